@@ -1,0 +1,3 @@
+//! castai-health-exporter.
+
+pub mod catalogue;
