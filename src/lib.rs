@@ -1,3 +1,5 @@
 //! castai-health-exporter.
 
 pub mod catalogue;
+pub mod config;
+pub mod verdict;

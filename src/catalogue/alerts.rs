@@ -1,0 +1,270 @@
+//! What is published about a (check, mode): its alert, what it blocks, what it follows from.
+
+use crate::catalogue::checks::Check;
+use crate::catalogue::modes::FailureMode;
+use crate::catalogue::modes::FailureMode as M;
+
+/// One alert and its runbook; `alertname`, and the name of the runbook's file.
+#[derive(Debug)]
+pub struct Alert {
+    /// The name, which never changes.
+    pub name: &'static str,
+    /// The check whose verdict it tells.
+    pub check: Check,
+    /// The modes of that check that belong to it.
+    pub modes: &'static [FailureMode],
+    /// One static sentence.
+    pub summary: &'static str,
+    /// What it means for the cluster.
+    pub impact: &'static str,
+    /// Commands that show the trouble from another side.
+    pub diagnosis: &'static [&'static str],
+}
+
+/// A (check, mode) that is only a consequence of another and has no alert of its own.
+#[derive(Debug)]
+pub struct Consequence {
+    /// The check that shows the consequence.
+    pub check: Check,
+    /// The check that holds the root.
+    pub of: Check,
+    /// The modes for which this is so: the same mode in both checks.
+    pub modes: &'static [FailureMode],
+}
+
+/// A (check, mode) that makes it pointless to ask another check.
+#[derive(Debug)]
+pub struct Block {
+    /// The check that fails.
+    pub check: Check,
+    /// In these modes.
+    pub modes: &'static [FailureMode],
+    /// The check that then is `unknown`.
+    pub blocked: Check,
+}
+
+/// Modes of a name that does not resolve.
+pub const DNS_MODES: &[FailureMode] = &[M::NetDnsNxdomain, M::NetDnsServfail, M::NetDnsTimeout, M::NetDnsNoAddress];
+
+/// All alerts, in the order of the runbook index.
+pub const ALERTS: &[Alert] = &[
+    Alert {
+        name: "CastaiDnsFailing",
+        check: Check::Dns,
+        modes: DNS_MODES,
+        summary: "Names that the CAST AI agent needs do not resolve in its pod.",
+        impact: "Without names the agent reaches neither CAST AI nor the cloud's API; it delivers no snapshot, and CAST AI shows the cluster as not responding after a few minutes.",
+        diagnosis: &[
+            "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide",
+            "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50",
+            "kubectl -n castai-agent get networkpolicy",
+        ],
+    },
+    Alert {
+        name: "CastaiApiserverUnreachable",
+        check: Check::Apiserver,
+        modes: &[
+            M::NetConnectTimeout,
+            M::NetRefused,
+            M::NetUnreachable,
+            M::NetReset,
+            M::ProxyUnreachable,
+            M::ProxyAuthRequired,
+            M::ProxyDenied,
+            M::ProxyBlockPage,
+            M::TlsProtocol,
+            M::HttpTimeout,
+            M::HttpProtocol,
+        ],
+        summary: "The CAST AI agent cannot reach the Kubernetes API server.",
+        impact: "The agent loses its lease within 10 to 22 seconds, ends with exit code 0 (Completed) and starts again in a loop; no snapshot is delivered.",
+        diagnosis: &[
+            "kubectl get --raw /readyz?verbose",
+            "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes",
+            "kubectl -n castai-agent get pods -o wide",
+        ],
+    },
+    Alert {
+        name: "CastaiApiserverTlsHandshakeTimeout",
+        check: Check::Apiserver,
+        modes: &[M::TlsHandshakeTimeout],
+        summary: "The TLS handshake between the CAST AI agent and the Kubernetes API server does not finish.",
+        impact: "The agent gives a handshake 10 seconds; then it cannot start, or ends and starts again in a loop.",
+        diagnosis: &[
+            "kubectl -n castai-agent get pods -o wide",
+            "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes",
+            "kubectl get --raw /readyz?verbose",
+        ],
+    },
+    Alert {
+        name: "CastaiApiserverCertificateInvalid",
+        check: Check::Apiserver,
+        modes: &[M::TlsUnknownAuthority, M::TlsIntercepted, M::TlsExpired, M::TlsNotYetValid, M::TlsHostnameMismatch],
+        summary: "The certificate of the Kubernetes API server is not one that the CAST AI agent accepts.",
+        impact: "The agent refuses the connection and cannot work until the certificate or the mounted CA is right.",
+        diagnosis: &[
+            "kubectl -n castai-agent get configmap kube-root-ca.crt -o jsonpath='{.data.ca\\.crt}' | openssl x509 -noout -subject -dates",
+            "kubectl -n default get service kubernetes -o wide",
+        ],
+    },
+    Alert {
+        name: "CastaiApiserverAccessDenied",
+        check: Check::Apiserver,
+        modes: &[
+            M::K8sUnauthorized,
+            M::K8sTokenExpired,
+            M::K8sTokenMissing,
+            M::K8sRbacForbidden,
+            M::K8sAnonymousForbidden,
+        ],
+        summary: "The Kubernetes API server refuses the CAST AI agent's account.",
+        impact: "The agent can neither hold its lease nor read the cluster; depending on the version it restarts in a loop or idles while its health endpoint still says ok.",
+        diagnosis: &[
+            "kubectl auth can-i get namespaces/kube-system --as system:serviceaccount:castai-agent:castai-agent",
+            "kubectl -n castai-agent get serviceaccount castai-agent -o yaml",
+            "kubectl get clusterrolebinding castai-agent -o yaml",
+        ],
+    },
+    Alert {
+        name: "CastaiApiserverDegraded",
+        check: Check::Apiserver,
+        modes: &[
+            M::K8sEndpointDown,
+            M::K8sThrottled,
+            M::K8sEtcdError,
+            M::K8sServerError,
+            M::K8sUnexpectedBody,
+            M::K8sSlow,
+        ],
+        summary: "The Kubernetes API server answers the CAST AI agent with errors, late, or on some addresses only.",
+        impact: "Some of the agent's connections fail: watches are cut, the lease may be lost, snapshots are late.",
+        diagnosis: &[
+            "kubectl get --raw /readyz?verbose",
+            "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes",
+            "kubectl get flowschemas,prioritylevelconfigurations",
+        ],
+    },
+    Alert {
+        name: "CastaiApiUnreachable",
+        check: Check::CastaiApi,
+        modes: &[
+            M::NetConnectTimeout,
+            M::NetRefused,
+            M::NetUnreachable,
+            M::NetReset,
+            M::ProxyUnreachable,
+            M::ProxyAuthRequired,
+            M::ProxyDenied,
+            M::ProxyBlockPage,
+            M::TlsHandshakeTimeout,
+            M::TlsProtocol,
+            M::HttpTimeout,
+            M::HttpProtocol,
+            M::CastaiWafBlocked,
+        ],
+        summary: "The CAST AI agent cannot reach CAST AI's API.",
+        impact: "No snapshot arrives at CAST AI; the console shows the cluster as not responding after about five minutes, then as disconnected. The agent's own health endpoint stays ok for twelve minutes.",
+        diagnosis: &[
+            "kubectl -n castai-agent get networkpolicy",
+            "kubectl -n castai-agent get deployment castai-agent -o yaml | grep -iE -A1 'proxy|API_URL'",
+            "kubectl -n castai-agent run egress-test --rm -it --restart=Never --image=curlimages/curl -- -sv https://api.cast.ai/",
+        ],
+    },
+    Alert {
+        name: "CastaiApiCertificateUntrusted",
+        check: Check::CastaiApi,
+        modes: &[M::TlsUnknownAuthority, M::TlsIntercepted, M::TlsExpired, M::TlsNotYetValid, M::TlsHostnameMismatch],
+        summary: "The certificate presented for CAST AI's API is not one that the CAST AI agent accepts.",
+        impact: "The agent refuses the connection; no snapshot arrives at CAST AI.",
+        diagnosis: &[
+            "openssl s_client -connect api.cast.ai:443 -servername api.cast.ai -showcerts </dev/null | openssl x509 -noout -issuer -subject -dates",
+            "kubectl -n castai-agent get secret castai-agent-tls-cert -o jsonpath='{.data.TLS_CA_CERT_FILE}' | base64 -d | openssl x509 -noout -subject -dates",
+        ],
+    },
+    Alert {
+        name: "CastaiApiKeyRejected",
+        check: Check::CastaiApi,
+        modes: &[
+            M::CastaiKeyMissing,
+            M::CastaiKeyMalformed,
+            M::CastaiTokenInvalid,
+            M::CastaiForbidden,
+            M::CastaiClusterNotFound,
+            M::AgentConfigInvalid,
+        ],
+        summary: "CAST AI does not accept the agent's settings: its key, its cluster, or its API address.",
+        impact: "Everything the agent sends is refused; after twelve minutes its liveness probe restarts it, again and again, without a message that says why.",
+        diagnosis: &[
+            "kubectl -n castai-agent get secret castai-agent -o jsonpath='{.data.API_KEY}' | base64 -d | wc -c",
+            "kubectl -n castai-agent get configmap castai-agent-metadata -o jsonpath='{.data.CLUSTER_ID}'",
+            "kubectl -n castai-agent logs deployment/castai-agent -c agent --since=5m | grep -i status_code",
+        ],
+    },
+    Alert {
+        name: "CastaiApiErrors",
+        check: Check::CastaiApi,
+        modes: &[
+            M::CastaiRateLimited,
+            M::CastaiClientError,
+            M::CastaiSlow,
+            M::CastaiServerError,
+            M::CastaiUnexpectedBody,
+        ],
+        summary: "CAST AI's API answers the agent with errors or too late.",
+        impact: "Snapshots are delayed or lost while it lasts.",
+        diagnosis: &[
+            "kubectl -n castai-agent logs deployment/castai-agent -c agent --since=5m | grep -iE 'delta|status_code'",
+        ],
+    },
+    Alert {
+        name: "CastaiClockSkew",
+        check: Check::Clock,
+        modes: &[M::ClockSkew],
+        summary: "The clock of the CAST AI agent's node is wrong.",
+        impact: "Certificates and tokens seem expired or not yet valid, and AWS refuses signatures that are more than five minutes off.",
+        diagnosis: &[
+            "kubectl -n castai-agent get pods -o wide",
+            "kubectl debug node/NODE -it --image=busybox -- date -u",
+        ],
+    },
+];
+
+/// Which pairs only follow from another check's trouble in the same mode.
+pub const CONSEQUENCES: &[Consequence] = &[
+    Consequence { check: Check::Apiserver, of: Check::Dns, modes: DNS_MODES },
+    Consequence { check: Check::CastaiApi, of: Check::Dns, modes: DNS_MODES },
+];
+
+/// Which pairs make it pointless to ask a dependent check.
+pub const BLOCKS: &[Block] = &[];
+
+/// The alert that tells a (check, mode).
+pub fn alert(check: Check, mode: FailureMode) -> Option<&'static Alert> {
+    ALERTS.iter().find(|alert| alert.check == check && alert.modes.contains(&mode))
+}
+
+/// The alert with this name.
+pub fn named(name: &str) -> Option<&'static Alert> {
+    ALERTS.iter().find(|alert| alert.name == name)
+}
+
+/// The pair that a pair follows from; itself when it is a root.
+pub fn root(check: Check, mode: FailureMode) -> (Check, FailureMode) {
+    CONSEQUENCES
+        .iter()
+        .find(|consequence| consequence.check == check && consequence.modes.contains(&mode))
+        .map_or((check, mode), |consequence| (consequence.of, mode))
+}
+
+/// The alert whose runbook explains a pair: its own, or that of its root.
+pub fn explaining(check: Check, mode: FailureMode) -> Option<&'static Alert> {
+    let (check, mode) = root(check, mode);
+    alert(check, mode)
+}
+
+/// Every mode that a check can show, its own first, then consequences.
+pub fn modes_of(check: Check) -> impl Iterator<Item = FailureMode> {
+    let own = ALERTS.iter().filter(move |alert| alert.check == check).flat_map(|alert| alert.modes);
+    let shown = CONSEQUENCES.iter().filter(move |row| row.check == check).flat_map(|row| row.modes);
+    own.chain(shown).copied()
+}

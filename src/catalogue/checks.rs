@@ -1,0 +1,235 @@
+//! The checks: what is examined again and again, and the small words that describe them.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::catalogue::limits::Limits;
+
+/// Where a check's answer holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// What this pod can reach and is given.
+    Pod,
+    /// The whole cluster; one observer is enough.
+    Cluster,
+}
+
+/// A step on the way to a target, in the order in which the steps are taken.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Phase {
+    /// The name becomes addresses.
+    Resolve,
+    /// The TCP connection, to the target or to the proxy before it.
+    Connect,
+    /// The proxy is asked to open a tunnel.
+    Proxy,
+    /// The TLS handshake.
+    Tls,
+    /// From the first byte of the request to the last byte of the answer.
+    Request,
+}
+
+/// What the agent needs a check for; decides severity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Need {
+    /// The agent cannot work without it.
+    Start,
+    /// Something is worse without it.
+    Feature,
+    /// The agent does not use it here.
+    None,
+}
+
+/// The word for a verdict, as the label `status` and the JSON carry it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Status {
+    /// Examined, and as the agent needs it.
+    Ok,
+    /// Advice, or trouble that the agent survives.
+    Warning,
+    /// The agent cannot use it.
+    Failing,
+    /// Not examined, or it could not be found out.
+    Unknown,
+    /// It has no meaning here.
+    NotApplicable,
+}
+
+/// One dependency or condition that is examined again and again.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Check {
+    /// Names.
+    Dns,
+    /// The Kubernetes API server.
+    Apiserver,
+    /// CAST AI's API.
+    CastaiApi,
+    /// The clock of this node.
+    Clock,
+}
+
+/// What is published about a check.
+#[derive(Debug)]
+pub struct CheckEntry {
+    /// The value of the label `check`.
+    pub label: &'static str,
+    /// The question it answers.
+    pub question: &'static str,
+    /// Where its answer holds.
+    pub scope: Scope,
+    /// Default time between two attempts.
+    pub interval: Duration,
+    /// Checks that may block it, see [`blocks`].
+    pub prerequisites: &'static [Check],
+    /// The phases whose durations it publishes.
+    pub phases: &'static [Phase],
+    /// How long the agent waits on the way to this target.
+    pub limits: Limits,
+}
+
+impl Check {
+    /// All checks, prerequisites before what they may block.
+    pub const ALL: &'static [Self] = &[Self::Dns, Self::Apiserver, Self::CastaiApi, Self::Clock];
+
+    /// Everything published about this check.
+    pub const fn entry(self) -> &'static CheckEntry {
+        match self {
+            Self::Dns => {
+                const {
+                    &CheckEntry {
+                        label: "dns",
+                        question: "Do the names that the agent needs resolve through the pod's own resolver?",
+                        scope: Scope::Pod,
+                        interval: Duration::from_secs(30),
+                        prerequisites: &[],
+                        phases: &[Phase::Resolve],
+                        limits: Limits::DNS,
+                    }
+                }
+            }
+            Self::Apiserver => {
+                const {
+                    &CheckEntry {
+                        label: "apiserver",
+                        question: "Can the agent's account reach the Kubernetes API server and use it?",
+                        scope: Scope::Pod,
+                        interval: Duration::from_secs(15),
+                        prerequisites: &[],
+                        phases: &[Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls, Phase::Request],
+                        limits: Limits::APISERVER,
+                    }
+                }
+            }
+            Self::CastaiApi => {
+                const {
+                    &CheckEntry {
+                        label: "castai_api",
+                        question: "Can CAST AI's API be reached, and does it accept the agent's key?",
+                        scope: Scope::Pod,
+                        interval: Duration::from_secs(30),
+                        prerequisites: &[],
+                        phases: &[Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls, Phase::Request],
+                        limits: Limits::CASTAI_API,
+                    }
+                }
+            }
+            Self::Clock => {
+                const {
+                    &CheckEntry {
+                        label: "clock",
+                        question: "Does this node's clock agree with the servers that the agent talks to?",
+                        scope: Scope::Pod,
+                        interval: Duration::from_secs(15),
+                        prerequisites: &[],
+                        phases: &[],
+                        limits: Limits::NONE,
+                    }
+                }
+            }
+        }
+    }
+
+    /// The value of the label `check`.
+    pub const fn label(self) -> &'static str {
+        self.entry().label
+    }
+
+    /// The check with this label.
+    pub fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|check| check.label() == label)
+    }
+}
+
+impl Phase {
+    /// All phases in their order.
+    pub const ALL: &'static [Self] = &[Self::Resolve, Self::Connect, Self::Proxy, Self::Tls, Self::Request];
+
+    /// The value of the label `phase`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Proxy => "proxy",
+            Self::Tls => "tls",
+            Self::Request => "request",
+        }
+    }
+}
+
+impl Scope {
+    /// The word for it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Pod => "pod",
+            Self::Cluster => "cluster",
+        }
+    }
+}
+
+impl Need {
+    /// All needs.
+    pub const ALL: &'static [Self] = &[Self::Start, Self::Feature, Self::None];
+
+    /// The value of the label `need`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Feature => "feature",
+            Self::None => "none",
+        }
+    }
+}
+
+impl Status {
+    /// All statuses.
+    pub const ALL: &'static [Self] = &[Self::Ok, Self::Warning, Self::Failing, Self::Unknown, Self::NotApplicable];
+
+    /// The value of the label `status`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failing => "failing",
+            Self::Unknown => "unknown",
+            Self::NotApplicable => "not_applicable",
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}

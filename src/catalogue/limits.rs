@@ -1,0 +1,55 @@
+//! How long the agent waits, and how long we do: one table.
+
+use std::time::Duration;
+
+use crate::catalogue::checks::Phase;
+
+/// How long the agent waits for each phase of a target; a phase without a limit has only the attempt's.
+///
+/// Ours are half as long again, so that an answer just beyond the agent's patience is seen and named `*_slow`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Name resolution. Go's resolver gives each query 5 s.
+    pub resolve: Duration,
+    /// TCP connection.
+    pub connect: Duration,
+    /// TLS handshake.
+    pub tls: Duration,
+    /// Answer of the proxy or of the server, headers and body.
+    pub answer: Duration,
+}
+
+/// The whole attempt, whatever the phases.
+pub const ATTEMPT: Duration = Duration::from_secs(25);
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+impl Limits {
+    /// Name resolution alone.
+    pub const DNS: Self = Self { resolve: seconds(10), ..Self::NONE };
+    /// client-go: TLS handshake 10 s; the agent's lease gives up after 10 s without an answer.
+    pub const APISERVER: Self =
+        Self { resolve: seconds(5), connect: seconds(10), tls: seconds(10), answer: seconds(10) };
+    /// The agent's HTTP client for CAST AI: dial 5 s (name included), TLS 5 s, answer 10 s (`API_TIMEOUT`).
+    pub const CASTAI_API: Self =
+        Self { resolve: seconds(5), connect: seconds(5), tls: seconds(5), answer: seconds(10) };
+    /// For checks that go nowhere.
+    pub const NONE: Self = Self { resolve: ATTEMPT, connect: ATTEMPT, tls: ATTEMPT, answer: ATTEMPT };
+
+    /// How long the agent waits for a phase.
+    pub const fn of(&self, phase: Phase) -> Duration {
+        match phase {
+            Phase::Resolve => self.resolve,
+            Phase::Connect => self.connect,
+            Phase::Tls => self.tls,
+            Phase::Proxy | Phase::Request => self.answer,
+        }
+    }
+
+    /// How long we wait for a phase: half as long again as the agent.
+    pub fn ours(&self, phase: Phase) -> Duration {
+        (self.of(phase) * 3 / 2).min(ATTEMPT)
+    }
+}

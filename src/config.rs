@@ -1,0 +1,210 @@
+//! The configuration, true by construction: flags over file over the agent's environment over defaults.
+//!
+//! Invariant: it holds what is known before the first packet; it opens no connection and knows no check's code.
+
+pub mod problem;
+pub mod proxy;
+pub mod secret;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::catalogue::Check;
+use crate::catalogue::Limits;
+use crate::catalogue::Scope;
+
+pub use problem::Problem;
+pub use problem::Problems;
+pub use proxy::ProxyRules;
+pub use secret::Secret;
+
+/// Where this process stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Vantage {
+    /// A container in the agent's pod.
+    Sidecar,
+    /// A pod, or a shell, of its own.
+    Companion,
+}
+
+/// Where the agent's environment was read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AgentEnvironment {
+    /// From this process's own environment.
+    Own,
+    /// Nowhere: no variable of the agent is set.
+    None,
+}
+
+/// How lines of the log look.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogFormat {
+    /// `key=value`.
+    Logfmt,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Everything the program needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where this process stands.
+    pub vantage: Vantage,
+    /// Which checks run; `None` is all of them.
+    pub scope: Option<Scope>,
+    /// Where the agent's environment was read.
+    pub agent_environment: AgentEnvironment,
+    /// How the exporter is served.
+    pub web: Web,
+    /// How it logs.
+    pub log: Log,
+    /// Where the runbooks are published, without a trailing slash.
+    pub runbook_base: String,
+    /// Where the API server is.
+    pub apiserver: Apiserver,
+    /// Where CAST AI is and who the agent is there.
+    pub castai: Castai,
+    /// How names are resolved.
+    pub dns: Dns,
+    /// Which requests go through which proxy, by Go's rules.
+    pub proxy: ProxyRules,
+    /// Per check; all of them, in the catalogue's order.
+    pub checks: Vec<CheckSettings>,
+    /// Values of the agent's environment that make no sense: the agent's trouble, not a reason not to start.
+    pub environment_problems: Problems,
+}
+
+/// How the exporter is served.
+#[derive(Clone, Debug)]
+pub struct Web {
+    /// Addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// The exporter-toolkit's file for TLS and basic auth.
+    pub config_file: Option<PathBuf>,
+    /// The address under which people reach it, for links.
+    pub external_url: Option<url::Url>,
+    /// Prefix of all routes: empty, or `/…` without a trailing slash.
+    pub route_prefix: String,
+    /// Whether `POST /-/reload` is allowed.
+    pub enable_lifecycle: bool,
+}
+
+/// How it logs.
+#[derive(Clone, Copy, Debug)]
+pub struct Log {
+    /// The least severe level that is written.
+    pub level: tracing::Level,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// Where the API server is.
+#[derive(Clone, Debug)]
+pub enum Apiserver {
+    /// As a pod is told by `KUBERNETES_SERVICE_HOST`, `KUBERNETES_SERVICE_PORT` and the mounted service account.
+    InCluster(InCluster),
+    /// As a file says; outside a cluster.
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// A context other than the file's current one.
+        context: Option<String>,
+    },
+    /// A value makes no sense, for the agent as little as for us.
+    Invalid(Problem),
+    /// Neither a pod nor a kubeconfig.
+    Absent,
+}
+
+/// The API server as a pod is told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InCluster {
+    /// Host of the service: an address, or a name as AKS sets it.
+    pub host: String,
+    /// Port of the service.
+    pub port: u16,
+    /// Folder with `token` and `ca.crt`.
+    pub service_account_dir: PathBuf,
+    /// The DNS name that stands beside the service's address, and its port.
+    pub dns_name: (String, u16),
+    /// Fixed addresses of the API servers, instead of the `EndpointSlice`s of `default/kubernetes`.
+    pub addresses: Option<Vec<SocketAddr>>,
+}
+
+/// Where CAST AI is and who the agent is there.
+#[derive(Clone, Debug)]
+pub struct Castai {
+    /// `API_URL`, as the agent normalises it; `None` when nothing of the agent's environment is known.
+    pub url: Option<Result<url::Url, Problem>>,
+    /// `API_KEY`.
+    pub key: ApiKey,
+    /// `STATIC_CLUSTER_ID`, or the file's.
+    pub cluster_id: Option<String>,
+    /// `API_HOST_HEADER_OVERRIDE`.
+    pub host_header: Option<String>,
+    /// `TLS_CA_CERT_FILE`: PEM content that replaces the system's roots.
+    pub roots: Option<Result<Vec<u8>, Problem>>,
+}
+
+/// The agent's key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ApiKey {
+    /// Not set, or empty.
+    Missing,
+    /// It holds a byte that no header may hold; says which, never the key.
+    Malformed(String),
+    /// A key.
+    Present(Secret),
+}
+
+/// How names are resolved.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Dns {
+    /// Nameservers instead of those of `resolv_conf`.
+    pub nameservers: Option<Vec<SocketAddr>>,
+    /// Usually `/etc/resolv.conf`.
+    pub resolv_conf: PathBuf,
+    /// Usually `/etc/hosts`.
+    pub hosts: PathBuf,
+}
+
+/// What is settled for one check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckSettings {
+    /// Which.
+    pub check: Check,
+    /// Whether it runs at all.
+    pub enabled: bool,
+    /// Time between two attempts.
+    pub interval: Duration,
+    /// How long the agent waits on the way.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The settings of a check.
+    pub fn check(&self, check: Check) -> &CheckSettings {
+        self.checks.iter().find(|settings| settings.check == check).expect("every check of the catalogue has settings")
+    }
+}
+
+impl Vantage {
+    /// The value of the label `vantage`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Sidecar => "sidecar",
+            Self::Companion => "companion",
+        }
+    }
+}
+
+impl AgentEnvironment {
+    /// The value of the label `agent_environment`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::None => "none",
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What one attempt leaves behind: a verdict with its evidence, and how far it got.
+//!
+//! Invariant: std and the catalogue only. No network, no metrics, no clock but `Instant`.
+
+pub mod evidence;
+pub mod trail;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::catalogue::Check;
+use crate::catalogue::FailureMode;
+use crate::catalogue::Status;
+
+pub use evidence::Evidence;
+pub use trail::Ended;
+pub use trail::PhaseTime;
+pub use trail::Trail;
+
+/// A failure mode with the sentence that shows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Finding {
+    /// For machines.
+    pub mode: FailureMode,
+    /// For people.
+    pub evidence: Evidence,
+}
+
+/// What a check says. A probe gives one mode; a watched check gives as many as hold.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// Examined, and as the agent needs it; the evidence says what was seen.
+    Ok(Evidence),
+    /// Advice, or trouble that the agent survives; never empty.
+    Warning(Vec<Finding>),
+    /// The agent cannot use it; never empty.
+    Failing(Vec<Finding>),
+    /// Not examined, or it could not be found out, and why.
+    Unknown(Evidence),
+    /// It has no meaning here, and why.
+    NotApplicable(Evidence),
+}
+
+/// How one target of a check fared.
+#[derive(Clone, Debug)]
+pub struct TargetReport {
+    /// The address as people know it; label `target`.
+    pub target: String,
+    /// Whether the agent itself uses this target.
+    pub in_use: bool,
+    /// What was seen, or what is wrong.
+    pub outcome: Result<Evidence, Finding>,
+    /// The phases of this attempt, in order.
+    pub phases: Vec<PhaseTime>,
+    /// When the presented certificate ends, in seconds since 1970; also when verification failed.
+    pub not_after: Option<i64>,
+}
+
+/// What a server's `Date` header says about this clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DateSample {
+    /// Who said it: a closed list of words (`castai_api`, `apiserver`, …); label `source`.
+    pub source: &'static str,
+    /// Local clock minus the server's, in seconds.
+    pub skew: f64,
+    /// Half the round trip plus half the header's resolution of one second.
+    pub uncertainty: f64,
+}
+
+/// One finished attempt of one check.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The verdict of this attempt.
+    pub verdict: Verdict,
+    /// All targets, the one that the agent uses first. At most ten.
+    pub targets: Vec<TargetReport>,
+    /// Clock readings on the way.
+    pub dates: Vec<DateSample>,
+    /// When the attempt ended.
+    pub at: SystemTime,
+}
+
+/// The latest reports of the other checks, for checks that judge by them.
+#[derive(Clone, Debug, Default)]
+pub struct Peers(Vec<(Check, Arc<Report>)>);
+
+impl Verdict {
+    /// One finding that fails the check.
+    pub fn failing(finding: Finding) -> Self {
+        Self::Failing(vec![finding])
+    }
+
+    /// The word for it.
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Ok(_) => Status::Ok,
+            Self::Warning(_) => Status::Warning,
+            Self::Failing(_) => Status::Failing,
+            Self::Unknown(_) => Status::Unknown,
+            Self::NotApplicable(_) => Status::NotApplicable,
+        }
+    }
+
+    /// What is wrong; empty unless warning or failing.
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Self::Warning(findings) | Self::Failing(findings) => findings,
+            Self::Ok(_) | Self::Unknown(_) | Self::NotApplicable(_) => &[],
+        }
+    }
+
+    /// The modes that hold; empty unless warning or failing.
+    pub fn modes(&self) -> Vec<FailureMode> {
+        self.findings().iter().map(|finding| finding.mode).collect()
+    }
+
+    /// The sentence for people; several findings are joined.
+    pub fn evidence(&self) -> Evidence {
+        match self {
+            Self::Ok(evidence) | Self::Unknown(evidence) | Self::NotApplicable(evidence) => evidence.clone(),
+            Self::Warning(findings) | Self::Failing(findings) => {
+                Evidence::joined(findings.iter().map(|finding| &finding.evidence))
+            }
+        }
+    }
+}
+
+impl Finding {
+    /// A mode and its sentence.
+    pub fn new(mode: FailureMode, evidence: impl Into<Evidence>) -> Self {
+        Self { mode, evidence: evidence.into() }
+    }
+}
+
+impl Report {
+    /// A report that holds only a verdict.
+    pub fn bare(verdict: Verdict) -> Self {
+        Self { verdict, targets: Vec::new(), dates: Vec::new(), at: SystemTime::now() }
+    }
+}
+
+impl Peers {
+    /// The latest reports.
+    pub fn new(latest: Vec<(Check, Arc<Report>)>) -> Self {
+        Self(latest)
+    }
+
+    /// The latest report of a check, when it was examined.
+    pub fn report(&self, check: Check) -> Option<&Report> {
+        self.0.iter().find(|(of, _)| *of == check).map(|(_, report)| report.as_ref())
+    }
+
+    /// All latest reports.
+    pub fn iter(&self) -> impl Iterator<Item = (Check, &Report)> {
+        self.0.iter().map(|(check, report)| (*check, report.as_ref()))
+    }
+}
