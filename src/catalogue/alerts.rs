@@ -46,6 +46,17 @@ pub struct Block {
 /// Modes of a name that does not resolve.
 pub const DNS_MODES: &[FailureMode] = &[M::NetDnsNxdomain, M::NetDnsServfail, M::NetDnsTimeout, M::NetDnsNoAddress];
 
+/// Modes that only time tells: an attempt in which this process itself was too slow cannot begin them.
+pub const TIMEOUT_MODES: &[FailureMode] = &[
+    M::NetDnsTimeout,
+    M::NetConnectTimeout,
+    M::TlsHandshakeTimeout,
+    M::HttpTimeout,
+    M::K8sNoAnswer,
+    M::K8sSlow,
+    M::CastaiSlow,
+];
+
 /// All alerts, in the order of the runbook index.
 pub const ALERTS: &[Alert] = &[
     Alert {

@@ -1,0 +1,184 @@
+//! The latest verdict of every check, the episodes, and running counts.
+//!
+//! Invariant: std and facts only. It knows neither who asks nor how it is shown.
+
+pub mod counts;
+pub mod episode;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use crate::catalogue::Check;
+use crate::catalogue::FailureMode;
+use crate::catalogue::Need;
+use crate::catalogue::Status;
+use crate::verdict::Evidence;
+use crate::verdict::Peers;
+use crate::verdict::Report;
+use crate::verdict::Verdict;
+
+pub use counts::Counts;
+pub use counts::PhaseCount;
+pub use episode::Episode;
+pub use episode::Settled;
+
+/// What is known of one check.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Which.
+    pub check: Check,
+    /// What the agent needs it for.
+    pub need: Need,
+    /// Time between two attempts.
+    pub interval: Duration,
+    /// The latest report; `None` before the first verdict.
+    pub latest: Option<Arc<Report>>,
+    /// The modes that hold, as settled in the episode.
+    pub settled: Settled,
+    /// Running counts since the start of the process.
+    pub counts: Counts,
+    /// When the latest attempt ended that examined something.
+    pub last_attempt: Option<SystemTime>,
+    /// When it was last `ok` or `warning`.
+    pub last_success: Option<SystemTime>,
+}
+
+/// How a check is entered on the board.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Which.
+    pub check: Check,
+    /// What the agent needs it for.
+    pub need: Need,
+    /// Time between two attempts.
+    pub interval: Duration,
+}
+
+/// What an attempt brings to the board.
+#[derive(Debug)]
+pub struct Posting {
+    /// The report.
+    pub report: Report,
+    /// This process was throttled or lagged meanwhile.
+    pub disturbed: bool,
+    /// The check's code panicked; the report says so.
+    pub panicked: bool,
+}
+
+/// A verdict that differs from the one before.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Which check.
+    pub check: Check,
+    /// The status before; `None` at the first verdict.
+    pub before: Option<Status>,
+    /// The report that differs.
+    pub report: Arc<Report>,
+    /// The modes as settled.
+    pub settled: Vec<FailureMode>,
+}
+
+/// All standings, in the catalogue's order.
+#[derive(Debug)]
+pub struct Board {
+    standings: Mutex<Vec<Standing>>,
+}
+
+impl Board {
+    /// A board on which nothing is known yet.
+    pub fn new(entries: &[Entry]) -> Self {
+        Self { standings: Mutex::new(entries.iter().map(Standing::new).collect()) }
+    }
+
+    /// Replaces the list of checks after a reload; what is known of a check that stays is kept.
+    pub fn enter(&self, entries: &[Entry]) {
+        let mut standings = self.lock();
+        let kept = std::mem::take(&mut *standings);
+        *standings = entries
+            .iter()
+            .map(|entry| match kept.iter().find(|standing| standing.check == entry.check) {
+                Some(standing) => Standing { need: entry.need, interval: entry.interval, ..standing.clone() },
+                None => Standing::new(entry),
+            })
+            .collect();
+    }
+
+    /// Takes in an attempt; returns the change of verdict, if it is one.
+    pub fn post(&self, check: Check, posting: Posting) -> Option<Change> {
+        let mut standings = self.lock();
+        standings.iter_mut().find(|standing| standing.check == check)?.take(posting)
+    }
+
+    /// A copy of everything, for the views.
+    pub fn standings(&self) -> Vec<Standing> {
+        self.lock().clone()
+    }
+
+    /// The latest reports, for checks that judge by them.
+    pub fn peers(&self) -> Peers {
+        let latest = |standing: &Standing| standing.latest.clone().map(|report| (standing.check, report));
+        Peers::new(self.lock().iter().filter_map(latest).collect())
+    }
+
+    /// The checks that have had no verdict yet.
+    pub fn waiting(&self) -> Vec<Check> {
+        self.lock().iter().filter(|standing| standing.latest.is_none()).map(|standing| standing.check).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Standing>> {
+        self.standings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Standing {
+    fn new(entry: &Entry) -> Self {
+        Self {
+            check: entry.check,
+            need: entry.need,
+            interval: entry.interval,
+            latest: None,
+            settled: Settled::default(),
+            counts: Counts::new(entry.check),
+            last_attempt: None,
+            last_success: None,
+        }
+    }
+
+    /// The word for the latest verdict; `unknown` before the first.
+    pub fn status(&self) -> Status {
+        self.latest.as_ref().map_or(Status::Unknown, |report| report.verdict.status())
+    }
+
+    fn take(&mut self, posting: Posting) -> Option<Change> {
+        let Posting { mut report, disturbed, panicked } = posting;
+        self.counts.disturbed += u64::from(disturbed);
+        self.counts.panics += u64::from(panicked);
+        if disturbed && self.settled.would_begin_by_time_alone(&report.verdict) {
+            report.verdict = Verdict::Unknown(Evidence::from(format!(
+                "this container was throttled or late itself, so that this time-out proves nothing: {}",
+                report.verdict.evidence()
+            )));
+        }
+        self.counts.take(&report);
+        self.settled.take(&report);
+        match report.verdict.status() {
+            Status::Ok | Status::Warning => self.last_success = Some(report.at),
+            Status::Failing | Status::Unknown | Status::NotApplicable => {}
+        }
+        if !matches!(report.verdict.status(), Status::Unknown | Status::NotApplicable) {
+            self.last_attempt = Some(report.at);
+        }
+        let before = self.latest.replace(Arc::new(report));
+        let report = self.latest.clone()?;
+        let same = before.as_ref().is_some_and(|before| {
+            before.verdict.status() == report.verdict.status() && before.verdict.modes() == report.verdict.modes()
+        });
+        let before = before.map(|before| before.verdict.status());
+        let change = Change { check: self.check, before, report, settled: self.settled.modes().to_vec() };
+        (!same).then_some(change)
+    }
+}

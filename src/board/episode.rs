@@ -1,0 +1,136 @@
+//! Which modes hold, steady enough for an alert: look-alikes do not make it flicker.
+
+use std::time::SystemTime;
+
+use crate::catalogue::FailureMode;
+use crate::catalogue::alerts::TIMEOUT_MODES;
+use crate::verdict::Report;
+use crate::verdict::Verdict;
+
+/// So many attempts in a row must agree before other modes take over within an episode.
+const ATTEMPTS_TO_SETTLE: u32 = 3;
+
+/// From the first failing attempt to the next `ok` or `not_applicable`; `unknown` does not end it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Episode {
+    /// When the first failing attempt ended.
+    pub began: SystemTime,
+    contender: Vec<FailureMode>,
+    streak: u32,
+}
+
+/// The modes that hold, as settled.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Settled {
+    modes: Vec<FailureMode>,
+    episode: Option<Episode>,
+}
+
+impl Settled {
+    /// The modes that hold now.
+    pub fn modes(&self) -> &[FailureMode] {
+        &self.modes
+    }
+
+    /// The episode that is open.
+    pub fn episode(&self) -> Option<&Episode> {
+        self.episode.as_ref()
+    }
+
+    /// Whether this verdict would begin an episode and only time speaks for it.
+    pub fn would_begin_by_time_alone(&self, verdict: &Verdict) -> bool {
+        let modes = verdict.modes();
+        self.episode.is_none()
+            && matches!(verdict, Verdict::Failing(_))
+            && modes.iter().all(|mode| TIMEOUT_MODES.contains(mode))
+    }
+
+    /// Takes in one attempt.
+    pub fn take(&mut self, report: &Report) {
+        match (&report.verdict, &mut self.episode) {
+            (Verdict::Ok(_) | Verdict::NotApplicable(_), _) => *self = Self::default(),
+            (Verdict::Unknown(_), _) => {}
+            (Verdict::Warning(_), None) => self.modes = report.verdict.modes(),
+            (Verdict::Failing(_), None) => {
+                self.modes = report.verdict.modes();
+                self.episode = Some(Episode { began: report.at, contender: Vec::new(), streak: 0 });
+            }
+            (Verdict::Warning(_) | Verdict::Failing(_), Some(episode)) => {
+                let modes = report.verdict.modes();
+                if modes == self.modes {
+                    episode.streak = 0;
+                } else if modes == episode.contender && episode.streak > 0 {
+                    episode.streak += 1;
+                } else {
+                    episode.contender = modes;
+                    episode.streak = 1;
+                }
+                if episode.streak >= ATTEMPTS_TO_SETTLE {
+                    episode.streak = 0;
+                    self.modes = std::mem::take(&mut episode.contender);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Finding;
+
+    const HANG: FailureMode = FailureMode::TlsHandshakeTimeout;
+    const RESET: FailureMode = FailureMode::NetReset;
+
+    fn failing(mode: FailureMode) -> Report {
+        Report::bare(Verdict::failing(Finding::new(mode, "seen")))
+    }
+
+    fn settled_after(reports: impl IntoIterator<Item = Report>) -> Settled {
+        let mut settled = Settled::default();
+        for report in reports {
+            settled.take(&report);
+        }
+        settled
+    }
+
+    #[test]
+    fn the_first_failing_attempt_names_the_episode() {
+        assert_eq!(settled_after([failing(HANG)]).modes(), [HANG]);
+    }
+
+    #[test]
+    fn another_mode_takes_over_only_after_three_attempts_in_a_row() {
+        let two = settled_after([failing(HANG), failing(RESET), failing(RESET)]);
+        assert_eq!(two.modes(), [HANG]);
+        let interrupted = settled_after([HANG, RESET, RESET, HANG, RESET].map(failing));
+        assert_eq!(interrupted.modes(), [HANG]);
+        let three = settled_after([HANG, RESET, RESET, RESET].map(failing));
+        assert_eq!(three.modes(), [RESET]);
+    }
+
+    #[test]
+    fn unknown_does_not_end_an_episode_but_ok_does() {
+        let unknown = Report::bare(Verdict::Unknown("cannot tell".into()));
+        let open = settled_after([failing(HANG), unknown]);
+        assert_eq!(open.modes(), [HANG]);
+        assert!(open.episode().is_some());
+        let ended = settled_after([failing(HANG), Report::bare(Verdict::Ok("fine".into()))]);
+        assert_eq!(ended, Settled::default());
+    }
+
+    #[test]
+    fn a_warning_begins_no_episode() {
+        let warning = Report::bare(Verdict::Warning(vec![Finding::new(HANG, "seen")]));
+        let settled = settled_after([warning]);
+        assert_eq!(settled.modes(), [HANG]);
+        assert!(settled.episode().is_none());
+    }
+
+    #[test]
+    fn only_time_outs_outside_an_episode_begin_by_time_alone() {
+        assert!(Settled::default().would_begin_by_time_alone(&failing(HANG).verdict));
+        assert!(!Settled::default().would_begin_by_time_alone(&failing(RESET).verdict));
+        assert!(!settled_after([failing(RESET)]).would_begin_by_time_alone(&failing(HANG).verdict));
+    }
+}
