@@ -3,6 +3,8 @@
 pub mod board;
 pub mod catalogue;
 pub mod checks;
+pub mod cluster;
 pub mod config;
+pub mod probe;
 pub mod scheduler;
 pub mod verdict;

@@ -40,6 +40,7 @@ pub struct Trail(Arc<Mutex<Steps>>);
 struct Steps {
     done: Vec<PhaseTime>,
     open: Option<(Phase, Instant)>,
+    not_after: Option<i64>,
 }
 
 impl Trail {
@@ -61,6 +62,16 @@ impl Trail {
     /// The phase that is open.
     pub fn open(&self) -> Option<Phase> {
         self.steps(|steps| steps.open.map(|(phase, _)| phase))
+    }
+
+    /// Notes when the presented certificate ends, in seconds since 1970.
+    pub fn note_not_after(&self, not_after: i64) {
+        self.steps(|steps| steps.not_after = Some(not_after));
+    }
+
+    /// When the presented certificate ends, when one was seen.
+    pub fn not_after(&self) -> Option<i64> {
+        self.steps(|steps| steps.not_after)
     }
 
     /// The phases so far; one that is open counts as timed out with the time it has taken.

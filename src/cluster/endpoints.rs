@@ -1,0 +1,84 @@
+//! The addresses of the API servers behind the service `default/kubernetes`.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+
+/// Where they are listed (`discovery.k8s.io/v1`).
+pub const PATH: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes&limit=32";
+
+#[derive(Deserialize)]
+struct SliceList {
+    items: Vec<Slice>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Slice {
+    #[serde(default)]
+    endpoints: Option<Vec<Endpoint>>,
+    #[serde(default)]
+    ports: Option<Vec<Port>>,
+}
+
+#[derive(Deserialize)]
+struct Endpoint {
+    addresses: Vec<String>,
+    #[serde(default)]
+    conditions: Conditions,
+}
+
+#[derive(Default, Deserialize)]
+struct Conditions {
+    ready: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Port {
+    name: Option<String>,
+    port: Option<u16>,
+}
+
+/// The addresses in a list of slices, sorted; `None` when it is not such a list.
+///
+/// An endpoint without a word on readiness counts as ready (`discovery.k8s.io/v1` `EndpointConditions`).
+pub fn addresses(body: &[u8]) -> Option<Vec<SocketAddr>> {
+    let list: SliceList = serde_json::from_slice(body).ok()?;
+    let mut found = BTreeSet::new();
+    for slice in list.items {
+        let ports = slice.ports.unwrap_or_default();
+        let https = ports.iter().find(|port| port.name.as_deref() == Some("https"));
+        let Some(port) = https.or(ports.first()).and_then(|port| port.port) else { continue };
+        let ready = slice.endpoints.into_iter().flatten().filter(|endpoint| endpoint.conditions.ready != Some(false));
+        let addresses = ready.flat_map(|endpoint| endpoint.addresses);
+        found.extend(addresses.filter_map(|address| Some(SocketAddr::new(address.parse::<IpAddr>().ok()?, port))));
+    }
+    Some(found.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_addresses_of_all_slices_are_found_once() {
+        let body = br#"{"kind":"EndpointSliceList","items":[
+            {"addressType":"IPv4","ports":[{"name":"https","port":6443}],
+             "endpoints":[{"addresses":["10.0.0.2"],"conditions":{"ready":true}},{"addresses":["10.0.0.1"]}]},
+            {"addressType":"IPv4","ports":[{"name":"https","port":6443}],
+             "endpoints":[{"addresses":["10.0.0.2"]},{"addresses":["10.0.0.3"],"conditions":{"ready":false}}]},
+            {"addressType":"FQDN","ports":[{"port":443}],"endpoints":[{"addresses":["api.example"]}]},
+            {"addressType":"IPv4","endpoints":null}]}"#;
+        let found: Vec<_> = addresses(body).unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["10.0.0.1:6443", "10.0.0.2:6443"]);
+    }
+
+    #[test]
+    fn what_is_no_list_of_slices_has_no_addresses() {
+        for body in [&b"<html>"[..], b"{}", b"[]", b"{\"items\":[{\"endpoints\":[{}]}]}"] {
+            assert!(addresses(body).is_none());
+        }
+    }
+}

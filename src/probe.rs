@@ -1,0 +1,166 @@
+//! The way to a target, phase by phase, so that a name, a connection, a handshake and an answer are never one error.
+//!
+//! Each phase is a file: the act, and a pure `diagnose` that turns its outcome into a failure mode.
+//! Every attempt resolves, connects and shakes hands anew.
+
+pub mod certificate;
+pub mod connect;
+pub mod http;
+pub mod proxy;
+pub mod resolve;
+pub mod tls;
+pub mod transport;
+
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::Uri;
+use tokio::time::timeout;
+
+use crate::catalogue::FailureMode;
+use crate::catalogue::Limits;
+use crate::catalogue::Phase;
+use crate::config::proxy::Proxy;
+use crate::verdict::Ended;
+use crate::verdict::Finding;
+use crate::verdict::Trail;
+
+pub use certificate::Certificate;
+pub use http::Answer;
+pub use http::Connection;
+pub use resolve::Resolver;
+pub use tls::Trust;
+pub use transport::Transport;
+
+/// The name under which every request of ours introduces itself.
+pub const USER_AGENT: &str = concat!("castai-health-exporter/", env!("CARGO_PKG_VERSION"));
+
+/// Where a target is, and how to go there.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// A name, or an address (an IPv6 address without brackets).
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Whom to trust; `None` speaks plain HTTP.
+    pub trust: Option<Arc<Trust>>,
+    /// The name that the certificate must bear, when it is not `host`.
+    pub server_name: Option<String>,
+    /// The proxy on the way.
+    pub proxy: Option<Proxy>,
+    /// How long the agent waits, from which ours follows.
+    pub limits: Limits,
+}
+
+/// A phase that did not end well, and how it ended.
+#[derive(Debug)]
+pub struct Stop {
+    /// What is wrong.
+    pub finding: Finding,
+    /// Whether it was refused or its time was up.
+    pub ended: Ended,
+}
+
+impl Stop {
+    /// It was refused or broken.
+    pub fn failed(mode: FailureMode, evidence: String) -> Self {
+        Self { finding: Finding::new(mode, evidence), ended: Ended::Failed }
+    }
+
+    /// Its time was up.
+    pub fn timed_out(mode: FailureMode, evidence: String) -> Self {
+        Self { finding: Finding::new(mode, evidence), ended: Ended::TimedOut }
+    }
+}
+
+impl Route {
+    /// The target as people know it.
+    pub fn target(&self) -> String {
+        authority(&self.host, self.port)
+    }
+
+    /// Goes there, up to a connection on which a request can be sent.
+    ///
+    /// # Errors
+    /// The first phase that did not end well. The trail keeps the phases, also when this future is dropped.
+    pub async fn open(&self, resolver: &Resolver, trail: &Trail) -> Result<Connection, Finding> {
+        let (host, port) =
+            self.proxy.as_ref().map_or((self.host.as_str(), self.port), |proxy| (&proxy.host, proxy.port));
+        let reached = self.reach(resolver, host, port, trail).await;
+        let (stream, peer) = match &self.proxy {
+            None => reached?,
+            Some(proxy) => reached.map_err(|finding| proxy::unreachable(proxy, finding))?,
+        };
+        let mut transport = Transport::plain(stream);
+        if let Some(proxy) = &self.proxy {
+            if self.trust.is_none() {
+                let uri = Uri::builder().scheme("http").authority(self.target()).path_and_query("/").build().ok();
+                return Connection::open(transport, self.clone(), peer, None, uri, trail).await;
+            }
+            let act = proxy::tunnel(transport, proxy, self.trust.as_deref(), &self.host, self.port);
+            transport = self.phase(Phase::Proxy, trail, act, |limit| proxy::unanswered(proxy, limit)).await?;
+        }
+        let Some(trust) = &self.trust else {
+            return Connection::open(transport, self.clone(), peer, None, None, trail).await;
+        };
+        let name = self.server_name.as_deref().unwrap_or(&self.host);
+        let (counted, received) = transport.counted();
+        let act = tls::handshake(counted, received.clone(), trust, name, trail);
+        let hung = |limit| tls::hung(&self.target(), received.bytes(), limit);
+        let (transport, certificate) = self.phase(Phase::Tls, trail, act, hung).await?;
+        Connection::open(transport, self.clone(), peer, certificate, None, trail).await
+    }
+
+    async fn reach(
+        &self,
+        resolver: &Resolver,
+        host: &str,
+        port: u16,
+        trail: &Trail,
+    ) -> Result<(tokio::net::TcpStream, SocketAddr), Finding> {
+        let addresses = match host.parse::<IpAddr>() {
+            Ok(address) => vec![address],
+            Err(_) => {
+                let hung = |limit| resolve::unanswered(host, resolver, limit);
+                self.phase(Phase::Resolve, trail, resolver.resolve(host), hung).await?
+            }
+        };
+        let addresses: Vec<_> = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
+        let failures = connect::Failures::default();
+        let hung = |limit| connect::unanswered(&addresses, &failures, limit);
+        self.phase(Phase::Connect, trail, connect::connect(&addresses, &failures), hung).await
+    }
+
+    /// Runs one phase within its limit and marks it on the trail.
+    pub(crate) async fn phase<T>(
+        &self,
+        phase: Phase,
+        trail: &Trail,
+        act: impl Future<Output = Result<T, Stop>>,
+        on_time_out: impl FnOnce(Duration) -> Finding,
+    ) -> Result<T, Finding> {
+        let limit = self.limits.ours(phase);
+        trail.begin(phase);
+        match timeout(limit, act).await {
+            Ok(Ok(value)) => {
+                trail.end(Ended::Done);
+                Ok(value)
+            }
+            Ok(Err(stop)) => {
+                trail.end(stop.ended);
+                Err(stop.finding)
+            }
+            Err(_elapsed) => {
+                trail.end(Ended::TimedOut);
+                Err(on_time_out(limit))
+            }
+        }
+    }
+}
+
+/// `host:port`, an IPv6 address in brackets.
+pub fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}

@@ -1,0 +1,256 @@
+//! One request and its bounded answer.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::StatusCode;
+use http::Uri;
+use http::header;
+use http_body_util::BodyExt;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::task::JoinHandle;
+
+use crate::catalogue::FailureMode;
+use crate::catalogue::Phase;
+use crate::probe::Certificate;
+use crate::probe::Route;
+use crate::probe::Stop;
+use crate::probe::Transport;
+use crate::probe::USER_AGENT;
+use crate::probe::transport::Received;
+use crate::verdict::DateSample;
+use crate::verdict::Ended;
+use crate::verdict::Finding;
+use crate::verdict::Trail;
+use crate::verdict::evidence::quote;
+
+/// The most that is kept of a body.
+const MAX_BODY: usize = 64 * 1024;
+/// The longest header section that is read.
+const MAX_HEADERS: usize = 16 * 1024;
+
+/// A connection on which requests can be sent, one after the other.
+pub struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    driver: JoinHandle<()>,
+    route: Route,
+    base: Option<Uri>,
+    received: Received,
+    /// The address that answered.
+    pub peer: SocketAddr,
+    /// What the server presented, when it speaks TLS.
+    pub certificate: Option<Certificate>,
+}
+
+/// What a server answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, cut at 64 KiB.
+    pub body: Bytes,
+    /// Whether the body was longer.
+    pub cut: bool,
+    /// From the request's first byte to the answer's last.
+    pub took: Duration,
+    /// From the request's first byte to the end of the answer's headers.
+    first: Duration,
+    /// This clock when the headers were complete.
+    at: SystemTime,
+}
+
+/// How far an answer got; outlives the exchange.
+#[derive(Clone, Debug, Default)]
+struct Progress(Arc<Mutex<Option<(StatusCode, usize)>>>);
+
+impl Connection {
+    /// Takes over a transport; `base` makes request targets absolute, for a proxy that forwards plain HTTP.
+    pub(crate) async fn open(
+        transport: Transport,
+        route: Route,
+        peer: SocketAddr,
+        certificate: Option<Certificate>,
+        base: Option<Uri>,
+        trail: &Trail,
+    ) -> Result<Self, Finding> {
+        let (counted, received) = transport.counted();
+        let handshake = http1::Builder::new().max_buf_size(MAX_HEADERS).handshake(TokioIo::new(counted)).await;
+        let (sender, connection) = handshake.map_err(|error| {
+            trail.end(Ended::Failed);
+            Finding::new(FailureMode::NetReset, format!("the connection was closed before the request ({error})"))
+        })?;
+        let driver = tokio::spawn(async move {
+            // Its error reaches the sender as well.
+            let _ = connection.await;
+        });
+        Ok(Self { sender, driver, route, base, received, peer, certificate })
+    }
+
+    /// Whether another request can be sent.
+    pub fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
+    /// Sends a GET and reads the answer, within the agent's limit for an answer and half as long again.
+    ///
+    /// # Errors
+    /// `http_timeout`, `http_protocol`, `net_reset`.
+    pub async fn get(&mut self, path: &str, headers: HeaderMap, trail: &Trail) -> Result<Answer, Finding> {
+        let progress = Progress::default();
+        let request = self.request(path, headers).map_err(|error| {
+            Finding::new(FailureMode::HttpProtocol, format!("{path} is not a path that can be asked for ({error})"))
+        })?;
+        let target = self.route.target();
+        let route = self.route.clone();
+        let hung = |limit: Duration| progress.clone().hung(&target, path, limit);
+        route.phase(Phase::Request, trail, self.exchange(request, &progress), hung).await
+    }
+
+    fn request(&self, path: &str, headers: HeaderMap) -> Result<Request<Full<Bytes>>, http::Error> {
+        let uri = match &self.base {
+            None => path.parse::<Uri>()?,
+            Some(base) => {
+                let mut parts = base.clone().into_parts();
+                parts.path_and_query = Some(path.parse()?);
+                Uri::from_parts(parts)?
+            }
+        };
+        let mut request = Request::builder().method(Method::GET).uri(uri).body(Full::new(Bytes::new()))?;
+        *request.headers_mut() = headers;
+        let host = || HeaderValue::from_str(&self.host()).map_err(http::Error::from);
+        if !request.headers().contains_key(header::HOST) {
+            request.headers_mut().insert(header::HOST, host()?);
+        }
+        request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        request.headers_mut().entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        Ok(request)
+    }
+
+    fn host(&self) -> String {
+        let default = if self.route.trust.is_some() { 443 } else { 80 };
+        let target = self.route.target();
+        if self.route.port == default { target.trim_end_matches(&format!(":{default}")).to_owned() } else { target }
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>, progress: &Progress) -> Result<Answer, Stop> {
+        let path = request.uri().path().to_owned();
+        let arrived = self.received.bytes();
+        let began = Instant::now();
+        let response = self.sender.send_request(request).await;
+        let response = response.map_err(|error| self.broken(&error, &path, arrived))?;
+        let first = began.elapsed();
+        let at = SystemTime::now();
+        let (parts, body) = response.into_parts();
+        progress.note(parts.status, 0);
+        let (body, cut) = collect(body, parts.status, progress).await?;
+        Ok(Answer { status: parts.status, headers: parts.headers, body, cut, took: began.elapsed(), first, at })
+    }
+
+    fn broken(&self, error: &hyper::Error, path: &str, arrived: u64) -> Stop {
+        let mode = diagnose(error, self.received.bytes() > arrived);
+        let target = self.route.target();
+        let evidence = match mode {
+            FailureMode::NetReset => format!("{target} closed the connection without an answer to GET {path}"),
+            _ => format!("{target} answered GET {path} with something that is not HTTP or is cut off ({error})"),
+        };
+        Stop::failed(mode, evidence)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+/// What an error of the exchange means.
+fn diagnose(error: &hyper::Error, something_arrived: bool) -> FailureMode {
+    let closed = error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+    if !something_arrived && (closed || !error.is_parse()) { FailureMode::NetReset } else { FailureMode::HttpProtocol }
+}
+
+async fn collect(mut body: Incoming, status: StatusCode, progress: &Progress) -> Result<(Bytes, bool), Stop> {
+    let mut kept = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let evidence = format!("the answer with status {status} is cut off after {} bytes ({error})", kept.len());
+            Stop::failed(FailureMode::HttpProtocol, evidence)
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        let room = MAX_BODY - kept.len();
+        kept.extend_from_slice(&data[..data.len().min(room)]);
+        progress.note(status, kept.len());
+        if data.len() > room {
+            return Ok((kept.into(), true));
+        }
+    }
+    Ok((kept.into(), false))
+}
+
+impl Progress {
+    fn note(&self, status: StatusCode, bytes: usize) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((status, bytes));
+    }
+
+    fn hung(self, target: &str, path: &str, limit: Duration) -> Finding {
+        let far = match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => "no answer".to_owned(),
+            Some((status, bytes)) => format!("status {status} and {bytes} bytes, but no end,"),
+        };
+        Finding::new(FailureMode::HttpTimeout, format!("{target} gave {far} to GET {path} within {limit:?}"))
+    }
+}
+
+impl Answer {
+    /// A header's value as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The media type without its parameters, in lower case.
+    pub fn content_type(&self) -> String {
+        let value = self.header("content-type").unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// The body as JSON, when it is.
+    pub fn json(&self) -> Option<serde_json::Value> {
+        if self.cut { None } else { serde_json::from_slice(&self.body).ok() }
+    }
+
+    /// The beginning of the body as evidence.
+    pub fn quoted(&self) -> String {
+        quote(&self.body)
+    }
+
+    /// What the `Date` header says about this clock; the header counts whole seconds (RFC 9110 §5.6.7).
+    pub fn date_sample(&self, source: &'static str) -> Option<DateSample> {
+        let server = jiff::fmt::rfc2822::parse(self.header("date")?).ok()?.timestamp();
+        let local = jiff::Timestamp::try_from(self.at).ok()?;
+        let half_trip = self.first.as_secs_f64() / 2.0;
+        let skew = (local.as_duration() - server.as_duration()).as_secs_f64() - half_trip - 0.5;
+        Some(DateSample { source, skew, uncertainty: half_trip + 0.5 })
+    }
+}
