@@ -3,6 +3,7 @@
 pub mod board;
 pub mod catalogue;
 pub mod checks;
+pub mod classify;
 pub mod cluster;
 pub mod config;
 pub mod probe;

@@ -1,1 +1,4 @@
 //! Scenarios, one test binary.
+
+// Texts and what they mean.
+mod classify;

@@ -1,0 +1,143 @@
+//! Lines of the logs of CAST AI's components, in every format that stands there: logfmt of logrus and slog, slog's JSON, klog,
+//! the plain lines of the HTTP client and of the AWS SDK, command-line errors, Go panics.
+//!
+//! Level alone decides nothing: an info line may carry the cause of the end (`shutdown triggered by …`), and healthy starts
+//! print errors. A line is read for the innermost cause that it names; its wrappers differ from version to version.
+
+mod format;
+
+use crate::catalogue::FailureMode as M;
+
+use super::Reading;
+use super::Rule;
+use super::castai;
+use super::contains_any;
+use super::first_match;
+use super::go_error;
+use super::go_error::Cause;
+use super::kube_text;
+use super::sounds_like_a_fault;
+
+use format::Entry;
+use format::Level;
+
+/// What a line says.
+pub(super) fn read(line: &str) -> Reading {
+    let entry = Entry::parse(line);
+    let text = entry.text();
+    let telling = entry.level != Level::Quiet || contains_any(&text, TELLING);
+    match judge(&text) {
+        Some(reading) if telling => reading,
+        Some(_) => Reading::Harmless,
+        None => match entry.level {
+            Level::Error => M::Unclassified.into(),
+            Level::Unknown if entry.may_be_a_fault && sounds_like_a_fault(&text) => M::Unclassified.into(),
+            Level::Quiet if text.contains("shutdown triggered by") && !text.contains("signal") => {
+                M::Unclassified.into()
+            }
+            Level::Warning | Level::Quiet | Level::Unknown => Reading::Harmless,
+        },
+    }
+}
+
+/// What a message says, apart from its level; nothing if no rule knows it.
+fn judge(text: &str) -> Option<Reading> {
+    if let Some(mode) = castai::log_text(text) {
+        return Some(mode.into());
+    }
+    if contains_any(text, CONSEQUENCES) {
+        return Some(Reading::Harmless);
+    }
+    if let Some(mode) = first_match(OWN_WORDS, text).or_else(|| kube_text::mode(text)) {
+        return Some(mode.into());
+    }
+    if let Some(cause) = go_error::cause(text) {
+        return Some(in_context(cause, text));
+    }
+    if contains_any(text, UNREADABLE) {
+        let about_castai = speaks_of_castai(text);
+        return Some(if about_castai { M::CastaiUnexpectedBody } else { M::K8sUnexpectedBody }.into());
+    }
+    text.contains("failed sending delta:").then(|| M::CastaiDeliveryFailed.into())
+}
+
+/// The mode of a cause that does not name its phase depends on whom the line is about.
+fn in_context(cause: Cause, text: &str) -> Reading {
+    let about_kubernetes = !speaks_of_castai(text) && kube_text::speaks_of_kubernetes(text);
+    match cause {
+        Cause::Mode(mode) => mode.into(),
+        Cause::Deadline | Cause::Lost | Cause::NotConnected if about_kubernetes => M::K8sNoAnswer.into(),
+        Cause::Deadline | Cause::Lost => M::HttpTimeout.into(),
+        Cause::NotConnected => M::NetConnectTimeout.into(),
+        Cause::GivenUp if text.contains("failed sending delta: timed out") => M::CastaiDeliveryFailed.into(),
+        Cause::GivenUp => Reading::Harmless,
+    }
+}
+
+/// Whether a text is about the way to CAST AI.
+fn speaks_of_castai(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "cast.ai",
+        "castai api",
+        "/v1/kubernetes/",
+        "sending delta",
+        "agent configuration",
+        "send logs",
+        "cluster-actions",
+        "RESTY",
+    ];
+    contains_any(text, WORDS)
+}
+
+/// Info lines that tell of a fault.
+const TELLING: &[&str] = &["shutdown triggered by", "continuity token mismatch", "watch ended with error"];
+
+/// What healthy agents write as well, or what follows from something that another line names.
+const CONSEQUENCES: &[&str] = &[
+    "failed to send logs after shutdown timed out",
+    "context canceled before registration was initiated",
+    "leader election stopped unexpectedly",
+    "healthz server closed",
+    "metrics server closed",
+    "http: Server closed",
+    "context done",
+    "unexpected agent restart detected",
+    "unable to retrieve the complete list of server APIs",
+    "Skipping conditional informer",
+    "client-side throttling",
+    "loading metadata failed: parsing json",
+    "the object has been modified",
+    "lock is held by",
+    "Failed getting pod metrics",
+];
+
+/// What the components say in words of their own.
+const OWN_WORDS: &[Rule] = &[
+    (&["continuity token mismatch"], M::CastaiContinuityToken),
+    (&["invalid continuity token"], M::CastaiContinuityToken),
+    (&["API_KEY", "is required"], M::CastaiKeyMissing),
+    (&["cluster ID is still empty after initialization"], M::CastaiUnexpectedBody),
+    (&["unknown provider"], M::AgentConfigInvalid),
+    (&["failed to add root certificate to CA pool"], M::AgentConfigInvalid),
+    (&["kubeconfig is nil"], M::AgentConfigInvalid),
+    (&["parsing configuration"], M::AgentConfigInvalid),
+    (&["reading default config"], M::AgentConfigInvalid),
+    (&["not a valid logrus Level"], M::AgentConfigInvalid),
+    (&["time: invalid duration"], M::AgentConfigInvalid),
+    (&["env variable CLUSTER_ID is required"], M::AgentConfigInvalid),
+    (&["parsing cluster id"], M::AgentConfigInvalid),
+];
+
+/// An answer that is not what the client can read.
+const UNREADABLE: &[&str] =
+    &["looking for beginning of value", "json: cannot unmarshal", "unexpected end of JSON input"];
+
+impl Entry {
+    /// The message and the error beside it, as one text.
+    fn text(&self) -> String {
+        match &self.error {
+            Some(error) => format!("{}: {error}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}

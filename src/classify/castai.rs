@@ -1,0 +1,139 @@
+//! The answers of CAST AI, as received and as its components write them into their logs.
+
+use crate::catalogue::FailureMode;
+use crate::catalogue::FailureMode as M;
+
+use super::contains_any;
+
+/// The body of a 400 that makes the agent start over.
+const CONTINUITY: &str = "invalid continuity token";
+
+/// An HTTP answer from CAST AI's address.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answer<'a> {
+    /// The status code.
+    pub status: u16,
+    /// The header `Content-Type`; where it is not known the body's shape decides.
+    pub content_type: Option<&'a str>,
+    /// The header `X-Castai-Request-Id`: the application itself answered.
+    pub request_id: Option<&'a str>,
+    /// All headers in one text, where they are known: marks of proxies and filters are looked for in them.
+    pub headers: &'a str,
+    /// The body, or its beginning.
+    pub body: &'a str,
+}
+
+/// What an answer from CAST AI's address means; `None` for a healthy one.
+pub fn castai_answer(answer: &Answer<'_>) -> Option<FailureMode> {
+    if answer.body.contains(CONTINUITY) {
+        return Some(M::CastaiContinuityToken);
+    }
+    let html = is_html(answer.content_type, answer.body);
+    let by_application = answer.request_id.is_some_and(|id| !id.is_empty());
+    if html && !by_application {
+        return Some(page(answer));
+    }
+    Some(match answer.status {
+        200..=299 if html => M::CastaiUnexpectedBody,
+        200..=299 => return None,
+        401 => M::CastaiTokenInvalid,
+        // Cloudflare says so in one plain line.
+        403 | 429 if answer.body.trim_start().starts_with("error code: 1") => M::CastaiWafBlocked,
+        403 => M::CastaiForbidden,
+        404 if is_json(answer.body) || by_application => M::CastaiClusterNotFound,
+        404 => M::CastaiUnexpectedBody,
+        407 => M::ProxyAuthRequired,
+        429 => M::CastaiRateLimited,
+        400..=499 => M::CastaiClientError,
+        500..=599 => M::CastaiServerError,
+        _ => M::CastaiUnexpectedBody,
+    })
+}
+
+/// What a page means that stands where CAST AI's JSON should be.
+fn page(answer: &Answer<'_>) -> FailureMode {
+    let has = |marks: &[&str]| {
+        contains_any(&answer.body.to_lowercase(), marks) || contains_any(&answer.headers.to_lowercase(), marks)
+    };
+    if answer.status == 407 {
+        return M::ProxyAuthRequired;
+    }
+    if has(PROXY_MARKS) {
+        return M::ProxyBlockPage;
+    }
+    match answer.status {
+        403 | 429 => M::CastaiWafBlocked,
+        500..=599 if has(EDGE_MARKS) => M::CastaiWafBlocked,
+        500..=599 => M::CastaiServerError,
+        _ => M::CastaiUnexpectedBody,
+    }
+}
+
+/// Whether this is a web page.
+pub fn is_html(content_type: Option<&str>, body: &str) -> bool {
+    let start: String = body.trim_start_matches('\u{feff}').trim_start().chars().take(14).collect();
+    let start = start.to_ascii_lowercase();
+    ["<!doctype html", "<html", "<head", "<body", "<title", "<h1", "<center"].iter().any(|tag| start.starts_with(tag))
+        || content_type.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"))
+}
+
+fn is_json(body: &str) -> bool {
+    body.trim_start().starts_with(['{', '['])
+}
+
+/// The mode of a log text with `status_code=… body=…`, if it is one; without `status_code=` no answer had come.
+pub fn log_text(text: &str) -> Option<FailureMode> {
+    let (before, behind) = text.split_once("status_code=")?;
+    let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
+    let status: u16 = behind[..digits].parse().ok()?;
+    let body = behind[digits..].split_once("body=").map_or("", |(_, body)| body);
+    let request_id = before.split_once("request_id=").map(|(_, id)| id.trim_matches(['"', '\\', ' ']));
+    let mode = castai_answer(&Answer { status, request_id, body, ..Answer::default() })?;
+    // A registration names no cluster yet, so 404 cannot be about one, unless it says so.
+    let about_cluster = !text.contains("requesting castai api") || body.to_lowercase().contains("cluster");
+    Some(if mode == M::CastaiClusterNotFound && !about_cluster { M::CastaiClientError } else { mode })
+}
+
+/// Marks of proxies and web filters, in lower case.
+const PROXY_MARKS: &[&str] = &[
+    "zscaler",
+    "squid",
+    "blue coat",
+    "bluecoat",
+    "proxysg",
+    "netskope",
+    "forcepoint",
+    "websense",
+    "fortiguard",
+    "fortigate",
+    "palo alto networks",
+    "sophos",
+    "mcafee web gateway",
+    "cisco umbrella",
+    "opendns",
+    "check point",
+    "barracuda",
+    "sonicwall",
+    "iboss",
+    "web filter",
+    "url filtering",
+    "your organization",
+    "your organisation",
+    "company policy",
+    "corporate policy",
+    "acceptable use",
+    "captive portal",
+];
+
+/// Marks of what stands in front of CAST AI, in lower case.
+const EDGE_MARKS: &[&str] = &[
+    "cf-ray",
+    "cloudflare",
+    "just a moment",
+    "attention required",
+    "request blocked",
+    "access denied",
+    "you have been blocked",
+    "incident id",
+    "reference #",
+];

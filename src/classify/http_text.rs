@@ -1,0 +1,149 @@
+//! HTTP answers as text: with status line and headers, or the body alone.
+
+use serde_json::Value;
+
+use crate::catalogue::FailureMode as M;
+
+use super::Reading;
+use super::castai;
+use super::castai::Answer;
+use super::castai::castai_answer;
+use super::contains_any;
+use super::kube_status;
+use super::sounds_like_a_fault;
+
+/// What an HTTP answer says.
+pub(super) fn read(text: &str) -> Reading {
+    if let Some(mode) = castai::log_text(text) {
+        return mode.into();
+    }
+    let Some((status, headers, body)) = parts(text) else { return read_body(text.trim()) };
+    let header = |name: &str| {
+        headers
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .find_map(|(key, value)| key.trim().eq_ignore_ascii_case(name).then(|| value.trim()))
+    };
+    let content_type = header("content-type");
+    if body.contains("\"kind\":\"Status\"") {
+        return kube_status::kube_status(status, content_type, body.as_bytes())
+            .map_or(Reading::Harmless, Reading::from);
+    }
+    let answer = Answer { status, content_type, request_id: header("x-castai-request-id"), headers, body };
+    castai_answer(&answer).map_or(Reading::Harmless, Reading::from)
+}
+
+/// Whether this is an error document of AWS.
+pub(super) fn is_aws_xml(text: &str) -> bool {
+    text.contains("<Code>") && contains_any(text, &["<ErrorResponse", "<Response>", "<Errors>", "<Error>"])
+}
+
+/// What an error document of AWS says.
+pub(super) fn read_aws(_text: &str) -> Reading {
+    M::Unclassified.into()
+}
+
+/// Status, headers and body of `HTTP/1.1 403 Forbidden …`.
+fn parts(text: &str) -> Option<(u16, &str, &str)> {
+    let text = text.trim_start();
+    let (_, behind) = text.strip_prefix("HTTP/")?.split_once(' ')?;
+    let status = behind.get(..3)?.parse().ok()?;
+    let rest = behind.split_once('\n').map_or("", |(_, rest)| rest);
+    let (headers, body) = rest.split_once("\r\n\r\n").or_else(|| rest.split_once("\n\n")).unwrap_or((rest, ""));
+    Some((status, headers, body))
+}
+
+/// What a body without its status says.
+fn read_body(body: &str) -> Reading {
+    if body.is_empty() {
+        return Reading::Harmless;
+    }
+    if castai::is_html(None, body) {
+        let status = page_status(body);
+        return castai_answer(&Answer { status, body, ..Answer::default() }).map_or(Reading::Harmless, Reading::from);
+    }
+    if is_aws_xml(body) {
+        return read_aws(body);
+    }
+    let Ok(value) = serde_json::from_str::<Value>(body) else {
+        return if sounds_like_a_fault(body) { M::Unclassified.into() } else { Reading::Harmless };
+    };
+    if value.get("kind").and_then(Value::as_str) == Some("Status") {
+        return kube_status::read_body(body);
+    }
+    match json_status(&value) {
+        Some(status) => {
+            castai_answer(&Answer { status, body, ..Answer::default() }).map_or(Reading::Harmless, Reading::from)
+        }
+        None if value.get("message").or_else(|| value.get("error")).is_some() => M::Unclassified.into(),
+        None => Reading::Harmless,
+    }
+}
+
+/// The status that a page names in its first words.
+fn page_status(body: &str) -> u16 {
+    const NAMES: &[(&str, u16)] = &[
+        ("407", 407),
+        ("proxy authentication required", 407),
+        ("401", 401),
+        ("unauthorized", 401),
+        ("403", 403),
+        ("forbidden", 403),
+        ("access denied", 403),
+        ("attention required", 403),
+        ("just a moment", 403),
+        ("blocked", 403),
+        ("404", 404),
+        ("not found", 404),
+        ("429", 429),
+        ("too many requests", 429),
+        ("502", 502),
+        ("bad gateway", 502),
+        ("503", 503),
+        ("unavailable", 503),
+        ("504", 504),
+        ("gateway time", 504),
+        ("500", 500),
+        ("server error", 500),
+    ];
+    let head: String = body.chars().take(1024).collect::<String>().to_lowercase();
+    let title =
+        head.split_once("<title").map_or("", |(_, rest)| rest.split_once("</title").map_or(rest, |(title, _)| title));
+    let named = |text: &str| NAMES.iter().find(|(name, _)| text.contains(name)).map(|(_, status)| *status);
+    named(title).or_else(|| named(&head)).unwrap_or(200)
+}
+
+/// The status that a JSON body of CAST AI names or implies.
+fn json_status(value: &Value) -> Option<u16> {
+    /// As gRPC numbers them, for a gateway that copies the number into the body.
+    const GRPC: &[(u64, u16)] = &[(3, 400), (5, 404), (7, 403), (8, 429), (13, 500), (14, 503), (16, 401)];
+    const WORDS: &[(&str, u16)] = &[
+        ("continuity token", 400),
+        ("unauthorized", 401),
+        ("unauthenticated", 401),
+        ("api key", 401),
+        ("authentication", 401),
+        ("forbidden", 403),
+        ("permission", 403),
+        ("access denied", 403),
+        ("quota exceeded", 429),
+        ("rate limit", 429),
+        ("too many requests", 429),
+        ("not found", 404),
+        ("internal", 500),
+        ("unavailable", 503),
+    ];
+    for key in ["statusCode", "status_code", "status", "code"] {
+        match value.get(key).and_then(Value::as_u64) {
+            Some(code @ 100..=599) => return u16::try_from(code).ok(),
+            Some(code) => {
+                if let Some((_, status)) = GRPC.iter().find(|(number, _)| *number == code) {
+                    return Some(*status);
+                }
+            }
+            None => {}
+        }
+    }
+    let message = ["message", "error"].iter().find_map(|key| value.get(*key)?.as_str())?.to_lowercase();
+    WORDS.iter().find(|(word, _)| message.contains(word)).map(|(_, status)| *status)
+}

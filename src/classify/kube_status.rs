@@ -1,0 +1,129 @@
+//! The answers of an API server, as received.
+
+use serde_json::Value;
+
+use crate::catalogue::FailureMode;
+use crate::catalogue::FailureMode as M;
+
+use super::Reading;
+use super::castai::is_html;
+use super::contains_any;
+use super::kube_text;
+
+/// What an answer from the API server's address means; `None` for a healthy one.
+pub fn kube_status(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<FailureMode> {
+    let text = String::from_utf8_lossy(body);
+    if (200..=299).contains(&status) {
+        return is_html(content_type, &text).then_some(M::K8sUnexpectedBody);
+    }
+    if let Some(message) = Status::parse(&text) {
+        return Some(message.mode(status));
+    }
+    Some(plain(status, text.trim()))
+}
+
+/// What a body alone says.
+pub(super) fn read_body(text: &str) -> Reading {
+    if let Some(status) = Status::parse(text) {
+        if status.success || matches!(status.code, 409 | 410) {
+            return Reading::Harmless;
+        }
+        return status.mode(status.code).into();
+    }
+    let body = text.trim();
+    if is_html(None, body) {
+        return M::K8sUnexpectedBody.into();
+    }
+    if serde_json::from_str::<Value>(body)
+        .is_ok_and(|value| value.get("kind").is_some() || value.get("gitVersion").is_some())
+    {
+        return Reading::Harmless;
+    }
+    match kube_text::mode(body).or_else(|| plain_mode(body)) {
+        Some(mode) => mode.into(),
+        None if body.is_empty() || body == "ok" => Reading::Harmless,
+        None => M::K8sUnexpectedBody.into(),
+    }
+}
+
+/// The fields of a `Status` object.
+struct Status {
+    success: bool,
+    code: u16,
+    reason: String,
+    message: String,
+}
+
+impl Status {
+    fn parse(body: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(body.trim()).ok()?;
+        if value.get("kind")?.as_str()? != "Status" {
+            return None;
+        }
+        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some(Self {
+            success: text("status") == "Success",
+            code: value.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok()).unwrap_or(0),
+            reason: text("reason"),
+            message: text("message"),
+        })
+    }
+
+    fn mode(&self, status: u16) -> FailureMode {
+        let by_reason = match self.reason.as_str() {
+            "Unauthorized" => 401,
+            "Forbidden" => 403,
+            "TooManyRequests" => 429,
+            "ServiceUnavailable" => 503,
+            "Timeout" | "ServerTimeout" => 504,
+            "InternalError" => 500,
+            _ => 0,
+        };
+        let status = if status == 0 { by_reason } else { status };
+        match status {
+            401 => M::K8sUnauthorized,
+            403 if self.message.contains("not yet ready to handle request") => M::K8sServerError,
+            403 if self.message.contains("system:anonymous") => M::K8sAnonymousForbidden,
+            403 => M::K8sRbacForbidden,
+            429 => M::K8sThrottled,
+            500..=599 if names_etcd(&self.message) => M::K8sEtcdError,
+            500..=599 => M::K8sServerError,
+            _ => kube_text::mode(&self.message).unwrap_or(M::Unclassified),
+        }
+    }
+}
+
+/// Whether a message blames the database.
+pub(super) fn names_etcd(message: &str) -> bool {
+    contains_any(message, &["etcdserver", "etcd"])
+}
+
+/// The mode of an answer that is no `Status`: the API server writes a few of its refusals as plain text.
+fn plain(status: u16, body: &str) -> FailureMode {
+    if is_html(None, body) {
+        return M::K8sUnexpectedBody;
+    }
+    match status {
+        429 => M::K8sThrottled,
+        500..=599 => plain_mode(body).unwrap_or(M::K8sUnexpectedBody),
+        _ => M::K8sUnexpectedBody,
+    }
+}
+
+/// The mode of a plain text that an API server writes.
+fn plain_mode(body: &str) -> Option<FailureMode> {
+    const OWN: &[&str] =
+        &["Internal Server Error: \"", "service unavailable", "This request caused apiserver to panic", "[-]"];
+    if body.starts_with("Too many requests") {
+        return Some(M::K8sThrottled);
+    }
+    if !OWN.iter().any(|start| body.starts_with(start)) && !body.contains("\n[-]") {
+        return None;
+    }
+    Some(if names_etcd_failing(body) { M::K8sEtcdError } else { M::K8sServerError })
+}
+
+/// As [`names_etcd`], for the list of `/readyz?verbose`, where etcd may be among what works.
+fn names_etcd_failing(body: &str) -> bool {
+    if body.contains("[-]") { body.contains("[-]etcd") } else { names_etcd(body) }
+}

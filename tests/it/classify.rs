@@ -1,0 +1,111 @@
+//! What log lines, messages and bodies mean: tables of (text, mode), and properties that hold for any bytes.
+
+use castai_health_exporter::catalogue::FailureMode;
+use castai_health_exporter::classify::Kind;
+use castai_health_exporter::classify::Reading;
+use castai_health_exporter::classify::castai::Answer;
+use castai_health_exporter::classify::castai_answer;
+use castai_health_exporter::classify::classify;
+use castai_health_exporter::classify::classify_line;
+use castai_health_exporter::classify::kube_status;
+use proptest::prelude::ProptestConfig;
+use proptest::prelude::any;
+use proptest::proptest;
+
+/// A text and the label of its mode; the empty label for a harmless line or a mere consequence.
+type Row = (&'static str, &'static str);
+
+fn label(reading: Reading) -> &'static str {
+    reading.mode().map_or("", FailureMode::label)
+}
+
+/// Reads every text of a table and reports all that are misread at once.
+fn all_read_as_written(read: impl Fn(&str) -> Reading, rows: &[Row]) {
+    let wrong: Vec<_> = rows
+        .iter()
+        .filter(|(text, expected)| label(read(text)) != *expected)
+        .map(|(text, expected)| format!("{expected:?} expected, {:?} read from {text}", label(read(text))))
+        .collect();
+    assert!(wrong.is_empty(), "{} of {} texts misread:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+}
+
+mod agent_log;
+mod answers;
+
+#[test]
+fn every_mode_says_what_it_means_and_what_mends_it() {
+    for mode in FailureMode::ALL {
+        let entry = mode.entry();
+        for text in [entry.meaning, entry.told_apart, entry.remedy] {
+            assert!(!text.is_empty() && text.ends_with('.'), "{mode}: {text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_line_may_name_its_own_kind() {
+    let rows: &[Row] = &[
+        (
+            r#"{"kind":"agent_log","text":"time=\"2026-11-22T13:04:54Z\" level=error msg=\"registering cluster: requesting castai api: request error status_code=401 body={}\""}"#,
+            "castai_token_invalid",
+        ),
+        (
+            r#"{"kind":"http","text":"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\n\r\n{\"message\":\"slow down\"}"}"#,
+            "castai_rate_limited",
+        ),
+        (
+            r#"{"kind":"apiserver_body","text":"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"message\":\"Unauthorized\",\"reason\":\"Unauthorized\",\"code\":401}"}"#,
+            "k8s_unauthorized",
+        ),
+        (r#"{"kind":"no such kind","text":"panic: something new"}"#, "unclassified"),
+        (r#"{"kind":"k8s_event","text":"Created container: agent"}"#, ""),
+    ];
+    all_read_as_written(classify_line, rows);
+}
+
+#[test]
+fn kinds_are_named_as_in_the_documentation() {
+    for (name, kind) in Kind::NAMED {
+        assert_eq!(name.parse(), Ok(*kind));
+    }
+    assert!("agentlog".parse::<Kind>().is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn no_text_makes_a_reader_panic(text in any::<String>()) {
+        classify_line(&text);
+        for (_, kind) in Kind::NAMED {
+            classify(Some(*kind), &text);
+        }
+    }
+
+    #[test]
+    fn no_almost_sensible_line_makes_a_reader_panic(
+        start in r#"(time="2026-11-22T13:04:54Z" |E1122 13:04:54\.1 1 x\.go:1\] |SDK 2026/11/22 13:03:16 |2026/11/22 13:04:54\.1 WARN RESTY |\{"msg":")?"#,
+        middle in r#"(level=[a-z]* |msg="?|error="|status_code=[0-9]{0,6} |body=|lookup |EOF|Post "https://|": Forbidden|\\|é|"){0,12}"#,
+        end in any::<String>(),
+    ) {
+        classify_line(&format!("{start}{middle}{end}"));
+    }
+
+    #[test]
+    fn no_answer_makes_a_reader_panic(status in any::<u16>(), body in any::<Vec<u8>>()) {
+        kube_status(status, None, &body);
+        let body = String::from_utf8_lossy(&body);
+        castai_answer(&Answer { status, body: &body, ..Answer::default() });
+    }
+}
+
+#[test]
+fn a_long_line_is_read_in_linear_time() {
+    for part in ["EOF", "\": Forbidden", "lookup ", "msg=\"", "\\", "Post \"https://x\": Forbidden,", "a=b ", "é"] {
+        let line = format!("time=\"2026-11-22T13:04:54Z\" level=error msg=\"{}", part.repeat(500_000 / part.len()));
+        let begun = std::time::Instant::now();
+        classify_line(&line);
+        // Quadratic work would take many minutes.
+        assert!(begun.elapsed().as_secs() < 10, "{part:?} took {:?}", begun.elapsed());
+    }
+}
