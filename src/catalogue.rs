@@ -31,3 +31,30 @@ pub fn runbook_url(base: &str, check: Check, mode: FailureMode) -> Option<String
 pub fn anchor(check: Check, mode: FailureMode) -> String {
     format!("{check}-{mode}").replace('_', "-")
 }
+
+/// The first sentence of a text; a full stop in code (between backticks) ends none.
+pub fn first_sentence(text: &str) -> &str {
+    let mut code = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            '`' => code = !code,
+            '.' if !code && text[at + 1..].chars().next().is_none_or(char::is_whitespace) => return &text[..=at],
+            _ => {}
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_stop_in_code_or_inside_a_word_ends_no_sentence() {
+        assert_eq!(
+            first_sentence("Ask `nslookup api.cast.ai. x` for v1.2. Then wait."),
+            "Ask `nslookup api.cast.ai. x` for v1.2."
+        );
+        assert_eq!(first_sentence("no stop"), "no stop");
+    }
+}

@@ -1,0 +1,96 @@
+//! The log: one line per change of verdict, to standard error.
+//!
+//! Invariant: what checks find reaches the log through [`change`] only; nothing is written per probe above debug.
+
+mod format;
+
+use std::io;
+
+use tracing::Level;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::board::Change;
+use crate::catalogue::FailureMode;
+use crate::catalogue::Status;
+use crate::catalogue::first_sentence;
+use crate::catalogue::runbook_url;
+use crate::config::LogFormat;
+use crate::log::format::Lines;
+
+/// Writes this program's events of at least this level to standard error, and the libraries' warnings.
+pub fn install(level: Level, format: LogFormat) {
+    let ours = Targets::new()
+        .with_default(LevelFilter::from_level(level.min(Level::WARN)))
+        .with_target(env!("CARGO_CRATE_NAME"), level);
+    let lines = tracing_subscriber::fmt::layer().event_format(Lines(format)).with_writer(io::stderr).with_filter(ours);
+    // A second call, in a test, keeps the first.
+    let _ = tracing_subscriber::registry().with(lines).try_init();
+}
+
+/// Tells of a verdict that differs from the one before.
+pub fn change(change: &Change, runbook_base: &str) {
+    let verdict = &change.report.verdict;
+    let status = verdict.status();
+    let first = verdict.findings().first();
+    let modes = change.report.verdict.modes();
+    let line = Line {
+        check: change.check.label(),
+        status: status.label(),
+        before: change.before.map(Status::label),
+        modes: listed(&modes),
+        // What alerts see, where it is not what this attempt saw.
+        settled: listed(&change.settled).filter(|_| change.settled != modes),
+        evidence: verdict.evidence().to_string(),
+        hint: first.map(|finding| first_sentence(finding.mode.entry().remedy)),
+        runbook: first.and_then(|finding| runbook_url(runbook_base, change.check, finding.mode)),
+    };
+    match status {
+        Status::Failing => line.error(),
+        Status::Warning | Status::Unknown => line.warn(),
+        Status::Ok | Status::NotApplicable => line.info(),
+    }
+}
+
+struct Line {
+    check: &'static str,
+    status: &'static str,
+    before: Option<&'static str>,
+    modes: Option<String>,
+    settled: Option<String>,
+    evidence: String,
+    hint: Option<&'static str>,
+    runbook: Option<String>,
+}
+
+macro_rules! levels {
+    ($($level:ident)+) => {
+        impl Line {
+            $( fn $level(&self) {
+                tracing::$level!(
+                    check = self.check,
+                    status = self.status,
+                    before = self.before,
+                    modes = self.modes,
+                    settled = self.settled,
+                    evidence = self.evidence,
+                    hint = self.hint,
+                    runbook = self.runbook,
+                    "{} is {}",
+                    self.check,
+                    self.status.replace('_', " "),
+                );
+            } )+
+        }
+    };
+}
+
+levels! { error warn info }
+
+fn listed(modes: &[FailureMode]) -> Option<String> {
+    let labels: Vec<_> = modes.iter().map(|mode| mode.label()).collect();
+    (!labels.is_empty()).then(|| labels.join(","))
+}

@@ -1,0 +1,161 @@
+//! How a line looks: `key=value` or one JSON object, the same keys in the same order.
+
+use std::fmt;
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use jiff::Unit;
+use serde_json::Value;
+use tracing::Event;
+use tracing::Subscriber;
+use tracing::field::Field;
+use tracing::field::Visit;
+use tracing_subscriber::fmt::FmtContext;
+use tracing_subscriber::fmt::FormatEvent;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::config::LogFormat;
+use crate::verdict::evidence::single_line;
+
+/// Writes `time`, `level`, `msg`, then the event's own fields.
+pub(super) struct Lines(pub(super) LogFormat);
+
+/// The fields of one event in their order.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    rest: Vec<(&'static str, Value)>,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let now = Timestamp::now();
+        let line = fields.lead(&now, *event.metadata().level(), event.metadata().target());
+        match self.0 {
+            LogFormat::Logfmt => writeln!(writer, "{}", logfmt(&line)),
+            LogFormat::Json => writeln!(writer, "{}", json(&line)),
+        }
+    }
+}
+
+impl Fields {
+    fn lead(self, now: &Timestamp, level: tracing::Level, target: &str) -> Vec<(&'static str, Value)> {
+        let now = now.round(Unit::Millisecond).unwrap_or(*now);
+        let mut line = vec![
+            ("time", Value::from(format!("{now:.3}"))),
+            ("level", Value::from(level.as_str().to_ascii_lowercase())),
+            ("msg", Value::from(self.message)),
+        ];
+        line.extend(self.rest);
+        if !target.starts_with(env!("CARGO_CRATE_NAME")) {
+            line.push(("source", Value::from(target)));
+        }
+        line
+    }
+
+    fn put(&mut self, field: &Field, value: Value) {
+        match (field.name(), value) {
+            ("message", Value::String(message)) => self.message = message,
+            (name, value) => self.rest.push((name, value)),
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, Value::from(format!("{value:?}")));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, Value::from(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, Value::from(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, Value::from(value));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, Value::from(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, Value::from(value));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.put(field, Value::from(value.to_string()));
+    }
+}
+
+fn logfmt(line: &[(&'static str, Value)]) -> String {
+    let mut text = String::new();
+    for (i, (key, value)) in line.iter().enumerate() {
+        let space = if i > 0 { " " } else { "" };
+        let value = match value {
+            Value::String(value) => quoted(&single_line(value)),
+            other => other.to_string(),
+        };
+        write!(text, "{space}{key}={value}").expect("a string takes everything");
+    }
+    text
+}
+
+/// A value as it stands, or in quotes where a reader of logfmt would otherwise split or misread it.
+fn quoted(value: &str) -> String {
+    let plain = |c: char| !(c.is_whitespace() || c.is_control() || matches!(c, '"' | '=' | '\\'));
+    if !value.is_empty() && value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn json(line: &[(&'static str, Value)]) -> String {
+    let pairs: Vec<String> = line.iter().map(|(key, value)| format!("{}:{value}", Value::from(*key))).collect();
+    format!("{{{}}}", pairs.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(value: &str) -> [(&'static str, Value); 2] {
+        [("level", Value::from("info")), ("evidence", Value::from(value))]
+    }
+
+    #[test]
+    fn a_plain_value_stands_without_quotes() {
+        assert_eq!(logfmt(&line("ok")), "level=info evidence=ok");
+    }
+
+    #[test]
+    fn a_value_that_a_reader_would_misread_is_quoted_and_escaped() {
+        assert_eq!(logfmt(&line("")), r#"level=info evidence="""#);
+        assert_eq!(logfmt(&line("a=b")), r#"level=info evidence="a=b""#);
+        assert_eq!(logfmt(&line(r#"say "hi" \n"#)), r#"level=info evidence="say \"hi\" \\n""#);
+    }
+
+    #[test]
+    fn foreign_bytes_make_neither_a_second_line_nor_an_escape_sequence() {
+        assert_eq!(logfmt(&line("a\nlevel=error\u{1b}[2J")), r#"level=info evidence="a level=error[2J""#);
+        assert_eq!(json(&line("a\n\"b\"\u{1b}")), r#"{"level":"info","evidence":"a\n\"b\"\u001b"}"#);
+    }
+
+    #[test]
+    fn a_line_of_a_library_names_it() {
+        let fields = Fields { message: "hello".to_owned(), rest: Vec::new() };
+        let lead = fields.lead(&Timestamp::UNIX_EPOCH, tracing::Level::WARN, "hyper::proto");
+        assert_eq!(logfmt(&lead), "time=1970-01-01T00:00:00.000Z level=warn msg=hello source=hyper::proto");
+    }
+}

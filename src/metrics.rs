@@ -1,0 +1,159 @@
+//! The board as Prometheus sees it.
+//!
+//! Invariant: a pure function of the standings and of facts about this process. It keeps nothing, so it cannot
+//! disagree with the board. It writes what the catalogue lists and nothing else.
+
+pub mod process;
+mod series;
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use prometheus::TextEncoder;
+use prometheus::proto::MetricFamily;
+
+use crate::board::Standing;
+use crate::catalogue::Need;
+use crate::catalogue::Status;
+use crate::catalogue::metrics as names;
+use crate::catalogue::metrics::MAX_TARGETS;
+use crate::exporter::Exporter;
+use crate::exporter::REVISION;
+use crate::exporter::RUSTVERSION;
+use crate::exporter::VERSION;
+use crate::metrics::process::Process;
+use crate::metrics::series::family;
+use crate::metrics::series::histograms;
+use crate::verdict::TargetReport;
+
+/// The content type of [`exposition`].
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Everything that Prometheus is told, in text format 0.0.4.
+pub fn exposition(standings: &[Standing], exporter: &Exporter, process: &Process) -> String {
+    let mut families = of_checks(standings);
+    families.extend(of_targets(standings));
+    families.extend(of_exporter(exporter));
+    families.extend(of_process(process));
+    families.retain(|family| !family.get_metric().is_empty());
+    let mut text = String::with_capacity(32 * 1024);
+    TextEncoder::new().encode_utf8(&families, &mut text).expect("every family has a name, a series and a valid type");
+    text
+}
+
+fn of_checks(standings: &[Standing]) -> Vec<MetricFamily> {
+    let one = |value: fn(&Standing) -> Option<f64>| {
+        standings.iter().filter_map(move |of| value(of).map(|value| ([of.check.label()], value)))
+    };
+    let statuses = standings.iter().flat_map(|of| {
+        let now = of.status();
+        Status::ALL.iter().map(move |status| ([of.check.label(), status.label()], truth(*status == now)))
+    });
+    let needs = standings
+        .iter()
+        .flat_map(|of| Need::ALL.iter().map(move |need| ([of.check.label(), need.label()], truth(*need == of.need))));
+    let failures =
+        standings.iter().flat_map(|of| of.settled.modes().iter().map(|mode| ([of.check.label(), mode.label()], 1.0)));
+    let phases = standings
+        .iter()
+        .flat_map(|of| of.counts.phases.iter().map(|count| ([of.check.label(), count.phase.label()], count)));
+    vec![
+        family(names::CHECK_STATUS, statuses),
+        family(names::FAILURE, failures),
+        family(names::CHECK_NEED, needs),
+        family(names::CHECK_ATTEMPTS, one(|of| Some(count(of.counts.attempts)))),
+        family(names::CHECK_FAILURES, one(|of| Some(count(of.counts.failures)))),
+        family(names::CHECK_PANICS, one(|of| Some(count(of.counts.panics)))),
+        family(names::CHECK_DISTURBED, one(|of| Some(count(of.counts.disturbed)))),
+        histograms(names::PHASE_DURATION, phases),
+        family(names::LAST_ATTEMPT, one(|of| of.last_attempt.map(since_1970))),
+        family(names::LAST_SUCCESS, one(|of| of.last_success.map(since_1970))),
+        family(names::CHECK_INTERVAL, one(|of| Some(of.interval.as_secs_f64()))),
+    ]
+}
+
+fn of_targets(standings: &[Standing]) -> Vec<MetricFamily> {
+    let targets: Vec<(&str, &TargetReport)> = standings
+        .iter()
+        .filter_map(|of| of.latest.as_ref().map(|latest| (of.check.label(), latest)))
+        .flat_map(|(check, latest)| distinct(&latest.targets).map(move |target| (check, target)))
+        .collect();
+    let phases = targets.iter().flat_map(|(check, target)| {
+        seconds_by_phase(target).into_iter().map(|(phase, seconds)| ([*check, target.target.as_str(), phase], seconds))
+    });
+    let up = targets.iter().map(|(check, of)| ([*check, of.target.as_str()], truth(of.outcome.is_ok())));
+    let not_after = targets
+        .iter()
+        .filter_map(|(check, of)| of.not_after.map(|at| ([*check, of.target.as_str()], whole_seconds(at))));
+    vec![
+        family(names::TARGET_PHASE, phases),
+        family(names::TARGET_UP, up),
+        family(names::CERTIFICATE_NOT_AFTER, not_after),
+        family(names::CLOCK_SKEW, skews(standings).into_iter().map(|(source, skew)| ([source], skew))),
+    ]
+}
+
+fn of_exporter(exporter: &Exporter) -> [MetricFamily; 4] {
+    let stands = [exporter.vantage.label(), exporter.scope_label(), exporter.agent_environment.label()];
+    let built = [VERSION, REVISION, RUSTVERSION, std::env::consts::ARCH];
+    [
+        family(names::EXPORTER_INFO, [(stands, 1.0)]),
+        family(names::BUILD_INFO, [(built, 1.0)]),
+        family(names::RELOAD_SUCCESSFUL, [([], truth(exporter.reload.successful))]),
+        family(names::RELOAD_SUCCESS_TIME, [([], since_1970(exporter.reload.succeeded))]),
+    ]
+}
+
+fn of_process(process: &Process) -> [MetricFamily; 7] {
+    [
+        (names::PROCESS_CPU, process.cpu_seconds),
+        (names::PROCESS_RESIDENT, process.resident_bytes),
+        (names::PROCESS_VIRTUAL, process.virtual_bytes),
+        (names::PROCESS_OPEN_FDS, process.open_fds),
+        (names::PROCESS_MAX_FDS, process.max_fds),
+        (names::PROCESS_START_TIME, process.start_time),
+        (names::PROCESS_THREADS, process.threads),
+    ]
+    .map(|(metric, value)| family(metric, value.map(|value| ([], value))))
+}
+
+/// The first targets, no name twice: two series with the same labels would make the whole scrape invalid.
+fn distinct(targets: &[TargetReport]) -> impl Iterator<Item = &TargetReport> {
+    let first = |(i, target): &(usize, &TargetReport)| targets[..*i].iter().all(|other| other.target != target.target);
+    targets.iter().enumerate().filter(first).map(|(_, target)| target).take(MAX_TARGETS)
+}
+
+/// A phase that was taken twice in one attempt counts with the sum.
+fn seconds_by_phase(target: &TargetReport) -> BTreeMap<&'static str, f64> {
+    let mut sums = BTreeMap::new();
+    for time in &target.phases {
+        *sums.entry(time.phase.label()).or_insert(0.0) += time.took.as_secs_f64();
+    }
+    sums
+}
+
+/// The newest reading of each clock.
+fn skews(standings: &[Standing]) -> BTreeMap<&'static str, f64> {
+    let mut reports: Vec<_> = standings.iter().filter_map(|of| of.latest.as_ref()).collect();
+    reports.sort_by_key(|report| report.at);
+    reports.iter().flat_map(|report| &report.dates).map(|date| (date.source, date.skew)).collect()
+}
+
+fn truth(it_is: bool) -> f64 {
+    f64::from(u8::from(it_is))
+}
+
+fn since_1970(at: SystemTime) -> f64 {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+fn count(value: u64) -> f64 {
+    value as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+fn whole_seconds(value: i64) -> f64 {
+    value as f64
+}

@@ -1,0 +1,269 @@
+//! The board as one JSON document: `/api/v1/status` and `check --output json`.
+//!
+//! The schema is stable: within one `schema_version` keys are only added. Every key is always there; what is not
+//! known is `null`. Times are RFC 3339 in UTC, durations are seconds. Checks stand in the catalogue's order, the ones
+//! that do not run included.
+//!
+//! | key | holds |
+//! |---|---|
+//! | `schema_version` | 1 |
+//! | `at` | when the document was written |
+//! | `exporter` | `version`, `revision`, `vantage` (`sidecar`, `companion`), `scope` (`all`, `pod`, `cluster`), `agent_environment` (`own`, `none`), `config_reload_successful`, `environment_problems` (sentences) |
+//! | `summary` | how many checks have each status: `ok`, `warning`, `failing`, `unknown`, `not_applicable`, `skipped` |
+//! | `checks[].id` | the check's label, which never changes |
+//! | `.question` | what the check answers |
+//! | `.scope` | `pod` or `cluster` |
+//! | `.status` | `ok`, `warning`, `failing`, `unknown` (also before the first verdict), `not_applicable`; `skipped` when it does not run |
+//! | `.need` | `start`, `feature` or `none`; `null` when skipped |
+//! | `.evidence` | the sentence for people; why it is unknown, not applicable or skipped |
+//! | `.modes[]` | what the last attempt found: `mode`, `evidence`, `meaning`, `remedy`, `runbook` (address) |
+//! | `.settled_modes` | the modes that hold, as the metric `failure` shows them |
+//! | `.episode_began` | when the first failing attempt of the open episode ended |
+//! | `.targets[]` | `target`, `in_use` (by the agent), `up`, `mode`, `evidence`, `phases[]` (`phase`, `seconds`, `ended`: `done`, `failed`, `timed_out`), `seconds` (all phases), `certificate_not_after` |
+//! | `.at` | when the last attempt ended |
+//! | `.seconds` | how long it took: the longest target, as they are examined side by side |
+//! | `.last_attempt`, `.last_success` | when it last examined something, and when it was last `ok` or `warning` |
+//! | `.interval_seconds` | the time between two attempts |
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::board::Standing;
+use crate::catalogue::Check;
+use crate::catalogue::Status;
+use crate::catalogue::runbook_url;
+use crate::exporter::Exporter;
+use crate::exporter::REVISION;
+use crate::exporter::Skipped;
+use crate::exporter::VERSION;
+use crate::verdict::Ended;
+use crate::verdict::Finding;
+use crate::verdict::PhaseTime;
+use crate::verdict::TargetReport;
+
+/// The version of the schema; a change that is no addition makes it grow.
+pub const SCHEMA_VERSION: u32 = 1;
+/// The word for a check that does not run.
+pub const SKIPPED: &str = "skipped";
+
+/// The whole document.
+#[derive(Debug, Serialize)]
+pub struct Document {
+    schema_version: u32,
+    at: Option<Timestamp>,
+    exporter: About,
+    summary: Summary,
+    checks: Vec<CheckStatus>,
+}
+
+#[derive(Debug, Serialize)]
+struct About {
+    version: &'static str,
+    revision: &'static str,
+    vantage: &'static str,
+    scope: &'static str,
+    agent_environment: &'static str,
+    config_reload_successful: bool,
+    environment_problems: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Summary {
+    ok: usize,
+    warning: usize,
+    failing: usize,
+    unknown: usize,
+    not_applicable: usize,
+    skipped: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckStatus {
+    id: &'static str,
+    question: &'static str,
+    scope: &'static str,
+    status: &'static str,
+    need: Option<&'static str>,
+    evidence: String,
+    modes: Vec<Mode>,
+    settled_modes: Vec<&'static str>,
+    episode_began: Option<Timestamp>,
+    targets: Vec<Target>,
+    at: Option<Timestamp>,
+    seconds: Option<f64>,
+    last_attempt: Option<Timestamp>,
+    last_success: Option<Timestamp>,
+    interval_seconds: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Mode {
+    #[serde(rename = "mode")]
+    label: &'static str,
+    evidence: String,
+    meaning: &'static str,
+    remedy: &'static str,
+    runbook: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Target {
+    #[serde(rename = "target")]
+    name: String,
+    in_use: bool,
+    up: bool,
+    mode: Option<&'static str>,
+    evidence: String,
+    phases: Vec<Phase>,
+    seconds: f64,
+    certificate_not_after: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct Phase {
+    #[serde(rename = "phase")]
+    label: &'static str,
+    seconds: f64,
+    ended: &'static str,
+}
+
+impl Document {
+    /// What is known now.
+    pub fn new(standings: &[Standing], exporter: &Exporter) -> Self {
+        let with = |status: Status| standings.iter().filter(|standing| standing.status() == status).count();
+        let entered = standings.iter().map(|standing| (standing.check, CheckStatus::of(standing, exporter)));
+        let skipped = exporter.skipped.iter().map(|skipped| (skipped.check, CheckStatus::skipped(skipped)));
+        let mut checks: Vec<(Check, CheckStatus)> = entered.chain(skipped).collect();
+        checks.sort_by_key(|(check, _)| *check);
+        Self {
+            schema_version: SCHEMA_VERSION,
+            at: timestamp(SystemTime::now()),
+            exporter: About::new(exporter),
+            summary: Summary {
+                ok: with(Status::Ok),
+                warning: with(Status::Warning),
+                failing: with(Status::Failing),
+                unknown: with(Status::Unknown),
+                not_applicable: with(Status::NotApplicable),
+                skipped: exporter.skipped.len(),
+            },
+            checks: checks.into_iter().map(|(_, check)| check).collect(),
+        }
+    }
+
+    /// As text, with a line feed at its end.
+    pub fn json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("strings and numbers can be written");
+        text.push('\n');
+        text
+    }
+}
+
+impl About {
+    fn new(exporter: &Exporter) -> Self {
+        Self {
+            version: VERSION,
+            revision: REVISION,
+            vantage: exporter.vantage.label(),
+            scope: exporter.scope_label(),
+            agent_environment: exporter.agent_environment.label(),
+            config_reload_successful: exporter.reload.successful,
+            environment_problems: exporter.environment_problems.clone(),
+        }
+    }
+}
+
+impl CheckStatus {
+    fn of(standing: &Standing, exporter: &Exporter) -> Self {
+        let latest = standing.latest.as_deref();
+        let findings = latest.map_or(&[][..], |report| report.verdict.findings());
+        let targets: Vec<Target> = latest.map_or(&[][..], |report| &report.targets).iter().map(Target::new).collect();
+        Self {
+            status: standing.status().label(),
+            need: Some(standing.need.label()),
+            evidence: latest
+                .map_or_else(|| "not examined yet".to_owned(), |report| report.verdict.evidence().to_string()),
+            modes: findings.iter().map(|finding| Mode::new(standing.check, finding, exporter)).collect(),
+            settled_modes: standing.settled.modes().iter().map(|mode| mode.label()).collect(),
+            episode_began: standing.settled.episode().and_then(|episode| timestamp(episode.began)),
+            seconds: targets.iter().map(|target| target.seconds).reduce(f64::max),
+            targets,
+            at: latest.and_then(|report| timestamp(report.at)),
+            last_attempt: standing.last_attempt.and_then(timestamp),
+            last_success: standing.last_success.and_then(timestamp),
+            interval_seconds: Some(standing.interval.as_secs_f64()),
+            ..Self::skipped(&Skipped { check: standing.check, why: String::new() })
+        }
+    }
+
+    fn skipped(skipped: &Skipped) -> Self {
+        let entry = skipped.check.entry();
+        Self {
+            id: entry.label,
+            question: entry.question,
+            scope: entry.scope.label(),
+            status: SKIPPED,
+            need: None,
+            evidence: skipped.why.clone(),
+            modes: Vec::new(),
+            settled_modes: Vec::new(),
+            episode_began: None,
+            targets: Vec::new(),
+            at: None,
+            seconds: None,
+            last_attempt: None,
+            last_success: None,
+            interval_seconds: None,
+        }
+    }
+}
+
+impl Mode {
+    fn new(check: Check, finding: &Finding, exporter: &Exporter) -> Self {
+        let entry = finding.mode.entry();
+        Self {
+            label: entry.label,
+            evidence: finding.evidence.to_string(),
+            meaning: entry.meaning,
+            remedy: entry.remedy,
+            runbook: runbook_url(&exporter.runbook_base, check, finding.mode),
+        }
+    }
+}
+
+impl Target {
+    fn new(report: &TargetReport) -> Self {
+        let (up, mode, evidence) = match &report.outcome {
+            Ok(evidence) => (true, None, evidence),
+            Err(finding) => (false, Some(finding.mode.label()), &finding.evidence),
+        };
+        let phases: Vec<Phase> = report.phases.iter().map(Phase::new).collect();
+        Self {
+            name: report.target.clone(),
+            in_use: report.in_use,
+            up,
+            mode,
+            evidence: evidence.to_string(),
+            seconds: phases.iter().map(|phase| phase.seconds).sum(),
+            phases,
+            certificate_not_after: report.not_after.and_then(|at| Timestamp::from_second(at).ok()),
+        }
+    }
+}
+
+impl Phase {
+    fn new(time: &PhaseTime) -> Self {
+        let ended = match time.ended {
+            Ended::Done => "done",
+            Ended::Failed => "failed",
+            Ended::TimedOut => "timed_out",
+        };
+        Self { label: time.phase.label(), seconds: time.took.as_secs_f64(), ended }
+    }
+}
+
+fn timestamp(at: SystemTime) -> Option<Timestamp> {
+    Timestamp::try_from(at).ok()
+}
