@@ -1,0 +1,288 @@
+//! CAST AI's API, as far as reading goes, behind an edge that can get in the way.
+//!
+//! Wire format: CAST AI's published API description; the edge's pages as Cloudflare documents them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use time::Duration;
+
+use crate::answer::{Answer, rfc3339};
+use crate::fault::Fault;
+use crate::journal::{Journal, lock};
+use crate::pki::Pki;
+use crate::request::Request;
+use crate::server::Server;
+use crate::vocabulary::vocabulary;
+use crate::web::{Application, Web};
+use crate::{API_KEY, CLUSTER_ID, HOSTILE_TEXT};
+
+vocabulary! {
+    /// What CAST AI can do wrong.
+    CastAiFault {
+        /// 401: the key is not accepted.
+        TokenInvalid = "token-invalid",
+        /// 403: the key may not see this cluster.
+        Forbidden = "forbidden",
+        /// 404: the cluster was deleted.
+        ClusterNotFound = "cluster-not-found",
+        /// 429 by the application.
+        RateLimited = "rate-limited",
+        /// Another client error, 422.
+        ClientError = "client-error",
+        /// A client error that nobody expects, 418.
+        Teapot = "teapot",
+        /// 500 by the application.
+        ServerError = "server-error",
+        /// 503 by the application.
+        Unavailable = "unavailable",
+        /// 403 with the edge's page.
+        Waf = "waf",
+        /// 429 with the edge's page.
+        WafRateLimited = "waf-rate-limited",
+        /// 503 with the edge's page.
+        WafUnavailable = "waf-unavailable",
+        /// A page of HTML with status 200.
+        HtmlOk = "html-ok",
+        /// JSON with status 200 that does not come from the application.
+        JsonWithoutId = "json-without-id",
+        /// 403 whose message holds escape sequences, line feeds and markup.
+        Hostile = "hostile",
+    } with {
+    } or Line(Fault)
+}
+
+/// How CAST AI is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// The DNS names in its certificate; its address is there too.
+    pub names: Vec<String>,
+    /// The key it accepts.
+    pub key: String,
+    /// The cluster it knows.
+    pub cluster_id: String,
+}
+
+/// A running CAST AI.
+#[derive(Debug)]
+pub struct CastAi {
+    server: Server<CastAiFault>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    key: String,
+    cluster_id: String,
+    /// Fields of the cluster that differ from those of a healthy one.
+    fields: Vec<(String, Value)>,
+}
+
+struct App {
+    state: Arc<Mutex<State>>,
+}
+
+const CF_RAY: &str = "93f2a1b4c8d6e7f0-FRA";
+const REQUEST_ID: &str = "X-Castai-Request-Id";
+
+// === impl Options ===
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            addr: SocketAddr::from(([127, 0, 20, 1], 0)),
+            names: vec!["api.cast.lab".to_owned()],
+            key: API_KEY.to_owned(),
+            cluster_id: CLUSTER_ID.to_owned(),
+        }
+    }
+}
+
+// === impl CastAi ===
+
+impl CastAi {
+    /// Starts listening; must be called inside a runtime.
+    pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
+        let state = State { key: options.key, cluster_id: options.cluster_id, fields: Vec::new() };
+        let state = Arc::new(Mutex::new(state));
+        let mut names = options.names;
+        names.push(options.addr.ip().to_string());
+        let web = Web::new(App { state: state.clone() }, pki, names);
+        Ok(Self { server: Server::start(options.addr, Arc::new(web))?, state })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
+    /// Misbehaves from now on.
+    pub async fn set(&self, fault: impl Into<CastAiFault>) {
+        self.server.set(fault).await;
+    }
+
+    /// Behaves from now on.
+    pub async fn heal(&self) {
+        self.server.heal().await;
+    }
+
+    /// What it saw.
+    pub fn journal(&self) -> &Journal {
+        self.server.journal()
+    }
+
+    /// Whether the key came with this request.
+    pub fn has_key(&self, request: &Request) -> bool {
+        request.header("x-api-key") == Some(lock(&self.state).key.as_str())
+    }
+
+    /// Accepts this key and no other from now on.
+    pub fn set_key(&self, key: &str) {
+        key.clone_into(&mut lock(&self.state).key);
+    }
+
+    /// Changes a field of the cluster, such as `agentStatus`.
+    pub fn set_field(&self, name: &str, value: Value) {
+        lock(&self.state).fields.push((name.to_owned(), value));
+    }
+
+    /// Makes the cluster healthy again.
+    pub fn reset_fields(&self) {
+        lock(&self.state).fields.clear();
+    }
+}
+
+// === impl App ===
+
+impl Application for App {
+    type Fault = CastAiFault;
+
+    fn line(fault: &CastAiFault) -> Option<&Fault> {
+        if let CastAiFault::Line(line) = fault { Some(line) } else { None }
+    }
+
+    fn answer(&self, request: &Request, fault: Option<&CastAiFault>) -> Answer {
+        let answer = match fault {
+            Some(CastAiFault::Waf) => blocked(403, "Attention Required! | Cloudflare"),
+            Some(CastAiFault::WafRateLimited) => blocked(429, "Access denied | Error 1015").with("Retry-After", "60"),
+            Some(CastAiFault::WafUnavailable) => blocked(503, "Service Temporarily Unavailable"),
+            Some(CastAiFault::HtmlOk) => Answer::html(200, "Welcome"),
+            Some(CastAiFault::JsonWithoutId) => Answer::json(200, &json!({ "status": "ok" })),
+            _ => self.application(request, fault).with(REQUEST_ID, "2f9c1e7a-5d0b-4a3e-9c61-7b8d2e4f6a10"),
+        };
+        answer.with("Server", "cloudflare").with("CF-RAY", CF_RAY)
+    }
+}
+
+impl App {
+    fn application(&self, request: &Request, fault: Option<&CastAiFault>) -> Answer {
+        match fault {
+            Some(CastAiFault::ServerError) => return error(500, "Internal Server Error"),
+            Some(CastAiFault::Unavailable) => return error(503, "Service Unavailable"),
+            Some(CastAiFault::RateLimited) => {
+                return error(429, "quota exceeded: requests per minute").with("Retry-After", "30");
+            }
+            _ => {}
+        }
+        let state = lock(&self.state);
+        if request.header("x-api-key") != Some(state.key.as_str()) || fault == Some(&CastAiFault::TokenInvalid) {
+            return error(401, "Unauthorized");
+        }
+        match fault {
+            Some(CastAiFault::Forbidden) => return error(403, "Forbidden"),
+            Some(CastAiFault::ClientError) => return error(422, "Unprocessable Entity"),
+            Some(CastAiFault::Teapot) => return error(418, "I'm a teapot"),
+            Some(CastAiFault::Hostile) => return error(403, HOSTILE_TEXT),
+            _ if request.method != "GET" => return error(405, "Method Not Allowed"),
+            _ => {}
+        }
+        let gone = fault == Some(&CastAiFault::ClusterNotFound);
+        match request.path().strip_prefix("/v1/kubernetes/external-clusters/") {
+            Some(id) if id == state.cluster_id && !gone => Answer::json(200, &state.cluster()),
+            Some(_) => error(404, "Cluster not found"),
+            None if request.path() == "/v1/me" => Answer::json(200, &me()),
+            None => error(404, "Not Found"),
+        }
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn cluster(&self) -> Value {
+        let now = rfc3339(Duration::seconds(4));
+        let mut cluster = json!({
+            "id": self.cluster_id,
+            "name": "lab",
+            "organizationId": "5a1f8f0c-7d55-4a6c-9c0f-0f4b7d1c2e3a",
+            "providerType": "eks",
+            "providerNamespaceId": "123456789012",
+            "status": "ready",
+            "agentStatus": "online",
+            "agentSnapshotReceivedAt": now,
+            "reconcileError": null,
+            "reconciledAt": now,
+            "reconcileInfo": { "error": null, "errorCount": 0, "mode": "enabled", "status": "ok", "reconciledAt": now },
+            "credentialsId": "c0ffee00-1111-4222-8333-444455556666",
+            "isPhase2": true,
+            "kubernetesVersion": "1.33",
+            "managedBy": "console",
+            "region": { "name": "eu-central-1", "displayName": "Europe (Frankfurt)" },
+            "createdAt": "2025-07-01T09:00:00Z",
+            "deletedAt": null,
+            "eks": { "accountId": "123456789012", "clusterName": "lab", "region": "eu-central-1" },
+        });
+        for (name, value) in &self.fields {
+            cluster[name] = value.clone();
+        }
+        cluster
+    }
+}
+
+fn error(status: u16, message: &str) -> Answer {
+    Answer::json(status, &json!({ "message": message, "fieldViolations": [] }))
+}
+
+fn blocked(status: u16, title: &str) -> Answer {
+    let body = format!(
+        "<!DOCTYPE html>\n<html lang=\"en-US\"><head><title>{title}</title></head><body>\
+         <h1>Sorry, you have been blocked</h1><p>Cloudflare Ray ID: <strong>{}</strong></p></body></html>\n",
+        CF_RAY.split_once('-').map_or(CF_RAY, |(ray, _)| ray)
+    );
+    Answer::new(status, "text/html; charset=UTF-8", body)
+}
+
+fn me() -> Value {
+    json!({
+        "id": "0b6f2f6e-9f0e-4d3c-8b1a-2a3b4c5d6e7f",
+        "username": "lab",
+        "name": "Lab",
+        "email": "lab@cast.lab",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::get;
+
+    #[tokio::test]
+    async fn the_key_opens_the_cluster_and_every_request_is_written_down() {
+        let pki = Pki::new("lab");
+        let castai = CastAi::start(&pki, Options::default()).unwrap();
+        let path = format!("/v1/kubernetes/external-clusters/{CLUSTER_ID}");
+        let key = format!("X-Api-Key: {API_KEY}\r\n");
+        let ask = async |headers: &str| get(&pki, castai.addr(), "api.cast.lab", &path, headers).await.unwrap();
+        assert!(ask("").await.contains(r#"{"fieldViolations":[],"message":"Unauthorized"}"#));
+        assert!(ask(&key).await.contains(r#""agentStatus":"online""#));
+        castai.set(CastAiFault::Waf).await;
+        let page = ask(&key).await;
+        assert!(page.contains("CF-RAY") && !page.contains(REQUEST_ID), "{page}");
+        let sent: Vec<bool> = castai.journal().requests().iter().map(|request| castai.has_key(request)).collect();
+        assert_eq!(sent, [false, true, true]);
+    }
+}

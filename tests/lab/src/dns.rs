@@ -1,0 +1,292 @@
+//! A recursive resolver with one small zone, over UDP and TCP.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hickory_proto::op::{Message, OpCode, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA, SOA};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time;
+
+use crate::journal::lock;
+use crate::reply::NOISE;
+use crate::vocabulary::vocabulary;
+
+vocabulary! {
+    /// What the resolver can do wrong, for one name or for all.
+    DnsFault {
+        /// The name does not exist.
+        Nxdomain = "nxdomain",
+        /// The resolver failed.
+        Servfail = "servfail",
+        /// The resolver does not want to.
+        Refused = "refused",
+        /// No answer at all.
+        Silent = "silent",
+        /// The name exists and has no address.
+        NoAddress = "no-address",
+        /// The name has no IPv4 address; others are told.
+        NoIpv4 = "no-ipv4",
+        /// Over UDP the answer is cut, so that TCP must be used.
+        Truncated = "truncated",
+        /// Over UDP the answer is cut, and TCP is silent.
+        TruncatedSilent = "truncated-silent",
+        /// Binary noise for an answer.
+        Noise = "noise",
+        /// The right answer to another question.
+        OtherQuestion = "other-question",
+    } with {
+        /// The answer comes late.
+        Slow(Duration) = "slow" like "6s",
+        /// The name leads to this address.
+        Address(String) = "address" like "192.0.2.1",
+    }
+}
+
+/// A running resolver.
+#[derive(Debug)]
+pub struct Dns {
+    addr: SocketAddr,
+    world: Arc<World>,
+    task: AbortHandle,
+}
+
+/// A question that was asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Question {
+    /// In lower case, without the last dot.
+    pub name: String,
+    /// `A`, `AAAA`, …
+    pub record_type: String,
+    /// Whether it came over TCP.
+    pub tcp: bool,
+}
+
+#[derive(Debug, Default)]
+struct World {
+    zone: Mutex<HashMap<String, Vec<IpAddr>>>,
+    faults: Mutex<Faults>,
+    questions: Mutex<Vec<Question>>,
+}
+
+#[derive(Debug, Default)]
+struct Faults {
+    all: Option<DnsFault>,
+    names: HashMap<String, DnsFault>,
+}
+
+/// Questions kept; later ones are not written down.
+const QUESTIONS: usize = 4096;
+/// Questions answered at a time.
+const TASKS: usize = 512;
+
+// === impl Dns ===
+
+impl Dns {
+    /// Starts on `ip` and a free port, with these names; must be called inside a runtime.
+    pub fn start<'a>(ip: IpAddr, zone: impl IntoIterator<Item = (&'a str, IpAddr)>) -> io::Result<Self> {
+        let (udp, tcp) = bind(ip)?;
+        let addr = udp.local_addr()?;
+        let world = Arc::new(World::default());
+        let task = tokio::spawn(run(udp, tcp, world.clone())).abort_handle();
+        let dns = Self { addr, world, task };
+        for (name, address) in zone {
+            dns.add(name, address);
+        }
+        Ok(dns)
+    }
+
+    /// Where it listens, over UDP and TCP.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Adds an address to a name.
+    pub fn add(&self, name: &str, address: IpAddr) {
+        lock(&self.world.zone).entry(canonical(name)).or_default().push(address);
+    }
+
+    /// Misbehaves for every name from now on.
+    pub fn set(&self, fault: DnsFault) {
+        lock(&self.world.faults).all = Some(fault);
+    }
+
+    /// Misbehaves for this name from now on.
+    pub fn set_for(&self, name: &str, fault: DnsFault) {
+        lock(&self.world.faults).names.insert(canonical(name), fault);
+    }
+
+    /// Behaves from now on.
+    pub fn heal(&self) {
+        *lock(&self.world.faults) = Faults::default();
+    }
+
+    /// What was asked so far.
+    pub fn questions(&self) -> Vec<Question> {
+        lock(&self.world.questions).clone()
+    }
+
+    /// Forgets what was asked.
+    pub fn clear(&self) {
+        lock(&self.world.questions).clear();
+    }
+}
+
+impl Drop for Dns {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+// === impl World ===
+
+impl World {
+    fn fault(&self, name: &str) -> Option<DnsFault> {
+        let faults = lock(&self.faults);
+        faults.names.get(name).or(faults.all.as_ref()).cloned()
+    }
+
+    /// The answer to a message, after as long as it should take; `None` is silence.
+    async fn answer(&self, message: &[u8], tcp: bool) -> Option<Vec<u8>> {
+        let request = Message::from_vec(message).ok()?;
+        let query = request.queries.first()?.clone();
+        let name = canonical(&query.name().to_utf8());
+        let question = Question { name, record_type: query.query_type().to_string(), tcp };
+        let fault = self.fault(&question.name);
+        let mut addresses = lock(&self.zone).get(&question.name).cloned();
+        {
+            let mut questions = lock(&self.questions);
+            if questions.len() < QUESTIONS {
+                questions.push(question);
+            }
+        }
+
+        let mut response = Message::response(request.metadata.id, OpCode::Query);
+        response.metadata.recursion_desired = request.metadata.recursion_desired;
+        response.metadata.recursion_available = true;
+        response.add_query(query.clone());
+        match fault {
+            Some(DnsFault::Silent) => return None,
+            Some(DnsFault::TruncatedSilent) if tcp => return None,
+            Some(DnsFault::Noise) => return Some(NOISE.to_vec()),
+            Some(DnsFault::Nxdomain) => addresses = None,
+            Some(DnsFault::NoAddress) => addresses = Some(Vec::new()),
+            Some(DnsFault::NoIpv4) => {
+                addresses = addresses.map(|all| all.into_iter().filter(IpAddr::is_ipv6).collect());
+            }
+            Some(DnsFault::Address(address)) => addresses = Some(address.parse().into_iter().collect()),
+            Some(DnsFault::OtherQuestion) => {
+                response.queries.clear();
+                response.add_query(hickory_proto::op::Query::query(Name::root(), RecordType::TXT));
+            }
+            Some(DnsFault::Slow(delay)) => time::sleep(delay).await,
+            Some(DnsFault::Servfail) => {
+                response.metadata.response_code = ResponseCode::ServFail;
+                return response.to_vec().ok();
+            }
+            Some(DnsFault::Refused) => {
+                response.metadata.response_code = ResponseCode::Refused;
+                return response.to_vec().ok();
+            }
+            Some(DnsFault::Truncated | DnsFault::TruncatedSilent) if !tcp => {
+                response.metadata.truncation = true;
+                return response.to_vec().ok();
+            }
+            Some(DnsFault::Truncated | DnsFault::TruncatedSilent) | None => {}
+        }
+        let found: Vec<RData> =
+            addresses.iter().flatten().filter_map(|address| rdata(*address, query.query_type())).collect();
+        for data in &found {
+            response.add_answer(Record::from_rdata(query.name().clone(), 5, data.clone()));
+        }
+        if found.is_empty() {
+            response.add_authority(Record::from_rdata(Name::root(), 5, RData::SOA(soa())));
+        }
+        if addresses.is_none() {
+            response.metadata.response_code = ResponseCode::NXDomain;
+        }
+        response.to_vec().ok()
+    }
+}
+
+/// The same free port over UDP and TCP.
+fn bind(ip: IpAddr) -> io::Result<(UdpSocket, TcpListener)> {
+    let mut attempts = 0;
+    loop {
+        let udp = std::net::UdpSocket::bind((ip, 0))?;
+        match std::net::TcpListener::bind(udp.local_addr()?) {
+            Ok(tcp) => {
+                udp.set_nonblocking(true)?;
+                tcp.set_nonblocking(true)?;
+                return Ok((UdpSocket::from_std(udp)?, TcpListener::from_std(tcp)?));
+            }
+            Err(error) if attempts == 16 => return Err(error),
+            Err(_taken) => attempts += 1,
+        }
+    }
+}
+
+async fn run(udp: UdpSocket, tcp: TcpListener, world: Arc<World>) {
+    let udp = Arc::new(udp);
+    let mut tasks = JoinSet::new();
+    let mut datagram = [0; 4096];
+    loop {
+        tokio::select! {
+            Some(_) = tasks.join_next() => {}
+            Ok((length, peer)) = udp.recv_from(&mut datagram), if tasks.len() < TASKS => {
+                let (udp, world, message) = (udp.clone(), world.clone(), datagram[..length].to_vec());
+                tasks.spawn(async move {
+                    if let Some(answer) = world.answer(&message, false).await {
+                        // Whoever asked may have left.
+                        let _ = udp.send_to(&answer, peer).await;
+                    }
+                });
+            }
+            Ok((stream, _peer)) = tcp.accept(), if tasks.len() < TASKS => {
+                let conversation = time::timeout(Duration::from_mins(1), converse(stream, world.clone()));
+                tasks.spawn(async move {
+                    // Whoever asked may have left.
+                    let _ = conversation.await;
+                });
+            }
+            else => time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+async fn converse(mut stream: TcpStream, world: Arc<World>) -> io::Result<()> {
+    loop {
+        let mut message = vec![0; usize::from(stream.read_u16().await?)];
+        stream.read_exact(&mut message).await?;
+        match world.answer(&message, true).await {
+            Some(answer) => {
+                let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
+                stream.write_u16(length).await?;
+                stream.write_all(&answer).await?;
+            }
+            None => return crate::web::drain(&mut stream).await,
+        }
+    }
+}
+
+fn canonical(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn rdata(address: IpAddr, wanted: RecordType) -> Option<RData> {
+    match (address, wanted) {
+        (IpAddr::V4(address), RecordType::A) => Some(RData::A(A(address))),
+        (IpAddr::V6(address), RecordType::AAAA) => Some(RData::AAAA(AAAA(address))),
+        _ => None,
+    }
+}
+
+fn soa() -> SOA {
+    SOA::new(Name::root(), Name::root(), 1, 7200, 1800, 86_400, 5)
+}

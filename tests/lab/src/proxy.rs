@@ -1,0 +1,310 @@
+//! An HTTP proxy that knows CONNECT, and every way in which such proxies stand in the way.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::time;
+use tokio_rustls::TlsAcceptor;
+
+use crate::answer::Answer;
+use crate::fault::Fault;
+use crate::journal::{Entry, Journal, lock};
+use crate::pki::{Certificate, Pki};
+use crate::reply;
+use crate::request::{Request, Unread};
+use crate::server::{Server, Service, Visit};
+use crate::vocabulary::vocabulary;
+use crate::web::{self, Certificates, Valve};
+
+vocabulary! {
+    /// What the proxy can do wrong.
+    ProxyFault {
+        /// 407: it wants credentials, whatever is sent.
+        AuthRequired = "407",
+        /// 403: the host is not on its list.
+        Denied = "403",
+        /// 502: it does not reach the target.
+        BadGateway = "502",
+        /// 403 with Squid's page and headers.
+        Squid = "squid",
+        /// The CONNECT is read and never answered.
+        Hang = "hang",
+        /// The tunnel opens and swallows everything.
+        TunnelHang = "tunnel-hang",
+        /// The tunnel opens and ends at once.
+        TunnelClose = "tunnel-close",
+        /// The tunnel opens and the proxy answers in the target's place, with its own certificate.
+        BlockPage = "block-page",
+        /// The same, with `Via` and `X-Squid-Error`, and a certificate of the trusted authority.
+        BlockPageVia = "block-page-via",
+        /// Binary noise instead of an answer.
+        Noise = "noise",
+        /// A header section without an end.
+        EndlessHeaders = "endless-headers",
+        /// 403 whose page and headers hold escape sequences and markup.
+        Hostile = "hostile",
+    } with {
+        /// The answer to CONNECT comes late.
+        Slow(Duration) = "slow" like "6s",
+    } or Line(Fault)
+}
+
+/// How a proxy is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// The names it can resolve; addresses on loopback need none.
+    pub hosts: HashMap<String, IpAddr>,
+    /// `user:password`, if it wants them.
+    pub credentials: Option<String>,
+}
+
+/// A running proxy.
+#[derive(Debug)]
+pub struct Proxy {
+    server: Server<ProxyFault>,
+    hosts: Arc<Mutex<HashMap<String, IpAddr>>>,
+}
+
+struct Middleman {
+    hosts: Arc<Mutex<HashMap<String, IpAddr>>>,
+    /// The value of `Proxy-Authorization` that it wants.
+    authorization: Option<String>,
+    pki: Pki,
+}
+
+// === impl Options ===
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { addr: SocketAddr::from(([127, 0, 30, 1], 0)), hosts: HashMap::new(), credentials: None }
+    }
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    /// Starts listening; must be called inside a runtime.
+    pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
+        let hosts = Arc::new(Mutex::new(options.hosts));
+        let authorization = options.credentials.map(|plain| format!("Basic {}", base64(plain.as_bytes())));
+        let middleman = Middleman { hosts: hosts.clone(), authorization, pki: pki.clone() };
+        Ok(Self { server: Server::start(options.addr, Arc::new(middleman))?, hosts })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
+    /// Lets it resolve this name.
+    pub fn add_host(&self, name: &str, address: IpAddr) {
+        lock(&self.hosts).insert(name.to_owned(), address);
+    }
+
+    /// Misbehaves from now on.
+    pub async fn set(&self, fault: impl Into<ProxyFault>) {
+        self.server.set(fault).await;
+    }
+
+    /// Behaves from now on.
+    pub async fn heal(&self) {
+        self.server.heal().await;
+    }
+
+    /// What it saw: each CONNECT with its target and headers, and what was said to a block page.
+    pub fn journal(&self) -> &Journal {
+        self.server.journal()
+    }
+
+    /// The targets of all CONNECTs so far.
+    pub fn targets(&self) -> Vec<String> {
+        let connects = self.journal().requests().into_iter().filter(|request| request.method == "CONNECT");
+        connects.map(|request| request.target).collect()
+    }
+}
+
+// === impl Middleman ===
+
+impl Service for Middleman {
+    type Fault = ProxyFault;
+
+    fn line(fault: &ProxyFault) -> Option<&Fault> {
+        if let ProxyFault::Line(line) = fault { Some(line) } else { None }
+    }
+
+    async fn serve(self: Arc<Self>, mut visit: Visit<ProxyFault>) -> io::Result<()> {
+        let fault = visit.fault();
+        match &fault {
+            Some(ProxyFault::Line(Fault::Reset)) => return visit.stream.set_zero_linger(),
+            Some(ProxyFault::Line(Fault::Close)) => return web::end(visit.stream).await,
+            _ => {}
+        }
+        if !visit.first_byte().await? {
+            return Ok(());
+        }
+        let mut unread = Unread::default();
+        let Some(request) = unread.request(&mut visit.stream).await? else { return Ok(()) };
+        visit.entry.request(request.clone());
+        if let Some(ProxyFault::Slow(delay)) = &fault {
+            time::sleep(*delay).await;
+        }
+        match fault {
+            Some(ProxyFault::Line(Fault::ResetOnHello)) => visit.stream.set_zero_linger(),
+            Some(ProxyFault::Hang) => web::drain(&mut visit.stream).await,
+            Some(fault @ (ProxyFault::BlockPage | ProxyFault::BlockPageVia)) => {
+                self.block(visit, &request, &fault).await
+            }
+            Some(ProxyFault::TunnelHang) => {
+                established(&mut visit.stream, &visit.entry).await?;
+                web::drain(&mut visit.stream).await
+            }
+            Some(ProxyFault::TunnelClose) => {
+                established(&mut visit.stream, &visit.entry).await?;
+                web::end(visit.stream).await
+            }
+            fault => match self.refusal(&request, fault.as_ref()) {
+                Some((answer, line)) => {
+                    reply::perform(&mut visit.stream, &visit.entry, &request, answer, line.as_ref()).await?;
+                    web::end(visit.stream).await
+                }
+                None => self.tunnel(visit, &request, unread).await,
+            },
+        }
+    }
+}
+
+impl Middleman {
+    /// Why there will be no tunnel, and how that is said.
+    fn refusal(&self, request: &Request, fault: Option<&ProxyFault>) -> Option<(Answer, Option<Fault>)> {
+        let page = |status, title| Answer::html(status, title).with("Via", "1.1 proxy.lab (squid/6.6)");
+        let mut said = None;
+        let answer = match fault {
+            _ if request.method != "CONNECT" => page(405, "Method Not Allowed"),
+            Some(ProxyFault::AuthRequired) => {
+                page(407, "Proxy Authentication Required").with("Proxy-Authenticate", "Basic realm=\"lab\"")
+            }
+            Some(ProxyFault::Denied) => page(403, "Forbidden"),
+            Some(ProxyFault::BadGateway) => page(502, "Bad Gateway"),
+            Some(ProxyFault::Squid) => page(403, "ERROR: The requested URL could not be retrieved")
+                .with("Server", "squid/6.6")
+                .with("X-Squid-Error", "ERR_ACCESS_DENIED 0"),
+            Some(ProxyFault::Hostile) => {
+                let line: String = crate::HOSTILE_TEXT.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+                page(403, crate::HOSTILE_TEXT).with("X-Squid-Error", line)
+            }
+            Some(ProxyFault::Noise) => {
+                said = Some(Fault::Noise);
+                page(200, "")
+            }
+            Some(ProxyFault::EndlessHeaders) => {
+                said = Some(Fault::EndlessHeaders);
+                page(200, "")
+            }
+            Some(ProxyFault::Line(line)) => {
+                said = Some(line.clone());
+                page(200, "")
+            }
+            _ => {
+                let wanted = self.authorization.as_deref();
+                if wanted.is_none() || request.header("proxy-authorization") == wanted {
+                    return None;
+                }
+                page(407, "Proxy Authentication Required").with("Proxy-Authenticate", "Basic realm=\"lab\"")
+            }
+        };
+        Some((answer, said))
+    }
+
+    async fn tunnel(&self, mut visit: Visit<ProxyFault>, request: &Request, unread: Unread) -> io::Result<()> {
+        let connected = match self.resolve(&request.target) {
+            Some(addr) => time::timeout(Duration::from_secs(20), TcpStream::connect(addr)).await,
+            None => Ok(Err(io::Error::from(io::ErrorKind::NotFound))),
+        };
+        let Ok(Ok(mut upstream)) = connected else {
+            let answer = Answer::html(503, "ERROR: The requested URL could not be retrieved").with(
+                "X-Squid-Error",
+                if connected.is_err() { "ERR_CONNECT_FAIL 110" } else { "ERR_CONNECT_FAIL 111" },
+            );
+            reply::write(&mut visit.stream, &visit.entry, &answer, None).await?;
+            return web::end(visit.stream).await;
+        };
+        upstream.set_nodelay(true)?;
+        visit.stream.set_nodelay(true)?;
+        established(&mut visit.stream, &visit.entry).await?;
+        upstream.write_all(&unread.into_rest()).await?;
+        tokio::io::copy_bidirectional(&mut visit.stream, &mut upstream).await.map(|_bytes| ())
+    }
+
+    /// Where a target is; only loopback is.
+    fn resolve(&self, target: &str) -> Option<SocketAddr> {
+        let (host, port) = target.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let ip = lock(&self.hosts).get(host).copied().or_else(|| host.parse().ok())?;
+        Some(SocketAddr::new(ip, port.parse().ok()?)).filter(|addr| addr.ip().is_loopback())
+    }
+
+    async fn block(&self, mut visit: Visit<ProxyFault>, request: &Request, fault: &ProxyFault) -> io::Result<()> {
+        let host = request.target.rsplit_once(':').map_or(request.target.as_str(), |(host, _)| host);
+        let page = Answer::html(403, "Blocked by Example Corp");
+        let (kind, page) = match fault {
+            ProxyFault::BlockPageVia => (
+                Certificate::Good,
+                page.with("Via", "1.1 proxy.lab (squid/6.6)").with("X-Squid-Error", "ERR_ACCESS_DENIED 0"),
+            ),
+            _ => (Certificate::Intercepted, page),
+        };
+        // A hostile host name is no name for a certificate.
+        let plain = host.is_ascii() && host.len() < 256;
+        let names = vec![if plain { host.to_owned() } else { "unknown".to_owned() }];
+        established(&mut visit.stream, &visit.entry).await?;
+        let config = Certificates::new(&self.pki, names).show(kind);
+        let mut stream = TlsAcceptor::from(config).accept(Valve::open(visit.stream)).await?;
+        visit.entry.handshaken(stream.get_ref().1.server_name());
+        if let Some(request) = Unread::default().request(&mut stream).await? {
+            visit.entry.request(request);
+            reply::write(&mut stream, &visit.entry, &page, None).await?;
+        }
+        web::finish(stream).await
+    }
+}
+
+async fn established(stream: &mut TcpStream, entry: &Entry) -> io::Result<()> {
+    entry.answering();
+    stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+    entry.answered();
+    Ok(())
+}
+
+/// RFC 4648, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().fold(0_u32, |group, byte| (group << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let sextet = (group >> (18 - 6 * place)) & 63;
+            text.push(if place <= chunk.len() { char::from(ALPHABET[sextet as usize]) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn base64_pads() {
+        let cases = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("user:pass", "dXNlcjpwYXNz")];
+        for (plain, encoded) in cases {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+    }
+}
