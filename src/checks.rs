@@ -3,15 +3,25 @@
 //! Invariant: a check publishes a [`Report`] and nothing else. It never touches a metric, never logs above debug,
 //! never reads the environment, never sleeps.
 
+pub mod apiserver;
+pub mod castai_api;
+pub mod clock;
+pub mod dns;
+pub mod plan;
+pub mod way;
+pub mod world;
+
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use crate::board::Entry;
-use crate::catalogue::Check;
-use crate::config::Config;
 use crate::verdict::Peers;
 use crate::verdict::Report;
 use crate::verdict::Trail;
+
+pub use plan::AnyCheck;
+pub use plan::Plan;
+pub use plan::Planned;
+pub use world::World;
 
 /// Something that can be examined.
 pub trait Examine: Send + Sync + 'static {
@@ -47,37 +57,5 @@ impl Attempt {
     /// All trails so far, the target that the agent uses first.
     pub fn trails(&self) -> Vec<(String, Trail)> {
         self.trails.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// The checks that a configuration asks for, prerequisites before what they may block.
-#[derive(Clone, Debug, Default)]
-pub struct Plan {
-    /// One row per check.
-    pub rows: Vec<Planned>,
-}
-
-/// One check of a plan.
-#[derive(Clone, Debug)]
-pub struct Planned {
-    /// How it is entered on the board.
-    pub entry: Entry,
-}
-
-impl Plan {
-    /// The checks of this configuration.
-    pub fn new(_config: &Config) -> Self {
-        Self::default()
-    }
-
-    /// Only these checks, and what may block them.
-    #[must_use]
-    pub fn only(self, _checks: &[Check]) -> Self {
-        self
-    }
-
-    /// How they are entered on the board.
-    pub fn entries(&self) -> Vec<Entry> {
-        self.rows.iter().map(|row| row.entry).collect()
     }
 }

@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::future::ready;
 use http::HeaderMap;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
@@ -170,14 +173,17 @@ fn kubeconfig_trust(config: &kube::Config) -> Result<Trust, Box<dyn std::error::
 }
 
 /// Lets kube's own layer make the header (token, token file, exec plugin, basic) and takes it from there.
-async fn authorization(config: &kube::Config) -> kube::Result<HeaderMap> {
-    let Some(layer) = config.auth_layer()? else { return Ok(HeaderMap::new()) };
-    let take = tower::service_fn(|request: http::Request<Body>| async move {
-        Ok::<_, tower::BoxError>(http::Response::new(request.into_parts().0.headers))
+fn authorization(config: &kube::Config) -> BoxFuture<'static, kube::Result<HeaderMap>> {
+    let layer = match config.auth_layer() {
+        Ok(Some(layer)) => layer,
+        Ok(None) => return Box::pin(ready(Ok(HeaderMap::new()))),
+        Err(error) => return Box::pin(ready(Err(error))),
+    };
+    let take = tower::service_fn(|request: http::Request<Body>| {
+        ready(Ok::<_, tower::BoxError>(http::Response::new(request.into_parts().0.headers)))
     });
-    let request = http::Request::new(Body::empty());
-    let taken = layer.layer(take).oneshot(request).await.map_err(kube::Error::Service)?;
-    Ok(taken.into_body())
+    let taken = layer.layer(take).oneshot(http::Request::new(Body::empty()));
+    Box::pin(taken.map(|taken| taken.map(http::Response::into_body).map_err(kube::Error::Service)))
 }
 
 /// The kubeconfig's `proxy-url`.

@@ -1,0 +1,311 @@
+//! Can the agent's account reach the Kubernetes API server and use it?
+//!
+//! The address that the agent uses is judged; beside it the DNS name and every address behind the service are probed,
+//! because one dead API server of several looks like bad luck from the service's address.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use futures_util::future::join_all;
+
+use crate::catalogue::Check;
+use crate::catalogue::FailureMode;
+use crate::catalogue::Limits;
+use crate::checks::Attempt;
+use crate::checks::Examine;
+use crate::checks::World;
+use crate::checks::way;
+use crate::classify::kube_status;
+use crate::cluster::Access;
+use crate::cluster::Denied;
+use crate::cluster::endpoints;
+use crate::config::Apiserver as Place;
+use crate::config::CheckSettings;
+use crate::config::InCluster;
+use crate::probe::Answer;
+use crate::probe::Connection;
+use crate::probe::Route;
+use crate::probe::authority;
+use crate::probe::certificate::date;
+use crate::verdict::DateSample;
+use crate::verdict::Evidence;
+use crate::verdict::Finding;
+use crate::verdict::Report;
+use crate::verdict::TargetReport;
+use crate::verdict::Trail;
+use crate::verdict::Verdict;
+
+/// The most addresses behind the service that are probed; with the service and its name ten targets.
+const MAX_ADDRESSES: usize = 8;
+/// What old agents ask for first.
+const KUBE_SYSTEM: &str = "/api/v1/namespaces/kube-system";
+/// The name that every API server's certificate bears.
+const CERTIFICATE_NAME: &str = "kubernetes.default.svc";
+
+/// The check `apiserver`.
+#[derive(Debug)]
+pub struct Apiserver {
+    place: Place,
+    limits: Limits,
+    world: World,
+    known: Mutex<Vec<SocketAddr>>,
+}
+
+/// What the journey to the address that the agent uses brought.
+struct Main {
+    target: TargetReport,
+    date: Option<DateSample>,
+    addresses: Option<Vec<SocketAddr>>,
+}
+
+impl Apiserver {
+    /// The check for a place.
+    pub fn new(place: &Place, settings: &CheckSettings, world: &World) -> Self {
+        Self { place: place.clone(), limits: settings.limits, world: world.clone(), known: Mutex::default() }
+    }
+
+    async fn in_cluster(&self, place: &InCluster, attempt: &Attempt) -> Report {
+        let access = match Access::in_cluster(place) {
+            Ok(access) => access,
+            Err(denied) => return refused(denied),
+        };
+        let known = place.addresses.clone().unwrap_or_else(|| self.known());
+        let (main, name, mut others) = tokio::join!(
+            self.agents_way(&access, attempt, place.addresses.is_none()),
+            self.dns_name(&access, place, attempt),
+            self.each(&access, &known, attempt),
+        );
+        if let (Some(found), None) = (&main.addresses, &place.addresses) {
+            let fresh: Vec<_> = found.iter().copied().filter(|address| !known.contains(address)).collect();
+            others.extend(self.each(&access, &fresh, attempt).await);
+            others.retain(|(address, _)| found.contains(address));
+            *self.known.lock().unwrap_or_else(PoisonError::into_inner) = found.clone();
+        }
+        let verdict = judge(&main.target, &name, &others, &access);
+        let targets = [main.target, name].into_iter().chain(others.into_iter().map(|(_, target)| target)).collect();
+        Report { targets, dates: main.date.into_iter().collect(), ..Report::bare(verdict) }
+    }
+
+    async fn kubeconfig(&self, attempt: &Attempt, access: Result<Access, Denied>) -> Report {
+        let access = match access {
+            Ok(access) => access,
+            Err(denied) => return refused(denied),
+        };
+        let main = self.agents_way(&access, attempt, false).await;
+        let verdict = match main.target.outcome.clone() {
+            Ok(evidence) => Verdict::Ok(evidence),
+            Err(finding) => Verdict::failing(finding),
+        };
+        Report { targets: vec![main.target], dates: main.date.into_iter().collect(), ..Report::bare(verdict) }
+    }
+
+    /// `/version`, then `kube-system`, then the addresses behind the service: all on one connection.
+    async fn agents_way(&self, access: &Access, attempt: &Attempt, list: bool) -> Main {
+        let route = self.route(access, access.host.clone(), access.port, access.server_name.clone());
+        let name = route.target();
+        let trail = attempt.trail(&name);
+        let mut date = None;
+        let mut addresses = None;
+        let outcome = async {
+            let mut connection = route.open(&self.world.resolver, &trail).await?;
+            let version = self.version(&mut connection, access, &trail).await?;
+            date = version.date_sample(Check::Apiserver.label());
+            let path = format!("{}{KUBE_SYSTEM}", access.prefix);
+            let answer = connection.get(&path, access.headers.clone(), &trail).await?;
+            accept(&answer, access, &path)?;
+            if list {
+                let slices = connection.get(endpoints::PATH, access.headers.clone(), &Trail::default()).await;
+                addresses = slices
+                    .ok()
+                    .filter(|slices| slices.status.is_success())
+                    .and_then(|slices| endpoints::addresses(&slices.body));
+            }
+            Ok(described(&name, &version, &connection))
+        };
+        let outcome =
+            outcome.await.and_then(|evidence| way::in_time(&self.limits, &trail, FailureMode::K8sSlow, evidence));
+        Main { target: way::target(name, true, outcome, &trail), date, addresses }
+    }
+
+    async fn dns_name(&self, access: &Access, place: &InCluster, attempt: &Attempt) -> TargetReport {
+        let (host, port) = place.dns_name.clone();
+        let name = Some(CERTIFICATE_NAME.to_owned()).filter(|_| host.parse::<std::net::IpAddr>().is_ok());
+        self.beside(access, self.route(access, host, port, name), attempt).await
+    }
+
+    async fn each(&self, access: &Access, known: &[SocketAddr], attempt: &Attempt) -> Vec<(SocketAddr, TargetReport)> {
+        let probes = known.iter().take(MAX_ADDRESSES).map(|address| async move {
+            let name = Some(CERTIFICATE_NAME.to_owned());
+            let route = self.route(access, address.ip().to_string(), address.port(), name);
+            // Straight to the server: a proxy would only show the proxy again.
+            (*address, self.beside(access, Route { proxy: None, ..route }, attempt).await)
+        });
+        join_all(probes).await
+    }
+
+    /// A target that the agent does not use itself: reached, and it answers `/version`.
+    async fn beside(&self, access: &Access, route: Route, attempt: &Attempt) -> TargetReport {
+        let name = route.target();
+        let trail = attempt.trail(&name);
+        let outcome = async {
+            let mut connection = route.open(&self.world.resolver, &trail).await?;
+            let version = self.version(&mut connection, access, &trail).await?;
+            Ok(described(&name, &version, &connection))
+        };
+        let outcome =
+            outcome.await.and_then(|evidence| way::in_time(&self.limits, &trail, FailureMode::K8sSlow, evidence));
+        way::target(name, false, outcome, &trail)
+    }
+
+    async fn version(&self, connection: &mut Connection, access: &Access, trail: &Trail) -> Result<Answer, Finding> {
+        let path = format!("{}/version", access.prefix);
+        let answer = connection.get(&path, access.headers.clone(), trail).await?;
+        accept(&answer, access, &path)?;
+        let json = answer.json();
+        if json.as_ref().and_then(|version| version.get("gitVersion")).and_then(|version| version.as_str()).is_none() {
+            return Err(unexpected(&answer, &path));
+        }
+        Ok(answer)
+    }
+
+    fn route(&self, access: &Access, host: String, port: u16, server_name: Option<String>) -> Route {
+        let rule = self.world.proxy_for(access.trust.is_some(), &host, port);
+        Route {
+            host,
+            port,
+            trust: access.trust.clone(),
+            server_name,
+            proxy: access.proxy.clone().or(rule),
+            limits: self.limits,
+        }
+    }
+
+    fn known(&self) -> Vec<SocketAddr> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Examine for Apiserver {
+    async fn examine(&self, attempt: &Attempt) -> Report {
+        match &self.place {
+            Place::InCluster(place) => self.in_cluster(place, attempt).await,
+            Place::Kubeconfig { path, context } => {
+                let access = Access::kubeconfig(path, context.as_deref()).await;
+                self.kubeconfig(attempt, access).await
+            }
+            Place::Invalid(problem) => {
+                Report::bare(Verdict::failing(Finding::new(FailureMode::AgentConfigInvalid, problem.to_string())))
+            }
+            Place::Absent => Report::bare(Verdict::NotApplicable(Evidence::from(
+                "no API server is known here: this is no pod (KUBERNETES_SERVICE_HOST), and no kubeconfig was given",
+            ))),
+        }
+    }
+}
+
+/// The verdict follows the address that the agent uses; others show what it only meets by chance.
+fn judge(main: &TargetReport, name: &TargetReport, others: &[(SocketAddr, TargetReport)], access: &Access) -> Verdict {
+    let dead: Vec<_> = others.iter().filter(|(_, target)| lost(target)).map(|(_, target)| target).collect();
+    let some_dead = !dead.is_empty() && dead.len() < others.len();
+    match &main.outcome {
+        Err(finding) if !(some_dead && way::is_transport(finding.mode)) => {
+            Verdict::failing(Finding::new(finding.mode, with_others(finding, others, &dead)))
+        }
+        outcome if some_dead => {
+            let each: Vec<_> = dead
+                .iter()
+                .filter_map(|target| target.outcome.as_ref().err())
+                .map(|finding| format!("{}: {}", finding.mode, finding.evidence))
+                .collect();
+            let luck = if outcome.is_ok() {
+                "this time the service's address answered"
+            } else {
+                "this time the service's address led there"
+            };
+            let evidence =
+                format!("{} of {} API-server addresses fail ({luck}): {}", dead.len(), others.len(), each.join("; "));
+            Verdict::failing(Finding::new(FailureMode::K8sEndpointDown, evidence))
+        }
+        Err(finding) => Verdict::failing(finding.clone()),
+        Ok(evidence) => match &name.outcome {
+            Err(finding) => {
+                let evidence = format!("{}, which the agent does not use, fails: {}", name.target, finding.evidence);
+                Verdict::Warning(vec![Finding::new(finding.mode, evidence)])
+            }
+            Ok(_) => Verdict::Ok(Evidence::from(match &access.remark {
+                Some(remark) => format!("{evidence}; {remark}"),
+                None => evidence.to_string(),
+            })),
+        },
+    }
+}
+
+/// Whether a server did not serve: its way or its own trouble, not what it thinks of our account.
+fn lost(target: &TargetReport) -> bool {
+    target
+        .outcome
+        .as_ref()
+        .is_err_and(|finding| way::is_transport(finding.mode) || way::is_server_trouble(finding.mode))
+}
+
+fn with_others(finding: &Finding, others: &[(SocketAddr, TargetReport)], dead: &[&TargetReport]) -> String {
+    if others.is_empty() || !way::is_transport(finding.mode) {
+        return finding.evidence.to_string();
+    }
+    let word = if dead.is_empty() { "all answer" } else { "all fail" };
+    format!(
+        "{}; of {} API-server addresses behind the service {word} when asked directly",
+        finding.evidence,
+        others.len()
+    )
+}
+
+/// What an answer of the API server says of the account, or of itself.
+fn accept(answer: &Answer, access: &Access, path: &str) -> Result<(), Finding> {
+    let media = answer.content_type();
+    match kube_status(answer.status.as_u16(), Some(&media), &answer.body) {
+        None => Ok(()),
+        Some(FailureMode::K8sUnauthorized) => Err(unauthorized(answer, access, path)),
+        Some(mode) => Err(Finding::new(mode, format!("GET {path} was answered {} {}", answer.status, answer.quoted()))),
+    }
+}
+
+fn unauthorized(answer: &Answer, access: &Access, path: &str) -> Finding {
+    let now = jiff::Timestamp::now().as_second();
+    match access.token_expiry {
+        Some(expiry) if expiry < now => Finding::new(
+            FailureMode::K8sTokenExpired,
+            format!("GET {path} was answered {}; the service-account token ended at {}", answer.status, date(expiry)),
+        ),
+        _ => Finding::new(
+            FailureMode::K8sUnauthorized,
+            format!("GET {path} was answered {} {}", answer.status, answer.quoted()),
+        ),
+    }
+}
+
+fn unexpected(answer: &Answer, path: &str) -> Finding {
+    let evidence = format!(
+        "GET {path} was answered {} {} {}, which no API server says",
+        answer.status,
+        answer.content_type(),
+        answer.quoted()
+    );
+    Finding::new(FailureMode::K8sUnexpectedBody, evidence)
+}
+
+fn described(name: &str, version: &Answer, connection: &Connection) -> Evidence {
+    let json = version.json().unwrap_or_default();
+    let version = json.get("gitVersion").and_then(|version| version.as_str()).unwrap_or_default();
+    let peer = authority(&connection.peer.ip().to_string(), connection.peer.port());
+    let at = if peer == name { String::new() } else { format!(" ({peer})") };
+    Evidence::from(format!("{name}{at} answers, Kubernetes {version}"))
+}
+
+fn refused(denied: Denied) -> Report {
+    Report::bare(match denied {
+        Denied::Broken(finding) => Verdict::failing(finding),
+        Denied::Unknown(why) => Verdict::Unknown(why),
+    })
+}

@@ -1,0 +1,122 @@
+//! Do the names that the agent needs resolve through the pod's own resolver?
+
+use std::net::IpAddr;
+
+use futures_util::future::join_all;
+
+use crate::catalogue::Limits;
+use crate::catalogue::Phase;
+use crate::checks::Attempt;
+use crate::checks::Examine;
+use crate::checks::World;
+use crate::checks::way;
+use crate::config::Apiserver;
+use crate::config::CheckSettings;
+use crate::config::Config;
+use crate::probe::Route;
+use crate::probe::resolve;
+use crate::verdict::Evidence;
+use crate::verdict::Finding;
+use crate::verdict::Report;
+use crate::verdict::TargetReport;
+use crate::verdict::Verdict;
+
+/// The check `dns`.
+#[derive(Debug)]
+pub struct Dns {
+    names: Vec<Name>,
+    limits: Limits,
+    world: World,
+}
+
+/// A name, and whether the agent itself asks for it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Name {
+    host: String,
+    in_use: bool,
+}
+
+impl Dns {
+    /// The names that the other checks of this configuration use.
+    pub fn new(config: &Config, settings: &CheckSettings, world: &World) -> Self {
+        let mut names = Vec::new();
+        if let Some(Ok(url)) = &config.castai.url
+            && let Some(host) = url.host_str()
+        {
+            let https = url.scheme() == "https";
+            let port = url.port_or_known_default().unwrap_or(443);
+            push(&mut names, world.asked_for(https, host, port), true);
+        }
+        if let Apiserver::InCluster(place) = &config.apiserver {
+            push(&mut names, world.asked_for(true, &place.host, place.port), true);
+            push(&mut names, place.dns_name.0.clone(), false);
+        }
+        Self { names, limits: settings.limits, world: world.clone() }
+    }
+
+    async fn name(&self, name: &Name, attempt: &Attempt) -> TargetReport {
+        let trail = attempt.trail(&name.host);
+        let resolver = &self.world.resolver;
+        let route = Route {
+            host: name.host.clone(),
+            port: 0,
+            trust: None,
+            server_name: None,
+            proxy: None,
+            limits: self.limits,
+        };
+        let hung = |limit| resolve::unanswered(&name.host, resolver, limit);
+        let found = route.phase(Phase::Resolve, &trail, resolver.resolve(&name.host), hung).await;
+        let outcome = found.map(|addresses| {
+            let shown: Vec<_> = addresses.iter().take(4).map(IpAddr::to_string).collect();
+            Evidence::from(format!("{} is {}", name.host, shown.join(", ")))
+        });
+        way::target(name.host.clone(), name.in_use, outcome, &trail)
+    }
+}
+
+fn push(names: &mut Vec<Name>, host: String, in_use: bool) {
+    let host = host.trim_matches(['[', ']']).to_owned();
+    if host.parse::<IpAddr>().is_ok() {
+        return;
+    }
+    match names.iter_mut().find(|name| name.host == host) {
+        Some(name) => name.in_use |= in_use,
+        None => names.push(Name { host, in_use }),
+    }
+}
+
+impl Examine for Dns {
+    async fn examine(&self, attempt: &Attempt) -> Report {
+        if self.names.is_empty() {
+            return Report::bare(Verdict::NotApplicable(Evidence::from(
+                "no name is needed: all targets are addresses",
+            )));
+        }
+        let targets = join_all(self.names.iter().map(|name| self.name(name, attempt))).await;
+        Report { verdict: judge(&targets), targets, ..Report::bare(Verdict::Unknown(Evidence::default())) }
+    }
+}
+
+fn judge(targets: &[TargetReport]) -> Verdict {
+    let findings = |in_use: bool| -> Vec<Finding> {
+        let mut found: Vec<Finding> = Vec::new();
+        for finding in
+            targets.iter().filter(|target| target.in_use == in_use).filter_map(|target| target.outcome.as_ref().err())
+        {
+            match found.iter_mut().find(|seen| seen.mode == finding.mode) {
+                Some(seen) => seen.evidence = Evidence::joined([&seen.evidence, &finding.evidence].into_iter()),
+                None => found.push(finding.clone()),
+            }
+        }
+        found
+    };
+    let (failing, warning) = (findings(true), findings(false));
+    if !failing.is_empty() {
+        return Verdict::Failing(failing);
+    }
+    if !warning.is_empty() {
+        return Verdict::Warning(warning);
+    }
+    Verdict::Ok(Evidence::joined(targets.iter().filter_map(|target| target.outcome.as_ref().ok())))
+}

@@ -1,0 +1,104 @@
+//! Which checks a configuration asks for.
+
+use std::sync::Arc;
+
+use crate::board::Entry;
+use crate::catalogue::Check;
+use crate::catalogue::Need;
+use crate::checks::Attempt;
+use crate::checks::Examine;
+use crate::checks::World;
+use crate::checks::apiserver::Apiserver;
+use crate::checks::castai_api::CastaiApi;
+use crate::checks::clock::Clock;
+use crate::checks::dns::Dns;
+use crate::config::Config;
+use crate::verdict::Report;
+
+/// The checks that a configuration asks for, prerequisites before what they may block.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// One row per check.
+    pub rows: Vec<Planned>,
+}
+
+/// One check of a plan.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// How it is entered on the board.
+    pub entry: Entry,
+    /// What examines it.
+    pub examine: Arc<AnyCheck>,
+}
+
+/// The closed set of checks.
+#[derive(Debug)]
+pub enum AnyCheck {
+    /// `dns`.
+    Dns(Dns),
+    /// `apiserver`.
+    Apiserver(Apiserver),
+    /// `castai_api`.
+    CastaiApi(CastaiApi),
+    /// `clock`.
+    Clock(Clock),
+}
+
+impl Plan {
+    /// The checks of this configuration.
+    pub fn new(config: &Config) -> Self {
+        let world = World::new(config);
+        let wanted = Check::ALL.iter().map(|check| config.check(*check)).filter(|settings| {
+            settings.enabled && config.scope.is_none_or(|scope| scope == settings.check.entry().scope)
+        });
+        let rows = wanted.map(|settings| {
+            let examine = match settings.check {
+                Check::Dns => AnyCheck::Dns(Dns::new(config, settings, &world)),
+                Check::Apiserver => AnyCheck::Apiserver(Apiserver::new(&config.apiserver, settings, &world)),
+                Check::CastaiApi => AnyCheck::CastaiApi(CastaiApi::new(&config.castai, settings, &world)),
+                Check::Clock => AnyCheck::Clock(Clock),
+            };
+            let entry = Entry { check: settings.check, need: need(settings.check), interval: settings.interval };
+            Planned { entry, examine: Arc::new(examine) }
+        });
+        Self { rows: rows.collect() }
+    }
+
+    /// Only these checks, and what they judge by or may be blocked by.
+    #[must_use]
+    pub fn only(mut self, checks: &[Check]) -> Self {
+        let mut wanted = checks.to_vec();
+        let mut next = 0;
+        while let Some(check) = wanted.get(next) {
+            let more = check.entry().prerequisites;
+            wanted.extend(more);
+            next += 1;
+        }
+        self.rows.retain(|row| wanted.contains(&row.entry.check));
+        self
+    }
+
+    /// How they are entered on the board.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.rows.iter().map(|row| row.entry).collect()
+    }
+}
+
+/// What the agent needs a check for: without names, API server or CAST AI it does nothing useful.
+fn need(check: Check) -> Need {
+    match check {
+        Check::Dns | Check::Apiserver | Check::CastaiApi => Need::Start,
+        Check::Clock => Need::Feature,
+    }
+}
+
+impl Examine for AnyCheck {
+    async fn examine(&self, attempt: &Attempt) -> Report {
+        match self {
+            Self::Dns(check) => check.examine(attempt).await,
+            Self::Apiserver(check) => check.examine(attempt).await,
+            Self::CastaiApi(check) => check.examine(attempt).await,
+            Self::Clock(check) => check.examine(attempt).await,
+        }
+    }
+}
