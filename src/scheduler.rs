@@ -1,27 +1,206 @@
 //! Time: intervals, jitter, deadlines, quick re-probe after a change, panics contained.
+//!
+//! Invariant: nothing else creates intervals, deadlines or tasks, but the server for its connections.
 
+pub mod disturbance;
+pub mod jitter;
+
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio::time::timeout;
 
 use crate::board::Board;
 use crate::board::Change;
+use crate::board::Posting;
+use crate::catalogue::Check;
+use crate::catalogue::FailureMode;
+use crate::catalogue::alerts::BLOCKS;
+use crate::catalogue::alerts::Block;
+use crate::catalogue::limits;
+use crate::checks::AnyCheck;
+use crate::checks::Attempt;
+use crate::checks::Examine;
 use crate::checks::Plan;
+use crate::checks::Planned;
+use crate::verdict::Evidence;
+use crate::verdict::Finding;
+use crate::verdict::Peers;
+use crate::verdict::Report;
+use crate::verdict::TargetReport;
+use crate::verdict::Verdict;
+
+use disturbance::Disturbance;
+
+/// All checks start within this time, each at its own moment.
+const SPREAD: Duration = Duration::from_secs(1);
+/// After a change of verdict the next attempt comes at least so soon, so that an episode settles or ends quickly.
+const QUICK: Duration = Duration::from_secs(5);
 
 /// What is told of every change of verdict.
 pub type OnChange = Arc<dyn Fn(&Change) + Send + Sync>;
 
-/// Examines every check of the plan once, prerequisites first, and posts to the board.
-pub async fn once(_plan: &Plan, _board: &Arc<Board>, _on_change: &OnChange) {}
-
 /// Checks that run for ever, until stopped.
 #[derive(Debug)]
-pub struct Watch {}
+pub struct Watch {
+    tasks: JoinSet<()>,
+}
+
+/// Where reports go: the board, and whoever is told of changes.
+#[derive(Clone)]
+struct Desk {
+    board: Arc<Board>,
+    on_change: OnChange,
+    /// Counts postings, for those who wait for another check's first verdict.
+    posted: Arc<watch::Sender<u64>>,
+}
+
+/// Examines every check of the plan once, prerequisites first, and posts to the board.
+pub async fn once(plan: &Plan, board: &Arc<Board>, on_change: &OnChange) {
+    let desk = Desk::new(board, on_change);
+    let mut tasks = JoinSet::new();
+    for row in plan.rows.clone() {
+        let (desk, first) = (desk.clone(), prerequisites(&row, plan));
+        let began = desk.seen(&first);
+        tasks.spawn(async move {
+            desk.wait_for(&first, &began).await;
+            desk.attempt(&row).await;
+        });
+    }
+    tasks.join_all().await;
+}
 
 impl Watch {
     /// Starts every check of the plan.
-    pub fn start(_plan: Plan, _board: &Arc<Board>, _on_change: &OnChange) -> Self {
-        Self {}
+    pub fn start(plan: &Plan, board: &Arc<Board>, on_change: &OnChange) -> Self {
+        let desk = Desk::new(board, on_change);
+        let mut tasks = JoinSet::new();
+        for row in plan.rows.clone() {
+            let (desk, first) = (desk.clone(), prerequisites(&row, plan));
+            tasks.spawn(async move {
+                sleep(jitter::within(SPREAD)).await;
+                desk.wait_for(&first, &vec![None; first.len()]).await;
+                loop {
+                    let changed = desk.attempt(&row).await;
+                    let interval = if changed { row.entry.interval.min(QUICK) } else { row.entry.interval };
+                    sleep(jitter::around(interval)).await;
+                }
+            });
+        }
+        Self { tasks }
     }
 
     /// Ends all attempts; returns when nothing runs any more.
-    pub async fn stop(self) {}
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+/// The prerequisites of a check that run in this plan.
+fn prerequisites(row: &Planned, plan: &Plan) -> Vec<Check> {
+    let runs = |check: &&Check| plan.rows.iter().any(|row| row.entry.check == **check);
+    row.entry.check.entry().prerequisites.iter().filter(runs).copied().collect()
+}
+
+impl Desk {
+    fn new(board: &Arc<Board>, on_change: &OnChange) -> Self {
+        let posted = Arc::new(watch::Sender::new(0));
+        Self { board: Arc::clone(board), on_change: Arc::clone(on_change), posted }
+    }
+
+    /// The latest report of each of these checks, to tell a newer one from it.
+    fn seen(&self, checks: &[Check]) -> Vec<Option<std::time::SystemTime>> {
+        let peers = self.board.peers();
+        checks.iter().map(|check| peers.report(*check).map(|report| report.at)).collect()
+    }
+
+    /// Waits until each of these checks has a report other than the one that was seen before.
+    async fn wait_for(&self, checks: &[Check], before: &[Option<std::time::SystemTime>]) {
+        let mut posted = self.posted.subscribe();
+        while self.seen(checks).iter().zip(before).any(|(now, before)| now.is_none() || now == before) {
+            if posted.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// One attempt of one check, posted; says whether the verdict changed.
+    async fn attempt(&self, row: &Planned) -> bool {
+        let check = row.entry.check;
+        let posting = match blocked(check, &self.board.peers()) {
+            Some(why) => Posting { report: Report::bare(Verdict::Unknown(why)), disturbed: false, panicked: false },
+            None => examine(&row.examine, self.board.peers()).await,
+        };
+        let change = self.board.post(check, posting);
+        self.posted.send_modify(|count| *count += 1);
+        if let Some(change) = &change {
+            (self.on_change)(change);
+        }
+        change.is_some()
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").field("board", &self.board).finish_non_exhaustive()
+    }
+}
+
+/// Whether a prerequisite fails in a mode that makes it pointless to ask.
+fn blocked(check: Check, peers: &Peers) -> Option<Evidence> {
+    let by = |block: &&Block| block.blocked == check && holding(block, peers).is_some();
+    let block = BLOCKS.iter().find(by)?;
+    let mode = holding(block, peers)?;
+    Some(Evidence::from(format!("blocked by {}: {mode}", block.check)))
+}
+
+fn holding(block: &Block, peers: &Peers) -> Option<FailureMode> {
+    let Verdict::Failing(findings) = &peers.report(block.check)?.verdict else { return None };
+    findings.iter().map(|finding| finding.mode).find(|mode| block.modes.contains(mode))
+}
+
+/// Examines once, under the deadline; a panic is the check's own trouble and stops nothing else.
+async fn examine(check: &Arc<AnyCheck>, peers: Peers) -> Posting {
+    let attempt = Arc::new(Attempt::new(peers));
+    let disturbance = Disturbance::begin();
+    let (examined, of) = (Arc::clone(check), Arc::clone(&attempt));
+    // In a set, so that nothing of it goes on when this attempt is dropped.
+    let mut task = JoinSet::new();
+    task.spawn(async move { examined.examine(&of).await });
+    let outcome = disturbance.watch(timeout(limits::ATTEMPT, task.join_next())).await;
+    let disturbed = disturbance.happened();
+    match outcome {
+        Ok(Some(Ok(report))) => Posting { report, disturbed, panicked: false },
+        Ok(Some(Err(_)) | None) => {
+            let why = "internal error: the check's own code failed; the log says where";
+            Posting { report: Report::bare(Verdict::Unknown(Evidence::from(why))), disturbed, panicked: true }
+        }
+        Err(_elapsed) => Posting { report: cancelled(&attempt), disturbed, panicked: false },
+    }
+}
+
+/// What is left of an attempt whose whole time was up: the phases so far, and the phase it hung in.
+fn cancelled(attempt: &Attempt) -> Report {
+    let mut targets = Vec::new();
+    for (name, trail) in attempt.trails() {
+        let Some(phase) = trail.open() else { continue };
+        let evidence = format!("{name}: {phase} had not ended when the attempt's {:?} were up", limits::ATTEMPT);
+        targets.push(TargetReport {
+            target: name,
+            in_use: targets.is_empty(),
+            outcome: Err(Finding::new(FailureMode::timeout_of(phase), evidence)),
+            phases: trail.phases(),
+            not_after: trail.not_after(),
+        });
+    }
+    let first = targets.first().and_then(|target| target.outcome.clone().err());
+    let verdict = match first {
+        Some(finding) => Verdict::failing(finding),
+        None => Verdict::Unknown(Evidence::from(format!("no answer within {:?}", limits::ATTEMPT))),
+    };
+    Report { targets, ..Report::bare(verdict) }
 }

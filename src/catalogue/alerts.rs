@@ -1,6 +1,7 @@
 //! What is published about a (check, mode): its alert, what it blocks, what it follows from.
 
 use crate::catalogue::checks::Check;
+use crate::catalogue::checks::Phase;
 use crate::catalogue::modes::FailureMode;
 use crate::catalogue::modes::FailureMode as M;
 
@@ -278,4 +279,17 @@ pub fn modes_of(check: Check) -> impl Iterator<Item = FailureMode> {
     let own = ALERTS.iter().filter(move |alert| alert.check == check).flat_map(|alert| alert.modes);
     let shown = CONSEQUENCES.iter().filter(move |row| row.check == check).flat_map(|row| row.modes);
     own.chain(shown).copied()
+}
+
+impl FailureMode {
+    /// The mode of a phase that does not end.
+    pub const fn timeout_of(phase: Phase) -> Self {
+        match phase {
+            Phase::Resolve => M::NetDnsTimeout,
+            Phase::Connect => M::NetConnectTimeout,
+            Phase::Proxy => M::ProxyUnreachable,
+            Phase::Tls => M::TlsHandshakeTimeout,
+            Phase::Request => M::HttpTimeout,
+        }
+    }
 }

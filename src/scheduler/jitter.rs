@@ -1,0 +1,35 @@
+//! A little disorder, so that a fleet does not ask in step.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+/// Some moment within a span.
+pub fn within(span: Duration) -> Duration {
+    span.mul_f64(fraction())
+}
+
+/// An interval, up to a tenth shorter or longer.
+pub fn around(interval: Duration) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * fraction())
+}
+
+/// A number from 0 up to 1; the standard library's hasher is seeded at random, which is disorder enough.
+fn fraction() -> f64 {
+    let random = RandomState::new().hash_one(());
+    f64::from(u32::try_from(random >> 32).expect("the upper half of 64 bits fits 32")) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_stays_within_a_tenth() {
+        for _ in 0..1000 {
+            let interval = around(Duration::from_secs(10));
+            assert!((Duration::from_secs(9)..=Duration::from_secs(11)).contains(&interval), "{interval:?}");
+            assert!(within(Duration::from_secs(1)) <= Duration::from_secs(1));
+        }
+    }
+}
