@@ -31,7 +31,7 @@ pub(crate) async fn connect(pki: &Pki, addr: SocketAddr, name: &str) -> io::Resu
     TlsConnector::from(Arc::new(config)).connect(name, tcp).await
 }
 
-/// Everything that is answered to a GET, within half a second.
+/// Everything that is answered to a GET, within a second.
 pub(crate) async fn get(pki: &Pki, addr: SocketAddr, name: &str, path: &str, headers: &str) -> io::Result<String> {
     let exchange = async {
         let mut stream = connect(pki, addr, name).await?;
@@ -41,5 +41,5 @@ pub(crate) async fn get(pki: &Pki, addr: SocketAddr, name: &str, path: &str, hea
         stream.read_to_end(&mut answer).await?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
     };
-    timeout(Duration::from_millis(500), exchange).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    timeout(Duration::from_secs(1), exchange).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

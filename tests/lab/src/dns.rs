@@ -290,3 +290,63 @@ fn rdata(address: IpAddr, wanted: RecordType) -> Option<RData> {
 fn soa() -> SOA {
     SOA::new(Name::root(), Name::root(), 1, 7200, 1800, 86_400, 5)
 }
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::op::{MessageType, Query};
+
+    use super::*;
+
+    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 20, 1));
+
+    async fn ask(dns: &Dns, name: &str, tcp: bool) -> Option<Message> {
+        let mut query = Message::new(7, MessageType::Query, OpCode::Query);
+        query.add_query(Query::query(Name::from_ascii(name).unwrap(), RecordType::A));
+        let query = query.to_vec().unwrap();
+        let exchange = async {
+            let mut answer = vec![0; 4096];
+            let length = if tcp {
+                let mut stream = TcpStream::connect(dns.addr()).await.unwrap();
+                stream.write_u16(u16::try_from(query.len()).unwrap()).await.unwrap();
+                stream.write_all(&query).await.unwrap();
+                let length = usize::from(stream.read_u16().await.unwrap());
+                stream.read_exact(&mut answer[..length]).await.unwrap()
+            } else {
+                let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+                socket.send_to(&query, dns.addr()).await.unwrap();
+                socket.recv(&mut answer).await.unwrap()
+            };
+            Message::from_vec(&answer[..length]).unwrap()
+        };
+        time::timeout(Duration::from_millis(300), exchange).await.ok()
+    }
+
+    #[tokio::test]
+    async fn names_fail_alone_or_together() {
+        let dns = Dns::start([127, 0, 0, 1].into(), [("api.cast.lab", ADDRESS), ("other.lab", ADDRESS)]).unwrap();
+        let code = async |name: &str| ask(&dns, name, false).await.map(|answer| answer.metadata.response_code);
+        assert_eq!(
+            ask(&dns, "API.cast.lab.", false).await.unwrap().answers[0].data,
+            RData::A(A([127, 0, 20, 1].into()))
+        );
+        assert_eq!(code("nowhere.lab.").await, Some(ResponseCode::NXDomain));
+        dns.set_for("api.cast.lab", DnsFault::Servfail);
+        assert_eq!(code("api.cast.lab.").await, Some(ResponseCode::ServFail));
+        assert_eq!(code("other.lab.").await, Some(ResponseCode::NoError));
+        dns.set(DnsFault::Silent);
+        assert_eq!(code("other.lab.").await, None);
+        dns.heal();
+        assert_eq!(code("other.lab.").await, Some(ResponseCode::NoError));
+    }
+
+    #[tokio::test]
+    async fn a_cut_answer_is_whole_over_tcp() {
+        let dns = Dns::start([127, 0, 0, 1].into(), [("api.cast.lab", ADDRESS)]).unwrap();
+        dns.set(DnsFault::Truncated);
+        let (udp, tcp) =
+            (ask(&dns, "api.cast.lab.", false).await.unwrap(), ask(&dns, "api.cast.lab.", true).await.unwrap());
+        assert!(udp.metadata.truncation && udp.answers.is_empty());
+        assert!(!tcp.metadata.truncation && tcp.answers.len() == 1);
+        assert_eq!(dns.questions().iter().map(|question| question.tcp).collect::<Vec<_>>(), [false, true]);
+    }
+}

@@ -12,6 +12,7 @@ pub mod pki;
 pub mod proxy;
 
 mod answer;
+mod base64;
 #[cfg(test)]
 mod client;
 mod fault;
@@ -20,6 +21,7 @@ mod port;
 mod reply;
 mod request;
 mod server;
+mod token;
 mod vocabulary;
 mod web;
 
@@ -33,6 +35,7 @@ pub use pki::{Certificate, Pki};
 pub use proxy::{Proxy, ProxyFault};
 pub use request::Request;
 pub use server::Server;
+pub use token::service_account_token;
 pub use vocabulary::{Skew, UnknownFault};
 
 /// The token of the agent's service account, by default.

@@ -12,6 +12,7 @@ use tokio::time;
 use tokio_rustls::TlsAcceptor;
 
 use crate::answer::Answer;
+use crate::base64;
 use crate::fault::Fault;
 use crate::journal::{Entry, Journal, lock};
 use crate::pki::{Certificate, Pki};
@@ -93,7 +94,7 @@ impl Proxy {
     /// Starts listening; must be called inside a runtime.
     pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
         let hosts = Arc::new(Mutex::new(options.hosts));
-        let authorization = options.credentials.map(|plain| format!("Basic {}", base64(plain.as_bytes())));
+        let authorization = options.credentials.map(|plain| format!("Basic {}", base64::padded(plain.as_bytes())));
         let middleman = Middleman { hosts: hosts.clone(), authorization, pki: pki.clone() };
         Ok(Self { server: Server::start(options.addr, Arc::new(middleman))?, hosts })
     }
@@ -282,29 +283,32 @@ async fn established(stream: &mut TcpStream, entry: &Entry) -> io::Result<()> {
     Ok(())
 }
 
-/// RFC 4648, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0_u32, |group, byte| (group << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let sextet = (group >> (18 - 6 * place)) & 63;
-            text.push(if place <= chunk.len() { char::from(ALPHABET[sextet as usize]) } else { '=' });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use super::base64;
+    use tokio::io::AsyncReadExt as _;
 
-    #[test]
-    fn base64_pads() {
-        let cases = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("user:pass", "dXNlcjpwYXNz")];
-        for (plain, encoded) in cases {
-            assert_eq!(base64(plain.as_bytes()), encoded);
-        }
+    use super::*;
+
+    async fn connect(proxy: &Proxy, target: SocketAddr, headers: &str) -> String {
+        let mut stream = TcpStream::connect(proxy.addr()).await.unwrap();
+        stream.write_all(format!("CONNECT {target} HTTP/1.1\r\n{headers}\r\n").as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let length = stream.read(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    }
+
+    #[tokio::test]
+    async fn it_opens_tunnels_to_loopback_for_those_with_credentials() {
+        let pki = Pki::new("lab");
+        let credentials = Some("user:pass".to_owned());
+        let proxy = Proxy::start(&pki, Options { credentials, ..Options::default() }).unwrap();
+        let behind = crate::Impostor::plain([127, 0, 0, 1].into()).unwrap();
+        let given = "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n";
+        assert!(connect(&proxy, behind.addr(), "").await.starts_with("HTTP/1.1 407 "));
+        assert!(connect(&proxy, behind.addr(), given).await.starts_with("HTTP/1.1 200 "));
+        assert!(connect(&proxy, "192.0.2.1:443".parse().unwrap(), given).await.starts_with("HTTP/1.1 503 "));
+        proxy.set(ProxyFault::Squid).await;
+        assert!(connect(&proxy, behind.addr(), given).await.contains("X-Squid-Error"));
+        assert_eq!(proxy.targets().len(), 4);
     }
 }
