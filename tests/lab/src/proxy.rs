@@ -25,6 +25,16 @@ use crate::web::{self, Certificates, Valve};
 vocabulary! {
     /// What the proxy can do wrong.
     ProxyFault {
+        /// Nothing listens.
+        Refused = "refused",
+        /// SYN stays unanswered.
+        TcpHang = "tcp-hang",
+        /// RST as soon as the connection is accepted.
+        Reset = "reset",
+        /// FIN as soon as the connection is accepted.
+        Close = "close",
+        /// FIN instead of an answer to CONNECT.
+        HttpClose = "http-close",
         /// 407: it wants credentials, whatever is sent.
         AuthRequired = "407",
         /// 403: the host is not on its list.
@@ -47,12 +57,14 @@ vocabulary! {
         Noise = "noise",
         /// A header section without an end.
         EndlessHeaders = "endless-headers",
+        /// The answer to CONNECT comes byte by byte, one each second.
+        DripHead = "drip-head",
         /// 403 whose page and headers hold escape sequences and markup.
         Hostile = "hostile",
     } with {
         /// The answer to CONNECT comes late.
         Slow(Duration) = "slow" like "6s",
-    } or Line(Fault)
+    }
 }
 
 /// How a proxy is set up.
@@ -137,14 +149,24 @@ impl Service for Middleman {
     type Fault = ProxyFault;
 
     fn line(fault: &ProxyFault) -> Option<&Fault> {
-        if let ProxyFault::Line(line) = fault { Some(line) } else { None }
+        match fault {
+            ProxyFault::Refused => Some(&Fault::Refused),
+            ProxyFault::TcpHang => Some(&Fault::TcpHang),
+            ProxyFault::Reset => Some(&Fault::Reset),
+            ProxyFault::Close => Some(&Fault::Close),
+            ProxyFault::HttpClose => Some(&Fault::HttpClose),
+            ProxyFault::Noise => Some(&Fault::Noise),
+            ProxyFault::EndlessHeaders => Some(&Fault::EndlessHeaders),
+            ProxyFault::DripHead => Some(&Fault::DripHead),
+            _ => None,
+        }
     }
 
     async fn serve(self: Arc<Self>, mut visit: Visit<ProxyFault>) -> io::Result<()> {
         let fault = visit.fault();
         match &fault {
-            Some(ProxyFault::Line(Fault::Reset)) => return visit.stream.set_zero_linger(),
-            Some(ProxyFault::Line(Fault::Close)) => return web::end(visit.stream).await,
+            Some(ProxyFault::Reset) => return visit.stream.set_zero_linger(),
+            Some(ProxyFault::Close) => return web::end(visit.stream).await,
             _ => {}
         }
         if !visit.first_byte().await? {
@@ -157,7 +179,6 @@ impl Service for Middleman {
             time::sleep(*delay).await;
         }
         match fault {
-            Some(ProxyFault::Line(Fault::ResetOnHello)) => visit.stream.set_zero_linger(),
             Some(ProxyFault::Hang) => web::drain(&mut visit.stream).await,
             Some(fault @ (ProxyFault::BlockPage | ProxyFault::BlockPageVia)) => {
                 self.block(visit, &request, &fault).await
@@ -171,8 +192,9 @@ impl Service for Middleman {
                 web::end(visit.stream).await
             }
             fault => match self.refusal(&request, fault.as_ref()) {
-                Some((answer, line)) => {
-                    reply::perform(&mut visit.stream, &visit.entry, &request, answer, line.as_ref()).await?;
+                Some(answer) => {
+                    let line = fault.as_ref().and_then(Self::line);
+                    reply::perform(&mut visit.stream, &visit.entry, &request, answer, line).await?;
                     web::end(visit.stream).await
                 }
                 None => self.tunnel(visit, &request, unread).await,
@@ -182,15 +204,14 @@ impl Service for Middleman {
 }
 
 impl Middleman {
-    /// Why there will be no tunnel, and how that is said.
-    fn refusal(&self, request: &Request, fault: Option<&ProxyFault>) -> Option<(Answer, Option<Fault>)> {
+    /// What is said instead of opening a tunnel, if so.
+    fn refusal(&self, request: &Request, fault: Option<&ProxyFault>) -> Option<Answer> {
         let page = |status, title| Answer::html(status, title).with("Via", "1.1 proxy.lab (squid/6.6)");
-        let mut said = None;
+        let unauthenticated =
+            || page(407, "Proxy Authentication Required").with("Proxy-Authenticate", "Basic realm=\"lab\"");
         let answer = match fault {
             _ if request.method != "CONNECT" => page(405, "Method Not Allowed"),
-            Some(ProxyFault::AuthRequired) => {
-                page(407, "Proxy Authentication Required").with("Proxy-Authenticate", "Basic realm=\"lab\"")
-            }
+            Some(ProxyFault::AuthRequired) => unauthenticated(),
             Some(ProxyFault::Denied) => page(403, "Forbidden"),
             Some(ProxyFault::BadGateway) => page(502, "Bad Gateway"),
             Some(ProxyFault::Squid) => page(403, "ERROR: The requested URL could not be retrieved")
@@ -200,27 +221,16 @@ impl Middleman {
                 let line: String = crate::HOSTILE_TEXT.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
                 page(403, crate::HOSTILE_TEXT).with("X-Squid-Error", line)
             }
-            Some(ProxyFault::Noise) => {
-                said = Some(Fault::Noise);
-                page(200, "")
-            }
-            Some(ProxyFault::EndlessHeaders) => {
-                said = Some(Fault::EndlessHeaders);
-                page(200, "")
-            }
-            Some(ProxyFault::Line(line)) => {
-                said = Some(line.clone());
-                page(200, "")
-            }
+            Some(fault) if Self::line(fault).is_some() => page(200, "Connection established"),
             _ => {
                 let wanted = self.authorization.as_deref();
                 if wanted.is_none() || request.header("proxy-authorization") == wanted {
                     return None;
                 }
-                page(407, "Proxy Authentication Required").with("Proxy-Authenticate", "Basic realm=\"lab\"")
+                unauthenticated()
             }
         };
-        Some((answer, said))
+        Some(answer)
     }
 
     async fn tunnel(&self, mut visit: Visit<ProxyFault>, request: &Request, unread: Unread) -> io::Result<()> {

@@ -1,0 +1,88 @@
+//! The exporter as the demo starts it: the only place that knows its flags, environment and file.
+
+use std::ffi::OsString;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::time;
+
+use super::keeper;
+use super::world::{self, World};
+
+/// A running exporter.
+pub(crate) struct Exporter {
+    keeper: Child,
+    listen: SocketAddr,
+}
+
+// === impl Exporter ===
+
+impl Exporter {
+    pub(crate) fn start(program: &Path, flags: &[OsString], listen: SocketAddr, world: &World) -> io::Result<Self> {
+        let file = world.directory().join("exporter.yaml");
+        std::fs::write(&file, config_file(world))?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(keeper::WORD).arg(program).arg("--config.file").arg(&file);
+        command.arg("--web.listen-address").arg(listen.to_string()).args(flags);
+        command.env_clear().envs(environment(world));
+        // Its own group, so that Ctrl-C reaches the demo alone and the demo ends the rest.
+        let keeper = command.stdin(Stdio::piped()).process_group(0).spawn()?;
+        Ok(Self { keeper, listen })
+    }
+
+    pub(crate) fn description(&self) -> String {
+        let listen = self.listen;
+        format!("http://{listen}/metrics  http://{listen}/api/v1/status  http://{listen}/")
+    }
+
+    /// Resolves when it has ended by itself.
+    pub(crate) async fn ended(&mut self) -> String {
+        self.keeper.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string())
+    }
+
+    /// Ends it, and returns when it is gone.
+    pub(crate) async fn stop(&mut self) {
+        drop(self.keeper.stdin.take());
+        if time::timeout(Duration::from_secs(5), self.keeper.wait()).await.is_err() {
+            eprintln!("lab: the exporter does not end");
+        }
+    }
+}
+
+/// What a pod of the agent would have.
+fn environment(world: &World) -> Vec<(&'static str, String)> {
+    let api = world.apiserver.addr();
+    let mut environment = vec![
+        ("KUBERNETES_SERVICE_HOST", api.ip().to_string()),
+        ("KUBERNETES_SERVICE_PORT", api.port().to_string()),
+        ("API_URL", format!("https://{}:{}", world::CASTAI_NAME, world.castai.addr().port())),
+        ("API_KEY", lab::API_KEY.to_owned()),
+        ("STATIC_CLUSTER_ID", lab::CLUSTER_ID.to_owned()),
+        ("PROVIDER", "eks".to_owned()),
+        ("TLS_CA_CERT_FILE", world.pki.ca_pem()),
+    ];
+    if world.behind_proxy {
+        let proxy = world.proxy.addr().port();
+        environment.push(("HTTPS_PROXY", format!("http://{}:{proxy}", world::PROXY_NAME)));
+        environment.push(("NO_PROXY", "127.0.0.0/8,.svc".to_owned()));
+    }
+    environment
+}
+
+/// What differs from a pod: where the account's files are, a resolver with a port, a service without port 443.
+fn config_file(world: &World) -> String {
+    format!(
+        "apiserver:\n  service_account_dir: {account}\n  dns_name: {name}:{port}\n\
+         dns:\n  nameservers: [\"{dns}\"]\n  hosts_file: {hosts}\n\
+         checks:\n  dns: {{ interval: 2s }}\n  apiserver: {{ interval: 2s }}\n  castai_api: {{ interval: 2s }}\n",
+        account = world.directory().join("serviceaccount").display(),
+        name = world::SERVICE_NAME,
+        port = world.apiserver.addr().port(),
+        dns = world.dns.addr(),
+        hosts = world.directory().join("hosts").display(),
+    )
+}

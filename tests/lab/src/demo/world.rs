@@ -1,0 +1,112 @@
+//! The servers of the demo, and the files that a pod would find.
+
+use std::fmt::Write as _;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use lab::{ApiServer, CastAi, Dns, Pki, Proxy, apiserver, castai, proxy, service_account_token};
+
+/// Everything healthy, until a switch breaks it.
+pub(crate) struct World {
+    pub(crate) pki: Pki,
+    pub(crate) apiserver: ApiServer,
+    pub(crate) castai: CastAi,
+    pub(crate) dns: Dns,
+    pub(crate) proxy: Proxy,
+    /// Whether the exporter is told to go through the proxy.
+    pub(crate) behind_proxy: bool,
+    files: Files,
+}
+
+/// A directory that is gone with its owner.
+struct Files(PathBuf);
+
+pub(crate) const CASTAI_NAME: &str = "api.cast.lab";
+pub(crate) const PROXY_NAME: &str = "proxy.lab";
+pub(crate) const SERVICE_NAME: &str = "kubernetes.default.svc";
+
+// === impl World ===
+
+impl World {
+    pub(crate) fn start() -> io::Result<Self> {
+        let pki = Pki::new("kubernetes");
+        let token = service_account_token(SystemTime::now() + Duration::from_hours(8));
+        let options = apiserver::Options { tokens: vec![token.clone()], ..apiserver::Options::default() };
+        let apiserver = ApiServer::start(&pki, options)?;
+        let castai = CastAi::start(&pki, castai::Options::default())?;
+        let proxy = Proxy::start(&pki, proxy::Options::default())?;
+        proxy.add_host(CASTAI_NAME, castai.addr().ip());
+        let zone = [
+            (CASTAI_NAME, castai.addr().ip()),
+            (PROXY_NAME, proxy.addr().ip()),
+            (SERVICE_NAME, apiserver.addr().ip()),
+            ("kubernetes.default.svc.cluster.local", apiserver.addr().ip()),
+        ];
+        let dns = Dns::start(IpAddr::from([127, 0, 40, 1]), zone)?;
+
+        let files = Files::create()?;
+        let account = files.0.join("serviceaccount");
+        std::fs::create_dir(&account)?;
+        std::fs::write(account.join("token"), token)?;
+        std::fs::write(account.join("ca.crt"), pki.ca_pem())?;
+        std::fs::write(account.join("namespace"), "castai-agent")?;
+        std::fs::write(files.0.join("hosts"), "127.0.0.1 localhost\n")?;
+        Ok(Self { pki, apiserver, castai, dns, proxy, behind_proxy: false, files })
+    }
+
+    /// Where the files are.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.files.0
+    }
+
+    /// Who is where.
+    pub(crate) fn description(&self) -> String {
+        let mut text = format!("apiserver     https://{}  as {SERVICE_NAME}", self.apiserver.addr());
+        let lines = self
+            .apiserver
+            .endpoints()
+            .iter()
+            .enumerate()
+            .map(|(i, endpoint)| format!("  endpoint-{}  https://{}", i + 1, endpoint.addr()));
+        let rest = [
+            format!("castai        https://{}  as {CASTAI_NAME}", self.castai.addr()),
+            format!("dns           {}", self.dns.addr()),
+            format!("proxy         http://{}  as {PROXY_NAME}, not used at first", self.proxy.addr()),
+            format!("files         {}", self.directory().display()),
+        ];
+        for line in lines.chain(rest) {
+            write!(text, "\n{line}").expect("a String takes everything");
+        }
+        text
+    }
+
+    /// Makes everything healthy.
+    pub(crate) async fn heal(&self) {
+        self.apiserver.heal().await;
+        self.castai.heal().await;
+        self.castai.reset_fields();
+        self.dns.heal();
+        self.proxy.heal().await;
+    }
+}
+
+// === impl Files ===
+
+impl Files {
+    fn create() -> io::Result<Self> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let path = std::env::temp_dir().join(format!("castai-lab-{}-{now}", std::process::id()));
+        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        // It is a temporary directory; if it cannot go, the system will see to it.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
