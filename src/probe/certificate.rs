@@ -60,8 +60,8 @@ pub struct Certificate {
     pub not_after: i64,
     /// The issuer of the last certificate of the chain, as it is encoded.
     pub top_issuer: Vec<u8>,
-    /// Whether the leaf names itself as its issuer.
-    pub self_signed: bool,
+    /// Whether the chain ends in an authority that vouches for itself: a root that was sent along.
+    pub brings_root: bool,
 }
 
 impl Certificate {
@@ -69,6 +69,7 @@ impl Certificate {
     pub fn read(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<Self> {
         let (_, parsed) = X509Certificate::from_der(leaf).ok()?;
         let top = intermediates.last().and_then(|last| X509Certificate::from_der(last).ok());
+        let brings_root = top.as_ref().is_some_and(|(_, top)| top.subject().as_raw() == top.issuer().as_raw());
         let top_issuer = top.as_ref().map_or_else(|| parsed.issuer().as_raw(), |(_, top)| top.issuer().as_raw());
         Some(Self {
             subject: shown(&parsed.subject().to_string()),
@@ -77,7 +78,7 @@ impl Certificate {
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             top_issuer: top_issuer.to_vec(),
-            self_signed: parsed.subject().as_raw() == parsed.issuer().as_raw(),
+            brings_root,
         })
     }
 

@@ -271,10 +271,12 @@ fn certificate_mode(problem: &CertificateError) -> FailureMode {
     }
 }
 
-/// Whether somebody in between made the certificate: he says so, or nobody else could have.
+/// Whether somebody in between made the certificate: he says so, or he sent a root along that nobody knows.
+///
+/// A leaf alone proves nothing: a server that forgets its intermediate looks the same.
 fn intercepted(seen: &Certificate, trust: &Trust) -> bool {
-    let foreign = !trust.roots.iter().any(|root| seen.top_issuer.ends_with(root));
-    seen.names_an_inspector() || (trust.place == Place::Public && foreign && !seen.self_signed && !is_public(seen))
+    let known = trust.roots.iter().any(|root| seen.top_issuer.ends_with(root));
+    seen.names_an_inspector() || (trust.place == Place::Public && seen.brings_root && !known && !is_public(seen))
 }
 
 /// Whether the issuer bears the name of an authority that the system knows, although it is not the configured one.

@@ -1,0 +1,3 @@
+//! What the scenarios are told with.
+
+pub(crate) mod world;

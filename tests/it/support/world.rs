@@ -1,0 +1,175 @@
+//! A whole pretend world with the exporter's spine in it, healthy until one thing is broken.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use castai_health_exporter::board::Board;
+use castai_health_exporter::board::Standing;
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::FailureMode;
+use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::catalogue::alerts;
+use castai_health_exporter::checks::Plan;
+use castai_health_exporter::config::Config;
+use castai_health_exporter::config::Flags;
+use castai_health_exporter::scheduler;
+use castai_health_exporter::scheduler::OnChange;
+use lab::ApiServer;
+use lab::CastAi;
+use lab::Dns;
+use lab::Pki;
+use lab::Proxy;
+use tempfile::TempDir;
+
+/// The name under which the agent knows CAST AI here.
+pub(crate) const CASTAI: &str = "api.cast.lab";
+/// The name of the API server.
+pub(crate) const KUBERNETES: &str = "kubernetes.default.svc";
+
+/// Limits that make a hang a matter of a second, for all targets.
+const LIMITS: &str = "limits: { resolve: 500ms, connect: 500ms, tls: 500ms, answer: 500ms }";
+
+/// Everything the agent depends on, and what its pod is given.
+pub(crate) struct World {
+    pub(crate) dns: Dns,
+    pub(crate) api: ApiServer,
+    pub(crate) castai: CastAi,
+    pub(crate) proxy: Proxy,
+    /// The agent's environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// The exporter's file.
+    pub(crate) file: String,
+    pub(crate) dir: TempDir,
+    plan: Plan,
+    board: Arc<Board>,
+}
+
+impl World {
+    /// A healthy world.
+    pub(crate) async fn start() -> Self {
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+        let (cluster, public) = (Pki::new("kubernetes"), Pki::new("Lab Public Root"));
+        let api = ApiServer::start(&cluster, lab::apiserver::Options::default()).unwrap();
+        let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
+        let proxy = Proxy::start(&public, lab::proxy::Options::default()).unwrap();
+        proxy.add_host(CASTAI, castai.addr().ip());
+        let names = [(CASTAI, castai.addr().ip()), (KUBERNETES, api.addr().ip()), ("proxy.lab", proxy.addr().ip())];
+        let dns = Dns::start(IpAddr::from([127, 0, 0, 53]), names).unwrap();
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join("token"), lab::TOKEN).unwrap();
+        fs::write(dir.path().join("ca.crt"), cluster.ca_pem()).unwrap();
+        fs::write(dir.path().join("resolv.conf"), "options ndots:1 timeout:1 attempts:1\n").unwrap();
+        let env = [
+            ("KUBERNETES_SERVICE_HOST", api.addr().ip().to_string()),
+            ("KUBERNETES_SERVICE_PORT", api.addr().port().to_string()),
+            ("API_URL", format!("https://{CASTAI}:{}", castai.addr().port())),
+            ("API_KEY", lab::API_KEY.to_owned()),
+            ("STATIC_CLUSTER_ID", lab::CLUSTER_ID.to_owned()),
+            ("PROVIDER", "eks".to_owned()),
+            ("TLS_CA_CERT_FILE", public.ca_pem()),
+        ];
+        let file = format!(
+            "apiserver:\n  service_account_dir: {dir}\n  dns_name: {KUBERNETES}:{port}\n\
+             dns:\n  nameservers: ['{dns}']\n  resolv_conf: {dir}/resolv.conf\n  hosts_file: /dev/null\n\
+             checks:\n  dns: {{ {LIMITS} }}\n  apiserver: {{ {LIMITS} }}\n  castai_api: {{ {LIMITS} }}\n",
+            dir = dir.path().display(),
+            port = api.addr().port(),
+            dns = dns.addr(),
+        );
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut world = Self {
+            dns,
+            api,
+            castai,
+            proxy,
+            env,
+            file,
+            dir,
+            plan: Plan::default(),
+            board: Arc::new(Board::new(&[])),
+        };
+        world.configure();
+        world
+    }
+
+    /// The same, with CAST AI behind the proxy.
+    pub(crate) async fn behind_a_proxy() -> Self {
+        let mut world = Self::start().await;
+        world.set_env("HTTPS_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
+        world.set_env("NO_PROXY", "127.0.0.0/8,kubernetes.default.svc");
+        world
+    }
+
+    /// Changes one variable of the agent's environment and starts over with it.
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self.configure();
+    }
+
+    /// Takes one variable away and starts over.
+    pub(crate) fn unset_env(&mut self, name: &str) {
+        self.env.remove(name);
+        self.configure();
+    }
+
+    /// Gives the agent its former environment and starts over.
+    pub(crate) fn restore_env(&mut self, env: BTreeMap<String, String>) {
+        self.env = env;
+        self.configure();
+    }
+
+    /// A file of the mounted service account.
+    pub(crate) fn mounted(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Reads the configuration as the exporter does at its start.
+    pub(crate) fn config(&self) -> Config {
+        let path = self.mounted("exporter.yaml");
+        fs::write(&path, &self.file).unwrap();
+        let flags = Flags { config_file: Some(path), ..Flags::default() };
+        Config::load(&flags, &|name| self.env.get(name).map(OsString::from)).unwrap()
+    }
+
+    fn configure(&mut self) {
+        self.plan = Plan::new(&self.config());
+        self.board.enter(&self.plan.entries());
+    }
+
+    /// Lets every check look once.
+    pub(crate) async fn look(&self) -> Vec<Standing> {
+        let quiet: OnChange = Arc::new(|_| {});
+        scheduler::once(&self.plan, &self.board, &quiet).await;
+        self.board.standings()
+    }
+
+    /// Everything is as the agent needs it.
+    pub(crate) async fn assert_healthy(&self) {
+        for standing in self.look().await {
+            assert_eq!(standing.status(), Status::Ok, "{}: {}", standing.check, evidence(&standing));
+        }
+    }
+
+    /// Exactly this is wrong: everything else is `ok`, `unknown`, or follows from it.
+    pub(crate) async fn assert_root(&self, check: Check, mode: FailureMode, status: Status) -> Standing {
+        let standings = self.look().await;
+        let root = standings.iter().find(|standing| standing.check == check).unwrap().clone();
+        assert_eq!(root.settled.modes(), [mode], "{check}: {}", evidence(&root));
+        assert_eq!(root.status(), status, "{check}: {}", evidence(&root));
+        for other in standings.iter().filter(|other| other.check != check) {
+            let modes = other.settled.modes();
+            let follows = |seen: &FailureMode| alerts::root(other.check, *seen) == alerts::root(check, mode);
+            assert!(modes.iter().all(follows), "{} beside {check} {mode}: {}", other.check, evidence(other));
+        }
+        root
+    }
+}
+
+/// The latest evidence of a check.
+pub(crate) fn evidence(standing: &Standing) -> String {
+    standing.latest.as_ref().map(|report| report.verdict.evidence().to_string()).unwrap_or_default()
+}
