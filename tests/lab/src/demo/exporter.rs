@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time;
 
 use super::keeper;
@@ -16,6 +16,8 @@ use super::world::{self, World};
 /// A running exporter.
 pub(crate) struct Exporter {
     keeper: Child,
+    /// While this is open the keeper keeps; `Child` itself would close it on waiting.
+    lifeline: Option<ChildStdin>,
     listen: SocketAddr,
 }
 
@@ -30,8 +32,9 @@ impl Exporter {
         command.arg("--web.listen-address").arg(listen.to_string()).args(flags);
         command.env_clear().envs(environment(world));
         // Its own group, so that Ctrl-C reaches the demo alone and the demo ends the rest.
-        let keeper = command.stdin(Stdio::piped()).process_group(0).spawn()?;
-        Ok(Self { keeper, listen })
+        let mut keeper = command.stdin(Stdio::piped()).process_group(0).spawn()?;
+        let lifeline = keeper.stdin.take();
+        Ok(Self { keeper, lifeline, listen })
     }
 
     pub(crate) fn description(&self) -> String {
@@ -46,7 +49,7 @@ impl Exporter {
 
     /// Ends it, and returns when it is gone.
     pub(crate) async fn stop(&mut self) {
-        drop(self.keeper.stdin.take());
+        drop(self.lifeline.take());
         if time::timeout(Duration::from_secs(5), self.keeper.wait()).await.is_err() {
             eprintln!("lab: the exporter does not end");
         }
