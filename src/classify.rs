@@ -9,7 +9,9 @@
 //! Where a wording fits several causes, the ambiguous mode is the answer.
 
 pub mod agent_log;
+mod aws_error;
 pub mod castai;
+mod cloud_metadata;
 pub mod go_error;
 pub mod http_text;
 pub mod kube_status;
@@ -58,7 +60,7 @@ pub fn classify(kind: Option<Kind>, text: &str) -> Reading {
         Kind::AgentLog => agent_log::read(text),
         Kind::K8sEvent => kube_text::read_event(text),
         Kind::ApiserverBody => kube_status::read_body(text),
-        Kind::AwsErrorBody => http_text::read_aws(text),
+        Kind::AwsErrorBody => aws_error::read_body(text),
         Kind::Http => http_text::read(text),
     }
 }
@@ -116,7 +118,7 @@ impl Kind {
         if has("level") || has("msg") || has("time") {
             return Self::AgentLog;
         }
-        if has("__type") || has("Message") {
+        if has("__type") || has("Code") || has("Message") || text.contains("associated role") {
             return Self::AwsErrorBody;
         }
         Self::Http

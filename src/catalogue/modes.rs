@@ -451,4 +451,386 @@ failure_modes! {
         remedy: "Repair time synchronisation on the node: `chronyc tracking`, `timedatectl`. Until then TLS \
             certificates, AWS signatures and tokens may be rejected for reasons that look different.",
     }
+    AwsNoCredentials = "aws_no_credentials" {
+        meaning: "The agent finds no AWS credentials anywhere: no keys, no role of its service account, no role of the \
+            node.",
+        told_apart: "A source that exists and fails has a mode of its own (`aws_irsa_*`, `aws_pod_identity_*`, \
+            `aws_imds_*`); here there was none, or the text does not say which one failed.",
+        remedy: "Give the agent a role: `kubectl annotate serviceaccount -n castai-agent castai-agent \
+            eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE` and `kubectl -n castai-agent rollout \
+            restart deploy/castai-agent`. Or put `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` into the secret \
+            `castai-agent`. With `EKS_ACCOUNT_ID`, `EKS_REGION` and `EKS_CLUSTER_NAME` set, it starts without.",
+    }
+    AwsProfileInvalid = "aws_profile_invalid" {
+        meaning: "The named AWS profile does not exist or its file cannot be read: the agent does not start.",
+        told_apart: "Only where `AWS_PROFILE` or a credentials file is given; keys from the environment would not ask for \
+            it.",
+        remedy: "Take it away: `kubectl -n castai-agent set env deploy/castai-agent AWS_PROFILE-`, or mount the file \
+            that holds the profile.",
+    }
+    AwsCaBundleInvalid = "aws_ca_bundle_invalid" {
+        meaning: "The file that `AWS_CA_BUNDLE` names is missing or holds no certificate: the agent does not start.",
+        told_apart: "The file is read before anything is asked; a certificate that the bundle does not cover is \
+            `tls_unknown_authority`.",
+        remedy: "Mount the file at that path, or take the variable away: `kubectl -n castai-agent set env \
+            deploy/castai-agent AWS_CA_BUNDLE-`.",
+    }
+    AwsIrsaRoleArnMissing = "aws_irsa_role_arn_missing" {
+        meaning: "The pod has a web-identity token, but `AWS_ROLE_ARN` is not set: the agent does not start.",
+        told_apart: "Set by hand; the webhook of EKS always sets both variables.",
+        remedy: "Set both or neither; best remove the hand-written ones and annotate the account: `kubectl annotate \
+            serviceaccount -n castai-agent castai-agent \
+            eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE`, then `kubectl -n castai-agent rollout \
+            restart deploy/castai-agent`.",
+    }
+    AwsIrsaTokenFileMissing = "aws_irsa_token_file_missing" {
+        meaning: "The file with the web-identity token is missing or cannot be read.",
+        told_apart: "STS was not asked yet. A token that STS rejects is `aws_irsa_token_expired` or \
+            `aws_irsa_token_invalid`.",
+        remedy: "Make a new pod: `kubectl -n castai-agent delete pod -l app.kubernetes.io/name=castai-agent`. If the \
+            file is there but not readable, keep `fsGroup: 65532` in the pod's security context.",
+    }
+    AwsIrsaTokenExpired = "aws_irsa_token_expired" {
+        meaning: "STS rejects the web-identity token because its time is over.",
+        told_apart: "The token is old, not wrong; keys that were temporary are `aws_session_expired`.",
+        remedy: "Make a new pod: `kubectl -n castai-agent delete pod -l app.kubernetes.io/name=castai-agent`. If it \
+            comes back, the kubelet does not renew the token or the node's clock is wrong. Never copy a token \
+            into a secret.",
+    }
+    AwsIrsaWrongAudience = "aws_irsa_wrong_audience" {
+        meaning: "STS rejects the web-identity token because it was made for another audience.",
+        told_apart: "The provider is found, so it is not `aws_irsa_oidc_provider_missing`.",
+        remedy: "The token's audience must be `sts.amazonaws.com` and the IAM OIDC provider must list it: `aws iam \
+            get-open-id-connect-provider --open-id-connect-provider-arn ARN`. Look for a stray annotation \
+            `eks.amazonaws.com/audience` on the service account.",
+    }
+    AwsIrsaOidcProviderMissing = "aws_irsa_oidc_provider_missing" {
+        meaning: "The role's account has no IAM OIDC provider for this cluster.",
+        told_apart: "STS names the issuer it does not know. If it knows it but denies, it is `aws_irsa_trust_denied`.",
+        remedy: "In the account of the role: `eksctl utils associate-iam-oidc-provider --cluster CLUSTER --approve`. \
+            A cluster that was made anew has a new issuer; roles of the old one must be changed.",
+    }
+    AwsIrsaTokenInvalid = "aws_irsa_token_invalid" {
+        meaning: "STS cannot verify the web-identity token.",
+        told_apart: "Neither its age nor its audience nor the provider is named as the reason.",
+        remedy: "Compare the issuer with the OIDC provider's and see that its keys are public: `aws eks \
+            describe-cluster --name CLUSTER --query cluster.identity.oidc.issuer`, then open \
+            ISSUER/.well-known/openid-configuration. Make a new pod after a rotation of the signing keys.",
+    }
+    AwsIrsaTrustDenied = "aws_irsa_trust_denied" {
+        meaning: "STS does not let this service account take the role.",
+        told_apart: "The token is good; the role's trust policy, or a policy above it, says no. A role that exists and \
+            lacks EC2 rights is `ec2_denied_identity_policy`.",
+        remedy: "The trust policy must name the cluster's OIDC provider, `sub` = \
+            `system:serviceaccount:castai-agent:castai-agent` and `aud` = `sts.amazonaws.com`: `aws iam get-role \
+            --role-name ROLE --query Role.AssumeRolePolicyDocument`. Also a deleted role, an organisation's \
+            policy or an endpoint policy says this.",
+    }
+    AwsIrsaIdpUnreachable = "aws_irsa_idp_unreachable" {
+        meaning: "STS could not reach the cluster's OIDC issuer to verify the token.",
+        told_apart: "The fault is between AWS and the issuer, not between this pod and AWS.",
+        remedy: "Mostly passing: try again. A private issuer must be reachable from the internet.",
+    }
+    AwsPodIdentityAgentUnreachable = "aws_pod_identity_agent_unreachable" {
+        meaning: "The EKS Pod Identity agent of this node does not answer.",
+        told_apart: "Nobody listens on its link-local address, or the way there is shut. If it answers with a refusal it \
+            is `aws_pod_identity_denied`.",
+        remedy: "Is it installed and running on this node: `kubectl -n kube-system get pods -l \
+            app.kubernetes.io/name=eks-pod-identity-agent -o wide`; install: `aws eks create-addon \
+            --cluster-name CLUSTER --addon-name eks-pod-identity-agent`. Allow egress to 169.254.170.23:80, and \
+            put `169.254.170.23` into `NO_PROXY`.",
+    }
+    AwsPodIdentityDenied = "aws_pod_identity_denied" {
+        meaning: "EKS may not take the role that is associated with the service account.",
+        told_apart: "The association exists; the role's trust policy does not let `pods.eks.amazonaws.com` in.",
+        remedy: "Let the trust policy allow `sts:AssumeRole` and `sts:TagSession` to the principal \
+            `pods.eks.amazonaws.com`: `aws iam get-role --role-name ROLE --query Role.AssumeRolePolicyDocument`.",
+    }
+    AwsPodIdentityTokenInvalid = "aws_pod_identity_token_invalid" {
+        meaning: "The Pod Identity agent does not accept the pod's token.",
+        told_apart: "A token is missing, stale or malformed; the role was not looked at yet.",
+        remedy: "Make a new pod: `kubectl -n castai-agent delete pod -l app.kubernetes.io/name=castai-agent`. The \
+            token's audience must be `pods.eks.amazonaws.com`.",
+    }
+    AwsPodIdentityNoAssociation = "aws_pod_identity_no_association" {
+        meaning: "EKS knows no Pod Identity association for this service account.",
+        told_apart: "The node's agent and the token are fine.",
+        remedy: "Create it: `aws eks create-pod-identity-association --cluster-name CLUSTER --namespace castai-agent \
+            --service-account castai-agent --role-arn ROLE_ARN`, then restart the agent.",
+    }
+    AwsPodIdentityThrottled = "aws_pod_identity_throttled" {
+        meaning: "EKS turns requests for pod credentials away because there are too many.",
+        told_apart: "A passing refusal, not a denial.",
+        remedy: "Wait; it is retried. If it stays, many pods start at the same time or one of them crash-loops.",
+    }
+    AwsPodIdentityBackendUnreachable = "aws_pod_identity_backend_unreachable" {
+        meaning: "The Pod Identity agent answers, but cannot reach the EKS Auth service behind it.",
+        told_apart: "The way from the node is shut, not the way from the pod.",
+        remedy: "Let the node reach `eks-auth.REGION.api.aws` on 443, or create a VPC endpoint for `eks-auth`. See \
+            `kubectl -n kube-system logs -l app.kubernetes.io/name=eks-pod-identity-agent`.",
+    }
+    AwsPodIdentityUnsupportedByAgentSdk = "aws_pod_identity_unsupported_by_agent_sdk" {
+        meaning: "This agent is too old for EKS Pod Identity: its AWS SDK refuses the credentials' address.",
+        told_apart: "Seen before anything is sent. Agents from v0.94.0 on accept it.",
+        remedy: "Upgrade: `helm repo update && helm upgrade castai-agent castai-helm/castai-agent -n castai-agent \
+            --reuse-values`. Until then use a role of the service account (IRSA).",
+    }
+    AwsImdsTokenRequired = "aws_imds_token_required" {
+        meaning: "The instance metadata service demands a token, and the agent came without one.",
+        told_apart: "It answers, so it is not `aws_imds_unreachable`. Mostly the token's request died on the hop limit.",
+        remedy: "`aws ec2 modify-instance-metadata-options --instance-id i-… --http-tokens required \
+            --http-put-response-hop-limit 2`, or a newer agent, or set `EKS_ACCOUNT_ID`, `EKS_REGION`, \
+            `EKS_CLUSTER_NAME` and use IRSA.",
+    }
+    AwsImdsDisabled = "aws_imds_disabled" {
+        meaning: "The instance metadata service is switched off, or something in front of it forbids it.",
+        told_apart: "An answer of 403, or the SDK's own setting (`AWS_EC2_METADATA_DISABLED`); silence is \
+            `aws_imds_unreachable`.",
+        remedy: "Set `EKS_ACCOUNT_ID`, `EKS_REGION`, `EKS_CLUSTER_NAME` and use IRSA, or switch it on: `aws ec2 \
+            modify-instance-metadata-options --instance-id i-… --http-endpoint enabled`. Is kube2iam or a \
+            similar proxy in between.",
+    }
+    AwsImdsUnreachable = "aws_imds_unreachable" {
+        meaning: "The instance metadata service does not answer from this pod.",
+        told_apart: "From a log a hop limit of 1, a policy that drops, and an overloaded service look alike; the check \
+            `imds` tells them apart.",
+        remedy: "Set `EKS_ACCOUNT_ID`, `EKS_REGION`, `EKS_CLUSTER_NAME` and use IRSA, so that it is not needed; or \
+            allow egress to 169.254.169.254 and raise the hop limit: `aws ec2 modify-instance-metadata-options \
+            --instance-id i-… --http-put-response-hop-limit 2`. Put `169.254.169.254` into `NO_PROXY`.",
+    }
+    AwsImdsNoRole = "aws_imds_no_role" {
+        meaning: "The metadata service works, but the node has no role.",
+        told_apart: "An answer of 404, so nothing is blocked.",
+        remedy: "Give the service account a role (IRSA): `kubectl annotate serviceaccount -n castai-agent \
+            castai-agent eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE`, or attach an instance \
+            profile to the node.",
+    }
+    AwsImdsRoleTrust = "aws_imds_role_trust" {
+        meaning: "The node has a role, but EC2 may not take it.",
+        told_apart: "The metadata service says so in its own document.",
+        remedy: "The role's trust policy must allow `sts:AssumeRole` to `ec2.amazonaws.com`; a deleted role looks the \
+            same.",
+    }
+    AwsImdsServerError = "aws_imds_server_error" {
+        meaning: "The instance metadata service answers with an error of its own.",
+        told_apart: "It answers, so it is not `aws_imds_unreachable`.",
+        remedy: "Wait and retry; reduce whoever asks it too often on this node. If it stays, replace the node.",
+    }
+    AwsKeyInvalid = "aws_key_invalid" {
+        meaning: "AWS does not know the access key.",
+        told_apart: "The key's id is wrong, deleted, disabled or of another partition; if only its secret is wrong it is \
+            `aws_key_secret_wrong`.",
+        remedy: "Put a living key, without a line feed, into the secret `castai-agent` (`AWS_ACCESS_KEY_ID`, \
+            `AWS_SECRET_ACCESS_KEY`) and `kubectl -n castai-agent rollout restart deploy/castai-agent`; better, \
+            remove both and use IRSA.",
+    }
+    AwsKeySecretWrong = "aws_key_secret_wrong" {
+        meaning: "AWS knows the access key, but the signature made with its secret is wrong.",
+        told_apart: "The time is not the complaint, which would be `aws_clock_skew`.",
+        remedy: "Write the secret anew with `kubectl create secret generic … --from-literal` (a line feed or a second \
+            base64 spoils it), or find the proxy that rewrites headers.",
+    }
+    AwsClockSkew = "aws_clock_skew" {
+        meaning: "AWS rejects the signature because of its time.",
+        told_apart: "AWS speaks of the time itself. `RequestExpired` alone does not say whether the clock or the session \
+            is to blame.",
+        remedy: "Repair time synchronisation on the node: `chronyc tracking`. Compare with the check `clock`.",
+    }
+    AwsSessionExpired = "aws_session_expired" {
+        meaning: "The agent uses temporary keys whose time is over.",
+        told_apart: "A session token, not a key: keys without session do not expire.",
+        remedy: "Do not put temporary keys into the secret; use IRSA, or a user's long-lived key.",
+    }
+    AwsRegionNotEnabled = "aws_region_not_enabled" {
+        meaning: "The account has not enabled this region, or the session token is not valid there.",
+        told_apart: "Only this region refuses; identity and keys are fine.",
+        remedy: "Enable the region in the account, or correct `EKS_REGION`; old agents need \
+            `AWS_STS_REGIONAL_ENDPOINTS=regional`.",
+    }
+    AwsAuthFailureAmbiguous = "aws_auth_failure_ambiguous" {
+        meaning: "AWS cannot validate the credentials, and does not say why.",
+        told_apart: "At least a wrong clock, a dead key, an expired session and a region that is not enabled give the \
+            same answer; the checks `sts_identity` and `clock` tell them apart.",
+        remedy: "Look at the checks `sts_identity` and `clock` first. Then: `kubectl -n castai-agent set env \
+            deploy/castai-agent --list --resolve | grep -o '^AWS_[A-Z_]*'` shows which source is used.",
+    }
+    AwsStsUnreachable = "aws_sts_unreachable" {
+        meaning: "Credentials could not be fetched in time, most likely because STS cannot be reached, and the text \
+            names no phase.",
+        told_apart: "The check `sts_identity` names the phase; trust it more.",
+        remedy: "A private cluster needs a VPC endpoint for `sts`: `aws ec2 describe-vpc-endpoints --filters \
+            Name=service-name,Values=com.amazonaws.REGION.sts`. Agents up to v0.95 need \
+            `AWS_STS_REGIONAL_ENDPOINTS=regional` with it.",
+    }
+    AwsStsDenied = "aws_sts_denied" {
+        meaning: "STS denies a request that every identity may make.",
+        told_apart: "Only a VPC-endpoint policy, an organisation's policy or a proxy can do that; the role's own policy \
+            cannot.",
+        remedy: "Read the endpoint's policy: `aws ec2 describe-vpc-endpoints --filters \
+            Name=service-name,Values=com.amazonaws.REGION.sts --query 'VpcEndpoints[].PolicyDocument'`, and the \
+            organisation's policies.",
+    }
+    AwsStsThrottled = "aws_sts_throttled" {
+        meaning: "STS turns requests away because there are too many.",
+        told_apart: "Passing, and of the whole account.",
+        remedy: "Wait. Use the regional endpoint, and find who asks too often in CloudTrail.",
+    }
+    AwsStsServerError = "aws_sts_server_error" {
+        meaning: "STS answers with an error of its own.",
+        told_apart: "The request arrived; a silence is `aws_sts_unreachable`.",
+        remedy: "Wait, and look at AWS's health page for the region.",
+    }
+    Ec2DeniedIdentityPolicy = "ec2_denied_identity_policy" {
+        meaning: "The role may not call `ec2:DescribeInstances`: no policy attached to it allows that.",
+        told_apart: "AWS names the kind of policy that is missing; without it the mode is `ec2_denied_unspecified`.",
+        remedy: "`aws iam attach-role-policy --role-name ROLE --policy-arn \
+            arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess`; `ec2:DescribeInstances` on `*` is enough. Until \
+            then spot nodes may show as on-demand.",
+    }
+    Ec2DeniedExplicitIdentity = "ec2_denied_explicit_identity" {
+        meaning: "A policy attached to the role forbids `ec2:DescribeInstances` expressly.",
+        told_apart: "A deny statement: allowing it elsewhere does not help.",
+        remedy: "Find the statement with `\"Effect\": \"Deny\"` among the policies of the role and exempt \
+            `ec2:DescribeInstances`.",
+    }
+    Ec2DeniedScp = "ec2_denied_scp" {
+        meaning: "A service control policy of the organisation forbids `ec2:DescribeInstances`.",
+        told_apart: "AWS names the kind. Often a lock on regions.",
+        remedy: "Ask the organisation's administrators to exempt the role or the region.",
+    }
+    Ec2DeniedRcp = "ec2_denied_rcp" {
+        meaning: "A resource control policy of the organisation forbids the request.",
+        told_apart: "AWS names the kind.",
+        remedy: "Ask the organisation's administrators to exempt the role.",
+    }
+    Ec2DeniedBoundary = "ec2_denied_boundary" {
+        meaning: "The role's permissions boundary does not allow `ec2:DescribeInstances`.",
+        told_apart: "The policy may allow it; the boundary limits it.",
+        remedy: "Add `ec2:DescribeInstances` to the boundary: `aws iam get-role --role-name ROLE --query \
+            Role.PermissionsBoundary`.",
+    }
+    Ec2DeniedSessionPolicy = "ec2_denied_session_policy" {
+        meaning: "The policy of this session does not allow `ec2:DescribeInstances`.",
+        told_apart: "The role may allow it; whoever made the session narrowed it.",
+        remedy: "Widen the session policy where the credentials are made (a vending tool, Pod Identity's session \
+            policy).",
+    }
+    Ec2DeniedResourcePolicy = "ec2_denied_resource_policy" {
+        meaning: "A policy on the resource forbids the request.",
+        told_apart: "AWS names the kind; rare for EC2.",
+        remedy: "Amend that policy for the role.",
+    }
+    Ec2DeniedVpcePolicy = "ec2_denied_vpce_policy" {
+        meaning: "The policy of the VPC endpoint for EC2 does not allow the request.",
+        told_apart: "From outside this VPC the same role succeeds.",
+        remedy: "Allow the role and `ec2:DescribeInstances` there: `aws ec2 describe-vpc-endpoints --filters \
+            Name=service-name,Values=com.amazonaws.REGION.ec2 --query 'VpcEndpoints[].PolicyDocument'`.",
+    }
+    Ec2DeniedUnspecified = "ec2_denied_unspecified" {
+        meaning: "EC2 denies the request and does not say which policy is to blame.",
+        told_apart: "Without a kind of policy in the answer; the message may be encoded.",
+        remedy: "Attach `AmazonEC2ReadOnlyAccess` to the agent's role or user: `aws iam attach-role-policy \
+            --role-name ROLE --policy-arn arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess`. If it has that: `aws \
+            sts decode-authorization-message --encoded-message MESSAGE`.",
+    }
+    Ec2Throttled = "ec2_throttled" {
+        meaning: "EC2 turns requests away because the account makes too many in this region.",
+        told_apart: "A limit that all tools of the account share; status 503 does not mean an outage here.",
+        remedy: "Wait; find the noisy caller in CloudTrail (`RequestLimitExceeded`) and calm it.",
+    }
+    Ec2ServerError = "ec2_server_error" {
+        meaning: "EC2 answers with an error of its own.",
+        told_apart: "The code is none of throttling or denial.",
+        remedy: "Wait, and look at AWS's health page for the region.",
+    }
+    Ec2RegionWrong = "ec2_region_wrong" {
+        meaning: "EC2 is asked in a region that does not hold these instances, or that does not exist.",
+        told_apart: "The instance id is unknown there. An empty answer is `ec2_instance_not_visible`.",
+        remedy: "Compare `EKS_REGION` with a node's zone: `kubectl get nodes -L topology.kubernetes.io/region`.",
+    }
+    Ec2InstanceNotVisible = "ec2_instance_not_visible" {
+        meaning: "EC2 answers, but shows nothing of this cluster's instances.",
+        told_apart: "No error at all: wrong region and wrong account give an empty answer.",
+        remedy: "Compare `EKS_REGION` and `EKS_ACCOUNT_ID` with the nodes (`kubectl get nodes -L \
+            topology.kubernetes.io/region`) and with `aws sts get-caller-identity` of the agent's role.",
+    }
+    Ec2UnexpectedBody = "ec2_unexpected_body" {
+        meaning: "Something answers at EC2's address that is not EC2.",
+        told_apart: "No XML and no request id of EC2.",
+        remedy: "Look for a proxy or a portal: exempt `ec2.REGION.amazonaws.com` there, or use a VPC endpoint and \
+            `NO_PROXY`.",
+    }
+    Ec2TagsMissing = "ec2_tags_missing" {
+        meaning: "The node's instance carries no tag that names the cluster, so the agent cannot discover the name.",
+        told_apart: "EC2 answers and allows; only the tag is missing.",
+        remedy: "Set `EKS_ACCOUNT_ID`, `EKS_REGION` and `EKS_CLUSTER_NAME`, or tag the instances \
+            `kubernetes.io/cluster/NAME=owned`.",
+    }
+    AgentConfigEnvMissing = "agent_config_env_missing" {
+        meaning: "Some of the agent's settings for the cluster's metadata are set and others of the same group are \
+            not: it ends at once.",
+        told_apart: "A panic before anything is asked. All of them unset would mean discovery.",
+        remedy: "Set all three or none of `EKS_ACCOUNT_ID`, `EKS_REGION`, `EKS_CLUSTER_NAME`: `kubectl -n \
+            castai-agent set env deploy/castai-agent EKS_ACCOUNT_ID=000000000000 EKS_REGION=eu-central-1 \
+            EKS_CLUSTER_NAME=NAME`.",
+    }
+    MetadataUnresolvable = "metadata_unresolvable" {
+        meaning: "Account, region or name of the cluster are neither given nor to be discovered.",
+        told_apart: "The metadata service is not there or has not got it; if it fails in a named way that mode stands \
+            here.",
+        remedy: "Give them: `EKS_ACCOUNT_ID`, `EKS_REGION`, `EKS_CLUSTER_NAME` (EKS), `GKE_PROJECT_ID`, \
+            `GKE_CLUSTER_NAME`, `GKE_LOCATION`, `GKE_REGION` (GKE), `AKS_LOCATION`, `AKS_SUBSCRIPTION_ID`, \
+            `AKS_NODE_RESOURCE_GROUP` (AKS).",
+    }
+    MetadataAccountMalformed = "metadata_account_malformed" {
+        meaning: "`EKS_ACCOUNT_ID` was written as a number, so digits may be lost.",
+        told_apart: "`5.892517896e+11` instead of twelve digits; newer agents repair it, but digits that are lost stay \
+            lost.",
+        remedy: "Quote it: `helm upgrade castai-agent castai-helm/castai-agent -n castai-agent --reuse-values \
+            --set-string additionalEnv.EKS_ACCOUNT_ID=589251789600`.",
+    }
+    GcpMetadataUnreachable = "gcp_metadata_unreachable" {
+        meaning: "GKE's metadata server does not answer.",
+        told_apart: "Silence or no connection; a missing value is `gcp_metadata_attr_missing`.",
+        remedy: "Allow egress to 169.254.169.254:80 (and 169.254.169.252:987-988 with Workload Identity), or set \
+            `GKE_PROJECT_ID`, `GKE_CLUSTER_NAME`, `GKE_LOCATION`, `GKE_REGION`.",
+    }
+    GcpMetadataAttrMissing = "gcp_metadata_attr_missing" {
+        meaning: "GKE's metadata server answers, but has not got the value.",
+        told_apart: "404 for one path.",
+        remedy: "Set `GKE_PROJECT_ID`, `GKE_CLUSTER_NAME`, `GKE_LOCATION`, `GKE_REGION` for the agent.",
+    }
+    GcpMetadataNoSa = "gcp_metadata_no_sa" {
+        meaning: "GKE's metadata server knows no service account for this pod.",
+        told_apart: "404 for the account's path only.",
+        remedy: "Complete Workload Identity: annotate the Kubernetes account with `iam.gke.io/gcp-service-account`.",
+    }
+    GcpMetadataHeaderMissing = "gcp_metadata_header_missing" {
+        meaning: "The metadata request lost its header `Metadata-Flavor`, or the answer does not come from the \
+            metadata server.",
+        told_apart: "403 from the metadata server.",
+        remedy: "Put `169.254.169.254` and `metadata.google.internal` into `NO_PROXY`.",
+    }
+    GcpMetadataRateLimited = "gcp_metadata_rate_limited" {
+        meaning: "GKE's metadata server turns requests away because there are too many.",
+        told_apart: "429 or 503, passing.",
+        remedy: "Wait; look for a pod on this node that asks it in a loop.",
+    }
+    AzureImdsUnreachable = "azure_imds_unreachable" {
+        meaning: "Azure's metadata service does not answer.",
+        told_apart: "No connection or no answer within two seconds.",
+        remedy: "Allow egress to 169.254.169.254:80, put it into `NO_PROXY`, or set `AKS_LOCATION`, \
+            `AKS_SUBSCRIPTION_ID`, `AKS_NODE_RESOURCE_GROUP`.",
+    }
+    AzureImdsBadRequest = "azure_imds_bad_request" {
+        meaning: "Azure's metadata service rejects the request.",
+        told_apart: "400: a header was lost on the way or the version is unknown.",
+        remedy: "Put `169.254.169.254` into `NO_PROXY`, or set `AKS_LOCATION`, `AKS_SUBSCRIPTION_ID`, \
+            `AKS_NODE_RESOURCE_GROUP`.",
+    }
+    AzureImdsRateLimited = "azure_imds_rate_limited" {
+        meaning: "Azure's metadata service turns requests away because there are too many.",
+        told_apart: "429, passing.",
+        remedy: "Wait; look for a pod on this node that asks it in a loop.",
+    }
 }

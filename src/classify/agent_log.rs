@@ -10,7 +10,9 @@ use crate::catalogue::FailureMode as M;
 
 use super::Reading;
 use super::Rule;
+use super::aws_error;
 use super::castai;
+use super::cloud_metadata;
 use super::contains_any;
 use super::first_match;
 use super::go_error;
@@ -48,7 +50,13 @@ fn judge(text: &str) -> Option<Reading> {
     if contains_any(text, CONSEQUENCES) {
         return Some(Reading::Harmless);
     }
-    if let Some(mode) = first_match(OWN_WORDS, text).or_else(|| kube_text::mode(text)) {
+    if let Some(mode) = first_match(OWN_WORDS, text) {
+        return Some(mode.into());
+    }
+    if let Some(reading) = cloud_metadata::log_text(text).or_else(|| aws_error::log_text(text)) {
+        return Some(reading);
+    }
+    if let Some(mode) = kube_text::mode(text) {
         return Some(mode.into());
     }
     if let Some(cause) = go_error::cause(text) {
@@ -124,6 +132,8 @@ const OWN_WORDS: &[Rule] = &[
     (&["reading default config"], M::AgentConfigInvalid),
     (&["not a valid logrus Level"], M::AgentConfigInvalid),
     (&["time: invalid duration"], M::AgentConfigInvalid),
+    (&["is required when discovery is disabled"], M::AgentConfigEnvMissing),
+    (&["was provided in scientific notation"], M::MetadataAccountMalformed),
     (&["env variable CLUSTER_ID is required"], M::AgentConfigInvalid),
     (&["parsing cluster id"], M::AgentConfigInvalid),
 ];

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::catalogue::FailureMode as M;
 
 use super::Reading;
+use super::aws_error;
 use super::castai;
 use super::castai::Answer;
 use super::castai::castai_answer;
@@ -38,11 +39,6 @@ pub(super) fn is_aws_xml(text: &str) -> bool {
     text.contains("<Code>") && contains_any(text, &["<ErrorResponse", "<Response>", "<Errors>", "<Error>"])
 }
 
-/// What an error document of AWS says.
-pub(super) fn read_aws(_text: &str) -> Reading {
-    M::Unclassified.into()
-}
-
 /// Status, headers and body of `HTTP/1.1 403 Forbidden …`.
 fn parts(text: &str) -> Option<(u16, &str, &str)> {
     let text = text.trim_start();
@@ -63,7 +59,7 @@ fn read_body(body: &str) -> Reading {
         return castai_answer(&Answer { status, body, ..Answer::default() }).map_or(Reading::Harmless, Reading::from);
     }
     if is_aws_xml(body) {
-        return read_aws(body);
+        return aws_error::read_body(body);
     }
     let Ok(value) = serde_json::from_str::<Value>(body) else {
         return if sounds_like_a_fault(body) { M::Unclassified.into() } else { Reading::Harmless };

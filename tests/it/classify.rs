@@ -31,6 +31,7 @@ fn all_read_as_written(read: impl Fn(&str) -> Reading, rows: &[Row]) {
 
 mod agent_log;
 mod answers;
+mod aws;
 
 #[test]
 fn every_mode_says_what_it_means_and_what_mends_it() {

@@ -77,7 +77,7 @@ const HEALTHY: &[Row] = &[
     ("SDK 2026/11/22 13:03:16 DEBUG retrying request EC2/DescribeInstances, attempt 2", ""),
     (
         "WARNING: EKS_ACCOUNT_ID was provided in scientific notation (\"5.892517896e+11\"), normalized to 589251789600",
-        "",
+        "metadata_account_malformed",
     ),
 ];
 

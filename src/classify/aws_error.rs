@@ -1,0 +1,381 @@
+//! What AWS and its SDKs say: texts of the Go SDK in both generations, and error bodies as received.
+//!
+//! The first SDK writes `Code: message\n\tstatus code: 403, request id: …\ncaused by: …`, the second
+//! `operation error EC2: DescribeInstances, https response error StatusCode: 403, …, api error Code: message`.
+//! In both the innermost code decides; the wrappers around it change from version to version.
+
+use serde_json::Value;
+
+use crate::catalogue::FailureMode;
+use crate::catalogue::FailureMode as M;
+
+use super::Reading;
+use super::Rule;
+use super::castai::is_html;
+use super::contains_any;
+use super::first_match;
+use super::go_error;
+use super::go_error::Cause;
+
+/// Whose answer it is, as far as the text tells.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Service {
+    Ec2,
+    Sts,
+    PodIdentity,
+    Imds,
+    Unknown,
+}
+
+/// What a log text of the SDK says; nothing if it is not about AWS or no rule knows it.
+pub(super) fn log_text(text: &str) -> Option<Reading> {
+    if let Some(mode) = first_match(PHRASES, text) {
+        return Some(mode.into());
+    }
+    if !speaks_of_aws(text) {
+        return None;
+    }
+    let service = Service::of(text);
+    if service == Service::Imds {
+        return Some(imds(text));
+    }
+    if let Some(mode) = coded(text, service) {
+        return Some(mode.into());
+    }
+    match go_error::cause(text) {
+        Some(cause) => Some(on_the_way(cause, text, service)),
+        None if text.contains("StatusCode: 5") || text.contains("status code: 5") => {
+            Some(service.server_error().into())
+        }
+        None => first_match(NO_CREDENTIALS, text).map(Reading::from),
+    }
+}
+
+/// What an error body says.
+pub(super) fn read_body(body: &str) -> Reading {
+    let body = body.trim();
+    if body.is_empty() {
+        return Reading::Harmless;
+    }
+    if is_html(None, body) {
+        return M::Ec2UnexpectedBody.into();
+    }
+    let (code, message) = if body.starts_with('{') { json(body) } else { (tag(body, "Code"), tag(body, "Message")) };
+    let Some(code) = code else {
+        // Not a document: perhaps a line of the SDK, or a plain text of the Pod Identity agent.
+        return log_text(body).unwrap_or_else(|| M::Unclassified.into());
+    };
+    let message = message.unwrap_or_default();
+    let service = if body.contains("<Response>") || body.contains("<Errors>") {
+        Service::Ec2
+    } else if body.contains("sts.amazonaws.com") || body.contains("<ErrorResponse") {
+        Service::Sts
+    } else {
+        Service::of(body)
+    };
+    if code == "Success" || code == "DryRunOperation" {
+        return Reading::Harmless;
+    }
+    first_match(PHRASES, &message).or_else(|| mode_of_code(&code, &message, service)).unwrap_or(M::Unclassified).into()
+}
+
+impl Service {
+    /// The service that was asked last: the innermost operation, or the address of who hands out credentials for it.
+    fn of(text: &str) -> Self {
+        const POD_IDENTITY: &[&str] =
+            &["169.254.170.23", "fd00:ec2::23", "failed to load credentials", "CredentialsEndpointError", ", fault: "];
+        if contains_any(text, POD_IDENTITY) {
+            return Self::PodIdentity;
+        }
+        if let Some(at) = text.rfind("operation error ") {
+            let operation = &text[at + "operation error ".len()..];
+            return match operation.split(':').next().unwrap_or_default() {
+                "EC2" => Self::Ec2,
+                "STS" => Self::Sts,
+                "EKS Auth" => Self::PodIdentity,
+                "ec2imds" => Self::Imds,
+                _ => Self::Unknown,
+            };
+        }
+        if contains_any(text, &["EC2MetadataError", "169.254.169.254"]) {
+            Self::Imds
+        } else if contains_any(text, &["WebIdentity", "//sts.", "GetCallerIdentity"]) {
+            Self::Sts
+        } else if contains_any(text, &["describing instance", "DescribeInstances", "//ec2."]) {
+            Self::Ec2
+        } else {
+            Self::Unknown
+        }
+    }
+
+    const fn throttled(self) -> FailureMode {
+        match self {
+            Self::Sts => M::AwsStsThrottled,
+            Self::PodIdentity => M::AwsPodIdentityThrottled,
+            Self::Ec2 | Self::Imds | Self::Unknown => M::Ec2Throttled,
+        }
+    }
+
+    const fn server_error(self) -> FailureMode {
+        match self {
+            Self::Sts => M::AwsStsServerError,
+            Self::PodIdentity => M::AwsPodIdentityBackendUnreachable,
+            Self::Imds => M::AwsImdsServerError,
+            Self::Ec2 | Self::Unknown => M::Ec2ServerError,
+        }
+    }
+}
+
+/// Whether a text is about AWS.
+fn speaks_of_aws(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "operation error ",
+        "configuring aws client",
+        "aws client",
+        "aws sdk",
+        "aws credentials",
+        "describing instance",
+        "instance_id=",
+        "status code: ",
+        "NoCredentialProviders",
+        "EC2MetadataError",
+        "EC2RoleRequestError",
+        "WebIdentityErr",
+        "RequestError: send request failed",
+        "get credentials",
+        "169.254.170.23",
+        "fd00:ec2::23",
+        "failed to load credentials",
+        "instance region",
+        "account id: ",
+        ", fault: client",
+        ", fault: server",
+    ];
+    contains_any(text, WORDS) && !speaks_of_other_clouds(text)
+}
+
+/// Metadata of GKE and AKS stand at the same address.
+fn speaks_of_other_clouds(text: &str) -> bool {
+    contains_any(text, &["computeMetadata", "GCE metadata", "GKE_", "AKS_", "metadata/instance?"])
+}
+
+/// The instance metadata service, whose answers have a status and no code.
+fn imds(text: &str) -> Reading {
+    let looking_for_role =
+        contains_any(text, &["no EC2 IMDS role found", "no EC2 instance role found", "NoCredentialProviders"]);
+    let status = ["StatusCode: ", "status code: "]
+        .iter()
+        .find_map(|word| text.rsplit_once(word)?.1.get(..3)?.parse::<u16>().ok())
+        .unwrap_or(0);
+    let mode = match status {
+        401 => M::AwsImdsTokenRequired,
+        403 => M::AwsImdsDisabled,
+        404 if looking_for_role => M::AwsImdsNoRole,
+        404 => M::MetadataUnresolvable,
+        500..=599 => M::AwsImdsServerError,
+        // Without an answer nobody knows whether there would have been a role.
+        _ if looking_for_role => M::AwsNoCredentials,
+        _ => M::AwsImdsUnreachable,
+    };
+    mode.into()
+}
+
+/// No answer came: the cause on the way, or what the text says of whom it was asking.
+fn on_the_way(cause: Cause, text: &str, service: Service) -> Reading {
+    match (cause, service) {
+        (Cause::GivenUp, _) if text.contains("context canceled") => Reading::Harmless,
+        (_, Service::PodIdentity) if text.contains("operation error EKS Auth") => {
+            M::AwsPodIdentityBackendUnreachable.into()
+        }
+        (_, Service::PodIdentity) => M::AwsPodIdentityAgentUnreachable.into(),
+        (Cause::Mode(mode), _) => mode.into(),
+        (_, Service::Sts) => M::AwsStsUnreachable.into(),
+        // Seen when STS or its name does not answer: the text breaks off where credentials are fetched.
+        _ if text.contains("get credentials: ") => M::AwsStsUnreachable.into(),
+        (Cause::GivenUp, _) => Reading::Harmless,
+        (Cause::NotConnected, _) => M::NetConnectTimeout.into(),
+        (Cause::Deadline | Cause::Lost, _) => M::HttpTimeout.into(),
+    }
+}
+
+/// The mode of the innermost code in a text.
+fn coded(text: &str, service: Service) -> Option<FailureMode> {
+    let (at, code) = CODES
+        .iter()
+        .filter_map(|code| {
+            let at = text.rfind(code)?;
+            let ends = !text[at + code.len()..].starts_with(|next: char| next.is_ascii_alphanumeric());
+            let begins = !text[..at].ends_with(|before: char| before.is_ascii_alphanumeric());
+            (begins && ends).then_some((at, *code))
+        })
+        .max()?;
+    mode_of_code(code, &text[at..], service)
+}
+
+/// The mode of an error code, with its message where the code alone does not decide.
+fn mode_of_code(code: &str, message: &str, service: Service) -> Option<FailureMode> {
+    let web_identity = message.contains("WebIdentity") || message.contains("Token expired: current date/time");
+    Some(match code.trim_end_matches("Exception") {
+        "UnauthorizedOperation" => denied(message),
+        "AccessDenied" if contains_any(message, &["sts:AssumeRoleWithWebIdentity"]) => M::AwsIrsaTrustDenied,
+        "AccessDenied" if message.contains("associated role") || service == Service::PodIdentity => {
+            M::AwsPodIdentityDenied
+        }
+        "AccessDenied" if service == Service::Sts => M::AwsStsDenied,
+        "AccessDenied" if service == Service::Ec2 || message.contains("ec2:") => denied(message),
+        "AuthFailure" | "RequestExpired" => M::AwsAuthFailureAmbiguous,
+        "InvalidClientTokenId" | "InvalidAccessKeyId" | "UnrecognizedClient" => M::AwsKeyInvalid,
+        "SignatureDoesNotMatch" if contains_any(message, &["Signature expired", "Signature not yet current"]) => {
+            M::AwsClockSkew
+        }
+        "SignatureDoesNotMatch" | "IncompleteSignature" => M::AwsKeySecretWrong,
+        "RequestTimeTooSkewed" => M::AwsClockSkew,
+        "ExpiredToken" | "InvalidToken" if service == Service::PodIdentity => M::AwsPodIdentityTokenInvalid,
+        "ExpiredToken" if web_identity || code == "ExpiredTokenException" => M::AwsIrsaTokenExpired,
+        "ExpiredToken" => M::AwsSessionExpired,
+        "OptInRequired" | "RegionDisabled" => M::AwsRegionNotEnabled,
+        "InvalidIdentityToken" if message.contains("Incorrect token audience") => M::AwsIrsaWrongAudience,
+        "InvalidIdentityToken" if message.contains("No OpenIDConnect provider found") => M::AwsIrsaOidcProviderMissing,
+        "InvalidIdentityToken" | "IDPRejectedClaim" => M::AwsIrsaTokenInvalid,
+        "IDPCommunicationError" => M::AwsIrsaIdpUnreachable,
+        "ResourceNotFound" if service == Service::PodIdentity => M::AwsPodIdentityNoAssociation,
+        "RequestLimitExceeded" | "EC2Throttled" => M::Ec2Throttled,
+        "Throttling" | "Throttled" | "TooManyRequests" => service.throttled(),
+        "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable" | "InternalServer" => {
+            service.server_error()
+        }
+        "InvalidInstanceID.NotFound" | "InvalidInstanceID.Malformed" => M::Ec2RegionWrong,
+        "UnknownError" if service == Service::Ec2 => M::Ec2UnexpectedBody,
+        "UnknownError" => M::ProxyBlockPage,
+        "AssumeRoleUnauthorizedAccess" => M::AwsImdsRoleTrust,
+        _ => return None,
+    })
+}
+
+/// Which kind of policy denies, from the end of the message; AWS names one kind only.
+fn denied(message: &str) -> FailureMode {
+    const KINDS: &[(&str, FailureMode)] = &[
+        ("service control policy", M::Ec2DeniedScp),
+        ("resource control policy", M::Ec2DeniedRcp),
+        ("resource-based policy", M::Ec2DeniedResourcePolicy),
+        ("session policy", M::Ec2DeniedSessionPolicy),
+        ("permissions boundary", M::Ec2DeniedBoundary),
+        ("vpc endpoint policy", M::Ec2DeniedVpcePolicy),
+    ];
+    let message = message.to_lowercase();
+    let explicit = message.split_once("with an explicit deny in ").map(|(_, rest)| rest);
+    let Some(reason) = explicit.or_else(|| message.split_once("because no ").map(|(_, rest)| rest)) else {
+        return M::Ec2DeniedUnspecified;
+    };
+    // The kind stands right behind the phrase, at most an article and a word like "organization's" before it.
+    let reason: String = reason.chars().take(64).collect();
+    if reason.contains("identity-based policy") {
+        return if explicit.is_some() { M::Ec2DeniedExplicitIdentity } else { M::Ec2DeniedIdentityPolicy };
+    }
+    KINDS.iter().find(|(kind, _)| reason.contains(kind)).map_or(M::Ec2DeniedUnspecified, |(_, mode)| *mode)
+}
+
+/// Code and message of a JSON error.
+fn json(body: &str) -> (Option<String>, Option<String>) {
+    let Ok(value) = serde_json::from_str::<Value>(body) else { return (None, None) };
+    let text = |keys: &[&str]| keys.iter().find_map(|key| value.get(*key)?.as_str()).map(str::to_owned);
+    let code = text(&["__type", "Code", "code"]).map(|code| code.rsplit('#').next().unwrap_or_default().to_owned());
+    let message = text(&["message", "Message"]);
+    (code.or_else(|| message.as_deref().and_then(code_of_message)), message)
+}
+
+/// The code behind a message that comes without one: EKS sends it in a header.
+fn code_of_message(message: &str) -> Option<String> {
+    message
+        .contains("does not have permissions to assume the associated role")
+        .then(|| "AccessDeniedException".to_owned())
+}
+
+/// The text of the first element with this name.
+fn tag(body: &str, name: &str) -> Option<String> {
+    let (_, rest) = body.split_once(&format!("<{name}>"))?;
+    rest.split_once("</").map(|(text, _)| text.trim().to_owned())
+}
+
+/// Whatever AWS calls its errors, where a mode depends on it.
+const CODES: &[&str] = &[
+    "UnauthorizedOperation",
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthFailure",
+    "RequestExpired",
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "IncompleteSignature",
+    "RequestTimeTooSkewed",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "OptInRequired",
+    "RegionDisabledException",
+    "InvalidIdentityToken",
+    "InvalidIdentityTokenException",
+    "IDPRejectedClaim",
+    "IDPRejectedClaimException",
+    "IDPCommunicationError",
+    "IDPCommunicationErrorException",
+    "InvalidTokenException",
+    "ResourceNotFoundException",
+    "RequestLimitExceeded",
+    "EC2ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "InternalError",
+    "InternalFailure",
+    "Unavailable",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "InternalServerException",
+    "InvalidInstanceID.NotFound",
+    "InvalidInstanceID.Malformed",
+    "UnknownError",
+    "AssumeRoleUnauthorizedAccess",
+];
+
+/// Texts that stand for themselves, in order.
+const PHRASES: &[Rule] = &[
+    (&["only loopback hosts are allowed"], M::AwsPodIdentityUnsupportedByAgentSdk),
+    (&["role ARN is not set"], M::AwsIrsaRoleArnMissing),
+    (&["failed to retrieve jwt from provide source"], M::AwsIrsaTokenFileMissing),
+    (&["failed fetching WebIdentity token"], M::AwsIrsaTokenFileMissing),
+    (&["SharedConfigProfileNotExist"], M::AwsProfileInvalid),
+    (&["failed to get shared config profile"], M::AwsProfileInvalid),
+    (&["SharedConfigLoadError"], M::AwsProfileInvalid),
+    (&["SharedConfigAssumeRoleError"], M::AwsProfileInvalid),
+    (&["custom CA bundle"], M::AwsCaBundleInvalid),
+    (&["LoadCustomCABundleError"], M::AwsCaBundleInvalid),
+    (&["aws client", "open ", ": no such file or directory"], M::AwsCaBundleInvalid),
+    (&["aws client", "open ", ": permission denied"], M::AwsCaBundleInvalid),
+    (&["EKS does not have permissions to assume the associated role"], M::AwsPodIdentityDenied),
+    (&["Service account token cannot be empty"], M::AwsPodIdentityTokenInvalid),
+    (&["Service account token cannot be parsed"], M::AwsPodIdentityTokenInvalid),
+    (&["failed basic claim validations"], M::AwsPodIdentityTokenInvalid),
+    (&["access disabled to EC2 IMDS"], M::AwsImdsDisabled),
+    (&["instance metadata did not return a region"], M::MetadataUnresolvable),
+    (&["no tags found for instance_id="], M::Ec2TagsMissing),
+    (&["instance cluster tags not found for instance_id="], M::Ec2TagsMissing),
+    (&["no reservations found for instance_id="], M::Ec2InstanceNotVisible),
+    (&["no instances found for instance_id="], M::Ec2InstanceNotVisible),
+    (&["failed decoding EC2"], M::Ec2UnexpectedBody),
+    (&["operation error EC2", "deserialization failed"], M::Ec2UnexpectedBody),
+    (&["invalid header field value for \"Authorization\"", "aws"], M::AwsKeyInvalid),
+    (&["invalid header field value for \"Authorization\"", "operation error "], M::AwsKeyInvalid),
+];
+
+/// What remains where no source gave credentials and none says why.
+const NO_CREDENTIALS: &[Rule] = &[
+    (&["AssumeRoleUnauthorizedAccess"], M::AwsImdsRoleTrust),
+    (&["no EC2 instance role found"], M::AwsImdsNoRole),
+    (&["NoCredentialProviders"], M::AwsNoCredentials),
+    (&["no EC2 IMDS role found"], M::AwsNoCredentials),
+    (&["failed to refresh cached credentials"], M::AwsNoCredentials),
+    (&["get credentials: "], M::AwsNoCredentials),
+];

@@ -1,0 +1,40 @@
+//! What GKE's and AKS's metadata servers make the agent say.
+
+use crate::catalogue::FailureMode as M;
+
+use super::Reading;
+use super::Rule;
+use super::contains_any;
+use super::first_match;
+use super::go_error;
+use super::go_error::Cause;
+
+/// What a log text about them says; nothing if it is about something else.
+pub(super) fn log_text(text: &str) -> Option<Reading> {
+    if let Some(mode) = first_match(ANSWERS, text) {
+        return Some(mode.into());
+    }
+    let google = contains_any(text, &["computeMetadata", "metadata.google.internal", "GCE metadata", "GKE_"]);
+    let azure = contains_any(text, &["metadata/instance?", "failed to retrieve instance metadata", "AKS_"]);
+    if !google && !azure {
+        return None;
+    }
+    Some(match go_error::cause(text) {
+        Some(Cause::GivenUp) => Reading::Harmless,
+        Some(_) if google => M::GcpMetadataUnreachable.into(),
+        Some(_) => M::AzureImdsUnreachable.into(),
+        None if text.to_lowercase().contains("provide required") => M::MetadataUnresolvable.into(),
+        None => return None,
+    })
+}
+
+/// They answered.
+const ANSWERS: &[Rule] = &[
+    (&["GCE metadata \"", "service-accounts/default", "not defined"], M::GcpMetadataNoSa),
+    (&["GCE metadata \"", "not defined"], M::GcpMetadataAttrMissing),
+    (&["compute: Received 403"], M::GcpMetadataHeaderMissing),
+    (&["compute: Received 429"], M::GcpMetadataRateLimited),
+    (&["compute: Received 503"], M::GcpMetadataRateLimited),
+    (&["failed to retrieve instance metadata", "400"], M::AzureImdsBadRequest),
+    (&["failed to retrieve instance metadata", "429"], M::AzureImdsRateLimited),
+];
