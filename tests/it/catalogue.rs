@@ -71,7 +71,8 @@ fn names_are_used_once() {
 
 #[test]
 fn names_are_written_as_labels_and_alerts_are() {
-    let snake = |label: &str| label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let snake =
+        |label: &str| label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     for mode in FailureMode::ALL {
         assert!(snake(mode.label()), "{mode}");
     }

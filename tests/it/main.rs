@@ -1,5 +1,7 @@
 //! Scenarios, one test binary.
 
+// What comes from outside is bounded; what is secret stays where it belongs.
+mod bounds;
 // The catalogue as a table.
 mod catalogue;
 // Texts and what they mean.

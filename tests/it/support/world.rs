@@ -81,17 +81,8 @@ impl World {
             dns = dns.addr(),
         );
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let mut world = Self {
-            dns,
-            api,
-            castai,
-            proxy,
-            env,
-            file,
-            dir,
-            plan: Plan::default(),
-            board: Arc::new(Board::new(&[])),
-        };
+        let mut world =
+            Self { dns, api, castai, proxy, env, file, dir, plan: Plan::default(), board: Arc::new(Board::new(&[])) };
         world.configure();
         world
     }

@@ -1,0 +1,134 @@
+//! What comes from outside is bounded and never trusted; what is secret stays where it belongs.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::Status;
+use lab::ApiFault;
+use lab::CastAiFault;
+use lab::Impostor;
+use proptest::prelude::any;
+use proptest::strategy::Strategy;
+use proptest::test_runner::Config as Cases;
+use proptest::test_runner::TestRunner;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use crate::support::world::World;
+use crate::support::world::evidence;
+
+/// What steers a terminal or forges a line.
+fn steers(text: &str) -> bool {
+    text.chars().any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c))
+}
+
+#[tokio::test]
+async fn the_key_and_the_token_stay_on_their_own_hosts() {
+    let world = World::start().await;
+    let impostor = Impostor::plain([127, 0, 0, 1].into()).unwrap();
+    let redirect = format!("redirect-to:http://{}/", impostor.addr());
+    world.castai.set(redirect.parse::<CastAiFault>().unwrap()).await;
+    world.api.set(redirect.parse::<ApiFault>().unwrap()).await;
+    world.look().await;
+    assert_eq!(impostor.heard(), b"", "a redirect was followed");
+    for request in world.castai.journal().requests() {
+        assert!(!format!("{request:?}").contains(lab::TOKEN), "the token went to CAST AI");
+    }
+    for request in world.api.service().journal().requests() {
+        assert!(!format!("{request:?}").contains(lab::API_KEY), "the key went to the API server");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_where_the_certificate_does_not_verify() {
+    let world = World::start().await;
+    for fault in ["cert-foreign-ca", "cert-expired", "cert-other-name", "cert-intercepted"] {
+        world.castai.set(fault.parse::<CastAiFault>().unwrap()).await;
+        world.api.set(fault.parse::<ApiFault>().unwrap()).await;
+        world.look().await;
+    }
+    assert!(world.castai.journal().requests().is_empty());
+    assert!(world.api.service().journal().requests().is_empty());
+}
+
+#[tokio::test]
+async fn cast_ai_is_only_read() {
+    let world = World::start().await;
+    world.look().await;
+    let requests = world.castai.journal().requests();
+    let asked: Vec<_> = requests.iter().map(|request| (request.method.as_str(), request.path().to_owned())).collect();
+    let path = format!("/v1/kubernetes/external-clusters/{}", lab::CLUSTER_ID);
+    assert_eq!(asked, [("GET", path.clone()), ("GET", path)]);
+    let keys: Vec<_> = requests.iter().map(|request| request.header("x-api-key").is_some()).collect();
+    assert_eq!(keys, [false, true], "first without the key, then with it");
+}
+
+#[tokio::test]
+async fn without_a_cluster_id_the_key_is_judged_by_whose_it_is() {
+    let mut world = World::start().await;
+    world.unset_env("STATIC_CLUSTER_ID");
+    world.assert_healthy().await;
+    assert!(world.castai.journal().requests().iter().all(|request| request.path() == "/v1/me"));
+}
+
+#[tokio::test]
+async fn hostile_bytes_reach_no_evidence() {
+    let world = World::start().await;
+    for fault in ["hostile", "cert-hostile", "noise", "tls-noise", "http-0-9"] {
+        world.castai.set(fault.parse::<CastAiFault>().unwrap()).await;
+        world.api.set(fault.parse::<ApiFault>().unwrap()).await;
+        for standing in world.look().await {
+            let shown = evidence(&standing);
+            assert!(!steers(&shown), "{fault} {}: {shown:?}", standing.check);
+            assert!(shown.len() < 4096, "{fault} {}: {} bytes", standing.check, shown.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_endless_body_is_cut() {
+    let world = World::start().await;
+    world.castai.set("endless-body".parse::<CastAiFault>().unwrap()).await;
+    world.api.set("endless-body".parse::<ApiFault>().unwrap()).await;
+    let standings = world.look().await;
+    for check in [Check::CastaiApi, Check::Apiserver] {
+        let standing = standings.iter().find(|standing| standing.check == check).unwrap();
+        assert_eq!(standing.status(), Status::Failing, "{check}: {}", evidence(standing));
+    }
+}
+
+#[test]
+fn whatever_a_server_answers_is_a_mode_in_time() {
+    let runtime = Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+    let mut runner = TestRunner::new(Cases { cases: 48, ..Cases::default() });
+    let noise = proptest::collection::vec(any::<u8>(), 0..4096);
+    let http = noise
+        .clone()
+        .prop_map(|body| [b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n".to_vec(), body].concat());
+    let answers = proptest::prop_oneof![noise, http];
+    let result = runner.run(&answers, |answer| {
+        runtime.block_on(async {
+            let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut world = World::start().await;
+            world.set_env("API_URL", &format!("http://{}", server.local_addr().unwrap()));
+            let serve = async {
+                loop {
+                    let Ok((mut stream, _)) = server.accept().await else { continue };
+                    let _ = stream.read(&mut [0; 1024]).await;
+                    let _ = stream.write_all(&answer).await;
+                }
+            };
+            let began = Instant::now();
+            let standings = tokio::select! { standings = world.look() => standings, () = serve => unreachable!() };
+            assert!(began.elapsed() < Duration::from_secs(25), "longer than an attempt may take");
+            let castai = standings.iter().find(|standing| standing.check == Check::CastaiApi).unwrap();
+            assert_eq!(castai.status(), Status::Failing, "{}", evidence(castai));
+            assert!(!steers(&evidence(castai)));
+        });
+        Ok(())
+    });
+    result.unwrap();
+}
