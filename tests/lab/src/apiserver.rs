@@ -88,8 +88,11 @@ struct Api {
 }
 
 /// The names that every API server's certificate has.
+///
+/// The first is the common name and differs from that of a cluster's authority, `kubernetes`:
+/// `OpenSSL` takes a certificate whose subject is its issuer for self-signed.
 const NAMES: [&str; 4] =
-    ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
+    ["kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "kubernetes.default", "kubernetes"];
 
 /// Whom the accepted tokens belong to.
 const USER: &str = "system:serviceaccount:castai-agent:castai-agent";

@@ -277,7 +277,7 @@ mod tests {
         let path = format!("/v1/kubernetes/external-clusters/{CLUSTER_ID}");
         let key = format!("X-Api-Key: {API_KEY}\r\n");
         let ask = async |headers: &str| get(&pki, castai.addr(), "api.cast.lab", &path, headers).await.unwrap();
-        assert!(ask("").await.contains(r#"{"fieldViolations":[],"message":"Unauthorized"}"#));
+        assert!(ask("").await.contains(r#""message":"Unauthorized""#));
         assert!(ask(&key).await.contains(r#""agentStatus":"online""#));
         castai.set(CastAiFault::Waf).await;
         let page = ask(&key).await;

@@ -89,7 +89,7 @@ impl Pki {
             intermediate,
             same_name: root(&subject(name, None)),
             inspection: root(&subject("Example Corp TLS Inspection CA", Some(INSPECTION_ORGANISATION))),
-            hostile: root(&subject(HOSTILE_NAME, Some(HOSTILE_NAME))),
+            hostile: root(&subject(&format!("{HOSTILE_NAME} CA"), Some(HOSTILE_NAME))),
             trusted,
         };
         Self { authorities: Arc::new(authorities) }
