@@ -45,7 +45,11 @@ impl Arguments {
                 _ => return Err(format!("{} means nothing here", word.display())),
             }
         }
-        Ok(Self { exporter: exporter.ok_or("--exporter is missing")?, listen, flags })
+        let exporter = exporter.ok_or("--exporter is missing")?;
+        if !exporter.is_file() {
+            return Err(format!("{} is not there; build it first", exporter.display()));
+        }
+        Ok(Self { exporter, listen, flags })
     }
 }
 
