@@ -1,21 +1,20 @@
 //! A recursive resolver with one small zone, over UDP and TCP.
 
-use std::collections::HashMap;
+mod world;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_proto::op::{Message, OpCode, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, SOA};
-use hickory_proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time;
 
+use world::{Faults, World, canonical};
+
 use crate::journal::lock;
-use crate::reply::NOISE;
 use crate::vocabulary::vocabulary;
 
 vocabulary! {
@@ -68,21 +67,6 @@ pub struct Question {
     pub tcp: bool,
 }
 
-#[derive(Debug, Default)]
-struct World {
-    zone: Mutex<HashMap<String, Vec<IpAddr>>>,
-    faults: Mutex<Faults>,
-    questions: Mutex<Vec<Question>>,
-}
-
-#[derive(Debug, Default)]
-struct Faults {
-    all: Option<DnsFault>,
-    names: HashMap<String, DnsFault>,
-}
-
-/// Questions kept; later ones are not written down.
-const QUESTIONS: usize = 4096;
 /// Questions answered at a time.
 const TASKS: usize = 512;
 
@@ -141,77 +125,6 @@ impl Dns {
 impl Drop for Dns {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-// === impl World ===
-
-impl World {
-    fn fault(&self, name: &str) -> Option<DnsFault> {
-        let faults = lock(&self.faults);
-        faults.names.get(name).or(faults.all.as_ref()).cloned()
-    }
-
-    /// The answer to a message, after as long as it should take; `None` is silence.
-    async fn answer(&self, message: &[u8], tcp: bool) -> Option<Vec<u8>> {
-        let request = Message::from_vec(message).ok()?;
-        let query = request.queries.first()?.clone();
-        let name = canonical(&query.name().to_utf8());
-        let question = Question { name, record_type: query.query_type().to_string(), tcp };
-        let fault = self.fault(&question.name);
-        let mut addresses = lock(&self.zone).get(&question.name).cloned();
-        {
-            let mut questions = lock(&self.questions);
-            if questions.len() < QUESTIONS {
-                questions.push(question);
-            }
-        }
-
-        let mut response = Message::response(request.metadata.id, OpCode::Query);
-        response.metadata.recursion_desired = request.metadata.recursion_desired;
-        response.metadata.recursion_available = true;
-        response.add_query(query.clone());
-        match fault {
-            Some(DnsFault::Silent) => return None,
-            Some(DnsFault::TruncatedSilent) if tcp => return None,
-            Some(DnsFault::Noise) => return Some(NOISE.to_vec()),
-            Some(DnsFault::Nxdomain) => addresses = None,
-            Some(DnsFault::NoAddress) => addresses = Some(Vec::new()),
-            Some(DnsFault::NoIpv4) => {
-                addresses = addresses.map(|all| all.into_iter().filter(IpAddr::is_ipv6).collect());
-            }
-            Some(DnsFault::Address(address)) => addresses = Some(address.parse().into_iter().collect()),
-            Some(DnsFault::OtherQuestion) => {
-                response.queries.clear();
-                response.add_query(hickory_proto::op::Query::query(Name::root(), RecordType::TXT));
-            }
-            Some(DnsFault::Slow(delay)) => time::sleep(delay).await,
-            Some(DnsFault::Servfail) => {
-                response.metadata.response_code = ResponseCode::ServFail;
-                return response.to_vec().ok();
-            }
-            Some(DnsFault::Refused) => {
-                response.metadata.response_code = ResponseCode::Refused;
-                return response.to_vec().ok();
-            }
-            Some(DnsFault::Truncated | DnsFault::TruncatedSilent) if !tcp => {
-                response.metadata.truncation = true;
-                return response.to_vec().ok();
-            }
-            Some(DnsFault::Truncated | DnsFault::TruncatedSilent) | None => {}
-        }
-        let found: Vec<RData> =
-            addresses.iter().flatten().filter_map(|address| rdata(*address, query.query_type())).collect();
-        for data in &found {
-            response.add_answer(Record::from_rdata(query.name().clone(), 5, data.clone()));
-        }
-        if found.is_empty() {
-            response.add_authority(Record::from_rdata(Name::root(), 5, RData::SOA(soa())));
-        }
-        if addresses.is_none() {
-            response.metadata.response_code = ResponseCode::NXDomain;
-        }
-        response.to_vec().ok()
     }
 }
 
@@ -275,25 +188,11 @@ async fn converse(mut stream: TcpStream, world: Arc<World>) -> io::Result<()> {
     }
 }
 
-fn canonical(name: &str) -> String {
-    name.trim_end_matches('.').to_ascii_lowercase()
-}
-
-fn rdata(address: IpAddr, wanted: RecordType) -> Option<RData> {
-    match (address, wanted) {
-        (IpAddr::V4(address), RecordType::A) => Some(RData::A(A(address))),
-        (IpAddr::V6(address), RecordType::AAAA) => Some(RData::AAAA(AAAA(address))),
-        _ => None,
-    }
-}
-
-fn soa() -> SOA {
-    SOA::new(Name::root(), Name::root(), 1, 7200, 1800, 86_400, 5)
-}
-
 #[cfg(test)]
 mod tests {
-    use hickory_proto::op::{MessageType, Query};
+    use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+    use hickory_proto::rr::rdata::A;
+    use hickory_proto::rr::{Name, RData, RecordType};
 
     use super::*;
 

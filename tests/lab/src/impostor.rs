@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio_rustls::TlsAcceptor;
 
+use crate::certificates::Certificates;
 use crate::fault::Fault;
 use crate::journal::{Journal, lock};
 use crate::pki::{Certificate, Pki};
 use crate::server::{Server, Service, Visit};
-use crate::web::{Certificates, Valve};
+use crate::valve::Valve;
 
 /// A running impostor.
 #[derive(Debug)]

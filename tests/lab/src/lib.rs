@@ -13,6 +13,7 @@ pub mod proxy;
 
 mod answer;
 mod base64;
+mod certificates;
 #[cfg(test)]
 mod client;
 mod fault;
@@ -22,6 +23,7 @@ mod reply;
 mod request;
 mod server;
 mod token;
+mod valve;
 mod vocabulary;
 mod web;
 

@@ -171,3 +171,41 @@ async fn run<S: Service>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+    use crate::castai::{CastAi, Options};
+    use crate::client::{connect, get};
+    use crate::pki::Pki;
+
+    #[tokio::test]
+    async fn nothing_outlives_a_server() {
+        let pki = Pki::new("lab");
+        let castai = CastAi::start(&pki, Options::default()).unwrap();
+        let addr = castai.addr();
+        castai.set(Fault::TlsHang).await;
+        let mut hung = TcpStream::connect(addr).await.unwrap();
+        castai.heal().await;
+        let mut idle = connect(&pki, addr, "api.cast.lab").await.unwrap();
+        drop(castai);
+        assert!(!matches!(hung.read(&mut [0]).await, Ok(1..)));
+        assert!(!matches!(idle.read(&mut [0]).await, Ok(1..)));
+        assert_eq!(TcpStream::connect(addr).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_does_not_hide_a_fault() {
+        let pki = Pki::new("lab");
+        let castai = CastAi::start(&pki, Options::default()).unwrap();
+        let mut idle = connect(&pki, castai.addr(), "api.cast.lab").await.unwrap();
+        castai.set(Fault::AnswerSlow(Duration::from_millis(1))).await;
+        get(&pki, castai.addr(), "api.cast.lab", "/", "").await.unwrap();
+        castai.set(Fault::Refused).await;
+        assert_eq!(time::timeout(Duration::from_secs(1), idle.read(&mut [0])).await.unwrap().unwrap(), 0);
+    }
+}

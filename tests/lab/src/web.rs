@@ -1,26 +1,23 @@
 //! HTTPS with every fault on the way: what the API server, CAST AI and block pages have in common.
 
-use std::collections::HashMap;
 use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
 use crate::answer::Answer;
+use crate::certificates::Certificates;
 use crate::fault::Fault;
-use crate::journal::lock;
 use crate::pki::{Certificate, Pki};
 use crate::reply::{self, After};
 use crate::request::{Request, Unread};
 use crate::server::{Service, Visit};
+use crate::valve::Valve;
 
 /// What answers requests, knowing nothing of connections.
 pub(crate) trait Application: Send + Sync + 'static {
@@ -34,19 +31,6 @@ pub(crate) trait Application: Send + Sync + 'static {
 pub(crate) struct Web<A> {
     pub(crate) application: A,
     certificates: Certificates,
-}
-
-/// The certificates of one server, issued when they are first shown.
-pub(crate) struct Certificates {
-    pki: Pki,
-    names: Vec<String>,
-    issued: Mutex<HashMap<String, Arc<ServerConfig>>>,
-}
-
-/// A TCP stream that may lose what is written to it after so many bytes.
-pub(crate) struct Valve {
-    stream: TcpStream,
-    left: Option<usize>,
 }
 
 /// `ServerHello` and the beginning of what follows it in the same flight.
@@ -186,60 +170,6 @@ pub(crate) async fn drain(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(
 async fn drain_briefly(stream: &mut TcpStream) {
     // Whatever comes is thrown away, and so is how it ends.
     let _ = time::timeout(Duration::from_secs(2), drain(stream)).await;
-}
-
-// === impl Certificates ===
-
-impl Certificates {
-    pub(crate) fn new(pki: &Pki, names: Vec<String>) -> Self {
-        Self { pki: pki.clone(), names, issued: Mutex::default() }
-    }
-
-    pub(crate) fn show(&self, kind: Certificate) -> Arc<ServerConfig> {
-        let mut issued = lock(&self.issued);
-        if let Certificate::ExpiresIn(_) = kind {
-            return self.pki.issue(kind, &self.names).server_config();
-        }
-        let issue = || self.pki.issue(kind, &self.names).server_config();
-        issued.entry(format!("{kind:?}")).or_insert_with(issue).clone()
-    }
-}
-
-// === impl Valve ===
-
-impl Valve {
-    pub(crate) fn open(stream: TcpStream) -> Self {
-        Self { stream, left: None }
-    }
-}
-
-impl AsyncRead for Valve {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Valve {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.left {
-            None => Pin::new(&mut self.stream).poll_write(cx, buf),
-            Some(0) => Poll::Ready(Ok(buf.len())),
-            Some(left) => {
-                let part = &buf[..left.min(buf.len())];
-                let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, part))?;
-                self.left = Some(left - written);
-                Poll::Ready(Ok(written))
-            }
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }
 
 #[cfg(test)]

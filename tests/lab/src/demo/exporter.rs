@@ -66,7 +66,7 @@ fn environment(world: &World) -> Vec<(&'static str, String)> {
         ("API_KEY", lab::API_KEY.to_owned()),
         ("STATIC_CLUSTER_ID", lab::CLUSTER_ID.to_owned()),
         ("PROVIDER", "eks".to_owned()),
-        ("TLS_CA_CERT_FILE", world.pki.ca_pem()),
+        ("TLS_CA_CERT_FILE", world.public.ca_pem()),
     ];
     if world.behind_proxy {
         let proxy = world.proxy.addr().port();

@@ -11,7 +11,8 @@ use lab::{ApiServer, CastAi, Dns, Pki, Proxy, apiserver, castai, proxy, service_
 
 /// Everything healthy, until a switch breaks it.
 pub(crate) struct World {
-    pub(crate) pki: Pki,
+    /// The authority of what is public.
+    pub(crate) public: Pki,
     pub(crate) apiserver: ApiServer,
     pub(crate) castai: CastAi,
     pub(crate) dns: Dns,
@@ -32,12 +33,12 @@ pub(crate) const SERVICE_NAME: &str = "kubernetes.default.svc";
 
 impl World {
     pub(crate) fn start() -> io::Result<Self> {
-        let pki = Pki::new("kubernetes");
+        let (cluster, public) = (Pki::new("kubernetes"), Pki::new("Lab Public CA"));
         let token = service_account_token(SystemTime::now() + Duration::from_hours(8));
         let options = apiserver::Options { tokens: vec![token.clone()], ..apiserver::Options::default() };
-        let apiserver = ApiServer::start(&pki, options)?;
-        let castai = CastAi::start(&pki, castai::Options::default())?;
-        let proxy = Proxy::start(&pki, proxy::Options::default())?;
+        let apiserver = ApiServer::start(&cluster, options)?;
+        let castai = CastAi::start(&public, castai::Options::default())?;
+        let proxy = Proxy::start(&public, proxy::Options::default())?;
         proxy.add_host(CASTAI_NAME, castai.addr().ip());
         let zone = [
             (CASTAI_NAME, castai.addr().ip()),
@@ -51,10 +52,10 @@ impl World {
         let account = files.0.join("serviceaccount");
         std::fs::create_dir(&account)?;
         std::fs::write(account.join("token"), token)?;
-        std::fs::write(account.join("ca.crt"), pki.ca_pem())?;
+        std::fs::write(account.join("ca.crt"), cluster.ca_pem())?;
         std::fs::write(account.join("namespace"), "castai-agent")?;
         std::fs::write(files.0.join("hosts"), "127.0.0.1 localhost\n")?;
-        Ok(Self { pki, apiserver, castai, dns, proxy, behind_proxy: false, files })
+        Ok(Self { public, apiserver, castai, dns, proxy, behind_proxy: false, files })
     }
 
     /// Where the files are.

@@ -1,0 +1,198 @@
+//! What the API server answers: authentication, flow control, authorization, storage.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::object::{namespace, slice, status};
+use super::{ApiFault, State};
+use crate::HOSTILE_TEXT;
+use crate::answer::Answer;
+use crate::fault::Fault;
+use crate::journal::lock;
+use crate::request::Request;
+use crate::web::Application;
+
+/// The API behind every address.
+pub(super) struct Api {
+    pub(super) version: String,
+    pub(super) state: Arc<Mutex<State>>,
+}
+
+/// What a request is about, as RBAC sees it.
+struct Resource<'a> {
+    group: &'static str,
+    kind: &'static str,
+    namespace: &'a str,
+    name: &'a str,
+}
+
+/// Whom the accepted tokens belong to.
+const USER: &str = "system:serviceaccount:castai-agent:castai-agent";
+
+// === impl Api ===
+
+impl Application for Api {
+    type Fault = ApiFault;
+
+    fn line(fault: &ApiFault) -> Option<&Fault> {
+        if let ApiFault::Line(line) = fault { Some(line) } else { None }
+    }
+
+    fn answer(&self, request: &Request, fault: Option<&ApiFault>) -> Answer {
+        self.judge(request, fault)
+            .with("Audit-Id", "1b1d5a6c-30c0-4e6c-8e1d-4c4f3f2e9a10")
+            .with("Cache-Control", "no-cache, private")
+    }
+}
+
+impl Api {
+    /// Authentication, then flow control, then authorization, then storage: the order of the real one's filters.
+    fn judge(&self, request: &Request, fault: Option<&ApiFault>) -> Answer {
+        match fault {
+            Some(ApiFault::ServerError) => return internal_error(),
+            Some(ApiFault::NotReady) => {
+                return status(503, Some("ServiceUnavailable"), "apiserver not ready", &json!({}));
+            }
+            Some(ApiFault::ThrottledByProxy) => {
+                return Answer::text(429, "Too Many Requests\n").with("Retry-After", "5");
+            }
+            _ => {}
+        }
+        let sent = request.header("authorization").filter(|_| fault != Some(&ApiFault::AnonymousForbidden));
+        let user = match sent {
+            None => "system:anonymous",
+            Some(sent) => {
+                let token = sent.strip_prefix("Bearer ").unwrap_or_default();
+                let refused = matches!(fault, Some(ApiFault::Unauthorized | ApiFault::TokenExpired));
+                if refused || !lock(&self.state).tokens.iter().any(|accepted| accepted == token) {
+                    return status(401, Some("Unauthorized"), "Unauthorized", &Value::Null);
+                }
+                USER
+            }
+        };
+        let answer = match fault {
+            Some(ApiFault::Throttled) => {
+                Answer::new(429, "text/plain; charset=utf-8", "Too many requests, please try again later.\n")
+                    .with("Retry-After", "1")
+            }
+            _ => self.dispatch(request, user, fault),
+        };
+        answer
+            .with("X-Kubernetes-Pf-Flowschema-Uid", "4b3c7a1e-6a0d-4b60-9f6e-6a0a3d1f2c11")
+            .with("X-Kubernetes-Pf-Prioritylevel-Uid", "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9")
+    }
+
+    fn dispatch(&self, request: &Request, user: &str, fault: Option<&ApiFault>) -> Answer {
+        match request.path() {
+            _ if request.method != "GET" => {
+                return status(405, Some("MethodNotAllowed"), "the server does not allow this method", &json!({}));
+            }
+            "/version" => return Answer::json(200, &self.version()),
+            "/healthz" | "/livez" | "/readyz" => return Answer::text(200, "ok"),
+            _ => {}
+        }
+        let Some(resource) = Resource::of(request.path()) else {
+            return if user == USER {
+                Answer::text(404, "404 page not found\n")
+            } else {
+                forbidden_path(user, request.path())
+            };
+        };
+        let denied = match fault {
+            Some(ApiFault::Forbidden) => true,
+            Some(ApiFault::SlicesForbidden) => resource.kind == "endpointslices",
+            _ => user != USER,
+        };
+        if denied {
+            return resource.forbidden(user);
+        }
+        match fault {
+            Some(ApiFault::EtcdTimeout) => status(500, None, "etcdserver: request timed out", &Value::Null),
+            Some(ApiFault::EtcdLeaderChanged) => status(500, None, "etcdserver: leader changed", &Value::Null),
+            Some(ApiFault::EtcdGatewayTimeout) => {
+                let text = "etcdserver: request timed out, possibly due to previous leader failure";
+                status(504, Some("Timeout"), text, &Value::Null)
+            }
+            Some(ApiFault::Hostile) => status(403, Some("Forbidden"), HOSTILE_TEXT, &json!({})),
+            _ if resource.kind == "endpointslices" => self.slices(request),
+            _ => namespace(resource.name),
+        }
+    }
+
+    fn version(&self) -> Value {
+        let mut numbers = self.version.trim_start_matches('v').split('.');
+        json!({
+            "major": numbers.next().unwrap_or_default(),
+            "minor": numbers.next().unwrap_or_default(),
+            "gitVersion": self.version,
+            "gitCommit": "a57b6f7709f6c2722b92f07b8b4c48210a51fc40",
+            "gitTreeState": "clean",
+            "buildDate": "2025-06-17T18:32:07Z",
+            "goVersion": "go1.24.4",
+            "compiler": "gc",
+            "platform": "linux/amd64",
+        })
+    }
+
+    /// One slice for each family and port, as the API server's own reconciler writes them.
+    fn slices(&self, request: &Request) -> Answer {
+        let mut slices: BTreeMap<(bool, u16), Vec<IpAddr>> = BTreeMap::new();
+        let selector = request.query("labelSelector").unwrap_or_default();
+        if selector.is_empty() || selector == "kubernetes.io/service-name=kubernetes" {
+            for addr in &lock(&self.state).slices {
+                slices.entry((addr.is_ipv6(), addr.port())).or_default().push(addr.ip());
+            }
+        }
+        let items: Vec<Value> =
+            slices.iter().enumerate().map(|(i, (key, addresses))| slice(i, *key, addresses)).collect();
+        let list = json!({
+            "kind": "EndpointSliceList",
+            "apiVersion": "discovery.k8s.io/v1",
+            "metadata": { "resourceVersion": "1042" },
+            "items": items,
+        });
+        Answer::json(200, &list)
+    }
+}
+
+// === impl Resource ===
+
+impl<'a> Resource<'a> {
+    fn of(path: &'a str) -> Option<Self> {
+        if let Some(name) = path.strip_prefix("/api/v1/namespaces/") {
+            return (!name.contains('/')).then_some(Self { group: "", kind: "namespaces", namespace: name, name });
+        }
+        let namespace = path.strip_prefix("/apis/discovery.k8s.io/v1/namespaces/")?.strip_suffix("/endpointslices")?;
+        Some(Self { group: "discovery.k8s.io", kind: "endpointslices", namespace, name: "" })
+    }
+
+    fn forbidden(&self, user: &str) -> Answer {
+        let Self { group, kind, namespace, name } = self;
+        let (subject, verb) =
+            if name.is_empty() { (kind.to_string(), "list") } else { (format!("{kind} \"{name}\""), "get") };
+        let text = format!(
+            "{subject} is forbidden: User \"{user}\" cannot {verb} resource \"{kind}\" in API group \"{group}\" \
+             in the namespace \"{namespace}\""
+        );
+        let mut details = json!({ "kind": kind });
+        for (key, value) in [("name", name), ("group", group)] {
+            if !value.is_empty() {
+                details[key] = json!(value);
+            }
+        }
+        status(403, Some("Forbidden"), &text, &details)
+    }
+}
+
+fn internal_error() -> Answer {
+    let cause = "unable to load root certificates";
+    let text = format!("Internal error occurred: {cause}");
+    status(500, Some("InternalError"), &text, &json!({ "causes": [{ "message": cause }] }))
+}
+
+fn forbidden_path(user: &str, path: &str) -> Answer {
+    status(403, Some("Forbidden"), &format!("forbidden: User \"{user}\" cannot get path \"{path}\""), &json!({}))
+}
