@@ -83,7 +83,7 @@ pub const ALERTS: &[Alert] = &[
             M::ProxyUnreachable,
             M::ProxyAuthRequired,
             M::ProxyDenied,
-            M::ProxyBlockPage,
+            M::AgentConfigInvalid,
             M::TlsProtocol,
             M::HttpTimeout,
             M::HttpProtocol,

@@ -75,7 +75,7 @@ impl World {
         let file = format!(
             "apiserver:\n  service_account_dir: {dir}\n  dns_name: {KUBERNETES}:{port}\n\
              dns:\n  nameservers: ['{dns}']\n  resolv_conf: {dir}/resolv.conf\n  hosts_file: /dev/null\n\
-             checks:\n  dns: {{ {LIMITS} }}\n  apiserver: {{ {LIMITS} }}\n  castai_api: {{ {LIMITS} }}\n",
+             checks:\n  dns: {{ limits: {{ resolve: 500ms }} }}\n  apiserver: {{ {LIMITS} }}\n  castai_api: {{ {LIMITS} }}\n",
             dir = dir.path().display(),
             port = api.addr().port(),
             dns = dns.addr(),
