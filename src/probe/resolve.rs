@@ -18,7 +18,6 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::NameServerConfig;
 use hickory_resolver::config::ResolveHosts;
 use hickory_resolver::config::ResolverConfig;
-use hickory_resolver::config::ResolverOpts;
 use hickory_resolver::config::ServerOrderingStrategy;
 use hickory_resolver::net::DnsError;
 use hickory_resolver::net::NetError;
@@ -113,13 +112,7 @@ impl Resolver {
 
 impl Client {
     fn new(settings: &Dns) -> io::Result<Self> {
-        let (mut config, mut options) = match read_bounded(&settings.resolv_conf) {
-            Ok(text) => parse_resolv_conf(text).map_err(io::Error::other)?,
-            Err(_) if settings.nameservers.is_some() => (ResolverConfig::default(), ResolverOpts::default()),
-            Err(error) => {
-                return Err(io::Error::new(error.kind(), format!("{}: {error}", settings.resolv_conf.display())));
-            }
-        };
+        let (mut config, mut options) = parse_resolv_conf(resolv_conf(settings)?).map_err(io::Error::other)?;
         if let Some(nameservers) = &settings.nameservers {
             let servers = nameservers.iter().map(|address| nameserver(*address)).collect();
             config = ResolverConfig::from_parts(None, config.search().to_vec(), servers);
@@ -141,6 +134,19 @@ impl Client {
             .map_err(io::Error::other)?;
         Ok(Self { dns, nameservers, search, ndots })
     }
+}
+
+/// The text of resolv.conf; without a file or a nameserver in it Go asks this host (`net.defaultNS`).
+fn resolv_conf(settings: &Dns) -> io::Result<Vec<u8>> {
+    let mut text = match read_bounded(&settings.resolv_conf) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", settings.resolv_conf.display()))),
+    };
+    if !text.split(|byte| *byte == b'\n').any(|line| line.trim_ascii_start().starts_with(b"nameserver")) {
+        text.extend_from_slice(b"\nnameserver 127.0.0.1\n");
+    }
+    Ok(text)
 }
 
 fn nameserver(address: SocketAddr) -> NameServerConfig {
