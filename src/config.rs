@@ -2,9 +2,19 @@
 //!
 //! Invariant: it holds what is known before the first packet; it opens no connection and knows no check's code.
 
+mod agent_env;
+mod file;
+pub mod flags;
+pub mod keys;
+mod load;
+mod nearest;
 pub mod problem;
 pub mod proxy;
 pub mod secret;
+mod tree;
+pub mod values;
+pub mod web;
+pub mod written;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,10 +24,12 @@ use crate::catalogue::Check;
 use crate::catalogue::Limits;
 use crate::catalogue::Scope;
 
+pub use flags::Flags;
 pub use problem::Problem;
 pub use problem::Problems;
 pub use proxy::ProxyRules;
 pub use secret::Secret;
+pub use web::WebConfig;
 
 /// Where this process stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,7 +90,7 @@ pub struct Config {
 /// How the exporter is served.
 #[derive(Clone, Debug)]
 pub struct Web {
-    /// Addresses to listen on.
+    /// Addresses to listen on; `[::]` stands for every address of the machine, of both families.
     pub listen: Vec<SocketAddr>,
     /// The exporter-toolkit's file for TLS and basic auth.
     pub config_file: Option<PathBuf>,

@@ -1,13 +1,23 @@
 //! Which requests go through which proxy, by Go's rules (`golang.org/x/net/http/httpproxy`).
 
+mod address;
+mod exceptions;
+
 use crate::config::problem::Problem;
+use crate::config::problem::Problems;
 use crate::config::secret::Secret;
+use crate::config::written::Written;
+use crate::config::written::Wrong;
+
+use exceptions::Exceptions;
 
 /// `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` as Go reads them.
 #[derive(Clone, Debug, Default)]
 pub struct ProxyRules {
     http: Option<Result<Proxy, Problem>>,
     https: Option<Result<Proxy, Problem>>,
+    exceptions: Exceptions,
+    cgi: bool,
 }
 
 /// A proxy that is asked for a tunnel.
@@ -23,9 +33,62 @@ pub struct Proxy {
     pub credentials: Option<Secret>,
 }
 
+/// What Go makes of a proxy's address.
+enum Meaning {
+    /// It goes through this proxy.
+    Through(Proxy),
+    /// It cannot be followed: Go fails, or goes where the exporter cannot go.
+    Fails(Wrong),
+    /// Go cannot read it and goes straight, without a word.
+    Ignored(Wrong),
+}
+
 impl ProxyRules {
+    /// The rules of an environment, and what in it makes no sense.
+    ///
+    /// The upper-case name goes before the lower-case one; an empty value is none.
+    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> (Self, Problems) {
+        let either = |upper: &str| {
+            [upper.to_owned(), upper.to_ascii_lowercase()].into_iter().find_map(|name| {
+                variable(&name).filter(|value| !value.is_empty()).map(|value| Written::variable(&name, &value))
+            })
+        };
+        let mut problems = Problems::default();
+        let mut proxy = |upper: &str| {
+            let written = either(upper)?;
+            match address::meaning(&written.value) {
+                Meaning::Through(proxy) => Some(Ok(proxy)),
+                Meaning::Fails(wrong) => {
+                    let problem = written.problem(wrong);
+                    problems.0.push(problem.clone());
+                    Some(Err(problem))
+                }
+                Meaning::Ignored(wrong) => {
+                    problems.0.push(written.problem(wrong));
+                    None
+                }
+            }
+        };
+        let cgi = variable("REQUEST_METHOD").is_some_and(|method| !method.is_empty());
+        let mut http = proxy("HTTP_PROXY");
+        let https = proxy("HTTPS_PROXY");
+        if cgi && http.is_some() {
+            let wrong = Wrong::new(
+                "Go refuses HTTP_PROXY where REQUEST_METHOD is set, as in a CGI program",
+                "remove REQUEST_METHOD, or HTTP_PROXY",
+            );
+            http = Some(Err(Written::variable("REQUEST_METHOD", "").problem(wrong)));
+        }
+        let exceptions = Exceptions::parse(&either("NO_PROXY").map(|written| written.value).unwrap_or_default());
+        (Self { http, https, exceptions, cgi }, problems)
+    }
+
     /// The proxy for a target, or why the rule for it cannot be followed; `None` goes straight.
-    pub fn proxy_for(&self, https: bool, _host: &str, _port: u16) -> Option<&Result<Proxy, Problem>> {
-        if https { self.https.as_ref() } else { self.http.as_ref() }
+    ///
+    /// An IPv6 address stands without brackets.
+    pub fn proxy_for(&self, https: bool, host: &str, port: u16) -> Option<&Result<Proxy, Problem>> {
+        let proxy = if https { self.https.as_ref() } else { self.http.as_ref() }?;
+        let refused = self.cgi && !https;
+        (refused || !self.exceptions.hold(host, port)).then_some(proxy)
     }
 }

@@ -6,6 +6,8 @@ mod bounds;
 mod catalogue;
 // Texts and what they mean.
 mod classify;
+// Configuration: files, flags, the agent's environment, proxies, TLS and passwords of the server.
+mod config;
 // Break one thing, see its root, heal it.
 mod scenarios;
 // What the scenarios are told with.

@@ -1,0 +1,140 @@
+//! The agent's environment, read by the agent's own rules. Pure: variables in, facts out.
+//!
+//! Nothing here fails: what makes no sense is the agent's trouble, and becomes a fact to report.
+
+mod api;
+mod variables;
+
+use std::time::Duration;
+
+use crate::config::ApiKey;
+use crate::config::problem::Problem;
+use crate::config::problem::Problems;
+use crate::config::proxy::ProxyRules;
+use crate::config::values;
+use crate::config::written::Written;
+use crate::config::written::Wrong;
+
+pub(crate) use api::key;
+pub(crate) use api::pem;
+pub(crate) use api::url;
+
+/// What the agent's environment says.
+#[derive(Debug)]
+pub(crate) struct AgentEnv {
+    /// Whether any variable of the agent is set.
+    pub(crate) known: bool,
+    pub(crate) url: Option<Result<url::Url, Problem>>,
+    pub(crate) key: ApiKey,
+    pub(crate) cluster_id: Option<String>,
+    pub(crate) host_header: Option<String>,
+    /// `API_TIMEOUT`; zero is no limit.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) roots: Option<Result<Vec<u8>, Problem>>,
+    pub(crate) service: Service,
+    pub(crate) kubeconfig: Option<String>,
+    pub(crate) proxy: ProxyRules,
+    pub(crate) problems: Problems,
+}
+
+/// The API server, as the kubelet tells a pod.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Service {
+    /// Not in a pod.
+    Absent,
+    At(String, u16),
+    Invalid(Problem),
+}
+
+impl AgentEnv {
+    /// Reads it.
+    pub(crate) fn read(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        let known = variables::AGENT.iter().any(|name| variable(name).is_some());
+        let written = |name: &str| variable(name).map(|value| Written::variable(name, &value));
+        let set = |name: &str| written(name).filter(|written| !written.value.is_empty());
+        let (proxy, mut problems) = ProxyRules::from_environment(variable);
+
+        // Without a value the agent's URL becomes `https://`, and its first request dies of `no Host in request URL`.
+        let url = known.then(|| written("API_URL").unwrap_or(Written::variable("API_URL", "")).read(url));
+        let key_written = set("API_KEY");
+        let key = key_written.as_ref().map_or(ApiKey::Missing, |written| key(&written.value));
+        if let (true, Some(wrong)) = (known, key.wrong()) {
+            problems.0.push(Written::variable("API_KEY", "").problem(wrong));
+        }
+        // Set but empty counts: the agent then finds no certificate in it and ends.
+        let roots = written("TLS_CA_CERT_FILE").map(|written| written.read(pem));
+        let service = service(&written);
+        let host_header = set("API_HOST_HEADER_OVERRIDE").and_then(|written| written.noting(&mut problems, header));
+        let timeout = set("API_TIMEOUT").and_then(|written| written.noting(&mut problems, values::duration));
+        problems.0.extend(url.iter().filter_map(|url| url.as_ref().err().cloned()));
+        problems.0.extend(roots.iter().filter_map(|roots| roots.as_ref().err().cloned()));
+        if let Service::Invalid(problem) = &service {
+            problems.0.push(problem.clone());
+        }
+        if known {
+            variables::examine(&set, &mut problems);
+        }
+        Self {
+            known,
+            url,
+            key,
+            cluster_id: variable("STATIC_CLUSTER_ID").filter(|id| !id.is_empty()),
+            host_header,
+            timeout,
+            roots,
+            service,
+            kubeconfig: variable("KUBECONFIG").filter(|path| !path.is_empty()),
+            proxy,
+            problems,
+        }
+    }
+}
+
+impl ApiKey {
+    /// Why the agent cannot use it.
+    pub(crate) fn wrong(&self) -> Option<Wrong> {
+        let right = "the key that CAST AI shows once, without white space or line feeds around it";
+        match self {
+            Self::Missing => Some(Wrong::new("is not set or empty; the agent does not start", right)),
+            Self::Malformed(why) => Some(Wrong::new(why.clone(), right)),
+            Self::Present(_) => None,
+        }
+    }
+}
+
+/// Host and port of the service, both or neither.
+fn service(written: &dyn Fn(&str) -> Option<Written>) -> Service {
+    let set = |name: &str| written(name).filter(|written| !written.value.is_empty());
+    let (host, port) = match (set("KUBERNETES_SERVICE_HOST"), set("KUBERNETES_SERVICE_PORT")) {
+        (None, None) => return Service::Absent,
+        (Some(host), Some(port)) => (host, port),
+        (host, _) => {
+            let missing = if host.is_none() { "KUBERNETES_SERVICE_HOST" } else { "KUBERNETES_SERVICE_PORT" };
+            let wrong = Wrong::new(
+                "is not set, and the other half is",
+                "the kubelet sets KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT in every container",
+            );
+            return Service::Invalid(Written::variable(missing, "").problem(wrong));
+        }
+    };
+    let host = host.read(|text| {
+        let valid = text.parse::<std::net::IpAddr>().is_ok() || values::is_name(text);
+        if valid {
+            return Ok(text.to_owned());
+        }
+        let what = format!("{} is neither an address nor a name", values::shown(text));
+        Err(Wrong::new(what, "the address of the service kubernetes in the namespace default"))
+    });
+    match (host, port.read(values::port)) {
+        (Ok(host), Ok(port)) => Service::At(host, port),
+        (Err(problem), _) | (_, Err(problem)) => Service::Invalid(problem),
+    }
+}
+
+/// A value of a header.
+fn header(text: &str) -> Result<String, Wrong> {
+    match api::forbidden_byte(text) {
+        None => Ok(text.trim_matches([' ', '\t']).to_owned()),
+        Some(byte) => Err(Wrong::new(format!("holds {byte}, which no header may hold"), "write a host name")),
+    }
+}

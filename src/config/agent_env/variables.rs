@@ -1,0 +1,90 @@
+//! The agent's other variables: what it cannot parse ends it at its start.
+
+use crate::config::problem::Problems;
+use crate::config::values;
+use crate::config::written::Written;
+use crate::config::written::Wrong;
+
+/// Variables that nobody but the agent has; any of them tells that this is the agent's environment.
+pub(super) const AGENT: &[&str] = &[
+    "API_KEY",
+    "API_URL",
+    "API_HOST_HEADER_OVERRIDE",
+    "API_TIMEOUT",
+    "PROVIDER",
+    "STATIC_CLUSTER_ID",
+    "TLS_CA_CERT_FILE",
+    "EKS_ACCOUNT_ID",
+    "EKS_REGION",
+    "EKS_CLUSTER_NAME",
+    "GKE_REGION",
+    "GKE_PROJECT_ID",
+    "GKE_CLUSTER_NAME",
+    "GKE_LOCATION",
+    "AKS_NODE_RESOURCE_GROUP",
+    "AKS_LOCATION",
+    "AKS_SUBSCRIPTION_ID",
+    "LEADER_ELECTION_LOCK_NAME",
+    "METADATA_STORE_CONFIG_MAP_NAME",
+    "MONITOR_METADATA",
+];
+
+const PROVIDERS: &[(&str, ())] =
+    &[("eks", ()), ("selfhostedec2", ()), ("gke", ()), ("kops", ()), ("aks", ()), ("anywhere", ()), ("openshift", ())];
+
+const PORTS: &[&str] = &["HEALTHZ_PORT", "METRICS_PORT", "PPROF_PORT"];
+
+const SWITCHES: &[&str] = &["LEADER_ELECTION_ENABLED", "METADATA_STORE_ENABLED", "CONTROLLER_FORCE_PAGINATION"];
+
+const DURATIONS: &[&str] = &[
+    "API_DELTA_READ_TIMEOUT",
+    "API_TOTAL_SEND_DELTA_TIMEOUT",
+    "CONTROLLER_INTERVAL",
+    "CONTROLLER_PREP_TIMEOUT",
+    "CONTROLLER_INITIAL_SLEEP_DURATION",
+    "CONTROLLER_HEALTHY_SNAPSHOT_INTERVAL_LIMIT",
+    "CONTROLLER_INITIALIZATION_TIMEOUT_EXTENSION",
+];
+
+/// Notes every value that makes no sense; what is empty or absent has a default.
+pub(super) fn examine(set: &dyn Fn(&str) -> Option<Written>, problems: &mut Problems) {
+    if let Some(provider) = set("PROVIDER") {
+        provider.noting(problems, |text| values::word(text, PROVIDERS));
+    }
+    for port in PORTS.iter().filter_map(|name| set(name)) {
+        // Zero switches a server off.
+        port.noting(problems, |text| if text == "0" { Ok(0) } else { values::port(text) });
+    }
+    for switch in SWITCHES.iter().filter_map(|name| set(name)) {
+        switch.noting(problems, go_bool);
+    }
+    for duration in DURATIONS.iter().filter_map(|name| set(name)) {
+        duration.noting(problems, values::duration);
+    }
+    // The lock must be a name that Kubernetes takes for a Lease and a namespace.
+    for name in ["LEADER_ELECTION_LOCK_NAME", "LEADER_ELECTION_NAMESPACE"].into_iter().filter_map(set) {
+        name.noting(problems, object_name);
+    }
+}
+
+/// Go's `strconv.ParseBool`.
+fn go_bool(text: &str) -> Result<bool, Wrong> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
+        _ => Err(Wrong::new(format!("{} is neither true nor false", values::shown(text)), "write true or false")),
+    }
+}
+
+fn object_name(text: &str) -> Result<(), Wrong> {
+    let valid = values::is_name(text)
+        && !text.ends_with('.')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric());
+    if valid {
+        return Ok(());
+    }
+    let what = format!("{} is no name of a Kubernetes object", values::shown(text));
+    Err(Wrong::new(what, "lower-case letters, digits, dashes and dots"))
+}

@@ -1,0 +1,34 @@
+//! What was typed, and nothing else.
+
+use std::path::PathBuf;
+
+/// What was typed on the command line; nothing of it was examined.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Flags {
+    /// `--config.file`.
+    pub config_file: Option<PathBuf>,
+    /// `--kubeconfig`.
+    pub kubeconfig: Option<PathBuf>,
+    /// `--context`.
+    pub context: Option<String>,
+    /// `--web.listen-address`, once or more.
+    pub web_listen_address: Vec<String>,
+    /// `--web.config.file`.
+    pub web_config_file: Option<PathBuf>,
+    /// `--web.external-url`.
+    pub web_external_url: Option<String>,
+    /// `--web.route-prefix`.
+    pub web_route_prefix: Option<String>,
+    /// `--web.enable-lifecycle`.
+    pub web_enable_lifecycle: Option<bool>,
+    /// `--log.level`.
+    pub log_level: Option<String>,
+    /// `--log.format`.
+    pub log_format: Option<String>,
+    /// `--scope`.
+    pub scope: Option<String>,
+    /// `--vantage`.
+    pub vantage: Option<String>,
+    /// `--runbook-base-url`.
+    pub runbook_base_url: Option<String>,
+}

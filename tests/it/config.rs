@@ -1,0 +1,30 @@
+//! What was written becomes what is true, or every problem with it at once.
+
+mod environment;
+mod files;
+mod proxies;
+mod web;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use castai_health_exporter::config::Config;
+use castai_health_exporter::config::Flags;
+use castai_health_exporter::config::Problems;
+
+/// The folder with the files of these tests.
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/config")
+}
+
+/// Loads a configuration from flags and variables.
+fn load(flags: &Flags, variables: &[(&str, &str)]) -> Result<Config, Problems> {
+    let variables: BTreeMap<_, _> = variables.iter().copied().collect();
+    Config::load(flags, &|name| variables.get(name).map(OsString::from))
+}
+
+/// The configuration of an environment alone.
+fn of_environment(variables: &[(&str, &str)]) -> Config {
+    load(&Flags::default(), variables).expect("an environment fails nothing")
+}

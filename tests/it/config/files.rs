@@ -1,0 +1,177 @@
+//! Files, and flags before them.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::Scope;
+use castai_health_exporter::config::ApiKey;
+use castai_health_exporter::config::Apiserver;
+use castai_health_exporter::config::Config;
+use castai_health_exporter::config::Flags;
+use castai_health_exporter::config::Problems;
+use castai_health_exporter::config::Secret;
+use castai_health_exporter::config::Vantage;
+use castai_health_exporter::config::keys;
+
+use super::folder;
+use super::load;
+
+const IN_CLUSTER: &[(&str, &str)] = &[("KUBERNETES_SERVICE_HOST", "10.96.0.1"), ("KUBERNETES_SERVICE_PORT", "443")];
+
+fn of_file(name: &str, variables: &[(&str, &str)]) -> Result<Config, Problems> {
+    let flags = Flags { config_file: Some(folder().join(name)), ..Flags::default() };
+    load(&flags, variables)
+}
+
+#[test]
+fn every_invalid_file_reports_exactly_its_problems() {
+    let folder = folder().join("invalid");
+    let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    names.sort();
+    assert!(names.len() >= 9, "{names:?}");
+    for path in names {
+        let flags = Flags { config_file: Some(path.clone()), ..Flags::default() };
+        let problems = load(&flags, &[]).expect_err(&path.display().to_string());
+        let shown = problems.to_string().replace(&format!("{}/", folder.display()), "") + "\n";
+        let expected = path.with_extension("problems");
+        let known = std::fs::read_to_string(&expected).unwrap_or_default();
+        assert_eq!(shown, known, "{} should hold:\n{shown}", expected.display());
+    }
+}
+
+#[test]
+fn without_a_file_the_defaults_hold() {
+    let config = load(&Flags::default(), &[]).unwrap();
+    assert_eq!(config.vantage, Vantage::Companion);
+    assert_eq!(config.scope, None);
+    assert_eq!(config.web.listen, ["[::]:9878".parse::<SocketAddr>().unwrap()]);
+    assert_eq!(config.log.level, tracing::Level::INFO);
+    assert_eq!(config.dns.resolv_conf, Path::new("/etc/resolv.conf"));
+    assert!(matches!(config.apiserver, Apiserver::Absent));
+    assert!(config.castai.url.is_none() && config.environment_problems.is_empty());
+    for check in Check::ALL {
+        let settings = config.check(*check);
+        assert!(settings.enabled && settings.interval == check.entry().interval, "{check}");
+        assert_eq!(settings.limits, check.entry().limits, "{check}");
+    }
+    assert!(of_file("valid/empty.yaml", &[]).is_ok());
+}
+
+#[test]
+fn every_key_of_a_file_has_its_effect() {
+    let config = of_file("valid/every_key.yaml", IN_CLUSTER).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(config.vantage, Vantage::Companion);
+    assert_eq!(config.scope, Some(Scope::Pod));
+    assert_eq!(config.runbook_base, "https://runbooks.example.com/castai");
+    assert_eq!(config.log.level, tracing::Level::DEBUG);
+    assert_eq!(config.web.listen.len(), 3);
+    assert_eq!(config.web.route_prefix, "/castai");
+    assert!(config.web.enable_lifecycle);
+    let Apiserver::InCluster(apiserver) = &config.apiserver else { panic!("{:?}", config.apiserver) };
+    assert_eq!(apiserver.service_account_dir, folder().join("valid/serviceaccount"));
+    assert_eq!(apiserver.dns_name, ("kubernetes.default.svc.cluster.local".to_owned(), 6443));
+    assert_eq!(apiserver.addresses.as_ref().map(Vec::len), Some(2));
+    assert_eq!(config.castai.url.as_ref().unwrap().as_ref().unwrap().as_str(), "https://api.eu.cast.ai/");
+    assert_eq!(config.castai.key, ApiKey::Present(Secret::new("castai-key")));
+    let nameservers = config.dns.nameservers.as_deref().unwrap();
+    assert_eq!(nameservers, ["10.96.0.10:53".parse().unwrap(), "10.96.0.11:5353".parse().unwrap()]);
+    assert_eq!(config.dns.hosts, Path::new("/etc/hosts.other"));
+    let dns = config.check(Check::Dns);
+    assert!(!dns.enabled);
+    assert_eq!(dns.interval, Duration::from_secs(90));
+    assert_eq!(dns.limits.resolve, Duration::from_millis(2500));
+    let castai = config.check(Check::CastaiApi);
+    assert_eq!(castai.limits.connect, Duration::from_millis(500));
+    assert_eq!(castai.limits.resolve, Duration::from_secs(5));
+}
+
+#[test]
+fn the_file_with_every_key_has_every_key_of_the_table() {
+    let text = std::fs::read_to_string(folder().join("valid/every_key.yaml")).unwrap()
+        + &std::fs::read_to_string(folder().join("valid/kubeconfig.yaml")).unwrap();
+    let elsewhere = ["config_file", "ca_file"];
+    for key in keys::KEYS {
+        let name = key.path.rsplit('.').next().unwrap();
+        assert!(elsewhere.contains(&name) || text.contains(&format!("{name}:")), "{}", key.path);
+    }
+}
+
+#[test]
+fn a_flag_goes_before_the_file_and_the_file_before_the_environment() {
+    let flags = Flags {
+        config_file: Some(folder().join("valid/every_key.yaml")),
+        vantage: Some("sidecar".to_owned()),
+        scope: Some("all".to_owned()),
+        log_level: Some("warn".to_owned()),
+        web_listen_address: vec!["127.0.0.1:0".to_owned()],
+        web_route_prefix: Some("/".to_owned()),
+        web_enable_lifecycle: Some(false),
+        ..Flags::default()
+    };
+    let variables = [IN_CLUSTER, &[("API_URL", "https://api.cast.ai"), ("API_TIMEOUT", "3s")]].concat();
+    let config = load(&flags, &variables).unwrap();
+    assert_eq!(config.vantage, Vantage::Sidecar);
+    assert_eq!(config.scope, None);
+    assert_eq!(config.log.level, tracing::Level::WARN);
+    assert_eq!(config.web.listen, ["127.0.0.1:0".parse::<SocketAddr>().unwrap()]);
+    assert_eq!(config.web.route_prefix, "");
+    assert!(!config.web.enable_lifecycle);
+    assert_eq!(config.castai.url.unwrap().unwrap().host_str(), Some("api.eu.cast.ai"));
+    assert_eq!(config.checks[2].limits.answer, Duration::from_secs(20));
+}
+
+#[test]
+fn problems_of_flags_and_file_come_together() {
+    let flags = Flags {
+        config_file: Some(folder().join("invalid/unknown_keys.yaml")),
+        scope: Some("everything".to_owned()),
+        web_listen_address: vec!["nowhere".to_owned()],
+        web_config_file: Some(folder().join("web/missing.yaml")),
+        ..Flags::default()
+    };
+    let problems = load(&flags, &[]).unwrap_err();
+    let keys: Vec<_> = problems.0.iter().map(|problem| problem.key.as_str()).collect();
+    for key in ["vantag", "--scope", "--web.listen-address", "--web.config.file", "checks.apiserver.intervall"] {
+        assert!(keys.contains(&key), "{key} in {keys:?}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_a_problem_of_its_flag() {
+    let flags = Flags { config_file: Some(folder().join("missing.yaml")), ..Flags::default() };
+    let problems = load(&flags, &[]).unwrap_err();
+    assert_eq!(problems.0.len(), 1);
+    assert_eq!((problems.0[0].origin.as_str(), problems.0[0].key.as_str()), ("flag", "--config.file"));
+}
+
+#[test]
+fn a_huge_file_and_an_endless_nest_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.yaml");
+    let refused = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        load(&Flags { config_file: Some(path.clone()), ..Flags::default() }, &[]).unwrap_err().to_string()
+    };
+    let huge = "# ".to_owned() + &"x".repeat(1 << 20);
+    assert!(refused(&huge).contains("larger than 1 MiB"));
+    assert!(refused(&"[".repeat(100_000)).contains("not YAML"));
+    let mut bomb = "a0: &a0 [x, x]\n".to_owned();
+    for i in 1..40 {
+        writeln!(bomb, "a{i}: &a{i} [*a{}, *a{}]", i - 1, i - 1).unwrap();
+    }
+    assert!(refused(&bomb).contains("not YAML"));
+}
+
+#[test]
+fn the_table_of_keys_has_no_two_equal_rows_and_says_what_each_means() {
+    let mut paths: Vec<_> = keys::KEYS.iter().map(|key| key.path).collect();
+    paths.sort_unstable();
+    let count = paths.len();
+    paths.dedup();
+    assert_eq!(paths.len(), count);
+    assert!(keys::KEYS.iter().all(|key| key.meaning.ends_with('.') && !key.default.is_empty()));
+}

@@ -1,0 +1,166 @@
+//! Proxies by Go's rules, with the cases of Go's own documentation.
+
+use castai_health_exporter::config::ProxyRules;
+use castai_health_exporter::config::Secret;
+use url::Url;
+
+/// Where a request to a URL goes.
+fn way(variables: &[(&str, &str)], target: &str) -> String {
+    let (rules, _) = rules(variables);
+    let url = Url::parse(target).unwrap();
+    let host = url.host_str().unwrap().trim_matches(['[', ']']);
+    match rules.proxy_for(url.scheme() == "https", host, url.port_or_known_default().unwrap()) {
+        None => "straight".to_owned(),
+        Some(Ok(proxy)) => {
+            format!("{}://{}:{}", if proxy.tls { "https" } else { "http" }, proxy.host, proxy.port)
+        }
+        Some(Err(problem)) => problem.what.clone(),
+    }
+}
+
+fn rules(variables: &[(&str, &str)]) -> (ProxyRules, String) {
+    let value = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let (rules, problems) = ProxyRules::from_environment(value);
+    (rules, problems.to_string())
+}
+
+#[test]
+fn a_proxy_is_taken_in_every_form_that_go_takes() {
+    for (proxy, expected) in [
+        ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("cache.corp.example.com:1234", "http://cache.corp.example.com:1234"),
+        ("cache.corp.example.com", "http://cache.corp.example.com:80"),
+        ("localhost", "http://localhost:80"),
+        ("https://cache.corp.example.com", "https://cache.corp.example.com:443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("https://127.0.0.1:8080", "https://127.0.0.1:8080"),
+        ("HTTP://proxy:3128/", "http://proxy:3128"),
+        ("http://[fd00::1]:3128", "http://fd00::1:3128"),
+        ("user:password@proxy:3128", "http://proxy:3128"),
+        ("", "straight"),
+    ] {
+        assert_eq!(way(&[("HTTP_PROXY", proxy)], "http://example.com"), expected, "{proxy}");
+    }
+}
+
+#[test]
+fn each_scheme_has_its_own_proxy() {
+    let both = [("HTTP_PROXY", "http.proxy.tld"), ("HTTPS_PROXY", "https://secure.proxy.tld")];
+    assert_eq!(way(&both, "http://insecure.tld/"), "http://http.proxy.tld:80");
+    assert_eq!(way(&both, "https://secure.tld/"), "https://secure.proxy.tld:443");
+    assert_eq!(way(&both[..1], "https://secure.tld/"), "straight");
+}
+
+#[test]
+fn the_upper_case_name_goes_first_and_an_empty_one_does_not_count() {
+    let target = "https://example.com";
+    assert_eq!(way(&[("HTTPS_PROXY", "upper"), ("https_proxy", "lower")], target), "http://upper:80");
+    assert_eq!(way(&[("HTTPS_PROXY", ""), ("https_proxy", "lower")], target), "http://lower:80");
+    assert_eq!(way(&[("https_proxy", "lower"), ("no_proxy", "example.com")], target), "straight");
+}
+
+#[test]
+fn in_a_cgi_program_the_proxy_of_plain_requests_is_refused() {
+    let cgi = [
+        ("HTTP_PROXY", "http://10.1.2.3:8080"),
+        ("HTTPS_PROXY", "https://secure.proxy.tld"),
+        ("REQUEST_METHOD", "PUT"),
+    ];
+    assert!(way(&cgi, "http://example.com").contains("Go refuses HTTP_PROXY"));
+    assert_eq!(way(&cgi, "https://secure.tld/"), "https://secure.proxy.tld:443");
+}
+
+#[test]
+fn no_proxy_holds_for_whom_go_says() {
+    let list = "foobar.com, .barbaz.net, *.wildcard.io, 192.168.1.1, 192.168.1.2:81, 192.168.1.3:80, 10.0.0.0/30, \
+                2001:db8::52:0:1, [2001:db8::52:0:2]:443, [2001:db8::52:0:3]:80, 2002:db8:a::45/64";
+    for (host, straight) in [
+        ("localhost", true),
+        ("127.0.0.1", true),
+        ("127.0.0.2", true),
+        ("[::1]", true),
+        ("[::2]", false),
+        ("192.168.1.1", true),
+        ("192.168.1.2", false),
+        ("192.168.1.3", true),
+        ("192.168.1.4", false),
+        ("10.0.0.2", true),
+        ("10.0.0.4", false),
+        ("[2001:db8::52:0:1]", true),
+        ("[2001:db8::52:0:2]", false),
+        ("[2001:db8::52:0:3]", true),
+        ("[2002:db8:a::123]", true),
+        ("[fe80::424b:c8be:1643:a1b6]", false),
+        ("barbaz.net", false),
+        ("www.barbaz.net", true),
+        ("foobar.com", true),
+        ("FOOBAR.com", true),
+        ("www.foobar.com", true),
+        ("foofoobar.com", false),
+        ("baz.com", false),
+        ("localhost.net", false),
+        ("local.localhost", false),
+        ("barbarbaz.net", false),
+        ("wildcard.io", false),
+        ("nested.wildcard.io", true),
+        ("awildcard.io", false),
+    ] {
+        let target = format!("http://{host}:80");
+        let expected = if straight { "straight" } else { "http://proxy:80" };
+        assert_eq!(way(&[("HTTP_PROXY", "proxy"), ("NO_PROXY", list)], &target), expected, "{host}");
+        assert_eq!(way(&[("HTTP_PROXY", "proxy"), ("NO_PROXY", "*")], &target), "straight", "{host}");
+    }
+}
+
+#[test]
+fn single_entries_of_no_proxy_are_read_as_go_reads_them() {
+    for (list, target, straight) in [
+        ("example.com", "http://example.com/", true),
+        (".example.com", "http://example.com/", false),
+        ("ample.com", "http://example.com/", false),
+        ("example.com", "http://foo.example.com/", true),
+        ("example.com:8080", "http://example.com/", false),
+        ("example.com:80", "http://example.com/", true),
+        (".示例.com", "http://www.示例.com", true),
+        ("xn--fsq092h.com", "http://www.示例.com", true),
+        ("示例.com", "http://www.xn--fsq092h.com", true),
+        (":1", "http://example.com", false),
+        ("  ,, ,", "http://example.com", false),
+        ("0.0.0.0/0", "http://10.1.2.3", true),
+        ("::/0", "http://10.1.2.3", false),
+        ("10.0.0.0/33", "http://10.0.0.1", false),
+        ("::ffff:10.0.0.1", "http://10.0.0.1", true),
+        ("kubernetes.default.svc,10.96.0.0/12", "http://10.96.0.1", true),
+    ] {
+        let expected = if straight { "straight" } else { "http://proxy:80" };
+        assert_eq!(way(&[("HTTP_PROXY", "proxy"), ("NO_PROXY", list)], target), expected, "{list} {target}");
+    }
+    let (rules, _) = rules(&[("HTTP_PROXY", "proxy"), ("NO_PROXY", "example.com")]);
+    assert!(rules.proxy_for(false, "1000::%.example.com", 123).is_some(), "a zone is no domain");
+}
+
+#[test]
+fn a_proxy_that_cannot_be_followed_says_why_and_shows_no_password() {
+    for (proxy, why) in [
+        ("socks5://127.0.0.1", "is a SOCKS proxy, which is not probed"),
+        ("foo://host", "has the scheme foo, which no proxy has"),
+        ("http://user:hidden@proxy:99999", "has the port 99999"),
+    ] {
+        assert_eq!(way(&[("HTTPS_PROXY", proxy)], "https://example.com"), why);
+        assert!(rules(&[("HTTPS_PROXY", proxy)]).1.contains(why));
+    }
+    // Go overlooks these without a word, and goes straight.
+    for proxy in ["http://user:hidden@proxy x:80", "http://proxy:port", "http://[::1", "pro\nxy"] {
+        assert_eq!(way(&[("HTTPS_PROXY", proxy)], "https://example.com"), "straight", "{proxy:?}");
+        let problems = rules(&[("HTTPS_PROXY", proxy)]).1;
+        assert!(problems.contains("Go ignores it") && !problems.contains("hidden"), "{problems}");
+    }
+}
+
+#[test]
+fn the_password_of_a_proxy_is_decoded_and_never_shown() {
+    let (rules, _) = rules(&[("HTTPS_PROXY", "http://me:p%40ss:word@proxy:3128")]);
+    let proxy = rules.proxy_for(true, "example.com", 443).unwrap().as_ref().unwrap();
+    assert_eq!(proxy.credentials, Some(Secret::new("me:p@ss:word")));
+    assert!(!format!("{rules:?}").contains("word"));
+}
