@@ -156,6 +156,8 @@ async fn run<S: Service>(
                 match accepted {
                     Ok((stream, peer)) if visits.len() < CONNECTIONS => {
                         let entry = journal.open(peer, accepted_at);
+                        // Small pieces must leave when they are written; without it they only leave later.
+                        let _ = stream.set_nodelay(true);
                         let visit = Visit { stream, entry: entry.clone(), fault: fault.clone() };
                         let served = time::timeout(LIFETIME, service.clone().serve(visit));
                         visits.spawn(async move {

@@ -135,7 +135,6 @@ impl Middleman {
             return web::end(visit.stream).await;
         };
         upstream.set_nodelay(true)?;
-        visit.stream.set_nodelay(true)?;
         established(&mut visit.stream, &visit.entry).await?;
         upstream.write_all(&unread.into_rest()).await?;
         tokio::io::copy_bidirectional(&mut visit.stream, &mut upstream).await.map(|_bytes| ())
