@@ -4,18 +4,21 @@
 //! A text is the last resort: whoever has a type or a code classifies by that, and asks here only where there is nothing else.
 //!
 //! The same rules serve every source, because a cause keeps its wording on its way through wrappers:
-//! [`go_error`] knows how Go names the faults of networks, TLS and proxies, [`kube_status`] and [`castai`] know the answers of
-//! the API server and of CAST AI, [`agent_log`] takes the formats of log lines apart.
+//! `go_error` knows how Go names the faults of networks, TLS and proxies, `kube_status` and `castai` know the answers of
+//! the API server and of CAST AI, `aws_error` those of AWS, `agent_log` takes the formats of log lines apart,
+//! `image_pull` and `pod` know the words of kubelet, scheduler and controllers.
 //! Where a wording fits several causes, the ambiguous mode is the answer.
 
-pub mod agent_log;
+mod agent_log;
 mod aws_error;
 pub mod castai;
 mod cloud_metadata;
 pub mod go_error;
-pub mod http_text;
+mod http_text;
+mod image_pull;
 pub mod kube_status;
-pub mod kube_text;
+mod kube_text;
+mod pod;
 
 use std::str::FromStr;
 
@@ -112,6 +115,9 @@ impl Kind {
     fn guess_json(text: &str) -> Self {
         let Ok(Value::Object(object)) = serde_json::from_str(text) else { return Self::AgentLog };
         let has = |key: &str| object.contains_key(key);
+        if object.get("kind").is_some_and(|kind| kind == "Event") || has("reason") && has("message") && !has("code") {
+            return Self::K8sEvent;
+        }
         if has("apiVersion") && has("kind") || has("gitVersion") {
             return Self::ApiserverBody;
         }

@@ -695,12 +695,12 @@ failure_modes! {
     }
     Ec2DeniedScp = "ec2_denied_scp" {
         meaning: "A service control policy of the organisation forbids `ec2:DescribeInstances`.",
-        told_apart: "AWS names the kind. Often a lock on regions.",
+        told_apart: "AWS names the kind of policy. Often a lock on regions.",
         remedy: "Ask the organisation's administrators to exempt the role or the region.",
     }
     Ec2DeniedRcp = "ec2_denied_rcp" {
         meaning: "A resource control policy of the organisation forbids the request.",
-        told_apart: "AWS names the kind.",
+        told_apart: "AWS names the kind of policy; without it the mode is `ec2_denied_unspecified`.",
         remedy: "Ask the organisation's administrators to exempt the role.",
     }
     Ec2DeniedBoundary = "ec2_denied_boundary" {
@@ -797,7 +797,7 @@ failure_modes! {
     }
     GcpMetadataAttrMissing = "gcp_metadata_attr_missing" {
         meaning: "GKE's metadata server answers, but has not got the value.",
-        told_apart: "404 for one path.",
+        told_apart: "An answer of 404 for one path; silence is `gcp_metadata_unreachable`.",
         remedy: "Set `GKE_PROJECT_ID`, `GKE_CLUSTER_NAME`, `GKE_LOCATION`, `GKE_REGION` for the agent.",
     }
     GcpMetadataNoSa = "gcp_metadata_no_sa" {
@@ -813,7 +813,7 @@ failure_modes! {
     }
     GcpMetadataRateLimited = "gcp_metadata_rate_limited" {
         meaning: "GKE's metadata server turns requests away because there are too many.",
-        told_apart: "429 or 503, passing.",
+        told_apart: "An answer of 429 or 503, which passes; silence is `gcp_metadata_unreachable`.",
         remedy: "Wait; look for a pod on this node that asks it in a loop.",
     }
     AzureImdsUnreachable = "azure_imds_unreachable" {
@@ -830,7 +830,278 @@ failure_modes! {
     }
     AzureImdsRateLimited = "azure_imds_rate_limited" {
         meaning: "Azure's metadata service turns requests away because there are too many.",
-        told_apart: "429, passing.",
+        told_apart: "An answer of 429, which passes; silence is `azure_imds_unreachable`.",
         remedy: "Wait; look for a pod on this node that asks it in a loop.",
+    }
+    AgentPortTaken = "agent_port_taken" {
+        meaning: "Something else in the pod, or on the node with host networking, holds a port that the agent needs: \
+            it ends at once.",
+        told_apart: "The agent names the port; everything after that line is a consequence.",
+        remedy: "Find who listens: `kubectl -n castai-agent get pod -l app.kubernetes.io/name=castai-agent -o yaml | \
+            grep -iE 'hostNetwork|containerPort'`. Give the agent another port (`HEALTHZ_PORT`, `METRICS_PORT`), \
+            or move the other one away from 9876 and 9877.",
+    }
+    AgentNoLeader = "agent_no_leader" {
+        meaning: "No instance of the agent can become leader, so no snapshot is sent.",
+        told_apart: "The agent believes itself healthy and says that it is no leader; a lease that is held but not \
+            renewed is `agent_lease_stale`.",
+        remedy: "Does the lease's namespace exist, and may the agent write leases there: `kubectl auth can-i update \
+            leases --as=system:serviceaccount:castai-agent:castai-agent -n castai-agent`, `kubectl -n \
+            castai-agent get lease`. A release in another namespace must set `LEADER_ELECTION_NAMESPACE`.",
+    }
+    AgentNotReadyInitialising = "agent_not_ready_initialising" {
+        meaning: "The agent runs, but has not collected its first snapshot yet.",
+        told_apart: "Its readiness says so. A delta that is overdue later on is `agent_unhealthy`.",
+        remedy: "Wait two minutes. Then look for what its watches miss: `kubectl -n castai-agent logs \
+            deploy/castai-agent -c agent | grep -E 'has not been synced|Failed to watch'`; mostly a role is \
+            missing.",
+    }
+    AgentUnhealthy = "agent_unhealthy" {
+        meaning: "The agent says of itself that it is not healthy: for a long time no delta has succeeded, or it never \
+            got started.",
+        told_apart: "It answers; if it does not, it is `agent_health_unreachable`. The cause stands in its log or in \
+            another check.",
+        remedy: "Read its own words: `kubectl -n castai-agent get --raw \
+            /api/v1/namespaces/castai-agent/pods/POD:9876/proxy/healthz`, and the first error in `kubectl -n \
+            castai-agent logs deploy/castai-agent -c agent`.",
+    }
+    AgentHealthUnreachable = "agent_health_unreachable" {
+        meaning: "The agent's health port does not answer.",
+        told_apart: "Right after a fatal error the port is closed for 15 s while the agent tries to send its log; at a \
+            start it is not open yet.",
+        remedy: "`kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent` and `kubectl -n \
+            castai-agent logs deploy/castai-agent -c agent --previous`: the cause stands in the log.",
+    }
+    AgentCrashloop = "agent_crashloop" {
+        meaning: "The container ends again and again, and Kubernetes waits longer before each restart.",
+        told_apart: "Only the picture; the cause is in the log of the container before.",
+        remedy: "`kubectl -n castai-agent logs deploy/castai-agent -c agent --previous | castai-health-exporter \
+            explain -` and `kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent`.",
+    }
+    AgentOomkilled = "agent_oomkilled" {
+        meaning: "The container was killed because it used more memory than its limit.",
+        told_apart: "The reason is `OOMKilled`; exit code 137 alone may be any kill.",
+        remedy: "Raise the limit: `helm upgrade castai-agent castai-helm/castai-agent -n castai-agent --reuse-values \
+            --set resources.limits.memory=4Gi`.",
+    }
+    AgentLivenessKilled = "agent_liveness_killed" {
+        meaning: "Kubernetes killed the container because its liveness probe failed.",
+        told_apart: "The kubelet says so; the container did not end by itself.",
+        remedy: "At the start: something it needs hangs for 30 s and more, read the first error in `kubectl -n \
+            castai-agent logs deploy/castai-agent -c agent --previous`. Later: no delta for 12 minutes, look at \
+            the check `castai_api`.",
+    }
+    AgentEvicted = "agent_evicted" {
+        meaning: "The pod was thrown off its node because the node ran short of something.",
+        told_apart: "The pod has failed with reason `Evicted`, its containers did not crash.",
+        remedy: "`kubectl describe node NODE | grep -A8 Conditions`; give the pod requests that match its use and a \
+            priority class.",
+    }
+    AgentUnschedulableResources = "agent_unschedulable_resources" {
+        meaning: "No node has room for the pod.",
+        told_apart: "The scheduler counts nodes with too little CPU, memory or pod slots.",
+        remedy: "Add a node, lower the requests, or give the agent a priority class: `kubectl -n castai-agent \
+            describe pod -l app.kubernetes.io/name=castai-agent | tail`.",
+    }
+    AgentUnschedulableTaint = "agent_unschedulable_taint" {
+        meaning: "Every node has a taint that the pod does not tolerate.",
+        told_apart: "The scheduler names the taint.",
+        remedy: "Add a toleration to the chart's values (`tolerations`), or take the taint away: `kubectl taint node \
+            NODE KEY-`.",
+    }
+    AgentUnschedulableSelector = "agent_unschedulable_selector" {
+        meaning: "No node matches the pod's node selector or affinity.",
+        told_apart: "A label is missing, not room.",
+        remedy: "Compare `kubectl -n castai-agent get deploy castai-agent -o yaml | grep -A12 -E \
+            'nodeSelector|nodeAffinity'` with `kubectl get nodes --show-labels`; use `kubernetes.io/os`, not \
+            `beta.kubernetes.io/os`.",
+    }
+    AgentUnschedulableVolume = "agent_unschedulable_volume" {
+        meaning: "A volume of the pod cannot come to any node that would have it.",
+        told_apart: "The scheduler speaks of volumes or claims.",
+        remedy: "`kubectl -n castai-agent get pvc` and the zone of its volume; the agent itself needs no persistent \
+            volume.",
+    }
+    AgentFailedMount = "agent_failed_mount" {
+        meaning: "A volume of the pod cannot be mounted.",
+        told_apart: "The container has not started; a missing key of an environment variable is `agent_config_missing`.",
+        remedy: "The event names the volume: `kubectl -n castai-agent describe pod -l \
+            app.kubernetes.io/name=castai-agent | tail`. Restore the missing secret or config map by applying \
+            the chart again.",
+    }
+    AgentConfigMissing = "agent_config_missing" {
+        meaning: "A secret or config map that the container takes its environment from is missing, or lacks the key.",
+        told_apart: "Waiting with `CreateContainerConfigError`, so the container has not started.",
+        remedy: "`kubectl -n castai-agent get secret castai-agent`; write it again: `kubectl -n castai-agent create \
+            secret generic castai-agent --from-literal=API_KEY=$CASTAI_API_TOKEN`.",
+    }
+    AgentFailedCreateQuota = "agent_failed_create_quota" {
+        meaning: "A resource quota does not let the pod be made.",
+        told_apart: "The ReplicaSet's event names the quota.",
+        remedy: "`kubectl -n castai-agent describe resourcequota`; raise it, or on GKE allow the priority class \
+            `system-cluster-critical` in this namespace by a quota of its own.",
+    }
+    AgentFailedCreatePsa = "agent_failed_create_psa" {
+        meaning: "Pod security admission does not let the pod be made.",
+        told_apart: "The event says `violates PodSecurity` and why.",
+        remedy: "Relax the label of the namespace: `kubectl label namespace castai-agent \
+            pod-security.kubernetes.io/enforce=baseline --overwrite`, or upgrade the chart.",
+    }
+    AgentFailedCreateWebhook = "agent_failed_create_webhook" {
+        meaning: "An admission webhook fails or denies the pod.",
+        told_apart: "The event names the webhook: it cannot be reached, or it says no.",
+        remedy: "`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`; mend the service behind \
+            it, or exempt the namespace `castai-agent`.",
+    }
+    AgentFailedCreateSa = "agent_failed_create_sa" {
+        meaning: "The service account that the pod shall run with does not exist.",
+        told_apart: "The event says that the account is not found.",
+        remedy: "Apply the chart again: `helm upgrade castai-agent castai-helm/castai-agent -n castai-agent \
+            --reuse-values`.",
+    }
+    AgentSandboxFailed = "agent_sandbox_failed" {
+        meaning: "The node cannot set up the pod's network or sandbox.",
+        told_apart: "Before any container; the message comes from the network plugin or the runtime.",
+        remedy: "`kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent | tail`: out of \
+            addresses, or a broken CNI pod on that node. Delete the pod to try another node.",
+    }
+    AgentProgressDeadline = "agent_progress_deadline" {
+        meaning: "A rollout has not made its pods available in time.",
+        told_apart: "Set only during rollouts; what keeps the pods from starting is in their own events.",
+        remedy: "`kubectl -n castai-agent rollout status deploy/castai-agent` and the events of the new pods; go back \
+            with `kubectl -n castai-agent rollout undo deploy/castai-agent`.",
+    }
+    AgentUpgradeSelectorImmutable = "agent_upgrade_selector_immutable" {
+        meaning: "An upgrade is refused because it would change the Deployment's selector.",
+        told_apart: "The release's name or the labels differ from those the Deployment was made with.",
+        remedy: "`kubectl delete deployment -n castai-agent castai-agent`, then run the script or the helm command \
+            again.",
+    }
+    CpfwBlocked = "cpfw_blocked" {
+        meaning: "The control plane's firewall does not let CAST AI in.",
+        told_apart: "The list of allowed networks is there, and CAST AI's address is not among them.",
+        remedy: "Add `35.221.40.21/32` to the control plane's allowed networks; the commands replace the list, so \
+            repeat what is in it: `aws eks update-cluster-config --name CLUSTER --resources-vpc-config \
+            publicAccessCidrs=OLD,35.221.40.21/32`, `gcloud container clusters update CLUSTER \
+            --enable-master-authorized-networks --master-authorized-networks OLD,35.221.40.21/32`, `az aks \
+            update -g GROUP -n CLUSTER --api-server-authorized-ip-ranges OLD,35.221.40.21/32`. Then enable \
+            optimisation again.",
+    }
+    CastaiNotResponding = "castai_not_responding" {
+        meaning: "CAST AI has had no snapshot of this cluster for some minutes.",
+        told_apart: "As CAST AI sees it; after a while it becomes `castai_disconnected`.",
+        remedy: "Is the agent there: `kubectl -n castai-agent get deploy castai-agent`. If not, press Reconnect in \
+            the console and run the script. If it is, the other checks say why it cannot deliver.",
+    }
+    CastaiDisconnected = "castai_disconnected" {
+        meaning: "CAST AI counts this cluster as disconnected.",
+        told_apart: "It was `castai_not_responding` too long, or somebody disconnected it.",
+        remedy: "Press Reconnect in the console and run the script again, or delete the cluster there; deleting \
+            leaves the cluster itself running.",
+    }
+    CastaiReconcileFailed = "castai_reconcile_failed" {
+        meaning: "CAST AI cannot bring the cluster's configuration into the state it wants.",
+        told_apart: "CAST AI's own word about its access to the cloud, not about the agent.",
+        remedy: "Read the error in the evidence or in the console; run the script that enables optimisation again, \
+            which renews the credentials.",
+    }
+    ImageAuthFailed = "image_auth_failed" {
+        meaning: "The registry does not accept the credentials for the image, or there were none.",
+        told_apart: "401; a known identity without the right is `image_forbidden`.",
+        remedy: "Azure: `az aks update -n CLUSTER -g GROUP --attach-acr REGISTRY` and `az aks check-acr -n CLUSTER -g \
+            GROUP --acr REGISTRY.azurecr.io`; the service principal's secret may have ended. Else renew the pull \
+            secret: `kubectl -n NAMESPACE get pod POD -o jsonpath='{.spec.imagePullSecrets}'`.",
+    }
+    ImageAuthOrMissing = "image_auth_or_missing" {
+        meaning: "The registry says that the image does not exist or that it may not be seen.",
+        told_apart: "Both give the same answer, on purpose.",
+        remedy: "Check name and tag first, then the pull secret.",
+    }
+    ImageForbidden = "image_forbidden" {
+        meaning: "The registry knows who asks and says no.",
+        told_apart: "403; without credentials it would be `image_auth_failed`. On Azure often the registry's network \
+            rules.",
+        remedy: "Allow this cluster's egress or private endpoint in the registry's network rules, or grant the \
+            identity the right to pull.",
+    }
+    ImageNotFound = "image_not_found" {
+        meaning: "The image or its tag does not exist in the registry.",
+        told_apart: "404 from the registry itself, after credentials were accepted.",
+        remedy: "Correct name and tag; see whether a clean-up policy removed the tag.",
+    }
+    ImageRateLimited = "image_rate_limited" {
+        meaning: "The registry turns pulls away because there are too many.",
+        told_apart: "429, or the registry's own words.",
+        remedy: "Log in to the registry (Docker Hub counts anonymous pulls by address), or pull through a mirror.",
+    }
+    ImageTlsUntrusted = "image_tls_untrusted" {
+        meaning: "The node does not trust the registry's certificate, or TLS fails.",
+        told_apart: "The registry is reached; its certificate or protocol is the complaint.",
+        remedy: "Install the registry's CA on the nodes, or exempt it from TLS inspection; a plain-HTTP registry must \
+            be declared to containerd.",
+    }
+    ImageDns = "image_dns" {
+        meaning: "The node cannot resolve the registry's name.",
+        told_apart: "Nodes resolve by themselves, not through CoreDNS.",
+        remedy: "Check the node's resolver and private DNS zones linked to its network.",
+    }
+    ImageTimeout = "image_timeout" {
+        meaning: "The registry does not answer in time.",
+        told_apart: "Silence; a refusal is `image_refused`.",
+        remedy: "Allow the nodes' egress to the registry on 443, or give them a private endpoint.",
+    }
+    ImageRefused = "image_refused" {
+        meaning: "The registry's address refuses the connection.",
+        told_apart: "At once, in contrast to `image_timeout`.",
+        remedy: "Is the registry or the mirror up, and is the port right in the image's name.",
+    }
+    ImageRegistry5xx = "image_registry_5xx" {
+        meaning: "The registry answers with an error of its own.",
+        told_apart: "It was reached and understood the request.",
+        remedy: "Wait, and look at the registry's status page.",
+    }
+    ImageRegistryUnavailable = "image_registry_unavailable" {
+        meaning: "The kubelet says that the registry is not available, and not why.",
+        told_apart: "Its own reason `RegistryUnavailable`, without a status.",
+        remedy: "Look at the registry's status and the node's way to it.",
+    }
+    ImagePlatformMismatch = "image_platform_mismatch" {
+        meaning: "The image is not made for the node's architecture or system.",
+        told_apart: "The tag exists, only not for this platform.",
+        remedy: "Build it for this platform, or keep the pod on others: `nodeSelector: kubernetes.io/arch: amd64`.",
+    }
+    ImageNeverPull = "image_never_pull" {
+        meaning: "The image is not on the node, and the pod forbids pulling it.",
+        told_apart: "`imagePullPolicy: Never` in the pod.",
+        remedy: "Set `imagePullPolicy: IfNotPresent`, or bring the image to the node.",
+    }
+    ImageInvalidName = "image_invalid_name" {
+        meaning: "The image's name cannot be understood.",
+        told_apart: "Nothing was asked of any registry.",
+        remedy: "Correct it: no capital letters, no blanks, no scheme; an empty tag comes from an empty value in a \
+            chart.",
+    }
+    ImageNoSpace = "image_no_space" {
+        meaning: "The node's disk is full, so the image cannot be stored.",
+        told_apart: "The registry did its part.",
+        remedy: "`kubectl describe node NODE | grep -i pressure`; enlarge the disk or let the kubelet clear images \
+            earlier.",
+    }
+    ImageSignature = "image_signature" {
+        meaning: "The image's signature is missing or wrong.",
+        told_apart: "A policy of the node or cluster demands one.",
+        remedy: "Sign the image, or correct the policy.",
+    }
+    ImageUnknown = "image_unknown" {
+        meaning: "The image cannot be pulled, and no rule knows why.",
+        told_apart: "The kubelet's message fits none of the other image modes.",
+        remedy: "Read the message in the evidence, and please report it.",
+    }
+    AgentDeploymentMissing = "agent_deployment_missing" {
+        meaning: "The agent's Deployment does not exist.",
+        told_apart: "Traces of it are there, or somebody asks for it, and the API server knows no such object; scaled to \
+            zero it would exist.",
+        remedy: "Run the script of the Connect cluster screen again, or `helm upgrade -i castai-agent \
+            castai-helm/castai-agent -n castai-agent --set apiKey=$CASTAI_API_TOKEN --set provider=eks`.",
     }
 }

@@ -17,7 +17,9 @@ use super::contains_any;
 use super::first_match;
 use super::go_error;
 use super::go_error::Cause;
+use super::image_pull;
 use super::kube_text;
+use super::pod;
 use super::sounds_like_a_fault;
 
 use format::Entry;
@@ -28,7 +30,9 @@ pub(super) fn read(line: &str) -> Reading {
     let entry = Entry::parse(line);
     let text = entry.text();
     let telling = entry.level != Level::Quiet || contains_any(&text, TELLING);
-    match judge(&text) {
+    // A line without any format may be the message of an event.
+    let event = if entry.bare { image_pull::mode(&text).or_else(|| pod::mode(&text)) } else { None };
+    match event.map(Reading::from).or_else(|| judge(&text)) {
         Some(reading) if telling => reading,
         Some(_) => Reading::Harmless,
         None => match entry.level {
@@ -50,6 +54,9 @@ fn judge(text: &str) -> Option<Reading> {
     if contains_any(text, CONSEQUENCES) {
         return Some(Reading::Harmless);
     }
+    if let Some((_, event)) = text.split_once("k8s events detected: ") {
+        return Some(kube_text::read_event(event));
+    }
     if let Some(mode) = first_match(OWN_WORDS, text) {
         return Some(mode.into());
     }
@@ -66,7 +73,7 @@ fn judge(text: &str) -> Option<Reading> {
         let about_castai = speaks_of_castai(text);
         return Some(if about_castai { M::CastaiUnexpectedBody } else { M::K8sUnexpectedBody }.into());
     }
-    text.contains("failed sending delta:").then(|| M::CastaiDeliveryFailed.into())
+    first_match(CAUSE_UNTOLD, text).map(Reading::from)
 }
 
 /// The mode of a cause that does not name its phase depends on whom the line is about.
@@ -125,6 +132,14 @@ const OWN_WORDS: &[Rule] = &[
     (&["invalid continuity token"], M::CastaiContinuityToken),
     (&["API_KEY", "is required"], M::CastaiKeyMissing),
     (&["cluster ID is still empty after initialization"], M::CastaiUnexpectedBody),
+    (&["bind: address already in use"], M::AgentPortTaken),
+    (&["last healthy action is over the healthy limit"], M::AgentUnhealthy),
+    (&["controller initialization exceeded hard timeout"], M::AgentUnhealthy),
+    (&["liveness check failed: "], M::AgentUnhealthy),
+    (&["Health check failed due to: "], M::AgentUnhealthy),
+    (&["readiness check failed: "], M::AgentNotReadyInitialising),
+    (&["leader election record", "namespaces \"", "\" not found"], M::AgentNoLeader),
+    (&["resource lock", "namespaces \"", "\" not found"], M::AgentNoLeader),
     (&["unknown provider"], M::AgentConfigInvalid),
     (&["failed to add root certificate to CA pool"], M::AgentConfigInvalid),
     (&["kubeconfig is nil"], M::AgentConfigInvalid),
@@ -141,6 +156,13 @@ const OWN_WORDS: &[Rule] = &[
 /// An answer that is not what the client can read.
 const UNREADABLE: &[&str] =
     &["looking for beginning of value", "json: cannot unmarshal", "unexpected end of JSON input"];
+
+/// What failed, where nothing in the line says why.
+const CAUSE_UNTOLD: &[Rule] = &[
+    (&["failed sending delta:"], M::CastaiDeliveryFailed),
+    (&["error while collecting initial snapshot"], M::AgentNotReadyInitialising),
+    (&["failed to wait for cache sync"], M::AgentNotReadyInitialising),
+];
 
 impl Entry {
     /// The message and the error beside it, as one text.

@@ -125,15 +125,6 @@ const PROXY_MARKS: &[&str] = &[
     "captive portal",
 ];
 
-/// Marks of what stands in front of CAST AI, in lower case.
-const EDGE_MARKS: &[&str] = &[
-    "cf-ray",
-    "cloudflare",
-    "just a moment",
-    "attention required",
-    "request blocked",
-    "access denied",
-    "you have been blocked",
-    "incident id",
-    "reference #",
-];
+/// How the edge in front of CAST AI words a block, in lower case. Its other pages tell that CAST AI behind it does not answer.
+const EDGE_MARKS: &[&str] =
+    &["just a moment", "attention required", "request blocked", "access denied", "you have been blocked", "captcha"];

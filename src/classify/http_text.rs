@@ -31,7 +31,18 @@ pub(super) fn read(text: &str) -> Reading {
             .map_or(Reading::Harmless, Reading::from);
     }
     let answer = Answer { status, content_type, request_id: header("x-castai-request-id"), headers, body };
-    castai_answer(&answer).map_or(Reading::Harmless, Reading::from)
+    castai_answer(&answer).map_or_else(|| cluster(&serde_json::from_str(body).unwrap_or_default()), Reading::from)
+}
+
+/// What CAST AI says about a cluster in a healthy answer.
+fn cluster(value: &Value) -> Reading {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+    match text("agentStatus") {
+        "non-responding" => M::CastaiNotResponding.into(),
+        "disconnected" => M::CastaiDisconnected.into(),
+        _ if !text("reconcileError").is_empty() => M::CastaiReconcileFailed.into(),
+        _ => Reading::Harmless,
+    }
 }
 
 /// Whether this is an error document of AWS.
@@ -72,7 +83,7 @@ fn read_body(body: &str) -> Reading {
             castai_answer(&Answer { status, body, ..Answer::default() }).map_or(Reading::Harmless, Reading::from)
         }
         None if value.get("message").or_else(|| value.get("error")).is_some() => M::Unclassified.into(),
-        None => Reading::Harmless,
+        None => cluster(&value),
     }
 }
 

@@ -9,6 +9,7 @@ use super::Reading;
 use super::castai::is_html;
 use super::contains_any;
 use super::kube_text;
+use super::pod;
 
 /// What an answer from the API server's address means; `None` for a healthy one.
 pub fn kube_status(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<FailureMode> {
@@ -80,6 +81,9 @@ impl Status {
             _ => 0,
         };
         let status = if status == 0 { by_reason } else { status };
+        if let Some(mode) = pod::mode(&self.message).filter(|_| matches!(status, 403 | 404 | 422 | 500)) {
+            return mode;
+        }
         match status {
             401 => M::K8sUnauthorized,
             403 if self.message.contains("not yet ready to handle request") => M::K8sServerError,

@@ -1,5 +1,7 @@
 //! How Kubernetes words its refusals, in logs and in the messages of objects.
 
+use serde_json::Value;
+
 use crate::catalogue::FailureMode;
 use crate::catalogue::FailureMode as M;
 
@@ -9,12 +11,18 @@ use super::castai::is_html;
 use super::contains_any;
 use super::first_match;
 use super::go_error;
+use super::image_pull;
 use super::kube_status::names_etcd;
+use super::pod;
 use super::sounds_like_a_fault;
 
 /// What the message of an event says.
 pub(super) fn read_event(text: &str) -> Reading {
-    match mode(text) {
+    let object = serde_json::from_str::<Value>(text).ok();
+    let field = |name: &str| object.as_ref()?.get(name)?.as_str();
+    let message = field("message").map(|message| format!("{}: {message}", field("reason").unwrap_or_default()));
+    let text = message.as_deref().unwrap_or(text);
+    match image_pull::mode(text).or_else(|| pod::mode(text)).or_else(|| mode(text)) {
         Some(mode) => mode.into(),
         None if sounds_like_a_fault(text) => M::Unclassified.into(),
         None => Reading::Harmless,

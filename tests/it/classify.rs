@@ -32,16 +32,7 @@ fn all_read_as_written(read: impl Fn(&str) -> Reading, rows: &[Row]) {
 mod agent_log;
 mod answers;
 mod aws;
-
-#[test]
-fn every_mode_says_what_it_means_and_what_mends_it() {
-    for mode in FailureMode::ALL {
-        let entry = mode.entry();
-        for text in [entry.meaning, entry.told_apart, entry.remedy] {
-            assert!(!text.is_empty() && text.ends_with('.'), "{mode}: {text:?}");
-        }
-    }
-}
+mod events;
 
 #[test]
 fn a_line_may_name_its_own_kind() {

@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub(super) message: String,
     /// The field `error` or `err`.
     pub(super) error: Option<String>,
+    /// Whether the line has no known format, so that it may come from elsewhere.
+    pub(super) bare: bool,
     /// Whether a line without level may be about a fault at all; what is indented belongs to the line before it.
     pub(super) may_be_a_fault: bool,
 }
@@ -39,7 +41,7 @@ impl Entry {
     }
 
     fn new(level: Level, message: String, error: Option<String>) -> Self {
-        Self { level, message, error, may_be_a_fault: true }
+        Self { level, message, error, bare: false, may_be_a_fault: true }
     }
 
     /// Command-line errors, panics and everything else that stands there as it is.
@@ -49,7 +51,7 @@ impl Entry {
             &["goroutine ", "created by ", "[signal ", "Usage:", "Flags:", "exit status ", "WARNING: "];
         let level = if LOUD.iter().any(|start| line.starts_with(start)) { Level::Error } else { Level::Unknown };
         let may_be_a_fault = !indented && !line.starts_with('-') && !STACK.iter().any(|start| line.starts_with(start));
-        Self { may_be_a_fault, ..Self::new(level, line.to_owned(), None) }
+        Self { bare: true, may_be_a_fault, ..Self::new(level, line.to_owned(), None) }
     }
 }
 

@@ -1,0 +1,137 @@
+//! Why an image cannot be pulled, as kubelet and container runtime put it.
+
+use crate::catalogue::FailureMode;
+use crate::catalogue::FailureMode as M;
+
+use super::contains_any;
+
+/// The mode of a message about pulling an image; nothing if it is about something else.
+pub(super) fn mode(message: &str) -> Option<FailureMode> {
+    const ABOUT: &[&str] = &[
+        "failed to pull",
+        "pulling image",
+        "pull image",
+        "errimage",
+        "imagepull",
+        "invalidimagename",
+        "pull policy of never",
+        "registryunavailable",
+        "signaturevalidationfailed",
+        "couldn't parse image",
+        "invalid reference format",
+        "imageinspecterror",
+        "failed to fetch oauth token",
+        "failed to authorize",
+        "pull access denied",
+    ];
+    let message = message.to_lowercase();
+    if !contains_any(&message, ABOUT) {
+        return None;
+    }
+    if contains_any(&message, &["back-off pulling image", "error: imagepullbackoff", "error: errimagepull"])
+        && !has_reason(&message)
+    {
+        return Some(M::ImageUnknown);
+    }
+    // One entry for each credential that was tried; an answer about the image outranks a refusal without credentials.
+    let entries: Vec<_> = message.split("rpc error:").map(entry).collect();
+    let best = entries.iter().flatten().min_by_key(|mode| rank(**mode)).copied();
+    Some(best.or_else(|| entry(&message)).unwrap_or(M::ImageUnknown))
+}
+
+/// Whether a back-off carries the error behind it, as newer kubelets do.
+fn has_reason(message: &str) -> bool {
+    message.contains("errimagepull:") || message.contains("rpc error") || message.contains("failed to pull and unpack")
+}
+
+/// What was found out about the image itself goes before what was said to a stranger.
+fn rank(mode: FailureMode) -> u8 {
+    match mode {
+        M::ImageNotFound => 0,
+        M::ImageAuthFailed => 2,
+        _ => 1,
+    }
+}
+
+/// The mode of one entry.
+fn entry(text: &str) -> Option<FailureMode> {
+    let rule = |rules: &[(&[&str], FailureMode)]| {
+        rules.iter().find(|(words, _)| contains_any(text, words)).map(|(_, mode)| *mode)
+    };
+    if text.contains("signature") && contains_any(text, &["required", "rejected"]) {
+        return Some(M::ImageSignature);
+    }
+    if let Some(mode) = rule(BEFORE_STATUS) {
+        return Some(mode);
+    }
+    if text.contains("lookup ") && text.contains("timeout") {
+        return Some(M::ImageDns);
+    }
+    if let Some(mode) = rule(ON_THE_WAY) {
+        return Some(mode);
+    }
+    if text.contains("pull access denied, repository does not exist") {
+        let anonymous = text.contains("no basic auth credentials");
+        return Some(if anonymous { M::ImageAuthFailed } else { M::ImageAuthOrMissing });
+    }
+    status(text).or_else(|| rule(BY_WORDING))
+}
+
+/// The mode of the HTTP status that an entry names.
+fn status(text: &str) -> Option<FailureMode> {
+    const BEFORE: &[&str] = &["unexpected status", "failed with status code [", "unexpected http status: "];
+    let rest = BEFORE.iter().find_map(|words| text.split_once(words).map(|(_, rest)| rest))?;
+    // Behind it stand a method and an address, or a bracket; the status follows a colon and a blank.
+    let code = rest
+        .match_indices(": ")
+        .filter_map(|(at, separator)| rest.get(at + separator.len()..at + separator.len() + 3))
+        .chain(rest.get(..3))
+        .find_map(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u16>().ok())?)?;
+    match code {
+        401 => Some(M::ImageAuthFailed),
+        403 => Some(M::ImageForbidden),
+        404 => Some(M::ImageNotFound),
+        429 => Some(M::ImageRateLimited),
+        500..=599 => Some(M::ImageRegistry5xx),
+        _ => None,
+    }
+}
+
+/// What decides whatever else the message says.
+const BEFORE_STATUS: &[(&[&str], FailureMode)] = &[
+    (&["is not present with pull policy of never"], M::ImageNeverPull),
+    (&["invalidimagename", "invalid reference format", "couldn't parse image"], M::ImageInvalidName),
+    (&["signaturevalidationfailed"], M::ImageSignature),
+    (&["toomanyrequests", "too many requests", "rate limit", ": 429", "pull rate"], M::ImageRateLimited),
+    (&["no space left on device"], M::ImageNoSpace),
+    (&["no match for platform", "no matching manifest for"], M::ImagePlatformMismatch),
+];
+
+/// What keeps the node from the registry.
+const ON_THE_WAY: &[(&[&str], FailureMode)] = &[
+    (&["tls handshake timeout"], M::ImageTimeout),
+    (&["x509:", "tls: ", "server gave http response to https client"], M::ImageTlsUntrusted),
+    (&["no such host", "server misbehaving"], M::ImageDns),
+    (&["connection refused"], M::ImageRefused),
+    (&["i/o timeout", "context deadline exceeded", "client.timeout", "connection timed out"], M::ImageTimeout),
+];
+
+/// What the registry says without a status.
+const BY_WORDING: &[(&[&str], FailureMode)] = &[
+    (&["denied: ", "\" denied", "requested access to the resource is denied", "403 forbidden"], M::ImageForbidden),
+    (
+        &[
+            "unauthorized",
+            "authentication required",
+            "no basic auth credentials",
+            "failed to authorize",
+            "failed to fetch oauth token",
+            "failed to fetch anonymous token",
+            "insufficient_scope",
+            "authorization failed",
+        ],
+        M::ImageAuthFailed,
+    ),
+    (&["manifest unknown", "not found", "does not exist", "name unknown"], M::ImageNotFound),
+    (&["registryunavailable"], M::ImageRegistryUnavailable),
+];

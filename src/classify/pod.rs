@@ -1,0 +1,77 @@
+//! Why a pod does not run: the words of scheduler, kubelet and controllers.
+
+use crate::catalogue::FailureMode;
+use crate::catalogue::FailureMode as M;
+
+use super::Rule;
+use super::first_match;
+
+/// The mode of a message about a pod or its making; nothing if no rule knows it.
+pub(super) fn mode(message: &str) -> Option<FailureMode> {
+    scheduling(message).or_else(|| first_match(RULES, message))
+}
+
+/// The reason that keeps most nodes out, of `0/5 nodes are available: 1 Insufficient cpu, 4 node(s) had untolerated taint {…}.`
+fn scheduling(message: &str) -> Option<FailureMode> {
+    let (_, reasons) = message.split_once("nodes are available: ")?;
+    let reasons = reasons.split(" preemption: ").next()?;
+    let counted = reasons.split(", ").filter_map(|reason| {
+        let (count, text) = reason.trim().split_once(' ')?;
+        Some((count.parse::<u64>().ok()?, first_match(RULES, text)?))
+    });
+    // Of equal counts the first.
+    counted
+        .fold(None, |best: Option<(u64, FailureMode)>, next| best.filter(|best| best.0 >= next.0).or(Some(next)))
+        .map(|best| best.1)
+}
+
+/// In order: what is more specific stands before what it may be wrapped in.
+const RULES: &[Rule] = &[
+    (&["field is immutable"], M::AgentUpgradeSelectorImmutable),
+    (&["failed calling webhook"], M::AgentFailedCreateWebhook),
+    (&["admission webhook", "denied the request"], M::AgentFailedCreateWebhook),
+    (&["violates PodSecurity"], M::AgentFailedCreatePsa),
+    (&["exceeded quota"], M::AgentFailedCreateQuota),
+    (&["failed quota"], M::AgentFailedCreateQuota),
+    (&["insufficient quota to match"], M::AgentFailedCreateQuota),
+    (&["error looking up service account"], M::AgentFailedCreateSa),
+    (&["serviceaccount \"", "\" not found"], M::AgentFailedCreateSa),
+    (&["Back-off restarting failed container"], M::AgentCrashloop),
+    (&["CrashLoopBackOff"], M::AgentCrashloop),
+    (&["OOMKilled"], M::AgentOomkilled),
+    (&["OOMKilling"], M::AgentOomkilled),
+    (&["Memory cgroup out of memory"], M::AgentOomkilled),
+    (&["failed liveness probe"], M::AgentLivenessKilled),
+    (&["Liveness probe failed: ", "connection refused"], M::AgentHealthUnreachable),
+    (&["Liveness probe failed: ", "deadline exceeded"], M::AgentHealthUnreachable),
+    (&["Liveness probe failed"], M::AgentUnhealthy),
+    (&["Readiness probe failed: ", "connection refused"], M::AgentHealthUnreachable),
+    (&["Readiness probe failed: ", "deadline exceeded"], M::AgentHealthUnreachable),
+    (&["Readiness probe failed"], M::AgentNotReadyInitialising),
+    (&["The node was low on resource"], M::AgentEvicted),
+    (&["The node had condition: "], M::AgentEvicted),
+    (&["Usage of EmptyDir volume", "exceeds the limit"], M::AgentEvicted),
+    (&["volume node affinity conflict"], M::AgentUnschedulableVolume),
+    (&["persistentvolumeclaim \"", "\" not found"], M::AgentUnschedulableVolume),
+    (&["unbound immediate PersistentVolumeClaims"], M::AgentUnschedulableVolume),
+    (&["Insufficient "], M::AgentUnschedulableResources),
+    (&["Too many pods"], M::AgentUnschedulableResources),
+    (&["untolerated taint"], M::AgentUnschedulableTaint),
+    (&["that the pod didn't tolerate"], M::AgentUnschedulableTaint),
+    (&["didn't match Pod's node affinity/selector"], M::AgentUnschedulableSelector),
+    (&["didn't match node selector"], M::AgentUnschedulableSelector),
+    (&["MountVolume."], M::AgentFailedMount),
+    (&["Unable to attach or mount volumes"], M::AgentFailedMount),
+    (&["Failed to create pod sandbox"], M::AgentSandboxFailed),
+    (&["FailedCreatePodSandBox"], M::AgentSandboxFailed),
+    (&["CreateContainerConfigError"], M::AgentConfigMissing),
+    (&["couldn't find key ", " in Secret"], M::AgentConfigMissing),
+    (&["couldn't find key ", " in ConfigMap"], M::AgentConfigMissing),
+    (&["secret \"", "\" not found"], M::AgentConfigMissing),
+    (&["secrets \"castai-agent\" not found"], M::AgentConfigMissing),
+    (&["configmap \"", "\" not found"], M::AgentConfigMissing),
+    (&["ReplicaSet \"", "has timed out progressing"], M::AgentProgressDeadline),
+    (&["ProgressDeadlineExceeded"], M::AgentProgressDeadline),
+    (&["deployments.apps \"castai-agent\" not found"], M::AgentDeploymentMissing),
+    (&["No access to Kubernetes API server"], M::CpfwBlocked),
+];

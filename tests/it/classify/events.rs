@@ -1,0 +1,219 @@
+//! Messages of Kubernetes: events, states of containers, refusals of objects.
+
+use super::*;
+
+const DOCUMENT: &[Row] = &[
+    (
+        "failed to pull and unpack image, failed to fetch oauth token: unexpected status: 401 Unauthorized",
+        "image_auth_failed",
+    ),
+    ("MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: field is immutable", "agent_upgrade_selector_immutable"),
+    ("No access to Kubernetes API server, please check your firewall settings", "cpfw_blocked"),
+];
+
+#[test]
+fn the_documents_lines_are_read_as_they_stand_there() {
+    all_read_as_written(classify_line, DOCUMENT);
+    all_read_as_written(|text| classify(Some(Kind::K8sEvent), text), DOCUMENT);
+}
+
+const IMAGES: &[Row] = &[
+    (
+        r#"Failed to pull image "myreg.azurecr.io/app:1": rpc error: code = Unknown desc = failed to pull and unpack image "myreg.azurecr.io/app:1": failed to resolve reference "myreg.azurecr.io/app:1": failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized"#,
+        "image_auth_failed",
+    ),
+    (
+        r#"Failed to pull image "myreg.azurecr.io/app:1": rpc error: code = Unknown desc = failed to pull and unpack image: failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://myreg.azurecr.io/oauth2/token?scope=x: 403 Forbidden"#,
+        "image_forbidden",
+    ),
+    (
+        r#"Failed to pull image "x": failed to pull and unpack image "x": failed to resolve reference "x": unexpected status from HEAD request to https://us-docker.pkg.dev/v2/a/manifests/1: 401 Unauthorized"#,
+        "image_auth_failed",
+    ),
+    (
+        r#"Failed to pull image "x": unexpected status code https://index.docker.io/v2/a: 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit"#,
+        "image_rate_limited",
+    ),
+    (
+        r#"Failed to pull image "x": rpc error: code = Unknown desc = Error response from daemon: received unexpected HTTP status: 500 Internal Server Error"#,
+        "image_registry_5xx",
+    ),
+    (
+        r#"Failed to pull image "x": pulling from host gcr.io failed with status code [manifests 1.0.0]: 403 Forbidden"#,
+        "image_forbidden",
+    ),
+    (
+        r#"Failed to pull image "x": failed to pull and unpack image "docker.io/library/nope:1": failed to resolve reference: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"#,
+        "image_auth_or_missing",
+    ),
+    (
+        r#"Failed to pull image "x": pull access denied, repository does not exist or may require authorization: no basic auth credentials"#,
+        "image_auth_failed",
+    ),
+    (
+        r#"Failed to pull image "us-docker.pkg.dev/castai-hub/library/agent:v9": rpc error: code = NotFound desc = failed to pull and unpack image: us-docker.pkg.dev/castai-hub/library/agent:v9: not found"#,
+        "image_not_found",
+    ),
+    (
+        r#"Failed to pull image "x": [rpc error: code = NotFound desc = failed to pull and unpack image "x": not found, rpc error: code = Unknown desc = failed to pull and unpack image "x": unexpected status: 401 Unauthorized]"#,
+        "image_not_found",
+    ),
+    (
+        r#"Failed to pull image "x": failed to do request: Head "https://r.example/v2/": dial tcp: lookup r.example on 10.0.0.2:53: no such host"#,
+        "image_dns",
+    ),
+    (
+        r#"Failed to pull image "x": failed to do request: Head "https://r.example/v2/": dial tcp: lookup r.example: i/o timeout"#,
+        "image_dns",
+    ),
+    (
+        r#"Failed to pull image "x": failed to do request: Head "https://r.example/v2/": dial tcp 10.0.0.9:443: i/o timeout"#,
+        "image_timeout",
+    ),
+    (
+        r#"Failed to pull image "x": failed to do request: Head "https://r.example/v2/": dial tcp 10.0.0.9:443: connect: connection refused"#,
+        "image_refused",
+    ),
+    (
+        r#"Failed to pull image "x": failed to do request: Head "https://r.example/v2/": tls: failed to verify certificate: x509: certificate signed by unknown authority"#,
+        "image_tls_untrusted",
+    ),
+    (
+        r#"Failed to pull image "x": failed to do request: Head "https://r.example/v2/": net/http: TLS handshake timeout"#,
+        "image_timeout",
+    ),
+    (r#"Failed to pull image "x": no match for platform in manifest: not found"#, "image_platform_mismatch"),
+    (r#"Failed to pull image "x": write /var/lib/containerd/io: no space left on device"#, "image_no_space"),
+    (
+        r#"Failed to apply default image tag "X Y": couldn't parse image name "X Y": invalid reference format"#,
+        "image_invalid_name",
+    ),
+    (r#"Container image "x" is not present with pull policy of Never"#, "image_never_pull"),
+    (
+        r#"Back-off pulling image "x": ErrImagePull: failed to pull and unpack image "x": unexpected status: 401 Unauthorized"#,
+        "image_auth_failed",
+    ),
+    (r#"Back-off pulling image "x""#, "image_unknown"),
+    ("Error: ErrImagePull", "image_unknown"),
+];
+
+#[test]
+fn why_an_image_cannot_be_pulled_is_named() {
+    all_read_as_written(|text| classify(Some(Kind::K8sEvent), text), IMAGES);
+    all_read_as_written(classify_line, IMAGES);
+}
+
+const PODS: &[Row] = &[
+    (
+        "Back-off restarting failed container agent in pod castai-agent-5d8f7-abcde_castai-agent(1-2-3)",
+        "agent_crashloop",
+    ),
+    ("Container agent failed liveness probe, will be restarted", "agent_liveness_killed"),
+    ("Liveness probe failed: HTTP probe failed with statuscode: 503", "agent_unhealthy"),
+    (
+        r#"Liveness probe failed: Get "http://10.244.0.7:9876/healthz": dial tcp 10.244.0.7:9876: connect: connection refused"#,
+        "agent_health_unreachable",
+    ),
+    ("Readiness probe failed: HTTP probe failed with statuscode: 503", "agent_not_ready_initialising"),
+    ("The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi.", "agent_evicted"),
+    (
+        "0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.",
+        "agent_unschedulable_resources",
+    ),
+    (
+        "0/5 nodes are available: 1 Insufficient memory, 4 node(s) had untolerated taint {dedicated: gpu}. preemption: 0/5 nodes are available.",
+        "agent_unschedulable_taint",
+    ),
+    (
+        "0/1 nodes are available: 1 node(s) had taint {dedicated: gpu}, that the pod didn't tolerate.",
+        "agent_unschedulable_taint",
+    ),
+    ("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.", "agent_unschedulable_selector"),
+    ("0/2 nodes are available: 2 node(s) had volume node affinity conflict.", "agent_unschedulable_volume"),
+    (
+        r#"MountVolume.SetUp failed for volume "autoscaler-config" : configmap "castai-agent-autoscaler" not found"#,
+        "agent_failed_mount",
+    ),
+    (r#"Error: secret "castai-agent" not found"#, "agent_config_missing"),
+    ("Error: couldn't find key API_KEY in Secret castai-agent/castai-agent", "agent_config_missing"),
+    (
+        r#"Error creating: pods "castai-agent-5d8f7-abcde" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1"#,
+        "agent_failed_create_quota",
+    ),
+    (
+        r#"Error creating: pods "castai-agent-5d8f7-abcde" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false"#,
+        "agent_failed_create_psa",
+    ),
+    (
+        r#"Error creating: Internal error occurred: failed calling webhook "w.example": failed to call webhook: Post "https://w.ns.svc:443/?timeout=10s": context deadline exceeded"#,
+        "agent_failed_create_webhook",
+    ),
+    (r#"Error creating: admission webhook "w.example" denied the request: no"#, "agent_failed_create_webhook"),
+    (
+        r#"Error creating: pods "castai-agent-5d8f7-abcde" is forbidden: error looking up service account castai-agent/castai-agent: serviceaccount "castai-agent" not found"#,
+        "agent_failed_create_sa",
+    ),
+    (
+        r#"Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "x": plugin type="aws-cni" failed (add): add cmd: failed to assign an IP address to container"#,
+        "agent_sandbox_failed",
+    ),
+    (r#"ReplicaSet "castai-agent-5d8f7" has timed out progressing."#, "agent_progress_deadline"),
+    (
+        r#"{"kind":"Event","apiVersion":"v1","reason":"BackOff","message":"Back-off restarting failed container agent in pod p"}"#,
+        "agent_crashloop",
+    ),
+    ("Successfully assigned castai-agent/castai-agent-5d8f7-abcde to node-1", ""),
+    ("Created container: agent", ""),
+    ("Scaled up replica set castai-agent-5d8f7 to 1", ""),
+];
+
+#[test]
+fn why_a_pod_does_not_run_is_named() {
+    all_read_as_written(|text| classify(Some(Kind::K8sEvent), text), PODS);
+    all_read_as_written(classify_line, PODS);
+}
+
+const OWN_WORD: &[Row] = &[
+    (
+        r#"time="2026-11-22T13:04:54Z" level=info msg="shutdown triggered by \"healthz server\"" error="listen tcp :9876: bind: address already in use""#,
+        "agent_port_taken",
+    ),
+    (
+        r#"time="2026-11-22T13:04:54Z" level=error msg="k8s events detected: TYPE:Warning REASON:Unhealthy TIMESTAMP:2026-11-22 13:04:54 +0000 UTC MESSAGE:Liveness probe failed: HTTP probe failed with statuscode: 503""#,
+        "agent_unhealthy",
+    ),
+    ("liveness check failed: last healthy action is over the healthy limit of 12m0s", "agent_unhealthy"),
+    ("readiness check failed: controller not initialized or snapshot not sent", "agent_not_ready_initialising"),
+    (
+        r#"E1122 13:04:55.148702       1 leaderelection.go:436] error initially creating leader election record: namespaces "castai-agent" not found"#,
+        "agent_no_leader",
+    ),
+];
+
+#[test]
+fn the_agents_own_word_is_read() {
+    all_read_as_written(classify_line, OWN_WORD);
+}
+
+const OBJECTS: &[Row] = &[
+    (
+        r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"Deployment.apps \"castai-agent\" is invalid: spec.selector: Invalid value: v1.LabelSelector{}: field is immutable","reason":"Invalid","code":422}"#,
+        "agent_upgrade_selector_immutable",
+    ),
+    (
+        r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"deployments.apps \"castai-agent\" not found","reason":"NotFound","code":404}"#,
+        "agent_deployment_missing",
+    ),
+    (r#"{"id":"1","agentStatus":"non-responding","status":"ready"}"#, "castai_not_responding"),
+    (r#"{"id":"1","agentStatus":"disconnected","status":"ready"}"#, "castai_disconnected"),
+    (
+        r#"{"id":"1","agentStatus":"online","status":"warning","reconcileError":"access denied"}"#,
+        "castai_reconcile_failed",
+    ),
+    (r#"{"id":"1","agentStatus":"online","status":"ready","reconcileError":null}"#, ""),
+];
+
+#[test]
+fn what_objects_say_is_read() {
+    all_read_as_written(classify_line, OBJECTS);
+}
