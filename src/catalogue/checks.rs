@@ -140,7 +140,7 @@ impl Check {
                         question: "Does this node's clock agree with the servers that the agent talks to?",
                         scope: Scope::Pod,
                         interval: Duration::from_secs(15),
-                        prerequisites: &[],
+                        prerequisites: &[Self::Apiserver, Self::CastaiApi],
                         phases: &[],
                         limits: Limits::NONE,
                     }
