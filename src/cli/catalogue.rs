@@ -1,0 +1,104 @@
+//! `catalogue`: everything that is published, for people and for the tools that build on it.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::catalogue::Check;
+use crate::catalogue::FailureMode;
+use crate::catalogue::alerts::ALERTS;
+use crate::catalogue::alerts::BLOCKS;
+use crate::catalogue::alerts::CONSEQUENCES;
+use crate::catalogue::alerts::modes_of;
+use crate::catalogue::metrics::METRICS;
+use crate::cli::Exit;
+use crate::cli::args;
+use crate::cli::output::print;
+
+/// The version of the JSON's schema; a change that is no addition makes it grow.
+const SCHEMA_VERSION: u32 = 1;
+
+pub(super) fn run(options: &args::Catalogue) -> Exit {
+    print(&if options.json { format!("{:#}\n", as_json()) } else { as_text() });
+    Exit::Fine
+}
+
+fn as_text() -> String {
+    let mut text = String::from("CHECKS\n");
+    let mut row = |name: &str, what: &str| writeln!(text, "  {name:<40} {what}").expect("a string takes everything");
+    for check in Check::ALL {
+        row(check.label(), check.entry().question);
+    }
+    row("", "");
+    for mode in FailureMode::ALL {
+        row(mode.label(), mode.entry().meaning);
+    }
+    row("", "");
+    for alert in ALERTS {
+        row(alert.name, alert.summary);
+    }
+    row("", "");
+    for metric in METRICS {
+        row(&metric.full_name(), metric.help);
+    }
+    text
+}
+
+fn as_json() -> Value {
+    json!({
+        "schema_version": SCHEMA_VERSION,
+        "checks": Check::ALL.iter().map(|check| check_json(*check)).collect::<Vec<_>>(),
+        "modes": FailureMode::ALL.iter().map(|mode| mode_json(*mode)).collect::<Vec<_>>(),
+        "alerts": ALERTS.iter().map(|alert| json!({
+            "alert": alert.name,
+            "check": alert.check.label(),
+            "modes": labels(alert.modes),
+            "summary": alert.summary,
+            "impact": alert.impact,
+            "diagnosis": alert.diagnosis,
+        })).collect::<Vec<_>>(),
+        "consequences": CONSEQUENCES.iter().map(|row| json!({
+            "check": row.check.label(), "of": row.of.label(), "modes": labels(row.modes),
+        })).collect::<Vec<_>>(),
+        "blocks": BLOCKS.iter().map(|row| json!({
+            "check": row.check.label(), "modes": labels(row.modes), "blocked": row.blocked.label(),
+        })).collect::<Vec<_>>(),
+        "metrics": METRICS.iter().map(|metric| json!({
+            "name": metric.full_name(),
+            "type": metric.kind.label(),
+            "unit": metric.unit,
+            "help": metric.help,
+            "labels": metric.labels.iter().map(|label| json!({
+                "name": label.name, "values": label.values.closed(),
+            })).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn check_json(check: Check) -> Value {
+    let entry = check.entry();
+    let mut modes = labels(&modes_of(check).collect::<Vec<_>>());
+    modes.sort_unstable();
+    modes.dedup();
+    json!({
+        "check": entry.label,
+        "question": entry.question,
+        "scope": entry.scope.label(),
+        "interval_seconds": entry.interval.as_secs_f64(),
+        "prerequisites": entry.prerequisites.iter().map(|check| check.label()).collect::<Vec<_>>(),
+        "phases": entry.phases.iter().map(|phase| phase.label()).collect::<Vec<_>>(),
+        "modes": modes,
+    })
+}
+
+fn mode_json(mode: FailureMode) -> Value {
+    let entry = mode.entry();
+    json!({
+        "mode": entry.label, "meaning": entry.meaning, "told_apart": entry.told_apart, "remedy": entry.remedy,
+    })
+}
+
+fn labels(modes: &[FailureMode]) -> Vec<&'static str> {
+    modes.iter().map(|mode| mode.label()).collect()
+}

@@ -1,0 +1,93 @@
+//! `generate`: writes the derived files, or says which differ.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::cli::Exit;
+use crate::cli::args;
+use crate::cli::output::print;
+use crate::cli::usage;
+use crate::generate::HEADER;
+use crate::generate::README;
+use crate::generate::RUNBOOKS;
+use crate::generate::files;
+
+pub(super) fn run(options: &args::Generate) -> Exit {
+    match differences(&options.dir) {
+        Err((path, error)) => usage(&format!("{}: {error}", path.display())),
+        Ok(differences) if options.check => {
+            print(&differences.iter().map(Difference::line).collect::<String>());
+            if differences.is_empty() { Exit::Fine } else { Exit::Failing }
+        }
+        Ok(differences) => match differences.iter().try_for_each(|difference| difference.mend(&options.dir)) {
+            Ok(()) => {
+                print(&differences.iter().map(Difference::line).collect::<String>());
+                Exit::Fine
+            }
+            Err(error) => usage(&format!("{}: {error}", options.dir.display())),
+        },
+    }
+}
+
+enum Difference {
+    /// A file that is missing or holds something else, and what it should hold.
+    Changed(String, String),
+    /// A generated file that nothing generates any more.
+    Stale(String),
+}
+
+impl Difference {
+    fn line(&self) -> String {
+        match self {
+            Self::Changed(path, _) => format!("{path}\n"),
+            Self::Stale(path) => format!("{path} (stale)\n"),
+        }
+    }
+
+    fn mend(&self, dir: &Path) -> io::Result<()> {
+        match self {
+            Self::Changed(path, contents) => {
+                let path = dir.join(path);
+                if let Some(folder) = path.parent() {
+                    fs::create_dir_all(folder)?;
+                }
+                fs::write(path, contents)
+            }
+            Self::Stale(path) => fs::remove_file(dir.join(path)),
+        }
+    }
+}
+
+fn differences(dir: &Path) -> Result<Vec<Difference>, (PathBuf, io::Error)> {
+    let readme = dir.join(README);
+    let readme = fs::read_to_string(&readme).map_err(|error| (readme, error))?;
+    let files = files(&readme);
+    let stale = generated(&dir.join(RUNBOOKS))
+        .into_iter()
+        .map(|name| format!("{RUNBOOKS}/{name}"))
+        .filter(|path| files.iter().all(|file| file.path != *path))
+        .map(Difference::Stale)
+        .collect::<Vec<_>>();
+    let differs = |path: &str, contents: &str| fs::read_to_string(dir.join(path)).ok().as_deref() != Some(contents);
+    Ok(files
+        .into_iter()
+        .filter(|file| differs(&file.path, &file.contents))
+        .map(|file| Difference::Changed(file.path, file.contents))
+        .chain(stale)
+        .collect())
+}
+
+/// The files of a folder that were generated.
+fn generated(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let has_header = |path: &Path| fs::read_to_string(path).is_ok_and(|text| text.starts_with(HEADER));
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter(|entry| has_header(&entry.path()))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,112 @@
+//! The result of `check` for people: one line per check, and what mends what is wrong.
+
+use std::fmt;
+
+use crate::board::Standing;
+use crate::catalogue::Check;
+use crate::catalogue::Status;
+use crate::catalogue::runbook_url;
+use crate::exporter::Exporter;
+use crate::verdict::Finding;
+
+/// Columns of a hint; a terminal wraps what is longer.
+const WIDTH: usize = 100;
+const INDENT: &str = "    ";
+
+/// The result, displayed as text.
+pub(super) struct Report<'a> {
+    pub(super) standings: &'a [Standing],
+    pub(super) exporter: &'a Exporter,
+    /// Whether it may hold colours.
+    pub(super) colours: bool,
+    /// Whether checks that do not run are listed.
+    pub(super) skipped: bool,
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.exporter.environment_problems {
+            writeln!(f, "{} {problem}", self.symbol(Status::Failing))?;
+        }
+        for check in Check::ALL {
+            if let Some(standing) = self.standings.iter().find(|standing| standing.check == *check) {
+                self.check(f, standing)?;
+            }
+            let skipped = self.exporter.skipped.iter().find(|skipped| skipped.check == *check && self.skipped);
+            if let Some(skipped) = skipped {
+                writeln!(f, "{} {check}: skipped, {}", self.symbol(Status::NotApplicable), skipped.why)?;
+            }
+        }
+        writeln!(f, "\n{}", self.summary())
+    }
+}
+
+impl Report<'_> {
+    fn check(&self, f: &mut fmt::Formatter<'_>, standing: &Standing) -> fmt::Result {
+        let status = standing.status();
+        write!(f, "{} {}: ", self.symbol(status), standing.check)?;
+        let Some(report) = &standing.latest else { return writeln!(f, "not examined") };
+        match status {
+            Status::Unknown => write!(f, "unknown, ")?,
+            Status::NotApplicable => write!(f, "not applicable, ")?,
+            Status::Ok | Status::Warning | Status::Failing => {}
+        }
+        writeln!(f, "{}", report.verdict.evidence())?;
+        report.verdict.findings().iter().try_for_each(|finding| self.hint(f, standing.check, finding))
+    }
+
+    fn hint(&self, f: &mut fmt::Formatter<'_>, check: Check, finding: &Finding) -> fmt::Result {
+        let entry = finding.mode.entry();
+        paragraph(f, &format!("{}: {}", entry.label, entry.meaning))?;
+        paragraph(f, &format!("hint: {}", entry.remedy))?;
+        match runbook_url(&self.exporter.runbook_base, check, finding.mode) {
+            Some(runbook) => writeln!(f, "{INDENT}see {runbook}"),
+            None => Ok(()),
+        }
+    }
+
+    fn symbol(&self, status: Status) -> String {
+        let (symbol, colour) = match status {
+            Status::Ok => ("√", 32),
+            Status::Warning => ("‼", 33),
+            Status::Failing => ("×", 31),
+            Status::Unknown => ("?", 33),
+            Status::NotApplicable => ("-", 2),
+        };
+        if self.colours { format!("\u{1b}[{colour}m{symbol}\u{1b}[0m") } else { symbol.to_owned() }
+    }
+
+    fn summary(&self) -> String {
+        let count = |status: Status| self.standings.iter().filter(|standing| standing.status() == status).count();
+        let words = [
+            (Status::Failing, "failing"),
+            (Status::Warning, "warning"),
+            (Status::Unknown, "unknown"),
+            (Status::Ok, "ok"),
+            (Status::NotApplicable, "not applicable"),
+        ];
+        let parts: Vec<String> = words
+            .iter()
+            .map(|(status, word)| (count(*status), word))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect();
+        if parts.is_empty() { "nothing was examined".to_owned() } else { parts.join(", ") }
+    }
+}
+
+/// Indented lines of bounded width.
+fn paragraph(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH - INDENT.len() {
+            writeln!(f, "{INDENT}{line}")?;
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    writeln!(f, "{INDENT}{line}")
+}

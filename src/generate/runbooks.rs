@@ -1,0 +1,90 @@
+//! The runbooks: one page per alert, a section per (check, mode).
+
+use std::fmt::Write;
+
+use crate::catalogue::Alert;
+use crate::catalogue::FailureMode;
+use crate::catalogue::alerts::ALERTS;
+use crate::catalogue::alerts::CONSEQUENCES;
+use crate::catalogue::anchor;
+use crate::generate::File;
+use crate::generate::HEADER;
+use crate::generate::RUNBOOKS;
+
+/// Every page, and the index.
+pub fn files() -> Vec<File> {
+    let page = |alert: &Alert| File { path: format!("{RUNBOOKS}/{}.md", alert.name), contents: page(alert) };
+    let index = File { path: format!("{RUNBOOKS}/README.md"), contents: index() };
+    ALERTS.iter().map(page).chain([index]).collect()
+}
+
+/// The page of one alert.
+pub fn page(alert: &Alert) -> String {
+    let mut page = format!("{HEADER}\n# {}\n\n{}\n", alert.name, alert.summary);
+    section(&mut page, "Meaning", &meaning(alert));
+    section(&mut page, "Impact", alert.impact);
+    section(&mut page, "Diagnosis", &diagnosis(alert));
+    section(&mut page, "Mitigation", "What mends it depends on the failure mode, the label `mode` of the alert.");
+    for mode in alert.modes {
+        mitigation(&mut page, alert, *mode);
+    }
+    page
+}
+
+fn index() -> String {
+    let mut index = format!("{HEADER}\n# Runbooks\n\n| alert | tells |\n|---|---|\n");
+    for alert in ALERTS {
+        line(&mut index, &format!("| [{0}]({0}.md) | {1} |", alert.name, alert.summary));
+    }
+    index
+}
+
+fn meaning(alert: &Alert) -> String {
+    let mut text = format!(
+        "The check `{}` is failing. It asks: {}\n\nThe label `mode` says why:\n\n",
+        alert.check,
+        alert.check.entry().question
+    );
+    for mode in alert.modes {
+        line(&mut text, &format!("* [`{mode}`](#{}): {}", anchor(alert.check, *mode), mode.entry().meaning));
+    }
+    let also: Vec<String> = CONSEQUENCES
+        .iter()
+        .filter(|row| row.of == alert.check && row.modes.iter().any(|mode| alert.modes.contains(mode)))
+        .map(|row| format!("`{}`", row.check))
+        .collect();
+    if !also.is_empty() {
+        let also = also.join(" and ");
+        line(
+            &mut text,
+            &format!("\nThe same modes in {also} only follow from this one and have no alert of their own."),
+        );
+    }
+    text.trim_end().to_owned()
+}
+
+fn diagnosis(alert: &Alert) -> String {
+    let check = alert.check;
+    let mut commands = vec![format!("castai-health-exporter check {check}")];
+    commands.extend(alert.diagnosis.iter().map(|command| (*command).to_owned()));
+    format!(
+        "The evidence of the last attempt stands in the exporter's log (`check={check}`) and at `/api/v1/status`.\n\
+         From another side:\n\n```sh\n{}\n```",
+        commands.join("\n")
+    )
+}
+
+fn mitigation(page: &mut String, alert: &Alert, mode: FailureMode) {
+    let entry = mode.entry();
+    let anchor = anchor(alert.check, mode);
+    line(page, &format!("\n<a id=\"{anchor}\"></a>\n\n### {}: `{mode}`\n", alert.check));
+    line(page, &format!("{}\n\n{}\n\n**What mends it:** {}", entry.meaning, entry.told_apart, entry.remedy));
+}
+
+fn section(page: &mut String, title: &str, text: &str) {
+    line(page, &format!("\n## {title}\n\n{text}"));
+}
+
+fn line(text: &mut String, line: &str) {
+    writeln!(text, "{line}").expect("a string takes everything");
+}
