@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_duration_is_written_as_people_write_it() {
-        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("5m"), Ok(Duration::from_mins(5)));
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
         assert!(duration("-5m").is_err() && duration("5").is_err() && duration("soon").is_err());
     }

@@ -12,3 +12,9 @@ mod config;
 mod scenarios;
 // What the scenarios are told with.
 mod support;
+// A board for the tests of the views.
+mod fixture;
+// What Prometheus sees.
+mod metrics;
+// The JSON document.
+mod status;

@@ -1,0 +1,207 @@
+//! What Prometheus sees of a board.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::Command;
+use std::process::Stdio;
+
+use castai_health_exporter::board::Board;
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::FailureMode;
+use castai_health_exporter::catalogue::Phase;
+use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::catalogue::metrics::METRICS;
+use castai_health_exporter::catalogue::metrics::PREFIX;
+use castai_health_exporter::exporter::Exporter;
+use castai_health_exporter::exporter::Reload;
+use castai_health_exporter::metrics::exposition;
+use castai_health_exporter::metrics::process::Process;
+use castai_health_exporter::verdict::DateSample;
+use castai_health_exporter::verdict::Ended;
+use castai_health_exporter::verdict::Finding;
+use castai_health_exporter::verdict::Report;
+use castai_health_exporter::verdict::Verdict;
+
+use crate::fixture;
+use crate::fixture::at;
+use crate::fixture::phase;
+use crate::fixture::post;
+use crate::fixture::target;
+
+fn exposed(board: &Board) -> String {
+    exposition(&board.standings(), &fixture::exporter(), &Process::read())
+}
+
+/// Series without the prefix, and their values.
+fn series(text: &str) -> BTreeMap<&str, &str> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let parsed = lines.map(|line| line.rsplit_once(' ').expect("a series and its value"));
+    parsed.map(|(name, value)| (name.trim_start_matches(PREFIX), value)).collect()
+}
+
+fn promtool(text: &str) {
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is missing: `make install`");
+    promtool.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("promtool reads");
+    let said = promtool.wait_with_output().expect("promtool ends");
+    let words = [said.stdout, said.stderr].concat();
+    assert!(said.status.success() && words.is_empty(), "{}\n{text}", String::from_utf8_lossy(&words));
+}
+
+#[test]
+fn promtool_has_no_complaint() {
+    promtool(&exposed(&fixture::blank()));
+    promtool(&exposed(&fixture::eventful()));
+}
+
+#[test]
+fn what_a_server_says_cannot_break_the_exposition() {
+    let board = fixture::blank();
+    let names = ["a\"} 1\nfailure 7\\", "twice", "twice", "\u{1f4a3}{x=\"y\"}"];
+    let targets = names.map(|name| target(name, Ok("fine"), Vec::new())).to_vec();
+    post(&board, Check::Apiserver, Report { targets, ..Report::bare(Verdict::Ok("fine".into())) });
+    let text = exposed(&board);
+    promtool(&text);
+    assert_eq!(text.lines().filter(|line| line.contains("target_up{")).count(), 3, "{text}");
+    assert!(!text.lines().any(|line| line.starts_with("failure 7")), "{text}");
+}
+
+#[test]
+fn before_its_first_verdict_a_check_is_unknown_and_nothing_else_is_claimed() {
+    let text = exposed(&fixture::blank());
+    let series = series(&text);
+    for check in Check::ALL {
+        for status in Status::ALL {
+            let name = format!("check_status{{check=\"{check}\",status=\"{status}\"}}");
+            assert_eq!(series[name.as_str()], if *status == Status::Unknown { "1" } else { "0" }, "{name}");
+        }
+        assert_eq!(series[format!("check_attempts_total{{check=\"{check}\"}}").as_str()], "0");
+        let interval = check.entry().interval.as_secs().to_string();
+        assert_eq!(series[format!("check_interval_seconds{{check=\"{check}\"}}").as_str()], interval);
+    }
+    assert_eq!(series["phase_duration_seconds_count{check=\"apiserver\",phase=\"tls\"}"], "0");
+    for absent in ["failure", "target_", "clock_skew", "tls_certificate", "check_last_"] {
+        let claimed: Vec<_> = series.keys().filter(|name| name.starts_with(absent)).collect();
+        assert!(claimed.is_empty(), "{claimed:?}");
+    }
+}
+
+#[test]
+fn exactly_what_the_catalogue_lists_is_exposed() {
+    let text = exposed(&fixture::eventful());
+    let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let exposed: BTreeSet<String> = typed.map(ToOwned::to_owned).collect();
+    let listed = METRICS.iter().map(|metric| format!("{} {}", metric.full_name(), metric.kind.label())).collect();
+    assert_eq!(exposed, listed);
+}
+
+#[test]
+fn a_label_takes_only_the_values_that_the_catalogue_closes_it_to() {
+    let text = exposed(&fixture::eventful());
+    for metric in METRICS {
+        let name = metric.full_name();
+        let of = |line: &&str| line.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['{', '_', ' ']));
+        for label in metric.labels {
+            let Some(closed) = label.values.closed() else { continue };
+            let key = format!("{}=\"", label.name);
+            for line in text.lines().filter(of) {
+                let Some((_, rest)) = line.split_once(&key) else { continue };
+                let value = rest.split('"').next().unwrap();
+                assert!(closed.contains(&value), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failure_has_a_series_while_it_holds_and_while_nobody_can_tell() {
+    let failure = "failure{check=\"apiserver\",mode=\"tls_handshake_timeout\"}";
+    let board = fixture::eventful();
+    assert!(series(&exposed(&board)).contains_key(failure));
+    post(&board, Check::Apiserver, Report::bare(Verdict::Unknown("cannot tell".into())));
+    let text = exposed(&board);
+    assert!(series(&text).contains_key(failure), "{text}");
+    assert_eq!(series(&text)["check_status{check=\"apiserver\",status=\"unknown\"}"], "1");
+    post(&board, Check::Apiserver, Report::bare(Verdict::Ok("fine".into())));
+    let text = exposed(&board);
+    assert!(!text.contains("failure{check=\"apiserver\""), "{text}");
+}
+
+#[test]
+fn the_histogram_is_cumulative_and_holds_the_time_out_but_not_the_quick_refusal() {
+    let text = exposed(&fixture::eventful());
+    let series = series(&text);
+    let at = |what: &str| series[format!("phase_duration_seconds_{what}").as_str()];
+    let of = |phase: &str, le: &str| at(&format!("bucket{{check=\"apiserver\",phase=\"{phase}\",le=\"{le}\"}}"));
+    assert_eq!([of("connect", "0.005"), of("connect", "15"), of("connect", "+Inf")], ["1", "1", "1"]);
+    assert_eq!([of("tls", "0.005"), of("tls", "10"), of("tls", "15"), of("tls", "+Inf")], ["0", "0", "1", "1"]);
+    assert_eq!(at("sum{check=\"apiserver\",phase=\"tls\"}"), "15");
+}
+
+#[test]
+fn a_target_shows_its_last_attempt() {
+    let text = exposed(&fixture::eventful());
+    let series = series(&text);
+    let value = |name: &str| series[name];
+    assert_eq!(value("target_phase_seconds{check=\"apiserver\",target=\"10.0.0.1:443\",phase=\"tls\"}"), "15");
+    assert_eq!(value("target_up{check=\"apiserver\",target=\"10.0.0.1:443\"}"), "0");
+    assert_eq!(value("target_up{check=\"dns\",target=\"api.cast.ai\"}"), "1");
+    let not_after = "tls_certificate_not_after_timestamp_seconds{check=\"apiserver\",target=\"10.0.0.1:443\"}";
+    assert_eq!(value(not_after), "1800000000");
+    assert_eq!(value("clock_skew_seconds{source=\"apiserver\"}"), "1.5");
+    assert!(!text.contains("not_after_timestamp_seconds{check=\"apiserver\",target=\"10.0.0.2:443\"}"));
+}
+
+#[test]
+fn a_phase_that_was_taken_twice_counts_with_its_sum() {
+    let board = fixture::blank();
+    let twice = vec![phase(Phase::Request, 20, Ended::Done), phase(Phase::Request, 30, Ended::Done)];
+    let targets = vec![target("a", Ok("fine"), twice)];
+    post(&board, Check::Apiserver, Report { targets, ..Report::bare(Verdict::Ok("fine".into())) });
+    let text = exposed(&board);
+    let name = "target_phase_seconds{check=\"apiserver\",target=\"a\",phase=\"request\"}";
+    assert_eq!(series(&text)[name], "0.05", "{text}");
+}
+
+#[test]
+fn the_newest_reading_of_a_clock_is_shown() {
+    let board = fixture::blank();
+    let read = |skew, seconds| {
+        let dates = vec![DateSample { source: "castai_api", skew, uncertainty: 0.5 }];
+        Report { dates, at: at(seconds), ..Report::bare(Verdict::Ok("fine".into())) }
+    };
+    post(&board, Check::CastaiApi, read(7.0, 50));
+    post(&board, Check::Clock, read(3.0, 40));
+    let text = exposed(&board);
+    assert_eq!(series(&text)["clock_skew_seconds{source=\"castai_api\"}"], "7");
+}
+
+#[test]
+fn a_reload_that_failed_is_shown_with_the_time_of_the_last_good_one() {
+    let reload = Reload { successful: false, succeeded: at(5) };
+    let exporter = Exporter { reload, ..fixture::exporter() };
+    let text = exposition(&[], &exporter, &Process::default());
+    let series = series(&text);
+    assert_eq!(series["config_last_reload_successful"], "0");
+    assert_eq!(series["config_last_reload_success_timestamp_seconds"], "1735689605");
+}
+
+#[test]
+fn the_worst_that_the_checks_can_show_stays_within_800_series() {
+    let board = fixture::blank();
+    for check in Check::ALL {
+        let every = |_| Phase::ALL.iter().map(|of| phase(*of, 5, Ended::TimedOut)).collect();
+        let targets = (0..20).map(|i| target(&format!("10.0.0.{i}"), Ok("fine"), every(i))).collect();
+        let findings = FailureMode::ALL[..3].iter().map(|mode| Finding::new(*mode, "seen")).collect();
+        post(&board, *check, Report { targets, ..Report::bare(Verdict::Failing(findings)) });
+    }
+    let text = exposed(&board);
+    assert!(series(&text).len() <= 800, "{} series", series(&text).len());
+    assert!(text.len() <= 100 * 1024, "{} bytes", text.len());
+}

@@ -1,0 +1,130 @@
+//! The JSON of `/api/v1/status` and `check --output json`: pinned, because scripts read it.
+
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::FailureMode;
+use castai_health_exporter::exporter::Exporter;
+use castai_health_exporter::exporter::Skipped;
+use castai_health_exporter::status::Document;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::fixture;
+
+fn document(exporter: &Exporter) -> Value {
+    let json = Document::new(&fixture::eventful().standings(), exporter).json();
+    serde_json::from_str(&json).expect("it is JSON")
+}
+
+fn check(document: &Value, id: &str) -> Value {
+    let checks = document["checks"].as_array().expect("a list");
+    checks.iter().find(|check| check["id"] == id).expect("every check is listed").clone()
+}
+
+#[test]
+fn a_failing_check_is_written_as_documented() {
+    let mode = FailureMode::TlsHandshakeTimeout.entry();
+    let runbook = "https://example.org/runbooks/CastaiApiserverTlsHandshakeTimeout.md#apiserver-tls-handshake-timeout";
+    let evidence = "10.0.0.1:443 took the connection, then said nothing for 15 s";
+    let expected = json!({
+        "id": "apiserver",
+        "question": Check::Apiserver.entry().question,
+        "scope": "pod",
+        "status": "failing",
+        "need": "start",
+        "evidence": evidence,
+        "modes": [{
+            "mode": "tls_handshake_timeout",
+            "evidence": evidence,
+            "meaning": mode.meaning,
+            "remedy": mode.remedy,
+            "runbook": runbook,
+        }],
+        "settled_modes": ["tls_handshake_timeout"],
+        "episode_began": "2025-01-01T00:00:30Z",
+        "targets": [
+            {
+                "target": "10.0.0.1:443",
+                "in_use": true,
+                "up": false,
+                "mode": "tls_handshake_timeout",
+                "evidence": evidence,
+                "phases": [
+                    {"phase": "connect", "seconds": 0.004, "ended": "done"},
+                    {"phase": "tls", "seconds": 15.0, "ended": "timed_out"},
+                ],
+                "seconds": 15.004,
+                "certificate_not_after": "2027-01-15T08:00:00Z",
+            },
+            {
+                "target": "10.0.0.2:443",
+                "in_use": false,
+                "up": false,
+                "mode": "net_refused",
+                "evidence": "10.0.0.2:443 refused the connection",
+                "phases": [{"phase": "connect", "seconds": 0.001, "ended": "failed"}],
+                "seconds": 0.001,
+                "certificate_not_after": null,
+            },
+        ],
+        "at": "2025-01-01T00:00:30Z",
+        "seconds": 15.004,
+        "last_attempt": "2025-01-01T00:00:30Z",
+        "last_success": null,
+        "interval_seconds": 15.0,
+    });
+    assert_eq!(check(&document(&fixture::exporter()), "apiserver"), expected);
+}
+
+#[test]
+fn the_head_of_the_document_says_who_wrote_it_and_counts() {
+    let problems = vec!["environment: API_URL: \":::\" is no address".to_owned()];
+    let document = document(&Exporter { environment_problems: problems.clone(), ..fixture::exporter() });
+    assert_eq!(document["schema_version"], 1);
+    assert!(document["at"].as_str().is_some_and(|at| at.starts_with("20") && at.ends_with('Z')), "{document}");
+    let expected = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "revision": document["exporter"]["revision"],
+        "vantage": "sidecar",
+        "scope": "all",
+        "agent_environment": "own",
+        "config_reload_successful": true,
+        "environment_problems": problems,
+    });
+    assert_eq!(document["exporter"], expected);
+    let summary = json!({"ok": 1, "warning": 1, "failing": 1, "unknown": 1, "not_applicable": 0, "skipped": 0});
+    assert_eq!(document["summary"], summary);
+}
+
+#[test]
+fn a_check_that_was_not_examined_yet_is_unknown_and_says_so() {
+    let clock = check(&document(&fixture::exporter()), "clock");
+    assert_eq!(clock["status"], "unknown");
+    assert_eq!(clock["evidence"], "not examined yet");
+    assert_eq!(clock["at"], Value::Null);
+}
+
+#[test]
+fn a_check_that_does_not_run_is_listed_with_the_reason_and_with_the_same_keys() {
+    let skipped = vec![Skipped { check: Check::Clock, why: "disabled in the configuration".to_owned() }];
+    let exporter = Exporter { skipped, ..fixture::exporter() };
+    let mut standings = fixture::eventful().standings();
+    standings.retain(|standing| standing.check != Check::Clock);
+    let document: Value = serde_json::from_str(&Document::new(&standings, &exporter).json()).expect("it is JSON");
+    let clock = check(&document, "clock");
+    assert_eq!(clock["status"], "skipped");
+    assert_eq!(clock["evidence"], "disabled in the configuration");
+    assert_eq!(document["summary"]["skipped"], 1);
+    let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&clock), keys(&check(&document, "dns")));
+    let ids: Vec<_> = document["checks"].as_array().expect("a list").iter().map(|check| check["id"].clone()).collect();
+    assert_eq!(ids, ["dns", "apiserver", "castai_api", "clock"]);
+}
+
+#[test]
+fn a_warning_keeps_its_modes_and_opens_no_episode() {
+    let castai = check(&document(&fixture::exporter()), "castai_api");
+    assert_eq!(castai["status"], "warning");
+    assert_eq!(castai["settled_modes"], json!(["castai_slow"]));
+    assert_eq!(castai["episode_began"], Value::Null);
+    assert_eq!(castai["last_success"], "2025-01-01T00:00:20Z");
+}
