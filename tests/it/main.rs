@@ -18,3 +18,5 @@ mod fixture;
 mod metrics;
 // The JSON document.
 mod status;
+// The committed files that are derived from the catalogue.
+mod generated;
