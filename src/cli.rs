@@ -7,9 +7,9 @@ mod catalogue;
 mod check;
 mod explain;
 mod generate;
-mod junit;
+pub mod junit;
 mod output;
-mod text;
+pub mod text;
 
 use std::process::ExitCode;
 

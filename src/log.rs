@@ -31,6 +31,15 @@ pub fn install(level: Level, format: LogFormat) {
     let _ = tracing_subscriber::registry().with(lines).try_init();
 }
 
+/// Writes a panic as one line of the log, instead of several that no reader of logs understands.
+pub fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|panic| {
+        let said = panic.payload_as_str().unwrap_or("no message");
+        let at = panic.location().map(ToString::to_string);
+        tracing::error!(at, panic = said, "internal error");
+    }));
+}
+
 /// Tells of a verdict that differs from the one before.
 pub fn change(change: &Change, runbook_base: &str) {
     let verdict = &change.report.verdict;

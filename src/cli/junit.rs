@@ -9,7 +9,8 @@ use crate::catalogue::Status;
 use crate::cli::check::counts_as_failure;
 use crate::exporter::Exporter;
 
-pub(super) fn report(standings: &[Standing], exporter: &Exporter, strict: bool) -> String {
+/// One test suite with a test case per check.
+pub fn report(standings: &[Standing], exporter: &Exporter, strict: bool) -> String {
     let fails = |standing: &&Standing| counts_as_failure(standing.status(), strict);
     let skips =
         |standing: &&Standing| !fails(standing) && matches!(standing.status(), Status::Unknown | Status::NotApplicable);

@@ -14,13 +14,16 @@ const WIDTH: usize = 100;
 const INDENT: &str = "    ";
 
 /// The result, displayed as text.
-pub(super) struct Report<'a> {
-    pub(super) standings: &'a [Standing],
-    pub(super) exporter: &'a Exporter,
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// What is known.
+    pub standings: &'a [Standing],
+    /// Who says so.
+    pub exporter: &'a Exporter,
     /// Whether it may hold colours.
-    pub(super) colours: bool,
+    pub colours: bool,
     /// Whether checks that do not run are listed.
-    pub(super) skipped: bool,
+    pub skipped: bool,
 }
 
 impl fmt::Display for Report<'_> {

@@ -20,3 +20,5 @@ mod metrics;
 mod status;
 // The committed files that are derived from the catalogue.
 mod generated;
+// The result of `check`.
+mod check_output;
