@@ -28,6 +28,7 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use jiff::Unit;
 use serde::Serialize;
 
 use crate::board::Standing;
@@ -265,5 +266,5 @@ impl Phase {
 }
 
 fn timestamp(at: SystemTime) -> Option<Timestamp> {
-    Timestamp::try_from(at).ok()
+    Timestamp::try_from(at).ok()?.round(Unit::Millisecond).ok()
 }

@@ -28,7 +28,8 @@ fn the_committed_files_are_what_generate_writes() {
 #[test]
 fn no_generated_page_is_left_over() {
     let written: Vec<String> = files("").into_iter().map(|file| file.path).collect();
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(RUNBOOKS)).expect("`make generate` writes it") {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(RUNBOOKS)).expect("`make generate` writes it")
+    {
         let path = format!("{RUNBOOKS}/{}", entry.unwrap().file_name().to_string_lossy());
         assert!(!read(&path).starts_with(HEADER) || written.contains(&path), "{path} is stale: `make generate`");
     }

@@ -22,3 +22,5 @@ mod status;
 mod generated;
 // The result of `check`.
 mod check_output;
+// The binary: exit codes and streams.
+mod cli;
