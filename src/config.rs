@@ -7,7 +7,7 @@ mod file;
 pub mod flags;
 pub mod keys;
 mod load;
-mod nearest;
+pub(crate) mod nearest;
 pub mod problem;
 pub mod proxy;
 pub mod secret;

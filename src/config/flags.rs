@@ -29,6 +29,6 @@ pub struct Flags {
     pub scope: Option<String>,
     /// `--vantage`.
     pub vantage: Option<String>,
-    /// `--runbook-base-url`.
+    /// `--runbook.base-url`.
     pub runbook_base_url: Option<String>,
 }

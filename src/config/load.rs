@@ -91,7 +91,7 @@ impl Sources<'_> {
             self.setting("--vantage", self.flags.vantage.as_deref(), "vantage", |text| values::word(text, VANTAGES));
         let scope = self.setting("--scope", self.flags.scope.as_deref(), "scope", |text| values::word(text, SCOPES));
         let runbook_base =
-            self.setting("--runbook-base-url", self.flags.runbook_base_url.as_deref(), "runbook_base_url", |text| {
+            self.setting("--runbook.base-url", self.flags.runbook_base_url.as_deref(), "runbook_base_url", |text| {
                 values::link(text)?;
                 Ok(text.trim_end_matches('/').to_owned())
             });
