@@ -1,3 +1,4 @@
 //! What the scenarios are told with.
 
+pub(crate) mod cluster;
 pub(crate) mod world;
