@@ -57,6 +57,10 @@ pub(super) fn read_body(body: &str) -> Reading {
     if body.is_empty() {
         return Reading::Harmless;
     }
+    // The metadata service answers with pages.
+    if let Some(mode) = first_match(IMDS_PAGES, body) {
+        return mode.into();
+    }
     if is_html(None, body) {
         return M::Ec2UnexpectedBody.into();
     }
@@ -284,11 +288,17 @@ fn json(body: &str) -> (Option<String>, Option<String>) {
     (code.or_else(|| message.as_deref().and_then(code_of_message)), message)
 }
 
-/// The code behind a message that comes without one: EKS sends it in a header.
+/// The code behind a message that comes without one: some services send it in a header.
 fn code_of_message(message: &str) -> Option<String> {
-    message
-        .contains("does not have permissions to assume the associated role")
-        .then(|| "AccessDeniedException".to_owned())
+    const MESSAGES: &[(&str, &str)] = &[
+        ("does not have permissions to assume the associated role", "AccessDeniedException"),
+        ("security token included in the request is invalid", "UnrecognizedClientException"),
+        ("security token included in the request is expired", "ExpiredToken"),
+        ("Rate exceeded", "ThrottlingException"),
+        ("signature we calculated does not match", "SignatureDoesNotMatch"),
+        ("Signature expired", "SignatureDoesNotMatch"),
+    ];
+    MESSAGES.iter().find(|(words, _)| message.contains(words)).map(|(_, code)| (*code).to_owned())
 }
 
 /// The text of the first element with this name.
@@ -368,6 +378,12 @@ const PHRASES: &[Rule] = &[
     (&["operation error EC2", "deserialization failed"], M::Ec2UnexpectedBody),
     (&["invalid header field value for \"Authorization\"", "aws"], M::AwsKeyInvalid),
     (&["invalid header field value for \"Authorization\"", "operation error "], M::AwsKeyInvalid),
+];
+
+/// The pages of the instance metadata service.
+const IMDS_PAGES: &[Rule] = &[
+    (&["<title>401 - Unauthorized</title>"], M::AwsImdsTokenRequired),
+    (&["<title>403 - Forbidden</title>"], M::AwsImdsDisabled),
 ];
 
 /// What remains where no source gave credentials and none says why.

@@ -271,6 +271,7 @@ const CONNECTION: &[Rule] = &[
     (&["broken pipe"], M::NetReset),
     (&["server closed idle connection"], M::NetReset),
     (&["server sent GOAWAY and closed the connection"], M::NetReset),
+    (&["graceful shutdown GOAWAY"], M::NetReset),
 ];
 
 /// HTTP: an answer that is none.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::catalogue::FailureMode as M;
 
 use super::Reading;
+use super::agent_log;
 use super::aws_error;
 use super::castai;
 use super::castai::Answer;
@@ -26,12 +27,23 @@ pub(super) fn read(text: &str) -> Reading {
             .find_map(|(key, value)| key.trim().eq_ignore_ascii_case(name).then(|| value.trim()))
     };
     let content_type = header("content-type");
-    if body.contains("\"kind\":\"Status\"") {
-        return kube_status::kube_status(status, content_type, body.as_bytes())
-            .map_or(Reading::Harmless, Reading::from);
+    if kube_status::is_status(body) {
+        return from_kubernetes(text).unwrap_or(Reading::Harmless);
+    }
+    if is_aws_xml(body) {
+        return aws_error::read_body(body);
+    }
+    if contains_any(body, &["liveness check failed: ", "readiness check failed: "]) {
+        return agent_log::read(body);
     }
     let answer = Answer { status, content_type, request_id: header("x-castai-request-id"), headers, body };
     castai_answer(&answer).map_or_else(|| cluster(&serde_json::from_str(body).unwrap_or_default()), Reading::from)
+}
+
+/// What an answer with its status line says if it comes from an API server.
+pub(super) fn from_kubernetes(text: &str) -> Option<Reading> {
+    let (status, _, body) = parts(text)?;
+    Some(kube_status::kube_status(status, None, body.as_bytes()).map_or(Reading::Harmless, Reading::from))
 }
 
 /// What CAST AI says about a cluster in a healthy answer.
@@ -50,12 +62,24 @@ pub(super) fn is_aws_xml(text: &str) -> bool {
     text.contains("<Code>") && contains_any(text, &["<ErrorResponse", "<Response>", "<Errors>", "<Error>"])
 }
 
-/// Status, headers and body of `HTTP/1.1 403 Forbidden …`.
-fn parts(text: &str) -> Option<(u16, &str, &str)> {
+/// Status, headers and body of `HTTP/1.1 403 Forbidden …`, `HTTP 403: …` or `403 Forbidden …`.
+pub(super) fn parts(text: &str) -> Option<(u16, &str, &str)> {
     let text = text.trim_start();
-    let (_, behind) = text.strip_prefix("HTTP/")?.split_once(' ')?;
-    let status = behind.get(..3)?.parse().ok()?;
-    let rest = behind.split_once('\n').map_or("", |(_, rest)| rest);
+    let behind = match text.strip_prefix("HTTP") {
+        Some(rest) => rest.split_once(' ')?.1,
+        None => text,
+    };
+    let status = behind.get(..3)?.parse().ok().filter(|status| (100..=599).contains(status))?;
+    if behind[3..].starts_with(|next: char| next.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let Some((_, rest)) = behind.split_once('\n') else {
+        // All on one line: the body begins where JSON or a page does.
+        return Some((status, "", behind.find(['{', '<']).map_or("", |at| &behind[at..])));
+    };
+    if let Some(body) = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')) {
+        return Some((status, "", body));
+    }
     let (headers, body) = rest.split_once("\r\n\r\n").or_else(|| rest.split_once("\n\n")).unwrap_or((rest, ""));
     Some((status, headers, body))
 }
@@ -72,9 +96,7 @@ fn read_body(body: &str) -> Reading {
     if is_aws_xml(body) {
         return aws_error::read_body(body);
     }
-    let Ok(value) = serde_json::from_str::<Value>(body) else {
-        return if sounds_like_a_fault(body) { M::Unclassified.into() } else { Reading::Harmless };
-    };
+    let Ok(value) = serde_json::from_str::<Value>(body) else { return read_plain(body) };
     if value.get("kind").and_then(Value::as_str) == Some("Status") {
         return kube_status::read_body(body);
     }
@@ -87,9 +109,28 @@ fn read_body(body: &str) -> Reading {
     }
 }
 
+/// What a body in plain words says: gateways answer so.
+fn read_plain(body: &str) -> Reading {
+    const GATEWAY: &[&str] =
+        &["upstream connect error", "no healthy upstream", "upstream request timeout", "stream timeout"];
+    if contains_any(body, GATEWAY) {
+        return M::CastaiServerError.into();
+    }
+    let mode = match page_status(body) {
+        200 => None,
+        status => castai_answer(&Answer { status, body, ..Answer::default() }),
+    };
+    match mode {
+        Some(mode) => mode.into(),
+        None if sounds_like_a_fault(body) => M::Unclassified.into(),
+        None => Reading::Harmless,
+    }
+}
+
 /// The status that a page names in its first words.
 fn page_status(body: &str) -> u16 {
     const NAMES: &[(&str, u16)] = &[
+        ("error code: 10", 403),
         ("407", 407),
         ("proxy authentication required", 407),
         ("401", 401),

@@ -8,6 +8,7 @@ use crate::catalogue::FailureMode as M;
 use super::Reading;
 use super::castai::is_html;
 use super::contains_any;
+use super::http_text;
 use super::kube_text;
 use super::pod;
 
@@ -25,6 +26,9 @@ pub fn kube_status(status: u16, content_type: Option<&str>, body: &[u8]) -> Opti
 
 /// What a body alone says.
 pub(super) fn read_body(text: &str) -> Reading {
+    if let Some(reading) = http_text::from_kubernetes(text) {
+        return reading;
+    }
     if let Some(status) = Status::parse(text) {
         if status.success || matches!(status.code, 409 | 410) {
             return Reading::Harmless;
@@ -45,6 +49,11 @@ pub(super) fn read_body(text: &str) -> Reading {
         None if body.is_empty() || body == "ok" => Reading::Harmless,
         None => M::K8sUnexpectedBody.into(),
     }
+}
+
+/// Whether a body is a `Status` object.
+pub(super) fn is_status(body: &str) -> bool {
+    Status::parse(body).is_some()
 }
 
 /// The fields of a `Status` object.
@@ -120,6 +129,9 @@ fn plain_mode(body: &str) -> Option<FailureMode> {
         &["Internal Server Error: \"", "service unavailable", "This request caused apiserver to panic", "[-]"];
     if body.starts_with("Too many requests") {
         return Some(M::K8sThrottled);
+    }
+    if body == "Unauthorized" {
+        return Some(M::K8sUnauthorized);
     }
     if !OWN.iter().any(|start| body.starts_with(start)) && !body.contains("\n[-]") {
         return None;

@@ -142,6 +142,7 @@ fn http_answers_are_read_with_headers_or_as_bodies_alone() {
         (r#"{"message":"quota exceeded: 10 per minute","fieldViolations":[]}"#, "castai_rate_limited"),
         (r#"{"message":"invalid continuity token"}"#, "castai_continuity_token"),
         (r#"{"code":16,"message":"nope"}"#, "castai_token_invalid"),
+        ("HTTP/1.1 403 Forbidden {\"message\":\"x\"}", "castai_forbidden"),
         (r#"{"message":"something new"}"#, "unclassified"),
         (r#"{"id":"46d0d683-da70-4f69-b970-8d6509001c10","status":"ready"}"#, ""),
         (GOOGLE, "castai_waf_blocked"),
@@ -152,4 +153,34 @@ fn http_answers_are_read_with_headers_or_as_bodies_alone() {
     ];
     all_read_as_written(|text| classify(Some(Kind::Http), text), rows);
     all_read_as_written(|text| classify(None, text), rows);
+}
+
+#[test]
+fn answers_in_plain_words_are_read_too() {
+    let http: &[Row] = &[
+        ("401 Unauthorized", "castai_token_invalid"),
+        ("HTTP 502: <html><head><title>502 Bad Gateway</title></head></html>", "castai_server_error"),
+        ("404 page not found", "castai_unexpected_body"),
+        ("error code: 1020", "castai_waf_blocked"),
+        (
+            "upstream connect error or disconnect/reset before headers. reset reason: connection timeout",
+            "castai_server_error",
+        ),
+        (
+            "HTTP/1.1 503 Service Unavailable\r\n\r\nliveness check failed: last healthy action is over the healthy limit of 12m0s",
+            "agent_unhealthy",
+        ),
+        ("something new failed", "unclassified"),
+        ("welcome", ""),
+    ];
+    all_read_as_written(|text| classify(Some(Kind::Http), text), http);
+    let kubernetes: &[Row] = &[
+        ("Unauthorized", "k8s_unauthorized"),
+        ("HTTP/1.1 503 Service Unavailable\r\n\r\nservice unavailable", "k8s_server_error"),
+        (
+            "HTTP/1.1 403 Forbidden\r\n\r\n{\"kind\": \"Status\", \"message\": \"forbidden: User \\\"system:anonymous\\\" cannot get path \\\"/\\\"\", \"code\": 403}",
+            "k8s_anonymous_forbidden",
+        ),
+    ];
+    all_read_as_written(|text| classify(Some(Kind::ApiserverBody), text), kubernetes);
 }

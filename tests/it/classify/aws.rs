@@ -327,6 +327,13 @@ fn error_bodies_of_aws_are_read() {
     all_read_as_written(classify_line, BODIES);
     all_read_as_written(
         |text| classify(Some(Kind::AwsErrorBody), text),
-        &[("<html><body>blocked</body></html>", "ec2_unexpected_body")],
+        &[
+            (
+                r#"<?xml version="1.0" encoding="iso-8859-1"?><html><head><title>401 - Unauthorized</title></head></html>"#,
+                "aws_imds_token_required",
+            ),
+            (r#"{"message":"The security token included in the request is invalid."}"#, "aws_key_invalid"),
+            ("<html><body>blocked</body></html>", "ec2_unexpected_body"),
+        ],
     );
 }
