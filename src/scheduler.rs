@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::board::Board;
 use crate::board::Change;
+use crate::board::Entry;
 use crate::board::Posting;
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode;
@@ -59,6 +60,11 @@ struct Desk {
     posted: Arc<watch::Sender<u64>>,
 }
 
+/// How the checks of a plan are entered on the board.
+pub fn entries(plan: &Plan) -> Vec<Entry> {
+    plan.rows.iter().map(|row| Entry { check: row.check, need: row.need, interval: row.interval }).collect()
+}
+
 /// Examines every check of the plan once, prerequisites first, and posts to the board.
 pub async fn once(plan: &Plan, board: &Arc<Board>, on_change: &OnChange) {
     let desk = Desk::new(board, on_change);
@@ -86,7 +92,7 @@ impl Watch {
                 desk.wait_for(&first, &vec![None; first.len()]).await;
                 loop {
                     let changed = desk.attempt(&row).await;
-                    let interval = if changed { row.entry.interval.min(QUICK) } else { row.entry.interval };
+                    let interval = if changed { row.interval.min(QUICK) } else { row.interval };
                     sleep(jitter::around(interval)).await;
                 }
             });
@@ -102,8 +108,8 @@ impl Watch {
 
 /// The prerequisites of a check that run in this plan.
 fn prerequisites(row: &Planned, plan: &Plan) -> Vec<Check> {
-    let runs = |check: &&Check| plan.rows.iter().any(|row| row.entry.check == **check);
-    row.entry.check.entry().prerequisites.iter().filter(runs).copied().collect()
+    let runs = |check: &&Check| plan.rows.iter().any(|row| row.check == **check);
+    row.check.entry().prerequisites.iter().filter(runs).copied().collect()
 }
 
 impl Desk {
@@ -130,7 +136,7 @@ impl Desk {
 
     /// One attempt of one check, posted; says whether the verdict changed.
     async fn attempt(&self, row: &Planned) -> bool {
-        let check = row.entry.check;
+        let check = row.check;
         let posting = match blocked(check, &self.board.peers()) {
             Some(why) => Posting { report: Report::bare(Verdict::Unknown(why)), disturbed: false, panicked: false },
             None => examine(&row.examine, self.board.peers()).await,

@@ -1,8 +1,8 @@
 //! Which checks a configuration asks for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::board::Entry;
 use crate::catalogue::Check;
 use crate::catalogue::Need;
 use crate::checks::Attempt;
@@ -25,8 +25,12 @@ pub struct Plan {
 /// One check of a plan.
 #[derive(Clone, Debug)]
 pub struct Planned {
-    /// How it is entered on the board.
-    pub entry: Entry,
+    /// Which.
+    pub check: Check,
+    /// What the agent needs it for.
+    pub need: Need,
+    /// Time between two attempts.
+    pub interval: Duration,
     /// What examines it.
     pub examine: Arc<AnyCheck>,
 }
@@ -58,8 +62,8 @@ impl Plan {
                 Check::CastaiApi => AnyCheck::CastaiApi(CastaiApi::new(&config.castai, settings, &world)),
                 Check::Clock => AnyCheck::Clock(Clock),
             };
-            let entry = Entry { check: settings.check, need: need(settings.check), interval: settings.interval };
-            Planned { entry, examine: Arc::new(examine) }
+            let check = settings.check;
+            Planned { check, need: need(check), interval: settings.interval, examine: Arc::new(examine) }
         });
         Self { rows: rows.collect() }
     }
@@ -74,13 +78,8 @@ impl Plan {
             wanted.extend(more);
             next += 1;
         }
-        self.rows.retain(|row| wanted.contains(&row.entry.check));
+        self.rows.retain(|row| wanted.contains(&row.check));
         self
-    }
-
-    /// How they are entered on the board.
-    pub fn entries(&self) -> Vec<Entry> {
-        self.rows.iter().map(|row| row.entry).collect()
     }
 }
 

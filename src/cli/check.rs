@@ -33,7 +33,7 @@ pub(super) fn run(options: &args::Check, config: &Config) -> Exit {
     log::install(config.log.level, config.log.format);
     let plan = Plan::new(config);
     let plan = if options.checks.is_empty() { plan } else { plan.only(&options.checks) };
-    let board = Arc::new(Board::new(&plan.entries()));
+    let board = Arc::new(Board::new(&scheduler::entries(&plan)));
     daemon::runtime().block_on(examine(options, &plan, &board));
     let standings = board.standings();
     let entered: Vec<Check> = standings.iter().map(|standing| standing.check).collect();

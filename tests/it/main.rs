@@ -1,5 +1,7 @@
 //! Scenarios, one test binary.
 
+// Data runs one way.
+mod architecture;
 // What comes from outside is bounded; what is secret stays where it belongs.
 mod bounds;
 // The catalogue as a table.

@@ -128,7 +128,7 @@ impl World {
 
     fn configure(&mut self) {
         self.plan = Plan::new(&self.config());
-        self.board.enter(&self.plan.entries());
+        self.board.enter(&scheduler::entries(&self.plan));
     }
 
     /// Lets every check look once.
