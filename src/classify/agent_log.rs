@@ -124,6 +124,9 @@ const CONSEQUENCES: &[&str] = &[
     "the object has been modified",
     "lock is held by",
     "Failed getting pod metrics",
+    "couldn't get resource list for ",
+    "stale GroupVersion discovery",
+    "falling back to IMDSv1",
 ];
 
 /// What the components say in words of their own.
@@ -143,6 +146,7 @@ const OWN_WORDS: &[Rule] = &[
     (&["unknown provider"], M::AgentConfigInvalid),
     (&["failed to add root certificate to CA pool"], M::AgentConfigInvalid),
     (&["kubeconfig is nil"], M::AgentConfigInvalid),
+    (&["error decoding '"], M::AgentConfigInvalid),
     (&["parsing configuration"], M::AgentConfigInvalid),
     (&["reading default config"], M::AgentConfigInvalid),
     (&["not a valid logrus Level"], M::AgentConfigInvalid),

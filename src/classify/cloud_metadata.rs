@@ -1,4 +1,4 @@
-//! What GKE's and AKS's metadata servers make the agent say.
+//! What the clouds' metadata servers make CAST AI's components say.
 
 use crate::catalogue::FailureMode as M;
 
@@ -16,12 +16,16 @@ pub(super) fn log_text(text: &str) -> Option<Reading> {
     }
     let google = contains_any(text, &["computeMetadata", "metadata.google.internal", "GCE metadata", "GKE_"]);
     let azure = contains_any(text, &["metadata/instance?", "failed to retrieve instance metadata", "AKS_"]);
-    if !google && !azure {
+    let amazon = text.contains("//169.254.169.254/latest/") && !text.contains("status code: ");
+    if !google && !azure && !amazon {
         return None;
     }
     Some(match go_error::cause(text) {
         Some(Cause::GivenUp) => Reading::Harmless,
         Some(_) if google => M::GcpMetadataUnreachable.into(),
+        // A chain of the SDK says more.
+        Some(_) if amazon && contains_any(text, &["operation error ", "NoCredentialProviders"]) => return None,
+        Some(_) if amazon => M::AwsImdsUnreachable.into(),
         Some(_) => M::AzureImdsUnreachable.into(),
         None if text.to_lowercase().contains("provide required") => M::MetadataUnresolvable.into(),
         None => return None,

@@ -87,6 +87,14 @@ fn healthy_runs_say_nothing() {
 }
 
 const CONSEQUENCES: &[Row] = &[
+    (
+        "E1122 13:04:55.148702       1 memcache.go:287] couldn't get resource list for metrics.k8s.io/v1beta1: the server is currently unable to handle the request",
+        "",
+    ),
+    (
+        "SDK 2026/11/22 13:03:16 WARN falling back to IMDSv1: operation error ec2imds: getToken, http response error StatusCode: 0, request to EC2 IMDS failed",
+        "",
+    ),
     (r#"time="2026-11-22T13:05:54Z" level=error msg="failed to send logs after shutdown timed out""#, ""),
     (
         r#"time="2026-11-22T13:05:54Z" level=error msg="registering cluster: requesting castai api: Post \"https://api.cast.ai/v1/kubernetes/external-clusters\": context canceled""#,
@@ -500,6 +508,7 @@ fn trouble_with_the_api_server_is_named() {
 }
 
 const SETTINGS: &[Row] = &[
+    ("* error decoding 'Log.Level': strconv.ParseInt: parsing \"debug\": invalid syntax", "agent_config_invalid"),
     (r#"Error: env variable "API_KEY" is required"#, "castai_key_missing"),
     (r#"env variable "API_KEY" is required"#, "castai_key_missing"),
     (

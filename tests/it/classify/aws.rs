@@ -232,6 +232,10 @@ fn what_ec2_answers_is_named_at_start_and_while_running() {
 
 const METADATA: &[Row] = &[
     (
+        r#"time="2026-11-22T13:04:54Z" level=error msg="checking for cloud events: Get \"http://169.254.169.254/latest/meta-data/spot/instance-action\": dial tcp 169.254.169.254:80: i/o timeout""#,
+        "aws_imds_unreachable",
+    ),
+    (
         r#"time="2026-11-22T13:04:54Z" level=error msg="registering cluster: getting cluster name: no tags found for instance_id=i-0abc""#,
         "ec2_tags_missing",
     ),
