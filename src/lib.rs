@@ -14,5 +14,6 @@ pub mod log;
 pub mod metrics;
 pub mod probe;
 pub mod scheduler;
+pub mod server;
 pub mod status;
 pub mod verdict;

@@ -3,7 +3,8 @@
 //! Relative paths begin in the file's own folder. Only HTTP/1.1 is served, whatever `http2` says.
 
 mod clients;
-pub mod tls;
+mod stamp;
+mod tls;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -18,6 +19,7 @@ use crate::config::values;
 use crate::config::written::Written;
 use crate::config::written::Wrong;
 
+pub use stamp::Stamp;
 pub use tls::Tls;
 
 /// What the file asks for.

@@ -24,6 +24,8 @@ mod generated;
 mod metrics;
 // Break one thing, see its root, heal it.
 mod scenarios;
+// The exporter as others reach it, over real sockets.
+mod server;
 // The JSON document.
 mod status;
 // What the scenarios are told with.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio_rustls::rustls::CipherSuite;
 use tokio_rustls::rustls::NamedGroup;
@@ -53,30 +52,15 @@ pub struct Tls {
     files: Vec<PathBuf>,
 }
 
-/// When the files changed last and how long they are: what tells that they must be read again.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Stamp(Vec<Option<(SystemTime, u64)>>);
-
 impl Tls {
     /// For handshakes.
     pub fn config(&self) -> &Arc<ServerConfig> {
         &self.config
     }
 
-    /// The state of the files now.
-    pub fn stamp(&self) -> Stamp {
-        Stamp::of(&self.files)
-    }
-}
-
-impl Stamp {
-    /// The state of these files now.
-    pub fn of(files: &[PathBuf]) -> Self {
-        let stamp = |path: &PathBuf| {
-            let meta = std::fs::metadata(path).ok()?;
-            Some((meta.modified().ok()?, meta.len()))
-        };
-        Self(files.iter().map(stamp).collect())
+    /// The files it was made from.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 }
 

@@ -1,0 +1,56 @@
+//! The status page: HTML without script, style or state. Everything that is shown is escaped.
+
+use std::fmt::Write;
+
+/// What the page shows.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Page {
+    /// The version of the program.
+    pub version: String,
+    /// What is known: each a word and a sentence.
+    pub facts: Vec<(String, String)>,
+}
+
+const TITLE: &str = "CAST AI health exporter";
+const DESCRIPTION: &str = "Probes everything the CAST AI agent depends on and says which part is broken.";
+const LINKS: &[(&str, &str)] =
+    &[("/metrics", "Metrics"), ("/api/v1/status", "Status as JSON"), ("/-/healthy", "Healthy"), ("/-/ready", "Ready")];
+
+/// The page; its links stand below the route prefix.
+pub fn html(page: &Page, prefix: &str) -> String {
+    let mut html = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{TITLE}</title>\n</head>\n<body>\n\
+         <h1>{TITLE}</h1>\n<p>{DESCRIPTION}</p>\n<p>Version {}</p>\n<ul>\n",
+        escaped(&page.version)
+    );
+    for (path, name) in LINKS {
+        let _ = writeln!(html, "<li><a href=\"{}{path}\">{name}</a></li>", escaped(prefix));
+    }
+    html.push_str("</ul>\n");
+    if !page.facts.is_empty() {
+        html.push_str("<dl>\n");
+        for (word, sentence) in &page.facts {
+            let _ = writeln!(html, "<dt>{}</dt>\n<dd>{}</dd>", escaped(word), escaped(sentence));
+        }
+        html.push_str("</dl>\n");
+    }
+    html.push_str("</body>\n</html>\n");
+    html
+}
+
+/// A text as it may stand between tags and in quoted attributes.
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c if c.is_control() && c != '\n' => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,76 @@
+//! From a path to what is asked for. Pure.
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Route<'a> {
+    Page,
+    Metrics,
+    Status,
+    Healthy,
+    Ready,
+    Reload,
+    Runbook(&'a str),
+    /// The front door without its slash, or the root above the prefix.
+    FrontDoor,
+    Unknown,
+}
+
+impl<'a> Route<'a> {
+    /// What a path below the prefix asks for.
+    pub(super) fn of(path: &'a str, prefix: &str) -> Self {
+        let below = match path.strip_prefix(prefix) {
+            Some("") => return Self::FrontDoor,
+            Some(below) if below.starts_with('/') => below,
+            _ if path == "/" => return Self::FrontDoor,
+            _ => return Self::Unknown,
+        };
+        match below {
+            "/" => Self::Page,
+            "/metrics" => Self::Metrics,
+            "/api/v1/status" => Self::Status,
+            "/-/healthy" => Self::Healthy,
+            "/-/ready" => Self::Ready,
+            "/-/reload" => Self::Reload,
+            _ => match below.strip_prefix("/runbooks/").map(|name| name.strip_suffix(".md").unwrap_or(name)) {
+                Some(name) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                    Self::Runbook(name)
+                }
+                _ => Self::Unknown,
+            },
+        }
+    }
+
+    /// The methods that may be used on it, as the header `Allow` lists them.
+    pub(super) const fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::Reload => &["POST", "PUT"],
+            _ => &["GET", "HEAD"],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_taken_below_the_prefix_only() {
+        for (path, prefix, route) in [
+            ("/", "", Route::Page),
+            ("/metrics", "", Route::Metrics),
+            ("/metrics/", "", Route::Unknown),
+            ("/castai", "/castai", Route::FrontDoor),
+            ("/", "/castai", Route::FrontDoor),
+            ("/castai/", "/castai", Route::Page),
+            ("/castai/metrics", "/castai", Route::Metrics),
+            ("/castaimetrics", "/castai", Route::Unknown),
+            ("/metrics", "/castai", Route::Unknown),
+            ("/runbooks/CastaiDown", "", Route::Runbook("CastaiDown")),
+            ("/runbooks/CastaiDown.md", "", Route::Runbook("CastaiDown")),
+            ("/runbooks/../x", "", Route::Unknown),
+            ("/runbooks/", "", Route::Unknown),
+        ] {
+            assert_eq!(Route::of(path, prefix), route, "{path} below {prefix}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The exporter as others reach it, over real sockets.
+
+mod certificates;
+mod limits;
+mod passwords;
+mod routes;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use castai_health_exporter::config::Web;
+use castai_health_exporter::server;
+use castai_health_exporter::server::Views;
+use castai_health_exporter::server::page::Page;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// More than any answer takes, and less than anybody waits.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server that runs until it is dropped or stopped.
+struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+struct Reply {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Running {
+    fn start(web: &Web, views: Views) -> Self {
+        let bound = server::bind(web).expect("loopback has free ports");
+        let address = bound.addresses()[0];
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(bound.serve(views, async {
+            let _ = stopped.await;
+        }));
+        Self { address, stop: Some(stop), served }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("the server listens")
+    }
+
+    /// Sends a request without a body and reads the answer to its end.
+    async fn ask(&self, method: &str, path: &str, headers: &str) -> Reply {
+        let mut stream = self.connect().await;
+        ask(&mut stream, method, path, headers).await
+    }
+
+    async fn get(&self, path: &str) -> Reply {
+        self.ask("GET", path, "").await
+    }
+
+    async fn stop(mut self) {
+        let _ = self.stop.take().expect("stopped once").send(());
+        self.served.await.expect("it did not panic").expect("it served");
+    }
+}
+
+impl Reply {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("text")
+    }
+}
+
+async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), method: &str, path: &str, headers: &str) -> Reply {
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: exporter\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.expect("the server reads");
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    read.expect("an answer in time").expect("an answer to its end");
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a header section");
+    let head = String::from_utf8(answer[..end].to_vec()).expect("headers are text");
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status").parse().expect("a number");
+    let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+    Reply { status, headers: lines.filter_map(header).collect(), body: answer[end + 4..].to_vec() }
+}
+
+/// Loopback, any port, nothing else.
+fn web() -> Web {
+    Web {
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        config_file: None,
+        external_url: None,
+        route_prefix: String::new(),
+        enable_lifecycle: false,
+    }
+}
+
+fn with_file(path: PathBuf) -> Web {
+    Web { config_file: Some(path), ..web() }
+}
+
+/// Views that always say the same.
+fn views() -> Views {
+    Views {
+        metrics: Box::new(|| b"# HELP up Up.\n# TYPE up gauge\nup 1\n".repeat(50)),
+        status_json: Box::new(|| br#"{"schema_version":1}"#.to_vec()),
+        page: Box::new(|| Page {
+            version: "1.2.3".to_owned(),
+            facts: vec![("dns".to_owned(), "<script>alert('x')</script> & \"more\"".to_owned())],
+        }),
+        ready: Box::new(|| Ok(())),
+        runbook: Box::new(|alert| (alert == "CastaiDown").then(|| "# Castai ⬇\n".to_owned())),
+        reload: None,
+    }
+}

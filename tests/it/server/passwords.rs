@@ -1,0 +1,93 @@
+//! Basic authentication.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tempfile::TempDir;
+
+use super::Running;
+use super::views;
+use super::with_file;
+
+fn write(folder: &Path, password: &str) {
+    let hash = bcrypt::hash(password, 4).unwrap();
+    let file = format!(
+        "basic_auth_users:\n  prometheus: {hash}\n  some.body: {hash}\n\
+         http_server_config:\n  headers:\n    X-Frame-Options: sameorigin\n    Content-Security-Policy: sandbox\n"
+    );
+    std::fs::write(folder.join("next"), file).unwrap();
+    std::fs::rename(folder.join("next"), folder.join("web.yaml")).unwrap();
+}
+
+fn started(password: &str) -> (TempDir, Running) {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), password);
+    let server = Running::start(&with_file(folder.path().join("web.yaml")), views());
+    (folder, server)
+}
+
+fn header(credentials: &str) -> String {
+    format!("Authorization: Basic {}\r\n", STANDARD.encode(credentials))
+}
+
+#[tokio::test]
+async fn every_route_asks_for_the_password() {
+    let (_folder, server) = started("right");
+    for path in ["/", "/metrics", "/-/healthy", "/-/ready", "/api/v1/status", "/nowhere"] {
+        let reply = server.get(path).await;
+        assert_eq!((reply.status, reply.header("www-authenticate")), (401, "Basic"), "{path}");
+        let reply = server.ask("GET", path, &header("prometheus:right")).await;
+        assert_eq!(reply.status, if path == "/nowhere" { 404 } else { 200 }, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_right_password_of_a_known_user_opens() {
+    let (_folder, server) = started("ri:ght");
+    for (sent, status) in [
+        (header("prometheus:ri:ght"), 200),
+        (header("some.body:ri:ght"), 200),
+        (header("prometheus:ri:ght").replace("Basic", "bAsIc"), 200),
+        (header("prometheus:wrong"), 401),
+        (header("prometheus:"), 401),
+        (header("nobody:ri:ght"), 401),
+        (header("prometheus"), 401),
+        ("Authorization: Basic %%%\r\n".to_owned(), 401),
+        ("Authorization: Bearer right\r\n".to_owned(), 401),
+        ("Authorization: Basic\r\n".to_owned(), 401),
+    ] {
+        // Twice: the second answer comes from what was kept.
+        for _ in 0..2 {
+            assert_eq!(server.ask("GET", "/metrics", &sent).await.status, status, "{sent}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_changed_password_holds_at_once() {
+    let (folder, server) = started("old");
+    assert_eq!(server.ask("GET", "/metrics", &header("prometheus:old")).await.status, 200);
+    write(folder.path(), "new");
+    assert_eq!(server.ask("GET", "/metrics", &header("prometheus:old")).await.status, 401);
+    assert_eq!(server.ask("GET", "/metrics", &header("prometheus:new")).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_headers_of_the_file_stand_on_every_answer() {
+    let (_folder, server) = started("right");
+    for reply in [server.get("/").await, server.ask("GET", "/", &header("prometheus:right")).await] {
+        assert_eq!(reply.header("x-frame-options"), "sameorigin");
+        assert_eq!(reply.header("content-security-policy"), "sandbox");
+    }
+}
+
+#[tokio::test]
+async fn many_guesses_leave_those_who_know_the_password_in() {
+    let (_folder, server) = started("right");
+    assert_eq!(server.ask("GET", "/metrics", &header("prometheus:right")).await.status, 200);
+    for guess in 0..200 {
+        assert_eq!(server.ask("GET", "/metrics", &header(&format!("prometheus:{guess}"))).await.status, 401);
+    }
+    assert_eq!(server.ask("GET", "/metrics", &header("prometheus:right")).await.status, 200);
+}
