@@ -60,10 +60,13 @@ pub struct Views {
     /// Whether every check had its first verdict; else what is still missing.
     pub ready: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// The runbook of an alert.
-    pub runbook: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub runbook: Runbooks,
     /// Who reads the configuration again; the answer comes back on the inner channel. `None` where this is disabled.
     pub reload: Option<Reload>,
 }
+
+/// From the name of an alert to the text of its runbook.
+pub type Runbooks = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Asks for the configuration to be read again; the problems come back.
 pub type Reload = mpsc::Sender<oneshot::Sender<Result<(), String>>>;

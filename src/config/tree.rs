@@ -40,7 +40,12 @@ pub(crate) fn parse(text: &str) -> Result<Spanned<Node>, (Option<u64>, String)> 
     if text.trim().is_empty() {
         return Ok(Spanned::new(Node::Null, serde_saphyr::Location::UNKNOWN, serde_saphyr::Location::UNKNOWN));
     }
-    let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::PassThrough, with_snippet: false };
+    // Only `true` and `false` are switches: a context may be called `no`, and a user `y`.
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        with_snippet: false,
+        strict_booleans: true,
+    };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let error = error.without_snippet();
         let fault = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
