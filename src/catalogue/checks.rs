@@ -79,7 +79,7 @@ pub struct CheckEntry {
     pub scope: Scope,
     /// Default time between two attempts.
     pub interval: Duration,
-    /// Checks that may block it, see [`blocks`].
+    /// Checks that may block it or tell it something; they run first.
     pub prerequisites: &'static [Check],
     /// The phases whose durations it publishes.
     pub phases: &'static [Phase],
