@@ -58,7 +58,7 @@ pub fn duration(text: &str) -> Result<Duration, Wrong> {
 /// A decimal number times a unit.
 fn scaled(number: &str, unit: u128) -> Option<u128> {
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() && part.is_empty() || part.contains('.') || number.len() > 30 {
+    if whole.is_empty() && part.is_empty() || part.contains('.') || whole.len() > 20 {
         return None;
     }
     let mut value = if whole.is_empty() { 0 } else { whole.parse::<u128>().ok()?.checked_mul(unit)? };

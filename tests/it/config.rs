@@ -2,6 +2,7 @@
 
 mod environment;
 mod files;
+mod properties;
 mod proxies;
 mod web;
 

@@ -160,7 +160,7 @@ fn an_api_server_without_sense_is_a_fact_of_its_own() {
         let config = of_environment(&host.into_iter().chain(port).collect::<Vec<_>>());
         let Apiserver::Invalid(problem) = &config.apiserver else { panic!("{:?}", config.apiserver) };
         assert_eq!(problem.key, key);
-        assert_eq!(config.environment_problems.0, [problem.clone()]);
+        assert_eq!(&config.environment_problems.0, std::slice::from_ref(problem));
     }
     for host in ["fd00::1", "cluster-dns-1a2b3c4d.hcp.westeurope.azmk8s.io"] {
         let config = of_environment(&[("KUBERNETES_SERVICE_HOST", host), POD[1]]);

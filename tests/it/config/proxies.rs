@@ -1,4 +1,5 @@
 //! Proxies by Go's rules, with the cases of Go's own documentation.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
 
 use castai_health_exporter::config::ProxyRules;
 use castai_health_exporter::config::Secret;

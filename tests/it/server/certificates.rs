@@ -1,4 +1,5 @@
 //! Certificates made at test time.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
 
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;

@@ -1,4 +1,5 @@
 //! Basic authentication.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
 
 use std::path::Path;
 
