@@ -22,6 +22,8 @@ mod fixture;
 mod generated;
 // What Prometheus sees.
 mod metrics;
+// The binary beside a real API server.
+mod real_cluster;
 // Break one thing, see its root, heal it.
 mod scenarios;
 // The exporter as others reach it, over real sockets.

@@ -1,4 +1,5 @@
 //! What the scenarios are told with.
 
 pub(crate) mod cluster;
+pub(crate) mod exporter;
 pub(crate) mod world;

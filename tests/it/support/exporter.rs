@@ -1,0 +1,121 @@
+//! The exporter's own binary, running as a daemon beside whatever a test breaks.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use http_body_util::Empty;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncBufReadExt;
+use tokio::io::BufReader;
+use tokio::net::TcpStream;
+use tokio::process::Child;
+use tokio::process::Command;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio::time::sleep;
+
+/// How often a test looks again while it waits.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// A running daemon. Dropping it ends it.
+pub(crate) struct Exporter {
+    process: Child,
+    address: String,
+    log: watch::Receiver<String>,
+}
+
+impl Exporter {
+    /// Starts it with this environment and nothing else, and waits until it listens.
+    pub(crate) async fn start(env: &BTreeMap<String, String>, file: &Path) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_castai-health-exporter"))
+            .args(["--web.listen-address", "127.0.0.1:0", "--web.enable-lifecycle", "--config.file"])
+            .arg(file)
+            .env_clear()
+            .envs(env)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let (writer, mut log) = watch::channel(String::new());
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                writer.send_modify(|log| {
+                    log.push_str(&line);
+                    log.push('\n');
+                });
+            }
+        });
+        let heard = log.wait_for(|log| listening(log).is_some()).await;
+        let address = listening(&heard.expect("it says where it listens before it ends")).unwrap();
+        Self { process, address, log }
+    }
+
+    /// Everything it has logged.
+    pub(crate) fn log(&self) -> String {
+        self.log.borrow().clone()
+    }
+
+    /// Waits until the log holds a text.
+    pub(crate) async fn wait_for_log(&mut self, text: &str) {
+        self.log.wait_for(|log| log.contains(text)).await.unwrap();
+    }
+
+    /// Its process id, for signals.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id().unwrap()
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> std::process::ExitStatus {
+        self.process.wait().await.unwrap()
+    }
+
+    /// One request; status and body.
+    pub(crate) async fn request(&self, method: &str, path: &str) -> (u16, String) {
+        let stream = TcpStream::connect(&self.address).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let request = hyper::Request::builder().method(method).uri(path).header("host", &self.address);
+        let response = sender.send_request(request.body(Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// What Prometheus would get.
+    pub(crate) async fn metrics(&self) -> String {
+        self.request("GET", "/metrics").await.1
+    }
+
+    /// Waits until `/metrics` has all these lines, for so long at most.
+    pub(crate) async fn shows(&self, lines: &[&str], within: Duration) -> Duration {
+        let began = Instant::now();
+        loop {
+            let metrics = self.metrics().await;
+            if lines.iter().all(|wanted| metrics.lines().any(|line| line == *wanted)) {
+                return began.elapsed();
+            }
+            assert!(
+                began.elapsed() < within,
+                "no {lines:?} within {within:?}; {}\n{}",
+                metrics.lines().filter(|line| line.contains("health_failure{")).collect::<Vec<_>>().join("\n"),
+                self.log()
+            );
+            sleep(AGAIN).await;
+        }
+    }
+}
+
+/// The address that the log names, once it does.
+fn listening(log: &str) -> Option<String> {
+    let line = log.lines().find(|line| line.contains("listening"))?;
+    let start = line.find("127.0.0.1:")?;
+    let address: String = line[start..].chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect();
+    Some(address)
+}
