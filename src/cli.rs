@@ -22,6 +22,8 @@ use crate::cli::output::print;
 use crate::config::Config;
 use crate::config::Problems;
 use crate::daemon;
+use crate::daemon::CannotRun;
+use crate::server::BindError;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -69,6 +71,7 @@ fn dispatch(args: Args) -> Exit {
         Command::Run => match load() {
             Ok(config) => match daemon::run(config, load) {
                 Ok(()) => Exit::Fine,
+                Err(CannotRun::Bind(BindError::Config(problems))) => refuse(&problems),
                 Err(why) => usage(&why.to_string()),
             },
             Err(problems) => refuse(&problems),

@@ -1,14 +1,146 @@
-//! The daemon: server first, then the checks, until a signal ends it.
+//! The daemon: listens first, then examines, until a signal ends it; a reload swaps the checks, never the listeners.
 
+mod shown;
+mod signals;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::checks::Plan;
 use crate::config::Config;
 use crate::config::Problems;
+use crate::exporter::REVISION;
+use crate::exporter::VERSION;
+use crate::log;
+use crate::scheduler::Watch;
+use crate::server;
+use crate::server::BindError;
+use crate::server::Bound;
 
-/// The runtime of every command.
-pub fn runtime() -> tokio::runtime::Runtime {
+use shown::Asked;
+use shown::Shown;
+use signals::Meaning;
+use signals::Signals;
+
+/// How long attempts in flight may take to end.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Why the daemon could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotRun {
+    /// Nothing can be served.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The kernel refuses sockets or signal handlers.
+    #[error("the kernel refuses: {0}")]
+    Kernel(#[from] io::Error),
+}
+
+/// The runtime of every command: one thread.
+pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the kernel gives a poll and a pipe")
 }
 
-/// Serves and examines until SIGTERM or SIGINT.
-pub fn run(_config: Config, _load: impl Fn() -> Result<Config, Problems>) -> std::io::Result<()> {
+/// Serves and examines until SIGTERM or SIGINT; `load` reads the configuration again.
+pub fn run(config: Config, load: impl Fn() -> Result<Config, Problems>) -> Result<(), CannotRun> {
+    log::install(config.log.level, config.log.format);
+    log::install_panic_hook();
+    let runtime = runtime();
+    let ended = runtime.block_on(serve(config, load));
+    // A blocking task that hangs does not hold up the end.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn serve(config: Config, load: impl Fn() -> Result<Config, Problems>) -> Result<(), CannotRun> {
+    let bound = server::bind(&config.web)?;
+    let signals = Signals::new()?;
+    greet(&config, &bound);
+    let plan = Plan::new(&config);
+    let shown = Arc::new(Shown::new(&config, &plan.entries()));
+    let (ask, asked) = mpsc::channel(1);
+    let views = shown.views(config.web.enable_lifecycle.then_some(ask.clone()));
+    let (end, ended) = oneshot::channel::<()>();
+    let serving = bound.serve(views, async {
+        let _ = ended.await;
+    });
+    let examining = async {
+        let watch = Watch::start(&plan, &shown.board, &shown.on_change());
+        let watch = examine(&shown, watch, signals, asked, load).await;
+        drop(end);
+        let _ = timeout(FAREWELL, watch.stop()).await;
+        Ok(())
+    };
+    tokio::try_join!(serving, examining)?;
+    // Held until here, so that the channel stays open where reloading over HTTP is disabled.
+    drop(ask);
     Ok(())
+}
+
+/// Goes on until a signal ends it; returns what still runs.
+async fn examine(
+    shown: &Arc<Shown>,
+    mut watch: Watch,
+    mut signals: Signals,
+    mut asked: mpsc::Receiver<Asked>,
+    load: impl Fn() -> Result<Config, Problems>,
+) -> Watch {
+    loop {
+        let reply = tokio::select! {
+            signal = signals.next() => match signal {
+                Meaning::Reload => None,
+                Meaning::End(signal) => {
+                    tracing::info!(signal, "stopping");
+                    return watch;
+                }
+            },
+            Some(reply) = asked.recv() => Some(reply),
+        };
+        let outcome = match load() {
+            Ok(config) => {
+                watch = swap(shown, watch, &config).await;
+                Ok(())
+            }
+            Err(problems) => Err(shown.refuse(&problems)),
+        };
+        if let Some(reply) = reply {
+            // Whoever asked may have gone.
+            let _ = reply.send(outcome);
+        }
+    }
+}
+
+/// Ends the checks of the old configuration and starts those of the new one.
+async fn swap(shown: &Arc<Shown>, watch: Watch, config: &Config) -> Watch {
+    let plan = Plan::new(config);
+    let _ = timeout(FAREWELL, watch.stop()).await;
+    shown.replace(config, &plan.entries());
+    tracing::info!("configuration read again; what it says of listening and logging holds after a restart");
+    environment_problems(config);
+    Watch::start(&plan, &shown.board, &shown.on_change())
+}
+
+fn greet(config: &Config, bound: &Bound) {
+    let addresses: Vec<String> = bound.addresses().iter().map(ToString::to_string).collect();
+    tracing::info!(
+        address = addresses.join(","),
+        version = VERSION,
+        revision = REVISION,
+        vantage = config.vantage.label(),
+        agent_environment = config.agent_environment.label(),
+        "castai-health-exporter starts"
+    );
+    environment_problems(config);
+}
+
+fn environment_problems(config: &Config) {
+    for problem in &config.environment_problems.0 {
+        tracing::error!(problem = problem.to_string(), "the agent's environment makes no sense");
+    }
 }

@@ -16,6 +16,8 @@ mod cli;
 mod cluster;
 // Configuration: files, flags, the agent's environment, proxies, TLS and passwords of the server.
 mod config;
+// The running daemon.
+mod daemon;
 // A board for the tests of the views.
 mod fixture;
 // The committed files that are derived from the catalogue.

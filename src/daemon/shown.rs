@@ -1,0 +1,104 @@
+//! What the server shows, and what a reload replaces.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+use crate::board::Board;
+use crate::board::Entry;
+use crate::board::Standing;
+use crate::catalogue::Check;
+use crate::catalogue::alerts;
+use crate::config::Config;
+use crate::config::Problems;
+use crate::exporter::Exporter;
+use crate::exporter::Reload;
+use crate::exporter::VERSION;
+use crate::generate::runbooks;
+use crate::log;
+use crate::metrics::exposition;
+use crate::metrics::process::Process;
+use crate::scheduler::OnChange;
+use crate::server::Views;
+use crate::server::page::Page;
+use crate::status::Document;
+
+/// Who waits for a reload, and is told how it went.
+pub(super) type Asked = oneshot::Sender<Result<(), String>>;
+
+/// What the server shows, and what a reload replaces.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) board: Arc<Board>,
+    exporter: Mutex<Exporter>,
+}
+
+impl Shown {
+    pub(super) fn new(config: &Config, entries: &[Entry]) -> Self {
+        let exporter = Mutex::new(Exporter::new(config, &checks(entries)));
+        Self { board: Arc::new(Board::new(entries)), exporter }
+    }
+
+    pub(super) fn views(self: &Arc<Self>, reload: Option<mpsc::Sender<Asked>>) -> Views {
+        let [metrics, status, page, ready] = [(); 4].map(|()| Arc::clone(self));
+        Views {
+            metrics: Box::new(move || {
+                exposition(&metrics.board.standings(), &metrics.exporter(), &Process::read()).into_bytes()
+            }),
+            status_json: Box::new(move || {
+                Document::new(&status.board.standings(), &status.exporter()).json().into_bytes()
+            }),
+            page: Box::new(move || page.page()),
+            ready: Box::new(move || ready.ready()),
+            runbook: Box::new(|name| alerts::named(name).map(runbooks::page)),
+            reload,
+        }
+    }
+
+    fn page(&self) -> Page {
+        let fact = |standing: Standing| {
+            let evidence = standing.latest.as_ref().map(|report| report.verdict.evidence().to_string());
+            let sentence = evidence.unwrap_or_else(|| "not examined yet".to_owned());
+            (standing.check.to_string(), format!("{}: {sentence}", standing.status()))
+        };
+        Page { version: VERSION.to_owned(), facts: self.board.standings().into_iter().map(fact).collect() }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        let waiting: Vec<&str> = self.board.waiting().iter().map(|check| check.label()).collect();
+        if waiting.is_empty() { Ok(()) } else { Err(format!("no verdict yet of {}", waiting.join(", "))) }
+    }
+
+    /// Takes over a new configuration and the checks it asks for.
+    pub(super) fn replace(&self, config: &Config, entries: &[Entry]) {
+        self.board.enter(entries);
+        *self.exporter() = Exporter::new(config, &checks(entries));
+    }
+
+    /// Keeps the old configuration; says what is wrong with the new one.
+    pub(super) fn refuse(&self, problems: &Problems) -> String {
+        for problem in &problems.0 {
+            tracing::error!(problem = problem.to_string(), "the configuration is wrong and the old one stays");
+        }
+        let mut exporter = self.exporter();
+        exporter.reload = Reload { successful: false, ..exporter.reload };
+        problems.to_string()
+    }
+
+    pub(super) fn on_change(self: &Arc<Self>) -> OnChange {
+        let shown = Arc::clone(self);
+        Arc::new(move |change| log::change(change, &shown.exporter().runbook_base))
+    }
+
+    fn exporter(&self) -> MutexGuard<'_, Exporter> {
+        self.exporter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn checks(entries: &[Entry]) -> Vec<Check> {
+    entries.iter().map(|entry| entry.check).collect()
+}
