@@ -23,7 +23,6 @@ use crate::config::Config;
 use crate::config::Problems;
 use crate::daemon;
 use crate::daemon::CannotRun;
-use crate::server::BindError;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -71,7 +70,7 @@ fn dispatch(args: Args) -> Exit {
         Command::Run => match load() {
             Ok(config) => match daemon::run(config, load) {
                 Ok(()) => Exit::Fine,
-                Err(CannotRun::Bind(BindError::Config(problems))) => refuse(&problems),
+                Err(CannotRun::Configuration(problems)) => refuse(&problems),
                 Err(why) => usage(&why.to_string()),
             },
             Err(problems) => refuse(&problems),

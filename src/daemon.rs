@@ -34,12 +34,24 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// Why the daemon could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotRun {
-    /// Nothing can be served.
+    /// The file about TLS and passwords makes no sense.
+    #[error("{0}")]
+    Configuration(Problems),
+    /// An address cannot be listened on.
     #[error(transparent)]
-    Bind(#[from] BindError),
+    Bind(BindError),
     /// The kernel refuses sockets or signal handlers.
     #[error("the kernel refuses: {0}")]
     Kernel(#[from] io::Error),
+}
+
+impl From<BindError> for CannotRun {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::Config(problems) => Self::Configuration(problems),
+            BindError::Address { .. } => Self::Bind(error),
+        }
+    }
 }
 
 /// The runtime of every command: one thread.
