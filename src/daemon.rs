@@ -19,6 +19,7 @@ use crate::exporter::REVISION;
 use crate::exporter::VERSION;
 use crate::log;
 use crate::scheduler::Watch;
+use crate::scheduler::entries;
 use crate::server;
 use crate::server::BindError;
 use crate::server::Bound;
@@ -75,7 +76,7 @@ async fn serve(config: Config, load: impl Fn() -> Result<Config, Problems>) -> R
     let signals = Signals::new()?;
     greet(&config, &bound);
     let plan = Plan::new(&config);
-    let shown = Arc::new(Shown::new(&config, &plan.entries()));
+    let shown = Arc::new(Shown::new(&config, &entries(&plan)));
     let (ask, asked) = mpsc::channel(1);
     let views = shown.views(config.web.enable_lifecycle.then_some(ask.clone()));
     let (end, ended) = oneshot::channel::<()>();
@@ -132,7 +133,7 @@ async fn examine(
 async fn swap(shown: &Arc<Shown>, watch: Watch, config: &Config) -> Watch {
     let plan = Plan::new(config);
     let _ = timeout(FAREWELL, watch.stop()).await;
-    shown.replace(config, &plan.entries());
+    shown.replace(config, &entries(&plan));
     tracing::info!("configuration read again; what it says of listening and logging holds after a restart");
     environment_problems(config);
     Watch::start(&plan, &shown.board, &shown.on_change())
