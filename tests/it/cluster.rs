@@ -1,9 +1,25 @@
-//! The real control plane does what the scenarios ask of it.
+//! The check `apiserver` against real API servers, through what really happens to them and to the agent's account.
+//!
+//! Two API servers on one etcd, examined every second; the agent uses the first one.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use castai_health_exporter::board::Board;
+use castai_health_exporter::board::Standing;
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::FailureMode as M;
+use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::catalogue::limits;
+use castai_health_exporter::checks::Plan;
+use castai_health_exporter::config::Config;
+use castai_health_exporter::config::Flags;
+use castai_health_exporter::scheduler;
+use castai_health_exporter::scheduler::Watch;
 use tokio::time::Instant;
 use tokio::time::sleep;
 
@@ -13,6 +29,8 @@ use crate::support::cluster::Certificate;
 use crate::support::cluster::Cluster;
 use crate::support::cluster::Grant;
 use crate::support::cluster::Token;
+use crate::support::world::KUBERNETES;
+use crate::support::world::evidence;
 
 const AGENT: Account<'_> = Account {
     namespace: "castai-agent",
@@ -20,120 +38,206 @@ const AGENT: Account<'_> = Account {
     token: Token::Valid,
     grants: &[Grant::Namespaces, Grant::EndpointSlices],
 };
-const NAMESPACE: &str = "/api/v1/namespaces/kube-system";
-/// Part of the answer when all is well.
-const FOUND: &str = "\"phase\":\"Active\"";
-/// A token that was good is good for ten seconds more.
-const PATIENCE: Duration = Duration::from_secs(15);
-const SLICES: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
+const INTERVAL: Duration = Duration::from_secs(1);
+/// A fault, and its end, show within two intervals plus one attempt.
+const SHOWN: Duration = Duration::from_secs(2 * INTERVAL.as_secs() + limits::ATTEMPT.as_secs());
 
-/// A pod of the agent, which asks by kubectl.
-struct Pod<'a> {
-    cluster: &'a Cluster,
-    mount: PathBuf,
+/// The exporter's own loop, with this one check.
+struct Exporter {
+    board: Arc<Board>,
+    _watch: Watch,
 }
 
-impl<'a> Pod<'a> {
-    async fn of(account: &Account<'_>, cluster: &'a Cluster) -> Self {
-        Self { cluster, mount: cluster.mount(account).await.unwrap() }
+impl Exporter {
+    /// In a pod of an account.
+    fn in_a_pod(mount: &Path, agents_server: &ApiServer) -> Self {
+        let hosts = mount.with_extension("hosts");
+        fs::write(&hosts, format!("{} {KUBERNETES}\n", agents_server.host)).unwrap();
+        let settings = format!(
+            "apiserver: {{ service_account_dir: {}, dns_name: '{KUBERNETES}:{}' }}\ndns: {{ hosts_file: {} }}\n",
+            mount.display(),
+            ApiServer::PORT,
+            hosts.display()
+        );
+        let env = [
+            ("KUBERNETES_SERVICE_HOST", agents_server.host.to_string()),
+            ("KUBERNETES_SERVICE_PORT", ApiServer::PORT.to_string()),
+        ];
+        Self::start(&mount.with_extension("yaml"), &settings, &env.into())
     }
 
-    /// The answer, or what kubectl says instead.
-    async fn get(&self, server: &str, path: &str) -> String {
-        let ca = format!("--certificate-authority={}", self.mount.join("ca.crt").display());
-        let token = format!("--token={}", fs::read_to_string(self.mount.join("token")).unwrap());
-        let flags = ["--kubeconfig=/dev/null", "--request-timeout=2s", "--server", server, &ca, &token];
-        let answer = self.cluster.kubectl(&[&flags, ["get", "--raw", path].as_slice()].concat()).await;
-        answer.unwrap_or_else(|error| error.to_string())
+    /// On an administrator's machine.
+    fn with_a_kubeconfig(kubeconfig: &Path) -> Self {
+        let settings = format!("kubeconfig: {}\n", kubeconfig.display());
+        Self::start(&kubeconfig.with_extension("yaml"), &settings, &BTreeMap::new())
     }
 
-    async fn waits_for(&self, text: &str, server: &ApiServer) {
+    fn start(file: &Path, settings: &str, env: &BTreeMap<&str, String>) -> Self {
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+        let limits = "{ connect: 500ms, tls: 500ms, answer: 500ms }";
+        let check = format!("checks: {{ apiserver: {{ interval: {}s, limits: {limits} }} }}\n", INTERVAL.as_secs());
+        fs::write(file, settings.to_owned() + &check).unwrap();
+        let flags = Flags { config_file: Some(file.to_owned()), ..Flags::default() };
+        let config = Config::load(&flags, &|name| env.get(name).map(OsString::from)).unwrap();
+        let plan = Plan::new(&config).only(&[Check::Apiserver]);
+        let board = Arc::new(Board::new(&scheduler::entries(&plan)));
+        let watch = Watch::start(&plan, &board, &(Arc::new(|_: &_| {}) as _));
+        Self { board, _watch: watch }
+    }
+
+    /// Waits for a mode.
+    async fn shows(&self, mode: M) -> Standing {
+        self.wait(Status::Failing, &[mode]).await
+    }
+
+    /// Waits until everything is well again, by itself.
+    async fn recovers(&self) {
+        self.wait(Status::Ok, &[]).await;
+    }
+
+    /// Waits for a verdict. Until then it may stay what it was, but nothing else may be said.
+    async fn wait(&self, status: Status, modes: &[M]) -> Standing {
         let begin = Instant::now();
+        let before = self.standing();
         loop {
-            let answer = self.get(&server.url, NAMESPACE).await;
-            if answer.contains(text) {
-                return;
+            let now = self.standing();
+            if now.status() == status && now.settled.modes() == modes {
+                return now;
             }
-            assert!(begin.elapsed() < PATIENCE, "no {text:?} in {answer}");
-            sleep(Duration::from_millis(50)).await;
+            let said = format!("{:?} {:?}: {}", now.status(), now.settled.modes(), evidence(&now));
+            assert_eq!(now.settled.modes(), before.settled.modes(), "{modes:?} expected, not {said}");
+            assert!(begin.elapsed() < SHOWN, "{status:?} {modes:?} expected, still {said}");
+            sleep(Duration::from_millis(20)).await;
         }
     }
-}
 
-#[tokio::test]
-async fn one_api_server_hangs_and_dies_while_the_other_answers() {
-    let cluster = Cluster::start(2).await.unwrap();
-    let [first, second] = cluster.api_servers() else { panic!("two were started") };
-    let pod = Pod::of(&AGENT, &cluster).await;
-
-    assert_eq!(fs::read(pod.mount.join("ca.crt")).unwrap(), fs::read(cluster.ca()).unwrap());
-    assert!(fs::read_to_string(cluster.kubeconfig()).unwrap().contains(&first.url));
-    let slices = pod.get(&first.url, SLICES).await;
-    assert!([first, second].iter().all(|server| slices.contains(&server.host.to_string())), "{slices}");
-    assert_eq!(second.url, format!("https://{}:{}", second.host, ApiServer::PORT));
-
-    cluster.pause(&second.name).await.unwrap();
-    assert!(pod.get(&second.url, NAMESPACE).await.contains("timeout"));
-    assert!(pod.get(&first.url, NAMESPACE).await.contains(FOUND));
-    cluster.resume(&second.name).await.unwrap();
-    assert!(pod.get(&second.url, NAMESPACE).await.contains(FOUND));
-
-    cluster.kill(&second.name).await.unwrap();
-    assert!(pod.get(&second.url, NAMESPACE).await.contains("refused"));
-    assert!(pod.get(&first.url, NAMESPACE).await.contains(FOUND));
-    cluster.revive(&second.name).await.unwrap();
-    pod.waits_for(FOUND, second).await;
-
-    cluster.control("link reset").await.unwrap();
-    assert!(pod.get(cluster.link(), NAMESPACE).await.contains("reset by peer"));
-    cluster.control("link ok").await.unwrap();
-    assert!(pod.get(cluster.link(), NAMESPACE).await.contains(FOUND));
-}
-
-#[tokio::test]
-async fn certificates_are_replaced_while_the_servers_run() {
-    let cluster = Cluster::start(2).await.unwrap();
-    let [first, second] = cluster.api_servers() else { panic!("two were started") };
-    let pod = Pod::of(&AGENT, &cluster).await;
-    for (certificate, text) in [
-        (Certificate::Expired, "certificate has expired"),
-        (Certificate::ForeignCa, "signed by unknown authority"),
-        (Certificate::OtherName("other.test"), "cannot validate certificate for"),
-    ] {
-        cluster.certify(Some(second), certificate).await.unwrap();
-        pod.waits_for(text, second).await;
-        pod.waits_for(FOUND, first).await;
-        cluster.certify(None, Certificate::Valid).await.unwrap();
-        pod.waits_for(FOUND, second).await;
+    fn standing(&self) -> Standing {
+        self.board.standings().remove(0)
     }
 }
 
 #[tokio::test]
-async fn a_pod_loses_its_rights_and_its_account() {
-    let cluster = Cluster::start(1).await.unwrap();
-    let server = &cluster.api_servers()[0];
-    let pod = Pod::of(&AGENT, &cluster).await;
-    assert!(pod.get(&server.url, NAMESPACE).await.contains(FOUND));
+async fn one_dead_api_server_of_two_is_told_from_all_dead() {
+    let cluster = Cluster::start(2).await.unwrap();
+    let [first, second] = cluster.api_servers() else { panic!("two were started") };
+    let exporter = Exporter::in_a_pod(&cluster.mount(&AGENT).await.unwrap(), first);
+    exporter.recovers().await;
 
-    cluster.revoke(&AGENT, Grant::Namespaces).await.unwrap();
-    cluster.revoke(&AGENT, Grant::EndpointSlices).await.unwrap();
-    pod.waits_for("Forbidden", server).await;
-    assert!(pod.get(&server.url, SLICES).await.contains("Forbidden"));
+    for one in [first, second] {
+        cluster.pause(&one.name).await.unwrap();
+        let standing = exporter.shows(M::K8sEndpointDown).await;
+        assert!(evidence(&standing).contains("1 of 2 API-server addresses fail"), "{}", evidence(&standing));
+        assert!(evidence(&standing).contains(&one.host.to_string()), "{}", evidence(&standing));
+        cluster.resume(&one.name).await.unwrap();
+        exporter.recovers().await;
+    }
 
-    cluster.mount(&Account { token: Token::Expired, ..AGENT }).await.unwrap();
-    assert!(pod.get(&server.url, NAMESPACE).await.contains("Unauthorized"));
-    cluster.mount(&AGENT).await.unwrap();
-    pod.waits_for(FOUND, server).await;
+    cluster.certify(second, Certificate::Expired).await.unwrap();
+    exporter.shows(M::K8sEndpointDown).await;
+    cluster.certify(second, Certificate::Valid).await.unwrap();
+    exporter.recovers().await;
 
-    cluster.kubectl(&["delete", "serviceaccount", "--namespace", AGENT.namespace, AGENT.name]).await.unwrap();
-    pod.waits_for("Unauthorized", server).await;
-    cluster.mount(&AGENT).await.unwrap();
-    pod.waits_for(FOUND, server).await;
+    cluster.kill(&second.name).await.unwrap();
+    exporter.shows(M::K8sEndpointDown).await;
+    cluster.kill(&first.name).await.unwrap();
+    exporter.shows(M::NetRefused).await;
+    cluster.revive(&second.name).await.unwrap();
+    cluster.revive(&first.name).await.unwrap();
+    exporter.recovers().await;
 }
 
 #[tokio::test]
-async fn what_a_component_refuses_is_reported_with_its_words() {
+async fn an_api_server_without_another_one_hangs_dies_and_returns() {
     let cluster = Cluster::start(1).await.unwrap();
-    let error = cluster.pause("kube-apiserver-7").await.unwrap_err();
-    assert!(error.to_string().contains("no component \"kube-apiserver-7\""), "{error}");
+    let server = &cluster.api_servers()[0];
+    let exporter = Exporter::in_a_pod(&cluster.mount(&AGENT).await.unwrap(), server);
+    exporter.recovers().await;
+
+    cluster.pause(&server.name).await.unwrap();
+    exporter.shows(M::TlsHandshakeTimeout).await;
+    cluster.resume(&server.name).await.unwrap();
+    exporter.recovers().await;
+
+    cluster.kill(&server.name).await.unwrap();
+    exporter.shows(M::NetRefused).await;
+    cluster.revive(&server.name).await.unwrap();
+    exporter.recovers().await;
+
+    // The server answers /version; what needs the etcd hangs.
+    cluster.pause("etcd").await.unwrap();
+    exporter.shows(M::HttpTimeout).await;
+    cluster.resume("etcd").await.unwrap();
+    exporter.recovers().await;
+}
+
+#[tokio::test]
+async fn certificates_are_replaced_while_the_api_server_runs() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let server = &cluster.api_servers()[0];
+    let exporter = Exporter::in_a_pod(&cluster.mount(&AGENT).await.unwrap(), server);
+    exporter.recovers().await;
+    for (certificate, mode) in [
+        (Certificate::Expired, M::TlsExpired),
+        (Certificate::ForeignCa, M::TlsUnknownAuthority),
+        (Certificate::OtherName("other.test"), M::TlsHostnameMismatch),
+    ] {
+        cluster.certify(server, certificate).await.unwrap();
+        exporter.shows(mode).await;
+        cluster.certify(server, Certificate::Valid).await.unwrap();
+        exporter.recovers().await;
+    }
+}
+
+#[tokio::test]
+async fn the_agents_account_loses_its_rights_its_token_and_itself() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let mount = cluster.mount(&AGENT).await.unwrap();
+    let exporter = Exporter::in_a_pod(&mount, &cluster.api_servers()[0]);
+    exporter.recovers().await;
+
+    cluster.revoke(&AGENT, Grant::Namespaces).await.unwrap();
+    exporter.shows(M::K8sRbacForbidden).await;
+    cluster.mount(&AGENT).await.unwrap();
+    exporter.recovers().await;
+
+    cluster.mount(&Account { token: Token::Expired, ..AGENT }).await.unwrap();
+    exporter.shows(M::K8sTokenExpired).await;
+    cluster.mount(&AGENT).await.unwrap();
+    exporter.recovers().await;
+
+    // The API server trusts the token for ten seconds more.
+    cluster.kubectl(&["delete", "serviceaccount", "--namespace", AGENT.namespace, AGENT.name]).await.unwrap();
+    exporter.shows(M::K8sUnauthorized).await;
+    cluster.mount(&AGENT).await.unwrap();
+    exporter.recovers().await;
+
+    fs::remove_file(mount.join("token")).unwrap();
+    exporter.shows(M::K8sTokenMissing).await;
+    cluster.mount(&AGENT).await.unwrap();
+    exporter.recovers().await;
+}
+
+#[tokio::test]
+async fn outside_of_the_cluster_a_kubeconfig_is_enough() {
+    let cluster = Cluster::start(1).await.unwrap();
+    let server = &cluster.api_servers()[0];
+    let exporter = Exporter::with_a_kubeconfig(cluster.kubeconfig());
+    exporter.recovers().await;
+    cluster.pause(&server.name).await.unwrap();
+    exporter.shows(M::TlsHandshakeTimeout).await;
+    cluster.resume(&server.name).await.unwrap();
+    exporter.recovers().await;
+}
+
+#[tokio::test]
+async fn a_pod_that_may_not_list_addresses_still_judges_its_own() {
+    let cluster = Cluster::start(2).await.unwrap();
+    let [first, second] = cluster.api_servers() else { panic!("two were started") };
+    let account = Account { grants: &[Grant::Namespaces], ..AGENT };
+    let exporter = Exporter::in_a_pod(&cluster.mount(&account).await.unwrap(), first);
+    exporter.recovers().await;
+    let standing = exporter.standing();
+    assert!(!format!("{standing:?}").contains(&second.host.to_string()), "{standing:?}");
+    cluster.pause(&first.name).await.unwrap();
+    exporter.shows(M::TlsHandshakeTimeout).await;
 }

@@ -43,8 +43,6 @@ pub(crate) struct Cluster {
 #[derive(Deserialize)]
 struct Info {
     servers: Vec<ApiServer>,
-    link: String,
-    ca: PathBuf,
     kubeconfig: PathBuf,
     control: PathBuf,
 }
@@ -56,8 +54,6 @@ pub(crate) struct ApiServer {
     pub(crate) name: String,
     /// Its address; the port is [`ApiServer::PORT`].
     pub(crate) host: IpAddr,
-    /// `https://HOST:PORT`
-    pub(crate) url: String,
 }
 
 /// What an API server shows at the handshake.
@@ -149,16 +145,6 @@ impl Cluster {
         &self.info.servers
     }
 
-    /// The way to the first API server that [`Cluster::control`] can slow down, hang and reset (`link delay 150ms`).
-    pub(crate) fn link(&self) -> &str {
-        &self.info.link
-    }
-
-    /// The certificate of the cluster's authority.
-    pub(crate) fn ca(&self) -> &Path {
-        &self.info.ca
-    }
-
     /// The administrator's kubeconfig.
     pub(crate) fn kubeconfig(&self) -> &Path {
         &self.info.kubeconfig
@@ -200,16 +186,9 @@ impl Cluster {
         }
     }
 
-    /// Gives one API server, or all of them, another certificate; it is shown within a quarter of a second.
-    pub(crate) async fn certify(
-        &self,
-        server: Option<&ApiServer>,
-        certificate: Certificate,
-    ) -> Result<(), ClusterError> {
-        let mut arguments = vec!["cert", "--dir", self.directory()];
-        if let Some(server) = server {
-            arguments.extend(["--server", &server.name]);
-        }
+    /// Gives an API server another certificate; it is shown within a quarter of a second.
+    pub(crate) async fn certify(&self, server: &ApiServer, certificate: Certificate) -> Result<(), ClusterError> {
+        let mut arguments = vec!["cert", "--dir", self.directory(), "--server", &server.name];
         match certificate {
             Certificate::Valid => {}
             Certificate::Expired => arguments.push("--ttl=-1h"),
