@@ -134,14 +134,15 @@ async fn the_agents_account_is_deleted_made_anew_and_loses_its_rights() {
 #[tokio::test]
 async fn an_api_server_shows_certificates_that_nobody_should_accept() {
     let scene = Scene::start(1).await;
+    let server = &scene.cluster.api_servers()[0];
     for (certificate, mode) in [
         (Certificate::Expired, "tls_expired"),
         (Certificate::ForeignCa, "tls_unknown_authority"),
         (Certificate::OtherName("other.test"), "tls_hostname_mismatch"),
     ] {
-        scene.cluster.certify(None, certificate).await.unwrap();
+        scene.cluster.certify(server, certificate).await.unwrap();
         scene.fails(mode, NOTICED).await;
-        scene.cluster.certify(None, Certificate::Valid).await.unwrap();
+        scene.cluster.certify(server, Certificate::Valid).await.unwrap();
         scene.healthy().await;
     }
 }

@@ -114,7 +114,7 @@ impl Exporter {
 
 /// The address that the log names, once it does.
 fn listening(log: &str) -> Option<String> {
-    let line = log.lines().find(|line| line.contains("listening"))?;
+    let line = log.lines().find(|line| line.contains("castai-health-exporter starts"))?;
     let start = line.find("127.0.0.1:")?;
     let address: String = line[start..].chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect();
     Some(address)
