@@ -25,6 +25,8 @@
 //! | `.last_attempt`, `.last_success` | when it last examined something, and when it was last `ok` or `warning` |
 //! | `.interval_seconds` | the time between two attempts |
 
+mod target;
+
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -39,10 +41,9 @@ use crate::exporter::Exporter;
 use crate::exporter::REVISION;
 use crate::exporter::Skipped;
 use crate::exporter::VERSION;
-use crate::verdict::Ended;
 use crate::verdict::Finding;
-use crate::verdict::PhaseTime;
-use crate::verdict::TargetReport;
+
+use target::Target;
 
 /// The version of the schema; a change that is no addition makes it grow.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -107,27 +108,6 @@ struct Mode {
     meaning: &'static str,
     remedy: &'static str,
     runbook: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Target {
-    #[serde(rename = "target")]
-    name: String,
-    in_use: bool,
-    up: bool,
-    mode: Option<&'static str>,
-    evidence: String,
-    phases: Vec<Phase>,
-    seconds: f64,
-    certificate_not_after: Option<Timestamp>,
-}
-
-#[derive(Debug, Serialize)]
-struct Phase {
-    #[serde(rename = "phase")]
-    label: &'static str,
-    seconds: f64,
-    ended: &'static str,
 }
 
 impl Document {
@@ -231,37 +211,6 @@ impl Mode {
             remedy: entry.remedy,
             runbook: runbook_url(&exporter.runbook_base, check, finding.mode),
         }
-    }
-}
-
-impl Target {
-    fn new(report: &TargetReport) -> Self {
-        let (up, mode, evidence) = match &report.outcome {
-            Ok(evidence) => (true, None, evidence),
-            Err(finding) => (false, Some(finding.mode.label()), &finding.evidence),
-        };
-        let phases: Vec<Phase> = report.phases.iter().map(Phase::new).collect();
-        Self {
-            name: report.target.clone(),
-            in_use: report.in_use,
-            up,
-            mode,
-            evidence: evidence.to_string(),
-            seconds: phases.iter().map(|phase| phase.seconds).sum(),
-            phases,
-            certificate_not_after: report.not_after.and_then(|at| Timestamp::from_second(at).ok()),
-        }
-    }
-}
-
-impl Phase {
-    fn new(time: &PhaseTime) -> Self {
-        let ended = match time.ended {
-            Ended::Done => "done",
-            Ended::Failed => "failed",
-            Ended::TimedOut => "timed_out",
-        };
-        Self { label: time.phase.label(), seconds: time.took.as_secs_f64(), ended }
     }
 }
 

@@ -31,6 +31,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(options: &args::Check, config: &Config) -> Exit {
     log::install(config.log.level, config.log.format);
+    log::install_panic_hook();
     let plan = Plan::new(config);
     let plan = if options.checks.is_empty() { plan } else { plan.only(&options.checks) };
     let board = Arc::new(Board::new(&scheduler::entries(&plan)));

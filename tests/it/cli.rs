@@ -51,6 +51,7 @@ fn nothing_failing_ends_with_0_and_strict_counts_unknowns() {
     let said_once = said(&mut program(&["check"]));
     assert_eq!(said_once.code, Some(0), "{}{}", said_once.out, said_once.err);
     assert!(said_once.out.contains("? clock"), "{}", said_once.out);
+    assert!(said_once.err.is_empty(), "progress is for terminals: {}", said_once.err);
     assert_eq!(said(&mut program(&["check", "--strict"])).code, Some(1));
 }
 

@@ -1,0 +1,60 @@
+//! One target of a check in the document, and its phases.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::verdict::Ended;
+use crate::verdict::PhaseTime;
+use crate::verdict::TargetReport;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Target {
+    #[serde(rename = "target")]
+    name: String,
+    in_use: bool,
+    up: bool,
+    mode: Option<&'static str>,
+    evidence: String,
+    phases: Vec<Phase>,
+    pub(super) seconds: f64,
+    certificate_not_after: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct Phase {
+    #[serde(rename = "phase")]
+    label: &'static str,
+    seconds: f64,
+    ended: &'static str,
+}
+
+impl Target {
+    pub(super) fn new(report: &TargetReport) -> Self {
+        let (up, mode, evidence) = match &report.outcome {
+            Ok(evidence) => (true, None, evidence),
+            Err(finding) => (false, Some(finding.mode.label()), &finding.evidence),
+        };
+        let phases: Vec<Phase> = report.phases.iter().map(Phase::new).collect();
+        Self {
+            name: report.target.clone(),
+            in_use: report.in_use,
+            up,
+            mode,
+            evidence: evidence.to_string(),
+            seconds: phases.iter().map(|phase| phase.seconds).sum(),
+            phases,
+            certificate_not_after: report.not_after.and_then(|at| Timestamp::from_second(at).ok()),
+        }
+    }
+}
+
+impl Phase {
+    fn new(time: &PhaseTime) -> Self {
+        let ended = match time.ended {
+            Ended::Done => "done",
+            Ended::Failed => "failed",
+            Ended::TimedOut => "timed_out",
+        };
+        Self { label: time.phase.label(), seconds: time.took.as_secs_f64(), ended }
+    }
+}
