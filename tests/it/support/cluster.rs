@@ -27,8 +27,8 @@ use tokio::sync::SemaphorePermit;
 const PROGRAM: &str = "KUBE_TEST_BINARY";
 /// How long `kube up` takes to end once its input has ended, at most.
 const END: Duration = Duration::from_secs(5);
-/// A control plane takes a gigabyte and, while it starts, all cores.
-static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
+/// Each takes a gigabyte and, while it starts, all cores.
+static TWO_AT_A_TIME: Semaphore = Semaphore::const_new(2);
 
 /// A running control plane. Dropping it ends it and removes its files.
 pub(crate) struct Cluster {
@@ -120,7 +120,7 @@ impl Cluster {
     pub(crate) async fn start(api_servers: usize) -> Result<Self, ClusterError> {
         let program = env::var_os(PROGRAM).map(PathBuf::from).filter(|path| path.is_file());
         let program = program.ok_or(ClusterError::NotInstalled)?;
-        let turn = ONE_AT_A_TIME.acquire().await.expect("it is never closed");
+        let turn = TWO_AT_A_TIME.acquire().await.expect("it is never closed");
         let directory = tempfile::Builder::new().prefix("kube-").tempdir()?;
         let log = directory.path().join("up.log");
         let mut process = Command::new(&program)
