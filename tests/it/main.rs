@@ -12,8 +12,6 @@ mod check_output;
 mod classify;
 // The binary: exit codes and streams.
 mod cli;
-// The real Kubernetes.
-mod cluster;
 // Configuration: files, flags, the agent's environment, proxies, TLS and passwords of the server.
 mod config;
 // The running daemon.

@@ -1,7 +1,5 @@
 //! The exporter's binary beside a real Kubernetes API server that is stopped, killed, refused and misled.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,44 +38,55 @@ struct Scene {
 }
 
 impl Scene {
+    /// In a pod of the agent.
     async fn start(api_servers: usize) -> Self {
+        Self::of(&AGENT, api_servers).await
+    }
+
+    /// In a pod of an account.
+    async fn of(account: &Account<'_>, api_servers: usize) -> Self {
         let cluster = Cluster::start(api_servers).await.unwrap();
-        let mount = cluster.mount(&AGENT).await.unwrap();
+        let mount = cluster.mount(account).await.unwrap();
+        let host = cluster.api_servers()[0].host.to_string();
+        // The name beside the service's address leads to the same server.
+        let hosts = mount.parent().unwrap().join("hosts");
+        fs::write(&hosts, format!("{host} localhost\n")).unwrap();
+        let file = format!(
+            "apiserver:\n  service_account_dir: {}\n  dns_name: localhost:{}\ndns:\n  hosts_file: {}\n",
+            mount.display(),
+            ApiServer::PORT,
+            hosts.display()
+        );
+        let env = [("KUBERNETES_SERVICE_HOST", host), ("KUBERNETES_SERVICE_PORT", ApiServer::PORT.to_string())];
+        Self::beside(cluster, mount, &env, &file).await
+    }
+
+    /// On an administrator's machine.
+    async fn with_a_kubeconfig() -> Self {
+        let cluster = Cluster::start(1).await.unwrap();
+        let file = format!("kubeconfig: {}\n", cluster.kubeconfig().display());
+        Self::beside(cluster, PathBuf::new(), &[], &file).await
+    }
+
+    async fn beside(cluster: Cluster, mount: PathBuf, way: &[(&str, String)], file: &str) -> Self {
         let public = Pki::new("Lab Public Root");
         let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
         let dir = TempDir::new().unwrap();
-        let file = dir.path().join("exporter.yaml");
-        fs::write(&file, Self::file(&cluster, &mount)).unwrap();
-        let env = [
-            ("KUBERNETES_SERVICE_HOST", cluster.api_servers()[0].host.to_string()),
-            ("KUBERNETES_SERVICE_PORT", ApiServer::PORT.to_string()),
+        let limits = "{ connect: 2s, tls: 2s, answer: 2s }";
+        let checks = format!("checks:\n  apiserver:\n    interval: 2s\n    limits: {limits}\n");
+        let path = dir.path().join("exporter.yaml");
+        fs::write(&path, file.to_owned() + &checks).unwrap();
+        let castai_env = [
             ("API_URL", format!("https://{}", castai.addr())),
             ("API_KEY", lab::API_KEY.to_owned()),
             ("PROVIDER", "eks".to_owned()),
             ("TLS_CA_CERT_FILE", public.ca_pem()),
         ];
-        let env: BTreeMap<_, _> = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let exporter = Exporter::start(&env, &file).await;
+        let env = way.iter().chain(&castai_env).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let exporter = Exporter::start(&env, &path).await;
         let scene = Self { exporter, cluster, mount, _castai: castai, _dir: dir };
         scene.healthy().await;
         scene
-    }
-
-    fn file(cluster: &Cluster, mount: &std::path::Path) -> String {
-        let mut file = format!(
-            "apiserver:\n  service_account_dir: {}\n  dns_name: localhost:{}\n",
-            mount.display(),
-            ApiServer::PORT
-        );
-        // The name beside the service's address leads to the same server.
-        let hosts = mount.parent().unwrap().join("hosts");
-        fs::write(&hosts, format!("{} localhost\n", cluster.api_servers()[0].host)).unwrap();
-        let _ = write!(
-            file,
-            "dns:\n  hosts_file: {}\nchecks:\n  apiserver:\n    interval: 2s\n    limits: {{ connect: 2s, tls: 2s, answer: 2s }}\n",
-            hosts.display()
-        );
-        file
     }
 
     async fn healthy(&self) {
@@ -129,6 +138,10 @@ async fn the_agents_account_is_deleted_made_anew_and_loses_its_rights() {
     scene.fails("k8s_token_expired", NOTICED).await;
     scene.cluster.mount(&AGENT).await.unwrap();
     scene.healthy().await;
+    fs::remove_file(scene.mount.join("token")).unwrap();
+    scene.fails("k8s_token_missing", NOTICED).await;
+    scene.cluster.mount(&AGENT).await.unwrap();
+    scene.healthy().await;
 }
 
 #[tokio::test]
@@ -150,9 +163,61 @@ async fn an_api_server_shows_certificates_that_nobody_should_accept() {
 #[tokio::test]
 async fn one_of_two_api_servers_hangs() {
     let scene = Scene::start(2).await;
-    let second = scene.cluster.api_servers()[1].name.clone();
-    scene.cluster.pause(&second).await.unwrap();
+    for server in scene.cluster.api_servers() {
+        scene.cluster.pause(&server.name).await.unwrap();
+        scene.fails("k8s_endpoint_down", NOTICED).await;
+        scene.cluster.resume(&server.name).await.unwrap();
+        scene.healthy().await;
+    }
+}
+
+#[tokio::test]
+async fn one_of_two_api_servers_dies_and_then_the_other() {
+    let scene = Scene::start(2).await;
+    let [first, second] = scene.cluster.api_servers() else { panic!("two were started") };
+    scene.cluster.kill(&second.name).await.unwrap();
     scene.fails("k8s_endpoint_down", NOTICED).await;
-    scene.cluster.resume(&second).await.unwrap();
+    scene.cluster.kill(&first.name).await.unwrap();
+    scene.fails("net_refused", NOTICED).await;
+    scene.cluster.revive(&second.name).await.unwrap();
+    scene.cluster.revive(&first.name).await.unwrap();
+    scene.healthy().await;
+}
+
+#[tokio::test]
+async fn one_of_two_api_servers_shows_an_expired_certificate() {
+    let scene = Scene::start(2).await;
+    let second = &scene.cluster.api_servers()[1];
+    scene.cluster.certify(second, Certificate::Expired).await.unwrap();
+    scene.fails("k8s_endpoint_down", NOTICED).await;
+    scene.cluster.certify(second, Certificate::Valid).await.unwrap();
+    scene.healthy().await;
+}
+
+#[tokio::test]
+async fn an_api_server_without_its_etcd_answers_only_what_needs_none() {
+    let scene = Scene::start(1).await;
+    scene.cluster.pause("etcd").await.unwrap();
+    scene.fails("http_timeout", NOTICED).await;
+    scene.cluster.resume("etcd").await.unwrap();
+    scene.healthy().await;
+}
+
+#[tokio::test]
+async fn a_pod_that_may_not_list_addresses_judges_the_one_that_the_agent_uses() {
+    let scene = Scene::of(&Account { grants: &[Grant::Namespaces], ..AGENT }, 2).await;
+    let [first, second] = scene.cluster.api_servers() else { panic!("two were started") };
+    assert!(!scene.exporter.metrics().await.contains(&second.host.to_string()));
+    scene.cluster.pause(&first.name).await.unwrap();
+    scene.fails("tls_handshake_timeout", NOTICED).await;
+}
+
+#[tokio::test]
+async fn outside_of_the_cluster_a_kubeconfig_is_enough() {
+    let scene = Scene::with_a_kubeconfig().await;
+    let server = &scene.cluster.api_servers()[0];
+    scene.cluster.pause(&server.name).await.unwrap();
+    scene.fails("tls_handshake_timeout", NOTICED).await;
+    scene.cluster.resume(&server.name).await.unwrap();
     scene.healthy().await;
 }
