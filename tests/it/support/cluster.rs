@@ -204,7 +204,7 @@ impl Cluster {
         let Account { namespace, name, token, grants } = account;
         let directory = self.directory.path().join("mounts").join(namespace).join(name);
         let out = directory.to_string_lossy();
-        let grants: Vec<_> = grants.iter().map(Grant::name).collect();
+        let grants: Vec<_> = grants.iter().map(|grant| grant.name()).collect();
         let grants = format!("--grant={}", grants.join(","));
         let mut arguments =
             vec!["sa", "--dir", self.directory(), "--namespace", namespace, "--name", name, "--out", &out];
@@ -253,7 +253,7 @@ impl ApiServer {
 }
 
 impl Grant {
-    fn name(&self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Namespaces => "namespaces",
             Self::EndpointSlices => "endpointslices",
