@@ -157,7 +157,7 @@ impl Standing {
         let Posting { mut report, disturbed, panicked } = posting;
         self.counts.disturbed += u64::from(disturbed);
         self.counts.panics += u64::from(panicked);
-        if disturbed && self.settled.would_begin_by_time_alone(&report.verdict) {
+        if disturbed && self.settled.excuses(&report.verdict) {
             report.verdict = Verdict::Unknown(Evidence::from(format!(
                 "this container was throttled or late itself, so that this time-out proves nothing: {}",
                 report.verdict.evidence()

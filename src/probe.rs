@@ -91,7 +91,7 @@ impl Route {
         let reached = self.reach(resolver, host, port, trail).await;
         let (stream, peer) = match &self.proxy {
             None => reached?,
-            Some(proxy) => reached.map_err(|finding| proxy::unreachable(proxy, finding))?,
+            Some(proxy) => reached.map_err(|finding| proxy::unreachable(proxy, &finding))?,
         };
         let mut transport = Transport::plain(stream);
         if let Some(proxy) = &self.proxy {
@@ -120,12 +120,11 @@ impl Route {
         port: u16,
         trail: &Trail,
     ) -> Result<(tokio::net::TcpStream, SocketAddr), Finding> {
-        let addresses = match host.parse::<IpAddr>() {
-            Ok(address) => vec![address],
-            Err(_) => {
-                let hung = |limit| resolve::unanswered(host, resolver, limit);
-                self.phase(Phase::Resolve, trail, resolver.resolve(host), hung).await?
-            }
+        let addresses = if let Ok(address) = host.parse::<IpAddr>() {
+            vec![address]
+        } else {
+            let hung = |limit| resolve::unanswered(host, resolver, limit);
+            self.phase(Phase::Resolve, trail, resolver.resolve(host), hung).await?
         };
         let addresses: Vec<_> = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
         let failures = connect::Failures::default();

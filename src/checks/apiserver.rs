@@ -80,7 +80,7 @@ impl Apiserver {
             let fresh: Vec<_> = found.iter().copied().filter(|address| !known.contains(address)).collect();
             others.extend(self.each(&access, &fresh, attempt).await);
             others.retain(|(address, _)| found.contains(address));
-            *self.known.lock().unwrap_or_else(PoisonError::into_inner) = found.clone();
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).clone_from(found);
         }
         let verdict = judge(&main.target, &name, &others, &access);
         let targets = [main.target, name].into_iter().chain(others.into_iter().map(|(_, target)| target)).collect();
@@ -116,10 +116,11 @@ impl Apiserver {
             accept(&answer, access, &path)?;
             if list {
                 let slices = connection.get(endpoints::PATH, access.headers.clone(), &Trail::default()).await;
-                addresses = slices
-                    .ok()
-                    .filter(|slices| slices.status.is_success())
-                    .and_then(|slices| endpoints::addresses(&slices.body));
+                let listed = slices.ok().filter(|slices| slices.status.is_success());
+                addresses = listed.and_then(|slices| endpoints::addresses(&slices.body));
+                if let Some(addresses) = &mut addresses {
+                    addresses.truncate(MAX_ADDRESSES);
+                }
             }
             Ok(described(&name, &version, &connection))
         };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
+use serde_json::Value;
 use url::Url;
 
 use crate::catalogue::Check;
@@ -24,6 +25,7 @@ use crate::config::Castai;
 use crate::config::CheckSettings;
 use crate::config::Secret;
 use crate::probe::Answer;
+use crate::probe::Certificate;
 use crate::probe::Connection;
 use crate::probe::Resolver;
 use crate::probe::Route;
@@ -195,8 +197,9 @@ fn accepted(answer: &Answer, connection: &Connection, path: &str) -> Result<(), 
     match meaning(answer, connection) {
         None if answer.cut => Err(finding(FailureMode::HttpProtocol, answer, connection, path)),
         None => {
-            let id = answer.json().and_then(|json| json.get("id").map(|id| id.is_string()));
-            if id == Some(true) {
+            let json = answer.json();
+            let fits = |json: &Value| if about_cluster { json["id"].is_string() } else { json.is_object() };
+            if json.as_ref().is_some_and(fits) {
                 Ok(())
             } else {
                 Err(finding(FailureMode::CastaiUnexpectedBody, answer, connection, path))
@@ -226,7 +229,7 @@ fn meaning(answer: &Answer, connection: &Connection) -> Option<FailureMode> {
         body: &body,
     })?;
     // A page behind a certificate of somebody who breaks TLS open is his, whatever it looks like.
-    let inspected = connection.certificate.as_ref().is_some_and(|certificate| certificate.names_an_inspector());
+    let inspected = connection.certificate.as_ref().is_some_and(Certificate::names_an_inspector);
     let page = matches!(mode, FailureMode::CastaiWafBlocked | FailureMode::CastaiUnexpectedBody);
     Some(if inspected && page { FailureMode::ProxyBlockPage } else { mode })
 }

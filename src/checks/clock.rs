@@ -22,7 +22,7 @@ const LIMIT: f64 = 300.0;
 /// Two sources agree when they differ by no more than this beyond their uncertainty, in seconds.
 const AGREEMENT: f64 = 5.0;
 /// A reading that is older than this says nothing of now.
-const MAX_AGE: Duration = Duration::from_secs(180);
+const MAX_AGE: Duration = Duration::from_mins(3);
 
 /// The check `clock`.
 #[derive(Debug)]

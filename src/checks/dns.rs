@@ -45,11 +45,11 @@ impl Dns {
         {
             let https = url.scheme() == "https";
             let port = url.port_or_known_default().unwrap_or(443);
-            push(&mut names, world.asked_for(https, host, port), true);
+            push(&mut names, &world.asked_for(https, host, port), true);
         }
         if let Apiserver::InCluster(place) = &config.apiserver {
-            push(&mut names, world.asked_for(true, &place.host, place.port), true);
-            push(&mut names, place.dns_name.0.clone(), false);
+            push(&mut names, &world.asked_for(true, &place.host, place.port), true);
+            push(&mut names, &place.dns_name.0, false);
         }
         Self { names, limits: settings.limits, world: world.clone() }
     }
@@ -75,7 +75,7 @@ impl Dns {
     }
 }
 
-fn push(names: &mut Vec<Name>, host: String, in_use: bool) {
+fn push(names: &mut Vec<Name>, host: &str, in_use: bool) {
     let host = host.trim_matches(['[', ']']).to_owned();
     if host.parse::<IpAddr>().is_ok() {
         return;

@@ -8,8 +8,7 @@ pub fn expiry(token: &str) -> Option<i64> {
     let payload = token.split('.').nth(1)?;
     let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
-    let exp = claims.get("exp")?;
-    exp.as_i64().or_else(|| exp.as_f64().map(|seconds| seconds as i64))
+    claims.get("exp")?.as_i64()
 }
 
 #[cfg(test)]

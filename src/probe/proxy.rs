@@ -37,7 +37,7 @@ pub async fn tunnel(
     if let (true, Some(trust)) = (proxy.tls, trust) {
         let (counted, received) = transport.counted();
         let shaken = tls::handshake(counted, received, trust, &proxy.host, &Trail::default()).await;
-        (transport, _) = shaken.map_err(|stop| Stop { finding: unreachable(proxy, stop.finding), ..stop })?;
+        (transport, _) = shaken.map_err(|stop| Stop { finding: unreachable(proxy, &stop.finding), ..stop })?;
     }
     let mute = |what: String| Stop::failed(FailureMode::ProxyUnreachable, format!("proxy {name} {what}"));
     transport
@@ -87,7 +87,7 @@ fn request(proxy: &Proxy, host: &str, port: u16) -> String {
 }
 
 /// The proxy's own name or address failed: that is what is wrong, not the target.
-pub fn unreachable(proxy: &Proxy, finding: Finding) -> Finding {
+pub fn unreachable(proxy: &Proxy, finding: &Finding) -> Finding {
     let name = authority(&proxy.host, proxy.port);
     Finding::new(FailureMode::ProxyUnreachable, format!("proxy {name}: {}", finding.evidence))
 }

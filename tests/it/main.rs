@@ -1,5 +1,7 @@
 //! Scenarios, one test binary.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says by failing that something went wrong")]
+
 // Data runs one way.
 mod architecture;
 // What comes from outside is bounded; what is secret stays where it belongs.

@@ -22,7 +22,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// A running daemon. Dropping it ends it.
 pub(crate) struct Exporter {
-    process: Child,
+    _process: Child,
     address: String,
     log: watch::Receiver<String>,
 }
@@ -31,7 +31,7 @@ impl Exporter {
     /// Starts it with this environment and nothing else, and waits until it listens.
     pub(crate) async fn start(env: &BTreeMap<String, String>, file: &Path) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_castai-health-exporter"))
-            .args(["--web.listen-address", "127.0.0.1:0", "--web.enable-lifecycle", "--config.file"])
+            .args(["--web.listen-address", "127.0.0.1:0", "--config.file"])
             .arg(file)
             .env_clear()
             .envs(env)
@@ -53,7 +53,7 @@ impl Exporter {
         });
         let heard = log.wait_for(|log| listening(log).is_some()).await;
         let address = listening(&heard.expect("it says where it listens before it ends")).unwrap();
-        Self { process, address, log }
+        Self { _process: process, address, log }
     }
 
     /// Everything it has logged.
@@ -61,36 +61,15 @@ impl Exporter {
         self.log.borrow().clone()
     }
 
-    /// Waits until the log holds a text.
-    pub(crate) async fn wait_for_log(&mut self, text: &str) {
-        self.log.wait_for(|log| log.contains(text)).await.unwrap();
-    }
-
-    /// Its process id, for signals.
-    pub(crate) fn pid(&self) -> u32 {
-        self.process.id().unwrap()
-    }
-
-    /// Waits for its end.
-    pub(crate) async fn ended(&mut self) -> std::process::ExitStatus {
-        self.process.wait().await.unwrap()
-    }
-
-    /// One request; status and body.
-    pub(crate) async fn request(&self, method: &str, path: &str) -> (u16, String) {
+    /// What Prometheus would get.
+    pub(crate) async fn metrics(&self) -> String {
         let stream = TcpStream::connect(&self.address).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        let request = hyper::Request::builder().method(method).uri(path).header("host", &self.address);
+        let request = hyper::Request::builder().uri("/metrics").header("host", &self.address);
         let response = sender.send_request(request.body(Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
-        let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        (status, String::from_utf8_lossy(&body).into_owned())
-    }
-
-    /// What Prometheus would get.
-    pub(crate) async fn metrics(&self) -> String {
-        self.request("GET", "/metrics").await.1
+        String::from_utf8_lossy(&body).into_owned()
     }
 
     /// Waits until `/metrics` has all these lines, for so long at most.
