@@ -27,7 +27,7 @@ fn steers(text: &str) -> bool {
 
 #[tokio::test]
 async fn the_key_and_the_token_stay_on_their_own_hosts() {
-    let world = World::start().await;
+    let world = World::start();
     let impostor = Impostor::plain([127, 0, 0, 1].into()).unwrap();
     let redirect = format!("redirect-to:http://{}/", impostor.addr());
     world.castai.set(redirect.parse::<CastAiFault>().unwrap()).await;
@@ -44,7 +44,7 @@ async fn the_key_and_the_token_stay_on_their_own_hosts() {
 
 #[tokio::test]
 async fn nothing_is_sent_where_the_certificate_does_not_verify() {
-    let world = World::start().await;
+    let world = World::start();
     for fault in ["cert-foreign-ca", "cert-expired", "cert-other-name", "cert-intercepted"] {
         world.castai.set(fault.parse::<CastAiFault>().unwrap()).await;
         world.api.set(fault.parse::<ApiFault>().unwrap()).await;
@@ -56,7 +56,7 @@ async fn nothing_is_sent_where_the_certificate_does_not_verify() {
 
 #[tokio::test]
 async fn cast_ai_is_only_read() {
-    let world = World::start().await;
+    let world = World::start();
     world.look().await;
     let requests = world.castai.journal().requests();
     let asked: Vec<_> = requests.iter().map(|request| (request.method.as_str(), request.path().to_owned())).collect();
@@ -68,7 +68,7 @@ async fn cast_ai_is_only_read() {
 
 #[tokio::test]
 async fn without_a_cluster_id_the_key_is_judged_by_whose_it_is() {
-    let mut world = World::start().await;
+    let mut world = World::start();
     world.unset_env("STATIC_CLUSTER_ID");
     world.assert_healthy().await;
     assert!(world.castai.journal().requests().iter().all(|request| request.path() == "/v1/me"));
@@ -76,7 +76,7 @@ async fn without_a_cluster_id_the_key_is_judged_by_whose_it_is() {
 
 #[tokio::test]
 async fn hostile_bytes_reach_no_evidence() {
-    let world = World::start().await;
+    let world = World::start();
     for fault in ["hostile", "cert-hostile", "noise", "tls-noise", "http-0-9"] {
         world.castai.set(fault.parse::<CastAiFault>().unwrap()).await;
         world.api.set(fault.parse::<ApiFault>().unwrap()).await;
@@ -90,7 +90,7 @@ async fn hostile_bytes_reach_no_evidence() {
 
 #[tokio::test]
 async fn an_endless_body_is_cut() {
-    let world = World::start().await;
+    let world = World::start();
     world.castai.set("endless-body".parse::<CastAiFault>().unwrap()).await;
     world.api.set("endless-body".parse::<ApiFault>().unwrap()).await;
     let standings = world.look().await;
@@ -112,7 +112,7 @@ fn whatever_a_server_answers_is_a_mode_in_time() {
     let result = runner.run(&answers, |answer| {
         runtime.block_on(async {
             let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let mut world = World::start().await;
+            let mut world = World::start();
             world.set_env("API_URL", &format!("http://{}", server.local_addr().unwrap()));
             let serve = async {
                 loop {

@@ -198,8 +198,8 @@ scenarios! {
 /// Breaks, looks, heals, looks.
 async fn play(scenario: &Scenario) {
     let mut world = match scenario.broken {
-        Break::Proxy(_) | Break::CastaiBehindProxy(_) => World::behind_a_proxy().await,
-        _ => World::start().await,
+        Break::Proxy(_) | Break::CastaiBehindProxy(_) => World::behind_a_proxy(),
+        _ => World::start(),
     };
     world.assert_healthy().await;
     let healthy = world.env.clone();

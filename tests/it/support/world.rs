@@ -49,8 +49,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A healthy world.
-    pub(crate) async fn start() -> Self {
+    /// A healthy world; must be called inside a runtime.
+    pub(crate) fn start() -> Self {
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let (cluster, public) = (Pki::new("kubernetes"), Pki::new("Lab Public Root"));
         let api = ApiServer::start(&cluster, lab::apiserver::Options::default()).unwrap();
@@ -88,8 +88,8 @@ impl World {
     }
 
     /// The same, with CAST AI behind the proxy.
-    pub(crate) async fn behind_a_proxy() -> Self {
-        let mut world = Self::start().await;
+    pub(crate) fn behind_a_proxy() -> Self {
+        let mut world = Self::start();
         world.set_env("HTTPS_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
         world.set_env("NO_PROXY", "127.0.0.0/8,kubernetes.default.svc");
         world
