@@ -66,9 +66,9 @@ impl Apiserver {
     }
 
     async fn in_cluster(&self, place: &InCluster, attempt: &Attempt) -> Report {
-        let access = match Access::in_cluster(place) {
+        let access = match self.detour(Access::in_cluster(place)) {
             Ok(access) => access,
-            Err(denied) => return refused(denied),
+            Err(verdict) => return Report::bare(verdict),
         };
         let known = place.addresses.clone().unwrap_or_else(|| self.known());
         let (main, name, mut others) = tokio::join!(
@@ -88,9 +88,9 @@ impl Apiserver {
     }
 
     async fn kubeconfig(&self, attempt: &Attempt, access: Result<Access, Denied>) -> Report {
-        let access = match access {
+        let access = match self.detour(access) {
             Ok(access) => access,
-            Err(denied) => return refused(denied),
+            Err(verdict) => return Report::bare(verdict),
         };
         let main = self.agents_way(&access, attempt, false).await;
         let verdict = match main.target.outcome.clone() {
@@ -132,7 +132,9 @@ impl Apiserver {
     async fn dns_name(&self, access: &Access, place: &InCluster, attempt: &Attempt) -> TargetReport {
         let (host, port) = place.dns_name.clone();
         let name = Some(CERTIFICATE_NAME.to_owned()).filter(|_| host.parse::<std::net::IpAddr>().is_ok());
-        self.beside(access, self.route(access, host, port, name), attempt).await
+        let proxy = self.world.proxy_for(access.trust.is_some(), &host, port).unwrap_or_default();
+        let route = self.route(access, host, port, name);
+        self.beside(access, Route { proxy, ..route }, attempt).await
     }
 
     async fn each(&self, access: &Access, known: &[SocketAddr], attempt: &Attempt) -> Vec<(SocketAddr, TargetReport)> {
@@ -170,16 +172,22 @@ impl Apiserver {
         Ok(answer)
     }
 
-    fn route(&self, access: &Access, host: String, port: u16, server_name: Option<String>) -> Route {
-        let rule = self.world.proxy_for(access.trust.is_some(), &host, port);
-        Route {
-            host,
-            port,
-            trust: access.trust.clone(),
-            server_name,
-            proxy: access.proxy.clone().or(rule),
-            limits: self.limits,
+    /// The access with the proxy that the agent would go through: the kubeconfig's, else the environment's.
+    fn detour(&self, access: Result<Access, Denied>) -> Result<Access, Verdict> {
+        let access = access.map_err(|denied| match denied {
+            Denied::Broken(finding) => Verdict::failing(finding),
+            Denied::Unknown(why) => Verdict::Unknown(why),
+        })?;
+        if access.proxy.is_some() {
+            return Ok(access);
         }
+        let proxy = self.world.proxy_for(access.trust.is_some(), &access.host, access.port)?;
+        Ok(Access { proxy, ..access })
+    }
+
+    fn route(&self, access: &Access, host: String, port: u16, server_name: Option<String>) -> Route {
+        let (trust, proxy) = (access.trust.clone(), access.proxy.clone());
+        Route { host, port, trust, server_name, proxy, limits: self.limits }
     }
 
     fn known(&self) -> Vec<SocketAddr> {
@@ -302,11 +310,4 @@ fn described(name: &str, version: &Answer, connection: &Connection) -> Evidence 
     let peer = authority(&connection.peer.ip().to_string(), connection.peer.port());
     let at = if peer == name { String::new() } else { format!(" ({peer})") };
     Evidence::from(format!("{name}{at} answers, Kubernetes {version}"))
-}
-
-fn refused(denied: Denied) -> Report {
-    Report::bare(match denied {
-        Denied::Broken(finding) => Verdict::failing(finding),
-        Denied::Unknown(why) => Verdict::Unknown(why),
-    })
 }

@@ -90,7 +90,10 @@ impl CastaiApi {
                 return Report::bare(Verdict::Unknown(Evidence::from(what.as_str())));
             }
         };
-        let proxy = self.world.proxy_for(https, &host, port);
+        let proxy = match self.world.proxy_for(https, &host, port) {
+            Ok(proxy) => proxy,
+            Err(verdict) => return Report::bare(verdict),
+        };
         let route = Route { host, port, trust, server_name: None, proxy, limits: self.limits };
         let name = route.target();
         let trail = attempt.trail(&name);

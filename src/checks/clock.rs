@@ -32,6 +32,11 @@ impl Examine for Clock {
     async fn examine(&self, attempt: &Attempt) -> Report {
         let fresh = |at: SystemTime| at.elapsed().map_or(true, |age| age <= MAX_AGE);
         let readings = attempt.peers().iter().filter(|(check, report)| *check != Check::Clock && fresh(report.at));
+        let mut peers = attempt.peers().iter().filter(|(check, _)| *check != Check::Clock);
+        if peers.all(|(_, report)| matches!(report.verdict, Verdict::NotApplicable(_))) {
+            let why = "no server that would tell the time is examined here";
+            return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
+        }
         let dates: Vec<_> = readings.flat_map(|(_, report)| report.dates.clone()).collect();
         Report { verdict: judge(&dates), dates, ..Report::bare(Verdict::Unknown(Evidence::default())) }
     }

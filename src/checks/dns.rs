@@ -45,11 +45,11 @@ impl Dns {
         {
             let https = url.scheme() == "https";
             let port = url.port_or_known_default().unwrap_or(443);
-            push(&mut names, &world.asked_for(https, host, port), true);
+            push(&mut names, world.asked_for(https, host, port), true);
         }
         if let Apiserver::InCluster(place) = &config.apiserver {
-            push(&mut names, &world.asked_for(true, &place.host, place.port), true);
-            push(&mut names, &place.dns_name.0, false);
+            push(&mut names, world.asked_for(true, &place.host, place.port), true);
+            push(&mut names, Some(place.dns_name.0.clone()), false);
         }
         Self { names, limits: settings.limits, world: world.clone() }
     }
@@ -75,7 +75,8 @@ impl Dns {
     }
 }
 
-fn push(names: &mut Vec<Name>, host: &str, in_use: bool) {
+fn push(names: &mut Vec<Name>, host: Option<String>, in_use: bool) {
+    let Some(host) = host else { return };
     let host = host.trim_matches(['[', ']']).to_owned();
     if host.parse::<IpAddr>().is_ok() {
         return;
@@ -89,9 +90,7 @@ fn push(names: &mut Vec<Name>, host: &str, in_use: bool) {
 impl Examine for Dns {
     async fn examine(&self, attempt: &Attempt) -> Report {
         if self.names.is_empty() {
-            return Report::bare(Verdict::NotApplicable(Evidence::from(
-                "no name is needed: all targets are addresses",
-            )));
+            return Report::bare(Verdict::NotApplicable(Evidence::from("no name is known that would have to resolve")));
         }
         let targets = join_all(self.names.iter().map(|name| self.name(name, attempt))).await;
         Report { verdict: judge(&targets), targets, ..Report::bare(Verdict::Unknown(Evidence::default())) }

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::catalogue::FailureMode;
 use crate::config::Config;
 use crate::config::ProxyRules;
+use crate::config::proxy::Obstacle;
 use crate::config::proxy::Proxy;
 use crate::probe::Resolver;
+use crate::verdict::Evidence;
+use crate::verdict::Finding;
+use crate::verdict::Verdict;
 
 /// The pod's resolver and its proxies.
 #[derive(Clone, Debug)]
@@ -21,13 +26,24 @@ impl World {
         Self { resolver: Arc::new(Resolver::new(&config.dns)), proxies: Arc::new(config.proxy.clone()) }
     }
 
-    /// The proxy on the way to a target.
-    pub fn proxy_for(&self, https: bool, host: &str, port: u16) -> Option<Proxy> {
-        self.proxies.proxy_for(https, host, port)?.as_ref().ok().cloned()
+    /// The proxy on the way to a target, if there is one.
+    ///
+    /// # Errors
+    /// The verdict on a target whose proxy cannot be asked.
+    pub fn proxy_for(&self, https: bool, host: &str, port: u16) -> Result<Option<Proxy>, Verdict> {
+        match self.proxies.proxy_for(https, host, port) {
+            None => Ok(None),
+            Some(Ok(proxy)) => Ok(Some(proxy.clone())),
+            Some(Err(Obstacle::Broken(problem))) => {
+                Err(Verdict::failing(Finding::new(FailureMode::AgentConfigInvalid, problem.to_string())))
+            }
+            Some(Err(Obstacle::NotProbed(problem))) => Err(Verdict::Unknown(Evidence::from(problem.to_string()))),
+        }
     }
 
     /// The name that the agent's resolver is asked for on the way: behind a proxy that is the proxy's.
-    pub fn asked_for(&self, https: bool, host: &str, port: u16) -> String {
-        self.proxy_for(https, host, port).map_or_else(|| host.to_owned(), |proxy| proxy.host)
+    pub fn asked_for(&self, https: bool, host: &str, port: u16) -> Option<String> {
+        let proxy = self.proxy_for(https, host, port).ok()?;
+        Some(proxy.map_or_else(|| host.to_owned(), |proxy| proxy.host))
     }
 }

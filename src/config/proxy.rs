@@ -14,8 +14,8 @@ use exceptions::Exceptions;
 /// `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` as Go reads them.
 #[derive(Clone, Debug, Default)]
 pub struct ProxyRules {
-    http: Option<Result<Proxy, Problem>>,
-    https: Option<Result<Proxy, Problem>>,
+    http: Option<Result<Proxy, Obstacle>>,
+    https: Option<Result<Proxy, Obstacle>>,
     exceptions: Exceptions,
     cgi: bool,
 }
@@ -33,12 +33,23 @@ pub struct Proxy {
     pub credentials: Option<Secret>,
 }
 
+/// Why a proxy's address leads nowhere.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Obstacle {
+    /// The agent cannot use it either.
+    Broken(Problem),
+    /// The agent can, the exporter cannot.
+    NotProbed(Problem),
+}
+
 /// What Go makes of a proxy's address.
 enum Meaning {
     /// It goes through this proxy.
     Through(Proxy),
-    /// It cannot be followed: Go fails, or goes where the exporter cannot go.
+    /// Go fails.
     Fails(Wrong),
+    /// Go goes where the exporter cannot go.
+    NotProbed(Wrong),
     /// Go cannot read it and goes straight, without a word.
     Ignored(Wrong),
 }
@@ -61,7 +72,12 @@ impl ProxyRules {
                 Meaning::Fails(wrong) => {
                     let problem = written.problem(wrong);
                     problems.0.push(problem.clone());
-                    Some(Err(problem))
+                    Some(Err(Obstacle::Broken(problem)))
+                }
+                Meaning::NotProbed(wrong) => {
+                    let problem = written.problem(wrong);
+                    problems.0.push(problem.clone());
+                    Some(Err(Obstacle::NotProbed(problem)))
                 }
                 Meaning::Ignored(wrong) => {
                     problems.0.push(written.problem(wrong));
@@ -77,7 +93,7 @@ impl ProxyRules {
                 "Go refuses HTTP_PROXY where REQUEST_METHOD is set, as in a CGI program",
                 "remove REQUEST_METHOD, or HTTP_PROXY",
             );
-            http = Some(Err(Written::variable("REQUEST_METHOD", "").problem(wrong)));
+            http = Some(Err(Obstacle::Broken(Written::variable("REQUEST_METHOD", "").problem(wrong))));
         }
         let exceptions = Exceptions::parse(&either("NO_PROXY").map(|written| written.value).unwrap_or_default());
         (Self { http, https, exceptions, cgi }, problems)
@@ -86,7 +102,7 @@ impl ProxyRules {
     /// The proxy for a target, or why the rule for it cannot be followed; `None` goes straight.
     ///
     /// An IPv6 address stands without brackets.
-    pub fn proxy_for(&self, https: bool, host: &str, port: u16) -> Option<&Result<Proxy, Problem>> {
+    pub fn proxy_for(&self, https: bool, host: &str, port: u16) -> Option<&Result<Proxy, Obstacle>> {
         let proxy = if https { self.https.as_ref() } else { self.http.as_ref() }?;
         let refused = self.cgi && !https;
         (refused || !self.exceptions.hold(host, port)).then_some(proxy)

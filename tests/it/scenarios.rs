@@ -247,3 +247,13 @@ async fn heal(world: &mut World, healthy: std::collections::BTreeMap<String, Str
     fs::write(world.mounted("token"), lab::TOKEN).unwrap();
     world.restore_env(healthy);
 }
+
+#[tokio::test]
+async fn a_proxy_that_is_not_probed_is_unknown_and_says_so() {
+    let mut world = World::start();
+    world.set_env("HTTPS_PROXY", "socks5://proxy.lab:1080");
+    let standings = world.look().await;
+    let castai = standings.iter().find(|standing| standing.check == Check::CastaiApi).unwrap();
+    assert_eq!(castai.status(), Status::Unknown);
+    assert!(crate::support::world::evidence(castai).contains("SOCKS"));
+}

@@ -27,7 +27,7 @@ pub(super) fn meaning(text: &str) -> Meaning {
         "http" => 80,
         "https" => 443,
         "socks5" | "socks5h" => {
-            return Meaning::Fails(Wrong::new("is a SOCKS proxy, which is not probed", RIGHT));
+            return Meaning::NotProbed(Wrong::new("is a SOCKS proxy, which is not probed", RIGHT));
         }
         other => {
             return Meaning::Fails(Wrong::new(format!("has the scheme {other}, which no proxy has"), RIGHT));

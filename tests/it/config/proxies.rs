@@ -3,6 +3,7 @@
 
 use castai_health_exporter::config::ProxyRules;
 use castai_health_exporter::config::Secret;
+use castai_health_exporter::config::proxy::Obstacle;
 use url::Url;
 
 /// Where a request to a URL goes.
@@ -15,7 +16,7 @@ fn way(variables: &[(&str, &str)], target: &str) -> String {
         Some(Ok(proxy)) => {
             format!("{}://{}:{}", if proxy.tls { "https" } else { "http" }, proxy.host, proxy.port)
         }
-        Some(Err(problem)) => problem.what.clone(),
+        Some(Err(Obstacle::Broken(problem) | Obstacle::NotProbed(problem))) => problem.what.clone(),
     }
 }
 
