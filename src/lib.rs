@@ -1,19 +1,39 @@
-//! castai-health-exporter.
+//! Examines everything that the CAST AI agent depends on, and says which part is broken.
+//!
+//! Data runs one way, and the modules stand here in that order:
+//!
+//! ```text
+//! agent's environment + flags + file ─► config ─► checks ─► scheduler ─► board ─► metrics · status · log · page
+//! catalogue ─► runbooks · README tables · explain · HELP texts
+//! ```
+//!
+//! What each module may name is held by `tests/it/architecture.rs`; ARCHITECTURE.md has the map and the invariants.
 
-pub mod board;
+// Facts: no network, no clock.
 pub mod catalogue;
-pub mod checks;
+pub mod verdict;
+
+// What was written → what is true; texts → failure modes.
 pub mod classify;
-pub mod cli;
-pub mod cluster;
 pub mod config;
-pub mod daemon;
+
+// The way to a target, and what is concluded from it.
+pub mod checks;
+pub mod cluster;
+pub mod probe;
+
+// Time, and what is known.
+pub mod board;
+pub mod scheduler;
+
+// How people and programs see it.
 pub mod exporter;
-pub mod generate;
 pub mod log;
 pub mod metrics;
-pub mod probe;
-pub mod scheduler;
 pub mod server;
 pub mod status;
-pub mod verdict;
+
+// Files from the catalogue, the wiring, and the only place that prints.
+pub mod cli;
+pub mod daemon;
+pub mod generate;
