@@ -22,8 +22,8 @@ test: install lint ## install, lint and run all tests that need no root
 	KUBE_TEST_BINARY="$$(scripts/build-kube)" cargo test --locked --workspace
 
 demo: ## the exporter beside a pretend world that can be broken by name
-	cargo build --locked
-	cargo run --locked --quiet --package lab -- demo --exporter "$${CARGO_TARGET_DIR:-target}/debug/castai-health-exporter"
+	cargo build --locked --workspace
+	cd "$${CARGO_TARGET_DIR:-target}/debug" && ./lab demo --exporter ./castai-health-exporter
 
 bench: install ## measure the budgets on the static release binary
 	scripts/bench "$$(scripts/build-release)"
