@@ -15,7 +15,7 @@ lint: ## everything that reads the sources without running them
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	scripts/check-tls-stack
 	shellcheck scripts/* .ci/run
-	test -z "$$(gofmt -l tests/cluster | tee /dev/stderr)"
+	unformatted="$$(gofmt -l tests/cluster)"; echo "$$unformatted"; [[ -z $$unformatted ]]
 
 # The tests come last: CI reads how many ran from the last line.
 test: install lint ## install, lint and run all tests that need no root
