@@ -115,18 +115,26 @@ impl Apiserver {
             let answer = connection.get(&path, access.headers.clone(), &trail).await?;
             accept(&answer, access, &path)?;
             if list {
-                let slices = connection.get(endpoints::PATH, access.headers.clone(), &Trail::default()).await;
-                let listed = slices.ok().filter(|slices| slices.status.is_success());
-                addresses = listed.and_then(|slices| endpoints::addresses(&slices.body));
-                if let Some(addresses) = &mut addresses {
-                    addresses.truncate(MAX_ADDRESSES);
-                }
+                addresses = self.listed(&mut connection, access).await;
             }
             Ok(described(&name, &version, &connection))
         };
         let outcome =
             outcome.await.and_then(|evidence| way::in_time(&self.limits, &trail, FailureMode::K8sSlow, evidence));
         Main { target: way::target(name, true, outcome, &trail), date, addresses }
+    }
+
+    /// The addresses behind the service, as far as the account may read them.
+    async fn listed(&self, connection: &mut Connection, access: &Access) -> Option<Vec<SocketAddr>> {
+        for path in endpoints::PATHS {
+            let slices = connection.get(path, access.headers.clone(), &Trail::default()).await.ok()?;
+            if slices.status.is_success() {
+                let mut addresses = endpoints::addresses(&slices.body)?;
+                addresses.truncate(MAX_ADDRESSES);
+                return Some(addresses);
+            }
+        }
+        None
     }
 
     async fn dns_name(&self, access: &Access, place: &InCluster, attempt: &Attempt) -> TargetReport {

@@ -6,16 +6,22 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
-/// Where they are listed (`discovery.k8s.io/v1`).
-pub const PATH: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes&limit=32";
+/// Where they are (`discovery.k8s.io/v1`): all slices, else the one that API servers keep themselves. A role may allow
+/// the second alone, by its name.
+pub const PATHS: [&str; 2] = [LIST, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"];
+
+const LIST: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes&limit=32";
 
 #[derive(Deserialize)]
-struct SliceList {
-    items: Vec<Slice>,
+#[serde(tag = "kind")]
+enum Answer {
+    #[serde(rename = "EndpointSliceList")]
+    List { items: Vec<Slice> },
+    #[serde(rename = "EndpointSlice")]
+    One(Slice),
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Slice {
     #[serde(default)]
     endpoints: Option<Vec<Endpoint>>,
@@ -41,13 +47,16 @@ struct Port {
     port: Option<u16>,
 }
 
-/// The addresses in a list of slices, sorted; `None` when it is not such a list.
+/// The addresses in a list of slices or in one slice, sorted; `None` when it is neither.
 ///
 /// An endpoint without a word on readiness counts as ready (`discovery.k8s.io/v1` `EndpointConditions`).
 pub fn addresses(body: &[u8]) -> Option<Vec<SocketAddr>> {
-    let list: SliceList = serde_json::from_slice(body).ok()?;
+    let slices = match serde_json::from_slice(body).ok()? {
+        Answer::List { items } => items,
+        Answer::One(slice) => vec![slice],
+    };
     let mut found = BTreeSet::new();
-    for slice in list.items {
+    for slice in slices {
         let ports = slice.ports.unwrap_or_default();
         let https = ports.iter().find(|port| port.name.as_deref() == Some("https"));
         let Some(port) = https.or(ports.first()).and_then(|port| port.port) else { continue };
@@ -76,8 +85,15 @@ mod tests {
     }
 
     #[test]
+    fn one_slice_is_read_as_well() {
+        let body = br#"{"kind":"EndpointSlice","ports":[{"port":443}],"endpoints":[{"addresses":["10.0.0.1"]}]}"#;
+        assert_eq!(addresses(body).unwrap(), [SocketAddr::from(([10, 0, 0, 1], 443))]);
+    }
+
+    #[test]
     fn what_is_no_list_of_slices_has_no_addresses() {
-        for body in [&b"<html>"[..], b"{}", b"[]", b"{\"items\":[{\"endpoints\":[{}]}]}"] {
+        for body in [&b"<html>"[..], b"{}", b"[]", b"{\"kind\":\"EndpointSliceList\",\"items\":[{\"endpoints\":[{}]}]}"]
+        {
             assert!(addresses(body).is_none());
         }
     }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says by failing that something went wrong")]
 
+// The addresses of the API server.
+mod apiserver;
 // Data runs one way.
 mod architecture;
 // What comes from outside is bounded; what is secret stays where it belongs.
