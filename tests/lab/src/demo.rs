@@ -113,7 +113,7 @@ fn lines() -> mpsc::Receiver<String> {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> io::Result<SocketAddr> {
+pub(crate) fn free_port() -> io::Result<SocketAddr> {
     std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()
 }
 

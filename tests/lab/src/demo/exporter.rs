@@ -1,4 +1,4 @@
-//! The exporter as the demo starts it: the only place that knows its flags, environment and file.
+//! The exporter as the demo starts it: with a pod's environment, and a file for what differs from a pod.
 
 use std::ffi::OsString;
 use std::io;
@@ -57,7 +57,7 @@ impl Exporter {
 }
 
 /// What a pod of the agent would have.
-fn environment(world: &World) -> Vec<(&'static str, String)> {
+pub(crate) fn environment(world: &World) -> Vec<(&'static str, String)> {
     let api = world.apiserver.addr();
     let mut environment = vec![
         ("KUBERNETES_SERVICE_HOST", api.ip().to_string()),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -33,9 +33,18 @@ pub(crate) const SERVICE_NAME: &str = "kubernetes.default.svc";
 
 impl World {
     pub(crate) fn start() -> io::Result<Self> {
+        Self::with_endpoints(2)
+    }
+
+    /// With so many addresses behind the API server's service.
+    pub(crate) fn with_endpoints(count: u8) -> io::Result<Self> {
         let (cluster, public) = (Pki::new("kubernetes"), Pki::new("Lab Public CA"));
         let token = service_account_token(SystemTime::now() + Duration::from_hours(8));
-        let options = apiserver::Options { tokens: vec![token.clone()], ..apiserver::Options::default() };
+        let options = apiserver::Options {
+            tokens: vec![token.clone()],
+            endpoints: (1..=count).map(|last| SocketAddr::from(([127, 0, 10, last], 0))).collect(),
+            ..apiserver::Options::default()
+        };
         let apiserver = ApiServer::start(&cluster, options)?;
         let castai = CastAi::start(&public, castai::Options::default())?;
         let proxy = Proxy::start(&public, proxy::Options::default())?;
