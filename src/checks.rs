@@ -12,10 +12,15 @@ pub mod way;
 pub mod world;
 
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
+use crate::catalogue::Phase;
+use crate::verdict::Evidence;
+use crate::verdict::Finding;
 use crate::verdict::Peers;
 use crate::verdict::Report;
+use crate::verdict::TargetReport;
 use crate::verdict::Trail;
 
 pub use plan::AnyCheck;
@@ -33,13 +38,22 @@ pub trait Examine: Send + Sync + 'static {
 #[derive(Debug, Default)]
 pub struct Attempt {
     peers: Peers,
-    trails: Mutex<Vec<(String, Trail)>>,
+    targets: Mutex<Vec<Underway>>,
+}
+
+/// A target on whose way the attempt is, or was.
+#[derive(Clone, Debug)]
+struct Underway {
+    target: String,
+    in_use: bool,
+    trail: Trail,
+    ended: Option<TargetReport>,
 }
 
 impl Attempt {
     /// An attempt that begins now.
     pub fn new(peers: Peers) -> Self {
-        Self { peers, trails: Mutex::default() }
+        Self { peers, targets: Mutex::default() }
     }
 
     /// The latest reports of the other checks.
@@ -47,15 +61,47 @@ impl Attempt {
         &self.peers
     }
 
-    /// A trail for one target, kept when the attempt is cancelled.
-    pub fn trail(&self, target: &str) -> Trail {
+    /// Sets out for a target; what the trail learns is kept when the attempt is cancelled.
+    pub fn trail(&self, target: &str, in_use: bool) -> Trail {
         let trail = Trail::default();
-        self.trails.lock().unwrap_or_else(PoisonError::into_inner).push((target.to_owned(), trail.clone()));
+        let underway = Underway { target: target.to_owned(), in_use, trail: trail.clone(), ended: None };
+        self.lock().push(underway);
         trail
     }
 
-    /// All trails so far, the target that the agent uses first.
-    pub fn trails(&self) -> Vec<(String, Trail)> {
-        self.trails.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Arrives at a target: its report.
+    pub fn arrived(&self, target: &str, outcome: Result<Evidence, Finding>) -> TargetReport {
+        let mut targets = self.lock();
+        let underway = targets.iter_mut().rfind(|underway| underway.target == target);
+        let underway = underway.expect("who arrives set out before");
+        let report = underway.report(outcome);
+        underway.ended = Some(report.clone());
+        report
+    }
+
+    /// All targets so far: as they ended, or as cut off now, with this sentence about the phase that did not end.
+    pub fn cut_off(&self, sentence: impl Fn(&str, Phase) -> Finding) -> Vec<TargetReport> {
+        let report = |underway: &Underway| match (&underway.ended, underway.trail.open()) {
+            (Some(ended), _) => Some(ended.clone()),
+            (None, Some(phase)) => Some(underway.report(Err(sentence(&underway.target, phase)))),
+            (None, None) => None,
+        };
+        self.lock().iter().filter_map(report).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Underway>> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Underway {
+    fn report(&self, outcome: Result<Evidence, Finding>) -> TargetReport {
+        TargetReport {
+            target: self.target.clone(),
+            in_use: self.in_use,
+            outcome,
+            phases: self.trail.longest(),
+            not_after: self.trail.not_after(),
+        }
     }
 }

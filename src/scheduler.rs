@@ -32,7 +32,6 @@ use crate::verdict::Evidence;
 use crate::verdict::Finding;
 use crate::verdict::Peers;
 use crate::verdict::Report;
-use crate::verdict::TargetReport;
 use crate::verdict::Verdict;
 
 use disturbance::Disturbance;
@@ -189,24 +188,22 @@ async fn examine(check: &Arc<AnyCheck>, peers: Peers) -> Posting {
     }
 }
 
-/// What is left of an attempt whose whole time was up: the phases so far, and the phase it hung in.
+/// What is left of an attempt whose whole time was up: what had ended by then, and the phases that had not.
+///
+/// The check itself did not come to judge: a target that the agent uses decides, others are advice.
 fn cancelled(attempt: &Attempt) -> Report {
-    let mut targets = Vec::new();
-    for (name, trail) in attempt.trails() {
-        let Some(phase) = trail.open() else { continue };
-        let evidence = format!("{name}: {phase} had not ended when the attempt's {:?} were up", limits::ATTEMPT);
-        targets.push(TargetReport {
-            target: name,
-            in_use: targets.is_empty(),
-            outcome: Err(Finding::new(FailureMode::timeout_of(phase), evidence)),
-            phases: trail.phases(),
-            not_after: trail.not_after(),
-        });
-    }
-    let first = targets.first().and_then(|target| target.outcome.clone().err());
-    let verdict = match first {
-        Some(finding) => Verdict::failing(finding),
-        None => Verdict::Unknown(Evidence::from(format!("no answer within {:?}", limits::ATTEMPT))),
+    let targets = attempt.cut_off(|target, phase| {
+        let evidence = format!("{target}: {phase} had not ended when the attempt's {:?} were up", limits::ATTEMPT);
+        Finding::new(FailureMode::timeout_of(phase), evidence)
+    });
+    let wrong = |in_use: bool| {
+        let mut of = targets.iter().filter(move |target| target.in_use == in_use);
+        of.find_map(|target| target.outcome.clone().err())
+    };
+    let verdict = match (wrong(true), wrong(false)) {
+        (Some(finding), _) => Verdict::failing(finding),
+        (None, Some(finding)) => Verdict::Warning(vec![finding]),
+        (None, None) => Verdict::Unknown(Evidence::from(format!("no answer within {:?}", limits::ATTEMPT))),
     };
     Report { targets, ..Report::bare(verdict) }
 }

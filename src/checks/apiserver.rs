@@ -70,21 +70,37 @@ impl Apiserver {
             Ok(access) => access,
             Err(verdict) => return Report::bare(verdict),
         };
-        let known = place.addresses.clone().unwrap_or_else(|| self.known());
-        let (main, name, mut others) = tokio::join!(
-            self.agents_way(&access, attempt, place.addresses.is_none()),
+        let (direct, fixed) = (access.proxy.is_none(), place.addresses.is_some());
+        // Behind a proxy the agent never goes to these addresses directly.
+        let known = if direct { place.addresses.clone().unwrap_or_else(|| self.known()) } else { Vec::new() };
+        let ((main, fresh), name, mut others) = tokio::join!(
+            self.agents_way_and_beyond(&access, attempt, &known, direct && !fixed),
             self.dns_name(&access, place, attempt),
             self.each(&access, &known, attempt),
         );
-        if let (Some(found), None) = (&main.addresses, &place.addresses) {
-            let fresh: Vec<_> = found.iter().copied().filter(|address| !known.contains(address)).collect();
-            others.extend(self.each(&access, &fresh, attempt).await);
+        others.extend(fresh);
+        if let Some(found) = &main.addresses {
             others.retain(|(address, _)| found.contains(address));
-            self.known.lock().unwrap_or_else(PoisonError::into_inner).clone_from(found);
         }
         let verdict = judge(&main.target, &name, &others, &access);
         let targets = [main.target, name].into_iter().chain(others.into_iter().map(|(_, target)| target)).collect();
         Report { targets, dates: main.date.into_iter().collect(), ..Report::bare(verdict) }
+    }
+
+    /// The agent's way, then the addresses that were not known before.
+    async fn agents_way_and_beyond(
+        &self,
+        access: &Access,
+        attempt: &Attempt,
+        known: &[SocketAddr],
+        list: bool,
+    ) -> (Main, Vec<(SocketAddr, TargetReport)>) {
+        let main = self.agents_way(access, attempt, list).await;
+        let Some(found) = &main.addresses else { return (main, Vec::new()) };
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone_from(found);
+        let fresh: Vec<_> = found.iter().copied().filter(|address| !known.contains(address)).collect();
+        let fresh = self.each(access, &fresh, attempt).await;
+        (main, fresh)
     }
 
     async fn kubeconfig(&self, attempt: &Attempt, access: Result<Access, Denied>) -> Report {
@@ -104,30 +120,30 @@ impl Apiserver {
     async fn agents_way(&self, access: &Access, attempt: &Attempt, list: bool) -> Main {
         let route = self.route(access, access.host.clone(), access.port, access.server_name.clone());
         let name = route.target();
-        let trail = attempt.trail(&name);
-        let mut date = None;
-        let mut addresses = None;
+        let trail = attempt.trail(&name, true);
+        let (mut date, mut addresses) = (None, None);
         let outcome = async {
             let mut connection = route.open(&self.world.resolver, &trail).await?;
-            let version = self.version(&mut connection, access, &trail).await?;
-            date = version.date_sample(Check::Apiserver.label());
-            let path = format!("{}{KUBE_SYSTEM}", access.prefix);
-            let answer = connection.get(&path, access.headers.clone(), &trail).await?;
-            accept(&answer, access, &path)?;
+            let answer = self.ask(&mut connection, "/version", access, &trail).await?;
+            date = answer.date_sample(Check::Apiserver.label());
+            let version = version(&answer, access)?;
+            way::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
+            let answer = self.ask(&mut connection, KUBE_SYSTEM, access, &trail).await?;
+            accept(&answer, access, KUBE_SYSTEM)?;
+            way::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
             if list {
                 addresses = self.listed(&mut connection, access).await;
             }
             Ok(described(&name, &version, &connection))
         };
-        let outcome =
-            outcome.await.and_then(|evidence| way::in_time(&self.limits, &trail, FailureMode::K8sSlow, evidence));
-        Main { target: way::target(name, true, outcome, &trail), date, addresses }
+        let outcome = outcome.await;
+        Main { target: attempt.arrived(&name, outcome), date, addresses }
     }
 
     /// The addresses behind the service, as far as the account may read them.
     async fn listed(&self, connection: &mut Connection, access: &Access) -> Option<Vec<SocketAddr>> {
         for path in endpoints::PATHS {
-            let slices = connection.get(path, access.headers.clone(), &Trail::default()).await.ok()?;
+            let slices = self.ask(connection, path, access, &Trail::default()).await.ok()?;
             if slices.status.is_success() {
                 let mut addresses = endpoints::addresses(&slices.body)?;
                 addresses.truncate(MAX_ADDRESSES);
@@ -158,26 +174,27 @@ impl Apiserver {
     /// A target that the agent does not use itself: reached, and it answers `/version`.
     async fn beside(&self, access: &Access, route: Route, attempt: &Attempt) -> TargetReport {
         let name = route.target();
-        let trail = attempt.trail(&name);
+        let trail = attempt.trail(&name, false);
         let outcome = async {
             let mut connection = route.open(&self.world.resolver, &trail).await?;
-            let version = self.version(&mut connection, access, &trail).await?;
+            let answer = self.ask(&mut connection, "/version", access, &trail).await?;
+            let version = version(&answer, access)?;
+            way::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
             Ok(described(&name, &version, &connection))
         };
-        let outcome =
-            outcome.await.and_then(|evidence| way::in_time(&self.limits, &trail, FailureMode::K8sSlow, evidence));
-        way::target(name, false, outcome, &trail)
+        let outcome = outcome.await;
+        attempt.arrived(&name, outcome)
     }
 
-    async fn version(&self, connection: &mut Connection, access: &Access, trail: &Trail) -> Result<Answer, Finding> {
-        let path = format!("{}/version", access.prefix);
-        let answer = connection.get(&path, access.headers.clone(), trail).await?;
-        accept(&answer, access, &path)?;
-        let json = answer.json();
-        if json.as_ref().and_then(|version| version.get("gitVersion")).and_then(|version| version.as_str()).is_none() {
-            return Err(unexpected(&answer, &path));
-        }
-        Ok(answer)
+    async fn ask(
+        &self,
+        connection: &mut Connection,
+        path: &str,
+        access: &Access,
+        trail: &Trail,
+    ) -> Result<Answer, Finding> {
+        let path = format!("{}{path}", access.prefix);
+        connection.get(&self.world.resolver, &path, access.headers.clone(), trail).await
     }
 
     /// The access with the proxy that the agent would go through: the kubeconfig's, else the environment's.
@@ -225,8 +242,12 @@ impl Examine for Apiserver {
 fn judge(main: &TargetReport, name: &TargetReport, others: &[(SocketAddr, TargetReport)], access: &Access) -> Verdict {
     let dead: Vec<_> = others.iter().filter(|(_, target)| lost(target)).map(|(_, target)| target).collect();
     let some_dead = !dead.is_empty() && dead.len() < others.len();
+    // The service's address led to one of the dead ones when both fail alike.
+    let led_there = |finding: &Finding| {
+        dead.iter().any(|target| target.outcome.as_ref().is_err_and(|other| other.mode == finding.mode))
+    };
     match &main.outcome {
-        Err(finding) if !(some_dead && way::is_transport(finding.mode)) => {
+        Err(finding) if !(some_dead && led_there(finding)) => {
             Verdict::failing(Finding::new(finding.mode, with_others(finding, others, &dead)))
         }
         outcome if some_dead => {
@@ -288,6 +309,13 @@ fn accept(answer: &Answer, access: &Access, path: &str) -> Result<(), Finding> {
     }
 }
 
+/// The version that `/version` tells.
+fn version(answer: &Answer, access: &Access) -> Result<String, Finding> {
+    accept(answer, access, "/version")?;
+    let version = answer.json().and_then(|json| Some(json.get("gitVersion")?.as_str()?.to_owned()));
+    version.ok_or_else(|| unexpected(answer, "/version"))
+}
+
 fn unauthorized(answer: &Answer, access: &Access, path: &str) -> Finding {
     let now = jiff::Timestamp::now().as_second();
     match access.token_expiry {
@@ -312,9 +340,7 @@ fn unexpected(answer: &Answer, path: &str) -> Finding {
     Finding::new(FailureMode::K8sUnexpectedBody, evidence)
 }
 
-fn described(name: &str, version: &Answer, connection: &Connection) -> Evidence {
-    let json = version.json().unwrap_or_default();
-    let version = json.get("gitVersion").and_then(|version| version.as_str()).unwrap_or_default();
+fn described(name: &str, version: &str, connection: &Connection) -> Evidence {
     let peer = authority(&connection.peer.ip().to_string(), connection.peer.port());
     let at = if peer == name { String::new() } else { format!(" ({peer})") };
     Evidence::from(format!("{name}{at} answers, Kubernetes {version}"))

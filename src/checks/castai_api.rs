@@ -96,17 +96,15 @@ impl CastaiApi {
         };
         let route = Route { host, port, trust, server_name: None, proxy, limits: self.limits };
         let name = route.target();
-        let trail = attempt.trail(&name);
+        let trail = attempt.trail(&name, true);
         let mut date = None;
         let outcome = self.walk(&route, &path, key, &trail, &mut date).await;
         let outcome = outcome.map(|()| Evidence::from(format!("{name} answers and accepts the key ({judged_by})")));
-        let outcome =
-            outcome.and_then(|evidence| way::in_time(&self.limits, &trail, FailureMode::CastaiSlow, evidence));
         let verdict = match outcome.clone() {
             Ok(evidence) => Verdict::Ok(evidence),
             Err(finding) => Verdict::failing(finding),
         };
-        let targets = vec![way::target(name, true, outcome, &trail)];
+        let targets = vec![attempt.arrived(&name, outcome)];
         Report { targets, dates: date.into_iter().collect(), ..Report::bare(verdict) }
     }
 
@@ -120,14 +118,13 @@ impl CastaiApi {
     ) -> Result<(), Finding> {
         let resolver: &Resolver = &self.world.resolver;
         let mut connection = route.open(resolver, trail).await?;
-        let reached = connection.get(path, self.headers(None), trail).await?;
+        let reached = connection.get(resolver, path, self.headers(None), trail).await?;
         *date = reached.date_sample(Check::CastaiApi.label());
         reachable(&reached, &connection, path)?;
-        if !connection.is_open() {
-            connection = route.open(resolver, trail).await?;
-        }
-        let judged = connection.get(path, self.headers(Some(key)), trail).await?;
-        accepted(&judged, &connection, path)
+        way::in_time(&self.limits, trail, FailureMode::CastaiSlow)?;
+        let judged = connection.get(resolver, path, self.headers(Some(key)), trail).await?;
+        accepted(&judged, &connection, path)?;
+        way::in_time(&self.limits, trail, FailureMode::CastaiSlow)
     }
 
     /// What is asked for: the own cluster, as CAST AI's operator does; without its id, who the key belongs to.

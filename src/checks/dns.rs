@@ -9,7 +9,6 @@ use crate::catalogue::Phase;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
-use crate::checks::way;
 use crate::config::Apiserver;
 use crate::config::CheckSettings;
 use crate::config::Config;
@@ -55,7 +54,7 @@ impl Dns {
     }
 
     async fn name(&self, name: &Name, attempt: &Attempt) -> TargetReport {
-        let trail = attempt.trail(&name.host);
+        let trail = attempt.trail(&name.host, name.in_use);
         let resolver = &self.world.resolver;
         let route = Route {
             host: name.host.clone(),
@@ -71,7 +70,7 @@ impl Dns {
             let shown: Vec<_> = addresses.iter().take(4).map(IpAddr::to_string).collect();
             Evidence::from(format!("{} is {}", name.host, shown.join(", ")))
         });
-        way::target(name.host.clone(), name.in_use, outcome, &trail)
+        attempt.arrived(&name.host, outcome)
     }
 }
 

@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 use crate::catalogue::FailureMode;
 use crate::catalogue::Phase;
 use crate::probe::Certificate;
+use crate::probe::Resolver;
 use crate::probe::Route;
 use crate::probe::Stop;
 use crate::probe::Transport;
@@ -40,6 +41,10 @@ use crate::verdict::evidence::quote;
 
 /// The most that is kept of a body.
 const MAX_BODY: usize = 64 * 1024;
+/// What stands in a secret's place.
+const REDACTED: &[u8] = b"[redacted]";
+/// A shorter value is no secret, and would be found everywhere.
+const MIN_SECRET: usize = 6;
 /// The longest header section that is read.
 const MAX_HEADERS: usize = 16 * 1024;
 
@@ -50,6 +55,8 @@ pub struct Connection {
     route: Route,
     base: Option<Uri>,
     received: Received,
+    /// Whether an answer came already: such a connection may end at any time, and is opened anew then.
+    used: bool,
     /// The address that answered.
     pub peer: SocketAddr,
     /// What the server presented, when it speaks TLS.
@@ -99,19 +106,38 @@ impl Connection {
             // Its error reaches the sender as well.
             let _ = connection.await;
         });
-        Ok(Self { sender, driver, route, base, received, peer, certificate })
-    }
-
-    /// Whether another request can be sent.
-    pub fn is_open(&self) -> bool {
-        !self.sender.is_closed()
+        Ok(Self { sender, driver, route, base, received, used: false, peer, certificate })
     }
 
     /// Sends a GET and reads the answer, within the agent's limit for an answer and half as long again.
     ///
+    /// A server may close a connection after any answer; then the next request goes on a new one, as with Go's client.
+    ///
     /// # Errors
-    /// `http_timeout`, `http_protocol`, `net_reset`.
-    pub async fn get(&mut self, path: &str, headers: HeaderMap, trail: &Trail) -> Result<Answer, Finding> {
+    /// `http_timeout`, `http_protocol`, `net_reset`; or what stops the way when the connection has to be opened anew.
+    pub async fn get(
+        &mut self,
+        resolver: &Resolver,
+        path: &str,
+        headers: HeaderMap,
+        trail: &Trail,
+    ) -> Result<Answer, Finding> {
+        if self.used && !self.sender.is_closed() {
+            match self.send(path, headers.clone(), trail).await {
+                Err(finding) if finding.mode == FailureMode::NetReset => {}
+                answered => return answered,
+            }
+        }
+        if self.used {
+            *self = self.route.clone().open(resolver, trail).await?;
+        }
+        let answer = self.send(path, headers, trail).await?;
+        self.used = true;
+        Ok(answer)
+    }
+
+    async fn send(&mut self, path: &str, headers: HeaderMap, trail: &Trail) -> Result<Answer, Finding> {
+        let secrets = secrets(&headers);
         let progress = Progress::default();
         let request = self.request(path, headers).map_err(|error| {
             Finding::new(FailureMode::HttpProtocol, format!("{path} is not a path that can be asked for ({error})"))
@@ -119,7 +145,8 @@ impl Connection {
         let target = self.route.target();
         let route = self.route.clone();
         let hung = |limit: Duration| progress.clone().hung(&target, path, limit);
-        route.phase(Phase::Request, trail, self.exchange(request, &progress), hung).await
+        let answer = route.phase(Phase::Request, trail, self.exchange(request, &progress), hung).await?;
+        Ok(answer.without(&secrets))
     }
 
     fn request(&self, path: &str, headers: HeaderMap) -> Result<Request<Full<Bytes>>, http::Error> {
@@ -223,7 +250,50 @@ impl Progress {
     }
 }
 
+/// What a request carries that must not come back into evidence.
+fn secrets(headers: &HeaderMap) -> Vec<Vec<u8>> {
+    let sensitive = headers.values().filter(|value| value.is_sensitive()).map(HeaderValue::as_bytes);
+    let bare = sensitive.map(|value| value.strip_prefix(b"Bearer ").or(value.strip_prefix(b"Basic ")).unwrap_or(value));
+    bare.filter(|secret| secret.len() >= MIN_SECRET).map(<[u8]>::to_vec).collect()
+}
+
+/// The bytes with every occurrence of these secrets replaced.
+fn redacted(bytes: &[u8], secrets: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let occurs = |secret: &&Vec<u8>| bytes.windows(secret.len()).any(|window| window == secret.as_slice());
+    let found: Vec<_> = secrets.iter().filter(occurs).collect();
+    if found.is_empty() {
+        return None;
+    }
+    let mut clean = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(first) = rest.first() {
+        if let Some(secret) = found.iter().find(|secret| rest.starts_with(secret)) {
+            clean.extend_from_slice(REDACTED);
+            rest = &rest[secret.len()..];
+        } else {
+            clean.push(*first);
+            rest = &rest[1..];
+        }
+    }
+    Some(clean)
+}
+
 impl Answer {
+    /// The same answer, should it echo what only the request may hold.
+    fn without(mut self, secrets: &[Vec<u8>]) -> Self {
+        if let Some(clean) = redacted(&self.body, secrets) {
+            self.body = clean.into();
+        }
+        for value in self.headers.values_mut() {
+            if let Some(clean) =
+                redacted(value.as_bytes(), secrets).and_then(|clean| HeaderValue::from_bytes(&clean).ok())
+            {
+                *value = clean;
+            }
+        }
+        self
+    }
+
     /// A header's value as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

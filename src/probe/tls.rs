@@ -19,6 +19,7 @@ use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
 use tokio_rustls::rustls::client::danger::ServerCertVerified;
 use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -26,6 +27,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::pki_types::UnixTime;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::server::ParsedCertificate;
 
 use crate::catalogue::FailureMode;
 use crate::probe::Certificate;
@@ -41,12 +43,17 @@ use crate::verdict::evidence::quote;
 /// The longest certificate chain that is looked at, in bytes.
 const MAX_CHAIN: usize = 32 * 1024;
 
+/// The most certificates of one PEM text.
+const MAX_ROOTS: usize = 2048;
+
 /// Whom we trust, and as whom we present ourselves.
 #[derive(Debug)]
 pub struct Trust {
     config: ClientConfig,
     verifier: Arc<WebPkiServerVerifier>,
     roots: Vec<Vec<u8>>,
+    /// The given certificates as they are: a server may present one of them itself.
+    pinned: Arc<[CertificateDer<'static>]>,
     place: Place,
 }
 
@@ -114,30 +121,26 @@ impl Trust {
     /// # Errors
     /// When it holds no certificate that can be used.
     pub fn pem(pem: &[u8], place: Place) -> Result<Self, TrustError> {
-        let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
-        let certificates = certificates.map_err(|error| TrustError::Pem(format!("not PEM: {error:?}")))?;
+        // Go skips what it cannot read, as long as something is left.
+        let certificates = CertificateDer::pem_slice_iter(pem).take(MAX_ROOTS).filter_map(Result::ok).collect();
         Self::authorities(certificates, None, place)
     }
 
     /// Trusts these certificates and nobody else; perhaps presents a client certificate itself.
     ///
     /// # Errors
-    /// When there is none, or one cannot be used.
+    /// When none of them can be used.
     pub fn authorities(
         certificates: Vec<CertificateDer<'static>>,
         identity: Option<Identity>,
         place: Place,
     ) -> Result<Self, TrustError> {
         let mut roots = RootCertStore::empty();
-        for certificate in certificates {
-            roots
-                .add(certificate)
-                .map_err(|error| TrustError::Pem(format!("a certificate cannot be used: {error}")))?;
-        }
+        roots.add_parsable_certificates(certificates.iter().cloned());
         if roots.is_empty() {
-            return Err(TrustError::Pem("holds no certificate".to_owned()));
+            return Err(TrustError::Pem("holds no certificate that can be used".to_owned()));
         }
-        Self::new(roots, identity, place)
+        Ok(Self { pinned: certificates.into(), ..Self::new(roots, identity, place)? })
     }
 
     fn new(roots: RootCertStore, identity: Option<Identity>, place: Place) -> Result<Self, TrustError> {
@@ -156,7 +159,7 @@ impl Trust {
         };
         config.resumption = Resumption::disabled();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config, verifier, roots: names, place })
+        Ok(Self { config, verifier, roots: names, pinned: Arc::default(), place })
     }
 }
 
@@ -164,6 +167,8 @@ impl Trust {
 #[derive(Debug)]
 struct Witness {
     verifier: Arc<WebPkiServerVerifier>,
+    /// A leaf that is one of these itself is a self-signed server's.
+    pinned: Arc<[CertificateDer<'static>]>,
     trail: Trail,
     seen: Mutex<Option<Certificate>>,
 }
@@ -185,7 +190,16 @@ impl ServerCertVerifier for Witness {
             self.trail.note_not_after(certificate.not_after);
             *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(certificate);
         }
-        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let verified = self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match verified {
+            Err(rustls::Error::InvalidCertificate(problem))
+                if certificate_mode(&problem) == FailureMode::TlsUnknownAuthority
+                    && self.pinned.contains(end_entity) =>
+            {
+                self.verify_pinned(end_entity, server_name, now)
+            }
+            verified => verified,
+        }
     }
 
     fn verify_tls12_signature(
@@ -211,6 +225,27 @@ impl ServerCertVerifier for Witness {
     }
 }
 
+impl Witness {
+    /// Go accepts a given certificate that the server presents itself, as long as its dates and names fit.
+    fn verify_pinned(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        match seen {
+            Some(seen) if now > seen.not_after => Err(CertificateError::Expired.into()),
+            Some(seen) if now < seen.not_before => Err(CertificateError::NotValidYet.into()),
+            _ => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+        }
+    }
+}
+
 /// Shakes hands; nothing is sent on a connection whose certificate did not verify.
 ///
 /// # Errors
@@ -222,8 +257,12 @@ pub async fn handshake(
     name: &str,
     trail: &Trail,
 ) -> Result<(Transport, Option<Certificate>), Stop> {
-    let witness =
-        Arc::new(Witness { verifier: Arc::clone(&trust.verifier), trail: trail.clone(), seen: Mutex::default() });
+    let witness = Arc::new(Witness {
+        verifier: Arc::clone(&trust.verifier),
+        pinned: Arc::clone(&trust.pinned),
+        trail: trail.clone(),
+        seen: Mutex::default(),
+    });
     let mut config = trust.config.clone();
     config.dangerous().set_certificate_verifier(Arc::<Witness>::clone(&witness));
     let server_name = match name.parse::<IpAddr>() {

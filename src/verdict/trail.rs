@@ -83,6 +83,25 @@ impl Trail {
         })
     }
 
+    /// The same with each phase once: one that was walked twice counts with the time that says most, a time-out before a
+    /// failure before the longest.
+    pub fn longest(&self) -> Vec<PhaseTime> {
+        let weight = |time: &PhaseTime| match time.ended {
+            Ended::TimedOut => (2, time.took),
+            Ended::Failed => (1, time.took),
+            Ended::Done => (0, time.took),
+        };
+        let mut once: Vec<PhaseTime> = Vec::new();
+        for time in self.phases() {
+            match once.iter_mut().find(|seen| seen.phase == time.phase) {
+                Some(seen) if weight(seen) < weight(&time) => *seen = time,
+                Some(_) => {}
+                None => once.push(time),
+            }
+        }
+        once
+    }
+
     fn steps<T>(&self, act: impl FnOnce(&mut Steps) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -75,6 +75,15 @@ async fn addresses_of_the_configuration_replace_those_of_the_service() {
 }
 
 #[tokio::test]
+async fn one_unreadable_certificate_beside_the_right_one_does_no_harm() {
+    let world = World::start();
+    let mounted = fs::read_to_string(world.mounted("ca.crt")).unwrap();
+    let broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+    fs::write(world.mounted("ca.crt"), format!("{broken}{mounted}")).unwrap();
+    world.assert_healthy().await;
+}
+
+#[tokio::test]
 async fn a_rotated_token_is_used_at_once() {
     let world = World::start();
     world.assert_healthy().await;

@@ -55,6 +55,25 @@ async fn nothing_is_sent_where_the_certificate_does_not_verify() {
 }
 
 #[tokio::test]
+async fn what_a_server_echoes_of_key_and_token_is_not_shown() {
+    let world = World::start();
+    world.castai.set("echo".parse::<CastAiFault>().unwrap()).await;
+    world.api.set("echo".parse::<ApiFault>().unwrap()).await;
+    let standings = world.look().await;
+    let shown = format!("{standings:?}");
+    assert!(shown.contains("[redacted]"), "nothing came back: {shown}");
+    assert!(!shown.contains(lab::API_KEY) && !shown.contains(lab::TOKEN), "{shown}");
+}
+
+#[tokio::test]
+async fn a_server_that_closes_after_each_answer_is_healthy() {
+    let world = World::start();
+    world.castai.set("close-after-each".parse::<CastAiFault>().unwrap()).await;
+    world.api.set("close-after-each".parse::<ApiFault>().unwrap()).await;
+    world.assert_healthy().await;
+}
+
+#[tokio::test]
 async fn cast_ai_is_only_read() {
     let world = World::start();
     world.look().await;

@@ -129,8 +129,8 @@ scenarios! {
     an_api_server_that_is_not_ready: Break::Api("not-ready") => Apiserver K8sServerError Failing;
     an_api_server_that_answers_a_page: Break::Api("html:200") => Apiserver K8sUnexpectedBody Failing;
     a_load_balancer_that_answers_a_page: Break::Api("html:502") => Apiserver K8sUnexpectedBody Failing;
-    an_api_server_with_a_slow_handshake: Break::Api("tls-slow:600ms") => Apiserver K8sSlow Failing;
-    an_api_server_with_a_slow_answer: Break::Api("answer-slow:600ms") => Apiserver K8sSlow Failing;
+    an_api_server_with_a_slow_handshake: Break::Api("tls-slow:1200ms") => Apiserver K8sSlow Failing;
+    an_api_server_with_a_slow_answer: Break::Api("answer-slow:1200ms") => Apiserver K8sSlow Failing;
     an_api_server_at_a_port_that_is_none: Break::Env("KUBERNETES_SERVICE_PORT", "99999") => Apiserver AgentConfigInvalid Failing;
 
     // === castai_api: the way ===
@@ -183,7 +183,7 @@ scenarios! {
     a_certificate_that_is_a_path: Break::Env("TLS_CA_CERT_FILE", "/etc/ssl/ca.pem") => CastaiApi AgentConfigInvalid Failing;
     cast_ai_that_limits: Break::Castai("rate-limited") => CastaiApi CastaiRateLimited Failing;
     cast_ai_that_finds_fault_with_the_request: Break::Castai("client-error") => CastaiApi CastaiClientError Failing;
-    cast_ai_that_is_slow: Break::Castai("answer-slow:600ms") => CastaiApi CastaiSlow Failing;
+    cast_ai_that_is_slow: Break::Castai("answer-slow:1200ms") => CastaiApi CastaiSlow Failing;
     cast_ai_with_an_error: Break::Castai("server-error") => CastaiApi CastaiServerError Failing;
     cast_ai_that_is_not_available: Break::Castai("unavailable") => CastaiApi CastaiServerError Failing;
     cast_ai_that_answers_a_page: Break::Castai("html-ok") => CastaiApi CastaiUnexpectedBody Failing;

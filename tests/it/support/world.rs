@@ -31,7 +31,7 @@ pub(crate) const CASTAI: &str = "api.cast.lab";
 pub(crate) const KUBERNETES: &str = "kubernetes.default.svc";
 
 /// Limits that make a hang a matter of a second, for all targets.
-const LIMITS: &str = "limits: { resolve: 500ms, connect: 500ms, tls: 500ms, answer: 500ms }";
+const LIMITS: &str = "limits: { resolve: 1s, connect: 1s, tls: 1s, answer: 1s }";
 
 /// Everything the agent depends on, and what its pod is given.
 pub(crate) struct World {
@@ -75,7 +75,7 @@ impl World {
         let file = format!(
             "apiserver:\n  service_account_dir: {dir}\n  dns_name: {KUBERNETES}:{port}\n\
              dns:\n  nameservers: ['{dns}']\n  resolv_conf: {dir}/resolv.conf\n  hosts_file: /dev/null\n\
-             checks:\n  dns: {{ limits: {{ resolve: 500ms }} }}\n  apiserver: {{ {LIMITS} }}\n  castai_api: {{ {LIMITS} }}\n",
+             checks:\n  dns: {{ limits: {{ resolve: 1s }} }}\n  apiserver: {{ {LIMITS} }}\n  castai_api: {{ {LIMITS} }}\n",
             dir = dir.path().display(),
             port = api.addr().port(),
             dns = dns.addr(),

@@ -76,6 +76,10 @@ vocabulary! {
         Truncated = "truncated",
         /// The body has length zero.
         Empty = "empty",
+        /// The right answer, and then FIN without a word of it before.
+        CloseAfterEach = "close-after-each",
+        /// 400 with every header of the request in the body.
+        Echo = "echo",
         /// Every redirect leads to the same place.
         RedirectLoop = "redirect-loop",
     } with {

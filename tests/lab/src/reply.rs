@@ -55,6 +55,11 @@ pub(crate) async fn perform(
         Some(Fault::Clock(clock)) => skew = *clock,
         Some(Fault::Html(status)) => answer = Answer::html(*status, "Something stands in the way"),
         Some(Fault::Status(status)) => answer = Answer { status: *status, headers: Vec::new(), body: Vec::new() },
+        Some(Fault::CloseAfterEach) => {
+            write(stream, entry, &answer, Some(skew)).await?;
+            return Ok(After::Close);
+        }
+        Some(Fault::Echo) => answer = Answer::text(400, &format!("bad request: {:?}", request.headers)),
         Some(Fault::Empty) => answer.body.clear(),
         Some(Fault::RedirectLoop) => answer = Answer::html(302, "Found").with("Location", request.target.clone()),
         Some(Fault::RedirectTo(place)) => answer = Answer::html(302, "Found").with("Location", place.clone()),
