@@ -4,7 +4,9 @@
 
 pub mod access;
 pub mod endpoints;
+pub mod plugin;
 pub mod token;
 
 pub use access::Access;
 pub use access::Denied;
+pub use plugin::Plugin;

@@ -19,6 +19,7 @@ use crate::checks::way;
 use crate::classify::kube_status;
 use crate::cluster::Access;
 use crate::cluster::Denied;
+use crate::cluster::Plugin;
 use crate::cluster::endpoints;
 use crate::config::Apiserver as Place;
 use crate::config::CheckSettings;
@@ -50,6 +51,7 @@ pub struct Apiserver {
     limits: Limits,
     world: World,
     known: Mutex<Vec<SocketAddr>>,
+    plugin: Plugin,
 }
 
 /// What the journey to the address that the agent uses brought.
@@ -62,7 +64,8 @@ struct Main {
 impl Apiserver {
     /// The check for a place.
     pub fn new(place: &Place, settings: &CheckSettings, world: &World) -> Self {
-        Self { place: place.clone(), limits: settings.limits, world: world.clone(), known: Mutex::default() }
+        let (place, world) = (place.clone(), world.clone());
+        Self { place, limits: settings.limits, world, known: Mutex::default(), plugin: Plugin::default() }
     }
 
     async fn in_cluster(&self, place: &InCluster, attempt: &Attempt) -> Report {
@@ -111,7 +114,12 @@ impl Apiserver {
         let main = self.agents_way(&access, attempt, false).await;
         let verdict = match main.target.outcome.clone() {
             Ok(evidence) => Verdict::Ok(evidence),
-            Err(finding) => Verdict::failing(finding),
+            Err(finding) => {
+                if matches!(finding.mode, FailureMode::K8sUnauthorized | FailureMode::K8sTokenExpired) {
+                    self.plugin.forget();
+                }
+                Verdict::failing(finding)
+            }
         };
         Report { targets: vec![main.target], dates: main.date.into_iter().collect(), ..Report::bare(verdict) }
     }
@@ -225,7 +233,7 @@ impl Examine for Apiserver {
         match &self.place {
             Place::InCluster(place) => self.in_cluster(place, attempt).await,
             Place::Kubeconfig { path, context } => {
-                let access = Access::kubeconfig(path, context.as_deref()).await;
+                let access = Access::kubeconfig(path, context.as_deref(), &self.plugin).await;
                 self.kubeconfig(attempt, access).await
             }
             Place::Invalid(problem) => {

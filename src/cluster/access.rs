@@ -1,5 +1,6 @@
 //! How the API server is reached and as whom: the mounted service account, or a kubeconfig.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::io::Read;
@@ -18,6 +19,7 @@ use kube::client::Body;
 use kube::client::ConfigExt;
 use kube::config::KubeConfigOptions;
 use kube::config::Kubeconfig;
+use kube::config::KubeconfigError;
 use secrecy::ExposeSecret;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -25,8 +27,8 @@ use tower::Layer;
 use tower::ServiceExt;
 
 use crate::catalogue::FailureMode;
+use crate::cluster::Plugin;
 use crate::config::InCluster;
-use crate::config::Secret;
 use crate::config::proxy::Proxy;
 use crate::probe::Trust;
 use crate::probe::tls::Identity;
@@ -36,6 +38,8 @@ use crate::verdict::Finding;
 
 /// The most that is read of a token, a CA bundle or a key.
 const MAX_FILE: u64 = 1 << 20;
+/// Stands for "no proxy", because kube reads the environment where a cluster names none.
+const NO_PROXY_URL: &str = "http://no-proxy.invalid";
 
 /// Everything that a request to the API server needs.
 #[derive(Clone, Debug)]
@@ -73,13 +77,12 @@ impl Access {
     /// As a pod is told: the files of the service account are read anew, so that a rotated token is used at once.
     ///
     /// # Errors
-    /// `k8s_token_missing` when there is no token to read.
+    /// `k8s_token_missing` when there is no token, unknown when this process may not read it.
     pub fn in_cluster(place: &InCluster) -> Result<Self, Denied> {
         let token_file = place.service_account_dir.join("token");
-        let token = read(&token_file).map_err(|error| missing(&token_file, &error))?;
-        let token = String::from_utf8_lossy(&token).trim().to_owned();
-        let bearer = HeaderValue::from_str(&format!("Bearer {token}")).ok().filter(|_| !token.is_empty());
-        let mut bearer = bearer.ok_or_else(|| missing(&token_file, &io::Error::other("it holds no token")))?;
+        let token = token_in(&token_file).map_err(|error| missing(&token_file, &error))?;
+        let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
+        let mut bearer = bearer.map_err(|error| missing(&token_file, &io::Error::other(error)))?;
         bearer.set_sensitive(true);
         let (trust, remark) = cluster_trust(&place.service_account_dir.join("ca.crt"))?;
         Ok(Self {
@@ -95,25 +98,24 @@ impl Access {
         })
     }
 
-    /// As a kubeconfig says, with every way to authenticate that kube knows.
+    /// As a kubeconfig says, with every way to authenticate that is left in client-go.
     ///
     /// # Errors
-    /// When the file cannot be used.
-    pub async fn kubeconfig(path: &Path, context: Option<&str>) -> Result<Self, Denied> {
-        let unusable = |error: &dyn std::fmt::Display| {
+    /// When the file cannot be used, or its plugin gives no credential.
+    pub async fn kubeconfig(path: &Path, context: Option<&str>, plugin: &Plugin) -> Result<Self, Denied> {
+        let unusable = |error: &dyn fmt::Display| {
             Denied::Unknown(Evidence::from(format!("kubeconfig {} cannot be used: {error}", path.display())))
         };
-        let file = Kubeconfig::read_from(path).map_err(|error| unusable(&error))?;
-        let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-        let config = kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| unusable(&error))?;
+        let mut config = parsed(path, context).await.map_err(|error| unusable(&error))?;
         if config.accept_invalid_certs {
             return Err(unusable(&"it says insecure-skip-tls-verify, and nothing is sent unverified"));
         }
         let host = config.cluster_url.host().ok_or_else(|| unusable(&"its server has no host"))?.to_owned();
+        let proxy = named_proxy(&config).map_err(|error| unusable(&error))?;
+        let headers = authorization(&mut config, plugin).await.map_err(|error| unusable(&error))?;
         let https = config.cluster_url.scheme_str() != Some("http");
         let trust =
             if https { Some(Arc::new(kubeconfig_trust(&config).map_err(|error| unusable(&error))?)) } else { None };
-        let headers = authorization(&config).await.map_err(|error| unusable(&error))?;
         let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         Ok(Self {
             host: host.trim_matches(['[', ']']).to_owned(),
@@ -121,7 +123,7 @@ impl Access {
             trust,
             server_name: config.tls_server_name.clone(),
             prefix: config.cluster_url.path().trim_end_matches('/').to_owned(),
-            proxy: config.proxy_url.as_ref().and_then(named_proxy),
+            proxy,
             token_expiry: bearer.and_then(super::token::expiry),
             headers,
             remark: None,
@@ -129,9 +131,31 @@ impl Access {
     }
 }
 
+/// The file's context, without what kube would add from the environment of this process.
+async fn parsed(path: &Path, context: Option<&str>) -> Result<kube::Config, KubeconfigError> {
+    let mut file = Kubeconfig::read_from(path)?;
+    for cluster in file.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+        // Without one kube takes HTTPS_PROXY, and NO_PROXY counts for nothing.
+        let own = cluster.proxy_url.take().filter(|url| !url.is_empty());
+        cluster.proxy_url = Some(own.unwrap_or_else(|| NO_PROXY_URL.to_owned()));
+    }
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let mut config = kube::Config::from_custom_kubeconfig(file, &options).await?;
+    let exec = config.auth_info.exec.as_mut().and_then(|exec| exec.cluster.as_mut());
+    if let Some(cluster) = exec.filter(|cluster| cluster.proxy_url.as_deref() == Some(NO_PROXY_URL)) {
+        cluster.proxy_url = None;
+    }
+    Ok(config)
+}
+
+/// A token that is not there is the agent's trouble; one that only this process may not read is ours.
 fn missing(path: &Path, error: &io::Error) -> Denied {
     let evidence = format!("no service-account token: {}: {error}", path.display());
-    Denied::Broken(Finding::new(FailureMode::K8sTokenMissing, evidence))
+    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) {
+        Denied::Broken(Finding::new(FailureMode::K8sTokenMissing, evidence))
+    } else {
+        Denied::Unknown(Evidence::from(evidence))
+    }
 }
 
 /// The mounted CA; without one the agent falls back to the system's roots, and so do we.
@@ -172,8 +196,38 @@ fn kubeconfig_trust(config: &kube::Config) -> Result<Trust, Box<dyn std::error::
     Ok(Trust::authorities(roots, identity, Place::Cluster)?)
 }
 
-/// Lets kube's own layer make the header (token, token file, exec plugin, basic) and takes it from there.
-fn authorization(config: &kube::Config) -> BoxFuture<'static, kube::Result<HeaderMap>> {
+/// Lets kube's own layer make the header (token, basic, oidc) and takes it from there; files and plugins are read here,
+/// because kube would use a file's line feed, and run a plugin while everything else waits.
+async fn authorization(config: &mut kube::Config, plugin: &Plugin) -> Result<HeaderMap, String> {
+    let user = &mut config.auth_info;
+    if let Some(provider) = user.auth_provider.as_ref().filter(|provider| provider.name != "oidc") {
+        return Err(format!(
+            "the auth provider {} is none that client-go has any more; use an exec plugin",
+            provider.name
+        ));
+    }
+    if let Some(path) = user.token_file.take() {
+        match token_in(Path::new(&path)) {
+            Ok(token) => user.token = Some(token.into()),
+            // As in client-go: what was written beside the file serves when the file does not.
+            Err(_unreadable) if user.token.is_some() => {}
+            Err(error) => return Err(format!("{path}: {error}")),
+        }
+    }
+    let exec = user.exec.take();
+    let headers = header_of(config).await.map_err(|error| error.to_string())?;
+    let Some(exec) = exec.filter(|_| headers.is_empty()) else { return Ok(headers) };
+    let credential = plugin.credential(&exec).await?;
+    let user = &mut config.auth_info;
+    user.token = credential.token.map(|token| token.reveal().into());
+    if let Some((chain, key)) = credential.identity {
+        user.client_certificate_data = Some(STANDARD.encode(chain));
+        user.client_key_data = Some(STANDARD.encode(key.reveal()).into());
+    }
+    header_of(config).await.map_err(|error| error.to_string())
+}
+
+fn header_of(config: &kube::Config) -> BoxFuture<'static, kube::Result<HeaderMap>> {
     let layer = match config.auth_layer() {
         Ok(Some(layer)) => layer,
         Ok(None) => return Box::pin(ready(Ok(HeaderMap::new()))),
@@ -186,13 +240,19 @@ fn authorization(config: &kube::Config) -> BoxFuture<'static, kube::Result<Heade
     Box::pin(taken.map(|taken| taken.map(http::Response::into_body).map_err(kube::Error::Service)))
 }
 
-/// The kubeconfig's `proxy-url`.
-fn named_proxy(url: &http::Uri) -> Option<Proxy> {
-    let tls = url.scheme_str() == Some("https");
-    let port = url.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    let credentials = url.authority().and_then(|authority| authority.as_str().rsplit_once('@'));
-    let credentials = credentials.map(|(credentials, _)| Secret::new(credentials));
-    Some(Proxy { tls, host: url.host()?.to_owned(), port, credentials })
+/// The kubeconfig's own `proxy-url`.
+fn named_proxy(config: &kube::Config) -> Result<Option<Proxy>, String> {
+    let written = config.proxy_url.as_ref().map(ToString::to_string);
+    let own = written.filter(|url| url.trim_end_matches('/') != NO_PROXY_URL);
+    let proxy = own.map(|url| Proxy::from_url(&url)).transpose();
+    proxy.map_err(|wrong| format!("its proxy-url {}; {}", wrong.what, wrong.right))
+}
+
+/// The token in a file, without the white space around it.
+fn token_in(path: &Path) -> io::Result<String> {
+    let token = String::from_utf8_lossy(&read(path)?).trim().to_owned();
+    let sound = !token.is_empty() && HeaderValue::from_str(&token).is_ok();
+    if sound { Ok(token) } else { Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no token")) }
 }
 
 fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {

@@ -54,6 +54,23 @@ enum Meaning {
     Ignored(Wrong),
 }
 
+impl Proxy {
+    /// The proxy that a kubeconfig's `proxy-url` names. The text is not shown: it may hold a password.
+    ///
+    /// # Errors
+    /// What is wrong with it; client-go, unlike Go's own rules for the environment, needs the scheme.
+    pub fn from_url(text: &str) -> Result<Self, Wrong> {
+        match address::meaning(text) {
+            Meaning::Through(_) if !text.contains("://") => {
+                Err(Wrong::new("has no scheme", "write http://host:port or https://host:port"))
+            }
+            Meaning::Through(proxy) => Ok(proxy),
+            Meaning::Ignored(wrong) => Err(Wrong::new("is no address", wrong.right)),
+            Meaning::Fails(wrong) | Meaning::NotProbed(wrong) => Err(wrong),
+        }
+    }
+}
+
 impl ProxyRules {
     /// The rules of an environment, and what in it makes no sense.
     ///

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says by failing that something went wrong")]
 
+// How the API server is reached.
+mod access;
 // The addresses of the API server.
 mod apiserver;
 // Data runs one way.
