@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -18,6 +19,8 @@ use crate::verdict::Finding;
 
 /// The next address is tried beside one that has not answered for so long (RFC 8305 §5 proposes 250 ms).
 const STAGGER: Duration = Duration::from_millis(250);
+/// The kernel repeats a connection request after a second; a time-out that comes sooner is somebody's answer.
+const SILENCE: Duration = Duration::from_secs(1);
 /// The most addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 10;
 
@@ -43,6 +46,7 @@ impl Failures {
 pub async fn connect(addresses: &[SocketAddr], failures: &Failures) -> Result<(TcpStream, SocketAddr), Stop> {
     let mut waiting = addresses.iter().copied().take(MAX_ADDRESSES);
     let mut pending = FuturesUnordered::new();
+    let began = Instant::now();
     let attempt = |address: SocketAddr| async move { (address, TcpStream::connect(address).await) };
     pending.extend(waiting.next().map(attempt));
     loop {
@@ -58,7 +62,7 @@ pub async fn connect(addresses: &[SocketAddr], failures: &Failures) -> Result<(T
                     failures.push(address, &error);
                     pending.extend(waiting.next().map(attempt));
                 }
-                None => return Err(all_failed(failures)),
+                None => return Err(all_failed(failures, began.elapsed())),
             },
             () = stagger => pending.extend(waiting.next().map(attempt)),
         }
@@ -75,10 +79,11 @@ pub fn diagnose(error: &io::Error) -> FailureMode {
     }
 }
 
-fn all_failed(failures: &Failures) -> Stop {
+fn all_failed(failures: &Failures, took: Duration) -> Stop {
     let list = failures.list();
     let mode = list.first().map_or(FailureMode::NetUnreachable, |(_, mode, _)| *mode);
-    let ended = if mode == FailureMode::NetConnectTimeout { Ended::TimedOut } else { Ended::Failed };
+    let silent = mode == FailureMode::NetConnectTimeout && took >= SILENCE;
+    let ended = if silent { Ended::TimedOut } else { Ended::Failed };
     Stop { finding: Finding::new(mode, describe(&list)), ended }
 }
 
@@ -101,4 +106,20 @@ pub fn unanswered(addresses: &[SocketAddr], failures: &Failures, limit: Duration
 fn describe(failures: &[(SocketAddr, FailureMode, String)]) -> String {
     let each: Vec<_> = failures.iter().map(|(address, _, error)| format!("connecting to {address}: {error}")).collect();
     each.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_out_that_comes_at_once_is_no_silence() {
+        let failures = Failures::default();
+        failures.push(SocketAddr::from(([192, 0, 2, 1], 443)), &io::ErrorKind::TimedOut.into());
+        assert_eq!(all_failed(&failures, Duration::from_millis(3)).ended, Ended::Failed);
+        let silent = all_failed(&failures, Duration::from_secs(3));
+        assert_eq!((silent.ended, silent.finding.mode), (Ended::TimedOut, FailureMode::NetConnectTimeout));
+        failures.0.lock().unwrap()[0].1 = FailureMode::NetRefused;
+        assert_eq!(all_failed(&failures, Duration::from_secs(3)).ended, Ended::Failed);
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! It speaks DNS itself, because only the response code tells a name that does not exist from a resolver in trouble.
 
+pub mod resolv_conf;
+
 use std::fs;
 use std::io;
 use std::io::Read;
@@ -11,43 +13,57 @@ use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::net::UdpSocket;
 use std::path::Path;
-use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
+use std::time::Instant;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::NameServerConfig;
 use hickory_resolver::config::ResolveHosts;
 use hickory_resolver::config::ResolverConfig;
+use hickory_resolver::config::ResolverOpts;
 use hickory_resolver::config::ServerOrderingStrategy;
 use hickory_resolver::net::DnsError;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::system_conf::parse_resolv_conf;
+use hickory_resolver::proto::rr::Name;
 
 use crate::catalogue::FailureMode;
 use crate::config::Dns;
 use crate::probe::Stop;
+use crate::verdict::Ended;
 use crate::verdict::Finding;
+
+pub use resolv_conf::ResolvConf;
 
 /// The most that is read of a hosts file or resolv.conf.
 const MAX_FILE: u64 = 1 << 20;
+/// Who this machine says it is.
+const HOSTNAME: &str = "/proc/sys/kernel/hostname";
+/// Addresses that only a default route leads to (RFC 5737, RFC 3849); nothing is sent there.
+const ANYWHERE_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+const ANYWHERE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 /// The longest name that DNS knows, in characters.
 const MAX_NAME: usize = 254;
 
-/// Resolves names through the pod's own resolver; keeps nothing between two attempts.
+/// Resolves names through the pod's own resolver; keeps no answer between two attempts.
 #[derive(Debug)]
 pub struct Resolver {
-    client: Result<Client, String>,
-    hosts: PathBuf,
+    settings: Dns,
+    latest: Mutex<Option<Arc<Client>>>,
 }
 
+/// What a state of resolv.conf comes to.
 #[derive(Debug)]
 struct Client {
+    text: Vec<u8>,
     dns: TokioResolver,
     nameservers: Vec<SocketAddr>,
-    search: Vec<String>,
-    ndots: usize,
+    conf: ResolvConf,
+    remark: Option<String>,
 }
 
 /// Why one spelling of a name gave no address.
@@ -55,12 +71,13 @@ struct Client {
 struct Miss {
     mode: FailureMode,
     what: String,
+    ended: Ended,
 }
 
 impl Resolver {
-    /// A resolver as the configuration and resolv.conf say.
+    /// A resolver as the configuration and resolv.conf say; the file is read anew each time, as Go does when it changes.
     pub fn new(settings: &Dns) -> Self {
-        Self { client: Client::new(settings).map_err(|error| error.to_string()), hosts: settings.hosts.clone() }
+        Self { settings: settings.clone(), latest: Mutex::default() }
     }
 
     /// The addresses of a name, those first that this pod can route to.
@@ -68,19 +85,24 @@ impl Resolver {
     /// # Errors
     /// One of the modes `net_dns_*`, with the resolver's answer as evidence.
     pub async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, Stop> {
-        let written = in_hosts_file(&self.hosts, host);
+        let written = in_hosts_file(&self.settings.hosts, host);
         if !written.is_empty() {
             return Ok(written);
         }
-        let client = self.client.as_ref().map_err(|error| {
-            Stop::failed(FailureMode::NetDnsServfail, format!("no resolver to ask for {host}: {error}"))
-        })?;
+        let client = self.client();
         let mut worst: Option<Miss> = None;
-        for name in candidates(host, &client.search, client.ndots) {
-            match client.dns.lookup_ip(name.as_str()).await {
-                Ok(found) => return usable(host, found.iter().collect()),
+        for name in candidates(host, &client.conf.search, client.conf.ndots) {
+            let Ok(question) = Name::from_labels(name.trim_end_matches('.').split('.').map(str::as_bytes)) else {
+                continue;
+            };
+            let began = Instant::now();
+            match client.dns.lookup_ip(question).await {
+                Ok(found) => return usable(host, found.iter().collect(), has_route),
                 Err(error) => {
-                    let miss = Miss { mode: diagnose(&error), what: format!("{name} {}", answer(&error)) };
+                    // A socket's error is no silence, whatever it is called: that takes the time that was given.
+                    let silent = matches!(error, NetError::Timeout) && began.elapsed() >= client.conf.timeout;
+                    let ended = if silent { Ended::TimedOut } else { Ended::Failed };
+                    let miss = Miss { mode: diagnose(&error), what: format!("{name} {}", answer(&error)), ended };
                     // The name itself outranks its spellings with the search list, a resolver in trouble both.
                     let outranks = worst.as_ref().is_none_or(|worst| rank(miss.mode) >= rank(worst.mode));
                     if outranks {
@@ -92,65 +114,59 @@ impl Resolver {
         let miss = worst.unwrap_or_else(|| Miss {
             mode: FailureMode::NetDnsNxdomain,
             what: format!("{host} is not a name that DNS can hold"),
+            ended: Ended::Failed,
         });
-        Err(Stop {
-            finding: Finding::new(miss.mode, format!("{host} does not resolve: {} {}", self.asked(), miss.what)),
-            ended: if miss.mode == FailureMode::NetDnsTimeout {
-                crate::verdict::Ended::TimedOut
-            } else {
-                crate::verdict::Ended::Failed
-            },
-        })
+        let finding = Finding::new(miss.mode, format!("{host} does not resolve: {} {}", client.asked(), miss.what));
+        Err(Stop { finding, ended: miss.ended })
     }
 
-    fn asked(&self) -> String {
-        let Ok(client) = &self.client else { return "resolver".to_owned() };
-        let servers: Vec<_> = client.nameservers.iter().take(3).map(ToString::to_string).collect();
-        format!("asked {},", servers.join(", "))
+    /// The client for what resolv.conf says now.
+    fn client(&self) -> Arc<Client> {
+        let (text, remark) = match read_bounded(&self.settings.resolv_conf) {
+            Ok(text) => (text, None),
+            Err(error) => (Vec::new(), Some(format!("{}: {error}", self.settings.resolv_conf.display()))),
+        };
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        match latest.as_ref().filter(|client| client.text == text && client.remark == remark) {
+            Some(client) => Arc::clone(client),
+            None => Arc::clone(latest.insert(Arc::new(Client::new(&self.settings, text, remark)))),
+        }
     }
 }
 
 impl Client {
-    fn new(settings: &Dns) -> io::Result<Self> {
-        let (mut config, mut options) = parse_resolv_conf(resolv_conf(settings)?).map_err(io::Error::other)?;
-        if let Some(nameservers) = &settings.nameservers {
-            let servers = nameservers.iter().map(|address| nameserver(*address)).collect();
-            config = ResolverConfig::from_parts(None, config.search().to_vec(), servers);
-        }
+    fn new(settings: &Dns, text: Vec<u8>, remark: Option<String>) -> Self {
+        let hostname = fs::read_to_string(HOSTNAME).unwrap_or_default();
+        let conf = ResolvConf::parse(&text, hostname.trim());
+        let written = || conf.nameservers.iter().map(|address| SocketAddr::new(*address, 53)).collect();
+        let nameservers: Vec<_> = settings.nameservers.clone().unwrap_or_else(written);
+        let servers = nameservers.iter().map(|address| nameserver(*address, conf.tcp)).collect();
+        let mut options = ResolverOpts::default();
+        options.timeout = conf.timeout;
+        options.attempts = conf.attempts;
+        options.edns0 = conf.edns0;
         options.cache_size = 0;
         options.use_hosts_file = ResolveHosts::Never;
         options.server_ordering_strategy = ServerOrderingStrategy::UserProvidedOrder;
         options.num_concurrent_reqs = 1;
-        let search = config.search().iter().map(|name| name.to_utf8().trim_end_matches('.').to_owned()).collect();
-        let nameservers = config
-            .name_servers()
-            .iter()
-            .map(|server| SocketAddr::new(server.ip, server.connections.first().map_or(53, |first| first.port)))
-            .collect();
-        let ndots = options.ndots;
+        let config = ResolverConfig::from_parts(None, Vec::new(), servers);
         let dns = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
             .with_options(options)
             .build()
-            .map_err(io::Error::other)?;
-        Ok(Self { dns, nameservers, search, ndots })
+            .expect("only TLS could fail, and there is none");
+        Self { text, dns, nameservers, conf, remark }
+    }
+
+    fn asked(&self) -> String {
+        let servers: Vec<_> = self.nameservers.iter().take(3).map(ToString::to_string).collect();
+        let remark = self.remark.as_ref().map_or_else(String::new, |remark| format!(" ({remark})"));
+        format!("asked {}{remark},", servers.join(", "))
     }
 }
 
-/// The text of resolv.conf; without a file or a nameserver in it Go asks this host (`net.defaultNS`).
-fn resolv_conf(settings: &Dns) -> io::Result<Vec<u8>> {
-    let mut text = match read_bounded(&settings.resolv_conf) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", settings.resolv_conf.display()))),
-    };
-    if !text.split(|byte| *byte == b'\n').any(|line| line.trim_ascii_start().starts_with(b"nameserver")) {
-        text.extend_from_slice(b"\nnameserver 127.0.0.1\n");
-    }
-    Ok(text)
-}
-
-fn nameserver(address: SocketAddr) -> NameServerConfig {
-    let mut server = NameServerConfig::udp_and_tcp(address.ip());
+fn nameserver(address: SocketAddr, tcp: bool) -> NameServerConfig {
+    let ip = address.ip();
+    let mut server = if tcp { NameServerConfig::tcp(ip) } else { NameServerConfig::udp_and_tcp(ip) };
     for connection in &mut server.connections {
         connection.port = address.port();
     }
@@ -160,14 +176,14 @@ fn nameserver(address: SocketAddr) -> NameServerConfig {
 /// The spellings of a name in the order in which Go asks for them (`net.nameList`), all absolute.
 fn candidates(host: &str, search: &[String], ndots: usize) -> Vec<String> {
     let bare = host.strip_suffix('.').unwrap_or(host);
-    if bare.is_empty() || bare.len() >= MAX_NAME {
+    if bare.len() >= MAX_NAME || !resolv_conf::can_be_asked(bare) {
         return Vec::new();
     }
     let absolute = format!("{bare}.");
     if host.ends_with('.') {
         return vec![absolute];
     }
-    let searched = search.iter().filter(|suffix| !suffix.is_empty()).map(|suffix| format!("{bare}.{suffix}."));
+    let searched = search.iter().map(|suffix| format!("{bare}.{suffix}."));
     let mut names: Vec<_> = searched.filter(|name| name.len() <= MAX_NAME).collect();
     let enough_dots = bare.bytes().filter(|byte| *byte == b'.').count() >= ndots;
     names.insert(if enough_dots { 0 } else { names.len() }, absolute);
@@ -213,21 +229,27 @@ fn rank(mode: FailureMode) -> u8 {
 
 /// The finding when the time for resolving was up.
 pub fn unanswered(host: &str, resolver: &Resolver, limit: Duration) -> Finding {
-    let evidence = format!("{host} does not resolve: {} no answer within {limit:?}", resolver.asked());
+    let evidence = format!("{host} does not resolve: {} no answer within {limit:?}", resolver.client().asked());
     Finding::new(FailureMode::NetDnsTimeout, evidence)
 }
 
-/// Puts the addresses first that this pod has a route to; a name without any is as good as without address.
-fn usable(host: &str, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, Stop> {
+/// The addresses that this pod has a route to.
+///
+/// All of them when it has none: connecting shows why. Only where the other family would do is a name as good as
+/// without address.
+fn usable(host: &str, addresses: Vec<IpAddr>, has_route: impl Fn(IpAddr) -> bool) -> Result<Vec<IpAddr>, Stop> {
     let routed: Vec<_> = addresses.iter().copied().filter(|address| has_route(*address)).collect();
-    if !routed.is_empty() {
-        return Ok(routed);
+    if !routed.is_empty() || addresses.is_empty() {
+        return Ok(if routed.is_empty() { addresses } else { routed });
     }
-    let one_family = addresses.iter().all(IpAddr::is_ipv4) || addresses.iter().all(IpAddr::is_ipv6);
-    if !one_family || addresses.is_empty() {
+    let (family, own, other) = match addresses[0] {
+        IpAddr::V4(_) => ("IPv4", ANYWHERE_V4.into(), ANYWHERE_V6.into()),
+        IpAddr::V6(_) => ("IPv6", ANYWHERE_V6.into(), ANYWHERE_V4.into()),
+    };
+    let one_family = addresses.iter().all(|address| address.is_ipv4() == addresses[0].is_ipv4());
+    if !one_family || has_route(own) || !has_route(other) {
         return Ok(addresses);
     }
-    let family = if addresses[0].is_ipv4() { "IPv4" } else { "IPv6" };
     Err(Stop::failed(
         FailureMode::NetDnsNoAddress,
         format!("{host} has only {family} addresses ({}), and this pod has no {family} route", addresses[0]),
@@ -276,5 +298,23 @@ mod tests {
     fn a_name_that_dns_cannot_hold_is_asked_for_nowhere() {
         assert!(candidates(&"a.".repeat(200), &[], 1).is_empty());
         assert!(candidates("", &[], 1).is_empty());
+        assert!(candidates("a..b", &[], 1).is_empty());
+        assert!(candidates(&"a".repeat(64), &[], 1).is_empty());
+    }
+
+    #[test]
+    fn a_name_is_without_address_only_where_the_other_family_would_do() {
+        let v6: IpAddr = "2001:db8:1::1".parse().unwrap();
+        let v4: IpAddr = "198.51.100.1".parse().unwrap();
+        let mode = |addresses: &[IpAddr], routes: &[IpAddr]| {
+            let routed = usable("api.cast.lab", addresses.to_vec(), |address| routes.contains(&address));
+            routed.map_err(|stop| stop.finding.mode)
+        };
+        assert_eq!(mode(&[v6], &[ANYWHERE_V4.into()]), Err(FailureMode::NetDnsNoAddress));
+        assert_eq!(mode(&[v4], &[ANYWHERE_V6.into()]), Err(FailureMode::NetDnsNoAddress));
+        assert_eq!(mode(&[v6], &[]), Ok(vec![v6]), "no network at all is for connect to say");
+        assert_eq!(mode(&[v6], &[ANYWHERE_V4.into(), ANYWHERE_V6.into()]), Ok(vec![v6]), "one prohibited route");
+        assert_eq!(mode(&[v6, v4], &[]), Ok(vec![v6, v4]));
+        assert_eq!(mode(&[v6, v4], &[v4]), Ok(vec![v4]));
     }
 }

@@ -30,6 +30,8 @@ mod generated;
 mod metrics;
 // The binary beside a real API server.
 mod real_cluster;
+// Names and who is asked for them.
+mod resolver;
 // Break one thing, see its root, heal it.
 mod scenarios;
 // The exporter as others reach it, over real sockets.
