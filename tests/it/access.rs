@@ -278,3 +278,34 @@ fn only_a_token_that_is_not_there_is_the_agents_trouble() {
     let Err(Denied::Unknown(why)) = Access::in_cluster(&place) else { panic!("it cannot be read") };
     assert!(why.as_str().contains(&token.display().to_string()), "{why}");
 }
+
+#[tokio::test]
+async fn targets_with_an_ipv6_address_are_reached() {
+    let mut world = World::start();
+    let pki = lab::Pki::new("IPv6");
+    let here = std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));
+    let names = vec!["apiserver.lab".to_owned()];
+    let api =
+        lab::apiserver::Options { service: here, endpoints: vec![here], names, ..lab::apiserver::Options::default() };
+    world.api = lab::ApiServer::start(&pki, api).unwrap();
+    let castai = lab::castai::Options { addr: here, ..lab::castai::Options::default() };
+    world.castai = lab::CastAi::start(&pki, castai).unwrap();
+    fs::write(world.mounted("ca.crt"), pki.ca_pem()).unwrap();
+    let port = world.api.addr().port().to_string();
+    let start = world.file.find("  dns_name: ").unwrap();
+    let end = start + world.file[start..].find('\n').unwrap();
+    world.file.replace_range(start..end, &format!("  dns_name: apiserver.lab:{port}"));
+    world.dns.add("apiserver.lab", here.ip());
+    world.env.insert("KUBERNETES_SERVICE_PORT".to_owned(), port);
+    world.env.insert("KUBERNETES_SERVICE_HOST".to_owned(), "::1".to_owned());
+    world.env.insert("TLS_CA_CERT_FILE".to_owned(), pki.ca_pem());
+    world.set_env("API_URL", &format!("https://[::1]:{}", world.castai.addr().port()));
+    world.assert_healthy().await;
+    let asked = world.castai.journal().requests();
+    let host = world.castai.addr().to_string();
+    assert!(
+        !asked.is_empty() && asked.iter().all(|request| request.header("host") == Some(host.as_str())),
+        "{asked:?}"
+    );
+    assert!(!world.api.service().journal().requests().is_empty());
+}
