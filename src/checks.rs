@@ -69,8 +69,12 @@ impl Attempt {
         trail
     }
 
-    /// Arrives at a target: its report.
+    /// Arrives at a target: its report. The evidence of what is wrong names the target.
     pub fn arrived(&self, target: &str, outcome: Result<Evidence, Finding>) -> TargetReport {
+        let outcome = outcome.map_err(|finding| {
+            let named = finding.evidence.as_str().contains(target);
+            if named { finding } else { Finding::new(finding.mode, format!("{target}: {}", finding.evidence)) }
+        });
         let mut targets = self.lock();
         let underway = targets.iter_mut().rfind(|underway| underway.target == target);
         let underway = underway.expect("who arrives set out before");

@@ -54,7 +54,8 @@ pub fn change(change: &Change, runbook_base: &str) {
         // What alerts see, where it is not what this attempt saw.
         settled: listed(&change.settled).filter(|_| change.settled != modes),
         evidence: verdict.evidence().to_string(),
-        hint: first.map(|finding| first_sentence(finding.mode.entry().remedy)),
+        cause: first.map(|finding| first_sentence(finding.mode.entry().meaning)),
+        hint: first.map(|finding| finding.mode.entry().remedy),
         runbook: first.and_then(|finding| runbook_url(runbook_base, change.check, finding.mode)),
     };
     match status {
@@ -70,6 +71,7 @@ struct Line {
     before: Option<&'static str>,
     modes: Option<String>,
     settled: Option<String>,
+    cause: Option<&'static str>,
     evidence: String,
     hint: Option<&'static str>,
     runbook: Option<String>,
@@ -85,6 +87,7 @@ macro_rules! levels {
                     before = self.before,
                     modes = self.modes,
                     settled = self.settled,
+                    cause = self.cause,
                     evidence = self.evidence,
                     hint = self.hint,
                     runbook = self.runbook,

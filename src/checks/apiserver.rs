@@ -41,6 +41,8 @@ use crate::verdict::Verdict;
 const MAX_ADDRESSES: usize = 8;
 /// What old agents ask for first.
 const KUBE_SYSTEM: &str = "/api/v1/namespaces/kube-system";
+/// What is not seen when the account may not list the addresses behind the service.
+const ALONE: &str = "; the addresses behind it may not be listed, so one dead server of several would not be seen";
 /// The name that every API server's certificate bears.
 const CERTIFICATE_NAME: &str = "kubernetes.default.svc";
 
@@ -142,7 +144,8 @@ impl Apiserver {
             if list {
                 addresses = self.listed(&mut connection, access).await;
             }
-            Ok(described(&name, &version, &connection))
+            let alone = if list && addresses.is_none() { ALONE } else { "" };
+            Ok(Evidence::from(format!("{}{alone}", described(&name, &version, &connection))))
         };
         let outcome = outcome.await;
         Main { target: attempt.arrived(&name, outcome), date, addresses }

@@ -206,6 +206,10 @@ fn accepted(answer: &Answer, connection: &Connection, path: &str) -> Result<(), 
             }
         }
         // Who asks about himself names no cluster that could be missing.
+        Some(FailureMode::CastaiTokenInvalid | FailureMode::CastaiForbidden) if !is_json(answer) => {
+            // Neither the application's words nor its mark: somebody on the way refuses.
+            Err(finding(FailureMode::CastaiUnexpectedBody, answer, connection, path))
+        }
         Some(FailureMode::CastaiClusterNotFound) if !about_cluster => {
             Err(finding(FailureMode::CastaiClientError, answer, connection, path))
         }
@@ -240,7 +244,7 @@ fn is_json(answer: &Answer) -> bool {
 
 fn finding(mode: FailureMode, answer: &Answer, connection: &Connection, path: &str) -> Finding {
     let mut evidence = format!("GET {path} was answered {} {}", answer.status, answer.quoted());
-    for name in [REQUEST_ID, "cf-ray", "server", "via", "x-squid-error", "retry-after"] {
+    for name in [REQUEST_ID, "location", "cf-ray", "server", "via", "x-squid-error", "retry-after"] {
         if let Some(value) = answer.header(name) {
             evidence = format!("{evidence}, {name}: {value}");
         }

@@ -5,6 +5,8 @@ use std::fmt;
 use crate::board::Standing;
 use crate::catalogue::Check;
 use crate::catalogue::Status;
+use crate::catalogue::alerts;
+use crate::catalogue::first_sentence;
 use crate::catalogue::runbook_url;
 use crate::exporter::Exporter;
 use crate::verdict::Finding;
@@ -54,14 +56,24 @@ impl Report<'_> {
             Status::NotApplicable => write!(f, "not applicable, ")?,
             Status::Ok | Status::Warning | Status::Failing => {}
         }
-        writeln!(f, "{}", report.verdict.evidence())?;
-        report.verdict.findings().iter().try_for_each(|finding| self.hint(f, standing.check, finding))
+        match report.verdict.findings() {
+            [] => writeln!(f, "{}", report.verdict.evidence()),
+            findings => {
+                let causes: Vec<_> = findings.iter().map(cause).collect();
+                writeln!(f, "{}", causes.join("; "))?;
+                findings.iter().try_for_each(|finding| self.hint(f, standing.check, finding))
+            }
+        }
     }
 
     fn hint(&self, f: &mut fmt::Formatter<'_>, check: Check, finding: &Finding) -> fmt::Result {
-        let entry = finding.mode.entry();
-        paragraph(f, &format!("{}: {}", entry.label, entry.meaning))?;
-        paragraph(f, &format!("hint: {}", entry.remedy))?;
+        paragraph(f, finding.evidence.as_str())?;
+        let (root, _) = alerts::root(check, finding.mode);
+        if root != check && self.standings.iter().any(|other| other.check == root && other.status() == Status::Failing)
+        {
+            return writeln!(f, "{INDENT}follows from {root}");
+        }
+        paragraph(f, &format!("hint: {}", finding.mode.entry().remedy))?;
         match runbook_url(&self.exporter.runbook_base, check, finding.mode) {
             Some(runbook) => writeln!(f, "{INDENT}see {runbook}"),
             None => Ok(()),
@@ -96,6 +108,12 @@ impl Report<'_> {
             .collect();
         if parts.is_empty() { "nothing was examined".to_owned() } else { parts.join(", ") }
     }
+}
+
+/// What is wrong in one sentence, and its name.
+fn cause(finding: &Finding) -> String {
+    let sentence = first_sentence(finding.mode.entry().meaning);
+    format!("{} ({})", sentence.trim_end_matches('.'), finding.mode)
 }
 
 /// Indented lines of bounded width.

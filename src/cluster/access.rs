@@ -106,7 +106,7 @@ impl Access {
         let unusable = |error: &dyn fmt::Display| {
             Denied::Unknown(Evidence::from(format!("kubeconfig {} cannot be used: {error}", path.display())))
         };
-        let mut config = parsed(path, context).await.map_err(|error| unusable(&error))?;
+        let mut config = parsed(path, context).await.map_err(|error| unusable(&without_content(&error)))?;
         if config.accept_invalid_certs {
             return Err(unusable(&"it says insecure-skip-tls-verify, and nothing is sent unverified"));
         }
@@ -146,6 +146,20 @@ async fn parsed(path: &Path, context: Option<&str>) -> Result<kube::Config, Kube
         cluster.proxy_url = None;
     }
     Ok(config)
+}
+
+/// What is wrong with a kubeconfig; of text that does not parse only the place, because its lines may hold a token.
+fn without_content(error: &KubeconfigError) -> String {
+    let KubeconfigError::Parse(_) = error else { return error.to_string() };
+    let text = error.to_string();
+    let place = text.find("line ").map(|start| {
+        let words = text[start..].split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        words.take(4).collect::<Vec<_>>().join(" ")
+    });
+    match place.filter(|place| place.contains("column")) {
+        Some(place) => format!("it is no kubeconfig: {place}"),
+        None => "it is no kubeconfig".to_owned(),
+    }
 }
 
 /// A token that is not there is the agent's trouble; one that only this process may not read is ours.

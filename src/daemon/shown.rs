@@ -13,6 +13,7 @@ use crate::board::Entry;
 use crate::board::Standing;
 use crate::catalogue::Check;
 use crate::catalogue::alerts;
+use crate::catalogue::first_sentence;
 use crate::config::Config;
 use crate::config::Problems;
 use crate::exporter::Exporter;
@@ -61,9 +62,14 @@ impl Shown {
 
     fn page(&self) -> Page {
         let fact = |standing: Standing| {
-            let evidence = standing.latest.as_ref().map(|report| report.verdict.evidence().to_string());
-            let sentence = evidence.unwrap_or_else(|| "not examined yet".to_owned());
-            (standing.check.to_string(), format!("{}: {sentence}", standing.status()))
+            let Some(report) = &standing.latest else {
+                return (standing.check.to_string(), "not examined yet".to_owned());
+            };
+            let causes = report.verdict.findings().iter().map(|finding| {
+                format!("{} ({}). ", first_sentence(finding.mode.entry().meaning).trim_end_matches('.'), finding.mode)
+            });
+            let causes: String = causes.collect();
+            (standing.check.to_string(), format!("{}: {causes}{}", standing.status(), report.verdict.evidence()))
         };
         Page { version: VERSION.to_owned(), facts: self.board.standings().into_iter().map(fact).collect() }
     }

@@ -65,6 +65,20 @@ async fn what_a_server_echoes_of_key_and_token_is_not_shown() {
     assert!(!shown.contains(lab::API_KEY) && !shown.contains(lab::TOKEN), "{shown}");
 }
 
+#[test]
+fn a_kubeconfig_that_does_not_parse_is_not_quoted() {
+    let dir = tempfile::TempDir::new().unwrap();
+    for text in
+        ["users:\n- user:\n    token: SECRET-TOKEN: oops: [\"\n", "users:\n- user:\n    token: [ SECRET-TOKEN\n"]
+    {
+        let file = dir.path().join("config");
+        std::fs::write(&file, text).unwrap();
+        let output = crate::cli::program(&["check", "apiserver"]).env("KUBECONFIG", &file).output().unwrap();
+        let shown = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(shown.contains("it is no kubeconfig") && !shown.contains("SECRET"), "{shown}");
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_closes_after_each_answer_is_healthy() {
     let world = World::start();

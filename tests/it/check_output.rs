@@ -17,12 +17,12 @@ fn lines_at_the_margin(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_check_has_one_line_with_its_symbol_and_its_evidence() {
+fn every_check_has_one_line_with_its_symbol_and_the_cause() {
     let text = text(&fixture::exporter(), false, true);
     let expected = [
         "√ dns: api.cast.ai resolves",
-        "× apiserver: 10.0.0.1:443 took the connection, then said nothing for 15 s",
-        "‼ castai_api: answered <b>\"late\"</b> & after 11 s",
+        "× apiserver: TCP connects, but the TLS handshake does not finish in time (tls_handshake_timeout)",
+        "‼ castai_api: CAST AI answers, but later than the agent waits (5 s to connect, 5 s for TLS, 10 s for the answer) (castai_slow)",
         "? clock: not examined",
         "1 failing, 1 warning, 1 unknown, 1 ok",
     ];
@@ -30,11 +30,11 @@ fn every_check_has_one_line_with_its_symbol_and_its_evidence() {
 }
 
 #[test]
-fn what_is_wrong_comes_with_its_mode_what_mends_it_and_the_runbook() {
+fn what_is_wrong_comes_with_its_evidence_what_mends_it_and_the_runbook() {
     let text = text(&fixture::exporter(), false, true);
     let (_, hint) = text.split_once("× apiserver").expect("it fails");
     let (hint, _) = hint.split_once("‼").expect("the next check");
-    assert!(hint.contains("\n    tls_handshake_timeout: TCP connects"), "{hint}");
+    assert!(hint.contains("\n    10.0.0.1:443 took the connection, then said nothing for 15 s"), "{hint}");
     assert!(hint.contains("\n    hint: Delete the agent's pod"), "{hint}");
     assert!(hint.contains("\n    see https://example.org/runbooks/CastaiApiserverTlsHandshakeTimeout.md#"), "{hint}");
     let prose = hint.lines().filter(|line| line.starts_with("    ") && !line.contains("see "));
