@@ -7,6 +7,7 @@
 pub mod apiserver;
 pub mod castai;
 pub mod dns;
+pub mod imds;
 pub mod impostor;
 pub mod pki;
 pub mod proxy;
@@ -31,13 +32,14 @@ pub use apiserver::{ApiFault, ApiServer};
 pub use castai::{CastAi, CastAiFault};
 pub use dns::{Dns, DnsFault};
 pub use fault::Fault;
+pub use imds::{Imds, ImdsFault};
 pub use impostor::Impostor;
 pub use journal::{Connection, Exchange, Journal};
 pub use pki::{Certificate, Pki};
 pub use proxy::{Proxy, ProxyFault};
 pub use request::Request;
 pub use server::Server;
-pub use token::service_account_token;
+pub use token::{service_account_token, token_with};
 pub use vocabulary::{Skew, UnknownFault};
 
 /// The token of the agent's service account, by default.

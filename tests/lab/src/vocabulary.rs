@@ -144,7 +144,7 @@ impl std::error::Error for UnknownFault {}
 
 #[cfg(test)]
 mod tests {
-    use crate::{ApiFault, CastAiFault, DnsFault, Fault, ProxyFault};
+    use crate::{ApiFault, CastAiFault, DnsFault, Fault, ImdsFault, ProxyFault};
 
     macro_rules! every_name_is_read_and_written_alike {
         ($($Type:ty),+) => { $(
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn names_are_read_and_written_alike() {
-        every_name_is_read_and_written_alike!(Fault, ApiFault, CastAiFault, DnsFault, ProxyFault);
+        every_name_is_read_and_written_alike!(Fault, ApiFault, CastAiFault, DnsFault, ImdsFault, ProxyFault);
     }
 
     #[test]

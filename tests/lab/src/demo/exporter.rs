@@ -66,6 +66,10 @@ pub(crate) fn environment(world: &World) -> Vec<(&'static str, String)> {
         ("API_KEY", lab::API_KEY.to_owned()),
         ("STATIC_CLUSTER_ID", lab::CLUSTER_ID.to_owned()),
         ("PROVIDER", "eks".to_owned()),
+        ("EKS_ACCOUNT_ID", "123456789012".to_owned()),
+        ("EKS_REGION", "eu-central-1".to_owned()),
+        ("EKS_CLUSTER_NAME", "lab".to_owned()),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", world.imds.addr())),
         ("TLS_CA_CERT_FILE", world.public.ca_pem()),
     ];
     if world.behind_proxy {
@@ -81,7 +85,8 @@ fn config_file(world: &World) -> String {
     format!(
         "apiserver:\n  service_account_dir: {account}\n  dns_name: {name}:{port}\n\
          dns:\n  nameservers: [\"{dns}\"]\n  hosts_file: {hosts}\n\
-         checks:\n  dns: {{ interval: 2s }}\n  apiserver: {{ interval: 2s }}\n  castai_api: {{ interval: 2s }}\n",
+         checks:\n  dns: {{ interval: 2s }}\n  apiserver: {{ interval: 2s }}\n  castai_api: {{ interval: 2s }}\n  \
+         imds: {{ interval: 2s }}\n  aws_credentials: {{ interval: 2s }}\n  cluster_metadata: {{ interval: 2s }}\n",
         account = world.directory().join("serviceaccount").display(),
         name = world::SERVICE_NAME,
         port = world.apiserver.addr().port(),

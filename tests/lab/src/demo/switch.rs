@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use lab::{ApiFault, CastAiFault, DnsFault, Fault, ProxyFault};
+use lab::{ApiFault, CastAiFault, DnsFault, Fault, ImdsFault, ProxyFault};
 
 use super::world::World;
 
@@ -26,10 +26,11 @@ Break the world by name, one line each:
   apiserver one-endpoint-down       one endpoint refuses connections
   apiserver service|endpoint-N FAULT
   dns FAULT [NAME]                  such as: dns nxdomain api.cast.lab
+  imds FAULT                        such as: imds hop-limit-required
   proxy FAULT                       such as: proxy 407 (CAST AI is then reached through the proxy)
   proxy use|bypass
   heal                              makes everything healthy
-  list [castai|apiserver|dns|proxy] the names of all faults
+  list [castai|apiserver|dns|imds|proxy] the names of all faults
   help, quit";
 
 type Names = Vec<(&'static str, &'static str)>;
@@ -58,6 +59,7 @@ async fn obey(words: &[&str], world: &mut World) -> Result<Outcome, String> {
         ["apiserver", name, fault] => endpoint(world, name)?.set(read::<ApiFault>(fault)?).await,
         ["dns", fault] => world.dns.set(read::<DnsFault>(fault)?),
         ["dns", fault, name] => world.dns.set_for(name, read::<DnsFault>(fault)?),
+        ["imds", fault] => world.imds.set(read::<ImdsFault>(fault)?).await,
         ["proxy", "use"] => return Ok(go_through_proxy(world, true)),
         ["proxy", "bypass"] => return Ok(go_through_proxy(world, false)),
         ["proxy", fault] => {
@@ -89,10 +91,11 @@ fn endpoint<'a>(world: &'a World, name: &str) -> Result<&'a lab::Server<ApiFault
 
 /// All names of one server, or of all.
 fn list(servers: &[&str]) -> Result<String, String> {
-    let all: [(&str, Names); 4] = [
+    let all: [(&str, Names); 5] = [
         ("apiserver", ApiFault::names()),
         ("castai", CastAiFault::names()),
         ("dns", DnsFault::names()),
+        ("imds", ImdsFault::names()),
         ("proxy", ProxyFault::names()),
     ];
     if let Some(unknown) = servers.iter().find(|server| all.iter().all(|(known, _)| known != *server)) {
@@ -122,7 +125,7 @@ mod tests {
     #[tokio::test]
     async fn every_listed_switch_works_and_nonsense_is_told() {
         let mut world = World::start().unwrap();
-        for server in ["apiserver", "castai", "dns", "proxy"] {
+        for server in ["apiserver", "castai", "dns", "imds", "proxy"] {
             for line in list(&[server]).unwrap().lines() {
                 let name = line.split_whitespace().nth(1).unwrap();
                 let switch = format!("{server} {name}");

@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use lab::{ApiServer, CastAi, Dns, Pki, Proxy, apiserver, castai, proxy, service_account_token};
+use lab::{ApiServer, CastAi, Dns, Imds, Pki, Proxy, apiserver, castai, imds, proxy, service_account_token};
 
 /// Everything healthy, until a switch breaks it.
 pub(crate) struct World {
@@ -16,6 +16,7 @@ pub(crate) struct World {
     pub(crate) apiserver: ApiServer,
     pub(crate) castai: CastAi,
     pub(crate) dns: Dns,
+    pub(crate) imds: Imds,
     pub(crate) proxy: Proxy,
     /// Whether the exporter is told to go through the proxy.
     pub(crate) behind_proxy: bool,
@@ -57,6 +58,8 @@ impl World {
         ];
         let dns = Dns::start(IpAddr::from([127, 0, 40, 1]), zone)?;
 
+        let imds = Imds::start(imds::Options::default())?;
+
         let files = Files::create()?;
         let account = files.0.join("serviceaccount");
         std::fs::create_dir(&account)?;
@@ -64,7 +67,7 @@ impl World {
         std::fs::write(account.join("ca.crt"), cluster.ca_pem())?;
         std::fs::write(account.join("namespace"), "castai-agent")?;
         std::fs::write(files.0.join("hosts"), "127.0.0.1 localhost\n")?;
-        Ok(Self { public, apiserver, castai, dns, proxy, behind_proxy: false, files })
+        Ok(Self { public, apiserver, castai, dns, imds, proxy, behind_proxy: false, files })
     }
 
     /// Where the files are.
@@ -84,6 +87,7 @@ impl World {
         let rest = [
             format!("castai        https://{}  as {CASTAI_NAME}", self.castai.addr()),
             format!("dns           {}", self.dns.addr()),
+            format!("imds          http://{}", self.imds.addr()),
             format!("proxy         http://{}  as {PROXY_NAME}, not used at first", self.proxy.addr()),
             format!("files         {}", self.directory().display()),
         ];
@@ -99,6 +103,7 @@ impl World {
         self.castai.heal().await;
         self.castai.reset_fields();
         self.dns.heal();
+        self.imds.heal().await;
         self.proxy.heal().await;
     }
 }
