@@ -3,6 +3,7 @@
 //! Invariant: it holds what is known before the first packet; it opens no connection and knows no check's code.
 
 mod agent_env;
+pub mod aws;
 mod file;
 pub mod flags;
 pub mod keys;
@@ -24,6 +25,7 @@ use crate::catalogue::Check;
 use crate::catalogue::Limits;
 use crate::catalogue::Scope;
 
+pub use aws::Aws;
 pub use flags::Flags;
 pub use problem::Problem;
 pub use problem::Problems;
@@ -77,6 +79,8 @@ pub struct Config {
     pub apiserver: Apiserver,
     /// Where CAST AI is and who the agent is there.
     pub castai: Castai,
+    /// What the agent needs of AWS, and what it is given for it.
+    pub aws: Aws,
     /// How names are resolved.
     pub dns: Dns,
     /// Which requests go through which proxy, by Go's rules.

@@ -8,6 +8,7 @@ mod variables;
 use std::time::Duration;
 
 use crate::config::ApiKey;
+use crate::config::Aws;
 use crate::config::problem::Problem;
 use crate::config::problem::Problems;
 use crate::config::proxy::ProxyRules;
@@ -33,6 +34,7 @@ pub(crate) struct AgentEnv {
     pub(crate) roots: Option<Result<Vec<u8>, Problem>>,
     pub(crate) service: Service,
     pub(crate) kubeconfig: Option<String>,
+    pub(crate) aws: Aws,
     pub(crate) proxy: ProxyRules,
     pub(crate) problems: Problems,
 }
@@ -84,6 +86,7 @@ impl AgentEnv {
             roots,
             service,
             kubeconfig: variable("KUBECONFIG").filter(|path| !path.is_empty()),
+            aws: Aws::read(variable),
             proxy,
             problems,
         }

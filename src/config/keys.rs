@@ -90,6 +90,12 @@ pub const KEYS: &[Key] = &[
         "API_KEY",
         "File that holds the agent's key, and nothing else; relative to this file.",
     ),
+    key(
+        "agent.version",
+        Kind::Text,
+        "unknown; what depends on it is not judged",
+        "Version of the agent, as its image's tag says: v0.123.1.",
+    ),
     key("dns.nameservers", Kind::Texts, "those of dns.resolv_conf", "Nameservers, each ip or ip:port."),
     key("dns.resolv_conf", Kind::Text, "/etc/resolv.conf", "Resolver configuration."),
     key("dns.hosts_file", Kind::Text, "/etc/hosts", "Names that are known without asking."),

@@ -12,6 +12,7 @@ use crate::catalogue::RUNBOOK_BASE;
 use crate::catalogue::Scope;
 use crate::config::AgentEnvironment;
 use crate::config::ApiKey;
+use crate::config::Aws;
 use crate::config::Castai;
 use crate::config::Config;
 use crate::config::Dns;
@@ -20,6 +21,7 @@ use crate::config::LogFormat;
 use crate::config::Vantage;
 use crate::config::agent_env;
 use crate::config::agent_env::AgentEnv;
+use crate::config::aws::Version;
 use crate::config::file;
 use crate::config::file::File;
 use crate::config::flags::Flags;
@@ -104,6 +106,7 @@ impl Sources<'_> {
             runbook_base: runbook_base.unwrap_or_else(|| RUNBOOK_BASE.to_owned()),
             apiserver: self.apiserver(),
             castai: self.castai(),
+            aws: self.aws(),
             dns: self.dns(),
             proxy: self.env.proxy.clone(),
             checks: self.checks(),
@@ -140,6 +143,11 @@ impl Sources<'_> {
             host_header: self.env.host_header.clone(),
             roots,
         }
+    }
+
+    fn aws(&mut self) -> Aws {
+        let agent = self.key("agent.version", Version::read);
+        Aws { agent, ..self.env.aws.clone() }
     }
 
     fn dns(&mut self) -> Dns {

@@ -1,5 +1,6 @@
 //! What was written becomes what is true, or every problem with it at once.
 
+mod aws;
 mod environment;
 mod files;
 mod properties;

@@ -77,6 +77,7 @@ fn every_key_of_a_file_has_its_effect() {
     assert_eq!(apiserver.addresses.as_ref().map(Vec::len), Some(2));
     assert_eq!(config.castai.url.as_ref().unwrap().as_ref().unwrap().as_str(), "https://api.eu.cast.ai/");
     assert_eq!(config.castai.key, ApiKey::Present(Secret::new("castai-key")));
+    assert_eq!(config.aws.agent.map(|agent| agent.to_string()).as_deref(), Some("v0.123.1"));
     let nameservers = config.dns.nameservers.as_deref().unwrap();
     assert_eq!(nameservers, ["10.96.0.10:53".parse().unwrap(), "10.96.0.11:5353".parse().unwrap()]);
     assert_eq!(config.dns.hosts, Path::new("/etc/hosts.other"));

@@ -1,0 +1,125 @@
+//! What the agent's environment says of AWS, by the agent's own rules.
+//!
+//! Pure but for [`profile::read`] and [`ca_bundle`], which read the files that the environment names.
+
+pub mod given;
+pub mod metadata;
+pub mod profile;
+pub mod source;
+pub mod version;
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::config::agent_env;
+use crate::config::file;
+
+pub use given::Given;
+pub use metadata::Metadata;
+pub use profile::Profile;
+pub use source::Container;
+pub use source::Source;
+pub use source::Variables;
+pub use version::Version;
+
+/// What the agent's environment says of AWS.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    /// Where the agent runs.
+    pub provider: Provider,
+    /// What it is told of the cluster.
+    pub given: Given,
+    /// Whether it asks EC2 which nodes are spot instances.
+    pub lifecycle: bool,
+    /// What its SDK is given to find credentials.
+    pub variables: Variables,
+    /// How its SDK asks for instance metadata.
+    pub metadata: Metadata,
+    /// `AWS_CA_BUNDLE`.
+    pub ca_bundle: Option<PathBuf>,
+    /// The agent's version, where it is known.
+    pub agent: Option<Version>,
+}
+
+/// Where the agent runs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Provider {
+    /// EKS.
+    Eks,
+    /// A cluster on EC2 that somebody runs himself.
+    SelfHostedEc2,
+    /// Elsewhere, or nothing is known; and why AWS is not looked at.
+    Other(String),
+}
+
+/// What the agent asks AWS for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Use {
+    /// Nothing, and why.
+    Nothing(String),
+    /// Which nodes are spot instances: without AWS it works, and shows them as on-demand.
+    Lifecycle,
+    /// Also account, region and name of the cluster: without AWS it does not start.
+    Discovery,
+}
+
+impl Aws {
+    /// Reads it from variables.
+    pub fn read(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let provider = provider(set("PROVIDER").as_deref(), given::PREFIXES[0].any(variable));
+        let names = if provider == Provider::SelfHostedEc2 { given::PREFIXES[1] } else { given::PREFIXES[0] };
+        let lifecycle = set(names.lifecycle).is_none_or(|text| !go_false(&text));
+        Self {
+            provider,
+            given: names.given(variable),
+            lifecycle,
+            variables: Variables::read(&set),
+            metadata: Metadata::read(&set),
+            ca_bundle: set("AWS_CA_BUNDLE").map(PathBuf::from),
+            agent: None,
+        }
+    }
+
+    /// What the agent asks AWS for.
+    pub fn used(&self) -> Use {
+        if let Provider::Other(why) = &self.provider {
+            return Use::Nothing(why.clone());
+        }
+        match self.given {
+            Given::Nothing => Use::Discovery,
+            Given::Complete { .. } if !self.lifecycle => Use::Nothing(
+                "the cluster's metadata is given and the lookup of spot instances is switched off, so the agent asks \
+                 AWS for nothing"
+                    .to_owned(),
+            ),
+            Given::Complete { .. } | Given::Partial { .. } => Use::Lifecycle,
+        }
+    }
+}
+
+fn provider(written: Option<&str>, eks: bool) -> Provider {
+    match written {
+        Some("eks") => Provider::Eks,
+        None if eks => Provider::Eks,
+        Some("selfhostedec2") => Provider::SelfHostedEc2,
+        Some("kops") => Provider::Other("the use of AWS by the provider kops is not examined".to_owned()),
+        Some(_) => Provider::Other("PROVIDER is not one of AWS".to_owned()),
+        None => Provider::Other("nothing says that the agent runs on AWS (PROVIDER, EKS_*)".to_owned()),
+    }
+}
+
+/// Go's `strconv.ParseBool`, where it says no.
+fn go_false(text: &str) -> bool {
+    matches!(text, "0" | "f" | "F" | "false" | "FALSE" | "False")
+}
+
+/// Reads `AWS_CA_BUNDLE` as Go does: one readable certificate in it is enough.
+///
+/// # Errors
+/// Why the agent does not start with it.
+pub fn ca_bundle(path: &Path) -> Result<(), String> {
+    let text = file::read_text(path).map_err(|wrong| wrong.what)?;
+    let readable = agent_env::pem(&text).is_ok();
+    readable.then_some(()).ok_or_else(|| format!("{} holds no readable certificate", path.display()))
+}

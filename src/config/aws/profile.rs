@@ -1,0 +1,159 @@
+//! The shared files of AWS's tools, as far as Go's SDK takes credentials from them.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::config::aws::source::Variables;
+use crate::config::values;
+
+/// The most that is read of a file.
+const MAX_FILE: u64 = 1 << 20;
+/// The longest chain of source profiles.
+const MAX_CHAIN: usize = 8;
+
+/// What the profile in use says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Profile {
+    /// It gives this.
+    Gives(Gives),
+    /// The agent does not start with it, and why.
+    Invalid(String),
+}
+
+/// How a profile gives credentials.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Gives {
+    /// It does not.
+    Nothing,
+    /// Keys.
+    Keys {
+        /// The key's id.
+        id: String,
+    },
+    /// A web-identity token.
+    WebIdentity {
+        /// The file with the token.
+        token_file: PathBuf,
+        /// The role to take with it.
+        role_arn: Option<String>,
+    },
+    /// A role that is taken with the keys of another profile.
+    Role {
+        /// The role.
+        arn: String,
+        /// The id of the other profile's key.
+        id: String,
+    },
+    /// By a way that the exporter does not go.
+    Unprobed(String),
+}
+
+type Sections = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Reads the files that the variables name, and in them the profile that they name.
+pub fn read(variables: &Variables) -> Profile {
+    let mut texts = Vec::new();
+    for path in &variables.profile_files {
+        match bounded(path) {
+            Ok(text) => texts.push(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Profile::Invalid(format!("{} cannot be read: {error}", path.display())),
+        }
+    }
+    meaning(variables, &texts)
+}
+
+/// What the texts of the files mean; a later one adds to an earlier.
+pub fn meaning(variables: &Variables, texts: &[String]) -> Profile {
+    let mut sections = Sections::new();
+    for text in texts {
+        parse(text, &mut sections);
+    }
+    let name = variables.profile.as_deref().or(variables.default_profile.as_deref()).unwrap_or("default");
+    match gives(name, &sections, 0) {
+        Ok(Some(gives)) => Profile::Gives(gives),
+        Ok(None) if variables.profile.is_some() => {
+            let files: Vec<_> = variables.profile_files.iter().map(|path| path.display().to_string()).collect();
+            let files = if files.is_empty() { "any file".to_owned() } else { files.join(" or ") };
+            Profile::Invalid(format!("AWS_PROFILE names {}, which is not in {files}", values::shown(name)))
+        }
+        Ok(None) => Profile::Gives(Gives::Nothing),
+        Err(why) => Profile::Invalid(format!("the profile {}: {why}", values::shown(name))),
+    }
+}
+
+/// In the order in which Go's SDK looks (`resolveCredsFromProfile`).
+fn gives(name: &str, sections: &Sections, depth: usize) -> Result<Option<Gives>, String> {
+    let Some(section) = sections.get(name) else { return Ok(None) };
+    let value = |key: &str| section.get(key).filter(|value| !value.is_empty()).cloned();
+    let (id, secret) = (value("aws_access_key_id"), value("aws_secret_access_key"));
+    let role = value("role_arn");
+    if let (Some(arn), Some(source)) = (&role, value("source_profile").filter(|source| source != name)) {
+        if depth == MAX_CHAIN {
+            return Err("its source profiles go in circles".to_owned());
+        }
+        return match gives(&source, sections, depth + 1)? {
+            None => Err(format!("its source profile {} does not exist", values::shown(&source))),
+            Some(Gives::Keys { id } | Gives::Role { id, .. }) => Ok(Some(Gives::Role { arn: arn.clone(), id })),
+            Some(_) => Ok(Some(Gives::Unprobed("a role through a source profile without keys".to_owned()))),
+        };
+    }
+    let whole = match (id, secret) {
+        (Some(id), Some(_)) => Some(id),
+        (None, None) => None,
+        _ => return Err("it holds half a key: an id without a secret, or a secret without an id".to_owned()),
+    };
+    Ok(Some(match (whole, role) {
+        (Some(id), Some(arn)) => Gives::Role { arn, id },
+        (Some(id), None) => Gives::Keys { id },
+        (None, role) => {
+            if value("credential_source").is_some() {
+                Gives::Unprobed("credential_source".to_owned())
+            } else if let Some(file) = value("web_identity_token_file") {
+                Gives::WebIdentity { token_file: PathBuf::from(file), role_arn: role }
+            } else if ["sso_session", "sso_account_id", "sso_start_url"].iter().any(|key| value(key).is_some()) {
+                Gives::Unprobed("SSO".to_owned())
+            } else if value("credential_process").is_some() {
+                Gives::Unprobed("credential_process".to_owned())
+            } else if role.is_some() {
+                Gives::Unprobed("a role without a source profile".to_owned())
+            } else {
+                Gives::Nothing
+            }
+        }
+    }))
+}
+
+/// The sections of a file; `[profile x]` and `[x]` are the same, as a file of credentials has no other.
+fn parse(text: &str, sections: &mut Sections) {
+    let mut current = None;
+    for line in text.lines() {
+        let trimmed = line.trim();
+        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(title) = trimmed.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+            let title = title.trim();
+            let name = title.strip_prefix("profile ").map_or(title, str::trim);
+            current = Some(name.to_owned());
+            sections.entry(name.to_owned()).or_default();
+        } else if let (Some(name), Some((key, value))) = (&current, trimmed.split_once('=')) {
+            // An indented line belongs to the value before it.
+            if !line.starts_with([' ', '\t']) {
+                let section = sections.entry(name.clone()).or_default();
+                let value = value.split(" #").next().unwrap_or_default();
+                section.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
+            }
+        }
+    }
+}
+
+fn bounded(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

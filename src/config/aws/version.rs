@@ -1,0 +1,32 @@
+//! The agent's version, from its image's tag.
+
+use std::fmt;
+
+use crate::config::values;
+use crate::config::written::Wrong;
+
+/// A version such as `v0.123.1`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+impl Version {
+    /// The first whose SDK accepts EKS Pod Identity.
+    pub const POD_IDENTITY: Self = Self(0, 94, 0);
+
+    /// Reads a tag, with or without `v`; what stands behind a dash or plus does not count.
+    pub(crate) fn read(text: &str) -> Result<Self, Wrong> {
+        let bare = text.strip_prefix('v').unwrap_or(text);
+        let bare = bare.split(['-', '+']).next().unwrap_or_default();
+        let parts: Option<Vec<u32>> = bare.split('.').map(|part| part.parse().ok()).collect();
+        match parts.as_deref() {
+            Some([major, minor, patch]) => Ok(Self(*major, *minor, *patch)),
+            _ => Err(Wrong::new(format!("{} is no version", values::shown(text)), "write one such as v0.123.1")),
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}.{}.{}", self.0, self.1, self.2)
+    }
+}
