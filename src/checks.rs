@@ -4,9 +4,12 @@
 //! never reads the environment, never sleeps.
 
 pub mod apiserver;
+pub mod aws_credentials;
 pub mod castai_api;
 pub mod clock;
+pub mod cluster_metadata;
 pub mod dns;
+pub mod imds;
 pub mod plan;
 pub mod way;
 pub mod world;

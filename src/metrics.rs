@@ -14,6 +14,7 @@ use prometheus::TextEncoder;
 use prometheus::proto::MetricFamily;
 
 use crate::board::Standing;
+use crate::catalogue::Check;
 use crate::catalogue::Need;
 use crate::catalogue::Status;
 use crate::catalogue::metrics as names;
@@ -91,6 +92,7 @@ fn of_targets(standings: &[Standing]) -> Vec<MetricFamily> {
         family(names::TARGET_UP, up),
         family(names::CERTIFICATE_NOT_AFTER, not_after),
         family(names::CLOCK_SKEW, skews(standings).into_iter().map(|(source, skew)| ([source], skew))),
+        family(names::AWS_CREDENTIALS_EXPIRY, credentials_end(standings).map(|at| ([], whole_seconds(at)))),
     ]
 }
 
@@ -138,6 +140,11 @@ fn skews(standings: &[Standing]) -> BTreeMap<&'static str, f64> {
     let mut reports: Vec<_> = standings.iter().filter_map(|of| of.latest.as_ref()).collect();
     reports.sort_by_key(|report| report.at);
     reports.iter().flat_map(|report| &report.dates).map(|date| (date.source, date.skew)).collect()
+}
+
+/// When the agent's AWS credentials end.
+fn credentials_end(standings: &[Standing]) -> Option<i64> {
+    standings.iter().find(|of| of.check == Check::AwsCredentials)?.latest.as_ref()?.credentials_end
 }
 
 fn truth(it_is: bool) -> f64 {

@@ -76,6 +76,8 @@ pub struct Report {
     pub targets: Vec<TargetReport>,
     /// Clock readings on the way.
     pub dates: Vec<DateSample>,
+    /// When the credentials that were looked at end, in seconds since 1970.
+    pub credentials_end: Option<i64>,
     /// When the attempt ended.
     pub at: SystemTime,
 }
@@ -135,7 +137,7 @@ impl Finding {
 impl Report {
     /// A report that holds only a verdict.
     pub fn bare(verdict: Verdict) -> Self {
-        Self { verdict, targets: Vec::new(), dates: Vec::new(), at: SystemTime::now() }
+        Self { verdict, targets: Vec::new(), dates: Vec::new(), credentials_end: None, at: SystemTime::now() }
     }
 }
 

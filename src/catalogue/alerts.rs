@@ -47,6 +47,17 @@ pub struct Block {
 /// Modes of a name that does not resolve.
 pub const DNS_MODES: &[FailureMode] = &[M::NetDnsNxdomain, M::NetDnsServfail, M::NetDnsTimeout, M::NetDnsNoAddress];
 
+/// Modes of the instance metadata service.
+pub const IMDS_MODES: &[FailureMode] = &[
+    M::AwsImdsHopLimit,
+    M::AwsImdsTokenRequired,
+    M::AwsImdsDisabled,
+    M::AwsImdsUnreachable,
+    M::AwsImdsNoRole,
+    M::AwsImdsRoleTrust,
+    M::AwsImdsServerError,
+];
+
 /// Modes that only time tells: an attempt in which this process itself was too slow cannot begin them.
 pub const TIMEOUT_MODES: &[FailureMode] = &[
     M::NetDnsTimeout,
@@ -56,6 +67,8 @@ pub const TIMEOUT_MODES: &[FailureMode] = &[
     M::K8sNoAnswer,
     M::K8sSlow,
     M::CastaiSlow,
+    M::AwsImdsHopLimit,
+    M::AwsImdsUnreachable,
 ];
 
 /// All alerts, in the order of the runbook index.
@@ -229,6 +242,53 @@ pub const ALERTS: &[Alert] = &[
         ],
     },
     Alert {
+        name: "CastaiImdsUnusable",
+        check: Check::Imds,
+        modes: IMDS_MODES,
+        summary: "EC2's instance metadata service does not give the CAST AI agent what it asks for.",
+        impact: "Without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME the agent does not start; with all three it only lacks the node's role, so that spot nodes may be shown as on-demand.",
+        diagnosis: &[
+            "kubectl -n castai-agent set env deploy/castai-agent --list | grep -E 'EKS_|AWS_EC2_METADATA|PROXY'",
+            "kubectl -n castai-agent get networkpolicy",
+            "aws ec2 describe-instances --instance-ids INSTANCE --query 'Reservations[].Instances[].[MetadataOptions,IamInstanceProfile]'",
+        ],
+    },
+    Alert {
+        name: "CastaiAwsCredentialsUnusable",
+        check: Check::AwsCredentials,
+        modes: &[
+            M::AwsNoCredentials,
+            M::AwsKeyIncomplete,
+            M::AwsProfileInvalid,
+            M::AwsCaBundleInvalid,
+            M::AwsIrsaRoleArnMissing,
+            M::AwsIrsaTokenFileMissing,
+            M::AwsIrsaTokenInvalid,
+            M::AwsIrsaTokenExpired,
+            M::AwsIrsaWrongAudience,
+            M::AwsPodIdentityTokenInvalid,
+            M::AwsPodIdentityUnsupportedByAgentSdk,
+        ],
+        summary: "The AWS credentials that the CAST AI agent is given are missing, incomplete or over.",
+        impact: "Without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME the agent does not start; with all three it starts unless the evidence says otherwise, its snapshots are delayed, and spot nodes may be shown as on-demand.",
+        diagnosis: &[
+            "kubectl -n castai-agent get pods -o yaml | grep -A1 -E 'name: AWS_|eks.amazonaws.com'",
+            "kubectl -n castai-agent get serviceaccount castai-agent -o yaml",
+            "kubectl -n castai-agent get secret castai-agent -o yaml | grep -oE '^  AWS_[A-Z_]+'",
+        ],
+    },
+    Alert {
+        name: "CastaiClusterMetadataIncomplete",
+        check: Check::ClusterMetadata,
+        modes: &[M::AgentConfigEnvMissing, M::MetadataUnresolvable, M::MetadataAccountMalformed],
+        summary: "The CAST AI agent cannot learn the cluster's account, region and name.",
+        impact: "The agent does not start, or registers the cluster under a wrong account.",
+        diagnosis: &[
+            "kubectl -n castai-agent set env deploy/castai-agent --list | grep -E 'EKS_|PROVIDER'",
+            "kubectl -n castai-agent logs deployment/castai-agent -c agent --tail=30",
+        ],
+    },
+    Alert {
         name: "CastaiClockSkew",
         check: Check::Clock,
         modes: &[M::ClockSkew],
@@ -245,10 +305,11 @@ pub const ALERTS: &[Alert] = &[
 pub const CONSEQUENCES: &[Consequence] = &[
     Consequence { check: Check::Apiserver, of: Check::Dns, modes: DNS_MODES },
     Consequence { check: Check::CastaiApi, of: Check::Dns, modes: DNS_MODES },
+    Consequence { check: Check::AwsCredentials, of: Check::Imds, modes: IMDS_MODES },
 ];
 
 /// Which pairs make it pointless to ask a dependent check.
-pub const BLOCKS: &[Block] = &[];
+pub const BLOCKS: &[Block] = &[Block { check: Check::Imds, modes: IMDS_MODES, blocked: Check::ClusterMetadata }];
 
 /// The alert that tells a (check, mode).
 pub fn alert(check: Check, mode: FailureMode) -> Option<&'static Alert> {

@@ -64,6 +64,12 @@ pub enum Check {
     Apiserver,
     /// CAST AI's API.
     CastaiApi,
+    /// The instance metadata of EC2.
+    Imds,
+    /// Where the agent's AWS credentials come from.
+    AwsCredentials,
+    /// The cluster's account, region and name.
+    ClusterMetadata,
     /// The clock of this node.
     Clock,
 }
@@ -89,7 +95,15 @@ pub struct CheckEntry {
 
 impl Check {
     /// All checks, prerequisites before what they may block.
-    pub const ALL: &'static [Self] = &[Self::Dns, Self::Apiserver, Self::CastaiApi, Self::Clock];
+    pub const ALL: &'static [Self] = &[
+        Self::Dns,
+        Self::Apiserver,
+        Self::CastaiApi,
+        Self::Imds,
+        Self::AwsCredentials,
+        Self::ClusterMetadata,
+        Self::Clock,
+    ];
 
     /// Everything published about this check.
     pub const fn entry(self) -> &'static CheckEntry {
@@ -130,6 +144,45 @@ impl Check {
                         prerequisites: &[],
                         phases: &[Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls, Phase::Request],
                         limits: Limits::CASTAI_API,
+                    }
+                }
+            }
+            Self::Imds => {
+                const {
+                    &CheckEntry {
+                        label: "imds",
+                        question: "Does EC2's instance metadata service give the agent what it asks for?",
+                        scope: Scope::Pod,
+                        interval: Duration::from_mins(1),
+                        prerequisites: &[],
+                        phases: &[Phase::Connect, Phase::Request],
+                        limits: Limits::IMDS,
+                    }
+                }
+            }
+            Self::AwsCredentials => {
+                const {
+                    &CheckEntry {
+                        label: "aws_credentials",
+                        question: "Which AWS credentials does the agent use, and are they present, readable and fresh?",
+                        scope: Scope::Pod,
+                        interval: Duration::from_mins(1),
+                        prerequisites: &[Self::Imds],
+                        phases: &[],
+                        limits: Limits::NONE,
+                    }
+                }
+            }
+            Self::ClusterMetadata => {
+                const {
+                    &CheckEntry {
+                        label: "cluster_metadata",
+                        question: "Does the agent learn the cluster's account, region and name?",
+                        scope: Scope::Pod,
+                        interval: Duration::from_mins(1),
+                        prerequisites: &[Self::Imds],
+                        phases: &[],
+                        limits: Limits::NONE,
                     }
                 }
             }

@@ -35,6 +35,8 @@ impl Limits {
     /// The agent's HTTP client for CAST AI: dial 5 s (name included), TLS 5 s, answer 10 s (`API_TIMEOUT`).
     pub const CASTAI_API: Self =
         Self { resolve: seconds(5), connect: seconds(5), tls: seconds(5), answer: seconds(10) };
+    /// The SDK's client for instance metadata: three tries of 250 ms to connect and 500 ms to answer, and pauses between.
+    pub const IMDS: Self = Self { connect: seconds(1), answer: seconds(2), ..Self::NONE };
     /// For checks that go nowhere.
     pub const NONE: Self = Self { resolve: ATTEMPT, connect: ATTEMPT, tls: ATTEMPT, answer: ATTEMPT };
 

@@ -118,6 +118,8 @@ metrics! {
         "When the certificate that the target presents ends; also when its verification failed.";
     CLOCK_SKEW = Gauge "clock_skew_seconds" [Label { name: "source", values: Values::Words(CLOCK_SOURCES) }] SECONDS,
         "This clock minus the clock of the server that dated its answer.";
+    AWS_CREDENTIALS_EXPIRY = Gauge "aws_credentials_expiry_timestamp_seconds" [] SECONDS,
+        "When the agent's AWS credentials, or the token that it exchanges for them, end; absent where they have no end that is known here.";
     EXPORTER_INFO = Gauge "exporter_info" [
         Label { name: "vantage", values: Values::Words(&["sidecar", "companion"]) },
         Label { name: "scope", values: Values::Words(&["all", "pod", "cluster"]) },

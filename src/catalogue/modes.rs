@@ -461,6 +461,15 @@ failure_modes! {
             restart deploy/castai-agent`. Or put `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` into the secret \
             `castai-agent`. With `EKS_ACCOUNT_ID`, `EKS_REGION` and `EKS_CLUSTER_NAME` set, it starts without.",
     }
+    AwsKeyIncomplete = "aws_key_incomplete" {
+        meaning: "An access key's id is set without its secret, or the secret without the id: the agent ignores both.",
+        told_apart: "The agent says nothing of it and takes its next source; only its environment shows it. A key that is \
+            whole and wrong is `aws_key_invalid` or `aws_key_secret_wrong`.",
+        remedy: "Put both into the secret, or neither: `kubectl -n castai-agent create secret generic castai-agent \
+            --from-literal=API_KEY=… --from-literal=AWS_ACCESS_KEY_ID=… --from-literal=AWS_SECRET_ACCESS_KEY=… \
+            --dry-run=client -o yaml | kubectl apply -f -`, then `kubectl -n castai-agent rollout restart \
+            deploy/castai-agent`.",
+    }
     AwsProfileInvalid = "aws_profile_invalid" {
         meaning: "The named AWS profile does not exist or its file cannot be read: the agent does not start.",
         told_apart: "Only where `AWS_PROFILE` or a credentials file is given; keys from the environment would not ask for \
@@ -491,15 +500,16 @@ failure_modes! {
             file is there but not readable, keep `fsGroup: 65532` in the pod's security context.",
     }
     AwsIrsaTokenExpired = "aws_irsa_token_expired" {
-        meaning: "STS rejects the web-identity token because its time is over.",
+        meaning: "The time of the web-identity token is over, or nearly: STS rejects it.",
         told_apart: "The token is old, not wrong; keys that were temporary are `aws_session_expired`.",
         remedy: "Make a new pod: `kubectl -n castai-agent delete pod -l app.kubernetes.io/name=castai-agent`. If it \
             comes back, the kubelet does not renew the token or the node's clock is wrong. Never copy a token \
             into a secret.",
     }
     AwsIrsaWrongAudience = "aws_irsa_wrong_audience" {
-        meaning: "STS rejects the web-identity token because it was made for another audience.",
-        told_apart: "The provider is found, so it is not `aws_irsa_oidc_provider_missing`.",
+        meaning: "The web-identity token was made for another audience than STS.",
+        told_apart: "The token itself says so, or STS, which found its provider; so it is not \
+            `aws_irsa_oidc_provider_missing`.",
         remedy: "The token's audience must be `sts.amazonaws.com` and the IAM OIDC provider must list it: `aws iam \
             get-open-id-connect-provider --open-id-connect-provider-arn ARN`. Look for a stray annotation \
             `eks.amazonaws.com/audience` on the service account.",
@@ -511,8 +521,8 @@ failure_modes! {
             A cluster that was made anew has a new issuer; roles of the old one must be changed.",
     }
     AwsIrsaTokenInvalid = "aws_irsa_token_invalid" {
-        meaning: "STS cannot verify the web-identity token.",
-        told_apart: "Neither its age nor its audience nor the provider is named as the reason.",
+        meaning: "The web-identity token is empty or no token at all, or STS cannot verify it.",
+        told_apart: "Neither its age nor its audience nor the provider is the reason.",
         remedy: "Compare the issuer with the OIDC provider's and see that its keys are public: `aws eks \
             describe-cluster --name CLUSTER --query cluster.identity.oidc.issuer`, then open \
             ISSUER/.well-known/openid-configuration. Make a new pod after a rotation of the signing keys.",
@@ -574,6 +584,14 @@ failure_modes! {
         told_apart: "Seen before anything is sent. Agents from v0.94.0 on accept it.",
         remedy: "Upgrade: `helm repo update && helm upgrade castai-agent castai-helm/castai-agent -n castai-agent \
             --reuse-values`. Until then use a role of the service account (IRSA).",
+    }
+    AwsImdsHopLimit = "aws_imds_hop_limit" {
+        meaning: "The instance metadata service is there, but the answer that would give a pod its token never arrives.",
+        told_apart: "The request without a token is answered and the one for a token is not: its answer may make fewer \
+            hops. If neither is answered, it is `aws_imds_unreachable`.",
+        remedy: "`aws ec2 modify-instance-metadata-options --instance-id i-… --http-put-response-hop-limit 2`, and the \
+            same in the launch template or node class; or set `EKS_ACCOUNT_ID`, `EKS_REGION`, `EKS_CLUSTER_NAME` \
+            and give the service account a role (IRSA), so that it is not needed.",
     }
     AwsImdsTokenRequired = "aws_imds_token_required" {
         meaning: "The instance metadata service demands a token, and the agent came without one.",

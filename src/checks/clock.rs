@@ -31,8 +31,9 @@ pub struct Clock;
 impl Examine for Clock {
     async fn examine(&self, attempt: &Attempt) -> Report {
         let fresh = |at: SystemTime| at.elapsed().map_or(true, |age| age <= MAX_AGE);
-        let readings = attempt.peers().iter().filter(|(check, report)| *check != Check::Clock && fresh(report.at));
-        let mut peers = attempt.peers().iter().filter(|(check, _)| *check != Check::Clock);
+        let asked = |check: Check| Check::Clock.entry().prerequisites.contains(&check);
+        let readings = attempt.peers().iter().filter(|(check, report)| asked(*check) && fresh(report.at));
+        let mut peers = attempt.peers().iter().filter(|(check, _)| asked(*check));
         if peers.all(|(_, report)| matches!(report.verdict, Verdict::NotApplicable(_))) {
             let why = "no server that would tell the time is examined here";
             return Report::bare(Verdict::NotApplicable(Evidence::from(why)));

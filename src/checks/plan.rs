@@ -9,10 +9,16 @@ use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
 use crate::checks::apiserver::Apiserver;
+use crate::checks::aws_credentials::AwsCredentials;
 use crate::checks::castai_api::CastaiApi;
 use crate::checks::clock::Clock;
+use crate::checks::cluster_metadata::ClusterMetadata;
 use crate::checks::dns::Dns;
+use crate::checks::imds::Imds;
+use crate::config::Aws;
 use crate::config::Config;
+use crate::config::aws::Provider;
+use crate::config::aws::Use;
 use crate::verdict::Report;
 
 /// The checks that a configuration asks for, prerequisites before what they may block.
@@ -44,6 +50,12 @@ pub enum AnyCheck {
     Apiserver(Apiserver),
     /// `castai_api`.
     CastaiApi(CastaiApi),
+    /// `imds`.
+    Imds(Imds),
+    /// `aws_credentials`.
+    AwsCredentials(AwsCredentials),
+    /// `cluster_metadata`.
+    ClusterMetadata(ClusterMetadata),
     /// `clock`.
     Clock(Clock),
 }
@@ -60,10 +72,13 @@ impl Plan {
                 Check::Dns => AnyCheck::Dns(Dns::new(config, settings, &world)),
                 Check::Apiserver => AnyCheck::Apiserver(Apiserver::new(&config.apiserver, settings, &world)),
                 Check::CastaiApi => AnyCheck::CastaiApi(CastaiApi::new(&config.castai, settings, &world)),
+                Check::Imds => AnyCheck::Imds(Imds::new(&config.aws, settings, &world)),
+                Check::AwsCredentials => AnyCheck::AwsCredentials(AwsCredentials::new(&config.aws)),
+                Check::ClusterMetadata => AnyCheck::ClusterMetadata(ClusterMetadata::new(&config.aws)),
                 Check::Clock => AnyCheck::Clock(Clock),
             };
             let check = settings.check;
-            Planned { check, need: need(check), interval: settings.interval, examine: Arc::new(examine) }
+            Planned { check, need: need(check, &config.aws), interval: settings.interval, examine: Arc::new(examine) }
         });
         Self { rows: rows.collect() }
     }
@@ -84,10 +99,16 @@ impl Plan {
 }
 
 /// What the agent needs a check for: without names, API server or CAST AI it does nothing useful.
-fn need(check: Check) -> Need {
+fn need(check: Check, aws: &Aws) -> Need {
     match check {
-        Check::Dns | Check::Apiserver | Check::CastaiApi => Need::Start,
         Check::Clock => Need::Feature,
+        Check::Imds | Check::AwsCredentials => match aws.used() {
+            Use::Nothing(_) => Need::None,
+            Use::Lifecycle => Need::Feature,
+            Use::Discovery => Need::Start,
+        },
+        Check::ClusterMetadata if matches!(aws.provider, Provider::Other(_)) => Need::None,
+        Check::Dns | Check::Apiserver | Check::CastaiApi | Check::ClusterMetadata => Need::Start,
     }
 }
 
@@ -97,6 +118,9 @@ impl Examine for AnyCheck {
             Self::Dns(check) => check.examine(attempt).await,
             Self::Apiserver(check) => check.examine(attempt).await,
             Self::CastaiApi(check) => check.examine(attempt).await,
+            Self::Imds(check) => check.examine(attempt).await,
+            Self::AwsCredentials(check) => check.examine(attempt).await,
+            Self::ClusterMetadata(check) => check.examine(attempt).await,
             Self::Clock(check) => check.examine(attempt).await,
         }
     }

@@ -123,7 +123,7 @@ impl Connection {
         trail: &Trail,
     ) -> Result<Answer, Finding> {
         if self.used && !self.sender.is_closed() {
-            match self.send(path, headers.clone(), trail).await {
+            match self.send(Method::GET, path, headers.clone(), trail).await {
                 Err(finding) if finding.mode == FailureMode::NetReset => {}
                 answered => return answered,
             }
@@ -131,25 +131,36 @@ impl Connection {
         if self.used {
             *self = self.route.clone().open(resolver, trail).await?;
         }
-        let answer = self.send(path, headers, trail).await?;
+        let answer = self.send(Method::GET, path, headers, trail).await?;
         self.used = true;
         Ok(answer)
     }
 
-    async fn send(&mut self, path: &str, headers: HeaderMap, trail: &Trail) -> Result<Answer, Finding> {
+    /// Sends a PUT without a body, once, and reads the answer in the same way.
+    ///
+    /// # Errors
+    /// `http_timeout`, `http_protocol`, `net_reset`.
+    pub async fn put(&mut self, path: &str, headers: HeaderMap, trail: &Trail) -> Result<Answer, Finding> {
+        let answer = self.send(Method::PUT, path, headers, trail).await?;
+        self.used = true;
+        Ok(answer)
+    }
+
+    async fn send(&mut self, method: Method, path: &str, headers: HeaderMap, trail: &Trail) -> Result<Answer, Finding> {
         let secrets = secrets(&headers);
         let progress = Progress::default();
-        let request = self.request(path, headers).map_err(|error| {
+        let asked = format!("{method} {path}");
+        let request = self.request(method, path, headers).map_err(|error| {
             Finding::new(FailureMode::HttpProtocol, format!("{path} is not a path that can be asked for ({error})"))
         })?;
         let target = self.route.target();
         let route = self.route.clone();
-        let hung = |limit: Duration| progress.clone().hung(&target, path, limit);
+        let hung = |limit: Duration| progress.clone().hung(&target, &asked, limit);
         let answer = route.phase(Phase::Request, trail, self.exchange(request, &progress), hung).await?;
         Ok(answer.without(&secrets))
     }
 
-    fn request(&self, path: &str, headers: HeaderMap) -> Result<Request<Full<Bytes>>, http::Error> {
+    fn request(&self, method: Method, path: &str, headers: HeaderMap) -> Result<Request<Full<Bytes>>, http::Error> {
         let uri = match &self.base {
             None => path.parse::<Uri>()?,
             Some(base) => {
@@ -158,7 +169,7 @@ impl Connection {
                 Uri::from_parts(parts)?
             }
         };
-        let mut request = Request::builder().method(Method::GET).uri(uri).body(Full::new(Bytes::new()))?;
+        let mut request = Request::builder().method(method).uri(uri).body(Full::new(Bytes::new()))?;
         *request.headers_mut() = headers;
         let host = || HeaderValue::from_str(&self.host()).map_err(http::Error::from);
         if !request.headers().contains_key(header::HOST) {
@@ -176,11 +187,11 @@ impl Connection {
     }
 
     async fn exchange(&mut self, request: Request<Full<Bytes>>, progress: &Progress) -> Result<Answer, Stop> {
-        let path = request.uri().path().to_owned();
+        let asked = format!("{} {}", request.method(), request.uri().path());
         let arrived = self.received.bytes();
         let began = Instant::now();
         let response = self.sender.send_request(request).await;
-        let response = response.map_err(|error| self.broken(&error, &path, arrived))?;
+        let response = response.map_err(|error| self.broken(&error, &asked, arrived))?;
         let first = began.elapsed();
         let at = SystemTime::now();
         let (parts, body) = response.into_parts();
@@ -189,12 +200,12 @@ impl Connection {
         Ok(Answer { status: parts.status, headers: parts.headers, body, cut, took: began.elapsed(), first, at })
     }
 
-    fn broken(&self, error: &hyper::Error, path: &str, arrived: u64) -> Stop {
+    fn broken(&self, error: &hyper::Error, asked: &str, arrived: u64) -> Stop {
         let mode = diagnose(error, self.received.bytes() > arrived);
         let target = self.route.target();
         let evidence = match mode {
-            FailureMode::NetReset => format!("{target} closed the connection without an answer to GET {path}"),
-            _ => format!("{target} answered GET {path} with something that is not HTTP or is cut off ({error})"),
+            FailureMode::NetReset => format!("{target} closed the connection without an answer to {asked}"),
+            _ => format!("{target} answered {asked} with something that is not HTTP or is cut off ({error})"),
         };
         Stop::failed(mode, evidence)
     }
@@ -241,12 +252,12 @@ impl Progress {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((status, bytes));
     }
 
-    fn hung(self, target: &str, path: &str, limit: Duration) -> Finding {
+    fn hung(self, target: &str, asked: &str, limit: Duration) -> Finding {
         let far = match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             None => "no answer".to_owned(),
             Some((status, bytes)) => format!("status {status} and {bytes} bytes, but no end,"),
         };
-        Finding::new(FailureMode::HttpTimeout, format!("{target} gave {far} to GET {path} within {limit:?}"))
+        Finding::new(FailureMode::HttpTimeout, format!("{target} gave {far} to {asked} within {limit:?}"))
     }
 }
 

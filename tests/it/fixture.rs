@@ -32,8 +32,13 @@ pub(crate) fn at(seconds: u64) -> SystemTime {
 
 /// All checks, none examined.
 pub(crate) fn blank() -> Board {
+    of(Check::ALL)
+}
+
+/// These checks, none examined.
+fn of(checks: &[Check]) -> Board {
     let entry = |check: &Check| Entry { check: *check, need: Need::Start, interval: check.entry().interval };
-    Board::new(&Check::ALL.iter().map(entry).collect::<Vec<_>>())
+    Board::new(&checks.iter().map(entry).collect::<Vec<_>>())
 }
 
 pub(crate) fn post(board: &Board, check: Check, report: Report) {
@@ -60,12 +65,12 @@ pub(crate) fn hanging_apiserver() -> Report {
     let used = TargetReport { not_after: Some(1_800_000_000), ..target("10.0.0.1:443", Err(hang()), phases) };
     let spare = TargetReport { in_use: false, ..target("10.0.0.2:443", Err(refused), dead) };
     let dates = vec![DateSample { source: "apiserver", skew: 1.5, uncertainty: 0.6 }];
-    Report { verdict: Verdict::failing(hang()), targets: vec![used, spare], dates, at: at(30) }
+    Report { targets: vec![used, spare], dates, at: at(30), ..Report::bare(Verdict::failing(hang())) }
 }
 
 /// `dns` is ok, `apiserver` fails, `castai_api` warns, `clock` was not examined.
 pub(crate) fn eventful() -> Board {
-    let board = blank();
+    let board = of(&[Check::Dns, Check::Apiserver, Check::CastaiApi, Check::Clock]);
     let names = target("api.cast.ai", Ok("1 address"), vec![phase(Phase::Resolve, 3, Ended::Done)]);
     let resolved = Verdict::Ok("api.cast.ai resolves".into());
     post(&board, Check::Dns, Report { targets: vec![names], at: at(10), ..Report::bare(resolved) });

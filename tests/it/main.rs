@@ -8,6 +8,8 @@ mod access;
 mod apiserver;
 // Data runs one way.
 mod architecture;
+// AWS: what is asked, shown and kept secret.
+mod aws;
 // What comes from outside is bounded; what is secret stays where it belongs.
 mod bounds;
 // The catalogue as a table.

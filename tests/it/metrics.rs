@@ -86,7 +86,7 @@ fn before_its_first_verdict_a_check_is_unknown_and_nothing_else_is_claimed() {
         assert_eq!(series[format!("check_interval_seconds{{check=\"{check}\"}}").as_str()], interval);
     }
     assert_eq!(series["phase_duration_seconds_count{check=\"apiserver\",phase=\"tls\"}"], "0");
-    for absent in ["failure", "target_", "clock_skew", "tls_certificate", "check_last_"] {
+    for absent in ["failure", "target_", "clock_skew", "tls_certificate", "check_last_", "aws_"] {
         let claimed: Vec<_> = series.keys().filter(|name| name.starts_with(absent)).collect();
         assert!(claimed.is_empty(), "{claimed:?}");
     }
@@ -94,7 +94,15 @@ fn before_its_first_verdict_a_check_is_unknown_and_nothing_else_is_claimed() {
 
 #[test]
 fn exactly_what_the_catalogue_lists_is_exposed() {
-    let text = exposed(&fixture::eventful());
+    let board = fixture::blank();
+    for (check, report) in fixture::eventful().standings().into_iter().filter_map(|one| Some((one.check, one.latest?)))
+    {
+        post(&board, check, (*report).clone());
+    }
+    let given = Verdict::Ok("the token ends".into());
+    post(&board, Check::AwsCredentials, Report { credentials_end: Some(1_800_000_000), ..Report::bare(given) });
+    let text = exposed(&board);
+    assert_eq!(series(&text)["aws_credentials_expiry_timestamp_seconds"], "1800000000");
     let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let exposed: BTreeSet<String> = typed.map(ToOwned::to_owned).collect();
     let listed = METRICS.iter().map(|metric| format!("{} {}", metric.full_name(), metric.kind.label())).collect();

@@ -80,6 +80,11 @@ impl Scene {
             ("API_URL", format!("https://{}", castai.addr())),
             ("API_KEY", lab::API_KEY.to_owned()),
             ("PROVIDER", "eks".to_owned()),
+            // This is no EC2 instance: nothing may be asked of AWS.
+            ("EKS_ACCOUNT_ID", "123456789012".to_owned()),
+            ("EKS_REGION", "eu-central-1".to_owned()),
+            ("EKS_CLUSTER_NAME", "lab".to_owned()),
+            ("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "false".to_owned()),
             ("TLS_CA_CERT_FILE", public.ca_pem()),
         ];
         let env = way.iter().chain(&castai_env).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();

@@ -3,6 +3,8 @@
 //! One row per (check, mode); the catalogue's test holds that no pair is missing here.
 
 use std::fs;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
 use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode as M;
@@ -10,6 +12,7 @@ use castai_health_exporter::catalogue::Status;
 use lab::ApiFault;
 use lab::CastAiFault;
 use lab::DnsFault;
+use lab::ImdsFault;
 use lab::ProxyFault;
 
 use crate::support::world::CASTAI;
@@ -43,6 +46,29 @@ pub(crate) enum Break {
     Token(Option<&'static str>),
     /// The clocks of all servers.
     Clocks(&'static str),
+    /// Instance metadata.
+    Imds(&'static str),
+    /// Instance metadata, when the agent is told nothing of its cluster.
+    Discovery(&'static str),
+    /// Several variables of the agent's environment; without a value one is gone.
+    Envs(&'static [(&'static str, Option<&'static str>)]),
+    /// The agent's web-identity token.
+    Irsa(WebIdentity),
+    /// The agent's token for EKS Pod Identity; `None` is no file.
+    PodIdentity(Option<&'static str>),
+    /// EKS Pod Identity with an agent of this version.
+    PodIdentityOf(&'static str),
+}
+
+/// What is in the file that `AWS_WEB_IDENTITY_TOKEN_FILE` names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WebIdentity {
+    /// No such file.
+    Missing,
+    /// This text.
+    Text(&'static str),
+    /// A token for this audience that was made so many seconds ago and ends in so many.
+    Token(&'static str, i64, i64),
 }
 
 /// One scenario: what is broken, and what has to be said.
@@ -190,6 +216,71 @@ scenarios! {
     cast_ai_that_answers_without_an_id: Break::Castai("json-without-id") => CastaiApi CastaiUnexpectedBody Failing;
     cast_ai_that_leads_in_circles: Break::Castai("redirect-loop") => CastaiApi CastaiUnexpectedBody Failing;
 
+    // === imds ===
+    instance_metadata_that_refuses: Break::Imds("refused") => Imds AwsImdsUnreachable Warning;
+    instance_metadata_that_swallows_syn: Break::Imds("tcp-hang") => Imds AwsImdsUnreachable Warning;
+    instance_metadata_that_resets: Break::Imds("reset") => Imds AwsImdsUnreachable Warning;
+    instance_metadata_that_never_answers: Break::Imds("hang") => Imds AwsImdsUnreachable Warning;
+    instance_metadata_behind_one_hop_too_many: Break::Imds("hop-limit-required") => Imds AwsImdsHopLimit Warning;
+    instance_metadata_whose_token_gets_lost: Break::Imds("hop-limit") => Imds AwsImdsHopLimit Warning;
+    instance_metadata_that_wants_a_token_and_gives_none: Break::Imds("token-required") => Imds AwsImdsTokenRequired Warning;
+    instance_metadata_that_is_disabled: Break::Imds("disabled") => Imds AwsImdsDisabled Warning;
+    a_node_without_a_role: Break::Imds("no-role") => Imds AwsImdsNoRole Warning;
+    a_node_whose_role_ec2_may_not_take: Break::Imds("role-trust") => Imds AwsImdsRoleTrust Warning;
+    a_node_whose_role_has_an_unknown_code: Break::Imds("role-code") => Imds AwsImdsServerError Warning;
+    instance_metadata_with_an_error: Break::Imds("server-error") => Imds AwsImdsServerError Warning;
+    instance_metadata_that_throttles: Break::Imds("throttled") => Imds AwsImdsServerError Warning;
+    instance_metadata_that_answers_a_page: Break::Imds("html-ok") => Imds AwsImdsServerError Warning;
+    instance_metadata_that_speaks_noise: Break::Imds("noise") => Imds AwsImdsServerError Warning;
+    instance_metadata_that_loses_a_header: Break::Imds("header-lost") => Imds AwsImdsServerError Warning;
+    discovery_without_instance_metadata: Break::Discovery("refused") => Imds AwsImdsUnreachable Failing;
+    discovery_behind_one_hop_too_many: Break::Discovery("hop-limit-required") => Imds AwsImdsHopLimit Failing;
+    discovery_whose_token_gets_lost: Break::Discovery("hop-limit") => Imds AwsImdsHopLimit Warning;
+    discovery_without_a_region: Break::Discovery("no-region") => Imds AwsImdsServerError Failing;
+
+    // === aws_credentials: the node's role ===
+    a_role_behind_no_instance_metadata: Break::Imds("refused") => AwsCredentials AwsImdsUnreachable Failing;
+    a_role_behind_one_hop_too_many: Break::Imds("hop-limit-required") => AwsCredentials AwsImdsHopLimit Failing;
+    a_role_behind_a_missing_token: Break::Imds("token-required") => AwsCredentials AwsImdsTokenRequired Failing;
+    a_role_behind_disabled_instance_metadata: Break::Imds("disabled") => AwsCredentials AwsImdsDisabled Failing;
+    a_role_that_is_not_there: Break::Imds("no-role") => AwsCredentials AwsImdsNoRole Failing;
+    a_role_that_may_not_be_taken: Break::Imds("role-trust") => AwsCredentials AwsImdsRoleTrust Failing;
+    a_role_behind_an_error: Break::Imds("server-error") => AwsCredentials AwsImdsServerError Failing;
+
+    // === aws_credentials: what the agent is given ===
+    no_credentials_at_all: Break::Env("AWS_EC2_METADATA_DISABLED", "true") => AwsCredentials AwsNoCredentials Failing;
+    a_server_of_credentials_somewhere: Break::Env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://192.0.2.1/") => AwsCredentials AwsNoCredentials Failing;
+    a_key_without_its_secret: Break::Env("AWS_ACCESS_KEY_ID", "AKIALABLABLABLABLAB1") => AwsCredentials AwsKeyIncomplete Warning;
+    a_secret_without_its_key: Break::Env("AWS_SECRET_ACCESS_KEY", "secret") => AwsCredentials AwsKeyIncomplete Warning;
+    half_a_key_and_nothing_else: Break::Envs(&[("AWS_ACCESS_KEY_ID", Some("AKIALABLABLABLABLAB1")), ("AWS_EC2_METADATA_DISABLED", Some("true"))]) => AwsCredentials AwsKeyIncomplete Failing;
+    a_profile_that_is_nowhere: Break::Env("AWS_PROFILE", "nowhere") => AwsCredentials AwsProfileInvalid Failing;
+    a_bundle_that_is_nowhere: Break::Env("AWS_CA_BUNDLE", "/nowhere/bundle.pem") => AwsCredentials AwsCaBundleInvalid Failing;
+    a_bundle_without_a_certificate: Break::Env("AWS_CA_BUNDLE", "/dev/null") => AwsCredentials AwsCaBundleInvalid Failing;
+    a_web_identity_without_a_role: Break::Env("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token") => AwsCredentials AwsIrsaRoleArnMissing Failing;
+    a_web_identity_without_its_token: Break::Irsa(WebIdentity::Missing) => AwsCredentials AwsIrsaTokenFileMissing Failing;
+    a_web_identity_with_an_empty_token: Break::Irsa(WebIdentity::Text("\n")) => AwsCredentials AwsIrsaTokenInvalid Failing;
+    a_web_identity_with_something_else: Break::Irsa(WebIdentity::Text("no token")) => AwsCredentials AwsIrsaTokenInvalid Failing;
+    a_web_identity_that_is_over: Break::Irsa(WebIdentity::Token("sts.amazonaws.com", -90_000, -60)) => AwsCredentials AwsIrsaTokenExpired Failing;
+    a_web_identity_that_is_nearly_over: Break::Irsa(WebIdentity::Token("sts.amazonaws.com", -82_000, 4_000)) => AwsCredentials AwsIrsaTokenExpired Warning;
+    a_web_identity_for_the_api_server: Break::Irsa(WebIdentity::Token("https://kubernetes.default.svc", -60, 3_600)) => AwsCredentials AwsIrsaWrongAudience Failing;
+    a_pod_identity_without_its_token: Break::PodIdentity(None) => AwsCredentials AwsPodIdentityTokenInvalid Failing;
+    a_pod_identity_with_an_empty_token: Break::PodIdentity(Some("")) => AwsCredentials AwsPodIdentityTokenInvalid Failing;
+    a_pod_identity_that_the_agent_does_not_know: Break::PodIdentityOf("v0.93.0") => AwsCredentials AwsPodIdentityUnsupportedByAgentSdk Failing;
+
+    // === cluster_metadata ===
+    a_cluster_without_its_region: Break::NoEnv("EKS_REGION") => ClusterMetadata AgentConfigEnvMissing Failing;
+    a_cluster_with_an_empty_name: Break::Env("EKS_CLUSTER_NAME", "") => ClusterMetadata AgentConfigEnvMissing Failing;
+    an_account_that_became_a_number: Break::Env("EKS_ACCOUNT_ID", "5.892517896e+11") => ClusterMetadata MetadataAccountMalformed Warning;
+    an_account_with_a_digit_too_few: Break::Env("EKS_ACCOUNT_ID", "12345678901") => ClusterMetadata MetadataAccountMalformed Failing;
+    a_cluster_that_nobody_tells_of: Break::Envs(&[
+        ("EKS_ACCOUNT_ID", None),
+        ("EKS_REGION", None),
+        ("EKS_CLUSTER_NAME", None),
+        ("AWS_EC2_METADATA_DISABLED", Some("true")),
+        ("AWS_ACCESS_KEY_ID", Some("AKIALABLABLABLABLAB1")),
+        ("AWS_SECRET_ACCESS_KEY", Some("secret")),
+    ]) => ClusterMetadata MetadataUnresolvable Failing;
+
     // === clock ===
     a_clock_that_is_ten_minutes_off: Break::Clocks("clock:+600s") => Clock ClockSkew Failing;
     a_clock_that_is_a_minute_off: Break::Clocks("clock:-60s") => Clock ClockSkew Warning;
@@ -199,10 +290,11 @@ scenarios! {
 async fn play(scenario: &Scenario) {
     let mut world = match scenario.broken {
         Break::Proxy(_) | Break::CastaiBehindProxy(_) => World::behind_a_proxy(),
+        Break::Discovery(_) => World::in_discovery(),
         _ => World::start(),
     };
     world.assert_healthy().await;
-    let healthy = world.env.clone();
+    let healthy = (world.env.clone(), world.file.clone());
     break_world(&mut world, scenario.broken).await;
     let root = world.assert_root(scenario.check, scenario.mode, scenario.status).await;
     assert!(!crate::support::world::evidence(&root).is_empty());
@@ -236,16 +328,67 @@ async fn break_world(world: &mut World, broken: Break) {
             world.api.set(fault.parse::<ApiFault>().unwrap()).await;
             world.castai.set(fault.parse::<CastAiFault>().unwrap()).await;
         }
+        Break::Imds(fault) | Break::Discovery(fault) => world.imds.set(fault.parse::<ImdsFault>().unwrap()).await,
+        Break::Envs(variables) => {
+            for (name, value) in variables {
+                match value {
+                    Some(value) => world.set_env(name, value),
+                    None => world.unset_env(name),
+                }
+            }
+        }
+        Break::Irsa(token) => world.with_web_identity(token),
+        Break::PodIdentity(token) => world.with_pod_identity(token),
+        Break::PodIdentityOf(version) => {
+            world.file = format!("{}agent:\n  version: {version}\n", world.file);
+            world.with_pod_identity(Some(&lab::token_with(&serde_json::json!({ "aud": ["pods.eks.amazonaws.com"] }))));
+        }
     }
 }
 
-async fn heal(world: &mut World, healthy: std::collections::BTreeMap<String, String>) {
+impl World {
+    /// Gives the agent a role of its service account, with this in the token's file.
+    pub(crate) fn with_web_identity(&mut self, token: WebIdentity) {
+        let file = self.mounted("aws-token");
+        match token {
+            WebIdentity::Missing => {}
+            WebIdentity::Text(text) => fs::write(&file, text).unwrap(),
+            WebIdentity::Token(audience, made, ends) => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed();
+                let claims = serde_json::json!({
+                    "iss": "https://oidc.eks.eu-central-1.amazonaws.com/id/LAB",
+                    "sub": "system:serviceaccount:castai-agent:castai-agent",
+                    "aud": [audience],
+                    "iat": now + made,
+                    "exp": now + ends,
+                });
+                fs::write(&file, lab::token_with(&claims)).unwrap();
+            }
+        }
+        self.set_env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/castai-agent");
+        self.set_env("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap());
+    }
+
+    /// Gives the agent EKS Pod Identity, with this in the token's file.
+    pub(crate) fn with_pod_identity(&mut self, token: Option<&str>) {
+        let file = self.mounted("eks-token");
+        if let Some(token) = token {
+            fs::write(&file, token).unwrap();
+        }
+        self.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
+        self.set_env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.to_str().unwrap());
+    }
+}
+
+async fn heal(world: &mut World, (env, file): (std::collections::BTreeMap<String, String>, String)) {
     world.api.heal().await;
     world.castai.heal().await;
     world.dns.heal();
     world.proxy.heal().await;
     fs::write(world.mounted("token"), lab::TOKEN).unwrap();
-    world.restore_env(healthy);
+    world.imds.heal().await;
+    world.file = file;
+    world.restore_env(env);
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use castai_health_exporter::scheduler::OnChange;
 use lab::ApiServer;
 use lab::CastAi;
 use lab::Dns;
+use lab::Imds;
 use lab::Pki;
 use lab::Proxy;
 use tempfile::TempDir;
@@ -39,6 +40,7 @@ pub(crate) struct World {
     pub(crate) api: ApiServer,
     pub(crate) castai: CastAi,
     pub(crate) proxy: Proxy,
+    pub(crate) imds: Imds,
     /// The agent's environment.
     pub(crate) env: BTreeMap<String, String>,
     /// The exporter's file.
@@ -56,6 +58,7 @@ impl World {
         let api = ApiServer::start(&cluster, lab::apiserver::Options::default()).unwrap();
         let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
         let proxy = Proxy::start(&public, lab::proxy::Options::default()).unwrap();
+        let imds = Imds::start(lab::imds::Options::default()).unwrap();
         proxy.add_host(CASTAI, castai.addr().ip());
         let names = [(CASTAI, castai.addr().ip()), (KUBERNETES, api.addr().ip()), ("proxy.lab", proxy.addr().ip())];
         let dns = Dns::start(IpAddr::from([127, 0, 0, 53]), names).unwrap();
@@ -70,19 +73,34 @@ impl World {
             ("API_KEY", lab::API_KEY.to_owned()),
             ("STATIC_CLUSTER_ID", lab::CLUSTER_ID.to_owned()),
             ("PROVIDER", "eks".to_owned()),
+            ("EKS_ACCOUNT_ID", "123456789012".to_owned()),
+            ("EKS_REGION", "eu-central-1".to_owned()),
+            ("EKS_CLUSTER_NAME", "lab".to_owned()),
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", imds.addr())),
             ("TLS_CA_CERT_FILE", public.ca_pem()),
         ];
         let file = format!(
             "apiserver:\n  service_account_dir: {dir}\n  dns_name: {KUBERNETES}:{port}\n\
              dns:\n  nameservers: ['{dns}']\n  resolv_conf: {dir}/resolv.conf\n  hosts_file: /dev/null\n\
-             checks:\n  dns: {{ limits: {{ resolve: 1s }} }}\n  apiserver: {{ {LIMITS} }}\n  castai_api: {{ {LIMITS} }}\n",
+             checks:\n  dns: {{ limits: {{ resolve: 1s }} }}\n  apiserver: {{ {LIMITS} }}\n  castai_api: {{ {LIMITS} }}\n  \
+             imds: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n",
             dir = dir.path().display(),
             port = api.addr().port(),
             dns = dns.addr(),
         );
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let mut world =
-            Self { dns, api, castai, proxy, env, file, dir, plan: Plan::default(), board: Arc::new(Board::new(&[])) };
+        let mut world = Self {
+            dns,
+            api,
+            castai,
+            proxy,
+            imds,
+            env,
+            file,
+            dir,
+            plan: Plan::default(),
+            board: Arc::new(Board::new(&[])),
+        };
         world.configure();
         world
     }
@@ -92,6 +110,15 @@ impl World {
         let mut world = Self::start();
         world.set_env("HTTPS_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
         world.set_env("NO_PROXY", "127.0.0.0/8,kubernetes.default.svc");
+        world
+    }
+
+    /// The same, and the agent is told nothing of its cluster.
+    pub(crate) fn in_discovery() -> Self {
+        let mut world = Self::start();
+        for name in ["EKS_ACCOUNT_ID", "EKS_REGION", "EKS_CLUSTER_NAME"] {
+            world.unset_env(name);
+        }
         world
     }
 
@@ -126,7 +153,7 @@ impl World {
         Config::load(&flags, &|name| self.env.get(name).map(OsString::from)).unwrap()
     }
 
-    fn configure(&mut self) {
+    pub(crate) fn configure(&mut self) {
         self.plan = Plan::new(&self.config());
         self.board.enter(&scheduler::entries(&self.plan));
     }

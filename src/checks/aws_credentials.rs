@@ -1,0 +1,243 @@
+//! Which AWS credentials does the agent use, and are they present, readable and fresh?
+//!
+//! The source is chosen by the rule of the agent's SDK, and only that one is looked at. Nothing is sent: files are read
+//! and tokens decoded, never verified and never shown. Whether AWS accepts them is another check's question.
+
+mod tokens;
+
+use crate::catalogue::Check;
+use crate::catalogue::FailureMode as M;
+use crate::checks::Attempt;
+use crate::checks::Examine;
+use crate::config::Aws;
+use crate::config::aws::Container;
+use crate::config::aws::Profile;
+use crate::config::aws::Source;
+use crate::config::aws::Use;
+use crate::config::aws::Variables;
+use crate::config::aws::Version;
+use crate::config::aws::ca_bundle;
+use crate::config::aws::profile;
+use crate::config::aws::profile::Gives;
+use crate::verdict::Evidence;
+use crate::verdict::Finding;
+use crate::verdict::Peers;
+use crate::verdict::Report;
+use crate::verdict::Verdict;
+use crate::verdict::evidence::quote;
+
+/// EKS Pod Identity's own addresses.
+const POD_IDENTITY: [&str; 2] = ["169.254.170.23", "[fd00:ec2::23]"];
+/// ECS's own address.
+const ECS: &str = "169.254.170.2";
+/// So much of a key's id is shown.
+const SHOWN: usize = 4;
+
+/// The check `aws_credentials`.
+#[derive(Debug)]
+pub struct AwsCredentials {
+    aws: Aws,
+}
+
+/// What was seen of a source.
+#[derive(Debug)]
+struct Seen {
+    verdict: Verdict,
+    /// When its credentials, or the token for them, end.
+    end: Option<i64>,
+}
+
+impl AwsCredentials {
+    /// The check for what the agent is given.
+    pub fn new(aws: &Aws) -> Self {
+        Self { aws: aws.clone() }
+    }
+
+    fn judge(&self, peers: &Peers) -> Seen {
+        if let Some(path) = &self.aws.ca_bundle
+            && let Err(why) = ca_bundle(path)
+        {
+            let evidence = format!("AWS_CA_BUNDLE: {why}; the agent does not start with it");
+            return Verdict::failing(Finding::new(M::AwsCaBundleInvalid, evidence)).into();
+        }
+        let variables = &self.aws.variables;
+        let profile = profile::read(variables);
+        if let Profile::Invalid(why) = &profile {
+            let evidence = format!("{why}; the agent does not start with it");
+            return Verdict::failing(Finding::new(M::AwsProfileInvalid, evidence)).into();
+        }
+        let source = variables.source(&profile);
+        let seen = self.look(source, &profile, peers);
+        let seen = if variables.has_half_a_key() { half_a_key(variables, source, &seen) } else { seen };
+        remarked(&seen, source, variables.source_by_rusts_chain(&profile))
+    }
+
+    fn look(&self, source: Source, profile: &Profile, peers: &Peers) -> Seen {
+        let variables = &self.aws.variables;
+        match (source, profile) {
+            (Source::Static, _) => keys(variables),
+            (Source::WebIdentity, _) => match &variables.token_file {
+                Some(file) => tokens::web_identity(file, variables.role_arn.as_deref()),
+                None => Verdict::Unknown(Evidence::from("no token file is named")).into(),
+            },
+            (Source::Profile, Profile::Gives(gives)) => of_profile(gives),
+            (Source::Profile, Profile::Invalid(why)) => Verdict::Unknown(Evidence::from(why.as_str())).into(),
+            (Source::Container, _) => self.container(),
+            (Source::Imds, _) => self.node(peers.report(Check::Imds)),
+        }
+    }
+
+    /// The node's role, as `imds` has seen it.
+    fn node(&self, imds: Option<&Report>) -> Seen {
+        if self.aws.metadata.disabled {
+            let evidence = "no keys, no role of the service account and no server of credentials is given, and \
+                            AWS_EC2_METADATA_DISABLED forbids the agent to ask for the node's role";
+            return Verdict::failing(Finding::new(M::AwsNoCredentials, evidence)).into();
+        }
+        let Some(report) = imds else {
+            let why = "the node's role would be used; the check imds, which would tell, has not run";
+            return Verdict::Unknown(Evidence::from(why)).into();
+        };
+        let verdict = match report.targets.first().map(|target| &target.outcome) {
+            Some(Ok(seen)) => {
+                Verdict::Ok(Evidence::from(format!("nothing else is given, so the node's role is used: {seen}")))
+            }
+            Some(Err(finding)) => Verdict::failing(Finding::new(
+                finding.mode,
+                format!("nothing else is given, and the node's role cannot be used: {}", finding.evidence),
+            )),
+            None => Verdict::Unknown(Evidence::from(format!("imds: {}", report.verdict.evidence()))),
+        };
+        Seen { verdict, end: report.credentials_end }
+    }
+
+    /// EKS Pod Identity, or ECS.
+    fn container(&self) -> Seen {
+        let variables = &self.aws.variables;
+        let Some(Container::Full(url)) = &variables.container else {
+            let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI leads to a server of ECS, which is not asked here";
+            return Verdict::Unknown(Evidence::from(why)).into();
+        };
+        let parsed = url::Url::parse(url).ok();
+        let host = parsed.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned();
+        let pod_identity = POD_IDENTITY.contains(&host.as_str());
+        if let Some(agent) = self.aws.agent.filter(|agent| pod_identity && *agent < Version::POD_IDENTITY) {
+            let evidence = format!(
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI leads to {host}, which the SDK of the agent {agent} refuses; from \
+                 {} on it does not",
+                Version::POD_IDENTITY
+            );
+            return Verdict::failing(Finding::new(M::AwsPodIdentityUnsupportedByAgentSdk, evidence)).into();
+        }
+        if !(pod_identity || host == ECS || is_loopback(&host)) {
+            let evidence = format!(
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI leads to {}, which the agent's SDK refuses to ask",
+                quote(host.as_bytes())
+            );
+            return Verdict::failing(Finding::new(M::AwsNoCredentials, evidence)).into();
+        }
+        match &variables.container_token_file {
+            Some(file) => tokens::pod_identity(file, &host, pod_identity),
+            None if pod_identity && !variables.has_container_token => {
+                let evidence = format!(
+                    "{host} wants a token, and neither AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE nor \
+                     AWS_CONTAINER_AUTHORIZATION_TOKEN is set"
+                );
+                Verdict::failing(Finding::new(M::AwsPodIdentityTokenInvalid, evidence)).into()
+            }
+            None => Verdict::Ok(Evidence::from(format!("{host} gives credentials; it is not asked here"))).into(),
+        }
+    }
+}
+
+impl Examine for AwsCredentials {
+    async fn examine(&self, attempt: &Attempt) -> Report {
+        if let Use::Nothing(why) = self.aws.used() {
+            return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
+        }
+        let Seen { verdict, end } = self.judge(attempt.peers());
+        Report { credentials_end: end, ..Report::bare(verdict) }
+    }
+}
+
+impl From<Verdict> for Seen {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, end: None }
+    }
+}
+
+fn keys(variables: &Variables) -> Seen {
+    let id = shown(variables.key_id.as_deref().unwrap_or_default());
+    let kind = if variables.has_session { "temporary; their end is not known here" } else { "without an end" };
+    Verdict::Ok(Evidence::from(format!("the environment gives the key {id} and its secret, {kind}"))).into()
+}
+
+fn of_profile(gives: &Gives) -> Seen {
+    match gives {
+        Gives::Keys { id } => Verdict::Ok(Evidence::from(format!("the profile gives the key {}", shown(id)))).into(),
+        Gives::Role { arn, id } => Verdict::Ok(Evidence::from(format!(
+            "the profile gives the role {}, taken with the key {}",
+            quote(arn.as_bytes()),
+            shown(id)
+        )))
+        .into(),
+        Gives::WebIdentity { token_file, role_arn } => tokens::web_identity(token_file, role_arn.as_deref()),
+        Gives::Unprobed(way) => {
+            let why = format!("the profile gives credentials by {way}, which the exporter does not examine");
+            Verdict::Unknown(Evidence::from(why)).into()
+        }
+        Gives::Nothing => Verdict::Unknown(Evidence::from("the profile gives no credentials")).into(),
+    }
+}
+
+/// Half a key is overlooked by the agent: a slip that it survives as long as its next source is there.
+fn half_a_key(variables: &Variables, next: Source, seen: &Seen) -> Seen {
+    let (there, missing) = match &variables.key_id {
+        Some(id) => (format!("the key's id {}", shown(id)), "its secret"),
+        None => ("a key's secret".to_owned(), "its id"),
+    };
+    let evidence = format!(
+        "{there} is set and {missing} is not, so the agent overlooks both and uses {}: {}",
+        next.label(),
+        seen.verdict.evidence()
+    );
+    let finding = Finding::new(M::AwsKeyIncomplete, evidence);
+    let verdict = match seen.verdict {
+        Verdict::Failing(_) => Verdict::failing(finding),
+        _ => Verdict::Warning(vec![finding]),
+    };
+    Seen { verdict, end: seen.end }
+}
+
+/// Says so where another SDK in the same pod would go elsewhere.
+fn remarked(seen: &Seen, source: Source, rusts: Source) -> Seen {
+    let remark = if rusts == source {
+        String::new()
+    } else {
+        format!("; SDKs that are not Go's, such as Rust's, would use {} here", rusts.label())
+    };
+    let told = |evidence: &Evidence| Evidence::from(format!("source {}: {evidence}{remark}", source.label()));
+    let all = |findings: &[Finding]| findings.iter().map(|one| Finding::new(one.mode, told(&one.evidence))).collect();
+    let verdict = match &seen.verdict {
+        Verdict::Ok(evidence) => Verdict::Ok(told(evidence)),
+        Verdict::Unknown(why) => Verdict::Unknown(told(why)),
+        Verdict::NotApplicable(why) => Verdict::NotApplicable(told(why)),
+        Verdict::Warning(findings) => Verdict::Warning(all(findings)),
+        Verdict::Failing(findings) => Verdict::Failing(all(findings)),
+    };
+    Seen { verdict, end: seen.end }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// The end of a key's id, enough to tell two keys apart.
+fn shown(id: &str) -> String {
+    let letters: Vec<char> = id.chars().collect();
+    if letters.len() < 4 * SHOWN {
+        return "…".to_owned();
+    }
+    format!("…{}", letters[letters.len() - SHOWN..].iter().collect::<String>())
+}

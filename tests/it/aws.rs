@@ -1,0 +1,213 @@
+//! AWS beside what the scenarios tell: what is asked, what is shown, and what stays secret.
+
+use castai_health_exporter::board::Standing;
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::FailureMode as M;
+use castai_health_exporter::catalogue::Need;
+use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::catalogue::alerts::IMDS_MODES;
+use lab::ImdsFault;
+use proptest::prelude::any;
+use proptest::strategy::Strategy;
+use proptest::test_runner::Config as Cases;
+use proptest::test_runner::TestRunner;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use crate::scenarios::WebIdentity;
+use crate::support::world::World;
+use crate::support::world::evidence;
+
+const AWS: [Check; 3] = [Check::Imds, Check::AwsCredentials, Check::ClusterMetadata];
+
+fn of(standings: &[Standing], check: Check) -> &Standing {
+    standings.iter().find(|standing| standing.check == check).unwrap()
+}
+
+#[tokio::test]
+async fn nothing_is_asked_of_instance_metadata_elsewhere() {
+    let mut world = World::start();
+    for provider in ["gke", "aks", "anywhere"] {
+        world.set_env("PROVIDER", provider);
+        let standings = world.look().await;
+        for check in AWS {
+            assert_eq!(of(&standings, check).status(), Status::NotApplicable, "{check} on {provider}");
+            assert_eq!(of(&standings, check).need, Need::None);
+        }
+    }
+    assert!(world.imds.journal().connections().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_asked_when_the_agent_asks_nothing_either() {
+    let mut world = World::start();
+    world.set_env("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "false");
+    let standings = world.look().await;
+    assert_eq!(
+        AWS.map(|check| of(&standings, check).status()),
+        [Status::NotApplicable, Status::NotApplicable, Status::Ok]
+    );
+    world.unset_env("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED");
+    world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
+    let standings = world.look().await;
+    assert_eq!(of(&standings, Check::Imds).status(), Status::NotApplicable);
+    assert_eq!(of(&standings, Check::AwsCredentials).status(), Status::Ok);
+    assert!(world.imds.journal().connections().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_first_and_used_for_the_role() {
+    let world = World::start();
+    let standings = world.look().await;
+    let requests = world.imds.journal().requests();
+    let asked: Vec<_> = requests.iter().map(|request| format!("{} {}", request.method, request.target)).collect();
+    let roles = "GET /latest/meta-data/iam/security-credentials/";
+    assert_eq!(asked, ["PUT /latest/api/token".to_owned(), roles.to_owned(), format!("{roles}lab-node")]);
+    assert_eq!(world.imds.journal().connections().len(), 1, "on one connection");
+    let end = of(&standings, Check::AwsCredentials).latest.as_ref().unwrap().credentials_end.unwrap();
+    let left = end - std::time::UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed();
+    assert!((21_000..=21_600).contains(&left), "{left} s");
+    assert_eq!(of(&standings, Check::Imds).need, Need::Feature);
+}
+
+#[tokio::test]
+async fn discovery_needs_instance_metadata_to_start() {
+    let world = World::in_discovery();
+    let standings = world.look().await;
+    for check in AWS {
+        assert_eq!(of(&standings, check).status(), Status::Ok, "{}", evidence(of(&standings, check)));
+        assert_eq!(of(&standings, check).need, Need::Start);
+    }
+    assert!(evidence(of(&standings, Check::ClusterMetadata)).contains("account \"123456789012\""));
+    world.imds.set(ImdsFault::Disabled).await;
+    let standings = world.look().await;
+    let metadata = of(&standings, Check::ClusterMetadata);
+    assert_eq!(metadata.status(), Status::Unknown);
+    assert_eq!(evidence(metadata), "blocked by imds: aws_imds_disabled");
+}
+
+#[tokio::test]
+async fn a_stand_in_without_tokens_is_good_enough_for_the_agent() {
+    let world = World::start();
+    world.imds.set(ImdsFault::NoTokens).await;
+    world.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn a_token_that_gets_lost_costs_discovery_time_and_nothing_else() {
+    let world = World::in_discovery();
+    world.imds.set(ImdsFault::HopLimit).await;
+    let standings = world.look().await;
+    assert_eq!(AWS.map(|check| of(&standings, check).status()), [Status::Warning, Status::Ok, Status::Ok]);
+    assert_eq!(of(&standings, Check::Imds).settled.modes(), [M::AwsImdsHopLimit]);
+}
+
+#[tokio::test]
+async fn no_key_no_token_and_no_signature_is_shown() {
+    let mut world = World::start();
+    let token = {
+        world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
+        std::fs::read_to_string(world.mounted("aws-token")).unwrap()
+    };
+    let parts: Vec<&str> = token.split('.').collect();
+    let secrets = ["AKIALABLABLABLABLAB1", "a-secret-key", "a-session", lab::imds::IMDS_TOKEN, lab::imds::ROLE_SECRET];
+    let mut shown = format!("{:?}", world.look().await);
+    world.unset_env("AWS_WEB_IDENTITY_TOKEN_FILE");
+    shown = format!("{shown}{:?}", world.look().await);
+    world.set_env("AWS_ACCESS_KEY_ID", secrets[0]);
+    shown = format!("{shown}{:?}", world.look().await);
+    world.set_env("AWS_SECRET_ACCESS_KEY", secrets[1]);
+    world.set_env("AWS_SESSION_TOKEN", secrets[2]);
+    shown = format!("{shown}{:?}", world.look().await);
+    assert!(shown.contains("…LAB1"), "the end of a key's id tells two keys apart");
+    for secret in secrets.into_iter().chain(parts) {
+        assert!(!shown.contains(secret), "{secret} is shown");
+    }
+}
+
+#[tokio::test]
+async fn where_another_sdk_would_go_elsewhere_the_evidence_says_so() {
+    let mut world = World::start();
+    world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
+    let file = world.mounted("credentials");
+    std::fs::write(&file, "[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n").unwrap();
+    world.set_env("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap());
+    let standings = world.look().await;
+    let said = evidence(of(&standings, Check::AwsCredentials));
+    assert!(said.starts_with("source web_identity: ") && said.contains("would use profile here"), "{said}");
+}
+
+#[tokio::test]
+async fn a_source_that_is_not_examined_is_unknown_and_says_so() {
+    let mut world = World::start();
+    let file = world.mounted("config");
+    world.set_env("AWS_CONFIG_FILE", file.to_str().unwrap());
+    for (text, way) in [("credential_process = /bin/x", "credential_process"), ("sso_session = work", "SSO")] {
+        std::fs::write(&file, format!("[default]\n{text}\n")).unwrap();
+        let standings = world.look().await;
+        let credentials = of(&standings, Check::AwsCredentials);
+        assert_eq!(credentials.status(), Status::Unknown);
+        assert!(evidence(credentials).contains(way), "{}", evidence(credentials));
+    }
+}
+
+#[tokio::test]
+async fn without_the_agents_version_pod_identity_is_not_blamed_on_it() {
+    let mut world = World::start();
+    let token = lab::token_with(&serde_json::json!({ "aud": ["pods.eks.amazonaws.com"] }));
+    world.with_pod_identity(Some(&token));
+    let standings = world.look().await;
+    assert_eq!(of(&standings, Check::AwsCredentials).status(), Status::Ok);
+    world.file.push_str("agent:\n  version: v0.94.0\n");
+    world.configure();
+    let standings = world.look().await;
+    assert_eq!(of(&standings, Check::AwsCredentials).status(), Status::Ok);
+}
+
+#[tokio::test]
+async fn hostile_bytes_of_instance_metadata_reach_no_evidence() {
+    let world = World::in_discovery();
+    for fault in [ImdsFault::Hostile, ImdsFault::EndlessBody, ImdsFault::Noise] {
+        world.imds.set(fault.clone()).await;
+        for standing in world.look().await {
+            let shown = evidence(&standing);
+            assert!(
+                !shown.chars().any(char::is_control) && shown.len() < 4096,
+                "{fault} {}: {shown:?}",
+                standing.check
+            );
+        }
+    }
+}
+
+#[test]
+fn whatever_instance_metadata_answers_is_one_of_its_modes() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut runner = TestRunner::new(Cases { cases: 32, ..Cases::default() });
+    let noise = proptest::collection::vec(any::<u8>(), 1..2048);
+    let http =
+        noise.clone().prop_map(|body| [b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n".to_vec(), body].concat());
+    let result = runner.run(&proptest::prop_oneof![noise, http], |answer| {
+        runtime.block_on(async {
+            let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut world = World::in_discovery();
+            let endpoint = format!("http://{}", server.local_addr().unwrap());
+            world.set_env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &endpoint);
+            let serve = async {
+                loop {
+                    let Ok((mut stream, _)) = server.accept().await else { continue };
+                    let _ = stream.read(&mut [0; 1024]).await;
+                    let _ = stream.write_all(&answer).await;
+                }
+            };
+            let standings = tokio::select! { standings = world.look() => standings, () = serve => unreachable!() };
+            let imds = of(&standings, Check::Imds);
+            assert_eq!(imds.status(), Status::Failing, "{}", evidence(imds));
+            assert!(imds.settled.modes().iter().all(|mode| IMDS_MODES.contains(mode)));
+            assert!(!evidence(imds).chars().any(char::is_control));
+        });
+        Ok(())
+    });
+    result.unwrap();
+}
