@@ -94,23 +94,44 @@ impl Route {
             Some(proxy) => reached.map_err(|finding| proxy::unreachable(proxy, &finding))?,
         };
         let mut transport = Transport::plain(stream);
+        let Some(trust) = &self.trust else { return self.open_plain(transport, peer, trail).await };
         if let Some(proxy) = &self.proxy {
-            if self.trust.is_none() {
-                let uri = Uri::builder().scheme("http").authority(self.target()).path_and_query("/").build().ok();
-                return Connection::open(transport, self.clone(), peer, None, uri, trail).await;
-            }
-            let act = proxy::tunnel(transport, proxy, self.trust.as_deref(), &self.host, self.port);
-            transport = self.phase(Phase::Proxy, trail, act, |limit| proxy::unanswered(proxy, limit)).await?;
+            let limit = self.limits.ours(Phase::Proxy);
+            let act = proxy::tunnel(transport, proxy, trust, (&self.host, self.port), limit);
+            let hung = |limit| proxy::unanswered(proxy, "answer CONNECT", limit);
+            transport = self.phase(Phase::Proxy, trail, act, hung).await?;
         }
-        let Some(trust) = &self.trust else {
-            return Connection::open(transport, self.clone(), peer, None, None, trail).await;
-        };
         let name = self.server_name.as_deref().unwrap_or(&self.host);
         let (counted, received) = transport.counted();
         let act = tls::handshake(counted, received.clone(), trust, name, trail);
         let hung = |limit| tls::hung(&self.target(), received.bytes(), limit);
         let (transport, certificate) = self.phase(Phase::Tls, trail, act, hung).await?;
         Connection::open(transport, self.clone(), peer, certificate, None, trail).await
+    }
+
+    /// Plain HTTP, perhaps through a proxy that forwards it.
+    async fn open_plain(
+        &self,
+        mut transport: Transport,
+        peer: SocketAddr,
+        trail: &Trail,
+    ) -> Result<Connection, Finding> {
+        let Some(proxy) = &self.proxy else {
+            return Connection::open(transport, self.clone(), peer, None, None, trail).await;
+        };
+        if proxy.tls {
+            let act = async {
+                // The target tells of nobody to trust.
+                let system = Trust::system(tls::Place::Public).map_err(|error| {
+                    Stop::failed(FailureMode::ProxyUnreachable, format!("proxy {}: {error}", proxy.host))
+                })?;
+                proxy::secured(transport, proxy, &system).await
+            };
+            let hung = |limit| proxy::unanswered(proxy, "finish the TLS handshake", limit);
+            transport = self.phase(Phase::Proxy, trail, act, hung).await?;
+        }
+        let uri = Uri::builder().scheme("http").authority(self.target()).path_and_query("/").build().ok();
+        Connection::open(transport, self.clone(), peer, None, uri, trail).await
     }
 
     async fn reach(

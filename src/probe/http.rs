@@ -32,6 +32,7 @@ use crate::probe::Route;
 use crate::probe::Stop;
 use crate::probe::Transport;
 use crate::probe::USER_AGENT;
+use crate::probe::proxy;
 use crate::probe::transport::Received;
 use crate::verdict::DateSample;
 use crate::verdict::Ended;
@@ -147,12 +148,12 @@ impl Connection {
     }
 
     async fn send(&mut self, method: Method, path: &str, headers: HeaderMap, trail: &Trail) -> Result<Answer, Finding> {
-        let secrets = secrets(&headers);
         let progress = Progress::default();
         let asked = format!("{method} {path}");
         let request = self.request(method, path, headers).map_err(|error| {
             Finding::new(FailureMode::HttpProtocol, format!("{path} is not a path that can be asked for ({error})"))
         })?;
+        let secrets = secrets(request.headers());
         let target = self.route.target();
         let route = self.route.clone();
         let hung = |limit: Duration| progress.clone().hung(&target, &asked, limit);
@@ -174,6 +175,11 @@ impl Connection {
         let host = || HeaderValue::from_str(&self.host()).map_err(http::Error::from);
         if !request.headers().contains_key(header::HOST) {
             request.headers_mut().insert(header::HOST, host()?);
+        }
+        // A tunnel got it with CONNECT; a proxy that forwards gets it with each request.
+        let forwarding = self.route.proxy.as_ref().filter(|_| self.base.is_some());
+        if let Some(authorization) = forwarding.and_then(proxy::authorization) {
+            request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization);
         }
         request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         request.headers_mut().entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));

@@ -30,6 +30,8 @@ mod fixture;
 mod generated;
 // What Prometheus sees.
 mod metrics;
+// Proxies, byte by byte.
+mod proxy;
 // The binary beside a real API server.
 mod real_cluster;
 // Names and who is asked for them.

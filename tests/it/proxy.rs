@@ -1,0 +1,124 @@
+//! What a proxy is sent and what its answers mean, byte by byte.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::FailureMode;
+use lab::Impostor;
+use lab::Pki;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+use crate::support::exporter::Exporter;
+use crate::support::world::World;
+use crate::support::world::evidence;
+
+/// A proxy that answers every request with these bytes and then says nothing more.
+struct Scripted(SocketAddr, AbortHandle);
+
+impl Scripted {
+    async fn start(answer: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let task = tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut asked = vec![0; 4096];
+                let length = stream.read(&mut asked).await.unwrap_or_default();
+                let asked = String::from_utf8_lossy(&asked[..length]);
+                let credentials = asked.lines().find_map(|line| line.strip_prefix("Proxy-Authorization: "));
+                let answer = answer.replace("ECHO", credentials.unwrap_or("nothing"));
+                // Who asked may have left.
+                let _ = stream.write_all(answer.as_bytes()).await;
+                open.push(stream);
+            }
+        });
+        Self(address, task.abort_handle())
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.1.abort();
+    }
+}
+
+/// What CAST AI's check says behind a proxy that answers so.
+async fn behind(answer: &'static str) -> (Vec<FailureMode>, String) {
+    let proxy = Scripted::start(answer).await;
+    let mut world = World::start();
+    world.set_env("HTTPS_PROXY", &format!("http://user:password@{}", proxy.0));
+    let standing = world.look().await.into_iter().find(|standing| standing.check == Check::CastaiApi).unwrap();
+    (standing.settled.modes().to_vec(), evidence(&standing))
+}
+
+/// A world whose API server is plain HTTP behind this proxy.
+fn plain_behind(proxy: &str) -> World {
+    let mut world = World::start();
+    let (before, after) = (world.file.find("apiserver:").unwrap(), world.file.find("dns:").unwrap());
+    let path = world.mounted("kubeconfig");
+    world.file.replace_range(before..after, &format!("kubeconfig: {}\n", path.display()));
+    let text = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: here\n\
+         contexts: [{{ name: here, context: {{ cluster: lab, user: agent }} }}]\n\
+         clusters: [{{ name: lab, cluster: {{ server: 'http://apiserver.lab:8080', proxy-url: '{proxy}' }} }}]\n\
+         users: [{{ name: agent, user: {{ token: {} }} }}]\n",
+        lab::TOKEN
+    );
+    fs::write(path, text).unwrap();
+    world.set_env("PROVIDER", "eks");
+    world
+}
+
+#[tokio::test]
+async fn bare_line_feeds_end_the_answer_of_a_proxy_too() {
+    let (modes, said) = behind("HTTP/1.1 200 OK\nVia: lab\n\n").await;
+    assert_eq!(modes, [FailureMode::TlsHandshakeTimeout], "the tunnel is open: {said}");
+}
+
+#[tokio::test]
+async fn a_status_beside_200_opens_no_tunnel() {
+    let (modes, said) = behind("HTTP/1.1 204 No Content\r\n\r\n").await;
+    assert_eq!(modes, [FailureMode::ProxyDenied], "{said}");
+}
+
+#[tokio::test]
+async fn the_beginning_of_a_denial_is_quoted_and_never_waited_for_long() {
+    let (modes, said) = behind("HTTP/1.1 403 Forbidden\r\n\r\nnot on the list, ECHO").await;
+    assert_eq!(modes, [FailureMode::ProxyDenied], "{said}");
+    assert!(said.contains("\"HTTP/1.1 403 Forbidden\": \"not on the list, Basic [redacted]\""), "{said}");
+    let (modes, said) = behind("HTTP/1.1 407 No\r\nContent-Length: 4\r\n\r\nfour and more").await;
+    assert_eq!(modes, [FailureMode::ProxyAuthRequired], "{said}");
+    assert!(said.ends_with("\"HTTP/1.1 407 No\": \"four\""), "{said}");
+}
+
+#[tokio::test]
+async fn a_forwarding_proxy_gets_the_whole_address_and_its_credentials() {
+    let proxy = Impostor::plain([127, 0, 0, 1].into()).unwrap();
+    plain_behind(&format!("http://user:p%40ss@{}", proxy.addr())).look().await;
+    assert!(proxy.has_heard("GET http://apiserver.lab:8080/version HTTP/1.1\r\n"));
+    assert!(proxy.has_heard("proxy-authorization: Basic dXNlcjpwQHNz\r\n"));
+}
+
+#[tokio::test]
+async fn a_forwarding_proxy_with_tls_is_verified_before_it_is_told_anything() {
+    let pki = Pki::new("Proxy Root");
+    let proxy = Impostor::tls([127, 0, 0, 1].into(), &pki, lab::Certificate::Good, Vec::new()).unwrap();
+    let mut world = plain_behind(&format!("https://user:p%40ss@{}", proxy.addr()));
+    let standing = world.look().await.into_iter().find(|standing| standing.check == Check::Apiserver).unwrap();
+    assert_eq!(standing.settled.modes(), [FailureMode::ProxyUnreachable], "{}", evidence(&standing));
+    assert_eq!(proxy.heard(), b"");
+    fs::write(world.mounted("roots.pem"), pki.ca_pem()).unwrap();
+    let roots = world.mounted("roots.pem").display().to_string();
+    world.set_env("SSL_CERT_FILE", &roots);
+    world.config();
+    let exporter = Exporter::start(&world.env, &world.mounted("exporter.yaml")).await;
+    let silent = r#"castai_health_failure{check="apiserver",mode="http_timeout"} 1"#;
+    exporter.shows(&[silent], Duration::from_secs(30)).await;
+    assert!(proxy.has_heard("GET http://apiserver.lab:8080/version HTTP/1.1\r\n"));
+    assert!(proxy.has_heard("proxy-authorization: Basic dXNlcjpwQHNz\r\n"));
+}
