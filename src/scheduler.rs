@@ -20,10 +20,8 @@ use crate::board::Entry;
 use crate::board::Posting;
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode;
-use crate::catalogue::alerts::BLOCKS;
 use crate::catalogue::alerts::Block;
 use crate::catalogue::limits;
-use crate::checks::AnyCheck;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::Plan;
@@ -55,25 +53,26 @@ pub struct Watch {
 struct Desk {
     board: Arc<Board>,
     on_change: OnChange,
-    /// Counts postings, for those who wait for another check's first verdict.
-    posted: Arc<watch::Sender<u64>>,
+    blocks: &'static [Block],
+    /// The checks that have had a verdict here, for those who wait for another's first.
+    examined: Arc<watch::Sender<Vec<Check>>>,
 }
 
 /// How the checks of a plan are entered on the board.
-pub fn entries(plan: &Plan) -> Vec<Entry> {
+pub fn entries<E>(plan: &Plan<E>) -> Vec<Entry> {
     plan.rows.iter().map(|row| Entry { check: row.check, need: row.need, interval: row.interval }).collect()
 }
 
 /// Examines every check of the plan once, prerequisites first, and posts to the board.
-pub async fn once(plan: &Plan, board: &Arc<Board>, on_change: &OnChange) {
-    let desk = Desk::new(board, on_change);
+pub async fn once<E: Examine>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) {
+    let desk = Desk::new(plan, board, on_change);
     let mut tasks = JoinSet::new();
-    for row in plan.rows.clone() {
-        let (desk, first) = (desk.clone(), prerequisites(&row, plan));
-        let began = desk.seen(&first);
+    for row in &plan.rows {
+        let (desk, row, first) = (desk.clone(), Arc::clone(row), prerequisites(row, plan));
         tasks.spawn(async move {
-            desk.wait_for(&first, &began).await;
+            desk.wait_for(&first).await;
             desk.attempt(&row).await;
+            desk.note_examined(row.check);
         });
     }
     tasks.join_all().await;
@@ -81,16 +80,17 @@ pub async fn once(plan: &Plan, board: &Arc<Board>, on_change: &OnChange) {
 
 impl Watch {
     /// Starts every check of the plan.
-    pub fn start(plan: &Plan, board: &Arc<Board>, on_change: &OnChange) -> Self {
-        let desk = Desk::new(board, on_change);
+    pub fn start<E: Examine>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) -> Self {
+        let desk = Desk::new(plan, board, on_change);
         let mut tasks = JoinSet::new();
-        for row in plan.rows.clone() {
-            let (desk, first) = (desk.clone(), prerequisites(&row, plan));
+        for row in &plan.rows {
+            let (desk, row, first) = (desk.clone(), Arc::clone(row), prerequisites(row, plan));
             tasks.spawn(async move {
                 sleep(jitter::within(SPREAD)).await;
-                desk.wait_for(&first, &vec![None; first.len()]).await;
+                desk.wait_for(&first).await;
                 loop {
                     let changed = desk.attempt(&row).await;
+                    desk.note_examined(row.check);
                     let interval = if changed { row.interval.min(QUICK) } else { row.interval };
                     sleep(jitter::around(interval)).await;
                 }
@@ -106,42 +106,42 @@ impl Watch {
 }
 
 /// The prerequisites of a check that run in this plan.
-fn prerequisites(row: &Planned, plan: &Plan) -> Vec<Check> {
+fn prerequisites<E>(row: &Planned<E>, plan: &Plan<E>) -> Vec<Check> {
     let runs = |check: &&Check| plan.rows.iter().any(|row| row.check == **check);
     row.check.entry().prerequisites.iter().filter(runs).copied().collect()
 }
 
 impl Desk {
-    fn new(board: &Arc<Board>, on_change: &OnChange) -> Self {
-        let posted = Arc::new(watch::Sender::new(0));
-        Self { board: Arc::clone(board), on_change: Arc::clone(on_change), posted }
+    fn new<E>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) -> Self {
+        let (board, on_change) = (Arc::clone(board), Arc::clone(on_change));
+        Self { board, on_change, blocks: plan.blocks, examined: Arc::default() }
     }
 
-    /// The latest report of each of these checks, to tell a newer one from it.
-    fn seen(&self, checks: &[Check]) -> Vec<Option<std::time::SystemTime>> {
-        let peers = self.board.peers();
-        checks.iter().map(|check| peers.report(*check).map(|report| report.at)).collect()
+    /// Waits until each of these checks has had a verdict.
+    async fn wait_for(&self, checks: &[Check]) {
+        let mut examined = self.examined.subscribe();
+        let all = |examined: &Vec<Check>| checks.iter().all(|check| examined.contains(check));
+        examined.wait_for(all).await.expect("this desk holds the sender");
     }
 
-    /// Waits until each of these checks has a report other than the one that was seen before.
-    async fn wait_for(&self, checks: &[Check], before: &[Option<std::time::SystemTime>]) {
-        let mut posted = self.posted.subscribe();
-        while self.seen(checks).iter().zip(before).any(|(now, before)| now.is_none() || now == before) {
-            if posted.changed().await.is_err() {
-                return;
+    fn note_examined(&self, check: Check) {
+        self.examined.send_if_modified(|examined| {
+            let first = !examined.contains(&check);
+            if first {
+                examined.push(check);
             }
-        }
+            first
+        });
     }
 
     /// One attempt of one check, posted; says whether the verdict changed.
-    async fn attempt(&self, row: &Planned) -> bool {
+    async fn attempt<E: Examine>(&self, row: &Arc<Planned<E>>) -> bool {
         let check = row.check;
-        let posting = match blocked(check, &self.board.peers()) {
+        let posting = match blocked(check, self.blocks, &self.board.peers()) {
             Some(why) => Posting { report: Report::bare(Verdict::Unknown(why)), disturbed: false, panicked: false },
-            None => examine(&row.examine, self.board.peers()).await,
+            None => examine(row, self.board.peers()).await,
         };
         let change = self.board.post(check, posting);
-        self.posted.send_modify(|count| *count += 1);
         if let Some(change) = &change {
             (self.on_change)(change);
         }
@@ -156,9 +156,9 @@ impl fmt::Debug for Desk {
 }
 
 /// Whether a prerequisite fails in a mode that makes it pointless to ask.
-fn blocked(check: Check, peers: &Peers) -> Option<Evidence> {
+fn blocked(check: Check, blocks: &[Block], peers: &Peers) -> Option<Evidence> {
     let by = |block: &&Block| block.blocked == check && holding(block, peers).is_some();
-    let block = BLOCKS.iter().find(by)?;
+    let block = blocks.iter().find(by)?;
     let mode = holding(block, peers)?;
     Some(Evidence::from(format!("blocked by {}: {mode}", block.check)))
 }
@@ -169,13 +169,13 @@ fn holding(block: &Block, peers: &Peers) -> Option<FailureMode> {
 }
 
 /// Examines once, under the deadline; a panic is the check's own trouble and stops nothing else.
-async fn examine(check: &Arc<AnyCheck>, peers: Peers) -> Posting {
+async fn examine<E: Examine>(row: &Arc<Planned<E>>, peers: Peers) -> Posting {
     let attempt = Arc::new(Attempt::new(peers));
     let disturbance = Disturbance::begin();
-    let (examined, of) = (Arc::clone(check), Arc::clone(&attempt));
+    let (examined, of) = (Arc::clone(row), Arc::clone(&attempt));
     // In a set, so that nothing of it goes on when this attempt is dropped.
     let mut task = JoinSet::new();
-    task.spawn(async move { examined.examine(&of).await });
+    task.spawn(async move { examined.examine.examine(&of).await });
     let outcome = disturbance.watch(timeout(limits::ATTEMPT, task.join_next())).await;
     let disturbed = disturbance.happened();
     match outcome {

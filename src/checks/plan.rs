@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::catalogue::Check;
 use crate::catalogue::Need;
+use crate::catalogue::alerts::BLOCKS;
+use crate::catalogue::alerts::Block;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
@@ -22,15 +24,17 @@ use crate::config::aws::Use;
 use crate::verdict::Report;
 
 /// The checks that a configuration asks for, prerequisites before what they may block.
-#[derive(Clone, Debug, Default)]
-pub struct Plan {
+#[derive(Debug)]
+pub struct Plan<E = AnyCheck> {
     /// One row per check.
-    pub rows: Vec<Planned>,
+    pub rows: Vec<Arc<Planned<E>>>,
+    /// What makes it pointless to ask a check.
+    pub blocks: &'static [Block],
 }
 
 /// One check of a plan.
-#[derive(Clone, Debug)]
-pub struct Planned {
+#[derive(Debug)]
+pub struct Planned<E = AnyCheck> {
     /// Which.
     pub check: Check,
     /// What the agent needs it for.
@@ -38,7 +42,7 @@ pub struct Planned {
     /// Time between two attempts.
     pub interval: Duration,
     /// What examines it.
-    pub examine: Arc<AnyCheck>,
+    pub examine: E,
 }
 
 /// The closed set of checks.
@@ -78,9 +82,9 @@ impl Plan {
                 Check::Clock => AnyCheck::Clock(Clock),
             };
             let check = settings.check;
-            Planned { check, need: need(check, &config.aws), interval: settings.interval, examine: Arc::new(examine) }
+            Arc::new(Planned { check, need: need(check, &config.aws), interval: settings.interval, examine })
         });
-        Self { rows: rows.collect() }
+        Self { rows: rows.collect(), blocks: BLOCKS }
     }
 
     /// Only these checks, and what they judge by or may be blocked by.

@@ -38,6 +38,8 @@ mod real_cluster;
 mod resolver;
 // Break one thing, see its root, heal it.
 mod scenarios;
+// Time: who is examined when, and what stops whom.
+mod scheduler;
 // The exporter as others reach it, over real sockets.
 mod server;
 // The JSON document.

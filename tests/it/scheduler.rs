@@ -1,0 +1,268 @@
+//! Time: who is examined when, and what stops whom. The clock stands still and jumps to whatever comes next.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use castai_health_exporter::board::Board;
+use castai_health_exporter::board::Change;
+use castai_health_exporter::board::Standing;
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::FailureMode;
+use castai_health_exporter::catalogue::Need;
+use castai_health_exporter::catalogue::Phase;
+use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::catalogue::alerts::Block;
+use castai_health_exporter::checks::Attempt;
+use castai_health_exporter::checks::Examine;
+use castai_health_exporter::checks::Plan;
+use castai_health_exporter::checks::Planned;
+use castai_health_exporter::scheduler;
+use castai_health_exporter::scheduler::OnChange;
+use castai_health_exporter::scheduler::Watch;
+use castai_health_exporter::verdict::Ended;
+use castai_health_exporter::verdict::Finding;
+use castai_health_exporter::verdict::Report;
+use castai_health_exporter::verdict::Verdict;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio::time::sleep;
+
+use crate::support::world::evidence;
+
+const INTERVAL: Duration = Duration::from_mins(1);
+
+/// While the API server refuses, nobody asks for the clock.
+const BLOCKS: &[Block] = &[Block { check: Check::Apiserver, modes: &[FailureMode::NetRefused], blocked: Check::Clock }];
+
+/// What a check does in one attempt.
+#[derive(Clone, Copy)]
+enum Act {
+    Ok,
+    OkAfter(Duration),
+    Fails(FailureMode),
+    Panics,
+    /// Begins a handshake that never ends.
+    Hangs,
+}
+
+/// A check that plays a script; its last act goes on for ever.
+struct Scripted {
+    acts: &'static [Act],
+    began: Mutex<Vec<Instant>>,
+    in_flight: Arc<AtomicUsize>,
+}
+
+/// One attempt in flight.
+struct Flight(Arc<AtomicUsize>);
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Examine for Scripted {
+    async fn examine(&self, attempt: &Attempt) -> Report {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let _flight = Flight(Arc::clone(&self.in_flight));
+        let act = {
+            let mut began = self.began.lock().unwrap();
+            began.push(Instant::now());
+            *self.acts.get(began.len() - 1).or(self.acts.last()).unwrap()
+        };
+        match act {
+            Act::Ok => {}
+            Act::OkAfter(span) => sleep(span).await,
+            Act::Fails(mode) => return Report::bare(Verdict::failing(Finding::new(mode, "seen"))),
+            Act::Panics => panic!("a bug in a check"),
+            Act::Hangs => {
+                attempt.trail("10.0.0.1:443", true).begin(Phase::Tls);
+                pending::<()>().await;
+            }
+        }
+        Report::bare(Verdict::Ok("fine".into()))
+    }
+}
+
+type Row = Arc<Planned<Scripted>>;
+
+fn row(check: Check, acts: &'static [Act]) -> Row {
+    let examine = Scripted { acts, began: Mutex::default(), in_flight: Arc::default() };
+    Arc::new(Planned { check, need: Need::Start, interval: INTERVAL, examine })
+}
+
+fn began(row: &Row) -> Vec<Instant> {
+    row.examine.began.lock().unwrap().clone()
+}
+
+/// A plan, its board, and what is told of changes.
+struct Stage {
+    plan: Plan<Scripted>,
+    board: Arc<Board>,
+    on_change: OnChange,
+    changes: mpsc::UnboundedReceiver<Change>,
+}
+
+impl Stage {
+    fn new(rows: &[&Row]) -> Self {
+        let plan = Plan { rows: rows.iter().map(|row| Arc::clone(row)).collect(), blocks: BLOCKS };
+        let board = Arc::new(Board::new(&scheduler::entries(&plan)));
+        let (tell, changes) = mpsc::unbounded_channel();
+        let on_change: OnChange = Arc::new(move |change| drop(tell.send(change.clone())));
+        Self { plan, board, on_change, changes }
+    }
+
+    async fn once(&self) {
+        scheduler::once(&self.plan, &self.board, &self.on_change).await;
+    }
+
+    fn watch(&self) -> Watch {
+        Watch::start(&self.plan, &self.board, &self.on_change)
+    }
+
+    fn standing(&self, check: Check) -> Standing {
+        self.board.standings().into_iter().find(|standing| standing.check == check).unwrap()
+    }
+
+    /// Waits until this check comes to have this status.
+    async fn becomes(&mut self, check: Check, status: Status) {
+        while let Some(change) = self.changes.recv().await {
+            if change.check == check && change.report.verdict.status() == status {
+                return;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_unknown_and_counted_and_stops_neither_the_others_nor_the_next_attempt() {
+    let (dns, apiserver) = (row(Check::Dns, &[Act::Panics, Act::Ok]), row(Check::Apiserver, &[Act::Ok]));
+    let mut stage = Stage::new(&[&dns, &apiserver]);
+    stage.once().await;
+    let broken = stage.standing(Check::Dns);
+    assert_eq!((broken.status(), broken.counts.panics), (Status::Unknown, 1));
+    assert!(evidence(&broken).starts_with("internal error"), "{}", evidence(&broken));
+    assert_eq!(stage.standing(Check::Apiserver).status(), Status::Ok);
+    let watch = stage.watch();
+    stage.becomes(Check::Dns, Status::Ok).await;
+    assert_eq!(stage.standing(Check::Dns).counts.panics, 1);
+    watch.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_panics_is_examined_again_and_again() {
+    let dns = row(Check::Dns, &[Act::Panics, Act::Panics, Act::Ok]);
+    let mut stage = Stage::new(&[&dns]);
+    let watch = stage.watch();
+    stage.becomes(Check::Dns, Status::Ok).await;
+    assert_eq!(stage.standing(Check::Dns).counts.panics, 2);
+    watch.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_blocks_makes_the_dependent_unknown_without_examining_it() {
+    let apiserver = row(Check::Apiserver, &[Act::Fails(FailureMode::NetRefused)]);
+    let (clock, castai) = (row(Check::Clock, &[Act::Ok]), row(Check::CastaiApi, &[Act::Ok]));
+    let stage = Stage::new(&[&apiserver, &castai, &clock]);
+    stage.once().await;
+    let blocked = stage.standing(Check::Clock);
+    assert_eq!(evidence(&blocked), "blocked by apiserver: net_refused");
+    assert_eq!((blocked.status(), began(&clock).len()), (Status::Unknown, 0));
+    assert_eq!((stage.standing(Check::CastaiApi).status(), began(&castai).len()), (Status::Ok, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_failure_of_the_prerequisite_blocks_nothing_nor_does_the_same_one_elsewhere() {
+    let apiserver = row(Check::Apiserver, &[Act::Fails(FailureMode::NetReset)]);
+    let castai = row(Check::CastaiApi, &[Act::Fails(FailureMode::NetRefused)]);
+    let clock = row(Check::Clock, &[Act::Ok]);
+    let stage = Stage::new(&[&apiserver, &castai, &clock]);
+    stage.once().await;
+    assert_eq!((stage.standing(Check::Clock).status(), began(&clock).len()), (Status::Ok, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_check_is_examined_once_the_block_is_gone() {
+    let apiserver = row(Check::Apiserver, &[Act::Fails(FailureMode::NetRefused), Act::Ok]);
+    let clock = row(Check::Clock, &[Act::Ok]);
+    let stage = Stage::new(&[&apiserver, &clock]);
+    stage.once().await;
+    assert_eq!(stage.standing(Check::Clock).status(), Status::Unknown);
+    stage.once().await;
+    assert_eq!(stage.standing(Check::Clock).status(), Status::Ok);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_keeps_what_was_learnt() {
+    let apiserver = row(Check::Apiserver, &[Act::Hangs]);
+    let stage = Stage::new(&[&apiserver]);
+    stage.once().await;
+    let standing = stage.standing(Check::Apiserver);
+    let report = standing.latest.unwrap();
+    let target = report.targets.first().expect("the target it was at");
+    assert_eq!(target.target, "10.0.0.1:443");
+    assert_eq!(target.outcome.as_ref().unwrap_err().mode, FailureMode::TlsHandshakeTimeout);
+    let phases: Vec<_> = target.phases.iter().map(|time| (time.phase, time.ended)).collect();
+    assert_eq!(phases, [(Phase::Tls, Ended::TimedOut)]);
+    assert_eq!(apiserver.examine.in_flight.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_has_25_seconds() {
+    const JUST: Act = Act::OkAfter(Duration::from_millis(24_900));
+    const NOT: Act = Act::OkAfter(Duration::from_millis(25_100));
+    let stage = Stage::new(&[&row(Check::Apiserver, &[JUST])]);
+    stage.once().await;
+    assert_eq!(stage.standing(Check::Apiserver).status(), Status::Ok);
+    let stage = Stage::new(&[&row(Check::Apiserver, &[NOT])]);
+    stage.once().await;
+    assert_eq!(stage.standing(Check::Apiserver).status(), Status::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_verdict_brings_the_next_attempt_sooner() {
+    let dns = row(Check::Dns, &[Act::Ok, Act::Ok, Act::Fails(FailureMode::NetRefused), Act::Ok, Act::Panics]);
+    let mut stage = Stage::new(&[&dns]);
+    let watch = stage.watch();
+    stage.becomes(Check::Dns, Status::Unknown).await;
+    watch.stop().await;
+    let began = began(&dns);
+    let waited: Vec<_> = began.windows(2).map(|pair| (pair[1] - pair[0]).as_secs()).collect();
+    // After the first verdict; after the same again; after failing; after ok.
+    let [4..6, 53..67, 4..6, 4..6] = waited[..] else { panic!("{waited:?}") };
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_ends_the_attempts_in_flight() {
+    let dns = row(Check::Dns, &[Act::Hangs]);
+    let stage = Stage::new(&[&dns]);
+    let in_flight = || dns.examine.in_flight.load(Ordering::Relaxed);
+    let watch = stage.watch();
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(in_flight(), 1);
+    watch.stop().await;
+    assert_eq!(in_flight(), 0);
+    sleep(INTERVAL).await;
+    assert_eq!((began(&dns).len(), stage.standing(Check::Dns).latest.is_none()), (1, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dependent_waits_for_the_first_verdict_of_its_prerequisites() {
+    const LONG: Duration = Duration::from_secs(20);
+    let apiserver = row(Check::Apiserver, &[Act::OkAfter(LONG)]);
+    let (castai, clock) = (row(Check::CastaiApi, &[Act::Ok]), row(Check::Clock, &[Act::Ok]));
+    let stage = Stage::new(&[&clock, &apiserver, &castai]);
+    stage.once().await;
+    assert!(began(&clock)[0] >= began(&apiserver)[0] + LONG);
+    assert!(began(&castai)[0] < began(&apiserver)[0] + LONG);
+
+    let mut stage = Stage::new(&[&clock, &apiserver, &castai]);
+    let watch = stage.watch();
+    stage.becomes(Check::Clock, Status::Ok).await;
+    watch.stop().await;
+    assert!(began(&clock)[1] >= began(&apiserver)[1] + LONG);
+}
