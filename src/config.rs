@@ -9,7 +9,9 @@ pub mod flags;
 pub mod keys;
 mod load;
 pub(crate) mod nearest;
+pub mod node_local;
 pub mod problem;
+pub mod provider;
 pub mod proxy;
 pub mod secret;
 mod tree;
@@ -29,6 +31,8 @@ pub use aws::Aws;
 pub use flags::Flags;
 pub use problem::Problem;
 pub use problem::Problems;
+pub use provider::Provider;
+pub use provider::Told;
 pub use proxy::ProxyRules;
 pub use secret::Secret;
 pub use web::WebConfig;
@@ -79,6 +83,8 @@ pub struct Config {
     pub apiserver: Apiserver,
     /// Where CAST AI is and who the agent is there.
     pub castai: Castai,
+    /// What the agent is told of its cluster.
+    pub told: Told,
     /// What the agent needs of AWS, and what it is given for it.
     pub aws: Aws,
     /// How names are resolved.

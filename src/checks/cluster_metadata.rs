@@ -7,10 +7,13 @@ use crate::catalogue::FailureMode as M;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::config::Aws;
+use crate::config::Config;
+use crate::config::Provider;
+use crate::config::Told;
 use crate::config::aws::Given;
-use crate::config::aws::Provider;
 use crate::config::aws::given;
 use crate::config::aws::given::Account;
+use crate::config::provider::told::Rule;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
 use crate::verdict::Report;
@@ -20,13 +23,65 @@ use crate::verdict::evidence::quote;
 /// The check `cluster_metadata`.
 #[derive(Debug)]
 pub struct ClusterMetadata {
+    told: Told,
     aws: Aws,
 }
 
 impl ClusterMetadata {
     /// The check for what the agent is given.
-    pub fn new(aws: &Aws) -> Self {
-        Self { aws: aws.clone() }
+    pub fn new(config: &Config) -> Self {
+        Self { told: config.told.clone(), aws: config.aws.clone() }
+    }
+
+    fn on_aws(&self, imds: Option<&Report>) -> Verdict {
+        match &self.aws.given {
+            Given::Nothing => self.discovered(imds),
+            Given::Partial { set, missing } => self.partial(set, missing),
+            Given::Complete { account, region, name } => self.complete(account, region, name),
+        }
+    }
+
+    fn elsewhere(&self, provider: Provider) -> Verdict {
+        let Told { set, missing, .. } = &self.told;
+        if missing.is_empty() {
+            let values =
+                set.iter().filter_map(|name| Some(format!("{name} is {}", quote(self.told.value(name)?.as_bytes()))));
+            return Verdict::Ok(self.sentence(values.collect::<Vec<_>>().join(", ")));
+        }
+        if !set.is_empty() && provider.rule() == Rule::AllOrNone {
+            return self.partial(set, missing);
+        }
+        Verdict::NotApplicable(self.sentence(format!(
+            "an agent for {provider} discovers what it is not told of the cluster ({}), and how is not examined",
+            missing.join(", ")
+        )))
+    }
+
+    /// A part of a group is given.
+    fn partial(&self, set: &[&str], missing: &[&str]) -> Verdict {
+        let (set, missing) = (set.join(", "), missing.join(", "));
+        let finding = |then: &str| {
+            let what = format!("{set} is set and {missing} is not{then}");
+            Finding::new(M::AgentConfigEnvMissing, self.sentence(what))
+        };
+        if self.told.provider.map(Provider::rule) == Some(Rule::Unchecked) {
+            return Verdict::Warning(vec![finding("; the agent goes on with an empty value")]);
+        }
+        Verdict::failing(finding(
+            ": the agent ends at its start (\"env variable … is required when discovery is disabled\")",
+        ))
+    }
+
+    /// A sentence, and whether `PROVIDER` says something else than what holds.
+    fn sentence(&self, what: String) -> Evidence {
+        match (self.told.provider, self.told.overruled) {
+            (Some(provider), Some(overruled)) => Evidence::from(format!(
+                "{what}; PROVIDER is {overruled}, but {} goes before it, so that the agent takes the cluster for one of \
+                 {provider}",
+                self.told.set.join(", ")
+            )),
+            _ => Evidence::from(what),
+        }
     }
 
     /// Nothing is given: the agent asks instance metadata for the region, and EC2 for the name.
@@ -50,52 +105,38 @@ impl ClusterMetadata {
             None => Verdict::Unknown(Evidence::from(format!("imds: {}", report.verdict.evidence()))),
         }
     }
+
+    fn complete(&self, account: &str, region: &str, name: &str) -> Verdict {
+        let written = quote(account.as_bytes());
+        match given::account(account) {
+            Account::Digits => Verdict::Ok(self.sentence(format!(
+                "account {written}, region {} and name {} are given",
+                quote(region.as_bytes()),
+                quote(name.as_bytes())
+            ))),
+            Account::Scientific(digits) => Verdict::Warning(vec![Finding::new(
+                M::MetadataAccountMalformed,
+                format!(
+                    "the account is written {written}, which newer agents take for {digits} and older ones for no \
+                     account; if digits were lost on the way, it is a wrong one"
+                ),
+            )]),
+            Account::Malformed => Verdict::failing(Finding::new(
+                M::MetadataAccountMalformed,
+                format!("the account is written {written}, which is not twelve digits"),
+            )),
+        }
+    }
 }
 
 impl Examine for ClusterMetadata {
     async fn examine(&self, attempt: &Attempt) -> Report {
-        if let Provider::Other(why) = &self.aws.provider {
-            return Report::bare(Verdict::NotApplicable(Evidence::from(why.as_str())));
-        }
-        Report::bare(match &self.aws.given {
-            Given::Nothing => self.discovered(attempt.peers().report(Check::Imds)),
-            Given::Partial { set, missing } => partial(&self.aws.provider, set, missing),
-            Given::Complete { account, region, name } => complete(account, region, name),
+        Report::bare(match self.told.provider {
+            None => Verdict::NotApplicable(Evidence::from(
+                "nothing says where the agent runs (PROVIDER, EKS_*, GKE_*, AKS_*)",
+            )),
+            Some(provider) if provider.is_aws() => self.on_aws(attempt.peers().report(Check::Imds)),
+            Some(provider) => self.elsewhere(provider),
         })
-    }
-}
-
-fn partial(provider: &Provider, set: &[&str], missing: &[&str]) -> Verdict {
-    let (set, missing) = (set.join(", "), missing.join(", "));
-    if *provider == Provider::SelfHostedEc2 {
-        let evidence = format!("{set} is set and {missing} is not; the agent goes on with an empty value");
-        return Verdict::Warning(vec![Finding::new(M::AgentConfigEnvMissing, evidence)]);
-    }
-    let evidence = format!(
-        "{set} is set and {missing} is not: the agent ends at its start (\"env variable … is required when discovery \
-         is disabled\")"
-    );
-    Verdict::failing(Finding::new(M::AgentConfigEnvMissing, evidence))
-}
-
-fn complete(account: &str, region: &str, name: &str) -> Verdict {
-    let written = quote(account.as_bytes());
-    match given::account(account) {
-        Account::Digits => Verdict::Ok(Evidence::from(format!(
-            "account {written}, region {} and name {} are given",
-            quote(region.as_bytes()),
-            quote(name.as_bytes())
-        ))),
-        Account::Scientific(digits) => Verdict::Warning(vec![Finding::new(
-            M::MetadataAccountMalformed,
-            format!(
-                "the account is written {written}, which newer agents take for {digits} and older ones for no account; \
-                 if digits were lost on the way, it is a wrong one"
-            ),
-        )]),
-        Account::Malformed => Verdict::failing(Finding::new(
-            M::MetadataAccountMalformed,
-            format!("the account is written {written}, which is not twelve digits"),
-        )),
     }
 }

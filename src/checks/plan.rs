@@ -17,9 +17,7 @@ use crate::checks::clock::Clock;
 use crate::checks::cluster_metadata::ClusterMetadata;
 use crate::checks::dns::Dns;
 use crate::checks::imds::Imds;
-use crate::config::Aws;
 use crate::config::Config;
-use crate::config::aws::Provider;
 use crate::config::aws::Use;
 use crate::verdict::Report;
 
@@ -78,11 +76,11 @@ impl Plan {
                 Check::CastaiApi => AnyCheck::CastaiApi(CastaiApi::new(&config.castai, settings, &world)),
                 Check::Imds => AnyCheck::Imds(Imds::new(&config.aws, settings, &world)),
                 Check::AwsCredentials => AnyCheck::AwsCredentials(AwsCredentials::new(&config.aws)),
-                Check::ClusterMetadata => AnyCheck::ClusterMetadata(ClusterMetadata::new(&config.aws)),
+                Check::ClusterMetadata => AnyCheck::ClusterMetadata(ClusterMetadata::new(config)),
                 Check::Clock => AnyCheck::Clock(Clock),
             };
             let check = settings.check;
-            Arc::new(Planned { check, need: need(check, &config.aws), interval: settings.interval, examine })
+            Arc::new(Planned { check, need: need(check, config), interval: settings.interval, examine })
         });
         Self { rows: rows.collect(), blocks: BLOCKS }
     }
@@ -103,15 +101,15 @@ impl Plan {
 }
 
 /// What the agent needs a check for: without names, API server or CAST AI it does nothing useful.
-fn need(check: Check, aws: &Aws) -> Need {
+fn need(check: Check, config: &Config) -> Need {
     match check {
         Check::Clock => Need::Feature,
-        Check::Imds | Check::AwsCredentials => match aws.used() {
+        Check::Imds | Check::AwsCredentials => match config.aws.used() {
             Use::Nothing(_) => Need::None,
             Use::Lifecycle => Need::Feature,
             Use::Discovery => Need::Start,
         },
-        Check::ClusterMetadata if matches!(aws.provider, Provider::Other(_)) => Need::None,
+        Check::ClusterMetadata if config.told.provider.is_none() => Need::None,
         Check::Dns | Check::Apiserver | Check::CastaiApi | Check::ClusterMetadata => Need::Start,
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::config::ApiKey;
 use crate::config::Aws;
+use crate::config::Told;
 use crate::config::problem::Problem;
 use crate::config::problem::Problems;
 use crate::config::proxy::ProxyRules;
@@ -34,6 +35,7 @@ pub(crate) struct AgentEnv {
     pub(crate) roots: Option<Result<Vec<u8>, Problem>>,
     pub(crate) service: Service,
     pub(crate) kubeconfig: Option<String>,
+    pub(crate) told: Told,
     pub(crate) aws: Aws,
     pub(crate) proxy: ProxyRules,
     pub(crate) problems: Problems,
@@ -66,6 +68,7 @@ impl AgentEnv {
         // Set but empty counts: the agent then finds no certificate in it and ends.
         let roots = written("TLS_CA_CERT_FILE").map(|written| written.read(pem));
         let service = service(&written);
+        let told = Told::read(variable);
         let host_header = set("API_HOST_HEADER_OVERRIDE").and_then(|written| written.noting(&mut problems, header));
         let timeout = set("API_TIMEOUT").and_then(|written| written.noting(&mut problems, values::duration));
         problems.0.extend(url.iter().filter_map(|url| url.as_ref().err().cloned()));
@@ -86,7 +89,8 @@ impl AgentEnv {
             roots,
             service,
             kubeconfig: variable("KUBECONFIG").filter(|path| !path.is_empty()),
-            aws: Aws::read(variable),
+            aws: Aws::read(told.provider, variable),
+            told,
             proxy,
             problems,
         }

@@ -11,6 +11,7 @@ pub mod version;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::config::Provider;
 use crate::config::agent_env;
 use crate::config::file;
 
@@ -25,8 +26,8 @@ pub use version::Version;
 /// What the agent's environment says of AWS.
 #[derive(Clone, Debug)]
 pub struct Aws {
-    /// Where the agent runs.
-    pub provider: Provider,
+    /// Where the agent runs, where that is known.
+    pub provider: Option<Provider>,
     /// What it is told of the cluster.
     pub given: Given,
     /// Whether it asks EC2 which nodes are spot instances.
@@ -41,17 +42,6 @@ pub struct Aws {
     pub agent: Option<Version>,
 }
 
-/// Where the agent runs.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Provider {
-    /// EKS.
-    Eks,
-    /// A cluster on EC2 that somebody runs himself.
-    SelfHostedEc2,
-    /// Elsewhere, or nothing is known; and why AWS is not looked at.
-    Other(String),
-}
-
 /// What the agent asks AWS for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Use {
@@ -64,11 +54,10 @@ pub enum Use {
 }
 
 impl Aws {
-    /// Reads it from variables.
-    pub fn read(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+    /// Reads it from variables, for an agent of this provider.
+    pub fn read(provider: Option<Provider>, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let provider = provider(set("PROVIDER").as_deref(), given::PREFIXES[0].any(variable));
-        let names = if provider == Provider::SelfHostedEc2 { given::PREFIXES[1] } else { given::PREFIXES[0] };
+        let names = if provider == Some(Provider::SelfHostedEc2) { given::PREFIXES[1] } else { given::PREFIXES[0] };
         let lifecycle = set(names.lifecycle).is_none_or(|text| !go_false(&text));
         Self {
             provider,
@@ -83,8 +72,8 @@ impl Aws {
 
     /// What the agent asks AWS for.
     pub fn used(&self) -> Use {
-        if let Provider::Other(why) = &self.provider {
-            return Use::Nothing(why.clone());
+        if !self.provider.is_some_and(Provider::is_aws) {
+            return Use::Nothing(Provider::elsewhere(self.provider, "AWS", "EKS_*"));
         }
         match self.given {
             Given::Nothing => Use::Discovery,
@@ -95,17 +84,6 @@ impl Aws {
             ),
             Given::Complete { .. } | Given::Partial { .. } => Use::Lifecycle,
         }
-    }
-}
-
-fn provider(written: Option<&str>, eks: bool) -> Provider {
-    match written {
-        Some("eks") => Provider::Eks,
-        None if eks => Provider::Eks,
-        Some("selfhostedec2") => Provider::SelfHostedEc2,
-        Some("kops") => Provider::Other("the use of AWS by the provider kops is not examined".to_owned()),
-        Some(_) => Provider::Other("PROVIDER is not one of AWS".to_owned()),
-        None => Provider::Other("nothing says that the agent runs on AWS (PROVIDER, EKS_*)".to_owned()),
     }
 }
 

@@ -106,6 +106,7 @@ impl Sources<'_> {
             runbook_base: runbook_base.unwrap_or_else(|| RUNBOOK_BASE.to_owned()),
             apiserver: self.apiserver(),
             castai: self.castai(),
+            told: self.env.told.clone(),
             aws: self.aws(),
             dns: self.dns(),
             proxy: self.env.proxy.clone(),

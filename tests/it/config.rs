@@ -4,6 +4,7 @@ mod aws;
 mod environment;
 mod files;
 mod properties;
+mod providers;
 mod proxies;
 mod web;
 

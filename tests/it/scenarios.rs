@@ -52,6 +52,8 @@ pub(crate) enum Break {
     Discovery(&'static str),
     /// Several variables of the agent's environment; without a value one is gone.
     Envs(&'static [(&'static str, Option<&'static str>)]),
+    /// The cluster is one of another provider, of which this is given.
+    Elsewhere(&'static str, &'static [(&'static str, &'static str)]),
     /// The agent's web-identity token.
     Irsa(WebIdentity),
     /// The agent's token for EKS Pod Identity; `None` is no file.
@@ -280,6 +282,11 @@ scenarios! {
         ("AWS_ACCESS_KEY_ID", Some("AKIALABLABLABLABLAB1")),
         ("AWS_SECRET_ACCESS_KEY", Some("secret")),
     ]) => ClusterMetadata MetadataUnresolvable Failing;
+    an_aks_cluster_without_its_subscription: Break::Elsewhere("aks", &[("AKS_LOCATION", "westeurope"), ("AKS_NODE_RESOURCE_GROUP", "MC_lab")]) => ClusterMetadata AgentConfigEnvMissing Failing;
+    a_kops_cluster_without_its_state_store: Break::Elsewhere("kops", &[("KOPS_CSP", "aws"), ("KOPS_REGION", "eu-central-1"), ("KOPS_CLUSTER_NAME", "lab")]) => ClusterMetadata AgentConfigEnvMissing Failing;
+    an_openshift_cluster_without_its_id: Break::Elsewhere("openshift", &[("OPENSHIFT_CSP", "aws"), ("OPENSHIFT_INTERNAL_ID", "")]) => ClusterMetadata AgentConfigEnvMissing Failing;
+    a_gke_cluster_with_a_variable_of_eks: Break::Envs(&[("PROVIDER", Some("gke")), ("EKS_CLUSTER_NAME", None)]) => ClusterMetadata AgentConfigEnvMissing Failing;
+    a_cluster_of_ones_own_without_its_name: Break::Elsewhere("selfhostedec2", &[("SELFHOSTEDEC2_REGION", "eu-central-1"), ("SELFHOSTEDEC2_ACCOUNT_ID", "123456789012")]) => ClusterMetadata AgentConfigEnvMissing Warning;
 
     // === clock ===
     a_clock_that_is_ten_minutes_off: Break::Clocks("clock:+600s") => Clock ClockSkew Failing;
@@ -335,6 +342,12 @@ async fn break_world(world: &mut World, broken: Break) {
                     Some(value) => world.set_env(name, value),
                     None => world.unset_env(name),
                 }
+            }
+        }
+        Break::Elsewhere(provider, variables) => {
+            world.move_to(provider);
+            for (name, value) in variables {
+                world.set_env(name, value);
             }
         }
         Break::Irsa(token) => world.with_web_identity(token),

@@ -1,5 +1,6 @@
 //! The agent's other variables: what it cannot parse ends it at its start.
 
+use crate::config::Provider;
 use crate::config::problem::Problems;
 use crate::config::values;
 use crate::config::written::Written;
@@ -29,9 +30,6 @@ pub(super) const AGENT: &[&str] = &[
     "MONITOR_METADATA",
 ];
 
-const PROVIDERS: &[(&str, ())] =
-    &[("eks", ()), ("selfhostedec2", ()), ("gke", ()), ("kops", ()), ("aks", ()), ("anywhere", ()), ("openshift", ())];
-
 const PORTS: &[&str] = &["HEALTHZ_PORT", "METRICS_PORT", "PPROF_PORT"];
 
 const SWITCHES: &[&str] = &["LEADER_ELECTION_ENABLED", "METADATA_STORE_ENABLED", "CONTROLLER_FORCE_PAGINATION"];
@@ -49,7 +47,8 @@ const DURATIONS: &[&str] = &[
 /// Notes every value that makes no sense; what is empty or absent has a default.
 pub(super) fn examine(set: &dyn Fn(&str) -> Option<Written>, problems: &mut Problems) {
     if let Some(provider) = set("PROVIDER") {
-        provider.noting(problems, |text| values::word(text, PROVIDERS));
+        let known: Vec<_> = Provider::ALL.iter().map(|provider| (provider.label(), ())).collect();
+        provider.noting(problems, |text| values::word(text, &known));
     }
     for port in PORTS.iter().filter_map(|name| set(name)) {
         // Zero switches a server off.

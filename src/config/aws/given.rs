@@ -57,11 +57,6 @@ pub(super) const PREFIXES: [Names; 2] = [
 ];
 
 impl Names {
-    /// Whether any of the group is set; also when it is empty.
-    pub(super) fn any(&self, variable: &dyn Fn(&str) -> Option<String>) -> bool {
-        !self.set(variable).is_empty()
-    }
-
     /// What is given: one variable of the group makes the agent demand all three.
     pub(super) fn given(&self, variable: &dyn Fn(&str) -> Option<String>) -> Given {
         let value = |name: &str| variable(name).filter(|value| !value.is_empty());

@@ -1,9 +1,10 @@
 //! What the agent's environment says of AWS: the source by Go's rule, the group of `EKS_*`, where metadata is asked.
 
+use castai_health_exporter::config::Provider;
+use castai_health_exporter::config::Told;
 use castai_health_exporter::config::aws::Aws;
 use castai_health_exporter::config::aws::Given;
 use castai_health_exporter::config::aws::Profile;
-use castai_health_exporter::config::aws::Provider;
 use castai_health_exporter::config::aws::Source;
 use castai_health_exporter::config::aws::Use;
 use castai_health_exporter::config::aws::given::Account;
@@ -19,7 +20,8 @@ const COMPLETE: [(&str, &str); 3] =
 const WITH_KEYS: &str = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = hidden\n";
 
 fn aws(variables: &[(&str, &str)]) -> Aws {
-    Aws::read(&|name| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned()))
+    let variable = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned());
+    Aws::read(Told::read(&variable).provider, &variable)
 }
 
 /// What the agent takes, and what Rust's chain would.
@@ -127,7 +129,7 @@ fn what_the_agent_asks_aws_for_follows_from_what_it_is_given() {
     for elsewhere in ["gke", "aks", "kops", "anywhere", "openshift"] {
         assert!(matches!(aws(&[("PROVIDER", elsewhere)]).used(), Use::Nothing(_)), "{elsewhere}");
     }
-    assert_eq!(aws(&COMPLETE).provider, Provider::Eks, "EKS_* alone tells");
+    assert_eq!(aws(&COMPLETE).provider, Some(Provider::Eks), "EKS_* alone tells");
     assert!(matches!(aws(&[]).used(), Use::Nothing(_)));
     let own = [("PROVIDER", "selfhostedec2"), ("SELFHOSTEDEC2_REGION", "eu-central-1")];
     assert!(matches!(aws(&own).given, Given::Partial { .. }));

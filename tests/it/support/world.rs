@@ -106,10 +106,14 @@ impl World {
     /// The same, and the agent is told nothing of its cluster.
     pub(crate) fn in_discovery() -> Self {
         let mut world = Self::start();
-        for name in ["EKS_ACCOUNT_ID", "EKS_REGION", "EKS_CLUSTER_NAME"] {
-            world.unset_env(name);
-        }
+        world.move_to("eks");
         world
+    }
+
+    /// Makes the cluster one of another provider, of which nothing is given.
+    pub(crate) fn move_to(&mut self, provider: &str) {
+        self.env.retain(|name, _| !name.starts_with("EKS_"));
+        self.set_env("PROVIDER", provider);
     }
 
     /// Changes one variable of the agent's environment and starts over with it.
