@@ -35,6 +35,8 @@ pub struct Standing {
     pub need: Need,
     /// Time between two attempts.
     pub interval: Duration,
+    /// What it looks at, as a number that differs when that does.
+    pub subject: u64,
     /// The latest report; `None` before the first verdict.
     pub latest: Option<Arc<Report>>,
     /// The modes that hold, as settled in the episode.
@@ -56,6 +58,8 @@ pub struct Entry {
     pub need: Need,
     /// Time between two attempts.
     pub interval: Duration,
+    /// What it looks at, as a number that differs when that does.
+    pub subject: u64,
 }
 
 /// What an attempt brings to the board.
@@ -67,6 +71,15 @@ pub struct Posting {
     pub disturbed: bool,
     /// The check's code panicked; the report says so.
     pub panicked: bool,
+}
+
+/// What became of an attempt that was brought to the board.
+#[derive(Clone, Debug, Default)]
+pub struct Posted {
+    /// The change of verdict, if it is one.
+    pub change: Option<Change>,
+    /// Its time-out was put down to this process itself, so that it proves nothing.
+    pub excused: bool,
 }
 
 /// A verdict that differs from the one before.
@@ -94,23 +107,28 @@ impl Board {
         Self { standings: Mutex::new(entries.iter().map(Standing::new).collect()) }
     }
 
-    /// Replaces the list of checks after a reload; what is known of a check that stays is kept.
+    /// Replaces the list of checks after a reload. What is known of a check that stays is kept; of one that looks at
+    /// something else now, only its counters.
     pub fn enter(&self, entries: &[Entry]) {
         let mut standings = self.lock();
         let kept = std::mem::take(&mut *standings);
         *standings = entries
             .iter()
             .map(|entry| match kept.iter().find(|standing| standing.check == entry.check) {
-                Some(standing) => Standing { need: entry.need, interval: entry.interval, ..standing.clone() },
+                Some(standing) if standing.subject == entry.subject => {
+                    Standing { need: entry.need, interval: entry.interval, ..standing.clone() }
+                }
+                Some(standing) => Standing { counts: standing.counts.clone(), ..Standing::new(entry) },
                 None => Standing::new(entry),
             })
             .collect();
     }
 
-    /// Takes in an attempt; returns the change of verdict, if it is one.
-    pub fn post(&self, check: Check, posting: Posting) -> Option<Change> {
+    /// Takes in an attempt.
+    pub fn post(&self, check: Check, posting: Posting) -> Posted {
         let mut standings = self.lock();
-        standings.iter_mut().find(|standing| standing.check == check)?.take(posting)
+        let standing = standings.iter_mut().find(|standing| standing.check == check);
+        standing.map(|standing| standing.take(posting)).unwrap_or_default()
     }
 
     /// A copy of everything, for the views.
@@ -140,6 +158,7 @@ impl Standing {
             check: entry.check,
             need: entry.need,
             interval: entry.interval,
+            subject: entry.subject,
             latest: None,
             settled: Settled::default(),
             counts: Counts::new(entry.check),
@@ -153,11 +172,12 @@ impl Standing {
         self.latest.as_ref().map_or(Status::Unknown, |report| report.verdict.status())
     }
 
-    fn take(&mut self, posting: Posting) -> Option<Change> {
+    fn take(&mut self, posting: Posting) -> Posted {
         let Posting { mut report, disturbed, panicked } = posting;
         self.counts.disturbed += u64::from(disturbed);
         self.counts.panics += u64::from(panicked);
-        if disturbed && self.settled.excuses(&report.verdict) {
+        let excused = disturbed && self.settled.excuses(&report.verdict);
+        if excused {
             report.verdict = Verdict::Unknown(Evidence::from(format!(
                 "this container was throttled or late itself, so that this time-out proves nothing: {}",
                 report.verdict.evidence()
@@ -172,13 +192,13 @@ impl Standing {
         if !matches!(report.verdict.status(), Status::Unknown | Status::NotApplicable) {
             self.last_attempt = Some(report.at);
         }
-        let before = self.latest.replace(Arc::new(report));
-        let report = self.latest.clone()?;
+        let report = Arc::new(report);
+        let before = self.latest.replace(Arc::clone(&report));
         let same = before.as_ref().is_some_and(|before| {
             before.verdict.status() == report.verdict.status() && before.verdict.modes() == report.verdict.modes()
         });
         let before = before.map(|before| before.verdict.status());
         let change = Change { check: self.check, before, report, settled: self.settled.modes().to_vec() };
-        (!same).then_some(change)
+        Posted { change: Some(change).filter(|_| !same), excused }
     }
 }

@@ -15,12 +15,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::checks::preflight;
 use crate::cli::args::Args;
 use crate::cli::args::Command;
 use crate::cli::output::complain;
 use crate::cli::output::print;
 use crate::config::Config;
 use crate::config::Problems;
+use crate::config::Purpose;
 use crate::daemon;
 use crate::daemon::CannotRun;
 
@@ -81,6 +83,11 @@ fn dispatch(args: Args) -> Exit {
 fn config_check(loaded: &Result<Config, Problems>) -> Exit {
     match loaded {
         Ok(config) => {
+            let every = [Purpose::Kubeconfig, Purpose::ServiceAccount, Purpose::Names];
+            let problems = daemon::runtime().block_on(preflight::problems(config, &every));
+            if !problems.is_empty() {
+                return refuse(&problems);
+            }
             for problem in &config.environment_problems.0 {
                 complain("warning", &problem.to_string());
             }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: it holds what is known before the first packet; it opens no connection and knows no check's code.
 
+pub mod agent;
 mod agent_env;
 pub mod aws;
 mod file;
@@ -27,6 +28,8 @@ use crate::catalogue::Check;
 use crate::catalogue::Limits;
 use crate::catalogue::Scope;
 
+pub use agent::Agent;
+pub use agent::ObjectName;
 pub use aws::Aws;
 pub use flags::Flags;
 pub use problem::Problem;
@@ -36,6 +39,7 @@ pub use provider::Told;
 pub use proxy::ProxyRules;
 pub use secret::Secret;
 pub use web::WebConfig;
+pub use written::Written;
 
 /// Where this process stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,12 +91,16 @@ pub struct Config {
     pub told: Told,
     /// What the agent needs of AWS, and what it is given for it.
     pub aws: Aws,
+    /// Where the agent listens, and which objects are its own.
+    pub agent: Agent,
     /// How names are resolved.
     pub dns: Dns,
     /// Which requests go through which proxy, by Go's rules.
     pub proxy: ProxyRules,
     /// Per check; all of them, in the catalogue's order.
     pub checks: Vec<CheckSettings>,
+    /// The files to read while examining that were named on the command line or in the configuration file.
+    pub named_files: Vec<NamedFile>,
     /// Values of the agent's environment that make no sense: the agent's trouble, not a reason not to start.
     pub environment_problems: Problems,
 }
@@ -170,7 +178,7 @@ pub struct Castai {
 }
 
 /// The agent's key.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum ApiKey {
     /// Not set, or empty.
     Missing,
@@ -202,6 +210,28 @@ pub struct CheckSettings {
     pub interval: Duration,
     /// How long the agent waits on the way.
     pub limits: Limits,
+}
+
+/// A file, or folder, that was named on the command line or in the configuration file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NamedFile {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Where it was named.
+    pub written: Written,
+}
+
+/// What a named file is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    /// How to reach the API server.
+    Kubeconfig,
+    /// The folder with a token and a CA.
+    ServiceAccount,
+    /// Names and nameservers.
+    Names,
 }
 
 impl Config {

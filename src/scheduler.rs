@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::board::Board;
 use crate::board::Change;
 use crate::board::Entry;
+use crate::board::Posted;
 use crate::board::Posting;
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode;
@@ -60,7 +61,13 @@ struct Desk {
 
 /// How the checks of a plan are entered on the board.
 pub fn entries<E>(plan: &Plan<E>) -> Vec<Entry> {
-    plan.rows.iter().map(|row| Entry { check: row.check, need: row.need, interval: row.interval }).collect()
+    let entry = |row: &Arc<Planned<E>>| Entry {
+        check: row.check,
+        need: row.need,
+        interval: row.interval,
+        subject: row.subject,
+    };
+    plan.rows.iter().map(entry).collect()
 }
 
 /// Examines every check of the plan once, prerequisites first, and posts to the board.
@@ -71,7 +78,8 @@ pub async fn once<E: Examine>(plan: &Plan<E>, board: &Arc<Board>, on_change: &On
         let (desk, row, first) = (desk.clone(), Arc::clone(row), prerequisites(row, plan));
         tasks.spawn(async move {
             desk.wait_for(&first).await;
-            desk.attempt(&row).await;
+            // There is no next time, so what proves nothing is looked at again; the board excuses it only so often.
+            while desk.attempt(&row).await.excused {}
             desk.note_examined(row.check);
         });
     }
@@ -89,7 +97,7 @@ impl Watch {
                 sleep(jitter::within(SPREAD)).await;
                 desk.wait_for(&first).await;
                 loop {
-                    let changed = desk.attempt(&row).await;
+                    let changed = desk.attempt(&row).await.change.is_some();
                     desk.note_examined(row.check);
                     let interval = if changed { row.interval.min(QUICK) } else { row.interval };
                     sleep(jitter::around(interval)).await;
@@ -134,18 +142,18 @@ impl Desk {
         });
     }
 
-    /// One attempt of one check, posted; says whether the verdict changed.
-    async fn attempt<E: Examine>(&self, row: &Arc<Planned<E>>) -> bool {
+    /// One attempt of one check, posted.
+    async fn attempt<E: Examine>(&self, row: &Arc<Planned<E>>) -> Posted {
         let check = row.check;
         let posting = match blocked(check, self.blocks, &self.board.peers()) {
             Some(why) => Posting { report: Report::bare(Verdict::Unknown(why)), disturbed: false, panicked: false },
             None => examine(row, self.board.peers()).await,
         };
-        let change = self.board.post(check, posting);
-        if let Some(change) = &change {
+        let posted = self.board.post(check, posting);
+        if let Some(change) = &posted.change {
             (self.on_change)(change);
         }
-        change.is_some()
+        posted
     }
 }
 

@@ -7,7 +7,7 @@ use crate::catalogue::checks::Phase;
 /// How long the agent waits for each phase of a target; a phase without a limit has only the attempt's.
 ///
 /// Ours are half as long again, so that an answer just beyond the agent's patience is seen and named `*_slow`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Limits {
     /// Name resolution. Go's resolver gives each query 5 s.
     pub resolve: Duration,

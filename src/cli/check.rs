@@ -11,14 +11,18 @@ use crate::board::Standing;
 use crate::catalogue::Check;
 use crate::catalogue::Status;
 use crate::checks::Plan;
+use crate::checks::preflight;
 use crate::cli::Exit;
 use crate::cli::args;
 use crate::cli::args::Output;
 use crate::cli::junit;
 use crate::cli::output;
 use crate::cli::output::print;
+use crate::cli::refuse;
 use crate::cli::text;
+use crate::cli::usage;
 use crate::config::Config;
+use crate::config::Purpose;
 use crate::daemon;
 use crate::exporter::Exporter;
 use crate::log;
@@ -33,9 +37,19 @@ pub(super) fn run(options: &args::Check, config: &Config) -> Exit {
     log::install(config.log.level, config.log.format);
     log::install_panic_hook();
     let plan = Plan::new(config);
+    let runs: Vec<Check> = plan.rows.iter().map(|row| row.check).collect();
+    let all = Exporter::new(config, &runs);
+    if let Some(skipped) = all.skipped.iter().find(|skipped| options.checks.contains(&skipped.check)) {
+        return usage(&format!("the check {} does not run: {}", skipped.check, skipped.why));
+    }
     let plan = if options.checks.is_empty() { plan } else { plan.only(&options.checks) };
     let board = Arc::new(Board::new(&scheduler::entries(&plan)));
-    daemon::runtime().block_on(examine(options, &plan, &board));
+    let runtime = daemon::runtime();
+    let problems = runtime.block_on(preflight::problems(config, &[Purpose::Kubeconfig]));
+    if !problems.is_empty() {
+        return refuse(&problems);
+    }
+    runtime.block_on(examine(options, &plan, &board));
     let standings = board.standings();
     let entered: Vec<Check> = standings.iter().map(|standing| standing.check).collect();
     let exporter = Exporter::new(config, &entered);

@@ -106,11 +106,8 @@ impl Access {
         let unusable = |error: &dyn fmt::Display| {
             Denied::Unknown(Evidence::from(format!("kubeconfig {} cannot be used: {error}", path.display())))
         };
-        let mut config = parsed(path, context).await.map_err(|error| unusable(&without_content(&error)))?;
-        if config.accept_invalid_certs {
-            return Err(unusable(&"it says insecure-skip-tls-verify, and nothing is sent unverified"));
-        }
-        let host = config.cluster_url.host().ok_or_else(|| unusable(&"its server has no host"))?.to_owned();
+        let mut config = usable(path, context).await.map_err(|error| unusable(&error))?;
+        let host = config.cluster_url.host().unwrap_or_default().to_owned();
         let proxy = named_proxy(&config).map_err(|error| unusable(&error))?;
         let headers = authorization(&mut config, plugin).await.map_err(|error| unusable(&error))?;
         let https = config.cluster_url.scheme_str() != Some("http");
@@ -129,6 +126,22 @@ impl Access {
             remark: None,
         })
     }
+}
+
+/// The file's context, if a request could be made with it; its credentials are not looked at.
+///
+/// # Errors
+/// Why not, without a word of what may be secret.
+pub async fn usable(path: &Path, context: Option<&str>) -> Result<kube::Config, String> {
+    let config = parsed(path, context).await.map_err(|error| without_content(&error))?;
+    if config.accept_invalid_certs {
+        return Err("it says insecure-skip-tls-verify, and nothing is sent unverified".to_owned());
+    }
+    if config.cluster_url.host().is_none() {
+        return Err("its server has no host".to_owned());
+    }
+    named_proxy(&config)?;
+    Ok(config)
 }
 
 /// The file's context, without what kube would add from the environment of this process.

@@ -18,6 +18,8 @@ use crate::config::Config;
 use crate::config::Dns;
 use crate::config::Log;
 use crate::config::LogFormat;
+use crate::config::NamedFile;
+use crate::config::Purpose;
 use crate::config::Vantage;
 use crate::config::agent_env;
 use crate::config::agent_env::AgentEnv;
@@ -49,6 +51,7 @@ struct Sources<'a> {
     /// Where the file lies; its relative paths begin there.
     folder: PathBuf,
     env: AgentEnv,
+    named_files: Vec<NamedFile>,
     problems: Problems,
 }
 
@@ -59,7 +62,7 @@ impl Config {
     pub fn load(flags: &Flags, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Problems> {
         let env = AgentEnv::read(&|name| variable(name).map(|value| value.to_string_lossy().into_owned()));
         let (file, folder, problems) = read_file(flags);
-        let mut sources = Sources { flags, file, folder, env, problems };
+        let mut sources = Sources { flags, file, folder, env, named_files: Vec::new(), problems };
         let config = sources.config();
         if sources.problems.is_empty() {
             return Ok(config);
@@ -108,9 +111,11 @@ impl Sources<'_> {
             castai: self.castai(),
             told: self.env.told.clone(),
             aws: self.aws(),
+            agent: self.env.agent.clone(),
             dns: self.dns(),
             proxy: self.env.proxy.clone(),
             checks: self.checks(),
+            named_files: std::mem::take(&mut self.named_files),
             environment_problems: std::mem::take(&mut self.env.problems),
         }
     }
@@ -155,8 +160,10 @@ impl Sources<'_> {
         let nameservers = self.keys("dns.nameservers", 3, |text| values::server_address(text, Some(53)));
         Dns {
             nameservers,
-            resolv_conf: self.path("dns.resolv_conf").unwrap_or_else(|| PathBuf::from("/etc/resolv.conf")),
-            hosts: self.path("dns.hosts_file").unwrap_or_else(|| PathBuf::from("/etc/hosts")),
+            resolv_conf: self
+                .named_file("dns.resolv_conf", Purpose::Names)
+                .unwrap_or_else(|| PathBuf::from("/etc/resolv.conf")),
+            hosts: self.named_file("dns.hosts_file", Purpose::Names).unwrap_or_else(|| PathBuf::from("/etc/hosts")),
         }
     }
 
@@ -198,6 +205,14 @@ impl Sources<'_> {
             let empty = || Wrong::new("is empty", "write a path, or leave the key out");
             (!text.is_empty()).then(|| folder.join(text)).ok_or_else(empty)
         })
+    }
+
+    /// A path of the file to something that is read only while examining.
+    fn named_file(&mut self, key: &str, purpose: Purpose) -> Option<PathBuf> {
+        let path = self.path(key)?;
+        let written = self.file.one(key)?.clone();
+        self.named_files.push(NamedFile { purpose, path: path.clone(), written });
+        Some(path)
     }
 
     /// What the content of a file means, whose path the file names.

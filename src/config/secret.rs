@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A key, token or password; only [`Secret::reveal`] gives it away.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Secret(String);
 
 impl Secret {

@@ -49,11 +49,72 @@ fn answers(args: &[&str], input: &[u8]) -> String {
 
 #[test]
 fn nothing_failing_ends_with_0_and_strict_counts_unknowns() {
-    let said_once = said(&mut program(&["check", "--kubeconfig=/dev/null"]));
+    let check = |args: &[&str]| said(program(args).env("KUBECONFIG", "/dev/null"));
+    let said_once = check(&["check"]);
     assert_eq!(said_once.code, Some(0), "{}{}", said_once.out, said_once.err);
     assert!(said_once.out.contains("? apiserver"), "{}", said_once.out);
     assert!(said_once.err.is_empty(), "progress is for terminals: {}", said_once.err);
-    assert_eq!(said(&mut program(&["check", "--kubeconfig=/dev/null", "--strict"])).code, Some(1));
+    assert_eq!(check(&["check", "--strict"]).code, Some(1));
+}
+
+#[test]
+fn a_named_kubeconfig_that_cannot_be_used_is_wrong_usage() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("config.yaml");
+    fs::write(&file, "log: { level: info }\nkubeconfig: /nowhere/kubeconfig\n").unwrap();
+    let file = file.to_str().expect("UTF-8");
+    let wrong: [(&[&str], &str); 4] = [
+        (&["check", "--kubeconfig=/dev/null"], "error: flag: --kubeconfig: "),
+        (&["--config.check", "--kubeconfig=/dev/null"], "error: flag: --kubeconfig: "),
+        (&["check", "dns", "--config.file", file], "config.yaml:2: kubeconfig: "),
+        (&["--config.check", "--config.file", file], "config.yaml:2: kubeconfig: "),
+    ];
+    for (args, expected) in wrong {
+        let said = said(&mut program(args));
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{args:?}: {}", said.err);
+        assert!(said.err.contains(expected) && said.err.lines().count() == 1, "{args:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn examining_the_configuration_opens_the_files_that_it_names() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("config.yaml");
+    let check = |text: &str| {
+        fs::write(&file, text).unwrap();
+        let mut command = program(&["--config.check", "--config.file", file.to_str().expect("UTF-8")]);
+        said(command.env("KUBERNETES_SERVICE_HOST", "127.0.0.1").env("KUBERNETES_SERVICE_PORT", "443"))
+    };
+    let wrong = check("dns:\n  resolv_conf: nowhere\n  hosts_file: nowhere\napiserver:\n  service_account_dir: .\n");
+    assert_eq!(wrong.code, Some(2), "{}", wrong.err);
+    for named in ["dns.resolv_conf: ", "dns.hosts_file: ", "apiserver.service_account_dir: "] {
+        assert!(wrong.err.contains(named), "{named} in {}", wrong.err);
+    }
+    for name in ["nowhere", "token", "ca.crt"] {
+        fs::write(dir.path().join(name), "here").unwrap();
+    }
+    let right = check("dns:\n  resolv_conf: nowhere\napiserver:\n  service_account_dir: .\n");
+    assert_eq!(right.code, Some(0), "{}", right.err);
+}
+
+#[test]
+fn asking_for_a_check_that_does_not_run_is_wrong_usage_and_says_why() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("config.yaml");
+    fs::write(&file, "checks:\n  dns:\n    enabled: false\n").unwrap();
+    let file = file.to_str().expect("UTF-8");
+    let wrong: [(&[&str], &str); 2] = [
+        (
+            &["check", "clock", "dns", "--config.file", file],
+            "the check dns does not run: disabled in the configuration",
+        ),
+        (&["check", "dns", "--scope=cluster"], "the check dns does not run: its scope is pod"),
+    ];
+    for (args, expected) in wrong {
+        let said = said(&mut program(args));
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{args:?}: {}", said.err);
+        assert!(said.err.contains(expected) && said.err.lines().count() == 1, "{args:?}: {}", said.err);
+    }
 }
 
 #[test]

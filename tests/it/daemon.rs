@@ -155,6 +155,34 @@ fn a_hang_up_reads_the_file_again_and_a_wrong_one_keeps_the_old() {
 }
 
 #[test]
+fn after_a_reload_no_verdict_on_a_former_target_lingers() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (file, key) = (dir.path().join("config.yaml"), dir.path().join("key"));
+    fs::write(&key, "key").unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let written = |port: u16| {
+        format!("castai:\n  api_url: http://127.0.0.1:{port}\n  key_file: key\napiserver:\n  dns_name: a.test\n")
+    };
+    fs::write(&file, written(1)).unwrap();
+    let daemon = with_file(&file);
+    let refused = "castai_health_failure{check=\"castai_api\",mode=\"net_refused\"} 1";
+    let attempts = "castai_health_check_attempts_total{check=\"castai_api\"} 1";
+    daemon.shows(refused);
+    daemon.shows(attempts);
+
+    fs::write(&file, written(1) + "log:\n  level: warn\n").unwrap();
+    assert!(daemon.ask("POST", "/-/reload").unwrap().starts_with("HTTP/1.1 200"));
+    daemon.shows(refused);
+
+    fs::write(&file, written(silent.local_addr().expect("an address").port())).unwrap();
+    assert!(daemon.ask("POST", "/-/reload").unwrap().starts_with("HTTP/1.1 200"));
+    let metrics = daemon.get("/metrics");
+    assert!(!metrics.lines().any(|line| line == refused), "{metrics}");
+    daemon.shows("castai_health_check_status{check=\"castai_api\",status=\"unknown\"} 1");
+    assert!(!daemon.get("/metrics").contains("castai_health_check_attempts_total{check=\"castai_api\"} 0"));
+}
+
+#[test]
 fn a_reload_over_http_says_what_is_wrong() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("config.yaml");

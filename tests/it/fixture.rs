@@ -37,7 +37,8 @@ pub(crate) fn blank() -> Board {
 
 /// These checks, none examined.
 fn of(checks: &[Check]) -> Board {
-    let entry = |check: &Check| Entry { check: *check, need: Need::Start, interval: check.entry().interval };
+    let entry =
+        |check: &Check| Entry { check: *check, need: Need::Start, interval: check.entry().interval, subject: 0 };
     Board::new(&checks.iter().map(entry).collect::<Vec<_>>())
 }
 

@@ -47,6 +47,8 @@ enum Act {
     Panics,
     /// Begins a handshake that never ends.
     Hangs,
+    /// Holds the whole process up, and then fails.
+    Stalls(FailureMode),
 }
 
 /// A check that plays a script; its last act goes on for ever.
@@ -78,6 +80,11 @@ impl Examine for Scripted {
             Act::Ok => {}
             Act::OkAfter(span) => sleep(span).await,
             Act::Fails(mode) => return Report::bare(Verdict::failing(Finding::new(mode, "seen"))),
+            Act::Stalls(mode) => {
+                std::thread::sleep(Duration::from_millis(400));
+                sleep(Duration::from_millis(300)).await;
+                return Report::bare(Verdict::failing(Finding::new(mode, "seen")));
+            }
             Act::Panics => panic!("a bug in a check"),
             Act::Hangs => {
                 attempt.trail("10.0.0.1:443", true).begin(Phase::Tls);
@@ -92,7 +99,7 @@ type Row = Arc<Planned<Scripted>>;
 
 fn row(check: Check, acts: &'static [Act]) -> Row {
     let examine = Scripted { acts, began: Mutex::default(), in_flight: Arc::default() };
-    Arc::new(Planned { check, need: Need::Start, interval: INTERVAL, examine })
+    Arc::new(Planned { check, need: Need::Start, interval: INTERVAL, subject: 0, examine })
 }
 
 fn began(row: &Row) -> Vec<Instant> {
@@ -151,6 +158,16 @@ async fn a_panic_is_unknown_and_counted_and_stops_neither_the_others_nor_the_nex
     stage.becomes(Check::Dns, Status::Ok).await;
     assert_eq!(stage.standing(Check::Dns).counts.panics, 1);
     watch.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn examining_once_looks_again_when_this_process_itself_was_held_up() {
+    let held_up = row(Check::Dns, &[Act::Stalls(FailureMode::NetDnsTimeout), Act::Ok]);
+    let for_ever = row(Check::Apiserver, &[Act::Stalls(FailureMode::TlsHandshakeTimeout)]);
+    let stage = Stage::new(&[&held_up, &for_ever]);
+    stage.once().await;
+    assert_eq!((stage.standing(Check::Dns).status(), began(&held_up).len()), (Status::Ok, 2));
+    assert_eq!((stage.standing(Check::Apiserver).status(), began(&for_ever).len()), (Status::Failing, 3));
 }
 
 #[tokio::test(start_paused = true)]

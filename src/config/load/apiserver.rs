@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use crate::config::Apiserver;
 use crate::config::InCluster;
+use crate::config::NamedFile;
+use crate::config::Purpose;
 use crate::config::agent_env::Service;
 use crate::config::load::Sources;
 use crate::config::values;
@@ -17,7 +19,7 @@ const MOST_ADDRESSES: usize = 8;
 
 impl Sources<'_> {
     pub(super) fn apiserver(&mut self) -> Apiserver {
-        let service_account_dir = self.path("apiserver.service_account_dir");
+        let service_account_dir = self.named_file("apiserver.service_account_dir", Purpose::ServiceAccount);
         let dns_name = self.key("apiserver.dns_name", |text| values::host_and_port(text, DNS_NAME.1));
         let addresses = self.keys("apiserver.addresses", MOST_ADDRESSES, |text| values::server_address(text, None));
         let kubeconfig = self.kubeconfig();
@@ -56,10 +58,14 @@ impl Sources<'_> {
     /// The agent takes `KUBECONFIG` before its pod's own account. Where nothing tells of the agent, the variable is
     /// `kubectl`'s, and a pod's own account goes before it.
     fn kubeconfig(&mut self) -> Option<PathBuf> {
-        let written = self.path("kubeconfig");
-        if let Some(typed) = &self.flags.kubeconfig {
-            return Some(typed.clone());
+        if let Some(path) = &self.flags.kubeconfig {
+            let written = Written::flag("--kubeconfig", &path.display().to_string());
+            self.named_files.push(NamedFile { purpose: Purpose::Kubeconfig, path: path.clone(), written });
+            // It is read all the same, so that what is wrong in the file is told.
+            self.path("kubeconfig");
+            return Some(path.clone());
         }
+        let written = self.named_file("kubeconfig", Purpose::Kubeconfig);
         let named = self.env.kubeconfig.as_deref().filter(|_| self.env.known || self.env.service == Service::Absent);
         // kubectl's may be a list.
         written.or_else(|| named?.split(':').find(|path| !path.is_empty()).map(PathBuf::from))
