@@ -6,11 +6,15 @@
 pub mod apiserver;
 pub mod aws_credentials;
 pub mod castai_api;
+pub mod castai_way;
 pub mod clock;
 pub mod cluster_metadata;
+pub mod cluster_status;
 pub mod dns;
 pub mod imds;
+pub mod kube;
 pub mod plan;
+pub mod preflight;
 pub mod way;
 pub mod world;
 

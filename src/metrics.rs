@@ -26,6 +26,7 @@ use crate::exporter::VERSION;
 use crate::metrics::process::Process;
 use crate::metrics::series::family;
 use crate::metrics::series::histograms;
+use crate::verdict::Fact;
 use crate::verdict::TargetReport;
 
 /// The content type of [`exposition`].
@@ -35,6 +36,7 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub fn exposition(standings: &[Standing], exporter: &Exporter, process: &Process) -> String {
     let mut families = of_checks(standings);
     families.extend(of_targets(standings));
+    families.extend(of_facts(standings));
     families.extend(of_exporter(exporter));
     families.extend(of_process(process));
     families.retain(|family| !family.get_metric().is_empty());
@@ -93,6 +95,22 @@ fn of_targets(standings: &[Standing]) -> Vec<MetricFamily> {
         family(names::CERTIFICATE_NOT_AFTER, not_after),
         family(names::CLOCK_SKEW, skews(standings).into_iter().map(|(source, skew)| ([source], skew))),
         family(names::AWS_CREDENTIALS_EXPIRY, credentials_end(standings).map(|at| ([], whole_seconds(at)))),
+    ]
+}
+
+/// What the latest reports saw beside their verdicts.
+fn of_facts(standings: &[Standing]) -> [MetricFamily; 3] {
+    let facts = || standings.iter().filter_map(|of| of.latest.as_ref()).flat_map(|report| &report.facts);
+    let one_hot = |word: Option<&'static str>, words: &'static [&'static str]| {
+        word.into_iter().flat_map(|word| words.iter().map(move |known| ([*known], truth(*known == word))))
+    };
+    let agent = facts().find_map(|fact| if let Fact::AgentStatus(word) = fact { Some(*word) } else { None });
+    let cluster = facts().find_map(|fact| if let Fact::ClusterStatus(word) = fact { Some(*word) } else { None });
+    let received = facts().find_map(|fact| if let Fact::SnapshotReceived(at) = fact { Some(*at) } else { None });
+    [
+        family(names::CLUSTER_AGENT_STATUS, one_hot(agent, names::AGENT_STATUSES)),
+        family(names::CLUSTER_STATUS, one_hot(cluster, names::CLUSTER_STATUSES)),
+        family(names::AGENT_LAST_DELIVERY, received.map(|at| ([], whole_seconds(at)))),
     ]
 }
 

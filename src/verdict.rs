@@ -3,6 +3,7 @@
 //! Invariant: std and the catalogue only. No network, no metrics, no clock but `Instant`.
 
 pub mod evidence;
+pub mod fact;
 pub mod trail;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::catalogue::FailureMode;
 use crate::catalogue::Status;
 
 pub use evidence::Evidence;
+pub use fact::Fact;
 pub use trail::Ended;
 pub use trail::PhaseTime;
 pub use trail::Trail;
@@ -78,6 +80,8 @@ pub struct Report {
     pub dates: Vec<DateSample>,
     /// When the credentials that were looked at end, in seconds since 1970.
     pub credentials_end: Option<i64>,
+    /// What else was seen, for metrics of its own.
+    pub facts: Vec<Fact>,
     /// When the attempt ended.
     pub at: SystemTime,
 }
@@ -137,7 +141,14 @@ impl Finding {
 impl Report {
     /// A report that holds only a verdict.
     pub fn bare(verdict: Verdict) -> Self {
-        Self { verdict, targets: Vec::new(), dates: Vec::new(), credentials_end: None, at: SystemTime::now() }
+        Self {
+            verdict,
+            targets: Vec::new(),
+            dates: Vec::new(),
+            credentials_end: None,
+            facts: Vec::new(),
+            at: SystemTime::now(),
+        }
     }
 }
 

@@ -58,6 +58,38 @@ pub const IMDS_MODES: &[FailureMode] = &[
     M::AwsImdsServerError,
 ];
 
+/// Modes in which CAST AI tells nothing.
+const CASTAI_MODES: &[FailureMode] = &[
+    M::NetConnectTimeout,
+    M::NetRefused,
+    M::NetUnreachable,
+    M::NetReset,
+    M::ProxyUnreachable,
+    M::ProxyAuthRequired,
+    M::ProxyDenied,
+    M::ProxyBlockPage,
+    M::TlsHandshakeTimeout,
+    M::TlsProtocol,
+    M::TlsUnknownAuthority,
+    M::TlsIntercepted,
+    M::TlsExpired,
+    M::TlsNotYetValid,
+    M::TlsHostnameMismatch,
+    M::HttpTimeout,
+    M::HttpProtocol,
+    M::AgentConfigInvalid,
+    M::CastaiWafBlocked,
+    M::CastaiKeyMissing,
+    M::CastaiKeyMalformed,
+    M::CastaiTokenInvalid,
+    M::CastaiForbidden,
+    M::CastaiClusterNotFound,
+    M::CastaiRateLimited,
+    M::CastaiClientError,
+    M::CastaiServerError,
+    M::CastaiUnexpectedBody,
+];
+
 /// Modes that only time tells: an attempt in which this process itself was too slow cannot begin them.
 pub const TIMEOUT_MODES: &[FailureMode] = &[
     M::NetDnsTimeout,
@@ -299,6 +331,29 @@ pub const ALERTS: &[Alert] = &[
             "kubectl debug node/NODE -it --image=busybox -- date -u",
         ],
     },
+    Alert {
+        name: "CastaiClusterDisconnected",
+        check: Check::ClusterStatus,
+        modes: &[M::CastaiNotResponding, M::CastaiDisconnected, M::CastaiAcceptedButStale, M::CastaiClusterNotFound],
+        summary: "CAST AI does not see this cluster as connected.",
+        impact: "The console's savings and the autoscaler's decisions rest on what the cluster was like when the last snapshot arrived; nothing is optimised.",
+        diagnosis: &[
+            "kubectl -n castai-agent get deployment,pods -l app.kubernetes.io/name=castai-agent -o wide",
+            "kubectl -n castai-agent get configmap castai-agent-metadata -o jsonpath='{.data.CLUSTER_ID}'",
+            "kubectl -n castai-agent logs deployment/castai-agent -c agent --since=10m | castai-health-exporter explain -",
+        ],
+    },
+    Alert {
+        name: "CastaiClusterReconcileFailed",
+        check: Check::ClusterStatus,
+        modes: &[M::CastaiReconcileFailed],
+        summary: "CAST AI cannot work on this cluster.",
+        impact: "Nodes are neither added nor removed by CAST AI until its access to the cloud and to the control plane is restored; the agent's snapshots still arrive.",
+        diagnosis: &[
+            "kubectl -n castai-agent get deployment castai-cluster-controller -o wide",
+            "kubectl -n castai-agent logs deployment/castai-cluster-controller --since=10m | castai-health-exporter explain -",
+        ],
+    },
 ];
 
 /// Which pairs only follow from another check's trouble in the same mode.
@@ -309,7 +364,11 @@ pub const CONSEQUENCES: &[Consequence] = &[
 ];
 
 /// Which pairs make it pointless to ask a dependent check.
-pub const BLOCKS: &[Block] = &[Block { check: Check::Imds, modes: IMDS_MODES, blocked: Check::ClusterMetadata }];
+pub const BLOCKS: &[Block] = &[
+    Block { check: Check::Imds, modes: IMDS_MODES, blocked: Check::ClusterMetadata },
+    Block { check: Check::CastaiApi, modes: CASTAI_MODES, blocked: Check::ClusterStatus },
+    Block { check: Check::CastaiApi, modes: DNS_MODES, blocked: Check::ClusterStatus },
+];
 
 /// The alert that tells a (check, mode).
 pub fn alert(check: Check, mode: FailureMode) -> Option<&'static Alert> {

@@ -72,6 +72,8 @@ pub enum Check {
     ClusterMetadata,
     /// The clock of this node.
     Clock,
+    /// The cluster as CAST AI sees it.
+    ClusterStatus,
 }
 
 /// What is published about a check.
@@ -103,9 +105,11 @@ impl Check {
         Self::AwsCredentials,
         Self::ClusterMetadata,
         Self::Clock,
+        Self::ClusterStatus,
     ];
 
     /// Everything published about this check.
+    #[expect(clippy::too_many_lines, reason = "it is one table")]
     pub const fn entry(self) -> &'static CheckEntry {
         match self {
             Self::Dns => {
@@ -196,6 +200,19 @@ impl Check {
                         prerequisites: &[Self::Apiserver, Self::CastaiApi],
                         phases: &[],
                         limits: Limits::NONE,
+                    }
+                }
+            }
+            Self::ClusterStatus => {
+                const {
+                    &CheckEntry {
+                        label: "cluster_status",
+                        question: "Does CAST AI itself see the cluster as connected, and can it work on it?",
+                        scope: Scope::Cluster,
+                        interval: Duration::from_mins(1),
+                        prerequisites: &[Self::CastaiApi],
+                        phases: &[],
+                        limits: Limits::CASTAI_API,
                     }
                 }
             }

@@ -120,6 +120,12 @@ metrics! {
         "This clock minus the clock of the server that dated its answer.";
     AWS_CREDENTIALS_EXPIRY = Gauge "aws_credentials_expiry_timestamp_seconds" [] SECONDS,
         "When the agent's AWS credentials, or the token that it exchanges for them, end; absent where they have no end that is known here.";
+    CLUSTER_AGENT_STATUS = Gauge "cluster_agent_status" [Label { name: "status", values: Values::Words(AGENT_STATUSES) }] None,
+        "1 for the status of the agent that CAST AI tells, 0 for the others; absent until it told.";
+    CLUSTER_STATUS = Gauge "cluster_status" [Label { name: "status", values: Values::Words(CLUSTER_STATUSES) }] None,
+        "1 for the status of the cluster that CAST AI tells, 0 for the others; absent until it told.";
+    AGENT_LAST_DELIVERY = Gauge "agent_last_delivery_timestamp_seconds" [] SECONDS,
+        "When CAST AI last received a snapshot from the agent, by CAST AI's own word.";
     EXPORTER_INFO = Gauge "exporter_info" [
         Label { name: "vantage", values: Values::Words(&["sidecar", "companion"]) },
         Label { name: "scope", values: Values::Words(&["all", "pod", "cluster"]) },
@@ -152,6 +158,28 @@ metrics! {
     PROCESS_THREADS = Gauge "process_threads" [] None,
         "Number of OS threads in the process.";
 }
+
+/// Stands for every word that CAST AI may come to use and that is not known here.
+pub const OTHER: &str = "other";
+
+/// What CAST AI says of an agent: `agentStatus` of its API.
+pub const AGENT_STATUSES: &[&str] =
+    &["waiting-connection", "online", "non-responding", "disconnected", "disconnecting", OTHER];
+
+/// What CAST AI says of a cluster: `status` of its API.
+pub const CLUSTER_STATUSES: &[&str] = &[
+    "connecting",
+    "ready",
+    "warning",
+    "failed",
+    "deleting",
+    "deleted",
+    "hibernating",
+    "hibernated",
+    "resuming",
+    "archived",
+    OTHER,
+];
 
 /// Whose clocks are read.
 pub const CLOCK_SOURCES: &[&str] = &["apiserver", "castai_api"];

@@ -1019,9 +1019,20 @@ failure_modes! {
     }
     CastaiReconcileFailed = "castai_reconcile_failed" {
         meaning: "CAST AI cannot bring the cluster's configuration into the state it wants.",
-        told_apart: "CAST AI's own word about its access to the cloud, not about the agent.",
-        remedy: "Read the error in the evidence or in the console; run the script that enables optimisation again, \
-            which renews the credentials.",
+        told_apart: "CAST AI's own word about its access to the cloud and to the control plane, not about the agent.",
+        remedy: "Read the error in the evidence or in the console. If it says `No access to Kubernetes API server, please \
+            check your firewall settings`, let CAST AI's address `35.221.40.21` reach the control plane (see \
+            `cpfw_blocked`). If it speaks of credentials or permissions, run the script that enables optimisation again, \
+            which renews them.",
+    }
+    CastaiAcceptedButStale = "castai_accepted_but_stale" {
+        meaning: "CAST AI counts the agent as online, yet the last snapshot it holds is old.",
+        told_apart: "Requests are answered and nobody reports an error: something on the way answers in CAST AI's place (a \
+            page with status 200 passes for success in the agent), or the agent idles as a follower without a leader. \
+            When CAST AI notices itself, it becomes `castai_not_responding`.",
+        remedy: "Is there a leader that sends: `kubectl -n castai-agent logs deploy/castai-agent -c agent --since=5m | grep \
+            -E 'delta upload finished|Not a leader'`. A healthy upload says `response_code=204`; `200` comes from a proxy \
+            or filter on the way, which has to let `api.cast.ai` through. Only `Not a leader`: see `agent_no_leader`.",
     }
     ImageAuthFailed = "image_auth_failed" {
         meaning: "The registry does not accept the credentials for the image, or there were none.",

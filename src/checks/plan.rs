@@ -1,5 +1,9 @@
 //! Which checks a configuration asks for.
 
+use std::fmt;
+use std::hash::DefaultHasher;
+use std::hash::Hash;
+use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +19,7 @@ use crate::checks::aws_credentials::AwsCredentials;
 use crate::checks::castai_api::CastaiApi;
 use crate::checks::clock::Clock;
 use crate::checks::cluster_metadata::ClusterMetadata;
+use crate::checks::cluster_status::ClusterStatus;
 use crate::checks::dns::Dns;
 use crate::checks::imds::Imds;
 use crate::config::Config;
@@ -39,6 +44,8 @@ pub struct Planned<E = AnyCheck> {
     pub need: Need,
     /// Time between two attempts.
     pub interval: Duration,
+    /// What it looks at, as a number that differs when that does.
+    pub subject: u64,
     /// What examines it.
     pub examine: E,
 }
@@ -60,6 +67,8 @@ pub enum AnyCheck {
     ClusterMetadata(ClusterMetadata),
     /// `clock`.
     Clock(Clock),
+    /// `cluster_status`.
+    ClusterStatus(Box<ClusterStatus>),
 }
 
 impl Plan {
@@ -78,9 +87,11 @@ impl Plan {
                 Check::AwsCredentials => AnyCheck::AwsCredentials(AwsCredentials::new(&config.aws)),
                 Check::ClusterMetadata => AnyCheck::ClusterMetadata(ClusterMetadata::new(config)),
                 Check::Clock => AnyCheck::Clock(Clock),
+                Check::ClusterStatus => AnyCheck::ClusterStatus(Box::new(ClusterStatus::new(config, settings, &world))),
             };
             let check = settings.check;
-            Arc::new(Planned { check, need: need(check, config), interval: settings.interval, examine })
+            let (need, interval, subject) = (need(check, config), settings.interval, subject(check, config));
+            Arc::new(Planned { check, need, interval, subject, examine })
         });
         Self { rows: rows.collect(), blocks: BLOCKS }
     }
@@ -103,7 +114,7 @@ impl Plan {
 /// What the agent needs a check for: without names, API server or CAST AI it does nothing useful.
 fn need(check: Check, config: &Config) -> Need {
     match check {
-        Check::Clock => Need::Feature,
+        Check::Clock | Check::ClusterStatus => Need::Feature,
         Check::Imds | Check::AwsCredentials => match config.aws.used() {
             Use::Nothing(_) => Need::None,
             Use::Lifecycle => Need::Feature,
@@ -112,6 +123,29 @@ fn need(check: Check, config: &Config) -> Need {
         Check::ClusterMetadata if config.told.provider.is_none() => Need::None,
         Check::Dns | Check::Apiserver | Check::CastaiApi | Check::ClusterMetadata => Need::Start,
     }
+}
+
+/// What a check looks at under a configuration, as a number that differs when that does.
+fn subject(check: Check, config: &Config) -> u64 {
+    let Config { agent, apiserver, castai, told, aws, dns, proxy, .. } = config;
+    let parts: &[&dyn fmt::Debug] = match check {
+        Check::Clock => &[],
+        Check::Apiserver => &[apiserver, dns, proxy],
+        Check::CastaiApi => &[castai, dns, proxy],
+        Check::ClusterStatus => &[agent, apiserver, castai, dns, proxy],
+        Check::Imds | Check::AwsCredentials | Check::ClusterMetadata => &[told, aws, proxy],
+        Check::Dns => &[apiserver, castai, aws, dns, proxy],
+    };
+    let mut hasher = DefaultHasher::new();
+    config.check(check).limits.hash(&mut hasher);
+    if matches!(check, Check::CastaiApi | Check::ClusterStatus) {
+        // A secret shows nothing of itself in what is formatted.
+        castai.key.hash(&mut hasher);
+    }
+    for part in parts {
+        format!("{part:?}").hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 impl Examine for AnyCheck {
@@ -124,6 +158,7 @@ impl Examine for AnyCheck {
             Self::AwsCredentials(check) => check.examine(attempt).await,
             Self::ClusterMetadata(check) => check.examine(attempt).await,
             Self::Clock(check) => check.examine(attempt).await,
+            Self::ClusterStatus(check) => check.examine(attempt).await,
         }
     }
 }

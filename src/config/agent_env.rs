@@ -7,6 +7,7 @@ mod variables;
 
 use std::time::Duration;
 
+use crate::config::Agent;
 use crate::config::ApiKey;
 use crate::config::Aws;
 use crate::config::Told;
@@ -36,6 +37,7 @@ pub(crate) struct AgentEnv {
     pub(crate) service: Service,
     pub(crate) kubeconfig: Option<String>,
     pub(crate) told: Told,
+    pub(crate) agent: Agent,
     pub(crate) aws: Aws,
     pub(crate) proxy: ProxyRules,
     pub(crate) problems: Problems,
@@ -89,6 +91,7 @@ impl AgentEnv {
             roots,
             service,
             kubeconfig: variable("KUBECONFIG").filter(|path| !path.is_empty()),
+            agent: Agent::read(variable),
             aws: Aws::read(told.provider, variable),
             told,
             proxy,

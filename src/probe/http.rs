@@ -332,9 +332,14 @@ impl Answer {
         quote(&self.body)
     }
 
+    /// What the server's clock said, by its `Date` header.
+    pub fn date(&self) -> Option<jiff::Timestamp> {
+        Some(jiff::fmt::rfc2822::parse(self.header("date")?).ok()?.timestamp())
+    }
+
     /// What the `Date` header says about this clock; the header counts whole seconds (RFC 9110 §5.6.7).
     pub fn date_sample(&self, source: &'static str) -> Option<DateSample> {
-        let server = jiff::fmt::rfc2822::parse(self.header("date")?).ok()?.timestamp();
+        let server = self.date()?;
         let local = jiff::Timestamp::try_from(self.at).ok()?;
         let half_trip = self.first.as_secs_f64() / 2.0;
         let skew = (local.as_duration() - server.as_duration()).as_secs_f64() - half_trip - 0.5;

@@ -94,16 +94,18 @@ async fn cast_ai_is_only_read() {
     let requests = world.castai.journal().requests();
     let asked: Vec<_> = requests.iter().map(|request| (request.method.as_str(), request.path().to_owned())).collect();
     let path = format!("/v1/kubernetes/external-clusters/{}", lab::CLUSTER_ID);
-    assert_eq!(asked, [("GET", path.clone()), ("GET", path)]);
+    assert_eq!(asked, [("GET", path.clone()), ("GET", path.clone()), ("GET", path)]);
     let keys: Vec<_> = requests.iter().map(|request| request.header("x-api-key").is_some()).collect();
-    assert_eq!(keys, [false, true], "first without the key, then with it");
+    assert_eq!(keys, [false, true, true], "first without the key, then with it, then about the cluster");
 }
 
 #[tokio::test]
 async fn without_a_cluster_id_the_key_is_judged_by_whose_it_is() {
     let mut world = World::start();
     world.unset_env("STATIC_CLUSTER_ID");
-    world.assert_healthy().await;
+    let standings = world.look().await;
+    let castai = standings.iter().find(|standing| standing.check == Check::CastaiApi).unwrap();
+    assert_eq!(castai.status(), Status::Ok, "{}", evidence(castai));
     assert!(world.castai.journal().requests().iter().all(|request| request.path() == "/v1/me"));
 }
 

@@ -24,7 +24,6 @@ const TO_COME: &[&str] = &[
     "aws_role_mismatch",
     "aws_slow",
     "azure_imds_restricted",
-    "castai_accepted_but_stale",
     "cpfw_private_only",
     "lifecycle_unresolved",
     "metadata_cluster_name_mismatch",

@@ -20,6 +20,8 @@ mod check_output;
 mod classify;
 // The binary: exit codes and streams.
 mod cli;
+// What CAST AI thinks of the cluster.
+mod cluster_status;
 // Configuration: files, flags, the agent's environment, proxies, TLS and passwords of the server.
 mod config;
 // The running daemon.

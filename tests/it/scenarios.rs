@@ -60,6 +60,10 @@ pub(crate) enum Break {
     PodIdentity(Option<&'static str>),
     /// EKS Pod Identity with an agent of this version.
     PodIdentityOf(&'static str),
+    /// A field of the cluster, as CAST AI tells it: its name and its value as JSON.
+    Cluster(&'static str, &'static str),
+    /// The cluster is gone at CAST AI, and its id stands only in the agent's `ConfigMap`.
+    ClusterOfConfigMap(&'static str),
 }
 
 /// What is in the file that `AWS_WEB_IDENTITY_TOKEN_FILE` names.
@@ -291,6 +295,16 @@ scenarios! {
     // === clock ===
     a_clock_that_is_ten_minutes_off: Break::Clocks("clock:+600s") => Clock ClockSkew Failing;
     a_clock_that_is_a_minute_off: Break::Clocks("clock:-60s") => Clock ClockSkew Warning;
+
+    // === cluster_status ===
+    a_cluster_that_does_not_respond: Break::Cluster("agentStatus", "\"non-responding\"") => ClusterStatus CastaiNotResponding Failing;
+    a_cluster_that_waits_for_its_agent: Break::Cluster("agentStatus", "\"waiting-connection\"") => ClusterStatus CastaiNotResponding Failing;
+    a_cluster_that_is_disconnected: Break::Cluster("agentStatus", "\"disconnected\"") => ClusterStatus CastaiDisconnected Failing;
+    a_cluster_whose_snapshots_get_lost: Break::Cluster("agentSnapshotReceivedAt", "\"2025-07-01T09:00:00Z\"") => ClusterStatus CastaiAcceptedButStale Failing;
+    a_cluster_that_cast_ai_cannot_work_on: Break::Cluster("status", "\"failed\"") => ClusterStatus CastaiReconcileFailed Failing;
+    a_cluster_that_cast_ai_hardly_works_on: Break::Cluster("status", "\"warning\"") => ClusterStatus CastaiReconcileFailed Warning;
+    a_control_plane_that_cast_ai_does_not_reach: Break::Cluster("reconcileError", "\"No access to Kubernetes API server, please check your firewall settings\"") => ClusterStatus CastaiReconcileFailed Warning;
+    a_cluster_that_is_gone_by_the_agents_own_id: Break::ClusterOfConfigMap("00000000-0000-4000-8000-000000000000") => ClusterStatus CastaiClusterNotFound Failing;
 }
 
 /// Breaks, looks, heals, looks.
@@ -350,6 +364,11 @@ async fn break_world(world: &mut World, broken: Break) {
                 world.set_env(name, value);
             }
         }
+        Break::Cluster(field, value) => world.castai.set_field(field, serde_json::from_str(value).unwrap()),
+        Break::ClusterOfConfigMap(id) => {
+            world.unset_env("STATIC_CLUSTER_ID");
+            world.with_cluster_id(id);
+        }
         Break::Irsa(token) => world.with_web_identity(token),
         Break::PodIdentity(token) => world.with_pod_identity(token),
         Break::PodIdentityOf(version) => {
@@ -382,6 +401,13 @@ impl World {
         self.set_env("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap());
     }
 
+    /// Lets the agent have noted this id of its cluster.
+    pub(crate) fn with_cluster_id(&self, id: &str) {
+        let path = "/api/v1/namespaces/castai-agent/configmaps/castai-agent-metadata";
+        let map = serde_json::json!({ "kind": "ConfigMap", "apiVersion": "v1", "data": { "CLUSTER_ID": id } });
+        self.api.set_object(path, Some(map));
+    }
+
     /// Gives the agent EKS Pod Identity, with this in the token's file.
     pub(crate) fn with_pod_identity(&mut self, token: Option<&str>) {
         let file = self.mounted("eks-token");
@@ -396,6 +422,7 @@ impl World {
 async fn heal(world: &mut World, (env, file): (std::collections::BTreeMap<String, String>, String)) {
     world.api.heal().await;
     world.castai.heal().await;
+    world.castai.reset_fields();
     world.dns.heal();
     world.proxy.heal().await;
     fs::write(world.mounted("token"), lab::TOKEN).unwrap();

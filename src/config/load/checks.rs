@@ -40,7 +40,7 @@ impl Sources<'_> {
 
     fn limits(&mut self, check: Check) -> Limits {
         let mut limits = check.entry().limits;
-        if check == Check::CastaiApi
+        if matches!(check, Check::CastaiApi | Check::ClusterStatus)
             && let Some(timeout) = self.env.timeout
         {
             limits = within(limits, timeout);

@@ -6,11 +6,13 @@
 mod api;
 mod object;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use api::Api;
+use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::journal::lock;
@@ -75,10 +77,14 @@ pub struct ApiServer {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     tokens: Vec<String>,
     slices: Vec<SocketAddr>,
+    /// Objects by the path under which they are read.
+    objects: BTreeMap<String, Value>,
+    /// Resources that the account may not read, as RBAC names them.
+    denied: BTreeSet<String>,
 }
 
 /// The names that every API server's certificate has.
@@ -109,7 +115,7 @@ impl ApiServer {
     pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
         let addresses = std::iter::once(&options.service).chain(&options.endpoints).map(|addr| addr.ip().to_string());
         let names = NAMES.iter().map(ToString::to_string).chain(options.names).chain(addresses).collect();
-        let state = Arc::new(Mutex::new(State { tokens: options.tokens, slices: Vec::new() }));
+        let state = Arc::new(Mutex::new(State { tokens: options.tokens, ..State::default() }));
         let api = Api { version: options.version, state: state.clone() };
         let web = Arc::new(Web::new(api, pki, names));
 
@@ -164,6 +170,20 @@ impl ApiServer {
     /// Accepts these tokens and no others from now on.
     pub fn set_tokens(&self, tokens: Vec<String>) {
         lock(&self.state).tokens = tokens;
+    }
+
+    /// Has this object under a path such as `/api/v1/namespaces/a/configmaps/b`, or none.
+    pub fn set_object(&self, path: &str, object: Option<Value>) {
+        let objects = &mut lock(&self.state).objects;
+        match object {
+            Some(object) => drop(objects.insert(path.to_owned(), object)),
+            None => drop(objects.remove(path)),
+        }
+    }
+
+    /// Lets the account read everything but these resources, such as `configmaps` or `pods/log`.
+    pub fn deny(&self, resources: &[&str]) {
+        lock(&self.state).denied = resources.iter().map(ToString::to_string).collect();
     }
 
     /// What the endpoint slices list from now on.

@@ -23,10 +23,12 @@ pub(super) struct Api {
 
 /// What a request is about, as RBAC sees it.
 struct Resource<'a> {
-    group: &'static str,
-    kind: &'static str,
+    group: &'a str,
+    kind: &'a str,
     namespace: &'a str,
     name: &'a str,
+    /// Such as `log` of a pod.
+    part: &'a str,
 }
 
 /// Whom the accepted tokens belong to.
@@ -104,7 +106,7 @@ impl Api {
         let denied = match fault {
             Some(ApiFault::Forbidden) => true,
             Some(ApiFault::SlicesForbidden) => resource.kind == "endpointslices",
-            _ => user != USER,
+            _ => user != USER || lock(&self.state).denied.contains(&resource.right()),
         };
         if denied {
             return resource.forbidden(user);
@@ -118,7 +120,8 @@ impl Api {
             }
             Some(ApiFault::Hostile) => status(403, Some("Forbidden"), HOSTILE_TEXT, &json!({})),
             _ if resource.kind == "endpointslices" => self.slices(request),
-            _ => namespace(resource.name),
+            _ if resource.kind == "namespaces" => namespace(resource.name),
+            _ => self.object(request.path(), &resource),
         }
     }
 
@@ -135,6 +138,15 @@ impl Api {
             "compiler": "gc",
             "platform": "linux/amd64",
         })
+    }
+
+    fn object(&self, path: &str, resource: &Resource<'_>) -> Answer {
+        if let Some(object) = lock(&self.state).objects.get(path) {
+            return Answer::json(200, object);
+        }
+        let Resource { group, kind, name, .. } = resource;
+        let whole = if group.is_empty() { (*kind).to_owned() } else { format!("{kind}.{group}") };
+        status(404, Some("NotFound"), &format!("{whole} \"{name}\" not found"), &json!({ "name": name, "kind": kind }))
     }
 
     /// One slice for each family and port, as the API server's own reconciler writes them.
@@ -162,17 +174,31 @@ impl Api {
 
 impl<'a> Resource<'a> {
     fn of(path: &'a str) -> Option<Self> {
-        if let Some(name) = path.strip_prefix("/api/v1/namespaces/") {
-            return (!name.contains('/')).then_some(Self { group: "", kind: "namespaces", namespace: name, name });
-        }
-        let namespace = path.strip_prefix("/apis/discovery.k8s.io/v1/namespaces/")?.strip_suffix("/endpointslices")?;
-        Some(Self { group: "discovery.k8s.io", kind: "endpointslices", namespace, name: "" })
+        let (group, rest) = if let Some(rest) = path.strip_prefix("/api/v1/") {
+            ("", rest)
+        } else {
+            let (group, rest) = path.strip_prefix("/apis/")?.split_once('/')?;
+            (group, rest.split_once('/')?.1)
+        };
+        let mut words = rest.strip_prefix("namespaces/")?.split('/');
+        let namespace = words.next()?;
+        let Some(kind) = words.next() else {
+            return Some(Self { group, kind: "namespaces", namespace, name: namespace, part: "" });
+        };
+        let (name, part) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        Some(Self { group, kind, namespace, name, part })
+    }
+
+    /// As RBAC names it: `pods/log` is a resource of its own.
+    fn right(&self) -> String {
+        if self.part.is_empty() { self.kind.to_owned() } else { format!("{}/{}", self.kind, self.part) }
     }
 
     fn forbidden(&self, user: &str) -> Answer {
-        let Self { group, kind, namespace, name } = self;
+        let Self { group, namespace, name, .. } = self;
+        let kind = &self.right();
         let (subject, verb) =
-            if name.is_empty() { (kind.to_string(), "list") } else { (format!("{kind} \"{name}\""), "get") };
+            if name.is_empty() { (kind.clone(), "list") } else { (format!("{kind} \"{name}\""), "get") };
         let text = format!(
             "{subject} is forbidden: User \"{user}\" cannot {verb} resource \"{kind}\" in API group \"{group}\" \
              in the namespace \"{namespace}\""

@@ -22,6 +22,7 @@ pub(crate) const HELP: &str = "\
 Break the world by name, one line each:
   castai FAULT                      such as: castai tls-hang
   castai agent-status STATUS        such as: castai agent-status non-responding
+  castai status STATUS              such as: castai status failed
   apiserver FAULT                   at all of its addresses
   apiserver one-endpoint-down       one endpoint refuses connections
   apiserver service|endpoint-N FAULT
@@ -52,6 +53,7 @@ async fn obey(words: &[&str], world: &mut World) -> Result<Outcome, String> {
         ["list", ref servers @ ..] => return list(servers).map(Outcome::Said),
         ["heal"] => world.heal().await,
         ["castai", "agent-status", status] => world.castai.set_field("agentStatus", status.into()),
+        ["castai", "status", status] => world.castai.set_field("status", status.into()),
         ["castai", fault] => world.castai.set(read::<CastAiFault>(fault)?).await,
         ["apiserver", "one-endpoint-down"] => endpoint(world, "endpoint-1")?.set(Fault::Refused).await,
         ["apiserver", fault] => world.apiserver.set(read::<ApiFault>(fault)?).await,
