@@ -218,7 +218,7 @@ async fn a_pod_that_may_not_list_addresses_judges_the_one_that_the_agent_uses() 
 }
 
 #[tokio::test]
-async fn outside_of_the_cluster_a_kubeconfig_is_enough() {
+async fn outside_of_the_cluster_kubectls_own_file_is_enough() {
     let scene = Scene::with_a_kubeconfig().await;
     let server = &scene.cluster.api_servers()[0];
     scene.cluster.pause(&server.name).await.unwrap();
