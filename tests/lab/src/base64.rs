@@ -15,6 +15,25 @@ pub(crate) fn for_url(bytes: &[u8]) -> String {
     encode(bytes, URL)
 }
 
+/// Undoes [`for_url`]; `None` is something else.
+pub(crate) fn from_url(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    for chunk in text.as_bytes().chunks(4) {
+        let mut group = 0_u32;
+        for letter in chunk {
+            let place = URL.iter().position(|known| known == letter)?;
+            group = (group << 6) | u32::try_from(place).ok()?;
+        }
+        let length = (chunk.len() * 6) / 8;
+        if length == 0 {
+            return None;
+        }
+        group <<= 6 * (4 - chunk.len());
+        bytes.extend(&group.to_be_bytes()[1..=length]);
+    }
+    Some(bytes)
+}
+
 fn encode(bytes: &[u8], alphabet: &[u8; 64]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -37,5 +56,9 @@ mod tests {
             assert_eq!(padded(plain.as_bytes()), encoded);
         }
         assert_eq!((padded(&[0xfb, 0xff]).as_str(), for_url(&[0xfb, 0xff]).as_str()), ("+/8=", "-_8"));
+        for plain in ["", "f", "fo", "foo", "user:pass"] {
+            assert_eq!(from_url(&for_url(plain.as_bytes())).unwrap(), plain.as_bytes());
+        }
+        assert_eq!((from_url("-_8"), from_url("A"), from_url("Zg==")), (Some(vec![0xfb, 0xff]), None, None));
     }
 }

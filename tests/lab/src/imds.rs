@@ -91,6 +91,10 @@ struct App {
 
 /// The token that it gives.
 pub const IMDS_TOKEN: &str = "AQAEAlabM2V0YWRhdGF0b2tlbg==";
+/// The id of the node's role's key.
+pub const ROLE_KEY_ID: &str = "ASIALABLABLABLABLABL";
+/// The token of the node's role's session.
+pub const ROLE_TOKEN: &str = "lab-role-session-token";
 /// The secret of the node's role.
 pub const ROLE_SECRET: &str = "lab/role/secret/access/key/0123456789abc";
 
@@ -262,9 +266,9 @@ fn credentials(fault: Option<&ImdsFault>) -> Value {
                 "Code": "Success",
                 "LastUpdated": rfc3339(Duration::minutes(10)),
                 "Type": "AWS-HMAC",
-                "AccessKeyId": "ASIALABLABLABLABLABL",
+                "AccessKeyId": ROLE_KEY_ID,
                 "SecretAccessKey": ROLE_SECRET,
-                "Token": "lab-role-session-token",
+                "Token": ROLE_TOKEN,
                 "Expiration": rfc3339(Duration::hours(-6)),
             });
         }

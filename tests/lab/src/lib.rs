@@ -5,6 +5,7 @@
 //! Dropping a server closes its port and its connections.
 
 pub mod apiserver;
+pub mod aws;
 pub mod castai;
 pub mod dns;
 pub mod imds;
@@ -29,6 +30,7 @@ mod vocabulary;
 mod web;
 
 pub use apiserver::{ApiFault, ApiServer};
+pub use aws::{Ec2, Ec2Fault, PodIdentity, PodIdentityFault, Sts, StsFault};
 pub use castai::{CastAi, CastAiFault};
 pub use dns::{Dns, DnsFault};
 pub use fault::Fault;

@@ -45,6 +45,14 @@ impl Request {
         pairs.find(|(given, _)| decode(given) == name).map(|(_, value)| decode(value))
     }
 
+    /// Every parameter of the query and of a form in the body, decoded.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        let body = std::str::from_utf8(&self.body).unwrap_or_default();
+        let pairs = query.split('&').chain(body.split('&')).filter(|pair| !pair.is_empty());
+        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(n, v)| (decode(n), decode(v))).collect()
+    }
+
     pub(crate) fn wants_close(&self) -> bool {
         self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }

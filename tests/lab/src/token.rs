@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::base64;
 
+/// What stands in the place of a signature.
+pub(crate) const SIGNATURE: &[u8] = b"a signature of the lab";
+
 /// A token of the agent's service account that says it ends at `expires`; its signature is none.
 ///
 /// The API server of the lab accepts what it is told to accept and does not look inside.
@@ -34,5 +37,5 @@ pub fn token_with(claims: &Value) -> String {
 
 fn signed(header: &Value, claims: &Value) -> String {
     let part = |value: &Value| base64::for_url(value.to_string().as_bytes());
-    format!("{}.{}.{}", part(header), part(claims), base64::for_url(b"a signature of the lab"))
+    format!("{}.{}.{}", part(header), part(claims), base64::for_url(SIGNATURE))
 }

@@ -144,7 +144,7 @@ impl std::error::Error for UnknownFault {}
 
 #[cfg(test)]
 mod tests {
-    use crate::{ApiFault, CastAiFault, DnsFault, Fault, ImdsFault, ProxyFault};
+    use crate::{ApiFault, CastAiFault, DnsFault, Ec2Fault, Fault, ImdsFault, PodIdentityFault, ProxyFault, StsFault};
 
     macro_rules! every_name_is_read_and_written_alike {
         ($($Type:ty),+) => { $(
@@ -156,7 +156,17 @@ mod tests {
 
     #[test]
     fn names_are_read_and_written_alike() {
-        every_name_is_read_and_written_alike!(Fault, ApiFault, CastAiFault, DnsFault, ImdsFault, ProxyFault);
+        every_name_is_read_and_written_alike!(
+            Fault,
+            ApiFault,
+            CastAiFault,
+            DnsFault,
+            Ec2Fault,
+            ImdsFault,
+            PodIdentityFault,
+            ProxyFault,
+            StsFault
+        );
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! HTTPS with every fault on the way: what the API server, CAST AI and block pages have in common.
+//! HTTP with every fault on the way: what the API server, CAST AI, AWS and block pages have in common.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -13,6 +14,7 @@ use tokio_rustls::server::TlsStream;
 use crate::answer::Answer;
 use crate::certificates::Certificates;
 use crate::fault::Fault;
+use crate::journal::Entry;
 use crate::pki::{Certificate, Pki};
 use crate::reply::{self, After};
 use crate::request::{Request, Unread};
@@ -27,10 +29,10 @@ pub(crate) trait Application: Send + Sync + 'static {
     fn answer(&self, request: &Request, fault: Option<&Self::Fault>) -> Answer;
 }
 
-/// An application behind TLS.
+/// An application behind TLS, or in the clear.
 pub(crate) struct Web<A> {
     pub(crate) application: A,
-    certificates: Certificates,
+    certificates: Option<Certificates>,
 }
 
 /// `ServerHello` and the beginning of what follows it in the same flight.
@@ -40,7 +42,12 @@ const PART_OF_FLIGHT: usize = 200;
 
 impl<A: Application> Web<A> {
     pub(crate) fn new(application: A, pki: &Pki, names: Vec<String>) -> Self {
-        Self { application, certificates: Certificates::new(pki, names) }
+        Self::over(application, Some(pki), names)
+    }
+
+    /// In the clear when nobody signs certificates.
+    pub(crate) fn over(application: A, pki: Option<&Pki>, names: Vec<String>) -> Self {
+        Self { application, certificates: pki.map(|pki| Certificates::new(pki, names)) }
     }
 }
 
@@ -67,44 +74,66 @@ impl<A: Application> Service for Web<A> {
         {
             return Ok(());
         }
-        let config = self.certificates.show(line.map_or(Certificate::Good, Fault::certificate));
+        let Visit { stream, entry, fault } = visit;
+        let Some(certificates) = &self.certificates else {
+            let mut stream = stream;
+            return match self.converse(&mut stream, &entry, fault).await? {
+                After::Keep | After::Close => end(stream).await,
+                After::Cut => Ok(()),
+                After::Reset => stream.set_zero_linger(),
+            };
+        };
+        let config = certificates.show(line.map_or(Certificate::Good, Fault::certificate));
         let left = matches!(line, Some(Fault::TlsHangPartial)).then_some(PART_OF_FLIGHT);
-        let mut stream = TlsAcceptor::from(config).accept(Valve { stream: visit.stream, left }).await?;
-        visit.entry.handshaken(stream.get_ref().1.server_name());
+        let mut stream = TlsAcceptor::from(config).accept(Valve { stream, left }).await?;
+        entry.handshaken(stream.get_ref().1.server_name());
+        match self.converse(&mut stream, &entry, fault).await? {
+            After::Keep | After::Close => finish(stream).await,
+            After::Cut => Ok(()),
+            After::Reset => stream.get_ref().0.stream.set_zero_linger(),
+        }
+    }
+}
 
+impl<A: Application> Web<A> {
+    /// Request after request, until one ends the connection; how it is to end.
+    async fn converse(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        entry: &Entry,
+        fault: watch::Receiver<Option<A::Fault>>,
+    ) -> io::Result<After> {
         let mut unread = Unread::default();
-        let mut idle_ends = std::pin::pin!(ends_idleness::<A>(visit.fault.clone()));
+        let mut idle_ends = std::pin::pin!(ends_idleness::<A>(fault.clone()));
         loop {
             let request = tokio::select! {
-                request = unread.request(&mut stream) => request,
-                () = &mut idle_ends => return stream.shutdown().await,
+                request = unread.request(stream) => request,
+                () = &mut idle_ends => return Ok(After::Close),
             };
             let request = match request {
                 Ok(Some(request)) => request,
-                Ok(None) => return stream.shutdown().await,
+                Ok(None) => return Ok(After::Close),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    reply::write(&mut stream, &visit.entry, &Answer::text(400, "Bad Request"), None).await?;
-                    return finish(stream).await;
+                    reply::write(stream, entry, &Answer::text(400, "Bad Request"), None).await?;
+                    return Ok(After::Close);
                 }
                 Err(error) => return Err(error),
             };
-            visit.entry.request(request.clone());
-            let fault = visit.fault.borrow().clone();
+            entry.request(request.clone());
+            let fault = fault.borrow().clone();
             let answer = self.application.answer(&request, fault.as_ref());
             let line = fault.as_ref().and_then(A::line);
-            let after = reply::perform(&mut stream, &visit.entry, &request, answer, line).await?;
-            match after {
-                After::Keep if !request.wants_close() => {}
-                After::Keep | After::Close => return finish(stream).await,
-                After::Cut => return Ok(()),
-                After::Reset => return stream.get_ref().0.stream.set_zero_linger(),
+            match reply::perform(stream, entry, &request, answer, line).await? {
+                After::Keep if request.wants_close() => return Ok(After::Close),
+                After::Keep => {}
+                after => return Ok(after),
             }
         }
     }
 }
 
 /// Resolves when a new fault can only show on a new connection.
-async fn ends_idleness<A: Application>(mut fault: tokio::sync::watch::Receiver<Option<A::Fault>>) {
+async fn ends_idleness<A: Application>(mut fault: watch::Receiver<Option<A::Fault>>) {
     loop {
         if fault.changed().await.is_err() {
             return;
