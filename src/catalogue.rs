@@ -7,6 +7,7 @@ pub mod checks;
 pub mod limits;
 pub mod metrics;
 pub mod modes;
+pub mod rights;
 
 pub use alerts::Alert;
 pub use checks::Check;
@@ -16,6 +17,7 @@ pub use checks::Scope;
 pub use checks::Status;
 pub use limits::Limits;
 pub use modes::FailureMode;
+pub use rights::Right;
 
 /// Where the runbooks lie when no other place is configured: the folder in this repository.
 pub const RUNBOOK_BASE: &str = "alerts/runbooks";

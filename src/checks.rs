@@ -30,6 +30,7 @@ use crate::verdict::Report;
 use crate::verdict::TargetReport;
 use crate::verdict::Trail;
 
+pub use crate::cluster::Feed;
 pub use plan::AnyCheck;
 pub use plan::Plan;
 pub use plan::Planned;

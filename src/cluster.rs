@@ -3,10 +3,20 @@
 //! What is read is reduced on arrival to the few fields that checks need.
 
 pub mod access;
+pub mod collection;
+mod cut;
+pub mod door;
 pub mod endpoints;
+pub mod object;
 pub mod plugin;
+pub mod store;
 pub mod token;
 
 pub use access::Access;
 pub use access::Denied;
+pub use collection::Collection;
+pub use door::Door;
+pub use door::Visit;
 pub use plugin::Plugin;
+pub use store::Feed;
+pub use store::Store;

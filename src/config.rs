@@ -89,6 +89,8 @@ pub struct Config {
     pub castai: Castai,
     /// What the agent is told of its cluster.
     pub told: Told,
+    /// What is known of the agent's installation.
+    pub agent: Agent,
     /// What the agent needs of AWS, and what it is given for it.
     pub aws: Aws,
     /// Where the agent listens, and which objects are its own.
@@ -175,6 +177,19 @@ pub struct Castai {
     pub host_header: Option<String>,
     /// `TLS_CA_CERT_FILE`: PEM content that replaces the system's roots.
     pub roots: Option<Result<Vec<u8>, Problem>>,
+}
+
+/// What is known of the agent's installation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Agent {
+    /// Its namespace: the file's, that of the mounted service account, or `castai-agent`.
+    pub namespace: String,
+    /// The name of its Deployment.
+    pub deployment: String,
+    /// The Helm release of which the next upgrade will be.
+    pub release: Option<String>,
+    /// The latest version that there is.
+    pub latest: Option<aws::Version>,
 }
 
 /// The agent's key.

@@ -30,6 +30,8 @@ use crate::verdict::Trail;
 pub use certificate::Certificate;
 pub use http::Answer;
 pub use http::Connection;
+pub use http::stream::Opened;
+pub use http::stream::Stream;
 pub use resolve::Resolver;
 pub use tls::Trust;
 pub use transport::Transport;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
@@ -25,6 +26,7 @@ use crate::catalogue::alerts::Block;
 use crate::catalogue::limits;
 use crate::checks::Attempt;
 use crate::checks::Examine;
+use crate::checks::Feed;
 use crate::checks::Plan;
 use crate::checks::Planned;
 use crate::verdict::Evidence;
@@ -40,6 +42,11 @@ const SPREAD: Duration = Duration::from_secs(1);
 /// After a change of verdict the next attempt comes at least so soon, so that an episode settles or ends quickly.
 const QUICK: Duration = Duration::from_secs(5);
 
+/// How long a feed that broke rests before it begins anew: twice as long each time, up to the second.
+const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// A feed that went on for so long was well.
+const WELL: Duration = Duration::from_mins(1);
+
 /// What is told of every change of verdict.
 pub type OnChange = Arc<dyn Fn(&Change) + Send + Sync>;
 
@@ -47,6 +54,7 @@ pub type OnChange = Arc<dyn Fn(&Change) + Send + Sync>;
 #[derive(Debug)]
 pub struct Watch {
     tasks: JoinSet<()>,
+    feeding: JoinSet<()>,
 }
 
 /// Where reports go: the board, and whoever is told of changes.
@@ -73,6 +81,8 @@ pub fn entries<E>(plan: &Plan<E>) -> Vec<Entry> {
 /// Examines every check of the plan once, prerequisites first, and posts to the board.
 pub async fn once<E: Examine>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) {
     let desk = Desk::new(plan, board, on_change);
+    // Held until every check has looked.
+    let _feeding = feed(&plan.feeds);
     let mut tasks = JoinSet::new();
     for row in &plan.rows {
         let (desk, row, first) = (desk.clone(), Arc::clone(row), prerequisites(row, plan));
@@ -90,6 +100,7 @@ impl Watch {
     /// Starts every check of the plan.
     pub fn start<E: Examine>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) -> Self {
         let desk = Desk::new(plan, board, on_change);
+        let feeding = feed(&plan.feeds);
         let mut tasks = JoinSet::new();
         for row in &plan.rows {
             let (desk, row, first) = (desk.clone(), Arc::clone(row), prerequisites(row, plan));
@@ -104,13 +115,34 @@ impl Watch {
                 }
             });
         }
-        Self { tasks }
+        Self { tasks, feeding }
     }
 
     /// Ends all attempts; returns when nothing runs any more.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
+        self.feeding.shutdown().await;
     }
+}
+
+/// Keeps the feeds going until the set is dropped; what they brought before is forgotten.
+fn feed(feeds: &[Feed]) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for feed in feeds {
+        feed.forget();
+        let feed = feed.clone();
+        tasks.spawn(async move {
+            let mut rest = REST.0;
+            loop {
+                let began = Instant::now();
+                feed.follow().await;
+                rest = if began.elapsed() > WELL { REST.0 } else { rest };
+                sleep(jitter::around(rest)).await;
+                rest = (rest * 2).min(REST.1);
+            }
+        });
+    }
+    tasks
 }
 
 /// The prerequisites of a check that run in this plan.

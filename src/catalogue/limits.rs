@@ -22,6 +22,11 @@ pub struct Limits {
 /// The whole attempt, whatever the phases.
 pub const ATTEMPT: Duration = Duration::from_secs(25);
 
+/// Beyond this, what a watch said before is not believed any longer.
+pub const WATCH_SILENCE: Duration = Duration::from_mins(3);
+/// A watch that says nothing for so long is given up for a new list; API servers send a bookmark every minute.
+pub const WATCH_PATIENCE: Duration = Duration::from_mins(2);
+
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }

@@ -22,6 +22,7 @@ use crate::checks::cluster_metadata::ClusterMetadata;
 use crate::checks::cluster_status::ClusterStatus;
 use crate::checks::dns::Dns;
 use crate::checks::imds::Imds;
+use crate::cluster::Feed;
 use crate::config::Config;
 use crate::config::aws::Use;
 use crate::verdict::Report;
@@ -33,6 +34,8 @@ pub struct Plan<E = AnyCheck> {
     pub rows: Vec<Arc<Planned<E>>>,
     /// What makes it pointless to ask a check.
     pub blocks: &'static [Block],
+    /// What fills the store that these checks read.
+    pub feeds: Vec<Feed>,
 }
 
 /// One check of a plan.
@@ -93,7 +96,10 @@ impl Plan {
             let (need, interval, subject) = (need(check, config), settings.interval, subject(check, config));
             Arc::new(Planned { check, need, interval, subject, examine })
         });
-        Self { rows: rows.collect(), blocks: BLOCKS }
+        let rows: Vec<_> = rows.collect();
+        let checks: Vec<_> = rows.iter().map(|row| row.check).collect();
+        let feeds = world.store.feeds(&checks);
+        Self { rows, blocks: BLOCKS, feeds }
     }
 
     /// Only these checks, and what they judge by or may be blocked by.
@@ -107,6 +113,7 @@ impl Plan {
             next += 1;
         }
         self.rows.retain(|row| wanted.contains(&row.check));
+        self.feeds.retain(|feed| feed.serves(&wanted));
         self
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::catalogue::FailureMode;
+use crate::cluster::Door;
+use crate::cluster::Store;
 use crate::config::Config;
 use crate::config::ProxyRules;
 use crate::config::proxy::Obstacle;
@@ -12,18 +14,22 @@ use crate::verdict::Evidence;
 use crate::verdict::Finding;
 use crate::verdict::Verdict;
 
-/// The pod's resolver and its proxies.
+/// The pod's resolver, its proxies, and what is watched in its cluster.
 #[derive(Clone, Debug)]
 pub struct World {
     /// Resolves names anew each time.
     pub resolver: Arc<Resolver>,
+    /// What is watched in the cluster.
+    pub store: Arc<Store>,
     proxies: Arc<ProxyRules>,
 }
 
 impl World {
     /// The world of a configuration.
     pub fn new(config: &Config) -> Self {
-        Self { resolver: Arc::new(Resolver::new(&config.dns)), proxies: Arc::new(config.proxy.clone()) }
+        let resolver = Arc::new(Resolver::new(&config.dns));
+        let store = Arc::new(Store::new(Door::new(config, &resolver), &config.agent.namespace));
+        Self { resolver, store, proxies: Arc::new(config.proxy.clone()) }
     }
 
     /// The proxy on the way to a target, if there is one.

@@ -12,6 +12,8 @@ use crate::catalogue::alerts::BLOCKS;
 use crate::catalogue::alerts::CONSEQUENCES;
 use crate::catalogue::alerts::modes_of;
 use crate::catalogue::metrics::METRICS;
+use crate::catalogue::rights::Place;
+use crate::catalogue::rights::RIGHTS;
 use crate::cli::Exit;
 use crate::cli::args;
 use crate::cli::output::print;
@@ -64,6 +66,22 @@ fn as_json() -> Value {
         "blocks": BLOCKS.iter().map(|row| json!({
             "check": row.check.label(), "modes": labels(row.modes), "blocked": row.blocked.label(),
         })).collect::<Vec<_>>(),
+        "rights": RIGHTS.iter().map(|right| {
+            let namespace = match right.place {
+                Place::Cluster => None,
+                Place::AgentNamespace => Some("castai-agent"),
+                Place::Namespace(name) => Some(name),
+            };
+            json!({
+                "group": right.group,
+                "resource": right.resource,
+                "verbs": right.verbs,
+                "namespace": namespace,
+                "names": right.names,
+                "checks": right.checks.iter().map(|check| check.label()).collect::<Vec<_>>(),
+                "purpose": right.purpose,
+            })
+        }).collect::<Vec<_>>(),
         "metrics": METRICS.iter().map(|metric| json!({
             "name": metric.full_name(),
             "type": metric.kind.label(),

@@ -1,5 +1,6 @@
 //! What was written becomes what is true: flags over file over the agent's environment over defaults.
 
+mod agent;
 mod apiserver;
 mod checks;
 mod web;
@@ -110,6 +111,7 @@ impl Sources<'_> {
             apiserver: self.apiserver(),
             castai: self.castai(),
             told: self.env.told.clone(),
+            agent: self.agent(),
             aws: self.aws(),
             agent: self.env.agent.clone(),
             dns: self.dns(),

@@ -1,5 +1,7 @@
 //! One request and its bounded answer.
 
+pub mod stream;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -198,12 +200,7 @@ impl Connection {
         let began = Instant::now();
         let response = self.sender.send_request(request).await;
         let response = response.map_err(|error| self.broken(&error, &asked, arrived))?;
-        let first = began.elapsed();
-        let at = SystemTime::now();
-        let (parts, body) = response.into_parts();
-        progress.note(parts.status, 0);
-        let (body, cut) = collect(body, parts.status, progress).await?;
-        Ok(Answer { status: parts.status, headers: parts.headers, body, cut, took: began.elapsed(), first, at })
+        Answer::collected(response, began, progress).await
     }
 
     fn broken(&self, error: &hyper::Error, asked: &str, arrived: u64) -> Stop {
@@ -296,6 +293,16 @@ fn redacted(bytes: &[u8], secrets: &[Vec<u8>]) -> Option<Vec<u8>> {
 }
 
 impl Answer {
+    /// The answer whose headers are complete now, to a request that began then.
+    async fn collected(response: http::Response<Incoming>, began: Instant, progress: &Progress) -> Result<Self, Stop> {
+        let first = began.elapsed();
+        let at = SystemTime::now();
+        let (parts, body) = response.into_parts();
+        progress.note(parts.status, 0);
+        let (body, cut) = collect(body, parts.status, progress).await?;
+        Ok(Self { status: parts.status, headers: parts.headers, body, cut, took: began.elapsed(), first, at })
+    }
+
     /// The same answer, should it echo what only the request may hold.
     fn without(mut self, secrets: &[Vec<u8>]) -> Self {
         if let Some(clean) = redacted(&self.body, secrets) {

@@ -116,7 +116,8 @@ struct Stage {
 
 impl Stage {
     fn new(rows: &[&Row]) -> Self {
-        let plan = Plan { rows: rows.iter().map(|row| Arc::clone(row)).collect(), blocks: BLOCKS };
+        let rows = rows.iter().map(|row| Arc::clone(row)).collect();
+        let plan = Plan { rows, blocks: BLOCKS, feeds: Vec::new() };
         let board = Arc::new(Board::new(&scheduler::entries(&plan)));
         let (tell, changes) = mpsc::unbounded_channel();
         let on_change: OnChange = Arc::new(move |change| drop(tell.send(change.clone())));

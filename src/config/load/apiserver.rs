@@ -12,7 +12,8 @@ use crate::config::values;
 use crate::config::written::Written;
 use crate::config::written::Wrong;
 
-const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// What the kubelet mounts for a pod.
+pub(super) const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const DNS_NAME: (&str, u16) = ("kubernetes.default.svc", 443);
 /// Service address, DNS name and these are targets, of which a check has at most ten.
 const MOST_ADDRESSES: usize = 8;

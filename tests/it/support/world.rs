@@ -89,7 +89,7 @@ impl World {
             dns = dns.addr(),
         );
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let (plan, board) = (Plan { rows: Vec::new(), blocks: &[] }, Arc::new(Board::new(&[])));
+        let (plan, board) = (Plan { rows: Vec::new(), blocks: &[], feeds: Vec::new() }, Arc::new(Board::new(&[])));
         let mut world = Self { dns, api, castai, proxy, imds, env, file, dir, plan, board };
         world.configure();
         world

@@ -1,0 +1,42 @@
+//! Where the agent is installed, and as what.
+
+use std::path::PathBuf;
+
+use crate::config::Agent;
+use crate::config::agent_env::Service;
+use crate::config::aws::Version;
+use crate::config::file;
+use crate::config::load::Sources;
+use crate::config::load::apiserver::SERVICE_ACCOUNT;
+use crate::config::values;
+use crate::config::written::Wrong;
+
+/// The name of the agent's namespace and of its Deployment, unless somebody chose others.
+const NAME: &str = "castai-agent";
+
+impl Sources<'_> {
+    pub(super) fn agent(&mut self) -> Agent {
+        let name = |text: &str| {
+            let fits = values::is_name(text) && !text.bytes().any(|byte| byte.is_ascii_uppercase() || byte == b'_');
+            let wrong = || Wrong::new(format!("{} is no name of Kubernetes", values::shown(text)), "castai-agent");
+            fits.then(|| text.to_owned()).ok_or_else(wrong)
+        };
+        let own = self.own_namespace().filter(|own| name(own).is_ok());
+        Agent {
+            namespace: self.key("agent.namespace", name).or(own).unwrap_or_else(|| NAME.to_owned()),
+            deployment: self.key("agent.deployment", name).unwrap_or_else(|| NAME.to_owned()),
+            release: self.key("agent.release", name),
+            latest: self.key("agent.latest_version", Version::read),
+        }
+    }
+
+    /// The namespace of the mounted service account: the exporter stands beside the agent.
+    fn own_namespace(&mut self) -> Option<String> {
+        if self.env.service == Service::Absent {
+            return None;
+        }
+        let folder = self.path("apiserver.service_account_dir").unwrap_or_else(|| PathBuf::from(SERVICE_ACCOUNT));
+        let text = file::read_text(&folder.join("namespace")).ok()?;
+        Some(text.trim().to_owned())
+    }
+}
