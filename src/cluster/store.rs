@@ -102,6 +102,11 @@ impl Store {
 
     /// The feeds of those collections that one of these checks needs.
     pub fn feeds(&self, checks: &[Check]) -> Vec<Feed> {
+        self.all_feeds().into_iter().filter(|feed| feed.serves(checks)).collect()
+    }
+
+    /// The feeds of all collections.
+    pub fn all_feeds(&self) -> Vec<Feed> {
         let all: [Arc<dyn Followed>; 9] = [
             self.deployments.clone(),
             self.replica_sets.clone(),
@@ -113,10 +118,7 @@ impl Store {
             self.nodes.clone(),
             self.waiting.clone(),
         ];
-        all.into_iter()
-            .map(|collection| Feed { door: Arc::clone(&self.door), collection })
-            .filter(|feed| feed.serves(checks))
-            .collect()
+        all.into_iter().map(|collection| Feed { door: Arc::clone(&self.door), collection }).collect()
     }
 }
 

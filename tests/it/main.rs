@@ -46,5 +46,6 @@ mod scheduler;
 mod server;
 // The JSON document.
 mod status;
+mod store;
 // What the scenarios are told with.
 mod support;

@@ -4,26 +4,35 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
+use tokio::sync::mpsc;
 
 use crate::vocabulary::Skew;
 
 /// What a server wants to say.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
+    /// What follows the body, piece by piece, until its end; such an answer has no length.
+    pub(crate) pieces: Option<mpsc::Receiver<Vec<u8>>>,
 }
 
 // === impl Answer ===
 
 impl Answer {
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: vec![("Content-Type", content_type.to_owned())], body: body.into() }
+        Self { status, headers: vec![("Content-Type", content_type.to_owned())], body: body.into(), pieces: None }
     }
 
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::new(status, "application/json", body.to_string())
+    }
+
+    /// An answer that goes on for as long as somebody holds the other end.
+    pub(crate) fn stream(content_type: &str, pieces: mpsc::Receiver<Vec<u8>>) -> Self {
+        let answer = Self::new(200, content_type, Vec::new()).with("Transfer-Encoding", "chunked");
+        Self { pieces: Some(pieces), ..answer }
     }
 
     pub(crate) fn text(status: u16, body: &str) -> Self {

@@ -4,7 +4,12 @@
 //! with the texts of the upstream API server.
 
 mod api;
+mod follow;
 mod object;
+mod storage;
+pub mod workload;
+
+pub use storage::Objects;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -51,6 +56,8 @@ vocabulary! {
         /// 403 whose message holds escape sequences, line feeds and markup.
         Hostile = "hostile",
     } with {
+        /// 403 by RBAC for this resource alone.
+        Denied(String) = "denied" like "nodes",
     } or Line(Fault)
 }
 
@@ -75,6 +82,7 @@ pub struct ApiServer {
     service: Server<ApiFault>,
     endpoints: Vec<Server<ApiFault>>,
     state: Arc<Mutex<State>>,
+    objects: Objects,
 }
 
 #[derive(Debug, Default)]
@@ -116,7 +124,9 @@ impl ApiServer {
         let addresses = std::iter::once(&options.service).chain(&options.endpoints).map(|addr| addr.ip().to_string());
         let names = NAMES.iter().map(ToString::to_string).chain(options.names).chain(addresses).collect();
         let state = Arc::new(Mutex::new(State { tokens: options.tokens, ..State::default() }));
-        let api = Api { version: options.version, state: state.clone() };
+        let objects = Objects::default();
+        objects.replace(workload::healthy());
+        let api = Api { version: options.version, state: state.clone(), objects: objects.clone() };
         let web = Arc::new(Web::new(api, pki, names));
 
         let service = Server::start(options.service, web.clone())?;
@@ -132,12 +142,17 @@ impl ApiServer {
             endpoints.push(server?);
         }
         lock(&state).slices = endpoints.iter().map(Server::addr).collect();
-        Ok(Self { service, endpoints, state })
+        Ok(Self { service, endpoints, state, objects })
     }
 
     /// The service address.
     pub fn addr(&self) -> SocketAddr {
         self.service.addr()
+    }
+
+    /// What it stores.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
     }
 
     /// What stands behind the service address, as one server.
@@ -153,6 +168,7 @@ impl ApiServer {
     /// Lets all addresses misbehave.
     pub async fn set(&self, fault: impl Into<ApiFault>) {
         let fault = fault.into();
+        self.objects.cut_watches();
         self.service.set(fault.clone()).await;
         for endpoint in &self.endpoints {
             endpoint.set(fault.clone()).await;

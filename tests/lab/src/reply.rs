@@ -3,7 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
 use tokio::time;
 
 use crate::answer::Answer;
@@ -54,7 +55,9 @@ pub(crate) async fn perform(
         Some(Fault::AnswerSlow(delay)) => time::sleep(*delay).await,
         Some(Fault::Clock(clock)) => skew = *clock,
         Some(Fault::Html(status)) => answer = Answer::html(*status, "Something stands in the way"),
-        Some(Fault::Status(status)) => answer = Answer { status: *status, headers: Vec::new(), body: Vec::new() },
+        Some(Fault::Status(status)) => {
+            answer = Answer { status: *status, headers: Vec::new(), body: Vec::new(), pieces: None }
+        }
         Some(Fault::CloseAfterEach) => {
             write(stream, entry, &answer, Some(skew)).await?;
             return Ok(After::Close);
@@ -101,8 +104,36 @@ pub(crate) async fn perform(
     if request.method == "HEAD" {
         answer.body.clear();
     }
+    if let Some(pieces) = answer.pieces.take() {
+        return chunked(stream, entry, answer.head(skew), pieces).await;
+    }
     write(stream, entry, &answer, Some(skew)).await?;
     Ok(After::Keep)
+}
+
+/// Sends what comes as it comes; ends when its source does, or when the client leaves.
+async fn chunked(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    entry: &Entry,
+    head: String,
+    mut pieces: mpsc::Receiver<Vec<u8>>,
+) -> io::Result<After> {
+    raw(stream, entry, format!("{head}\r\n").as_bytes(), After::Keep).await?;
+    loop {
+        let mut early = [0];
+        let piece = tokio::select! {
+            piece = pieces.recv() => piece,
+            // A client that says something now has left, or breaks the protocol.
+            _ = stream.read(&mut early) => return Ok(After::Cut),
+        };
+        let Some(piece) = piece else { break };
+        let mut chunk = format!("{:x}\r\n", piece.len()).into_bytes();
+        chunk.extend(piece);
+        chunk.extend(b"\r\n");
+        stream.write_all(&chunk).await?;
+        stream.flush().await?;
+    }
+    raw(stream, entry, b"0\r\n\r\n", After::Keep).await
 }
 
 /// Sends an answer as it should be.

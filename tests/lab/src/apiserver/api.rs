@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use super::follow::{self, Selection};
 use super::object::{namespace, slice, status};
+use super::storage::{KINDS, Kind, Objects};
 use super::{ApiFault, State};
 use crate::HOSTILE_TEXT;
 use crate::answer::Answer;
@@ -19,16 +21,20 @@ use crate::web::Application;
 pub(super) struct Api {
     pub(super) version: String,
     pub(super) state: Arc<Mutex<State>>,
+    pub(super) objects: Objects,
 }
 
 /// What a request is about, as RBAC sees it.
 struct Resource<'a> {
     group: &'a str,
     kind: &'a str,
+    verb: &'static str,
     namespace: &'a str,
     name: &'a str,
     /// Such as `log` of a pod.
     part: &'a str,
+    /// Where it is stored, if it is listed and watched.
+    stored: Option<&'static Kind>,
 }
 
 /// Whom the accepted tokens belong to.
@@ -96,7 +102,7 @@ impl Api {
             "/healthz" | "/livez" | "/readyz" => return Answer::text(200, "ok"),
             _ => {}
         }
-        let Some(resource) = Resource::of(request.path()) else {
+        let Some(resource) = Resource::of(request) else {
             return if user == USER {
                 Answer::text(404, "404 page not found\n")
             } else {
@@ -106,6 +112,7 @@ impl Api {
         let denied = match fault {
             Some(ApiFault::Forbidden) => true,
             Some(ApiFault::SlicesForbidden) => resource.kind == "endpointslices",
+            Some(ApiFault::Denied(denied)) => resource.right() == *denied,
             _ => user != USER || lock(&self.state).denied.contains(&resource.right()),
         };
         if denied {
@@ -119,9 +126,28 @@ impl Api {
                 status(504, Some("Timeout"), text, &Value::Null)
             }
             Some(ApiFault::Hostile) => status(403, Some("Forbidden"), HOSTILE_TEXT, &json!({})),
+            _ if lock(&self.state).objects.contains_key(request.path()) => self.object(request.path(), &resource),
+            _ if resource.stored.is_some() => self.stored(&resource, request),
             _ if resource.kind == "endpointslices" => self.slices(request),
             _ if resource.kind == "namespaces" => namespace(resource.name),
             _ => self.object(request.path(), &resource),
+        }
+    }
+
+    /// Lists, watches, or gets one object.
+    fn stored(&self, resource: &Resource<'_>, request: &Request) -> Answer {
+        let kind = resource.stored.expect("it was asked before");
+        if !resource.name.is_empty() {
+            let Resource { namespace, name, .. } = resource;
+            if let Some(object) = self.objects.get(kind.name, namespace, name) {
+                return Answer::json(200, &object);
+            }
+            return self.object(request.path(), resource);
+        }
+        match Selection::of(request, resource.namespace) {
+            Err(refused) => refused,
+            Ok(selection) if resource.verb == "watch" => follow::watch(&self.objects, kind, selection, request),
+            Ok(selection) => follow::list(&self.objects, kind, &selection, request),
         }
     }
 
@@ -173,20 +199,40 @@ impl Api {
 // === impl Resource ===
 
 impl<'a> Resource<'a> {
-    fn of(path: &'a str) -> Option<Self> {
-        let (group, rest) = if let Some(rest) = path.strip_prefix("/api/v1/") {
-            ("", rest)
+    fn of(request: &'a Request) -> Option<Self> {
+        let path = request.path();
+        let (group, version, rest) = if let Some(rest) = path.strip_prefix("/api/v1/") {
+            ("", "v1", rest)
         } else {
-            let (group, rest) = path.strip_prefix("/apis/")?.split_once('/')?;
-            (group, rest.split_once('/')?.1)
+            let named = path.strip_prefix("/apis/")?;
+            let (group, _) = named.split_once('/')?;
+            let (version, rest) = named[group.len() + 1..].split_once('/')?;
+            (group, &named[..group.len() + 1 + version.len()], rest)
         };
-        let mut words = rest.strip_prefix("namespaces/")?.split('/');
-        let namespace = words.next()?;
+        let (namespace, rest) = match rest.strip_prefix("namespaces/") {
+            Some(rest) => rest.split_once('/').unwrap_or((rest, "")),
+            None => ("", rest),
+        };
+        let mut words = rest.split('/').filter(|word| !word.is_empty());
         let Some(kind) = words.next() else {
-            return Some(Self { group, kind: "namespaces", namespace, name: namespace, part: "" });
+            return Some(Self {
+                group,
+                kind: "namespaces",
+                verb: "get",
+                namespace,
+                name: namespace,
+                part: "",
+                stored: None,
+            });
         };
         let (name, part) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        Some(Self { group, kind, namespace, name, part })
+        let verb = match (name.is_empty(), request.query("watch").as_deref()) {
+            (false, _) => "get",
+            (true, Some("true" | "1")) => "watch",
+            (true, _) => "list",
+        };
+        let stored = KINDS.iter().find(|stored| stored.resource == kind && stored.version == version);
+        Some(Self { group, kind, verb, namespace, name, part, stored: stored.filter(|_| part.is_empty()) })
     }
 
     /// As RBAC names it: `pods/log` is a resource of its own.
@@ -195,13 +241,17 @@ impl<'a> Resource<'a> {
     }
 
     fn forbidden(&self, user: &str) -> Answer {
-        let Self { group, namespace, name, .. } = self;
+        let Self { group, verb, namespace, name, .. } = self;
         let kind = &self.right();
-        let (subject, verb) =
-            if name.is_empty() { (kind.clone(), "list") } else { (format!("{kind} \"{name}\""), "get") };
+        let full = if group.is_empty() { kind.clone() } else { format!("{kind}.{group}") };
+        let full = if name.is_empty() { full } else { format!("{full} \"{name}\"") };
+        let place = if namespace.is_empty() {
+            "at the cluster scope".to_owned()
+        } else {
+            format!("in the namespace \"{namespace}\"")
+        };
         let text = format!(
-            "{subject} is forbidden: User \"{user}\" cannot {verb} resource \"{kind}\" in API group \"{group}\" \
-             in the namespace \"{namespace}\""
+            "{full} is forbidden: User \"{user}\" cannot {verb} resource \"{kind}\" in API group \"{group}\" {place}"
         );
         let mut details = json!({ "kind": kind });
         for (key, value) in [("name", name), ("group", group)] {
