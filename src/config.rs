@@ -90,7 +90,7 @@ pub struct Config {
     /// What the agent is told of its cluster.
     pub told: Told,
     /// What is known of the agent's installation.
-    pub agent: Agent,
+    pub installation: Installation,
     /// What the agent needs of AWS, and what it is given for it.
     pub aws: Aws,
     /// Where the agent listens, and which objects are its own.
@@ -181,7 +181,7 @@ pub struct Castai {
 
 /// What is known of the agent's installation.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Agent {
+pub struct Installation {
     /// Its namespace: the file's, that of the mounted service account, or `castai-agent`.
     pub namespace: String,
     /// The name of its Deployment.

@@ -28,7 +28,7 @@ impl World {
     /// The world of a configuration.
     pub fn new(config: &Config) -> Self {
         let resolver = Arc::new(Resolver::new(&config.dns));
-        let store = Arc::new(Store::new(Door::new(config, &resolver), &config.agent.namespace));
+        let store = Arc::new(Store::new(Door::new(config, &resolver), &config.installation.namespace));
         Self { resolver, store, proxies: Arc::new(config.proxy.clone()) }
     }
 

@@ -1,8 +1,8 @@
 //! What was written becomes what is true: flags over file over the agent's environment over defaults.
 
-mod agent;
 mod apiserver;
 mod checks;
+mod installation;
 mod web;
 
 use std::ffi::OsString;
@@ -111,7 +111,7 @@ impl Sources<'_> {
             apiserver: self.apiserver(),
             castai: self.castai(),
             told: self.env.told.clone(),
-            agent: self.agent(),
+            installation: self.installation(),
             aws: self.aws(),
             agent: self.env.agent.clone(),
             dns: self.dns(),

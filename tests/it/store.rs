@@ -68,7 +68,7 @@ async fn followed(feed: Feed) {
 
 fn store(config: &Config) -> Store {
     let resolver = Arc::new(Resolver::new(&config.dns));
-    Store::new(Door::new(config, &resolver), &config.agent.namespace)
+    Store::new(Door::new(config, &resolver), &config.installation.namespace)
 }
 
 fn another_pod(name: &str) -> Value {

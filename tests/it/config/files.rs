@@ -78,7 +78,7 @@ fn every_key_of_a_file_has_its_effect() {
     assert_eq!(config.castai.url.as_ref().unwrap().as_ref().unwrap().as_str(), "https://api.eu.cast.ai/");
     assert_eq!(config.castai.key, ApiKey::Present(Secret::new("castai-key")));
     assert_eq!(config.aws.agent.map(|agent| agent.to_string()).as_deref(), Some("v0.123.1"));
-    let agent = &config.agent;
+    let agent = &config.installation;
     assert_eq!((agent.namespace.as_str(), agent.deployment.as_str()), ("castai", "my-agent"));
     assert_eq!((agent.release.as_deref(), agent.latest.map(|latest| latest.1)), (Some("castai"), Some(161)));
     let nameservers = config.dns.nameservers.as_deref().unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::Agent;
+use crate::config::Installation;
 use crate::config::agent_env::Service;
 use crate::config::aws::Version;
 use crate::config::file;
@@ -15,14 +15,14 @@ use crate::config::written::Wrong;
 const NAME: &str = "castai-agent";
 
 impl Sources<'_> {
-    pub(super) fn agent(&mut self) -> Agent {
+    pub(super) fn installation(&mut self) -> Installation {
         let name = |text: &str| {
             let fits = values::is_name(text) && !text.bytes().any(|byte| byte.is_ascii_uppercase() || byte == b'_');
             let wrong = || Wrong::new(format!("{} is no name of Kubernetes", values::shown(text)), "castai-agent");
             fits.then(|| text.to_owned()).ok_or_else(wrong)
         };
         let own = self.own_namespace().filter(|own| name(own).is_ok());
-        Agent {
+        Installation {
             namespace: self.key("agent.namespace", name).or(own).unwrap_or_else(|| NAME.to_owned()),
             deployment: self.key("agent.deployment", name).unwrap_or_else(|| NAME.to_owned()),
             release: self.key("agent.release", name),
