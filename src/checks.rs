@@ -3,14 +3,17 @@
 //! Invariant: a check publishes a [`Report`] and nothing else. It never touches a metric, never logs above debug,
 //! never reads the environment, never sleeps.
 
+pub mod age;
 pub mod apiserver;
 pub mod aws_credentials;
+pub mod azure_imds;
 pub mod castai_api;
 pub mod castai_way;
 pub mod clock;
 pub mod cluster_metadata;
 pub mod cluster_status;
 pub mod dns;
+pub mod gce_metadata;
 pub mod imds;
 pub mod kube;
 pub mod plan;

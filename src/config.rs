@@ -5,6 +5,7 @@
 pub mod agent;
 mod agent_env;
 pub mod aws;
+pub mod clouds;
 mod file;
 pub mod flags;
 pub mod keys;
@@ -31,6 +32,7 @@ use crate::catalogue::Scope;
 pub use agent::Agent;
 pub use agent::ObjectName;
 pub use aws::Aws;
+pub use clouds::Clouds;
 pub use flags::Flags;
 pub use problem::Problem;
 pub use problem::Problems;
@@ -95,6 +97,8 @@ pub struct Config {
     pub aws: Aws,
     /// Where the agent listens, and which objects are its own.
     pub agent: Agent,
+    /// Where the metadata servers of Google and Azure are asked.
+    pub clouds: Clouds,
     /// How names are resolved.
     pub dns: Dns,
     /// Which requests go through which proxy, by Go's rules.

@@ -19,6 +19,7 @@ pub mod config;
 
 // The way to a target, and what is concluded from it.
 pub mod checks;
+pub mod cloud;
 pub mod cluster;
 pub mod probe;
 

@@ -90,6 +90,19 @@ const CASTAI_MODES: &[FailureMode] = &[
     M::CastaiUnexpectedBody,
 ];
 
+/// Modes of Google's metadata server.
+pub const GCE_MODES: &[FailureMode] = &[
+    M::GcpMetadataUnreachable,
+    M::GcpMetadataAttrMissing,
+    M::GcpMetadataHeaderMissing,
+    M::GcpMetadataNoSa,
+    M::GcpMetadataRateLimited,
+];
+
+/// Modes of Azure's instance metadata service.
+pub const AZURE_IMDS_MODES: &[FailureMode] =
+    &[M::AzureImdsUnreachable, M::AzureImdsRestricted, M::AzureImdsBadRequest, M::AzureImdsRateLimited];
+
 /// Modes that only time tells: an attempt in which this process itself was too slow cannot begin them.
 pub const TIMEOUT_MODES: &[FailureMode] = &[
     M::NetDnsTimeout,
@@ -101,6 +114,8 @@ pub const TIMEOUT_MODES: &[FailureMode] = &[
     M::CastaiSlow,
     M::AwsImdsHopLimit,
     M::AwsImdsUnreachable,
+    M::GcpMetadataUnreachable,
+    M::AzureImdsUnreachable,
 ];
 
 /// All alerts, in the order of the runbook index.
@@ -310,6 +325,32 @@ pub const ALERTS: &[Alert] = &[
         ],
     },
     Alert {
+        name: "CastaiGceMetadataUnusable",
+        check: Check::GceMetadata,
+        modes: GCE_MODES,
+        summary: "Google's metadata server does not give the CAST AI agent what it asks for.",
+        impact: "The agent tries for about two minutes at each start and then ends; it starts only with all of GKE_PROJECT_ID, GKE_CLUSTER_NAME, GKE_REGION and GKE_LOCATION set. One that runs already goes on.",
+        diagnosis: &[
+            "kubectl -n castai-agent set env deploy/castai-agent --list | grep -E 'GKE_|GCE_METADATA|PROXY'",
+            "kubectl -n castai-agent run metadata-test --rm -it --restart=Never --image=curlimages/curl -- -si -H 'Metadata-Flavor: Google' http://169.254.169.254/computeMetadata/v1/instance/attributes/cluster-name",
+            "kubectl -n castai-agent get networkpolicy",
+            "kubectl -n kube-system get pods -l k8s-app=gke-metadata-server -o wide",
+        ],
+    },
+    Alert {
+        name: "CastaiAzureImdsUnusable",
+        check: Check::AzureImds,
+        modes: AZURE_IMDS_MODES,
+        summary: "Azure's instance metadata service does not give the CAST AI agent what it asks for.",
+        impact: "The agent asks once at each start, waits two seconds and ends; it starts only with all of AKS_LOCATION, AKS_NODE_RESOURCE_GROUP and AKS_SUBSCRIPTION_ID set. One that runs already goes on.",
+        diagnosis: &[
+            "kubectl -n castai-agent set env deploy/castai-agent --list | grep -E 'AKS_|PROXY'",
+            "kubectl -n castai-agent run metadata-test --rm -it --restart=Never --image=curlimages/curl -- -si -H Metadata:true 'http://169.254.169.254/metadata/instance?api-version=2021-05-01'",
+            "kubectl -n castai-agent get networkpolicy",
+            "az aks show -g GROUP -n CLUSTER --query networkProfile.podLinkLocalAccess",
+        ],
+    },
+    Alert {
         name: "CastaiClusterMetadataIncomplete",
         check: Check::ClusterMetadata,
         modes: &[M::AgentConfigEnvMissing, M::MetadataUnresolvable, M::MetadataAccountMalformed],
@@ -368,6 +409,8 @@ pub const BLOCKS: &[Block] = &[
     Block { check: Check::Imds, modes: IMDS_MODES, blocked: Check::ClusterMetadata },
     Block { check: Check::CastaiApi, modes: CASTAI_MODES, blocked: Check::ClusterStatus },
     Block { check: Check::CastaiApi, modes: DNS_MODES, blocked: Check::ClusterStatus },
+    Block { check: Check::GceMetadata, modes: GCE_MODES, blocked: Check::ClusterMetadata },
+    Block { check: Check::AzureImds, modes: AZURE_IMDS_MODES, blocked: Check::ClusterMetadata },
 ];
 
 /// The alert that tells a (check, mode).

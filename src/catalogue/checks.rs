@@ -68,6 +68,10 @@ pub enum Check {
     Imds,
     /// Where the agent's AWS credentials come from.
     AwsCredentials,
+    /// Google's metadata server.
+    GceMetadata,
+    /// Azure's instance metadata service.
+    AzureImds,
     /// The cluster's account, region and name.
     ClusterMetadata,
     /// The clock of this node.
@@ -103,6 +107,8 @@ impl Check {
         Self::CastaiApi,
         Self::Imds,
         Self::AwsCredentials,
+        Self::GceMetadata,
+        Self::AzureImds,
         Self::ClusterMetadata,
         Self::Clock,
         Self::ClusterStatus,
@@ -177,6 +183,32 @@ impl Check {
                     }
                 }
             }
+            Self::GceMetadata => {
+                const {
+                    &CheckEntry {
+                        label: "gce_metadata",
+                        question: "Does Google's metadata server give the agent what it is not told of its cluster?",
+                        scope: Scope::Pod,
+                        interval: Duration::from_mins(1),
+                        prerequisites: &[],
+                        phases: &[Phase::Resolve, Phase::Connect, Phase::Request],
+                        limits: Limits::GCE_METADATA,
+                    }
+                }
+            }
+            Self::AzureImds => {
+                const {
+                    &CheckEntry {
+                        label: "azure_imds",
+                        question: "Does Azure's instance metadata service give the agent what it is not told of its cluster?",
+                        scope: Scope::Pod,
+                        interval: Duration::from_mins(1),
+                        prerequisites: &[],
+                        phases: &[Phase::Resolve, Phase::Connect, Phase::Request],
+                        limits: Limits::AZURE_IMDS,
+                    }
+                }
+            }
             Self::ClusterMetadata => {
                 const {
                     &CheckEntry {
@@ -184,7 +216,7 @@ impl Check {
                         question: "Does the agent learn the cluster's account, region and name?",
                         scope: Scope::Pod,
                         interval: Duration::from_mins(1),
-                        prerequisites: &[Self::Imds],
+                        prerequisites: &[Self::Imds, Self::GceMetadata, Self::AzureImds],
                         phases: &[],
                         limits: Limits::NONE,
                     }

@@ -42,6 +42,10 @@ impl Limits {
         Self { resolve: seconds(5), connect: seconds(5), tls: seconds(5), answer: seconds(10) };
     /// The SDK's client for instance metadata: three tries of 250 ms to connect and 500 ms to answer, and pauses between.
     pub const IMDS: Self = Self { connect: seconds(1), answer: seconds(2), ..Self::NONE };
+    /// The agent gives each value 10 s, the way included; a server on the node that takes seconds to accept is none.
+    pub const GCE_METADATA: Self = Self { resolve: seconds(2), connect: seconds(3), answer: seconds(10), ..Self::NONE };
+    /// The agent's client for Azure's metadata gives everything two seconds.
+    pub const AZURE_IMDS: Self = Self { resolve: seconds(2), connect: seconds(2), answer: seconds(2), ..Self::NONE };
     /// For checks that go nowhere.
     pub const NONE: Self = Self { resolve: ATTEMPT, connect: ATTEMPT, tls: ATTEMPT, answer: ATTEMPT };
 

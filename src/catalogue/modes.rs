@@ -788,9 +788,12 @@ failure_modes! {
         meaning: "Some of the agent's settings for the cluster's metadata are set and others of the same group are \
             not: it ends at once.",
         told_apart: "A panic before anything is asked. All of them unset would mean discovery.",
-        remedy: "Set all three or none of `EKS_ACCOUNT_ID`, `EKS_REGION`, `EKS_CLUSTER_NAME`: `kubectl -n \
-            castai-agent set env deploy/castai-agent EKS_ACCOUNT_ID=000000000000 EKS_REGION=eu-central-1 \
-            EKS_CLUSTER_NAME=NAME`.",
+        remedy: "Set all or none of a group. EKS: `kubectl -n castai-agent set env deploy/castai-agent \
+            EKS_ACCOUNT_ID=000000000000 EKS_REGION=eu-central-1 EKS_CLUSTER_NAME=NAME`. AKS: `AKS_LOCATION`, \
+            `AKS_SUBSCRIPTION_ID`, `AKS_NODE_RESOURCE_GROUP`. kOps: `KOPS_CSP`, `KOPS_REGION`, `KOPS_CLUSTER_NAME`, \
+            `KOPS_STATE_STORE`. OpenShift: `OPENSHIFT_CSP`, `OPENSHIFT_REGION`, `OPENSHIFT_CLUSTER_NAME`, \
+            `OPENSHIFT_INTERNAL_ID`. A variable of another provider than `PROVIDER` goes before it: take it away by \
+            `NAME-` at the end of the same command.",
     }
     MetadataUnresolvable = "metadata_unresolvable" {
         meaning: "Account, region or name of the cluster are neither given nor to be discovered.",
@@ -808,48 +811,77 @@ failure_modes! {
             --set-string additionalEnv.EKS_ACCOUNT_ID=589251789600`.",
     }
     GcpMetadataUnreachable = "gcp_metadata_unreachable" {
-        meaning: "GKE's metadata server does not answer.",
-        told_apart: "Silence or no connection; a missing value is `gcp_metadata_attr_missing`.",
-        remedy: "Allow egress to 169.254.169.254:80 (and 169.254.169.252:987-988 with Workload Identity), or set \
-            `GKE_PROJECT_ID`, `GKE_CLUSTER_NAME`, `GKE_LOCATION`, `GKE_REGION`.",
+        meaning: "GKE's metadata server gives no answer that can be used.",
+        told_apart: "Silence, no connection, or an error of its own; a missing value is `gcp_metadata_attr_missing`, too \
+            many requests are `gcp_metadata_rate_limited`, and an answer of somebody else is \
+            `gcp_metadata_header_missing`. In a pod's first 30 seconds nobody is told: with Workload Identity the server \
+            starts after it.",
+        remedy: "Allow egress to 169.254.169.254:80 (with Workload Identity also 169.254.169.252:987-988; with Dataplane \
+            V2 a policy needs the addresses by `ipBlock`): `kubectl -n castai-agent get networkpolicy`. Or make the agent \
+            independent of it: `kubectl -n castai-agent set env deploy/castai-agent GKE_PROJECT_ID=PROJECT \
+            GKE_CLUSTER_NAME=NAME GKE_REGION=REGION GKE_LOCATION=LOCATION`.",
     }
     GcpMetadataAttrMissing = "gcp_metadata_attr_missing" {
-        meaning: "GKE's metadata server answers, but has not got the value.",
-        told_apart: "An answer of 404 for one path; silence is `gcp_metadata_unreachable`.",
-        remedy: "Set `GKE_PROJECT_ID`, `GKE_CLUSTER_NAME`, `GKE_LOCATION`, `GKE_REGION` for the agent.",
+        meaning: "GKE's metadata server answers, but has not got a value that the agent asks for.",
+        told_apart: "An answer of 404 or nothing for one path, which the agent writes as `not defined`; silence is \
+            `gcp_metadata_unreachable`. Nodes outside GKE have no `cluster-name`.",
+        remedy: "Give the agent the variable that the evidence names, best all four: `kubectl -n castai-agent set env \
+            deploy/castai-agent GKE_PROJECT_ID=PROJECT GKE_CLUSTER_NAME=NAME GKE_REGION=REGION GKE_LOCATION=LOCATION`. If \
+            this is no GKE cluster, `PROVIDER` is wrong.",
     }
     GcpMetadataNoSa = "gcp_metadata_no_sa" {
         meaning: "GKE's metadata server knows no service account for this pod.",
-        told_apart: "404 for the account's path only.",
-        remedy: "Complete Workload Identity: annotate the Kubernetes account with `iam.gke.io/gcp-service-account`.",
+        told_apart: "404 for the account's path only. The agent needs no account at Google; the exporter does, to look \
+            at the control plane's authorised networks.",
+        remedy: "Complete Workload Identity: `kubectl -n castai-agent annotate serviceaccount castai-agent \
+            iam.gke.io/gcp-service-account=ACCOUNT@PROJECT.iam.gserviceaccount.com`, or give the node pool a service \
+            account. If nobody is to look, set `checks.control_plane_access.enabled: false`.",
     }
     GcpMetadataHeaderMissing = "gcp_metadata_header_missing" {
         meaning: "The metadata request lost its header `Metadata-Flavor`, or the answer does not come from the \
             metadata server.",
-        told_apart: "403 from the metadata server.",
-        remedy: "Put `169.254.169.254` and `metadata.google.internal` into `NO_PROXY`.",
+        told_apart: "403 from the metadata server, or an answer without `Metadata-Flavor: Google`, as a proxy gives it. \
+            The agent would take such an answer for the truth.",
+        remedy: "Put `169.254.169.254` and `metadata.google.internal` into `NO_PROXY`: `kubectl -n castai-agent set env \
+            deploy/castai-agent --list | grep -iE 'proxy|GCE_METADATA_HOST'`. Then see who answers at the address of the \
+            evidence.",
     }
     GcpMetadataRateLimited = "gcp_metadata_rate_limited" {
         meaning: "GKE's metadata server turns requests away because there are too many.",
         told_apart: "An answer of 429 or 503, which passes; silence is `gcp_metadata_unreachable`.",
-        remedy: "Wait; look for a pod on this node that asks it in a loop.",
+        remedy: "Wait; look for a pod on this node that asks it in a loop: `kubectl get pods -A -o wide \
+            --field-selector spec.nodeName=NODE`.",
     }
     AzureImdsUnreachable = "azure_imds_unreachable" {
-        meaning: "Azure's metadata service does not answer.",
-        told_apart: "No connection or no answer within two seconds.",
-        remedy: "Allow egress to 169.254.169.254:80, put it into `NO_PROXY`, or set `AKS_LOCATION`, \
-            `AKS_SUBSCRIPTION_ID`, `AKS_NODE_RESOURCE_GROUP`.",
+        meaning: "Azure's metadata service gives no answer that can be used.",
+        told_apart: "No connection, no answer within two seconds, an error of its own, or a document without what the \
+            agent asks for. Silence may be AKS' IMDS restriction, which drops what pods without host networking send; an \
+            answer of 403 is `azure_imds_restricted`.",
+        remedy: "Give the agent what it would ask for, all three together: `kubectl -n castai-agent set env \
+            deploy/castai-agent AKS_LOCATION=LOCATION AKS_SUBSCRIPTION_ID=SUBSCRIPTION \
+            AKS_NODE_RESOURCE_GROUP=MC_GROUP_NAME_LOCATION`. Or allow egress to 169.254.169.254:80 (`kubectl -n \
+            castai-agent get networkpolicy`; `az aks show -g GROUP -n CLUSTER --query \
+            networkProfile.podLinkLocalAccess` says `None` under IMDS restriction) and put that address into `NO_PROXY`.",
+    }
+    AzureImdsRestricted = "azure_imds_restricted" {
+        meaning: "Azure's metadata service answers, and this pod may not ask it.",
+        told_apart: "An answer of 401 or 403, as a guard on the node gives it; AKS' IMDS restriction drops packets \
+            instead, which is `azure_imds_unreachable`.",
+        remedy: "Give the agent what it would ask for, all three together: `kubectl -n castai-agent set env \
+            deploy/castai-agent AKS_LOCATION=LOCATION AKS_SUBSCRIPTION_ID=SUBSCRIPTION \
+            AKS_NODE_RESOURCE_GROUP=MC_GROUP_NAME_LOCATION`; nothing needs to be opened then.",
     }
     AzureImdsBadRequest = "azure_imds_bad_request" {
         meaning: "Azure's metadata service rejects the request.",
-        told_apart: "400: a header was lost on the way or the version is unknown.",
-        remedy: "Put `169.254.169.254` into `NO_PROXY`, or set `AKS_LOCATION`, `AKS_SUBSCRIPTION_ID`, \
+        told_apart: "400: the header `Metadata: true` was lost on the way, a proxy added `X-Forwarded-For`, or the \
+            version is unknown to it.",
+        remedy: "Put `169.254.169.254` into `NO_PROXY` of the agent, or set `AKS_LOCATION`, `AKS_SUBSCRIPTION_ID`, \
             `AKS_NODE_RESOURCE_GROUP`.",
     }
     AzureImdsRateLimited = "azure_imds_rate_limited" {
         meaning: "Azure's metadata service turns requests away because there are too many.",
         told_apart: "An answer of 429, which passes; silence is `azure_imds_unreachable`.",
-        remedy: "Wait; look for a pod on this node that asks it in a loop.",
+        remedy: "Wait; it answers five requests a second. Look for a pod on this node that asks it in a loop.",
     }
     AgentPortTaken = "agent_port_taken" {
         meaning: "Something else in the pod, or on the node with host networking, holds a port that the agent needs: \

@@ -16,6 +16,7 @@ use crate::config::aws::given::Account;
 use crate::config::provider::told::Rule;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
+use crate::verdict::Peers;
 use crate::verdict::Report;
 use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
@@ -41,7 +42,7 @@ impl ClusterMetadata {
         }
     }
 
-    fn elsewhere(&self, provider: Provider) -> Verdict {
+    fn elsewhere(&self, provider: Provider, peers: &Peers) -> Verdict {
         let Told { set, missing, .. } = &self.told;
         if missing.is_empty() {
             let values =
@@ -51,10 +52,26 @@ impl ClusterMetadata {
         if !set.is_empty() && provider.rule() == Rule::AllOrNone {
             return self.partial(set, missing);
         }
-        Verdict::NotApplicable(self.sentence(format!(
-            "an agent for {provider} discovers what it is not told of the cluster ({}), and how is not examined",
-            missing.join(", ")
-        )))
+        let missing = missing.join(", ");
+        let metadata = match provider {
+            Provider::Gke => Check::GceMetadata,
+            Provider::Aks => Check::AzureImds,
+            _ => {
+                return Verdict::NotApplicable(self.sentence(format!(
+                    "{missing} is not set: an agent for {provider} reads the cluster's own objects instead, which is not \
+                     examined"
+                )));
+            }
+        };
+        let Some(report) = peers.report(metadata) else {
+            return Verdict::Unknown(Evidence::from(format!("the check {metadata}, which would tell, has not run")));
+        };
+        match report.targets.first().map(|target| &target.outcome) {
+            Some(Ok(seen)) => {
+                Verdict::Ok(self.sentence(format!("{missing} is not set, so the agent discovers it: {seen}")))
+            }
+            _ => Verdict::Unknown(Evidence::from(format!("{metadata}: {}", report.verdict.evidence()))),
+        }
     }
 
     /// A part of a group is given.
@@ -136,7 +153,7 @@ impl Examine for ClusterMetadata {
                 "nothing says where the agent runs (PROVIDER, EKS_*, GKE_*, AKS_*)",
             )),
             Some(provider) if provider.is_aws() => self.on_aws(attempt.peers().report(Check::Imds)),
-            Some(provider) => self.elsewhere(provider),
+            Some(provider) => self.elsewhere(provider, attempt.peers()),
         })
     }
 }

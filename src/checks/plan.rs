@@ -16,14 +16,18 @@ use crate::checks::Examine;
 use crate::checks::World;
 use crate::checks::apiserver::Apiserver;
 use crate::checks::aws_credentials::AwsCredentials;
+use crate::checks::azure_imds::AzureImds;
 use crate::checks::castai_api::CastaiApi;
 use crate::checks::clock::Clock;
 use crate::checks::cluster_metadata::ClusterMetadata;
 use crate::checks::cluster_status::ClusterStatus;
 use crate::checks::dns::Dns;
+use crate::checks::gce_metadata::GceMetadata;
 use crate::checks::imds::Imds;
 use crate::cluster::Feed;
 use crate::config::Config;
+use crate::config::Provider;
+use crate::config::Told;
 use crate::config::aws::Use;
 use crate::verdict::Report;
 
@@ -66,6 +70,10 @@ pub enum AnyCheck {
     Imds(Imds),
     /// `aws_credentials`.
     AwsCredentials(AwsCredentials),
+    /// `gce_metadata`.
+    GceMetadata(GceMetadata),
+    /// `azure_imds`.
+    AzureImds(AzureImds),
     /// `cluster_metadata`.
     ClusterMetadata(ClusterMetadata),
     /// `clock`.
@@ -88,6 +96,8 @@ impl Plan {
                 Check::CastaiApi => AnyCheck::CastaiApi(CastaiApi::new(&config.castai, settings, &world)),
                 Check::Imds => AnyCheck::Imds(Imds::new(&config.aws, settings, &world)),
                 Check::AwsCredentials => AnyCheck::AwsCredentials(AwsCredentials::new(&config.aws)),
+                Check::GceMetadata => AnyCheck::GceMetadata(GceMetadata::new(config, settings, &world)),
+                Check::AzureImds => AnyCheck::AzureImds(AzureImds::new(config, settings, &world)),
                 Check::ClusterMetadata => AnyCheck::ClusterMetadata(ClusterMetadata::new(config)),
                 Check::Clock => AnyCheck::Clock(Clock),
                 Check::ClusterStatus => AnyCheck::ClusterStatus(Box::new(ClusterStatus::new(config, settings, &world))),
@@ -127,6 +137,8 @@ fn need(check: Check, config: &Config) -> Need {
             Use::Lifecycle => Need::Feature,
             Use::Discovery => Need::Start,
         },
+        Check::GceMetadata => discovery(config, Provider::Gke, |told| !told.missing.is_empty()),
+        Check::AzureImds => discovery(config, Provider::Aks, |told| told.set.is_empty()),
         Check::ClusterMetadata if config.told.provider.is_none() => Need::None,
         Check::Dns | Check::Apiserver | Check::CastaiApi | Check::ClusterMetadata => Need::Start,
     }
@@ -134,13 +146,15 @@ fn need(check: Check, config: &Config) -> Need {
 
 /// What a check looks at under a configuration, as a number that differs when that does.
 fn subject(check: Check, config: &Config) -> u64 {
-    let Config { agent, apiserver, castai, told, aws, dns, proxy, .. } = config;
+    let Config { agent, apiserver, castai, told, aws, clouds, dns, proxy, .. } = config;
     let parts: &[&dyn fmt::Debug] = match check {
         Check::Clock => &[],
         Check::Apiserver => &[apiserver, dns, proxy],
         Check::CastaiApi => &[castai, dns, proxy],
         Check::ClusterStatus => &[agent, apiserver, castai, dns, proxy],
-        Check::Imds | Check::AwsCredentials | Check::ClusterMetadata => &[told, aws, proxy],
+        Check::Imds | Check::AwsCredentials => &[told, aws, proxy],
+        Check::ClusterMetadata => &[told, aws, clouds, proxy],
+        Check::GceMetadata | Check::AzureImds => &[told, clouds, dns, proxy],
         Check::Dns => &[apiserver, castai, aws, dns, proxy],
     };
     let mut hasher = DefaultHasher::new();
@@ -155,6 +169,12 @@ fn subject(check: Check, config: &Config) -> u64 {
     hasher.finish()
 }
 
+/// What the agent needs a metadata server for: to start, where it is told too little to do without.
+fn discovery(config: &Config, provider: Provider, asks: impl Fn(&Told) -> bool) -> Need {
+    let asks = config.told.provider == Some(provider) && asks(&config.told);
+    if asks { Need::Start } else { Need::None }
+}
+
 impl Examine for AnyCheck {
     async fn examine(&self, attempt: &Attempt) -> Report {
         match self {
@@ -163,6 +183,8 @@ impl Examine for AnyCheck {
             Self::CastaiApi(check) => check.examine(attempt).await,
             Self::Imds(check) => check.examine(attempt).await,
             Self::AwsCredentials(check) => check.examine(attempt).await,
+            Self::GceMetadata(check) => check.examine(attempt).await,
+            Self::AzureImds(check) => check.examine(attempt).await,
             Self::ClusterMetadata(check) => check.examine(attempt).await,
             Self::Clock(check) => check.examine(attempt).await,
             Self::ClusterStatus(check) => check.examine(attempt).await,

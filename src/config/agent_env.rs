@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::config::Agent;
 use crate::config::ApiKey;
 use crate::config::Aws;
+use crate::config::Clouds;
 use crate::config::Told;
 use crate::config::problem::Problem;
 use crate::config::problem::Problems;
@@ -39,6 +40,7 @@ pub(crate) struct AgentEnv {
     pub(crate) told: Told,
     pub(crate) agent: Agent,
     pub(crate) aws: Aws,
+    pub(crate) clouds: Clouds,
     pub(crate) proxy: ProxyRules,
     pub(crate) problems: Problems,
 }
@@ -93,6 +95,7 @@ impl AgentEnv {
             kubeconfig: variable("KUBECONFIG").filter(|path| !path.is_empty()),
             agent: Agent::read(variable),
             aws: Aws::read(told.provider, variable),
+            clouds: Clouds::read(variable),
             told,
             proxy,
             problems,

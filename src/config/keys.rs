@@ -115,6 +115,12 @@ pub const KEYS: &[Key] = &[
         "unknown",
         "The latest version of the agent: v0.161.1. With it the exporter tells how far behind the agent is.",
     ),
+    key(
+        "azure.metadata_address",
+        Kind::Text,
+        "169.254.169.254",
+        "Where Azure's instance metadata service is asked: a link-local or loopback address, perhaps with a port.",
+    ),
     key("dns.nameservers", Kind::Texts, "those of dns.resolv_conf", "Nameservers, each ip or ip:port."),
     key("dns.resolv_conf", Kind::Text, "/etc/resolv.conf", "Resolver configuration."),
     key("dns.hosts_file", Kind::Text, "/etc/hosts", "Names that are known without asking."),

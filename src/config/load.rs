@@ -15,6 +15,7 @@ use crate::config::AgentEnvironment;
 use crate::config::ApiKey;
 use crate::config::Aws;
 use crate::config::Castai;
+use crate::config::Clouds;
 use crate::config::Config;
 use crate::config::Dns;
 use crate::config::Log;
@@ -29,6 +30,7 @@ use crate::config::file;
 use crate::config::file::File;
 use crate::config::flags::Flags;
 use crate::config::keys::KEYS;
+use crate::config::node_local::Endpoint;
 use crate::config::problem::Problems;
 use crate::config::values;
 use crate::config::written::Written;
@@ -114,6 +116,7 @@ impl Sources<'_> {
             installation: self.installation(),
             aws: self.aws(),
             agent: self.env.agent.clone(),
+            clouds: self.clouds(),
             dns: self.dns(),
             proxy: self.env.proxy.clone(),
             checks: self.checks(),
@@ -156,6 +159,16 @@ impl Sources<'_> {
     fn aws(&mut self) -> Aws {
         let agent = self.key("agent.version", Version::read);
         Aws { agent, ..self.env.aws.clone() }
+    }
+
+    fn clouds(&mut self) -> Clouds {
+        let azure = self.key("azure.metadata_address", |text| {
+            let right = "write a link-local or loopback address, perhaps with a port";
+            Endpoint::read(&format!("http://{text}"))
+                .map_err(|why| Wrong::new(format!("{} {why}", values::shown(text)), right))
+        });
+        let clouds = self.env.clouds.clone();
+        Clouds { azure: azure.unwrap_or(clouds.azure), ..clouds }
     }
 
     fn dns(&mut self) -> Dns {

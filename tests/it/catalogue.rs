@@ -23,7 +23,6 @@ const TO_COME: &[&str] = &[
     "aws_irsa_not_injected",
     "aws_role_mismatch",
     "aws_slow",
-    "azure_imds_restricted",
     "cpfw_private_only",
     "lifecycle_unresolved",
     "metadata_cluster_name_mismatch",

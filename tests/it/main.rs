@@ -22,6 +22,8 @@ mod classify;
 mod cli;
 // What CAST AI thinks of the cluster.
 mod cluster_status;
+// GKE and AKS: what is asked, on which way, and of nobody else.
+mod clouds;
 // Configuration: files, flags, the agent's environment, proxies, TLS and passwords of the server.
 mod config;
 // The running daemon.

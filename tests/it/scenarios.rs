@@ -10,8 +10,10 @@ use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode as M;
 use castai_health_exporter::catalogue::Status;
 use lab::ApiFault;
+use lab::AzureImdsFault;
 use lab::CastAiFault;
 use lab::DnsFault;
+use lab::GceFault;
 use lab::ImdsFault;
 use lab::ProxyFault;
 
@@ -52,6 +54,10 @@ pub(crate) enum Break {
     Discovery(&'static str),
     /// Several variables of the agent's environment; without a value one is gone.
     Envs(&'static [(&'static str, Option<&'static str>)]),
+    /// Google's metadata server, on GKE.
+    Gce(&'static str),
+    /// Azure's instance metadata service, on AKS.
+    AzureImds(&'static str),
     /// The cluster is one of another provider, of which this is given.
     Elsewhere(&'static str, &'static [(&'static str, &'static str)]),
     /// The agent's web-identity token.
@@ -273,6 +279,37 @@ scenarios! {
     a_pod_identity_with_an_empty_token: Break::PodIdentity(Some("")) => AwsCredentials AwsPodIdentityTokenInvalid Failing;
     a_pod_identity_that_the_agent_does_not_know: Break::PodIdentityOf("v0.93.0") => AwsCredentials AwsPodIdentityUnsupportedByAgentSdk Failing;
 
+    // === gce_metadata ===
+    google_metadata_that_refuses: Break::Gce("refused") => GceMetadata GcpMetadataUnreachable Failing;
+    google_metadata_that_swallows_syn: Break::Gce("tcp-hang") => GceMetadata GcpMetadataUnreachable Failing;
+    google_metadata_that_never_answers: Break::Gce("http-hang") => GceMetadata GcpMetadataUnreachable Failing;
+    google_metadata_that_resets: Break::Gce("reset") => GceMetadata GcpMetadataUnreachable Failing;
+    google_metadata_that_speaks_noise: Break::Gce("noise") => GceMetadata GcpMetadataUnreachable Failing;
+    google_metadata_with_an_error: Break::Gce("server-error") => GceMetadata GcpMetadataUnreachable Failing;
+    a_node_without_a_cluster_name: Break::Gce("no-cluster-name") => GceMetadata GcpMetadataAttrMissing Failing;
+    a_node_with_an_empty_cluster_name: Break::Gce("empty-cluster-name") => GceMetadata GcpMetadataAttrMissing Failing;
+    a_node_in_a_zone_without_a_region: Break::Gce("odd-zone") => GceMetadata GcpMetadataAttrMissing Failing;
+    google_metadata_that_loses_a_header: Break::Gce("header-lost") => GceMetadata GcpMetadataHeaderMissing Failing;
+    somebody_else_in_google_metadatas_place: Break::Gce("impostor") => GceMetadata GcpMetadataHeaderMissing Failing;
+    a_page_in_google_metadatas_place: Break::Gce("html:200") => GceMetadata GcpMetadataHeaderMissing Failing;
+    a_pod_that_is_nobody_to_google: Break::Gce("no-service-account") => GceMetadata GcpMetadataNoSa Warning;
+    google_metadata_that_limits: Break::Gce("rate-limited") => GceMetadata GcpMetadataRateLimited Failing;
+    google_metadata_that_is_not_available: Break::Gce("unavailable") => GceMetadata GcpMetadataRateLimited Failing;
+
+    // === azure_imds ===
+    azure_metadata_that_refuses: Break::AzureImds("refused") => AzureImds AzureImdsUnreachable Failing;
+    azure_metadata_that_swallows_syn: Break::AzureImds("tcp-hang") => AzureImds AzureImdsUnreachable Failing;
+    azure_metadata_that_never_answers: Break::AzureImds("http-hang") => AzureImds AzureImdsUnreachable Failing;
+    azure_metadata_that_is_slow: Break::AzureImds("answer-slow:600ms") => AzureImds AzureImdsUnreachable Failing;
+    azure_metadata_with_an_error: Break::AzureImds("server-error") => AzureImds AzureImdsUnreachable Failing;
+    azure_metadata_that_is_being_updated: Break::AzureImds("gone") => AzureImds AzureImdsUnreachable Failing;
+    azure_metadata_that_answers_a_page: Break::AzureImds("html:200") => AzureImds AzureImdsUnreachable Failing;
+    azure_metadata_without_a_subscription: Break::AzureImds("no-subscription") => AzureImds AzureImdsUnreachable Failing;
+    azure_metadata_that_is_guarded: Break::AzureImds("restricted") => AzureImds AzureImdsRestricted Failing;
+    azure_metadata_that_loses_a_header: Break::AzureImds("header-lost") => AzureImds AzureImdsBadRequest Failing;
+    azure_metadata_of_another_version: Break::AzureImds("version-unknown") => AzureImds AzureImdsBadRequest Failing;
+    azure_metadata_that_limits: Break::AzureImds("rate-limited") => AzureImds AzureImdsRateLimited Failing;
+
     // === cluster_metadata ===
     a_cluster_without_its_region: Break::NoEnv("EKS_REGION") => ClusterMetadata AgentConfigEnvMissing Failing;
     a_cluster_with_an_empty_name: Break::Env("EKS_CLUSTER_NAME", "") => ClusterMetadata AgentConfigEnvMissing Failing;
@@ -312,6 +349,8 @@ async fn play(scenario: &Scenario) {
     let mut world = match scenario.broken {
         Break::Proxy(_) | Break::CastaiBehindProxy(_) => World::behind_a_proxy(),
         Break::Discovery(_) => World::in_discovery(),
+        Break::Gce(_) => World::of("gke"),
+        Break::AzureImds(_) => World::of("aks"),
         _ => World::start(),
     };
     world.assert_healthy().await;
@@ -358,6 +397,8 @@ async fn break_world(world: &mut World, broken: Break) {
                 }
             }
         }
+        Break::Gce(fault) => world.gce.set(fault.parse::<GceFault>().unwrap()).await,
+        Break::AzureImds(fault) => world.azure.set(fault.parse::<AzureImdsFault>().unwrap()).await,
         Break::Elsewhere(provider, variables) => {
             world.move_to(provider);
             for (name, value) in variables {
@@ -427,6 +468,8 @@ async fn heal(world: &mut World, (env, file): (std::collections::BTreeMap<String
     world.proxy.heal().await;
     fs::write(world.mounted("token"), lab::TOKEN).unwrap();
     world.imds.heal().await;
+    world.gce.heal().await;
+    world.azure.heal().await;
     world.file = file;
     world.restore_env(env);
 }

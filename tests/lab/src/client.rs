@@ -38,6 +38,12 @@ pub(crate) async fn get(pki: &Pki, addr: SocketAddr, name: &str, path: &str, hea
     within_a_second(async { ask(connect(pki, addr, name).await?, request.as_bytes()).await }).await
 }
 
+/// Everything that is answered to a GET in the clear, within a second.
+pub(crate) async fn get_plain(addr: SocketAddr, path: &str, headers: &str) -> io::Result<String> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n{headers}\r\n");
+    within_a_second(async { ask(TcpStream::connect(addr).await?, request.as_bytes()).await }).await
+}
+
 /// Everything that is answered to this request in the clear, within a second.
 pub(crate) async fn send(addr: SocketAddr, request: &Request) -> io::Result<String> {
     let Request { method, target, headers, body } = request;

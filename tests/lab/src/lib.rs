@@ -6,8 +6,10 @@
 
 pub mod apiserver;
 pub mod aws;
+pub mod azure_imds;
 pub mod castai;
 pub mod dns;
+pub mod gce;
 pub mod imds;
 pub mod impostor;
 pub mod pki;
@@ -31,9 +33,11 @@ mod web;
 
 pub use apiserver::{ApiFault, ApiServer};
 pub use aws::{Ec2, Ec2Fault, PodIdentity, PodIdentityFault, Sts, StsFault};
+pub use azure_imds::{AzureImds, AzureImdsFault};
 pub use castai::{CastAi, CastAiFault};
 pub use dns::{Dns, DnsFault};
 pub use fault::Fault;
+pub use gce::{Gce, GceFault};
 pub use imds::{Imds, ImdsFault};
 pub use impostor::Impostor;
 pub use journal::{Connection, Exchange, Journal};

@@ -144,7 +144,10 @@ impl std::error::Error for UnknownFault {}
 
 #[cfg(test)]
 mod tests {
-    use crate::{ApiFault, CastAiFault, DnsFault, Ec2Fault, Fault, ImdsFault, PodIdentityFault, ProxyFault, StsFault};
+    use crate::{
+        ApiFault, AzureImdsFault, CastAiFault, DnsFault, Ec2Fault, Fault, GceFault, ImdsFault, PodIdentityFault,
+        ProxyFault, StsFault,
+    };
 
     macro_rules! every_name_is_read_and_written_alike {
         ($($Type:ty),+) => { $(
@@ -159,9 +162,11 @@ mod tests {
         every_name_is_read_and_written_alike!(
             Fault,
             ApiFault,
+            AzureImdsFault,
             CastAiFault,
             DnsFault,
             Ec2Fault,
+            GceFault,
             ImdsFault,
             PodIdentityFault,
             ProxyFault,
