@@ -6,6 +6,7 @@
 pub mod age;
 pub mod apiserver;
 pub mod aws_credentials;
+pub mod aws_session;
 pub mod azure_imds;
 pub mod castai_api;
 pub mod castai_way;
@@ -13,11 +14,13 @@ pub mod clock;
 pub mod cluster_metadata;
 pub mod cluster_status;
 pub mod dns;
+pub mod ec2_api;
 pub mod gce_metadata;
 pub mod imds;
 pub mod kube;
 pub mod plan;
 pub mod preflight;
+pub mod sts_identity;
 pub mod way;
 pub mod world;
 

@@ -26,6 +26,9 @@ use serde_json::Value;
 
 use crate::catalogue::FailureMode;
 
+pub use aws_error::Service as AwsService;
+pub use aws_error::code as aws_code;
+pub use aws_error::error_body as aws_error_body;
 pub use castai::castai_answer;
 pub use kube_status::kube_status;
 

@@ -18,6 +18,7 @@ pub mod classify;
 pub mod config;
 
 // The way to a target, and what is concluded from it.
+pub mod aws;
 pub mod checks;
 pub mod cloud;
 pub mod cluster;

@@ -26,7 +26,9 @@ use crate::exporter::VERSION;
 use crate::metrics::process::Process;
 use crate::metrics::series::family;
 use crate::metrics::series::histograms;
+use crate::verdict::AwsIdentity;
 use crate::verdict::Fact;
+use crate::verdict::Report;
 use crate::verdict::TargetReport;
 
 /// The content type of [`exposition`].
@@ -95,6 +97,10 @@ fn of_targets(standings: &[Standing]) -> Vec<MetricFamily> {
         family(names::CERTIFICATE_NOT_AFTER, not_after),
         family(names::CLOCK_SKEW, skews(standings).into_iter().map(|(source, skew)| ([source], skew))),
         family(names::AWS_CREDENTIALS_EXPIRY, credentials_end(standings).map(|at| ([], whole_seconds(at)))),
+        family(
+            names::AWS_IDENTITY_INFO,
+            identity(standings).map(|of| ([of.account.as_str(), &of.role, of.source], 1.0)),
+        ),
     ]
 }
 
@@ -160,9 +166,19 @@ fn skews(standings: &[Standing]) -> BTreeMap<&'static str, f64> {
     reports.iter().flat_map(|report| &report.dates).map(|date| (date.source, date.skew)).collect()
 }
 
-/// When the agent's AWS credentials end.
+/// When the agent's AWS credentials end: those that STS gave, or else what the agent would exchange for them.
 fn credentials_end(standings: &[Standing]) -> Option<i64> {
-    standings.iter().find(|of| of.check == Check::AwsCredentials)?.latest.as_ref()?.credentials_end
+    let end = |check: Check| latest(standings, check)?.credentials_end;
+    end(Check::StsIdentity).or_else(|| end(Check::AwsCredentials))
+}
+
+/// Who AWS said the agent is, the last time.
+fn identity(standings: &[Standing]) -> Option<&AwsIdentity> {
+    latest(standings, Check::StsIdentity)?.identity.as_ref()
+}
+
+fn latest(standings: &[Standing], check: Check) -> Option<&Report> {
+    standings.iter().find(|of| of.check == check)?.latest.as_deref()
 }
 
 fn truth(it_is: bool) -> f64 {

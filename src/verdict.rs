@@ -82,8 +82,38 @@ pub struct Report {
     pub credentials_end: Option<i64>,
     /// What else was seen, for metrics of its own.
     pub facts: Vec<Fact>,
+    /// Who AWS says the agent is.
+    pub identity: Option<AwsIdentity>,
+    /// The EC2 instance that this pod runs on.
+    pub instance: Option<Instance>,
     /// When the attempt ended.
     pub at: SystemTime,
+}
+
+/// Who AWS says the agent is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AwsIdentity {
+    /// Twelve digits.
+    pub account: String,
+    /// Role or user as people know it; label `role`.
+    pub role: String,
+    /// The whole name.
+    pub arn: String,
+    /// Where its credentials come from: a closed list of words; label `credential_source`.
+    pub source: &'static str,
+}
+
+/// An EC2 instance, as it or EC2 tells.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Instance {
+    /// Its id.
+    pub id: Option<String>,
+    /// Its region.
+    pub region: String,
+    /// Its account.
+    pub account: String,
+    /// The cluster that its tags name.
+    pub cluster: Option<String>,
 }
 
 /// The latest reports of the other checks, for checks that judge by them.
@@ -147,6 +177,8 @@ impl Report {
             dates: Vec::new(),
             credentials_end: None,
             facts: Vec::new(),
+            identity: None,
+            instance: None,
             at: SystemTime::now(),
         }
     }

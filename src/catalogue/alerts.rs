@@ -29,8 +29,10 @@ pub struct Consequence {
     pub check: Check,
     /// The check that holds the root.
     pub of: Check,
-    /// The modes for which this is so: the same mode in both checks.
+    /// The modes for which this is so.
     pub modes: &'static [FailureMode],
+    /// The root's mode, where it is another one.
+    pub root: Option<FailureMode>,
 }
 
 /// A (check, mode) that makes it pointless to ask another check.
@@ -56,6 +58,79 @@ pub const IMDS_MODES: &[FailureMode] = &[
     M::AwsImdsNoRole,
     M::AwsImdsRoleTrust,
     M::AwsImdsServerError,
+];
+
+/// Why the agent has no credentials that could be tried.
+pub const CREDENTIALS_MODES: &[FailureMode] = &[
+    M::AwsNoCredentials,
+    M::AwsKeyIncomplete,
+    M::AwsProfileInvalid,
+    M::AwsCaBundleInvalid,
+    M::AwsIrsaRoleArnMissing,
+    M::AwsIrsaTokenFileMissing,
+    M::AwsIrsaTokenInvalid,
+    M::AwsIrsaTokenExpired,
+    M::AwsIrsaWrongAudience,
+    M::AwsPodIdentityTokenInvalid,
+    M::AwsPodIdentityUnsupportedByAgentSdk,
+];
+
+/// Why STS gives no credentials, or does not accept those that there are.
+pub const IDENTITY_MODES: &[FailureMode] = &[
+    M::AwsIrsaTokenExpired,
+    M::AwsIrsaWrongAudience,
+    M::AwsIrsaOidcProviderMissing,
+    M::AwsIrsaTokenInvalid,
+    M::AwsIrsaTrustDenied,
+    M::AwsIrsaIdpUnreachable,
+    M::AwsKeyInvalid,
+    M::AwsKeySecretWrong,
+    M::AwsClockSkew,
+    M::AwsSessionExpired,
+];
+
+/// Trouble on the way to an API of AWS, behind the name.
+const AWS_TRANSPORT_MODES: &[FailureMode] = &[
+    M::NetConnectTimeout,
+    M::NetRefused,
+    M::NetUnreachable,
+    M::NetReset,
+    M::ProxyUnreachable,
+    M::ProxyAuthRequired,
+    M::ProxyDenied,
+    M::ProxyBlockPage,
+    M::TlsHandshakeTimeout,
+    M::TlsUnknownAuthority,
+    M::TlsIntercepted,
+    M::TlsExpired,
+    M::TlsNotYetValid,
+    M::TlsHostnameMismatch,
+    M::TlsProtocol,
+    M::HttpTimeout,
+    M::HttpProtocol,
+    M::AgentConfigInvalid,
+];
+
+/// The same for EC2, whose block pages have a mode of their own.
+const EC2_TRANSPORT_MODES: &[FailureMode] = &[
+    M::NetConnectTimeout,
+    M::NetRefused,
+    M::NetUnreachable,
+    M::NetReset,
+    M::ProxyUnreachable,
+    M::ProxyAuthRequired,
+    M::ProxyDenied,
+    M::Ec2UnexpectedBody,
+    M::TlsHandshakeTimeout,
+    M::TlsUnknownAuthority,
+    M::TlsIntercepted,
+    M::TlsExpired,
+    M::TlsNotYetValid,
+    M::TlsHostnameMismatch,
+    M::TlsProtocol,
+    M::HttpTimeout,
+    M::HttpProtocol,
+    M::AgentConfigInvalid,
 ];
 
 /// Modes in which CAST AI tells nothing.
@@ -112,6 +187,7 @@ pub const TIMEOUT_MODES: &[FailureMode] = &[
     M::K8sNoAnswer,
     M::K8sSlow,
     M::CastaiSlow,
+    M::AwsSlow,
     M::AwsImdsHopLimit,
     M::AwsImdsUnreachable,
     M::GcpMetadataUnreachable,
@@ -303,19 +379,7 @@ pub const ALERTS: &[Alert] = &[
     Alert {
         name: "CastaiAwsCredentialsUnusable",
         check: Check::AwsCredentials,
-        modes: &[
-            M::AwsNoCredentials,
-            M::AwsKeyIncomplete,
-            M::AwsProfileInvalid,
-            M::AwsCaBundleInvalid,
-            M::AwsIrsaRoleArnMissing,
-            M::AwsIrsaTokenFileMissing,
-            M::AwsIrsaTokenInvalid,
-            M::AwsIrsaTokenExpired,
-            M::AwsIrsaWrongAudience,
-            M::AwsPodIdentityTokenInvalid,
-            M::AwsPodIdentityUnsupportedByAgentSdk,
-        ],
+        modes: CREDENTIALS_MODES,
         summary: "The AWS credentials that the CAST AI agent is given are missing, incomplete or over.",
         impact: "Without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME the agent does not start; with all three it starts unless the evidence says otherwise, its snapshots are delayed, and spot nodes may be shown as on-demand.",
         diagnosis: &[
@@ -351,11 +415,124 @@ pub const ALERTS: &[Alert] = &[
         ],
     },
     Alert {
+        name: "CastaiStsUnreachable",
+        check: Check::StsIdentity,
+        modes: AWS_TRANSPORT_MODES,
+        summary: "The CAST AI agent cannot reach AWS's Security Token Service.",
+        impact: "An agent with a role of its service account gets no credentials: snapshots wait up to two minutes for STS, and spot nodes may be shown as on-demand; without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME it does not start. Where the agent needs no STS, only its identity is not known.",
+        diagnosis: &[
+            "kubectl -n castai-agent set env deploy/castai-agent --list | grep -E 'PROXY|AWS_|EKS_REGION'",
+            "kubectl -n castai-agent get networkpolicy",
+            "aws ec2 describe-vpc-endpoints --filters Name=service-name,Values=com.amazonaws.REGION.sts",
+        ],
+    },
+    Alert {
+        name: "CastaiAwsIdentityRejected",
+        check: Check::StsIdentity,
+        modes: IDENTITY_MODES,
+        summary: "AWS does not accept the credentials that the CAST AI agent is given.",
+        impact: "The agent cannot ask EC2: spot nodes may be shown as on-demand; without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME it does not start.",
+        diagnosis: &[
+            "kubectl -n castai-agent get serviceaccount castai-agent -o yaml",
+            "kubectl -n castai-agent get secret castai-agent -o yaml | grep -oE '^  AWS_[A-Z_]+'",
+            "aws iam get-role --role-name ROLE --query Role.AssumeRolePolicyDocument",
+            "aws iam list-open-id-connect-providers",
+        ],
+    },
+    Alert {
+        name: "CastaiAwsIdentityUnexpected",
+        check: Check::StsIdentity,
+        modes: &[M::AwsAccountMismatch, M::AwsRoleMismatch],
+        summary: "AWS takes the CAST AI agent for another than it should be.",
+        impact: "The agent may see none of the cluster's instances, or register the cluster under a wrong account; or it works with rights that nobody meant it to have.",
+        diagnosis: &[
+            "kubectl -n castai-agent set env deploy/castai-agent --list | grep -E 'AWS_|EKS_'",
+            "kubectl -n castai-agent get secret castai-agent -o yaml | grep -oE '^  AWS_[A-Z_]+'",
+        ],
+    },
+    Alert {
+        name: "CastaiStsErrors",
+        check: Check::StsIdentity,
+        modes: &[M::AwsStsDenied, M::AwsStsThrottled, M::AwsStsServerError, M::AwsRegionNotEnabled, M::AwsSlow],
+        summary: "AWS's Security Token Service denies, throttles, fails or is late.",
+        impact: "An agent with a role of its service account may get no new credentials; those that it has last up to an hour.",
+        diagnosis: &[
+            "aws ec2 describe-vpc-endpoints --filters Name=service-name,Values=com.amazonaws.REGION.sts --query 'VpcEndpoints[].PolicyDocument'",
+            "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=AssumeRoleWithWebIdentity --max-results 5",
+        ],
+    },
+    Alert {
+        name: "CastaiEc2Unreachable",
+        check: Check::Ec2Api,
+        modes: EC2_TRANSPORT_MODES,
+        summary: "The CAST AI agent cannot reach EC2's API.",
+        impact: "Every snapshot with a node whose purchase option only EC2 can tell waits up to two minutes, and spot nodes are shown as on-demand; without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME the agent does not start.",
+        diagnosis: &[
+            "kubectl -n castai-agent set env deploy/castai-agent --list | grep -E 'PROXY|AWS_|EKS_REGION'",
+            "kubectl -n castai-agent get networkpolicy",
+            "aws ec2 describe-vpc-endpoints --filters Name=service-name,Values=com.amazonaws.REGION.ec2",
+        ],
+    },
+    Alert {
+        name: "CastaiEc2Denied",
+        check: Check::Ec2Api,
+        modes: &[
+            M::Ec2DeniedIdentityPolicy,
+            M::Ec2DeniedExplicitIdentity,
+            M::Ec2DeniedScp,
+            M::Ec2DeniedRcp,
+            M::Ec2DeniedBoundary,
+            M::Ec2DeniedSessionPolicy,
+            M::Ec2DeniedResourcePolicy,
+            M::Ec2DeniedVpcePolicy,
+            M::Ec2DeniedUnspecified,
+            M::AwsAuthFailureAmbiguous,
+            M::AwsSessionExpired,
+            M::AwsClockSkew,
+            M::AwsRegionNotEnabled,
+        ],
+        summary: "EC2 does not let the CAST AI agent describe instances.",
+        impact: "Spot nodes are shown as on-demand, so that the savings that CAST AI shows are wrong; without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME the agent does not start.",
+        diagnosis: &[
+            "kubectl -n castai-agent logs deployment/castai-agent -c agent --since=1h | grep -iE 'UnauthorizedOperation|node lifecycle'",
+            "aws iam list-attached-role-policies --role-name ROLE",
+            "aws iam simulate-principal-policy --policy-source-arn ROLE_ARN --action-names ec2:DescribeInstances",
+        ],
+    },
+    Alert {
+        name: "CastaiEc2Errors",
+        check: Check::Ec2Api,
+        modes: &[M::Ec2Throttled, M::Ec2ServerError, M::AwsSlow],
+        summary: "EC2's API throttles the CAST AI agent, fails or is late.",
+        impact: "Snapshots wait for EC2, and while it fails spot nodes are shown as on-demand.",
+        diagnosis: &[
+            "kubectl -n castai-agent logs deployment/castai-agent -c agent --since=1h | grep -i 'node lifecycle'",
+            "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=DescribeInstances --max-results 20",
+        ],
+    },
+    Alert {
+        name: "CastaiEc2InstancesNotVisible",
+        check: Check::Ec2Api,
+        modes: &[M::Ec2InstanceNotVisible, M::Ec2TagsMissing],
+        summary: "EC2 does not show the CAST AI agent what it needs of the cluster's instances.",
+        impact: "Spot nodes are shown as on-demand; an agent that has to discover the cluster's name does not start.",
+        diagnosis: &[
+            "kubectl get nodes -o custom-columns=NAME:.metadata.name,ID:.spec.providerID,REGION:.metadata.labels.topology\\.kubernetes\\.io/region",
+            "kubectl -n castai-agent set env deploy/castai-agent --list | grep -E 'EKS_|AWS_REGION'",
+        ],
+    },
+    Alert {
         name: "CastaiClusterMetadataIncomplete",
         check: Check::ClusterMetadata,
-        modes: &[M::AgentConfigEnvMissing, M::MetadataUnresolvable, M::MetadataAccountMalformed],
-        summary: "The CAST AI agent cannot learn the cluster's account, region and name.",
-        impact: "The agent does not start, or registers the cluster under a wrong account.",
+        modes: &[
+            M::AgentConfigEnvMissing,
+            M::MetadataUnresolvable,
+            M::MetadataAccountMalformed,
+            M::MetadataRegionMismatch,
+            M::MetadataClusterNameMismatch,
+        ],
+        summary: "The CAST AI agent does not learn the cluster's right account, region and name.",
+        impact: "The agent does not start, or registers the cluster under a wrong account, region or name.",
         diagnosis: &[
             "kubectl -n castai-agent set env deploy/castai-agent --list | grep -E 'EKS_|PROVIDER'",
             "kubectl -n castai-agent logs deployment/castai-agent -c agent --tail=30",
@@ -397,16 +574,29 @@ pub const ALERTS: &[Alert] = &[
     },
 ];
 
-/// Which pairs only follow from another check's trouble in the same mode.
+/// Which pairs only follow from another check's trouble.
 pub const CONSEQUENCES: &[Consequence] = &[
-    Consequence { check: Check::Apiserver, of: Check::Dns, modes: DNS_MODES },
-    Consequence { check: Check::CastaiApi, of: Check::Dns, modes: DNS_MODES },
-    Consequence { check: Check::AwsCredentials, of: Check::Imds, modes: IMDS_MODES },
+    Consequence { check: Check::Apiserver, of: Check::Dns, modes: DNS_MODES, root: None },
+    Consequence { check: Check::CastaiApi, of: Check::Dns, modes: DNS_MODES, root: None },
+    Consequence { check: Check::StsIdentity, of: Check::Dns, modes: DNS_MODES, root: None },
+    Consequence { check: Check::Ec2Api, of: Check::Dns, modes: DNS_MODES, root: None },
+    Consequence { check: Check::AwsCredentials, of: Check::Imds, modes: IMDS_MODES, root: None },
+    Consequence {
+        check: Check::Ec2Api,
+        of: Check::ClusterMetadata,
+        modes: &[M::Ec2RegionWrong],
+        root: Some(M::MetadataRegionMismatch),
+    },
 ];
 
 /// Which pairs make it pointless to ask a dependent check.
 pub const BLOCKS: &[Block] = &[
     Block { check: Check::Imds, modes: IMDS_MODES, blocked: Check::ClusterMetadata },
+    Block { check: Check::AwsCredentials, modes: CREDENTIALS_MODES, blocked: Check::StsIdentity },
+    Block { check: Check::AwsCredentials, modes: IMDS_MODES, blocked: Check::StsIdentity },
+    Block { check: Check::AwsCredentials, modes: CREDENTIALS_MODES, blocked: Check::Ec2Api },
+    Block { check: Check::AwsCredentials, modes: IMDS_MODES, blocked: Check::Ec2Api },
+    Block { check: Check::StsIdentity, modes: IDENTITY_MODES, blocked: Check::Ec2Api },
     Block { check: Check::CastaiApi, modes: CASTAI_MODES, blocked: Check::ClusterStatus },
     Block { check: Check::CastaiApi, modes: DNS_MODES, blocked: Check::ClusterStatus },
     Block { check: Check::GceMetadata, modes: GCE_MODES, blocked: Check::ClusterMetadata },
@@ -428,7 +618,7 @@ pub fn root(check: Check, mode: FailureMode) -> (Check, FailureMode) {
     CONSEQUENCES
         .iter()
         .find(|consequence| consequence.check == check && consequence.modes.contains(&mode))
-        .map_or((check, mode), |consequence| (consequence.of, mode))
+        .map_or((check, mode), |consequence| (consequence.of, consequence.root.unwrap_or(mode)))
 }
 
 /// The alert whose runbook explains a pair: its own, or that of its root.

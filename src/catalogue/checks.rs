@@ -72,6 +72,10 @@ pub enum Check {
     GceMetadata,
     /// Azure's instance metadata service.
     AzureImds,
+    /// Who AWS takes the agent for.
+    StsIdentity,
+    /// EC2's API.
+    Ec2Api,
     /// The cluster's account, region and name.
     ClusterMetadata,
     /// The clock of this node.
@@ -109,6 +113,8 @@ impl Check {
         Self::AwsCredentials,
         Self::GceMetadata,
         Self::AzureImds,
+        Self::StsIdentity,
+        Self::Ec2Api,
         Self::ClusterMetadata,
         Self::Clock,
         Self::ClusterStatus,
@@ -209,6 +215,32 @@ impl Check {
                     }
                 }
             }
+            Self::StsIdentity => {
+                const {
+                    &CheckEntry {
+                        label: "sts_identity",
+                        question: "Does AWS accept the agent's credentials, and for whom does it take them?",
+                        scope: Scope::Pod,
+                        interval: Duration::from_mins(1),
+                        prerequisites: &[Self::Imds, Self::AwsCredentials],
+                        phases: &[Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls, Phase::Request],
+                        limits: Limits::AWS,
+                    }
+                }
+            }
+            Self::Ec2Api => {
+                const {
+                    &CheckEntry {
+                        label: "ec2_api",
+                        question: "May the agent ask EC2 about instances, and does it see the cluster's?",
+                        scope: Scope::Pod,
+                        interval: Duration::from_mins(1),
+                        prerequisites: &[Self::Imds, Self::AwsCredentials, Self::StsIdentity],
+                        phases: &[Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls, Phase::Request],
+                        limits: Limits::AWS,
+                    }
+                }
+            }
             Self::ClusterMetadata => {
                 const {
                     &CheckEntry {
@@ -216,7 +248,7 @@ impl Check {
                         question: "Does the agent learn the cluster's account, region and name?",
                         scope: Scope::Pod,
                         interval: Duration::from_mins(1),
-                        prerequisites: &[Self::Imds, Self::GceMetadata, Self::AzureImds],
+                        prerequisites: &[Self::Imds, Self::Ec2Api, Self::GceMetadata, Self::AzureImds],
                         phases: &[],
                         limits: Limits::NONE,
                     }
@@ -229,7 +261,7 @@ impl Check {
                         question: "Does this node's clock agree with the servers that the agent talks to?",
                         scope: Scope::Pod,
                         interval: Duration::from_secs(15),
-                        prerequisites: &[Self::Apiserver, Self::CastaiApi],
+                        prerequisites: &[Self::Apiserver, Self::CastaiApi, Self::StsIdentity],
                         phases: &[],
                         limits: Limits::NONE,
                     }

@@ -46,6 +46,9 @@ impl Limits {
     pub const GCE_METADATA: Self = Self { resolve: seconds(2), connect: seconds(3), answer: seconds(10), ..Self::NONE };
     /// The agent's client for Azure's metadata gives everything two seconds.
     pub const AZURE_IMDS: Self = Self { resolve: seconds(2), connect: seconds(2), answer: seconds(2), ..Self::NONE };
+    /// The SDK's client for AWS's services: name 5 s for each query, TLS 10 s. It would wait 30 s for a connection, and for
+    /// an answer as long as `EKS_API_TIMEOUT` says (120 s); but every snapshot waits with it, so that 10 s are late.
+    pub const AWS: Self = Self { resolve: seconds(5), connect: seconds(10), tls: seconds(10), answer: seconds(10) };
     /// For checks that go nowhere.
     pub const NONE: Self = Self { resolve: ATTEMPT, connect: ATTEMPT, tls: ATTEMPT, answer: ATTEMPT };
 

@@ -45,6 +45,8 @@ pub enum Values {
     Targets,
     /// One value in the life of a process; says which.
     Constant(&'static str),
+    /// One value at a time; says which.
+    OneOf(&'static str),
 }
 
 /// A label and the values it takes.
@@ -126,6 +128,12 @@ metrics! {
         "1 for the status of the cluster that CAST AI tells, 0 for the others; absent until it told.";
     AGENT_LAST_DELIVERY = Gauge "agent_last_delivery_timestamp_seconds" [] SECONDS,
         "When CAST AI last received a snapshot from the agent, by CAST AI's own word.";
+    AWS_IDENTITY_INFO = Gauge "aws_identity_info" [
+        Label { name: "account", values: Values::OneOf("account that AWS takes the agent for, twelve digits") },
+        Label { name: "role", values: Values::OneOf("role or user that AWS takes the agent for") },
+        Label { name: "credential_source", values: Values::Words(CREDENTIAL_SOURCES) }
+    ] None,
+        "Who AWS says the agent is, and where its credentials come from; absent until AWS has said so.";
     EXPORTER_INFO = Gauge "exporter_info" [
         Label { name: "vantage", values: Values::Words(&["sidecar", "companion"]) },
         Label { name: "scope", values: Values::Words(&["all", "pod", "cluster"]) },
@@ -182,7 +190,10 @@ pub const CLUSTER_STATUSES: &[&str] = &[
 ];
 
 /// Whose clocks are read.
-pub const CLOCK_SOURCES: &[&str] = &["apiserver", "castai_api"];
+pub const CLOCK_SOURCES: &[&str] = &["apiserver", "castai_api", "sts"];
+
+/// Where the agent's AWS credentials may come from.
+pub const CREDENTIAL_SOURCES: &[&str] = &["static", "web_identity", "profile", "container", "imds"];
 
 impl Metric {
     /// The name as Prometheus sees it.
@@ -213,7 +224,7 @@ impl Values {
             Self::Needs => Some(Need::ALL.iter().map(|need| need.label()).collect()),
             Self::Phases => Some(Phase::ALL.iter().map(|phase| phase.label()).collect()),
             Self::Words(words) => Some(words.to_vec()),
-            Self::Targets | Self::Constant(_) => None,
+            Self::Targets | Self::Constant(_) | Self::OneOf(_) => None,
         }
     }
 }

@@ -650,8 +650,8 @@ failure_modes! {
     }
     AwsClockSkew = "aws_clock_skew" {
         meaning: "AWS rejects the signature because of its time.",
-        told_apart: "AWS speaks of the time itself. `RequestExpired` alone does not say whether the clock or the session \
-            is to blame.",
+        told_apart: "AWS speaks of the time itself, or the `Date` of its refusal is more than five minutes off. \
+            `RequestExpired` alone does not say whether the clock or the session is to blame.",
         remedy: "Repair time synchronisation on the node: `chronyc tracking`. Compare with the check `clock`.",
     }
     AwsSessionExpired = "aws_session_expired" {
@@ -671,6 +671,30 @@ failure_modes! {
             same answer; the checks `sts_identity` and `clock` tell them apart.",
         remedy: "Look at the checks `sts_identity` and `clock` first. Then: `kubectl -n castai-agent set env \
             deploy/castai-agent --list --resolve | grep -o '^AWS_[A-Z_]*'` shows which source is used.",
+    }
+    AwsAccountMismatch = "aws_account_mismatch" {
+        meaning: "AWS takes the agent for somebody of another account than the cluster's.",
+        told_apart: "The credentials are accepted. `EKS_ACCOUNT_ID`, or else the node's own account, is compared with what \
+            AWS says, after a number such as `5.892517896e+11` was turned back into digits.",
+        remedy: "If `EKS_ACCOUNT_ID` is wrong, set it: `kubectl -n castai-agent set env deploy/castai-agent \
+            EKS_ACCOUNT_ID=000000000000`. If the credentials are, give the agent a role or key of the cluster's \
+            account: those of another account see none of its instances.",
+    }
+    AwsRoleMismatch = "aws_role_mismatch" {
+        meaning: "AWS takes the agent for somebody else than the role that it is given.",
+        told_apart: "The credentials are accepted, so it is no `aws_irsa_*`: another source goes before the role's token, \
+            mostly static keys.",
+        remedy: "Take the keys away: `kubectl -n castai-agent get secret castai-agent -o yaml | grep -oE \
+            '^  AWS_[A-Z_]+'` shows them; remove them, then `kubectl -n castai-agent rollout restart \
+            deploy/castai-agent`.",
+    }
+    AwsSlow = "aws_slow" {
+        meaning: "AWS answers, but so late that the agent's snapshots wait for it.",
+        told_apart: "It was answered, in contrast to `http_timeout` and `tls_handshake_timeout`; the evidence names the \
+            phase that took long.",
+        remedy: "Look at the phase in the evidence: a slow name points to the resolver, a slow connection or handshake to \
+            the way (NAT gateway, proxy, VPC endpoint), a slow answer to AWS or to throttling. Compare with \
+            `castai_health_phase_duration_seconds` of the other checks.",
     }
     AwsStsUnreachable = "aws_sts_unreachable" {
         meaning: "Credentials could not be fetched in time, most likely because STS cannot be reached, and the text \
@@ -763,7 +787,8 @@ failure_modes! {
     }
     Ec2RegionWrong = "ec2_region_wrong" {
         meaning: "EC2 is asked in a region that does not hold these instances, or that does not exist.",
-        told_apart: "The instance id is unknown there. An empty answer is `ec2_instance_not_visible`.",
+        told_apart: "The instance is known to be elsewhere, or its id is unknown there. Where nobody tells in which region it \
+            is, an empty answer is `ec2_instance_not_visible`.",
         remedy: "Compare `EKS_REGION` with a node's zone: `kubectl get nodes -L topology.kubernetes.io/region`.",
     }
     Ec2InstanceNotVisible = "ec2_instance_not_visible" {
@@ -802,6 +827,20 @@ failure_modes! {
         remedy: "Give them: `EKS_ACCOUNT_ID`, `EKS_REGION`, `EKS_CLUSTER_NAME` (EKS), `GKE_PROJECT_ID`, \
             `GKE_CLUSTER_NAME`, `GKE_LOCATION`, `GKE_REGION` (GKE), `AKS_LOCATION`, `AKS_SUBSCRIPTION_ID`, \
             `AKS_NODE_RESOURCE_GROUP` (AKS).",
+    }
+    MetadataRegionMismatch = "metadata_region_mismatch" {
+        meaning: "`EKS_REGION` is not the region that this node is in.",
+        told_apart: "Instance metadata says where the node is. EC2's empty answer alone would not tell a wrong region from a \
+            wrong account (`ec2_instance_not_visible`).",
+        remedy: "Set it right: `kubectl -n castai-agent set env deploy/castai-agent EKS_REGION=REGION`, where `kubectl get \
+            nodes -L topology.kubernetes.io/region` shows the region. The cluster is registered anew under it.",
+    }
+    MetadataClusterNameMismatch = "metadata_cluster_name_mismatch" {
+        meaning: "`EKS_CLUSTER_NAME` is not the name that the tag of this node's instance tells.",
+        told_apart: "The tag `kubernetes.io/cluster/NAME` with the value `owned` was read from EC2. The agent itself does not \
+            compare them.",
+        remedy: "Compare with `aws eks list-clusters`, and set the right one: `kubectl -n castai-agent set env \
+            deploy/castai-agent EKS_CLUSTER_NAME=NAME`; or mend the tag.",
     }
     MetadataAccountMalformed = "metadata_account_malformed" {
         meaning: "`EKS_ACCOUNT_ID` was written as a number, so digits may be lost.",

@@ -3,7 +3,7 @@
 //! The source is chosen by the rule of the agent's SDK, and only that one is looked at. Nothing is sent: files are read
 //! and tokens decoded, never verified and never shown. Whether AWS accepts them is another check's question.
 
-mod tokens;
+pub(super) mod tokens;
 
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode as M;
@@ -168,17 +168,17 @@ impl From<Verdict> for Seen {
 
 fn keys(variables: &Variables) -> Seen {
     let id = shown(variables.key_id.as_deref().unwrap_or_default());
-    let kind = if variables.has_session { "temporary; their end is not known here" } else { "without an end" };
+    let kind = if variables.session.is_some() { "temporary; their end is not known here" } else { "without an end" };
     Verdict::Ok(Evidence::from(format!("the environment gives the key {id} and its secret, {kind}"))).into()
 }
 
 fn of_profile(gives: &Gives) -> Seen {
     match gives {
-        Gives::Keys { id } => Verdict::Ok(Evidence::from(format!("the profile gives the key {}", shown(id)))).into(),
-        Gives::Role { arn, id } => Verdict::Ok(Evidence::from(format!(
+        Gives::Keys(key) => Verdict::Ok(Evidence::from(format!("the profile gives the key {}", shown(&key.id)))).into(),
+        Gives::Role(role) => Verdict::Ok(Evidence::from(format!(
             "the profile gives the role {}, taken with the key {}",
-            quote(arn.as_bytes()),
-            shown(id)
+            quote(role.arn.as_bytes()),
+            shown(&role.key.id)
         )))
         .into(),
         Gives::WebIdentity { token_file, role_arn } => tokens::web_identity(token_file, role_arn.as_deref()),
@@ -234,7 +234,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// The end of a key's id, enough to tell two keys apart.
-fn shown(id: &str) -> String {
+pub(super) fn shown(id: &str) -> String {
     let letters: Vec<char> = id.chars().collect();
     if letters.len() < 4 * SHOWN {
         return "…".to_owned();

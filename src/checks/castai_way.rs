@@ -58,12 +58,13 @@ impl CastaiWay {
     /// The way for these settings of the agent.
     pub fn new(settings: &Castai, check: &CheckSettings, world: &World) -> Self {
         let trust = match &settings.roots {
-            None => Trust::system(Place::Public).map_err(|error| Untrusted::System(error.to_string())),
+            None => world.system_trust().map_err(Untrusted::System),
             Some(Err(problem)) => Err(Untrusted::Setting(problem.to_string())),
             Some(Ok(pem)) => Trust::pem(pem, Place::Public)
+                .map(Arc::new)
                 .map_err(|error| Untrusted::Setting(format!("TLS_CA_CERT_FILE: {error}; it has to hold PEM content"))),
         };
-        Self { settings: settings.clone(), trust: trust.map(Arc::new), limits: check.limits, world: world.clone() }
+        Self { settings: settings.clone(), trust, limits: check.limits, world: world.clone() }
     }
 
     /// Where the agent sends its requests, and with which key.

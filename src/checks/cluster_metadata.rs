@@ -1,11 +1,13 @@
 //! Does the agent learn the cluster's account, region and name?
 //!
-//! It goes nowhere itself: the environment gives them, or `imds` has seen whether they can be discovered.
+//! The environment gives them, or the agent discovers them: region and account from instance metadata, the name from a
+//! tag that EC2 shows of its own instance. What is given is compared with what the instance itself says.
 
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode as M;
 use crate::checks::Attempt;
 use crate::checks::Examine;
+use crate::checks::World;
 use crate::config::Aws;
 use crate::config::Config;
 use crate::config::Provider;
@@ -26,19 +28,23 @@ use crate::verdict::evidence::quote;
 pub struct ClusterMetadata {
     told: Told,
     aws: Aws,
+    world: World,
 }
 
 impl ClusterMetadata {
     /// The check for what the agent is given.
-    pub fn new(config: &Config) -> Self {
-        Self { told: config.told.clone(), aws: config.aws.clone() }
+    pub fn new(config: &Config, world: &World) -> Self {
+        Self { told: config.told.clone(), aws: config.aws.clone(), world: world.clone() }
     }
 
-    fn on_aws(&self, imds: Option<&Report>) -> Verdict {
+    async fn on_aws(&self, peers: &Peers) -> Verdict {
         match &self.aws.given {
-            Given::Nothing => self.discovered(imds),
+            Given::Nothing => self.discovered(peers),
             Given::Partial { set, missing } => self.partial(set, missing),
-            Given::Complete { account, region, name } => self.complete(account, region, name),
+            Given::Complete { account, region, name } => match given::account(account) {
+                Account::Digits => self.compared(account, region, name, peers).await,
+                Account::Scientific(_) | Account::Malformed => self.complete(account, region, name),
+            },
         }
     }
 
@@ -102,7 +108,7 @@ impl ClusterMetadata {
     }
 
     /// Nothing is given: the agent asks instance metadata for the region, and EC2 for the name.
-    fn discovered(&self, imds: Option<&Report>) -> Verdict {
+    fn discovered(&self, peers: &Peers) -> Verdict {
         if self.aws.metadata.disabled {
             return Verdict::failing(Finding::new(
                 M::MetadataUnresolvable,
@@ -110,16 +116,56 @@ impl ClusterMetadata {
                  the agent to discover them",
             ));
         }
-        let Some(report) = imds else {
-            return Verdict::Unknown(Evidence::from("the check imds, which would tell, has not run"));
+        let unknown = |why: String| Verdict::Unknown(Evidence::from(why));
+        let Some(imds) = peers.report(Check::Imds) else {
+            return unknown("the check imds, which would tell, has not run".to_owned());
         };
-        match report.targets.first().map(|target| &target.outcome) {
-            Some(Ok(seen)) => Verdict::Ok(Evidence::from(format!(
-                "nothing is given, so the agent discovers it: {seen}; the name comes from a tag of its EC2 instance, \
-                 which is not looked at here"
+        let seen = match imds.targets.first().map(|target| &target.outcome) {
+            Some(Ok(seen)) => seen,
+            Some(Err(finding)) => return unknown(format!("imds: {}", finding.evidence)),
+            None => return unknown(format!("imds: {}", imds.verdict.evidence())),
+        };
+        let Some(ec2) = peers.report(Check::Ec2Api) else {
+            return unknown(format!("{seen}; the check ec2_api, which would tell the name, has not run"));
+        };
+        match ec2.instance.as_ref().and_then(|instance| instance.cluster.as_deref()) {
+            Some(name) => Verdict::Ok(Evidence::from(format!(
+                "nothing is given, so the agent discovers it: {seen}, and by the tag of its instance the name {}",
+                quote(name.as_bytes())
             ))),
-            Some(Err(finding)) => Verdict::Unknown(Evidence::from(format!("imds: {}", finding.evidence))),
-            None => Verdict::Unknown(Evidence::from(format!("imds: {}", report.verdict.evidence()))),
+            None => unknown(format!("{seen}; the name comes from EC2, and ec2_api says: {}", ec2.verdict.evidence())),
+        }
+    }
+
+    /// What is given, beside what the instance says of itself.
+    async fn compared(&self, account: &str, region: &str, name: &str, peers: &Peers) -> Verdict {
+        let told = peers.report(Check::Ec2Api).and_then(|report| report.instance.clone());
+        let own = match told {
+            Some(instance) => Some(instance),
+            None => self.world.aws.own_instance(&self.world, peers).await,
+        };
+        let Some(own) = own else { return self.complete(account, region, name) };
+        if own.region != region {
+            let evidence = format!(
+                "EKS_REGION is {}, and this node is in {}: the cluster is registered under the wrong region, and EC2 shows \
+                 none of its instances; set EKS_REGION to {}",
+                quote(region.as_bytes()),
+                own.region,
+                own.region
+            );
+            return Verdict::failing(Finding::new(M::MetadataRegionMismatch, evidence));
+        }
+        match own.cluster.as_deref().filter(|cluster| *cluster != name) {
+            Some(cluster) => {
+                let evidence = format!(
+                    "EKS_CLUSTER_NAME is {}, and the tag of this node's instance says {}: the agent goes on, and the \
+                     cluster is registered under a name that EKS may not know",
+                    quote(name.as_bytes()),
+                    quote(cluster.as_bytes())
+                );
+                Verdict::Warning(vec![Finding::new(M::MetadataClusterNameMismatch, evidence)])
+            }
+            None => self.complete(account, region, name),
         }
     }
 
@@ -152,7 +198,7 @@ impl Examine for ClusterMetadata {
             None => Verdict::NotApplicable(Evidence::from(
                 "nothing says where the agent runs (PROVIDER, EKS_*, GKE_*, AKS_*)",
             )),
-            Some(provider) if provider.is_aws() => self.on_aws(attempt.peers().report(Check::Imds)),
+            Some(provider) if provider.is_aws() => self.on_aws(attempt.peers()).await,
             Some(provider) => self.elsewhere(provider, attempt.peers()),
         })
     }

@@ -12,10 +12,13 @@ use crate::checks::World;
 use crate::config::Apiserver;
 use crate::config::CheckSettings;
 use crate::config::Config;
+use crate::config::aws::Service;
+use crate::config::aws::Use;
 use crate::probe::Route;
 use crate::probe::resolve;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
+use crate::verdict::Peers;
 use crate::verdict::Report;
 use crate::verdict::TargetReport;
 use crate::verdict::Verdict;
@@ -53,6 +56,25 @@ impl Dns {
         Self { names, limits: settings.limits, world: world.clone() }
     }
 
+    /// The names of AWS: which they are, depends on what is known of the region.
+    fn of_aws(&self, peers: &Peers) -> Vec<Name> {
+        let mut names = Vec::new();
+        let aws = &self.world.aws;
+        let used = aws.settings().used();
+        let Ok(region) = aws.region(peers) else { return names };
+        if matches!(used, Use::Nothing(_)) {
+            return names;
+        }
+        for service in [Service::Sts, Service::Ec2] {
+            let needed = used == Use::Discovery && (service == Service::Ec2 || aws.asks_sts());
+            let Ok(endpoint) = aws.endpoint(service, &region) else { continue };
+            let (https, url) = (endpoint.url.scheme() == "https", &endpoint.url);
+            let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+            push(&mut names, self.world.asked_for(https, host, url.port_or_known_default().unwrap_or(443)), needed);
+        }
+        names
+    }
+
     async fn name(&self, name: &Name, attempt: &Attempt) -> TargetReport {
         let trail = attempt.trail(&name.host, name.in_use);
         let resolver = &self.world.resolver;
@@ -88,10 +110,14 @@ fn push(names: &mut Vec<Name>, host: Option<String>, in_use: bool) {
 
 impl Examine for Dns {
     async fn examine(&self, attempt: &Attempt) -> Report {
-        if self.names.is_empty() {
+        let mut names = self.names.clone();
+        for name in self.of_aws(attempt.peers()) {
+            push(&mut names, Some(name.host), name.in_use);
+        }
+        if names.is_empty() {
             return Report::bare(Verdict::NotApplicable(Evidence::from("no name is known that would have to resolve")));
         }
-        let targets = join_all(self.names.iter().map(|name| self.name(name, attempt))).await;
+        let targets = join_all(names.iter().map(|name| self.name(name, attempt))).await;
         Report { verdict: judge(&targets), targets, ..Report::bare(Verdict::Unknown(Evidence::default())) }
     }
 }

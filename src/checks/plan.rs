@@ -22,8 +22,10 @@ use crate::checks::clock::Clock;
 use crate::checks::cluster_metadata::ClusterMetadata;
 use crate::checks::cluster_status::ClusterStatus;
 use crate::checks::dns::Dns;
+use crate::checks::ec2_api::Ec2Api;
 use crate::checks::gce_metadata::GceMetadata;
 use crate::checks::imds::Imds;
+use crate::checks::sts_identity::StsIdentity;
 use crate::cluster::Feed;
 use crate::config::Config;
 use crate::config::Provider;
@@ -74,6 +76,10 @@ pub enum AnyCheck {
     GceMetadata(GceMetadata),
     /// `azure_imds`.
     AzureImds(AzureImds),
+    /// `sts_identity`.
+    StsIdentity(StsIdentity),
+    /// `ec2_api`.
+    Ec2Api(Ec2Api),
     /// `cluster_metadata`.
     ClusterMetadata(ClusterMetadata),
     /// `clock`.
@@ -98,7 +104,9 @@ impl Plan {
                 Check::AwsCredentials => AnyCheck::AwsCredentials(AwsCredentials::new(&config.aws)),
                 Check::GceMetadata => AnyCheck::GceMetadata(GceMetadata::new(config, settings, &world)),
                 Check::AzureImds => AnyCheck::AzureImds(AzureImds::new(config, settings, &world)),
-                Check::ClusterMetadata => AnyCheck::ClusterMetadata(ClusterMetadata::new(config)),
+                Check::StsIdentity => AnyCheck::StsIdentity(StsIdentity::new(settings, &world)),
+                Check::Ec2Api => AnyCheck::Ec2Api(Ec2Api::new(settings, &world)),
+                Check::ClusterMetadata => AnyCheck::ClusterMetadata(ClusterMetadata::new(config, &world)),
                 Check::Clock => AnyCheck::Clock(Clock),
                 Check::ClusterStatus => AnyCheck::ClusterStatus(Box::new(ClusterStatus::new(config, settings, &world))),
             };
@@ -132,7 +140,7 @@ impl Plan {
 fn need(check: Check, config: &Config) -> Need {
     match check {
         Check::Clock | Check::ClusterStatus => Need::Feature,
-        Check::Imds | Check::AwsCredentials => match config.aws.used() {
+        Check::Imds | Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api => match config.aws.used() {
             Use::Nothing(_) => Need::None,
             Use::Lifecycle => Need::Feature,
             Use::Discovery => Need::Start,
@@ -153,8 +161,9 @@ fn subject(check: Check, config: &Config) -> u64 {
         Check::CastaiApi => &[castai, dns, proxy],
         Check::ClusterStatus => &[agent, apiserver, castai, dns, proxy],
         Check::Imds | Check::AwsCredentials => &[told, aws, proxy],
-        Check::ClusterMetadata => &[told, aws, clouds, proxy],
+        Check::ClusterMetadata => &[told, aws, clouds, dns, proxy],
         Check::GceMetadata | Check::AzureImds => &[told, clouds, dns, proxy],
+        Check::StsIdentity | Check::Ec2Api => &[told, aws, dns, proxy],
         Check::Dns => &[apiserver, castai, aws, dns, proxy],
     };
     let mut hasher = DefaultHasher::new();
@@ -162,6 +171,9 @@ fn subject(check: Check, config: &Config) -> u64 {
     if matches!(check, Check::CastaiApi | Check::ClusterStatus) {
         // A secret shows nothing of itself in what is formatted.
         castai.key.hash(&mut hasher);
+    }
+    if matches!(check, Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api) {
+        (&aws.variables.secret, &aws.variables.session).hash(&mut hasher);
     }
     for part in parts {
         format!("{part:?}").hash(&mut hasher);
@@ -185,6 +197,8 @@ impl Examine for AnyCheck {
             Self::AwsCredentials(check) => check.examine(attempt).await,
             Self::GceMetadata(check) => check.examine(attempt).await,
             Self::AzureImds(check) => check.examine(attempt).await,
+            Self::StsIdentity(check) => check.examine(attempt).await,
+            Self::Ec2Api(check) => check.examine(attempt).await,
             Self::ClusterMetadata(check) => check.examine(attempt).await,
             Self::Clock(check) => check.examine(attempt).await,
             Self::ClusterStatus(check) => check.examine(attempt).await,

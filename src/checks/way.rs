@@ -24,11 +24,33 @@ pub fn is_server_trouble(mode: FailureMode) -> bool {
 
 /// Everything was answered: in the agent's time as well?
 ///
-/// The agent's limit for connecting includes the name; its limit for the answer includes everything before it.
-///
 /// # Errors
 /// The mode for too late, with what was late.
 pub fn in_time(limits: &Limits, trail: &Trail, slow: FailureMode) -> Result<(), Finding> {
+    match late(limits, trail) {
+        None => Ok(()),
+        Some(Late { what, took, limit }) => {
+            let took = took.as_secs_f64();
+            Err(Finding::new(slow, format!("{what} took {took:.1} s, and the agent waits {limit:?}")))
+        }
+    }
+}
+
+/// What came later than it should.
+#[derive(Clone, Copy, Debug)]
+pub struct Late {
+    /// In words.
+    pub what: &'static str,
+    /// How long it took.
+    pub took: Duration,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+/// The first thing that came late, if any did.
+///
+/// The agent's limit for connecting includes the name; its limit for the answer includes everything before it.
+pub fn late(limits: &Limits, trail: &Trail) -> Option<Late> {
     let phases = trail.longest();
     let took = |phase: Phase| phases.iter().filter(|time| time.phase == phase).map(|time| time.took).sum::<Duration>();
     let dial = took(Phase::Resolve) + took(Phase::Connect);
@@ -41,11 +63,6 @@ pub fn in_time(limits: &Limits, trail: &Trail, slow: FailureMode) -> Result<(), 
         ("the answer", took(Phase::Request), limits.answer),
         ("everything up to the answer's end", whole, limits.answer),
     ];
-    match rows.iter().find(|(_, took, limit)| took > limit) {
-        None => Ok(()),
-        Some((what, took, limit)) => {
-            let took = took.as_secs_f64();
-            Err(Finding::new(slow, format!("{what} took {took:.1} s, and the agent waits {limit:?}")))
-        }
-    }
+    let row = rows.into_iter().find(|(_, took, limit)| took > limit)?;
+    Some(Late { what: row.0, took: row.1, limit: row.2 })
 }

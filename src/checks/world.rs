@@ -1,8 +1,10 @@
 //! What all checks share to go anywhere.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use crate::catalogue::FailureMode;
+use crate::checks::aws_session::AwsSession;
 use crate::cluster::Door;
 use crate::cluster::Store;
 use crate::config::Config;
@@ -10,18 +12,23 @@ use crate::config::ProxyRules;
 use crate::config::proxy::Obstacle;
 use crate::config::proxy::Proxy;
 use crate::probe::Resolver;
+use crate::probe::Trust;
+use crate::probe::tls::Place;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
 use crate::verdict::Verdict;
 
-/// The pod's resolver, its proxies, and what is watched in its cluster.
+/// The pod's resolver, its proxies, whom it trusts, AWS, and what is watched in its cluster.
 #[derive(Clone, Debug)]
 pub struct World {
     /// Resolves names anew each time.
     pub resolver: Arc<Resolver>,
+    /// What the checks that ask AWS share.
+    pub aws: Arc<AwsSession>,
     /// What is watched in the cluster.
     pub store: Arc<Store>,
     proxies: Arc<ProxyRules>,
+    system: Arc<OnceLock<Result<Arc<Trust>, String>>>,
 }
 
 impl World {
@@ -29,7 +36,22 @@ impl World {
     pub fn new(config: &Config) -> Self {
         let resolver = Arc::new(Resolver::new(&config.dns));
         let store = Arc::new(Store::new(Door::new(config, &resolver), &config.installation.namespace));
-        Self { resolver, store, proxies: Arc::new(config.proxy.clone()) }
+        Self {
+            resolver,
+            store,
+            aws: Arc::new(AwsSession::new(config)),
+            proxies: Arc::new(config.proxy.clone()),
+            system: Arc::default(),
+        }
+    }
+
+    /// Trusts the system's roots, which are read once.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn system_trust(&self) -> Result<Arc<Trust>, String> {
+        let read = || Trust::system(Place::Public).map(Arc::new).map_err(|error| error.to_string());
+        self.system.get_or_init(read).clone()
     }
 
     /// The proxy on the way to a target, if there is one.

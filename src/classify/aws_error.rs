@@ -19,12 +19,46 @@ use super::go_error::Cause;
 
 /// Whose answer it is, as far as the text tells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Service {
+pub enum Service {
+    /// EC2.
     Ec2,
+    /// STS.
     Sts,
+    /// The agent of EKS Pod Identity, or the service behind it.
     PodIdentity,
+    /// Instance metadata.
     Imds,
+    /// The text does not tell.
     Unknown,
+}
+
+/// An error as a body of AWS's tells it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ErrorBody {
+    /// The code; without one it was not AWS that answered.
+    pub code: Option<String>,
+    /// The words.
+    pub message: Option<String>,
+    /// By which AWS finds the request.
+    pub request_id: Option<String>,
+}
+
+/// Code, words and request id of an error body, in whichever envelope: EC2's, STS's, or JSON.
+pub fn error_body(body: &str) -> ErrorBody {
+    let body = body.trim();
+    let ((code, message), request_id) = if body.starts_with('{') {
+        (json(body), None)
+    } else if is_html(None, body) {
+        return ErrorBody::default();
+    } else {
+        ((tag(body, "Code"), tag(body, "Message")), tag(body, "RequestId").or_else(|| tag(body, "RequestID")))
+    };
+    ErrorBody { code: code.filter(|code| !code.is_empty()), message, request_id }
+}
+
+/// The mode of a service's error code, with its message where the code alone does not decide.
+pub fn code(service: Service, code: &str, message: &str) -> Option<FailureMode> {
+    first_match(PHRASES, message).or_else(|| mode_of_code(code, message, service))
 }
 
 /// What a log text of the SDK says; nothing if it is not about AWS or no rule knows it.
@@ -221,6 +255,9 @@ fn mode_of_code(code: &str, message: &str, service: Service) -> Option<FailureMo
     let web_identity = message.contains("WebIdentity") || message.contains("Token expired: current date/time");
     Some(match code.trim_end_matches("Exception") {
         "UnauthorizedOperation" => denied(message),
+        "AccessDenied" if message.contains("sts:") && contains_any(&message.to_lowercase(), PERIMETERS) => {
+            M::AwsStsDenied
+        }
         "AccessDenied" if contains_any(message, &["sts:AssumeRoleWithWebIdentity"]) => M::AwsIrsaTrustDenied,
         "AccessDenied" if message.contains("associated role") || service == Service::PodIdentity => {
             M::AwsPodIdentityDenied
@@ -255,6 +292,9 @@ fn mode_of_code(code: &str, message: &str, service: Service) -> Option<FailureMo
         _ => return None,
     })
 }
+
+/// Policies that stand around STS, whatever the role's own say.
+const PERIMETERS: &[&str] = &["vpc endpoint policy", "service control policy", "resource control policy"];
 
 /// Which kind of policy denies, from the end of the message; AWS names one kind only.
 fn denied(message: &str) -> FailureMode {

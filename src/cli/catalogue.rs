@@ -62,6 +62,7 @@ fn as_json() -> Value {
         })).collect::<Vec<_>>(),
         "consequences": CONSEQUENCES.iter().map(|row| json!({
             "check": row.check.label(), "of": row.of.label(), "modes": labels(row.modes),
+            "root_mode": row.root.map(FailureMode::label),
         })).collect::<Vec<_>>(),
         "blocks": BLOCKS.iter().map(|row| json!({
             "check": row.check.label(), "modes": labels(row.modes), "blocked": row.blocked.label(),

@@ -2,6 +2,7 @@
 //!
 //! Pure but for [`profile::read`] and [`ca_bundle`], which read the files that the environment names.
 
+pub mod endpoints;
 pub mod given;
 pub mod metadata;
 pub mod profile;
@@ -15,10 +16,14 @@ use crate::config::Provider;
 use crate::config::agent_env;
 use crate::config::file;
 
+pub use endpoints::Endpoint;
+pub use endpoints::Endpoints;
+pub use endpoints::Service;
 pub use given::Given;
 pub use metadata::Metadata;
 pub use profile::Profile;
 pub use source::Container;
+pub use source::Key;
 pub use source::Source;
 pub use source::Variables;
 pub use version::Version;
@@ -36,6 +41,10 @@ pub struct Aws {
     pub variables: Variables,
     /// How its SDK asks for instance metadata.
     pub metadata: Metadata,
+    /// `AWS_REGION`, or `AWS_DEFAULT_REGION`.
+    pub region: Option<String>,
+    /// Where its SDK finds AWS's services.
+    pub endpoints: Endpoints,
     /// `AWS_CA_BUNDLE`.
     pub ca_bundle: Option<PathBuf>,
     /// The agent's version, where it is known.
@@ -65,6 +74,8 @@ impl Aws {
             lifecycle,
             variables: Variables::read(&set),
             metadata: Metadata::read(&set),
+            region: set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")),
+            endpoints: Endpoints::read(&set),
             ca_bundle: set("AWS_CA_BUNDLE").map(PathBuf::from),
             agent: None,
         }
@@ -96,8 +107,8 @@ fn go_false(text: &str) -> bool {
 ///
 /// # Errors
 /// Why the agent does not start with it.
-pub fn ca_bundle(path: &Path) -> Result<(), String> {
+pub fn ca_bundle(path: &Path) -> Result<Vec<u8>, String> {
     let text = file::read_text(path).map_err(|wrong| wrong.what)?;
     let readable = agent_env::pem(&text).is_ok();
-    readable.then_some(()).ok_or_else(|| format!("{} holds no readable certificate", path.display()))
+    readable.then(|| text.into_bytes()).ok_or_else(|| format!("{} holds no readable certificate", path.display()))
 }

@@ -6,6 +6,7 @@ use crate::catalogue::Alert;
 use crate::catalogue::FailureMode;
 use crate::catalogue::alerts::ALERTS;
 use crate::catalogue::alerts::CONSEQUENCES;
+use crate::catalogue::alerts::Consequence;
 use crate::catalogue::anchor;
 use crate::generate::File;
 use crate::generate::HEADER;
@@ -48,13 +49,22 @@ fn meaning(alert: &Alert) -> String {
     for mode in alert.modes {
         line(&mut text, &format!("* [`{mode}`](#{}): {}", anchor(alert.check, *mode), mode.entry().meaning));
     }
-    let also: Vec<String> = CONSEQUENCES
-        .iter()
-        .filter(|row| row.of == alert.check && row.modes.iter().any(|mode| alert.modes.contains(mode)))
-        .map(|row| format!("`{}`", row.check))
-        .collect();
+    let follows = |row: &&Consequence| {
+        let roots = row.root.as_slice();
+        let roots = if roots.is_empty() { row.modes } else { roots };
+        row.of == alert.check && roots.iter().any(|mode| alert.modes.contains(mode))
+    };
+    let (other, also): (Vec<_>, Vec<_>) = CONSEQUENCES.iter().filter(follows).partition(|row| row.root.is_some());
+    for row in other {
+        for (mode, root) in row.modes.iter().zip(row.root) {
+            line(
+                &mut text,
+                &format!("\n`{mode}` in `{}` only follows from `{root}` and has no alert of its own.", row.check),
+            );
+        }
+    }
     if !also.is_empty() {
-        let also = also.join(" and ");
+        let also = also.iter().map(|row| format!("`{}`", row.check)).collect::<Vec<_>>().join(" and ");
         line(
             &mut text,
             &format!("\nThe same modes in {also} only follow from this one and have no alert of their own."),

@@ -66,6 +66,17 @@ pub struct Connection {
     pub certificate: Option<Certificate>,
 }
 
+/// What is asked.
+#[derive(Clone)]
+struct Asked<'a> {
+    method: Method,
+    path: &'a str,
+    headers: HeaderMap,
+    body: Bytes,
+    /// What of the body must not come back into evidence.
+    secrets: Vec<Vec<u8>>,
+}
+
 /// What a server answered.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -125,8 +136,29 @@ impl Connection {
         headers: HeaderMap,
         trail: &Trail,
     ) -> Result<Answer, Finding> {
+        self.ask(resolver, Asked::bare(Method::GET, path, headers), trail).await
+    }
+
+    /// Sends a POST that only asks, and may therefore be sent again, and reads the answer in the same way.
+    ///
+    /// What is secret in the body must not come back into evidence.
+    ///
+    /// # Errors
+    /// As [`Connection::get`].
+    pub async fn post(
+        &mut self,
+        resolver: &Resolver,
+        path: &str,
+        headers: HeaderMap,
+        (body, secrets): (Bytes, Vec<Vec<u8>>),
+        trail: &Trail,
+    ) -> Result<Answer, Finding> {
+        self.ask(resolver, Asked { body, secrets, ..Asked::bare(Method::POST, path, headers) }, trail).await
+    }
+
+    async fn ask(&mut self, resolver: &Resolver, asked: Asked<'_>, trail: &Trail) -> Result<Answer, Finding> {
         if self.used && !self.sender.is_closed() {
-            match self.send(Method::GET, path, headers.clone(), trail).await {
+            match self.send(asked.clone(), trail).await {
                 Err(finding) if finding.mode == FailureMode::NetReset => {}
                 answered => return answered,
             }
@@ -134,7 +166,7 @@ impl Connection {
         if self.used {
             *self = self.route.clone().open(resolver, trail).await?;
         }
-        let answer = self.send(Method::GET, path, headers, trail).await?;
+        let answer = self.send(asked, trail).await?;
         self.used = true;
         Ok(answer)
     }
@@ -144,18 +176,20 @@ impl Connection {
     /// # Errors
     /// `http_timeout`, `http_protocol`, `net_reset`.
     pub async fn put(&mut self, path: &str, headers: HeaderMap, trail: &Trail) -> Result<Answer, Finding> {
-        let answer = self.send(Method::PUT, path, headers, trail).await?;
+        let answer = self.send(Asked::bare(Method::PUT, path, headers), trail).await?;
         self.used = true;
         Ok(answer)
     }
 
-    async fn send(&mut self, method: Method, path: &str, headers: HeaderMap, trail: &Trail) -> Result<Answer, Finding> {
+    async fn send(&mut self, asked: Asked<'_>, trail: &Trail) -> Result<Answer, Finding> {
         let progress = Progress::default();
+        let Asked { method, path, headers, body, secrets: of_body } = asked;
         let asked = format!("{method} {path}");
-        let request = self.request(method, path, headers).map_err(|error| {
+        let request = self.request(method, path, headers, body).map_err(|error| {
             Finding::new(FailureMode::HttpProtocol, format!("{path} is not a path that can be asked for ({error})"))
         })?;
-        let secrets = secrets(request.headers());
+        let mut secrets = secrets(request.headers());
+        secrets.extend(of_body);
         let target = self.route.target();
         let route = self.route.clone();
         let hung = |limit: Duration| progress.clone().hung(&target, &asked, limit);
@@ -163,7 +197,13 @@ impl Connection {
         Ok(answer.without(&secrets))
     }
 
-    fn request(&self, method: Method, path: &str, headers: HeaderMap) -> Result<Request<Full<Bytes>>, http::Error> {
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, http::Error> {
         let uri = match &self.base {
             None => path.parse::<Uri>()?,
             Some(base) => {
@@ -172,7 +212,7 @@ impl Connection {
                 Uri::from_parts(parts)?
             }
         };
-        let mut request = Request::builder().method(method).uri(uri).body(Full::new(Bytes::new()))?;
+        let mut request = Request::builder().method(method).uri(uri).body(Full::new(body))?;
         *request.headers_mut() = headers;
         let host = || HeaderValue::from_str(&self.host()).map_err(http::Error::from);
         if !request.headers().contains_key(header::HOST) {
@@ -211,6 +251,12 @@ impl Connection {
             _ => format!("{target} answered {asked} with something that is not HTTP or is cut off ({error})"),
         };
         Stop::failed(mode, evidence)
+    }
+}
+
+impl<'a> Asked<'a> {
+    fn bare(method: Method, path: &'a str, headers: HeaderMap) -> Self {
+        Self { method, path, headers, body: Bytes::new(), secrets: Vec::new() }
     }
 }
 

@@ -34,9 +34,14 @@ async fn nothing_is_asked_of_instance_metadata_elsewhere() {
         for check in [Check::Imds, Check::AwsCredentials] {
             assert_eq!(of(&standings, check).status(), Status::NotApplicable, "{check} on {provider}");
         }
-        assert_eq!(of(&standings, Check::Imds).need, Need::None);
+        for check in [Check::Imds, Check::StsIdentity, Check::Ec2Api] {
+            assert_eq!(of(&standings, check).status(), Status::NotApplicable, "{check} on {provider}");
+            assert_eq!(of(&standings, check).need, Need::None);
+        }
     }
-    assert!(world.imds.journal().connections().is_empty());
+    for journal in [world.imds.journal(), world.sts.journal(), world.ec2.journal()] {
+        assert!(journal.connections().is_empty());
+    }
 }
 
 #[tokio::test]
@@ -48,12 +53,20 @@ async fn nothing_is_asked_when_the_agent_asks_nothing_either() {
         AWS.map(|check| of(&standings, check).status()),
         [Status::NotApplicable, Status::NotApplicable, Status::Ok]
     );
+    for journal in [world.imds.journal(), world.sts.journal(), world.ec2.journal()] {
+        assert!(journal.connections().is_empty());
+    }
     world.unset_env("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED");
     world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
     let standings = world.look().await;
     assert_eq!(of(&standings, Check::Imds).status(), Status::NotApplicable);
     assert_eq!(of(&standings, Check::AwsCredentials).status(), Status::Ok);
-    assert!(world.imds.journal().connections().is_empty());
+    // Which instance this is, the exporter wants to know for itself, and only once.
+    let visits = || world.imds.journal().connections().len();
+    assert_eq!(visits(), 1);
+    world.look().await;
+    assert_eq!(visits(), 1);
+    assert!(world.imds.journal().requests().iter().all(|request| !request.target.contains("/iam/")));
 }
 
 #[tokio::test]
@@ -63,8 +76,11 @@ async fn a_token_is_asked_for_first_and_used_for_the_role() {
     let requests = world.imds.journal().requests();
     let asked: Vec<_> = requests.iter().map(|request| format!("{} {}", request.method, request.target)).collect();
     let roles = "GET /latest/meta-data/iam/security-credentials/";
-    assert_eq!(asked, ["PUT /latest/api/token".to_owned(), roles.to_owned(), format!("{roles}lab-node")]);
-    assert_eq!(world.imds.journal().connections().len(), 1, "on one connection");
+    let role = ["PUT /latest/api/token".to_owned(), roles.to_owned(), format!("{roles}lab-node")];
+    let document = "GET /latest/dynamic/instance-identity/document".to_owned();
+    // To look at, to use, and to know which instance this is.
+    assert_eq!(asked, [&role[..], &role[..], &[role[0].clone(), document]].concat());
+    assert_eq!(world.imds.journal().connections().len(), 3, "each on one connection");
     let end = of(&standings, Check::AwsCredentials).latest.as_ref().unwrap().credentials_end.unwrap();
     let left = end - std::time::UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed();
     assert!((21_000..=21_600).contains(&left), "{left} s");
@@ -79,7 +95,7 @@ async fn discovery_needs_instance_metadata_to_start() {
         assert_eq!(of(&standings, check).status(), Status::Ok, "{}", evidence(of(&standings, check)));
         assert_eq!(of(&standings, check).need, Need::Start);
     }
-    assert!(evidence(of(&standings, Check::ClusterMetadata)).contains("account \"123456789012\""));
+    assert!(evidence(of(&standings, Check::ClusterMetadata)).contains("account 123456789012"));
     world.imds.set(ImdsFault::Disabled).await;
     let standings = world.look().await;
     let metadata = of(&standings, Check::ClusterMetadata);

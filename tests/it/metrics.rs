@@ -17,6 +17,7 @@ use castai_health_exporter::exporter::Exporter;
 use castai_health_exporter::exporter::Reload;
 use castai_health_exporter::metrics::exposition;
 use castai_health_exporter::metrics::process::Process;
+use castai_health_exporter::verdict::AwsIdentity;
 use castai_health_exporter::verdict::DateSample;
 use castai_health_exporter::verdict::Ended;
 use castai_health_exporter::verdict::Fact;
@@ -104,8 +105,18 @@ fn exactly_what_the_catalogue_lists_is_exposed() {
     post(&board, Check::ClusterStatus, Report { facts, ..Report::bare(Verdict::Ok("online".into())) });
     let given = Verdict::Ok("the token ends".into());
     post(&board, Check::AwsCredentials, Report { credentials_end: Some(1_800_000_000), ..Report::bare(given) });
+    let identity = AwsIdentity {
+        account: "123456789012".to_owned(),
+        role: "castai-agent".to_owned(),
+        arn: "arn:aws:sts::123456789012:assumed-role/castai-agent/x".to_owned(),
+        source: "web_identity",
+    };
+    let known = Verdict::Ok("AWS takes the agent for a role".into());
+    post(&board, Check::StsIdentity, Report { identity: Some(identity), ..Report::bare(known) });
     let text = exposed(&board);
     assert_eq!(series(&text)["aws_credentials_expiry_timestamp_seconds"], "1800000000");
+    let info = "aws_identity_info{account=\"123456789012\",role=\"castai-agent\",credential_source=\"web_identity\"}";
+    assert_eq!(series(&text)[info], "1");
     let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let exposed: BTreeSet<String> = typed.map(ToOwned::to_owned).collect();
     let listed = METRICS.iter().map(|metric| format!("{} {}", metric.full_name(), metric.kind.label())).collect();
@@ -207,10 +218,10 @@ fn a_reload_that_failed_is_shown_with_the_time_of_the_last_good_one() {
 fn the_worst_that_the_checks_can_show_stays_within_800_series() {
     let board = fixture::blank();
     for check in Check::ALL {
-        let every = |_| Phase::ALL.iter().map(|of| phase(*of, 5, Ended::TimedOut)).collect();
-        // Who measures no phase goes to no target.
-        let most = if check.entry().phases.is_empty() { 0 } else { 20 };
-        let targets = (0..most).map(|i| target(&format!("10.0.0.{i}"), Ok("fine"), every(i))).collect();
+        let every = |_| check.entry().phases.iter().map(|of| phase(*of, 5, Ended::TimedOut)).collect();
+        // Names and API servers are several; everything else is one.
+        let several = if matches!(check, Check::Dns | Check::Apiserver) { 20 } else { 1 };
+        let targets = (0..several).map(|i| target(&format!("10.0.0.{i}"), Ok("fine"), every(i))).collect();
         let findings = FailureMode::ALL[..3].iter().map(|mode| Finding::new(*mode, "seen")).collect();
         post(&board, *check, Report { targets, ..Report::bare(Verdict::Failing(findings)) });
     }

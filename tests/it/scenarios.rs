@@ -13,12 +13,17 @@ use lab::ApiFault;
 use lab::AzureImdsFault;
 use lab::CastAiFault;
 use lab::DnsFault;
+use lab::Ec2Fault;
 use lab::GceFault;
 use lab::ImdsFault;
 use lab::ProxyFault;
+use lab::StsFault;
+use lab::aws::Instance;
 
 use crate::support::world::CASTAI;
+use crate::support::world::EC2;
 use crate::support::world::KUBERNETES;
+use crate::support::world::STS;
 use crate::support::world::World;
 
 /// What is broken.
@@ -52,6 +57,26 @@ pub(crate) enum Break {
     Imds(&'static str),
     /// Instance metadata, when the agent is told nothing of its cluster.
     Discovery(&'static str),
+    /// STS, which only the exporter asks.
+    Sts(&'static str),
+    /// STS, which the agent asks for the role of its service account.
+    StsForRole(&'static str),
+    /// EC2.
+    Ec2(&'static str),
+    /// EC2, when the agent is told nothing of its cluster.
+    Ec2InDiscovery(&'static str),
+    /// The proxy on the way to STS, or to EC2.
+    ProxyToAws(&'static str, &'static str),
+    /// A key in the agent's secret: its id, its secret.
+    Keys(&'static str, &'static str),
+    /// The same beside the role of its service account.
+    KeysBesideRole,
+    /// The role that a profile takes with a key trusts nobody.
+    ProfileRole,
+    /// The node is in another region.
+    InAnotherRegion,
+    /// EC2 knows no instance.
+    NoInstances,
     /// Several variables of the agent's environment; without a value one is gone.
     Envs(&'static [(&'static str, Option<&'static str>)]),
     /// Google's metadata server, on GKE.
@@ -309,11 +334,126 @@ scenarios! {
     azure_metadata_that_loses_a_header: Break::AzureImds("header-lost") => AzureImds AzureImdsBadRequest Failing;
     azure_metadata_of_another_version: Break::AzureImds("version-unknown") => AzureImds AzureImdsBadRequest Failing;
     azure_metadata_that_limits: Break::AzureImds("rate-limited") => AzureImds AzureImdsRateLimited Failing;
+    // === sts_identity: the way, as the agent goes it for its role ===
+    sts_whose_name_is_nxdomain: Break::Name(STS, "nxdomain") => StsIdentity NetDnsNxdomain Warning;
+    ec2_whose_name_is_nxdomain: Break::Name(EC2, "nxdomain") => Ec2Api NetDnsNxdomain Failing;
+    sts_whose_name_is_servfail: Break::Name(STS, "servfail") => StsIdentity NetDnsServfail Warning;
+    ec2_whose_name_is_servfail: Break::Name(EC2, "servfail") => Ec2Api NetDnsServfail Failing;
+    sts_whose_name_is_silent: Break::Name(STS, "silent") => StsIdentity NetDnsTimeout Warning;
+    ec2_whose_name_is_silent: Break::Name(EC2, "silent") => Ec2Api NetDnsTimeout Failing;
+    sts_whose_name_is_no_address: Break::Name(STS, "no-address") => StsIdentity NetDnsNoAddress Warning;
+    ec2_whose_name_is_no_address: Break::Name(EC2, "no-address") => Ec2Api NetDnsNoAddress Failing;
+    sts_without_a_route: Break::Name(STS, "address:224.0.0.1") => StsIdentity NetUnreachable Warning;
+    ec2_without_a_route: Break::Name(EC2, "address:224.0.0.1") => Ec2Api NetUnreachable Failing;
+    sts_that_swallows_syn: Break::StsForRole("tcp-hang") => StsIdentity NetConnectTimeout Failing;
+    sts_that_refuses: Break::StsForRole("refused") => StsIdentity NetRefused Failing;
+    sts_that_resets: Break::StsForRole("reset-on-hello") => StsIdentity NetReset Failing;
+    sts_that_hangs_in_the_handshake: Break::StsForRole("tls-hang") => StsIdentity TlsHandshakeTimeout Failing;
+    sts_that_has_a_foreign_ca: Break::StsForRole("cert-foreign-ca") => StsIdentity TlsUnknownAuthority Failing;
+    sts_that_is_inspected: Break::StsForRole("cert-intercepted") => StsIdentity TlsIntercepted Failing;
+    sts_that_has_an_expired_certificate: Break::StsForRole("cert-expired") => StsIdentity TlsExpired Failing;
+    sts_that_comes_from_the_future: Break::StsForRole("cert-not-yet-valid") => StsIdentity TlsNotYetValid Failing;
+    sts_that_has_anothers_certificate: Break::StsForRole("cert-other-name") => StsIdentity TlsHostnameMismatch Failing;
+    sts_that_sends_an_alert: Break::StsForRole("tls-alert") => StsIdentity TlsProtocol Failing;
+    sts_that_does_not_answer: Break::StsForRole("http-hang") => StsIdentity HttpTimeout Failing;
+    sts_that_speaks_noise: Break::StsForRole("noise") => StsIdentity HttpProtocol Failing;
+    sts_that_is_cut_off: Break::StsForRole("truncated") => StsIdentity HttpProtocol Failing;
+    ec2_that_swallows_syn: Break::Ec2("tcp-hang") => Ec2Api NetConnectTimeout Failing;
+    ec2_that_refuses: Break::Ec2("refused") => Ec2Api NetRefused Failing;
+    ec2_that_resets: Break::Ec2("reset-on-hello") => Ec2Api NetReset Failing;
+    ec2_that_hangs_in_the_handshake: Break::Ec2("tls-hang") => Ec2Api TlsHandshakeTimeout Failing;
+    ec2_that_has_a_foreign_ca: Break::Ec2("cert-foreign-ca") => Ec2Api TlsUnknownAuthority Failing;
+    ec2_that_is_inspected: Break::Ec2("cert-intercepted") => Ec2Api TlsIntercepted Failing;
+    ec2_that_has_an_expired_certificate: Break::Ec2("cert-expired") => Ec2Api TlsExpired Failing;
+    ec2_that_comes_from_the_future: Break::Ec2("cert-not-yet-valid") => Ec2Api TlsNotYetValid Failing;
+    ec2_that_has_anothers_certificate: Break::Ec2("cert-other-name") => Ec2Api TlsHostnameMismatch Failing;
+    ec2_that_sends_an_alert: Break::Ec2("tls-alert") => Ec2Api TlsProtocol Failing;
+    ec2_that_does_not_answer: Break::Ec2("http-hang") => Ec2Api HttpTimeout Failing;
+    ec2_that_speaks_noise: Break::Ec2("noise") => Ec2Api HttpProtocol Failing;
+    ec2_that_is_cut_off: Break::Ec2("truncated") => Ec2Api HttpProtocol Failing;
+    a_proxy_before_sts_gone: Break::ProxyToAws(STS, "refused") => StsIdentity ProxyUnreachable Failing;
+    a_proxy_before_sts_wanting_credentials: Break::ProxyToAws(STS, "407") => StsIdentity ProxyAuthRequired Failing;
+    a_proxy_before_sts_denying: Break::ProxyToAws(STS, "403") => StsIdentity ProxyDenied Failing;
+    a_proxy_before_ec2_gone: Break::ProxyToAws(EC2, "refused") => Ec2Api ProxyUnreachable Failing;
+    a_proxy_before_ec2_wanting_credentials: Break::ProxyToAws(EC2, "407") => Ec2Api ProxyAuthRequired Failing;
+    a_proxy_before_ec2_denying: Break::ProxyToAws(EC2, "403") => Ec2Api ProxyDenied Failing;
+    an_endpoint_that_is_no_url: Break::Env("AWS_ENDPOINT_URL_STS", "sts.lab") => StsIdentity AgentConfigInvalid Failing;
+    an_endpoint_of_another_kind: Break::Env("AWS_ENDPOINT_URL_EC2", "ftp://ec2.lab") => Ec2Api AgentConfigInvalid Failing;
+
+    // === sts_identity: what it answers for the role of the service account ===
+    a_role_that_does_not_trust_the_token: Break::StsForRole("trust-denied") => StsIdentity AwsIrsaTrustDenied Failing;
+    an_issuer_that_the_account_does_not_know: Break::StsForRole("no-oidc-provider") => StsIdentity AwsIrsaOidcProviderMissing Failing;
+    an_audience_that_the_provider_does_not_list: Break::StsForRole("wrong-audience") => StsIdentity AwsIrsaWrongAudience Failing;
+    an_audience_of_ones_own: Break::Irsa(WebIdentity::Token("mine", -60, 86_000)) => StsIdentity AwsIrsaWrongAudience Failing;
+    an_issuer_whose_keys_are_not_public: Break::StsForRole("no-verification-key") => StsIdentity AwsIrsaTokenInvalid Failing;
+    an_issuer_with_another_thumbprint: Break::StsForRole("thumbprint") => StsIdentity AwsIrsaTokenInvalid Failing;
+    an_issuer_that_rejects_the_token: Break::StsForRole("idp-rejected") => StsIdentity AwsIrsaTokenInvalid Failing;
+    a_token_that_is_over_for_sts: Break::StsForRole("web-identity-expired") => StsIdentity AwsIrsaTokenExpired Failing;
+    an_issuer_that_sts_cannot_reach: Break::StsForRole("idp-unreachable") => StsIdentity AwsIrsaIdpUnreachable Failing;
+    sts_that_throttles: Break::StsForRole("throttled") => StsIdentity AwsStsThrottled Failing;
+    sts_with_an_error: Break::StsForRole("internal-failure") => StsIdentity AwsStsServerError Failing;
+    sts_that_is_not_available: Break::StsForRole("unavailable") => StsIdentity AwsStsServerError Failing;
+    sts_that_answers_a_page: Break::StsForRole("html:200") => StsIdentity ProxyBlockPage Failing;
+    sts_that_is_slow: Break::StsForRole("answer-slow:1200ms") => StsIdentity AwsSlow Warning;
+    a_region_where_sts_is_not_active: Break::StsForRole("region-disabled") => StsIdentity AwsRegionNotEnabled Failing;
+    a_role_of_a_profile_that_trusts_nobody: Break::ProfileRole => StsIdentity AwsStsDenied Failing;
+
+    // === sts_identity: what it answers to a key ===
+    an_endpoint_policy_before_sts: Break::Sts("caller-denied-vpce") => StsIdentity AwsStsDenied Warning;
+    an_organisation_before_sts: Break::Sts("caller-denied-scp") => StsIdentity AwsStsDenied Warning;
+    sts_that_nobody_needs_and_refuses: Break::Sts("refused") => StsIdentity NetRefused Warning;
+    sts_that_nobody_needs_and_throttles: Break::Sts("throttled") => StsIdentity AwsStsThrottled Warning;
+    sts_that_names_nobody: Break::Sts("no-identity") => StsIdentity ProxyBlockPage Warning;
+    a_key_that_aws_does_not_know: Break::Keys("AKIANOBODYNOBODYNOBO", "lab/user/secret/access/key/0123456789abc") => StsIdentity AwsKeyInvalid Failing;
+    a_key_with_a_line_feed_in_its_id: Break::Keys("AKIALABLABLABLABLAB1\n", "lab/user/secret/access/key/0123456789abc") => StsIdentity AwsKeyInvalid Failing;
+    a_key_with_anothers_secret: Break::Keys("AKIALABLABLABLABLAB1", "not/the/secret") => StsIdentity AwsKeySecretWrong Failing;
+    a_key_with_a_line_feed_in_its_secret: Break::Keys("AKIALABLABLABLABLAB1", "lab/user/secret/access/key/0123456789abc\n") => StsIdentity AwsKeySecretWrong Failing;
+    a_signature_that_lost_a_part: Break::Sts("signature-incomplete") => StsIdentity AwsKeySecretWrong Failing;
+    a_session_that_is_over: Break::Sts("expired-token") => StsIdentity AwsSessionExpired Failing;
+    a_clock_that_sts_does_not_accept: Break::Sts("clock:+600s") => StsIdentity AwsClockSkew Failing;
+    an_account_that_is_not_the_clusters: Break::Env("EKS_ACCOUNT_ID", "210987654321") => StsIdentity AwsAccountMismatch Failing;
+    keys_that_shadow_a_role: Break::KeysBesideRole => StsIdentity AwsRoleMismatch Warning;
+
+    // === ec2_api ===
+    a_caller_whom_no_policy_allows_ec2: Break::Ec2("denied-identity-policy") => Ec2Api Ec2DeniedIdentityPolicy Failing;
+    a_caller_whom_a_policy_denies_ec2: Break::Ec2("denied-explicit") => Ec2Api Ec2DeniedExplicitIdentity Failing;
+    an_organisation_that_denies_ec2: Break::Ec2("denied-scp") => Ec2Api Ec2DeniedScp Failing;
+    an_organisation_that_does_not_allow_ec2: Break::Ec2("denied-scp-implicit") => Ec2Api Ec2DeniedScp Failing;
+    an_organisation_that_names_its_policy: Break::Ec2("denied-scp-by-name") => Ec2Api Ec2DeniedScp Failing;
+    a_resource_control_policy_that_denies_ec2: Break::Ec2("denied-rcp") => Ec2Api Ec2DeniedRcp Failing;
+    a_boundary_that_does_not_allow_ec2: Break::Ec2("denied-boundary") => Ec2Api Ec2DeniedBoundary Failing;
+    a_boundary_that_denies_ec2: Break::Ec2("denied-boundary-explicit") => Ec2Api Ec2DeniedBoundary Failing;
+    a_session_policy_without_ec2: Break::Ec2("denied-session-policy") => Ec2Api Ec2DeniedSessionPolicy Failing;
+    a_session_policy_against_ec2: Break::Ec2("denied-session-policy-explicit") => Ec2Api Ec2DeniedSessionPolicy Failing;
+    a_resource_policy_without_ec2: Break::Ec2("denied-resource-policy") => Ec2Api Ec2DeniedResourcePolicy Failing;
+    a_resource_policy_against_ec2: Break::Ec2("denied-resource-policy-explicit") => Ec2Api Ec2DeniedResourcePolicy Failing;
+    an_endpoint_policy_without_ec2: Break::Ec2("denied-vpce") => Ec2Api Ec2DeniedVpcePolicy Failing;
+    an_endpoint_policy_against_ec2: Break::Ec2("denied-vpce-explicit") => Ec2Api Ec2DeniedVpcePolicy Failing;
+    ec2_that_denies_without_a_reason: Break::Ec2("denied-bare") => Ec2Api Ec2DeniedUnspecified Failing;
+    ec2_that_encodes_its_reason: Break::Ec2("denied-encoded") => Ec2Api Ec2DeniedUnspecified Failing;
+    a_stand_in_that_denies_ec2: Break::Ec2("denied-by-stand-in") => Ec2Api Ec2DeniedUnspecified Failing;
+    ec2_that_throttles: Break::Ec2("throttled") => Ec2Api Ec2Throttled Failing;
+    ec2_that_throttles_in_other_words: Break::Ec2("throttling") => Ec2Api Ec2Throttled Failing;
+    ec2_with_an_error: Break::Ec2("internal-error") => Ec2Api Ec2ServerError Failing;
+    ec2_that_is_not_available: Break::Ec2("unavailable") => Ec2Api Ec2ServerError Failing;
+    ec2_that_answers_a_page_with_200: Break::Ec2("html:200") => Ec2Api Ec2UnexpectedBody Failing;
+    ec2_that_answers_a_page_with_403: Break::Ec2("html:403") => Ec2Api Ec2UnexpectedBody Failing;
+    ec2_that_answers_another_question: Break::Ec2("other-document") => Ec2Api Ec2UnexpectedBody Failing;
+    ec2_that_is_slow: Break::Ec2("answer-slow:1200ms") => Ec2Api AwsSlow Warning;
+    ec2_that_does_not_believe_the_key: Break::Ec2("auth-failure") => Ec2Api AwsAuthFailureAmbiguous Failing;
+    ec2_for_which_the_session_is_over: Break::Ec2("request-expired") => Ec2Api AwsSessionExpired Failing;
+    ec2_whose_clock_is_another: Break::Ec2("clock:+600s") => Ec2Api AwsClockSkew Failing;
+    a_region_that_is_not_switched_on: Break::Ec2("opt-in-required") => Ec2Api AwsRegionNotEnabled Failing;
+    ec2_that_shows_nothing: Break::Ec2("empty-set") => Ec2Api Ec2InstanceNotVisible Failing;
+    ec2_that_knows_no_instance: Break::NoInstances => Ec2Api Ec2InstanceNotVisible Failing;
+    ec2_that_does_not_know_the_id: Break::Ec2("instance-not-found") => Ec2Api Ec2InstanceNotVisible Failing;
+    an_instance_without_the_clusters_tag: Break::Ec2InDiscovery("no-tags") => Ec2Api Ec2TagsMissing Failing;
+    ec2_asked_in_the_wrong_region: Break::InAnotherRegion => Ec2Api Ec2RegionWrong Failing;
 
     // === cluster_metadata ===
     a_cluster_without_its_region: Break::NoEnv("EKS_REGION") => ClusterMetadata AgentConfigEnvMissing Failing;
     a_cluster_with_an_empty_name: Break::Env("EKS_CLUSTER_NAME", "") => ClusterMetadata AgentConfigEnvMissing Failing;
-    an_account_that_became_a_number: Break::Env("EKS_ACCOUNT_ID", "5.892517896e+11") => ClusterMetadata MetadataAccountMalformed Warning;
+    an_account_that_became_a_number: Break::Env("EKS_ACCOUNT_ID", "1.23456789012e+11") => ClusterMetadata MetadataAccountMalformed Warning;
     an_account_with_a_digit_too_few: Break::Env("EKS_ACCOUNT_ID", "12345678901") => ClusterMetadata MetadataAccountMalformed Failing;
     a_cluster_that_nobody_tells_of: Break::Envs(&[
         ("EKS_ACCOUNT_ID", None),
@@ -328,6 +468,9 @@ scenarios! {
     an_openshift_cluster_without_its_id: Break::Elsewhere("openshift", &[("OPENSHIFT_CSP", "aws"), ("OPENSHIFT_INTERNAL_ID", "")]) => ClusterMetadata AgentConfigEnvMissing Failing;
     a_gke_cluster_with_a_variable_of_eks: Break::Envs(&[("PROVIDER", Some("gke")), ("EKS_CLUSTER_NAME", None)]) => ClusterMetadata AgentConfigEnvMissing Failing;
     a_cluster_of_ones_own_without_its_name: Break::Elsewhere("selfhostedec2", &[("SELFHOSTEDEC2_REGION", "eu-central-1"), ("SELFHOSTEDEC2_ACCOUNT_ID", "123456789012")]) => ClusterMetadata AgentConfigEnvMissing Warning;
+
+    a_cluster_in_another_region: Break::InAnotherRegion => ClusterMetadata MetadataRegionMismatch Failing;
+    a_cluster_of_another_name: Break::Env("EKS_CLUSTER_NAME", "other") => ClusterMetadata MetadataClusterNameMismatch Warning;
 
     // === clock ===
     a_clock_that_is_ten_minutes_off: Break::Clocks("clock:+600s") => Clock ClockSkew Failing;
@@ -348,9 +491,10 @@ scenarios! {
 async fn play(scenario: &Scenario) {
     let mut world = match scenario.broken {
         Break::Proxy(_) | Break::CastaiBehindProxy(_) => World::behind_a_proxy(),
-        Break::Discovery(_) => World::in_discovery(),
         Break::Gce(_) => World::of("gke"),
         Break::AzureImds(_) => World::of("aks"),
+        Break::Discovery(_) | Break::Ec2InDiscovery(_) => World::in_discovery(),
+        Break::StsForRole(_) | Break::ProxyToAws(STS, _) => World::with_a_role(),
         _ => World::start(),
     };
     world.assert_healthy().await;
@@ -374,7 +518,7 @@ async fn break_world(world: &mut World, broken: Break) {
             world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await;
             // Go sends loopback addresses through no proxy, so the service gets a name here.
             world.dns.add("apiserver.lab", world.api.addr().ip());
-            world.env.insert("NO_PROXY".to_owned(), format!("{CASTAI},{KUBERNETES}"));
+            world.env.insert("NO_PROXY".to_owned(), format!("{CASTAI},{KUBERNETES},{STS},{EC2}"));
             world.env.insert("KUBERNETES_SERVICE_HOST".to_owned(), "apiserver.lab".to_owned());
             world.set_env("HTTPS_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
         }
@@ -410,9 +554,44 @@ async fn break_world(world: &mut World, broken: Break) {
             world.unset_env("STATIC_CLUSTER_ID");
             world.with_cluster_id(id);
         }
+        Break::Sts(fault) => world.sts.set(fault.parse::<StsFault>().unwrap()).await,
+        Break::StsForRole(fault) => {
+            world.sts.set(fault.parse::<StsFault>().unwrap()).await;
+            // What was given before would do for minutes.
+            world.configure();
+        }
+        Break::Ec2(fault) | Break::Ec2InDiscovery(fault) => world.ec2.set(fault.parse::<Ec2Fault>().unwrap()).await,
+        Break::ProxyToAws(name, fault) => {
+            world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await;
+            let others = [CASTAI, STS, EC2].into_iter().filter(|other| *other != name).collect::<Vec<_>>().join(",");
+            world.env.insert("NO_PROXY".to_owned(), format!("127.0.0.0/8,{KUBERNETES},{others}"));
+            world.set_env("HTTPS_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
+        }
+        Break::Keys(id, secret) => world.with_key(id, secret),
+        Break::KeysBesideRole => {
+            world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
+            world.with_key(lab::aws::KEY_ID, lab::aws::SECRET);
+        }
+        Break::ProfileRole => {
+            let file = world.mounted("credentials");
+            let (id, secret) = (lab::aws::KEY_ID, lab::aws::SECRET);
+            let key = format!("aws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+            let role = "role_arn = arn:aws:iam::123456789012:role/nobodys\nsource_profile = base\n";
+            fs::write(&file, format!("[default]\n{role}[base]\n{key}")).unwrap();
+            world.set_env("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap());
+        }
+        Break::InAnotherRegion => {
+            world.imds.set(ImdsFault::OtherRegion).await;
+            world.account.set_instances(vec![Instance { region: "us-west-2".to_owned(), ..Instance::default() }]);
+            world.configure();
+        }
+        Break::NoInstances => world.account.set_instances(Vec::new()),
         Break::Irsa(token) => world.with_web_identity(token),
         Break::PodIdentity(token) => world.with_pod_identity(token),
         Break::PodIdentityOf(version) => {
+            // Its SDK takes no addresses from the environment.
+            world.dns.add("sts.amazonaws.com", world.sts.addr().ip());
+            world.dns.add("ec2.eu-central-1.amazonaws.com", world.ec2.addr().ip());
             world.file = format!("{}agent:\n  version: {version}\n", world.file);
             world.with_pod_identity(Some(&lab::token_with(&serde_json::json!({ "aud": ["pods.eks.amazonaws.com"] }))));
         }
@@ -449,6 +628,19 @@ impl World {
         self.api.set_object(path, Some(map));
     }
 
+    /// Gives the agent a key.
+    pub(crate) fn with_key(&mut self, id: &str, secret: &str) {
+        self.env.insert("AWS_ACCESS_KEY_ID".to_owned(), id.to_owned());
+        self.set_env("AWS_SECRET_ACCESS_KEY", secret);
+    }
+
+    /// The same world, and the agent has a role of its service account.
+    pub(crate) fn with_a_role() -> Self {
+        let mut world = Self::start();
+        world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
+        world
+    }
+
     /// Gives the agent EKS Pod Identity, with this in the token's file.
     pub(crate) fn with_pod_identity(&mut self, token: Option<&str>) {
         let file = self.mounted("eks-token");
@@ -470,6 +662,9 @@ async fn heal(world: &mut World, (env, file): (std::collections::BTreeMap<String
     world.imds.heal().await;
     world.gce.heal().await;
     world.azure.heal().await;
+    world.sts.heal().await;
+    world.ec2.heal().await;
+    world.account.set_instances(vec![Instance::default()]);
     world.file = file;
     world.restore_env(env);
 }

@@ -124,7 +124,7 @@ fn described(claims: &Claims) -> String {
     format!("(iss {}, sub {}, aud {audiences}, {end})", text(&claims.issuer), text(&claims.subject))
 }
 
-fn unreadable(file: &Path, error: &io::Error) -> String {
+pub(in crate::checks) fn unreadable(file: &Path, error: &io::Error) -> String {
     let file = file.display();
     match error.kind() {
         io::ErrorKind::NotFound => format!("{file} does not exist: the volume with the token is not mounted"),
@@ -141,7 +141,7 @@ fn failing(mode: M, evidence: String) -> Seen {
     Verdict::failing(Finding::new(mode, evidence)).into()
 }
 
-fn read(file: &Path) -> io::Result<String> {
+pub(in crate::checks) fn read(file: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(file)?.take(MAX_TOKEN).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -7,6 +7,8 @@ use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::config::Secret;
+use crate::config::aws::source::Key;
 use crate::config::aws::source::Variables;
 use crate::config::values;
 
@@ -30,10 +32,7 @@ pub enum Gives {
     /// It does not.
     Nothing,
     /// Keys.
-    Keys {
-        /// The key's id.
-        id: String,
-    },
+    Keys(Key),
     /// A web-identity token.
     WebIdentity {
         /// The file with the token.
@@ -42,38 +41,69 @@ pub enum Gives {
         role_arn: Option<String>,
     },
     /// A role that is taken with the keys of another profile.
-    Role {
-        /// The role.
-        arn: String,
-        /// The id of the other profile's key.
-        id: String,
-    },
+    Role(Role),
     /// By a way that the exporter does not go.
     Unprobed(String),
+}
+
+/// A role that is taken with a key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Role {
+    /// The role.
+    pub arn: String,
+    /// The key that takes it.
+    pub key: Key,
+    /// What the role's owner wants to hear.
+    pub external_id: Option<Secret>,
+    /// The name of the session.
+    pub session_name: Option<String>,
 }
 
 type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Reads the files that the variables name, and in them the profile that they name.
 pub fn read(variables: &Variables) -> Profile {
+    match texts(variables) {
+        Ok(texts) => meaning(variables, &texts),
+        Err(why) => Profile::Invalid(why),
+    }
+}
+
+/// What else the profile in use sets: region, endpoints.
+pub fn settings(variables: &Variables) -> BTreeMap<String, String> {
+    let mut sections = sections(&texts(variables).unwrap_or_default());
+    let mut settings = sections.remove(named(variables)).unwrap_or_default();
+    settings.retain(|key, _| !key.contains("secret") && !key.contains("token"));
+    settings
+}
+
+fn texts(variables: &Variables) -> Result<Vec<String>, String> {
     let mut texts = Vec::new();
     for path in &variables.profile_files {
         match bounded(path) {
             Ok(text) => texts.push(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Profile::Invalid(format!("{} cannot be read: {error}", path.display())),
+            Err(error) => return Err(format!("{} cannot be read: {error}", path.display())),
         }
     }
-    meaning(variables, &texts)
+    Ok(texts)
 }
 
-/// What the texts of the files mean; a later one adds to an earlier.
-pub fn meaning(variables: &Variables, texts: &[String]) -> Profile {
+fn sections(texts: &[String]) -> Sections {
     let mut sections = Sections::new();
     for text in texts {
         parse(text, &mut sections);
     }
-    let name = variables.profile.as_deref().or(variables.default_profile.as_deref()).unwrap_or("default");
+    sections
+}
+
+fn named(variables: &Variables) -> &str {
+    variables.profile.as_deref().or(variables.default_profile.as_deref()).unwrap_or("default")
+}
+
+/// What the texts of the files mean; a later one adds to an earlier.
+pub fn meaning(variables: &Variables, texts: &[String]) -> Profile {
+    let (sections, name) = (sections(texts), named(variables));
     match gives(name, &sections, 0) {
         Ok(Some(gives)) => Profile::Gives(gives),
         Ok(None) if variables.profile.is_some() => {
@@ -90,26 +120,31 @@ pub fn meaning(variables: &Variables, texts: &[String]) -> Profile {
 fn gives(name: &str, sections: &Sections, depth: usize) -> Result<Option<Gives>, String> {
     let Some(section) = sections.get(name) else { return Ok(None) };
     let value = |key: &str| section.get(key).filter(|value| !value.is_empty()).cloned();
-    let (id, secret) = (value("aws_access_key_id"), value("aws_secret_access_key"));
+    let (id, secret) = (value("aws_access_key_id"), value("aws_secret_access_key").map(Secret::new));
     let role = value("role_arn");
+    let with = |arn: String, key: Key| {
+        let external_id = value("external_id").map(Secret::new);
+        Gives::Role(Role { arn, key, external_id, session_name: value("role_session_name") })
+    };
     if let (Some(arn), Some(source)) = (&role, value("source_profile").filter(|source| source != name)) {
         if depth == MAX_CHAIN {
             return Err("its source profiles go in circles".to_owned());
         }
         return match gives(&source, sections, depth + 1)? {
             None => Err(format!("its source profile {} does not exist", values::shown(&source))),
-            Some(Gives::Keys { id } | Gives::Role { id, .. }) => Ok(Some(Gives::Role { arn: arn.clone(), id })),
+            Some(Gives::Keys(key)) => Ok(Some(with(arn.clone(), key))),
+            Some(Gives::Role(_)) => Ok(Some(Gives::Unprobed("a chain of several roles".to_owned()))),
             Some(_) => Ok(Some(Gives::Unprobed("a role through a source profile without keys".to_owned()))),
         };
     }
     let whole = match (id, secret) {
-        (Some(id), Some(_)) => Some(id),
+        (Some(id), Some(secret)) => Some(Key { id, secret, session: value("aws_session_token").map(Secret::new) }),
         (None, None) => None,
         _ => return Err("it holds half a key: an id without a secret, or a secret without an id".to_owned()),
     };
     Ok(Some(match (whole, role) {
-        (Some(id), Some(arn)) => Gives::Role { arn, id },
-        (Some(id), None) => Gives::Keys { id },
+        (Some(key), Some(arn)) => with(arn, key),
+        (Some(key), None) => Gives::Keys(key),
         (None, role) => {
             if value("credential_source").is_some() {
                 Gives::Unprobed("credential_source".to_owned())

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use crate::config::Secret;
 use crate::config::aws::profile::Gives;
 use crate::config::aws::profile::Profile;
 
@@ -27,14 +28,16 @@ pub enum Source {
 pub struct Variables {
     /// `AWS_ACCESS_KEY_ID`.
     pub key_id: Option<String>,
-    /// Whether `AWS_SECRET_ACCESS_KEY` is set.
-    pub has_secret: bool,
-    /// Whether `AWS_SESSION_TOKEN` is set.
-    pub has_session: bool,
+    /// `AWS_SECRET_ACCESS_KEY`.
+    pub secret: Option<Secret>,
+    /// `AWS_SESSION_TOKEN`.
+    pub session: Option<Secret>,
     /// `AWS_WEB_IDENTITY_TOKEN_FILE`.
     pub token_file: Option<PathBuf>,
     /// `AWS_ROLE_ARN`.
     pub role_arn: Option<String>,
+    /// `AWS_ROLE_SESSION_NAME`.
+    pub session_name: Option<String>,
     /// `AWS_PROFILE`: it must exist.
     pub profile: Option<String>,
     /// `AWS_DEFAULT_PROFILE`: it may be missing.
@@ -47,6 +50,17 @@ pub struct Variables {
     pub has_container_token: bool,
     /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`.
     pub container_token_file: Option<PathBuf>,
+}
+
+/// A key to sign requests with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Key {
+    /// Its id.
+    pub id: String,
+    /// Its secret.
+    pub secret: Secret,
+    /// The token of its session, when it is temporary.
+    pub session: Option<Secret>,
 }
 
 /// A server of credentials.
@@ -68,10 +82,11 @@ impl Variables {
         let files = [file("AWS_CONFIG_FILE", "config"), file("AWS_SHARED_CREDENTIALS_FILE", "credentials")];
         Self {
             key_id: either("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"),
-            has_secret: either("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY").is_some(),
-            has_session: set("AWS_SESSION_TOKEN").is_some(),
+            secret: either("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY").map(Secret::new),
+            session: set("AWS_SESSION_TOKEN").map(Secret::new),
             token_file: set("AWS_WEB_IDENTITY_TOKEN_FILE").map(PathBuf::from),
             role_arn: set("AWS_ROLE_ARN"),
+            session_name: set("AWS_ROLE_SESSION_NAME"),
             profile: set("AWS_PROFILE"),
             default_profile: set("AWS_DEFAULT_PROFILE"),
             profile_files: files.into_iter().flatten().collect(),
@@ -85,12 +100,18 @@ impl Variables {
 
     /// Whether a key is whole; half a key is overlooked.
     pub fn has_key(&self) -> bool {
-        self.key_id.is_some() && self.has_secret
+        self.key().is_some()
+    }
+
+    /// The key of the environment, when it is whole.
+    pub fn key(&self) -> Option<Key> {
+        let (id, secret) = (self.key_id.clone()?, self.secret.clone()?);
+        Some(Key { id, secret, session: self.session.clone() })
     }
 
     /// Whether there is half a key.
     pub fn has_half_a_key(&self) -> bool {
-        self.key_id.is_some() != self.has_secret
+        self.key_id.is_some() != self.secret.is_some()
     }
 
     /// The source that the agent uses.

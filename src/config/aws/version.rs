@@ -12,6 +12,8 @@ pub struct Version(pub u32, pub u32, pub u32);
 impl Version {
     /// The first whose SDK accepts EKS Pod Identity.
     pub const POD_IDENTITY: Self = Self(0, 94, 0);
+    /// The first with the second generation of the SDK: regional STS, endpoints from the environment.
+    pub const SDK_V2: Self = Self(0, 96, 0);
 
     /// Reads a tag, with or without `v`; what stands behind a dash or plus does not count.
     pub(crate) fn read(text: &str) -> Result<Self, Wrong> {

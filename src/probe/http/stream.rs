@@ -60,7 +60,7 @@ impl Connection {
     async fn begin(&mut self, path: &str, headers: HeaderMap) -> Result<Opened, Finding> {
         let progress = Progress::default();
         let asked = format!("GET {}", path.split('?').next().unwrap_or_default());
-        let request = self.request(Method::GET, path, headers).map_err(|error| {
+        let request = self.request(Method::GET, path, headers, Bytes::new()).map_err(|error| {
             Finding::new(FailureMode::HttpProtocol, format!("{asked} is not a path that can be asked for ({error})"))
         })?;
         let secrets = secrets(request.headers());

@@ -1,15 +1,18 @@
 //! What the agent's environment says of AWS: the source by Go's rule, the group of `EKS_*`, where metadata is asked.
 
 use castai_health_exporter::config::Provider;
+use castai_health_exporter::config::Secret;
 use castai_health_exporter::config::Told;
 use castai_health_exporter::config::aws::Aws;
 use castai_health_exporter::config::aws::Given;
+use castai_health_exporter::config::aws::Key;
 use castai_health_exporter::config::aws::Profile;
 use castai_health_exporter::config::aws::Source;
 use castai_health_exporter::config::aws::Use;
 use castai_health_exporter::config::aws::given::Account;
 use castai_health_exporter::config::aws::given::account;
 use castai_health_exporter::config::aws::profile::Gives;
+use castai_health_exporter::config::aws::profile::Role;
 use castai_health_exporter::config::aws::profile::meaning;
 
 const KEY: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "hidden")];
@@ -72,8 +75,9 @@ fn a_profile_gives_credentials_in_the_order_of_gos_sdk() {
         Profile::Invalid(why) => panic!("{text}: {why}"),
     };
     let keys = "aws_access_key_id=AKIA1\naws_secret_access_key=x";
-    assert_eq!(gives(&format!("# first\n[me]\n{keys}\n")), Gives::Keys { id: "AKIA1".to_owned() });
-    let role = Gives::Role { arn: "arn:r".to_owned(), id: "AKIA1".to_owned() };
+    let key = Key { id: "AKIA1".to_owned(), secret: Secret::new("x"), session: None };
+    assert_eq!(gives(&format!("# first\n[me]\n{keys}\n")), Gives::Keys(key.clone()));
+    let role = Gives::Role(Role { arn: "arn:r".to_owned(), key, external_id: None, session_name: None });
     let chain = format!("[profile me]\nrole_arn = arn:r\nsource_profile = base\n[base]\n{keys}\n");
     assert_eq!(gives(&chain), role);
     assert_eq!(gives(&format!("[profile me]\nrole_arn=arn:r\nsource_profile=me\n{keys}\n")), role);
@@ -82,6 +86,10 @@ fn a_profile_gives_credentials_in_the_order_of_gos_sdk() {
     for (text, way) in [
         ("credential_process = /bin/x", "credential_process"),
         ("sso_session = work\ncredential_process=/bin/x", "SSO"),
+        (
+            "role_arn=arn:r\nsource_profile=you\n[you]\nrole_arn=b\nsource_profile=she\n[she]\naws_access_key_id=a\naws_secret_access_key=x",
+            "a chain of several roles",
+        ),
         ("role_arn=arn:r\ncredential_source=Ec2InstanceMetadata", "credential_source"),
     ] {
         assert_eq!(gives(&format!("[profile me]\n{text}\n")), Gives::Unprobed(way.to_owned()));

@@ -22,14 +22,22 @@ use lab::ApiServer;
 use lab::AzureImds;
 use lab::CastAi;
 use lab::Dns;
+use lab::Ec2;
 use lab::Gce;
 use lab::Imds;
 use lab::Pki;
 use lab::Proxy;
+use lab::Sts;
+use lab::aws::Account;
+use lab::aws::Place;
 use tempfile::TempDir;
 
 /// The name under which the agent knows CAST AI here.
 pub(crate) const CASTAI: &str = "api.cast.lab";
+/// The name of STS here.
+pub(crate) const STS: &str = "sts.lab";
+/// The name of EC2 here.
+pub(crate) const EC2: &str = "ec2.lab";
 /// The name of the API server.
 pub(crate) const KUBERNETES: &str = "kubernetes.default.svc";
 
@@ -37,8 +45,14 @@ pub(crate) const KUBERNETES: &str = "kubernetes.default.svc";
 const LIMITS: &str = "limits: { resolve: 1s, connect: 1s, tls: 1s, answer: 1s }";
 
 /// Checks that belong to one cloud, by the word of `PROVIDER`.
-const ELSEWHERE: &[(Check, &str)] =
-    &[(Check::Imds, "eks"), (Check::AwsCredentials, "eks"), (Check::GceMetadata, "gke"), (Check::AzureImds, "aks")];
+const ELSEWHERE: &[(Check, &str)] = &[
+    (Check::Imds, "eks"),
+    (Check::AwsCredentials, "eks"),
+    (Check::StsIdentity, "eks"),
+    (Check::Ec2Api, "eks"),
+    (Check::GceMetadata, "gke"),
+    (Check::AzureImds, "aks"),
+];
 
 /// Everything the agent depends on, and what its pod is given.
 pub(crate) struct World {
@@ -49,6 +63,9 @@ pub(crate) struct World {
     pub(crate) imds: Imds,
     pub(crate) gce: Gce,
     pub(crate) azure: AzureImds,
+    pub(crate) account: Account,
+    pub(crate) sts: Sts,
+    pub(crate) ec2: Ec2,
     /// The agent's environment.
     pub(crate) env: BTreeMap<String, String>,
     /// The exporter's file.
@@ -69,12 +86,24 @@ impl World {
         let imds = Imds::start(lab::imds::Options::default()).unwrap();
         let gce = Gce::start(lab::gce::Options::default()).unwrap();
         let azure = AzureImds::start(lab::azure_imds::Options::default()).unwrap();
-        proxy.add_host(CASTAI, castai.addr().ip());
-        let names = [(CASTAI, castai.addr().ip()), (KUBERNETES, api.addr().ip()), ("proxy.lab", proxy.addr().ip())];
+        let account = Account::default();
+        let sts = Sts::start(&account, Some(&public), Place::sts()).unwrap();
+        let ec2 = Ec2::start(&account, Some(&public), Place::ec2()).unwrap();
+        let names = [
+            (CASTAI, castai.addr().ip()),
+            (STS, sts.addr().ip()),
+            (EC2, ec2.addr().ip()),
+            (KUBERNETES, api.addr().ip()),
+            ("proxy.lab", proxy.addr().ip()),
+        ];
+        for (name, address) in &names[..3] {
+            proxy.add_host(name, *address);
+        }
         let dns = Dns::start(IpAddr::from([127, 0, 0, 53]), names).unwrap();
         let dir = TempDir::new().unwrap();
         fs::write(dir.path().join("token"), lab::TOKEN).unwrap();
         fs::write(dir.path().join("ca.crt"), cluster.ca_pem()).unwrap();
+        fs::write(dir.path().join("aws.crt"), public.ca_pem()).unwrap();
         fs::write(dir.path().join("resolv.conf"), "options ndots:1 timeout:1 attempts:1\n").unwrap();
         let env = [
             ("KUBERNETES_SERVICE_HOST", api.addr().ip().to_string()),
@@ -88,12 +117,16 @@ impl World {
             ("EKS_CLUSTER_NAME", "lab".to_owned()),
             ("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", imds.addr())),
             ("GCE_METADATA_HOST", gce.addr().to_string()),
+            ("AWS_ENDPOINT_URL_STS", format!("https://{STS}:{}", sts.addr().port())),
+            ("AWS_ENDPOINT_URL_EC2", format!("https://{EC2}:{}", ec2.addr().port())),
+            ("AWS_CA_BUNDLE", dir.path().join("aws.crt").display().to_string()),
             ("TLS_CA_CERT_FILE", public.ca_pem()),
         ];
         let file = format!(
             "apiserver:\n  service_account_dir: {dir}\n  dns_name: {KUBERNETES}:{port}\n\
              dns:\n  nameservers: ['{dns}']\n  resolv_conf: {dir}/resolv.conf\n  hosts_file: /dev/null\n\
              checks:\n  dns: {{ limits: {{ resolve: 1s }} }}\n  apiserver: {{ {LIMITS} }}\n  castai_api: {{ {LIMITS} }}\n  \
+             sts_identity: {{ {LIMITS} }}\n  ec2_api: {{ {LIMITS} }}\n  \
              imds: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n  \
              gce_metadata: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n  \
              azure_imds: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n\
@@ -105,7 +138,8 @@ impl World {
         );
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let (plan, board) = (Plan { rows: Vec::new(), blocks: &[], feeds: Vec::new() }, Arc::new(Board::new(&[])));
-        let mut world = Self { dns, api, castai, proxy, imds, gce, azure, env, file, dir, plan, board };
+        let mut world =
+            Self { dns, api, castai, proxy, imds, gce, azure, account, sts, ec2, env, file, dir, plan, board };
         world.configure();
         world
     }
@@ -114,7 +148,7 @@ impl World {
     pub(crate) fn behind_a_proxy() -> Self {
         let mut world = Self::start();
         world.set_env("HTTPS_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
-        world.set_env("NO_PROXY", "127.0.0.0/8,kubernetes.default.svc");
+        world.set_env("NO_PROXY", &format!("127.0.0.0/8,kubernetes.default.svc,{STS},{EC2}"));
         world
     }
 
@@ -184,8 +218,10 @@ impl World {
         let provider = self.env.get("PROVIDER").map_or("", String::as_str);
         for standing in self.look().await {
             let elsewhere = ELSEWHERE.iter().any(|(check, at)| *check == standing.check && *at != provider);
-            let wanted = if elsewhere { Status::NotApplicable } else { Status::Ok };
-            assert_eq!(standing.status(), wanted, "{}: {}", standing.check, evidence(&standing));
+            // With a role of its service account the agent asks for no instance metadata.
+            let unasked = standing.check == Check::Imds && self.env.contains_key("AWS_ROLE_ARN");
+            let healthy = if unasked || elsewhere { Status::NotApplicable } else { Status::Ok };
+            assert_eq!(standing.status(), healthy, "{}: {}", standing.check, evidence(&standing));
         }
     }
 

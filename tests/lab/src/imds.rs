@@ -50,6 +50,8 @@ vocabulary! {
         RoleCode = "role-code",
         /// The instance's identity document has no region.
         NoRegion = "no-region",
+        /// The instance's identity document names another region.
+        OtherRegion = "other-region",
         /// 500 to everything.
         ServerError = "server-error",
         /// 429 to everything.
@@ -238,6 +240,10 @@ impl App {
         });
         if fault == Some(&ImdsFault::NoRegion) {
             document["region"] = Value::Null;
+        }
+        if fault == Some(&ImdsFault::OtherRegion) {
+            document["region"] = "us-west-2".into();
+            document["availabilityZone"] = "us-west-2a".into();
         }
         document
     }
