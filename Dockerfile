@@ -1,0 +1,41 @@
+# One static program and the authorities that it trusts, from scratch.
+#
+#   docker build --build-arg REVISION="$(git rev-parse --short=12 HEAD)" --tag castai-health-exporter .
+#   docker build --build-arg TARGETARCH=arm64 …
+#
+# Whoever has built the program already gives it in place of the first stage: scripts/build-image does.
+
+FROM rust:1.95.0-slim-bookworm AS builder
+ARG TARGETARCH=amd64
+ARG REVISION=unknown
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+WORKDIR /source
+# The linker and the C library of arm64 are Debian's; of amd64 the image has them.
+# hadolint ignore=DL3008
+RUN apt-get update && \
+    packages=(ca-certificates) && \
+    if [[ $TARGETARCH == arm64 && $(uname -m) != aarch64 ]]; then packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross); fi && \
+    apt-get install --yes --no-install-recommends "${packages[@]}" && \
+    rm -rf /var/lib/apt/lists/*
+COPY . .
+RUN case $TARGETARCH in \
+      amd64) TARGET=x86_64-unknown-linux-gnu ;; \
+      arm64) TARGET=aarch64-unknown-linux-gnu ;; \
+      *) echo "no build for $TARGETARCH" >&2; exit 1 ;; \
+    esac && \
+    export TARGET CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc && \
+    rustup target add "$TARGET" && \
+    install -D "$(scripts/build-release)" /out/castai-health-exporter && \
+    install -D -m 644 /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ca-certificates.crt
+
+FROM scratch
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="castai-health-exporter" \
+      org.opencontainers.image.description="Probes everything the CAST AI agent depends on and says which part is broken" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+COPY --from=builder /out/ /
+USER 65532:65532
+EXPOSE 9878
+ENTRYPOINT ["/castai-health-exporter"]
