@@ -1,10 +1,11 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install lint test demo bench generate
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
+.PHONY: help install lint test test-node demo bench generate
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 install: ## install what the tests need; a second run costs nothing
 	scripts/install
@@ -15,11 +16,18 @@ lint: ## everything that reads the sources without running them
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	scripts/check-tls-stack
 	shellcheck scripts/* .ci/run
+	"$${XDG_CACHE_HOME:-$$HOME/.cache}"/castai-health-exporter/hadolint-*/bin/hadolint Dockerfile
 	unformatted="$$(gofmt -l tests/cluster)"; echo "$$unformatted"; [[ -z $$unformatted ]]
 
 # The tests come last: CI reads how many ran from the last line.
 test: install lint ## install, lint and run all tests that need no root
-	KUBE_TEST_BINARY="$$(scripts/build-kube)" cargo test --locked --workspace
+	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" cargo test --locked --workspace
+
+test-node: install ## the image, the chart and the README's install section on a real node; as root
+	kube="$$(scripts/build-node)" && helm="$$(scripts/build-helm)" && release="$$(scripts/build-release)" && \
+	image="$$(scripts/build-image "$$release" "local.test/castai-health-exporter:$(VERSION)")" && \
+	KUBE_TEST_BINARY="$$kube" HELM_TEST_BINARIES="$$helm" IMAGE_TEST_ARCHIVE="$$image" \
+	cargo test --locked --test it -- --ignored --nocapture --test-threads 1 node::
 
 demo: ## the exporter beside a pretend world that can be broken by name
 	cargo build --locked --workspace

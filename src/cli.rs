@@ -20,6 +20,7 @@ use crate::cli::args::Args;
 use crate::cli::args::Command;
 use crate::cli::output::complain;
 use crate::cli::output::print;
+use crate::config::AgentSeen;
 use crate::config::Config;
 use crate::config::Problems;
 use crate::config::Purpose;
@@ -57,19 +58,20 @@ pub fn main() -> ExitCode {
 
 fn dispatch(args: Args) -> Exit {
     let flags = args.shared.flags();
-    let load = move || Config::load(&flags, &|name| std::env::var_os(name));
+    let load = move |seen: &AgentSeen| Config::load_beside(&flags, &|name| std::env::var_os(name), seen);
+    let loaded = || load(&AgentSeen::default());
     if args.config_check {
-        return config_check(&load());
+        return config_check(&loaded());
     }
     match args.command.unwrap_or(Command::Run) {
         Command::Explain(options) => explain::run(&options),
         Command::Generate(options) => generate::run(&options),
         Command::Catalogue(options) => catalogue::run(&options),
-        Command::Check(options) => match load() {
-            Ok(config) => check::run(&options, &config),
+        Command::Check(options) => match loaded() {
+            Ok(config) => check::run(&options, config, &load),
             Err(problems) => refuse(&problems),
         },
-        Command::Run => match load() {
+        Command::Run => match loaded() {
             Ok(config) => match daemon::run(config, load) {
                 Ok(()) => Exit::Fine,
                 Err(CannotRun::Configuration(problems)) => refuse(&problems),

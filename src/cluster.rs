@@ -3,6 +3,8 @@
 //! What is read is reduced on arrival to the few fields that checks need.
 
 pub mod access;
+pub mod account;
+pub mod agent;
 pub mod collection;
 mod cut;
 pub mod door;
@@ -14,6 +16,7 @@ pub mod token;
 
 pub use access::Access;
 pub use access::Denied;
+pub use account::AgentAccount;
 pub use collection::Collection;
 pub use door::Door;
 pub use door::Visit;

@@ -6,6 +6,7 @@ pub mod agent;
 mod agent_env;
 pub mod aws;
 pub mod clouds;
+pub mod elsewhere;
 mod file;
 pub mod flags;
 pub mod keys;
@@ -33,6 +34,9 @@ pub use agent::Agent;
 pub use agent::ObjectName;
 pub use aws::Aws;
 pub use clouds::Clouds;
+pub use elsewhere::AgentPlace;
+pub use elsewhere::AgentSeen;
+pub use elsewhere::Elsewhere;
 pub use flags::Flags;
 pub use problem::Problem;
 pub use problem::Problems;
@@ -57,7 +61,11 @@ pub enum Vantage {
 pub enum AgentEnvironment {
     /// From this process's own environment.
     Own,
-    /// Nowhere: no variable of the agent is set.
+    /// From the agent's pod, through the API.
+    Pod,
+    /// From the agent's Deployment, through the API: it has no pod.
+    Deployment,
+    /// Nowhere: no variable of the agent is set, or the agent is not found.
     None,
 }
 
@@ -79,6 +87,10 @@ pub struct Config {
     pub scope: Option<Scope>,
     /// Where the agent's environment was read.
     pub agent_environment: AgentEnvironment,
+    /// Where the agent is, when it is looked for through the API.
+    pub agent_place: Option<AgentPlace>,
+    /// What was seen of it there.
+    pub agent_seen: AgentSeen,
     /// How the exporter is served.
     pub web: Web,
     /// How it logs.
@@ -203,6 +215,8 @@ pub enum ApiKey {
     Missing,
     /// It holds a byte that no header may hold; says which, never the key.
     Malformed(String),
+    /// The agent may have one that is not seen here; says where it lies.
+    Unseen(String),
     /// A key.
     Present(Secret),
 }
@@ -275,6 +289,8 @@ impl AgentEnvironment {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Own => "own",
+            Self::Pod => "pod",
+            Self::Deployment => "deployment",
             Self::None => "none",
         }
     }

@@ -1,5 +1,6 @@
 //! The daemon: listens first, then examines, until a signal ends it; a reload swaps the checks, never the listeners.
 
+mod follower;
 mod shown;
 mod signals;
 
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::checks::Plan;
+use crate::config::AgentSeen;
 use crate::config::Config;
 use crate::config::Problems;
 use crate::exporter::REVISION;
@@ -24,6 +26,7 @@ use crate::server;
 use crate::server::BindError;
 use crate::server::Bound;
 
+use follower::Follower;
 use shown::Asked;
 use shown::Shown;
 use signals::Meaning;
@@ -61,7 +64,7 @@ pub fn runtime() -> Runtime {
 }
 
 /// Serves and examines until SIGTERM or SIGINT; `load` reads the configuration again.
-pub fn run(config: Config, load: impl Fn() -> Result<Config, Problems>) -> Result<(), CannotRun> {
+pub fn run(config: Config, load: impl Fn(&AgentSeen) -> Result<Config, Problems>) -> Result<(), CannotRun> {
     log::install(config.log.level, config.log.format);
     log::install_panic_hook();
     let runtime = runtime();
@@ -71,7 +74,7 @@ pub fn run(config: Config, load: impl Fn() -> Result<Config, Problems>) -> Resul
     ended
 }
 
-async fn serve(config: Config, load: impl Fn() -> Result<Config, Problems>) -> Result<(), CannotRun> {
+async fn serve(config: Config, load: impl Fn(&AgentSeen) -> Result<Config, Problems>) -> Result<(), CannotRun> {
     let bound = server::bind(&config.web)?;
     let signals = Signals::new()?;
     greet(&config, &bound);
@@ -84,8 +87,13 @@ async fn serve(config: Config, load: impl Fn() -> Result<Config, Problems>) -> R
         let _ = ended.await;
     });
     let examining = async {
+        let mut follower = Follower::new(&config);
+        let config = first_look(&mut follower, config, &load).await;
+        let plan = Plan::new(&config);
+        shown.replace(&config, &entries(&plan));
+        environment_problems(&config);
         let watch = Watch::start(&plan, &shown.board, &shown.on_change());
-        let watch = examine(&shown, watch, signals, asked, load).await;
+        let watch = examine(&shown, watch, signals, asked, follower, load).await;
         drop(end);
         let _ = timeout(FAREWELL, watch.stop()).await;
         Ok(())
@@ -96,28 +104,54 @@ async fn serve(config: Config, load: impl Fn() -> Result<Config, Problems>) -> R
     Ok(())
 }
 
+/// The configuration with what is seen of the agent, where the agent has to be looked for.
+pub async fn beside_the_agent(config: Config, load: &impl Fn(&AgentSeen) -> Result<Config, Problems>) -> Config {
+    first_look(&mut Follower::new(&config), config, load).await
+}
+
+async fn first_look(
+    follower: &mut Follower,
+    config: Config,
+    load: &impl Fn(&AgentSeen) -> Result<Config, Problems>,
+) -> Config {
+    if follower.look().await.is_none() {
+        return config;
+    }
+    follower.tell();
+    // What is wrong in flags and file was told before; the agent's environment fails nothing.
+    load(follower.seen()).unwrap_or(config)
+}
+
 /// Goes on until a signal ends it; returns what still runs.
 async fn examine(
     shown: &Arc<Shown>,
     mut watch: Watch,
     mut signals: Signals,
     mut asked: mpsc::Receiver<Asked>,
-    load: impl Fn() -> Result<Config, Problems>,
+    mut follower: Follower,
+    load: impl Fn(&AgentSeen) -> Result<Config, Problems>,
 ) -> Watch {
     loop {
-        let reply = tokio::select! {
+        let (asked_for, reply) = tokio::select! {
+            () = follower.changed() => (false, None),
             signal = signals.next() => match signal {
-                Meaning::Reload => None,
+                Meaning::Reload => (true, None),
                 Meaning::End(signal) => {
                     tracing::info!(signal, "stopping");
                     return watch;
                 }
             },
-            Some(reply) = asked.recv() => Some(reply),
+            Some(reply) = asked.recv() => (true, Some(reply)),
         };
-        let outcome = match load() {
+        let outcome = match load(follower.seen()) {
             Ok(config) => {
+                follower.follow(&config);
                 watch = swap(shown, watch, &config).await;
+                if asked_for {
+                    tracing::info!(
+                        "configuration read again; what it says of listening and logging holds after a restart"
+                    );
+                }
                 Ok(())
             }
             Err(problems) => Err(shown.refuse(&problems)),
@@ -134,7 +168,6 @@ async fn swap(shown: &Arc<Shown>, watch: Watch, config: &Config) -> Watch {
     let plan = Plan::new(config);
     let _ = timeout(FAREWELL, watch.stop()).await;
     shown.replace(config, &entries(&plan));
-    tracing::info!("configuration read again; what it says of listening and logging holds after a restart");
     environment_problems(config);
     Watch::start(&plan, &shown.board, &shown.on_change())
 }
@@ -149,7 +182,6 @@ fn greet(config: &Config, bound: &Bound) {
         agent_environment = config.agent_environment.label(),
         "castai-health-exporter starts"
     );
-    environment_problems(config);
 }
 
 fn environment_problems(config: &Config) {

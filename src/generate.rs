@@ -2,6 +2,7 @@
 //!
 //! Invariant: pure functions of the catalogue and of the text between whose markers they write.
 
+pub mod chart;
 pub mod readme;
 pub mod runbooks;
 
@@ -24,6 +25,7 @@ pub struct File {
 /// Every generated file, given what README.md holds now.
 pub fn files(readme: &str) -> Vec<File> {
     let mut files = vec![File { path: README.to_owned(), contents: readme::filled(readme) }];
+    files.push(chart::file());
     files.extend(runbooks::files());
     files
 }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `schema_version` | 1 |
 //! | `at` | when the document was written |
-//! | `exporter` | `version`, `revision`, `vantage` (`sidecar`, `companion`), `scope` (`all`, `pod`, `cluster`), `agent_environment` (`own`, `none`), `config_reload_successful`, `environment_problems` (sentences) |
+//! | `exporter` | `version`, `revision`, `vantage` (`sidecar`, `companion`), `scope` (`all`, `pod`, `cluster`), `agent_environment` (`own`, `pod`, `deployment`, `none`), `config_reload_successful`, `environment_problems` (sentences) |
 //! | `summary` | how many checks have each status: `ok`, `warning`, `failing`, `unknown`, `not_applicable`, `skipped` |
 //! | `checks[].id` | the check's label, which never changes |
 //! | `.question` | what the check answers |

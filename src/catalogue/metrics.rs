@@ -137,7 +137,7 @@ metrics! {
     EXPORTER_INFO = Gauge "exporter_info" [
         Label { name: "vantage", values: Values::Words(&["sidecar", "companion"]) },
         Label { name: "scope", values: Values::Words(&["all", "pod", "cluster"]) },
-        Label { name: "agent_environment", values: Values::Words(&["own", "none"]) }
+        Label { name: "agent_environment", values: Values::Words(&["own", "pod", "deployment", "none"]) }
     ] None,
         "Where this process stands, which checks it runs, and where it read the agent's environment.";
     BUILD_INFO = Gauge "build_info" [

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use futures_util::future::join_all;
+use http::StatusCode;
 
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode;
@@ -20,6 +21,7 @@ use crate::classify::kube_status;
 use crate::cluster::Access;
 use crate::cluster::Denied;
 use crate::cluster::Plugin;
+use crate::cluster::account::NoToken;
 use crate::cluster::endpoints;
 use crate::config::Apiserver as Place;
 use crate::config::CheckSettings;
@@ -61,6 +63,8 @@ struct Main {
     target: TargetReport,
     date: Option<DateSample>,
     addresses: Option<Vec<SocketAddr>>,
+    /// What there is to say when the server was reached, but not as the agent.
+    not_as_agent: Option<Verdict>,
 }
 
 impl Apiserver {
@@ -87,7 +91,10 @@ impl Apiserver {
         if let Some(found) = &main.addresses {
             others.retain(|(address, _)| found.contains(address));
         }
-        let verdict = judge(&main.target, &name, &others, &access);
+        let verdict = match (judge(&main.target, &name, &others, &access), main.not_as_agent) {
+            (Verdict::Ok(_) | Verdict::Warning(_), Some(instead)) => instead,
+            (verdict, _) => verdict,
+        };
         let targets = [main.target, name].into_iter().chain(others.into_iter().map(|(_, target)| target)).collect();
         Report { targets, dates: main.date.into_iter().collect(), ..Report::bare(verdict) }
     }
@@ -131,16 +138,39 @@ impl Apiserver {
         let route = self.route(access, access.host.clone(), access.port, access.server_name.clone());
         let name = route.target();
         let trail = attempt.trail(&name, true);
-        let (mut date, mut addresses) = (None, None);
+        let (mut date, mut addresses, mut not_as_agent) = (None, None, None);
         let outcome = async {
             let mut connection = route.open(&self.world.resolver, &trail).await?;
-            let answer = self.ask(&mut connection, "/version", access, &trail).await?;
+            let agent = match self.agents_access(&mut connection, access).await {
+                Ok(agent) => Some(agent),
+                Err(NoToken::Way(finding)) => return Err(finding),
+                Err(NoToken::Absent(why)) => {
+                    not_as_agent = Some(Verdict::NotApplicable(reached(&name, &why)));
+                    None
+                }
+                Err(NoToken::Unknown(why)) => {
+                    not_as_agent = Some(Verdict::Unknown(reached(&name, &why)));
+                    None
+                }
+            };
+            let mut agent = agent.unwrap_or_else(|| access.clone());
+            let mut answer = self.ask(&mut connection, "/version", &agent, &trail).await?;
+            // A token of ours that the account has outlived tells nothing of the agent's.
+            if answer.status == StatusCode::UNAUTHORIZED
+                && self.world.agent.as_ref().is_some_and(|account| account.forget())
+                && let Ok(renewed) = self.agents_access(&mut connection, access).await
+            {
+                agent = renewed;
+                answer = self.ask(&mut connection, "/version", &agent, &trail).await?;
+            }
             date = answer.date_sample(Check::Apiserver.label());
-            let version = version(&answer, access)?;
+            let version = version(&answer, &agent)?;
             way::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
-            let answer = self.ask(&mut connection, KUBE_SYSTEM, access, &trail).await?;
-            accept(&answer, access, KUBE_SYSTEM)?;
-            way::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
+            if not_as_agent.is_none() {
+                let answer = self.ask(&mut connection, KUBE_SYSTEM, &agent, &trail).await?;
+                accept(&answer, &agent, KUBE_SYSTEM)?;
+                way::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
+            }
             if list {
                 addresses = self.listed(&mut connection, access).await;
             }
@@ -148,7 +178,15 @@ impl Apiserver {
             Ok(Evidence::from(format!("{}{alone}", described(&name, &version, &connection))))
         };
         let outcome = outcome.await;
-        Main { target: attempt.arrived(&name, outcome), date, addresses }
+        Main { target: attempt.arrived(&name, outcome), date, addresses, not_as_agent }
+    }
+
+    /// The access of the agent's account: in its pod the one that is mounted, elsewhere by a token that is asked for.
+    async fn agents_access(&self, connection: &mut Connection, own: &Access) -> Result<Access, NoToken> {
+        match &self.world.agent {
+            None => Ok(own.clone()),
+            Some(account) => Ok(account.token(connection, &self.world.resolver, own, None).await?.identify(own)),
+        }
     }
 
     /// The addresses behind the service, as far as the account may read them.
@@ -349,6 +387,11 @@ fn unexpected(answer: &Answer, path: &str) -> Finding {
         answer.quoted()
     );
     Finding::new(FailureMode::K8sUnexpectedBody, evidence)
+}
+
+/// What to say when the server answers but the agent's account cannot be judged.
+fn reached(name: &str, why: &Evidence) -> Evidence {
+    Evidence::from(format!("{name} answers; {why}"))
 }
 
 fn described(name: &str, version: &str, connection: &Connection) -> Evidence {

@@ -45,15 +45,22 @@ impl CastaiApi {
         Self { way: CastaiWay::new(settings, check, world), limits: check.limits }
     }
 
-    async fn visit(&self, url: &Url, key: &Secret, attempt: &Attempt) -> Result<Report, Verdict> {
+    /// The key, or why it is not seen here: then the reach alone is judged.
+    async fn visit(&self, url: &Url, key: Result<&Secret, &str>, attempt: &Attempt) -> Result<Report, Verdict> {
         let route = self.way.route(url)?;
         let (path, judged_by) = self.path(url);
         let name = route.target();
         let trail = attempt.trail(&name, true);
         let mut date = None;
-        let outcome = self.walk(&route, &path, key, &trail, &mut date).await;
-        let outcome = outcome.map(|()| Evidence::from(format!("{name} answers and accepts the key ({judged_by})")));
+        let outcome = self.walk(&route, &path, key.ok(), &trail, &mut date).await;
+        let outcome = outcome.map(|()| {
+            Evidence::from(match key {
+                Ok(_) => format!("{name} answers and accepts the key ({judged_by})"),
+                Err(why) => format!("{name} answers; whether it accepts the key is not known: {why}"),
+            })
+        });
         let verdict = match outcome.clone() {
+            Ok(evidence) if key.is_err() => Verdict::Unknown(evidence),
             Ok(evidence) => Verdict::Ok(evidence),
             Err(finding) => Verdict::failing(finding),
         };
@@ -65,7 +72,7 @@ impl CastaiApi {
         &self,
         route: &Route,
         path: &str,
-        key: &Secret,
+        key: Option<&Secret>,
         trail: &Trail,
         date: &mut Option<DateSample>,
     ) -> Result<(), Finding> {
@@ -75,6 +82,7 @@ impl CastaiApi {
         *date = reached.date_sample(Check::CastaiApi.label());
         reachable(&reached, &connection, path)?;
         way::in_time(&self.limits, trail, FailureMode::CastaiSlow)?;
+        let Some(key) = key else { return Ok(()) };
         let judged = connection.get(resolver, path, self.way.headers(Some(key)), trail).await?;
         accepted(&judged, &connection, path)?;
         way::in_time(&self.limits, trail, FailureMode::CastaiSlow)
@@ -90,13 +98,15 @@ impl CastaiApi {
 
 impl Examine for CastaiApi {
     async fn examine(&self, attempt: &Attempt) -> Report {
-        let visited = match self.way.settings() {
-            Ok((url, key)) => self.visit(url, key, attempt).await,
-            Err(verdict) => Err(verdict),
+        let visited = match (self.way.settings(), self.way.without_key()) {
+            (Ok((url, key)), _) => self.visit(url, Ok(key), attempt).await,
+            (Err(_), Some((url, why))) => self.visit(url, Err(why), attempt).await,
+            (Err(verdict), None) => Err(verdict),
         };
         visited.unwrap_or_else(Report::bare)
     }
 }
+
 /// Without a key any refusal by the application is the answer hoped for.
 fn reachable(answer: &Answer, connection: &Connection, path: &str) -> Result<(), Finding> {
     match meaning(answer, connection) {

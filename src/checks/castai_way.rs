@@ -87,7 +87,16 @@ impl CastaiWay {
             ApiKey::Malformed(what) => {
                 failing(FailureMode::CastaiKeyMalformed, &format!("API_KEY {what}; nothing was sent"))
             }
+            ApiKey::Unseen(why) => Err(Verdict::Unknown(Evidence::from(why.as_str()))),
             ApiKey::Present(key) => Ok((url, key)),
+        }
+    }
+
+    /// Where the agent sends its requests with a key that is not seen here, and why it is not.
+    pub fn without_key(&self) -> Option<(&Url, &str)> {
+        match (&self.settings.url, &self.settings.key) {
+            (Some(Ok(url)), ApiKey::Unseen(why)) => Some((url, why)),
+            _ => None,
         }
     }
 

@@ -23,10 +23,13 @@ use crate::checks::cluster_metadata::ClusterMetadata;
 use crate::checks::cluster_status::ClusterStatus;
 use crate::checks::dns::Dns;
 use crate::checks::ec2_api::Ec2Api;
+use crate::checks::elsewhere;
 use crate::checks::gce_metadata::GceMetadata;
 use crate::checks::imds::Imds;
+use crate::checks::settled::Settled;
 use crate::checks::sts_identity::StsIdentity;
 use crate::cluster::Feed;
+use crate::config::CheckSettings;
 use crate::config::Config;
 use crate::config::Provider;
 use crate::config::Told;
@@ -86,6 +89,8 @@ pub enum AnyCheck {
     Clock(Clock),
     /// `cluster_status`.
     ClusterStatus(Box<ClusterStatus>),
+    /// Any check whose verdict this vantage settles.
+    Settled(Settled),
 }
 
 impl Plan {
@@ -96,19 +101,9 @@ impl Plan {
             settings.enabled && config.scope.is_none_or(|scope| scope == settings.check.entry().scope)
         });
         let rows = wanted.map(|settings| {
-            let examine = match settings.check {
-                Check::Dns => AnyCheck::Dns(Dns::new(config, settings, &world)),
-                Check::Apiserver => AnyCheck::Apiserver(Apiserver::new(&config.apiserver, settings, &world)),
-                Check::CastaiApi => AnyCheck::CastaiApi(CastaiApi::new(&config.castai, settings, &world)),
-                Check::Imds => AnyCheck::Imds(Imds::new(&config.aws, settings, &world)),
-                Check::AwsCredentials => AnyCheck::AwsCredentials(AwsCredentials::new(&config.aws)),
-                Check::GceMetadata => AnyCheck::GceMetadata(GceMetadata::new(config, settings, &world)),
-                Check::AzureImds => AnyCheck::AzureImds(AzureImds::new(config, settings, &world)),
-                Check::StsIdentity => AnyCheck::StsIdentity(StsIdentity::new(settings, &world)),
-                Check::Ec2Api => AnyCheck::Ec2Api(Ec2Api::new(settings, &world)),
-                Check::ClusterMetadata => AnyCheck::ClusterMetadata(ClusterMetadata::new(config, &world)),
-                Check::Clock => AnyCheck::Clock(Clock),
-                Check::ClusterStatus => AnyCheck::ClusterStatus(Box::new(ClusterStatus::new(config, settings, &world))),
+            let examine = match elsewhere::settled(settings.check, config) {
+                Some(verdict) => AnyCheck::Settled(Settled::new(verdict)),
+                None => AnyCheck::new(config, settings, &world),
             };
             let check = settings.check;
             let (need, interval, subject) = (need(check, config), settings.interval, subject(check, config));
@@ -133,6 +128,26 @@ impl Plan {
         self.rows.retain(|row| wanted.contains(&row.check));
         self.feeds.retain(|feed| feed.serves(&wanted));
         self
+    }
+}
+
+impl AnyCheck {
+    /// The check of these settings.
+    fn new(config: &Config, settings: &CheckSettings, world: &World) -> Self {
+        match settings.check {
+            Check::Dns => Self::Dns(Dns::new(config, settings, world)),
+            Check::Apiserver => Self::Apiserver(Apiserver::new(&config.apiserver, settings, world)),
+            Check::CastaiApi => Self::CastaiApi(CastaiApi::new(&config.castai, settings, world)),
+            Check::Imds => Self::Imds(Imds::new(&config.aws, settings, world)),
+            Check::AwsCredentials => Self::AwsCredentials(AwsCredentials::new(&config.aws)),
+            Check::GceMetadata => Self::GceMetadata(GceMetadata::new(config, settings, world)),
+            Check::AzureImds => Self::AzureImds(AzureImds::new(config, settings, world)),
+            Check::StsIdentity => Self::StsIdentity(StsIdentity::new(settings, world)),
+            Check::Ec2Api => Self::Ec2Api(Ec2Api::new(settings, world)),
+            Check::ClusterMetadata => Self::ClusterMetadata(ClusterMetadata::new(config, world)),
+            Check::Clock => Self::Clock(Clock),
+            Check::ClusterStatus => Self::ClusterStatus(Box::new(ClusterStatus::new(config, settings, world))),
+        }
     }
 }
 
@@ -202,6 +217,7 @@ impl Examine for AnyCheck {
             Self::ClusterMetadata(check) => check.examine(attempt).await,
             Self::Clock(check) => check.examine(attempt).await,
             Self::ClusterStatus(check) => check.examine(attempt).await,
+            Self::Settled(check) => check.examine(attempt).await,
         }
     }
 }

@@ -5,8 +5,10 @@ use std::sync::OnceLock;
 
 use crate::catalogue::FailureMode;
 use crate::checks::aws_session::AwsSession;
+use crate::cluster::AgentAccount;
 use crate::cluster::Door;
 use crate::cluster::Store;
+use crate::config::AgentPlace;
 use crate::config::Config;
 use crate::config::ProxyRules;
 use crate::config::proxy::Obstacle;
@@ -18,7 +20,7 @@ use crate::verdict::Evidence;
 use crate::verdict::Finding;
 use crate::verdict::Verdict;
 
-/// The pod's resolver, its proxies, whom it trusts, AWS, and what is watched in its cluster.
+/// The pod's resolver, its proxies, whom it trusts, AWS, what is watched in its cluster, and the account to act as.
 #[derive(Clone, Debug)]
 pub struct World {
     /// Resolves names anew each time.
@@ -28,6 +30,8 @@ pub struct World {
     /// What is watched in the cluster.
     pub store: Arc<Store>,
     proxies: Arc<ProxyRules>,
+    /// The agent's account, where this process is not in the agent's pod and acts as the agent by short-lived tokens.
+    pub agent: Option<Arc<AgentAccount>>,
     system: Arc<OnceLock<Result<Arc<Trust>, String>>>,
 }
 
@@ -36,10 +40,15 @@ impl World {
     pub fn new(config: &Config) -> Self {
         let resolver = Arc::new(Resolver::new(&config.dns));
         let store = Arc::new(Store::new(Door::new(config, &resolver), &config.installation.namespace));
+        let account = |place: &AgentPlace| {
+            let seen = config.agent_seen.found().map(|elsewhere| elsewhere.service_account.as_str());
+            Arc::new(AgentAccount::new(&place.namespace, seen.unwrap_or(&place.service_account)))
+        };
         Self {
             resolver,
             store,
             aws: Arc::new(AwsSession::new(config)),
+            agent: config.agent_place.as_ref().map(account),
             proxies: Arc::new(config.proxy.clone()),
             system: Arc::default(),
         }

@@ -86,9 +86,19 @@ pub(super) struct Shared {
     /// Which checks run: all, pod, cluster [default: all].
     #[arg(long, value_name = "SCOPE", global = true)]
     scope: Option<String>,
-    /// Where this process stands: sidecar, companion [default: sidecar when it has the agent's environment].
+    /// Where this process stands: sidecar, companion [default: sidecar when it has the agent's environment]; who is told
+    /// to be a companion reads the agent's environment from its pod or Deployment through the API.
     #[arg(long, value_name = "VANTAGE", global = true)]
     vantage: Option<String>,
+    /// Namespace of the agent [default: that of the mounted service account, else castai-agent].
+    #[arg(long = "agent.namespace", value_name = "NAME", global = true)]
+    agent_namespace: Option<String>,
+    /// Deployment of the agent [default: castai-agent].
+    #[arg(long = "agent.deployment", value_name = "NAME", global = true)]
+    agent_deployment: Option<String>,
+    /// Service account of the agent, while none of its pods says which [default: castai-agent].
+    #[arg(long = "agent.service-account", value_name = "NAME", global = true)]
+    agent_service_account: Option<String>,
     /// Where the runbooks are published.
     #[arg(long = "runbook.base-url", value_name = "URL", global = true)]
     runbook_base_url: Option<String>,
@@ -173,6 +183,9 @@ impl Shared {
             log_format: self.log_format,
             scope: self.scope,
             vantage: self.vantage,
+            agent_namespace: self.agent_namespace,
+            agent_deployment: self.agent_deployment,
+            agent_service_account: self.agent_service_account,
             runbook_base_url: self.runbook_base_url,
         }
     }

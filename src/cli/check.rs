@@ -21,7 +21,9 @@ use crate::cli::output::print;
 use crate::cli::refuse;
 use crate::cli::text;
 use crate::cli::usage;
+use crate::config::AgentSeen;
 use crate::config::Config;
+use crate::config::Problems;
 use crate::config::Purpose;
 use crate::daemon;
 use crate::exporter::Exporter;
@@ -33,9 +35,15 @@ use crate::status::Document;
 /// The pause between two rounds while waiting.
 const PAUSE: Duration = Duration::from_secs(2);
 
-pub(super) fn run(options: &args::Check, config: &Config) -> Exit {
+pub(super) fn run(
+    options: &args::Check,
+    config: Config,
+    load: &impl Fn(&AgentSeen) -> Result<Config, Problems>,
+) -> Exit {
     log::install(config.log.level, config.log.format);
     log::install_panic_hook();
+    let runtime = daemon::runtime();
+    let config = &runtime.block_on(daemon::beside_the_agent(config, load));
     let plan = Plan::new(config);
     let runs: Vec<Check> = plan.rows.iter().map(|row| row.check).collect();
     let all = Exporter::new(config, &runs);
@@ -44,7 +52,6 @@ pub(super) fn run(options: &args::Check, config: &Config) -> Exit {
     }
     let plan = if options.checks.is_empty() { plan } else { plan.only(&options.checks) };
     let board = Arc::new(Board::new(&scheduler::entries(&plan)));
-    let runtime = daemon::runtime();
     let problems = runtime.block_on(preflight::problems(config, &[Purpose::Kubeconfig]));
     if !problems.is_empty() {
         return refuse(&problems);

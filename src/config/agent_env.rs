@@ -22,6 +22,7 @@ use crate::config::written::Wrong;
 pub(crate) use api::key;
 pub(crate) use api::pem;
 pub(crate) use api::url;
+pub(crate) use variables::object_name;
 
 /// What the agent's environment says.
 #[derive(Debug)]
@@ -55,17 +56,21 @@ pub(crate) enum Service {
 }
 
 impl AgentEnv {
-    /// Reads it.
-    pub(crate) fn read(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+    /// Reads it; `unseen` says why a variable without a value may have one that is not seen here.
+    pub(crate) fn read(variable: &dyn Fn(&str) -> Option<String>, unseen: &dyn Fn(&str) -> Option<String>) -> Self {
         let known = variables::AGENT.iter().any(|name| variable(name).is_some());
         let written = |name: &str| variable(name).map(|value| Written::variable(name, &value));
         let set = |name: &str| written(name).filter(|written| !written.value.is_empty());
         let (proxy, mut problems) = ProxyRules::from_environment(variable);
 
         // Without a value the agent's URL becomes `https://`, and its first request dies of `no Host in request URL`.
-        let url = known.then(|| written("API_URL").unwrap_or(Written::variable("API_URL", "")).read(url));
-        let key_written = set("API_KEY");
-        let key = key_written.as_ref().map_or(ApiKey::Missing, |written| key(&written.value));
+        let url = written("API_URL").or_else(|| {
+            let missing = known && unseen("API_URL").is_none();
+            missing.then(|| Written::variable("API_URL", ""))
+        });
+        let url = url.map(|written| written.read(api::url));
+        let hidden = || unseen("API_KEY").map_or(ApiKey::Missing, ApiKey::Unseen);
+        let key = set("API_KEY").map_or_else(hidden, |written| key(&written.value));
         if let (true, Some(wrong)) = (known, key.wrong()) {
             problems.0.push(Written::variable("API_KEY", "").problem(wrong));
         }
@@ -110,7 +115,7 @@ impl ApiKey {
         match self {
             Self::Missing => Some(Wrong::new("is not set or empty; the agent does not start", right)),
             Self::Malformed(why) => Some(Wrong::new(why.clone(), right)),
-            Self::Present(_) => None,
+            Self::Present(_) | Self::Unseen(_) => None,
         }
     }
 }

@@ -29,6 +29,12 @@ pub struct Flags {
     pub scope: Option<String>,
     /// `--vantage`.
     pub vantage: Option<String>,
+    /// `--agent.namespace`.
+    pub agent_namespace: Option<String>,
+    /// `--agent.deployment`.
+    pub agent_deployment: Option<String>,
+    /// `--agent.service-account`.
+    pub agent_service_account: Option<String>,
     /// `--runbook.base-url`.
     pub runbook_base_url: Option<String>,
 }

@@ -40,7 +40,7 @@ pub const KEYS: &[Key] = &[
         "vantage",
         Kind::Text,
         "sidecar when the agent's variables are set, else companion",
-        "Where the exporter stands: sidecar (in the agent's pod) or companion (beside it).",
+        "Where the exporter stands: sidecar (in the agent's pod) or companion (beside it). Who is told to be a companion reads the agent's environment through the API.",
     ),
     key("scope", Kind::Text, "all", "Which checks run: all, pod or cluster."),
     key("runbook_base_url", Kind::Text, "the runbooks of this repository", "Where the runbooks are published."),
@@ -89,6 +89,18 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         "API_KEY",
         "File that holds the agent's key, and nothing else; relative to this file.",
+    ),
+    key(
+        "agent.service_account",
+        Kind::Text,
+        "castai-agent",
+        "The agent's service account, while none of its pods says which: a companion acts as it.",
+    ),
+    key(
+        "agent.mounts",
+        Kind::Text,
+        "/etc/castai-agent",
+        "Folder of a companion in which the agent's Secrets and ConfigMaps are mounted: secrets/NAME/KEY, configmaps/NAME/KEY.",
     ),
     key(
         "agent.version",

@@ -1,5 +1,6 @@
 //! What was written becomes what is true: flags over file over the agent's environment over defaults.
 
+mod agent;
 mod apiserver;
 mod checks;
 mod installation;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use crate::catalogue::RUNBOOK_BASE;
 use crate::catalogue::Scope;
 use crate::config::AgentEnvironment;
+use crate::config::AgentSeen;
 use crate::config::ApiKey;
 use crate::config::Aws;
 use crate::config::Castai;
@@ -55,6 +57,8 @@ struct Sources<'a> {
     folder: PathBuf,
     env: AgentEnv,
     named_files: Vec<NamedFile>,
+    /// What was seen of the agent, when it is looked for.
+    seen: AgentSeen,
     problems: Problems,
 }
 
@@ -63,9 +67,19 @@ impl Config {
     ///
     /// What makes no sense in the agent's environment fails nothing: it is in [`Config::environment_problems`].
     pub fn load(flags: &Flags, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Problems> {
-        let env = AgentEnv::read(&|name| variable(name).map(|value| value.to_string_lossy().into_owned()));
+        Self::load_beside(flags, variable, &AgentSeen::default())
+    }
+
+    /// The same for a process beside the agent: the agent's environment is what was seen of it, by the same precedence.
+    pub fn load_beside(
+        flags: &Flags,
+        variable: &dyn Fn(&str) -> Option<OsString>,
+        seen: &AgentSeen,
+    ) -> Result<Self, Problems> {
         let (file, folder, problems) = read_file(flags);
-        let mut sources = Sources { flags, file, folder, env, named_files: Vec::new(), problems };
+        let own = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
+        let (seen, env) = agent::environment(agent::looked_for(flags, &file), seen, &own);
+        let mut sources = Sources { flags, file, folder, env, named_files: Vec::new(), seen, problems };
         let config = sources.config();
         if sources.problems.is_empty() {
             return Ok(config);
@@ -94,7 +108,9 @@ fn read_file(flags: &Flags) -> (File, PathBuf, Problems) {
 
 impl Sources<'_> {
     fn config(&mut self) -> Config {
-        let own = self.env.known;
+        let installation = self.installation();
+        let agent_place = self.agent_place(&installation);
+        let own = self.env.known && agent_place.is_none();
         let vantage =
             self.setting("--vantage", self.flags.vantage.as_deref(), "vantage", |text| values::word(text, VANTAGES));
         let scope = self.setting("--scope", self.flags.scope.as_deref(), "scope", |text| values::word(text, SCOPES));
@@ -106,14 +122,20 @@ impl Sources<'_> {
         Config {
             vantage: vantage.unwrap_or(if own { Vantage::Sidecar } else { Vantage::Companion }),
             scope: scope.flatten(),
-            agent_environment: if own { AgentEnvironment::Own } else { AgentEnvironment::None },
+            agent_environment: match self.seen.found() {
+                Some(elsewhere) => elsewhere.source,
+                None if own => AgentEnvironment::Own,
+                None => AgentEnvironment::None,
+            },
+            agent_place,
+            agent_seen: self.seen.clone(),
             web: self.web(),
             log: self.log(),
             runbook_base: runbook_base.unwrap_or_else(|| RUNBOOK_BASE.to_owned()),
             apiserver: self.apiserver(),
             castai: self.castai(),
             told: self.env.told.clone(),
-            installation: self.installation(),
+            installation,
             aws: self.aws(),
             agent: self.env.agent.clone(),
             clouds: self.clouds(),

@@ -1,6 +1,7 @@
 //! What was written becomes what is true, or every problem with it at once.
 
 mod aws;
+mod elsewhere;
 mod environment;
 mod files;
 mod properties;

@@ -34,6 +34,8 @@ mod fixture;
 mod generated;
 // What Prometheus sees.
 mod metrics;
+// A real node, as README.md says; `make test-node`.
+mod node;
 // Proxies, byte by byte.
 mod proxy;
 // The binary beside a real API server.

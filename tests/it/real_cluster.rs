@@ -1,5 +1,9 @@
 //! The exporter's binary beside a real Kubernetes API server that is stopped, killed, refused and misled.
 
+mod chart;
+mod companion;
+mod other_ways;
+
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -2,4 +2,5 @@
 
 pub(crate) mod cluster;
 pub(crate) mod exporter;
+pub(crate) mod helm;
 pub(crate) mod world;

@@ -62,7 +62,7 @@ pub(super) fn examine(set: &dyn Fn(&str) -> Option<Written>, problems: &mut Prob
     }
     // The lock must be a name that Kubernetes takes for a Lease and a namespace.
     for name in ["LEADER_ELECTION_LOCK_NAME", "LEADER_ELECTION_NAMESPACE"].into_iter().filter_map(set) {
-        name.noting(problems, object_name);
+        name.noting(problems, |text| object_name(text).map(drop));
     }
 }
 
@@ -75,14 +75,15 @@ fn go_bool(text: &str) -> Result<bool, Wrong> {
     }
 }
 
-fn object_name(text: &str) -> Result<(), Wrong> {
+/// A name that Kubernetes takes for an object.
+pub(crate) fn object_name(text: &str) -> Result<String, Wrong> {
     let valid = values::is_name(text)
         && !text.ends_with('.')
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.ends_with(|c: char| c.is_ascii_alphanumeric());
     if valid {
-        return Ok(());
+        return Ok(text.to_owned());
     }
     let what = format!("{} is no name of a Kubernetes object", values::shown(text));
     Err(Wrong::new(what, "lower-case letters, digits, dashes and dots"))

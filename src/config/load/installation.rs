@@ -22,9 +22,15 @@ impl Sources<'_> {
             fits.then(|| text.to_owned()).ok_or_else(wrong)
         };
         let own = self.own_namespace().filter(|own| name(own).is_ok());
+        let flags = self.flags;
         Installation {
-            namespace: self.key("agent.namespace", name).or(own).unwrap_or_else(|| NAME.to_owned()),
-            deployment: self.key("agent.deployment", name).unwrap_or_else(|| NAME.to_owned()),
+            namespace: self
+                .setting("--agent.namespace", flags.agent_namespace.as_deref(), "agent.namespace", name)
+                .or(own)
+                .unwrap_or_else(|| NAME.to_owned()),
+            deployment: self
+                .setting("--agent.deployment", flags.agent_deployment.as_deref(), "agent.deployment", name)
+                .unwrap_or_else(|| NAME.to_owned()),
             release: self.key("agent.release", name),
             latest: self.key("agent.latest_version", Version::read),
         }

@@ -118,13 +118,24 @@ pub(crate) enum ClusterError {
 impl Cluster {
     /// Starts API servers with an etcd, and waits until they are ready: some four seconds.
     pub(crate) async fn start(api_servers: usize) -> Result<Self, ClusterError> {
+        Self::up(&["--apiservers", &api_servers.to_string()]).await
+    }
+
+    /// Starts an API server and a real node, and waits until pods can run and names resolve: some nine seconds, as root.
+    pub(crate) async fn start_with_node() -> Result<Self, ClusterError> {
+        Self::up(&["--node"]).await
+    }
+
+    async fn up(arguments: &[&str]) -> Result<Self, ClusterError> {
         let program = env::var_os(PROGRAM).map(PathBuf::from).filter(|path| path.is_file());
         let program = program.ok_or(ClusterError::NotInstalled)?;
         let turn = TWO_AT_A_TIME.acquire().await.expect("it is never closed");
         let directory = tempfile::Builder::new().prefix("kube-").tempdir()?;
         let log = directory.path().join("up.log");
         let mut process = Command::new(&program)
-            .args(["up", "--until-eof", "--apiservers", &api_servers.to_string(), "--dir"])
+            .args(["up", "--until-eof"])
+            .args(arguments)
+            .arg("--dir")
             .arg(directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -143,6 +154,16 @@ impl Cluster {
     /// All API servers; the first is `kube-apiserver`, the second `kube-apiserver-2`.
     pub(crate) fn api_servers(&self) -> &[ApiServer] {
         &self.info.servers
+    }
+
+    /// The folder that holds all of it.
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The program that holds all components, `kubectl` among them.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
     }
 
     /// The administrator's kubeconfig.

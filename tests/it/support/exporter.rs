@@ -63,13 +63,7 @@ impl Exporter {
 
     /// What Prometheus would get.
     pub(crate) async fn metrics(&self) -> String {
-        let stream = TcpStream::connect(&self.address).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        let request = hyper::Request::builder().uri("/metrics").header("host", &self.address);
-        let response = sender.send_request(request.body(Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        String::from_utf8_lossy(&body).into_owned()
+        fetch(&self.address, "/metrics").await.unwrap()
     }
 
     /// Waits until `/metrics` has all these lines, for so long at most.
@@ -89,6 +83,31 @@ impl Exporter {
             sleep(AGAIN).await;
         }
     }
+}
+
+/// The body of what a server answers.
+pub(crate) async fn fetch(address: &str, path: &str) -> Result<String, Box<dyn std::error::Error>> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = hyper::Request::builder().uri(path).header("host", address);
+    let response = sender.send_request(request.body(Empty::<bytes::Bytes>::new())?).await?;
+    let body = response.into_body().collect().await?.to_bytes();
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+/// Examines once, with this environment and nothing else, and returns the document.
+pub(crate) async fn check(env: &BTreeMap<String, String>, file: &Path) -> serde_json::Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_castai-health-exporter"))
+        .args(["check", "--output", "json", "--config.file"])
+        .arg(file)
+        .env_clear()
+        .envs(env)
+        .kill_on_drop(true)
+        .output();
+    let output = output.await.unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {complaint}"))
 }
 
 /// The address that the log names, once it does.

@@ -1,0 +1,87 @@
+//! What can be told of the agent from another pod, and what its own pod alone is given.
+
+use crate::catalogue::Check;
+use crate::config::AgentSeen;
+use crate::config::Config;
+use crate::config::Elsewhere;
+use crate::config::aws::Container;
+use crate::config::aws::Use;
+use crate::config::aws::Variables;
+use crate::verdict::Evidence;
+use crate::verdict::Verdict;
+
+/// Ends the sentence on what another pod is not given.
+const SIDECAR: &str = "which the agent's pods alone are given; a sidecar in them can tell";
+
+/// The verdict of a check that is settled because this process does not stand in the agent's pod.
+pub fn settled(check: Check, config: &Config) -> Option<Verdict> {
+    if !reads_the_environment(check) {
+        return None;
+    }
+    let unknown = |why: &str| Some(Verdict::Unknown(Evidence::from(why)));
+    match &config.agent_seen {
+        AgentSeen::NotLookedFor => None,
+        AgentSeen::Absent(why) => Some(Verdict::NotApplicable(Evidence::from(format!("{why}: it is not installed")))),
+        AgentSeen::Unreadable(why) => unknown(why),
+        AgentSeen::Found(elsewhere) => match check {
+            Check::CastaiApi | Check::ClusterStatus if config.castai.url.is_none() => {
+                unknown(&elsewhere.unseen("API_URL")?)
+            }
+            Check::CastaiApi | Check::ClusterStatus => unknown(&elsewhere.referred("TLS_CA_CERT_FILE")?),
+            Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api => aws(config, elsewhere),
+            _ => None,
+        },
+    }
+}
+
+/// Whether a check judges what the agent's environment says.
+const fn reads_the_environment(check: Check) -> bool {
+    match check {
+        Check::CastaiApi
+        | Check::ClusterStatus
+        | Check::Imds
+        | Check::AwsCredentials
+        | Check::StsIdentity
+        | Check::Ec2Api
+        | Check::GceMetadata
+        | Check::AzureImds
+        | Check::ClusterMetadata => true,
+        Check::Dns | Check::Apiserver | Check::Clock => false,
+    }
+}
+
+/// Credentials that are files of the agent's pod, or come from a server that knows pods.
+fn aws(config: &Config, elsewhere: &Elsewhere) -> Option<Verdict> {
+    let aws = &config.aws;
+    if matches!(aws.used(), Use::Nothing(_)) {
+        return None;
+    }
+    if let Some(path) = &aws.ca_bundle {
+        return Some(of_the_pod(&format!("AWS_CA_BUNDLE names the file {}", path.display())));
+    }
+    let Variables { token_file, profile, default_profile, container, .. } = &aws.variables;
+    let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    let has_file = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+    if aws.variables.has_key() {
+        None
+    } else if let Some(why) = keys.into_iter().find_map(|key| elsewhere.unseen(key)) {
+        Some(Verdict::Unknown(Evidence::from(why)))
+    } else if let Some(path) = token_file {
+        Some(of_the_pod(&format!("AWS_WEB_IDENTITY_TOKEN_FILE names the token {}", path.display())))
+    } else if profile.is_some() || default_profile.is_some() {
+        Some(of_the_pod("AWS_PROFILE names a profile in a file"))
+    } else if let Some(name) = has_file.into_iter().find(|name| elsewhere.variables.contains_key(*name)) {
+        Some(of_the_pod(&format!("{name} names a file")))
+    } else {
+        container.as_ref().map(|container| {
+            of_the_pod(match container {
+                Container::Full(_) => "EKS Pod Identity, or another server of credentials, gives them for a token",
+                Container::Relative(_) => "ECS gives them",
+            })
+        })
+    }
+}
+
+fn of_the_pod(what: &str) -> Verdict {
+    Verdict::NotApplicable(Evidence::from(format!("{what}, {SIDECAR}")))
+}

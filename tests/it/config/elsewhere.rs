@@ -1,0 +1,120 @@
+//! The agent's environment as it is seen from another pod: by the same rules, and what is not seen is not missing.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::checks::Attempt;
+use castai_health_exporter::checks::Examine;
+use castai_health_exporter::checks::Plan;
+use castai_health_exporter::config::AgentEnvironment;
+use castai_health_exporter::config::AgentSeen;
+use castai_health_exporter::config::ApiKey;
+use castai_health_exporter::config::Config;
+use castai_health_exporter::config::Elsewhere;
+use castai_health_exporter::config::Flags;
+use castai_health_exporter::config::Secret;
+use castai_health_exporter::config::Vantage;
+use castai_health_exporter::config::elsewhere::Unseen;
+
+/// What this process's own pod is given; nothing of it is the agent's.
+const OWN: [(&str, &str); 4] = [
+    ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
+    ("KUBERNETES_SERVICE_PORT", "443"),
+    ("API_KEY", "not-the-agents"),
+    ("HTTPS_PROXY", "http://not-the-agents:3128"),
+];
+
+fn found(variables: &[(&str, &str)], unseen: &[(Option<&str>, &str)]) -> AgentSeen {
+    let unseen = unseen
+        .iter()
+        .map(|(variable, place)| Unseen { variable: variable.map(str::to_owned), place: (*place).to_owned() });
+    AgentSeen::Found(Elsewhere {
+        source: AgentEnvironment::Pod,
+        object: "castai-agent-1".to_owned(),
+        service_account: "castai-agent".to_owned(),
+        variables: variables.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect(),
+        unseen: unseen.collect(),
+    })
+}
+
+fn beside(seen: &AgentSeen) -> Config {
+    let flags = Flags { vantage: Some("companion".to_owned()), ..Flags::default() };
+    let own: BTreeMap<_, _> = OWN.into();
+    Config::load_beside(&flags, &|name| own.get(name).map(OsString::from), seen).unwrap()
+}
+
+/// The verdict of a check that needs no way to anywhere.
+async fn verdict(config: &Config, check: Check) -> (Status, String) {
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    let plan = Plan::new(config);
+    let row = plan.rows.iter().find(|row| row.check == check).unwrap();
+    let verdict = row.examine.examine(&Attempt::default()).await.verdict;
+    (verdict.status(), verdict.evidence().to_string())
+}
+
+#[test]
+fn the_agents_variables_are_those_that_were_seen_and_none_of_our_own() {
+    let config = beside(&found(&[("API_URL", "api.eu.cast.ai"), ("API_KEY", "key"), ("PROVIDER", "gke")], &[]));
+    assert_eq!((config.vantage, config.agent_environment), (Vantage::Companion, AgentEnvironment::Pod));
+    assert_eq!(config.castai.url.unwrap().unwrap().as_str(), "https://api.eu.cast.ai/");
+    assert_eq!(config.castai.key, ApiKey::Present(Secret::new("key")));
+    assert!(config.proxy.proxy_for(true, "api.eu.cast.ai", 443).is_none());
+    assert!(matches!(config.apiserver, castai_health_exporter::config::Apiserver::InCluster(_)));
+    assert!(config.environment_problems.is_empty(), "{}", config.environment_problems);
+}
+
+#[test]
+fn a_key_that_is_not_seen_is_not_missing() {
+    let config = beside(&found(&[("API_URL", "api.cast.ai")], &[(None, "the Secret castai-agent")]));
+    let ApiKey::Unseen(why) = &config.castai.key else { panic!("{:?}", config.castai.key) };
+    assert!(why.contains("the Secret castai-agent"), "{why}");
+    assert!(config.environment_problems.is_empty(), "{}", config.environment_problems);
+    let config = beside(&found(&[("API_URL", "api.cast.ai")], &[]));
+    assert_eq!(config.castai.key, ApiKey::Missing);
+}
+
+#[tokio::test]
+async fn an_agent_that_is_not_installed_or_not_seen_is_not_failing() {
+    for (seen, status) in [
+        (AgentSeen::Absent("there is no Deployment".to_owned()), Status::NotApplicable),
+        (AgentSeen::Unreadable("it is forbidden".to_owned()), Status::Unknown),
+        (AgentSeen::NotLookedFor, Status::Unknown),
+    ] {
+        let config = beside(&seen);
+        assert_eq!(config.agent_environment, AgentEnvironment::None);
+        for check in [Check::CastaiApi, Check::AwsCredentials, Check::Imds, Check::ClusterMetadata] {
+            assert_eq!(verdict(&config, check).await.0, status, "{check}, {seen:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_agents_pods_alone_are_given_does_not_apply_elsewhere() {
+    let eks = ("PROVIDER", "eks");
+    for (variables, word) in [
+        (
+            [("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"), ("AWS_ROLE_ARN", "arn:aws:iam::1:role/a")],
+            "/var/run/token",
+        ),
+        ([("AWS_PROFILE", "agent"), ("AWS_REGION", "eu-central-1")], "AWS_PROFILE"),
+        ([("AWS_SHARED_CREDENTIALS_FILE", "/aws/credentials"), ("AWS_REGION", "eu")], "AWS_SHARED_CREDENTIALS_FILE"),
+        (
+            [("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"), ("AWS_REGION", "eu")],
+            "Pod Identity",
+        ),
+        ([("AWS_CA_BUNDLE", "/ca.pem"), ("AWS_REGION", "eu")], "/ca.pem"),
+    ] {
+        let config = beside(&found(&[variables.as_slice(), &[eks]].concat(), &[]));
+        let (status, evidence) = verdict(&config, Check::AwsCredentials).await;
+        assert_eq!(status, Status::NotApplicable, "{evidence}");
+        assert!(evidence.contains(word) && evidence.contains("sidecar"), "{evidence}");
+    }
+    let keys = [eks, ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    assert_eq!(verdict(&beside(&found(&keys, &[])), Check::AwsCredentials).await.0, Status::Ok);
+    let hidden = beside(&found(&[eks], &[(None, "the Secret castai-agent")]));
+    let (status, evidence) = verdict(&hidden, Check::AwsCredentials).await;
+    assert_eq!(status, Status::Unknown);
+    assert!(evidence.contains("AWS_ACCESS_KEY_ID may lie in the Secret castai-agent"), "{evidence}");
+}

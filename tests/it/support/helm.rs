@@ -1,0 +1,64 @@
+//! Helm 3 and Helm 4, built from their published Go modules.
+
+use std::env;
+use std::path::Path;
+use std::path::PathBuf;
+
+use tokio::process::Command;
+
+use crate::support::cluster::Cluster;
+
+/// Names the folder that `scripts/build-helm` makes.
+const FOLDER: &str = "HELM_TEST_BINARIES";
+
+/// Our chart, and one with the shape of the agent's.
+pub(crate) const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/chart");
+pub(crate) const AGENT_CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/agent-chart");
+/// What a cluster serves that has the policy; `helm template` cannot know.
+pub(crate) const POLICIES: &str = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
+
+/// One of the two.
+#[derive(Clone, Debug)]
+pub(crate) struct Helm {
+    program: PathBuf,
+}
+
+impl Helm {
+    /// Both.
+    pub(crate) fn both() -> [Self; 2] {
+        let folder = env::var_os(FOLDER).map(PathBuf::from).filter(|folder| folder.join("helm4").is_file());
+        let folder = folder.unwrap_or_else(|| {
+            panic!("{FOLDER} names no folder; run `make test`, or: export {FOLDER}=\"$(scripts/build-helm)\"")
+        });
+        ["helm3", "helm4"].map(|name| Self { program: folder.join(name) })
+    }
+
+    /// The newer one.
+    pub(crate) fn four() -> Self {
+        let [_, four] = Self::both();
+        four
+    }
+
+    /// The program.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Runs it without a cluster: what it prints, or what it complains of.
+    pub(crate) async fn offline(&self, arguments: &[&str]) -> Result<String, String> {
+        self.run(arguments, Path::new("/nonexistent")).await
+    }
+
+    /// Runs it as the cluster's administrator.
+    pub(crate) async fn on(&self, cluster: &Cluster, arguments: &[&str]) -> Result<String, String> {
+        self.run(arguments, cluster.kubeconfig()).await
+    }
+
+    async fn run(&self, arguments: &[&str], kubeconfig: &Path) -> Result<String, String> {
+        let output =
+            Command::new(&self.program).args(arguments).env("KUBECONFIG", kubeconfig).kill_on_drop(true).output();
+        let output = output.await.unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+}
