@@ -7,6 +7,7 @@ pub mod checks;
 pub mod limits;
 pub mod metrics;
 pub mod modes;
+pub mod own_alerts;
 pub mod rights;
 
 pub use alerts::Alert;
@@ -17,6 +18,8 @@ pub use checks::Scope;
 pub use checks::Status;
 pub use limits::Limits;
 pub use modes::FailureMode;
+pub use own_alerts::OwnAlert;
+pub use own_alerts::Severity;
 pub use rights::Right;
 
 /// Where the runbooks lie when no other place is configured: the folder in this repository.

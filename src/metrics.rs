@@ -74,6 +74,7 @@ fn of_checks(standings: &[Standing]) -> Vec<MetricFamily> {
         histograms(names::PHASE_DURATION, phases),
         family(names::LAST_ATTEMPT, one(|of| of.last_attempt.map(since_1970))),
         family(names::LAST_SUCCESS, one(|of| of.last_success.map(since_1970))),
+        family(names::EPISODE_START, one(|of| of.settled.episode().map(|episode| since_1970(episode.began)))),
         family(names::CHECK_INTERVAL, one(|of| Some(of.interval.as_secs_f64()))),
     ]
 }

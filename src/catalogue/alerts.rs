@@ -1,5 +1,7 @@
 //! What is published about a (check, mode): its alert, what it blocks, what it follows from.
 
+use std::time::Duration;
+
 use crate::catalogue::checks::Check;
 use crate::catalogue::checks::Phase;
 use crate::catalogue::modes::FailureMode;
@@ -44,6 +46,19 @@ pub struct Block {
     pub modes: &'static [FailureMode],
     /// The check that then is `unknown`.
     pub blocked: Check,
+}
+
+/// Pairs that explain the trouble of another check in other modes: while their alert fires, that of the others is muted.
+#[derive(Debug)]
+pub struct Mute {
+    /// The check that holds the cause.
+    pub check: Check,
+    /// In these modes.
+    pub modes: &'static [FailureMode],
+    /// The check that shows what follows.
+    pub muted: Check,
+    /// In these modes.
+    pub muted_modes: &'static [FailureMode],
 }
 
 /// Modes of a name that does not resolve.
@@ -602,6 +617,40 @@ pub const BLOCKS: &[Block] = &[
     Block { check: Check::GceMetadata, modes: GCE_MODES, blocked: Check::ClusterMetadata },
     Block { check: Check::AzureImds, modes: AZURE_IMDS_MODES, blocked: Check::ClusterMetadata },
 ];
+
+/// What a wrong clock makes of certificates.
+const SEEMING_DATES: &[FailureMode] = &[M::TlsExpired, M::TlsNotYetValid];
+
+/// Which alerts say nothing new while another fires.
+pub const MUTES: &[Mute] = &[
+    Mute { check: Check::Clock, modes: &[M::ClockSkew], muted: Check::Apiserver, muted_modes: SEEMING_DATES },
+    Mute { check: Check::Clock, modes: &[M::ClockSkew], muted: Check::CastaiApi, muted_modes: SEEMING_DATES },
+];
+
+/// Modes that often pass by themselves: people hear of them later.
+pub const PASSING_MODES: &[FailureMode] = &[
+    M::K8sEndpointDown,
+    M::K8sThrottled,
+    M::K8sEtcdError,
+    M::K8sServerError,
+    M::K8sSlow,
+    M::CastaiRateLimited,
+    M::CastaiSlow,
+    M::CastaiServerError,
+    M::AwsImdsServerError,
+    M::AwsPodIdentityThrottled,
+    M::AwsStsThrottled,
+    M::AwsStsServerError,
+    M::Ec2Throttled,
+    M::Ec2ServerError,
+];
+
+/// How long a pair must hold before anyone is told: two intervals of its check at least, so that one attempt tells
+/// nobody.
+pub fn patience(check: Check, mode: FailureMode) -> Duration {
+    let minutes = if PASSING_MODES.contains(&mode) { 10 } else { 5 };
+    Duration::from_mins(minutes).max(check.entry().interval * 2)
+}
 
 /// The alert that tells a (check, mode).
 pub fn alert(check: Check, mode: FailureMode) -> Option<&'static Alert> {

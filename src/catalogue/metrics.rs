@@ -114,6 +114,8 @@ metrics! {
         "When the last attempt ended that examined something.";
     LAST_SUCCESS = Gauge "check_last_success_timestamp_seconds" [CHECK] SECONDS,
         "When the check was last ok or warning.";
+    EPISODE_START = Gauge "check_episode_start_timestamp_seconds" [CHECK] SECONDS,
+        "When the check began to fail; absent unless an episode is open, which lasts until it is ok or not_applicable.";
     CHECK_INTERVAL = Gauge "check_interval_seconds" [CHECK] SECONDS,
         "The time between two attempts.";
     CERTIFICATE_NOT_AFTER = Gauge "tls_certificate_not_after_timestamp_seconds" [CHECK, TARGET] SECONDS,
@@ -188,6 +190,11 @@ pub const CLUSTER_STATUSES: &[&str] = &[
     "archived",
     OTHER,
 ];
+
+/// The metric with this name, [`PREFIX`] left off.
+pub fn named(name: &str) -> Option<&'static Metric> {
+    METRICS.iter().copied().find(|metric| metric.name == name)
+}
 
 /// Whose clocks are read.
 pub const CLOCK_SOURCES: &[&str] = &["apiserver", "castai_api", "sts"];

@@ -158,6 +158,9 @@ pub(super) struct Generate {
     /// Write nothing; list what differs and exit with 1 if something does.
     #[arg(long)]
     pub(super) check: bool,
+    /// Where the alerts' links to runbooks lead; default: the paths in the repository.
+    #[arg(long, value_name = "URL")]
+    pub(super) runbook_base_url: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

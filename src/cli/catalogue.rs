@@ -7,9 +7,11 @@ use serde_json::json;
 
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode;
+use crate::catalogue::OwnAlert;
 use crate::catalogue::alerts::ALERTS;
 use crate::catalogue::alerts::BLOCKS;
 use crate::catalogue::alerts::CONSEQUENCES;
+use crate::catalogue::alerts::MUTES;
 use crate::catalogue::alerts::modes_of;
 use crate::catalogue::metrics::METRICS;
 use crate::catalogue::rights::Place;
@@ -40,6 +42,9 @@ fn as_text() -> String {
     for alert in ALERTS {
         row(alert.name, alert.summary);
     }
+    for alert in OwnAlert::ALL.iter().map(|alert| alert.entry()) {
+        row(alert.name, alert.summary);
+    }
     row("", "");
     for metric in METRICS {
         row(&metric.full_name(), metric.help);
@@ -60,6 +65,7 @@ fn as_json() -> Value {
             "impact": alert.impact,
             "diagnosis": alert.diagnosis,
         })).collect::<Vec<_>>(),
+        "own_alerts": OwnAlert::ALL.iter().map(|alert| own_alert_json(*alert)).collect::<Vec<_>>(),
         "consequences": CONSEQUENCES.iter().map(|row| json!({
             "check": row.check.label(), "of": row.of.label(), "modes": labels(row.modes),
             "root_mode": row.root.map(FailureMode::label),
@@ -83,6 +89,10 @@ fn as_json() -> Value {
                 "purpose": right.purpose,
             })
         }).collect::<Vec<_>>(),
+        "mutes": MUTES.iter().map(|row| json!({
+            "check": row.check.label(), "modes": labels(row.modes),
+            "muted": row.muted.label(), "muted_modes": labels(row.muted_modes),
+        })).collect::<Vec<_>>(),
         "metrics": METRICS.iter().map(|metric| json!({
             "name": metric.full_name(),
             "type": metric.kind.label(),
@@ -92,6 +102,19 @@ fn as_json() -> Value {
                 "name": label.name, "values": label.values.closed(),
             })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn own_alert_json(alert: OwnAlert) -> Value {
+    let entry = alert.entry();
+    json!({
+        "alert": entry.name,
+        "severity": entry.severity.label(),
+        "summary": entry.summary,
+        "meaning": entry.meaning,
+        "impact": entry.impact,
+        "diagnosis": entry.diagnosis,
+        "remedy": entry.remedy,
     })
 }
 

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::catalogue::Alert;
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode;
+use crate::catalogue::OwnAlert;
 use crate::catalogue::RUNBOOK_BASE;
 use crate::catalogue::alerts;
 use crate::catalogue::alerts::ALERTS;
@@ -22,6 +23,7 @@ use crate::classify::classify_line;
 use crate::cli::Exit;
 use crate::cli::args;
 use crate::cli::args::Plain;
+use crate::cli::catalogue;
 use crate::cli::output::print;
 use crate::cli::usage;
 use crate::config::nearest::nearest;
@@ -43,6 +45,8 @@ pub(super) fn run(options: &args::Explain) -> Exit {
         if json { pretty(&mode_json(mode)) } else { mode_text(mode) }
     } else if let Some(alert) = alerts::named(&options.what) {
         if json { pretty(&alert_json(alert)) } else { runbooks::page(alert) }
+    } else if let Some(alert) = OwnAlert::named(&options.what) {
+        if json { pretty(&own_alert_json(alert)) } else { runbooks::own_page(alert) }
     } else {
         return usage(&unknown(&options.what));
     };
@@ -135,6 +139,12 @@ fn alert_json(alert: &Alert) -> Value {
     })
 }
 
+fn own_alert_json(alert: OwnAlert) -> Value {
+    let mut json = catalogue::own_alert_json(alert);
+    json["runbook"] = runbooks::own_page(alert).into();
+    json
+}
+
 /// The checks that can show a mode, with the alert and the runbook that explain it there.
 fn told_by(mode: FailureMode) -> impl Iterator<Item = (Check, &'static Alert, String)> {
     Check::ALL.iter().filter_map(move |check| {
@@ -145,7 +155,8 @@ fn told_by(mode: FailureMode) -> impl Iterator<Item = (Check, &'static Alert, St
 
 fn unknown(what: &str) -> String {
     let modes = FailureMode::ALL.iter().map(|mode| mode.label());
-    let known: Vec<&str> = modes.chain(ALERTS.iter().map(|alert| alert.name)).collect();
+    let own = OwnAlert::ALL.iter().map(|alert| alert.entry().name);
+    let known: Vec<&str> = modes.chain(ALERTS.iter().map(|alert| alert.name)).chain(own).collect();
     let hint = nearest(what, &known).map_or_else(
         || "`castai-health-exporter catalogue` lists them".to_owned(),
         |near| format!("did you mean {near}?"),

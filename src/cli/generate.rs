@@ -9,13 +9,16 @@ use crate::cli::Exit;
 use crate::cli::args;
 use crate::cli::output::print;
 use crate::cli::usage;
+use crate::generate::COMMITTED;
+use crate::generate::FOLDERS;
 use crate::generate::HEADER;
 use crate::generate::README;
-use crate::generate::RUNBOOKS;
-use crate::generate::files;
+use crate::generate::YAML_HEADER;
+use crate::generate::files_with;
+use crate::generate::rules::Settings;
 
 pub(super) fn run(options: &args::Generate) -> Exit {
-    match differences(&options.dir) {
+    match differences(options) {
         Err((path, error)) => usage(&format!("{}: {error}", path.display())),
         Ok(differences) if options.check => {
             print(&differences.iter().map(Difference::line).collect::<String>());
@@ -60,13 +63,20 @@ impl Difference {
     }
 }
 
-fn differences(dir: &Path) -> Result<Vec<Difference>, (PathBuf, io::Error)> {
+fn differences(options: &args::Generate) -> Result<Vec<Difference>, (PathBuf, io::Error)> {
+    let dir = &options.dir;
     let readme = dir.join(README);
-    let readme = fs::read_to_string(&readme).map_err(|error| (readme, error))?;
-    let files = files(&readme);
-    let stale = generated(&dir.join(RUNBOOKS))
-        .into_iter()
-        .map(|name| format!("{RUNBOOKS}/{name}"))
+    // Outside the repository there is no text to fill in.
+    let readme = match fs::read_to_string(&readme) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        other => Some(other.map_err(|error| (readme, error))?),
+    };
+    let runbook_base = options.runbook_base_url.as_deref().unwrap_or(COMMITTED.runbook_base).trim_end_matches('/');
+    let mut files = files_with(readme.as_deref().unwrap_or_default(), &Settings { runbook_base, ..COMMITTED });
+    files.retain(|file| readme.is_some() || file.path != README);
+    let stale = FOLDERS
+        .iter()
+        .flat_map(|folder| generated(&dir.join(folder)).into_iter().map(move |name| format!("{folder}/{name}")))
         .filter(|path| files.iter().all(|file| file.path != *path))
         .map(Difference::Stale)
         .collect::<Vec<_>>();
@@ -82,7 +92,9 @@ fn differences(dir: &Path) -> Result<Vec<Difference>, (PathBuf, io::Error)> {
 /// The files of a folder that were generated.
 fn generated(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let has_header = |path: &Path| fs::read_to_string(path).is_ok_and(|text| text.starts_with(HEADER));
+    let has_header = |path: &Path| {
+        fs::read_to_string(path).is_ok_and(|text| text.starts_with(HEADER) || text.starts_with(YAML_HEADER))
+    };
     let mut names: Vec<String> = entries
         .flatten()
         .filter(|entry| has_header(&entry.path()))

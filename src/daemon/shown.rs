@@ -12,7 +12,6 @@ use crate::board::Board;
 use crate::board::Entry;
 use crate::board::Standing;
 use crate::catalogue::Check;
-use crate::catalogue::alerts;
 use crate::catalogue::first_sentence;
 use crate::config::Config;
 use crate::config::Problems;
@@ -55,7 +54,7 @@ impl Shown {
             }),
             page: Box::new(move || page.page()),
             ready: Box::new(move || ready.ready()),
-            runbook: Box::new(|name| alerts::named(name).map(runbooks::page)),
+            runbook: Box::new(runbooks::named),
             reload,
         }
     }

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use crate::catalogue::Alert;
 use crate::catalogue::FailureMode;
+use crate::catalogue::OwnAlert;
+use crate::catalogue::alerts;
 use crate::catalogue::alerts::ALERTS;
 use crate::catalogue::alerts::CONSEQUENCES;
 use crate::catalogue::alerts::Consequence;
@@ -16,7 +18,31 @@ use crate::generate::RUNBOOKS;
 pub fn files() -> Vec<File> {
     let page = |alert: &Alert| File { path: format!("{RUNBOOKS}/{}.md", alert.name), contents: page(alert) };
     let index = File { path: format!("{RUNBOOKS}/README.md"), contents: index() };
-    ALERTS.iter().map(page).chain([index]).collect()
+    let own = OwnAlert::ALL
+        .iter()
+        .map(|alert| File { path: format!("{RUNBOOKS}/{}.md", alert.entry().name), contents: own_page(*alert) });
+    ALERTS.iter().map(page).chain(own).chain([index]).collect()
+}
+
+/// The page of the alert with this name.
+pub fn named(name: &str) -> Option<String> {
+    alerts::named(name).map(page).or_else(|| OwnAlert::named(name).map(own_page))
+}
+
+/// The page of an alert that belongs to no single failure mode.
+pub fn own_page(alert: OwnAlert) -> String {
+    let entry = alert.entry();
+    let mut page = format!("{HEADER}\n# {}\n\n{}\n", entry.name, entry.summary);
+    section(&mut page, "Meaning", &in_words(entry.meaning));
+    section(&mut page, "Impact", entry.impact);
+    section(&mut page, "Diagnosis", &format!("```sh\n{}\n```", entry.diagnosis.join("\n")));
+    section(&mut page, "Mitigation", entry.remedy);
+    page
+}
+
+/// A text whose `{label}` stand for the label of that name.
+fn in_words(text: &str) -> String {
+    text.replace(['{', '}'], "`")
 }
 
 /// The page of one alert.
@@ -35,6 +61,9 @@ pub fn page(alert: &Alert) -> String {
 fn index() -> String {
     let mut index = format!("{HEADER}\n# Runbooks\n\n| alert | tells |\n|---|---|\n");
     for alert in ALERTS {
+        line(&mut index, &format!("| [{0}]({0}.md) | {1} |", alert.name, alert.summary));
+    }
+    for alert in OwnAlert::ALL.iter().map(|alert| alert.entry()) {
         line(&mut index, &format!("| [{0}]({0}.md) | {1} |", alert.name, alert.summary));
     }
     index

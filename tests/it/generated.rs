@@ -7,9 +7,11 @@ use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::alerts::explaining;
 use castai_health_exporter::catalogue::alerts::modes_of;
 use castai_health_exporter::catalogue::runbook_url;
+use castai_health_exporter::generate::FOLDERS;
 use castai_health_exporter::generate::HEADER;
 use castai_health_exporter::generate::README;
 use castai_health_exporter::generate::RUNBOOKS;
+use castai_health_exporter::generate::YAML_HEADER;
 use castai_health_exporter::generate::files;
 use castai_health_exporter::generate::readme;
 
@@ -28,10 +30,14 @@ fn the_committed_files_are_what_generate_writes() {
 #[test]
 fn no_generated_page_is_left_over() {
     let written: Vec<String> = files("").into_iter().map(|file| file.path).collect();
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(RUNBOOKS)).expect("`make generate` writes it")
-    {
-        let path = format!("{RUNBOOKS}/{}", entry.unwrap().file_name().to_string_lossy());
-        assert!(!read(&path).starts_with(HEADER) || written.contains(&path), "{path} is stale: `make generate`");
+    for folder in FOLDERS {
+        let entries =
+            fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("`make generate` writes it");
+        for entry in entries {
+            let path = format!("{folder}/{}", entry.unwrap().file_name().to_string_lossy());
+            let generated = [HEADER, YAML_HEADER].iter().any(|header| read(&path).starts_with(header));
+            assert!(!generated || written.contains(&path), "{path} is stale: `make generate`");
+        }
     }
 }
 
@@ -62,7 +68,7 @@ fn the_address_of_every_check_and_mode_leads_to_its_section() {
 
 #[test]
 fn a_page_has_the_four_sections_in_their_order() {
-    for file in files("").iter().filter(|file| file.path.contains("Castai")) {
+    for file in files("").iter().filter(|file| file.path.starts_with(RUNBOOKS) && file.path.contains("Castai")) {
         let titles: Vec<&str> = file.contents.lines().filter_map(|line| line.strip_prefix("## ")).collect();
         assert_eq!(titles, ["Meaning", "Impact", "Diagnosis", "Mitigation"], "{}", file.path);
     }

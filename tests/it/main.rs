@@ -42,6 +42,8 @@ mod proxy;
 mod real_cluster;
 // Names and who is asked for them.
 mod resolver;
+// Rules, routes and inhibitions in the programs that read them.
+mod rules;
 // Break one thing, see its root, heal it.
 mod scenarios;
 // Time: who is examined when, and what stops whom.

@@ -1,0 +1,26 @@
+//! The rules as objects of the Prometheus Operator: one per group, so that none outgrows what `kubectl apply` takes.
+
+use crate::generate::rule::Group;
+use crate::generate::tempo::Tempo;
+use crate::generate::yaml::Yaml;
+
+/// All groups, a document each.
+pub fn documents(groups: &[Group]) -> String {
+    let documents: Vec<String> = groups.iter().map(document).collect();
+    documents.join("---\n")
+}
+
+fn document(group: &Group) -> String {
+    let metadata = Yaml::map([
+        ("name", Yaml::plain(format!("castai-health-{}", group.name.replace('_', "-")))),
+        ("namespace", Yaml::plain("castai-agent")),
+        ("labels", Yaml::map([("app.kubernetes.io/name", Yaml::plain("castai-health-exporter"))])),
+    ]);
+    Yaml::map([
+        ("apiVersion", Yaml::plain("monitoring.coreos.com/v1")),
+        ("kind", Yaml::plain("PrometheusRule")),
+        ("metadata", metadata),
+        ("spec", Yaml::map([("groups", Yaml::List(vec![group.yaml(Tempo::REAL)]))])),
+    ])
+    .document()
+}

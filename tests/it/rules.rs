@@ -1,0 +1,335 @@
+//! Rules, routes and inhibitions in the programs that will read them, and what no program looks at.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::process::Output;
+use std::sync::LazyLock;
+use std::thread;
+use std::time::Duration;
+
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::FailureMode;
+use castai_health_exporter::catalogue::OwnAlert;
+use castai_health_exporter::catalogue::alerts::ALERTS;
+use castai_health_exporter::catalogue::alerts::BLOCKS;
+use castai_health_exporter::catalogue::alerts::CONSEQUENCES;
+use castai_health_exporter::catalogue::alerts::MUTES;
+use castai_health_exporter::catalogue::alerts::patience;
+use castai_health_exporter::catalogue::metrics::Kind;
+use castai_health_exporter::catalogue::metrics::METRICS;
+use castai_health_exporter::catalogue::own_alerts::OBJECTIVES;
+use castai_health_exporter::generate::COMMITTED;
+use castai_health_exporter::generate::File;
+use castai_health_exporter::generate::alertmanager;
+use castai_health_exporter::generate::files;
+use castai_health_exporter::generate::rule::Alerting;
+use castai_health_exporter::generate::rule::Group;
+use castai_health_exporter::generate::rule::Rule;
+use castai_health_exporter::generate::rules::groups;
+
+const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+
+/// `kubectl apply` keeps a copy of the object in an annotation, and annotations end at 256 KiB.
+const LARGEST_OBJECT: usize = 200 * 1024;
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    let run = Command::new(program).args(arguments).current_dir(REPOSITORY).output();
+    run.unwrap_or_else(|error| panic!("{program}: {error}; `make install` brings it"))
+}
+
+/// What a program prints, which must succeed.
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = run(program, arguments);
+    let words = [output.stdout, output.stderr].concat();
+    let words = String::from_utf8_lossy(&words).into_owned();
+    assert!(output.status.success(), "{program} {}: {words}", arguments.join(" "));
+    words
+}
+
+fn generated(folder: &str) -> Vec<File> {
+    files("").into_iter().filter(|file| file.path.starts_with(folder)).collect()
+}
+
+#[test]
+fn promtool_accepts_the_rules() {
+    for file in generated("alerts/rules/") {
+        let words = said("promtool", &["check", "rules", "--lint=all", "--lint-fatal", &file.path]);
+        assert!(words.contains("SUCCESS"), "{words}");
+    }
+}
+
+#[test]
+fn promtool_sees_every_alert_fire_and_end_as_it_should() {
+    let files = generated("alerts/tests/");
+    assert!(files.len() > Check::ALL.len());
+    let tests: Vec<_> =
+        files.into_iter().map(|file| thread::spawn(move || said("promtool", &["test", "rules", &file.path]))).collect();
+    for test in tests {
+        test.join().expect("promtool passes");
+    }
+}
+
+#[test]
+fn a_test_that_expects_something_else_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dns_test.yaml");
+    let file = generated("alerts/tests/dns").remove(0);
+    let contents = file.contents.replace("'../rules/", &format!("'{REPOSITORY}/alerts/rules/"));
+    let wrong = contents.replace("'critical'", "'warning'");
+    assert_ne!(contents, wrong);
+    std::fs::write(&path, wrong).unwrap();
+    assert!(!run("promtool", &["test", "rules", path.to_str().unwrap()]).status.success());
+}
+
+#[test]
+fn every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_is_silent() {
+    let (mut loud, mut silent) = (BTreeSet::new(), BTreeSet::new());
+    for file in generated("alerts/tests/") {
+        let document: serde_json::Value = serde_saphyr::from_str(&file.contents).unwrap();
+        for test in document["tests"].as_array().unwrap() {
+            for expected in test["alert_rule_test"].as_array().unwrap() {
+                let name = expected["alertname"].as_str().unwrap().to_owned();
+                let fired = !expected["exp_alerts"].as_array().unwrap().is_empty();
+                if fired {
+                    loud.insert(name)
+                } else {
+                    silent.insert(name)
+                };
+            }
+        }
+    }
+    let rules = groups(&COMMITTED);
+    let names: BTreeSet<String> = rules.iter().flat_map(Group::alerts).map(|alert| alert.name.to_owned()).collect();
+    assert_eq!(loud, names, "a test speaks of no alert, or an alert has no test");
+    let always: BTreeSet<String> = [OwnAlert::Watchdog.entry().name.to_owned()].into();
+    assert_eq!(names.difference(&silent).cloned().collect::<BTreeSet<_>>(), always);
+}
+
+#[test]
+fn every_pair_is_one_alert_and_has_what_people_need() {
+    let rules = groups(&COMMITTED);
+    let alerts: Vec<&Alerting> = rules.iter().flat_map(Group::alerts).collect();
+    for alert in ALERTS {
+        for mode in alert.modes {
+            let of_pair =
+                |rule: &&&Alerting| rule.check == Some(alert.check.label()) && rule.mode == Some(mode.label());
+            assert_eq!(alerts.iter().filter(of_pair).count(), 1, "{} {mode}", alert.check);
+        }
+    }
+    for alert in &alerts {
+        let said: Vec<&str> = alert.annotations.iter().map(|(name, _)| *name).collect();
+        assert_eq!(said, ["summary", "description", "impact", "remedy", "runbook_url"], "{}", alert.name);
+        let summary = &alert.annotations[0].1;
+        assert!(!summary.contains("{{") && summary.ends_with('.'), "{}: {summary}", alert.name);
+        assert!(alert.labels.iter().all(|(_, value)| !value.contains("{{")), "{}", alert.name);
+        let looks = ["==", "> ", ">=", "unless", "vector(1)"];
+        assert!(looks.iter().any(|sign| alert.expr.contains(sign)), "{} compares nothing", alert.name);
+        assert!(!alert.expr.contains("topk") && !alert.expr.contains("absent("), "{}", alert.name);
+    }
+}
+
+#[test]
+fn every_rule_keeps_the_cluster() {
+    for group in groups(&COMMITTED) {
+        for rule in &group.rules {
+            let (Rule::Record { expr, .. } | Rule::Alert(Alerting { expr, .. })) = rule;
+            for clause in expr.split(" by (").skip(1) {
+                assert!(clause.starts_with("cluster, namespace"), "{expr}");
+            }
+            assert!(!expr.contains(", pod"), "a pod's name starts the patience over when it is replaced: {expr}");
+        }
+    }
+}
+
+#[test]
+fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
+    let rules = groups(&COMMITTED);
+    let alerts: Vec<&Alerting> = rules.iter().flat_map(Group::alerts).collect();
+    let mut compared = 0;
+    for inhibition in alertmanager::inhibitions() {
+        let matching = |matchers: &[alertmanager::Matcher]| {
+            alerts.iter().filter(|alert| matchers.iter().all(|one| one.may_hold(alert))).copied().collect::<Vec<_>>()
+        };
+        let (sources, targets) = (matching(&inhibition.source), matching(&inhibition.target));
+        assert!(inhibition.foreign || !sources.is_empty(), "nothing is the source of {inhibition:?}");
+        assert!(!targets.is_empty(), "nothing is the target of {inhibition:?}");
+        for (source, target) in sources.iter().flat_map(|source| targets.iter().map(move |target| (source, target))) {
+            assert!(!std::ptr::eq(*source, *target), "{} mutes itself", source.name);
+            let burn = target.name == OwnAlert::ErrorBudgetBurn.entry().name;
+            if burn && !OBJECTIVES.iter().any(|check| source.check == Some(check.label())) {
+                continue;
+            }
+            let (early, late) = (source.told_after(), target.told_after());
+            assert!(
+                early <= late,
+                "{} {:?} is told after {early:?}, {} after {late:?}",
+                source.name,
+                source.mode,
+                target.name
+            );
+            assert!(source.keep >= target.keep, "{} ends before {}", source.name, target.name);
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "{compared}");
+}
+
+#[test]
+fn every_row_of_the_catalogue_is_an_inhibition() {
+    let rows = CONSEQUENCES.len() + BLOCKS.len() + MUTES.len();
+    let of_pairs = alertmanager::inhibitions()
+        .iter()
+        .filter(|one| one.source.iter().any(|m| m.label == "mode" && !m.values.is_empty()))
+        .count();
+    assert_eq!(of_pairs, rows);
+}
+
+#[test]
+fn nobody_waits_longer_for_a_cause_than_for_the_alert_without_one() {
+    for alert in ALERTS {
+        for mode in alert.modes {
+            assert!(patience(alert.check, *mode) <= OwnAlert::CheckFailing.entry().patience, "{} {mode}", alert.name);
+            assert!(patience(alert.check, *mode) >= Duration::from_mins(2), "{} {mode}", alert.name);
+        }
+    }
+}
+
+#[test]
+fn amtool_accepts_the_configuration_and_routes_by_severity() {
+    let configuration = "alerts/alertmanager/alertmanager.yaml";
+    let words = said("amtool", &["check-config", configuration]);
+    assert!(words.contains(&format!("{} inhibit rules", alertmanager::inhibitions().len())), "{words}");
+    println!("{:<45} {:<10} receiver", "alert", "severity");
+    let watchdog = OwnAlert::Watchdog.entry();
+    let rows = alertmanager::names()
+        .filter(|name| *name != watchdog.name)
+        .zip(["critical", "warning", "info"].into_iter().cycle())
+        .chain([(watchdog.name, "none"), ("SomebodyElses", "critical")]);
+    for (name, severity) in rows {
+        let labels = [format!("alertname={name}"), format!("severity={severity}")];
+        let arguments = ["config", "routes", "test", "--config.file", configuration, &labels[0], &labels[1]];
+        let receiver = said("amtool", &arguments);
+        let receiver = receiver.lines().find(|line| !line.starts_with("Warning")).unwrap_or_default();
+        let expected =
+            if name == "SomebodyElses" { "castai-nobody" } else { alertmanager::receiver_of(name, severity) };
+        println!("{name:<45} {severity:<10} {receiver}");
+        assert_eq!(receiver, expected, "{name} {severity}");
+    }
+}
+
+#[test]
+fn the_operators_objects_hold_the_same_and_are_small_enough() {
+    let documents = generated("alerts/prometheusrule.yaml").remove(0).contents;
+    let groups = groups(&COMMITTED);
+    assert_eq!(documents.split("---\n").count(), groups.len());
+    for (document, group) in documents.split("---\n").zip(&groups) {
+        let object: serde_json::Value = serde_saphyr::from_str(document).unwrap();
+        let plain = generated(&format!("alerts/rules/{}.yaml", group.name)).remove(0).contents;
+        let plain: serde_json::Value = serde_saphyr::from_str(&plain).unwrap();
+        assert_eq!(object["spec"]["groups"], plain["groups"], "{}", group.name);
+        assert_eq!(object["kind"], "PrometheusRule");
+        assert!(object.to_string().len() < LARGEST_OBJECT, "{} is too large for kubectl apply", group.name);
+    }
+    let manager = generated("alerts/alertmanager/alertmanagerconfig.yaml").remove(0).contents;
+    let manager: serde_json::Value = serde_saphyr::from_str(&manager).unwrap();
+    let foreign = alertmanager::inhibitions().iter().filter(|one| one.foreign).count();
+    let rules = manager["spec"]["inhibitRules"].as_array().unwrap().len();
+    assert_eq!(rules, alertmanager::inhibitions().len() - foreign);
+}
+
+/// Labels that no metric of ours has by itself: the scrape adds them, or a rule.
+const ADDED: &[&str] = &[
+    "cluster",
+    "namespace",
+    "job",
+    "instance",
+    "vantage",
+    "severity",
+    "window",
+    "alertname",
+    "alertstate",
+    "long",
+    "short",
+    "le",
+];
+
+/// The names of all metrics, those that rules record among them.
+static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let mut names: BTreeSet<String> = METRICS.iter().map(|metric| metric.full_name()).collect();
+    for metric in METRICS.iter().filter(|metric| metric.kind == Kind::Histogram) {
+        names.extend(["_bucket", "_sum", "_count"].map(|end| metric.full_name() + end));
+    }
+    let groups = groups(&COMMITTED);
+    names.extend(groups.into_iter().flat_map(|group| group.rules).filter_map(|rule| match rule {
+        Rule::Record { name, .. } => Some(name),
+        Rule::Alert(_) => None,
+    }));
+    names
+});
+
+/// Every metric, label and value of a label that an expression names.
+pub(crate) fn assert_only_what_is_published(text: &str) {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    for name in text.split(|c: char| !word(c)).filter(|name| name.contains("castai_health_")) {
+        assert!(NAMES.contains(name), "{name} is not published: {text}");
+    }
+    let labels: BTreeSet<&str> =
+        METRICS.iter().flat_map(|metric| metric.labels).map(|label| label.name).chain(ADDED.iter().copied()).collect();
+    for selector in text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(inside, _)| inside) {
+        for matcher in selector.split("\",").filter(|matcher| matcher.contains('"')) {
+            let (label, value) = matcher.split_once(['=', '!']).expect("a matcher compares");
+            assert!(labels.contains(label.trim()), "{label} is no label of ours: {text}");
+            let value = value.trim_start_matches(['=', '~']).trim_matches('"');
+            let closed = METRICS.iter().flat_map(|metric| metric.labels).find(|one| one.name == label.trim());
+            let Some(closed) = closed.and_then(|label| label.values.closed()) else { continue };
+            for value in value.split('|').filter(|value| !value.is_empty() && !value.contains(['$', '.'])) {
+                assert!(closed.contains(&value), "{label} is never {value}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rules_and_their_tests_name_only_what_the_catalogue_publishes() {
+    for group in groups(&COMMITTED) {
+        for rule in &group.rules {
+            let (Rule::Record { expr, .. } | Rule::Alert(Alerting { expr, .. })) = rule;
+            assert_only_what_is_published(expr);
+        }
+    }
+    for file in generated("alerts/tests/") {
+        let document: serde_json::Value = serde_saphyr::from_str(&file.contents).unwrap();
+        for test in document["tests"].as_array().unwrap() {
+            for series in test["input_series"].as_array().unwrap() {
+                assert_only_what_is_published(series["series"].as_str().unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "is not published")]
+fn a_metric_that_is_misspelt_is_noticed() {
+    assert_only_what_is_published("castai_health_failures{check=\"dns\"} == 1");
+}
+
+#[test]
+#[should_panic(expected = "is never")]
+fn a_value_that_no_label_takes_is_noticed() {
+    assert_only_what_is_published("castai_health_failure{check=\"dns\",mode=\"nxdomain\"} == 1");
+}
+
+#[test]
+fn whoever_publishes_the_runbooks_elsewhere_gets_links_that_lead_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_castai-health-exporter");
+    let folder = folder.path().to_str().unwrap();
+    said(program, &["generate", folder, "--runbook-base-url", "https://example.org/books/"]);
+    let rules = std::fs::read_to_string(Path::new(folder).join("alerts/rules/dns.yaml")).unwrap();
+    let mode = FailureMode::NetDnsTimeout;
+    assert!(
+        rules.contains("runbook_url: 'https://example.org/books/CastaiDnsFailing.md#dns-net-dns-timeout'"),
+        "{mode}"
+    );
+}
