@@ -4,6 +4,7 @@
 
 pub mod alertmanager;
 pub mod chart;
+pub mod dashboards;
 pub mod own_rules;
 pub mod place;
 pub mod prometheusrule;
@@ -65,6 +66,7 @@ pub fn files_with(readme: &str, settings: &Settings<'_>) -> Vec<File> {
     }));
     files.push(yaml_file("alerts/prometheusrule.yaml".to_owned(), &prometheusrule::documents(&groups)));
     files.extend(promtool::files(settings));
+    files.extend(dashboards::files(settings));
     let manager = [
         ("alertmanager.yaml", alertmanager::configuration("http://alert-receiver.example", Tempo::REAL)),
         ("routes.yaml", alertmanager::routes()),

@@ -144,7 +144,7 @@ own_alerts! {
     ErrorBudgetBurn {
         name: "CastaiErrorBudgetBurn",
         severity: Severity::Critical,
-        patience: Duration::from_mins(2),
+        patience: Duration::from_mins(12),
         summary: "Too many attempts to reach what the CAST AI agent depends on fail, now and again.",
         meaning: "Of the attempts of the check {check}, more fail than an objective of 99 % allows, over {long} as over {short}; not long enough in a row for an alert that names the cause.",
         impact: "The agent reconnects and repeats; its snapshots are late, and it may lose its lease and restart.",

@@ -25,6 +25,9 @@ pub const ERROR_RATIO: &str = "cluster_namespace_check:castai_health_check_failu
 /// evaluation stays cheap.
 const BASES: [Duration; 2] = [Duration::from_mins(5), Duration::from_mins(30)];
 
+/// Where there is no history yet, a fault exceeds every window at once; whoever can name its cause comes first.
+const AFTER_EVERY_CAUSE: Duration = Duration::from_mins(12);
+
 /// One row of the burn-rate table of Google's SRE workbook.
 struct Burn {
     severity: Severity,
@@ -40,7 +43,7 @@ const BURNS: [Burn; 4] = [
         long: Duration::from_hours(1),
         short: Duration::from_mins(5),
         factor: 14.4,
-        patience: Duration::from_mins(2),
+        patience: AFTER_EVERY_CAUSE,
     },
     Burn {
         severity: Severity::Critical,
@@ -220,7 +223,7 @@ fn slo(settings: &Settings<'_>) -> Group {
             tempo.of(burn.short.max(MINUTE * 10))
         );
         let labels = vec![severity_label(burn.severity), ("long", long), ("short", short)];
-        let mut alert = of(OwnAlert::ErrorBudgetBurn, expr, burn.long.mul_f64(limit), labels, settings);
+        let mut alert = of(OwnAlert::ErrorBudgetBurn, expr, Duration::ZERO, labels, settings);
         alert.patience = burn.patience;
         rules.push(Rule::Alert(alert));
     }

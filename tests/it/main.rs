@@ -28,6 +28,8 @@ mod clouds;
 mod config;
 // The running daemon.
 mod daemon;
+// The dashboards as Grafana would ask and draw them.
+mod dashboards;
 // A board for the tests of the views.
 mod fixture;
 // The committed files that are derived from the catalogue.
@@ -55,3 +57,5 @@ mod status;
 mod store;
 // What the scenarios are told with.
 mod support;
+// Who is told when the world is broken.
+mod told;

@@ -42,7 +42,7 @@ fn series(text: &str) -> BTreeMap<&str, &str> {
     parsed.map(|(name, value)| (name.trim_start_matches(PREFIX), value)).collect()
 }
 
-fn promtool(text: &str) {
+pub(crate) fn promtool(text: &str) {
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

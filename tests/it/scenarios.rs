@@ -489,14 +489,7 @@ scenarios! {
 
 /// Breaks, looks, heals, looks.
 async fn play(scenario: &Scenario) {
-    let mut world = match scenario.broken {
-        Break::Proxy(_) | Break::CastaiBehindProxy(_) => World::behind_a_proxy(),
-        Break::Gce(_) => World::of("gke"),
-        Break::AzureImds(_) => World::of("aks"),
-        Break::Discovery(_) | Break::Ec2InDiscovery(_) => World::in_discovery(),
-        Break::StsForRole(_) | Break::ProxyToAws(STS, _) => World::with_a_role(),
-        _ => World::start(),
-    };
+    let mut world = world_for(scenario.broken);
     world.assert_healthy().await;
     let healthy = (world.env.clone(), world.file.clone());
     break_world(&mut world, scenario.broken).await;
@@ -506,7 +499,19 @@ async fn play(scenario: &Scenario) {
     world.assert_healthy().await;
 }
 
-async fn break_world(world: &mut World, broken: Break) {
+/// A healthy world in which this can be broken.
+pub(crate) fn world_for(broken: Break) -> World {
+    match broken {
+        Break::Proxy(_) | Break::CastaiBehindProxy(_) => World::behind_a_proxy(),
+        Break::Gce(_) => World::of("gke"),
+        Break::AzureImds(_) => World::of("aks"),
+        Break::Discovery(_) | Break::Ec2InDiscovery(_) => World::in_discovery(),
+        Break::StsForRole(_) | Break::ProxyToAws(STS, _) => World::with_a_role(),
+        _ => World::start(),
+    }
+}
+
+pub(crate) async fn break_world(world: &mut World, broken: Break) {
     match broken {
         Break::Api(fault) => world.api.set(fault.parse::<ApiFault>().unwrap()).await,
         Break::OneEndpoint(fault) => world.api.endpoints()[0].set(fault.parse::<ApiFault>().unwrap()).await,
@@ -652,7 +657,7 @@ impl World {
     }
 }
 
-async fn heal(world: &mut World, (env, file): (std::collections::BTreeMap<String, String>, String)) {
+pub(crate) async fn heal(world: &mut World, (env, file): (std::collections::BTreeMap<String, String>, String)) {
     world.api.heal().await;
     world.castai.heal().await;
     world.castai.reset_fields();

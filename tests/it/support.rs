@@ -3,4 +3,5 @@
 pub(crate) mod cluster;
 pub(crate) mod exporter;
 pub(crate) mod helm;
+pub(crate) mod monitoring;
 pub(crate) mod world;

@@ -287,9 +287,14 @@ pub(super) fn slo(settings: &Settings<'_>) -> Vec<Case> {
             series("0x179 0+0.5x600"),
             vec![
                 fast.at(85 * MINUTE, vec![]),
-                fast.at(115 * MINUTE, vec![fast.firing()]),
+                fast.at(130 * MINUTE, vec![fast.firing()]),
                 fast.at(150 * MINUTE, vec![fast.firing(), slow.firing()]),
             ],
+        ),
+        fast.case(
+            "comes behind every cause where there is no history yet",
+            series("0+1x100"),
+            vec![fast.at(11 * MINUTE, vec![])],
         ),
         fast.case(
             "is silent when one in a thousand fails",

@@ -56,6 +56,11 @@ impl Exporter {
         Self { _process: process, address, log }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Everything it has logged.
     pub(crate) fn log(&self) -> String {
         self.log.borrow().clone()

@@ -1,0 +1,112 @@
+//! The dashboards: what Grafana's own linter asks of them, and every query against a real Prometheus.
+
+use std::collections::BTreeSet;
+
+use castai_health_exporter::generate::COMMITTED;
+use castai_health_exporter::generate::dashboards::files;
+use serde_json::Value;
+
+use crate::rules::assert_only_what_is_published;
+use crate::support::monitoring::Monitoring;
+
+/// Panels whose answer may well be nothing: nothing of the kind is in the world that is asked.
+const MAY_BE_EMPTY: &[&str] = &["Credentials end in", "Identity", "First certificate to end"];
+
+fn dashboards() -> Vec<(String, Value)> {
+    files(&COMMITTED).into_iter().map(|file| (file.path, serde_json::from_str(&file.contents).unwrap())).collect()
+}
+
+/// Every panel, those in collapsed rows too.
+fn panels(dashboard: &Value) -> Vec<&Value> {
+    let top = dashboard["panels"].as_array().unwrap();
+    top.iter().flat_map(|panel| [panel].into_iter().chain(panel["panels"].as_array().into_iter().flatten())).collect()
+}
+
+fn expressions(panel: &Value) -> Vec<String> {
+    let targets = panel["targets"].as_array().into_iter().flatten();
+    targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn panels_ask_for_nothing_that_is_not_published() {
+    for (path, dashboard) in dashboards() {
+        let asked: Vec<String> = panels(&dashboard).into_iter().flat_map(expressions).collect();
+        assert!(asked.len() > 5, "{path}");
+        for expr in asked {
+            assert_only_what_is_published(&expr);
+            let narrowed = expr.matches("cluster=~\"$cluster\"").count();
+            assert!(narrowed > 0, "{path} asks for more than the chosen clusters: {expr}");
+            assert!(!expr.contains("_total") || expr.contains("[$__rate_interval]"), "a counter by itself: {expr}");
+        }
+    }
+}
+
+#[test]
+fn every_panel_has_what_the_reader_needs() {
+    for (path, dashboard) in dashboards() {
+        assert!(dashboard["uid"].as_str().is_some_and(|uid| uid.len() <= 40), "{path}");
+        assert_eq!(dashboard["editable"], false, "{path}");
+        assert!(dashboard.get("__inputs").is_none(), "{path}");
+        let variables = dashboard["templating"]["list"].as_array().unwrap();
+        assert_eq!((&variables[0]["name"], &variables[0]["label"]), (&"datasource".into(), &"Data source".into()));
+        for variable in variables.iter().filter(|variable| variable["type"] == "query") {
+            assert_eq!((&variable["refresh"], &variable["includeAll"]), (&2.into(), &true.into()), "{path}");
+        }
+        for panel in panels(&dashboard).into_iter().filter(|panel| panel["type"] != "row") {
+            let title = panel["title"].as_str().unwrap();
+            assert!(!title.is_empty() && panel["description"].as_str().unwrap().ends_with('.'), "{path}: {title}");
+            for target in panel["targets"].as_array().unwrap() {
+                assert_eq!(target["datasource"]["uid"], "${datasource}", "{path}: {title}");
+            }
+            let unit = &panel["fieldConfig"]["defaults"]["unit"];
+            assert_eq!(unit.is_null(), panel["type"] == "table", "{path}: {title}: only a table's value has a unit");
+        }
+    }
+}
+
+#[test]
+fn panels_do_not_overlap_and_have_ids_of_their_own() {
+    for (path, dashboard) in dashboards() {
+        let all = panels(&dashboard);
+        let ids: BTreeSet<u64> = all.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+        assert_eq!(ids.len(), all.len(), "{path}");
+        let place = |panel: &Value, side: &str| panel["gridPos"][side].as_u64().unwrap();
+        let mut taken = BTreeSet::new();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for x in place(panel, "x")..place(panel, "x") + place(panel, "w") {
+                for y in place(panel, "y")..place(panel, "y") + place(panel, "h") {
+                    assert!(x < 24 && taken.insert((x, y)), "{path}: {} overlaps at {x} {y}", panel["title"]);
+                }
+            }
+        }
+    }
+}
+
+/// The panels whose queries a Prometheus that was fed by exporters refuses or answers with nothing.
+pub(crate) async fn without_data(monitoring: &Monitoring) -> Vec<String> {
+    let mut empty = Vec::new();
+    for (path, dashboard) in dashboards() {
+        for panel in panels(&dashboard) {
+            let title = panel["title"].as_str().unwrap();
+            for expr in expressions(panel) {
+                let asked = expr
+                    .replace("$__rate_interval", "30s")
+                    .replace("$cluster", ".*")
+                    .replace("$namespace", ".+")
+                    .replace("$job", ".+")
+                    // The windows of the shortened rules have other names.
+                    .replace("window=\"1h\"", "window=\"2m\"")
+                    .replace("window=\"6h\"", "window=\"12m\"")
+                    .replace("window=\"3d\"", "window=\"144m\"");
+                match monitoring.query(&asked, 3).await {
+                    Err(error) => empty.push(format!("{path}: {title}: {error}: {asked}")),
+                    Ok(series) if series.is_empty() && !MAY_BE_EMPTY.contains(&title) => {
+                        empty.push(format!("{path}: {title}: nothing for {asked}"));
+                    }
+                    Ok(_) => {}
+                }
+            }
+        }
+    }
+    empty
+}

@@ -1,0 +1,240 @@
+//! Debian's Prometheus and Alertmanager on loopback, and a receiver that writes down whom they tell.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+
+use castai_health_exporter::generate::alertmanager;
+use castai_health_exporter::generate::rules::Settings;
+use castai_health_exporter::generate::rules::groups;
+use castai_health_exporter::generate::yaml::Yaml;
+use http_body_util::BodyExt;
+use http_body_util::Empty;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio::time::sleep;
+use tokio::time::timeout;
+
+/// Where the rules of the test say that the runbooks are.
+pub(crate) const RUNBOOKS: &str = "https://example.org/runbooks";
+
+/// One message of Alertmanager's, and when it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Notification {
+    /// The last part of the address: `pager`, `ticket` or `deadman`.
+    pub(crate) receiver: String,
+    /// What Alertmanager sent.
+    pub(crate) body: Value,
+    /// When.
+    pub(crate) at: Instant,
+}
+
+/// Prometheus with our rules, Alertmanager with our routes, and whoever is told.
+pub(crate) struct Monitoring {
+    directory: TempDir,
+    prometheus: String,
+    told: watch::Receiver<Vec<Notification>>,
+    _processes: [Process; 2],
+}
+
+/// A program that ends with its owner.
+struct Process(Child);
+
+impl Monitoring {
+    /// Starts all of it, with the rules and routes at this pace.
+    pub(crate) async fn start(settings: &Settings<'_>, scrape: Duration) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        for folder in ["rules", "targets", "prometheus", "alertmanager"] {
+            fs::create_dir(path.join(folder)).unwrap();
+        }
+        for group in groups(settings) {
+            let document = Yaml::map([("groups", Yaml::List(vec![group.yaml(settings.tempo)]))]).document();
+            fs::write(path.join(format!("rules/{}.yaml", group.name)), document).unwrap();
+        }
+        let (receiver, told) = receive().await;
+        let [prometheus, manager] = [free_port(), free_port()];
+        let routes = alertmanager::configuration(&format!("http://{receiver}"), settings.tempo);
+        fs::write(path.join("alertmanager.yaml"), routes).unwrap();
+        let every = format!("{}ms", scrape.as_millis());
+        let configuration = json!({
+            "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
+            "rule_files": ["rules/*.yaml"],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [manager]}]}]},
+            "scrape_configs": [{
+                "job_name": "castai-health-exporter",
+                "file_sd_configs": [{"files": ["targets/*.json"], "refresh_interval": "1s"}],
+            }],
+        });
+        fs::write(path.join("prometheus.yaml"), configuration.to_string()).unwrap();
+        let processes = [
+            Process::start(
+                path,
+                "prometheus",
+                &[
+                    "--config.file=prometheus.yaml",
+                    "--storage.tsdb.path=prometheus",
+                    &format!("--web.listen-address={prometheus}"),
+                ],
+            ),
+            Process::start(
+                path,
+                "prometheus-alertmanager",
+                &[
+                    "--config.file=alertmanager.yaml",
+                    "--storage.path=alertmanager",
+                    "--cluster.listen-address=",
+                    &format!("--web.listen-address={manager}"),
+                ],
+            ),
+        ];
+        for (address, program) in [(&prometheus, "prometheus"), (&manager, "prometheus-alertmanager")] {
+            let began = Instant::now();
+            while get(address, "/-/ready").await.is_none() {
+                let log = fs::read_to_string(path.join(format!("{program}.log"))).unwrap_or_default();
+                assert!(began.elapsed() < Duration::from_mins(1), "{program} is not ready: {log}");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+        Self { directory, prometheus, told, _processes: processes }
+    }
+
+    /// Lets Prometheus scrape these addresses as exporters of a cluster; none takes the cluster away.
+    pub(crate) fn scrape(&self, cluster: &str, addresses: &[&str]) {
+        let targets =
+            json!([{"targets": addresses, "labels": {"cluster": cluster, "namespace": "castai-agent"}}]).to_string();
+        let folder = self.directory.path().join("targets");
+        // Renamed into its place, so that it is never read half.
+        let (new, file) = (folder.join(format!("{cluster}.new")), folder.join(format!("{cluster}.json")));
+        fs::write(&new, targets).unwrap();
+        fs::rename(new, file).unwrap();
+    }
+
+    /// What was told of a cluster so far.
+    pub(crate) fn told(&self, cluster: &str) -> Vec<Notification> {
+        about(&self.told.borrow(), cluster)
+    }
+
+    /// Waits until the last word about a cluster has this status.
+    pub(crate) async fn until(&self, cluster: &str, status: &str, within: Duration) -> Option<Notification> {
+        let mut told = self.told.clone();
+        let wanted =
+            |all: &Vec<Notification>| about(all, cluster).last().is_some_and(|one| one.body["status"] == status);
+        let heard = timeout(within, told.wait_for(wanted)).await.ok()?.expect("the receiver lives as long as the test");
+        about(&heard, cluster).pop()
+    }
+
+    /// Whether the watchdog was heard.
+    pub(crate) fn watchdog_was_heard(&self) -> bool {
+        self.told.borrow().iter().any(|one| one.receiver == "deadman")
+    }
+
+    /// What Prometheus answers to a query over its last minutes.
+    pub(crate) async fn query(&self, expr: &str, minutes: u64) -> Result<Vec<Value>, String> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("query", expr)
+            .append_pair("start", &(now - minutes * 60).to_string())
+            .append_pair("end", &now.to_string())
+            .append_pair("step", "5")
+            .finish();
+        let answer = get(&self.prometheus, &format!("/api/v1/query_range?{query}")).await.ok_or("no answer")?;
+        let answer: Value = serde_json::from_str(&answer).map_err(|error| error.to_string())?;
+        if answer["status"] != "success" {
+            return Err(answer["error"].to_string());
+        }
+        Ok(answer["data"]["result"].as_array().cloned().unwrap_or_default())
+    }
+}
+
+fn about(all: &[Notification], cluster: &str) -> Vec<Notification> {
+    let of = |one: &&Notification| one.receiver != "deadman" && one.body["groupLabels"]["cluster"] == cluster;
+    all.iter().filter(of).cloned().collect()
+}
+
+impl Process {
+    fn start(directory: &Path, program: &str, arguments: &[&str]) -> Self {
+        let log = fs::File::create(directory.join(format!("{program}.log"))).unwrap();
+        let child = Command::new(program)
+            .args(arguments)
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn();
+        Self(child.unwrap_or_else(|error| panic!("{program}: {error}; `make install` brings it")))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_port() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// A webhook that writes down what it is told.
+async fn receive() -> (String, watch::Receiver<Vec<Notification>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (writer, told) = watch::channel(Vec::new());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let writer = writer.clone();
+            tokio::spawn(async move { hear(stream, &writer).await });
+        }
+    });
+    (address, told)
+}
+
+/// Reads requests until the connection ends.
+async fn hear(mut stream: TcpStream, told: &watch::Sender<Vec<Notification>>) -> Option<()> {
+    let mut read = Vec::new();
+    loop {
+        let head = loop {
+            if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if stream.read_buf(&mut read).await.ok()? == 0 {
+                return None;
+            }
+        };
+        let text = String::from_utf8_lossy(&read[..head]).to_ascii_lowercase();
+        let length: usize = text.lines().find_map(|line| line.strip_prefix("content-length:"))?.trim().parse().ok()?;
+        while read.len() < head + length {
+            stream.read_buf(&mut read).await.ok()?;
+        }
+        let body = serde_json::from_slice(&read[head..head + length]).ok()?;
+        let receiver = text.split(' ').nth(1)?.trim_start_matches('/').to_owned();
+        told.send_modify(|all| all.push(Notification { receiver, body, at: Instant::now() }));
+        read.drain(..head + length);
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.ok()?;
+    }
+}
+
+/// The body of an answer with status 200.
+async fn get(address: &str, path: &str) -> Option<String> {
+    let stream = TcpStream::connect(address).await.ok()?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+    tokio::spawn(connection);
+    let request = hyper::Request::builder().uri(path).header("host", address);
+    let answer = sender.send_request(request.body(Empty::<bytes::Bytes>::new()).ok()?).await.ok()?;
+    let fine = answer.status().is_success();
+    let body = answer.into_body().collect().await.ok()?.to_bytes();
+    fine.then(|| String::from_utf8_lossy(&body).into_owned())
+}
