@@ -10,6 +10,7 @@ pub mod place;
 pub mod prometheusrule;
 pub mod promtool;
 pub mod readme;
+pub mod rights;
 pub mod rule;
 pub mod rules;
 pub mod runbooks;
@@ -29,8 +30,10 @@ pub const RULES: &str = "alerts/rules";
 pub const RULE_TESTS: &str = "alerts/tests";
 /// The folder of what Alertmanager reads.
 pub const ALERTMANAGER: &str = "alerts/alertmanager";
+/// The folder of the rules that the chart brings.
+pub const CHART_RULES: &str = "deploy/chart/files/rules";
 /// The folders in which every file with a header is generated.
-pub const FOLDERS: &[&str] = &[RUNBOOKS, RULES, RULE_TESTS, ALERTMANAGER];
+pub const FOLDERS: &[&str] = &[RUNBOOKS, RULES, RULE_TESTS, ALERTMANAGER, CHART_RULES];
 /// The file that holds generated tables.
 pub const README: &str = "README.md";
 /// How every Markdown file begins that is generated as a whole.
@@ -59,6 +62,7 @@ pub fn files_with(readme: &str, settings: &Settings<'_>) -> Vec<File> {
     let groups = rules::groups(settings);
     let mut files = vec![File { path: README.to_owned(), contents: readme::filled(readme) }];
     files.push(chart::file());
+    files.push(rights::file());
     files.extend(runbooks::files());
     files.extend(groups.iter().map(|group| {
         let document = Yaml::map([("groups", Yaml::List(vec![group.yaml(settings.tempo)]))]);
@@ -74,6 +78,9 @@ pub fn files_with(readme: &str, settings: &Settings<'_>) -> Vec<File> {
         ("alertmanagerconfig.yaml", alertmanager::operator_object()),
     ];
     files.extend(manager.map(|(name, contents)| yaml_file(format!("{ALERTMANAGER}/{name}"), &contents)));
+    // Helm reads nothing outside of its chart.
+    let copies: Vec<File> = files.iter().filter_map(chart::copy).collect();
+    files.extend(copies);
     files
 }
 

@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
+use crate::generate::CHART_RULES;
 use crate::generate::File;
 use crate::generate::HEADER;
+use crate::generate::RULES;
 use crate::generate::cell;
 
 /// Its path in the repository.
@@ -47,6 +49,14 @@ pub fn file() -> File {
         writeln!(contents, "| `{path}` | {default} | {} |", cell(&meaning)).expect("a string takes everything");
     }
     File { path: README.to_owned(), contents }
+}
+
+/// What the chart brings of another generated file: the rules, and the dashboards.
+pub fn copy(file: &File) -> Option<File> {
+    let rules = file.path.strip_prefix(RULES).map(|name| format!("{CHART_RULES}{name}"));
+    let dashboards = || file.path.strip_prefix("dashboards/").map(|name| format!("deploy/chart/files/dashboards/{name}"));
+    let path = rules.or_else(dashboards)?;
+    Some(File { path, contents: file.contents.clone() })
 }
 
 /// The values that have no others below them; one without a comment of its own has that of the group it is in.

@@ -316,7 +316,7 @@ impl Site {
                 "- role: pod\n",
                 &format!("- role: pod\n        kubeconfig_file: {}\n", folder.join("kubeconfig").display()),
             )
-            .replace("    relabel_configs:", "    scrape_interval: 1s\n    relabel_configs:");
+            .replace("    relabel_configs:", "    scrape_interval: 2s\n    scrape_timeout: 2s\n    relabel_configs:");
         fs::write(folder.join("prometheus.yml"), config).unwrap();
         let init = fs::read_to_string(self.cluster.path().join("pids/init.pid")).unwrap();
         let mut log = fs::File::create(folder.join("log")).unwrap();

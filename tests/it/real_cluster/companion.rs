@@ -6,6 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use castai_health_exporter::catalogue::rights;
+use castai_health_exporter::catalogue::rights::Place;
 use lab::CastAi;
 use lab::Dns;
 use lab::Pki;
@@ -225,6 +227,20 @@ async fn each_right_is_needed_and_there_is_no_other() {
         .iter()
         .map(|(role, resource, verb, ..)| ((*role).to_owned(), (*resource).to_owned(), (*verb).to_owned()))
         .collect();
+    // What is watched; that each check names the verb it lacks is held where the checks are.
+    for right in rights::RIGHTS.iter().filter(|right| !right.checks.is_empty()) {
+        let role = match right.place {
+            Place::AgentNamespace => "castai-agent/castai-health-exporter",
+            Place::Cluster => "/castai-health-exporter-cluster",
+            Place::Namespace(_) => continue,
+        };
+        if right.resource != "namespaces" {
+            // The namespace is read as the agent.
+            needed.extend(
+                right.verbs.iter().map(|verb| (role.to_owned(), right.resource.to_owned(), (*verb).to_owned())),
+            );
+        }
+    }
     needed.sort();
     assert_eq!(granted, needed, "the chart gives more or less than is used");
 
