@@ -30,8 +30,6 @@ const NAMESPACE: &str = "castai-agent";
 const AGENTS_PODS: &str = "app.kubernetes.io/name=castai-agent";
 /// The node's address, where servers of this machine can be published for pods.
 const NODE: &str = "10.77.0.1";
-/// The API server's service, as everything in the node reaches it.
-const SERVICE: &str = "https://10.96.0.1:443";
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// A look of the companion every 15 s, a slow check every minute, and a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -304,19 +302,41 @@ impl Site {
         named.fold(self.cluster.kubectl(&ours).await.unwrap(), |all, line| all + line + "\n")
     }
 
+    /// What Prometheus' discovery of pods makes of them: a target for each port of each container. Debian's Prometheus is
+    /// built without that discovery, so its labels come from a file.
+    async fn discovered(&self) -> Value {
+        let list = self.get(&["pods"]).await;
+        let mut targets = Vec::new();
+        for pod in list["items"].as_array().unwrap() {
+            for container in pod["spec"]["containers"].as_array().unwrap() {
+                for port in container["ports"].as_array().into_iter().flatten() {
+                    let address = format!("{}:{}", pod["status"]["podIP"].as_str().unwrap(), port["containerPort"]);
+                    let labels = json!({
+                        "__meta_kubernetes_namespace": pod["metadata"]["namespace"],
+                        "__meta_kubernetes_pod_name": pod["metadata"]["name"],
+                        "__meta_kubernetes_pod_container_port_name": port["name"],
+                    });
+                    targets.push(json!({ "targets": [address], "labels": labels }));
+                }
+            }
+        }
+        Value::Array(targets)
+    }
+
     /// A real Prometheus in the node's network, configured as README.md says.
     pub(super) async fn prometheus(&self) -> Prometheus {
         let folder = self.dir.path().join("prometheus");
         fs::create_dir_all(&folder).unwrap();
-        let kubeconfig = fs::read_to_string(self.cluster.kubeconfig()).unwrap();
-        let inside: Vec<String> = kubeconfig.lines().map(in_the_node).collect();
-        fs::write(folder.join("kubeconfig"), inside.join("\n")).unwrap();
-        let config = readme_block("scrape")
-            .replace(
-                "- role: pod\n",
-                &format!("- role: pod\n        kubeconfig_file: {}\n", folder.join("kubeconfig").display()),
-            )
-            .replace("    relabel_configs:", "    scrape_interval: 2s\n    scrape_timeout: 2s\n    relabel_configs:");
+        let targets = folder.join("targets.json");
+        fs::write(&targets, self.discovered().await.to_string()).unwrap();
+        let config = readme_block("scrape");
+        let (before, discovery) = config.split_once("    kubernetes_sd_configs:\n").unwrap();
+        let (_, after) = discovery.split_once("    relabel_configs:\n").unwrap();
+        let config = format!(
+            "{before}    file_sd_configs: [{{ files: [{}] }}]\n    scrape_interval: 2s\n    scrape_timeout: 2s\n    \
+             relabel_configs:\n{after}",
+            targets.display()
+        );
         fs::write(folder.join("prometheus.yml"), config).unwrap();
         let init = fs::read_to_string(self.cluster.path().join("pids/init.pid")).unwrap();
         let mut log = fs::File::create(folder.join("log")).unwrap();
@@ -351,14 +371,6 @@ impl Prometheus {
             assert!(began.elapsed() < PATIENCE, "{query} is not {wanted}: {answer}");
             sleep(AGAIN).await;
         }
-    }
-}
-
-/// The server as it is reached in the node.
-fn in_the_node(line: &str) -> String {
-    match line.split_once("server:") {
-        Some((before, _)) => format!("{before}server: {SERVICE}"),
-        None => line.to_owned(),
     }
 }
 
