@@ -54,7 +54,8 @@ pub fn file() -> File {
 /// What the chart brings of another generated file: the rules, and the dashboards.
 pub fn copy(file: &File) -> Option<File> {
     let rules = file.path.strip_prefix(RULES).map(|name| format!("{CHART_RULES}{name}"));
-    let dashboards = || file.path.strip_prefix("dashboards/").map(|name| format!("deploy/chart/files/dashboards/{name}"));
+    let dashboards =
+        || file.path.strip_prefix("dashboards/").map(|name| format!("deploy/chart/files/dashboards/{name}"));
     let path = rules.or_else(dashboards)?;
     Some(File { path, contents: file.contents.clone() })
 }

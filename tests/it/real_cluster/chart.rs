@@ -22,6 +22,7 @@ const SWITCHES: &[&[&str]] = &[
     &["agent.namespace=elsewhere", "sidecar.enabled=true", "agent.deployment=other", "agent.serviceAccount=other"],
     &["rbac.create=false", "companion.serviceAccount.create=false", "companion.serviceAccount.name=mine"],
     &["rbac.endpointSlices=false"],
+    &["dashboards.enabled=true", "dashboards.labels.folder=castai"],
     &["networkPolicy.enabled=true", "networkPolicy.from[0].namespaceSelector.matchLabels.name=monitoring"],
     &["companion.config.log.level=debug", "companion.hostNetwork=true", "companion.dnsPolicy=Default", "port=12345"],
     &["companion.scrapeAnnotations=false", "companion.podLabels.team=sre", "companion.podAnnotations.a=b"],
@@ -109,6 +110,13 @@ async fn for_the_prometheus_operator_there_is_a_pod_monitor() {
         assert!(rendered.contains(line), "{line}: {rendered}");
     }
     assert!(!rendered.contains("prometheus.io/scrape"), "it would be scraped twice");
+    let rules = template(&Helm::four(), &["prometheusRule.enabled=true"]).await.unwrap();
+    let brought = fs::read_dir(format!("{CHART}/files/rules")).unwrap().count();
+    assert!(brought > 10, "{brought}");
+    assert_eq!(rules.matches("kind: PrometheusRule").count(), brought);
+    for line in ["name: exporter-castai-health-exporter-aws-credentials", "- alert: CastaiApiserverUnreachable"] {
+        assert!(rules.contains(line), "{line}");
+    }
 }
 
 #[tokio::test]
