@@ -2,6 +2,7 @@
 
 mod aws;
 mod elsewhere;
+mod endpoints;
 mod environment;
 mod files;
 mod properties;

@@ -8,6 +8,8 @@ mod access;
 mod apiserver;
 // Data runs one way.
 mod architecture;
+// How STS and EC2 are asked, and what stays secret.
+mod asking;
 // AWS: what is asked, shown and kept secret.
 mod aws;
 // What comes from outside is bounded; what is secret stays where it belongs.

@@ -70,12 +70,15 @@ pub(crate) fn environment(world: &World) -> Vec<(&'static str, String)> {
         ("EKS_REGION", "eu-central-1".to_owned()),
         ("EKS_CLUSTER_NAME", "lab".to_owned()),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", world.imds.addr())),
+        ("AWS_ENDPOINT_URL_STS", format!("https://{}:{}", world::STS_NAME, world.sts.addr().port())),
+        ("AWS_ENDPOINT_URL_EC2", format!("https://{}:{}", world::EC2_NAME, world.ec2.addr().port())),
+        ("AWS_CA_BUNDLE", world.directory().join("aws.crt").display().to_string()),
         ("TLS_CA_CERT_FILE", world.public.ca_pem()),
     ];
     if world.behind_proxy {
         let proxy = world.proxy.addr().port();
         environment.push(("HTTPS_PROXY", format!("http://{}:{proxy}", world::PROXY_NAME)));
-        environment.push(("NO_PROXY", "127.0.0.0/8,.svc".to_owned()));
+        environment.push(("NO_PROXY", format!("127.0.0.0/8,.svc,{},{}", world::STS_NAME, world::EC2_NAME)));
     }
     environment
 }
@@ -86,7 +89,7 @@ fn config_file(world: &World) -> String {
         "apiserver:\n  service_account_dir: {account}\n  dns_name: {name}:{port}\n\
          dns:\n  nameservers: [\"{dns}\"]\n  hosts_file: {hosts}\n\
          checks:\n  dns: {{ interval: 2s }}\n  apiserver: {{ interval: 2s }}\n  castai_api: {{ interval: 2s }}\n  \
-         imds: {{ interval: 2s }}\n  aws_credentials: {{ interval: 2s }}\n  cluster_metadata: {{ interval: 2s }}\n",
+         imds: {{ interval: 2s }}\n  aws_credentials: {{ interval: 2s }}\n  sts_identity: {{ interval: 2s }}\n  ec2_api: {{ interval: 2s }}\n  cluster_metadata: {{ interval: 2s }}\n",
         account = world.directory().join("serviceaccount").display(),
         name = world::SERVICE_NAME,
         port = world.apiserver.addr().port(),

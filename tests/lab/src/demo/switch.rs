@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use lab::{ApiFault, CastAiFault, DnsFault, Fault, ImdsFault, ProxyFault};
+use lab::{ApiFault, CastAiFault, DnsFault, Ec2Fault, Fault, ImdsFault, ProxyFault, StsFault};
 
 use super::world::World;
 
@@ -28,10 +28,12 @@ Break the world by name, one line each:
   apiserver service|endpoint-N FAULT
   dns FAULT [NAME]                  such as: dns nxdomain api.cast.lab
   imds FAULT                        such as: imds hop-limit-required
+  sts FAULT                         such as: sts throttled
+  ec2 FAULT                         such as: ec2 denied-identity-policy
   proxy FAULT                       such as: proxy 407 (CAST AI is then reached through the proxy)
   proxy use|bypass
   heal                              makes everything healthy
-  list [castai|apiserver|dns|imds|proxy] the names of all faults
+  list [castai|apiserver|dns|imds|sts|ec2|proxy] the names of all faults
   help, quit";
 
 type Names = Vec<(&'static str, &'static str)>;
@@ -62,6 +64,8 @@ async fn obey(words: &[&str], world: &mut World) -> Result<Outcome, String> {
         ["dns", fault] => world.dns.set(read::<DnsFault>(fault)?),
         ["dns", fault, name] => world.dns.set_for(name, read::<DnsFault>(fault)?),
         ["imds", fault] => world.imds.set(read::<ImdsFault>(fault)?).await,
+        ["sts", fault] => world.sts.set(read::<StsFault>(fault)?).await,
+        ["ec2", fault] => world.ec2.set(read::<Ec2Fault>(fault)?).await,
         ["proxy", "use"] => return Ok(go_through_proxy(world, true)),
         ["proxy", "bypass"] => return Ok(go_through_proxy(world, false)),
         ["proxy", fault] => {
@@ -93,11 +97,13 @@ fn endpoint<'a>(world: &'a World, name: &str) -> Result<&'a lab::Server<ApiFault
 
 /// All names of one server, or of all.
 fn list(servers: &[&str]) -> Result<String, String> {
-    let all: [(&str, Names); 5] = [
+    let all: [(&str, Names); 7] = [
         ("apiserver", ApiFault::names()),
         ("castai", CastAiFault::names()),
         ("dns", DnsFault::names()),
         ("imds", ImdsFault::names()),
+        ("sts", StsFault::names()),
+        ("ec2", Ec2Fault::names()),
         ("proxy", ProxyFault::names()),
     ];
     if let Some(unknown) = servers.iter().find(|server| all.iter().all(|(known, _)| known != *server)) {
@@ -114,7 +120,7 @@ fn list(servers: &[&str]) -> Result<String, String> {
     }
     if servers.is_empty() {
         for (name, meaning) in common {
-            writeln!(text, "castai|apiserver {name:<20} {meaning}").expect("a String takes everything");
+            writeln!(text, "castai|apiserver|sts|ec2 {name:<12} {meaning}").expect("a String takes everything");
         }
     }
     Ok(text.trim_end().to_owned())
@@ -127,7 +133,7 @@ mod tests {
     #[tokio::test]
     async fn every_listed_switch_works_and_nonsense_is_told() {
         let mut world = World::start().unwrap();
-        for server in ["apiserver", "castai", "dns", "imds", "proxy"] {
+        for server in ["apiserver", "castai", "dns", "imds", "sts", "ec2", "proxy"] {
             for line in list(&[server]).unwrap().lines() {
                 let name = line.split_whitespace().nth(1).unwrap();
                 let switch = format!("{server} {name}");

@@ -7,7 +7,8 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use lab::{ApiServer, CastAi, Dns, Imds, Pki, Proxy, apiserver, castai, imds, proxy, service_account_token};
+use lab::aws::{Account, Place};
+use lab::{ApiServer, CastAi, Dns, Ec2, Imds, Pki, Proxy, Sts, apiserver, castai, imds, proxy, service_account_token};
 
 /// Everything healthy, until a switch breaks it.
 pub(crate) struct World {
@@ -17,6 +18,8 @@ pub(crate) struct World {
     pub(crate) castai: CastAi,
     pub(crate) dns: Dns,
     pub(crate) imds: Imds,
+    pub(crate) sts: Sts,
+    pub(crate) ec2: Ec2,
     pub(crate) proxy: Proxy,
     /// Whether the exporter is told to go through the proxy.
     pub(crate) behind_proxy: bool,
@@ -27,6 +30,8 @@ pub(crate) struct World {
 struct Files(PathBuf);
 
 pub(crate) const CASTAI_NAME: &str = "api.cast.lab";
+pub(crate) const STS_NAME: &str = "sts.lab";
+pub(crate) const EC2_NAME: &str = "ec2.lab";
 pub(crate) const PROXY_NAME: &str = "proxy.lab";
 pub(crate) const SERVICE_NAME: &str = "kubernetes.default.svc";
 
@@ -50,8 +55,13 @@ impl World {
         let castai = CastAi::start(&public, castai::Options::default())?;
         let proxy = Proxy::start(&public, proxy::Options::default())?;
         proxy.add_host(CASTAI_NAME, castai.addr().ip());
+        let account = Account::default();
+        let sts = Sts::start(&account, Some(&public), Place::sts())?;
+        let ec2 = Ec2::start(&account, Some(&public), Place::ec2())?;
         let zone = [
             (CASTAI_NAME, castai.addr().ip()),
+            (STS_NAME, sts.addr().ip()),
+            (EC2_NAME, ec2.addr().ip()),
             (PROXY_NAME, proxy.addr().ip()),
             (SERVICE_NAME, apiserver.addr().ip()),
             ("kubernetes.default.svc.cluster.local", apiserver.addr().ip()),
@@ -66,8 +76,9 @@ impl World {
         std::fs::write(account.join("token"), token)?;
         std::fs::write(account.join("ca.crt"), cluster.ca_pem())?;
         std::fs::write(account.join("namespace"), "castai-agent")?;
+        std::fs::write(files.0.join("aws.crt"), public.ca_pem())?;
         std::fs::write(files.0.join("hosts"), "127.0.0.1 localhost\n")?;
-        Ok(Self { public, apiserver, castai, dns, imds, proxy, behind_proxy: false, files })
+        Ok(Self { public, apiserver, castai, dns, imds, sts, ec2, proxy, behind_proxy: false, files })
     }
 
     /// Where the files are.
@@ -88,6 +99,8 @@ impl World {
             format!("castai        https://{}  as {CASTAI_NAME}", self.castai.addr()),
             format!("dns           {}", self.dns.addr()),
             format!("imds          http://{}", self.imds.addr()),
+            format!("sts           https://{}  as {STS_NAME}", self.sts.addr()),
+            format!("ec2           https://{}  as {EC2_NAME}", self.ec2.addr()),
             format!("proxy         http://{}  as {PROXY_NAME}, not used at first", self.proxy.addr()),
             format!("files         {}", self.directory().display()),
         ];
@@ -104,6 +117,8 @@ impl World {
         self.castai.reset_fields();
         self.dns.heal();
         self.imds.heal().await;
+        self.sts.heal().await;
+        self.ec2.heal().await;
         self.proxy.heal().await;
     }
 }

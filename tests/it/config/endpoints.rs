@@ -1,0 +1,116 @@
+//! Where the agent asks AWS: for STS by the same rules as AWS's own SDK, and where the environment says otherwise.
+
+use aws_sdk_sts::config::endpoint::DefaultResolver;
+use aws_sdk_sts::config::endpoint::Params;
+use aws_sdk_sts::config::endpoint::ResolveEndpoint;
+use castai_health_exporter::config::Provider;
+use castai_health_exporter::config::aws::Aws;
+use castai_health_exporter::config::aws::Service;
+use castai_health_exporter::config::aws::Version;
+
+const FIPS: (&str, &str) = ("AWS_USE_FIPS_ENDPOINT", "true");
+const DUAL_STACK: (&str, &str) = ("AWS_USE_DUALSTACK_ENDPOINT", "true");
+const REGIONS: &[&str] = &[
+    "us-east-1",
+    "eu-central-1",
+    "ap-southeast-7",
+    "il-central-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "us-gov-west-1",
+    "us-gov-east-1",
+    "us-iso-east-1",
+    "us-isob-east-1",
+    "us-isof-south-1",
+    "eu-isoe-west-1",
+    "eusc-de-east-1",
+];
+
+fn of(service: Service, region: &str, agent: Option<Version>, variables: &[(&str, &str)]) -> Result<String, String> {
+    let variable = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned());
+    let endpoints = Aws::read(Some(Provider::Eks), &variable).endpoints;
+    endpoints.of(service, region, agent).map(|endpoint| endpoint.url.to_string())
+}
+
+#[tokio::test]
+async fn sts_is_found_by_the_rules_of_awss_own_sdk() {
+    let settings: [&[(&str, &str)]; 4] = [&[], &[FIPS], &[DUAL_STACK], &[FIPS, DUAL_STACK]];
+    for region in REGIONS {
+        for variables in settings {
+            let params = Params::builder()
+                .region((*region).to_owned())
+                .use_fips(variables.contains(&FIPS))
+                .use_dual_stack(variables.contains(&DUAL_STACK))
+                .build()
+                .unwrap();
+            // A part of AWS without such endpoints has none in the SDK's rules.
+            let Ok(theirs) = DefaultResolver::new().resolve_endpoint(&params).await else { continue };
+            let ours = of(Service::Sts, region, None, variables).unwrap();
+            assert_eq!(ours.trim_end_matches('/'), theirs.url(), "{region} {variables:?}");
+        }
+    }
+}
+
+#[test]
+fn ec2_has_the_same_names_with_its_own_word() {
+    let at = |region: &str, variables: &[(&str, &str)]| of(Service::Ec2, region, None, variables).unwrap();
+    for (region, variables, host) in [
+        ("eu-central-1", &[][..], "ec2.eu-central-1.amazonaws.com"),
+        ("eu-central-1", &[FIPS], "ec2-fips.eu-central-1.amazonaws.com"),
+        ("eu-central-1", &[DUAL_STACK], "ec2.eu-central-1.api.aws"),
+        ("us-east-1", &[FIPS, DUAL_STACK], "ec2-fips.us-east-1.api.aws"),
+        ("cn-north-1", &[], "ec2.cn-north-1.amazonaws.com.cn"),
+        ("cn-north-1", &[DUAL_STACK], "ec2.cn-north-1.api.amazonwebservices.com.cn"),
+        ("us-gov-west-1", &[], "ec2.us-gov-west-1.amazonaws.com"),
+        ("us-gov-west-1", &[FIPS], "ec2.us-gov-west-1.amazonaws.com"),
+        ("us-iso-east-1", &[], "ec2.us-iso-east-1.c2s.ic.gov"),
+    ] {
+        assert_eq!(at(region, variables), format!("https://{host}/"), "{region} {variables:?}");
+    }
+}
+
+#[test]
+fn an_old_agent_asks_the_global_sts_where_its_sdk_does() {
+    let old = Some(Version(0, 95, 0));
+    let at = |region: &str, agent, variables: &[(&str, &str)]| of(Service::Sts, region, agent, variables).unwrap();
+    let (global, regional) = ("https://sts.amazonaws.com/", "https://sts.eu-central-1.amazonaws.com/");
+    assert_eq!(at("eu-central-1", old, &[]), global);
+    assert_eq!(at("eu-central-1", old, &[("AWS_STS_REGIONAL_ENDPOINTS", "legacy")]), global);
+    assert_eq!(at("eu-central-1", old, &[("AWS_STS_REGIONAL_ENDPOINTS", "regional")]), regional);
+    assert_eq!(at("eu-central-1", Some(Version(0, 96, 0)), &[]), regional);
+    assert_eq!(at("eu-central-1", None, &[]), regional);
+    assert_eq!(at("eu-south-1", old, &[]), "https://sts.eu-south-1.amazonaws.com/", "a region that was opened later");
+    assert_eq!(at("cn-north-1", old, &[]), "https://sts.cn-north-1.amazonaws.com.cn/");
+}
+
+#[test]
+fn the_environment_names_other_addresses() {
+    let (all, sts, ec2) = (
+        ("AWS_ENDPOINT_URL", "https://all.example"),
+        ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:5000/sts"),
+        ("AWS_ENDPOINT_URL_EC2", "https://vpce-1.ec2.eu-central-1.vpce.amazonaws.com"),
+    );
+    let at = |service, variables: &[(&str, &str)]| of(service, "eu-central-1", None, variables);
+    assert_eq!(at(Service::Sts, &[all]).unwrap(), "https://all.example/");
+    assert_eq!(at(Service::Sts, &[all, sts]).unwrap(), "http://127.0.0.1:5000/sts");
+    assert_eq!(at(Service::Ec2, &[all, ec2]).unwrap(), "https://vpce-1.ec2.eu-central-1.vpce.amazonaws.com/");
+    let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+    assert_eq!(at(Service::Ec2, &[ec2, ignored]).unwrap(), "https://ec2.eu-central-1.amazonaws.com/");
+    let old = of(Service::Ec2, "eu-central-1", Some(Version(0, 95, 0)), &[ec2]).unwrap();
+    assert_eq!(old, "https://ec2.eu-central-1.amazonaws.com/", "the SDK's first generation knows no such variables");
+}
+
+#[test]
+fn what_the_agents_sdk_cannot_use_is_told_without_what_is_secret_in_it() {
+    let why = |text: &str, more: &[(&str, &str)]| {
+        let variables = [&[("AWS_ENDPOINT_URL_EC2", text)], more].concat();
+        of(Service::Ec2, "eu-central-1", None, &variables).expect_err(text)
+    };
+    assert!(why("ec2.lab", &[]).contains("AWS_ENDPOINT_URL_EC2 is no URL"));
+    assert!(why("ftp://ec2.lab", &[]).contains("has to be an http or https URL"));
+    assert!(why("https://ec2.lab", &[FIPS]).contains("together with FIPS endpoints"));
+    assert!(!why("https://me:hidden@ec2.lab", &[]).contains("hidden"));
+    for region in ["", "eu central 1", "eu-central-1.evil.example", "eu-central-1/"] {
+        assert!(of(Service::Ec2, region, None, &[]).is_err(), "{region}");
+    }
+}
