@@ -133,7 +133,11 @@ impl ClusterMetadata {
                 "nothing is given, so the agent discovers it: {seen}, and by the tag of its instance the name {}",
                 quote(name.as_bytes())
             ))),
-            None => unknown(format!("{seen}; the name comes from EC2, and ec2_api says: {}", ec2.verdict.evidence())),
+            None => {
+                let modes: Vec<_> = ec2.verdict.modes().iter().map(|mode| mode.label()).collect();
+                let says = if modes.is_empty() { ec2.verdict.status().label().to_owned() } else { modes.join(", ") };
+                unknown(format!("{seen}; the name comes from EC2, of which ec2_api says: {says}"))
+            }
         }
     }
 
