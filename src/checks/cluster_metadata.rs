@@ -128,17 +128,15 @@ impl ClusterMetadata {
         let Some(ec2) = peers.report(Check::Ec2Api) else {
             return unknown(format!("{seen}; the check ec2_api, which would tell the name, has not run"));
         };
-        match ec2.instance.as_ref().and_then(|instance| instance.cluster.as_deref()) {
-            Some(name) => Verdict::Ok(Evidence::from(format!(
+        if let Some(name) = ec2.instance.as_ref().and_then(|instance| instance.cluster.as_deref()) {
+            return Verdict::Ok(Evidence::from(format!(
                 "nothing is given, so the agent discovers it: {seen}, and by the tag of its instance the name {}",
                 quote(name.as_bytes())
-            ))),
-            None => {
-                let modes: Vec<_> = ec2.verdict.modes().iter().map(|mode| mode.label()).collect();
-                let says = if modes.is_empty() { ec2.verdict.status().label().to_owned() } else { modes.join(", ") };
-                unknown(format!("{seen}; the name comes from EC2, of which ec2_api says: {says}"))
-            }
+            )));
         }
+        let modes: Vec<_> = ec2.verdict.modes().iter().map(|mode| mode.label()).collect();
+        let says = if modes.is_empty() { ec2.verdict.status().label().to_owned() } else { modes.join(", ") };
+        unknown(format!("{seen}; the name comes from EC2, of which ec2_api says: {says}"))
     }
 
     /// What is given, beside what the instance says of itself.

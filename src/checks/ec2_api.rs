@@ -69,20 +69,22 @@ impl Ec2Api {
         Self { limits: settings.limits, world: world.clone() }
     }
 
-    /// The agent's credentials, from what `sts_identity` holds if it holds any.
-    async fn credentials(&self, region: &str) -> Result<Held, Evidence> {
+    /// The agent's credentials, from what `sts_identity` holds if it holds any; STS is not asked twice for nothing.
+    async fn credentials(&self, region: &str, peers: &Peers) -> Result<Held, Evidence> {
         let aws = &self.world.aws;
-        let sts = self.world.place(Service::Sts, region, self.limits).map(|place| {
-            let line = Line::new(place.route, &self.world.resolver, &Trail::default());
-            Sts::new(&line, &place.endpoint)
-        });
-        let sts = sts.as_ref().map_err(Verdict::evidence);
-        let held = aws.credentials(&self.world, sts, Freshness::AsLongAsTheyLast).await;
+        let sts = if aws.asks_sts() && peers.report(Check::StsIdentity).is_some() {
+            Err(Evidence::from("STS does not give them, see sts_identity"))
+        } else {
+            let place = self.world.place(Service::Sts, region, self.limits);
+            place.map_err(|verdict| verdict.evidence()).map(|place| {
+                let line = Line::new(place.route, &self.world.resolver, &Trail::default());
+                Sts::new(&line, &place.endpoint)
+            })
+        };
+        let held = aws.credentials(&self.world, sts.as_ref().map_err(Clone::clone), Freshness::AsLongAsTheyLast).await;
         held.map_err(|missing| match missing {
             Missing::Elsewhere(why) => Evidence::from(format!("without credentials EC2 is not asked: {why}")),
-            Missing::Refused(..) => {
-                Evidence::from("without credentials EC2 is not asked, and STS does not give them: see sts_identity")
-            }
+            Missing::Refused(..) => Evidence::from("without credentials EC2 is not asked, and STS does not give them"),
         })
     }
 
@@ -177,7 +179,7 @@ impl Examine for Ec2Api {
             Ok(place) => place,
             Err(verdict) => return Report::bare(verdict),
         };
-        let held = match self.credentials(&region).await {
+        let held = match self.credentials(&region, peers).await {
             Ok(held) => held,
             Err(why) => return unknown(why),
         };

@@ -270,3 +270,16 @@ fn whatever_aws_answers_is_one_of_its_modes() {
     });
     result.unwrap();
 }
+
+#[tokio::test]
+async fn sts_that_does_not_answer_is_not_asked_twice() {
+    let mut world = World::with_a_role();
+    world.sts.set(lab::Fault::HttpHang).await;
+    world.configure();
+    let standings = world.look().await;
+    assert_eq!(of(&standings, Check::StsIdentity).settled.modes(), [M::HttpTimeout]);
+    let ec2 = of(&standings, Check::Ec2Api);
+    assert_eq!(ec2.status(), Status::Unknown);
+    assert!(evidence(ec2).contains("see sts_identity"), "{}", evidence(ec2));
+    assert_eq!(actions(world.sts.journal()), ["AssumeRoleWithWebIdentity"]);
+}
