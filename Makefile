@@ -2,7 +2,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
-.PHONY: help install lint test test-node demo bench generate
+.PHONY: help install lint test test-node demo bench soak generate
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -16,12 +16,13 @@ lint: ## everything that reads the sources without running them
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	scripts/check-tls-stack
 	shellcheck scripts/* .ci/run
+	scripts/check-dashboards
 	"$${XDG_CACHE_HOME:-$$HOME/.cache}"/castai-health-exporter/hadolint-*/bin/hadolint Dockerfile
 	unformatted="$$(gofmt -l tests/cluster)"; echo "$$unformatted"; [[ -z $$unformatted ]]
 
 # The tests come last: CI reads how many ran from the last line.
 test: install lint ## install, lint and run all tests that need no root
-	EVERY_MODE=1 cargo test --locked --test it -- --ignored --nocapture told::
+	EVERY_MODE=1 cargo test --locked --test it -- --ignored --nocapture told:: fleet::
 	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" cargo test --locked --workspace
 
 test-node: install ## the image, the chart and the README's install section on a real node; as root
@@ -36,6 +37,9 @@ demo: ## the exporter beside a pretend world that can be broken by name
 
 bench: install ## measure the budgets on the static release binary
 	scripts/bench "$$(scripts/build-release)"
+
+soak: install ## a healthy hour with restarts, in which nobody may be told anything
+	SOAK_MINUTES=60 cargo test --locked --test it -- --ignored --nocapture nobody_is_told_anything
 
 generate: ## write what is derived from the catalogue
 	cargo run --locked --quiet -- generate .

@@ -6,6 +6,7 @@ use crate::catalogue::Alert;
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode;
 use crate::catalogue::OwnAlert;
+use crate::catalogue::alerts;
 use crate::catalogue::alerts::ALERTS;
 use crate::catalogue::alerts::BLOCKS;
 use crate::catalogue::alerts::CONSEQUENCES;
@@ -108,10 +109,14 @@ pub fn inhibitions() -> Vec<Inhibition> {
     let api_is_down = vec![Matcher::is("alertname", ["KubeAPIDown"])];
     add(api_is_down, vec![Matcher::is("alertname", apiserver)], &["cluster"], true);
     for row in CONSEQUENCES {
-        add(pair(row.of, row.modes), without_cause(row.check), PLACE, false);
+        for source in told(row.check, row.modes) {
+            add(source, without_cause(row.check), PLACE, false);
+        }
     }
     for row in BLOCKS {
-        add(pair(row.check, row.modes), without_cause(row.blocked), PLACE, false);
+        for source in told(row.check, row.modes) {
+            add(source, without_cause(row.blocked), PLACE, false);
+        }
     }
     for row in MUTES {
         add(pair(row.check, row.modes), pair(row.muted, row.muted_modes), PLACE, false);
@@ -124,6 +129,21 @@ pub fn inhibitions() -> Vec<Inhibition> {
         add(vec![source], vec![target], PLACE, false);
     }
     all
+}
+
+/// The alerts that tell of these modes of a check: its own, or those of the checks that they follow from.
+fn told(check: Check, modes: &[FailureMode]) -> Vec<Vec<Matcher>> {
+    let mut by_check: Vec<(Check, Vec<&'static str>)> = Vec::new();
+    for (check, mode) in modes.iter().map(|mode| alerts::root(check, *mode)) {
+        match by_check.iter_mut().find(|(known, _)| *known == check) {
+            Some((_, modes)) => modes.push(mode.label()),
+            None => by_check.push((check, vec![mode.label()])),
+        }
+    }
+    let matchers = |(check, modes): (Check, Vec<&'static str>)| {
+        vec![Matcher::is("check", [check.label()]), Matcher::is("mode", modes)]
+    };
+    by_check.into_iter().map(matchers).collect()
 }
 
 /// A whole configuration, to start from or to paste its parts; notifications go to these addresses.

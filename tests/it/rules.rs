@@ -16,6 +16,7 @@ use castai_health_exporter::catalogue::alerts::BLOCKS;
 use castai_health_exporter::catalogue::alerts::CONSEQUENCES;
 use castai_health_exporter::catalogue::alerts::MUTES;
 use castai_health_exporter::catalogue::alerts::patience;
+use castai_health_exporter::catalogue::alerts::root;
 use castai_health_exporter::catalogue::metrics::Kind;
 use castai_health_exporter::catalogue::metrics::METRICS;
 use castai_health_exporter::catalogue::own_alerts::OBJECTIVES;
@@ -177,12 +178,27 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
 
 #[test]
 fn every_row_of_the_catalogue_is_an_inhibition() {
-    let rows = CONSEQUENCES.len() + BLOCKS.len() + MUTES.len();
-    let of_pairs = alertmanager::inhibitions()
-        .iter()
-        .filter(|one| one.source.iter().any(|m| m.label == "mode" && !m.values.is_empty()))
-        .count();
-    assert_eq!(of_pairs, rows);
+    let inhibitions = alertmanager::inhibitions();
+    let mutes = |check: Check, mode: FailureMode, muted: Check| {
+        let (check, mode) = root(check, mode);
+        let is = |matchers: &[alertmanager::Matcher], label: &str, value: &'static str| {
+            matchers.iter().any(|one| one.label == label && one.values.contains(&value))
+        };
+        inhibitions.iter().any(|one| {
+            is(&one.source, "check", check.label())
+                && is(&one.source, "mode", mode.label())
+                && is(&one.target, "check", muted.label())
+        })
+    };
+    for row in CONSEQUENCES {
+        assert!(row.modes.iter().all(|mode| mutes(row.check, *mode, row.check)), "{row:?}");
+    }
+    for row in BLOCKS {
+        assert!(row.modes.iter().all(|mode| mutes(row.check, *mode, row.blocked)), "{row:?}");
+    }
+    for row in MUTES {
+        assert!(row.modes.iter().all(|mode| mutes(row.check, *mode, row.muted)), "{row:?}");
+    }
 }
 
 #[test]

@@ -42,11 +42,11 @@ const WITHIN: Duration = Duration::from_mins(3);
 /// Longer than an alert goes on behind its end.
 const LONGER_THAN_KEPT: Duration = Duration::from_secs(14);
 /// So many worlds at the same time.
-const SIDE_BY_SIDE: usize = 12;
+const SIDE_BY_SIDE: usize = 20;
 /// How long the agent waits for anything in these worlds: long enough for a busy machine not to look like a fault.
 const PATIENT: &str = "4s";
-/// The same where an answer that comes late is the fault.
-const IMPATIENT: &str = "1s";
+/// The lab's answers that come too late for an impatient agent, and for this one.
+const LATE: (&str, &str) = ("slow:1200ms", "slow:5000ms");
 /// When this is set, every failure mode is told and not only one of each alert.
 const EVERY_MODE: &str = "EVERY_MODE";
 
@@ -65,32 +65,28 @@ struct Row {
 struct Beside {
     world: World,
     exporter: Exporter,
-    limit: &'static str,
 }
 
 impl Beside {
     async fn start(world: World) -> Self {
-        Self::start_with(world, PATIENT).await
-    }
-
-    async fn start_with(world: World, limit: &'static str) -> Self {
-        let exporter = Self::exporter(&world, None, limit).await;
-        Self { world, exporter, limit }
+        fs::write(world.mounted("resolv.conf"), "options ndots:1 timeout:4 attempts:1\n").unwrap();
+        let exporter = Self::exporter(&world, None).await;
+        Self { world, exporter }
     }
 
     /// Starts the exporter anew, with what the world gives it now.
     async fn restart(&mut self) {
-        self.exporter = Self::exporter(&self.world, None, self.limit).await;
+        self.exporter = Self::exporter(&self.world, None).await;
     }
 
-    async fn exporter(world: &World, vantage: Option<&str>, limit_of_all: &str) -> Exporter {
+    async fn exporter(world: &World, vantage: Option<&str>) -> Exporter {
         let path = world.mounted(&format!("{}.yaml", vantage.unwrap_or("exporter")));
         let mut file: Value = serde_saphyr::from_str(&world.file).unwrap();
         for check in Check::ALL {
             let settings = &mut file["checks"][check.label()];
             settings["interval"] = json!("3s");
             for (_, limit) in settings["limits"].as_object_mut().into_iter().flatten() {
-                *limit = json!(limit_of_all);
+                *limit = json!(PATIENT);
             }
         }
         if let Some(vantage) = vantage {
@@ -155,16 +151,42 @@ async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
     assert!(empty.is_empty(), "panels without data: {empty:#?}");
 }
 
+/// For how many minutes the soak lasts.
+const SOAK_MINUTES: &str = "SOAK_MINUTES";
+
+#[tokio::test]
+#[ignore = "it takes minutes; `make test` runs it, and `make soak` for an hour"]
+async fn nobody_is_told_anything_while_all_is_well_whatever_restarts() {
+    let minutes = env::var(SOAK_MINUTES).ok().and_then(|minutes| minutes.parse().ok()).unwrap_or(2);
+    let settings = Settings { tempo: Tempo::faster(PACE), runbook_base: RUNBOOKS };
+    let mut monitoring = Monitoring::start(&settings, Duration::from_secs(1)).await;
+    let mut beside = Beside::start(World::start()).await;
+    monitoring.scrape("healthy", &[beside.exporter.address()]);
+    let began = Instant::now();
+    let mut restarts = 0;
+    while began.elapsed() < Duration::from_mins(minutes) {
+        sleep(Duration::from_secs(20)).await;
+        beside.restart().await;
+        monitoring.scrape("healthy", &[beside.exporter.address()]);
+        sleep(Duration::from_secs(20)).await;
+        monitoring.restart_prometheus().await;
+        restarts += 1;
+    }
+    println!("{restarts} restarts of the exporter and of Prometheus in {:.0} s", began.elapsed().as_secs_f64());
+    let told: Vec<String> = monitoring.everything().iter().map(|one| short(&one.body)).collect();
+    assert!(told.is_empty(), "{told:#?}");
+    assert!(monitoring.watchdog_was_heard());
+}
+
 /// Breaks, is told, heals, is told.
 async fn play(monitoring: &Monitoring, scenario: &Scenario) -> Row {
     let (check, mode) = (scenario.check, scenario.mode);
     let cluster = format!("{check}-{mode}").replace('_', "-");
     let mut world = world_for(scenario.broken);
     let healthy = (world.env.clone(), world.file.clone());
-    break_world(&mut world, scenario.broken).await;
+    break_world(&mut world, later(scenario.broken)).await;
     let given_anew = (&world.env, &world.file) != (&healthy.0, &healthy.1);
-    let late = format!("{:?}", scenario.broken).contains("slow:");
-    let mut beside = Beside::start_with(world, if late { IMPATIENT } else { PATIENT }).await;
+    let mut beside = Beside::start(world).await;
     monitoring.scrape(&cluster, &[beside.exporter.address()]);
     let began = Instant::now();
     let first = monitoring.until(&cluster, "firing", WITHIN).await;
@@ -185,6 +207,16 @@ async fn play(monitoring: &Monitoring, scenario: &Scenario) -> Row {
         row.problems.push("nobody was told that it is over".to_owned());
     }
     row
+}
+
+/// The same fault, where it is an answer that comes late: so late that this agent finds it late.
+fn later(broken: Break) -> Break {
+    let late = |fault: &'static str| &*fault.replace(LATE.0, LATE.1).leak();
+    match broken {
+        Break::Api(fault) => Break::Api(late(fault)),
+        Break::Castai(fault) => Break::Castai(late(fault)),
+        other => other,
+    }
 }
 
 /// The exporter restarts while the fault goes on: nobody hears of it.
@@ -221,7 +253,7 @@ async fn everywhere(monitoring: &Monitoring) -> Row {
     let healthy = (world.env.clone(), world.file.clone());
     break_world(&mut world, Break::Castai("refused")).await;
     let mut beside = Beside::start(world).await;
-    let companion = Beside::exporter(&beside.world, Some("companion"), PATIENT).await;
+    let companion = Beside::exporter(&beside.world, Some("companion")).await;
     monitoring.scrape(cluster, &[beside.exporter.address(), companion.address()]);
     let began = Instant::now();
     let first = monitoring.until(cluster, "firing", WITHIN).await;

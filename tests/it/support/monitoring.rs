@@ -45,7 +45,8 @@ pub(crate) struct Monitoring {
     directory: TempDir,
     prometheus: String,
     told: watch::Receiver<Vec<Notification>>,
-    _processes: [Process; 2],
+    program: Process,
+    _manager: Process,
 }
 
 /// A program that ends with its owner.
@@ -78,36 +79,25 @@ impl Monitoring {
             }],
         });
         fs::write(path.join("prometheus.yaml"), configuration.to_string()).unwrap();
-        let processes = [
-            Process::start(
-                path,
-                "prometheus",
-                &[
-                    "--config.file=prometheus.yaml",
-                    "--storage.tsdb.path=prometheus",
-                    &format!("--web.listen-address={prometheus}"),
-                ],
-            ),
-            Process::start(
-                path,
-                "prometheus-alertmanager",
-                &[
-                    "--config.file=alertmanager.yaml",
-                    "--storage.path=alertmanager",
-                    "--cluster.listen-address=",
-                    &format!("--web.listen-address={manager}"),
-                ],
-            ),
+        let program = start_prometheus(path, &prometheus);
+        let arguments = [
+            "--config.file=alertmanager.yaml",
+            "--storage.path=alertmanager",
+            "--cluster.listen-address=",
+            &format!("--web.listen-address={manager}"),
         ];
-        for (address, program) in [(&prometheus, "prometheus"), (&manager, "prometheus-alertmanager")] {
-            let began = Instant::now();
-            while get(address, "/-/ready").await.is_none() {
-                let log = fs::read_to_string(path.join(format!("{program}.log"))).unwrap_or_default();
-                assert!(began.elapsed() < Duration::from_mins(1), "{program} is not ready: {log}");
-                sleep(Duration::from_millis(100)).await;
-            }
+        let _manager = Process::start(path, "prometheus-alertmanager", &arguments);
+        for address in [&prometheus, &manager] {
+            ready(address, path).await;
         }
-        Self { directory, prometheus, told, _processes: processes }
+        Self { directory, prometheus, told, program, _manager }
+    }
+
+    /// Ends Prometheus without a word and starts it again.
+    pub(crate) async fn restart_prometheus(&mut self) {
+        self.program.end();
+        self.program = start_prometheus(self.directory.path(), &self.prometheus);
+        ready(&self.prometheus, self.directory.path()).await;
     }
 
     /// Lets Prometheus scrape these addresses as exporters of a cluster; none takes the cluster away.
@@ -135,9 +125,48 @@ impl Monitoring {
         about(&heard, cluster).pop()
     }
 
+    /// Everybody who was told something, the dead man left out.
+    pub(crate) fn everything(&self) -> Vec<Notification> {
+        self.told.borrow().iter().filter(|one| one.receiver != "deadman").cloned().collect()
+    }
+
     /// Whether the watchdog was heard.
     pub(crate) fn watchdog_was_heard(&self) -> bool {
         self.told.borrow().iter().any(|one| one.receiver == "deadman")
+    }
+
+    /// Lets Prometheus scrape what one address serves as so many clusters.
+    pub(crate) fn scrape_as(&self, clusters: usize, path_of: impl Fn(usize) -> String, address: &str) {
+        let target = |i: usize| {
+            let name = format!("cluster-{i:03}");
+            json!({"targets": [address], "labels": {
+                "cluster": name, "namespace": "castai-agent", "instance": format!("10.0.{}.{}:9878", i / 250, i % 250),
+                "__metrics_path__": path_of(i),
+            }})
+        };
+        let targets: Vec<Value> = (0..clusters).map(target).collect();
+        let folder = self.directory.path().join("targets");
+        fs::write(folder.join("fleet.new"), json!(targets).to_string()).unwrap();
+        fs::rename(folder.join("fleet.new"), folder.join("fleet.json")).unwrap();
+    }
+
+    /// How long each rule took the last time, the slowest first, and the resident memory of Prometheus in bytes.
+    pub(crate) async fn cost(&self) -> (Vec<(String, f64)>, f64) {
+        let answer = get(&self.prometheus, "/api/v1/rules").await.expect("Prometheus answers");
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let groups = answer["data"]["groups"].as_array().unwrap().clone();
+        let mut rules: Vec<(String, f64)> = groups
+            .iter()
+            .flat_map(|group| group["rules"].as_array().unwrap())
+            .map(|rule| {
+                assert_eq!(rule["health"], "ok", "{rule}");
+                (format!("{} {}", rule["name"], rule["labels"]), rule["evaluationTime"].as_f64().unwrap())
+            })
+            .collect();
+        rules.sort_by(|one, other| other.1.total_cmp(&one.1));
+        let metrics = get(&self.prometheus, "/metrics").await.expect("Prometheus answers");
+        let memory = metrics.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+        (rules, memory.and_then(|bytes| bytes.parse().ok()).unwrap_or(f64::NAN))
     }
 
     /// What Prometheus answers to a query over its last minutes.
@@ -155,6 +184,22 @@ impl Monitoring {
             return Err(answer["error"].to_string());
         }
         Ok(answer["data"]["result"].as_array().cloned().unwrap_or_default())
+    }
+}
+
+fn start_prometheus(path: &Path, address: &str) -> Process {
+    let listen = format!("--web.listen-address={address}");
+    Process::start(path, "prometheus", &["--config.file=prometheus.yaml", "--storage.tsdb.path=prometheus", &listen])
+}
+
+/// Waits until a program of this folder says that it is ready.
+async fn ready(address: &str, folder: &Path) {
+    let began = Instant::now();
+    while get(address, "/-/ready").await.is_none() {
+        let log = |name: &str| fs::read_to_string(folder.join(format!("{name}.log"))).unwrap_or_default();
+        let logs = [log("prometheus"), log("prometheus-alertmanager")].concat();
+        assert!(began.elapsed() < Duration::from_mins(1), "{address} is not ready: {logs}");
+        sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -177,10 +222,16 @@ impl Process {
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
+impl Process {
+    fn end(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
