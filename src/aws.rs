@@ -3,6 +3,7 @@
 //! Invariant: one attempt, no retries, no time-outs but those of the phases; a key, token or signature goes to its own
 //! address and nowhere else.
 
+pub mod container;
 pub mod ec2;
 pub mod imds;
 pub mod line;

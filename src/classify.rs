@@ -19,6 +19,7 @@ mod image_pull;
 pub mod kube_status;
 mod kube_text;
 mod pod;
+mod pod_identity;
 
 use std::str::FromStr;
 
@@ -31,6 +32,7 @@ pub use aws_error::code as aws_code;
 pub use aws_error::error_body as aws_error_body;
 pub use castai::castai_answer;
 pub use kube_status::kube_status;
+pub use pod_identity::pod_identity;
 
 /// Where a text comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -10,6 +10,7 @@ mod cut;
 pub mod door;
 pub mod endpoints;
 pub mod object;
+pub mod own;
 pub mod plugin;
 pub mod store;
 pub mod token;

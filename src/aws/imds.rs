@@ -270,12 +270,12 @@ fn no_role(answer: &Answer) -> Finding {
 }
 
 /// When the keys of a role end, in seconds since 1970.
-fn end(document: &Value) -> Option<i64> {
+pub(super) fn end(document: &Value) -> Option<i64> {
     document["Expiration"].as_str()?.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second)
 }
 
 /// The key in a role's document.
-fn key(document: &Value) -> Option<Key> {
+pub(super) fn key(document: &Value) -> Option<Key> {
     let text = |name: &str| document[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let secret = Secret::new(text("SecretAccessKey")?);
     Some(Key { id: text("AccessKeyId")?, secret, session: text("Token").map(Secret::new) })

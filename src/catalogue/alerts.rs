@@ -88,6 +88,10 @@ pub const CREDENTIALS_MODES: &[FailureMode] = &[
     M::AwsIrsaWrongAudience,
     M::AwsPodIdentityTokenInvalid,
     M::AwsPodIdentityUnsupportedByAgentSdk,
+    M::AwsPodIdentityAgentUnreachable,
+    M::AwsPodIdentityDenied,
+    M::AwsPodIdentityNoAssociation,
+    M::AwsPodIdentityBackendUnreachable,
 ];
 
 /// Why STS gives no credentials, or does not accept those that there are.
@@ -207,6 +211,7 @@ pub const TIMEOUT_MODES: &[FailureMode] = &[
     M::AwsImdsUnreachable,
     M::GcpMetadataUnreachable,
     M::AzureImdsUnreachable,
+    M::AwsPodIdentityAgentUnreachable,
 ];
 
 /// All alerts, in the order of the runbook index.
@@ -401,6 +406,18 @@ pub const ALERTS: &[Alert] = &[
             "kubectl -n castai-agent get pods -o yaml | grep -A1 -E 'name: AWS_|eks.amazonaws.com'",
             "kubectl -n castai-agent get serviceaccount castai-agent -o yaml",
             "kubectl -n castai-agent get secret castai-agent -o yaml | grep -oE '^  AWS_[A-Z_]+'",
+        ],
+    },
+    Alert {
+        name: "CastaiAwsCredentialsDegraded",
+        check: Check::AwsCredentials,
+        modes: &[M::AwsIrsaNotInjected, M::AwsPodIdentityThrottled],
+        summary: "The CAST AI agent gets other AWS credentials than its service account should give it, or gets them late.",
+        impact: "The agent works with whatever else it finds, often the node's role, which may lack the right to ask EC2: then spot nodes may be shown as on-demand, and without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME it does not start.",
+        diagnosis: &[
+            "kubectl -n castai-agent get serviceaccount castai-agent -o yaml",
+            "kubectl -n castai-agent get pods -o yaml | grep -A1 -E 'name: AWS_|eks.amazonaws.com'",
+            "kubectl get mutatingwebhookconfiguration pod-identity-webhook -o yaml",
         ],
     },
     Alert {

@@ -183,9 +183,9 @@ impl Check {
                         question: "Which AWS credentials does the agent use, and are they present, readable and fresh?",
                         scope: Scope::Pod,
                         interval: Duration::from_mins(1),
-                        prerequisites: &[Self::Imds],
-                        phases: &[],
-                        limits: Limits::NONE,
+                        prerequisites: &[Self::Apiserver, Self::Imds],
+                        phases: &[Phase::Connect, Phase::Request],
+                        limits: Limits::CREDENTIALS,
                     }
                 }
             }

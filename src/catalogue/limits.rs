@@ -49,6 +49,11 @@ impl Limits {
     /// The SDK's client for AWS's services: name 5 s for each query, TLS 10 s. It would wait 30 s for a connection, and for
     /// an answer as long as `EKS_API_TIMEOUT` says (120 s); but every snapshot waits with it, so that 10 s are late.
     pub const AWS: Self = Self { resolve: seconds(5), connect: seconds(10), tls: seconds(10), answer: seconds(10) };
+    /// The SDK's client for credentials of the node: it would wait 30 s for a connection, and for ever for an answer; but
+    /// every snapshot waits with it, and nobody is far away.
+    pub const CREDENTIALS: Self = Self { connect: seconds(2), answer: seconds(5), ..Self::NONE };
+    /// For what is read of the cluster beside the point of a check: it waits for itself, not as the agent does.
+    pub const ASIDE: Self = Self { resolve: seconds(1), connect: seconds(2), tls: seconds(2), answer: seconds(2) };
     /// For checks that go nowhere.
     pub const NONE: Self = Self { resolve: ATTEMPT, connect: ATTEMPT, tls: ATTEMPT, answer: ATTEMPT };
 

@@ -484,6 +484,14 @@ failure_modes! {
         remedy: "Mount the file at that path, or take the variable away: `kubectl -n castai-agent set env \
             deploy/castai-agent AWS_CA_BUNDLE-`.",
     }
+    AwsIrsaNotInjected = "aws_irsa_not_injected" {
+        meaning: "The agent's service account has a role by its annotation, but the agent's pod was not given it.",
+        told_apart: "The live annotation is compared with the pod's own variables; STS was not asked. A role that is given and \
+            differs from the annotation is `aws_role_mismatch`.",
+        remedy: "The webhook of EKS gives the role only to a new pod: `kubectl -n castai-agent rollout restart \
+            deploy/castai-agent`. If it comes back, is there an annotation `eks.amazonaws.com/skip-containers` on the \
+            pod, and does the webhook work: `kubectl get mutatingwebhookconfiguration pod-identity-webhook`?",
+    }
     AwsIrsaRoleArnMissing = "aws_irsa_role_arn_missing" {
         meaning: "The pod has a web-identity token, but `AWS_ROLE_ARN` is not set: the agent does not start.",
         told_apart: "Set by hand; the webhook of EKS always sets both variables.",

@@ -1,35 +1,38 @@
 //! Which AWS credentials does the agent use, and are they present, readable and fresh?
 //!
-//! The source is chosen by the rule of the agent's SDK, and only that one is looked at. Nothing is sent: files are read
-//! and tokens decoded, never verified and never shown. Whether AWS accepts them is another check's question.
+//! The source is chosen by the rule of the agent's SDK, and only that one is looked at. Files are read and tokens decoded,
+//! never verified and never shown; a server of credentials on the node is asked, and nobody beyond it. Whether AWS accepts
+//! them is another check's question. What the service account's annotation demands is held against what the pod has.
 
+pub(super) mod container;
+mod injection;
 pub(super) mod tokens;
 
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode as M;
+use crate::catalogue::Limits;
 use crate::checks::Attempt;
 use crate::checks::Examine;
+use crate::checks::World;
 use crate::config::Aws;
-use crate::config::aws::Container;
+use crate::config::CheckSettings;
+use crate::config::Config;
 use crate::config::aws::Profile;
 use crate::config::aws::Source;
 use crate::config::aws::Use;
 use crate::config::aws::Variables;
-use crate::config::aws::Version;
 use crate::config::aws::ca_bundle;
 use crate::config::aws::profile;
 use crate::config::aws::profile::Gives;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
-use crate::verdict::Peers;
 use crate::verdict::Report;
+use crate::verdict::TargetReport;
 use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
 
-/// EKS Pod Identity's own addresses.
-const POD_IDENTITY: [&str; 2] = ["169.254.170.23", "[fd00:ec2::23]"];
-/// ECS's own address.
-const ECS: &str = "169.254.170.2";
+use injection::Injection;
+
 /// So much of a key's id is shown.
 const SHOWN: usize = 4;
 
@@ -37,6 +40,9 @@ const SHOWN: usize = 4;
 #[derive(Debug)]
 pub struct AwsCredentials {
     aws: Aws,
+    limits: Limits,
+    world: World,
+    injection: Injection,
 }
 
 /// What was seen of a source.
@@ -45,15 +51,18 @@ struct Seen {
     verdict: Verdict,
     /// When its credentials, or the token for them, end.
     end: Option<i64>,
+    /// The server that was asked.
+    target: Option<TargetReport>,
 }
 
 impl AwsCredentials {
     /// The check for what the agent is given.
-    pub fn new(aws: &Aws) -> Self {
-        Self { aws: aws.clone() }
+    pub fn new(config: &Config, settings: &CheckSettings, world: &World) -> Self {
+        let injection = Injection::new(config, world);
+        Self { aws: config.aws.clone(), limits: settings.limits, world: world.clone(), injection }
     }
 
-    fn judge(&self, peers: &Peers) -> Seen {
+    async fn judge(&self, attempt: &Attempt) -> Seen {
         if let Some(path) = &self.aws.ca_bundle
             && let Err(why) = ca_bundle(path)
         {
@@ -67,12 +76,20 @@ impl AwsCredentials {
             return Verdict::failing(Finding::new(M::AwsProfileInvalid, evidence)).into();
         }
         let source = variables.source(&profile);
-        let seen = self.look(source, &profile, peers);
-        let seen = if variables.has_half_a_key() { half_a_key(variables, source, &seen) } else { seen };
-        remarked(&seen, source, variables.source_by_rusts_chain(&profile))
+        let told = self.injection.look(attempt.peers()).await;
+        if let Some(told) = &told {
+            self.world.aws.learn(told.pod().and_then(|pod| pod.version), told.role());
+        }
+        let seen = self.look(source, &profile, attempt).await;
+        let seen = match told {
+            Some(told) => told.compare(variables, source, seen),
+            None => seen,
+        };
+        let seen = if variables.has_half_a_key() { half_a_key(variables, source, seen) } else { seen };
+        chosen(seen, source, variables.source_by_rusts_chain(&profile))
     }
 
-    fn look(&self, source: Source, profile: &Profile, peers: &Peers) -> Seen {
+    async fn look(&self, source: Source, profile: &Profile, attempt: &Attempt) -> Seen {
         let variables = &self.aws.variables;
         match (source, profile) {
             (Source::Static, _) => keys(variables),
@@ -82,8 +99,11 @@ impl AwsCredentials {
             },
             (Source::Profile, Profile::Gives(gives)) => of_profile(gives),
             (Source::Profile, Profile::Invalid(why)) => Verdict::Unknown(Evidence::from(why.as_str())).into(),
-            (Source::Container, _) => self.container(),
-            (Source::Imds, _) => self.node(peers.report(Check::Imds)),
+            (Source::Container, _) => match &variables.container {
+                Some(server) => container::look(server, variables, self.limits, &self.world, attempt).await,
+                None => Verdict::Unknown(Evidence::from("no server of credentials is named")).into(),
+            },
+            (Source::Imds, _) => self.node(attempt.peers().report(Check::Imds)),
         }
     }
 
@@ -108,45 +128,7 @@ impl AwsCredentials {
             )),
             None => Verdict::Unknown(Evidence::from(format!("imds: {}", report.verdict.evidence()))),
         };
-        Seen { verdict, end: report.credentials_end }
-    }
-
-    /// EKS Pod Identity, or ECS.
-    fn container(&self) -> Seen {
-        let variables = &self.aws.variables;
-        let Some(Container::Full(url)) = &variables.container else {
-            let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI leads to a server of ECS, which is not asked here";
-            return Verdict::Unknown(Evidence::from(why)).into();
-        };
-        let parsed = url::Url::parse(url).ok();
-        let host = parsed.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned();
-        let pod_identity = POD_IDENTITY.contains(&host.as_str());
-        if let Some(agent) = self.aws.agent.filter(|agent| pod_identity && *agent < Version::POD_IDENTITY) {
-            let evidence = format!(
-                "AWS_CONTAINER_CREDENTIALS_FULL_URI leads to {host}, which the SDK of the agent {agent} refuses; from \
-                 {} on it does not",
-                Version::POD_IDENTITY
-            );
-            return Verdict::failing(Finding::new(M::AwsPodIdentityUnsupportedByAgentSdk, evidence)).into();
-        }
-        if !(pod_identity || host == ECS || is_loopback(&host)) {
-            let evidence = format!(
-                "AWS_CONTAINER_CREDENTIALS_FULL_URI leads to {}, which the agent's SDK refuses to ask",
-                quote(host.as_bytes())
-            );
-            return Verdict::failing(Finding::new(M::AwsNoCredentials, evidence)).into();
-        }
-        match &variables.container_token_file {
-            Some(file) => tokens::pod_identity(file, &host, pod_identity),
-            None if pod_identity && !variables.has_container_token => {
-                let evidence = format!(
-                    "{host} wants a token, and neither AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE nor \
-                     AWS_CONTAINER_AUTHORIZATION_TOKEN is set"
-                );
-                Verdict::failing(Finding::new(M::AwsPodIdentityTokenInvalid, evidence)).into()
-            }
-            None => Verdict::Ok(Evidence::from(format!("{host} gives credentials; it is not asked here"))).into(),
-        }
+        Seen { verdict, end: report.credentials_end, target: None }
     }
 }
 
@@ -155,14 +137,34 @@ impl Examine for AwsCredentials {
         if let Use::Nothing(why) = self.aws.used() {
             return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
         }
-        let Seen { verdict, end } = self.judge(attempt.peers());
-        Report { credentials_end: end, ..Report::bare(verdict) }
+        let Seen { verdict, end, target } = self.judge(attempt).await;
+        Report { credentials_end: end, targets: target.into_iter().collect(), ..Report::bare(verdict) }
     }
 }
 
 impl From<Verdict> for Seen {
     fn from(verdict: Verdict) -> Self {
-        Self { verdict, end: None }
+        Self { verdict, end: None, target: None }
+    }
+}
+
+impl Seen {
+    /// The same, with words behind the evidence.
+    fn remarked(self, remark: &str) -> Self {
+        self.told(|evidence| Evidence::from(format!("{evidence}; {remark}")))
+    }
+
+    fn told(self, told: impl Fn(&Evidence) -> Evidence) -> Self {
+        let all =
+            |findings: &[Finding]| findings.iter().map(|one| Finding::new(one.mode, told(&one.evidence))).collect();
+        let verdict = match &self.verdict {
+            Verdict::Ok(evidence) => Verdict::Ok(told(evidence)),
+            Verdict::Unknown(why) => Verdict::Unknown(told(why)),
+            Verdict::NotApplicable(why) => Verdict::NotApplicable(told(why)),
+            Verdict::Warning(findings) => Verdict::Warning(all(findings)),
+            Verdict::Failing(findings) => Verdict::Failing(all(findings)),
+        };
+        Self { verdict, ..self }
     }
 }
 
@@ -191,7 +193,7 @@ fn of_profile(gives: &Gives) -> Seen {
 }
 
 /// Half a key is overlooked by the agent: a slip that it survives as long as its next source is there.
-fn half_a_key(variables: &Variables, next: Source, seen: &Seen) -> Seen {
+fn half_a_key(variables: &Variables, next: Source, seen: Seen) -> Seen {
     let (there, missing) = match &variables.key_id {
         Some(id) => (format!("the key's id {}", shown(id)), "its secret"),
         None => ("a key's secret".to_owned(), "its id"),
@@ -206,31 +208,16 @@ fn half_a_key(variables: &Variables, next: Source, seen: &Seen) -> Seen {
         Verdict::Failing(_) => Verdict::failing(finding),
         _ => Verdict::Warning(vec![finding]),
     };
-    Seen { verdict, end: seen.end }
+    Seen { verdict, ..seen }
 }
 
-/// Says so where another SDK in the same pod would go elsewhere.
-fn remarked(seen: &Seen, source: Source, rusts: Source) -> Seen {
-    let remark = if rusts == source {
-        String::new()
-    } else {
-        format!("; SDKs that are not Go's, such as Rust's, would use {} here", rusts.label())
-    };
-    let told = |evidence: &Evidence| Evidence::from(format!("source {}: {evidence}{remark}", source.label()));
-    let all = |findings: &[Finding]| findings.iter().map(|one| Finding::new(one.mode, told(&one.evidence))).collect();
-    let verdict = match &seen.verdict {
-        Verdict::Ok(evidence) => Verdict::Ok(told(evidence)),
-        Verdict::Unknown(why) => Verdict::Unknown(told(why)),
-        Verdict::NotApplicable(why) => Verdict::NotApplicable(told(why)),
-        Verdict::Warning(findings) => Verdict::Warning(all(findings)),
-        Verdict::Failing(findings) => Verdict::Failing(all(findings)),
-    };
-    Seen { verdict, end: seen.end }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+/// Names the source, and where another SDK in the same pod would go elsewhere.
+fn chosen(seen: Seen, source: Source, rusts: Source) -> Seen {
+    let seen = seen.told(|evidence| Evidence::from(format!("source {}: {evidence}", source.label())));
+    if rusts == source {
+        return seen;
+    }
+    seen.remarked(&format!("SDKs that are not Go's, such as Rust's, would use {} here", rusts.label()))
 }
 
 /// The end of a key's id, enough to tell two keys apart.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
@@ -22,6 +23,7 @@ use crate::catalogue::Check;
 use crate::catalogue::FailureMode;
 use crate::catalogue::Limits;
 use crate::checks::World;
+use crate::checks::aws_credentials::container;
 use crate::checks::aws_credentials::tokens;
 use crate::cluster::token;
 use crate::cluster::token::Claims;
@@ -35,6 +37,7 @@ use crate::config::aws::Profile;
 use crate::config::aws::Service;
 use crate::config::aws::Source;
 use crate::config::aws::Use;
+use crate::config::aws::Version;
 use crate::config::aws::ca_bundle;
 use crate::config::aws::profile;
 use crate::config::aws::profile::Gives;
@@ -60,9 +63,21 @@ pub struct AwsSession {
     aws: Aws,
     /// How long instance metadata is waited for.
     patience: Limits,
+    /// How long a server of credentials is waited for.
+    credentials_patience: Limits,
     held: tokio::sync::Mutex<Option<Held>>,
     bundle: Mutex<Option<(Vec<u8>, Arc<Trust>)>>,
     instance: tokio::sync::Mutex<Own>,
+    learnt: Mutex<Learnt>,
+}
+
+/// What the cluster tells of the agent.
+#[derive(Debug, Default)]
+struct Learnt {
+    /// Its version, from its image's tag.
+    version: Option<Version>,
+    /// The role that its service account's annotation names.
+    role: Option<String>,
 }
 
 /// Credentials as the agent would have them.
@@ -142,15 +157,38 @@ impl AwsSession {
         Self {
             aws: config.aws.clone(),
             patience: config.check(Check::Imds).limits,
+            credentials_patience: config.check(Check::AwsCredentials).limits,
             held: tokio::sync::Mutex::default(),
             bundle: Mutex::default(),
             instance: tokio::sync::Mutex::default(),
+            learnt: Mutex::default(),
         }
     }
 
     /// What the agent's environment says of AWS.
     pub fn settings(&self) -> &Aws {
         &self.aws
+    }
+
+    /// The agent's version: as the cluster tells it, else as it is configured.
+    pub fn agent(&self) -> Option<Version> {
+        self.learnt().version.or(self.aws.agent)
+    }
+
+    /// The role that the annotation of the agent's service account names, where it could be read.
+    pub fn annotated_role(&self) -> Option<String> {
+        self.learnt().role.clone()
+    }
+
+    /// Takes what the cluster tells of the agent; what it does not tell any more is kept, but for the role.
+    pub fn learn(&self, version: Option<Version>, role: Option<&str>) {
+        let mut learnt = self.learnt();
+        learnt.version = version.or(learnt.version);
+        learnt.role = role.map(str::to_owned);
+    }
+
+    fn learnt(&self) -> MutexGuard<'_, Learnt> {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The region that the agent asks.
@@ -174,7 +212,7 @@ impl AwsSession {
     /// # Errors
     /// What in the settings the agent's SDK cannot use.
     pub fn endpoint(&self, service: Service, region: &str) -> Result<Endpoint, String> {
-        self.aws.endpoints.or_profile(&self.profile_settings()).of(service, region, self.aws.agent)
+        self.aws.endpoints.or_profile(&self.profile_settings()).of(service, region, self.agent())
     }
 
     fn profile_settings(&self) -> BTreeMap<String, String> {
@@ -303,7 +341,7 @@ impl AwsSession {
                 Err(elsewhere(&format!("the profile gives credentials by {way}, which the exporter does not use")))
             }
             (Source::Profile, Gives::Nothing) => Err(elsewhere("the profile gives no credentials")),
-            (Source::Container, _) => Err(elsewhere("the server of credentials is not asked here")),
+            (Source::Container, _) => self.container_key(world).await.map_err(Missing::Elsewhere),
             (Source::Imds, _) => self.node_key(world).await.map_err(Missing::Elsewhere),
         }
     }
@@ -323,6 +361,13 @@ impl AwsSession {
         Ok(WebIdentity { role, token, claims, session: variables.session_name.clone() })
     }
 
+    async fn container_key(&self, world: &World) -> Result<Credentials, Evidence> {
+        let variables = &self.aws.variables;
+        let server = variables.container.as_ref().ok_or_else(|| Evidence::from("no server of credentials is named"))?;
+        let given = container::credentials(server, variables, self.credentials_patience, world).await?;
+        Ok(sts::of_key(&given.key, time_of(given.end)))
+    }
+
     async fn node_key(&self, world: &World) -> Result<Credentials, Evidence> {
         let endpoint = self.aws.metadata.endpoint.as_ref().map_err(|why| Evidence::from(why.as_str()))?;
         let trail = Trail::default();
@@ -332,11 +377,16 @@ impl AwsSession {
             visit.role().await
         };
         let role = role.await.map_err(|finding| finding.evidence)?;
-        let end = role.end.and_then(|end| u64::try_from(end).ok());
-        let end = end.map(|end| SystemTime::UNIX_EPOCH + Duration::from_secs(end));
+        let end = time_of(role.end);
         let key: Key = role.key.ok_or_else(|| Evidence::from("instance metadata gave a role without its key"))?;
         Ok(sts::of_key(&key, end))
     }
+}
+
+/// A time in seconds since 1970.
+fn time_of(seconds: Option<i64>) -> Option<SystemTime> {
+    let seconds = u64::try_from(seconds?).ok()?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
 impl Held {

@@ -79,15 +79,6 @@ impl Imds {
             Err(why) => Err(Verdict::Unknown(Evidence::from(why.as_str()))),
         }
     }
-
-    /// What to say when the agent's own requests would take another way.
-    fn detour(&self, endpoint: &Endpoint) -> Option<String> {
-        let straight = matches!(self.world.proxy_for(false, &endpoint.host, endpoint.port), Ok(None));
-        let host = &endpoint.host;
-        (!straight).then(|| {
-            format!("the agent's HTTP_PROXY holds for {host} as well, and was not used here: put {host} into NO_PROXY")
-        })
-    }
 }
 
 impl Examine for Imds {
@@ -99,11 +90,11 @@ impl Examine for Imds {
         let name = authority(&endpoint.host, endpoint.port);
         let trail = attempt.trail(&name, true);
         let mut visit = Visit::new(endpoint, self.limits, &self.world.resolver, &trail);
-        let detour = self.detour(endpoint);
+        let detour = self.world.detour(&endpoint.host, endpoint.port);
         let with_detour = |words: String| {
             Evidence::from([Some(words), detour.clone()].into_iter().flatten().collect::<Vec<_>>().join("; "))
         };
-        let (outcome, seen) = match through(&mut visit, wants).await {
+        let (outcome, seen) = match through(&mut visit, wants, self.aws.metadata.v1_disabled).await {
             Ok(seen) => (Ok(with_detour(format!("{name} gives {}", seen.facts.join(" and ")))), seen),
             Err(finding) => {
                 (Err(Finding::new(finding.mode, with_detour(finding.evidence.to_string()))), Seen::default())
@@ -123,8 +114,13 @@ impl Examine for Imds {
 }
 
 /// Goes through everything that is wanted.
-async fn through(visit: &mut Visit<'_>, wants: Wants) -> Result<Seen, Finding> {
-    let mut seen = Seen { survived: visit.begin().await?, ..Seen::default() };
+async fn through(visit: &mut Visit<'_>, wants: Wants, tokens_only: bool) -> Result<Seen, Finding> {
+    let survived = visit.begin().await?;
+    if let Some(finding) = survived.as_ref().filter(|_| tokens_only) {
+        let evidence = format!("{}; AWS_EC2_METADATA_V1_DISABLED forbids the agent to ask so", finding.evidence);
+        return Err(Finding::new(finding.mode, evidence));
+    }
+    let mut seen = Seen { survived, ..Seen::default() };
     if wants.document {
         let instance = visit.document().await?;
         seen.facts.push(format!("region {} and account {}", instance.region, instance.account));
@@ -136,29 +132,4 @@ async fn through(visit: &mut Visit<'_>, wants: Wants) -> Result<Seen, Finding> {
         seen.end = role.end;
     }
     Ok(seen)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::ffi::OsString;
-
-    use super::*;
-    use crate::catalogue::Check;
-    use crate::config::Config;
-    use crate::config::Flags;
-
-    fn detour(variables: &[(&str, &str)]) -> Option<String> {
-        let value = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| OsString::from(value));
-        let config = Config::load(&Flags::default(), &value).expect("an environment fails nothing");
-        let imds = Imds::new(&config.aws, config.check(Check::Imds), &World::new(&config));
-        imds.detour(config.aws.metadata.endpoint.as_ref().expect("the usual one"))
-    }
-
-    #[test]
-    fn a_proxy_that_the_agent_would_take_is_told_and_not_taken() {
-        let proxy = ("HTTP_PROXY", "http://proxy:3128");
-        assert!(detour(&[proxy]).expect("it holds").contains("put 169.254.169.254 into NO_PROXY"));
-        assert_eq!(detour(&[proxy, ("NO_PROXY", "169.254.169.254,.svc")]), None);
-        assert_eq!(detour(&[("HTTPS_PROXY", "http://proxy:3128")]), None);
-    }
 }

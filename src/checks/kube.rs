@@ -42,7 +42,12 @@ pub struct Wanted {
 impl Reader {
     /// A reader from this place.
     pub fn new(place: &Place, world: &World) -> Self {
-        Self { place: place.clone(), limits: Limits::APISERVER, world: world.clone(), plugin: Plugin::default() }
+        Self::within(place, Limits::APISERVER, world)
+    }
+
+    /// A reader that waits no longer than these limits.
+    pub fn within(place: &Place, limits: Limits, world: &World) -> Self {
+        Self { place: place.clone(), limits, world: world.clone(), plugin: Plugin::default() }
     }
 
     /// Reads one object.

@@ -74,7 +74,7 @@ pub enum AnyCheck {
     /// `imds`.
     Imds(Imds),
     /// `aws_credentials`.
-    AwsCredentials(AwsCredentials),
+    AwsCredentials(Box<AwsCredentials>),
     /// `gce_metadata`.
     GceMetadata(GceMetadata),
     /// `azure_imds`.
@@ -139,7 +139,7 @@ impl AnyCheck {
             Check::Apiserver => Self::Apiserver(Apiserver::new(&config.apiserver, settings, world)),
             Check::CastaiApi => Self::CastaiApi(CastaiApi::new(&config.castai, settings, world)),
             Check::Imds => Self::Imds(Imds::new(&config.aws, settings, world)),
-            Check::AwsCredentials => Self::AwsCredentials(AwsCredentials::new(&config.aws)),
+            Check::AwsCredentials => Self::AwsCredentials(Box::new(AwsCredentials::new(config, settings, world))),
             Check::GceMetadata => Self::GceMetadata(GceMetadata::new(config, settings, world)),
             Check::AzureImds => Self::AzureImds(AzureImds::new(config, settings, world)),
             Check::StsIdentity => Self::StsIdentity(StsIdentity::new(settings, world)),
@@ -175,7 +175,8 @@ fn subject(check: Check, config: &Config) -> u64 {
         Check::Apiserver => &[apiserver, dns, proxy],
         Check::CastaiApi => &[castai, dns, proxy],
         Check::ClusterStatus => &[agent, apiserver, castai, dns, proxy],
-        Check::Imds | Check::AwsCredentials => &[told, aws, proxy],
+        Check::Imds => &[told, aws, proxy],
+        Check::AwsCredentials => &[told, agent, apiserver, aws, proxy],
         Check::ClusterMetadata => &[told, aws, clouds, dns, proxy],
         Check::GceMetadata | Check::AzureImds => &[told, clouds, dns, proxy],
         Check::StsIdentity | Check::Ec2Api => &[told, aws, dns, proxy],
@@ -188,7 +189,7 @@ fn subject(check: Check, config: &Config) -> u64 {
         castai.key.hash(&mut hasher);
     }
     if matches!(check, Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api) {
-        (&aws.variables.secret, &aws.variables.session).hash(&mut hasher);
+        (&aws.variables.secret, &aws.variables.session, &aws.variables.container_token).hash(&mut hasher);
     }
     for part in parts {
         format!("{part:?}").hash(&mut hasher);

@@ -146,6 +146,18 @@ impl StsIdentity {
             );
             return wrong(M::AwsAccountMismatch, evidence, false);
         }
+        let annotated = self.world.aws.annotated_role().filter(|_| aws.variables.token_file.is_some());
+        if let (Some(annotated), Some(role)) = (&annotated, &aws.variables.role_arn)
+            && annotated != role
+        {
+            let evidence = format!(
+                "AWS takes the agent for {arn}, as AWS_ROLE_ARN says ({}), and its service account's annotation names {}: \
+                 the pod is older than the annotation; kubectl -n castai-agent rollout restart deploy/castai-agent",
+                quote(role.as_bytes()),
+                quote(annotated.as_bytes())
+            );
+            return wrong(M::AwsRoleMismatch, evidence, true);
+        }
         if let Some(role) = aws.variables.role_arn.as_ref().filter(|role| !caller.has_role(role)) {
             let evidence = format!(
                 "AWS takes the agent for {arn}, whose credentials come from {}, and AWS_ROLE_ARN names {}: what stands \

@@ -78,9 +78,41 @@ impl World {
         }
     }
 
+    /// What to say of an address on the node that is asked straight, when the agent's own requests would take another way.
+    pub fn detour(&self, host: &str, port: u16) -> Option<String> {
+        let straight = matches!(self.proxy_for(false, host, port), Ok(None));
+        (!straight).then(|| {
+            format!("the agent's HTTP_PROXY holds for {host} as well, and was not used here: put {host} into NO_PROXY")
+        })
+    }
+
     /// The name that the agent's resolver is asked for on the way: behind a proxy that is the proxy's.
     pub fn asked_for(&self, https: bool, host: &str, port: u16) -> Option<String> {
         let proxy = self.proxy_for(https, host, port).ok()?;
         Some(proxy.map_or_else(|| host.to_owned(), |proxy| proxy.host))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::config::Flags;
+
+    fn detour(variables: &[(&str, &str)], host: &str) -> Option<String> {
+        let value = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| OsString::from(value));
+        let config = Config::load(&Flags::default(), &value).expect("an environment fails nothing");
+        World::new(&config).detour(host, 80)
+    }
+
+    #[test]
+    fn a_proxy_that_the_agent_would_take_is_told_and_not_taken() {
+        let proxy = ("HTTP_PROXY", "http://proxy:3128");
+        for host in ["169.254.169.254", "169.254.170.23"] {
+            assert!(detour(&[proxy], host).expect("it holds").contains(&format!("put {host} into NO_PROXY")));
+            assert_eq!(detour(&[proxy, ("NO_PROXY", &format!("{host},.svc"))], host), None);
+            assert_eq!(detour(&[("HTTPS_PROXY", "http://proxy:3128")], host), None);
+        }
     }
 }

@@ -28,6 +28,7 @@ use tower::ServiceExt;
 
 use crate::catalogue::FailureMode;
 use crate::cluster::Plugin;
+use crate::cluster::token::Claims;
 use crate::config::InCluster;
 use crate::config::proxy::Proxy;
 use crate::probe::Trust;
@@ -125,6 +126,11 @@ impl Access {
             headers,
             remark: None,
         })
+    }
+
+    /// What the token says of itself, when one is sent.
+    pub fn claims(&self) -> Option<Claims> {
+        super::token::claims(self.headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?)
     }
 }
 

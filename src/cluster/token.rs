@@ -17,6 +17,8 @@ pub struct Claims {
     pub issued_at: Option<i64>,
     /// When it ends, in seconds since 1970.
     pub expiry: Option<i64>,
+    /// The pod that it is bound to.
+    pub pod: Option<String>,
 }
 
 /// What a token says of itself; `None` when it is no JWT (RFC 7519 §4.1).
@@ -33,7 +35,8 @@ pub fn claims(token: &str) -> Option<Claims> {
     };
     let seconds = |name: &str| claims.get(name)?.as_i64();
     let (issued_at, expiry) = (seconds("iat"), seconds("exp"));
-    Some(Claims { issuer: text("iss"), subject: text("sub"), audiences, issued_at, expiry })
+    let pod = claims.get("kubernetes.io").and_then(|about| about["pod"]["name"].as_str()).map(str::to_owned);
+    Some(Claims { issuer: text("iss"), subject: text("sub"), audiences, issued_at, expiry, pod })
 }
 
 /// When a token ends, in seconds since 1970; `None` when it is no JWT or has no end.

@@ -18,6 +18,8 @@ pub struct Agent {
     pub lease: Option<ObjectName>,
     /// `METADATA_STORE_CONFIG_MAP_NAMESPACE` and `METADATA_STORE_CONFIG_MAP_NAME`: where it writes its cluster's id.
     pub metadata: ObjectName,
+    /// `POD_NAME`, `SELF_POD_NAME` or `HOSTNAME`: the name of this pod, unless it is on the host's network.
+    pub pod: Option<String>,
 }
 
 /// The name of an object in a namespace.
@@ -54,6 +56,7 @@ impl Agent {
                 "METADATA_STORE_CONFIG_MAP_NAME",
                 "castai-agent-metadata",
             ),
+            pod: ["POD_NAME", "SELF_POD_NAME", "HOSTNAME"].into_iter().find_map(set),
         }
     }
 }

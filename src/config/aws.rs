@@ -2,6 +2,7 @@
 //!
 //! Pure but for [`profile::read`] and [`ca_bundle`], which read the files that the environment names.
 
+pub mod container;
 pub mod endpoints;
 pub mod given;
 pub mod metadata;
@@ -16,6 +17,8 @@ use crate::config::Provider;
 use crate::config::agent_env;
 use crate::config::file;
 
+pub use container::CredentialServer;
+pub use container::Unasked;
 pub use endpoints::Endpoint;
 pub use endpoints::Endpoints;
 pub use endpoints::Service;

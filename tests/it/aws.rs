@@ -21,7 +21,7 @@ use crate::support::world::evidence;
 
 const AWS: [Check; 3] = [Check::Imds, Check::AwsCredentials, Check::ClusterMetadata];
 
-fn of(standings: &[Standing], check: Check) -> &Standing {
+pub(crate) fn of(standings: &[Standing], check: Check) -> &Standing {
     standings.iter().find(|standing| standing.check == check).unwrap()
 }
 
@@ -166,19 +166,6 @@ async fn a_source_that_is_not_examined_is_unknown_and_says_so() {
         assert_eq!(credentials.status(), Status::Unknown);
         assert!(evidence(credentials).contains(way), "{}", evidence(credentials));
     }
-}
-
-#[tokio::test]
-async fn without_the_agents_version_pod_identity_is_not_blamed_on_it() {
-    let mut world = World::start();
-    let token = lab::token_with(&serde_json::json!({ "aud": ["pods.eks.amazonaws.com"] }));
-    world.with_pod_identity(Some(&token));
-    let standings = world.look().await;
-    assert_eq!(of(&standings, Check::AwsCredentials).status(), Status::Ok);
-    world.file.push_str("agent:\n  version: v0.94.0\n");
-    world.configure();
-    let standings = world.look().await;
-    assert_eq!(of(&standings, Check::AwsCredentials).status(), Status::Ok);
 }
 
 #[tokio::test]

@@ -40,8 +40,12 @@ mod fleet;
 mod generated;
 // What Prometheus sees.
 mod metrics;
+// AWS by another hand.
+mod moto;
 // A real node, as README.md says; `make test-node`.
 mod node;
+// What the cluster tells of this pod, and EKS Pod Identity.
+mod own_pod;
 // Proxies, byte by byte.
 mod proxy;
 // The binary beside a real API server.

@@ -3,6 +3,7 @@
 //! One row per (check, mode); the catalogue's test holds that no pair is missing here.
 
 use std::fs;
+use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
@@ -16,8 +17,10 @@ use lab::DnsFault;
 use lab::Ec2Fault;
 use lab::GceFault;
 use lab::ImdsFault;
+use lab::PodIdentityFault;
 use lab::ProxyFault;
 use lab::StsFault;
+use lab::aws::Account;
 use lab::aws::Instance;
 
 use crate::support::world::CASTAI;
@@ -25,6 +28,9 @@ use crate::support::world::EC2;
 use crate::support::world::KUBERNETES;
 use crate::support::world::STS;
 use crate::support::world::World;
+
+/// The name of the pod that the lab's token is bound to.
+const POD: &str = "castai-agent-6d8f9c7b5-x2x4z";
 
 /// What is broken.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +83,8 @@ pub(crate) enum Break {
     InAnotherRegion,
     /// EC2 knows no instance.
     NoInstances,
+    /// The same, and the agent may not ask without a token.
+    DiscoveryByTokens(&'static str),
     /// Several variables of the agent's environment; without a value one is gone.
     Envs(&'static [(&'static str, Option<&'static str>)]),
     /// Google's metadata server, on GKE.
@@ -91,6 +99,12 @@ pub(crate) enum Break {
     PodIdentity(Option<&'static str>),
     /// EKS Pod Identity with an agent of this version.
     PodIdentityOf(&'static str),
+    /// EKS Pod Identity's agent on the node.
+    PodIdentityAgent(&'static str),
+    /// The service account was given a role after the pod was made; then the variables.
+    LateRole(&'static [(&'static str, &'static str)]),
+    /// The service account's role was changed after the pod was made.
+    ChangedRole,
     /// A field of the cluster, as CAST AI tells it: its name and its value as JSON.
     Cluster(&'static str, &'static str),
     /// The cluster is gone at CAST AI, and its id stands only in the agent's `ConfigMap`.
@@ -273,6 +287,7 @@ scenarios! {
     discovery_without_instance_metadata: Break::Discovery("refused") => Imds AwsImdsUnreachable Failing;
     discovery_behind_one_hop_too_many: Break::Discovery("hop-limit-required") => Imds AwsImdsHopLimit Failing;
     discovery_whose_token_gets_lost: Break::Discovery("hop-limit") => Imds AwsImdsHopLimit Warning;
+    discovery_whose_token_gets_lost_and_must_not: Break::DiscoveryByTokens("hop-limit") => Imds AwsImdsHopLimit Failing;
     discovery_without_a_region: Break::Discovery("no-region") => Imds AwsImdsServerError Failing;
 
     // === aws_credentials: the node's role ===
@@ -302,6 +317,28 @@ scenarios! {
     a_web_identity_for_the_api_server: Break::Irsa(WebIdentity::Token("https://kubernetes.default.svc", -60, 3_600)) => AwsCredentials AwsIrsaWrongAudience Failing;
     a_pod_identity_without_its_token: Break::PodIdentity(None) => AwsCredentials AwsPodIdentityTokenInvalid Failing;
     a_pod_identity_with_an_empty_token: Break::PodIdentity(Some("")) => AwsCredentials AwsPodIdentityTokenInvalid Failing;
+    a_pod_identity_whose_agent_refuses: Break::PodIdentityAgent("refused") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    a_pod_identity_whose_agent_swallows_syn: Break::PodIdentityAgent("tcp-hang") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    a_pod_identity_whose_agent_never_answers: Break::PodIdentityAgent("http-hang") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    a_pod_identity_whose_agent_speaks_noise: Break::PodIdentityAgent("noise") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    a_page_in_the_place_of_pod_identity: Break::PodIdentityAgent("html:200") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    a_gateway_in_the_place_of_pod_identity: Break::PodIdentityAgent("html:502") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    a_pod_identity_at_another_address: Break::PodIdentityAgent("other-address") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    a_pod_identity_that_gives_half_a_key: Break::PodIdentityAgent("half-a-key") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    a_pod_identity_that_gives_something_else: Break::PodIdentityAgent("other-document") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    a_pod_identity_whose_role_eks_may_not_take: Break::PodIdentityAgent("denied") => AwsCredentials AwsPodIdentityDenied Failing;
+    a_pod_identity_without_an_association: Break::PodIdentityAgent("no-association") => AwsCredentials AwsPodIdentityNoAssociation Failing;
+    a_pod_identity_whose_token_gets_lost: Break::PodIdentityAgent("token-lost") => AwsCredentials AwsPodIdentityTokenInvalid Failing;
+    a_pod_identity_whose_token_eks_does_not_take: Break::PodIdentityAgent("token-invalid") => AwsCredentials AwsPodIdentityTokenInvalid Failing;
+    a_pod_identity_whose_token_is_over_for_eks: Break::PodIdentityAgent("token-expired") => AwsCredentials AwsPodIdentityTokenInvalid Failing;
+    a_pod_identity_that_throttles: Break::PodIdentityAgent("throttled") => AwsCredentials AwsPodIdentityThrottled Warning;
+    a_pod_identity_that_eks_throttles: Break::PodIdentityAgent("service-throttled") => AwsCredentials AwsPodIdentityThrottled Warning;
+    a_pod_identity_that_cannot_reach_eks: Break::PodIdentityAgent("backend-unreachable") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
+    a_pod_identity_before_an_error_of_eks: Break::PodIdentityAgent("backend-error") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
+    a_pod_identity_before_an_eks_that_is_away: Break::PodIdentityAgent("backend-unavailable") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
+    a_pod_identity_that_gives_what_is_over: Break::PodIdentityAgent("over-already") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
+    a_role_that_came_after_the_pod: Break::LateRole(&[]) => AwsCredentials AwsIrsaNotInjected Failing;
+    a_role_that_came_after_the_pod_beside_a_key: Break::LateRole(&[("AWS_ACCESS_KEY_ID", lab::aws::KEY_ID), ("AWS_SECRET_ACCESS_KEY", lab::aws::SECRET)]) => AwsCredentials AwsIrsaNotInjected Warning;
     a_pod_identity_that_the_agent_does_not_know: Break::PodIdentityOf("v0.93.0") => AwsCredentials AwsPodIdentityUnsupportedByAgentSdk Failing;
 
     // === gce_metadata ===
@@ -413,6 +450,7 @@ scenarios! {
     a_clock_that_sts_does_not_accept: Break::Sts("clock:+600s") => StsIdentity AwsClockSkew Failing;
     an_account_that_is_not_the_clusters: Break::Env("EKS_ACCOUNT_ID", "210987654321") => StsIdentity AwsAccountMismatch Failing;
     keys_that_shadow_a_role: Break::KeysBesideRole => StsIdentity AwsRoleMismatch Warning;
+    a_role_that_was_changed_after_the_pod: Break::ChangedRole => StsIdentity AwsRoleMismatch Warning;
 
     // === ec2_api ===
     a_caller_whom_no_policy_allows_ec2: Break::Ec2("denied-identity-policy") => Ec2Api Ec2DeniedIdentityPolicy Failing;
@@ -505,12 +543,13 @@ pub(crate) fn world_for(broken: Break) -> World {
         Break::Proxy(_) | Break::CastaiBehindProxy(_) => World::behind_a_proxy(),
         Break::Gce(_) => World::of("gke"),
         Break::AzureImds(_) => World::of("aks"),
-        Break::Discovery(_) | Break::Ec2InDiscovery(_) => World::in_discovery(),
+        Break::Discovery(_) | Break::DiscoveryByTokens(_) | Break::Ec2InDiscovery(_) => World::in_discovery(),
         Break::StsForRole(_) | Break::ProxyToAws(STS, _) => World::with_a_role(),
         _ => World::start(),
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "an arm for each kind of break")]
 pub(crate) async fn break_world(world: &mut World, broken: Break) {
     match broken {
         Break::Api(fault) => world.api.set(fault.parse::<ApiFault>().unwrap()).await,
@@ -538,6 +577,10 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
             world.castai.set(fault.parse::<CastAiFault>().unwrap()).await;
         }
         Break::Imds(fault) | Break::Discovery(fault) => world.imds.set(fault.parse::<ImdsFault>().unwrap()).await,
+        Break::DiscoveryByTokens(fault) => {
+            world.imds.set(fault.parse::<ImdsFault>().unwrap()).await;
+            world.set_env("AWS_EC2_METADATA_V1_DISABLED", "true");
+        }
         Break::Envs(variables) => {
             for (name, value) in variables {
                 match value {
@@ -593,12 +636,30 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
         Break::NoInstances => world.account.set_instances(Vec::new()),
         Break::Irsa(token) => world.with_web_identity(token),
         Break::PodIdentity(token) => world.with_pod_identity(token),
+        Break::PodIdentityAgent(fault) => {
+            world.with_pod_identity(Some(&lab::aws::pod_identity_token()));
+            world.pod_identity.set(fault.parse::<PodIdentityFault>().unwrap()).await;
+        }
+        Break::LateRole(variables) => {
+            world.in_the_agents_pod("v0.123.1");
+            world.annotate(Some(&Account::role_arn(lab::aws::ROLE)));
+            for (name, value) in variables {
+                world.set_env(name, value);
+            }
+        }
+        Break::ChangedRole => {
+            world.in_the_agents_pod("v0.123.1");
+            world.annotate(Some(&Account::role_arn("another")));
+            world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
+        }
         Break::PodIdentityOf(version) => {
             // Its SDK takes no addresses from the environment.
             world.dns.add("sts.amazonaws.com", world.sts.addr().ip());
             world.dns.add("ec2.eu-central-1.amazonaws.com", world.ec2.addr().ip());
             world.file = format!("{}agent:\n  version: {version}\n", world.file);
-            world.with_pod_identity(Some(&lab::token_with(&serde_json::json!({ "aud": ["pods.eks.amazonaws.com"] }))));
+            world.with_pod_identity(Some(&lab::aws::pod_identity_token()));
+            // Nothing is sent there: the agent's SDK refuses the address.
+            world.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
         }
     }
 }
@@ -652,8 +713,34 @@ impl World {
         if let Some(token) = token {
             fs::write(&file, token).unwrap();
         }
-        self.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
+        self.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &self.pod_identity.uri());
         self.set_env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.to_str().unwrap());
+    }
+
+    /// Stands in a pod of the agent of this version, as its token and the API say.
+    pub(crate) fn in_the_agents_pod(&self, version: &str) {
+        let token = lab::service_account_token(SystemTime::now() + Duration::from_hours(1));
+        fs::write(self.mounted("token"), &token).unwrap();
+        self.api.set_tokens(vec![lab::TOKEN.to_owned(), token]);
+        let image = format!("us-docker.pkg.dev/castai-hub/library/agent:{version}");
+        self.has_pod(&serde_json::json!({
+            "metadata": { "name": POD },
+            "spec": { "containers": [{ "name": "agent", "image": image }, { "name": "health", "image": "exporter" }] },
+        }));
+        self.annotate(None);
+    }
+
+    /// The API tells this of the pod.
+    pub(crate) fn has_pod(&self, pod: &serde_json::Value) {
+        let path = format!("/api/v1/namespaces/castai-agent/pods/{POD}");
+        self.api.set_object(&path, Some(pod.clone()));
+    }
+
+    /// The service account's annotation names this role.
+    pub(crate) fn annotate(&self, role: Option<&str>) {
+        let annotations = role.map(|role| serde_json::json!({ "eks.amazonaws.com/role-arn": role }));
+        let account = serde_json::json!({ "metadata": { "name": "castai-agent", "annotations": annotations } });
+        self.api.set_object("/api/v1/namespaces/castai-agent/serviceaccounts/castai-agent", Some(account));
     }
 }
 
@@ -669,6 +756,7 @@ pub(crate) async fn heal(world: &mut World, (env, file): (std::collections::BTre
     world.azure.heal().await;
     world.sts.heal().await;
     world.ec2.heal().await;
+    world.pod_identity.heal().await;
     world.account.set_instances(vec![Instance::default()]);
     world.file = file;
     world.restore_env(env);

@@ -4,4 +4,5 @@ pub(crate) mod cluster;
 pub(crate) mod exporter;
 pub(crate) mod helm;
 pub(crate) mod monitoring;
+pub(crate) mod moto;
 pub(crate) mod world;

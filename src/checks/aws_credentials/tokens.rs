@@ -9,6 +9,7 @@ use super::Seen;
 use crate::catalogue::FailureMode as M;
 use crate::cluster::token;
 use crate::cluster::token::Claims;
+use crate::config::Secret;
 use crate::probe::certificate::date;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
@@ -56,22 +57,22 @@ pub(super) fn web_identity(file: &Path, role_arn: Option<&str>) -> Seen {
         )]),
         Fresh::Yes => Verdict::Ok(Evidence::from(about)),
     };
-    Seen { verdict, end: claims.expiry }
+    Seen { end: claims.expiry, ..verdict.into() }
 }
 
-/// A token for EKS Pod Identity's server on the node, or for another server of credentials.
-pub(super) fn pod_identity(file: &Path, host: &str, eks: bool) -> Seen {
+/// A token for EKS Pod Identity's server on the node, or for another server of credentials; and what it says of itself.
+pub(super) fn pod_identity(file: &Path, host: &str, eks: bool) -> Result<(Secret, String), Finding> {
+    let invalid = |what: String| Err(Finding::new(M::AwsPodIdentityTokenInvalid, what));
     let text = match read(file) {
         Ok(text) => text,
-        Err(error) => return failing(M::AwsPodIdentityTokenInvalid, unreadable(file, &error)),
+        Err(error) => return invalid(unreadable(file, &error)),
     };
-    let invalid = |what: String| failing(M::AwsPodIdentityTokenInvalid, what);
     if text.trim().is_empty() {
         return invalid(format!("{} is empty", file.display()));
     }
-    let Some(claims) = token::claims(text.trim()) else {
+    let Some(claims) = token::claims(&text) else {
         let what = format!("{} holds no JWT", file.display());
-        return if eks { invalid(what) } else { Verdict::Ok(Evidence::from(format!("a token for {host}"))).into() };
+        return if eks { invalid(what) } else { Ok((Secret::new(text), String::new())) };
     };
     let about = format!("the token {} {} for {host}", file.display(), described(&claims));
     if eks && !claims.audiences.is_empty() && !claims.audiences.iter().any(|audience| audience == POD_IDENTITY) {
@@ -79,10 +80,7 @@ pub(super) fn pod_identity(file: &Path, host: &str, eks: bool) -> Seen {
     }
     match freshness(&claims) {
         Fresh::Over => invalid(format!("{about}: its time is over")),
-        Fresh::Nearly | Fresh::Yes => Seen {
-            verdict: Verdict::Ok(Evidence::from(format!("{about}; the server itself is not asked here"))),
-            end: claims.expiry,
-        },
+        Fresh::Nearly | Fresh::Yes => Ok((Secret::new(text), format!("; {about}"))),
     }
 }
 

@@ -46,8 +46,8 @@ pub struct Variables {
     pub profile_files: Vec<PathBuf>,
     /// `AWS_CONTAINER_CREDENTIALS_FULL_URI`, or its relative kind.
     pub container: Option<Container>,
-    /// Whether `AWS_CONTAINER_AUTHORIZATION_TOKEN` is set.
-    pub has_container_token: bool,
+    /// `AWS_CONTAINER_AUTHORIZATION_TOKEN`.
+    pub container_token: Option<Secret>,
     /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`.
     pub container_token_file: Option<PathBuf>,
 }
@@ -93,7 +93,7 @@ impl Variables {
             container: set("AWS_CONTAINER_CREDENTIALS_FULL_URI")
                 .map(Container::Full)
                 .or_else(|| set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").map(Container::Relative)),
-            has_container_token: set("AWS_CONTAINER_AUTHORIZATION_TOKEN").is_some(),
+            container_token: set("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(Secret::new),
             container_token_file: set("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(PathBuf::from),
         }
     }

@@ -15,6 +15,11 @@ impl Version {
     /// The first with the second generation of the SDK: regional STS, endpoints from the environment.
     pub const SDK_V2: Self = Self(0, 96, 0);
 
+    /// The version in an image's tag; `None` is a tag that is no version.
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        Self::read(tag).ok()
+    }
+
     /// Reads a tag, with or without `v`; what stands behind a dash or plus does not count.
     pub(crate) fn read(text: &str) -> Result<Self, Wrong> {
         let bare = text.strip_prefix('v').unwrap_or(text);

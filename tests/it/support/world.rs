@@ -26,6 +26,7 @@ use lab::Ec2;
 use lab::Gce;
 use lab::Imds;
 use lab::Pki;
+use lab::PodIdentity;
 use lab::Proxy;
 use lab::Sts;
 use lab::aws::Account;
@@ -66,6 +67,7 @@ pub(crate) struct World {
     pub(crate) account: Account,
     pub(crate) sts: Sts,
     pub(crate) ec2: Ec2,
+    pub(crate) pod_identity: PodIdentity,
     /// The agent's environment.
     pub(crate) env: BTreeMap<String, String>,
     /// The exporter's file.
@@ -89,6 +91,7 @@ impl World {
         let account = Account::default();
         let sts = Sts::start(&account, Some(&public), Place::sts()).unwrap();
         let ec2 = Ec2::start(&account, Some(&public), Place::ec2()).unwrap();
+        let pod_identity = PodIdentity::start(&account, lab::aws::pod_identity::Options::default()).unwrap();
         let names = [
             (CASTAI, castai.addr().ip()),
             (STS, sts.addr().ip()),
@@ -128,6 +131,7 @@ impl World {
              checks:\n  dns: {{ limits: {{ resolve: 1s }} }}\n  apiserver: {{ {LIMITS} }}\n  castai_api: {{ {LIMITS} }}\n  \
              sts_identity: {{ {LIMITS} }}\n  ec2_api: {{ {LIMITS} }}\n  \
              imds: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n  \
+             aws_credentials: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n  \
              gce_metadata: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n  \
              azure_imds: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n\
              azure:\n  metadata_address: '{azure}'\n",
@@ -138,8 +142,24 @@ impl World {
         );
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let (plan, board) = (Plan { rows: Vec::new(), blocks: &[], feeds: Vec::new() }, Arc::new(Board::new(&[])));
-        let mut world =
-            Self { dns, api, castai, proxy, imds, gce, azure, account, sts, ec2, env, file, dir, plan, board };
+        let mut world = Self {
+            dns,
+            api,
+            castai,
+            proxy,
+            imds,
+            gce,
+            azure,
+            account,
+            sts,
+            ec2,
+            pod_identity,
+            env,
+            file,
+            dir,
+            plan,
+            board,
+        };
         world.configure();
         world
     }

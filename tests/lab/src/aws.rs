@@ -27,11 +27,13 @@ pub use sts::{Sts, StsFault};
 
 use std::net::SocketAddr;
 
+use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 use crate::answer::Answer;
 use crate::fault::Fault;
 use crate::request::Request;
+use crate::token_with;
 
 /// The account that everything belongs to, by default.
 pub const ACCOUNT: &str = "123456789012";
@@ -79,6 +81,13 @@ impl Place {
             region: REGION.to_owned(),
         }
     }
+}
+
+/// A token of the agent's service account for EKS Pod Identity, for a day.
+pub fn pod_identity_token() -> String {
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let audience = pod_identity::AUDIENCE;
+    token_with(&json!({ "iss": ISSUER, "sub": SUBJECT, "aud": [audience], "iat": now - 60, "exp": now + 86_400 }))
 }
 
 /// What a server with a fault on the line takes for the time.

@@ -83,7 +83,8 @@ struct App {
 }
 
 const PATH: &str = "/v1/credentials";
-const AUDIENCE: &str = "pods.eks.amazonaws.com";
+/// Whom its tokens are made for.
+pub(super) const AUDIENCE: &str = "pods.eks.amazonaws.com";
 
 // === impl Options ===
 

@@ -54,8 +54,8 @@ const TERMINATOR: &str = "aws4_request";
 
 impl Signer {
     /// The headers to add to a request, `Host` among them.
-    pub fn headers(&self, request: &Request, host: &str, at: OffsetDateTime) -> Vec<(String, String)> {
-        let stamp = stamp(at);
+    pub fn headers(&self, request: &Request, host: &str, at: impl Into<OffsetDateTime>) -> Vec<(String, String)> {
+        let stamp = stamp(at.into());
         let mut headers = vec![("Host".to_owned(), host.to_owned()), ("X-Amz-Date".to_owned(), stamp.clone())];
         headers.extend(self.token.iter().map(|token| ("X-Amz-Security-Token".to_owned(), token.clone())));
         let mut signed = request.clone();

@@ -1,12 +1,12 @@
 //! The lab's AWS held to AWS's documentation.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
 use super::*;
+use crate::Fault;
 use crate::client::{get, send};
 use crate::pki::Pki;
-use crate::{Fault, token_with};
 
 const REFUSED: &str = "403";
 

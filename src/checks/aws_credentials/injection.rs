@@ -1,0 +1,144 @@
+//! What the API tells of this pod and its service account, beside what the pod was given.
+//!
+//! The webhook of EKS gives a pod the role of its service account when the pod is made, and never later: an annotation
+//! that came afterwards, or a webhook that was away, shows nowhere but here.
+
+use super::Seen;
+use crate::catalogue::Check;
+use crate::catalogue::FailureMode as M;
+use crate::catalogue::Limits;
+use crate::checks::World;
+use crate::checks::kube::Found;
+use crate::checks::kube::Reader;
+use crate::checks::kube::Wanted;
+use crate::cluster::Access;
+use crate::cluster::own::Account;
+use crate::cluster::own::Own;
+use crate::cluster::own::Pod;
+use crate::cluster::own::ROLE_ARN;
+use crate::cluster::own::SKIP_CONTAINERS;
+use crate::config::Apiserver;
+use crate::config::Config;
+use crate::config::aws::Source;
+use crate::config::aws::Variables;
+use crate::probe::Answer;
+use crate::verdict::Evidence;
+use crate::verdict::Finding;
+use crate::verdict::Peers;
+use crate::verdict::Verdict;
+use crate::verdict::evidence::quote;
+
+/// Reads this pod and its service account.
+#[derive(Debug)]
+pub(super) struct Injection {
+    place: Apiserver,
+    reader: Reader,
+    /// The pod's name, where its token does not tell.
+    pod: Option<String>,
+}
+
+/// What the API tells.
+#[derive(Debug)]
+pub(super) struct Told {
+    own: Own,
+    account: Result<Account, Evidence>,
+    /// `None` is a pod that is not the agent's.
+    pod: Result<Option<Pod>, Evidence>,
+}
+
+impl Injection {
+    pub(super) fn new(config: &Config, world: &World) -> Self {
+        let reader = Reader::within(&config.apiserver, Limits::ASIDE, world);
+        Self { place: config.apiserver.clone(), reader, pod: config.agent.pod.clone() }
+    }
+
+    /// Asks the API; nothing outside of a pod, or while the API server is out of reach anyway.
+    pub(super) async fn look(&self, peers: &Peers) -> Option<Told> {
+        let Apiserver::InCluster(place) = &self.place else { return None };
+        let reached =
+            peers.report(Check::Apiserver).is_none_or(|report| !matches!(report.verdict, Verdict::Failing(_)));
+        let claims = Access::in_cluster(place).ok().filter(|_| reached)?.claims()?;
+        let own = Own::of(&claims)?;
+        let Own { namespace, account: name, .. } = &own;
+        let account = async {
+            let answer = self.object(namespace, "serviceaccounts", name).await?;
+            Account::read(&answer.body).ok_or_else(|| odd("serviceaccounts", name))
+        };
+        let pod = async {
+            let name = own.pod.as_ref().or(self.pod.as_ref());
+            let name = name.ok_or_else(|| Evidence::from("nothing tells this pod's name"))?;
+            Ok(Pod::read(&self.object(namespace, "pods", name).await?.body))
+        };
+        let (account, pod) = tokio::join!(account, pod);
+        Some(Told { own, account, pod })
+    }
+
+    async fn object(&self, namespace: &str, kind: &str, name: &str) -> Result<Answer, Evidence> {
+        let escaped = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let wanted = Wanted {
+            right: format!("get {kind}/{name} in the namespace {namespace}"),
+            path: format!("/api/v1/namespaces/{}/{kind}/{}", escaped(namespace), escaped(name)),
+        };
+        match self.reader.get(&wanted).await? {
+            Found::Object(answer) => Ok(answer),
+            Found::Nothing => Err(Evidence::from(format!("{kind}/{name} does not exist in the namespace {namespace}"))),
+        }
+    }
+}
+
+impl Told {
+    /// The agent's pod, when this is one and it may be read.
+    pub(super) fn pod(&self) -> Option<&Pod> {
+        self.pod.as_ref().ok()?.as_ref()
+    }
+
+    /// The role that the service account's annotation names.
+    pub(super) fn role(&self) -> Option<&str> {
+        self.account.as_ref().ok()?.role_arn.as_deref()
+    }
+
+    /// What was seen of a source, in the light of what was told.
+    pub(super) fn compare(&self, variables: &Variables, source: Source, seen: Seen) -> Seen {
+        if variables.token_file.is_some() {
+            return seen;
+        }
+        let account = match &self.account {
+            Ok(account) => account,
+            Err(why) => return seen.remarked(&format!("whether its service account has a role is not known: {why}")),
+        };
+        let Some(role) = &account.role_arn else { return seen };
+        let Own { namespace, account: name, .. } = &self.own;
+        let annotated =
+            format!("the service account {namespace}/{name} has the annotation {ROLE_ARN} {}", quote(role.as_bytes()));
+        let why = match &self.pod {
+            Ok(None) => {
+                return seen.remarked(&format!("{annotated}, and this pod, which is not the agent's, does not use it"));
+            }
+            Ok(Some(pod)) if pod.has_token_file => {
+                let why = "the agent's container is given its token, and this exporter's container is not: it cannot \
+                           judge the agent's credentials";
+                return Seen { verdict: Verdict::Unknown(Evidence::from(format!("{annotated}; {why}"))), ..seen };
+            }
+            Ok(Some(pod)) if pod.skips_agent => {
+                format!("the pod's annotation {SKIP_CONTAINERS} leaves the agent's container out: take it away")
+            }
+            Ok(Some(_)) | Err(_) => {
+                "the pod is older than the annotation, or the webhook of EKS did not see it".to_owned()
+            }
+        };
+        let evidence = format!(
+            "{annotated}, and AWS_WEB_IDENTITY_TOKEN_FILE is not set: {why}; then kubectl -n {namespace} rollout restart \
+             deploy/castai-agent; until then: {}",
+            seen.verdict.evidence()
+        );
+        let finding = Finding::new(M::AwsIrsaNotInjected, evidence);
+        // Another source that somebody chose still serves; the node's role serves only by chance.
+        let chosen = source != Source::Imds && matches!(seen.verdict, Verdict::Ok(_) | Verdict::Warning(_));
+        let verdict = if chosen { Verdict::Warning(vec![finding]) } else { Verdict::failing(finding) };
+        Seen { verdict, ..seen }
+    }
+}
+
+fn odd(kind: &str, name: &str) -> Evidence {
+    Evidence::from(format!("what the API server answers for {kind}/{name} is none"))
+}

@@ -1,0 +1,201 @@
+//! moto: AWS's IAM, STS and EC2 by another hand, which checks signatures and evaluates real policies.
+//!
+//! Where it differs from AWS: its refusals of EC2 come in the envelope of STS, and so does `AccessDenied`, which EC2 calls
+//! `UnauthorizedOperation`; errors of STS stand one element deeper; `GetCallerIdentity` is refused to nobody; web
+//! identities are not looked at.
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use lab::Request;
+use lab::aws::Signer;
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::process::Child;
+use tokio::process::Command;
+use tokio::time::sleep;
+use tokio::time::timeout;
+
+/// Says where the program is, and installs it.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/install-moto");
+/// How long it may take to start on a machine that does other things as well.
+const START: Duration = Duration::from_mins(1);
+/// How long one answer may take.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// The account that moto pretends to be.
+pub(crate) const ACCOUNT: &str = "123456789012";
+/// The region that requests are signed for.
+pub(crate) const REGION: &str = "eu-central-1";
+
+/// A running moto with IAM enforced. Dropping it ends it.
+pub(crate) struct Moto {
+    _process: Child,
+    addr: SocketAddr,
+    admin: Key,
+    _dir: TempDir,
+}
+
+/// A user's key.
+#[derive(Clone)]
+pub(crate) struct Key {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
+/// An answer: its status and its body.
+pub(crate) struct Seen {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+/// Why moto does not do what the test wants.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MotoError {
+    /// The program was not installed.
+    #[error("moto is not installed; run `make test`, or: scripts/install-moto")]
+    NotInstalled,
+    /// It said something else than hoped for.
+    #[error("moto: {0}")]
+    Refused(String),
+    /// It could not be asked.
+    #[error("moto: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Moto {
+    /// Starts it on a port of its own, with an administrator, and lets IAM decide from then on.
+    pub(crate) async fn start() -> Result<Self, MotoError> {
+        let place = Command::new(SCRIPT).arg("--where").output().await?;
+        let program = PathBuf::from(String::from_utf8_lossy(&place.stdout).trim());
+        if !program.is_file() {
+            return Err(MotoError::NotInstalled);
+        }
+        let dir = TempDir::new()?;
+        let log = dir.path().join("moto.log");
+        let process = Command::new(program)
+            .args(["-H", "127.0.0.1", "-p", "0"])
+            .env_remove("INITIAL_NO_AUTH_ACTION_COUNT")
+            .stdin(Stdio::null())
+            .stdout(File::create(&log)?)
+            .stderr(File::options().append(true).open(&log)?)
+            .kill_on_drop(true)
+            .spawn()?;
+        let listening = async {
+            loop {
+                let text = std::fs::read_to_string(&log).unwrap_or_default();
+                let address = text.split_once("Running on http://").map(|(_, rest)| rest.lines().next().unwrap_or(""));
+                if let Some(address) = address.and_then(|address| address.trim().parse().ok()) {
+                    return address;
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let addr = timeout(START, listening).await;
+        let addr = addr.map_err(|_| MotoError::Refused(std::fs::read_to_string(&log).unwrap_or_default()))?;
+        let nobody = Key { id: "AKIANOBODY".to_owned(), secret: "nothing".to_owned() };
+        let mut moto = Self { _process: process, addr, admin: nobody, _dir: dir };
+        moto.admin = moto.add_user("admin").await?;
+        moto.set_policy("admin", Some("Allow"), "*").await?;
+        moto.enforce().await?;
+        Ok(moto)
+    }
+
+    /// The endpoint of all its services.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Adds a user who may do nothing, with a key.
+    pub(crate) async fn add_user(&self, name: &str) -> Result<Key, MotoError> {
+        self.iam(&[("Action", "CreateUser"), ("UserName", name)]).await?;
+        let body = self.iam(&[("Action", "CreateAccessKey"), ("UserName", name)]).await?;
+        let tag = |name: &str| body.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once("</"));
+        let text = |name: &str| tag(name).map(|(text, _)| text.to_owned());
+        let key = text("AccessKeyId").zip(text("SecretAccessKey"));
+        key.map(|(id, secret)| Key { id, secret }).ok_or(MotoError::Refused(body))
+    }
+
+    /// The user's one policy: such an effect on this action, or none at all.
+    pub(crate) async fn set_policy(&self, user: &str, effect: Option<&str>, action: &str) -> Result<(), MotoError> {
+        let Some(effect) = effect else {
+            self.iam(&[("Action", "DeleteUserPolicy"), ("UserName", user), ("PolicyName", "lab")]).await?;
+            return Ok(());
+        };
+        let policy = serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [{ "Effect": effect, "Action": action, "Resource": "*" }],
+        });
+        let policy = policy.to_string();
+        let put = [("Action", "PutUserPolicy"), ("UserName", user), ("PolicyName", "lab"), ("PolicyDocument", &policy)];
+        self.iam(&put).await.map(drop)
+    }
+
+    /// One request of a service's query protocol, signed by hand.
+    pub(crate) async fn ask(&self, service: &str, key: &Key, form: &[(&str, &str)]) -> Result<Seen, MotoError> {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        // moto computes the signature of what it would have sent itself.
+        let body = body.replace('*', "%2A").replace('+', "%20");
+        let headers = vec![("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+        let mut request =
+            Request { method: "POST".to_owned(), target: "/".to_owned(), headers, body: body.into_bytes() };
+        let signer = Signer {
+            key_id: key.id.clone(),
+            secret: key.secret.clone(),
+            token: None,
+            region: REGION.to_owned(),
+            service: service.to_owned(),
+        };
+        // moto finds the service by the host that was signed for.
+        let host = format!("{service}.{REGION}.amazonaws.com");
+        request.headers.extend(signer.headers(&request, &host, SystemTime::now()));
+        self.send(&request).await
+    }
+
+    async fn iam(&self, form: &[(&str, &str)]) -> Result<String, MotoError> {
+        let form = [form, &[("Version", "2010-05-08")]].concat();
+        let Seen { status, body } = self.ask("iam", &self.admin, &form).await?;
+        if status == 200 { Ok(body) } else { Err(MotoError::Refused(format!("{status} {body}"))) }
+    }
+
+    /// Zero more requests are answered without a signature.
+    async fn enforce(&self) -> Result<(), MotoError> {
+        let headers = vec![
+            ("Host".to_owned(), self.addr.to_string()),
+            // As a form it would not be read.
+            ("Content-Type".to_owned(), "text/plain".to_owned()),
+        ];
+        let target = "/moto-api/reset-auth".to_owned();
+        let seen = self.send(&Request { method: "POST".to_owned(), target, headers, body: b"0".to_vec() }).await?;
+        if seen.status == 200 { Ok(()) } else { Err(MotoError::Refused(seen.body)) }
+    }
+
+    async fn send(&self, request: &Request) -> Result<Seen, MotoError> {
+        let Request { method, target, headers, body } = request;
+        let mut bytes = format!("{method} {target} HTTP/1.1\r\nContent-Length: {}\r\n", body.len()).into_bytes();
+        for (name, value) in headers {
+            bytes.extend(format!("{name}: {value}\r\n").into_bytes());
+        }
+        bytes.extend(b"Connection: close\r\n\r\n");
+        bytes.extend(body);
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.addr).await?;
+            stream.write_all(&bytes).await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            Ok::<_, io::Error>(answer)
+        };
+        let answer = timeout(ANSWER, exchange).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| MotoError::Refused(answer.clone()))?;
+        let status = head.get(9..12).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| MotoError::Refused(head.to_owned()))?;
+        Ok(Seen { status, body: body.to_owned() })
+    }
+}
