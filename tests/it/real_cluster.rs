@@ -3,6 +3,7 @@
 mod chart;
 mod companion;
 mod other_ways;
+mod role;
 
 use std::fs;
 use std::path::PathBuf;

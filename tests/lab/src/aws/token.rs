@@ -2,7 +2,7 @@
 //!
 //! Wire format: RFC 7519; keys as RFC 7517 has them, which is what an issuer publishes.
 
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde_json::Value;
 
 use super::account::Signs;
@@ -42,18 +42,22 @@ pub(super) fn is_signed_by(text: &str, signs: &Signs) -> bool {
             let mut keys =
                 set["keys"].as_array().into_iter().flatten().filter(|key| id.is_some_and(|id| key["kid"] == id));
             let signed = format!("{header}.{claims}");
-            let number = |key: &Value, name: &str| key[name].as_str().and_then(base64::from_url);
-            keys.any(|key| {
-                let (Some(n), Some(e), Some(signature)) =
-                    (number(key, "n"), number(key, "e"), base64::from_url(signature))
-                else {
-                    return false;
-                };
-                let key = RsaPublicKeyComponents { n, e };
-                key.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &signature).is_ok()
-            })
+            let Some(signature) = base64::from_url(signature) else { return false };
+            keys.any(|key| fits(key, signed.as_bytes(), &signature).is_some_and(|fits| fits))
         }
     }
+}
+
+/// Whether a key, RSA or of the curve P-256, made this signature.
+fn fits(key: &Value, signed: &[u8], signature: &[u8]) -> Option<bool> {
+    let number = |name: &str| key[name].as_str().and_then(base64::from_url);
+    if key["kty"] == "EC" {
+        let point = [vec![4], number("x")?, number("y")?].concat();
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
+        return Some(key.verify(signed, signature).is_ok());
+    }
+    let key = RsaPublicKeyComponents { n: number("n")?, e: number("e")? };
+    Some(key.verify(&RSA_PKCS1_2048_8192_SHA256, signed, signature).is_ok())
 }
 
 fn parts(text: &str) -> Option<(&str, &str, &str)> {
