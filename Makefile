@@ -22,7 +22,7 @@ lint: ## everything that reads the sources without running them
 
 # The tests come last: CI reads how many ran from the last line.
 test: install lint ## install, lint and run all tests that need no root
-	EVERY_MODE=1 cargo test --locked --test it -- --ignored --nocapture told:: fleet::
+	EVERY_MODE=1 cargo test --locked --test it -- --ignored --nocapture told::
 	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" cargo test --locked --workspace
 
 test-node: install ## the image, the chart and the README's install section on a real node; as root

@@ -34,8 +34,6 @@ mod daemon;
 mod dashboards;
 // A board for the tests of the views.
 mod fixture;
-// Three hundred clusters under one Prometheus.
-mod fleet;
 // The committed files that are derived from the catalogue.
 mod generated;
 // What Prometheus sees.

@@ -42,7 +42,7 @@ const WITHIN: Duration = Duration::from_mins(3);
 /// Longer than an alert goes on behind its end.
 const LONGER_THAN_KEPT: Duration = Duration::from_secs(14);
 /// So many worlds at the same time.
-const SIDE_BY_SIDE: usize = 20;
+const SIDE_BY_SIDE: usize = 12;
 /// How long the agent waits for anything in these worlds: long enough for a busy machine not to look like a fault.
 const PATIENT: &str = "4s";
 /// The lab's answers that come too late for an impatient agent, and for this one.
