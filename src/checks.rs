@@ -13,6 +13,7 @@ pub mod castai_way;
 pub mod clock;
 pub mod cluster_metadata;
 pub mod cluster_status;
+pub mod control_plane_access;
 pub mod dns;
 pub mod ec2_api;
 pub mod elsewhere;

@@ -6,6 +6,7 @@ pub mod agent;
 mod agent_env;
 pub mod aws;
 pub mod clouds;
+pub mod control_plane;
 pub mod elsewhere;
 mod file;
 pub mod flags;
@@ -111,6 +112,8 @@ pub struct Config {
     pub agent: Agent,
     /// Where the metadata servers of Google and Azure are asked.
     pub clouds: Clouds,
+    /// How the control plane's firewall is looked at.
+    pub control_plane: control_plane::ControlPlane,
     /// How names are resolved.
     pub dns: Dns,
     /// Which requests go through which proxy, by Go's rules.

@@ -554,6 +554,18 @@ pub const ALERTS: &[Alert] = &[
         ],
     },
     Alert {
+        name: "CastaiControlPlaneBlocked",
+        check: Check::ControlPlaneAccess,
+        modes: &[M::CpfwBlocked, M::CpfwPrivateOnly],
+        summary: "The control plane's firewall does not let CAST AI in.",
+        impact: "The agent goes on and CAST AI shows the cluster; enabling optimisation fails with \"No access to Kubernetes API server, please check your firewall settings\", and what needs the way in does not work.",
+        diagnosis: &[
+            "aws eks describe-cluster --name CLUSTER --query cluster.resourcesVpcConfig",
+            "gcloud container clusters describe CLUSTER --location LOCATION --format 'yaml(masterAuthorizedNetworksConfig,controlPlaneEndpointsConfig,privateClusterConfig)'",
+            "az aks show -g GROUP -n CLUSTER --query apiServerAccessProfile",
+        ],
+    },
+    Alert {
         name: "CastaiClusterMetadataIncomplete",
         check: Check::ClusterMetadata,
         modes: &[

@@ -78,6 +78,8 @@ pub enum Check {
     Ec2Api,
     /// The cluster's account, region and name.
     ClusterMetadata,
+    /// Who may reach the control plane.
+    ControlPlaneAccess,
     /// The clock of this node.
     Clock,
     /// The cluster as CAST AI sees it.
@@ -116,6 +118,7 @@ impl Check {
         Self::StsIdentity,
         Self::Ec2Api,
         Self::ClusterMetadata,
+        Self::ControlPlaneAccess,
         Self::Clock,
         Self::ClusterStatus,
     ];
@@ -249,6 +252,19 @@ impl Check {
                         scope: Scope::Pod,
                         interval: Duration::from_mins(1),
                         prerequisites: &[Self::Imds, Self::Ec2Api, Self::GceMetadata, Self::AzureImds],
+                        phases: &[],
+                        limits: Limits::NONE,
+                    }
+                }
+            }
+            Self::ControlPlaneAccess => {
+                const {
+                    &CheckEntry {
+                        label: "control_plane_access",
+                        question: "May CAST AI's addresses reach the control plane?",
+                        scope: Scope::Cluster,
+                        interval: Duration::from_mins(10),
+                        prerequisites: &[],
                         phases: &[],
                         limits: Limits::NONE,
                     }

@@ -1076,13 +1076,15 @@ failure_modes! {
     }
     CpfwBlocked = "cpfw_blocked" {
         meaning: "The control plane's firewall does not let CAST AI in.",
-        told_apart: "The list of allowed networks is there, and CAST AI's address is not among them.",
-        remedy: "Add `35.221.40.21/32` to the control plane's allowed networks; the commands replace the list, so \
-            repeat what is in it: `aws eks update-cluster-config --name CLUSTER --resources-vpc-config \
-            publicAccessCidrs=OLD,35.221.40.21/32`, `gcloud container clusters update CLUSTER \
-            --enable-master-authorized-networks --master-authorized-networks OLD,35.221.40.21/32`, `az aks \
-            update -g GROUP -n CLUSTER --api-server-authorized-ip-ranges OLD,35.221.40.21/32`. Then enable \
-            optimisation again.",
+        told_apart: "The list of allowed networks was read whole, and CAST AI's address is in none of them; or CAST AI \
+            says so itself: `No access to Kubernetes API server, please check your firewall settings`. On GKE addresses of \
+            Google Cloud may be let in without being listed. A list that could not be read is no reason for this mode.",
+        remedy: "Add `35.221.40.21/32` to the control plane's allowed networks. The commands replace the list, so \
+            repeat all that is in it; the evidence of `control_plane_access` holds the whole command: `aws eks \
+            update-cluster-config --name CLUSTER --resources-vpc-config publicAccessCidrs=OLD,35.221.40.21/32`, `gcloud \
+            container clusters update CLUSTER --enable-master-authorized-networks --master-authorized-networks \
+            OLD,35.221.40.21/32`, `az aks update -g GROUP -n CLUSTER --api-server-authorized-ip-ranges \
+            OLD,35.221.40.21/32`. Then enable optimisation again.",
     }
     CastaiNotResponding = "castai_not_responding" {
         meaning: "CAST AI has had no snapshot of this cluster for some minutes.",
@@ -1116,8 +1118,11 @@ failure_modes! {
     ImageAuthFailed = "image_auth_failed" {
         meaning: "The registry does not accept the credentials for the image, or there were none.",
         told_apart: "401; a known identity without the right is `image_forbidden`.",
-        remedy: "Azure: `az aks update -n CLUSTER -g GROUP --attach-acr REGISTRY` and `az aks check-acr -n CLUSTER -g \
-            GROUP --acr REGISTRY.azurecr.io`; the service principal's secret may have ended. Else renew the pull \
+        remedy: "Azure: ask the cluster itself, `az aks check-acr -n CLUSTER -g GROUP --acr REGISTRY.azurecr.io`, and give \
+            its kubelet identity or service principal the role AcrPull: `az aks update -n CLUSTER -g GROUP --attach-acr \
+            REGISTRY`. After onboarding on CAST AI new nodes may use another service principal than the old ones, which \
+            lacks the role: `az role assignment create --role AcrPull --assignee CLIENT_ID --scope REGISTRY_ID`. A \
+            service principal's secret may have ended: `az ad app credential list --id CLIENT_ID`. Else renew the pull \
             secret: `kubectl -n NAMESPACE get pod POD -o jsonpath='{.spec.imagePullSecrets}'`.",
     }
     ImageAuthOrMissing = "image_auth_or_missing" {
@@ -1129,8 +1134,9 @@ failure_modes! {
         meaning: "The registry knows who asks and says no.",
         told_apart: "403; without credentials it would be `image_auth_failed`. On Azure often the registry's network \
             rules.",
-        remedy: "Allow this cluster's egress or private endpoint in the registry's network rules, or grant the \
-            identity the right to pull.",
+        remedy: "Azure: compare the nodes' outbound address with `az acr network-rule list -n REGISTRY`, and see whether \
+            the registry's name leads to its private endpoint from the nodes (`privatelink.azurecr.io`). Elsewhere allow \
+            this cluster's egress in the registry's rules, or grant the identity the right to pull.",
     }
     ImageNotFound = "image_not_found" {
         meaning: "The image or its tag does not exist in the registry.",
@@ -1151,12 +1157,14 @@ failure_modes! {
     ImageDns = "image_dns" {
         meaning: "The node cannot resolve the registry's name.",
         told_apart: "Nodes resolve by themselves, not through CoreDNS.",
-        remedy: "Check the node's resolver and private DNS zones linked to its network.",
+        remedy: "Check the node's resolver, and whether the private DNS zone is linked to the nodes' network; for ACR: \
+            `az network private-dns link vnet list -g GROUP -z privatelink.azurecr.io`.",
     }
     ImageTimeout = "image_timeout" {
         meaning: "The registry does not answer in time.",
         told_apart: "Silence; a refusal is `image_refused`.",
-        remedy: "Allow the nodes' egress to the registry on 443, or give them a private endpoint.",
+        remedy: "Allow the nodes' egress to the registry on 443, or give them a private endpoint. An ACR has two names: \
+            REGISTRY.azurecr.io and the data endpoint (`az acr show-endpoints -n REGISTRY`).",
     }
     ImageRefused = "image_refused" {
         meaning: "The registry's address refuses the connection.",
@@ -1211,5 +1219,14 @@ failure_modes! {
             zero it would exist.",
         remedy: "Run the script of the Connect cluster screen again, or `helm upgrade -i castai-agent \
             castai-helm/castai-agent -n castai-agent --set apiKey=$CASTAI_API_TOKEN --set provider=eks`.",
+    }
+    CpfwPrivateOnly = "cpfw_private_only" {
+        meaning: "The control plane has no address on the internet, so CAST AI cannot come in.",
+        told_apart: "No list decides here, as in `cpfw_blocked`: there is nothing to reach from outside. The agent itself \
+            works, because it only asks outwards.",
+        remedy: "Nothing is to be done for a cluster that CAST AI only watches. For optimisation from outside give the \
+            control plane a public address with a list of networks (`aws eks update-cluster-config --name CLUSTER \
+            --resources-vpc-config endpointPublicAccess=true,publicAccessCidrs=35.221.40.21/32`), or use CAST AI's \
+            cluster-controller, which only asks outwards.",
     }
 }

@@ -45,7 +45,8 @@ const fn reads_the_environment(check: Check) -> bool {
         | Check::Ec2Api
         | Check::GceMetadata
         | Check::AzureImds
-        | Check::ClusterMetadata => true,
+        | Check::ClusterMetadata
+        | Check::ControlPlaneAccess => true,
         Check::Dns | Check::Apiserver | Check::Clock => false,
     }
 }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::catalogue::Check;
 use crate::catalogue::FailureMode as M;
 use crate::catalogue::Limits;
 use crate::checks::Attempt;
@@ -67,8 +68,9 @@ enum Walked {
 impl GceMetadata {
     /// The check for what the agent is told.
     pub fn new(config: &Config, settings: &CheckSettings, world: &World) -> Self {
+        let account = config.check(Check::ControlPlaneAccess).enabled;
         let (told, clouds) = (config.told.clone(), config.clouds.clone());
-        Self { told, clouds, account: true, limits: settings.limits, world: world.clone() }
+        Self { told, clouds, account, limits: settings.limits, world: world.clone() }
     }
 
     /// What the agent asks for and whom, or why nothing is asked.

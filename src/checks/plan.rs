@@ -21,6 +21,7 @@ use crate::checks::castai_api::CastaiApi;
 use crate::checks::clock::Clock;
 use crate::checks::cluster_metadata::ClusterMetadata;
 use crate::checks::cluster_status::ClusterStatus;
+use crate::checks::control_plane_access::ControlPlaneAccess;
 use crate::checks::dns::Dns;
 use crate::checks::ec2_api::Ec2Api;
 use crate::checks::elsewhere;
@@ -85,6 +86,8 @@ pub enum AnyCheck {
     Ec2Api(Ec2Api),
     /// `cluster_metadata`.
     ClusterMetadata(ClusterMetadata),
+    /// `control_plane_access`.
+    ControlPlaneAccess(Box<ControlPlaneAccess>),
     /// `clock`.
     Clock(Clock),
     /// `cluster_status`.
@@ -145,6 +148,7 @@ impl AnyCheck {
             Check::StsIdentity => Self::StsIdentity(StsIdentity::new(settings, world)),
             Check::Ec2Api => Self::Ec2Api(Ec2Api::new(settings, world)),
             Check::ClusterMetadata => Self::ClusterMetadata(ClusterMetadata::new(config, world)),
+            Check::ControlPlaneAccess => Self::ControlPlaneAccess(Box::new(ControlPlaneAccess::new(config, world))),
             Check::Clock => Self::Clock(Clock),
             Check::ClusterStatus => Self::ClusterStatus(Box::new(ClusterStatus::new(config, settings, world))),
         }
@@ -162,6 +166,10 @@ fn need(check: Check, config: &Config) -> Need {
         },
         Check::GceMetadata => discovery(config, Provider::Gke, |told| !told.missing.is_empty()),
         Check::AzureImds => discovery(config, Provider::Aks, |told| told.set.is_empty()),
+        Check::ControlPlaneAccess => match config.told.provider {
+            Some(Provider::Gke | Provider::Aks) => Need::Feature,
+            _ => Need::None,
+        },
         Check::ClusterMetadata if config.told.provider.is_none() => Need::None,
         Check::Dns | Check::Apiserver | Check::CastaiApi | Check::ClusterMetadata => Need::Start,
     }
@@ -169,7 +177,7 @@ fn need(check: Check, config: &Config) -> Need {
 
 /// What a check looks at under a configuration, as a number that differs when that does.
 fn subject(check: Check, config: &Config) -> u64 {
-    let Config { agent, apiserver, castai, told, aws, clouds, dns, proxy, .. } = config;
+    let Config { agent, apiserver, castai, told, aws, clouds, control_plane, dns, proxy, .. } = config;
     let parts: &[&dyn fmt::Debug] = match check {
         Check::Clock => &[],
         Check::Apiserver => &[apiserver, dns, proxy],
@@ -178,6 +186,7 @@ fn subject(check: Check, config: &Config) -> u64 {
         Check::Imds => &[told, aws, proxy],
         Check::AwsCredentials => &[told, agent, apiserver, aws, proxy],
         Check::ClusterMetadata => &[told, aws, clouds, dns, proxy],
+        Check::ControlPlaneAccess => &[told, clouds, control_plane, dns, proxy],
         Check::GceMetadata | Check::AzureImds => &[told, clouds, dns, proxy],
         Check::StsIdentity | Check::Ec2Api => &[told, aws, dns, proxy],
         Check::Dns => &[apiserver, castai, aws, dns, proxy],
@@ -216,6 +225,7 @@ impl Examine for AnyCheck {
             Self::StsIdentity(check) => check.examine(attempt).await,
             Self::Ec2Api(check) => check.examine(attempt).await,
             Self::ClusterMetadata(check) => check.examine(attempt).await,
+            Self::ControlPlaneAccess(check) => check.examine(attempt).await,
             Self::Clock(check) => check.examine(attempt).await,
             Self::ClusterStatus(check) => check.examine(attempt).await,
             Self::Settled(check) => check.examine(attempt).await,

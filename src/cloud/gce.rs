@@ -6,6 +6,8 @@ use http::HeaderValue;
 
 use crate::catalogue::FailureMode as M;
 use crate::cloud::MetadataServer;
+use crate::cloud::api;
+use crate::config::Secret;
 use crate::probe::Answer;
 use crate::verdict::Finding;
 use crate::verdict::evidence::quote;
@@ -29,6 +31,9 @@ pub const LOCATION: &str = "instance/attributes/cluster-location";
 /// The path of the service account that this pod is to Google.
 pub const ACCOUNT: &str = "instance/service-accounts/default/email";
 
+/// The path of a token of that account.
+const TOKEN: &str = "instance/service-accounts/default/token";
+
 /// What stands in a path that concerns the service account.
 const ACCOUNTS: &str = "/service-accounts/";
 
@@ -47,6 +52,16 @@ pub async fn value(server: &mut MetadataServer<'_>, path: &str) -> Result<String
         return Err(Finding::new(M::GcpMetadataUnreachable, what));
     }
     Ok(text)
+}
+
+/// A token of the pod's service account, for Google's APIs.
+///
+/// # Errors
+/// `gcp_metadata_*`.
+pub async fn token(server: &mut MetadataServer<'_>) -> Result<Secret, Finding> {
+    let answer = ask(server, TOKEN).await?;
+    api::access_token(&answer)
+        .map_err(|what| Finding::new(M::GcpMetadataUnreachable, format!("GET {ROOT}{TOKEN} was {what}")))
 }
 
 /// The region of a zone, by the agent's own rule: the first two of three parts.

@@ -3,6 +3,7 @@
 mod agent;
 mod apiserver;
 mod checks;
+mod control_plane;
 mod installation;
 mod web;
 
@@ -28,6 +29,7 @@ use crate::config::Vantage;
 use crate::config::agent_env;
 use crate::config::agent_env::AgentEnv;
 use crate::config::aws::Version;
+use crate::config::control_plane::Own;
 use crate::config::file;
 use crate::config::file::File;
 use crate::config::flags::Flags;
@@ -56,6 +58,7 @@ struct Sources<'a> {
     /// Where the file lies; its relative paths begin there.
     folder: PathBuf,
     env: AgentEnv,
+    own: Own,
     named_files: Vec<NamedFile>,
     /// What was seen of the agent, when it is looked for.
     seen: AgentSeen,
@@ -79,7 +82,8 @@ impl Config {
         let (file, folder, problems) = read_file(flags);
         let own = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
         let (seen, env) = agent::environment(agent::looked_for(flags, &file), seen, &own);
-        let mut sources = Sources { flags, file, folder, env, named_files: Vec::new(), seen, problems };
+        let own = Own::read(&own);
+        let mut sources = Sources { flags, file, folder, env, own, named_files: Vec::new(), seen, problems };
         let config = sources.config();
         if sources.problems.is_empty() {
             return Ok(config);
@@ -139,6 +143,7 @@ impl Sources<'_> {
             aws: self.aws(),
             agent: self.env.agent.clone(),
             clouds: self.clouds(),
+            control_plane: self.control_plane(),
             dns: self.dns(),
             proxy: self.env.proxy.clone(),
             checks: self.checks(),

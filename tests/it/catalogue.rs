@@ -19,7 +19,6 @@ const TO_COME: &[&str] = &[
     "agent_scaled_to_zero",
     "agent_unavailable",
     "agent_version_outdated",
-    "cpfw_private_only",
     "lifecycle_unresolved",
 ];
 

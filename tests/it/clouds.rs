@@ -41,8 +41,8 @@ async fn on_gke_google_alone_is_asked_and_what_the_agent_asks() {
     assert!(metadata.contains("instance/attributes/cluster-name \"lab\""), "{metadata}");
     assert!(world.imds.journal().connections().is_empty() && world.azure.journal().connections().is_empty());
 
-    for name in ["GKE_PROJECT_ID", "GKE_CLUSTER_NAME", "GKE_REGION"] {
-        world.set_env(name, "given");
+    for (name, value) in [("GKE_PROJECT_ID", "lab-project"), ("GKE_CLUSTER_NAME", "lab"), ("GKE_REGION", "given")] {
+        world.set_env(name, value);
     }
     world.gce.journal().clear();
     world.assert_healthy().await;
@@ -67,6 +67,7 @@ async fn what_is_given_is_asked_of_nobody() {
     assert_eq!(of(&standings, Check::AzureImds).status(), Status::NotApplicable, "the agent ends before it asks");
     world.set_env("AKS_NODE_RESOURCE_GROUP", "MC_a_b_westeurope");
     world.set_env("AKS_SUBSCRIPTION_ID", lab::azure_imds::SUBSCRIPTION);
+    world.azure.journal().clear();
     let standings = world.look().await;
     let azure = of(&standings, Check::AzureImds);
     assert_eq!((azure.status(), azure.need), (Status::NotApplicable, Need::None));

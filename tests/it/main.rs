@@ -28,6 +28,10 @@ mod cluster_status;
 mod clouds;
 // Configuration: files, flags, the agent's environment, proxies, TLS and passwords of the server.
 mod config;
+// Networks that a control plane lets in.
+mod networks;
+// Who may reach the control plane.
+mod control_plane;
 // The running daemon.
 mod daemon;
 // The dashboards as Grafana would ask and draw them.

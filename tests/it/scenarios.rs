@@ -13,6 +13,7 @@ use castai_health_exporter::catalogue::Status;
 use lab::ApiFault;
 use lab::AzureImdsFault;
 use lab::CastAiFault;
+use lab::CloudApiFault;
 use lab::DnsFault;
 use lab::Ec2Fault;
 use lab::GceFault;
@@ -91,6 +92,10 @@ pub(crate) enum Break {
     Gce(&'static str),
     /// Azure's instance metadata service, on AKS.
     AzureImds(&'static str),
+    /// Whom the control plane lets in, on GKE.
+    Gke(&'static str),
+    /// Whom the control plane lets in, on AKS.
+    Aks(&'static str),
     /// The cluster is one of another provider, of which this is given.
     Elsewhere(&'static str, &'static [(&'static str, &'static str)]),
     /// The agent's web-identity token.
@@ -509,6 +514,13 @@ scenarios! {
 
     a_cluster_in_another_region: Break::InAnotherRegion => ClusterMetadata MetadataRegionMismatch Failing;
     a_cluster_of_another_name: Break::Env("EKS_CLUSTER_NAME", "other") => ClusterMetadata MetadataClusterNameMismatch Warning;
+    // === control_plane_access ===
+    a_firewall_of_gke_that_does_not_know_cast_ai: Break::Gke("blocked") => ControlPlaneAccess CpfwBlocked Failing;
+    a_firewall_of_gke_with_many_networks: Break::Gke("blocked-by-many") => ControlPlaneAccess CpfwBlocked Failing;
+    a_control_plane_of_gke_without_an_address: Break::Gke("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
+    a_firewall_of_aks_that_does_not_know_cast_ai: Break::Aks("blocked") => ControlPlaneAccess CpfwBlocked Failing;
+    a_firewall_of_aks_with_a_service_tag: Break::Aks("blocked-beside-tag") => ControlPlaneAccess CpfwBlocked Failing;
+    a_control_plane_of_aks_without_an_address: Break::Aks("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
 
     // === clock ===
     a_clock_that_is_ten_minutes_off: Break::Clocks("clock:+600s") => Clock ClockSkew Failing;
@@ -541,8 +553,8 @@ async fn play(scenario: &Scenario) {
 pub(crate) fn world_for(broken: Break) -> World {
     match broken {
         Break::Proxy(_) | Break::CastaiBehindProxy(_) => World::behind_a_proxy(),
-        Break::Gce(_) => World::of("gke"),
-        Break::AzureImds(_) => World::of("aks"),
+        Break::Gce(_) | Break::Gke(_) => World::of("gke"),
+        Break::AzureImds(_) | Break::Aks(_) => World::of("aks"),
         Break::Discovery(_) | Break::DiscoveryByTokens(_) | Break::Ec2InDiscovery(_) => World::in_discovery(),
         Break::StsForRole(_) | Break::ProxyToAws(STS, _) => World::with_a_role(),
         _ => World::start(),
@@ -591,6 +603,8 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
         }
         Break::Gce(fault) => world.gce.set(fault.parse::<GceFault>().unwrap()).await,
         Break::AzureImds(fault) => world.azure.set(fault.parse::<AzureImdsFault>().unwrap()).await,
+        Break::Gke(fault) => world.apis[0].set(fault.parse::<CloudApiFault>().unwrap()).await,
+        Break::Aks(fault) => world.apis[1].set(fault.parse::<CloudApiFault>().unwrap()).await,
         Break::Elsewhere(provider, variables) => {
             world.move_to(provider);
             for (name, value) in variables {
@@ -758,6 +772,9 @@ pub(crate) async fn heal(world: &mut World, (env, file): (std::collections::BTre
     world.ec2.heal().await;
     world.pod_identity.heal().await;
     world.account.set_instances(vec![Instance::default()]);
+    for api in &world.apis {
+        api.heal().await;
+    }
     world.file = file;
     world.restore_env(env);
 }

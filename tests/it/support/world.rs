@@ -21,6 +21,7 @@ use castai_health_exporter::scheduler::OnChange;
 use lab::ApiServer;
 use lab::AzureImds;
 use lab::CastAi;
+use lab::CloudApi;
 use lab::Dns;
 use lab::Ec2;
 use lab::Gce;
@@ -31,6 +32,7 @@ use lab::Proxy;
 use lab::Sts;
 use lab::aws::Account;
 use lab::aws::Place;
+use lab::cloud_api::Kind;
 use tempfile::TempDir;
 
 /// The name under which the agent knows CAST AI here.
@@ -39,20 +41,25 @@ pub(crate) const CASTAI: &str = "api.cast.lab";
 pub(crate) const STS: &str = "sts.lab";
 /// The name of EC2 here.
 pub(crate) const EC2: &str = "ec2.lab";
+/// The names of GKE's API, Azure's Resource Manager and Azure's login here.
+const GOOGLE_API: &str = "container.lab";
+const AZURE_API: &str = "management.lab";
+const AZURE_LOGIN: &str = "login.lab";
 /// The name of the API server.
 pub(crate) const KUBERNETES: &str = "kubernetes.default.svc";
 
 /// Limits that make a hang a matter of a second, for all targets.
 const LIMITS: &str = "limits: { resolve: 1s, connect: 1s, tls: 1s, answer: 1s }";
 
-/// Checks that belong to one cloud, by the word of `PROVIDER`.
-const ELSEWHERE: &[(Check, &str)] = &[
-    (Check::Imds, "eks"),
-    (Check::AwsCredentials, "eks"),
-    (Check::StsIdentity, "eks"),
-    (Check::Ec2Api, "eks"),
-    (Check::GceMetadata, "gke"),
-    (Check::AzureImds, "aks"),
+/// Checks that belong to one cloud, by the words of `PROVIDER`.
+const ELSEWHERE: &[(Check, &[&str])] = &[
+    (Check::Imds, &["eks"]),
+    (Check::AwsCredentials, &["eks"]),
+    (Check::StsIdentity, &["eks"]),
+    (Check::Ec2Api, &["eks"]),
+    (Check::GceMetadata, &["gke"]),
+    (Check::AzureImds, &["aks"]),
+    (Check::ControlPlaneAccess, &["gke", "aks"]),
 ];
 
 /// Everything the agent depends on, and what its pod is given.
@@ -68,6 +75,8 @@ pub(crate) struct World {
     pub(crate) sts: Sts,
     pub(crate) ec2: Ec2,
     pub(crate) pod_identity: PodIdentity,
+    /// GKE's API, Azure's Resource Manager and Azure's login.
+    pub(crate) apis: [CloudApi; 3],
     /// The agent's environment.
     pub(crate) env: BTreeMap<String, String>,
     /// The exporter's file.
@@ -102,9 +111,14 @@ impl World {
         for (name, address) in &names[..3] {
             proxy.add_host(name, *address);
         }
+        let apis = [(Kind::Google, GOOGLE_API), (Kind::Azure, AZURE_API), (Kind::Login, AZURE_LOGIN)]
+            .map(|(kind, name)| CloudApi::start(&public, lab::cloud_api::Options::new(kind, name)).unwrap());
+        let clouds = [GOOGLE_API, AZURE_API, AZURE_LOGIN].into_iter().zip(apis.iter().map(|api| api.addr().ip()));
+        let names = names.into_iter().chain(clouds);
         let dns = Dns::start(IpAddr::from([127, 0, 0, 53]), names).unwrap();
         let dir = TempDir::new().unwrap();
         fs::write(dir.path().join("token"), lab::TOKEN).unwrap();
+        fs::write(dir.path().join("public.pem"), public.ca_pem()).unwrap();
         fs::write(dir.path().join("ca.crt"), cluster.ca_pem()).unwrap();
         fs::write(dir.path().join("aws.crt"), public.ca_pem()).unwrap();
         fs::write(dir.path().join("resolv.conf"), "options ndots:1 timeout:1 attempts:1\n").unwrap();
@@ -134,11 +148,16 @@ impl World {
              aws_credentials: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n  \
              gce_metadata: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n  \
              azure_imds: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n\
-             azure:\n  metadata_address: '{azure}'\n",
+             azure:\n  metadata_address: '{azure}'\n\
+             control_plane:\n  ca_file: {dir}/public.pem\n  google_api: https://{GOOGLE_API}:{google}\n  \
+             azure_api: https://{AZURE_API}:{manager}\n  azure_login: https://{AZURE_LOGIN}:{login}\n",
             dir = dir.path().display(),
             port = api.addr().port(),
             dns = dns.addr(),
             azure = azure.addr(),
+            google = apis[0].addr().port(),
+            manager = apis[1].addr().port(),
+            login = apis[2].addr().port(),
         );
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let (plan, board) = (Plan { rows: Vec::new(), blocks: &[], feeds: Vec::new() }, Arc::new(Board::new(&[])));
@@ -154,6 +173,7 @@ impl World {
             sts,
             ec2,
             pod_identity,
+            apis,
             env,
             file,
             dir,
@@ -235,12 +255,13 @@ impl World {
 
     /// Everything is as the agent needs it; what belongs to another cloud is not looked at.
     pub(crate) async fn assert_healthy(&self) {
-        let provider = self.env.get("PROVIDER").map_or("", String::as_str);
+        let provider = self.env.get("PROVIDER").map(String::as_str).unwrap_or_default();
         for standing in self.look().await {
-            let elsewhere = ELSEWHERE.iter().any(|(check, at)| *check == standing.check && *at != provider);
+            let of = |(check, at): &(Check, &[&str])| *check == standing.check && at.iter().all(|at| *at != provider);
             // With a role of its service account the agent asks for no instance metadata.
             let unasked = standing.check == Check::Imds && self.env.contains_key("AWS_ROLE_ARN");
-            let healthy = if unasked || elsewhere { Status::NotApplicable } else { Status::Ok };
+            let elsewhere = unasked || ELSEWHERE.iter().any(of);
+            let healthy = if elsewhere { Status::NotApplicable } else { Status::Ok };
             assert_eq!(standing.status(), healthy, "{}: {}", standing.check, evidence(&standing));
         }
     }

@@ -145,8 +145,8 @@ impl std::error::Error for UnknownFault {}
 #[cfg(test)]
 mod tests {
     use crate::{
-        ApiFault, AzureImdsFault, CastAiFault, DnsFault, Ec2Fault, Fault, GceFault, ImdsFault, PodIdentityFault,
-        ProxyFault, StsFault,
+        ApiFault, AzureImdsFault, CastAiFault, CloudApiFault, DnsFault, Ec2Fault, Fault, GceFault, ImdsFault,
+        PodIdentityFault, ProxyFault, StsFault,
     };
 
     macro_rules! every_name_is_read_and_written_alike {
@@ -164,6 +164,7 @@ mod tests {
             ApiFault,
             AzureImdsFault,
             CastAiFault,
+            CloudApiFault,
             DnsFault,
             Ec2Fault,
             GceFault,

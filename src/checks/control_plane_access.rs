@@ -1,0 +1,242 @@
+//! May CAST AI's addresses reach the control plane?
+//!
+//! The cluster's own cloud is asked, as whom this pod is to it, for the list of networks that the control plane lets in.
+//! What could not be found out is `unknown`: only a list that was read whole, and holds no such address, blocks.
+
+mod remedy;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::catalogue::FailureMode as M;
+use crate::catalogue::Limits;
+use crate::checks::Attempt;
+use crate::checks::Examine;
+use crate::checks::World;
+use crate::cloud::ControlPlane;
+use crate::cloud::MetadataServer;
+use crate::cloud::api;
+use crate::cloud::api::Api;
+use crate::cloud::azure_imds::Instance;
+use crate::cloud::azure_token;
+use crate::cloud::control_plane::Entry;
+use crate::cloud::gce;
+use crate::cloud::gke::GkeCluster;
+use crate::config::Clouds;
+use crate::config::Config;
+use crate::config::Provider;
+use crate::config::Told;
+use crate::config::control_plane;
+use crate::config::control_plane::AksCluster;
+use crate::config::node_local::Endpoint;
+use crate::probe::Route;
+use crate::probe::Trust;
+use crate::probe::tls::Place;
+use crate::verdict::Evidence;
+use crate::verdict::Finding;
+use crate::verdict::Report;
+use crate::verdict::Trail;
+use crate::verdict::Verdict;
+
+use remedy::Remedy;
+
+/// The check `control_plane_access`.
+#[derive(Debug)]
+pub struct ControlPlaneAccess {
+    told: Told,
+    clouds: Clouds,
+    settings: control_plane::ControlPlane,
+    trust: Result<Arc<Trust>, String>,
+    world: World,
+}
+
+/// What was found out.
+struct Seen {
+    /// The cluster, for people.
+    cluster: String,
+    plane: ControlPlane,
+    remedy: Remedy,
+}
+
+impl ControlPlaneAccess {
+    /// The check for this configuration.
+    pub fn new(config: &Config, world: &World) -> Self {
+        let settings = config.control_plane.clone();
+        let trust = match &settings.roots {
+            Some(pem) => Trust::pem(pem, Place::Public),
+            None => Trust::system(Place::Public),
+        };
+        let trust = trust.map(Arc::new).map_err(|error| error.to_string());
+        let (told, clouds) = (config.told.clone(), config.clouds.clone());
+        Self { told, clouds, settings, trust, world: world.clone() }
+    }
+
+    async fn on_gke(&self) -> Result<Seen, String> {
+        let endpoint = self.clouds.gce.as_ref().map_err(Clone::clone)?;
+        let trail = Trail::default();
+        let mut server = self.metadata(endpoint, &trail);
+        let cluster = GkeCluster {
+            project: self.told_or(&mut server, "GKE_PROJECT_ID", gce::PROJECT).await?,
+            location: self.told_or(&mut server, "GKE_LOCATION", gce::LOCATION).await?,
+            name: self.told_or(&mut server, "GKE_CLUSTER_NAME", gce::CLUSTER).await?,
+        };
+        if !cluster.is_plain() {
+            return Err("project, location or name of the cluster are none that Google gives".to_owned());
+        }
+        let token = gce::token(&mut server).await;
+        let token = token.map_err(|finding| format!("no token for Google: {}", finding.evidence))?;
+        let plane = cluster.control_plane(&self.api(&self.settings.google_api)?, &token).await?;
+        Ok(Seen { cluster: cluster.name.clone(), plane, remedy: Remedy::gke(&cluster) })
+    }
+
+    /// What a variable tells, or else Google's metadata server.
+    async fn told_or(&self, server: &mut MetadataServer<'_>, name: &str, path: &str) -> Result<String, String> {
+        if let Some(value) = self.told.value(name) {
+            return Ok(value.to_owned());
+        }
+        gce::value(server, path).await.map_err(|finding| finding.evidence.to_string())
+    }
+
+    async fn on_aks(&self) -> Result<Seen, String> {
+        let trail = Trail::default();
+        let mut server = self.metadata(&self.clouds.azure, &trail);
+        let cluster = match &self.settings.azure_cluster {
+            Some(cluster) => cluster.clone(),
+            None => self.aks_cluster(&mut server).await?,
+        };
+        let resource = &self.settings.azure_api;
+        let token = match &self.settings.azure_federation {
+            Some(federation) => {
+                azure_token::exchanged(&self.api(&self.settings.azure_login)?, federation, resource).await
+            }
+            None => azure_token::of_node(&mut server, self.settings.azure_client.as_deref(), resource).await,
+        };
+        let token = token.map_err(|why| format!("no token for Azure: {why}"))?;
+        let plane = cluster.control_plane(&self.api(resource)?, &token).await?;
+        Ok(Seen { cluster: cluster.name.clone(), plane, remedy: Remedy::aks(&cluster) })
+    }
+
+    /// The cluster that the agent's nodes belong to.
+    async fn aks_cluster(&self, server: &mut MetadataServer<'_>) -> Result<AksCluster, String> {
+        let told = (self.told.value("AKS_SUBSCRIPTION_ID"), self.told.value("AKS_NODE_RESOURCE_GROUP"));
+        let (subscription, group) = if let (Some(subscription), Some(group)) = told {
+            (subscription.to_owned(), group.to_owned())
+        } else {
+            let instance = Instance::fetch(server).await.map_err(|finding| finding.evidence.to_string())?;
+            (instance.subscription, instance.node_resource_group)
+        };
+        AksCluster::of_nodes(&subscription, &group).ok_or_else(|| {
+            "which cluster this is cannot be told from the name of the nodes' resource group: set \
+             control_plane.azure_cluster to its id (az aks show -g GROUP -n CLUSTER --query id)"
+                .to_owned()
+        })
+    }
+
+    fn metadata<'a>(&'a self, endpoint: &'a Endpoint, trail: &'a Trail) -> MetadataServer<'a> {
+        // A token comes back: never through a proxy.
+        let route = Route {
+            host: endpoint.host.clone(),
+            port: endpoint.port,
+            trust: None,
+            server_name: None,
+            proxy: None,
+            limits: Limits::CONTROL_PLANE,
+        };
+        MetadataServer::new(route, &endpoint.prefix, &self.world.resolver, trail)
+    }
+
+    fn api(&self, url: &Url) -> Result<Api<'_>, String> {
+        let (host, port) = api::place(url);
+        let proxy = self.world.proxy_for(true, &host, port).map_err(|verdict| verdict.evidence().to_string())?;
+        Ok(Api::new(url, self.trust.clone()?, proxy, Limits::CONTROL_PLANE, &self.world.resolver))
+    }
+
+    fn judge(&self, seen: &Seen) -> Verdict {
+        let Seen { cluster, plane, remedy } = seen;
+        let entries: Vec<(IpAddr, Entry)> =
+            self.settings.addresses.iter().map(|address| (*address, plane.entry(*address))).collect();
+        let of = |wanted: fn(&Entry) -> bool| -> Vec<IpAddr> {
+            entries.iter().filter(|(_, entry)| wanted(entry)).map(|(address, _)| *address).collect()
+        };
+        let note = plane.note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+        let age = self.age();
+        if !of(|entry| *entry == Entry::PrivateOnly).is_empty() {
+            let what = format!(
+                "the control plane of {cluster} has no address on the internet{note}: the agent needs none, but CAST AI \
+                 cannot come in to optimise"
+            );
+            return Verdict::Warning(vec![Finding::new(M::CpfwPrivateOnly, what)]);
+        }
+        let blocked = of(|entry| *entry == Entry::Blocked);
+        let listed = plane.networks.as_ref().map(ToString::to_string).unwrap_or_default();
+        if !blocked.is_empty() {
+            let who = listing(&blocked);
+            let what = format!("CAST AI comes from {who}, and the control plane of {cluster} is open to {listed} only");
+            if let Some(changing) = &plane.changing {
+                return Verdict::Unknown(Evidence::from(format!(
+                    "{what}; but it is being changed just now ({changing})"
+                )));
+            }
+            let mend = remedy.mend(plane.networks.as_ref(), &blocked);
+            return Verdict::failing(Finding::new(M::CpfwBlocked, format!("{what}{note}. {mend}{age}")));
+        }
+        let untold = entries.iter().find_map(|(address, entry)| match entry {
+            Entry::Untold(why) => Some(format!("{address} is not listed among {listed}, and {why}")),
+            _ => None,
+        });
+        if let Some(untold) = untold {
+            return Verdict::Unknown(Evidence::from(format!("the control plane of {cluster}: {untold}")));
+        }
+        let allowed: Vec<_> =
+            entries.iter().map(|(address, entry)| format!("{address} ({})", described(entry))).collect();
+        let what = format!("the control plane of {cluster} lets CAST AI in: {}{note}{age}", allowed.join(", "));
+        Verdict::Ok(Evidence::from(what))
+    }
+
+    /// How old the address is that is looked for, where nobody has said another.
+    fn age(&self) -> &'static str {
+        if self.settings.addresses == [control_plane::DOCUMENTED] {
+            "; that address is from CAST AI's documentation of 2023: control_plane.castai_addresses names newer ones"
+        } else {
+            ""
+        }
+    }
+}
+
+impl Examine for ControlPlaneAccess {
+    async fn examine(&self, _attempt: &Attempt) -> Report {
+        let seen = match self.told.provider {
+            Some(Provider::Gke) => self.on_gke().await,
+            Some(Provider::Aks) => self.on_aks().await,
+            Some(provider) => {
+                return Report::bare(Verdict::NotApplicable(Evidence::from(format!(
+                    "who may reach the control plane of a cluster of {provider} is not looked at"
+                ))));
+            }
+            None => {
+                return Report::bare(Verdict::NotApplicable(Evidence::from(
+                    "nothing says whose the control plane is (PROVIDER, EKS_*, GKE_*, AKS_*)",
+                )));
+            }
+        };
+        Report::bare(match seen {
+            Ok(seen) => self.judge(&seen),
+            Err(why) => Verdict::Unknown(Evidence::from(format!("whom the control plane lets in is not known: {why}"))),
+        })
+    }
+}
+
+fn described(entry: &Entry) -> String {
+    match entry {
+        Entry::Open => "everybody may".to_owned(),
+        Entry::Listed(network) => format!("in {network}"),
+        Entry::Google => "as an address of Google Cloud's, which all may".to_owned(),
+        Entry::Blocked | Entry::PrivateOnly | Entry::Untold(_) => "not".to_owned(),
+    }
+}
+
+fn listing(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
+}

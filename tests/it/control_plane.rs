@@ -1,0 +1,248 @@
+//! Who may reach the control plane, beside what the scenarios tell: what is said, what is not known, and who gets a token.
+
+use std::fs;
+use std::net::IpAddr;
+
+use castai_health_exporter::board::Standing;
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::Need;
+use castai_health_exporter::catalogue::Status;
+use lab::AzureImdsFault;
+use lab::Certificate;
+use lab::CloudApi;
+use lab::CloudApiFault;
+use lab::GceFault;
+use lab::Impostor;
+use lab::Pki;
+use lab::azure_imds::AZURE_TOKEN;
+use lab::cloud_api::CLIENT;
+use lab::cloud_api::FEDERATED_TOKEN;
+use lab::cloud_api::TENANT;
+use lab::gce::GOOGLE_TOKEN;
+
+use crate::support::world::World;
+use crate::support::world::evidence;
+
+/// What the check says of a world.
+async fn looked(world: &World) -> (Status, String) {
+    let standings: Vec<Standing> = world.look().await;
+    let standing = standings.iter().find(|standing| standing.check == Check::ControlPlaneAccess).unwrap();
+    (standing.status(), evidence(standing))
+}
+
+async fn with(provider: &str, fault: &str) -> (Status, String) {
+    let world = World::of(provider);
+    let api = if provider == "gke" { &world.apis[0] } else { &world.apis[1] };
+    api.set(fault.parse::<CloudApiFault>().unwrap()).await;
+    looked(&world).await
+}
+
+#[tokio::test]
+async fn whoever_is_let_in_is_named_with_the_reason() {
+    for (provider, fault, reason) in [
+        ("gke", "listed", "35.221.40.21 (in 35.221.40.0/24)"),
+        ("aks", "listed", "35.221.40.21 (in 35.221.40.0/24)"),
+        ("gke", "google", "35.221.40.21 (as an address of Google Cloud's"),
+    ] {
+        let (status, said) = with(provider, fault).await;
+        assert_eq!(status, Status::Ok, "{said}");
+        assert!(said.contains(reason) && said.contains("documentation of 2023"), "{said}");
+    }
+    let (status, said) = looked(&World::of("aks")).await;
+    assert!(status == Status::Ok && said.contains("everybody may"), "{said}");
+}
+
+#[tokio::test]
+async fn the_remedy_repeats_the_whole_list() {
+    for (provider, command) in [
+        (
+            "gke",
+            "`gcloud container clusters update lab --location europe-west3 --project lab-project \
+             --enable-master-authorized-networks --master-authorized-networks \
+             203.0.113.0/24,198.51.100.7/32,35.221.40.21/32`",
+        ),
+        (
+            "aks",
+            "`az aks update --subscription 00000000-1111-2222-3333-444444444444 --resource-group lab-group --name lab \
+             --api-server-authorized-ip-ranges 203.0.113.0/24,198.51.100.7/32,35.221.40.21/32`",
+        ),
+    ] {
+        let (status, said) = with(provider, "blocked").await;
+        assert_eq!(status, Status::Failing);
+        assert!(said.contains(command), "{said}");
+    }
+    let (status, said) = with("aks", "blocked-by-many").await;
+    assert_eq!(status, Status::Failing);
+    assert!(said.contains("take the whole of it from `az aks show") && !said.ends_with('…'), "{said}");
+}
+
+#[tokio::test]
+async fn what_could_not_be_found_out_blocks_nobody() {
+    for fault in [
+        "forbidden",
+        "expired",
+        "not-found",
+        "rate-limited",
+        "server-error",
+        "something-else",
+        "hostile",
+        "blocked-while-changing",
+        "blocked-by-hostile",
+        "refused",
+        "reset",
+        "cert-foreign-ca",
+        "cert-other-name",
+        "html:200",
+        "noise",
+        "truncated",
+        "endless-body",
+        "redirect-to:https://elsewhere.example/",
+    ] {
+        for provider in ["gke", "aks"] {
+            let (status, said) = with(provider, fault).await;
+            assert_eq!(status, Status::Unknown, "{provider} {fault}: {said}");
+            assert!(!said.chars().any(char::is_control) && !said.contains("reboot"), "{provider} {fault}: {said}");
+            for secret in [GOOGLE_TOKEN, AZURE_TOKEN] {
+                assert!(!said.contains(secret), "{provider} {fault}: {said}");
+            }
+        }
+    }
+    let (_, said) = with("gke", "forbidden").await;
+    assert!(said.contains("container.clusters.get") && said.contains("roles/container.clusterViewer"), "{said}");
+    let (_, said) = with("aks", "forbidden").await;
+    assert!(said.contains("az role assignment create --role Reader"), "{said}");
+}
+
+#[tokio::test]
+async fn without_a_token_nobody_is_blamed() {
+    let world = World::of("gke");
+    world.gce.set(GceFault::NoServiceAccount).await;
+    let (status, said) = looked(&world).await;
+    assert!(status == Status::Unknown && said.contains("no token for Google"), "{said}");
+    for (fault, why) in [
+        (AzureImdsFault::NoIdentity, "Identity not found"),
+        (AzureImdsFault::ManyIdentities, "Multiple user assigned identities"),
+        (AzureImdsFault::Restricted, "not allowed"),
+    ] {
+        let mut world = World::of("aks");
+        world.set_env("AKS_LOCATION", "westeurope");
+        world.set_env("AKS_NODE_RESOURCE_GROUP", "MC_lab-group_lab_westeurope");
+        world.set_env("AKS_SUBSCRIPTION_ID", lab::azure_imds::SUBSCRIPTION);
+        world.azure.set(fault.clone()).await;
+        let (status, said) = looked(&world).await;
+        assert!(status == Status::Unknown && said.contains(why), "{fault}: {said}");
+        if fault == AzureImdsFault::ManyIdentities {
+            world.set_env("AZURE_CLIENT_ID", CLIENT);
+            assert_eq!(looked(&world).await.0, Status::Ok, "an identity that is named is found");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_workload_identity_goes_before_the_nodes() {
+    let mut world = World::of("aks");
+    let file = world.mounted("azure-token");
+    fs::write(&file, FEDERATED_TOKEN).unwrap();
+    world.set_env("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap());
+    world.set_env("AZURE_CLIENT_ID", CLIENT);
+    world.set_env("AZURE_TENANT_ID", TENANT);
+    let (status, said) = looked(&world).await;
+    assert_eq!(status, Status::Ok, "{said}");
+    assert!(!world.azure.journal().requests().iter().any(|request| request.target.contains("oauth2")));
+    let scope = format!("https://management.lab:{}/.default", world.apis[1].addr().port());
+    let login = &world.apis[2].journal().requests()[0];
+    assert!(login.parameters().contains(&("scope".to_owned(), scope)), "{:?}", login.parameters());
+
+    world.apis[2].set(CloudApiFault::Hostile).await;
+    let (status, said) = looked(&world).await;
+    assert_eq!(status, Status::Unknown);
+    assert!(!said.contains(FEDERATED_TOKEN) && !said.chars().any(char::is_control), "{said}");
+    world.apis[2].set(CloudApiFault::Forbidden).await;
+    let (status, said) = looked(&world).await;
+    assert!(status == Status::Unknown && said.contains("AADSTS70021"), "{said}");
+    fs::remove_file(&file).unwrap();
+    let (status, said) = looked(&world).await;
+    assert!(status == Status::Unknown && said.contains("AZURE_FEDERATED_TOKEN_FILE"), "{said}");
+}
+
+#[tokio::test]
+async fn other_addresses_of_cast_ai_are_looked_for() {
+    let mut world = World::of("gke");
+    world.file =
+        world.file.replace("control_plane:\n", "control_plane:\n  castai_addresses: [203.0.113.9, 192.0.2.1]\n");
+    world.configure();
+    let (status, said) = looked(&world).await;
+    assert!(status == Status::Ok && !said.contains("2023"), "{said}");
+    world.apis[0].set(CloudApiFault::Blocked).await;
+    let (status, said) = looked(&world).await;
+    assert_eq!(status, Status::Failing);
+    assert!(said.contains("203.0.113.0/24,198.51.100.7/32,192.0.2.1/32`") && !said.contains("35.221"), "{said}");
+    world.apis[0].set(CloudApiFault::Google).await;
+    let (status, said) = looked(&world).await;
+    assert!(status == Status::Unknown && said.contains("192.0.2.1 is not listed"), "{said}");
+}
+
+#[tokio::test]
+async fn a_cluster_of_aks_whose_name_cannot_be_told_is_asked_for_by_its_id() {
+    let mut world = World::of("aks");
+    for (name, value) in [
+        ("AKS_LOCATION", "westeurope"),
+        ("AKS_NODE_RESOURCE_GROUP", "MC_lab_group_lab_westeurope"),
+        ("AKS_SUBSCRIPTION_ID", lab::azure_imds::SUBSCRIPTION),
+    ] {
+        world.set_env(name, value);
+    }
+    let (status, said) = looked(&world).await;
+    assert!(status == Status::Unknown && said.contains("control_plane.azure_cluster"), "{said}");
+    let id = format!(
+        "/subscriptions/{}/resourceGroups/lab-group/providers/Microsoft.ContainerService/managedClusters/lab",
+        lab::azure_imds::SUBSCRIPTION
+    );
+    world.file = world.file.replace("control_plane:\n", &format!("control_plane:\n  azure_cluster: {id}\n"));
+    world.configure();
+    assert_eq!(looked(&world).await.0, Status::Ok);
+}
+
+#[tokio::test]
+async fn nothing_is_asked_of_a_cloud_that_is_not_this_clusters() {
+    for provider in ["eks", "kops", "anywhere", "openshift", "selfhostedec2"] {
+        let world = World::of(provider);
+        let standings = world.look().await;
+        let standing = standings.iter().find(|standing| standing.check == Check::ControlPlaneAccess).unwrap();
+        assert_eq!((standing.status(), standing.need), (Status::NotApplicable, Need::None), "{provider}");
+        let asked = world.apis.iter().map(CloudApi::journal).chain([world.gce.journal(), world.azure.journal()]);
+        assert!(asked.map(|journal| journal.connections().len()).sum::<usize>() == 0, "{provider}");
+    }
+    for (provider, silent) in [("gke", [1, 2]), ("aks", [0, 2])] {
+        let world = World::of(provider);
+        world.assert_healthy().await;
+        assert!(silent.iter().all(|api| world.apis[*api].journal().connections().is_empty()), "{provider}");
+        assert!(world.imds.journal().connections().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn no_impostor_hears_a_token() {
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    let elsewhere = Pki::new("Somebody Else");
+    let impostor =
+        Impostor::tls(IpAddr::from([127, 0, 90, 1]), &elsewhere, Certificate::Good, vec!["container.lab".to_owned()])
+            .unwrap();
+    let (gke, aks) = (World::of("gke"), World::of("aks"));
+    for world in [&gke, &aks] {
+        for name in ["container.lab", "management.lab"] {
+            world.dns.set_for(name, lab::DnsFault::Address(impostor.addr().ip().to_string()));
+        }
+    }
+    for (mut world, api) in [(gke, 0), (aks, 1)] {
+        let port = world.apis[api].addr().port().to_string();
+        world.file = world.file.replace(&format!("lab:{port}"), &format!("lab:{}", impostor.addr().port()));
+        world.configure();
+        let (status, said) = looked(&world).await;
+        assert_eq!(status, Status::Unknown, "{said}");
+    }
+    assert!(!impostor.journal().connections().is_empty());
+    for secret in [GOOGLE_TOKEN, AZURE_TOKEN] {
+        assert!(!impostor.has_heard(secret));
+    }
+}
