@@ -2,7 +2,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
-.PHONY: help install lint test test-node demo bench soak generate
+.PHONY: help install lint test test-node demo bench bench-scale soak generate
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -40,6 +40,9 @@ bench: install ## measure the budgets on the static release binary
 
 soak: install ## a healthy hour with restarts, in which nobody may be told anything
 	SOAK_MINUTES=60 cargo test --locked --test it -- --ignored --nocapture nobody_is_told_anything
+
+bench-scale: ## measure what a large cluster costs: 5,000 nodes, 150,000 pods, changes each second
+	scripts/bench "$$(scripts/build-release)" --scale
 
 generate: ## write what is derived from the catalogue
 	cargo run --locked --quiet -- generate .

@@ -4,6 +4,8 @@
 //! never reads the environment, never sleeps.
 
 pub mod age;
+pub mod agent_upgrade;
+pub mod agent_workload;
 pub mod apiserver;
 pub mod aws_credentials;
 pub mod aws_session;
@@ -11,20 +13,25 @@ pub mod azure_imds;
 pub mod castai_api;
 pub mod castai_way;
 pub mod clock;
+pub mod cluster_controller;
 pub mod cluster_metadata;
 pub mod cluster_status;
 pub mod control_plane_access;
+pub mod components;
 pub mod dns;
 pub mod ec2_api;
 pub mod elsewhere;
 pub mod gce_metadata;
+pub mod image_pull;
 pub mod imds;
 pub mod kube;
+pub mod node_lifecycle;
 pub mod plan;
 pub mod preflight;
 pub mod settled;
 pub mod sts_identity;
 pub mod way;
+pub mod workload;
 pub mod world;
 
 use std::sync::Mutex;

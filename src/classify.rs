@@ -31,6 +31,7 @@ pub use aws_error::Service as AwsService;
 pub use aws_error::code as aws_code;
 pub use aws_error::error_body as aws_error_body;
 pub use castai::castai_answer;
+pub use image_pull::registry;
 pub use kube_status::kube_status;
 pub use pod_identity::pod_identity;
 

@@ -34,11 +34,15 @@ use crate::verdict::TargetReport;
 /// The content type of [`exposition`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// The lifecycle of nodes of which only EC2 can tell.
+const UNRESOLVED: &str = "unresolved";
+
 /// Everything that Prometheus is told, in text format 0.0.4.
 pub fn exposition(standings: &[Standing], exporter: &Exporter, process: &Process) -> String {
     let mut families = of_checks(standings);
     families.extend(of_targets(standings));
     families.extend(of_facts(standings));
+    families.extend(of_cluster(standings));
     families.extend(of_exporter(exporter));
     families.extend(of_process(process));
     families.retain(|family| !family.get_metric().is_empty());
@@ -118,6 +122,40 @@ fn of_facts(standings: &[Standing]) -> [MetricFamily; 3] {
         family(names::CLUSTER_AGENT_STATUS, one_hot(agent, names::AGENT_STATUSES)),
         family(names::CLUSTER_STATUS, one_hot(cluster, names::CLUSTER_STATUSES)),
         family(names::AGENT_LAST_DELIVERY, received.map(|at| ([], whole_seconds(at)))),
+    ]
+}
+
+/// What is watched in the cluster.
+fn of_cluster(standings: &[Standing]) -> [MetricFamily; 7] {
+    let facts = || standings.iter().filter_map(|of| of.latest.as_ref()).flat_map(|latest| &latest.facts);
+    let restarts = standings.iter().find(|of| of.check == Check::AgentWorkload).map(|of| of.counts.agent_restarts);
+    let versions = facts().filter_map(|fact| match fact {
+        Fact::AgentVersion(version) => Some(([version.as_str()], 1.0)),
+        _ => None,
+    });
+    let replicas = facts().filter_map(|fact| match fact {
+        Fact::AgentReplicas(state, count) => Some(([*state], f64::from(*count))),
+        _ => None,
+    });
+    let components = facts().filter_map(|fact| match fact {
+        Fact::ComponentFailure(component, mode) => Some(([*component, mode.label()], 1.0)),
+        _ => None,
+    });
+    let nodes =
+        || facts().filter_map(|fact| if let Fact::Nodes(kind, count) = fact { Some((*kind, *count)) } else { None });
+    let images = facts().filter_map(|fact| match fact {
+        Fact::ImagePullFailures(registry, mode, count) => Some(([*registry, mode.label()], f64::from(*count))),
+        _ => None,
+    });
+    let unresolved = nodes().find(|(kind, _)| *kind == UNRESOLVED).map(|(_, count)| ([], f64::from(count)));
+    [
+        family(names::AGENT_INFO, versions),
+        family(names::AGENT_REPLICAS, replicas),
+        family(names::AGENT_RESTARTS, restarts.map(|total| ([], count(total)))),
+        family(names::COMPONENT_FAILURE, components),
+        family(names::NODES, nodes().map(|(kind, count)| ([kind], f64::from(count)))),
+        family(names::NODES_UNRESOLVED, unresolved),
+        family(names::IMAGE_PULL_FAILURES, images),
     ]
 }
 

@@ -5,6 +5,7 @@ use crate::catalogue::Phase;
 use crate::catalogue::Status;
 use crate::catalogue::metrics::PHASE_BUCKETS;
 use crate::verdict::Ended;
+use crate::verdict::Fact;
 use crate::verdict::PhaseTime;
 use crate::verdict::Report;
 
@@ -15,6 +16,8 @@ pub struct Counts {
     pub attempts: u64,
     /// Those that found it failing.
     pub failures: u64,
+    /// Restarts of the agent's containers.
+    pub agent_restarts: u64,
     /// Attempts that ended in a panic.
     pub panics: u64,
     /// Attempts during which this process was throttled or late.
@@ -40,11 +43,13 @@ impl Counts {
     /// Nothing yet.
     pub fn new(check: Check) -> Self {
         let phases = check.entry().phases.iter().map(|phase| PhaseCount::new(*phase)).collect();
-        Self { attempts: 0, failures: 0, panics: 0, disturbed: 0, phases }
+        Self { attempts: 0, failures: 0, agent_restarts: 0, panics: 0, disturbed: 0, phases }
     }
 
     /// Takes in one attempt.
     pub fn take(&mut self, report: &Report) {
+        let restarts = report.facts.iter().map(|fact| if let Fact::AgentRestarts(count) = fact { *count } else { 0 });
+        self.agent_restarts += restarts.sum::<u64>();
         let status = report.verdict.status();
         if matches!(status, Status::Unknown | Status::NotApplicable) {
             return;

@@ -152,6 +152,76 @@ const EC2_TRANSPORT_MODES: &[FailureMode] = &[
     M::AgentConfigInvalid,
 ];
 
+/// Modes of any workload of CAST AI; the agent has some of its own.
+pub const WORKLOAD_MODES: &[FailureMode] = &[
+    M::AgentScaledToZero,
+    M::AgentCrashloop,
+    M::AgentOomkilled,
+    M::AgentLivenessKilled,
+    M::AgentEvicted,
+    M::AgentUnschedulableResources,
+    M::AgentUnschedulableTaint,
+    M::AgentUnschedulableSelector,
+    M::AgentUnschedulableVolume,
+    M::AgentFailedMount,
+    M::AgentConfigMissing,
+    M::AgentFailedCreateQuota,
+    M::AgentFailedCreatePsa,
+    M::AgentFailedCreateWebhook,
+    M::AgentFailedCreateSa,
+    M::AgentSandboxFailed,
+    M::AgentProgressDeadline,
+    M::AgentUnavailable,
+];
+
+/// Modes of components: none of them is wrong with no pod.
+pub const COMPONENT_MODES: &[FailureMode] = WORKLOAD_MODES.split_at(1).1;
+
+/// Modes of an image that does not come.
+pub const IMAGE_MODES: &[FailureMode] = &[
+    M::ImageAuthFailed,
+    M::ImageAuthOrMissing,
+    M::ImageForbidden,
+    M::ImageNotFound,
+    M::ImageRateLimited,
+    M::ImageTlsUntrusted,
+    M::ImageDns,
+    M::ImageTimeout,
+    M::ImageRefused,
+    M::ImageRegistry5xx,
+    M::ImageRegistryUnavailable,
+    M::ImagePlatformMismatch,
+    M::ImageNeverPull,
+    M::ImageInvalidName,
+    M::ImageNoSpace,
+    M::ImageSignature,
+    M::ImageUnknown,
+];
+
+/// Modes of the way to a target: nothing was learnt of the target itself.
+pub const WAY_MODES: &[FailureMode] = &[
+    M::NetDnsNxdomain,
+    M::NetDnsServfail,
+    M::NetDnsTimeout,
+    M::NetDnsNoAddress,
+    M::NetConnectTimeout,
+    M::NetRefused,
+    M::NetUnreachable,
+    M::NetReset,
+    M::ProxyUnreachable,
+    M::ProxyAuthRequired,
+    M::ProxyDenied,
+    M::TlsHandshakeTimeout,
+    M::TlsUnknownAuthority,
+    M::TlsIntercepted,
+    M::TlsExpired,
+    M::TlsNotYetValid,
+    M::TlsHostnameMismatch,
+    M::TlsProtocol,
+    M::HttpTimeout,
+    M::HttpProtocol,
+];
+
 /// Modes in which CAST AI tells nothing.
 const CASTAI_MODES: &[FailureMode] = &[
     M::NetConnectTimeout,
@@ -583,6 +653,150 @@ pub const ALERTS: &[Alert] = &[
         ],
     },
     Alert {
+        name: "CastaiAgentMissing",
+        check: Check::AgentWorkload,
+        modes: &[M::AgentDeploymentMissing, M::AgentScaledToZero],
+        summary: "The CAST AI agent is not there: its Deployment is missing or scaled to zero.",
+        impact: "No snapshot is delivered; CAST AI shows the cluster as not responding after about five minutes, then as disconnected.",
+        diagnosis: &[
+            "kubectl -n castai-agent get deployments",
+            "helm list --all-namespaces --filter castai",
+            "kubectl -n castai-agent get events --sort-by=.lastTimestamp",
+        ],
+    },
+    Alert {
+        name: "CastaiAgentRestarting",
+        check: Check::AgentWorkload,
+        modes: &[M::AgentCrashloop, M::AgentCompleted, M::AgentOomkilled, M::AgentLivenessKilled],
+        summary: "The CAST AI agent ends again and again.",
+        impact: "Snapshots are missing while it is down; CAST AI may show the cluster as not responding.",
+        diagnosis: &[
+            "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
+            "kubectl -n castai-agent logs deployment/castai-agent -c agent --previous --tail=50 | castai-health-exporter explain -",
+            "kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent",
+        ],
+    },
+    Alert {
+        name: "CastaiAgentNotScheduled",
+        check: Check::AgentWorkload,
+        modes: &[
+            M::AgentUnschedulableResources,
+            M::AgentUnschedulableTaint,
+            M::AgentUnschedulableSelector,
+            M::AgentUnschedulableVolume,
+            M::AgentEvicted,
+        ],
+        summary: "No node takes the CAST AI agent, or its node threw it out.",
+        impact: "No snapshot is delivered until a node takes it.",
+        diagnosis: &[
+            "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
+            "kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent",
+            "kubectl describe nodes | grep -A8 -E '^Name:|^Taints:|Allocated resources'",
+        ],
+    },
+    Alert {
+        name: "CastaiAgentNotCreated",
+        check: Check::AgentWorkload,
+        modes: &[
+            M::AgentFailedCreateQuota,
+            M::AgentFailedCreatePsa,
+            M::AgentFailedCreateWebhook,
+            M::AgentFailedCreateSa,
+        ],
+        summary: "Kubernetes does not let the CAST AI agent's pods be made.",
+        impact: "There is no pod of the agent, or not of its new version; the Deployment alone shows little of it.",
+        diagnosis: &[
+            "kubectl -n castai-agent describe replicasets -l app.kubernetes.io/name=castai-agent",
+            "kubectl -n castai-agent get events --sort-by=.lastTimestamp",
+        ],
+    },
+    Alert {
+        name: "CastaiAgentNotStarting",
+        check: Check::AgentWorkload,
+        modes: &[
+            M::AgentFailedMount,
+            M::AgentConfigMissing,
+            M::AgentSandboxFailed,
+            M::AgentProgressDeadline,
+            M::AgentUnavailable,
+        ],
+        summary: "Pods of the CAST AI agent do not become available.",
+        impact: "No snapshot is delivered until one does.",
+        diagnosis: &[
+            "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
+            "kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent",
+            "kubectl -n castai-agent rollout status deployment/castai-agent --timeout=5s",
+        ],
+    },
+    Alert {
+        name: "CastaiAgentUpgradeWillFail",
+        check: Check::AgentUpgrade,
+        modes: &[M::AgentUpgradeSelectorImmutable],
+        summary: "The next upgrade of the CAST AI agent will be refused.",
+        impact: "The agent goes on as it is; helm or the script of the console ends with an immutable field.",
+        diagnosis: &[
+            "kubectl -n castai-agent get deployment castai-agent -o jsonpath='{.spec.selector.matchLabels}{\"\\n\"}{.metadata.annotations}{\"\\n\"}'",
+            "helm list -n castai-agent",
+        ],
+    },
+    Alert {
+        name: "CastaiAgentOutdated",
+        check: Check::AgentUpgrade,
+        modes: &[M::AgentVersionOutdated],
+        summary: "A later version of the CAST AI agent is there.",
+        impact: "Faults that were mended since, and features that need a later version, are missing.",
+        diagnosis: &[
+            "kubectl -n castai-agent get deployment castai-agent -o jsonpath='{.spec.template.spec.containers[*].image}{\"\\n\"}'",
+        ],
+    },
+    Alert {
+        name: "CastaiClusterControllerDown",
+        check: Check::ClusterController,
+        modes: WORKLOAD_MODES,
+        summary: "CAST AI's cluster controller does not run as it should.",
+        impact: "CAST AI cannot add, drain or remove nodes, nor upgrade its components.",
+        diagnosis: &[
+            "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-cluster-controller -o wide",
+            "kubectl -n castai-agent describe deployment castai-cluster-controller",
+            "kubectl -n castai-agent logs deployment/castai-cluster-controller -c cluster-controller --tail=50",
+        ],
+    },
+    Alert {
+        name: "CastaiComponentDown",
+        check: Check::Components,
+        modes: COMPONENT_MODES,
+        summary: "A component of CAST AI does not run as it should.",
+        impact: "What the component does is missing; the agent itself goes on.",
+        diagnosis: &[
+            "kubectl -n castai-agent get deployments,daemonsets",
+            "kubectl -n castai-agent get events --sort-by=.lastTimestamp",
+        ],
+    },
+    Alert {
+        name: "CastaiImagePullFailing",
+        check: Check::ImagePull,
+        modes: IMAGE_MODES,
+        summary: "Pods of this cluster wait for images that do not come.",
+        impact: "The pods do not start; when new nodes are concerned, workloads that CAST AI moves there stay down.",
+        diagnosis: &[
+            "kubectl get pods --all-namespaces --field-selector status.phase=Pending -o wide",
+            "kubectl get events --all-namespaces --field-selector reason=Failed",
+            "kubectl get nodes --sort-by=.metadata.creationTimestamp",
+        ],
+    },
+    Alert {
+        name: "CastaiNodeLifecycleUnresolved",
+        check: Check::NodeLifecycle,
+        modes: &[M::LifecycleUnresolved],
+        summary: "The CAST AI agent cannot tell which nodes are spot instances.",
+        impact: "Spot nodes are shown as on-demand, so that savings are computed wrongly.",
+        diagnosis: &[
+            "kubectl get nodes -L eks.amazonaws.com/capacityType,karpenter.sh/capacity-type,scheduling.cast.ai/spot",
+            "kubectl -n castai-agent logs deployment/castai-agent -c agent | grep \"determine node lifecycle\"",
+            "kubectl -n castai-agent get serviceaccount castai-agent -o yaml",
+        ],
+    },
+    Alert {
         name: "CastaiClockSkew",
         check: Check::Clock,
         modes: &[M::ClockSkew],
@@ -631,6 +845,9 @@ pub const CONSEQUENCES: &[Consequence] = &[
         modes: &[M::Ec2RegionWrong],
         root: Some(M::MetadataRegionMismatch),
     },
+    Consequence { check: Check::AgentWorkload, of: Check::ImagePull, modes: IMAGE_MODES, root: None },
+    Consequence { check: Check::ClusterController, of: Check::ImagePull, modes: IMAGE_MODES, root: None },
+    Consequence { check: Check::Components, of: Check::ImagePull, modes: IMAGE_MODES, root: None },
 ];
 
 /// Which pairs make it pointless to ask a dependent check.
@@ -645,6 +862,12 @@ pub const BLOCKS: &[Block] = &[
     Block { check: Check::CastaiApi, modes: DNS_MODES, blocked: Check::ClusterStatus },
     Block { check: Check::GceMetadata, modes: GCE_MODES, blocked: Check::ClusterMetadata },
     Block { check: Check::AzureImds, modes: AZURE_IMDS_MODES, blocked: Check::ClusterMetadata },
+    Block { check: Check::Apiserver, modes: WAY_MODES, blocked: Check::AgentWorkload },
+    Block { check: Check::Apiserver, modes: WAY_MODES, blocked: Check::AgentUpgrade },
+    Block { check: Check::Apiserver, modes: WAY_MODES, blocked: Check::ClusterController },
+    Block { check: Check::Apiserver, modes: WAY_MODES, blocked: Check::Components },
+    Block { check: Check::Apiserver, modes: WAY_MODES, blocked: Check::ImagePull },
+    Block { check: Check::Apiserver, modes: WAY_MODES, blocked: Check::NodeLifecycle },
 ];
 
 /// What a wrong clock makes of certificates.

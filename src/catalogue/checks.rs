@@ -80,6 +80,18 @@ pub enum Check {
     ClusterMetadata,
     /// Who may reach the control plane.
     ControlPlaneAccess,
+    /// The agent's Deployment and pods.
+    AgentWorkload,
+    /// The agent's next upgrade.
+    AgentUpgrade,
+    /// CAST AI's cluster controller.
+    ClusterController,
+    /// CAST AI's other components.
+    Components,
+    /// Images that do not come.
+    ImagePull,
+    /// The purchase option of the nodes.
+    NodeLifecycle,
     /// The clock of this node.
     Clock,
     /// The cluster as CAST AI sees it.
@@ -119,6 +131,12 @@ impl Check {
         Self::Ec2Api,
         Self::ClusterMetadata,
         Self::ControlPlaneAccess,
+        Self::AgentWorkload,
+        Self::AgentUpgrade,
+        Self::ClusterController,
+        Self::Components,
+        Self::ImagePull,
+        Self::NodeLifecycle,
         Self::Clock,
         Self::ClusterStatus,
     ];
@@ -265,6 +283,84 @@ impl Check {
                         scope: Scope::Cluster,
                         interval: Duration::from_mins(10),
                         prerequisites: &[],
+                        phases: &[],
+                        limits: Limits::NONE,
+                    }
+                }
+            }
+            Self::AgentWorkload => {
+                const {
+                    &CheckEntry {
+                        label: "agent_workload",
+                        question: "Is the agent there, and do its pods run?",
+                        scope: Scope::Cluster,
+                        interval: Duration::from_secs(15),
+                        prerequisites: &[Self::Apiserver],
+                        phases: &[],
+                        limits: Limits::NONE,
+                    }
+                }
+            }
+            Self::AgentUpgrade => {
+                const {
+                    &CheckEntry {
+                        label: "agent_upgrade",
+                        question: "Is the agent up to date, and would its next upgrade be refused?",
+                        scope: Scope::Cluster,
+                        interval: Duration::from_secs(15),
+                        prerequisites: &[Self::Apiserver],
+                        phases: &[],
+                        limits: Limits::NONE,
+                    }
+                }
+            }
+            Self::ClusterController => {
+                const {
+                    &CheckEntry {
+                        label: "cluster_controller",
+                        question: "Does CAST AI's cluster controller run, where it is installed?",
+                        scope: Scope::Cluster,
+                        interval: Duration::from_secs(15),
+                        prerequisites: &[Self::Apiserver],
+                        phases: &[],
+                        limits: Limits::NONE,
+                    }
+                }
+            }
+            Self::Components => {
+                const {
+                    &CheckEntry {
+                        label: "components",
+                        question: "Do CAST AI's other components run, where they are installed?",
+                        scope: Scope::Cluster,
+                        interval: Duration::from_secs(15),
+                        prerequisites: &[Self::Apiserver],
+                        phases: &[],
+                        limits: Limits::NONE,
+                    }
+                }
+            }
+            Self::ImagePull => {
+                const {
+                    &CheckEntry {
+                        label: "image_pull",
+                        question: "Can the pods of this cluster pull their images?",
+                        scope: Scope::Cluster,
+                        interval: Duration::from_secs(15),
+                        prerequisites: &[Self::Apiserver],
+                        phases: &[],
+                        limits: Limits::NONE,
+                    }
+                }
+            }
+            Self::NodeLifecycle => {
+                const {
+                    &CheckEntry {
+                        label: "node_lifecycle",
+                        question: "Can the agent tell which nodes are spot instances?",
+                        scope: Scope::Cluster,
+                        interval: Duration::from_mins(5),
+                        prerequisites: &[Self::Apiserver, Self::AwsCredentials, Self::StsIdentity, Self::Ec2Api],
                         phases: &[],
                         limits: Limits::NONE,
                     }

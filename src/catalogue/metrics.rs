@@ -136,6 +136,24 @@ metrics! {
         Label { name: "credential_source", values: Values::Words(CREDENTIAL_SOURCES) }
     ] None,
         "Who AWS says the agent is, and where its credentials come from; absent until AWS has said so.";
+    AGENT_INFO = Gauge "agent_info" [Label { name: "version", values: Values::Constant("tag of the agent's image") }] None,
+        "The version of the agent that is installed.";
+    AGENT_REPLICAS = Gauge "agent_replicas" [Label { name: "state", values: Values::Words(REPLICA_STATES) }] None,
+        "Pods of the agent that its Deployment wants, and that are of its present template, ready, available.";
+    AGENT_RESTARTS = Counter "agent_restarts_total" [] None,
+        "Restarts of containers of the agent since this process began, over all of its pods.";
+    COMPONENT_FAILURE = Gauge "component_failure" [
+        Label { name: "component", values: Values::Words(COMPONENTS) }, Label { name: "mode", values: Values::Modes }
+    ] None,
+        "1 for each failure mode of another component of CAST AI that holds now; absent otherwise.";
+    NODES = Gauge "nodes" [Label { name: "lifecycle", values: Values::Words(LIFECYCLES) }] None,
+        "Nodes by purchase option, as the agent decides it by their labels; of those that are unresolved only EC2 can tell.";
+    NODES_UNRESOLVED = Gauge "nodes_lifecycle_unresolved" [] None,
+        "Nodes whose purchase option only EC2 can tell: without EC2 the agent takes them for on-demand.";
+    IMAGE_PULL_FAILURES = Gauge "image_pull_failures" [
+        Label { name: "registry", values: Values::Words(REGISTRIES) }, Label { name: "mode", values: Values::Modes }
+    ] None,
+        "Containers that wait for their image in vain now, by kind of registry; absent where there are none.";
     EXPORTER_INFO = Gauge "exporter_info" [
         Label { name: "vantage", values: Values::Words(&["sidecar", "companion"]) },
         Label { name: "scope", values: Values::Words(&["all", "pod", "cluster"]) },
@@ -195,6 +213,37 @@ pub const CLUSTER_STATUSES: &[&str] = &[
 pub fn named(name: &str) -> Option<&'static Metric> {
     METRICS.iter().copied().find(|metric| metric.name == name)
 }
+
+/// What of its pods a Deployment counts.
+pub const REPLICA_STATES: &[&str] = &["desired", "updated", "ready", "available"];
+
+/// What the agent takes a node for.
+pub const LIFECYCLES: &[&str] = &["on_demand", "spot", "unresolved"];
+
+/// The kinds of registries that images come from.
+pub const REGISTRIES: &[&str] = &["acr", "ecr", "gar", "gcr", "dockerhub", "quay", "ghcr", "mcr", "k8s", "other"];
+
+/// CAST AI's components beside the agent and the cluster controller: the names of their workloads without `castai-`.
+pub const COMPONENTS: &[&str] = &[
+    "agent-cpvpa",
+    "evictor",
+    "spot-handler",
+    "pod-mutator",
+    "pod-pinner",
+    "workload-autoscaler",
+    "workload-autoscaler-exporter",
+    "kvisor-agent",
+    "kvisor-controller",
+    "castware-operator",
+    "live",
+    "egressd",
+    "watchdog",
+    "hibernate",
+    "kentroller",
+    "node-storage-agent",
+    "gpu-metrics-exporter",
+    "omni-agent",
+];
 
 /// Whose clocks are read.
 pub const CLOCK_SOURCES: &[&str] = &["apiserver", "castai_api", "sts"];

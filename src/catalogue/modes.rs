@@ -975,6 +975,15 @@ failure_modes! {
         remedy: "`kubectl -n castai-agent logs deploy/castai-agent -c agent --previous | castai-health-exporter \
             explain -` and `kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent`.",
     }
+    AgentCompleted = "agent_completed" {
+        meaning: "The agent ends by itself with exit code 0, again and again: it lost the API server or its lease.",
+        told_apart: "The container's last state is `Completed` with exit code 0, which is never normal for the agent. Agents \
+            up to v0.105 end so for any failure. A fault at the start ends with 1, a panic with 2 \
+            (`agent_crashloop`).",
+        remedy: "Look at the check `apiserver` first. Then read the line `shutdown triggered by` in `kubectl -n \
+            castai-agent logs deploy/castai-agent -c agent --previous`; its field `error=` names the cause. One \
+            such restart after a pause of the control plane needs nothing.",
+    }
     AgentOomkilled = "agent_oomkilled" {
         meaning: "The container was killed because it used more memory than its limit.",
         told_apart: "The reason is `OOMKilled`; exit code 137 alone may be any kill.",
@@ -1067,6 +1076,35 @@ failure_modes! {
         told_apart: "Set only during rollouts; what keeps the pods from starting is in their own events.",
         remedy: "`kubectl -n castai-agent rollout status deploy/castai-agent` and the events of the new pods; go back \
             with `kubectl -n castai-agent rollout undo deploy/castai-agent`.",
+    }
+    AgentScaledToZero = "agent_scaled_to_zero" {
+        meaning: "The Deployment exists, but it wants no pod.",
+        told_apart: "Its `spec.replicas` is 0; pods that are wanted and cannot be made are another mode.",
+        remedy: "`kubectl -n castai-agent scale deployment castai-agent --replicas=1`. If it comes back to 0, look for \
+            who scales it: an autoscaler, a hibernation schedule, or GitOps.",
+    }
+    AgentUnavailable = "agent_unavailable" {
+        meaning: "Fewer pods are available than are wanted, and nothing says more about why.",
+        told_apart: "None of the more specific modes fits: the pods have a node and their images, and do not crash.",
+        remedy: "`kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent | tail -30` and \
+            `kubectl -n castai-agent get events --sort-by=.lastTimestamp | tail`. A pod that runs and is not ready \
+            says why in its log.",
+    }
+    AgentVersionOutdated = "agent_version_outdated" {
+        meaning: "A later version of the agent is there.",
+        told_apart: "Advice: the tag of the agent's image is compared with the latest version that is configured.",
+        remedy: "`helm repo update castai-helm`, then `helm upgrade castai-agent castai-helm/castai-agent -n \
+            castai-agent --reuse-values`, or run the script of the Connect cluster screen again.",
+    }
+    LifecycleUnresolved = "lifecycle_unresolved" {
+        meaning: "The labels of some nodes do not tell whether they are spot instances, and the agent cannot ask EC2: \
+            spot nodes may be shown as on-demand.",
+        told_apart: "Only nodes without a decisive label need EC2. When EC2 refuses, the agent marks no spot node of that \
+            delta at all, not even those whose labels tell.",
+        remedy: "Let the agent call `ec2:DescribeInstances`: the managed policy `AmazonEC2ReadOnlyAccess` on the role of \
+            its service account (`kubectl -n castai-agent annotate serviceaccount castai-agent \
+            eks.amazonaws.com/role-arn=ROLE`), or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` in its secret. \
+            The checks `aws_credentials` and `ec2_api` say what is wrong.",
     }
     AgentUpgradeSelectorImmutable = "agent_upgrade_selector_immutable" {
         meaning: "An upgrade is refused because it would change the Deployment's selector.",

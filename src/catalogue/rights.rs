@@ -54,21 +54,21 @@ macro_rules! rights {
 rights! {
     NAMESPACE = "" "namespaces" &["get"], Place::Cluster, &["kube-system"], &[Check::Apiserver],
         "What old agents ask for first.";
-    NODES = "" "nodes" LIST_AND_WATCH, Place::Cluster, &[], &[],
+    NODES = "" "nodes" LIST_AND_WATCH, Place::Cluster, &[], &[Check::ImagePull, Check::NodeLifecycle],
         "Labels, provider, age and readiness of the nodes.";
-    WAITING_PODS = "" "pods" LIST_AND_WATCH, Place::Cluster, &[], &[],
+    WAITING_PODS = "" "pods" LIST_AND_WATCH, Place::Cluster, &[], &[Check::ImagePull],
         "The pods of all namespaces that wait for an image: those in the phase Pending.";
     ENDPOINT_SLICES = "discovery.k8s.io" "endpointslices" &["get", "list"], Place::Namespace("default"), &[], &[Check::Apiserver],
         "The addresses of the API servers.";
-    DEPLOYMENTS = "apps" "deployments" LIST_AND_WATCH, Place::AgentNamespace, &[], &[],
+    DEPLOYMENTS = "apps" "deployments" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components],
         "The agent's Deployment and those of CAST AI's other components.";
-    REPLICA_SETS = "apps" "replicasets" LIST_AND_WATCH, Place::AgentNamespace, &[], &[],
+    REPLICA_SETS = "apps" "replicasets" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components],
         "Which pods a Deployment owns, and why pods cannot be made.";
-    DAEMON_SETS = "apps" "daemonsets" LIST_AND_WATCH, Place::AgentNamespace, &[], &[],
+    DAEMON_SETS = "apps" "daemonsets" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::Components],
         "CAST AI's components that run on every node.";
-    PODS = "" "pods" LIST_AND_WATCH, Place::AgentNamespace, &[], &[],
+    PODS = "" "pods" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components],
         "The state of the agent's pods and of those of CAST AI's other components.";
-    EVENTS = "" "events" LIST_AND_WATCH, Place::AgentNamespace, &[], &[],
+    EVENTS = "" "events" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components],
         "What scheduler, kubelet and controllers say of these pods.";
     LEASES = "coordination.k8s.io" "leases" LIST_AND_WATCH, Place::AgentNamespace, &[], &[],
         "Who leads, and since when.";

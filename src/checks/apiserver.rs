@@ -4,6 +4,7 @@
 //! because one dead API server of several looks like bad luck from the service's address.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
@@ -55,7 +56,7 @@ pub struct Apiserver {
     limits: Limits,
     world: World,
     known: Mutex<Vec<SocketAddr>>,
-    plugin: Plugin,
+    plugin: Arc<Plugin>,
 }
 
 /// What the journey to the address that the agent uses brought.
@@ -71,7 +72,8 @@ impl Apiserver {
     /// The check for a place.
     pub fn new(place: &Place, settings: &CheckSettings, world: &World) -> Self {
         let (place, world) = (place.clone(), world.clone());
-        Self { place, limits: settings.limits, world, known: Mutex::default(), plugin: Plugin::default() }
+        let plugin = Arc::clone(&world.plugin);
+        Self { place, limits: settings.limits, world, known: Mutex::default(), plugin }
     }
 
     async fn in_cluster(&self, place: &InCluster, attempt: &Attempt) -> Report {

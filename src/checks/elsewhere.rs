@@ -47,7 +47,15 @@ const fn reads_the_environment(check: Check) -> bool {
         | Check::AzureImds
         | Check::ClusterMetadata
         | Check::ControlPlaneAccess => true,
-        Check::Dns | Check::Apiserver | Check::Clock => false,
+        Check::Dns
+        | Check::Apiserver
+        | Check::AgentWorkload
+        | Check::AgentUpgrade
+        | Check::ClusterController
+        | Check::Components
+        | Check::ImagePull
+        | Check::NodeLifecycle
+        | Check::Clock => false,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Single objects of the API server, read as the account of this process.
 
+use std::sync::Arc;
+
 use crate::catalogue::Limits;
 use crate::checks::World;
 use crate::classify::kube_status;
@@ -18,7 +20,7 @@ pub struct Reader {
     place: Place,
     limits: Limits,
     world: World,
-    plugin: Plugin,
+    plugin: Arc<Plugin>,
 }
 
 /// What was found where an object was looked for.
@@ -47,7 +49,7 @@ impl Reader {
 
     /// A reader that waits no longer than these limits.
     pub fn within(place: &Place, limits: Limits, world: &World) -> Self {
-        Self { place: place.clone(), limits, world: world.clone(), plugin: Plugin::default() }
+        Self { place: place.clone(), limits, world: world.clone(), plugin: Arc::clone(&world.plugin) }
     }
 
     /// Reads one object.

@@ -14,19 +14,25 @@ use crate::catalogue::alerts::Block;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
+use crate::checks::agent_upgrade::AgentUpgrade;
+use crate::checks::agent_workload::AgentWorkload;
 use crate::checks::apiserver::Apiserver;
 use crate::checks::aws_credentials::AwsCredentials;
 use crate::checks::azure_imds::AzureImds;
 use crate::checks::castai_api::CastaiApi;
 use crate::checks::clock::Clock;
+use crate::checks::cluster_controller::ClusterController;
 use crate::checks::cluster_metadata::ClusterMetadata;
 use crate::checks::cluster_status::ClusterStatus;
 use crate::checks::control_plane_access::ControlPlaneAccess;
+use crate::checks::components::Components;
 use crate::checks::dns::Dns;
 use crate::checks::ec2_api::Ec2Api;
 use crate::checks::elsewhere;
 use crate::checks::gce_metadata::GceMetadata;
+use crate::checks::image_pull::ImagePull;
 use crate::checks::imds::Imds;
+use crate::checks::node_lifecycle::NodeLifecycle;
 use crate::checks::settled::Settled;
 use crate::checks::sts_identity::StsIdentity;
 use crate::cluster::Feed;
@@ -88,6 +94,18 @@ pub enum AnyCheck {
     ClusterMetadata(ClusterMetadata),
     /// `control_plane_access`.
     ControlPlaneAccess(Box<ControlPlaneAccess>),
+    /// `agent_workload`.
+    AgentWorkload(AgentWorkload),
+    /// `agent_upgrade`.
+    AgentUpgrade(AgentUpgrade),
+    /// `cluster_controller`.
+    ClusterController(ClusterController),
+    /// `components`.
+    Components(Components),
+    /// `image_pull`.
+    ImagePull(ImagePull),
+    /// `node_lifecycle`.
+    NodeLifecycle(NodeLifecycle),
     /// `clock`.
     Clock(Clock),
     /// `cluster_status`.
@@ -149,6 +167,12 @@ impl AnyCheck {
             Check::Ec2Api => Self::Ec2Api(Ec2Api::new(settings, world)),
             Check::ClusterMetadata => Self::ClusterMetadata(ClusterMetadata::new(config, world)),
             Check::ControlPlaneAccess => Self::ControlPlaneAccess(Box::new(ControlPlaneAccess::new(config, world))),
+            Check::AgentWorkload => Self::AgentWorkload(AgentWorkload::new(config, world)),
+            Check::AgentUpgrade => Self::AgentUpgrade(AgentUpgrade::new(config, world)),
+            Check::ClusterController => Self::ClusterController(ClusterController::new(world)),
+            Check::Components => Self::Components(Components::new(world)),
+            Check::ImagePull => Self::ImagePull(ImagePull::new(world)),
+            Check::NodeLifecycle => Self::NodeLifecycle(NodeLifecycle::new(config, world)),
             Check::Clock => Self::Clock(Clock),
             Check::ClusterStatus => Self::ClusterStatus(Box::new(ClusterStatus::new(config, settings, world))),
         }
@@ -158,7 +182,13 @@ impl AnyCheck {
 /// What the agent needs a check for: without names, API server or CAST AI it does nothing useful.
 fn need(check: Check, config: &Config) -> Need {
     match check {
-        Check::Clock | Check::ClusterStatus => Need::Feature,
+        Check::AgentUpgrade
+        | Check::ClusterController
+        | Check::Components
+        | Check::ImagePull
+        | Check::NodeLifecycle
+        | Check::Clock
+        | Check::ClusterStatus => Need::Feature,
         Check::Imds | Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api => match config.aws.used() {
             Use::Nothing(_) => Need::None,
             Use::Lifecycle => Need::Feature,
@@ -171,13 +201,13 @@ fn need(check: Check, config: &Config) -> Need {
             _ => Need::None,
         },
         Check::ClusterMetadata if config.told.provider.is_none() => Need::None,
-        Check::Dns | Check::Apiserver | Check::CastaiApi | Check::ClusterMetadata => Need::Start,
+        Check::Dns | Check::Apiserver | Check::CastaiApi | Check::ClusterMetadata | Check::AgentWorkload => Need::Start,
     }
 }
 
 /// What a check looks at under a configuration, as a number that differs when that does.
 fn subject(check: Check, config: &Config) -> u64 {
-    let Config { agent, apiserver, castai, told, aws, clouds, control_plane, dns, proxy, .. } = config;
+    let Config { agent, apiserver, castai, installation, told, aws, clouds, control_plane, dns, proxy, .. } = config;
     let parts: &[&dyn fmt::Debug] = match check {
         Check::Clock => &[],
         Check::Apiserver => &[apiserver, dns, proxy],
@@ -189,6 +219,12 @@ fn subject(check: Check, config: &Config) -> u64 {
         Check::ControlPlaneAccess => &[told, clouds, control_plane, dns, proxy],
         Check::GceMetadata | Check::AzureImds => &[told, clouds, dns, proxy],
         Check::StsIdentity | Check::Ec2Api => &[told, aws, dns, proxy],
+        Check::AgentWorkload
+        | Check::AgentUpgrade
+        | Check::ClusterController
+        | Check::Components
+        | Check::ImagePull => &[installation, apiserver, dns, proxy],
+        Check::NodeLifecycle => &[apiserver, told, aws, dns, proxy],
         Check::Dns => &[apiserver, castai, aws, dns, proxy],
     };
     let mut hasher = DefaultHasher::new();
@@ -226,6 +262,12 @@ impl Examine for AnyCheck {
             Self::Ec2Api(check) => check.examine(attempt).await,
             Self::ClusterMetadata(check) => check.examine(attempt).await,
             Self::ControlPlaneAccess(check) => check.examine(attempt).await,
+            Self::AgentWorkload(check) => check.examine(attempt).await,
+            Self::AgentUpgrade(check) => check.examine(attempt).await,
+            Self::ClusterController(check) => check.examine(attempt).await,
+            Self::Components(check) => check.examine(attempt).await,
+            Self::ImagePull(check) => check.examine(attempt).await,
+            Self::NodeLifecycle(check) => check.examine(attempt).await,
             Self::Clock(check) => check.examine(attempt).await,
             Self::ClusterStatus(check) => check.examine(attempt).await,
             Self::Settled(check) => check.examine(attempt).await,

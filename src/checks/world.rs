@@ -7,6 +7,7 @@ use crate::catalogue::FailureMode;
 use crate::checks::aws_session::AwsSession;
 use crate::cluster::AgentAccount;
 use crate::cluster::Door;
+use crate::cluster::Plugin;
 use crate::cluster::Store;
 use crate::config::AgentPlace;
 use crate::config::Config;
@@ -27,6 +28,8 @@ pub struct World {
     pub resolver: Arc<Resolver>,
     /// What the checks that ask AWS share.
     pub aws: Arc<AwsSession>,
+    /// Hands out the credential of a kubeconfig that has a program for it.
+    pub plugin: Arc<Plugin>,
     /// What is watched in the cluster.
     pub store: Arc<Store>,
     proxies: Arc<ProxyRules>,
@@ -39,13 +42,15 @@ impl World {
     /// The world of a configuration.
     pub fn new(config: &Config) -> Self {
         let resolver = Arc::new(Resolver::new(&config.dns));
-        let store = Arc::new(Store::new(Door::new(config, &resolver), &config.installation.namespace));
+        let plugin = Arc::new(Plugin::default());
+        let store = Arc::new(Store::new(Door::new(config, &resolver, &plugin), &config.installation.namespace));
         let account = |place: &AgentPlace| {
             let seen = config.agent_seen.found().map(|elsewhere| elsewhere.service_account.as_str());
             Arc::new(AgentAccount::new(&place.namespace, seen.unwrap_or(&place.service_account)))
         };
         Self {
             resolver,
+            plugin,
             store,
             aws: Arc::new(AwsSession::new(config)),
             agent: config.agent_place.as_ref().map(account),

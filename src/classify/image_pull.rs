@@ -39,6 +39,34 @@ pub(super) fn mode(message: &str) -> Option<FailureMode> {
     Some(best.or_else(|| entry(&message)).unwrap_or(M::ImageUnknown))
 }
 
+/// The kind of registry that an image's name leads to; one of [`crate::catalogue::metrics::REGISTRIES`].
+pub fn registry(image: &str) -> &'static str {
+    let Some((host, _)) = image.split_once('/') else { return "dockerhub" };
+    let host = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let ends = |names: &[&str]| names.iter().any(|name| host == name.trim_start_matches('.') || host.ends_with(name));
+    if !host.contains('.') && host != "localhost" || host == "docker.io" || host.ends_with(".docker.io") {
+        "dockerhub"
+    } else if ends(&[".azurecr.io", ".azurecr.cn", ".azurecr.us"]) {
+        "acr"
+    } else if host.contains(".dkr.ecr.") || host == "public.ecr.aws" {
+        "ecr"
+    } else if host == "k8s.gcr.io" || ends(&["registry.k8s.io"]) {
+        "k8s"
+    } else if host.ends_with("-docker.pkg.dev") || host == "docker.pkg.dev" {
+        "gar"
+    } else if ends(&[".gcr.io"]) {
+        "gcr"
+    } else if ends(&[".quay.io"]) {
+        "quay"
+    } else if ends(&[".ghcr.io"]) {
+        "ghcr"
+    } else if host == "mcr.microsoft.com" || host.ends_with(".mcr.microsoft.com") {
+        "mcr"
+    } else {
+        "other"
+    }
+}
+
 /// Whether a back-off carries the error behind it, as newer kubelets do.
 fn has_reason(message: &str) -> bool {
     message.contains("errimagepull:") || message.contains("rpc error") || message.contains("failed to pull and unpack")
@@ -135,3 +163,34 @@ const BY_WORDING: &[(&[&str], FailureMode)] = &[
     (&["manifest unknown", "not found", "does not exist", "name unknown"], M::ImageNotFound),
     (&["registryunavailable"], M::ImageRegistryUnavailable),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_one_kind_of_registry() {
+        for (image, kind) in [
+            ("nginx", "dockerhub"),
+            ("library/nginx:1", "dockerhub"),
+            ("docker.io/library/nginx", "dockerhub"),
+            ("shop.azurecr.io/web:1", "acr"),
+            ("shop.azurecr.cn/web", "acr"),
+            ("123456789012.dkr.ecr.eu-central-1.amazonaws.com/web", "ecr"),
+            ("public.ecr.aws/x/y", "ecr"),
+            ("us-docker.pkg.dev/castai-hub/library/agent:v1", "gar"),
+            ("gcr.io/x/y", "gcr"),
+            ("eu.gcr.io/x/y", "gcr"),
+            ("registry.k8s.io/pause:3.9", "k8s"),
+            ("k8s.gcr.io/cpvpa-amd64:v0.8.3", "k8s"),
+            ("quay.io/x/y", "quay"),
+            ("ghcr.io/x/y", "ghcr"),
+            ("mcr.microsoft.com/x", "mcr"),
+            ("registry.example.com:5000/x", "other"),
+            ("localhost:5000/x", "other"),
+            ("notazurecr.io/x", "other"),
+        ] {
+            assert_eq!(registry(image), kind, "{image}");
+        }
+    }
+}

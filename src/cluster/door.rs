@@ -26,7 +26,7 @@ pub struct Door {
     place: Place,
     resolver: Arc<Resolver>,
     proxies: ProxyRules,
-    plugin: Plugin,
+    plugin: Arc<Plugin>,
 }
 
 /// An open connection to the API, and who we are there.
@@ -39,9 +39,9 @@ pub struct Visit {
 
 impl Door {
     /// The door of a configuration.
-    pub fn new(config: &Config, resolver: &Arc<Resolver>) -> Self {
+    pub fn new(config: &Config, resolver: &Arc<Resolver>, plugin: &Arc<Plugin>) -> Self {
         let (place, resolver, proxies) = (config.apiserver.clone(), Arc::clone(resolver), config.proxy.clone());
-        Self { place, resolver, proxies, plugin: Plugin::default() }
+        Self { place, resolver, proxies, plugin: Arc::clone(plugin) }
     }
 
     /// Opens a connection.

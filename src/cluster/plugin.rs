@@ -34,6 +34,8 @@ const MAX_OUTPUT: u64 = 1 << 20;
 pub struct Plugin {
     limit: Duration,
     kept: Mutex<Option<Kept>>,
+    /// Who comes while somebody asks waits for that answer.
+    asking: tokio::sync::Mutex<()>,
 }
 
 /// What a plugin gave.
@@ -76,7 +78,7 @@ impl Default for Plugin {
 impl Plugin {
     /// Runs plugins for so long at most.
     pub fn within(limit: Duration) -> Self {
-        Self { limit, kept: Mutex::default() }
+        Self { limit, kept: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
     /// The kept credential, or a new one.
@@ -86,6 +88,7 @@ impl Plugin {
     pub async fn credential(&self, exec: &ExecConfig) -> Result<Credential, String> {
         // As a value first: that sorts the keys.
         let of = Secret::new(serde_json::to_value(exec).map_err(|error| error.to_string())?.to_string());
+        let _turn = self.asking.lock().await;
         if let Some(credential) = self.kept(&of) {
             return Ok(credential);
         }

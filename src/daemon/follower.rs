@@ -96,5 +96,5 @@ fn watched(config: &Config) -> Option<(AgentPlace, Door)> {
     let place = config.agent_place.clone()?;
     // The agent's proxies are not ours, and may be what is broken.
     let own = Config { proxy: ProxyRules::default(), ..config.clone() };
-    Some((place, Door::new(&own, &Arc::new(Resolver::new(&config.dns)))))
+    Some((place, Door::new(&own, &Arc::new(Resolver::new(&config.dns)), &Arc::default())))
 }

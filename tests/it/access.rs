@@ -30,7 +30,7 @@ fn kubeconfig(cluster: impl Fn(&World) -> String, user: &str) -> World {
     let mut world = World::start();
     let (before, after) = (world.file.find("apiserver:").unwrap(), world.file.find("dns:").unwrap());
     let path = world.mounted("kubeconfig");
-    world.file.replace_range(before..after, &format!("kubeconfig: {}\n", path.display()));
+    world.file.replace_range(before..after, &format!("kubeconfig: {}\nscope: pod\n", path.display()));
     write(&world, &cluster(&world), user);
     world.set_env("PROVIDER", "eks");
     world

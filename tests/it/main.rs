@@ -69,3 +69,4 @@ mod store;
 mod support;
 // Who is told when the world is broken.
 mod told;
+mod workloads;

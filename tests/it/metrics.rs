@@ -103,6 +103,15 @@ fn exactly_what_the_catalogue_lists_is_exposed() {
     }
     let facts = vec![Fact::AgentStatus("online"), Fact::ClusterStatus("ready"), Fact::SnapshotReceived(1_700_000_000)];
     post(&board, Check::ClusterStatus, Report { facts, ..Report::bare(Verdict::Ok("online".into())) });
+    let facts = vec![
+        Fact::AgentVersion("v0.123.1".to_owned()),
+        Fact::AgentReplicas("desired", 1),
+        Fact::AgentRestarts(3),
+        Fact::Nodes("unresolved", 2),
+        Fact::ImagePullFailures("acr", FailureMode::ImageAuthFailed, 4),
+        Fact::ComponentFailure("evictor", FailureMode::AgentOomkilled),
+    ];
+    post(&board, Check::AgentWorkload, Report { facts, ..Report::bare(Verdict::Ok("it runs".into())) });
     let given = Verdict::Ok("the token ends".into());
     post(&board, Check::AwsCredentials, Report { credentials_end: Some(1_800_000_000), ..Report::bare(given) });
     let identity = AwsIdentity {
@@ -117,6 +126,8 @@ fn exactly_what_the_catalogue_lists_is_exposed() {
     assert_eq!(series(&text)["aws_credentials_expiry_timestamp_seconds"], "1800000000");
     let info = "aws_identity_info{account=\"123456789012\",role=\"castai-agent\",credential_source=\"web_identity\"}";
     assert_eq!(series(&text)[info], "1");
+    assert_eq!(series(&text)["agent_restarts_total"], "3");
+    assert_eq!(series(&text)["nodes_lifecycle_unresolved"], "2");
     let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let exposed: BTreeSet<String> = typed.map(ToOwned::to_owned).collect();
     let listed = METRICS.iter().map(|metric| format!("{} {}", metric.full_name(), metric.kind.label())).collect();

@@ -81,7 +81,7 @@ async fn an_old_agent_takes_credentials_from_loopback_and_not_from_pod_identity(
     assert_eq!(modes, [M::AwsPodIdentityUnsupportedByAgentSdk], "{said}");
     assert!(said.contains("the agent v0.93.0"), "{said}");
     // What the cluster tells goes before what is configured.
-    world.file.push_str("agent:\n  version: v0.123.1\n");
+    world.file.push_str("  version: v0.123.1\n");
     world.configure();
     assert_eq!(credentials(&world).await.1, [M::AwsPodIdentityUnsupportedByAgentSdk]);
     world.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &world.pod_identity.uri());

@@ -670,7 +670,7 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
             // Its SDK takes no addresses from the environment.
             world.dns.add("sts.amazonaws.com", world.sts.addr().ip());
             world.dns.add("ec2.eu-central-1.amazonaws.com", world.ec2.addr().ip());
-            world.file = format!("{}agent:\n  version: {version}\n", world.file);
+            world.file = format!("{}  version: {version}\n", world.file);
             world.with_pod_identity(Some(&lab::aws::pod_identity_token()));
             // Nothing is sent there: the agent's SDK refuses the address.
             world.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");

@@ -68,7 +68,7 @@ async fn followed(feed: Feed) {
 
 fn store(config: &Config) -> Store {
     let resolver = Arc::new(Resolver::new(&config.dns));
-    Store::new(Door::new(config, &resolver), &config.installation.namespace)
+    Store::new(Door::new(config, &resolver, &Arc::default()), &config.installation.namespace)
 }
 
 fn another_pod(name: &str) -> Value {

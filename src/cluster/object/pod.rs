@@ -60,6 +60,9 @@ pub struct Container {
     /// What it did before.
     #[serde(default)]
     pub last_state: State,
+    /// Whether it only prepares the pod: its end is no fault.
+    #[serde(skip)]
+    pub init: bool,
 }
 
 /// What a container does; at most one of them.
@@ -150,6 +153,9 @@ impl Kept for Pod {
     fn keep(raw: RawPod, before: Option<&Self>) -> Option<Self> {
         let RawPod { metadata, spec, status } = raw;
         let mut containers = status.init_container_statuses;
+        for container in &mut containers {
+            container.init = true;
+        }
         containers.extend(status.container_statuses);
         if let Some(before) = before {
             for container in &mut containers {

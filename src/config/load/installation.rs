@@ -37,11 +37,13 @@ impl Sources<'_> {
     }
 
     /// The namespace of the mounted service account: the exporter stands beside the agent.
-    fn own_namespace(&mut self) -> Option<String> {
+    fn own_namespace(&self) -> Option<String> {
         if self.env.service == Service::Absent {
             return None;
         }
-        let folder = self.path("apiserver.service_account_dir").unwrap_or_else(|| PathBuf::from(SERVICE_ACCOUNT));
+        // What is wrong with the path is told where the account itself is read.
+        let written = self.file.one("apiserver.service_account_dir").map(|written| self.folder.join(&written.value));
+        let folder = written.unwrap_or_else(|| PathBuf::from(SERVICE_ACCOUNT));
         let text = file::read_text(&folder.join("namespace")).ok()?;
         Some(text.trim().to_owned())
     }

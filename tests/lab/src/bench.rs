@@ -8,6 +8,7 @@ mod idle;
 mod machine;
 mod phases;
 mod process;
+mod scale;
 mod scrape;
 mod start;
 mod table;
@@ -20,12 +21,15 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use scale::Scale;
 use table::{Row, Table};
 
 /// What was asked for on the command line.
 pub(crate) struct Arguments {
     exporter: PathBuf,
     effort: Effort,
+    /// A large cluster is measured, and nothing else.
+    scale: bool,
 }
 
 /// How often and how long is measured.
@@ -43,18 +47,21 @@ pub(crate) struct Effort {
     handshakes: Duration,
     /// Attempts whose phases are compared.
     phases: usize,
+    /// The large cluster.
+    large: Scale,
 }
 
 // === impl Arguments ===
 
 impl Arguments {
     pub(crate) fn read(words: &[OsString]) -> Result<Self, String> {
-        let (mut exporter, mut effort) = (None, Effort::FULL);
+        let (mut exporter, mut effort, mut scale) = (None, Effort::FULL, false);
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match word.to_str() {
                 Some("--exporter") => exporter = Some(PathBuf::from(words.next().ok_or("--exporter wants a path")?)),
                 Some("--quick") => effort = Effort::QUICK,
+                Some("--scale") => scale = true,
                 _ => return Err(format!("{} means nothing here", word.display())),
             }
         }
@@ -62,7 +69,7 @@ impl Arguments {
         if !exporter.is_file() {
             return Err(format!("{} is not there; build it first", exporter.display()));
         }
-        Ok(Self { exporter, effort })
+        Ok(Self { exporter, effort, scale })
     }
 }
 
@@ -76,6 +83,7 @@ impl Effort {
         idle: Duration::from_mins(2),
         handshakes: Duration::from_mins(1),
         phases: 40,
+        large: Scale { nodes: 5000, pods: 150_000, span: Duration::from_mins(1) },
     };
     /// Shows that everything can be measured; the figures are rough.
     const QUICK: Self = Self {
@@ -85,6 +93,7 @@ impl Effort {
         idle: Duration::from_secs(10),
         handshakes: Duration::from_secs(5),
         phases: 5,
+        large: Scale { nodes: 500, pods: 5000, span: Duration::from_secs(10) },
     };
 }
 
@@ -101,7 +110,11 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
     Ok(if table.is_within_limits() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn measure(Arguments { exporter, effort }: &Arguments) -> io::Result<Table> {
+async fn measure(arguments: &Arguments) -> io::Result<Table> {
+    if arguments.scale {
+        return measure_large(arguments).await;
+    }
+    let Arguments { exporter, effort, .. } = arguments;
     let blackbox = blackbox::version().await?;
     let mut table = Table::default();
     table.note(machine::description()?);
@@ -119,6 +132,16 @@ async fn measure(Arguments { exporter, effort }: &Arguments) -> io::Result<Table
     table.row(idle::cpu(exporter, effort.idle).await?);
     say("memory");
     table.rows(idle::memory(exporter, effort.rounds).await?);
+    table.note(format!("load at the end: {}", machine::load()?));
+    Ok(table)
+}
+
+/// What a large cluster costs.
+async fn measure_large(Arguments { exporter, effort, .. }: &Arguments) -> io::Result<Table> {
+    let mut table = Table::default();
+    table.note(machine::description()?);
+    say("a large cluster");
+    table.rows(scale::measure(exporter, effort.large).await?);
     table.note(format!("load at the end: {}", machine::load()?));
     Ok(table)
 }

@@ -10,11 +10,12 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: lab demo --exporter PATH [--listen ADDRESS:PORT] [-- EXPORTER-FLAG...]
-       lab bench --exporter PATH [--quick]
+       lab bench --exporter PATH [--quick] [--scale]
 
 demo starts a pretend API server, CAST AI, DNS and proxy on loopback and the exporter beside them,
 then reads from stdin how the world shall break. End of input, Ctrl-C and SIGTERM end it all.
-bench measures the budgets on that exporter and prints them beside their limits; exit 1 when one is exceeded.
+bench measures the budgets on that exporter and prints them beside their limits; exit 1 when one is exceeded;
+with --scale those of a large cluster.
 ";
 
 fn main() -> ExitCode {

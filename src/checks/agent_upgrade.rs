@@ -1,0 +1,122 @@
+//! Is the agent up to date, and would its next upgrade be refused? Advice only.
+
+use std::sync::Arc;
+
+use crate::catalogue::FailureMode;
+use crate::checks::Attempt;
+use crate::checks::Examine;
+use crate::checks::World;
+use crate::checks::agent_workload::find;
+use crate::checks::agent_workload::version;
+use crate::checks::workload::Scene;
+use crate::cluster::Store;
+use crate::cluster::object::workload::Deployment;
+use crate::config::Config;
+use crate::config::Installation;
+use crate::config::aws::Version;
+use crate::verdict::Evidence;
+use crate::verdict::Finding;
+use crate::verdict::Report;
+use crate::verdict::Verdict;
+
+/// What the chart's selector consists of, always.
+const SELECTOR: (&str, &str) = ("app.kubernetes.io/name", "app.kubernetes.io/instance");
+/// The chart's name.
+const CHART: &str = "castai-agent";
+
+/// The check `agent_upgrade`.
+#[derive(Debug)]
+pub struct AgentUpgrade {
+    agent: Installation,
+    store: Arc<Store>,
+}
+
+/// What was found out of one question.
+enum Answer {
+    Wrong(Finding),
+    Fine(String),
+    Unknown(String),
+}
+
+impl AgentUpgrade {
+    /// The check of a configuration.
+    pub fn new(config: &Config, world: &World) -> Self {
+        Self { agent: config.installation.clone(), store: Arc::clone(&world.store) }
+    }
+
+    fn judge(&self, scene: &Scene) -> Verdict {
+        let Some(deployment) = find(scene, &self.agent) else {
+            return Verdict::Unknown(Evidence::from("the agent's Deployment is not there"));
+        };
+        let (mut wrong, mut fine, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+        for answer in [self.selector(deployment), self.age(deployment)] {
+            match answer {
+                Answer::Wrong(finding) => wrong.push(finding),
+                Answer::Fine(sentence) => fine.push(sentence),
+                Answer::Unknown(why) => unknown.push(why),
+            }
+        }
+        if !wrong.is_empty() {
+            return Verdict::Warning(wrong);
+        }
+        let unanswered = !unknown.is_empty();
+        let sentence = Evidence::from(unknown.into_iter().chain(fine).collect::<Vec<_>>().join("; "));
+        if unanswered { Verdict::Unknown(sentence) } else { Verdict::Ok(sentence) }
+    }
+
+    /// A Deployment's selector can never be changed, and the chart puts the release's name into it.
+    fn selector(&self, deployment: &Deployment) -> Answer {
+        let Some(release) = self.agent.release.as_ref().or(deployment.helm.release.as_ref()) else {
+            return Answer::Unknown(format!(
+                "which Helm release the next upgrade will be of is not known (agent.release), so whether it fits the \
+                 selector {} is not either",
+                deployment.selector.text()
+            ));
+        };
+        let labels = &deployment.selector.match_labels;
+        let name = labels.get(SELECTOR.0).map_or(CHART, String::as_str);
+        let next = format!("{}={release},{}={name}", SELECTOR.1, SELECTOR.0);
+        let live = deployment.selector.text();
+        if live == next {
+            return Answer::Fine(format!("an upgrade of the release {release} fits the selector {live}"));
+        }
+        let evidence = format!(
+            "an upgrade of the release {release} will be refused (spec.selector: field is immutable): the Deployment \
+             {} selects {live}, the upgrade would select {next}",
+            deployment.name
+        );
+        Answer::Wrong(Finding::new(FailureMode::AgentUpgradeSelectorImmutable, evidence))
+    }
+
+    fn age(&self, deployment: &Deployment) -> Answer {
+        let tag = version(deployment);
+        let Some(own) = tag.as_deref().and_then(|tag| Version::read(tag).ok()) else {
+            let tag = tag.unwrap_or_else(|| "no tag".to_owned());
+            return Answer::Unknown(format!("the agent's image has {tag}, which is no version"));
+        };
+        let Some(latest) = self.agent.latest else {
+            return Answer::Unknown(format!(
+                "the agent is {own}; what the latest is is not known (agent.latest_version)"
+            ));
+        };
+        if own >= latest {
+            return Answer::Fine(format!("the agent is {own}, the latest"));
+        }
+        let behind = if own.0 == latest.0 && own.1 < latest.1 {
+            format!(", {} minor versions behind", latest.1 - own.1)
+        } else {
+            String::new()
+        };
+        let evidence = format!("the agent is {own}, the latest is {latest}{behind}");
+        Answer::Wrong(Finding::new(FailureMode::AgentVersionOutdated, evidence))
+    }
+}
+
+impl Examine for AgentUpgrade {
+    async fn examine(&self, _attempt: &Attempt) -> Report {
+        Report::bare(match Scene::read(&self.store).await {
+            Ok(scene) => self.judge(&scene),
+            Err(verdict) => verdict,
+        })
+    }
+}

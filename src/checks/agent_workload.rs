@@ -1,0 +1,111 @@
+//! Is the agent there, and do its pods run?
+
+use std::sync::Arc;
+
+use crate::catalogue::FailureMode;
+use crate::checks::Attempt;
+use crate::checks::Examine;
+use crate::checks::World;
+use crate::checks::workload::Scene;
+use crate::checks::workload::restarts::Restarts;
+use crate::cluster::Store;
+use crate::cluster::object::workload::Deployment;
+use crate::config::Config;
+use crate::config::Installation;
+use crate::verdict::Fact;
+use crate::verdict::Finding;
+use crate::verdict::Report;
+use crate::verdict::Verdict;
+
+/// The label by which the chart marks the agent, whatever its Deployment is called.
+const NAME: (&str, &str) = ("app.kubernetes.io/name", "castai-agent");
+/// The agent's container.
+const CONTAINER: &str = "agent";
+/// So many other Deployments are named when the agent's is not there.
+const NAMED: usize = 8;
+
+/// The check `agent_workload`.
+#[derive(Debug)]
+pub struct AgentWorkload {
+    agent: Installation,
+    store: Arc<Store>,
+    restarts: Restarts,
+}
+
+impl AgentWorkload {
+    /// The check of a configuration.
+    pub fn new(config: &Config, world: &World) -> Self {
+        Self { agent: config.installation.clone(), store: Arc::clone(&world.store), restarts: Restarts::default() }
+    }
+
+    fn judge(&self, scene: &Scene) -> Report {
+        let Some(deployment) = find(scene, &self.agent) else { return Report::bare(self.missing(scene)) };
+        let judgement = scene.judge(deployment, CONTAINER);
+        let version = version(deployment);
+        let restarts = self.restarts.since(scene.pods_of(deployment));
+        let mut facts: Vec<Fact> = version.iter().map(|version| Fact::AgentVersion(version.clone())).collect();
+        facts.extend([
+            Fact::AgentReplicas("desired", deployment.desired),
+            Fact::AgentReplicas("updated", deployment.updated),
+            Fact::AgentReplicas("ready", deployment.ready),
+            Fact::AgentReplicas("available", deployment.available),
+            Fact::AgentRestarts(restarts),
+        ]);
+        let verdict = if deployment.desired == 0 {
+            let evidence = format!(
+                "the Deployment {} in the namespace {} wants no pod: somebody scaled it to zero",
+                deployment.name, self.agent.namespace
+            );
+            Verdict::failing(Finding::new(FailureMode::AgentScaledToZero, evidence))
+        } else {
+            judgement.verdict(|judged| {
+                let version = version.as_deref().unwrap_or("of an unknown version");
+                format!("the agent {version} runs: {} of {} pods work", judged.working, judged.desired)
+            })
+        };
+        Report { facts, ..Report::bare(verdict) }
+    }
+
+    fn missing(&self, scene: &Scene) -> Verdict {
+        let Installation { namespace, deployment, .. } = &self.agent;
+        let others: Vec<&str> = scene.deployments.iter().take(NAMED).map(|other| other.name.as_str()).collect();
+        let others = if others.is_empty() {
+            "it holds no Deployment at all (agent.namespace in the exporter's file says where the agent is)".to_owned()
+        } else {
+            format!("there are {}", others.join(", "))
+        };
+        let evidence = format!("there is no Deployment {deployment} in the namespace {namespace}; {others}");
+        Verdict::failing(Finding::new(FailureMode::AgentDeploymentMissing, evidence))
+    }
+}
+
+impl Examine for AgentWorkload {
+    async fn examine(&self, _attempt: &Attempt) -> Report {
+        match Scene::read(&self.store).await {
+            Ok(scene) => self.judge(&scene),
+            Err(verdict) => Report::bare(verdict),
+        }
+    }
+}
+
+/// The agent's Deployment, by its name, else by the chart's label.
+pub(super) fn find<'a>(scene: &'a Scene, agent: &Installation) -> Option<&'a Deployment> {
+    let marked = |deployment: &&Deployment| deployment.labels.get(NAME.0).is_some_and(|name| name == NAME.1);
+    let by_label =
+        || scene.deployments.iter().map(AsRef::as_ref).filter(marked).find(|deployment| has_agent(deployment));
+    scene.deployment(&agent.deployment).or_else(by_label)
+}
+
+/// The tag of the agent's image.
+pub(super) fn version(deployment: &Deployment) -> Option<String> {
+    let containers = &deployment.containers;
+    let agent = containers.iter().find(|container| container.name == CONTAINER).or(containers.first())?;
+    let (_, tag) = agent.image.split('@').next()?.rsplit_once(':')?;
+    let sound = (1..=32).contains(&tag.len())
+        && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    sound.then(|| tag.to_owned())
+}
+
+fn has_agent(deployment: &Deployment) -> bool {
+    deployment.containers.iter().any(|container| container.name == CONTAINER)
+}

@@ -1,0 +1,240 @@
+//! What is wrong with a Deployment or a `DaemonSet`: one judgement for the agent and for its siblings.
+//!
+//! Of a pod the newest and most specific cause counts; of causes of several pods those of the same mode are told together.
+
+pub mod restarts;
+mod trouble;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::catalogue::FailureMode;
+use crate::classify::Kind;
+use crate::classify::classify;
+use crate::cluster::Store;
+use crate::cluster::object::condition;
+use crate::cluster::object::event::Event;
+use crate::cluster::object::pod::Pod;
+use crate::cluster::object::workload::DaemonSet;
+use crate::cluster::object::workload::Deployment;
+use crate::cluster::object::workload::ReplicaSet;
+use crate::verdict::Evidence;
+use crate::verdict::Finding;
+use crate::verdict::Verdict;
+
+/// So many pods are named in one sentence.
+const NAMED: usize = 3;
+/// How long a refusal to make a pod counts, in seconds; controllers try again after at most 17 minutes.
+const REFUSAL: i64 = 20 * 60;
+
+/// What can be wrong with any workload.
+pub const MODES: &[FailureMode] = crate::catalogue::alerts::WORKLOAD_MODES;
+
+/// The agent's namespace at one moment.
+#[derive(Debug)]
+pub struct Scene {
+    /// Its Deployments.
+    pub deployments: Vec<Arc<Deployment>>,
+    replica_sets: Vec<Arc<ReplicaSet>>,
+    pods: Vec<Arc<Pod>>,
+    events: Vec<Arc<Event>>,
+    now: Timestamp,
+}
+
+/// How a workload does.
+#[derive(Debug)]
+pub struct Judgement {
+    /// What is wrong, each mode once.
+    pub findings: Vec<Finding>,
+    /// How many pods it wants.
+    pub desired: u32,
+    /// How many work: ready, and not on their way from one restart to the next.
+    pub working: u32,
+    /// What was odd, and is over.
+    pub remark: Option<String>,
+}
+
+/// What is wrong with one pod, or with the making of pods.
+#[derive(Debug)]
+struct Cause {
+    mode: FailureMode,
+    /// What it is about, and what is wrong there.
+    sentence: String,
+    /// Only advice, though all pods work.
+    mild: bool,
+}
+
+impl Scene {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The verdict of every check that needs it.
+    pub async fn read(store: &Store) -> Result<Self, Verdict> {
+        Ok(Self {
+            deployments: store.deployments.read().await?,
+            replica_sets: store.replica_sets.read().await?,
+            pods: store.pods.read().await?,
+            events: store.events.read().await?,
+            now: Timestamp::now(),
+        })
+    }
+
+    /// The Deployment of this name.
+    pub fn deployment(&self, name: &str) -> Option<&Deployment> {
+        self.deployments.iter().map(AsRef::as_ref).find(|deployment| deployment.name == name)
+    }
+
+    /// The pods that a Deployment owns, by uid: never those that merely bear its labels.
+    pub fn pods_of<'a>(&'a self, deployment: &'a Deployment) -> impl Iterator<Item = &'a Pod> {
+        let sets: Vec<&str> = self.sets_of(deployment).map(|set| set.uid.as_str()).collect();
+        self.pods
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(move |pod| pod.owner.as_deref().is_some_and(|own| sets.contains(&own)))
+    }
+
+    /// How a Deployment does; `main` is the container that matters.
+    pub fn judge(&self, deployment: &Deployment, main: &str) -> Judgement {
+        let pods: Vec<&Pod> = self.pods_of(deployment).collect();
+        let mut judged = self.judge_pods(&pods, deployment.desired, main);
+        let mut causes = judged.causes;
+        causes.extend(self.sets_of(deployment).filter(|set| set.desired > set.replicas).filter_map(|set| {
+            let said = condition(&set.conditions, "ReplicaFailure").filter(|said| said.status == "True");
+            let said = said.map(|said| said.message.as_str());
+            self.refusal(&set.uid, said, &format!("ReplicaSet {}", set.name))
+        }));
+        let progress = condition(&deployment.conditions, "Progressing");
+        let late = progress.filter(|progress| progress.reason == "ProgressDeadlineExceeded");
+        if let Some(late) = late.filter(|_| causes.iter().all(|cause| cause.mode == FailureMode::AgentUnavailable)) {
+            causes = vec![Cause::new(FailureMode::AgentProgressDeadline, late.message.clone())];
+        }
+        judged.causes = causes;
+        judged.finish(&deployment.name)
+    }
+
+    /// How a `DaemonSet` does.
+    pub fn judge_daemon_set(&self, set: &DaemonSet, main: &str) -> Judgement {
+        let owned = self.pods.iter().map(AsRef::as_ref).filter(|pod: &&Pod| pod.owner.as_ref() == Some(&set.uid));
+        let mut judged = self.judge_pods(&owned.collect::<Vec<_>>(), set.desired, main);
+        if judged.pods < set.desired {
+            judged.causes.extend(self.refusal(&set.uid, None, &format!("DaemonSet {}", set.name)));
+        }
+        judged.finish(&set.name)
+    }
+
+    fn sets_of<'a>(&'a self, deployment: &'a Deployment) -> impl Iterator<Item = &'a ReplicaSet> {
+        let sets = self.replica_sets.iter().map(AsRef::as_ref);
+        sets.filter(|set: &&ReplicaSet| set.owner.as_deref() == Some(deployment.uid.as_str()))
+    }
+
+    fn judge_pods(&self, pods: &[&Pod], desired: u32, main: &str) -> Judged {
+        let live: Vec<&&Pod> = pods.iter().filter(|pod| !pod.ending && !is_over(pod)).collect();
+        let causes: Vec<(bool, Cause)> =
+            live.iter().filter_map(|pod| Some((pod.is_ready(), self.trouble(pod, main)?))).collect();
+        let ready = live.iter().filter(|pod| pod.is_ready()).count();
+        let troubled = causes.iter().filter(|(ready, cause)| *ready && !cause.mild).count();
+        let working = u32::try_from(ready - troubled).unwrap_or(u32::MAX);
+        let mut causes: Vec<Cause> = causes.into_iter().map(|(_, cause)| cause).collect();
+        let over = pods.iter().filter(|pod| is_over(pod)).max_by_key(|pod| pod.created);
+        let ended = over.and_then(|pod| trouble::of_ended(pod));
+        let mut remark = None;
+        match ended {
+            Some(cause)
+                if working < desired && causes.iter().all(|cause| cause.mode == FailureMode::AgentUnavailable) =>
+            {
+                causes = vec![cause];
+            }
+            Some(cause) => remark = Some(format!("before, {}", cause.sentence)),
+            None => {}
+        }
+        Judged { causes, desired, working, pods: u32::try_from(live.len()).unwrap_or(u32::MAX), remark }
+    }
+
+    /// Why a controller cannot make pods.
+    fn refusal(&self, of: &str, said: Option<&str>, who: &str) -> Option<Cause> {
+        let event = || self.newest(of, |event| event.reason == "FailedCreate" && self.age(event) < REFUSAL);
+        let message = said.map(str::to_owned).or_else(|| event().map(|event| event.message.clone()))?;
+        let mode = words("FailedCreate", &message).unwrap_or(FailureMode::AgentUnavailable);
+        Some(Cause::new(mode, format!("{who} cannot make its pod: {message}")))
+    }
+
+    /// The newest event about an object that fits.
+    fn newest(&self, of: &str, fits: impl Fn(&Event) -> bool) -> Option<&Event> {
+        let about = self.events.iter().map(AsRef::as_ref).filter(|event: &&Event| event.of == of && fits(event));
+        about.max_by_key(|event| event.last)
+    }
+
+    /// How many seconds ago an event was said last.
+    fn age(&self, event: &Event) -> i64 {
+        event.last.map_or(i64::MAX, |last| self.now.as_second() - last.as_second())
+    }
+}
+
+/// A judgement on its way.
+struct Judged {
+    causes: Vec<Cause>,
+    desired: u32,
+    working: u32,
+    pods: u32,
+    remark: Option<String>,
+}
+
+impl Judged {
+    fn finish(mut self, name: &str) -> Judgement {
+        if self.causes.is_empty() && self.working < self.desired {
+            let (working, desired, pods) = (self.working, self.desired, self.pods);
+            let sentence = format!("{working} of {desired} pods of {name} are available, and {pods} are there");
+            self.causes.push(Cause::new(FailureMode::AgentUnavailable, sentence));
+        }
+        // What is known better makes the mere shortage a consequence.
+        if self.causes.iter().any(|cause| cause.mode != FailureMode::AgentUnavailable) {
+            self.causes.retain(|cause| cause.mode != FailureMode::AgentUnavailable);
+        }
+        let mut findings: Vec<Finding> = Vec::new();
+        for cause in &self.causes {
+            if findings.iter().all(|finding| finding.mode != cause.mode) {
+                let same: Vec<&str> = self
+                    .causes
+                    .iter()
+                    .filter(|other| other.mode == cause.mode)
+                    .map(|other| other.sentence.as_str())
+                    .collect();
+                let more = same.len().saturating_sub(NAMED);
+                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+                let named = same.iter().take(NAMED).copied().collect::<Vec<_>>().join("; ");
+                let before = self.remark.as_ref().map(|remark| format!("; {remark}")).unwrap_or_default();
+                findings.push(Finding::new(cause.mode, format!("{named}{more}{before}")));
+            }
+        }
+        Judgement { findings, desired: self.desired, working: self.working, remark: self.remark }
+    }
+}
+
+impl Judgement {
+    /// The verdict: advice while at least one pod works.
+    pub fn verdict(self, well: impl FnOnce(&Self) -> String) -> Verdict {
+        if self.findings.is_empty() {
+            let remark = self.remark.as_ref().map(|remark| format!("; {remark}")).unwrap_or_default();
+            return Verdict::Ok(Evidence::from(format!("{}{remark}", well(&self))));
+        }
+        if self.working > 0 { Verdict::Warning(self.findings) } else { Verdict::Failing(self.findings) }
+    }
+}
+
+impl Cause {
+    fn new(mode: FailureMode, sentence: String) -> Self {
+        Self { mode, sentence, mild: false }
+    }
+}
+
+/// Whether a pod is no more than a record of what happened to it.
+fn is_over(pod: &Pod) -> bool {
+    matches!(pod.phase.as_str(), "Failed" | "Succeeded")
+}
+
+/// The mode of a reason and its message, if it is one of a workload.
+fn words(reason: &str, message: &str) -> Option<FailureMode> {
+    let mode = classify(Some(Kind::K8sEvent), &format!("{reason}: {message}")).mode()?;
+    (MODES.contains(&mode) || crate::catalogue::alerts::IMAGE_MODES.contains(&mode)).then_some(mode)
+}

@@ -1,0 +1,162 @@
+//! What is wrong with one pod.
+
+use crate::catalogue::FailureMode as M;
+use crate::checks::workload::Cause;
+use crate::checks::workload::Scene;
+use crate::checks::workload::words;
+use crate::cluster::object::condition;
+use crate::cluster::object::event::Event;
+use crate::cluster::object::pod::Container;
+use crate::cluster::object::pod::Pod;
+use crate::cluster::object::pod::Terminated;
+use crate::cluster::object::pod::Waiting;
+use crate::verdict::evidence::quote;
+
+/// A container that ran longer than this did not end in a loop, in seconds; the agent's slowest loop takes 16 minutes.
+const LOOP: i64 = 30 * 60;
+/// A container that has run for so long after a restart is well, unless its runs before were as long, in seconds.
+const SETTLED: i64 = 120;
+/// How long a single kill for memory is worth a word, in seconds.
+const REMEMBERED: i64 = 3600;
+/// How far the kubelet's word of a kill may be from the container's end, in seconds.
+const KILL: i64 = 90;
+/// How long an event says what keeps a pod from starting, in seconds.
+const RECENT: i64 = 15 * 60;
+
+impl Scene {
+    /// What is wrong with a pod that is wanted and not over.
+    pub(super) fn trouble(&self, pod: &Pod, main: &str) -> Option<Cause> {
+        if let Some(scheduled) = condition(&pod.conditions, "PodScheduled").filter(|said| said.status == "False") {
+            let mode = words(&scheduled.reason, &scheduled.message).unwrap_or(M::AgentUnavailable);
+            return Some(Cause::new(mode, format!("{} has no node: {}", pod.name, scheduled.message)));
+        }
+        let of_containers = pod.containers.iter().filter_map(|container| self.of_container(pod, container, main));
+        if let Some(cause) = of_containers.max_by_key(|cause| (!cause.mild, cause.mode != M::AgentUnavailable)) {
+            return Some(cause);
+        }
+        if pod.is_ready() {
+            return None;
+        }
+        // A pod that has a node by now may have waited for one before.
+        let said = |event: &Event| event.warning && event.reason != "FailedScheduling" && self.age(event) < RECENT;
+        let event = self.newest(&pod.uid, said)?;
+        let mode = words(&event.reason, &event.message).filter(|_| pod.phase == "Pending");
+        let mode = mode.unwrap_or(M::AgentUnavailable);
+        Some(Cause::new(mode, format!("{} is not ready: {}: {}", pod.name, event.reason, event.message)))
+    }
+
+    fn of_container(&self, pod: &Pod, container: &Container, main: &str) -> Option<Cause> {
+        if let Some(waiting) = &container.state.waiting {
+            return self.of_waiting(pod, container, waiting, main);
+        }
+        if container.init && container.state.terminated.as_ref().is_some_and(|ended| ended.exit_code == 0) {
+            return None;
+        }
+        let ended = container.ended()?;
+        if self.goes_round(container, ended) {
+            return Some(self.of_end(pod, container, ended, main));
+        }
+        let since = ended.finished_at.map_or(i64::MAX, |at| self.now.as_second() - at.as_second());
+        (ended.reason == "OOMKilled" && since < REMEMBERED)
+            .then(|| Cause { mild: true, ..self.of_end(pod, container, ended, main) })
+    }
+
+    fn of_waiting(&self, pod: &Pod, container: &Container, waiting: &Waiting, main: &str) -> Option<Cause> {
+        let Waiting { reason, message } = waiting;
+        let (name, image) = (&pod.name, &container.image);
+        if waiting.is_about_an_image() {
+            let failed = |event: &Event| event.reason == "Failed" && event.message.starts_with("Failed to pull");
+            let event = self.newest(&pod.uid, failed).filter(|_| waiting.says_only_back_off());
+            let message = event.map_or(message, |event| &event.message);
+            let mode = words(reason, message).unwrap_or(M::ImageUnknown);
+            let said = if message.is_empty() { String::new() } else { format!(": {message}") };
+            return Some(Cause::new(mode, format!("{name} waits for the image {image}: {reason}{said}")));
+        }
+        match (reason.as_str(), container.ended()) {
+            ("CrashLoopBackOff", Some(ended)) => Some(self.of_end(pod, container, ended, main)),
+            ("CrashLoopBackOff" | "RunContainerError" | "StartError" | "CreateContainerError", _) => {
+                let sentence = format!("{name}: container {} cannot run: {reason}: {message}", container.name);
+                Some(Cause::new(M::AgentCrashloop, sentence))
+            }
+            ("CreateContainerConfigError", _) => {
+                let sentence = format!("{name}: container {} has no configuration: {message}", container.name);
+                Some(Cause::new(M::AgentConfigMissing, sentence))
+            }
+            _ => {
+                let keeps = |event: &Event| {
+                    matches!(event.reason.as_str(), "FailedMount" | "FailedAttachVolume" | "FailedCreatePodSandBox")
+                        && self.age(event) < RECENT
+                };
+                let event = self.newest(&pod.uid, keeps)?;
+                let mode = match event.reason.as_str() {
+                    "FailedCreatePodSandBox" => M::AgentSandboxFailed,
+                    _ => M::AgentFailedMount,
+                };
+                Some(Cause::new(mode, format!("{name} cannot start: {}: {}", event.reason, event.message)))
+            }
+        }
+    }
+
+    /// Whether a container ends again and again. One restart alone, as after a pause of the control plane, is no loop.
+    fn goes_round(&self, container: &Container, ended: &Terminated) -> bool {
+        let lasted = ended.lasted().unwrap_or(0);
+        let again =
+            container.restart_count >= 2 || container.restart_count == 1 && container.state.terminated.is_some();
+        let runs = container.state.running.as_ref().and_then(|running| running.started_at);
+        let settled = runs.is_some_and(|since| self.now.as_second() - since.as_second() > SETTLED.max(2 * lasted));
+        again && lasted <= LOOP && !settled
+    }
+
+    /// What the end of a container means.
+    fn of_end(&self, pod: &Pod, container: &Container, ended: &Terminated, main: &str) -> Cause {
+        let is_main = container.name == main;
+        let killed = |event: &Event| {
+            let near = match (event.last, ended.finished_at) {
+                (Some(said), Some(ended)) => (said.as_second() - ended.as_second()).abs() <= KILL,
+                _ => false,
+            };
+            event.reason == "Killing" && event.message.contains("failed liveness probe") && near
+        };
+        let (mode, meaning) = if ended.reason == "OOMKilled" {
+            (M::AgentOomkilled, "it used more memory than its limit")
+        } else if self.newest(&pod.uid, killed).is_some() {
+            (M::AgentLivenessKilled, "the kubelet killed it because its liveness probe failed")
+        } else {
+            match ended.exit_code {
+                0 if is_main && main == "agent" => {
+                    (M::AgentCompleted, "it ended by itself, having lost the API server or its lease")
+                }
+                2 => (M::AgentCrashloop, "2 is a panic, mostly a setting that it cannot use"),
+                137 => (M::AgentCrashloop, "it was killed, and not for its memory"),
+                _ => (M::AgentCrashloop, "its log says why"),
+            }
+        };
+        let lasted = ended.lasted().map(|seconds| format!(" after {seconds} s")).unwrap_or_default();
+        let at = ended.finished_at.map(|at| format!(" at {at:.0}")).unwrap_or_default();
+        let last_words = if ended.message.is_empty() {
+            String::new()
+        } else {
+            format!("; its last words: {}", quote(ended.message.as_bytes()))
+        };
+        let restarts = match container.restart_count {
+            1 => "once".to_owned(),
+            count => format!("{count} times"),
+        };
+        let sentence = format!(
+            "{}: container {} was restarted {restarts}; it ended{at}{lasted} with exit code {} ({}): {meaning}{last_words}",
+            pod.name, container.name, ended.exit_code, ended.reason
+        );
+        Cause::new(mode, sentence)
+    }
+}
+
+/// Why a pod is over.
+pub(super) fn of_ended(pod: &Pod) -> Option<Cause> {
+    let mode = match pod.reason.as_str() {
+        "Evicted" | "Terminated" | "Shutdown" | "NodeShutdown" | "Preempting" => M::AgentEvicted,
+        "OutOfcpu" | "OutOfmemory" | "OutOfpods" | "UnexpectedAdmissionError" => M::AgentUnschedulableResources,
+        "NodeAffinity" => M::AgentUnschedulableSelector,
+        _ => return None,
+    };
+    Some(Cause::new(mode, format!("{} was ended: {}: {}", pod.name, pod.reason, pod.message)))
+}

@@ -1,0 +1,545 @@
+//! Break a workload of CAST AI in each way that Kubernetes knows, see exactly that mode, heal it, see everything `ok`.
+//!
+//! One world plays all ways for one workload; the catalogue's test holds that no pair is missing here.
+
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::FailureMode as M;
+use castai_health_exporter::catalogue::Status;
+use lab::apiserver::Objects;
+use lab::apiserver::workload;
+use lab::apiserver::workload::AGENT;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::world::World;
+use crate::support::world::evidence;
+
+/// A workload, and the check that judges it.
+struct Workload {
+    check: Check,
+    deployment: &'static str,
+    set: &'static str,
+    container: &'static str,
+}
+
+/// One way to break it.
+struct Fault {
+    mode: M,
+    apply: fn(&Objects, &Workload),
+}
+
+const WORKLOADS: [Workload; 3] = [
+    Workload {
+        check: Check::AgentWorkload,
+        deployment: "castai-agent",
+        set: workload::REPLICA_SET,
+        container: "agent",
+    },
+    Workload {
+        check: Check::ClusterController,
+        deployment: "castai-cluster-controller",
+        set: "castai-cluster-controller-7f6d5c4b3",
+        container: "cluster-controller",
+    },
+    Workload {
+        check: Check::Components,
+        deployment: "castai-evictor",
+        set: "castai-evictor-5c4d3b2a1",
+        container: "evictor",
+    },
+];
+
+const fn fault(mode: M, apply: fn(&Objects, &Workload)) -> Fault {
+    Fault { mode, apply }
+}
+
+/// What the scheduler says.
+const NO_NODE: &[(M, &str)] = &[
+    (
+        M::AgentUnschedulableResources,
+        "0/3 nodes are available: 3 Insufficient memory. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.",
+    ),
+    (
+        M::AgentUnschedulableTaint,
+        "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {dedicated: gpu}.",
+    ),
+    (
+        M::AgentUnschedulableTaint,
+        "0/3 nodes are available: 3 node(s) had taint {dedicated: gpu}, that the pod didn't tolerate.",
+    ),
+    (M::AgentUnschedulableSelector, "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector."),
+    (M::AgentUnschedulableSelector, "0/3 nodes are available: 3 node(s) didn't match node selector."),
+    (M::AgentUnschedulableVolume, "0/3 nodes are available: 3 node(s) had volume node affinity conflict."),
+];
+
+/// Why the API server does not let the pod be made.
+const NOT_MADE: &[(M, &str)] = &[
+    (
+        M::AgentFailedCreateQuota,
+        "pods \"x\" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=5, limited: pods=5",
+    ),
+    (
+        M::AgentFailedCreateQuota,
+        "insufficient quota to match these scopes: [{PriorityClass In [system-node-critical system-cluster-critical]}]",
+    ),
+    (
+        M::AgentFailedCreatePsa,
+        "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": allowPrivilegeEscalation != false",
+    ),
+    (
+        M::AgentFailedCreateWebhook,
+        "Internal error occurred: failed calling webhook \"v.example.com\": failed to call webhook: Post \"https://v.x.svc:443/?timeout=10s\": dial tcp 10.0.0.9:443: connect: connection refused",
+    ),
+    (M::AgentFailedCreateWebhook, "admission webhook \"v.example.com\" denied the request: images must be signed"),
+    (
+        M::AgentFailedCreateSa,
+        "error looking up service account castai-agent/castai-agent: serviceaccount \"castai-agent\" not found",
+    ),
+];
+
+/// What the kubelet says of an image, and whether that is more than one pod's mistake.
+const IMAGES: &[(M, &str, &str, Status)] = &[
+    (
+        M::ImageAuthFailed,
+        "ErrImagePull",
+        "rpc error: code = Unknown desc = failed to pull and unpack image \"r.azurecr.io/x:1\": failed to resolve reference \"r.azurecr.io/x:1\": failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized",
+        Status::Failing,
+    ),
+    (
+        M::ImageAuthOrMissing,
+        "ErrImagePull",
+        "rpc error: code = Unknown desc = failed to pull and unpack image \"docker.io/x/y:1\": failed to resolve reference: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
+        Status::Warning,
+    ),
+    (
+        M::ImageForbidden,
+        "ErrImagePull",
+        "failed to pull and unpack image: unexpected status from HEAD request to https://r.azurecr.io/v2/x/manifests/1: 403 Forbidden",
+        Status::Failing,
+    ),
+    (
+        M::ImageNotFound,
+        "ErrImagePull",
+        "[rpc error: code = NotFound desc = failed to pull and unpack image \"r.azurecr.io/x:1\": r.azurecr.io/x:1: not found, rpc error: code = Unknown desc = failed to pull and unpack image: failed to fetch anonymous token: unexpected status: 401 Unauthorized]",
+        Status::Warning,
+    ),
+    (
+        M::ImageRateLimited,
+        "ErrImagePull",
+        "failed to pull image: toomanyrequests: You have reached your pull rate limit.",
+        Status::Failing,
+    ),
+    (
+        M::ImageTlsUntrusted,
+        "ErrImagePull",
+        "failed to pull image: Get \"https://r.example.com/v2/\": x509: certificate signed by unknown authority",
+        Status::Failing,
+    ),
+    (
+        M::ImageDns,
+        "ErrImagePull",
+        "failed to pull image: dial tcp: lookup r.example.com on 10.0.0.2:53: no such host",
+        Status::Failing,
+    ),
+    (M::ImageTimeout, "ErrImagePull", "failed to pull image: dial tcp 10.0.0.9:443: i/o timeout", Status::Failing),
+    (
+        M::ImageRefused,
+        "ErrImagePull",
+        "failed to pull image: dial tcp 10.0.0.9:443: connect: connection refused",
+        Status::Failing,
+    ),
+    (
+        M::ImageRegistry5xx,
+        "ErrImagePull",
+        "failed to pull image: unexpected status code https://r.example.com/v2/x/manifests/1: 503 Service Unavailable",
+        Status::Failing,
+    ),
+    (M::ImageRegistryUnavailable, "RegistryUnavailable", "registry is unavailable", Status::Failing),
+    (
+        M::ImagePlatformMismatch,
+        "ErrImagePull",
+        "failed to pull and unpack image: no match for platform in manifest: not found",
+        Status::Warning,
+    ),
+    (
+        M::ImageNeverPull,
+        "ErrImageNeverPull",
+        "Container image \"x:1\" is not present with pull policy of Never",
+        Status::Warning,
+    ),
+    (
+        M::ImageInvalidName,
+        "InvalidImageName",
+        "Failed to apply default image tag \"X:1\": couldn't parse image name \"X:1\": invalid reference format: repository name must be lowercase",
+        Status::Warning,
+    ),
+    (
+        M::ImageNoSpace,
+        "ErrImagePull",
+        "failed to pull and unpack image: failed to copy: write /var/lib/containerd/x: no space left on device",
+        Status::Failing,
+    ),
+    (
+        M::ImageSignature,
+        "SignatureValidationFailed",
+        "failed to pull image: image signature validation failed",
+        Status::Failing,
+    ),
+    (M::ImageUnknown, "ErrImagePull", "failed to pull image: something that nobody has seen", Status::Warning),
+];
+
+const FAULTS: &[Fault] = &[
+    fault(M::AgentCrashloop, |objects, of| ended(objects, of, 1, "Error")),
+    fault(M::AgentCrashloop, |objects, of| ended(objects, of, 2, "Error")),
+    fault(M::AgentOomkilled, |objects, of| ended(objects, of, 137, "OOMKilled")),
+    fault(M::AgentLivenessKilled, killed_by_its_probe),
+    fault(M::AgentEvicted, |objects, of| {
+        each_pod(objects, of, |pod| {
+            pod["status"] = json!({
+                "phase": "Failed", "reason": "Evicted",
+                "message": "The node was low on resource: memory. Threshold quantity: 100Mi, available: 48Mi.",
+            });
+        });
+    }),
+    fault(M::AgentFailedMount, |objects, of| {
+        starting(objects, of, "FailedMount", "MountVolume.SetUp failed for volume \"v\" : secret \"s\" not found");
+    }),
+    fault(M::AgentSandboxFailed, |objects, of| {
+        let text = "Failed to create pod sandbox: rpc error: code = Unknown desc = plugin type=\"aws-cni\" failed (add): add cmd: failed to assign an IP address to container";
+        starting(objects, of, "FailedCreatePodSandBox", text);
+    }),
+    fault(M::AgentConfigMissing, |objects, of| {
+        waiting(objects, of, "CreateContainerConfigError", "secret \"castai-agent\" not found");
+    }),
+    fault(M::AgentConfigMissing, |objects, of| {
+        waiting(
+            objects,
+            of,
+            "CreateContainerConfigError",
+            "couldn't find key API_KEY in Secret castai-agent/castai-agent",
+        );
+    }),
+    fault(M::AgentProgressDeadline, |objects, of| {
+        each_pod(objects, of, not_ready);
+        objects.change("Deployment", AGENT, of.deployment, |deployment| {
+            let text = format!("ReplicaSet \"{}\" has timed out progressing.", of.set);
+            deployment["status"]["conditions"][1] =
+                workload::condition("Progressing", "False", "ProgressDeadlineExceeded", &text);
+        });
+    }),
+    fault(M::AgentUnavailable, |objects, of| each_pod(objects, of, not_ready)),
+];
+
+/// What nobody minds in a component, and only the agent does.
+const OWN: &[(Check, Fault)] = &[
+    (
+        Check::AgentWorkload,
+        fault(M::AgentDeploymentMissing, |objects, of| {
+            objects.remove("Deployment", AGENT, of.deployment);
+        }),
+    ),
+    (Check::AgentWorkload, fault(M::AgentScaledToZero, scaled_to_zero)),
+    (Check::AgentWorkload, fault(M::AgentCompleted, |objects, of| ended(objects, of, 0, "Completed"))),
+    (Check::ClusterController, fault(M::AgentScaledToZero, scaled_to_zero)),
+];
+
+/// Everything that is provoked here.
+pub(crate) fn provoked() -> Vec<(Check, M)> {
+    let modes = FAULTS.iter().map(|fault| fault.mode).chain(NO_NODE.iter().map(|row| row.0));
+    let modes = modes.chain(NOT_MADE.iter().map(|row| row.0)).chain(IMAGES.iter().map(|row| row.0));
+    let mut pairs: Vec<_> = modes.flat_map(|mode| WORKLOADS.iter().map(move |of| (of.check, mode))).collect();
+    pairs.extend(OWN.iter().map(|(check, fault)| (*check, fault.mode)));
+    pairs.extend(IMAGES.iter().map(|row| (Check::ImagePull, row.0)));
+    pairs.extend([
+        (Check::NodeLifecycle, M::LifecycleUnresolved),
+        (Check::AgentUpgrade, M::AgentUpgradeSelectorImmutable),
+        (Check::AgentUpgrade, M::AgentVersionOutdated),
+    ]);
+    pairs
+}
+
+#[tokio::test]
+async fn the_agent_is_broken_in_every_way() {
+    play(&WORKLOADS[0]).await;
+}
+
+#[tokio::test]
+async fn the_cluster_controller_is_broken_in_every_way() {
+    play(&WORKLOADS[1]).await;
+}
+
+#[tokio::test]
+async fn a_component_is_broken_in_every_way() {
+    play(&WORKLOADS[2]).await;
+}
+
+/// Breaks, looks, heals, looks; all of it in one world.
+async fn play(of: &Workload) {
+    let world = World::start();
+    world.assert_healthy().await;
+    let objects = world.api.objects();
+    let shared = FAULTS.iter().map(|fault| (fault.mode, fault.apply));
+    let own = OWN.iter().filter(|(check, _)| *check == of.check).map(|(_, fault)| (fault.mode, fault.apply));
+    for (mode, apply) in shared.chain(own) {
+        apply(objects, of);
+        seen_and_healed(&world, of.check, mode).await;
+    }
+    for (mode, text) in NO_NODE {
+        without_a_node(objects, of, text);
+        seen_and_healed(&world, of.check, *mode).await;
+    }
+    for (mode, text) in NOT_MADE {
+        not_made(objects, of, text);
+        seen_and_healed(&world, of.check, *mode).await;
+    }
+    for (mode, reason, text, _) in IMAGES {
+        waiting(objects, of, reason, text);
+        seen_and_healed(&world, of.check, *mode).await;
+    }
+}
+
+async fn seen_and_healed(world: &World, check: Check, mode: M) {
+    let root = world.assert_root(check, mode, Status::Failing).await;
+    assert!(evidence(&root).len() > 20, "{mode}: {}", evidence(&root));
+    world.api.objects().replace(workload::healthy());
+    world.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn pods_elsewhere_wait_for_images_that_do_not_come() {
+    let world = World::start();
+    let objects = world.api.objects();
+    for (mode, reason, text, status) in IMAGES {
+        let mut node = workload::node("node-3", "azure:///x", &[("eks.amazonaws.com/capacityType", "SPOT")]);
+        node["metadata"]["creationTimestamp"] = json!(workload::ago(120));
+        objects.put(node);
+        let mut pod = workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
+        pod["metadata"]["namespace"] = json!("shop");
+        pod["spec"]["nodeName"] = json!("node-3");
+        wait_for(&mut pod, reason, text);
+        objects.put(pod);
+        let root = world.assert_root(Check::ImagePull, *mode, *status).await;
+        let said = evidence(&root);
+        assert!(
+            said.contains("shop/web-1 on node-3")
+                && said.contains("acr 1")
+                && said.contains("1 of them on nodes younger"),
+            "{said}"
+        );
+        objects.replace(workload::healthy());
+        world.assert_healthy().await;
+    }
+}
+
+#[tokio::test]
+async fn nodes_of_which_only_ec2_can_tell_are_counted_and_ec2_cannot_be_asked() {
+    let mut world = World::start();
+    let (env, objects) = (world.env.clone(), world.api.objects().clone());
+    objects.put(workload::node("node-3", "aws:///eu-central-1a/i-0a1b2c3d4e5f60003", &[]));
+    world.set_env("AWS_EC2_METADATA_DISABLED", "true");
+    let standings = world.look().await;
+    let of = |check: Check| standings.iter().find(|standing| standing.check == check).unwrap();
+    let nodes = of(Check::NodeLifecycle);
+    assert_eq!(nodes.settled.modes(), [M::LifecycleUnresolved], "{}", evidence(nodes));
+    assert!(evidence(nodes).contains("of 1 only EC2 can tell (node-3)"), "{}", evidence(nodes));
+    assert_eq!(of(Check::AwsCredentials).status(), Status::Failing);
+    objects.replace(workload::healthy());
+    world.restore_env(env);
+    world.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn an_upgrade_of_another_release_would_be_refused() {
+    let mut world = World::start();
+    let file = world.file.clone();
+    world.file.push_str("  release: castai-umbrella\n");
+    world.configure();
+    let root = world.assert_root(Check::AgentUpgrade, M::AgentUpgradeSelectorImmutable, Status::Warning).await;
+    let said = evidence(&root);
+    assert!(said.contains("instance=castai-agent,") && said.contains("instance=castai-umbrella,"), "{said}");
+    world.file = file;
+    world.configure();
+    world.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn an_agent_behind_the_latest_is_told_how_far() {
+    let mut world = World::start();
+    let file = world.file.clone();
+    world.file = world.file.replace("latest_version: v0.123.1", "latest_version: v0.161.1");
+    world.configure();
+    let root = world.assert_root(Check::AgentUpgrade, M::AgentVersionOutdated, Status::Warning).await;
+    assert!(evidence(&root).contains("38 minor versions behind"), "{}", evidence(&root));
+    world.file = file;
+    world.configure();
+    world.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn a_missing_right_makes_unknown_exactly_what_needs_it() {
+    let world = World::start();
+    for (resource, checks) in [
+        ("nodes", &[Check::ImagePull, Check::NodeLifecycle][..]),
+        ("daemonsets", &[Check::Components]),
+        ("events", &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components]),
+    ] {
+        world.api.set(format!("denied:{resource}").parse::<lab::ApiFault>().unwrap()).await;
+        for standing in world.look().await {
+            let denied = checks.contains(&standing.check);
+            let wanted = if denied { Status::Unknown } else { Status::Ok };
+            assert_eq!(standing.status(), wanted, "{resource}: {}: {}", standing.check, evidence(&standing));
+            let verb = format!("may not list {resource}");
+            assert!(!denied || evidence(&standing).contains(&verb), "{}", evidence(&standing));
+        }
+        world.api.heal().await;
+        world.assert_healthy().await;
+    }
+}
+
+#[tokio::test]
+async fn one_restart_after_a_pause_of_the_control_plane_is_no_fault() {
+    let world = World::start();
+    world.api.objects().change("Pod", AGENT, workload::POD, |pod| {
+        let status = &mut pod["status"]["containerStatuses"][0];
+        status["restartCount"] = json!(1);
+        status["lastState"] = workload::terminated(0, "Completed", 7000, 30);
+        status["state"]["running"]["startedAt"] = json!(workload::ago(29));
+    });
+    world.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn a_pod_that_only_bears_the_agents_labels_is_not_the_agents() {
+    let world = World::start();
+    let labels = json!({ "app.kubernetes.io/name": "castai-agent", "app.kubernetes.io/instance": "castai-agent" });
+    let mut pod = workload::pod("impostor", "somebody-elses-set", &labels, "agent", workload::IMAGE);
+    pod["status"]["phase"] = json!("Pending");
+    pod["status"]["conditions"] = json!([workload::condition("PodScheduled", "False", "Unschedulable", NO_NODE[0].1)]);
+    world.api.objects().put(pod);
+    world.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn what_is_not_installed_or_wants_no_pod_is_no_fault_of_a_component() {
+    let world = World::start();
+    let objects = world.api.objects();
+    scaled_to_zero(objects, &WORKLOADS[2]);
+    world.assert_healthy().await;
+    for of in &WORKLOADS[1..] {
+        objects.remove("Deployment", AGENT, of.deployment);
+    }
+    for standing in world.look().await {
+        let absent = matches!(standing.check, Check::ClusterController | Check::Components);
+        let wanted = if absent { Status::NotApplicable } else { Status::Ok };
+        assert_eq!(standing.status(), wanted, "{}: {}", standing.check, evidence(&standing));
+    }
+}
+
+#[tokio::test]
+async fn an_agent_of_which_one_pod_works_is_only_warned_of() {
+    let world = World::start();
+    let objects = world.api.objects();
+    objects.change("Deployment", AGENT, AGENT, |deployment| deployment["spec"]["replicas"] = json!(2));
+    objects.change("ReplicaSet", AGENT, workload::REPLICA_SET, |set| set["spec"]["replicas"] = json!(2));
+    objects.change("ReplicaSet", AGENT, workload::REPLICA_SET, |set| {
+        set["status"]["conditions"] =
+            json!([workload::condition("ReplicaFailure", "True", "FailedCreate", NOT_MADE[0].1)]);
+    });
+    world.assert_root(Check::AgentWorkload, M::AgentFailedCreateQuota, Status::Warning).await;
+}
+
+// === ways to break ===
+
+fn each_pod(objects: &Objects, of: &Workload, change: impl Fn(&mut Value)) {
+    let owner = workload::uid(of.set);
+    for mut pod in objects.all("Pod") {
+        if pod["metadata"]["ownerReferences"][0]["uid"] == owner.as_str() {
+            change(&mut pod);
+            objects.put(pod);
+        }
+    }
+}
+
+fn not_ready(pod: &mut Value) {
+    pod["status"]["conditions"][1] = workload::condition("Ready", "False", "ContainersNotReady", "");
+    pod["status"]["containerStatuses"][0]["ready"] = json!(false);
+}
+
+fn ended(objects: &Objects, of: &Workload, code: i32, reason: &str) {
+    each_pod(objects, of, |pod| {
+        not_ready(pod);
+        let status = &mut pod["status"]["containerStatuses"][0];
+        status["restartCount"] = json!(6);
+        status["lastState"] = workload::terminated(code, reason, 45, 24);
+        status["state"] = json!({ "waiting": {
+            "reason": "CrashLoopBackOff", "message": "back-off 2m40s restarting failed container",
+        } });
+    });
+}
+
+/// It runs again, and not for long.
+fn killed_by_its_probe(objects: &Objects, of: &Workload) {
+    each_pod(objects, of, |pod| {
+        let status = &mut pod["status"]["containerStatuses"][0];
+        status["restartCount"] = json!(3);
+        status["lastState"] = workload::terminated(137, "Error", 800, 10);
+        status["state"] = json!({ "running": { "startedAt": workload::ago(9) } });
+        let name = pod["metadata"]["name"].as_str().unwrap();
+        let text = format!("Container {} failed liveness probe, will be restarted", of.container);
+        objects.put(workload::event("Pod", name, "Killing", &text));
+    });
+}
+
+fn wait_for(pod: &mut Value, reason: &str, text: &str) {
+    not_ready(pod);
+    pod["status"]["phase"] = json!("Pending");
+    pod["status"]["containerStatuses"][0]["state"] = json!({ "waiting": { "reason": reason, "message": text } });
+}
+
+fn waiting(objects: &Objects, of: &Workload, reason: &str, text: &str) {
+    each_pod(objects, of, |pod| wait_for(pod, reason, text));
+}
+
+fn starting(objects: &Objects, of: &Workload, reason: &str, text: &str) {
+    each_pod(objects, of, |pod| {
+        wait_for(pod, "ContainerCreating", "");
+        objects.put(workload::event("Pod", pod["metadata"]["name"].as_str().unwrap(), reason, text));
+    });
+}
+
+fn without_a_node(objects: &Objects, of: &Workload, text: &str) {
+    each_pod(objects, of, |pod| {
+        pod["spec"].as_object_mut().unwrap().remove("nodeName");
+        pod["status"] = json!({
+            "phase": "Pending", "conditions": [workload::condition("PodScheduled", "False", "Unschedulable", text)],
+        });
+    });
+}
+
+fn no_pods(objects: &Objects, of: &Workload) {
+    each_pod(objects, of, |pod| {
+        pod["metadata"]["labels"] = json!({});
+        objects.remove("Pod", AGENT, pod["metadata"]["name"].as_str().unwrap());
+        pod["metadata"]["name"] = json!("gone");
+        pod["metadata"]["ownerReferences"] = json!([]);
+    });
+    objects.remove("Pod", AGENT, "gone");
+}
+
+fn not_made(objects: &Objects, of: &Workload, text: &str) {
+    no_pods(objects, of);
+    objects.change("ReplicaSet", AGENT, of.set, |set| {
+        set["status"] = json!({
+            "replicas": 0, "conditions": [workload::condition("ReplicaFailure", "True", "FailedCreate", text)],
+        });
+    });
+}
+
+fn scaled_to_zero(objects: &Objects, of: &Workload) {
+    no_pods(objects, of);
+    objects.change("Deployment", AGENT, of.deployment, |deployment| deployment["spec"]["replicas"] = json!(0));
+    objects.change("ReplicaSet", AGENT, of.set, |set| {
+        set["spec"]["replicas"] = json!(0);
+        set["status"] = json!({ "replicas": 0 });
+    });
+}
