@@ -14,7 +14,6 @@ use castai_health_exporter::catalogue::Status;
 use castai_health_exporter::catalogue::alerts;
 use castai_health_exporter::catalogue::runbook_url;
 use castai_health_exporter::generate::alertmanager::receiver_of;
-use castai_health_exporter::generate::place::Place;
 use castai_health_exporter::generate::rules::Settings;
 use castai_health_exporter::generate::tempo::Tempo;
 use futures_util::StreamExt;
@@ -70,17 +69,17 @@ struct Beside {
 impl Beside {
     async fn start(world: World) -> Self {
         fs::write(world.mounted("resolv.conf"), "options ndots:1 timeout:4 attempts:1\n").unwrap();
-        let exporter = Self::exporter(&world, None).await;
+        let exporter = Self::exporter(&world).await;
         Self { world, exporter }
     }
 
     /// Starts the exporter anew, with what the world gives it now.
     async fn restart(&mut self) {
-        self.exporter = Self::exporter(&self.world, None).await;
+        self.exporter = Self::exporter(&self.world).await;
     }
 
-    async fn exporter(world: &World, vantage: Option<&str>) -> Exporter {
-        let path = world.mounted(&format!("{}.yaml", vantage.unwrap_or("exporter")));
+    async fn exporter(world: &World) -> Exporter {
+        let path = world.mounted("exporter.yaml");
         let mut file: Value = serde_saphyr::from_str(&world.file).unwrap();
         for check in Check::ALL {
             let settings = &mut file["checks"][check.label()];
@@ -88,9 +87,6 @@ impl Beside {
             for (_, limit) in settings["limits"].as_object_mut().into_iter().flatten() {
                 *limit = json!(PATIENT);
             }
-        }
-        if let Some(vantage) = vantage {
-            file["vantage"] = json!(vantage);
         }
         fs::write(&path, file.to_string()).unwrap();
         Exporter::start(&world.env, &path).await
@@ -125,9 +121,8 @@ async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
             .buffer_unordered(SIDE_BY_SIDE)
             .collect::<Vec<Row>>(),
         async {
-            let (restarted, everywhere, deleted) =
-                tokio::join!(restarted(&monitoring), everywhere(&monitoring), deleted(&monitoring));
-            vec![restarted, everywhere, deleted]
+            let (restarted, deleted) = tokio::join!(restarted(&monitoring), deleted(&monitoring));
+            vec![restarted, deleted]
         }
     );
     let empty = crate::dashboards::without_data(&monitoring).await;
@@ -243,29 +238,6 @@ async fn restarted(monitoring: &Monitoring) -> Row {
     let mut row = row(monitoring, cluster, pair, "critical", began, first.as_ref());
     cluster.clone_into(&mut row.story);
     row.problems.extend(meanwhile);
-    row
-}
-
-/// The sidecar and the companion see the same: one page, and it says so.
-async fn everywhere(monitoring: &Monitoring) -> Row {
-    let cluster = "seen-by-sidecar-and-companion";
-    let mut world = World::start();
-    let healthy = (world.env.clone(), world.file.clone());
-    break_world(&mut world, Break::Castai("refused")).await;
-    let mut beside = Beside::start(world).await;
-    let companion = Beside::exporter(&beside.world, Some("companion")).await;
-    monitoring.scrape(cluster, &[beside.exporter.address(), companion.address()]);
-    let began = Instant::now();
-    let first = monitoring.until(cluster, "firing", WITHIN).await;
-    heal(&mut beside.world, healthy).await;
-    monitoring.until(cluster, "resolved", WITHIN).await;
-    let pair = (Check::CastaiApi, FailureMode::NetRefused);
-    let mut row = row(monitoring, cluster, pair, "critical", began, first.as_ref());
-    cluster.clone_into(&mut row.story);
-    let words = first.map(|one| one.body["alerts"][0]["annotations"]["description"].to_string()).unwrap_or_default();
-    if !words.contains(Place::Everywhere.words()) {
-        row.problems.push(format!("it does not say that it is so everywhere: {words}"));
-    }
     row
 }
 

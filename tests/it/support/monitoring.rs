@@ -155,7 +155,14 @@ impl Monitoring {
 
 fn start_prometheus(path: &Path, address: &str) -> Process {
     let listen = format!("--web.listen-address={address}");
-    Process::start(path, "prometheus", &["--config.file=prometheus.yaml", "--storage.tsdb.path=prometheus", &listen])
+    let arguments = [
+        "--config.file=prometheus.yaml",
+        "--storage.tsdb.path=prometheus",
+        // Sooner than the minute after which it repeats what no Alertmanager was there to hear.
+        "--rules.alert.resend-delay=2s",
+        &listen,
+    ];
+    Process::start(path, "prometheus", &arguments)
 }
 
 /// Waits until a program of this folder says that it is ready.
