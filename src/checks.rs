@@ -4,6 +4,8 @@
 //! never reads the environment, never sleeps.
 
 pub mod age;
+pub mod agent_health;
+pub mod agent_log;
 pub mod agent_upgrade;
 pub mod agent_workload;
 pub mod apiserver;

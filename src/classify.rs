@@ -20,6 +20,7 @@ pub mod kube_status;
 mod kube_text;
 mod pod;
 mod pod_identity;
+mod told;
 
 use std::str::FromStr;
 
@@ -34,6 +35,10 @@ pub use castai::castai_answer;
 pub use image_pull::registry;
 pub use kube_status::kube_status;
 pub use pod_identity::pod_identity;
+pub use told::About;
+pub use told::LogLine;
+pub use told::Sign;
+pub use told::log_line;
 
 /// Where a text comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

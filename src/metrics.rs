@@ -110,17 +110,26 @@ fn of_targets(standings: &[Standing]) -> Vec<MetricFamily> {
 }
 
 /// What the latest reports saw beside their verdicts.
-fn of_facts(standings: &[Standing]) -> [MetricFamily; 3] {
+fn of_facts(standings: &[Standing]) -> [MetricFamily; 4] {
     let facts = || standings.iter().filter_map(|of| of.latest.as_ref()).flat_map(|report| &report.facts);
     let one_hot = |word: Option<&'static str>, words: &'static [&'static str]| {
         word.into_iter().flat_map(|word| words.iter().map(move |known| ([*known], truth(*known == word))))
     };
     let agent = facts().find_map(|fact| if let Fact::AgentStatus(word) = fact { Some(*word) } else { None });
     let cluster = facts().find_map(|fact| if let Fact::ClusterStatus(word) = fact { Some(*word) } else { None });
+    let reads = standings.iter().any(|of| of.check == Check::AgentLog);
+    let lines = names::LOG_SOURCES.iter().filter(|_| reads).map(|source| {
+        let mut counts = facts().filter_map(|fact| match fact {
+            Fact::UnclassifiedLines(of, lines) if of == source => Some(*lines),
+            _ => None,
+        });
+        ([*source], count(counts.next().unwrap_or(0)))
+    });
     let received = facts().find_map(|fact| if let Fact::SnapshotReceived(at) = fact { Some(*at) } else { None });
     [
         family(names::CLUSTER_AGENT_STATUS, one_hot(agent, names::AGENT_STATUSES)),
         family(names::CLUSTER_STATUS, one_hot(cluster, names::CLUSTER_STATUSES)),
+        family(names::UNCLASSIFIED_LINES, lines),
         family(names::AGENT_LAST_DELIVERY, received.map(|at| ([], whole_seconds(at)))),
     ]
 }

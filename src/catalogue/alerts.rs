@@ -282,6 +282,7 @@ pub const TIMEOUT_MODES: &[FailureMode] = &[
     M::GcpMetadataUnreachable,
     M::AzureImdsUnreachable,
     M::AwsPodIdentityAgentUnreachable,
+    M::AgentHealthUnreachable,
 ];
 
 /// All alerts, in the order of the runbook index.
@@ -830,6 +831,235 @@ pub const ALERTS: &[Alert] = &[
             "kubectl -n castai-agent logs deployment/castai-cluster-controller --since=10m | castai-health-exporter explain -",
         ],
     },
+    Alert {
+        name: "CastaiAgentUnhealthy",
+        check: Check::AgentHealth,
+        modes: &[M::AgentHealthUnreachable, M::AgentUnhealthy, M::AgentNotReadyInitialising, M::AgentConfigInvalid],
+        summary: "The CAST AI agent is not healthy by its own word, or says nothing.",
+        impact: "Its snapshots do not arrive, or soon will not: Kubernetes restarts it, and CAST AI shows the cluster as not responding after some minutes.",
+        diagnosis: &[
+            "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
+            "kubectl -n castai-agent logs deployment/castai-agent -c agent --since=10m | castai-health-exporter explain -",
+            "kubectl -n castai-agent logs deployment/castai-agent -c agent --previous | castai-health-exporter explain -",
+        ],
+    },
+    Alert {
+        name: "CastaiAgentNoLeader",
+        check: Check::AgentHealth,
+        modes: &[M::AgentNoLeader, M::AgentLeaseStale],
+        summary: "No instance of the CAST AI agent leads, while each calls itself healthy.",
+        impact: "Only the leader sends snapshots: none arrives at CAST AI, and the agent's own health endpoint says ok for ever.",
+        diagnosis: &[
+            "kubectl -n castai-agent get lease agent-leader-election-lock -o yaml",
+            "kubectl -n castai-agent logs deployment/castai-agent -c agent --since=5m | grep -E 'leader|lock'",
+            "kubectl auth can-i update leases -n castai-agent --as system:serviceaccount:castai-agent:castai-agent",
+        ],
+    },
+    Alert {
+        name: "CastaiAgentMeetsApiserverErrors",
+        check: Check::AgentHealth,
+        modes: MET_MODES,
+        summary: "Most of the CAST AI agent's own requests to the Kubernetes API server fail.",
+        impact: "The agent still calls itself healthy; it may miss part of the cluster, or lose its lease and restart.",
+        diagnosis: &[
+            "kubectl get --raw /api/v1/namespaces/castai-agent/pods/POD:9877/proxy/metrics | grep rest_client_requests_total",
+            "kubectl auth can-i --list --as system:serviceaccount:castai-agent:castai-agent",
+        ],
+    },
+    Alert {
+        name: "CastaiAgentReportsNetworkTrouble",
+        check: Check::AgentLog,
+        modes: LOG_NETWORK,
+        summary: "The CAST AI agent's log tells of trouble on the way to CAST AI, to the Kubernetes API server or to the cloud.",
+        impact: "The evidence names which way; without CAST AI or the API server no snapshot is delivered.",
+        diagnosis: LOG_DIAGNOSIS,
+    },
+    Alert {
+        name: "CastaiAgentReportsCastaiRefusal",
+        check: Check::AgentLog,
+        modes: LOG_CASTAI,
+        summary: "CAST AI refuses what the CAST AI agent sends, by the agent's log.",
+        impact: "Snapshots are delayed or lost; after twelve minutes without one the agent is restarted, again and again.",
+        diagnosis: LOG_DIAGNOSIS,
+    },
+    Alert {
+        name: "CastaiAgentReportsApiserverTrouble",
+        check: Check::AgentLog,
+        modes: LOG_KUBERNETES,
+        summary: "The Kubernetes API server refuses the CAST AI agent, or fails, by the agent's log.",
+        impact: "The agent loses its lease and ends with exit code 0 (Completed), or misses part of the cluster.",
+        diagnosis: LOG_DIAGNOSIS,
+    },
+    Alert {
+        name: "CastaiAgentReportsCloudTrouble",
+        check: Check::AgentLog,
+        modes: LOG_CLOUD,
+        summary: "The CAST AI agent cannot use the cloud's API, by its log.",
+        impact: "Where the agent has to discover its cluster it does not start; else its snapshots are delayed by up to two minutes, and spot nodes may be shown as on-demand.",
+        diagnosis: LOG_DIAGNOSIS,
+    },
+    Alert {
+        name: "CastaiAgentReportsOwnTrouble",
+        check: Check::AgentLog,
+        modes: &[
+            M::AgentConfigEnvMissing,
+            M::AgentConfigInvalid,
+            M::AgentLivenessKilled,
+            M::AgentNoLeader,
+            M::AgentNotReadyInitialising,
+            M::AgentPortTaken,
+            M::AgentUnhealthy,
+            M::MetadataUnresolvable,
+            M::Unclassified,
+        ],
+        summary: "The CAST AI agent's log tells of trouble with its own settings, its ports or its start, or of something that has no name yet.",
+        impact: "The evidence quotes the agent; most of these end it at its start.",
+        diagnosis: LOG_DIAGNOSIS,
+    },
+];
+
+/// Trouble on the way that the agent's log names.
+const LOG_NETWORK: &[FailureMode] = &[
+    M::NetConnectTimeout,
+    M::NetDnsNoAddress,
+    M::NetDnsNxdomain,
+    M::NetDnsServfail,
+    M::NetDnsTimeout,
+    M::NetRefused,
+    M::NetReset,
+    M::NetUnreachable,
+    M::ProxyAuthRequired,
+    M::ProxyBlockPage,
+    M::ProxyDenied,
+    M::ProxyUnreachable,
+    M::TlsExpired,
+    M::TlsHandshakeTimeout,
+    M::TlsHostnameMismatch,
+    M::TlsIntercepted,
+    M::TlsNotYetValid,
+    M::TlsProtocol,
+    M::TlsUnknownAuthority,
+    M::HttpProtocol,
+    M::HttpTimeout,
+];
+
+/// Refusals of CAST AI that the agent's log names.
+const LOG_CASTAI: &[FailureMode] = &[
+    M::CastaiClientError,
+    M::CastaiClusterNotFound,
+    M::CastaiContinuityToken,
+    M::CastaiDeliveryFailed,
+    M::CastaiForbidden,
+    M::CastaiKeyMalformed,
+    M::CastaiKeyMissing,
+    M::CastaiRateLimited,
+    M::CastaiServerError,
+    M::CastaiTokenInvalid,
+    M::CastaiUnexpectedBody,
+    M::CastaiWafBlocked,
+];
+
+/// Trouble with the API server that the agent's log names.
+const LOG_KUBERNETES: &[FailureMode] = &[
+    M::K8sAnonymousForbidden,
+    M::K8sEtcdError,
+    M::K8sNoAnswer,
+    M::K8sRbacForbidden,
+    M::K8sServerError,
+    M::K8sThrottled,
+    M::K8sTokenMissing,
+    M::K8sUnauthorized,
+    M::K8sUnexpectedBody,
+];
+
+/// Trouble with the cloud that the agent's log names.
+const LOG_CLOUD: &[FailureMode] = &[
+    M::AwsAuthFailureAmbiguous,
+    M::AwsCaBundleInvalid,
+    M::AwsClockSkew,
+    M::AwsImdsDisabled,
+    M::AwsImdsNoRole,
+    M::AwsImdsTokenRequired,
+    M::AwsImdsUnreachable,
+    M::AwsIrsaIdpUnreachable,
+    M::AwsIrsaOidcProviderMissing,
+    M::AwsIrsaRoleArnMissing,
+    M::AwsIrsaTokenExpired,
+    M::AwsIrsaTokenFileMissing,
+    M::AwsIrsaTokenInvalid,
+    M::AwsIrsaTrustDenied,
+    M::AwsIrsaWrongAudience,
+    M::AwsKeyInvalid,
+    M::AwsKeySecretWrong,
+    M::AwsNoCredentials,
+    M::AwsPodIdentityAgentUnreachable,
+    M::AwsPodIdentityDenied,
+    M::AwsPodIdentityNoAssociation,
+    M::AwsPodIdentityUnsupportedByAgentSdk,
+    M::AwsProfileInvalid,
+    M::AwsRegionNotEnabled,
+    M::AwsSessionExpired,
+    M::AwsStsThrottled,
+    M::AwsStsUnreachable,
+    M::Ec2DeniedBoundary,
+    M::Ec2DeniedExplicitIdentity,
+    M::Ec2DeniedIdentityPolicy,
+    M::Ec2DeniedRcp,
+    M::Ec2DeniedResourcePolicy,
+    M::Ec2DeniedScp,
+    M::Ec2DeniedSessionPolicy,
+    M::Ec2DeniedUnspecified,
+    M::Ec2DeniedVpcePolicy,
+    M::Ec2InstanceNotVisible,
+    M::Ec2RegionWrong,
+    M::Ec2ServerError,
+    M::Ec2TagsMissing,
+    M::Ec2Throttled,
+    M::Ec2UnexpectedBody,
+    M::GcpMetadataAttrMissing,
+    M::GcpMetadataUnreachable,
+    M::AzureImdsUnreachable,
+];
+
+/// What the agent meets at the API server, by its own count.
+const MET_MODES: &[FailureMode] =
+    &[M::K8sUnauthorized, M::K8sRbacForbidden, M::K8sThrottled, M::K8sServerError, M::K8sNoAnswer];
+
+/// In these modes the agent does not get what it asks the API server for.
+const APISERVER_MODES: &[FailureMode] = &[
+    M::NetConnectTimeout,
+    M::NetRefused,
+    M::NetUnreachable,
+    M::NetReset,
+    M::ProxyUnreachable,
+    M::ProxyAuthRequired,
+    M::ProxyDenied,
+    M::TlsHandshakeTimeout,
+    M::TlsProtocol,
+    M::TlsUnknownAuthority,
+    M::TlsIntercepted,
+    M::TlsExpired,
+    M::TlsNotYetValid,
+    M::TlsHostnameMismatch,
+    M::HttpTimeout,
+    M::HttpProtocol,
+    M::K8sUnauthorized,
+    M::K8sTokenExpired,
+    M::K8sTokenMissing,
+    M::K8sRbacForbidden,
+    M::K8sAnonymousForbidden,
+    M::K8sEndpointDown,
+    M::K8sThrottled,
+    M::K8sEtcdError,
+    M::K8sServerError,
+    M::K8sUnexpectedBody,
+];
+
+/// How the agent's own words are read.
+const LOG_DIAGNOSIS: &[&str] = &[
+    "kubectl -n castai-agent logs deployment/castai-agent -c agent --since=10m | castai-health-exporter explain -",
+    "kubectl -n castai-agent logs deployment/castai-agent -c agent --previous | castai-health-exporter explain -",
+    "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
 ];
 
 /// Which pairs only follow from another check's trouble.
@@ -877,6 +1107,14 @@ const SEEMING_DATES: &[FailureMode] = &[M::TlsExpired, M::TlsNotYetValid];
 pub const MUTES: &[Mute] = &[
     Mute { check: Check::Clock, modes: &[M::ClockSkew], muted: Check::Apiserver, muted_modes: SEEMING_DATES },
     Mute { check: Check::Clock, modes: &[M::ClockSkew], muted: Check::CastaiApi, muted_modes: SEEMING_DATES },
+    // The agent's log repeats what the probes have found.
+    Mute { check: Check::CastaiApi, modes: CASTAI_MODES, muted: Check::AgentLog, muted_modes: LOG_CASTAI },
+    Mute { check: Check::CastaiApi, modes: CASTAI_MODES, muted: Check::AgentLog, muted_modes: LOG_NETWORK },
+    Mute { check: Check::Apiserver, modes: APISERVER_MODES, muted: Check::AgentLog, muted_modes: LOG_KUBERNETES },
+    Mute { check: Check::Apiserver, modes: APISERVER_MODES, muted: Check::AgentLog, muted_modes: LOG_NETWORK },
+    Mute { check: Check::Apiserver, modes: APISERVER_MODES, muted: Check::AgentHealth, muted_modes: MET_MODES },
+    Mute { check: Check::Dns, modes: DNS_MODES, muted: Check::AgentLog, muted_modes: LOG_NETWORK },
+    Mute { check: Check::Imds, modes: IMDS_MODES, muted: Check::AgentLog, muted_modes: LOG_CLOUD },
 ];
 
 /// Modes that often pass by themselves: people hear of them later.

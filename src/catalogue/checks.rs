@@ -96,6 +96,10 @@ pub enum Check {
     Clock,
     /// The cluster as CAST AI sees it.
     ClusterStatus,
+    /// What the agent says of its health, and who leads.
+    AgentHealth,
+    /// What the agent's log says is wrong.
+    AgentLog,
 }
 
 /// What is published about a check.
@@ -139,6 +143,8 @@ impl Check {
         Self::NodeLifecycle,
         Self::Clock,
         Self::ClusterStatus,
+        Self::AgentHealth,
+        Self::AgentLog,
     ];
 
     /// Everything published about this check.
@@ -389,6 +395,32 @@ impl Check {
                         prerequisites: &[Self::CastaiApi],
                         phases: &[],
                         limits: Limits::CASTAI_API,
+                    }
+                }
+            }
+            Self::AgentHealth => {
+                const {
+                    &CheckEntry {
+                        label: "agent_health",
+                        question: "Does the agent call itself healthy, and does one instance lead?",
+                        scope: Scope::Pod,
+                        interval: Duration::from_secs(15),
+                        prerequisites: &[],
+                        phases: &[],
+                        limits: Limits::AGENT,
+                    }
+                }
+            }
+            Self::AgentLog => {
+                const {
+                    &CheckEntry {
+                        label: "agent_log",
+                        question: "What does the agent itself say is wrong?",
+                        scope: Scope::Cluster,
+                        interval: Duration::from_secs(15),
+                        prerequisites: &[Self::Apiserver],
+                        phases: &[],
+                        limits: Limits::NONE,
                     }
                 }
             }

@@ -57,6 +57,8 @@ impl Limits {
     /// The exporter's own questions to a cloud; the agent asks none of them.
     pub const CONTROL_PLANE: Self =
         Self { resolve: seconds(2), connect: seconds(3), tls: seconds(3), answer: seconds(5) };
+    /// The agent itself, from its own pod: kubelet's probe gives it a second.
+    pub const AGENT: Self = Self { connect: seconds(1), answer: seconds(2), ..Self::NONE };
     /// For checks that go nowhere.
     pub const NONE: Self = Self { resolve: ATTEMPT, connect: ATTEMPT, tls: ATTEMPT, answer: ATTEMPT };
 

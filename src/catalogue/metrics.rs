@@ -154,6 +154,8 @@ metrics! {
         Label { name: "registry", values: Values::Words(REGISTRIES) }, Label { name: "mode", values: Values::Modes }
     ] None,
         "Containers that wait for their image in vain now, by kind of registry; absent where there are none.";
+    UNCLASSIFIED_LINES = Counter "unclassified_lines_total" [Label { name: "source", values: Values::Words(LOG_SOURCES) }] None,
+        "Lines of the agent's log that tell of a fault which no rule knows, by container.";
     EXPORTER_INFO = Gauge "exporter_info" [
         Label { name: "vantage", values: Values::Words(&["sidecar", "companion"]) },
         Label { name: "scope", values: Values::Words(&["all", "pod", "cluster"]) },
@@ -244,6 +246,9 @@ pub const COMPONENTS: &[&str] = &[
     "gpu-metrics-exporter",
     "omni-agent",
 ];
+
+/// The containers whose log is read.
+pub const LOG_SOURCES: &[&str] = &["agent", "monitor"];
 
 /// Whose clocks are read.
 pub const CLOCK_SOURCES: &[&str] = &["apiserver", "castai_api", "sts"];

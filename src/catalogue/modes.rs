@@ -946,6 +946,15 @@ failure_modes! {
             leases --as=system:serviceaccount:castai-agent:castai-agent -n castai-agent`, `kubectl -n \
             castai-agent get lease`. A release in another namespace must set `LEADER_ELECTION_NAMESPACE`.",
     }
+    AgentLeaseStale = "agent_lease_stale" {
+        meaning: "Somebody holds the leader's lease and does not renew it: the leader is dead, or cannot reach the API server, \
+            and no other took over.",
+        told_apart: "A leader renews its lease every 2 s and has lost it after 15. Without a lease, or without a holder, it is \
+            `agent_no_leader`. A leader that was killed is replaced after 16 s.",
+        remedy: "Who holds it, and since when: `kubectl -n castai-agent get lease agent-leader-election-lock -o yaml`. Are the \
+            agent's pods running: `kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent`; if they are, \
+            delete them, and look at what the check `apiserver` says.",
+    }
     AgentNotReadyInitialising = "agent_not_ready_initialising" {
         meaning: "The agent runs, but has not collected its first snapshot yet.",
         told_apart: "Its readiness says so. A delta that is overdue later on is `agent_unhealthy`.",

@@ -60,18 +60,24 @@ rights! {
         "The pods of all namespaces that wait for an image: those in the phase Pending.";
     ENDPOINT_SLICES = "discovery.k8s.io" "endpointslices" &["get", "list"], Place::Namespace("default"), &[], &[Check::Apiserver],
         "The addresses of the API servers.";
-    DEPLOYMENTS = "apps" "deployments" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components],
+    DEPLOYMENTS = "apps" "deployments" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components, Check::AgentLog],
         "The agent's Deployment and those of CAST AI's other components.";
-    REPLICA_SETS = "apps" "replicasets" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components],
+    REPLICA_SETS = "apps" "replicasets" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components, Check::AgentLog],
         "Which pods a Deployment owns, and why pods cannot be made.";
     DAEMON_SETS = "apps" "daemonsets" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::Components],
         "CAST AI's components that run on every node.";
-    PODS = "" "pods" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components],
+    PODS = "" "pods" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components, Check::AgentLog],
         "The state of the agent's pods and of those of CAST AI's other components.";
     EVENTS = "" "events" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components],
         "What scheduler, kubelet and controllers say of these pods.";
+    POD_LOGS = "" "pods/log" &["get"], Place::AgentNamespace, &[], &[Check::AgentLog],
+        "What the agent says of its own trouble.";
+    LEADER = "coordination.k8s.io" "leases" &["get"], Place::AgentNamespace, &["agent-leader-election-lock"], &[Check::AgentHealth],
+        "Who leads, and since when.";
     LEASES = "coordination.k8s.io" "leases" LIST_AND_WATCH, Place::AgentNamespace, &[], &[],
         "Who leads, and since when.";
+    CLUSTER_ID = "" "configmaps" &["get"], Place::AgentNamespace, &["castai-agent-metadata"], &[Check::ClusterStatus],
+        "The cluster's id at CAST AI, where the agent was not given it.";
     METADATA = "" "configmaps" LIST_AND_WATCH, Place::AgentNamespace, &["castai-agent-metadata"], &[],
         "The cluster's id at CAST AI, as the agent noted it.";
 }

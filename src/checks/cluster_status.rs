@@ -3,6 +3,8 @@
 //! It reads what the console shows: whether snapshots arrive, how old the last one is, and whether CAST AI can act.
 //! Trouble on the way there is what `castai_api` tells, and only makes this check `unknown`.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
@@ -17,11 +19,12 @@ use crate::checks::Examine;
 use crate::checks::World;
 use crate::checks::castai_way;
 use crate::checks::castai_way::CastaiWay;
+use crate::checks::kube;
 use crate::checks::kube::Found;
-use crate::checks::kube::Reader;
 use crate::checks::kube::Wanted;
 use crate::classify::Kind;
 use crate::classify::classify;
+use crate::cluster::Door;
 use crate::config::Agent;
 use crate::config::Castai;
 use crate::config::CheckSettings;
@@ -45,7 +48,7 @@ const STALE: i64 = 300;
 pub struct ClusterStatus {
     way: CastaiWay,
     agent: Agent,
-    reader: Reader,
+    door: Arc<Door>,
 }
 
 /// What CAST AI tells of a cluster, as far as it is judged; everything but the id may be missing, or be something new.
@@ -67,7 +70,7 @@ impl ClusterStatus {
         Self {
             way: CastaiWay::new(castai, check, world),
             agent: config.agent.clone(),
-            reader: Reader::new(&config.apiserver, world),
+            door: Arc::clone(&world.store.door),
         }
     }
 
@@ -94,7 +97,7 @@ impl ClusterStatus {
             path: format!("/api/v1/namespaces/{}/configmaps/{}", map.namespace, map.name),
         };
         let otherwise = "STATIC_CLUSTER_ID is not set";
-        let found = self.reader.get(&wanted).await;
+        let found = kube::read(&self.door, &wanted).await;
         let found = found.map_err(|why| unknown(format!("the cluster's id is not known: {otherwise}, and {why}")))?;
         let Found::Object(answer) = found else {
             return Err(unknown(format!(

@@ -55,7 +55,9 @@ const fn reads_the_environment(check: Check) -> bool {
         | Check::Components
         | Check::ImagePull
         | Check::NodeLifecycle
-        | Check::Clock => false,
+        | Check::Clock
+        | Check::AgentHealth
+        | Check::AgentLog => false,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::checks::World;
 use crate::classify::kube_status;
 use crate::cluster::Access;
 use crate::cluster::Denied;
+use crate::cluster::Door;
 use crate::cluster::Plugin;
 use crate::config::Apiserver as Place;
 use crate::probe::Answer;
@@ -102,4 +103,13 @@ fn judged(answer: Answer, wanted: &Wanted) -> Result<Found, Evidence> {
             ))),
         },
     }
+}
+
+/// Reads one object through a door that others use as well.
+///
+/// # Errors
+/// Why it could not be read; a missing right is named.
+pub async fn read(door: &Door, wanted: &Wanted) -> Result<Found, Evidence> {
+    let answer = async { door.enter().await?.get(&wanted.path).await };
+    judged(answer.await.map_err(|verdict| verdict.evidence())?, wanted)
 }

@@ -14,6 +14,8 @@ use crate::catalogue::alerts::Block;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
+use crate::checks::agent_health::AgentHealth;
+use crate::checks::agent_log::AgentLog;
 use crate::checks::agent_upgrade::AgentUpgrade;
 use crate::checks::agent_workload::AgentWorkload;
 use crate::checks::apiserver::Apiserver;
@@ -112,6 +114,10 @@ pub enum AnyCheck {
     ClusterStatus(Box<ClusterStatus>),
     /// Any check whose verdict this vantage settles.
     Settled(Settled),
+    /// `agent_health`.
+    AgentHealth(Box<AgentHealth>),
+    /// `agent_log`.
+    AgentLog(AgentLog),
 }
 
 impl Plan {
@@ -175,6 +181,8 @@ impl AnyCheck {
             Check::NodeLifecycle => Self::NodeLifecycle(NodeLifecycle::new(config, world)),
             Check::Clock => Self::Clock(Clock),
             Check::ClusterStatus => Self::ClusterStatus(Box::new(ClusterStatus::new(config, settings, world))),
+            Check::AgentHealth => Self::AgentHealth(Box::new(AgentHealth::new(config, settings, world))),
+            Check::AgentLog => Self::AgentLog(AgentLog::new(&config.installation, &world.store)),
         }
     }
 }
@@ -188,7 +196,9 @@ fn need(check: Check, config: &Config) -> Need {
         | Check::ImagePull
         | Check::NodeLifecycle
         | Check::Clock
-        | Check::ClusterStatus => Need::Feature,
+        | Check::ClusterStatus
+        | Check::AgentHealth
+        | Check::AgentLog => Need::Feature,
         Check::Imds | Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api => match config.aws.used() {
             Use::Nothing(_) => Need::None,
             Use::Lifecycle => Need::Feature,
@@ -225,6 +235,8 @@ fn subject(check: Check, config: &Config) -> u64 {
         | Check::Components
         | Check::ImagePull => &[installation, apiserver, dns, proxy],
         Check::NodeLifecycle => &[apiserver, told, aws, dns, proxy],
+        Check::AgentHealth => &[agent, apiserver, dns, proxy],
+        Check::AgentLog => &[apiserver, dns, installation, proxy],
         Check::Dns => &[apiserver, castai, aws, dns, proxy],
     };
     let mut hasher = DefaultHasher::new();
@@ -271,6 +283,8 @@ impl Examine for AnyCheck {
             Self::Clock(check) => check.examine(attempt).await,
             Self::ClusterStatus(check) => check.examine(attempt).await,
             Self::Settled(check) => check.examine(attempt).await,
+            Self::AgentHealth(check) => check.examine(attempt).await,
+            Self::AgentLog(check) => check.examine(attempt).await,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Level alone decides nothing: an info line may carry the cause of the end (`shutdown triggered by …`), and healthy starts
 //! print errors. A line is read for the innermost cause that it names; its wrappers differ from version to version.
 
-mod format;
+pub(super) mod format;
 
 use crate::catalogue::FailureMode as M;
 
@@ -29,15 +29,20 @@ use format::Level;
 pub(super) fn read(line: &str) -> Reading {
     let entry = Entry::parse(line);
     let text = entry.text();
-    let telling = entry.level != Level::Quiet || contains_any(&text, TELLING);
+    reading_of(&entry, &text)
+}
+
+/// What a line says that was taken apart already.
+pub(super) fn reading_of(entry: &Entry, text: &str) -> Reading {
+    let telling = entry.level != Level::Quiet || contains_any(text, TELLING);
     // A line without any format may be the message of an event.
-    let event = if entry.bare { image_pull::mode(&text).or_else(|| pod::mode(&text)) } else { None };
-    match event.map(Reading::from).or_else(|| judge(&text)) {
+    let event = if entry.bare { image_pull::mode(text).or_else(|| pod::mode(text)) } else { None };
+    match event.map(Reading::from).or_else(|| judge(text)) {
         Some(reading) if telling => reading,
         Some(_) => Reading::Harmless,
         None => match entry.level {
             Level::Error => M::Unclassified.into(),
-            Level::Unknown if entry.may_be_a_fault && sounds_like_a_fault(&text) => M::Unclassified.into(),
+            Level::Unknown if entry.may_be_a_fault && sounds_like_a_fault(text) => M::Unclassified.into(),
             Level::Quiet if text.contains("shutdown triggered by") && !text.contains("signal") => {
                 M::Unclassified.into()
             }
@@ -90,7 +95,7 @@ fn in_context(cause: Cause, text: &str) -> Reading {
 }
 
 /// Whether a text is about the way to CAST AI.
-fn speaks_of_castai(text: &str) -> bool {
+pub(super) fn speaks_of_castai(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "cast.ai",
         "castai api",
@@ -170,7 +175,7 @@ const CAUSE_UNTOLD: &[Rule] = &[
 
 impl Entry {
     /// The message and the error beside it, as one text.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match &self.error {
             Some(error) => format!("{}: {error}", self.message),
             None => self.message.clone(),

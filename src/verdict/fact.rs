@@ -23,4 +23,6 @@ pub enum Fact {
     ClusterStatus(&'static str),
     /// When CAST AI last received a snapshot, in seconds since 1970.
     SnapshotReceived(i64),
+    /// How many lines of this container no rule knew so far.
+    UnclassifiedLines(&'static str, u64),
 }

@@ -32,6 +32,7 @@ fn kubeconfig(cluster: impl Fn(&World) -> String, user: &str) -> World {
     let path = world.mounted("kubeconfig");
     world.file.replace_range(before..after, &format!("kubeconfig: {}\nscope: pod\n", path.display()));
     write(&world, &cluster(&world), user);
+    world.only = Some(&[Check::Apiserver]);
     world.set_env("PROVIDER", "eks");
     world
 }

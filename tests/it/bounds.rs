@@ -103,6 +103,7 @@ async fn cast_ai_is_only_read() {
 async fn without_a_cluster_id_the_key_is_judged_by_whose_it_is() {
     let mut world = World::start();
     world.unset_env("STATIC_CLUSTER_ID");
+    world.api.objects().remove("ConfigMap", "castai-agent", "castai-agent-metadata");
     let standings = world.look().await;
     let castai = standings.iter().find(|standing| standing.check == Check::CastaiApi).unwrap();
     assert_eq!(castai.status(), Status::Ok, "{}", evidence(castai));

@@ -30,12 +30,13 @@ async fn without_a_static_id_the_agents_own_note_serves() {
 #[tokio::test]
 async fn an_id_that_is_not_known_is_unknown_and_says_why() {
     let world = registered();
+    world.api.objects().remove("ConfigMap", "castai-agent", "castai-agent-metadata");
     let standing = cluster_status(&world).await;
     assert_eq!(standing.status(), Status::Unknown);
     let missing = "there is no ConfigMap castai-agent/castai-agent-metadata";
     assert!(evidence(&standing).contains(missing), "{}", evidence(&standing));
 
-    world.api.deny(&["configmaps"]);
+    world.api.set(lab::ApiFault::Denied("configmaps".to_owned())).await;
     let standing = cluster_status(&world).await;
     let right = "may not get configmaps/castai-agent-metadata in the namespace castai-agent";
     assert!(evidence(&standing).contains(right), "{}", evidence(&standing));

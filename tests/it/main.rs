@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says by failing that something went wrong")]
 
+// What the agent says of its own health, and what that does not prove.
+mod agent_health;
+// What the agent's log says, and when that is over.
+mod agent_log;
 // How the API server is reached.
 mod access;
 // The addresses of the API server.
@@ -40,6 +44,8 @@ mod dashboards;
 mod fixture;
 // The committed files that are derived from the catalogue.
 mod generated;
+// A line of the agent's log for each mode.
+mod log_lines;
 // What Prometheus sees.
 mod metrics;
 // AWS by another hand.

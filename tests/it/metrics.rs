@@ -102,6 +102,8 @@ fn exactly_what_the_catalogue_lists_is_exposed() {
         post(&board, check, (*report).clone());
     }
     let facts = vec![Fact::AgentStatus("online"), Fact::ClusterStatus("ready"), Fact::SnapshotReceived(1_700_000_000)];
+    let lines = vec![Fact::UnclassifiedLines("agent", 3)];
+    post(&board, Check::AgentLog, Report { facts: lines, ..Report::bare(Verdict::Ok("quiet".into())) });
     post(&board, Check::ClusterStatus, Report { facts, ..Report::bare(Verdict::Ok("online".into())) });
     let facts = vec![
         Fact::AgentVersion("v0.123.1".to_owned()),

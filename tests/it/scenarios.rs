@@ -10,6 +10,7 @@ use std::time::UNIX_EPOCH;
 use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode as M;
 use castai_health_exporter::catalogue::Status;
+use lab::AgentFault;
 use lab::ApiFault;
 use lab::AzureImdsFault;
 use lab::CastAiFault;
@@ -112,6 +113,12 @@ pub(crate) enum Break {
     ChangedRole,
     /// A field of the cluster, as CAST AI tells it: its name and its value as JSON.
     Cluster(&'static str, &'static str),
+    /// The agent's own health.
+    Agent(&'static str),
+    /// The agent's lease: its holder, if it has one, and how many seconds ago it was renewed; `None` is no lease.
+    Lease(Option<(Option<&'static str>, i64)>),
+    /// The agent has met so many answers with this code at the API server since the last look.
+    Meets(&'static str),
     /// The cluster is gone at CAST AI, and its id stands only in the agent's `ConfigMap`.
     ClusterOfConfigMap(&'static str),
 }
@@ -534,6 +541,24 @@ scenarios! {
     a_cluster_that_cast_ai_cannot_work_on: Break::Cluster("status", "\"failed\"") => ClusterStatus CastaiReconcileFailed Failing;
     a_cluster_that_cast_ai_hardly_works_on: Break::Cluster("status", "\"warning\"") => ClusterStatus CastaiReconcileFailed Warning;
     a_control_plane_that_cast_ai_does_not_reach: Break::Cluster("reconcileError", "\"No access to Kubernetes API server, please check your firewall settings\"") => ClusterStatus CastaiReconcileFailed Warning;
+    // === agent_health ===
+    an_agent_whose_ports_are_closed: Break::Agent("refused") => AgentHealth AgentHealthUnreachable Failing;
+    an_agent_that_never_answers: Break::Agent("hang") => AgentHealth AgentHealthUnreachable Failing;
+    an_agent_that_has_not_started: Break::Agent("not-started") => AgentHealth AgentNotReadyInitialising Failing;
+    an_agent_that_initialises: Break::Agent("initialising") => AgentHealth AgentNotReadyInitialising Failing;
+    an_agent_that_delivers_nothing: Break::Agent("overdue") => AgentHealth AgentUnhealthy Failing;
+    an_agent_that_could_not_initialise: Break::Agent("hard-timeout") => AgentHealth AgentUnhealthy Failing;
+    a_health_port_that_is_none: Break::Env("HEALTHZ_PORT", "none") => AgentHealth AgentConfigInvalid Failing;
+    an_agent_without_a_lease: Break::Lease(None) => AgentHealth AgentNoLeader Failing;
+    an_agent_that_nobody_leads: Break::Lease(Some((None, 60))) => AgentHealth AgentNoLeader Failing;
+    a_leader_that_is_dead: Break::Lease(Some((Some("6f1c"), 40))) => AgentHealth AgentLeaseStale Failing;
+    an_agent_that_the_api_server_does_not_know: Break::Meets("401") => AgentHealth K8sUnauthorized Warning;
+    an_agent_that_may_not_read: Break::Meets("403") => AgentHealth K8sRbacForbidden Warning;
+    an_agent_that_is_throttled: Break::Meets("429") => AgentHealth K8sThrottled Warning;
+    an_agent_that_meets_errors: Break::Meets("503") => AgentHealth K8sServerError Warning;
+    an_agent_that_gets_no_answer: Break::Meets("<error>") => AgentHealth K8sNoAnswer Warning;
+
+    // === cluster_status, by the id that the agent noted ===
     a_cluster_that_is_gone_by_the_agents_own_id: Break::ClusterOfConfigMap("00000000-0000-4000-8000-000000000000") => ClusterStatus CastaiClusterNotFound Failing;
 }
 
@@ -611,6 +636,9 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
                 world.set_env(name, value);
             }
         }
+        Break::Agent(fault) => world.agent.set(fault.parse::<AgentFault>().unwrap()).await,
+        Break::Meets(code) => world.agent.meet(code, 40),
+        Break::Lease(lease) => world.with_lease(lease),
         Break::Cluster(field, value) => world.castai.set_field(field, serde_json::from_str(value).unwrap()),
         Break::ClusterOfConfigMap(id) => {
             world.unset_env("STATIC_CLUSTER_ID");
@@ -701,11 +729,26 @@ impl World {
         self.set_env("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap());
     }
 
+    /// Nobody renews the agent's lease any more: it has this holder, and was renewed so many seconds ago, or is gone.
+    pub(crate) fn with_lease(&mut self, lease: Option<(Option<&str>, i64)>) {
+        self.no_leader = true;
+        let name = "agent-leader-election-lock";
+        match lease {
+            None => drop(self.api.objects().remove("Lease", "castai-agent", name)),
+            Some((holder, renewed)) => self.api.objects().change("Lease", "castai-agent", name, |lease| {
+                lease["spec"]["holderIdentity"] = serde_json::json!(holder);
+                lease["spec"]["renewTime"] = serde_json::json!(lab::apiserver::workload::ago(renewed));
+            }),
+        }
+    }
+
     /// Lets the agent have noted this id of its cluster.
     pub(crate) fn with_cluster_id(&self, id: &str) {
-        let path = "/api/v1/namespaces/castai-agent/configmaps/castai-agent-metadata";
-        let map = serde_json::json!({ "kind": "ConfigMap", "apiVersion": "v1", "data": { "CLUSTER_ID": id } });
-        self.api.set_object(path, Some(map));
+        self.api.objects().put(serde_json::json!({
+            "kind": "ConfigMap", "apiVersion": "v1",
+            "metadata": { "name": "castai-agent-metadata", "namespace": "castai-agent" },
+            "data": { "CLUSTER_ID": id },
+        }));
     }
 
     /// Gives the agent a key.
@@ -762,6 +805,10 @@ pub(crate) async fn heal(world: &mut World, (env, file): (std::collections::BTre
     world.api.heal().await;
     world.castai.heal().await;
     world.castai.reset_fields();
+    world.agent.heal().await;
+    world.no_leader = false;
+    world.api.objects().replace(lab::apiserver::workload::healthy());
+    world.api.logs().clear();
     world.dns.heal();
     world.proxy.heal().await;
     fs::write(world.mounted("token"), lab::TOKEN).unwrap();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// How loud a line is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Level {
+pub(in crate::classify) enum Level {
     /// Info and below.
     Quiet,
     /// A warning.
@@ -17,7 +17,7 @@ pub(super) enum Level {
 
 /// A line taken apart.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(in crate::classify) struct Entry {
     pub(super) level: Level,
     pub(super) message: String,
     /// The field `error` or `err`.
@@ -30,7 +30,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// Takes a line apart; what has no known format is a message without level.
-    pub(super) fn parse(line: &str) -> Self {
+    pub(in crate::classify) fn parse(line: &str) -> Self {
         let indented = line.starts_with([' ', '\t']);
         let line = without_prefix(line.trim());
         json(line)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use castai_health_exporter::config::Config;
 use castai_health_exporter::config::Flags;
 use castai_health_exporter::scheduler;
 use castai_health_exporter::scheduler::OnChange;
+use lab::Agent;
 use lab::ApiServer;
 use lab::AzureImds;
 use lab::CastAi;
@@ -30,6 +32,7 @@ use lab::Pki;
 use lab::PodIdentity;
 use lab::Proxy;
 use lab::Sts;
+use lab::apiserver::workload;
 use lab::aws::Account;
 use lab::aws::Place;
 use lab::cloud_api::Kind;
@@ -77,6 +80,11 @@ pub(crate) struct World {
     pub(crate) pod_identity: PodIdentity,
     /// GKE's API, Azure's Resource Manager and Azure's login.
     pub(crate) apis: [CloudApi; 3],
+    pub(crate) agent: Agent,
+    /// The only checks that look, with those that may block them; `None` is all.
+    pub(crate) only: Option<&'static [Check]>,
+    /// Whether nobody renews the agent's lease.
+    pub(crate) no_leader: bool,
     /// The agent's environment.
     pub(crate) env: BTreeMap<String, String>,
     /// The exporter's file.
@@ -88,6 +96,7 @@ pub(crate) struct World {
 
 impl World {
     /// A healthy world; must be called inside a runtime.
+    #[expect(clippy::too_many_lines, reason = "it is one list of servers")]
     pub(crate) fn start() -> Self {
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let (cluster, public) = (Pki::new("kubernetes"), Pki::new("Lab Public Root"));
@@ -115,6 +124,7 @@ impl World {
             .map(|(kind, name)| CloudApi::start(&public, lab::cloud_api::Options::new(kind, name)).unwrap());
         let clouds = [GOOGLE_API, AZURE_API, AZURE_LOGIN].into_iter().zip(apis.iter().map(|api| api.addr().ip()));
         let names = names.into_iter().chain(clouds);
+        let agent = Agent::start(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let dns = Dns::start(IpAddr::from([127, 0, 0, 53]), names).unwrap();
         let dir = TempDir::new().unwrap();
         fs::write(dir.path().join("token"), lab::TOKEN).unwrap();
@@ -137,6 +147,8 @@ impl World {
             ("AWS_ENDPOINT_URL_STS", format!("https://{STS}:{}", sts.addr().port())),
             ("AWS_ENDPOINT_URL_EC2", format!("https://{EC2}:{}", ec2.addr().port())),
             ("AWS_CA_BUNDLE", dir.path().join("aws.crt").display().to_string()),
+            ("HEALTHZ_PORT", agent.health_port().to_string()),
+            ("METRICS_PORT", agent.metrics_port().to_string()),
             ("TLS_CA_CERT_FILE", public.ca_pem()),
         ];
         let file = format!(
@@ -162,6 +174,7 @@ impl World {
         );
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let (plan, board) = (Plan { rows: Vec::new(), blocks: &[], feeds: Vec::new() }, Arc::new(Board::new(&[])));
+        let (only, no_leader) = (None, false);
         let mut world = Self {
             dns,
             api,
@@ -175,6 +188,9 @@ impl World {
             ec2,
             pod_identity,
             apis,
+            agent,
+            only,
+            no_leader,
             env,
             file,
             dir,
@@ -242,14 +258,27 @@ impl World {
         Config::load(&flags, &|name| self.env.get(name).map(OsString::from)).unwrap()
     }
 
+    /// Starts the exporter anew: nothing is remembered.
+    pub(crate) fn configure_anew(&mut self) {
+        self.configure();
+        self.board = Arc::new(Board::new(&scheduler::entries(&self.plan)));
+    }
+
     pub(crate) fn configure(&mut self) {
-        self.plan = Plan::new(&self.config());
+        let plan = Plan::new(&self.config());
+        self.plan = match self.only {
+            Some(checks) => plan.only(checks),
+            None => plan,
+        };
         self.board.enter(&scheduler::entries(&self.plan));
     }
 
     /// Lets every check look once.
     pub(crate) async fn look(&self) -> Vec<Standing> {
         let quiet: OnChange = Arc::new(|_| {});
+        if !self.no_leader {
+            self.api.objects().put(workload::lease("agent-leader-election-lock", workload::POD));
+        }
         scheduler::once(&self.plan, &self.board, &quiet).await;
         self.board.standings()
     }

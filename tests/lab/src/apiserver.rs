@@ -5,10 +5,12 @@
 
 mod api;
 mod follow;
+mod logs;
 mod object;
 mod storage;
 pub mod workload;
 
+pub use logs::Logs;
 pub use storage::Objects;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,6 +85,7 @@ pub struct ApiServer {
     endpoints: Vec<Server<ApiFault>>,
     state: Arc<Mutex<State>>,
     objects: Objects,
+    logs: Logs,
 }
 
 #[derive(Debug, Default)]
@@ -124,9 +127,9 @@ impl ApiServer {
         let addresses = std::iter::once(&options.service).chain(&options.endpoints).map(|addr| addr.ip().to_string());
         let names = NAMES.iter().map(ToString::to_string).chain(options.names).chain(addresses).collect();
         let state = Arc::new(Mutex::new(State { tokens: options.tokens, ..State::default() }));
-        let objects = Objects::default();
+        let (objects, logs) = (Objects::default(), Logs::default());
         objects.replace(workload::healthy());
-        let api = Api { version: options.version, state: state.clone(), objects: objects.clone() };
+        let api = Api { version: options.version, state: state.clone(), objects: objects.clone(), logs: logs.clone() };
         let web = Arc::new(Web::new(api, pki, names));
 
         let service = Server::start(options.service, web.clone())?;
@@ -142,7 +145,7 @@ impl ApiServer {
             endpoints.push(server?);
         }
         lock(&state).slices = endpoints.iter().map(Server::addr).collect();
-        Ok(Self { service, endpoints, state, objects })
+        Ok(Self { service, endpoints, state, objects, logs })
     }
 
     /// The service address.
@@ -153,6 +156,11 @@ impl ApiServer {
     /// What it stores.
     pub fn objects(&self) -> &Objects {
         &self.objects
+    }
+
+    /// The logs of containers.
+    pub fn logs(&self) -> &Logs {
+        &self.logs
     }
 
     /// What stands behind the service address, as one server.

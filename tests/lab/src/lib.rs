@@ -4,6 +4,7 @@
 //! until [`Server::heal`]. Every server writes down what it saw, by its own clock, in a [`Journal`].
 //! Dropping a server closes its port and its connections.
 
+pub mod agent;
 pub mod apiserver;
 pub mod aws;
 pub mod azure_imds;
@@ -32,6 +33,7 @@ mod valve;
 mod vocabulary;
 mod web;
 
+pub use agent::{Agent, AgentFault};
 pub use apiserver::{ApiFault, ApiServer};
 pub use aws::{Ec2, Ec2Fault, PodIdentity, PodIdentityFault, Sts, StsFault};
 pub use azure_imds::{AzureImds, AzureImdsFault};

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::follow::{self, Selection};
+use super::logs::Logs;
 use super::object::{namespace, slice, status};
 use super::storage::{KINDS, Kind, Objects};
 use super::{ApiFault, State};
@@ -22,6 +23,7 @@ pub(super) struct Api {
     pub(super) version: String,
     pub(super) state: Arc<Mutex<State>>,
     pub(super) objects: Objects,
+    pub(super) logs: Logs,
 }
 
 /// What a request is about, as RBAC sees it.
@@ -126,12 +128,22 @@ impl Api {
                 status(504, Some("Timeout"), text, &Value::Null)
             }
             Some(ApiFault::Hostile) => status(403, Some("Forbidden"), HOSTILE_TEXT, &json!({})),
+            _ if resource.right() == "pods/log" => self.log(&resource, request),
             _ if lock(&self.state).objects.contains_key(request.path()) => self.object(request.path(), &resource),
             _ if resource.stored.is_some() => self.stored(&resource, request),
             _ if resource.kind == "endpointslices" => self.slices(request),
             _ if resource.kind == "namespaces" => namespace(resource.name),
             _ => self.object(request.path(), &resource),
         }
+    }
+
+    /// The log of a container of a pod that is there.
+    fn log(&self, resource: &Resource<'_>, request: &Request) -> Answer {
+        let Resource { namespace, name, .. } = resource;
+        if self.objects.get("Pod", namespace, name).is_none() {
+            return self.object(request.path(), resource);
+        }
+        self.logs.answer(request, name)
     }
 
     /// Lists, watches, or gets one object.

@@ -73,6 +73,8 @@ pub(crate) fn environment(world: &World) -> Vec<(&'static str, String)> {
         ("AWS_ENDPOINT_URL_STS", format!("https://{}:{}", world::STS_NAME, world.sts.addr().port())),
         ("AWS_ENDPOINT_URL_EC2", format!("https://{}:{}", world::EC2_NAME, world.ec2.addr().port())),
         ("AWS_CA_BUNDLE", world.directory().join("aws.crt").display().to_string()),
+        ("HEALTHZ_PORT", world.agent.health_port().to_string()),
+        ("METRICS_PORT", world.agent.metrics_port().to_string()),
         ("TLS_CA_CERT_FILE", world.public.ca_pem()),
     ];
     if world.behind_proxy {
@@ -89,7 +91,8 @@ fn config_file(world: &World) -> String {
         "apiserver:\n  service_account_dir: {account}\n  dns_name: {name}:{port}\n\
          dns:\n  nameservers: [\"{dns}\"]\n  hosts_file: {hosts}\n\
          checks:\n  dns: {{ interval: 2s }}\n  apiserver: {{ interval: 2s }}\n  castai_api: {{ interval: 2s }}\n  \
-         imds: {{ interval: 2s }}\n  aws_credentials: {{ interval: 2s }}\n  sts_identity: {{ interval: 2s }}\n  ec2_api: {{ interval: 2s }}\n  cluster_metadata: {{ interval: 2s }}\n",
+         imds: {{ interval: 2s }}\n  aws_credentials: {{ interval: 2s }}\n  sts_identity: {{ interval: 2s }}\n  ec2_api: {{ interval: 2s }}\n  cluster_metadata: {{ interval: 2s }}\n  \
+         cluster_status: {{ interval: 2s }}\n  agent_health: {{ interval: 2s }}\n  agent_log: {{ interval: 2s }}\n",
         account = world.directory().join("serviceaccount").display(),
         name = world::SERVICE_NAME,
         port = world.apiserver.addr().port(),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use lab::{ApiFault, CastAiFault, DnsFault, Ec2Fault, Fault, ImdsFault, ProxyFault, StsFault};
+use lab::{AgentFault, ApiFault, CastAiFault, DnsFault, Ec2Fault, Fault, ImdsFault, ProxyFault, StsFault};
 
 use super::world::World;
 
@@ -28,12 +28,14 @@ Break the world by name, one line each:
   apiserver service|endpoint-N FAULT
   dns FAULT [NAME]                  such as: dns nxdomain api.cast.lab
   imds FAULT                        such as: imds hop-limit-required
+  agent FAULT                       such as: agent not-started
+  agent says LINE                   a line of the agent's log
   sts FAULT                         such as: sts throttled
   ec2 FAULT                         such as: ec2 denied-identity-policy
   proxy FAULT                       such as: proxy 407 (CAST AI is then reached through the proxy)
   proxy use|bypass
   heal                              makes everything healthy
-  list [castai|apiserver|dns|imds|sts|ec2|proxy] the names of all faults
+  list [agent|castai|apiserver|dns|imds|sts|ec2|proxy] the names of all faults
   help, quit";
 
 type Names = Vec<(&'static str, &'static str)>;
@@ -63,6 +65,10 @@ async fn obey(words: &[&str], world: &mut World) -> Result<Outcome, String> {
         ["apiserver", name, fault] => endpoint(world, name)?.set(read::<ApiFault>(fault)?).await,
         ["dns", fault] => world.dns.set(read::<DnsFault>(fault)?),
         ["dns", fault, name] => world.dns.set_for(name, read::<DnsFault>(fault)?),
+        ["agent", "says", ref line @ ..] => {
+            world.apiserver.logs().write(lab::apiserver::workload::POD, "agent", &line.join(" "));
+        }
+        ["agent", fault] => world.agent.set(read::<AgentFault>(fault)?).await,
         ["imds", fault] => world.imds.set(read::<ImdsFault>(fault)?).await,
         ["sts", fault] => world.sts.set(read::<StsFault>(fault)?).await,
         ["ec2", fault] => world.ec2.set(read::<Ec2Fault>(fault)?).await,
@@ -97,7 +103,8 @@ fn endpoint<'a>(world: &'a World, name: &str) -> Result<&'a lab::Server<ApiFault
 
 /// All names of one server, or of all.
 fn list(servers: &[&str]) -> Result<String, String> {
-    let all: [(&str, Names); 7] = [
+    let all: [(&str, Names); 8] = [
+        ("agent", AgentFault::names()),
         ("apiserver", ApiFault::names()),
         ("castai", CastAiFault::names()),
         ("dns", DnsFault::names()),
@@ -133,7 +140,7 @@ mod tests {
     #[tokio::test]
     async fn every_listed_switch_works_and_nonsense_is_told() {
         let mut world = World::start().unwrap();
-        for server in ["apiserver", "castai", "dns", "imds", "sts", "ec2", "proxy"] {
+        for server in ["agent", "apiserver", "castai", "dns", "imds", "sts", "ec2", "proxy"] {
             for line in list(&[server]).unwrap().lines() {
                 let name = line.split_whitespace().nth(1).unwrap();
                 let switch = format!("{server} {name}");

@@ -7,8 +7,13 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use lab::apiserver::{Objects, workload};
 use lab::aws::{Account, Place};
-use lab::{ApiServer, CastAi, Dns, Ec2, Imds, Pki, Proxy, Sts, apiserver, castai, imds, proxy, service_account_token};
+use lab::{
+    Agent, ApiServer, CastAi, Dns, Ec2, Imds, Pki, Proxy, Sts, apiserver, castai, imds, proxy, service_account_token,
+};
+
+use tokio::task::AbortHandle;
 
 /// Everything healthy, until a switch breaks it.
 pub(crate) struct World {
@@ -21,6 +26,8 @@ pub(crate) struct World {
     pub(crate) sts: Sts,
     pub(crate) ec2: Ec2,
     pub(crate) proxy: Proxy,
+    pub(crate) agent: Agent,
+    leading: AbortHandle,
     /// Whether the exporter is told to go through the proxy.
     pub(crate) behind_proxy: bool,
     files: Files,
@@ -32,6 +39,7 @@ struct Files(PathBuf);
 pub(crate) const CASTAI_NAME: &str = "api.cast.lab";
 pub(crate) const STS_NAME: &str = "sts.lab";
 pub(crate) const EC2_NAME: &str = "ec2.lab";
+const LEASE: &str = "agent-leader-election-lock";
 pub(crate) const PROXY_NAME: &str = "proxy.lab";
 pub(crate) const SERVICE_NAME: &str = "kubernetes.default.svc";
 
@@ -69,6 +77,8 @@ impl World {
         let dns = Dns::start(IpAddr::from([127, 0, 40, 1]), zone)?;
 
         let imds = Imds::start(imds::Options::default())?;
+        let agent = Agent::start(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let leading = tokio::spawn(lead(apiserver.objects().clone())).abort_handle();
 
         let files = Files::create()?;
         let account = files.0.join("serviceaccount");
@@ -78,7 +88,7 @@ impl World {
         std::fs::write(account.join("namespace"), "castai-agent")?;
         std::fs::write(files.0.join("aws.crt"), public.ca_pem())?;
         std::fs::write(files.0.join("hosts"), "127.0.0.1 localhost\n")?;
-        Ok(Self { public, apiserver, castai, dns, imds, sts, ec2, proxy, behind_proxy: false, files })
+        Ok(Self { public, apiserver, castai, dns, imds, sts, ec2, proxy, agent, leading, behind_proxy: false, files })
     }
 
     /// Where the files are.
@@ -101,6 +111,7 @@ impl World {
             format!("imds          http://{}", self.imds.addr()),
             format!("sts           https://{}  as {STS_NAME}", self.sts.addr()),
             format!("ec2           https://{}  as {EC2_NAME}", self.ec2.addr()),
+            format!("agent         http://127.0.0.1:{}", self.agent.health_port()),
             format!("proxy         http://{}  as {PROXY_NAME}, not used at first", self.proxy.addr()),
             format!("files         {}", self.directory().display()),
         ];
@@ -115,11 +126,30 @@ impl World {
         self.apiserver.heal().await;
         self.castai.heal().await;
         self.castai.reset_fields();
+        self.agent.heal().await;
+        self.apiserver.logs().clear();
+        self.apiserver.objects().replace(workload::healthy());
         self.dns.heal();
         self.imds.heal().await;
         self.sts.heal().await;
         self.ec2.heal().await;
         self.proxy.heal().await;
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.leading.abort();
+    }
+}
+
+/// Renews the agent's lease, as its leader does.
+async fn lead(objects: Objects) {
+    loop {
+        if objects.get("Lease", workload::AGENT, LEASE).is_some() {
+            objects.put(workload::lease(LEASE, workload::POD));
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
     }
 }
 

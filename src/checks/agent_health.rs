@@ -1,0 +1,205 @@
+//! Does the agent call itself healthy, and does somebody lead?
+//!
+//! Its own word is read, and beside it what it cannot hide: its client's counters and the leader's lease. What each of
+//! these does not prove is respected: `/healthz` stays ok for twelve minutes after the last delta, a follower's for ever.
+
+mod lease;
+mod numbers;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use http::HeaderMap;
+
+use crate::catalogue::FailureMode as M;
+use crate::catalogue::Limits;
+use crate::checks::Attempt;
+use crate::checks::Examine;
+use crate::checks::World;
+use crate::cluster::Door;
+use crate::config::Agent;
+use crate::config::AgentEnvironment;
+use crate::config::CheckSettings;
+use crate::config::Config;
+use crate::config::Problem;
+use crate::config::Vantage;
+use crate::probe::Answer;
+use crate::probe::Route;
+use crate::verdict::Evidence;
+use crate::verdict::Finding;
+use crate::verdict::Report;
+use crate::verdict::Trail;
+use crate::verdict::Verdict;
+use crate::verdict::evidence::quote;
+
+use lease::Lease;
+use numbers::Counters;
+use numbers::Numbers;
+
+/// Where a container of the agent's pod finds the agent.
+const HERE: &str = "127.0.0.1";
+/// So long after its start an agent that is not ready is nothing to speak of, in seconds: healthy ones take 36.
+const STARTING: f64 = 90.0;
+
+/// The check `agent_health`.
+#[derive(Debug)]
+pub struct AgentHealth {
+    agent: Agent,
+    /// Whether the agent is in this pod.
+    beside: bool,
+    limits: Limits,
+    world: World,
+    door: Arc<Door>,
+    /// The agent's counters at the last look: what they say is how they grow.
+    before: Mutex<Option<Counters>>,
+}
+
+/// What the agent said to one question.
+#[derive(Debug)]
+enum Word {
+    /// An answer: its status and what stands in it.
+    Said(u16, String),
+    /// Its port is closed, or silent.
+    Nothing(Evidence),
+}
+
+impl AgentHealth {
+    /// The check of a configuration.
+    pub fn new(config: &Config, check: &CheckSettings, world: &World) -> Self {
+        Self {
+            agent: config.agent.clone(),
+            beside: config.vantage == Vantage::Sidecar && config.agent_environment == AgentEnvironment::Own,
+            limits: check.limits,
+            world: world.clone(),
+            door: Arc::clone(&world.store.door),
+            before: Mutex::default(),
+        }
+    }
+
+    async fn look(&self) -> Result<Verdict, Problem> {
+        let (health, metrics) = (self.agent.health_port.clone()?, self.agent.metrics_port.clone()?);
+        let numbers = self.numbers(metrics).await;
+        let grown = numbers.as_ref().and_then(|numbers| self.grown(numbers));
+        let word = match self.ask(health, "/healthz").await {
+            Word::Said(404, _) => {
+                return Ok(self.of_an_older_agent(health, grown.as_ref()).await);
+            }
+            word => word,
+        };
+        let young = numbers.as_ref().and_then(Numbers::age).is_some_and(|age| age < STARTING);
+        match word {
+            Word::Nothing(why) => {
+                return Ok(Verdict::failing(Finding::new(M::AgentHealthUnreachable, unreachable(&why))));
+            }
+            Word::Said(200, _) => {}
+            Word::Said(status, body) => return Ok(unwell("/healthz", status, &body, young)),
+        }
+        match self.ask(health, "/readyz").await {
+            Word::Nothing(why) => {
+                return Ok(Verdict::failing(Finding::new(M::AgentHealthUnreachable, unreachable(&why))));
+            }
+            Word::Said(200, _) => {}
+            Word::Said(status, body) => return Ok(unwell("/readyz", status, &body, young)),
+        }
+        let lease = Lease::read(&self.door, self.agent.lease.as_ref()).await;
+        Ok(judge("/healthz and /readyz say ok", numbers.as_ref(), grown.as_ref(), &lease))
+    }
+
+    /// Agents before v0.104 tell their health at `/`, and say ok there from their first second on.
+    async fn of_an_older_agent(&self, port: u16, grown: Option<&Counters>) -> Verdict {
+        match self.ask(port, "/").await {
+            Word::Said(200, _) => {
+                let lease = Lease::read(&self.door, self.agent.lease.as_ref()).await;
+                let seen = "/ says ok, as it does in an agent before v0.104 from the first second on, whatever happens";
+                judge(seen, None, grown, &lease)
+            }
+            Word::Said(status, body) => unwell("/", status, &body, false),
+            Word::Nothing(why) => Verdict::failing(Finding::new(M::AgentHealthUnreachable, unreachable(&why))),
+        }
+    }
+
+    async fn ask(&self, port: u16, path: &str) -> Word {
+        match self.get(port, path).await {
+            Ok(answer) => Word::Said(answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()),
+            Err(finding) => Word::Nothing(finding.evidence),
+        }
+    }
+
+    async fn get(&self, port: u16, path: &str) -> Result<Answer, Finding> {
+        let (host, limits) = (HERE.to_owned(), self.limits);
+        let route = Route { host, port, trust: None, server_name: None, proxy: None, limits };
+        let trail = Trail::default();
+        let mut connection = route.open(&self.world.resolver, &trail).await?;
+        connection.get(&self.world.resolver, path, HeaderMap::new(), &trail).await
+    }
+
+    /// The agent's numbers; agents before v0.85 have none.
+    async fn numbers(&self, port: u16) -> Option<Numbers> {
+        let answer = self.get(port, "/metrics").await.ok().filter(|answer| answer.status.is_success())?;
+        Some(Numbers::read(&String::from_utf8_lossy(&answer.body)))
+    }
+
+    /// How the agent's counters grew since the last look, unless it was started anew meanwhile.
+    fn grown(&self, numbers: &Numbers) -> Option<Counters> {
+        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = before.replace(numbers.counters.clone())?;
+        numbers.counters.since(&last)
+    }
+}
+
+impl Examine for AgentHealth {
+    async fn examine(&self, _attempt: &Attempt) -> Report {
+        if !self.beside {
+            return Report::bare(Verdict::NotApplicable(Evidence::from(
+                "the agent is not in this pod; the sidecar in the agent's pod can tell",
+            )));
+        }
+        Report::bare(match self.look().await {
+            Ok(verdict) => verdict,
+            Err(problem) => Verdict::failing(Finding::new(M::AgentConfigInvalid, problem.to_string())),
+        })
+    }
+}
+
+/// The agent says ok: is that all?
+fn judge(seen: &str, numbers: Option<&Numbers>, grown: Option<&Counters>, lease: &Lease) -> Verdict {
+    if let Some(finding) = lease.finding() {
+        return Verdict::failing(Finding::new(finding.mode, format!("{seen}, but {}", finding.evidence)));
+    }
+    if let Some(finding) = grown.and_then(Counters::finding) {
+        return Verdict::Warning(vec![Finding::new(finding.mode, format!("{seen}, but {}", finding.evidence))]);
+    }
+    let role = match numbers.and_then(|numbers| numbers.leads) {
+        Some(true) => "; it leads",
+        Some(false) => "; it follows, so that this says nothing of deliveries",
+        None => "",
+    };
+    let sends = grown.and_then(Counters::mean_send).map_or_else(String::new, |seconds| {
+        format!("; its last deltas took {seconds:.2} s each, whether they arrived or not")
+    });
+    Verdict::Ok(Evidence::from(format!("{seen}{role}{sends}; {lease}")))
+}
+
+/// What the agent's own complaint means.
+fn unwell(path: &str, status: u16, body: &str, young: bool) -> Verdict {
+    let evidence = format!("{path} was answered {status} {}", quote(body.as_bytes()));
+    let initialising = ["controller not started", "initialization not started", "controller not initialized"]
+        .iter()
+        .any(|words| body.contains(words));
+    if !initialising {
+        return Verdict::failing(Finding::new(M::AgentUnhealthy, evidence));
+    }
+    if young {
+        let evidence = format!("{evidence}; it was started less than {STARTING} s ago, and healthy agents take 36 s");
+        return Verdict::Warning(vec![Finding::new(M::AgentNotReadyInitialising, evidence)]);
+    }
+    Verdict::failing(Finding::new(M::AgentNotReadyInitialising, evidence))
+}
+
+fn unreachable(why: &Evidence) -> String {
+    format!(
+        "{why}; the agent is not up yet, or shuts down after a fatal error, which takes it 15 s with its ports closed: look \
+         at its log now"
+    )
+}

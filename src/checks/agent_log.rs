@@ -1,0 +1,266 @@
+//! What does the agent itself say is wrong?
+//!
+//! The logs of the agent's containers are read on by time, and each line is asked for its cause. The first cause since
+//! the container's start counts; what only follows from it, and what healthy agents write as well, does not.
+//! After a restart the end of the container before tells why, until the new one has shown that it works.
+
+mod budget;
+mod reel;
+mod story;
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use crate::catalogue::Check;
+use crate::catalogue::FailureMode as M;
+use crate::catalogue::alerts;
+use crate::catalogue::metrics::LOG_SOURCES;
+use crate::checks::Attempt;
+use crate::checks::Examine;
+use crate::classify::About;
+use crate::cluster::Store;
+use crate::config::Installation;
+use crate::verdict::Evidence;
+use crate::verdict::Fact;
+use crate::verdict::Finding;
+use crate::verdict::Peers;
+use crate::verdict::Report;
+use crate::verdict::Verdict;
+use crate::verdict::evidence::quote;
+
+use budget::Budget;
+use reel::Container;
+use reel::Reel;
+use reel::Unread;
+use story::Story;
+use story::Trouble;
+
+/// So long after its start a container that has not shown yet that it works is explained by the one before.
+const PROBATION: SignedDuration = SignedDuration::from_mins(3);
+/// The most containers that are followed.
+const MOST: usize = 8;
+/// So much is quoted of the beginning of a long message, and of its end, where the cause stands, in bytes.
+const QUOTED: (usize, usize) = (80, 200);
+
+/// The check `agent_log`.
+#[derive(Debug)]
+pub struct AgentLog {
+    store: Arc<Store>,
+    /// The name of the agent's Deployment.
+    deployment: String,
+    state: Mutex<State>,
+}
+
+/// What is remembered between two looks.
+#[derive(Debug, Default)]
+struct State {
+    reels: Vec<Reel>,
+    budget: Budget,
+    /// Lines that no rule knows, of containers that are gone, by source.
+    forgotten: [u64; LOG_SOURCES.len()],
+}
+
+/// A trouble of one container, and how much it weighs.
+struct Told<'a> {
+    reel: &'a Reel,
+    trouble: &'a Trouble,
+    /// It was told by the container before.
+    before: bool,
+    failing: bool,
+}
+
+impl AgentLog {
+    /// The check that finds the agent's pods in this store.
+    pub fn new(installation: &Installation, store: &Arc<Store>) -> Self {
+        Self { store: Arc::clone(store), deployment: installation.deployment.clone(), state: Mutex::default() }
+    }
+
+    async fn look(&self, peers: &Peers, state: &mut State) -> Result<Verdict, Verdict> {
+        let containers = self.containers().await?;
+        state.meet(containers);
+        let mut visit = self.store.door.enter().await?;
+        let now = Timestamp::now();
+        let State { reels, budget, .. } = state;
+        for reel in reels.iter_mut() {
+            match reel.wind(&mut visit, budget, now).await {
+                Ok(()) | Err(Unread::Nothing) => {}
+                Err(Unread::Verdict(why)) => return Err(why),
+            }
+        }
+        Ok(judge(reels, peers, now))
+    }
+
+    /// The containers of the pods that the agent's Deployment owns.
+    async fn containers(&self) -> Result<Vec<Container>, Verdict> {
+        let deployments = self.store.deployments.read().await?;
+        let agent = deployments.iter().find(|one| one.name == self.deployment);
+        let agent = agent.ok_or_else(|| {
+            let Self { deployment, store, .. } = self;
+            Verdict::Unknown(Evidence::from(format!(
+                "there is no Deployment {deployment} in the namespace {}, whose pods would have a log",
+                store.namespace
+            )))
+        })?;
+        let sets = self.store.replica_sets.read().await?;
+        let owns =
+            |owner: &str| sets.iter().any(|set| set.uid == owner && set.owner.as_deref() == Some(agent.uid.as_str()));
+        let pods = self.store.pods.read().await?;
+        let mut containers: Vec<_> = pods
+            .iter()
+            .filter(|pod| pod.owner.as_deref().is_some_and(owns))
+            .flat_map(|pod| pod.containers.iter().map(move |container| (pod, container)))
+            .filter(|(_, container)| LOG_SOURCES.contains(&container.name.as_str()))
+            .map(|(pod, container)| Container {
+                namespace: self.store.namespace.clone(),
+                pod: pod.name.clone(),
+                uid: pod.uid.clone(),
+                name: container.name.clone(),
+                restarts: container.restart_count,
+                running: container.state.running.as_ref().and_then(|running| running.started_at),
+                ended: container.ended().and_then(|ended| Some((ended.started_at?, ended.finished_at?))),
+                end: container
+                    .ended()
+                    .map_or_else(String::new, |ended| format!("exit code {}, {}", ended.exit_code, ended.reason)),
+            })
+            .collect();
+        containers.sort_by(|one, other| (&one.pod, &one.name).cmp(&(&other.pod, &other.name)));
+        containers.truncate(MOST);
+        if containers.is_empty() {
+            return Err(Verdict::Unknown(Evidence::from("the agent's Deployment owns no pod whose log could be read")));
+        }
+        Ok(containers)
+    }
+}
+
+impl Examine for AgentLog {
+    async fn examine(&self, attempt: &Attempt) -> Report {
+        let mut state = self.state.lock().await;
+        let verdict = self.look(attempt.peers(), &mut state).await.unwrap_or_else(|verdict| verdict);
+        Report { facts: state.facts(), ..Report::bare(verdict) }
+    }
+}
+
+impl State {
+    /// Goes on with the containers that are there now, and forgets those that are gone.
+    fn meet(&mut self, containers: Vec<Container>) {
+        let mut before = std::mem::take(&mut self.reels);
+        for container in containers {
+            let same = |reel: &Reel| reel.container.uid == container.uid && reel.container.name == container.name;
+            self.reels.push(match before.iter().position(same) {
+                Some(at) => {
+                    let mut reel = before.swap_remove(at);
+                    reel.update(container);
+                    reel
+                }
+                None => Reel::new(container),
+            });
+        }
+        for gone in before {
+            self.forgotten[source(&gone)] += gone.unclassified();
+        }
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let lines = |at: usize| {
+            let present = self.reels.iter().filter(|reel| source(reel) == at).map(Reel::unclassified).sum::<u64>();
+            Fact::UnclassifiedLines(LOG_SOURCES[at], self.forgotten[at] + present)
+        };
+        (0..LOG_SOURCES.len()).map(lines).collect()
+    }
+}
+
+fn source(reel: &Reel) -> usize {
+    LOG_SOURCES.iter().position(|source| *source == reel.container.name).unwrap_or(0)
+}
+
+fn judge(reels: &[Reel], peers: &Peers, now: Timestamp) -> Verdict {
+    let told: Vec<Told<'_>> = reels.iter().flat_map(|reel| told(reel, peers, now)).collect();
+    if told.is_empty() {
+        let delivered = reels.iter().filter_map(|reel| reel.story.delivered()).max();
+        let delivered = delivered.map_or_else(
+            || "no delta was seen to arrive yet".to_owned(),
+            |at| format!("the last delta arrived {} s ago", (now.as_second() - at.as_second()).max(0)),
+        );
+        return Verdict::Ok(Evidence::from(format!("the agent's log tells of no trouble; {delivered}")));
+    }
+    let failing = told.iter().any(|told| told.failing);
+    let mut findings: Vec<Finding> = Vec::new();
+    for told in
+        told.iter().filter(|told| told.failing == failing).chain(told.iter().filter(|told| told.failing != failing))
+    {
+        if findings.iter().all(|finding| finding.mode != told.mode()) {
+            findings.push(told.finding());
+        }
+    }
+    if failing { Verdict::Failing(findings) } else { Verdict::Warning(findings) }
+}
+
+/// What holds of a container's story, the first first.
+fn told<'a>(reel: &'a Reel, peers: &Peers, now: Timestamp) -> Vec<Told<'a>> {
+    let Container { running, ended, restarts, .. } = &reel.container;
+    let at = match (running, ended) {
+        (None, Some((_, ended))) => *ended,
+        _ => now,
+    };
+    let own = reel.story.troubles(at).into_iter().filter(|trouble| !refuted(trouble, peers));
+    let own: Vec<_> = own.map(|trouble| Told::new(reel, trouble, &reel.story, false)).collect();
+    let young = running.is_some_and(|since| now.duration_since(since) < PROBATION);
+    if !own.is_empty() || !young || reel.story.works() {
+        return own;
+    }
+    let (Some(before), Some((_, ended))) = (&reel.before, ended) else { return own };
+    let mut told: Vec<_> =
+        before.troubles(*ended).into_iter().map(|trouble| Told::new(reel, trouble, before, true)).collect();
+    for told in &mut told {
+        // One restart after a blip of the control plane is nobody's fault.
+        told.failing &= *restarts > 1;
+    }
+    told
+}
+
+/// Whether another check has shown since that what was told once is over.
+fn refuted(trouble: &Trouble, peers: &Peers) -> bool {
+    let asked = Check::from_label("ec2_api").and_then(|check| peers.report(check));
+    let fine = asked.filter(|report| matches!(report.verdict, Verdict::Ok(_)));
+    trouble.lasts && fine.is_some_and(|report| Timestamp::try_from(report.at).is_ok_and(|at| at > trouble.last))
+}
+
+impl<'a> Told<'a> {
+    fn new(reel: &'a Reel, trouble: &'a Trouble, story: &Story, before: bool) -> Self {
+        // The agent survives what it can deliver in spite of.
+        let survived = trouble.lasts && trouble.about == About::Cloud || story.delivers_despite(trouble);
+        Self { reel, trouble, before, failing: !survived && trouble.mode != M::Unclassified }
+    }
+
+    /// What another check tells of in words of its own has no name here.
+    fn mode(&self) -> M {
+        let known = alerts::alert(Check::AgentLog, self.trouble.mode).is_some();
+        if known { self.trouble.mode } else { M::Unclassified }
+    }
+
+    fn finding(&self) -> Finding {
+        let Container { pod, name, end, .. } = &self.reel.container;
+        let Trouble { first, last, count, words, .. } = self.trouble;
+        let time = |at: &Timestamp| at.strftime("%H:%M:%S").to_string();
+        let often = match count {
+            1 => format!("at {}", time(first)),
+            _ => format!("{count} times from {} to {} UTC", time(first), time(last)),
+        };
+        let before = if self.before { format!(" before it ended ({end})") } else { String::new() };
+        Finding::new(self.mode(), format!("{pod}/{name} said{before} {often}: {}", excerpt(words)))
+    }
+}
+
+/// A message as it may stand in a sentence: of a long one the beginning, and the end, where the cause stands.
+fn excerpt(words: &str) -> String {
+    let (head, tail) = QUOTED;
+    if words.len() <= head + tail {
+        return quote(words.as_bytes());
+    }
+    let head = words.floor_char_boundary(head);
+    let tail = words.ceil_char_boundary(words.len() - tail);
+    quote(format!("{} … {}", &words[..head], &words[tail..]).as_bytes())
+}

@@ -1,0 +1,229 @@
+//! The log of one container, wound on a little with each look.
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::classify::log_line;
+use crate::cluster::Visit;
+use crate::verdict::Evidence;
+use crate::verdict::Verdict;
+
+use super::budget::Budget;
+use super::story::Story;
+
+/// A longer line is cut, in bytes.
+const MAX_LINE: usize = 8 * 1024;
+/// Whoever is farther behind leaves the rest out.
+const BEHIND: SignedDuration = SignedDuration::from_mins(1);
+/// So much before the end of a container its end is told.
+const LAST_WORDS: SignedDuration = SignedDuration::from_mins(3);
+/// The same of one that was followed, and wrote too much.
+const REST: SignedDuration = SignedDuration::from_secs(30);
+/// How far back the present is read of a container that was not followed so far.
+const PRESENT: SignedDuration = SignedDuration::from_mins(5);
+
+/// A container of an agent's pod, as the kubelet last saw it.
+#[derive(Clone, Debug)]
+pub(super) struct Container {
+    pub(super) namespace: String,
+    pub(super) pod: String,
+    pub(super) uid: String,
+    pub(super) name: String,
+    pub(super) restarts: u32,
+    /// Since when it runs; `None` when it does not.
+    pub(super) running: Option<Timestamp>,
+    /// When the last one before it, or it itself, began and ended.
+    pub(super) ended: Option<(Timestamp, Timestamp)>,
+    /// How it ended, in words.
+    pub(super) end: String,
+}
+
+/// What is known of a container's log.
+#[derive(Debug)]
+pub(super) struct Reel {
+    pub(super) container: Container,
+    /// The time of the last line that was read.
+    seen: Option<Timestamp>,
+    pub(super) story: Story,
+    /// What the container before told until its end.
+    pub(super) before: Option<Story>,
+    /// Whether the end of the container before was asked for.
+    asked_before: bool,
+}
+
+/// Why a log could not be read.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// There is none: the container has not started, or is gone.
+    Nothing,
+    /// This account may not, or the API server did not answer.
+    Verdict(Verdict),
+}
+
+/// What came of one reading.
+struct Piece {
+    lines: Vec<(Timestamp, String)>,
+    /// Whether there is more.
+    cut: bool,
+}
+
+impl Reel {
+    pub(super) fn new(container: Container) -> Self {
+        Self { container, seen: None, story: Story::default(), before: None, asked_before: false }
+    }
+
+    /// Takes over what the kubelet says now; a container that was started anew begins a new story.
+    pub(super) fn update(&mut self, container: Container) {
+        if container.restarts != self.container.restarts {
+            // What was followed while it lived is the beginning of how it ended.
+            let told = std::mem::take(&mut self.story);
+            self.before = Some(told);
+            self.asked_before = false;
+            // Its last words are still to come; they are newer than what was seen.
+        }
+        self.container = container;
+    }
+
+    /// Reads on.
+    pub(super) async fn wind(&mut self, visit: &mut Visit, budget: &mut Budget, now: Timestamp) -> Result<(), Unread> {
+        self.last_words(visit, budget).await?;
+        let running = self.container.running;
+        let over = self.container.ended.filter(|_| running.is_none());
+        let Some(began) = running.or(over.map(|(began, _)| began)) else { return Ok(()) };
+        let first = self.seen.is_none_or(|seen| seen < began);
+        let from = if first { began } else { self.seen.unwrap_or(began) };
+        let piece = self.read(visit, budget, from, false).await?;
+        if !self.take(piece, from) || self.seen.is_none_or(|seen| now.duration_since(seen) <= BEHIND) {
+            return Ok(());
+        }
+        // The beginning was told; what lies between it and the present is left out.
+        let present = now - if first { PRESENT } else { REST };
+        self.seen = self.seen.max(Some(present));
+        let piece = self.read(visit, budget, present, false).await?;
+        self.take(piece, present);
+        Ok(())
+    }
+
+    /// Fault lines that no rule knows, of this container and of the one before.
+    pub(super) fn unclassified(&self) -> u64 {
+        self.story.unclassified + self.before.as_ref().map_or(0, |before| before.unclassified)
+    }
+
+    /// The end of the container before, once.
+    async fn last_words(&mut self, visit: &mut Visit, budget: &mut Budget) -> Result<(), Unread> {
+        let Some((began, ended)) = self.container.ended.filter(|_| self.container.running.is_some()) else {
+            return Ok(());
+        };
+        if std::mem::replace(&mut self.asked_before, true) {
+            return Ok(());
+        }
+        let mut story = self.before.take().unwrap_or_default();
+        let mut from = self.seen.unwrap_or(began).max(began).max(ended - LAST_WORDS);
+        for _ in 0..2 {
+            let piece = match self.read(visit, budget, from, true).await {
+                Ok(piece) => piece,
+                // The kubelet may have thrown it away.
+                Err(Unread::Nothing) => break,
+                Err(why) => return Err(why),
+            };
+            for (at, line) in &piece.lines {
+                story.tell(*at, log_line(line));
+                from = *at;
+            }
+            if !piece.cut {
+                break;
+            }
+        }
+        self.seen = None;
+        self.before = Some(story);
+        Ok(())
+    }
+
+    /// Takes in what was read from some time on; says whether there is more.
+    fn take(&mut self, piece: Piece, from: Timestamp) -> bool {
+        if piece.cut && piece.lines.is_empty() {
+            // One second holds more than is read at once: its rest is left out.
+            self.seen = Some(from + SignedDuration::from_secs(1));
+        }
+        for (at, line) in piece.lines {
+            self.story.tell(at, log_line(&line));
+            self.seen = Some(at);
+        }
+        piece.cut
+    }
+
+    async fn read(
+        &self,
+        visit: &mut Visit,
+        budget: &mut Budget,
+        from: Timestamp,
+        previous: bool,
+    ) -> Result<Piece, Unread> {
+        let Some(share) = budget.share() else { return Ok(Piece { lines: Vec::new(), cut: false }) };
+        let Container { namespace, pod, name, .. } = &self.container;
+        // The API server counts whole seconds; what was seen is left out again below.
+        let since = Timestamp::from_second(from.as_second()).unwrap_or(from);
+        let previous_too = if previous { "&previous=true" } else { "" };
+        let path = format!(
+            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={name}&timestamps=true&sinceTime={since}&limitBytes={share}{previous_too}"
+        );
+        let answer = visit.get(&path).await.map_err(Unread::Verdict)?;
+        match answer.status.as_u16() {
+            200 => {}
+            // A container that waits for its start, or a pod that is gone.
+            400 | 404 => return Err(Unread::Nothing),
+            403 => {
+                let why = format!("this exporter's account may not get pods/log in the namespace {namespace}");
+                return Err(Unread::Verdict(Verdict::Unknown(Evidence::from(why))));
+            }
+            _ => {
+                let why = format!("the log of {pod} could not be read: {} {}", answer.status, answer.quoted());
+                return Err(Unread::Verdict(Verdict::Unknown(Evidence::from(why))));
+            }
+        }
+        budget.take(answer.body.len());
+        let cut = answer.cut || answer.body.len() + 1 >= share;
+        Ok(Piece { lines: lines(&answer.body, cut, self.after(from, previous)), cut })
+    }
+
+    /// Lines up to this time were read before.
+    fn after(&self, from: Timestamp, previous: bool) -> Option<Timestamp> {
+        if previous { Some(from).filter(|from| Some(*from) == self.seen) } else { self.seen }
+    }
+}
+
+/// The lines of a log with their times, without those that were read before and without a last one that is cut off.
+fn lines(body: &[u8], cut: bool, after: Option<Timestamp>) -> Vec<(Timestamp, String)> {
+    let whole = if cut { body.iter().rposition(|byte| *byte == b'\n').map_or(body, |end| &body[..end]) } else { body };
+    let mut lines = Vec::new();
+    for line in whole.split(|byte| *byte == b'\n') {
+        let line = String::from_utf8_lossy(&line[..line.len().min(MAX_LINE)]);
+        let Some((time, text)) = line.split_once(' ') else { continue };
+        let Ok(at) = time.parse::<Timestamp>() else { continue };
+        if after.is_none_or(|after| at > after) {
+            lines.push((at, text.to_owned()));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_left_out_and_what_is_cut_off_waits() {
+        let body = b"2026-11-22T13:00:01.5Z one\n2026-11-22T13:00:02.25Z two\nno time\n2026-11-22T13:00:03Z thr";
+        let after = Some("2026-11-22T13:00:01.5Z".parse().expect("a time"));
+        let texts = |lines: Vec<(Timestamp, String)>| lines.into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        assert_eq!(texts(lines(body, false, None)), ["one", "two", "thr"]);
+        assert_eq!(texts(lines(body, true, after)), ["two"]);
+    }
+
+    #[test]
+    fn a_long_line_is_cut() {
+        let body = format!("2026-11-22T13:00:01Z {}\n", "ä".repeat(MAX_LINE));
+        let lines = lines(body.as_bytes(), false, None);
+        assert!(lines[0].1.len() <= MAX_LINE + 3, "{}", lines[0].1.len());
+    }
+}

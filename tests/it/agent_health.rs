@@ -1,0 +1,71 @@
+//! What the agent says of its own health, and what that does not prove.
+
+use castai_health_exporter::board::Standing;
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::FailureMode;
+use castai_health_exporter::catalogue::Status;
+use lab::AgentFault;
+use lab::ApiFault;
+
+use crate::support::world::World;
+use crate::support::world::evidence;
+
+async fn agent_health(world: &World) -> Standing {
+    world.look().await.into_iter().find(|standing| standing.check == Check::AgentHealth).unwrap()
+}
+
+#[tokio::test]
+async fn an_agent_that_was_started_just_now_may_take_its_time() {
+    let world = World::start();
+    world.agent.restart();
+    for fault in [AgentFault::NotStarted, AgentFault::Initialising] {
+        world.agent.set(fault).await;
+        let standing = agent_health(&world).await;
+        assert_eq!(standing.status(), Status::Warning, "{}", evidence(&standing));
+        assert_eq!(standing.settled.modes(), [FailureMode::AgentNotReadyInitialising]);
+    }
+}
+
+#[tokio::test]
+async fn an_older_agent_is_asked_at_its_own_place() {
+    let world = World::start();
+    world.agent.set(AgentFault::Old).await;
+    let standing = agent_health(&world).await;
+    assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
+    assert!(evidence(&standing).contains("before v0.104"), "{}", evidence(&standing));
+}
+
+#[tokio::test]
+async fn a_followers_word_says_nothing_of_deliveries() {
+    let world = World::start();
+    world.agent.lead(false);
+    let standing = agent_health(&world).await;
+    assert!(evidence(&standing).contains("it follows"), "{}", evidence(&standing));
+}
+
+#[tokio::test]
+async fn a_lease_that_may_not_be_read_leaves_the_rest_judged() {
+    let world = World::start();
+    world.api.set(ApiFault::Denied("leases".to_owned())).await;
+    let standing = agent_health(&world).await;
+    assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
+    let right = "may not get leases/agent-leader-election-lock in the namespace castai-agent";
+    assert!(evidence(&standing).contains(right), "{}", evidence(&standing));
+}
+
+#[tokio::test]
+async fn without_leader_election_no_lease_is_missed() {
+    let mut world = World::start();
+    world.no_leader = true;
+    world.api.objects().remove("Lease", "castai-agent", "agent-leader-election-lock");
+    world.set_env("LEADER_ELECTION_ENABLED", "false");
+    assert_eq!(agent_health(&world).await.status(), Status::Ok);
+}
+
+#[tokio::test]
+async fn beside_the_agent_only_a_container_of_its_pod_can_tell() {
+    let mut world = World::start();
+    world.file = format!("vantage: companion\n{}", world.file);
+    world.configure();
+    assert_eq!(agent_health(&world).await.status(), Status::NotApplicable);
+}

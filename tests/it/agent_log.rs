@@ -1,0 +1,144 @@
+//! What the agent's log says: every mode, the first cause, what is over, what may not be read.
+
+use castai_health_exporter::board::Standing;
+use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::FailureMode as M;
+use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::classify::classify_line;
+use lab::ApiFault;
+use lab::apiserver::workload;
+use lab::apiserver::workload::POD;
+use serde_json::json;
+
+use crate::log_lines::LINES;
+use crate::support::world::World;
+use crate::support::world::evidence;
+
+const UPLOADED: &str = r#"time="2026-11-22T13:04:54Z" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
+const TOKEN_INVALID: &str = r#"time="2026-11-22T13:04:54Z" level=error msg="failed getting agent configuration: request error status_code=401 body={\"message\":\"Unauthorized\"}""#;
+
+async fn agent_log(world: &World) -> Standing {
+    world.look().await.into_iter().find(|standing| standing.check == Check::AgentLog).unwrap()
+}
+
+/// The agent's container has ended so often, the last time just now, and runs again or not.
+fn restarted(world: &World, times: u32, runs: bool) {
+    world.api.objects().change("Pod", "castai-agent", POD, |pod| {
+        let ended = workload::terminated(1, "Error", 100, 2);
+        let state = if runs {
+            json!({ "running": { "startedAt": workload::ago(1) } })
+        } else {
+            json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container" } })
+        };
+        pod["status"]["containerStatuses"][0]["restartCount"] = json!(times);
+        pod["status"]["containerStatuses"][0]["state"] = state;
+        pod["status"]["containerStatuses"][0]["lastState"] = ended;
+    });
+}
+
+#[test]
+fn each_line_names_its_mode() {
+    for (mode, line) in LINES {
+        assert_eq!(classify_line(line).mode(), Some(*mode), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn every_mode_is_told_and_ends_with_the_container_that_told_it() {
+    let mut world = World::start();
+    for (mode, line) in LINES {
+        world.api.logs().write(POD, "agent", line);
+        let standing = agent_log(&world).await;
+        assert_eq!(standing.settled.modes(), [*mode], "{line}: {}", evidence(&standing));
+        world.api.logs().clear();
+        world.configure_anew();
+        let standing = agent_log(&world).await;
+        assert_eq!(standing.status(), Status::Ok, "{mode}: {}", evidence(&standing));
+    }
+}
+
+#[tokio::test]
+async fn a_trouble_ends_when_it_is_heard_of_no_more() {
+    let world = World::start();
+    world.api.logs().write_ago(POD, "agent", 80, TOKEN_INVALID);
+    assert_eq!(agent_log(&world).await.status(), Status::Ok);
+    world.api.logs().write(POD, "agent", TOKEN_INVALID);
+    let root = world.assert_root(Check::AgentLog, M::CastaiTokenInvalid, Status::Failing).await;
+    assert!(evidence(&root).contains("castai-agent-6d8f9c7b5-x2x4z/agent said at "), "{}", evidence(&root));
+}
+
+#[tokio::test]
+async fn what_the_agent_delivers_in_spite_of_is_only_a_warning() {
+    let world = World::start();
+    world.api.logs().write_ago(POD, "agent", 30, TOKEN_INVALID);
+    world.api.logs().write_ago(POD, "agent", 10, UPLOADED);
+    world.api.logs().write_ago(POD, "agent", 5, TOKEN_INVALID);
+    world.assert_root(Check::AgentLog, M::CastaiTokenInvalid, Status::Warning).await;
+}
+
+#[tokio::test]
+async fn a_crash_loop_is_explained_by_the_container_before() {
+    let world = World::start();
+    let denied = LINES.iter().find(|(mode, _)| *mode == M::Ec2DeniedUnspecified).unwrap().1;
+    world.api.logs().write_ago(POD, "agent", 20, denied);
+    world.api.logs().write_ago(
+        POD,
+        "agent",
+        5,
+        r#"time="x" level=error msg="failed to send logs after shutdown timed out""#,
+    );
+    world.api.logs().restart(POD, "agent");
+    restarted(&world, 4, true);
+    let root = world.assert_root(Check::AgentLog, M::Ec2DeniedUnspecified, Status::Failing).await;
+    assert!(evidence(&root).contains("before it ended (exit code 1, Error)"), "{}", evidence(&root));
+    world.api.logs().write(POD, "agent", UPLOADED);
+    assert_eq!(agent_log(&world).await.status(), Status::Ok, "it works again");
+}
+
+#[tokio::test]
+async fn a_single_restart_is_nobodys_fault() {
+    let world = World::start();
+    world.api.logs().write_ago(POD, "agent", 20, LINES.iter().find(|(mode, _)| *mode == M::K8sNoAnswer).unwrap().1);
+    world.api.logs().restart(POD, "agent");
+    restarted(&world, 1, true);
+    world.assert_root(Check::AgentLog, M::K8sNoAnswer, Status::Warning).await;
+}
+
+#[tokio::test]
+async fn what_a_container_said_that_waits_for_its_next_start_still_holds() {
+    let world = World::start();
+    world.api.logs().write_ago(POD, "agent", 20, TOKEN_INVALID);
+    restarted(&world, 4, false);
+    world.assert_root(Check::AgentLog, M::CastaiTokenInvalid, Status::Failing).await;
+}
+
+#[tokio::test]
+async fn without_the_right_it_is_unknown_and_names_it() {
+    let world = World::start();
+    world.api.set(ApiFault::Denied("pods/log".to_owned())).await;
+    let standing = agent_log(&world).await;
+    assert_eq!(standing.status(), Status::Unknown);
+    let right = "may not get pods/log in the namespace castai-agent";
+    assert!(evidence(&standing).contains(right), "{}", evidence(&standing));
+}
+
+#[tokio::test]
+async fn a_flood_of_lines_is_read_in_part_and_the_present_is_reached() {
+    let world = World::start();
+    let noise = format!("time=\"x\" level=info msg=\"{}\"", "noise ".repeat(100));
+    for second in 0..400 {
+        world.api.logs().write_ago(POD, "agent", 1000 - second, &noise);
+    }
+    world.api.logs().write(POD, "agent", TOKEN_INVALID);
+    let standing = agent_log(&world).await;
+    assert_eq!(standing.settled.modes(), [M::CastaiTokenInvalid], "{}", evidence(&standing));
+}
+
+#[tokio::test]
+async fn lines_that_no_rule_knows_are_counted() {
+    let world = World::start();
+    world.api.logs().write(POD, "agent", "panic: the flux capacitor is empty");
+    let standing = world.assert_root(Check::AgentLog, M::Unclassified, Status::Warning).await;
+    let facts = &standing.latest.unwrap().facts;
+    assert!(facts.contains(&castai_health_exporter::verdict::Fact::UnclassifiedLines("agent", 1)), "{facts:?}");
+}

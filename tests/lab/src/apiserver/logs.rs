@@ -1,0 +1,84 @@
+//! The logs of containers, as `pods/log` gives them.
+//!
+//! Wire format: `PodLogOptions` of the Kubernetes API reference, with the texts of kubelet and API server.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use time::Duration;
+
+use super::object::status;
+use crate::answer::{Answer, rfc3339};
+use crate::journal::lock;
+use crate::request::Request;
+
+/// What containers have written; tests may write on at any time.
+#[derive(Clone, Debug, Default)]
+pub struct Logs(Arc<Mutex<BTreeMap<Key, Vec<Line>>>>);
+
+type Key = (String, String, bool);
+
+#[derive(Debug)]
+struct Line {
+    at: String,
+    text: String,
+}
+
+// === impl Logs ===
+
+impl Logs {
+    /// A container writes a line now.
+    pub fn write(&self, pod: &str, container: &str, line: &str) {
+        self.write_ago(pod, container, 0, line);
+    }
+
+    /// A container wrote a line so many seconds ago.
+    pub fn write_ago(&self, pod: &str, container: &str, seconds: i64, line: &str) {
+        let line = Line { at: rfc3339(Duration::seconds(seconds)), text: line.to_owned() };
+        let mut logs = lock(&self.0);
+        let log = logs.entry((pod.to_owned(), container.to_owned(), false)).or_default();
+        log.push(line);
+        log.sort_by(|one, other| one.at.cmp(&other.at));
+    }
+
+    /// A container is started anew: what it wrote is the log of the one before.
+    pub fn restart(&self, pod: &str, container: &str) {
+        let mut logs = lock(&self.0);
+        let written = logs.remove(&(pod.to_owned(), container.to_owned(), false)).unwrap_or_default();
+        logs.insert((pod.to_owned(), container.to_owned(), true), written);
+    }
+
+    /// Nobody has written anything.
+    pub fn clear(&self) {
+        lock(&self.0).clear();
+    }
+
+    /// What is asked for, oldest first.
+    pub(super) fn answer(&self, request: &Request, pod: &str) -> Answer {
+        let query = |name: &str| request.query(name);
+        let truth = |name: &str| query(name).as_deref() == Some("true");
+        let number = |name: &str| query(name).and_then(|text| text.parse::<usize>().ok());
+        let container = query("container").unwrap_or_else(|| "agent".to_owned());
+        let logs = lock(&self.0);
+        let Some(log) = logs.get(&(pod.to_owned(), container.clone(), truth("previous"))) else {
+            if truth("previous") {
+                let text = format!("previous terminated container \"{container}\" in pod \"{pod}\" not found");
+                return status(400, Some("BadRequest"), &text, &json!({}));
+            }
+            return Answer::text(200, "");
+        };
+        let since = query("sinceTime")
+            .or_else(|| number("sinceSeconds").map(|ago| rfc3339(Duration::seconds(i64::try_from(ago).unwrap_or(0)))));
+        // The API counts whole seconds.
+        let since = since.map(|since| since.chars().take(19).collect::<String>()).unwrap_or_default();
+        let lines: Vec<_> = log.iter().filter(|line| line.at[..19] >= *since.as_str()).collect();
+        let first = number("tailLines").map_or(0, |tail| lines.len().saturating_sub(tail));
+        let timed = |line: &&Line| {
+            if truth("timestamps") { format!("{} {}\n", line.at, line.text) } else { format!("{}\n", line.text) }
+        };
+        let mut text: Vec<u8> = lines[first..].iter().map(timed).collect::<String>().into_bytes();
+        text.truncate(number("limitBytes").unwrap_or(usize::MAX));
+        Answer::new(200, "text/plain", text)
+    }
+}
