@@ -2,7 +2,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
-.PHONY: help install lint test test-node demo bench bench-scale soak generate
+.PHONY: help install lint test test-pages test-node demo bench bench-scale soak generate
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -22,8 +22,10 @@ lint: ## everything that reads the sources without running them
 
 # The tests come last: CI reads how many ran from the last line.
 test: install lint ## install, lint and run all tests that need no root
-	EVERY_MODE=1 cargo test --locked --test it -- --ignored --nocapture told::
 	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" cargo test --locked --workspace
+
+test-pages: install ## each failure under a real Prometheus and Alertmanager: who is told, how often, how soon
+	EVERY_MODE=1 cargo test --locked --test it -- --ignored --nocapture told::whoever
 
 test-node: install ## the image, the chart and the README's install section on a real node; as root
 	kube="$$(scripts/build-node)" && helm="$$(scripts/build-helm)" && release="$$(scripts/build-release)" && \

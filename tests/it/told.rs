@@ -107,7 +107,7 @@ fn chosen() -> Vec<&'static Scenario> {
 }
 
 #[tokio::test]
-#[ignore = "it takes minutes; `make test` runs it"]
+#[ignore = "it takes minutes; `make test-pages` runs it"]
 async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
     let began = Instant::now();
     let settings = Settings { tempo: Tempo::faster(PACE), runbook_base: RUNBOOKS };
@@ -150,9 +150,9 @@ async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
 const SOAK_MINUTES: &str = "SOAK_MINUTES";
 
 #[tokio::test]
-#[ignore = "it takes minutes; `make test` runs it, and `make soak` for an hour"]
+#[ignore = "it takes minutes; `make soak` runs it for an hour"]
 async fn nobody_is_told_anything_while_all_is_well_whatever_restarts() {
-    let minutes = env::var(SOAK_MINUTES).ok().and_then(|minutes| minutes.parse().ok()).unwrap_or(2);
+    let minutes = env::var_os(SOAK_MINUTES).and_then(|minutes| minutes.to_str()?.parse().ok()).unwrap_or(2);
     let settings = Settings { tempo: Tempo::faster(PACE), runbook_base: RUNBOOKS };
     let mut monitoring = Monitoring::start(&settings, Duration::from_secs(1)).await;
     let mut beside = Beside::start(World::start()).await;

@@ -46,7 +46,8 @@ pub(crate) struct Monitoring {
     prometheus: String,
     told: watch::Receiver<Vec<Notification>>,
     program: Process,
-    _manager: Process,
+    /// Held until the end, which ends it as well.
+    _alertmanager: Process,
 }
 
 /// A program that ends with its owner.
@@ -86,11 +87,11 @@ impl Monitoring {
             "--cluster.listen-address=",
             &format!("--web.listen-address={manager}"),
         ];
-        let _manager = Process::start(path, "prometheus-alertmanager", &arguments);
+        let alertmanager = Process::start(path, "prometheus-alertmanager", &arguments);
         for address in [&prometheus, &manager] {
             ready(address, path).await;
         }
-        Self { directory, prometheus, told, program, _manager }
+        Self { directory, prometheus, told, program, _alertmanager: alertmanager }
     }
 
     /// Ends Prometheus without a word and starts it again.
