@@ -22,7 +22,7 @@ pub struct Counts {
     pub panics: u64,
     /// Attempts during which this process was throttled or late.
     pub disturbed: u64,
-    /// One histogram per phase of the check.
+    /// One histogram per phase that is measured.
     pub phases: Vec<PhaseCount>,
 }
 
@@ -42,7 +42,7 @@ pub struct PhaseCount {
 impl Counts {
     /// Nothing yet.
     pub fn new(check: Check) -> Self {
-        let phases = check.entry().phases.iter().map(|phase| PhaseCount::new(*phase)).collect();
+        let phases = check.measured().iter().map(|phase| PhaseCount::new(*phase)).collect();
         Self { attempts: 0, failures: 0, agent_restarts: 0, panics: 0, disturbed: 0, phases }
     }
 

@@ -432,6 +432,15 @@ impl Check {
         self.entry().label
     }
 
+    /// The phases whose durations are kept as histograms: on the way to a server of the node itself there is nothing to
+    /// watch for.
+    pub const fn measured(self) -> &'static [Phase] {
+        match self {
+            Self::Imds | Self::AwsCredentials | Self::GceMetadata | Self::AzureImds => &[],
+            _ => self.entry().phases,
+        }
+    }
+
     /// The check with this label.
     pub fn from_label(label: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|check| check.label() == label)

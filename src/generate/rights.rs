@@ -21,8 +21,6 @@ const TEXT: &str = "\
 /// What a companion does beside the checks: it looks for the agent, acts as it, and reads what a check asks for by name.
 const COMPANION: &str = r#"  - {place: agent, apiGroup: "apps", resource: deployments, name: deployment, verbs: [get], reads: "The agent's template."}
   - {place: agent, apiGroup: "apps", resource: replicasets, verbs: [get], reads: "Which pods are the agent's."}
-  - {place: agent, apiGroup: "", resource: pods, verbs: [list], reads: "The environment of the agent's pods."}
-  - {place: agent, apiGroup: "", resource: configmaps, name: castai-agent-metadata, verbs: [get], reads: "The cluster's id at CAST AI."}
   - {place: agent, apiGroup: "", resource: serviceaccounts/token, name: serviceAccount, verbs: [create], reads: "Tokens of ten minutes with which the checks act as the agent."}
 "#;
 

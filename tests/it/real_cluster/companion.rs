@@ -181,14 +181,6 @@ async fn a_value_that_lies_in_a_secret_that_is_not_mounted_is_unknown_and_not_mi
 const RIGHTS: &[(&str, &str, &str, &str, &str)] = &[
     ("castai-agent/castai-health-exporter", "deployments", "get", "castai_api", "may not get deployments.apps"),
     ("castai-agent/castai-health-exporter", "replicasets", "get", "castai_api", "may not get replicasets.apps"),
-    ("castai-agent/castai-health-exporter", "pods", "list", "castai_api", "may not list pods"),
-    (
-        "castai-agent/castai-health-exporter",
-        "configmaps",
-        "get",
-        "cluster_status",
-        "may not get configmaps/castai-agent-metadata",
-    ),
     (
         "castai-agent/castai-health-exporter",
         "serviceaccounts/token",
