@@ -1136,10 +1136,12 @@ pub const PASSING_MODES: &[FailureMode] = &[
 ];
 
 /// How long a pair must hold before anyone is told: two intervals of its check at least, so that one attempt tells
-/// nobody.
+/// nobody, and no less than what mutes it, so that a cause is told first.
 pub fn patience(check: Check, mode: FailureMode) -> Duration {
     let minutes = if PASSING_MODES.contains(&mode) { 10 } else { 5 };
-    Duration::from_mins(minutes).max(check.entry().interval * 2)
+    let muting = MUTES.iter().filter(|mute| mute.muted == check && mute.muted_modes.contains(&mode));
+    let causes = muting.flat_map(|mute| mute.modes.iter().map(|cause| patience(mute.check, *cause)));
+    Duration::from_mins(minutes).max(check.entry().interval * 2).max(causes.max().unwrap_or_default())
 }
 
 /// The alert that tells a (check, mode).
