@@ -12,6 +12,10 @@ use crate::board::Board;
 use crate::board::Entry;
 use crate::board::Standing;
 use crate::catalogue::Check;
+use crate::catalogue::FailureMode;
+use crate::catalogue::Status;
+use crate::catalogue::alerts;
+use crate::catalogue::anchor;
 use crate::catalogue::first_sentence;
 use crate::config::Config;
 use crate::config::Problems;
@@ -24,6 +28,7 @@ use crate::metrics::exposition;
 use crate::metrics::process::Process;
 use crate::scheduler::OnChange;
 use crate::server::Views;
+use crate::server::page::Fact;
 use crate::server::page::Page;
 use crate::status::Document;
 
@@ -60,17 +65,9 @@ impl Shown {
     }
 
     fn page(&self) -> Page {
-        let fact = |standing: Standing| {
-            let Some(report) = &standing.latest else {
-                return (standing.check.to_string(), "not examined yet".to_owned());
-            };
-            let causes = report.verdict.findings().iter().map(|finding| {
-                format!("{} ({}). ", first_sentence(finding.mode.entry().meaning).trim_end_matches('.'), finding.mode)
-            });
-            let causes: String = causes.collect();
-            (standing.check.to_string(), format!("{}: {causes}{}", standing.status(), report.verdict.evidence()))
-        };
-        Page { version: VERSION.to_owned(), facts: self.board.standings().into_iter().map(fact).collect() }
+        let mut standings = self.board.standings();
+        standings.sort_by_key(|standing| urgency(standing.status()));
+        Page { version: VERSION.to_owned(), facts: standings.iter().map(fact).collect() }
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -102,6 +99,36 @@ impl Shown {
     fn exporter(&self) -> MutexGuard<'_, Exporter> {
         self.exporter.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is broken stands first.
+const fn urgency(status: Status) -> u8 {
+    match status {
+        Status::Failing => 0,
+        Status::Warning => 1,
+        Status::Unknown => 2,
+        Status::Ok => 3,
+        Status::NotApplicable => 4,
+    }
+}
+
+/// What is known of a check, and what mends what is wrong.
+fn fact(standing: &Standing) -> Fact {
+    let word = standing.check.to_string();
+    let Some(report) = &standing.latest else {
+        return Fact { word, sentence: "not examined yet".to_owned(), remedies: Vec::new() };
+    };
+    let modes = report.verdict.modes();
+    let causes =
+        modes.iter().map(|mode| format!("{} ({mode}). ", first_sentence(mode.entry().meaning).trim_end_matches('.')));
+    let causes: String = causes.collect();
+    let remedy = |mode: FailureMode| {
+        let (check, mode) = alerts::root(standing.check, mode);
+        let route = format!("/runbooks/{}#{}", alerts::alert(check, mode)?.name, anchor(check, mode));
+        Some((mode.entry().remedy.to_owned(), route))
+    };
+    let sentence = format!("{}: {causes}{}", standing.status(), report.verdict.evidence());
+    Fact { word, sentence, remedies: modes.into_iter().filter_map(remedy).collect() }
 }
 
 fn checks(entries: &[Entry]) -> Vec<Check> {

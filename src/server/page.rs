@@ -7,8 +7,19 @@ use std::fmt::Write;
 pub struct Page {
     /// The version of the program.
     pub version: String,
-    /// What is known: each a word and a sentence.
-    pub facts: Vec<(String, String)>,
+    /// What is known, what matters most first.
+    pub facts: Vec<Fact>,
+}
+
+/// One thing that is known.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Fact {
+    /// What it is about.
+    pub word: String,
+    /// What is the case.
+    pub sentence: String,
+    /// What mends it, and the route of the runbook that says more.
+    pub remedies: Vec<(String, String)>,
 }
 
 const TITLE: &str = "CAST AI health exporter";
@@ -20,20 +31,25 @@ const LINKS: &[(&str, &str)] =
 pub fn html(page: &Page, prefix: &str) -> String {
     let mut html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{TITLE}</title>\n</head>\n<body>\n\
-         <h1>{TITLE}</h1>\n<p>{DESCRIPTION}</p>\n<p>Version {}</p>\n<ul>\n",
+         <h1>{TITLE}</h1>\n<p>{DESCRIPTION}</p>\n<p>Version {}</p>\n",
         escaped(&page.version)
     );
+    if !page.facts.is_empty() {
+        html.push_str("<dl>\n");
+        for Fact { word, sentence, remedies } in &page.facts {
+            let _ = writeln!(html, "<dt>{}</dt>\n<dd>{}</dd>", escaped(word), escaped(sentence));
+            for (remedy, runbook) in remedies {
+                let (remedy, route) = (escaped(remedy), escaped(&format!("{prefix}{runbook}")));
+                let _ = writeln!(html, "<dd>What mends it: {remedy} <a href=\"{route}\">Runbook</a></dd>");
+            }
+        }
+        html.push_str("</dl>\n");
+    }
+    html.push_str("<ul>\n");
     for (path, name) in LINKS {
         let _ = writeln!(html, "<li><a href=\"{}{path}\">{name}</a></li>", escaped(prefix));
     }
     html.push_str("</ul>\n");
-    if !page.facts.is_empty() {
-        html.push_str("<dl>\n");
-        for (word, sentence) in &page.facts {
-            let _ = writeln!(html, "<dt>{}</dt>\n<dd>{}</dd>", escaped(word), escaped(sentence));
-        }
-        html.push_str("</dl>\n");
-    }
     html.push_str("</body>\n</html>\n");
     html
 }

@@ -98,6 +98,18 @@ fn without_a_flag_it_serves_what_it_knows() {
 }
 
 #[test]
+fn its_page_shows_first_what_is_broken_and_what_mends_it() {
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let daemon = Daemon::start(program(&[]).env("API_URL", format!("http://{closed}")).env("API_KEY", "key"));
+    daemon.shows("castai_health_failure{check=\"castai_api\",mode=\"net_refused\"} 1");
+    let page = daemon.get("/");
+    let first = page.split("<dt>").nth(1).expect("the page shows checks");
+    assert!(first.starts_with("castai_api</dt>\n<dd>failing: "), "{page}");
+    assert!(first.contains("What mends it: "), "{page}");
+    assert!(first.contains("href=\"/runbooks/CastaiApiUnreachable#castai-api-net-refused\""), "{page}");
+}
+
+#[test]
 fn it_becomes_ready_when_every_check_had_its_first_verdict() {
     let daemon = Daemon::start(&mut program(&[]));
     let began = Instant::now();

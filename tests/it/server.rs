@@ -14,6 +14,7 @@ use std::time::Duration;
 use castai_health_exporter::config::Web;
 use castai_health_exporter::server;
 use castai_health_exporter::server::Views;
+use castai_health_exporter::server::page::Fact;
 use castai_health_exporter::server::page::Page;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
@@ -118,7 +119,11 @@ fn views() -> Views {
         status_json: Box::new(|| br#"{"schema_version":1}"#.to_vec()),
         page: Box::new(|| Page {
             version: "1.2.3".to_owned(),
-            facts: vec![("dns".to_owned(), "<script>alert('x')</script> & \"more\"".to_owned())],
+            facts: vec![Fact {
+                word: "dns".to_owned(),
+                sentence: "<script>alert('x')</script> & \"more\"".to_owned(),
+                remedies: vec![("<b>wait</b>".to_owned(), "/runbooks/CastaiDown#dns".to_owned())],
+            }],
         }),
         ready: Box::new(|| Ok(())),
         runbook: Box::new(|alert| (alert == "CastaiDown").then(|| "# Castai ⬇\n".to_owned())),

@@ -82,6 +82,8 @@ async fn the_page_escapes_what_it_shows_and_forbids_scripts() {
     assert!(!reply.text().contains("<script"), "{}", reply.text());
     let escaped = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;more&quot;";
     assert!(reply.text().contains(escaped), "{}", reply.text());
+    let mended = "What mends it: &lt;b&gt;wait&lt;/b&gt; <a href=\"/runbooks/CastaiDown#dns\">Runbook</a>";
+    assert!(reply.text().contains(mended), "{}", reply.text());
 }
 
 #[tokio::test]
