@@ -8,6 +8,7 @@ pub mod limits;
 pub mod metrics;
 pub mod modes;
 pub mod own_alerts;
+pub mod remedies;
 pub mod rights;
 
 pub use alerts::Alert;
@@ -20,6 +21,7 @@ pub use limits::Limits;
 pub use modes::FailureMode;
 pub use own_alerts::OwnAlert;
 pub use own_alerts::Severity;
+pub use remedies::remedy;
 pub use rights::Right;
 
 /// Where the runbooks lie when no other place is configured: the folder in this repository.

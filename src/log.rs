@@ -17,6 +17,7 @@ use crate::board::Change;
 use crate::catalogue::FailureMode;
 use crate::catalogue::Status;
 use crate::catalogue::first_sentence;
+use crate::catalogue::remedy;
 use crate::catalogue::runbook_url;
 use crate::config::LogFormat;
 use crate::log::format::Lines;
@@ -55,7 +56,7 @@ pub fn change(change: &Change, runbook_base: &str) {
         settled: listed(&change.settled).filter(|_| change.settled != modes),
         evidence: verdict.evidence().to_string(),
         cause: first.map(|finding| first_sentence(finding.mode.entry().meaning)),
-        hint: first.map(|finding| finding.mode.entry().remedy),
+        hint: first.map(|finding| remedy(change.check, finding.mode)),
         runbook: first.and_then(|finding| runbook_url(runbook_base, change.check, finding.mode)),
     };
     match status {

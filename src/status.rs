@@ -36,6 +36,7 @@ use serde::Serialize;
 use crate::board::Standing;
 use crate::catalogue::Check;
 use crate::catalogue::Status;
+use crate::catalogue::remedy;
 use crate::catalogue::runbook_url;
 use crate::exporter::Exporter;
 use crate::exporter::REVISION;
@@ -208,7 +209,7 @@ impl Mode {
             label: entry.label,
             evidence: finding.evidence.to_string(),
             meaning: entry.meaning,
-            remedy: entry.remedy,
+            remedy: remedy(check, finding.mode),
             runbook: runbook_url(&exporter.runbook_base, check, finding.mode),
         }
     }

@@ -18,6 +18,7 @@ use crate::catalogue::RUNBOOK_BASE;
 use crate::catalogue::alerts;
 use crate::catalogue::alerts::ALERTS;
 use crate::catalogue::first_sentence;
+use crate::catalogue::remedy;
 use crate::catalogue::runbook_url;
 use crate::classify::classify_line;
 use crate::cli::Exit;
@@ -108,6 +109,10 @@ fn mode_text(mode: FailureMode) -> String {
     );
     for (check, alert, runbook) in told_by(mode) {
         writeln!(text, "\nIn check {check}: alert {}, {runbook}", alert.name).expect("a string takes everything");
+        let here = remedy(check, mode);
+        if here != entry.remedy {
+            writeln!(text, "Remedy there: {here}").expect("a string takes everything");
+        }
     }
     text
 }
@@ -115,7 +120,10 @@ fn mode_text(mode: FailureMode) -> String {
 fn mode_json(mode: FailureMode) -> Value {
     let entry = mode.entry();
     let pairs: Vec<Value> = told_by(mode)
-        .map(|(check, alert, runbook)| json!({"check": check.label(), "alert": alert.name, "runbook": runbook}))
+        .map(|(check, alert, runbook)| {
+            let remedy = remedy(check, mode);
+            json!({"check": check.label(), "alert": alert.name, "runbook": runbook, "remedy": remedy})
+        })
         .collect();
     json!({
         "mode": entry.label,

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use crate::board::Standing;
 use crate::catalogue::Status;
+use crate::catalogue::remedy;
 use crate::cli::check::counts_as_failure;
 use crate::exporter::Exporter;
 
@@ -70,7 +71,7 @@ fn case(cases: &mut String, standing: &Standing, outcome: &Outcome) {
             let remedies: Vec<String> = findings
                 .iter()
                 .map(|finding| {
-                    format!("{}: {}\n{}", finding.mode, finding.mode.entry().meaning, finding.mode.entry().remedy)
+                    format!("{}: {}\n{}", finding.mode, finding.mode.entry().meaning, remedy(check, finding.mode))
                 })
                 .collect();
             let remedies = escaped(&remedies.join("\n\n"));

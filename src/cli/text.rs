@@ -7,6 +7,7 @@ use crate::catalogue::Check;
 use crate::catalogue::Status;
 use crate::catalogue::alerts;
 use crate::catalogue::first_sentence;
+use crate::catalogue::remedy;
 use crate::catalogue::runbook_url;
 use crate::exporter::Exporter;
 use crate::verdict::Finding;
@@ -73,7 +74,7 @@ impl Report<'_> {
         {
             return writeln!(f, "{INDENT}follows from {root}");
         }
-        paragraph(f, &format!("hint: {}", finding.mode.entry().remedy))?;
+        paragraph(f, &format!("hint: {}", remedy(check, finding.mode)))?;
         match runbook_url(&self.exporter.runbook_base, check, finding.mode) {
             Some(runbook) => writeln!(f, "{INDENT}see {runbook}"),
             None => Ok(()),
@@ -106,7 +107,10 @@ impl Report<'_> {
             .filter(|(count, _)| *count > 0)
             .map(|(count, word)| format!("{count} {word}"))
             .collect();
-        if parts.is_empty() { "nothing was examined".to_owned() } else { parts.join(", ") }
+        let failing = self.standings.iter().filter(|standing| standing.status() == Status::Failing);
+        let failing: Vec<&str> = failing.map(|standing| standing.check.label()).collect();
+        let names = if failing.is_empty() { String::new() } else { format!("; failing: {}", failing.join(", ")) };
+        if parts.is_empty() { "nothing was examined".to_owned() } else { parts.join(", ") + &names }
     }
 }
 

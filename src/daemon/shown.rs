@@ -17,6 +17,7 @@ use crate::catalogue::Status;
 use crate::catalogue::alerts;
 use crate::catalogue::anchor;
 use crate::catalogue::first_sentence;
+use crate::catalogue::remedy;
 use crate::config::Config;
 use crate::config::Problems;
 use crate::exporter::Exporter;
@@ -66,7 +67,9 @@ impl Shown {
 
     fn page(&self) -> Page {
         let mut standings = self.board.standings();
-        standings.sort_by_key(|standing| urgency(standing.status()));
+        let ranks: Vec<_> = standings.iter().map(|standing| (standing.check, rank(standing, &standings))).collect();
+        standings
+            .sort_by_key(|standing| ranks.iter().find(|(check, _)| *check == standing.check).map(|(_, rank)| *rank));
         Page { version: VERSION.to_owned(), facts: standings.iter().map(fact).collect() }
     }
 
@@ -101,7 +104,20 @@ impl Shown {
     }
 }
 
-/// What is broken stands first.
+/// What is broken stands first, and a root is as urgent as what follows from it.
+fn rank(standing: &Standing, all: &[Standing]) -> (u8, bool) {
+    let roots = |of: &Standing| -> Vec<_> {
+        let modes = of.latest.iter().flat_map(|report| report.verdict.modes());
+        modes.map(|mode| alerts::root(of.check, mode)).collect()
+    };
+    let own = roots(standing);
+    let alike = all.iter().filter(|other| roots(other).iter().any(|root| own.contains(root)));
+    let most = alike.map(|other| urgency(other.status())).min();
+    let follows = own.iter().any(|(check, _)| *check != standing.check);
+    (most.unwrap_or_else(|| urgency(standing.status())), follows)
+}
+
+/// How soon somebody has to look.
 const fn urgency(status: Status) -> u8 {
     match status {
         Status::Failing => 0,
@@ -122,13 +138,13 @@ fn fact(standing: &Standing) -> Fact {
     let causes =
         modes.iter().map(|mode| format!("{} ({mode}). ", first_sentence(mode.entry().meaning).trim_end_matches('.')));
     let causes: String = causes.collect();
-    let remedy = |mode: FailureMode| {
-        let (check, mode) = alerts::root(standing.check, mode);
-        let route = format!("/runbooks/{}#{}", alerts::alert(check, mode)?.name, anchor(check, mode));
-        Some((mode.entry().remedy.to_owned(), route))
+    let mending = |mode: FailureMode| {
+        let (root, of) = alerts::root(standing.check, mode);
+        let route = format!("/runbooks/{}#{}", alerts::alert(root, of)?.name, anchor(root, of));
+        Some((remedy(standing.check, mode).to_owned(), route))
     };
     let sentence = format!("{}: {causes}{}", standing.status(), report.verdict.evidence());
-    Fact { word, sentence, remedies: modes.into_iter().filter_map(remedy).collect() }
+    Fact { word, sentence, remedies: modes.into_iter().filter_map(mending).collect() }
 }
 
 fn checks(entries: &[Entry]) -> Vec<Check> {

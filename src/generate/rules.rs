@@ -12,6 +12,7 @@ use crate::catalogue::Scope;
 use crate::catalogue::Severity;
 use crate::catalogue::alerts;
 use crate::catalogue::alerts::ALERTS;
+use crate::catalogue::remedy;
 use crate::catalogue::runbook_url;
 use crate::generate::own_rules;
 use crate::generate::place::Place;
@@ -170,7 +171,7 @@ pub fn annotations(alert: &Alert, mode: FailureMode, place: &str, runbook_base: 
         ("summary", literal(alert.summary)),
         ("description", format!("{}{place}", literal(entry.meaning))),
         ("impact", literal(alert.impact)),
-        ("remedy", literal(entry.remedy)),
+        ("remedy", literal(remedy(alert.check, mode))),
         ("runbook_url", url),
     ]
 }

@@ -10,6 +10,7 @@ use crate::catalogue::alerts::ALERTS;
 use crate::catalogue::alerts::CONSEQUENCES;
 use crate::catalogue::alerts::Consequence;
 use crate::catalogue::anchor;
+use crate::catalogue::remedy;
 use crate::generate::File;
 use crate::generate::HEADER;
 use crate::generate::RUNBOOKS;
@@ -117,7 +118,10 @@ fn mitigation(page: &mut String, alert: &Alert, mode: FailureMode) {
     let entry = mode.entry();
     let anchor = anchor(alert.check, mode);
     line(page, &format!("\n<a id=\"{anchor}\"></a>\n\n### {}: `{mode}`\n", alert.check));
-    line(page, &format!("{}\n\n{}\n\n**What mends it:** {}", entry.meaning, entry.told_apart, entry.remedy));
+    line(
+        page,
+        &format!("{}\n\n{}\n\n**What mends it:** {}", entry.meaning, entry.told_apart, remedy(alert.check, mode)),
+    );
 }
 
 fn section(page: &mut String, title: &str, text: &str) {

@@ -9,6 +9,8 @@ use castai_health_exporter::catalogue::alerts::BLOCKS;
 use castai_health_exporter::catalogue::alerts::CONSEQUENCES;
 use castai_health_exporter::catalogue::alerts::modes_of;
 use castai_health_exporter::catalogue::anchor;
+use castai_health_exporter::catalogue::remedies::REMEDIES;
+use castai_health_exporter::catalogue::remedy;
 
 use crate::log_lines::LINES;
 use crate::scenarios::SCENARIOS;
@@ -102,5 +104,15 @@ fn modes_that_are_still_to_come_are_printed_and_not_yet_named() {
     println!("{} modes are still to come: {}", TO_COME.len(), TO_COME.join(" "));
     for label in TO_COME {
         assert!(FailureMode::from_label(label).is_none(), "{label} has come: take it off the list");
+    }
+}
+
+#[test]
+fn a_remedy_of_its_own_belongs_to_a_pair_that_is_published_and_to_one_row() {
+    for row in REMEDIES {
+        for (check, mode) in row.checks.iter().flat_map(|check| row.modes.iter().map(move |mode| (*check, *mode))) {
+            assert!(pairs().contains(&(check, mode)), "{check} {mode}");
+            assert_eq!(remedy(check, mode), row.text, "{check} {mode} has two rows, or is mended where its root is");
+        }
     }
 }

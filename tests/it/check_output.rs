@@ -24,7 +24,7 @@ fn every_check_has_one_line_with_its_symbol_and_the_cause() {
         "× apiserver: TCP connects, but the TLS handshake does not finish in time (tls_handshake_timeout)",
         "‼ castai_api: CAST AI answers, but later than the agent waits (5 s to connect, 5 s for TLS, 10 s for the answer) (castai_slow)",
         "? clock: not examined",
-        "1 failing, 1 warning, 1 unknown, 1 ok",
+        "1 failing, 1 warning, 1 unknown, 1 ok; failing: apiserver",
     ];
     assert_eq!(lines_at_the_margin(&text), expected);
 }
