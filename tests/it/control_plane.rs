@@ -9,7 +9,6 @@ use castai_health_exporter::catalogue::Need;
 use castai_health_exporter::catalogue::Status;
 use lab::AzureImdsFault;
 use lab::Certificate;
-use lab::CloudApi;
 use lab::CloudApiFault;
 use lab::GceFault;
 use lab::Impostor;
@@ -210,7 +209,7 @@ async fn nothing_is_asked_of_a_cloud_that_is_not_this_clusters() {
         let standings = world.look().await;
         let standing = standings.iter().find(|standing| standing.check == Check::ControlPlaneAccess).unwrap();
         assert_eq!((standing.status(), standing.need), (Status::NotApplicable, Need::None), "{provider}");
-        let asked = world.apis.iter().map(CloudApi::journal).chain([world.gce.journal(), world.azure.journal()]);
+        let asked = world.apis.iter().map(|api| api.journal()).chain([world.gce.journal(), world.azure.journal()]);
         assert!(asked.map(|journal| journal.connections().len()).sum::<usize>() == 0, "{provider}");
     }
     for (provider, silent) in [("gke", [1, 2]), ("aks", [0, 2])] {

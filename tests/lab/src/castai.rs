@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use time::Duration;
 
 use crate::answer::{Answer, rfc3339};
 use crate::fault::Fault;
-use crate::journal::{Journal, lock};
+use crate::journal::lock;
 use crate::pki::Pki;
 use crate::request::Request;
 use crate::server::Server;
@@ -115,26 +116,6 @@ impl CastAi {
         Ok(Self { server: Server::start(options.addr, Arc::new(web))?, state })
     }
 
-    /// Where it listens.
-    pub fn addr(&self) -> SocketAddr {
-        self.server.addr()
-    }
-
-    /// Misbehaves from now on.
-    pub async fn set(&self, fault: impl Into<CastAiFault>) {
-        self.server.set(fault).await;
-    }
-
-    /// Behaves from now on.
-    pub async fn heal(&self) {
-        self.server.heal().await;
-    }
-
-    /// What it saw.
-    pub fn journal(&self) -> &Journal {
-        self.server.journal()
-    }
-
     /// Whether the key came with this request.
     pub fn has_key(&self, request: &Request) -> bool {
         request.header("x-api-key") == Some(lock(&self.state).key.as_str())
@@ -153,6 +134,14 @@ impl CastAi {
     /// Makes the cluster healthy again.
     pub fn reset_fields(&self) {
         lock(&self.state).fields.clear();
+    }
+}
+
+impl Deref for CastAi {
+    type Target = Server<CastAiFault>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.server
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -14,7 +15,6 @@ use crate::answer::Answer;
 use crate::azure_imds::{AZURE_TOKEN, SUBSCRIPTION};
 use crate::fault::Fault;
 use crate::gce::GOOGLE_TOKEN;
-use crate::journal::Journal;
 use crate::pki::Pki;
 use crate::request::Request;
 use crate::server::Server;
@@ -125,25 +125,13 @@ impl CloudApi {
         let (addr, names) = (options.addr, vec![options.name.clone(), options.addr.ip().to_string()]);
         Ok(Self { server: Server::start(addr, Arc::new(Web::new(App { options }, pki, names)))? })
     }
+}
 
-    /// Where it listens.
-    pub fn addr(&self) -> SocketAddr {
-        self.server.addr()
-    }
+impl Deref for CloudApi {
+    type Target = Server<CloudApiFault>;
 
-    /// Misbehaves from now on.
-    pub async fn set(&self, fault: impl Into<CloudApiFault>) {
-        self.server.set(fault).await;
-    }
-
-    /// Behaves from now on.
-    pub async fn heal(&self) {
-        self.server.heal().await;
-    }
-
-    /// What it saw.
-    pub fn journal(&self) -> &Journal {
-        self.server.journal()
+    fn deref(&self) -> &Self::Target {
+        &self.server
     }
 }
 

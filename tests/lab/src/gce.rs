@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -11,7 +12,6 @@ use serde_json::json;
 use crate::HOSTILE_TEXT;
 use crate::answer::Answer;
 use crate::fault::Fault;
-use crate::journal::Journal;
 use crate::request::Request;
 use crate::server::Server;
 use crate::vocabulary::vocabulary;
@@ -98,25 +98,13 @@ impl Gce {
     pub fn start(options: Options) -> io::Result<Self> {
         Ok(Self { server: Server::start(options.addr, Arc::new(Web::over(App { options }, None, Vec::new())))? })
     }
+}
 
-    /// Where it listens.
-    pub fn addr(&self) -> SocketAddr {
-        self.server.addr()
-    }
+impl Deref for Gce {
+    type Target = Server<GceFault>;
 
-    /// Misbehaves from now on.
-    pub async fn set(&self, fault: impl Into<GceFault>) {
-        self.server.set(fault).await;
-    }
-
-    /// Behaves from now on.
-    pub async fn heal(&self) {
-        self.server.heal().await;
-    }
-
-    /// What it saw.
-    pub fn journal(&self) -> &Journal {
-        self.server.journal()
+    fn deref(&self) -> &Self::Target {
+        &self.server
     }
 }
 

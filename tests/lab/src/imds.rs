@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -12,7 +13,6 @@ use time::Duration;
 use crate::HOSTILE_TEXT;
 use crate::answer::{Answer, rfc3339};
 use crate::fault::Fault;
-use crate::journal::Journal;
 use crate::reply::{self, After};
 use crate::request::{Request, Unread};
 use crate::server::{Server, Service, Visit};
@@ -126,25 +126,13 @@ impl Imds {
     pub fn start(options: Options) -> io::Result<Self> {
         Ok(Self { server: Server::start(options.addr, Arc::new(App { options }))? })
     }
+}
 
-    /// Where it listens.
-    pub fn addr(&self) -> SocketAddr {
-        self.server.addr()
-    }
+impl Deref for Imds {
+    type Target = Server<ImdsFault>;
 
-    /// Misbehaves from now on.
-    pub async fn set(&self, fault: ImdsFault) {
-        self.server.set(fault).await;
-    }
-
-    /// Behaves from now on.
-    pub async fn heal(&self) {
-        self.server.heal().await;
-    }
-
-    /// What it saw.
-    pub fn journal(&self) -> &Journal {
-        self.server.journal()
+    fn deref(&self) -> &Self::Target {
+        &self.server
     }
 }
 

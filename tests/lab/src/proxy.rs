@@ -5,13 +5,14 @@ mod middleman;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use middleman::Middleman;
 
 use crate::base64;
-use crate::journal::{Journal, lock};
+use crate::journal::lock;
 use crate::pki::Pki;
 use crate::server::Server;
 use crate::vocabulary::vocabulary;
@@ -98,35 +99,23 @@ impl Proxy {
         Ok(Self { server: Server::start(options.addr, Arc::new(middleman))?, hosts })
     }
 
-    /// Where it listens.
-    pub fn addr(&self) -> SocketAddr {
-        self.server.addr()
-    }
-
     /// Lets it resolve this name.
     pub fn add_host(&self, name: &str, address: IpAddr) {
         lock(&self.hosts).insert(name.to_owned(), address);
-    }
-
-    /// Misbehaves from now on.
-    pub async fn set(&self, fault: impl Into<ProxyFault>) {
-        self.server.set(fault).await;
-    }
-
-    /// Behaves from now on.
-    pub async fn heal(&self) {
-        self.server.heal().await;
-    }
-
-    /// What it saw: each CONNECT with its target and headers, and what was said to a block page.
-    pub fn journal(&self) -> &Journal {
-        self.server.journal()
     }
 
     /// The targets of all CONNECTs so far.
     pub fn targets(&self) -> Vec<String> {
         let connects = self.journal().requests().into_iter().filter(|request| request.method == "CONNECT");
         connects.map(|request| request.target).collect()
+    }
+}
+
+impl Deref for Proxy {
+    type Target = Server<ProxyFault>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.server
     }
 }
 
