@@ -59,9 +59,10 @@ impl AgentUpgrade {
         if !wrong.is_empty() {
             return Verdict::Warning(wrong);
         }
-        let unanswered = !unknown.is_empty();
-        let sentence = Evidence::from(unknown.into_iter().chain(fine).collect::<Vec<_>>().join("; "));
-        if unanswered { Verdict::Unknown(sentence) } else { Verdict::Ok(sentence) }
+        // What is fine is said, so that advice which was followed ends, whatever else is not known.
+        let answered = !fine.is_empty();
+        let sentence = Evidence::from(fine.into_iter().chain(unknown).collect::<Vec<_>>().join("; "));
+        if answered { Verdict::Ok(sentence) } else { Verdict::Unknown(sentence) }
     }
 
     /// A Deployment's selector can never be changed, and the chart puts the release's name into it.

@@ -2,6 +2,7 @@
 
 mod chart;
 mod companion;
+mod faults;
 mod other_ways;
 mod role;
 

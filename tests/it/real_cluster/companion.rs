@@ -26,11 +26,11 @@ use crate::support::helm::Helm;
 
 /// A look at the agent every 15 s, and an attempt after it.
 const FOLLOWED: Duration = Duration::from_secs(45);
-const NAMESPACE: &str = "castai-agent";
+pub(super) const NAMESPACE: &str = "castai-agent";
 
 /// A real control plane with an agent-shaped chart and ours, a pretend CAST AI, and what the companion's pod is given.
-struct Scene {
-    cluster: Cluster,
+pub(super) struct Scene {
+    pub(super) cluster: Cluster,
     castai: CastAi,
     public: Pki,
     _dns: Dns,
@@ -41,7 +41,11 @@ struct Scene {
 
 impl Scene {
     async fn start() -> Self {
-        let cluster = Cluster::start(1).await.unwrap();
+        Self::of(Cluster::start(1).await.unwrap(), ApiServer::PORT).await
+    }
+
+    /// In this cluster, whose API server the companion reaches at this port.
+    pub(super) async fn of(cluster: Cluster, port: u16) -> Self {
         let public = Pki::new("Lab Public Root");
         let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
         let dns = Dns::start([127, 0, 0, 53].into(), [("nothing.lab", [127, 0, 0, 1].into())]).unwrap();
@@ -56,25 +60,25 @@ impl Scene {
         fs::write(dir.path().join("hosts"), format!("{host} localhost\n")).unwrap();
         let file = dir.path().join("exporter.yaml");
         let text = format!(
-            "apiserver: {{ service_account_dir: {}, dns_name: 'localhost:{}' }}\n\
+            "apiserver: {{ service_account_dir: {}, dns_name: 'localhost:{port}' }}\n\
              agent: {{ namespace: {NAMESPACE}, mounts: mounts }}\n\
              dns: {{ hosts_file: hosts, nameservers: ['{}'] }}\n\
              vantage: companion\n\
-             checks: {{ apiserver: {{ interval: 2s }}, castai_api: {{ interval: 2s }} }}\n",
+             checks: {{ apiserver: {{ interval: 2s }}, castai_api: {{ interval: 2s }}, agent_workload: {{ interval: 2s }}, \
+             agent_upgrade: {{ interval: 2s }} }}\n",
             mount.display(),
-            ApiServer::PORT,
             dns.addr(),
         );
         fs::write(&file, text).unwrap();
         let env = [
             ("KUBERNETES_SERVICE_HOST".to_owned(), host.to_string()),
-            ("KUBERNETES_SERVICE_PORT".to_owned(), ApiServer::PORT.to_string()),
+            ("KUBERNETES_SERVICE_PORT".to_owned(), port.to_string()),
         ];
         Self { cluster, castai, public, _dns: dns, env: env.into(), file, dir }
     }
 
     /// Installs or upgrades the agent; it asks nothing of AWS.
-    async fn agent(&self, helm: &Helm, url: &str) {
+    pub(super) async fn agent(&self, helm: &Helm, url: &str) {
         let values = serde_json::json!({
             "apiURL": url,
             "apiKey": lab::API_KEY,
@@ -93,18 +97,18 @@ impl Scene {
         helm.on(&self.cluster, &arguments).await.unwrap();
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("https://{}", self.castai.addr())
     }
 
     /// What the kubelet would mount of the agent's Secret.
-    fn mount_secret(&self) {
+    pub(super) fn mount_secret(&self) {
         let folder = self.dir.path().join("mounts/secrets/castai-agent");
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("API_KEY"), lab::API_KEY).unwrap();
     }
 
-    async fn exporter(&self) -> Exporter {
+    pub(super) async fn exporter(&self) -> Exporter {
         Exporter::start(&self.env, &self.file).await
     }
 

@@ -121,6 +121,12 @@ impl Cluster {
         Self::up(&["--apiservers", &api_servers.to_string()]).await
     }
 
+    /// The same with one API server, and with these arguments for components, each as `NAME=--flag=value`.
+    pub(crate) async fn start_with(arguments: &[&str]) -> Result<Self, ClusterError> {
+        let arguments: Vec<&str> = arguments.iter().flat_map(|argument| ["--arg", argument]).collect();
+        Self::up(&arguments).await
+    }
+
     /// Starts an API server and a real node, and waits until pods can run and names resolve: some nine seconds, as root.
     pub(crate) async fn start_with_node() -> Result<Self, ClusterError> {
         Self::up(&["--node"]).await
@@ -271,6 +277,8 @@ impl Cluster {
 impl ApiServer {
     /// The port of every API server.
     pub(crate) const PORT: u16 = 6443;
+    /// The port by which the first one is reached through a link that has faults.
+    pub(crate) const LINK: u16 = 7443;
 }
 
 impl Grant {
