@@ -314,9 +314,9 @@ impl Check {
                         question: "Is the agent up to date, and would its next upgrade be refused?",
                         scope: Scope::Cluster,
                         interval: Duration::from_secs(15),
-                        prerequisites: &[Self::Apiserver],
+                        prerequisites: &[Self::Apiserver, Self::CastaiApi],
                         phases: &[],
-                        limits: Limits::NONE,
+                        limits: Limits::CASTAI_API,
                     }
                 }
             }

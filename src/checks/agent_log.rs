@@ -3,6 +3,11 @@
 //! The logs of the agent's containers are read on by time, and each line is asked for its cause. The first cause since
 //! the container's start counts; what only follows from it, and what healthy agents write as well, does not.
 //! After a restart the end of the container before tells why, until the new one has shown that it works.
+//!
+//! Logs are polled by time, not streamed: a line is seen with the next look, 15 s later at most, as a fault of any other
+//! check is; a poll of each container costs less than an open connection for each, through API server and kubelet, for
+//! ever; and what is read is bounded before it is sent. What is lost is what a container wrote between the last look
+//! and a rotation of its file, 15 s of the hours that it takes to fill one, and the agent repeats what lasts.
 
 mod budget;
 mod reel;

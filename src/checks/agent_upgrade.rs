@@ -1,5 +1,7 @@
 //! Is the agent up to date, and would its next upgrade be refused? Advice only.
 
+mod latest;
+
 use std::sync::Arc;
 
 use crate::catalogue::FailureMode;
@@ -11,6 +13,7 @@ use crate::checks::agent_workload::version;
 use crate::checks::workload::Scene;
 use crate::cluster::Store;
 use crate::cluster::object::workload::Deployment;
+use crate::config::CheckSettings;
 use crate::config::Config;
 use crate::config::Installation;
 use crate::config::aws::Version;
@@ -18,6 +21,8 @@ use crate::verdict::Evidence;
 use crate::verdict::Finding;
 use crate::verdict::Report;
 use crate::verdict::Verdict;
+
+use latest::Latest;
 
 /// What the chart's selector consists of, always.
 const SELECTOR: (&str, &str) = ("app.kubernetes.io/name", "app.kubernetes.io/instance");
@@ -28,6 +33,7 @@ const CHART: &str = "castai-agent";
 #[derive(Debug)]
 pub struct AgentUpgrade {
     agent: Installation,
+    latest: Latest,
     store: Arc<Store>,
 }
 
@@ -40,16 +46,17 @@ enum Answer {
 
 impl AgentUpgrade {
     /// The check of a configuration.
-    pub fn new(config: &Config, world: &World) -> Self {
-        Self { agent: config.installation.clone(), store: Arc::clone(&world.store) }
+    pub fn new(config: &Config, check: &CheckSettings, world: &World) -> Self {
+        let latest = Latest::new(config, check, world);
+        Self { agent: config.installation.clone(), latest, store: Arc::clone(&world.store) }
     }
 
-    fn judge(&self, scene: &Scene) -> Verdict {
+    fn judge(&self, scene: &Scene, latest: Result<Version, String>) -> Verdict {
         let Some(deployment) = find(scene, &self.agent) else {
             return Verdict::Unknown(Evidence::from("the agent's Deployment is not there"));
         };
         let (mut wrong, mut fine, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-        for answer in [self.selector(deployment), self.age(deployment)] {
+        for answer in [self.selector(deployment), age(deployment, latest)] {
             match answer {
                 Answer::Wrong(finding) => wrong.push(finding),
                 Answer::Fine(sentence) => fine.push(sentence),
@@ -88,35 +95,35 @@ impl AgentUpgrade {
         );
         Answer::Wrong(Finding::new(FailureMode::AgentUpgradeSelectorImmutable, evidence))
     }
+}
 
-    fn age(&self, deployment: &Deployment) -> Answer {
-        let tag = version(deployment);
-        let Some(own) = tag.as_deref().and_then(|tag| Version::read(tag).ok()) else {
-            let tag = tag.unwrap_or_else(|| "no tag".to_owned());
-            return Answer::Unknown(format!("the agent's image has {tag}, which is no version"));
-        };
-        let Some(latest) = self.agent.latest else {
-            return Answer::Unknown(format!(
-                "the agent is {own}; what the latest is is not known (agent.latest_version)"
-            ));
-        };
-        if own >= latest {
-            return Answer::Fine(format!("the agent is {own}, the latest"));
-        }
-        let behind = if own.0 == latest.0 && own.1 < latest.1 {
-            format!(", {} minor versions behind", latest.1 - own.1)
-        } else {
-            String::new()
-        };
-        let evidence = format!("the agent is {own}, the latest is {latest}{behind}");
-        Answer::Wrong(Finding::new(FailureMode::AgentVersionOutdated, evidence))
+/// How far the agent is behind.
+fn age(deployment: &Deployment, latest: Result<Version, String>) -> Answer {
+    let tag = version(deployment);
+    let Some(own) = tag.as_deref().and_then(Version::of_tag) else {
+        let tag = tag.unwrap_or_else(|| "no tag".to_owned());
+        return Answer::Unknown(format!("the agent's image has {tag}, which is no version"));
+    };
+    let latest = match latest {
+        Ok(latest) => latest,
+        Err(why) => return Answer::Unknown(format!("the agent is {own}; what the latest is is not known: {why}")),
+    };
+    if own >= latest {
+        return Answer::Fine(format!("the agent is {own}, and the latest is {latest}"));
     }
+    let behind = if own.0 == latest.0 && own.1 < latest.1 {
+        format!(", {} minor versions behind", latest.1 - own.1)
+    } else {
+        String::new()
+    };
+    let evidence = format!("the agent is {own}, the latest is {latest}{behind}");
+    Answer::Wrong(Finding::new(FailureMode::AgentVersionOutdated, evidence))
 }
 
 impl Examine for AgentUpgrade {
-    async fn examine(&self, _attempt: &Attempt) -> Report {
+    async fn examine(&self, attempt: &Attempt) -> Report {
         Report::bare(match Scene::read(&self.store).await {
-            Ok(scene) => self.judge(&scene),
+            Ok(scene) => self.judge(&scene, self.latest.find(attempt.peers()).await),
             Err(verdict) => verdict,
         })
     }

@@ -26,6 +26,7 @@ use crate::probe::Trust;
 use crate::probe::tls::Place;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
+use crate::verdict::Trail;
 use crate::verdict::Verdict;
 
 /// The header that carries the key.
@@ -125,6 +126,23 @@ impl CastaiWay {
         Ok(Route { host, port, trust, server_name: None, proxy, limits: self.limits })
     }
 
+    /// Reads with the key, on a connection of its own; how the way there fares is what `castai_api` measures.
+    ///
+    /// # Errors
+    /// The verdict on a way that cannot be taken, or on an answer that is no healthy one.
+    pub async fn read(&self, url: &Url, key: &Secret, path: &str) -> Result<Answer, Verdict> {
+        let (route, trail) = (self.route(url)?, Trail::default());
+        let asked = async {
+            let mut connection = route.open(&self.world.resolver, &trail).await?;
+            let answer = connection.get(&self.world.resolver, path, self.headers(Some(key)), &trail).await?;
+            match meaning(&answer, &connection) {
+                None => Ok(answer),
+                Some(mode) => Err(finding(mode, &answer, &connection, path)),
+            }
+        };
+        asked.await.map_err(Verdict::failing)
+    }
+
     /// The headers of a request, with the key or without.
     pub fn headers(&self, key: Option<&Secret>) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -144,6 +162,11 @@ impl CastaiWay {
 pub fn cluster_path(id: &str) -> String {
     let escaped: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
     format!("/v1/kubernetes/external-clusters/{escaped}")
+}
+
+/// A path below the one that the settings have.
+pub fn below(url: &Url, path: &str) -> String {
+    format!("{}{path}", url.path().trim_end_matches('/'))
 }
 
 /// What an answer means; `None` for a healthy one.

@@ -35,7 +35,6 @@ use crate::verdict::Evidence;
 use crate::verdict::Fact;
 use crate::verdict::Finding;
 use crate::verdict::Report;
-use crate::verdict::Trail;
 use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
 
@@ -118,25 +117,15 @@ impl ClusterStatus {
     }
 
     async fn ask(&self, url: &Url, key: &Secret, id: &str) -> Result<(Answer, String), Verdict> {
-        let route = self.way.route(url).map_err(only_unknown)?;
-        let path = format!("{}{}", url.path().trim_end_matches('/'), castai_way::cluster_path(id));
-        // How the way there fares is what `castai_api` measures.
-        let trail = Trail::default();
-        let asked = async {
-            let mut connection = route.open(&self.way.world.resolver, &trail).await?;
-            let answer = connection.get(&self.way.world.resolver, &path, self.way.headers(Some(key)), &trail).await?;
-            match castai_way::meaning(&answer, &connection) {
-                None => Ok(answer),
-                Some(mode) => Err(castai_way::finding(mode, &answer, &connection, &path)),
-            }
-        };
-        let asked = asked.await;
-        asked.map(|answer| (answer, path)).map_err(|finding| match finding.mode {
-            M::CastaiClusterNotFound => Verdict::failing(Finding::new(
+        let path = castai_way::below(url, &castai_way::cluster_path(id));
+        let asked = self.way.read(url, key, &path).await;
+        asked.map(|answer| (answer, path)).map_err(|verdict| match verdict.findings() {
+            [finding] if finding.mode == M::CastaiClusterNotFound => Verdict::failing(Finding::new(
                 M::CastaiClusterNotFound,
                 format!("CAST AI knows no cluster {id}, while its agent is still installed: {}", finding.evidence),
             )),
-            mode => unknown(format!("CAST AI did not tell ({mode}): {}", finding.evidence)),
+            [finding] => unknown(format!("CAST AI did not tell ({}): {}", finding.mode, finding.evidence)),
+            _ => only_unknown(verdict),
         })
     }
 }

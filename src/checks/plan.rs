@@ -174,7 +174,7 @@ impl AnyCheck {
             Check::ClusterMetadata => Self::ClusterMetadata(ClusterMetadata::new(config, world)),
             Check::ControlPlaneAccess => Self::ControlPlaneAccess(Box::new(ControlPlaneAccess::new(config, world))),
             Check::AgentWorkload => Self::AgentWorkload(AgentWorkload::new(config, world)),
-            Check::AgentUpgrade => Self::AgentUpgrade(AgentUpgrade::new(config, world)),
+            Check::AgentUpgrade => Self::AgentUpgrade(AgentUpgrade::new(config, settings, world)),
             Check::ClusterController => Self::ClusterController(ClusterController::new(world)),
             Check::Components => Self::Components(Components::new(world)),
             Check::ImagePull => Self::ImagePull(ImagePull::new(world)),
@@ -229,11 +229,10 @@ fn subject(check: Check, config: &Config) -> u64 {
         Check::ControlPlaneAccess => &[told, clouds, control_plane, dns, proxy],
         Check::GceMetadata | Check::AzureImds => &[told, clouds, dns, proxy],
         Check::StsIdentity | Check::Ec2Api => &[told, aws, dns, proxy],
-        Check::AgentWorkload
-        | Check::AgentUpgrade
-        | Check::ClusterController
-        | Check::Components
-        | Check::ImagePull => &[installation, apiserver, dns, proxy],
+        Check::AgentUpgrade => &[installation, apiserver, castai, dns, proxy],
+        Check::AgentWorkload | Check::ClusterController | Check::Components | Check::ImagePull => {
+            &[installation, apiserver, dns, proxy]
+        }
         Check::NodeLifecycle => &[apiserver, told, aws, dns, proxy],
         Check::AgentHealth => &[agent, apiserver, dns, proxy],
         Check::AgentLog => &[apiserver, dns, installation, proxy],
@@ -241,7 +240,7 @@ fn subject(check: Check, config: &Config) -> u64 {
     };
     let mut hasher = DefaultHasher::new();
     config.check(check).limits.hash(&mut hasher);
-    if matches!(check, Check::CastaiApi | Check::ClusterStatus) {
+    if matches!(check, Check::CastaiApi | Check::ClusterStatus | Check::AgentUpgrade) {
         // A secret shows nothing of itself in what is formatted.
         castai.key.hash(&mut hasher);
     }

@@ -125,7 +125,7 @@ pub const KEYS: &[Key] = &[
         "agent.latest_version",
         Kind::Text,
         "unknown",
-        "The latest version of the agent: v0.161.1. With it the exporter tells how far behind the agent is.",
+        "The latest version of the agent, where CAST AI does not tell it (it is asked hourly, with the agent's key): v0.161.1.",
     ),
     key(
         "azure.metadata_address",

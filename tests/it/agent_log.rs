@@ -17,6 +17,14 @@ use crate::support::world::evidence;
 const UPLOADED: &str = r#"time="2026-11-22T13:04:54Z" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
 const TOKEN_INVALID: &str = r#"time="2026-11-22T13:04:54Z" level=error msg="failed getting agent configuration: request error status_code=401 body={\"message\":\"Unauthorized\"}""#;
 
+/// A world in which only the log is looked at.
+fn alone() -> World {
+    let mut world = World::start();
+    world.only = Some(&[Check::AgentLog]);
+    world.configure();
+    world
+}
+
 async fn agent_log(world: &World) -> Standing {
     world.look().await.into_iter().find(|standing| standing.check == Check::AgentLog).unwrap()
 }
@@ -45,7 +53,7 @@ fn each_line_names_its_mode() {
 
 #[tokio::test]
 async fn every_mode_is_told_and_ends_with_the_container_that_told_it() {
-    let mut world = World::start();
+    let mut world = alone();
     for (mode, line) in LINES {
         world.api.logs().write(POD, "agent", line);
         let standing = agent_log(&world).await;
@@ -95,6 +103,72 @@ async fn a_crash_loop_is_explained_by_the_container_before() {
     assert!(evidence(&root).contains("before it ended (exit code 1, Error)"), "{}", evidence(&root));
     world.api.logs().write(POD, "agent", UPLOADED);
     assert_eq!(agent_log(&world).await.status(), Status::Ok, "it works again");
+}
+
+#[tokio::test]
+async fn a_log_is_read_on_over_rotations_and_restarts() {
+    let world = alone();
+    let write = |line: &str| world.api.logs().write(POD, "agent", line);
+    write(UPLOADED);
+    assert_eq!(agent_log(&world).await.status(), Status::Ok);
+    write(TOKEN_INVALID);
+    assert_eq!(agent_log(&world).await.settled.modes(), [M::CastaiTokenInvalid]);
+    world.api.logs().rotate(POD, "agent");
+    let kept = agent_log(&world).await;
+    assert_eq!(kept.settled.modes(), [M::CastaiTokenInvalid], "what was read is not forgotten: {}", evidence(&kept));
+    write(TOKEN_INVALID);
+    let twice = evidence(&agent_log(&world).await);
+    assert!(twice.contains("2 times"), "{twice}");
+    // It is followed into its next life, and what it said last in the one before is read there.
+    write(LINES.iter().find(|(mode, _)| *mode == M::AgentPortTaken).unwrap().1);
+    world.api.logs().restart(POD, "agent");
+    restarted(&world, 2, true);
+    let standing = agent_log(&world).await;
+    let modes = standing.latest.as_ref().unwrap().verdict.modes();
+    assert_eq!(modes, [M::CastaiTokenInvalid, M::AgentPortTaken], "{}", evidence(&standing));
+    write(UPLOADED);
+    assert_eq!(agent_log(&world).await.status(), Status::Ok);
+}
+
+#[tokio::test]
+async fn lines_from_before_the_containers_start_count_for_nothing() {
+    let world = alone();
+    let lasts = r#"time="x" level=warning msg="failed to determine node lifecycle, some functionality might be limited: getting instances by instance IDs: describing instances: operation error EC2: DescribeInstances, https response error StatusCode: 403, RequestID: a, api error UnauthorizedOperation: You are not authorized to perform this operation.""#;
+    world.api.logs().write_ago(POD, "agent", 7_300, lasts);
+    assert_eq!(agent_log(&world).await.status(), Status::Ok);
+    world.api.logs().write_ago(POD, "agent", 7_000, lasts);
+    assert_eq!(agent_log(&world).await.settled.modes(), [M::Ec2DeniedUnspecified], "it lasts");
+}
+
+#[tokio::test]
+async fn a_line_without_end_is_cut_and_hides_nothing() {
+    let world = alone();
+    world.api.logs().write_ago(POD, "agent", 3, &format!("panic: {}", "x".repeat(30_000)));
+    world.api.logs().write_ago(POD, "agent", 2, TOKEN_INVALID);
+    let standing = agent_log(&world).await;
+    assert!(standing.settled.modes().contains(&M::CastaiTokenInvalid), "{}", evidence(&standing));
+    let read = standing.latest.unwrap().verdict.evidence().to_string();
+    assert!(read.len() < 4_096, "{}", read.len());
+}
+
+#[tokio::test]
+async fn no_more_is_read_in_a_minute_than_is_allowed() {
+    let world = alone();
+    let asked = || {
+        let journal = world.api.service().journal().requests();
+        let limits = journal.iter().filter_map(|request| request.query("limitBytes")?.parse::<usize>().ok());
+        limits.collect::<Vec<_>>()
+    };
+    let noise = format!("time=\"x\" level=info msg=\"{}\"", "noise ".repeat(1_000));
+    for _ in 0..8 {
+        for _ in 0..20 {
+            world.api.logs().write(POD, "agent", &noise);
+        }
+        agent_log(&world).await;
+        world.api.logs().rotate(POD, "agent");
+    }
+    let asked = asked();
+    assert!(asked.len() > 3 && asked.iter().sum::<usize>() <= 256 * 1024, "{asked:?}");
 }
 
 #[tokio::test]

@@ -365,14 +365,43 @@ async fn an_upgrade_of_another_release_would_be_refused() {
 #[tokio::test]
 async fn an_agent_behind_the_latest_is_told_how_far() {
     let mut world = World::start();
-    let file = world.file.clone();
-    world.file = world.file.replace("latest_version: v0.123.1", "latest_version: v0.161.1");
-    world.configure();
+    world.castai.publish("0.161.1");
     let root = world.assert_root(Check::AgentUpgrade, M::AgentVersionOutdated, Status::Warning).await;
     assert!(evidence(&root).contains("38 minor versions behind"), "{}", evidence(&root));
-    world.file = file;
+    let asked = |world: &World| {
+        let requests = world.castai.journal().requests();
+        requests.iter().filter(|request| request.path().ends_with("components:getByName")).count()
+    };
+    // An answer counts for an hour, and longer where there is no other.
+    assert_eq!(asked(&world), 1);
+    world.castai.set("token-invalid".parse::<lab::CastAiFault>().unwrap()).await;
+    world.look().await;
+    let advice = world.look().await.into_iter().find(|standing| standing.check == Check::AgentUpgrade).unwrap();
+    assert_eq!((advice.settled.modes(), asked(&world)), (&[M::AgentVersionOutdated][..], 1));
+    world.castai.heal().await;
+    world.castai.publish("0.123.1");
     world.configure();
     world.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn where_castai_tells_no_version_the_configured_one_counts_else_none_is_known() {
+    let mut world = World::start();
+    let file = world.file.clone();
+    let advice = async |world: &World| {
+        let standings = world.look().await;
+        standings.into_iter().find(|standing| standing.check == Check::AgentUpgrade).unwrap()
+    };
+    world.file = file.replace("latest_version: v0.123.0", "latest_version: v0.161.1");
+    world.castai.set_key("another");
+    world.configure();
+    assert_eq!(advice(&world).await.settled.modes(), [M::AgentVersionOutdated]);
+    world.file = file.replace("agent:\n  latest_version: v0.123.0\n", "");
+    world.configure_anew();
+    let unknown = advice(&world).await;
+    let said = evidence(&unknown);
+    assert_eq!(unknown.status(), Status::Ok, "the selector fits: {said}");
+    assert!(said.contains("what the latest is is not known: castai_api fails"), "{said}");
 }
 
 #[tokio::test]

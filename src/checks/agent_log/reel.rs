@@ -114,9 +114,11 @@ impl Reel {
         let Some((began, ended)) = self.container.ended.filter(|_| self.container.running.is_some()) else {
             return Ok(());
         };
-        if std::mem::replace(&mut self.asked_before, true) {
+        // What this minute has no room for is asked for in the next.
+        if self.asked_before || budget.share().is_none() {
             return Ok(());
         }
+        self.asked_before = true;
         let mut story = self.before.take().unwrap_or_default();
         let mut from = self.seen.unwrap_or(began).max(began).max(ended - LAST_WORDS);
         for _ in 0..2 {

@@ -163,7 +163,7 @@ impl World {
              azure:\n  metadata_address: '{azure}'\n\
              control_plane:\n  ca_file: {dir}/public.pem\n  google_api: https://{GOOGLE_API}:{google}\n  \
              azure_api: https://{AZURE_API}:{manager}\n  azure_login: https://{AZURE_LOGIN}:{login}\n\
-             agent:\n  latest_version: v0.123.1\n",
+             agent:\n  latest_version: v0.123.0\n",
             dir = dir.path().display(),
             port = api.addr().port(),
             dns = dns.addr(),

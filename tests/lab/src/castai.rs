@@ -81,6 +81,8 @@ struct State {
     cluster_id: String,
     /// Fields of the cluster that differ from those of a healthy one.
     fields: Vec<(String, Value)>,
+    /// The latest version of the agent.
+    latest: String,
 }
 
 struct App {
@@ -108,7 +110,8 @@ impl Default for Options {
 impl CastAi {
     /// Starts listening; must be called inside a runtime.
     pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
-        let state = State { key: options.key, cluster_id: options.cluster_id, fields: Vec::new() };
+        let (fields, latest) = (Vec::new(), "0.123.1".to_owned());
+        let state = State { key: options.key, cluster_id: options.cluster_id, fields, latest };
         let state = Arc::new(Mutex::new(state));
         let mut names = options.names;
         names.push(options.addr.ip().to_string());
@@ -129,6 +132,11 @@ impl CastAi {
     /// Changes a field of the cluster, such as `agentStatus`.
     pub fn set_field(&self, name: &str, value: Value) {
         lock(&self.state).fields.push((name.to_owned(), value));
+    }
+
+    /// Publishes a version of the agent, such as `0.161.1`.
+    pub fn publish(&self, version: &str) {
+        version.clone_into(&mut lock(&self.state).latest);
     }
 
     /// Makes the cluster healthy again.
@@ -194,6 +202,7 @@ impl App {
             Some(id) if id == state.cluster_id && !gone => Answer::json(200, &state.cluster()),
             Some(_) => error(404, "Cluster not found"),
             None if request.path() == "/v1/me" => Answer::json(200, &me()),
+            None if request.path() == "/cluster-management/v1/components:getByName" => state.component(request),
             None => error(404, "Not Found"),
         }
     }
@@ -202,6 +211,24 @@ impl App {
 // === impl State ===
 
 impl State {
+    /// One of CAST AI's components, by its name.
+    fn component(&self, request: &Request) -> Answer {
+        match request.query("name").as_deref() {
+            Some("castai-agent") => Answer::json(
+                200,
+                &json!({
+                    "id": "7d2c5f10-4b1e-4c52-9a36-1f0e2d3c4b5a",
+                    "name": "castai-agent",
+                    "helmChart": "castai-agent",
+                    "dependencies": [],
+                    "latestVersion": self.latest,
+                    "releaseName": "castai-agent",
+                }),
+            ),
+            _ => error(404, "component not found"),
+        }
+    }
+
     fn cluster(&self) -> Value {
         let now = rfc3339(Duration::seconds(4));
         let mut cluster = json!({

@@ -49,6 +49,11 @@ impl Logs {
         logs.insert((pod.to_owned(), container.to_owned(), true), written);
     }
 
+    /// The kubelet begins a new file: what was written is not to be had any longer.
+    pub fn rotate(&self, pod: &str, container: &str) {
+        lock(&self.0).remove(&(pod.to_owned(), container.to_owned(), false));
+    }
+
     /// Nobody has written anything.
     pub fn clear(&self) {
         lock(&self.0).clear();
