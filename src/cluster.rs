@@ -9,6 +9,7 @@ pub mod collection;
 mod cut;
 pub mod door;
 pub mod endpoints;
+pub mod kubeconfig;
 pub mod object;
 pub mod own;
 pub mod plugin;

@@ -18,7 +18,7 @@ pub mod problem;
 pub mod provider;
 pub mod proxy;
 pub mod secret;
-mod tree;
+pub(crate) mod tree;
 pub mod values;
 pub mod web;
 pub mod written;

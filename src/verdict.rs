@@ -110,8 +110,8 @@ pub struct Instance {
     pub id: Option<String>,
     /// Its region.
     pub region: String,
-    /// Its account.
-    pub account: String,
+    /// Its account, where that is told.
+    pub account: Option<String>,
     /// The cluster that its tags name.
     pub cluster: Option<String>,
 }

@@ -171,7 +171,7 @@ impl<'a> Visit<'a> {
             (Some(region), Some(account)) if is_word(region) && is_word(account) => Ok(Instance {
                 id: json["instanceId"].as_str().filter(|id| is_word(id)).map(str::to_owned),
                 region: region.to_owned(),
-                account: account.to_owned(),
+                account: Some(account.to_owned()),
                 cluster: None,
             }),
             _ => Err(Finding::new(

@@ -24,7 +24,7 @@ pub struct Right {
     pub verbs: &'static [&'static str],
     /// Where.
     pub place: Place,
-    /// The only objects that are read, when they are known by name.
+    /// The only objects that are read, when they are known by name; `serviceAccount` stands for the agent's account.
     pub names: &'static [&'static str],
     /// The checks that are `unknown` without it.
     pub checks: &'static [Check],
@@ -72,6 +72,10 @@ rights! {
         "What scheduler, kubelet and controllers say of these pods.";
     POD_LOGS = "" "pods/log" &["get"], Place::AgentNamespace, &[], &[Check::AgentLog],
         "What the agent says of its own trouble.";
+    ACCOUNT = "" "serviceaccounts" &["get"], Place::AgentNamespace, &["serviceAccount"], &[Check::AwsCredentials],
+        "The role that the annotation of the agent's service account names.";
+    OWN_NODE = "" "nodes" &["get"], Place::Cluster, &[], &[Check::Ec2Api],
+        "Which instance of EC2 this pod runs on, where instance metadata is out of its reach.";
     LEADER = "coordination.k8s.io" "leases" &["get"], Place::AgentNamespace, &["agent-leader-election-lock"], &[Check::AgentHealth],
         "Who leads, and since when.";
     LEASES = "coordination.k8s.io" "leases" LIST_AND_WATCH, Place::AgentNamespace, &[], &[],

@@ -78,7 +78,7 @@ impl AwsCredentials {
         let source = variables.source(&profile);
         let told = self.injection.look(attempt.peers()).await;
         if let Some(told) = &told {
-            self.world.aws.learn(told.pod().and_then(|pod| pod.version), told.role());
+            self.world.aws.learn(told.pod().and_then(|pod| pod.version), told.role(), told.instance());
         }
         let seen = self.look(source, &profile, attempt).await;
         let seen = match told {

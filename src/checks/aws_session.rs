@@ -78,6 +78,8 @@ struct Learnt {
     version: Option<Version>,
     /// The role that its service account's annotation names.
     role: Option<String>,
+    /// The instance of its node, by the node's `providerID`.
+    instance: Option<Instance>,
 }
 
 /// Credentials as the agent would have them.
@@ -180,11 +182,17 @@ impl AwsSession {
         self.learnt().role.clone()
     }
 
+    /// The instance of the agent's node, as the node's `providerID` tells it.
+    pub fn nodes_instance(&self) -> Option<Instance> {
+        self.learnt().instance.clone()
+    }
+
     /// Takes what the cluster tells of the agent; what it does not tell any more is kept, but for the role.
-    pub fn learn(&self, version: Option<Version>, role: Option<&str>) {
+    pub fn learn(&self, version: Option<Version>, role: Option<&str>, instance: Option<Instance>) {
         let mut learnt = self.learnt();
         learnt.version = version.or(learnt.version);
         learnt.role = role.map(str::to_owned);
+        learnt.instance = instance.or(learnt.instance.take());
     }
 
     fn learnt(&self) -> MutexGuard<'_, Learnt> {

@@ -104,8 +104,8 @@ impl Ec2Api {
         let Some((own, id)) = asking.own.as_ref().and_then(|own| own.id.as_ref().map(|id| (own, id))) else {
             self.in_time(trail)?;
             return Ok(Evidence::from(format!(
-                "{may}; whether it sees the cluster's is not known, as instance metadata does not tell which instance \
-                 this is"
+                "{may}; whether it sees the cluster's is not known, as neither instance metadata nor the node's \
+                 providerID tells which instance this is"
             )));
         };
         let found = match ec2.instance(id).await {
@@ -188,7 +188,7 @@ impl Examine for Ec2Api {
             region: &region,
             caller: identity.map_or_else(|| "the agent".to_owned(), |identity| quote(identity.arn.as_bytes())),
             accepted: identity.is_some(),
-            own: aws.own_instance(&self.world, peers).await,
+            own: aws.own_instance(&self.world, peers).await.or_else(|| aws.nodes_instance()),
             held,
         };
         let name = place.route.target();
@@ -235,11 +235,10 @@ fn not_visible(own: &Instance, id: &str, asking: &Asking<'_>, peers: &Peers) -> 
         return Trouble::Unknown(Evidence::from(format!("{empty}; sts_identity says why: aws_account_mismatch")));
     }
     let account = identity.and_then(|report| report.identity.as_ref()).map(|identity| identity.account.as_str());
-    let whose = match account {
-        Some(account) if account != own.account => format!(
-            ", which belongs to the account {}, while the caller's is {account}: give the agent a role or key of the \
-             cluster's account",
-            own.account
+    let whose = match (account, own.account.as_deref()) {
+        (Some(account), Some(owner)) if account != owner => format!(
+            ", which belongs to the account {owner}, while the caller's is {account}: give the agent a role or key of the \
+             cluster's account"
         ),
         _ => ": the agent sees no node of the cluster, and shows spot instances as on-demand; compare account and region \
              with those of the nodes"

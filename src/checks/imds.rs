@@ -123,7 +123,8 @@ async fn through(visit: &mut Visit<'_>, wants: Wants, tokens_only: bool) -> Resu
     let mut seen = Seen { survived, ..Seen::default() };
     if wants.document {
         let instance = visit.document().await?;
-        seen.facts.push(format!("region {} and account {}", instance.region, instance.account));
+        let account = instance.account.as_deref().unwrap_or("unknown");
+        seen.facts.push(format!("region {} and account {account}", instance.region));
         seen.instance = Some(instance);
     }
     if wants.role {

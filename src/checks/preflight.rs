@@ -5,7 +5,7 @@ use std::io;
 use std::io::Read;
 use std::path::Path;
 
-use crate::cluster::access;
+use crate::cluster::kubeconfig;
 use crate::config::Apiserver;
 use crate::config::Config;
 use crate::config::NamedFile;
@@ -31,7 +31,7 @@ async fn look(config: &Config, named: &NamedFile) -> Result<(), Wrong> {
                 Apiserver::Kubeconfig { context, .. } => context.as_deref(),
                 Apiserver::InCluster(_) | Apiserver::Invalid(_) | Apiserver::Absent => None,
             };
-            let usable = access::usable(&named.path, context).await;
+            let usable = kubeconfig::usable(&named.path, context).await;
             usable.map(drop).map_err(|why| Wrong::new(why, "name a kubeconfig that kubectl can use"))
         }
         Purpose::ServiceAccount => ["token", "ca.crt"].iter().try_for_each(|name| readable(&named.path.join(name))),

@@ -135,7 +135,7 @@ impl StsIdentity {
             _ => peers
                 .report(Check::Imds)
                 .and_then(|report| report.instance.as_ref())
-                .map(|instance| (instance.account.clone(), "the node belongs to")),
+                .and_then(|instance| Some((instance.account.clone()?, "the node belongs to"))),
         };
         if let Some((account, whose)) = wanted.filter(|(account, _)| *account != caller.account) {
             let evidence = format!(

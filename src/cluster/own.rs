@@ -1,4 +1,4 @@
-//! This pod and its service account: who they are, and the few fields on which AWS's credentials depend.
+//! This pod, its service account and its node: who they are, and the few fields on which what AWS is asked depends.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,8 @@ pub const SKIP_CONTAINERS: &str = "eks.amazonaws.com/skip-containers";
 const AGENT: &str = "agent";
 /// What the webhook of EKS gives a container.
 const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+/// The label by which the cloud's controller says where a node is.
+const REGION: &str = "topology.kubernetes.io/region";
 
 /// Who this pod is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,6 +27,8 @@ pub struct Own {
     pub account: String,
     /// Its name, where the token tells.
     pub pod: Option<String>,
+    /// The node that it runs on, where the token tells.
+    pub node: Option<String>,
 }
 
 /// A service account.
@@ -45,6 +49,15 @@ pub struct Pod {
     pub has_token_file: bool,
 }
 
+/// The node's instance at EC2.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Node {
+    /// The instance's id.
+    pub instance: String,
+    /// Its region.
+    pub region: String,
+}
+
 #[derive(Deserialize)]
 struct Object {
     #[serde(default)]
@@ -57,12 +70,16 @@ struct Object {
 struct Metadata {
     #[serde(default)]
     annotations: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Default, Deserialize)]
 struct Spec {
     #[serde(default)]
     containers: Vec<Container>,
+    #[serde(default, rename = "providerID")]
+    provider_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +102,7 @@ impl Own {
         let (namespace, account) =
             claims.subject.as_deref()?.strip_prefix("system:serviceaccount:")?.split_once(':')?;
         let (namespace, account) = (namespace.to_owned(), account.to_owned());
-        Some(Self { namespace, account, pod: claims.pod.clone() })
+        Some(Self { namespace, account, pod: claims.pod.clone(), node: claims.node.clone() })
     }
 }
 
@@ -112,6 +129,18 @@ impl Pod {
     }
 }
 
+impl Node {
+    /// Reads a `Node`; `None` is one that is no instance of EC2, or something else.
+    ///
+    /// The id is `aws:///ZONE/i-…`, as the cloud's controller writes it.
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let Object { metadata, spec } = serde_json::from_slice(body).ok()?;
+        let instance = spec.provider_id?.strip_prefix("aws://")?.rsplit('/').next()?.to_owned();
+        let region = metadata.labels?.remove(REGION)?;
+        instance.starts_with("i-").then_some(Self { instance, region })
+    }
+}
+
 impl Metadata {
     fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations.as_ref()?.get(name).map(String::as_str)
@@ -132,7 +161,8 @@ mod tests {
     fn a_service_account_is_named_by_its_token() {
         let claims = |subject: &str| Claims { subject: Some(subject.to_owned()), ..Claims::default() };
         let own = Own::of(&claims("system:serviceaccount:castai-agent:agent")).expect("it is one");
-        assert_eq!((own.namespace.as_str(), own.account.as_str(), own.pod), ("castai-agent", "agent", None));
+        let (namespace, account) = ("castai-agent".to_owned(), "agent".to_owned());
+        assert_eq!(own, Own { namespace, account, pod: None, node: None });
         assert_eq!(Own::of(&claims("system:node:a")), None);
         assert_eq!(Own::of(&Claims::default()), None);
     }
@@ -152,6 +182,22 @@ mod tests {
         for image in ["", "agent", "r:5000/agent", "agent:latest", "agent@sha256:00"] {
             assert_eq!(super::version(image), None, "{image}");
         }
+    }
+
+    #[test]
+    fn a_node_of_ec2_is_known_by_its_provider_id_and_region() {
+        let node = |id: &str, labels: &str| {
+            let text = format!(r#"{{"metadata":{{"labels":{labels}}},"spec":{{"providerID":{id}}}}}"#);
+            Node::read(text.as_bytes())
+        };
+        let label = r#"{"topology.kubernetes.io/region":"eu-central-1"}"#;
+        let ours = r#""aws:///eu-central-1a/i-0a1b""#;
+        let (instance, region) = ("i-0a1b".to_owned(), "eu-central-1".to_owned());
+        assert_eq!(node(ours, label), Some(Node { instance, region }));
+        for id in ["null", "\"\"", r#""aws:///a/fargate-ip""#, r#""gce://p/z/i-0a1b""#, r#""aws:///""#] {
+            assert_eq!(node(id, label), None, "{id}");
+        }
+        assert_eq!(node(ours, "null"), None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::config::Secret;
+use crate::config::tree;
 use crate::verdict::evidence::quote;
 
 /// How long a plugin may take.
@@ -155,7 +156,8 @@ async fn bounded(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
 
 /// What it printed; JSON, or YAML as client-go takes it too.
 fn parse(printed: &[u8]) -> Result<(Credential, Option<i64>), String> {
-    let output: Option<Output> = serde_saphyr::from_slice(printed).ok();
+    let tree = std::str::from_utf8(printed).ok().and_then(|text| tree::parse(text).ok());
+    let output: Option<Output> = tree.and_then(|tree| serde_json::from_value(tree.value.to_json()).ok());
     let status = output.and_then(|output| output.status).ok_or("printed no ExecCredential with a status")?;
     let expiry = status.expiration_timestamp.map(|time| time.parse::<jiff::Timestamp>());
     let expiry = expiry.transpose().map_err(|_error| "printed an expirationTimestamp that is no time")?;

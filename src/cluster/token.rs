@@ -19,6 +19,8 @@ pub struct Claims {
     pub expiry: Option<i64>,
     /// The pod that it is bound to.
     pub pod: Option<String>,
+    /// The node that this pod runs on; API servers tell it since Kubernetes 1.30.
+    pub node: Option<String>,
 }
 
 /// What a token says of itself; `None` when it is no JWT (RFC 7519 §4.1).
@@ -35,8 +37,9 @@ pub fn claims(token: &str) -> Option<Claims> {
     };
     let seconds = |name: &str| claims.get(name)?.as_i64();
     let (issued_at, expiry) = (seconds("iat"), seconds("exp"));
-    let pod = claims.get("kubernetes.io").and_then(|about| about["pod"]["name"].as_str()).map(str::to_owned);
-    Some(Claims { issuer: text("iss"), subject: text("sub"), audiences, issued_at, expiry, pod })
+    let bound_to = |kind: &str| claims.get("kubernetes.io")?[kind]["name"].as_str().map(str::to_owned);
+    let (pod, node) = (bound_to("pod"), bound_to("node"));
+    Some(Claims { issuer: text("iss"), subject: text("sub"), audiences, issued_at, expiry, pod, node })
 }
 
 /// When a token ends, in seconds since 1970; `None` when it is no JWT or has no end.

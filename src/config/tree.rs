@@ -7,6 +7,7 @@ use serde::de::Deserializer;
 use serde::de::MapAccess;
 use serde::de::SeqAccess;
 use serde::de::Visitor;
+use serde_json::Value;
 use serde_saphyr::Spanned;
 use serde_saphyr::options::DuplicateKeyPolicy;
 
@@ -31,6 +32,20 @@ impl Node {
             Self::Text(_) => "a text",
             Self::List(_) => "a list",
             Self::Map(_) => "a section",
+        }
+    }
+
+    /// The same without lines, for types that are read from JSON; of a key that is there twice the last counts.
+    pub(crate) fn to_json(&self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Switch(on) => Value::Bool(*on),
+            Self::Number(number) => number.parse().map_or_else(|_| Value::from(number.as_str()), Value::Number),
+            Self::Text(text) => Value::from(text.as_str()),
+            Self::List(items) => items.iter().map(|item| item.value.to_json()).collect(),
+            Self::Map(entries) => {
+                entries.iter().map(|(key, value)| (key.value.clone(), value.value.to_json())).collect()
+            }
         }
     }
 }

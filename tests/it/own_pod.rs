@@ -4,7 +4,9 @@ use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode as M;
 use castai_health_exporter::catalogue::Status;
 use castai_health_exporter::catalogue::alerts::modes_of;
+use lab::ImdsFault;
 use lab::aws::Account;
+use lab::aws::REGION;
 use lab::aws::ROLE;
 use lab::aws::pod_identity_token;
 use proptest::prelude::any;
@@ -127,6 +129,39 @@ async fn the_pod_tells_why_it_was_not_given_the_role() {
     let (status, modes, said) = credentials(&world).await;
     assert_eq!((status, modes), (Status::Ok, Vec::new()), "{said}");
     assert!(said.contains("which is not the agent's"), "{said}");
+}
+
+#[tokio::test]
+async fn where_metadata_is_out_of_reach_the_node_tells_which_instance_ec2_should_show() {
+    let mut world = World::with_a_role();
+    world.imds.set(ImdsFault::HopLimitRequired).await;
+    let ec2 = async |world: &World| {
+        let standings = world.look().await;
+        let standing = of(&standings, Check::Ec2Api);
+        (standing.status(), standing.settled.modes().to_vec(), evidence(standing))
+    };
+    let (status, _, said) = ec2(&world).await;
+    assert!(status == Status::Ok && said.contains("neither instance metadata nor the node's providerID"), "{said}");
+
+    world.in_the_agents_pod("v0.123.1");
+    world.has_node(REGION);
+    let (status, _, said) = ec2(&world).await;
+    assert!(status == Status::Ok && said.contains("and sees this node's instance"), "{said}");
+
+    world.account.set_instances(Vec::new());
+    let (_, modes, said) = ec2(&world).await;
+    assert_eq!(modes, [M::Ec2InstanceNotVisible], "{said}");
+
+    // A pod stays where it is; this is another one.
+    world.has_node("ap-southeast-2");
+    world.configure();
+    let (.., said) = ec2(&world).await;
+    assert!(said.contains("which is in ap-southeast-2"), "{said}");
+
+    world.api.deny(&["nodes"]);
+    world.configure();
+    let (status, _, said) = ec2(&world).await;
+    assert!(status == Status::Ok && said.contains("nor the node's providerID"), "{said}");
 }
 
 #[tokio::test]

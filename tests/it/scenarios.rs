@@ -793,6 +793,16 @@ impl World {
         self.api.set_object(&path, Some(pod.clone()));
     }
 
+    /// The API tells that this pod's node is the lab's instance, and in this region.
+    pub(crate) fn has_node(&self, region: &str) {
+        let instance = Instance::default().id;
+        let node = serde_json::json!({
+            "metadata": { "labels": { "topology.kubernetes.io/region": region } },
+            "spec": { "providerID": format!("aws:///{region}a/{instance}") },
+        });
+        self.api.set_object("/api/v1/nodes/ip-10-0-1-23.ec2.internal", Some(node));
+    }
+
     /// The service account's annotation names this role.
     pub(crate) fn annotate(&self, role: Option<&str>) {
         let annotations = role.map(|role| serde_json::json!({ "eks.amazonaws.com/role-arn": role }));

@@ -1,7 +1,9 @@
-//! What the API tells of this pod and its service account, beside what the pod was given.
+//! What the API tells of this pod, its service account and its node, beside what the pod was given.
 //!
 //! The webhook of EKS gives a pod the role of its service account when the pod is made, and never later: an annotation
 //! that came afterwards, or a webhook that was away, shows nowhere but here.
+
+use tokio::sync::OnceCell;
 
 use super::Seen;
 use crate::catalogue::Check;
@@ -13,6 +15,7 @@ use crate::checks::kube::Reader;
 use crate::checks::kube::Wanted;
 use crate::cluster::Access;
 use crate::cluster::own::Account;
+use crate::cluster::own::Node;
 use crate::cluster::own::Own;
 use crate::cluster::own::Pod;
 use crate::cluster::own::ROLE_ARN;
@@ -24,17 +27,20 @@ use crate::config::aws::Variables;
 use crate::probe::Answer;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
+use crate::verdict::Instance;
 use crate::verdict::Peers;
 use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
 
-/// Reads this pod and its service account.
+/// Reads this pod, its service account and its node.
 #[derive(Debug)]
 pub(super) struct Injection {
     place: Apiserver,
     reader: Reader,
     /// The pod's name, where its token does not tell.
     pod: Option<String>,
+    /// A pod never leaves its node.
+    node: OnceCell<Option<Node>>,
 }
 
 /// What the API tells.
@@ -44,12 +50,13 @@ pub(super) struct Told {
     account: Result<Account, Evidence>,
     /// `None` is a pod that is not the agent's.
     pod: Result<Option<Pod>, Evidence>,
+    node: Option<Node>,
 }
 
 impl Injection {
     pub(super) fn new(config: &Config, world: &World) -> Self {
         let reader = Reader::within(&config.apiserver, Limits::ASIDE, world);
-        Self { place: config.apiserver.clone(), reader, pod: config.agent.pod.clone() }
+        Self { place: config.apiserver.clone(), reader, pod: config.agent.pod.clone(), node: OnceCell::new() }
     }
 
     /// Asks the API; nothing outside of a pod, or while the API server is out of reach anyway.
@@ -61,27 +68,40 @@ impl Injection {
         let own = Own::of(&claims)?;
         let Own { namespace, account: name, .. } = &own;
         let account = async {
-            let answer = self.object(namespace, "serviceaccounts", name).await?;
+            let answer = self.object(Some(namespace), "serviceaccounts", name).await?;
             Account::read(&answer.body).ok_or_else(|| odd("serviceaccounts", name))
         };
         let pod = async {
             let name = own.pod.as_ref().or(self.pod.as_ref());
             let name = name.ok_or_else(|| Evidence::from("nothing tells this pod's name"))?;
-            Ok(Pod::read(&self.object(namespace, "pods", name).await?.body))
+            Ok(Pod::read(&self.object(Some(namespace), "pods", name).await?.body))
         };
-        let (account, pod) = tokio::join!(account, pod);
-        Some(Told { own, account, pod })
+        let node = async {
+            let name = own.node.as_ref()?;
+            let read = async || Ok::<_, Evidence>(Node::read(&self.object(None, "nodes", name).await?.body));
+            // On the heap, as it is seldom more than a look at what is known.
+            Box::pin(self.node.get_or_try_init(read)).await.ok()?.clone()
+        };
+        let (account, pod, node) = tokio::join!(account, pod, node);
+        Some(Told { own, account, pod, node })
     }
 
-    async fn object(&self, namespace: &str, kind: &str, name: &str) -> Result<Answer, Evidence> {
+    /// An object; of the whole cluster when no namespace is named.
+    async fn object(&self, namespace: Option<&str>, kind: &str, name: &str) -> Result<Answer, Evidence> {
         let escaped = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let (place, words) = match namespace {
+            Some(namespace) => {
+                (format!("namespaces/{}/", escaped(namespace)), format!(" in the namespace {namespace}"))
+            }
+            None => (String::new(), String::new()),
+        };
         let wanted = Wanted {
-            right: format!("get {kind}/{name} in the namespace {namespace}"),
-            path: format!("/api/v1/namespaces/{}/{kind}/{}", escaped(namespace), escaped(name)),
+            right: format!("get {kind}/{name}{words}"),
+            path: format!("/api/v1/{place}{kind}/{}", escaped(name)),
         };
         match self.reader.get(&wanted).await? {
             Found::Object(answer) => Ok(answer),
-            Found::Nothing => Err(Evidence::from(format!("{kind}/{name} does not exist in the namespace {namespace}"))),
+            Found::Nothing => Err(Evidence::from(format!("{kind}/{name} does not exist{words}"))),
         }
     }
 }
@@ -95,6 +115,12 @@ impl Told {
     /// The role that the service account's annotation names.
     pub(super) fn role(&self) -> Option<&str> {
         self.account.as_ref().ok()?.role_arn.as_deref()
+    }
+
+    /// The instance of the pod's node.
+    pub(super) fn instance(&self) -> Option<Instance> {
+        let Node { instance, region } = self.node.clone()?;
+        Some(Instance { id: Some(instance), region, account: None, cluster: None })
     }
 
     /// What was seen of a source, in the light of what was told.

@@ -22,6 +22,7 @@ pub fn service_account_token(expires: SystemTime) -> String {
         "iss": "https://kubernetes.default.svc",
         "kubernetes.io": {
             "namespace": "castai-agent",
+            "node": { "name": "ip-10-0-1-23.ec2.internal", "uid": "0f1e2d3c-4b5a-4968-8776-655443322110" },
             "pod": { "name": "castai-agent-6d8f9c7b5-x2x4z", "uid": "7e0c5f3a-1b2d-4c3e-8f4a-5b6c7d8e9f00" },
             "serviceaccount": { "name": "castai-agent", "uid": "3a2b1c0d-4e5f-4a6b-9c7d-8e9f0a1b2c3d" },
         },
