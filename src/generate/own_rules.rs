@@ -113,30 +113,15 @@ fn expression(alert: OwnAlert, tempo: Tempo) -> Option<(String, Duration)> {
             ),
             0,
         ),
+        // Each is of one moment, because a window over every check of a fleet costs seconds.
         OwnAlert::CheckUnknown => (
             format!(
-                "{by_check} (\n  min_over_time(castai_health_check_status{{status=\"unknown\"}}[{}])\n  \
-                 unless on (cluster, namespace, job, instance, check) castai_health_check_need{{need=\"none\"}} == 1\n) == 1",
-                of(10)
+                "{by_check} (\n  castai_health_check_status{{status=\"unknown\"}}\n  \
+                 unless on (cluster, namespace, job, instance, check) castai_health_check_need{{need=\"none\"}} == 1\n) == 1"
             ),
-            10,
+            0,
         ),
-        OwnAlert::CheckStalled => {
-            let stopped = |interval: &str, minutes: u32| {
-                format!(
-                    "(\n  {by_check} (changes(castai_health_check_last_attempt_timestamp_seconds[{}])) == 0\n  \
-                     and {by_check} (castai_health_check_interval_seconds) {interval}\n  \
-                     and {by_check} (min_over_time(castai_health_check_status{{status=\"unknown\"}}[{}])) == 0\n  \
-                     and {by_check} (castai_health_check_status{{status=~\"ok|warning|failing\"}}) == 1\n  \
-                     and {by_check} (count_over_time(castai_health_check_interval_seconds[{}])) >= {}\n)",
-                    of(minutes),
-                    of(minutes),
-                    of(minutes),
-                    minutes / 2
-                )
-            };
-            (format!("{}\nor\n{}", stopped("<= 120", 15), stopped("> 120", 360)), 15)
-        }
+        OwnAlert::CheckStalled => (stalled(by_check), 0),
         OwnAlert::CheckPanicked => (
             format!("sum by (cluster, namespace, check) (increase(castai_health_check_panics_total[{}])) > 0", of(15)),
             0,
@@ -174,6 +159,21 @@ fn expression(alert: OwnAlert, tempo: Tempo) -> Option<(String, Duration)> {
         OwnAlert::ErrorBudgetBurn => return None,
     };
     Some((expr, window(minutes)))
+}
+
+/// The exporter's other checks went on meanwhile: so its own clock is the measure, and no other.
+fn stalled(by_check: &str) -> String {
+    let exporter = "cluster, namespace, job, instance";
+    format!(
+        "{by_check} (\n  \
+           (\n    \
+             max by ({exporter}) (castai_health_check_last_attempt_timestamp_seconds)\n    \
+             - on ({exporter}) group_right () castai_health_check_last_attempt_timestamp_seconds\n  \
+           )\n  \
+           > on ({exporter}, check) clamp_min(10 * castai_health_check_interval_seconds, 900)\n  \
+           and on ({exporter}, check) castai_health_check_status{{status=~\"ok|warning|failing\"}} == 1\n\
+         )"
+    )
 }
 
 /// Something was heard within a day and not within ten minutes; a job of ours that is still scraped speaks against it.

@@ -142,7 +142,7 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
         OwnAlert::CheckUnknown => {
             let own = own(checked);
             let unknown = |values: &str| of_check("castai_health_check_status", ",status=\"unknown\"", values);
-            let told = 20 * MINUTE + patience;
+            let told = 10 * MINUTE + patience;
             vec![
                 own.case(
                     "fires when it is unknown for an hour",
@@ -158,22 +158,31 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
         }
         OwnAlert::CheckStalled => {
             let own = own(checked);
-            let series = |attempts: &str| {
+            let attempts = |check: &str, values: &str| {
+                let metric = "castai_health_check_last_attempt_timestamp_seconds";
+                (format!("{metric}{{{TARGET},check=\"{check}\"}}"), values.to_owned())
+            };
+            let series = |status: &str, values: &str| {
                 vec![
-                    of_check("castai_health_check_status", ",status=\"ok\"", "1x400"),
-                    of_check("castai_health_check_status", ",status=\"unknown\"", "0x400"),
+                    of_check("castai_health_check_status", &format!(",status=\"{status}\""), "1x400"),
                     of_check("castai_health_check_interval_seconds", "", "15x400"),
-                    of_check("castai_health_check_last_attempt_timestamp_seconds", "", attempts),
+                    attempts("apiserver", values),
+                    attempts("dns", "0+30x400"),
                 ]
             };
             let told = 25 * MINUTE + patience;
             vec![
                 own.case(
                     "fires when it made no attempt for long",
-                    series("0+30x19 600x300"),
+                    series("ok", "0+30x19 600x300"),
                     vec![own.at(told.saturating_sub(2 * MINUTE), vec![]), own.at(told + MINUTE, vec![own.firing()])],
                 ),
-                own.case("is silent while it goes on", series("0+30x300"), vec![own.at(told, vec![])]),
+                own.case("is silent while it goes on", series("ok", "0+30x300"), vec![own.at(told, vec![])]),
+                own.case(
+                    "is silent while it claims nothing",
+                    series("unknown", "0+30x19 600x300"),
+                    vec![own.at(told + MINUTE, vec![])],
+                ),
             ]
         }
         OwnAlert::CheckPanicked => {
