@@ -33,9 +33,10 @@ test-node: install ## the image, the chart and the README's install section on a
 	KUBE_TEST_BINARY="$$kube" HELM_TEST_BINARIES="$$helm" IMAGE_TEST_ARCHIVE="$$image" \
 	cargo test --locked --test it -- --ignored --nocapture --test-threads 1 node::
 
-demo: ## the exporter beside a pretend world that can be broken by name
+PROVIDER ?= eks
+demo: ## the exporter beside a pretend world that can be broken by name; PROVIDER=gke or aks moves it
 	cargo build --locked --workspace
-	cd "$${CARGO_TARGET_DIR:-target}/debug" && ./lab demo --exporter ./castai-health-exporter
+	cd "$${CARGO_TARGET_DIR:-target}/debug" && ./lab demo --exporter ./castai-health-exporter --provider $(PROVIDER)
 
 bench: install ## measure the budgets on the static release binary
 	scripts/bench "$$(scripts/build-release)"

@@ -5,12 +5,16 @@
 
 pub mod container;
 pub mod ec2;
+pub mod eks;
 pub mod imds;
 pub mod line;
 pub mod refusal;
 pub mod sts;
 
+mod signed;
+
 pub use ec2::Ec2;
+pub use eks::Eks;
 pub use line::Line;
 pub use line::Refused;
 pub use refusal::Refusal;

@@ -7,6 +7,7 @@ pub mod api;
 pub mod azure_imds;
 pub mod azure_token;
 pub mod control_plane;
+pub mod eks;
 pub mod gce;
 pub mod gke;
 pub mod networks;

@@ -1,39 +1,18 @@
 //! EC2's `DescribeInstances`, the agent's one question to EC2, on the SDK's own engine and signatures.
 //!
-//! Wire format: the EC2 Query API, version 2016-11-15. AWS's own crate for it would take minutes to compile.
+//! Wire format: the EC2 Query API, version 2016-11-15.
 
-use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_runtime::auth::SigV4OperationSigningConfig;
-use aws_runtime::auth::SigningOptions;
-use aws_runtime::auth::sigv4;
 use aws_smithy_query::QueryWriter;
-use aws_smithy_runtime::client::identity::IdentityCache;
-use aws_smithy_runtime::client::orchestrator::operation::Operation;
-use aws_smithy_runtime_api::client::auth::AuthSchemeOptionResolverParams;
-use aws_smithy_runtime_api::client::auth::SharedAuthScheme;
-use aws_smithy_runtime_api::client::auth::SharedAuthSchemeOptionResolver;
-use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
-use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
-use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::Layer;
-use aws_smithy_types::timeout::TimeoutConfig;
 use aws_smithy_xml::decode::Document;
 use aws_smithy_xml::decode::ScopedDecoder;
 use aws_smithy_xml::decode::XmlDecodeError;
 use aws_smithy_xml::decode::try_data;
-use aws_types::SigningName;
-use aws_types::region::SigningRegion;
+use http::Request;
 
 use crate::aws::Line;
 use crate::aws::Refused;
-use crate::aws::sts;
+use crate::aws::signed::Signed;
 use crate::config::aws::Endpoint;
 use crate::config::aws::Service;
 use crate::probe::Answer;
@@ -67,26 +46,18 @@ pub struct Instance {
 
 /// EC2 at one address.
 #[derive(Clone, Debug)]
-pub struct Ec2 {
-    line: Line,
-    operation: Operation<Question, Vec<Instance>, NoReason>,
-}
-
-/// The reason is read from the answer itself.
-#[derive(Debug, thiserror::Error)]
-#[error("refused")]
-struct NoReason;
+pub struct Ec2(Signed);
 
 impl Ec2 {
     /// EC2 at the end of a line, asked with these credentials.
     pub fn new(line: &Line, endpoint: &Endpoint, credentials: &Credentials) -> Self {
-        Self { line: line.clone(), operation: operation(&sts::config(line, endpoint), line, credentials) }
+        Self(Signed::new((Service::Ec2, "DescribeInstances"), line, endpoint, credentials))
     }
 
     /// Whether the caller may describe instances; the answer hoped for is a refusal with the code [`MAY`].
     pub async fn dry_run(&self) -> Refused {
-        match self.line.call(self.operation.invoke(Question::DryRun)).await {
-            Ok((_, answer)) => Refused::Answered(Box::new(answer)),
+        match self.0.ask(request(&Question::DryRun)).await {
+            Ok(answer) => Refused::Answered(Box::new(answer)),
             Err(refused) => refused,
         }
     }
@@ -96,66 +67,27 @@ impl Ec2 {
     /// # Errors
     /// How far it got.
     pub async fn instance(&self, id: &str) -> Result<(Option<Instance>, Answer), Refused> {
-        let question = Question::Instance(id.to_owned());
-        let (instances, answer) = self.line.call(self.operation.invoke(question)).await?;
-        Ok((instances.into_iter().find(|instance| instance.id == id), answer))
+        let answer = self.0.ask(request(&Question::Instance(id.to_owned()))).await?;
+        match instances(&answer.body) {
+            Ok(found) => Ok((found.into_iter().find(|instance| instance.id == id), answer)),
+            Err(_) => Err(Refused::Answered(Box::new(answer))),
+        }
     }
 }
 
-fn operation(
-    config: &SdkConfig,
-    line: &Line,
-    credentials: &Credentials,
-) -> Operation<Question, Vec<Instance>, NoReason> {
-    let mut layer = Layer::new("ec2");
-    layer.store_put(AuthSchemeOptionResolverParams::new(()));
-    layer.store_put(SigningRegion::from(config.region().cloned().expect("an endpoint has a region")));
-    layer.store_put(SigningName::from_static(Service::Ec2.signing_name()));
-    let mut signing = SigningOptions::default();
-    signing.double_uri_encode = true;
-    signing.normalize_uri_path = true;
-    layer.store_put(SigV4OperationSigningConfig { signing_options: signing, ..Default::default() });
-    let schemes = StaticAuthSchemeOptionResolver::new(vec![sigv4::SCHEME_ID]);
-    let mut components = RuntimeComponentsBuilder::new("ec2")
-        .with_auth_scheme(SharedAuthScheme::new(sigv4::SigV4AuthScheme::new()))
-        .with_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(schemes)))
-        .with_identity_cache(Some(IdentityCache::no_cache()));
-    let provider = SharedCredentialsProvider::new(credentials.clone());
-    components.set_identity_resolver(sigv4::SCHEME_ID, SharedIdentityResolver::new(provider));
-    Operation::builder()
-        .service_name("EC2")
-        .operation_name("DescribeInstances")
-        .behavior_version(config.behavior_version().expect("set above"))
-        .http_client(line.clone())
-        .endpoint_url(config.endpoint_url().unwrap_or_default())
-        .no_retry()
-        .timeout_config(TimeoutConfig::disabled())
-        .runtime_plugin(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components))
-        .serializer(request)
-        .deserializer(|response: &HttpResponse| {
-            if !response.status().is_success() {
-                return Err(OrchestratorError::operation(NoReason));
-            }
-            instances(response.body().bytes().unwrap_or_default()).map_err(OrchestratorError::other)
-        })
-        .build()
-}
-
-fn request(question: Question) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {
+fn request(question: &Question) -> Request<String> {
     let mut body = String::new();
     let mut writer = QueryWriter::new(&mut body, "DescribeInstances", VERSION);
     match question {
         Question::DryRun => writer.prefix("DryRun").boolean(true),
         Question::Instance(id) => {
             writer.prefix("Filter.1.Name").string("instance-id");
-            writer.prefix("Filter.1.Value.1").string(&id);
+            writer.prefix("Filter.1.Value.1").string(id);
         }
     }
     writer.finish();
-    let request = http::Request::post("/")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(SdkBody::from(body))?;
-    Ok(HttpRequest::try_from(request)?)
+    let request = Request::post("/").header("content-type", "application/x-www-form-urlencoded").body(body);
+    request.expect("path and header are constants")
 }
 
 /// The instances of an answer.

@@ -22,6 +22,7 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderValue;
+use http::Method;
 use http::header;
 
 use crate::config::Secret;
@@ -122,7 +123,7 @@ impl Line {
         }
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let body = body.bytes().map(Bytes::copy_from_slice).unwrap_or_default();
-        let answered = self.answered(path, parts.headers, body).await;
+        let answered = self.answered((parts.method, path), parts.headers, body).await;
         *locked(&self.0.outcome) = Some(answered.clone());
         let answer = answered.map_err(|_| ConnectorError::io(NotReached.into()))?;
         let mut response = http::Response::new(SdkBody::from(answer.body));
@@ -131,7 +132,7 @@ impl Line {
         HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
     }
 
-    async fn answered(&self, path: &str, headers: HeaderMap, body: Bytes) -> Result<Answer, Finding> {
+    async fn answered(&self, what: (Method, &str), headers: HeaderMap, body: Bytes) -> Result<Answer, Finding> {
         let Ends { route, resolver, trail, .. } = &*self.0;
         let (headers, mut secrets) = marked(headers);
         secrets.extend(locked(&self.0.secrets).iter().map(|secret| secret.reveal().as_bytes().to_vec()));
@@ -140,7 +141,7 @@ impl Line {
             Some(connection) => connection,
             None => route.open(resolver, trail).await?,
         };
-        let answer = connection.post(resolver, path, headers, (body, secrets), trail).await?;
+        let answer = connection.question(resolver, what, headers, (body, secrets), trail).await?;
         *kept = Some(connection);
         Ok(answer)
     }

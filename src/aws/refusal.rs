@@ -30,21 +30,25 @@ impl<'a> Refusal<'a> {
         let body = String::from_utf8_lossy(&answer.body);
         let error = classify::aws_error_body(&body);
         let header = || answer.header("x-amzn-requestid").map(str::to_owned);
+        // Services that speak JSON name the code there, perhaps with an address behind it.
+        let kind = answer.header("x-amzn-errortype").and_then(|kind| kind.split(':').next()).map(str::to_owned);
         Self {
             service,
             answer,
-            code: error.code,
+            code: kind.or(error.code),
             message: error.message.unwrap_or_default(),
             request_id: error.request_id.or_else(header),
         }
     }
 
-    /// What it means for a caller whose keys are temporary, or are not; nothing for a code that nobody knows.
+    /// What it means for a caller whose keys are temporary, or are not; nothing for a code that nobody knows, or of EKS,
+    /// without whose answer the agent can live.
     pub fn mode(&self, temporary: bool) -> Option<M> {
         let Some(code) = &self.code else { return Some(self.mode_of_a_stranger()) };
         let service = match self.service {
             Service::Sts => classify::AwsService::Sts,
             Service::Ec2 => classify::AwsService::Ec2,
+            Service::Eks => return None,
         };
         let mode = classify::aws_code(service, code, &self.message)?;
         Some(match mode {
@@ -57,13 +61,13 @@ impl<'a> Refusal<'a> {
 
     /// Not AWS's words: somebody in between, or AWS in trouble.
     fn mode_of_a_stranger(&self) -> M {
-        match (self.answer.status.as_u16(), self.service) {
-            (429, Service::Sts) => M::AwsStsThrottled,
-            (429, Service::Ec2) => M::Ec2Throttled,
-            (500.., Service::Sts) => M::AwsStsServerError,
-            (500.., Service::Ec2) => M::Ec2ServerError,
-            (_, Service::Sts) => M::ProxyBlockPage,
-            (_, Service::Ec2) => M::Ec2UnexpectedBody,
+        match (self.answer.status.as_u16(), self.service == Service::Sts) {
+            (429, true) => M::AwsStsThrottled,
+            (429, false) => M::Ec2Throttled,
+            (500.., true) => M::AwsStsServerError,
+            (500.., false) => M::Ec2ServerError,
+            (_, true) => M::ProxyBlockPage,
+            (_, false) => M::Ec2UnexpectedBody,
         }
     }
 

@@ -288,7 +288,7 @@ impl Check {
                         question: "May CAST AI's addresses reach the control plane?",
                         scope: Scope::Cluster,
                         interval: Duration::from_mins(10),
-                        prerequisites: &[],
+                        prerequisites: &[Self::StsIdentity, Self::Ec2Api],
                         phases: &[],
                         limits: Limits::NONE,
                     }

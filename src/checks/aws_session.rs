@@ -15,6 +15,7 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 
+use crate::aws::Line;
 use crate::aws::Refused;
 use crate::aws::Sts;
 use crate::aws::imds::Visit;
@@ -377,6 +378,9 @@ impl AwsSession {
     }
 
     async fn node_key(&self, world: &World) -> Result<Credentials, Evidence> {
+        if self.aws.metadata.disabled {
+            return Err(Evidence::from("none are given, and AWS_EC2_METADATA_DISABLED forbids to ask the node"));
+        }
         let endpoint = self.aws.metadata.endpoint.as_ref().map_err(|why| Evidence::from(why.as_str()))?;
         let trail = Trail::default();
         let mut visit = Visit::new(endpoint, self.patience, &world.resolver, &trail);
@@ -435,5 +439,25 @@ impl World {
         let trust = https.then(|| self.aws.trust(self)).transpose().map_err(Verdict::Unknown)?;
         let proxy = self.proxy_for(https, &host, port)?;
         Ok(Place { route: Route { host, port, trust, server_name: None, proxy, limits }, endpoint })
+    }
+
+    /// The agent's credentials, from what `sts_identity` holds if it holds any; STS is not asked twice for nothing.
+    ///
+    /// # Errors
+    /// Why it has none.
+    pub async fn held(&self, region: &str, limits: Limits, peers: &Peers) -> Result<Held, Evidence> {
+        let asked = peers.report(Check::StsIdentity);
+        let asked = asked.is_some_and(|report| !matches!(report.verdict, Verdict::NotApplicable(_)));
+        let sts = if self.aws.asks_sts() && asked {
+            Err(Evidence::from("STS does not give them, see sts_identity"))
+        } else {
+            let place = self.place(Service::Sts, region, limits).map_err(|verdict| verdict.evidence());
+            place.map(|place| Sts::new(&Line::new(place.route, &self.resolver, &Trail::default()), &place.endpoint))
+        };
+        let held = self.aws.credentials(self, sts.as_ref().map_err(Clone::clone), Freshness::AsLongAsTheyLast).await;
+        held.map_err(|missing| match missing {
+            Missing::Elsewhere(why) => why,
+            Missing::Refused(..) => Evidence::from("STS does not give them"),
+        })
     }
 }

@@ -3,6 +3,9 @@
 //! The cluster's own cloud is asked, as whom this pod is to it, for the list of networks that the control plane lets in.
 //! What could not be found out is `unknown`: only a list that was read whole, and holds no such address, blocks.
 
+mod aks;
+mod eks;
+mod gke;
 mod remedy;
 
 use std::net::IpAddr;
@@ -19,17 +22,12 @@ use crate::cloud::ControlPlane;
 use crate::cloud::MetadataServer;
 use crate::cloud::api;
 use crate::cloud::api::Api;
-use crate::cloud::azure_imds::Instance;
-use crate::cloud::azure_token;
 use crate::cloud::control_plane::Entry;
-use crate::cloud::gce;
-use crate::cloud::gke::GkeCluster;
 use crate::config::Clouds;
 use crate::config::Config;
 use crate::config::Provider;
 use crate::config::Told;
 use crate::config::control_plane;
-use crate::config::control_plane::AksCluster;
 use crate::config::node_local::Endpoint;
 use crate::probe::Route;
 use crate::probe::Trust;
@@ -71,67 +69,6 @@ impl ControlPlaneAccess {
         let trust = trust.map(Arc::new).map_err(|error| error.to_string());
         let (told, clouds) = (config.told.clone(), config.clouds.clone());
         Self { told, clouds, settings, trust, world: world.clone() }
-    }
-
-    async fn on_gke(&self) -> Result<Seen, String> {
-        let endpoint = self.clouds.gce.as_ref().map_err(Clone::clone)?;
-        let trail = Trail::default();
-        let mut server = self.metadata(endpoint, &trail);
-        let cluster = GkeCluster {
-            project: self.told_or(&mut server, "GKE_PROJECT_ID", gce::PROJECT).await?,
-            location: self.told_or(&mut server, "GKE_LOCATION", gce::LOCATION).await?,
-            name: self.told_or(&mut server, "GKE_CLUSTER_NAME", gce::CLUSTER).await?,
-        };
-        if !cluster.is_plain() {
-            return Err("project, location or name of the cluster are none that Google gives".to_owned());
-        }
-        let token = gce::token(&mut server).await;
-        let token = token.map_err(|finding| format!("no token for Google: {}", finding.evidence))?;
-        let plane = cluster.control_plane(&self.api(&self.settings.google_api)?, &token).await?;
-        Ok(Seen { cluster: cluster.name.clone(), plane, remedy: Remedy::gke(&cluster) })
-    }
-
-    /// What a variable tells, or else Google's metadata server.
-    async fn told_or(&self, server: &mut MetadataServer<'_>, name: &str, path: &str) -> Result<String, String> {
-        if let Some(value) = self.told.value(name) {
-            return Ok(value.to_owned());
-        }
-        gce::value(server, path).await.map_err(|finding| finding.evidence.to_string())
-    }
-
-    async fn on_aks(&self) -> Result<Seen, String> {
-        let trail = Trail::default();
-        let mut server = self.metadata(&self.clouds.azure, &trail);
-        let cluster = match &self.settings.azure_cluster {
-            Some(cluster) => cluster.clone(),
-            None => self.aks_cluster(&mut server).await?,
-        };
-        let resource = &self.settings.azure_api;
-        let token = match &self.settings.azure_federation {
-            Some(federation) => {
-                azure_token::exchanged(&self.api(&self.settings.azure_login)?, federation, resource).await
-            }
-            None => azure_token::of_node(&mut server, self.settings.azure_client.as_deref(), resource).await,
-        };
-        let token = token.map_err(|why| format!("no token for Azure: {why}"))?;
-        let plane = cluster.control_plane(&self.api(resource)?, &token).await?;
-        Ok(Seen { cluster: cluster.name.clone(), plane, remedy: Remedy::aks(&cluster) })
-    }
-
-    /// The cluster that the agent's nodes belong to.
-    async fn aks_cluster(&self, server: &mut MetadataServer<'_>) -> Result<AksCluster, String> {
-        let told = (self.told.value("AKS_SUBSCRIPTION_ID"), self.told.value("AKS_NODE_RESOURCE_GROUP"));
-        let (subscription, group) = if let (Some(subscription), Some(group)) = told {
-            (subscription.to_owned(), group.to_owned())
-        } else {
-            let instance = Instance::fetch(server).await.map_err(|finding| finding.evidence.to_string())?;
-            (instance.subscription, instance.node_resource_group)
-        };
-        AksCluster::of_nodes(&subscription, &group).ok_or_else(|| {
-            "which cluster this is cannot be told from the name of the nodes' resource group: set \
-             control_plane.azure_cluster to its id (az aks show -g GROUP -n CLUSTER --query id)"
-                .to_owned()
-        })
     }
 
     fn metadata<'a>(&'a self, endpoint: &'a Endpoint, trail: &'a Trail) -> MetadataServer<'a> {
@@ -206,8 +143,9 @@ impl ControlPlaneAccess {
 }
 
 impl Examine for ControlPlaneAccess {
-    async fn examine(&self, _attempt: &Attempt) -> Report {
+    async fn examine(&self, attempt: &Attempt) -> Report {
         let seen = match self.told.provider {
+            Some(Provider::Eks) => self.on_eks(attempt.peers()).await,
             Some(Provider::Gke) => self.on_gke().await,
             Some(Provider::Aks) => self.on_aks().await,
             Some(provider) => {

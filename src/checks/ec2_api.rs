@@ -9,7 +9,6 @@ use crate::aws::Ec2;
 use crate::aws::Line;
 use crate::aws::Refusal;
 use crate::aws::Refused;
-use crate::aws::Sts;
 use crate::aws::ec2;
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode as M;
@@ -18,9 +17,7 @@ use crate::catalogue::alerts::modes_of;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
-use crate::checks::aws_session::Freshness;
 use crate::checks::aws_session::Held;
-use crate::checks::aws_session::Missing;
 use crate::checks::way;
 use crate::config::CheckSettings;
 use crate::config::aws::Service;
@@ -67,25 +64,6 @@ impl Ec2Api {
     /// The check for what the agent is given.
     pub fn new(settings: &CheckSettings, world: &World) -> Self {
         Self { limits: settings.limits, world: world.clone() }
-    }
-
-    /// The agent's credentials, from what `sts_identity` holds if it holds any; STS is not asked twice for nothing.
-    async fn credentials(&self, region: &str, peers: &Peers) -> Result<Held, Evidence> {
-        let aws = &self.world.aws;
-        let sts = if aws.asks_sts() && peers.report(Check::StsIdentity).is_some() {
-            Err(Evidence::from("STS does not give them, see sts_identity"))
-        } else {
-            let place = self.world.place(Service::Sts, region, self.limits);
-            place.map_err(|verdict| verdict.evidence()).map(|place| {
-                let line = Line::new(place.route, &self.world.resolver, &Trail::default());
-                Sts::new(&line, &place.endpoint)
-            })
-        };
-        let held = aws.credentials(&self.world, sts.as_ref().map_err(Clone::clone), Freshness::AsLongAsTheyLast).await;
-        held.map_err(|missing| match missing {
-            Missing::Elsewhere(why) => Evidence::from(format!("without credentials EC2 is not asked: {why}")),
-            Missing::Refused(..) => Evidence::from("without credentials EC2 is not asked, and STS does not give them"),
-        })
     }
 
     async fn ask(
@@ -179,9 +157,9 @@ impl Examine for Ec2Api {
             Ok(place) => place,
             Err(verdict) => return Report::bare(verdict),
         };
-        let held = match self.credentials(&region, peers).await {
+        let held = match self.world.held(&region, self.limits, peers).await {
             Ok(held) => held,
-            Err(why) => return unknown(why),
+            Err(why) => return unknown(Evidence::from(format!("without credentials EC2 is not asked: {why}"))),
         };
         let identity = peers.report(Check::StsIdentity).and_then(|report| report.identity.as_ref());
         let asking = Asking {

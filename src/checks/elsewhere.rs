@@ -4,6 +4,7 @@ use crate::catalogue::Check;
 use crate::config::AgentSeen;
 use crate::config::Config;
 use crate::config::Elsewhere;
+use crate::config::Provider;
 use crate::config::aws::Container;
 use crate::config::aws::Use;
 use crate::config::aws::Variables;
@@ -28,7 +29,14 @@ pub fn settled(check: Check, config: &Config) -> Option<Verdict> {
                 unknown(&elsewhere.unseen("API_URL")?)
             }
             Check::CastaiApi | Check::ClusterStatus => unknown(&elsewhere.referred("TLS_CA_CERT_FILE")?),
+            Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api
+                if matches!(config.aws.used(), Use::Nothing(_)) =>
+            {
+                None
+            }
             Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api => aws(config, elsewhere),
+            // The control plane of EKS is asked about with the agent's credentials.
+            Check::ControlPlaneAccess if config.told.provider == Some(Provider::Eks) => aws(config, elsewhere),
             _ => None,
         },
     }
@@ -64,9 +72,6 @@ const fn reads_the_environment(check: Check) -> bool {
 /// Credentials that are files of the agent's pod, or come from a server that knows pods.
 fn aws(config: &Config, elsewhere: &Elsewhere) -> Option<Verdict> {
     let aws = &config.aws;
-    if matches!(aws.used(), Use::Nothing(_)) {
-        return None;
-    }
     if let Some(path) = &aws.ca_bundle {
         return Some(of_the_pod(&format!("AWS_CA_BUNDLE names the file {}", path.display())));
     }

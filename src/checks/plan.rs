@@ -207,7 +207,7 @@ fn need(check: Check, config: &Config) -> Need {
         Check::GceMetadata => discovery(config, Provider::Gke, |told| !told.missing.is_empty()),
         Check::AzureImds => discovery(config, Provider::Aks, |told| told.set.is_empty()),
         Check::ControlPlaneAccess => match config.told.provider {
-            Some(Provider::Gke | Provider::Aks) => Need::Feature,
+            Some(Provider::Eks | Provider::Gke | Provider::Aks) => Need::Feature,
             _ => Need::None,
         },
         Check::ClusterMetadata if config.told.provider.is_none() => Need::None,
@@ -226,7 +226,7 @@ fn subject(check: Check, config: &Config) -> u64 {
         Check::Imds => &[told, aws, proxy],
         Check::AwsCredentials => &[told, agent, apiserver, aws, proxy],
         Check::ClusterMetadata => &[told, aws, clouds, dns, proxy],
-        Check::ControlPlaneAccess => &[told, clouds, control_plane, dns, proxy],
+        Check::ControlPlaneAccess => &[told, aws, clouds, control_plane, dns, proxy],
         Check::GceMetadata | Check::AzureImds => &[told, clouds, dns, proxy],
         Check::StsIdentity | Check::Ec2Api => &[told, aws, dns, proxy],
         Check::AgentUpgrade => &[installation, apiserver, castai, dns, proxy],

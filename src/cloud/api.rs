@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderValue;
+use http::Method;
 use http::header;
 use serde_json::Value;
 use url::Url;
@@ -64,7 +65,9 @@ impl<'a> Api<'a> {
         let secrets = vec![secret.reveal().as_bytes().to_vec()];
         let asked = async {
             let mut connection = self.route.open(self.resolver, &trail).await?;
-            connection.post(self.resolver, path, headers, (Bytes::from(form), secrets), &trail).await
+            connection
+                .question(self.resolver, (Method::POST, path), headers, (Bytes::from(form), secrets), &trail)
+                .await
         };
         asked.await.map_err(|finding| self.lost(&finding))
     }

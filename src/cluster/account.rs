@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderValue;
+use http::Method;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use http::header::CONTENT_TYPE;
@@ -87,7 +88,8 @@ impl AgentAccount {
         let body = Bytes::from(body.to_string());
         let mut headers = own.headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let answer = connection.post(resolver, &path, headers, (body, Vec::new()), &Trail::default()).await;
+        let answer =
+            connection.question(resolver, (Method::POST, &path), headers, (body, Vec::new()), &Trail::default()).await;
         let token = self.given(&answer.map_err(NoToken::Way)?, now)?;
         self.lock().insert(key.to_owned(), token.clone());
         Ok(token)

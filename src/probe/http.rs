@@ -73,7 +73,7 @@ struct Asked<'a> {
     path: &'a str,
     headers: HeaderMap,
     body: Bytes,
-    /// What of the body must not come back into evidence.
+    /// What of it must not come back into evidence, beside whole headers.
     secrets: Vec<Vec<u8>>,
 }
 
@@ -139,21 +139,21 @@ impl Connection {
         self.ask(resolver, Asked::bare(Method::GET, path, headers), trail).await
     }
 
-    /// Sends a POST that only asks, and may therefore be sent again, and reads the answer in the same way.
+    /// Sends a request that only asks, and may therefore be sent again, and reads the answer in the same way.
     ///
-    /// What is secret in the body must not come back into evidence.
+    /// What is secret in it, beside whole headers, must not come back into evidence.
     ///
     /// # Errors
     /// As [`Connection::get`].
-    pub async fn post(
+    pub async fn question(
         &mut self,
         resolver: &Resolver,
-        path: &str,
+        (method, path): (Method, &str),
         headers: HeaderMap,
         (body, secrets): (Bytes, Vec<Vec<u8>>),
         trail: &Trail,
     ) -> Result<Answer, Finding> {
-        self.ask(resolver, Asked { body, secrets, ..Asked::bare(Method::POST, path, headers) }, trail).await
+        self.ask(resolver, Asked { body, secrets, ..Asked::bare(method, path, headers) }, trail).await
     }
 
     async fn ask(&mut self, resolver: &Resolver, asked: Asked<'_>, trail: &Trail) -> Result<Answer, Finding> {

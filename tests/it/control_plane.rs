@@ -10,6 +10,7 @@ use castai_health_exporter::catalogue::Status;
 use lab::AzureImdsFault;
 use lab::Certificate;
 use lab::CloudApiFault;
+use lab::EksFault;
 use lab::GceFault;
 use lab::Impostor;
 use lab::Pki;
@@ -18,7 +19,10 @@ use lab::cloud_api::CLIENT;
 use lab::cloud_api::FEDERATED_TOKEN;
 use lab::cloud_api::TENANT;
 use lab::gce::GOOGLE_TOKEN;
+use lab::imds::ROLE_SECRET;
+use lab::imds::ROLE_TOKEN;
 
+use crate::scenarios::WebIdentity;
 use crate::support::world::World;
 use crate::support::world::evidence;
 
@@ -31,14 +35,18 @@ async fn looked(world: &World) -> (Status, String) {
 
 async fn with(provider: &str, fault: &str) -> (Status, String) {
     let world = World::of(provider);
-    let api = if provider == "gke" { &world.apis[0] } else { &world.apis[1] };
-    api.set(fault.parse::<CloudApiFault>().unwrap()).await;
+    match provider {
+        "eks" => world.eks.set(fault.parse::<EksFault>().unwrap()).await,
+        "gke" => world.apis[0].set(fault.parse::<CloudApiFault>().unwrap()).await,
+        _ => world.apis[1].set(fault.parse::<CloudApiFault>().unwrap()).await,
+    }
     looked(&world).await
 }
 
 #[tokio::test]
 async fn whoever_is_let_in_is_named_with_the_reason() {
     for (provider, fault, reason) in [
+        ("eks", "listed", "35.221.40.21 (in 35.221.40.0/24)"),
         ("gke", "listed", "35.221.40.21 (in 35.221.40.0/24)"),
         ("aks", "listed", "35.221.40.21 (in 35.221.40.0/24)"),
         ("gke", "google", "35.221.40.21 (as an address of Google Cloud's"),
@@ -47,13 +55,20 @@ async fn whoever_is_let_in_is_named_with_the_reason() {
         assert_eq!(status, Status::Ok, "{said}");
         assert!(said.contains(reason) && said.contains("documentation of 2023"), "{said}");
     }
-    let (status, said) = looked(&World::of("aks")).await;
-    assert!(status == Status::Ok && said.contains("everybody may"), "{said}");
+    for provider in ["eks", "gke", "aks"] {
+        let (status, said) = looked(&World::of(provider)).await;
+        assert!(status == Status::Ok && said.contains("everybody may"), "{said}");
+    }
 }
 
 #[tokio::test]
 async fn the_remedy_repeats_the_whole_list() {
     for (provider, command) in [
+        (
+            "eks",
+            "`aws eks update-cluster-config --region eu-central-1 --name lab --resources-vpc-config \
+             publicAccessCidrs=203.0.113.0/24,198.51.100.7/32,35.221.40.21/32`",
+        ),
         (
             "gke",
             "`gcloud container clusters update lab --location europe-west3 --project lab-project \
@@ -70,9 +85,89 @@ async fn the_remedy_repeats_the_whole_list() {
         assert_eq!(status, Status::Failing);
         assert!(said.contains(command), "{said}");
     }
-    let (status, said) = with("aks", "blocked-by-many").await;
-    assert_eq!(status, Status::Failing);
-    assert!(said.contains("take the whole of it from `az aks show") && !said.ends_with('…'), "{said}");
+    for (provider, show) in [("eks", "aws eks describe-cluster"), ("aks", "az aks show")] {
+        let (status, said) = with(provider, "blocked-by-many").await;
+        assert_eq!(status, Status::Failing);
+        assert!(said.contains(&format!("take the whole of it from `{show}")) && !said.ends_with('…'), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_eks_does_not_tell_blocks_nobody() {
+    for (fault, why) in [
+        (
+            "access-denied",
+            "allow eks:DescribeCluster on this cluster to \"arn:aws:sts::123456789012:assumed-role/lab-node",
+        ),
+        ("denied-scp", "service control policy"),
+        ("not-found", "compare EKS_REGION and EKS_CLUSTER_NAME"),
+        ("throttled", "TooManyRequestsException"),
+        ("expired-token", "new credentials are got"),
+        ("server-error", "ServerException"),
+        ("something-else", "no cluster"),
+        ("hostile", "AccessDeniedException"),
+        ("blocked-while-updating", "changed just now (UPDATING)"),
+        ("blocked-by-hostile", "could not be read"),
+        ("refused", "net_refused"),
+        ("reset", "net_reset"),
+        ("tls-hang", "tls_handshake_timeout"),
+        ("cert-foreign-ca", "tls_unknown_authority"),
+        ("cert-other-name", "tls_hostname_mismatch"),
+        ("html:200", "no cluster"),
+        ("html:503", "503"),
+        ("noise", "http_protocol"),
+        ("truncated", "http_protocol"),
+        ("endless-body", "no cluster"),
+        ("clock:+600s", "InvalidSignatureException"),
+        ("redirect-to:https://elsewhere.example/", "answered 30"),
+    ] {
+        let (status, said) = with("eks", fault).await;
+        assert!(status == Status::Unknown && said.contains(why), "{fault}: {status} {said}");
+        assert!(!said.chars().any(char::is_control) && !said.contains("reboot"), "{fault}: {said}");
+        for secret in [ROLE_SECRET, ROLE_TOKEN] {
+            assert!(!said.contains(secret), "{fault}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn eks_is_asked_as_the_agent_and_without_its_credentials_not_at_all() {
+    let mut world = World::start();
+    let (status, said) = looked(&world).await;
+    assert_eq!(status, Status::Ok, "{said}");
+    world.set_env("EKS_CLUSTER_NAME", "another");
+    let (status, said) = looked(&world).await;
+    assert!(status == Status::Unknown && said.contains("there is no cluster another in eu-central-1"), "{said}");
+    world.set_env("EKS_CLUSTER_NAME", "$(reboot)/..");
+    let (status, said) = looked(&world).await;
+    assert!(status == Status::Unknown && !said.contains("reboot"), "{said}");
+    world.set_env("EKS_CLUSTER_NAME", "lab");
+
+    world.with_key(lab::aws::KEY_ID, "another secret");
+    let (status, said) = looked(&world).await;
+    assert!(status == Status::Unknown && said.contains("InvalidSignatureException"), "{said}");
+    world.with_key(lab::aws::KEY_ID, lab::aws::SECRET);
+    // An agent that is to ask AWS for nothing has the credentials all the same.
+    world.set_env("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "false");
+    let asked = |world: &World| [world.sts.journal(), world.ec2.journal()].map(|of| of.requests().len());
+    let before = asked(&world);
+    assert_eq!(looked(&world).await.0, Status::Ok);
+    assert_eq!(asked(&world), before, "nobody else of AWS is asked");
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        world.unset_env(name);
+    }
+    world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
+    let (status, said) = looked(&world).await;
+    assert_eq!(status, Status::Ok, "{said}");
+
+    let connections = world.eks.journal().connections().len();
+    for name in ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED"] {
+        world.unset_env(name);
+    }
+    world.set_env("AWS_EC2_METADATA_DISABLED", "true");
+    let (status, said) = looked(&world).await;
+    assert!(status == Status::Unknown && said.contains("without credentials"), "{said}");
+    assert_eq!(world.eks.journal().connections().len(), connections);
 }
 
 #[tokio::test]
@@ -204,20 +299,29 @@ async fn a_cluster_of_aks_whose_name_cannot_be_told_is_asked_for_by_its_id() {
 
 #[tokio::test]
 async fn nothing_is_asked_of_a_cloud_that_is_not_this_clusters() {
-    for provider in ["eks", "kops", "anywhere", "openshift", "selfhostedec2"] {
+    for provider in ["kops", "anywhere", "openshift", "selfhostedec2"] {
         let world = World::of(provider);
         let standings = world.look().await;
         let standing = standings.iter().find(|standing| standing.check == Check::ControlPlaneAccess).unwrap();
         assert_eq!((standing.status(), standing.need), (Status::NotApplicable, Need::None), "{provider}");
-        let asked = world.apis.iter().map(|api| api.journal()).chain([world.gce.journal(), world.azure.journal()]);
+        let asked = world.apis.iter().map(|api| api.journal()).chain([
+            world.gce.journal(),
+            world.azure.journal(),
+            world.eks.journal(),
+        ]);
         assert!(asked.map(|journal| journal.connections().len()).sum::<usize>() == 0, "{provider}");
     }
     for (provider, silent) in [("gke", [1, 2]), ("aks", [0, 2])] {
         let world = World::of(provider);
         world.assert_healthy().await;
         assert!(silent.iter().all(|api| world.apis[*api].journal().connections().is_empty()), "{provider}");
-        assert!(world.imds.journal().connections().is_empty());
+        assert!(world.imds.journal().connections().is_empty() && world.eks.journal().connections().is_empty());
     }
+    let world = World::start();
+    world.assert_healthy().await;
+    let silent = world.apis.iter().map(|api| api.journal()).chain([world.gce.journal(), world.azure.journal()]);
+    assert!(silent.map(|journal| journal.connections().len()).sum::<usize>() == 0);
+    assert_eq!(world.eks.journal().requests().len(), 1);
 }
 
 #[tokio::test]

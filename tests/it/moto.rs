@@ -43,6 +43,41 @@ async fn a_signature_by_hand_is_checked_and_policies_decide() {
 }
 
 #[tokio::test]
+async fn the_control_plane_is_looked_at_where_a_policy_allows_it_and_blocks_nobody_where_none_does() {
+    let moto = Moto::start().await.unwrap();
+    let key = moto.add_user("castai-agent").await.unwrap();
+    moto.add_cluster("lab", &["203.0.113.0/24"]).await.unwrap();
+    moto.add_cluster("open", &["0.0.0.0/0"]).await.unwrap();
+    let mut world = World::start();
+    for variable in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_EKS"] {
+        world.set_env(variable, &moto.url());
+    }
+    world.only = Some(&[Check::ControlPlaneAccess]);
+    world.set_env("AWS_EC2_METADATA_DISABLED", "true");
+    world.with_key(&key.id, &key.secret);
+    let seen = async |world: &World| {
+        let standings = world.look().await;
+        let standing = of(&standings, Check::ControlPlaneAccess);
+        (standing.status(), standing.settled.modes().to_vec(), evidence(standing))
+    };
+    let (status, modes, said) = seen(&world).await;
+    assert!(status == Status::Unknown && modes.is_empty() && said.contains("allow eks:DescribeCluster"), "{said}");
+    moto.set_policy("castai-agent", Some("Allow"), "eks:DescribeCluster").await.unwrap();
+    let (status, modes, said) = seen(&world).await;
+    assert_eq!((status, modes), (Status::Failing, vec![M::CpfwBlocked]), "{said}");
+    assert!(said.contains("publicAccessCidrs=203.0.113.0/24,35.221.40.21/32`"), "{said}");
+    world.set_env("EKS_CLUSTER_NAME", "open");
+    assert_eq!(seen(&world).await.0, Status::Ok);
+    world.set_env("EKS_CLUSTER_NAME", "unknown");
+    let (status, modes, said) = seen(&world).await;
+    assert!(status == Status::Unknown && modes.is_empty() && said.contains("there is no cluster unknown"), "{said}");
+    world.set_env("EKS_CLUSTER_NAME", "lab");
+    moto.set_policy("castai-agent", Some("Deny"), "eks:*").await.unwrap();
+    let (status, _, said) = seen(&world).await;
+    assert!(status == Status::Unknown && said.contains("allow eks:DescribeCluster"), "{said}");
+}
+
+#[tokio::test]
 async fn the_exporters_own_calls_are_allowed_denied_and_refused_as_policies_and_keys_say() {
     let moto = Moto::start().await.unwrap();
     let key = moto.add_user("castai-agent").await.unwrap();

@@ -17,6 +17,7 @@ use lab::CastAiFault;
 use lab::CloudApiFault;
 use lab::DnsFault;
 use lab::Ec2Fault;
+use lab::EksFault;
 use lab::GceFault;
 use lab::ImdsFault;
 use lab::PodIdentityFault;
@@ -27,6 +28,7 @@ use lab::aws::Instance;
 
 use crate::support::world::CASTAI;
 use crate::support::world::EC2;
+use crate::support::world::EKS;
 use crate::support::world::KUBERNETES;
 use crate::support::world::STS;
 use crate::support::world::World;
@@ -93,6 +95,10 @@ pub(crate) enum Break {
     Gce(&'static str),
     /// Azure's instance metadata service, on AKS.
     AzureImds(&'static str),
+    /// Whom the control plane lets in, on EKS.
+    Eks(&'static str),
+    /// The same, when the agent is told nothing of its cluster.
+    EksInDiscovery(&'static str),
     /// Whom the control plane lets in, on GKE.
     Gke(&'static str),
     /// Whom the control plane lets in, on AKS.
@@ -522,6 +528,9 @@ scenarios! {
     a_cluster_in_another_region: Break::InAnotherRegion => ClusterMetadata MetadataRegionMismatch Failing;
     a_cluster_of_another_name: Break::Env("EKS_CLUSTER_NAME", "other") => ClusterMetadata MetadataClusterNameMismatch Warning;
     // === control_plane_access ===
+    a_firewall_of_eks_that_does_not_know_cast_ai: Break::Eks("blocked") => ControlPlaneAccess CpfwBlocked Failing;
+    a_firewall_of_eks_with_many_networks: Break::EksInDiscovery("blocked-by-many") => ControlPlaneAccess CpfwBlocked Failing;
+    a_control_plane_of_eks_without_an_address: Break::Eks("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
     a_firewall_of_gke_that_does_not_know_cast_ai: Break::Gke("blocked") => ControlPlaneAccess CpfwBlocked Failing;
     a_firewall_of_gke_with_many_networks: Break::Gke("blocked-by-many") => ControlPlaneAccess CpfwBlocked Failing;
     a_control_plane_of_gke_without_an_address: Break::Gke("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
@@ -580,7 +589,9 @@ pub(crate) fn world_for(broken: Break) -> World {
         Break::Proxy(_) | Break::CastaiBehindProxy(_) => World::behind_a_proxy(),
         Break::Gce(_) | Break::Gke(_) => World::of("gke"),
         Break::AzureImds(_) | Break::Aks(_) => World::of("aks"),
-        Break::Discovery(_) | Break::DiscoveryByTokens(_) | Break::Ec2InDiscovery(_) => World::in_discovery(),
+        Break::Discovery(_) | Break::DiscoveryByTokens(_) | Break::Ec2InDiscovery(_) | Break::EksInDiscovery(_) => {
+            World::in_discovery()
+        }
         Break::StsForRole(_) | Break::ProxyToAws(STS, _) => World::with_a_role(),
         _ => World::start(),
     }
@@ -599,7 +610,7 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
             world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await;
             // Go sends loopback addresses through no proxy, so the service gets a name here.
             world.dns.add("apiserver.lab", world.api.addr().ip());
-            world.env.insert("NO_PROXY".to_owned(), format!("{CASTAI},{KUBERNETES},{STS},{EC2}"));
+            world.env.insert("NO_PROXY".to_owned(), format!("{CASTAI},{KUBERNETES},{STS},{EC2},{EKS}"));
             world.env.insert("KUBERNETES_SERVICE_HOST".to_owned(), "apiserver.lab".to_owned());
             world.set_env("HTTPS_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
         }
@@ -628,6 +639,9 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
         }
         Break::Gce(fault) => world.gce.set(fault.parse::<GceFault>().unwrap()).await,
         Break::AzureImds(fault) => world.azure.set(fault.parse::<AzureImdsFault>().unwrap()).await,
+        Break::Eks(fault) | Break::EksInDiscovery(fault) => {
+            world.eks.set(fault.parse::<EksFault>().unwrap()).await;
+        }
         Break::Gke(fault) => world.apis[0].set(fault.parse::<CloudApiFault>().unwrap()).await,
         Break::Aks(fault) => world.apis[1].set(fault.parse::<CloudApiFault>().unwrap()).await,
         Break::Elsewhere(provider, variables) => {
@@ -653,7 +667,8 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
         Break::Ec2(fault) | Break::Ec2InDiscovery(fault) => world.ec2.set(fault.parse::<Ec2Fault>().unwrap()).await,
         Break::ProxyToAws(name, fault) => {
             world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await;
-            let others = [CASTAI, STS, EC2].into_iter().filter(|other| *other != name).collect::<Vec<_>>().join(",");
+            let others =
+                [CASTAI, STS, EC2, EKS].into_iter().filter(|other| *other != name).collect::<Vec<_>>().join(",");
             world.env.insert("NO_PROXY".to_owned(), format!("127.0.0.0/8,{KUBERNETES},{others}"));
             world.set_env("HTTPS_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
         }
@@ -827,6 +842,7 @@ pub(crate) async fn heal(world: &mut World, (env, file): (std::collections::BTre
     world.azure.heal().await;
     world.sts.heal().await;
     world.ec2.heal().await;
+    world.eks.heal().await;
     world.pod_identity.heal().await;
     world.account.set_instances(vec![Instance::default()]);
     for api in &world.apis {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::cloud::Networks;
+use crate::cloud::eks::EksCluster;
 use crate::cloud::gke::GkeCluster;
 use crate::config::control_plane::AksCluster;
 
@@ -19,6 +20,18 @@ pub(super) struct Remedy {
 }
 
 impl Remedy {
+    /// For a cluster of EKS.
+    pub(super) fn eks(cluster: &EksCluster) -> Self {
+        let EksCluster { region, name } = cluster;
+        let of = format!("--region {region} --name {name}");
+        Self {
+            replace: format!("aws eks update-cluster-config {of} --resources-vpc-config publicAccessCidrs="),
+            show: format!(
+                "aws eks describe-cluster {of} --query cluster.resourcesVpcConfig.publicAccessCidrs --output text"
+            ),
+        }
+    }
+
     /// For a cluster of GKE.
     pub(super) fn gke(cluster: &GkeCluster) -> Self {
         let GkeCluster { project, location, name } = cluster;

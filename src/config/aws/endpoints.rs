@@ -9,13 +9,15 @@ use url::Url;
 use crate::config::aws::Version;
 use crate::config::values;
 
-/// A service of AWS that the agent's SDK asks.
+/// A service of AWS that the agent's SDK asks, or would ask.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Service {
     /// The Security Token Service.
     Sts,
     /// The Elastic Compute Cloud.
     Ec2,
+    /// The Elastic Kubernetes Service, which the exporter alone asks.
+    Eks,
 }
 
 /// What the environment says of endpoints.
@@ -28,6 +30,7 @@ pub struct Endpoints {
     everything: Option<Given>,
     sts: Option<Given>,
     ec2: Option<Given>,
+    eks: Option<Given>,
 }
 
 /// An address that somebody wrote, and where.
@@ -101,6 +104,7 @@ impl Endpoints {
             everything: given("AWS_ENDPOINT_URL"),
             sts: given("AWS_ENDPOINT_URL_STS"),
             ec2: given("AWS_ENDPOINT_URL_EC2"),
+            eks: given("AWS_ENDPOINT_URL_EKS"),
         }
     }
 
@@ -131,7 +135,8 @@ impl Endpoints {
         if region.is_empty() || region.len() > MAX_LABEL || !region.bytes().all(label) {
             return Err(format!("{} is no region: it has to be one such as eu-central-1", values::shown(region)));
         }
-        let old = agent.is_some_and(|agent| agent < Version::SDK_V2);
+        // What the agent does not ask does not depend on its version.
+        let old = service != Service::Eks && agent.is_some_and(|agent| agent < Version::SDK_V2);
         if let Some(given) = self.given(service).filter(|_| !old) {
             return self.as_given(given, region);
         }
@@ -149,6 +154,7 @@ impl Endpoints {
         let own = match service {
             Service::Sts => &self.sts,
             Service::Ec2 => &self.ec2,
+            Service::Eks => &self.eks,
         };
         own.as_ref().or(self.everything.as_ref()).filter(|_| !self.ignored)
     }
@@ -183,6 +189,9 @@ impl Endpoints {
             (Service::Sts, true) => "sts-fips",
             (Service::Ec2, false) => "ec2",
             (Service::Ec2, true) => "ec2-fips",
+            (Service::Eks, false) => "eks",
+            (Service::Eks, true) if partition.prefix.is_empty() && !self.dual_stack => "fips.eks",
+            (Service::Eks, true) => "eks-fips",
         };
         let suffix = if self.dual_stack { partition.dual_stack } else { partition.suffix };
         format!("{service}.{region}.{suffix}")
@@ -195,6 +204,7 @@ impl Service {
         match self {
             Self::Sts => "STS",
             Self::Ec2 => "EC2",
+            Self::Eks => "EKS",
         }
     }
 
@@ -203,6 +213,7 @@ impl Service {
         match self {
             Self::Sts => "sts",
             Self::Ec2 => "ec2",
+            Self::Eks => "eks",
         }
     }
 }

@@ -70,6 +70,32 @@ fn ec2_has_the_same_names_with_its_own_word() {
 }
 
 #[test]
+fn eks_has_names_of_its_own_and_they_do_not_depend_on_the_agents_version() {
+    let old = Some(Version(0, 95, 0));
+    let at = |region: &str, variables: &[(&str, &str)]| of(Service::Eks, region, old, variables).unwrap();
+    for (region, variables, host) in [
+        ("eu-central-1", &[][..], "eks.eu-central-1.amazonaws.com"),
+        ("us-east-1", &[FIPS], "fips.eks.us-east-1.amazonaws.com"),
+        ("us-east-1", &[DUAL_STACK], "eks.us-east-1.api.aws"),
+        ("us-east-1", &[FIPS, DUAL_STACK], "eks-fips.us-east-1.api.aws"),
+        ("us-gov-west-1", &[FIPS], "eks.us-gov-west-1.amazonaws.com"),
+        ("us-gov-west-1", &[FIPS, DUAL_STACK], "eks-fips.us-gov-west-1.api.aws"),
+        ("us-iso-east-1", &[FIPS], "eks-fips.us-iso-east-1.c2s.ic.gov"),
+        ("cn-north-1", &[], "eks.cn-north-1.amazonaws.com.cn"),
+        ("cn-north-1", &[DUAL_STACK], "eks.cn-north-1.api.amazonwebservices.com.cn"),
+    ] {
+        assert_eq!(at(region, variables), format!("https://{host}/"), "{region} {variables:?}");
+    }
+    let (all, own) = (("AWS_ENDPOINT_URL", "https://all.example"), ("AWS_ENDPOINT_URL_EKS", "https://eks.example"));
+    assert_eq!(at("eu-central-1", &[all]), "https://all.example/");
+    assert_eq!(at("eu-central-1", &[all, own]), "https://eks.example/");
+    assert_eq!(
+        at("eu-central-1", &[own, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")]),
+        "https://eks.eu-central-1.amazonaws.com/"
+    );
+}
+
+#[test]
 fn an_old_agent_asks_the_global_sts_where_its_sdk_does() {
     let old = Some(Version(0, 95, 0));
     let at = |region: &str, agent, variables: &[(&str, &str)]| of(Service::Sts, region, agent, variables).unwrap();

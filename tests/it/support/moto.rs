@@ -2,7 +2,8 @@
 //!
 //! Where it differs from AWS: its refusals of EC2 come in the envelope of STS, and so does `AccessDenied`, which EC2 calls
 //! `UnauthorizedOperation`; errors of STS stand one element deeper; `GetCallerIdentity` is refused to nobody; web
-//! identities are not looked at.
+//! identities are not looked at. What a GET would carry it takes from its headers, so that no signature of one is right;
+//! that is mended before it starts.
 
 use std::fs::File;
 use std::io;
@@ -25,6 +26,19 @@ use tokio::time::timeout;
 
 /// Says where the program is, and installs it.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/install-moto");
+/// A GET without a body has none to be signed.
+const START_MENDED: &str = "
+import sys
+from moto.iam import access_control
+from moto.server import main
+read = access_control.IAMRequestBase.__init__
+def read_without_body(self, *arguments, **named):
+    read(self, *arguments, **named)
+    if self._method == 'GET':
+        self._data = {}
+access_control.IAMRequestBase.__init__ = read_without_body
+main(sys.argv[1:])
+";
 /// How long it may take to start on a machine that does other things as well.
 const START: Duration = Duration::from_mins(1);
 /// How long one answer may take.
@@ -80,8 +94,8 @@ impl Moto {
         }
         let dir = TempDir::new()?;
         let log = dir.path().join("moto.log");
-        let process = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", "0"])
+        let process = Command::new(program.with_file_name("python"))
+            .args(["-c", START_MENDED, "-H", "127.0.0.1", "-p", "0"])
             .env_remove("INITIAL_NO_AUTH_ACTION_COUNT")
             .stdin(Stdio::null())
             .stdout(File::create(&log)?)
@@ -144,8 +158,30 @@ impl Moto {
         // moto computes the signature of what it would have sent itself.
         let body = body.replace('*', "%2A").replace('+', "%20");
         let headers = vec![("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
-        let mut request =
-            Request { method: "POST".to_owned(), target: "/".to_owned(), headers, body: body.into_bytes() };
+        let (method, target) = ("POST".to_owned(), "/".to_owned());
+        self.signed(service, key, Request { method, target, headers, body: body.into_bytes() }).await
+    }
+
+    /// Makes a cluster of EKS that lets these networks in.
+    pub(crate) async fn add_cluster(&self, name: &str, networks: &[&str]) -> Result<(), MotoError> {
+        let cluster = serde_json::json!({
+            "name": name,
+            "roleArn": format!("arn:aws:iam::{ACCOUNT}:role/lab"),
+            "resourcesVpcConfig": {
+                "endpointPublicAccess": true,
+                "endpointPrivateAccess": false,
+                "publicAccessCidrs": networks,
+                "subnetIds": [],
+            },
+        });
+        let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+        let (method, target) = ("POST".to_owned(), "/clusters".to_owned());
+        let request = Request { method, target, headers, body: cluster.to_string().into_bytes() };
+        let Seen { status, body } = self.signed("eks", &self.admin, request).await?;
+        if status == 200 { Ok(()) } else { Err(MotoError::Refused(format!("{status} {body}"))) }
+    }
+
+    async fn signed(&self, service: &str, key: &Key, mut request: Request) -> Result<Seen, MotoError> {
         let signer = Signer {
             key_id: key.id.clone(),
             secret: key.secret.clone(),

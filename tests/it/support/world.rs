@@ -26,6 +26,7 @@ use lab::CastAi;
 use lab::CloudApi;
 use lab::Dns;
 use lab::Ec2;
+use lab::Eks;
 use lab::Gce;
 use lab::Imds;
 use lab::Pki;
@@ -44,6 +45,8 @@ pub(crate) const CASTAI: &str = "api.cast.lab";
 pub(crate) const STS: &str = "sts.lab";
 /// The name of EC2 here.
 pub(crate) const EC2: &str = "ec2.lab";
+/// The name of EKS here.
+pub(crate) const EKS: &str = "eks.lab";
 /// The names of GKE's API, Azure's Resource Manager and Azure's login here.
 const GOOGLE_API: &str = "container.lab";
 const AZURE_API: &str = "management.lab";
@@ -62,7 +65,7 @@ const ELSEWHERE: &[(Check, &[&str])] = &[
     (Check::Ec2Api, &["eks"]),
     (Check::GceMetadata, &["gke"]),
     (Check::AzureImds, &["aks"]),
-    (Check::ControlPlaneAccess, &["gke", "aks"]),
+    (Check::ControlPlaneAccess, &["eks", "gke", "aks"]),
 ];
 
 /// Everything the agent depends on, and what its pod is given.
@@ -77,6 +80,7 @@ pub(crate) struct World {
     pub(crate) account: Account,
     pub(crate) sts: Sts,
     pub(crate) ec2: Ec2,
+    pub(crate) eks: Eks,
     pub(crate) pod_identity: PodIdentity,
     /// GKE's API, Azure's Resource Manager and Azure's login.
     pub(crate) apis: [CloudApi; 3],
@@ -109,15 +113,17 @@ impl World {
         let account = Account::default();
         let sts = Sts::start(&account, Some(&public), Place::sts()).unwrap();
         let ec2 = Ec2::start(&account, Some(&public), Place::ec2()).unwrap();
+        let eks = Eks::start(&account, Some(&public), Place::eks()).unwrap();
         let pod_identity = PodIdentity::start(&account, lab::aws::pod_identity::Options::default()).unwrap();
         let names = [
             (CASTAI, castai.addr().ip()),
             (STS, sts.addr().ip()),
             (EC2, ec2.addr().ip()),
+            (EKS, eks.addr().ip()),
             (KUBERNETES, api.addr().ip()),
             ("proxy.lab", proxy.addr().ip()),
         ];
-        for (name, address) in &names[..3] {
+        for (name, address) in &names[..4] {
             proxy.add_host(name, *address);
         }
         let apis = [(Kind::Google, GOOGLE_API), (Kind::Azure, AZURE_API), (Kind::Login, AZURE_LOGIN)]
@@ -146,6 +152,7 @@ impl World {
             ("GCE_METADATA_HOST", gce.addr().to_string()),
             ("AWS_ENDPOINT_URL_STS", format!("https://{STS}:{}", sts.addr().port())),
             ("AWS_ENDPOINT_URL_EC2", format!("https://{EC2}:{}", ec2.addr().port())),
+            ("AWS_ENDPOINT_URL_EKS", format!("https://{EKS}:{}", eks.addr().port())),
             ("AWS_CA_BUNDLE", dir.path().join("aws.crt").display().to_string()),
             ("HEALTHZ_PORT", agent.health_port().to_string()),
             ("METRICS_PORT", agent.metrics_port().to_string()),
@@ -186,6 +193,7 @@ impl World {
             account,
             sts,
             ec2,
+            eks,
             pod_identity,
             apis,
             agent,
@@ -205,7 +213,7 @@ impl World {
     pub(crate) fn behind_a_proxy() -> Self {
         let mut world = Self::start();
         world.set_env("HTTPS_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
-        world.set_env("NO_PROXY", &format!("127.0.0.0/8,kubernetes.default.svc,{STS},{EC2}"));
+        world.set_env("NO_PROXY", &format!("127.0.0.0/8,kubernetes.default.svc,{STS},{EC2},{EKS}"));
         world
     }
 

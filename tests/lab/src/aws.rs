@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod ec2;
+pub mod eks;
 pub mod pod_identity;
 pub mod sts;
 
@@ -20,6 +21,7 @@ mod xml;
 
 pub use account::{Account, Issued, Provider, Role, Signs, WebIdentity};
 pub use ec2::{Ec2, Ec2Fault};
+pub use eks::{Eks, EksFault};
 pub use instance::Instance;
 pub use pod_identity::{PodIdentity, PodIdentityFault};
 pub use signature::Signer;
@@ -72,6 +74,11 @@ impl Place {
     /// Of EC2.
     pub fn ec2() -> Self {
         Self::of("ec2", 61)
+    }
+
+    /// Of EKS.
+    pub fn eks() -> Self {
+        Self::of("eks", 62)
     }
 
     fn of(service: &str, net: u8) -> Self {

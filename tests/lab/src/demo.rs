@@ -1,5 +1,6 @@
 //! A healthy world, the exporter in it, and a person who breaks it by name.
 
+pub(crate) mod clouds;
 pub(crate) mod exporter;
 pub(crate) mod keeper;
 pub(crate) mod switch;
@@ -17,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time;
 
+use clouds::Provider;
 use exporter::Exporter;
 use switch::Outcome;
 use world::World;
@@ -25,6 +27,7 @@ use world::World;
 pub(crate) struct Arguments {
     exporter: PathBuf,
     listen: Option<SocketAddr>,
+    provider: Provider,
     flags: Vec<OsString>,
 }
 
@@ -33,13 +36,17 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn read(words: &[OsString]) -> Result<Self, String> {
         let mut words = words.iter();
-        let (mut exporter, mut listen, mut flags) = (None, None, Vec::new());
+        let (mut exporter, mut listen, mut provider, mut flags) = (None, None, Provider::default(), Vec::new());
         while let Some(word) = words.next() {
             match word.to_str() {
                 Some("--exporter") => exporter = Some(PathBuf::from(words.next().ok_or("--exporter wants a path")?)),
                 Some("--listen") => {
                     let addr = words.next().and_then(|addr| addr.to_str()?.parse().ok());
                     listen = Some(addr.ok_or("--listen wants an address and a port, such as 127.0.0.1:9878")?);
+                }
+                Some("--provider") => {
+                    let word = words.next().and_then(|word| word.to_str());
+                    provider = word.and_then(Provider::read).ok_or("--provider is eks, gke or aks")?;
                 }
                 Some("--") => flags.extend(words.by_ref().cloned()),
                 _ => return Err(format!("{} means nothing here", word.display())),
@@ -49,7 +56,7 @@ impl Arguments {
         if !exporter.is_file() {
             return Err(format!("{} is not there; build it first", exporter.display()));
         }
-        Ok(Self { exporter, listen, flags })
+        Ok(Self { exporter, listen, provider, flags })
     }
 }
 
@@ -58,7 +65,7 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
     let (mut interrupt, mut terminate, mut hangup) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let listen = arguments.listen.map_or_else(free_port, Ok)?;
-    let mut world = World::start()?;
+    let mut world = World::of(arguments.provider)?;
     let mut exporter = Exporter::start(&arguments.exporter, &arguments.flags, listen, &world)?;
     let mut lines = lines();
 

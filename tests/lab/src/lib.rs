@@ -35,7 +35,7 @@ mod web;
 
 pub use agent::{Agent, AgentFault};
 pub use apiserver::{ApiFault, ApiServer};
-pub use aws::{Ec2, Ec2Fault, PodIdentity, PodIdentityFault, Sts, StsFault};
+pub use aws::{Ec2, Ec2Fault, Eks, EksFault, PodIdentity, PodIdentityFault, Sts, StsFault};
 pub use azure_imds::{AzureImds, AzureImdsFault};
 pub use castai::{CastAi, CastAiFault};
 pub use cloud_api::{CloudApi, CloudApiFault};

@@ -9,10 +9,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: lab demo --exporter PATH [--listen ADDRESS:PORT] [-- EXPORTER-FLAG...]
+usage: lab demo --exporter PATH [--listen ADDRESS:PORT] [--provider eks|gke|aks] [-- EXPORTER-FLAG...]
        lab bench --exporter PATH [--quick] [--scale]
 
-demo starts a pretend API server, CAST AI, DNS and proxy on loopback and the exporter beside them,
+demo starts a pretend API server, CAST AI, DNS, proxy and cloud on loopback and the exporter beside them,
 then reads from stdin how the world shall break. End of input, Ctrl-C and SIGTERM end it all.
 bench measures the budgets on that exporter and prints them beside their limits; exit 1 when one is exceeded;
 with --scale those of a large cluster.

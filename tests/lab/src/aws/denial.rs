@@ -26,6 +26,11 @@ pub(super) enum Denial {
 impl Denial {
     /// The sentence about one who may not do this.
     pub(super) fn sentence(self, arn: &str, action: &str) -> String {
+        self.sentence_on(arn, action, "")
+    }
+
+    /// The same, and `on` says about what.
+    pub(super) fn sentence_on(self, arn: &str, action: &str, on: &str) -> String {
         let (explicit, kind) = match self {
             Self::NoIdentityPolicy => (false, "identity-based policy"),
             Self::IdentityPolicy => (true, "an identity-based policy"),
@@ -50,6 +55,6 @@ impl Denial {
         } else {
             format!("because no {kind} allows the {action} action")
         };
-        format!("User: {arn} is not authorized to perform: {action} {reason}")
+        format!("User: {arn} is not authorized to perform: {action}{on} {reason}")
     }
 }

@@ -115,6 +115,50 @@ fn ec2(account: &Account) -> Ec2 {
 }
 
 #[tokio::test]
+async fn eks_shows_a_cluster_to_whoever_signs_for_it_and_refuses_everybody_else() {
+    let account = Account::default();
+    let eks = Eks::start(&account, None, Place::eks()).unwrap();
+    let cluster = |name: &str| Request {
+        method: "GET".to_owned(),
+        target: format!("/clusters/{name}"),
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    let seen = signed(eks.addr(), cluster("lab"), &signer("eks")).await;
+    assert_eq!(seen.status, "200", "{}", seen.body);
+    let shown: Value = serde_json::from_str(&seen.body).unwrap();
+    assert_eq!(shown["cluster"]["resourcesVpcConfig"]["publicAccessCidrs"], json!(["0.0.0.0/0"]));
+    let of = async |signer: Signer| {
+        let seen = signed(eks.addr(), cluster("lab"), &signer).await;
+        (seen.status.clone(), seen.header("x-amzn-errortype").to_owned())
+    };
+    let refused = |code: &str| ("403".to_owned(), code.to_owned());
+    assert_eq!(of(signer("ec2")).await, refused("InvalidSignatureException"));
+    assert_eq!(
+        of(Signer { region: "us-east-1".to_owned(), ..signer("eks") }).await,
+        refused("InvalidSignatureException")
+    );
+    assert_eq!(
+        of(Signer { secret: "another".to_owned(), ..signer("eks") }).await,
+        refused("InvalidSignatureException")
+    );
+    assert_eq!(
+        of(Signer { key_id: "AKIAUNKNOWN".to_owned(), ..signer("eks") }).await,
+        refused("UnrecognizedClientException")
+    );
+    let session = account.issue(ROLE, "lab", Duration::seconds(-1));
+    assert_eq!(of(of_session("eks", &session)).await, refused("ExpiredTokenException"));
+    let late = OffsetDateTime::now_utc() - Duration::minutes(10);
+    let seen = signed_at(eks.addr(), cluster("lab"), &signer("eks"), late).await;
+    assert!(seen.status == REFUSED && seen.body.contains("Signature expired"), "{}", seen.body);
+    let mut unsigned = cluster("lab");
+    unsigned.headers.push(("Host".to_owned(), eks.addr().to_string()));
+    assert_eq!(tell(eks.addr(), &unsigned).await.header("x-amzn-errortype"), "MissingAuthenticationTokenException");
+    let seen = signed(eks.addr(), cluster("other"), &signer("eks")).await;
+    assert_eq!((seen.status.as_str(), seen.header("x-amzn-errortype")), ("404", "ResourceNotFoundException"));
+}
+
+#[tokio::test]
 async fn sts_says_who_signed() {
     let account = Account::default();
     let sts = sts(&account);

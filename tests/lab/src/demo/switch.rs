@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use lab::{AgentFault, ApiFault, CastAiFault, DnsFault, Ec2Fault, Fault, ImdsFault, ProxyFault, StsFault};
+use lab::{
+    AgentFault, ApiFault, AzureImdsFault, CastAiFault, CloudApiFault, DnsFault, Ec2Fault, EksFault, Fault, GceFault,
+    ImdsFault, ProxyFault, StsFault,
+};
 
 use super::world::World;
 
@@ -32,10 +35,13 @@ Break the world by name, one line each:
   agent says LINE                   a line of the agent's log
   sts FAULT                         such as: sts throttled
   ec2 FAULT                         such as: ec2 denied-identity-policy
+  eks FAULT                         such as: eks blocked
+  gce FAULT, gke FAULT              with --provider gke, such as: gce refused, gke google
+  azure FAULT, aks FAULT            with --provider aks, such as: azure restricted, aks private
   proxy FAULT                       such as: proxy 407 (CAST AI is then reached through the proxy)
   proxy use|bypass
   heal                              makes everything healthy
-  list [agent|castai|apiserver|dns|imds|sts|ec2|proxy] the names of all faults
+  list [agent|castai|apiserver|dns|imds|sts|ec2|eks|gce|gke|azure|aks|proxy] the names of all faults
   help, quit";
 
 type Names = Vec<(&'static str, &'static str)>;
@@ -69,9 +75,14 @@ async fn obey(words: &[&str], world: &mut World) -> Result<Outcome, String> {
             world.apiserver.logs().write(lab::apiserver::workload::POD, "agent", &line.join(" "));
         }
         ["agent", fault] => world.agent.set(read::<AgentFault>(fault)?).await,
-        ["imds", fault] => world.imds.set(read::<ImdsFault>(fault)?).await,
-        ["sts", fault] => world.sts.set(read::<StsFault>(fault)?).await,
-        ["ec2", fault] => world.ec2.set(read::<Ec2Fault>(fault)?).await,
+        ["imds", fault] => world.clouds.imds.set(read::<ImdsFault>(fault)?).await,
+        ["sts", fault] => world.clouds.sts.set(read::<StsFault>(fault)?).await,
+        ["ec2", fault] => world.clouds.ec2.set(read::<Ec2Fault>(fault)?).await,
+        ["eks", fault] => world.clouds.eks.set(read::<EksFault>(fault)?).await,
+        ["gce", fault] => world.clouds.gce.set(read::<GceFault>(fault)?).await,
+        ["gke", fault] => world.clouds.gke.set(read::<CloudApiFault>(fault)?).await,
+        ["azure", fault] => world.clouds.azure.set(read::<AzureImdsFault>(fault)?).await,
+        ["aks", fault] => world.clouds.aks.set(read::<CloudApiFault>(fault)?).await,
         ["proxy", "use"] => return Ok(go_through_proxy(world, true)),
         ["proxy", "bypass"] => return Ok(go_through_proxy(world, false)),
         ["proxy", fault] => {
@@ -103,7 +114,7 @@ fn endpoint<'a>(world: &'a World, name: &str) -> Result<&'a lab::Server<ApiFault
 
 /// All names of one server, or of all.
 fn list(servers: &[&str]) -> Result<String, String> {
-    let all: [(&str, Names); 8] = [
+    let all: [(&str, Names); 13] = [
         ("agent", AgentFault::names()),
         ("apiserver", ApiFault::names()),
         ("castai", CastAiFault::names()),
@@ -111,6 +122,11 @@ fn list(servers: &[&str]) -> Result<String, String> {
         ("imds", ImdsFault::names()),
         ("sts", StsFault::names()),
         ("ec2", Ec2Fault::names()),
+        ("eks", EksFault::names()),
+        ("gce", GceFault::names()),
+        ("gke", CloudApiFault::names()),
+        ("azure", AzureImdsFault::names()),
+        ("aks", CloudApiFault::names()),
         ("proxy", ProxyFault::names()),
     ];
     if let Some(unknown) = servers.iter().find(|server| all.iter().all(|(known, _)| known != *server)) {
@@ -127,7 +143,7 @@ fn list(servers: &[&str]) -> Result<String, String> {
     }
     if servers.is_empty() {
         for (name, meaning) in common {
-            writeln!(text, "castai|apiserver|sts|ec2 {name:<12} {meaning}").expect("a String takes everything");
+            writeln!(text, "castai|apiserver|CLOUD {name:<12} {meaning}").expect("a String takes everything");
         }
     }
     Ok(text.trim_end().to_owned())
@@ -140,7 +156,9 @@ mod tests {
     #[tokio::test]
     async fn every_listed_switch_works_and_nonsense_is_told() {
         let mut world = World::start().unwrap();
-        for server in ["agent", "apiserver", "castai", "dns", "imds", "sts", "ec2", "proxy"] {
+        for server in
+            ["agent", "apiserver", "castai", "dns", "imds", "sts", "ec2", "eks", "gce", "gke", "azure", "aks", "proxy"]
+        {
             for line in list(&[server]).unwrap().lines() {
                 let name = line.split_whitespace().nth(1).unwrap();
                 let switch = format!("{server} {name}");

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use lab::apiserver::{Objects, workload};
-use lab::aws::{Account, Place};
-use lab::{
-    Agent, ApiServer, CastAi, Dns, Ec2, Imds, Pki, Proxy, Sts, apiserver, castai, imds, proxy, service_account_token,
-};
+use lab::{Agent, ApiServer, CastAi, Dns, Pki, Proxy, apiserver, castai, proxy, service_account_token};
 
 use tokio::task::AbortHandle;
+
+use super::clouds::{Clouds, Provider};
 
 /// Everything healthy, until a switch breaks it.
 pub(crate) struct World {
@@ -22,9 +21,7 @@ pub(crate) struct World {
     pub(crate) apiserver: ApiServer,
     pub(crate) castai: CastAi,
     pub(crate) dns: Dns,
-    pub(crate) imds: Imds,
-    pub(crate) sts: Sts,
-    pub(crate) ec2: Ec2,
+    pub(crate) clouds: Clouds,
     pub(crate) proxy: Proxy,
     pub(crate) agent: Agent,
     leading: AbortHandle,
@@ -37,8 +34,6 @@ pub(crate) struct World {
 struct Files(PathBuf);
 
 pub(crate) const CASTAI_NAME: &str = "api.cast.lab";
-pub(crate) const STS_NAME: &str = "sts.lab";
-pub(crate) const EC2_NAME: &str = "ec2.lab";
 const LEASE: &str = "agent-leader-election-lock";
 pub(crate) const PROXY_NAME: &str = "proxy.lab";
 pub(crate) const SERVICE_NAME: &str = "kubernetes.default.svc";
@@ -50,8 +45,17 @@ impl World {
         Self::with_endpoints(2)
     }
 
+    /// With the cluster there.
+    pub(crate) fn of(provider: Provider) -> io::Result<Self> {
+        Self::build(2, provider)
+    }
+
     /// With so many addresses behind the API server's service.
     pub(crate) fn with_endpoints(count: u8) -> io::Result<Self> {
+        Self::build(count, Provider::default())
+    }
+
+    fn build(count: u8, provider: Provider) -> io::Result<Self> {
         let (cluster, public) = (Pki::new("kubernetes"), Pki::new("Lab Public CA"));
         let token = service_account_token(SystemTime::now() + Duration::from_hours(8));
         let options = apiserver::Options {
@@ -63,20 +67,15 @@ impl World {
         let castai = CastAi::start(&public, castai::Options::default())?;
         let proxy = Proxy::start(&public, proxy::Options::default())?;
         proxy.add_host(CASTAI_NAME, castai.addr().ip());
-        let account = Account::default();
-        let sts = Sts::start(&account, Some(&public), Place::sts())?;
-        let ec2 = Ec2::start(&account, Some(&public), Place::ec2())?;
+        let clouds = Clouds::start(&public, provider)?;
         let zone = [
             (CASTAI_NAME, castai.addr().ip()),
-            (STS_NAME, sts.addr().ip()),
-            (EC2_NAME, ec2.addr().ip()),
             (PROXY_NAME, proxy.addr().ip()),
             (SERVICE_NAME, apiserver.addr().ip()),
             ("kubernetes.default.svc.cluster.local", apiserver.addr().ip()),
         ];
-        let dns = Dns::start(IpAddr::from([127, 0, 40, 1]), zone)?;
+        let dns = Dns::start(IpAddr::from([127, 0, 40, 1]), zone.into_iter().chain(clouds.names()))?;
 
-        let imds = Imds::start(imds::Options::default())?;
         let agent = Agent::start(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let leading = tokio::spawn(lead(apiserver.objects().clone())).abort_handle();
 
@@ -86,9 +85,9 @@ impl World {
         std::fs::write(account.join("token"), token)?;
         std::fs::write(account.join("ca.crt"), cluster.ca_pem())?;
         std::fs::write(account.join("namespace"), "castai-agent")?;
-        std::fs::write(files.0.join("aws.crt"), public.ca_pem())?;
+        std::fs::write(files.0.join("public.crt"), public.ca_pem())?;
         std::fs::write(files.0.join("hosts"), "127.0.0.1 localhost\n")?;
-        Ok(Self { public, apiserver, castai, dns, imds, sts, ec2, proxy, agent, leading, behind_proxy: false, files })
+        Ok(Self { public, apiserver, castai, dns, clouds, proxy, agent, leading, behind_proxy: false, files })
     }
 
     /// Where the files are.
@@ -108,14 +107,11 @@ impl World {
         let rest = [
             format!("castai        https://{}  as {CASTAI_NAME}", self.castai.addr()),
             format!("dns           {}", self.dns.addr()),
-            format!("imds          http://{}", self.imds.addr()),
-            format!("sts           https://{}  as {STS_NAME}", self.sts.addr()),
-            format!("ec2           https://{}  as {EC2_NAME}", self.ec2.addr()),
             format!("agent         http://127.0.0.1:{}", self.agent.health_port()),
             format!("proxy         http://{}  as {PROXY_NAME}, not used at first", self.proxy.addr()),
             format!("files         {}", self.directory().display()),
         ];
-        for line in lines.chain(rest) {
+        for line in lines.chain(self.clouds.description()).chain(rest) {
             write!(text, "\n{line}").expect("a String takes everything");
         }
         text
@@ -130,9 +126,7 @@ impl World {
         self.apiserver.logs().clear();
         self.apiserver.objects().replace(workload::healthy());
         self.dns.heal();
-        self.imds.heal().await;
-        self.sts.heal().await;
-        self.ec2.heal().await;
+        self.clouds.heal().await;
         self.proxy.heal().await;
     }
 }
