@@ -22,7 +22,8 @@ lint: ## everything that reads the sources without running them
 
 # The tests come last: CI reads how many ran from the last line.
 test: install lint ## install, lint and run all tests that need no root
-	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" cargo test --locked --workspace
+	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" \
+	CRD_TEST_FOLDER="$$(scripts/install-crds)" cargo test --locked --workspace
 
 test-pages: install ## each failure under a real Prometheus and Alertmanager: who is told, how often, how soon
 	EVERY_MODE=1 cargo test --locked --test it -- --ignored --nocapture told::whoever

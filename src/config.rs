@@ -209,6 +209,8 @@ pub struct Installation {
     pub release: Option<String>,
     /// The latest version that there is.
     pub latest: Option<aws::Version>,
+    /// Whether each of its pods should hold this exporter.
+    pub sidecar_expected: bool,
 }
 
 /// The agent's key.

@@ -62,7 +62,7 @@ pub fn files_with(readme: &str, settings: &Settings<'_>) -> Vec<File> {
     let groups = rules::groups(settings);
     let mut files = vec![File { path: README.to_owned(), contents: readme::filled(readme) }];
     files.push(chart::file());
-    files.push(rights::file());
+    files.extend(rights::files());
     files.extend(runbooks::files());
     files.extend(groups.iter().map(|group| {
         let document = Yaml::map([("groups", Yaml::List(vec![group.yaml(settings.tempo)]))]);

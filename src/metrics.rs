@@ -135,7 +135,7 @@ fn of_facts(standings: &[Standing]) -> [MetricFamily; 4] {
 }
 
 /// What is watched in the cluster.
-fn of_cluster(standings: &[Standing]) -> [MetricFamily; 7] {
+fn of_cluster(standings: &[Standing]) -> [MetricFamily; 8] {
     let facts = || standings.iter().filter_map(|of| of.latest.as_ref()).flat_map(|latest| &latest.facts);
     let restarts = standings.iter().find(|of| of.check == Check::AgentWorkload).map(|of| of.counts.agent_restarts);
     let versions = facts().filter_map(|fact| match fact {
@@ -144,6 +144,10 @@ fn of_cluster(standings: &[Standing]) -> [MetricFamily; 7] {
     });
     let replicas = facts().filter_map(|fact| match fact {
         Fact::AgentReplicas(state, count) => Some(([*state], f64::from(*count))),
+        _ => None,
+    });
+    let pods = facts().filter_map(|fact| match fact {
+        Fact::AgentPods(exporter, count) => Some(([*exporter], f64::from(*count))),
         _ => None,
     });
     let components = facts().filter_map(|fact| match fact {
@@ -160,6 +164,7 @@ fn of_cluster(standings: &[Standing]) -> [MetricFamily; 7] {
     [
         family(names::AGENT_INFO, versions),
         family(names::AGENT_REPLICAS, replicas),
+        family(names::AGENT_PODS, pods),
         family(names::AGENT_RESTARTS, restarts.map(|total| ([], count(total)))),
         family(names::COMPONENT_FAILURE, components),
         family(names::NODES, nodes().map(|(kind, count)| ([kind], f64::from(count)))),

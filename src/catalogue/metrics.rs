@@ -140,6 +140,8 @@ metrics! {
         "The version of the agent that is installed.";
     AGENT_REPLICAS = Gauge "agent_replicas" [Label { name: "state", values: Values::Words(REPLICA_STATES) }] None,
         "Pods of the agent that its Deployment wants, and that are of its present template, ready, available.";
+    AGENT_PODS = Gauge "agent_pods" [Label { name: "exporter", values: Values::Words(EXPORTER_IN_POD) }] None,
+        "Pods of the agent by whether this exporter stands in them; where it does not, it is missing only if it was told that it is expected there.";
     AGENT_RESTARTS = Counter "agent_restarts_total" [] None,
         "Restarts of containers of the agent since this process began, over all of its pods.";
     COMPONENT_FAILURE = Gauge "component_failure" [
@@ -218,6 +220,9 @@ pub fn named(name: &str) -> Option<&'static Metric> {
 
 /// What of its pods a Deployment counts.
 pub const REPLICA_STATES: &[&str] = &["desired", "updated", "ready", "available"];
+
+/// Whether the exporter is in a pod of the agent.
+pub const EXPORTER_IN_POD: &[&str] = &["present", "missing", "not_expected"];
 
 /// What the agent takes a node for.
 pub const LIFECYCLES: &[&str] = &["on_demand", "spot", "unresolved"];

@@ -110,6 +110,21 @@ own_alerts! {
         ],
         remedy: "Sidecar: an upgrade of the agent may have taken the container away; install it again as the deployment notes say. If the agent's pod is gone, that is the trouble: `kubectl -n castai-agent get deployment castai-agent`. Companion: look at its Deployment and events. Taken away on purpose: silence this alert for a day; it ends by itself.",
     }
+    /// A pod of the agent lacks the exporter that should be in it.
+    SidecarMissing {
+        name: "CastaiHealthSidecarMissing",
+        severity: Severity::Warning,
+        patience: Duration::from_mins(15),
+        summary: "Pods of the CAST AI agent run without the exporter that should stand in them.",
+        meaning: "A sidecar is expected in each pod of the agent, and for twenty minutes at least one pod has had none. A pod gets it when it is made, never later.",
+        impact: "The agent is not affected. What only its own pod can tell (a node that cannot reach AWS, a token that was not mounted) is not watched for that pod; the companion still sees the rest.",
+        diagnosis: &[
+            "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o jsonpath='{range .items[*]}{.metadata.name}{\": \"}{.spec.containers[*].name}{\"\\n\"}{end}'",
+            "kubectl get mutatingadmissionpolicy,mutatingadmissionpolicybinding castai-health-exporter",
+            "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent --show-labels",
+        ],
+        remedy: "The pods are older than the policy: replace them one by one, as the chart's notes say: `for pod in $(kubectl -n castai-agent get pod -l app.kubernetes.io/name=castai-agent -o name); do kubectl -n castai-agent delete $pod; kubectl -n castai-agent rollout status deploy/castai-agent; done`. New pods have none either: the policy or its binding is gone (`helm upgrade` of castai-health-exporter brings them back), the namespace or the pods' labels are not those that the chart was told (`agent.namespace`, `sidecar.podLabels`), or a container of the agent takes the port 9878 (`port`). A pod that should have none: label it `castai-health-exporter/inject: \"false\"`.",
+    }
     /// A target of the scrape does not answer.
     ExporterDown {
         name: "CastaiHealthExporterDown",

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::catalogue::FailureMode;
+use crate::catalogue::metrics::EXPORTER_IN_POD;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
 use crate::checks::workload::Scene;
 use crate::checks::workload::restarts::Restarts;
 use crate::cluster::Store;
+use crate::cluster::object::pod::Pod;
 use crate::cluster::object::workload::Deployment;
 use crate::config::Config;
 use crate::config::Installation;
@@ -51,6 +53,7 @@ impl AgentWorkload {
             Fact::AgentReplicas("available", deployment.available),
             Fact::AgentRestarts(restarts),
         ]);
+        facts.extend(self.pods(scene.pods_of(deployment)));
         let verdict = if deployment.desired == 0 {
             let evidence = format!(
                 "the Deployment {} in the namespace {} wants no pod: somebody scaled it to zero",
@@ -64,6 +67,16 @@ impl AgentWorkload {
             })
         };
         Report { facts, ..Report::bare(verdict) }
+    }
+
+    /// In which of the pods that are to stay this exporter stands.
+    fn pods<'a>(&self, pods: impl Iterator<Item = &'a Pod>) -> impl Iterator<Item = Fact> {
+        let mut counts = [0; EXPORTER_IN_POD.len()];
+        for pod in pods.filter(|pod| !pod.ending && !matches!(pod.phase.as_str(), "Succeeded" | "Failed")) {
+            let expected = self.agent.sidecar_expected && !pod.keeps_exporter_out;
+            counts[if pod.has_exporter { 0 } else { 2 - usize::from(expected) }] += 1;
+        }
+        EXPORTER_IN_POD.iter().zip(counts).map(|(exporter, count)| Fact::AgentPods(exporter, count))
     }
 
     fn missing(&self, scene: &Scene) -> Verdict {

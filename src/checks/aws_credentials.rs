@@ -8,6 +8,8 @@ pub(super) mod container;
 mod injection;
 pub(super) mod tokens;
 
+use std::path::Path;
+
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode as M;
 use crate::catalogue::Limits;
@@ -32,6 +34,7 @@ use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
 
 use injection::Injection;
+use tokens::Origin;
 
 /// So much of a key's id is shown.
 const SHOWN: usize = 4;
@@ -94,9 +97,12 @@ impl AwsCredentials {
         match (source, profile) {
             (Source::Static, _) => keys(variables),
             (Source::WebIdentity, _) => match &variables.token_file {
-                Some(file) => tokens::web_identity(file, variables.role_arn.as_deref()),
+                Some(file) => self.web_identity(file, variables.role_arn.as_deref()).await,
                 None => Verdict::Unknown(Evidence::from("no token file is named")).into(),
             },
+            (Source::Profile, Profile::Gives(Gives::WebIdentity { token_file, role_arn })) => {
+                self.web_identity(token_file, role_arn.as_deref()).await
+            }
             (Source::Profile, Profile::Gives(gives)) => of_profile(gives),
             (Source::Profile, Profile::Invalid(why)) => Verdict::Unknown(Evidence::from(why.as_str())).into(),
             (Source::Container, _) => match &variables.container {
@@ -105,6 +111,10 @@ impl AwsCredentials {
             },
             (Source::Imds, _) => self.node(attempt.peers().report(Check::Imds)),
         }
+    }
+
+    async fn web_identity(&self, file: &Path, role_arn: Option<&str>) -> Seen {
+        tokens::web_identity(Origin::of(&self.aws, file), role_arn, &self.world).await
     }
 
     /// The node's role, as `imds` has seen it.
@@ -183,12 +193,13 @@ fn of_profile(gives: &Gives) -> Seen {
             shown(&role.key.id)
         )))
         .into(),
-        Gives::WebIdentity { token_file, role_arn } => tokens::web_identity(token_file, role_arn.as_deref()),
         Gives::Unprobed(way) => {
             let why = format!("the profile gives credentials by {way}, which the exporter does not examine");
             Verdict::Unknown(Evidence::from(why)).into()
         }
-        Gives::Nothing => Verdict::Unknown(Evidence::from("the profile gives no credentials")).into(),
+        Gives::WebIdentity { .. } | Gives::Nothing => {
+            Verdict::Unknown(Evidence::from("the profile gives no credentials")).into()
+        }
     }
 }
 

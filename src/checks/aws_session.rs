@@ -26,7 +26,7 @@ use crate::catalogue::Limits;
 use crate::checks::World;
 use crate::checks::aws_credentials::container;
 use crate::checks::aws_credentials::tokens;
-use crate::cluster::token;
+use crate::checks::aws_credentials::tokens::Origin;
 use crate::cluster::token::Claims;
 use crate::config::Aws;
 use crate::config::Config;
@@ -342,7 +342,7 @@ impl AwsSession {
             (Source::WebIdentity, _) | (Source::Profile, Gives::WebIdentity { .. }) => {
                 let sts = sts.map_err(Missing::Elsewhere)?;
                 let WebIdentity { role, token, claims, session } =
-                    self.web_identity(gives).map_err(Missing::Elsewhere)?;
+                    self.web_identity(gives, world).await.map_err(Missing::Elsewhere)?;
                 let answered = sts.with_web_identity(&role, session.as_deref(), &token).await;
                 answered.map_err(|refused| Missing::Refused(Exchange::WebIdentity { role, claims }, refused))
             }
@@ -355,7 +355,7 @@ impl AwsSession {
         }
     }
 
-    fn web_identity(&self, gives: &Gives) -> Result<WebIdentity, Evidence> {
+    async fn web_identity(&self, gives: &Gives, world: &World) -> Result<WebIdentity, Evidence> {
         let variables = &self.aws.variables;
         let (file, role) = match (&variables.token_file, gives) {
             (Some(file), _) => (file, &variables.role_arn),
@@ -363,10 +363,11 @@ impl AwsSession {
             (None, _) => return Err(Evidence::from("no token file is named")),
         };
         let role = role.clone().ok_or_else(|| Evidence::from("no role is named"))?;
-        let text = tokens::read(file).map_err(|error| Evidence::from(tokens::unreadable(file, &error)))?;
-        let token = Secret::new(text.trim());
-        let claims = token::claims(token.reveal());
-        let claims = claims.ok_or_else(|| Evidence::from(format!("{} holds no JWT", file.display())))?;
+        let answered = Origin::of(&self.aws, file).get(world).await;
+        let (token, claims) = answered.map_err(|missing| match missing {
+            tokens::Missing::Broken(finding) => finding.evidence,
+            tokens::Missing::Unknown(why) => why,
+        })?;
         Ok(WebIdentity { role, token, claims, session: variables.session_name.clone() })
     }
 

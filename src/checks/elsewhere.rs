@@ -82,6 +82,9 @@ fn aws(config: &Config, elsewhere: &Elsewhere) -> Option<Verdict> {
         None
     } else if let Some(why) = keys.into_iter().find_map(|key| elsewhere.unseen(key)) {
         Some(Verdict::Unknown(Evidence::from(why)))
+    } else if aws.asked.is_some() {
+        // The like of it is asked for.
+        None
     } else if let Some(path) = token_file {
         Some(of_the_pod(&format!("AWS_WEB_IDENTITY_TOKEN_FILE names the token {}", path.display())))
     } else if profile.is_some() || default_profile.is_some() {

@@ -9,9 +9,12 @@ use crate::cluster::AgentAccount;
 use crate::cluster::Door;
 use crate::cluster::Plugin;
 use crate::cluster::Store;
+use crate::cluster::account::NoToken;
 use crate::config::AgentPlace;
 use crate::config::Config;
 use crate::config::ProxyRules;
+use crate::config::Secret;
+use crate::config::elsewhere::MountedToken;
 use crate::config::proxy::Obstacle;
 use crate::config::proxy::Proxy;
 use crate::probe::Resolver;
@@ -57,6 +60,20 @@ impl World {
             proxies: Arc::new(config.proxy.clone()),
             system: Arc::default(),
         }
+    }
+
+    /// A token like the one that lies in the agent's pod, asked for by this process's own account.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn agents_token(&self, like: &MountedToken) -> Result<Secret, Evidence> {
+        let account = self.agent.as_ref().ok_or_else(|| Evidence::from("the agent's account is not known"))?;
+        let mut visit = self.store.door.enter().await.map_err(|verdict| verdict.evidence())?;
+        let given = visit.token(account, like.audience.as_deref()).await;
+        given.map(|token| token.value().clone()).map_err(|missing| match missing {
+            NoToken::Absent(why) | NoToken::Unknown(why) => why,
+            NoToken::Way(finding) => finding.evidence,
+        })
     }
 
     /// Trusts the system's roots, which are read once.

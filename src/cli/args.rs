@@ -99,6 +99,9 @@ pub(super) struct Shared {
     /// Service account of the agent, while none of its pods says which [default: castai-agent].
     #[arg(long = "agent.service-account", value_name = "NAME", global = true)]
     agent_service_account: Option<String>,
+    /// Each pod of the agent should hold this exporter as well; those that do not are counted as missing it.
+    #[arg(long = "agent.sidecar-expected", global = true)]
+    sidecar_expected: bool,
     /// Where the runbooks are published.
     #[arg(long = "runbook.base-url", value_name = "URL", global = true)]
     runbook_base_url: Option<String>,
@@ -188,6 +191,7 @@ impl Shared {
             vantage: self.vantage,
             agent_namespace: self.agent_namespace,
             agent_deployment: self.agent_deployment,
+            agent_sidecar_expected: self.sidecar_expected.then_some(true),
             agent_service_account: self.agent_service_account,
             runbook_base_url: self.runbook_base_url,
         }

@@ -2,28 +2,37 @@
 
 mod environment;
 mod object;
+mod tokens;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use http::StatusCode;
 use serde::de::DeserializeOwned;
-use url::form_urlencoded::byte_serialize;
+use url::form_urlencoded;
 
 use crate::cluster::Door;
+use crate::cluster::cut::Items;
 use crate::cluster::door::Visit;
+use crate::cluster::own;
 use crate::config::AgentEnvironment;
 use crate::config::AgentPlace;
 use crate::config::AgentSeen;
+use crate::config::Elsewhere;
 use crate::probe::Answer;
+use crate::probe::Opened;
+use crate::verdict::Verdict;
 
 use object::Deployment;
-use object::List;
+use object::Envelope;
 use object::Metadata;
 use object::Pod;
 use object::ReplicaSet;
 
-/// So many pods are looked at: two replicas, and what an upgrade adds.
-const PODS: usize = 4;
+/// The pods of one page.
+const PAGE: usize = 50;
+/// How long a piece of a page may take.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why the agent is not seen.
 enum NotSeen {
@@ -43,7 +52,7 @@ pub async fn look(door: &Door, place: &AgentPlace) -> AgentSeen {
 }
 
 async fn look_in(door: &Door, place: &AgentPlace) -> Result<AgentSeen, NotSeen> {
-    let mut visit = door.enter().await.map_err(|verdict| NotSeen::Unreadable(verdict.evidence().to_string()))?;
+    let mut visit = door.enter().await.map_err(|verdict| unread(&verdict))?;
     let AgentPlace { namespace, deployment: name, .. } = place;
     let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
     let what = format!("the Deployment {name} in the namespace {namespace}");
@@ -57,26 +66,26 @@ async fn look_in(door: &Door, place: &AgentPlace) -> Result<AgentSeen, NotSeen> 
     };
     let mounts = environment::Mounts::new(&place.mounts);
     let seen = environment::of(spec, pod, &mounts);
-    Ok(AgentSeen::Found(crate::config::Elsewhere {
+    let skipped = pod.and_then(|pod| pod.metadata.annotation(own::SKIP_CONTAINERS));
+    Ok(AgentSeen::Found(Elsewhere {
         source,
         object: object.clone(),
         service_account: spec.service_account().unwrap_or(&place.service_account).to_owned(),
         variables: seen.variables,
         unseen: seen.unseen,
+        tokens: tokens::of(spec),
+        version: spec.agent().and_then(|agent| own::version(&agent.image)),
+        skips_agent: own::skips_agent(skipped),
     }))
 }
 
 /// The pods that the Deployment owns, and whether they are of its present revision.
 async fn pods(visit: &mut Visit, place: &AgentPlace, deployment: &Deployment) -> Result<Vec<(bool, Pod)>, NotSeen> {
     let namespace = &place.namespace;
-    let selector: String = byte_serialize(deployment.spec.selector.text().as_bytes()).collect();
-    let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={selector}&limit={PODS}");
-    let what = format!("the pods in the namespace {namespace}");
-    let list: Option<List<Pod>> = read(visit, &path, "list pods", &what).await?;
     let mut owned = Vec::new();
     // By the ReplicaSet's uid: whether it is of the present revision; nothing when it is another Deployment's.
     let mut revisions: BTreeMap<String, Option<bool>> = BTreeMap::new();
-    for pod in list.map(|list| list.items).unwrap_or_default() {
+    for pod in listed(visit, namespace, &deployment.spec.selector.text()).await? {
         let Some(set) = pod.metadata.owner("ReplicaSet").cloned() else { continue };
         if !revisions.contains_key(&set.uid) {
             let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{}", set.name);
@@ -95,6 +104,43 @@ async fn pods(visit: &mut Visit, place: &AgentPlace, deployment: &Deployment) ->
     Ok(owned)
 }
 
+/// The pods that bear the labels, page by page; each is cut out while the page arrives.
+async fn listed(visit: &mut Visit, namespace: &str, selector: &str) -> Result<Vec<Pod>, NotSeen> {
+    let what = format!("the pods in the namespace {namespace}");
+    let mut found = Vec::new();
+    let mut next = String::new();
+    loop {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("labelSelector", selector)
+            .append_pair("limit", &PAGE.to_string())
+            .append_pair("continue", &next)
+            .finish();
+        let path = format!("/api/v1/namespaces/{namespace}/pods?{query}");
+        let mut stream = match visit.stream(&path).await.map_err(|verdict| unread(&verdict))? {
+            Opened::Stream(stream) => stream,
+            Opened::Refused(answer) => return Err(refused(&answer, "list pods", &what)),
+        };
+        let mut items = Items::default();
+        let mut broken = None;
+        while let Some(bytes) = stream.next(PATIENCE).await.map_err(|finding| unread(&Verdict::failing(finding)))? {
+            let each = |item: &[u8]| match serde_json::from_slice(item) {
+                Ok(pod) => found.push(pod),
+                Err(error) => broken = broken.take().or(Some(error)),
+            };
+            items.feed(&bytes, each).map_err(|uncut| odd(&what, &uncut.to_string()))?;
+        }
+        if let Some(error) = broken {
+            return Err(does_not_parse(&what, &error));
+        }
+        let envelope = items.envelope().map_err(|uncut| odd(&what, &uncut.to_string()))?;
+        let envelope: Envelope = serde_json::from_slice(&envelope).map_err(|error| does_not_parse(&what, &error))?;
+        next = envelope.metadata.r#continue;
+        if next.is_empty() {
+            return Ok(found);
+        }
+    }
+}
+
 /// The pod that was made last, of those that are to stay; a rollback brings back an older one.
 fn newest(pods: Vec<(bool, Pod)>) -> Option<Pod> {
     let made = |metadata: &Metadata| (metadata.creation_timestamp.clone(), metadata.name.clone());
@@ -109,27 +155,39 @@ async fn read<T: DeserializeOwned>(
     right: &str,
     what: &str,
 ) -> Result<Option<T>, NotSeen> {
-    let answer = visit.get(path).await.map_err(|verdict| NotSeen::Unreadable(verdict.evidence().to_string()))?;
+    let answer = visit.get(path).await.map_err(|verdict| unread(&verdict))?;
     match answer.status {
         StatusCode::OK => parsed(&answer, what).map(Some),
         StatusCode::NOT_FOUND => Ok(None),
-        StatusCode::FORBIDDEN => Err(NotSeen::Unreadable(format!(
-            "the agent's environment cannot be read: this exporter's account may not {right}: {}",
-            answer.quoted()
-        ))),
-        status => Err(NotSeen::Unreadable(format!(
-            "the agent's environment cannot be read: for {what} the API server answered {status} {}",
-            answer.quoted()
-        ))),
+        _ => Err(refused(&answer, right, what)),
     }
 }
 
 fn parsed<T: DeserializeOwned>(answer: &Answer, what: &str) -> Result<T, NotSeen> {
-    let wrong = |why: &str| NotSeen::Unreadable(format!("the agent's environment cannot be read: {what} {why}"));
     if answer.cut {
-        return Err(wrong("is larger than 64 KiB"));
+        return Err(odd(what, "is larger than 64 KiB"));
     }
-    // Of an object that does not parse only the place is told: its values may be secret.
-    serde_json::from_slice(&answer.body)
-        .map_err(|error| wrong(&format!("does not parse (line {} column {})", error.line(), error.column())))
+    serde_json::from_slice(&answer.body).map_err(|error| does_not_parse(what, &error))
+}
+
+fn unread(verdict: &Verdict) -> NotSeen {
+    NotSeen::Unreadable(verdict.evidence().to_string())
+}
+
+fn refused(answer: &Answer, right: &str, what: &str) -> NotSeen {
+    let quoted = answer.quoted();
+    let why = match answer.status {
+        StatusCode::FORBIDDEN => format!("this exporter's account may not {right}: {quoted}"),
+        status => format!("for {what} the API server answered {status} {quoted}"),
+    };
+    NotSeen::Unreadable(format!("the agent's environment cannot be read: {why}"))
+}
+
+fn odd(what: &str, why: &str) -> NotSeen {
+    NotSeen::Unreadable(format!("the agent's environment cannot be read: {what} {why}"))
+}
+
+/// Of an object that does not parse only the place is told: its values may be secret.
+fn does_not_parse(what: &str, error: &serde_json::Error) -> NotSeen {
+    odd(what, &format!("does not parse (line {} column {})", error.line(), error.column()))
 }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use crate::catalogue::Limits;
 use crate::cluster::Access;
+use crate::cluster::AgentAccount;
 use crate::cluster::Denied;
 use crate::cluster::Plugin;
+use crate::cluster::account::NoToken;
+use crate::cluster::account::Token;
 use crate::config::Apiserver as Place;
 use crate::config::Config;
 use crate::config::ProxyRules;
@@ -106,6 +109,14 @@ impl Visit {
         let (path, headers) = (format!("{}{path}", self.access.prefix), self.access.headers.clone());
         let answer = self.connection.get(&self.resolver, &path, headers, &Trail::default()).await;
         answer.map_err(|finding| Verdict::Unknown(finding.evidence))
+    }
+
+    /// A token of another account.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn token(&mut self, account: &AgentAccount, audience: Option<&str>) -> Result<Token, NoToken> {
+        account.token(&mut self.connection, &self.resolver, &self.access, audience).await
     }
 
     /// One request whose answer is read while it arrives.

@@ -120,10 +120,9 @@ impl Pod {
     pub fn read(body: &[u8]) -> Option<Self> {
         let Object { metadata, spec } = serde_json::from_slice(body).ok()?;
         let agent = spec.containers.into_iter().find(|container| container.name == AGENT)?;
-        let skipped = metadata.annotation(SKIP_CONTAINERS).unwrap_or_default();
         Some(Self {
             version: version(&agent.image),
-            skips_agent: skipped.split(',').any(|name| name.trim() == AGENT),
+            skips_agent: skips_agent(metadata.annotation(SKIP_CONTAINERS)),
             has_token_file: agent.env.into_iter().flatten().any(|variable| variable.name == TOKEN_FILE),
         })
     }
@@ -147,8 +146,13 @@ impl Metadata {
     }
 }
 
+/// Whether the annotation [`SKIP_CONTAINERS`] names the agent's container.
+pub(super) fn skips_agent(annotation: Option<&str>) -> bool {
+    annotation.unwrap_or_default().split(',').any(|name| name.trim() == AGENT)
+}
+
 /// The version in an image's tag, if it has one.
-fn version(image: &str) -> Option<Version> {
+pub(super) fn version(image: &str) -> Option<Version> {
     let name = image.split('@').next()?.rsplit('/').next()?;
     Version::of_tag(name.split_once(':')?.1)
 }

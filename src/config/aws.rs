@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use crate::config::Provider;
 use crate::config::agent_env;
+use crate::config::elsewhere::MountedToken;
 use crate::config::file;
 
 pub use container::CredentialServer;
@@ -52,6 +53,8 @@ pub struct Aws {
     pub ca_bundle: Option<PathBuf>,
     /// The agent's version, where it is known.
     pub agent: Option<Version>,
+    /// The token for STS of an agent in another pod: the like of it is asked for instead of a file that lies there.
+    pub asked: Option<MountedToken>,
 }
 
 /// What the agent asks AWS for.
@@ -81,6 +84,7 @@ impl Aws {
             endpoints: Endpoints::read(&set),
             ca_bundle: set("AWS_CA_BUNDLE").map(PathBuf::from),
             agent: None,
+            asked: None,
         }
     }
 

@@ -3,10 +3,12 @@
 //! Pure: whoever reads the API fills it in.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::path::PathBuf;
 
 use crate::config::AgentEnvironment;
 use crate::config::Secret;
+use crate::config::aws::Version;
 
 /// Where the agent is, for a process that does not stand in its pod.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -48,6 +50,21 @@ pub struct Elsewhere {
     pub variables: BTreeMap<String, Secret>,
     /// What is not seen.
     pub unseen: Vec<Unseen>,
+    /// The tokens of that account which its container is given as files.
+    pub tokens: Vec<MountedToken>,
+    /// The agent's version, from its image's tag.
+    pub version: Option<Version>,
+    /// Whether an annotation of its pod keeps the webhook of EKS from its container.
+    pub skips_agent: bool,
+}
+
+/// A token of the agent's account that lies in the agent's pod.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MountedToken {
+    /// Where it lies there.
+    pub file: PathBuf,
+    /// Whom it is made for; `None` is the API server.
+    pub audience: Option<String>,
 }
 
 /// A value, or a whole source of variables, that is not seen.
@@ -72,6 +89,11 @@ impl AgentSeen {
 }
 
 impl Elsewhere {
+    /// What is known of the token that lies in the agent's pod at this path.
+    pub fn token(&self, file: &Path) -> Option<&MountedToken> {
+        self.tokens.iter().find(|token| token.file == file)
+    }
+
     /// Why a variable that has no value here may have one in the agent's pod; `None` when it has none there either.
     pub fn unseen(&self, variable: &str) -> Option<String> {
         if self.variables.contains_key(variable) {
@@ -111,6 +133,9 @@ mod tests {
             service_account: "castai-agent".to_owned(),
             variables: BTreeMap::from([("API_URL".to_owned(), Secret::new("https://api.cast.ai"))]),
             unseen: vec![unseen(Some("API_KEY"), "the Secret a")],
+            tokens: Vec::new(),
+            version: None,
+            skips_agent: false,
         };
         assert!(elsewhere.unseen("API_KEY").is_some_and(|why| why.starts_with("API_KEY lies in the Secret a")));
         assert_eq!(elsewhere.unseen("API_URL"), None);

@@ -35,6 +35,8 @@ pub struct Flags {
     pub agent_deployment: Option<String>,
     /// `--agent.service-account`.
     pub agent_service_account: Option<String>,
+    /// `--agent.sidecar-expected`.
+    pub agent_sidecar_expected: Option<bool>,
     /// `--runbook.base-url`.
     pub runbook_base_url: Option<String>,
 }

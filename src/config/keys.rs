@@ -116,6 +116,12 @@ pub const KEYS: &[Key] = &[
     ),
     key("agent.deployment", Kind::Text, "castai-agent", "The name of the agent's Deployment."),
     key(
+        "agent.sidecar_expected",
+        Kind::Switch,
+        "false",
+        "Whether each pod of the agent should hold this exporter; those that do not are counted as missing it.",
+    ),
+    key(
         "agent.release",
         Kind::Text,
         "the release that Helm's annotations name",

@@ -185,7 +185,10 @@ impl Sources<'_> {
 
     fn aws(&mut self) -> Aws {
         let agent = self.key("agent.version", Version::read);
-        Aws { agent, ..self.env.aws.clone() }
+        let (aws, seen) = (self.env.aws.clone(), self.seen.found());
+        let file = aws.variables.token_file.as_ref();
+        let asked = seen.zip(file).and_then(|(elsewhere, file)| elsewhere.token(file).cloned());
+        Aws { agent: agent.or(seen.and_then(|elsewhere| elsewhere.version)), asked, ..aws }
     }
 
     fn clouds(&mut self) -> Clouds {

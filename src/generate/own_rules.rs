@@ -104,6 +104,13 @@ fn expression(alert: OwnAlert, tempo: Tempo) -> Option<(String, Duration)> {
             ),
             5,
         ),
+        OwnAlert::SidecarMissing => (
+            format!(
+                "max by (cluster, namespace) (min_over_time(castai_health_agent_pods{{exporter=\"missing\"}}[{}])) > 0",
+                of(5)
+            ),
+            5,
+        ),
         OwnAlert::CheckFailing => (
             format!(
                 "{by_check} (\n  max_over_time(castai_health_check_status{{status=\"failing\"}}[{of}])\n  \

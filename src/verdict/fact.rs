@@ -9,6 +9,8 @@ pub enum Fact {
     AgentVersion(String),
     /// How many of the agent's pods are in a state.
     AgentReplicas(&'static str, u32),
+    /// In how many of the agent's pods the exporter stands, is missing, or is not expected.
+    AgentPods(&'static str, u32),
     /// How often containers of the agent were restarted since the last attempt.
     AgentRestarts(u64),
     /// How many nodes the agent takes for what.

@@ -108,6 +108,7 @@ fn exactly_what_the_catalogue_lists_is_exposed() {
     let facts = vec![
         Fact::AgentVersion("v0.123.1".to_owned()),
         Fact::AgentReplicas("desired", 1),
+        Fact::AgentPods("missing", 1),
         Fact::AgentRestarts(3),
         Fact::Nodes("unresolved", 2),
         Fact::ImagePullFailures("acr", FailureMode::ImageAuthFailed, 4),

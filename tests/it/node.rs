@@ -10,12 +10,15 @@ use std::time::Duration;
 use lab::CastAiFault;
 
 use crate::support::helm::AGENT_CHART;
+use crate::support::helm::CHART;
 use crate::support::helm::Helm;
 
 use site::Site;
 
 /// An upgrade of the agent: new pods, one after the other.
 const ROLLED: Duration = Duration::from_secs(90);
+/// Each API server learns of a policy by itself, and nothing tells when it has.
+const ACTS: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 #[ignore = "needs root and a kubelet: make test-node"]
@@ -39,14 +42,18 @@ async fn both_vantages_are_installed_as_the_readme_says_and_outlive_what_becomes
     }
     assert_eq!(site.deployment().await, before, "the Deployment is the agent's alone");
 
-    // A real Prometheus finds all three by the README's configuration, and sees what breaks.
+    // A real Prometheus finds all three by the README's configuration, sees what breaks, and an alert fires.
     let prometheus = site.prometheus().await;
     prometheus.counts("sum(up{job='castai-health-exporter'})", 3.0).await;
+    prometheus.counts("max(castai_health_agent_pods{exporter='present'})", 2.0).await;
     let broken = "count(castai_health_failure{check='castai_api',mode='castai_token_invalid'})";
+    let told = "count(ALERTS{check='castai_api',mode='castai_token_invalid',alertstate='firing'})";
     site.castai.set(CastAiFault::TokenInvalid).await;
     prometheus.counts(broken, 3.0).await;
+    prometheus.counts(told, 1.0).await;
     site.castai.heal().await;
     prometheus.counts("count(castai_health_check_status{check='castai_api',status='ok'} == 1)", 3.0).await;
+    prometheus.counts(&format!("{told} or vector(0)"), 0.0).await;
     drop(prometheus);
 
     // Whatever becomes of the agent, its pods have a sidecar again, and the companion follows.
@@ -88,10 +95,24 @@ async fn both_vantages_are_installed_as_the_readme_says_and_outlive_what_becomes
     assert_eq!(site.pods("app.kubernetes.io/name=castai-health-exporter").await, companion, "it was never replaced");
     assert_eq!(site.restarts(&companion[0]).await, 0);
 
+    // Without the policy new pods have none, and that is told; an upgrade of ours mends it.
+    site.kubectl(&["delete", "mutatingadmissionpolicybinding", "castai-health-exporter"]).await;
+    tokio::time::sleep(ACTS).await;
+    site.replace_the_agents_pods().await;
+    let prometheus = site.prometheus().await;
+    let told = "count(ALERTS{alertname='CastaiHealthSidecarMissing',alertstate='firing'})";
+    prometheus.counts(told, 1.0).await;
+    site.helm(&helm4, &["upgrade", "castai-health-exporter", CHART, "--reuse-values"]).await;
+    tokio::time::sleep(ACTS).await;
+    site.replace_the_agents_pods().await;
+    site.every_agent_pod_has_a_sidecar(ROLLED).await;
+    prometheus.counts(&format!("{told} or vector(0)"), 0.0).await;
+    drop(prometheus);
+
     // And it leaves as it came.
     let before = site.deployment().await;
     site.helm(&helm4, &["uninstall", "castai-health-exporter", "--wait"]).await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(ACTS).await;
     site.replace_the_agents_pods().await;
     assert_eq!(site.deployment().await, before);
     for pod in site.agents_pods().await {
@@ -114,7 +135,7 @@ async fn whatever_is_wrong_with_the_sidecar_the_agent_runs() {
         if what.contains("flag") {
             site.break_the_sidecars_arguments().await;
         }
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        tokio::time::sleep(ACTS).await;
         site.kubectl(&["delete", "pod", "-l", "app.kubernetes.io/name=castai-agent"]).await;
         let containers = site.agent_runs_while_the_sidecar_does_not(ROLLED).await;
         println!("{what}: {containers}");

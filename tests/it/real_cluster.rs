@@ -3,6 +3,7 @@
 mod chart;
 mod companion;
 mod faults;
+mod operator;
 mod other_ways;
 mod role;
 

@@ -5,6 +5,7 @@
 use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode as M;
 use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::verdict::Fact;
 use lab::apiserver::Objects;
 use lab::apiserver::workload;
 use lab::apiserver::workload::AGENT;
@@ -438,6 +439,42 @@ async fn one_restart_after_a_pause_of_the_control_plane_is_no_fault() {
         status["state"]["running"]["startedAt"] = json!(workload::ago(29));
     });
     world.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn the_agents_pods_are_counted_by_whether_the_exporter_stands_in_them() {
+    let mut world = World::start();
+    let counts = async |world: &World| {
+        let standings = world.look().await;
+        let standing = standings.iter().find(|standing| standing.check == Check::AgentWorkload).unwrap();
+        let facts = &standing.latest.as_ref().unwrap().facts;
+        ["present", "missing", "not_expected"].map(|state| {
+            facts.iter().find_map(|fact| match fact {
+                Fact::AgentPods(of, count) if *of == state => Some(*count),
+                _ => None,
+            })
+        })
+    };
+    assert_eq!(counts(&world).await, [Some(0), Some(0), Some(1)], "nobody said that one is expected");
+    world.file.push_str("  sidecar_expected: true\n");
+    world.configure();
+    assert_eq!(counts(&world).await, [Some(0), Some(1), Some(0)]);
+    let inject = |value: &'static str| {
+        move |pod: &mut Value| pod["metadata"]["labels"]["castai-health-exporter/inject"] = json!(value)
+    };
+    world.api.objects().change("Pod", AGENT, workload::POD, inject("false"));
+    assert_eq!(counts(&world).await, [Some(0), Some(0), Some(1)], "its label says that it wants none");
+    world.api.objects().change("Pod", AGENT, workload::POD, inject("true"));
+    assert_eq!(counts(&world).await, [Some(0), Some(1), Some(0)]);
+    world.api.objects().change("Pod", AGENT, workload::POD, |pod| {
+        let containers = pod["spec"]["containers"].as_array_mut().unwrap();
+        containers.push(json!({ "name": "castai-health-exporter", "image": "exporter" }));
+    });
+    assert_eq!(counts(&world).await, [Some(1), Some(0), Some(0)]);
+    world.api.objects().change("Pod", AGENT, workload::POD, |pod| {
+        pod["metadata"]["deletionTimestamp"] = json!(workload::ago(0));
+    });
+    assert_eq!(counts(&world).await, [Some(0), Some(0), Some(0)], "it is on its way out");
 }
 
 #[tokio::test]

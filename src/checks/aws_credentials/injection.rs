@@ -20,8 +20,10 @@ use crate::cluster::own::Own;
 use crate::cluster::own::Pod;
 use crate::cluster::own::ROLE_ARN;
 use crate::cluster::own::SKIP_CONTAINERS;
+use crate::config::AgentEnvironment;
 use crate::config::Apiserver;
 use crate::config::Config;
+use crate::config::Elsewhere;
 use crate::config::aws::Source;
 use crate::config::aws::Variables;
 use crate::probe::Answer;
@@ -41,6 +43,8 @@ pub(super) struct Injection {
     pod: Option<String>,
     /// A pod never leaves its node.
     node: OnceCell<Option<Node>>,
+    /// The agent's pod and account, when they are not this process's own.
+    agent: Option<(String, Elsewhere)>,
 }
 
 /// What the API tells.
@@ -56,7 +60,9 @@ pub(super) struct Told {
 impl Injection {
     pub(super) fn new(config: &Config, world: &World) -> Self {
         let reader = Reader::within(&config.apiserver, Limits::ASIDE, world);
-        Self { place: config.apiserver.clone(), reader, pod: config.agent.pod.clone(), node: OnceCell::new() }
+        let agent = config.agent_place.as_ref().zip(config.agent_seen.found());
+        let agent = agent.map(|(place, seen)| (place.namespace.clone(), seen.clone()));
+        Self { place: config.apiserver.clone(), reader, pod: config.agent.pod.clone(), node: OnceCell::new(), agent }
     }
 
     /// Asks the API; nothing outside of a pod, or while the API server is out of reach anyway.
@@ -64,17 +70,18 @@ impl Injection {
         let Apiserver::InCluster(place) = &self.place else { return None };
         let reached =
             peers.report(Check::Apiserver).is_none_or(|report| !matches!(report.verdict, Verdict::Failing(_)));
-        let claims = Access::in_cluster(place).ok().filter(|_| reached)?.claims()?;
+        if !reached {
+            return None;
+        }
+        let claims = Access::in_cluster(place).ok()?.claims()?;
         let own = Own::of(&claims)?;
-        let Own { namespace, account: name, .. } = &own;
-        let account = async {
-            let answer = self.object(Some(namespace), "serviceaccounts", name).await?;
-            Account::read(&answer.body).ok_or_else(|| odd("serviceaccounts", name))
-        };
         let pod = async {
+            if let Some((_, seen)) = &self.agent {
+                return pod_of(seen);
+            }
             let name = own.pod.as_ref().or(self.pod.as_ref());
             let name = name.ok_or_else(|| Evidence::from("nothing tells this pod's name"))?;
-            Ok(Pod::read(&self.object(Some(namespace), "pods", name).await?.body))
+            Ok(Pod::read(&self.object(Some(&own.namespace), "pods", name).await?.body))
         };
         let node = async {
             let name = own.node.as_ref()?;
@@ -82,8 +89,20 @@ impl Injection {
             // On the heap, as it is seldom more than a look at what is known.
             Box::pin(self.node.get_or_try_init(read)).await.ok()?.clone()
         };
-        let (account, pod, node) = tokio::join!(account, pod, node);
-        Some(Told { own, account, pod, node })
+        let whose = match &self.agent {
+            Some((namespace, seen)) => {
+                Own { namespace: namespace.clone(), account: seen.service_account.clone(), ..own.clone() }
+            }
+            None => own.clone(),
+        };
+        let (account, pod, node) = tokio::join!(self.account(&whose), pod, node);
+        Some(Told { own: whose, account, pod, node })
+    }
+
+    async fn account(&self, own: &Own) -> Result<Account, Evidence> {
+        let Own { namespace, account: name, .. } = own;
+        let answer = self.object(Some(namespace), "serviceaccounts", name).await?;
+        Account::read(&answer.body).ok_or_else(|| odd("serviceaccounts", name))
     }
 
     /// An object; of the whole cluster when no namespace is named.
@@ -163,6 +182,15 @@ impl Told {
         let verdict = if chosen { Verdict::Warning(vec![finding]) } else { Verdict::failing(finding) };
         Seen { verdict, ..seen }
     }
+}
+
+/// The agent's pod as it was seen from another.
+fn pod_of(seen: &Elsewhere) -> Result<Option<Pod>, Evidence> {
+    if seen.source != AgentEnvironment::Pod {
+        return Err(Evidence::from("the agent has no pod"));
+    }
+    let has_token_file = seen.variables.contains_key("AWS_WEB_IDENTITY_TOKEN_FILE");
+    Ok(Some(Pod { version: seen.version, skips_agent: seen.skips_agent, has_token_file }))
 }
 
 fn odd(kind: &str, name: &str) -> Evidence {

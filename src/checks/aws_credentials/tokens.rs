@@ -7,9 +7,12 @@ use std::path::Path;
 
 use super::Seen;
 use crate::catalogue::FailureMode as M;
+use crate::checks::World;
 use crate::cluster::token;
 use crate::cluster::token::Claims;
+use crate::config::Aws;
 use crate::config::Secret;
+use crate::config::elsewhere::MountedToken;
 use crate::probe::certificate::date;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
@@ -25,27 +28,87 @@ const MAX_TOKEN: u64 = 64 * 1024;
 /// The kubelet writes a new token when 80 % of the old one's life are over.
 const LITTLE_LIFE: i64 = 10;
 
+/// Where the token for STS comes from.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::checks) enum Origin<'a> {
+    /// A file of this pod.
+    File(&'a Path),
+    /// The like of one that lies in the agent's pod, which is another.
+    Asked(&'a MountedToken),
+}
+
+/// Why there is no token.
+#[derive(Debug)]
+pub(in crate::checks) enum Missing {
+    /// The agent has none either.
+    Broken(Finding),
+    /// It could not be had here.
+    Unknown(Evidence),
+}
+
+impl<'a> Origin<'a> {
+    /// What the agent's settings come to for this file.
+    pub(in crate::checks) fn of(aws: &'a Aws, file: &'a Path) -> Self {
+        aws.asked.as_ref().filter(|token| token.file == file).map_or(Self::File(file), Self::Asked)
+    }
+
+    /// The token, and what it says of itself.
+    pub(in crate::checks) async fn get(self, world: &World) -> Result<(Secret, Claims), Missing> {
+        let text = match self {
+            Self::File(file) => read(file)
+                .map(Secret::new)
+                .map_err(|error| Missing::Broken(Finding::new(M::AwsIrsaTokenFileMissing, unreadable(file, &error))))?,
+            Self::Asked(like) => world.agents_token(like).await.map_err(Missing::Unknown)?,
+        };
+        let token = Secret::new(text.reveal().trim());
+        if let Some(claims) = token::claims(token.reveal()) {
+            return Ok((token, claims));
+        }
+        let what = if token.reveal().is_empty() { "is empty" } else { "holds no JWT" };
+        Err(Missing::Broken(Finding::new(M::AwsIrsaTokenInvalid, format!("{} {what}", self.name()))))
+    }
+
+    /// Where it lies in the agent's pod.
+    fn file(self) -> &'a Path {
+        match self {
+            Self::File(file) => file,
+            Self::Asked(like) => &like.file,
+        }
+    }
+
+    /// It, in a sentence.
+    fn name(self) -> String {
+        let file = self.file().display();
+        match self {
+            Self::File(_) => format!("the token {file}"),
+            Self::Asked(_) => format!("a token like {file} of the agent's pod"),
+        }
+    }
+}
+
 /// A token of the service account, and the role that STS gives for it.
-pub(super) fn web_identity(file: &Path, role_arn: Option<&str>) -> Seen {
+pub(super) async fn web_identity(from: Origin<'_>, role_arn: Option<&str>, world: &World) -> Seen {
     let Some(role) = role_arn else {
         let evidence = format!(
             "the token file {} is named and no role (AWS_ROLE_ARN): the agent ends at its start with \"role ARN is not \
              set\"",
-            file.display()
+            from.file().display()
         );
         return failing(M::AwsIrsaRoleArnMissing, evidence);
     };
-    let text = match read(file) {
-        Ok(text) => text,
-        Err(error) => return failing(M::AwsIrsaTokenFileMissing, unreadable(file, &error)),
+    let claims = match from.get(world).await {
+        Ok((_, claims)) => claims,
+        Err(Missing::Broken(finding)) => return Verdict::failing(finding).into(),
+        Err(Missing::Unknown(why)) => return Verdict::Unknown(why).into(),
     };
-    let Some(claims) = token::claims(text.trim()) else {
-        let what = if text.trim().is_empty() { "is empty" } else { "holds no JWT" };
-        return failing(M::AwsIrsaTokenInvalid, format!("{} {what}", file.display()));
-    };
-    let about = format!("the token {} {} for the role {}", file.display(), described(&claims), quote(role.as_bytes()));
+    let about = format!("{} {} for the role {}", from.name(), described(&claims), quote(role.as_bytes()));
     if elsewhere(&claims) {
         return failing(M::AwsIrsaWrongAudience, format!("{about}: it is not made for {STS}"));
+    }
+    if let Origin::Asked(_) = from {
+        // It was made just now, and ends soon: that tells nothing of the file in the agent's pod.
+        let about = format!("{about}; whether the file itself is there and fresh a sidecar can tell");
+        return Verdict::Ok(Evidence::from(about)).into();
     }
     let verdict = match freshness(&claims) {
         Fresh::Over => Verdict::failing(Finding::new(M::AwsIrsaTokenExpired, format!("{about}: its time is over"))),
@@ -122,7 +185,7 @@ fn described(claims: &Claims) -> String {
     format!("(iss {}, sub {}, aud {audiences}, {end})", text(&claims.issuer), text(&claims.subject))
 }
 
-pub(in crate::checks) fn unreadable(file: &Path, error: &io::Error) -> String {
+fn unreadable(file: &Path, error: &io::Error) -> String {
     let file = file.display();
     match error.kind() {
         io::ErrorKind::NotFound => format!("{file} does not exist: the volume with the token is not mounted"),
@@ -139,7 +202,7 @@ fn failing(mode: M, evidence: String) -> Seen {
     Verdict::failing(Finding::new(mode, evidence)).into()
 }
 
-pub(in crate::checks) fn read(file: &Path) -> io::Result<String> {
+fn read(file: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(file)?.take(MAX_TOKEN).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -14,8 +14,6 @@ use crate::cluster::agent::object::ValueFrom;
 use crate::config::Secret;
 use crate::config::elsewhere::Unseen;
 
-/// The agent's own container.
-const AGENT: &str = "agent";
 /// No Secret or `ConfigMap` is larger.
 const MAX_VALUE: u64 = 1 << 20;
 
@@ -42,8 +40,7 @@ enum Kind {
 /// The environment of the agent's container: `envFrom` first, then `env`, of which the last word counts.
 pub(super) fn of(spec: &PodSpec, pod: Option<&Pod>, mounts: &Mounts) -> Seen {
     let mut seen = Seen::default();
-    let named = spec.containers.iter().find(|container| container.name == AGENT);
-    let Some(container) = named.or(spec.containers.first()) else { return seen };
+    let Some(container) = spec.agent() else { return seen };
     for from in &container.env_from {
         seen.take_all(from, mounts);
     }

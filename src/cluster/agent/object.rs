@@ -1,16 +1,26 @@
 //! The few fields that are read of Deployments, `ReplicaSet`s and pods.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
+/// The agent's own container.
+const AGENT: &str = "agent";
 /// Where the controller of Deployments notes the revision.
 const REVISION: &str = "deployment.kubernetes.io/revision";
 
+/// What stands around the items of a list.
 #[derive(Debug, Deserialize)]
-pub(super) struct List<T> {
-    #[serde(default = "Vec::new")]
-    pub(super) items: Vec<T>,
+pub(super) struct Envelope {
+    #[serde(default)]
+    pub(super) metadata: Page,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Page {
+    #[serde(default)]
+    pub(super) r#continue: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,6 +114,44 @@ pub(super) struct PodSpec {
     pub(super) node_name: Option<String>,
     #[serde(default)]
     service_account_name: Option<String>,
+    #[serde(default)]
+    pub(super) volumes: Vec<Volume>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Volume {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) projected: Projected,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Projected {
+    #[serde(default)]
+    pub(super) sources: Vec<Projection>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Projection {
+    #[serde(default)]
+    pub(super) service_account_token: Option<ProjectedToken>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ProjectedToken {
+    #[serde(default)]
+    pub(super) audience: String,
+    pub(super) path: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct VolumeMount {
+    pub(super) name: String,
+    pub(super) mount_path: PathBuf,
+    #[serde(default)]
+    pub(super) sub_path: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,9 +159,13 @@ pub(super) struct PodSpec {
 pub(super) struct Container {
     pub(super) name: String,
     #[serde(default)]
+    pub(super) image: String,
+    #[serde(default)]
     pub(super) env: Vec<Variable>,
     #[serde(default)]
     pub(super) env_from: Vec<EnvFrom>,
+    #[serde(default)]
+    pub(super) volume_mounts: Vec<VolumeMount>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -170,9 +222,14 @@ pub(super) struct NameRef {
 }
 
 impl Metadata {
+    /// An annotation.
+    pub(super) fn annotation(&self, name: &str) -> Option<&str> {
+        self.annotations.get(name).map(String::as_str)
+    }
+
     /// The revision of a Deployment, as its controller notes it there and at its `ReplicaSet`s.
     pub(super) fn revision(&self) -> Option<&str> {
-        self.annotations.get(REVISION).map(String::as_str)
+        self.annotation(REVISION)
     }
 
     /// The object of a kind that controls this one.
@@ -182,6 +239,12 @@ impl Metadata {
 }
 
 impl PodSpec {
+    /// The agent's container, which is the first where none has its name.
+    pub(super) fn agent(&self) -> Option<&Container> {
+        let named = self.containers.iter().find(|container| container.name == AGENT);
+        named.or(self.containers.first())
+    }
+
     pub(super) fn service_account(&self) -> Option<&str> {
         self.service_account_name.as_deref().filter(|name| !name.is_empty())
     }

@@ -10,6 +10,9 @@ use crate::cluster::object::condition;
 use crate::cluster::object::raw;
 use crate::cluster::object::text;
 
+/// This exporter's container in a pod of the agent.
+const EXPORTER: &str = "castai-health-exporter";
+
 /// A pod.
 #[derive(Clone, Debug)]
 pub struct Pod {
@@ -37,6 +40,10 @@ pub struct Pod {
     pub conditions: Vec<Condition>,
     /// Its containers, those that only prepare it first.
     pub containers: Vec<Container>,
+    /// Whether this exporter is one of its containers, started or not.
+    pub has_exporter: bool,
+    /// Whether its label keeps this exporter out of it.
+    pub keeps_exporter_out: bool,
 }
 
 /// A container of a pod, as the kubelet last saw it.
@@ -117,7 +124,7 @@ pub struct Terminated {
 /// What is read of a pod.
 #[derive(Debug, Deserialize)]
 pub struct RawPod {
-    metadata: Meta,
+    metadata: Meta<Labels>,
     #[serde(default)]
     spec: RawSpec,
     #[serde(default)]
@@ -125,9 +132,21 @@ pub struct RawPod {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+struct Labels {
+    #[serde(rename = "castai-health-exporter/inject")]
+    inject: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 struct RawSpec {
     node_name: Option<String>,
+    containers: Vec<Named>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    name: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -175,6 +194,8 @@ impl Kept for Pod {
             message: status.message,
             conditions: status.conditions,
             containers,
+            has_exporter: spec.containers.iter().any(|container| container.name == EXPORTER),
+            keeps_exporter_out: metadata.labels.inject.as_deref() == Some("false"),
         })
     }
 

@@ -23,6 +23,7 @@ impl Sources<'_> {
         };
         let own = self.own_namespace().filter(|own| name(own).is_ok());
         let flags = self.flags;
+        let expected = self.key("agent.sidecar_expected", |text| Ok(text == "true"));
         Installation {
             namespace: self
                 .setting("--agent.namespace", flags.agent_namespace.as_deref(), "agent.namespace", name)
@@ -33,6 +34,7 @@ impl Sources<'_> {
                 .unwrap_or_else(|| NAME.to_owned()),
             release: self.key("agent.release", name),
             latest: self.key("agent.latest_version", Version::read),
+            sidecar_expected: flags.agent_sidecar_expected.or(expected).unwrap_or(false),
         }
     }
 

@@ -115,6 +115,25 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
                 own.case("is silent while one scrape in six succeeds", up("0 0 0 0 0 1 0 0 0 0 0 1 0 0 0 0 0 1 0 0 0 0 0 1 0 0 0 0 0 1 0 0 0 0 0 1 0 0 0 0 0 1 0 0 0 0 0 1 0 0 0 0 0 1 0 0 0"), vec![own.at(26 * MINUTE, vec![])]),
             ]
         }
+        OwnAlert::SidecarMissing => {
+            let own = own(&[]);
+            let missing = |values: &str| {
+                vec![(format!("castai_health_agent_pods{{{TARGET},exporter=\"missing\"}}"), values.to_owned())]
+            };
+            let told = 15 * MINUTE + patience;
+            vec![
+                own.case(
+                    "fires while a pod has none, and ends when it was replaced",
+                    missing("0x19 1x100 0x200"),
+                    vec![
+                        own.at(told.saturating_sub(2 * MINUTE), vec![]),
+                        own.at(told + MINUTE, vec![own.firing()]),
+                        own.at(90 * MINUTE, vec![]),
+                    ],
+                ),
+                own.case("is silent while pods are replaced", missing("0x19 1x10 0x100"), vec![own.at(told, vec![])]),
+            ]
+        }
         OwnAlert::CheckFailing => {
             let own = own(checked);
             let failing = |values: &str| of_check("castai_health_check_status", ",status=\"failing\"", values);

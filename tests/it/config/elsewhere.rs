@@ -16,6 +16,7 @@ use castai_health_exporter::config::Elsewhere;
 use castai_health_exporter::config::Flags;
 use castai_health_exporter::config::Secret;
 use castai_health_exporter::config::Vantage;
+use castai_health_exporter::config::elsewhere::MountedToken;
 use castai_health_exporter::config::elsewhere::Unseen;
 
 /// What this process's own pod is given; nothing of it is the agent's.
@@ -36,6 +37,9 @@ fn found(variables: &[(&str, &str)], unseen: &[(Option<&str>, &str)]) -> AgentSe
         service_account: "castai-agent".to_owned(),
         variables: variables.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect(),
         unseen: unseen.collect(),
+        tokens: Vec::new(),
+        version: None,
+        skips_agent: false,
     })
 }
 
@@ -111,6 +115,14 @@ async fn what_the_agents_pods_alone_are_given_does_not_apply_elsewhere() {
         assert_eq!(status, Status::NotApplicable, "{evidence}");
         assert!(evidence.contains(word) && evidence.contains("sidecar"), "{evidence}");
     }
+    // A token that the pod mounts can be asked for.
+    let irsa = [eks, ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"), ("AWS_ROLE_ARN", "arn:aws:iam::1:role/a")];
+    let AgentSeen::Found(mut elsewhere) = found(&irsa, &[]) else { panic!("it was found") };
+    let token = MountedToken { file: "/var/run/token".into(), audience: Some("sts.amazonaws.com".to_owned()) };
+    elsewhere.tokens.push(token.clone());
+    let config = beside(&AgentSeen::Found(elsewhere));
+    assert_eq!(config.aws.asked, Some(token));
+    assert_eq!(verdict(&config, Check::AwsCredentials).await.0, Status::Unknown, "there is no API server to ask");
     let keys = [eks, ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "secret")];
     assert_eq!(verdict(&beside(&found(&keys, &[])), Check::AwsCredentials).await.0, Status::Ok);
     let hidden = beside(&found(&[eks], &[(None, "the Secret castai-agent")]));

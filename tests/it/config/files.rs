@@ -80,6 +80,7 @@ fn every_key_of_a_file_has_its_effect() {
     assert_eq!(config.aws.agent.map(|agent| agent.to_string()).as_deref(), Some("v0.123.1"));
     let agent = &config.installation;
     assert_eq!((agent.namespace.as_str(), agent.deployment.as_str()), ("castai", "my-agent"));
+    assert!(agent.sidecar_expected);
     assert_eq!((agent.release.as_deref(), agent.latest.map(|latest| latest.1)), (Some("castai"), Some(161)));
     let nameservers = config.dns.nameservers.as_deref().unwrap();
     assert_eq!(nameservers, ["10.96.0.10:53".parse().unwrap(), "10.96.0.11:5353".parse().unwrap()]);

@@ -9,6 +9,10 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
+use castai_health_exporter::generate::rules::Settings;
+use castai_health_exporter::generate::rules::groups;
+use castai_health_exporter::generate::tempo::Tempo;
+use castai_health_exporter::generate::yaml::Yaml;
 use lab::CastAi;
 use lab::Pki;
 use serde_json::Value;
@@ -24,6 +28,7 @@ use crate::support::exporter::fetch;
 use crate::support::helm::AGENT_CHART;
 use crate::support::helm::CHART;
 use crate::support::helm::Helm;
+use crate::support::monitoring::RUNBOOKS;
 use crate::support::world::CASTAI;
 
 const NAMESPACE: &str = "castai-agent";
@@ -33,6 +38,8 @@ const NODE: &str = "10.77.0.1";
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// A look of the companion every 15 s, a slow check every minute, and a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// So much faster than in earnest is everything in the rules: the shortest alert comes after 4 s.
+const PACE: u32 = 30;
 const AGAIN: Duration = Duration::from_millis(300);
 
 /// A cluster with a node.
@@ -332,8 +339,13 @@ impl Site {
         let config = readme_block("scrape");
         let (before, discovery) = config.split_once("    kubernetes_sd_configs:\n").unwrap();
         let (_, after) = discovery.split_once("    relabel_configs:\n").unwrap();
+        let settings = Settings { tempo: Tempo::faster(PACE), runbook_base: RUNBOOKS };
+        for group in groups(&settings) {
+            let rules = Yaml::map([("groups", Yaml::List(vec![group.yaml(settings.tempo)]))]).document();
+            fs::write(folder.join(format!("{}.rules", group.name)), rules).unwrap();
+        }
         let config = format!(
-            "{before}    file_sd_configs: [{{ files: [{}] }}]\n    scrape_interval: 2s\n    scrape_timeout: 2s\n    \
+            "rule_files: ['*.rules']\n{before}    file_sd_configs: [{{ files: [{}] }}]\n    scrape_interval: 2s\n    scrape_timeout: 2s\n    \
              relabel_configs:\n{after}",
             targets.display()
         );

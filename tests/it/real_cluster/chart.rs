@@ -15,7 +15,7 @@ use crate::support::helm::Helm;
 use crate::support::helm::POLICIES;
 
 /// Values that all mean something, and together use every template.
-const SWITCHES: &[&[&str]] = &[
+pub(super) const SWITCHES: &[&[&str]] = &[
     &[],
     &["sidecar.enabled=true"],
     &["sidecar.enabled=true", "companion.enabled=false"],
@@ -68,7 +68,7 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["podMonitor.interval=soon"], "interval"),
 ];
 
-async fn template(helm: &Helm, values: &[&str]) -> Result<String, String> {
+pub(super) async fn template(helm: &Helm, values: &[&str]) -> Result<String, String> {
     let mut arguments = vec!["template", "exporter", CHART, "--namespace", "castai-agent", "--api-versions", POLICIES];
     arguments.extend(values.iter().flat_map(|value| ["--set", *value]));
     helm.offline(&arguments).await

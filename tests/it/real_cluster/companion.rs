@@ -5,15 +5,27 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::time::Instant;
 
 use castai_health_exporter::catalogue::rights;
-use castai_health_exporter::catalogue::rights::Place;
 use lab::CastAi;
 use lab::Dns;
+use lab::Ec2;
 use lab::Pki;
+use lab::Sts;
+use lab::aws::Place;
+use lab::aws::Provider;
+use lab::aws::ROLE;
+use lab::aws::Role;
+use lab::aws::SUBJECT;
+use lab::aws::Signs;
+use lab::aws::WebIdentity;
 use serde_json::Value;
+use serde_json::json;
 use tempfile::TempDir;
 
+use super::role::AUDIENCE;
+use super::role::ISSUER;
 use crate::support::cluster::Account;
 use crate::support::cluster::ApiServer;
 use crate::support::cluster::Cluster;
@@ -46,18 +58,25 @@ impl Scene {
 
     /// In this cluster, whose API server the companion reaches at this port.
     pub(super) async fn of(cluster: Cluster, port: u16) -> Self {
+        Self::within(cluster, port, NAMESPACE).await
+    }
+
+    /// The same with the companion in this namespace, whatever the agent's is.
+    async fn within(cluster: Cluster, port: u16, own: &str) -> Self {
         let public = Pki::new("Lab Public Root");
         let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
         let dns = Dns::start([127, 0, 0, 53].into(), [("nothing.lab", [127, 0, 0, 1].into())]).unwrap();
         let dir = TempDir::new().unwrap();
         cluster.kubectl(&["create", "namespace", NAMESPACE]).await.unwrap();
-        let install = ["install", "castai-health-exporter", CHART, "--namespace", NAMESPACE];
+        let agent = format!("agent.namespace={NAMESPACE}");
+        let install =
+            ["install", "castai-health-exporter", CHART, "--namespace", own, "--create-namespace", "--set", &agent];
         Helm::four().on(&cluster, &install).await.unwrap();
-        let account =
-            Account { namespace: NAMESPACE, name: "castai-health-exporter", token: Token::Valid, grants: &[] };
+        let account = Account { namespace: own, name: "castai-health-exporter", token: Token::Valid, grants: &[] };
         let mount = cluster.mount(&account).await.unwrap();
         let host = cluster.api_servers()[0].host;
-        fs::write(dir.path().join("hosts"), format!("{host} localhost\n")).unwrap();
+        let aws = [Place::sts(), Place::ec2()].map(|place| format!("{} {}\n", place.addr.ip(), place.names[0]));
+        fs::write(dir.path().join("hosts"), format!("{host} localhost\n{}", aws.concat())).unwrap();
         let file = dir.path().join("exporter.yaml");
         let text = format!(
             "apiserver: {{ service_account_dir: {}, dns_name: 'localhost:{port}' }}\n\
@@ -79,7 +98,12 @@ impl Scene {
 
     /// Installs or upgrades the agent; it asks nothing of AWS.
     pub(super) async fn agent(&self, helm: &Helm, url: &str) {
-        let values = serde_json::json!({
+        self.agent_with(helm, url, &json!({ "env": { "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED": "false" } })).await;
+    }
+
+    /// The same with these values as well.
+    async fn agent_with(&self, helm: &Helm, url: &str, more: &Value) {
+        let mut values = json!({
             "apiURL": url,
             "apiKey": lab::API_KEY,
             "env": {
@@ -87,9 +111,14 @@ impl Scene {
                 "EKS_ACCOUNT_ID": "123456789012",
                 "EKS_REGION": "eu-central-1",
                 "EKS_CLUSTER_NAME": "lab",
-                "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED": "false",
             },
         });
+        for (name, value) in more.as_object().unwrap() {
+            match value.as_object() {
+                Some(variables) => values[name].as_object_mut().unwrap().extend(variables.clone()),
+                None => values[name] = value.clone(),
+            }
+        }
         let path = self.dir.path().join("agent.json");
         fs::write(&path, values.to_string()).unwrap();
         let path = path.to_str().unwrap();
@@ -181,6 +210,143 @@ async fn a_value_that_lies_in_a_secret_that_is_not_mounted_is_unknown_and_not_mi
     assert_eq!(checks["apiserver"]["status"], "ok", "{:?}", checks["apiserver"]);
 }
 
+/// AWS as the agent's environment leads to it.
+struct Aws {
+    account: lab::aws::Account,
+    sts: Sts,
+    ec2: Ec2,
+}
+
+impl Aws {
+    /// With the issuer of the cluster's tokens as a provider, and a role that the agent's account may take.
+    async fn of(cluster: &Cluster) -> Self {
+        let account = lab::aws::Account::default();
+        let sts = Sts::start(&account, None, Place::sts()).unwrap();
+        let ec2 = Ec2::start(&account, None, Place::ec2()).unwrap();
+        let keys = cluster.kubectl(&["get", "--raw", "/openid/v1/jwks"]).await.unwrap();
+        account.set_provider(Provider {
+            issuer: ISSUER.to_owned(),
+            audiences: vec![AUDIENCE.to_owned()],
+            signs: Signs::Keys(serde_json::from_str(&keys).unwrap()),
+        });
+        let aws = Self { account, sts, ec2 };
+        aws.trust(SUBJECT);
+        aws
+    }
+
+    /// The role trusts this account and no other.
+    fn trust(&self, subject: &str) {
+        let (issuer, audience, subject) = (ISSUER.to_owned(), AUDIENCE.to_owned(), subject.to_owned());
+        let web_identity = Some(WebIdentity { issuer, audience, subject });
+        self.account.set_role(Role { name: ROLE.to_owned(), web_identity, principals: Vec::new() });
+    }
+
+    /// The agent's values with this role, and a token for it made for this audience.
+    fn values(&self, role: &str, audience: &str) -> Value {
+        json!({
+            "role": role,
+            "audience": audience,
+            "env": {
+                "AWS_ENDPOINT_URL_STS": format!("http://sts.lab:{}", self.sts.addr().port()),
+                "AWS_ENDPOINT_URL_EC2": format!("http://ec2.lab:{}", self.ec2.addr().port()),
+                "AWS_EC2_METADATA_DISABLED": "true",
+            },
+        })
+    }
+}
+
+#[tokio::test]
+async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
+    let scene = Scene::start().await;
+    scene.mount_secret();
+    let aws = Aws::of(&scene.cluster).await;
+    let role = lab::aws::Account::role_arn(ROLE);
+    let helm = Helm::four();
+    scene.agent_with(&helm, &scene.url(), &aws.values(&role, AUDIENCE)).await;
+    let checks = scene.check().await;
+    for check in ["aws_credentials", "sts_identity", "ec2_api"] {
+        assert_eq!(checks[check]["status"], "ok", "{:?}", checks[check]);
+    }
+    let said = checks["aws_credentials"]["evidence"].as_str().unwrap();
+    for word in
+        ["source web_identity", SUBJECT, AUDIENCE, "serviceaccount/token of the agent's pod", "a sidecar can tell"]
+    {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(!said.contains("may not"), "{said}");
+    assert!(checks["sts_identity"]["evidence"].as_str().unwrap().contains(&format!("assumed-role/{ROLE}/")));
+
+    // What AWS refuses the agent it refuses here, and for the same reason.
+    aws.trust("system:serviceaccount:castai-agent:another");
+    let checks = scene.check().await;
+    assert_eq!(modes(&checks["sts_identity"]), ["aws_irsa_trust_denied"], "{:?}", checks["sts_identity"]);
+    aws.trust(SUBJECT);
+    scene.agent_with(&helm, &scene.url(), &aws.values(&role, "pods.eks.amazonaws.com")).await;
+    let checks = scene.check().await;
+    assert_eq!(modes(&checks["aws_credentials"]), ["aws_irsa_wrong_audience"], "{:?}", checks["aws_credentials"]);
+
+    // The account got its role, and the pod is older.
+    scene.agent_with(&helm, &scene.url(), &aws.values("", AUDIENCE)).await;
+    let annotate = ["annotate", "--namespace", NAMESPACE, "serviceaccount", "castai-agent"];
+    let annotation = format!("eks.amazonaws.com/role-arn={role}");
+    scene.cluster.kubectl(&[annotate.as_slice(), &[&annotation]].concat()).await.unwrap();
+    let checks = scene.check().await;
+    assert_eq!(modes(&checks["aws_credentials"]), ["aws_irsa_not_injected"], "{:?}", checks["aws_credentials"]);
+}
+
+#[tokio::test]
+async fn from_another_namespace_it_sees_all_but_what_lies_in_secrets() {
+    let scene = Scene::within(Cluster::start(1).await.unwrap(), ApiServer::PORT, "monitoring").await;
+    let values = json!({ "role": lab::aws::Account::role_arn(ROLE) });
+    let helm = Helm::four();
+    let absent = [status("apiserver", "not_applicable"), status("castai_api", "not_applicable"), info("none")];
+    let seen = [
+        status("apiserver", "ok"),
+        status("cluster_metadata", "ok"),
+        // There is no node, and it sees that.
+        status("agent_workload", "failing"),
+        // Keys may lie in the agent's Secret, and would go before the role.
+        status("sts_identity", "unknown"),
+        status("castai_api", "unknown"),
+        info("pod"),
+    ];
+    let exporter = scene.exporter().await;
+    let shows = async |lines: &[String]| {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        exporter.shows(&lines, FOLLOWED).await
+    };
+    shows(&absent).await;
+    scene.agent_with(&helm, &scene.url(), &values).await;
+    shows(&seen).await;
+    let checks = scene.check().await;
+    for check in ["castai_api", "sts_identity"] {
+        let evidence = checks[check]["evidence"].to_string();
+        assert!(evidence.contains("in the agent's own namespace"), "{evidence}");
+    }
+    helm.on(&scene.cluster, &["uninstall", "castai-agent", "--namespace", NAMESPACE]).await.unwrap();
+    shows(&absent).await;
+}
+
+fn modes(check: &Value) -> Vec<&str> {
+    check["modes"].as_array().unwrap().iter().map(|mode| mode["mode"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn an_agent_of_many_pods_is_seen_page_by_page() {
+    let scene = Scene::start().await;
+    scene.mount_secret();
+    // More than one page, and far more than one answer may hold.
+    let values = json!({ "replicas": 60, "env": { "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED": "false" } });
+    scene.agent_with(&Helm::four(), &scene.url(), &values).await;
+    let pods = ["get", "pods", "--namespace", NAMESPACE, "--selector=app.kubernetes.io/name=castai-agent", "-oname"];
+    let began = Instant::now();
+    while scene.cluster.kubectl(&pods).await.unwrap().lines().count() < 60 {
+        assert!(began.elapsed() < FOLLOWED, "there are too few pods");
+    }
+    let exporter = scene.exporter().await;
+    exporter.shows(&[&info("pod"), &status("castai_api", "ok")], FOLLOWED).await;
+}
+
 /// Role, resource, verb; the check that does not work without it, and a word of its evidence.
 const RIGHTS: &[(&str, &str, &str, &str, &str)] = &[
     ("castai-agent/castai-health-exporter", "deployments", "get", "castai_api", "may not get deployments.apps"),
@@ -192,13 +358,22 @@ const RIGHTS: &[(&str, &str, &str, &str, &str)] = &[
         "apiserver",
         "may not create serviceaccounts/token",
     ),
+    (
+        "castai-agent/castai-health-exporter",
+        "serviceaccounts",
+        "get",
+        "aws_credentials",
+        "may not get serviceaccounts/castai-agent",
+    ),
     ("default/castai-health-exporter-default", "endpointslices", "get", "apiserver", "may not be listed"),
 ];
 
 #[tokio::test]
 async fn each_right_is_needed_and_there_is_no_other() {
     let scene = Scene::start().await;
-    scene.agent(&Helm::four(), &scene.url()).await;
+    // An agent that asks AWS, which is nowhere here.
+    let keys = json!({ "env": { "AWS_ACCESS_KEY_ID": lab::aws::KEY_ID, "AWS_SECRET_ACCESS_KEY": lab::aws::SECRET } });
+    scene.agent_with(&Helm::four(), &scene.url(), &keys).await;
     scene.mount_secret();
     let everywhere = ["get", "roles,clusterroles", "--all-namespaces", "-ojson"];
     let labelled = [everywhere.as_slice(), &["--selector=app.kubernetes.io/name=castai-health-exporter"]].concat();
@@ -226,9 +401,9 @@ async fn each_right_is_needed_and_there_is_no_other() {
     // What is watched; that each check names the verb it lacks is held where the checks are.
     for right in rights::RIGHTS.iter().filter(|right| !right.checks.is_empty()) {
         let role = match right.place {
-            Place::AgentNamespace => "castai-agent/castai-health-exporter",
-            Place::Cluster => "/castai-health-exporter-cluster",
-            Place::Namespace(_) => continue,
+            rights::Place::AgentNamespace => "castai-agent/castai-health-exporter",
+            rights::Place::Cluster => "/castai-health-exporter-cluster",
+            rights::Place::Namespace(_) => continue,
         };
         if right.resource != "namespaces" {
             // The namespace is read as the agent.
@@ -238,6 +413,7 @@ async fn each_right_is_needed_and_there_is_no_other() {
         }
     }
     needed.sort();
+    needed.dedup();
     assert_eq!(granted, needed, "the chart gives more or less than is used");
 
     for (role, resource, verb, check, word) in RIGHTS {

@@ -20,9 +20,9 @@ use crate::support::world::World;
 use crate::support::world::evidence;
 
 /// Who signs the tokens of `tests/cluster`.
-const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+pub(super) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 /// Whom the webhook of EKS has them made for.
-const AUDIENCE: &str = "sts.amazonaws.com";
+pub(super) const AUDIENCE: &str = "sts.amazonaws.com";
 
 async fn seen(world: &World, check: Check) -> (Status, Vec<M>, String) {
     let standings = world.look().await;
