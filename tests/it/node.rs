@@ -37,6 +37,9 @@ async fn both_vantages_are_installed_as_the_readme_says_and_outlive_what_becomes
 
     site.readme("sidecar").await;
     site.every_agent_pod_has_a_sidecar(ROLLED).await;
+    // It was told that a sidecar is expected, and so made anew.
+    site.kubectl(&["rollout", "status", "deploy/castai-health-exporter", "--timeout=90s"]).await;
+    let companion = site.pods("app.kubernetes.io/name=castai-health-exporter").await;
     for pod in site.agents_pods().await {
         site.sees(&pod, "sidecar", "own", &fine).await;
     }
