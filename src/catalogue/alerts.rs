@@ -152,6 +152,23 @@ const EC2_TRANSPORT_MODES: &[FailureMode] = &[
     M::AgentConfigInvalid,
 ];
 
+/// EC2 refuses.
+const EC2_MODES: &[FailureMode] = &[
+    M::Ec2DeniedIdentityPolicy,
+    M::Ec2DeniedExplicitIdentity,
+    M::Ec2DeniedScp,
+    M::Ec2DeniedRcp,
+    M::Ec2DeniedBoundary,
+    M::Ec2DeniedSessionPolicy,
+    M::Ec2DeniedResourcePolicy,
+    M::Ec2DeniedVpcePolicy,
+    M::Ec2DeniedUnspecified,
+    M::AwsAuthFailureAmbiguous,
+    M::AwsSessionExpired,
+    M::AwsClockSkew,
+    M::AwsRegionNotEnabled,
+];
+
 /// Modes of any workload of CAST AI; the agent has some of its own.
 pub const WORKLOAD_MODES: &[FailureMode] = &[
     M::AgentScaledToZero,
@@ -176,6 +193,9 @@ pub const WORKLOAD_MODES: &[FailureMode] = &[
 
 /// Modes of components: none of them is wrong with no pod.
 pub const COMPONENT_MODES: &[FailureMode] = WORKLOAD_MODES.split_at(1).1;
+
+/// Modes of a component whose token CAST AI does not accept.
+pub const REFUSED_MODES: &[FailureMode] = &[M::CastaiTokenInvalid, M::CastaiForbidden];
 
 /// Modes of an image that does not come.
 pub const IMAGE_MODES: &[FailureMode] = &[
@@ -579,21 +599,7 @@ pub const ALERTS: &[Alert] = &[
     Alert {
         name: "CastaiEc2Denied",
         check: Check::Ec2Api,
-        modes: &[
-            M::Ec2DeniedIdentityPolicy,
-            M::Ec2DeniedExplicitIdentity,
-            M::Ec2DeniedScp,
-            M::Ec2DeniedRcp,
-            M::Ec2DeniedBoundary,
-            M::Ec2DeniedSessionPolicy,
-            M::Ec2DeniedResourcePolicy,
-            M::Ec2DeniedVpcePolicy,
-            M::Ec2DeniedUnspecified,
-            M::AwsAuthFailureAmbiguous,
-            M::AwsSessionExpired,
-            M::AwsClockSkew,
-            M::AwsRegionNotEnabled,
-        ],
+        modes: EC2_MODES,
         summary: "EC2 does not let the CAST AI agent describe instances.",
         impact: "Spot nodes are shown as on-demand, so that the savings that CAST AI shows are wrong; without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME the agent does not start.",
         diagnosis: &[
@@ -763,6 +769,41 @@ pub const ALERTS: &[Alert] = &[
         ],
     },
     Alert {
+        name: "CastaiClusterControllerRefused",
+        check: Check::ClusterController,
+        modes: REFUSED_MODES,
+        summary: "CAST AI does not accept the token of its cluster controller.",
+        impact: "The cluster controller runs and gets no orders: CAST AI cannot add, drain or remove nodes, nor upgrade its components.",
+        diagnosis: &[
+            "kubectl -n castai-agent logs deployment/castai-cluster-controller -c cluster-controller --since=5m | castai-health-exporter explain -",
+            "kubectl -n castai-agent get configmap castai-cluster-controller -o jsonpath='{.data.CLUSTER_ID}'",
+            "helm list -n castai-agent",
+        ],
+    },
+    Alert {
+        name: "CastaiClusterControllerNoLeader",
+        check: Check::ClusterController,
+        modes: LEADER_MODES,
+        summary: "No instance of CAST AI's cluster controller leads, while its pods run.",
+        impact: "Only the leader gets orders from CAST AI: nodes are neither added nor removed.",
+        diagnosis: &[
+            "kubectl -n castai-agent get lease cluster-controller -o yaml",
+            "kubectl -n castai-agent logs deployment/castai-cluster-controller -c cluster-controller --since=5m | grep -iE 'leader|lease'",
+        ],
+    },
+    Alert {
+        name: "CastaiComponentRefused",
+        check: Check::Components,
+        modes: REFUSED_MODES,
+        summary: "CAST AI does not accept the token of one of its components.",
+        impact: "The component runs and does nothing; the evidence names it.",
+        diagnosis: &[
+            "kubectl -n castai-agent get pods",
+            "kubectl -n castai-agent logs deployment/castai-evictor --since=5m | castai-health-exporter explain -",
+            "helm list -n castai-agent",
+        ],
+    },
+    Alert {
         name: "CastaiComponentDown",
         check: Check::Components,
         modes: COMPONENT_MODES,
@@ -846,7 +887,7 @@ pub const ALERTS: &[Alert] = &[
     Alert {
         name: "CastaiAgentNoLeader",
         check: Check::AgentHealth,
-        modes: &[M::AgentNoLeader, M::AgentLeaseStale],
+        modes: LEADER_MODES,
         summary: "No instance of the CAST AI agent leads, while each calls itself healthy.",
         impact: "Only the leader sends snapshots: none arrives at CAST AI, and the agent's own health endpoint says ok for ever.",
         diagnosis: &[
@@ -917,6 +958,9 @@ pub const ALERTS: &[Alert] = &[
         diagnosis: LOG_DIAGNOSIS,
     },
 ];
+
+/// Nobody leads.
+const LEADER_MODES: &[FailureMode] = &[M::AgentNoLeader, M::AgentLeaseStale];
 
 /// Trouble on the way that the agent's log names.
 const LOG_NETWORK: &[FailureMode] = &[
@@ -1115,7 +1159,40 @@ pub const MUTES: &[Mute] = &[
     Mute { check: Check::Apiserver, modes: APISERVER_MODES, muted: Check::AgentHealth, muted_modes: MET_MODES },
     Mute { check: Check::Dns, modes: DNS_MODES, muted: Check::AgentLog, muted_modes: LOG_NETWORK },
     Mute { check: Check::Imds, modes: IMDS_MODES, muted: Check::AgentLog, muted_modes: LOG_CLOUD },
+    Mute { check: Check::AwsCredentials, modes: CREDENTIALS_MODES, muted: Check::AgentLog, muted_modes: LOG_CLOUD },
+    Mute { check: Check::StsIdentity, modes: IDENTITY_MODES, muted: Check::AgentLog, muted_modes: LOG_CLOUD },
+    Mute { check: Check::StsIdentity, modes: AWS_TRANSPORT_MODES, muted: Check::AgentLog, muted_modes: LOG_CLOUD },
+    Mute { check: Check::StsIdentity, modes: AWS_TRANSPORT_MODES, muted: Check::AgentLog, muted_modes: LOG_NETWORK },
+    Mute { check: Check::Ec2Api, modes: EC2_MODES, muted: Check::AgentLog, muted_modes: LOG_CLOUD },
+    Mute { check: Check::Ec2Api, modes: EC2_TRANSPORT_MODES, muted: Check::AgentLog, muted_modes: LOG_CLOUD },
+    Mute { check: Check::Ec2Api, modes: EC2_TRANSPORT_MODES, muted: Check::AgentLog, muted_modes: LOG_NETWORK },
+    Mute { check: Check::GceMetadata, modes: GCE_MODES, muted: Check::AgentLog, muted_modes: LOG_CLOUD },
+    Mute { check: Check::AzureImds, modes: AZURE_IMDS_MODES, muted: Check::AgentLog, muted_modes: LOG_CLOUD },
+    // Nodes cannot be resolved because EC2 cannot be asked.
+    Mute {
+        check: Check::AwsCredentials,
+        modes: CREDENTIALS_MODES,
+        muted: Check::NodeLifecycle,
+        muted_modes: UNRESOLVED,
+    },
+    Mute { check: Check::AwsCredentials, modes: IMDS_MODES, muted: Check::NodeLifecycle, muted_modes: UNRESOLVED },
+    Mute { check: Check::StsIdentity, modes: IDENTITY_MODES, muted: Check::NodeLifecycle, muted_modes: UNRESOLVED },
+    Mute { check: Check::Ec2Api, modes: EC2_MODES, muted: Check::NodeLifecycle, muted_modes: UNRESOLVED },
+    Mute { check: Check::Ec2Api, modes: EC2_TRANSPORT_MODES, muted: Check::NodeLifecycle, muted_modes: UNRESOLVED },
+    // The same key, or the same onboarding that made both invalid.
+    Mute { check: Check::CastaiApi, modes: REFUSED_MODES, muted: Check::ClusterController, muted_modes: REFUSED_MODES },
+    Mute { check: Check::CastaiApi, modes: REFUSED_MODES, muted: Check::Components, muted_modes: REFUSED_MODES },
+    // Some components use the cluster controller's token.
+    Mute {
+        check: Check::ClusterController,
+        modes: REFUSED_MODES,
+        muted: Check::Components,
+        muted_modes: REFUSED_MODES,
+    },
 ];
+
+/// What only EC2 could tell.
+const UNRESOLVED: &[FailureMode] = &[M::LifecycleUnresolved];
 
 /// Modes that often pass by themselves: people hear of them later.
 pub const PASSING_MODES: &[FailureMode] = &[

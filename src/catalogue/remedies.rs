@@ -1,5 +1,6 @@
 //! What mends a (check, mode) where the mode's own words would lead elsewhere.
 
+use crate::catalogue::alerts::REFUSED_MODES;
 use crate::catalogue::alerts::root;
 use crate::catalogue::checks::Check;
 use crate::catalogue::modes::FailureMode;
@@ -20,6 +21,23 @@ const AWS: &[Check] = &[Check::StsIdentity, Check::Ec2Api];
 
 /// The remedies that are not the mode's own.
 pub const REMEDIES: &[Remedy] = &[
+    Remedy {
+        checks: &[Check::ClusterController, Check::Components],
+        modes: REFUSED_MODES,
+        text: "Create a key in the console (API access keys), export it as `CASTAI_API_TOKEN`, and run the command of the \
+            evidence, which has the release and the cluster's id in it. For the cluster controller, whose token some \
+            other components use: `helm repo update && helm upgrade -i cluster-controller \
+            castai-helm/castai-cluster-controller -n castai-agent --set castai.apiKey=$CASTAI_API_TOKEN --set \
+            castai.clusterID=$CLUSTER_ID`. Where one release holds all components, set the key there.",
+    },
+    Remedy {
+        checks: &[Check::ClusterController],
+        modes: &[M::AgentNoLeader, M::AgentLeaseStale],
+        text: "See who holds it: `kubectl -n castai-agent get lease cluster-controller -o yaml`. May the controller write \
+            it: `kubectl auth can-i update leases -n castai-agent --as \
+            system:serviceaccount:castai-agent:castai-cluster-controller`? Then have its pods made anew: `kubectl -n \
+            castai-agent rollout restart deployment/castai-cluster-controller`.",
+    },
     Remedy {
         checks: &[Check::CastaiApi],
         modes: &[M::TlsHandshakeTimeout],

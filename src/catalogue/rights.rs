@@ -70,13 +70,13 @@ rights! {
         "The state of the agent's pods and of those of CAST AI's other components.";
     EVENTS = "" "events" LIST_AND_WATCH, Place::AgentNamespace, &[], &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components],
         "What scheduler, kubelet and controllers say of these pods.";
-    POD_LOGS = "" "pods/log" &["get"], Place::AgentNamespace, &[], &[Check::AgentLog],
-        "What the agent says of its own trouble.";
+    POD_LOGS = "" "pods/log" &["get"], Place::AgentNamespace, &[], &[Check::AgentLog, Check::ClusterController, Check::Components],
+        "What the agent and its siblings say of their own trouble.";
     ACCOUNT = "" "serviceaccounts" &["get"], Place::AgentNamespace, &["serviceAccount"], &[Check::AwsCredentials],
         "The role that the annotation of the agent's service account names.";
     OWN_NODE = "" "nodes" &["get"], Place::Cluster, &[], &[Check::Ec2Api],
         "Which instance of EC2 this pod runs on, where instance metadata is out of its reach.";
-    LEADER = "coordination.k8s.io" "leases" &["get"], Place::AgentNamespace, &["agent-leader-election-lock"], &[Check::AgentHealth],
+    LEADER = "coordination.k8s.io" "leases" &["get"], Place::AgentNamespace, &["agent-leader-election-lock", "cluster-controller"], &[Check::AgentHealth, Check::ClusterController],
         "Who leads, and since when.";
     LEASES = "coordination.k8s.io" "leases" LIST_AND_WATCH, Place::AgentNamespace, &[], &[],
         "Who leads, and since when.";

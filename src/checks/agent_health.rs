@@ -3,28 +3,33 @@
 //! Its own word is read, and beside it what it cannot hide: its client's counters and the leader's lease. What each of
 //! these does not prove is respected: `/healthz` stays ok for twelve minutes after the last delta, a follower's for ever.
 
-mod lease;
 mod numbers;
 
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Instant;
 
 use http::HeaderMap;
 
 use crate::catalogue::FailureMode as M;
 use crate::catalogue::Limits;
+use crate::catalogue::Phase;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
+use crate::checks::lease::Lease;
 use crate::cluster::Door;
 use crate::config::Agent;
 use crate::config::AgentEnvironment;
 use crate::config::CheckSettings;
 use crate::config::Config;
+use crate::config::Elsewhere;
 use crate::config::Problem;
 use crate::config::Vantage;
 use crate::probe::Answer;
+use crate::probe::Connection;
+use crate::probe::Opened;
 use crate::probe::Route;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
@@ -33,9 +38,9 @@ use crate::verdict::Trail;
 use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
 
-use lease::Lease;
 use numbers::Counters;
 use numbers::Numbers;
+use numbers::Reading;
 
 /// Where a container of the agent's pod finds the agent.
 const HERE: &str = "127.0.0.1";
@@ -46,13 +51,23 @@ const STARTING: f64 = 90.0;
 #[derive(Debug)]
 pub struct AgentHealth {
     agent: Agent,
-    /// Whether the agent is in this pod.
-    beside: bool,
+    place: Place,
     limits: Limits,
     world: World,
     door: Arc<Door>,
     /// The agent's counters at the last look: what they say is how they grow.
     before: Mutex<Option<Counters>>,
+}
+
+/// Where the agent is asked.
+#[derive(Debug)]
+enum Place {
+    /// In this pod.
+    Here,
+    /// At the address of its pod.
+    There { pod: String, address: String },
+    /// Nowhere, and why.
+    Nowhere(Verdict),
 }
 
 /// What the agent said to one question.
@@ -61,7 +76,7 @@ enum Word {
     /// An answer: its status and what stands in it.
     Said(u16, String),
     /// Its port is closed, or silent.
-    Nothing(Evidence),
+    Nothing(Finding),
 }
 
 impl AgentHealth {
@@ -69,7 +84,7 @@ impl AgentHealth {
     pub fn new(config: &Config, check: &CheckSettings, world: &World) -> Self {
         Self {
             agent: config.agent.clone(),
-            beside: config.vantage == Vantage::Sidecar && config.agent_environment == AgentEnvironment::Own,
+            place: Place::of(config),
             limits: check.limits,
             world: world.clone(),
             door: Arc::clone(&world.store.door),
@@ -89,16 +104,12 @@ impl AgentHealth {
         };
         let young = numbers.as_ref().and_then(Numbers::age).is_some_and(|age| age < STARTING);
         match word {
-            Word::Nothing(why) => {
-                return Ok(Verdict::failing(Finding::new(M::AgentHealthUnreachable, unreachable(&why))));
-            }
+            Word::Nothing(why) => return Ok(self.unreachable(&why)),
             Word::Said(200, _) => {}
             Word::Said(status, body) => return Ok(unwell("/healthz", status, &body, young)),
         }
         match self.ask(health, "/readyz").await {
-            Word::Nothing(why) => {
-                return Ok(Verdict::failing(Finding::new(M::AgentHealthUnreachable, unreachable(&why))));
-            }
+            Word::Nothing(why) => return Ok(self.unreachable(&why)),
             Word::Said(200, _) => {}
             Word::Said(status, body) => return Ok(unwell("/readyz", status, &body, young)),
         }
@@ -115,29 +126,61 @@ impl AgentHealth {
                 judge(seen, None, grown, &lease)
             }
             Word::Said(status, body) => unwell("/", status, &body, false),
-            Word::Nothing(why) => Verdict::failing(Finding::new(M::AgentHealthUnreachable, unreachable(&why))),
+            Word::Nothing(why) => self.unreachable(&why),
+        }
+    }
+
+    /// It does not answer.
+    fn unreachable(&self, why: &Finding) -> Verdict {
+        let evidence = &why.evidence;
+        match &self.place {
+            // Between two pods a network policy may stand; only a refusal comes from the agent's pod itself.
+            Place::There { pod, .. } if why.mode != M::NetRefused => Verdict::Unknown(Evidence::from(format!(
+                "{evidence}; whether the agent in {pod} is silent, or a network policy keeps this pod from it, is not \
+                 known; a sidecar in its pod can tell"
+            ))),
+            _ => Verdict::failing(Finding::new(
+                M::AgentHealthUnreachable,
+                format!(
+                    "{evidence}; the agent is not up yet, or shuts down after a fatal error, which takes it 15 s with \
+                     its ports closed: look at its log now"
+                ),
+            )),
         }
     }
 
     async fn ask(&self, port: u16, path: &str) -> Word {
         match self.get(port, path).await {
             Ok(answer) => Word::Said(answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()),
-            Err(finding) => Word::Nothing(finding.evidence),
+            Err(finding) => Word::Nothing(finding),
         }
     }
 
     async fn get(&self, port: u16, path: &str) -> Result<Answer, Finding> {
-        let (host, limits) = (HERE.to_owned(), self.limits);
-        let route = Route { host, port, trust: None, server_name: None, proxy: None, limits };
-        let trail = Trail::default();
-        let mut connection = route.open(&self.world.resolver, &trail).await?;
-        connection.get(&self.world.resolver, path, HeaderMap::new(), &trail).await
+        let mut connection = self.open(port).await?;
+        connection.get(&self.world.resolver, path, HeaderMap::new(), &Trail::default()).await
     }
 
-    /// The agent's numbers; agents before v0.85 have none.
+    async fn open(&self, port: u16) -> Result<Connection, Finding> {
+        let host = match &self.place {
+            Place::There { address, .. } => address.clone(),
+            Place::Here | Place::Nowhere(_) => HERE.to_owned(),
+        };
+        let route = Route { host, port, trust: None, server_name: None, proxy: None, limits: self.limits };
+        route.open(&self.world.resolver, &Trail::default()).await
+    }
+
+    /// The agent's numbers, read line by line while they arrive; agents before v0.85 have none.
     async fn numbers(&self, port: u16) -> Option<Numbers> {
-        let answer = self.get(port, "/metrics").await.ok().filter(|answer| answer.status.is_success())?;
-        Some(Numbers::read(&String::from_utf8_lossy(&answer.body)))
+        let (began, limit) = (Instant::now(), self.limits.ours(Phase::Request));
+        let mut connection = self.open(port).await.ok()?;
+        let opened = connection.stream(&self.world.resolver, "/metrics", HeaderMap::new()).await.ok()?;
+        let Opened::Stream(mut stream) = opened else { return None };
+        let mut reading = Reading::default();
+        while let Some(bytes) = stream.next(limit.saturating_sub(began.elapsed())).await.ok()? {
+            reading.feed(&bytes)?;
+        }
+        Some(reading.end())
     }
 
     /// How the agent's counters grew since the last look, unless it was started anew meanwhile.
@@ -148,12 +191,27 @@ impl AgentHealth {
     }
 }
 
+impl Place {
+    fn of(config: &Config) -> Self {
+        if config.vantage == Vantage::Sidecar && config.agent_environment == AgentEnvironment::Own {
+            return Self::Here;
+        }
+        match config.agent_seen.found() {
+            None => Self::Nowhere(Verdict::NotApplicable(Evidence::from(
+                "the agent is not in this pod; the sidecar in the agent's pod can tell",
+            ))),
+            Some(Elsewhere { address: Some(address), object, .. }) => {
+                Self::There { pod: object.clone(), address: address.clone() }
+            }
+            Some(_) => Self::Nowhere(Verdict::Unknown(Evidence::from("no pod of the agent has an address yet"))),
+        }
+    }
+}
+
 impl Examine for AgentHealth {
     async fn examine(&self, _attempt: &Attempt) -> Report {
-        if !self.beside {
-            return Report::bare(Verdict::NotApplicable(Evidence::from(
-                "the agent is not in this pod; the sidecar in the agent's pod can tell",
-            )));
+        if let Place::Nowhere(why) = &self.place {
+            return Report::bare(why.clone());
         }
         Report::bare(match self.look().await {
             Ok(verdict) => verdict,
@@ -195,11 +253,4 @@ fn unwell(path: &str, status: u16, body: &str, young: bool) -> Verdict {
         return Verdict::Warning(vec![Finding::new(M::AgentNotReadyInitialising, evidence)]);
     }
     Verdict::failing(Finding::new(M::AgentNotReadyInitialising, evidence))
-}
-
-fn unreachable(why: &Evidence) -> String {
-    format!(
-        "{why}; the agent is not up yet, or shuts down after a fatal error, which takes it 15 s with its ports closed: look \
-         at its log now"
-    )
 }

@@ -3,15 +3,6 @@
 //! The logs of the agent's containers are read on by time, and each line is asked for its cause. The first cause since
 //! the container's start counts; what only follows from it, and what healthy agents write as well, does not.
 //! After a restart the end of the container before tells why, until the new one has shown that it works.
-//!
-//! Logs are polled by time, not streamed: a line is seen with the next look, 15 s later at most, as a fault of any other
-//! check is; a poll of each container costs less than an open connection for each, through API server and kubelet, for
-//! ever; and what is read is bounded before it is sent. What is lost is what a container wrote between the last look
-//! and a rotation of its file, 15 s of the hours that it takes to fill one, and the agent repeats what lasts.
-
-mod budget;
-mod reel;
-mod story;
 
 use std::sync::Arc;
 
@@ -25,6 +16,13 @@ use crate::catalogue::alerts;
 use crate::catalogue::metrics::LOG_SOURCES;
 use crate::checks::Attempt;
 use crate::checks::Examine;
+use crate::checks::container_log::Container;
+use crate::checks::container_log::Logs;
+use crate::checks::container_log::Reel;
+use crate::checks::container_log::Story;
+use crate::checks::container_log::Trouble;
+use crate::checks::container_log::containers;
+use crate::checks::container_log::excerpt;
 use crate::classify::About;
 use crate::cluster::Store;
 use crate::config::Installation;
@@ -34,21 +32,9 @@ use crate::verdict::Finding;
 use crate::verdict::Peers;
 use crate::verdict::Report;
 use crate::verdict::Verdict;
-use crate::verdict::evidence::quote;
-
-use budget::Budget;
-use reel::Container;
-use reel::Reel;
-use reel::Unread;
-use story::Story;
-use story::Trouble;
 
 /// So long after its start a container that has not shown yet that it works is explained by the one before.
 const PROBATION: SignedDuration = SignedDuration::from_mins(3);
-/// The most containers that are followed.
-const MOST: usize = 8;
-/// So much is quoted of the beginning of a long message, and of its end, where the cause stands, in bytes.
-const QUOTED: (usize, usize) = (80, 200);
 
 /// The check `agent_log`.
 #[derive(Debug)]
@@ -62,8 +48,7 @@ pub struct AgentLog {
 /// What is remembered between two looks.
 #[derive(Debug, Default)]
 struct State {
-    reels: Vec<Reel>,
-    budget: Budget,
+    logs: Logs,
     /// Lines that no rule knows, of containers that are gone, by source.
     forgotten: [u64; LOG_SOURCES.len()],
 }
@@ -85,17 +70,12 @@ impl AgentLog {
 
     async fn look(&self, peers: &Peers, state: &mut State) -> Result<Verdict, Verdict> {
         let containers = self.containers().await?;
-        state.meet(containers);
-        let mut visit = self.store.door.enter().await?;
-        let now = Timestamp::now();
-        let State { reels, budget, .. } = state;
-        for reel in reels.iter_mut() {
-            match reel.wind(&mut visit, budget, now).await {
-                Ok(()) | Err(Unread::Nothing) => {}
-                Err(Unread::Verdict(why)) => return Err(why),
-            }
+        for gone in state.logs.meet(containers) {
+            state.forgotten[source(&gone)] += gone.unclassified();
         }
-        Ok(judge(reels, peers, now))
+        let now = Timestamp::now();
+        state.logs.wind(&self.store.door, now).await?;
+        Ok(judge(state.logs.reels(), peers, now))
     }
 
     /// The containers of the pods that the agent's Deployment owns.
@@ -113,26 +93,8 @@ impl AgentLog {
         let owns =
             |owner: &str| sets.iter().any(|set| set.uid == owner && set.owner.as_deref() == Some(agent.uid.as_str()));
         let pods = self.store.pods.read().await?;
-        let mut containers: Vec<_> = pods
-            .iter()
-            .filter(|pod| pod.owner.as_deref().is_some_and(owns))
-            .flat_map(|pod| pod.containers.iter().map(move |container| (pod, container)))
-            .filter(|(_, container)| LOG_SOURCES.contains(&container.name.as_str()))
-            .map(|(pod, container)| Container {
-                namespace: self.store.namespace.clone(),
-                pod: pod.name.clone(),
-                uid: pod.uid.clone(),
-                name: container.name.clone(),
-                restarts: container.restart_count,
-                running: container.state.running.as_ref().and_then(|running| running.started_at),
-                ended: container.ended().and_then(|ended| Some((ended.started_at?, ended.finished_at?))),
-                end: container
-                    .ended()
-                    .map_or_else(String::new, |ended| format!("exit code {}, {}", ended.exit_code, ended.reason)),
-            })
-            .collect();
-        containers.sort_by(|one, other| (&one.pod, &one.name).cmp(&(&other.pod, &other.name)));
-        containers.truncate(MOST);
+        let owned = pods.iter().map(AsRef::as_ref).filter(|pod| pod.owner.as_deref().is_some_and(owns));
+        let containers = containers(&self.store.namespace, owned, LOG_SOURCES);
         if containers.is_empty() {
             return Err(Verdict::Unknown(Evidence::from("the agent's Deployment owns no pod whose log could be read")));
         }
@@ -149,28 +111,10 @@ impl Examine for AgentLog {
 }
 
 impl State {
-    /// Goes on with the containers that are there now, and forgets those that are gone.
-    fn meet(&mut self, containers: Vec<Container>) {
-        let mut before = std::mem::take(&mut self.reels);
-        for container in containers {
-            let same = |reel: &Reel| reel.container.uid == container.uid && reel.container.name == container.name;
-            self.reels.push(match before.iter().position(same) {
-                Some(at) => {
-                    let mut reel = before.swap_remove(at);
-                    reel.update(container);
-                    reel
-                }
-                None => Reel::new(container),
-            });
-        }
-        for gone in before {
-            self.forgotten[source(&gone)] += gone.unclassified();
-        }
-    }
-
     fn facts(&self) -> Vec<Fact> {
         let lines = |at: usize| {
-            let present = self.reels.iter().filter(|reel| source(reel) == at).map(Reel::unclassified).sum::<u64>();
+            let present =
+                self.logs.reels().iter().filter(|reel| source(reel) == at).map(Reel::unclassified).sum::<u64>();
             Fact::UnclassifiedLines(LOG_SOURCES[at], self.forgotten[at] + present)
         };
         (0..LOG_SOURCES.len()).map(lines).collect()
@@ -206,11 +150,7 @@ fn judge(reels: &[Reel], peers: &Peers, now: Timestamp) -> Verdict {
 /// What holds of a container's story, the first first.
 fn told<'a>(reel: &'a Reel, peers: &Peers, now: Timestamp) -> Vec<Told<'a>> {
     let Container { running, ended, restarts, .. } = &reel.container;
-    let at = match (running, ended) {
-        (None, Some((_, ended))) => *ended,
-        _ => now,
-    };
-    let own = reel.story.troubles(at).into_iter().filter(|trouble| !refuted(trouble, peers));
+    let own = reel.story.troubles(reel.container.moment(now)).into_iter().filter(|trouble| !refuted(trouble, peers));
     let own: Vec<_> = own.map(|trouble| Told::new(reel, trouble, &reel.story, false)).collect();
     let young = running.is_some_and(|since| now.duration_since(since) < PROBATION);
     if !own.is_empty() || !young || reel.story.works() {
@@ -248,24 +188,8 @@ impl<'a> Told<'a> {
 
     fn finding(&self) -> Finding {
         let Container { pod, name, end, .. } = &self.reel.container;
-        let Trouble { first, last, count, words, .. } = self.trouble;
-        let time = |at: &Timestamp| at.strftime("%H:%M:%S").to_string();
-        let often = match count {
-            1 => format!("at {}", time(first)),
-            _ => format!("{count} times from {} to {} UTC", time(first), time(last)),
-        };
+        let (often, words) = (self.trouble.often(), &self.trouble.words);
         let before = if self.before { format!(" before it ended ({end})") } else { String::new() };
         Finding::new(self.mode(), format!("{pod}/{name} said{before} {often}: {}", excerpt(words)))
     }
-}
-
-/// A message as it may stand in a sentence: of a long one the beginning, and the end, where the cause stands.
-fn excerpt(words: &str) -> String {
-    let (head, tail) = QUOTED;
-    if words.len() <= head + tail {
-        return quote(words.as_bytes());
-    }
-    let head = words.floor_char_boundary(head);
-    let tail = words.ceil_char_boundary(words.len() - tail);
-    quote(format!("{} … {}", &words[..head], &words[tail..]).as_bytes())
 }

@@ -1,4 +1,4 @@
-//! Does CAST AI's cluster controller run, where it is installed?
+//! Does CAST AI's cluster controller run, where it is installed, does it lead, and does CAST AI accept its token?
 
 use std::sync::Arc;
 
@@ -6,8 +6,17 @@ use crate::catalogue::FailureMode;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
+use crate::checks::cluster_id;
+use crate::checks::lease::Lease;
+use crate::checks::refusal::Refusals;
+use crate::checks::refusal::logs_of;
+use crate::checks::refusal::renewal;
 use crate::checks::workload::Scene;
 use crate::cluster::Store;
+use crate::cluster::object::workload::Deployment;
+use crate::config::Agent;
+use crate::config::Config;
+use crate::config::ObjectName;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
 use crate::verdict::Report;
@@ -15,42 +24,79 @@ use crate::verdict::Verdict;
 
 /// The Deployment, as the chart names it.
 const NAME: &str = "castai-cluster-controller";
-/// Its container.
+/// Its container, and its lease.
 const CONTAINER: &str = "cluster-controller";
+/// So many pods' logs are read: only the leader asks CAST AI, and there are two.
+const PODS: usize = 4;
 
 /// The check `cluster_controller`.
 #[derive(Debug)]
 pub struct ClusterController {
     store: Arc<Store>,
+    agent: Agent,
+    /// The cluster's id, where the agent was told.
+    id: Option<String>,
+    refusals: Refusals,
 }
 
 impl ClusterController {
-    /// The check of a world.
-    pub fn new(world: &World) -> Self {
-        Self { store: Arc::clone(&world.store) }
+    /// The check of a configuration.
+    pub fn new(config: &Config, world: &World) -> Self {
+        Self {
+            store: Arc::clone(&world.store),
+            agent: config.agent.clone(),
+            id: config.castai.cluster_id.clone(),
+            refusals: Refusals::default(),
+        }
+    }
+
+    async fn judge(&self) -> Result<Verdict, Verdict> {
+        let scene = Scene::read(&self.store).await?;
+        let Some(deployment) = scene.deployment(NAME) else {
+            return Ok(Verdict::NotApplicable(Evidence::from(
+                "the cluster controller is not installed: CAST AI only reads this cluster",
+            )));
+        };
+        if deployment.desired == 0 {
+            let evidence = format!("the Deployment {NAME} wants no pod: somebody scaled it to zero");
+            return Ok(Verdict::failing(Finding::new(FailureMode::AgentScaledToZero, evidence)));
+        }
+        let judgement = scene.judge(deployment, CONTAINER);
+        let runs = judgement.verdict(|judged| {
+            format!("the cluster controller runs: {} of {} pods work", judged.working, judged.desired)
+        });
+        if matches!(runs, Verdict::Failing(_)) {
+            return Ok(runs);
+        }
+        let mut worse = self.refused(&scene, deployment).await?;
+        let name = ObjectName { namespace: self.store.namespace.clone(), name: CONTAINER.to_owned() };
+        let lease = Lease::read(&self.store.door, Some(&name)).await;
+        // Versions without leader election have no lease.
+        worse.extend(lease.finding().filter(|_| !matches!(lease, Lease::Missing(_))));
+        Ok(match runs {
+            Verdict::Ok(said) if worse.is_empty() => Verdict::Ok(Evidence::from(format!("{said}; {lease}"))),
+            runs if worse.is_empty() => runs,
+            runs => {
+                worse.extend(runs.findings().iter().cloned());
+                Verdict::Failing(worse)
+            }
+        })
+    }
+
+    /// What CAST AI refuses to it.
+    async fn refused(&self, scene: &Scene, deployment: &Deployment) -> Result<Vec<Finding>, Verdict> {
+        let namespace = &self.store.namespace;
+        let logs = logs_of(scene, namespace, deployment, CONTAINER, PODS);
+        let heard = self.refusals.heard(&self.store, logs).await?;
+        let Some(refusal) = heard.into_iter().next() else { return Ok(Vec::new()) };
+        let id = cluster_id::find(self.id.as_deref(), &self.agent, &self.store.door).await.ok();
+        let renewal = renewal(scene, namespace, deployment, id.as_deref());
+        Ok(vec![Finding::new(refusal.mode, format!("{}; {renewal}", refusal.sentence))])
     }
 }
 
 impl Examine for ClusterController {
     async fn examine(&self, _attempt: &Attempt) -> Report {
-        Report::bare(match Scene::read(&self.store).await {
-            Ok(scene) => judge(&scene),
-            Err(verdict) => verdict,
-        })
+        Report::bare(self.judge().await.unwrap_or_else(|verdict| verdict))
     }
-}
-
-fn judge(scene: &Scene) -> Verdict {
-    let Some(deployment) = scene.deployment(NAME) else {
-        return Verdict::NotApplicable(Evidence::from(
-            "the cluster controller is not installed: CAST AI only reads this cluster",
-        ));
-    };
-    if deployment.desired == 0 {
-        let evidence = format!("the Deployment {NAME} wants no pod: somebody scaled it to zero");
-        return Verdict::failing(Finding::new(FailureMode::AgentScaledToZero, evidence));
-    }
-    let judgement = scene.judge(deployment, CONTAINER);
-    judgement
-        .verdict(|judged| format!("the cluster controller runs: {} of {} pods work", judged.working, judged.desired))
 }

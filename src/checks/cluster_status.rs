@@ -19,9 +19,7 @@ use crate::checks::Examine;
 use crate::checks::World;
 use crate::checks::castai_way;
 use crate::checks::castai_way::CastaiWay;
-use crate::checks::kube;
-use crate::checks::kube::Found;
-use crate::checks::kube::Wanted;
+use crate::checks::cluster_id;
 use crate::classify::Kind;
 use crate::classify::classify;
 use crate::cluster::Door;
@@ -75,10 +73,8 @@ impl ClusterStatus {
 
     async fn look(&self) -> Result<Report, Verdict> {
         let (url, key) = self.way.settings().map_err(only_unknown)?;
-        let id = match self.way.cluster_id() {
-            Some(id) => id.to_owned(),
-            None => self.id_of_the_agent().await?,
-        };
+        let id = cluster_id::find(self.way.cluster_id(), &self.agent, &self.door).await;
+        let id = id.map_err(|why| unknown(format!("the cluster's id is not known: {why}")))?;
         let (answer, path) = self.ask(url, key, &id).await?;
         // One of both clocks may be wrong; the one that makes the snapshot younger is believed.
         let now = answer.date().into_iter().fold(Timestamp::now(), Timestamp::min);
@@ -86,34 +82,6 @@ impl ClusterStatus {
         let cluster = cluster
             .ok_or_else(|| unknown(format!("GET {path} was answered {}, which is no cluster", answer.quoted())))?;
         Ok(Report { facts: cluster.facts(), ..Report::bare(cluster.judge(now)) })
-    }
-
-    /// The id that the agent got when it registered, and wrote into its `ConfigMap`.
-    async fn id_of_the_agent(&self) -> Result<String, Verdict> {
-        let map = &self.agent.metadata;
-        let wanted = Wanted {
-            right: format!("get configmaps/{} in the namespace {}", map.name, map.namespace),
-            path: format!("/api/v1/namespaces/{}/configmaps/{}", map.namespace, map.name),
-        };
-        let otherwise = "STATIC_CLUSTER_ID is not set";
-        let found = kube::read(&self.door, &wanted).await;
-        let found = found.map_err(|why| unknown(format!("the cluster's id is not known: {otherwise}, and {why}")))?;
-        let Found::Object(answer) = found else {
-            return Err(unknown(format!(
-                "the cluster's id is not known: {otherwise}, and there is no ConfigMap {}, which the agent writes when it \
-                 has registered",
-                map.shown()
-            )));
-        };
-        let json = answer.json().unwrap_or_default();
-        let id = json["data"]["CLUSTER_ID"].as_str().map(str::trim).filter(|id| !id.is_empty());
-        id.map(str::to_owned).ok_or_else(|| {
-            unknown(format!(
-                "the cluster's id is not known: {otherwise}, and the ConfigMap {} holds no CLUSTER_ID, which the agent \
-                 writes when it has registered",
-                map.shown()
-            ))
-        })
     }
 
     async fn ask(&self, url: &Url, key: &Secret, id: &str) -> Result<(Answer, String), Verdict> {

@@ -1,4 +1,4 @@
-//! Do CAST AI's other components run, as far as they are installed?
+//! Do CAST AI's other components run, as far as they are installed, and does CAST AI accept their tokens?
 
 use std::sync::Arc;
 
@@ -6,10 +6,17 @@ use crate::catalogue::metrics::COMPONENTS;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
+use crate::checks::cluster_id;
+use crate::checks::refusal::Refusals;
+use crate::checks::refusal::logs_of;
+use crate::checks::refusal::renewal;
 use crate::checks::workload::Judgement;
 use crate::checks::workload::Scene;
 use crate::cluster::Store;
 use crate::cluster::object::workload::DaemonSet;
+use crate::cluster::object::workload::Deployment;
+use crate::config::Agent;
+use crate::config::Config;
 use crate::verdict::Evidence;
 use crate::verdict::Fact;
 use crate::verdict::Finding;
@@ -20,61 +27,108 @@ use crate::verdict::Verdict;
 #[derive(Debug)]
 pub struct Components {
     store: Arc<Store>,
+    agent: Agent,
+    /// The cluster's id, where the agent was told.
+    id: Option<String>,
+    refusals: Refusals,
 }
 
 impl Components {
-    /// The check of a world.
-    pub fn new(world: &World) -> Self {
-        Self { store: Arc::clone(&world.store) }
+    /// The check of a configuration.
+    pub fn new(config: &Config, world: &World) -> Self {
+        Self {
+            store: Arc::clone(&world.store),
+            agent: config.agent.clone(),
+            id: config.castai.cluster_id.clone(),
+            refusals: Refusals::default(),
+        }
     }
 
-    async fn read(&self) -> Result<(Scene, Vec<Arc<DaemonSet>>), Verdict> {
-        Ok((Scene::read(&self.store).await?, self.store.daemon_sets.read().await?))
+    async fn look(&self) -> Result<Report, Verdict> {
+        let scene = Scene::read(&self.store).await?;
+        let daemon_sets = self.store.daemon_sets.read().await?;
+        let judged = judge(&scene, &daemon_sets);
+        if judged.is_empty() {
+            return Ok(Report::bare(Verdict::NotApplicable(Evidence::from(
+                "no other component of CAST AI is installed",
+            ))));
+        }
+        let refused = self.refused(&scene, &judged).await;
+        // What does not run is told, whatever cannot be read of the others.
+        let runs = judged.iter().all(|(_, judgement)| judgement.findings.is_empty());
+        let refused = if runs { refused? } else { refused.unwrap_or_default() };
+        Ok(report(&judged, refused))
+    }
+
+    /// What CAST AI refuses to the components that run; one pod of each tells.
+    async fn refused(&self, scene: &Scene, judged: &[(&'static str, Judgement)]) -> Result<Vec<Told>, Verdict> {
+        let namespace = &self.store.namespace;
+        let working = judged.iter().filter(|(_, judgement)| judgement.working > 0);
+        let deployments = working.filter_map(|(component, _)| Some((*component, deployment(scene, component)?)));
+        let deployments: Vec<_> = deployments.collect();
+        let logs = deployments.iter().flat_map(|(component, one)| logs_of(scene, namespace, one, component, 1));
+        let heard = self.refusals.heard(&self.store, logs.collect()).await?;
+        if heard.is_empty() {
+            return Ok(Vec::new());
+        }
+        let id = cluster_id::find(self.id.as_deref(), &self.agent, &self.store.door).await.ok();
+        let told = heard.into_iter().filter_map(|refusal| {
+            let owns = |one: &Deployment| scene.pods_of(one).any(|pod| pod.name == refusal.pod);
+            let (component, one) = deployments.iter().find(|(_, one)| owns(one))?;
+            let renewal = renewal(scene, namespace, one, id.as_deref());
+            Some((*component, Finding::new(refusal.mode, format!("{}; {renewal}", refusal.sentence))))
+        });
+        Ok(told.collect())
     }
 }
+
+/// A component, and what is wrong with it.
+type Told = (&'static str, Finding);
 
 impl Examine for Components {
     async fn examine(&self, _attempt: &Attempt) -> Report {
-        match self.read().await {
-            Ok((scene, daemon_sets)) => judge(&scene, &daemon_sets),
-            Err(verdict) => Report::bare(verdict),
-        }
+        self.look().await.unwrap_or_else(Report::bare)
     }
 }
 
-fn judge(scene: &Scene, daemon_sets: &[Arc<DaemonSet>]) -> Report {
+/// The Deployment of a component, by either of its names.
+fn deployment<'a>(scene: &'a Scene, component: &str) -> Option<&'a Deployment> {
+    scene.deployment(&format!("castai-{component}")).or_else(|| scene.deployment(component))
+}
+
+fn judge(scene: &Scene, daemon_sets: &[Arc<DaemonSet>]) -> Vec<(&'static str, Judgement)> {
     let mut judged: Vec<(&'static str, Judgement)> = Vec::new();
     for component in COMPONENTS {
-        let name = format!("castai-{component}");
-        let names = [name.as_str(), component];
-        if let Some(deployment) = names.iter().find_map(|name| scene.deployment(name)) {
+        if let Some(deployment) = deployment(scene, component) {
             judged.push((*component, scene.judge(deployment, component)));
         }
-        let is_it = |set: &&Arc<DaemonSet>| names.contains(&set.name.as_str());
+        let is_it = |set: &&Arc<DaemonSet>| set.name.strip_prefix("castai-").unwrap_or(&set.name) == *component;
         if let Some(set) = daemon_sets.iter().find(is_it) {
             judged.push((*component, scene.judge_daemon_set(set, component)));
         }
     }
-    if judged.is_empty() {
-        return Report::bare(Verdict::NotApplicable(Evidence::from("no other component of CAST AI is installed")));
-    }
-    let facts = judged.iter().flat_map(|(component, judgement)| {
-        judgement.findings.iter().map(|finding| Fact::ComponentFailure(component, finding.mode))
-    });
-    let mut facts: Vec<Fact> = facts.collect();
-    facts.dedup();
+    judged
+}
+
+fn report(judged: &[(&'static str, Judgement)], refused: Vec<Told>) -> Report {
     let dead = judged.iter().any(|(_, judgement)| judgement.working == 0 && !judgement.findings.is_empty());
+    let failing = dead || !refused.is_empty();
+    let broken = judged
+        .iter()
+        .flat_map(|(component, judgement)| judgement.findings.iter().map(move |finding| (*component, finding.clone())));
+    let told: Vec<Told> = broken.chain(refused).collect();
+    let mut facts: Vec<Fact> =
+        told.iter().map(|(component, finding)| Fact::ComponentFailure(component, finding.mode)).collect();
+    facts.dedup();
     let mut findings: Vec<Finding> = Vec::new();
-    for (component, judgement) in &judged {
-        for finding in &judgement.findings {
-            let evidence = format!("{component}: {}", finding.evidence);
-            match findings.iter_mut().find(|known| known.mode == finding.mode) {
-                Some(known) => *known = Finding::new(known.mode, format!("{}; {evidence}", known.evidence)),
-                None => findings.push(Finding::new(finding.mode, evidence)),
-            }
+    for (component, finding) in &told {
+        let evidence = format!("{component}: {}", finding.evidence);
+        match findings.iter_mut().find(|known| known.mode == finding.mode) {
+            Some(known) => *known = Finding::new(known.mode, format!("{}; {evidence}", known.evidence)),
+            None => findings.push(Finding::new(finding.mode, evidence)),
         }
     }
-    let verdict = match (findings.is_empty(), dead) {
+    let verdict = match (findings.is_empty(), failing) {
         (true, _) => {
             let each = judged
                 .iter()

@@ -54,7 +54,8 @@ const fn reads_the_environment(check: Check) -> bool {
         | Check::GceMetadata
         | Check::AzureImds
         | Check::ClusterMetadata
-        | Check::ControlPlaneAccess => true,
+        | Check::ControlPlaneAccess
+        | Check::AgentHealth => true,
         Check::Dns
         | Check::Apiserver
         | Check::AgentWorkload
@@ -64,7 +65,6 @@ const fn reads_the_environment(check: Check) -> bool {
         | Check::ImagePull
         | Check::NodeLifecycle
         | Check::Clock
-        | Check::AgentHealth
         | Check::AgentLog => false,
     }
 }

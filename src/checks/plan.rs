@@ -175,8 +175,8 @@ impl AnyCheck {
             Check::ControlPlaneAccess => Self::ControlPlaneAccess(Box::new(ControlPlaneAccess::new(config, world))),
             Check::AgentWorkload => Self::AgentWorkload(AgentWorkload::new(config, world)),
             Check::AgentUpgrade => Self::AgentUpgrade(AgentUpgrade::new(config, settings, world)),
-            Check::ClusterController => Self::ClusterController(ClusterController::new(world)),
-            Check::Components => Self::Components(Components::new(world)),
+            Check::ClusterController => Self::ClusterController(ClusterController::new(config, world)),
+            Check::Components => Self::Components(Components::new(config, world)),
             Check::ImagePull => Self::ImagePull(ImagePull::new(world)),
             Check::NodeLifecycle => Self::NodeLifecycle(NodeLifecycle::new(config, world)),
             Check::Clock => Self::Clock(Clock),
@@ -217,7 +217,9 @@ fn need(check: Check, config: &Config) -> Need {
 
 /// What a check looks at under a configuration, as a number that differs when that does.
 fn subject(check: Check, config: &Config) -> u64 {
-    let Config { agent, apiserver, castai, installation, told, aws, clouds, control_plane, dns, proxy, .. } = config;
+    let Config {
+        agent, agent_seen, apiserver, castai, installation, told, aws, clouds, control_plane, dns, proxy, ..
+    } = config;
     let parts: &[&dyn fmt::Debug] = match check {
         Check::Clock => &[],
         Check::Apiserver => &[apiserver, dns, proxy],
@@ -230,11 +232,10 @@ fn subject(check: Check, config: &Config) -> u64 {
         Check::GceMetadata | Check::AzureImds => &[told, clouds, dns, proxy],
         Check::StsIdentity | Check::Ec2Api => &[told, aws, dns, proxy],
         Check::AgentUpgrade => &[installation, apiserver, castai, dns, proxy],
-        Check::AgentWorkload | Check::ClusterController | Check::Components | Check::ImagePull => {
-            &[installation, apiserver, dns, proxy]
-        }
+        Check::ClusterController | Check::Components => &[installation, agent, apiserver, castai, dns, proxy],
+        Check::AgentWorkload | Check::ImagePull => &[installation, apiserver, dns, proxy],
         Check::NodeLifecycle => &[apiserver, told, aws, dns, proxy],
-        Check::AgentHealth => &[agent, apiserver, dns, proxy],
+        Check::AgentHealth => &[agent, agent_seen, apiserver, dns, proxy],
         Check::AgentLog => &[apiserver, dns, installation, proxy],
         Check::Dns => &[apiserver, castai, aws, dns, proxy],
     };

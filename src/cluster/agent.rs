@@ -70,6 +70,7 @@ async fn look_in(door: &Door, place: &AgentPlace) -> Result<AgentSeen, NotSeen> 
     Ok(AgentSeen::Found(Elsewhere {
         source,
         object: object.clone(),
+        address: pod.and_then(|pod| pod.status.pod_ip.clone()),
         service_account: spec.service_account().unwrap_or(&place.service_account).to_owned(),
         variables: seen.variables,
         unseen: seen.unseen,

@@ -44,6 +44,8 @@ pub struct Elsewhere {
     pub source: AgentEnvironment,
     /// That object's name.
     pub object: String,
+    /// The address of its pod, where one has an address.
+    pub address: Option<String>,
     /// The account that the agent's pods run as.
     pub service_account: String,
     /// The variables whose values are seen.
@@ -130,6 +132,7 @@ mod tests {
         let mut elsewhere = Elsewhere {
             source: AgentEnvironment::Pod,
             object: "castai-agent-1".to_owned(),
+            address: None,
             service_account: "castai-agent".to_owned(),
             variables: BTreeMap::from([("API_URL".to_owned(), Secret::new("https://api.cast.ai"))]),
             unseen: vec![unseen(Some("API_KEY"), "the Secret a")],

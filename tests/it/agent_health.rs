@@ -4,6 +4,10 @@ use castai_health_exporter::board::Standing;
 use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode;
 use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::config::AgentEnvironment;
+use castai_health_exporter::config::AgentSeen;
+use castai_health_exporter::config::Elsewhere;
+use castai_health_exporter::config::Secret;
 use lab::AgentFault;
 use lab::ApiFault;
 
@@ -56,16 +60,53 @@ async fn a_lease_that_may_not_be_read_leaves_the_rest_judged() {
 #[tokio::test]
 async fn without_leader_election_no_lease_is_missed() {
     let mut world = World::start();
-    world.no_leader = true;
+    world.no_leader = Some("agent-leader-election-lock");
     world.api.objects().remove("Lease", "castai-agent", "agent-leader-election-lock");
     world.set_env("LEADER_ELECTION_ENABLED", "false");
     assert_eq!(agent_health(&world).await.status(), Status::Ok);
 }
 
-#[tokio::test]
-async fn beside_the_agent_only_a_container_of_its_pod_can_tell() {
+/// The world as a companion sees it whose agent's pod has this address.
+fn companion(address: Option<&str>) -> World {
     let mut world = World::start();
     world.file = format!("vantage: companion\n{}", world.file);
+    let variables = world.env.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_str())));
+    world.seen = Some(AgentSeen::Found(Elsewhere {
+        source: AgentEnvironment::Pod,
+        object: lab::apiserver::workload::POD.to_owned(),
+        address: address.map(str::to_owned),
+        service_account: "castai-agent".to_owned(),
+        variables: variables.collect(),
+        unseen: Vec::new(),
+    }));
+    world.only = Some(&[Check::AgentHealth]);
     world.configure();
+    world
+}
+
+#[tokio::test]
+async fn from_another_pod_the_agent_is_asked_at_its_pods_address() {
+    let world = companion(Some("127.0.0.1"));
+    let standing = agent_health(&world).await;
+    assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
+    world.agent.set(AgentFault::Overdue).await;
+    assert_eq!(agent_health(&world).await.settled.modes(), [FailureMode::AgentUnhealthy]);
+    world.agent.set(AgentFault::Refused).await;
+    let closed = agent_health(&world).await;
+    let modes = closed.latest.as_ref().unwrap().verdict.modes();
+    assert_eq!(modes, [FailureMode::AgentHealthUnreachable], "{}", evidence(&closed));
+    world.agent.set(AgentFault::Hang).await;
+    let silent = agent_health(&world).await;
+    assert_eq!(silent.status(), Status::Unknown, "a network policy may be why: {}", evidence(&silent));
+    world.agent.heal().await;
+    assert_eq!(agent_health(&world).await.status(), Status::Ok);
+}
+
+#[tokio::test]
+async fn a_pod_without_an_address_and_an_agent_that_nobody_looked_for_are_not_judged() {
+    assert_eq!(agent_health(&companion(None)).await.status(), Status::Unknown);
+    let mut world = companion(None);
+    world.seen = Some(AgentSeen::Absent("there is no Deployment castai-agent".to_owned()));
+    world.configure_anew();
     assert_eq!(agent_health(&world).await.status(), Status::NotApplicable);
 }

@@ -652,7 +652,7 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
         }
         Break::Agent(fault) => world.agent.set(fault.parse::<AgentFault>().unwrap()).await,
         Break::Meets(code) => world.agent.meet(code, 40),
-        Break::Lease(lease) => world.with_lease(lease),
+        Break::Lease(lease) => world.with_lease("agent-leader-election-lock", lease),
         Break::Cluster(field, value) => world.castai.set_field(field, serde_json::from_str(value).unwrap()),
         Break::ClusterOfConfigMap(id) => {
             world.unset_env("STATIC_CLUSTER_ID");
@@ -744,10 +744,9 @@ impl World {
         self.set_env("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap());
     }
 
-    /// Nobody renews the agent's lease any more: it has this holder, and was renewed so many seconds ago, or is gone.
-    pub(crate) fn with_lease(&mut self, lease: Option<(Option<&str>, i64)>) {
-        self.no_leader = true;
-        let name = "agent-leader-election-lock";
+    /// Nobody renews this lease any more: it has this holder, and was renewed so many seconds ago, or is gone.
+    pub(crate) fn with_lease(&mut self, name: &'static str, lease: Option<(Option<&str>, i64)>) {
+        self.no_leader = Some(name);
         match lease {
             None => drop(self.api.objects().remove("Lease", "castai-agent", name)),
             Some((holder, renewed)) => self.api.objects().change("Lease", "castai-agent", name, |lease| {
@@ -831,7 +830,7 @@ pub(crate) async fn heal(world: &mut World, (env, file): (std::collections::BTre
     world.castai.heal().await;
     world.castai.reset_fields();
     world.agent.heal().await;
-    world.no_leader = false;
+    world.no_leader = None;
     world.api.objects().replace(lab::apiserver::workload::healthy());
     world.api.logs().clear();
     world.dns.heal();

@@ -244,6 +244,18 @@ const OWN: &[(Check, Fault)] = &[
     (Check::ClusterController, fault(M::AgentScaledToZero, scaled_to_zero)),
 ];
 
+/// How a component's log says that CAST AI does not accept its token.
+const REFUSALS: [(M, &str); 2] = [
+    (
+        M::CastaiTokenInvalid,
+        r#"time="2026-11-22T13:04:54Z" level=error msg="polling actions: get action request failed: iteration: 3 get cluster-actions: request error host=https://api.cast.ai, status_code=401 body={\"message\":\"Unauthorized\"}" func=x file=y"#,
+    ),
+    (
+        M::CastaiForbidden,
+        r#"time="2026-11-22T13:04:54Z" level=error msg="polling actions: get action request failed: iteration: 3 get cluster-actions: request error host=https://api.cast.ai, status_code=403 body={\"message\":\"Forbidden\"}" func=x file=y"#,
+    ),
+];
+
 /// Everything that is provoked here.
 pub(crate) fn provoked() -> Vec<(Check, M)> {
     let modes = FAULTS.iter().map(|fault| fault.mode).chain(NO_NODE.iter().map(|row| row.0));
@@ -255,7 +267,11 @@ pub(crate) fn provoked() -> Vec<(Check, M)> {
         (Check::NodeLifecycle, M::LifecycleUnresolved),
         (Check::AgentUpgrade, M::AgentUpgradeSelectorImmutable),
         (Check::AgentUpgrade, M::AgentVersionOutdated),
+        (Check::ClusterController, M::AgentNoLeader),
+        (Check::ClusterController, M::AgentLeaseStale),
     ]);
+    let refused = [Check::ClusterController, Check::Components].into_iter();
+    pairs.extend(refused.flat_map(|check| REFUSALS.map(|(mode, _)| (check, mode))));
     pairs
 }
 
@@ -408,10 +424,11 @@ async fn where_castai_tells_no_version_the_configured_one_counts_else_none_is_kn
 #[tokio::test]
 async fn a_missing_right_makes_unknown_exactly_what_needs_it() {
     let world = World::start();
-    for (resource, checks) in [
-        ("nodes", &[Check::ImagePull, Check::NodeLifecycle][..]),
-        ("daemonsets", &[Check::Components]),
-        ("events", &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components]),
+    for (verb, resource, checks) in [
+        ("list", "nodes", &[Check::ImagePull, Check::NodeLifecycle][..]),
+        ("list", "daemonsets", &[Check::Components]),
+        ("get", "pods/log", &[Check::AgentLog, Check::ClusterController, Check::Components]),
+        ("list", "events", &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components]),
     ] {
         world.api.set(format!("denied:{resource}").parse::<lab::ApiFault>().unwrap()).await;
         for standing in world.look().await {
@@ -421,12 +438,70 @@ async fn a_missing_right_makes_unknown_exactly_what_needs_it() {
             let wanted = if denied { Status::Unknown } else { Status::Ok };
             let as_wanted = standing.status() == wanted || elsewhere;
             assert!(as_wanted, "{resource}: {}: {}", standing.check, evidence(&standing));
-            let verb = format!("may not list {resource}");
+            let verb = format!("may not {verb} {resource}");
             assert!(!denied || evidence(&standing).contains(&verb), "{}", evidence(&standing));
         }
         world.api.heal().await;
         world.assert_healthy().await;
     }
+}
+
+#[tokio::test]
+async fn a_component_whose_token_was_invalidated_is_told_with_the_command_that_renews_it() {
+    let mut world = World::start();
+    for (mode, line) in REFUSALS {
+        for of in &WORKLOADS[1..] {
+            let pods = world.api.objects().all("Pod");
+            let pod = pods.iter().rfind(|pod| pod["metadata"]["name"].as_str().unwrap().starts_with(of.set)).unwrap();
+            let name = pod["metadata"]["name"].as_str().unwrap();
+            world.api.logs().write(name, of.container, line);
+            let root = world.assert_root(of.check, mode, Status::Failing).await;
+            let said = evidence(&root);
+            let chart = of.deployment;
+            let release = chart.trim_start_matches("castai-");
+            let release = if of.check == Check::Components { chart } else { release };
+            let command = format!(
+                "helm repo update && helm upgrade -i {release} castai-helm/{chart} -n castai-agent \
+                 --set castai.apiKey=$CASTAI_API_TOKEN --set castai.clusterID={}",
+                lab::CLUSTER_ID
+            );
+            assert!(said.contains(name) && said.contains(&command), "{said}");
+            world.api.logs().clear();
+            world.configure_anew();
+            world.assert_healthy().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_release_of_all_components_is_not_replaced_by_the_chart_of_one() {
+    let world = World::start();
+    let objects = world.api.objects();
+    for name in [AGENT, "castai-cluster-controller"] {
+        objects.change("Deployment", AGENT, name, |deployment| {
+            deployment["metadata"]["annotations"]["meta.helm.sh/release-name"] = json!("castai");
+        });
+    }
+    world.api.logs().write("castai-cluster-controller-7f6d5c4b3-bbbbb", "cluster-controller", REFUSALS[0].1);
+    let standings = world.look().await;
+    let controller = standings.iter().find(|standing| standing.check == Check::ClusterController).unwrap();
+    assert_eq!(controller.settled.modes(), [M::CastaiTokenInvalid]);
+    let said = evidence(controller);
+    assert!(said.contains("the Helm release castai, as the agent does") && !said.contains("helm upgrade"), "{said}");
+}
+
+#[tokio::test]
+async fn a_cluster_controller_that_nobody_leads_is_told() {
+    let mut world = World::start();
+    let name = "cluster-controller";
+    for (mode, lease) in [(M::AgentLeaseStale, (Some("gone"), 40)), (M::AgentNoLeader, (None, 60))] {
+        world.with_lease(name, Some(lease));
+        world.assert_root(Check::ClusterController, mode, Status::Failing).await;
+        world.no_leader = None;
+        world.assert_healthy().await;
+    }
+    world.with_lease(name, None);
+    world.assert_healthy().await;
 }
 
 #[tokio::test]

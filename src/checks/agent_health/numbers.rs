@@ -9,6 +9,21 @@ use crate::verdict::Finding;
 /// So few refusals between two looks are everyday life.
 const EVERYDAY: u64 = 3;
 
+/// A line that is longer tells nothing of interest, in bytes.
+const MAX_LINE: usize = 4 * 1024;
+/// The most that is read, in bytes: a thousand series take a tenth of a megabyte.
+const MOST: usize = 16 << 20;
+
+/// The agent's numbers while they arrive: of each line only what tells something is kept.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    numbers: Numbers,
+    line: Vec<u8>,
+    /// What of a line was too long is passed by.
+    passed: bool,
+    read: usize,
+}
+
 /// The agent's numbers at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
@@ -44,28 +59,57 @@ const TROUBLE: [(&str, M, &str); 5] = [
     ("<error>", M::K8sNoAnswer, "got no answer at all"),
 ];
 
-impl Numbers {
-    /// Reads Prometheus' text format; lines of no interest, and what is malformed, are passed by.
-    pub(super) fn read(text: &str) -> Self {
-        let mut numbers = Self::default();
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let Some((series, value)) = line.rsplit_once(' ') else { continue };
-            let Ok(value) = value.parse::<f64>() else { continue };
-            let (name, labels) = series.split_once('{').unwrap_or((series, ""));
-            match name {
-                "process_start_time_seconds" => numbers.started = Some(value),
-                // The registration's lease is counted under its own name; the controller's has none.
-                "leader_election_master_status" if labels.contains("name=\"\"") => numbers.leads = Some(value > 0.0),
-                "castai_agent_delta_send_seconds_count" => numbers.counters.sends = whole(value),
-                "castai_agent_delta_send_seconds_sum" => numbers.counters.send_seconds = value,
-                "rest_client_requests_total" => numbers.counters.request(labels, whole(value)),
-                _ => {}
+impl Reading {
+    /// Takes the next bytes; nothing when there are more than any agent has.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Option<()> {
+        self.read += bytes.len();
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (text, ends) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
+            self.passed |= self.line.len() + text.len() > MAX_LINE;
+            if !self.passed {
+                self.line.extend_from_slice(text);
+            }
+            if ends {
+                self.end_line();
             }
         }
-        #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit")]
-        let started = numbers.started.map_or(0, |at| (at * 1000.0) as i64);
-        numbers.counters.started = started;
-        numbers
+        (self.read <= MOST).then_some(())
+    }
+
+    /// What was read.
+    pub(super) fn end(mut self) -> Numbers {
+        self.end_line();
+        self.numbers
+    }
+
+    fn end_line(&mut self) {
+        if !std::mem::take(&mut self.passed) {
+            self.numbers.take(&String::from_utf8_lossy(&self.line));
+        }
+        self.line.clear();
+    }
+}
+
+impl Numbers {
+    /// Takes in a line of Prometheus' text format; what is of no interest, or malformed, is passed by.
+    fn take(&mut self, line: &str) {
+        let Some((series, value)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#')) else { return };
+        let Ok(value) = value.parse::<f64>() else { return };
+        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+        match name {
+            "process_start_time_seconds" => {
+                self.started = Some(value);
+                #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit")]
+                let started = (value * 1000.0) as i64;
+                self.counters.started = started;
+            }
+            // The registration's lease is counted under its own name; the controller's has none.
+            "leader_election_master_status" if labels.contains("name=\"\"") => self.leads = Some(value > 0.0),
+            "castai_agent_delta_send_seconds_count" => self.counters.sends = whole(value),
+            "castai_agent_delta_send_seconds_sum" => self.counters.send_seconds = value,
+            "rest_client_requests_total" => self.counters.request(labels, whole(value)),
+            _ => {}
+        }
     }
 
     /// How long the agent has run, in seconds.
@@ -127,8 +171,17 @@ fn whole(value: f64) -> u64 {
 mod tests {
     use super::*;
 
+    /// What is read of a text, however its pieces fall.
+    fn read(text: &str) -> Numbers {
+        let mut reading = Reading::default();
+        for piece in text.as_bytes().chunks(7) {
+            reading.feed(piece).unwrap();
+        }
+        reading.end()
+    }
+
     fn numbers(requests: &str) -> Numbers {
-        Numbers::read(&format!(
+        read(&format!(
             "# HELP process_start_time_seconds Start time.\nprocess_start_time_seconds 1.7e+09\n\
              leader_election_master_status{{name=\"\"}} 1\n{requests}\n"
         ))
@@ -172,8 +225,24 @@ mod tests {
     }
 
     #[test]
+    fn much_is_read_to_its_end_and_little_is_held() {
+        let line = |n: u32| format!("castai_agent_cache_latency_milliseconds_bucket{{le=\"{n}\"}} 0\n");
+        let many: String = (0..20_000).map(line).collect();
+        let long = format!("x{{y=\"{}\"}} 1\n", "z".repeat(2 * MAX_LINE));
+        let mut reading = Reading::default();
+        for piece in [many.as_str(), &long, &requests("403", 7)] {
+            reading.feed(piece.as_bytes()).unwrap();
+            assert!(reading.line.len() <= MAX_LINE);
+        }
+        assert_eq!(reading.end().counters.trouble, numbers(&requests("403", 7)).counters.trouble);
+        let mut endless = Reading::default();
+        let piece = vec![b'x'; MOST / 2];
+        assert_eq!([0, 1, 2].map(|_| endless.feed(&piece)), [Some(()), Some(()), None]);
+    }
+
+    #[test]
     fn what_is_malformed_is_passed_by() {
-        let read = Numbers::read("process_start_time_seconds soon\nrest_client_requests_total{code= 3\n{} 1\n \n1\n");
+        let read = read("process_start_time_seconds soon\nrest_client_requests_total{code= 3\n{} 1\n \n1\n");
         assert_eq!(read.counters.trouble, [0; 5]);
         assert_eq!(read.age(), None);
     }

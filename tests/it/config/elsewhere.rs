@@ -34,6 +34,7 @@ fn found(variables: &[(&str, &str)], unseen: &[(Option<&str>, &str)]) -> AgentSe
     AgentSeen::Found(Elsewhere {
         source: AgentEnvironment::Pod,
         object: "castai-agent-1".to_owned(),
+        address: Some("10.0.3.7".to_owned()),
         service_account: "castai-agent".to_owned(),
         variables: variables.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect(),
         unseen: unseen.collect(),

@@ -15,6 +15,7 @@ use castai_health_exporter::catalogue::FailureMode;
 use castai_health_exporter::catalogue::Status;
 use castai_health_exporter::catalogue::alerts;
 use castai_health_exporter::checks::Plan;
+use castai_health_exporter::config::AgentSeen;
 use castai_health_exporter::config::Config;
 use castai_health_exporter::config::Flags;
 use castai_health_exporter::scheduler;
@@ -87,8 +88,10 @@ pub(crate) struct World {
     pub(crate) agent: Agent,
     /// The only checks that look, with those that may block them; `None` is all.
     pub(crate) only: Option<&'static [Check]>,
-    /// Whether nobody renews the agent's lease.
-    pub(crate) no_leader: bool,
+    /// The agent as a companion sees it; `None` is a process in the agent's pod.
+    pub(crate) seen: Option<AgentSeen>,
+    /// The lease that nobody renews.
+    pub(crate) no_leader: Option<&'static str>,
     /// The agent's environment.
     pub(crate) env: BTreeMap<String, String>,
     /// The exporter's file.
@@ -181,7 +184,7 @@ impl World {
         );
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let (plan, board) = (Plan { rows: Vec::new(), blocks: &[], feeds: Vec::new() }, Arc::new(Board::new(&[])));
-        let (only, no_leader) = (None, false);
+        let (only, seen, no_leader) = (None, None, None);
         let mut world = Self {
             dns,
             api,
@@ -198,6 +201,7 @@ impl World {
             apis,
             agent,
             only,
+            seen,
             no_leader,
             env,
             file,
@@ -263,7 +267,11 @@ impl World {
         let path = self.mounted("exporter.yaml");
         fs::write(&path, &self.file).unwrap();
         let flags = Flags { config_file: Some(path), ..Flags::default() };
-        Config::load(&flags, &|name| self.env.get(name).map(OsString::from)).unwrap()
+        let variable = |name: &str| self.env.get(name).map(OsString::from);
+        match &self.seen {
+            None => Config::load(&flags, &variable).unwrap(),
+            Some(seen) => Config::load_beside(&flags, &variable, seen).unwrap(),
+        }
     }
 
     /// Starts the exporter anew: nothing is remembered.
@@ -284,8 +292,10 @@ impl World {
     /// Lets every check look once.
     pub(crate) async fn look(&self) -> Vec<Standing> {
         let quiet: OnChange = Arc::new(|_| {});
-        if !self.no_leader {
-            self.api.objects().put(workload::lease("agent-leader-election-lock", workload::POD));
+        for (name, holder) in workload::LEASES {
+            if self.no_leader != Some(name) {
+                self.api.objects().put(workload::lease(name, holder));
+            }
         }
         scheduler::once(&self.plan, &self.board, &quiet).await;
         self.board.standings()

@@ -36,11 +36,14 @@ pub fn healthy() -> Vec<Value> {
     objects.extend([
         node(NODE, "aws:///eu-central-1a/i-0a1b2c3d4e5f60001", &[("eks.amazonaws.com/capacityType", "ON_DEMAND")]),
         node("node-2", "aws:///eu-central-1b/i-0a1b2c3d4e5f60002", &[("eks.amazonaws.com/capacityType", "SPOT")]),
-        lease("agent-leader-election-lock", POD),
-        lease("cluster-controller", "castai-cluster-controller-7f6d5c4b3-aaaaa_5f0e"),
     ]);
+    objects.extend(LEASES.map(|(name, holder)| lease(name, holder)));
     objects
 }
+
+/// Who leads: the lease and its holder, of the agent and of the cluster controller.
+pub const LEASES: [(&str, &str); 2] =
+    [("agent-leader-election-lock", POD), ("cluster-controller", "castai-cluster-controller-7f6d5c4b3-aaaaa_5f0e")];
 
 /// What the agent notes of itself once it is registered.
 pub fn agent_metadata() -> Value {

@@ -34,7 +34,6 @@ pub(crate) struct World {
 struct Files(PathBuf);
 
 pub(crate) const CASTAI_NAME: &str = "api.cast.lab";
-const LEASE: &str = "agent-leader-election-lock";
 pub(crate) const PROXY_NAME: &str = "proxy.lab";
 pub(crate) const SERVICE_NAME: &str = "kubernetes.default.svc";
 
@@ -137,11 +136,13 @@ impl Drop for World {
     }
 }
 
-/// Renews the agent's lease, as its leader does.
+/// Renews the leases that are there, as leaders do.
 async fn lead(objects: Objects) {
     loop {
-        if objects.get("Lease", workload::AGENT, LEASE).is_some() {
-            objects.put(workload::lease(LEASE, workload::POD));
+        for (name, holder) in workload::LEASES {
+            if objects.get("Lease", workload::AGENT, name).is_some() {
+                objects.put(workload::lease(name, holder));
+            }
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
     }

@@ -3,8 +3,11 @@
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
+use crate::catalogue::FailureMode;
 use crate::classify::log_line;
 use crate::cluster::Visit;
+use crate::cluster::object::pod;
+use crate::cluster::object::pod::Pod;
 use crate::verdict::Evidence;
 use crate::verdict::Verdict;
 
@@ -22,31 +25,40 @@ const REST: SignedDuration = SignedDuration::from_secs(30);
 /// How far back the present is read of a container that was not followed so far.
 const PRESENT: SignedDuration = SignedDuration::from_mins(5);
 
-/// A container of an agent's pod, as the kubelet last saw it.
+/// A container, as the kubelet last saw it.
 #[derive(Clone, Debug)]
-pub(super) struct Container {
-    pub(super) namespace: String,
-    pub(super) pod: String,
-    pub(super) uid: String,
-    pub(super) name: String,
-    pub(super) restarts: u32,
+pub struct Container {
+    /// The namespace of its pod.
+    pub namespace: String,
+    /// Its pod.
+    pub pod: String,
+    /// The pod's uid.
+    pub uid: String,
+    /// Its name.
+    pub name: String,
+    /// How often it was started again.
+    pub restarts: u32,
     /// Since when it runs; `None` when it does not.
-    pub(super) running: Option<Timestamp>,
+    pub running: Option<Timestamp>,
     /// When the last one before it, or it itself, began and ended.
-    pub(super) ended: Option<(Timestamp, Timestamp)>,
+    pub ended: Option<(Timestamp, Timestamp)>,
     /// How it ended, in words.
-    pub(super) end: String,
+    pub end: String,
 }
 
 /// What is known of a container's log.
 #[derive(Debug)]
-pub(super) struct Reel {
-    pub(super) container: Container,
+pub struct Reel {
+    /// Whose it is.
+    pub container: Container,
+    /// What it has told so far.
+    pub story: Story,
+    /// What the container before told until its end.
+    pub before: Option<Story>,
+    /// The only modes that are of interest; `None` is all.
+    wanted: Option<&'static [FailureMode]>,
     /// The time of the last line that was read.
     seen: Option<Timestamp>,
-    pub(super) story: Story,
-    /// What the container before told until its end.
-    pub(super) before: Option<Story>,
     /// Whether the end of the container before was asked for.
     asked_before: bool,
 }
@@ -67,9 +79,34 @@ struct Piece {
     cut: bool,
 }
 
+impl Container {
+    /// A container of a pod.
+    pub fn new(namespace: &str, pod: &Pod, container: &pod::Container) -> Self {
+        let ended = container.ended();
+        Self {
+            namespace: namespace.to_owned(),
+            pod: pod.name.clone(),
+            uid: pod.uid.clone(),
+            name: container.name.clone(),
+            restarts: container.restart_count,
+            running: container.state.running.as_ref().and_then(|running| running.started_at),
+            ended: ended.and_then(|ended| Some((ended.started_at?, ended.finished_at?))),
+            end: ended.map_or_else(String::new, |ended| format!("exit code {}, {}", ended.exit_code, ended.reason)),
+        }
+    }
+
+    /// The moment at which what it said counts: its end, or now.
+    pub fn moment(&self, now: Timestamp) -> Timestamp {
+        match (self.running, self.ended) {
+            (None, Some((_, ended))) => ended,
+            _ => now,
+        }
+    }
+}
+
 impl Reel {
-    pub(super) fn new(container: Container) -> Self {
-        Self { container, seen: None, story: Story::default(), before: None, asked_before: false }
+    pub(super) fn new(container: Container, wanted: Option<&'static [FailureMode]>) -> Self {
+        Self { container, story: Story::default(), before: None, wanted, seen: None, asked_before: false }
     }
 
     /// Takes over what the kubelet says now; a container that was started anew begins a new story.
@@ -105,7 +142,7 @@ impl Reel {
     }
 
     /// Fault lines that no rule knows, of this container and of the one before.
-    pub(super) fn unclassified(&self) -> u64 {
+    pub fn unclassified(&self) -> u64 {
         self.story.unclassified + self.before.as_ref().map_or(0, |before| before.unclassified)
     }
 
@@ -129,7 +166,7 @@ impl Reel {
                 Err(why) => return Err(why),
             };
             for (at, line) in &piece.lines {
-                story.tell(*at, log_line(line));
+                tell(&mut story, self.wanted, *at, line);
                 from = *at;
             }
             if !piece.cut {
@@ -148,7 +185,7 @@ impl Reel {
             self.seen = Some(from + SignedDuration::from_secs(1));
         }
         for (at, line) in piece.lines {
-            self.story.tell(at, log_line(&line));
+            tell(&mut self.story, self.wanted, at, &line);
             self.seen = Some(at);
         }
         piece.cut
@@ -191,6 +228,15 @@ impl Reel {
     /// Lines up to this time were read before.
     fn after(&self, from: Timestamp, previous: bool) -> Option<Timestamp> {
         if previous { Some(from).filter(|from| Some(*from) == self.seen) } else { self.seen }
+    }
+}
+
+/// Takes a line into a story, if it is of interest there.
+fn tell(story: &mut Story, wanted: Option<&[FailureMode]>, at: Timestamp, line: &str) {
+    let line = log_line(line);
+    let of_interest = |mode| wanted.is_none_or(|wanted| wanted.contains(&mode));
+    if line.reading.mode().is_none_or(of_interest) {
+        story.tell(at, line);
     }
 }
 

@@ -19,33 +19,33 @@ const QUIET_DELIVERY: SignedDuration = SignedDuration::from_mins(6);
 
 /// What a container has told so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Story {
+pub struct Story {
     troubles: Vec<Trouble>,
     /// When a delta last arrived, by the agent's word.
     delivered: Option<Timestamp>,
     /// When it last said that another instance leads.
     follows: Option<Timestamp>,
     /// Fault lines that no rule knows.
-    pub(super) unclassified: u64,
+    pub unclassified: u64,
 }
 
 /// One thing that goes wrong.
 #[derive(Clone, Debug)]
-pub(super) struct Trouble {
+pub struct Trouble {
     /// What.
-    pub(super) mode: FailureMode,
+    pub mode: FailureMode,
     /// With whom.
-    pub(super) about: About,
+    pub about: About,
     /// The agent's own words.
-    pub(super) words: String,
+    pub words: String,
     /// When it was first told.
-    pub(super) first: Timestamp,
+    pub first: Timestamp,
     /// When it was last told.
-    pub(super) last: Timestamp,
+    pub last: Timestamp,
     /// How often it was told.
-    pub(super) count: u64,
+    pub count: u64,
     /// It is told once and lasts until something else refutes it.
-    pub(super) lasts: bool,
+    pub lasts: bool,
     delivery: bool,
 }
 
@@ -78,24 +78,24 @@ impl Story {
     }
 
     /// The troubles that hold at a moment, the first one first.
-    pub(super) fn troubles(&self, now: Timestamp) -> Vec<&Trouble> {
+    pub fn troubles(&self, now: Timestamp) -> Vec<&Trouble> {
         let mut holding: Vec<_> = self.troubles.iter().filter(|trouble| self.holds(trouble, now)).collect();
         holding.sort_by_key(|trouble| trouble.first);
         holding
     }
 
     /// When a delta last arrived.
-    pub(super) fn delivered(&self) -> Option<Timestamp> {
+    pub fn delivered(&self) -> Option<Timestamp> {
         self.delivered
     }
 
     /// Whether the agent showed since its start that it works: it delivers, or another instance leads.
-    pub(super) fn works(&self) -> bool {
+    pub fn works(&self) -> bool {
         self.delivered.is_some() || self.follows.is_some()
     }
 
     /// Whether deltas arrived after a trouble had begun.
-    pub(super) fn delivers_despite(&self, trouble: &Trouble) -> bool {
+    pub fn delivers_despite(&self, trouble: &Trouble) -> bool {
         self.delivered.is_some_and(|delivered| delivered > trouble.first)
     }
 
@@ -106,6 +106,15 @@ impl Story {
 }
 
 impl Trouble {
+    /// How often it was told, and when, for the middle of a sentence.
+    pub fn often(&self) -> String {
+        let time = |at: &Timestamp| at.strftime("%H:%M:%S").to_string();
+        match self.count {
+            1 => format!("at {}", time(&self.first)),
+            count => format!("{count} times from {} to {} UTC", time(&self.first), time(&self.last)),
+        }
+    }
+
     fn quiet(&self) -> SignedDuration {
         if self.delivery { QUIET_DELIVERY } else { QUIET }
     }

@@ -1,4 +1,4 @@
-//! The lease by which one instance of the agent leads.
+//! The lease by which one instance of a component leads.
 
 use std::fmt;
 
@@ -13,14 +13,14 @@ use crate::config::ObjectName;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
 
-/// A leader renews every two seconds and has lost its lease after 15, in seconds.
+/// A leader renews every two or three seconds and has lost its lease after 15, in seconds.
 const LOST: f64 = 15.0;
 /// After a leader let go or died, another leads within 16 s, in seconds.
 const SUCCEEDED: f64 = 30.0;
 
 /// What is known of the lease.
 #[derive(Debug)]
-pub(super) enum Lease {
+pub enum Lease {
     /// Leader election is off.
     Off,
     /// It could not be read.
@@ -29,6 +29,7 @@ pub(super) enum Lease {
     Missing(ObjectName),
     /// It exists.
     There {
+        /// Its name.
         name: ObjectName,
         /// `None` when it was let go, or never held.
         holder: Option<String>,
@@ -39,7 +40,7 @@ pub(super) enum Lease {
 
 impl Lease {
     /// Reads it.
-    pub(super) async fn read(door: &Door, name: Option<&ObjectName>) -> Self {
+    pub async fn read(door: &Door, name: Option<&ObjectName>) -> Self {
         let Some(name) = name else { return Self::Off };
         let wanted = Wanted {
             right: format!("get leases/{} in the namespace {}", name.name, name.namespace),
@@ -61,7 +62,7 @@ impl Lease {
     }
 
     /// What is wrong with it, as the evidence goes on after what the agent says of itself.
-    pub(super) fn finding(&self) -> Option<Finding> {
+    pub fn finding(&self) -> Option<Finding> {
         match self {
             Self::Off | Self::Unread(_) => None,
             Self::Missing(name) => Some(Finding::new(
@@ -81,7 +82,7 @@ impl Lease {
             Self::There { name, holder: Some(_), renewed } => {
                 let ago = renewed.filter(|ago| *ago > LOST)?;
                 let evidence = format!(
-                    "the leader's lease {} was last renewed {ago:.0} s ago, and a leader renews it every 2 s",
+                    "the leader's lease {} was last renewed {ago:.0} s ago, and a leader renews it every 2 or 3 s",
                     name.shown()
                 );
                 Some(Finding::new(M::AgentLeaseStale, evidence))

@@ -1,0 +1,98 @@
+//! What CAST AI refuses to a component, by the component's own log: its token was invalidated.
+
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use crate::catalogue::FailureMode;
+use crate::catalogue::alerts::REFUSED_MODES;
+use crate::checks::container_log::Container;
+use crate::checks::container_log::Logs;
+use crate::checks::container_log::Reel;
+use crate::checks::container_log::containers;
+use crate::checks::container_log::excerpt;
+use crate::checks::workload::Scene;
+use crate::cluster::Store;
+use crate::cluster::object::workload::Deployment;
+use crate::verdict::Verdict;
+
+/// The agent's Deployment.
+const AGENT: &str = "castai-agent";
+/// Where a chart notes its name and version.
+const CHART: &str = "helm.sh/chart";
+/// Stands where the cluster's id is not known.
+const NO_ID: &str = "$CLUSTER_ID";
+
+/// The logs in which a refusal would stand.
+#[derive(Debug)]
+pub struct Refusals(Mutex<Logs>);
+
+/// A refusal.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Whose log tells it.
+    pub pod: String,
+    /// 401 or 403.
+    pub mode: FailureMode,
+    /// The log's words, and when.
+    pub sentence: String,
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self(Mutex::new(Logs::of(REFUSED_MODES)))
+    }
+}
+
+impl Refusals {
+    /// Reads on, and says what holds now.
+    ///
+    /// # Errors
+    /// The verdict of a check that needs the logs.
+    pub async fn heard(&self, store: &Store, of: Vec<Container>) -> Result<Vec<Refusal>, Verdict> {
+        let mut logs = self.0.lock().await;
+        logs.meet(of);
+        let now = Timestamp::now();
+        logs.wind(&store.door, now).await?;
+        Ok(logs.reels().iter().filter_map(|reel| Refusal::of(reel, now)).collect())
+    }
+}
+
+impl Refusal {
+    fn of(reel: &Reel, now: Timestamp) -> Option<Self> {
+        let Container { pod, name, .. } = &reel.container;
+        let trouble = reel.story.troubles(reel.container.moment(now)).into_iter().next()?;
+        let sentence = format!("{pod}/{name} said {}: {}", trouble.often(), excerpt(&trouble.words));
+        Some(Self { pod: pod.clone(), mode: trouble.mode, sentence })
+    }
+}
+
+/// The containers of a Deployment whose log is read.
+pub fn logs_of(scene: &Scene, namespace: &str, deployment: &Deployment, name: &str, most: usize) -> Vec<Container> {
+    let pods = scene.pods_of(deployment).filter(|pod| !pod.ending);
+    let mut all = containers(namespace, pods, &[name]);
+    all.truncate(most);
+    all
+}
+
+/// The command that gives a component a new token, with what was seen of it.
+pub fn renewal(scene: &Scene, namespace: &str, deployment: &Deployment, id: Option<&str>) -> String {
+    let chart = deployment.labels.get(CHART).and_then(|chart| chart.rsplit_once('-')).map(|(chart, _)| chart);
+    let chart = chart.unwrap_or(&deployment.name);
+    let release = deployment.helm.release.as_deref();
+    let of_release = |other: &&str| {
+        scene.deployments.iter().any(|one| one.name == **other && one.helm.release.as_deref() == release)
+    };
+    // One release of all components: its chart is another one, and this command would put this chart in its place.
+    if let Some(release) = release.filter(|_| deployment.name != AGENT && of_release(&AGENT)) {
+        return format!(
+            "its token was invalidated: it belongs to the Helm release {release}, as the agent does; give that release \
+             a new key for {chart} (castai.apiKey)"
+        );
+    }
+    let release = release.unwrap_or(chart.trim_start_matches("castai-"));
+    let id = id.unwrap_or(NO_ID);
+    format!(
+        "its token was invalidated: helm repo update && helm upgrade -i {release} castai-helm/{chart} -n {namespace} \
+         --set castai.apiKey=$CASTAI_API_TOKEN --set castai.clusterID={id}"
+    )
+}
