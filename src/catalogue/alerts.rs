@@ -1175,7 +1175,7 @@ pub const MUTES: &[Mute] = &[
         muted: Check::NodeLifecycle,
         muted_modes: UNRESOLVED,
     },
-    Mute { check: Check::AwsCredentials, modes: IMDS_MODES, muted: Check::NodeLifecycle, muted_modes: UNRESOLVED },
+    Mute { check: Check::Imds, modes: IMDS_MODES, muted: Check::NodeLifecycle, muted_modes: UNRESOLVED },
     Mute { check: Check::StsIdentity, modes: IDENTITY_MODES, muted: Check::NodeLifecycle, muted_modes: UNRESOLVED },
     Mute { check: Check::Ec2Api, modes: EC2_MODES, muted: Check::NodeLifecycle, muted_modes: UNRESOLVED },
     Mute { check: Check::Ec2Api, modes: EC2_TRANSPORT_MODES, muted: Check::NodeLifecycle, muted_modes: UNRESOLVED },

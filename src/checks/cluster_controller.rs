@@ -6,15 +6,12 @@ use crate::catalogue::FailureMode;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
-use crate::checks::cluster_id;
 use crate::checks::lease::Lease;
 use crate::checks::refusal::Refusals;
 use crate::checks::refusal::logs_of;
-use crate::checks::refusal::renewal;
 use crate::checks::workload::Scene;
 use crate::cluster::Store;
 use crate::cluster::object::workload::Deployment;
-use crate::config::Agent;
 use crate::config::Config;
 use crate::config::ObjectName;
 use crate::verdict::Evidence;
@@ -33,21 +30,13 @@ const PODS: usize = 4;
 #[derive(Debug)]
 pub struct ClusterController {
     store: Arc<Store>,
-    agent: Agent,
-    /// The cluster's id, where the agent was told.
-    id: Option<String>,
     refusals: Refusals,
 }
 
 impl ClusterController {
     /// The check of a configuration.
     pub fn new(config: &Config, world: &World) -> Self {
-        Self {
-            store: Arc::clone(&world.store),
-            agent: config.agent.clone(),
-            id: config.castai.cluster_id.clone(),
-            refusals: Refusals::default(),
-        }
+        Self { store: Arc::clone(&world.store), refusals: Refusals::new(config, world) }
     }
 
     async fn judge(&self) -> Result<Verdict, Verdict> {
@@ -87,11 +76,11 @@ impl ClusterController {
     async fn refused(&self, scene: &Scene, deployment: &Deployment) -> Result<Vec<Finding>, Verdict> {
         let namespace = &self.store.namespace;
         let logs = logs_of(scene, namespace, deployment, CONTAINER, PODS);
-        let heard = self.refusals.heard(&self.store, logs).await?;
-        let Some(refusal) = heard.into_iter().next() else { return Ok(Vec::new()) };
-        let id = cluster_id::find(self.id.as_deref(), &self.agent, &self.store.door).await.ok();
-        let renewal = renewal(scene, namespace, deployment, id.as_deref());
-        Ok(vec![Finding::new(refusal.mode, format!("{}; {renewal}", refusal.sentence))])
+        let heard = self.refusals.heard(logs).await?;
+        Ok(match heard.first() {
+            None => Vec::new(),
+            Some(refusal) => vec![self.refusals.finding(refusal, scene, deployment).await],
+        })
     }
 }
 

@@ -6,16 +6,13 @@ use crate::catalogue::metrics::COMPONENTS;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
-use crate::checks::cluster_id;
 use crate::checks::refusal::Refusals;
 use crate::checks::refusal::logs_of;
-use crate::checks::refusal::renewal;
 use crate::checks::workload::Judgement;
 use crate::checks::workload::Scene;
 use crate::cluster::Store;
 use crate::cluster::object::workload::DaemonSet;
 use crate::cluster::object::workload::Deployment;
-use crate::config::Agent;
 use crate::config::Config;
 use crate::verdict::Evidence;
 use crate::verdict::Fact;
@@ -27,21 +24,13 @@ use crate::verdict::Verdict;
 #[derive(Debug)]
 pub struct Components {
     store: Arc<Store>,
-    agent: Agent,
-    /// The cluster's id, where the agent was told.
-    id: Option<String>,
     refusals: Refusals,
 }
 
 impl Components {
     /// The check of a configuration.
     pub fn new(config: &Config, world: &World) -> Self {
-        Self {
-            store: Arc::clone(&world.store),
-            agent: config.agent.clone(),
-            id: config.castai.cluster_id.clone(),
-            refusals: Refusals::default(),
-        }
+        Self { store: Arc::clone(&world.store), refusals: Refusals::new(config, world) }
     }
 
     async fn look(&self) -> Result<Report, Verdict> {
@@ -67,18 +56,14 @@ impl Components {
         let deployments = working.filter_map(|(component, _)| Some((*component, deployment(scene, component)?)));
         let deployments: Vec<_> = deployments.collect();
         let logs = deployments.iter().flat_map(|(component, one)| logs_of(scene, namespace, one, component, 1));
-        let heard = self.refusals.heard(&self.store, logs.collect()).await?;
-        if heard.is_empty() {
-            return Ok(Vec::new());
-        }
-        let id = cluster_id::find(self.id.as_deref(), &self.agent, &self.store.door).await.ok();
-        let told = heard.into_iter().filter_map(|refusal| {
+        let mut told = Vec::new();
+        for refusal in self.refusals.heard(logs.collect()).await? {
             let owns = |one: &Deployment| scene.pods_of(one).any(|pod| pod.name == refusal.pod);
-            let (component, one) = deployments.iter().find(|(_, one)| owns(one))?;
-            let renewal = renewal(scene, namespace, one, id.as_deref());
-            Some((*component, Finding::new(refusal.mode, format!("{}; {renewal}", refusal.sentence))))
-        });
-        Ok(told.collect())
+            if let Some((component, one)) = deployments.iter().find(|(_, one)| owns(one)) {
+                told.push((*component, self.refusals.finding(&refusal, scene, one).await));
+            }
+        }
+        Ok(told)
     }
 }
 

@@ -1,10 +1,14 @@
 //! What CAST AI refuses to a component, by the component's own log: its token was invalidated.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use crate::catalogue::FailureMode;
 use crate::catalogue::alerts::REFUSED_MODES;
+use crate::checks::World;
+use crate::checks::cluster_id;
 use crate::checks::container_log::Container;
 use crate::checks::container_log::Logs;
 use crate::checks::container_log::Reel;
@@ -13,6 +17,9 @@ use crate::checks::container_log::excerpt;
 use crate::checks::workload::Scene;
 use crate::cluster::Store;
 use crate::cluster::object::workload::Deployment;
+use crate::config::Agent;
+use crate::config::Config;
+use crate::verdict::Finding;
 use crate::verdict::Verdict;
 
 /// The agent's Deployment.
@@ -22,9 +29,15 @@ const CHART: &str = "helm.sh/chart";
 /// Stands where the cluster's id is not known.
 const NO_ID: &str = "$CLUSTER_ID";
 
-/// The logs in which a refusal would stand.
+/// The logs in which a refusal would stand, and what the command that ends it needs.
 #[derive(Debug)]
-pub struct Refusals(Mutex<Logs>);
+pub struct Refusals {
+    store: Arc<Store>,
+    agent: Agent,
+    /// The cluster's id, where the agent was told.
+    id: Option<String>,
+    logs: Mutex<Logs>,
+}
 
 /// A refusal.
 #[derive(Debug)]
@@ -37,23 +50,30 @@ pub struct Refusal {
     pub sentence: String,
 }
 
-impl Default for Refusals {
-    fn default() -> Self {
-        Self(Mutex::new(Logs::of(REFUSED_MODES)))
-    }
-}
-
 impl Refusals {
+    /// Nothing was read yet.
+    pub fn new(config: &Config, world: &World) -> Self {
+        let (store, agent, id) = (Arc::clone(&world.store), config.agent.clone(), config.castai.cluster_id.clone());
+        Self { store, agent, id, logs: Mutex::new(Logs::of(REFUSED_MODES)) }
+    }
+
     /// Reads on, and says what holds now.
     ///
     /// # Errors
     /// The verdict of a check that needs the logs.
-    pub async fn heard(&self, store: &Store, of: Vec<Container>) -> Result<Vec<Refusal>, Verdict> {
-        let mut logs = self.0.lock().await;
+    pub async fn heard(&self, of: Vec<Container>) -> Result<Vec<Refusal>, Verdict> {
+        let mut logs = self.logs.lock().await;
         logs.meet(of);
         let now = Timestamp::now();
-        logs.wind(&store.door, now).await?;
+        logs.wind(&self.store.door, now).await?;
         Ok(logs.reels().iter().filter_map(|reel| Refusal::of(reel, now)).collect())
+    }
+
+    /// A refusal with the command that gives the component a new token, and with what was seen of it.
+    pub async fn finding(&self, refusal: &Refusal, scene: &Scene, deployment: &Deployment) -> Finding {
+        let id = cluster_id::find(self.id.as_deref(), &self.agent, &self.store.door).await.ok();
+        let renewal = renewal(scene, &self.store.namespace, deployment, id.as_deref());
+        Finding::new(refusal.mode, format!("{}; {renewal}", refusal.sentence))
     }
 }
 
@@ -74,8 +94,8 @@ pub fn logs_of(scene: &Scene, namespace: &str, deployment: &Deployment, name: &s
     all
 }
 
-/// The command that gives a component a new token, with what was seen of it.
-pub fn renewal(scene: &Scene, namespace: &str, deployment: &Deployment, id: Option<&str>) -> String {
+/// The command that gives a component a new token.
+fn renewal(scene: &Scene, namespace: &str, deployment: &Deployment, id: Option<&str>) -> String {
     let chart = deployment.labels.get(CHART).and_then(|chart| chart.rsplit_once('-')).map(|(chart, _)| chart);
     let chart = chart.unwrap_or(&deployment.name);
     let release = deployment.helm.release.as_deref();

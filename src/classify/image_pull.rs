@@ -77,6 +77,8 @@ fn rank(mode: FailureMode) -> u8 {
     match mode {
         M::ImageNotFound => 0,
         M::ImageAuthFailed => 2,
+        // It may be either.
+        M::ImageAuthOrMissing => 3,
         _ => 1,
     }
 }
@@ -86,11 +88,12 @@ fn entry(text: &str) -> Option<FailureMode> {
     let rule = |rules: &[(&[&str], FailureMode)]| {
         rules.iter().find(|(words, _)| contains_any(text, words)).map(|(_, mode)| *mode)
     };
-    if text.contains("signature") && contains_any(text, &["required", "rejected"]) {
-        return Some(M::ImageSignature);
-    }
     if let Some(mode) = rule(BEFORE_STATUS) {
         return Some(mode);
+    }
+    let of_signature = text.split_once("signature ").map_or("", |(_, rest)| rest);
+    if contains_any(of_signature, &["required", "rejected"]) {
+        return Some(M::ImageSignature);
     }
     if text.contains("lookup ") && text.contains("timeout") {
         return Some(M::ImageDns);
@@ -98,7 +101,7 @@ fn entry(text: &str) -> Option<FailureMode> {
     if let Some(mode) = rule(ON_THE_WAY) {
         return Some(mode);
     }
-    if text.contains("pull access denied, repository does not exist") {
+    if text.contains("pull access denied") && text.contains("repository does not exist") {
         let anonymous = text.contains("no basic auth credentials");
         return Some(if anonymous { M::ImageAuthFailed } else { M::ImageAuthOrMissing });
     }
@@ -107,7 +110,12 @@ fn entry(text: &str) -> Option<FailureMode> {
 
 /// The mode of the HTTP status that an entry names.
 fn status(text: &str) -> Option<FailureMode> {
-    const BEFORE: &[&str] = &["unexpected status", "failed with status code [", "unexpected http status: "];
+    const BEFORE: &[&str] = &[
+        "unexpected status",
+        "failed with status code [",
+        "unexpected http status: ",
+        "invalid status code from registry ",
+    ];
     let rest = BEFORE.iter().find_map(|words| text.split_once(words).map(|(_, rest)| rest))?;
     // Behind it stand a method and an address, or a bracket; the status follows a colon and a blank.
     let code = rest
@@ -132,7 +140,15 @@ const BEFORE_STATUS: &[(&[&str], FailureMode)] = &[
     (&["signaturevalidationfailed"], M::ImageSignature),
     (&["toomanyrequests", "too many requests", "rate limit", ": 429", "pull rate"], M::ImageRateLimited),
     (&["no space left on device"], M::ImageNoSpace),
-    (&["no match for platform", "no matching manifest for"], M::ImagePlatformMismatch),
+    (
+        &[
+            "no match for platform",
+            "no matching manifest for",
+            "no image found in image index",
+            "no image found in manifest list",
+        ],
+        M::ImagePlatformMismatch,
+    ),
 ];
 
 /// What keeps the node from the registry.

@@ -78,6 +78,9 @@ fn companion(address: Option<&str>) -> World {
         service_account: "castai-agent".to_owned(),
         variables: variables.collect(),
         unseen: Vec::new(),
+        tokens: Vec::new(),
+        version: None,
+        skips_agent: false,
     }));
     world.only = Some(&[Check::AgentHealth]);
     world.configure();
