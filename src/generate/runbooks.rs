@@ -15,6 +15,9 @@ use crate::generate::File;
 use crate::generate::HEADER;
 use crate::generate::RUNBOOKS;
 
+/// How a diagnosis names our own command.
+const CHECK: &str = "castai-health-exporter check";
+
 /// Every page, and the index.
 pub fn files() -> Vec<File> {
     let page = |alert: &Alert| File { path: format!("{RUNBOOKS}/{}.md", alert.name), contents: page(alert) };
@@ -36,7 +39,8 @@ pub fn own_page(alert: OwnAlert) -> String {
     let mut page = format!("{HEADER}\n# {}\n\n{}\n", entry.name, entry.summary);
     section(&mut page, "Meaning", &in_words(entry.meaning));
     section(&mut page, "Impact", entry.impact);
-    section(&mut page, "Diagnosis", &format!("```sh\n{}\n```", entry.diagnosis.join("\n")));
+    let commands: Vec<_> = entry.diagnosis.iter().copied().map(pasteable).collect();
+    section(&mut page, "Diagnosis", &format!("```sh\n{}\n```", commands.join("\n")));
     section(&mut page, "Mitigation", entry.remedy);
     page
 }
@@ -105,13 +109,24 @@ fn meaning(alert: &Alert) -> String {
 
 fn diagnosis(alert: &Alert) -> String {
     let check = alert.check;
-    let mut commands = vec![format!("castai-health-exporter check {check}")];
-    commands.extend(alert.diagnosis.iter().map(|command| (*command).to_owned()));
+    let look = format!("{CHECK} {check}");
+    let commands = std::iter::once(look.as_str()).chain(alert.diagnosis.iter().copied());
     format!(
         "The evidence of the last attempt stands in the exporter's log (`check={check}`) and at `/api/v1/status`.\n\
-         From another side:\n\n```sh\n{}\n```",
-        commands.join("\n")
+         Look anew, from the companion or from the sidecar in the agent's pod; then from another side:\n\n```sh\n{}\n```",
+        commands.map(pasteable).collect::<Vec<_>>().join("\n")
     )
+}
+
+/// Our own command, as it is run in the containers that the chart and the component make.
+fn pasteable(command: &str) -> String {
+    match command.strip_prefix(CHECK) {
+        Some(rest) => format!(
+            "kubectl -n castai-agent exec deploy/castai-health-exporter -- /{CHECK} --vantage=companion{rest}\n\
+             kubectl -n castai-agent exec deploy/castai-agent -c castai-health-exporter -- /{CHECK}{rest}"
+        ),
+        None => command.to_owned(),
+    }
 }
 
 fn mitigation(page: &mut String, alert: &Alert, mode: FailureMode) {

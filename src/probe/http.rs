@@ -40,7 +40,7 @@ use crate::verdict::DateSample;
 use crate::verdict::Ended;
 use crate::verdict::Finding;
 use crate::verdict::Trail;
-use crate::verdict::evidence::quote;
+use crate::verdict::evidence::quote_body;
 
 /// The most that is kept of a body.
 const MAX_BODY: usize = 64 * 1024;
@@ -380,9 +380,9 @@ impl Answer {
         if self.cut { None } else { serde_json::from_slice(&self.body).ok() }
     }
 
-    /// The beginning of the body as evidence.
+    /// The beginning of the body as evidence, or a page's title.
     pub fn quoted(&self) -> String {
-        quote(&self.body)
+        quote_body(&self.body)
     }
 
     /// What the server's clock said, by its `Date` header.

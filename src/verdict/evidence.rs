@@ -6,6 +6,8 @@ use std::fmt;
 const MAX_SENTENCE: usize = 2048;
 /// The most that is quoted of foreign bytes, in bytes.
 const MAX_QUOTE: usize = 300;
+/// A page has its title within so many bytes.
+const HEAD: usize = 4096;
 
 /// What was seen, in one line: bounded, without control characters, without secrets.
 ///
@@ -38,6 +40,26 @@ pub fn quote(foreign: &[u8]) -> String {
     let text = String::from_utf8_lossy(cut);
     let ellipsis = if foreign.len() > cut.len() { "…" } else { "" };
     format!("\"{}{ellipsis}\"", single_line(text.trim()))
+}
+
+/// The beginning of a body, or the title alone where it is a page that has one.
+pub fn quote_body(body: &[u8]) -> String {
+    match title(body) {
+        Some(title) => format!("the page {}", quote(title)),
+        None => quote(body),
+    }
+}
+
+/// What stands in the first kilobytes between `<title>` and `</title>`.
+fn title(body: &[u8]) -> Option<&[u8]> {
+    let head = &body[..body.len().min(HEAD)];
+    let find = |from: usize, tag: &[u8]| {
+        let at = head[from..].windows(tag.len()).position(|window| window.eq_ignore_ascii_case(tag))?;
+        Some(from + at)
+    };
+    let begin = find(0, b"<title>")? + b"<title>".len();
+    let title = head[begin..find(begin, b"</title>")?].trim_ascii();
+    (!title.is_empty()).then_some(title)
 }
 
 /// The text in one line: white space folded, everything that steers a terminal or hides text removed.
@@ -91,6 +113,15 @@ impl fmt::Display for Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_page_its_title_says_enough() {
+        let page = b"<!DOCTYPE html>\n<HTML><head><TITLE>\n 403 Forbidden </title></head><body>much</body></html>";
+        assert_eq!(quote_body(page), "the page \"403 Forbidden\"");
+        for body in ["<html>403</html>", "<title></title>x", "<title>never ends", "no page"] {
+            assert_eq!(quote_body(body.as_bytes()), quote(body.as_bytes()));
+        }
+    }
 
     #[test]
     fn what_steers_a_terminal_is_removed() {
