@@ -78,6 +78,8 @@ pub struct Posting {
 pub struct Posted {
     /// The change of verdict, if it is one.
     pub change: Option<Change>,
+    /// It found nothing out.
+    pub unknown: bool,
     /// Its time-out was put down to this process itself, so that it proves nothing.
     pub excused: bool,
 }
@@ -198,7 +200,8 @@ impl Standing {
             before.verdict.status() == report.verdict.status() && before.verdict.modes() == report.verdict.modes()
         });
         let before = before.map(|before| before.verdict.status());
+        let unknown = report.verdict.status() == Status::Unknown;
         let change = Change { check: self.check, before, report, settled: self.settled.modes().to_vec() };
-        Posted { change: Some(change).filter(|_| !same), excused }
+        Posted { change: Some(change).filter(|_| !same), unknown, excused }
     }
 }

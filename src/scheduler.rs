@@ -107,11 +107,19 @@ impl Watch {
             tasks.spawn(async move {
                 sleep(jitter::within(SPREAD)).await;
                 desk.wait_for(&first).await;
+                let mut pause = QUICK;
                 loop {
-                    let changed = desk.attempt(&row).await.change.is_some();
+                    let posted = desk.attempt(&row).await;
                     desk.note_examined(row.check);
-                    let interval = if changed { row.interval.min(QUICK) } else { row.interval };
-                    sleep(jitter::around(interval)).await;
+                    // What stays unknown is looked at again after twice as long each time, so that a first look before
+                    // everything was up does not stand for a long interval.
+                    let wanted = match (posted.change, posted.unknown) {
+                        (Some(_), _) => QUICK,
+                        (None, true) => pause * 2,
+                        (None, false) => row.interval,
+                    };
+                    pause = wanted.min(row.interval);
+                    sleep(jitter::around(pause)).await;
                 }
             });
         }

@@ -86,6 +86,8 @@ pub struct Report {
     pub identity: Option<AwsIdentity>,
     /// The EC2 instance that this pod runs on.
     pub instance: Option<Instance>,
+    /// The cluster of AKS that this is.
+    pub aks: Option<AksSeen>,
     /// When the attempt ended.
     pub at: SystemTime,
 }
@@ -114,6 +116,24 @@ pub struct Instance {
     pub account: Option<String>,
     /// The cluster that its tags name.
     pub cluster: Option<String>,
+}
+
+/// A cluster of AKS, as far as it came to be known.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AksSeen {
+    /// How `az aks` is told which it is.
+    pub options: String,
+    /// As whom its nodes pull images; nothing where Azure has not told.
+    pub puller: Option<Puller>,
+}
+
+/// As whom the nodes of a cluster of AKS pull images, by its client id.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Puller {
+    /// The kubelet's managed identity.
+    ManagedIdentity(String),
+    /// The cluster's service principal.
+    ServicePrincipal(String),
 }
 
 /// The latest reports of the other checks, for checks that judge by them.
@@ -179,6 +199,7 @@ impl Report {
             facts: Vec::new(),
             identity: None,
             instance: None,
+            aks: None,
             at: SystemTime::now(),
         }
     }

@@ -1165,7 +1165,7 @@ failure_modes! {
     ImageAuthFailed = "image_auth_failed" {
         meaning: "The registry does not accept the credentials for the image, or there were none.",
         told_apart: "401; a known identity without the right is `image_forbidden`.",
-        remedy: "Azure: ask the cluster itself, `az aks check-acr -n CLUSTER -g GROUP --acr REGISTRY.azurecr.io`, and give \
+        remedy: "Azure: on AKS the evidence holds these commands, filled in. Ask the cluster itself, `az aks check-acr -n CLUSTER -g GROUP --acr REGISTRY.azurecr.io`, and give \
             its kubelet identity or service principal the role AcrPull: `az aks update -n CLUSTER -g GROUP --attach-acr \
             REGISTRY`. After onboarding on CAST AI new nodes may use another service principal than the old ones, which \
             lacks the role: `az role assignment create --role AcrPull --assignee CLIENT_ID --scope REGISTRY_ID`. A \

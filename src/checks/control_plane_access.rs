@@ -144,10 +144,15 @@ impl ControlPlaneAccess {
 
 impl Examine for ControlPlaneAccess {
     async fn examine(&self, attempt: &Attempt) -> Report {
+        let mut aks = None;
         let seen = match self.told.provider {
             Some(Provider::Eks) => self.on_eks(attempt.peers()).await,
             Some(Provider::Gke) => self.on_gke().await,
-            Some(Provider::Aks) => self.on_aks().await,
+            Some(Provider::Aks) => {
+                let (cluster, seen) = self.on_aks().await;
+                aks = cluster;
+                seen
+            }
             Some(provider) => {
                 return Report::bare(Verdict::NotApplicable(Evidence::from(format!(
                     "who may reach the control plane of a cluster of {provider} is not looked at"
@@ -159,10 +164,11 @@ impl Examine for ControlPlaneAccess {
                 )));
             }
         };
-        Report::bare(match seen {
+        let verdict = match seen {
             Ok(seen) => self.judge(&seen),
             Err(why) => Verdict::Unknown(Evidence::from(format!("whom the control plane lets in is not known: {why}"))),
-        })
+        };
+        Report { aks, ..Report::bare(verdict) }
     }
 }
 

@@ -14,6 +14,9 @@ use crate::verdict::Verdict;
 /// Ends the sentence on what another pod is not given.
 const SIDECAR: &str = "which the agent's pods alone are given; a sidecar in them can tell";
 
+/// What another pod has to be told besides, of a check that concerns the cluster.
+const ALONE: &str = "if it is installed without a companion, or told --scope=all";
+
 /// The verdict of a check that is settled because this process does not stand in the agent's pod.
 pub fn settled(check: Check, config: &Config) -> Option<Verdict> {
     if !reads_the_environment(check) {
@@ -36,7 +39,12 @@ pub fn settled(check: Check, config: &Config) -> Option<Verdict> {
             }
             Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api => aws(config, elsewhere),
             // The control plane of EKS is asked about with the agent's credentials.
-            Check::ControlPlaneAccess if config.told.provider == Some(Provider::Eks) => aws(config, elsewhere),
+            Check::ControlPlaneAccess if config.told.provider == Some(Provider::Eks) => {
+                aws(config, elsewhere).map(|verdict| match verdict {
+                    Verdict::NotApplicable(why) => Verdict::NotApplicable(Evidence::from(format!("{why}, {ALONE}"))),
+                    other => other,
+                })
+            }
             _ => None,
         },
     }

@@ -1,10 +1,13 @@
 //! Which pods of the cluster wait for an image in vain, from which kind of registry, and why?
 
+mod acr;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::catalogue::Check;
 use crate::catalogue::FailureMode;
 use crate::catalogue::alerts::IMAGE_MODES;
 use crate::checks::Attempt;
@@ -17,6 +20,9 @@ use crate::cluster::Store;
 use crate::cluster::object::node::Node;
 use crate::cluster::object::waiting::Image;
 use crate::cluster::object::waiting::WaitingPod;
+use crate::config::Config;
+use crate::config::Provider;
+use crate::verdict::AksSeen;
 use crate::verdict::Evidence;
 use crate::verdict::Fact;
 use crate::verdict::Finding;
@@ -32,6 +38,17 @@ const NAMED: usize = 3;
 #[derive(Debug)]
 pub struct ImagePull {
     store: Arc<Store>,
+    provider: Option<Provider>,
+}
+
+/// What is known of the place where images are missing.
+struct Scene<'a> {
+    nodes: usize,
+    /// The names of the nodes that are new.
+    new: Vec<&'a str>,
+    on_aks: bool,
+    /// The cluster of AKS, where it is known.
+    aks: Option<&'a AksSeen>,
 }
 
 /// The pods that wait for the same reason.
@@ -44,8 +61,8 @@ struct Group<'a> {
 
 impl ImagePull {
     /// The check of a world.
-    pub fn new(world: &World) -> Self {
-        Self { store: Arc::clone(&world.store) }
+    pub fn new(config: &Config, world: &World) -> Self {
+        Self { store: Arc::clone(&world.store), provider: config.told.provider }
     }
 
     async fn read(&self) -> Result<(Vec<Arc<WaitingPod>>, Vec<Arc<Node>>), Verdict> {
@@ -54,23 +71,27 @@ impl ImagePull {
 }
 
 impl Examine for ImagePull {
-    async fn examine(&self, _attempt: &Attempt) -> Report {
-        match self.read().await {
-            Ok((waiting, nodes)) => judge(&waiting, &nodes, Timestamp::now()),
-            Err(verdict) => Report::bare(verdict),
-        }
+    async fn examine(&self, attempt: &Attempt) -> Report {
+        let (waiting, nodes) = match self.read().await {
+            Ok(read) => read,
+            Err(verdict) => return Report::bare(verdict),
+        };
+        let now = Timestamp::now();
+        let young = |node: &&Arc<Node>| node.created.is_some_and(|at| now.as_second() - at.as_second() < NEW);
+        let on_aks = self.provider == Some(Provider::Aks);
+        let aks = attempt.peers().report(Check::ControlPlaneAccess).and_then(|report| report.aks.as_ref());
+        let new = nodes.iter().filter(young).map(|node| &*node.name).collect();
+        judge(&waiting, &Scene { nodes: nodes.len(), new, on_aks, aks })
     }
 }
 
-fn judge(waiting: &[Arc<WaitingPod>], nodes: &[Arc<Node>], now: Timestamp) -> Report {
-    let young = |node: &&Arc<Node>| node.created.is_some_and(|at| now.as_second() - at.as_second() < NEW);
-    let new: Vec<&str> = nodes.iter().filter(young).map(|node| &*node.name).collect();
+fn judge(waiting: &[Arc<WaitingPod>], scene: &Scene<'_>) -> Report {
     let mut groups: BTreeMap<FailureMode, Group<'_>> = BTreeMap::new();
     for pod in waiting {
         for image in &pod.images {
             let group = groups.entry(mode(image)).or_default();
             *group.by_registry.entry(registry(&image.image)).or_default() += 1;
-            group.on_new_nodes += u32::from(new.contains(&&*pod.node));
+            group.on_new_nodes += u32::from(scene.new.contains(&&*pod.node));
             group.examples.push((pod, image));
         }
     }
@@ -78,12 +99,12 @@ fn judge(waiting: &[Arc<WaitingPod>], nodes: &[Arc<Node>], now: Timestamp) -> Re
         group.by_registry.iter().map(|(registry, count)| Fact::ImagePullFailures(registry, *mode, *count))
     });
     let facts = facts.collect();
-    let findings: Vec<Finding> = groups.iter().map(|(mode, group)| group.finding(*mode)).collect();
+    let findings: Vec<Finding> = groups.iter().map(|(mode, group)| group.finding(*mode, scene)).collect();
     let verdict = if findings.is_empty() {
         Verdict::Ok(Evidence::from(format!(
             "no pod waits for an image in vain; {} nodes, {} of them new",
-            nodes.len(),
-            new.len()
+            scene.nodes,
+            scene.new.len()
         )))
     } else if findings.iter().any(|finding| !is_of_one_pod(finding.mode)) {
         Verdict::Failing(findings)
@@ -113,7 +134,7 @@ const fn is_of_one_pod(mode: FailureMode) -> bool {
 }
 
 impl Group<'_> {
-    fn finding(&self, mode: FailureMode) -> Finding {
+    fn finding(&self, mode: FailureMode, scene: &Scene<'_>) -> Finding {
         let count = self.examples.len();
         let registries: Vec<String> = self.by_registry.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
         let new = match self.on_new_nodes {
@@ -125,7 +146,20 @@ impl Group<'_> {
             format!("{}{node} wants {}: {}: {}", pod.name, image.image, image.reason, image.message)
         };
         let named: Vec<String> = self.examples.iter().take(NAMED).map(example).collect();
+        // Before what the kubelets say, which may be long, lest a command be cut.
+        let mend = scene.on_aks.then(|| self.acr(scene).mend(mode, scene.aks)).flatten();
+        let mend = mend.map(|mend| format!(". {mend}. Seen")).unwrap_or_default();
         let word = if count == 1 { "container waits" } else { "containers wait" };
-        Finding::new(mode, format!("{count} {word} (registry {}){new}: {}", registries.join(", "), named.join("; ")))
+        Finding::new(
+            mode,
+            format!("{count} {word} (registry {}){new}{mend}: {}", registries.join(", "), named.join("; ")),
+        )
+    }
+
+    /// What of it concerns Azure's registry.
+    fn acr(&self, scene: &Scene<'_>) -> acr::Trouble<'_> {
+        let only_new = self.on_new_nodes as usize == self.examples.len() && scene.new.len() < scene.nodes;
+        let images = self.examples.iter().map(|(pod, image)| (&*pod.node, &*image.image));
+        acr::Trouble::new(images, only_new)
     }
 }

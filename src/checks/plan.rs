@@ -177,7 +177,7 @@ impl AnyCheck {
             Check::AgentUpgrade => Self::AgentUpgrade(AgentUpgrade::new(config, settings, world)),
             Check::ClusterController => Self::ClusterController(ClusterController::new(config, world)),
             Check::Components => Self::Components(Components::new(config, world)),
-            Check::ImagePull => Self::ImagePull(ImagePull::new(world)),
+            Check::ImagePull => Self::ImagePull(ImagePull::new(config, world)),
             Check::NodeLifecycle => Self::NodeLifecycle(NodeLifecycle::new(config, world)),
             Check::Clock => Self::Clock(Clock),
             Check::ClusterStatus => Self::ClusterStatus(Box::new(ClusterStatus::new(config, settings, world))),

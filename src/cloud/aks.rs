@@ -1,4 +1,4 @@
-//! AKS' managed cluster, reduced to whom the control plane lets in.
+//! AKS' managed cluster, reduced to whom the control plane lets in and as whom its nodes pull images.
 
 use serde_json::Value;
 
@@ -8,6 +8,7 @@ use crate::cloud::api;
 use crate::cloud::api::Api;
 use crate::config::Secret;
 use crate::config::control_plane::AksCluster;
+use crate::verdict::Puller;
 
 /// Version of the API.
 const VERSION: &str = "2024-09-01";
@@ -21,16 +22,23 @@ impl AksCluster {
         )
     }
 
-    /// Whom the control plane lets in.
+    /// How `az aks` is told of it.
+    pub fn options(&self) -> String {
+        let Self { subscription, group, name } = self;
+        format!("--subscription {subscription} --resource-group {group} --name {name}")
+    }
+
+    /// Whom the control plane lets in, and as whom the nodes pull images, where that is told.
     ///
     /// # Errors
     /// Why that is not known.
-    pub async fn control_plane(&self, api: &Api<'_>, token: &Secret) -> Result<ControlPlane, String> {
+    pub async fn shown(&self, api: &Api<'_>, token: &Secret) -> Result<(ControlPlane, Option<Puller>), String> {
         let id = self.id();
         let answer = api.get(&format!("{id}?api-version={VERSION}"), token).await?;
         let hint = match answer.status.as_u16() {
             200 => {
-                return answer.json().as_ref().and_then(read).ok_or_else(|| {
+                let json = answer.json().unwrap_or_default();
+                return read(&json).map(|plane| (plane, puller(&json["properties"]))).ok_or_else(|| {
                     format!("{} answered with what is no cluster, or with more than is read of an answer", api.name())
                 });
             }
@@ -60,6 +68,18 @@ fn read(cluster: &Value) -> Option<ControlPlane> {
     })
 }
 
+/// A service principal, unless it stands for a managed identity; then the kubelet's own.
+fn puller(properties: &Value) -> Option<Puller> {
+    let client = |profile: &Value| profile["clientId"].as_str().filter(|id| is_id(id)).map(str::to_owned);
+    let principal = client(&properties["servicePrincipalProfile"]).map(Puller::ServicePrincipal);
+    principal.or_else(|| client(&properties["identityProfile"]["kubeletidentity"]).map(Puller::ManagedIdentity))
+}
+
+/// Whether it has the form of Azure's ids, so that it may stand in a command.
+fn is_id(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -79,5 +99,24 @@ mod tests {
         assert!(plane(json!({ "authorizedIPRanges": ["203.0.113.0/24"] })).networks.is_some());
         assert!(!plane(json!({ "enablePrivateCluster": true })).public);
         assert_eq!(read(&json!({ "properties": [] })), None);
+    }
+
+    #[test]
+    fn nodes_pull_as_a_service_principal_or_as_the_kubelets_identity() {
+        const PRINCIPAL: &str = "00000000-0000-0000-0000-00000000000a";
+        const KUBELET: &str = "00000000-0000-0000-0000-00000000000b";
+        let kubelet = json!({ "kubeletidentity": { "clientId": KUBELET, "objectId": "x" } });
+        for (principal, identities, expected) in [
+            ("msi", kubelet.clone(), Some(Puller::ManagedIdentity(KUBELET.to_owned()))),
+            (PRINCIPAL, json!(null), Some(Puller::ServicePrincipal(PRINCIPAL.to_owned()))),
+            (PRINCIPAL, kubelet, Some(Puller::ServicePrincipal(PRINCIPAL.to_owned()))),
+            ("msi", json!(null), None),
+            ("$(reboot) and what else has 36 bytes", json!({}), None),
+        ] {
+            let properties =
+                json!({ "servicePrincipalProfile": { "clientId": principal }, "identityProfile": identities });
+            assert_eq!(puller(&properties), expected, "{principal}");
+        }
+        assert_eq!(puller(&json!({})), None);
     }
 }

@@ -29,6 +29,10 @@ helm install castai-health-exporter deploy/chart --namespace castai-agent --set 
 `helm template` knows no cluster, so with `sidecar.enabled` it needs \
 `--api-versions admissionregistration.k8s.io/v1/MutatingAdmissionPolicy`.
 
+Who may reach the control plane is looked at by the companion alone, with the keys `companion.config.control_plane`: on GKE and AKS as its own \
+account, which `companion.serviceAccount.annotations` make somebody to the cloud, on EKS as the agent. Without a companion the sidecar looks, as the \
+agent's account and with the defaults of these keys.
+
 | value | default | meaning |
 |---|---|---|
 ";

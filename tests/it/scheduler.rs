@@ -255,6 +255,20 @@ async fn a_change_of_verdict_brings_the_next_attempt_sooner() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_stays_unknown_is_looked_at_again_after_twice_as_long_each_time() {
+    const UNKNOWN: Act = Act::Panics;
+    let dns = row(Check::Dns, &[UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, Act::Ok]);
+    let mut stage = Stage::new(&[&dns]);
+    let watch = stage.watch();
+    stage.becomes(Check::Dns, Status::Ok).await;
+    watch.stop().await;
+    let began = began(&dns);
+    let waited: Vec<_> = began.windows(2).map(|pair| (pair[1] - pair[0]).as_secs()).collect();
+    // Up to the check's own interval.
+    let [4..6, 8..12, 17..23, 35..45, 53..67, 53..67] = waited[..] else { panic!("{waited:?}") };
+}
+
+#[tokio::test(start_paused = true)]
 async fn stopping_ends_the_attempts_in_flight() {
     let dns = row(Check::Dns, &[Act::Hangs]);
     let stage = Stage::new(&[&dns]);

@@ -6,9 +6,12 @@ use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode as M;
 use castai_health_exporter::catalogue::Status;
 use castai_health_exporter::verdict::Fact;
+use lab::CloudApiFault;
 use lab::apiserver::Objects;
 use lab::apiserver::workload;
 use lab::apiserver::workload::AGENT;
+use lab::cloud_api::KUBELET;
+use lab::cloud_api::PRINCIPAL;
 use serde_json::Value;
 use serde_json::json;
 
@@ -346,6 +349,105 @@ async fn pods_elsewhere_wait_for_images_that_do_not_come() {
         objects.replace(workload::healthy());
         world.assert_healthy().await;
     }
+}
+
+/// The labels of one node.
+type Labels = &'static [(&'static str, &'static str)];
+
+/// Provider, where its nodes are, and by which labels they are spot, on-demand, or nothing that labels can tell.
+const LIFECYCLES: [(&str, &str, [&[Labels]; 3]); 8] = [
+    ("eks", "aws:///eu-central-1a/i-1", EC2),
+    ("selfhostedec2", "aws:///eu-central-1a/i-1", EC2),
+    ("kops", "aws:///eu-central-1a/i-1", [&[&[CASTAI], &[("spot", "true")]], &[], &[&[], &[EKS], &[KARPENTER]]]),
+    ("kops", "gce://lab/europe-west3-a/n", [&[&[CASTAI], &[GKE], &[PREEMPTIBLE]], &[&[], &[("spot", "true")]], &[]]),
+    ("gke", "gce://lab/europe-west3-a/n", [&[&[CASTAI], &[GKE], &[PREEMPTIBLE], &[KARPENTER]], &[&[], &[AZURE]], &[]]),
+    ("aks", "azure:///subscriptions/0", [&[&[CASTAI], &[AZURE], &[KARPENTER]], &[&[], &[GKE], &[PREEMPTIBLE]], &[]]),
+    ("anywhere", "", [&[], &[&[], &[CASTAI], &[KARPENTER]], &[]]),
+    ("openshift", "aws:///eu-central-1a/i-1", [&[], &[&[], &[CASTAI], &[EKS]], &[]]),
+];
+const EC2: [&[Labels]; 3] = [
+    &[&[EKS], &[CASTAI], &[KARPENTER], &[("node-role.kubernetes.io/spot-worker", "true")]],
+    &[
+        &[("eks.amazonaws.com/capacityType", "ON_DEMAND"), CASTAI],
+        &[("scheduling.cast.ai/spot-fallback", "true"), CASTAI],
+        &[("karpenter.sh/capacity-type", "on-demand")],
+    ],
+    &[&[], &[GKE], &[AZURE]],
+];
+const CASTAI: (&str, &str) = ("scheduling.cast.ai/spot", "true");
+const EKS: (&str, &str) = ("eks.amazonaws.com/capacityType", "SPOT");
+const KARPENTER: (&str, &str) = ("karpenter.sh/capacity-type", "spot");
+const GKE: (&str, &str) = ("cloud.google.com/gke-spot", "true");
+const PREEMPTIBLE: (&str, &str) = ("cloud.google.com/gke-preemptible", "true");
+const AZURE: (&str, &str) = ("kubernetes.azure.com/scalesetpriority", "spot");
+
+#[tokio::test]
+async fn nodes_are_spot_by_the_labels_of_each_provider() {
+    for (provider, place, kinds) in LIFECYCLES {
+        let mut world = World::of(provider);
+        world.only = Some(&[Check::NodeLifecycle]);
+        world.configure();
+        let before = lifecycles(&world).await;
+        let nodes = kinds.iter().flat_map(|labels| labels.iter()).enumerate();
+        for (number, labels) in nodes {
+            world.api.objects().put(workload::node(&format!("more-{number}"), place, labels));
+        }
+        let more: Vec<_> = lifecycles(&world).await.into_iter().zip(before).map(|(now, then)| now - then).collect();
+        assert_eq!(more, kinds.map(|labels| u32::try_from(labels.len()).unwrap()), "{provider} {place}");
+    }
+}
+
+/// How many nodes are spot, on-demand, and nothing that labels can tell.
+async fn lifecycles(world: &World) -> [u32; 3] {
+    let standings = world.look().await;
+    let nodes = standings.iter().find(|standing| standing.check == Check::NodeLifecycle).unwrap();
+    let facts = nodes.latest.as_ref().unwrap().facts.clone();
+    ["spot", "on_demand", "unresolved"].map(|wanted| {
+        let of = |fact: &Fact| {
+            if let Fact::Nodes(label, count) = fact { (*label == wanted).then_some(*count) } else { None }
+        };
+        facts.iter().find_map(of).unwrap()
+    })
+}
+
+#[tokio::test]
+async fn on_aks_pulls_from_azures_registry_are_mended_for_the_registry_and_the_identity_that_were_seen() {
+    let world = World::of("aks");
+    let (objects, azure) = (world.api.objects(), &world.apis[1]);
+    let mut pod = workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
+    pod["spec"]["nodeName"] = json!("node-3");
+    wait_for(&mut pod, "ErrImagePull", "failed to fetch oauth token: unexpected status: 401 Unauthorized");
+    let mut node = workload::node("node-3", "azure:///x", &[]);
+    node["metadata"]["creationTimestamp"] = json!(workload::ago(120));
+    for object in [pod, node] {
+        objects.put(object);
+    }
+    let of = "--subscription 00000000-1111-2222-3333-444444444444 --resource-group lab-group --name lab";
+    let assign = "`az role assignment create --role AcrPull --assignee";
+    for (fault, words) in [
+        (None, [format!("managed identity, client id {KUBELET}"), format!("{assign} {KUBELET} ")]),
+        (
+            Some(CloudApiFault::ServicePrincipal),
+            [format!("service principal {PRINCIPAL}"), format!("{assign} {PRINCIPAL} ")],
+        ),
+        // Azure does not tell, or there is no token to ask it with.
+        (Some(CloudApiFault::Forbidden), [format!("`az aks show {of} --query identityProfile"), assign.to_owned()]),
+    ] {
+        match fault {
+            Some(fault) => azure.set(fault).await,
+            None => azure.heal().await,
+        }
+        let root = world.assert_root(Check::ImagePull, M::ImageAuthFailed, Status::Failing).await;
+        let said = evidence(&root);
+        let attach = format!("`az aks update {of} --attach-acr shop`");
+        for part in words.iter().chain([&attach, &"only new nodes are concerned".to_owned()]) {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(said.contains("web-1 on node-3 wants shop.azurecr.io/web:1") && !said.ends_with('…'), "{said}");
+    }
+    azure.heal().await;
+    objects.replace(workload::healthy());
+    world.assert_healthy().await;
 }
 
 #[tokio::test]

@@ -7,26 +7,44 @@ use crate::cloud::MetadataServer;
 use crate::cloud::azure_imds::Instance;
 use crate::cloud::azure_token;
 use crate::config::control_plane::AksCluster;
+use crate::verdict::AksSeen;
 use crate::verdict::Trail;
 
 impl ControlPlaneAccess {
-    pub(super) async fn on_aks(&self) -> Result<Seen, String> {
+    /// What was seen, and the cluster as soon as it is known, for those who mend what others see.
+    pub(super) async fn on_aks(&self) -> (Option<AksSeen>, Result<Seen, String>) {
         let trail = Trail::default();
         let mut server = self.metadata(&self.clouds.azure, &trail);
         let cluster = match &self.settings.azure_cluster {
-            Some(cluster) => cluster.clone(),
-            None => self.aks_cluster(&mut server).await?,
+            Some(cluster) => Ok(cluster.clone()),
+            None => self.aks_cluster(&mut server).await,
         };
+        let cluster = match cluster {
+            Ok(cluster) => cluster,
+            Err(why) => return (None, Err(why)),
+        };
+        let mut aks = AksSeen { options: cluster.options(), puller: None };
+        let seen = self.look_at_aks(&cluster, &mut server, &mut aks).await;
+        (Some(aks), seen)
+    }
+
+    async fn look_at_aks(
+        &self,
+        cluster: &AksCluster,
+        server: &mut MetadataServer<'_>,
+        aks: &mut AksSeen,
+    ) -> Result<Seen, String> {
         let resource = &self.settings.azure_api;
         let token = match &self.settings.azure_federation {
             Some(federation) => {
                 azure_token::exchanged(&self.api(&self.settings.azure_login)?, federation, resource).await
             }
-            None => azure_token::of_node(&mut server, self.settings.azure_client.as_deref(), resource).await,
+            None => azure_token::of_node(server, self.settings.azure_client.as_deref(), resource).await,
         };
         let token = token.map_err(|why| format!("no token for Azure: {why}"))?;
-        let plane = cluster.control_plane(&self.api(resource)?, &token).await?;
-        Ok(Seen { cluster: cluster.name.clone(), plane, remedy: Remedy::aks(&cluster) })
+        let (plane, puller) = cluster.shown(&self.api(resource)?, &token).await?;
+        aks.puller = puller;
+        Ok(Seen { cluster: cluster.name.clone(), plane, remedy: Remedy::aks(cluster) })
     }
 
     /// The cluster that the agent's nodes belong to.

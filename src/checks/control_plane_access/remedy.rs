@@ -49,8 +49,7 @@ impl Remedy {
 
     /// For a cluster of AKS.
     pub(super) fn aks(cluster: &AksCluster) -> Self {
-        let AksCluster { subscription, group, name } = cluster;
-        let of = format!("--subscription {subscription} --resource-group {group} --name {name}");
+        let of = cluster.options();
         Self {
             replace: format!("az aks update {of} --api-server-authorized-ip-ranges "),
             show: format!("az aks show {of} --query apiServerAccessProfile.authorizedIpRanges -o tsv"),

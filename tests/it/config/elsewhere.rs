@@ -19,6 +19,8 @@ use castai_health_exporter::config::Vantage;
 use castai_health_exporter::config::elsewhere::MountedToken;
 use castai_health_exporter::config::elsewhere::Unseen;
 
+use crate::support::world::World;
+
 /// What this process's own pod is given; nothing of it is the agent's.
 const OWN: [(&str, &str); 4] = [
     ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
@@ -112,9 +114,12 @@ async fn what_the_agents_pods_alone_are_given_does_not_apply_elsewhere() {
         ([("AWS_CA_BUNDLE", "/ca.pem"), ("AWS_REGION", "eu")], "/ca.pem"),
     ] {
         let config = beside(&found(&[variables.as_slice(), &[eks]].concat(), &[]));
-        let (status, evidence) = verdict(&config, Check::AwsCredentials).await;
-        assert_eq!(status, Status::NotApplicable, "{evidence}");
-        assert!(evidence.contains(word) && evidence.contains("sidecar"), "{evidence}");
+        for check in [Check::AwsCredentials, Check::ControlPlaneAccess] {
+            let (status, evidence) = verdict(&config, check).await;
+            assert_eq!(status, Status::NotApplicable, "{check}: {evidence}");
+            assert!(evidence.contains(word) && evidence.contains("a sidecar in them can tell"), "{check}: {evidence}");
+            assert_eq!(evidence.contains("without a companion"), check == Check::ControlPlaneAccess, "{evidence}");
+        }
     }
     // A token that the pod mounts can be asked for.
     let irsa = [eks, ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"), ("AWS_ROLE_ARN", "arn:aws:iam::1:role/a")];
@@ -127,7 +132,28 @@ async fn what_the_agents_pods_alone_are_given_does_not_apply_elsewhere() {
     let keys = [eks, ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "secret")];
     assert_eq!(verdict(&beside(&found(&keys, &[])), Check::AwsCredentials).await.0, Status::Ok);
     let hidden = beside(&found(&[eks], &[(None, "the Secret castai-agent")]));
-    let (status, evidence) = verdict(&hidden, Check::AwsCredentials).await;
-    assert_eq!(status, Status::Unknown);
-    assert!(evidence.contains("AWS_ACCESS_KEY_ID may lie in the Secret castai-agent"), "{evidence}");
+    for check in [Check::AwsCredentials, Check::ControlPlaneAccess] {
+        let (status, evidence) = verdict(&hidden, check).await;
+        assert_eq!(status, Status::Unknown);
+        assert!(evidence.contains("AWS_ACCESS_KEY_ID may lie in the Secret castai-agent"), "{evidence}");
+    }
+}
+
+#[tokio::test]
+async fn the_control_planes_of_gke_and_aks_are_looked_at_from_beside_the_agent() {
+    for provider in ["gke", "aks"] {
+        let world = World::of(provider);
+        // Writes the file.
+        world.config();
+        let flags = Flags {
+            config_file: Some(world.mounted("exporter.yaml")),
+            vantage: Some("companion".to_owned()),
+            ..Flags::default()
+        };
+        let variables: Vec<_> = world.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let own = |name: &str| name.starts_with("KUBERNETES_").then(|| OsString::from(&world.env[name]));
+        let config = Config::load_beside(&flags, &own, &found(&variables, &[])).unwrap();
+        let (status, evidence) = verdict(&config, Check::ControlPlaneAccess).await;
+        assert!(status == Status::Ok && evidence.contains("lab lets CAST AI in"), "{provider}: {evidence}");
+    }
 }

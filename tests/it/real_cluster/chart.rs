@@ -65,6 +65,10 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["agent.secrets={Not A Name}"], "secrets"),
     (&["log.level=loud"], "level"),
     (&["companion.replicas=2"], "replicas"),
+    (&["companion.config.control_plane.castai_addresses={35.221.40.21/32}"], "castai_addresses"),
+    (&["companion.config.control_plane.azure_cluster=lab"], "azure_cluster"),
+    (&["companion.config.control_plane.google_api=http://container.lab"], "google_api"),
+    (&["companion.config.control_plane.addresses={35.221.40.21}"], "addresses"),
     (&["podMonitor.interval=soon"], "interval"),
 ];
 
@@ -78,6 +82,24 @@ pub(super) async fn template(helm: &Helm, values: &[&str]) -> Result<String, Str
 async fn the_chart_passes_lint() {
     for helm in Helm::both() {
         helm.offline(&["lint", "--strict", CHART]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_of_the_control_plane_comes_into_the_companions_file() {
+    const ID: &str = "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/lab-group/providers/Microsoft.ContainerService/managedClusters/lab";
+    let of = |key: &str, value: &str| format!("companion.config.control_plane.{key}={value}");
+    let values = [
+        of("castai_addresses", "{35.221.40.21,2001:db8::7}"),
+        of("azure_cluster", ID),
+        of("azure_api", "https://management.chinacloudapi.cn"),
+        of("azure_login", "https://login.chinacloudapi.cn/"),
+    ];
+    for helm in Helm::both() {
+        let rendered = template(&helm, &values.each_ref().map(String::as_str)).await.unwrap();
+        for line in ["- 35.221.40.21\n", "- 2001:db8::7\n", &format!("azure_cluster: {ID}\n"), "--config.file="] {
+            assert!(rendered.contains(line), "{line}: {rendered}");
+        }
     }
 }
 

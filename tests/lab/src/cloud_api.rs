@@ -40,6 +40,8 @@ vocabulary! {
         Google = "google",
         /// The control plane has no address on the internet.
         Private = "private",
+        /// The nodes are a service principal, as clusters of old are (Azure).
+        ServicePrincipal = "service-principal",
         /// The caller lacks the permission.
         Forbidden = "forbidden",
         /// The token is none that is valid.
@@ -96,6 +98,10 @@ struct App {
 pub const FEDERATED_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.lab-federated-token.c2ln";
 /// The tenant of the login.
 pub const TENANT: &str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
+/// The client id of the identity as which the kubelets of a pretend cluster pull images.
+pub const KUBELET: &str = "12121212-3434-5656-7878-909090909090";
+/// The client id of the service principal that they may be instead.
+pub const PRINCIPAL: &str = "21212121-4343-6565-8787-090909090909";
 /// The application that the service account stands for.
 pub const CLIENT: &str = "99999999-8888-7777-6666-555555555555";
 
@@ -251,12 +257,16 @@ fn gke(fault: Option<&CloudApiFault>) -> Value {
 
 fn aks(fault: Option<&CloudApiFault>) -> Value {
     let changing = fault == Some(&CloudApiFault::BlockedWhileChanging);
+    let principal = fault == Some(&CloudApiFault::ServicePrincipal);
+    let kubelet = json!({ "kubeletidentity": { "clientId": KUBELET, "objectId": CLIENT } });
     json!({
         "id": aks_path(),
         "name": "lab",
         "location": "westeurope",
         "properties": {
             "provisioningState": if changing { "Updating" } else { "Succeeded" },
+            "servicePrincipalProfile": { "clientId": if principal { PRINCIPAL } else { "msi" } },
+            "identityProfile": if principal { Value::Null } else { kubelet },
             "nodeResourceGroup": "MC_lab-group_lab_westeurope",
             "apiServerAccessProfile": {
                 "authorizedIPRanges": networks(fault),
