@@ -1245,6 +1245,13 @@ pub fn explaining(check: Check, mode: FailureMode) -> Option<&'static Alert> {
     alert(check, mode)
 }
 
+/// What foreign words mean that name this mode, and which check looks whether it is so; for the end of a sentence.
+pub fn in_words(mode: FailureMode) -> String {
+    let check = Check::ALL.iter().find(|check| alert(**check, mode).is_some());
+    let check = check.map(|check| format!(", for which {check} looks")).unwrap_or_default();
+    format!("these words mean {mode}{check}: {}", crate::catalogue::first_sentence(mode.entry().meaning))
+}
+
 /// Every mode that a check can show, its own first, then consequences.
 pub fn modes_of(check: Check) -> impl Iterator<Item = FailureMode> {
     let own = ALERTS.iter().filter(move |alert| alert.check == check).flat_map(|alert| alert.modes);

@@ -177,7 +177,8 @@ impl<'a> Told<'a> {
     fn new(reel: &'a Reel, trouble: &'a Trouble, story: &Story, before: bool) -> Self {
         // The agent survives what it can deliver in spite of.
         let survived = trouble.lasts && trouble.about == About::Cloud || story.delivers_despite(trouble);
-        Self { reel, trouble, before, failing: !survived && trouble.mode != M::Unclassified }
+        let told = Self { reel, trouble, before, failing: false };
+        Self { failing: !survived && told.mode() != M::Unclassified, ..told }
     }
 
     /// What another check tells of in words of its own has no name here.
@@ -190,6 +191,11 @@ impl<'a> Told<'a> {
         let Container { pod, name, end, .. } = &self.reel.container;
         let (often, words) = (self.trouble.often(), &self.trouble.words);
         let before = if self.before { format!(" before it ended ({end})") } else { String::new() };
-        Finding::new(self.mode(), format!("{pod}/{name} said{before} {often}: {}", excerpt(words)))
+        let meaning = if self.mode() == self.trouble.mode {
+            String::new()
+        } else {
+            format!("; {}", alerts::in_words(self.trouble.mode))
+        };
+        Finding::new(self.mode(), format!("{pod}/{name} said{before} {often}: {}{meaning}", excerpt(words)))
     }
 }

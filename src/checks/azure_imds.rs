@@ -51,7 +51,7 @@ impl AzureImds {
             (true, _) => None,
             (false, true) => Some(format!("{set} are set, so that the agent does not ask Azure's metadata service")),
             (false, false) => Some(format!(
-                "{set} is set and {} is not: the agent ends before it asks anybody (cluster_metadata)",
+                "there is {set}, but not {}: the agent ends before it asks anybody (cluster_metadata)",
                 missing.join(", ")
             )),
         }
@@ -95,7 +95,10 @@ impl Examine for AzureImds {
         };
         let outcome = match self.walk(&mut server, &trail).await {
             Ok(facts) => Ok(sentence(format!("{name} gives {facts}"))),
-            Err(finding) => Err(Finding::new(finding.mode, sentence(finding.evidence.to_string()))),
+            Err(finding) => {
+                let what = format!("{}; it is asked because no AKS_* is set", finding.evidence);
+                Err(Finding::new(finding.mode, sentence(what)))
+            }
         };
         let verdict = match outcome.clone() {
             Ok(evidence) => Verdict::Ok(evidence),

@@ -64,8 +64,7 @@ impl ClusterMetadata {
             Provider::Aks => Check::AzureImds,
             _ => {
                 return Verdict::NotApplicable(self.sentence(format!(
-                    "{missing} is not set: an agent for {provider} reads the cluster's own objects instead, which is not \
-                     examined"
+                    "without {missing} an agent for {provider} reads the cluster's own objects, which is not examined"
                 )));
             }
         };
@@ -73,9 +72,7 @@ impl ClusterMetadata {
             return Verdict::Unknown(Evidence::from(format!("the check {metadata}, which would tell, has not run")));
         };
         match report.targets.first().map(|target| &target.outcome) {
-            Some(Ok(seen)) => {
-                Verdict::Ok(self.sentence(format!("{missing} is not set, so the agent discovers it: {seen}")))
-            }
+            Some(Ok(seen)) => Verdict::Ok(self.sentence(format!("without {missing} the agent discovers it: {seen}"))),
             _ => Verdict::Unknown(Evidence::from(format!("{metadata}: {}", report.verdict.evidence()))),
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::catalogue::FailureMode as M;
-use crate::catalogue::first_sentence;
+use crate::catalogue::alerts;
 use crate::catalogue::metrics::AGENT_STATUSES;
 use crate::catalogue::metrics::CLUSTER_STATUSES;
 use crate::catalogue::metrics::OTHER;
@@ -184,7 +184,7 @@ impl Cluster {
         let times = times.map_or_else(String::new, |count| format!(" ({count} times)"));
         let meaning = match classify(Some(Kind::K8sEvent), error).mode() {
             None | Some(M::Unclassified) => String::new(),
-            Some(mode) => format!("; these words mean {mode}: {}", first_sentence(mode.entry().meaning)),
+            Some(mode) => format!("; {}", alerts::in_words(mode)),
         };
         format!(
             "CAST AI shows the cluster as {}, because it could not work on it{times}: {}{meaning}",

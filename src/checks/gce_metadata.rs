@@ -99,8 +99,9 @@ impl GceMetadata {
             if began.elapsed() > PATIENCE {
                 return Ok(Walked::Slow(path));
             }
-            let unset =
-                |finding: Finding| Finding::new(finding.mode, format!("{}; {name} is not set", finding.evidence));
+            let unset = |finding: Finding| {
+                Finding::new(finding.mode, format!("{}; it is asked because {name} is not set", finding.evidence))
+            };
             let value = gce::value(server, path).await.map_err(unset)?;
             if *path == gce::ZONE && gce::region(&value).is_none() {
                 let what = format!("GET {path} gives {}, in which the agent finds no region", quote(value.as_bytes()));

@@ -139,6 +139,7 @@ const OWN_WORDS: &[Rule] = &[
     (&["continuity token mismatch"], M::CastaiContinuityToken),
     (&["invalid continuity token"], M::CastaiContinuityToken),
     (&["API_KEY", "is required"], M::CastaiKeyMissing),
+    (&["No access to Kubernetes API server"], M::CpfwBlocked),
     (&["cluster ID is still empty after initialization"], M::CastaiUnexpectedBody),
     (&["bind: address already in use"], M::AgentPortTaken),
     (&["last healthy action is over the healthy limit"], M::AgentUnhealthy),

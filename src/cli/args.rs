@@ -136,8 +136,8 @@ pub(super) enum Output {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Explain {
-    /// A failure mode, an alert, or `-` to read lines from standard input.
-    #[arg(value_name = "MODE|ALERT|-")]
+    /// A failure mode, an alert, a text such as the console's or a log's, or `-` to read lines from standard input.
+    #[arg(value_name = "MODE|ALERT|TEXT|-")]
     pub(super) what: String,
     /// How the answer is written.
     #[arg(long, short, value_enum, default_value_t)]

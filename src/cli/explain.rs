@@ -1,4 +1,4 @@
-//! `explain`: what a failure mode or an alert means, and which mode a line of a log names.
+//! `explain`: what a failure mode or an alert means, and which mode a text or a line of a log names.
 
 use std::fmt::Write as _;
 use std::io;
@@ -48,11 +48,19 @@ pub(super) fn run(options: &args::Explain) -> Exit {
         if json { pretty(&alert_json(alert)) } else { runbooks::page(alert) }
     } else if let Some(alert) = OwnAlert::named(&options.what) {
         if json { pretty(&own_alert_json(alert)) } else { runbooks::own_page(alert) }
+    } else if let Some(mode) = said(&options.what) {
+        if json { pretty(&mode_json(mode)) } else { mode_text(mode) }
     } else {
         return usage(&unknown(&options.what));
     };
     print(&text);
     Exit::Fine
+}
+
+/// The mode that a text of several words names, such as the console's or one out of a log.
+fn said(text: &str) -> Option<FailureMode> {
+    let mode = classify_line(text).mode().filter(|_| text.contains(char::is_whitespace));
+    mode.filter(|mode| *mode != FailureMode::Unclassified)
 }
 
 /// Reads line by line and names the mode of each; what is answered is written before more is waited for.

@@ -191,6 +191,17 @@ async fn what_a_container_said_that_waits_for_its_next_start_still_holds() {
 }
 
 #[tokio::test]
+async fn the_consoles_words_about_the_firewall_lead_to_the_check_that_looks_at_it() {
+    let world = World::start();
+    let line = r#"time="x" level=error msg="reconciling: No access to Kubernetes API server, please check your firewall settings""#;
+    world.api.logs().write(POD, "agent", line);
+    let standing = agent_log(&world).await;
+    assert_eq!((standing.settled.modes(), standing.status()), (&[M::Unclassified][..], Status::Warning));
+    let said = evidence(&standing);
+    assert!(said.contains("these words mean cpfw_blocked, for which control_plane_access looks: "), "{said}");
+}
+
+#[tokio::test]
 async fn without_the_right_it_is_unknown_and_names_it() {
     let world = World::start();
     world.api.set(ApiFault::Denied("pods/log".to_owned())).await;

@@ -235,6 +235,13 @@ fn explain_knows_modes_and_alerts_and_what_was_nearly_one() {
     assert_eq!(mode["checks"][0]["alert"], "CastaiApiserverTlsHandshakeTimeout");
     let page = said(&mut program(&["explain", "CastaiClockSkew"]));
     assert!(page.out.contains("\n## Mitigation\n") && page.code == Some(0), "{}", page.out);
+    let console = "No access to Kubernetes API server, please check your firewall settings";
+    let words = said(&mut program(&["explain", console]));
+    assert!(
+        words.out.starts_with("cpfw_blocked\n") && words.out.contains("In check control_plane_access"),
+        "{}",
+        words.err
+    );
     let slip = said(&mut program(&["explain", "tls_handshake_timout"]));
     assert!(slip.err.contains("did you mean tls_handshake_timeout?"), "{}", slip.err);
 }
