@@ -1264,8 +1264,9 @@ failure_modes! {
         meaning: "The agent's Deployment does not exist.",
         told_apart: "Traces of it are there, or somebody asks for it, and the API server knows no such object; scaled to \
             zero it would exist.",
-        remedy: "Run the script of the Connect cluster screen again, or `helm upgrade -i castai-agent \
-            castai-helm/castai-agent -n castai-agent --set apiKey=$CASTAI_API_TOKEN --set provider=eks`.",
+        remedy: "While `helm -n castai-agent status castai-agent` still knows the release, `helm repo update && helm upgrade \
+            castai-agent castai-helm/castai-agent -n castai-agent --reuse-values` makes the Deployment anew with the values that \
+            it had; values given by `--set` alone would replace them. Else run the script of the Connect cluster screen again.",
     }
     CpfwPrivateOnly = "cpfw_private_only" {
         meaning: "The control plane has no address on the internet, so CAST AI cannot come in.",

@@ -94,7 +94,7 @@ own_alerts! {
             "kubectl -n castai-agent get events --sort-by=.lastTimestamp | tail -20",
             "helm list -n castai-agent",
         ],
-        remedy: "Deployment missing: run the script of the Connect cluster screen again, or `helm repo update && helm upgrade -i castai-agent castai-helm/castai-agent -n castai-agent` with the values it had. Scaled to zero: `kubectl -n castai-agent scale deployment/castai-agent --replicas=1`. Pod pending: the events say which resource, taint or quota is in the way. Pod running: the exporter's container is missing or Prometheus cannot reach it; see Prometheus' page of targets. If every rule of this cluster is silent, its own Prometheus or the way from there to the central one is down. A cluster that was taken down on purpose: silence this alert for a day; it ends by itself.",
+        remedy: "Deployment missing: `helm repo update && helm upgrade castai-agent castai-helm/castai-agent -n castai-agent --reuse-values` makes it anew with the values it had while Helm still knows the release; else run the script of the Connect cluster screen again. Scaled to zero: `kubectl -n castai-agent scale deployment/castai-agent --replicas=1`. Pod pending: the events say which resource, taint or quota is in the way. Pod running: the exporter's container is missing or Prometheus cannot reach it; see Prometheus' page of targets. If every rule of this cluster is silent, its own Prometheus or the way from there to the central one is down. A cluster that was taken down on purpose: silence this alert for a day; it ends by itself.",
     }
     /// One of two exporters is gone.
     VantageSilent {

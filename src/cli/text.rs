@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::board::Standing;
 use crate::catalogue::Check;
+use crate::catalogue::RUNBOOK_BASE;
 use crate::catalogue::Status;
 use crate::catalogue::alerts;
 use crate::catalogue::first_sentence;
@@ -75,8 +76,16 @@ impl Report<'_> {
             return writeln!(f, "{INDENT}follows from {root}");
         }
         paragraph(f, &format!("hint: {}", remedy(check, finding.mode)))?;
-        match runbook_url(&self.exporter.runbook_base, check, finding.mode) {
-            Some(runbook) => writeln!(f, "{INDENT}see {runbook}"),
+        let base = &self.exporter.runbook_base;
+        match alerts::explaining(check, finding.mode) {
+            // The pages' paths in the repository lead nowhere from here.
+            Some(alert) if base == RUNBOOK_BASE => {
+                writeln!(f, "{INDENT}more: castai-health-exporter explain {}", alert.name)
+            }
+            Some(_) => match runbook_url(base, check, finding.mode) {
+                Some(runbook) => writeln!(f, "{INDENT}see {runbook}"),
+                None => Ok(()),
+            },
             None => Ok(()),
         }
     }

@@ -43,7 +43,7 @@ pub const KEYS: &[Key] = &[
         "Where the exporter stands: sidecar (in the agent's pod) or companion (beside it). Who is told to be a companion reads the agent's environment through the API.",
     ),
     key("scope", Kind::Text, "all", "Which checks run: all, pod or cluster."),
-    key("runbook_base_url", Kind::Text, "the runbooks of this repository", "Where the runbooks are published."),
+    key("runbook_base_url", Kind::Text, "paths in this repository", "Where the runbooks are published."),
     key("log.level", Kind::Text, "info", "The least severe level that is written: error, warn, info, debug or trace."),
     key("log.format", Kind::Text, "logfmt", "How lines look: logfmt or json."),
     key("web.listen_address", Kind::Texts, ":9878", "Address or addresses to listen on."),

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::catalogue::Alert;
 use crate::catalogue::FailureMode;
 use crate::catalogue::OwnAlert;
+use crate::catalogue::Scope;
 use crate::catalogue::alerts;
 use crate::catalogue::alerts::ALERTS;
 use crate::catalogue::alerts::CONSEQUENCES;
@@ -39,7 +40,7 @@ pub fn own_page(alert: OwnAlert) -> String {
     let mut page = format!("{HEADER}\n# {}\n\n{}\n", entry.name, entry.summary);
     section(&mut page, "Meaning", &in_words(entry.meaning));
     section(&mut page, "Impact", entry.impact);
-    let commands: Vec<_> = entry.diagnosis.iter().copied().map(pasteable).collect();
+    let commands: Vec<_> = entry.diagnosis.iter().map(|command| pasteable(command, Scope::Pod)).collect();
     section(&mut page, "Diagnosis", &format!("```sh\n{}\n```", commands.join("\n")));
     section(&mut page, "Mitigation", entry.remedy);
     page
@@ -113,14 +114,18 @@ fn diagnosis(alert: &Alert) -> String {
     let commands = std::iter::once(look.as_str()).chain(alert.diagnosis.iter().copied());
     format!(
         "The evidence of the last attempt stands in the exporter's log (`check={check}`) and at `/api/v1/status`.\n\
-         Look anew, from the companion or from the sidecar in the agent's pod; then from another side:\n\n```sh\n{}\n```",
-        commands.map(pasteable).collect::<Vec<_>>().join("\n")
+         Look anew, and then from another side:\n\n```sh\n{}\n```",
+        commands.map(|command| pasteable(command, check.entry().scope)).collect::<Vec<_>>().join("\n")
     )
 }
 
 /// Our own command, as it is run in the containers that the chart and the component make.
-fn pasteable(command: &str) -> String {
+fn pasteable(command: &str, scope: Scope) -> String {
     match command.strip_prefix(CHECK) {
+        // The agent's own pod may be what is missing.
+        Some(rest) if scope == Scope::Cluster => {
+            format!("kubectl -n castai-agent exec deploy/castai-health-exporter -- /{CHECK} --vantage=companion{rest}")
+        }
         Some(rest) => format!(
             "kubectl -n castai-agent exec deploy/castai-health-exporter -- /{CHECK} --vantage=companion{rest}\n\
              kubectl -n castai-agent exec deploy/castai-agent -c castai-health-exporter -- /{CHECK}{rest}"
