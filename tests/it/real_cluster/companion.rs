@@ -295,6 +295,45 @@ async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_the_agents_values_is_told_and_ends_with_them_while_it_runs() {
+    let scene = Scene::start().await;
+    scene.mount_secret();
+    let aws = Aws::of(&scene.cluster).await;
+    let helm = Helm::four();
+    let with = |changes: Value| {
+        let mut values = aws.values("", AUDIENCE);
+        let env = values["env"].as_object_mut().unwrap();
+        env.insert("AWS_ACCESS_KEY_ID".to_owned(), lab::aws::KEY_ID.into());
+        env.insert("AWS_SECRET_ACCESS_KEY".to_owned(), lab::aws::SECRET.into());
+        env.extend(changes.as_object().unwrap().clone());
+        values
+    };
+    let fine =
+        ["aws_credentials", "sts_identity", "ec2_api", "cluster_metadata"].map(|check| status(check, "ok")).to_vec();
+    let exporter = scene.exporter().await;
+    let shows = async |lines: &[String]| {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        exporter.shows(&lines, FOLLOWED).await
+    };
+    scene.agent_with(&helm, &scene.url(), &with(json!({}))).await;
+    shows(&fine).await;
+    let slips = [
+        (json!({ "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE" }), "sts_identity", "aws_key_invalid"),
+        (json!({ "AWS_SECRET_ACCESS_KEY": "" }), "aws_credentials", "aws_key_incomplete"),
+        (json!({ "EKS_REGION": "" }), "cluster_metadata", "agent_config_env_missing"),
+        (json!({ "EKS_ACCOUNT_ID": "12345678901" }), "cluster_metadata", "metadata_account_malformed"),
+    ];
+    for (slip, check, mode) in slips {
+        scene.agent_with(&helm, &scene.url(), &with(slip)).await;
+        shows(&[format!(r#"castai_health_failure{{check="{check}",mode="{mode}"}} 1"#)]).await;
+        scene.agent_with(&helm, &scene.url(), &with(json!({}))).await;
+        shows(&fine).await;
+    }
+    let log = exporter.log();
+    assert!(!log.contains(lab::aws::SECRET), "a secret is in the log: {log}");
+}
+
+#[tokio::test]
 async fn from_another_namespace_it_sees_all_but_what_lies_in_secrets() {
     let scene = Scene::within(Cluster::start(1).await.unwrap(), ApiServer::PORT, "monitoring").await;
     let values = json!({ "role": lab::aws::Account::role_arn(ROLE) });
