@@ -103,8 +103,8 @@ fn file(path: &Path) -> Result<Kubeconfig, String> {
     let text = String::from_utf8(read(path).map_err(|error| error.to_string())?);
     let text = text.map_err(|_error| "it is no text in UTF-8".to_owned())?;
     let value = tree::parse(text.trim_start_matches('\u{feff}')).map_err(|(line, _fault)| match line {
-        Some(line) => format!("it is no YAML from line {line} on"),
-        None => "it is no YAML".to_owned(),
+        Some(line) => format!("it is no kubeconfig: no YAML from line {line} on"),
+        None => "it is no kubeconfig: no YAML".to_owned(),
     })?;
     let mut file = serde_json::from_value(value.value.to_json()).map_err(|error| without_content(&error))?;
     from_folder(&mut file, path.parent().unwrap_or(Path::new("")));
