@@ -12,13 +12,16 @@ use castai_health_exporter::catalogue::FailureMode;
 use castai_health_exporter::catalogue::OwnAlert;
 use castai_health_exporter::catalogue::Status;
 use castai_health_exporter::catalogue::alerts;
+use castai_health_exporter::catalogue::relations;
 use castai_health_exporter::catalogue::runbook_url;
 use castai_health_exporter::generate::alertmanager::receiver_of;
 use castai_health_exporter::generate::rules::Settings;
 use castai_health_exporter::generate::tempo::Tempo;
 use futures_util::StreamExt;
+use lab::apiserver::workload;
 use serde_json::Value;
 use serde_json::json;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio::time::sleep;
 
@@ -64,13 +67,17 @@ struct Row {
 struct Beside {
     world: World,
     exporter: Exporter,
+    /// The leaders, who go with the world.
+    _leaders: JoinSet<()>,
 }
 
 impl Beside {
     async fn start(world: World) -> Self {
+        let mut leaders = JoinSet::new();
+        leaders.spawn(workload::lead(world.api.objects().clone()));
         fs::write(world.mounted("resolv.conf"), "options ndots:1 timeout:4 attempts:1\n").unwrap();
         let exporter = Self::exporter(&world).await;
-        Self { world, exporter }
+        Self { world, exporter, _leaders: leaders }
     }
 
     /// Starts the exporter anew, with what the world gives it now.
@@ -98,7 +105,7 @@ fn chosen() -> Vec<&'static Scenario> {
     let every = env::var_os(EVERY_MODE).is_some();
     let mut seen = BTreeSet::new();
     let new = |scenario: &&Scenario| {
-        let root = alerts::root(scenario.check, scenario.mode);
+        let root = relations::root(scenario.check, scenario.mode);
         let alert = alerts::explaining(scenario.check, scenario.mode).expect("every pair has an alert").name;
         root == (scenario.check, scenario.mode)
             && seen.insert(if every { (alert, Some(scenario.mode)) } else { (alert, None) })

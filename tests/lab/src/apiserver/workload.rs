@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use time::Duration;
 
+use super::Objects;
 use crate::answer::rfc3339;
 
 /// The agent's namespace, and the name of its Deployment.
@@ -13,6 +14,8 @@ pub const REPLICA_SET: &str = "castai-agent-6d8f9c7b5";
 pub const POD: &str = "castai-agent-6d8f9c7b5-x2x4z";
 /// The node of the agent's pod.
 pub const NODE: &str = "node-1";
+/// How often leaders renew their leases.
+const RENEWED: std::time::Duration = std::time::Duration::from_secs(2);
 /// The image of the agent.
 pub const IMAGE: &str = "us-docker.pkg.dev/castai-hub/library/agent:v0.123.1";
 
@@ -166,6 +169,19 @@ pub fn lease(name: &str, holder: &str) -> Value {
             "acquireTime": micros(7180), "renewTime": micros(1),
         },
     })
+}
+
+/// Renews the leases as their leaders do, each as long as it is there and has its healthy holder.
+pub async fn lead(objects: Objects) {
+    loop {
+        for (name, holder) in LEASES {
+            let lease = objects.get("Lease", AGENT, name);
+            if lease.is_some_and(|lease| lease["spec"]["holderIdentity"] == holder) {
+                objects.put(self::lease(name, holder));
+            }
+        }
+        tokio::time::sleep(RENEWED).await;
+    }
 }
 
 /// A condition that has been so for an hour.

@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use lab::apiserver::{Objects, workload};
+use lab::apiserver::workload;
 use lab::{Agent, ApiServer, CastAi, Dns, Pki, Proxy, apiserver, castai, proxy, service_account_token};
 
 use tokio::task::AbortHandle;
@@ -76,7 +76,7 @@ impl World {
         let dns = Dns::start(IpAddr::from([127, 0, 40, 1]), zone.into_iter().chain(clouds.names()))?;
 
         let agent = Agent::start(SocketAddr::from(([127, 0, 0, 1], 0)))?;
-        let leading = tokio::spawn(lead(apiserver.objects().clone())).abort_handle();
+        let leading = tokio::spawn(workload::lead(apiserver.objects().clone())).abort_handle();
 
         let files = Files::create()?;
         let account = files.0.join("serviceaccount");
@@ -133,18 +133,6 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.leading.abort();
-    }
-}
-
-/// Renews the leases that are there, as leaders do.
-async fn lead(objects: Objects) {
-    loop {
-        for (name, holder) in workload::LEASES {
-            if objects.get("Lease", workload::AGENT, name).is_some() {
-                objects.put(workload::lease(name, holder));
-            }
-        }
-        tokio::time::sleep(Duration::from_secs(2)).await;
     }
 }
 
