@@ -289,8 +289,11 @@ impl Site {
                 let state = |name: &str| states.iter().find(|state| state["name"] == name).cloned().unwrap_or_default();
                 let sidecar = state("castai-health-exporter");
                 let runs = ["agent", "monitor"].iter().all(|name| state(name)["state"].get("running").is_some());
-                let broken = sidecar["state"]["waiting"]["reason"].as_str().filter(|why| *why != "ContainerCreating");
-                if let Some(broken) = broken.filter(|_| runs) {
+                let waits = sidecar["state"]["waiting"]["reason"].as_str().filter(|why| *why != "ContainerCreating");
+                // Between two starts the kubelet tells now of the end, now of the pause.
+                let ended = sidecar["state"]["terminated"]["exitCode"].as_i64().filter(|code| *code != 0);
+                let ended = ended.map(|code| format!("ended with {code}"));
+                if let Some(broken) = waits.map(str::to_owned).or(ended).filter(|_| runs) {
                     return format!("the agent runs, the sidecar is {broken}");
                 }
             }
