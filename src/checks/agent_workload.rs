@@ -71,11 +71,18 @@ impl AgentWorkload {
 
     /// In which of the pods that are to stay this exporter stands.
     fn pods<'a>(&self, pods: impl Iterator<Item = &'a Pod>) -> impl Iterator<Item = Fact> {
-        let mut counts = [0; EXPORTER_IN_POD.len()];
+        let [mut present, mut missing, mut not_expected] = [0; EXPORTER_IN_POD.len()];
         for pod in pods.filter(|pod| !pod.ending && !matches!(pod.phase.as_str(), "Succeeded" | "Failed")) {
-            let expected = self.agent.sidecar_expected && !pod.keeps_exporter_out;
-            counts[if pod.has_exporter { 0 } else { 2 - usize::from(expected) }] += 1;
+            let count = if pod.has_exporter {
+                &mut present
+            } else if self.agent.sidecar_expected && !pod.keeps_exporter_out {
+                &mut missing
+            } else {
+                &mut not_expected
+            };
+            *count += 1;
         }
+        let counts = [present, missing, not_expected];
         EXPORTER_IN_POD.iter().zip(counts).map(|(exporter, count)| Fact::AgentPods(exporter, count))
     }
 
@@ -85,7 +92,7 @@ impl AgentWorkload {
         let others = if others.is_empty() {
             "it holds no Deployment at all (agent.namespace in the exporter's file says where the agent is)".to_owned()
         } else {
-            format!("there are {}", others.join(", "))
+            format!("the Deployments there are {}", others.join(", "))
         };
         let evidence = format!("there is no Deployment {deployment} in the namespace {namespace}; {others}");
         Verdict::failing(Finding::new(FailureMode::AgentDeploymentMissing, evidence))
