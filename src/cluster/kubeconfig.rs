@@ -185,11 +185,16 @@ async fn authorization(config: &mut kube::Config, plugin: &Plugin) -> Result<Hea
 
 /// The header that the file itself gives.
 fn written(user: &AuthInfo) -> Result<Option<String>, String> {
-    if let Some(provider) = &user.auth_provider {
-        let token = provider.config.get("id-token").filter(|_| provider.name == "oidc");
-        let none =
-            || format!("the auth provider {} is none that client-go has any more; use an exec plugin", provider.name);
-        return Ok(Some(format!("Bearer {}", token.ok_or_else(none)?)));
+    match &user.auth_provider {
+        Some(provider) if provider.name == "oidc" => {
+            let token = provider.config.get("id-token").ok_or("its auth provider oidc has no id-token")?;
+            return Ok(Some(format!("Bearer {token}")));
+        }
+        Some(provider) => {
+            let name = &provider.name;
+            return Err(format!("the auth provider {name} is none that client-go has any more; use an exec plugin"));
+        }
+        None => {}
     }
     if let (Some(name), Some(password)) = (&user.username, &user.password) {
         let both = format!("{name}:{}", password.expose_secret());
@@ -212,4 +217,50 @@ fn named_proxy(config: &kube::Config) -> Result<Option<Proxy>, String> {
     let own = written.filter(|url| url.trim_end_matches('/') != NO_PROXY_URL);
     let proxy = own.map(|url| Proxy::from_url(&url)).transpose();
     proxy.map_err(|wrong| format!("its proxy-url {}; {}", wrong.what, wrong.right))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_token_a_password_and_an_id_token_are_sent_as_client_go_sends_them() {
+        let written = |user: serde_json::Value| written(&serde_json::from_value(user).unwrap());
+        let oidc = |config: serde_json::Value| json!({ "auth-provider": { "name": "oidc", "config": config } });
+        for (user, expected) in [
+            (json!({ "token": "t" }), Some("Bearer t")),
+            (json!({ "token": "" }), None),
+            (json!({}), None),
+            (json!({ "username": "u", "password": "p" }), Some("Basic dTpw")),
+            (json!({ "username": "u", "token": "t" }), Some("Bearer t")),
+            (oidc(json!({ "id-token": "i" })), Some("Bearer i")),
+        ] {
+            assert_eq!(written(user.clone()).unwrap().as_deref(), expected, "{user}");
+        }
+        assert_eq!(written(oidc(json!({}))).unwrap_err(), "its auth provider oidc has no id-token");
+        let gone = written(json!({ "auth-provider": { "name": "gcp" } })).unwrap_err();
+        assert!(gone.starts_with("the auth provider gcp is none that client-go has any more"), "{gone}");
+        assert!(header("Bearer a\nb").is_err());
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file_and_a_bare_command_is_looked_for_in_path() {
+        let user = json!({ "name": "u", "user": {
+            "client-certificate": "c.crt", "client-key": "/keys/c.key", "tokenFile": "t", "exec": { "command": "bin/x" },
+        }});
+        let bare = json!({ "name": "b", "user": { "exec": { "command": "aws" } } });
+        let cluster = json!({ "name": "c", "cluster": { "certificate-authority": "ca.crt" } });
+        let file = json!({ "clusters": [cluster], "users": [user, bare] });
+        let mut file: Kubeconfig = serde_json::from_value(file).unwrap();
+        from_folder(&mut file, Path::new("/home"));
+        let ca = file.clusters[0].cluster.as_ref().unwrap().certificate_authority.as_deref();
+        assert_eq!(ca, Some("/home/ca.crt"));
+        let users: Vec<_> = file.auth_infos.iter().map(|named| named.auth_info.as_ref().unwrap()).collect();
+        let paths = [&users[0].client_certificate, &users[0].client_key, &users[0].token_file];
+        assert_eq!(paths.map(Option::as_deref), [Some("/home/c.crt"), Some("/keys/c.key"), Some("/home/t")]);
+        let commands = [users[0], users[1]].map(|user| user.exec.as_ref().unwrap().command.as_deref());
+        assert_eq!(commands, [Some("/home/bin/x"), Some("aws")]);
+    }
 }

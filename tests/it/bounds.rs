@@ -68,9 +68,15 @@ async fn what_a_server_echoes_of_key_and_token_is_not_shown() {
 #[test]
 fn a_kubeconfig_that_does_not_parse_is_not_quoted() {
     let dir = tempfile::TempDir::new().unwrap();
-    for text in
-        ["users:\n- user:\n    token: SECRET-TOKEN: oops: [\"\n", "users:\n- user:\n    token: [ SECRET-TOKEN\n"]
-    {
+    for text in [
+        "users:\n- user:\n    token: SECRET-TOKEN: oops: [\"\n",
+        "users:\n- user:\n    token: [ SECRET-TOKEN\n",
+        // It is YAML, and of another shape.
+        "users:\n- name: u\n  user: SECRET-TOKEN\n",
+        "users: 'SECRET-TOKEN, expected SECRET'\n",
+        "users:\n- name: u\n  user: { exec: { interactiveMode: SECRET } }\n",
+        "clusters:\n- SECRET: 1\n",
+    ] {
         let file = dir.path().join("config");
         std::fs::write(&file, text).unwrap();
         let output = crate::cli::program(&["check", "apiserver"]).env("KUBECONFIG", &file).output().unwrap();
