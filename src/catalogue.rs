@@ -4,10 +4,12 @@
 
 pub mod alerts;
 pub mod checks;
+pub mod groups;
 pub mod limits;
 pub mod metrics;
 pub mod modes;
 pub mod own_alerts;
+pub mod relations;
 pub mod remedies;
 pub mod rights;
 
@@ -30,7 +32,7 @@ pub const RUNBOOK_BASE: &str = "alerts/runbooks";
 /// The address of the runbook section of a (check, mode), when the catalogue lists the pair.
 pub fn runbook_url(base: &str, check: Check, mode: FailureMode) -> Option<String> {
     let alert = alerts::explaining(check, mode)?;
-    let (check, mode) = alerts::root(check, mode);
+    let (check, mode) = relations::root(check, mode);
     Some(format!("{base}/{}.md#{}", alert.name, anchor(check, mode)))
 }
 

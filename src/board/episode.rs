@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::catalogue::FailureMode;
-use crate::catalogue::alerts::TIMEOUT_MODES;
+use crate::catalogue::groups::TIMEOUT_MODES;
 use crate::verdict::Report;
 use crate::verdict::Verdict;
 

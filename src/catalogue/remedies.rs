@@ -1,10 +1,10 @@
 //! What mends a (check, mode) where the mode's own words would lead elsewhere.
 
-use crate::catalogue::alerts::REFUSED_MODES;
-use crate::catalogue::alerts::root;
 use crate::catalogue::checks::Check;
+use crate::catalogue::groups::REFUSED_MODES;
 use crate::catalogue::modes::FailureMode;
 use crate::catalogue::modes::FailureMode as M;
+use crate::catalogue::relations::root;
 
 /// What mends these modes in these checks.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode;
-use crate::catalogue::alerts::IMAGE_MODES;
+use crate::catalogue::groups::IMAGE_MODES;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;

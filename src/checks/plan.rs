@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::catalogue::Check;
 use crate::catalogue::Need;
-use crate::catalogue::alerts::BLOCKS;
-use crate::catalogue::alerts::Block;
+use crate::catalogue::relations::BLOCKS;
+use crate::catalogue::relations::Block;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use crate::catalogue::FailureMode;
-use crate::catalogue::alerts::REFUSED_MODES;
+use crate::catalogue::groups::REFUSED_MODES;
 use crate::checks::World;
 use crate::checks::cluster_id;
 use crate::checks::container_log::Container;

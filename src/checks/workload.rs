@@ -29,7 +29,7 @@ const NAMED: usize = 3;
 const REFUSAL: i64 = 20 * 60;
 
 /// What can be wrong with any workload.
-pub const MODES: &[FailureMode] = crate::catalogue::alerts::WORKLOAD_MODES;
+pub const MODES: &[FailureMode] = crate::catalogue::groups::WORKLOAD_MODES;
 
 /// The agent's namespace at one moment.
 #[derive(Debug)]
@@ -236,5 +236,5 @@ fn is_over(pod: &Pod) -> bool {
 /// The mode of a reason and its message, if it is one of a workload.
 fn words(reason: &str, message: &str) -> Option<FailureMode> {
     let mode = classify(Some(Kind::K8sEvent), &format!("{reason}: {message}")).mode()?;
-    (MODES.contains(&mode) || crate::catalogue::alerts::IMAGE_MODES.contains(&mode)).then_some(mode)
+    (MODES.contains(&mode) || crate::catalogue::groups::IMAGE_MODES.contains(&mode)).then_some(mode)
 }

@@ -8,6 +8,7 @@ use crate::catalogue::RUNBOOK_BASE;
 use crate::catalogue::Status;
 use crate::catalogue::alerts;
 use crate::catalogue::first_sentence;
+use crate::catalogue::relations;
 use crate::catalogue::remedy;
 use crate::catalogue::runbook_url;
 use crate::exporter::Exporter;
@@ -70,7 +71,7 @@ impl Report<'_> {
 
     fn hint(&self, f: &mut fmt::Formatter<'_>, check: Check, finding: &Finding) -> fmt::Result {
         paragraph(f, finding.evidence.as_str())?;
-        let (root, _) = alerts::root(check, finding.mode);
+        let (root, _) = relations::root(check, finding.mode);
         if root != check && self.standings.iter().any(|other| other.check == root && other.status() == Status::Failing)
         {
             return writeln!(f, "{INDENT}follows from {root}");

@@ -17,6 +17,7 @@ use crate::catalogue::Status;
 use crate::catalogue::alerts;
 use crate::catalogue::anchor;
 use crate::catalogue::first_sentence;
+use crate::catalogue::relations;
 use crate::catalogue::remedy;
 use crate::config::Config;
 use crate::config::Problems;
@@ -108,7 +109,7 @@ impl Shown {
 fn rank(standing: &Standing, all: &[Standing]) -> (u8, bool) {
     let roots = |of: &Standing| -> Vec<_> {
         let modes = of.latest.iter().flat_map(|report| report.verdict.modes());
-        modes.map(|mode| alerts::root(of.check, mode)).collect()
+        modes.map(|mode| relations::root(of.check, mode)).collect()
     };
     let own = roots(standing);
     let alike = all.iter().filter(|other| roots(other).iter().any(|root| own.contains(root)));
@@ -139,7 +140,7 @@ fn fact(standing: &Standing) -> Fact {
         modes.iter().map(|mode| format!("{} ({mode}). ", first_sentence(mode.entry().meaning).trim_end_matches('.')));
     let causes: String = causes.collect();
     let mending = |mode: FailureMode| {
-        let (root, of) = alerts::root(standing.check, mode);
+        let (root, of) = relations::root(standing.check, mode);
         let route = format!("/runbooks/{}#{}", alerts::alert(root, of)?.name, anchor(root, of));
         Some((remedy(standing.check, mode).to_owned(), route))
     };

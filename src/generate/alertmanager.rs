@@ -6,11 +6,11 @@ use crate::catalogue::Alert;
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode;
 use crate::catalogue::OwnAlert;
-use crate::catalogue::alerts;
 use crate::catalogue::alerts::ALERTS;
-use crate::catalogue::alerts::BLOCKS;
-use crate::catalogue::alerts::CONSEQUENCES;
-use crate::catalogue::alerts::MUTES;
+use crate::catalogue::relations;
+use crate::catalogue::relations::BLOCKS;
+use crate::catalogue::relations::CONSEQUENCES;
+use crate::catalogue::relations::MUTES;
 use crate::generate::rule::Alerting;
 use crate::generate::tempo::Tempo;
 use crate::generate::yaml::Yaml;
@@ -134,7 +134,7 @@ pub fn inhibitions() -> Vec<Inhibition> {
 /// The alerts that tell of these modes of a check: its own, or those of the checks that they follow from.
 fn told(check: Check, modes: &[FailureMode]) -> Vec<Vec<Matcher>> {
     let mut by_check: Vec<(Check, Vec<&'static str>)> = Vec::new();
-    for (check, mode) in modes.iter().map(|mode| alerts::root(check, *mode)) {
+    for (check, mode) in modes.iter().map(|mode| relations::root(check, *mode)) {
         match by_check.iter_mut().find(|(known, _)| *known == check) {
             Some((_, modes)) => modes.push(mode.label()),
             None => by_check.push((check, vec![mode.label()])),

@@ -5,7 +5,7 @@ use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode as M;
 use castai_health_exporter::catalogue::Need;
 use castai_health_exporter::catalogue::Status;
-use castai_health_exporter::catalogue::alerts::IMDS_MODES;
+use castai_health_exporter::catalogue::groups::IMDS_MODES;
 use lab::ImdsFault;
 use proptest::prelude::any;
 use proptest::strategy::Strategy;

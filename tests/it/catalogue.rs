@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode;
 use castai_health_exporter::catalogue::alerts::ALERTS;
-use castai_health_exporter::catalogue::alerts::BLOCKS;
-use castai_health_exporter::catalogue::alerts::CONSEQUENCES;
 use castai_health_exporter::catalogue::alerts::modes_of;
 use castai_health_exporter::catalogue::anchor;
+use castai_health_exporter::catalogue::relations::BLOCKS;
+use castai_health_exporter::catalogue::relations::CONSEQUENCES;
 use castai_health_exporter::catalogue::remedies::REMEDIES;
 use castai_health_exporter::catalogue::remedy;
 

@@ -15,7 +15,7 @@ use castai_health_exporter::catalogue::FailureMode;
 use castai_health_exporter::catalogue::Need;
 use castai_health_exporter::catalogue::Phase;
 use castai_health_exporter::catalogue::Status;
-use castai_health_exporter::catalogue::alerts::Block;
+use castai_health_exporter::catalogue::relations::Block;
 use castai_health_exporter::checks::Attempt;
 use castai_health_exporter::checks::Examine;
 use castai_health_exporter::checks::Plan;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::alerts;
+use castai_health_exporter::catalogue::relations;
 use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
@@ -156,10 +156,10 @@ fn failures(metrics: &str) -> BTreeSet<(Check, M)> {
 
 /// Whether a pair is this root, follows from it, or is muted while it is told.
 fn explains(root: (Check, M), (check, mode): (Check, M)) -> bool {
-    let muted = alerts::MUTES.iter().any(|row| {
+    let muted = relations::MUTES.iter().any(|row| {
         (row.check, row.muted) == (root.0, check) && row.modes.contains(&root.1) && row.muted_modes.contains(&mode)
     });
-    alerts::root(check, mode) == alerts::root(root.0, root.1) || muted
+    relations::root(check, mode) == relations::root(root.0, root.1) || muted
 }
 
 fn node() -> Value {

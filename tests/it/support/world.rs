@@ -13,7 +13,7 @@ use castai_health_exporter::board::Standing;
 use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode;
 use castai_health_exporter::catalogue::Status;
-use castai_health_exporter::catalogue::alerts;
+use castai_health_exporter::catalogue::relations;
 use castai_health_exporter::checks::Plan;
 use castai_health_exporter::config::AgentSeen;
 use castai_health_exporter::config::Config;
@@ -322,7 +322,7 @@ impl World {
         assert_eq!(root.status(), status, "{check}: {}", evidence(&root));
         for other in standings.iter().filter(|other| other.check != check) {
             let modes = other.settled.modes();
-            let follows = |seen: &FailureMode| alerts::root(other.check, *seen) == alerts::root(check, mode);
+            let follows = |seen: &FailureMode| relations::root(other.check, *seen) == relations::root(check, mode);
             assert!(modes.iter().all(follows), "{} beside {check} {mode}: {}", other.check, evidence(other));
         }
         root
