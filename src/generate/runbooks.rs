@@ -8,9 +8,9 @@ use crate::catalogue::OwnAlert;
 use crate::catalogue::Scope;
 use crate::catalogue::alerts;
 use crate::catalogue::alerts::ALERTS;
+use crate::catalogue::anchor;
 use crate::catalogue::relations::CONSEQUENCES;
 use crate::catalogue::relations::Consequence;
-use crate::catalogue::anchor;
 use crate::catalogue::remedy;
 use crate::generate::File;
 use crate::generate::HEADER;
@@ -130,7 +130,11 @@ fn pasteable(command: &str, scope: Scope) -> String {
             "kubectl -n castai-agent exec deploy/castai-health-exporter -- /{CHECK} --vantage=companion{rest}\n\
              kubectl -n castai-agent exec deploy/castai-agent -c castai-health-exporter -- /{CHECK}{rest}"
         ),
-        None => command.to_owned(),
+        // Logs are read where they are, and explained in the companion.
+        None => command.replace(
+            "| castai-health-exporter",
+            "| kubectl -n castai-agent exec -i deploy/castai-health-exporter -- /castai-health-exporter",
+        ),
     }
 }
 
