@@ -2,7 +2,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
-.PHONY: help install lint test test-pages test-node demo bench bench-scale soak generate
+.PHONY: help install lint test test-pages test-fleet test-node demo bench bench-scale soak generate
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -27,6 +27,9 @@ test: install lint ## install, lint and run all tests that need no root
 
 test-pages: install ## each failure under a real Prometheus and Alertmanager: who is told, how often, how soon
 	EVERY_MODE=1 cargo test --locked --test it -- --ignored --nocapture told::whoever
+
+test-fleet: install ## what the rules of 300 clusters cost one Prometheus
+	cargo test --locked --test it -- --ignored --nocapture fleet::
 
 test-node: install ## the image, the chart and the README's install section on a real node; as root
 	kube="$$(scripts/build-node)" && helm="$$(scripts/build-helm)" && release="$$(scripts/build-release)" && \

@@ -42,6 +42,8 @@ mod daemon;
 mod dashboards;
 // A board for the tests of the views.
 mod fixture;
+// Three hundred clusters under one Prometheus.
+mod fleet;
 // The committed files that are derived from the catalogue.
 mod generated;
 // A line of the agent's log for each mode.

@@ -2,6 +2,7 @@
 //!
 //! Each scenario is a cluster of its own beside all the others. Time runs thirty times as fast as in the committed rules.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
@@ -15,9 +16,11 @@ use castai_health_exporter::catalogue::alerts;
 use castai_health_exporter::catalogue::relations;
 use castai_health_exporter::catalogue::runbook_url;
 use castai_health_exporter::generate::alertmanager::receiver_of;
+use castai_health_exporter::generate::place::Place;
 use castai_health_exporter::generate::rules::Settings;
 use castai_health_exporter::generate::tempo::Tempo;
 use futures_util::StreamExt;
+use lab::CastAiFault;
 use lab::apiserver::workload;
 use serde_json::Value;
 use serde_json::json;
@@ -76,18 +79,39 @@ impl Beside {
         let mut leaders = JoinSet::new();
         leaders.spawn(workload::lead(world.api.objects().clone()));
         fs::write(world.mounted("resolv.conf"), "options ndots:1 timeout:4 attempts:1\n").unwrap();
-        let exporter = Self::exporter(&world).await;
+        let exporter = Self::exporter(&world, &world.env, json!({})).await;
         Self { world, exporter, _leaders: leaders }
     }
 
     /// Starts the exporter anew, with what the world gives it now.
     async fn restart(&mut self) {
-        self.exporter = Self::exporter(&self.world).await;
+        self.exporter = Self::exporter(&self.world, &self.world.env, json!({})).await;
     }
 
-    async fn exporter(world: &World) -> Exporter {
-        let path = world.mounted("exporter.yaml");
+    /// Another exporter, which looks at what concerns the agent's pod alone.
+    async fn sidecar(&self) -> Exporter {
+        Self::exporter(&self.world, &self.world.env, json!({ "vantage": "sidecar", "scope": "pod" })).await
+    }
+
+    /// Another exporter in a pod of its own, which learns the agent's environment through the API.
+    async fn companion(&self) -> Exporter {
+        let Self { world, .. } = self;
+        let (own, agents): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            world.env.clone().into_iter().partition(|(name, _)| name.starts_with("KUBERNETES_"));
+        let variables: Vec<Value> =
+            agents.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+        world.api.objects().change("Pod", workload::AGENT, workload::POD, |pod| {
+            pod["spec"]["containers"][0]["env"] = json!(variables);
+            pod["status"]["podIP"] = json!("127.0.0.1");
+        });
+        Self::exporter(world, &own, json!({ "vantage": "companion" })).await
+    }
+
+    async fn exporter(world: &World, env: &BTreeMap<String, String>, more: Value) -> Exporter {
+        let vantage = more["vantage"].as_str().unwrap_or("exporter");
+        let path = world.mounted(&format!("{vantage}.yaml"));
         let mut file: Value = serde_saphyr::from_str(&world.file).unwrap();
+        file.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         for check in Check::ALL {
             let settings = &mut file["checks"][check.label()];
             settings["interval"] = json!("3s");
@@ -96,7 +120,7 @@ impl Beside {
             }
         }
         fs::write(&path, file.to_string()).unwrap();
-        Exporter::start(&world.env, &path).await
+        Exporter::start(env, &path).await
     }
 }
 
@@ -129,7 +153,8 @@ async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
             .collect::<Vec<Row>>(),
         async {
             let (restarted, deleted) = tokio::join!(restarted(&monitoring), deleted(&monitoring));
-            vec![restarted, deleted]
+            let places = futures_util::future::join_all(PLACES.iter().map(|place| seen_at(&monitoring, place))).await;
+            [restarted, deleted].into_iter().chain(places).collect::<Vec<Row>>()
         }
     );
     let empty = crate::dashboards::without_data(&monitoring).await;
@@ -286,6 +311,67 @@ async fn deleted(monitoring: &Monitoring) -> Row {
         resolved,
         problems,
     }
+}
+
+/// Where CAST AI refuses the key: a sidecar and a companion look, each with a world of its own but for the first.
+struct Seen {
+    cluster: &'static str,
+    in_the_pod: bool,
+    beside: bool,
+    place: Place,
+    severity: &'static str,
+}
+
+const PLACES: [Seen; 3] = [
+    Seen { cluster: "seen-everywhere", in_the_pod: true, beside: true, place: Place::Everywhere, severity: "critical" },
+    Seen {
+        cluster: "seen-in-the-pod-only",
+        in_the_pod: true,
+        beside: false,
+        place: Place::PodOnly,
+        severity: "critical",
+    },
+    Seen {
+        cluster: "seen-beside-it-only",
+        in_the_pod: false,
+        beside: true,
+        place: Place::BesideOnly,
+        severity: "warning",
+    },
+];
+
+/// Two exporters stand in a cluster; whoever is told hears where it is seen, and hears it once.
+async fn seen_at(monitoring: &Monitoring, seen: &Seen) -> Row {
+    let Seen { cluster, in_the_pod, beside, place, severity } = *seen;
+    let (pods, other) = (Beside::start(World::start()).await, Beside::start(World::start()).await);
+    let (sidecar, companion) = (pods.sidecar().await, other.companion().await);
+    monitoring.scrape(cluster, &[sidecar.address(), companion.address()]);
+    // Both have found all well before.
+    for exporter in [&sidecar, &companion] {
+        exporter.shows(&[r#"castai_health_check_status{check="castai_api",status="ok"} 1"#], WITHIN).await;
+    }
+    let broken: Vec<&World> =
+        [(in_the_pod, &pods.world), (beside, &other.world)].into_iter().filter(|one| one.0).map(|one| one.1).collect();
+    for world in &broken {
+        world.castai.set(CastAiFault::TokenInvalid).await;
+    }
+    let began = Instant::now();
+    let first = monitoring.until(cluster, "firing", WITHIN).await;
+    for world in &broken {
+        world.castai.heal().await;
+    }
+    let last = if first.is_some() { monitoring.until(cluster, "resolved", WITHIN).await } else { None };
+    let pair = (Check::CastaiApi, FailureMode::CastaiTokenInvalid);
+    let mut row = row(monitoring, cluster, pair, severity, began, first.as_ref());
+    cluster.clone_into(&mut row.story);
+    let told = first.map(|first| first.body["alerts"][0]["annotations"].to_string()).unwrap_or_default();
+    if !told.contains(place.words().trim()) {
+        row.problems.push(format!("it is not said that it is{}: {told}", place.words()));
+    }
+    if last.is_none() {
+        row.problems.push("nobody was told that it is over".to_owned());
+    }
+    row
 }
 
 /// What was told of a cluster, held against what had to be told.

@@ -136,6 +136,43 @@ impl Monitoring {
         self.told.borrow().iter().any(|one| one.receiver == "deadman")
     }
 
+    /// Lets Prometheus scrape what one address serves as so many clusters.
+    pub(crate) fn scrape_as(&self, clusters: usize, path_of: impl Fn(usize) -> String, address: &str) {
+        let target = |i: usize| {
+            let name = format!("cluster-{i:03}");
+            json!({"targets": [address], "labels": {
+                "cluster": name, "namespace": "castai-agent", "instance": format!("10.0.{}.{}:9878", i / 250, i % 250),
+                "__metrics_path__": path_of(i),
+            }})
+        };
+        let targets: Vec<Value> = (0..clusters).map(target).collect();
+        let folder = self.directory.path().join("targets");
+        fs::write(folder.join("fleet.new"), json!(targets).to_string()).unwrap();
+        fs::rename(folder.join("fleet.new"), folder.join("fleet.json")).unwrap();
+    }
+
+    /// How long each rule took the last time.
+    pub(crate) async fn evaluations(&self) -> Vec<(String, f64)> {
+        let answer = get(&self.prometheus, "/api/v1/rules").await.expect("Prometheus answers");
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let groups = answer["data"]["groups"].as_array().unwrap().clone();
+        groups
+            .iter()
+            .flat_map(|group| group["rules"].as_array().unwrap())
+            .map(|rule| {
+                assert_eq!(rule["health"], "ok", "{rule}");
+                (format!("{} {}", rule["name"], rule["labels"]), rule["evaluationTime"].as_f64().unwrap())
+            })
+            .collect()
+    }
+
+    /// The resident memory of Prometheus, in bytes.
+    pub(crate) async fn memory(&self) -> f64 {
+        let metrics = get(&self.prometheus, "/metrics").await.expect("Prometheus answers");
+        let memory = metrics.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+        memory.and_then(|bytes| bytes.parse().ok()).expect("Prometheus tells its own memory")
+    }
+
     /// What Prometheus answers to a query over its last minutes.
     pub(crate) async fn query(&self, expr: &str, minutes: u64) -> Result<Vec<Value>, String> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();

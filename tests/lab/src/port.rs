@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -20,12 +22,16 @@ enum State {
     Deaf(#[expect(dead_code, reason = "kept open")] TcpListener, #[expect(dead_code, reason = "kept open")] TcpStream),
 }
 
+/// Where ports are taken from: the kernel's own choice for connections begins behind it, so that none of them can
+/// hold a number while the port is closed.
+const NUMBERS: Range<u16> = 10_000..32_768;
+
 // === impl Port ===
 
 impl Port {
-    /// Takes a port; 0 lets the kernel choose.
+    /// Takes a port; 0 means any that nobody has.
     pub(crate) fn open(addr: SocketAddr) -> io::Result<Self> {
-        let reserved = socket(addr)?;
+        let reserved = if addr.port() == 0 { any(addr)? } else { socket(addr)? };
         let addr = reserved.local_addr()?;
         let state = State::Open(socket(addr)?.listen(1024)?);
         Ok(Self { addr, _reserved: reserved, state })
@@ -67,11 +73,36 @@ impl Port {
     }
 }
 
+/// Bound first without reuse, which nobody else's socket can bear; each process begins elsewhere.
+fn any(addr: SocketAddr) -> io::Result<TcpSocket> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let all = NUMBERS.end - NUMBERS.start;
+    for _ in 0..all {
+        let nth = u32::from(NEXT.fetch_add(1, Ordering::Relaxed)) + std::process::id().wrapping_mul(97);
+        let number = NUMBERS.start + u16::try_from(nth % u32::from(all)).expect("it is less than all");
+        let socket = fresh(addr)?;
+        socket.set_reuseaddr(false)?;
+        match socket.bind(SocketAddr::new(addr.ip(), number)) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
+            Ok(()) => {
+                socket.set_reuseaddr(true)?;
+                return Ok(socket);
+            }
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
+}
+
 fn socket(addr: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let socket = fresh(addr)?;
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     Ok(socket)
+}
+
+fn fresh(addr: SocketAddr) -> io::Result<TcpSocket> {
+    if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
 }
 
 #[cfg(test)]

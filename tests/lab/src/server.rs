@@ -99,7 +99,7 @@ impl<F: Clone + PartialEq + Send + Sync + 'static> Server<F> {
         if self.commands.send(Command { fault, done }).await.is_ok()
             && let Ok(applied) = applied.await
         {
-            applied.expect("the port is reserved for this server");
+            applied.unwrap_or_else(|error| panic!("{} is reserved for this server: {error}", self.addr));
         }
     }
 }

@@ -12,7 +12,7 @@ use super::object::{namespace, slice, status};
 use super::storage::{KINDS, Kind, Objects};
 use super::{ApiFault, State};
 use crate::HOSTILE_TEXT;
-use crate::answer::Answer;
+use crate::answer::{Answer, rfc3339};
 use crate::fault::Fault;
 use crate::journal::lock;
 use crate::request::Request;
@@ -41,6 +41,9 @@ struct Resource<'a> {
 
 /// Whom the accepted tokens belong to.
 const USER: &str = "system:serviceaccount:castai-agent:castai-agent";
+
+/// Where a token of the agent's account is asked for.
+const AGENTS_TOKEN: &str = "/api/v1/namespaces/castai-agent/serviceaccounts/castai-agent/token";
 
 // === impl Api ===
 
@@ -97,6 +100,7 @@ impl Api {
 
     fn dispatch(&self, request: &Request, user: &str, fault: Option<&ApiFault>) -> Answer {
         match request.path() {
+            AGENTS_TOKEN if request.method == "POST" => return self.token_request(),
             _ if request.method != "GET" => {
                 return status(405, Some("MethodNotAllowed"), "the server does not allow this method", &json!({}));
             }
@@ -135,6 +139,23 @@ impl Api {
             _ if resource.kind == "namespaces" => namespace(resource.name),
             _ => self.object(request.path(), &resource),
         }
+    }
+
+    /// A token of the agent's account for the API server's own audience.
+    fn token_request(&self) -> Answer {
+        let token = lock(&self.state).tokens.first().cloned().unwrap_or_default();
+        let name = json!({ "name": "castai-agent", "namespace": "castai-agent", "creationTimestamp": rfc3339(time::Duration::ZERO) });
+        let spec = json!({
+            "audiences": ["https://kubernetes.default.svc"], "expirationSeconds": 600, "boundObjectRef": null,
+        });
+        let status = json!({ "token": token, "expirationTimestamp": rfc3339(time::Duration::seconds(-600)) });
+        Answer::json(
+            201,
+            &json!({
+                "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1",
+                "metadata": name, "spec": spec, "status": status,
+            }),
+        )
     }
 
     /// The log of a container of a pod that is there.
