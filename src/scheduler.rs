@@ -65,6 +65,8 @@ struct Desk {
     blocks: &'static [Block],
     /// The checks that have had a verdict here, for those who wait for another's first.
     examined: Arc<watch::Sender<Vec<Check>>>,
+    /// Sends at every change of a verdict, for those who are blocked.
+    changed: Arc<watch::Sender<()>>,
 }
 
 /// How the checks of a plan are entered on the board.
@@ -119,7 +121,11 @@ impl Watch {
                         (None, false) => row.interval,
                     };
                     pause = wanted.min(row.interval);
-                    sleep(jitter::around(pause)).await;
+                    tokio::select! {
+                        () = sleep(jitter::around(pause)) => {}
+                        // It was unknown for another's fault only.
+                        () = desk.unblocked(row.check) => {}
+                    }
                 }
             });
         }
@@ -162,7 +168,7 @@ fn prerequisites<E>(row: &Planned<E>, plan: &Plan<E>) -> Vec<Check> {
 impl Desk {
     fn new<E>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) -> Self {
         let (board, on_change) = (Arc::clone(board), Arc::clone(on_change));
-        Self { board, on_change, blocks: plan.blocks, examined: Arc::default() }
+        Self { board, on_change, blocks: plan.blocks, examined: Arc::default(), changed: Arc::default() }
     }
 
     /// Waits until each of these checks has had a verdict.
@@ -170,6 +176,16 @@ impl Desk {
         let mut examined = self.examined.subscribe();
         let all = |examined: &Vec<Check>| checks.iter().all(|check| examined.contains(check));
         examined.wait_for(all).await.expect("this desk holds the sender");
+    }
+
+    /// Resolves when a check that is blocked now is blocked no more; never, if it is not blocked.
+    async fn unblocked(&self, check: Check) {
+        let mut changed = self.changed.subscribe();
+        let free = |(): &()| blocked(check, self.blocks, &self.board.peers()).is_none();
+        if free(&()) {
+            std::future::pending::<()>().await;
+        }
+        changed.wait_for(free).await.expect("this desk holds the sender");
     }
 
     fn note_examined(&self, check: Check) {
@@ -192,6 +208,7 @@ impl Desk {
         let posted = self.board.post(check, posting);
         if let Some(change) = &posted.change {
             (self.on_change)(change);
+            self.changed.send_replace(());
         }
         posted
     }

@@ -277,11 +277,21 @@ fn of(
         labels,
         expr,
         patience: entry.patience,
-        keep: if matches!(alert, OwnAlert::Watchdog | OwnAlert::CheckPanicked) { Duration::ZERO } else { KEEP },
+        keep: keep(alert),
         window,
         check: None,
         mode: None,
         annotations,
+    }
+}
+
+/// How long an alert goes on behind its end.
+fn keep(alert: OwnAlert) -> Duration {
+    match alert {
+        OwnAlert::Watchdog | OwnAlert::CheckPanicked => Duration::ZERO,
+        // What was blocked for long is known again a little later than what blocked it, whose alert must outlast it.
+        OwnAlert::CheckUnknown => Duration::ZERO,
+        _ => KEEP,
     }
 }
 

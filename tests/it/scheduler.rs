@@ -215,6 +215,18 @@ async fn a_blocked_check_is_examined_once_the_block_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_blocked_for_long_is_examined_at_once_when_the_block_is_gone() {
+    const REFUSED: Act = Act::Fails(FailureMode::NetRefused);
+    let apiserver = row(Check::Apiserver, &[REFUSED, REFUSED, REFUSED, REFUSED, REFUSED, REFUSED, Act::Ok]);
+    let clock = row(Check::Clock, &[Act::Ok]);
+    let mut stage = Stage::new(&[&apiserver, &clock]);
+    let watch = stage.watch();
+    stage.becomes(Check::Clock, Status::Ok).await;
+    assert_eq!(began(&clock), [began(&apiserver)[6]]);
+    watch.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_deadline_keeps_what_was_learnt() {
     let apiserver = row(Check::Apiserver, &[Act::Hangs]);
     let stage = Stage::new(&[&apiserver]);

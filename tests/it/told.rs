@@ -54,6 +54,8 @@ const PATIENT: &str = "4s";
 const LATE: (&str, &str) = ("slow:1200ms", "slow:5000ms");
 /// When this is set, every failure mode is told and not only one of each alert.
 const EVERY_MODE: &str = "EVERY_MODE";
+/// When this is set, only stories are told in whose check and mode it stands.
+const STORIES: &str = "STORIES";
 
 /// What one story showed.
 struct Row {
@@ -127,8 +129,12 @@ impl Beside {
 /// The first scenario of each root, or of each alert.
 fn chosen() -> Vec<&'static Scenario> {
     let every = env::var_os(EVERY_MODE).is_some();
+    let wanted = env::var(STORIES).unwrap_or_default();
     let mut seen = BTreeSet::new();
     let new = |scenario: &&Scenario| {
+        if !format!("{} {}", scenario.check, scenario.mode).contains(&wanted) {
+            return false;
+        }
         let root = relations::root(scenario.check, scenario.mode);
         let alert = alerts::explaining(scenario.check, scenario.mode).expect("every pair has an alert").name;
         root == (scenario.check, scenario.mode)
@@ -216,7 +222,10 @@ async fn play(monitoring: &Monitoring, scenario: &Scenario) -> Row {
     let mut beside = Beside::start(world).await;
     monitoring.scrape(&cluster, &[beside.exporter.address()]);
     let began = Instant::now();
-    let first = monitoring.until(&cluster, "firing", WITHIN).await;
+    let first = tokio::select! {
+        first = monitoring.until(&cluster, "firing", WITHIN) => first,
+        () = go_on(&beside.world, scenario.broken) => None,
+    };
     let metrics = beside.exporter.metrics().await;
     let severity = severity(&metrics, check, scenario.status);
     heal(&mut beside.world, healthy).await;
@@ -242,7 +251,19 @@ fn later(broken: Break) -> Break {
     match broken {
         Break::Api(fault) => Break::Api(late(fault)),
         Break::Castai(fault) => Break::Castai(late(fault)),
+        Break::StsForRole(fault) => Break::StsForRole(late(fault)),
+        Break::Ec2(fault) => Break::Ec2(late(fault)),
         other => other,
+    }
+}
+
+/// What happens again and again while a world is broken; never ends.
+async fn go_on(world: &World, broken: Break) {
+    loop {
+        sleep(Duration::from_secs(1)).await;
+        if let Break::Meets(code) = broken {
+            world.agent.meet(code, 40);
+        }
     }
 }
 
