@@ -82,6 +82,25 @@ fn panels_do_not_overlap_and_have_ids_of_their_own() {
     }
 }
 
+#[test]
+fn a_timeline_says_its_words_and_a_table_links_by_column() {
+    let mut timelines = 0;
+    for (path, dashboard) in dashboards() {
+        for panel in panels(&dashboard) {
+            let (title, defaults) = (&panel["title"], &panel["fieldConfig"]["defaults"]);
+            if panel["type"] == "state-timeline" {
+                timelines += 1;
+                assert!(defaults["mappings"].as_array().is_some_and(|words| !words.is_empty()), "{path}: {title}");
+                assert_eq!(defaults["color"]["mode"], "fixed", "{path}: {title}: Grafana would show thresholds only");
+            }
+            if panel["type"] == "table" {
+                assert_eq!(defaults["links"], serde_json::json!([]), "{path}: {title}: every cell would be a link");
+            }
+        }
+    }
+    assert!(timelines > 4, "{timelines}");
+}
+
 /// The panels whose queries a Prometheus that was fed by exporters refuses or answers with nothing.
 pub(crate) async fn without_data(monitoring: &Monitoring) -> Vec<String> {
     let mut empty = Vec::new();

@@ -7,6 +7,7 @@ use crate::generate::dashboards::Frame;
 use crate::generate::dashboards::Row;
 use crate::generate::dashboards::dashboard as framed;
 use crate::generate::dashboards::panel::Panel;
+use crate::generate::dashboards::panel::SEVERITY_COLOURS;
 use crate::generate::dashboards::panel::STATUS_WORDS;
 use crate::generate::dashboards::panel::worst_status;
 use crate::generate::dashboards::runbooks;
@@ -74,6 +75,9 @@ fn counts() -> Row {
                 "{{check}}",
             )
             .stacked()
+            .at_least(0.0, 1.0)
+            .decimals(0)
+            .otherwise("No failing cluster is reported")
             .sized(12, 8),
             Panel::lines(
                 "Failing clusters by mode",
@@ -83,6 +87,9 @@ fn counts() -> Row {
                 "{{check}} {{mode}}",
             )
             .stacked()
+            .at_least(0.0, 1.0)
+            .decimals(0)
+            .otherwise("No failing cluster is reported")
             .sized(12, 8),
         ],
     }
@@ -95,16 +102,19 @@ fn clusters() -> Row {
         panels: vec![
             Panel::table(
                 "Alerts that fire",
-                "A click opens the cluster or the runbook.",
+                "A click on the cluster opens its dashboard, one on the name the runbook.",
                 format!(
-                    "max by (cluster, severity, alertname, check, mode, namespace) ({}) or vector(0) > 0",
+                    "max by (cluster, severity, alertname, check, mode, namespace) ({})",
                     firing(",severity!=\"none\"")
                 ),
-                &["Value"],
+                &["cluster", "severity", "alertname", "check", "mode", "namespace"],
             )
+            .coloured("severity", SEVERITY_COLOURS)
+            .wide("alertname")
+            .otherwise("No alert fires")
             .sized(24, 9)
-            .linked("Cluster", "/d/castai-agent-health?var-cluster=${__data.fields.cluster}")
-            .linked("Runbook", "${runbooks}/${__data.fields.alertname}.md"),
+            .linked_at("cluster", "Cluster", "/d/castai-agent-health?var-cluster=${__data.fields.cluster}")
+            .linked_at("alertname", "Runbook", "${runbooks}/${__data.fields.alertname}.md"),
             Panel::states(
                 "Clusters",
                 "The worst status of each cluster.",
@@ -118,7 +128,7 @@ fn clusters() -> Row {
                 "Versions",
                 "How many clusters run which exporter.",
                 format!("count by (version) (group by (cluster, version) (castai_health_build_info{{{CLUSTER}}}))"),
-                &[],
+                &["version", "Value"],
             ),
         ],
     }

@@ -10,6 +10,7 @@ use crate::generate::dashboards::Row;
 use crate::generate::dashboards::SELECTED;
 use crate::generate::dashboards::dashboard as framed;
 use crate::generate::dashboards::panel::Panel;
+use crate::generate::dashboards::panel::SEVERITY_COLOURS;
 use crate::generate::dashboards::panel::STATUS_WORDS;
 use crate::generate::dashboards::panel::worst_status;
 use crate::generate::dashboards::runbooks;
@@ -40,9 +41,8 @@ pub(super) fn dashboard(settings: &Settings<'_>) -> Value {
 /// The answer in one look, and what was the case when.
 fn answer() -> Row {
     let with_status = |status: &str| {
-        format!(
-            "count(max by (check) (castai_health_check_status{{{SELECTED},status=\"{status}\"}}) == 1) or vector(0)"
-        )
+        // Without an exporter there is no answer, and not the answer nought.
+        format!("sum(max by (check) (castai_health_check_status{{{SELECTED},status=\"{status}\"}}))")
     };
     let alerts = "ALERTS{alertname=~\"Castai.+\",alertstate=\"firing\",severity!=\"none\",cluster=~\"$cluster\"}";
     Row {
@@ -61,42 +61,60 @@ fn answer() -> Row {
                 "s",
                 format!("time() - max(castai_health_check_last_success_timestamp_seconds{{{SELECTED},check=\"castai_api\"}})"),
             )
-            .green_until(&[(120.0, "orange"), (300.0, "red")]),
+            .green_until(&[(120.0, "orange"), (300.0, "red")])
+            .decimals(0),
             Panel::stat(
-                "Last snapshot delivered",
+                "Last snapshot",
                 "How long ago the agent delivered to CAST AI; it calls itself unhealthy after twelve minutes.",
                 "s",
                 format!("time() - max(castai_health_agent_last_delivery_timestamp_seconds{{{SELECTED}}})"),
             )
-            .green_until(&[(300.0, "orange"), (720.0, "red")]),
+            .green_until(&[(300.0, "orange"), (720.0, "red")])
+            .decimals(0),
             Panel::stat(
                 "Console status",
                 "What CAST AI shows of this cluster.",
                 "short",
                 format!("max by (status) (castai_health_cluster_agent_status{{{SELECTED}}}) == 1"),
             )
+            .named("{{status}}")
             .by_name(),
+            Panel::table(
+                "What is wrong",
+                "Each failure that holds now, its check, and whether the agent survives it; a click on the mode opens the runbooks.",
+                format!(
+                    "max by (status, check, mode) (castai_health_failure{{{SELECTED}}} * on (cluster, namespace, job, instance, check) group_left (status) (castai_health_check_status{{{SELECTED},status=~\"failing|warning|unknown\"}} == 1))"
+                ),
+                &["status", "check", "mode"],
+            )
+            .coloured("status", &[("failing", "red"), ("warning", "orange"), ("unknown", "blue")])
+            .otherwise("No failure is reported")
+            .sized(16, 6)
+            .linked_at("mode", "All runbooks", "${runbooks}/README.md"),
             Panel::stat(
                 "Exporters",
                 "Exporters that are scraped; with a sidecar and a companion there are two.",
                 "short",
-                format!("count({INFO}{{{SELECTED}}})"),
+                format!("count({INFO}{{{SELECTED}}}) or vector(0)"),
             )
-            .red_until(&[(1.0, "green")]),
+            .red_until(&[(1.0, "green")])
+            .sized(4, 6),
             Panel::stat(
                 "First certificate to end",
                 "When the next certificate on the way ends.",
                 "s",
                 format!("min(castai_health_tls_certificate_not_after_timestamp_seconds{{{SELECTED}}}) - time()"),
             )
-            .red_until(&[(604_800.0, "orange"), (1_814_400.0, "green")]),
+            .red_until(&[(604_800.0, "orange"), (1_814_400.0, "green")])
+            .sized(4, 6),
             Panel::states(
                 "Checks",
                 "The worst status of each check over all exporters.",
                 worst_status("check", SELECTED),
                 "{{check}}",
             )
-            .worded(STATUS_WORDS),
+            .worded(STATUS_WORDS)
+            .sized(24, 15),
             Panel::states(
                 "Failure modes",
                 "What exactly is wrong, as settled in the episode. A click opens the explanation.",
@@ -104,16 +122,20 @@ fn answer() -> Row {
                 "{{check}} {{mode}}",
             )
             .worded(&[(1, "holds", "red")])
-            .sized(24, 7)
+            .otherwise("No failure was reported in this time")
+            .sized(24, 6)
             .linked("All runbooks", "${runbooks}/README.md"),
             Panel::table(
                 "Alerts that fire",
-                "With severity, check and mode; a click opens the runbook.",
-                format!("max by (severity, alertname, check, mode, cluster, namespace) ({alerts}) or vector(0) > 0"),
-                &["Value"],
+                "With severity, check and mode; a click on the name opens the runbook.",
+                format!("max by (severity, alertname, check, mode, cluster, namespace) ({alerts})"),
+                &["severity", "alertname", "check", "mode", "cluster", "namespace"],
             )
-            .sized(24, 7)
-            .linked("Runbook", "${runbooks}/${__data.fields.alertname}.md"),
+            .coloured("severity", SEVERITY_COLOURS)
+            .wide("alertname")
+            .otherwise("No alert fires")
+            .sized(24, 6)
+            .linked_at("alertname", "Runbook", "${runbooks}/${__data.fields.alertname}.md"),
         ],
     }
 }
@@ -123,15 +145,18 @@ fn way(check: Check) -> Row {
     let of = format!("{SELECTED},check=\"{check}\"");
     let limits = check.entry().limits;
     let patience = limits.of(Phase::Tls).as_secs_f64();
-    let title = match check {
-        Check::Apiserver => "Kubernetes API server",
-        Check::CastaiApi => "CAST AI",
-        other => other.label(),
+    // What the agent always needs lies open.
+    let (title, collapsed) = match check {
+        Check::Apiserver => ("Kubernetes API server", false),
+        Check::CastaiApi => ("CAST AI", false),
+        Check::StsIdentity => ("AWS STS", true),
+        Check::Ec2Api => ("AWS EC2", true),
+        other => (other.label(), true),
     };
     let buckets = format!("castai_health_phase_duration_seconds_bucket{{{of},phase=\"tls\"}}");
     Row {
         title,
-        collapsed: false,
+        collapsed,
         panels: vec![
             Panel::lines(
                 "Phases, slowest target",
@@ -140,19 +165,24 @@ fn way(check: Check) -> Row {
                 format!("max by (phase) (castai_health_target_phase_seconds{{{of}}})"),
                 "{{phase}}",
             )
-            .green_until(&[(patience, "red")]),
+            .green_until(&[(patience, "red")])
+            .beginning_at_zero()
+            .painted(&phases_in_colour()),
             Panel::heatmap(
                 "TLS handshakes",
                 "How many handshakes took how long.",
                 format!("sum by (le) (increase({buckets}[$__rate_interval]))"),
             ),
             Panel::lines(
-                "99 of 100 attempts are quicker",
-                "The slow end of each phase.",
+                "Phases, 99th percentile",
+                "The slow end of each phase: 99 of 100 attempts are quicker.",
                 "s",
-                format!("histogram_quantile(0.99, sum by (le, phase) (rate(castai_health_phase_duration_seconds_bucket{{{of}}}[$__rate_interval])))"),
+                // What did not happen has no duration, which is not a number and would stand in the legend.
+                format!("histogram_quantile(0.99, sum by (le, phase) (rate(castai_health_phase_duration_seconds_bucket{{{of}}}[$__rate_interval]))) >= 0"),
                 "{{phase}}",
-            ),
+            )
+            .beginning_at_zero()
+            .painted(&phases_in_colour()),
             Panel::states(
                 "Targets",
                 "Whether anything was wrong with each address in the last attempt.",
@@ -160,7 +190,7 @@ fn way(check: Check) -> Row {
                 "{{target}}",
             )
             .worded(&[(0, "down", "red"), (1, "up", "green")])
-            .sized(16, 7),
+            .sized(16, 6),
             Panel::lines(
                 "Failed attempts",
                 "The share of attempts that failed.",
@@ -170,9 +200,23 @@ fn way(check: Check) -> Row {
                 ),
                 "failed",
             )
-            .sized(8, 7),
+            .at_least(0.0, 1.0)
+            .painted(&[("failed", "red")])
+            .sized(8, 6),
         ],
     }
+}
+
+/// Each phase in its own colour, whichever of them took place.
+fn phases_in_colour() -> Vec<(&'static str, &'static str)> {
+    let colour = |phase: Phase| match phase {
+        Phase::Resolve => "blue",
+        Phase::Connect => "green",
+        Phase::Proxy => "purple",
+        Phase::Tls => "orange",
+        Phase::Request => "yellow",
+    };
+    Phase::ALL.iter().map(|phase| (phase.label(), colour(*phase))).collect()
 }
 
 fn aws() -> Row {
@@ -184,7 +228,7 @@ fn aws() -> Row {
                 "Identity",
                 "As whom the agent speaks to AWS.",
                 format!("max by (account, role, credential_source) (castai_health_aws_identity_info{{{SELECTED}}})"),
-                &["Value"],
+                &["account", "role", "credential_source"],
             ),
             Panel::lines(
                 "Credentials end in",
@@ -192,7 +236,9 @@ fn aws() -> Row {
                 "s",
                 format!("min(castai_health_aws_credentials_expiry_timestamp_seconds{{{SELECTED}}}) - time()"),
                 "credentials",
-            ),
+            )
+            .beginning_at_zero()
+            .sized(12, 8),
             Panel::lines(
                 "Nodes by purchase option",
                 "As the agent can tell them.",
@@ -200,21 +246,26 @@ fn aws() -> Row {
                 format!("max by (lifecycle) (castai_health_nodes{{{SELECTED}}})"),
                 "{{lifecycle}}",
             )
-            .stacked(),
+            .stacked()
+            .beginning_at_zero()
+            .decimals(0),
             Panel::lines(
                 "Nodes of unknown purchase option",
                 "Shown as on-demand by CAST AI, whatever they are.",
                 "short",
                 format!("max(castai_health_nodes_lifecycle_unresolved{{{SELECTED}}})"),
                 "unresolved",
-            ),
+            )
+            .at_least(0.0, 1.0)
+            .decimals(0),
             Panel::lines(
                 "Clock",
                 "This clock minus the clock of each server; AWS refuses signatures beyond five minutes.",
                 "s",
                 format!("max by (source) (castai_health_clock_skew_seconds{{{SELECTED}}})"),
                 "{{source}}",
-            ),
+            )
+            .at_least(-5.0, 5.0),
         ],
     }
 }
@@ -228,22 +279,28 @@ fn agent() -> Row {
                 "Versions",
                 "The agent that runs here.",
                 format!("max by (version) (castai_health_agent_info{{{SELECTED}}})"),
-                &["Value"],
-            ),
+                &["version"],
+            )
+            .sized(8, 8),
             Panel::lines(
                 "Restarts",
                 "Restarts of the agent's containers.",
                 "short",
                 format!("max(increase(castai_health_agent_restarts_total{{{SELECTED}}}[$__rate_interval]))"),
                 "restarts",
-            ),
+            )
+            .at_least(0.0, 1.0)
+            .decimals(0),
             Panel::lines(
                 "Image pulls that fail",
                 "Pods that cannot pull their image.",
                 "short",
                 format!("max by (registry, mode) (castai_health_image_pull_failures{{{SELECTED}}})"),
                 "{{registry}} {{mode}}",
-            ),
+            )
+            .otherwise("No failing pull is reported")
+            .at_least(0.0, 1.0)
+            .decimals(0),
         ],
     }
 }
@@ -277,6 +334,7 @@ fn objectives() -> Row {
                 ),
                 "{{check}}",
             )
+            .at_least(0.0, 1.0)
             .sized(12, 8),
         ],
     }
@@ -291,13 +349,13 @@ fn exporter() -> Row {
                 "Exporters",
                 "Where each stands and what it runs.",
                 format!("max by (instance, vantage, scope, agent_environment) ({INFO}{{{SELECTED}}})"),
-                &["Value"],
+                &["instance", "vantage", "scope", "agent_environment"],
             ),
             Panel::table(
                 "Versions",
                 "What each was built from.",
                 format!("max by (instance, version, revision) (castai_health_build_info{{{SELECTED}}})"),
-                &["Value"],
+                &["instance", "version", "revision"],
             ),
             Panel::lines(
                 "Scrape",

@@ -34,9 +34,17 @@ pub(super) struct Panel {
     /// Values from which a colour holds; the first has none.
     thresholds: Vec<(Option<f64>, &'static str)>,
     links: Vec<Value>,
-    hidden: &'static [&'static str],
+    /// A table's columns from left to right.
+    columns: &'static [&'static str],
+    /// What holds for single columns or lines.
+    overrides: Vec<Value>,
     stacked: bool,
     by_name: bool,
+    decimals: Option<u8>,
+    /// The least and the most that the axis shows when less is to be seen.
+    axis: (Option<f64>, Option<f64>),
+    /// What stands there when there is nothing.
+    otherwise: Option<&'static str>,
 }
 
 /// The data source that the reader has chosen.
@@ -57,9 +65,13 @@ impl Panel {
             mappings: Vec::new(),
             thresholds: vec![(None, "text")],
             links: Vec::new(),
-            hidden: &[],
+            columns: &[],
+            overrides: Vec::new(),
             stacked: false,
             by_name: false,
+            decimals: None,
+            axis: (None, None),
+            otherwise: None,
         }
     }
 
@@ -83,10 +95,10 @@ impl Panel {
         Self::new("heatmap", title, description, "s", (8, 8)).asking(expr, "{{le}}", Form::Heatmap)
     }
 
-    /// One row for each series, without these columns.
-    pub(super) fn table(title: &str, description: &str, expr: String, hidden: &'static [&'static str]) -> Self {
+    /// One row for each series, with these labels, or `Value`, as columns.
+    pub(super) fn table(title: &str, description: &str, expr: String, columns: &'static [&'static str]) -> Self {
         let panel = Self::new("table", title, description, "short", (12, 8));
-        Self { hidden, ..panel.asking(expr, "", Form::Table) }
+        Self { columns, ..panel.asking(expr, "", Form::Table) }
     }
 
     /// One more query.
@@ -121,18 +133,73 @@ impl Panel {
 
     /// A value, its word and its colour.
     pub(super) fn worded(mut self, words: &[(u8, &str, &str)]) -> Self {
-        let options: serde_json::Map<String, Value> = words
-            .iter()
-            .enumerate()
-            .map(|(i, (value, text, colour))| (value.to_string(), json!({"color": colour, "index": i, "text": text})))
-            .collect();
-        self.mappings = vec![json!({"options": options, "type": "value"})];
+        self.mappings = mappings(words.iter().map(|(value, text, colour)| (value.to_string(), *text, *colour)));
+        self
+    }
+
+    /// The words of a table's column in their colours.
+    pub(super) fn coloured(mut self, column: &str, words: &[(&str, &str)]) -> Self {
+        let words = mappings(words.iter().map(|(word, colour)| ((*word).to_owned(), *word, *colour)));
+        let text = json!({"id": "custom.cellOptions", "value": {"type": "color-text"}});
+        self.overrides.push(only_for(column, &[text, json!({"id": "mappings", "value": words})]));
+        self
+    }
+
+    /// Lines that keep their colours whatever else is drawn.
+    pub(super) fn painted(mut self, lines: &[(&str, &str)]) -> Self {
+        self.overrides.extend(lines.iter().map(|(line, colour)| {
+            only_for(line, &[json!({"id": "color", "value": {"fixedColor": colour, "mode": "fixed"}})])
+        }));
+        self
+    }
+
+    /// A column for words that are longer than others.
+    pub(super) fn wide(mut self, column: &str) -> Self {
+        self.overrides.push(only_for(column, &[json!({"id": "custom.width", "value": 300})]));
+        self
+    }
+
+    /// Where a click on a table's column leads.
+    pub(super) fn linked_at(mut self, column: &str, title: &str, url: &str) -> Self {
+        self.overrides.push(only_for(column, &[json!({"id": "links", "value": [link(title, url)]})]));
+        self
+    }
+
+    /// So many digits behind the point.
+    pub(super) fn decimals(mut self, decimals: u8) -> Self {
+        self.decimals = Some(decimals);
+        self
+    }
+
+    /// The axis shows at least this much, so that nothing looks like something.
+    pub(super) fn at_least(mut self, from: f64, to: f64) -> Self {
+        self.axis = (Some(from), Some(to));
+        self
+    }
+
+    /// The axis begins at zero.
+    pub(super) fn beginning_at_zero(mut self) -> Self {
+        self.axis.0 = Some(0.0);
+        self
+    }
+
+    /// What stands there when nothing is answered.
+    pub(super) fn otherwise(mut self, text: &'static str) -> Self {
+        self.otherwise = Some(text);
+        self
+    }
+
+    /// The name of a series of a panel that has no legend of its own.
+    pub(super) fn named(mut self, legend: &str) -> Self {
+        for target in &mut self.targets {
+            legend.clone_into(&mut target.legend);
+        }
         self
     }
 
     /// Where a click leads.
     pub(super) fn linked(mut self, title: &str, url: &str) -> Self {
-        self.links.push(json!({"targetBlank": true, "title": title, "url": url}));
+        self.links.push(link(title, url));
         self
     }
 
@@ -152,21 +219,29 @@ impl Panel {
         let targets: Vec<Value> = self.targets.iter().zip('A'..).map(|(target, id)| target.json(id)).collect();
         let steps: Vec<Value> =
             self.thresholds.iter().map(|(value, color)| json!({"color": color, "value": value})).collect();
-        let colour = if self.kind == "timeseries" { "palette-classic" } else { "thresholds" };
+        let colour = match self.kind {
+            "timeseries" => json!({"mode": "palette-classic"}),
+            // Where thresholds colour, Grafana merges a timeline's values by threshold and forgets their words.
+            "state-timeline" => json!({"fixedColor": "text", "mode": "fixed"}),
+            _ => json!({"mode": "thresholds"}),
+        };
         let mut defaults = json!({
-            "color": {"mode": colour},
+            "color": colour,
             "custom": self.custom(),
             "links": self.links,
             "mappings": self.mappings,
             "thresholds": {"mode": "absolute", "steps": steps},
         });
-        let mut overrides = Vec::new();
+        if let Some(decimals) = self.decimals {
+            defaults["decimals"] = json!(decimals);
+        }
+        if let Some(text) = self.otherwise {
+            defaults["noValue"] = json!(text);
+        }
+        let mut overrides = self.overrides.clone();
         if self.kind == "table" {
             // A unit for all columns would make numbers of account ids.
-            overrides.push(json!({
-                "matcher": {"id": "byName", "options": "Value"},
-                "properties": [{"id": "unit", "value": self.unit}],
-            }));
+            overrides.push(only_for("Value", &[json!({"id": "unit", "value": self.unit})]));
         } else {
             defaults["unit"] = json!(self.unit);
         }
@@ -182,9 +257,11 @@ impl Panel {
             "type": self.kind,
         });
         if self.kind == "table" {
-            let excluded: serde_json::Map<String, Value> =
-                ["Time", "__name__"].iter().chain(self.hidden).map(|name| ((*name).to_owned(), json!(true))).collect();
-            panel["transformations"] = json!([{"id": "organize", "options": {"excludeByName": excluded, "indexByName": {}, "renameByName": {}}}]);
+            let hidden = ["Time", "__name__", "Value"].into_iter().filter(|name| !self.columns.contains(name));
+            let excluded: serde_json::Map<String, Value> = hidden.map(|name| (name.to_owned(), json!(true))).collect();
+            let order: serde_json::Map<String, Value> =
+                self.columns.iter().zip(0..).map(|(name, index)| ((*name).to_owned(), json!(index))).collect();
+            panel["transformations"] = json!([{"id": "organize", "options": {"excludeByName": excluded, "indexByName": order, "renameByName": {}}}]);
         }
         panel
     }
@@ -193,13 +270,19 @@ impl Panel {
         match self.kind {
             "timeseries" => {
                 let limits = if self.thresholds.len() > 1 { "line" } else { "off" };
-                json!({
+                let mut custom = json!({
                     "drawStyle": "line", "fillOpacity": if self.stacked { 30 } else { 5 }, "lineWidth": 1,
                     "showPoints": "never",
                     "spanNulls": false,
                     "stacking": {"group": "A", "mode": if self.stacked { "normal" } else { "none" }},
                     "thresholdsStyle": {"mode": limits},
-                })
+                });
+                for (side, value) in [("axisSoftMin", self.axis.0), ("axisSoftMax", self.axis.1)] {
+                    if let Some(value) = value {
+                        custom[side] = json!(value);
+                    }
+                }
+                custom
             }
             "state-timeline" => json!({"fillOpacity": 80, "lineWidth": 0}),
             _ => json!({}),
@@ -232,6 +315,24 @@ impl Panel {
             _ => json!({"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}),
         }
     }
+}
+
+/// Properties of one column or line.
+fn only_for(name: &str, properties: &[Value]) -> Value {
+    json!({"matcher": {"id": "byName", "options": name}, "properties": properties})
+}
+
+fn link(title: &str, url: &str) -> Value {
+    json!({"targetBlank": true, "title": title, "url": url})
+}
+
+/// Values, or words, with the text and the colour that stand for each.
+fn mappings<'a>(words: impl Iterator<Item = (String, &'a str, &'a str)>) -> Vec<Value> {
+    let options: serde_json::Map<String, Value> = words
+        .zip(0..)
+        .map(|((value, text, colour), index)| (value, json!({"color": colour, "index": index, "text": text})))
+        .collect();
+    vec![json!({"options": options, "type": "value"})]
 }
 
 impl Target {
@@ -279,3 +380,6 @@ pub(super) const STATUS_WORDS: &[(u8, &str, &str)] = &[
     (3, "warning", "orange"),
     (4, "failing", "red"),
 ];
+
+/// How bad an alert is, in its colour.
+pub(super) const SEVERITY_COLOURS: &[(&str, &str)] = &[("critical", "red"), ("warning", "orange"), ("info", "blue")];
