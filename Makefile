@@ -2,7 +2,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
-.PHONY: help install lint test test-pages test-fleet test-node demo bench bench-scale soak generate
+.PHONY: help install lint test test-pages test-fleet test-scale test-node demo bench bench-scale soak generate
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -23,13 +23,19 @@ lint: ## everything that reads the sources without running them
 # The tests come last: CI reads how many ran from the last line.
 test: install lint ## install, lint and run all tests that need no root
 	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" \
-	CRD_TEST_FOLDER="$$(scripts/install-crds)" cargo test --locked --workspace
+	CRD_TEST_FOLDER="$$(scripts/install-crds)" PROMETHEUS_TEST_BINARIES="$$(scripts/build-prometheus)" \
+	cargo test --locked --workspace
 
 test-pages: install ## each failure under a real Prometheus and Alertmanager: who is told, how often, how soon
 	EVERY_MODE=1 cargo test --locked --test it -- --ignored --nocapture told::whoever
 
 test-fleet: install ## what the rules of 300 clusters cost one Prometheus
 	cargo test --locked --test it -- --ignored --nocapture fleet::
+
+test-scale: ## a real API server with 5,000 nodes and 50,000 pods, by kwok, and what it costs to watch them
+	kube="$$(scripts/build-kube)" && kwok="$$(scripts/build-kwok)" && release="$$(scripts/build-release)" && \
+	KUBE_TEST_BINARY="$$kube" KWOK_TEST_BINARY="$$kwok" EXPORTER_TEST_BINARY="$$release" \
+	cargo test --locked --test it -- --ignored --nocapture real_cluster::scale
 
 test-node: install ## the image, the chart and the README's install section on a real node; as root
 	kube="$$(scripts/build-node)" && helm="$$(scripts/build-helm)" && release="$$(scripts/build-release)" && \

@@ -75,11 +75,11 @@ impl ClusterController {
     /// What CAST AI refuses to it.
     async fn refused(&self, scene: &Scene, deployment: &Deployment) -> Result<Vec<Finding>, Verdict> {
         let namespace = &self.store.namespace;
-        let logs = logs_of(scene, namespace, deployment, CONTAINER, PODS);
+        let logs = logs_of(namespace, scene.pods_of(deployment), CONTAINER, PODS);
         let heard = self.refusals.heard(logs).await?;
         Ok(match heard.first() {
             None => Vec::new(),
-            Some(refusal) => vec![self.refusals.finding(refusal, scene, deployment).await],
+            Some(refusal) => vec![self.refusals.finding(refusal, scene, deployment.into()).await],
         })
     }
 }

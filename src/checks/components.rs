@@ -6,11 +6,14 @@ use crate::catalogue::metrics::COMPONENTS;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
+use crate::checks::refusal::Installed;
 use crate::checks::refusal::Refusals;
 use crate::checks::refusal::logs_of;
 use crate::checks::workload::Judgement;
 use crate::checks::workload::Scene;
 use crate::cluster::Store;
+use crate::cluster::object::pod::Pod;
+use crate::cluster::object::workload::Container;
 use crate::cluster::object::workload::DaemonSet;
 use crate::cluster::object::workload::Deployment;
 use crate::config::Config;
@@ -44,27 +47,36 @@ impl Components {
         }
         let refused = self.refused(&scene, &judged).await;
         // What does not run is told, whatever cannot be read of the others.
-        let runs = judged.iter().all(|(_, judgement)| judgement.findings.is_empty());
+        let runs = judged.iter().all(|component| component.judgement.findings.is_empty());
         let refused = if runs { refused? } else { refused.unwrap_or_default() };
         Ok(report(&judged, refused))
     }
 
     /// What CAST AI refuses to the components that run; one pod of each tells.
-    async fn refused(&self, scene: &Scene, judged: &[(&'static str, Judgement)]) -> Result<Vec<Told>, Verdict> {
-        let namespace = &self.store.namespace;
-        let working = judged.iter().filter(|(_, judgement)| judgement.working > 0);
-        let deployments = working.filter_map(|(component, _)| Some((*component, deployment(scene, component)?)));
-        let deployments: Vec<_> = deployments.collect();
-        let logs = deployments.iter().flat_map(|(component, one)| logs_of(scene, namespace, one, component, 1));
+    async fn refused(&self, scene: &Scene, judged: &[Component<'_>]) -> Result<Vec<Told>, Verdict> {
+        let working: Vec<_> = judged.iter().filter(|component| component.judgement.working > 0).collect();
+        let log = |one: &&Component<'_>| logs_of(&self.store.namespace, one.pods.iter().copied(), one.main, 1);
         let mut told = Vec::new();
-        for refusal in self.refusals.heard(logs.collect()).await? {
-            let owns = |one: &Deployment| scene.pods_of(one).any(|pod| pod.name == refusal.pod);
-            if let Some((component, one)) = deployments.iter().find(|(_, one)| owns(one)) {
-                told.push((*component, self.refusals.finding(&refusal, scene, one).await));
+        for refusal in self.refusals.heard(working.iter().flat_map(log).collect()).await? {
+            let owner = working.iter().find(|one| one.pods.iter().any(|pod| pod.name == refusal.pod));
+            if let Some(one) = owner {
+                told.push((one.label, self.refusals.finding(&refusal, scene, one.installed).await));
             }
         }
         Ok(told)
     }
+}
+
+/// A component that is installed.
+#[derive(Debug)]
+struct Component<'a> {
+    /// One of [`COMPONENTS`].
+    label: &'static str,
+    installed: Installed<'a>,
+    pods: Vec<&'a Pod>,
+    /// The container that matters.
+    main: &'a str,
+    judgement: Judgement,
 }
 
 /// A component, and what is wrong with it.
@@ -81,26 +93,38 @@ fn deployment<'a>(scene: &'a Scene, component: &str) -> Option<&'a Deployment> {
     scene.deployment(&format!("castai-{component}")).or_else(|| scene.deployment(component))
 }
 
-fn judge(scene: &Scene, daemon_sets: &[Arc<DaemonSet>]) -> Vec<(&'static str, Judgement)> {
-    let mut judged: Vec<(&'static str, Judgement)> = Vec::new();
-    for component in COMPONENTS {
-        if let Some(deployment) = deployment(scene, component) {
-            judged.push((*component, scene.judge(deployment, component)));
+/// The container that matters: charts name it after the component or after themselves.
+fn main<'a>(containers: &'a [Container], component: &'a str) -> &'a str {
+    let is_it = |name: &&str| name.strip_prefix("castai-").unwrap_or(name) == component;
+    let mut names = containers.iter().map(|container| container.name.as_str());
+    let first = names.clone().next();
+    names.find(is_it).or(first).unwrap_or(component)
+}
+
+fn judge<'a>(scene: &'a Scene, daemon_sets: &'a [Arc<DaemonSet>]) -> Vec<Component<'a>> {
+    let mut judged = Vec::new();
+    for label in COMPONENTS {
+        if let Some(deployment) = deployment(scene, label) {
+            let main = main(&deployment.containers, label);
+            let (installed, pods) = (deployment.into(), scene.pods_of(deployment).collect());
+            judged.push(Component { label, installed, pods, main, judgement: scene.judge(deployment, main) });
         }
-        let is_it = |set: &&Arc<DaemonSet>| set.name.strip_prefix("castai-").unwrap_or(&set.name) == *component;
+        let is_it = |set: &&Arc<DaemonSet>| set.name.strip_prefix("castai-").unwrap_or(&set.name) == *label;
         if let Some(set) = daemon_sets.iter().find(is_it) {
-            judged.push((*component, scene.judge_daemon_set(set, component)));
+            let main = main(&set.containers, label);
+            let (installed, pods) = (set.as_ref().into(), scene.pods_of_set(set).collect());
+            judged.push(Component { label, installed, pods, main, judgement: scene.judge_daemon_set(set, main) });
         }
     }
     judged
 }
 
-fn report(judged: &[(&'static str, Judgement)], refused: Vec<Told>) -> Report {
-    let dead = judged.iter().any(|(_, judgement)| judgement.working == 0 && !judgement.findings.is_empty());
+fn report(judged: &[Component<'_>], refused: Vec<Told>) -> Report {
+    let is_dead = |judgement: &Judgement| judgement.working == 0 && !judgement.findings.is_empty();
+    let dead = judged.iter().any(|one| is_dead(&one.judgement));
     let failing = dead || !refused.is_empty();
-    let broken = judged
-        .iter()
-        .flat_map(|(component, judgement)| judgement.findings.iter().map(move |finding| (*component, finding.clone())));
+    let broken =
+        judged.iter().flat_map(|one| one.judgement.findings.iter().map(move |finding| (one.label, finding.clone())));
     let told: Vec<Told> = broken.chain(refused).collect();
     let mut facts: Vec<Fact> =
         told.iter().map(|(component, finding)| Fact::ComponentFailure(component, finding.mode)).collect();
@@ -115,9 +139,8 @@ fn report(judged: &[(&'static str, Judgement)], refused: Vec<Told>) -> Report {
     }
     let verdict = match (findings.is_empty(), failing) {
         (true, _) => {
-            let each = judged
-                .iter()
-                .map(|(component, judgement)| format!("{component} {}/{}", judgement.working, judgement.desired));
+            let each =
+                judged.iter().map(|one| format!("{} {}/{}", one.label, one.judgement.working, one.judgement.desired));
             Verdict::Ok(Evidence::from(format!("pods that work: {}", each.collect::<Vec<_>>().join(", "))))
         }
         (false, true) => Verdict::Failing(findings),

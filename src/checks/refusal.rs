@@ -16,7 +16,11 @@ use crate::checks::container_log::containers;
 use crate::checks::container_log::excerpt;
 use crate::checks::workload::Scene;
 use crate::cluster::Store;
+use crate::cluster::object::pod::Pod;
+use crate::cluster::object::workload::DaemonSet;
 use crate::cluster::object::workload::Deployment;
+use crate::cluster::object::workload::Helm;
+use crate::cluster::object::workload::Map;
 use crate::config::Agent;
 use crate::config::Config;
 use crate::verdict::Finding;
@@ -50,6 +54,26 @@ pub struct Refusal {
     pub sentence: String,
 }
 
+/// What the command that gives a component a new token says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Installed<'a> {
+    name: &'a str,
+    labels: &'a Map,
+    helm: &'a Helm,
+}
+
+impl<'a> From<&'a Deployment> for Installed<'a> {
+    fn from(deployment: &'a Deployment) -> Self {
+        Self { name: &deployment.name, labels: &deployment.labels, helm: &deployment.helm }
+    }
+}
+
+impl<'a> From<&'a DaemonSet> for Installed<'a> {
+    fn from(set: &'a DaemonSet) -> Self {
+        Self { name: &set.name, labels: &set.labels, helm: &set.helm }
+    }
+}
+
 impl Refusals {
     /// Nothing was read yet.
     pub fn new(config: &Config, world: &World) -> Self {
@@ -70,9 +94,9 @@ impl Refusals {
     }
 
     /// A refusal with the command that gives the component a new token, and with what was seen of it.
-    pub async fn finding(&self, refusal: &Refusal, scene: &Scene, deployment: &Deployment) -> Finding {
+    pub async fn finding(&self, refusal: &Refusal, scene: &Scene, installed: Installed<'_>) -> Finding {
         let id = cluster_id::find(self.id.as_deref(), &self.agent, &self.store.door).await.ok();
-        let renewal = renewal(scene, &self.store.namespace, deployment, id.as_deref());
+        let renewal = renewal(scene, &self.store.namespace, installed, id.as_deref());
         Finding::new(refusal.mode, format!("{}; {renewal}", refusal.sentence))
     }
 }
@@ -86,24 +110,23 @@ impl Refusal {
     }
 }
 
-/// The containers of a Deployment whose log is read.
-pub fn logs_of(scene: &Scene, namespace: &str, deployment: &Deployment, name: &str, most: usize) -> Vec<Container> {
-    let pods = scene.pods_of(deployment).filter(|pod| !pod.ending);
-    let mut all = containers(namespace, pods, &[name]);
+/// The containers of this name whose log is read, of so many pods at most.
+pub fn logs_of<'a>(namespace: &str, pods: impl Iterator<Item = &'a Pod>, name: &str, most: usize) -> Vec<Container> {
+    let mut all = containers(namespace, pods.filter(|pod| !pod.ending), &[name]);
     all.truncate(most);
     all
 }
 
 /// The command that gives a component a new token.
-fn renewal(scene: &Scene, namespace: &str, deployment: &Deployment, id: Option<&str>) -> String {
-    let chart = deployment.labels.get(CHART).and_then(|chart| chart.rsplit_once('-')).map(|(chart, _)| chart);
-    let chart = chart.unwrap_or(&deployment.name);
-    let release = deployment.helm.release.as_deref();
+fn renewal(scene: &Scene, namespace: &str, installed: Installed<'_>, id: Option<&str>) -> String {
+    let Installed { name, labels, helm } = installed;
+    let chart = labels.get(CHART).and_then(|chart| chart.rsplit_once('-')).map_or(name, |(chart, _)| chart);
+    let release = helm.release.as_deref();
     let of_release = |other: &&str| {
         scene.deployments.iter().any(|one| one.name == **other && one.helm.release.as_deref() == release)
     };
     // One release of all components: its chart is another one, and this command would put this chart in its place.
-    if let Some(release) = release.filter(|_| deployment.name != AGENT && of_release(&AGENT)) {
+    if let Some(release) = release.filter(|_| name != AGENT && of_release(&AGENT)) {
         return format!(
             "its token was invalidated: it belongs to the Helm release {release}, as the agent does; give that release \
              a new key for {chart} (castai.apiKey)"

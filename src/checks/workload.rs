@@ -94,6 +94,11 @@ impl Scene {
             .filter(move |pod| pod.owner.as_deref().is_some_and(|own| sets.contains(&own)))
     }
 
+    /// The pods that a `DaemonSet` owns.
+    pub fn pods_of_set<'a>(&'a self, set: &'a DaemonSet) -> impl Iterator<Item = &'a Pod> {
+        self.pods.iter().map(AsRef::as_ref).filter(|pod: &&Pod| pod.owner.as_ref() == Some(&set.uid))
+    }
+
     /// How a Deployment does; `main` is the container that matters.
     pub fn judge(&self, deployment: &Deployment, main: &str) -> Judgement {
         let pods: Vec<&Pod> = self.pods_of(deployment).collect();
@@ -115,8 +120,7 @@ impl Scene {
 
     /// How a `DaemonSet` does.
     pub fn judge_daemon_set(&self, set: &DaemonSet, main: &str) -> Judgement {
-        let owned = self.pods.iter().map(AsRef::as_ref).filter(|pod: &&Pod| pod.owner.as_ref() == Some(&set.uid));
-        let mut judged = self.judge_pods(&owned.collect::<Vec<_>>(), set.desired, main);
+        let mut judged = self.judge_pods(&self.pods_of_set(set).collect::<Vec<_>>(), set.desired, main);
         if judged.pods < set.desired {
             judged.causes.extend(self.refusal(&set.uid, None, &format!("DaemonSet {}", set.name)));
         }

@@ -288,9 +288,8 @@ fn of(
 /// How long an alert goes on behind its end.
 fn keep(alert: OwnAlert) -> Duration {
     match alert {
-        OwnAlert::Watchdog | OwnAlert::CheckPanicked => Duration::ZERO,
         // What was blocked for long is known again a little later than what blocked it, whose alert must outlast it.
-        OwnAlert::CheckUnknown => Duration::ZERO,
+        OwnAlert::CheckUnknown | OwnAlert::Watchdog | OwnAlert::CheckPanicked => Duration::ZERO,
         _ => KEEP,
     }
 }

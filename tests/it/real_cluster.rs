@@ -6,6 +6,7 @@ mod faults;
 mod operator;
 mod other_ways;
 mod role;
+mod scale;
 
 use std::fs;
 use std::path::PathBuf;

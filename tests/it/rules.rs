@@ -72,6 +72,20 @@ fn promtool_sees_every_alert_fire_and_end_as_it_should() {
 }
 
 #[test]
+fn the_newest_promtool_says_the_same() {
+    let folder = std::env::var_os("PROMETHEUS_TEST_BINARIES").expect("`make test` names the newest Prometheus in it");
+    let promtool = Path::new(&folder).join("promtool").display().to_string();
+    println!("{}", said(&promtool, &["--version"]));
+    for file in generated("alerts/rules/") {
+        let words = said(&promtool, &["check", "rules", "--lint=all", "--lint-fatal", &file.path]);
+        assert!(words.contains("SUCCESS"), "{words}");
+    }
+    for file in generated("alerts/tests/") {
+        said(&promtool, &["test", "rules", &file.path]);
+    }
+}
+
+#[test]
 fn a_test_that_expects_something_else_fails() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dns_test.yaml");

@@ -105,6 +105,12 @@ pub struct DaemonSet {
     pub uid: String,
     /// Its name.
     pub name: String,
+    /// Its labels.
+    pub labels: Map,
+    /// Helm's annotations.
+    pub helm: Helm,
+    /// The containers of its template.
+    pub containers: Vec<Container>,
     /// How many nodes should run it; none can be right.
     pub desired: u32,
     /// On how many it is available.
@@ -134,7 +140,9 @@ pub struct RawReplicaSet {
 /// What is read of a `DaemonSet`.
 #[derive(Debug, Deserialize)]
 pub struct RawDaemonSet {
-    metadata: Meta,
+    metadata: Meta<Map, Map>,
+    #[serde(default)]
+    spec: RawSpec,
     #[serde(default)]
     status: RawDaemonStatus,
 }
@@ -186,15 +194,12 @@ impl Kept for Deployment {
 
     fn keep(raw: RawDeployment, _before: Option<&Self>) -> Option<Self> {
         let RawDeployment { metadata, spec, status } = raw;
-        let note = |name: &str| metadata.annotations.get(name).cloned();
-        let helm =
-            Helm { release: note("meta.helm.sh/release-name"), namespace: note("meta.helm.sh/release-namespace") };
         Some(Self {
             uid: metadata.uid,
             name: metadata.name,
             created: metadata.creation_timestamp,
             labels: metadata.labels,
-            helm,
+            helm: Helm::of(&metadata.annotations),
             selector: spec.selector,
             containers: spec.template.spec.containers,
             // The API server fills it in; one is its default.
@@ -232,13 +237,23 @@ impl Kept for DaemonSet {
     const MOST: usize = 500;
 
     fn keep(raw: RawDaemonSet, _before: Option<&Self>) -> Option<Self> {
-        let RawDaemonSet { metadata, status } = raw;
+        let RawDaemonSet { metadata, spec, status } = raw;
         Some(Self {
             uid: metadata.uid,
             name: metadata.name,
+            labels: metadata.labels,
+            helm: Helm::of(&metadata.annotations),
+            containers: spec.template.spec.containers,
             desired: status.desired_number_scheduled,
             available: status.number_available,
         })
+    }
+}
+
+impl Helm {
+    fn of(annotations: &Map) -> Self {
+        let note = |name: &str| annotations.get(name).cloned();
+        Self { release: note("meta.helm.sh/release-name"), namespace: note("meta.helm.sh/release-namespace") }
     }
 }
 

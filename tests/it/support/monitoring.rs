@@ -1,5 +1,6 @@
 //! Debian's Prometheus and Alertmanager on loopback, and a receiver that writes down whom they tell.
 
+use std::env;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -39,6 +40,9 @@ pub(crate) struct Notification {
     /// When.
     pub(crate) at: Instant,
 }
+
+/// Names another Prometheus than Debian's.
+const PROMETHEUS: &str = "PROMETHEUS";
 
 /// Prometheus with our rules, Alertmanager with our routes, and whoever is told.
 pub(crate) struct Monitoring {
@@ -87,7 +91,7 @@ impl Monitoring {
             "--cluster.listen-address=",
             &format!("--web.listen-address={manager}"),
         ];
-        let alertmanager = Process::start(path, "prometheus-alertmanager", &arguments);
+        let alertmanager = Process::start(path, Path::new("prometheus-alertmanager"), &arguments);
         for address in [&prometheus, &manager] {
             ready(address, path).await;
         }
@@ -200,7 +204,8 @@ fn start_prometheus(path: &Path, address: &str) -> Process {
         "--rules.alert.resend-delay=2s",
         &listen,
     ];
-    Process::start(path, "prometheus", &arguments)
+    let program = env::var_os(PROMETHEUS).unwrap_or_else(|| "prometheus".into());
+    Process::start(path, Path::new(&program), &arguments)
 }
 
 /// Waits until a program of this folder says that it is ready.
@@ -220,8 +225,9 @@ fn about(all: &[Notification], cluster: &str) -> Vec<Notification> {
 }
 
 impl Process {
-    fn start(directory: &Path, program: &str, arguments: &[&str]) -> Self {
-        let log = fs::File::create(directory.join(format!("{program}.log"))).unwrap();
+    fn start(directory: &Path, program: &Path, arguments: &[&str]) -> Self {
+        let name = program.file_name().unwrap().display();
+        let log = fs::File::create(directory.join(format!("{name}.log"))).unwrap();
         let child = Command::new(program)
             .args(arguments)
             .current_dir(directory)
@@ -229,7 +235,7 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn();
-        Self(child.unwrap_or_else(|error| panic!("{program}: {error}; `make install` brings it")))
+        Self(child.unwrap_or_else(|error| panic!("{name}: {error}; `make install` brings it")))
     }
 }
 

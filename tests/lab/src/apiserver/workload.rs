@@ -61,7 +61,8 @@ pub fn agent_metadata() -> Value {
 pub fn installed(name: &str, release: &str, set: &str, pods: &[&str], image: &str) -> Vec<Value> {
     let labels = json!({ "app.kubernetes.io/name": name, "app.kubernetes.io/instance": release });
     let replicas = pods.len();
-    let container = name.trim_start_matches("castai-");
+    // Evictor's chart names it after itself.
+    let container = if name == "castai-evictor" { name } else { name.trim_start_matches("castai-") };
     let template = json!({
         "metadata": { "labels": labels },
         "spec": { "serviceAccountName": name, "containers": [{ "name": container, "image": image }] },
