@@ -2,7 +2,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
-.PHONY: help install lint test test-pages test-fleet test-scale test-node demo bench bench-scale soak generate
+.PHONY: help install lint test test-pages test-fleet test-scale test-node demo bench bench-scale soak generate pictures
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -56,6 +56,9 @@ soak: install ## a healthy hour with restarts, in which nobody may be told anyth
 
 bench-scale: ## measure what a large cluster costs: 5,000 nodes, 150,000 pods, changes each second
 	scripts/bench "$$(scripts/build-release)" --scale
+
+pictures: ## take the pictures of the dashboards in docs/ anew; a quarter of an hour
+	scripts/pictures
 
 generate: ## write what is derived from the catalogue
 	cargo run --locked --quiet -- generate .

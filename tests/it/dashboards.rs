@@ -1,8 +1,11 @@
 //! The dashboards: what Grafana's own linter asks of them, and every query against a real Prometheus.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use castai_health_exporter::generate::COMMITTED;
+use castai_health_exporter::generate::README;
 use castai_health_exporter::generate::dashboards::files;
 use serde_json::Value;
 
@@ -99,6 +102,22 @@ fn a_timeline_says_its_words_and_a_table_links_by_column() {
         }
     }
     assert!(timelines > 4, "{timelines}");
+}
+
+#[test]
+fn the_readme_shows_a_healthy_and_a_broken_cluster() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join(README)).unwrap();
+    for path in ["docs/healthy.png", "docs/broken.png"] {
+        let shown = readme.split_once(&format!("]({path})")).and_then(|(before, _)| before.rsplit_once("!["));
+        let (_, alternative) = shown.unwrap_or_else(|| panic!("README.md does not show {path}"));
+        assert!(alternative.len() > 20 && !alternative.contains('\n'), "{path}: {alternative}");
+        let picture = fs::read(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}; `make pictures`"));
+        assert!(picture.starts_with(b"\x89PNG\r\n\x1a\n"), "{path} is no PNG");
+        let side = |at: usize| u32::from_be_bytes(picture[at..at + 4].try_into().unwrap());
+        assert!((1_200..2_000).contains(&side(16)) && (800..4_000).contains(&side(20)), "{path}");
+        assert!((50_000..400_000).contains(&picture.len()), "{path}: {} bytes", picture.len());
+    }
 }
 
 /// The panels whose queries a Prometheus that was fed by exporters refuses or answers with nothing.

@@ -1,0 +1,82 @@
+// What Grafana's data source for Prometheus makes of a panel's queries.
+import { FieldType, dateTime, rangeUtil, toDataFrame } from '@grafana/data';
+
+export const timeRange = ({ from, to }) => {
+  const range = { from: dateTime(from * 1000), to: dateTime(to * 1000) };
+  return { ...range, raw: range };
+};
+
+/** The frames of every query of a panel that is so many pixels wide. */
+export async function ask(panel, view, width) {
+  const { intervalMs } = rangeUtil.calculateInterval(timeRange(view), Math.round(width), `${view.scrape}s`);
+  const step = intervalMs / 1000;
+  const values = { ...view.variables, __rate_interval: `${Math.max(step + view.scrape, 4 * view.scrape)}s` };
+  const answers = (panel.targets ?? []).map(async (target) => {
+    const query = target.expr.replace(/\$\{?(\w+)\}?/g, (all, name) => values[name] ?? all);
+    const times = grid(view, step);
+    const parameters = target.instant
+      ? { query, time: view.to }
+      : { query, start: times[0], end: times.at(-1), step };
+    const path = target.instant ? 'query' : 'query_range';
+    const answer = await fetch(`${view.prometheus}/api/v1/${path}?${new URLSearchParams(parameters)}`);
+    const { status, error, data } = await answer.json();
+    if (status !== 'success') {
+      throw new Error(`${error}: ${query}`);
+    }
+    return target.format === 'table' ? table(target, data.result) : series(target, query, data.result, times);
+  });
+  return (await Promise.all(answers)).flat();
+}
+
+/** The moments that are asked for: whole steps, as Grafana aligns them. */
+function grid({ from, to }, step) {
+  const first = Math.floor(from / step) * step;
+  return Array.from({ length: Math.floor((to - first) / step) + 1 }, (_, i) => first + i * step);
+}
+
+function series(target, query, result, times) {
+  return result.map(({ metric, value, values }) => {
+    // Grafana draws nothing where there is no number.
+    const number = (text) => (Number.isFinite(Number(text)) ? Number(text) : null);
+    const at = new Map((values ?? [value]).map(([time, text]) => [time, number(text)]));
+    const shown = target.instant ? [...at.keys()] : times;
+    const name = named(target.legendFormat, metric) || query;
+    return toDataFrame({
+      refId: target.refId,
+      fields: [
+        { name: 'Time', type: FieldType.time, values: shown.map((time) => time * 1000) },
+        {
+          name: 'Value',
+          type: FieldType.number,
+          labels: metric,
+          config: { displayNameFromDS: name },
+          values: shown.map((time) => at.get(time) ?? null),
+        },
+      ],
+    });
+  });
+}
+
+/** The legend filled in; without one the labels as Prometheus writes them. */
+function named(legend, metric) {
+  if (legend) {
+    return legend.replace(/\{\{\s*(\w+)\s*\}\}/g, (_, label) => metric[label] ?? '');
+  }
+  const labels = Object.entries(metric).filter(([label]) => label !== '__name__');
+  const inside = labels.map(([label, value]) => `${label}="${value}"`).join(', ');
+  return (metric.__name__ ?? '') + (inside && `{${inside}}`);
+}
+
+function table(target, result) {
+  if (result.length === 0) {
+    return [];
+  }
+  const labels = [...new Set(result.flatMap(({ metric }) => Object.keys(metric)))].sort();
+  const column = (name, type, of) => ({ name, type, values: result.map(of) });
+  const fields = [
+    column('Time', FieldType.time, ({ value }) => value[0] * 1000),
+    ...labels.map((label) => column(label, FieldType.string, ({ metric }) => metric[label] ?? '')),
+    column('Value', FieldType.number, ({ value }) => Number(value[1])),
+  ];
+  return [toDataFrame({ refId: target.refId, fields })];
+}
