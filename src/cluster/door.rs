@@ -24,12 +24,13 @@ use crate::verdict::Trail;
 use crate::verdict::Verdict;
 
 /// How the API is reached; every visit reads the token anew.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Door {
     place: Place,
     resolver: Arc<Resolver>,
     proxies: ProxyRules,
     plugin: Arc<Plugin>,
+    limits: Limits,
 }
 
 /// An open connection to the API, and who we are there.
@@ -44,7 +45,13 @@ impl Door {
     /// The door of a configuration.
     pub fn new(config: &Config, resolver: &Arc<Resolver>, plugin: &Arc<Plugin>) -> Self {
         let (place, resolver, proxies) = (config.apiserver.clone(), Arc::clone(resolver), config.proxy.clone());
-        Self { place, resolver, proxies, plugin: Arc::clone(plugin) }
+        Self { place, resolver, proxies, plugin: Arc::clone(plugin), limits: Limits::APISERVER }
+    }
+
+    /// The same, for those who wait no longer than these limits.
+    #[must_use]
+    pub fn within(&self, limits: Limits) -> Self {
+        Self { limits, ..self.clone() }
     }
 
     /// Opens a connection.
@@ -55,7 +62,7 @@ impl Door {
         let access = self.access().await?;
         let (trust, proxy) = (access.trust.clone(), access.proxy.clone());
         let (host, port, server_name) = (access.host.clone(), access.port, access.server_name.clone());
-        let route = Route { host, port, trust, server_name, proxy, limits: Limits::APISERVER };
+        let route = Route { host, port, trust, server_name, proxy, limits: self.limits };
         let connection = route.open(&self.resolver, &Trail::default()).await;
         let connection = connection.map_err(|finding| {
             Verdict::Unknown(Evidence::from(format!("the API server cannot be read: {}", finding.evidence)))

@@ -178,7 +178,7 @@ fn stalled(by_check: &str) -> String {
              - on ({exporter}) group_right () castai_health_check_last_attempt_timestamp_seconds\n  \
            )\n  \
            > on ({exporter}, check) clamp_min(10 * castai_health_check_interval_seconds, 900)\n  \
-           and on ({exporter}, check) castai_health_check_status{{status=~\"ok|warning|failing\"}} == 1\n\
+           unless on ({exporter}, check) castai_health_check_status{{status=~\"unknown|not_applicable\"}} == 1\n\
          )"
     )
 }

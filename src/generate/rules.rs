@@ -93,12 +93,12 @@ fn rank(check: Check, vantage: &str, tempo: Tempo) -> String {
         "max by (cluster, namespace, check, mode) (
     3 * (
       {failure}
-      and {same} castai_health_check_episode_start_timestamp_seconds
-      and {same} castai_health_check_need{{need=\"start\"}} == 1
+      and {same} castai_health_check_episode_start_timestamp_seconds{{check=\"{check}\"}}
+      and {same} castai_health_check_need{{check=\"{check}\",need=\"start\"}} == 1
       unless {same} min_over_time(castai_health_check_status{{check=\"{check}\",status=\"warning\"}}[{warns}]) == 1
     )
   or
-    1 * ({failure} and {same} castai_health_check_need{{need=\"none\"}} == 1)
+    1 * ({failure} and {same} castai_health_check_need{{check=\"{check}\",need=\"none\"}} == 1)
   or
     2 * ({failure})
 )

@@ -10,10 +10,11 @@ use crate::catalogue::Check;
 use crate::catalogue::FailureMode as M;
 use crate::catalogue::Limits;
 use crate::checks::World;
+use crate::checks::kube;
 use crate::checks::kube::Found;
-use crate::checks::kube::Reader;
 use crate::checks::kube::Wanted;
 use crate::cluster::Access;
+use crate::cluster::Door;
 use crate::cluster::own::Account;
 use crate::cluster::own::Node;
 use crate::cluster::own::Own;
@@ -38,7 +39,7 @@ use crate::verdict::evidence::quote;
 #[derive(Debug)]
 pub(super) struct Injection {
     place: Apiserver,
-    reader: Reader,
+    door: Door,
     /// The pod's name, where its token does not tell.
     pod: Option<String>,
     /// A pod never leaves its node.
@@ -59,10 +60,10 @@ pub(super) struct Told {
 
 impl Injection {
     pub(super) fn new(config: &Config, world: &World) -> Self {
-        let reader = Reader::within(&config.apiserver, Limits::ASIDE, world);
+        let door = world.store.door.within(Limits::ASIDE);
         let agent = config.agent_place.as_ref().zip(config.agent_seen.found());
         let agent = agent.map(|(place, seen)| (place.namespace.clone(), seen.clone()));
-        Self { place: config.apiserver.clone(), reader, pod: config.agent.pod.clone(), node: OnceCell::new(), agent }
+        Self { place: config.apiserver.clone(), door, pod: config.agent.pod.clone(), node: OnceCell::new(), agent }
     }
 
     /// Asks the API; nothing outside of a pod, or while the API server is out of reach anyway.
@@ -118,7 +119,7 @@ impl Injection {
             right: format!("get {kind}/{name}{words}"),
             path: format!("/api/v1/{place}{kind}/{}", escaped(name)),
         };
-        match self.reader.get(&wanted).await? {
+        match kube::read(&self.door, &wanted).await? {
             Found::Object(answer) => Ok(answer),
             Found::Nothing => Err(Evidence::from(format!("{kind}/{name} does not exist{words}"))),
         }

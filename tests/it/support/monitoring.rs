@@ -160,12 +160,13 @@ impl Monitoring {
         let answer = get(&self.prometheus, "/api/v1/rules").await.expect("Prometheus answers");
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let groups = answer["data"]["groups"].as_array().unwrap().clone();
-        groups
-            .iter()
-            .flat_map(|group| group["rules"].as_array().unwrap())
-            .map(|rule| {
+        let rules =
+            groups.iter().flat_map(|group| group["rules"].as_array().unwrap().iter().map(move |rule| (group, rule)));
+        rules
+            .map(|(group, rule)| {
                 assert_eq!(rule["health"], "ok", "{rule}");
-                (format!("{} {}", rule["name"], rule["labels"]), rule["evaluationTime"].as_f64().unwrap())
+                let name = format!("{} {} {}", group["name"], rule["name"], rule["labels"]);
+                (name, rule["evaluationTime"].as_f64().unwrap())
             })
             .collect()
     }
