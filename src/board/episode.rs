@@ -72,7 +72,9 @@ impl Settled {
                     episode.contender = modes;
                     episode.streak = 1;
                 }
-                if episode.streak >= ATTEMPTS_TO_SETTLE {
+                // A mere shortage gives way at once to what explains it.
+                let explained = self.modes == [FailureMode::AgentUnavailable] && episode.streak > 0;
+                if explained || episode.streak >= ATTEMPTS_TO_SETTLE {
                     episode.streak = 0;
                     self.modes = std::mem::take(&mut episode.contender);
                 }
@@ -114,6 +116,15 @@ mod tests {
         assert_eq!(interrupted.modes(), [HANG]);
         let three = settled_after([HANG, RESET, RESET, RESET].map(failing));
         assert_eq!(three.modes(), [RESET]);
+    }
+
+    #[test]
+    fn a_shortage_gives_way_to_its_explanation_at_once_and_not_the_other_way_round() {
+        let [shortage, crash] = [FailureMode::AgentUnavailable, FailureMode::AgentCrashloop].map(failing);
+        let explained = [shortage.clone(), crash];
+        assert_eq!(settled_after(explained.clone()).modes(), [FailureMode::AgentCrashloop]);
+        let vague_again = explained.into_iter().chain([shortage.clone(), shortage]);
+        assert_eq!(settled_after(vague_again).modes(), [FailureMode::AgentCrashloop]);
     }
 
     #[test]

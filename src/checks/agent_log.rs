@@ -93,7 +93,9 @@ impl AgentLog {
         let owns =
             |owner: &str| sets.iter().any(|set| set.uid == owner && set.owner.as_deref() == Some(agent.uid.as_str()));
         let pods = self.store.pods.read().await?;
-        let owned = pods.iter().map(AsRef::as_ref).filter(|pod| pod.owner.as_deref().is_some_and(owns));
+        // A pod that was evicted has no log any more, and its record stays.
+        let owned =
+            pods.iter().map(AsRef::as_ref).filter(|pod| !pod.is_over() && pod.owner.as_deref().is_some_and(owns));
         let containers = containers(&self.store.namespace, owned, LOG_SOURCES);
         if containers.is_empty() {
             return Err(Verdict::Unknown(Evidence::from("the agent's Deployment owns no pod whose log could be read")));

@@ -72,7 +72,7 @@ impl AgentWorkload {
     /// In which of the pods that are to stay this exporter stands.
     fn pods<'a>(&self, pods: impl Iterator<Item = &'a Pod>) -> impl Iterator<Item = Fact> {
         let [mut present, mut missing, mut not_expected] = [0; EXPORTER_IN_POD.len()];
-        for pod in pods.filter(|pod| !pod.ending && !matches!(pod.phase.as_str(), "Succeeded" | "Failed")) {
+        for pod in pods.filter(|pod| !pod.ending && !pod.is_over()) {
             let count = if pod.has_exporter {
                 &mut present
             } else if self.agent.sidecar_expected && !pod.keeps_exporter_out {

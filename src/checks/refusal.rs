@@ -112,7 +112,7 @@ impl Refusal {
 
 /// The containers of this name whose log is read, of so many pods at most.
 pub fn logs_of<'a>(namespace: &str, pods: impl Iterator<Item = &'a Pod>, name: &str, most: usize) -> Vec<Container> {
-    let mut all = containers(namespace, pods.filter(|pod| !pod.ending), &[name]);
+    let mut all = containers(namespace, pods.filter(|pod| !pod.ending && !pod.is_over()), &[name]);
     all.truncate(most);
     all
 }

@@ -25,6 +25,8 @@ use crate::verdict::Verdict;
 
 /// So many pods are named in one sentence.
 const NAMED: usize = 3;
+/// So long a pod may take until it is ready, in seconds; the agent takes half a minute.
+const START: i64 = 5 * 60;
 /// How long a refusal to make a pod counts, in seconds; controllers try again after at most 17 minutes.
 const REFUSAL: i64 = 20 * 60;
 
@@ -133,19 +135,24 @@ impl Scene {
     }
 
     fn judge_pods(&self, pods: &[&Pod], desired: u32, main: &str) -> Judged {
-        let live: Vec<&&Pod> = pods.iter().filter(|pod| !pod.ending && !is_over(pod)).collect();
+        let live: Vec<&&Pod> = pods.iter().filter(|pod| !pod.ending && !pod.is_over()).collect();
         let causes: Vec<(bool, Cause)> =
             live.iter().filter_map(|pod| Some((pod.is_ready(), self.trouble(pod, main)?))).collect();
         let ready = live.iter().filter(|pod| pod.is_ready()).count();
         let troubled = causes.iter().filter(|(ready, cause)| *ready && !cause.mild).count();
         let working = u32::try_from(ready - troubled).unwrap_or(u32::MAX);
         let mut causes: Vec<Cause> = causes.into_iter().map(|(_, cause)| cause).collect();
-        let over = pods.iter().filter(|pod| is_over(pod)).max_by_key(|pod| pod.created);
+        let over = pods.iter().filter(|pod| pod.is_over()).max_by_key(|pod| pod.created);
+        // Only of what was put in its place just now is it said why it is not there.
+        let young = |pod: &Pod| pod.created.is_none_or(|at| self.now.as_second() - at.as_second() < START);
+        let explains = over.is_some_and(|over| live.iter().all(|pod| pod.owner == over.owner && young(pod)));
         let ended = over.and_then(|pod| trouble::of_ended(pod));
         let mut remark = None;
         match ended {
             Some(cause)
-                if working < desired && causes.iter().all(|cause| cause.mode == FailureMode::AgentUnavailable) =>
+                if explains
+                    && working < desired
+                    && causes.iter().all(|cause| cause.mode == FailureMode::AgentUnavailable) =>
             {
                 causes = vec![cause];
             }
@@ -230,11 +237,14 @@ impl Cause {
     fn new(mode: FailureMode, sentence: String) -> Self {
         Self { mode, sentence, mild: false }
     }
-}
 
-/// Whether a pod is no more than a record of what happened to it.
-fn is_over(pod: &Pod) -> bool {
-    matches!(pod.phase.as_str(), "Failed" | "Succeeded")
+    /// This one, and what is no less wrong beside it in its pod.
+    fn and(mut self, other: &Self) -> Self {
+        if other.mild == self.mild && !self.sentence.contains(&other.sentence) {
+            self.sentence = format!("{}; {}", self.sentence, other.sentence);
+        }
+        self
+    }
 }
 
 /// The mode of a reason and its message, if it is one of a workload.

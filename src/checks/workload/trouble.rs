@@ -31,14 +31,17 @@ impl Scene {
             return Some(Cause::new(mode, format!("{} has no node: {}", pod.name, scheduled.message)));
         }
         let of_containers = pod.containers.iter().filter_map(|container| self.of_container(pod, container, main));
-        if let Some(cause) = of_containers.max_by_key(|cause| (!cause.mild, cause.mode != M::AgentUnavailable)) {
+        let mut of_containers: Vec<Cause> = of_containers.collect();
+        of_containers.sort_by_key(|cause| (cause.mild, cause.mode == M::AgentUnavailable));
+        if let Some(cause) = of_containers.into_iter().reduce(|cause, other| cause.and(&other)) {
             return Some(cause);
         }
         if pod.is_ready() {
             return None;
         }
-        // A pod that has a node by now may have waited for one before.
-        let said = |event: &Event| event.warning && event.reason != "FailedScheduling" && self.age(event) < RECENT;
+        // A pod that has a node by now may have waited for one before; and of an image the container's state says more.
+        let told = |event: &Event| event.reason == "FailedScheduling" || event.message.starts_with("Error: ErrImage");
+        let said = |event: &Event| event.warning && !told(event) && self.age(event) < RECENT;
         let event = self.newest(&pod.uid, said)?;
         let mode = words(&event.reason, &event.message).filter(|_| pod.phase == "Pending");
         let mode = mode.unwrap_or(M::AgentUnavailable);

@@ -211,6 +211,11 @@ impl Pod {
         condition(&self.conditions, "Ready").is_some_and(|ready| ready.status == "True")
     }
 
+    /// Whether it is no more than a record of what happened to it.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase.as_str(), "Failed" | "Succeeded")
+    }
+
     /// The container of this name.
     pub fn container(&self, name: &str) -> Option<&Container> {
         self.containers.iter().find(|container| container.name == name)
