@@ -11,7 +11,9 @@ use crate::catalogue::groups::CREDENTIALS_MODES;
 use crate::catalogue::groups::DNS_MODES;
 use crate::catalogue::groups::EC2_MODES;
 use crate::catalogue::groups::EC2_TRANSPORT_MODES;
+use crate::catalogue::groups::ENDING_MODES;
 use crate::catalogue::groups::GCE_MODES;
+use crate::catalogue::groups::HEALTH_MODES;
 use crate::catalogue::groups::IDENTITY_MODES;
 use crate::catalogue::groups::IMAGE_MODES;
 use crate::catalogue::groups::IMDS_MODES;
@@ -20,6 +22,7 @@ use crate::catalogue::groups::LOG_CASTAI;
 use crate::catalogue::groups::LOG_CLOUD;
 use crate::catalogue::groups::LOG_KUBERNETES;
 use crate::catalogue::groups::LOG_NETWORK;
+use crate::catalogue::groups::LOG_OWN;
 use crate::catalogue::groups::MET_MODES;
 use crate::catalogue::groups::PASSING_MODES;
 use crate::catalogue::groups::REFUSED_MODES;
@@ -416,12 +419,12 @@ pub const ALERTS: &[Alert] = &[
     Alert {
         name: "CastaiAgentRestarting",
         check: Check::AgentWorkload,
-        modes: &[M::AgentCrashloop, M::AgentCompleted, M::AgentOomkilled, M::AgentLivenessKilled],
+        modes: ENDING_MODES,
         summary: "The CAST AI agent ends again and again.",
         impact: "Snapshots are missing while it is down; CAST AI may show the cluster as not responding.",
         diagnosis: &[
             "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
-            "kubectl -n castai-agent logs deployment/castai-agent -c agent --previous --tail=50 | castai-health-exporter explain -",
+            "kubectl -n castai-agent logs deployment/castai-agent --all-containers --ignore-errors --previous --tail=50 | castai-health-exporter explain -",
             "kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent",
         ],
     },
@@ -617,7 +620,7 @@ pub const ALERTS: &[Alert] = &[
     Alert {
         name: "CastaiAgentUnhealthy",
         check: Check::AgentHealth,
-        modes: &[M::AgentHealthUnreachable, M::AgentUnhealthy, M::AgentNotReadyInitialising, M::AgentConfigInvalid],
+        modes: HEALTH_MODES,
         summary: "The CAST AI agent is not healthy by its own word, or says nothing.",
         impact: "Its snapshots do not arrive, or soon will not: Kubernetes restarts it, and CAST AI shows the cluster as not responding after some minutes.",
         diagnosis: &[
@@ -684,17 +687,7 @@ pub const ALERTS: &[Alert] = &[
     Alert {
         name: "CastaiAgentReportsOwnTrouble",
         check: Check::AgentLog,
-        modes: &[
-            M::AgentConfigEnvMissing,
-            M::AgentConfigInvalid,
-            M::AgentLivenessKilled,
-            M::AgentNoLeader,
-            M::AgentNotReadyInitialising,
-            M::AgentPortTaken,
-            M::AgentUnhealthy,
-            M::MetadataUnresolvable,
-            M::Unclassified,
-        ],
+        modes: LOG_OWN,
         summary: "The CAST AI agent's log tells of trouble with its own settings, its ports or its start, or of something that has no name yet.",
         impact: "The evidence quotes the agent; most of these end it at its start.",
         diagnosis: LOG_DIAGNOSIS,

@@ -405,7 +405,7 @@ impl Check {
                         question: "Does the agent call itself healthy, and does one instance lead?",
                         scope: Scope::Pod,
                         interval: Duration::from_secs(15),
-                        prerequisites: &[],
+                        prerequisites: &[Self::AgentWorkload],
                         phases: &[],
                         limits: Limits::AGENT,
                     }

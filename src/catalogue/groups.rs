@@ -405,6 +405,32 @@ pub const LOG_CLOUD: &[FailureMode] = &[
     M::AzureImdsUnreachable,
 ];
 
+/// Trouble of the agent's own that its log names.
+pub const LOG_OWN: &[FailureMode] = &[
+    M::AgentConfigEnvMissing,
+    M::AgentConfigInvalid,
+    M::AgentLivenessKilled,
+    M::AgentNoLeader,
+    M::AgentNotReadyInitialising,
+    M::AgentPortTaken,
+    M::AgentUnhealthy,
+    M::MetadataUnresolvable,
+    M::Unclassified,
+];
+
+/// The agent's container ends again and again.
+pub const ENDING_MODES: &[FailureMode] =
+    &[M::AgentCrashloop, M::AgentCompleted, M::AgentOomkilled, M::AgentLivenessKilled];
+
+/// The agent is asked for its health, and is not well or not there.
+pub const HEALTH_MODES: &[FailureMode] = &[
+    M::AgentHealthUnreachable,
+    M::AgentUnhealthy,
+    M::AgentNotReadyInitialising,
+    M::AgentPortTaken,
+    M::AgentConfigInvalid,
+];
+
 /// What a wrong clock makes of certificates.
 pub const SEEMING_DATES: &[FailureMode] = &[M::TlsExpired, M::TlsNotYetValid];
 

@@ -933,7 +933,8 @@ failure_modes! {
     AgentPortTaken = "agent_port_taken" {
         meaning: "Something else in the pod, or on the node with host networking, holds a port that the agent needs: \
             it ends at once.",
-        told_apart: "The agent names the port; everything after that line is a consequence.",
+        told_apart: "The agent's log names the port; everything after that line is a consequence. Or the health port answers, \
+            and not as an agent does: 404 to `/healthz` and to `/`, or a page.",
         remedy: "Find who listens: `kubectl -n castai-agent get pod -l app.kubernetes.io/name=castai-agent -o yaml | \
             grep -iE 'hostNetwork|containerPort'`. Give the agent another port (`HEALTHZ_PORT`, `METRICS_PORT`), \
             or move the other one away from 9876 and 9877.",
@@ -980,9 +981,9 @@ failure_modes! {
     }
     AgentCrashloop = "agent_crashloop" {
         meaning: "The container ends again and again, and Kubernetes waits longer before each restart.",
-        told_apart: "Only the picture; the cause is in the log of the container before.",
-        remedy: "`kubectl -n castai-agent logs deploy/castai-agent -c agent --previous | castai-health-exporter \
-            explain -` and `kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent`.",
+        told_apart: "Only the picture; the cause is in the log of the container before; of the agent's, the check `agent_log` names it.",
+        remedy: "`kubectl -n castai-agent logs deploy/castai-agent --all-containers --ignore-errors --previous | \
+            castai-health-exporter explain -` and `kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent`.",
     }
     AgentCompleted = "agent_completed" {
         meaning: "The agent ends by itself with exit code 0, again and again: it lost the API server or its lease.",

@@ -9,7 +9,9 @@ use crate::catalogue::groups::CREDENTIALS_MODES;
 use crate::catalogue::groups::DNS_MODES;
 use crate::catalogue::groups::EC2_MODES;
 use crate::catalogue::groups::EC2_TRANSPORT_MODES;
+use crate::catalogue::groups::ENDING_MODES;
 use crate::catalogue::groups::GCE_MODES;
+use crate::catalogue::groups::HEALTH_MODES;
 use crate::catalogue::groups::IDENTITY_MODES;
 use crate::catalogue::groups::IMAGE_MODES;
 use crate::catalogue::groups::IMDS_MODES;
@@ -17,11 +19,13 @@ use crate::catalogue::groups::LOG_CASTAI;
 use crate::catalogue::groups::LOG_CLOUD;
 use crate::catalogue::groups::LOG_KUBERNETES;
 use crate::catalogue::groups::LOG_NETWORK;
+use crate::catalogue::groups::LOG_OWN;
 use crate::catalogue::groups::MET_MODES;
 use crate::catalogue::groups::REFUSED_MODES;
 use crate::catalogue::groups::SEEMING_DATES;
 use crate::catalogue::groups::UNRESOLVED;
 use crate::catalogue::groups::WAY_MODES;
+use crate::catalogue::groups::WORKLOAD_MODES;
 use crate::catalogue::modes::FailureMode;
 use crate::catalogue::modes::FailureMode as M;
 
@@ -126,6 +130,14 @@ pub const MUTES: &[Mute] = &[
     mute(Check::Ec2Api, EC2_TRANSPORT_MODES, Check::AgentLog, LOG_NETWORK),
     mute(Check::GceMetadata, GCE_MODES, Check::AgentLog, LOG_CLOUD),
     mute(Check::AzureImds, AZURE_IMDS_MODES, Check::AgentLog, LOG_CLOUD),
+    // An agent that ends again and again, or does not start, has closed ports, and its log only says why it ended.
+    mute(Check::AgentWorkload, WORKLOAD_MODES, Check::AgentHealth, HEALTH_MODES),
+    mute(Check::AgentWorkload, ENDING_MODES, Check::AgentHealth, HEALTH_MODES),
+    mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_NETWORK),
+    mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_CASTAI),
+    mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_KUBERNETES),
+    mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_CLOUD),
+    mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_OWN),
     // Nodes cannot be resolved because EC2 cannot be asked.
     mute(Check::AwsCredentials, CREDENTIALS_MODES, Check::NodeLifecycle, UNRESOLVED),
     mute(Check::Imds, IMDS_MODES, Check::NodeLifecycle, UNRESOLVED),

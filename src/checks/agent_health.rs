@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use http::HeaderMap;
 
+use crate::catalogue::Check;
 use crate::catalogue::FailureMode as M;
 use crate::catalogue::Limits;
 use crate::catalogue::Phase;
@@ -33,6 +34,7 @@ use crate::probe::Opened;
 use crate::probe::Route;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
+use crate::verdict::Peers;
 use crate::verdict::Report;
 use crate::verdict::Trail;
 use crate::verdict::Verdict;
@@ -75,7 +77,7 @@ enum Place {
 enum Word {
     /// An answer: its status and what stands in it.
     Said(u16, String),
-    /// Its port is closed, or silent.
+    /// Its port is closed, silent, or somebody else's.
     Nothing(Finding),
 }
 
@@ -125,6 +127,9 @@ impl AgentHealth {
                 let seen = "/ says ok, as it does in an agent before v0.104 from the first second on, whatever happens";
                 judge(seen, None, grown, &lease)
             }
+            Word::Said(status @ 300..500, body) => {
+                self.unreachable(&taken(port, "/healthz was answered 404, /", status, &body))
+            }
             Word::Said(status, body) => unwell("/", status, &body, false),
             Word::Nothing(why) => self.unreachable(&why),
         }
@@ -134,6 +139,7 @@ impl AgentHealth {
     fn unreachable(&self, why: &Finding) -> Verdict {
         let evidence = &why.evidence;
         match &self.place {
+            _ if why.mode == M::AgentPortTaken => Verdict::failing(why.clone()),
             // Between two pods a network policy may stand; only a refusal comes from the agent's pod itself.
             Place::There { pod, .. } if why.mode != M::NetRefused => Verdict::Unknown(Evidence::from(format!(
                 "{evidence}; whether the agent in {pod} is silent, or a network policy keeps this pod from it, is not \
@@ -151,7 +157,13 @@ impl AgentHealth {
 
     async fn ask(&self, port: u16, path: &str) -> Word {
         match self.get(port, path).await {
-            Ok(answer) => Word::Said(answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()),
+            Ok(answer) => {
+                let (status, body) = (answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned());
+                if body.trim_start().starts_with('<') {
+                    return Word::Nothing(taken(port, &format!("{path} was answered"), status, &body));
+                }
+                Word::Said(status, body)
+            }
             Err(finding) => Word::Nothing(finding),
         }
     }
@@ -209,15 +221,31 @@ impl Place {
 }
 
 impl Examine for AgentHealth {
-    async fn examine(&self, _attempt: &Attempt) -> Report {
+    async fn examine(&self, attempt: &Attempt) -> Report {
         if let Place::Nowhere(why) = &self.place {
             return Report::bare(why.clone());
         }
         Report::bare(match self.look().await {
+            Ok(Verdict::Failing(why)) if why[0].mode == M::AgentHealthUnreachable => {
+                match does_not_run(attempt.peers()) {
+                    Some(mode) => Verdict::NotApplicable(Evidence::from(format!(
+                        "no agent runs whose health could be asked, and agent_workload says why: {mode}; {}",
+                        why[0].evidence
+                    ))),
+                    None => Verdict::Failing(why),
+                }
+            }
             Ok(verdict) => verdict,
             Err(problem) => Verdict::failing(Finding::new(M::AgentConfigInvalid, problem.to_string())),
         })
     }
+}
+
+/// Why no pod of the agent works, where that is known.
+fn does_not_run(peers: &Peers) -> Option<M> {
+    let Verdict::Failing(why) = &peers.report(Check::AgentWorkload)?.verdict else { return None };
+    let known = |mode: &M| !matches!(mode, M::AgentUnavailable | M::AgentProgressDeadline);
+    why.iter().map(|finding| finding.mode).find(known)
 }
 
 /// The agent says ok: is that all?
@@ -237,6 +265,14 @@ fn judge(seen: &str, numbers: Option<&Numbers>, grown: Option<&Counters>, lease:
         format!("; its last deltas took {seconds:.2} s each, whether they arrived or not")
     });
     Verdict::Ok(Evidence::from(format!("{seen}{role}{sends}; {lease}")))
+}
+
+/// An answer that no agent gives.
+fn taken(port: u16, said: &str, status: u16, body: &str) -> Finding {
+    let body = quote(body.as_bytes());
+    let evidence =
+        format!("not the agent but another server listens on its health port {port}: {said} {status} {body}");
+    Finding::new(M::AgentPortTaken, evidence)
 }
 
 /// What the agent's own complaint means.

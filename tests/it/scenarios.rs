@@ -557,6 +557,8 @@ scenarios! {
     an_agent_that_initialises: Break::Agent("initialising") => AgentHealth AgentNotReadyInitialising Failing;
     an_agent_that_delivers_nothing: Break::Agent("overdue") => AgentHealth AgentUnhealthy Failing;
     an_agent_that_could_not_initialise: Break::Agent("hard-timeout") => AgentHealth AgentUnhealthy Failing;
+    another_server_on_the_agents_port: Break::Agent("impostor") => AgentHealth AgentPortTaken Failing;
+    a_page_on_the_agents_port: Break::Agent("html") => AgentHealth AgentPortTaken Failing;
     a_health_port_that_is_none: Break::Env("HEALTHZ_PORT", "none") => AgentHealth AgentConfigInvalid Failing;
     an_agent_without_a_lease: Break::Lease(None) => AgentHealth AgentNoLeader Failing;
     an_agent_that_nobody_leads: Break::Lease(Some((None, 60))) => AgentHealth AgentNoLeader Failing;

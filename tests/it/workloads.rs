@@ -6,6 +6,7 @@ use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode as M;
 use castai_health_exporter::catalogue::Status;
 use castai_health_exporter::verdict::Fact;
+use lab::AgentFault;
 use lab::CloudApiFault;
 use lab::apiserver::Objects;
 use lab::apiserver::workload;
@@ -323,6 +324,45 @@ async fn seen_and_healed(world: &World, check: Check, mode: M) {
     assert!(evidence(&root).len() > 20, "{mode}: {}", evidence(&root));
     world.api.objects().replace(workload::healthy());
     world.assert_healthy().await;
+}
+
+#[tokio::test]
+async fn the_record_of_an_eviction_explains_nothing_that_comes_later() {
+    let world = World::start();
+    let objects = world.api.objects();
+    let mut record = objects.all("Pod").into_iter().find(|pod| pod["metadata"]["name"] == workload::POD).unwrap();
+    record["metadata"]["name"] = json!("castai-agent-evicted");
+    record["metadata"]["uid"] = json!("castai-agent-evicted");
+    record["status"] =
+        json!({ "phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory." });
+    objects.put(record);
+    world.assert_healthy().await;
+    let lost = json!({ "type": "Ready", "status": "False", "reason": "NodeNotReady" });
+    for mut pod in objects.all("Pod").into_iter().filter(|pod| pod["metadata"]["name"] == workload::POD) {
+        pod["status"]["conditions"][1] = lost.clone();
+        objects.put(pod);
+    }
+    world.assert_root(Check::AgentWorkload, M::AgentUnavailable, Status::Failing).await;
+}
+
+#[tokio::test]
+async fn an_agent_that_does_not_run_is_not_missed_at_its_port() {
+    let world = World::start();
+    world.agent.set(AgentFault::Refused).await;
+    let health = async |status: Status| {
+        let standings = world.look().await;
+        let health = standings.iter().find(|standing| standing.check == Check::AgentHealth).unwrap();
+        assert_eq!(health.status(), status, "{}", evidence(health));
+        evidence(health)
+    };
+    health(Status::Failing).await;
+    waiting(world.api.objects(), &WORKLOADS[0], "CreateContainerConfigError", "secret \"castai-agent\" not found");
+    let said = health(Status::NotApplicable).await;
+    assert!(said.contains("agent_workload says why: agent_config_missing"), "{said}");
+    // Pods that run and are not ready explain no closed port.
+    world.api.objects().replace(workload::healthy());
+    each_pod(world.api.objects(), &WORKLOADS[0], not_ready);
+    health(Status::Failing).await;
 }
 
 #[tokio::test]

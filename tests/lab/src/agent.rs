@@ -36,6 +36,8 @@ vocabulary! {
         Old = "old",
         /// Something else answers with a page.
         Html = "html",
+        /// Something else answers that it has nothing of the kind.
+        Impostor = "impostor",
     } with {
     }
 }
@@ -153,6 +155,9 @@ impl App {
         let path = request.path();
         if fault == Some(&AgentFault::Html) {
             return Answer::html(200, "Welcome");
+        }
+        if fault == Some(&AgentFault::Impostor) {
+            return Answer::text(404, "404 page not found\n");
         }
         if self.metrics {
             return if path == "/metrics" { self.numbers() } else { Answer::text(404, "404 page not found\n") };
