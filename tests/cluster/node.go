@@ -389,6 +389,8 @@ func (c *cluster) startKubelet() error {
 		// Images are loaded by hand and must not be collected.
 		"imageGCHighThresholdPercent": 100,
 		"nodeStatusUpdateFrequency":   "5s",
+		// Small and soon, so that a test sees it.
+		"containerLogMaxSize": "64Ki", "containerLogMaxFiles": 3, "containerLogMonitorInterval": "3s",
 	}
 	proxy := map[string]any{
 		"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",

@@ -2,6 +2,7 @@
 //!
 //! These tests need root and a kubelet: `make test-node` runs them.
 
+mod faults;
 mod image;
 mod site;
 

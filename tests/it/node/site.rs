@@ -23,7 +23,10 @@ use tokio::process::Command;
 use tokio::time::sleep;
 
 use crate::node::image;
+use crate::support::cluster::Account;
 use crate::support::cluster::Cluster;
+use crate::support::cluster::Token;
+use crate::support::exporter::Exporter;
 use crate::support::exporter::fetch;
 use crate::support::helm::AGENT_CHART;
 use crate::support::helm::CHART;
@@ -32,6 +35,8 @@ use crate::support::monitoring::RUNBOOKS;
 use crate::support::world::CASTAI;
 
 const NAMESPACE: &str = "castai-agent";
+/// The image of what stands in for CAST AI's programs.
+pub(super) const STAND_IN: &str = "local.test/stand-in:1";
 const AGENTS_PODS: &str = "app.kubernetes.io/name=castai-agent";
 /// The node's address, where servers of this machine can be published for pods.
 const NODE: &str = "10.77.0.1";
@@ -41,6 +46,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// So much faster than in earnest is everything in the rules: the shortest alert comes after 4 s.
 const PACE: u32 = 30;
 const AGAIN: Duration = Duration::from_millis(300);
+/// What the stories break is looked at so often that they fit into some minutes.
+const QUICK: [&str; 6] =
+    ["agent_workload", "agent_health", "agent_log", "cluster_controller", "components", "image_pull"];
 
 /// A cluster with a node.
 pub(super) struct Site {
@@ -57,20 +65,10 @@ pub(super) struct Prometheus {
 }
 
 impl Site {
+    /// With the image, in a namespace that is bounded as a careful company's is.
     pub(super) async fn start() -> Self {
-        let cluster = Cluster::start_with_node().await.unwrap();
-        let public = Pki::new("Lab Public Root");
-        let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
-        let port = castai.addr().port();
-        cluster.control(&format!("publish {port} {}", castai.addr())).await.unwrap();
-        fs::write(cluster.path().join("hosts"), format!("{NODE} {CASTAI}\n")).unwrap();
-        let site = Self { castai, cluster, public, dir: TempDir::new().unwrap() };
+        let site = Self::bare().await;
         site.import().await;
-        site.tools();
-        let restricted = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": {
-            "name": NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" },
-        }});
-        site.apply(&restricted).await;
         for (kind, spec) in [
             (
                 "ResourceQuota",
@@ -84,6 +82,24 @@ impl Site {
             let metadata = json!({ "name": "bounds", "namespace": NAMESPACE });
             site.apply(&json!({ "apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec })).await;
         }
+        site
+    }
+
+    /// With nothing but the agent's namespace.
+    pub(super) async fn bare() -> Self {
+        let cluster = Cluster::start_with_node().await.unwrap();
+        let public = Pki::new("Lab Public Root");
+        let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
+        let port = castai.addr().port();
+        cluster.control(&format!("publish {port} {}", castai.addr())).await.unwrap();
+        fs::write(cluster.path().join("hosts"), format!("{NODE} {CASTAI}\n")).unwrap();
+        let site = Self { castai, cluster, public, dir: TempDir::new().unwrap() };
+        site.cluster.load_stand_in(STAND_IN).await.unwrap();
+        site.tools();
+        let restricted = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": {
+            "name": NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" },
+        }});
+        site.apply(&restricted).await;
         site
     }
 
@@ -156,6 +172,48 @@ impl Site {
         self.helm(helm, &arguments).await;
     }
 
+    /// The program as it was just built, in the node's network, with the companion's account and rights.
+    pub(super) async fn companion(&self, helm: &Helm) -> Exporter {
+        // The chart makes account and rights; its own pod finds no node.
+        self.exporter(helm, &["companion.nodeSelector.pool=none"]).await;
+        let account =
+            Account { namespace: NAMESPACE, name: "castai-health-exporter", token: Token::Valid, grants: &[] };
+        let mount = self.cluster.mount(&account).await.unwrap();
+        let folder = self.dir.path();
+        let secret = folder.join("mounts/secrets/castai-agent");
+        fs::create_dir_all(&secret).unwrap();
+        fs::write(secret.join("API_KEY"), lab::API_KEY).unwrap();
+        fs::write(folder.join("resolv.conf"), format!("nameserver {NODE}\n")).unwrap();
+        let quick = QUICK.map(|check| format!("{check}: {{ interval: 3s }}")).join(", ");
+        let file = folder.join("exporter.yaml");
+        let text = format!(
+            "vantage: companion\n\
+             apiserver: {{ service_account_dir: {}, dns_name: 'kubernetes.default.svc.cluster.local' }}\n\
+             agent: {{ namespace: {NAMESPACE}, mounts: mounts }}\n\
+             dns: {{ resolv_conf: resolv.conf }}\n\
+             checks: {{ {quick} }}\n",
+            mount.display(),
+        );
+        fs::write(&file, text).unwrap();
+        let service = self.get(&["service", "kubernetes", "--namespace=default"]).await;
+        let address = service["spec"]["clusterIP"].as_str().unwrap().to_owned();
+        let env =
+            [("KUBERNETES_SERVICE_HOST".to_owned(), address), ("KUBERNETES_SERVICE_PORT".to_owned(), "443".to_owned())];
+        let exporter = Exporter::start_beside(&self.init(), &env.into(), &file).await;
+        let address = self.control(&format!("open {}", exporter.address())).await;
+        exporter.reached_at(address)
+    }
+
+    /// The node's first process, which has its namespaces.
+    fn init(&self) -> String {
+        fs::read_to_string(self.cluster.path().join("pids/init.pid")).unwrap().trim().to_owned()
+    }
+
+    /// Has the cluster do something.
+    pub(super) async fn control(&self, request: &str) -> String {
+        self.cluster.control(request).await.unwrap()
+    }
+
     pub(super) async fn helm(&self, helm: &Helm, arguments: &[&str]) {
         let arguments = [arguments, &["--namespace", NAMESPACE]].concat();
         helm.on(&self.cluster, &arguments).await.unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
@@ -169,18 +227,18 @@ impl Site {
         }
     }
 
-    async fn apply(&self, object: &Value) {
+    pub(super) async fn apply(&self, object: &Value) {
         let path = self.dir.path().join("object.json");
         fs::write(&path, object.to_string()).unwrap();
         self.cluster.kubectl(&["apply", "-f", path.to_str().unwrap()]).await.unwrap();
     }
 
-    async fn get(&self, what: &[&str]) -> Value {
+    pub(super) async fn get(&self, what: &[&str]) -> Value {
         serde_json::from_str(&self.kubectl(&[["get", "-ojson"].as_slice(), what].concat()).await).unwrap()
     }
 
     /// What the cluster says of itself, for a test that fails.
-    async fn state(&self) -> String {
+    pub(super) async fn state(&self) -> String {
         let of = ["get", "pods,events", "--namespace", NAMESPACE, "-owide"];
         let mut text = self.cluster.kubectl(&of).await.unwrap_or_else(|error| error.to_string());
         let log = ["logs", "--namespace", NAMESPACE, "deploy/castai-health-exporter", "--tail=30"];
@@ -267,7 +325,7 @@ impl Site {
 
     /// An address here that leads to one in the node's network.
     async fn open(&self, host: &str, port: u16) -> String {
-        self.cluster.control(&format!("open {host}:{port}")).await.unwrap()
+        self.control(&format!("open {host}:{port}")).await
     }
 
     /// Puts a flag into the policy that the program does not know.
@@ -353,11 +411,11 @@ impl Site {
             targets.display()
         );
         fs::write(folder.join("prometheus.yml"), config).unwrap();
-        let init = fs::read_to_string(self.cluster.path().join("pids/init.pid")).unwrap();
+        let init = self.init();
         let mut log = fs::File::create(folder.join("log")).unwrap();
         log.flush().unwrap();
         let process = Command::new("nsenter")
-            .args(["--target", init.trim(), "--net", "prometheus", "--web.listen-address=10.77.0.1:9090"])
+            .args(["--target", &init, "--net", "prometheus", "--web.listen-address=10.77.0.1:9090"])
             .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
             .stdin(Stdio::null())

@@ -1,12 +1,10 @@
 //! The agent's workload broken in a real cluster: real controllers say what is wrong, the companion names exactly that,
 //! and it heals. There is no kubelet: the test says what one would.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::relations;
 use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
@@ -98,12 +96,7 @@ impl Story {
 
     /// The root is told, and nothing that does not follow from it.
     async fn is_told(&self, check: Check, mode: M) {
-        let root = (check, mode);
-        let told = |failures: &BTreeSet<(Check, M)>| {
-            failures.contains(&root) && failures.iter().all(|pair| explains(root, *pair))
-        };
-        let took = self.shows(&format!("{check} {mode}"), told).await;
-        println!("{check} {mode} was told after {:.1} s", took.as_secs_f64());
+        self.exporter.tells((check, mode), TOLD).await;
     }
 
     /// Nothing is wrong, and the agent was looked at.
@@ -113,53 +106,15 @@ impl Story {
             self.play_kubelet().await;
             let metrics = self.exporter.metrics().await;
             let ok = |check: &str| metrics.contains(&format!("check_status{{check=\"{check}\",status=\"ok\"}} 1"));
-            if failures(&metrics).is_empty() && ok("agent_workload") && ok("apiserver") && ok("castai_api") {
+            let failures = self.exporter.failures().await;
+            if failures.is_empty() && ok("agent_workload") && ok("apiserver") && ok("castai_api") {
                 return;
             }
             let log = self.exporter.log();
-            assert!(began.elapsed() < TOLD * 2, "not well: {:?}\n{log}", failures(&metrics));
+            assert!(began.elapsed() < TOLD * 2, "not well: {failures:?}\n{log}");
             sleep(AGAIN).await;
         }
     }
-
-    async fn shows(&self, what: &str, wanted: impl Fn(&BTreeSet<(Check, M)>) -> bool) -> Duration {
-        let began = Instant::now();
-        loop {
-            let failures = failures(&self.exporter.metrics().await);
-            if wanted(&failures) {
-                return began.elapsed();
-            }
-            assert!(began.elapsed() < TOLD, "no {what}, but {failures:?}\n{}", self.exporter.log());
-            sleep(AGAIN).await;
-        }
-    }
-
-    /// The evidence of a check.
-    async fn evidence(&self, check: Check) -> String {
-        let body = crate::support::exporter::fetch(self.exporter.address(), "/api/v1/status").await.unwrap();
-        let status: Value = serde_json::from_str(&body).unwrap();
-        let checks = status["checks"].as_array().unwrap();
-        let of = checks.iter().find(|row| row["id"] == check.to_string().as_str()).unwrap();
-        of["evidence"].as_str().unwrap().to_owned()
-    }
-}
-
-/// What fails now, as Prometheus sees it.
-fn failures(metrics: &str) -> BTreeSet<(Check, M)> {
-    let lines = metrics.lines().filter_map(|line| line.strip_prefix("castai_health_failure{check=\""));
-    let pair = |line: &str| {
-        let (check, rest) = line.split_once("\",mode=\"")?;
-        Some((Check::from_label(check)?, M::from_label(rest.split('"').next()?)?))
-    };
-    lines.map(|line| pair(line).unwrap()).collect()
-}
-
-/// Whether a pair is this root, follows from it, or is muted while it is told.
-fn explains(root: (Check, M), (check, mode): (Check, M)) -> bool {
-    let muted = relations::MUTES.iter().any(|row| {
-        (row.check, row.muted) == (root.0, check) && row.modes.contains(&root.1) && row.muted_modes.contains(&mode)
-    });
-    relations::root(check, mode) == relations::root(root.0, root.1) || muted
 }
 
 fn node() -> Value {
@@ -219,7 +174,7 @@ async fn the_agents_workload_is_broken_by_real_controllers() {
     story.kubectl("delete node node-1").await;
     story.remake_pods().await;
     workload(M::AgentUnschedulableResources).await;
-    let said = story.evidence(Check::AgentWorkload).await;
+    let said = story.exporter.evidence(Check::AgentWorkload).await;
     assert!(said.contains("no nodes available"), "{said}");
     story.join().await;
     story.is_well().await;
@@ -253,7 +208,7 @@ async fn the_agents_pods_are_refused_by_real_admission() {
     story.put(&webhook()).await;
     story.remake_pods().await;
     workload(M::AgentFailedCreateWebhook).await;
-    let said = story.evidence(Check::AgentWorkload).await;
+    let said = story.exporter.evidence(Check::AgentWorkload).await;
     assert!(said.contains("pods.nobody.test"), "it is named: {said}");
     story.kubectl("delete validatingwebhookconfiguration nobody").await;
     story.is_well().await;
@@ -286,7 +241,7 @@ async fn an_upgrade_that_will_be_refused_is_foretold() {
     // Somebody has the umbrella's release adopt what was installed alone.
     story.kubectl(&adopt("castai")).await;
     story.is_told(Check::AgentUpgrade, M::AgentUpgradeSelectorImmutable).await;
-    let said = story.evidence(Check::AgentUpgrade).await;
+    let said = story.exporter.evidence(Check::AgentUpgrade).await;
     assert!(said.contains("instance=castai-agent,") && said.contains("instance=castai,"), "{said}");
     let upgrade = ["upgrade", "--install", "castai", AGENT_CHART, "--namespace", NAMESPACE, "--take-ownership"];
     let refused = Helm::four().on(&story.scene.cluster, &upgrade).await.unwrap_err();

@@ -254,6 +254,12 @@ impl Cluster {
         self.kubectl(&[&["delete"], binding, &[account.name]].concat()).await.map(drop)
     }
 
+    /// Puts what stands in for CAST AI's programs into the node as an image.
+    pub(crate) async fn load_stand_in(&self, image: &str) -> Result<(), ClusterError> {
+        let program = self.program.with_file_name("stand-in");
+        self.kube(&["image", "--dir", self.directory(), image, &program.to_string_lossy()]).await.map(drop)
+    }
+
     /// Runs kubectl as the administrator, and returns what it prints.
     pub(crate) async fn kubectl(&self, arguments: &[&str]) -> Result<String, ClusterError> {
         let kubeconfig = format!("--kubeconfig={}", self.info.kubeconfig.display());

@@ -17,6 +17,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio::time::sleep;
 
+/// The exporter.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_castai-health-exporter");
 /// How often a test looks again while it waits.
 const AGAIN: Duration = Duration::from_millis(50);
 
@@ -30,7 +32,23 @@ pub(crate) struct Exporter {
 impl Exporter {
     /// Starts it with this environment and nothing else, and waits until it listens.
     pub(crate) async fn start(env: &BTreeMap<String, String>, file: &Path) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_castai-health-exporter"))
+        Self::run(Command::new(PROGRAM), env, file).await
+    }
+
+    /// The same in the network of a process, to which [`Exporter::reached_at`] then leads.
+    pub(crate) async fn start_beside(process: &str, env: &BTreeMap<String, String>, file: &Path) -> Self {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", process, "--net", PROGRAM]);
+        Self::run(command, env, file).await
+    }
+
+    /// The same exporter at an address that leads to it.
+    pub(crate) fn reached_at(self, address: String) -> Self {
+        Self { address, ..self }
+    }
+
+    async fn run(mut command: Command, env: &BTreeMap<String, String>, file: &Path) -> Self {
+        let mut process = command
             .args(["--web.listen-address", "127.0.0.1:0", "--config.file"])
             .arg(file)
             .env_clear()
