@@ -136,6 +136,12 @@ pub const WORKLOAD_MODES: &[FailureMode] = &[
 /// Modes of components: none of them is wrong with no pod.
 pub const COMPONENT_MODES: &[FailureMode] = WORKLOAD_MODES.split_at(1).1;
 
+/// The agent's Deployment is gone.
+pub const GONE: &[FailureMode] = &[M::AgentDeploymentMissing];
+
+/// CAST AI hears nothing of the agent.
+pub const UNHEARD: &[FailureMode] = &[M::CastaiNotResponding, M::CastaiDisconnected, M::CastaiAcceptedButStale];
+
 /// Modes of a component whose token CAST AI does not accept.
 pub const REFUSED_MODES: &[FailureMode] = &[M::CastaiTokenInvalid, M::CastaiForbidden];
 
@@ -219,6 +225,9 @@ pub const CASTAI_MODES: &[FailureMode] = &[
     M::CastaiUnexpectedBody,
 ];
 
+/// Those of them that do not pass by themselves.
+pub const CASTAI_LASTING: &[FailureMode] = CASTAI_MODES.split_at(24).0;
+
 /// Modes of Google's metadata server.
 pub const GCE_MODES: &[FailureMode] = &[
     M::GcpMetadataUnreachable,
@@ -297,6 +306,9 @@ pub const APISERVER_MODES: &[FailureMode] = &[
     M::K8sServerError,
     M::K8sUnexpectedBody,
 ];
+
+/// Those of them that do not pass by themselves.
+pub const APISERVER_LASTING: &[FailureMode] = APISERVER_MODES.split_at(21).0;
 
 /// What the agent meets at the API server, by its own count.
 pub const MET_MODES: &[FailureMode] =
@@ -431,8 +443,29 @@ pub const HEALTH_MODES: &[FailureMode] = &[
     M::AgentConfigInvalid,
 ];
 
+/// Those of them that an agent shows that reaches nobody.
+pub const UNWELL: &[FailureMode] = HEALTH_MODES.split_at(3).0;
+
 /// What a wrong clock makes of certificates.
 pub const SEEMING_DATES: &[FailureMode] = &[M::TlsExpired, M::TlsNotYetValid];
 
 /// What only EC2 could tell.
 pub const UNRESOLVED: &[FailureMode] = &[M::LifecycleUnresolved];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_what_does_not_pass() {
+        for (all, lasting) in [(CASTAI_MODES, CASTAI_LASTING), (APISERVER_MODES, APISERVER_LASTING)] {
+            assert!(lasting.iter().all(|mode| !PASSING_MODES.contains(mode)));
+            let others = all[lasting.len()..].iter().filter(|mode| !PASSING_MODES.contains(mode));
+            assert!(others.count() <= 2, "{all:?}");
+        }
+        assert_eq!(
+            (CASTAI_LASTING.last(), APISERVER_LASTING.last()),
+            (Some(&M::CastaiClusterNotFound), Some(&M::K8sAnonymousForbidden))
+        );
+    }
+}

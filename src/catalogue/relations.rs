@@ -1,9 +1,11 @@
 //! How pairs of a check and a mode hang together: which follows from which, which blocks, and which mutes.
 
 use crate::catalogue::checks::Check;
+use crate::catalogue::groups::APISERVER_LASTING;
 use crate::catalogue::groups::APISERVER_MODES;
 use crate::catalogue::groups::AWS_TRANSPORT_MODES;
 use crate::catalogue::groups::AZURE_IMDS_MODES;
+use crate::catalogue::groups::CASTAI_LASTING;
 use crate::catalogue::groups::CASTAI_MODES;
 use crate::catalogue::groups::CREDENTIALS_MODES;
 use crate::catalogue::groups::DNS_MODES;
@@ -11,10 +13,12 @@ use crate::catalogue::groups::EC2_MODES;
 use crate::catalogue::groups::EC2_TRANSPORT_MODES;
 use crate::catalogue::groups::ENDING_MODES;
 use crate::catalogue::groups::GCE_MODES;
+use crate::catalogue::groups::GONE;
 use crate::catalogue::groups::HEALTH_MODES;
 use crate::catalogue::groups::IDENTITY_MODES;
 use crate::catalogue::groups::IMAGE_MODES;
 use crate::catalogue::groups::IMDS_MODES;
+use crate::catalogue::groups::LEADER_MODES;
 use crate::catalogue::groups::LOG_CASTAI;
 use crate::catalogue::groups::LOG_CLOUD;
 use crate::catalogue::groups::LOG_KUBERNETES;
@@ -23,7 +27,9 @@ use crate::catalogue::groups::LOG_OWN;
 use crate::catalogue::groups::MET_MODES;
 use crate::catalogue::groups::REFUSED_MODES;
 use crate::catalogue::groups::SEEMING_DATES;
+use crate::catalogue::groups::UNHEARD;
 use crate::catalogue::groups::UNRESOLVED;
+use crate::catalogue::groups::UNWELL;
 use crate::catalogue::groups::WAY_MODES;
 use crate::catalogue::groups::WORKLOAD_MODES;
 use crate::catalogue::modes::FailureMode;
@@ -138,6 +144,25 @@ pub const MUTES: &[Mute] = &[
     mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_KUBERNETES),
     mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_CLOUD),
     mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_OWN),
+    mute(Check::AgentWorkload, WORKLOAD_MODES, Check::AgentHealth, LEADER_MODES),
+    mute(Check::AgentWorkload, ENDING_MODES, Check::AgentHealth, LEADER_MODES),
+    // An agent that reaches nobody says so, ends for it again and again, and loses its lease.
+    mute(Check::Dns, DNS_MODES, Check::AgentHealth, UNWELL),
+    mute(Check::Dns, DNS_MODES, Check::AgentWorkload, ENDING_MODES),
+    mute(Check::Apiserver, APISERVER_LASTING, Check::AgentHealth, UNWELL),
+    mute(Check::Apiserver, APISERVER_LASTING, Check::AgentHealth, LEADER_MODES),
+    mute(Check::Apiserver, APISERVER_LASTING, Check::AgentWorkload, ENDING_MODES),
+    mute(Check::CastaiApi, CASTAI_LASTING, Check::AgentHealth, UNWELL),
+    mute(Check::CastaiApi, CASTAI_LASTING, Check::AgentWorkload, ENDING_MODES),
+    // CAST AI hears nothing of an agent that does not run, or reaches nobody.
+    mute(Check::Dns, DNS_MODES, Check::ClusterStatus, UNHEARD),
+    mute(Check::Apiserver, APISERVER_LASTING, Check::ClusterStatus, UNHEARD),
+    mute(Check::CastaiApi, CASTAI_LASTING, Check::ClusterStatus, UNHEARD),
+    mute(Check::AgentWorkload, GONE, Check::ClusterStatus, UNHEARD),
+    mute(Check::AgentWorkload, WORKLOAD_MODES, Check::ClusterStatus, UNHEARD),
+    mute(Check::AgentWorkload, ENDING_MODES, Check::ClusterStatus, UNHEARD),
+    mute(Check::AgentHealth, HEALTH_MODES, Check::ClusterStatus, UNHEARD),
+    mute(Check::AgentHealth, LEADER_MODES, Check::ClusterStatus, UNHEARD),
     // Nodes cannot be resolved because EC2 cannot be asked.
     mute(Check::AwsCredentials, CREDENTIALS_MODES, Check::NodeLifecycle, UNRESOLVED),
     mute(Check::Imds, IMDS_MODES, Check::NodeLifecycle, UNRESOLVED),

@@ -6,6 +6,7 @@ use crate::catalogue::Alert;
 use crate::catalogue::Check;
 use crate::catalogue::FailureMode;
 use crate::catalogue::OwnAlert;
+use crate::catalogue::Severity;
 use crate::catalogue::alerts::ALERTS;
 use crate::catalogue::relations;
 use crate::catalogue::relations::BLOCKS;
@@ -119,7 +120,12 @@ pub fn inhibitions() -> Vec<Inhibition> {
         }
     }
     for row in MUTES {
-        add(pair(row.check, row.modes), pair(row.muted, row.muted_modes), PLACE, false);
+        let mut source = pair(row.check, row.modes);
+        // What is seen only beside an agent that is well explains nothing of its pods, and wakes nobody.
+        if row.muted == Check::AgentWorkload {
+            source.push(Matcher::is("severity", [Severity::Critical.label()]));
+        }
+        add(source, pair(row.muted, row.muted_modes), PLACE, false);
     }
     let of_the_same_check = vec![Matcher::is("alertname", WITHOUT_CAUSE.iter().map(|alert| alert.entry().name))];
     add(vec![Matcher::any("check"), Matcher::any("mode")], of_the_same_check, PLACE_AND_CHECK, false);
