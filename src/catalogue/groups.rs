@@ -136,8 +136,8 @@ pub const WORKLOAD_MODES: &[FailureMode] = &[
 /// Modes of components: none of them is wrong with no pod.
 pub const COMPONENT_MODES: &[FailureMode] = WORKLOAD_MODES.split_at(1).1;
 
-/// The agent's Deployment is gone.
-pub const GONE: &[FailureMode] = &[M::AgentDeploymentMissing];
+/// What is said of the agent's workload alone: its Deployment is gone, or the agent ends by itself.
+pub const NO_AGENT: &[FailureMode] = &[M::AgentDeploymentMissing, M::AgentCompleted];
 
 /// CAST AI hears nothing of the agent.
 pub const UNHEARD: &[FailureMode] = &[M::CastaiNotResponding, M::CastaiDisconnected, M::CastaiAcceptedButStale];

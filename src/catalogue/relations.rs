@@ -13,7 +13,6 @@ use crate::catalogue::groups::EC2_MODES;
 use crate::catalogue::groups::EC2_TRANSPORT_MODES;
 use crate::catalogue::groups::ENDING_MODES;
 use crate::catalogue::groups::GCE_MODES;
-use crate::catalogue::groups::GONE;
 use crate::catalogue::groups::HEALTH_MODES;
 use crate::catalogue::groups::IDENTITY_MODES;
 use crate::catalogue::groups::IMAGE_MODES;
@@ -25,6 +24,7 @@ use crate::catalogue::groups::LOG_KUBERNETES;
 use crate::catalogue::groups::LOG_NETWORK;
 use crate::catalogue::groups::LOG_OWN;
 use crate::catalogue::groups::MET_MODES;
+use crate::catalogue::groups::NO_AGENT;
 use crate::catalogue::groups::REFUSED_MODES;
 use crate::catalogue::groups::SEEMING_DATES;
 use crate::catalogue::groups::UNHEARD;
@@ -138,14 +138,14 @@ pub const MUTES: &[Mute] = &[
     mute(Check::AzureImds, AZURE_IMDS_MODES, Check::AgentLog, LOG_CLOUD),
     // An agent that ends again and again, or does not start, has closed ports, and its log only says why it ended.
     mute(Check::AgentWorkload, WORKLOAD_MODES, Check::AgentHealth, HEALTH_MODES),
-    mute(Check::AgentWorkload, ENDING_MODES, Check::AgentHealth, HEALTH_MODES),
+    mute(Check::AgentWorkload, NO_AGENT, Check::AgentHealth, HEALTH_MODES),
     mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_NETWORK),
     mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_CASTAI),
     mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_KUBERNETES),
     mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_CLOUD),
     mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_OWN),
     mute(Check::AgentWorkload, WORKLOAD_MODES, Check::AgentHealth, LEADER_MODES),
-    mute(Check::AgentWorkload, ENDING_MODES, Check::AgentHealth, LEADER_MODES),
+    mute(Check::AgentWorkload, NO_AGENT, Check::AgentHealth, LEADER_MODES),
     // An agent that reaches nobody says so, ends for it again and again, and loses its lease.
     mute(Check::Dns, DNS_MODES, Check::AgentHealth, UNWELL),
     mute(Check::Dns, DNS_MODES, Check::AgentWorkload, ENDING_MODES),
@@ -158,9 +158,8 @@ pub const MUTES: &[Mute] = &[
     mute(Check::Dns, DNS_MODES, Check::ClusterStatus, UNHEARD),
     mute(Check::Apiserver, APISERVER_LASTING, Check::ClusterStatus, UNHEARD),
     mute(Check::CastaiApi, CASTAI_LASTING, Check::ClusterStatus, UNHEARD),
-    mute(Check::AgentWorkload, GONE, Check::ClusterStatus, UNHEARD),
+    mute(Check::AgentWorkload, NO_AGENT, Check::ClusterStatus, UNHEARD),
     mute(Check::AgentWorkload, WORKLOAD_MODES, Check::ClusterStatus, UNHEARD),
-    mute(Check::AgentWorkload, ENDING_MODES, Check::ClusterStatus, UNHEARD),
     mute(Check::AgentHealth, HEALTH_MODES, Check::ClusterStatus, UNHEARD),
     mute(Check::AgentHealth, LEADER_MODES, Check::ClusterStatus, UNHEARD),
     // Nodes cannot be resolved because EC2 cannot be asked.

@@ -200,6 +200,20 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
 }
 
 #[test]
+fn only_what_wakes_somebody_mutes_that_the_agents_pods_do_not_run() {
+    let target = |one: &&alertmanager::Inhibition| {
+        one.target.iter().any(|by| by.label == "check" && by.values == [Check::AgentWorkload.label()])
+            && one.target.iter().any(|by| by.label == "mode")
+    };
+    let inhibitions = alertmanager::inhibitions();
+    let muting: Vec<_> = inhibitions.iter().filter(target).collect();
+    assert!(!muting.is_empty());
+    for one in muting {
+        assert!(one.source.iter().any(|by| by.label == "severity" && by.values == ["critical"]), "{one:?}");
+    }
+}
+
+#[test]
 fn every_row_of_the_catalogue_is_an_inhibition() {
     let inhibitions = alertmanager::inhibitions();
     let mutes = |check: Check, mode: FailureMode, muted: Check| {

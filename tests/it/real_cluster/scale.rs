@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
+use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -84,13 +85,13 @@ async fn five_thousand_nodes_and_fifty_thousand_pods_are_known_at_once_and_held_
         sleep(Duration::from_secs(2)).await;
     }
 
-    let address = "127.0.0.1:19878";
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let listen = format!("--web.listen-address={address}");
     let exporter = begin(named("EXPORTER_TEST_BINARY"), &["--kubeconfig", &kubeconfig, &listen, "--log.level=error"]);
     let (pid, began) = (exporter.id().unwrap(), Instant::now());
     let all = format!("castai_health_nodes_lifecycle_unresolved {NODES}");
-    while !fetch(address, "/metrics").await.is_ok_and(|metrics| metrics.lines().any(|line| line == all)) {
-        assert!(began.elapsed() < Duration::from_mins(1), "{:?}", fetch(address, "/metrics").await);
+    while !fetch(&address, "/metrics").await.is_ok_and(|metrics| metrics.lines().any(|line| line == all)) {
+        assert!(began.elapsed() < Duration::from_mins(1), "{:?}", fetch(&address, "/metrics").await);
         sleep(Duration::from_millis(50)).await;
     }
     let (known, spent) = (began.elapsed().as_secs_f64(), cpu(pid));

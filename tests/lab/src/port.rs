@@ -116,6 +116,7 @@ mod tests {
     #[tokio::test]
     async fn a_port_is_open_closed_deaf_and_open_again() {
         let mut port = Port::open("127.0.0.1:0".parse().unwrap()).unwrap();
+        assert!(NUMBERS.contains(&port.addr().port()), "the kernel could give {} to a connection", port.addr());
         let connect = || timeout(Duration::from_millis(200), TcpStream::connect(port.addr));
         connect().await.unwrap().unwrap();
         port.close();
