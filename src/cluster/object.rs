@@ -27,8 +27,8 @@ pub trait Kept: Sized + Send + Sync + 'static {
     fn keep(raw: Self::Raw, before: Option<&Self>) -> Option<Self>;
 
     /// Which of two is given up when there are too many: the lower.
-    fn worth(&self) -> i64 {
-        0
+    fn worth(&self) -> (u8, i64) {
+        (0, 0)
     }
 }
 
@@ -74,6 +74,9 @@ pub struct Meta<L = IgnoredAny, A = IgnoredAny> {
 /// Who made an object.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Owner {
+    /// `ReplicaSet`, `DaemonSet`, …
+    #[serde(default)]
+    pub kind: String,
     /// The owner's uid.
     pub uid: String,
     /// Whether it is the one that manages the object.
@@ -103,7 +106,12 @@ pub struct Condition {
 impl<L, A> Meta<L, A> {
     /// The uid of the object that manages this one.
     pub fn controller(&self) -> Option<&str> {
-        self.owner_references.iter().find(|owner| owner.controller).map(|owner| owner.uid.as_str())
+        self.manager().map(|owner| owner.uid.as_str())
+    }
+
+    /// The object that manages this one.
+    pub fn manager(&self) -> Option<&Owner> {
+        self.owner_references.iter().find(|owner| owner.controller)
     }
 }
 

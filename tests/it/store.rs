@@ -140,6 +140,32 @@ async fn a_long_list_comes_in_pages_once_the_newest_is_asked_for() {
 }
 
 #[tokio::test]
+async fn the_pods_that_stand_on_every_node_leave_room_for_the_agents() {
+    let fed = Fed::start();
+    fed.pods(|pods| pods.len() == 4).await;
+    let objects = fed.world.api.objects();
+    for number in 0..2100 {
+        let mut pod = another_pod(&format!("castai-kvisor-agent-{number:04}"));
+        pod["metadata"]["ownerReferences"][0]["kind"] = json!("DaemonSet");
+        pod["metadata"]["creationTimestamp"] = json!(workload::ago(60));
+        if number == 0 {
+            pod["metadata"]["creationTimestamp"] = json!(workload::ago(9000));
+            pod["status"]["conditions"] = json!([workload::condition("Ready", "False", "ContainersNotReady", "")]);
+        }
+        objects.put(pod);
+    }
+    let named = |pods: &[Arc<Pod>], name: &str| pods.iter().any(|pod| pod.name == name);
+    let right =
+        |pods: &[Arc<Pod>]| pods.len() == 2000 && named(pods, workload::POD) && named(pods, "castai-kvisor-agent-0000");
+    fed.pods(|pods| right(pods) && named(pods, "castai-kvisor-agent-1990")).await;
+    // The same when it is listed anew.
+    objects.put(another_pod("castai-agent-6d8f9c7b5-late"));
+    objects.compact();
+    objects.cut_watches();
+    fed.pods(|pods| right(pods) && named(pods, "castai-agent-6d8f9c7b5-late")).await;
+}
+
+#[tokio::test]
 async fn a_missing_right_is_named_and_a_right_that_comes_back_is_used() {
     let mut fed = Fed::start();
     fed.world.api.set("denied:nodes".parse::<lab::ApiFault>().unwrap()).await;

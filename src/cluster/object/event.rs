@@ -84,7 +84,7 @@ impl Kept for Event {
     }
 
     /// The newest are kept.
-    fn worth(&self) -> i64 {
-        self.last.map_or(0, Timestamp::as_second)
+    fn worth(&self) -> (u8, i64) {
+        (0, self.last.map_or(0, Timestamp::as_second))
     }
 }

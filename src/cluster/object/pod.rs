@@ -22,6 +22,8 @@ pub struct Pod {
     pub name: String,
     /// The uid of what manages it: a `ReplicaSet`, a `DaemonSet`.
     pub owner: Option<String>,
+    /// What kind of object manages it.
+    pub manager: Manager,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// Whether its end was asked for.
@@ -44,6 +46,15 @@ pub struct Pod {
     pub has_exporter: bool,
     /// Whether its label keeps this exporter out of it.
     pub keeps_exporter_out: bool,
+}
+
+/// What kind of object manages a pod.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Manager {
+    /// A `DaemonSet`, which has a pod on every node.
+    DaemonSet,
+    /// Anything else, or nothing.
+    Other,
 }
 
 /// A container of a pod, as the kubelet last saw it.
@@ -182,6 +193,10 @@ impl Kept for Pod {
             }
         }
         Some(Self {
+            manager: match metadata.manager() {
+                Some(owner) if owner.kind == "DaemonSet" => Manager::DaemonSet,
+                _ => Manager::Other,
+            },
             owner: metadata.controller().map(str::to_owned),
             uid: metadata.uid,
             name: metadata.name,
@@ -199,9 +214,13 @@ impl Kept for Pod {
         })
     }
 
-    /// The newest are kept.
-    fn worth(&self) -> i64 {
-        self.created.map_or(0, Timestamp::as_second)
+    /// First those of Deployments are kept, then what is not ready, then the newest.
+    fn worth(&self) -> (u8, i64) {
+        let rank = match self.manager {
+            Manager::Other => 2,
+            Manager::DaemonSet => u8::from(!self.is_ready()),
+        };
+        (rank, self.created.map_or(0, Timestamp::as_second))
     }
 }
 

@@ -77,8 +77,8 @@ impl Kept for WaitingPod {
     }
 
     /// The newest are kept.
-    fn worth(&self) -> i64 {
-        self.created.map_or(0, Timestamp::as_second)
+    fn worth(&self) -> (u8, i64) {
+        (0, self.created.map_or(0, Timestamp::as_second))
     }
 }
 
