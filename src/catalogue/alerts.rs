@@ -481,6 +481,18 @@ pub const ALERTS: &[Alert] = &[
         ],
     },
     Alert {
+        name: "CastaiAgentImageMissing",
+        check: Check::AgentWorkload,
+        modes: IMAGE_MODES,
+        summary: "The CAST AI agent waits for its image in vain.",
+        impact: "No snapshot is delivered until the image comes; while a pod of an older version works, only the new one is missing.",
+        diagnosis: &[
+            "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
+            "kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent",
+            "kubectl -n castai-agent get deployment castai-agent -o jsonpath='{.spec.template.spec.containers[*].image}{\"\\n\"}{.spec.template.spec.imagePullSecrets}{\"\\n\"}'",
+        ],
+    },
+    Alert {
         name: "CastaiAgentUpgradeWillFail",
         check: Check::AgentUpgrade,
         modes: &[M::AgentUpgradeSelectorImmutable],

@@ -353,7 +353,7 @@ impl Check {
                         question: "Can the pods of this cluster pull their images?",
                         scope: Scope::Cluster,
                         interval: Duration::from_secs(15),
-                        prerequisites: &[Self::Apiserver, Self::ControlPlaneAccess],
+                        prerequisites: &[Self::Apiserver, Self::ControlPlaneAccess, Self::AgentWorkload],
                         phases: &[],
                         limits: Limits::NONE,
                     }

@@ -85,7 +85,6 @@ pub const CONSEQUENCES: &[Consequence] = &[
         modes: &[M::Ec2RegionWrong],
         root: Some(M::MetadataRegionMismatch),
     },
-    Consequence { check: Check::AgentWorkload, of: Check::ImagePull, modes: IMAGE_MODES, root: None },
     Consequence { check: Check::ClusterController, of: Check::ImagePull, modes: IMAGE_MODES, root: None },
     Consequence { check: Check::Components, of: Check::ImagePull, modes: IMAGE_MODES, root: None },
 ];
@@ -139,6 +138,7 @@ pub const MUTES: &[Mute] = &[
     // An agent that ends again and again, or does not start, has closed ports, and its log only says why it ended.
     mute(Check::AgentWorkload, WORKLOAD_MODES, Check::AgentHealth, HEALTH_MODES),
     mute(Check::AgentWorkload, NO_AGENT, Check::AgentHealth, HEALTH_MODES),
+    mute(Check::AgentWorkload, IMAGE_MODES, Check::AgentHealth, HEALTH_MODES),
     mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_NETWORK),
     mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_CASTAI),
     mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_KUBERNETES),
@@ -146,6 +146,9 @@ pub const MUTES: &[Mute] = &[
     mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_OWN),
     mute(Check::AgentWorkload, WORKLOAD_MODES, Check::AgentHealth, LEADER_MODES),
     mute(Check::AgentWorkload, NO_AGENT, Check::AgentHealth, LEADER_MODES),
+    mute(Check::AgentWorkload, IMAGE_MODES, Check::AgentHealth, LEADER_MODES),
+    // The registry that the agent waits for keeps others waiting too.
+    mute(Check::AgentWorkload, IMAGE_MODES, Check::ImagePull, IMAGE_MODES),
     // An agent that reaches nobody says so, ends for it again and again, and loses its lease.
     mute(Check::Dns, DNS_MODES, Check::AgentHealth, UNWELL),
     mute(Check::Dns, DNS_MODES, Check::AgentWorkload, ENDING_MODES),
@@ -160,6 +163,7 @@ pub const MUTES: &[Mute] = &[
     mute(Check::CastaiApi, CASTAI_LASTING, Check::ClusterStatus, UNHEARD),
     mute(Check::AgentWorkload, NO_AGENT, Check::ClusterStatus, UNHEARD),
     mute(Check::AgentWorkload, WORKLOAD_MODES, Check::ClusterStatus, UNHEARD),
+    mute(Check::AgentWorkload, IMAGE_MODES, Check::ClusterStatus, UNHEARD),
     mute(Check::AgentHealth, HEALTH_MODES, Check::ClusterStatus, UNHEARD),
     mute(Check::AgentHealth, LEADER_MODES, Check::ClusterStatus, UNHEARD),
     // Nodes cannot be resolved because EC2 cannot be asked.

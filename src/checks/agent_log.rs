@@ -16,6 +16,7 @@ use crate::catalogue::alerts;
 use crate::catalogue::metrics::LOG_SOURCES;
 use crate::checks::Attempt;
 use crate::checks::Examine;
+use crate::checks::agent_workload;
 use crate::checks::container_log::Container;
 use crate::checks::container_log::Logs;
 use crate::checks::container_log::Reel;
@@ -81,7 +82,7 @@ impl AgentLog {
     /// The containers of the pods that the agent's Deployment owns.
     async fn containers(&self) -> Result<Vec<Container>, Verdict> {
         let deployments = self.store.deployments.read().await?;
-        let agent = deployments.iter().find(|one| one.name == self.deployment);
+        let agent = agent_workload::find(&deployments, &self.deployment);
         let agent = agent.ok_or_else(|| {
             let Self { deployment, store, .. } = self;
             Verdict::Unknown(Evidence::from(format!(

@@ -52,7 +52,7 @@ impl AgentUpgrade {
     }
 
     fn judge(&self, scene: &Scene, latest: Result<Version, String>) -> Verdict {
-        let Some(deployment) = find(scene, &self.agent) else {
+        let Some(deployment) = find(&scene.deployments, &self.agent.deployment) else {
             return Verdict::Unknown(Evidence::from("the agent's Deployment is not there"));
         };
         let (mut wrong, mut fine, mut unknown) = (Vec::new(), Vec::new(), Vec::new());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalogue::FailureMode;
+use crate::catalogue::groups::IMAGE_MODES;
 use crate::catalogue::metrics::EXPORTER_IN_POD;
 use crate::checks::Attempt;
 use crate::checks::Examine;
@@ -10,7 +11,9 @@ use crate::checks::World;
 use crate::checks::workload::Scene;
 use crate::checks::workload::restarts::Restarts;
 use crate::cluster::Store;
+use crate::cluster::agent::MARK;
 use crate::cluster::object::pod::Pod;
+use crate::cluster::object::pod::Waiting;
 use crate::cluster::object::workload::Deployment;
 use crate::config::Config;
 use crate::config::Installation;
@@ -19,8 +22,6 @@ use crate::verdict::Finding;
 use crate::verdict::Report;
 use crate::verdict::Verdict;
 
-/// The label by which the chart marks the agent, whatever its Deployment is called.
-const NAME: (&str, &str) = ("app.kubernetes.io/name", "castai-agent");
 /// The agent's container.
 const CONTAINER: &str = "agent";
 /// So many other Deployments are named when the agent's is not there.
@@ -41,7 +42,9 @@ impl AgentWorkload {
     }
 
     fn judge(&self, scene: &Scene) -> Report {
-        let Some(deployment) = find(scene, &self.agent) else { return Report::bare(self.missing(scene)) };
+        let Some(deployment) = find(&scene.deployments, &self.agent.deployment) else {
+            return Report::bare(self.missing(scene));
+        };
         let judgement = scene.judge(deployment, CONTAINER);
         let version = version(deployment);
         let restarts = self.restarts.since(scene.pods_of(deployment));
@@ -66,7 +69,19 @@ impl AgentWorkload {
                 format!("the agent {version} runs: {} of {} pods work", judged.working, judged.desired)
             })
         };
+        if verdict.modes().iter().any(|mode| IMAGE_MODES.contains(mode)) {
+            facts.extend(self.waiting(scene.pods_of(deployment)));
+        }
         Report { facts, ..Report::bare(verdict) }
+    }
+
+    /// The pods that wait for an image in vain.
+    fn waiting<'a>(&self, pods: impl Iterator<Item = &'a Pod>) -> impl Iterator<Item = Fact> {
+        let waits = |pod: &&Pod| {
+            let waiting = pod.containers.iter().filter_map(|container| container.state.waiting.as_ref());
+            waiting.into_iter().any(Waiting::is_about_an_image)
+        };
+        pods.filter(waits).map(|pod| Fact::AgentPodWaits(format!("{}/{}", self.agent.namespace, pod.name)))
     }
 
     /// In which of the pods that are to stay this exporter stands.
@@ -109,11 +124,10 @@ impl Examine for AgentWorkload {
 }
 
 /// The agent's Deployment, by its name, else by the chart's label.
-pub(super) fn find<'a>(scene: &'a Scene, agent: &Installation) -> Option<&'a Deployment> {
-    let marked = |deployment: &&Deployment| deployment.labels.get(NAME.0).is_some_and(|name| name == NAME.1);
-    let by_label =
-        || scene.deployments.iter().map(AsRef::as_ref).filter(marked).find(|deployment| has_agent(deployment));
-    scene.deployment(&agent.deployment).or_else(by_label)
+pub(super) fn find<'a>(deployments: &'a [Arc<Deployment>], name: &str) -> Option<&'a Deployment> {
+    let all = || deployments.iter().map(AsRef::as_ref);
+    let marked = |one: &&Deployment| one.labels.get(MARK.0).is_some_and(|name| name == MARK.1) && has_agent(one);
+    all().find(|one| one.name == name).or_else(|| all().find(marked))
 }
 
 /// The tag of the agent's image.

@@ -49,6 +49,8 @@ struct Scene<'a> {
     on_aks: bool,
     /// The cluster of AKS, where it is known.
     aks: Option<&'a AksSeen>,
+    /// The agent's pods that wait, of which `agent_workload` tells.
+    of_the_agent: Vec<&'a str>,
 }
 
 /// The pods that wait for the same reason.
@@ -81,28 +83,26 @@ impl Examine for ImagePull {
         let on_aks = self.provider == Some(Provider::Aks);
         let aks = attempt.peers().report(Check::ControlPlaneAccess).and_then(|report| report.aks.as_ref());
         let new = nodes.iter().filter(young).map(|node| &*node.name).collect();
-        judge(&waiting, &Scene { nodes: nodes.len(), new, on_aks, aks })
+        let facts = attempt.peers().report(Check::AgentWorkload).into_iter().flat_map(|report| &report.facts);
+        let of_the_agent =
+            facts.filter_map(|fact| if let Fact::AgentPodWaits(pod) = fact { Some(&**pod) } else { None });
+        judge(&waiting, &Scene { nodes: nodes.len(), new, on_aks, aks, of_the_agent: of_the_agent.collect() })
     }
 }
 
 fn judge(waiting: &[Arc<WaitingPod>], scene: &Scene<'_>) -> Report {
-    let mut groups: BTreeMap<FailureMode, Group<'_>> = BTreeMap::new();
-    for pod in waiting {
-        for image in &pod.images {
-            let group = groups.entry(mode(image)).or_default();
-            *group.by_registry.entry(registry(&image.image)).or_default() += 1;
-            group.on_new_nodes += u32::from(scene.new.contains(&&*pod.node));
-            group.examples.push((pod, image));
-        }
-    }
-    let facts = groups.iter().flat_map(|(mode, group)| {
-        group.by_registry.iter().map(|(registry, count)| Fact::ImagePullFailures(registry, *mode, *count))
+    let facts = groups(waiting.iter().map(AsRef::as_ref), scene).into_iter().flat_map(|(mode, group)| {
+        let counts = group.by_registry.into_iter();
+        counts.map(move |(registry, count)| Fact::ImagePullFailures(registry, mode, count))
     });
     let facts = facts.collect();
-    let findings: Vec<Finding> = groups.iter().map(|(mode, group)| group.finding(*mode, scene)).collect();
+    let others = waiting.iter().map(AsRef::as_ref).filter(|pod| !scene.of_the_agent.contains(&&*pod.name));
+    let findings: Vec<Finding> =
+        groups(others, scene).iter().map(|(mode, group)| group.finding(*mode, scene)).collect();
     let verdict = if findings.is_empty() {
+        let but = if scene.of_the_agent.is_empty() { "" } else { " but the agent's, of which agent_workload tells" };
         Verdict::Ok(Evidence::from(format!(
-            "no pod waits for an image in vain; {} nodes, {} of them new",
+            "no pod waits for an image in vain{but}; {} nodes, {} of them new",
             scene.nodes,
             scene.new.len()
         )))
@@ -112,6 +112,19 @@ fn judge(waiting: &[Arc<WaitingPod>], scene: &Scene<'_>) -> Report {
         Verdict::Warning(findings)
     };
     Report { facts, ..Report::bare(verdict) }
+}
+
+fn groups<'a>(waiting: impl Iterator<Item = &'a WaitingPod>, scene: &Scene<'_>) -> BTreeMap<FailureMode, Group<'a>> {
+    let mut groups: BTreeMap<FailureMode, Group<'_>> = BTreeMap::new();
+    for pod in waiting {
+        for image in &pod.images {
+            let group = groups.entry(mode(image)).or_default();
+            *group.by_registry.entry(registry(&image.image)).or_default() += 1;
+            group.on_new_nodes += u32::from(scene.new.contains(&&*pod.node));
+            group.examples.push((pod, image));
+        }
+    }
+    groups
 }
 
 fn mode(image: &Image) -> FailureMode {

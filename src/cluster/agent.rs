@@ -25,10 +25,15 @@ use crate::verdict::Verdict;
 
 use object::Deployment;
 use object::Envelope;
+use object::List;
 use object::Metadata;
 use object::Pod;
 use object::ReplicaSet;
 
+/// The label by which the chart marks the agent, whatever its Deployment is called.
+pub const MARK: (&str, &str) = ("app.kubernetes.io/name", "castai-agent");
+/// So many Deployments of the chart are read, one of which is the agent's.
+const MARKED: usize = 4;
 /// The pods of one page.
 const PAGE: usize = 50;
 /// How long a piece of a page may take.
@@ -56,9 +61,12 @@ async fn look_in(door: &Door, place: &AgentPlace) -> Result<AgentSeen, NotSeen> 
     let AgentPlace { namespace, deployment: name, .. } = place;
     let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
     let what = format!("the Deployment {name} in the namespace {namespace}");
-    let deployment: Deployment = read(&mut visit, &path, "get deployments.apps", &what)
-        .await?
-        .ok_or_else(|| NotSeen::Absent(format!("there is no Deployment {name} in the namespace {namespace}")))?;
+    let deployment = match read(&mut visit, &path, "get deployments.apps", &what).await? {
+        Some(deployment) => deployment,
+        None => marked(&mut visit, namespace)
+            .await?
+            .ok_or_else(|| NotSeen::Absent(format!("there is no Deployment {name} in the namespace {namespace}")))?,
+    };
     let pod = newest(pods(&mut visit, place, &deployment).await?);
     let (source, object, spec, pod) = match &pod {
         Some(pod) => (AgentEnvironment::Pod, &pod.metadata.name, &pod.spec, Some(pod)),
@@ -78,6 +86,15 @@ async fn look_in(door: &Door, place: &AgentPlace) -> Result<AgentSeen, NotSeen> 
         version: spec.agent().and_then(|agent| own::version(&agent.image)),
         skips_agent: own::skips_agent(skipped),
     }))
+}
+
+/// The Deployment that the chart marks as the agent's, whatever it is called.
+async fn marked(visit: &mut Visit, namespace: &str) -> Result<Option<Deployment>, NotSeen> {
+    let selector: String = form_urlencoded::byte_serialize(format!("{}={}", MARK.0, MARK.1).as_bytes()).collect();
+    let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments?labelSelector={selector}&limit={MARKED}");
+    let what = format!("the Deployments of the agent's chart in the namespace {namespace}");
+    let found: Option<List<Deployment>> = read(visit, &path, "list deployments.apps", &what).await?;
+    Ok(found.and_then(|found| found.items.into_iter().find(|one| one.spec.template.spec.agent().is_some())))
 }
 
 /// The pods that the Deployment owns, and whether they are of its present revision.

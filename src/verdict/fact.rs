@@ -11,6 +11,8 @@ pub enum Fact {
     AgentReplicas(&'static str, u32),
     /// In how many of the agent's pods the exporter stands, is missing, or is not expected.
     AgentPods(&'static str, u32),
+    /// A pod of the agent, as `namespace/name`, that waits for an image in vain.
+    AgentPodWaits(String),
     /// How often containers of the agent were restarted since the last attempt.
     AgentRestarts(u64),
     /// How many nodes the agent takes for what.

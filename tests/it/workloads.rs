@@ -391,6 +391,30 @@ async fn pods_elsewhere_wait_for_images_that_do_not_come() {
     }
 }
 
+#[tokio::test]
+async fn the_image_of_the_agent_is_told_by_its_workload_and_those_of_others_beside_it() {
+    let world = World::start();
+    let objects = world.api.objects();
+    let refused = "failed to fetch oauth token: unexpected status: 401 Unauthorized";
+    waiting(objects, &WORKLOADS[0], "ErrImagePull", refused);
+    world.assert_root(Check::AgentWorkload, M::ImageAuthFailed, Status::Failing).await;
+    let image_pull =
+        async || world.look().await.into_iter().find(|standing| standing.check == Check::ImagePull).unwrap();
+    let said = evidence(&image_pull().await);
+    assert!(
+        said.contains("no pod waits for an image in vain but the agent's, of which agent_workload tells"),
+        "{said}"
+    );
+    let mut pod = workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
+    pod["metadata"]["namespace"] = json!("shop");
+    wait_for(&mut pod, "ErrImagePull", refused);
+    objects.put(pod);
+    let others = image_pull().await;
+    assert_eq!(others.settled.modes(), [M::ImageAuthFailed]);
+    let said = evidence(&others);
+    assert!(said.starts_with("1 container waits") && said.contains("shop/web-1"), "{said}");
+}
+
 /// The labels of one node.
 type Labels = &'static [(&'static str, &'static str)];
 

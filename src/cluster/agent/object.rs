@@ -23,6 +23,12 @@ pub(super) struct Page {
     pub(super) r#continue: String,
 }
 
+/// A short list.
+#[derive(Debug, Deserialize)]
+pub(super) struct List<T> {
+    pub(super) items: Vec<T>,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Deployment {
     pub(super) metadata: Metadata,

@@ -234,16 +234,15 @@ async fn does_not_start(scene: &Scene) {
             container(json!({ "resources": { "requests": { "memory": "900Gi" }, "limits": { "memory": "900Gi" } } })),
             &["Insufficient memory"],
         ),
-        image(M::ImageNeverPull, &[(Check::AgentWorkload, M::ImageNeverPull)], "local.test/none:1", "Never"),
-        image(M::ImageRefused, &[(Check::AgentWorkload, M::ImageRefused)], "127.0.0.1:1/none:1", "Always"),
+        image(M::ImageNeverPull, "local.test/none:1", "Never"),
+        image(M::ImageRefused, "127.0.0.1:1/none:1", "Always"),
     ];
     for story in stories {
         scene.play(story).await;
     }
 
     // It stays the one root while the kubelet pauses, and when the new pod's address is known.
-    let Story { pod, root, also, says } =
-        image(M::ImageAuthFailed, &[(Check::AgentWorkload, M::ImageAuthFailed)], "127.0.0.1:5000/none:1", "Always");
+    let Story { pod, root, also, says } = image(M::ImageAuthFailed, "127.0.0.1:5000/none:1", "Always");
     scene.change(&pod).await;
     scene.is_told(root, also, says).await;
     let health = async || scene.companion.evidence(Check::AgentHealth).await;
@@ -325,9 +324,8 @@ fn sibling(name: &str, container: &str, words: &[&str]) -> Value {
     })
 }
 
-fn image(mode: M, also: &'static [Pair], image: &str, policy: &str) -> Story {
-    let pod = container(json!({ "image": image, "imagePullPolicy": policy }));
-    Story { pod, root: (Check::ImagePull, mode), also, says: &["castai-agent/castai-agent-", "none:1"] }
+fn image(mode: M, image: &str, policy: &str) -> Story {
+    workload(mode, container(json!({ "image": image, "imagePullPolicy": policy })), &["castai-agent-", "none:1"])
 }
 
 /// A registry that refuses everybody, where the kubelet's containerd reaches it without TLS.

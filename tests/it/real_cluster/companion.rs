@@ -190,8 +190,22 @@ async fn it_follows_the_agent_through_upgrade_rollback_removal_and_return() {
     let agent = ["--namespace", NAMESPACE, "deployment", "castai-agent"];
     scene.cluster.kubectl(&[["scale", "--replicas=0"].as_slice(), &agent].concat()).await.unwrap();
     shows(&[status("castai_api", "ok"), info("deployment")]).await;
+    let known = scene.cluster.kubectl(&[["get", "-ojson"].as_slice(), &agent].concat()).await.unwrap();
     scene.cluster.kubectl(&[["delete"].as_slice(), &agent].concat()).await.unwrap();
     shows(&[status("apiserver", "ok"), status("castai_api", "not_applicable"), info("none")]).await;
+
+    // It comes back under another name, and the label of the chart tells which it is.
+    let mut renamed: Value = serde_json::from_str(&known).unwrap();
+    renamed["metadata"] = json!({
+        "name": "prod-castai-agent",
+        "namespace": NAMESPACE,
+        "labels": renamed["metadata"]["labels"],
+    });
+    renamed["spec"]["replicas"] = json!(1);
+    let path = scene.dir.path().join("renamed.json");
+    fs::write(&path, renamed.to_string()).unwrap();
+    scene.cluster.kubectl(&["create", "-f", path.to_str().unwrap()]).await.unwrap();
+    shows(&fine).await;
 
     let log = exporter.log();
     assert!(!log.contains(lab::API_KEY) && !log.contains("eyJ"), "a secret is in the log: {log}");

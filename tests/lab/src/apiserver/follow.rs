@@ -23,12 +23,14 @@ pub(super) struct Selection {
     namespace: String,
     name: Option<String>,
     phase: Option<String>,
+    labels: Vec<(String, String)>,
 }
 
 // === impl Selection ===
 
 impl Selection {
-    /// By path and field selector; the fields that are known here are those that pods and all objects have.
+    /// By path and selectors; the fields that are known here are those that pods and all objects have, and labels are
+    /// equal or not.
     pub(super) fn of(request: &Request, namespace: &str) -> Result<Self, Answer> {
         let mut selection = Self { namespace: namespace.to_owned(), ..Self::default() };
         for wanted in request.query("fieldSelector").unwrap_or_default().split(',').filter(|text| !text.is_empty()) {
@@ -41,11 +43,19 @@ impl Selection {
                 }
             }
         }
+        for wanted in request.query("labelSelector").unwrap_or_default().split(',').filter(|text| !text.is_empty()) {
+            let Some((label, value)) = wanted.split_once('=') else {
+                let text = format!("unable to parse requirement: {wanted}");
+                return Err(status(400, Some("BadRequest"), &text, &Value::Null));
+            };
+            selection.labels.push((label.to_owned(), value.to_owned()));
+        }
         Ok(selection)
     }
 
     fn fits(&self, stored: &Stored) -> bool {
         (self.namespace.is_empty() || self.namespace == stored.namespace)
+            && self.labels.iter().all(|(label, value)| stored.labels[label] == **value)
             && self.name.as_ref().is_none_or(|name| *name == stored.name)
             && self.phase.as_ref().is_none_or(|phase| *phase == stored.phase)
     }

@@ -37,6 +37,8 @@ pub(super) struct Stored {
     pub(super) name: String,
     /// `status.phase`.
     pub(super) phase: String,
+    /// `metadata.labels`, an object or nothing.
+    pub(super) labels: Value,
     /// The object as JSON.
     pub(super) text: String,
 }
@@ -109,7 +111,8 @@ impl Objects {
             meta["creationTimestamp"] = json!(rfc3339(time::Duration::ZERO));
         }
         let phase = text(&object["status"]["phase"]);
-        let stored = Arc::new(Stored { namespace, name, phase, text: object.to_string() });
+        let labels = object["metadata"]["labels"].clone();
+        let stored = Arc::new(Stored { namespace, name, phase, labels, text: object.to_string() });
         let of_kind = content.kinds.entry(kind.name).or_default();
         let before = of_kind.insert(stored.key(), stored.clone());
         content.remember(Change { version, kind: kind.name, before, after: Some(stored) });
