@@ -828,7 +828,7 @@ fn killed_by_its_probe(objects: &Objects, of: &Workload) {
     });
 }
 
-fn wait_for(pod: &mut Value, reason: &str, text: &str) {
+pub(crate) fn wait_for(pod: &mut Value, reason: &str, text: &str) {
     not_ready(pod);
     pod["status"]["phase"] = json!("Pending");
     pod["status"]["containerStatuses"][0]["state"] = json!({ "waiting": { "reason": reason, "message": text } });

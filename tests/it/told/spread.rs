@@ -18,6 +18,7 @@ use super::row;
 use crate::scenarios::heal;
 use crate::support::monitoring::Monitoring;
 use crate::support::world::World;
+use crate::workloads::wait_for;
 
 /// A cause that shows in other checks as well, as it does in a real cluster after a while.
 #[derive(Clone, Copy)]
@@ -28,16 +29,19 @@ pub(super) enum Spread {
     NoAccount,
     /// Somebody scaled the agent to zero: nobody leads, and the console shows it as silent.
     NobodyRuns,
+    /// The registry refuses everybody: the agent does not come back from an upgrade, nor do pods elsewhere start.
+    NoImage,
 }
 
 impl Spread {
-    pub(super) const ALL: [Self; 3] = [Self::InvalidKey, Self::NoAccount, Self::NobodyRuns];
+    pub(super) const ALL: [Self; 4] = [Self::InvalidKey, Self::NoAccount, Self::NobodyRuns, Self::NoImage];
 
     fn cause(self) -> (Check, FailureMode) {
         match self {
             Self::InvalidKey => (Check::CastaiApi, FailureMode::CastaiTokenInvalid),
             Self::NoAccount => (Check::Apiserver, FailureMode::K8sRbacForbidden),
             Self::NobodyRuns => (Check::AgentWorkload, FailureMode::AgentScaledToZero),
+            Self::NoImage => (Check::AgentWorkload, FailureMode::ImageAuthFailed),
         }
     }
 
@@ -72,12 +76,26 @@ impl Spread {
                     it["spec"]["replicas"] = json!(0);
                     it["status"] = json!({ "replicas": 0 });
                 });
-                world.agent.set(AgentFault::Refused).await;
-                objects.put(workload::lease("agent-leader-election-lock", ""));
-                world.castai.set_field("agentStatus", json!("non-responding"));
+                nobody_leads(world).await;
+            }
+            Self::NoImage => {
+                let refused = "failed to fetch oauth token: unexpected status: 401 Unauthorized";
+                objects.change("Pod", workload::AGENT, workload::POD, |pod| wait_for(pod, "ErrImagePull", refused));
+                let mut pod = workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
+                pod["metadata"]["namespace"] = json!("shop");
+                wait_for(&mut pod, "ErrImagePull", refused);
+                objects.put(pod);
+                nobody_leads(world).await;
             }
         }
     }
+}
+
+/// No agent runs, and it shows.
+async fn nobody_leads(world: &World) {
+    world.agent.set(AgentFault::Refused).await;
+    world.api.objects().put(workload::lease("agent-leader-election-lock", ""));
+    world.castai.set_field("agentStatus", json!("non-responding"));
 }
 
 /// One cause, and what follows from it in other checks: people hear of it once.
