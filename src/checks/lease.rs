@@ -12,6 +12,7 @@ use crate::cluster::Door;
 use crate::config::ObjectName;
 use crate::verdict::Evidence;
 use crate::verdict::Finding;
+use crate::verdict::evidence::quote;
 
 /// A leader renews every two or three seconds and has lost its lease after 15, in seconds.
 const LOST: f64 = 15.0;
@@ -79,11 +80,12 @@ impl Lease {
                     Finding::new(M::AgentNoLeader, evidence)
                 })
             }
-            Self::There { name, holder: Some(_), renewed } => {
+            Self::There { name, holder: Some(holder), renewed } => {
                 let ago = renewed.filter(|ago| *ago > LOST)?;
                 let evidence = format!(
-                    "the leader's lease {} was last renewed {ago:.0} s ago, and a leader renews it every 2 or 3 s",
-                    name.shown()
+                    "the lease {} was last renewed {ago:.0} s ago by {}, and a leader renews it every 2 or 3 s",
+                    name.shown(),
+                    quote(holder.as_bytes())
                 );
                 Some(Finding::new(M::AgentLeaseStale, evidence))
             }
@@ -99,7 +101,9 @@ impl fmt::Display for Lease {
             Self::Missing(name) => write!(f, "there is no lease {}", name.shown()),
             Self::There { name, holder: None, .. } => write!(f, "nobody holds the lease {} just now", name.shown()),
             Self::There { renewed: None, .. } => write!(f, "the lease says not when it was renewed"),
-            Self::There { renewed: Some(ago), .. } => write!(f, "the leader's lease was renewed {ago:.0} s ago"),
+            Self::There { renewed: Some(ago), holder: Some(holder), .. } => {
+                write!(f, "the leader's lease was renewed {ago:.0} s ago by {}", quote(holder.as_bytes()))
+            }
         }
     }
 }
