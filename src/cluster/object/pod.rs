@@ -254,9 +254,10 @@ impl Waiting {
         REASONS.contains(&self.reason.as_str())
     }
 
-    /// Whether it says that it pauses, and not why.
+    /// Whether it says that it pauses, and not why: newer kubelets put the reason behind the image's name.
     pub fn says_only_back_off(&self) -> bool {
-        self.reason == "ImagePullBackOff" && !self.message.contains("ErrImagePull")
+        let pauses = self.message.is_empty() || self.message.starts_with("Back-off pulling image");
+        self.reason == "ImagePullBackOff" && pauses && !self.message.contains("\": ")
     }
 }
 
