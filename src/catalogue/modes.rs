@@ -1117,10 +1117,13 @@ failure_modes! {
             The checks `aws_credentials` and `ec2_api` say what is wrong.",
     }
     AgentUpgradeSelectorImmutable = "agent_upgrade_selector_immutable" {
-        meaning: "An upgrade is refused because it would change the Deployment's selector.",
-        told_apart: "The release's name or the labels differ from those the Deployment was made with.",
+        meaning: "An upgrade is refused because it would change the Deployment's selector, or because Helm finds objects \
+            of another release.",
+        told_apart: "The release's name or the labels differ from those the Deployment was made with. Helm looks at its own \
+            annotations first, and then says `invalid ownership metadata`.",
         remedy: "`kubectl delete deployment -n castai-agent castai-agent`, then run the script or the helm command \
-            again.",
+            again. Where Helm says `invalid ownership metadata`, `helm list -n castai-agent` names the release: upgrade \
+            that one.",
     }
     CpfwBlocked = "cpfw_blocked" {
         meaning: "The control plane's firewall does not let CAST AI in.",

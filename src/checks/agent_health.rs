@@ -20,6 +20,8 @@ use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
 use crate::checks::lease::Lease;
+use crate::classify::Kind;
+use crate::classify::classify;
 use crate::cluster::Door;
 use crate::config::Agent;
 use crate::config::AgentEnvironment;
@@ -278,10 +280,7 @@ fn taken(port: u16, said: &str, status: u16, body: &str) -> Finding {
 /// What the agent's own complaint means.
 fn unwell(path: &str, status: u16, body: &str, young: bool) -> Verdict {
     let evidence = format!("{path} was answered {status} {}", quote(body.as_bytes()));
-    let initialising = ["controller not started", "initialization not started", "controller not initialized"]
-        .iter()
-        .any(|words| body.contains(words));
-    if !initialising {
+    if classify(Some(Kind::AgentLog), body).mode() != Some(M::AgentNotReadyInitialising) {
         return Verdict::failing(Finding::new(M::AgentUnhealthy, evidence));
     }
     if young {

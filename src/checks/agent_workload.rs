@@ -9,6 +9,7 @@ use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
 use crate::checks::workload::Scene;
+use crate::checks::workload::kills::Kills;
 use crate::checks::workload::restarts::Restarts;
 use crate::cluster::Store;
 use crate::cluster::agent::MARK;
@@ -32,13 +33,19 @@ const NAMED: usize = 8;
 pub struct AgentWorkload {
     agent: Installation,
     store: Arc<Store>,
+    kills: Kills,
     restarts: Restarts,
 }
 
 impl AgentWorkload {
     /// The check of a configuration.
     pub fn new(config: &Config, world: &World) -> Self {
-        Self { agent: config.installation.clone(), store: Arc::clone(&world.store), restarts: Restarts::default() }
+        Self {
+            agent: config.installation.clone(),
+            store: Arc::clone(&world.store),
+            kills: Kills::default(),
+            restarts: Restarts::default(),
+        }
     }
 
     fn judge(&self, scene: &Scene) -> Report {
@@ -117,7 +124,7 @@ impl AgentWorkload {
 impl Examine for AgentWorkload {
     async fn examine(&self, _attempt: &Attempt) -> Report {
         match Scene::read(&self.store).await {
-            Ok(scene) => self.judge(&scene),
+            Ok(scene) => self.judge(&scene.recalling(&self.kills)),
             Err(verdict) => Report::bare(verdict),
         }
     }

@@ -10,6 +10,7 @@ use crate::checks::lease::Lease;
 use crate::checks::refusal::Refusals;
 use crate::checks::refusal::logs_of;
 use crate::checks::workload::Scene;
+use crate::checks::workload::kills::Kills;
 use crate::cluster::Store;
 use crate::cluster::object::workload::Deployment;
 use crate::config::Config;
@@ -30,17 +31,19 @@ const PODS: usize = 4;
 #[derive(Debug)]
 pub struct ClusterController {
     store: Arc<Store>,
+    kills: Kills,
     refusals: Refusals,
 }
 
 impl ClusterController {
     /// The check of a configuration.
     pub fn new(config: &Config, world: &World) -> Self {
-        Self { store: Arc::clone(&world.store), refusals: Refusals::new(config, world) }
+        let (store, refusals) = (Arc::clone(&world.store), Refusals::new(config, world));
+        Self { store, kills: Kills::default(), refusals }
     }
 
     async fn judge(&self) -> Result<Verdict, Verdict> {
-        let scene = Scene::read(&self.store).await?;
+        let scene = Scene::read(&self.store).await?.recalling(&self.kills);
         let Some(deployment) = scene.deployment(NAME) else {
             return Ok(Verdict::NotApplicable(Evidence::from(
                 "the cluster controller is not installed: CAST AI only reads this cluster",

@@ -11,6 +11,7 @@ use crate::checks::refusal::Refusals;
 use crate::checks::refusal::logs_of;
 use crate::checks::workload::Judgement;
 use crate::checks::workload::Scene;
+use crate::checks::workload::kills::Kills;
 use crate::cluster::Store;
 use crate::cluster::object::pod::Pod;
 use crate::cluster::object::workload::Container;
@@ -27,17 +28,19 @@ use crate::verdict::Verdict;
 #[derive(Debug)]
 pub struct Components {
     store: Arc<Store>,
+    kills: Kills,
     refusals: Refusals,
 }
 
 impl Components {
     /// The check of a configuration.
     pub fn new(config: &Config, world: &World) -> Self {
-        Self { store: Arc::clone(&world.store), refusals: Refusals::new(config, world) }
+        let (store, refusals) = (Arc::clone(&world.store), Refusals::new(config, world));
+        Self { store, kills: Kills::default(), refusals }
     }
 
     async fn look(&self) -> Result<Report, Verdict> {
-        let scene = Scene::read(&self.store).await?;
+        let scene = Scene::read(&self.store).await?.recalling(&self.kills);
         let daemon_sets = self.store.daemon_sets.read().await?;
         let judged = judge(&scene, &daemon_sets);
         if judged.is_empty() {

@@ -2,6 +2,7 @@
 //!
 //! Of a pod the newest and most specific cause counts; of causes of several pods those of the same mode are told together.
 
+pub mod kills;
 pub mod restarts;
 mod trouble;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::catalogue::FailureMode;
+use crate::checks::workload::kills::Kills;
 use crate::classify::Kind;
 use crate::classify::classify;
 use crate::cluster::Store;
@@ -41,6 +43,7 @@ pub struct Scene {
     replica_sets: Vec<Arc<ReplicaSet>>,
     pods: Vec<Arc<Pod>>,
     events: Vec<Arc<Event>>,
+    kills: kills::Known,
     now: Timestamp,
 }
 
@@ -78,8 +81,17 @@ impl Scene {
             replica_sets: store.replica_sets.read().await?,
             pods: store.pods.read().await?,
             events: store.events.read().await?,
+            kills: kills::Known::new(),
             now: Timestamp::now(),
         })
+    }
+
+    /// The same, with the kills that were told at an earlier look.
+    #[must_use]
+    pub fn recalling(mut self, kills: &Kills) -> Self {
+        let pods = self.pods.iter().map(AsRef::as_ref);
+        self.kills = kills.meet(pods, |pod, container| self.tells_of_a_kill(pod, container));
+        self
     }
 
     /// The Deployment of this name.
@@ -104,7 +116,14 @@ impl Scene {
     /// How a Deployment does; `main` is the container that matters.
     pub fn judge(&self, deployment: &Deployment, main: &str) -> Judgement {
         let pods: Vec<&Pod> = self.pods_of(deployment).collect();
-        let mut judged = self.judge_pods(&pods, deployment.desired, main);
+        let has_a_sibling = |pod: &Pod| pods.iter().any(|other| other.owner == pod.owner && other.is_ready());
+        let may_miss = |pod: &Pod, _: Option<&Cause>| trouble::wants_a_node_alone(pod) && has_a_sibling(pod);
+        let mut judged = self.judge_pods(&pods, deployment.desired, main, may_miss);
+        if judged.spared > 0 {
+            let alone =
+                format!("for {} more there is no node of its own, as is normal where nodes are few", judged.spared);
+            judged.remark.get_or_insert(alone);
+        }
         let mut causes = judged.causes;
         causes.extend(self.sets_of(deployment).filter(|set| set.desired > set.replicas).filter_map(|set| {
             let said = condition(&set.conditions, "ReplicaFailure").filter(|said| said.status == "True");
@@ -112,7 +131,9 @@ impl Scene {
             self.refusal(&set.uid, said, &format!("ReplicaSet {}", set.name))
         }));
         let progress = condition(&deployment.conditions, "Progressing");
-        let late = progress.filter(|progress| progress.reason == "ProgressDeadlineExceeded");
+        // While pods are spared it never ends.
+        let ends = judged.spared == 0;
+        let late = progress.filter(|progress| ends && progress.reason == "ProgressDeadlineExceeded");
         if let Some(late) = late.filter(|_| causes.iter().all(|cause| cause.mode == FailureMode::AgentUnavailable)) {
             causes = vec![Cause::new(FailureMode::AgentProgressDeadline, late.message.clone())];
         }
@@ -122,10 +143,14 @@ impl Scene {
 
     /// How a `DaemonSet` does.
     pub fn judge_daemon_set(&self, set: &DaemonSet, main: &str) -> Judgement {
-        let mut judged = self.judge_pods(&self.pods_of_set(set).collect::<Vec<_>>(), set.desired, main);
+        let pods: Vec<&Pod> = self.pods_of_set(set).collect();
+        let mut judged = self.judge_pods(&pods, set.desired, main, |pod, cause| self.is_up_to_its_node(pod, cause));
         if judged.pods < set.desired {
             judged.causes.extend(self.refusal(&set.uid, None, &format!("DaemonSet {}", set.name)));
         }
+        // A pod that ends on a node that is not heard of has no successor; and of many pods not all are kept.
+        let ending = count(pods.iter().filter(|pod| pod.ending));
+        judged.spared += if set.available < set.desired { ending } else { set.desired };
         judged.finish(&set.name)
     }
 
@@ -134,24 +159,48 @@ impl Scene {
         sets.filter(|set: &&ReplicaSet| set.owner.as_deref() == Some(deployment.uid.as_str()))
     }
 
-    fn judge_pods(&self, pods: &[&Pod], desired: u32, main: &str) -> Judged {
-        let live: Vec<&&Pod> = pods.iter().filter(|pod| !pod.ending && !pod.is_over()).collect();
-        let causes: Vec<(bool, Cause)> =
-            live.iter().filter_map(|pod| Some((pod.is_ready(), self.trouble(pod, main)?))).collect();
-        let ready = live.iter().filter(|pod| pod.is_ready()).count();
-        let troubled = causes.iter().filter(|(ready, cause)| *ready && !cause.mild).count();
-        let working = u32::try_from(ready - troubled).unwrap_or(u32::MAX);
-        let mut causes: Vec<Cause> = causes.into_iter().map(|(_, cause)| cause).collect();
+    /// Whether a pod is not ready because its node is new, or is not heard of: each node has such a pod.
+    fn is_up_to_its_node(&self, pod: &Pod, cause: Option<&Cause>) -> bool {
+        const OF_NEW_NODES: &[FailureMode] = &[
+            FailureMode::AgentUnavailable,
+            FailureMode::AgentUnschedulableTaint,
+            FailureMode::AgentSandboxFailed,
+            FailureMode::AgentFailedMount,
+        ];
+        let starts = cause.is_none_or(|cause| OF_NEW_NODES.contains(&cause.mode)) && self.is_young(pod);
+        starts || pod.is_unheard_of()
+    }
+
+    fn is_young(&self, pod: &Pod) -> bool {
+        pod.created.is_none_or(|at| self.now.as_second() - at.as_second() < START)
+    }
+
+    /// Of pods that are not ready and spared nothing is said, and they are not missed.
+    fn judge_pods(
+        &self,
+        pods: &[&Pod],
+        desired: u32,
+        main: &str,
+        may_miss: impl Fn(&Pod, Option<&Cause>) -> bool,
+    ) -> Judged {
+        let there = pods.iter().filter(|pod| !pod.ending && !pod.is_over()).map(|pod| (*pod, self.trouble(pod, main)));
+        let (spared, live): (Vec<_>, Vec<_>) =
+            there.partition(|(pod, cause)| !pod.is_ready() && may_miss(pod, cause.as_ref()));
+        let ready = live.iter().filter(|(pod, _)| pod.is_ready());
+        let working = count(ready.filter(|(_, cause)| cause.as_ref().is_none_or(|cause| cause.mild)));
         let over = pods.iter().filter(|pod| pod.is_over()).max_by_key(|pod| pod.created);
         // Only of what was put in its place just now is it said why it is not there.
-        let young = |pod: &Pod| pod.created.is_none_or(|at| self.now.as_second() - at.as_second() < START);
-        let explains = over.is_some_and(|over| live.iter().all(|pod| pod.owner == over.owner && young(pod)));
+        let explains =
+            over.is_some_and(|over| live.iter().all(|(pod, _)| pod.owner == over.owner && self.is_young(pod)));
+        let spared = count(spared.iter());
+        let pods = count(live.iter()) + spared;
+        let mut causes: Vec<Cause> = live.into_iter().filter_map(|(_, cause)| cause).collect();
         let ended = over.and_then(|pod| trouble::of_ended(pod));
         let mut remark = None;
         match ended {
             Some(cause)
                 if explains
-                    && working < desired
+                    && working + spared < desired
                     && causes.iter().all(|cause| cause.mode == FailureMode::AgentUnavailable) =>
             {
                 causes = vec![cause];
@@ -159,7 +208,7 @@ impl Scene {
             Some(cause) => remark = Some(format!("before, {}", cause.sentence)),
             None => {}
         }
-        Judged { causes, desired, working, pods: u32::try_from(live.len()).unwrap_or(u32::MAX), remark }
+        Judged { causes, desired, working, pods, spared, remark }
     }
 
     /// Why a controller cannot make pods.
@@ -188,12 +237,19 @@ struct Judged {
     desired: u32,
     working: u32,
     pods: u32,
+    /// How many of them need not work.
+    spared: u32,
     remark: Option<String>,
 }
 
 impl Judged {
+    /// Whether pods are missed.
+    const fn is_short(&self) -> bool {
+        self.working + self.spared < self.desired
+    }
+
     fn finish(mut self, name: &str) -> Judgement {
-        if self.causes.is_empty() && self.working < self.desired {
+        if self.causes.is_empty() && self.is_short() {
             let (working, desired, pods) = (self.working, self.desired, self.pods);
             let sentence = format!("{working} of {desired} pods of {name} are available, and {pods} are there");
             self.causes.push(Cause::new(FailureMode::AgentUnavailable, sentence));
@@ -245,6 +301,10 @@ impl Cause {
         }
         self
     }
+}
+
+fn count(pods: impl Iterator) -> u32 {
+    u32::try_from(pods.count()).unwrap_or(u32::MAX)
 }
 
 /// The mode of a reason and its message, if it is one of a workload.

@@ -97,7 +97,6 @@ fn in_context(cause: Cause, text: &str) -> Reading {
 /// Whether a text is about the way to CAST AI.
 pub(super) fn speaks_of_castai(text: &str) -> bool {
     const WORDS: &[&str] = &[
-        "cast.ai",
         "castai api",
         "/v1/kubernetes/",
         "sending delta",
@@ -106,7 +105,17 @@ pub(super) fn speaks_of_castai(text: &str) -> bool {
         "cluster-actions",
         "RESTY",
     ];
-    contains_any(text, WORDS)
+    contains_any(text, WORDS) || names_a_host_of_castai(text)
+}
+
+/// Whether `cast.ai` stands in the text as a host, not as an API group of the cluster.
+fn names_a_host_of_castai(text: &str) -> bool {
+    const GROUPS: &[&str] = &["autoscaling.", "pod-mutations.", "runbooks.", "storageoptimization.", "live."];
+    text.match_indices("cast.ai").any(|(at, _)| {
+        let before = &text[..at];
+        let word = before.rsplit([' ', '"']).next().unwrap_or_default();
+        !GROUPS.iter().any(|group| before.ends_with(group)) && !word.contains("/apis/")
+    })
 }
 
 /// Info lines that tell of a fault.
@@ -132,6 +141,8 @@ const CONSEQUENCES: &[&str] = &[
     "couldn't get resource list for ",
     "stale GroupVersion discovery",
     "falling back to IMDSv1",
+    // The agent's discovery takes every error for one that it can cut in two; the line before names the error.
+    "index out of range [1] with length 1",
 ];
 
 /// What the components say in words of their own.
@@ -141,9 +152,14 @@ const OWN_WORDS: &[Rule] = &[
     (&["API_KEY", "is required"], M::CastaiKeyMissing),
     (&["No access to Kubernetes API server"], M::CpfwBlocked),
     (&["cluster ID is still empty after initialization"], M::CastaiUnexpectedBody),
+    // Only CAST AI is spoken to by gRPC with a token.
+    (&["code = Unauthenticated"], M::CastaiTokenInvalid),
     (&["bind: address already in use"], M::AgentPortTaken),
     (&["last healthy action is over the healthy limit"], M::AgentUnhealthy),
     (&["controller initialization exceeded hard timeout"], M::AgentUnhealthy),
+    (&["controller not started"], M::AgentNotReadyInitialising),
+    (&["initialization not started"], M::AgentNotReadyInitialising),
+    (&["controller not initialized"], M::AgentNotReadyInitialising),
     (&["liveness check failed: "], M::AgentUnhealthy),
     (&["Health check failed due to: "], M::AgentUnhealthy),
     (&["readiness check failed: "], M::AgentNotReadyInitialising),
@@ -172,6 +188,7 @@ const CAUSE_UNTOLD: &[Rule] = &[
     (&["failed sending delta:"], M::CastaiDeliveryFailed),
     (&["error while collecting initial snapshot"], M::AgentNotReadyInitialising),
     (&["failed to wait for cache sync"], M::AgentNotReadyInitialising),
+    (&["failed to sync"], M::AgentNotReadyInitialising),
 ];
 
 impl Entry {

@@ -174,7 +174,7 @@ fn speaks_of_aws(text: &str) -> bool {
         "aws credentials",
         "describing instance",
         "instance_id=",
-        "status code: ",
+        ", request id: ",
         "NoCredentialProviders",
         "EC2MetadataError",
         "EC2RoleRequestError",

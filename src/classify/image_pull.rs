@@ -15,6 +15,7 @@ pub(super) fn mode(message: &str) -> Option<FailureMode> {
         "imagepull",
         "invalidimagename",
         "pull policy of never",
+        "image pull failed",
         "registryunavailable",
         "signaturevalidationfailed",
         "couldn't parse image",
@@ -67,9 +68,9 @@ pub fn registry(image: &str) -> &'static str {
     }
 }
 
-/// Whether a back-off carries the error behind it, as newer kubelets do.
+/// Whether a back-off carries the error behind it, as newer kubelets do: `Back-off pulling image "x": RegistryUnavailable: …`.
 fn has_reason(message: &str) -> bool {
-    message.contains("errimagepull:") || message.contains("rpc error") || message.contains("failed to pull and unpack")
+    message.contains("\": ")
 }
 
 /// What was found out about the image itself goes before what was said to a stranger.
@@ -137,8 +138,11 @@ fn status(text: &str) -> Option<FailureMode> {
 const BEFORE_STATUS: &[(&[&str], FailureMode)] = &[
     (&["is not present with pull policy of never"], M::ImageNeverPull),
     (&["invalidimagename", "invalid reference format", "couldn't parse image"], M::ImageInvalidName),
-    (&["signaturevalidationfailed"], M::ImageSignature),
-    (&["toomanyrequests", "too many requests", "rate limit", ": 429", "pull rate"], M::ImageRateLimited),
+    (&["signaturevalidationfailed", "signature validation failed"], M::ImageSignature),
+    (
+        &["toomanyrequests", "too many requests", "rate limit", "rate exceeded", ": 429", "http 429", "pull rate"],
+        M::ImageRateLimited,
+    ),
     (&["no space left on device"], M::ImageNoSpace),
     (
         &[
@@ -177,7 +181,7 @@ const BY_WORDING: &[(&[&str], FailureMode)] = &[
         M::ImageAuthFailed,
     ),
     (&["manifest unknown", "not found", "does not exist", "name unknown"], M::ImageNotFound),
-    (&["registryunavailable"], M::ImageRegistryUnavailable),
+    (&["registryunavailable", "registry is unavailable"], M::ImageRegistryUnavailable),
 ];
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ fn scheduling(message: &str) -> Option<FailureMode> {
 /// In order: what is more specific stands before what it may be wrapped in.
 const RULES: &[Rule] = &[
     (&["field is immutable"], M::AgentUpgradeSelectorImmutable),
+    (&["invalid ownership metadata"], M::AgentUpgradeSelectorImmutable),
     (&["failed calling webhook"], M::AgentFailedCreateWebhook),
     (&["admission webhook", "denied the request"], M::AgentFailedCreateWebhook),
     (&["unable to validate against any security context constraint"], M::AgentFailedCreatePsa),

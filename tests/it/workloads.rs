@@ -2,6 +2,9 @@
 //!
 //! One world plays all ways for one workload; the catalogue's test holds that no pair is missing here.
 
+mod each_node;
+mod loops;
+
 use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode as M;
 use castai_health_exporter::catalogue::Status;
@@ -637,31 +640,6 @@ async fn a_component_whose_token_was_invalidated_is_told_with_the_command_that_r
             world.assert_healthy().await;
         }
     }
-}
-
-#[tokio::test]
-async fn a_component_on_each_node_whose_token_was_invalidated_is_told() {
-    let world = World::start();
-    let objects = world.api.objects();
-    let (name, labels) = ("castai-spot-handler", json!({ "name": "spot-handler" }));
-    objects.put(json!({
-        "kind": "DaemonSet", "apiVersion": "apps/v1",
-        "metadata": {
-            "name": name, "namespace": AGENT, "uid": workload::uid(name),
-            "labels": { "helm.sh/chart": "castai-spot-handler-0.30.0" },
-            "annotations": { "meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": AGENT },
-        },
-        "spec": { "template": { "spec": { "containers": [{ "name": "spot-handler", "image": "spot-handler:1" }] } } },
-        "status": { "desiredNumberScheduled": 1, "numberAvailable": 1 },
-    }));
-    let mut pod = workload::pod("castai-spot-handler-k2x4z", "", &labels, "spot-handler", "spot-handler:1");
-    pod["metadata"]["ownerReferences"] = json!([{ "apiVersion": "apps/v1", "kind": "DaemonSet", "name": name, "uid": workload::uid(name), "controller": true }]);
-    objects.put(pod);
-    world.assert_healthy().await;
-    world.api.logs().write("castai-spot-handler-k2x4z", "spot-handler", REFUSALS[0].1);
-    let root = world.assert_root(Check::Components, M::CastaiTokenInvalid, Status::Failing).await;
-    let said = evidence(&root);
-    assert!(said.contains("helm upgrade -i castai-spot-handler castai-helm/castai-spot-handler"), "{said}");
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! What is wrong with one pod.
 
+use std::ops::RangeInclusive;
+
 use crate::catalogue::FailureMode as M;
 use crate::checks::workload::Cause;
 use crate::checks::workload::Scene;
+use crate::checks::workload::kills;
 use crate::checks::workload::words;
 use crate::cluster::object::condition;
 use crate::cluster::object::event::Event;
@@ -14,12 +17,12 @@ use crate::verdict::evidence::quote;
 
 /// A container that ran longer than this did not end in a loop, in seconds; the agent's slowest loop takes 16 minutes.
 const LOOP: i64 = 30 * 60;
-/// A container that has run for so long after a restart is well, unless its runs before were as long, in seconds.
+/// A container that has run for so much longer than before is well, in seconds.
 const SETTLED: i64 = 120;
 /// How long a single kill for memory is worth a word, in seconds.
 const REMEMBERED: i64 = 3600;
-/// How far the kubelet's word of a kill may be from the container's end, in seconds.
-const KILL: i64 = 90;
+/// How long an agent runs that delivers nothing, in seconds: its health turns after 12 minutes, or after 15 and a half.
+const UNDELIVERED: RangeInclusive<i64> = 12 * 60..=1020;
 /// How long an event says what keeps a pod from starting, in seconds.
 const RECENT: i64 = 15 * 60;
 
@@ -106,29 +109,46 @@ impl Scene {
         let again =
             container.restart_count >= 2 || container.restart_count == 1 && container.state.terminated.is_some();
         let runs = container.state.running.as_ref().and_then(|running| running.started_at);
-        let settled = runs.is_some_and(|since| self.now.as_second() - since.as_second() > SETTLED.max(2 * lasted));
+        let settled = runs.is_some_and(|since| self.now.as_second() - since.as_second() > lasted + SETTLED);
         again && lasted <= LOOP && !settled
+    }
+
+    /// Whether the kubelet says that it killed the container when that ended last.
+    pub(super) fn tells_of_a_kill(&self, pod: &Pod, container: &Container) -> bool {
+        let Some(ended) = container.ended() else { return false };
+        let told = |event: &Event| kills::tells_of(event, container) && kills::is_near(event, ended);
+        self.newest(&pod.uid, told).is_some()
+    }
+
+    /// Whether a container that the kubelet had killed before ended in the same way.
+    fn was_killed_before(&self, pod: &Pod, container: &Container, ended: &Terminated, undelivered: bool) -> bool {
+        let known = self.kills.get(&(pod.uid.clone(), container.name.clone()));
+        let told = || self.newest(&pod.uid, |event| kills::tells_of(event, container)).is_some();
+        // SIGKILL and SIGTERM, or the end of an agent that obeys.
+        let as_told = matches!(ended.exit_code, 137 | 143) || ended.exit_code == 0 && undelivered;
+        known.is_some_and(|kill| kill.is_like(ended)) || as_told && (known.is_some() || told())
     }
 
     /// What the end of a container means.
     fn of_end(&self, pod: &Pod, container: &Container, ended: &Terminated, main: &str) -> Cause {
-        let is_main = container.name == main;
-        let killed = |event: &Event| {
-            let near = match (event.last, ended.finished_at) {
-                (Some(said), Some(ended)) => (said.as_second() - ended.as_second()).abs() <= KILL,
-                _ => false,
-            };
-            event.reason == "Killing" && event.message.contains("failed liveness probe") && near
-        };
+        let agents = container.name == main && main == "agent";
+        let undelivered = agents && ended.lasted().is_some_and(|lasted| UNDELIVERED.contains(&lasted));
         let (mode, meaning) = if ended.reason == "OOMKilled" {
             (M::AgentOomkilled, "it used more memory than its limit")
-        } else if self.newest(&pod.uid, killed).is_some() {
+        } else if self.tells_of_a_kill(pod, container) {
             (M::AgentLivenessKilled, "the kubelet killed it because its liveness probe failed")
+        } else if self.was_killed_before(pod, container, ended, undelivered) {
+            let meaning = "it ended as before, when the kubelet killed it because its liveness probe failed; of every kill \
+                           the kubelet does not tell";
+            (M::AgentLivenessKilled, meaning)
         } else {
             match ended.exit_code {
-                0 if is_main && main == "agent" => {
-                    (M::AgentCompleted, "it ended by itself, having lost the API server or its lease")
+                0 if undelivered => {
+                    let meaning = "it ended by itself, having lost the API server or its lease; or the kubelet killed it \
+                                   because it had delivered nothing for 12 minutes, and no event tells of that";
+                    (M::AgentCompleted, meaning)
                 }
+                0 if agents => (M::AgentCompleted, "it ended by itself, having lost the API server or its lease"),
                 2 => (M::AgentCrashloop, "2 is a panic, mostly a setting that it cannot use"),
                 137 => (M::AgentCrashloop, "it was killed, and not for its memory"),
                 _ => (M::AgentCrashloop, "its log says why"),
@@ -151,6 +171,14 @@ impl Scene {
         );
         Cause::new(mode, sentence)
     }
+}
+
+/// Whether a pod has no node only because there is one of its kind on each that would do.
+pub(super) fn wants_a_node_alone(pod: &Pod) -> bool {
+    let scheduled = condition(&pod.conditions, "PodScheduled").filter(|said| said.status == "False");
+    let reasons = scheduled.and_then(|said| said.message.split_once("nodes are available: "));
+    let reasons = reasons.and_then(|(_, reasons)| reasons.split(" preemption: ").next());
+    reasons.is_some_and(|reasons| reasons.split(", ").all(|one| one.contains("didn't match pod anti-affinity")))
 }
 
 /// Why a pod is over.

@@ -48,7 +48,7 @@ impl Entry {
     fn plain(line: &str, indented: bool) -> Self {
         const LOUD: &[&str] = &["Error: ", "panic: ", "fatal error: "];
         const STACK: &[&str] =
-            &["goroutine ", "created by ", "[signal ", "Usage:", "Flags:", "exit status ", "WARNING: "];
+            &["goroutine ", "created by ", "panic(", "[signal ", "Usage:", "Flags:", "exit status ", "WARNING: "];
         let level = if LOUD.iter().any(|start| line.starts_with(start)) { Level::Error } else { Level::Unknown };
         let may_be_a_fault = !indented && !line.starts_with('-') && !STACK.iter().any(|start| line.starts_with(start));
         Self { bare: true, may_be_a_fault, ..Self::new(level, line.to_owned(), None) }
@@ -126,7 +126,7 @@ fn klog(line: &str) -> Option<Entry> {
     let file = head.rsplit(' ').next().unwrap_or_default();
     let (message, error) = if message.starts_with('"') {
         let (text, rest) = quoted(message);
-        (text, Fields(rest).find(|(key, _)| key == "err" || key == "error").map(|(_, value)| value))
+        (text, Fields(rest).find(|(key, _)| ["err", "error", "panic"].contains(&&**key)).map(|(_, value)| value))
     } else {
         (message.to_owned(), None)
     };

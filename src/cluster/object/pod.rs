@@ -230,6 +230,12 @@ impl Pod {
         condition(&self.conditions, "Ready").is_some_and(|ready| ready.status == "True")
     }
 
+    /// Whether its kubelet's last word was that it is ready, and its node is not heard of any more.
+    pub fn is_unheard_of(&self) -> bool {
+        let mut lasting = self.containers.iter().filter(|container| !container.init).peekable();
+        !self.is_ready() && lasting.peek().is_some() && lasting.all(|container| container.ready)
+    }
+
     /// Whether it is no more than a record of what happened to it.
     pub fn is_over(&self) -> bool {
         matches!(self.phase.as_str(), "Failed" | "Succeeded")
@@ -273,9 +279,10 @@ impl Waiting {
         REASONS.contains(&self.reason.as_str())
     }
 
-    /// Whether it says that it pauses, and not why.
+    /// Whether it says that it pauses, and not why: newer kubelets put the reason behind the image's name.
     pub fn says_only_back_off(&self) -> bool {
-        self.reason == "ImagePullBackOff" && !self.message.contains("ErrImagePull")
+        let pauses = self.message.is_empty() || self.message.starts_with("Back-off pulling image");
+        self.reason == "ImagePullBackOff" && pauses && !self.message.contains("\": ")
     }
 }
 

@@ -130,6 +130,12 @@ const CONSEQUENCES: &[Row] = &[
         r#"time="2026-11-22T13:05:54Z" level=error msg="unexpected agent restart detected, fetching k8s events for castai-agent/castai-agent-5d8f7-abcde""#,
         "",
     ),
+    (
+        r#"E1122 13:04:55.148702       1 panic.go:236] "Observed a panic" panic="runtime error: index out of range [1] with length 1" panicGoValue="x" stacktrace="y""#,
+        "",
+    ),
+    ("panic: runtime error: index out of range [1] with length 1 [recovered]", ""),
+    ("panic({0x2a1b3c0?, 0xc000612340?})", ""),
     ("goroutine 1 [running]:", ""),
     ("\tgithub.com/castai/k8s-agent/cmd/agent/run.go:123 +0x1d", ""),
 ];
@@ -381,6 +387,11 @@ const RUNNING: &[Row] = &[
         "castai_token_invalid",
     ),
     (
+        r#"time=2026-11-22T13:04:54.148Z level=ERROR msg="sending metrics" err="rpc error: code = Unauthenticated desc = invalid token""#,
+        "castai_token_invalid",
+    ),
+    (r#"time="2026-11-22T13:04:54Z" level=error msg="failed to sync" provider=eks"#, "agent_not_ready_initialising"),
+    (
         r#"{"time":"2026-11-22T13:04:54Z","level":"ERROR","source":{"file":"x.go","line":3},"msg":"sending batch","error":"Post \"https://api.cast.ai/v1/x\": dial tcp 203.0.113.7:443: i/o timeout"}"#,
         "net_connect_timeout",
     ),
@@ -497,6 +508,18 @@ const API_SERVER: &[Row] = &[
         "tls_hostname_mismatch",
     ),
     (
+        r#"E1122 13:04:55.148702       1 reflector.go:205] "Failed to watch" err="failed to list autoscaling.cast.ai/v1, Resource=recommendations: Get \"https://10.96.0.1/apis/autoscaling.cast.ai/v1/recommendations?limit=500\": http2: client connection lost" type="x""#,
+        "k8s_no_answer",
+    ),
+    (
+        r#"time="2026-11-22T13:04:54Z" level=error msg="reading: Get \"https://10.96.0.1/apis/autoscaling.cast.ai/v1/x\": http2: client connection lost""#,
+        "k8s_no_answer",
+    ),
+    (
+        r#"E1122 13:04:55.148702       1 panic.go:236] "Observed a panic" panic="failed getting kubernetes version: Get \"https://10.96.0.1:443/version\": dial tcp 10.96.0.1:443: i/o timeout""#,
+        "net_connect_timeout",
+    ),
+    (
         r#"E0506 14:24:03.000000       1 panic.go:236] Observed a panic: &errors.errorString{s:"failed getting kubernetes version: Get \"https://10.96.0.1:443/version\": dial tcp 10.96.0.1:443: i/o timeout"}"#,
         "net_connect_timeout",
     ),
@@ -537,6 +560,14 @@ const UNKNOWN: &[Row] = &[
     (r#"time="2026-11-22T13:04:54Z" level=warning msg="the flux capacitor is getting empty""#, ""),
     (r#"time="2026-11-22T13:04:54Z" level=info msg="the flux capacitor failed""#, ""),
     ("panic: the flux capacitor is empty", "unclassified"),
+    (
+        r#"E1122 13:04:55.148702       1 panic.go:236] "Observed a panic" panic="the flux capacitor is empty""#,
+        "unclassified",
+    ),
+    (
+        r#"time="2026-11-22T13:04:54Z" level=error msg="fetching the chart: unexpected status code: 503""#,
+        "unclassified",
+    ),
     ("the flux capacitor failed", "unclassified"),
     ("the flux capacitor is full", ""),
 ];

@@ -207,6 +207,21 @@ const IMAGES: &[Row] = &[
         r#"ImagePullBackOff: Back-off pulling image "r/x:1": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "r/x:1": r/x:1: not found"#,
         "image_not_found",
     ),
+    (
+        r#"ImagePullBackOff: Back-off pulling image "r/x": SignatureValidationFailed: image pull failed for r/x because the signature validation failed: Source image rejected: A signature was required, but no signature exists"#,
+        "image_signature",
+    ),
+    (
+        r#"ImagePullBackOff: Back-off pulling image "r/x": RegistryUnavailable: image pull failed for r/x because the registry is unavailable"#,
+        "image_registry_unavailable",
+    ),
+    // Of older ones the message of the last attempt is kept, without its reason.
+    ("ImagePullBackOff: image pull failed for r/x because the registry is unavailable", "image_registry_unavailable"),
+    ("ImagePullBackOff: image pull failed for r/x because the signature validation failed", "image_signature"),
+    (
+        r#"Failed to pull image "gcr.io/x/y:1": rpc error: code = Unknown desc = error parsing HTTP 429 response body: invalid character 'R' looking for beginning of value: "Rate exceeded""#,
+        "image_rate_limited",
+    ),
     (r#"ImagePullBackOff: Back-off pulling image "r/x:1""#, "image_unknown"),
     (
         r#"InvalidImageName: Failed to apply default image tag "X:1": couldn't parse image reference "X:1": invalid reference format: repository name must be lowercase"#,
@@ -283,6 +298,10 @@ const PODS: &[Row] = &[
     ),
     (r#"ReplicaSet "castai-agent-5d8f7" has timed out progressing."#, "agent_progress_deadline"),
     (
+        r#"Error: INSTALLATION FAILED: Unable to continue with install: Deployment "castai-agent" in namespace "castai-agent" exists and cannot be imported into the current release: invalid ownership metadata; annotation validation error: key "meta.helm.sh/release-name" must equal "castai": current value is "castai-agent""#,
+        "agent_upgrade_selector_immutable",
+    ),
+    (
         r#"{"kind":"Event","apiVersion":"v1","reason":"BackOff","message":"Back-off restarting failed container agent in pod p"}"#,
         "agent_crashloop",
     ),
@@ -307,6 +326,7 @@ const OWN_WORD: &[Row] = &[
         "agent_unhealthy",
     ),
     ("liveness check failed: last healthy action is over the healthy limit of 12m0s", "agent_unhealthy"),
+    ("liveness check failed: controller not started", "agent_not_ready_initialising"),
     ("readiness check failed: controller not initialized or snapshot not sent", "agent_not_ready_initialising"),
     (
         r#"E1122 13:04:55.148702       1 leaderelection.go:436] error initially creating leader election record: namespaces "castai-agent" not found"#,

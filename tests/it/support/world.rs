@@ -314,6 +314,13 @@ impl World {
         }
     }
 
+    /// Of those that look, each is `ok`.
+    pub(crate) async fn assert_ok(&self) {
+        for standing in self.look().await {
+            assert_eq!(standing.status(), Status::Ok, "{}: {}", standing.check, evidence(&standing));
+        }
+    }
+
     /// Exactly this is wrong: everything else is `ok`, `unknown`, or follows from it.
     pub(crate) async fn assert_root(&self, check: Check, mode: FailureMode, status: Status) -> Standing {
         let standings = self.look().await;
