@@ -148,9 +148,9 @@ impl Scene {
         if judged.pods < set.desired {
             judged.causes.extend(self.refusal(&set.uid, None, &format!("DaemonSet {}", set.name)));
         }
-        // A pod that ends on a node that is not heard of has no successor; and of many pods not all are kept.
-        let ending = count(pods.iter().filter(|pod| pod.ending));
-        judged.spared += if set.available < set.desired { ending } else { set.desired };
+        // Of many pods not all that work are kept; and one that ends on a node that is not heard of has no successor.
+        judged.working = judged.working.max(set.available);
+        judged.spared += count(pods.iter().filter(|pod| pod.ending));
         judged.finish(&set.name)
     }
 

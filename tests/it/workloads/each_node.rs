@@ -104,6 +104,21 @@ async fn a_component_on_each_node_may_take_its_time_where_nodes_come_and_go() {
 }
 
 #[tokio::test]
+async fn a_component_on_more_nodes_than_pods_are_kept_is_not_missed() {
+    let world = World::start();
+    let objects = world.api.objects();
+    installed(objects, 2101, 2100);
+    for number in 0..2100 {
+        pod(objects, &format!("castai-spot-handler-{number:04}"), 7200, |_| {});
+    }
+    pod(objects, "castai-spot-handler-new", 60, creating);
+    world.assert_healthy().await;
+    pod(objects, "castai-spot-handler-0000", 7200, crashing);
+    installed(objects, 2101, 2099);
+    world.assert_root(Check::Components, M::AgentCrashloop, Status::Warning).await;
+}
+
+#[tokio::test]
 async fn a_component_on_each_node_that_is_broken_is_told() {
     let world = World::start();
     let objects = world.api.objects();
