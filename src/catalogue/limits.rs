@@ -54,6 +54,8 @@ impl Limits {
     pub const CREDENTIALS: Self = Self { connect: seconds(2), answer: seconds(5), ..Self::NONE };
     /// For what is read of the cluster beside the point of a check: it waits for itself, not as the agent does.
     pub const ASIDE: Self = Self { resolve: seconds(1), connect: seconds(2), tls: seconds(2), answer: seconds(2) };
+    /// What a container wrote: the kubelet of a node that is gone never answers, and the other logs wait.
+    pub const LOGS: Self = Self { resolve: seconds(1), connect: seconds(2), tls: seconds(2), answer: seconds(3) };
     /// The exporter's own questions to a cloud; the agent asks none of them.
     pub const CONTROL_PLANE: Self =
         Self { resolve: seconds(2), connect: seconds(3), tls: seconds(3), answer: seconds(5) };

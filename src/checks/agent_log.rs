@@ -76,7 +76,7 @@ impl AgentLog {
         }
         let now = Timestamp::now();
         state.logs.wind(&self.store.door, now).await?;
-        Ok(judge(state.logs.reels(), peers, now))
+        Ok(judge(&state.logs, peers, now))
     }
 
     /// The containers of the pods that the agent's Deployment owns.
@@ -109,16 +109,23 @@ impl Examine for AgentLog {
     async fn examine(&self, attempt: &Attempt) -> Report {
         let mut state = self.state.lock().await;
         let verdict = self.look(attempt.peers(), &mut state).await.unwrap_or_else(|verdict| verdict);
-        Report { facts: state.facts(), ..Report::bare(verdict) }
+        Report { facts: state.facts(attempt.peers().report(Check::AgentLog)), ..Report::bare(verdict) }
     }
 }
 
 impl State {
-    fn facts(&self) -> Vec<Fact> {
+    /// What is counted; a reload begins at nought and reads on, and no count falls.
+    fn facts(&self, before: Option<&Report>) -> Vec<Fact> {
+        let facts = before.map(|report| report.facts.as_slice()).unwrap_or_default();
         let lines = |at: usize| {
+            let published = facts.iter().filter_map(|fact| match fact {
+                Fact::UnclassifiedLines(source, lines) if *source == LOG_SOURCES[at] => Some(*lines),
+                _ => None,
+            });
             let present =
                 self.logs.reels().iter().filter(|reel| source(reel) == at).map(Reel::unclassified).sum::<u64>();
-            Fact::UnclassifiedLines(LOG_SOURCES[at], self.forgotten[at] + present)
+            let lines = published.fold(self.forgotten[at] + present, u64::max);
+            Fact::UnclassifiedLines(LOG_SOURCES[at], lines)
         };
         (0..LOG_SOURCES.len()).map(lines).collect()
     }
@@ -128,15 +135,16 @@ fn source(reel: &Reel) -> usize {
     LOG_SOURCES.iter().position(|source| *source == reel.container.name).unwrap_or(0)
 }
 
-fn judge(reels: &[Reel], peers: &Peers, now: Timestamp) -> Verdict {
+fn judge(logs: &Logs, peers: &Peers, now: Timestamp) -> Verdict {
+    let (reels, gaps) = (logs.reels(), logs.gaps());
     let told: Vec<Told<'_>> = reels.iter().flat_map(|reel| told(reel, peers, now)).collect();
     if told.is_empty() {
-        let delivered = reels.iter().filter_map(|reel| reel.story.delivered()).max();
-        let delivered = delivered.map_or_else(
+        let ago = |reel: &Reel| Some(reel.moment(now).duration_since(reel.story.delivered()?).as_secs().max(0));
+        let delivered = reels.iter().filter_map(ago).min().map_or_else(
             || "no delta was seen to arrive yet".to_owned(),
-            |at| format!("the last delta arrived {} s ago", (now.as_second() - at.as_second()).max(0)),
+            |seconds| format!("the last delta arrived {seconds} s ago"),
         );
-        return Verdict::Ok(Evidence::from(format!("the agent's log tells of no trouble; {delivered}")));
+        return Verdict::Ok(Evidence::from(format!("the agent's log tells of no trouble; {delivered}{gaps}")));
     }
     let failing = told.iter().any(|told| told.failing);
     let mut findings: Vec<Finding> = Vec::new();
@@ -147,13 +155,15 @@ fn judge(reels: &[Reel], peers: &Peers, now: Timestamp) -> Verdict {
             findings.push(told.finding());
         }
     }
+    gaps.note(&mut findings);
     if failing { Verdict::Failing(findings) } else { Verdict::Warning(findings) }
 }
 
 /// What holds of a container's story, the first first.
 fn told<'a>(reel: &'a Reel, peers: &Peers, now: Timestamp) -> Vec<Told<'a>> {
     let Container { running, ended, restarts, .. } = &reel.container;
-    let own = reel.story.troubles(reel.container.moment(now)).into_iter().filter(|trouble| !refuted(trouble, peers));
+    let now = reel.moment(now);
+    let own = reel.story.troubles(now).into_iter().filter(|trouble| !refuted(trouble, peers));
     let own: Vec<_> = own.map(|trouble| Told::new(reel, trouble, &reel.story, false)).collect();
     let young = running.is_some_and(|since| now.duration_since(since) < PROBATION);
     if !own.is_empty() || !young || reel.story.works() {

@@ -7,6 +7,7 @@ use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
 use crate::checks::lease::Lease;
+use crate::checks::refusal::Heard;
 use crate::checks::refusal::Refusals;
 use crate::checks::refusal::logs_of;
 use crate::checks::workload::Scene;
@@ -60,30 +61,30 @@ impl ClusterController {
         if matches!(runs, Verdict::Failing(_)) {
             return Ok(runs);
         }
-        let mut worse = self.refused(&scene, deployment).await?;
+        let heard = self.heard(&scene, deployment).await;
+        let mut worse = Vec::new();
+        if let Some(refusal) = heard.refusals.first() {
+            worse.push(self.refusals.finding(refusal, &scene, deployment.into()).await);
+        }
         let name = ObjectName { namespace: self.store.namespace.clone(), name: CONTAINER.to_owned() };
         let lease = Lease::read(&self.store.door, Some(&name)).await;
         // Versions without leader election have no lease.
         worse.extend(lease.finding().filter(|_| !matches!(lease, Lease::Missing(_))));
-        Ok(match runs {
-            Verdict::Ok(said) if worse.is_empty() => Verdict::Ok(Evidence::from(format!("{said}; {lease}"))),
-            runs if worse.is_empty() => runs,
-            runs => {
-                worse.extend(runs.findings().iter().cloned());
-                Verdict::Failing(worse)
-            }
-        })
+        let failing = !worse.is_empty();
+        if let Verdict::Ok(said) = &runs
+            && !failing
+        {
+            let well = Verdict::Ok(Evidence::from(format!("{said}; {lease}{}", heard.gaps)));
+            return Ok(heard.nothing.unwrap_or(well));
+        }
+        worse.extend(runs.findings().iter().cloned());
+        heard.gaps.note(&mut worse);
+        Ok(if failing { Verdict::Failing(worse) } else { Verdict::Warning(worse) })
     }
 
     /// What CAST AI refuses to it.
-    async fn refused(&self, scene: &Scene, deployment: &Deployment) -> Result<Vec<Finding>, Verdict> {
-        let namespace = &self.store.namespace;
-        let logs = logs_of(namespace, scene.pods_of(deployment), CONTAINER, PODS);
-        let heard = self.refusals.heard(logs).await?;
-        Ok(match heard.first() {
-            None => Vec::new(),
-            Some(refusal) => vec![self.refusals.finding(refusal, scene, deployment.into()).await],
-        })
+    async fn heard(&self, scene: &Scene, deployment: &Deployment) -> Heard {
+        self.refusals.heard(logs_of(&self.store.namespace, scene.pods_of(deployment), CONTAINER, PODS)).await
     }
 }
 

@@ -6,6 +6,8 @@ use crate::catalogue::metrics::COMPONENTS;
 use crate::checks::Attempt;
 use crate::checks::Examine;
 use crate::checks::World;
+use crate::checks::container_log::Gaps;
+use crate::checks::refusal::Heard;
 use crate::checks::refusal::Installed;
 use crate::checks::refusal::Refusals;
 use crate::checks::refusal::logs_of;
@@ -48,25 +50,28 @@ impl Components {
                 "no other component of CAST AI is installed",
             ))));
         }
-        let refused = self.refused(&scene, &judged).await;
-        // What does not run is told, whatever cannot be read of the others.
+        let (refused, heard) = self.refused(&scene, &judged).await;
+        // What is known is told, whatever cannot be read of the others.
         let runs = judged.iter().all(|component| component.judgement.findings.is_empty());
-        let refused = if runs { refused? } else { refused.unwrap_or_default() };
-        Ok(report(&judged, refused))
+        match heard.nothing.filter(|_| runs && refused.is_empty()) {
+            Some(unknown) => Err(unknown),
+            None => Ok(report(&judged, refused, &heard.gaps)),
+        }
     }
 
     /// What CAST AI refuses to the components that run; one pod of each tells.
-    async fn refused(&self, scene: &Scene, judged: &[Component<'_>]) -> Result<Vec<Told>, Verdict> {
+    async fn refused(&self, scene: &Scene, judged: &[Component<'_>]) -> (Vec<Told>, Heard) {
         let working: Vec<_> = judged.iter().filter(|component| component.judgement.working > 0).collect();
         let log = |one: &&Component<'_>| logs_of(&self.store.namespace, one.pods.iter().copied(), one.main, 1);
         let mut told = Vec::new();
-        for refusal in self.refusals.heard(working.iter().flat_map(log).collect()).await? {
+        let heard = self.refusals.heard(working.iter().flat_map(log).collect()).await;
+        for refusal in &heard.refusals {
             let owner = working.iter().find(|one| one.pods.iter().any(|pod| pod.name == refusal.pod));
             if let Some(one) = owner {
-                told.push((one.label, self.refusals.finding(&refusal, scene, one.installed).await));
+                told.push((one.label, self.refusals.finding(refusal, scene, one.installed).await));
             }
         }
-        Ok(told)
+        (told, heard)
     }
 }
 
@@ -122,7 +127,7 @@ fn judge<'a>(scene: &'a Scene, daemon_sets: &'a [Arc<DaemonSet>]) -> Vec<Compone
     judged
 }
 
-fn report(judged: &[Component<'_>], refused: Vec<Told>) -> Report {
+fn report(judged: &[Component<'_>], refused: Vec<Told>, gaps: &Gaps) -> Report {
     let is_dead = |judgement: &Judgement| judgement.working == 0 && !judgement.findings.is_empty();
     let dead = judged.iter().any(|one| is_dead(&one.judgement));
     let failing = dead || !refused.is_empty();
@@ -140,11 +145,12 @@ fn report(judged: &[Component<'_>], refused: Vec<Told>) -> Report {
             None => findings.push(Finding::new(finding.mode, evidence)),
         }
     }
+    gaps.note(&mut findings);
     let verdict = match (findings.is_empty(), failing) {
         (true, _) => {
             let each =
                 judged.iter().map(|one| format!("{} {}/{}", one.label, one.judgement.working, one.judgement.desired));
-            Verdict::Ok(Evidence::from(format!("pods that work: {}", each.collect::<Vec<_>>().join(", "))))
+            Verdict::Ok(Evidence::from(format!("pods that work: {}{gaps}", each.collect::<Vec<_>>().join(", "))))
         }
         (false, true) => Verdict::Failing(findings),
         (false, false) => Verdict::Warning(findings),

@@ -9,23 +9,34 @@ mod budget;
 pub mod reel;
 pub mod story;
 
+use std::fmt;
+use std::time::Duration;
+use std::time::Instant;
+
 use jiff::Timestamp;
 
 use crate::catalogue::FailureMode;
+use crate::catalogue::limits::Limits;
 use crate::cluster::Door;
 use crate::cluster::object::pod::Pod;
+use crate::verdict::Finding;
 use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
 
 use budget::Budget;
+use reel::Burden;
 pub use reel::Container;
 pub use reel::Reel;
 use reel::Unread;
 pub use story::Story;
 pub use story::Trouble;
 
-/// The most containers that one check follows.
-const MOST: usize = 8;
+/// The most containers that one check follows: one of each component, and some more.
+const MOST: usize = 24;
+/// So many logs are named that were not read.
+const NAMED: usize = 3;
+/// Logs that do not come take no more than this of an attempt.
+const PATIENCE: Duration = Duration::from_secs(12);
 /// So much is quoted of the beginning of a long message, and of its end, where the cause stands, in bytes.
 const QUOTED: (usize, usize) = (80, 200);
 
@@ -36,6 +47,39 @@ pub struct Logs {
     budget: Budget,
     /// The only modes that are of interest; `None` is all.
     wanted: Option<&'static [FailureMode]>,
+    gaps: Gaps,
+}
+
+/// What was not read in the last look; shown as the end of a sentence, and empty where everything was.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Gaps {
+    /// Whose log, and why.
+    unread: Vec<String>,
+    /// So many containers are not followed.
+    beyond: usize,
+}
+
+impl Gaps {
+    /// Nothing could be read.
+    pub fn everywhere(why: &Verdict) -> Self {
+        Self { unread: vec![format!("any log ({})", why.evidence())], beyond: 0 }
+    }
+
+    /// Says with the first finding what was not read.
+    pub fn note(&self, findings: &mut [Finding]) {
+        if let Some(first) = findings.first_mut().filter(|_| *self != Self::default()) {
+            *first = Finding::new(first.mode, format!("{}{self}", first.evidence));
+        }
+    }
+}
+
+impl fmt::Display for Gaps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = self.unread.len().saturating_sub(NAMED) + self.beyond;
+        let more = (more > 0).then(|| format!("{more} more"));
+        let named: Vec<String> = self.unread.iter().take(NAMED).cloned().chain(more).collect();
+        if named.is_empty() { Ok(()) } else { write!(f, "; not read: {}", named.join(", ")) }
+    }
 }
 
 impl Logs {
@@ -46,7 +90,8 @@ impl Logs {
 
     /// Goes on with the containers that are there now, and hands back the logs of those that are gone.
     pub fn meet(&mut self, mut containers: Vec<Container>) -> Vec<Reel> {
-        containers.sort_by(|one, other| (&one.pod, &one.name).cmp(&(&other.pod, &other.name)));
+        containers.sort_by(|one, other| one.place().cmp(&other.place()));
+        self.gaps.beyond = containers.len().saturating_sub(MOST);
         containers.truncate(MOST);
         let mut before = std::mem::take(&mut self.reels);
         for container in containers {
@@ -63,22 +108,57 @@ impl Logs {
         before
     }
 
-    /// Reads on in all of them.
+    /// Reads on in all of them, and says of no other than was read that it was.
     ///
     /// # Errors
-    /// The verdict of a check that needs them.
+    /// The verdict of a check that needs them, where none could be read.
     pub async fn wind(&mut self, door: &Door, now: Timestamp) -> Result<(), Verdict> {
+        self.gaps.unread.clear();
         if self.reels.is_empty() {
             return Ok(());
         }
-        let mut visit = door.enter().await?;
-        for reel in &mut self.reels {
-            match reel.wind(&mut visit, &mut self.budget, now).await {
-                Ok(()) | Err(Unread::Nothing) => {}
-                Err(Unread::Verdict(why)) => return Err(why),
-            }
+        let began = Instant::now();
+        let mut visit = door.within(Limits::LOGS).enter().await?;
+        // Whoever could not be read, or wrote too much, comes after the others: it takes nothing from them.
+        self.reels.sort_by_key(Reel::burden);
+        let (mut read, mut first) = (false, None);
+        let count = self.reels.len();
+        let waiting = (1..=count).rev();
+        for (reel, waiting) in self.reels.iter_mut().zip(waiting) {
+            self.budget.turn(waiting, count > 1 && reel.burden() == Burden::Long);
+            let wound = if began.elapsed() < PATIENCE {
+                reel.wind(&mut visit, &mut self.budget, now).await
+            } else {
+                Err(Unread::late())
+            };
+            let why = match wound {
+                Ok(()) => {
+                    read = true;
+                    continue;
+                }
+                Err(Unread::Nothing) => continue,
+                Err(Unread::Part(why)) => {
+                    read = true;
+                    why
+                }
+                Err(Unread::Verdict(why)) => {
+                    let evidence = why.evidence();
+                    first.get_or_insert(why);
+                    evidence
+                }
+            };
+            self.gaps.unread.push(format!("{}/{} ({why})", reel.container.pod, reel.container.name));
         }
-        Ok(())
+        self.reels.sort_by(|one, other| one.container.place().cmp(&other.container.place()));
+        match first {
+            Some(why) if !read => Err(why),
+            _ => Ok(()),
+        }
+    }
+
+    /// What was not read in the last look.
+    pub fn gaps(&self) -> &Gaps {
+        &self.gaps
     }
 
     /// What they tell.

@@ -10,6 +10,7 @@ use crate::catalogue::groups::REFUSED_MODES;
 use crate::checks::World;
 use crate::checks::cluster_id;
 use crate::checks::container_log::Container;
+use crate::checks::container_log::Gaps;
 use crate::checks::container_log::Logs;
 use crate::checks::container_log::Reel;
 use crate::checks::container_log::containers;
@@ -41,6 +42,17 @@ pub struct Refusals {
     /// The cluster's id, where the agent was told.
     id: Option<String>,
     logs: Mutex<Logs>,
+}
+
+/// What the logs tell.
+#[derive(Debug)]
+pub struct Heard {
+    /// The refusals that hold now.
+    pub refusals: Vec<Refusal>,
+    /// What could not be read.
+    pub gaps: Gaps,
+    /// Where nothing could: the verdict of a check that needs the logs.
+    pub nothing: Option<Verdict>,
 }
 
 /// A refusal.
@@ -81,16 +93,15 @@ impl Refusals {
         Self { store, agent, id, logs: Mutex::new(Logs::of(REFUSED_MODES)) }
     }
 
-    /// Reads on, and says what holds now.
-    ///
-    /// # Errors
-    /// The verdict of a check that needs the logs.
-    pub async fn heard(&self, of: Vec<Container>) -> Result<Vec<Refusal>, Verdict> {
+    /// Reads on, and says what holds now, though not all may have been read.
+    pub async fn heard(&self, of: Vec<Container>) -> Heard {
         let mut logs = self.logs.lock().await;
         logs.meet(of);
         let now = Timestamp::now();
-        logs.wind(&self.store.door, now).await?;
-        Ok(logs.reels().iter().filter_map(|reel| Refusal::of(reel, now)).collect())
+        let nothing = logs.wind(&self.store.door, now).await.err();
+        let refusals = logs.reels().iter().filter_map(|reel| Refusal::of(reel, now)).collect();
+        let gaps = nothing.as_ref().map_or_else(|| logs.gaps().clone(), Gaps::everywhere);
+        Heard { refusals, gaps, nothing }
     }
 
     /// A refusal with the command that gives the component a new token, and with what was seen of it.
@@ -104,17 +115,17 @@ impl Refusals {
 impl Refusal {
     fn of(reel: &Reel, now: Timestamp) -> Option<Self> {
         let Container { pod, name, .. } = &reel.container;
-        let trouble = reel.story.troubles(reel.container.moment(now)).into_iter().next()?;
+        let trouble = reel.story.troubles(reel.moment(now)).into_iter().next()?;
         let sentence = format!("{pod}/{name} said {}: {}", trouble.often(), excerpt(&trouble.words));
         Some(Self { pod: pod.clone(), mode: trouble.mode, sentence })
     }
 }
 
-/// The containers of this name whose log is read, of so many pods at most.
+/// The containers of this name whose log is read, of so many pods at most, those that are ready first.
 pub fn logs_of<'a>(namespace: &str, pods: impl Iterator<Item = &'a Pod>, name: &str, most: usize) -> Vec<Container> {
-    let mut all = containers(namespace, pods.filter(|pod| !pod.ending && !pod.is_over()), &[name]);
-    all.truncate(most);
-    all
+    let mut pods: Vec<&Pod> = pods.filter(|pod| !pod.ending && !pod.is_over()).collect();
+    pods.sort_by_key(|pod| (!pod.is_ready(), pod.name.as_str()));
+    containers(namespace, pods.into_iter().take(most), &[name])
 }
 
 /// The command that gives a component a new token.

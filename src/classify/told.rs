@@ -84,7 +84,8 @@ fn about(mode: FailureMode, text: &str) -> About {
         About::Castai
     } else if starts(&["k8s_"]) {
         About::Kubernetes
-    } else if starts(&["aws_", "ec2_", "gcp_", "azure_"]) {
+    } else if starts(&["aws_", "ec2_", "gcp_", "azure_"]) || mode == FailureMode::MetadataUnresolvable {
+        // What the agent is not told is what the metadata did not tell it.
         About::Cloud
     } else if !starts(&["net_", "tls_", "proxy_", "http_"]) {
         About::Itself

@@ -58,7 +58,7 @@ pub struct Connection {
     route: Route,
     base: Option<Uri>,
     received: Received,
-    /// Whether an answer came already: such a connection may end at any time, and is opened anew then.
+    /// Whether it was asked already: such a connection may end at any time, and is opened anew then.
     used: bool,
     /// The address that answered.
     pub peer: SocketAddr,
@@ -166,9 +166,8 @@ impl Connection {
         if self.used {
             *self = self.route.clone().open(resolver, trail).await?;
         }
-        let answer = self.send(asked, trail).await?;
         self.used = true;
-        Ok(answer)
+        self.send(asked, trail).await
     }
 
     /// Sends a PUT without a body, once, and reads the answer in the same way.

@@ -5,7 +5,9 @@ use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode as M;
 use castai_health_exporter::catalogue::Status;
 use castai_health_exporter::classify::classify_line;
+use castai_health_exporter::verdict::Fact;
 use lab::ApiFault;
+use lab::apiserver::Gap;
 use lab::apiserver::workload;
 use lab::apiserver::workload::POD;
 use serde_json::json;
@@ -229,5 +231,188 @@ async fn lines_that_no_rule_knows_are_counted() {
     world.api.logs().write(POD, "agent", "panic: the flux capacitor is empty");
     let standing = world.assert_root(Check::AgentLog, M::Unclassified, Status::Warning).await;
     let facts = &standing.latest.unwrap().facts;
-    assert!(facts.contains(&castai_health_exporter::verdict::Fact::UnclassifiedLines("agent", 1)), "{facts:?}");
+    assert!(facts.contains(&Fact::UnclassifiedLines("agent", 1)), "{facts:?}");
+}
+
+/// A second pod of the agent, on a node of its own.
+const SECOND: &str = "castai-agent-6d8f9c7b5-a1b2c";
+
+/// The agent has a second pod, and each has a monitor.
+fn two_pods(world: &World) {
+    let labels = json!({ "app.kubernetes.io/name": "castai-agent", "app.kubernetes.io/instance": "castai-agent" });
+    let pods = [POD, SECOND].map(|name| {
+        let mut pod = workload::pod(name, workload::REPLICA_SET, &labels, "agent", workload::IMAGE);
+        let statuses = ["agent", "monitor"].map(|name| workload::running(name, workload::IMAGE));
+        pod["status"]["containerStatuses"] = json!(statuses);
+        pod
+    });
+    for pod in pods {
+        world.api.objects().put(pod);
+    }
+}
+
+/// How many lines of the agent no rule knew.
+fn unclassified(standing: &Standing) -> u64 {
+    let facts = &standing.latest.as_ref().unwrap().facts;
+    facts
+        .iter()
+        .find_map(|fact| if let Fact::UnclassifiedLines("agent", lines) = fact { Some(*lines) } else { None })
+        .unwrap()
+}
+
+#[tokio::test]
+async fn each_pod_of_the_agent_is_heard_and_told_by_its_name() {
+    let world = alone();
+    two_pods(&world);
+    assert_eq!(agent_log(&world).await.status(), Status::Ok);
+    world.api.logs().write(SECOND, "agent", TOKEN_INVALID);
+    world.api.logs().write(POD, "monitor", LINES.iter().find(|(mode, _)| *mode == M::AgentLivenessKilled).unwrap().1);
+    let standing = agent_log(&world).await;
+    let (modes, said) = (standing.latest.as_ref().unwrap().verdict.modes(), evidence(&standing));
+    assert_eq!(modes, [M::CastaiTokenInvalid, M::AgentLivenessKilled], "{said}");
+    assert!(said.contains(&format!("{SECOND}/agent said")) && said.contains(&format!("{POD}/monitor said")), "{said}");
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_is_named_and_hides_no_other() {
+    let mut world = alone();
+    two_pods(&world);
+    for gap in [Gap::NoKubelet, Gap::Late] {
+        for container in ["agent", "monitor"] {
+            world.api.logs().tear(SECOND, container, false, gap);
+        }
+        let standing = agent_log(&world).await;
+        let said = evidence(&standing);
+        assert_eq!(standing.status(), Status::Ok, "{gap:?}: {said}");
+        assert!(said.contains(&format!("not read: {SECOND}/agent (")), "{gap:?}: {said}");
+        world.api.logs().write(POD, "agent", TOKEN_INVALID);
+        let standing = agent_log(&world).await;
+        let said = evidence(&standing);
+        assert_eq!(standing.latest.as_ref().unwrap().verdict.modes(), [M::CastaiTokenInvalid], "{gap:?}: {said}");
+        assert!(said.contains(&format!("not read: {SECOND}/agent (")), "{gap:?}: {said}");
+        world.api.logs().clear();
+        world.api.logs().mend();
+        world.configure_anew();
+    }
+}
+
+#[tokio::test]
+async fn where_no_log_can_be_read_it_is_unknown() {
+    let world = alone();
+    two_pods(&world);
+    for (pod, container) in [(POD, "agent"), (POD, "monitor"), (SECOND, "agent"), (SECOND, "monitor")] {
+        world.api.logs().tear(pod, container, false, Gap::NoKubelet);
+    }
+    let standing = agent_log(&world).await;
+    assert_eq!(standing.status(), Status::Unknown);
+    assert!(evidence(&standing).contains("could not be read: 500"), "{}", evidence(&standing));
+}
+
+#[tokio::test]
+async fn the_last_words_are_asked_for_again_where_they_could_not_be_read() {
+    let world = alone();
+    world.api.logs().write(POD, "agent", TOKEN_INVALID);
+    assert_eq!(agent_log(&world).await.settled.modes(), [M::CastaiTokenInvalid]);
+    world.api.logs().write(POD, "agent", LINES.iter().find(|(mode, _)| *mode == M::AgentPortTaken).unwrap().1);
+    world.api.logs().restart(POD, "agent");
+    restarted(&world, 2, true);
+    world.api.logs().tear(POD, "agent", true, Gap::NoKubelet);
+    let standing = agent_log(&world).await;
+    let (modes, said) = (standing.latest.as_ref().unwrap().verdict.modes(), evidence(&standing));
+    assert_eq!(modes, [M::CastaiTokenInvalid], "what was heard is kept: {said}");
+    world.api.logs().mend();
+    let standing = agent_log(&world).await;
+    let (modes, said) = (standing.latest.as_ref().unwrap().verdict.modes(), evidence(&standing));
+    assert_eq!(modes, [M::CastaiTokenInvalid, M::AgentPortTaken], "{said}");
+}
+
+#[tokio::test]
+async fn lines_that_no_rule_knows_never_become_fewer() {
+    let world = alone();
+    let mut counted = Vec::new();
+    for life in 1..4 {
+        world.api.logs().write(POD, "agent", "panic: the flux capacitor is empty");
+        counted.push(unclassified(&agent_log(&world).await));
+        world.api.logs().restart(POD, "agent");
+        restarted(&world, life, true);
+        counted.push(unclassified(&agent_log(&world).await));
+    }
+    assert_eq!(counted, [1, 1, 2, 2, 3, 3]);
+}
+
+#[tokio::test]
+async fn a_reload_makes_no_counted_line_uncounted() {
+    let mut world = alone();
+    world.api.logs().write(POD, "agent", "panic: the flux capacitor is empty");
+    assert_eq!(unclassified(&agent_log(&world).await), 1);
+    world.api.logs().rotate(POD, "agent");
+    world.configure();
+    assert_eq!(unclassified(&agent_log(&world).await), 1);
+}
+
+#[tokio::test]
+async fn a_container_that_starts_before_the_others_is_heard_as_well() {
+    let world = alone();
+    world.api.objects().change("Pod", "castai-agent", POD, |pod| {
+        let mut prepares = workload::running("prepare", workload::IMAGE);
+        prepares["state"] = workload::terminated(0, "Completed", 7195, 7191);
+        let sidecar = workload::running("monitor", workload::IMAGE);
+        pod["status"]["initContainerStatuses"] = json!([prepares, sidecar]);
+    });
+    world.api.logs().write(POD, "prepare", TOKEN_INVALID);
+    assert_eq!(agent_log(&world).await.status(), Status::Ok, "it is none of those whose log is read");
+    world.api.logs().write(POD, "monitor", LINES.iter().find(|(mode, _)| *mode == M::AgentLivenessKilled).unwrap().1);
+    let standing = agent_log(&world).await;
+    assert_eq!(standing.settled.modes(), [M::AgentLivenessKilled], "{}", evidence(&standing));
+}
+
+#[tokio::test]
+async fn a_container_that_writes_too_much_leaves_room_for_the_others() {
+    let world = alone();
+    two_pods(&world);
+    let noise = format!("time=\"x\" level=info msg=\"{}\"", "noise ".repeat(1_000));
+    let mut heard = 0;
+    // A minute has four looks.
+    for _ in 0..3 {
+        for _ in 0..40 {
+            for container in ["agent", "monitor"] {
+                world.api.logs().write(SECOND, container, &noise);
+            }
+        }
+        world.api.logs().write(POD, "agent", TOKEN_INVALID);
+        let said = evidence(&agent_log(&world).await);
+        heard += usize::from(said.contains(&format!("{POD}/agent said")));
+        world.api.logs().clear();
+    }
+    assert_eq!(heard, 3);
+    world.api.logs().write(POD, "agent", TOKEN_INVALID);
+    let said = evidence(&agent_log(&world).await);
+    assert!(said.contains("4 times"), "{said}");
+}
+
+#[tokio::test]
+async fn a_clock_of_the_node_that_is_behind_does_not_end_what_is_told() {
+    let world = alone();
+    world.api.logs().write_ago(POD, "agent", 300, UPLOADED);
+    assert_eq!(agent_log(&world).await.status(), Status::Ok);
+    world.api.logs().write_ago(POD, "agent", 280, TOKEN_INVALID);
+    let standing = agent_log(&world).await;
+    assert_eq!(standing.settled.modes(), [M::CastaiTokenInvalid], "{}", evidence(&standing));
+}
+
+#[tokio::test]
+async fn what_ec2_refused_once_is_over_when_ec2_answers_now() {
+    let mut world = World::start();
+    let denied = LINES.iter().find(|(mode, _)| *mode == M::Ec2DeniedIdentityPolicy).unwrap().1;
+    world.only = Some(&[Check::AgentLog, Check::Ec2Api]);
+    world.configure();
+    world.api.logs().write_ago(POD, "agent", 60, denied);
+    let standing = agent_log(&world).await;
+    assert_eq!(standing.settled.modes(), [M::Ec2DeniedIdentityPolicy], "nobody has asked yet: {}", evidence(&standing));
+    // By now EC2 was asked, and answered.
+    let standing = agent_log(&world).await;
+    assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
+    world.api.logs().write(POD, "agent", denied);
+    let standing = agent_log(&world).await;
+    assert_eq!(standing.settled.modes(), [M::Ec2DeniedIdentityPolicy], "it is told later: {}", evidence(&standing));
 }

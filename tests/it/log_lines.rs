@@ -376,5 +376,65 @@ pub(crate) const LINES: &[(FailureMode, &str)] = &[
         M::MetadataUnresolvable,
         r#"time="2026-11-22T13:04:54Z" level=error msg="registering cluster: autodiscovering cluster metadata: failed to get location metadata: provide required AKS_LOCATION environment variable""#,
     ),
+    (
+        M::AwsImdsRoleTrust,
+        r#"time="2026-11-22T13:04:54Z" level=warning msg="failed to determine node lifecycle, some functionality might be limited: getting instances by instance IDs: describing instances: operation error EC2: DescribeInstances, get identity: get credentials: failed to refresh cached credentials, api error AssumeRoleUnauthorizedAccess: EC2 cannot assume the role castai""#,
+    ),
+    (
+        M::AwsImdsServerError,
+        r#"time="2026-11-22T13:04:54Z" level=error msg="getting provider: configuring aws client: getting instance region: operation error ec2imds: GetRegion, http response error StatusCode: 500, request to EC2 IMDS failed""#,
+    ),
+    (
+        M::AwsPodIdentityBackendUnreachable,
+        r#"time="2026-11-22T13:04:54Z" level=warning msg="failed to determine node lifecycle, some functionality might be limited: getting instances by instance IDs: describing instances: operation error EC2: DescribeInstances, get identity: get credentials: failed to refresh cached credentials, failed to load credentials, : [0b1c]: (ServiceUnavailableException): some text, fault: server\n""#,
+    ),
+    (
+        M::AwsPodIdentityThrottled,
+        r#"time="2026-11-22T13:04:54Z" level=warning msg="failed to determine node lifecycle, some functionality might be limited: getting instances by instance IDs: describing instances: operation error EC2: DescribeInstances, get identity: get credentials: failed to refresh cached credentials, failed to load credentials, : [0b1c]: (ThrottlingException): some text, fault: client\n""#,
+    ),
+    (
+        M::AwsPodIdentityTokenInvalid,
+        r#"time="2026-11-22T13:04:54Z" level=warning msg="failed to determine node lifecycle, some functionality might be limited: getting instances by instance IDs: describing instances: operation error EC2: DescribeInstances, get identity: get credentials: failed to refresh cached credentials, failed to load credentials, : [0b1c]: (ExpiredTokenException): some text, fault: client\n""#,
+    ),
+    (
+        M::AwsStsDenied,
+        r#"time="2026-11-22T13:04:54Z" level=warning msg="failed to determine node lifecycle, some functionality might be limited: getting instances by instance IDs: describing instances: operation error EC2: DescribeInstances, get identity: get credentials: failed to refresh cached credentials, failed to retrieve credentials, operation error STS: AssumeRoleWithWebIdentity, https response error StatusCode: 403, RequestID: a, api error AccessDenied: User: anonymous is not authorized to perform: sts:AssumeRoleWithWebIdentity because no VPC endpoint policy allows the sts:AssumeRoleWithWebIdentity action""#,
+    ),
+    (
+        M::AwsStsServerError,
+        r#"time="2026-11-22T13:04:54Z" level=warning msg="failed to determine node lifecycle, some functionality might be limited: getting instances by instance IDs: describing instances: operation error EC2: DescribeInstances, get identity: get credentials: failed to refresh cached credentials, failed to retrieve credentials, operation error STS: AssumeRoleWithWebIdentity, https response error StatusCode: 503, RequestID: a, api error ServiceUnavailable: a""#,
+    ),
+    (
+        M::GcpMetadataHeaderMissing,
+        r#"time="2026-11-22T13:04:54Z" level=error msg="registering cluster: autodiscovering cluster metadata: compute: Received 403 `Missing Metadata-Flavor:Google header`\nProvide required GKE_PROJECT_ID environment variable""#,
+    ),
+    (
+        M::GcpMetadataNoSa,
+        r#"time="2026-11-22T13:04:54Z" level=error msg="registering cluster: autodiscovering cluster metadata: metadata: GCE metadata \"instance/service-accounts/default/email\" not defined\nProvide required GKE_PROJECT_ID environment variable""#,
+    ),
+    (
+        M::GcpMetadataRateLimited,
+        r#"time="2026-11-22T13:04:54Z" level=error msg="registering cluster: autodiscovering cluster metadata: compute: Received 429 `Too many requests`\nProvide required GKE_PROJECT_ID environment variable""#,
+    ),
+    (
+        M::AzureImdsBadRequest,
+        r#"time="2026-11-22T13:04:54Z" level=error msg="failed to retrieve instance metadata: request failed: 400 Bad Request""#,
+    ),
+    (
+        M::AzureImdsRateLimited,
+        r#"time="2026-11-22T13:04:54Z" level=error msg="failed to retrieve instance metadata: request failed: 429 Too Many Requests""#,
+    ),
+    (
+        M::AgentCrashloop,
+        r#"time="2026-11-22T13:04:54Z" level=error msg="k8s events detected: TYPE:Warning REASON:BackOff TIMESTAMP:2026-11-22 13:04:50 +0000 UTC MESSAGE:Back-off restarting failed container agent in pod castai-agent""#,
+    ),
+    (
+        M::AgentHealthUnreachable,
+        r#"time="2026-11-22T13:04:54Z" level=error msg="k8s events detected: TYPE:Warning REASON:Unhealthy TIMESTAMP:2026-11-22 13:04:50 +0000 UTC MESSAGE:Liveness probe failed: Get \"http://10.0.3.7:9876/healthz\": dial tcp 10.0.3.7:9876: connect: connection refused""#,
+    ),
+    (
+        M::AgentOomkilled,
+        r#"time="2026-11-22T13:04:54Z" level=error msg="k8s events detected: TYPE:Warning REASON:OOMKilling TIMESTAMP:2026-11-22 13:04:50 +0000 UTC MESSAGE:Memory cgroup out of memory: Killed process 4711 (castai-agent)""#,
+    ),
     (M::Unclassified, "panic: the flux capacitor is empty"),
 ];

@@ -3,6 +3,7 @@
 //! One world plays all ways for one workload; the catalogue's test holds that no pair is missing here.
 
 mod each_node;
+mod heard;
 mod loops;
 
 use castai_health_exporter::catalogue::Check;

@@ -59,8 +59,30 @@ pub struct Reel {
     wanted: Option<&'static [FailureMode]>,
     /// The time of the last line that was read.
     seen: Option<Timestamp>,
-    /// Whether the end of the container before was asked for.
+    /// The same of the container before, until its end was read.
+    seen_before: Option<Timestamp>,
+    /// Whether the end of the container before was read, or is not to be had.
     asked_before: bool,
+    /// Fault lines that no rule knows, of those before the one before.
+    forgotten: u64,
+    /// When everything was read that there was.
+    read_all: Option<Timestamp>,
+    /// So much at least the node's clock is behind this one.
+    behind: SignedDuration,
+    /// What makes it come after others.
+    burden: Burden,
+}
+
+/// How a log was to be read the last time.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Burden {
+    /// All of it came.
+    #[default]
+    None,
+    /// There was more than could be read.
+    Long,
+    /// It did not come.
+    Unread,
 }
 
 /// Why a log could not be read.
@@ -68,8 +90,17 @@ pub struct Reel {
 pub(super) enum Unread {
     /// There is none: the container has not started, or is gone.
     Nothing,
+    /// Only this was left out.
+    Part(Evidence),
     /// This account may not, or the API server did not answer.
     Verdict(Verdict),
+}
+
+impl Unread {
+    /// Others took too long.
+    pub(super) fn late() -> Self {
+        Self::Verdict(Verdict::Unknown(Evidence::from("the logs before it took too long")))
+    }
 }
 
 /// What came of one reading.
@@ -95,18 +126,27 @@ impl Container {
         }
     }
 
-    /// The moment at which what it said counts: its end, or now.
-    pub fn moment(&self, now: Timestamp) -> Timestamp {
-        match (self.running, self.ended) {
-            (None, Some((_, ended))) => ended,
-            _ => now,
-        }
+    /// Where it stands among others.
+    pub(super) fn place(&self) -> (&str, &str) {
+        (&self.pod, &self.name)
     }
 }
 
 impl Reel {
     pub(super) fn new(container: Container, wanted: Option<&'static [FailureMode]>) -> Self {
-        Self { container, story: Story::default(), before: None, wanted, seen: None, asked_before: false }
+        Self {
+            container,
+            story: Story::default(),
+            before: None,
+            wanted,
+            seen: None,
+            seen_before: None,
+            asked_before: false,
+            forgotten: 0,
+            read_all: None,
+            behind: SignedDuration::ZERO,
+            burden: Burden::None,
+        }
     }
 
     /// Takes over what the kubelet says now; a container that was started anew begins a new story.
@@ -114,52 +154,97 @@ impl Reel {
         if container.restarts != self.container.restarts {
             // What was followed while it lived is the beginning of how it ended.
             let told = std::mem::take(&mut self.story);
-            self.before = Some(told);
-            self.asked_before = false;
+            self.forgotten += self.before.replace(told).map_or(0, |before| before.unclassified);
             // Its last words are still to come; they are newer than what was seen.
+            self.seen_before = self.seen.take();
+            self.asked_before = false;
+            self.read_all = None;
         }
         self.container = container;
     }
 
+    /// The moment at which what it said counts, by its node's clock: its end, or now.
+    pub fn moment(&self, now: Timestamp) -> Timestamp {
+        match (self.container.running, self.container.ended) {
+            (None, Some((_, ended))) => ended,
+            _ => now - self.behind,
+        }
+    }
+
+    /// What makes it come after others.
+    pub(super) fn burden(&self) -> Burden {
+        self.burden
+    }
+
     /// Reads on.
     pub(super) async fn wind(&mut self, visit: &mut Visit, budget: &mut Budget, now: Timestamp) -> Result<(), Unread> {
-        self.last_words(visit, budget).await?;
+        // An attempt may end while it waits.
+        let burden = std::mem::replace(&mut self.burden, Burden::Unread);
+        let before = self.last_words(visit, budget).await;
+        let present = self.present(visit, budget, now).await;
+        self.burden = match &present {
+            Ok(true) => Burden::Long,
+            Ok(false) | Err(Unread::Nothing) => Burden::None,
+            Err(Unread::Part(_)) => burden.max(Burden::Long),
+            Err(Unread::Verdict(_)) => Burden::Unread,
+        };
+        match (present, before) {
+            (Ok(_), Err(Unread::Verdict(why))) => {
+                Err(Unread::Part(Evidence::from(format!("how it ended before: {}", why.evidence()))))
+            }
+            (present, _) => present.map(|_| ()),
+        }
+    }
+
+    /// Reads on in what it says now; says whether there is more.
+    async fn present(&mut self, visit: &mut Visit, budget: &mut Budget, now: Timestamp) -> Result<bool, Unread> {
         let running = self.container.running;
         let over = self.container.ended.filter(|_| running.is_none());
-        let Some(began) = running.or(over.map(|(began, _)| began)) else { return Ok(()) };
+        let Some(began) = running.or(over.map(|(began, _)| began)) else { return Ok(false) };
         let first = self.seen.is_none_or(|seen| seen < began);
         let from = if first { began } else { self.seen.unwrap_or(began) };
-        let piece = self.read(visit, budget, from, false).await?;
-        if !self.take(piece, from) || self.seen.is_none_or(|seen| now.duration_since(seen) <= BEHIND) {
-            return Ok(());
+        let piece = self.read(visit, budget, (from, self.seen), false).await?;
+        // What was not there at that look was written after it, whatever the node's clock says.
+        if let (Some(looked), Some((written, _))) = (self.read_all, piece.lines.first()) {
+            self.behind = looked.duration_since(*written).max(SignedDuration::ZERO);
+        }
+        let more = self.take(piece, from);
+        self.read_all = (!more).then_some(now);
+        let now = self.moment(now);
+        if !more || self.seen.is_none_or(|seen| now.duration_since(seen) <= BEHIND) {
+            return Ok(more);
         }
         // The beginning was told; what lies between it and the present is left out.
         let present = now - if first { PRESENT } else { REST };
         self.seen = self.seen.max(Some(present));
-        let piece = self.read(visit, budget, present, false).await?;
+        let piece = match self.read(visit, budget, (present, self.seen), false).await {
+            // Its share is used up: the present comes with the next look.
+            Err(Unread::Part(_)) => return Ok(true),
+            piece => piece?,
+        };
         self.take(piece, present);
-        Ok(())
+        Ok(true)
     }
 
-    /// Fault lines that no rule knows, of this container and of the one before.
+    /// Fault lines that no rule knows, of this container and of those before.
     pub fn unclassified(&self) -> u64 {
-        self.story.unclassified + self.before.as_ref().map_or(0, |before| before.unclassified)
+        self.forgotten + self.story.unclassified + self.before.as_ref().map_or(0, |before| before.unclassified)
     }
 
-    /// The end of the container before, once.
+    /// The end of the container before, once it could be read.
     async fn last_words(&mut self, visit: &mut Visit, budget: &mut Budget) -> Result<(), Unread> {
         let Some((began, ended)) = self.container.ended.filter(|_| self.container.running.is_some()) else {
             return Ok(());
         };
-        // What this minute has no room for is asked for in the next.
-        if self.asked_before || budget.share().is_none() {
+        if self.asked_before {
             return Ok(());
         }
-        self.asked_before = true;
-        let mut story = self.before.take().unwrap_or_default();
-        let mut from = self.seen.unwrap_or(began).max(began).max(ended - LAST_WORDS);
+        // Nothing is lost of what is known when this fails, or is given up.
+        let mut story = self.before.clone().unwrap_or_default();
+        let mut after = self.seen_before;
         for _ in 0..2 {
-            let piece = match self.read(visit, budget, from, true).await {
+            let from = after.unwrap_or(began).max(began).max(ended - LAST_WORDS);
+            let piece = match self.read(visit, budget, (from, after), true).await {
                 Ok(piece) => piece,
                 // The kubelet may have thrown it away.
                 Err(Unread::Nothing) => break,
@@ -167,14 +252,13 @@ impl Reel {
             };
             for (at, line) in &piece.lines {
                 tell(&mut story, self.wanted, *at, line);
-                from = *at;
+                after = Some(*at);
             }
             if !piece.cut {
                 break;
             }
         }
-        self.seen = None;
-        self.before = Some(story);
+        (self.before, self.seen_before, self.asked_before) = (Some(story), None, true);
         Ok(())
     }
 
@@ -195,12 +279,14 @@ impl Reel {
         &self,
         visit: &mut Visit,
         budget: &mut Budget,
-        from: Timestamp,
+        (from, after): (Timestamp, Option<Timestamp>),
         previous: bool,
     ) -> Result<Piece, Unread> {
-        let Some(share) = budget.share() else { return Ok(Piece { lines: Vec::new(), cut: false }) };
+        let Some(share) = budget.share() else {
+            return Err(Unread::Part(Evidence::from("more is written than is read in a minute")));
+        };
         let Container { namespace, pod, name, .. } = &self.container;
-        // The API server counts whole seconds; what was seen is left out again below.
+        // The API server counts whole seconds; lines up to `after` were read before, and are left out again below.
         let since = Timestamp::from_second(from.as_second()).unwrap_or(from);
         let previous_too = if previous { "&previous=true" } else { "" };
         let path = format!(
@@ -222,12 +308,7 @@ impl Reel {
         }
         budget.take(answer.body.len());
         let cut = answer.cut || answer.body.len() + 1 >= share;
-        Ok(Piece { lines: lines(&answer.body, cut, self.after(from, previous)), cut })
-    }
-
-    /// Lines up to this time were read before.
-    fn after(&self, from: Timestamp, previous: bool) -> Option<Timestamp> {
-        if previous { Some(from).filter(|from| Some(*from) == self.seen) } else { self.seen }
+        Ok(Piece { lines: lines(&answer.body, cut, after), cut })
     }
 }
 

@@ -10,7 +10,7 @@ mod object;
 mod storage;
 pub mod workload;
 
-pub use logs::Logs;
+pub use logs::{Gap, Logs};
 pub use storage::Objects;
 
 use std::collections::{BTreeMap, BTreeSet};

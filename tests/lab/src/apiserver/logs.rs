@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use time::Duration;
+use tokio::sync::mpsc;
 
 use super::object::status;
 use crate::answer::{Answer, rfc3339};
@@ -15,9 +16,26 @@ use crate::request::Request;
 
 /// What containers have written; tests may write on at any time.
 #[derive(Clone, Debug, Default)]
-pub struct Logs(Arc<Mutex<BTreeMap<Key, Vec<Line>>>>);
+pub struct Logs(Arc<Mutex<BTreeMap<Key, Vec<Line>>>>, Arc<Mutex<Broken>>);
 
+/// Pod, container, and whether it is that of the container before.
 type Key = (String, String, bool);
+
+/// Why a log cannot be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Gap {
+    /// The kubelet does not answer the API server.
+    NoKubelet,
+    /// It begins, and does not end.
+    Late,
+}
+
+#[derive(Debug, Default)]
+struct Broken {
+    gaps: BTreeMap<Key, Gap>,
+    /// What holds late answers open.
+    open: Vec<mpsc::Sender<Vec<u8>>>,
+}
 
 #[derive(Debug)]
 struct Line {
@@ -54,6 +72,16 @@ impl Logs {
         lock(&self.0).remove(&(pod.to_owned(), container.to_owned(), false));
     }
 
+    /// From now on a log, or that of the container before, cannot be read.
+    pub fn tear(&self, pod: &str, container: &str, previous: bool, gap: Gap) {
+        lock(&self.1).gaps.insert((pod.to_owned(), container.to_owned(), previous), gap);
+    }
+
+    /// All can be read again.
+    pub fn mend(&self) {
+        *lock(&self.1) = Broken::default();
+    }
+
     /// Nobody has written anything.
     pub fn clear(&self) {
         lock(&self.0).clear();
@@ -65,6 +93,9 @@ impl Logs {
         let truth = |name: &str| query(name).as_deref() == Some("true");
         let number = |name: &str| query(name).and_then(|text| text.parse::<usize>().ok());
         let container = query("container").unwrap_or_else(|| "agent".to_owned());
+        if let Some(answer) = self.torn(&(pod.to_owned(), container.clone(), truth("previous"))) {
+            return answer;
+        }
         let logs = lock(&self.0);
         let Some(log) = logs.get(&(pod.to_owned(), container.clone(), truth("previous"))) else {
             if truth("previous") {
@@ -85,5 +116,22 @@ impl Logs {
         let mut text: Vec<u8> = lines[first..].iter().map(timed).collect::<String>().into_bytes();
         text.truncate(number("limitBytes").unwrap_or(usize::MAX));
         Answer::new(200, "text/plain", text)
+    }
+
+    fn torn(&self, key: &Key) -> Option<Answer> {
+        let mut broken = lock(&self.1);
+        match broken.gaps.get(key)? {
+            Gap::NoKubelet => {
+                let (pod, container, _) = key;
+                let path = format!("https://10.0.1.2:10250/containerLogs/castai-agent/{pod}/{container}");
+                let text = format!("Get \"{path}\": dial tcp 10.0.1.2:10250: i/o timeout");
+                Some(status(500, None, &text, &Value::Null))
+            }
+            Gap::Late => {
+                let (sender, pieces) = mpsc::channel(1);
+                broken.open.push(sender);
+                Some(Answer::stream("text/plain", pieces))
+            }
+        }
     }
 }
