@@ -989,8 +989,10 @@ failure_modes! {
         meaning: "The agent ends by itself with exit code 0, again and again: it lost the API server or its lease.",
         told_apart: "The container's last state is `Completed` with exit code 0, which is never normal for the agent. Agents \
             up to v0.105 end so for any failure. A fault at the start ends with 1, a panic with 2 \
-            (`agent_crashloop`).",
-        remedy: "Look at the check `apiserver` first. Then read the line `shutdown triggered by` in `kubectl -n \
+            (`agent_crashloop`). An agent that delivered nothing for 12 minutes ends so too, killed by its kubelet \
+            (`agent_liveness_killed`); the kubelet does not tell of each kill.",
+        remedy: "Look at the check `apiserver` first, and at `castai_api` when it runs for 12 to 17 minutes each time. \
+            Then read the line `shutdown triggered by` in `kubectl -n \
             castai-agent logs deploy/castai-agent -c agent --previous`; its field `error=` names the cause. One \
             such restart after a pause of the control plane needs nothing.",
     }
