@@ -70,6 +70,8 @@ pub struct Mute {
     pub muted: Check,
     /// In these modes.
     pub muted_modes: &'static [FailureMode],
+    /// Only where both are in the same mode.
+    pub same_mode: bool,
 }
 
 /// Which pairs only follow from another check's trouble.
@@ -111,7 +113,7 @@ pub const BLOCKS: &[Block] = &[
 
 /// A row of [`MUTES`].
 const fn mute(check: Check, modes: &'static [FailureMode], muted: Check, muted_modes: &'static [FailureMode]) -> Mute {
-    Mute { check, modes, muted, muted_modes }
+    Mute { check, modes, muted, muted_modes, same_mode: false }
 }
 
 /// Which alerts say nothing new while another fires.
@@ -147,8 +149,8 @@ pub const MUTES: &[Mute] = &[
     mute(Check::AgentWorkload, WORKLOAD_MODES, Check::AgentHealth, LEADER_MODES),
     mute(Check::AgentWorkload, NO_AGENT, Check::AgentHealth, LEADER_MODES),
     mute(Check::AgentWorkload, IMAGE_MODES, Check::AgentHealth, LEADER_MODES),
-    // The registry that the agent waits for keeps others waiting too.
-    mute(Check::AgentWorkload, IMAGE_MODES, Check::ImagePull, IMAGE_MODES),
+    // What keeps the agent waiting for its image keeps others waiting for theirs.
+    Mute { same_mode: true, ..mute(Check::AgentWorkload, IMAGE_MODES, Check::ImagePull, IMAGE_MODES) },
     // An agent that reaches nobody says so, ends for it again and again, and loses its lease.
     mute(Check::Dns, DNS_MODES, Check::AgentHealth, UNWELL),
     mute(Check::Dns, DNS_MODES, Check::AgentWorkload, ENDING_MODES),

@@ -92,6 +92,7 @@ fn as_json() -> Value {
         "mutes": MUTES.iter().map(|row| json!({
             "check": row.check.label(), "modes": labels(row.modes),
             "muted": row.muted.label(), "muted_modes": labels(row.muted_modes),
+            "same_mode": row.same_mode,
         })).collect::<Vec<_>>(),
         "metrics": METRICS.iter().map(|metric| json!({
             "name": metric.full_name(),

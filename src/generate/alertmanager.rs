@@ -40,6 +40,7 @@ pub struct Matcher {
 
 const PLACE: &[&str] = &["cluster", "namespace"];
 const PLACE_AND_CHECK: &[&str] = &["cluster", "namespace", "check"];
+const PLACE_AND_MODE: &[&str] = &["cluster", "namespace", "mode"];
 
 /// Alerts about a check as a whole: no cause, so they are silent where a cause is told.
 const WITHOUT_CAUSE: [OwnAlert; 3] = [OwnAlert::CheckFailing, OwnAlert::ErrorBudgetBurn, OwnAlert::CheckUnknown];
@@ -125,7 +126,8 @@ pub fn inhibitions() -> Vec<Inhibition> {
         if row.muted == Check::AgentWorkload {
             source.push(Matcher::is("severity", [Severity::Critical.label()]));
         }
-        add(source, pair(row.muted, row.muted_modes), PLACE, false);
+        let equal = if row.same_mode { PLACE_AND_MODE } else { PLACE };
+        add(source, pair(row.muted, row.muted_modes), equal, false);
     }
     let of_the_same_check = vec![Matcher::is("alertname", WITHOUT_CAUSE.iter().map(|alert| alert.entry().name))];
     add(vec![Matcher::any("check"), Matcher::any("mode")], of_the_same_check, PLACE_AND_CHECK, false);

@@ -214,6 +214,21 @@ fn only_what_wakes_somebody_mutes_that_the_agents_pods_do_not_run() {
 }
 
 #[test]
+fn an_image_that_the_agent_waits_for_mutes_no_other_trouble_with_images() {
+    let names = |matchers: &[alertmanager::Matcher], check: Check| {
+        matchers.iter().any(|by| by.label == "check" && by.values == [check.label()])
+            && matchers.iter().any(|by| by.label == "mode")
+    };
+    let inhibitions = alertmanager::inhibitions();
+    let row = |one: &&alertmanager::Inhibition| {
+        names(&one.source, Check::AgentWorkload) && names(&one.target, Check::ImagePull)
+    };
+    let muting: Vec<_> = inhibitions.iter().filter(row).collect();
+    assert_eq!(muting.len(), 1);
+    assert!(muting[0].equal.contains(&"mode"), "{:?}", muting[0]);
+}
+
+#[test]
 fn every_row_of_the_catalogue_is_an_inhibition() {
     let inhibitions = alertmanager::inhibitions();
     let mutes = |check: Check, mode: FailureMode, muted: Check| {

@@ -64,7 +64,10 @@ impl Exporter {
 /// Whether a pair is this root, follows from it, or is muted while it is told.
 fn explains(root: Pair, (check, mode): Pair) -> bool {
     let muted = relations::MUTES.iter().any(|row| {
-        (row.check, row.muted) == (root.0, check) && row.modes.contains(&root.1) && row.muted_modes.contains(&mode)
+        (row.check, row.muted) == (root.0, check)
+            && row.modes.contains(&root.1)
+            && row.muted_modes.contains(&mode)
+            && (!row.same_mode || mode == root.1)
     });
     relations::root(check, mode) == relations::root(root.0, root.1) || muted
 }
