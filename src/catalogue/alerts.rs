@@ -713,12 +713,15 @@ const LOG_DIAGNOSIS: &[&str] = &[
     "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
 ];
 
+/// So much longer does what follows wait than its cause: both are seen, and evaluated, at moments of their own.
+pub const AHEAD: Duration = Duration::from_mins(1);
+
 /// How long a pair must hold before anyone is told: two intervals of its check at least, so that one attempt tells
-/// nobody, and no less than what mutes it, so that a cause is told first.
+/// nobody, and longer than what mutes it, so that a cause is told first.
 pub fn patience(check: Check, mode: FailureMode) -> Duration {
     let minutes = if PASSING_MODES.contains(&mode) { 10 } else { 5 };
     let muting = MUTES.iter().filter(|mute| mute.muted == check && mute.muted_modes.contains(&mode));
-    let causes = muting.flat_map(|mute| mute.modes.iter().map(|cause| patience(mute.check, *cause)));
+    let causes = muting.flat_map(|mute| mute.modes.iter().map(|cause| patience(mute.check, *cause) + AHEAD));
     Duration::from_mins(minutes).max(check.entry().interval * 2).max(causes.max().unwrap_or_default())
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use castai_health_exporter::catalogue::Check;
 use castai_health_exporter::catalogue::FailureMode;
 use castai_health_exporter::catalogue::OwnAlert;
+use castai_health_exporter::catalogue::alerts::AHEAD;
 use castai_health_exporter::catalogue::alerts::ALERTS;
 use castai_health_exporter::catalogue::alerts::patience;
 use castai_health_exporter::catalogue::metrics::Kind;
@@ -250,6 +251,9 @@ fn every_row_of_the_catalogue_is_an_inhibition() {
     }
     for row in MUTES {
         assert!(row.modes.iter().all(|mode| mutes(row.check, *mode, row.muted)), "{row:?}");
+        let causes = row.modes.iter().map(|mode| patience(row.check, *mode)).max().unwrap();
+        let late = row.muted_modes.iter().all(|mode| patience(row.muted, *mode) >= causes + AHEAD);
+        assert!(late, "what follows may be told before its cause: {row:?}");
     }
 }
 
