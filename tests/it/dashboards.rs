@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use castai_health_exporter::generate::COMMITTED;
 use castai_health_exporter::generate::README;
@@ -120,8 +121,8 @@ fn the_readme_shows_a_healthy_and_a_broken_cluster() {
     }
 }
 
-/// The panels whose queries a Prometheus that was fed by exporters refuses or answers with nothing.
-pub(crate) async fn without_data(monitoring: &Monitoring) -> Vec<String> {
+/// The panels whose queries a Prometheus that was fed by exporters so long refuses or answers with nothing.
+pub(crate) async fn without_data(monitoring: &Monitoring, fed: Duration) -> Vec<String> {
     let mut empty = Vec::new();
     for (path, dashboard) in dashboards() {
         for panel in panels(&dashboard) {
@@ -136,7 +137,7 @@ pub(crate) async fn without_data(monitoring: &Monitoring) -> Vec<String> {
                     .replace("window=\"1h\"", "window=\"2m\"")
                     .replace("window=\"6h\"", "window=\"12m\"")
                     .replace("window=\"3d\"", "window=\"144m\"");
-                match monitoring.query(&asked, 3).await {
+                match monitoring.query(&asked, fed.as_secs().div_ceil(60)).await {
                     Err(error) => empty.push(format!("{path}: {title}: {error}: {asked}")),
                     Ok(series) if series.is_empty() && !MAY_BE_EMPTY.contains(&title) => {
                         empty.push(format!("{path}: {title}: nothing for {asked}"));

@@ -109,7 +109,7 @@ async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
             [restarted, deleted].into_iter().chain(places).chain(followed).collect::<Vec<Row>>()
         }
     );
-    let empty = crate::dashboards::without_data(&monitoring).await;
+    let empty = crate::dashboards::without_data(&monitoring, began.elapsed()).await;
     crate::metrics::promtool(&healthy.exporter.metrics().await);
 
     let mut rows: Vec<Row> = stories.into_iter().chain(others).collect();
