@@ -8,6 +8,7 @@ pub mod connect;
 pub mod http;
 pub mod proxy;
 pub mod resolve;
+pub mod socket;
 pub mod tls;
 pub mod transport;
 

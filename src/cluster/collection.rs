@@ -35,6 +35,8 @@ const PAGE: usize = 500;
 const WATCH: (u32, u32) = (300, 120);
 /// A watch that ends sooner was not meant to be one.
 const SHORT: Duration = Duration::from_secs(1);
+/// What a watch says so soon after a change is taken in together.
+const GATHER: Duration = Duration::from_millis(250);
 /// What the API server answers when it has forgotten the state from which to go on.
 const GONE: u16 = 410;
 
@@ -235,6 +237,7 @@ impl<K: Kept> Collection<K> {
             }
             Opened::Refused(answer) => return Err(self.refused(door, &answer, "watch")),
         };
+        stream.gather(GATHER);
         let mut lines = Lines::default();
         let mut ended = None;
         loop {

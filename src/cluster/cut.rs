@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use memchr::memchr;
+
 /// The most that one object may take as JSON; etcd holds at most 1.5 MiB of one.
 const MAX_OBJECT: usize = 4 << 20;
 /// The most that a list may say beside its items.
@@ -102,7 +104,7 @@ impl Lines {
     /// Takes the next bytes, and gives each line that ends in them.
     pub(super) fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), Uncut> {
         let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr(b'\n', rest) {
             if self.line.is_empty() {
                 each(&rest[..end]);
             } else {

@@ -35,6 +35,7 @@ use crate::probe::Stop;
 use crate::probe::Transport;
 use crate::probe::USER_AGENT;
 use crate::probe::proxy;
+use crate::probe::socket::Gather;
 use crate::probe::transport::Received;
 use crate::verdict::DateSample;
 use crate::verdict::Ended;
@@ -58,6 +59,7 @@ pub struct Connection {
     route: Route,
     base: Option<Uri>,
     received: Received,
+    gather: Gather,
     /// Whether it was asked already: such a connection may end at any time, and is opened anew then.
     used: bool,
     /// The address that answered.
@@ -110,6 +112,7 @@ impl Connection {
         base: Option<Uri>,
         trail: &Trail,
     ) -> Result<Self, Finding> {
+        let gather = transport.gather();
         let (counted, received) = transport.counted();
         let handshake = http1::Builder::new().max_buf_size(MAX_HEADERS).handshake(TokioIo::new(counted)).await;
         let (sender, connection) = handshake.map_err(|error| {
@@ -120,7 +123,7 @@ impl Connection {
             // Its error reaches the sender as well.
             let _ = connection.await;
         });
-        Ok(Self { sender, driver, route, base, received, used: false, peer, certificate })
+        Ok(Self { sender, driver, route, base, received, gather, used: false, peer, certificate })
     }
 
     /// Sends a GET and reads the answer, within the agent's limit for an answer and half as long again.

@@ -14,6 +14,9 @@ use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::probe::socket::Gather;
+use crate::probe::socket::Socket;
+
 /// So many of the first bytes are kept as evidence.
 const MAX_OPENING: usize = 64;
 
@@ -21,7 +24,7 @@ const MAX_OPENING: usize = 64;
 #[derive(Debug)]
 pub enum Transport {
     /// Bytes as they come.
-    Plain(TcpStream),
+    Plain(Box<Socket>),
     /// TLS over any transport: also over TLS to a proxy.
     Tls(Box<TlsStream<Counted<Transport>>>),
 }
@@ -40,7 +43,15 @@ pub struct Received(Arc<Mutex<(u64, Vec<u8>)>>);
 impl Transport {
     /// A fresh TCP connection.
     pub fn plain(stream: TcpStream) -> Self {
-        Self::Plain(stream)
+        Self::Plain(Box::new(Socket::new(stream)))
+    }
+
+    /// What decides for how long it lets gather what arrives.
+    pub fn gather(&self) -> Gather {
+        match self {
+            Self::Plain(socket) => socket.gather(),
+            Self::Tls(stream) => stream.get_ref().0.stream.gather(),
+        }
     }
 
     /// The same transport, counted from here on.

@@ -9,10 +9,8 @@ use serde::de::IgnoredAny;
 use serde::de::MapAccess;
 use serde::de::Visitor;
 
-use crate::cluster::object::Condition;
 use crate::cluster::object::Kept;
 use crate::cluster::object::Meta;
-use crate::cluster::object::condition;
 use crate::cluster::object::raw;
 
 /// A node.
@@ -109,7 +107,15 @@ struct RawSpec {
 #[derive(Debug, Default, Deserialize)]
 struct RawStatus {
     #[serde(default)]
-    conditions: Vec<Condition>,
+    conditions: Vec<RawCondition>,
+}
+
+/// Heartbeats are most of what is said of nodes, and no more than this is kept of one.
+#[derive(Debug, Deserialize)]
+struct RawCondition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
 }
 
 raw!(RawNode);
@@ -120,7 +126,7 @@ impl Kept for Node {
 
     fn keep(raw: RawNode, _before: Option<&Self>) -> Option<Self> {
         let RawNode { metadata, spec, status } = raw;
-        let ready = condition(&status.conditions, "Ready").is_some_and(|ready| ready.status == "True");
+        let ready = status.conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True");
         let cloud = Cloud::of(&spec.provider_id);
         let (name, created) = (metadata.name.into(), metadata.creation_timestamp);
         Some(Self { name, created, cloud, marks: metadata.labels, ready })

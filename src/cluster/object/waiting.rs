@@ -54,8 +54,22 @@ struct RawSpec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct RawStatus {
-    init_container_statuses: Vec<pod::Container>,
-    container_statuses: Vec<pod::Container>,
+    init_container_statuses: Vec<RawContainer>,
+    container_statuses: Vec<RawContainer>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawContainer {
+    name: String,
+    #[serde(default)]
+    image: String,
+    #[serde(default)]
+    state: RawState,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct RawState {
+    waiting: Option<pod::Waiting>,
 }
 
 raw!(RawWaitingPod);
@@ -84,7 +98,7 @@ impl Kept for WaitingPod {
 
 impl Image {
     /// Old kubelets say why only while they try; the reason is kept over the pause.
-    fn of(status: pod::Container, before: Option<&WaitingPod>) -> Option<Self> {
+    fn of(status: RawContainer, before: Option<&WaitingPod>) -> Option<Self> {
         let waiting = status.state.waiting.filter(pod::Waiting::is_about_an_image)?;
         let only_back_off = waiting.says_only_back_off();
         let known = before.filter(|_| only_back_off).and_then(|before| {

@@ -14,6 +14,7 @@ use crate::probe::Answer;
 use crate::probe::Connection;
 use crate::probe::Resolver;
 use crate::probe::Stop;
+use crate::probe::socket::Gather;
 use crate::verdict::Finding;
 use crate::verdict::Trail;
 
@@ -34,6 +35,7 @@ pub enum Opened {
 pub struct Stream {
     body: Incoming,
     asked: String,
+    gather: Gather,
 }
 
 impl Connection {
@@ -65,13 +67,18 @@ impl Connection {
         })?;
         let secrets = secrets(request.headers());
         let (route, target, arrived) = (self.route.clone(), self.route.target(), self.received.bytes());
+        let gather = self.gather.clone();
         let hung = |limit: Duration| progress.clone().hung(&target, &asked, limit);
         let act = async {
             let began = std::time::Instant::now();
             let response = self.sender.send_request(request).await;
             let response = response.map_err(|error| self.broken(&error, &asked, arrived))?;
             if response.status().is_success() {
-                return Ok::<_, Stop>(Opened::Stream(Stream { body: response.into_body(), asked: asked.clone() }));
+                return Ok::<_, Stop>(Opened::Stream(Stream {
+                    body: response.into_body(),
+                    asked: asked.clone(),
+                    gather,
+                }));
             }
             let answer = Answer::collected(response, began, &progress).await?;
             Ok(Opened::Refused(answer.without(&secrets)))
@@ -81,6 +88,11 @@ impl Connection {
 }
 
 impl Stream {
+    /// Has what comes within this span after a piece be read together, for the rest of this answer.
+    pub fn gather(&self, span: Duration) {
+        self.gather.set(span);
+    }
+
     /// The next piece; `None` at the end.
     ///
     /// # Errors
@@ -105,5 +117,11 @@ impl Stream {
                 }
             }
         }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.gather.set(Duration::ZERO);
     }
 }
