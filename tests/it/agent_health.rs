@@ -14,6 +14,8 @@ use lab::ApiFault;
 use crate::support::world::World;
 use crate::support::world::evidence;
 
+const LEASE: &str = "agent-leader-election-lock";
+
 async fn agent_health(world: &World) -> Standing {
     world.look().await.into_iter().find(|standing| standing.check == Check::AgentHealth).unwrap()
 }
@@ -60,10 +62,53 @@ async fn a_lease_that_may_not_be_read_leaves_the_rest_judged() {
 #[tokio::test]
 async fn without_leader_election_no_lease_is_missed() {
     let mut world = World::start();
-    world.no_leader = Some("agent-leader-election-lock");
-    world.api.objects().remove("Lease", "castai-agent", "agent-leader-election-lock");
+    world.no_leader = Some(LEASE);
+    world.api.objects().remove("Lease", "castai-agent", LEASE);
     world.set_env("LEADER_ELECTION_ENABLED", "false");
     assert_eq!(agent_health(&world).await.status(), Status::Ok);
+}
+
+/// Somebody leads in the namespace `ops`, and nobody in the chart's.
+fn led_in_ops(world: &mut World) {
+    world.no_leader = Some(LEASE);
+    let objects = world.api.objects();
+    let mut lease = objects.get("Lease", "castai-agent", LEASE).unwrap();
+    objects.remove("Lease", "castai-agent", LEASE);
+    lease["metadata"]["namespace"] = "ops".into();
+    objects.put(lease);
+}
+
+#[tokio::test]
+async fn a_lease_counts_where_the_agent_looks_for_it() {
+    let mut world = World::start();
+    world.set_env("LEADER_ELECTION_NAMESPACE", "ops");
+    world.only = Some(&[Check::AgentHealth]);
+    world.configure();
+    let standing = agent_health(&world).await;
+    assert_eq!(standing.settled.modes(), [FailureMode::AgentNoLeader], "{}", evidence(&standing));
+    assert!(
+        evidence(&standing).contains("there is no lease ops/agent-leader-election-lock"),
+        "{}",
+        evidence(&standing)
+    );
+    led_in_ops(&mut world);
+    let standing = agent_health(&world).await;
+    assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
+}
+
+#[tokio::test]
+async fn an_agent_in_another_namespace_still_elects_in_the_charts_until_it_is_told() {
+    let mut world = World::start();
+    world.file = world.file.replace("agent:\n", "agent:\n  namespace: ops\n");
+    world.only = Some(&[Check::AgentHealth]);
+    world.configure();
+    led_in_ops(&mut world);
+    let standing = agent_health(&world).await;
+    assert_eq!(standing.settled.modes(), [FailureMode::AgentNoLeader], "{}", evidence(&standing));
+    let there = "there is no lease castai-agent/agent-leader-election-lock";
+    assert!(evidence(&standing).contains(there), "{}", evidence(&standing));
+    let remedy = FailureMode::AgentNoLeader.entry().remedy;
+    assert!(remedy.contains("in another namespace must set `LEADER_ELECTION_NAMESPACE`"), "{remedy}");
 }
 
 /// The world as a companion sees it whose agent's pod has this address.
