@@ -190,6 +190,10 @@ fn lost() -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::task::Wake;
+    use std::task::Waker;
+
     use futures_util::FutureExt;
     use tokio::io::AsyncReadExt;
     use tokio::io::AsyncWriteExt;
@@ -198,6 +202,16 @@ mod tests {
     use super::*;
 
     const SPAN: Duration = Duration::from_millis(100);
+
+    /// Notes that it was woken.
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
 
     async fn pair() -> (Socket, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -261,7 +275,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_reads_while_another_writes_is_woken() {
+    async fn an_answer_to_what_is_written_meanwhile_is_heard() {
         let (mut socket, mut peer) = gathering().await;
         let exchange = async {
             let mut written = false;
@@ -284,6 +298,21 @@ mod tests {
         };
         let (heard, ()) = tokio::join!(exchange, answer);
         assert_eq!(heard.unwrap(), b"answer");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_the_timer_is_woken_when_a_write_ends_it() {
+        let (mut socket, _peer) = gathering().await;
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut cx = Context::from_waker(&waker);
+        let mut bytes = [0; 6];
+        assert!(Pin::new(&mut socket).poll_read(&mut cx, &mut ReadBuf::new(&mut bytes)).is_pending());
+        assert!(!woken.0.load(Ordering::Relaxed));
+        // Fresh with the reactor, it cannot say yet whether it may write.
+        let _ = Pin::new(&mut socket).poll_write(&mut cx, b"question");
+        assert!(matches!(socket.state, State::Registered(_)), "{socket:?}");
+        assert!(woken.0.load(Ordering::Relaxed));
     }
 
     #[tokio::test(start_paused = true)]
