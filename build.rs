@@ -6,10 +6,15 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=REVISION");
     let rustc = std::env::var_os("RUSTC").expect("cargo names the compiler");
-    let version = Command::new(rustc).arg("--version").output().expect("the compiler runs");
+    let version = Command::new(rustc)
+        .arg("--version")
+        .output()
+        .expect("the compiler runs");
     let version = String::from_utf8_lossy(&version.stdout);
     let number = version.split_whitespace().nth(1).unwrap_or("unknown");
     println!("cargo::rustc-env=BUILD_RUSTVERSION={number}");
-    let revision = std::env::var_os("REVISION").filter(|revision| !revision.is_empty()).unwrap_or("unknown".into());
+    let revision = std::env::var_os("REVISION")
+        .filter(|revision| !revision.is_empty())
+        .unwrap_or("unknown".into());
     println!("cargo::rustc-env=BUILD_REVISION={}", revision.display());
 }

@@ -15,8 +15,6 @@ mod signed;
 
 pub use ec2::Ec2;
 pub use eks::Eks;
-pub use line::Line;
-pub use line::Refused;
+pub use line::{Line, Refused};
 pub use refusal::Refusal;
-pub use sts::Caller;
-pub use sts::Sts;
+pub use sts::{Caller, Sts};

@@ -5,26 +5,14 @@
 pub mod counts;
 pub mod episode;
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::Need;
-use crate::catalogue::Status;
-use crate::verdict::Evidence;
-use crate::verdict::Peers;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
+pub use counts::{Counts, PhaseCount};
+pub use episode::{Episode, Settled};
 
-pub use counts::Counts;
-pub use counts::PhaseCount;
-pub use episode::Episode;
-pub use episode::Settled;
+use crate::catalogue::{Check, FailureMode, Need, Status};
+use crate::verdict::{Evidence, Peers, Report, Verdict};
 
 /// What is known of one check.
 #[derive(Clone, Debug)]
@@ -106,7 +94,9 @@ pub struct Board {
 impl Board {
     /// A board on which nothing is known yet.
     pub fn new(entries: &[Entry]) -> Self {
-        Self { standings: Mutex::new(entries.iter().map(Standing::new).collect()) }
+        Self {
+            standings: Mutex::new(entries.iter().map(Standing::new).collect()),
+        }
     }
 
     /// Replaces the list of checks after a reload. What is known of a check that stays is kept; of one that looks at
@@ -116,21 +106,32 @@ impl Board {
         let kept = std::mem::take(&mut *standings);
         *standings = entries
             .iter()
-            .map(|entry| match kept.iter().find(|standing| standing.check == entry.check) {
-                Some(standing) if standing.subject == entry.subject => {
-                    Standing { need: entry.need, interval: entry.interval, ..standing.clone() }
-                }
-                Some(standing) => Standing { counts: standing.counts.clone(), ..Standing::new(entry) },
-                None => Standing::new(entry),
-            })
+            .map(
+                |entry| match kept.iter().find(|standing| standing.check == entry.check) {
+                    Some(standing) if standing.subject == entry.subject => Standing {
+                        need: entry.need,
+                        interval: entry.interval,
+                        ..standing.clone()
+                    },
+                    Some(standing) => Standing {
+                        counts: standing.counts.clone(),
+                        ..Standing::new(entry)
+                    },
+                    None => Standing::new(entry),
+                },
+            )
             .collect();
     }
 
     /// Takes in an attempt.
     pub fn post(&self, check: Check, posting: Posting) -> Posted {
         let mut standings = self.lock();
-        let standing = standings.iter_mut().find(|standing| standing.check == check);
-        standing.map(|standing| standing.take(posting)).unwrap_or_default()
+        let standing = standings
+            .iter_mut()
+            .find(|standing| standing.check == check);
+        standing
+            .map(|standing| standing.take(posting))
+            .unwrap_or_default()
     }
 
     /// A copy of everything, for the views.
@@ -140,17 +141,28 @@ impl Board {
 
     /// The latest reports, for checks that judge by them.
     pub fn peers(&self) -> Peers {
-        let latest = |standing: &Standing| standing.latest.clone().map(|report| (standing.check, report));
+        let latest = |standing: &Standing| {
+            standing
+                .latest
+                .clone()
+                .map(|report| (standing.check, report))
+        };
         Peers::new(self.lock().iter().filter_map(latest).collect())
     }
 
     /// The checks that have had no verdict yet.
     pub fn waiting(&self) -> Vec<Check> {
-        self.lock().iter().filter(|standing| standing.latest.is_none()).map(|standing| standing.check).collect()
+        self.lock()
+            .iter()
+            .filter(|standing| standing.latest.is_none())
+            .map(|standing| standing.check)
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Standing>> {
-        self.standings.lock().unwrap_or_else(PoisonError::into_inner)
+        self.standings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -171,11 +183,17 @@ impl Standing {
 
     /// The word for the latest verdict; `unknown` before the first.
     pub fn status(&self) -> Status {
-        self.latest.as_ref().map_or(Status::Unknown, |report| report.verdict.status())
+        self.latest
+            .as_ref()
+            .map_or(Status::Unknown, |report| report.verdict.status())
     }
 
     fn take(&mut self, posting: Posting) -> Posted {
-        let Posting { mut report, disturbed, panicked } = posting;
+        let Posting {
+            mut report,
+            disturbed,
+            panicked,
+        } = posting;
         self.counts.disturbed += u64::from(disturbed);
         self.counts.panics += u64::from(panicked);
         let excused = disturbed && self.settled.excuses(&report.verdict);
@@ -191,17 +209,30 @@ impl Standing {
             Status::Ok | Status::Warning => self.last_success = Some(report.at),
             Status::Failing | Status::Unknown | Status::NotApplicable => {}
         }
-        if !matches!(report.verdict.status(), Status::Unknown | Status::NotApplicable) {
+        if !matches!(
+            report.verdict.status(),
+            Status::Unknown | Status::NotApplicable
+        ) {
             self.last_attempt = Some(report.at);
         }
         let report = Arc::new(report);
         let before = self.latest.replace(Arc::clone(&report));
         let same = before.as_ref().is_some_and(|before| {
-            before.verdict.status() == report.verdict.status() && before.verdict.modes() == report.verdict.modes()
+            before.verdict.status() == report.verdict.status()
+                && before.verdict.modes() == report.verdict.modes()
         });
         let before = before.map(|before| before.verdict.status());
         let unknown = report.verdict.status() == Status::Unknown;
-        let change = Change { check: self.check, before, report, settled: self.settled.modes().to_vec() };
-        Posted { change: Some(change).filter(|_| !same), unknown, excused }
+        let change = Change {
+            check: self.check,
+            before,
+            report,
+            settled: self.settled.modes().to_vec(),
+        };
+        Posted {
+            change: Some(change).filter(|_| !same),
+            unknown,
+            excused,
+        }
     }
 }

@@ -14,15 +14,10 @@ pub mod remedies;
 pub mod rights;
 
 pub use alerts::Alert;
-pub use checks::Check;
-pub use checks::Need;
-pub use checks::Phase;
-pub use checks::Scope;
-pub use checks::Status;
+pub use checks::{Check, Need, Phase, Scope, Status};
 pub use limits::Limits;
 pub use modes::FailureMode;
-pub use own_alerts::OwnAlert;
-pub use own_alerts::Severity;
+pub use own_alerts::{OwnAlert, Severity};
 pub use remedies::remedy;
 pub use rights::Right;
 
@@ -47,7 +42,14 @@ pub fn first_sentence(text: &str) -> &str {
     for (at, c) in text.char_indices() {
         match c {
             '`' => code = !code,
-            '.' if !code && text[at + 1..].chars().next().is_none_or(char::is_whitespace) => return &text[..=at],
+            '.' if !code
+                && text[at + 1..]
+                    .chars()
+                    .next()
+                    .is_none_or(char::is_whitespace) =>
+            {
+                return &text[..=at];
+            }
             _ => {}
         }
     }

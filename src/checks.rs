@@ -40,23 +40,14 @@ pub mod way;
 pub mod workload;
 pub mod world;
 
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use plan::{AnyCheck, Plan, Planned};
+pub use world::World;
 
 use crate::catalogue::Phase;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Peers;
-use crate::verdict::Report;
-use crate::verdict::TargetReport;
-use crate::verdict::Trail;
-
 pub use crate::cluster::Feed;
-pub use plan::AnyCheck;
-pub use plan::Plan;
-pub use plan::Planned;
-pub use world::World;
+use crate::verdict::{Evidence, Finding, Peers, Report, TargetReport, Trail};
 
 /// Something that can be examined.
 pub trait Examine: Send + Sync + 'static {
@@ -83,7 +74,10 @@ struct Underway {
 impl Attempt {
     /// An attempt that begins now.
     pub fn new(peers: Peers) -> Self {
-        Self { peers, targets: Mutex::default() }
+        Self {
+            peers,
+            targets: Mutex::default(),
+        }
     }
 
     /// The latest reports of the other checks.
@@ -94,7 +88,12 @@ impl Attempt {
     /// Sets out for a target; what the trail learns is kept when the attempt is cancelled.
     pub fn trail(&self, target: &str, in_use: bool) -> Trail {
         let trail = Trail::default();
-        let underway = Underway { target: target.to_owned(), in_use, trail: trail.clone(), ended: None };
+        let underway = Underway {
+            target: target.to_owned(),
+            in_use,
+            trail: trail.clone(),
+            ended: None,
+        };
         self.lock().push(underway);
         trail
     }
@@ -103,10 +102,16 @@ impl Attempt {
     pub fn arrived(&self, target: &str, outcome: Result<Evidence, Finding>) -> TargetReport {
         let outcome = outcome.map_err(|finding| {
             let named = finding.evidence.as_str().contains(target);
-            if named { finding } else { Finding::new(finding.mode, format!("{target}: {}", finding.evidence)) }
+            if named {
+                finding
+            } else {
+                Finding::new(finding.mode, format!("{target}: {}", finding.evidence))
+            }
         });
         let mut targets = self.lock();
-        let underway = targets.iter_mut().rfind(|underway| underway.target == target);
+        let underway = targets
+            .iter_mut()
+            .rfind(|underway| underway.target == target);
         let underway = underway.expect("who arrives set out before");
         let report = underway.report(outcome);
         underway.ended = Some(report.clone());

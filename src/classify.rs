@@ -24,21 +24,15 @@ mod told;
 
 use std::str::FromStr;
 
-use serde_json::Value;
-
-use crate::catalogue::FailureMode;
-
-pub use aws_error::Service as AwsService;
-pub use aws_error::code as aws_code;
-pub use aws_error::error_body as aws_error_body;
+pub use aws_error::{Service as AwsService, code as aws_code, error_body as aws_error_body};
 pub use castai::castai_answer;
 pub use image_pull::registry;
 pub use kube_status::kube_status;
 pub use pod_identity::pod_identity;
-pub use told::About;
-pub use told::LogLine;
-pub use told::Sign;
-pub use told::log_line;
+use serde_json::Value;
+pub use told::{About, LogLine, Sign, log_line};
+
+use crate::catalogue::FailureMode;
 
 /// Where a text comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -92,9 +86,13 @@ fn labelled(line: &str) -> Option<(Option<Kind>, String)> {
     if !line.trim_start().starts_with('{') {
         return None;
     }
-    let Value::Object(mut object) = serde_json::from_str(line).ok()? else { return None };
+    let Value::Object(mut object) = serde_json::from_str(line).ok()? else {
+        return None;
+    };
     let kind = object.get("kind")?.as_str()?.parse().ok();
-    let Value::String(text) = object.remove("text")? else { return None };
+    let Value::String(text) = object.remove("text")? else {
+        return None;
+    };
     Some((kind, text))
 }
 
@@ -115,7 +113,11 @@ impl Kind {
             return Self::Http;
         }
         if text.starts_with('<') {
-            return if http_text::is_aws_xml(text) { Self::AwsErrorBody } else { Self::Http };
+            return if http_text::is_aws_xml(text) {
+                Self::AwsErrorBody
+            } else {
+                Self::Http
+            };
         }
         if text.starts_with('{') {
             return Self::guess_json(text);
@@ -124,9 +126,13 @@ impl Kind {
     }
 
     fn guess_json(text: &str) -> Self {
-        let Ok(Value::Object(object)) = serde_json::from_str(text) else { return Self::AgentLog };
+        let Ok(Value::Object(object)) = serde_json::from_str(text) else {
+            return Self::AgentLog;
+        };
         let has = |key: &str| object.contains_key(key);
-        if object.get("kind").is_some_and(|kind| kind == "Event") || has("reason") && has("message") && !has("code") {
+        if object.get("kind").is_some_and(|kind| kind == "Event")
+            || has("reason") && has("message") && !has("code")
+        {
             return Self::K8sEvent;
         }
         if has("apiVersion") && has("kind") || has("gitVersion") {
@@ -146,7 +152,11 @@ impl FromStr for Kind {
     type Err = UnknownKind;
 
     fn from_str(name: &str) -> Result<Self, UnknownKind> {
-        Self::NAMED.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind).ok_or(UnknownKind)
+        Self::NAMED
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, kind)| *kind)
+            .ok_or(UnknownKind)
     }
 }
 
@@ -171,7 +181,10 @@ type Rule = (&'static [&'static str], FailureMode);
 
 /// The mode of the first rule that fits.
 fn first_match(rules: &[Rule], text: &str) -> Option<FailureMode> {
-    rules.iter().find(|(words, _)| words.iter().all(|word| text.contains(word))).map(|(_, mode)| *mode)
+    rules
+        .iter()
+        .find(|(words, _)| words.iter().all(|word| text.contains(word)))
+        .map(|(_, mode)| *mode)
 }
 
 /// Whether one of the words stands in the text.

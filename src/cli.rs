@@ -16,14 +16,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::checks::preflight;
-use crate::cli::args::Args;
-use crate::cli::args::Command;
-use crate::cli::output::complain;
-use crate::cli::output::print;
-use crate::config::AgentSeen;
-use crate::config::Config;
-use crate::config::Problems;
-use crate::config::Purpose;
+use crate::cli::args::{Args, Command};
+use crate::cli::output::{complain, print};
+use crate::config::{AgentSeen, Config, Problems, Purpose};
 use crate::daemon;
 use crate::daemon::CannotRun;
 
@@ -58,7 +53,8 @@ pub fn main() -> ExitCode {
 
 fn dispatch(args: Args) -> Exit {
     let flags = args.shared.flags();
-    let load = move |seen: &AgentSeen| Config::load_beside(&flags, &|name| std::env::var_os(name), seen);
+    let load =
+        move |seen: &AgentSeen| Config::load_beside(&flags, &|name| std::env::var_os(name), seen);
     let loaded = || load(&AgentSeen::default());
     if args.config_check {
         return config_check(&loaded());

@@ -16,12 +16,9 @@ pub mod plugin;
 pub mod store;
 pub mod token;
 
-pub use access::Access;
-pub use access::Denied;
+pub use access::{Access, Denied};
 pub use account::AgentAccount;
 pub use collection::Collection;
-pub use door::Door;
-pub use door::Visit;
+pub use door::{Door, Visit};
 pub use plugin::Plugin;
-pub use store::Feed;
-pub use store::Store;
+pub use store::{Feed, Store};

@@ -27,26 +27,19 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::catalogue::Check;
-use crate::catalogue::Limits;
-use crate::catalogue::Scope;
-
-pub use agent::Agent;
-pub use agent::ObjectName;
+pub use agent::{Agent, ObjectName};
 pub use aws::Aws;
 pub use clouds::Clouds;
-pub use elsewhere::AgentPlace;
-pub use elsewhere::AgentSeen;
-pub use elsewhere::Elsewhere;
+pub use elsewhere::{AgentPlace, AgentSeen, Elsewhere};
 pub use flags::Flags;
-pub use problem::Problem;
-pub use problem::Problems;
-pub use provider::Provider;
-pub use provider::Told;
+pub use problem::{Problem, Problems};
+pub use provider::{Provider, Told};
 pub use proxy::ProxyRules;
 pub use secret::Secret;
 pub use web::WebConfig;
 pub use written::Written;
+
+use crate::catalogue::{Check, Limits, Scope};
 
 /// Where this process stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -275,7 +268,10 @@ pub enum Purpose {
 impl Config {
     /// The settings of a check.
     pub fn check(&self, check: Check) -> &CheckSettings {
-        self.checks.iter().find(|settings| settings.check == check).expect("every check of the catalogue has settings")
+        self.checks
+            .iter()
+            .find(|settings| settings.check == check)
+            .expect("every check of the catalogue has settings")
     }
 }
 

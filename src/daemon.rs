@@ -8,29 +8,19 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use follower::Follower;
+use shown::{Asked, Shown};
+use signals::{Meaning, Signals};
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::checks::Plan;
-use crate::config::AgentSeen;
-use crate::config::Config;
-use crate::config::Problems;
-use crate::exporter::REVISION;
-use crate::exporter::VERSION;
-use crate::log;
-use crate::scheduler::Watch;
-use crate::scheduler::entries;
-use crate::server;
-use crate::server::BindError;
-use crate::server::Bound;
-
-use follower::Follower;
-use shown::Asked;
-use shown::Shown;
-use signals::Meaning;
-use signals::Signals;
+use crate::config::{AgentSeen, Config, Problems};
+use crate::exporter::{REVISION, VERSION};
+use crate::scheduler::{Watch, entries};
+use crate::server::{BindError, Bound};
+use crate::{log, server};
 
 /// How long attempts in flight may take to end.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -60,11 +50,17 @@ impl From<BindError> for CannotRun {
 
 /// The runtime of every command: one thread.
 pub fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the kernel gives a poll and a pipe")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("the kernel gives a poll and a pipe")
 }
 
 /// Serves and examines until SIGTERM or SIGINT; `load` reads the configuration again.
-pub fn run(config: Config, load: impl Fn(&AgentSeen) -> Result<Config, Problems>) -> Result<(), CannotRun> {
+pub fn run(
+    config: Config,
+    load: impl Fn(&AgentSeen) -> Result<Config, Problems>,
+) -> Result<(), CannotRun> {
     log::install(config.log.level, config.log.format);
     log::install_panic_hook();
     let runtime = runtime();
@@ -74,7 +70,10 @@ pub fn run(config: Config, load: impl Fn(&AgentSeen) -> Result<Config, Problems>
     ended
 }
 
-async fn serve(config: Config, load: impl Fn(&AgentSeen) -> Result<Config, Problems>) -> Result<(), CannotRun> {
+async fn serve(
+    config: Config,
+    load: impl Fn(&AgentSeen) -> Result<Config, Problems>,
+) -> Result<(), CannotRun> {
     let bound = server::bind(&config.web)?;
     let signals = Signals::new()?;
     greet(&config, &bound);
@@ -105,7 +104,10 @@ async fn serve(config: Config, load: impl Fn(&AgentSeen) -> Result<Config, Probl
 }
 
 /// The configuration with what is seen of the agent, where the agent has to be looked for.
-pub async fn beside_the_agent(config: Config, load: &impl Fn(&AgentSeen) -> Result<Config, Problems>) -> Config {
+pub async fn beside_the_agent(
+    config: Config,
+    load: &impl Fn(&AgentSeen) -> Result<Config, Problems>,
+) -> Config {
     first_look(&mut Follower::new(&config), config, load).await
 }
 
@@ -186,6 +188,9 @@ fn greet(config: &Config, bound: &Bound) {
 
 fn environment_problems(config: &Config) {
     for problem in &config.environment_problems.0 {
-        tracing::error!(problem = problem.to_string(), "the agent's environment makes no sense");
+        tracing::error!(
+            problem = problem.to_string(),
+            "the agent's environment makes no sense"
+        );
     }
 }

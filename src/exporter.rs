@@ -2,11 +2,8 @@
 
 use std::time::SystemTime;
 
-use crate::catalogue::Check;
-use crate::catalogue::Scope;
-use crate::config::AgentEnvironment;
-use crate::config::Config;
-use crate::config::Vantage;
+use crate::catalogue::{Check, Scope};
+use crate::config::{AgentEnvironment, Config, Vantage};
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -60,13 +57,24 @@ impl Exporter {
             scope: config.scope,
             agent_environment: config.agent_environment,
             runbook_base: config.runbook_base.clone(),
-            environment_problems: config.environment_problems.0.iter().map(ToString::to_string).collect(),
+            environment_problems: config
+                .environment_problems
+                .0
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             skipped: Check::ALL
                 .iter()
                 .filter(|check| !entered.contains(check))
-                .map(|check| Skipped { check: *check, why: why_skipped(config, *check) })
+                .map(|check| Skipped {
+                    check: *check,
+                    why: why_skipped(config, *check),
+                })
                 .collect(),
-            reload: Reload { successful: true, succeeded: SystemTime::now() },
+            reload: Reload {
+                successful: true,
+                succeeded: SystemTime::now(),
+            },
         }
     }
 
@@ -81,7 +89,11 @@ fn why_skipped(config: &Config, check: Check) -> String {
     if !config.check(check).enabled {
         "disabled in the configuration".to_owned()
     } else if let Some(scope) = config.scope.filter(|scope| *scope != own) {
-        format!("its scope is {}, and this process looks at scope {} only", own.label(), scope.label())
+        format!(
+            "its scope is {}, and this process looks at scope {} only",
+            own.label(),
+            scope.label()
+        )
     } else {
         "not asked for".to_owned()
     }

@@ -7,18 +7,12 @@ mod format;
 use std::io;
 
 use tracing::Level;
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::Layer;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::board::Change;
-use crate::catalogue::FailureMode;
-use crate::catalogue::Status;
-use crate::catalogue::first_sentence;
-use crate::catalogue::remedy;
-use crate::catalogue::runbook_url;
+use crate::catalogue::{FailureMode, Status, first_sentence, remedy, runbook_url};
 use crate::config::LogFormat;
 use crate::log::format::Lines;
 
@@ -27,7 +21,10 @@ pub fn install(level: Level, format: LogFormat) {
     let ours = Targets::new()
         .with_default(LevelFilter::from_level(level.min(Level::WARN)))
         .with_target(env!("CARGO_CRATE_NAME"), level);
-    let lines = tracing_subscriber::fmt::layer().event_format(Lines(format)).with_writer(io::stderr).with_filter(ours);
+    let lines = tracing_subscriber::fmt::layer()
+        .event_format(Lines(format))
+        .with_writer(io::stderr)
+        .with_filter(ours);
     // A second call, in a test, keeps the first.
     let _ = tracing_subscriber::registry().with(lines).try_init();
 }

@@ -7,29 +7,18 @@ pub mod process;
 mod series;
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::TextEncoder;
 use prometheus::proto::MetricFamily;
 
 use crate::board::Standing;
-use crate::catalogue::Check;
-use crate::catalogue::Need;
-use crate::catalogue::Status;
-use crate::catalogue::metrics as names;
 use crate::catalogue::metrics::MAX_TARGETS;
-use crate::exporter::Exporter;
-use crate::exporter::REVISION;
-use crate::exporter::RUSTVERSION;
-use crate::exporter::VERSION;
+use crate::catalogue::{Check, Need, Status, metrics as names};
+use crate::exporter::{Exporter, REVISION, RUSTVERSION, VERSION};
 use crate::metrics::process::Process;
-use crate::metrics::series::family;
-use crate::metrics::series::histograms;
-use crate::verdict::AwsIdentity;
-use crate::verdict::Fact;
-use crate::verdict::Report;
-use crate::verdict::TargetReport;
+use crate::metrics::series::{family, histograms};
+use crate::verdict::{AwsIdentity, Fact, Report, TargetReport};
 
 /// The content type of [`exposition`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -47,39 +36,79 @@ pub fn exposition(standings: &[Standing], exporter: &Exporter, process: &Process
     families.extend(of_process(process));
     families.retain(|family| !family.get_metric().is_empty());
     let mut text = String::with_capacity(32 * 1024);
-    TextEncoder::new().encode_utf8(&families, &mut text).expect("every family has a name, a series and a valid type");
+    TextEncoder::new()
+        .encode_utf8(&families, &mut text)
+        .expect("every family has a name, a series and a valid type");
     text
 }
 
 fn of_checks(standings: &[Standing]) -> Vec<MetricFamily> {
     let one = |value: fn(&Standing) -> Option<f64>| {
-        standings.iter().filter_map(move |of| value(of).map(|value| ([of.check.label()], value)))
+        standings
+            .iter()
+            .filter_map(move |of| value(of).map(|value| ([of.check.label()], value)))
     };
     let statuses = standings.iter().flat_map(|of| {
         let now = of.status();
-        Status::ALL.iter().map(move |status| ([of.check.label(), status.label()], truth(*status == now)))
+        Status::ALL
+            .iter()
+            .map(move |status| ([of.check.label(), status.label()], truth(*status == now)))
     });
-    let needs = standings
-        .iter()
-        .flat_map(|of| Need::ALL.iter().map(move |need| ([of.check.label(), need.label()], truth(*need == of.need))));
-    let failures =
-        standings.iter().flat_map(|of| of.settled.modes().iter().map(|mode| ([of.check.label(), mode.label()], 1.0)));
-    let phases = standings
-        .iter()
-        .flat_map(|of| of.counts.phases.iter().map(|count| ([of.check.label(), count.phase.label()], count)));
+    let needs = standings.iter().flat_map(|of| {
+        Need::ALL
+            .iter()
+            .map(move |need| ([of.check.label(), need.label()], truth(*need == of.need)))
+    });
+    let failures = standings.iter().flat_map(|of| {
+        of.settled
+            .modes()
+            .iter()
+            .map(|mode| ([of.check.label(), mode.label()], 1.0))
+    });
+    let phases = standings.iter().flat_map(|of| {
+        of.counts
+            .phases
+            .iter()
+            .map(|count| ([of.check.label(), count.phase.label()], count))
+    });
     vec![
         family(names::CHECK_STATUS, statuses),
         family(names::FAILURE, failures),
         family(names::CHECK_NEED, needs),
-        family(names::CHECK_ATTEMPTS, one(|of| Some(count(of.counts.attempts)))),
-        family(names::CHECK_FAILURES, one(|of| Some(count(of.counts.failures)))),
+        family(
+            names::CHECK_ATTEMPTS,
+            one(|of| Some(count(of.counts.attempts))),
+        ),
+        family(
+            names::CHECK_FAILURES,
+            one(|of| Some(count(of.counts.failures))),
+        ),
         family(names::CHECK_PANICS, one(|of| Some(count(of.counts.panics)))),
-        family(names::CHECK_DISTURBED, one(|of| Some(count(of.counts.disturbed)))),
+        family(
+            names::CHECK_DISTURBED,
+            one(|of| Some(count(of.counts.disturbed))),
+        ),
         histograms(names::PHASE_DURATION, phases),
-        family(names::LAST_ATTEMPT, one(|of| of.last_attempt.map(since_1970))),
-        family(names::LAST_SUCCESS, one(|of| of.last_success.map(since_1970))),
-        family(names::EPISODE_START, one(|of| of.settled.episode().map(|episode| since_1970(episode.began)))),
-        family(names::CHECK_INTERVAL, one(|of| Some(of.interval.as_secs_f64()))),
+        family(
+            names::LAST_ATTEMPT,
+            one(|of| of.last_attempt.map(since_1970)),
+        ),
+        family(
+            names::LAST_SUCCESS,
+            one(|of| of.last_success.map(since_1970)),
+        ),
+        family(
+            names::EPISODE_START,
+            one(|of| {
+                of.settled
+                    .episode()
+                    .map(|episode| since_1970(episode.began))
+            }),
+        ),
+        family(
+            names::CHECK_INTERVAL,
+            one(|of| Some(of.interval.as_secs_f64())),
+        ),
     ]
 }
 
@@ -90,18 +119,31 @@ fn of_targets(standings: &[Standing]) -> Vec<MetricFamily> {
         .flat_map(|(check, latest)| distinct(&latest.targets).map(move |target| (check, target)))
         .collect();
     let phases = targets.iter().flat_map(|(check, target)| {
-        seconds_by_phase(target).into_iter().map(|(phase, seconds)| ([*check, target.target.as_str(), phase], seconds))
+        seconds_by_phase(target)
+            .into_iter()
+            .map(|(phase, seconds)| ([*check, target.target.as_str(), phase], seconds))
     });
-    let up = targets.iter().map(|(check, of)| ([*check, of.target.as_str()], truth(of.outcome.is_ok())));
-    let not_after = targets
+    let up = targets
         .iter()
-        .filter_map(|(check, of)| of.not_after.map(|at| ([*check, of.target.as_str()], whole_seconds(at))));
+        .map(|(check, of)| ([*check, of.target.as_str()], truth(of.outcome.is_ok())));
+    let not_after = targets.iter().filter_map(|(check, of)| {
+        of.not_after
+            .map(|at| ([*check, of.target.as_str()], whole_seconds(at)))
+    });
     vec![
         family(names::TARGET_PHASE, phases),
         family(names::TARGET_UP, up),
         family(names::CERTIFICATE_NOT_AFTER, not_after),
-        family(names::CLOCK_SKEW, skews(standings).into_iter().map(|(source, skew)| ([source], skew))),
-        family(names::AWS_CREDENTIALS_EXPIRY, credentials_end(standings).map(|at| ([], whole_seconds(at)))),
+        family(
+            names::CLOCK_SKEW,
+            skews(standings)
+                .into_iter()
+                .map(|(source, skew)| ([source], skew)),
+        ),
+        family(
+            names::AWS_CREDENTIALS_EXPIRY,
+            credentials_end(standings).map(|at| ([], whole_seconds(at))),
+        ),
         family(
             names::AWS_IDENTITY_INFO,
             identity(standings).map(|of| ([of.account.as_str(), &of.role, of.source], 1.0)),
@@ -111,12 +153,33 @@ fn of_targets(standings: &[Standing]) -> Vec<MetricFamily> {
 
 /// What the latest reports saw beside their verdicts.
 fn of_facts(standings: &[Standing]) -> [MetricFamily; 4] {
-    let facts = || standings.iter().filter_map(|of| of.latest.as_ref()).flat_map(|report| &report.facts);
-    let one_hot = |word: Option<&'static str>, words: &'static [&'static str]| {
-        word.into_iter().flat_map(|word| words.iter().map(move |known| ([*known], truth(*known == word))))
+    let facts = || {
+        standings
+            .iter()
+            .filter_map(|of| of.latest.as_ref())
+            .flat_map(|report| &report.facts)
     };
-    let agent = facts().find_map(|fact| if let Fact::AgentStatus(word) = fact { Some(*word) } else { None });
-    let cluster = facts().find_map(|fact| if let Fact::ClusterStatus(word) = fact { Some(*word) } else { None });
+    let one_hot = |word: Option<&'static str>, words: &'static [&'static str]| {
+        word.into_iter().flat_map(|word| {
+            words
+                .iter()
+                .map(move |known| ([*known], truth(*known == word)))
+        })
+    };
+    let agent = facts().find_map(|fact| {
+        if let Fact::AgentStatus(word) = fact {
+            Some(*word)
+        } else {
+            None
+        }
+    });
+    let cluster = facts().find_map(|fact| {
+        if let Fact::ClusterStatus(word) = fact {
+            Some(*word)
+        } else {
+            None
+        }
+    });
     let reads = standings.iter().any(|of| of.check == Check::AgentLog);
     let lines = names::LOG_SOURCES.iter().filter(|_| reads).map(|source| {
         let mut counts = facts().filter_map(|fact| match fact {
@@ -125,19 +188,42 @@ fn of_facts(standings: &[Standing]) -> [MetricFamily; 4] {
         });
         ([*source], count(counts.next().unwrap_or(0)))
     });
-    let received = facts().find_map(|fact| if let Fact::SnapshotReceived(at) = fact { Some(*at) } else { None });
+    let received = facts().find_map(|fact| {
+        if let Fact::SnapshotReceived(at) = fact {
+            Some(*at)
+        } else {
+            None
+        }
+    });
     [
-        family(names::CLUSTER_AGENT_STATUS, one_hot(agent, names::AGENT_STATUSES)),
-        family(names::CLUSTER_STATUS, one_hot(cluster, names::CLUSTER_STATUSES)),
+        family(
+            names::CLUSTER_AGENT_STATUS,
+            one_hot(agent, names::AGENT_STATUSES),
+        ),
+        family(
+            names::CLUSTER_STATUS,
+            one_hot(cluster, names::CLUSTER_STATUSES),
+        ),
         family(names::UNCLASSIFIED_LINES, lines),
-        family(names::AGENT_LAST_DELIVERY, received.map(|at| ([], whole_seconds(at)))),
+        family(
+            names::AGENT_LAST_DELIVERY,
+            received.map(|at| ([], whole_seconds(at))),
+        ),
     ]
 }
 
 /// What is watched in the cluster.
 fn of_cluster(standings: &[Standing]) -> [MetricFamily; 8] {
-    let facts = || standings.iter().filter_map(|of| of.latest.as_ref()).flat_map(|latest| &latest.facts);
-    let restarts = standings.iter().find(|of| of.check == Check::AgentWorkload).map(|of| of.counts.agent_restarts);
+    let facts = || {
+        standings
+            .iter()
+            .filter_map(|of| of.latest.as_ref())
+            .flat_map(|latest| &latest.facts)
+    };
+    let restarts = standings
+        .iter()
+        .find(|of| of.check == Check::AgentWorkload)
+        .map(|of| of.counts.agent_restarts);
     let versions = facts().filter_map(|fact| match fact {
         Fact::AgentVersion(version) => Some(([version.as_str()], 1.0)),
         _ => None,
@@ -154,33 +240,60 @@ fn of_cluster(standings: &[Standing]) -> [MetricFamily; 8] {
         Fact::ComponentFailure(component, mode) => Some(([*component, mode.label()], 1.0)),
         _ => None,
     });
-    let nodes =
-        || facts().filter_map(|fact| if let Fact::Nodes(kind, count) = fact { Some((*kind, *count)) } else { None });
+    let nodes = || {
+        facts().filter_map(|fact| {
+            if let Fact::Nodes(kind, count) = fact {
+                Some((*kind, *count))
+            } else {
+                None
+            }
+        })
+    };
     let images = facts().filter_map(|fact| match fact {
-        Fact::ImagePullFailures(registry, mode, count) => Some(([*registry, mode.label()], f64::from(*count))),
+        Fact::ImagePullFailures(registry, mode, count) => {
+            Some(([*registry, mode.label()], f64::from(*count)))
+        }
         _ => None,
     });
-    let unresolved = nodes().find(|(kind, _)| *kind == UNRESOLVED).map(|(_, count)| ([], f64::from(count)));
+    let unresolved = nodes()
+        .find(|(kind, _)| *kind == UNRESOLVED)
+        .map(|(_, count)| ([], f64::from(count)));
     [
         family(names::AGENT_INFO, versions),
         family(names::AGENT_REPLICAS, replicas),
         family(names::AGENT_PODS, pods),
-        family(names::AGENT_RESTARTS, restarts.map(|total| ([], count(total)))),
+        family(
+            names::AGENT_RESTARTS,
+            restarts.map(|total| ([], count(total))),
+        ),
         family(names::COMPONENT_FAILURE, components),
-        family(names::NODES, nodes().map(|(kind, count)| ([kind], f64::from(count)))),
+        family(
+            names::NODES,
+            nodes().map(|(kind, count)| ([kind], f64::from(count))),
+        ),
         family(names::NODES_UNRESOLVED, unresolved),
         family(names::IMAGE_PULL_FAILURES, images),
     ]
 }
 
 fn of_exporter(exporter: &Exporter) -> [MetricFamily; 4] {
-    let stands = [exporter.vantage.label(), exporter.scope_label(), exporter.agent_environment.label()];
+    let stands = [
+        exporter.vantage.label(),
+        exporter.scope_label(),
+        exporter.agent_environment.label(),
+    ];
     let built = [VERSION, REVISION, RUSTVERSION, std::env::consts::ARCH];
     [
         family(names::EXPORTER_INFO, [(stands, 1.0)]),
         family(names::BUILD_INFO, [(built, 1.0)]),
-        family(names::RELOAD_SUCCESSFUL, [([], truth(exporter.reload.successful))]),
-        family(names::RELOAD_SUCCESS_TIME, [([], since_1970(exporter.reload.succeeded))]),
+        family(
+            names::RELOAD_SUCCESSFUL,
+            [([], truth(exporter.reload.successful))],
+        ),
+        family(
+            names::RELOAD_SUCCESS_TIME,
+            [([], since_1970(exporter.reload.succeeded))],
+        ),
     ]
 }
 
@@ -199,8 +312,17 @@ fn of_process(process: &Process) -> [MetricFamily; 7] {
 
 /// The first targets, no name twice: two series with the same labels would make the whole scrape invalid.
 fn distinct(targets: &[TargetReport]) -> impl Iterator<Item = &TargetReport> {
-    let first = |(i, target): &(usize, &TargetReport)| targets[..*i].iter().all(|other| other.target != target.target);
-    targets.iter().enumerate().filter(first).map(|(_, target)| target).take(MAX_TARGETS)
+    let first = |(i, target): &(usize, &TargetReport)| {
+        targets[..*i]
+            .iter()
+            .all(|other| other.target != target.target)
+    };
+    targets
+        .iter()
+        .enumerate()
+        .filter(first)
+        .map(|(_, target)| target)
+        .take(MAX_TARGETS)
 }
 
 /// A phase that was taken twice in one attempt counts with the sum.
@@ -214,9 +336,16 @@ fn seconds_by_phase(target: &TargetReport) -> BTreeMap<&'static str, f64> {
 
 /// The newest reading of each clock.
 fn skews(standings: &[Standing]) -> BTreeMap<&'static str, f64> {
-    let mut reports: Vec<_> = standings.iter().filter_map(|of| of.latest.as_ref()).collect();
+    let mut reports: Vec<_> = standings
+        .iter()
+        .filter_map(|of| of.latest.as_ref())
+        .collect();
     reports.sort_by_key(|report| report.at);
-    reports.iter().flat_map(|report| &report.dates).map(|date| (date.source, date.skew)).collect()
+    reports
+        .iter()
+        .flat_map(|report| &report.dates)
+        .map(|date| (date.source, date.skew))
+        .collect()
 }
 
 /// When the agent's AWS credentials end: those that STS gave, or else what the agent would exchange for them.
@@ -231,7 +360,11 @@ fn identity(standings: &[Standing]) -> Option<&AwsIdentity> {
 }
 
 fn latest(standings: &[Standing], check: Check) -> Option<&Report> {
-    standings.iter().find(|of| of.check == check)?.latest.as_deref()
+    standings
+        .iter()
+        .find(|of| of.check == check)?
+        .latest
+        .as_deref()
 }
 
 fn truth(it_is: bool) -> f64 {
@@ -239,7 +372,9 @@ fn truth(it_is: bool) -> f64 {
 }
 
 fn since_1970(at: SystemTime) -> f64 {
-    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    at.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]

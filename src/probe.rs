@@ -12,30 +12,22 @@ pub mod socket;
 pub mod tls;
 pub mod transport;
 
-use std::net::IpAddr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::Uri;
-use tokio::time::timeout;
-
-use crate::catalogue::FailureMode;
-use crate::catalogue::Limits;
-use crate::catalogue::Phase;
-use crate::config::proxy::Proxy;
-use crate::verdict::Ended;
-use crate::verdict::Finding;
-use crate::verdict::Trail;
-
 pub use certificate::Certificate;
-pub use http::Answer;
-pub use http::Connection;
-pub use http::stream::Opened;
-pub use http::stream::Stream;
+pub use http::stream::{Opened, Stream};
+pub use http::{Answer, Connection};
 pub use resolve::Resolver;
 pub use tls::Trust;
+use tokio::time::timeout;
 pub use transport::Transport;
+
+use crate::catalogue::{FailureMode, Limits, Phase};
+use crate::config::proxy::Proxy;
+use crate::verdict::{Ended, Finding, Trail};
 
 /// The name under which every request of ours introduces itself.
 pub const USER_AGENT: &str = concat!("castai-health-exporter/", env!("CARGO_PKG_VERSION"));
@@ -69,12 +61,18 @@ pub struct Stop {
 impl Stop {
     /// It was refused or broken.
     pub fn failed(mode: FailureMode, evidence: String) -> Self {
-        Self { finding: Finding::new(mode, evidence), ended: Ended::Failed }
+        Self {
+            finding: Finding::new(mode, evidence),
+            ended: Ended::Failed,
+        }
     }
 
     /// Its time was up.
     pub fn timed_out(mode: FailureMode, evidence: String) -> Self {
-        Self { finding: Finding::new(mode, evidence), ended: Ended::TimedOut }
+        Self {
+            finding: Finding::new(mode, evidence),
+            ended: Ended::TimedOut,
+        }
     }
 }
 
@@ -89,15 +87,21 @@ impl Route {
     /// # Errors
     /// The first phase that did not end well. The trail keeps the phases, also when this future is dropped.
     pub async fn open(&self, resolver: &Resolver, trail: &Trail) -> Result<Connection, Finding> {
-        let (host, port) =
-            self.proxy.as_ref().map_or((self.host.as_str(), self.port), |proxy| (&proxy.host, proxy.port));
+        let (host, port) = self
+            .proxy
+            .as_ref()
+            .map_or((self.host.as_str(), self.port), |proxy| {
+                (&proxy.host, proxy.port)
+            });
         let reached = self.reach(resolver, host, port, trail).await;
         let (stream, peer) = match &self.proxy {
             None => reached?,
             Some(proxy) => reached.map_err(|finding| proxy::unreachable(proxy, &finding))?,
         };
         let mut transport = Transport::plain(stream);
-        let Some(trust) = &self.trust else { return self.open_plain(transport, peer, trail).await };
+        let Some(trust) = &self.trust else {
+            return self.open_plain(transport, peer, trail).await;
+        };
         if let Some(proxy) = &self.proxy {
             let limit = self.limits.ours(Phase::Proxy);
             let act = proxy::tunnel(transport, proxy, trust, (&self.host, self.port), limit);
@@ -126,14 +130,22 @@ impl Route {
             let act = async {
                 // The target tells of nobody to trust.
                 let system = Trust::system(tls::Place::Public).map_err(|error| {
-                    Stop::failed(FailureMode::ProxyUnreachable, format!("proxy {}: {error}", proxy.host))
+                    Stop::failed(
+                        FailureMode::ProxyUnreachable,
+                        format!("proxy {}: {error}", proxy.host),
+                    )
                 })?;
                 proxy::secured(transport, proxy, &system).await
             };
             let hung = |limit| proxy::unanswered(proxy, "finish the TLS handshake", limit);
             transport = self.phase(Phase::Proxy, trail, act, hung).await?;
         }
-        let uri = Uri::builder().scheme("http").authority(self.target()).path_and_query("/").build().ok();
+        let uri = Uri::builder()
+            .scheme("http")
+            .authority(self.target())
+            .path_and_query("/")
+            .build()
+            .ok();
         Connection::open(transport, self.clone(), peer, None, uri, trail).await
     }
 
@@ -148,12 +160,22 @@ impl Route {
             vec![address]
         } else {
             let hung = |limit| resolve::unanswered(host, resolver, limit);
-            self.phase(Phase::Resolve, trail, resolver.resolve(host), hung).await?
+            self.phase(Phase::Resolve, trail, resolver.resolve(host), hung)
+                .await?
         };
-        let addresses: Vec<_> = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
+        let addresses: Vec<_> = addresses
+            .into_iter()
+            .map(|address| SocketAddr::new(address, port))
+            .collect();
         let failures = connect::Failures::default();
         let hung = |limit| connect::unanswered(&addresses, &failures, limit);
-        self.phase(Phase::Connect, trail, connect::connect(&addresses, &failures), hung).await
+        self.phase(
+            Phase::Connect,
+            trail,
+            connect::connect(&addresses, &failures),
+            hung,
+        )
+        .await
     }
 
     /// Runs one phase within its limit and marks it on the trail.
@@ -185,5 +207,9 @@ impl Route {
 
 /// `host:port`, an IPv6 address in brackets.
 pub fn authority(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
 }

@@ -9,33 +9,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use disturbance::Disturbance;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
-use tokio::time::sleep;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::board::Board;
-use crate::board::Change;
-use crate::board::Entry;
-use crate::board::Posted;
-use crate::board::Posting;
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::limits;
+use crate::board::{Board, Change, Entry, Posted, Posting};
 use crate::catalogue::relations::Block;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::Feed;
-use crate::checks::Plan;
-use crate::checks::Planned;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Peers;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
-
-use disturbance::Disturbance;
+use crate::catalogue::{Check, FailureMode, limits};
+use crate::checks::{Attempt, Examine, Feed, Plan, Planned};
+use crate::verdict::{Evidence, Finding, Peers, Report, Verdict};
 
 /// All checks start within this time, each at its own moment.
 const SPREAD: Duration = Duration::from_secs(1);
@@ -162,20 +145,35 @@ fn feed(feeds: &[Feed]) -> JoinSet<()> {
 /// The prerequisites of a check that run in this plan.
 fn prerequisites<E>(row: &Planned<E>, plan: &Plan<E>) -> Vec<Check> {
     let runs = |check: &&Check| plan.rows.iter().any(|row| row.check == **check);
-    row.check.entry().prerequisites.iter().filter(runs).copied().collect()
+    row.check
+        .entry()
+        .prerequisites
+        .iter()
+        .filter(runs)
+        .copied()
+        .collect()
 }
 
 impl Desk {
     fn new<E>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) -> Self {
         let (board, on_change) = (Arc::clone(board), Arc::clone(on_change));
-        Self { board, on_change, blocks: plan.blocks, examined: Arc::default(), changed: Arc::default() }
+        Self {
+            board,
+            on_change,
+            blocks: plan.blocks,
+            examined: Arc::default(),
+            changed: Arc::default(),
+        }
     }
 
     /// Waits until each of these checks has had a verdict.
     async fn wait_for(&self, checks: &[Check]) {
         let mut examined = self.examined.subscribe();
         let all = |examined: &Vec<Check>| checks.iter().all(|check| examined.contains(check));
-        examined.wait_for(all).await.expect("this desk holds the sender");
+        examined
+            .wait_for(all)
+            .await
+            .expect("this desk holds the sender");
     }
 
     /// Resolves when a check that is blocked now is blocked no more; never, if it is not blocked.
@@ -185,7 +183,10 @@ impl Desk {
         if free(&()) {
             std::future::pending::<()>().await;
         }
-        changed.wait_for(free).await.expect("this desk holds the sender");
+        changed
+            .wait_for(free)
+            .await
+            .expect("this desk holds the sender");
     }
 
     fn note_examined(&self, check: Check) {
@@ -202,7 +203,11 @@ impl Desk {
     async fn attempt<E: Examine>(&self, row: &Arc<Planned<E>>) -> Posted {
         let check = row.check;
         let posting = match blocked(check, self.blocks, &self.board.peers()) {
-            Some(why) => Posting { report: Report::bare(Verdict::Unknown(why)), disturbed: false, panicked: false },
+            Some(why) => Posting {
+                report: Report::bare(Verdict::Unknown(why)),
+                disturbed: false,
+                panicked: false,
+            },
             None => examine(row, self.board.peers()).await,
         };
         let posted = self.board.post(check, posting);
@@ -216,7 +221,9 @@ impl Desk {
 
 impl fmt::Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Desk").field("board", &self.board).finish_non_exhaustive()
+        f.debug_struct("Desk")
+            .field("board", &self.board)
+            .finish_non_exhaustive()
     }
 }
 
@@ -225,12 +232,20 @@ fn blocked(check: Check, blocks: &[Block], peers: &Peers) -> Option<Evidence> {
     let by = |block: &&Block| block.blocked == check && holding(block, peers).is_some();
     let block = blocks.iter().find(by)?;
     let mode = holding(block, peers)?;
-    Some(Evidence::from(format!("blocked by {}: {mode}", block.check)))
+    Some(Evidence::from(format!(
+        "blocked by {}: {mode}",
+        block.check
+    )))
 }
 
 fn holding(block: &Block, peers: &Peers) -> Option<FailureMode> {
-    let Verdict::Failing(findings) = &peers.report(block.check)?.verdict else { return None };
-    findings.iter().map(|finding| finding.mode).find(|mode| block.modes.contains(mode))
+    let Verdict::Failing(findings) = &peers.report(block.check)?.verdict else {
+        return None;
+    };
+    findings
+        .iter()
+        .map(|finding| finding.mode)
+        .find(|mode| block.modes.contains(mode))
 }
 
 /// Examines once, under the deadline; a panic is the check's own trouble and stops nothing else.
@@ -241,15 +256,29 @@ async fn examine<E: Examine>(row: &Arc<Planned<E>>, peers: Peers) -> Posting {
     // In a set, so that nothing of it goes on when this attempt is dropped.
     let mut task = JoinSet::new();
     task.spawn(async move { examined.examine.examine(&of).await });
-    let outcome = disturbance.watch(timeout(limits::ATTEMPT, task.join_next())).await;
+    let outcome = disturbance
+        .watch(timeout(limits::ATTEMPT, task.join_next()))
+        .await;
     let disturbed = disturbance.happened();
     match outcome {
-        Ok(Some(Ok(report))) => Posting { report, disturbed, panicked: false },
+        Ok(Some(Ok(report))) => Posting {
+            report,
+            disturbed,
+            panicked: false,
+        },
         Ok(Some(Err(_)) | None) => {
             let why = "internal error: the check's own code failed; the log says where";
-            Posting { report: Report::bare(Verdict::Unknown(Evidence::from(why))), disturbed, panicked: true }
+            Posting {
+                report: Report::bare(Verdict::Unknown(Evidence::from(why))),
+                disturbed,
+                panicked: true,
+            }
         }
-        Err(_elapsed) => Posting { report: cancelled(&attempt), disturbed, panicked: false },
+        Err(_elapsed) => Posting {
+            report: cancelled(&attempt),
+            disturbed,
+            panicked: false,
+        },
     }
 }
 
@@ -258,7 +287,10 @@ async fn examine<E: Examine>(row: &Arc<Planned<E>>, peers: Peers) -> Posting {
 /// The check itself did not come to judge: a target that the agent uses decides, others are advice.
 fn cancelled(attempt: &Attempt) -> Report {
     let targets = attempt.cut_off(|target, phase| {
-        let evidence = format!("{target}: {phase} had not ended when the attempt's {:?} were up", limits::ATTEMPT);
+        let evidence = format!(
+            "{target}: {phase} had not ended when the attempt's {:?} were up",
+            limits::ATTEMPT
+        );
         Finding::new(FailureMode::timeout_of(phase), evidence)
     });
     let wrong = |in_use: bool| {
@@ -268,7 +300,13 @@ fn cancelled(attempt: &Attempt) -> Report {
     let verdict = match (wrong(true), wrong(false)) {
         (Some(finding), _) => Verdict::failing(finding),
         (None, Some(finding)) => Verdict::Warning(vec![finding]),
-        (None, None) => Verdict::Unknown(Evidence::from(format!("no answer within {:?}", limits::ATTEMPT))),
+        (None, None) => Verdict::Unknown(Evidence::from(format!(
+            "no answer within {:?}",
+            limits::ATTEMPT
+        ))),
     };
-    Report { targets, ..Report::bare(verdict) }
+    Report {
+        targets,
+        ..Report::bare(verdict)
+    }
 }

@@ -22,25 +22,17 @@ mod connection;
 pub mod page;
 mod route;
 
-use std::fmt;
-use std::io;
-use std::net::Ipv4Addr;
-use std::net::SocketAddr;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::sync::Semaphore;
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-
-use crate::config::Problems;
-use crate::config::Web;
+use std::{fmt, io};
 
 use access::Access;
 use page::Page;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::config::{Problems, Web};
 
 /// Connections at a time; further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 64;
@@ -105,11 +97,17 @@ struct Shared {
 /// Takes the addresses; what cannot work is found here, before anything else is started.
 pub fn bind(web: &Web) -> Result<Bound, BindError> {
     let access = Access::open(web.config_file.as_deref()).map_err(BindError::Config)?;
-    let listeners = web
-        .listen
-        .iter()
-        .map(|address| listen(*address).map_err(|source| BindError::Address { address: *address, source }));
-    Ok(Bound { listeners: listeners.collect::<Result<_, _>>()?, access, prefix: web.route_prefix.clone() })
+    let listeners = web.listen.iter().map(|address| {
+        listen(*address).map_err(|source| BindError::Address {
+            address: *address,
+            source,
+        })
+    });
+    Ok(Bound {
+        listeners: listeners.collect::<Result<_, _>>()?,
+        access,
+        prefix: web.route_prefix.clone(),
+    })
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -129,18 +127,30 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 impl Bound {
     /// The addresses, with the ports that the kernel chose.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect()
     }
 
     /// Answers until `stop` resolves, and at most a second longer.
     pub async fn serve(self, views: Views, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let shared = Arc::new(Shared { views, access: self.access, prefix: self.prefix });
+        let shared = Arc::new(Shared {
+            views,
+            access: self.access,
+            prefix: self.prefix,
+        });
         let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let (ending, _) = watch::channel(false);
         let mut accepting = JoinSet::new();
         for listener in self.listeners {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            accepting.spawn(accept(listener, Arc::clone(&shared), Arc::clone(&permits), ending.subscribe()));
+            accepting.spawn(accept(
+                listener,
+                Arc::clone(&shared),
+                Arc::clone(&permits),
+                ending.subscribe(),
+            ));
         }
         stop.await;
         ending.send_replace(true);
@@ -185,11 +195,16 @@ async fn accept(
     }
     drop(listener);
     // What takes longer ends with the set.
-    let _ = tokio::time::timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
+    let _ = tokio::time::timeout(GRACE, async {
+        while connections.join_next().await.is_some() {}
+    })
+    .await;
 }
 
 impl fmt::Debug for Views {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Views").field("reload", &self.reload.is_some()).finish_non_exhaustive()
+        f.debug_struct("Views")
+            .field("reload", &self.reload.is_some())
+            .finish_non_exhaustive()
     }
 }

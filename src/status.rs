@@ -29,22 +29,14 @@ mod target;
 
 use std::time::SystemTime;
 
-use jiff::Timestamp;
-use jiff::Unit;
+use jiff::{Timestamp, Unit};
 use serde::Serialize;
+use target::Target;
 
 use crate::board::Standing;
-use crate::catalogue::Check;
-use crate::catalogue::Status;
-use crate::catalogue::remedy;
-use crate::catalogue::runbook_url;
-use crate::exporter::Exporter;
-use crate::exporter::REVISION;
-use crate::exporter::Skipped;
-use crate::exporter::VERSION;
+use crate::catalogue::{Check, Status, remedy, runbook_url};
+use crate::exporter::{Exporter, REVISION, Skipped, VERSION};
 use crate::verdict::Finding;
-
-use target::Target;
 
 /// The version of the schema; a change that is no addition makes it grow.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -114,9 +106,19 @@ struct Mode {
 impl Document {
     /// What is known now.
     pub fn new(standings: &[Standing], exporter: &Exporter) -> Self {
-        let with = |status: Status| standings.iter().filter(|standing| standing.status() == status).count();
-        let entered = standings.iter().map(|standing| (standing.check, CheckStatus::of(standing, exporter)));
-        let skipped = exporter.skipped.iter().map(|skipped| (skipped.check, CheckStatus::skipped(skipped)));
+        let with = |status: Status| {
+            standings
+                .iter()
+                .filter(|standing| standing.status() == status)
+                .count()
+        };
+        let entered = standings
+            .iter()
+            .map(|standing| (standing.check, CheckStatus::of(standing, exporter)));
+        let skipped = exporter
+            .skipped
+            .iter()
+            .map(|skipped| (skipped.check, CheckStatus::skipped(skipped)));
         let mut checks: Vec<(Check, CheckStatus)> = entered.chain(skipped).collect();
         checks.sort_by_key(|(check, _)| *check);
         Self {
@@ -137,7 +139,8 @@ impl Document {
 
     /// As text, with a line feed at its end.
     pub fn json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("strings and numbers can be written");
+        let mut text =
+            serde_json::to_string_pretty(self).expect("strings and numbers can be written");
         text.push('\n');
         text
     }
@@ -161,22 +164,42 @@ impl CheckStatus {
     fn of(standing: &Standing, exporter: &Exporter) -> Self {
         let latest = standing.latest.as_deref();
         let findings = latest.map_or(&[][..], |report| report.verdict.findings());
-        let targets: Vec<Target> = latest.map_or(&[][..], |report| &report.targets).iter().map(Target::new).collect();
+        let targets: Vec<Target> = latest
+            .map_or(&[][..], |report| &report.targets)
+            .iter()
+            .map(Target::new)
+            .collect();
         Self {
             status: standing.status().label(),
             need: Some(standing.need.label()),
-            evidence: latest
-                .map_or_else(|| "not examined yet".to_owned(), |report| report.verdict.evidence().to_string()),
-            modes: findings.iter().map(|finding| Mode::new(standing.check, finding, exporter)).collect(),
-            settled_modes: standing.settled.modes().iter().map(|mode| mode.label()).collect(),
-            episode_began: standing.settled.episode().and_then(|episode| timestamp(episode.began)),
+            evidence: latest.map_or_else(
+                || "not examined yet".to_owned(),
+                |report| report.verdict.evidence().to_string(),
+            ),
+            modes: findings
+                .iter()
+                .map(|finding| Mode::new(standing.check, finding, exporter))
+                .collect(),
+            settled_modes: standing
+                .settled
+                .modes()
+                .iter()
+                .map(|mode| mode.label())
+                .collect(),
+            episode_began: standing
+                .settled
+                .episode()
+                .and_then(|episode| timestamp(episode.began)),
             seconds: targets.iter().map(|target| target.seconds).reduce(f64::max),
             targets,
             at: latest.and_then(|report| timestamp(report.at)),
             last_attempt: standing.last_attempt.and_then(timestamp),
             last_success: standing.last_success.and_then(timestamp),
             interval_seconds: Some(standing.interval.as_secs_f64()),
-            ..Self::skipped(&Skipped { check: standing.check, why: String::new() })
+            ..Self::skipped(&Skipped {
+                check: standing.check,
+                why: String::new(),
+            })
         }
     }
 

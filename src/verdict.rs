@@ -9,15 +9,11 @@ pub mod trail;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::Status;
-
 pub use evidence::Evidence;
 pub use fact::Fact;
-pub use trail::Ended;
-pub use trail::PhaseTime;
-pub use trail::Trail;
+pub use trail::{Ended, PhaseTime, Trail};
+
+use crate::catalogue::{Check, FailureMode, Status};
 
 /// A failure mode with the sentence that shows it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -173,7 +169,9 @@ impl Verdict {
     /// The sentence for people; several findings are joined.
     pub fn evidence(&self) -> Evidence {
         match self {
-            Self::Ok(evidence) | Self::Unknown(evidence) | Self::NotApplicable(evidence) => evidence.clone(),
+            Self::Ok(evidence) | Self::Unknown(evidence) | Self::NotApplicable(evidence) => {
+                evidence.clone()
+            }
             Self::Warning(findings) | Self::Failing(findings) => {
                 Evidence::joined(findings.iter().map(|finding| &finding.evidence))
             }
@@ -184,7 +182,10 @@ impl Verdict {
 impl Finding {
     /// A mode and its sentence.
     pub fn new(mode: FailureMode, evidence: impl Into<Evidence>) -> Self {
-        Self { mode, evidence: evidence.into() }
+        Self {
+            mode,
+            evidence: evidence.into(),
+        }
     }
 }
 
@@ -213,11 +214,16 @@ impl Peers {
 
     /// The latest report of a check, when it was examined.
     pub fn report(&self, check: Check) -> Option<&Report> {
-        self.0.iter().find(|(of, _)| *of == check).map(|(_, report)| report.as_ref())
+        self.0
+            .iter()
+            .find(|(of, _)| *of == check)
+            .map(|(_, report)| report.as_ref())
     }
 
     /// All latest reports.
     pub fn iter(&self) -> impl Iterator<Item = (Check, &Report)> {
-        self.0.iter().map(|(check, report)| (*check, report.as_ref()))
+        self.0
+            .iter()
+            .map(|(check, report)| (*check, report.as_ref()))
     }
 }

@@ -4,17 +4,12 @@
 
 use aws_credential_types::Credentials;
 use aws_smithy_query::QueryWriter;
-use aws_smithy_xml::decode::Document;
-use aws_smithy_xml::decode::ScopedDecoder;
-use aws_smithy_xml::decode::XmlDecodeError;
-use aws_smithy_xml::decode::try_data;
+use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 use http::Request;
 
-use crate::aws::Line;
-use crate::aws::Refused;
 use crate::aws::signed::Signed;
-use crate::config::aws::Endpoint;
-use crate::config::aws::Service;
+use crate::aws::{Line, Refused};
+use crate::config::aws::{Endpoint, Service};
 use crate::probe::Answer;
 
 /// The code of an answer that says: you may.
@@ -51,7 +46,12 @@ pub struct Ec2(Signed);
 impl Ec2 {
     /// EC2 at the end of a line, asked with these credentials.
     pub fn new(line: &Line, endpoint: &Endpoint, credentials: &Credentials) -> Self {
-        Self(Signed::new((Service::Ec2, "DescribeInstances"), line, endpoint, credentials))
+        Self(Signed::new(
+            (Service::Ec2, "DescribeInstances"),
+            line,
+            endpoint,
+            credentials,
+        ))
     }
 
     /// Whether the caller may describe instances; the answer hoped for is a refusal with the code [`MAY`].
@@ -67,7 +67,10 @@ impl Ec2 {
     /// # Errors
     /// How far it got.
     pub async fn instance(&self, id: &str) -> Result<(Option<Instance>, Answer), Refused> {
-        let answer = self.0.ask(request(&Question::Instance(id.to_owned()))).await?;
+        let answer = self
+            .0
+            .ask(request(&Question::Instance(id.to_owned())))
+            .await?;
         match instances(&answer.body) {
             Ok(found) => Ok((found.into_iter().find(|instance| instance.id == id), answer)),
             Err(_) => Err(Refused::Answered(Box::new(answer))),
@@ -86,7 +89,9 @@ fn request(question: &Question) -> Request<String> {
         }
     }
     writer.finish();
-    let request = Request::post("/").header("content-type", "application/x-www-form-urlencoded").body(body);
+    let request = Request::post("/")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(body);
     request.expect("path and header are constants")
 }
 
@@ -147,11 +152,22 @@ impl Instance {
     /// The cluster that the instance belongs to, by the tags that the agent looks for.
     pub fn cluster(&self) -> Option<&str> {
         let owned = |(key, value): &(String, String)| {
-            let name = key.strip_prefix("kubernetes.io/cluster/").or_else(|| key.strip_prefix("k8s.io/cluster/"));
-            name.filter(|name| value == "owned" && !name.is_empty()).map(str::len)
+            let name = key
+                .strip_prefix("kubernetes.io/cluster/")
+                .or_else(|| key.strip_prefix("k8s.io/cluster/"));
+            name.filter(|name| value == "owned" && !name.is_empty())
+                .map(str::len)
         };
-        let by_key = self.tags.iter().find_map(|tag| owned(tag).map(|length| &tag.0[tag.0.len() - length..]));
-        by_key.or_else(|| self.tags.iter().find(|(key, _)| key == "KubernetesCluster").map(|(_, value)| value.as_str()))
+        let by_key = self
+            .tags
+            .iter()
+            .find_map(|tag| owned(tag).map(|length| &tag.0[tag.0.len() - length..]));
+        by_key.or_else(|| {
+            self.tags
+                .iter()
+                .find(|(key, _)| key == "KubernetesCluster")
+                .map(|(_, value)| value.as_str())
+        })
     }
 }
 
@@ -169,12 +185,22 @@ mod tests {
     #[test]
     fn an_instance_is_read_with_its_lifecycle_and_its_cluster() {
         let found = instances(ANSWER.as_bytes()).unwrap();
-        let [instance] = found.as_slice() else { panic!("{found:?}") };
-        assert_eq!((instance.id.as_str(), instance.lifecycle.as_deref()), ("i-1", Some("spot")));
+        let [instance] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert_eq!(
+            (instance.id.as_str(), instance.lifecycle.as_deref()),
+            ("i-1", Some("spot"))
+        );
         assert_eq!(instance.cluster(), Some("lab"));
         let tagged = |key: &str, value: &str| {
             let tags = vec![(key.to_owned(), value.to_owned())];
-            Instance { tags, ..Instance::default() }.cluster().map(str::to_owned)
+            Instance {
+                tags,
+                ..Instance::default()
+            }
+            .cluster()
+            .map(str::to_owned)
         };
         assert_eq!(tagged("k8s.io/cluster/x", "owned").as_deref(), Some("x"));
         assert_eq!(tagged("KubernetesCluster", "y").as_deref(), Some("y"));
@@ -185,8 +211,13 @@ mod tests {
     fn an_empty_answer_is_read_and_a_page_is_not() {
         let empty = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>";
         assert_eq!(instances(empty.as_bytes()).unwrap(), []);
-        for other in ["<html><body>hello</body></html>", "", "<a>", "no xml", "<Response><reservationSet/></Response>"]
-        {
+        for other in [
+            "<html><body>hello</body></html>",
+            "",
+            "<a>",
+            "no xml",
+            "<Response><reservationSet/></Response>",
+        ] {
             assert!(instances(other.as_bytes()).is_err(), "{other}");
         }
     }

@@ -5,11 +5,9 @@
 use aws_credential_types::Credentials;
 use http::Request;
 
-use crate::aws::Line;
-use crate::aws::Refused;
 use crate::aws::signed::Signed;
-use crate::config::aws::Endpoint;
-use crate::config::aws::Service;
+use crate::aws::{Line, Refused};
+use crate::config::aws::{Endpoint, Service};
 use crate::probe::Answer;
 
 /// EKS at one address.
@@ -19,7 +17,12 @@ pub struct Eks(Signed);
 impl Eks {
     /// EKS at the end of a line, asked with these credentials.
     pub fn new(line: &Line, endpoint: &Endpoint, credentials: &Credentials) -> Self {
-        Self(Signed::new((Service::Eks, "DescribeCluster"), line, endpoint, credentials))
+        Self(Signed::new(
+            (Service::Eks, "DescribeCluster"),
+            line,
+            endpoint,
+            credentials,
+        ))
     }
 
     /// What EKS tells of a cluster.
@@ -28,7 +31,8 @@ impl Eks {
     /// How far it got.
     pub async fn cluster(&self, name: &str) -> Result<Answer, Refused> {
         let request = Request::get(format!("/clusters/{name}")).body(String::new());
-        let request = request.map_err(|_| Refused::Unsent("the cluster's name cannot stand in a path".to_owned()))?;
+        let request = request
+            .map_err(|_| Refused::Unsent("the cluster's name cannot stand in a path".to_owned()))?;
         self.0.ask(request).await
     }
 }

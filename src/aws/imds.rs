@@ -2,24 +2,16 @@
 //!
 //! Without a token the old way is tried, which tells a hop limit from silence. It is asked straight, never through a proxy.
 
-use http::HeaderMap;
-use http::HeaderName;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::Limits;
+use crate::catalogue::{FailureMode as M, Limits};
 use crate::config::Secret;
 use crate::config::aws::Key;
 use crate::config::node_local::Endpoint;
-use crate::probe::Answer;
-use crate::probe::Connection;
-use crate::probe::Resolver;
-use crate::probe::Route;
-use crate::verdict::Finding;
-use crate::verdict::Instance;
-use crate::verdict::Trail;
+use crate::probe::{Answer, Connection, Resolver, Route};
 use crate::verdict::evidence::quote;
+use crate::verdict::{Finding, Instance, Trail};
 
 const TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
 const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
@@ -66,10 +58,29 @@ enum Tokenless {
 
 impl<'a> Visit<'a> {
     /// Sets out; its phases are marked on the trail.
-    pub fn new(endpoint: &'a Endpoint, limits: Limits, resolver: &'a Resolver, trail: &'a Trail) -> Self {
+    pub fn new(
+        endpoint: &'a Endpoint,
+        limits: Limits,
+        resolver: &'a Resolver,
+        trail: &'a Trail,
+    ) -> Self {
         let (host, port) = (endpoint.host.clone(), endpoint.port);
-        let route = Route { host, port, trust: None, server_name: None, proxy: None, limits };
-        Self { route, resolver, prefix: &endpoint.prefix, trail, connection: None, token: None }
+        let route = Route {
+            host,
+            port,
+            trust: None,
+            server_name: None,
+            proxy: None,
+            limits,
+        };
+        Self {
+            route,
+            resolver,
+            prefix: &endpoint.prefix,
+            trail,
+            connection: None,
+            token: None,
+        }
     }
 
     /// The target as people know it.
@@ -106,7 +117,10 @@ impl<'a> Visit<'a> {
                 let token = Some(&answer.body).filter(|body| !body.is_empty() && !answer.cut);
                 let token = token.and_then(|body| HeaderValue::from_bytes(body.trim_ascii()).ok());
                 let Some(mut token) = token else {
-                    return Err(Finding::new(M::AwsImdsServerError, format!("{said} without a token")));
+                    return Err(Finding::new(
+                        M::AwsImdsServerError,
+                        format!("{said} without a token"),
+                    ));
                 };
                 token.set_sensitive(true);
                 self.token = Some(token);
@@ -117,9 +131,15 @@ impl<'a> Visit<'a> {
             403..=405 => Ok(Err(Tokenless::Refused(said))),
             400 => Err(Finding::new(
                 M::AwsImdsServerError,
-                format!("{said} {}: the header with the token's time to live may be lost on the way", answer.quoted()),
+                format!(
+                    "{said} {}: the header with the token's time to live may be lost on the way",
+                    answer.quoted()
+                ),
             )),
-            _ => Err(Finding::new(M::AwsImdsServerError, format!("{said} {}", answer.quoted()))),
+            _ => Err(Finding::new(
+                M::AwsImdsServerError,
+                format!("{said} {}", answer.quoted()),
+            )),
         }
     }
 
@@ -129,7 +149,10 @@ impl<'a> Visit<'a> {
             Ok(answer) => answer,
             Err(finding) => {
                 let (Tokenless::Refused(token) | Tokenless::Lost(token)) = why;
-                return Err(Finding::new(finding.mode, format!("{token}; without a token {}", finding.evidence)));
+                return Err(Finding::new(
+                    finding.mode,
+                    format!("{token}; without a token {}", finding.evidence),
+                ));
             }
         };
         let status = answer.status;
@@ -144,15 +167,23 @@ impl<'a> Visit<'a> {
             ))),
             (401, Tokenless::Lost(lost)) => Err(Finding::new(
                 M::AwsImdsHopLimit,
-                format!("{lost}; without a token GET {TOP} was answered {status}: tokens are required"),
+                format!(
+                    "{lost}; without a token GET {TOP} was answered {status}: tokens are required"
+                ),
             )),
             (_, Tokenless::Refused(refused)) => {
                 let finding = refused_by(&answer, TOP);
-                Err(Finding::new(finding.mode, format!("{refused}; {}", finding.evidence)))
+                Err(Finding::new(
+                    finding.mode,
+                    format!("{refused}; {}", finding.evidence),
+                ))
             }
             (_, Tokenless::Lost(lost)) => {
                 let finding = refused_by(&answer, TOP);
-                Err(Finding::new(finding.mode, format!("{lost}; {}", finding.evidence)))
+                Err(Finding::new(
+                    finding.mode,
+                    format!("{lost}; {}", finding.evidence),
+                ))
             }
         }
     }
@@ -169,14 +200,21 @@ impl<'a> Visit<'a> {
         let json = answer.json().unwrap_or_default();
         match (json["region"].as_str(), json["accountId"].as_str()) {
             (Some(region), Some(account)) if is_word(region) && is_word(account) => Ok(Instance {
-                id: json["instanceId"].as_str().filter(|id| is_word(id)).map(str::to_owned),
+                id: json["instanceId"]
+                    .as_str()
+                    .filter(|id| is_word(id))
+                    .map(str::to_owned),
                 region: region.to_owned(),
                 account: Some(account.to_owned()),
                 cluster: None,
             }),
             _ => Err(Finding::new(
                 M::AwsImdsServerError,
-                format!("GET {DOCUMENT} was answered {} without region or account: {}", answer.status, answer.quoted()),
+                format!(
+                    "GET {DOCUMENT} was answered {} without region or account: {}",
+                    answer.status,
+                    answer.quoted()
+                ),
             )),
         }
     }
@@ -195,10 +233,15 @@ impl<'a> Visit<'a> {
             200 => {}
             _ => return Err(refused_by(&answer, ROLES)),
         }
-        let named =
-            role.len() <= MAX_ROLE && role.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
+        let named = role.len() <= MAX_ROLE
+            && role
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
         if !named {
-            let what = format!("GET {ROLES} was answered with what is no role: {}", answer.quoted());
+            let what = format!(
+                "GET {ROLES} was answered with what is no role: {}",
+                answer.quoted()
+            );
             return Err(Finding::new(M::AwsImdsServerError, what));
         }
         let path = format!("{ROLES}{role}");
@@ -211,7 +254,11 @@ impl<'a> Visit<'a> {
         }
         let json = answer.json().unwrap_or_default();
         match json["Code"].as_str() {
-            Some("Success") => Ok(NodeRole { name: role.to_owned(), key: key(&json), end: end(&json) }),
+            Some("Success") => Ok(NodeRole {
+                name: role.to_owned(),
+                key: key(&json),
+                end: end(&json),
+            }),
             Some("AssumeRoleUnauthorizedAccess") => Err(Finding::new(
                 M::AwsImdsRoleTrust,
                 format!(
@@ -220,9 +267,15 @@ impl<'a> Visit<'a> {
             )),
             Some(code) => Err(Finding::new(
                 M::AwsImdsServerError,
-                format!("GET {path} was answered with the code {}", quote(code.as_bytes())),
+                format!(
+                    "GET {path} was answered with the code {}",
+                    quote(code.as_bytes())
+                ),
             )),
-            None => Err(Finding::new(M::AwsImdsServerError, format!("GET {path} was answered with something else"))),
+            None => Err(Finding::new(
+                M::AwsImdsServerError,
+                format!("GET {path} was answered with something else"),
+            )),
         }
     }
 
@@ -232,9 +285,18 @@ impl<'a> Visit<'a> {
             Some(connection) => connection,
             None => self.open().await?,
         };
-        let headers: HeaderMap = self.token.iter().map(|token| (TOKEN, token.clone())).collect();
+        let headers: HeaderMap = self
+            .token
+            .iter()
+            .map(|token| (TOKEN, token.clone()))
+            .collect();
         let answer = connection
-            .get(self.resolver, &format!("{}{path}", self.prefix), headers, self.trail)
+            .get(
+                self.resolver,
+                &format!("{}{path}", self.prefix),
+                headers,
+                self.trail,
+            )
             .await
             .map_err(silent)?;
         self.connection = Some(connection);
@@ -243,15 +305,26 @@ impl<'a> Visit<'a> {
 
     async fn open(&self) -> Result<Connection, Finding> {
         let opened = self.route.open(self.resolver, self.trail).await;
-        opened
-            .map_err(|finding| Finding::new(M::AwsImdsUnreachable, format!("{} ({})", finding.evidence, finding.mode)))
+        opened.map_err(|finding| {
+            Finding::new(
+                M::AwsImdsUnreachable,
+                format!("{} ({})", finding.evidence, finding.mode),
+            )
+        })
     }
 }
 
 /// What it means that no answer could be read.
 fn silent(finding: Finding) -> Finding {
     let spoke = finding.mode == M::HttpProtocol;
-    Finding::new(if spoke { M::AwsImdsServerError } else { M::AwsImdsUnreachable }, finding.evidence)
+    Finding::new(
+        if spoke {
+            M::AwsImdsServerError
+        } else {
+            M::AwsImdsUnreachable
+        },
+        finding.evidence,
+    )
 }
 
 /// What an answer other than the one hoped for means.
@@ -262,26 +335,52 @@ fn refused_by(answer: &Answer, path: &str) -> Finding {
         403 => M::AwsImdsDisabled,
         _ => M::AwsImdsServerError,
     };
-    Finding::new(mode, format!("GET {path} was answered {status} {}", answer.quoted()))
+    Finding::new(
+        mode,
+        format!("GET {path} was answered {status} {}", answer.quoted()),
+    )
 }
 
 fn no_role(answer: &Answer) -> Finding {
-    Finding::new(M::AwsImdsNoRole, format!("GET {ROLES} was answered {}: the node has no role", answer.status))
+    Finding::new(
+        M::AwsImdsNoRole,
+        format!(
+            "GET {ROLES} was answered {}: the node has no role",
+            answer.status
+        ),
+    )
 }
 
 /// When the keys of a role end, in seconds since 1970.
 pub(super) fn end(document: &Value) -> Option<i64> {
-    document["Expiration"].as_str()?.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second)
+    document["Expiration"]
+        .as_str()?
+        .parse::<jiff::Timestamp>()
+        .ok()
+        .map(jiff::Timestamp::as_second)
 }
 
 /// The key in a role's document.
 pub(super) fn key(document: &Value) -> Option<Key> {
-    let text = |name: &str| document[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |name: &str| {
+        document[name]
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
     let secret = Secret::new(text("SecretAccessKey")?);
-    Some(Key { id: text("AccessKeyId")?, secret, session: text("Token").map(Secret::new) })
+    Some(Key {
+        id: text("AccessKeyId")?,
+        secret,
+        session: text("Token").map(Secret::new),
+    })
 }
 
 /// A name of AWS's: an id, a region, an account.
 fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.len() <= MAX_WORD && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    !text.is_empty()
+        && text.len() <= MAX_WORD
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

@@ -4,34 +4,21 @@
 //! signature reaches nobody but the service it is meant for.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_smithy_runtime_api::client::http::HttpClient;
-use aws_smithy_runtime_api::client::http::HttpConnector;
-use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
-use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
-use aws_smithy_runtime_api::client::http::SharedHttpConnector;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use http::HeaderMap;
-use http::HeaderValue;
-use http::Method;
-use http::header;
+use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::config::Secret;
-use crate::probe::Answer;
-use crate::probe::Connection;
-use crate::probe::Resolver;
-use crate::probe::Route;
-use crate::verdict::Finding;
-use crate::verdict::Trail;
+use crate::probe::{Answer, Connection, Resolver, Route};
+use crate::verdict::{Finding, Trail};
 
 /// Headers of the SDK that nobody may quote.
 const SECRET_HEADERS: [&str; 2] = ["authorization", "x-amz-security-token"];
@@ -107,15 +94,24 @@ impl Line {
             (_, Some(Err(finding))) => Err(Refused::OnTheWay(finding)),
             (Ok(_), None) => Err(Refused::Unsent("the SDK sent nothing".to_owned())),
             // Its words may hold what it was about to sign with.
-            (Err(error), None) => Err(Refused::Unsent(format!("the SDK could not send it ({})", kind(&error)))),
+            (Err(error), None) => Err(Refused::Unsent(format!(
+                "the SDK could not send it ({})",
+                kind(&error)
+            ))),
         }
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+        let request = request
+            .try_into_http1x()
+            .map_err(|error| ConnectorError::user(error.into()))?;
         let (parts, body) = request.into_parts();
         let route = &self.0.route;
-        let host = parts.uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let host = parts
+            .uri
+            .host()
+            .unwrap_or_default()
+            .trim_matches(['[', ']']);
         let https = parts.uri.scheme_str() == Some("https");
         let port = parts.uri.port_u16().unwrap_or(if https { 443 } else { 80 });
         if host != route.host || port != route.port || https != route.trust.is_some() {
@@ -123,7 +119,9 @@ impl Line {
         }
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let body = body.bytes().map(Bytes::copy_from_slice).unwrap_or_default();
-        let answered = self.answered((parts.method, path), parts.headers, body).await;
+        let answered = self
+            .answered((parts.method, path), parts.headers, body)
+            .await;
         *locked(&self.0.outcome) = Some(answered.clone());
         let answer = answered.map_err(|_| ConnectorError::io(NotReached.into()))?;
         let mut response = http::Response::new(SdkBody::from(answer.body));
@@ -132,16 +130,32 @@ impl Line {
         HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
     }
 
-    async fn answered(&self, what: (Method, &str), headers: HeaderMap, body: Bytes) -> Result<Answer, Finding> {
-        let Ends { route, resolver, trail, .. } = &*self.0;
+    async fn answered(
+        &self,
+        what: (Method, &str),
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, Finding> {
+        let Ends {
+            route,
+            resolver,
+            trail,
+            ..
+        } = &*self.0;
         let (headers, mut secrets) = marked(headers);
-        secrets.extend(locked(&self.0.secrets).iter().map(|secret| secret.reveal().as_bytes().to_vec()));
+        secrets.extend(
+            locked(&self.0.secrets)
+                .iter()
+                .map(|secret| secret.reveal().as_bytes().to_vec()),
+        );
         let mut kept = self.0.connection.lock().await;
         let mut connection = match kept.take() {
             Some(connection) => connection,
             None => route.open(resolver, trail).await?,
         };
-        let answer = connection.question(resolver, what, headers, (body, secrets), trail).await?;
+        let answer = connection
+            .question(resolver, what, headers, (body, secrets), trail)
+            .await?;
         *kept = Some(connection);
         Ok(answer)
     }
@@ -154,9 +168,18 @@ fn marked(mut headers: HeaderMap) -> (HeaderMap, Vec<Vec<u8>>) {
         if let Some(value) = headers.get_mut(name) {
             value.set_sensitive(true);
             let text = value.to_str().unwrap_or_default();
-            let parts =
-                [text.split(SIGNATURE).nth(1), text.split("Credential=").nth(1).and_then(|id| id.split('/').next())];
-            secrets.extend(parts.into_iter().flatten().map(|part| part.as_bytes().to_vec()));
+            let parts = [
+                text.split(SIGNATURE).nth(1),
+                text.split("Credential=")
+                    .nth(1)
+                    .and_then(|id| id.split('/').next()),
+            ];
+            secrets.extend(
+                parts
+                    .into_iter()
+                    .flatten()
+                    .map(|part| part.as_bytes().to_vec()),
+            );
         }
     }
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
@@ -178,7 +201,11 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl HttpClient for Line {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }

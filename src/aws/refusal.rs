@@ -31,7 +31,10 @@ impl<'a> Refusal<'a> {
         let error = classify::aws_error_body(&body);
         let header = || answer.header("x-amzn-requestid").map(str::to_owned);
         // Services that speak JSON name the code there, perhaps with an address behind it.
-        let kind = answer.header("x-amzn-errortype").and_then(|kind| kind.split(':').next()).map(str::to_owned);
+        let kind = answer
+            .header("x-amzn-errortype")
+            .and_then(|kind| kind.split(':').next())
+            .map(str::to_owned);
         Self {
             service,
             answer,
@@ -44,7 +47,9 @@ impl<'a> Refusal<'a> {
     /// What it means for a caller whose keys are temporary, or are not; nothing for a code that nobody knows, or of EKS,
     /// without whose answer the agent can live.
     pub fn mode(&self, temporary: bool) -> Option<M> {
-        let Some(code) = &self.code else { return Some(self.mode_of_a_stranger()) };
+        let Some(code) = &self.code else {
+            return Some(self.mode_of_a_stranger());
+        };
         let service = match self.service {
             Service::Sts => classify::AwsService::Sts,
             Service::Ec2 => classify::AwsService::Ec2,
@@ -53,8 +58,12 @@ impl<'a> Refusal<'a> {
         let mode = classify::aws_code(service, code, &self.message)?;
         Some(match mode {
             // Whatever AWS calls it: with a clock that far off no signature is accepted.
-            M::AwsAuthFailureAmbiguous | M::AwsKeySecretWrong if self.skew().is_some() => M::AwsClockSkew,
-            M::AwsAuthFailureAmbiguous if temporary && code == "RequestExpired" => M::AwsSessionExpired,
+            M::AwsAuthFailureAmbiguous | M::AwsKeySecretWrong if self.skew().is_some() => {
+                M::AwsClockSkew
+            }
+            M::AwsAuthFailureAmbiguous if temporary && code == "RequestExpired" => {
+                M::AwsSessionExpired
+            }
             mode => mode,
         })
     }
@@ -73,7 +82,9 @@ impl<'a> Refusal<'a> {
 
     /// How far this clock is off, in seconds, when that is too far for signatures.
     pub fn skew(&self) -> Option<f64> {
-        let DateSample { skew, uncertainty, .. } = self.answer.date_sample(self.service.signing_name())?;
+        let DateSample {
+            skew, uncertainty, ..
+        } = self.answer.date_sample(self.service.signing_name())?;
         (skew.abs() - uncertainty > LIMIT).then_some(skew)
     }
 }
@@ -83,7 +94,12 @@ impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (service, status) = (self.service.name(), self.answer.status);
         match &self.code {
-            Some(code) => write!(f, "{service} answered {status} {} {}", plain(code), quote(self.message.as_bytes()))?,
+            Some(code) => write!(
+                f,
+                "{service} answered {status} {} {}",
+                plain(code),
+                quote(self.message.as_bytes())
+            )?,
             None if status.is_success() => {
                 let kind = self.answer.header("content-type").unwrap_or("no type");
                 write!(
@@ -93,7 +109,11 @@ impl fmt::Display for Refusal<'_> {
                     quote(kind.as_bytes())
                 )?;
             }
-            None => write!(f, "{service}'s address answered {status} {}", self.answer.quoted())?,
+            None => write!(
+                f,
+                "{service}'s address answered {status} {}",
+                self.answer.quoted()
+            )?,
         }
         if let Some(id) = &self.request_id {
             write!(f, ", request id {}", plain(id))?;
@@ -117,6 +137,14 @@ impl fmt::Display for Refusal<'_> {
 
 /// A word of AWS's as it may stand without quotes.
 fn plain(word: &str) -> String {
-    let clean: String = word.chars().filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c)).take(64).collect();
-    if clean.is_empty() { "?".to_owned() } else { clean }
+    let clean: String = word
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c))
+        .take(64)
+        .collect();
+    if clean.is_empty() {
+        "?".to_owned()
+    } else {
+        clean
+    }
 }

@@ -2,19 +2,15 @@
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_runtime::auth::SigV4OperationSigningConfig;
-use aws_runtime::auth::SigningOptions;
-use aws_runtime::auth::sigv4;
+use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions, sigv4};
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
-use aws_smithy_runtime_api::client::auth::AuthSchemeOptionResolverParams;
-use aws_smithy_runtime_api::client::auth::SharedAuthScheme;
-use aws_smithy_runtime_api::client::auth::SharedAuthSchemeOptionResolver;
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
+use aws_smithy_runtime_api::client::auth::{
+    AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
+};
 use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::body::SdkBody;
@@ -24,11 +20,8 @@ use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 use http::Request;
 
-use crate::aws::Line;
-use crate::aws::Refused;
-use crate::aws::sts;
-use crate::config::aws::Endpoint;
-use crate::config::aws::Service;
+use crate::aws::{Line, Refused, sts};
+use crate::config::aws::{Endpoint, Service};
 use crate::probe::Answer;
 
 /// One operation of a service at one address, asked with one key.
@@ -54,12 +47,17 @@ impl Signed {
         let config = sts::config(line, endpoint);
         let mut layer = Layer::new(service.signing_name());
         layer.store_put(AuthSchemeOptionResolverParams::new(()));
-        layer.store_put(SigningRegion::from(config.region().cloned().expect("an endpoint has a region")));
+        layer.store_put(SigningRegion::from(
+            config.region().cloned().expect("an endpoint has a region"),
+        ));
         layer.store_put(SigningName::from_static(service.signing_name()));
         let mut signing = SigningOptions::default();
         signing.double_uri_encode = true;
         signing.normalize_uri_path = true;
-        layer.store_put(SigV4OperationSigningConfig { signing_options: signing, ..Default::default() });
+        layer.store_put(SigV4OperationSigningConfig {
+            signing_options: signing,
+            ..Default::default()
+        });
         let schemes = StaticAuthSchemeOptionResolver::new(vec![sigv4::SCHEME_ID]);
         let mut components = RuntimeComponentsBuilder::new(service.signing_name())
             .with_auth_scheme(SharedAuthScheme::new(sigv4::SigV4AuthScheme::new()))
@@ -75,14 +73,25 @@ impl Signed {
             .endpoint_url(config.endpoint_url().unwrap_or_default())
             .no_retry()
             .timeout_config(TimeoutConfig::disabled())
-            .runtime_plugin(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components))
-            .serializer(|request: Request<String>| Ok(HttpRequest::try_from(request.map(SdkBody::from))?))
+            .runtime_plugin(
+                StaticRuntimePlugin::new()
+                    .with_config(layer.freeze())
+                    .with_runtime_components(components),
+            )
+            .serializer(|request: Request<String>| {
+                Ok(HttpRequest::try_from(request.map(SdkBody::from))?)
+            })
             .deserializer(|response: &HttpResponse| {
                 let is_good = response.status().is_success();
-                is_good.then_some(()).ok_or_else(|| OrchestratorError::operation(NoReason))
+                is_good
+                    .then_some(())
+                    .ok_or_else(|| OrchestratorError::operation(NoReason))
             })
             .build();
-        Self { line: line.clone(), operation }
+        Self {
+            line: line.clone(),
+            operation,
+        }
     }
 
     /// Asks.
@@ -90,6 +99,9 @@ impl Signed {
     /// # Errors
     /// How far it got.
     pub(super) async fn ask(&self, request: Request<String>) -> Result<Answer, Refused> {
-        self.line.call(self.operation.invoke(request)).await.map(|((), answer)| answer)
+        self.line
+            .call(self.operation.invoke(request))
+            .await
+            .map(|((), answer)| answer)
     }
 }

@@ -2,24 +2,19 @@
 
 use std::time::SystemTime;
 
-use aws_config::BehaviorVersion;
-use aws_config::Region;
-use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::Client;
-use aws_sdk_sts::config::Builder;
-use aws_sdk_sts::config::IdentityCache;
+use aws_sdk_sts::config::{Builder, IdentityCache};
 
-use crate::aws::Line;
-use crate::aws::Refused;
+use crate::aws::{Line, Refused};
 use crate::config::Secret;
-use crate::config::aws::Endpoint;
-use crate::config::aws::Key;
 use crate::config::aws::profile::Role;
+use crate::config::aws::{Endpoint, Key};
 use crate::probe::Answer;
 
 /// What the agent's SDK names its sessions, unless it is told otherwise; a time follows.
@@ -46,7 +41,10 @@ pub struct Sts {
 impl Sts {
     /// STS at the end of a line.
     pub fn new(line: &Line, endpoint: &Endpoint) -> Self {
-        Self { line: line.clone(), config: config(line, endpoint) }
+        Self {
+            line: line.clone(),
+            config: config(line, endpoint),
+        }
     }
 
     /// `GetCallerIdentity`, which needs no permission.
@@ -57,7 +55,10 @@ impl Sts {
         let provider = SharedCredentialsProvider::new(credentials.clone());
         let client = Client::from_conf(self.builder().credentials_provider(provider).build());
         let (output, answer) = self.line.call(client.get_caller_identity().send()).await?;
-        let caller = output.account.zip(output.arn).map(|(account, arn)| Caller { account, arn });
+        let caller = output
+            .account
+            .zip(output.arn)
+            .map(|(account, arn)| Caller { account, arn });
         match caller.filter(Caller::is_plausible) {
             Some(caller) => Ok((caller, answer)),
             None => Err(Refused::Answered(Box::new(answer))),
@@ -76,7 +77,10 @@ impl Sts {
     ) -> Result<Credentials, Refused> {
         self.line.keep_secret(token);
         let client = Client::from_conf(self.builder().build());
-        let call = client.assume_role_with_web_identity().role_arn(role).web_identity_token(token.reveal());
+        let call = client
+            .assume_role_with_web_identity()
+            .role_arn(role)
+            .web_identity_token(token.reveal());
         let call = call.role_session_name(session.unwrap_or(SESSION));
         let (output, answer) = self.line.call(call.send()).await?;
         given(output.credentials, answer)
@@ -120,12 +124,21 @@ pub fn of_key(key: &Key, end: Option<SystemTime>) -> Credentials {
     Credentials::new(&key.id, key.secret.reveal(), session, end, ORIGIN)
 }
 
-fn given(credentials: Option<aws_sdk_sts::types::Credentials>, answer: Answer) -> Result<Credentials, Refused> {
+fn given(
+    credentials: Option<aws_sdk_sts::types::Credentials>,
+    answer: Answer,
+) -> Result<Credentials, Refused> {
     let Some(given) = credentials.filter(|given| !given.access_key_id.is_empty()) else {
         return Err(Refused::Answered(Box::new(answer)));
     };
     let end = SystemTime::try_from(given.expiration).ok();
-    Ok(Credentials::new(given.access_key_id, given.secret_access_key, Some(given.session_token), end, ORIGIN))
+    Ok(Credentials::new(
+        given.access_key_id,
+        given.secret_access_key,
+        Some(given.session_token),
+        end,
+        ORIGIN,
+    ))
 }
 
 impl Caller {
@@ -139,13 +152,17 @@ impl Caller {
     /// Role or user, as people know it: `castai-agent`, `user/terraform`, `root`.
     pub fn name(&self) -> &str {
         let what = self.arn.splitn(6, ':').nth(5).unwrap_or_default();
-        what.strip_prefix("assumed-role/").map_or(what, |role| role.split('/').next().unwrap_or_default())
+        what.strip_prefix("assumed-role/")
+            .map_or(what, |role| role.split('/').next().unwrap_or_default())
     }
 
     /// Whether it is a session of this role.
     pub fn has_role(&self, role: &str) -> bool {
         let mut parts = role.splitn(6, ':').skip(4);
-        let (account, path) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let (account, path) = (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        );
         let name = path.rsplit('/').next().unwrap_or_default();
         self.arn.contains(":assumed-role/") && account == self.account && name == self.name()
     }

@@ -1,13 +1,8 @@
 //! Running counts of one check since the start of the process.
 
-use crate::catalogue::Check;
-use crate::catalogue::Phase;
-use crate::catalogue::Status;
 use crate::catalogue::metrics::PHASE_BUCKETS;
-use crate::verdict::Ended;
-use crate::verdict::Fact;
-use crate::verdict::PhaseTime;
-use crate::verdict::Report;
+use crate::catalogue::{Check, Phase, Status};
+use crate::verdict::{Ended, Fact, PhaseTime, Report};
 
 /// What only grows.
 #[derive(Clone, Debug)]
@@ -42,13 +37,30 @@ pub struct PhaseCount {
 impl Counts {
     /// Nothing yet.
     pub fn new(check: Check) -> Self {
-        let phases = check.measured().iter().map(|phase| PhaseCount::new(*phase)).collect();
-        Self { attempts: 0, failures: 0, agent_restarts: 0, panics: 0, disturbed: 0, phases }
+        let phases = check
+            .measured()
+            .iter()
+            .map(|phase| PhaseCount::new(*phase))
+            .collect();
+        Self {
+            attempts: 0,
+            failures: 0,
+            agent_restarts: 0,
+            panics: 0,
+            disturbed: 0,
+            phases,
+        }
     }
 
     /// Takes in one attempt.
     pub fn take(&mut self, report: &Report) {
-        let restarts = report.facts.iter().map(|fact| if let Fact::AgentRestarts(count) = fact { *count } else { 0 });
+        let restarts = report.facts.iter().map(|fact| {
+            if let Fact::AgentRestarts(count) = fact {
+                *count
+            } else {
+                0
+            }
+        });
         self.agent_restarts += restarts.sum::<u64>();
         let status = report.verdict.status();
         if matches!(status, Status::Unknown | Status::NotApplicable) {
@@ -56,8 +68,17 @@ impl Counts {
         }
         self.attempts += 1;
         self.failures += u64::from(status == Status::Failing);
-        for time in report.targets.iter().filter(|target| target.in_use).flat_map(|target| &target.phases) {
-            if let Some(count) = self.phases.iter_mut().find(|count| count.phase == time.phase) {
+        for time in report
+            .targets
+            .iter()
+            .filter(|target| target.in_use)
+            .flat_map(|target| &target.phases)
+        {
+            if let Some(count) = self
+                .phases
+                .iter_mut()
+                .find(|count| count.phase == time.phase)
+            {
                 count.observe(time);
             }
         }
@@ -66,7 +87,11 @@ impl Counts {
 
 impl PhaseCount {
     fn new(phase: Phase) -> Self {
-        Self { phase, buckets: [0; PHASE_BUCKETS.len() + 1], sum: 0.0 }
+        Self {
+            phase,
+            buckets: [0; PHASE_BUCKETS.len() + 1],
+            sum: 0.0,
+        }
     }
 
     /// How many observations there were.
@@ -79,7 +104,10 @@ impl PhaseCount {
             return;
         }
         let seconds = time.took.as_secs_f64();
-        let bucket = PHASE_BUCKETS.iter().position(|bound| seconds <= *bound).unwrap_or(PHASE_BUCKETS.len());
+        let bucket = PHASE_BUCKETS
+            .iter()
+            .position(|bound| seconds <= *bound)
+            .unwrap_or(PHASE_BUCKETS.len());
         self.buckets[bucket] += 1;
         self.sum += seconds;
     }

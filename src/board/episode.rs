@@ -4,8 +4,7 @@ use std::time::SystemTime;
 
 use crate::catalogue::FailureMode;
 use crate::catalogue::groups::TIMEOUT_MODES;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
+use crate::verdict::{Report, Verdict};
 
 /// So many attempts in a row must agree before other modes take over within an episode.
 const ATTEMPTS_TO_SETTLE: u32 = 3;
@@ -44,7 +43,10 @@ impl Settled {
     /// Whether a verdict of a disturbed attempt is put down to the disturbance: it would begin an episode, and only
     /// time speaks for it.
     pub fn excuses(&mut self, verdict: &Verdict) -> bool {
-        let by_time_alone = verdict.modes().iter().all(|mode| TIMEOUT_MODES.contains(mode));
+        let by_time_alone = verdict
+            .modes()
+            .iter()
+            .all(|mode| TIMEOUT_MODES.contains(mode));
         let begins = self.episode.is_none() && matches!(verdict, Verdict::Failing(_));
         let excused = begins && by_time_alone && self.excused < EXCUSES;
         self.excused += u32::from(excused);
@@ -60,7 +62,11 @@ impl Settled {
             (Verdict::Failing(_), None) => {
                 self.modes = report.verdict.modes();
                 self.excused = 0;
-                self.episode = Some(Episode { began: report.at, contender: Vec::new(), streak: 0 });
+                self.episode = Some(Episode {
+                    began: report.at,
+                    contender: Vec::new(),
+                    streak: 0,
+                });
             }
             (Verdict::Warning(_) | Verdict::Failing(_), Some(episode)) => {
                 let modes = report.verdict.modes();
@@ -120,11 +126,18 @@ mod tests {
 
     #[test]
     fn a_shortage_gives_way_to_its_explanation_at_once_and_not_the_other_way_round() {
-        let [shortage, crash] = [FailureMode::AgentUnavailable, FailureMode::AgentCrashloop].map(failing);
+        let [shortage, crash] =
+            [FailureMode::AgentUnavailable, FailureMode::AgentCrashloop].map(failing);
         let explained = [shortage.clone(), crash];
-        assert_eq!(settled_after(explained.clone()).modes(), [FailureMode::AgentCrashloop]);
+        assert_eq!(
+            settled_after(explained.clone()).modes(),
+            [FailureMode::AgentCrashloop]
+        );
         let vague_again = explained.into_iter().chain([shortage.clone(), shortage]);
-        assert_eq!(settled_after(vague_again).modes(), [FailureMode::AgentCrashloop]);
+        assert_eq!(
+            settled_after(vague_again).modes(),
+            [FailureMode::AgentCrashloop]
+        );
     }
 
     #[test]
@@ -156,6 +169,13 @@ mod tests {
     fn a_machine_that_is_always_busy_hides_a_fault_only_twice() {
         let mut settled = Settled::default();
         let hang = failing(HANG).verdict;
-        assert_eq!([settled.excuses(&hang), settled.excuses(&hang), settled.excuses(&hang)], [true, true, false]);
+        assert_eq!(
+            [
+                settled.excuses(&hang),
+                settled.excuses(&hang),
+                settled.excuses(&hang)
+            ],
+            [true, true, false]
+        );
     }
 }

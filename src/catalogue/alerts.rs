@@ -2,36 +2,15 @@
 
 use std::time::Duration;
 
-use crate::catalogue::checks::Check;
-use crate::catalogue::checks::Phase;
-use crate::catalogue::groups::AWS_TRANSPORT_MODES;
-use crate::catalogue::groups::AZURE_IMDS_MODES;
-use crate::catalogue::groups::COMPONENT_MODES;
-use crate::catalogue::groups::CREDENTIALS_MODES;
-use crate::catalogue::groups::DNS_MODES;
-use crate::catalogue::groups::EC2_MODES;
-use crate::catalogue::groups::EC2_TRANSPORT_MODES;
-use crate::catalogue::groups::ENDING_MODES;
-use crate::catalogue::groups::GCE_MODES;
-use crate::catalogue::groups::HEALTH_MODES;
-use crate::catalogue::groups::IDENTITY_MODES;
-use crate::catalogue::groups::IMAGE_MODES;
-use crate::catalogue::groups::IMDS_MODES;
-use crate::catalogue::groups::LEADER_MODES;
-use crate::catalogue::groups::LOG_CASTAI;
-use crate::catalogue::groups::LOG_CLOUD;
-use crate::catalogue::groups::LOG_KUBERNETES;
-use crate::catalogue::groups::LOG_NETWORK;
-use crate::catalogue::groups::LOG_OWN;
-use crate::catalogue::groups::MET_MODES;
-use crate::catalogue::groups::PASSING_MODES;
-use crate::catalogue::groups::REFUSED_MODES;
-use crate::catalogue::groups::WORKLOAD_MODES;
-use crate::catalogue::modes::FailureMode;
-use crate::catalogue::modes::FailureMode as M;
-use crate::catalogue::relations::CONSEQUENCES;
-use crate::catalogue::relations::MUTES;
-use crate::catalogue::relations::root;
+use crate::catalogue::checks::{Check, Phase};
+use crate::catalogue::groups::{
+    AWS_TRANSPORT_MODES, AZURE_IMDS_MODES, COMPONENT_MODES, CREDENTIALS_MODES, DNS_MODES,
+    EC2_MODES, EC2_TRANSPORT_MODES, ENDING_MODES, GCE_MODES, HEALTH_MODES, IDENTITY_MODES,
+    IMAGE_MODES, IMDS_MODES, LEADER_MODES, LOG_CASTAI, LOG_CLOUD, LOG_KUBERNETES, LOG_NETWORK,
+    LOG_OWN, MET_MODES, PASSING_MODES, REFUSED_MODES, WORKLOAD_MODES,
+};
+use crate::catalogue::modes::{FailureMode, FailureMode as M};
+use crate::catalogue::relations::{CONSEQUENCES, MUTES, root};
 
 /// One alert and its runbook; `alertname`, and the name of the runbook's file.
 #[derive(Debug)]
@@ -103,7 +82,13 @@ pub const ALERTS: &[Alert] = &[
     Alert {
         name: "CastaiApiserverCertificateInvalid",
         check: Check::Apiserver,
-        modes: &[M::TlsUnknownAuthority, M::TlsIntercepted, M::TlsExpired, M::TlsNotYetValid, M::TlsHostnameMismatch],
+        modes: &[
+            M::TlsUnknownAuthority,
+            M::TlsIntercepted,
+            M::TlsExpired,
+            M::TlsNotYetValid,
+            M::TlsHostnameMismatch,
+        ],
         summary: "The certificate of the Kubernetes API server is not one that the CAST AI agent accepts.",
         impact: "The agent refuses the connection and cannot work until the certificate or the mounted CA is right.",
         diagnosis: &[
@@ -177,7 +162,13 @@ pub const ALERTS: &[Alert] = &[
     Alert {
         name: "CastaiApiCertificateUntrusted",
         check: Check::CastaiApi,
-        modes: &[M::TlsUnknownAuthority, M::TlsIntercepted, M::TlsExpired, M::TlsNotYetValid, M::TlsHostnameMismatch],
+        modes: &[
+            M::TlsUnknownAuthority,
+            M::TlsIntercepted,
+            M::TlsExpired,
+            M::TlsNotYetValid,
+            M::TlsHostnameMismatch,
+        ],
         summary: "The certificate presented for CAST AI's API is not one that the CAST AI agent accepts.",
         impact: "The agent refuses the connection; no snapshot arrives at CAST AI.",
         diagnosis: &[
@@ -321,7 +312,13 @@ pub const ALERTS: &[Alert] = &[
     Alert {
         name: "CastaiStsErrors",
         check: Check::StsIdentity,
-        modes: &[M::AwsStsDenied, M::AwsStsThrottled, M::AwsStsServerError, M::AwsRegionNotEnabled, M::AwsSlow],
+        modes: &[
+            M::AwsStsDenied,
+            M::AwsStsThrottled,
+            M::AwsStsServerError,
+            M::AwsRegionNotEnabled,
+            M::AwsSlow,
+        ],
         summary: "AWS's Security Token Service denies, throttles, fails or is late.",
         impact: "An agent with a role of its service account may get no new credentials; those that it has last up to an hour.",
         diagnosis: &[
@@ -609,7 +606,12 @@ pub const ALERTS: &[Alert] = &[
     Alert {
         name: "CastaiClusterDisconnected",
         check: Check::ClusterStatus,
-        modes: &[M::CastaiNotResponding, M::CastaiDisconnected, M::CastaiAcceptedButStale, M::CastaiClusterNotFound],
+        modes: &[
+            M::CastaiNotResponding,
+            M::CastaiDisconnected,
+            M::CastaiAcceptedButStale,
+            M::CastaiClusterNotFound,
+        ],
         summary: "CAST AI does not see this cluster as connected.",
         impact: "The console's savings and the autoscaler's decisions rest on what the cluster was like when the last snapshot arrived; nothing is optimised.",
         diagnosis: &[
@@ -720,14 +722,24 @@ pub const AHEAD: Duration = Duration::from_mins(1);
 /// nobody, and longer than what mutes it, so that a cause is told first.
 pub fn patience(check: Check, mode: FailureMode) -> Duration {
     let minutes = if PASSING_MODES.contains(&mode) { 10 } else { 5 };
-    let muting = MUTES.iter().filter(|mute| mute.muted == check && mute.muted_modes.contains(&mode));
-    let causes = muting.flat_map(|mute| mute.modes.iter().map(|cause| patience(mute.check, *cause) + AHEAD));
-    Duration::from_mins(minutes).max(check.entry().interval * 2).max(causes.max().unwrap_or_default())
+    let muting = MUTES
+        .iter()
+        .filter(|mute| mute.muted == check && mute.muted_modes.contains(&mode));
+    let causes = muting.flat_map(|mute| {
+        mute.modes
+            .iter()
+            .map(|cause| patience(mute.check, *cause) + AHEAD)
+    });
+    Duration::from_mins(minutes)
+        .max(check.entry().interval * 2)
+        .max(causes.max().unwrap_or_default())
 }
 
 /// The alert that tells a (check, mode).
 pub fn alert(check: Check, mode: FailureMode) -> Option<&'static Alert> {
-    ALERTS.iter().find(|alert| alert.check == check && alert.modes.contains(&mode))
+    ALERTS
+        .iter()
+        .find(|alert| alert.check == check && alert.modes.contains(&mode))
 }
 
 /// The alert with this name.
@@ -743,15 +755,28 @@ pub fn explaining(check: Check, mode: FailureMode) -> Option<&'static Alert> {
 
 /// What foreign words mean that name this mode, and which check looks whether it is so; for the end of a sentence.
 pub fn in_words(mode: FailureMode) -> String {
-    let check = Check::ALL.iter().find(|check| alert(**check, mode).is_some());
-    let check = check.map(|check| format!(", for which {check} looks")).unwrap_or_default();
-    format!("these words mean {mode}{check}: {}", crate::catalogue::first_sentence(mode.entry().meaning))
+    let check = Check::ALL
+        .iter()
+        .find(|check| alert(**check, mode).is_some());
+    let check = check
+        .map(|check| format!(", for which {check} looks"))
+        .unwrap_or_default();
+    format!(
+        "these words mean {mode}{check}: {}",
+        crate::catalogue::first_sentence(mode.entry().meaning)
+    )
 }
 
 /// Every mode that a check can show, its own first, then consequences.
 pub fn modes_of(check: Check) -> impl Iterator<Item = FailureMode> {
-    let own = ALERTS.iter().filter(move |alert| alert.check == check).flat_map(|alert| alert.modes);
-    let shown = CONSEQUENCES.iter().filter(move |row| row.check == check).flat_map(|row| row.modes);
+    let own = ALERTS
+        .iter()
+        .filter(move |alert| alert.check == check)
+        .flat_map(|alert| alert.modes);
+    let shown = CONSEQUENCES
+        .iter()
+        .filter(move |row| row.check == check)
+        .flat_map(|row| row.modes);
     own.chain(shown).copied()
 }
 

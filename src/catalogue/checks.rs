@@ -172,7 +172,13 @@ impl Check {
                         scope: Scope::Pod,
                         interval: Duration::from_secs(15),
                         prerequisites: &[],
-                        phases: &[Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls, Phase::Request],
+                        phases: &[
+                            Phase::Resolve,
+                            Phase::Connect,
+                            Phase::Proxy,
+                            Phase::Tls,
+                            Phase::Request,
+                        ],
                         limits: Limits::APISERVER,
                     }
                 }
@@ -185,7 +191,13 @@ impl Check {
                         scope: Scope::Pod,
                         interval: Duration::from_secs(30),
                         prerequisites: &[],
-                        phases: &[Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls, Phase::Request],
+                        phases: &[
+                            Phase::Resolve,
+                            Phase::Connect,
+                            Phase::Proxy,
+                            Phase::Tls,
+                            Phase::Request,
+                        ],
                         limits: Limits::CASTAI_API,
                     }
                 }
@@ -250,7 +262,13 @@ impl Check {
                         scope: Scope::Pod,
                         interval: Duration::from_mins(1),
                         prerequisites: &[Self::Imds, Self::AwsCredentials],
-                        phases: &[Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls, Phase::Request],
+                        phases: &[
+                            Phase::Resolve,
+                            Phase::Connect,
+                            Phase::Proxy,
+                            Phase::Tls,
+                            Phase::Request,
+                        ],
                         limits: Limits::AWS,
                     }
                 }
@@ -263,7 +281,13 @@ impl Check {
                         scope: Scope::Pod,
                         interval: Duration::from_mins(1),
                         prerequisites: &[Self::Imds, Self::AwsCredentials, Self::StsIdentity],
-                        phases: &[Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls, Phase::Request],
+                        phases: &[
+                            Phase::Resolve,
+                            Phase::Connect,
+                            Phase::Proxy,
+                            Phase::Tls,
+                            Phase::Request,
+                        ],
                         limits: Limits::AWS,
                     }
                 }
@@ -275,7 +299,12 @@ impl Check {
                         question: "Does the agent learn the cluster's account, region and name?",
                         scope: Scope::Pod,
                         interval: Duration::from_mins(1),
-                        prerequisites: &[Self::Imds, Self::Ec2Api, Self::GceMetadata, Self::AzureImds],
+                        prerequisites: &[
+                            Self::Imds,
+                            Self::Ec2Api,
+                            Self::GceMetadata,
+                            Self::AzureImds,
+                        ],
                         phases: &[],
                         limits: Limits::NONE,
                     }
@@ -353,7 +382,11 @@ impl Check {
                         question: "Can the pods of this cluster pull their images?",
                         scope: Scope::Cluster,
                         interval: Duration::from_secs(15),
-                        prerequisites: &[Self::Apiserver, Self::ControlPlaneAccess, Self::AgentWorkload],
+                        prerequisites: &[
+                            Self::Apiserver,
+                            Self::ControlPlaneAccess,
+                            Self::AgentWorkload,
+                        ],
                         phases: &[],
                         limits: Limits::NONE,
                     }
@@ -366,7 +399,12 @@ impl Check {
                         question: "Can the agent tell which nodes are spot instances?",
                         scope: Scope::Cluster,
                         interval: Duration::from_mins(5),
-                        prerequisites: &[Self::Apiserver, Self::AwsCredentials, Self::StsIdentity, Self::Ec2Api],
+                        prerequisites: &[
+                            Self::Apiserver,
+                            Self::AwsCredentials,
+                            Self::StsIdentity,
+                            Self::Ec2Api,
+                        ],
                         phases: &[],
                         limits: Limits::NONE,
                     }
@@ -443,13 +481,22 @@ impl Check {
 
     /// The check with this label.
     pub fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|check| check.label() == label)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|check| check.label() == label)
     }
 }
 
 impl Phase {
     /// All phases in their order.
-    pub const ALL: &'static [Self] = &[Self::Resolve, Self::Connect, Self::Proxy, Self::Tls, Self::Request];
+    pub const ALL: &'static [Self] = &[
+        Self::Resolve,
+        Self::Connect,
+        Self::Proxy,
+        Self::Tls,
+        Self::Request,
+    ];
 
     /// The value of the label `phase`.
     pub const fn label(self) -> &'static str {
@@ -489,7 +536,13 @@ impl Need {
 
 impl Status {
     /// All statuses.
-    pub const ALL: &'static [Self] = &[Self::Ok, Self::Warning, Self::Failing, Self::Unknown, Self::NotApplicable];
+    pub const ALL: &'static [Self] = &[
+        Self::Ok,
+        Self::Warning,
+        Self::Failing,
+        Self::Unknown,
+        Self::NotApplicable,
+    ];
 
     /// The value of the label `status`.
     pub const fn label(self) -> &'static str {

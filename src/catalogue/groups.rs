@@ -1,10 +1,14 @@
 //! Modes that belong together: what is told by one alert, blocks the same, or is muted together.
 
-use crate::catalogue::modes::FailureMode;
-use crate::catalogue::modes::FailureMode as M;
+use crate::catalogue::modes::{FailureMode, FailureMode as M};
 
 /// Modes of a name that does not resolve.
-pub const DNS_MODES: &[FailureMode] = &[M::NetDnsNxdomain, M::NetDnsServfail, M::NetDnsTimeout, M::NetDnsNoAddress];
+pub const DNS_MODES: &[FailureMode] = &[
+    M::NetDnsNxdomain,
+    M::NetDnsServfail,
+    M::NetDnsTimeout,
+    M::NetDnsNoAddress,
+];
 
 /// Modes of the instance metadata service.
 pub const IMDS_MODES: &[FailureMode] = &[
@@ -140,7 +144,11 @@ pub const COMPONENT_MODES: &[FailureMode] = WORKLOAD_MODES.split_at(1).1;
 pub const NO_AGENT: &[FailureMode] = &[M::AgentDeploymentMissing, M::AgentCompleted];
 
 /// CAST AI hears nothing of the agent.
-pub const UNHEARD: &[FailureMode] = &[M::CastaiNotResponding, M::CastaiDisconnected, M::CastaiAcceptedButStale];
+pub const UNHEARD: &[FailureMode] = &[
+    M::CastaiNotResponding,
+    M::CastaiDisconnected,
+    M::CastaiAcceptedButStale,
+];
 
 /// Modes of a component whose token CAST AI does not accept.
 pub const REFUSED_MODES: &[FailureMode] = &[M::CastaiTokenInvalid, M::CastaiForbidden];
@@ -238,8 +246,12 @@ pub const GCE_MODES: &[FailureMode] = &[
 ];
 
 /// Modes of Azure's instance metadata service.
-pub const AZURE_IMDS_MODES: &[FailureMode] =
-    &[M::AzureImdsUnreachable, M::AzureImdsRestricted, M::AzureImdsBadRequest, M::AzureImdsRateLimited];
+pub const AZURE_IMDS_MODES: &[FailureMode] = &[
+    M::AzureImdsUnreachable,
+    M::AzureImdsRestricted,
+    M::AzureImdsBadRequest,
+    M::AzureImdsRateLimited,
+];
 
 /// Modes that only time tells: an attempt in which this process itself was too slow cannot begin them.
 pub const TIMEOUT_MODES: &[FailureMode] = &[
@@ -311,8 +323,13 @@ pub const APISERVER_MODES: &[FailureMode] = &[
 pub const APISERVER_LASTING: &[FailureMode] = APISERVER_MODES.split_at(21).0;
 
 /// What the agent meets at the API server, by its own count.
-pub const MET_MODES: &[FailureMode] =
-    &[M::K8sUnauthorized, M::K8sRbacForbidden, M::K8sThrottled, M::K8sServerError, M::K8sNoAnswer];
+pub const MET_MODES: &[FailureMode] = &[
+    M::K8sUnauthorized,
+    M::K8sRbacForbidden,
+    M::K8sThrottled,
+    M::K8sServerError,
+    M::K8sNoAnswer,
+];
 
 /// Trouble on the way that the agent's log names.
 pub const LOG_NETWORK: &[FailureMode] = &[
@@ -446,8 +463,12 @@ pub const LOG_OWN: &[FailureMode] = &[
 ];
 
 /// The agent's container ends again and again.
-pub const ENDING_MODES: &[FailureMode] =
-    &[M::AgentCrashloop, M::AgentCompleted, M::AgentOomkilled, M::AgentLivenessKilled];
+pub const ENDING_MODES: &[FailureMode] = &[
+    M::AgentCrashloop,
+    M::AgentCompleted,
+    M::AgentOomkilled,
+    M::AgentLivenessKilled,
+];
 
 /// The agent is asked for its health, and is not well or not there.
 pub const HEALTH_MODES: &[FailureMode] = &[
@@ -473,14 +494,22 @@ mod tests {
 
     #[test]
     fn what_lasts_is_what_does_not_pass() {
-        for (all, lasting) in [(CASTAI_MODES, CASTAI_LASTING), (APISERVER_MODES, APISERVER_LASTING)] {
+        for (all, lasting) in [
+            (CASTAI_MODES, CASTAI_LASTING),
+            (APISERVER_MODES, APISERVER_LASTING),
+        ] {
             assert!(lasting.iter().all(|mode| !PASSING_MODES.contains(mode)));
-            let others = all[lasting.len()..].iter().filter(|mode| !PASSING_MODES.contains(mode));
+            let others = all[lasting.len()..]
+                .iter()
+                .filter(|mode| !PASSING_MODES.contains(mode));
             assert!(others.count() <= 2, "{all:?}");
         }
         assert_eq!(
             (CASTAI_LASTING.last(), APISERVER_LASTING.last()),
-            (Some(&M::CastaiClusterNotFound), Some(&M::K8sAnonymousForbidden))
+            (
+                Some(&M::CastaiClusterNotFound),
+                Some(&M::K8sAnonymousForbidden)
+            )
         );
     }
 }

@@ -1,9 +1,6 @@
 //! The metrics: names, types, labels and help texts.
 
-use crate::catalogue::checks::Check;
-use crate::catalogue::checks::Need;
-use crate::catalogue::checks::Phase;
-use crate::catalogue::checks::Status;
+use crate::catalogue::checks::{Check, Need, Phase, Status};
 use crate::catalogue::modes::FailureMode;
 
 /// The prefix of every metric of ours; `process_*` has none, as in every exporter.
@@ -73,9 +70,18 @@ pub struct Metric {
     pub help: &'static str,
 }
 
-const CHECK: Label = Label { name: "check", values: Values::Checks };
-const PHASE: Label = Label { name: "phase", values: Values::Phases };
-const TARGET: Label = Label { name: "target", values: Values::Targets };
+const CHECK: Label = Label {
+    name: "check",
+    values: Values::Checks,
+};
+const PHASE: Label = Label {
+    name: "phase",
+    values: Values::Phases,
+};
+const TARGET: Label = Label {
+    name: "target",
+    values: Values::Targets,
+};
 const SECONDS: Option<&str> = Some("seconds");
 const BYTES: Option<&str> = Some("bytes");
 
@@ -195,8 +201,14 @@ metrics! {
 pub const OTHER: &str = "other";
 
 /// What CAST AI says of an agent: `agentStatus` of its API.
-pub const AGENT_STATUSES: &[&str] =
-    &["waiting-connection", "online", "non-responding", "disconnected", "disconnecting", OTHER];
+pub const AGENT_STATUSES: &[&str] = &[
+    "waiting-connection",
+    "online",
+    "non-responding",
+    "disconnected",
+    "disconnecting",
+    OTHER,
+];
 
 /// What CAST AI says of a cluster: `status` of its API.
 pub const CLUSTER_STATUSES: &[&str] = &[
@@ -228,7 +240,18 @@ pub const EXPORTER_IN_POD: &[&str] = &["present", "missing", "not_expected"];
 pub const LIFECYCLES: &[&str] = &["on_demand", "spot", "unresolved"];
 
 /// The kinds of registries that images come from.
-pub const REGISTRIES: &[&str] = &["acr", "ecr", "gar", "gcr", "dockerhub", "quay", "ghcr", "mcr", "k8s", "other"];
+pub const REGISTRIES: &[&str] = &[
+    "acr",
+    "ecr",
+    "gar",
+    "gcr",
+    "dockerhub",
+    "quay",
+    "ghcr",
+    "mcr",
+    "k8s",
+    "other",
+];
 
 /// CAST AI's components beside the agent and the cluster controller: the names of their workloads without `castai-`.
 pub const COMPONENTS: &[&str] = &[
@@ -264,7 +287,11 @@ pub const CREDENTIAL_SOURCES: &[&str] = &["static", "web_identity", "profile", "
 impl Metric {
     /// The name as Prometheus sees it.
     pub fn full_name(&self) -> String {
-        let prefix = if self.name.starts_with("process_") { "" } else { PREFIX };
+        let prefix = if self.name.starts_with("process_") {
+            ""
+        } else {
+            PREFIX
+        };
         format!("{prefix}{}", self.name)
     }
 }
@@ -303,12 +330,27 @@ mod tests {
     fn names_follow_the_conventions_of_prometheus() {
         for metric in METRICS {
             let name = metric.full_name();
-            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'), "{name}");
-            assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
+            assert!(
+                name.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
+                "{name}"
+            );
+            assert_eq!(
+                name.ends_with("_total"),
+                metric.kind == Kind::Counter,
+                "{name}"
+            );
             if let Some(unit) = metric.unit {
-                assert!(name.trim_end_matches("_total").ends_with(unit), "{name} is in {unit}");
+                assert!(
+                    name.trim_end_matches("_total").ends_with(unit),
+                    "{name} is in {unit}"
+                );
             }
-            assert!(metric.help.ends_with('.') && !metric.help.contains('\n'), "{name}: {}", metric.help);
+            assert!(
+                metric.help.ends_with('.') && !metric.help.contains('\n'),
+                "{name}: {}",
+                metric.help
+            );
         }
     }
 

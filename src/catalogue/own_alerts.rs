@@ -67,7 +67,10 @@ macro_rules! own_alerts {
 impl OwnAlert {
     /// The alert with this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|alert| alert.entry().name == name)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|alert| alert.entry().name == name)
     }
 
     /// Those that say nothing new while this one fires in the same cluster and namespace.

@@ -2,8 +2,7 @@
 
 use crate::catalogue::checks::Check;
 use crate::catalogue::groups::REFUSED_MODES;
-use crate::catalogue::modes::FailureMode;
-use crate::catalogue::modes::FailureMode as M;
+use crate::catalogue::modes::{FailureMode, FailureMode as M};
 use crate::catalogue::relations::root;
 
 /// What mends these modes in these checks.
@@ -75,6 +74,8 @@ pub const REMEDIES: &[Remedy] = &[
 /// What mends a pair; a consequence is mended where its root is.
 pub fn remedy(check: Check, mode: FailureMode) -> &'static str {
     let (check, mode) = root(check, mode);
-    let own = REMEDIES.iter().find(|row| row.checks.contains(&check) && row.modes.contains(&mode));
+    let own = REMEDIES
+        .iter()
+        .find(|row| row.checks.contains(&check) && row.modes.contains(&mode));
     own.map_or(mode.entry().remedy, |row| row.text)
 }

@@ -15,7 +15,13 @@ pub fn of_pod() -> Option<Duration> {
 /// The start of a process is field 22, in ticks since the machine's start.
 fn age(stat: &str, uptime: &str) -> Option<Duration> {
     // The name of the program stands in parentheses and may hold anything; behind it comes field 3.
-    let ticks: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(22 - 3)?.parse().ok()?;
+    let ticks: f64 = stat
+        .rsplit_once(')')?
+        .1
+        .split_whitespace()
+        .nth(22 - 3)?
+        .parse()
+        .ok()?;
     let uptime: f64 = uptime.split_whitespace().next()?.parse().ok()?;
     Duration::try_from_secs_f64((uptime - ticks / USER_HZ).max(0.0)).ok()
 }

@@ -5,46 +5,21 @@
 
 mod numbers;
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use http::HeaderMap;
+use numbers::{Counters, Numbers, Reading};
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::Limits;
-use crate::catalogue::Phase;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
+use crate::catalogue::{Check, FailureMode as M, Limits, Phase};
 use crate::checks::lease::Lease;
-use crate::classify::Kind;
-use crate::classify::classify;
+use crate::checks::{Attempt, Examine, World};
+use crate::classify::{Kind, classify};
 use crate::cluster::Door;
-use crate::config::Agent;
-use crate::config::AgentEnvironment;
-use crate::config::CheckSettings;
-use crate::config::Config;
-use crate::config::Elsewhere;
-use crate::config::Problem;
-use crate::config::Vantage;
-use crate::probe::Answer;
-use crate::probe::Connection;
-use crate::probe::Opened;
-use crate::probe::Route;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Peers;
-use crate::verdict::Report;
-use crate::verdict::Trail;
-use crate::verdict::Verdict;
+use crate::config::{Agent, AgentEnvironment, CheckSettings, Config, Elsewhere, Problem, Vantage};
+use crate::probe::{Answer, Connection, Opened, Route};
 use crate::verdict::evidence::quote;
-
-use numbers::Counters;
-use numbers::Numbers;
-use numbers::Reading;
+use crate::verdict::{Evidence, Finding, Peers, Report, Trail, Verdict};
 
 /// Where a container of the agent's pod finds the agent.
 const HERE: &str = "127.0.0.1";
@@ -97,7 +72,10 @@ impl AgentHealth {
     }
 
     async fn look(&self) -> Result<Verdict, Problem> {
-        let (health, metrics) = (self.agent.health_port.clone()?, self.agent.metrics_port.clone()?);
+        let (health, metrics) = (
+            self.agent.health_port.clone()?,
+            self.agent.metrics_port.clone()?,
+        );
         let numbers = self.numbers(metrics).await;
         let grown = numbers.as_ref().and_then(|numbers| self.grown(numbers));
         let word = match self.ask(health, "/healthz").await {
@@ -106,7 +84,10 @@ impl AgentHealth {
             }
             word => word,
         };
-        let young = numbers.as_ref().and_then(Numbers::age).is_some_and(|age| age < STARTING);
+        let young = numbers
+            .as_ref()
+            .and_then(Numbers::age)
+            .is_some_and(|age| age < STARTING);
         match word {
             Word::Nothing(why) => return Ok(self.unreachable(&why)),
             Word::Said(200, _) => {}
@@ -118,7 +99,12 @@ impl AgentHealth {
             Word::Said(status, body) => return Ok(unwell("/readyz", status, &body, young)),
         }
         let lease = Lease::read(&self.door, self.agent.lease.as_ref()).await;
-        Ok(judge("/healthz and /readyz say ok", numbers.as_ref(), grown.as_ref(), &lease))
+        Ok(judge(
+            "/healthz and /readyz say ok",
+            numbers.as_ref(),
+            grown.as_ref(),
+            &lease,
+        ))
     }
 
     /// Agents before v0.104 tell their health at `/`, and say ok there from their first second on.
@@ -143,10 +129,12 @@ impl AgentHealth {
         match &self.place {
             _ if why.mode == M::AgentPortTaken => Verdict::failing(why.clone()),
             // Between two pods a network policy may stand; only a refusal comes from the agent's pod itself.
-            Place::There { pod, .. } if why.mode != M::NetRefused => Verdict::Unknown(Evidence::from(format!(
-                "{evidence}; whether the agent in {pod} is silent, or a network policy keeps this pod from it, is not \
+            Place::There { pod, .. } if why.mode != M::NetRefused => {
+                Verdict::Unknown(Evidence::from(format!(
+                    "{evidence}; whether the agent in {pod} is silent, or a network policy keeps this pod from it, is not \
                  known; a sidecar in its pod can tell"
-            ))),
+                )))
+            }
             _ => Verdict::failing(Finding::new(
                 M::AgentHealthUnreachable,
                 format!(
@@ -160,9 +148,17 @@ impl AgentHealth {
     async fn ask(&self, port: u16, path: &str) -> Word {
         match self.get(port, path).await {
             Ok(answer) => {
-                let (status, body) = (answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned());
+                let (status, body) = (
+                    answer.status.as_u16(),
+                    String::from_utf8_lossy(&answer.body).into_owned(),
+                );
                 if body.trim_start().starts_with('<') {
-                    return Word::Nothing(taken(port, &format!("{path} was answered"), status, &body));
+                    return Word::Nothing(taken(
+                        port,
+                        &format!("{path} was answered"),
+                        status,
+                        &body,
+                    ));
                 }
                 Word::Said(status, body)
             }
@@ -172,7 +168,14 @@ impl AgentHealth {
 
     async fn get(&self, port: u16, path: &str) -> Result<Answer, Finding> {
         let mut connection = self.open(port).await?;
-        connection.get(&self.world.resolver, path, HeaderMap::new(), &Trail::default()).await
+        connection
+            .get(
+                &self.world.resolver,
+                path,
+                HeaderMap::new(),
+                &Trail::default(),
+            )
+            .await
     }
 
     async fn open(&self, port: u16) -> Result<Connection, Finding> {
@@ -180,7 +183,14 @@ impl AgentHealth {
             Place::There { address, .. } => address.clone(),
             Place::Here | Place::Nowhere(_) => HERE.to_owned(),
         };
-        let route = Route { host, port, trust: None, server_name: None, proxy: None, limits: self.limits };
+        let route = Route {
+            host,
+            port,
+            trust: None,
+            server_name: None,
+            proxy: None,
+            limits: self.limits,
+        };
         route.open(&self.world.resolver, &Trail::default()).await
     }
 
@@ -188,10 +198,19 @@ impl AgentHealth {
     async fn numbers(&self, port: u16) -> Option<Numbers> {
         let (began, limit) = (Instant::now(), self.limits.ours(Phase::Request));
         let mut connection = self.open(port).await.ok()?;
-        let opened = connection.stream(&self.world.resolver, "/metrics", HeaderMap::new()).await.ok()?;
-        let Opened::Stream(mut stream) = opened else { return None };
+        let opened = connection
+            .stream(&self.world.resolver, "/metrics", HeaderMap::new())
+            .await
+            .ok()?;
+        let Opened::Stream(mut stream) = opened else {
+            return None;
+        };
         let mut reading = Reading::default();
-        while let Some(bytes) = stream.next(limit.saturating_sub(began.elapsed())).await.ok()? {
+        while let Some(bytes) = stream
+            .next(limit.saturating_sub(began.elapsed()))
+            .await
+            .ok()?
+        {
             reading.feed(&bytes)?;
         }
         Some(reading.end())
@@ -214,10 +233,17 @@ impl Place {
             None => Self::Nowhere(Verdict::NotApplicable(Evidence::from(
                 "the agent is not in this pod; the sidecar in the agent's pod can tell",
             ))),
-            Some(Elsewhere { address: Some(address), object, .. }) => {
-                Self::There { pod: object.clone(), address: address.clone() }
-            }
-            Some(_) => Self::Nowhere(Verdict::Unknown(Evidence::from("no pod of the agent has an address yet"))),
+            Some(Elsewhere {
+                address: Some(address),
+                object,
+                ..
+            }) => Self::There {
+                pod: object.clone(),
+                address: address.clone(),
+            },
+            Some(_) => Self::Nowhere(Verdict::Unknown(Evidence::from(
+                "no pod of the agent has an address yet",
+            ))),
         }
     }
 }
@@ -238,42 +264,60 @@ impl Examine for AgentHealth {
                 }
             }
             Ok(verdict) => verdict,
-            Err(problem) => Verdict::failing(Finding::new(M::AgentConfigInvalid, problem.to_string())),
+            Err(problem) => {
+                Verdict::failing(Finding::new(M::AgentConfigInvalid, problem.to_string()))
+            }
         })
     }
 }
 
 /// Why no pod of the agent works, where that is known.
 fn does_not_run(peers: &Peers) -> Option<M> {
-    let Verdict::Failing(why) = &peers.report(Check::AgentWorkload)?.verdict else { return None };
+    let Verdict::Failing(why) = &peers.report(Check::AgentWorkload)?.verdict else {
+        return None;
+    };
     let known = |mode: &M| !matches!(mode, M::AgentUnavailable | M::AgentProgressDeadline);
     why.iter().map(|finding| finding.mode).find(known)
 }
 
 /// The agent says ok: is that all?
-fn judge(seen: &str, numbers: Option<&Numbers>, grown: Option<&Counters>, lease: &Lease) -> Verdict {
+fn judge(
+    seen: &str,
+    numbers: Option<&Numbers>,
+    grown: Option<&Counters>,
+    lease: &Lease,
+) -> Verdict {
     if let Some(finding) = lease.finding() {
-        return Verdict::failing(Finding::new(finding.mode, format!("{seen}, but {}", finding.evidence)));
+        return Verdict::failing(Finding::new(
+            finding.mode,
+            format!("{seen}, but {}", finding.evidence),
+        ));
     }
     if let Some(finding) = grown.and_then(Counters::finding) {
-        return Verdict::Warning(vec![Finding::new(finding.mode, format!("{seen}, but {}", finding.evidence))]);
+        return Verdict::Warning(vec![Finding::new(
+            finding.mode,
+            format!("{seen}, but {}", finding.evidence),
+        )]);
     }
     let role = match numbers.and_then(|numbers| numbers.leads) {
         Some(true) => "; it leads",
         Some(false) => "; it follows, so that this says nothing of deliveries",
         None => "",
     };
-    let sends = grown.and_then(Counters::mean_send).map_or_else(String::new, |seconds| {
-        format!("; its last deltas took {seconds:.2} s each, whether they arrived or not")
-    });
+    let sends = grown
+        .and_then(Counters::mean_send)
+        .map_or_else(String::new, |seconds| {
+            format!("; its last deltas took {seconds:.2} s each, whether they arrived or not")
+        });
     Verdict::Ok(Evidence::from(format!("{seen}{role}{sends}; {lease}")))
 }
 
 /// An answer that no agent gives.
 fn taken(port: u16, said: &str, status: u16, body: &str) -> Finding {
     let body = quote(body.as_bytes());
-    let evidence =
-        format!("not the agent but another server listens on its health port {port}: {said} {status} {body}");
+    let evidence = format!(
+        "not the agent but another server listens on its health port {port}: {said} {status} {body}"
+    );
     Finding::new(M::AgentPortTaken, evidence)
 }
 
@@ -284,7 +328,9 @@ fn unwell(path: &str, status: u16, body: &str, young: bool) -> Verdict {
         return Verdict::failing(Finding::new(M::AgentUnhealthy, evidence));
     }
     if young {
-        let evidence = format!("{evidence}; it was started less than {STARTING} s ago, and healthy agents take 36 s");
+        let evidence = format!(
+            "{evidence}; it was started less than {STARTING} s ago, and healthy agents take 36 s"
+        );
         return Verdict::Warning(vec![Finding::new(M::AgentNotReadyInitialising, evidence)]);
     }
     Verdict::failing(Finding::new(M::AgentNotReadyInitialising, evidence))

@@ -6,33 +6,17 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::alerts;
 use crate::catalogue::metrics::LOG_SOURCES;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::agent_workload;
-use crate::checks::container_log::Container;
-use crate::checks::container_log::Logs;
-use crate::checks::container_log::Reel;
-use crate::checks::container_log::Story;
-use crate::checks::container_log::Trouble;
-use crate::checks::container_log::containers;
-use crate::checks::container_log::excerpt;
+use crate::catalogue::{Check, FailureMode as M, alerts};
+use crate::checks::container_log::{Container, Logs, Reel, Story, Trouble, containers, excerpt};
+use crate::checks::{Attempt, Examine, agent_workload};
 use crate::classify::About;
 use crate::cluster::Store;
 use crate::config::Installation;
-use crate::verdict::Evidence;
-use crate::verdict::Fact;
-use crate::verdict::Finding;
-use crate::verdict::Peers;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
+use crate::verdict::{Evidence, Fact, Finding, Peers, Report, Verdict};
 
 /// So long after its start a container that has not shown yet that it works is explained by the one before.
 const PROBATION: SignedDuration = SignedDuration::from_mins(3);
@@ -66,7 +50,11 @@ struct Told<'a> {
 impl AgentLog {
     /// The check that finds the agent's pods in this store.
     pub fn new(installation: &Installation, store: &Arc<Store>) -> Self {
-        Self { store: Arc::clone(store), deployment: installation.deployment.clone(), state: Mutex::default() }
+        Self {
+            store: Arc::clone(store),
+            deployment: installation.deployment.clone(),
+            state: Mutex::default(),
+        }
     }
 
     async fn look(&self, peers: &Peers, state: &mut State) -> Result<Verdict, Verdict> {
@@ -91,15 +79,21 @@ impl AgentLog {
             )))
         })?;
         let sets = self.store.replica_sets.read().await?;
-        let owns =
-            |owner: &str| sets.iter().any(|set| set.uid == owner && set.owner.as_deref() == Some(agent.uid.as_str()));
+        let owns = |owner: &str| {
+            sets.iter()
+                .any(|set| set.uid == owner && set.owner.as_deref() == Some(agent.uid.as_str()))
+        };
         let pods = self.store.pods.read().await?;
         // A pod that was evicted has no log any more, and its record stays.
-        let owned =
-            pods.iter().map(AsRef::as_ref).filter(|pod| !pod.is_over() && pod.owner.as_deref().is_some_and(owns));
+        let owned = pods
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|pod| !pod.is_over() && pod.owner.as_deref().is_some_and(owns));
         let containers = containers(&self.store.namespace, owned, LOG_SOURCES);
         if containers.is_empty() {
-            return Err(Verdict::Unknown(Evidence::from("the agent's Deployment owns no pod whose log could be read")));
+            return Err(Verdict::Unknown(Evidence::from(
+                "the agent's Deployment owns no pod whose log could be read",
+            )));
         }
         Ok(containers)
     }
@@ -108,22 +102,37 @@ impl AgentLog {
 impl Examine for AgentLog {
     async fn examine(&self, attempt: &Attempt) -> Report {
         let mut state = self.state.lock().await;
-        let verdict = self.look(attempt.peers(), &mut state).await.unwrap_or_else(|verdict| verdict);
-        Report { facts: state.facts(attempt.peers().report(Check::AgentLog)), ..Report::bare(verdict) }
+        let verdict = self
+            .look(attempt.peers(), &mut state)
+            .await
+            .unwrap_or_else(|verdict| verdict);
+        Report {
+            facts: state.facts(attempt.peers().report(Check::AgentLog)),
+            ..Report::bare(verdict)
+        }
     }
 }
 
 impl State {
     /// What is counted; a reload begins at nought and reads on, and no count falls.
     fn facts(&self, before: Option<&Report>) -> Vec<Fact> {
-        let facts = before.map(|report| report.facts.as_slice()).unwrap_or_default();
+        let facts = before
+            .map(|report| report.facts.as_slice())
+            .unwrap_or_default();
         let lines = |at: usize| {
             let published = facts.iter().filter_map(|fact| match fact {
-                Fact::UnclassifiedLines(source, lines) if *source == LOG_SOURCES[at] => Some(*lines),
+                Fact::UnclassifiedLines(source, lines) if *source == LOG_SOURCES[at] => {
+                    Some(*lines)
+                }
                 _ => None,
             });
-            let present =
-                self.logs.reels().iter().filter(|reel| source(reel) == at).map(Reel::unclassified).sum::<u64>();
+            let present = self
+                .logs
+                .reels()
+                .iter()
+                .filter(|reel| source(reel) == at)
+                .map(Reel::unclassified)
+                .sum::<u64>();
             let lines = published.fold(self.forgotten[at] + present, u64::max);
             Fact::UnclassifiedLines(LOG_SOURCES[at], lines)
         };
@@ -132,46 +141,83 @@ impl State {
 }
 
 fn source(reel: &Reel) -> usize {
-    LOG_SOURCES.iter().position(|source| *source == reel.container.name).unwrap_or(0)
+    LOG_SOURCES
+        .iter()
+        .position(|source| *source == reel.container.name)
+        .unwrap_or(0)
 }
 
 fn judge(logs: &Logs, peers: &Peers, now: Timestamp) -> Verdict {
     let (reels, gaps) = (logs.reels(), logs.gaps());
-    let told: Vec<Told<'_>> = reels.iter().flat_map(|reel| told(reel, peers, now)).collect();
+    let told: Vec<Told<'_>> = reels
+        .iter()
+        .flat_map(|reel| told(reel, peers, now))
+        .collect();
     if told.is_empty() {
-        let ago = |reel: &Reel| Some(reel.moment(now).duration_since(reel.story.delivered()?).as_secs().max(0));
+        let ago = |reel: &Reel| {
+            Some(
+                reel.moment(now)
+                    .duration_since(reel.story.delivered()?)
+                    .as_secs()
+                    .max(0),
+            )
+        };
         let delivered = reels.iter().filter_map(ago).min().map_or_else(
             || "no delta was seen to arrive yet".to_owned(),
             |seconds| format!("the last delta arrived {seconds} s ago"),
         );
-        return Verdict::Ok(Evidence::from(format!("the agent's log tells of no trouble; {delivered}{gaps}")));
+        return Verdict::Ok(Evidence::from(format!(
+            "the agent's log tells of no trouble; {delivered}{gaps}"
+        )));
     }
     let failing = told.iter().any(|told| told.failing);
     let mut findings: Vec<Finding> = Vec::new();
-    for told in
-        told.iter().filter(|told| told.failing == failing).chain(told.iter().filter(|told| told.failing != failing))
+    for told in told
+        .iter()
+        .filter(|told| told.failing == failing)
+        .chain(told.iter().filter(|told| told.failing != failing))
     {
         if findings.iter().all(|finding| finding.mode != told.mode()) {
             findings.push(told.finding());
         }
     }
     gaps.note(&mut findings);
-    if failing { Verdict::Failing(findings) } else { Verdict::Warning(findings) }
+    if failing {
+        Verdict::Failing(findings)
+    } else {
+        Verdict::Warning(findings)
+    }
 }
 
 /// What holds of a container's story, the first first.
 fn told<'a>(reel: &'a Reel, peers: &Peers, now: Timestamp) -> Vec<Told<'a>> {
-    let Container { running, ended, restarts, .. } = &reel.container;
+    let Container {
+        running,
+        ended,
+        restarts,
+        ..
+    } = &reel.container;
     let now = reel.moment(now);
-    let own = reel.story.troubles(now).into_iter().filter(|trouble| !refuted(trouble, peers));
-    let own: Vec<_> = own.map(|trouble| Told::new(reel, trouble, &reel.story, false)).collect();
+    let own = reel
+        .story
+        .troubles(now)
+        .into_iter()
+        .filter(|trouble| !refuted(trouble, peers));
+    let own: Vec<_> = own
+        .map(|trouble| Told::new(reel, trouble, &reel.story, false))
+        .collect();
     let young = running.is_some_and(|since| now.duration_since(since) < PROBATION);
     if !own.is_empty() || !young || reel.story.works() {
         return own;
     }
-    let (Some(before), Some((_, ended))) = (&reel.before, ended) else { return own };
-    let mut told: Vec<_> =
-        before.troubles(*ended).into_iter().map(|trouble| Told::new(reel, trouble, before, true)).collect();
+    let (Some(before), Some((_, ended))) = (&reel.before, ended) else {
+        return own;
+    };
+    let mut told: Vec<_> = before
+        .troubles(*ended)
+        .into_iter()
+        .map(|trouble| Told::new(reel, trouble, before, true))
+        .collect();
     for told in &mut told {
         // One restart after a blip of the control plane is nobody's fault.
         told.failing &= *restarts > 1;
@@ -183,32 +229,57 @@ fn told<'a>(reel: &'a Reel, peers: &Peers, now: Timestamp) -> Vec<Told<'a>> {
 fn refuted(trouble: &Trouble, peers: &Peers) -> bool {
     let asked = Check::from_label("ec2_api").and_then(|check| peers.report(check));
     let fine = asked.filter(|report| matches!(report.verdict, Verdict::Ok(_)));
-    trouble.lasts && fine.is_some_and(|report| Timestamp::try_from(report.at).is_ok_and(|at| at > trouble.last))
+    trouble.lasts
+        && fine
+            .is_some_and(|report| Timestamp::try_from(report.at).is_ok_and(|at| at > trouble.last))
 }
 
 impl<'a> Told<'a> {
     fn new(reel: &'a Reel, trouble: &'a Trouble, story: &Story, before: bool) -> Self {
         // The agent survives what it can deliver in spite of.
-        let survived = trouble.lasts && trouble.about == About::Cloud || story.delivers_despite(trouble);
-        let told = Self { reel, trouble, before, failing: false };
-        Self { failing: !survived && told.mode() != M::Unclassified, ..told }
+        let survived =
+            trouble.lasts && trouble.about == About::Cloud || story.delivers_despite(trouble);
+        let told = Self {
+            reel,
+            trouble,
+            before,
+            failing: false,
+        };
+        Self {
+            failing: !survived && told.mode() != M::Unclassified,
+            ..told
+        }
     }
 
     /// What another check tells of in words of its own has no name here.
     fn mode(&self) -> M {
         let known = alerts::alert(Check::AgentLog, self.trouble.mode).is_some();
-        if known { self.trouble.mode } else { M::Unclassified }
+        if known {
+            self.trouble.mode
+        } else {
+            M::Unclassified
+        }
     }
 
     fn finding(&self) -> Finding {
         let Container { pod, name, end, .. } = &self.reel.container;
         let (often, words) = (self.trouble.often(), &self.trouble.words);
-        let before = if self.before { format!(" before it ended ({end})") } else { String::new() };
+        let before = if self.before {
+            format!(" before it ended ({end})")
+        } else {
+            String::new()
+        };
         let meaning = if self.mode() == self.trouble.mode {
             String::new()
         } else {
             format!("; {}", alerts::in_words(self.trouble.mode))
         };
-        Finding::new(self.mode(), format!("{pod}/{name} said{before} {often}: {}{meaning}", excerpt(words)))
+        Finding::new(
+            self.mode(),
+            format!(
+                "{pod}/{name} said{before} {often}: {}{meaning}",
+                excerpt(words)
+            ),
+        )
     }
 }

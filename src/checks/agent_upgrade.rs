@@ -4,25 +4,17 @@ mod latest;
 
 use std::sync::Arc;
 
+use latest::Latest;
+
 use crate::catalogue::FailureMode;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::checks::agent_workload::find;
-use crate::checks::agent_workload::version;
+use crate::checks::agent_workload::{find, version};
 use crate::checks::workload::Scene;
+use crate::checks::{Attempt, Examine, World};
 use crate::cluster::Store;
 use crate::cluster::object::workload::Deployment;
-use crate::config::CheckSettings;
-use crate::config::Config;
-use crate::config::Installation;
 use crate::config::aws::Version;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
-
-use latest::Latest;
+use crate::config::{CheckSettings, Config, Installation};
+use crate::verdict::{Evidence, Finding, Report, Verdict};
 
 /// What the chart's selector consists of, always.
 const SELECTOR: (&str, &str) = ("app.kubernetes.io/name", "app.kubernetes.io/instance");
@@ -48,7 +40,11 @@ impl AgentUpgrade {
     /// The check of a configuration.
     pub fn new(config: &Config, check: &CheckSettings, world: &World) -> Self {
         let latest = Latest::new(config, check, world);
-        Self { agent: config.installation.clone(), latest, store: Arc::clone(&world.store) }
+        Self {
+            agent: config.installation.clone(),
+            latest,
+            store: Arc::clone(&world.store),
+        }
     }
 
     fn judge(&self, scene: &Scene, latest: Result<Version, String>) -> Verdict {
@@ -68,13 +64,27 @@ impl AgentUpgrade {
         }
         // What is fine is said, so that advice which was followed ends, whatever else is not known.
         let answered = !fine.is_empty();
-        let sentence = Evidence::from(fine.into_iter().chain(unknown).collect::<Vec<_>>().join("; "));
-        if answered { Verdict::Ok(sentence) } else { Verdict::Unknown(sentence) }
+        let sentence = Evidence::from(
+            fine.into_iter()
+                .chain(unknown)
+                .collect::<Vec<_>>()
+                .join("; "),
+        );
+        if answered {
+            Verdict::Ok(sentence)
+        } else {
+            Verdict::Unknown(sentence)
+        }
     }
 
     /// A Deployment's selector can never be changed, and the chart puts the release's name into it.
     fn selector(&self, deployment: &Deployment) -> Answer {
-        let Some(release) = self.agent.release.as_ref().or(deployment.helm.release.as_ref()) else {
+        let Some(release) = self
+            .agent
+            .release
+            .as_ref()
+            .or(deployment.helm.release.as_ref())
+        else {
             return Answer::Unknown(format!(
                 "which Helm release the next upgrade will be of is not known (agent.release), so whether it fits the \
                  selector {} is not either",
@@ -86,14 +96,19 @@ impl AgentUpgrade {
         let next = format!("{}={release},{}={name}", SELECTOR.1, SELECTOR.0);
         let live = deployment.selector.text();
         if live == next {
-            return Answer::Fine(format!("an upgrade of the release {release} fits the selector {live}"));
+            return Answer::Fine(format!(
+                "an upgrade of the release {release} fits the selector {live}"
+            ));
         }
         let evidence = format!(
             "an upgrade of the release {release} will be refused (spec.selector: field is immutable): the Deployment \
              {} selects {live}, the upgrade would select {next}",
             deployment.name
         );
-        Answer::Wrong(Finding::new(FailureMode::AgentUpgradeSelectorImmutable, evidence))
+        Answer::Wrong(Finding::new(
+            FailureMode::AgentUpgradeSelectorImmutable,
+            evidence,
+        ))
     }
 }
 
@@ -106,7 +121,11 @@ fn age(deployment: &Deployment, latest: Result<Version, String>) -> Answer {
     };
     let latest = match latest {
         Ok(latest) => latest,
-        Err(why) => return Answer::Unknown(format!("the agent is {own}; what the latest is is not known: {why}")),
+        Err(why) => {
+            return Answer::Unknown(format!(
+                "the agent is {own}; what the latest is is not known: {why}"
+            ));
+        }
     };
     if own >= latest {
         return Answer::Fine(format!("the agent is {own}, and the latest is {latest}"));

@@ -5,23 +5,16 @@ use std::sync::Arc;
 use crate::catalogue::FailureMode;
 use crate::catalogue::groups::IMAGE_MODES;
 use crate::catalogue::metrics::EXPORTER_IN_POD;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
 use crate::checks::workload::Scene;
 use crate::checks::workload::kills::Kills;
 use crate::checks::workload::restarts::Restarts;
+use crate::checks::{Attempt, Examine, World};
 use crate::cluster::Store;
 use crate::cluster::agent::MARK;
-use crate::cluster::object::pod::Pod;
-use crate::cluster::object::pod::Waiting;
+use crate::cluster::object::pod::{Pod, Waiting};
 use crate::cluster::object::workload::Deployment;
-use crate::config::Config;
-use crate::config::Installation;
-use crate::verdict::Fact;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
+use crate::config::{Config, Installation};
+use crate::verdict::{Fact, Finding, Report, Verdict};
 
 /// The agent's container.
 const CONTAINER: &str = "agent";
@@ -55,7 +48,10 @@ impl AgentWorkload {
         let judgement = scene.judge(deployment, CONTAINER);
         let version = version(deployment);
         let restarts = self.restarts.since(scene.pods_of(deployment));
-        let mut facts: Vec<Fact> = version.iter().map(|version| Fact::AgentVersion(version.clone())).collect();
+        let mut facts: Vec<Fact> = version
+            .iter()
+            .map(|version| Fact::AgentVersion(version.clone()))
+            .collect();
         facts.extend([
             Fact::AgentReplicas("desired", deployment.desired),
             Fact::AgentReplicas("updated", deployment.updated),
@@ -73,22 +69,36 @@ impl AgentWorkload {
         } else {
             judgement.verdict(|judged| {
                 let version = version.as_deref().unwrap_or("of an unknown version");
-                format!("the agent {version} runs: {} of {} pods work", judged.working, judged.desired)
+                format!(
+                    "the agent {version} runs: {} of {} pods work",
+                    judged.working, judged.desired
+                )
             })
         };
-        if verdict.modes().iter().any(|mode| IMAGE_MODES.contains(mode)) {
+        if verdict
+            .modes()
+            .iter()
+            .any(|mode| IMAGE_MODES.contains(mode))
+        {
             facts.extend(self.waiting(scene.pods_of(deployment)));
         }
-        Report { facts, ..Report::bare(verdict) }
+        Report {
+            facts,
+            ..Report::bare(verdict)
+        }
     }
 
     /// The pods that wait for an image in vain.
     fn waiting<'a>(&self, pods: impl Iterator<Item = &'a Pod>) -> impl Iterator<Item = Fact> {
         let waits = |pod: &&Pod| {
-            let waiting = pod.containers.iter().filter_map(|container| container.state.waiting.as_ref());
+            let waiting = pod
+                .containers
+                .iter()
+                .filter_map(|container| container.state.waiting.as_ref());
             waiting.into_iter().any(Waiting::is_about_an_image)
         };
-        pods.filter(waits).map(|pod| Fact::AgentPodWaits(format!("{}/{}", self.agent.namespace, pod.name)))
+        pods.filter(waits)
+            .map(|pod| Fact::AgentPodWaits(format!("{}/{}", self.agent.namespace, pod.name)))
     }
 
     /// In which of the pods that are to stay this exporter stands.
@@ -105,18 +115,31 @@ impl AgentWorkload {
             *count += 1;
         }
         let counts = [present, missing, not_expected];
-        EXPORTER_IN_POD.iter().zip(counts).map(|(exporter, count)| Fact::AgentPods(exporter, count))
+        EXPORTER_IN_POD
+            .iter()
+            .zip(counts)
+            .map(|(exporter, count)| Fact::AgentPods(exporter, count))
     }
 
     fn missing(&self, scene: &Scene) -> Verdict {
-        let Installation { namespace, deployment, .. } = &self.agent;
-        let others: Vec<&str> = scene.deployments.iter().take(NAMED).map(|other| other.name.as_str()).collect();
+        let Installation {
+            namespace,
+            deployment,
+            ..
+        } = &self.agent;
+        let others: Vec<&str> = scene
+            .deployments
+            .iter()
+            .take(NAMED)
+            .map(|other| other.name.as_str())
+            .collect();
         let others = if others.is_empty() {
             "it holds no Deployment at all (agent.namespace in the exporter's file says where the agent is)".to_owned()
         } else {
             format!("the Deployments there are {}", others.join(", "))
         };
-        let evidence = format!("there is no Deployment {deployment} in the namespace {namespace}; {others}");
+        let evidence =
+            format!("there is no Deployment {deployment} in the namespace {namespace}; {others}");
         Verdict::failing(Finding::new(FailureMode::AgentDeploymentMissing, evidence))
     }
 }
@@ -133,20 +156,32 @@ impl Examine for AgentWorkload {
 /// The agent's Deployment, by its name, else by the chart's label.
 pub(super) fn find<'a>(deployments: &'a [Arc<Deployment>], name: &str) -> Option<&'a Deployment> {
     let all = || deployments.iter().map(AsRef::as_ref);
-    let marked = |one: &&Deployment| one.labels.get(MARK.0).is_some_and(|name| name == MARK.1) && has_agent(one);
-    all().find(|one| one.name == name).or_else(|| all().find(marked))
+    let marked = |one: &&Deployment| {
+        one.labels.get(MARK.0).is_some_and(|name| name == MARK.1) && has_agent(one)
+    };
+    all()
+        .find(|one| one.name == name)
+        .or_else(|| all().find(marked))
 }
 
 /// The tag of the agent's image.
 pub(super) fn version(deployment: &Deployment) -> Option<String> {
     let containers = &deployment.containers;
-    let agent = containers.iter().find(|container| container.name == CONTAINER).or(containers.first())?;
+    let agent = containers
+        .iter()
+        .find(|container| container.name == CONTAINER)
+        .or(containers.first())?;
     let (_, tag) = agent.image.split('@').next()?.rsplit_once(':')?;
     let sound = (1..=32).contains(&tag.len())
-        && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+        && tag
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
     sound.then(|| tag.to_owned())
 }
 
 fn has_agent(deployment: &Deployment) -> bool {
-    deployment.containers.iter().any(|container| container.name == CONTAINER)
+    deployment
+        .containers
+        .iter()
+        .any(|container| container.name == CONTAINER)
 }

@@ -4,48 +4,28 @@
 //! because one dead API server of several looks like bad luck from the service's address.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use http::StatusCode;
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::Limits;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::checks::way;
+use crate::catalogue::{Check, FailureMode, Limits};
+use crate::checks::{Attempt, Examine, World, way};
 use crate::classify::kube_status;
-use crate::cluster::Access;
-use crate::cluster::Denied;
-use crate::cluster::Plugin;
 use crate::cluster::account::NoToken;
-use crate::cluster::endpoints;
-use crate::config::Apiserver as Place;
-use crate::config::CheckSettings;
-use crate::config::InCluster;
-use crate::probe::Answer;
-use crate::probe::Connection;
-use crate::probe::Route;
-use crate::probe::authority;
+use crate::cluster::{Access, Denied, Plugin, endpoints};
+use crate::config::{Apiserver as Place, CheckSettings, InCluster};
 use crate::probe::certificate::date;
-use crate::verdict::DateSample;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::TargetReport;
-use crate::verdict::Trail;
-use crate::verdict::Verdict;
+use crate::probe::{Answer, Connection, Route, authority};
+use crate::verdict::{DateSample, Evidence, Finding, Report, TargetReport, Trail, Verdict};
 
 /// The most addresses behind the service that are probed; with the service and its name ten targets.
 const MAX_ADDRESSES: usize = 8;
 /// What old agents ask for first.
 const KUBE_SYSTEM: &str = "/api/v1/namespaces/kube-system";
 /// What is not seen when the account may not list the addresses behind the service.
-const ALONE: &str = "; the addresses behind it may not be listed, so one dead server of several would not be seen";
+const ALONE: &str =
+    "; the addresses behind it may not be listed, so one dead server of several would not be seen";
 /// The name that every API server's certificate bears.
 const CERTIFICATE_NAME: &str = "kubernetes.default.svc";
 
@@ -73,7 +53,13 @@ impl Apiserver {
     pub fn new(place: &Place, settings: &CheckSettings, world: &World) -> Self {
         let (place, world) = (place.clone(), world.clone());
         let plugin = Arc::clone(&world.plugin);
-        Self { place, limits: settings.limits, world, known: Mutex::default(), plugin }
+        Self {
+            place,
+            limits: settings.limits,
+            world,
+            known: Mutex::default(),
+            plugin,
+        }
     }
 
     async fn in_cluster(&self, place: &InCluster, attempt: &Attempt) -> Report {
@@ -83,7 +69,11 @@ impl Apiserver {
         };
         let (direct, fixed) = (access.proxy.is_none(), place.addresses.is_some());
         // Behind a proxy the agent never goes to these addresses directly.
-        let known = if direct { place.addresses.clone().unwrap_or_else(|| self.known()) } else { Vec::new() };
+        let known = if direct {
+            place.addresses.clone().unwrap_or_else(|| self.known())
+        } else {
+            Vec::new()
+        };
         let ((main, fresh), name, mut others) = tokio::join!(
             self.agents_way_and_beyond(&access, attempt, &known, direct && !fixed),
             self.dns_name(&access, place, attempt),
@@ -93,12 +83,22 @@ impl Apiserver {
         if let Some(found) = &main.addresses {
             others.retain(|(address, _)| found.contains(address));
         }
-        let verdict = match (judge(&main.target, &name, &others, &access), main.not_as_agent) {
+        let verdict = match (
+            judge(&main.target, &name, &others, &access),
+            main.not_as_agent,
+        ) {
             (Verdict::Ok(_) | Verdict::Warning(_), Some(instead)) => instead,
             (verdict, _) => verdict,
         };
-        let targets = [main.target, name].into_iter().chain(others.into_iter().map(|(_, target)| target)).collect();
-        Report { targets, dates: main.date.into_iter().collect(), ..Report::bare(verdict) }
+        let targets = [main.target, name]
+            .into_iter()
+            .chain(others.into_iter().map(|(_, target)| target))
+            .collect();
+        Report {
+            targets,
+            dates: main.date.into_iter().collect(),
+            ..Report::bare(verdict)
+        }
     }
 
     /// The agent's way, then the addresses that were not known before.
@@ -110,9 +110,18 @@ impl Apiserver {
         list: bool,
     ) -> (Main, Vec<(SocketAddr, TargetReport)>) {
         let main = self.agents_way(access, attempt, list).await;
-        let Some(found) = &main.addresses else { return (main, Vec::new()) };
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone_from(found);
-        let fresh: Vec<_> = found.iter().copied().filter(|address| !known.contains(address)).collect();
+        let Some(found) = &main.addresses else {
+            return (main, Vec::new());
+        };
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(found);
+        let fresh: Vec<_> = found
+            .iter()
+            .copied()
+            .filter(|address| !known.contains(address))
+            .collect();
         let fresh = self.each(access, &fresh, attempt).await;
         (main, fresh)
     }
@@ -126,18 +135,30 @@ impl Apiserver {
         let verdict = match main.target.outcome.clone() {
             Ok(evidence) => Verdict::Ok(evidence),
             Err(finding) => {
-                if matches!(finding.mode, FailureMode::K8sUnauthorized | FailureMode::K8sTokenExpired) {
+                if matches!(
+                    finding.mode,
+                    FailureMode::K8sUnauthorized | FailureMode::K8sTokenExpired
+                ) {
                     self.plugin.forget();
                 }
                 Verdict::failing(finding)
             }
         };
-        Report { targets: vec![main.target], dates: main.date.into_iter().collect(), ..Report::bare(verdict) }
+        Report {
+            targets: vec![main.target],
+            dates: main.date.into_iter().collect(),
+            ..Report::bare(verdict)
+        }
     }
 
     /// `/version`, then `kube-system`, then the addresses behind the service: all on one connection.
     async fn agents_way(&self, access: &Access, attempt: &Attempt, list: bool) -> Main {
-        let route = self.route(access, access.host.clone(), access.port, access.server_name.clone());
+        let route = self.route(
+            access,
+            access.host.clone(),
+            access.port,
+            access.server_name.clone(),
+        );
         let name = route.target();
         let trail = attempt.trail(&name, true);
         let (mut date, mut addresses, mut not_as_agent) = (None, None, None);
@@ -156,45 +177,81 @@ impl Apiserver {
                 }
             };
             let mut agent = agent.unwrap_or_else(|| access.clone());
-            let mut answer = self.ask(&mut connection, "/version", &agent, &trail).await?;
+            let mut answer = self
+                .ask(&mut connection, "/version", &agent, &trail)
+                .await?;
             // A token of ours that the account has outlived tells nothing of the agent's.
             if answer.status == StatusCode::UNAUTHORIZED
-                && self.world.agent.as_ref().is_some_and(|account| account.forget())
+                && self
+                    .world
+                    .agent
+                    .as_ref()
+                    .is_some_and(|account| account.forget())
                 && let Ok(renewed) = self.agents_access(&mut connection, access).await
             {
                 agent = renewed;
-                answer = self.ask(&mut connection, "/version", &agent, &trail).await?;
+                answer = self
+                    .ask(&mut connection, "/version", &agent, &trail)
+                    .await?;
             }
             date = answer.date_sample(Check::Apiserver.label());
             let version = version(&answer, &agent)?;
             way::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
             if not_as_agent.is_none() {
-                let answer = self.ask(&mut connection, KUBE_SYSTEM, &agent, &trail).await?;
+                let answer = self
+                    .ask(&mut connection, KUBE_SYSTEM, &agent, &trail)
+                    .await?;
                 accept(&answer, &agent, KUBE_SYSTEM)?;
                 way::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
             }
             if list {
                 addresses = self.listed(&mut connection, access).await;
             }
-            let alone = if list && addresses.is_none() { ALONE } else { "" };
-            Ok(Evidence::from(format!("{}{alone}", described(&name, &version, &connection))))
+            let alone = if list && addresses.is_none() {
+                ALONE
+            } else {
+                ""
+            };
+            Ok(Evidence::from(format!(
+                "{}{alone}",
+                described(&name, &version, &connection)
+            )))
         };
         let outcome = outcome.await;
-        Main { target: attempt.arrived(&name, outcome), date, addresses, not_as_agent }
+        Main {
+            target: attempt.arrived(&name, outcome),
+            date,
+            addresses,
+            not_as_agent,
+        }
     }
 
     /// The access of the agent's account: in its pod the one that is mounted, elsewhere by a token that is asked for.
-    async fn agents_access(&self, connection: &mut Connection, own: &Access) -> Result<Access, NoToken> {
+    async fn agents_access(
+        &self,
+        connection: &mut Connection,
+        own: &Access,
+    ) -> Result<Access, NoToken> {
         match &self.world.agent {
             None => Ok(own.clone()),
-            Some(account) => Ok(account.token(connection, &self.world.resolver, own, None).await?.identify(own)),
+            Some(account) => Ok(account
+                .token(connection, &self.world.resolver, own, None)
+                .await?
+                .identify(own)),
         }
     }
 
     /// The addresses behind the service, as far as the account may read them.
-    async fn listed(&self, connection: &mut Connection, access: &Access) -> Option<Vec<SocketAddr>> {
+    async fn listed(
+        &self,
+        connection: &mut Connection,
+        access: &Access,
+    ) -> Option<Vec<SocketAddr>> {
         for path in endpoints::PATHS {
-            let slices = self.ask(connection, path, access, &Trail::default()).await.ok()?;
+            let slices = self
+                .ask(connection, path, access, &Trail::default())
+                .await
+                .ok()?;
             if slices.status.is_success() {
                 let mut addresses = endpoints::addresses(&slices.body)?;
                 addresses.truncate(MAX_ADDRESSES);
@@ -204,20 +261,45 @@ impl Apiserver {
         None
     }
 
-    async fn dns_name(&self, access: &Access, place: &InCluster, attempt: &Attempt) -> TargetReport {
+    async fn dns_name(
+        &self,
+        access: &Access,
+        place: &InCluster,
+        attempt: &Attempt,
+    ) -> TargetReport {
         let (host, port) = place.dns_name.clone();
-        let name = Some(CERTIFICATE_NAME.to_owned()).filter(|_| host.parse::<std::net::IpAddr>().is_ok());
-        let proxy = self.world.proxy_for(access.trust.is_some(), &host, port).unwrap_or_default();
+        let name =
+            Some(CERTIFICATE_NAME.to_owned()).filter(|_| host.parse::<std::net::IpAddr>().is_ok());
+        let proxy = self
+            .world
+            .proxy_for(access.trust.is_some(), &host, port)
+            .unwrap_or_default();
         let route = self.route(access, host, port, name);
         self.beside(access, Route { proxy, ..route }, attempt).await
     }
 
-    async fn each(&self, access: &Access, known: &[SocketAddr], attempt: &Attempt) -> Vec<(SocketAddr, TargetReport)> {
+    async fn each(
+        &self,
+        access: &Access,
+        known: &[SocketAddr],
+        attempt: &Attempt,
+    ) -> Vec<(SocketAddr, TargetReport)> {
         let probes = known.iter().take(MAX_ADDRESSES).map(|address| async move {
             let name = Some(CERTIFICATE_NAME.to_owned());
             let route = self.route(access, address.ip().to_string(), address.port(), name);
             // Straight to the server: a proxy would only show the proxy again.
-            (*address, self.beside(access, Route { proxy: None, ..route }, attempt).await)
+            (
+                *address,
+                self.beside(
+                    access,
+                    Route {
+                        proxy: None,
+                        ..route
+                    },
+                    attempt,
+                )
+                .await,
+            )
         });
         join_all(probes).await
     }
@@ -228,7 +310,9 @@ impl Apiserver {
         let trail = attempt.trail(&name, false);
         let outcome = async {
             let mut connection = route.open(&self.world.resolver, &trail).await?;
-            let answer = self.ask(&mut connection, "/version", access, &trail).await?;
+            let answer = self
+                .ask(&mut connection, "/version", access, &trail)
+                .await?;
             let version = version(&answer, access)?;
             way::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
             Ok(described(&name, &version, &connection))
@@ -245,7 +329,9 @@ impl Apiserver {
         trail: &Trail,
     ) -> Result<Answer, Finding> {
         let path = format!("{}{path}", access.prefix);
-        connection.get(&self.world.resolver, &path, access.headers.clone(), trail).await
+        connection
+            .get(&self.world.resolver, &path, access.headers.clone(), trail)
+            .await
     }
 
     /// The access with the proxy that the agent would go through: the kubeconfig's, else the environment's.
@@ -257,17 +343,35 @@ impl Apiserver {
         if access.proxy.is_some() {
             return Ok(access);
         }
-        let proxy = self.world.proxy_for(access.trust.is_some(), &access.host, access.port)?;
+        let proxy = self
+            .world
+            .proxy_for(access.trust.is_some(), &access.host, access.port)?;
         Ok(Access { proxy, ..access })
     }
 
-    fn route(&self, access: &Access, host: String, port: u16, server_name: Option<String>) -> Route {
+    fn route(
+        &self,
+        access: &Access,
+        host: String,
+        port: u16,
+        server_name: Option<String>,
+    ) -> Route {
         let (trust, proxy) = (access.trust.clone(), access.proxy.clone());
-        Route { host, port, trust, server_name, proxy, limits: self.limits }
+        Route {
+            host,
+            port,
+            trust,
+            server_name,
+            proxy,
+            limits: self.limits,
+        }
     }
 
     fn known(&self) -> Vec<SocketAddr> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -279,9 +383,10 @@ impl Examine for Apiserver {
                 let access = Access::kubeconfig(path, context.as_deref(), &self.plugin).await;
                 self.kubeconfig(attempt, access).await
             }
-            Place::Invalid(problem) => {
-                Report::bare(Verdict::failing(Finding::new(FailureMode::AgentConfigInvalid, problem.to_string())))
-            }
+            Place::Invalid(problem) => Report::bare(Verdict::failing(Finding::new(
+                FailureMode::AgentConfigInvalid,
+                problem.to_string(),
+            ))),
             Place::Absent => Report::bare(Verdict::NotApplicable(Evidence::from(
                 "no API server is known here: this is no pod (KUBERNETES_SERVICE_HOST), and no kubeconfig was given",
             ))),
@@ -290,17 +395,32 @@ impl Examine for Apiserver {
 }
 
 /// The verdict follows the address that the agent uses; others show what it only meets by chance.
-fn judge(main: &TargetReport, name: &TargetReport, others: &[(SocketAddr, TargetReport)], access: &Access) -> Verdict {
-    let dead: Vec<_> = others.iter().filter(|(_, target)| lost(target)).map(|(_, target)| target).collect();
+fn judge(
+    main: &TargetReport,
+    name: &TargetReport,
+    others: &[(SocketAddr, TargetReport)],
+    access: &Access,
+) -> Verdict {
+    let dead: Vec<_> = others
+        .iter()
+        .filter(|(_, target)| lost(target))
+        .map(|(_, target)| target)
+        .collect();
     let some_dead = !dead.is_empty() && dead.len() < others.len();
     // The service's address led to one of the dead ones when both fail alike.
     let led_there = |finding: &Finding| {
-        dead.iter().any(|target| target.outcome.as_ref().is_err_and(|other| other.mode == finding.mode))
+        dead.iter().any(|target| {
+            target
+                .outcome
+                .as_ref()
+                .is_err_and(|other| other.mode == finding.mode)
+        })
     };
     match &main.outcome {
-        Err(finding) if !(some_dead && led_there(finding)) => {
-            Verdict::failing(Finding::new(finding.mode, with_others(finding, others, &dead)))
-        }
+        Err(finding) if !(some_dead && led_there(finding)) => Verdict::failing(Finding::new(
+            finding.mode,
+            with_others(finding, others, &dead),
+        )),
         outcome if some_dead => {
             let each: Vec<_> = dead
                 .iter()
@@ -312,14 +432,21 @@ fn judge(main: &TargetReport, name: &TargetReport, others: &[(SocketAddr, Target
             } else {
                 "this time the service's address led there"
             };
-            let evidence =
-                format!("{} of {} API-server addresses fail ({luck}): {}", dead.len(), others.len(), each.join("; "));
+            let evidence = format!(
+                "{} of {} API-server addresses fail ({luck}): {}",
+                dead.len(),
+                others.len(),
+                each.join("; ")
+            );
             Verdict::failing(Finding::new(FailureMode::K8sEndpointDown, evidence))
         }
         Err(finding) => Verdict::failing(finding.clone()),
         Ok(evidence) => match &name.outcome {
             Err(finding) => {
-                let evidence = format!("{}, which the agent does not use, fails: {}", name.target, finding.evidence);
+                let evidence = format!(
+                    "{}, which the agent does not use, fails: {}",
+                    name.target, finding.evidence
+                );
                 Verdict::Warning(vec![Finding::new(finding.mode, evidence)])
             }
             Ok(_) => Verdict::Ok(Evidence::from(match &access.remark {
@@ -332,17 +459,24 @@ fn judge(main: &TargetReport, name: &TargetReport, others: &[(SocketAddr, Target
 
 /// Whether a server did not serve: its way or its own trouble, not what it thinks of our account.
 fn lost(target: &TargetReport) -> bool {
-    target
-        .outcome
-        .as_ref()
-        .is_err_and(|finding| way::is_transport(finding.mode) || way::is_server_trouble(finding.mode))
+    target.outcome.as_ref().is_err_and(|finding| {
+        way::is_transport(finding.mode) || way::is_server_trouble(finding.mode)
+    })
 }
 
-fn with_others(finding: &Finding, others: &[(SocketAddr, TargetReport)], dead: &[&TargetReport]) -> String {
+fn with_others(
+    finding: &Finding,
+    others: &[(SocketAddr, TargetReport)],
+    dead: &[&TargetReport],
+) -> String {
     if others.is_empty() || !way::is_transport(finding.mode) {
         return finding.evidence.to_string();
     }
-    let word = if dead.is_empty() { "all answer" } else { "all fail" };
+    let word = if dead.is_empty() {
+        "all answer"
+    } else {
+        "all fail"
+    };
     format!(
         "{}; of {} API-server addresses behind the service {word} when asked directly",
         finding.evidence,
@@ -356,14 +490,23 @@ fn accept(answer: &Answer, access: &Access, path: &str) -> Result<(), Finding> {
     match kube_status(answer.status.as_u16(), Some(&media), &answer.body) {
         None => Ok(()),
         Some(FailureMode::K8sUnauthorized) => Err(unauthorized(answer, access, path)),
-        Some(mode) => Err(Finding::new(mode, format!("GET {path} was answered {} {}", answer.status, answer.quoted()))),
+        Some(mode) => Err(Finding::new(
+            mode,
+            format!(
+                "GET {path} was answered {} {}",
+                answer.status,
+                answer.quoted()
+            ),
+        )),
     }
 }
 
 /// The version that `/version` tells.
 fn version(answer: &Answer, access: &Access) -> Result<String, Finding> {
     accept(answer, access, "/version")?;
-    let version = answer.json().and_then(|json| Some(json.get("gitVersion")?.as_str()?.to_owned()));
+    let version = answer
+        .json()
+        .and_then(|json| Some(json.get("gitVersion")?.as_str()?.to_owned()));
     version.ok_or_else(|| unexpected(answer, "/version"))
 }
 
@@ -372,11 +515,19 @@ fn unauthorized(answer: &Answer, access: &Access, path: &str) -> Finding {
     match access.token_expiry {
         Some(expiry) if expiry < now => Finding::new(
             FailureMode::K8sTokenExpired,
-            format!("GET {path} was answered {}; the service-account token ended at {}", answer.status, date(expiry)),
+            format!(
+                "GET {path} was answered {}; the service-account token ended at {}",
+                answer.status,
+                date(expiry)
+            ),
         ),
         _ => Finding::new(
             FailureMode::K8sUnauthorized,
-            format!("GET {path} was answered {} {}", answer.status, answer.quoted()),
+            format!(
+                "GET {path} was answered {} {}",
+                answer.status,
+                answer.quoted()
+            ),
         ),
     }
 }
@@ -398,6 +549,10 @@ fn reached(name: &str, why: &Evidence) -> Evidence {
 
 fn described(name: &str, version: &str, connection: &Connection) -> Evidence {
     let peer = authority(&connection.peer.ip().to_string(), connection.peer.port());
-    let at = if peer == name { String::new() } else { format!(" ({peer})") };
+    let at = if peer == name {
+        String::new()
+    } else {
+        format!(" ({peer})")
+    };
     Evidence::from(format!("{name}{at} answers, Kubernetes {version}"))
 }

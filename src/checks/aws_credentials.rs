@@ -10,31 +10,16 @@ pub(super) mod tokens;
 
 use std::path::Path;
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::Limits;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::config::Aws;
-use crate::config::CheckSettings;
-use crate::config::Config;
-use crate::config::aws::Profile;
-use crate::config::aws::Source;
-use crate::config::aws::Use;
-use crate::config::aws::Variables;
-use crate::config::aws::ca_bundle;
-use crate::config::aws::profile;
-use crate::config::aws::profile::Gives;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::TargetReport;
-use crate::verdict::Verdict;
-use crate::verdict::evidence::quote;
-
 use injection::Injection;
 use tokens::Origin;
+
+use crate::catalogue::{Check, FailureMode as M, Limits};
+use crate::checks::{Attempt, Examine, World};
+use crate::config::aws::profile::Gives;
+use crate::config::aws::{Profile, Source, Use, Variables, ca_bundle, profile};
+use crate::config::{Aws, CheckSettings, Config};
+use crate::verdict::evidence::quote;
+use crate::verdict::{Evidence, Finding, Report, TargetReport, Verdict};
 
 /// So much of a key's id is shown.
 const SHOWN: usize = 4;
@@ -62,7 +47,12 @@ impl AwsCredentials {
     /// The check for what the agent is given.
     pub fn new(config: &Config, settings: &CheckSettings, world: &World) -> Self {
         let injection = Injection::new(config, world);
-        Self { aws: config.aws.clone(), limits: settings.limits, world: world.clone(), injection }
+        Self {
+            aws: config.aws.clone(),
+            limits: settings.limits,
+            world: world.clone(),
+            injection,
+        }
     }
 
     async fn judge(&self, attempt: &Attempt) -> Seen {
@@ -81,14 +71,22 @@ impl AwsCredentials {
         let source = variables.source(&profile);
         let told = self.injection.look(attempt.peers()).await;
         if let Some(told) = &told {
-            self.world.aws.learn(told.pod().and_then(|pod| pod.version), told.role(), told.instance());
+            self.world.aws.learn(
+                told.pod().and_then(|pod| pod.version),
+                told.role(),
+                told.instance(),
+            );
         }
         let seen = self.look(source, &profile, attempt).await;
         let seen = match told {
             Some(told) => told.compare(variables, source, seen),
             None => seen,
         };
-        let seen = if variables.has_half_a_key() { half_a_key(variables, source, seen) } else { seen };
+        let seen = if variables.has_half_a_key() {
+            half_a_key(variables, source, seen)
+        } else {
+            seen
+        };
         chosen(seen, source, variables.source_by_rusts_chain(&profile))
     }
 
@@ -100,14 +98,24 @@ impl AwsCredentials {
                 Some(file) => self.web_identity(file, variables.role_arn.as_deref()).await,
                 None => Verdict::Unknown(Evidence::from("no token file is named")).into(),
             },
-            (Source::Profile, Profile::Gives(Gives::WebIdentity { token_file, role_arn })) => {
-                self.web_identity(token_file, role_arn.as_deref()).await
-            }
+            (
+                Source::Profile,
+                Profile::Gives(Gives::WebIdentity {
+                    token_file,
+                    role_arn,
+                }),
+            ) => self.web_identity(token_file, role_arn.as_deref()).await,
             (Source::Profile, Profile::Gives(gives)) => of_profile(gives),
-            (Source::Profile, Profile::Invalid(why)) => Verdict::Unknown(Evidence::from(why.as_str())).into(),
+            (Source::Profile, Profile::Invalid(why)) => {
+                Verdict::Unknown(Evidence::from(why.as_str())).into()
+            }
             (Source::Container, _) => match &variables.container {
-                Some(server) => container::look(server, variables, self.limits, &self.world, attempt).await,
-                None => Verdict::Unknown(Evidence::from("no server of credentials is named")).into(),
+                Some(server) => {
+                    container::look(server, variables, self.limits, &self.world, attempt).await
+                }
+                None => {
+                    Verdict::Unknown(Evidence::from("no server of credentials is named")).into()
+                }
             },
             (Source::Imds, _) => self.node(attempt.peers().report(Check::Imds)),
         }
@@ -125,20 +133,31 @@ impl AwsCredentials {
             return Verdict::failing(Finding::new(M::AwsNoCredentials, evidence)).into();
         }
         let Some(report) = imds else {
-            let why = "the node's role would be used; the check imds, which would tell, has not run";
+            let why =
+                "the node's role would be used; the check imds, which would tell, has not run";
             return Verdict::Unknown(Evidence::from(why)).into();
         };
         let verdict = match report.targets.first().map(|target| &target.outcome) {
-            Some(Ok(seen)) => {
-                Verdict::Ok(Evidence::from(format!("nothing else is given, so the node's role is used: {seen}")))
-            }
+            Some(Ok(seen)) => Verdict::Ok(Evidence::from(format!(
+                "nothing else is given, so the node's role is used: {seen}"
+            ))),
             Some(Err(finding)) => Verdict::failing(Finding::new(
                 finding.mode,
-                format!("nothing else is given, and the node's role cannot be used: {}", finding.evidence),
+                format!(
+                    "nothing else is given, and the node's role cannot be used: {}",
+                    finding.evidence
+                ),
             )),
-            None => Verdict::Unknown(Evidence::from(format!("imds: {}", report.verdict.evidence()))),
+            None => Verdict::Unknown(Evidence::from(format!(
+                "imds: {}",
+                report.verdict.evidence()
+            ))),
         };
-        Seen { verdict, end: report.credentials_end, target: None }
+        Seen {
+            verdict,
+            end: report.credentials_end,
+            target: None,
+        }
     }
 }
 
@@ -147,14 +166,26 @@ impl Examine for AwsCredentials {
         if let Use::Nothing(why) = self.aws.used() {
             return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
         }
-        let Seen { verdict, end, target } = self.judge(attempt).await;
-        Report { credentials_end: end, targets: target.into_iter().collect(), ..Report::bare(verdict) }
+        let Seen {
+            verdict,
+            end,
+            target,
+        } = self.judge(attempt).await;
+        Report {
+            credentials_end: end,
+            targets: target.into_iter().collect(),
+            ..Report::bare(verdict)
+        }
     }
 }
 
 impl From<Verdict> for Seen {
     fn from(verdict: Verdict) -> Self {
-        Self { verdict, end: None, target: None }
+        Self {
+            verdict,
+            end: None,
+            target: None,
+        }
     }
 }
 
@@ -165,8 +196,12 @@ impl Seen {
     }
 
     fn told(self, told: impl Fn(&Evidence) -> Evidence) -> Self {
-        let all =
-            |findings: &[Finding]| findings.iter().map(|one| Finding::new(one.mode, told(&one.evidence))).collect();
+        let all = |findings: &[Finding]| {
+            findings
+                .iter()
+                .map(|one| Finding::new(one.mode, told(&one.evidence)))
+                .collect()
+        };
         let verdict = match &self.verdict {
             Verdict::Ok(evidence) => Verdict::Ok(told(evidence)),
             Verdict::Unknown(why) => Verdict::Unknown(told(why)),
@@ -180,13 +215,24 @@ impl Seen {
 
 fn keys(variables: &Variables) -> Seen {
     let id = shown(variables.key_id.as_deref().unwrap_or_default());
-    let kind = if variables.session.is_some() { "temporary; their end is not known here" } else { "without an end" };
-    Verdict::Ok(Evidence::from(format!("the environment gives the key {id} and its secret, {kind}"))).into()
+    let kind = if variables.session.is_some() {
+        "temporary; their end is not known here"
+    } else {
+        "without an end"
+    };
+    Verdict::Ok(Evidence::from(format!(
+        "the environment gives the key {id} and its secret, {kind}"
+    )))
+    .into()
 }
 
 fn of_profile(gives: &Gives) -> Seen {
     match gives {
-        Gives::Keys(key) => Verdict::Ok(Evidence::from(format!("the profile gives the key {}", shown(&key.id)))).into(),
+        Gives::Keys(key) => Verdict::Ok(Evidence::from(format!(
+            "the profile gives the key {}",
+            shown(&key.id)
+        )))
+        .into(),
         Gives::Role(role) => Verdict::Ok(Evidence::from(format!(
             "the profile gives the role {}, taken with the key {}",
             quote(role.arn.as_bytes()),
@@ -194,7 +240,9 @@ fn of_profile(gives: &Gives) -> Seen {
         )))
         .into(),
         Gives::Unprobed(way) => {
-            let why = format!("the profile gives credentials by {way}, which the exporter does not examine");
+            let why = format!(
+                "the profile gives credentials by {way}, which the exporter does not examine"
+            );
             Verdict::Unknown(Evidence::from(why)).into()
         }
         Gives::WebIdentity { .. } | Gives::Nothing => {
@@ -224,11 +272,15 @@ fn half_a_key(variables: &Variables, next: Source, seen: Seen) -> Seen {
 
 /// Names the source, and where another SDK in the same pod would go elsewhere.
 fn chosen(seen: Seen, source: Source, rusts: Source) -> Seen {
-    let seen = seen.told(|evidence| Evidence::from(format!("source {}: {evidence}", source.label())));
+    let seen =
+        seen.told(|evidence| Evidence::from(format!("source {}: {evidence}", source.label())));
     if rusts == source {
         return seen;
     }
-    seen.remarked(&format!("SDKs that are not Go's, such as Rust's, would use {} here", rusts.label()))
+    seen.remarked(&format!(
+        "SDKs that are not Go's, such as Rust's, would use {} here",
+        rusts.label()
+    ))
 }
 
 /// The end of a key's id, enough to tell two keys apart.
@@ -237,5 +289,8 @@ pub(super) fn shown(id: &str) -> String {
     if letters.len() < 4 * SHOWN {
         return "…".to_owned();
     }
-    format!("…{}", letters[letters.len() - SHOWN..].iter().collect::<String>())
+    format!(
+        "…{}",
+        letters[letters.len() - SHOWN..].iter().collect::<String>()
+    )
 }

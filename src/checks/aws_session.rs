@@ -5,53 +5,25 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::Instant;
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
 
-use crate::aws::Line;
-use crate::aws::Refused;
-use crate::aws::Sts;
 use crate::aws::imds::Visit;
-use crate::aws::sts;
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::Limits;
+use crate::aws::{Line, Refused, Sts, sts};
+use crate::catalogue::{Check, FailureMode, Limits};
 use crate::checks::World;
-use crate::checks::aws_credentials::container;
-use crate::checks::aws_credentials::tokens;
 use crate::checks::aws_credentials::tokens::Origin;
+use crate::checks::aws_credentials::{container, tokens};
 use crate::cluster::token::Claims;
-use crate::config::Aws;
-use crate::config::Config;
-use crate::config::Secret;
-use crate::config::aws::Endpoint;
-use crate::config::aws::Given;
-use crate::config::aws::Key;
-use crate::config::aws::Profile;
-use crate::config::aws::Service;
-use crate::config::aws::Source;
-use crate::config::aws::Use;
-use crate::config::aws::Version;
-use crate::config::aws::ca_bundle;
-use crate::config::aws::profile;
-use crate::config::aws::profile::Gives;
-use crate::config::aws::profile::Role;
-use crate::probe::Route;
-use crate::probe::Trust;
-use crate::probe::tls;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Instance;
-use crate::verdict::Peers;
-use crate::verdict::Trail;
-use crate::verdict::Verdict;
+use crate::config::aws::profile::{Gives, Role};
+use crate::config::aws::{
+    Endpoint, Given, Key, Profile, Service, Source, Use, Version, ca_bundle, profile,
+};
+use crate::config::{Aws, Config, Secret};
+use crate::probe::{Route, Trust, tls};
+use crate::verdict::{Evidence, Finding, Instance, Peers, Trail, Verdict};
 
 /// Credentials are asked for anew so often, so that a broken trust is seen long before the old ones end.
 const AFRESH: Duration = Duration::from_mins(10);
@@ -208,9 +180,18 @@ impl AwsSession {
         if let Given::Complete { region, .. } = &self.aws.given {
             return Ok(region.clone());
         }
-        let told = || peers.report(Check::Imds)?.instance.as_ref().map(|instance| instance.region.clone());
+        let told = || {
+            peers
+                .report(Check::Imds)?
+                .instance
+                .as_ref()
+                .map(|instance| instance.region.clone())
+        };
         let discovers = self.aws.used() == Use::Discovery;
-        let region = discovers.then(told).flatten().or_else(|| self.aws.region.clone());
+        let region = discovers
+            .then(told)
+            .flatten()
+            .or_else(|| self.aws.region.clone());
         region.or_else(|| self.profile_settings().remove("region").filter(|region| !region.is_empty())).ok_or_else(
             || Evidence::from("the region is not known: it is not given, and instance metadata has not told it"),
         )
@@ -221,7 +202,10 @@ impl AwsSession {
     /// # Errors
     /// What in the settings the agent's SDK cannot use.
     pub fn endpoint(&self, service: Service, region: &str) -> Result<Endpoint, String> {
-        self.aws.endpoints.or_profile(&self.profile_settings()).of(service, region, self.agent())
+        self.aws
+            .endpoints
+            .or_profile(&self.profile_settings())
+            .of(service, region, self.agent())
     }
 
     fn profile_settings(&self) -> BTreeMap<String, String> {
@@ -230,14 +214,18 @@ impl AwsSession {
 
     /// The source that the agent uses.
     pub fn source(&self) -> Source {
-        self.aws.variables.source(&profile::read(&self.aws.variables))
+        self.aws
+            .variables
+            .source(&profile::read(&self.aws.variables))
     }
 
     /// Whether the agent itself asks STS for its credentials.
     pub fn asks_sts(&self) -> bool {
         match (self.source(), profile::read(&self.aws.variables)) {
             (Source::WebIdentity, _) => true,
-            (Source::Profile, Profile::Gives(gives)) => matches!(gives, Gives::Role(_) | Gives::WebIdentity { .. }),
+            (Source::Profile, Profile::Gives(gives)) => {
+                matches!(gives, Gives::Role(_) | Gives::WebIdentity { .. })
+            }
             _ => false,
         }
     }
@@ -248,7 +236,9 @@ impl AwsSession {
     /// Why nobody can be trusted.
     pub fn trust(&self, world: &World) -> Result<Arc<Trust>, Evidence> {
         let Some(path) = &self.aws.ca_bundle else {
-            return world.system_trust().map_err(|why| Evidence::from(why.as_str()));
+            return world
+                .system_trust()
+                .map_err(|why| Evidence::from(why.as_str()));
         };
         let pem = ca_bundle(path).map_err(|why| Evidence::from(format!("AWS_CA_BUNDLE: {why}")))?;
         let mut kept = self.bundle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -267,7 +257,10 @@ impl AwsSession {
     /// refusal not again for some minutes.
     pub async fn own_instance(&self, world: &World, peers: &Peers) -> Option<Instance> {
         let mut own = self.instance.lock().await;
-        if let Some(instance) = peers.report(Check::Imds).and_then(|report| report.instance.clone()) {
+        if let Some(instance) = peers
+            .report(Check::Imds)
+            .and_then(|report| report.instance.clone())
+        {
             *own = Own::Known(instance);
         }
         match &*own {
@@ -283,8 +276,14 @@ impl AwsSession {
             visit.begin().await?;
             visit.document().await
         };
-        *own = told.await.map_or_else(|_| Own::Untold(Instant::now()), Own::Known);
-        if let Own::Known(instance) = &*own { Some(instance.clone()) } else { None }
+        *own = told
+            .await
+            .map_or_else(|_| Own::Untold(Instant::now()), Own::Known);
+        if let Own::Known(instance) = &*own {
+            Some(instance.clone())
+        } else {
+            None
+        }
     }
 
     /// The agent's credentials; `sts` is where it would ask for them.
@@ -306,9 +305,15 @@ impl AwsSession {
         let credentials = self.obtain(world, sts, source, &profile).await;
         if credentials.is_err() && freshness == Freshness::Afresh {
             // What is not given any more is not used any more, unless nobody could be asked.
-            kept.take_if(|_| !matches!(credentials, Err(Missing::Refused(_, Refused::OnTheWay(_)))));
+            kept.take_if(|_| {
+                !matches!(credentials, Err(Missing::Refused(_, Refused::OnTheWay(_))))
+            });
         }
-        let held = Held { credentials: credentials?, source, since: Instant::now() };
+        let held = Held {
+            credentials: credentials?,
+            source,
+            since: Instant::now(),
+        };
         Ok(kept.insert(held).clone())
     }
 
@@ -331,24 +336,41 @@ impl AwsSession {
         };
         match (source, gives) {
             (Source::Static, _) => {
-                let key = self.aws.variables.key().ok_or_else(|| elsewhere("the key is not whole"))?;
+                let key = self
+                    .aws
+                    .variables
+                    .key()
+                    .ok_or_else(|| elsewhere("the key is not whole"))?;
                 Ok(sts::of_key(&key, None))
             }
             (Source::Profile, Gives::Keys(key)) => Ok(sts::of_key(key, None)),
             (Source::Profile, Gives::Role(role)) => {
                 let sts = sts.map_err(Missing::Elsewhere)?;
-                sts.with_key(role).await.map_err(|refused| Missing::Refused(Exchange::Key(role.clone()), refused))
+                sts.with_key(role)
+                    .await
+                    .map_err(|refused| Missing::Refused(Exchange::Key(role.clone()), refused))
             }
             (Source::WebIdentity, _) | (Source::Profile, Gives::WebIdentity { .. }) => {
                 let sts = sts.map_err(Missing::Elsewhere)?;
-                let WebIdentity { role, token, claims, session } =
-                    self.web_identity(gives, world).await.map_err(Missing::Elsewhere)?;
-                let answered = sts.with_web_identity(&role, session.as_deref(), &token).await;
-                answered.map_err(|refused| Missing::Refused(Exchange::WebIdentity { role, claims }, refused))
+                let WebIdentity {
+                    role,
+                    token,
+                    claims,
+                    session,
+                } = self
+                    .web_identity(gives, world)
+                    .await
+                    .map_err(Missing::Elsewhere)?;
+                let answered = sts
+                    .with_web_identity(&role, session.as_deref(), &token)
+                    .await;
+                answered.map_err(|refused| {
+                    Missing::Refused(Exchange::WebIdentity { role, claims }, refused)
+                })
             }
-            (Source::Profile, Gives::Unprobed(way)) => {
-                Err(elsewhere(&format!("the profile gives credentials by {way}, which the exporter does not use")))
-            }
+            (Source::Profile, Gives::Unprobed(way)) => Err(elsewhere(&format!(
+                "the profile gives credentials by {way}, which the exporter does not use"
+            ))),
             (Source::Profile, Gives::Nothing) => Err(elsewhere("the profile gives no credentials")),
             (Source::Container, _) => self.container_key(world).await.map_err(Missing::Elsewhere),
             (Source::Imds, _) => self.node_key(world).await.map_err(Missing::Elsewhere),
@@ -359,30 +381,54 @@ impl AwsSession {
         let variables = &self.aws.variables;
         let (file, role) = match (&variables.token_file, gives) {
             (Some(file), _) => (file, &variables.role_arn),
-            (None, Gives::WebIdentity { token_file, role_arn }) => (token_file, role_arn),
+            (
+                None,
+                Gives::WebIdentity {
+                    token_file,
+                    role_arn,
+                },
+            ) => (token_file, role_arn),
             (None, _) => return Err(Evidence::from("no token file is named")),
         };
-        let role = role.clone().ok_or_else(|| Evidence::from("no role is named"))?;
+        let role = role
+            .clone()
+            .ok_or_else(|| Evidence::from("no role is named"))?;
         let answered = Origin::of(&self.aws, file).get(world).await;
         let (token, claims) = answered.map_err(|missing| match missing {
             tokens::Missing::Broken(finding) => finding.evidence,
             tokens::Missing::Unknown(why) => why,
         })?;
-        Ok(WebIdentity { role, token, claims, session: variables.session_name.clone() })
+        Ok(WebIdentity {
+            role,
+            token,
+            claims,
+            session: variables.session_name.clone(),
+        })
     }
 
     async fn container_key(&self, world: &World) -> Result<Credentials, Evidence> {
         let variables = &self.aws.variables;
-        let server = variables.container.as_ref().ok_or_else(|| Evidence::from("no server of credentials is named"))?;
-        let given = container::credentials(server, variables, self.credentials_patience, world).await?;
+        let server = variables
+            .container
+            .as_ref()
+            .ok_or_else(|| Evidence::from("no server of credentials is named"))?;
+        let given =
+            container::credentials(server, variables, self.credentials_patience, world).await?;
         Ok(sts::of_key(&given.key, time_of(given.end)))
     }
 
     async fn node_key(&self, world: &World) -> Result<Credentials, Evidence> {
         if self.aws.metadata.disabled {
-            return Err(Evidence::from("none are given, and AWS_EC2_METADATA_DISABLED forbids to ask the node"));
+            return Err(Evidence::from(
+                "none are given, and AWS_EC2_METADATA_DISABLED forbids to ask the node",
+            ));
         }
-        let endpoint = self.aws.metadata.endpoint.as_ref().map_err(|why| Evidence::from(why.as_str()))?;
+        let endpoint = self
+            .aws
+            .metadata
+            .endpoint
+            .as_ref()
+            .map_err(|why| Evidence::from(why.as_str()))?;
         let trail = Trail::default();
         let mut visit = Visit::new(endpoint, self.patience, &world.resolver, &trail);
         let role = async {
@@ -391,7 +437,9 @@ impl AwsSession {
         };
         let role = role.await.map_err(|finding| finding.evidence)?;
         let end = time_of(role.end);
-        let key: Key = role.key.ok_or_else(|| Evidence::from("instance metadata gave a role without its key"))?;
+        let key: Key = role
+            .key
+            .ok_or_else(|| Evidence::from("instance metadata gave a role without its key"))?;
         Ok(sts::of_key(&key, end))
     }
 }
@@ -405,7 +453,11 @@ fn time_of(seconds: Option<i64>) -> Option<SystemTime> {
 impl Held {
     fn is_good(&self, freshness: Freshness) -> bool {
         let young = freshness == Freshness::AsLongAsTheyLast || self.since.elapsed() < AFRESH;
-        young && self.credentials.expiry().is_none_or(|end| end > SystemTime::now() + MARGIN)
+        young
+            && self
+                .credentials
+                .expiry()
+                .is_none_or(|end| end > SystemTime::now() + MARGIN)
     }
 
     /// Whether they end some day.
@@ -415,14 +467,20 @@ impl Held {
 
     /// When they end, in seconds since 1970.
     pub fn end(&self) -> Option<i64> {
-        let end = self.credentials.expiry()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let end = self
+            .credentials
+            .expiry()?
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .ok()?;
         i64::try_from(end.as_secs()).ok()
     }
 }
 
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held").field("source", &self.source).finish_non_exhaustive()
+        f.debug_struct("Held")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
     }
 }
 
@@ -433,29 +491,68 @@ impl World {
     /// The verdict on a service that cannot be asked.
     pub fn place(&self, service: Service, region: &str, limits: Limits) -> Result<Place, Verdict> {
         let endpoint = self.aws.endpoint(service, region);
-        let endpoint = endpoint.map_err(|why| Verdict::failing(Finding::new(FailureMode::AgentConfigInvalid, why)))?;
+        let endpoint = endpoint
+            .map_err(|why| Verdict::failing(Finding::new(FailureMode::AgentConfigInvalid, why)))?;
         let https = endpoint.url.scheme() == "https";
-        let host = endpoint.url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let host = endpoint
+            .url
+            .host_str()
+            .unwrap_or_default()
+            .trim_matches(['[', ']'])
+            .to_owned();
         let port = endpoint.url.port_or_known_default().unwrap_or(443);
-        let trust = https.then(|| self.aws.trust(self)).transpose().map_err(Verdict::Unknown)?;
+        let trust = https
+            .then(|| self.aws.trust(self))
+            .transpose()
+            .map_err(Verdict::Unknown)?;
         let proxy = self.proxy_for(https, &host, port)?;
-        Ok(Place { route: Route { host, port, trust, server_name: None, proxy, limits }, endpoint })
+        Ok(Place {
+            route: Route {
+                host,
+                port,
+                trust,
+                server_name: None,
+                proxy,
+                limits,
+            },
+            endpoint,
+        })
     }
 
     /// The agent's credentials, from what `sts_identity` holds if it holds any; STS is not asked twice for nothing.
     ///
     /// # Errors
     /// Why it has none.
-    pub async fn held(&self, region: &str, limits: Limits, peers: &Peers) -> Result<Held, Evidence> {
+    pub async fn held(
+        &self,
+        region: &str,
+        limits: Limits,
+        peers: &Peers,
+    ) -> Result<Held, Evidence> {
         let asked = peers.report(Check::StsIdentity);
-        let asked = asked.is_some_and(|report| !matches!(report.verdict, Verdict::NotApplicable(_)));
+        let asked =
+            asked.is_some_and(|report| !matches!(report.verdict, Verdict::NotApplicable(_)));
         let sts = if self.aws.asks_sts() && asked {
             Err(Evidence::from("STS does not give them, see sts_identity"))
         } else {
-            let place = self.place(Service::Sts, region, limits).map_err(|verdict| verdict.evidence());
-            place.map(|place| Sts::new(&Line::new(place.route, &self.resolver, &Trail::default()), &place.endpoint))
+            let place = self
+                .place(Service::Sts, region, limits)
+                .map_err(|verdict| verdict.evidence());
+            place.map(|place| {
+                Sts::new(
+                    &Line::new(place.route, &self.resolver, &Trail::default()),
+                    &place.endpoint,
+                )
+            })
         };
-        let held = self.aws.credentials(self, sts.as_ref().map_err(Clone::clone), Freshness::AsLongAsTheyLast).await;
+        let held = self
+            .aws
+            .credentials(
+                self,
+                sts.as_ref().map_err(Clone::clone),
+                Freshness::AsLongAsTheyLast,
+            )
+            .await;
         held.map_err(|missing| match missing {
             Missing::Elsewhere(why) => why,
             Missing::Refused(..) => Evidence::from("STS does not give them"),

@@ -2,27 +2,16 @@
 //!
 //! The same request as the agent's, with its limit of two seconds, and on the way that its environment chooses.
 
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::Limits;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::checks::way;
+use crate::catalogue::{FailureMode as M, Limits};
+use crate::checks::{Attempt, Examine, World, way};
 use crate::cloud::MetadataServer;
 use crate::cloud::azure_imds::Instance;
 use crate::cloud::server::detour;
-use crate::config::CheckSettings;
-use crate::config::Config;
-use crate::config::Provider;
-use crate::config::Told;
 use crate::config::node_local::Endpoint;
+use crate::config::{CheckSettings, Config, Provider, Told};
 use crate::probe::Route;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::Trail;
-use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
+use crate::verdict::{Evidence, Finding, Report, Trail, Verdict};
 
 /// The check `azure_imds`.
 #[derive(Debug)]
@@ -37,19 +26,31 @@ impl AzureImds {
     /// The check for what the agent is told.
     pub fn new(config: &Config, settings: &CheckSettings, world: &World) -> Self {
         let (told, endpoint) = (config.told.clone(), config.clouds.azure.clone());
-        Self { told, endpoint, limits: settings.limits, world: world.clone() }
+        Self {
+            told,
+            endpoint,
+            limits: settings.limits,
+            world: world.clone(),
+        }
     }
 
     /// Why nothing is asked.
     fn unasked(&self) -> Option<String> {
-        let Told { provider, set, missing, .. } = &self.told;
+        let Told {
+            provider,
+            set,
+            missing,
+            ..
+        } = &self.told;
         let set = set.join(", ");
         if *provider != Some(Provider::Aks) {
             return Some(Provider::elsewhere(*provider, "Azure", "AKS_*"));
         }
         match (set.is_empty(), missing.is_empty()) {
             (true, _) => None,
-            (false, true) => Some(format!("{set} are set, so that the agent does not ask Azure's metadata service")),
+            (false, true) => Some(format!(
+                "{set} are set, so that the agent does not ask Azure's metadata service"
+            )),
             (false, false) => Some(format!(
                 "there is {set}, but not {}: the agent ends before it asks anybody (cluster_metadata)",
                 missing.join(", ")
@@ -57,18 +58,34 @@ impl AzureImds {
         }
     }
 
-    async fn walk(&self, server: &mut MetadataServer<'_>, trail: &Trail) -> Result<String, Finding> {
+    async fn walk(
+        &self,
+        server: &mut MetadataServer<'_>,
+        trail: &Trail,
+    ) -> Result<String, Finding> {
         let instance = Instance::fetch(server).await?;
         way::in_time(&self.limits, trail, M::AzureImdsUnreachable)?;
         let missing = instance.missing();
-        let Instance { location, node_resource_group, subscription } = instance;
-        let facts =
-            [("location", location), ("node resource group", node_resource_group), ("subscription", subscription)];
-        let facts = facts.map(|(name, value)| format!("{name} {}", quote(value.as_bytes()))).join(", ");
+        let Instance {
+            location,
+            node_resource_group,
+            subscription,
+        } = instance;
+        let facts = [
+            ("location", location),
+            ("node resource group", node_resource_group),
+            ("subscription", subscription),
+        ];
+        let facts = facts
+            .map(|(name, value)| format!("{name} {}", quote(value.as_bytes())))
+            .join(", ");
         if missing.is_empty() {
             return Ok(facts);
         }
-        let what = format!("it gives {facts}, and the agent asks for {}", missing.join(", "));
+        let what = format!(
+            "it gives {facts}, and the agent asks for {}",
+            missing.join(", ")
+        );
         Err(Finding::new(M::AzureImdsUnreachable, what))
     }
 }
@@ -84,8 +101,14 @@ impl Examine for AzureImds {
             Err(verdict) => return Report::bare(verdict),
         };
         let detour = detour(proxy.as_ref(), host);
-        let route =
-            Route { host: host.clone(), port: *port, trust: None, server_name: None, proxy, limits: self.limits };
+        let route = Route {
+            host: host.clone(),
+            port: *port,
+            trust: None,
+            server_name: None,
+            proxy,
+            limits: self.limits,
+        };
         let name = route.target();
         let trail = attempt.trail(&name, true);
         let mut server = MetadataServer::new(route, prefix, &self.world.resolver, &trail);
@@ -105,6 +128,9 @@ impl Examine for AzureImds {
             Err(finding) => Verdict::failing(finding),
         };
         let targets = vec![attempt.arrived(&name, outcome)];
-        Report { targets, ..Report::bare(verdict) }
+        Report {
+            targets,
+            ..Report::bare(verdict)
+        }
     }
 }

@@ -6,31 +6,12 @@
 use serde_json::Value;
 use url::Url;
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::Limits;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::checks::castai_way;
-use crate::checks::castai_way::CastaiWay;
-use crate::checks::castai_way::finding;
-use crate::checks::castai_way::is_json;
-use crate::checks::castai_way::meaning;
-use crate::checks::way;
-use crate::config::Castai;
-use crate::config::CheckSettings;
-use crate::config::Secret;
-use crate::probe::Answer;
-use crate::probe::Connection;
-use crate::probe::Resolver;
-use crate::probe::Route;
-use crate::verdict::DateSample;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::Trail;
-use crate::verdict::Verdict;
+use crate::catalogue::{Check, FailureMode, Limits};
+use crate::checks::castai_way::{CastaiWay, finding, is_json, meaning};
+use crate::checks::{Attempt, Examine, World, castai_way, way};
+use crate::config::{Castai, CheckSettings, Secret};
+use crate::probe::{Answer, Connection, Resolver, Route};
+use crate::verdict::{DateSample, Evidence, Finding, Report, Trail, Verdict};
 
 /// The check `castai_api`.
 #[derive(Debug)]
@@ -42,11 +23,19 @@ pub struct CastaiApi {
 impl CastaiApi {
     /// The check for these settings of the agent.
     pub fn new(settings: &Castai, check: &CheckSettings, world: &World) -> Self {
-        Self { way: CastaiWay::new(settings, check, world), limits: check.limits }
+        Self {
+            way: CastaiWay::new(settings, check, world),
+            limits: check.limits,
+        }
     }
 
     /// The key, or why it is not seen here: then the reach alone is judged.
-    async fn visit(&self, url: &Url, key: Result<&Secret, &str>, attempt: &Attempt) -> Result<Report, Verdict> {
+    async fn visit(
+        &self,
+        url: &Url,
+        key: Result<&Secret, &str>,
+        attempt: &Attempt,
+    ) -> Result<Report, Verdict> {
         let route = self.way.route(url)?;
         let (path, judged_by) = self.path(url);
         let name = route.target();
@@ -56,7 +45,9 @@ impl CastaiApi {
         let outcome = outcome.map(|()| {
             Evidence::from(match key {
                 Ok(_) => format!("{name} answers and accepts the key ({judged_by})"),
-                Err(why) => format!("{name} answers; whether it accepts the key is not known: {why}"),
+                Err(why) => {
+                    format!("{name} answers; whether it accepts the key is not known: {why}")
+                }
             })
         });
         let verdict = match outcome.clone() {
@@ -65,7 +56,11 @@ impl CastaiApi {
             Err(finding) => Verdict::failing(finding),
         };
         let targets = vec![attempt.arrived(&name, outcome)];
-        Ok(Report { targets, dates: date.into_iter().collect(), ..Report::bare(verdict) })
+        Ok(Report {
+            targets,
+            dates: date.into_iter().collect(),
+            ..Report::bare(verdict)
+        })
     }
 
     async fn walk(
@@ -78,12 +73,16 @@ impl CastaiApi {
     ) -> Result<(), Finding> {
         let resolver: &Resolver = &self.way.world.resolver;
         let mut connection = route.open(resolver, trail).await?;
-        let reached = connection.get(resolver, path, self.way.headers(None), trail).await?;
+        let reached = connection
+            .get(resolver, path, self.way.headers(None), trail)
+            .await?;
         *date = reached.date_sample(Check::CastaiApi.label());
         reachable(&reached, &connection, path)?;
         way::in_time(&self.limits, trail, FailureMode::CastaiSlow)?;
         let Some(key) = key else { return Ok(()) };
-        let judged = connection.get(resolver, path, self.way.headers(Some(key)), trail).await?;
+        let judged = connection
+            .get(resolver, path, self.way.headers(Some(key)), trail)
+            .await?;
         accepted(&judged, &connection, path)?;
         way::in_time(&self.limits, trail, FailureMode::CastaiSlow)
     }
@@ -91,7 +90,10 @@ impl CastaiApi {
     /// What is asked for: the own cluster, as CAST AI's operator does; without its id, who the key belongs to.
     fn path(&self, url: &Url) -> (String, String) {
         let prefix = url.path().trim_end_matches('/');
-        let path = self.way.cluster_id().map_or_else(|| "/v1/me".to_owned(), castai_way::cluster_path);
+        let path = self
+            .way
+            .cluster_id()
+            .map_or_else(|| "/v1/me".to_owned(), castai_way::cluster_path);
         (format!("{prefix}{path}"), format!("judged by GET {path}"))
     }
 }
@@ -111,7 +113,12 @@ impl Examine for CastaiApi {
 fn reachable(answer: &Answer, connection: &Connection, path: &str) -> Result<(), Finding> {
     match meaning(answer, connection) {
         None if is_json(answer) => Ok(()),
-        None => Err(finding(FailureMode::CastaiUnexpectedBody, answer, connection, path)),
+        None => Err(finding(
+            FailureMode::CastaiUnexpectedBody,
+            answer,
+            connection,
+            path,
+        )),
         Some(
             FailureMode::CastaiTokenInvalid
             | FailureMode::CastaiForbidden
@@ -129,21 +136,42 @@ fn accepted(answer: &Answer, connection: &Connection, path: &str) -> Result<(), 
         None if answer.cut => Err(finding(FailureMode::HttpProtocol, answer, connection, path)),
         None => {
             let json = answer.json();
-            let fits = |json: &Value| if about_cluster { json["id"].is_string() } else { json.is_object() };
+            let fits = |json: &Value| {
+                if about_cluster {
+                    json["id"].is_string()
+                } else {
+                    json.is_object()
+                }
+            };
             if json.as_ref().is_some_and(fits) {
                 Ok(())
             } else {
-                Err(finding(FailureMode::CastaiUnexpectedBody, answer, connection, path))
+                Err(finding(
+                    FailureMode::CastaiUnexpectedBody,
+                    answer,
+                    connection,
+                    path,
+                ))
             }
         }
         // Who asks about himself names no cluster that could be missing.
-        Some(FailureMode::CastaiTokenInvalid | FailureMode::CastaiForbidden) if !is_json(answer) => {
+        Some(FailureMode::CastaiTokenInvalid | FailureMode::CastaiForbidden)
+            if !is_json(answer) =>
+        {
             // Neither the application's words nor its mark: somebody on the way refuses.
-            Err(finding(FailureMode::CastaiUnexpectedBody, answer, connection, path))
+            Err(finding(
+                FailureMode::CastaiUnexpectedBody,
+                answer,
+                connection,
+                path,
+            ))
         }
-        Some(FailureMode::CastaiClusterNotFound) if !about_cluster => {
-            Err(finding(FailureMode::CastaiClientError, answer, connection, path))
-        }
+        Some(FailureMode::CastaiClusterNotFound) if !about_cluster => Err(finding(
+            FailureMode::CastaiClientError,
+            answer,
+            connection,
+            path,
+        )),
         Some(mode) => Err(finding(mode, answer, connection, path)),
     }
 }

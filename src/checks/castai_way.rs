@@ -4,30 +4,16 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
-use http::HeaderName;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use crate::catalogue::FailureMode;
-use crate::catalogue::Limits;
+use crate::catalogue::{FailureMode, Limits};
 use crate::checks::World;
-use crate::classify::castai;
-use crate::classify::castai_answer;
-use crate::config::ApiKey;
-use crate::config::Castai;
-use crate::config::CheckSettings;
-use crate::config::Secret;
-use crate::probe::Answer;
-use crate::probe::Certificate;
-use crate::probe::Connection;
-use crate::probe::Route;
-use crate::probe::Trust;
+use crate::classify::{castai, castai_answer};
+use crate::config::{ApiKey, Castai, CheckSettings, Secret};
 use crate::probe::tls::Place;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Trail;
-use crate::verdict::Verdict;
+use crate::probe::{Answer, Certificate, Connection, Route, Trust};
+use crate::verdict::{Evidence, Finding, Trail, Verdict};
 
 /// The header that carries the key.
 const KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -63,9 +49,18 @@ impl CastaiWay {
             Some(Err(problem)) => Err(Untrusted::Setting(problem.to_string())),
             Some(Ok(pem)) => Trust::pem(pem, Place::Public)
                 .map(Arc::new)
-                .map_err(|error| Untrusted::Setting(format!("TLS_CA_CERT_FILE: {error}; it has to hold PEM content"))),
+                .map_err(|error| {
+                    Untrusted::Setting(format!(
+                        "TLS_CA_CERT_FILE: {error}; it has to hold PEM content"
+                    ))
+                }),
         };
-        Self { settings: settings.clone(), trust, limits: check.limits, world: world.clone() }
+        Self {
+            settings: settings.clone(),
+            trust,
+            limits: check.limits,
+            world: world.clone(),
+        }
     }
 
     /// Where the agent sends its requests, and with which key.
@@ -80,14 +75,20 @@ impl CastaiWay {
                     "nothing of the agent's environment is known here (API_URL, API_KEY)",
                 )));
             }
-            Some(Err(problem)) => return failing(FailureMode::AgentConfigInvalid, &problem.to_string()),
+            Some(Err(problem)) => {
+                return failing(FailureMode::AgentConfigInvalid, &problem.to_string());
+            }
             Some(Ok(url)) => url,
         };
         match &self.settings.key {
-            ApiKey::Missing => failing(FailureMode::CastaiKeyMissing, "API_KEY is not set or empty; nothing was sent"),
-            ApiKey::Malformed(what) => {
-                failing(FailureMode::CastaiKeyMalformed, &format!("API_KEY {what}; nothing was sent"))
-            }
+            ApiKey::Missing => failing(
+                FailureMode::CastaiKeyMissing,
+                "API_KEY is not set or empty; nothing was sent",
+            ),
+            ApiKey::Malformed(what) => failing(
+                FailureMode::CastaiKeyMalformed,
+                &format!("API_KEY {what}; nothing was sent"),
+            ),
             ApiKey::Unseen(why) => Err(Verdict::Unknown(Evidence::from(why.as_str()))),
             ApiKey::Present(key) => Ok((url, key)),
         }
@@ -112,18 +113,34 @@ impl CastaiWay {
     /// The verdict on a certificate that cannot be verified, or a proxy that cannot be asked.
     pub fn route(&self, url: &Url) -> Result<Route, Verdict> {
         let https = url.scheme() == "https";
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let host = url
+            .host_str()
+            .unwrap_or_default()
+            .trim_matches(['[', ']'])
+            .to_owned();
         let port = url.port_or_known_default().unwrap_or(443);
         let trust = match (&self.trust, https) {
             (_, false) => None,
             (Ok(trust), true) => Some(Arc::clone(trust)),
             (Err(Untrusted::Setting(what)), true) => {
-                return Err(Verdict::failing(Finding::new(FailureMode::AgentConfigInvalid, what.as_str())));
+                return Err(Verdict::failing(Finding::new(
+                    FailureMode::AgentConfigInvalid,
+                    what.as_str(),
+                )));
             }
-            (Err(Untrusted::System(what)), true) => return Err(Verdict::Unknown(Evidence::from(what.as_str()))),
+            (Err(Untrusted::System(what)), true) => {
+                return Err(Verdict::Unknown(Evidence::from(what.as_str())));
+            }
         };
         let proxy = self.world.proxy_for(https, &host, port)?;
-        Ok(Route { host, port, trust, server_name: None, proxy, limits: self.limits })
+        Ok(Route {
+            host,
+            port,
+            trust,
+            server_name: None,
+            proxy,
+            limits: self.limits,
+        })
     }
 
     /// Reads with the key, on a connection of its own; how the way there fares is what `castai_api` measures.
@@ -134,7 +151,9 @@ impl CastaiWay {
         let (route, trail) = (self.route(url)?, Trail::default());
         let asked = async {
             let mut connection = route.open(&self.world.resolver, &trail).await?;
-            let answer = connection.get(&self.world.resolver, path, self.headers(Some(key)), &trail).await?;
+            let answer = connection
+                .get(&self.world.resolver, path, self.headers(Some(key)), &trail)
+                .await?;
             match meaning(&answer, &connection) {
                 None => Ok(answer),
                 Some(mode) => Err(finding(mode, &answer, &connection, path)),
@@ -151,7 +170,12 @@ impl CastaiWay {
             value.set_sensitive(true);
             headers.insert(KEY, value);
         }
-        if let Some(host) = self.settings.host_header.as_deref().and_then(|host| HeaderValue::from_str(host).ok()) {
+        if let Some(host) = self
+            .settings
+            .host_header
+            .as_deref()
+            .and_then(|host| HeaderValue::from_str(host).ok())
+        {
             headers.insert(http::header::HOST, host);
         }
         headers
@@ -186,9 +210,19 @@ pub fn meaning(answer: &Answer, connection: &Connection) -> Option<FailureMode> 
         body: &body,
     })?;
     // A page behind a certificate of somebody who breaks TLS open is his, whatever it looks like.
-    let inspected = connection.certificate.as_ref().is_some_and(Certificate::names_an_inspector);
-    let page = matches!(mode, FailureMode::CastaiWafBlocked | FailureMode::CastaiUnexpectedBody);
-    Some(if inspected && page { FailureMode::ProxyBlockPage } else { mode })
+    let inspected = connection
+        .certificate
+        .as_ref()
+        .is_some_and(Certificate::names_an_inspector);
+    let page = matches!(
+        mode,
+        FailureMode::CastaiWafBlocked | FailureMode::CastaiUnexpectedBody
+    );
+    Some(if inspected && page {
+        FailureMode::ProxyBlockPage
+    } else {
+        mode
+    })
 }
 
 /// Whether the application itself speaks: its mark, or its language.
@@ -198,8 +232,20 @@ pub fn is_json(answer: &Answer) -> bool {
 
 /// A mode with the answer that shows it.
 pub fn finding(mode: FailureMode, answer: &Answer, connection: &Connection, path: &str) -> Finding {
-    let mut evidence = format!("GET {path} was answered {} {}", answer.status, answer.quoted());
-    for name in [REQUEST_ID, "location", "cf-ray", "server", "via", "x-squid-error", "retry-after"] {
+    let mut evidence = format!(
+        "GET {path} was answered {} {}",
+        answer.status,
+        answer.quoted()
+    );
+    for name in [
+        REQUEST_ID,
+        "location",
+        "cf-ray",
+        "server",
+        "via",
+        "x-squid-error",
+        "retry-after",
+    ] {
         if let Some(value) = answer.header(name) {
             evidence = format!("{evidence}, {name}: {value}");
         }

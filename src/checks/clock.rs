@@ -2,18 +2,11 @@
 //!
 //! It goes nowhere itself: it reads the `Date` headers that the other checks met on their way.
 
-use std::time::Duration;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::verdict::DateSample;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
+use crate::catalogue::{Check, FailureMode};
+use crate::checks::{Attempt, Examine};
+use crate::verdict::{DateSample, Evidence, Finding, Report, Verdict};
 
 /// Beyond this the clock is wrong enough to be told, in seconds.
 const ADVICE: f64 = 30.0;
@@ -32,14 +25,23 @@ impl Examine for Clock {
     async fn examine(&self, attempt: &Attempt) -> Report {
         let fresh = |at: SystemTime| at.elapsed().map_or(true, |age| age <= MAX_AGE);
         let asked = |check: Check| Check::Clock.entry().prerequisites.contains(&check);
-        let readings = attempt.peers().iter().filter(|(check, report)| asked(*check) && fresh(report.at));
+        let readings = attempt
+            .peers()
+            .iter()
+            .filter(|(check, report)| asked(*check) && fresh(report.at));
         let mut peers = attempt.peers().iter().filter(|(check, _)| asked(*check));
         if peers.all(|(_, report)| matches!(report.verdict, Verdict::NotApplicable(_))) {
             let why = "no server that would tell the time is examined here";
             return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
         }
-        let dates: Vec<_> = readings.flat_map(|(_, report)| report.dates.clone()).collect();
-        Report { verdict: judge(&dates), dates, ..Report::bare(Verdict::Unknown(Evidence::default())) }
+        let dates: Vec<_> = readings
+            .flat_map(|(_, report)| report.dates.clone())
+            .collect();
+        Report {
+            verdict: judge(&dates),
+            dates,
+            ..Report::bare(Verdict::Unknown(Evidence::default()))
+        }
     }
 }
 
@@ -52,7 +54,9 @@ fn judge(readings: &[DateSample]) -> Verdict {
     let wrong: Vec<_> = readings.iter().filter(off).collect();
     let words = Evidence::from(readings.iter().map(describe).collect::<Vec<_>>().join("; "));
     let agreed = wrong.iter().enumerate().find_map(|(i, one)| {
-        let partner = wrong[i + 1..].iter().find(|other| other.source != one.source && agree(one, other))?;
+        let partner = wrong[i + 1..]
+            .iter()
+            .find(|other| other.source != one.source && agree(one, other))?;
         Some(surely_off(one).min(surely_off(partner)))
     });
     match agreed {
@@ -62,7 +66,9 @@ fn judge(readings: &[DateSample]) -> Verdict {
         None if wrong.len() == readings.len() => Verdict::Unknown(Evidence::from(format!(
             "{words}; a second source has to agree before this clock is blamed"
         ))),
-        None => Verdict::Ok(Evidence::from(format!("{words}; the sources disagree, so a server's clock is wrong"))),
+        None => Verdict::Ok(Evidence::from(format!(
+            "{words}; the sources disagree, so a server's clock is wrong"
+        ))),
     }
 }
 
@@ -76,8 +82,17 @@ fn agree(one: &DateSample, other: &DateSample) -> bool {
 }
 
 fn describe(reading: &DateSample) -> String {
-    let way = if reading.skew < 0.0 { "behind" } else { "ahead of" };
-    format!("this clock is {:.1} ± {:.1} s {way} {}", reading.skew.abs(), reading.uncertainty, reading.source)
+    let way = if reading.skew < 0.0 {
+        "behind"
+    } else {
+        "ahead of"
+    };
+    format!(
+        "this clock is {:.1} ± {:.1} s {way} {}",
+        reading.skew.abs(),
+        reading.uncertainty,
+        reading.source
+    )
 }
 
 #[cfg(test)]
@@ -86,12 +101,19 @@ mod tests {
     use crate::catalogue::Status;
 
     fn reading(source: &'static str, skew: f64) -> DateSample {
-        DateSample { source, skew, uncertainty: 0.6 }
+        DateSample {
+            source,
+            skew,
+            uncertainty: 0.6,
+        }
     }
 
     #[test]
     fn one_source_alone_does_not_blame_this_clock() {
-        assert_eq!(judge(&[reading("castai_api", 900.0)]).status(), Status::Unknown);
+        assert_eq!(
+            judge(&[reading("castai_api", 900.0)]).status(),
+            Status::Unknown
+        );
         let disagreeing = [reading("castai_api", 900.0), reading("apiserver", 0.1)];
         assert_eq!(judge(&disagreeing).status(), Status::Ok);
         let opposite = [reading("castai_api", 900.0), reading("apiserver", -900.0)];
@@ -109,8 +131,15 @@ mod tests {
 
     #[test]
     fn the_uncertainty_is_given_to_the_clocks_favour() {
-        let slow = |source| DateSample { source, skew: 35.0, uncertainty: 8.0 };
-        assert_eq!(judge(&[slow("castai_api"), slow("apiserver")]).status(), Status::Ok);
+        let slow = |source| DateSample {
+            source,
+            skew: 35.0,
+            uncertainty: 8.0,
+        };
+        assert_eq!(
+            judge(&[slow("castai_api"), slow("apiserver")]).status(),
+            Status::Ok
+        );
         assert_eq!(judge(&[]).status(), Status::Unknown);
     }
 }

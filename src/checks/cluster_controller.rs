@@ -3,23 +3,15 @@
 use std::sync::Arc;
 
 use crate::catalogue::FailureMode;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
 use crate::checks::lease::Lease;
-use crate::checks::refusal::Heard;
-use crate::checks::refusal::Refusals;
-use crate::checks::refusal::logs_of;
+use crate::checks::refusal::{Heard, Refusals, logs_of};
 use crate::checks::workload::Scene;
 use crate::checks::workload::kills::Kills;
+use crate::checks::{Attempt, Examine, World};
 use crate::cluster::Store;
 use crate::cluster::object::workload::Deployment;
-use crate::config::Config;
-use crate::config::ObjectName;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
+use crate::config::{Config, ObjectName};
+use crate::verdict::{Evidence, Finding, Report, Verdict};
 
 /// The Deployment, as the chart names it.
 const NAME: &str = "castai-cluster-controller";
@@ -40,7 +32,11 @@ impl ClusterController {
     /// The check of a configuration.
     pub fn new(config: &Config, world: &World) -> Self {
         let (store, refusals) = (Arc::clone(&world.store), Refusals::new(config, world));
-        Self { store, kills: Kills::default(), refusals }
+        Self {
+            store,
+            kills: Kills::default(),
+            refusals,
+        }
     }
 
     async fn judge(&self) -> Result<Verdict, Verdict> {
@@ -51,12 +47,19 @@ impl ClusterController {
             )));
         };
         if deployment.desired == 0 {
-            let evidence = format!("the Deployment {NAME} wants no pod: somebody scaled it to zero");
-            return Ok(Verdict::failing(Finding::new(FailureMode::AgentScaledToZero, evidence)));
+            let evidence =
+                format!("the Deployment {NAME} wants no pod: somebody scaled it to zero");
+            return Ok(Verdict::failing(Finding::new(
+                FailureMode::AgentScaledToZero,
+                evidence,
+            )));
         }
         let judgement = scene.judge(deployment, CONTAINER);
         let runs = judgement.verdict(|judged| {
-            format!("the cluster controller runs: {} of {} pods work", judged.working, judged.desired)
+            format!(
+                "the cluster controller runs: {} of {} pods work",
+                judged.working, judged.desired
+            )
         });
         if matches!(runs, Verdict::Failing(_)) {
             return Ok(runs);
@@ -64,12 +67,23 @@ impl ClusterController {
         let heard = self.heard(&scene, deployment).await;
         let mut worse = Vec::new();
         if let Some(refusal) = heard.refusals.first() {
-            worse.push(self.refusals.finding(refusal, &scene, deployment.into()).await);
+            worse.push(
+                self.refusals
+                    .finding(refusal, &scene, deployment.into())
+                    .await,
+            );
         }
-        let name = ObjectName { namespace: self.store.namespace.clone(), name: CONTAINER.to_owned() };
+        let name = ObjectName {
+            namespace: self.store.namespace.clone(),
+            name: CONTAINER.to_owned(),
+        };
         let lease = Lease::read(&self.store.door, Some(&name)).await;
         // Versions without leader election have no lease.
-        worse.extend(lease.finding().filter(|_| !matches!(lease, Lease::Missing(_))));
+        worse.extend(
+            lease
+                .finding()
+                .filter(|_| !matches!(lease, Lease::Missing(_))),
+        );
         let failing = !worse.is_empty();
         if let Verdict::Ok(said) = &runs
             && !failing
@@ -79,12 +93,23 @@ impl ClusterController {
         }
         worse.extend(runs.findings().iter().cloned());
         heard.gaps.note(&mut worse);
-        Ok(if failing { Verdict::Failing(worse) } else { Verdict::Warning(worse) })
+        Ok(if failing {
+            Verdict::Failing(worse)
+        } else {
+            Verdict::Warning(worse)
+        })
     }
 
     /// What CAST AI refuses to it.
     async fn heard(&self, scene: &Scene, deployment: &Deployment) -> Heard {
-        self.refusals.heard(logs_of(&self.store.namespace, scene.pods_of(deployment), CONTAINER, PODS)).await
+        self.refusals
+            .heard(logs_of(
+                &self.store.namespace,
+                scene.pods_of(deployment),
+                CONTAINER,
+                PODS,
+            ))
+            .await
     }
 }
 

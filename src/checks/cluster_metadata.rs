@@ -3,25 +3,14 @@
 //! The environment gives them, or the agent discovers them: region and account from instance metadata, the name from a
 //! tag that EC2 shows of its own instance. What is given is compared with what the instance itself says.
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode as M;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::config::Aws;
-use crate::config::Config;
-use crate::config::Provider;
-use crate::config::Told;
-use crate::config::aws::Given;
-use crate::config::aws::given;
+use crate::catalogue::{Check, FailureMode as M};
+use crate::checks::{Attempt, Examine, World};
 use crate::config::aws::given::Account;
+use crate::config::aws::{Given, given};
 use crate::config::provider::told::Rule;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Peers;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
+use crate::config::{Aws, Config, Provider, Told};
 use crate::verdict::evidence::quote;
+use crate::verdict::{Evidence, Finding, Peers, Report, Verdict};
 
 /// The check `cluster_metadata`.
 #[derive(Debug)]
@@ -34,14 +23,22 @@ pub struct ClusterMetadata {
 impl ClusterMetadata {
     /// The check for what the agent is given.
     pub fn new(config: &Config, world: &World) -> Self {
-        Self { told: config.told.clone(), aws: config.aws.clone(), world: world.clone() }
+        Self {
+            told: config.told.clone(),
+            aws: config.aws.clone(),
+            world: world.clone(),
+        }
     }
 
     async fn on_aws(&self, peers: &Peers) -> Verdict {
         match &self.aws.given {
             Given::Nothing => self.discovered(peers),
             Given::Partial { set, missing } => self.partial(set, missing),
-            Given::Complete { account, region, name } => match given::account(account) {
+            Given::Complete {
+                account,
+                region,
+                name,
+            } => match given::account(account) {
                 Account::Digits => self.compared(account, region, name, peers).await,
                 Account::Scientific(_) | Account::Malformed => self.complete(account, region, name),
             },
@@ -51,8 +48,12 @@ impl ClusterMetadata {
     fn elsewhere(&self, provider: Provider, peers: &Peers) -> Verdict {
         let Told { set, missing, .. } = &self.told;
         if missing.is_empty() {
-            let values =
-                set.iter().filter_map(|name| Some(format!("{name} is {}", quote(self.told.value(name)?.as_bytes()))));
+            let values = set.iter().filter_map(|name| {
+                Some(format!(
+                    "{name} is {}",
+                    quote(self.told.value(name)?.as_bytes())
+                ))
+            });
             return Verdict::Ok(self.sentence(values.collect::<Vec<_>>().join(", ")));
         }
         if !set.is_empty() && provider.rule() == Rule::AllOrNone {
@@ -69,11 +70,18 @@ impl ClusterMetadata {
             }
         };
         let Some(report) = peers.report(metadata) else {
-            return Verdict::Unknown(Evidence::from(format!("the check {metadata}, which would tell, has not run")));
+            return Verdict::Unknown(Evidence::from(format!(
+                "the check {metadata}, which would tell, has not run"
+            )));
         };
         match report.targets.first().map(|target| &target.outcome) {
-            Some(Ok(seen)) => Verdict::Ok(self.sentence(format!("without {missing} the agent discovers it: {seen}"))),
-            _ => Verdict::Unknown(Evidence::from(format!("{metadata}: {}", report.verdict.evidence()))),
+            Some(Ok(seen)) => Verdict::Ok(
+                self.sentence(format!("without {missing} the agent discovers it: {seen}")),
+            ),
+            _ => Verdict::Unknown(Evidence::from(format!(
+                "{metadata}: {}",
+                report.verdict.evidence()
+            ))),
         }
     }
 
@@ -123,27 +131,48 @@ impl ClusterMetadata {
             None => return unknown(format!("imds: {}", imds.verdict.evidence())),
         };
         let Some(ec2) = peers.report(Check::Ec2Api) else {
-            return unknown(format!("{seen}; the check ec2_api, which would tell the name, has not run"));
+            return unknown(format!(
+                "{seen}; the check ec2_api, which would tell the name, has not run"
+            ));
         };
-        if let Some(name) = ec2.instance.as_ref().and_then(|instance| instance.cluster.as_deref()) {
+        if let Some(name) = ec2
+            .instance
+            .as_ref()
+            .and_then(|instance| instance.cluster.as_deref())
+        {
             return Verdict::Ok(Evidence::from(format!(
                 "nothing is given, so the agent discovers it: {seen}, and by the tag of its instance the name {}",
                 quote(name.as_bytes())
             )));
         }
-        let modes: Vec<_> = ec2.verdict.modes().iter().map(|mode| mode.label()).collect();
-        let says = if modes.is_empty() { ec2.verdict.status().label().to_owned() } else { modes.join(", ") };
-        unknown(format!("{seen}; the name comes from EC2, of which ec2_api says: {says}"))
+        let modes: Vec<_> = ec2
+            .verdict
+            .modes()
+            .iter()
+            .map(|mode| mode.label())
+            .collect();
+        let says = if modes.is_empty() {
+            ec2.verdict.status().label().to_owned()
+        } else {
+            modes.join(", ")
+        };
+        unknown(format!(
+            "{seen}; the name comes from EC2, of which ec2_api says: {says}"
+        ))
     }
 
     /// What is given, beside what the instance says of itself.
     async fn compared(&self, account: &str, region: &str, name: &str, peers: &Peers) -> Verdict {
-        let told = peers.report(Check::Ec2Api).and_then(|report| report.instance.clone());
+        let told = peers
+            .report(Check::Ec2Api)
+            .and_then(|report| report.instance.clone());
         let own = match told {
             Some(instance) => Some(instance),
             None => self.world.aws.own_instance(&self.world, peers).await,
         };
-        let Some(own) = own else { return self.complete(account, region, name) };
+        let Some(own) = own else {
+            return self.complete(account, region, name);
+        };
         if own.region != region {
             let evidence = format!(
                 "EKS_REGION is {}, and this node is in {}: the cluster is registered under the wrong region, and EC2 shows \

@@ -9,32 +9,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::alerts;
-use crate::catalogue::metrics::AGENT_STATUSES;
-use crate::catalogue::metrics::CLUSTER_STATUSES;
-use crate::catalogue::metrics::OTHER;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::checks::castai_way;
+use crate::catalogue::metrics::{AGENT_STATUSES, CLUSTER_STATUSES, OTHER};
+use crate::catalogue::{FailureMode as M, alerts};
 use crate::checks::castai_way::CastaiWay;
-use crate::checks::cluster_id;
-use crate::classify::Kind;
-use crate::classify::classify;
+use crate::checks::{Attempt, Examine, World, castai_way, cluster_id};
+use crate::classify::{Kind, classify};
 use crate::cluster::Door;
-use crate::config::Agent;
-use crate::config::Castai;
-use crate::config::CheckSettings;
-use crate::config::Config;
-use crate::config::Secret;
+use crate::config::{Agent, Castai, CheckSettings, Config, Secret};
 use crate::probe::Answer;
-use crate::verdict::Evidence;
-use crate::verdict::Fact;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
+use crate::verdict::{Evidence, Fact, Finding, Report, Verdict};
 
 /// A snapshot that is older is missed, in seconds: the agent sends every 15 s, EC2 may hold one up for two minutes, and
 /// CAST AI's console gives up on a cluster after five.
@@ -77,24 +61,44 @@ impl ClusterStatus {
         let id = id.map_err(|why| unknown(format!("the cluster's id is not known: {why}")))?;
         let (answer, path) = self.ask(url, key, &id).await?;
         // One of both clocks may be wrong; the one that makes the snapshot younger is believed.
-        let now = answer.date().into_iter().fold(Timestamp::now(), Timestamp::min);
+        let now = answer
+            .date()
+            .into_iter()
+            .fold(Timestamp::now(), Timestamp::min);
         let cluster = answer.json().as_ref().and_then(Cluster::read);
-        let cluster = cluster
-            .ok_or_else(|| unknown(format!("GET {path} was answered {}, which is no cluster", answer.quoted())))?;
-        Ok(Report { facts: cluster.facts(), ..Report::bare(cluster.judge(now)) })
+        let cluster = cluster.ok_or_else(|| {
+            unknown(format!(
+                "GET {path} was answered {}, which is no cluster",
+                answer.quoted()
+            ))
+        })?;
+        Ok(Report {
+            facts: cluster.facts(),
+            ..Report::bare(cluster.judge(now))
+        })
     }
 
     async fn ask(&self, url: &Url, key: &Secret, id: &str) -> Result<(Answer, String), Verdict> {
         let path = castai_way::below(url, &castai_way::cluster_path(id));
         let asked = self.way.read(url, key, &path).await;
-        asked.map(|answer| (answer, path)).map_err(|verdict| match verdict.findings() {
-            [finding] if finding.mode == M::CastaiClusterNotFound => Verdict::failing(Finding::new(
-                M::CastaiClusterNotFound,
-                format!("CAST AI knows no cluster {id}, while its agent is still installed: {}", finding.evidence),
-            )),
-            [finding] => unknown(format!("CAST AI did not tell ({}): {}", finding.mode, finding.evidence)),
-            _ => only_unknown(verdict),
-        })
+        asked
+            .map(|answer| (answer, path))
+            .map_err(|verdict| match verdict.findings() {
+                [finding] if finding.mode == M::CastaiClusterNotFound => {
+                    Verdict::failing(Finding::new(
+                        M::CastaiClusterNotFound,
+                        format!(
+                            "CAST AI knows no cluster {id}, while its agent is still installed: {}",
+                            finding.evidence
+                        ),
+                    ))
+                }
+                [finding] => unknown(format!(
+                    "CAST AI did not tell ({}): {}",
+                    finding.mode, finding.evidence
+                )),
+                _ => only_unknown(verdict),
+            })
     }
 }
 
@@ -106,7 +110,12 @@ impl Examine for ClusterStatus {
 
 impl Cluster {
     fn read(json: &Value) -> Option<Self> {
-        let text = |at: &str| json.pointer(at)?.as_str().map(str::trim).filter(|text| !text.is_empty());
+        let text = |at: &str| {
+            json.pointer(at)?
+                .as_str()
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+        };
         let time = |at: &str| text(at)?.parse().ok();
         Some(Self {
             id: text("/id")?.to_owned(),
@@ -114,19 +123,28 @@ impl Cluster {
             agent_status: text("/agentStatus").map(str::to_owned),
             snapshot_received: time("/agentSnapshotReceivedAt"),
             created: time("/createdAt"),
-            reconcile_error: text("/reconcileError").or(text("/reconcileInfo/error")).map(str::to_owned),
-            error_count: json.pointer("/reconcileInfo/errorCount").and_then(Value::as_i64),
+            reconcile_error: text("/reconcileError")
+                .or(text("/reconcileInfo/error"))
+                .map(str::to_owned),
+            error_count: json
+                .pointer("/reconcileInfo/errorCount")
+                .and_then(Value::as_i64),
         })
     }
 
     fn judge(&self, now: Timestamp) -> Verdict {
         let status = self.status.as_deref().unwrap_or_default();
         let agent = self.agent_status.as_deref().unwrap_or_default();
-        if matches!(status, "hibernating" | "hibernated" | "resuming" | "deleting" | "deleted" | "archived")
-            || agent == "disconnecting"
+        if matches!(
+            status,
+            "hibernating" | "hibernated" | "resuming" | "deleting" | "deleted" | "archived"
+        ) || agent == "disconnecting"
         {
             let word = if status.is_empty() { agent } else { status };
-            return Verdict::NotApplicable(Evidence::from(format!("CAST AI shows the cluster as {}", shown(word))));
+            return Verdict::NotApplicable(Evidence::from(format!(
+                "CAST AI shows the cluster as {}",
+                shown(word)
+            )));
         }
         let seen = self.seen(now);
         let mut failing = Vec::new();
@@ -135,7 +153,9 @@ impl Cluster {
             "non-responding" => failing.push(Finding::new(M::CastaiNotResponding, seen.clone())),
             "disconnected" => failing.push(Finding::new(M::CastaiDisconnected, seen.clone())),
             "waiting-connection" if age(self.created, now).is_none_or(|age| age > STALE) => {
-                let evidence = format!("{seen}; it has waited for a first snapshot since the cluster was registered");
+                let evidence = format!(
+                    "{seen}; it has waited for a first snapshot since the cluster was registered"
+                );
                 failing.push(Finding::new(M::CastaiNotResponding, evidence));
             }
             "waiting-connection" => {}
@@ -147,11 +167,19 @@ impl Cluster {
         }
         if let Some(error) = &self.reconcile_error {
             let finding = Finding::new(M::CastaiReconcileFailed, self.explained(error));
-            if status == "failed" { failing.push(finding) } else { advice.push(finding) }
+            if status == "failed" {
+                failing.push(finding)
+            } else {
+                advice.push(finding)
+            }
         } else if matches!(status, "failed" | "warning") {
             let evidence = format!("{seen}, without saying why; its autoscaling does not work");
             let finding = Finding::new(M::CastaiReconcileFailed, evidence);
-            if status == "failed" { failing.push(finding) } else { advice.push(finding) }
+            if status == "failed" {
+                failing.push(finding)
+            } else {
+                advice.push(finding)
+            }
         }
         if !failing.is_empty() {
             failing.extend(advice);
@@ -198,7 +226,10 @@ impl Cluster {
             Fact::AgentStatus(known(AGENT_STATUSES, self.agent_status.as_deref())),
             Fact::ClusterStatus(known(CLUSTER_STATUSES, self.status.as_deref())),
         ];
-        facts.extend(self.snapshot_received.map(|at| Fact::SnapshotReceived(at.as_second())));
+        facts.extend(
+            self.snapshot_received
+                .map(|at| Fact::SnapshotReceived(at.as_second())),
+        );
         facts
     }
 }
@@ -210,14 +241,24 @@ fn age(at: Option<Timestamp>, now: Timestamp) -> Option<i64> {
 
 /// A word of a closed list; CAST AI may know more than this program does.
 fn known(words: &[&'static str], word: Option<&str>) -> &'static str {
-    words.iter().copied().find(|known| Some(*known) == word).unwrap_or(OTHER)
+    words
+        .iter()
+        .copied()
+        .find(|known| Some(*known) == word)
+        .unwrap_or(OTHER)
 }
 
 /// A word of CAST AI's as it may stand in a sentence.
 fn shown(word: &str) -> String {
-    let plain =
-        word.len() <= 64 && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if plain { word.to_owned() } else { quote(word.as_bytes()) }
+    let plain = word.len() <= 64
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if plain {
+        word.to_owned()
+    } else {
+        quote(word.as_bytes())
+    }
 }
 
 /// A span of time as people say it.
@@ -250,7 +291,9 @@ mod tests {
 
     fn judged(json: &str) -> Verdict {
         let json = serde_json::from_str(json).expect("it is JSON");
-        Cluster::read(&json).expect("it has an id").judge(NOW.parse().expect("a time"))
+        Cluster::read(&json)
+            .expect("it has an id")
+            .judge(NOW.parse().expect("a time"))
     }
 
     #[test]
@@ -261,39 +304,69 @@ mod tests {
             r#"{"id":"c","status":"ready","agentStatus":"online","reconcileError":null,"reconcileInfo":{}}"#,
             r#"{"id":"c","agentStatus":"waiting-connection","createdAt":"2026-11-25T11:58:00Z"}"#,
         ] {
-            assert!(matches!(judged(json), Verdict::Ok(_)), "{json}: {:?}", judged(json));
+            assert!(
+                matches!(judged(json), Verdict::Ok(_)),
+                "{json}: {:?}",
+                judged(json)
+            );
         }
     }
 
     #[test]
     fn a_cluster_that_sleeps_or_goes_is_no_failure_whatever_its_agent_does() {
-        for status in ["hibernating", "hibernated", "resuming", "deleting", "deleted", "archived"] {
+        for status in [
+            "hibernating",
+            "hibernated",
+            "resuming",
+            "deleting",
+            "deleted",
+            "archived",
+        ] {
             let json = format!(r#"{{"id":"c","status":"{status}","agentStatus":"disconnected"}}"#);
             assert!(matches!(judged(&json), Verdict::NotApplicable(_)), "{json}");
         }
-        assert!(matches!(judged(r#"{"id":"c","agentStatus":"disconnecting"}"#), Verdict::NotApplicable(_)));
+        assert!(matches!(
+            judged(r#"{"id":"c","agentStatus":"disconnecting"}"#),
+            Verdict::NotApplicable(_)
+        ));
     }
 
     #[test]
     fn two_troubles_are_two_findings_and_a_mere_warning_is_advice() {
-        let both = judged(r#"{"id":"c","status":"failed","agentStatus":"disconnected","reconcileError":"boom"}"#);
-        assert_eq!(both.modes(), [M::CastaiDisconnected, M::CastaiReconcileFailed]);
-        let advice = judged(r#"{"id":"c","status":"ready","agentStatus":"online","reconcileError":"boom"}"#);
+        let both = judged(
+            r#"{"id":"c","status":"failed","agentStatus":"disconnected","reconcileError":"boom"}"#,
+        );
+        assert_eq!(
+            both.modes(),
+            [M::CastaiDisconnected, M::CastaiReconcileFailed]
+        );
+        let advice =
+            judged(r#"{"id":"c","status":"ready","agentStatus":"online","reconcileError":"boom"}"#);
         assert!(matches!(advice, Verdict::Warning(_)), "{advice:?}");
     }
 
     #[test]
     fn the_words_of_the_console_name_the_firewall() {
         let text = "No access to Kubernetes API server, please check your firewall settings";
-        let json = format!(r#"{{"id":"c","status":"failed","agentStatus":"online","reconcileError":"{text}"}}"#);
+        let json = format!(
+            r#"{{"id":"c","status":"failed","agentStatus":"online","reconcileError":"{text}"}}"#
+        );
         let evidence = judged(&json).evidence().to_string();
         assert!(evidence.contains("cpfw_blocked"), "{evidence}");
     }
 
     #[test]
     fn a_snapshot_is_stale_after_five_minutes() {
-        let json = |at: &str| format!(r#"{{"id":"c","agentStatus":"online","agentSnapshotReceivedAt":"{at}"}}"#);
-        assert!(matches!(judged(&json("2026-11-25T11:55:00Z")), Verdict::Ok(_)));
-        assert_eq!(judged(&json("2026-11-25T11:54:59Z")).modes(), [M::CastaiAcceptedButStale]);
+        let json = |at: &str| {
+            format!(r#"{{"id":"c","agentStatus":"online","agentSnapshotReceivedAt":"{at}"}}"#)
+        };
+        assert!(matches!(
+            judged(&json("2026-11-25T11:55:00Z")),
+            Verdict::Ok(_)
+        ));
+        assert_eq!(
+            judged(&json("2026-11-25T11:54:59Z")).modes(),
+            [M::CastaiAcceptedButStale]
+        );
     }
 }

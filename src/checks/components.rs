@@ -3,28 +3,16 @@
 use std::sync::Arc;
 
 use crate::catalogue::metrics::COMPONENTS;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
 use crate::checks::container_log::Gaps;
-use crate::checks::refusal::Heard;
-use crate::checks::refusal::Installed;
-use crate::checks::refusal::Refusals;
-use crate::checks::refusal::logs_of;
-use crate::checks::workload::Judgement;
-use crate::checks::workload::Scene;
+use crate::checks::refusal::{Heard, Installed, Refusals, logs_of};
 use crate::checks::workload::kills::Kills;
+use crate::checks::workload::{Judgement, Scene};
+use crate::checks::{Attempt, Examine, World};
 use crate::cluster::Store;
 use crate::cluster::object::pod::Pod;
-use crate::cluster::object::workload::Container;
-use crate::cluster::object::workload::DaemonSet;
-use crate::cluster::object::workload::Deployment;
+use crate::cluster::object::workload::{Container, DaemonSet, Deployment};
 use crate::config::Config;
-use crate::verdict::Evidence;
-use crate::verdict::Fact;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
+use crate::verdict::{Evidence, Fact, Finding, Report, Verdict};
 
 /// The check `components`.
 #[derive(Debug)]
@@ -38,7 +26,11 @@ impl Components {
     /// The check of a configuration.
     pub fn new(config: &Config, world: &World) -> Self {
         let (store, refusals) = (Arc::clone(&world.store), Refusals::new(config, world));
-        Self { store, kills: Kills::default(), refusals }
+        Self {
+            store,
+            kills: Kills::default(),
+            refusals,
+        }
     }
 
     async fn look(&self) -> Result<Report, Verdict> {
@@ -52,7 +44,9 @@ impl Components {
         }
         let (refused, heard) = self.refused(&scene, &judged).await;
         // What is known is told, whatever cannot be read of the others.
-        let runs = judged.iter().all(|component| component.judgement.findings.is_empty());
+        let runs = judged
+            .iter()
+            .all(|component| component.judgement.findings.is_empty());
         match heard.nothing.filter(|_| runs && refused.is_empty()) {
             Some(unknown) => Err(unknown),
             None => Ok(report(&judged, refused, &heard.gaps)),
@@ -61,14 +55,27 @@ impl Components {
 
     /// What CAST AI refuses to the components that run; one pod of each tells.
     async fn refused(&self, scene: &Scene, judged: &[Component<'_>]) -> (Vec<Told>, Heard) {
-        let working: Vec<_> = judged.iter().filter(|component| component.judgement.working > 0).collect();
-        let log = |one: &&Component<'_>| logs_of(&self.store.namespace, one.pods.iter().copied(), one.main, 1);
+        let working: Vec<_> = judged
+            .iter()
+            .filter(|component| component.judgement.working > 0)
+            .collect();
+        let log = |one: &&Component<'_>| {
+            logs_of(&self.store.namespace, one.pods.iter().copied(), one.main, 1)
+        };
         let mut told = Vec::new();
-        let heard = self.refusals.heard(working.iter().flat_map(log).collect()).await;
+        let heard = self
+            .refusals
+            .heard(working.iter().flat_map(log).collect())
+            .await;
         for refusal in &heard.refusals {
-            let owner = working.iter().find(|one| one.pods.iter().any(|pod| pod.name == refusal.pod));
+            let owner = working
+                .iter()
+                .find(|one| one.pods.iter().any(|pod| pod.name == refusal.pod));
             if let Some(one) = owner {
-                told.push((one.label, self.refusals.finding(refusal, scene, one.installed).await));
+                told.push((
+                    one.label,
+                    self.refusals.finding(refusal, scene, one.installed).await,
+                ));
             }
         }
         (told, heard)
@@ -98,7 +105,9 @@ impl Examine for Components {
 
 /// The Deployment of a component, by either of its names.
 fn deployment<'a>(scene: &'a Scene, component: &str) -> Option<&'a Deployment> {
-    scene.deployment(&format!("castai-{component}")).or_else(|| scene.deployment(component))
+    scene
+        .deployment(&format!("castai-{component}"))
+        .or_else(|| scene.deployment(component))
 }
 
 /// The container that matters: charts name it after the component or after themselves.
@@ -115,13 +124,26 @@ fn judge<'a>(scene: &'a Scene, daemon_sets: &'a [Arc<DaemonSet>]) -> Vec<Compone
         if let Some(deployment) = deployment(scene, label) {
             let main = main(&deployment.containers, label);
             let (installed, pods) = (deployment.into(), scene.pods_of(deployment).collect());
-            judged.push(Component { label, installed, pods, main, judgement: scene.judge(deployment, main) });
+            judged.push(Component {
+                label,
+                installed,
+                pods,
+                main,
+                judgement: scene.judge(deployment, main),
+            });
         }
-        let is_it = |set: &&Arc<DaemonSet>| set.name.strip_prefix("castai-").unwrap_or(&set.name) == *label;
+        let is_it =
+            |set: &&Arc<DaemonSet>| set.name.strip_prefix("castai-").unwrap_or(&set.name) == *label;
         if let Some(set) = daemon_sets.iter().find(is_it) {
             let main = main(&set.containers, label);
             let (installed, pods) = (set.as_ref().into(), scene.pods_of_set(set).collect());
-            judged.push(Component { label, installed, pods, main, judgement: scene.judge_daemon_set(set, main) });
+            judged.push(Component {
+                label,
+                installed,
+                pods,
+                main,
+                judgement: scene.judge_daemon_set(set, main),
+            });
         }
     }
     judged
@@ -131,29 +153,47 @@ fn report(judged: &[Component<'_>], refused: Vec<Told>, gaps: &Gaps) -> Report {
     let is_dead = |judgement: &Judgement| judgement.working == 0 && !judgement.findings.is_empty();
     let dead = judged.iter().any(|one| is_dead(&one.judgement));
     let failing = dead || !refused.is_empty();
-    let broken =
-        judged.iter().flat_map(|one| one.judgement.findings.iter().map(move |finding| (one.label, finding.clone())));
+    let broken = judged.iter().flat_map(|one| {
+        one.judgement
+            .findings
+            .iter()
+            .map(move |finding| (one.label, finding.clone()))
+    });
     let told: Vec<Told> = broken.chain(refused).collect();
-    let mut facts: Vec<Fact> =
-        told.iter().map(|(component, finding)| Fact::ComponentFailure(component, finding.mode)).collect();
+    let mut facts: Vec<Fact> = told
+        .iter()
+        .map(|(component, finding)| Fact::ComponentFailure(component, finding.mode))
+        .collect();
     facts.dedup();
     let mut findings: Vec<Finding> = Vec::new();
     for (component, finding) in &told {
         let evidence = format!("{component}: {}", finding.evidence);
         match findings.iter_mut().find(|known| known.mode == finding.mode) {
-            Some(known) => *known = Finding::new(known.mode, format!("{}; {evidence}", known.evidence)),
+            Some(known) => {
+                *known = Finding::new(known.mode, format!("{}; {evidence}", known.evidence))
+            }
             None => findings.push(Finding::new(finding.mode, evidence)),
         }
     }
     gaps.note(&mut findings);
     let verdict = match (findings.is_empty(), failing) {
         (true, _) => {
-            let each =
-                judged.iter().map(|one| format!("{} {}/{}", one.label, one.judgement.working, one.judgement.desired));
-            Verdict::Ok(Evidence::from(format!("pods that work: {}{gaps}", each.collect::<Vec<_>>().join(", "))))
+            let each = judged.iter().map(|one| {
+                format!(
+                    "{} {}/{}",
+                    one.label, one.judgement.working, one.judgement.desired
+                )
+            });
+            Verdict::Ok(Evidence::from(format!(
+                "pods that work: {}{gaps}",
+                each.collect::<Vec<_>>().join(", ")
+            )))
         }
         (false, true) => Verdict::Failing(findings),
         (false, false) => Verdict::Warning(findings),
     };
-    Report { facts, ..Report::bare(verdict) }
+    Report {
+        facts,
+        ..Report::bare(verdict)
+    }
 }

@@ -10,26 +10,20 @@ pub mod reel;
 pub mod story;
 
 use std::fmt;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use budget::Budget;
 use jiff::Timestamp;
+use reel::{Burden, Unread};
+pub use reel::{Container, Reel};
+pub use story::{Story, Trouble};
 
 use crate::catalogue::FailureMode;
 use crate::catalogue::limits::Limits;
 use crate::cluster::Door;
 use crate::cluster::object::pod::Pod;
-use crate::verdict::Finding;
-use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
-
-use budget::Budget;
-use reel::Burden;
-pub use reel::Container;
-pub use reel::Reel;
-use reel::Unread;
-pub use story::Story;
-pub use story::Trouble;
+use crate::verdict::{Finding, Verdict};
 
 /// The most containers that one check follows: one of each component, and some more.
 const MOST: usize = 24;
@@ -62,7 +56,10 @@ pub struct Gaps {
 impl Gaps {
     /// Nothing could be read.
     pub fn everywhere(why: &Verdict) -> Self {
-        Self { unread: vec![format!("any log ({})", why.evidence())], beyond: 0 }
+        Self {
+            unread: vec![format!("any log ({})", why.evidence())],
+            beyond: 0,
+        }
     }
 
     /// Says with the first finding what was not read.
@@ -77,15 +74,28 @@ impl fmt::Display for Gaps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let more = self.unread.len().saturating_sub(NAMED) + self.beyond;
         let more = (more > 0).then(|| format!("{more} more"));
-        let named: Vec<String> = self.unread.iter().take(NAMED).cloned().chain(more).collect();
-        if named.is_empty() { Ok(()) } else { write!(f, "; not read: {}", named.join(", ")) }
+        let named: Vec<String> = self
+            .unread
+            .iter()
+            .take(NAMED)
+            .cloned()
+            .chain(more)
+            .collect();
+        if named.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "; not read: {}", named.join(", "))
+        }
     }
 }
 
 impl Logs {
     /// Logs of which only these modes are of interest.
     pub fn of(wanted: &'static [FailureMode]) -> Self {
-        Self { wanted: Some(wanted), ..Self::default() }
+        Self {
+            wanted: Some(wanted),
+            ..Self::default()
+        }
     }
 
     /// Goes on with the containers that are there now, and hands back the logs of those that are gone.
@@ -95,7 +105,9 @@ impl Logs {
         containers.truncate(MOST);
         let mut before = std::mem::take(&mut self.reels);
         for container in containers {
-            let same = |reel: &Reel| reel.container.uid == container.uid && reel.container.name == container.name;
+            let same = |reel: &Reel| {
+                reel.container.uid == container.uid && reel.container.name == container.name
+            };
             self.reels.push(match before.iter().position(same) {
                 Some(at) => {
                     let mut reel = before.swap_remove(at);
@@ -125,7 +137,8 @@ impl Logs {
         let count = self.reels.len();
         let waiting = (1..=count).rev();
         for (reel, waiting) in self.reels.iter_mut().zip(waiting) {
-            self.budget.turn(waiting, count > 1 && reel.burden() == Burden::Long);
+            self.budget
+                .turn(waiting, count > 1 && reel.burden() == Burden::Long);
             let wound = if began.elapsed() < PATIENCE {
                 reel.wind(&mut visit, &mut self.budget, now).await
             } else {
@@ -147,9 +160,13 @@ impl Logs {
                     evidence
                 }
             };
-            self.gaps.unread.push(format!("{}/{} ({why})", reel.container.pod, reel.container.name));
+            self.gaps.unread.push(format!(
+                "{}/{} ({why})",
+                reel.container.pod, reel.container.name
+            ));
         }
-        self.reels.sort_by(|one, other| one.container.place().cmp(&other.container.place()));
+        self.reels
+            .sort_by(|one, other| one.container.place().cmp(&other.container.place()));
         match first {
             Some(why) if !read => Err(why),
             _ => Ok(()),
@@ -168,10 +185,16 @@ impl Logs {
 }
 
 /// The containers of these names in pods of a namespace.
-pub fn containers<'a>(namespace: &str, pods: impl Iterator<Item = &'a Pod>, names: &[&str]) -> Vec<Container> {
+pub fn containers<'a>(
+    namespace: &str,
+    pods: impl Iterator<Item = &'a Pod>,
+    names: &[&str],
+) -> Vec<Container> {
     let each = pods.flat_map(|pod| pod.containers.iter().map(move |container| (pod, container)));
     let wanted = each.filter(|(_, container)| names.contains(&container.name.as_str()));
-    wanted.map(|(pod, container)| Container::new(namespace, pod, container)).collect()
+    wanted
+        .map(|(pod, container)| Container::new(namespace, pod, container))
+        .collect()
 }
 
 /// A message as it may stand in a sentence: of a long one the beginning, and the end, where the cause stands.

@@ -11,34 +11,19 @@ mod remedy;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use remedy::Remedy;
 use url::Url;
 
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::Limits;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::cloud::ControlPlane;
-use crate::cloud::MetadataServer;
-use crate::cloud::api;
+use crate::catalogue::{FailureMode as M, Limits};
+use crate::checks::{Attempt, Examine, World};
 use crate::cloud::api::Api;
 use crate::cloud::control_plane::Entry;
-use crate::config::Clouds;
-use crate::config::Config;
-use crate::config::Provider;
-use crate::config::Told;
-use crate::config::control_plane;
+use crate::cloud::{ControlPlane, MetadataServer, api};
 use crate::config::node_local::Endpoint;
-use crate::probe::Route;
-use crate::probe::Trust;
+use crate::config::{Clouds, Config, Provider, Told, control_plane};
 use crate::probe::tls::Place;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::Trail;
-use crate::verdict::Verdict;
-
-use remedy::Remedy;
+use crate::probe::{Route, Trust};
+use crate::verdict::{Evidence, Finding, Report, Trail, Verdict};
 
 /// The check `control_plane_access`.
 #[derive(Debug)]
@@ -68,7 +53,13 @@ impl ControlPlaneAccess {
         };
         let trust = trust.map(Arc::new).map_err(|error| error.to_string());
         let (told, clouds) = (config.told.clone(), config.clouds.clone());
-        Self { told, clouds, settings, trust, world: world.clone() }
+        Self {
+            told,
+            clouds,
+            settings,
+            trust,
+            world: world.clone(),
+        }
     }
 
     fn metadata<'a>(&'a self, endpoint: &'a Endpoint, trail: &'a Trail) -> MetadataServer<'a> {
@@ -86,18 +77,43 @@ impl ControlPlaneAccess {
 
     fn api(&self, url: &Url) -> Result<Api<'_>, String> {
         let (host, port) = api::place(url);
-        let proxy = self.world.proxy_for(true, &host, port).map_err(|verdict| verdict.evidence().to_string())?;
-        Ok(Api::new(url, self.trust.clone()?, proxy, Limits::CONTROL_PLANE, &self.world.resolver))
+        let proxy = self
+            .world
+            .proxy_for(true, &host, port)
+            .map_err(|verdict| verdict.evidence().to_string())?;
+        Ok(Api::new(
+            url,
+            self.trust.clone()?,
+            proxy,
+            Limits::CONTROL_PLANE,
+            &self.world.resolver,
+        ))
     }
 
     fn judge(&self, seen: &Seen) -> Verdict {
-        let Seen { cluster, plane, remedy } = seen;
-        let entries: Vec<(IpAddr, Entry)> =
-            self.settings.addresses.iter().map(|address| (*address, plane.entry(*address))).collect();
+        let Seen {
+            cluster,
+            plane,
+            remedy,
+        } = seen;
+        let entries: Vec<(IpAddr, Entry)> = self
+            .settings
+            .addresses
+            .iter()
+            .map(|address| (*address, plane.entry(*address)))
+            .collect();
         let of = |wanted: fn(&Entry) -> bool| -> Vec<IpAddr> {
-            entries.iter().filter(|(_, entry)| wanted(entry)).map(|(address, _)| *address).collect()
+            entries
+                .iter()
+                .filter(|(_, entry)| wanted(entry))
+                .map(|(address, _)| *address)
+                .collect()
         };
-        let note = plane.note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+        let note = plane
+            .note
+            .as_ref()
+            .map(|note| format!("; {note}"))
+            .unwrap_or_default();
         let age = self.age();
         if !of(|entry| *entry == Entry::PrivateOnly).is_empty() {
             let what = format!(
@@ -107,28 +123,46 @@ impl ControlPlaneAccess {
             return Verdict::Warning(vec![Finding::new(M::CpfwPrivateOnly, what)]);
         }
         let blocked = of(|entry| *entry == Entry::Blocked);
-        let listed = plane.networks.as_ref().map(ToString::to_string).unwrap_or_default();
+        let listed = plane
+            .networks
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         if !blocked.is_empty() {
             let who = listing(&blocked);
-            let what = format!("CAST AI comes from {who}, and the control plane of {cluster} is open to {listed} only");
+            let what = format!(
+                "CAST AI comes from {who}, and the control plane of {cluster} is open to {listed} only"
+            );
             if let Some(changing) = &plane.changing {
                 return Verdict::Unknown(Evidence::from(format!(
                     "{what}; but it is being changed just now ({changing})"
                 )));
             }
             let mend = remedy.mend(plane.networks.as_ref(), &blocked);
-            return Verdict::failing(Finding::new(M::CpfwBlocked, format!("{what}{note}. {mend}{age}")));
+            return Verdict::failing(Finding::new(
+                M::CpfwBlocked,
+                format!("{what}{note}. {mend}{age}"),
+            ));
         }
         let untold = entries.iter().find_map(|(address, entry)| match entry {
-            Entry::Untold(why) => Some(format!("{address} is not listed among {listed}, and {why}")),
+            Entry::Untold(why) => {
+                Some(format!("{address} is not listed among {listed}, and {why}"))
+            }
             _ => None,
         });
         if let Some(untold) = untold {
-            return Verdict::Unknown(Evidence::from(format!("the control plane of {cluster}: {untold}")));
+            return Verdict::Unknown(Evidence::from(format!(
+                "the control plane of {cluster}: {untold}"
+            )));
         }
-        let allowed: Vec<_> =
-            entries.iter().map(|(address, entry)| format!("{address} ({})", described(entry))).collect();
-        let what = format!("the control plane of {cluster} lets CAST AI in: {}{note}{age}", allowed.join(", "));
+        let allowed: Vec<_> = entries
+            .iter()
+            .map(|(address, entry)| format!("{address} ({})", described(entry)))
+            .collect();
+        let what = format!(
+            "the control plane of {cluster} lets CAST AI in: {}{note}{age}",
+            allowed.join(", ")
+        );
         Verdict::Ok(Evidence::from(what))
     }
 
@@ -166,9 +200,14 @@ impl Examine for ControlPlaneAccess {
         };
         let verdict = match seen {
             Ok(seen) => self.judge(&seen),
-            Err(why) => Verdict::Unknown(Evidence::from(format!("whom the control plane lets in is not known: {why}"))),
+            Err(why) => Verdict::Unknown(Evidence::from(format!(
+                "whom the control plane lets in is not known: {why}"
+            ))),
         };
-        Report { aks, ..Report::bare(verdict) }
+        Report {
+            aks,
+            ..Report::bare(verdict)
+        }
     }
 }
 
@@ -182,5 +221,9 @@ fn described(entry: &Entry) -> String {
 }
 
 fn listing(addresses: &[IpAddr]) -> String {
-    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
+    addresses
+        .iter()
+        .map(IpAddr::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -4,24 +4,12 @@ use std::net::IpAddr;
 
 use futures_util::future::join_all;
 
-use crate::catalogue::Limits;
-use crate::catalogue::Phase;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::config::Apiserver;
-use crate::config::CheckSettings;
-use crate::config::Config;
-use crate::config::aws::Service;
-use crate::config::aws::Use;
-use crate::probe::Route;
-use crate::probe::resolve;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Peers;
-use crate::verdict::Report;
-use crate::verdict::TargetReport;
-use crate::verdict::Verdict;
+use crate::catalogue::{Limits, Phase};
+use crate::checks::{Attempt, Examine, World};
+use crate::config::aws::{Service, Use};
+use crate::config::{Apiserver, CheckSettings, Config};
+use crate::probe::{Route, resolve};
+use crate::verdict::{Evidence, Finding, Peers, Report, TargetReport, Verdict};
 
 /// The check `dns`.
 #[derive(Debug)]
@@ -50,10 +38,18 @@ impl Dns {
             push(&mut names, world.asked_for(https, host, port), true);
         }
         if let Apiserver::InCluster(place) = &config.apiserver {
-            push(&mut names, world.asked_for(true, &place.host, place.port), true);
+            push(
+                &mut names,
+                world.asked_for(true, &place.host, place.port),
+                true,
+            );
             push(&mut names, Some(place.dns_name.0.clone()), false);
         }
-        Self { names, limits: settings.limits, world: world.clone() }
+        Self {
+            names,
+            limits: settings.limits,
+            world: world.clone(),
+        }
     }
 
     /// The names of AWS: which they are, depends on what is known of the region.
@@ -61,16 +57,25 @@ impl Dns {
         let mut names = Vec::new();
         let aws = &self.world.aws;
         let used = aws.settings().used();
-        let Ok(region) = aws.region(peers) else { return names };
+        let Ok(region) = aws.region(peers) else {
+            return names;
+        };
         if matches!(used, Use::Nothing(_)) {
             return names;
         }
         for service in [Service::Sts, Service::Ec2] {
             let needed = used == Use::Discovery && (service == Service::Ec2 || aws.asks_sts());
-            let Ok(endpoint) = aws.endpoint(service, &region) else { continue };
+            let Ok(endpoint) = aws.endpoint(service, &region) else {
+                continue;
+            };
             let (https, url) = (endpoint.url.scheme() == "https", &endpoint.url);
             let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-            push(&mut names, self.world.asked_for(https, host, url.port_or_known_default().unwrap_or(443)), needed);
+            push(
+                &mut names,
+                self.world
+                    .asked_for(https, host, url.port_or_known_default().unwrap_or(443)),
+                needed,
+            );
         }
         names
     }
@@ -87,7 +92,9 @@ impl Dns {
             limits: self.limits,
         };
         let hung = |limit| resolve::unanswered(&name.host, resolver, limit);
-        let found = route.phase(Phase::Resolve, &trail, resolver.resolve(&name.host), hung).await;
+        let found = route
+            .phase(Phase::Resolve, &trail, resolver.resolve(&name.host), hung)
+            .await;
         let outcome = found.map(|addresses| {
             let shown: Vec<_> = addresses.iter().take(4).map(IpAddr::to_string).collect();
             Evidence::from(format!("{} is {}", name.host, shown.join(", ")))
@@ -115,21 +122,32 @@ impl Examine for Dns {
             push(&mut names, Some(name.host), name.in_use);
         }
         if names.is_empty() {
-            return Report::bare(Verdict::NotApplicable(Evidence::from("no name is known that would have to resolve")));
+            return Report::bare(Verdict::NotApplicable(Evidence::from(
+                "no name is known that would have to resolve",
+            )));
         }
         let targets = join_all(names.iter().map(|name| self.name(name, attempt))).await;
-        Report { verdict: judge(&targets), targets, ..Report::bare(Verdict::Unknown(Evidence::default())) }
+        Report {
+            verdict: judge(&targets),
+            targets,
+            ..Report::bare(Verdict::Unknown(Evidence::default()))
+        }
     }
 }
 
 fn judge(targets: &[TargetReport]) -> Verdict {
     let findings = |in_use: bool| -> Vec<Finding> {
         let mut found: Vec<Finding> = Vec::new();
-        for finding in
-            targets.iter().filter(|target| target.in_use == in_use).filter_map(|target| target.outcome.as_ref().err())
+        for finding in targets
+            .iter()
+            .filter(|target| target.in_use == in_use)
+            .filter_map(|target| target.outcome.as_ref().err())
         {
             match found.iter_mut().find(|seen| seen.mode == finding.mode) {
-                Some(seen) => seen.evidence = Evidence::joined([&seen.evidence, &finding.evidence].into_iter()),
+                Some(seen) => {
+                    seen.evidence =
+                        Evidence::joined([&seen.evidence, &finding.evidence].into_iter())
+                }
                 None => found.push(finding.clone()),
             }
         }
@@ -142,5 +160,9 @@ fn judge(targets: &[TargetReport]) -> Verdict {
     if !warning.is_empty() {
         return Verdict::Warning(warning);
     }
-    Verdict::Ok(Evidence::joined(targets.iter().filter_map(|target| target.outcome.as_ref().ok())))
+    Verdict::Ok(Evidence::joined(
+        targets
+            .iter()
+            .filter_map(|target| target.outcome.as_ref().ok()),
+    ))
 }

@@ -5,31 +5,15 @@
 
 mod remedy;
 
-use crate::aws::Ec2;
-use crate::aws::Line;
-use crate::aws::Refusal;
-use crate::aws::Refused;
-use crate::aws::ec2;
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::Limits;
+use crate::aws::{Ec2, Line, Refusal, Refused, ec2};
 use crate::catalogue::alerts::modes_of;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
+use crate::catalogue::{Check, FailureMode as M, Limits};
 use crate::checks::aws_session::Held;
-use crate::checks::way;
+use crate::checks::{Attempt, Examine, World, way};
 use crate::config::CheckSettings;
-use crate::config::aws::Service;
-use crate::config::aws::Use;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Instance;
-use crate::verdict::Peers;
-use crate::verdict::Report;
-use crate::verdict::Trail;
-use crate::verdict::Verdict;
+use crate::config::aws::{Service, Use};
 use crate::verdict::evidence::quote;
+use crate::verdict::{Evidence, Finding, Instance, Peers, Report, Trail, Verdict};
 
 /// The check `ec2_api`.
 #[derive(Debug)]
@@ -63,7 +47,10 @@ struct Asking<'a> {
 impl Ec2Api {
     /// The check for what the agent is given.
     pub fn new(settings: &CheckSettings, world: &World) -> Self {
-        Self { limits: settings.limits, world: world.clone() }
+        Self {
+            limits: settings.limits,
+            world: world.clone(),
+        }
     }
 
     async fn ask(
@@ -78,8 +65,15 @@ impl Ec2Api {
         if !allowed(&refused) {
             return Err(self.refused(&refused, asking).await);
         }
-        let may = format!("{} may describe instances in {}", asking.caller, asking.region);
-        let Some((own, id)) = asking.own.as_ref().and_then(|own| own.id.as_ref().map(|id| (own, id))) else {
+        let may = format!(
+            "{} may describe instances in {}",
+            asking.caller, asking.region
+        );
+        let Some((own, id)) = asking
+            .own
+            .as_ref()
+            .and_then(|own| own.id.as_ref().map(|id| (own, id)))
+        else {
             self.in_time(trail)?;
             return Ok(Evidence::from(format!(
                 "{may}; whether it sees the cluster's is not known, as neither instance metadata nor the node's \
@@ -90,9 +84,14 @@ impl Ec2Api {
             Ok((found, _answer)) => found,
             Err(refused) => return Err(self.refused(&refused, asking).await),
         };
-        let Some(found) = found else { return Err(not_visible(own, id, asking, peers)) };
+        let Some(found) = found else {
+            return Err(not_visible(own, id, asking, peers));
+        };
         let cluster = found.cluster().map(str::to_owned);
-        *instance = Some(Instance { cluster: cluster.clone(), ..own.clone() });
+        *instance = Some(Instance {
+            cluster: cluster.clone(),
+            ..own.clone()
+        });
         let discovers = self.world.aws.settings().used() == Use::Discovery;
         let shown = quote(id.as_bytes());
         if discovers && cluster.is_none() {
@@ -105,12 +104,20 @@ impl Ec2Api {
             )));
         }
         self.in_time(trail)?;
-        let lifecycle = if found.lifecycle.as_deref() == Some("spot") { "spot" } else { "on-demand" };
-        Ok(Evidence::from(format!("{may}, and sees this node's instance {shown} ({lifecycle})")))
+        let lifecycle = if found.lifecycle.as_deref() == Some("spot") {
+            "spot"
+        } else {
+            "on-demand"
+        };
+        Ok(Evidence::from(format!(
+            "{may}, and sees this node's instance {shown} ({lifecycle})"
+        )))
     }
 
     fn in_time(&self, trail: &Trail) -> Result<(), Trouble> {
-        let Some(late) = way::late(&self.limits, trail) else { return Ok(()) };
+        let Some(late) = way::late(&self.limits, trail) else {
+            return Ok(());
+        };
         let took = late.took.as_secs_f64();
         let evidence = format!(
             "{} took {took:.1} s; every snapshot with a node whose purchase option only EC2 can tell waits as long",
@@ -125,18 +132,30 @@ impl Ec2Api {
             Refused::Unsent(why) => return Trouble::Unknown(Evidence::from(why.as_str())),
             Refused::Answered(answer) => {
                 let refusal = Refusal::read(Service::Ec2, answer);
-                (refusal.mode(asking.held.are_temporary()), refusal.to_string())
+                (
+                    refusal.mode(asking.held.are_temporary()),
+                    refusal.to_string(),
+                )
             }
         };
         // What EC2 never says is no finding of this check; an id that it does not know is an instance that it does not show.
-        let mode = mode.map(|mode| if mode == M::Ec2RegionWrong { M::Ec2InstanceNotVisible } else { mode });
+        let mode = mode.map(|mode| {
+            if mode == M::Ec2RegionWrong {
+                M::Ec2InstanceNotVisible
+            } else {
+                mode
+            }
+        });
         let Some(mode) = mode.filter(|mode| modes_of(Check::Ec2Api).any(|of| of == *mode)) else {
             return Trouble::Unknown(Evidence::from(said));
         };
         if mode == M::AwsSessionExpired {
             self.world.aws.forget().await;
         }
-        let about = format!("DescribeInstances in {} as {}: {said}", asking.region, asking.caller);
+        let about = format!(
+            "DescribeInstances in {} as {}: {said}",
+            asking.region, asking.caller
+        );
         let remedy = remedy::refused(mode, &asking.caller, asking.region, asking.accepted);
         Trouble::Failing(Finding::new(mode, format!("{about}{remedy}")))
     }
@@ -159,14 +178,26 @@ impl Examine for Ec2Api {
         };
         let held = match self.world.held(&region, self.limits, peers).await {
             Ok(held) => held,
-            Err(why) => return unknown(Evidence::from(format!("without credentials EC2 is not asked: {why}"))),
+            Err(why) => {
+                return unknown(Evidence::from(format!(
+                    "without credentials EC2 is not asked: {why}"
+                )));
+            }
         };
-        let identity = peers.report(Check::StsIdentity).and_then(|report| report.identity.as_ref());
+        let identity = peers
+            .report(Check::StsIdentity)
+            .and_then(|report| report.identity.as_ref());
         let asking = Asking {
             region: &region,
-            caller: identity.map_or_else(|| "the agent".to_owned(), |identity| quote(identity.arn.as_bytes())),
+            caller: identity.map_or_else(
+                || "the agent".to_owned(),
+                |identity| quote(identity.arn.as_bytes()),
+            ),
             accepted: identity.is_some(),
-            own: aws.own_instance(&self.world, peers).await.or_else(|| aws.nodes_instance()),
+            own: aws
+                .own_instance(&self.world, peers)
+                .await
+                .or_else(|| aws.nodes_instance()),
             held,
         };
         let name = place.route.target();
@@ -177,7 +208,10 @@ impl Examine for Ec2Api {
         let asked = self.ask(&ec2, &asking, &trail, peers, &mut instance).await;
         let set_by = place.endpoint.set_by;
         let named = |finding: Finding| match set_by.filter(|_| way::is_transport(finding.mode)) {
-            Some(by) => Finding::new(finding.mode, format!("{} ({by} leads there)", finding.evidence)),
+            Some(by) => Finding::new(
+                finding.mode,
+                format!("{} ({by} leads there)", finding.evidence),
+            ),
             None => finding,
         };
         let (verdict, outcome) = match asked {
@@ -187,32 +221,48 @@ impl Examine for Ec2Api {
                 let finding = named(finding);
                 (Verdict::failing(finding.clone()), Err(finding))
             }
-            Err(Trouble::Survived(finding)) => (Verdict::Warning(vec![finding.clone()]), Err(finding)),
+            Err(Trouble::Survived(finding)) => {
+                (Verdict::Warning(vec![finding.clone()]), Err(finding))
+            }
         };
         let targets = vec![attempt.arrived(&name, outcome)];
-        Report { targets, instance, ..Report::bare(verdict) }
+        Report {
+            targets,
+            instance,
+            ..Report::bare(verdict)
+        }
     }
 }
 
 /// Whether a dry run was answered: you may.
 fn allowed(refused: &Refused) -> bool {
-    let Refused::Answered(answer) = refused else { return false };
+    let Refused::Answered(answer) = refused else {
+        return false;
+    };
     Refusal::read(Service::Ec2, answer).code.as_deref() == Some(ec2::MAY)
 }
 
 /// EC2 answered, and shows nothing of the instance.
 fn not_visible(own: &Instance, id: &str, asking: &Asking<'_>, peers: &Peers) -> Trouble {
     let (region, caller, id) = (asking.region, &asking.caller, quote(id.as_bytes()));
-    let empty = format!("EC2 in {region} answers {caller} and does not show this node's instance {id}");
+    let empty =
+        format!("EC2 in {region} answers {caller} and does not show this node's instance {id}");
     if own.region != region {
-        let evidence = format!("{empty}, which is in {}: the agent is given the wrong region", own.region);
+        let evidence = format!(
+            "{empty}, which is in {}: the agent is given the wrong region",
+            own.region
+        );
         return Trouble::Failing(Finding::new(M::Ec2RegionWrong, evidence));
     }
     let identity = peers.report(Check::StsIdentity);
     if identity.is_some_and(|report| report.verdict.modes().contains(&M::AwsAccountMismatch)) {
-        return Trouble::Unknown(Evidence::from(format!("{empty}; sts_identity says why: aws_account_mismatch")));
+        return Trouble::Unknown(Evidence::from(format!(
+            "{empty}; sts_identity says why: aws_account_mismatch"
+        )));
     }
-    let account = identity.and_then(|report| report.identity.as_ref()).map(|identity| identity.account.as_str());
+    let account = identity
+        .and_then(|report| report.identity.as_ref())
+        .map(|identity| identity.account.as_str());
     let whose = match (account, own.account.as_deref()) {
         (Some(account), Some(owner)) if account != owner => format!(
             ", which belongs to the account {owner}, while the caller's is {account}: give the agent a role or key of the \
@@ -222,5 +272,8 @@ fn not_visible(own: &Instance, id: &str, asking: &Asking<'_>, peers: &Peers) -> 
              with those of the nodes"
             .to_owned(),
     };
-    Trouble::Failing(Finding::new(M::Ec2InstanceNotVisible, format!("{empty}{whose}")))
+    Trouble::Failing(Finding::new(
+        M::Ec2InstanceNotVisible,
+        format!("{empty}{whose}"),
+    ))
 }

@@ -1,15 +1,9 @@
 //! What can be told of the agent from another pod, and what its own pod alone is given.
 
 use crate::catalogue::Check;
-use crate::config::AgentSeen;
-use crate::config::Config;
-use crate::config::Elsewhere;
-use crate::config::Provider;
-use crate::config::aws::Container;
-use crate::config::aws::Use;
-use crate::config::aws::Variables;
-use crate::verdict::Evidence;
-use crate::verdict::Verdict;
+use crate::config::aws::{Container, Use, Variables};
+use crate::config::{AgentSeen, Config, Elsewhere, Provider};
+use crate::verdict::{Evidence, Verdict};
 
 /// Ends the sentence on what another pod is not given.
 const SIDECAR: &str = "which the agent's pods alone are given; a sidecar in them can tell";
@@ -25,13 +19,17 @@ pub fn settled(check: Check, config: &Config) -> Option<Verdict> {
     let unknown = |why: &str| Some(Verdict::Unknown(Evidence::from(why)));
     match &config.agent_seen {
         AgentSeen::NotLookedFor => None,
-        AgentSeen::Absent(why) => Some(Verdict::NotApplicable(Evidence::from(format!("{why}: it is not installed")))),
+        AgentSeen::Absent(why) => Some(Verdict::NotApplicable(Evidence::from(format!(
+            "{why}: it is not installed"
+        )))),
         AgentSeen::Unreadable(why) => unknown(why),
         AgentSeen::Found(elsewhere) => match check {
             Check::CastaiApi | Check::ClusterStatus if config.castai.url.is_none() => {
                 unknown(&elsewhere.unseen("API_URL")?)
             }
-            Check::CastaiApi | Check::ClusterStatus => unknown(&elsewhere.referred("TLS_CA_CERT_FILE")?),
+            Check::CastaiApi | Check::ClusterStatus => {
+                unknown(&elsewhere.referred("TLS_CA_CERT_FILE")?)
+            }
             Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api
                 if matches!(config.aws.used(), Use::Nothing(_)) =>
             {
@@ -41,7 +39,9 @@ pub fn settled(check: Check, config: &Config) -> Option<Verdict> {
             // The control plane of EKS is asked about with the agent's credentials.
             Check::ControlPlaneAccess if config.told.provider == Some(Provider::Eks) => {
                 aws(config, elsewhere).map(|verdict| match verdict {
-                    Verdict::NotApplicable(why) => Verdict::NotApplicable(Evidence::from(format!("{why}, {ALONE}"))),
+                    Verdict::NotApplicable(why) => {
+                        Verdict::NotApplicable(Evidence::from(format!("{why}, {ALONE}")))
+                    }
                     other => other,
                 })
             }
@@ -81,9 +81,18 @@ const fn reads_the_environment(check: Check) -> bool {
 fn aws(config: &Config, elsewhere: &Elsewhere) -> Option<Verdict> {
     let aws = &config.aws;
     if let Some(path) = &aws.ca_bundle {
-        return Some(of_the_pod(&format!("AWS_CA_BUNDLE names the file {}", path.display())));
+        return Some(of_the_pod(&format!(
+            "AWS_CA_BUNDLE names the file {}",
+            path.display()
+        )));
     }
-    let Variables { token_file, profile, default_profile, container, .. } = &aws.variables;
+    let Variables {
+        token_file,
+        profile,
+        default_profile,
+        container,
+        ..
+    } = &aws.variables;
     let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
     let has_file = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
     if aws.variables.has_key() {
@@ -94,15 +103,23 @@ fn aws(config: &Config, elsewhere: &Elsewhere) -> Option<Verdict> {
         // The like of it is asked for.
         None
     } else if let Some(path) = token_file {
-        Some(of_the_pod(&format!("AWS_WEB_IDENTITY_TOKEN_FILE names the token {}", path.display())))
+        Some(of_the_pod(&format!(
+            "AWS_WEB_IDENTITY_TOKEN_FILE names the token {}",
+            path.display()
+        )))
     } else if profile.is_some() || default_profile.is_some() {
         Some(of_the_pod("AWS_PROFILE names a profile in a file"))
-    } else if let Some(name) = has_file.into_iter().find(|name| elsewhere.variables.contains_key(*name)) {
+    } else if let Some(name) = has_file
+        .into_iter()
+        .find(|name| elsewhere.variables.contains_key(*name))
+    {
         Some(of_the_pod(&format!("{name} names a file")))
     } else {
         container.as_ref().map(|container| {
             of_the_pod(match container {
-                Container::Full(_) => "EKS Pod Identity, or another server of credentials, gives them for a token",
+                Container::Full(_) => {
+                    "EKS Pod Identity, or another server of credentials, gives them for a token"
+                }
                 Container::Relative(_) => "ECS gives them",
             })
         })

@@ -3,32 +3,17 @@
 //! The same paths, header and way as the agent's; and behind them who this pod is to Google, which the agent does not
 //! ask, but the exporter's own look at the control plane depends on.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::Limits;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::checks::age;
-use crate::cloud::MetadataServer;
-use crate::cloud::gce;
+use crate::catalogue::{Check, FailureMode as M, Limits};
+use crate::checks::{Attempt, Examine, World, age};
 use crate::cloud::server::detour;
-use crate::config::CheckSettings;
-use crate::config::Clouds;
-use crate::config::Config;
-use crate::config::Provider;
-use crate::config::Told;
+use crate::cloud::{MetadataServer, gce};
 use crate::config::node_local::Endpoint;
+use crate::config::{CheckSettings, Clouds, Config, Provider, Told};
 use crate::probe::Route;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::Trail;
-use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
+use crate::verdict::{Evidence, Finding, Report, Trail, Verdict};
 
 /// The metadata server of Workload Identity starts some seconds after the pod.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
@@ -70,7 +55,13 @@ impl GceMetadata {
     pub fn new(config: &Config, settings: &CheckSettings, world: &World) -> Self {
         let account = config.check(Check::ControlPlaneAccess).enabled;
         let (told, clouds) = (config.told.clone(), config.clouds.clone());
-        Self { told, clouds, account, limits: settings.limits, world: world.clone() }
+        Self {
+            told,
+            clouds,
+            account,
+            limits: settings.limits,
+            world: world.clone(),
+        }
     }
 
     /// What the agent asks for and whom, or why nothing is asked.
@@ -79,7 +70,10 @@ impl GceMetadata {
         if self.told.provider != Some(Provider::Gke) {
             return not_applicable(Provider::elsewhere(self.told.provider, "Google", "GKE_*"));
         }
-        let values: Vec<_> = VALUES.into_iter().filter(|(name, _)| self.told.missing.contains(name)).collect();
+        let values: Vec<_> = VALUES
+            .into_iter()
+            .filter(|(name, _)| self.told.missing.contains(name))
+            .collect();
         if values.is_empty() {
             return not_applicable(format!(
                 "{} are set, so that the agent asks Google's metadata server for nothing",
@@ -92,7 +86,11 @@ impl GceMetadata {
         }
     }
 
-    async fn walk(&self, server: &mut MetadataServer<'_>, values: &[Value]) -> Result<Walked, Finding> {
+    async fn walk(
+        &self,
+        server: &mut MetadataServer<'_>,
+        values: &[Value],
+    ) -> Result<Walked, Finding> {
         let began = Instant::now();
         let mut facts = Vec::new();
         for (name, path) in values {
@@ -100,11 +98,20 @@ impl GceMetadata {
                 return Ok(Walked::Slow(path));
             }
             let unset = |finding: Finding| {
-                Finding::new(finding.mode, format!("{}; it is asked because {name} is not set", finding.evidence))
+                Finding::new(
+                    finding.mode,
+                    format!(
+                        "{}; it is asked because {name} is not set",
+                        finding.evidence
+                    ),
+                )
             };
             let value = gce::value(server, path).await.map_err(unset)?;
             if *path == gce::ZONE && gce::region(&value).is_none() {
-                let what = format!("GET {path} gives {}, in which the agent finds no region", quote(value.as_bytes()));
+                let what = format!(
+                    "GET {path} gives {}, in which the agent finds no region",
+                    quote(value.as_bytes())
+                );
                 return Err(unset(Finding::new(M::GcpMetadataAttrMissing, what)));
             }
             facts.push(format!("{path} {}", quote(value.as_bytes())));
@@ -153,15 +160,23 @@ impl Examine for GceMetadata {
                 let verdict = match lacking {
                     None => Verdict::Ok(evidence.clone()),
                     Some(finding) => {
-                        let what = format!("the agent gets what it needs; the exporter does not: {}", finding.evidence);
+                        let what = format!(
+                            "the agent gets what it needs; the exporter does not: {}",
+                            finding.evidence
+                        );
                         Verdict::Warning(vec![Finding::new(finding.mode, sentence(what))])
                     }
                 };
                 (verdict, Ok(evidence))
             }
             Ok(Walked::Slow(path)) => {
-                let what = format!("{name} answers so slowly that {path} was not asked for after {PATIENCE:?}");
-                (Verdict::Unknown(sentence(what.clone())), Ok(Evidence::from(what)))
+                let what = format!(
+                    "{name} answers so slowly that {path} was not asked for after {PATIENCE:?}"
+                );
+                (
+                    Verdict::Unknown(sentence(what.clone())),
+                    Ok(Evidence::from(what)),
+                )
             }
             Err(finding) => {
                 let finding = Finding::new(finding.mode, sentence(finding.evidence.to_string()));
@@ -169,7 +184,10 @@ impl Examine for GceMetadata {
             }
         };
         let targets = vec![attempt.arrived(&name, outcome)];
-        Report { targets, ..Report::bare(verdict) }
+        Report {
+            targets,
+            ..Report::bare(verdict)
+        }
     }
 }
 
@@ -194,7 +212,11 @@ mod tests {
     #[test]
     fn a_server_that_may_be_starting_alarms_nobody() {
         let status = |mode, seconds: Option<u64>| {
-            judged(Finding::new(mode, "no connection"), seconds.map(Duration::from_secs)).status()
+            judged(
+                Finding::new(mode, "no connection"),
+                seconds.map(Duration::from_secs),
+            )
+            .status()
         };
         assert_eq!(status(M::GcpMetadataUnreachable, Some(5)), Status::Unknown);
         assert_eq!(status(M::GcpMetadataUnreachable, Some(30)), Status::Failing);

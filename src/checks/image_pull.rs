@@ -7,27 +7,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
 use crate::catalogue::groups::IMAGE_MODES;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::classify::Kind;
-use crate::classify::classify;
-use crate::classify::registry;
+use crate::catalogue::{Check, FailureMode};
+use crate::checks::{Attempt, Examine, World};
+use crate::classify::{Kind, classify, registry};
 use crate::cluster::Store;
 use crate::cluster::object::node::Node;
-use crate::cluster::object::waiting::Image;
-use crate::cluster::object::waiting::WaitingPod;
-use crate::config::Config;
-use crate::config::Provider;
-use crate::verdict::AksSeen;
-use crate::verdict::Evidence;
-use crate::verdict::Fact;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
+use crate::cluster::object::waiting::{Image, WaitingPod};
+use crate::config::{Config, Provider};
+use crate::verdict::{AksSeen, Evidence, Fact, Finding, Report, Verdict};
 
 /// A node is new for so long, in seconds: trouble with registries shows when nodes are created.
 const NEW: i64 = 15 * 60;
@@ -64,11 +52,17 @@ struct Group<'a> {
 impl ImagePull {
     /// The check of a world.
     pub fn new(config: &Config, world: &World) -> Self {
-        Self { store: Arc::clone(&world.store), provider: config.told.provider }
+        Self {
+            store: Arc::clone(&world.store),
+            provider: config.told.provider,
+        }
     }
 
     async fn read(&self) -> Result<(Vec<Arc<WaitingPod>>, Vec<Arc<Node>>), Verdict> {
-        Ok((self.store.waiting.read().await?, self.store.nodes.read().await?))
+        Ok((
+            self.store.waiting.read().await?,
+            self.store.nodes.read().await?,
+        ))
     }
 }
 
@@ -79,28 +73,63 @@ impl Examine for ImagePull {
             Err(verdict) => return Report::bare(verdict),
         };
         let now = Timestamp::now();
-        let young = |node: &&Arc<Node>| node.created.is_some_and(|at| now.as_second() - at.as_second() < NEW);
+        let young = |node: &&Arc<Node>| {
+            node.created
+                .is_some_and(|at| now.as_second() - at.as_second() < NEW)
+        };
         let on_aks = self.provider == Some(Provider::Aks);
-        let aks = attempt.peers().report(Check::ControlPlaneAccess).and_then(|report| report.aks.as_ref());
+        let aks = attempt
+            .peers()
+            .report(Check::ControlPlaneAccess)
+            .and_then(|report| report.aks.as_ref());
         let new = nodes.iter().filter(young).map(|node| &*node.name).collect();
-        let facts = attempt.peers().report(Check::AgentWorkload).into_iter().flat_map(|report| &report.facts);
-        let of_the_agent =
-            facts.filter_map(|fact| if let Fact::AgentPodWaits(pod) = fact { Some(&**pod) } else { None });
-        judge(&waiting, &Scene { nodes: nodes.len(), new, on_aks, aks, of_the_agent: of_the_agent.collect() })
+        let facts = attempt
+            .peers()
+            .report(Check::AgentWorkload)
+            .into_iter()
+            .flat_map(|report| &report.facts);
+        let of_the_agent = facts.filter_map(|fact| {
+            if let Fact::AgentPodWaits(pod) = fact {
+                Some(&**pod)
+            } else {
+                None
+            }
+        });
+        judge(
+            &waiting,
+            &Scene {
+                nodes: nodes.len(),
+                new,
+                on_aks,
+                aks,
+                of_the_agent: of_the_agent.collect(),
+            },
+        )
     }
 }
 
 fn judge(waiting: &[Arc<WaitingPod>], scene: &Scene<'_>) -> Report {
-    let facts = groups(waiting.iter().map(AsRef::as_ref), scene).into_iter().flat_map(|(mode, group)| {
-        let counts = group.by_registry.into_iter();
-        counts.map(move |(registry, count)| Fact::ImagePullFailures(registry, mode, count))
-    });
+    let facts = groups(waiting.iter().map(AsRef::as_ref), scene)
+        .into_iter()
+        .flat_map(|(mode, group)| {
+            let counts = group.by_registry.into_iter();
+            counts.map(move |(registry, count)| Fact::ImagePullFailures(registry, mode, count))
+        });
     let facts = facts.collect();
-    let others = waiting.iter().map(AsRef::as_ref).filter(|pod| !scene.of_the_agent.contains(&&*pod.name));
-    let findings: Vec<Finding> =
-        groups(others, scene).iter().map(|(mode, group)| group.finding(*mode, scene)).collect();
+    let others = waiting
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|pod| !scene.of_the_agent.contains(&&*pod.name));
+    let findings: Vec<Finding> = groups(others, scene)
+        .iter()
+        .map(|(mode, group)| group.finding(*mode, scene))
+        .collect();
     let verdict = if findings.is_empty() {
-        let but = if scene.of_the_agent.is_empty() { "" } else { " but the agent's, of which agent_workload tells" };
+        let but = if scene.of_the_agent.is_empty() {
+            ""
+        } else {
+            " but the agent's, of which agent_workload tells"
+        };
         Verdict::Ok(Evidence::from(format!(
             "no pod waits for an image in vain{but}; {} nodes, {} of them new",
             scene.nodes,
@@ -111,10 +140,16 @@ fn judge(waiting: &[Arc<WaitingPod>], scene: &Scene<'_>) -> Report {
     } else {
         Verdict::Warning(findings)
     };
-    Report { facts, ..Report::bare(verdict) }
+    Report {
+        facts,
+        ..Report::bare(verdict)
+    }
 }
 
-fn groups<'a>(waiting: impl Iterator<Item = &'a WaitingPod>, scene: &Scene<'_>) -> BTreeMap<FailureMode, Group<'a>> {
+fn groups<'a>(
+    waiting: impl Iterator<Item = &'a WaitingPod>,
+    scene: &Scene<'_>,
+) -> BTreeMap<FailureMode, Group<'a>> {
     let mut groups: BTreeMap<FailureMode, Group<'_>> = BTreeMap::new();
     for pod in waiting {
         for image in &pod.images {
@@ -130,7 +165,8 @@ fn groups<'a>(waiting: impl Iterator<Item = &'a WaitingPod>, scene: &Scene<'_>) 
 fn mode(image: &Image) -> FailureMode {
     let said = format!("{}: {}", image.reason, image.message);
     let mode = classify(Some(Kind::K8sEvent), &said).mode();
-    mode.filter(|mode| IMAGE_MODES.contains(mode)).unwrap_or(FailureMode::ImageUnknown)
+    mode.filter(|mode| IMAGE_MODES.contains(mode))
+        .unwrap_or(FailureMode::ImageUnknown)
 }
 
 /// Whether a mode is mostly the mistake of whoever wrote one pod, and not one of cluster or registry.
@@ -149,30 +185,58 @@ const fn is_of_one_pod(mode: FailureMode) -> bool {
 impl Group<'_> {
     fn finding(&self, mode: FailureMode, scene: &Scene<'_>) -> Finding {
         let count = self.examples.len();
-        let registries: Vec<String> = self.by_registry.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        let registries: Vec<String> = self
+            .by_registry
+            .iter()
+            .map(|(kind, count)| format!("{kind} {count}"))
+            .collect();
         let new = match self.on_new_nodes {
             0 => String::new(),
             new => format!(", {new} of them on nodes younger than 15 minutes"),
         };
         let example = |(pod, image): &(&WaitingPod, &Image)| {
-            let node = if pod.node.is_empty() { String::new() } else { format!(" on {}", pod.node) };
-            format!("{}{node} wants {}: {}: {}", pod.name, image.image, image.reason, image.message)
+            let node = if pod.node.is_empty() {
+                String::new()
+            } else {
+                format!(" on {}", pod.node)
+            };
+            format!(
+                "{}{node} wants {}: {}: {}",
+                pod.name, image.image, image.reason, image.message
+            )
         };
         let named: Vec<String> = self.examples.iter().take(NAMED).map(example).collect();
         // Before what the kubelets say, which may be long, lest a command be cut.
-        let mend = scene.on_aks.then(|| self.acr(scene).mend(mode, scene.aks)).flatten();
-        let mend = mend.map(|mend| format!(". {mend}. Seen")).unwrap_or_default();
-        let word = if count == 1 { "container waits" } else { "containers wait" };
+        let mend = scene
+            .on_aks
+            .then(|| self.acr(scene).mend(mode, scene.aks))
+            .flatten();
+        let mend = mend
+            .map(|mend| format!(". {mend}. Seen"))
+            .unwrap_or_default();
+        let word = if count == 1 {
+            "container waits"
+        } else {
+            "containers wait"
+        };
         Finding::new(
             mode,
-            format!("{count} {word} (registry {}){new}{mend}: {}", registries.join(", "), named.join("; ")),
+            format!(
+                "{count} {word} (registry {}){new}{mend}: {}",
+                registries.join(", "),
+                named.join("; ")
+            ),
         )
     }
 
     /// What of it concerns Azure's registry.
     fn acr(&self, scene: &Scene<'_>) -> acr::Trouble<'_> {
-        let only_new = self.on_new_nodes as usize == self.examples.len() && scene.new.len() < scene.nodes;
-        let images = self.examples.iter().map(|(pod, image)| (&*pod.node, &*image.image));
+        let only_new =
+            self.on_new_nodes as usize == self.examples.len() && scene.new.len() < scene.nodes;
+        let images = self
+            .examples
+            .iter()
+            .map(|(pod, image)| (&*pod.node, &*image.image));
         acr::Trouble::new(images, only_new)
     }
 }

@@ -4,21 +4,12 @@
 
 use crate::aws::imds::Visit;
 use crate::catalogue::Limits;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::config::Aws;
-use crate::config::CheckSettings;
-use crate::config::aws::Source;
-use crate::config::aws::Use;
-use crate::config::aws::profile;
+use crate::checks::{Attempt, Examine, World};
+use crate::config::aws::{Source, Use, profile};
 use crate::config::node_local::Endpoint;
+use crate::config::{Aws, CheckSettings};
 use crate::probe::authority;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Instance;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
+use crate::verdict::{Evidence, Finding, Instance, Report, Verdict};
 
 /// The check `imds`.
 #[derive(Debug)]
@@ -52,7 +43,11 @@ struct Seen {
 impl Imds {
     /// The check for what the agent is given.
     pub fn new(aws: &Aws, settings: &CheckSettings, world: &World) -> Self {
-        Self { aws: aws.clone(), limits: settings.limits, world: world.clone() }
+        Self {
+            aws: aws.clone(),
+            limits: settings.limits,
+            world: world.clone(),
+        }
     }
 
     /// What the agent asks for and whom, or why nothing is asked.
@@ -63,8 +58,14 @@ impl Imds {
             Use::Lifecycle => false,
             Use::Discovery => true,
         };
-        let source = self.aws.variables.source(&profile::read(&self.aws.variables));
-        let wants = Wants { document, role: source == Source::Imds };
+        let source = self
+            .aws
+            .variables
+            .source(&profile::read(&self.aws.variables));
+        let wants = Wants {
+            document,
+            role: source == Source::Imds,
+        };
         if !wants.document && !wants.role {
             return not_applicable(format!(
                 "the agent asks for no instance metadata: the cluster's is given, and its credentials come from {}",
@@ -72,7 +73,9 @@ impl Imds {
             ));
         }
         if self.aws.metadata.disabled {
-            return not_applicable("AWS_EC2_METADATA_DISABLED is true, so that the agent does not ask".to_owned());
+            return not_applicable(
+                "AWS_EC2_METADATA_DISABLED is true, so that the agent does not ask".to_owned(),
+            );
         }
         match &self.aws.metadata.endpoint {
             Ok(endpoint) => Ok((wants, endpoint)),
@@ -92,24 +95,47 @@ impl Examine for Imds {
         let mut visit = Visit::new(endpoint, self.limits, &self.world.resolver, &trail);
         let detour = self.world.detour(&endpoint.host, endpoint.port);
         let with_detour = |words: String| {
-            Evidence::from([Some(words), detour.clone()].into_iter().flatten().collect::<Vec<_>>().join("; "))
+            Evidence::from(
+                [Some(words), detour.clone()]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            )
         };
-        let (outcome, seen) = match through(&mut visit, wants, self.aws.metadata.v1_disabled).await {
-            Ok(seen) => (Ok(with_detour(format!("{name} gives {}", seen.facts.join(" and ")))), seen),
-            Err(finding) => {
-                (Err(Finding::new(finding.mode, with_detour(finding.evidence.to_string()))), Seen::default())
-            }
+        let (outcome, seen) = match through(&mut visit, wants, self.aws.metadata.v1_disabled).await
+        {
+            Ok(seen) => (
+                Ok(with_detour(format!(
+                    "{name} gives {}",
+                    seen.facts.join(" and ")
+                ))),
+                seen,
+            ),
+            Err(finding) => (
+                Err(Finding::new(
+                    finding.mode,
+                    with_detour(finding.evidence.to_string()),
+                )),
+                Seen::default(),
+            ),
         };
         let verdict = match (&outcome, seen.survived) {
-            (Ok(_), Some(finding)) => {
-                Verdict::Warning(vec![Finding::new(finding.mode, with_detour(finding.evidence.to_string()))])
-            }
+            (Ok(_), Some(finding)) => Verdict::Warning(vec![Finding::new(
+                finding.mode,
+                with_detour(finding.evidence.to_string()),
+            )]),
             (Ok(evidence), None) => Verdict::Ok(evidence.clone()),
             (Err(finding), _) if wants.document => Verdict::failing(finding.clone()),
             (Err(finding), _) => Verdict::Warning(vec![finding.clone()]),
         };
         let targets = vec![attempt.arrived(&name, outcome)];
-        Report { targets, credentials_end: seen.end, instance: seen.instance, ..Report::bare(verdict) }
+        Report {
+            targets,
+            credentials_end: seen.end,
+            instance: seen.instance,
+            ..Report::bare(verdict)
+        }
     }
 }
 
@@ -117,14 +143,21 @@ impl Examine for Imds {
 async fn through(visit: &mut Visit<'_>, wants: Wants, tokens_only: bool) -> Result<Seen, Finding> {
     let survived = visit.begin().await?;
     if let Some(finding) = survived.as_ref().filter(|_| tokens_only) {
-        let evidence = format!("{}; AWS_EC2_METADATA_V1_DISABLED forbids the agent to ask so", finding.evidence);
+        let evidence = format!(
+            "{}; AWS_EC2_METADATA_V1_DISABLED forbids the agent to ask so",
+            finding.evidence
+        );
         return Err(Finding::new(finding.mode, evidence));
     }
-    let mut seen = Seen { survived, ..Seen::default() };
+    let mut seen = Seen {
+        survived,
+        ..Seen::default()
+    };
     if wants.document {
         let instance = visit.document().await?;
         let account = instance.account.as_deref().unwrap_or("unknown");
-        seen.facts.push(format!("region {} and account {account}", instance.region));
+        seen.facts
+            .push(format!("region {} and account {account}", instance.region));
         seen.instance = Some(instance);
     }
     if wants.role {

@@ -31,7 +31,10 @@ pub async fn read(door: &Door, wanted: &Wanted) -> Result<Found, Evidence> {
     let answer = async { door.enter().await?.get(&wanted.path).await };
     let answer = answer.await.map_err(|verdict| verdict.evidence())?;
     match answer.status.as_u16() {
-        403 => Err(Evidence::from(format!("this exporter's account may not {}", wanted.right))),
+        403 => Err(Evidence::from(format!(
+            "this exporter's account may not {}",
+            wanted.right
+        ))),
         404 => Ok(Found::Nothing),
         status => match kube_status(status, Some(&answer.content_type()), &answer.body) {
             None => Ok(Found::Object(answer)),

@@ -6,13 +6,11 @@ use jiff::Timestamp;
 
 use crate::catalogue::FailureMode as M;
 use crate::checks::kube;
-use crate::checks::kube::Found;
-use crate::checks::kube::Wanted;
+use crate::checks::kube::{Found, Wanted};
 use crate::cluster::Door;
 use crate::config::ObjectName;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
 use crate::verdict::evidence::quote;
+use crate::verdict::{Evidence, Finding};
 
 /// A leader renews every two or three seconds and has lost its lease after 15, in seconds.
 const LOST: f64 = 15.0;
@@ -44,20 +42,41 @@ impl Lease {
     pub async fn read(door: &Door, name: Option<&ObjectName>) -> Self {
         let Some(name) = name else { return Self::Off };
         let wanted = Wanted {
-            right: format!("get leases/{} in the namespace {}", name.name, name.namespace),
-            path: format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}", name.namespace, name.name),
+            right: format!(
+                "get leases/{} in the namespace {}",
+                name.name, name.namespace
+            ),
+            path: format!(
+                "/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}",
+                name.namespace, name.name
+            ),
         };
         match kube::read(door, &wanted).await {
             Err(why) => Self::Unread(why),
             Ok(Found::Nothing) => Self::Missing(name.clone()),
             Ok(Found::Object(answer)) => {
                 // One of both clocks may be wrong; the one that makes the lease younger is believed.
-                let now = answer.date().into_iter().fold(Timestamp::now(), Timestamp::min);
+                let now = answer
+                    .date()
+                    .into_iter()
+                    .fold(Timestamp::now(), Timestamp::min);
                 let json = answer.json().unwrap_or_default();
-                let text = |field: &str| json["spec"][field].as_str().filter(|text: &&str| !text.is_empty());
+                let text = |field: &str| {
+                    json["spec"][field]
+                        .as_str()
+                        .filter(|text: &&str| !text.is_empty())
+                };
                 let renewed = text("renewTime").and_then(|time| time.parse::<Timestamp>().ok());
-                let renewed = renewed.map(|at| (now.as_duration() - at.as_duration()).as_secs_f64().max(0.0));
-                Self::There { name: name.clone(), holder: text("holderIdentity").map(str::to_owned), renewed }
+                let renewed = renewed.map(|at| {
+                    (now.as_duration() - at.as_duration())
+                        .as_secs_f64()
+                        .max(0.0)
+                });
+                Self::There {
+                    name: name.clone(),
+                    holder: text("holderIdentity").map(str::to_owned),
+                    renewed,
+                }
             }
         }
     }
@@ -73,14 +92,25 @@ impl Lease {
                     name.shown()
                 ),
             )),
-            Self::There { name, holder: None, renewed } => {
+            Self::There {
+                name,
+                holder: None,
+                renewed,
+            } => {
                 let vacant = renewed.is_none_or(|ago| ago > SUCCEEDED);
                 vacant.then(|| {
-                    let evidence = format!("nobody holds the lease {}, so nobody delivers", name.shown());
+                    let evidence = format!(
+                        "nobody holds the lease {}, so nobody delivers",
+                        name.shown()
+                    );
                     Finding::new(M::AgentNoLeader, evidence)
                 })
             }
-            Self::There { name, holder: Some(holder), renewed } => {
+            Self::There {
+                name,
+                holder: Some(holder),
+                renewed,
+            } => {
                 let ago = renewed.filter(|ago| *ago > LOST)?;
                 let evidence = format!(
                     "the lease {} was last renewed {ago:.0} s ago by {}, and a leader renews it every 2 or 3 s",
@@ -99,10 +129,22 @@ impl fmt::Display for Lease {
             Self::Off => write!(f, "leader election is off"),
             Self::Unread(why) => write!(f, "whether somebody leads is not known: {why}"),
             Self::Missing(name) => write!(f, "there is no lease {}", name.shown()),
-            Self::There { name, holder: None, .. } => write!(f, "nobody holds the lease {} just now", name.shown()),
-            Self::There { renewed: None, .. } => write!(f, "the lease says not when it was renewed"),
-            Self::There { renewed: Some(ago), holder: Some(holder), .. } => {
-                write!(f, "the leader's lease was renewed {ago:.0} s ago by {}", quote(holder.as_bytes()))
+            Self::There {
+                name, holder: None, ..
+            } => write!(f, "nobody holds the lease {} just now", name.shown()),
+            Self::There { renewed: None, .. } => {
+                write!(f, "the lease says not when it was renewed")
+            }
+            Self::There {
+                renewed: Some(ago),
+                holder: Some(holder),
+                ..
+            } => {
+                write!(
+                    f,
+                    "the leader's lease was renewed {ago:.0} s ago by {}",
+                    quote(holder.as_bytes())
+                )
             }
         }
     }

@@ -3,22 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
+use crate::catalogue::{Check, FailureMode};
+use crate::checks::{Attempt, Examine, World};
 use crate::cluster::Store;
-use crate::cluster::object::node::Cloud;
-use crate::cluster::object::node::Mark;
-use crate::cluster::object::node::Node;
-use crate::config::Config;
-use crate::config::Provider;
-use crate::verdict::Evidence;
-use crate::verdict::Fact;
-use crate::verdict::Finding;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
+use crate::cluster::object::node::{Cloud, Mark, Node};
+use crate::config::{Config, Provider};
+use crate::verdict::{Evidence, Fact, Finding, Report, Verdict};
 
 /// So many nodes are named.
 const NAMED: usize = 3;
@@ -44,11 +34,19 @@ enum Lifecycle {
 impl NodeLifecycle {
     /// The check of a configuration.
     pub fn new(config: &Config, world: &World) -> Self {
-        Self { store: Arc::clone(&world.store), provider: config.told.provider, asks: config.aws.lifecycle }
+        Self {
+            store: Arc::clone(&world.store),
+            provider: config.told.provider,
+            asks: config.aws.lifecycle,
+        }
     }
 
     fn judge(&self, nodes: &[Arc<Node>], attempt: &Attempt) -> Report {
-        let mut counts = BTreeMap::from([(Lifecycle::OnDemand, 0), (Lifecycle::Spot, 0), (Lifecycle::Unresolved, 0)]);
+        let mut counts = BTreeMap::from([
+            (Lifecycle::OnDemand, 0),
+            (Lifecycle::Spot, 0),
+            (Lifecycle::Unresolved, 0),
+        ]);
         let mut open: Vec<&str> = Vec::new();
         for node in nodes {
             let lifecycle = self.lifecycle(node);
@@ -59,7 +57,9 @@ impl NodeLifecycle {
         }
         let count = |lifecycle: Lifecycle| counts.get(&lifecycle).copied().unwrap_or(0);
         let facts = [Lifecycle::OnDemand, Lifecycle::Spot, Lifecycle::Unresolved];
-        let facts = facts.map(|lifecycle| Fact::Nodes(lifecycle.label(), count(lifecycle))).to_vec();
+        let facts = facts
+            .map(|lifecycle| Fact::Nodes(lifecycle.label(), count(lifecycle)))
+            .to_vec();
         open.sort_unstable();
         let known = format!(
             "of {} nodes {} are spot and {} on-demand by their labels",
@@ -70,7 +70,12 @@ impl NodeLifecycle {
         let verdict = if open.is_empty() {
             Verdict::Ok(Evidence::from(known))
         } else {
-            let named = open.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+            let named = open
+                .iter()
+                .take(NAMED)
+                .copied()
+                .collect::<Vec<_>>()
+                .join(", ");
             let open = format!(
                 "{known}; of {} only EC2 can tell ({named}{})",
                 open.len(),
@@ -78,7 +83,10 @@ impl NodeLifecycle {
             );
             self.ask(&open, attempt)
         };
-        Report { facts, ..Report::bare(verdict) }
+        Report {
+            facts,
+            ..Report::bare(verdict)
+        }
     }
 
     /// Whether EC2 can be asked, by the verdicts of those who ask.
@@ -88,9 +96,21 @@ impl NodeLifecycle {
                 "{open}, and the agent is told not to ask it, so that it takes them for on-demand"
             )));
         }
-        let verdict = |label: &str| attempt.peers().report(Check::from_label(label)?).map(|report| &report.verdict);
-        let asked = [verdict("ec2_api"), verdict("sts_identity"), verdict("aws_credentials")];
-        let failing = asked.iter().flatten().find(|verdict| matches!(verdict, Verdict::Failing(_)));
+        let verdict = |label: &str| {
+            attempt
+                .peers()
+                .report(Check::from_label(label)?)
+                .map(|report| &report.verdict)
+        };
+        let asked = [
+            verdict("ec2_api"),
+            verdict("sts_identity"),
+            verdict("aws_credentials"),
+        ];
+        let failing = asked
+            .iter()
+            .flatten()
+            .find(|verdict| matches!(verdict, Verdict::Failing(_)));
         match (failing, asked[0]) {
             (Some(failing), _) => {
                 let evidence = format!(
@@ -103,7 +123,9 @@ impl NodeLifecycle {
             (None, Some(Verdict::Ok(_) | Verdict::Warning(_))) => {
                 Verdict::Ok(Evidence::from(format!("{open}, and it can be asked")))
             }
-            (None, _) => Verdict::Unknown(Evidence::from(format!("{open}, and whether it can be asked is not known"))),
+            (None, _) => Verdict::Unknown(Evidence::from(format!(
+                "{open}, and whether it can be asked is not known"
+            ))),
         }
     }
 
@@ -129,14 +151,21 @@ impl NodeLifecycle {
                 spot_if(marks.any(&[L::CastaiSpot, L::Spot])).unwrap_or(Lifecycle::Unresolved)
             }
             (Some(Provider::Gke | Provider::Kops), _) | (None, Cloud::Gcp) => {
-                let spot = [L::CastaiSpot, L::GkePreemptible, L::GkeSpot, L::KarpenterSpot];
+                let spot = [
+                    L::CastaiSpot,
+                    L::GkePreemptible,
+                    L::GkeSpot,
+                    L::KarpenterSpot,
+                ];
                 spot_if(marks.any(&spot)).unwrap_or(Lifecycle::OnDemand)
             }
             (Some(Provider::Aks), _) | (None, Cloud::Azure) => {
                 let spot = [L::CastaiSpot, L::AzureSpot, L::KarpenterSpot];
                 spot_if(marks.any(&spot)).unwrap_or(Lifecycle::OnDemand)
             }
-            (Some(Provider::Anywhere | Provider::Openshift), _) | (None, Cloud::Other) => Lifecycle::OnDemand,
+            (Some(Provider::Anywhere | Provider::Openshift), _) | (None, Cloud::Other) => {
+                Lifecycle::OnDemand
+            }
         }
     }
 }

@@ -1,19 +1,12 @@
 //! Which checks a configuration asks for.
 
 use std::fmt;
-use std::hash::DefaultHasher;
-use std::hash::Hash;
-use std::hash::Hasher;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalogue::Check;
-use crate::catalogue::Need;
-use crate::catalogue::relations::BLOCKS;
-use crate::catalogue::relations::Block;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
+use crate::catalogue::relations::{BLOCKS, Block};
+use crate::catalogue::{Check, Need};
 use crate::checks::agent_health::AgentHealth;
 use crate::checks::agent_log::AgentLog;
 use crate::checks::agent_upgrade::AgentUpgrade;
@@ -30,19 +23,16 @@ use crate::checks::components::Components;
 use crate::checks::control_plane_access::ControlPlaneAccess;
 use crate::checks::dns::Dns;
 use crate::checks::ec2_api::Ec2Api;
-use crate::checks::elsewhere;
 use crate::checks::gce_metadata::GceMetadata;
 use crate::checks::image_pull::ImagePull;
 use crate::checks::imds::Imds;
 use crate::checks::node_lifecycle::NodeLifecycle;
 use crate::checks::settled::Settled;
 use crate::checks::sts_identity::StsIdentity;
+use crate::checks::{Attempt, Examine, World, elsewhere};
 use crate::cluster::Feed;
-use crate::config::CheckSettings;
-use crate::config::Config;
-use crate::config::Provider;
-use crate::config::Told;
 use crate::config::aws::Use;
+use crate::config::{CheckSettings, Config, Provider, Told};
 use crate::verdict::Report;
 
 /// The checks that a configuration asks for, prerequisites before what they may block.
@@ -124,22 +114,42 @@ impl Plan {
     /// The checks of this configuration.
     pub fn new(config: &Config) -> Self {
         let world = World::new(config);
-        let wanted = Check::ALL.iter().map(|check| config.check(*check)).filter(|settings| {
-            settings.enabled && config.scope.is_none_or(|scope| scope == settings.check.entry().scope)
-        });
+        let wanted = Check::ALL
+            .iter()
+            .map(|check| config.check(*check))
+            .filter(|settings| {
+                settings.enabled
+                    && config
+                        .scope
+                        .is_none_or(|scope| scope == settings.check.entry().scope)
+            });
         let rows = wanted.map(|settings| {
             let examine = match elsewhere::settled(settings.check, config) {
                 Some(verdict) => AnyCheck::Settled(Settled::new(verdict)),
                 None => AnyCheck::new(config, settings, &world),
             };
             let check = settings.check;
-            let (need, interval, subject) = (need(check, config), settings.interval, subject(check, config));
-            Arc::new(Planned { check, need, interval, subject, examine })
+            let (need, interval, subject) = (
+                need(check, config),
+                settings.interval,
+                subject(check, config),
+            );
+            Arc::new(Planned {
+                check,
+                need,
+                interval,
+                subject,
+                examine,
+            })
         });
         let rows: Vec<_> = rows.collect();
         let checks: Vec<_> = rows.iter().map(|row| row.check).collect();
         let feeds = world.store.feeds(&checks);
-        Self { rows, blocks: BLOCKS, feeds }
+        Self {
+            rows,
+            blocks: BLOCKS,
+            feeds,
+        }
     }
 
     /// Only these checks, and what they judge by or may be blocked by.
@@ -166,22 +176,32 @@ impl AnyCheck {
             Check::Apiserver => Self::Apiserver(Apiserver::new(&config.apiserver, settings, world)),
             Check::CastaiApi => Self::CastaiApi(CastaiApi::new(&config.castai, settings, world)),
             Check::Imds => Self::Imds(Imds::new(&config.aws, settings, world)),
-            Check::AwsCredentials => Self::AwsCredentials(Box::new(AwsCredentials::new(config, settings, world))),
+            Check::AwsCredentials => {
+                Self::AwsCredentials(Box::new(AwsCredentials::new(config, settings, world)))
+            }
             Check::GceMetadata => Self::GceMetadata(GceMetadata::new(config, settings, world)),
             Check::AzureImds => Self::AzureImds(AzureImds::new(config, settings, world)),
             Check::StsIdentity => Self::StsIdentity(StsIdentity::new(settings, world)),
             Check::Ec2Api => Self::Ec2Api(Ec2Api::new(settings, world)),
             Check::ClusterMetadata => Self::ClusterMetadata(ClusterMetadata::new(config, world)),
-            Check::ControlPlaneAccess => Self::ControlPlaneAccess(Box::new(ControlPlaneAccess::new(config, world))),
+            Check::ControlPlaneAccess => {
+                Self::ControlPlaneAccess(Box::new(ControlPlaneAccess::new(config, world)))
+            }
             Check::AgentWorkload => Self::AgentWorkload(AgentWorkload::new(config, world)),
             Check::AgentUpgrade => Self::AgentUpgrade(AgentUpgrade::new(config, settings, world)),
-            Check::ClusterController => Self::ClusterController(ClusterController::new(config, world)),
+            Check::ClusterController => {
+                Self::ClusterController(ClusterController::new(config, world))
+            }
             Check::Components => Self::Components(Components::new(config, world)),
             Check::ImagePull => Self::ImagePull(ImagePull::new(config, world)),
             Check::NodeLifecycle => Self::NodeLifecycle(NodeLifecycle::new(config, world)),
             Check::Clock => Self::Clock(Clock),
-            Check::ClusterStatus => Self::ClusterStatus(Box::new(ClusterStatus::new(config, settings, world))),
-            Check::AgentHealth => Self::AgentHealth(Box::new(AgentHealth::new(config, settings, world))),
+            Check::ClusterStatus => {
+                Self::ClusterStatus(Box::new(ClusterStatus::new(config, settings, world)))
+            }
+            Check::AgentHealth => {
+                Self::AgentHealth(Box::new(AgentHealth::new(config, settings, world)))
+            }
             Check::AgentLog => Self::AgentLog(AgentLog::new(&config.installation, &world.store)),
         }
     }
@@ -199,11 +219,13 @@ fn need(check: Check, config: &Config) -> Need {
         | Check::ClusterStatus
         | Check::AgentHealth
         | Check::AgentLog => Need::Feature,
-        Check::Imds | Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api => match config.aws.used() {
-            Use::Nothing(_) => Need::None,
-            Use::Lifecycle => Need::Feature,
-            Use::Discovery => Need::Start,
-        },
+        Check::Imds | Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api => {
+            match config.aws.used() {
+                Use::Nothing(_) => Need::None,
+                Use::Lifecycle => Need::Feature,
+                Use::Discovery => Need::Start,
+            }
+        }
         Check::GceMetadata => discovery(config, Provider::Gke, |told| !told.missing.is_empty()),
         Check::AzureImds => discovery(config, Provider::Aks, |told| told.set.is_empty()),
         Check::ControlPlaneAccess => match config.told.provider {
@@ -211,14 +233,29 @@ fn need(check: Check, config: &Config) -> Need {
             _ => Need::None,
         },
         Check::ClusterMetadata if config.told.provider.is_none() => Need::None,
-        Check::Dns | Check::Apiserver | Check::CastaiApi | Check::ClusterMetadata | Check::AgentWorkload => Need::Start,
+        Check::Dns
+        | Check::Apiserver
+        | Check::CastaiApi
+        | Check::ClusterMetadata
+        | Check::AgentWorkload => Need::Start,
     }
 }
 
 /// What a check looks at under a configuration, as a number that differs when that does.
 fn subject(check: Check, config: &Config) -> u64 {
     let Config {
-        agent, agent_seen, apiserver, castai, installation, told, aws, clouds, control_plane, dns, proxy, ..
+        agent,
+        agent_seen,
+        apiserver,
+        castai,
+        installation,
+        told,
+        aws,
+        clouds,
+        control_plane,
+        dns,
+        proxy,
+        ..
     } = config;
     let parts: &[&dyn fmt::Debug] = match check {
         Check::Clock => &[],
@@ -232,7 +269,9 @@ fn subject(check: Check, config: &Config) -> u64 {
         Check::GceMetadata | Check::AzureImds => &[told, clouds, dns, proxy],
         Check::StsIdentity | Check::Ec2Api => &[told, aws, dns, proxy],
         Check::AgentUpgrade => &[installation, apiserver, castai, dns, proxy],
-        Check::ClusterController | Check::Components => &[installation, agent, apiserver, castai, dns, proxy],
+        Check::ClusterController | Check::Components => {
+            &[installation, agent, apiserver, castai, dns, proxy]
+        }
         Check::AgentWorkload | Check::ImagePull => &[installation, apiserver, dns, proxy],
         Check::NodeLifecycle => &[apiserver, told, aws, dns, proxy],
         Check::AgentHealth => &[agent, agent_seen, apiserver, dns, proxy],
@@ -241,12 +280,23 @@ fn subject(check: Check, config: &Config) -> u64 {
     };
     let mut hasher = DefaultHasher::new();
     config.check(check).limits.hash(&mut hasher);
-    if matches!(check, Check::CastaiApi | Check::ClusterStatus | Check::AgentUpgrade) {
+    if matches!(
+        check,
+        Check::CastaiApi | Check::ClusterStatus | Check::AgentUpgrade
+    ) {
         // A secret shows nothing of itself in what is formatted.
         castai.key.hash(&mut hasher);
     }
-    if matches!(check, Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api) {
-        (&aws.variables.secret, &aws.variables.session, &aws.variables.container_token).hash(&mut hasher);
+    if matches!(
+        check,
+        Check::AwsCredentials | Check::StsIdentity | Check::Ec2Api
+    ) {
+        (
+            &aws.variables.secret,
+            &aws.variables.session,
+            &aws.variables.container_token,
+        )
+            .hash(&mut hasher);
     }
     for part in parts {
         format!("{part:?}").hash(&mut hasher);

@@ -7,25 +7,14 @@ use tokio::sync::Mutex;
 
 use crate::catalogue::FailureMode;
 use crate::catalogue::groups::REFUSED_MODES;
-use crate::checks::World;
-use crate::checks::cluster_id;
-use crate::checks::container_log::Container;
-use crate::checks::container_log::Gaps;
-use crate::checks::container_log::Logs;
-use crate::checks::container_log::Reel;
-use crate::checks::container_log::containers;
-use crate::checks::container_log::excerpt;
+use crate::checks::container_log::{Container, Gaps, Logs, Reel, containers, excerpt};
 use crate::checks::workload::Scene;
+use crate::checks::{World, cluster_id};
 use crate::cluster::Store;
 use crate::cluster::object::pod::Pod;
-use crate::cluster::object::workload::DaemonSet;
-use crate::cluster::object::workload::Deployment;
-use crate::cluster::object::workload::Helm;
-use crate::cluster::object::workload::Map;
-use crate::config::Agent;
-use crate::config::Config;
-use crate::verdict::Finding;
-use crate::verdict::Verdict;
+use crate::cluster::object::workload::{DaemonSet, Deployment, Helm, Map};
+use crate::config::{Agent, Config};
+use crate::verdict::{Finding, Verdict};
 
 /// The agent's Deployment.
 const AGENT: &str = "castai-agent";
@@ -76,21 +65,38 @@ pub struct Installed<'a> {
 
 impl<'a> From<&'a Deployment> for Installed<'a> {
     fn from(deployment: &'a Deployment) -> Self {
-        Self { name: &deployment.name, labels: &deployment.labels, helm: &deployment.helm }
+        Self {
+            name: &deployment.name,
+            labels: &deployment.labels,
+            helm: &deployment.helm,
+        }
     }
 }
 
 impl<'a> From<&'a DaemonSet> for Installed<'a> {
     fn from(set: &'a DaemonSet) -> Self {
-        Self { name: &set.name, labels: &set.labels, helm: &set.helm }
+        Self {
+            name: &set.name,
+            labels: &set.labels,
+            helm: &set.helm,
+        }
     }
 }
 
 impl Refusals {
     /// Nothing was read yet.
     pub fn new(config: &Config, world: &World) -> Self {
-        let (store, agent, id) = (Arc::clone(&world.store), config.agent.clone(), config.castai.cluster_id.clone());
-        Self { store, agent, id, logs: Mutex::new(Logs::of(REFUSED_MODES)) }
+        let (store, agent, id) = (
+            Arc::clone(&world.store),
+            config.agent.clone(),
+            config.castai.cluster_id.clone(),
+        );
+        Self {
+            store,
+            agent,
+            id,
+            logs: Mutex::new(Logs::of(REFUSED_MODES)),
+        }
     }
 
     /// Reads on, and says what holds now, though not all may have been read.
@@ -99,14 +105,31 @@ impl Refusals {
         logs.meet(of);
         let now = Timestamp::now();
         let nothing = logs.wind(&self.store.door, now).await.err();
-        let refusals = logs.reels().iter().filter_map(|reel| Refusal::of(reel, now)).collect();
-        let gaps = nothing.as_ref().map_or_else(|| logs.gaps().clone(), Gaps::everywhere);
-        Heard { refusals, gaps, nothing }
+        let refusals = logs
+            .reels()
+            .iter()
+            .filter_map(|reel| Refusal::of(reel, now))
+            .collect();
+        let gaps = nothing
+            .as_ref()
+            .map_or_else(|| logs.gaps().clone(), Gaps::everywhere);
+        Heard {
+            refusals,
+            gaps,
+            nothing,
+        }
     }
 
     /// A refusal with the command that gives the component a new token, and with what was seen of it.
-    pub async fn finding(&self, refusal: &Refusal, scene: &Scene, installed: Installed<'_>) -> Finding {
-        let id = cluster_id::find(self.id.as_deref(), &self.agent, &self.store.door).await.ok();
+    pub async fn finding(
+        &self,
+        refusal: &Refusal,
+        scene: &Scene,
+        installed: Installed<'_>,
+    ) -> Finding {
+        let id = cluster_id::find(self.id.as_deref(), &self.agent, &self.store.door)
+            .await
+            .ok();
         let renewal = renewal(scene, &self.store.namespace, installed, id.as_deref());
         Finding::new(refusal.mode, format!("{}; {renewal}", refusal.sentence))
     }
@@ -116,13 +139,26 @@ impl Refusal {
     fn of(reel: &Reel, now: Timestamp) -> Option<Self> {
         let Container { pod, name, .. } = &reel.container;
         let trouble = reel.story.troubles(reel.moment(now)).into_iter().next()?;
-        let sentence = format!("{pod}/{name} said {}: {}", trouble.often(), excerpt(&trouble.words));
-        Some(Self { pod: pod.clone(), mode: trouble.mode, sentence })
+        let sentence = format!(
+            "{pod}/{name} said {}: {}",
+            trouble.often(),
+            excerpt(&trouble.words)
+        );
+        Some(Self {
+            pod: pod.clone(),
+            mode: trouble.mode,
+            sentence,
+        })
     }
 }
 
 /// The containers of this name whose log is read, of so many pods at most, those that are ready first.
-pub fn logs_of<'a>(namespace: &str, pods: impl Iterator<Item = &'a Pod>, name: &str, most: usize) -> Vec<Container> {
+pub fn logs_of<'a>(
+    namespace: &str,
+    pods: impl Iterator<Item = &'a Pod>,
+    name: &str,
+    most: usize,
+) -> Vec<Container> {
     let mut pods: Vec<&Pod> = pods.filter(|pod| !pod.ending && !pod.is_over()).collect();
     pods.sort_by_key(|pod| (!pod.is_ready(), pod.name.as_str()));
     containers(namespace, pods.into_iter().take(most), &[name])
@@ -131,10 +167,16 @@ pub fn logs_of<'a>(namespace: &str, pods: impl Iterator<Item = &'a Pod>, name: &
 /// The command that gives a component a new token.
 fn renewal(scene: &Scene, namespace: &str, installed: Installed<'_>, id: Option<&str>) -> String {
     let Installed { name, labels, helm } = installed;
-    let chart = labels.get(CHART).and_then(|chart| chart.rsplit_once('-')).map_or(name, |(chart, _)| chart);
+    let chart = labels
+        .get(CHART)
+        .and_then(|chart| chart.rsplit_once('-'))
+        .map_or(name, |(chart, _)| chart);
     let release = helm.release.as_deref();
     let of_release = |other: &&str| {
-        scene.deployments.iter().any(|one| one.name == **other && one.helm.release.as_deref() == release)
+        scene
+            .deployments
+            .iter()
+            .any(|one| one.name == **other && one.helm.release.as_deref() == release)
     };
     // One release of all components: its chart is another one, and this command would put this chart in its place.
     if let Some(release) = release.filter(|_| name != AGENT && of_release(&AGENT)) {

@@ -1,9 +1,7 @@
 //! A check whose verdict is settled by where this process stands, so that nothing is examined.
 
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::verdict::Report;
-use crate::verdict::Verdict;
+use crate::checks::{Attempt, Examine};
+use crate::verdict::{Report, Verdict};
 
 /// A verdict that holds until the configuration changes: `unknown` or `not_applicable`.
 #[derive(Debug)]

@@ -5,39 +5,17 @@
 
 mod remedy;
 
-use crate::aws::Caller;
-use crate::aws::Line;
-use crate::aws::Refusal;
-use crate::aws::Refused;
-use crate::aws::Sts;
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::Limits;
+use crate::aws::{Caller, Line, Refusal, Refused, Sts};
 use crate::catalogue::alerts::modes_of;
-use crate::checks::Attempt;
-use crate::checks::Examine;
-use crate::checks::World;
-use crate::checks::aws_session::Exchange;
-use crate::checks::aws_session::Freshness;
-use crate::checks::aws_session::Held;
-use crate::checks::aws_session::Missing;
-use crate::checks::way;
+use crate::catalogue::{Check, FailureMode as M, Limits};
+use crate::checks::aws_session::{Exchange, Freshness, Held, Missing};
+use crate::checks::{Attempt, Examine, World, way};
 use crate::config::CheckSettings;
-use crate::config::aws::Given;
-use crate::config::aws::Service;
-use crate::config::aws::Use;
-use crate::config::aws::given;
 use crate::config::aws::given::Account;
+use crate::config::aws::{Given, Service, Use, given};
 use crate::probe::Answer;
-use crate::verdict::AwsIdentity;
-use crate::verdict::DateSample;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Peers;
-use crate::verdict::Report;
-use crate::verdict::Trail;
-use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
+use crate::verdict::{AwsIdentity, DateSample, Evidence, Finding, Peers, Report, Trail, Verdict};
 
 /// Whose clock it is.
 const CLOCK: &str = "sts";
@@ -70,15 +48,31 @@ enum Trouble {
 impl StsIdentity {
     /// The check for what the agent is given.
     pub fn new(settings: &CheckSettings, world: &World) -> Self {
-        Self { limits: settings.limits, world: world.clone() }
+        Self {
+            limits: settings.limits,
+            world: world.clone(),
+        }
     }
 
-    async fn ask(&self, sts: &Sts, trail: &Trail, peers: &Peers, seen: &mut Seen) -> Result<Evidence, Trouble> {
+    async fn ask(
+        &self,
+        sts: &Sts,
+        trail: &Trail,
+        peers: &Peers,
+        seen: &mut Seen,
+    ) -> Result<Evidence, Trouble> {
         let needed = self.world.aws.asks_sts();
-        let held = match self.world.aws.credentials(&self.world, Ok(sts), Freshness::Afresh).await {
+        let held = match self
+            .world
+            .aws
+            .credentials(&self.world, Ok(sts), Freshness::Afresh)
+            .await
+        {
             Ok(held) => held,
             Err(Missing::Elsewhere(why)) => return Err(Trouble::Unknown(why)),
-            Err(Missing::Refused(exchange, refused)) => return Err(not_given(&exchange, &refused, seen)),
+            Err(Missing::Refused(exchange, refused)) => {
+                return Err(not_given(&exchange, &refused, seen));
+            }
         };
         seen.end = held.end();
         malformed(&held)?;
@@ -88,8 +82,17 @@ impl StsIdentity {
         };
         seen.date = answer.date_sample(CLOCK);
         let role = caller.name().chars().take(128).collect();
-        let (account, arn, source) = (caller.account.clone(), caller.arn.clone(), held.source.label());
-        seen.identity = Some(AwsIdentity { account, role, arn, source });
+        let (account, arn, source) = (
+            caller.account.clone(),
+            caller.arn.clone(),
+            held.source.label(),
+        );
+        seen.identity = Some(AwsIdentity {
+            account,
+            role,
+            arn,
+            source,
+        });
         self.compare(&caller, &held, peers)?;
         if let Some(late) = way::late(&self.limits, trail) {
             let evidence = format!(
@@ -97,35 +100,59 @@ impl StsIdentity {
                 late.what,
                 late.took.as_secs_f64()
             );
-            return Err(Trouble::Found { finding: Finding::new(M::AwsSlow, evidence), survived: true });
+            return Err(Trouble::Found {
+                finding: Finding::new(M::AwsSlow, evidence),
+                survived: true,
+            });
         }
-        Ok(Evidence::from(format!("AWS takes the agent for {}", quote(caller.arn.as_bytes()))))
+        Ok(Evidence::from(format!(
+            "AWS takes the agent for {}",
+            quote(caller.arn.as_bytes())
+        )))
     }
 
     /// STS does not say who the agent is.
-    async fn not_known(&self, held: &Held, refused: &Refused, needed: bool, seen: &mut Seen) -> Trouble {
+    async fn not_known(
+        &self,
+        held: &Held,
+        refused: &Refused,
+        needed: bool,
+        seen: &mut Seen,
+    ) -> Trouble {
         let (mode, said) = told(refused, held.are_temporary(), seen);
-        let Some(mode) = mode else { return Trouble::Unknown(Evidence::from(format!("GetCallerIdentity: {said}"))) };
+        let Some(mode) = mode else {
+            return Trouble::Unknown(Evidence::from(format!("GetCallerIdentity: {said}")));
+        };
         if mode == M::AwsSessionExpired {
             self.world.aws.forget().await;
         }
-        let about_sts = way::is_transport(mode) || matches!(mode, M::AwsStsThrottled | M::AwsStsServerError);
+        let about_sts =
+            way::is_transport(mode) || matches!(mode, M::AwsStsThrottled | M::AwsStsServerError);
         let survived = mode == M::AwsStsDenied || about_sts && !needed;
         let advice = if survived {
             let source = held.source.label();
-            format!("; the agent itself does not ask for this, as its credentials come from {source}")
+            format!(
+                "; the agent itself does not ask for this, as its credentials come from {source}"
+            )
         } else {
             remedy::not_known(mode, held)
         };
-        Trouble::Found { finding: Finding::new(mode, format!("GetCallerIdentity: {said}{advice}")), survived }
+        Trouble::Found {
+            finding: Finding::new(mode, format!("GetCallerIdentity: {said}{advice}")),
+            survived,
+        }
     }
 
     /// Whether it is the account and the role that the agent should have.
     fn compare(&self, caller: &Caller, held: &Held, peers: &Peers) -> Result<(), Trouble> {
         let aws = self.world.aws.settings();
         let arn = quote(caller.arn.as_bytes());
-        let wrong =
-            |mode, evidence: String, survived| Err(Trouble::Found { finding: Finding::new(mode, evidence), survived });
+        let wrong = |mode, evidence: String, survived| {
+            Err(Trouble::Found {
+                finding: Finding::new(mode, evidence),
+                survived,
+            })
+        };
         let wanted = match &aws.given {
             Given::Complete { account, .. } => match given::account(account) {
                 Account::Digits => Some((account.clone(), "EKS_ACCOUNT_ID is")),
@@ -146,7 +173,11 @@ impl StsIdentity {
             );
             return wrong(M::AwsAccountMismatch, evidence, false);
         }
-        let annotated = self.world.aws.annotated_role().filter(|_| aws.variables.token_file.is_some());
+        let annotated = self
+            .world
+            .aws
+            .annotated_role()
+            .filter(|_| aws.variables.token_file.is_some());
         if let (Some(annotated), Some(role)) = (&annotated, &aws.variables.role_arn)
             && annotated != role
         {
@@ -158,7 +189,12 @@ impl StsIdentity {
             );
             return wrong(M::AwsRoleMismatch, evidence, true);
         }
-        if let Some(role) = aws.variables.role_arn.as_ref().filter(|role| !caller.has_role(role)) {
+        if let Some(role) = aws
+            .variables
+            .role_arn
+            .as_ref()
+            .filter(|role| !caller.has_role(role))
+        {
             let evidence = format!(
                 "AWS takes the agent for {arn}, whose credentials come from {}, and AWS_ROLE_ARN names {}: what stands \
                  before it takes its place; remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the secret \
@@ -196,17 +232,29 @@ impl Examine for StsIdentity {
             Ok(evidence) => (Verdict::Ok(evidence.clone()), Some(Ok(evidence))),
             Err(Trouble::Unknown(why)) => (Verdict::Unknown(why), None),
             Err(Trouble::Found { finding, survived }) => {
-                let named = place.endpoint.set_by.filter(|_| way::is_transport(finding.mode));
+                let named = place
+                    .endpoint
+                    .set_by
+                    .filter(|_| way::is_transport(finding.mode));
                 let finding = match named {
-                    Some(by) => Finding::new(finding.mode, format!("{} ({by} leads there)", finding.evidence)),
+                    Some(by) => Finding::new(
+                        finding.mode,
+                        format!("{} ({by} leads there)", finding.evidence),
+                    ),
                     None => finding,
                 };
-                let verdict =
-                    if survived { Verdict::Warning(vec![finding.clone()]) } else { Verdict::failing(finding.clone()) };
+                let verdict = if survived {
+                    Verdict::Warning(vec![finding.clone()])
+                } else {
+                    Verdict::failing(finding.clone())
+                };
                 (verdict, Some(Err(finding)))
             }
         };
-        let targets = outcome.map(|outcome| attempt.arrived(&name, outcome)).into_iter().collect();
+        let targets = outcome
+            .map(|outcome| attempt.arrived(&name, outcome))
+            .into_iter()
+            .collect();
         Report {
             targets,
             dates: seen.date.into_iter().collect(),
@@ -222,13 +270,20 @@ fn not_given(exchange: &Exchange, refused: &Refused, seen: &mut Seen) -> Trouble
     let temporary = matches!(exchange, Exchange::Key(role) if role.key.session.is_some());
     let (mode, said) = told(refused, temporary, seen);
     let about = match exchange {
-        Exchange::WebIdentity { role, .. } => format!("AssumeRoleWithWebIdentity for {}", quote(role.as_bytes())),
+        Exchange::WebIdentity { role, .. } => {
+            format!("AssumeRoleWithWebIdentity for {}", quote(role.as_bytes()))
+        }
         Exchange::Key(role) => format!("AssumeRole for {}", quote(role.arn.as_bytes())),
     };
-    let Some(mode) = mode else { return Trouble::Unknown(Evidence::from(format!("{about}: {said}"))) };
+    let Some(mode) = mode else {
+        return Trouble::Unknown(Evidence::from(format!("{about}: {said}")));
+    };
     let advice = remedy::not_given(mode, exchange);
     let finding = Finding::new(mode, format!("{about}: {said}{advice}"));
-    Trouble::Found { finding, survived: false }
+    Trouble::Found {
+        finding,
+        survived: false,
+    }
 }
 
 /// What a refusal means, and what was said.
@@ -241,7 +296,9 @@ fn told(refused: &Refused, temporary: bool, seen: &mut Seen) -> (Option<M>, Stri
             seen.date = answer.date_sample(CLOCK);
             let refusal = Refusal::read(Service::Sts, answer);
             // What STS never says is no finding of this check.
-            let mode = refusal.mode(temporary).filter(|mode| modes_of(Check::StsIdentity).any(|of| of == *mode));
+            let mode = refusal
+                .mode(temporary)
+                .filter(|mode| modes_of(Check::StsIdentity).any(|of| of == *mode));
             (mode, refusal.to_string())
         }
     }
@@ -256,5 +313,8 @@ fn malformed(held: &Held) -> Result<(), Trouble> {
     }
     let evidence = "the key's id or its session token holds a byte that no header may hold, such as a line feed; \
                     nothing was sent, and the agent's SDK sends nothing either: write the secret anew with --from-literal";
-    Err(Trouble::Found { finding: Finding::new(M::AwsKeyInvalid, evidence), survived: false })
+    Err(Trouble::Found {
+        finding: Finding::new(M::AwsKeyInvalid, evidence),
+        survived: false,
+    })
 }

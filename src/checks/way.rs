@@ -2,23 +2,25 @@
 
 use std::time::Duration;
 
-use crate::catalogue::FailureMode;
-use crate::catalogue::Limits;
-use crate::catalogue::Phase;
-use crate::verdict::Finding;
-use crate::verdict::Trail;
+use crate::catalogue::{FailureMode, Limits, Phase};
+use crate::verdict::{Finding, Trail};
 
 /// Whether a mode is trouble on the way: no answer of the target was seen.
 pub fn is_transport(mode: FailureMode) -> bool {
     let label = mode.label();
-    ["net_", "tls_", "proxy_", "http_"].iter().any(|prefix| label.starts_with(prefix))
+    ["net_", "tls_", "proxy_", "http_"]
+        .iter()
+        .any(|prefix| label.starts_with(prefix))
 }
 
 /// Whether a mode is trouble of one API server rather than of all.
 pub fn is_server_trouble(mode: FailureMode) -> bool {
     matches!(
         mode,
-        FailureMode::K8sServerError | FailureMode::K8sEtcdError | FailureMode::K8sUnexpectedBody | FailureMode::K8sSlow
+        FailureMode::K8sServerError
+            | FailureMode::K8sEtcdError
+            | FailureMode::K8sUnexpectedBody
+            | FailureMode::K8sSlow
     )
 }
 
@@ -31,7 +33,10 @@ pub fn in_time(limits: &Limits, trail: &Trail, slow: FailureMode) -> Result<(), 
         None => Ok(()),
         Some(Late { what, took, limit }) => {
             let took = took.as_secs_f64();
-            Err(Finding::new(slow, format!("{what} took {took:.1} s, and the agent waits {limit:?}")))
+            Err(Finding::new(
+                slow,
+                format!("{what} took {took:.1} s, and the agent waits {limit:?}"),
+            ))
         }
     }
 }
@@ -52,7 +57,13 @@ pub struct Late {
 /// The agent's limit for connecting includes the name; its limit for the answer includes everything before it.
 pub fn late(limits: &Limits, trail: &Trail) -> Option<Late> {
     let phases = trail.longest();
-    let took = |phase: Phase| phases.iter().filter(|time| time.phase == phase).map(|time| time.took).sum::<Duration>();
+    let took = |phase: Phase| {
+        phases
+            .iter()
+            .filter(|time| time.phase == phase)
+            .map(|time| time.took)
+            .sum::<Duration>()
+    };
     let dial = took(Phase::Resolve) + took(Phase::Connect);
     let whole = dial + took(Phase::Proxy) + took(Phase::Tls) + took(Phase::Request);
     let rows = [
@@ -64,5 +75,9 @@ pub fn late(limits: &Limits, trail: &Trail) -> Option<Late> {
         ("everything up to the answer's end", whole, limits.answer),
     ];
     let row = rows.into_iter().find(|(_, took, limit)| took > limit)?;
-    Some(Late { what: row.0, took: row.1, limit: row.2 })
+    Some(Late {
+        what: row.0,
+        took: row.1,
+        limit: row.2,
+    })
 }

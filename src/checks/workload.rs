@@ -12,18 +12,13 @@ use jiff::Timestamp;
 
 use crate::catalogue::FailureMode;
 use crate::checks::workload::kills::Kills;
-use crate::classify::Kind;
-use crate::classify::classify;
+use crate::classify::{Kind, classify};
 use crate::cluster::Store;
 use crate::cluster::object::condition;
 use crate::cluster::object::event::Event;
 use crate::cluster::object::pod::Pod;
-use crate::cluster::object::workload::DaemonSet;
-use crate::cluster::object::workload::Deployment;
-use crate::cluster::object::workload::ReplicaSet;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Verdict;
+use crate::cluster::object::workload::{DaemonSet, Deployment, ReplicaSet};
+use crate::verdict::{Evidence, Finding, Verdict};
 
 /// So many pods are named in one sentence.
 const NAMED: usize = 3;
@@ -96,12 +91,18 @@ impl Scene {
 
     /// The Deployment of this name.
     pub fn deployment(&self, name: &str) -> Option<&Deployment> {
-        self.deployments.iter().map(AsRef::as_ref).find(|deployment| deployment.name == name)
+        self.deployments
+            .iter()
+            .map(AsRef::as_ref)
+            .find(|deployment| deployment.name == name)
     }
 
     /// The pods that a Deployment owns, by uid: never those that merely bear its labels.
     pub fn pods_of<'a>(&'a self, deployment: &'a Deployment) -> impl Iterator<Item = &'a Pod> {
-        let sets: Vec<&str> = self.sets_of(deployment).map(|set| set.uid.as_str()).collect();
+        let sets: Vec<&str> = self
+            .sets_of(deployment)
+            .map(|set| set.uid.as_str())
+            .collect();
         self.pods
             .iter()
             .map(AsRef::as_ref)
@@ -110,32 +111,54 @@ impl Scene {
 
     /// The pods that a `DaemonSet` owns.
     pub fn pods_of_set<'a>(&'a self, set: &'a DaemonSet) -> impl Iterator<Item = &'a Pod> {
-        self.pods.iter().map(AsRef::as_ref).filter(|pod: &&Pod| pod.owner.as_ref() == Some(&set.uid))
+        self.pods
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|pod: &&Pod| pod.owner.as_ref() == Some(&set.uid))
     }
 
     /// How a Deployment does; `main` is the container that matters.
     pub fn judge(&self, deployment: &Deployment, main: &str) -> Judgement {
         let pods: Vec<&Pod> = self.pods_of(deployment).collect();
-        let has_a_sibling = |pod: &Pod| pods.iter().any(|other| other.owner == pod.owner && other.is_ready());
-        let may_miss = |pod: &Pod, _: Option<&Cause>| trouble::wants_a_node_alone(pod) && has_a_sibling(pod);
+        let has_a_sibling = |pod: &Pod| {
+            pods.iter()
+                .any(|other| other.owner == pod.owner && other.is_ready())
+        };
+        let may_miss =
+            |pod: &Pod, _: Option<&Cause>| trouble::wants_a_node_alone(pod) && has_a_sibling(pod);
         let mut judged = self.judge_pods(&pods, deployment.desired, main, may_miss);
         if judged.spared > 0 {
-            let alone =
-                format!("for {} more there is no node of its own, as is normal where nodes are few", judged.spared);
+            let alone = format!(
+                "for {} more there is no node of its own, as is normal where nodes are few",
+                judged.spared
+            );
             judged.remark.get_or_insert(alone);
         }
         let mut causes = judged.causes;
-        causes.extend(self.sets_of(deployment).filter(|set| set.desired > set.replicas).filter_map(|set| {
-            let said = condition(&set.conditions, "ReplicaFailure").filter(|said| said.status == "True");
-            let said = said.map(|said| said.message.as_str());
-            self.refusal(&set.uid, said, &format!("ReplicaSet {}", set.name))
-        }));
+        causes.extend(
+            self.sets_of(deployment)
+                .filter(|set| set.desired > set.replicas)
+                .filter_map(|set| {
+                    let said = condition(&set.conditions, "ReplicaFailure")
+                        .filter(|said| said.status == "True");
+                    let said = said.map(|said| said.message.as_str());
+                    self.refusal(&set.uid, said, &format!("ReplicaSet {}", set.name))
+                }),
+        );
         let progress = condition(&deployment.conditions, "Progressing");
         // While pods are spared it never ends.
         let ends = judged.spared == 0;
-        let late = progress.filter(|progress| ends && progress.reason == "ProgressDeadlineExceeded");
-        if let Some(late) = late.filter(|_| causes.iter().all(|cause| cause.mode == FailureMode::AgentUnavailable)) {
-            causes = vec![Cause::new(FailureMode::AgentProgressDeadline, late.message.clone())];
+        let late =
+            progress.filter(|progress| ends && progress.reason == "ProgressDeadlineExceeded");
+        if let Some(late) = late.filter(|_| {
+            causes
+                .iter()
+                .all(|cause| cause.mode == FailureMode::AgentUnavailable)
+        }) {
+            causes = vec![Cause::new(
+                FailureMode::AgentProgressDeadline,
+                late.message.clone(),
+            )];
         }
         judged.causes = causes;
         judged.finish(&deployment.name)
@@ -144,9 +167,13 @@ impl Scene {
     /// How a `DaemonSet` does.
     pub fn judge_daemon_set(&self, set: &DaemonSet, main: &str) -> Judgement {
         let pods: Vec<&Pod> = self.pods_of_set(set).collect();
-        let mut judged = self.judge_pods(&pods, set.desired, main, |pod, cause| self.is_up_to_its_node(pod, cause));
+        let mut judged = self.judge_pods(&pods, set.desired, main, |pod, cause| {
+            self.is_up_to_its_node(pod, cause)
+        });
         if judged.pods < set.desired {
-            judged.causes.extend(self.refusal(&set.uid, None, &format!("DaemonSet {}", set.name)));
+            judged
+                .causes
+                .extend(self.refusal(&set.uid, None, &format!("DaemonSet {}", set.name)));
         }
         // Of many pods not all that work are kept; and one that ends on a node that is not heard of has no successor.
         judged.working = judged.working.max(set.available);
@@ -167,12 +194,14 @@ impl Scene {
             FailureMode::AgentSandboxFailed,
             FailureMode::AgentFailedMount,
         ];
-        let starts = cause.is_none_or(|cause| OF_NEW_NODES.contains(&cause.mode)) && self.is_young(pod);
+        let starts =
+            cause.is_none_or(|cause| OF_NEW_NODES.contains(&cause.mode)) && self.is_young(pod);
         starts || pod.is_unheard_of()
     }
 
     fn is_young(&self, pod: &Pod) -> bool {
-        pod.created.is_none_or(|at| self.now.as_second() - at.as_second() < START)
+        pod.created
+            .is_none_or(|at| self.now.as_second() - at.as_second() < START)
     }
 
     /// Of pods that are not ready and spared nothing is said, and they are not missed.
@@ -183,15 +212,24 @@ impl Scene {
         main: &str,
         may_miss: impl Fn(&Pod, Option<&Cause>) -> bool,
     ) -> Judged {
-        let there = pods.iter().filter(|pod| !pod.ending && !pod.is_over()).map(|pod| (*pod, self.trouble(pod, main)));
+        let there = pods
+            .iter()
+            .filter(|pod| !pod.ending && !pod.is_over())
+            .map(|pod| (*pod, self.trouble(pod, main)));
         let (spared, live): (Vec<_>, Vec<_>) =
             there.partition(|(pod, cause)| !pod.is_ready() && may_miss(pod, cause.as_ref()));
         let ready = live.iter().filter(|(pod, _)| pod.is_ready());
-        let working = count(ready.filter(|(_, cause)| cause.as_ref().is_none_or(|cause| cause.mild)));
-        let over = pods.iter().filter(|pod| pod.is_over()).max_by_key(|pod| pod.created);
+        let working =
+            count(ready.filter(|(_, cause)| cause.as_ref().is_none_or(|cause| cause.mild)));
+        let over = pods
+            .iter()
+            .filter(|pod| pod.is_over())
+            .max_by_key(|pod| pod.created);
         // Only of what was put in its place just now is it said why it is not there.
-        let explains =
-            over.is_some_and(|over| live.iter().all(|(pod, _)| pod.owner == over.owner && self.is_young(pod)));
+        let explains = over.is_some_and(|over| {
+            live.iter()
+                .all(|(pod, _)| pod.owner == over.owner && self.is_young(pod))
+        });
         let spared = count(spared.iter());
         let pods = count(live.iter()) + spared;
         let mut causes: Vec<Cause> = live.into_iter().filter_map(|(_, cause)| cause).collect();
@@ -201,33 +239,57 @@ impl Scene {
             Some(cause)
                 if explains
                     && working + spared < desired
-                    && causes.iter().all(|cause| cause.mode == FailureMode::AgentUnavailable) =>
+                    && causes
+                        .iter()
+                        .all(|cause| cause.mode == FailureMode::AgentUnavailable) =>
             {
                 causes = vec![cause];
             }
             Some(cause) => remark = Some(format!("before, {}", cause.sentence)),
             None => {}
         }
-        Judged { causes, desired, working, pods, spared, remark }
+        Judged {
+            causes,
+            desired,
+            working,
+            pods,
+            spared,
+            remark,
+        }
     }
 
     /// Why a controller cannot make pods.
     fn refusal(&self, of: &str, said: Option<&str>, who: &str) -> Option<Cause> {
-        let event = || self.newest(of, |event| event.reason == "FailedCreate" && self.age(event) < REFUSAL);
-        let message = said.map(str::to_owned).or_else(|| event().map(|event| event.message.clone()))?;
+        let event = || {
+            self.newest(of, |event| {
+                event.reason == "FailedCreate" && self.age(event) < REFUSAL
+            })
+        };
+        let message = said
+            .map(str::to_owned)
+            .or_else(|| event().map(|event| event.message.clone()))?;
         let mode = words("FailedCreate", &message).unwrap_or(FailureMode::AgentUnavailable);
-        Some(Cause::new(mode, format!("{who} cannot make its pod: {message}")))
+        Some(Cause::new(
+            mode,
+            format!("{who} cannot make its pod: {message}"),
+        ))
     }
 
     /// The newest event about an object that fits.
     fn newest(&self, of: &str, fits: impl Fn(&Event) -> bool) -> Option<&Event> {
-        let about = self.events.iter().map(AsRef::as_ref).filter(|event: &&Event| event.of == of && fits(event));
+        let about = self
+            .events
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|event: &&Event| event.of == of && fits(event));
         about.max_by_key(|event| event.last)
     }
 
     /// How many seconds ago an event was said last.
     fn age(&self, event: &Event) -> i64 {
-        event.last.map_or(i64::MAX, |last| self.now.as_second() - last.as_second())
+        event
+            .last
+            .map_or(i64::MAX, |last| self.now.as_second() - last.as_second())
     }
 }
 
@@ -251,12 +313,20 @@ impl Judged {
     fn finish(mut self, name: &str) -> Judgement {
         if self.causes.is_empty() && self.is_short() {
             let (working, desired, pods) = (self.working, self.desired, self.pods);
-            let sentence = format!("{working} of {desired} pods of {name} are available, and {pods} are there");
-            self.causes.push(Cause::new(FailureMode::AgentUnavailable, sentence));
+            let sentence = format!(
+                "{working} of {desired} pods of {name} are available, and {pods} are there"
+            );
+            self.causes
+                .push(Cause::new(FailureMode::AgentUnavailable, sentence));
         }
         // What is known better makes the mere shortage a consequence.
-        if self.causes.iter().any(|cause| cause.mode != FailureMode::AgentUnavailable) {
-            self.causes.retain(|cause| cause.mode != FailureMode::AgentUnavailable);
+        if self
+            .causes
+            .iter()
+            .any(|cause| cause.mode != FailureMode::AgentUnavailable)
+        {
+            self.causes
+                .retain(|cause| cause.mode != FailureMode::AgentUnavailable);
         }
         let mut findings: Vec<Finding> = Vec::new();
         for cause in &self.causes {
@@ -268,13 +338,31 @@ impl Judged {
                     .map(|other| other.sentence.as_str())
                     .collect();
                 let more = same.len().saturating_sub(NAMED);
-                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-                let named = same.iter().take(NAMED).copied().collect::<Vec<_>>().join("; ");
-                let before = self.remark.as_ref().map(|remark| format!("; {remark}")).unwrap_or_default();
+                let more = if more > 0 {
+                    format!("; and {more} more")
+                } else {
+                    String::new()
+                };
+                let named = same
+                    .iter()
+                    .take(NAMED)
+                    .copied()
+                    .collect::<Vec<_>>()
+                    .join("; ");
+                let before = self
+                    .remark
+                    .as_ref()
+                    .map(|remark| format!("; {remark}"))
+                    .unwrap_or_default();
                 findings.push(Finding::new(cause.mode, format!("{named}{more}{before}")));
             }
         }
-        Judgement { findings, desired: self.desired, working: self.working, remark: self.remark }
+        Judgement {
+            findings,
+            desired: self.desired,
+            working: self.working,
+            remark: self.remark,
+        }
     }
 }
 
@@ -282,16 +370,28 @@ impl Judgement {
     /// The verdict: advice while at least one pod works.
     pub fn verdict(self, well: impl FnOnce(&Self) -> String) -> Verdict {
         if self.findings.is_empty() {
-            let remark = self.remark.as_ref().map(|remark| format!("; {remark}")).unwrap_or_default();
+            let remark = self
+                .remark
+                .as_ref()
+                .map(|remark| format!("; {remark}"))
+                .unwrap_or_default();
             return Verdict::Ok(Evidence::from(format!("{}{remark}", well(&self))));
         }
-        if self.working > 0 { Verdict::Warning(self.findings) } else { Verdict::Failing(self.findings) }
+        if self.working > 0 {
+            Verdict::Warning(self.findings)
+        } else {
+            Verdict::Failing(self.findings)
+        }
     }
 }
 
 impl Cause {
     fn new(mode: FailureMode, sentence: String) -> Self {
-        Self { mode, sentence, mild: false }
+        Self {
+            mode,
+            sentence,
+            mild: false,
+        }
     }
 
     /// This one, and what is no less wrong beside it in its pod.

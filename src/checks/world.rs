@@ -1,28 +1,17 @@
 //! What all checks share to go anywhere.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::catalogue::FailureMode;
 use crate::checks::aws_session::AwsSession;
-use crate::cluster::AgentAccount;
-use crate::cluster::Door;
-use crate::cluster::Plugin;
-use crate::cluster::Store;
 use crate::cluster::account::NoToken;
-use crate::config::AgentPlace;
-use crate::config::Config;
-use crate::config::ProxyRules;
-use crate::config::Secret;
+use crate::cluster::{AgentAccount, Door, Plugin, Store};
 use crate::config::elsewhere::MountedToken;
-use crate::config::proxy::Obstacle;
-use crate::config::proxy::Proxy;
-use crate::probe::Resolver;
-use crate::probe::Trust;
+use crate::config::proxy::{Obstacle, Proxy};
+use crate::config::{AgentPlace, Config, ProxyRules, Secret};
 use crate::probe::tls::Place;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Verdict;
+use crate::probe::{Resolver, Trust};
+use crate::verdict::{Evidence, Finding, Verdict};
 
 /// The pod's resolver, its proxies, whom it trusts, AWS, what is watched in its cluster, and the account to act as.
 #[derive(Clone, Debug)]
@@ -46,10 +35,19 @@ impl World {
     pub fn new(config: &Config) -> Self {
         let resolver = Arc::new(Resolver::new(&config.dns));
         let plugin = Arc::new(Plugin::default());
-        let store = Arc::new(Store::new(Door::new(config, &resolver, &plugin), &config.installation.namespace));
+        let store = Arc::new(Store::new(
+            Door::new(config, &resolver, &plugin),
+            &config.installation.namespace,
+        ));
         let account = |place: &AgentPlace| {
-            let seen = config.agent_seen.found().map(|elsewhere| elsewhere.service_account.as_str());
-            Arc::new(AgentAccount::new(&place.namespace, seen.unwrap_or(&place.service_account)))
+            let seen = config
+                .agent_seen
+                .found()
+                .map(|elsewhere| elsewhere.service_account.as_str());
+            Arc::new(AgentAccount::new(
+                &place.namespace,
+                seen.unwrap_or(&place.service_account),
+            ))
         };
         Self {
             resolver,
@@ -67,13 +65,23 @@ impl World {
     /// # Errors
     /// Why there is none.
     pub async fn agents_token(&self, like: &MountedToken) -> Result<Secret, Evidence> {
-        let account = self.agent.as_ref().ok_or_else(|| Evidence::from("the agent's account is not known"))?;
-        let mut visit = self.store.door.enter().await.map_err(|verdict| verdict.evidence())?;
+        let account = self
+            .agent
+            .as_ref()
+            .ok_or_else(|| Evidence::from("the agent's account is not known"))?;
+        let mut visit = self
+            .store
+            .door
+            .enter()
+            .await
+            .map_err(|verdict| verdict.evidence())?;
         let given = visit.token(account, like.audience.as_deref()).await;
-        given.map(|token| token.value().clone()).map_err(|missing| match missing {
-            NoToken::Absent(why) | NoToken::Unknown(why) => why,
-            NoToken::Way(finding) => finding.evidence,
-        })
+        given
+            .map(|token| token.value().clone())
+            .map_err(|missing| match missing {
+                NoToken::Absent(why) | NoToken::Unknown(why) => why,
+                NoToken::Way(finding) => finding.evidence,
+            })
     }
 
     /// Trusts the system's roots, which are read once.
@@ -81,7 +89,11 @@ impl World {
     /// # Errors
     /// When there are none.
     pub fn system_trust(&self) -> Result<Arc<Trust>, String> {
-        let read = || Trust::system(Place::Public).map(Arc::new).map_err(|error| error.to_string());
+        let read = || {
+            Trust::system(Place::Public)
+                .map(Arc::new)
+                .map_err(|error| error.to_string())
+        };
         self.system.get_or_init(read).clone()
     }
 
@@ -93,10 +105,13 @@ impl World {
         match self.proxies.proxy_for(https, host, port) {
             None => Ok(None),
             Some(Ok(proxy)) => Ok(Some(proxy.clone())),
-            Some(Err(Obstacle::Broken(problem))) => {
-                Err(Verdict::failing(Finding::new(FailureMode::AgentConfigInvalid, problem.to_string())))
+            Some(Err(Obstacle::Broken(problem))) => Err(Verdict::failing(Finding::new(
+                FailureMode::AgentConfigInvalid,
+                problem.to_string(),
+            ))),
+            Some(Err(Obstacle::NotProbed(problem))) => {
+                Err(Verdict::Unknown(Evidence::from(problem.to_string())))
             }
-            Some(Err(Obstacle::NotProbed(problem))) => Err(Verdict::Unknown(Evidence::from(problem.to_string()))),
         }
     }
 
@@ -123,7 +138,12 @@ mod tests {
     use crate::config::Flags;
 
     fn detour(variables: &[(&str, &str)], host: &str) -> Option<String> {
-        let value = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| OsString::from(value));
+        let value = |name: &str| {
+            variables
+                .iter()
+                .find(|(of, _)| *of == name)
+                .map(|(_, value)| OsString::from(value))
+        };
         let config = Config::load(&Flags::default(), &value).expect("an environment fails nothing");
         World::new(&config).detour(host, 80)
     }
@@ -132,8 +152,15 @@ mod tests {
     fn a_proxy_that_the_agent_would_take_is_told_and_not_taken() {
         let proxy = ("HTTP_PROXY", "http://proxy:3128");
         for host in ["169.254.169.254", "169.254.170.23"] {
-            assert!(detour(&[proxy], host).expect("it holds").contains(&format!("put {host} into NO_PROXY")));
-            assert_eq!(detour(&[proxy, ("NO_PROXY", &format!("{host},.svc"))], host), None);
+            assert!(
+                detour(&[proxy], host)
+                    .expect("it holds")
+                    .contains(&format!("put {host} into NO_PROXY"))
+            );
+            assert_eq!(
+                detour(&[proxy, ("NO_PROXY", &format!("{host},.svc"))], host),
+                None
+            );
             assert_eq!(detour(&[("HTTPS_PROXY", "http://proxy:3128")], host), None);
         }
     }

@@ -6,24 +6,14 @@
 
 pub(super) mod format;
 
-use crate::catalogue::FailureMode as M;
+use format::{Entry, Level};
 
-use super::Reading;
-use super::Rule;
-use super::aws_error;
-use super::castai;
-use super::cloud_metadata;
-use super::contains_any;
-use super::first_match;
-use super::go_error;
 use super::go_error::Cause;
-use super::image_pull;
-use super::kube_text;
-use super::pod;
-use super::sounds_like_a_fault;
-
-use format::Entry;
-use format::Level;
+use super::{
+    Reading, Rule, aws_error, castai, cloud_metadata, contains_any, first_match, go_error,
+    image_pull, kube_text, pod, sounds_like_a_fault,
+};
+use crate::catalogue::FailureMode as M;
 
 /// What a line says.
 pub(super) fn read(line: &str) -> Reading {
@@ -36,13 +26,19 @@ pub(super) fn read(line: &str) -> Reading {
 pub(super) fn reading_of(entry: &Entry, text: &str) -> Reading {
     let telling = entry.level != Level::Quiet || contains_any(text, TELLING);
     // A line without any format may be the message of an event.
-    let event = if entry.bare { image_pull::mode(text).or_else(|| pod::mode(text)) } else { None };
+    let event = if entry.bare {
+        image_pull::mode(text).or_else(|| pod::mode(text))
+    } else {
+        None
+    };
     match event.map(Reading::from).or_else(|| judge(text)) {
         Some(reading) if telling => reading,
         Some(_) => Reading::Harmless,
         None => match entry.level {
             Level::Error => M::Unclassified.into(),
-            Level::Unknown if entry.may_be_a_fault && sounds_like_a_fault(text) => M::Unclassified.into(),
+            Level::Unknown if entry.may_be_a_fault && sounds_like_a_fault(text) => {
+                M::Unclassified.into()
+            }
             Level::Quiet if text.contains("shutdown triggered by") && !text.contains("signal") => {
                 M::Unclassified.into()
             }
@@ -76,7 +72,14 @@ fn judge(text: &str) -> Option<Reading> {
     }
     if contains_any(text, UNREADABLE) {
         let about_castai = speaks_of_castai(text);
-        return Some(if about_castai { M::CastaiUnexpectedBody } else { M::K8sUnexpectedBody }.into());
+        return Some(
+            if about_castai {
+                M::CastaiUnexpectedBody
+            } else {
+                M::K8sUnexpectedBody
+            }
+            .into(),
+        );
     }
     first_match(CAUSE_UNTOLD, text).map(Reading::from)
 }
@@ -86,10 +89,14 @@ fn in_context(cause: Cause, text: &str) -> Reading {
     let about_kubernetes = !speaks_of_castai(text) && kube_text::speaks_of_kubernetes(text);
     match cause {
         Cause::Mode(mode) => mode.into(),
-        Cause::Deadline | Cause::Lost | Cause::NotConnected if about_kubernetes => M::K8sNoAnswer.into(),
+        Cause::Deadline | Cause::Lost | Cause::NotConnected if about_kubernetes => {
+            M::K8sNoAnswer.into()
+        }
         Cause::Deadline | Cause::Lost => M::HttpTimeout.into(),
         Cause::NotConnected => M::NetConnectTimeout.into(),
-        Cause::GivenUp if text.contains("failed sending delta: timed out") => M::CastaiDeliveryFailed.into(),
+        Cause::GivenUp if text.contains("failed sending delta: timed out") => {
+            M::CastaiDeliveryFailed.into()
+        }
         Cause::GivenUp => Reading::Harmless,
     }
 }
@@ -110,7 +117,13 @@ pub(super) fn speaks_of_castai(text: &str) -> bool {
 
 /// Whether `cast.ai` stands in the text as a host, not as an API group of the cluster.
 fn names_a_host_of_castai(text: &str) -> bool {
-    const GROUPS: &[&str] = &["autoscaling.", "pod-mutations.", "runbooks.", "storageoptimization.", "live."];
+    const GROUPS: &[&str] = &[
+        "autoscaling.",
+        "pod-mutations.",
+        "runbooks.",
+        "storageoptimization.",
+        "live.",
+    ];
     text.match_indices("cast.ai").any(|(at, _)| {
         let before = &text[..at];
         let word = before.rsplit([' ', '"']).next().unwrap_or_default();
@@ -119,7 +132,11 @@ fn names_a_host_of_castai(text: &str) -> bool {
 }
 
 /// Info lines that tell of a fault.
-const TELLING: &[&str] = &["shutdown triggered by", "continuity token mismatch", "watch ended with error"];
+const TELLING: &[&str] = &[
+    "shutdown triggered by",
+    "continuity token mismatch",
+    "watch ended with error",
+];
 
 /// What healthy agents write as well, or what follows from something that another line names.
 const CONSEQUENCES: &[&str] = &[
@@ -151,43 +168,85 @@ const OWN_WORDS: &[Rule] = &[
     (&["invalid continuity token"], M::CastaiContinuityToken),
     (&["API_KEY", "is required"], M::CastaiKeyMissing),
     (&["No access to Kubernetes API server"], M::CpfwBlocked),
-    (&["cluster ID is still empty after initialization"], M::CastaiUnexpectedBody),
+    (
+        &["cluster ID is still empty after initialization"],
+        M::CastaiUnexpectedBody,
+    ),
     // Only CAST AI is spoken to by gRPC with a token.
     (&["code = Unauthenticated"], M::CastaiTokenInvalid),
     (&["bind: address already in use"], M::AgentPortTaken),
-    (&["last healthy action is over the healthy limit"], M::AgentUnhealthy),
-    (&["controller initialization exceeded hard timeout"], M::AgentUnhealthy),
+    (
+        &["last healthy action is over the healthy limit"],
+        M::AgentUnhealthy,
+    ),
+    (
+        &["controller initialization exceeded hard timeout"],
+        M::AgentUnhealthy,
+    ),
     (&["controller not started"], M::AgentNotReadyInitialising),
-    (&["initialization not started"], M::AgentNotReadyInitialising),
-    (&["controller not initialized"], M::AgentNotReadyInitialising),
+    (
+        &["initialization not started"],
+        M::AgentNotReadyInitialising,
+    ),
+    (
+        &["controller not initialized"],
+        M::AgentNotReadyInitialising,
+    ),
     (&["liveness check failed: "], M::AgentUnhealthy),
     (&["Health check failed due to: "], M::AgentUnhealthy),
     (&["readiness check failed: "], M::AgentNotReadyInitialising),
-    (&["leader election record", "namespaces \"", "\" not found"], M::AgentNoLeader),
-    (&["resource lock", "namespaces \"", "\" not found"], M::AgentNoLeader),
+    (
+        &["leader election record", "namespaces \"", "\" not found"],
+        M::AgentNoLeader,
+    ),
+    (
+        &["resource lock", "namespaces \"", "\" not found"],
+        M::AgentNoLeader,
+    ),
     (&["unknown provider"], M::AgentConfigInvalid),
-    (&["failed to add root certificate to CA pool"], M::AgentConfigInvalid),
+    (
+        &["failed to add root certificate to CA pool"],
+        M::AgentConfigInvalid,
+    ),
     (&["kubeconfig is nil"], M::AgentConfigInvalid),
     (&["error decoding '"], M::AgentConfigInvalid),
     (&["parsing configuration"], M::AgentConfigInvalid),
     (&["reading default config"], M::AgentConfigInvalid),
     (&["not a valid logrus Level"], M::AgentConfigInvalid),
     (&["time: invalid duration"], M::AgentConfigInvalid),
-    (&["is required when discovery is disabled"], M::AgentConfigEnvMissing),
-    (&["was provided in scientific notation"], M::MetadataAccountMalformed),
-    (&["env variable CLUSTER_ID is required"], M::AgentConfigInvalid),
+    (
+        &["is required when discovery is disabled"],
+        M::AgentConfigEnvMissing,
+    ),
+    (
+        &["was provided in scientific notation"],
+        M::MetadataAccountMalformed,
+    ),
+    (
+        &["env variable CLUSTER_ID is required"],
+        M::AgentConfigInvalid,
+    ),
     (&["parsing cluster id"], M::AgentConfigInvalid),
 ];
 
 /// An answer that is not what the client can read.
-const UNREADABLE: &[&str] =
-    &["looking for beginning of value", "json: cannot unmarshal", "unexpected end of JSON input"];
+const UNREADABLE: &[&str] = &[
+    "looking for beginning of value",
+    "json: cannot unmarshal",
+    "unexpected end of JSON input",
+];
 
 /// What failed, where nothing in the line says why.
 const CAUSE_UNTOLD: &[Rule] = &[
     (&["failed sending delta:"], M::CastaiDeliveryFailed),
-    (&["error while collecting initial snapshot"], M::AgentNotReadyInitialising),
-    (&["failed to wait for cache sync"], M::AgentNotReadyInitialising),
+    (
+        &["error while collecting initial snapshot"],
+        M::AgentNotReadyInitialising,
+    ),
+    (
+        &["failed to wait for cache sync"],
+        M::AgentNotReadyInitialising,
+    ),
     (&["failed to sync"], M::AgentNotReadyInitialising),
 ];
 

@@ -6,16 +6,10 @@
 
 use serde_json::Value;
 
-use crate::catalogue::FailureMode;
-use crate::catalogue::FailureMode as M;
-
-use super::Reading;
-use super::Rule;
 use super::castai::is_html;
-use super::contains_any;
-use super::first_match;
-use super::go_error;
 use super::go_error::Cause;
+use super::{Reading, Rule, contains_any, first_match, go_error};
+use crate::catalogue::{FailureMode, FailureMode as M};
 
 /// Whose answer it is, as far as the text tells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,9 +45,16 @@ pub fn error_body(body: &str) -> ErrorBody {
     } else if is_html(None, body) {
         return ErrorBody::default();
     } else {
-        ((tag(body, "Code"), tag(body, "Message")), tag(body, "RequestId").or_else(|| tag(body, "RequestID")))
+        (
+            (tag(body, "Code"), tag(body, "Message")),
+            tag(body, "RequestId").or_else(|| tag(body, "RequestID")),
+        )
     };
-    ErrorBody { code: code.filter(|code| !code.is_empty()), message, request_id }
+    ErrorBody {
+        code: code.filter(|code| !code.is_empty()),
+        message,
+        request_id,
+    }
 }
 
 /// The mode of a service's error code, with its message where the code alone does not decide.
@@ -98,7 +99,11 @@ pub(super) fn read_body(body: &str) -> Reading {
     if is_html(None, body) {
         return M::Ec2UnexpectedBody.into();
     }
-    let (code, message) = if body.starts_with('{') { json(body) } else { (tag(body, "Code"), tag(body, "Message")) };
+    let (code, message) = if body.starts_with('{') {
+        json(body)
+    } else {
+        (tag(body, "Code"), tag(body, "Message"))
+    };
     let Some(code) = code else {
         // Not a document: perhaps a line of the SDK, or a plain text of the Pod Identity agent.
         return log_text(body).unwrap_or_else(|| M::Unclassified.into());
@@ -114,14 +119,22 @@ pub(super) fn read_body(body: &str) -> Reading {
     if code == "Success" || code == "DryRunOperation" {
         return Reading::Harmless;
     }
-    first_match(PHRASES, &message).or_else(|| mode_of_code(&code, &message, service)).unwrap_or(M::Unclassified).into()
+    first_match(PHRASES, &message)
+        .or_else(|| mode_of_code(&code, &message, service))
+        .unwrap_or(M::Unclassified)
+        .into()
 }
 
 impl Service {
     /// The service that was asked last: the innermost operation, or the address of who hands out credentials for it.
     fn of(text: &str) -> Self {
-        const POD_IDENTITY: &[&str] =
-            &["169.254.170.23", "fd00:ec2::23", "failed to load credentials", "CredentialsEndpointError", ", fault: "];
+        const POD_IDENTITY: &[&str] = &[
+            "169.254.170.23",
+            "fd00:ec2::23",
+            "failed to load credentials",
+            "CredentialsEndpointError",
+            ", fault: ",
+        ];
         if contains_any(text, POD_IDENTITY) {
             return Self::PodIdentity;
         }
@@ -139,7 +152,10 @@ impl Service {
             Self::Imds
         } else if contains_any(text, &["WebIdentity", "//sts.", "GetCallerIdentity"]) {
             Self::Sts
-        } else if contains_any(text, &["describing instance", "DescribeInstances", "//ec2."]) {
+        } else if contains_any(
+            text,
+            &["describing instance", "DescribeInstances", "//ec2."],
+        ) {
             Self::Ec2
         } else {
             Self::Unknown
@@ -194,13 +210,28 @@ fn speaks_of_aws(text: &str) -> bool {
 
 /// Metadata of GKE and AKS stand at the same address.
 fn speaks_of_other_clouds(text: &str) -> bool {
-    contains_any(text, &["computeMetadata", "GCE metadata", "GKE_", "AKS_", "metadata/instance?"])
+    contains_any(
+        text,
+        &[
+            "computeMetadata",
+            "GCE metadata",
+            "GKE_",
+            "AKS_",
+            "metadata/instance?",
+        ],
+    )
 }
 
 /// The instance metadata service, whose answers have a status and no code.
 fn imds(text: &str) -> Reading {
-    let looking_for_role =
-        contains_any(text, &["no EC2 IMDS role found", "no EC2 instance role found", "NoCredentialProviders"]);
+    let looking_for_role = contains_any(
+        text,
+        &[
+            "no EC2 IMDS role found",
+            "no EC2 instance role found",
+            "NoCredentialProviders",
+        ],
+    );
     let status = ["StatusCode: ", "status code: "]
         .iter()
         .find_map(|word| text.rsplit_once(word)?.1.get(..3)?.parse::<u16>().ok())
@@ -242,7 +273,8 @@ fn coded(text: &str, service: Service) -> Option<FailureMode> {
         .iter()
         .filter_map(|code| {
             let at = text.rfind(code)?;
-            let ends = !text[at + code.len()..].starts_with(|next: char| next.is_ascii_alphanumeric());
+            let ends =
+                !text[at + code.len()..].starts_with(|next: char| next.is_ascii_alphanumeric());
             let begins = !text[..at].ends_with(|before: char| before.is_ascii_alphanumeric());
             (begins && ends).then_some((at, *code))
         })
@@ -252,39 +284,53 @@ fn coded(text: &str, service: Service) -> Option<FailureMode> {
 
 /// The mode of an error code, with its message where the code alone does not decide.
 fn mode_of_code(code: &str, message: &str, service: Service) -> Option<FailureMode> {
-    let web_identity = message.contains("WebIdentity") || message.contains("Token expired: current date/time");
+    let web_identity =
+        message.contains("WebIdentity") || message.contains("Token expired: current date/time");
     Some(match code.trim_end_matches("Exception") {
         "UnauthorizedOperation" => denied(message),
-        "AccessDenied" if message.contains("sts:") && contains_any(&message.to_lowercase(), PERIMETERS) => {
+        "AccessDenied"
+            if message.contains("sts:") && contains_any(&message.to_lowercase(), PERIMETERS) =>
+        {
             M::AwsStsDenied
         }
-        "AccessDenied" if contains_any(message, &["sts:AssumeRoleWithWebIdentity"]) => M::AwsIrsaTrustDenied,
-        "AccessDenied" if message.contains("associated role") || service == Service::PodIdentity => {
+        "AccessDenied" if contains_any(message, &["sts:AssumeRoleWithWebIdentity"]) => {
+            M::AwsIrsaTrustDenied
+        }
+        "AccessDenied"
+            if message.contains("associated role") || service == Service::PodIdentity =>
+        {
             M::AwsPodIdentityDenied
         }
         "AccessDenied" if service == Service::Sts => M::AwsStsDenied,
         "AccessDenied" if service == Service::Ec2 || message.contains("ec2:") => denied(message),
         "AuthFailure" | "RequestExpired" => M::AwsAuthFailureAmbiguous,
         "InvalidClientTokenId" | "InvalidAccessKeyId" | "UnrecognizedClient" => M::AwsKeyInvalid,
-        "SignatureDoesNotMatch" if contains_any(message, &["Signature expired", "Signature not yet current"]) => {
+        "SignatureDoesNotMatch"
+            if contains_any(message, &["Signature expired", "Signature not yet current"]) =>
+        {
             M::AwsClockSkew
         }
         "SignatureDoesNotMatch" | "IncompleteSignature" => M::AwsKeySecretWrong,
         "RequestTimeTooSkewed" => M::AwsClockSkew,
-        "ExpiredToken" | "InvalidToken" if service == Service::PodIdentity => M::AwsPodIdentityTokenInvalid,
+        "ExpiredToken" | "InvalidToken" if service == Service::PodIdentity => {
+            M::AwsPodIdentityTokenInvalid
+        }
         "ExpiredToken" if web_identity || code == "ExpiredTokenException" => M::AwsIrsaTokenExpired,
         "ExpiredToken" => M::AwsSessionExpired,
         "OptInRequired" | "RegionDisabled" => M::AwsRegionNotEnabled,
-        "InvalidIdentityToken" if message.contains("Incorrect token audience") => M::AwsIrsaWrongAudience,
-        "InvalidIdentityToken" if message.contains("No OpenIDConnect provider found") => M::AwsIrsaOidcProviderMissing,
+        "InvalidIdentityToken" if message.contains("Incorrect token audience") => {
+            M::AwsIrsaWrongAudience
+        }
+        "InvalidIdentityToken" if message.contains("No OpenIDConnect provider found") => {
+            M::AwsIrsaOidcProviderMissing
+        }
         "InvalidIdentityToken" | "IDPRejectedClaim" => M::AwsIrsaTokenInvalid,
         "IDPCommunicationError" => M::AwsIrsaIdpUnreachable,
         "ResourceNotFound" if service == Service::PodIdentity => M::AwsPodIdentityNoAssociation,
         "RequestLimitExceeded" | "EC2Throttled" => M::Ec2Throttled,
         "Throttling" | "Throttled" | "TooManyRequests" => service.throttled(),
-        "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable" | "InternalServer" => {
-            service.server_error()
-        }
+        "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable"
+        | "InternalServer" => service.server_error(),
         "InvalidInstanceID.NotFound" | "InvalidInstanceID.Malformed" => M::Ec2RegionWrong,
         "UnknownError" if service == Service::Ec2 => M::Ec2UnexpectedBody,
         "UnknownError" => M::ProxyBlockPage,
@@ -294,7 +340,11 @@ fn mode_of_code(code: &str, message: &str, service: Service) -> Option<FailureMo
 }
 
 /// Policies that stand around STS, whatever the role's own say.
-const PERIMETERS: &[&str] = &["vpc endpoint policy", "service control policy", "resource control policy"];
+const PERIMETERS: &[&str] = &[
+    "vpc endpoint policy",
+    "service control policy",
+    "resource control policy",
+];
 
 /// Which kind of policy denies, from the end of the message; AWS names one kind only.
 fn denied(message: &str) -> FailureMode {
@@ -307,44 +357,80 @@ fn denied(message: &str) -> FailureMode {
         ("vpc endpoint policy", M::Ec2DeniedVpcePolicy),
     ];
     let message = message.to_lowercase();
-    let explicit = message.split_once("with an explicit deny in ").map(|(_, rest)| rest);
-    let Some(reason) = explicit.or_else(|| message.split_once("because no ").map(|(_, rest)| rest)) else {
+    let explicit = message
+        .split_once("with an explicit deny in ")
+        .map(|(_, rest)| rest);
+    let Some(reason) = explicit.or_else(|| message.split_once("because no ").map(|(_, rest)| rest))
+    else {
         return M::Ec2DeniedUnspecified;
     };
     // The kind stands right behind the phrase, at most an article and a word like "organization's" before it.
     let reason: String = reason.chars().take(64).collect();
     if reason.contains("identity-based policy") {
-        return if explicit.is_some() { M::Ec2DeniedExplicitIdentity } else { M::Ec2DeniedIdentityPolicy };
+        return if explicit.is_some() {
+            M::Ec2DeniedExplicitIdentity
+        } else {
+            M::Ec2DeniedIdentityPolicy
+        };
     }
-    KINDS.iter().find(|(kind, _)| reason.contains(kind)).map_or(M::Ec2DeniedUnspecified, |(_, mode)| *mode)
+    KINDS
+        .iter()
+        .find(|(kind, _)| reason.contains(kind))
+        .map_or(M::Ec2DeniedUnspecified, |(_, mode)| *mode)
 }
 
 /// Code and message of a JSON error.
 fn json(body: &str) -> (Option<String>, Option<String>) {
-    let Ok(value) = serde_json::from_str::<Value>(body) else { return (None, None) };
-    let text = |keys: &[&str]| keys.iter().find_map(|key| value.get(*key)?.as_str()).map(str::to_owned);
-    let code = text(&["__type", "Code", "code"]).map(|code| code.rsplit('#').next().unwrap_or_default().to_owned());
+    let Ok(value) = serde_json::from_str::<Value>(body) else {
+        return (None, None);
+    };
+    let text = |keys: &[&str]| {
+        keys.iter()
+            .find_map(|key| value.get(*key)?.as_str())
+            .map(str::to_owned)
+    };
+    let code = text(&["__type", "Code", "code"])
+        .map(|code| code.rsplit('#').next().unwrap_or_default().to_owned());
     let message = text(&["message", "Message"]);
-    (code.or_else(|| message.as_deref().and_then(code_of_message)), message)
+    (
+        code.or_else(|| message.as_deref().and_then(code_of_message)),
+        message,
+    )
 }
 
 /// The code behind a message that comes without one: some services send it in a header.
 fn code_of_message(message: &str) -> Option<String> {
     const MESSAGES: &[(&str, &str)] = &[
-        ("does not have permissions to assume the associated role", "AccessDeniedException"),
-        ("security token included in the request is invalid", "UnrecognizedClientException"),
-        ("security token included in the request is expired", "ExpiredToken"),
+        (
+            "does not have permissions to assume the associated role",
+            "AccessDeniedException",
+        ),
+        (
+            "security token included in the request is invalid",
+            "UnrecognizedClientException",
+        ),
+        (
+            "security token included in the request is expired",
+            "ExpiredToken",
+        ),
         ("Rate exceeded", "ThrottlingException"),
-        ("signature we calculated does not match", "SignatureDoesNotMatch"),
+        (
+            "signature we calculated does not match",
+            "SignatureDoesNotMatch",
+        ),
         ("Signature expired", "SignatureDoesNotMatch"),
     ];
-    MESSAGES.iter().find(|(words, _)| message.contains(words)).map(|(_, code)| (*code).to_owned())
+    MESSAGES
+        .iter()
+        .find(|(words, _)| message.contains(words))
+        .map(|(_, code)| (*code).to_owned())
 }
 
 /// The text of the first element with this name.
 fn tag(body: &str, name: &str) -> Option<String> {
     let (_, rest) = body.split_once(&format!("<{name}>"))?;
-    rest.split_once("</").map(|(text, _)| text.trim().to_owned())
+    rest.split_once("</")
+        .map(|(text, _)| text.trim().to_owned())
 }
 
 /// Whatever AWS calls its errors, where a mode depends on it.
@@ -392,40 +478,103 @@ const CODES: &[&str] = &[
 
 /// Texts that stand for themselves, in order.
 const PHRASES: &[Rule] = &[
-    (&["only loopback hosts are allowed"], M::AwsPodIdentityUnsupportedByAgentSdk),
+    (
+        &["only loopback hosts are allowed"],
+        M::AwsPodIdentityUnsupportedByAgentSdk,
+    ),
     (&["role ARN is not set"], M::AwsIrsaRoleArnMissing),
-    (&["failed to retrieve jwt from provide source"], M::AwsIrsaTokenFileMissing),
-    (&["failed fetching WebIdentity token"], M::AwsIrsaTokenFileMissing),
+    (
+        &["failed to retrieve jwt from provide source"],
+        M::AwsIrsaTokenFileMissing,
+    ),
+    (
+        &["failed fetching WebIdentity token"],
+        M::AwsIrsaTokenFileMissing,
+    ),
     (&["SharedConfigProfileNotExist"], M::AwsProfileInvalid),
-    (&["failed to get shared config profile"], M::AwsProfileInvalid),
+    (
+        &["failed to get shared config profile"],
+        M::AwsProfileInvalid,
+    ),
     (&["SharedConfigLoadError"], M::AwsProfileInvalid),
     (&["SharedConfigAssumeRoleError"], M::AwsProfileInvalid),
     (&["custom CA bundle"], M::AwsCaBundleInvalid),
     (&["LoadCustomCABundleError"], M::AwsCaBundleInvalid),
-    (&["aws client", "open ", ": no such file or directory"], M::AwsCaBundleInvalid),
-    (&["aws client", "open ", ": permission denied"], M::AwsCaBundleInvalid),
-    (&["EKS does not have permissions to assume the associated role"], M::AwsPodIdentityDenied),
-    (&["Service account token cannot be empty"], M::AwsPodIdentityTokenInvalid),
-    (&["Service account token cannot be parsed"], M::AwsPodIdentityTokenInvalid),
-    (&["failed basic claim validations"], M::AwsPodIdentityTokenInvalid),
+    (
+        &["aws client", "open ", ": no such file or directory"],
+        M::AwsCaBundleInvalid,
+    ),
+    (
+        &["aws client", "open ", ": permission denied"],
+        M::AwsCaBundleInvalid,
+    ),
+    (
+        &["EKS does not have permissions to assume the associated role"],
+        M::AwsPodIdentityDenied,
+    ),
+    (
+        &["Service account token cannot be empty"],
+        M::AwsPodIdentityTokenInvalid,
+    ),
+    (
+        &["Service account token cannot be parsed"],
+        M::AwsPodIdentityTokenInvalid,
+    ),
+    (
+        &["failed basic claim validations"],
+        M::AwsPodIdentityTokenInvalid,
+    ),
     (&["access disabled to EC2 IMDS"], M::AwsImdsDisabled),
-    (&["instance metadata did not return a region"], M::MetadataUnresolvable),
+    (
+        &["instance metadata did not return a region"],
+        M::MetadataUnresolvable,
+    ),
     (&["MissingRegion: "], M::MetadataUnresolvable),
-    (&["operation error ", "Missing Region"], M::MetadataUnresolvable),
+    (
+        &["operation error ", "Missing Region"],
+        M::MetadataUnresolvable,
+    ),
     (&["no tags found for instance_id="], M::Ec2TagsMissing),
-    (&["instance cluster tags not found for instance_id="], M::Ec2TagsMissing),
-    (&["no reservations found for instance_id="], M::Ec2InstanceNotVisible),
-    (&["no instances found for instance_id="], M::Ec2InstanceNotVisible),
+    (
+        &["instance cluster tags not found for instance_id="],
+        M::Ec2TagsMissing,
+    ),
+    (
+        &["no reservations found for instance_id="],
+        M::Ec2InstanceNotVisible,
+    ),
+    (
+        &["no instances found for instance_id="],
+        M::Ec2InstanceNotVisible,
+    ),
     (&["failed decoding EC2"], M::Ec2UnexpectedBody),
-    (&["operation error EC2", "deserialization failed"], M::Ec2UnexpectedBody),
-    (&["describing instance", "SerializationError: "], M::Ec2UnexpectedBody),
-    (&["invalid header field value for \"Authorization\"", "aws"], M::AwsKeyInvalid),
-    (&["invalid header field value for \"Authorization\"", "operation error "], M::AwsKeyInvalid),
+    (
+        &["operation error EC2", "deserialization failed"],
+        M::Ec2UnexpectedBody,
+    ),
+    (
+        &["describing instance", "SerializationError: "],
+        M::Ec2UnexpectedBody,
+    ),
+    (
+        &["invalid header field value for \"Authorization\"", "aws"],
+        M::AwsKeyInvalid,
+    ),
+    (
+        &[
+            "invalid header field value for \"Authorization\"",
+            "operation error ",
+        ],
+        M::AwsKeyInvalid,
+    ),
 ];
 
 /// The pages of the instance metadata service.
 const IMDS_PAGES: &[Rule] = &[
-    (&["<title>401 - Unauthorized</title>"], M::AwsImdsTokenRequired),
+    (
+        &["<title>401 - Unauthorized</title>"],
+        M::AwsImdsTokenRequired,
+    ),
     (&["<title>403 - Forbidden</title>"], M::AwsImdsDisabled),
 ];
 
@@ -435,6 +584,9 @@ const NO_CREDENTIALS: &[Rule] = &[
     (&["no EC2 instance role found"], M::AwsImdsNoRole),
     (&["NoCredentialProviders"], M::AwsNoCredentials),
     (&["no EC2 IMDS role found"], M::AwsNoCredentials),
-    (&["failed to refresh cached credentials"], M::AwsNoCredentials),
+    (
+        &["failed to refresh cached credentials"],
+        M::AwsNoCredentials,
+    ),
     (&["get credentials: "], M::AwsNoCredentials),
 ];

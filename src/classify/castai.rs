@@ -1,9 +1,7 @@
 //! The answers of CAST AI, as received and as its components write them into their logs.
 
-use crate::catalogue::FailureMode;
-use crate::catalogue::FailureMode as M;
-
 use super::contains_any;
+use crate::catalogue::{FailureMode, FailureMode as M};
 
 /// The body of a 400 that makes the agent start over.
 const CONTINUITY: &str = "invalid continuity token";
@@ -53,7 +51,8 @@ pub fn castai_answer(answer: &Answer<'_>) -> Option<FailureMode> {
 /// What a page means that stands where CAST AI's JSON should be.
 fn page(answer: &Answer<'_>) -> FailureMode {
     let has = |marks: &[&str]| {
-        contains_any(&answer.body.to_lowercase(), marks) || contains_any(&answer.headers.to_lowercase(), marks)
+        contains_any(&answer.body.to_lowercase(), marks)
+            || contains_any(&answer.headers.to_lowercase(), marks)
     };
     if answer.status == 407 {
         return M::ProxyAuthRequired;
@@ -71,10 +70,29 @@ fn page(answer: &Answer<'_>) -> FailureMode {
 
 /// Whether this is a web page.
 pub fn is_html(content_type: Option<&str>, body: &str) -> bool {
-    let start: String = body.trim_start_matches('\u{feff}').trim_start().chars().take(14).collect();
+    let start: String = body
+        .trim_start_matches('\u{feff}')
+        .trim_start()
+        .chars()
+        .take(14)
+        .collect();
     let start = start.to_ascii_lowercase();
-    ["<!doctype html", "<html", "<head", "<body", "<title", "<h1", "<center"].iter().any(|tag| start.starts_with(tag))
-        || content_type.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"))
+    [
+        "<!doctype html",
+        "<html",
+        "<head",
+        "<body",
+        "<title",
+        "<h1",
+        "<center",
+    ]
+    .iter()
+    .any(|tag| start.starts_with(tag))
+        || content_type.is_some_and(|kind| {
+            kind.trim_start()
+                .to_ascii_lowercase()
+                .starts_with("text/html")
+        })
 }
 
 fn is_json(body: &str) -> bool {
@@ -86,12 +104,26 @@ pub fn log_text(text: &str) -> Option<FailureMode> {
     let (before, behind) = text.split_once("status_code=")?;
     let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
     let status: u16 = behind[..digits].parse().ok()?;
-    let body = behind[digits..].split_once("body=").map_or("", |(_, body)| body);
-    let request_id = before.split_once("request_id=").map(|(_, id)| id.trim_matches(['"', '\\', ' ']));
-    let mode = castai_answer(&Answer { status, request_id, body, ..Answer::default() })?;
+    let body = behind[digits..]
+        .split_once("body=")
+        .map_or("", |(_, body)| body);
+    let request_id = before
+        .split_once("request_id=")
+        .map(|(_, id)| id.trim_matches(['"', '\\', ' ']));
+    let mode = castai_answer(&Answer {
+        status,
+        request_id,
+        body,
+        ..Answer::default()
+    })?;
     // A registration names no cluster yet, so 404 cannot be about one, unless it says so.
-    let about_cluster = !text.contains("requesting castai api") || body.to_lowercase().contains("cluster");
-    Some(if mode == M::CastaiClusterNotFound && !about_cluster { M::CastaiClientError } else { mode })
+    let about_cluster =
+        !text.contains("requesting castai api") || body.to_lowercase().contains("cluster");
+    Some(if mode == M::CastaiClusterNotFound && !about_cluster {
+        M::CastaiClientError
+    } else {
+        mode
+    })
 }
 
 /// Marks of proxies and web filters, in lower case.
@@ -126,5 +158,11 @@ const PROXY_MARKS: &[&str] = &[
 ];
 
 /// How the edge in front of CAST AI words a block, in lower case. Its other pages tell that CAST AI behind it does not answer.
-const EDGE_MARKS: &[&str] =
-    &["just a moment", "attention required", "request blocked", "access denied", "you have been blocked", "captcha"];
+const EDGE_MARKS: &[&str] = &[
+    "just a moment",
+    "attention required",
+    "request blocked",
+    "access denied",
+    "you have been blocked",
+    "captcha",
+];

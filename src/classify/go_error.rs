@@ -1,11 +1,7 @@
 //! How Go names the faults of networks, proxies, TLS and HTTP, whoever wraps them.
 
-use crate::catalogue::FailureMode;
-use crate::catalogue::FailureMode as M;
-
-use super::Rule;
-use super::contains_any;
-use super::first_match;
+use super::{Rule, contains_any, first_match};
+use crate::catalogue::{FailureMode, FailureMode as M};
 
 /// What a Go error text says about the way to a target.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,8 +36,19 @@ fn proxy(text: &str) -> Option<FailureMode> {
         return Some(M::ProxyAuthRequired);
     }
     if text.contains("socks connect") {
-        let refused = contains_any(text, &["general SOCKS server failure", "not allowed by ruleset", "unknown error"]);
-        return Some(if refused { M::ProxyDenied } else { M::ProxyUnreachable });
+        let refused = contains_any(
+            text,
+            &[
+                "general SOCKS server failure",
+                "not allowed by ruleset",
+                "unknown error",
+            ],
+        );
+        return Some(if refused {
+            M::ProxyDenied
+        } else {
+            M::ProxyUnreachable
+        });
     }
     if text.contains("proxyconnect ") {
         return Some(M::ProxyUnreachable);
@@ -74,7 +81,9 @@ fn refused_connect(text: &str) -> bool {
         text.match_indices(status).any(|(at, _)| {
             let before = &text[..at];
             let after = &text[at + status.len()..];
-            let ends = after.is_empty() || after.starts_with([',', '"', '\n', ')']) || after.starts_with(" provider=");
+            let ends = after.is_empty()
+                || after.starts_with([',', '"', '\n', ')'])
+                || after.starts_with(" provider=");
             ends && before.ends_with("\": ") && quoted_before_is_https(before)
         })
     })
@@ -82,11 +91,15 @@ fn refused_connect(text: &str) -> bool {
 
 /// Whether the quoted text that ends three bytes before the end of `before` is an `https` address.
 fn quoted_before_is_https(before: &str) -> bool {
-    let Some(quoted) = before.strip_suffix("\": ") else { return false };
+    let Some(quoted) = before.strip_suffix("\": ") else {
+        return false;
+    };
     let quoted = quoted.strip_suffix('\\').unwrap_or(quoted);
     // An address is short; looking no farther back keeps this linear for hostile texts.
     let window = tail(quoted, 2048);
-    window.rfind('"').is_some_and(|open| window[open + 1..].starts_with("https://"))
+    window
+        .rfind('"')
+        .is_some_and(|open| window[open + 1..].starts_with("https://"))
 }
 
 /// The last bytes of a text, at most `limit`, cut where a character begins.
@@ -141,7 +154,10 @@ fn lookup(text: &str) -> Option<FailureMode> {
     }
     let (_, behind) = text.split_once("lookup ")?;
     // Old agents take an address with a scheme for a name.
-    if ["https: ", "https on ", "http: ", "http on "].iter().any(|host| behind.starts_with(host)) {
+    if ["https: ", "https on ", "http: ", "http on "]
+        .iter()
+        .any(|host| behind.starts_with(host))
+    {
         return Some(M::AgentConfigInvalid);
     }
     first_match(LOOKUP, behind)
@@ -149,7 +165,11 @@ fn lookup(text: &str) -> Option<FailureMode> {
 
 /// What names no phase and no fault, only that it is over.
 fn vague(text: &str) -> Option<Cause> {
-    const DEADLINE: &[&str] = &["context deadline exceeded", "would exceed context deadline", "i/o timeout"];
+    const DEADLINE: &[&str] = &[
+        "context deadline exceeded",
+        "would exceed context deadline",
+        "i/o timeout",
+    ];
     const GIVEN_UP: &[&str] = &[
         "context canceled",
         "operation was canceled",
@@ -160,13 +180,27 @@ fn vague(text: &str) -> Option<Cause> {
         "Server closed",
         "server closed",
     ];
-    if text.contains("request canceled while waiting for connection") && text.contains("Client.Timeout") {
+    if text.contains("request canceled while waiting for connection")
+        && text.contains("Client.Timeout")
+    {
         return Some(Cause::NotConnected);
     }
-    if contains_any(text, &["Client.Timeout", "net/http: timeout awaiting response headers"]) {
+    if contains_any(
+        text,
+        &[
+            "Client.Timeout",
+            "net/http: timeout awaiting response headers",
+        ],
+    ) {
         return Some(Cause::Mode(M::HttpTimeout));
     }
-    if contains_any(text, &["http2: client connection lost", "http2: client connection force closed"]) {
+    if contains_any(
+        text,
+        &[
+            "http2: client connection lost",
+            "http2: client connection force closed",
+        ],
+    ) {
         return Some(Cause::Lost);
     }
     if contains_any(text, DEADLINE) {
@@ -196,36 +230,78 @@ fn ends_with_eof(text: &str) -> bool {
 
 /// Faults of the settings that show only when a request is made.
 const SETTINGS: &[Rule] = &[
-    (&["invalid header field value for \"X-Api-Key\""], M::CastaiKeyMalformed),
-    (&["invalid header field value for \\\"X-Api-Key\\\""], M::CastaiKeyMalformed),
+    (
+        &["invalid header field value for \"X-Api-Key\""],
+        M::CastaiKeyMalformed,
+    ),
+    (
+        &["invalid header field value for \\\"X-Api-Key\\\""],
+        M::CastaiKeyMalformed,
+    ),
     (&["no Host in request URL"], M::AgentConfigInvalid),
     (&["unsupported protocol scheme"], M::AgentConfigInvalid),
-    (&["first path segment in URL cannot contain colon"], M::AgentConfigInvalid),
+    (
+        &["first path segment in URL cannot contain colon"],
+        M::AgentConfigInvalid,
+    ),
     (&["missing protocol scheme"], M::AgentConfigInvalid),
     (&["invalid port", "after host"], M::AgentConfigInvalid),
     (&["invalid URL escape"], M::AgentConfigInvalid),
-    (&["invalid character", "in host name"], M::AgentConfigInvalid),
-    (&["net/url: invalid control character in URL"], M::AgentConfigInvalid),
-    (&["dial tcp: address ", ": invalid port"], M::AgentConfigInvalid),
+    (
+        &["invalid character", "in host name"],
+        M::AgentConfigInvalid,
+    ),
+    (
+        &["net/url: invalid control character in URL"],
+        M::AgentConfigInvalid,
+    ),
+    (
+        &["dial tcp: address ", ": invalid port"],
+        M::AgentConfigInvalid,
+    ),
     (&["dial tcp: unknown port"], M::AgentConfigInvalid),
 ];
 
 /// TLS: first what is wrong with the certificate, then with the conversation.
 const TLS: &[Rule] = &[
-    (&["certificate signed by unknown authority"], M::TlsUnknownAuthority),
-    (&["not yet valid: current time", "is before"], M::TlsNotYetValid),
+    (
+        &["certificate signed by unknown authority"],
+        M::TlsUnknownAuthority,
+    ),
+    (
+        &["not yet valid: current time", "is before"],
+        M::TlsNotYetValid,
+    ),
     (&["certificate has expired"], M::TlsExpired),
     (&["x509: certificate is valid for "], M::TlsHostnameMismatch),
     (&["any IP SANs"], M::TlsHostnameMismatch),
-    (&["x509: certificate is not valid for any names"], M::TlsHostnameMismatch),
-    (&["x509: certificate relies on legacy Common Name field"], M::TlsHostnameMismatch),
+    (
+        &["x509: certificate is not valid for any names"],
+        M::TlsHostnameMismatch,
+    ),
+    (
+        &["x509: certificate relies on legacy Common Name field"],
+        M::TlsHostnameMismatch,
+    ),
     (&["x509: certificate has no names"], M::TlsHostnameMismatch),
-    (&["not authorized to sign other certificates"], M::TlsUnknownAuthority),
-    (&["x509: failed to load system roots"], M::TlsUnknownAuthority),
+    (
+        &["not authorized to sign other certificates"],
+        M::TlsUnknownAuthority,
+    ),
+    (
+        &["x509: failed to load system roots"],
+        M::TlsUnknownAuthority,
+    ),
     (&["certificate is not trusted"], M::TlsUnknownAuthority),
     (&["TLS handshake timeout"], M::TlsHandshakeTimeout),
-    (&["first record does not look like a TLS handshake"], M::TlsProtocol),
-    (&["server gave HTTP response to HTTPS client"], M::TlsProtocol),
+    (
+        &["first record does not look like a TLS handshake"],
+        M::TlsProtocol,
+    ),
+    (
+        &["server gave HTTP response to HTTPS client"],
+        M::TlsProtocol,
+    ),
     (&["remote error: tls: "], M::TlsProtocol),
     (&["local error: tls: "], M::TlsProtocol),
     (&["tls: "], M::TlsProtocol),
@@ -260,17 +336,26 @@ const CONNECTION: &[Rule] = &[
     (&["cannot assign requested address"], M::NetUnreachable),
     (&["connect: operation not permitted"], M::NetUnreachable),
     (&["connection timed out"], M::NetConnectTimeout),
-    (&["did not properly respond after a period of time"], M::NetConnectTimeout),
+    (
+        &["did not properly respond after a period of time"],
+        M::NetConnectTimeout,
+    ),
     (&["read udp ", ":53: i/o timeout"], M::NetDnsTimeout),
     (&["read tcp ", "i/o timeout"], M::HttpTimeout),
     (&["write tcp ", "i/o timeout"], M::HttpTimeout),
     (&["dial tcp ", "i/o timeout"], M::NetConnectTimeout),
-    (&["dial tcp ", "context deadline exceeded"], M::NetConnectTimeout),
+    (
+        &["dial tcp ", "context deadline exceeded"],
+        M::NetConnectTimeout,
+    ),
     (&["connection reset by peer"], M::NetReset),
     (&["forcibly closed"], M::NetReset),
     (&["broken pipe"], M::NetReset),
     (&["server closed idle connection"], M::NetReset),
-    (&["server sent GOAWAY and closed the connection"], M::NetReset),
+    (
+        &["server sent GOAWAY and closed the connection"],
+        M::NetReset,
+    ),
     (&["graceful shutdown GOAWAY"], M::NetReset),
 ];
 

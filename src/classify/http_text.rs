@@ -2,24 +2,20 @@
 
 use serde_json::Value;
 
+use super::castai::{Answer, castai_answer};
+use super::{
+    Reading, agent_log, aws_error, castai, contains_any, kube_status, sounds_like_a_fault,
+};
 use crate::catalogue::FailureMode as M;
-
-use super::Reading;
-use super::agent_log;
-use super::aws_error;
-use super::castai;
-use super::castai::Answer;
-use super::castai::castai_answer;
-use super::contains_any;
-use super::kube_status;
-use super::sounds_like_a_fault;
 
 /// What an HTTP answer says.
 pub(super) fn read(text: &str) -> Reading {
     if let Some(mode) = castai::log_text(text) {
         return mode.into();
     }
-    let Some((status, headers, body)) = parts(text) else { return read_body(text.trim()) };
+    let Some((status, headers, body)) = parts(text) else {
+        return read_body(text.trim());
+    };
     let header = |name: &str| {
         headers
             .lines()
@@ -33,17 +29,32 @@ pub(super) fn read(text: &str) -> Reading {
     if is_aws_xml(body) {
         return aws_error::read_body(body);
     }
-    if contains_any(body, &["liveness check failed: ", "readiness check failed: "]) {
+    if contains_any(
+        body,
+        &["liveness check failed: ", "readiness check failed: "],
+    ) {
         return agent_log::read(body);
     }
-    let answer = Answer { status, content_type, request_id: header("x-castai-request-id"), headers, body };
-    castai_answer(&answer).map_or_else(|| cluster(&serde_json::from_str(body).unwrap_or_default()), Reading::from)
+    let answer = Answer {
+        status,
+        content_type,
+        request_id: header("x-castai-request-id"),
+        headers,
+        body,
+    };
+    castai_answer(&answer).map_or_else(
+        || cluster(&serde_json::from_str(body).unwrap_or_default()),
+        Reading::from,
+    )
 }
 
 /// What an answer with its status line says if it comes from an API server.
 pub(super) fn from_kubernetes(text: &str) -> Option<Reading> {
     let (status, _, body) = parts(text)?;
-    Some(kube_status::kube_status(status, None, body.as_bytes()).map_or(Reading::Harmless, Reading::from))
+    Some(
+        kube_status::kube_status(status, None, body.as_bytes())
+            .map_or(Reading::Harmless, Reading::from),
+    )
 }
 
 /// What CAST AI says about a cluster in a healthy answer.
@@ -59,7 +70,11 @@ fn cluster(value: &Value) -> Reading {
 
 /// Whether this is an error document of AWS.
 pub(super) fn is_aws_xml(text: &str) -> bool {
-    text.contains("<Code>") && contains_any(text, &["<ErrorResponse", "<Response>", "<Errors>", "<Error>"])
+    text.contains("<Code>")
+        && contains_any(
+            text,
+            &["<ErrorResponse", "<Response>", "<Errors>", "<Error>"],
+        )
 }
 
 /// Status, headers and body of `HTTP/1.1 403 Forbidden …`, `HTTP 403: …` or `403 Forbidden …`.
@@ -69,18 +84,32 @@ pub(super) fn parts(text: &str) -> Option<(u16, &str, &str)> {
         Some(rest) => rest.split_once(' ')?.1,
         None => text,
     };
-    let status = behind.get(..3)?.parse().ok().filter(|status| (100..=599).contains(status))?;
+    let status = behind
+        .get(..3)?
+        .parse()
+        .ok()
+        .filter(|status| (100..=599).contains(status))?;
     if behind[3..].starts_with(|next: char| next.is_ascii_alphanumeric()) {
         return None;
     }
     let Some((_, rest)) = behind.split_once('\n') else {
         // All on one line: the body begins where JSON or a page does.
-        return Some((status, "", behind.find(['{', '<']).map_or("", |at| &behind[at..])));
+        return Some((
+            status,
+            "",
+            behind.find(['{', '<']).map_or("", |at| &behind[at..]),
+        ));
     };
-    if let Some(body) = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')) {
+    if let Some(body) = rest
+        .strip_prefix("\r\n")
+        .or_else(|| rest.strip_prefix('\n'))
+    {
         return Some((status, "", body));
     }
-    let (headers, body) = rest.split_once("\r\n\r\n").or_else(|| rest.split_once("\n\n")).unwrap_or((rest, ""));
+    let (headers, body) = rest
+        .split_once("\r\n\r\n")
+        .or_else(|| rest.split_once("\n\n"))
+        .unwrap_or((rest, ""));
     Some((status, headers, body))
 }
 
@@ -91,34 +120,58 @@ fn read_body(body: &str) -> Reading {
     }
     if castai::is_html(None, body) {
         let status = page_status(body);
-        return castai_answer(&Answer { status, body, ..Answer::default() }).map_or(Reading::Harmless, Reading::from);
+        return castai_answer(&Answer {
+            status,
+            body,
+            ..Answer::default()
+        })
+        .map_or(Reading::Harmless, Reading::from);
     }
     if is_aws_xml(body) {
         return aws_error::read_body(body);
     }
-    let Ok(value) = serde_json::from_str::<Value>(body) else { return read_plain(body) };
+    let Ok(value) = serde_json::from_str::<Value>(body) else {
+        return read_plain(body);
+    };
     if value.get("kind").and_then(Value::as_str) == Some("Status") {
         return kube_status::read_body(body);
     }
     match json_status(&value) {
-        Some(status) => {
-            castai_answer(&Answer { status, body, ..Answer::default() }).map_or(Reading::Harmless, Reading::from)
+        Some(status) => castai_answer(&Answer {
+            status,
+            body,
+            ..Answer::default()
+        })
+        .map_or(Reading::Harmless, Reading::from),
+        None if value
+            .get("message")
+            .or_else(|| value.get("error"))
+            .is_some() =>
+        {
+            M::Unclassified.into()
         }
-        None if value.get("message").or_else(|| value.get("error")).is_some() => M::Unclassified.into(),
         None => cluster(&value),
     }
 }
 
 /// What a body in plain words says: gateways answer so.
 fn read_plain(body: &str) -> Reading {
-    const GATEWAY: &[&str] =
-        &["upstream connect error", "no healthy upstream", "upstream request timeout", "stream timeout"];
+    const GATEWAY: &[&str] = &[
+        "upstream connect error",
+        "no healthy upstream",
+        "upstream request timeout",
+        "stream timeout",
+    ];
     if contains_any(body, GATEWAY) {
         return M::CastaiServerError.into();
     }
     let mode = match page_status(body) {
         200 => None,
-        status => castai_answer(&Answer { status, body, ..Answer::default() }),
+        status => castai_answer(&Answer {
+            status,
+            body,
+            ..Answer::default()
+        }),
     };
     match mode {
         Some(mode) => mode.into(),
@@ -155,16 +208,30 @@ fn page_status(body: &str) -> u16 {
         ("server error", 500),
     ];
     let head: String = body.chars().take(1024).collect::<String>().to_lowercase();
-    let title =
-        head.split_once("<title").map_or("", |(_, rest)| rest.split_once("</title").map_or(rest, |(title, _)| title));
-    let named = |text: &str| NAMES.iter().find(|(name, _)| text.contains(name)).map(|(_, status)| *status);
+    let title = head.split_once("<title").map_or("", |(_, rest)| {
+        rest.split_once("</title").map_or(rest, |(title, _)| title)
+    });
+    let named = |text: &str| {
+        NAMES
+            .iter()
+            .find(|(name, _)| text.contains(name))
+            .map(|(_, status)| *status)
+    };
     named(title).or_else(|| named(&head)).unwrap_or(200)
 }
 
 /// The status that a JSON body of CAST AI names or implies.
 fn json_status(value: &Value) -> Option<u16> {
     /// As gRPC numbers them, for a gateway that copies the number into the body.
-    const GRPC: &[(u64, u16)] = &[(3, 400), (5, 404), (7, 403), (8, 429), (13, 500), (14, 503), (16, 401)];
+    const GRPC: &[(u64, u16)] = &[
+        (3, 400),
+        (5, 404),
+        (7, 403),
+        (8, 429),
+        (13, 500),
+        (14, 503),
+        (16, 401),
+    ];
     const WORDS: &[(&str, u16)] = &[
         ("continuity token", 400),
         ("unauthorized", 401),
@@ -192,6 +259,12 @@ fn json_status(value: &Value) -> Option<u16> {
             None => {}
         }
     }
-    let message = ["message", "error"].iter().find_map(|key| value.get(*key)?.as_str())?.to_lowercase();
-    WORDS.iter().find(|(word, _)| message.contains(word)).map(|(_, status)| *status)
+    let message = ["message", "error"]
+        .iter()
+        .find_map(|key| value.get(*key)?.as_str())?
+        .to_lowercase();
+    WORDS
+        .iter()
+        .find(|(word, _)| message.contains(word))
+        .map(|(_, status)| *status)
 }

@@ -1,9 +1,7 @@
 //! Why an image cannot be pulled, as kubelet and container runtime put it.
 
-use crate::catalogue::FailureMode;
-use crate::catalogue::FailureMode as M;
-
 use super::contains_any;
+use crate::catalogue::{FailureMode, FailureMode as M};
 
 /// The mode of a message about pulling an image; nothing if it is about something else.
 pub(super) fn mode(message: &str) -> Option<FailureMode> {
@@ -29,23 +27,46 @@ pub(super) fn mode(message: &str) -> Option<FailureMode> {
     if !contains_any(&message, ABOUT) {
         return None;
     }
-    if contains_any(&message, &["back-off pulling image", "error: imagepullbackoff", "error: errimagepull"])
-        && !has_reason(&message)
+    if contains_any(
+        &message,
+        &[
+            "back-off pulling image",
+            "error: imagepullbackoff",
+            "error: errimagepull",
+        ],
+    ) && !has_reason(&message)
     {
         return Some(M::ImageUnknown);
     }
     // One entry for each credential that was tried; an answer about the image outranks a refusal without credentials.
     let entries: Vec<_> = message.split("rpc error:").map(entry).collect();
-    let best = entries.iter().flatten().min_by_key(|mode| rank(**mode)).copied();
+    let best = entries
+        .iter()
+        .flatten()
+        .min_by_key(|mode| rank(**mode))
+        .copied();
     Some(best.or_else(|| entry(&message)).unwrap_or(M::ImageUnknown))
 }
 
 /// The kind of registry that an image's name leads to; one of [`crate::catalogue::metrics::REGISTRIES`].
 pub fn registry(image: &str) -> &'static str {
-    let Some((host, _)) = image.split_once('/') else { return "dockerhub" };
-    let host = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
-    let ends = |names: &[&str]| names.iter().any(|name| host == name.trim_start_matches('.') || host.ends_with(name));
-    if !host.contains('.') && host != "localhost" || host == "docker.io" || host.ends_with(".docker.io") {
+    let Some((host, _)) = image.split_once('/') else {
+        return "dockerhub";
+    };
+    let host = host
+        .split(':')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let ends = |names: &[&str]| {
+        names
+            .iter()
+            .any(|name| host == name.trim_start_matches('.') || host.ends_with(name))
+    };
+    if !host.contains('.') && host != "localhost"
+        || host == "docker.io"
+        || host.ends_with(".docker.io")
+    {
         "dockerhub"
     } else if ends(&[".azurecr.io", ".azurecr.cn", ".azurecr.us"]) {
         "acr"
@@ -87,7 +108,10 @@ fn rank(mode: FailureMode) -> u8 {
 /// The mode of one entry.
 fn entry(text: &str) -> Option<FailureMode> {
     let rule = |rules: &[(&[&str], FailureMode)]| {
-        rules.iter().find(|(words, _)| contains_any(text, words)).map(|(_, mode)| *mode)
+        rules
+            .iter()
+            .find(|(words, _)| contains_any(text, words))
+            .map(|(_, mode)| *mode)
     };
     if let Some(mode) = rule(BEFORE_STATUS) {
         return Some(mode);
@@ -104,7 +128,11 @@ fn entry(text: &str) -> Option<FailureMode> {
     }
     if text.contains("pull access denied") && text.contains("repository does not exist") {
         let anonymous = text.contains("no basic auth credentials");
-        return Some(if anonymous { M::ImageAuthFailed } else { M::ImageAuthOrMissing });
+        return Some(if anonymous {
+            M::ImageAuthFailed
+        } else {
+            M::ImageAuthOrMissing
+        });
     }
     status(text).or_else(|| rule(BY_WORDING))
 }
@@ -117,13 +145,20 @@ fn status(text: &str) -> Option<FailureMode> {
         "unexpected http status: ",
         "invalid status code from registry ",
     ];
-    let rest = BEFORE.iter().find_map(|words| text.split_once(words).map(|(_, rest)| rest))?;
+    let rest = BEFORE
+        .iter()
+        .find_map(|words| text.split_once(words).map(|(_, rest)| rest))?;
     // Behind it stand a method and an address, or a bracket; the status follows a colon and a blank.
     let code = rest
         .match_indices(": ")
         .filter_map(|(at, separator)| rest.get(at + separator.len()..at + separator.len() + 3))
         .chain(rest.get(..3))
-        .find_map(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u16>().ok())?)?;
+        .find_map(|digits| {
+            digits
+                .bytes()
+                .all(|byte| byte.is_ascii_digit())
+                .then(|| digits.parse::<u16>().ok())?
+        })?;
     match code {
         401 => Some(M::ImageAuthFailed),
         403 => Some(M::ImageForbidden),
@@ -136,11 +171,32 @@ fn status(text: &str) -> Option<FailureMode> {
 
 /// What decides whatever else the message says.
 const BEFORE_STATUS: &[(&[&str], FailureMode)] = &[
-    (&["is not present with pull policy of never"], M::ImageNeverPull),
-    (&["invalidimagename", "invalid reference format", "couldn't parse image"], M::ImageInvalidName),
-    (&["signaturevalidationfailed", "signature validation failed"], M::ImageSignature),
     (
-        &["toomanyrequests", "too many requests", "rate limit", "rate exceeded", ": 429", "http 429", "pull rate"],
+        &["is not present with pull policy of never"],
+        M::ImageNeverPull,
+    ),
+    (
+        &[
+            "invalidimagename",
+            "invalid reference format",
+            "couldn't parse image",
+        ],
+        M::ImageInvalidName,
+    ),
+    (
+        &["signaturevalidationfailed", "signature validation failed"],
+        M::ImageSignature,
+    ),
+    (
+        &[
+            "toomanyrequests",
+            "too many requests",
+            "rate limit",
+            "rate exceeded",
+            ": 429",
+            "http 429",
+            "pull rate",
+        ],
         M::ImageRateLimited,
     ),
     (&["no space left on device"], M::ImageNoSpace),
@@ -158,15 +214,38 @@ const BEFORE_STATUS: &[(&[&str], FailureMode)] = &[
 /// What keeps the node from the registry.
 const ON_THE_WAY: &[(&[&str], FailureMode)] = &[
     (&["tls handshake timeout"], M::ImageTimeout),
-    (&["x509:", "tls: ", "server gave http response to https client"], M::ImageTlsUntrusted),
+    (
+        &[
+            "x509:",
+            "tls: ",
+            "server gave http response to https client",
+        ],
+        M::ImageTlsUntrusted,
+    ),
     (&["no such host", "server misbehaving"], M::ImageDns),
     (&["connection refused"], M::ImageRefused),
-    (&["i/o timeout", "context deadline exceeded", "client.timeout", "connection timed out"], M::ImageTimeout),
+    (
+        &[
+            "i/o timeout",
+            "context deadline exceeded",
+            "client.timeout",
+            "connection timed out",
+        ],
+        M::ImageTimeout,
+    ),
 ];
 
 /// What the registry says without a status.
 const BY_WORDING: &[(&[&str], FailureMode)] = &[
-    (&["denied: ", "\" denied", "requested access to the resource is denied", "403 forbidden"], M::ImageForbidden),
+    (
+        &[
+            "denied: ",
+            "\" denied",
+            "requested access to the resource is denied",
+            "403 forbidden",
+        ],
+        M::ImageForbidden,
+    ),
     (
         &[
             "unauthorized",
@@ -180,8 +259,19 @@ const BY_WORDING: &[(&[&str], FailureMode)] = &[
         ],
         M::ImageAuthFailed,
     ),
-    (&["manifest unknown", "not found", "does not exist", "name unknown"], M::ImageNotFound),
-    (&["registryunavailable", "registry is unavailable"], M::ImageRegistryUnavailable),
+    (
+        &[
+            "manifest unknown",
+            "not found",
+            "does not exist",
+            "name unknown",
+        ],
+        M::ImageNotFound,
+    ),
+    (
+        &["registryunavailable", "registry is unavailable"],
+        M::ImageRegistryUnavailable,
+    ),
 ];
 
 #[cfg(test)]

@@ -2,15 +2,9 @@
 
 use serde_json::Value;
 
-use crate::catalogue::FailureMode;
-use crate::catalogue::FailureMode as M;
-
-use super::Reading;
 use super::castai::is_html;
-use super::contains_any;
-use super::http_text;
-use super::kube_text;
-use super::pod;
+use super::{Reading, contains_any, http_text, kube_text, pod};
+use crate::catalogue::{FailureMode, FailureMode as M};
 
 /// What an answer from the API server's address means; `None` for a healthy one.
 pub fn kube_status(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<FailureMode> {
@@ -70,10 +64,20 @@ impl Status {
         if value.get("kind")?.as_str()? != "Status" {
             return None;
         }
-        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |key: &str| {
+            value
+                .get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         Some(Self {
             success: text("status") == "Success",
-            code: value.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok()).unwrap_or(0),
+            code: value
+                .get("code")
+                .and_then(Value::as_u64)
+                .and_then(|code| u16::try_from(code).ok())
+                .unwrap_or(0),
             reason: text("reason"),
             message: text("message"),
         })
@@ -90,7 +94,9 @@ impl Status {
             _ => 0,
         };
         let status = if status == 0 { by_reason } else { status };
-        if let Some(mode) = pod::mode(&self.message).filter(|_| matches!(status, 403 | 404 | 422 | 500)) {
+        if let Some(mode) =
+            pod::mode(&self.message).filter(|_| matches!(status, 403 | 404 | 422 | 500))
+        {
             return mode;
         }
         match status {
@@ -125,8 +131,12 @@ fn plain(status: u16, body: &str) -> FailureMode {
 
 /// The mode of a plain text that an API server writes.
 fn plain_mode(body: &str) -> Option<FailureMode> {
-    const OWN: &[&str] =
-        &["Internal Server Error: \"", "service unavailable", "This request caused apiserver to panic", "[-]"];
+    const OWN: &[&str] = &[
+        "Internal Server Error: \"",
+        "service unavailable",
+        "This request caused apiserver to panic",
+        "[-]",
+    ];
     if body.starts_with("Too many requests") {
         return Some(M::K8sThrottled);
     }
@@ -136,10 +146,18 @@ fn plain_mode(body: &str) -> Option<FailureMode> {
     if !OWN.iter().any(|start| body.starts_with(start)) && !body.contains("\n[-]") {
         return None;
     }
-    Some(if names_etcd_failing(body) { M::K8sEtcdError } else { M::K8sServerError })
+    Some(if names_etcd_failing(body) {
+        M::K8sEtcdError
+    } else {
+        M::K8sServerError
+    })
 }
 
 /// As [`names_etcd`], for the list of `/readyz?verbose`, where etcd may be among what works.
 fn names_etcd_failing(body: &str) -> bool {
-    if body.contains("[-]") { body.contains("[-]etcd") } else { names_etcd(body) }
+    if body.contains("[-]") {
+        body.contains("[-]etcd")
+    } else {
+        names_etcd(body)
+    }
 }

@@ -1,10 +1,7 @@
 //! Why a pod does not run: the words of scheduler, kubelet and controllers.
 
-use crate::catalogue::FailureMode;
-use crate::catalogue::FailureMode as M;
-
-use super::Rule;
-use super::first_match;
+use super::{Rule, first_match};
+use crate::catalogue::{FailureMode, FailureMode as M};
 
 /// The mode of a message about a pod or its making; nothing if no rule knows it.
 pub(super) fn mode(message: &str) -> Option<FailureMode> {
@@ -21,52 +18,114 @@ fn scheduling(message: &str) -> Option<FailureMode> {
     });
     // Of equal counts the first.
     counted
-        .fold(None, |best: Option<(u64, FailureMode)>, next| best.filter(|best| best.0 >= next.0).or(Some(next)))
+        .fold(None, |best: Option<(u64, FailureMode)>, next| {
+            best.filter(|best| best.0 >= next.0).or(Some(next))
+        })
         .map(|best| best.1)
 }
 
 /// In order: what is more specific stands before what it may be wrapped in.
 const RULES: &[Rule] = &[
     (&["field is immutable"], M::AgentUpgradeSelectorImmutable),
-    (&["invalid ownership metadata"], M::AgentUpgradeSelectorImmutable),
+    (
+        &["invalid ownership metadata"],
+        M::AgentUpgradeSelectorImmutable,
+    ),
     (&["failed calling webhook"], M::AgentFailedCreateWebhook),
-    (&["admission webhook", "denied the request"], M::AgentFailedCreateWebhook),
-    (&["unable to validate against any security context constraint"], M::AgentFailedCreatePsa),
+    (
+        &["admission webhook", "denied the request"],
+        M::AgentFailedCreateWebhook,
+    ),
+    (
+        &["unable to validate against any security context constraint"],
+        M::AgentFailedCreatePsa,
+    ),
     (&["violates PodSecurity"], M::AgentFailedCreatePsa),
     (&["exceeded quota"], M::AgentFailedCreateQuota),
     (&["failed quota"], M::AgentFailedCreateQuota),
     (&["insufficient quota to match"], M::AgentFailedCreateQuota),
-    (&["error looking up service account"], M::AgentFailedCreateSa),
-    (&["serviceaccount \"", "\" not found"], M::AgentFailedCreateSa),
+    (
+        &["error looking up service account"],
+        M::AgentFailedCreateSa,
+    ),
+    (
+        &["serviceaccount \"", "\" not found"],
+        M::AgentFailedCreateSa,
+    ),
     (&["Back-off restarting failed container"], M::AgentCrashloop),
     (&["CrashLoopBackOff"], M::AgentCrashloop),
     (&["OOMKilled"], M::AgentOomkilled),
     (&["OOMKilling"], M::AgentOomkilled),
     (&["Memory cgroup out of memory"], M::AgentOomkilled),
     (&["failed liveness probe"], M::AgentLivenessKilled),
-    (&["Liveness probe failed: ", "connection refused"], M::AgentHealthUnreachable),
-    (&["Liveness probe failed: ", "deadline exceeded"], M::AgentHealthUnreachable),
+    (
+        &["Liveness probe failed: ", "connection refused"],
+        M::AgentHealthUnreachable,
+    ),
+    (
+        &["Liveness probe failed: ", "deadline exceeded"],
+        M::AgentHealthUnreachable,
+    ),
     (&["Liveness probe failed"], M::AgentUnhealthy),
-    (&["Readiness probe failed: ", "connection refused"], M::AgentHealthUnreachable),
-    (&["Readiness probe failed: ", "deadline exceeded"], M::AgentHealthUnreachable),
+    (
+        &["Readiness probe failed: ", "connection refused"],
+        M::AgentHealthUnreachable,
+    ),
+    (
+        &["Readiness probe failed: ", "deadline exceeded"],
+        M::AgentHealthUnreachable,
+    ),
     (&["Readiness probe failed"], M::AgentNotReadyInitialising),
     (&["The node was low on resource"], M::AgentEvicted),
     (&["The node had condition: "], M::AgentEvicted),
-    (&["Usage of EmptyDir volume", "exceeds the limit"], M::AgentEvicted),
-    (&["volume node affinity conflict"], M::AgentUnschedulableVolume),
-    (&["persistentvolumeclaim \"", "\" not found"], M::AgentUnschedulableVolume),
-    (&["unbound immediate PersistentVolumeClaims"], M::AgentUnschedulableVolume),
+    (
+        &["Usage of EmptyDir volume", "exceeds the limit"],
+        M::AgentEvicted,
+    ),
+    (
+        &["volume node affinity conflict"],
+        M::AgentUnschedulableVolume,
+    ),
+    (
+        &["persistentvolumeclaim \"", "\" not found"],
+        M::AgentUnschedulableVolume,
+    ),
+    (
+        &["unbound immediate PersistentVolumeClaims"],
+        M::AgentUnschedulableVolume,
+    ),
     (&["Insufficient "], M::AgentUnschedulableResources),
     (&["Too many pods"], M::AgentUnschedulableResources),
-    (&["free ports for the requested pod ports"], M::AgentUnschedulableResources),
-    (&["no nodes available to schedule"], M::AgentUnschedulableResources),
+    (
+        &["free ports for the requested pod ports"],
+        M::AgentUnschedulableResources,
+    ),
+    (
+        &["no nodes available to schedule"],
+        M::AgentUnschedulableResources,
+    ),
     (&["untolerated taint"], M::AgentUnschedulableTaint),
-    (&["that the pod didn't tolerate"], M::AgentUnschedulableTaint),
-    (&["didn't match Pod's node affinity/selector"], M::AgentUnschedulableSelector),
+    (
+        &["that the pod didn't tolerate"],
+        M::AgentUnschedulableTaint,
+    ),
+    (
+        &["didn't match Pod's node affinity/selector"],
+        M::AgentUnschedulableSelector,
+    ),
     (&["were unschedulable"], M::AgentUnschedulableTaint),
-    (&["didn't match pod affinity"], M::AgentUnschedulableSelector),
-    (&["didn't match pod anti-affinity"], M::AgentUnschedulableSelector),
-    (&["didn't match node selector"], M::AgentUnschedulableSelector),
+    (
+        &["didn't match pod affinity"],
+        M::AgentUnschedulableSelector,
+    ),
+    (
+        &["didn't match pod anti-affinity"],
+        M::AgentUnschedulableSelector,
+    ),
+    (
+        &["didn't match node selector"],
+        M::AgentUnschedulableSelector,
+    ),
     (&["MountVolume."], M::AgentFailedMount),
     (&["AttachVolume."], M::AgentFailedMount),
     (&["Unable to attach or mount volumes"], M::AgentFailedMount),
@@ -74,12 +133,24 @@ const RULES: &[Rule] = &[
     (&["FailedCreatePodSandBox"], M::AgentSandboxFailed),
     (&["CreateContainerConfigError"], M::AgentConfigMissing),
     (&["couldn't find key ", " in Secret"], M::AgentConfigMissing),
-    (&["couldn't find key ", " in ConfigMap"], M::AgentConfigMissing),
+    (
+        &["couldn't find key ", " in ConfigMap"],
+        M::AgentConfigMissing,
+    ),
     (&["secret \"", "\" not found"], M::AgentConfigMissing),
-    (&["secrets \"castai-agent\" not found"], M::AgentConfigMissing),
+    (
+        &["secrets \"castai-agent\" not found"],
+        M::AgentConfigMissing,
+    ),
     (&["configmap \"", "\" not found"], M::AgentConfigMissing),
-    (&["ReplicaSet \"", "has timed out progressing"], M::AgentProgressDeadline),
+    (
+        &["ReplicaSet \"", "has timed out progressing"],
+        M::AgentProgressDeadline,
+    ),
     (&["ProgressDeadlineExceeded"], M::AgentProgressDeadline),
-    (&["deployments.apps \"castai-agent\" not found"], M::AgentDeploymentMissing),
+    (
+        &["deployments.apps \"castai-agent\" not found"],
+        M::AgentDeploymentMissing,
+    ),
     (&["No access to Kubernetes API server"], M::CpfwBlocked),
 ];

@@ -1,13 +1,9 @@
 //! A line as one who follows a log needs it: what it says, about whom, and signs that the agent works.
 
-use crate::catalogue::FailureMode;
-
-use super::Reading;
 use super::agent_log::format::Entry;
-use super::agent_log::reading_of;
-use super::agent_log::speaks_of_castai;
-use super::contains_any;
-use super::kube_text;
+use super::agent_log::{reading_of, speaks_of_castai};
+use super::{Reading, contains_any, kube_text};
+use crate::catalogue::FailureMode;
 
 /// A line of the log of one of CAST AI's components.
 #[derive(Clone, Debug)]
@@ -55,7 +51,9 @@ pub fn log_line(line: &str) -> LogLine {
     let reading = reading_of(&entry, &text);
     LogLine {
         reading,
-        about: reading.mode().map_or(About::Itself, |mode| about(mode, &text)),
+        about: reading
+            .mode()
+            .map_or(About::Itself, |mode| about(mode, &text)),
         sign: sign(&text),
         lasts: text.contains("failed to determine node lifecycle"),
         delivery: text.contains("failed sending delta"),
@@ -65,7 +63,8 @@ pub fn log_line(line: &str) -> LogLine {
 
 fn sign(text: &str) -> Option<Sign> {
     // Agents up to v0.23 wrote `delta with items[3] sent, response_code=204`.
-    if text.contains("delta upload finished") || text.contains("delta with items[") && text.contains("response_code=2")
+    if text.contains("delta upload finished")
+        || text.contains("delta with items[") && text.contains("response_code=2")
     {
         Some(Sign::Delivered)
     } else if text.contains("Not a leader, skipping sending deltas") {
@@ -76,15 +75,23 @@ fn sign(text: &str) -> Option<Sign> {
 }
 
 fn about(mode: FailureMode, text: &str) -> About {
-    const CLOUD: &[&str] =
-        &["amazonaws", "operation error ", "EC2Metadata", "169.254.", "metadata.google.internal", "aws client"];
+    const CLOUD: &[&str] = &[
+        "amazonaws",
+        "operation error ",
+        "EC2Metadata",
+        "169.254.",
+        "metadata.google.internal",
+        "aws client",
+    ];
     let label = mode.label();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| label.starts_with(prefix));
     if starts(&["castai_"]) {
         About::Castai
     } else if starts(&["k8s_"]) {
         About::Kubernetes
-    } else if starts(&["aws_", "ec2_", "gcp_", "azure_"]) || mode == FailureMode::MetadataUnresolvable {
+    } else if starts(&["aws_", "ec2_", "gcp_", "azure_"])
+        || mode == FailureMode::MetadataUnresolvable
+    {
         // What the agent is not told is what the metadata did not tell it.
         About::Cloud
     } else if !starts(&["net_", "tls_", "proxy_", "http_"]) {

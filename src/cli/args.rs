@@ -3,11 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
-use clap::Subcommand;
-use clap::ValueEnum;
-use clap::builder::PossibleValuesParser;
-use clap::builder::TypedValueParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::catalogue;
 use crate::config::Flags;
@@ -200,12 +197,16 @@ impl Shared {
 
 fn check_parser() -> impl TypedValueParser<Value = catalogue::Check> {
     let labels = catalogue::Check::ALL.iter().map(|check| check.label());
-    PossibleValuesParser::new(labels)
-        .map(|label| catalogue::Check::from_label(&label).expect("only labels of checks are possible"))
+    PossibleValuesParser::new(labels).map(|label| {
+        catalogue::Check::from_label(&label).expect("only labels of checks are possible")
+    })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+    let parsed = text
+        .parse::<jiff::SignedDuration>()
+        .ok()
+        .and_then(|span| Duration::try_from(span).ok());
     parsed.ok_or_else(|| "write it as 30s, 5m or 1h".to_owned())
 }
 

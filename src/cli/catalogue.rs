@@ -2,35 +2,33 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::OwnAlert;
-use crate::catalogue::alerts::ALERTS;
-use crate::catalogue::alerts::modes_of;
+use crate::catalogue::alerts::{ALERTS, modes_of};
 use crate::catalogue::metrics::METRICS;
-use crate::catalogue::relations::BLOCKS;
-use crate::catalogue::relations::CONSEQUENCES;
-use crate::catalogue::relations::MUTES;
-use crate::catalogue::rights::Place;
-use crate::catalogue::rights::RIGHTS;
-use crate::cli::Exit;
-use crate::cli::args;
+use crate::catalogue::relations::{BLOCKS, CONSEQUENCES, MUTES};
+use crate::catalogue::rights::{Place, RIGHTS};
+use crate::catalogue::{Check, FailureMode, OwnAlert};
 use crate::cli::output::print;
+use crate::cli::{Exit, args};
 
 /// The version of the JSON's schema; a change that is no addition makes it grow.
 const SCHEMA_VERSION: u32 = 1;
 
 pub(super) fn run(options: &args::Catalogue) -> Exit {
-    print(&if options.json { format!("{:#}\n", as_json()) } else { as_text() });
+    print(&if options.json {
+        format!("{:#}\n", as_json())
+    } else {
+        as_text()
+    });
     Exit::Fine
 }
 
 fn as_text() -> String {
     let mut text = String::from("CHECKS\n");
-    let mut row = |name: &str, what: &str| writeln!(text, "  {name:<40} {what}").expect("a string takes everything");
+    let mut row = |name: &str, what: &str| {
+        writeln!(text, "  {name:<40} {what}").expect("a string takes everything")
+    };
     for check in Check::ALL {
         row(check.label(), check.entry().question);
     }

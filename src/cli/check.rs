@@ -3,34 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use crate::board::Board;
-use crate::board::Standing;
-use crate::catalogue::Check;
-use crate::catalogue::Status;
-use crate::checks::Plan;
-use crate::checks::preflight;
-use crate::cli::Exit;
-use crate::cli::args;
+use crate::board::{Board, Standing};
+use crate::catalogue::{Check, Status};
+use crate::checks::{Plan, preflight};
 use crate::cli::args::Output;
-use crate::cli::junit;
-use crate::cli::output;
 use crate::cli::output::print;
-use crate::cli::refuse;
-use crate::cli::text;
-use crate::cli::usage;
-use crate::config::AgentSeen;
-use crate::config::Config;
-use crate::config::Problems;
-use crate::config::Purpose;
-use crate::daemon;
+use crate::cli::{Exit, args, junit, output, refuse, text, usage};
+use crate::config::{AgentSeen, Config, Problems, Purpose};
 use crate::exporter::Exporter;
-use crate::log;
-use crate::scheduler;
 use crate::scheduler::OnChange;
 use crate::status::Document;
+use crate::{daemon, log, scheduler};
 
 /// The pause between two rounds while waiting.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -47,10 +32,21 @@ pub(super) fn run(
     let plan = Plan::new(config);
     let runs: Vec<Check> = plan.rows.iter().map(|row| row.check).collect();
     let all = Exporter::new(config, &runs);
-    if let Some(skipped) = all.skipped.iter().find(|skipped| options.checks.contains(&skipped.check)) {
-        return usage(&format!("the check {} does not run: {}", skipped.check, skipped.why));
+    if let Some(skipped) = all
+        .skipped
+        .iter()
+        .find(|skipped| options.checks.contains(&skipped.check))
+    {
+        return usage(&format!(
+            "the check {} does not run: {}",
+            skipped.check, skipped.why
+        ));
     }
-    let plan = if options.checks.is_empty() { plan } else { plan.only(&options.checks) };
+    let plan = if options.checks.is_empty() {
+        plan
+    } else {
+        plan.only(&options.checks)
+    };
     let board = Arc::new(Board::new(&scheduler::entries(&plan)));
     let problems = runtime.block_on(preflight::problems(config, &[Purpose::Kubeconfig]));
     if !problems.is_empty() {
@@ -71,7 +67,11 @@ pub(super) fn run(
         Output::Json => Document::new(&standings, &exporter).json(),
         Output::Junit => junit::report(&standings, &exporter, options.strict),
     });
-    if fine(&standings, options.strict) { Exit::Fine } else { Exit::Failing }
+    if fine(&standings, options.strict) {
+        Exit::Fine
+    } else {
+        Exit::Failing
+    }
 }
 
 async fn examine(options: &args::Check, plan: &Plan, board: &Arc<Board>) {
@@ -97,7 +97,11 @@ fn progress(board: &Arc<Board>) -> OnChange {
     }
     let show = |board: &Board| {
         let waiting: Vec<&str> = board.waiting().iter().map(|check| check.label()).collect();
-        let failing = board.standings().iter().filter(|standing| standing.status() == Status::Failing).count();
+        let failing = board
+            .standings()
+            .iter()
+            .filter(|standing| standing.status() == Status::Failing)
+            .count();
         output::progress(&match (waiting.is_empty(), failing) {
             (false, _) => format!("examining {} …", waiting.join(", ")),
             (true, 0) => String::new(),
@@ -110,7 +114,9 @@ fn progress(board: &Arc<Board>) -> OnChange {
 }
 
 fn fine(standings: &[Standing], strict: bool) -> bool {
-    standings.iter().all(|standing| !counts_as_failure(standing.status(), strict))
+    standings
+        .iter()
+        .all(|standing| !counts_as_failure(standing.status(), strict))
 }
 
 /// Whether a status makes `check` end with 1.

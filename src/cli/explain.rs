@@ -2,31 +2,18 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Read;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::catalogue::Alert;
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::OwnAlert;
-use crate::catalogue::RUNBOOK_BASE;
-use crate::catalogue::alerts;
 use crate::catalogue::alerts::ALERTS;
-use crate::catalogue::first_sentence;
-use crate::catalogue::remedy;
-use crate::catalogue::runbook_url;
+use crate::catalogue::{
+    Alert, Check, FailureMode, OwnAlert, RUNBOOK_BASE, alerts, first_sentence, remedy, runbook_url,
+};
 use crate::classify::classify_line;
-use crate::cli::Exit;
-use crate::cli::args;
 use crate::cli::args::Plain;
-use crate::cli::catalogue;
 use crate::cli::output::print;
-use crate::cli::usage;
+use crate::cli::{Exit, args, catalogue, usage};
 use crate::config::nearest::nearest;
 use crate::generate::runbooks;
 
@@ -36,20 +23,42 @@ const MAX_LINE: usize = 1024 * 1024;
 pub(super) fn run(options: &args::Explain) -> Exit {
     let json = options.output == Plain::Json;
     if options.what == "-" {
-        let lines = classify(BufReader::new(io::stdin().lock()), io::BufWriter::new(io::stdout().lock()), json);
+        let lines = classify(
+            BufReader::new(io::stdin().lock()),
+            io::BufWriter::new(io::stdout().lock()),
+            json,
+        );
         return match lines {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => usage(&format!("standard input: {error}")),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                usage(&format!("standard input: {error}"))
+            }
             _ => Exit::Fine,
         };
     }
     let text = if let Some(mode) = FailureMode::from_label(&options.what) {
-        if json { pretty(&mode_json(mode)) } else { mode_text(mode) }
+        if json {
+            pretty(&mode_json(mode))
+        } else {
+            mode_text(mode)
+        }
     } else if let Some(alert) = alerts::named(&options.what) {
-        if json { pretty(&alert_json(alert)) } else { runbooks::page(alert) }
+        if json {
+            pretty(&alert_json(alert))
+        } else {
+            runbooks::page(alert)
+        }
     } else if let Some(alert) = OwnAlert::named(&options.what) {
-        if json { pretty(&own_alert_json(alert)) } else { runbooks::own_page(alert) }
+        if json {
+            pretty(&own_alert_json(alert))
+        } else {
+            runbooks::own_page(alert)
+        }
     } else if let Some(mode) = said(&options.what) {
-        if json { pretty(&mode_json(mode)) } else { mode_text(mode) }
+        if json {
+            pretty(&mode_json(mode))
+        } else {
+            mode_text(mode)
+        }
     } else {
         return usage(&unknown(&options.what));
     };
@@ -59,7 +68,9 @@ pub(super) fn run(options: &args::Explain) -> Exit {
 
 /// The mode that a text of several words names, such as the console's or one out of a log.
 fn said(text: &str) -> Option<FailureMode> {
-    let mode = classify_line(text).mode().filter(|_| text.contains(char::is_whitespace));
+    let mode = classify_line(text)
+        .mode()
+        .filter(|_| text.contains(char::is_whitespace));
     mode.filter(|mode| *mode != FailureMode::Unclassified)
 }
 
@@ -71,9 +82,17 @@ fn classify(mut input: BufReader<impl Read>, mut output: impl Write, json: bool)
         number += 1;
         let mode = classify_line(&String::from_utf8_lossy(&line)).mode();
         match (json, mode) {
-            (true, mode) => writeln!(output, "{}", json!({"line": number, "mode": mode.map(FailureMode::label)}))?,
+            (true, mode) => writeln!(
+                output,
+                "{}",
+                json!({"line": number, "mode": mode.map(FailureMode::label)})
+            )?,
             (false, Some(mode)) => {
-                writeln!(output, "{number}: {mode} — {}", first_sentence(mode.entry().meaning))?;
+                writeln!(
+                    output,
+                    "{number}: {mode} — {}",
+                    first_sentence(mode.entry().meaning)
+                )?;
             }
             (false, None) => {}
         }
@@ -116,7 +135,8 @@ fn mode_text(mode: FailureMode) -> String {
         entry.meaning, entry.told_apart, entry.remedy
     );
     for (check, alert, runbook) in told_by(mode) {
-        writeln!(text, "\nIn check {check}: alert {}, {runbook}", alert.name).expect("a string takes everything");
+        writeln!(text, "\nIn check {check}: alert {}, {runbook}", alert.name)
+            .expect("a string takes everything");
         let here = remedy(check, mode);
         if here != entry.remedy {
             writeln!(text, "Remedy there: {here}").expect("a string takes everything");
@@ -172,7 +192,10 @@ fn told_by(mode: FailureMode) -> impl Iterator<Item = (Check, &'static Alert, St
 fn unknown(what: &str) -> String {
     let modes = FailureMode::ALL.iter().map(|mode| mode.label());
     let own = OwnAlert::ALL.iter().map(|alert| alert.entry().name);
-    let known: Vec<&str> = modes.chain(ALERTS.iter().map(|alert| alert.name)).chain(own).collect();
+    let known: Vec<&str> = modes
+        .chain(ALERTS.iter().map(|alert| alert.name))
+        .chain(own)
+        .collect();
     let hint = nearest(what, &known).map_or_else(
         || "`castai-health-exporter catalogue` lists them".to_owned(),
         |near| format!("did you mean {near}?"),
@@ -201,7 +224,10 @@ mod tests {
     #[test]
     fn a_line_ends_at_a_line_feed_or_at_the_end() {
         assert!(lines(b"").is_empty());
-        assert_eq!(lines(b"ab\r\n\nlonger than the buffer\nlast"), [2, 0, 22, 4]);
+        assert_eq!(
+            lines(b"ab\r\n\nlonger than the buffer\nlast"),
+            [2, 0, 22, 4]
+        );
     }
 
     #[test]

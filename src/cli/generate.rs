@@ -1,30 +1,28 @@
 //! `generate`: writes the derived files, or says which differ.
 
-use std::fs;
-use std::io;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use crate::cli::Exit;
-use crate::cli::args;
 use crate::cli::output::print;
-use crate::cli::usage;
-use crate::generate::COMMITTED;
-use crate::generate::FOLDERS;
-use crate::generate::HEADER;
-use crate::generate::README;
-use crate::generate::YAML_HEADER;
-use crate::generate::files_with;
+use crate::cli::{Exit, args, usage};
 use crate::generate::rules::Settings;
+use crate::generate::{COMMITTED, FOLDERS, HEADER, README, YAML_HEADER, files_with};
 
 pub(super) fn run(options: &args::Generate) -> Exit {
     match differences(options) {
         Err((path, error)) => usage(&format!("{}: {error}", path.display())),
         Ok(differences) if options.check => {
             print(&differences.iter().map(Difference::line).collect::<String>());
-            if differences.is_empty() { Exit::Fine } else { Exit::Failing }
+            if differences.is_empty() {
+                Exit::Fine
+            } else {
+                Exit::Failing
+            }
         }
-        Ok(differences) => match differences.iter().try_for_each(|difference| difference.mend(&options.dir)) {
+        Ok(differences) => match differences
+            .iter()
+            .try_for_each(|difference| difference.mend(&options.dir))
+        {
             Ok(()) => {
                 print(&differences.iter().map(Difference::line).collect::<String>());
                 Exit::Fine
@@ -71,16 +69,32 @@ fn differences(options: &args::Generate) -> Result<Vec<Difference>, (PathBuf, io
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         other => Some(other.map_err(|error| (readme, error))?),
     };
-    let runbook_base = options.runbook_base_url.as_deref().unwrap_or(COMMITTED.runbook_base).trim_end_matches('/');
-    let mut files = files_with(readme.as_deref().unwrap_or_default(), &Settings { runbook_base, ..COMMITTED });
+    let runbook_base = options
+        .runbook_base_url
+        .as_deref()
+        .unwrap_or(COMMITTED.runbook_base)
+        .trim_end_matches('/');
+    let mut files = files_with(
+        readme.as_deref().unwrap_or_default(),
+        &Settings {
+            runbook_base,
+            ..COMMITTED
+        },
+    );
     files.retain(|file| readme.is_some() || file.path != README);
     let stale = FOLDERS
         .iter()
-        .flat_map(|folder| generated(&dir.join(folder)).into_iter().map(move |name| format!("{folder}/{name}")))
+        .flat_map(|folder| {
+            generated(&dir.join(folder))
+                .into_iter()
+                .map(move |name| format!("{folder}/{name}"))
+        })
         .filter(|path| files.iter().all(|file| file.path != *path))
         .map(Difference::Stale)
         .collect::<Vec<_>>();
-    let differs = |path: &str, contents: &str| fs::read_to_string(dir.join(path)).ok().as_deref() != Some(contents);
+    let differs = |path: &str, contents: &str| {
+        fs::read_to_string(dir.join(path)).ok().as_deref() != Some(contents)
+    };
     Ok(files
         .into_iter()
         .filter(|file| differs(&file.path, &file.contents))
@@ -91,9 +105,12 @@ fn differences(options: &args::Generate) -> Result<Vec<Difference>, (PathBuf, io
 
 /// The files of a folder that were generated.
 fn generated(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let has_header = |path: &Path| {
-        fs::read_to_string(path).is_ok_and(|text| text.starts_with(HEADER) || text.starts_with(YAML_HEADER))
+        fs::read_to_string(path)
+            .is_ok_and(|text| text.starts_with(HEADER) || text.starts_with(YAML_HEADER))
     };
     let mut names: Vec<String> = entries
         .flatten()

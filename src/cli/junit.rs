@@ -5,16 +5,16 @@
 use std::fmt::Write;
 
 use crate::board::Standing;
-use crate::catalogue::Status;
-use crate::catalogue::remedy;
+use crate::catalogue::{Status, remedy};
 use crate::cli::check::counts_as_failure;
 use crate::exporter::Exporter;
 
 /// One test suite with a test case per check.
 pub fn report(standings: &[Standing], exporter: &Exporter, strict: bool) -> String {
     let fails = |standing: &&Standing| counts_as_failure(standing.status(), strict);
-    let skips =
-        |standing: &&Standing| !fails(standing) && matches!(standing.status(), Status::Unknown | Status::NotApplicable);
+    let skips = |standing: &&Standing| {
+        !fails(standing) && matches!(standing.status(), Status::Unknown | Status::NotApplicable)
+    };
     let tests = standings.len() + exporter.skipped.len();
     let failures = standings.iter().filter(fails).count();
     let skipped = standings.iter().filter(skips).count() + exporter.skipped.len();
@@ -31,7 +31,10 @@ pub fn report(standings: &[Standing], exporter: &Exporter, strict: bool) -> Stri
     }
     for skipped in &exporter.skipped {
         let (check, why) = (skipped.check, escaped(&skipped.why));
-        line(&mut cases, &format!(r#"    <testcase classname="castai-health-exporter" name="{check}">"#));
+        line(
+            &mut cases,
+            &format!(r#"    <testcase classname="castai-health-exporter" name="{check}">"#),
+        );
         line(&mut cases, &format!(r#"      <skipped message="{why}"/>"#));
         line(&mut cases, "    </testcase>");
     }
@@ -53,29 +56,64 @@ enum Outcome {
 
 fn case(cases: &mut String, standing: &Standing, outcome: &Outcome) {
     let (check, status) = (standing.check, standing.status());
-    let evidence = standing.latest.as_ref().map_or_else(String::new, |report| report.verdict.evidence().to_string());
+    let evidence = standing
+        .latest
+        .as_ref()
+        .map_or_else(String::new, |report| report.verdict.evidence().to_string());
     let evidence = escaped(&evidence);
-    let findings = standing.latest.as_ref().map_or_else(Vec::new, |report| report.verdict.findings().to_vec());
+    let findings = standing
+        .latest
+        .as_ref()
+        .map_or_else(Vec::new, |report| report.verdict.findings().to_vec());
     let seconds = standing
         .latest
         .iter()
         .flat_map(|report| &report.targets)
-        .map(|target| target.phases.iter().map(|phase| phase.took.as_secs_f64()).sum::<f64>())
+        .map(|target| {
+            target
+                .phases
+                .iter()
+                .map(|phase| phase.took.as_secs_f64())
+                .sum::<f64>()
+        })
         .fold(0.0, f64::max);
-    line(cases, &format!(r#"    <testcase classname="castai-health-exporter" name="{check}" time="{seconds:.3}">"#));
+    line(
+        cases,
+        &format!(
+            r#"    <testcase classname="castai-health-exporter" name="{check}" time="{seconds:.3}">"#
+        ),
+    );
     match outcome {
-        Outcome::Passed => line(cases, &format!("      <system-out>{status}: {evidence}</system-out>")),
-        Outcome::Skipped => line(cases, &format!(r#"      <skipped message="{status}: {evidence}"/>"#)),
+        Outcome::Passed => line(
+            cases,
+            &format!("      <system-out>{status}: {evidence}</system-out>"),
+        ),
+        Outcome::Skipped => line(
+            cases,
+            &format!(r#"      <skipped message="{status}: {evidence}"/>"#),
+        ),
         Outcome::Failure => {
-            let kind = findings.first().map_or(status.label(), |finding| finding.mode.label());
+            let kind = findings
+                .first()
+                .map_or(status.label(), |finding| finding.mode.label());
             let remedies: Vec<String> = findings
                 .iter()
                 .map(|finding| {
-                    format!("{}: {}\n{}", finding.mode, finding.mode.entry().meaning, remedy(check, finding.mode))
+                    format!(
+                        "{}: {}\n{}",
+                        finding.mode,
+                        finding.mode.entry().meaning,
+                        remedy(check, finding.mode)
+                    )
                 })
                 .collect();
             let remedies = escaped(&remedies.join("\n\n"));
-            line(cases, &format!(r#"      <failure type="{kind}" message="{evidence}">{remedies}</failure>"#));
+            line(
+                cases,
+                &format!(
+                    r#"      <failure type="{kind}" message="{evidence}">{remedies}</failure>"#
+                ),
+            );
         }
     }
     line(cases, "    </testcase>");
@@ -108,6 +146,9 @@ mod tests {
 
     #[test]
     fn foreign_text_cannot_leave_its_attribute() {
-        assert_eq!(escaped("\"/><x>&\u{1b}\u{ffff}"), "&quot;/&gt;&lt;x&gt;&amp;\u{fffd}\u{fffd}");
+        assert_eq!(
+            escaped("\"/><x>&\u{1b}\u{ffff}"),
+            "&quot;/&gt;&lt;x&gt;&amp;\u{fffd}\u{fffd}"
+        );
     }
 }

@@ -2,8 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::io::IsTerminal;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use crate::verdict::evidence::single_line;
 
@@ -27,7 +26,9 @@ pub(super) fn progress(text: &str) {
 /// Whether standard output takes colours: a terminal, and nobody said no.
 pub(super) fn colours() -> bool {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    io::stdout().is_terminal() && set("NO_COLOR").is_none() && set("TERM").as_deref() != Some(OsStr::new("dumb"))
+    io::stdout().is_terminal()
+        && set("NO_COLOR").is_none()
+        && set("TERM").as_deref() != Some(OsStr::new("dumb"))
 }
 
 /// Whether a progress line has a reader.

@@ -3,14 +3,9 @@
 use std::fmt;
 
 use crate::board::Standing;
-use crate::catalogue::Check;
-use crate::catalogue::RUNBOOK_BASE;
-use crate::catalogue::Status;
-use crate::catalogue::alerts;
-use crate::catalogue::first_sentence;
-use crate::catalogue::relations;
-use crate::catalogue::remedy;
-use crate::catalogue::runbook_url;
+use crate::catalogue::{
+    Check, RUNBOOK_BASE, Status, alerts, first_sentence, relations, remedy, runbook_url,
+};
 use crate::exporter::Exporter;
 use crate::verdict::Finding;
 
@@ -37,12 +32,25 @@ impl fmt::Display for Report<'_> {
             writeln!(f, "{} {problem}", self.symbol(Status::Failing))?;
         }
         for check in Check::ALL {
-            if let Some(standing) = self.standings.iter().find(|standing| standing.check == *check) {
+            if let Some(standing) = self
+                .standings
+                .iter()
+                .find(|standing| standing.check == *check)
+            {
                 self.check(f, standing)?;
             }
-            let skipped = self.exporter.skipped.iter().find(|skipped| skipped.check == *check && self.skipped);
+            let skipped = self
+                .exporter
+                .skipped
+                .iter()
+                .find(|skipped| skipped.check == *check && self.skipped);
             if let Some(skipped) = skipped {
-                writeln!(f, "{} {check}: skipped, {}", self.symbol(Status::NotApplicable), skipped.why)?;
+                writeln!(
+                    f,
+                    "{} {check}: skipped, {}",
+                    self.symbol(Status::NotApplicable),
+                    skipped.why
+                )?;
             }
         }
         writeln!(f, "\n{}", self.summary())
@@ -53,7 +61,9 @@ impl Report<'_> {
     fn check(&self, f: &mut fmt::Formatter<'_>, standing: &Standing) -> fmt::Result {
         let status = standing.status();
         write!(f, "{} {}: ", self.symbol(status), standing.check)?;
-        let Some(report) = &standing.latest else { return writeln!(f, "not examined") };
+        let Some(report) = &standing.latest else {
+            return writeln!(f, "not examined");
+        };
         match status {
             Status::Unknown => write!(f, "unknown, ")?,
             Status::NotApplicable => write!(f, "not applicable, ")?,
@@ -64,7 +74,9 @@ impl Report<'_> {
             findings => {
                 let causes: Vec<_> = findings.iter().map(cause).collect();
                 writeln!(f, "{}", causes.join("; "))?;
-                findings.iter().try_for_each(|finding| self.hint(f, standing.check, finding))
+                findings
+                    .iter()
+                    .try_for_each(|finding| self.hint(f, standing.check, finding))
             }
         }
     }
@@ -72,7 +84,11 @@ impl Report<'_> {
     fn hint(&self, f: &mut fmt::Formatter<'_>, check: Check, finding: &Finding) -> fmt::Result {
         paragraph(f, finding.evidence.as_str())?;
         let (root, _) = relations::root(check, finding.mode);
-        if root != check && self.standings.iter().any(|other| other.check == root && other.status() == Status::Failing)
+        if root != check
+            && self
+                .standings
+                .iter()
+                .any(|other| other.check == root && other.status() == Status::Failing)
         {
             return writeln!(f, "{INDENT}follows from {root}");
         }
@@ -81,7 +97,11 @@ impl Report<'_> {
         match alerts::explaining(check, finding.mode) {
             // The pages' paths in the repository lead nowhere from here.
             Some(alert) if base == RUNBOOK_BASE => {
-                writeln!(f, "{INDENT}more: castai-health-exporter explain {}", alert.name)
+                writeln!(
+                    f,
+                    "{INDENT}more: castai-health-exporter explain {}",
+                    alert.name
+                )
             }
             Some(_) => match runbook_url(base, check, finding.mode) {
                 Some(runbook) => writeln!(f, "{INDENT}see {runbook}"),
@@ -99,11 +119,20 @@ impl Report<'_> {
             Status::Unknown => ("?", 33),
             Status::NotApplicable => ("-", 2),
         };
-        if self.colours { format!("\u{1b}[{colour}m{symbol}\u{1b}[0m") } else { symbol.to_owned() }
+        if self.colours {
+            format!("\u{1b}[{colour}m{symbol}\u{1b}[0m")
+        } else {
+            symbol.to_owned()
+        }
     }
 
     fn summary(&self) -> String {
-        let count = |status: Status| self.standings.iter().filter(|standing| standing.status() == status).count();
+        let count = |status: Status| {
+            self.standings
+                .iter()
+                .filter(|standing| standing.status() == status)
+                .count()
+        };
         let words = [
             (Status::Failing, "failing"),
             (Status::Warning, "warning"),
@@ -117,10 +146,21 @@ impl Report<'_> {
             .filter(|(count, _)| *count > 0)
             .map(|(count, word)| format!("{count} {word}"))
             .collect();
-        let failing = self.standings.iter().filter(|standing| standing.status() == Status::Failing);
+        let failing = self
+            .standings
+            .iter()
+            .filter(|standing| standing.status() == Status::Failing);
         let failing: Vec<&str> = failing.map(|standing| standing.check.label()).collect();
-        let names = if failing.is_empty() { String::new() } else { format!("; failing: {}", failing.join(", ")) };
-        if parts.is_empty() { "nothing was examined".to_owned() } else { parts.join(", ") + &names }
+        let names = if failing.is_empty() {
+            String::new()
+        } else {
+            format!("; failing: {}", failing.join(", "))
+        };
+        if parts.is_empty() {
+            "nothing was examined".to_owned()
+        } else {
+            parts.join(", ") + &names
+        }
     }
 }
 
@@ -134,7 +174,9 @@ fn cause(finding: &Finding) -> String {
 fn paragraph(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     let mut line = String::new();
     for word in text.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH - INDENT.len() {
+        if !line.is_empty()
+            && line.chars().count() + 1 + word.chars().count() > WIDTH - INDENT.len()
+        {
             writeln!(f, "{INDENT}{line}")?;
             line.clear();
         }

@@ -3,23 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::HeaderValue;
-use http::Method;
-use http::header;
+use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::Value;
 use url::Url;
 
 use crate::catalogue::Limits;
 use crate::config::Secret;
 use crate::config::proxy::Proxy;
-use crate::probe::Answer;
-use crate::probe::Resolver;
-use crate::probe::Route;
-use crate::probe::Trust;
-use crate::verdict::Finding;
-use crate::verdict::Trail;
+use crate::probe::{Answer, Resolver, Route, Trust};
 use crate::verdict::evidence::quote;
+use crate::verdict::{Finding, Trail};
 
 /// An API at its own host.
 #[derive(Debug)]
@@ -30,9 +23,25 @@ pub struct Api<'a> {
 
 impl<'a> Api<'a> {
     /// The API at this address; a token goes to no other.
-    pub fn new(url: &Url, trust: Arc<Trust>, proxy: Option<Proxy>, limits: Limits, resolver: &'a Resolver) -> Self {
+    pub fn new(
+        url: &Url,
+        trust: Arc<Trust>,
+        proxy: Option<Proxy>,
+        limits: Limits,
+        resolver: &'a Resolver,
+    ) -> Self {
         let (host, port) = place(url);
-        Self { route: Route { host, port, trust: Some(trust), server_name: None, proxy, limits }, resolver }
+        Self {
+            route: Route {
+                host,
+                port,
+                trust: Some(trust),
+                server_name: None,
+                proxy,
+                limits,
+            },
+            resolver,
+        }
     }
 
     /// Its host and port.
@@ -66,7 +75,13 @@ impl<'a> Api<'a> {
         let asked = async {
             let mut connection = self.route.open(self.resolver, &trail).await?;
             connection
-                .question(self.resolver, (Method::POST, path), headers, (Bytes::from(form), secrets), &trail)
+                .question(
+                    self.resolver,
+                    (Method::POST, path),
+                    headers,
+                    (Bytes::from(form), secrets),
+                    &trail,
+                )
                 .await
         };
         asked.await.map_err(|finding| self.lost(&finding))
@@ -79,7 +94,11 @@ impl<'a> Api<'a> {
 
 /// Host and port of a URL.
 pub fn place(url: &Url) -> (String, u16) {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let host = url
+        .host_str()
+        .unwrap_or_default()
+        .trim_matches(['[', ']'])
+        .to_owned();
     (host, url.port_or_known_default().unwrap_or(443))
 }
 
@@ -88,11 +107,21 @@ pub fn refusal(answer: &Answer) -> String {
     let json = answer.json().unwrap_or_default();
     let text = |value: &Value| value.as_str().map(|text| quote(text.as_bytes()));
     let (code, message) = match &json["error"] {
-        Value::String(code) => (Some(quote(code.as_bytes())), text(&json["error_description"])),
-        error => (text(&error["status"]).or_else(|| text(&error["code"])), text(&error["message"])),
+        Value::String(code) => (
+            Some(quote(code.as_bytes())),
+            text(&json["error_description"]),
+        ),
+        error => (
+            text(&error["status"]).or_else(|| text(&error["code"])),
+            text(&error["message"]),
+        ),
     };
     let said: Vec<_> = code.into_iter().chain(message).collect();
-    let said = if said.is_empty() { answer.quoted() } else { said.join(" ") };
+    let said = if said.is_empty() {
+        answer.quoted()
+    } else {
+        said.join(" ")
+    };
     format!("answered {} {said}", answer.status)
 }
 
@@ -102,13 +131,18 @@ pub fn refusal(answer: &Answer) -> String {
 /// There is none.
 pub fn access_token(answer: &Answer) -> Result<Secret, String> {
     let json = answer.json().unwrap_or_default();
-    let token = json["access_token"].as_str().filter(|token| !token.is_empty());
-    token.map(Secret::new).ok_or_else(|| format!("answered {} without a token", answer.status))
+    let token = json["access_token"]
+        .as_str()
+        .filter(|token| !token.is_empty());
+    token
+        .map(Secret::new)
+        .ok_or_else(|| format!("answered {} without a token", answer.status))
 }
 
 fn bearer(token: &Secret) -> Result<HeaderValue, String> {
     let value = HeaderValue::from_str(&format!("Bearer {}", token.reveal()));
-    let mut value = value.map_err(|_| "the token holds a byte that no header may hold".to_owned())?;
+    let mut value =
+        value.map_err(|_| "the token holds a byte that no header may hold".to_owned())?;
     value.set_sensitive(true);
     Ok(value)
 }

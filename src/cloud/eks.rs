@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cloud::ControlPlane;
-use crate::cloud::Networks;
+use crate::cloud::{ControlPlane, Networks};
 
 /// A cluster as AWS names it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,13 +20,18 @@ pub fn control_plane(answer: &Value) -> Option<ControlPlane> {
     let config = &cluster["resourcesVpcConfig"];
     let public = config["endpointPublicAccess"].as_bool()?;
     // Without a list EKS lets everybody in.
-    let cidrs = config["publicAccessCidrs"].as_array().filter(|cidrs| !cidrs.is_empty());
-    let networks = cidrs.map(|cidrs| Networks::read(cidrs.iter().map(|cidr| cidr.as_str().unwrap_or_default())));
+    let cidrs = config["publicAccessCidrs"]
+        .as_array()
+        .filter(|cidrs| !cidrs.is_empty());
+    let networks = cidrs
+        .map(|cidrs| Networks::read(cidrs.iter().map(|cidr| cidr.as_str().unwrap_or_default())));
     Some(ControlPlane {
         public,
         networks,
         google: false,
-        changing: Some(status).filter(|status| matches!(*status, "CREATING" | "UPDATING")).map(str::to_owned),
+        changing: Some(status)
+            .filter(|status| matches!(*status, "CREATING" | "UPDATING"))
+            .map(str::to_owned),
         note: None,
     })
 }
@@ -42,22 +46,38 @@ mod tests {
 
     #[test]
     fn who_may_come_is_understood_and_what_is_no_cluster_is_not() {
-        let plane =
-            |config: Value| control_plane(&json!({ "cluster": { "status": "ACTIVE", "resourcesVpcConfig": config } }));
+        let plane = |config: Value| {
+            control_plane(
+                &json!({ "cluster": { "status": "ACTIVE", "resourcesVpcConfig": config } }),
+            )
+        };
         for open in [
             json!({ "endpointPublicAccess": true, "publicAccessCidrs": ["0.0.0.0/0"] }),
             json!({ "endpointPublicAccess": true, "endpointPrivateAccess": true, "publicAccessCidrs": ["10.0.0.0/8", "0.0.0.0/0"] }),
             json!({ "endpointPublicAccess": true, "publicAccessCidrs": [] }),
             json!({ "endpointPublicAccess": true }),
         ] {
-            assert_eq!(plane(open).expect("a cluster").entry(DOCUMENTED), Entry::Open);
+            assert_eq!(
+                plane(open).expect("a cluster").entry(DOCUMENTED),
+                Entry::Open
+            );
         }
         let v6_only = json!({ "endpointPublicAccess": true, "publicAccessCidrs": ["::/0"] });
-        assert_eq!(plane(v6_only).expect("a cluster").entry(DOCUMENTED), Entry::Blocked);
+        assert_eq!(
+            plane(v6_only).expect("a cluster").entry(DOCUMENTED),
+            Entry::Blocked
+        );
         // The list is told even while nobody uses it.
         let private = json!({ "endpointPublicAccess": false, "publicAccessCidrs": ["0.0.0.0/0"] });
-        assert_eq!(plane(private).expect("a cluster").entry(DOCUMENTED), Entry::PrivateOnly);
-        for none in [json!(null), json!({}), json!({ "publicAccessCidrs": ["10.0.0.0/8"] })] {
+        assert_eq!(
+            plane(private).expect("a cluster").entry(DOCUMENTED),
+            Entry::PrivateOnly
+        );
+        for none in [
+            json!(null),
+            json!({}),
+            json!({ "publicAccessCidrs": ["10.0.0.0/8"] }),
+        ] {
             assert_eq!(plane(none), None);
         }
         assert_eq!(control_plane(&json!({ "message": "no" })), None);

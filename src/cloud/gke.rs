@@ -2,10 +2,8 @@
 
 use serde_json::Value;
 
-use crate::cloud::ControlPlane;
-use crate::cloud::Networks;
-use crate::cloud::api;
 use crate::cloud::api::Api;
+use crate::cloud::{ControlPlane, Networks, api};
 use crate::config::Secret;
 use crate::config::control_plane::is_plain;
 
@@ -28,7 +26,9 @@ impl GkeCluster {
     /// Whether all of it can stand in a path and in a command.
     pub fn is_plain(&self) -> bool {
         // A project of an organisation's domain has a colon.
-        [&self.location, &self.name].into_iter().all(|part| is_plain(part))
+        [&self.location, &self.name]
+            .into_iter()
+            .all(|part| is_plain(part))
             && is_plain(&self.project.replacen(':', ".", 1))
     }
 
@@ -36,18 +36,35 @@ impl GkeCluster {
     ///
     /// # Errors
     /// Why that is not known.
-    pub async fn control_plane(&self, api: &Api<'_>, token: &Secret) -> Result<ControlPlane, String> {
-        let Self { project, location, name } = self;
-        let path = format!("/v1/projects/{project}/locations/{location}/clusters/{name}?fields={FIELDS}");
+    pub async fn control_plane(
+        &self,
+        api: &Api<'_>,
+        token: &Secret,
+    ) -> Result<ControlPlane, String> {
+        let Self {
+            project,
+            location,
+            name,
+        } = self;
+        let path =
+            format!("/v1/projects/{project}/locations/{location}/clusters/{name}?fields={FIELDS}");
         let answer = api.get(&path, token).await?;
         let hint = match answer.status.as_u16() {
-            200 => return answer.json().as_ref().and_then(read).ok_or_else(|| unread(&api.name())),
+            200 => {
+                return answer
+                    .json()
+                    .as_ref()
+                    .and_then(read)
+                    .ok_or_else(|| unread(&api.name()));
+            }
             403 => format!(
                 ": give this pod's account the permission container.clusters.get, for example by `gcloud projects \
                  add-iam-policy-binding {project} --role roles/container.clusterViewer --member \
                  serviceAccount:ACCOUNT`; a node's own account also needs the scope cloud-platform"
             ),
-            404 => format!(": there is no cluster {name} in {location}; compare GKE_LOCATION and GKE_CLUSTER_NAME"),
+            404 => format!(
+                ": there is no cluster {name} in {location}; compare GKE_LOCATION and GKE_CLUSTER_NAME"
+            ),
             _ => String::new(),
         };
         Err(format!("{} {}{hint}", api.name(), api::refusal(&answer)))
@@ -70,16 +87,27 @@ fn read(cluster: &Value) -> Option<ControlPlane> {
         Value::Object(authorized) => Value::Object(authorized.clone()),
         _ => ip["authorizedNetworksConfig"].clone(),
     };
-    let blocks = authorized["cidrBlocks"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let networks = Networks::read(blocks.iter().map(|block| block["cidrBlock"].as_str().unwrap_or_default()));
+    let blocks = authorized["cidrBlocks"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let networks = Networks::read(
+        blocks
+            .iter()
+            .map(|block| block["cidrBlock"].as_str().unwrap_or_default()),
+    );
     let enabled = authorized["enabled"].as_bool() == Some(true);
     let by_name = endpoints["dnsEndpointConfig"]["allowExternalTraffic"].as_bool() == Some(true);
     Some(ControlPlane {
         public: !private,
         networks: enabled.then_some(networks),
         google: authorized["gcpPublicCidrsAccessEnabled"].as_bool() == Some(true),
-        changing: Some(status).filter(|status| *status == "RECONCILING").map(str::to_owned),
-        note: by_name.then(|| "its DNS endpoint lets in whoever has the permission, from everywhere".to_owned()),
+        changing: Some(status)
+            .filter(|status| *status == "RECONCILING")
+            .map(str::to_owned),
+        note: by_name.then(|| {
+            "its DNS endpoint lets in whoever has the permission, from everywhere".to_owned()
+        }),
     })
 }
 
@@ -118,7 +146,11 @@ mod tests {
         let new = plane(json!({ "controlPlaneEndpointsConfig": new }));
         assert_eq!(old, new);
         let networks = old.networks.expect("a list");
-        assert_eq!((networks.unread(), networks.merged(&[])), (1, None), "a block without a network is not overlooked");
+        assert_eq!(
+            (networks.unread(), networks.merged(&[])),
+            (1, None),
+            "a block without a network is not overlooked"
+        );
         assert_eq!(read(&json!({ "error": {} })), None);
     }
 }

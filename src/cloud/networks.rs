@@ -30,7 +30,10 @@ impl Network {
     /// The network that holds only this address.
     pub fn of(address: IpAddr) -> Self {
         let address = address.to_canonical();
-        Self { address, length: bits(address) }
+        Self {
+            address,
+            length: bits(address),
+        }
     }
 
     /// Whether it holds an address; an IPv4 address that is mapped into IPv6 is one of IPv4.
@@ -59,14 +62,19 @@ impl FromStr for Network {
 
     /// Reads `203.0.113.0/24`, `2001:db8::/32` or a bare address; bits behind the length do not count.
     fn from_str(text: &str) -> Result<Self, NoNetwork> {
-        let (address, length) = text.trim().split_once('/').map_or((text.trim(), None), |(a, b)| (a, Some(b)));
+        let (address, length) = text
+            .trim()
+            .split_once('/')
+            .map_or((text.trim(), None), |(a, b)| (a, Some(b)));
         let address: IpAddr = address.parse().map_err(|_| NoNetwork)?;
         let most = bits(address);
         let length = match length {
             None => most,
-            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse::<u8>().ok().filter(|length| *length <= most).ok_or(NoNetwork)?
-            }
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits
+                .parse::<u8>()
+                .ok()
+                .filter(|length| *length <= most)
+                .ok_or(NoNetwork)?,
             Some(_) => return Err(NoNetwork),
         };
         let canonical = address.to_canonical();
@@ -74,7 +82,10 @@ impl FromStr for Network {
         if bits(canonical) != most && length < MAPPED {
             return Ok(Self { address, length });
         }
-        Ok(Self { address: canonical, length: length - (most - bits(canonical)) })
+        Ok(Self {
+            address: canonical,
+            length: length - (most - bits(canonical)),
+        })
     }
 }
 
@@ -106,7 +117,10 @@ impl Networks {
 
     /// The narrowest network that holds an address.
     pub fn holding(&self, address: IpAddr) -> Option<&Network> {
-        self.list.iter().filter(|network| network.holds(address)).max_by_key(|network| network.length)
+        self.list
+            .iter()
+            .filter(|network| network.holds(address))
+            .max_by_key(|network| network.length)
     }
 
     /// Names of service tags, which stand for addresses that only the cloud knows.
@@ -142,8 +156,18 @@ impl fmt::Display for Networks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// A sentence is for people.
         const SHOWN: usize = 5;
-        let all: Vec<_> = self.list.iter().map(Network::to_string).chain(self.tags.iter().cloned()).collect();
-        let shown = all.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let all: Vec<_> = self
+            .list
+            .iter()
+            .map(Network::to_string)
+            .chain(self.tags.iter().cloned())
+            .collect();
+        let shown = all
+            .iter()
+            .take(SHOWN)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
         f.write_str(if all.is_empty() { "none" } else { &shown })?;
         match all.len().saturating_sub(SHOWN) + self.unread {
             0 => Ok(()),
@@ -160,5 +184,7 @@ const fn bits(address: IpAddr) -> u8 {
 fn is_tag(text: &str) -> bool {
     text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
 }

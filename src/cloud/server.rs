@@ -4,13 +4,8 @@ use http::HeaderMap;
 
 use crate::catalogue::FailureMode;
 use crate::config::proxy::Proxy;
-use crate::probe::Answer;
-use crate::probe::Connection;
-use crate::probe::Resolver;
-use crate::probe::Route;
-use crate::probe::authority;
-use crate::verdict::Finding;
-use crate::verdict::Trail;
+use crate::probe::{Answer, Connection, Resolver, Route, authority};
+use crate::verdict::{Finding, Trail};
 
 /// A metadata server on the way of one attempt.
 #[derive(Debug)]
@@ -25,7 +20,13 @@ pub struct MetadataServer<'a> {
 impl<'a> MetadataServer<'a> {
     /// The server behind a route that speaks plain HTTP; `prefix` stands before every path.
     pub fn new(route: Route, prefix: &'a str, resolver: &'a Resolver, trail: &'a Trail) -> Self {
-        Self { route, prefix, resolver, trail, connection: None }
+        Self {
+            route,
+            prefix,
+            resolver,
+            trail,
+            connection: None,
+        }
     }
 
     /// Whether a proxy stands on the way, which may answer in the server's place.
@@ -37,14 +38,31 @@ impl<'a> MetadataServer<'a> {
     ///
     /// # Errors
     /// No answer could be read: `unreachable`, with the trouble on the way in the evidence.
-    pub async fn get(&mut self, path: &str, headers: HeaderMap, unreachable: FailureMode) -> Result<Answer, Finding> {
-        let lost = |finding: Finding| Finding::new(unreachable, format!("{} ({})", finding.evidence, finding.mode));
+    pub async fn get(
+        &mut self,
+        path: &str,
+        headers: HeaderMap,
+        unreachable: FailureMode,
+    ) -> Result<Answer, Finding> {
+        let lost = |finding: Finding| {
+            Finding::new(
+                unreachable,
+                format!("{} ({})", finding.evidence, finding.mode),
+            )
+        };
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.route.open(self.resolver, self.trail).await.map_err(lost)?,
+            None => self
+                .route
+                .open(self.resolver, self.trail)
+                .await
+                .map_err(lost)?,
         };
         let path = format!("{}{path}", self.prefix);
-        let answer = connection.get(self.resolver, &path, headers, self.trail).await.map_err(lost)?;
+        let answer = connection
+            .get(self.resolver, &path, headers, self.trail)
+            .await
+            .map_err(lost)?;
         self.connection = Some(connection);
         Ok(answer)
     }

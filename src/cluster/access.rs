@@ -1,14 +1,12 @@
 //! How the API server is reached and as whom: the mounted service account, or a kubeconfig.
 
-use std::fs;
-use std::io;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::{fs, io};
 
-use http::HeaderMap;
-use http::HeaderValue;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 
 use crate::catalogue::FailureMode;
 use crate::cluster::token::Claims;
@@ -16,8 +14,7 @@ use crate::config::InCluster;
 use crate::config::proxy::Proxy;
 use crate::probe::Trust;
 use crate::probe::tls::Place;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
+use crate::verdict::{Evidence, Finding};
 
 /// The most that is read of a token, a CA bundle or a key.
 const MAX_FILE: u64 = 1 << 20;
@@ -81,14 +78,23 @@ impl Access {
 
     /// What the token says of itself, when one is sent.
     pub fn claims(&self) -> Option<Claims> {
-        super::token::claims(self.headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?)
+        super::token::claims(
+            self.headers
+                .get(AUTHORIZATION)?
+                .to_str()
+                .ok()?
+                .strip_prefix("Bearer ")?,
+        )
     }
 }
 
 /// A token that is not there is the agent's trouble; one that only this process may not read is ours.
 fn missing(path: &Path, error: &io::Error) -> Denied {
     let evidence = format!("no service-account token: {}: {error}", path.display());
-    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) {
+    if matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::InvalidData
+    ) {
         Denied::Broken(Finding::new(FailureMode::K8sTokenMissing, evidence))
     } else {
         Denied::Unknown(Evidence::from(evidence))
@@ -98,13 +104,18 @@ fn missing(path: &Path, error: &io::Error) -> Denied {
 /// The mounted CA; without one the agent falls back to the system's roots, and so do we.
 fn cluster_trust(path: &Path) -> Result<(Trust, Option<String>), Denied> {
     let mounted = read(path).map_err(|error| error.to_string());
-    let trust = mounted.and_then(|pem| Trust::pem(&pem, Place::Cluster).map_err(|error| error.to_string()));
+    let trust =
+        mounted.and_then(|pem| Trust::pem(&pem, Place::Cluster).map_err(|error| error.to_string()));
     match trust {
         Ok(trust) => Ok((trust, None)),
         Err(error) => {
-            let remark = format!("{} cannot be used ({error}), so the system's roots are", path.display());
+            let remark = format!(
+                "{} cannot be used ({error}), so the system's roots are",
+                path.display()
+            );
             let system = Trust::system(Place::Cluster);
-            let system = system.map_err(|error| Denied::Unknown(Evidence::from(format!("{remark}; {error}"))))?;
+            let system = system
+                .map_err(|error| Denied::Unknown(Evidence::from(format!("{remark}; {error}"))))?;
             Ok((system, Some(remark)))
         }
     }
@@ -114,11 +125,20 @@ fn cluster_trust(path: &Path) -> Result<(Trust, Option<String>), Denied> {
 pub(super) fn token_in(path: &Path) -> io::Result<String> {
     let token = String::from_utf8_lossy(&read(path)?).trim().to_owned();
     let sound = !token.is_empty() && HeaderValue::from_str(&token).is_ok();
-    if sound { Ok(token) } else { Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no token")) }
+    if sound {
+        Ok(token)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it holds no token",
+        ))
+    }
 }
 
 pub(super) fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    fs::File::open(path)?.take(MAX_FILE).read_to_end(&mut content)?;
+    fs::File::open(path)?
+        .take(MAX_FILE)
+        .read_to_end(&mut content)?;
     Ok(content)
 }

@@ -1,27 +1,17 @@
 //! Acting as the agent from another pod: tokens of its service account for ten minutes, kept in memory and nowhere else.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::HeaderValue;
-use http::Method;
-use http::StatusCode;
-use http::header::AUTHORIZATION;
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
 
 use crate::cluster::Access;
 use crate::config::Secret;
-use crate::probe::Answer;
-use crate::probe::Connection;
-use crate::probe::Resolver;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Trail;
+use crate::probe::{Answer, Connection, Resolver};
+use crate::verdict::{Evidence, Finding, Trail};
 
 /// The shortest life that one may ask for.
 const SECONDS: i64 = 600;
@@ -58,7 +48,11 @@ pub enum NoToken {
 impl AgentAccount {
     /// The account of a name.
     pub fn new(namespace: &str, name: &str) -> Self {
-        Self { namespace: namespace.to_owned(), name: name.to_owned(), kept: Mutex::default() }
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            kept: Mutex::default(),
+        }
     }
 
     /// A token for an audience, `None` for the API server's: one that was given before, as long as it is good for a
@@ -75,10 +69,17 @@ impl AgentAccount {
     ) -> Result<Token, NoToken> {
         let key = audience.unwrap_or_default();
         let now = jiff::Timestamp::now().as_second();
-        if let Some(token) = self.lock().get(key).filter(|token| token.expiry - now > MARGIN) {
+        if let Some(token) = self
+            .lock()
+            .get(key)
+            .filter(|token| token.expiry - now > MARGIN)
+        {
             return Ok(token.clone());
         }
-        let path = format!("{}/api/v1/namespaces/{}/serviceaccounts/{}/token", own.prefix, self.namespace, self.name);
+        let path = format!(
+            "{}/api/v1/namespaces/{}/serviceaccounts/{}/token",
+            own.prefix, self.namespace, self.name
+        );
         let audiences: Vec<&str> = audience.into_iter().collect();
         let body = json!({
             "apiVersion": "authentication.k8s.io/v1",
@@ -88,8 +89,15 @@ impl AgentAccount {
         let body = Bytes::from(body.to_string());
         let mut headers = own.headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let answer =
-            connection.question(resolver, (Method::POST, &path), headers, (body, Vec::new()), &Trail::default()).await;
+        let answer = connection
+            .question(
+                resolver,
+                (Method::POST, &path),
+                headers,
+                (body, Vec::new()),
+                &Trail::default(),
+            )
+            .await;
         let token = self.given(&answer.map_err(NoToken::Way)?, now)?;
         self.lock().insert(key.to_owned(), token.clone());
         Ok(token)
@@ -116,20 +124,28 @@ impl AgentAccount {
                 return Err(NoToken::Unknown(Evidence::from(why)));
             }
             status => {
-                let why = format!("no token of {who}: the API server answered {status} {}", answer.quoted());
+                let why = format!(
+                    "no token of {who}: the API server answered {status} {}",
+                    answer.quoted()
+                );
                 return Err(NoToken::Unknown(Evidence::from(why)));
             }
         }
         // What the answer holds is never quoted: it is the token.
         let json = answer.json();
-        let value = json.as_ref().and_then(|json| json.get("status")?.get("token")?.as_str());
+        let value = json
+            .as_ref()
+            .and_then(|json| json.get("status")?.get("token")?.as_str());
         let sound = value.filter(|value| !value.is_empty() && HeaderValue::from_str(value).is_ok());
         let Some(value) = sound else {
             let why = format!("no token of {who}: the answer to the TokenRequest holds none");
             return Err(NoToken::Unknown(Evidence::from(why)));
         };
         let expiry = super::token::expiry(value).unwrap_or(now + SECONDS);
-        Ok(Token { value: Secret::new(value), expiry })
+        Ok(Token {
+            value: Secret::new(value),
+            expiry,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Token>> {
@@ -144,7 +160,11 @@ impl Token {
             .expect("a token was taken only when it fits into a header");
         bearer.set_sensitive(true);
         let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
-        Access { headers, token_expiry: Some(self.expiry), ..own.clone() }
+        Access {
+            headers,
+            token_expiry: Some(self.expiry),
+            ..own.clone()
+        }
     }
 
     /// The token itself, for the one place that it was asked for.

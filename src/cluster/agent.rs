@@ -8,27 +8,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::StatusCode;
+use object::{Deployment, Envelope, List, Metadata, Pod, ReplicaSet};
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
-use crate::cluster::Door;
 use crate::cluster::cut::Items;
 use crate::cluster::door::Visit;
-use crate::cluster::own;
-use crate::config::AgentEnvironment;
-use crate::config::AgentPlace;
-use crate::config::AgentSeen;
-use crate::config::Elsewhere;
-use crate::probe::Answer;
-use crate::probe::Opened;
+use crate::cluster::{Door, own};
+use crate::config::{AgentEnvironment, AgentPlace, AgentSeen, Elsewhere};
+use crate::probe::{Answer, Opened};
 use crate::verdict::Verdict;
-
-use object::Deployment;
-use object::Envelope;
-use object::List;
-use object::Metadata;
-use object::Pod;
-use object::ReplicaSet;
 
 /// The label by which the chart marks the agent, whatever its Deployment is called.
 pub const MARK: (&str, &str) = ("app.kubernetes.io/name", "castai-agent");
@@ -58,19 +47,35 @@ pub async fn look(door: &Door, place: &AgentPlace) -> AgentSeen {
 
 async fn look_in(door: &Door, place: &AgentPlace) -> Result<AgentSeen, NotSeen> {
     let mut visit = door.enter().await.map_err(|verdict| unread(&verdict))?;
-    let AgentPlace { namespace, deployment: name, .. } = place;
+    let AgentPlace {
+        namespace,
+        deployment: name,
+        ..
+    } = place;
     let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
     let what = format!("the Deployment {name} in the namespace {namespace}");
     let deployment = match read(&mut visit, &path, "get deployments.apps", &what).await? {
         Some(deployment) => deployment,
-        None => marked(&mut visit, namespace)
-            .await?
-            .ok_or_else(|| NotSeen::Absent(format!("there is no Deployment {name} in the namespace {namespace}")))?,
+        None => marked(&mut visit, namespace).await?.ok_or_else(|| {
+            NotSeen::Absent(format!(
+                "there is no Deployment {name} in the namespace {namespace}"
+            ))
+        })?,
     };
     let pod = newest(pods(&mut visit, place, &deployment).await?);
     let (source, object, spec, pod) = match &pod {
-        Some(pod) => (AgentEnvironment::Pod, &pod.metadata.name, &pod.spec, Some(pod)),
-        None => (AgentEnvironment::Deployment, &deployment.metadata.name, &deployment.spec.template.spec, None),
+        Some(pod) => (
+            AgentEnvironment::Pod,
+            &pod.metadata.name,
+            &pod.spec,
+            Some(pod),
+        ),
+        None => (
+            AgentEnvironment::Deployment,
+            &deployment.metadata.name,
+            &deployment.spec.template.spec,
+            None,
+        ),
     };
     let mounts = environment::Mounts::new(&place.mounts);
     let seen = environment::of(spec, pod, &mounts);
@@ -79,7 +84,10 @@ async fn look_in(door: &Door, place: &AgentPlace) -> Result<AgentSeen, NotSeen> 
         source,
         object: object.clone(),
         address: pod.and_then(|pod| pod.status.pod_ip.clone()),
-        service_account: spec.service_account().unwrap_or(&place.service_account).to_owned(),
+        service_account: spec
+            .service_account()
+            .unwrap_or(&place.service_account)
+            .to_owned(),
         variables: seen.variables,
         unseen: seen.unseen,
         tokens: tokens::of(spec),
@@ -90,29 +98,54 @@ async fn look_in(door: &Door, place: &AgentPlace) -> Result<AgentSeen, NotSeen> 
 
 /// The Deployment that the chart marks as the agent's, whatever it is called.
 async fn marked(visit: &mut Visit, namespace: &str) -> Result<Option<Deployment>, NotSeen> {
-    let selector: String = form_urlencoded::byte_serialize(format!("{}={}", MARK.0, MARK.1).as_bytes()).collect();
-    let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments?labelSelector={selector}&limit={MARKED}");
+    let selector: String =
+        form_urlencoded::byte_serialize(format!("{}={}", MARK.0, MARK.1).as_bytes()).collect();
+    let path = format!(
+        "/apis/apps/v1/namespaces/{namespace}/deployments?labelSelector={selector}&limit={MARKED}"
+    );
     let what = format!("the Deployments of the agent's chart in the namespace {namespace}");
-    let found: Option<List<Deployment>> = read(visit, &path, "list deployments.apps", &what).await?;
-    Ok(found.and_then(|found| found.items.into_iter().find(|one| one.spec.template.spec.agent().is_some())))
+    let found: Option<List<Deployment>> =
+        read(visit, &path, "list deployments.apps", &what).await?;
+    Ok(found.and_then(|found| {
+        found
+            .items
+            .into_iter()
+            .find(|one| one.spec.template.spec.agent().is_some())
+    }))
 }
 
 /// The pods that the Deployment owns, and whether they are of its present revision.
-async fn pods(visit: &mut Visit, place: &AgentPlace, deployment: &Deployment) -> Result<Vec<(bool, Pod)>, NotSeen> {
+async fn pods(
+    visit: &mut Visit,
+    place: &AgentPlace,
+    deployment: &Deployment,
+) -> Result<Vec<(bool, Pod)>, NotSeen> {
     let namespace = &place.namespace;
     let mut owned = Vec::new();
     // By the ReplicaSet's uid: whether it is of the present revision; nothing when it is another Deployment's.
     let mut revisions: BTreeMap<String, Option<bool>> = BTreeMap::new();
     for pod in listed(visit, namespace, &deployment.spec.selector.text()).await? {
-        let Some(set) = pod.metadata.owner("ReplicaSet").cloned() else { continue };
+        let Some(set) = pod.metadata.owner("ReplicaSet").cloned() else {
+            continue;
+        };
         if !revisions.contains_key(&set.uid) {
-            let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{}", set.name);
+            let path = format!(
+                "/apis/apps/v1/namespaces/{namespace}/replicasets/{}",
+                set.name
+            );
             let what = format!("the ReplicaSet {}", set.name);
-            let replica_set: Option<ReplicaSet> = read(visit, &path, "get replicasets.apps", &what).await?;
-            let metadata = replica_set.map(|found| found.metadata).filter(|metadata| metadata.uid == set.uid);
-            let metadata = metadata
-                .filter(|metadata| metadata.owner("Deployment").is_some_and(|by| by.uid == deployment.metadata.uid));
-            let present = metadata.map(|metadata| metadata.revision() == deployment.metadata.revision());
+            let replica_set: Option<ReplicaSet> =
+                read(visit, &path, "get replicasets.apps", &what).await?;
+            let metadata = replica_set
+                .map(|found| found.metadata)
+                .filter(|metadata| metadata.uid == set.uid);
+            let metadata = metadata.filter(|metadata| {
+                metadata
+                    .owner("Deployment")
+                    .is_some_and(|by| by.uid == deployment.metadata.uid)
+            });
+            let present =
+                metadata.map(|metadata| metadata.revision() == deployment.metadata.revision());
             revisions.insert(set.uid.clone(), present);
         }
         if let Some(present) = revisions[&set.uid] {
@@ -134,24 +167,37 @@ async fn listed(visit: &mut Visit, namespace: &str, selector: &str) -> Result<Ve
             .append_pair("continue", &next)
             .finish();
         let path = format!("/api/v1/namespaces/{namespace}/pods?{query}");
-        let mut stream = match visit.stream(&path).await.map_err(|verdict| unread(&verdict))? {
+        let mut stream = match visit
+            .stream(&path)
+            .await
+            .map_err(|verdict| unread(&verdict))?
+        {
             Opened::Stream(stream) => stream,
             Opened::Refused(answer) => return Err(refused(&answer, "list pods", &what)),
         };
         let mut items = Items::default();
         let mut broken = None;
-        while let Some(bytes) = stream.next(PATIENCE).await.map_err(|finding| unread(&Verdict::failing(finding)))? {
+        while let Some(bytes) = stream
+            .next(PATIENCE)
+            .await
+            .map_err(|finding| unread(&Verdict::failing(finding)))?
+        {
             let each = |item: &[u8]| match serde_json::from_slice(item) {
                 Ok(pod) => found.push(pod),
                 Err(error) => broken = broken.take().or(Some(error)),
             };
-            items.feed(&bytes, each).map_err(|uncut| odd(&what, &uncut.to_string()))?;
+            items
+                .feed(&bytes, each)
+                .map_err(|uncut| odd(&what, &uncut.to_string()))?;
         }
         if let Some(error) = broken {
             return Err(does_not_parse(&what, &error));
         }
-        let envelope = items.envelope().map_err(|uncut| odd(&what, &uncut.to_string()))?;
-        let envelope: Envelope = serde_json::from_slice(&envelope).map_err(|error| does_not_parse(&what, &error))?;
+        let envelope = items
+            .envelope()
+            .map_err(|uncut| odd(&what, &uncut.to_string()))?;
+        let envelope: Envelope =
+            serde_json::from_slice(&envelope).map_err(|error| does_not_parse(&what, &error))?;
         next = envelope.metadata.r#continue;
         if next.is_empty() {
             return Ok(found);
@@ -162,8 +208,11 @@ async fn listed(visit: &mut Visit, namespace: &str, selector: &str) -> Result<Ve
 /// The pod that was made last, of those that are to stay; a rollback brings back an older one.
 fn newest(pods: Vec<(bool, Pod)>) -> Option<Pod> {
     let made = |metadata: &Metadata| (metadata.creation_timestamp.clone(), metadata.name.clone());
-    let stay = pods.into_iter().filter(|(_, pod)| pod.metadata.deletion_timestamp.is_none());
-    stay.max_by_key(|(present, pod)| (*present, made(&pod.metadata))).map(|(_, pod)| pod)
+    let stay = pods
+        .into_iter()
+        .filter(|(_, pod)| pod.metadata.deletion_timestamp.is_none());
+    stay.max_by_key(|(present, pod)| (*present, made(&pod.metadata)))
+        .map(|(_, pod)| pod)
 }
 
 /// One object; `None` when there is none.
@@ -202,10 +251,19 @@ fn refused(answer: &Answer, right: &str, what: &str) -> NotSeen {
 }
 
 fn odd(what: &str, why: &str) -> NotSeen {
-    NotSeen::Unreadable(format!("the agent's environment cannot be read: {what} {why}"))
+    NotSeen::Unreadable(format!(
+        "the agent's environment cannot be read: {what} {why}"
+    ))
 }
 
 /// Of an object that does not parse only the place is told: its values may be secret.
 fn does_not_parse(what: &str, error: &serde_json::Error) -> NotSeen {
-    odd(what, &format!("does not parse (line {} column {})", error.line(), error.column()))
+    odd(
+        what,
+        &format!(
+            "does not parse (line {} column {})",
+            error.line(),
+            error.column()
+        ),
+    )
 }

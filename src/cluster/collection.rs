@@ -3,31 +3,20 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use serde::Deserialize;
 use tokio::sync::watch;
 
 use crate::catalogue::Right;
-use crate::catalogue::limits::WATCH_PATIENCE;
-use crate::catalogue::limits::WATCH_SILENCE;
-use crate::cluster::Door;
-use crate::cluster::Visit;
-use crate::cluster::cut::Items;
-use crate::cluster::cut::Lines;
-use crate::cluster::cut::Uncut;
-use crate::cluster::object::Kept;
-use crate::cluster::object::Raw;
-use crate::probe::Answer;
-use crate::probe::Opened;
-use crate::verdict::Evidence;
-use crate::verdict::Verdict;
+use crate::catalogue::limits::{WATCH_PATIENCE, WATCH_SILENCE};
+use crate::cluster::cut::{Items, Lines, Uncut};
+use crate::cluster::object::{Kept, Raw};
+use crate::cluster::{Door, Visit};
+use crate::probe::{Answer, Opened};
+use crate::verdict::{Evidence, Verdict};
 
 /// So many objects are asked for at a time.
 const PAGE: usize = 500;
@@ -78,7 +67,12 @@ struct ListMeta {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", content = "object", rename_all = "UPPERCASE", bound(deserialize = "R: Deserialize<'de>"))]
+#[serde(
+    tag = "type",
+    content = "object",
+    rename_all = "UPPERCASE",
+    bound(deserialize = "R: Deserialize<'de>")
+)]
 enum Event<R> {
     Added(R),
     Modified(R),
@@ -98,7 +92,13 @@ struct Status {
 impl<K: Kept> Collection<K> {
     /// A collection at this path, of which nothing is known yet.
     pub(super) fn new(right: &'static Right, path: String, selector: Option<&'static str>) -> Self {
-        Self { right, path, selector, state: Mutex::default(), settled: watch::Sender::new(false) }
+        Self {
+            right,
+            path,
+            selector,
+            state: Mutex::default(),
+            settled: watch::Sender::new(false),
+        }
     }
 
     /// The right without which it cannot be read.
@@ -111,7 +111,11 @@ impl<K: Kept> Collection<K> {
     /// # Errors
     /// The verdict of every check that needs it.
     pub async fn read(&self) -> Result<Vec<Arc<K>>, Verdict> {
-        self.settled.subscribe().wait_for(|settled| *settled).await.expect("the collection holds the sender");
+        self.settled
+            .subscribe()
+            .wait_for(|settled| *settled)
+            .await
+            .expect("the collection holds the sender");
         self.seen()
     }
 
@@ -119,12 +123,20 @@ impl<K: Kept> Collection<K> {
     fn seen(&self) -> Result<Vec<Arc<K>>, Verdict> {
         let state = self.lock();
         match (state.heard, &state.trouble) {
-            (Some(heard), _) if heard.elapsed() <= WATCH_SILENCE => Ok(state.objects.values().cloned().collect()),
+            (Some(heard), _) if heard.elapsed() <= WATCH_SILENCE => {
+                Ok(state.objects.values().cloned().collect())
+            }
             (None, Some(trouble)) => Err(trouble.clone()),
             (heard, trouble) => {
                 let since = heard.map_or(0, |heard| heard.elapsed().as_secs());
-                let why = trouble.as_ref().map(|why| format!("; {}", why.evidence())).unwrap_or_default();
-                let evidence = format!("the API server has said nothing of {} for {since} s{why}", self.right.resource);
+                let why = trouble
+                    .as_ref()
+                    .map(|why| format!("; {}", why.evidence()))
+                    .unwrap_or_default();
+                let evidence = format!(
+                    "the API server has said nothing of {} for {since} s{why}",
+                    self.right.resource
+                );
                 Err(Verdict::Unknown(Evidence::from(evidence)))
             }
         }
@@ -162,14 +174,19 @@ impl<K: Kept> Collection<K> {
             (state.objects.clone(), state.forgotten)
         };
         let mut fresh = HashMap::new();
-        let mut page = if forgotten { String::new() } else { "&resourceVersion=0".to_owned() };
+        let mut page = if forgotten {
+            String::new()
+        } else {
+            "&resourceVersion=0".to_owned()
+        };
         let meta = loop {
             let path = format!("{}?limit={PAGE}{page}{}", self.path, self.field_selector());
             let meta = self.page(door, visit, &path, &known, &mut fresh).await?;
             if meta.r#continue.is_empty() {
                 break meta;
             }
-            let token: String = url::form_urlencoded::byte_serialize(meta.r#continue.as_bytes()).collect();
+            let token: String =
+                url::form_urlencoded::byte_serialize(meta.r#continue.as_bytes()).collect();
             page = format!("&continue={token}");
         };
         let mut state = self.lock();
@@ -198,8 +215,10 @@ impl<K: Kept> Collection<K> {
         };
         let mut items = Items::default();
         let mut unread = None;
-        while let Some(bytes) =
-            stream.next(WATCH_PATIENCE).await.map_err(|finding| Verdict::Unknown(finding.evidence))?
+        while let Some(bytes) = stream
+            .next(WATCH_PATIENCE)
+            .await
+            .map_err(|finding| Verdict::Unknown(finding.evidence))?
         {
             let each = |item: &[u8]| match serde_json::from_slice::<K::Raw>(item) {
                 Ok(raw) => {
@@ -210,13 +229,18 @@ impl<K: Kept> Collection<K> {
                 }
                 Err(error) => unread = Some(error.to_string()),
             };
-            items.feed(&bytes, each).map_err(|uncut| self.strange(&uncut.to_string()))?;
+            items
+                .feed(&bytes, each)
+                .map_err(|uncut| self.strange(&uncut.to_string()))?;
         }
-        let envelope = items.envelope().map_err(|uncut: Uncut| self.strange(&uncut.to_string()))?;
+        let envelope = items
+            .envelope()
+            .map_err(|uncut: Uncut| self.strange(&uncut.to_string()))?;
         if let Some(error) = unread {
             return Err(self.strange(&error));
         }
-        let envelope: Envelope = serde_json::from_slice(&envelope).map_err(|error| self.strange(&error.to_string()))?;
+        let envelope: Envelope =
+            serde_json::from_slice(&envelope).map_err(|error| self.strange(&error.to_string()))?;
         Ok(envelope.metadata)
     }
 
@@ -243,7 +267,9 @@ impl<K: Kept> Collection<K> {
         loop {
             let bytes = match stream.next(WATCH_PATIENCE).await {
                 Ok(Some(bytes)) => bytes,
-                Ok(None) if began.elapsed() < SHORT => return Err(self.strange("a watch ended as soon as it began")),
+                Ok(None) if began.elapsed() < SHORT => {
+                    return Err(self.strange("a watch ended as soon as it began"));
+                }
                 Ok(None) => return Ok(()),
                 Err(finding) => {
                     // Silence proves nothing of what was said before, so that only a list helps.
@@ -313,8 +339,14 @@ impl<K: Kept> Collection<K> {
 
     /// The verdict on an answer that is none; a missing right makes unknown at once what needs it.
     fn refused(&self, door: &Door, answer: &Answer, verb: &str) -> Verdict {
-        let Right { group, resource, .. } = self.right;
-        let of = if group.is_empty() { (*resource).to_owned() } else { format!("{resource}.{group}") };
+        let Right {
+            group, resource, ..
+        } = self.right;
+        let of = if group.is_empty() {
+            (*resource).to_owned()
+        } else {
+            format!("{resource}.{group}")
+        };
         let mut state = self.lock();
         state.version = None;
         match answer.status {
@@ -332,7 +364,11 @@ impl<K: Kept> Collection<K> {
                     door.forget_credential();
                 }
                 state.forgotten |= status.as_u16() == GONE;
-                let evidence = format!("GET {} ({verb}) was answered {status} {}", self.path, answer.quoted());
+                let evidence = format!(
+                    "GET {} ({verb}) was answered {status} {}",
+                    self.path,
+                    answer.quoted()
+                );
                 Verdict::Unknown(Evidence::from(evidence))
             }
         }
@@ -340,11 +376,15 @@ impl<K: Kept> Collection<K> {
 
     fn strange(&self, what: &str) -> Verdict {
         let resource = self.right.resource;
-        Verdict::Unknown(Evidence::from(format!("the API server's answer about {resource} cannot be read: {what}")))
+        Verdict::Unknown(Evidence::from(format!(
+            "the API server's answer about {resource} cannot be read: {what}"
+        )))
     }
 
     fn field_selector(&self) -> String {
-        self.selector.map(|selector| format!("&fieldSelector={selector}")).unwrap_or_default()
+        self.selector
+            .map(|selector| format!("&fieldSelector={selector}"))
+            .unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<K>> {
@@ -375,7 +415,13 @@ impl<K> State<K> {
 
 impl<K> Default for State<K> {
     fn default() -> Self {
-        Self { objects: HashMap::new(), version: None, forgotten: false, heard: None, trouble: None }
+        Self {
+            objects: HashMap::new(),
+            version: None,
+            forgotten: false,
+            heard: None,
+            trouble: None,
+        }
     }
 }
 
@@ -392,8 +438,10 @@ fn insert<K: Kept>(objects: &mut HashMap<Box<str>, Arc<K>>, uid: Box<str>, kept:
                 return;
             }
             let uid = free.into_key();
-            let least =
-                objects.iter().min_by_key(|(_, kept)| kept.worth()).map(|(uid, kept)| (uid.clone(), kept.worth()));
+            let least = objects
+                .iter()
+                .min_by_key(|(_, kept)| kept.worth())
+                .map(|(uid, kept)| (uid.clone(), kept.worth()));
             if let Some((least, worth)) = least
                 && worth < kept.worth()
             {
@@ -406,5 +454,7 @@ fn insert<K: Kept>(objects: &mut HashMap<Box<str>, Arc<K>>, uid: Box<str>, kept:
 
 /// Some number that differs from one watch to the next.
 fn some_number() -> u32 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.subsec_micros())
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.subsec_micros())
 }

@@ -90,12 +90,19 @@ impl Items {
 
     /// What stood around the items, once the list has ended.
     pub(super) fn envelope(self) -> Result<Vec<u8>, Uncut> {
-        if self.depth == 0 && !self.in_string { Ok(self.envelope) } else { Err(Uncut::Unbalanced) }
+        if self.depth == 0 && !self.in_string {
+            Ok(self.envelope)
+        } else {
+            Err(Uncut::Unbalanced)
+        }
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), Uncut> {
-        let (buffer, most) =
-            if self.inside { (&mut self.item, MAX_OBJECT) } else { (&mut self.envelope, MAX_ENVELOPE) };
+        let (buffer, most) = if self.inside {
+            (&mut self.item, MAX_OBJECT)
+        } else {
+            (&mut self.envelope, MAX_ENVELOPE)
+        };
         extend(buffer, bytes, most)
     }
 }
@@ -120,8 +127,13 @@ impl Lines {
 
 /// Whether what has come so far ends where the value of `items` begins.
 fn names_items(envelope: &[u8]) -> bool {
-    let before = envelope.strip_suffix(b"[").unwrap_or(envelope).trim_ascii_end();
-    before.strip_suffix(b":").is_some_and(|before| before.trim_ascii_end().ends_with(b"\"items\""))
+    let before = envelope
+        .strip_suffix(b"[")
+        .unwrap_or(envelope)
+        .trim_ascii_end();
+    before
+        .strip_suffix(b":")
+        .is_some_and(|before| before.trim_ascii_end().ends_with(b"\"items\""))
 }
 
 fn extend(buffer: &mut Vec<u8>, bytes: &[u8], most: usize) -> Result<(), Uncut> {
@@ -156,7 +168,11 @@ mod tests {
     fn cut(list: &str, piece: usize) -> (Vec<String>, String) {
         let (mut items, mut found) = (Items::default(), Vec::new());
         for bytes in list.as_bytes().chunks(piece) {
-            items.feed(bytes, |item| found.push(String::from_utf8_lossy(item).trim().to_owned())).unwrap();
+            items
+                .feed(bytes, |item| {
+                    found.push(String::from_utf8_lossy(item).trim().to_owned())
+                })
+                .unwrap();
         }
         (found, String::from_utf8(items.envelope().unwrap()).unwrap())
     }
@@ -165,7 +181,11 @@ mod tests {
     fn items_are_cut_out_however_the_pieces_fall() {
         for piece in 1..=LIST.len() {
             let (found, envelope) = cut(LIST, piece);
-            assert_eq!(found, [r#"{"a":"]}\"\\","b":[{"c":{}}]}"#, r#"{"d":1}"#], "in pieces of {piece}");
+            assert_eq!(
+                found,
+                [r#"{"a":"]}\"\\","b":[{"c":{}}]}"#, r#"{"d":1}"#],
+                "in pieces of {piece}"
+            );
             let envelope: serde_json::Value = serde_json::from_str(&envelope).unwrap();
             assert_eq!(envelope["metadata"]["resourceVersion"], "7");
             assert_eq!(envelope["items"], serde_json::json!([]));
@@ -175,7 +195,11 @@ mod tests {
 
     #[test]
     fn an_empty_list_and_one_without_items_are_lists() {
-        for list in [r#"{"items":[],"metadata":{}}"#, r#"{"items":null,"metadata":{}}"#, r#"{"metadata":{}}"#] {
+        for list in [
+            r#"{"items":[],"metadata":{}}"#,
+            r#"{"items":null,"metadata":{}}"#,
+            r#"{"metadata":{}}"#,
+        ] {
             let (found, envelope) = cut(list, 3);
             assert!(found.is_empty());
             serde_json::from_str::<serde_json::Value>(&envelope).unwrap();
@@ -188,9 +212,14 @@ mod tests {
         let mut items = Items::default();
         items.feed(b"{\"items\":[{\"a\":\"", |_| ()).unwrap();
         let endless = vec![b'a'; 1 << 20];
-        let fed = (0..8).map(|_| items.feed(&endless, |_| ())).find(Result::is_err);
+        let fed = (0..8)
+            .map(|_| items.feed(&endless, |_| ()))
+            .find(Result::is_err);
         assert_eq!(fed, Some(Err(Uncut::TooLarge)));
-        assert_eq!(Items::default().feed(&vec![b' '; 100_000], |_| ()), Err(Uncut::TooLarge));
+        assert_eq!(
+            Items::default().feed(&vec![b' '; 100_000], |_| ()),
+            Err(Uncut::TooLarge)
+        );
         let mut open = Items::default();
         open.feed(b"{\"items\":[", |_| ()).unwrap();
         assert_eq!(open.envelope(), Err(Uncut::Unbalanced));
@@ -202,9 +231,16 @@ mod tests {
         for piece in 1..=text.len() {
             let (mut lines, mut found) = (Lines::default(), Vec::new());
             for bytes in text.as_bytes().chunks(piece) {
-                lines.feed(bytes, |line| found.push(String::from_utf8_lossy(line).into_owned())).unwrap();
+                lines
+                    .feed(bytes, |line| {
+                        found.push(String::from_utf8_lossy(line).into_owned())
+                    })
+                    .unwrap();
             }
-            assert_eq!(found, ["{\"type\":\"ADDED\"}", "", "{\"type\":\"BOOKMARK\"}"]);
+            assert_eq!(
+                found,
+                ["{\"type\":\"ADDED\"}", "", "{\"type\":\"BOOKMARK\"}"]
+            );
         }
     }
 }

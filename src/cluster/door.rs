@@ -4,24 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::catalogue::Limits;
-use crate::cluster::Access;
-use crate::cluster::AgentAccount;
-use crate::cluster::Denied;
-use crate::cluster::Plugin;
-use crate::cluster::account::NoToken;
-use crate::cluster::account::Token;
-use crate::config::Apiserver as Place;
-use crate::config::Config;
-use crate::config::ProxyRules;
+use crate::cluster::account::{NoToken, Token};
+use crate::cluster::{Access, AgentAccount, Denied, Plugin};
 use crate::config::proxy::Obstacle;
-use crate::probe::Answer;
-use crate::probe::Connection;
-use crate::probe::Opened;
-use crate::probe::Resolver;
-use crate::probe::Route;
-use crate::verdict::Evidence;
-use crate::verdict::Trail;
-use crate::verdict::Verdict;
+use crate::config::{Apiserver as Place, Config, ProxyRules};
+use crate::probe::{Answer, Connection, Opened, Resolver, Route};
+use crate::verdict::{Evidence, Trail, Verdict};
 
 /// How the API is reached; every visit reads the token anew.
 #[derive(Clone, Debug)]
@@ -44,14 +32,27 @@ pub struct Visit {
 impl Door {
     /// The door of a configuration.
     pub fn new(config: &Config, resolver: &Arc<Resolver>, plugin: &Arc<Plugin>) -> Self {
-        let (place, resolver, proxies) = (config.apiserver.clone(), Arc::clone(resolver), config.proxy.clone());
-        Self { place, resolver, proxies, plugin: Arc::clone(plugin), limits: Limits::APISERVER }
+        let (place, resolver, proxies) = (
+            config.apiserver.clone(),
+            Arc::clone(resolver),
+            config.proxy.clone(),
+        );
+        Self {
+            place,
+            resolver,
+            proxies,
+            plugin: Arc::clone(plugin),
+            limits: Limits::APISERVER,
+        }
     }
 
     /// The same, for those who wait no longer than these limits.
     #[must_use]
     pub fn within(&self, limits: Limits) -> Self {
-        Self { limits, ..self.clone() }
+        Self {
+            limits,
+            ..self.clone()
+        }
     }
 
     /// Opens a connection.
@@ -61,13 +62,28 @@ impl Door {
     pub async fn enter(&self) -> Result<Visit, Verdict> {
         let access = self.access().await?;
         let (trust, proxy) = (access.trust.clone(), access.proxy.clone());
-        let (host, port, server_name) = (access.host.clone(), access.port, access.server_name.clone());
-        let route = Route { host, port, trust, server_name, proxy, limits: self.limits };
+        let (host, port, server_name) =
+            (access.host.clone(), access.port, access.server_name.clone());
+        let route = Route {
+            host,
+            port,
+            trust,
+            server_name,
+            proxy,
+            limits: self.limits,
+        };
         let connection = route.open(&self.resolver, &Trail::default()).await;
         let connection = connection.map_err(|finding| {
-            Verdict::Unknown(Evidence::from(format!("the API server cannot be read: {}", finding.evidence)))
+            Verdict::Unknown(Evidence::from(format!(
+                "the API server cannot be read: {}",
+                finding.evidence
+            )))
         })?;
-        Ok(Visit { connection, access, resolver: Arc::clone(&self.resolver) })
+        Ok(Visit {
+            connection,
+            access,
+            resolver: Arc::clone(&self.resolver),
+        })
     }
 
     /// Has a plugin asked anew, because its credential was refused.
@@ -83,7 +99,9 @@ impl Door {
                 let path: &PathBuf = path;
                 Access::kubeconfig(path, context.as_deref(), &self.plugin).await
             }
-            Place::Invalid(problem) => return Err(unknown(format!("the API server cannot be read: {problem}"))),
+            Place::Invalid(problem) => {
+                return Err(unknown(format!("the API server cannot be read: {problem}")));
+            }
             Place::Absent => {
                 return Err(Verdict::NotApplicable(Evidence::from(
                     "no API server is known here: this is no pod (KUBERNETES_SERVICE_HOST), and no kubeconfig was given",
@@ -95,13 +113,17 @@ impl Door {
             Denied::Unknown(why) => Verdict::Unknown(why),
         })?;
         if access.proxy.is_none() {
-            access.proxy = match self.proxies.proxy_for(access.trust.is_some(), &access.host, access.port) {
-                None => None,
-                Some(Ok(proxy)) => Some(proxy.clone()),
-                Some(Err(Obstacle::Broken(problem) | Obstacle::NotProbed(problem))) => {
-                    return Err(unknown(format!("the API server cannot be read: {problem}")));
-                }
-            };
+            access.proxy =
+                match self
+                    .proxies
+                    .proxy_for(access.trust.is_some(), &access.host, access.port)
+                {
+                    None => None,
+                    Some(Ok(proxy)) => Some(proxy.clone()),
+                    Some(Err(Obstacle::Broken(problem) | Obstacle::NotProbed(problem))) => {
+                        return Err(unknown(format!("the API server cannot be read: {problem}")));
+                    }
+                };
         }
         Ok(access)
     }
@@ -113,8 +135,14 @@ impl Visit {
     /// # Errors
     /// Why there is none.
     pub async fn get(&mut self, path: &str) -> Result<Answer, Verdict> {
-        let (path, headers) = (format!("{}{path}", self.access.prefix), self.access.headers.clone());
-        let answer = self.connection.get(&self.resolver, &path, headers, &Trail::default()).await;
+        let (path, headers) = (
+            format!("{}{path}", self.access.prefix),
+            self.access.headers.clone(),
+        );
+        let answer = self
+            .connection
+            .get(&self.resolver, &path, headers, &Trail::default())
+            .await;
         answer.map_err(|finding| Verdict::Unknown(finding.evidence))
     }
 
@@ -122,8 +150,14 @@ impl Visit {
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn token(&mut self, account: &AgentAccount, audience: Option<&str>) -> Result<Token, NoToken> {
-        account.token(&mut self.connection, &self.resolver, &self.access, audience).await
+    pub async fn token(
+        &mut self,
+        account: &AgentAccount,
+        audience: Option<&str>,
+    ) -> Result<Token, NoToken> {
+        account
+            .token(&mut self.connection, &self.resolver, &self.access, audience)
+            .await
     }
 
     /// One request whose answer is read while it arrives.
@@ -131,7 +165,10 @@ impl Visit {
     /// # Errors
     /// Why there is none.
     pub async fn stream(&mut self, path: &str) -> Result<Opened, Verdict> {
-        let (path, headers) = (format!("{}{path}", self.access.prefix), self.access.headers.clone());
+        let (path, headers) = (
+            format!("{}{path}", self.access.prefix),
+            self.access.headers.clone(),
+        );
         let opened = self.connection.stream(&self.resolver, &path, headers).await;
         opened.map_err(|finding| Verdict::Unknown(finding.evidence))
     }

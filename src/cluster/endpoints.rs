@@ -1,14 +1,16 @@
 //! The addresses of the API servers behind the service `default/kubernetes`.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::Deserialize;
 
 /// Where they are (`discovery.k8s.io/v1`): all slices, else the one that API servers keep themselves. A role may allow
 /// the second alone, by its name.
-pub const PATHS: [&str; 2] = [LIST, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"];
+pub const PATHS: [&str; 2] = [
+    LIST,
+    "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
+];
 
 const LIST: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes&limit=32";
 
@@ -58,11 +60,22 @@ pub fn addresses(body: &[u8]) -> Option<Vec<SocketAddr>> {
     let mut found = BTreeSet::new();
     for slice in slices {
         let ports = slice.ports.unwrap_or_default();
-        let https = ports.iter().find(|port| port.name.as_deref() == Some("https"));
-        let Some(port) = https.or(ports.first()).and_then(|port| port.port) else { continue };
-        let ready = slice.endpoints.into_iter().flatten().filter(|endpoint| endpoint.conditions.ready != Some(false));
+        let https = ports
+            .iter()
+            .find(|port| port.name.as_deref() == Some("https"));
+        let Some(port) = https.or(ports.first()).and_then(|port| port.port) else {
+            continue;
+        };
+        let ready = slice
+            .endpoints
+            .into_iter()
+            .flatten()
+            .filter(|endpoint| endpoint.conditions.ready != Some(false));
         let addresses = ready.flat_map(|endpoint| endpoint.addresses);
-        found.extend(addresses.filter_map(|address| Some(SocketAddr::new(address.parse::<IpAddr>().ok()?, port))));
+        found
+            .extend(addresses.filter_map(|address| {
+                Some(SocketAddr::new(address.parse::<IpAddr>().ok()?, port))
+            }));
     }
     Some(found.into_iter().collect())
 }
@@ -80,20 +93,31 @@ mod tests {
              "endpoints":[{"addresses":["10.0.0.2"]},{"addresses":["10.0.0.3"],"conditions":{"ready":false}}]},
             {"addressType":"FQDN","ports":[{"port":443}],"endpoints":[{"addresses":["api.example"]}]},
             {"addressType":"IPv4","endpoints":null}]}"#;
-        let found: Vec<_> = addresses(body).unwrap().iter().map(ToString::to_string).collect();
+        let found: Vec<_> = addresses(body)
+            .unwrap()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(found, ["10.0.0.1:6443", "10.0.0.2:6443"]);
     }
 
     #[test]
     fn one_slice_is_read_as_well() {
         let body = br#"{"kind":"EndpointSlice","ports":[{"port":443}],"endpoints":[{"addresses":["10.0.0.1"]}]}"#;
-        assert_eq!(addresses(body).unwrap(), [SocketAddr::from(([10, 0, 0, 1], 443))]);
+        assert_eq!(
+            addresses(body).unwrap(),
+            [SocketAddr::from(([10, 0, 0, 1], 443))]
+        );
     }
 
     #[test]
     fn what_is_no_list_of_slices_has_no_addresses() {
-        for body in [&b"<html>"[..], b"{}", b"[]", b"{\"kind\":\"EndpointSliceList\",\"items\":[{\"endpoints\":[{}]}]}"]
-        {
+        for body in [
+            &b"<html>"[..],
+            b"{}",
+            b"[]",
+            b"{\"kind\":\"EndpointSliceList\",\"items\":[{\"endpoints\":[{}]}]}",
+        ] {
             assert!(addresses(body).is_none());
         }
     }

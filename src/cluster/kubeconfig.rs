@@ -8,26 +8,19 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
-use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use kube::config::AuthInfo;
-use kube::config::KubeConfigOptions;
-use kube::config::Kubeconfig;
+use http::{HeaderMap, HeaderValue};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use secrecy::ExposeSecret;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
-use crate::cluster::Access;
-use crate::cluster::Denied;
-use crate::cluster::Plugin;
-use crate::cluster::access::read;
-use crate::cluster::access::token_in;
+use crate::cluster::access::{read, token_in};
+use crate::cluster::{Access, Denied, Plugin};
 use crate::config::proxy::Proxy;
 use crate::config::tree;
 use crate::probe::Trust;
-use crate::probe::tls::Identity;
-use crate::probe::tls::Place;
+use crate::probe::tls::{Identity, Place};
 use crate::verdict::Evidence;
 
 /// Stands for "no proxy", because kube reads the environment where a cluster names none.
@@ -38,21 +31,42 @@ impl Access {
     ///
     /// # Errors
     /// When the file cannot be used, or its plugin gives no credential.
-    pub async fn kubeconfig(path: &Path, context: Option<&str>, plugin: &Plugin) -> Result<Self, Denied> {
+    pub async fn kubeconfig(
+        path: &Path,
+        context: Option<&str>,
+        plugin: &Plugin,
+    ) -> Result<Self, Denied> {
         let unusable = |error: &dyn fmt::Display| {
-            Denied::Unknown(Evidence::from(format!("kubeconfig {} cannot be used: {error}", path.display())))
+            Denied::Unknown(Evidence::from(format!(
+                "kubeconfig {} cannot be used: {error}",
+                path.display()
+            )))
         };
-        let mut config = usable(path, context).await.map_err(|error| unusable(&error))?;
+        let mut config = usable(path, context)
+            .await
+            .map_err(|error| unusable(&error))?;
         let host = config.cluster_url.host().unwrap_or_default().to_owned();
         let proxy = named_proxy(&config).map_err(|error| unusable(&error))?;
-        let headers = authorization(&mut config, plugin).await.map_err(|error| unusable(&error))?;
+        let headers = authorization(&mut config, plugin)
+            .await
+            .map_err(|error| unusable(&error))?;
         let https = config.cluster_url.scheme_str() != Some("http");
-        let trust =
-            if https { Some(Arc::new(kubeconfig_trust(&config).map_err(|error| unusable(&error))?)) } else { None };
-        let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let trust = if https {
+            Some(Arc::new(
+                kubeconfig_trust(&config).map_err(|error| unusable(&error))?,
+            ))
+        } else {
+            None
+        };
+        let bearer = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         Ok(Self {
             host: host.trim_matches(['[', ']']).to_owned(),
-            port: config.cluster_url.port_u16().unwrap_or(if https { 443 } else { 80 }),
+            port: config
+                .cluster_url
+                .port_u16()
+                .unwrap_or(if https { 443 } else { 80 }),
             trust,
             server_name: config.tls_server_name.clone(),
             prefix: config.cluster_url.path().trim_end_matches('/').to_owned(),
@@ -83,16 +97,28 @@ pub async fn usable(path: &Path, context: Option<&str>) -> Result<kube::Config, 
 /// The file's context, without what kube would add from the environment of this process.
 async fn context_of(path: &Path, context: Option<&str>) -> Result<kube::Config, String> {
     let mut file = file(path)?;
-    for cluster in file.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+    for cluster in file
+        .clusters
+        .iter_mut()
+        .filter_map(|named| named.cluster.as_mut())
+    {
         // Without one kube takes HTTPS_PROXY, and NO_PROXY counts for nothing.
         let own = cluster.proxy_url.take().filter(|url| !url.is_empty());
         cluster.proxy_url = Some(own.unwrap_or_else(|| NO_PROXY_URL.to_owned()));
     }
-    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let options = KubeConfigOptions {
+        context: context.map(str::to_owned),
+        ..KubeConfigOptions::default()
+    };
     let config = kube::Config::from_custom_kubeconfig(file, &options).await;
     let mut config = config.map_err(|error| error.to_string())?;
-    let exec = config.auth_info.exec.as_mut().and_then(|exec| exec.cluster.as_mut());
-    if let Some(cluster) = exec.filter(|cluster| cluster.proxy_url.as_deref() == Some(NO_PROXY_URL)) {
+    let exec = config
+        .auth_info
+        .exec
+        .as_mut()
+        .and_then(|exec| exec.cluster.as_mut());
+    if let Some(cluster) = exec.filter(|cluster| cluster.proxy_url.as_deref() == Some(NO_PROXY_URL))
+    {
         cluster.proxy_url = None;
     }
     Ok(config)
@@ -102,24 +128,46 @@ async fn context_of(path: &Path, context: Option<&str>) -> Result<kube::Config, 
 fn file(path: &Path) -> Result<Kubeconfig, String> {
     let text = String::from_utf8(read(path).map_err(|error| error.to_string())?);
     let text = text.map_err(|_error| "it is no text in UTF-8".to_owned())?;
-    let value = tree::parse(text.trim_start_matches('\u{feff}')).map_err(|(line, _fault)| match line {
-        Some(line) => format!("it is no kubeconfig: no YAML from line {line} on"),
-        None => "it is no kubeconfig: no YAML".to_owned(),
-    })?;
-    let mut file = serde_json::from_value(value.value.to_json()).map_err(|error| without_content(&error))?;
+    let value =
+        tree::parse(text.trim_start_matches('\u{feff}')).map_err(|(line, _fault)| match line {
+            Some(line) => format!("it is no kubeconfig: no YAML from line {line} on"),
+            None => "it is no kubeconfig: no YAML".to_owned(),
+        })?;
+    let mut file =
+        serde_json::from_value(value.value.to_json()).map_err(|error| without_content(&error))?;
     from_folder(&mut file, path.parent().unwrap_or(Path::new("")));
     Ok(file)
 }
 
 /// Paths are relative to the file's folder; a plugin's name without a separator is looked for in `PATH`.
 fn from_folder(file: &mut Kubeconfig, folder: &Path) {
-    let clusters = file.clusters.iter_mut().filter_map(|named| named.cluster.as_mut());
+    let clusters = file
+        .clusters
+        .iter_mut()
+        .filter_map(|named| named.cluster.as_mut());
     let authorities = clusters.filter_map(|cluster| cluster.certificate_authority.as_mut());
-    let users = file.auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut());
+    let users = file
+        .auth_infos
+        .iter_mut()
+        .filter_map(|named| named.auth_info.as_mut());
     let files = users.flat_map(|user| {
-        let AuthInfo { client_certificate, client_key, token_file, exec, .. } = user;
-        let command = exec.as_mut().and_then(|exec| exec.command.as_mut()).filter(|command| command.contains('/'));
-        [client_certificate.as_mut(), client_key.as_mut(), token_file.as_mut(), command]
+        let AuthInfo {
+            client_certificate,
+            client_key,
+            token_file,
+            exec,
+            ..
+        } = user;
+        let command = exec
+            .as_mut()
+            .and_then(|exec| exec.command.as_mut())
+            .filter(|command| command.contains('/'));
+        [
+            client_certificate.as_mut(),
+            client_key.as_mut(),
+            token_file.as_mut(),
+            command,
+        ]
     });
     for path in authorities.chain(files.flatten()) {
         // An absolute path replaces the folder.
@@ -131,7 +179,9 @@ fn from_folder(file: &mut Kubeconfig, folder: &Path) {
 fn without_content(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(", expected ") {
-        Some((_content, expected)) => format!("it is no kubeconfig: a value in it is not {expected}"),
+        Some((_content, expected)) => {
+            format!("it is no kubeconfig: a value in it is not {expected}")
+        }
         None if text.starts_with("missing field") => format!("it is no kubeconfig: {text}"),
         None => "it is no kubeconfig".to_owned(),
     }
@@ -139,22 +189,37 @@ fn without_content(error: &serde_json::Error) -> String {
 
 fn kubeconfig_trust(config: &kube::Config) -> Result<Trust, Box<dyn std::error::Error>> {
     let user = &config.auth_info;
-    let written = |data: Option<&str>, path: Option<&str>| -> Result<Option<Vec<u8>>, Box<dyn std::error::Error>> {
+    let written = |data: Option<&str>,
+                   path: Option<&str>|
+     -> Result<Option<Vec<u8>>, Box<dyn std::error::Error>> {
         match (data, path) {
             (Some(data), _) => Ok(Some(STANDARD.decode(data)?)),
             (None, Some(path)) => Ok(Some(read(path)?)),
             (None, None) => Ok(None),
         }
     };
-    let chain = written(user.client_certificate_data.as_deref(), user.client_certificate.as_deref())?;
-    let key = written(user.client_key_data.as_ref().map(ExposeSecret::expose_secret), user.client_key.as_deref())?;
+    let chain = written(
+        user.client_certificate_data.as_deref(),
+        user.client_certificate.as_deref(),
+    )?;
+    let key = written(
+        user.client_key_data
+            .as_ref()
+            .map(ExposeSecret::expose_secret),
+        user.client_key.as_deref(),
+    )?;
     let identity = match (chain, key) {
         (Some(chain), Some(key)) => Some(Identity::pem(&chain, &key)?),
         _ => None,
     };
     let roots = match (&config.root_cert, &config.root_cert_file) {
-        (Some(roots), _) => roots.iter().map(|der| CertificateDer::from(der.clone())).collect(),
-        (None, Some(path)) => CertificateDer::pem_slice_iter(&read(path)?).collect::<Result<_, _>>()?,
+        (Some(roots), _) => roots
+            .iter()
+            .map(|der| CertificateDer::from(der.clone()))
+            .collect(),
+        (None, Some(path)) => {
+            CertificateDer::pem_slice_iter(&read(path)?).collect::<Result<_, _>>()?
+        }
         (None, None) => return Ok(Trust::system(Place::Cluster)?),
     };
     Ok(Trust::authorities(roots, identity, Place::Cluster)?)
@@ -174,25 +239,35 @@ async fn authorization(config: &mut kube::Config, plugin: &Plugin) -> Result<Hea
     if let Some(written) = written(user)? {
         return header(&written);
     }
-    let Some(exec) = &user.exec else { return Ok(HeaderMap::new()) };
+    let Some(exec) = &user.exec else {
+        return Ok(HeaderMap::new());
+    };
     let credential = plugin.credential(exec).await?;
     if let Some((chain, key)) = credential.identity {
         user.client_certificate_data = Some(STANDARD.encode(chain));
         user.client_key_data = Some(STANDARD.encode(key.reveal()).into());
     }
-    credential.token.map_or_else(|| Ok(HeaderMap::new()), |token| header(&format!("Bearer {}", token.reveal())))
+    credential.token.map_or_else(
+        || Ok(HeaderMap::new()),
+        |token| header(&format!("Bearer {}", token.reveal())),
+    )
 }
 
 /// The header that the file itself gives.
 fn written(user: &AuthInfo) -> Result<Option<String>, String> {
     match &user.auth_provider {
         Some(provider) if provider.name == "oidc" => {
-            let token = provider.config.get("id-token").ok_or("its auth provider oidc has no id-token")?;
+            let token = provider
+                .config
+                .get("id-token")
+                .ok_or("its auth provider oidc has no id-token")?;
             return Ok(Some(format!("Bearer {token}")));
         }
         Some(provider) => {
             let name = &provider.name;
-            return Err(format!("the auth provider {name} is none that client-go has any more; use an exec plugin"));
+            return Err(format!(
+                "the auth provider {name} is none that client-go has any more; use an exec plugin"
+            ));
         }
         None => {}
     }
@@ -200,12 +275,17 @@ fn written(user: &AuthInfo) -> Result<Option<String>, String> {
         let both = format!("{name}:{}", password.expose_secret());
         return Ok(Some(format!("Basic {}", STANDARD.encode(both))));
     }
-    let token = user.token.as_ref().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty());
+    let token = user
+        .token
+        .as_ref()
+        .map(ExposeSecret::expose_secret)
+        .filter(|token| !token.is_empty());
     Ok(token.map(|token| format!("Bearer {token}")))
 }
 
 fn header(text: &str) -> Result<HeaderMap, String> {
-    let value = HeaderValue::from_str(text).map_err(|_error| "its token is none that HTTP can carry".to_owned());
+    let value = HeaderValue::from_str(text)
+        .map_err(|_error| "its token is none that HTTP can carry".to_owned());
     let mut value = value?;
     value.set_sensitive(true);
     Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
@@ -233,15 +313,28 @@ mod tests {
             (json!({ "token": "t" }), Some("Bearer t")),
             (json!({ "token": "" }), None),
             (json!({}), None),
-            (json!({ "username": "u", "password": "p" }), Some("Basic dTpw")),
+            (
+                json!({ "username": "u", "password": "p" }),
+                Some("Basic dTpw"),
+            ),
             (json!({ "username": "u", "token": "t" }), Some("Bearer t")),
             (oidc(json!({ "id-token": "i" })), Some("Bearer i")),
         ] {
-            assert_eq!(written(user.clone()).unwrap().as_deref(), expected, "{user}");
+            assert_eq!(
+                written(user.clone()).unwrap().as_deref(),
+                expected,
+                "{user}"
+            );
         }
-        assert_eq!(written(oidc(json!({}))).unwrap_err(), "its auth provider oidc has no id-token");
+        assert_eq!(
+            written(oidc(json!({}))).unwrap_err(),
+            "its auth provider oidc has no id-token"
+        );
         let gone = written(json!({ "auth-provider": { "name": "gcp" } })).unwrap_err();
-        assert!(gone.starts_with("the auth provider gcp is none that client-go has any more"), "{gone}");
+        assert!(
+            gone.starts_with("the auth provider gcp is none that client-go has any more"),
+            "{gone}"
+        );
         assert!(header("Bearer a\nb").is_err());
     }
 
@@ -255,12 +348,29 @@ mod tests {
         let file = json!({ "clusters": [cluster], "users": [user, bare] });
         let mut file: Kubeconfig = serde_json::from_value(file).unwrap();
         from_folder(&mut file, Path::new("/home"));
-        let ca = file.clusters[0].cluster.as_ref().unwrap().certificate_authority.as_deref();
+        let ca = file.clusters[0]
+            .cluster
+            .as_ref()
+            .unwrap()
+            .certificate_authority
+            .as_deref();
         assert_eq!(ca, Some("/home/ca.crt"));
-        let users: Vec<_> = file.auth_infos.iter().map(|named| named.auth_info.as_ref().unwrap()).collect();
-        let paths = [&users[0].client_certificate, &users[0].client_key, &users[0].token_file];
-        assert_eq!(paths.map(Option::as_deref), [Some("/home/c.crt"), Some("/keys/c.key"), Some("/home/t")]);
-        let commands = [users[0], users[1]].map(|user| user.exec.as_ref().unwrap().command.as_deref());
+        let users: Vec<_> = file
+            .auth_infos
+            .iter()
+            .map(|named| named.auth_info.as_ref().unwrap())
+            .collect();
+        let paths = [
+            &users[0].client_certificate,
+            &users[0].client_key,
+            &users[0].token_file,
+        ];
+        assert_eq!(
+            paths.map(Option::as_deref),
+            [Some("/home/c.crt"), Some("/keys/c.key"), Some("/home/t")]
+        );
+        let commands =
+            [users[0], users[1]].map(|user| user.exec.as_ref().unwrap().command.as_deref());
         assert_eq!(commands, [Some("/home/bin/x"), Some("aws")]);
     }
 }

@@ -10,8 +10,7 @@ pub mod workload;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 /// The most that is kept of a text that somebody else wrote, in bytes.
 const MAX_TEXT: usize = 1024;
@@ -42,7 +41,10 @@ pub trait Raw: DeserializeOwned + Send {
 
 /// `ObjectMeta`, with only those maps that are asked for.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "L: Deserialize<'de> + Default, A: Deserialize<'de> + Default"))]
+#[serde(
+    rename_all = "camelCase",
+    bound(deserialize = "L: Deserialize<'de> + Default, A: Deserialize<'de> + Default")
+)]
 pub struct Meta<L = IgnoredAny, A = IgnoredAny> {
     /// Its name.
     #[serde(default)]
@@ -122,13 +124,18 @@ pub fn condition<'a>(conditions: &'a [Condition], kind: &str) -> Option<&'a Cond
 
 /// A foreign text, cut.
 pub(super) fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(cut(Option::<String>::deserialize(deserializer)?.unwrap_or_default()))
+    Ok(cut(
+        Option::<String>::deserialize(deserializer)?.unwrap_or_default()
+    ))
 }
 
 /// The beginning of a text.
 pub(super) fn cut(mut text: String) -> String {
     if text.len() > MAX_TEXT {
-        let end = (0..=MAX_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let end = (0..=MAX_TEXT)
+            .rev()
+            .find(|end| text.is_char_boundary(*end))
+            .unwrap_or(0);
         text.truncate(end);
         text.shrink_to_fit();
     }

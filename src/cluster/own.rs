@@ -99,10 +99,18 @@ struct Variable {
 impl Own {
     /// Who a mounted token speaks for; `None` when it is not a service account's.
     pub fn of(claims: &Claims) -> Option<Self> {
-        let (namespace, account) =
-            claims.subject.as_deref()?.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+        let (namespace, account) = claims
+            .subject
+            .as_deref()?
+            .strip_prefix("system:serviceaccount:")?
+            .split_once(':')?;
         let (namespace, account) = (namespace.to_owned(), account.to_owned());
-        Some(Self { namespace, account, pod: claims.pod.clone(), node: claims.node.clone() })
+        Some(Self {
+            namespace,
+            account,
+            pod: claims.pod.clone(),
+            node: claims.node.clone(),
+        })
     }
 }
 
@@ -110,8 +118,13 @@ impl Account {
     /// Reads a `ServiceAccount`; `None` is something else.
     pub fn read(body: &[u8]) -> Option<Self> {
         let object: Object = serde_json::from_slice(body).ok()?;
-        let role = object.metadata.annotation(ROLE_ARN).filter(|role| !role.is_empty());
-        Some(Self { role_arn: role.map(str::to_owned) })
+        let role = object
+            .metadata
+            .annotation(ROLE_ARN)
+            .filter(|role| !role.is_empty());
+        Some(Self {
+            role_arn: role.map(str::to_owned),
+        })
     }
 }
 
@@ -119,11 +132,18 @@ impl Pod {
     /// Reads a `Pod`; `None` is one without the agent, or something else.
     pub fn read(body: &[u8]) -> Option<Self> {
         let Object { metadata, spec } = serde_json::from_slice(body).ok()?;
-        let agent = spec.containers.into_iter().find(|container| container.name == AGENT)?;
+        let agent = spec
+            .containers
+            .into_iter()
+            .find(|container| container.name == AGENT)?;
         Some(Self {
             version: version(&agent.image),
             skips_agent: skips_agent(metadata.annotation(SKIP_CONTAINERS)),
-            has_token_file: agent.env.into_iter().flatten().any(|variable| variable.name == TOKEN_FILE),
+            has_token_file: agent
+                .env
+                .into_iter()
+                .flatten()
+                .any(|variable| variable.name == TOKEN_FILE),
         })
     }
 }
@@ -134,9 +154,16 @@ impl Node {
     /// The id is `aws:///ZONE/i-…`, as the cloud's controller writes it.
     pub fn read(body: &[u8]) -> Option<Self> {
         let Object { metadata, spec } = serde_json::from_slice(body).ok()?;
-        let instance = spec.provider_id?.strip_prefix("aws://")?.rsplit('/').next()?.to_owned();
+        let instance = spec
+            .provider_id?
+            .strip_prefix("aws://")?
+            .rsplit('/')
+            .next()?
+            .to_owned();
         let region = metadata.labels?.remove(REGION)?;
-        instance.starts_with("i-").then_some(Self { instance, region })
+        instance
+            .starts_with("i-")
+            .then_some(Self { instance, region })
     }
 }
 
@@ -148,7 +175,10 @@ impl Metadata {
 
 /// Whether the annotation [`SKIP_CONTAINERS`] names the agent's container.
 pub(super) fn skips_agent(annotation: Option<&str>) -> bool {
-    annotation.unwrap_or_default().split(',').any(|name| name.trim() == AGENT)
+    annotation
+        .unwrap_or_default()
+        .split(',')
+        .any(|name| name.trim() == AGENT)
 }
 
 /// The version in an image's tag, if it has one.
@@ -163,10 +193,21 @@ mod tests {
 
     #[test]
     fn a_service_account_is_named_by_its_token() {
-        let claims = |subject: &str| Claims { subject: Some(subject.to_owned()), ..Claims::default() };
+        let claims = |subject: &str| Claims {
+            subject: Some(subject.to_owned()),
+            ..Claims::default()
+        };
         let own = Own::of(&claims("system:serviceaccount:castai-agent:agent")).expect("it is one");
         let (namespace, account) = ("castai-agent".to_owned(), "agent".to_owned());
-        assert_eq!(own, Own { namespace, account, pod: None, node: None });
+        assert_eq!(
+            own,
+            Own {
+                namespace,
+                account,
+                pod: None,
+                node: None
+            }
+        );
         assert_eq!(Own::of(&claims("system:node:a")), None);
         assert_eq!(Own::of(&Claims::default()), None);
     }
@@ -178,12 +219,25 @@ mod tests {
             {"name":"monitor","image":"a/b:v1.0.0","env":[{"name":"AWS_WEB_IDENTITY_TOKEN_FILE","value":"x"}]},
             {"name":"agent","image":"r.example:5000/castai/agent:v0.93.1@sha256:00","env":[{"name":"API_KEY"}]}]}}"#;
         let version = Version(0, 93, 1);
-        assert_eq!(pod(whole), Some(Pod { version: Some(version), skips_agent: true, has_token_file: false }));
+        assert_eq!(
+            pod(whole),
+            Some(Pod {
+                version: Some(version),
+                skips_agent: true,
+                has_token_file: false
+            })
+        );
         assert_eq!(pod(r#"{"spec":{"containers":[{"name":"other"}]}}"#), None);
         for text in ["", "[]", "{}", r#"{"spec":{"containers":[{"name":7}]}}"#] {
             assert_eq!(pod(text), None, "{text}");
         }
-        for image in ["", "agent", "r:5000/agent", "agent:latest", "agent@sha256:00"] {
+        for image in [
+            "",
+            "agent",
+            "r:5000/agent",
+            "agent:latest",
+            "agent@sha256:00",
+        ] {
             assert_eq!(super::version(image), None, "{image}");
         }
     }
@@ -191,14 +245,21 @@ mod tests {
     #[test]
     fn a_node_of_ec2_is_known_by_its_provider_id_and_region() {
         let node = |id: &str, labels: &str| {
-            let text = format!(r#"{{"metadata":{{"labels":{labels}}},"spec":{{"providerID":{id}}}}}"#);
+            let text =
+                format!(r#"{{"metadata":{{"labels":{labels}}},"spec":{{"providerID":{id}}}}}"#);
             Node::read(text.as_bytes())
         };
         let label = r#"{"topology.kubernetes.io/region":"eu-central-1"}"#;
         let ours = r#""aws:///eu-central-1a/i-0a1b""#;
         let (instance, region) = ("i-0a1b".to_owned(), "eu-central-1".to_owned());
         assert_eq!(node(ours, label), Some(Node { instance, region }));
-        for id in ["null", "\"\"", r#""aws:///a/fargate-ip""#, r#""gce://p/z/i-0a1b""#, r#""aws:///""#] {
+        for id in [
+            "null",
+            "\"\"",
+            r#""aws:///a/fargate-ip""#,
+            r#""gce://p/z/i-0a1b""#,
+            r#""aws:///""#,
+        ] {
             assert_eq!(node(id, label), None, "{id}");
         }
         assert_eq!(node(ours, "null"), None);
@@ -208,8 +269,15 @@ mod tests {
     fn an_account_without_an_annotation_has_no_role() {
         let account = |text: &str| Account::read(text.as_bytes());
         let role = r#"{"metadata":{"annotations":{"eks.amazonaws.com/role-arn":"arn:aws:iam::1:role/x"}}}"#;
-        assert_eq!(account(role).expect("it is one").role_arn.as_deref(), Some("arn:aws:iam::1:role/x"));
-        for none in ["{}", r#"{"metadata":{"annotations":null}}"#, &role.replace("arn:aws:iam::1:role/x", "")] {
+        assert_eq!(
+            account(role).expect("it is one").role_arn.as_deref(),
+            Some("arn:aws:iam::1:role/x")
+        );
+        for none in [
+            "{}",
+            r#"{"metadata":{"annotations":null}}"#,
+            &role.replace("arn:aws:iam::1:role/x", ""),
+        ] {
             assert_eq!(account(none), Some(Account::default()), "{none}");
         }
         assert_eq!(account("<html>"), None);

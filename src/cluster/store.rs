@@ -5,11 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::catalogue::Check;
-use crate::catalogue::Right;
-use crate::catalogue::rights;
-use crate::cluster::Collection;
-use crate::cluster::Door;
+use crate::catalogue::{Check, Right, rights};
 use crate::cluster::object::Kept;
 use crate::cluster::object::event::Event;
 use crate::cluster::object::lease::Lease;
@@ -17,9 +13,8 @@ use crate::cluster::object::metadata::AgentMetadata;
 use crate::cluster::object::node::Node;
 use crate::cluster::object::pod::Pod;
 use crate::cluster::object::waiting::WaitingPod;
-use crate::cluster::object::workload::DaemonSet;
-use crate::cluster::object::workload::Deployment;
-use crate::cluster::object::workload::ReplicaSet;
+use crate::cluster::object::workload::{DaemonSet, Deployment, ReplicaSet};
+use crate::cluster::{Collection, Door};
 
 /// What is watched. Checks read it; feeds fill it.
 #[derive(Debug)]
@@ -83,12 +78,24 @@ impl Store {
         Self {
             namespace: namespace.to_owned(),
             door: Arc::new(door),
-            deployments: collection(rights::DEPLOYMENTS, of("/apis/apps/v1", "deployments"), None),
-            replica_sets: collection(rights::REPLICA_SETS, of("/apis/apps/v1", "replicasets"), None),
+            deployments: collection(
+                rights::DEPLOYMENTS,
+                of("/apis/apps/v1", "deployments"),
+                None,
+            ),
+            replica_sets: collection(
+                rights::REPLICA_SETS,
+                of("/apis/apps/v1", "replicasets"),
+                None,
+            ),
             daemon_sets: collection(rights::DAEMON_SETS, of("/apis/apps/v1", "daemonsets"), None),
             pods: collection(rights::PODS, of("/api/v1", "pods"), None),
             events: collection(rights::EVENTS, of("/api/v1", "events"), None),
-            leases: collection(rights::LEASES, of("/apis/coordination.k8s.io/v1", "leases"), None),
+            leases: collection(
+                rights::LEASES,
+                of("/apis/coordination.k8s.io/v1", "leases"),
+                None,
+            ),
             metadata: collection(
                 rights::METADATA,
                 of("/api/v1", "configmaps"),
@@ -96,13 +103,20 @@ impl Store {
                 Some("metadata.name%3Dcastai-agent-metadata"),
             ),
             nodes: collection(rights::NODES, "/api/v1/nodes".to_owned(), None),
-            waiting: collection(rights::WAITING_PODS, "/api/v1/pods".to_owned(), Some("status.phase%3DPending")),
+            waiting: collection(
+                rights::WAITING_PODS,
+                "/api/v1/pods".to_owned(),
+                Some("status.phase%3DPending"),
+            ),
         }
     }
 
     /// The feeds of those collections that one of these checks needs.
     pub fn feeds(&self, checks: &[Check]) -> Vec<Feed> {
-        self.all_feeds().into_iter().filter(|feed| feed.serves(checks)).collect()
+        self.all_feeds()
+            .into_iter()
+            .filter(|feed| feed.serves(checks))
+            .collect()
     }
 
     /// The feeds of all collections.
@@ -118,14 +132,23 @@ impl Store {
             self.nodes.clone(),
             self.waiting.clone(),
         ];
-        all.into_iter().map(|collection| Feed { door: Arc::clone(&self.door), collection }).collect()
+        all.into_iter()
+            .map(|collection| Feed {
+                door: Arc::clone(&self.door),
+                collection,
+            })
+            .collect()
     }
 }
 
 impl Feed {
     /// Whether one of these checks reads its collection.
     pub fn serves(&self, checks: &[Check]) -> bool {
-        self.collection.right().checks.iter().any(|check| checks.contains(check))
+        self.collection
+            .right()
+            .checks
+            .iter()
+            .any(|check| checks.contains(check))
     }
 
     /// Forgets what the collection holds: whoever reads it waits for a new list.
@@ -141,10 +164,16 @@ impl Feed {
 
 impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Feed").field("resource", &self.collection.right().resource).finish_non_exhaustive()
+        f.debug_struct("Feed")
+            .field("resource", &self.collection.right().resource)
+            .finish_non_exhaustive()
     }
 }
 
-fn collection<K: Kept>(right: &'static Right, path: String, selector: Option<&'static str>) -> Arc<Collection<K>> {
+fn collection<K: Kept>(
+    right: &'static Right,
+    path: String,
+    selector: Option<&'static str>,
+) -> Arc<Collection<K>> {
     Arc::new(Collection::new(right, path, selector))
 }

@@ -32,14 +32,29 @@ pub fn claims(token: &str) -> Option<Claims> {
     let text = |name: &str| claims.get(name)?.as_str().map(str::to_owned);
     let audiences = match claims.get("aud") {
         Some(Value::String(one)) => vec![one.clone()],
-        Some(Value::Array(many)) => many.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect(),
+        Some(Value::Array(many)) => many
+            .iter()
+            .filter_map(|one| one.as_str().map(str::to_owned))
+            .collect(),
         _ => Vec::new(),
     };
     let seconds = |name: &str| claims.get(name)?.as_i64();
     let (issued_at, expiry) = (seconds("iat"), seconds("exp"));
-    let bound_to = |kind: &str| claims.get("kubernetes.io")?[kind]["name"].as_str().map(str::to_owned);
+    let bound_to = |kind: &str| {
+        claims.get("kubernetes.io")?[kind]["name"]
+            .as_str()
+            .map(str::to_owned)
+    };
     let (pod, node) = (bound_to("pod"), bound_to("node"));
-    Some(Claims { issuer: text("iss"), subject: text("sub"), audiences, issued_at, expiry, pod, node })
+    Some(Claims {
+        issuer: text("iss"),
+        subject: text("sub"),
+        audiences,
+        issued_at,
+        expiry,
+        pod,
+        node,
+    })
 }
 
 /// When a token ends, in seconds since 1970; `None` when it is no JWT or has no end.
@@ -65,14 +80,24 @@ mod tests {
     fn one_audience_or_several_are_audiences() {
         let aud = |claims: &str| super::claims(&token(claims)).map(|claims| claims.audiences);
         assert_eq!(aud(r#"{"aud":"a"}"#), Some(vec!["a".to_owned()]));
-        assert_eq!(aud(r#"{"aud":["a","b",3]}"#), Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(
+            aud(r#"{"aud":["a","b",3]}"#),
+            Some(vec!["a".to_owned(), "b".to_owned()])
+        );
         assert_eq!(aud("{}"), Some(Vec::new()));
         assert_eq!(aud("[]"), None);
     }
 
     #[test]
     fn what_is_no_token_has_no_end() {
-        for text in ["", "abc", "a.b.c", "a.!!!.c", &token("[1]"), &token("{\"exp\":\"soon\"}")] {
+        for text in [
+            "",
+            "abc",
+            "a.b.c",
+            "a.!!!.c",
+            &token("[1]"),
+            &token("{\"exp\":\"soon\"}"),
+        ] {
             assert_eq!(expiry(text), None, "{text}");
         }
     }

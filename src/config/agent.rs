@@ -44,9 +44,14 @@ impl Agent {
             name: set(name).unwrap_or_else(|| usual.to_owned()),
         };
         // As viper reads a switch: what is no word for true is false.
-        let elects = set("LEADER_ELECTION_ENABLED")
-            .is_none_or(|value| matches!(value.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True"));
-        let lease = object("LEADER_ELECTION_NAMESPACE", "LEADER_ELECTION_LOCK_NAME", "agent-leader-election-lock");
+        let elects = set("LEADER_ELECTION_ENABLED").is_none_or(|value| {
+            matches!(value.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True")
+        });
+        let lease = object(
+            "LEADER_ELECTION_NAMESPACE",
+            "LEADER_ELECTION_LOCK_NAME",
+            "agent-leader-election-lock",
+        );
         Self {
             health_port: port("HEALTHZ_PORT", 9876),
             metrics_port: port("METRICS_PORT", 9877),
@@ -56,7 +61,9 @@ impl Agent {
                 "METADATA_STORE_CONFIG_MAP_NAME",
                 "castai-agent-metadata",
             ),
-            pod: ["POD_NAME", "SELF_POD_NAME", "HOSTNAME"].into_iter().find_map(set),
+            pod: ["POD_NAME", "SELF_POD_NAME", "HOSTNAME"]
+                .into_iter()
+                .find_map(set),
         }
     }
 }

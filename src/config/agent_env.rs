@@ -7,22 +7,13 @@ mod variables;
 
 use std::time::Duration;
 
-use crate::config::Agent;
-use crate::config::ApiKey;
-use crate::config::Aws;
-use crate::config::Clouds;
-use crate::config::Told;
-use crate::config::problem::Problem;
-use crate::config::problem::Problems;
-use crate::config::proxy::ProxyRules;
-use crate::config::values;
-use crate::config::written::Written;
-use crate::config::written::Wrong;
-
-pub(crate) use api::key;
-pub(crate) use api::pem;
-pub(crate) use api::url;
+pub(crate) use api::{key, pem, url};
 pub(crate) use variables::object_name;
+
+use crate::config::problem::{Problem, Problems};
+use crate::config::proxy::ProxyRules;
+use crate::config::written::{Written, Wrong};
+use crate::config::{Agent, ApiKey, Aws, Clouds, Told, values};
 
 /// What the agent's environment says.
 #[derive(Debug)]
@@ -57,7 +48,10 @@ pub(crate) enum Service {
 
 impl AgentEnv {
     /// Reads it; `unseen` says why a variable without a value may have one that is not seen here.
-    pub(crate) fn read(variable: &dyn Fn(&str) -> Option<String>, unseen: &dyn Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn read(
+        variable: &dyn Fn(&str) -> Option<String>,
+        unseen: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
         let known = variables::AGENT.iter().any(|name| variable(name).is_some());
         let written = |name: &str| variable(name).map(|value| Written::variable(name, &value));
         let set = |name: &str| written(name).filter(|written| !written.value.is_empty());
@@ -72,16 +66,26 @@ impl AgentEnv {
         let hidden = || unseen("API_KEY").map_or(ApiKey::Missing, ApiKey::Unseen);
         let key = set("API_KEY").map_or_else(hidden, |written| key(&written.value));
         if let (true, Some(wrong)) = (known, key.wrong()) {
-            problems.0.push(Written::variable("API_KEY", "").problem(wrong));
+            problems
+                .0
+                .push(Written::variable("API_KEY", "").problem(wrong));
         }
         // Set but empty counts: the agent then finds no certificate in it and ends.
         let roots = written("TLS_CA_CERT_FILE").map(|written| written.read(pem));
         let service = service(&written);
         let told = Told::read(variable);
-        let host_header = set("API_HOST_HEADER_OVERRIDE").and_then(|written| written.noting(&mut problems, header));
-        let timeout = set("API_TIMEOUT").and_then(|written| written.noting(&mut problems, values::duration));
-        problems.0.extend(url.iter().filter_map(|url| url.as_ref().err().cloned()));
-        problems.0.extend(roots.iter().filter_map(|roots| roots.as_ref().err().cloned()));
+        let host_header = set("API_HOST_HEADER_OVERRIDE")
+            .and_then(|written| written.noting(&mut problems, header));
+        let timeout =
+            set("API_TIMEOUT").and_then(|written| written.noting(&mut problems, values::duration));
+        problems
+            .0
+            .extend(url.iter().filter_map(|url| url.as_ref().err().cloned()));
+        problems.0.extend(
+            roots
+                .iter()
+                .filter_map(|roots| roots.as_ref().err().cloned()),
+        );
         if let Service::Invalid(problem) = &service {
             problems.0.push(problem.clone());
         }
@@ -113,7 +117,10 @@ impl ApiKey {
     pub(crate) fn wrong(&self) -> Option<Wrong> {
         let right = "the key that CAST AI shows once, without white space or line feeds around it";
         match self {
-            Self::Missing => Some(Wrong::new("is not set or empty; the agent does not start", right)),
+            Self::Missing => Some(Wrong::new(
+                "is not set or empty; the agent does not start",
+                right,
+            )),
             Self::Malformed(why) => Some(Wrong::new(why.clone(), right)),
             Self::Present(_) | Self::Unseen(_) => None,
         }
@@ -123,11 +130,18 @@ impl ApiKey {
 /// Host and port of the service, both or neither.
 fn service(written: &dyn Fn(&str) -> Option<Written>) -> Service {
     let set = |name: &str| written(name).filter(|written| !written.value.is_empty());
-    let (host, port) = match (set("KUBERNETES_SERVICE_HOST"), set("KUBERNETES_SERVICE_PORT")) {
+    let (host, port) = match (
+        set("KUBERNETES_SERVICE_HOST"),
+        set("KUBERNETES_SERVICE_PORT"),
+    ) {
         (None, None) => return Service::Absent,
         (Some(host), Some(port)) => (host, port),
         (host, _) => {
-            let missing = if host.is_none() { "KUBERNETES_SERVICE_HOST" } else { "KUBERNETES_SERVICE_PORT" };
+            let missing = if host.is_none() {
+                "KUBERNETES_SERVICE_HOST"
+            } else {
+                "KUBERNETES_SERVICE_PORT"
+            };
             let wrong = Wrong::new(
                 "is not set, and the other half is",
                 "the kubelet sets KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT in every container",
@@ -141,7 +155,10 @@ fn service(written: &dyn Fn(&str) -> Option<Written>) -> Service {
             return Ok(text.to_owned());
         }
         let what = format!("{} is neither an address nor a name", values::shown(text));
-        Err(Wrong::new(what, "the address of the service kubernetes in the namespace default"))
+        Err(Wrong::new(
+            what,
+            "the address of the service kubernetes in the namespace default",
+        ))
     });
     match (host, port.read(values::port)) {
         (Ok(host), Ok(port)) => Service::At(host, port),
@@ -153,6 +170,9 @@ fn service(written: &dyn Fn(&str) -> Option<Written>) -> Service {
 fn header(text: &str) -> Result<String, Wrong> {
     match api::forbidden_byte(text) {
         None => Ok(text.trim_matches([' ', '\t']).to_owned()),
-        Some(byte) => Err(Wrong::new(format!("holds {byte}, which no header may hold"), "write a host name")),
+        Some(byte) => Err(Wrong::new(
+            format!("holds {byte}, which no header may hold"),
+            "write a host name",
+        )),
     }
 }

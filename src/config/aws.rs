@@ -10,27 +10,18 @@ pub mod profile;
 pub mod source;
 pub mod version;
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::config::Provider;
-use crate::config::agent_env;
-use crate::config::elsewhere::MountedToken;
-use crate::config::file;
-
-pub use container::CredentialServer;
-pub use container::Unasked;
-pub use endpoints::Endpoint;
-pub use endpoints::Endpoints;
-pub use endpoints::Service;
+pub use container::{CredentialServer, Unasked};
+pub use endpoints::{Endpoint, Endpoints, Service};
 pub use given::Given;
 pub use metadata::Metadata;
 pub use profile::Profile;
-pub use source::Container;
-pub use source::Key;
-pub use source::Source;
-pub use source::Variables;
+pub use source::{Container, Key, Source, Variables};
 pub use version::Version;
+
+use crate::config::elsewhere::MountedToken;
+use crate::config::{Provider, agent_env, file};
 
 /// What the agent's environment says of AWS.
 #[derive(Clone, Debug)]
@@ -72,7 +63,11 @@ impl Aws {
     /// Reads it from variables, for an agent of this provider.
     pub fn read(provider: Option<Provider>, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let names = if provider == Some(Provider::SelfHostedEc2) { given::PREFIXES[1] } else { given::PREFIXES[0] };
+        let names = if provider == Some(Provider::SelfHostedEc2) {
+            given::PREFIXES[1]
+        } else {
+            given::PREFIXES[0]
+        };
         let lifecycle = set(names.lifecycle).is_none_or(|text| !go_false(&text));
         Self {
             provider,
@@ -117,5 +112,7 @@ fn go_false(text: &str) -> bool {
 pub fn ca_bundle(path: &Path) -> Result<Vec<u8>, String> {
     let text = file::read_text(path).map_err(|wrong| wrong.what)?;
     let readable = agent_env::pem(&text).is_ok();
-    readable.then(|| text.into_bytes()).ok_or_else(|| format!("{} holds no readable certificate", path.display()))
+    readable
+        .then(|| text.into_bytes())
+        .ok_or_else(|| format!("{} holds no readable certificate", path.display()))
 }

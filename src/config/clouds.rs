@@ -20,8 +20,14 @@ impl Clouds {
         let host = variable("GCE_METADATA_HOST").filter(|host| !host.is_empty());
         let gce = Endpoint::of_google(host.as_deref().unwrap_or(USUAL));
         Self {
-            gce: gce.map_err(|why| format!("GCE_METADATA_HOST {why}, and the exporter does not ask there")),
-            azure: Endpoint { host: USUAL.to_owned(), port: 80, prefix: String::new() },
+            gce: gce.map_err(|why| {
+                format!("GCE_METADATA_HOST {why}, and the exporter does not ask there")
+            }),
+            azure: Endpoint {
+                host: USUAL.to_owned(),
+                port: 80,
+                prefix: String::new(),
+            },
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What the exporter needs to look at the control plane's firewall: CAST AI's addresses, and its own way to the clouds.
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use url::Url;
@@ -88,29 +87,59 @@ impl Own {
 impl AksCluster {
     /// Reads a resource's id.
     pub(crate) fn read(text: &str) -> Result<Self, Wrong> {
-        let right =
-            "write /subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.ContainerService/managedClusters/NAME";
-        let wrong = || Wrong::new(format!("{} is no id of an AKS cluster", values::shown(text)), right);
+        let right = "write /subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.ContainerService/managedClusters/NAME";
+        let wrong = || {
+            Wrong::new(
+                format!("{} is no id of an AKS cluster", values::shown(text)),
+                right,
+            )
+        };
         let parts: Vec<_> = text.split('/').collect();
-        let [_, _, subscription, _, group, _, _, _, name] = parts.as_slice() else { return Err(wrong()) };
-        let words =
-            ["", "subscriptions", "resourceGroups", "providers", "Microsoft.ContainerService", "managedClusters"];
-        let fits = [0, 1, 3, 5, 6, 7].into_iter().zip(words).all(|(at, word)| parts[at].eq_ignore_ascii_case(word));
-        if !fits || ![subscription, group, name].iter().all(|part| is_plain(part)) {
+        let [_, _, subscription, _, group, _, _, _, name] = parts.as_slice() else {
+            return Err(wrong());
+        };
+        let words = [
+            "",
+            "subscriptions",
+            "resourceGroups",
+            "providers",
+            "Microsoft.ContainerService",
+            "managedClusters",
+        ];
+        let fits = [0, 1, 3, 5, 6, 7]
+            .into_iter()
+            .zip(words)
+            .all(|(at, word)| parts[at].eq_ignore_ascii_case(word));
+        if !fits
+            || ![subscription, group, name]
+                .iter()
+                .all(|part| is_plain(part))
+        {
             return Err(wrong());
         }
         let own = |part: &&str| (*part).to_owned();
-        Ok(Self { subscription: own(subscription), group: own(group), name: own(name) })
+        Ok(Self {
+            subscription: own(subscription),
+            group: own(group),
+            name: own(name),
+        })
     }
 
     /// The cluster that a resource group of nodes belongs to, if it has the name that AKS gives it: `MC_GROUP_NAME_LOCATION`.
     ///
     /// With more underscores than those it cannot be told.
     pub fn of_nodes(subscription: &str, node_group: &str) -> Option<Self> {
-        let inner = node_group.get(..3).filter(|start| start.eq_ignore_ascii_case("MC_")).map(|_| &node_group[3..])?;
+        let inner = node_group
+            .get(..3)
+            .filter(|start| start.eq_ignore_ascii_case("MC_"))
+            .map(|_| &node_group[3..])?;
         let parts: Vec<_> = inner.split('_').collect();
-        let [group, name, _location] = parts.as_slice() else { return None };
-        let plain = [subscription, group, name].iter().all(|part| is_plain(part));
+        let [group, name, _location] = parts.as_slice() else {
+            return None;
+        };
+        let plain = [subscription, group, name]
+            .iter()
+            .all(|part| is_plain(part));
         plain.then(|| Self {
             subscription: subscription.to_owned(),
             group: (*group).to_owned(),
@@ -130,7 +159,10 @@ pub(crate) fn api(text: &str) -> Result<Url, Wrong> {
     let url = values::link(text)?;
     let bare = url.scheme() == "https" && url.path().trim_end_matches('/').is_empty();
     bare.then_some(url).ok_or_else(|| {
-        let what = format!("{} is more or less than an https address of a host", values::shown(text));
+        let what = format!(
+            "{} is more or less than an https address of a host",
+            values::shown(text)
+        );
         Wrong::new(what, "write https://HOST, because a token is sent there")
     })
 }

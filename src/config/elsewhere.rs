@@ -3,12 +3,10 @@
 //! Pure: whoever reads the API fills it in.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::config::AgentEnvironment;
-use crate::config::Secret;
 use crate::config::aws::Version;
+use crate::config::{AgentEnvironment, Secret};
 
 /// Where the agent is, for a process that does not stand in its pod.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -81,12 +79,20 @@ pub struct Unseen {
 impl AgentSeen {
     /// The environment, when it was found.
     pub fn found(&self) -> Option<&Elsewhere> {
-        if let Self::Found(elsewhere) = self { Some(elsewhere) } else { None }
+        if let Self::Found(elsewhere) = self {
+            Some(elsewhere)
+        } else {
+            None
+        }
     }
 
     /// Why nothing could be found out.
     pub fn unreadable(&self) -> Option<&str> {
-        if let Self::Unreadable(why) = self { Some(why) } else { None }
+        if let Self::Unreadable(why) = self {
+            Some(why)
+        } else {
+            None
+        }
     }
 }
 
@@ -102,12 +108,16 @@ impl Elsewhere {
             return None;
         }
         let whole = || self.unseen.iter().find(|unseen| unseen.variable.is_none());
-        self.referred(variable).or_else(|| whole().map(|unseen| not_mounted(variable, "may lie", &unseen.place)))
+        self.referred(variable)
+            .or_else(|| whole().map(|unseen| not_mounted(variable, "may lie", &unseen.place)))
     }
 
     /// The same for a variable of which it is certain where it lies.
     pub fn referred(&self, variable: &str) -> Option<String> {
-        let unseen = self.unseen.iter().find(|unseen| unseen.variable.as_deref() == Some(variable))?;
+        let unseen = self
+            .unseen
+            .iter()
+            .find(|unseen| unseen.variable.as_deref() == Some(variable))?;
         Some(not_mounted(variable, "lies", &unseen.place))
     }
 }
@@ -140,10 +150,18 @@ mod tests {
             version: None,
             skips_agent: false,
         };
-        assert!(elsewhere.unseen("API_KEY").is_some_and(|why| why.starts_with("API_KEY lies in the Secret a")));
+        assert!(
+            elsewhere
+                .unseen("API_KEY")
+                .is_some_and(|why| why.starts_with("API_KEY lies in the Secret a"))
+        );
         assert_eq!(elsewhere.unseen("API_URL"), None);
         assert_eq!(elsewhere.unseen("PROVIDER"), None);
         elsewhere.unseen.push(unseen(None, "the Secret b"));
-        assert!(elsewhere.unseen("PROVIDER").is_some_and(|why| why.starts_with("PROVIDER may lie in the Secret b")));
+        assert!(
+            elsewhere
+                .unseen("PROVIDER")
+                .is_some_and(|why| why.starts_with("PROVIDER may lie in the Secret b"))
+        );
     }
 }

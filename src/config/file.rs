@@ -8,15 +8,11 @@ use std::path::Path;
 
 use serde_saphyr::Spanned;
 
-use crate::config::keys::Key;
-use crate::config::keys::Kind;
+use crate::config::keys::{Key, Kind};
 use crate::config::nearest::nearest;
-use crate::config::problem::Problem;
-use crate::config::problem::Problems;
-use crate::config::tree::Node;
-use crate::config::tree::parse;
-use crate::config::written::Written;
-use crate::config::written::Wrong;
+use crate::config::problem::{Problem, Problems};
+use crate::config::tree::{Node, parse};
+use crate::config::written::{Written, Wrong};
 
 /// The most that a configuration file may hold, in bytes.
 const MAX_SIZE: u64 = 1 << 20;
@@ -46,9 +42,14 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Wrong> {
     let mut text = String::new();
     Opened::open(path)
         .and_then(|file| file.take(MAX_SIZE + 1).read_to_string(&mut text))
-        .map_err(|error| Wrong::new(format!("{} cannot be read: {error}", path.display()), right))?;
+        .map_err(|error| {
+            Wrong::new(format!("{} cannot be read: {error}", path.display()), right)
+        })?;
     if text.len() as u64 > MAX_SIZE {
-        return Err(Wrong::new(format!("{} is larger than 1 MiB", path.display()), right));
+        return Err(Wrong::new(
+            format!("{} is larger than 1 MiB", path.display()),
+            right,
+        ));
     }
     Ok(text)
 }
@@ -56,11 +57,21 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Wrong> {
 impl File {
     /// The values of a document, and what is wrong with its shape.
     pub(crate) fn parse(origin: &str, text: &str, keys: &'static [Key]) -> (Self, Problems) {
-        let known = keys.iter().flat_map(|key| key.paths().into_iter().map(|path| (path, key.kind))).collect();
-        let mut walk = Walk { origin, known, file: Self::default(), problems: Problems::default() };
+        let known = keys
+            .iter()
+            .flat_map(|key| key.paths().into_iter().map(|path| (path, key.kind)))
+            .collect();
+        let mut walk = Walk {
+            origin,
+            known,
+            file: Self::default(),
+            problems: Problems::default(),
+        };
         match parse(text) {
             Ok(root) => walk.section(&mut Vec::new(), &root),
-            Err((line, fault)) => walk.wrong(line, "", format!("not YAML: {fault}"), "mend the syntax"),
+            Err((line, fault)) => {
+                walk.wrong(line, "", format!("not YAML: {fault}"), "mend the syntax")
+            }
         }
         (walk.file, walk.problems)
     }
@@ -72,7 +83,10 @@ impl File {
 
     /// The values of a key that may have several.
     pub(crate) fn many(&self, key: &str) -> Option<&[Written]> {
-        let found = self.entries.iter().find(|entry| entry.path.iter().map(String::as_str).eq(key.split('.')))?;
+        let found = self
+            .entries
+            .iter()
+            .find(|entry| entry.path.iter().map(String::as_str).eq(key.split('.')))?;
         Some(&found.values)
     }
 
@@ -89,7 +103,8 @@ impl File {
         let depth = section.split('.').count();
         self.entries.iter().filter_map(move |entry| {
             let (name, path) = entry.path.split_last()?;
-            let inside = path.len() == depth && path.iter().map(String::as_str).eq(section.split('.'));
+            let inside =
+                path.len() == depth && path.iter().map(String::as_str).eq(section.split('.'));
             Some((name.as_str(), entry.values.first()?)).filter(|_| inside)
         })
     }
@@ -108,7 +123,9 @@ impl Walk<'_> {
             }
         };
         for (i, (name, value)) in entries.iter().enumerate() {
-            let twin = entries[..i].iter().find(|(before, _)| before.value == name.value);
+            let twin = entries[..i]
+                .iter()
+                .find(|(before, _)| before.value == name.value);
             path.push(name.value.clone());
             if let Some((before, _)) = twin {
                 let what = format!("stands twice, first in line {}", before.referenced.line());
@@ -134,20 +151,31 @@ impl Walk<'_> {
         for item in items {
             let line = self::line(item).or(line);
             match text_of(&item.value, kind) {
-                Ok(value) => values.push(Written { origin: self.origin.to_owned(), line, key: key.clone(), value }),
+                Ok(value) => values.push(Written {
+                    origin: self.origin.to_owned(),
+                    line,
+                    key: key.clone(),
+                    value,
+                }),
                 Err(wrong) => self.wrong(line, &key, wrong.what, wrong.right),
             }
         }
         // With one value wrong, the rest would mean something else.
         if values.len() == items.len() {
-            self.file.entries.push(Entry { path: path.to_vec(), values });
+            self.file.entries.push(Entry {
+                path: path.to_vec(),
+                values,
+            });
         }
     }
 
     fn unknown(&mut self, path: &[String], line: Option<u64>) {
         let (name, section) = path.split_last().expect("a key has a name");
         let siblings = self.names(section);
-        let elsewhere = self.known.iter().find(|(known, _)| known.last() == Some(&name.as_str()));
+        let elsewhere = self
+            .known
+            .iter()
+            .find(|(known, _)| known.last() == Some(&name.as_str()));
         let right = match (nearest(name, &siblings), elsewhere) {
             (Some(near), _) => {
                 let whole: Vec<_> = section.iter().map(String::as_str).chain([near]).collect();
@@ -159,7 +187,13 @@ impl Walk<'_> {
         self.wrong(line, &path.join("."), "unknown key", right);
     }
 
-    fn wrong(&mut self, line: Option<u64>, key: &str, what: impl Into<String>, right: impl Into<String>) {
+    fn wrong(
+        &mut self,
+        line: Option<u64>,
+        key: &str,
+        what: impl Into<String>,
+        right: impl Into<String>,
+    ) {
         let key = if key.is_empty() { "(file)" } else { key };
         let problem = Problem {
             origin: self.origin.to_owned(),
@@ -172,18 +206,26 @@ impl Walk<'_> {
     }
 
     fn kind(&self, path: &[String]) -> Option<Kind> {
-        let found = self.known.iter().find(|(known, _)| known.len() == path.len() && begins(known, path));
+        let found = self
+            .known
+            .iter()
+            .find(|(known, _)| known.len() == path.len() && begins(known, path));
         found.map(|(_, kind)| *kind)
     }
 
     fn is_section(&self, path: &[String]) -> bool {
-        self.known.iter().any(|(known, _)| known.len() > path.len() && begins(known, path))
+        self.known
+            .iter()
+            .any(|(known, _)| known.len() > path.len() && begins(known, path))
     }
 
     fn names(&self, section: &[String]) -> Vec<&'static str> {
         let mut names = Vec::new();
         for (known, _) in &self.known {
-            if known.len() > section.len() && begins(known, section) && !names.contains(&known[section.len()]) {
+            if known.len() > section.len()
+                && begins(known, section)
+                && !names.contains(&known[section.len()])
+            {
                 names.push(known[section.len()]);
             }
         }
@@ -193,7 +235,10 @@ impl Walk<'_> {
 
 /// Whether a known path begins with this one.
 fn begins(known: &[&str], path: &[String]) -> bool {
-    known.iter().zip(path).all(|(known, name)| *known == "<name>" || known == name)
+    known
+        .iter()
+        .zip(path)
+        .all(|(known, name)| *known == "<name>" || known == name)
 }
 
 fn line<T>(node: &Spanned<T>) -> Option<u64> {
@@ -204,17 +249,23 @@ fn line<T>(node: &Spanned<T>) -> Option<u64> {
 fn text_of(node: &Node, kind: Kind) -> Result<String, Wrong> {
     let right = format!("write {}", article(kind));
     match (node, kind) {
-        (Node::Null, _) => Err(Wrong::new("has no value", format!("{right}, or leave the key out"))),
+        (Node::Null, _) => Err(Wrong::new(
+            "has no value",
+            format!("{right}, or leave the key out"),
+        )),
         (Node::Switch(value), Kind::Switch) => Ok(value.to_string()),
-        (Node::Number(value), Kind::Number) | (Node::Text(value), Kind::Text | Kind::Texts | Kind::Duration) => {
-            Ok(value.clone())
-        }
+        (Node::Number(value), Kind::Number)
+        | (Node::Text(value), Kind::Text | Kind::Texts | Kind::Duration) => Ok(value.clone()),
         // `0` is a duration, and a number without a unit gets an answer that says so.
         (Node::Number(value), Kind::Duration) => Ok(value.clone()),
-        (Node::Number(_) | Node::Switch(_), Kind::Text | Kind::Texts) => {
-            Err(Wrong::new(format!("is {}, not a text", node.kind()), "write it in quotes"))
-        }
-        _ => Err(Wrong::new(format!("is {}, not {}", node.kind(), article(kind)), right)),
+        (Node::Number(_) | Node::Switch(_), Kind::Text | Kind::Texts) => Err(Wrong::new(
+            format!("is {}, not a text", node.kind()),
+            "write it in quotes",
+        )),
+        _ => Err(Wrong::new(
+            format!("is {}, not {}", node.kind(), article(kind)),
+            right,
+        )),
     }
 }
 

@@ -31,7 +31,12 @@ pub struct Key {
 }
 
 const fn key(path: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Key {
-    Key { path, kind, default, meaning }
+    Key {
+        path,
+        kind,
+        default,
+        meaning,
+    }
 }
 
 /// The keys of the configuration file.
@@ -42,22 +47,72 @@ pub const KEYS: &[Key] = &[
         "sidecar when the agent's variables are set, else companion",
         "Where the exporter stands: sidecar (in the agent's pod) or companion (beside it). Who is told to be a companion reads the agent's environment through the API.",
     ),
-    key("scope", Kind::Text, "all", "Which checks run: all, pod or cluster."),
-    key("runbook_base_url", Kind::Text, "paths in this repository", "Where the runbooks are published."),
-    key("log.level", Kind::Text, "info", "The least severe level that is written: error, warn, info, debug or trace."),
-    key("log.format", Kind::Text, "logfmt", "How lines look: logfmt or json."),
-    key("web.listen_address", Kind::Texts, ":9878", "Address or addresses to listen on."),
+    key(
+        "scope",
+        Kind::Text,
+        "all",
+        "Which checks run: all, pod or cluster.",
+    ),
+    key(
+        "runbook_base_url",
+        Kind::Text,
+        "paths in this repository",
+        "Where the runbooks are published.",
+    ),
+    key(
+        "log.level",
+        Kind::Text,
+        "info",
+        "The least severe level that is written: error, warn, info, debug or trace.",
+    ),
+    key(
+        "log.format",
+        Kind::Text,
+        "logfmt",
+        "How lines look: logfmt or json.",
+    ),
+    key(
+        "web.listen_address",
+        Kind::Texts,
+        ":9878",
+        "Address or addresses to listen on.",
+    ),
     key(
         "web.config_file",
         Kind::Text,
         "none",
         "File of the exporter-toolkit's schema, for TLS and basic authentication; relative to this file.",
     ),
-    key("web.external_url", Kind::Text, "none", "The address under which people reach the exporter, for links."),
-    key("web.route_prefix", Kind::Text, "the path of web.external_url", "Prefix of all routes."),
-    key("web.enable_lifecycle", Kind::Switch, "false", "Whether POST /-/reload is allowed."),
-    key("kubeconfig", Kind::Text, "KUBECONFIG", "Kubeconfig file; relative to this file."),
-    key("context", Kind::Text, "the kubeconfig's current context", "Context of the kubeconfig."),
+    key(
+        "web.external_url",
+        Kind::Text,
+        "none",
+        "The address under which people reach the exporter, for links.",
+    ),
+    key(
+        "web.route_prefix",
+        Kind::Text,
+        "the path of web.external_url",
+        "Prefix of all routes.",
+    ),
+    key(
+        "web.enable_lifecycle",
+        Kind::Switch,
+        "false",
+        "Whether POST /-/reload is allowed.",
+    ),
+    key(
+        "kubeconfig",
+        Kind::Text,
+        "KUBECONFIG",
+        "Kubeconfig file; relative to this file.",
+    ),
+    key(
+        "context",
+        Kind::Text,
+        "the kubeconfig's current context",
+        "Context of the kubeconfig.",
+    ),
     key(
         "apiserver.service_account_dir",
         Kind::Text,
@@ -76,8 +131,18 @@ pub const KEYS: &[Key] = &[
         "the EndpointSlices of default/kubernetes",
         "Fixed addresses of the API servers, at most eight, each ip:port.",
     ),
-    key("castai.api_url", Kind::Text, "API_URL", "CAST AI's API, as the agent knows it."),
-    key("castai.cluster_id", Kind::Text, "STATIC_CLUSTER_ID", "The cluster's id at CAST AI."),
+    key(
+        "castai.api_url",
+        Kind::Text,
+        "API_URL",
+        "CAST AI's API, as the agent knows it.",
+    ),
+    key(
+        "castai.cluster_id",
+        Kind::Text,
+        "STATIC_CLUSTER_ID",
+        "The cluster's id at CAST AI.",
+    ),
     key(
         "castai.ca_file",
         Kind::Text,
@@ -114,7 +179,12 @@ pub const KEYS: &[Key] = &[
         "that of the mounted service account, else castai-agent",
         "The agent's namespace.",
     ),
-    key("agent.deployment", Kind::Text, "castai-agent", "The name of the agent's Deployment."),
+    key(
+        "agent.deployment",
+        Kind::Text,
+        "castai-agent",
+        "The name of the agent's Deployment.",
+    ),
     key(
         "agent.sidecar_expected",
         Kind::Switch,
@@ -151,7 +221,12 @@ pub const KEYS: &[Key] = &[
         "the system's roots",
         "PEM file with the authorities that the clouds' certificates are verified against; relative to this file.",
     ),
-    key("control_plane.google_api", Kind::Text, "https://container.googleapis.com", "GKE's API."),
+    key(
+        "control_plane.google_api",
+        Kind::Text,
+        "https://container.googleapis.com",
+        "GKE's API.",
+    ),
     key(
         "control_plane.azure_api",
         Kind::Text,
@@ -170,19 +245,54 @@ pub const KEYS: &[Key] = &[
         "told by the name of the nodes' resource group",
         "The AKS cluster's id: /subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.ContainerService/managedClusters/NAME.",
     ),
-    key("dns.nameservers", Kind::Texts, "those of dns.resolv_conf", "Nameservers, each ip or ip:port."),
-    key("dns.resolv_conf", Kind::Text, "/etc/resolv.conf", "Resolver configuration."),
-    key("dns.hosts_file", Kind::Text, "/etc/hosts", "Names that are known without asking."),
-    key("checks.<check>.enabled", Kind::Switch, "true", "Whether the check runs."),
-    key("checks.<check>.interval", Kind::Duration, "the check's", "Time between two attempts, from 1s to 1h."),
+    key(
+        "dns.nameservers",
+        Kind::Texts,
+        "those of dns.resolv_conf",
+        "Nameservers, each ip or ip:port.",
+    ),
+    key(
+        "dns.resolv_conf",
+        Kind::Text,
+        "/etc/resolv.conf",
+        "Resolver configuration.",
+    ),
+    key(
+        "dns.hosts_file",
+        Kind::Text,
+        "/etc/hosts",
+        "Names that are known without asking.",
+    ),
+    key(
+        "checks.<check>.enabled",
+        Kind::Switch,
+        "true",
+        "Whether the check runs.",
+    ),
+    key(
+        "checks.<check>.interval",
+        Kind::Duration,
+        "the check's",
+        "Time between two attempts, from 1s to 1h.",
+    ),
     key(
         "checks.<check>.limits.resolve",
         Kind::Duration,
         "the agent's",
         "How long the agent waits for a name, from 100ms to 25s; the exporter waits half as long again.",
     ),
-    key("checks.<check>.limits.connect", Kind::Duration, "the agent's", "The same for a TCP connection."),
-    key("checks.<check>.limits.tls", Kind::Duration, "the agent's", "The same for a TLS handshake."),
+    key(
+        "checks.<check>.limits.connect",
+        Kind::Duration,
+        "the agent's",
+        "The same for a TCP connection.",
+    ),
+    key(
+        "checks.<check>.limits.tls",
+        Kind::Duration,
+        "the agent's",
+        "The same for a TLS handshake.",
+    ),
     key(
         "checks.<check>.limits.answer",
         Kind::Duration,
@@ -198,8 +308,17 @@ impl Key {
         if !path.contains(&"<check>") {
             return vec![path];
         }
-        let of =
-            |check: &Check| path.iter().map(|name| if *name == "<check>" { check.label() } else { name }).collect();
+        let of = |check: &Check| {
+            path.iter()
+                .map(|name| {
+                    if *name == "<check>" {
+                        check.label()
+                    } else {
+                        name
+                    }
+                })
+                .collect()
+        };
         Check::ALL.iter().map(of).collect()
     }
 }

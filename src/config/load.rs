@@ -8,37 +8,22 @@ mod installation;
 mod web;
 
 use std::ffi::OsString;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::catalogue::RUNBOOK_BASE;
-use crate::catalogue::Scope;
-use crate::config::AgentEnvironment;
-use crate::config::AgentSeen;
-use crate::config::ApiKey;
-use crate::config::Aws;
-use crate::config::Castai;
-use crate::config::Clouds;
-use crate::config::Config;
-use crate::config::Dns;
-use crate::config::Log;
-use crate::config::LogFormat;
-use crate::config::NamedFile;
-use crate::config::Purpose;
-use crate::config::Vantage;
-use crate::config::agent_env;
+use crate::catalogue::{RUNBOOK_BASE, Scope};
 use crate::config::agent_env::AgentEnv;
 use crate::config::aws::Version;
 use crate::config::control_plane::Own;
-use crate::config::file;
 use crate::config::file::File;
 use crate::config::flags::Flags;
 use crate::config::keys::KEYS;
 use crate::config::node_local::Endpoint;
 use crate::config::problem::Problems;
-use crate::config::values;
-use crate::config::written::Written;
-use crate::config::written::Wrong;
+use crate::config::written::{Written, Wrong};
+use crate::config::{
+    AgentEnvironment, AgentSeen, ApiKey, Aws, Castai, Clouds, Config, Dns, Log, LogFormat,
+    NamedFile, Purpose, Vantage, agent_env, file, values,
+};
 
 const LEVELS: &[(&str, tracing::Level)] = &[
     ("error", tracing::Level::ERROR),
@@ -48,8 +33,15 @@ const LEVELS: &[(&str, tracing::Level)] = &[
     ("trace", tracing::Level::TRACE),
 ];
 const FORMATS: &[(&str, LogFormat)] = &[("logfmt", LogFormat::Logfmt), ("json", LogFormat::Json)];
-const SCOPES: &[(&str, Option<Scope>)] = &[("all", None), ("pod", Some(Scope::Pod)), ("cluster", Some(Scope::Cluster))];
-const VANTAGES: &[(&str, Vantage)] = &[("sidecar", Vantage::Sidecar), ("companion", Vantage::Companion)];
+const SCOPES: &[(&str, Option<Scope>)] = &[
+    ("all", None),
+    ("pod", Some(Scope::Pod)),
+    ("cluster", Some(Scope::Cluster)),
+];
+const VANTAGES: &[(&str, Vantage)] = &[
+    ("sidecar", Vantage::Sidecar),
+    ("companion", Vantage::Companion),
+];
 
 /// All sources of a configuration, and what is wrong in them so far.
 struct Sources<'a> {
@@ -69,7 +61,10 @@ impl Config {
     /// Reads everything, and says of everything at once what is wrong in flags and file.
     ///
     /// What makes no sense in the agent's environment fails nothing: it is in [`Config::environment_problems`].
-    pub fn load(flags: &Flags, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Problems> {
+    pub fn load(
+        flags: &Flags,
+        variable: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, Problems> {
         Self::load_beside(flags, variable, &AgentSeen::default())
     }
 
@@ -83,14 +78,29 @@ impl Config {
         let own = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
         let (seen, env) = agent::environment(agent::looked_for(flags, &file), seen, &own);
         let own = Own::read(&own);
-        let mut sources = Sources { flags, file, folder, env, own, named_files: Vec::new(), seen, problems };
+        let mut sources = Sources {
+            flags,
+            file,
+            folder,
+            env,
+            own,
+            named_files: Vec::new(),
+            seen,
+            problems,
+        };
         let config = sources.config();
         if sources.problems.is_empty() {
             return Ok(config);
         }
         // Flags first, then each file from top to bottom.
         let mut problems = sources.problems;
-        problems.0.sort_by_cached_key(|problem| (problem.origin != "flag", problem.origin.clone(), problem.line));
+        problems.0.sort_by_cached_key(|problem| {
+            (
+                problem.origin != "flag",
+                problem.origin.clone(),
+                problem.line,
+            )
+        });
         Err(problems)
     }
 }
@@ -106,7 +116,11 @@ fn read_file(flags: &Flags) -> (File, PathBuf, Problems) {
             let (file, problems) = File::parse(&shown, &text, KEYS);
             (file, folder, problems)
         }
-        Err(wrong) => (File::default(), folder, Problems(vec![Written::flag("--config.file", &shown).problem(wrong)])),
+        Err(wrong) => (
+            File::default(),
+            folder,
+            Problems(vec![Written::flag("--config.file", &shown).problem(wrong)]),
+        ),
     }
 }
 
@@ -115,16 +129,30 @@ impl Sources<'_> {
         let installation = self.installation();
         let agent_place = self.agent_place(&installation);
         let own = self.env.known && agent_place.is_none();
-        let vantage =
-            self.setting("--vantage", self.flags.vantage.as_deref(), "vantage", |text| values::word(text, VANTAGES));
-        let scope = self.setting("--scope", self.flags.scope.as_deref(), "scope", |text| values::word(text, SCOPES));
-        let runbook_base =
-            self.setting("--runbook.base-url", self.flags.runbook_base_url.as_deref(), "runbook_base_url", |text| {
+        let vantage = self.setting(
+            "--vantage",
+            self.flags.vantage.as_deref(),
+            "vantage",
+            |text| values::word(text, VANTAGES),
+        );
+        let scope = self.setting("--scope", self.flags.scope.as_deref(), "scope", |text| {
+            values::word(text, SCOPES)
+        });
+        let runbook_base = self.setting(
+            "--runbook.base-url",
+            self.flags.runbook_base_url.as_deref(),
+            "runbook_base_url",
+            |text| {
                 values::link(text)?;
                 Ok(text.trim_end_matches('/').to_owned())
-            });
+            },
+        );
         Config {
-            vantage: vantage.unwrap_or(if own { Vantage::Sidecar } else { Vantage::Companion }),
+            vantage: vantage.unwrap_or(if own {
+                Vantage::Sidecar
+            } else {
+                Vantage::Companion
+            }),
             scope: scope.flatten(),
             agent_environment: match self.seen.found() {
                 Some(elsewhere) => elsewhere.source,
@@ -153,22 +181,46 @@ impl Sources<'_> {
     }
 
     fn log(&mut self) -> Log {
-        let level = self
-            .setting("--log.level", self.flags.log_level.as_deref(), "log.level", |text| values::word(text, LEVELS));
-        let format = self.setting("--log.format", self.flags.log_format.as_deref(), "log.format", |text| {
-            values::word(text, FORMATS)
-        });
-        Log { level: level.unwrap_or(tracing::Level::INFO), format: format.unwrap_or(LogFormat::Logfmt) }
+        let level = self.setting(
+            "--log.level",
+            self.flags.log_level.as_deref(),
+            "log.level",
+            |text| values::word(text, LEVELS),
+        );
+        let format = self.setting(
+            "--log.format",
+            self.flags.log_format.as_deref(),
+            "log.format",
+            |text| values::word(text, FORMATS),
+        );
+        Log {
+            level: level.unwrap_or(tracing::Level::INFO),
+            format: format.unwrap_or(LogFormat::Logfmt),
+        }
     }
 
     fn castai(&mut self) -> Castai {
-        let url = self.key("castai.api_url", agent_env::url).map(Ok).or_else(|| self.env.url.clone());
+        let url = self
+            .key("castai.api_url", agent_env::url)
+            .map(Ok)
+            .or_else(|| self.env.url.clone());
         let cluster_id = self.key("castai.cluster_id", |text| {
-            let valid = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-            let what = || Wrong::new(format!("{} is no id", values::shown(text)), "letters, digits and dashes");
+            let valid = !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            let what = || {
+                Wrong::new(
+                    format!("{} is no id", values::shown(text)),
+                    "letters, digits and dashes",
+                )
+            };
             valid.then(|| text.to_owned()).ok_or_else(what)
         });
-        let roots = self.content("castai.ca_file", agent_env::pem).map(Ok).or_else(|| self.env.roots.clone());
+        let roots = self
+            .content("castai.ca_file", agent_env::pem)
+            .map(Ok)
+            .or_else(|| self.env.roots.clone());
         let key = self.content("castai.key_file", |text| Ok(agent_env::key(text)));
         let key = match key {
             Some(key) => key,
@@ -187,8 +239,14 @@ impl Sources<'_> {
         let agent = self.key("agent.version", Version::read);
         let (aws, seen) = (self.env.aws.clone(), self.seen.found());
         let file = aws.variables.token_file.as_ref();
-        let asked = seen.zip(file).and_then(|(elsewhere, file)| elsewhere.token(file).cloned());
-        Aws { agent: agent.or(seen.and_then(|elsewhere| elsewhere.version)), asked, ..aws }
+        let asked = seen
+            .zip(file)
+            .and_then(|(elsewhere, file)| elsewhere.token(file).cloned());
+        Aws {
+            agent: agent.or(seen.and_then(|elsewhere| elsewhere.version)),
+            asked,
+            ..aws
+        }
     }
 
     fn clouds(&mut self) -> Clouds {
@@ -198,17 +256,24 @@ impl Sources<'_> {
                 .map_err(|why| Wrong::new(format!("{} {why}", values::shown(text)), right))
         });
         let clouds = self.env.clouds.clone();
-        Clouds { azure: azure.unwrap_or(clouds.azure), ..clouds }
+        Clouds {
+            azure: azure.unwrap_or(clouds.azure),
+            ..clouds
+        }
     }
 
     fn dns(&mut self) -> Dns {
-        let nameservers = self.keys("dns.nameservers", 3, |text| values::server_address(text, Some(53)));
+        let nameservers = self.keys("dns.nameservers", 3, |text| {
+            values::server_address(text, Some(53))
+        });
         Dns {
             nameservers,
             resolv_conf: self
                 .named_file("dns.resolv_conf", Purpose::Names)
                 .unwrap_or_else(|| PathBuf::from("/etc/resolv.conf")),
-            hosts: self.named_file("dns.hosts_file", Purpose::Names).unwrap_or_else(|| PathBuf::from("/etc/hosts")),
+            hosts: self
+                .named_file("dns.hosts_file", Purpose::Names)
+                .unwrap_or_else(|| PathBuf::from("/etc/hosts")),
         }
     }
 
@@ -230,17 +295,33 @@ impl Sources<'_> {
 
     /// What the file says.
     fn key<T>(&mut self, key: &str, meaning: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
-        self.file.one(key)?.clone().noting(&mut self.problems, meaning)
+        self.file
+            .one(key)?
+            .clone()
+            .noting(&mut self.problems, meaning)
     }
 
     /// What the file lists; at most so many.
-    fn keys<T>(&mut self, key: &str, most: usize, meaning: impl Fn(&str) -> Result<T, Wrong>) -> Option<Vec<T>> {
+    fn keys<T>(
+        &mut self,
+        key: &str,
+        most: usize,
+        meaning: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Vec<T>> {
         let written = self.file.many(key)?.to_vec();
         if let Some(beyond) = written.get(most) {
-            let wrong = Wrong::new(format!("lists {} values", written.len()), format!("at most {most}"));
+            let wrong = Wrong::new(
+                format!("lists {} values", written.len()),
+                format!("at most {most}"),
+            );
             self.problems.0.push(beyond.problem(wrong));
         }
-        Some(written.iter().filter_map(|written| written.noting(&mut self.problems, &meaning)).collect())
+        Some(
+            written
+                .iter()
+                .filter_map(|written| written.noting(&mut self.problems, &meaning))
+                .collect(),
+        )
     }
 
     /// A path of the file, from the file's own folder.
@@ -248,7 +329,9 @@ impl Sources<'_> {
         let folder = self.folder.clone();
         self.key(key, |text| {
             let empty = || Wrong::new("is empty", "write a path, or leave the key out");
-            (!text.is_empty()).then(|| folder.join(text)).ok_or_else(empty)
+            (!text.is_empty())
+                .then(|| folder.join(text))
+                .ok_or_else(empty)
         })
     }
 
@@ -256,13 +339,23 @@ impl Sources<'_> {
     fn named_file(&mut self, key: &str, purpose: Purpose) -> Option<PathBuf> {
         let path = self.path(key)?;
         let written = self.file.one(key)?.clone();
-        self.named_files.push(NamedFile { purpose, path: path.clone(), written });
+        self.named_files.push(NamedFile {
+            purpose,
+            path: path.clone(),
+            written,
+        });
         Some(path)
     }
 
     /// What the content of a file means, whose path the file names.
-    fn content<T>(&mut self, key: &str, meaning: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
+    fn content<T>(
+        &mut self,
+        key: &str,
+        meaning: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Option<T> {
         let path = self.path(key)?;
-        self.key(key, |_| file::read_text(&path).and_then(|text| meaning(&text)))
+        self.key(key, |_| {
+            file::read_text(&path).and_then(|text| meaning(&text))
+        })
     }
 }

@@ -2,8 +2,7 @@
 
 use std::net::IpAddr;
 
-use url::Host;
-use url::Url;
+use url::{Host, Url};
 
 /// A server of instance metadata.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,8 +36,14 @@ impl Endpoint {
     }
 
     fn named(text: &str, known: Option<&str>) -> Result<Self, &'static str> {
-        let Ok(url) = Url::parse(text) else { return Err("is no URL") };
-        if url.scheme() != "http" || !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+        let Ok(url) = Url::parse(text) else {
+            return Err("is no URL");
+        };
+        if url.scheme() != "http"
+            || !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+        {
             return Err("is more than an http address");
         }
         let host = match url.host() {
@@ -48,7 +53,11 @@ impl Endpoint {
             _ => return Err("names a host that is not an address"),
         };
         let prefix = url.path().trim_end_matches('/').to_owned();
-        Ok(Self { host, port: url.port_or_known_default().unwrap_or(80), prefix })
+        Ok(Self {
+            host,
+            port: url.port_or_known_default().unwrap_or(80),
+            prefix,
+        })
     }
 }
 
@@ -63,5 +72,9 @@ fn stays(address: IpAddr) -> Result<String, &'static str> {
                 || address.segments()[..2] == [0xfd20, 0x00ce]
         }
     };
-    if stays { Ok(address.to_string()) } else { Err("leads to an address that is neither link-local nor loopback") }
+    if stays {
+        Ok(address.to_string())
+    } else {
+        Err("leads to an address that is neither link-local nor loopback")
+    }
 }

@@ -27,8 +27,15 @@ pub enum Provider {
 
 impl Provider {
     /// All of them, in the order in which the agent asks whether it is one.
-    pub const ALL: &'static [Self] =
-        &[Self::Eks, Self::SelfHostedEc2, Self::Gke, Self::Kops, Self::Aks, Self::Anywhere, Self::Openshift];
+    pub const ALL: &'static [Self] = &[
+        Self::Eks,
+        Self::SelfHostedEc2,
+        Self::Gke,
+        Self::Kops,
+        Self::Aks,
+        Self::Anywhere,
+        Self::Openshift,
+    ];
 
     /// The value of `PROVIDER` for it.
     pub const fn label(self) -> &'static str {
@@ -45,7 +52,10 @@ impl Provider {
 
     /// The provider with this label.
     pub fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|provider| provider.label() == label)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|provider| provider.label() == label)
     }
 
     /// Whether the agent asks AWS for something, or may.
@@ -56,8 +66,12 @@ impl Provider {
     /// Why what concerns one cloud has no meaning here.
     pub fn elsewhere(here: Option<Self>, cloud: &str, variables: &str) -> String {
         match here {
-            Some(Self::Kops) if cloud == "AWS" => "the use of AWS by the provider kops is not examined".to_owned(),
-            Some(provider) => format!("the agent's provider is {provider}, which asks nothing of {cloud}"),
+            Some(Self::Kops) if cloud == "AWS" => {
+                "the use of AWS by the provider kops is not examined".to_owned()
+            }
+            Some(provider) => {
+                format!("the agent's provider is {provider}, which asks nothing of {cloud}")
+            }
             None => format!("nothing says that the agent runs on {cloud} (PROVIDER, {variables})"),
         }
     }

@@ -3,13 +3,11 @@
 mod address;
 mod exceptions;
 
-use crate::config::problem::Problem;
-use crate::config::problem::Problems;
-use crate::config::secret::Secret;
-use crate::config::written::Written;
-use crate::config::written::Wrong;
-
 use exceptions::Exceptions;
+
+use crate::config::problem::{Problem, Problems};
+use crate::config::secret::Secret;
+use crate::config::written::{Written, Wrong};
 
 /// `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` as Go reads them.
 #[derive(Clone, Debug, Default)]
@@ -61,9 +59,10 @@ impl Proxy {
     /// What is wrong with it; client-go, unlike Go's own rules for the environment, needs the scheme.
     pub fn from_url(text: &str) -> Result<Self, Wrong> {
         match address::meaning(text) {
-            Meaning::Through(_) if !text.contains("://") => {
-                Err(Wrong::new("has no scheme", "write http://host:port or https://host:port"))
-            }
+            Meaning::Through(_) if !text.contains("://") => Err(Wrong::new(
+                "has no scheme",
+                "write http://host:port or https://host:port",
+            )),
             Meaning::Through(proxy) => Ok(proxy),
             Meaning::Ignored(wrong) => Err(Wrong::new("is no address", wrong.right)),
             Meaning::Fails(wrong) | Meaning::NotProbed(wrong) => Err(wrong),
@@ -77,9 +76,13 @@ impl ProxyRules {
     /// The upper-case name goes before the lower-case one; an empty value is none.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> (Self, Problems) {
         let either = |upper: &str| {
-            [upper.to_owned(), upper.to_ascii_lowercase()].into_iter().find_map(|name| {
-                variable(&name).filter(|value| !value.is_empty()).map(|value| Written::variable(&name, &value))
-            })
+            [upper.to_owned(), upper.to_ascii_lowercase()]
+                .into_iter()
+                .find_map(|name| {
+                    variable(&name)
+                        .filter(|value| !value.is_empty())
+                        .map(|value| Written::variable(&name, &value))
+                })
         };
         let mut problems = Problems::default();
         let mut proxy = |upper: &str| {
@@ -110,17 +113,40 @@ impl ProxyRules {
                 "Go refuses HTTP_PROXY where REQUEST_METHOD is set, as in a CGI program",
                 "remove REQUEST_METHOD, or HTTP_PROXY",
             );
-            http = Some(Err(Obstacle::Broken(Written::variable("REQUEST_METHOD", "").problem(wrong))));
+            http = Some(Err(Obstacle::Broken(
+                Written::variable("REQUEST_METHOD", "").problem(wrong),
+            )));
         }
-        let exceptions = Exceptions::parse(&either("NO_PROXY").map(|written| written.value).unwrap_or_default());
-        (Self { http, https, exceptions, cgi }, problems)
+        let exceptions = Exceptions::parse(
+            &either("NO_PROXY")
+                .map(|written| written.value)
+                .unwrap_or_default(),
+        );
+        (
+            Self {
+                http,
+                https,
+                exceptions,
+                cgi,
+            },
+            problems,
+        )
     }
 
     /// The proxy for a target, or why the rule for it cannot be followed; `None` goes straight.
     ///
     /// An IPv6 address stands without brackets.
-    pub fn proxy_for(&self, https: bool, host: &str, port: u16) -> Option<&Result<Proxy, Obstacle>> {
-        let proxy = if https { self.https.as_ref() } else { self.http.as_ref() }?;
+    pub fn proxy_for(
+        &self,
+        https: bool,
+        host: &str,
+        port: u16,
+    ) -> Option<&Result<Proxy, Obstacle>> {
+        let proxy = if https {
+            self.https.as_ref()
+        } else {
+            self.http.as_ref()
+        }?;
         let refused = self.cgi && !https;
         (refused || !self.exceptions.hold(host, port)).then_some(proxy)
     }

@@ -2,11 +2,7 @@
 
 use std::fmt;
 
-use serde::de::Deserialize;
-use serde::de::Deserializer;
-use serde::de::MapAccess;
-use serde::de::SeqAccess;
-use serde::de::Visitor;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 use serde_saphyr::options::DuplicateKeyPolicy;
@@ -40,12 +36,15 @@ impl Node {
         match self {
             Self::Null => Value::Null,
             Self::Switch(on) => Value::Bool(*on),
-            Self::Number(number) => number.parse().map_or_else(|_| Value::from(number.as_str()), Value::Number),
+            Self::Number(number) => number
+                .parse()
+                .map_or_else(|_| Value::from(number.as_str()), Value::Number),
             Self::Text(text) => Value::from(text.as_str()),
             Self::List(items) => items.iter().map(|item| item.value.to_json()).collect(),
-            Self::Map(entries) => {
-                entries.iter().map(|(key, value)| (key.value.clone(), value.value.to_json())).collect()
-            }
+            Self::Map(entries) => entries
+                .iter()
+                .map(|(key, value)| (key.value.clone(), value.value.to_json()))
+                .collect(),
         }
     }
 }
@@ -53,7 +52,11 @@ impl Node {
 /// The document, or the line and the fault of its syntax.
 pub(crate) fn parse(text: &str) -> Result<Spanned<Node>, (Option<u64>, String)> {
     if text.trim().is_empty() {
-        return Ok(Spanned::new(Node::Null, serde_saphyr::Location::UNKNOWN, serde_saphyr::Location::UNKNOWN));
+        return Ok(Spanned::new(
+            Node::Null,
+            serde_saphyr::Location::UNKNOWN,
+            serde_saphyr::Location::UNKNOWN,
+        ));
     }
     // Only `true` and `false` are switches: a context may be called `no`, and a user `y`.
     let options = serde_saphyr::options! {

@@ -1,9 +1,7 @@
 //! What single values mean: durations, addresses, ports, links. Pure.
 
 use std::fmt::Write;
-use std::net::IpAddr;
-use std::net::Ipv6Addr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::config::written::Wrong;
@@ -23,8 +21,12 @@ const UNITS: &[(&str, u128)] = &[
 
 /// A duration as Go writes it: `15s`, `1m30s`, `500ms`, `1.5h`; never negative.
 pub fn duration(text: &str) -> Result<Duration, Wrong> {
-    let wrong =
-        |why: &str| Wrong::new(format!("{} {why}", shown(text)), "write a duration such as 15s, 1m30s or 500ms");
+    let wrong = |why: &str| {
+        Wrong::new(
+            format!("{} {why}", shown(text)),
+            "write a duration such as 15s, 1m30s or 500ms",
+        )
+    };
     if text == "0" {
         return Ok(Duration::ZERO);
     }
@@ -37,7 +39,9 @@ pub fn duration(text: &str) -> Result<Duration, Wrong> {
     }
     let mut total: u128 = 0;
     while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(|| wrong("has no unit"))?;
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .ok_or_else(|| wrong("has no unit"))?;
         let (number, after) = rest.split_at(end);
         let (unit, size) = UNITS
             .iter()
@@ -45,7 +49,9 @@ pub fn duration(text: &str) -> Result<Duration, Wrong> {
             .max_by_key(|(unit, _)| unit.len())
             .ok_or_else(|| wrong("is no duration"))?;
         let nanoseconds = scaled(number, *size).ok_or_else(|| wrong("is no duration"))?;
-        total = total.checked_add(nanoseconds).ok_or_else(|| wrong("is too long"))?;
+        total = total
+            .checked_add(nanoseconds)
+            .ok_or_else(|| wrong("is too long"))?;
         rest = &after[unit.len()..];
     }
     // Go counts nanoseconds in 63 bits.
@@ -61,7 +67,11 @@ fn scaled(number: &str, unit: u128) -> Option<u128> {
     if whole.is_empty() && part.is_empty() || part.contains('.') || whole.len() > 20 {
         return None;
     }
-    let mut value = if whole.is_empty() { 0 } else { whole.parse::<u128>().ok()?.checked_mul(unit)? };
+    let mut value = if whole.is_empty() {
+        0
+    } else {
+        whole.parse::<u128>().ok()?.checked_mul(unit)?
+    };
     let mut scale = unit;
     for digit in part.bytes() {
         scale /= 10;
@@ -87,7 +97,11 @@ pub fn compact(duration: Duration) -> String {
     let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
     let mut text = String::new();
     for (size, unit) in [(3600, "h"), (60, "m"), (1, "s")] {
-        let count = if unit == "h" { seconds / size } else { seconds / size % 60 };
+        let count = if unit == "h" {
+            seconds / size
+        } else {
+            seconds / size % 60
+        };
         if count > 0 {
             let _ = write!(text, "{count}{unit}");
         }
@@ -102,7 +116,10 @@ pub fn compact(duration: Duration) -> String {
 pub fn port(text: &str) -> Result<u16, Wrong> {
     match text.parse::<u16>() {
         Ok(port) if port > 0 => Ok(port),
-        _ => Err(Wrong::new(format!("{} is no port", shown(text)), "a port is a number from 1 to 65535")),
+        _ => Err(Wrong::new(
+            format!("{} is no port", shown(text)),
+            "a port is a number from 1 to 65535",
+        )),
     }
 }
 
@@ -111,12 +128,19 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, Wrong> {
     let right = "write :9878, 127.0.0.1:9878 or [::1]:9878";
     let wrong = || Wrong::new(format!("{} is no address to listen on", shown(text)), right);
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let port =
-        port.parse::<u16>().map_err(|_| Wrong::new(format!("{} has no port from 0 to 65535", shown(text)), right))?;
+    let port = port.parse::<u16>().map_err(|_| {
+        Wrong::new(
+            format!("{} has no port from 0 to 65535", shown(text)),
+            right,
+        )
+    })?;
     let address = match host {
         "" => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         "localhost" => IpAddr::from([127, 0, 0, 1]),
-        _ => match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        _ => match host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+        {
             Some(v6) => IpAddr::V6(v6.parse().map_err(|_| wrong())?),
             None => IpAddr::V4(host.parse().map_err(|_| wrong())?),
         },
@@ -134,18 +158,32 @@ pub fn server_address(text: &str, usual: Option<u16>) -> Result<SocketAddr, Wron
     if let (Ok(address), Some(port)) = (text.parse::<IpAddr>(), usual) {
         return Ok(SocketAddr::new(address, port));
     }
-    let right = if usual.is_some() { "write 10.0.0.10, 10.0.0.10:53 or [fd00::a]:53" } else { "write 10.0.0.1:443" };
-    Err(Wrong::new(format!("{} is no IP address with a port", shown(text)), right))
+    let right = if usual.is_some() {
+        "write 10.0.0.10, 10.0.0.10:53 or [fd00::a]:53"
+    } else {
+        "write 10.0.0.1:443"
+    };
+    Err(Wrong::new(
+        format!("{} is no IP address with a port", shown(text)),
+        right,
+    ))
 }
 
 /// A DNS name, with a port of its own or a usual one.
 pub fn host_and_port(text: &str, usual: u16) -> Result<(String, u16), Wrong> {
     let (host, port_text) = text.rsplit_once(':').unwrap_or((text, ""));
-    let port = if text.contains(':') { port(port_text)? } else { usual };
+    let port = if text.contains(':') {
+        port(port_text)?
+    } else {
+        usual
+    };
     if is_name(host) {
         Ok((host.trim_end_matches('.').to_owned(), port))
     } else {
-        Err(Wrong::new(format!("{} is no DNS name", shown(text)), "write a name such as kubernetes.default.svc"))
+        Err(Wrong::new(
+            format!("{} is no DNS name", shown(text)),
+            "write a name such as kubernetes.default.svc",
+        ))
     }
 }
 
@@ -156,33 +194,48 @@ pub fn is_name(host: &str) -> bool {
         && host.len() <= 253
         && host.split('.').all(|label| {
             (1..=63).contains(&label.len())
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         })
 }
 
 /// A link: an absolute `http` or `https` URL without credentials, query or fragment.
 pub fn link(text: &str) -> Result<url::Url, Wrong> {
     let right = "write an address such as https://example.com/path";
-    let url =
-        url::Url::parse(text).map_err(|error| Wrong::new(format!("{} is no URL: {error}", shown(text)), right))?;
+    let url = url::Url::parse(text)
+        .map_err(|error| Wrong::new(format!("{} is no URL: {error}", shown(text)), right))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(Wrong::new(format!("{} has the scheme {}", shown(text), url.scheme()), right));
+        return Err(Wrong::new(
+            format!("{} has the scheme {}", shown(text), url.scheme()),
+            right,
+        ));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Wrong::new("it holds a user name or password", right));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(Wrong::new(format!("{} has a query or fragment", shown(text)), right));
+        return Err(Wrong::new(
+            format!("{} has a query or fragment", shown(text)),
+            right,
+        ));
     }
     Ok(url)
 }
 
 /// One of a closed list of words.
 pub fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong> {
-    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
-        let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        Wrong::new(format!("{} is unknown", shown(text)), format!("one of {}", known.join(", ")))
-    })
+    words
+        .iter()
+        .find(|(word, _)| *word == text)
+        .map(|(_, value)| *value)
+        .ok_or_else(|| {
+            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            Wrong::new(
+                format!("{} is unknown", shown(text)),
+                format!("one of {}", known.join(", ")),
+            )
+        })
 }
 
 /// A value as it may stand in a sentence: quoted, cut, in one line.

@@ -1,7 +1,6 @@
 //! One value as it was written, and where: what problems point at.
 
-use crate::config::problem::Problem;
-use crate::config::problem::Problems;
+use crate::config::problem::{Problem, Problems};
 
 /// One value as it was written, and where.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,12 +27,22 @@ pub struct Wrong {
 impl Written {
     /// A value that was typed as a flag.
     pub fn flag(key: &str, value: &str) -> Self {
-        Self { origin: "flag".to_owned(), line: None, key: key.to_owned(), value: value.to_owned() }
+        Self {
+            origin: "flag".to_owned(),
+            line: None,
+            key: key.to_owned(),
+            value: value.to_owned(),
+        }
     }
 
     /// A value of the agent's environment.
     pub fn variable(key: &str, value: &str) -> Self {
-        Self { origin: "environment".to_owned(), line: None, key: key.to_owned(), value: value.to_owned() }
+        Self {
+            origin: "environment".to_owned(),
+            line: None,
+            key: key.to_owned(),
+            value: value.to_owned(),
+        }
     }
 
     /// What the value means.
@@ -42,8 +51,14 @@ impl Written {
     }
 
     /// What the value means; a problem is added to the others.
-    pub fn noting<T>(&self, problems: &mut Problems, meaning: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
-        self.read(meaning).map_err(|problem| problems.0.push(problem)).ok()
+    pub fn noting<T>(
+        &self,
+        problems: &mut Problems,
+        meaning: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        self.read(meaning)
+            .map_err(|problem| problems.0.push(problem))
+            .ok()
     }
 
     /// What is wrong with it, with its place.
@@ -61,6 +76,9 @@ impl Written {
 impl Wrong {
     /// What is wrong, and what would be right.
     pub fn new(what: impl Into<String>, right: impl Into<String>) -> Self {
-        Self { what: what.into(), right: right.into() }
+        Self {
+            what: what.into(),
+            right: right.into(),
+        }
     }
 }

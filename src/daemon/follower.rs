@@ -3,15 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use crate::cluster::Door;
-use crate::cluster::agent;
-use crate::config::AgentPlace;
-use crate::config::AgentSeen;
-use crate::config::Config;
-use crate::config::ProxyRules;
+use crate::cluster::{Door, agent};
+use crate::config::{AgentPlace, AgentSeen, Config, ProxyRules};
 use crate::probe::Resolver;
 
 /// The time between two looks.
@@ -32,7 +27,11 @@ pub(super) struct Follower {
 
 impl Follower {
     pub(super) fn new(config: &Config) -> Self {
-        Self { watched: watched(config), seen: AgentSeen::default(), stale: false }
+        Self {
+            watched: watched(config),
+            seen: AgentSeen::default(),
+            stale: false,
+        }
     }
 
     /// Where to look from now on.
@@ -50,7 +49,9 @@ impl Follower {
                 "the agent's environment was read"
             ),
             AgentSeen::Absent(why) => tracing::info!(why, "the agent is not installed"),
-            AgentSeen::Unreadable(why) => tracing::warn!(why, "the agent's environment is not known"),
+            AgentSeen::Unreadable(why) => {
+                tracing::warn!(why, "the agent's environment is not known")
+            }
         }
     }
 
@@ -62,15 +63,25 @@ impl Follower {
     /// Looks once; says whether something else is seen than before, `None` when there is nowhere to look.
     pub(super) async fn look(&mut self) -> Option<bool> {
         let (place, door) = self.watched.as_ref()?;
-        let limit = if self.seen == AgentSeen::NotLookedFor { FIRST } else { LOOK };
+        let limit = if self.seen == AgentSeen::NotLookedFor {
+            FIRST
+        } else {
+            LOOK
+        };
         let seen = timeout(limit, agent::look(door, place)).await.unwrap_or_else(|_| {
             let why = format!("the agent's environment cannot be read: the API server took longer than {limit:?}");
             AgentSeen::Unreadable(why)
         });
         // What was read before still holds while it cannot be read again: the agent runs with it.
-        let before = std::mem::replace(&mut self.stale, self.seen.found().is_some() && seen.unreadable().is_some());
+        let before = std::mem::replace(
+            &mut self.stale,
+            self.seen.found().is_some() && seen.unreadable().is_some(),
+        );
         if let Some(why) = seen.unreadable().filter(|_| self.stale && !before) {
-            tracing::warn!(why, "what was read of the agent's environment before still counts");
+            tracing::warn!(
+                why,
+                "what was read of the agent's environment before still counts"
+            );
         }
         let changed = !self.stale && seen != self.seen;
         if changed {
@@ -95,6 +106,12 @@ impl Follower {
 fn watched(config: &Config) -> Option<(AgentPlace, Door)> {
     let place = config.agent_place.clone()?;
     // The agent's proxies are not ours, and may be what is broken.
-    let own = Config { proxy: ProxyRules::default(), ..config.clone() };
-    Some((place, Door::new(&own, &Arc::new(Resolver::new(&config.dns)), &Arc::default())))
+    let own = Config {
+        proxy: ProxyRules::default(),
+        ..config.clone()
+    };
+    Some((
+        place,
+        Door::new(&own, &Arc::new(Resolver::new(&config.dns)), &Arc::default()),
+    ))
 }

@@ -1,37 +1,22 @@
 //! What the server shows, and what a reload replaces.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::board::Board;
-use crate::board::Entry;
-use crate::board::Standing;
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::Status;
-use crate::catalogue::alerts;
-use crate::catalogue::anchor;
-use crate::catalogue::first_sentence;
-use crate::catalogue::relations;
-use crate::catalogue::remedy;
-use crate::config::Config;
-use crate::config::Problems;
-use crate::exporter::Exporter;
-use crate::exporter::Reload;
-use crate::exporter::VERSION;
+use crate::board::{Board, Entry, Standing};
+use crate::catalogue::{
+    Check, FailureMode, Status, alerts, anchor, first_sentence, relations, remedy,
+};
+use crate::config::{Config, Problems};
+use crate::exporter::{Exporter, Reload, VERSION};
 use crate::generate::runbooks;
 use crate::log;
 use crate::metrics::exposition;
 use crate::metrics::process::Process;
 use crate::scheduler::OnChange;
 use crate::server::Views;
-use crate::server::page::Fact;
-use crate::server::page::Page;
+use crate::server::page::{Fact, Page};
 use crate::status::Document;
 
 /// Who waits for a reload, and is told how it went.
@@ -47,17 +32,27 @@ pub(super) struct Shown {
 impl Shown {
     pub(super) fn new(config: &Config, entries: &[Entry]) -> Self {
         let exporter = Mutex::new(Exporter::new(config, &checks(entries)));
-        Self { board: Arc::new(Board::new(entries)), exporter }
+        Self {
+            board: Arc::new(Board::new(entries)),
+            exporter,
+        }
     }
 
     pub(super) fn views(self: &Arc<Self>, reload: Option<mpsc::Sender<Asked>>) -> Views {
         let [metrics, status, page, ready] = [(); 4].map(|()| Arc::clone(self));
         Views {
             metrics: Box::new(move || {
-                exposition(&metrics.board.standings(), &metrics.exporter(), &Process::read()).into_bytes()
+                exposition(
+                    &metrics.board.standings(),
+                    &metrics.exporter(),
+                    &Process::read(),
+                )
+                .into_bytes()
             }),
             status_json: Box::new(move || {
-                Document::new(&status.board.standings(), &status.exporter()).json().into_bytes()
+                Document::new(&status.board.standings(), &status.exporter())
+                    .json()
+                    .into_bytes()
             }),
             page: Box::new(move || page.page()),
             ready: Box::new(move || ready.ready()),
@@ -68,15 +63,34 @@ impl Shown {
 
     fn page(&self) -> Page {
         let mut standings = self.board.standings();
-        let ranks: Vec<_> = standings.iter().map(|standing| (standing.check, rank(standing, &standings))).collect();
-        standings
-            .sort_by_key(|standing| ranks.iter().find(|(check, _)| *check == standing.check).map(|(_, rank)| *rank));
-        Page { version: VERSION.to_owned(), facts: standings.iter().map(fact).collect() }
+        let ranks: Vec<_> = standings
+            .iter()
+            .map(|standing| (standing.check, rank(standing, &standings)))
+            .collect();
+        standings.sort_by_key(|standing| {
+            ranks
+                .iter()
+                .find(|(check, _)| *check == standing.check)
+                .map(|(_, rank)| *rank)
+        });
+        Page {
+            version: VERSION.to_owned(),
+            facts: standings.iter().map(fact).collect(),
+        }
     }
 
     fn ready(&self) -> Result<(), String> {
-        let waiting: Vec<&str> = self.board.waiting().iter().map(|check| check.label()).collect();
-        if waiting.is_empty() { Ok(()) } else { Err(format!("no verdict yet of {}", waiting.join(", "))) }
+        let waiting: Vec<&str> = self
+            .board
+            .waiting()
+            .iter()
+            .map(|check| check.label())
+            .collect();
+        if waiting.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("no verdict yet of {}", waiting.join(", ")))
+        }
     }
 
     /// Takes over a new configuration and the checks it asks for.
@@ -88,10 +102,16 @@ impl Shown {
     /// Keeps the old configuration; says what is wrong with the new one.
     pub(super) fn refuse(&self, problems: &Problems) -> String {
         for problem in &problems.0 {
-            tracing::error!(problem = problem.to_string(), "the configuration is wrong and the old one stays");
+            tracing::error!(
+                problem = problem.to_string(),
+                "the configuration is wrong and the old one stays"
+            );
         }
         let mut exporter = self.exporter();
-        exporter.reload = Reload { successful: false, ..exporter.reload };
+        exporter.reload = Reload {
+            successful: false,
+            ..exporter.reload
+        };
         problems.to_string()
     }
 
@@ -112,7 +132,9 @@ fn rank(standing: &Standing, all: &[Standing]) -> (u8, bool) {
         modes.map(|mode| relations::root(of.check, mode)).collect()
     };
     let own = roots(standing);
-    let alike = all.iter().filter(|other| roots(other).iter().any(|root| own.contains(root)));
+    let alike = all
+        .iter()
+        .filter(|other| roots(other).iter().any(|root| own.contains(root)));
     let most = alike.map(|other| urgency(other.status())).min();
     let follows = own.iter().any(|(check, _)| *check != standing.check);
     (most.unwrap_or_else(|| urgency(standing.status())), follows)
@@ -133,19 +155,39 @@ const fn urgency(status: Status) -> u8 {
 fn fact(standing: &Standing) -> Fact {
     let word = standing.check.to_string();
     let Some(report) = &standing.latest else {
-        return Fact { word, sentence: "not examined yet".to_owned(), remedies: Vec::new() };
+        return Fact {
+            word,
+            sentence: "not examined yet".to_owned(),
+            remedies: Vec::new(),
+        };
     };
     let modes = report.verdict.modes();
-    let causes =
-        modes.iter().map(|mode| format!("{} ({mode}). ", first_sentence(mode.entry().meaning).trim_end_matches('.')));
+    let causes = modes.iter().map(|mode| {
+        format!(
+            "{} ({mode}). ",
+            first_sentence(mode.entry().meaning).trim_end_matches('.')
+        )
+    });
     let causes: String = causes.collect();
     let mending = |mode: FailureMode| {
         let (root, of) = relations::root(standing.check, mode);
-        let route = format!("/runbooks/{}#{}", alerts::alert(root, of)?.name, anchor(root, of));
+        let route = format!(
+            "/runbooks/{}#{}",
+            alerts::alert(root, of)?.name,
+            anchor(root, of)
+        );
         Some((remedy(standing.check, mode).to_owned(), route))
     };
-    let sentence = format!("{}: {causes}{}", standing.status(), report.verdict.evidence());
-    Fact { word, sentence, remedies: modes.into_iter().filter_map(mending).collect() }
+    let sentence = format!(
+        "{}: {causes}{}",
+        standing.status(),
+        report.verdict.evidence()
+    );
+    Fact {
+        word,
+        sentence,
+        remedies: modes.into_iter().filter_map(mending).collect(),
+    }
 }
 
 fn checks(entries: &[Entry]) -> Vec<Check> {

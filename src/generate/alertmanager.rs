@@ -2,16 +2,9 @@
 
 use std::time::Duration;
 
-use crate::catalogue::Alert;
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::OwnAlert;
-use crate::catalogue::Severity;
 use crate::catalogue::alerts::ALERTS;
-use crate::catalogue::relations;
-use crate::catalogue::relations::BLOCKS;
-use crate::catalogue::relations::CONSEQUENCES;
-use crate::catalogue::relations::MUTES;
+use crate::catalogue::relations::{BLOCKS, CONSEQUENCES, MUTES};
+use crate::catalogue::{Alert, Check, FailureMode, OwnAlert, Severity, relations};
 use crate::generate::rule::Alerting;
 use crate::generate::tempo::Tempo;
 use crate::generate::yaml::Yaml;
@@ -43,7 +36,11 @@ const PLACE_AND_CHECK: &[&str] = &["cluster", "namespace", "check"];
 const PLACE_AND_MODE: &[&str] = &["cluster", "namespace", "mode"];
 
 /// Alerts about a check as a whole: no cause, so they are silent where a cause is told.
-const WITHOUT_CAUSE: [OwnAlert; 3] = [OwnAlert::CheckFailing, OwnAlert::ErrorBudgetBurn, OwnAlert::CheckUnknown];
+const WITHOUT_CAUSE: [OwnAlert; 3] = [
+    OwnAlert::CheckFailing,
+    OwnAlert::ErrorBudgetBurn,
+    OwnAlert::CheckUnknown,
+];
 
 /// The receivers that the example names.
 const PAGER: &str = "castai-pager";
@@ -53,11 +50,17 @@ const NOBODY: &str = "castai-nobody";
 
 impl Matcher {
     fn is(label: &'static str, values: impl IntoIterator<Item = &'static str>) -> Self {
-        Self { label, values: values.into_iter().collect() }
+        Self {
+            label,
+            values: values.into_iter().collect(),
+        }
     }
 
     fn any(label: &'static str) -> Self {
-        Self { label, values: Vec::new() }
+        Self {
+            label,
+            values: Vec::new(),
+        }
     }
 
     /// Whether it holds for an alert as its rule describes it; what the rule leaves open may hold.
@@ -89,7 +92,11 @@ impl Matcher {
             [one] => ("=", (*one).to_owned()),
             several => ("=~", several.join("|")),
         };
-        Yaml::map([("name", Yaml::plain(self.label)), ("matchType", Yaml::text(kind)), ("value", Yaml::text(value))])
+        Yaml::map([
+            ("name", Yaml::plain(self.label)),
+            ("matchType", Yaml::text(kind)),
+            ("value", Yaml::text(value)),
+        ])
     }
 }
 
@@ -97,19 +104,40 @@ impl Matcher {
 pub fn inhibitions() -> Vec<Inhibition> {
     let mut all = Vec::new();
     let pair = |check: Check, modes: &'static [FailureMode]| {
-        vec![Matcher::is("check", [check.label()]), Matcher::is("mode", modes.iter().map(|mode| mode.label()))]
+        vec![
+            Matcher::is("check", [check.label()]),
+            Matcher::is("mode", modes.iter().map(|mode| mode.label())),
+        ]
     };
     let without_cause = |check: Check| {
         vec![
-            Matcher::is("alertname", WITHOUT_CAUSE.iter().map(|alert| alert.entry().name)),
+            Matcher::is(
+                "alertname",
+                WITHOUT_CAUSE.iter().map(|alert| alert.entry().name),
+            ),
             Matcher::is("check", [check.label()]),
         ]
     };
-    let mut add = |source, target, equal, foreign| all.push(Inhibition { source, target, equal, foreign });
+    let mut add = |source, target, equal, foreign| {
+        all.push(Inhibition {
+            source,
+            target,
+            equal,
+            foreign,
+        })
+    };
     // A dead API server has alerts of its own in most clusters.
-    let apiserver = ALERTS.iter().filter(|alert| alert.check == Check::Apiserver).map(|alert| alert.name);
+    let apiserver = ALERTS
+        .iter()
+        .filter(|alert| alert.check == Check::Apiserver)
+        .map(|alert| alert.name);
     let api_is_down = vec![Matcher::is("alertname", ["KubeAPIDown"])];
-    add(api_is_down, vec![Matcher::is("alertname", apiserver)], &["cluster"], true);
+    add(
+        api_is_down,
+        vec![Matcher::is("alertname", apiserver)],
+        &["cluster"],
+        true,
+    );
     for row in CONSEQUENCES {
         for source in told(row.check, row.modes) {
             add(source, without_cause(row.check), PLACE, false);
@@ -129,11 +157,25 @@ pub fn inhibitions() -> Vec<Inhibition> {
         let equal = if row.same_mode { PLACE_AND_MODE } else { PLACE };
         add(source, pair(row.muted, row.muted_modes), equal, false);
     }
-    let of_the_same_check = vec![Matcher::is("alertname", WITHOUT_CAUSE.iter().map(|alert| alert.entry().name))];
-    add(vec![Matcher::any("check"), Matcher::any("mode")], of_the_same_check, PLACE_AND_CHECK, false);
-    for alert in OwnAlert::ALL.iter().filter(|alert| !alert.mutes().is_empty()) {
+    let of_the_same_check = vec![Matcher::is(
+        "alertname",
+        WITHOUT_CAUSE.iter().map(|alert| alert.entry().name),
+    )];
+    add(
+        vec![Matcher::any("check"), Matcher::any("mode")],
+        of_the_same_check,
+        PLACE_AND_CHECK,
+        false,
+    );
+    for alert in OwnAlert::ALL
+        .iter()
+        .filter(|alert| !alert.mutes().is_empty())
+    {
         let muted = alert.mutes().iter().map(|muted| muted.entry().name);
-        let (source, target) = (Matcher::is("alertname", [alert.entry().name]), Matcher::is("alertname", muted));
+        let (source, target) = (
+            Matcher::is("alertname", [alert.entry().name]),
+            Matcher::is("alertname", muted),
+        );
         add(vec![source], vec![target], PLACE, false);
     }
     all
@@ -149,7 +191,10 @@ fn told(check: Check, modes: &[FailureMode]) -> Vec<Vec<Matcher>> {
         }
     }
     let matchers = |(check, modes): (Check, Vec<&'static str>)| {
-        vec![Matcher::is("check", [check.label()]), Matcher::is("mode", modes)]
+        vec![
+            Matcher::is("check", [check.label()]),
+            Matcher::is("mode", modes),
+        ]
     };
     by_check.into_iter().map(matchers).collect()
 }
@@ -158,10 +203,16 @@ fn told(check: Check, modes: &[FailureMode]) -> Vec<Vec<Matcher>> {
 pub fn configuration(webhook: &str, tempo: Tempo) -> String {
     let receiver = |name: &str, resolved: &str| {
         let hook = Yaml::map([
-            ("url", Yaml::text(format!("{webhook}/{}", name.trim_start_matches("castai-")))),
+            (
+                "url",
+                Yaml::text(format!("{webhook}/{}", name.trim_start_matches("castai-"))),
+            ),
             ("send_resolved", Yaml::plain(resolved)),
         ]);
-        Yaml::map([("name", Yaml::plain(name)), ("webhook_configs", Yaml::List(vec![hook]))])
+        Yaml::map([
+            ("name", Yaml::plain(name)),
+            ("webhook_configs", Yaml::List(vec![hook])),
+        ])
     };
     let nobody = Yaml::map([("name", Yaml::plain(NOBODY))]);
     let root = Yaml::map([
@@ -174,7 +225,12 @@ pub fn configuration(webhook: &str, tempo: Tempo) -> String {
         ("inhibit_rules", inhibit_rules()),
         (
             "receivers",
-            Yaml::List(vec![nobody, receiver(PAGER, "true"), receiver(TICKET, "true"), receiver(DEADMAN, "false")]),
+            Yaml::List(vec![
+                nobody,
+                receiver(PAGER, "true"),
+                receiver(TICKET, "true"),
+                receiver(DEADMAN, "false"),
+            ]),
         ),
     ])
     .document()
@@ -194,26 +250,39 @@ pub fn inhibit_rules_alone() -> String {
 pub fn operator_object() -> String {
     let matchers = |of: &[Matcher]| Yaml::List(of.iter().map(Matcher::as_object).collect());
     // The operator narrows both sides to the namespace; an alert of the control plane's is never in it.
-    let rules = inhibitions().into_iter().filter(|rule| !rule.foreign).map(|rule| {
-        Yaml::map([
-            ("sourceMatch", matchers(&rule.source)),
-            ("targetMatch", matchers(&rule.target)),
-            ("equal", plain_list(rule.equal)),
-        ])
-    });
+    let rules = inhibitions()
+        .into_iter()
+        .filter(|rule| !rule.foreign)
+        .map(|rule| {
+            Yaml::map([
+                ("sourceMatch", matchers(&rule.source)),
+                ("targetMatch", matchers(&rule.target)),
+                ("equal", plain_list(rule.equal)),
+            ])
+        });
     let receiver = |name: &str, path: &str, resolved: &str| {
         let hook = Yaml::map([
-            ("url", Yaml::text(format!("http://alert-receiver.example/{path}"))),
+            (
+                "url",
+                Yaml::text(format!("http://alert-receiver.example/{path}")),
+            ),
             ("sendResolved", Yaml::plain(resolved)),
         ]);
-        Yaml::map([("name", Yaml::plain(name)), ("webhookConfigs", Yaml::List(vec![hook]))])
+        Yaml::map([
+            ("name", Yaml::plain(name)),
+            ("webhookConfigs", Yaml::List(vec![hook])),
+        ])
     };
     let child = |label: &'static str, value: &'static str, rest: Vec<(&'static str, Yaml)>| {
         let mut entries = vec![("matchers", matchers(&[Matcher::is(label, [value])]))];
         entries.extend(rest);
         Yaml::map(entries)
     };
-    let severity = |word: &'static str, to: &'static str, group: Yaml, wait: &'static str, repeat: &'static str| {
+    let severity = |word: &'static str,
+                    to: &'static str,
+                    group: Yaml,
+                    wait: &'static str,
+                    repeat: &'static str| {
         child(
             "severity",
             word,
@@ -252,7 +321,13 @@ pub fn operator_object() -> String {
     Yaml::map([
         ("apiVersion", Yaml::plain("monitoring.coreos.com/v1alpha1")),
         ("kind", Yaml::plain("AlertmanagerConfig")),
-        ("metadata", Yaml::map([("name", Yaml::plain("castai-health")), ("namespace", Yaml::plain("castai-agent"))])),
+        (
+            "metadata",
+            Yaml::map([
+                ("name", Yaml::plain("castai-health")),
+                ("namespace", Yaml::plain("castai-agent")),
+            ]),
+        ),
         ("spec", spec),
     ])
     .document()
@@ -270,19 +345,28 @@ pub fn receiver_of(name: &str, severity: &str) -> &'static str {
 
 /// Names of all alerts, those of failure modes first.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    ALERTS.iter().map(|alert: &Alert| alert.name).chain(OwnAlert::ALL.iter().map(|alert| alert.entry().name))
+    ALERTS
+        .iter()
+        .map(|alert: &Alert| alert.name)
+        .chain(OwnAlert::ALL.iter().map(|alert| alert.entry().name))
 }
 
 fn route(tempo: Tempo) -> Yaml {
     let minutes = |minutes: u64| Yaml::plain(tempo.of(Duration::from_mins(minutes)));
     let child = |matcher: String, receiver: &str, rest: Vec<(&'static str, Yaml)>| {
-        let mut entries = vec![("matchers", Yaml::texts([matcher])), ("receiver", Yaml::plain(receiver))];
+        let mut entries = vec![
+            ("matchers", Yaml::texts([matcher])),
+            ("receiver", Yaml::plain(receiver)),
+        ];
         entries.extend(rest);
         Yaml::map(entries)
     };
     let watchdog = OwnAlert::Watchdog.entry().name;
-    let deadman =
-        vec![("group_wait", Yaml::plain("0s")), ("group_interval", minutes(1)), ("repeat_interval", minutes(5))];
+    let deadman = vec![
+        ("group_wait", Yaml::plain("0s")),
+        ("group_interval", minutes(1)),
+        ("repeat_interval", minutes(5)),
+    ];
     // Longer than an evaluation, so that a cause is there before what follows from it is told.
     let pager = vec![
         ("group_by", plain_list(PLACE)),
@@ -291,7 +375,10 @@ fn route(tempo: Tempo) -> Yaml {
         ("repeat_interval", minutes(4 * 60)),
     ];
     let ticket = vec![
-        ("group_by", plain_list(&["cluster", "namespace", "alertname"])),
+        (
+            "group_by",
+            plain_list(&["cluster", "namespace", "alertname"]),
+        ),
         ("group_wait", minutes(1)),
         ("group_interval", minutes(5)),
         ("repeat_interval", minutes(24 * 60)),
@@ -301,7 +388,11 @@ fn route(tempo: Tempo) -> Yaml {
         child("severity=\"critical\"".to_owned(), PAGER, pager),
         child("severity=\"warning\"".to_owned(), TICKET, ticket),
     ];
-    child("alertname=~\"Castai.+\"".to_owned(), NOBODY, vec![("routes", Yaml::List(children))])
+    child(
+        "alertname=~\"Castai.+\"".to_owned(),
+        NOBODY,
+        vec![("routes", Yaml::List(children))],
+    )
 }
 
 fn inhibit_rules() -> Yaml {

@@ -2,11 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::generate::CHART_RULES;
-use crate::generate::File;
-use crate::generate::HEADER;
-use crate::generate::RULES;
-use crate::generate::cell;
+use crate::generate::{CHART_RULES, File, HEADER, RULES, cell};
 
 /// Its path in the repository.
 const README: &str = "deploy/chart/README.md";
@@ -48,20 +44,42 @@ struct Value {
 /// The README.
 pub fn file() -> File {
     let mut contents = format!("{HEADER}\n{TEXT}");
-    for Value { path, default, meaning } in values(VALUES) {
-        let default = if default.is_empty() { String::new() } else { format!("`{}`", default.replace('|', "\\|")) };
-        writeln!(contents, "| `{path}` | {default} | {} |", cell(&meaning)).expect("a string takes everything");
+    for Value {
+        path,
+        default,
+        meaning,
+    } in values(VALUES)
+    {
+        let default = if default.is_empty() {
+            String::new()
+        } else {
+            format!("`{}`", default.replace('|', "\\|"))
+        };
+        writeln!(contents, "| `{path}` | {default} | {} |", cell(&meaning))
+            .expect("a string takes everything");
     }
-    File { path: README.to_owned(), contents }
+    File {
+        path: README.to_owned(),
+        contents,
+    }
 }
 
 /// What the chart brings of another generated file: the rules, and the dashboards.
 pub fn copy(file: &File) -> Option<File> {
-    let rules = file.path.strip_prefix(RULES).map(|name| format!("{CHART_RULES}{name}"));
-    let dashboards =
-        || file.path.strip_prefix("dashboards/").map(|name| format!("deploy/chart/files/dashboards/{name}"));
+    let rules = file
+        .path
+        .strip_prefix(RULES)
+        .map(|name| format!("{CHART_RULES}{name}"));
+    let dashboards = || {
+        file.path
+            .strip_prefix("dashboards/")
+            .map(|name| format!("deploy/chart/files/dashboards/{name}"))
+    };
     let path = rules.or_else(dashboards)?;
-    Some(File { path, contents: file.contents.clone() })
+    Some(File {
+        path,
+        contents: file.contents.clone(),
+    })
 }
 
 /// The values that have no others below them; one without a comment of its own has that of the group it is in.
@@ -89,13 +107,20 @@ fn values(text: &str) -> Vec<Value> {
         let depth = line.len() - bare.len();
         groups.retain(|(above, ..)| *above < depth);
         let own = std::mem::take(&mut comment);
-        let inherited = groups.last().map(|(.., meaning)| meaning.clone()).unwrap_or_default();
+        let inherited = groups
+            .last()
+            .map(|(.., meaning)| meaning.clone())
+            .unwrap_or_default();
         let meaning = if own.is_empty() { inherited } else { own };
         if value.trim().is_empty() {
             groups.push((depth, key, meaning));
         } else {
             let path: Vec<&str> = groups.iter().map(|(_, key, _)| *key).chain([key]).collect();
-            found.push(Value { path: path.join("."), default: value.trim().to_owned(), meaning });
+            found.push(Value {
+                path: path.join("."),
+                default: value.trim().to_owned(),
+                meaning,
+            });
         }
     }
     found
@@ -126,7 +151,12 @@ mod tests {
     fn every_value_of_the_chart_stands_in_it() {
         let values = values(VALUES);
         assert!(values.len() > 50, "{}", values.len());
-        let meant = |path: &str| values.iter().find(|value| value.path == path).map(|value| value.meaning.is_empty());
+        let meant = |path: &str| {
+            values
+                .iter()
+                .find(|value| value.path == path)
+                .map(|value| value.meaning.is_empty())
+        };
         assert_eq!(meant("sidecar.enabled"), Some(false));
         assert_eq!(meant("companion.resources.limits"), Some(false));
     }

@@ -6,8 +6,7 @@ mod fleet;
 mod health;
 mod panel;
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::catalogue::metrics::METRICS;
 use crate::generate::File;
@@ -26,7 +25,10 @@ pub fn files(settings: &Settings<'_>) -> [File; 2] {
         path: format!("{DASHBOARDS}/{name}.json"),
         contents: format!("{dashboard:#}\n"),
     };
-    [file("agent-health", &health::dashboard(settings)), file("fleet", &fleet::dashboard(settings))]
+    [
+        file("agent-health", &health::dashboard(settings)),
+        file("fleet", &fleet::dashboard(settings)),
+    ]
 }
 
 /// A row and its panels.
@@ -128,14 +130,21 @@ fn placed(rows: Vec<Row>) -> Vec<Value> {
 fn is_published(panel: &Panel) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
     let known = |name: &str| {
-        let plain = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+        let plain = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end));
         METRICS.iter().any(|metric| {
             let full = metric.full_name();
             full == name || plain == Some(full.as_str())
         })
     };
-    let names = panel.targets.iter().flat_map(|target| target.expr.split(move |c: char| !word(c)));
-    names.filter(|name| name.starts_with("castai_health_")).all(known)
+    let names = panel
+        .targets
+        .iter()
+        .flat_map(|target| target.expr.split(move |c: char| !word(c)));
+    names
+        .filter(|name| name.starts_with("castai_health_"))
+        .all(known)
 }
 
 fn data_source() -> Value {

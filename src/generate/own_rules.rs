@@ -2,24 +2,17 @@
 
 use std::time::Duration;
 
-use crate::catalogue::OwnAlert;
-use crate::catalogue::Severity;
-use crate::catalogue::metrics;
-use crate::catalogue::own_alerts::OBJECTIVE;
-use crate::catalogue::own_alerts::OBJECTIVES;
-use crate::generate::rule::Alerting;
-use crate::generate::rule::Group;
-use crate::generate::rule::Rule;
-use crate::generate::rule::severity_label;
-use crate::generate::rules::KEEP;
-use crate::generate::rules::Settings;
-use crate::generate::rules::literal;
+use crate::catalogue::own_alerts::{OBJECTIVE, OBJECTIVES};
+use crate::catalogue::{OwnAlert, Severity, metrics};
+use crate::generate::rule::{Alerting, Group, Rule, severity_label};
+use crate::generate::rules::{KEEP, Settings, literal};
 use crate::generate::tempo::Tempo;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// A share of failed attempts over some time; the label `window` names the time.
-pub const ERROR_RATIO: &str = "cluster_namespace_check:castai_health_check_failures_per_attempt:ratio";
+pub const ERROR_RATIO: &str =
+    "cluster_namespace_check:castai_health_check_failures_per_attempt:ratio";
 
 /// The windows that are read from the counters themselves; the longer ones are sums of these, so that a fleet's
 /// evaluation stays cheap.
@@ -72,9 +65,18 @@ const BURNS: [Burn; 4] = [
 pub fn groups(settings: &Settings<'_>) -> [Group; 2] {
     let plain = |alert: &OwnAlert| {
         let (expr, window) = expression(*alert, settings.tempo)?;
-        Some(Rule::Alert(of(*alert, expr, window, vec![severity_label(alert.entry().severity)], settings)))
+        Some(Rule::Alert(of(
+            *alert,
+            expr,
+            window,
+            vec![severity_label(alert.entry().severity)],
+            settings,
+        )))
     };
-    let exporter = Group { name: "exporter".to_owned(), rules: OwnAlert::ALL.iter().filter_map(plain).collect() };
+    let exporter = Group {
+        name: "exporter".to_owned(),
+        rules: OwnAlert::ALL.iter().filter_map(plain).collect(),
+    };
     [exporter, slo(settings)]
 }
 
@@ -130,11 +132,19 @@ fn expression(alert: OwnAlert, tempo: Tempo) -> Option<(String, Duration)> {
         ),
         OwnAlert::CheckStalled => (stalled(by_check), 0),
         OwnAlert::CheckPanicked => (
-            format!("sum by (cluster, namespace, check) (increase(castai_health_check_panics_total[{}])) > 0", of(15)),
+            format!(
+                "sum by (cluster, namespace, check) (increase(castai_health_check_panics_total[{}])) > 0",
+                of(15)
+            ),
             0,
         ),
         OwnAlert::Disturbed => {
-            let rate = |metric: &str| format!("sum by (cluster, namespace, check) (rate({metric}[{}]))", of(15));
+            let rate = |metric: &str| {
+                format!(
+                    "sum by (cluster, namespace, check) (rate({metric}[{}]))",
+                    of(15)
+                )
+            };
             let attempts = rate("castai_health_check_attempts_total");
             let disturbed = rate("castai_health_check_disturbed_total");
             (format!("{disturbed} / ({attempts} > 0) > 0.5"), 15)
@@ -186,7 +196,10 @@ fn stalled(by_check: &str) -> String {
 /// Something was heard within a day and not within ten minutes; a job of ours that is still scraped speaks against it.
 fn silent(by: &str, and: &str, tempo: Tempo) -> String {
     let present = |within: u32| {
-        format!("group by ({by}) (present_over_time(castai_health_exporter_info[{}]))", tempo.of(MINUTE * within))
+        format!(
+            "group by ({by}) (present_over_time(castai_health_exporter_info[{}]))",
+            tempo.of(MINUTE * within)
+        )
     };
     format!(
         "(\n  {}\n  unless on ({by})\n  {}\n  unless on (cluster, namespace)\n  group by (cluster, namespace) (up{{job=~\".*castai-health.*\"}} == 0)\n){and}",
@@ -212,7 +225,10 @@ fn slo(settings: &Settings<'_>) -> Group {
             });
         }
     }
-    let mut windows: Vec<Duration> = BURNS.iter().flat_map(|burn| [burn.long, burn.short]).collect();
+    let mut windows: Vec<Duration> = BURNS
+        .iter()
+        .flat_map(|burn| [burn.long, burn.short])
+        .collect();
     windows.sort_unstable();
     windows.dedup();
     rules.extend(windows.into_iter().map(|window| ratio(window, tempo)));
@@ -220,7 +236,9 @@ fn slo(settings: &Settings<'_>) -> Group {
         let (long, short) = (tempo.of(burn.long), tempo.of(burn.short));
         let limit = burn.factor * (1.0 - OBJECTIVE);
         let over = |window: &str| {
-            format!("max by (cluster, namespace, check) ({ERROR_RATIO}{{window=\"{window}\"}}) > {limit:.3}")
+            format!(
+                "max by (cluster, namespace, check) ({ERROR_RATIO}{{window=\"{window}\"}}) > {limit:.3}"
+            )
         };
         let expr = format!(
             "(\n  {}\n  and\n  {}\n)\nunless on (cluster, namespace, check)\n  \
@@ -229,12 +247,25 @@ fn slo(settings: &Settings<'_>) -> Group {
             over(&short),
             tempo.of(burn.short.max(MINUTE * 10))
         );
-        let labels = vec![severity_label(burn.severity), ("long", long), ("short", short)];
-        let mut alert = of(OwnAlert::ErrorBudgetBurn, expr, Duration::ZERO, labels, settings);
+        let labels = vec![
+            severity_label(burn.severity),
+            ("long", long),
+            ("short", short),
+        ];
+        let mut alert = of(
+            OwnAlert::ErrorBudgetBurn,
+            expr,
+            Duration::ZERO,
+            labels,
+            settings,
+        );
         alert.patience = burn.patience;
         rules.push(Rule::Alert(alert));
     }
-    Group { name: "slo".to_owned(), rules }
+    Group {
+        name: "slo".to_owned(),
+        rules,
+    }
 }
 
 fn increase_of(counted: &str) -> String {
@@ -243,12 +274,20 @@ fn increase_of(counted: &str) -> String {
 
 /// The share of attempts that failed within a window.
 fn ratio(window: Duration, tempo: Tempo) -> Rule {
-    let base = if window < Duration::from_hours(6) { BASES[0] } else { BASES[1] };
+    let base = if window < Duration::from_hours(6) {
+        BASES[0]
+    } else {
+        BASES[1]
+    };
     let base = if window == BASES[1] { window } else { base };
     let step = tempo.of(base);
     let sum = |counted: &str| {
         let steps = format!("{}{{window=\"{step}\"}}", increase_of(counted));
-        let sum = if window == base { steps } else { format!("sum_over_time({steps}[{}:{step}])", tempo.of(window)) };
+        let sum = if window == base {
+            steps
+        } else {
+            format!("sum_over_time({steps}[{}:{step}])", tempo.of(window))
+        };
         format!("sum by (cluster, namespace, check) ({sum})")
     };
     Rule::Record {
@@ -269,7 +308,10 @@ fn of(
     // Templates see the labels of the series only, not those that the rule adds.
     let value = |label: &str| {
         let own = labels.iter().find(|(name, _)| *name == label);
-        own.map_or_else(|| format!("{{{{ $labels.{label} }}}}"), |(_, value)| value.clone())
+        own.map_or_else(
+            || format!("{{{{ $labels.{label} }}}}"),
+            |(_, value)| value.clone(),
+        )
     };
     let annotations = annotations(alert, &value, settings.runbook_base);
     Alerting {
@@ -295,7 +337,11 @@ fn keep(alert: OwnAlert) -> Duration {
 }
 
 /// What people are told, with the values of its labels as given.
-pub fn annotations(alert: OwnAlert, label: &dyn Fn(&str) -> String, runbook_base: &str) -> Vec<(&'static str, String)> {
+pub fn annotations(
+    alert: OwnAlert,
+    label: &dyn Fn(&str) -> String,
+    runbook_base: &str,
+) -> Vec<(&'static str, String)> {
     let entry = alert.entry();
     vec![
         ("summary", literal(entry.summary)),
@@ -310,8 +356,9 @@ pub fn annotations(alert: OwnAlert, label: &dyn Fn(&str) -> String, runbook_base
 fn filled(text: &str, label: &dyn Fn(&str) -> String) -> String {
     let mut filled = String::new();
     let mut rest = text;
-    while let Some((before, (name, after))) =
-        rest.split_once('{').and_then(|(before, from)| Some((before, from.split_once('}')?)))
+    while let Some((before, (name, after))) = rest
+        .split_once('{')
+        .and_then(|(before, from)| Some((before, from.split_once('}')?)))
     {
         filled.push_str(before);
         filled.push_str(&label(name));

@@ -21,8 +21,14 @@ pub enum Place {
 
 impl Place {
     /// Those of a check that looks from a pod, in the order in which the first that holds is taken.
-    pub const OF_PODS: &'static [Self] =
-        &[Self::SomePods, Self::Everywhere, Self::PodOnly, Self::Pod, Self::BesideOnly, Self::Beside];
+    pub const OF_PODS: &'static [Self] = &[
+        Self::SomePods,
+        Self::Everywhere,
+        Self::PodOnly,
+        Self::Pod,
+        Self::BesideOnly,
+        Self::Beside,
+    ];
 
     /// What the alert says of it.
     pub const fn words(self) -> &'static str {
@@ -37,11 +43,15 @@ impl Place {
             Self::SomePods => {
                 " Seen in one of the agent's pods only; another is fine, so compare their nodes, or delete the pod that suffers."
             }
-            Self::Pod => " Seen in the agent's pod; no exporter beside it says whether it is so everywhere.",
+            Self::Pod => {
+                " Seen in the agent's pod; no exporter beside it says whether it is so everywhere."
+            }
             Self::BesideOnly => {
                 " Seen only beside the agent; in the agent's pod all is well, so the agent itself is not affected now."
             }
-            Self::Beside => " Seen beside the agent; no exporter in its pod says whether the agent suffers alike.",
+            Self::Beside => {
+                " Seen beside the agent; no exporter in its pod says whether the agent suffers alike."
+            }
         }
     }
 
@@ -72,8 +82,14 @@ mod tests {
     #[test]
     fn the_template_has_a_case_for_each_place() {
         let template = Place::template();
-        assert!(template.starts_with("{{ if eq $value 3.0 }} Seen in one"), "{template}");
+        assert!(
+            template.starts_with("{{ if eq $value 3.0 }} Seen in one"),
+            "{template}"
+        );
         assert!(template.ends_with("{{ end }}"), "{template}");
-        assert_eq!(template.matches("{{ else if eq $value ").count(), Place::OF_PODS.len() - 1);
+        assert_eq!(
+            template.matches("{{ else if eq $value ").count(),
+            Place::OF_PODS.len() - 1
+        );
     }
 }

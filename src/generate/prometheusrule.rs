@@ -12,15 +12,27 @@ pub fn documents(groups: &[Group]) -> String {
 
 fn document(group: &Group) -> String {
     let metadata = Yaml::map([
-        ("name", Yaml::plain(format!("castai-health-{}", group.name.replace('_', "-")))),
+        (
+            "name",
+            Yaml::plain(format!("castai-health-{}", group.name.replace('_', "-"))),
+        ),
         ("namespace", Yaml::plain("castai-agent")),
-        ("labels", Yaml::map([("app.kubernetes.io/name", Yaml::plain("castai-health-exporter"))])),
+        (
+            "labels",
+            Yaml::map([(
+                "app.kubernetes.io/name",
+                Yaml::plain("castai-health-exporter"),
+            )]),
+        ),
     ]);
     Yaml::map([
         ("apiVersion", Yaml::plain("monitoring.coreos.com/v1")),
         ("kind", Yaml::plain("PrometheusRule")),
         ("metadata", metadata),
-        ("spec", Yaml::map([("groups", Yaml::List(vec![group.yaml(Tempo::REAL)]))])),
+        (
+            "spec",
+            Yaml::map([("groups", Yaml::List(vec![group.yaml(Tempo::REAL)]))]),
+        ),
     ])
     .document()
 }

@@ -17,8 +17,9 @@ pub fn filled(readme: &str) -> String {
     let mut filled = String::new();
     let mut rest = readme;
     while let Some((before, from)) = rest.split_once(BEGIN) {
-        let block =
-            from.split_once(BEGIN_ENDS).and_then(|(name, from)| Some((table(name)?, name, from.split_once(END)?)));
+        let block = from
+            .split_once(BEGIN_ENDS)
+            .and_then(|(name, from)| Some((table(name)?, name, from.split_once(END)?)));
         filled.push_str(before);
         filled.push_str(BEGIN);
         rest = from;
@@ -44,43 +45,64 @@ fn table(name: &str) -> Option<String> {
 }
 
 fn checks() -> String {
-    rows(&["check", "question", "every", "failure modes"], Check::ALL, |check| {
-        let entry = check.entry();
-        let mut modes: Vec<String> = Vec::new();
-        for mode in modes_of(*check).map(|mode| format!("`{mode}`")) {
-            if !modes.contains(&mode) {
-                modes.push(mode);
+    rows(
+        &["check", "question", "every", "failure modes"],
+        Check::ALL,
+        |check| {
+            let entry = check.entry();
+            let mut modes: Vec<String> = Vec::new();
+            for mode in modes_of(*check).map(|mode| format!("`{mode}`")) {
+                if !modes.contains(&mode) {
+                    modes.push(mode);
+                }
             }
-        }
-        vec![
-            format!("`{check}`"),
-            entry.question.to_owned(),
-            format!("{} s", entry.interval.as_secs()),
-            modes.join(" "),
-        ]
-    })
+            vec![
+                format!("`{check}`"),
+                entry.question.to_owned(),
+                format!("{} s", entry.interval.as_secs()),
+                modes.join(" "),
+            ]
+        },
+    )
 }
 
 fn metrics() -> String {
-    rows(&["metric", "type", "labels", "meaning"], METRICS, |metric| {
-        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{}`", label.name)).collect();
-        vec![
-            format!("`{}`", metric.full_name()),
-            metric.kind.label().to_owned(),
-            labels.join(" "),
-            metric.help.to_owned(),
-        ]
-    })
+    rows(
+        &["metric", "type", "labels", "meaning"],
+        METRICS,
+        |metric| {
+            let labels: Vec<String> = metric
+                .labels
+                .iter()
+                .map(|label| format!("`{}`", label.name))
+                .collect();
+            vec![
+                format!("`{}`", metric.full_name()),
+                metric.kind.label().to_owned(),
+                labels.join(" "),
+                metric.help.to_owned(),
+            ]
+        },
+    )
 }
 
 fn configuration() -> String {
     rows(&["key", "value", "default", "meaning"], KEYS, |key| {
-        vec![format!("`{}`", key.path), key.kind.label().to_owned(), key.default.to_owned(), key.meaning.to_owned()]
+        vec![
+            format!("`{}`", key.path),
+            key.kind.label().to_owned(),
+            key.default.to_owned(),
+            key.meaning.to_owned(),
+        ]
     })
 }
 
 fn rows<T>(titles: &[&str], of: &[T], row: impl Fn(&T) -> Vec<String>) -> String {
-    let mut table = format!("| {} |\n|{}\n", titles.join(" | "), "---|".repeat(titles.len()));
+    let mut table = format!(
+        "| {} |\n|{}\n",
+        titles.join(" | "),
+        "---|".repeat(titles.len())
+    );
     for item in of {
         let cells: Vec<String> = row(item).iter().map(|text| code_or_cell(text)).collect();
         writeln!(table, "| {} |", cells.join(" | ")).expect("a string takes everything");
@@ -90,7 +112,11 @@ fn rows<T>(titles: &[&str], of: &[T], row: impl Fn(&T) -> Vec<String>) -> String
 
 /// Code is shown as it stands; only what would end the cell is escaped.
 fn code_or_cell(text: &str) -> String {
-    if text.starts_with('`') && text.ends_with('`') { text.replace('|', "\\|") } else { cell(text) }
+    if text.starts_with('`') && text.ends_with('`') {
+        text.replace('|', "\\|")
+    } else {
+        cell(text)
+    }
 }
 
 #[cfg(test)]
@@ -101,7 +127,10 @@ mod tests {
     fn what_stands_between_the_markers_is_replaced_and_the_rest_stays() {
         let text = "a\n<!-- generated: checks -->\n(former)\n<!-- end generated -->\nb\n";
         let once = filled(text);
-        assert!(once.starts_with("a\n<!-- generated: checks -->\n| check |"), "{once}");
+        assert!(
+            once.starts_with("a\n<!-- generated: checks -->\n| check |"),
+            "{once}"
+        );
         assert!(once.ends_with("|\n<!-- end generated -->\nb\n"), "{once}");
         assert!(!once.contains("(former)"));
         assert_eq!(filled(&once), once);
@@ -109,7 +138,10 @@ mod tests {
 
     #[test]
     fn a_marker_that_means_nothing_stays_as_it_is() {
-        for text in ["x <!-- generated: nothing --> y <!-- end generated -->", "x <!-- generated: checks --> no end"] {
+        for text in [
+            "x <!-- generated: nothing --> y <!-- end generated -->",
+            "x <!-- generated: checks --> no end",
+        ] {
             assert_eq!(filled(text), text);
         }
     }
@@ -117,7 +149,10 @@ mod tests {
     #[test]
     fn every_table_has_rows() {
         for name in TABLES {
-            assert!(table(name).is_some_and(|table| table.lines().count() > 4), "{name}");
+            assert!(
+                table(name).is_some_and(|table| table.lines().count() > 4),
+                "{name}"
+            );
         }
     }
 }

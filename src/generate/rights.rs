@@ -3,9 +3,7 @@
 use std::fmt::Write;
 
 use crate::catalogue::Right;
-use crate::catalogue::rights::ENDPOINT_SLICES;
-use crate::catalogue::rights::Place;
-use crate::catalogue::rights::RIGHTS;
+use crate::catalogue::rights::{ENDPOINT_SLICES, Place, RIGHTS};
 use crate::generate::File;
 
 /// What the chart's templates read.
@@ -41,8 +39,12 @@ const COMPANION: &str = r#"  - {place: agent, apiGroup: "apps", resource: deploy
 "#;
 
 /// One slice by its name is enough, and is less than the list.
-const SLICE: &Right =
-    &Right { verbs: &["get"], names: &["kubernetes"], purpose: "The API servers' own addresses.", ..*ENDPOINT_SLICES };
+const SLICE: &Right = &Right {
+    verbs: &["get"],
+    names: &["kubernetes"],
+    purpose: "The API servers' own addresses.",
+    ..*ENDPOINT_SLICES
+};
 
 /// What the agent's own roles grant to its account, and so to a sidecar.
 const AGENT_MAY: &[&str] = &[
@@ -63,19 +65,27 @@ const GRANTED_OTHERWISE: [&str; 2] = ["namespaces", "endpointslices"];
 
 /// Both files.
 pub fn files() -> [File; 2] {
-    let sidecar: Vec<&Right> = needed().filter(|right| !AGENT_MAY.contains(&right.resource)).collect();
+    let sidecar: Vec<&Right> = needed()
+        .filter(|right| !AGENT_MAY.contains(&right.resource))
+        .collect();
     let mut chart = format!("{TEXT}companion:\n{COMPANION}");
     chart.extend(needed().map(rule));
     chart.push_str("sidecar:\n");
     chart.extend(sidecar.iter().map(|right| rule(right)));
-    let file = |path: &str, contents: String| File { path: path.to_owned(), contents };
+    let file = |path: &str, contents: String| File {
+        path: path.to_owned(),
+        contents,
+    };
     [file(CHART, chart), file(KUSTOMIZE, roles(&sidecar))]
 }
 
 /// What implemented checks read, the slice by its name.
 fn needed() -> impl Iterator<Item = &'static Right> {
     let elsewhere = |right: &Right| GRANTED_OTHERWISE.contains(&right.resource);
-    let needed = RIGHTS.iter().copied().filter(move |right| !right.checks.is_empty() && !elsewhere(right));
+    let needed = RIGHTS
+        .iter()
+        .copied()
+        .filter(move |right| !right.checks.is_empty() && !elsewhere(right));
     std::iter::once(SLICE).chain(needed)
 }
 
@@ -90,14 +100,31 @@ fn roles(rights: &[&Right]) -> String {
         let separator = if at == 0 { "" } else { "---\n" };
         write!(text, "{separator}apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name}\nrules:\n")
             .expect(STRING);
-        for right in rights.iter().filter(|right| namespace(right) == namespace_of) {
-            let Right { group, resource, verbs, names, purpose, .. } = right;
+        for right in rights
+            .iter()
+            .filter(|right| namespace(right) == namespace_of)
+        {
+            let Right {
+                group,
+                resource,
+                verbs,
+                names,
+                purpose,
+                ..
+            } = right;
             let verbs = verbs.join(", ");
-            let only = names.first().map(|name| if *name == ACCOUNT { AGENT } else { name });
-            let only = only.map(|name| format!(", resourceNames: [{name}]")).unwrap_or_default();
+            let only = names
+                .first()
+                .map(|name| if *name == ACCOUNT { AGENT } else { name });
+            let only = only
+                .map(|name| format!(", resourceNames: [{name}]"))
+                .unwrap_or_default();
             writeln!(text, "  # {purpose}").expect(STRING);
-            writeln!(text, "  - {{apiGroups: [{group:?}], resources: [{resource}]{only}, verbs: [{verbs}]}}")
-                .expect(STRING);
+            writeln!(
+                text,
+                "  - {{apiGroups: [{group:?}], resources: [{resource}]{only}, verbs: [{verbs}]}}"
+            )
+            .expect(STRING);
         }
         write!(
             text,
@@ -119,13 +146,24 @@ fn namespace(right: &Right) -> &'static str {
 }
 
 fn rule(right: &Right) -> String {
-    let Right { group, resource, verbs, place, names, purpose, .. } = right;
+    let Right {
+        group,
+        resource,
+        verbs,
+        place,
+        names,
+        purpose,
+        ..
+    } = right;
     let place = match place {
         Place::Cluster => "cluster",
         Place::AgentNamespace => "agent",
         Place::Namespace(name) => name,
     };
-    let name = names.first().map(|name| format!(" name: {name},")).unwrap_or_default();
+    let name = names
+        .first()
+        .map(|name| format!(" name: {name},"))
+        .unwrap_or_default();
     let verbs = verbs.join(", ");
     format!(
         "  - {{place: {place}, apiGroup: {group:?}, resource: {resource},{name} verbs: [{verbs}], reads: {purpose:?}}}\n"
@@ -143,9 +181,14 @@ mod tests {
         for rule in contents.lines().filter(|line| line.starts_with("  - ")) {
             let (_, verbs) = rule.split_once("verbs: [").unwrap();
             let (verbs, _) = verbs.split_once(']').unwrap();
-            let reads = verbs.split(", ").all(|verb| ["get", "list", "watch"].contains(&verb));
+            let reads = verbs
+                .split(", ")
+                .all(|verb| ["get", "list", "watch"].contains(&verb));
             assert!(
-                reads || rule.contains("resource: serviceaccounts/token, name: serviceAccount, verbs: [create]"),
+                reads
+                    || rule.contains(
+                        "resource: serviceaccounts/token, name: serviceAccount, verbs: [create]"
+                    ),
                 "{rule}"
             );
         }

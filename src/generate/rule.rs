@@ -63,7 +63,10 @@ impl Group {
         Yaml::map([
             ("name", Yaml::plain(self.full_name())),
             ("interval", Yaml::plain(tempo.of(EVALUATION))),
-            ("rules", Yaml::List(self.rules.iter().map(|rule| rule.yaml(tempo)).collect())),
+            (
+                "rules",
+                Yaml::List(self.rules.iter().map(|rule| rule.yaml(tempo)).collect()),
+            ),
         ])
     }
 
@@ -85,7 +88,10 @@ impl Rule {
     fn yaml(&self, tempo: Tempo) -> Yaml {
         match self {
             Self::Record { name, labels, expr } => {
-                let mut entries = vec![("record", Yaml::plain(name)), ("expr", Yaml::Block(expr.clone()))];
+                let mut entries = vec![
+                    ("record", Yaml::plain(name)),
+                    ("expr", Yaml::Block(expr.clone())),
+                ];
                 if !labels.is_empty() {
                     entries.push(("labels", texts(labels)));
                 }
@@ -104,7 +110,10 @@ impl Alerting {
 
     /// The severity, where it is the rule that gives it and not the expression.
     pub fn severity(&self) -> Option<&str> {
-        self.labels.iter().find(|(name, _)| *name == "severity").map(|(_, value)| value.as_str())
+        self.labels
+            .iter()
+            .find(|(name, _)| *name == "severity")
+            .map(|(_, value)| value.as_str())
     }
 
     fn yaml(&self, tempo: Tempo) -> Yaml {
@@ -130,5 +139,9 @@ pub fn severity_label(severity: Severity) -> (&'static str, String) {
 }
 
 fn texts(entries: &[(&'static str, String)]) -> Yaml {
-    Yaml::map(entries.iter().map(|(key, value)| (*key, Yaml::text(value.clone()))))
+    Yaml::map(
+        entries
+            .iter()
+            .map(|(key, value)| (*key, Yaml::text(value.clone()))),
+    )
 }

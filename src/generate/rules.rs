@@ -5,21 +5,11 @@
 
 use std::time::Duration;
 
-use crate::catalogue::Alert;
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::Scope;
-use crate::catalogue::Severity;
-use crate::catalogue::alerts;
 use crate::catalogue::alerts::ALERTS;
-use crate::catalogue::remedy;
-use crate::catalogue::runbook_url;
+use crate::catalogue::{Alert, Check, FailureMode, Scope, Severity, alerts, remedy, runbook_url};
 use crate::generate::own_rules;
 use crate::generate::place::Place;
-use crate::generate::rule::Alerting;
-use crate::generate::rule::Group;
-use crate::generate::rule::Rule;
-use crate::generate::rule::severity_label;
+use crate::generate::rule::{Alerting, Group, Rule, severity_label};
 use crate::generate::tempo::Tempo;
 
 /// What differs between the committed rules and those of a test or of another publisher.
@@ -53,7 +43,10 @@ const INSTANCE: &str = "cluster, namespace, job, instance";
 /// All groups: one per check that has alerts, and those about everything else.
 pub fn groups(settings: &Settings<'_>) -> Vec<Group> {
     let with_alerts = |check: &&Check| ALERTS.iter().any(|alert| alert.check == **check);
-    let of_checks = Check::ALL.iter().filter(with_alerts).map(|check| of_check(*check, settings));
+    let of_checks = Check::ALL
+        .iter()
+        .filter(with_alerts)
+        .map(|check| of_check(*check, settings));
     of_checks.chain(own_rules::groups(settings)).collect()
 }
 
@@ -65,18 +58,37 @@ fn of_check(check: Check, settings: &Settings<'_>) -> Group {
     };
     let mut rules = Vec::new();
     for vantage in VANTAGES {
-        rules.push(record(RANK, Some(("vantage", vantage.to_owned())), rank(check, vantage, settings.tempo)));
+        rules.push(record(
+            RANK,
+            Some(("vantage", vantage.to_owned())),
+            rank(check, vantage, settings.tempo),
+        ));
     }
     rules.push(record(PLACED, None, placed(check)));
-    for (severity, from, below) in [(Severity::Critical, 30, 40), (Severity::Warning, 20, 30), (Severity::Info, 10, 20)]
-    {
+    for (severity, from, below) in [
+        (Severity::Critical, 30, 40),
+        (Severity::Warning, 20, 30),
+        (Severity::Info, 10, 20),
+    ] {
         let of = format!("{PLACED}{{check=\"{check}\"}}");
-        rules.push(record(TOLD, Some(severity_label(severity)), format!("({of} >= {from} < {below}) % 10")));
+        rules.push(record(
+            TOLD,
+            Some(severity_label(severity)),
+            format!("({of} >= {from} < {below}) % 10"),
+        ));
     }
     for alert in ALERTS.iter().filter(|alert| alert.check == check) {
-        rules.extend(alert.modes.iter().map(|mode| Rule::Alert(of_pair(alert, *mode, settings))));
+        rules.extend(
+            alert
+                .modes
+                .iter()
+                .map(|mode| Rule::Alert(of_pair(alert, *mode, settings))),
+        );
     }
-    Group { name: check.label().to_owned(), rules }
+    Group {
+        name: check.label().to_owned(),
+        rules,
+    }
 }
 
 /// The rank of each failure of a vantage: 3 critical, 2 warning, 1 info.
@@ -84,7 +96,8 @@ fn of_check(check: Check, settings: &Settings<'_>) -> Group {
 /// What was known before is kept while no exporter of the vantage says anything else: while it restarts, and while it
 /// is unknown after a restart.
 fn rank(check: Check, vantage: &str, tempo: Tempo) -> String {
-    let stands = format!("and on ({INSTANCE}) castai_health_exporter_info{{vantage=\"{vantage}\"}}");
+    let stands =
+        format!("and on ({INSTANCE}) castai_health_exporter_info{{vantage=\"{vantage}\"}}");
     let failure = format!("castai_health_failure{{check=\"{check}\"}} {stands}");
     let same = format!("on ({INSTANCE}, check)");
     let warns = tempo.of(WARNS_STEADILY);
@@ -116,9 +129,13 @@ or
 
 /// The worst rank of both vantages, ten times, and the place that the two of them make.
 fn placed(check: Check) -> String {
-    let of = |vantage: &str| format!("max without (vantage) ({RANK}{{check=\"{check}\",vantage=\"{vantage}\"}})");
+    let of = |vantage: &str| {
+        format!("max without (vantage) ({RANK}{{check=\"{check}\",vantage=\"{vantage}\"}})")
+    };
     if check.entry().scope == Scope::Cluster {
-        return format!("max by (cluster, namespace, check, mode) ({RANK}{{check=\"{check}\"}}) * 10");
+        return format!(
+            "max by (cluster, namespace, check, mode) ({RANK}{{check=\"{check}\"}}) * 10"
+        );
     }
     let [sidecar, companion] = VANTAGES.map(of);
     let fine = |vantage: &str| {
@@ -129,18 +146,28 @@ fn placed(check: Check) -> String {
     let [sidecar_fine, companion_fine] = VANTAGES.map(fine);
     let both = format!("max without (vantage) ({RANK}{{check=\"{check}\"}})");
     let held = |place: Place| match place {
-        Place::SomePods => format!("({sidecar}\n    and on (cluster, namespace, check) {sidecar_fine})"),
+        Place::SomePods => {
+            format!("({sidecar}\n    and on (cluster, namespace, check) {sidecar_fine})")
+        }
         Place::Everywhere => format!("({both} and {sidecar} and {companion})"),
-        Place::PodOnly => format!("({sidecar}\n    and on (cluster, namespace, check) {companion_fine})"),
+        Place::PodOnly => {
+            format!("({sidecar}\n    and on (cluster, namespace, check) {companion_fine})")
+        }
         Place::Pod => sidecar.clone(),
-        Place::BesideOnly => format!("({companion}\n    and on (cluster, namespace, check) {sidecar_fine})"),
+        Place::BesideOnly => {
+            format!("({companion}\n    and on (cluster, namespace, check) {sidecar_fine})")
+        }
         Place::Beside | Place::Cluster => companion.clone(),
     };
     let cases: Vec<String> = Place::OF_PODS
         .iter()
         .map(|place| {
             let held = held(*place);
-            let held = if place.survived() { format!("clamp_max({held}, 2)") } else { held };
+            let held = if place.survived() {
+                format!("clamp_max({held}, 2)")
+            } else {
+                held
+            };
             format!("10 * {held}\n  + {}", place.code())
         })
         .collect();
@@ -149,10 +176,17 @@ fn placed(check: Check) -> String {
 
 fn of_pair(alert: &'static Alert, mode: FailureMode, settings: &Settings<'_>) -> Alerting {
     let check = alert.check;
-    let template = if check.entry().scope == Scope::Cluster { String::new() } else { Place::template() };
+    let template = if check.entry().scope == Scope::Cluster {
+        String::new()
+    } else {
+        Place::template()
+    };
     Alerting {
         name: alert.name,
-        labels: vec![("check", check.label().to_owned()), ("mode", mode.label().to_owned())],
+        labels: vec![
+            ("check", check.label().to_owned()),
+            ("mode", mode.label().to_owned()),
+        ],
         expr: format!("{TOLD}{{check=\"{check}\",mode=\"{mode}\"}} >= 0"),
         patience: alerts::patience(check, mode),
         keep: KEEP,
@@ -164,9 +198,15 @@ fn of_pair(alert: &'static Alert, mode: FailureMode, settings: &Settings<'_>) ->
 }
 
 /// What people are told of a pair, with these words about the place.
-pub fn annotations(alert: &Alert, mode: FailureMode, place: &str, runbook_base: &str) -> Vec<(&'static str, String)> {
+pub fn annotations(
+    alert: &Alert,
+    mode: FailureMode,
+    place: &str,
+    runbook_base: &str,
+) -> Vec<(&'static str, String)> {
     let entry = mode.entry();
-    let url = runbook_url(runbook_base, alert.check, mode).expect("the pair of an alert has a runbook");
+    let url =
+        runbook_url(runbook_base, alert.check, mode).expect("the pair of an alert has a runbook");
     vec![
         ("summary", literal(alert.summary)),
         ("description", format!("{}{place}", literal(entry.meaning))),

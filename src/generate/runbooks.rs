@@ -2,36 +2,36 @@
 
 use std::fmt::Write;
 
-use crate::catalogue::Alert;
-use crate::catalogue::FailureMode;
-use crate::catalogue::OwnAlert;
-use crate::catalogue::Scope;
-use crate::catalogue::alerts;
 use crate::catalogue::alerts::ALERTS;
-use crate::catalogue::anchor;
-use crate::catalogue::relations::CONSEQUENCES;
-use crate::catalogue::relations::Consequence;
-use crate::catalogue::remedy;
-use crate::generate::File;
-use crate::generate::HEADER;
-use crate::generate::RUNBOOKS;
+use crate::catalogue::relations::{CONSEQUENCES, Consequence};
+use crate::catalogue::{Alert, FailureMode, OwnAlert, Scope, alerts, anchor, remedy};
+use crate::generate::{File, HEADER, RUNBOOKS};
 
 /// How a diagnosis names our own command.
 const CHECK: &str = "castai-health-exporter check";
 
 /// Every page, and the index.
 pub fn files() -> Vec<File> {
-    let page = |alert: &Alert| File { path: format!("{RUNBOOKS}/{}.md", alert.name), contents: page(alert) };
-    let index = File { path: format!("{RUNBOOKS}/README.md"), contents: index() };
-    let own = OwnAlert::ALL
-        .iter()
-        .map(|alert| File { path: format!("{RUNBOOKS}/{}.md", alert.entry().name), contents: own_page(*alert) });
+    let page = |alert: &Alert| File {
+        path: format!("{RUNBOOKS}/{}.md", alert.name),
+        contents: page(alert),
+    };
+    let index = File {
+        path: format!("{RUNBOOKS}/README.md"),
+        contents: index(),
+    };
+    let own = OwnAlert::ALL.iter().map(|alert| File {
+        path: format!("{RUNBOOKS}/{}.md", alert.entry().name),
+        contents: own_page(*alert),
+    });
     ALERTS.iter().map(page).chain(own).chain([index]).collect()
 }
 
 /// The page of the alert with this name.
 pub fn named(name: &str) -> Option<String> {
-    alerts::named(name).map(page).or_else(|| OwnAlert::named(name).map(own_page))
+    alerts::named(name)
+        .map(page)
+        .or_else(|| OwnAlert::named(name).map(own_page))
 }
 
 /// The page of an alert that belongs to no single failure mode.
@@ -40,8 +40,16 @@ pub fn own_page(alert: OwnAlert) -> String {
     let mut page = format!("{HEADER}\n# {}\n\n{}\n", entry.name, entry.summary);
     section(&mut page, "Meaning", &in_words(entry.meaning));
     section(&mut page, "Impact", entry.impact);
-    let commands: Vec<_> = entry.diagnosis.iter().map(|command| pasteable(command, Scope::Pod)).collect();
-    section(&mut page, "Diagnosis", &format!("```sh\n{}\n```", commands.join("\n")));
+    let commands: Vec<_> = entry
+        .diagnosis
+        .iter()
+        .map(|command| pasteable(command, Scope::Pod))
+        .collect();
+    section(
+        &mut page,
+        "Diagnosis",
+        &format!("```sh\n{}\n```", commands.join("\n")),
+    );
     section(&mut page, "Mitigation", entry.remedy);
     page
 }
@@ -57,7 +65,11 @@ pub fn page(alert: &Alert) -> String {
     section(&mut page, "Meaning", &meaning(alert));
     section(&mut page, "Impact", alert.impact);
     section(&mut page, "Diagnosis", &diagnosis(alert));
-    section(&mut page, "Mitigation", "What mends it depends on the failure mode, the label `mode` of the alert.");
+    section(
+        &mut page,
+        "Mitigation",
+        "What mends it depends on the failure mode, the label `mode` of the alert.",
+    );
     for mode in alert.modes {
         mitigation(&mut page, alert, *mode);
     }
@@ -67,10 +79,16 @@ pub fn page(alert: &Alert) -> String {
 fn index() -> String {
     let mut index = format!("{HEADER}\n# Runbooks\n\n| alert | tells |\n|---|---|\n");
     for alert in ALERTS {
-        line(&mut index, &format!("| [{0}]({0}.md) | {1} |", alert.name, alert.summary));
+        line(
+            &mut index,
+            &format!("| [{0}]({0}.md) | {1} |", alert.name, alert.summary),
+        );
     }
     for alert in OwnAlert::ALL.iter().map(|alert| alert.entry()) {
-        line(&mut index, &format!("| [{0}]({0}.md) | {1} |", alert.name, alert.summary));
+        line(
+            &mut index,
+            &format!("| [{0}]({0}.md) | {1} |", alert.name, alert.summary),
+        );
     }
     index
 }
@@ -82,27 +100,46 @@ fn meaning(alert: &Alert) -> String {
         alert.check.entry().question
     );
     for mode in alert.modes {
-        line(&mut text, &format!("* [`{mode}`](#{}): {}", anchor(alert.check, *mode), mode.entry().meaning));
+        line(
+            &mut text,
+            &format!(
+                "* [`{mode}`](#{}): {}",
+                anchor(alert.check, *mode),
+                mode.entry().meaning
+            ),
+        );
     }
     let follows = |row: &&Consequence| {
         let roots = row.root.as_slice();
         let roots = if roots.is_empty() { row.modes } else { roots };
         row.of == alert.check && roots.iter().any(|mode| alert.modes.contains(mode))
     };
-    let (other, also): (Vec<_>, Vec<_>) = CONSEQUENCES.iter().filter(follows).partition(|row| row.root.is_some());
+    let (other, also): (Vec<_>, Vec<_>) = CONSEQUENCES
+        .iter()
+        .filter(follows)
+        .partition(|row| row.root.is_some());
     for row in other {
         for (mode, root) in row.modes.iter().zip(row.root) {
             line(
                 &mut text,
-                &format!("\n`{mode}` in `{}` only follows from `{root}` and has no alert of its own.", row.check),
+                &format!(
+                    "\n`{mode}` in `{}` only follows from `{root}` and has no alert of its own.",
+                    row.check
+                ),
             );
         }
     }
     if !also.is_empty() {
-        let also = also.iter().map(|row| format!("`{}`", row.check)).collect::<Vec<_>>().join(" and ");
+        let also = also
+            .iter()
+            .map(|row| format!("`{}`", row.check))
+            .collect::<Vec<_>>()
+            .join(" and ");
         line(
             &mut text,
-            &format!("\nThe same modes in {also} only follow from this one and have no alert of their own."),
+            &format!(
+                "\nThe same modes in {also} only follow from this one and have no alert of their own."
+            ),
         );
     }
     text.trim_end().to_owned()
@@ -115,7 +152,10 @@ fn diagnosis(alert: &Alert) -> String {
     format!(
         "The evidence of the last attempt stands in the exporter's log (`check={check}`) and at `/api/v1/status`.\n\
          Look anew, and then from another side:\n\n```sh\n{}\n```",
-        commands.map(|command| pasteable(command, check.entry().scope)).collect::<Vec<_>>().join("\n")
+        commands
+            .map(|command| pasteable(command, check.entry().scope))
+            .collect::<Vec<_>>()
+            .join("\n")
     )
 }
 
@@ -141,10 +181,21 @@ fn pasteable(command: &str, scope: Scope) -> String {
 fn mitigation(page: &mut String, alert: &Alert, mode: FailureMode) {
     let entry = mode.entry();
     let anchor = anchor(alert.check, mode);
-    line(page, &format!("\n<a id=\"{anchor}\"></a>\n\n### {}: `{mode}`\n", alert.check));
     line(
         page,
-        &format!("{}\n\n{}\n\n**What mends it:** {}", entry.meaning, entry.told_apart, remedy(alert.check, mode)),
+        &format!(
+            "\n<a id=\"{anchor}\"></a>\n\n### {}: `{mode}`\n",
+            alert.check
+        ),
+    );
+    line(
+        page,
+        &format!(
+            "{}\n\n{}\n\n**What mends it:** {}",
+            entry.meaning,
+            entry.told_apart,
+            remedy(alert.check, mode)
+        ),
     );
 }
 

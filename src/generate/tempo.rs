@@ -14,23 +14,42 @@ impl Tempo {
 
     /// So many times as fast.
     pub fn faster(times: u32) -> Self {
-        Self { factor: 1.0 / f64::from(times.max(1)) }
+        Self {
+            factor: 1.0 / f64::from(times.max(1)),
+        }
     }
 
     /// A duration as Prometheus writes it; never shorter than a millisecond unless it is none.
     pub fn of(self, duration: Duration) -> String {
         let scaled = duration.mul_f64(self.factor);
-        let millis = if duration.is_zero() { 0 } else { scaled.as_millis().max(1) };
+        let millis = if duration.is_zero() {
+            0
+        } else {
+            scaled.as_millis().max(1)
+        };
         written(millis)
     }
 }
 
 /// The largest unit that divides it.
 fn written(millis: u128) -> String {
-    const UNITS: [(u128, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-    let unit = UNITS.iter().find(|(length, _)| millis > 0 && millis.is_multiple_of(*length));
+    const UNITS: [(u128, &str); 4] = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+    ];
+    let unit = UNITS
+        .iter()
+        .find(|(length, _)| millis > 0 && millis.is_multiple_of(*length));
     unit.map_or_else(
-        || if millis == 0 { "0s".to_owned() } else { format!("{millis}ms") },
+        || {
+            if millis == 0 {
+                "0s".to_owned()
+            } else {
+                format!("{millis}ms")
+            }
+        },
         |(length, unit)| format!("{}{unit}", millis / length),
     )
 }
@@ -41,7 +60,14 @@ mod tests {
 
     #[test]
     fn a_duration_is_written_in_its_largest_whole_unit() {
-        for (seconds, text) in [(0, "0s"), (30, "30s"), (90, "90s"), (300, "5m"), (5400, "90m"), (86_400, "1d")] {
+        for (seconds, text) in [
+            (0, "0s"),
+            (30, "30s"),
+            (90, "90s"),
+            (300, "5m"),
+            (5400, "90m"),
+            (86_400, "1d"),
+        ] {
             assert_eq!(Tempo::REAL.of(Duration::from_secs(seconds)), text);
         }
     }

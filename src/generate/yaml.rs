@@ -35,7 +35,12 @@ impl Yaml {
 
     /// A map in the order of its entries.
     pub fn map<K: Into<String>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
-        Self::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
+        Self::Map(
+            entries
+                .into_iter()
+                .map(|(key, value)| (key.into(), value))
+                .collect(),
+        )
     }
 
     /// The document, ending in a line feed.
@@ -50,7 +55,10 @@ impl Yaml {
         let pad = "  ".repeat(depth);
         match self {
             Self::Plain(word) => push(text, format_args!(" {word}\n")),
-            Self::Text(words) => push(text, format_args!(" '{}'\n", words.replace('\'', "''").replace('\n', " "))),
+            Self::Text(words) => push(
+                text,
+                format_args!(" '{}'\n", words.replace('\'', "''").replace('\n', " ")),
+            ),
             Self::Block(lines) => {
                 text.push_str(" |\n");
                 for line in lines.lines() {
@@ -78,7 +86,9 @@ impl Yaml {
 
     /// The first entry of a map stands on the line of its dash.
     fn write_in_item(&self, text: &mut String, depth: usize) {
-        let Self::Map(entries) = self else { return self.write(text, depth + 1) };
+        let Self::Map(entries) = self else {
+            return self.write(text, depth + 1);
+        };
         let pad = "  ".repeat(depth + 1);
         for (i, (key, value)) in entries.iter().enumerate() {
             if i == 0 {
@@ -104,7 +114,10 @@ mod tests {
         let rule = Yaml::map([
             ("alert", Yaml::plain("A")),
             ("expr", Yaml::Block("a\n  or\nb".to_owned())),
-            ("labels", Yaml::map([("said", Yaml::text("it's: \"so\" # {{ $value }}"))])),
+            (
+                "labels",
+                Yaml::map([("said", Yaml::text("it's: \"so\" # {{ $value }}"))]),
+            ),
             ("none", Yaml::List(Vec::new())),
         ]);
         let text = Yaml::map([("groups", Yaml::List(vec![rule, Yaml::texts(["x"])]))]).document();

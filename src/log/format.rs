@@ -3,17 +3,12 @@
 use std::fmt;
 use std::fmt::Write;
 
-use jiff::Timestamp;
-use jiff::Unit;
+use jiff::{Timestamp, Unit};
 use serde_json::Value;
-use tracing::Event;
-use tracing::Subscriber;
-use tracing::field::Field;
-use tracing::field::Visit;
-use tracing_subscriber::fmt::FmtContext;
-use tracing_subscriber::fmt::FormatEvent;
-use tracing_subscriber::fmt::FormatFields;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::LogFormat;
@@ -34,7 +29,12 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let now = Timestamp::now();
@@ -47,7 +47,12 @@ where
 }
 
 impl Fields {
-    fn lead(self, now: &Timestamp, level: tracing::Level, target: &str) -> Vec<(&'static str, Value)> {
+    fn lead(
+        self,
+        now: &Timestamp,
+        level: tracing::Level,
+        target: &str,
+    ) -> Vec<(&'static str, Value)> {
         let now = now.round(Unit::Millisecond).unwrap_or(*now);
         let mut line = vec![
             ("time", Value::from(format!("{now:.3}"))),
@@ -122,7 +127,10 @@ fn quoted(value: &str) -> String {
 }
 
 fn json(line: &[(&'static str, Value)]) -> String {
-    let pairs: Vec<String> = line.iter().map(|(key, value)| format!("{}:{value}", Value::from(*key))).collect();
+    let pairs: Vec<String> = line
+        .iter()
+        .map(|(key, value)| format!("{}:{value}", Value::from(*key)))
+        .collect();
     format!("{{{}}}", pairs.join(","))
 }
 
@@ -131,7 +139,10 @@ mod tests {
     use super::*;
 
     fn line(value: &str) -> [(&'static str, Value); 2] {
-        [("level", Value::from("info")), ("evidence", Value::from(value))]
+        [
+            ("level", Value::from("info")),
+            ("evidence", Value::from(value)),
+        ]
     }
 
     #[test]
@@ -143,19 +154,34 @@ mod tests {
     fn a_value_that_a_reader_would_misread_is_quoted_and_escaped() {
         assert_eq!(logfmt(&line("")), r#"level=info evidence="""#);
         assert_eq!(logfmt(&line("a=b")), r#"level=info evidence="a=b""#);
-        assert_eq!(logfmt(&line(r#"say "hi" \n"#)), r#"level=info evidence="say \"hi\" \\n""#);
+        assert_eq!(
+            logfmt(&line(r#"say "hi" \n"#)),
+            r#"level=info evidence="say \"hi\" \\n""#
+        );
     }
 
     #[test]
     fn foreign_bytes_make_neither_a_second_line_nor_an_escape_sequence() {
-        assert_eq!(logfmt(&line("a\nlevel=error\u{1b}[2J")), r#"level=info evidence="a level=error[2J""#);
-        assert_eq!(json(&line("a\n\"b\"\u{1b}")), r#"{"level":"info","evidence":"a\n\"b\"\u001b"}"#);
+        assert_eq!(
+            logfmt(&line("a\nlevel=error\u{1b}[2J")),
+            r#"level=info evidence="a level=error[2J""#
+        );
+        assert_eq!(
+            json(&line("a\n\"b\"\u{1b}")),
+            r#"{"level":"info","evidence":"a\n\"b\"\u001b"}"#
+        );
     }
 
     #[test]
     fn a_line_of_a_library_names_it() {
-        let fields = Fields { message: "hello".to_owned(), rest: Vec::new() };
+        let fields = Fields {
+            message: "hello".to_owned(),
+            rest: Vec::new(),
+        };
         let lead = fields.lead(&Timestamp::UNIX_EPOCH, tracing::Level::WARN, "hyper::proto");
-        assert_eq!(logfmt(&lead), "time=1970-01-01T00:00:00.000Z level=warn msg=hello source=hyper::proto");
+        assert_eq!(
+            logfmt(&lead),
+            "time=1970-01-01T00:00:00.000Z level=warn msg=hello source=hyper::proto"
+        );
     }
 }

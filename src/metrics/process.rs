@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::sync::LazyLock;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Ticks per second of the times in `/proc/<pid>/stat`; fixed in Linux' user interface.
 const USER_HZ: f64 = 100.0;
 
 /// When this machine started, read once: a start time that wobbles would look like a restart.
-static BOOT: LazyLock<Option<f64>> = LazyLock::new(|| boot_time(&fs::read_to_string("/proc/uptime").ok()?));
+static BOOT: LazyLock<Option<f64>> =
+    LazyLock::new(|| boot_time(&fs::read_to_string("/proc/uptime").ok()?));
 
 /// `process_*`; what cannot be read is absent.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,14 +34,25 @@ impl Process {
     /// Reads `/proc`.
     pub fn read() -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let open_fds = fs::read_dir("/proc/self/fd").ok().map(|fds| fds.count().saturating_sub(1));
-        Self::parse(&read("/proc/self/stat"), &read("/proc/self/status"), &read("/proc/self/limits"), *BOOT)
-            .with_open_fds(open_fds)
+        let open_fds = fs::read_dir("/proc/self/fd")
+            .ok()
+            .map(|fds| fds.count().saturating_sub(1));
+        Self::parse(
+            &read("/proc/self/stat"),
+            &read("/proc/self/status"),
+            &read("/proc/self/limits"),
+            *BOOT,
+        )
+        .with_open_fds(open_fds)
     }
 
     fn parse(stat: &str, status: &str, limits: &str, boot: Option<f64>) -> Self {
         // The name of the program stands in parentheses and may hold anything; the state is field 3.
-        let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+        let fields: Vec<&str> = stat
+            .rsplit_once(')')
+            .map_or("", |(_, rest)| rest)
+            .split_whitespace()
+            .collect();
         let ticks = |field: usize| fields.get(field - 3)?.parse::<f64>().ok();
         let sum = |a: Option<f64>, b: Option<f64>| Some((a? + b?) / USER_HZ);
         Self {
@@ -50,25 +61,40 @@ impl Process {
             virtual_bytes: number_after(status, "VmSize:").map(|kib| kib * 1024.0),
             open_fds: None,
             max_fds: number_after(limits, "Max open files"),
-            start_time: boot.zip(ticks(22)).map(|(boot, ticks)| boot + ticks / USER_HZ),
+            start_time: boot
+                .zip(ticks(22))
+                .map(|(boot, ticks)| boot + ticks / USER_HZ),
             threads: number_after(status, "Threads:"),
         }
     }
 
     fn with_open_fds(mut self, open: Option<usize>) -> Self {
-        self.open_fds = open.and_then(|open| u32::try_from(open).ok()).map(f64::from);
+        self.open_fds = open
+            .and_then(|open| u32::try_from(open).ok())
+            .map(f64::from);
         self
     }
 }
 
 fn boot_time(uptime: &str) -> Option<f64> {
     let up: f64 = uptime.split_whitespace().next()?.parse().ok()?;
-    Some(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs_f64() - up)
+    Some(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .ok()?
+            .as_secs_f64()
+            - up,
+    )
 }
 
 /// The first number behind the words that begin a line.
 fn number_after(text: &str, words: &str) -> Option<f64> {
-    text.lines().find_map(|line| line.strip_prefix(words))?.split_whitespace().next()?.parse().ok()
+    text.lines()
+        .find_map(|line| line.strip_prefix(words))?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -78,7 +104,12 @@ mod tests {
     #[test]
     fn the_name_of_the_program_may_hold_anything() {
         let stat = "7 (a) R (b) S 1 7 7 0 -1 4 9 0 0 0 150 50 0 0 20 0 3 0 6000 1 1";
-        let process = Process::parse(stat, "VmSize:\t 2 kB\nVmRSS:\t 1 kB\nThreads:\t3\n", "", Some(1000.0));
+        let process = Process::parse(
+            stat,
+            "VmSize:\t 2 kB\nVmRSS:\t 1 kB\nThreads:\t3\n",
+            "",
+            Some(1000.0),
+        );
         assert_eq!(process.cpu_seconds, Some(2.0));
         assert_eq!(process.start_time, Some(1060.0));
         assert_eq!(process.resident_bytes, Some(1024.0));
@@ -90,7 +121,10 @@ mod tests {
     fn the_soft_limit_of_files_is_read_and_unlimited_is_absent() {
         let limits = "Limit   Soft Limit  Hard Limit  Units\nMax open files            1024                 4096                 files\n";
         assert_eq!(Process::parse("", "", limits, None).max_fds, Some(1024.0));
-        assert_eq!(Process::parse("", "", "Max open files  unlimited unlimited files", None).max_fds, None);
+        assert_eq!(
+            Process::parse("", "", "Max open files  unlimited unlimited files", None).max_fds,
+            None
+        );
     }
 
     #[test]

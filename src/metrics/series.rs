@@ -1,15 +1,10 @@
 //! Families of series, named and labelled by the catalogue.
 
 use prometheus::proto;
-use prometheus::proto::LabelPair;
-use prometheus::proto::MetricFamily;
-use prometheus::proto::MetricType;
+use prometheus::proto::{LabelPair, MetricFamily, MetricType};
 
 use crate::board::PhaseCount;
-use crate::catalogue::metrics::Kind;
-use crate::catalogue::metrics::Label;
-use crate::catalogue::metrics::Metric;
-use crate::catalogue::metrics::PHASE_BUCKETS;
+use crate::catalogue::metrics::{Kind, Label, Metric, PHASE_BUCKETS};
 
 /// A family of counters or gauges: values of the labels, in the catalogue's order, and the value.
 pub(super) fn family<'a, const N: usize>(
@@ -42,13 +37,16 @@ pub(super) fn histograms<'a, const N: usize>(
 ) -> MetricFamily {
     let series = samples.map(|(values, count)| {
         let mut cumulative = 0;
-        let buckets = PHASE_BUCKETS.iter().zip(count.buckets).map(|(bound, observed)| {
-            cumulative += observed;
-            let mut bucket = proto::Bucket::default();
-            bucket.set_upper_bound(*bound);
-            bucket.set_cumulative_count(cumulative);
-            bucket
-        });
+        let buckets = PHASE_BUCKETS
+            .iter()
+            .zip(count.buckets)
+            .map(|(bound, observed)| {
+                cumulative += observed;
+                let mut bucket = proto::Bucket::default();
+                bucket.set_upper_bound(*bound);
+                bucket.set_cumulative_count(cumulative);
+                bucket
+            });
         let mut histogram = proto::Histogram::default();
         histogram.set_bucket(buckets.collect());
         histogram.set_sample_count(count.count());
@@ -74,7 +72,12 @@ fn named(metric: &Metric, series: Vec<proto::Metric>) -> MetricFamily {
 }
 
 fn labels<const N: usize>(metric: &Metric, values: [&str; N]) -> Vec<LabelPair> {
-    assert_eq!(metric.labels.len(), N, "{} has other labels in the catalogue", metric.name);
+    assert_eq!(
+        metric.labels.len(),
+        N,
+        "{} has other labels in the catalogue",
+        metric.name
+    );
     let pair = |(label, value): (&Label, &str)| {
         let mut pair = LabelPair::default();
         pair.set_name(label.name.to_owned());

@@ -68,9 +68,16 @@ impl Certificate {
     /// Reads the presented chain; `None` when the leaf is not X.509.
     pub fn read(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<Self> {
         let (_, parsed) = X509Certificate::from_der(leaf).ok()?;
-        let top = intermediates.last().and_then(|last| X509Certificate::from_der(last).ok());
-        let brings_root = top.as_ref().is_some_and(|(_, top)| top.subject().as_raw() == top.issuer().as_raw());
-        let top_issuer = top.as_ref().map_or_else(|| parsed.issuer().as_raw(), |(_, top)| top.issuer().as_raw());
+        let top = intermediates
+            .last()
+            .and_then(|last| X509Certificate::from_der(last).ok());
+        let brings_root = top
+            .as_ref()
+            .is_some_and(|(_, top)| top.subject().as_raw() == top.issuer().as_raw());
+        let top_issuer = top.as_ref().map_or_else(
+            || parsed.issuer().as_raw(),
+            |(_, top)| top.issuer().as_raw(),
+        );
         Some(Self {
             subject: shown(&parsed.subject().to_string()),
             issuer: shown(&parsed.issuer().to_string()),
@@ -92,7 +99,11 @@ impl Certificate {
     pub fn describe(&self) -> String {
         format!(
             "certificate for {} issued by {}, valid from {} to {}",
-            if self.names.is_empty() { &self.subject } else { self.names.first().unwrap_or(&self.subject) },
+            if self.names.is_empty() {
+                &self.subject
+            } else {
+                self.names.first().unwrap_or(&self.subject)
+            },
             self.issuer,
             date(self.not_before),
             date(self.not_after)
@@ -102,11 +113,16 @@ impl Certificate {
 
 /// A moment as people read it: RFC 3339, UTC.
 pub fn date(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| format!("{seconds} s after 1970"), |time| time.to_string())
+    jiff::Timestamp::from_second(seconds).map_or_else(
+        |_| format!("{seconds} s after 1970"),
+        |time| time.to_string(),
+    )
 }
 
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
-    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
+    let Ok(Some(extension)) = certificate.subject_alternative_name() else {
+        return Vec::new();
+    };
     extension
         .value
         .general_names
@@ -122,12 +138,17 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
 
 fn address(bytes: &[u8]) -> Option<String> {
     let v4 = <[u8; 4]>::try_from(bytes).map(|octets| std::net::Ipv4Addr::from(octets).to_string());
-    let v6 = || <[u8; 16]>::try_from(bytes).map(|octets| std::net::Ipv6Addr::from(octets).to_string());
+    let v6 =
+        || <[u8; 16]>::try_from(bytes).map(|octets| std::net::Ipv6Addr::from(octets).to_string());
     v4.or_else(|_| v6()).ok()
 }
 
 /// Foreign text as it may stand in evidence.
 fn shown(text: &str) -> String {
     let line = single_line(text);
-    if line.chars().count() <= MAX_NAME { line } else { line.chars().take(MAX_NAME).chain(['…']).collect() }
+    if line.chars().count() <= MAX_NAME {
+        line
+    } else {
+        line.chars().take(MAX_NAME).chain(['…']).collect()
+    }
 }

@@ -2,10 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -14,8 +12,7 @@ use tokio::time::sleep;
 
 use crate::catalogue::FailureMode;
 use crate::probe::Stop;
-use crate::verdict::Ended;
-use crate::verdict::Finding;
+use crate::verdict::{Ended, Finding};
 
 /// The next address is tried beside one that has not answered for so long (RFC 8305 §5 proposes 250 ms).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -31,11 +28,17 @@ pub struct Failures(Mutex<Vec<(SocketAddr, FailureMode, String)>>);
 impl Failures {
     fn push(&self, address: SocketAddr, error: &io::Error) {
         let failure = (address, diagnose(error), error.to_string());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(failure);
     }
 
     fn list(&self) -> Vec<(SocketAddr, FailureMode, String)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -43,14 +46,21 @@ impl Failures {
 ///
 /// # Errors
 /// When all addresses failed: the mode of the first, and how each failed.
-pub async fn connect(addresses: &[SocketAddr], failures: &Failures) -> Result<(TcpStream, SocketAddr), Stop> {
+pub async fn connect(
+    addresses: &[SocketAddr],
+    failures: &Failures,
+) -> Result<(TcpStream, SocketAddr), Stop> {
     let mut waiting = addresses.iter().copied().take(MAX_ADDRESSES);
     let mut pending = FuturesUnordered::new();
     let began = Instant::now();
     let attempt = |address: SocketAddr| async move { (address, TcpStream::connect(address).await) };
     pending.extend(waiting.next().map(attempt));
     loop {
-        let stagger = sleep(if waiting.len() > 0 { STAGGER } else { Duration::MAX });
+        let stagger = sleep(if waiting.len() > 0 {
+            STAGGER
+        } else {
+            Duration::MAX
+        });
         tokio::select! {
             ended = pending.next() => match ended {
                 Some((address, Ok(stream))) => {
@@ -81,10 +91,19 @@ pub fn diagnose(error: &io::Error) -> FailureMode {
 
 fn all_failed(failures: &Failures, took: Duration) -> Stop {
     let list = failures.list();
-    let mode = list.first().map_or(FailureMode::NetUnreachable, |(_, mode, _)| *mode);
+    let mode = list
+        .first()
+        .map_or(FailureMode::NetUnreachable, |(_, mode, _)| *mode);
     let silent = mode == FailureMode::NetConnectTimeout && took >= SILENCE;
-    let ended = if silent { Ended::TimedOut } else { Ended::Failed };
-    Stop { finding: Finding::new(mode, describe(&list)), ended }
+    let ended = if silent {
+        Ended::TimedOut
+    } else {
+        Ended::Failed
+    };
+    Stop {
+        finding: Finding::new(mode, describe(&list)),
+        ended,
+    }
 }
 
 /// The finding when the time for connecting was up.
@@ -96,7 +115,10 @@ pub fn unanswered(addresses: &[SocketAddr], failures: &Failures, limit: Duration
         .filter(|address| failed.iter().all(|(failed, ..)| failed != *address))
         .map(ToString::to_string)
         .collect();
-    let mut evidence = format!("no answer to the connection request from {} within {limit:?}", silent.join(", "));
+    let mut evidence = format!(
+        "no answer to the connection request from {} within {limit:?}",
+        silent.join(", ")
+    );
     if !failed.is_empty() {
         evidence = format!("{evidence}; {}", describe(&failed));
     }
@@ -104,7 +126,10 @@ pub fn unanswered(addresses: &[SocketAddr], failures: &Failures, limit: Duration
 }
 
 fn describe(failures: &[(SocketAddr, FailureMode, String)]) -> String {
-    let each: Vec<_> = failures.iter().map(|(address, _, error)| format!("connecting to {address}: {error}")).collect();
+    let each: Vec<_> = failures
+        .iter()
+        .map(|(address, _, error)| format!("connecting to {address}: {error}"))
+        .collect();
     each.join("; ")
 }
 
@@ -115,11 +140,23 @@ mod tests {
     #[test]
     fn a_time_out_that_comes_at_once_is_no_silence() {
         let failures = Failures::default();
-        failures.push(SocketAddr::from(([192, 0, 2, 1], 443)), &io::ErrorKind::TimedOut.into());
-        assert_eq!(all_failed(&failures, Duration::from_millis(3)).ended, Ended::Failed);
+        failures.push(
+            SocketAddr::from(([192, 0, 2, 1], 443)),
+            &io::ErrorKind::TimedOut.into(),
+        );
+        assert_eq!(
+            all_failed(&failures, Duration::from_millis(3)).ended,
+            Ended::Failed
+        );
         let silent = all_failed(&failures, Duration::from_secs(3));
-        assert_eq!((silent.ended, silent.finding.mode), (Ended::TimedOut, FailureMode::NetConnectTimeout));
+        assert_eq!(
+            (silent.ended, silent.finding.mode),
+            (Ended::TimedOut, FailureMode::NetConnectTimeout)
+        );
         failures.0.lock().unwrap()[0].1 = FailureMode::NetRefused;
-        assert_eq!(all_failed(&failures, Duration::from_secs(3)).ended, Ended::Failed);
+        assert_eq!(
+            all_failed(&failures, Duration::from_secs(3)).ended,
+            Ended::Failed
+        );
     }
 }

@@ -4,44 +4,23 @@ pub mod stream;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::Instant;
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::HeaderValue;
-use http::Method;
-use http::Request;
-use http::StatusCode;
-use http::Uri;
-use http::header;
-use http_body_util::BodyExt;
-use http_body_util::Full;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinHandle;
 
-use crate::catalogue::FailureMode;
-use crate::catalogue::Phase;
-use crate::probe::Certificate;
-use crate::probe::Resolver;
-use crate::probe::Route;
-use crate::probe::Stop;
-use crate::probe::Transport;
-use crate::probe::USER_AGENT;
-use crate::probe::proxy;
+use crate::catalogue::{FailureMode, Phase};
 use crate::probe::socket::Gather;
 use crate::probe::transport::Received;
-use crate::verdict::DateSample;
-use crate::verdict::Ended;
-use crate::verdict::Finding;
-use crate::verdict::Trail;
+use crate::probe::{Certificate, Resolver, Route, Stop, Transport, USER_AGENT, proxy};
 use crate::verdict::evidence::quote_body;
+use crate::verdict::{DateSample, Ended, Finding, Trail};
 
 /// The most that is kept of a body.
 const MAX_BODY: usize = 64 * 1024;
@@ -114,16 +93,32 @@ impl Connection {
     ) -> Result<Self, Finding> {
         let gather = transport.gather();
         let (counted, received) = transport.counted();
-        let handshake = http1::Builder::new().max_buf_size(MAX_HEADERS).handshake(TokioIo::new(counted)).await;
+        let handshake = http1::Builder::new()
+            .max_buf_size(MAX_HEADERS)
+            .handshake(TokioIo::new(counted))
+            .await;
         let (sender, connection) = handshake.map_err(|error| {
             trail.end(Ended::Failed);
-            Finding::new(FailureMode::NetReset, format!("the connection was closed before the request ({error})"))
+            Finding::new(
+                FailureMode::NetReset,
+                format!("the connection was closed before the request ({error})"),
+            )
         })?;
         let driver = tokio::spawn(async move {
             // Its error reaches the sender as well.
             let _ = connection.await;
         });
-        Ok(Self { sender, driver, route, base, received, gather, used: false, peer, certificate })
+        Ok(Self {
+            sender,
+            driver,
+            route,
+            base,
+            received,
+            gather,
+            used: false,
+            peer,
+            certificate,
+        })
     }
 
     /// Sends a GET and reads the answer, within the agent's limit for an answer and half as long again.
@@ -139,7 +134,8 @@ impl Connection {
         headers: HeaderMap,
         trail: &Trail,
     ) -> Result<Answer, Finding> {
-        self.ask(resolver, Asked::bare(Method::GET, path, headers), trail).await
+        self.ask(resolver, Asked::bare(Method::GET, path, headers), trail)
+            .await
     }
 
     /// Sends a request that only asks, and may therefore be sent again, and reads the answer in the same way.
@@ -156,10 +152,24 @@ impl Connection {
         (body, secrets): (Bytes, Vec<Vec<u8>>),
         trail: &Trail,
     ) -> Result<Answer, Finding> {
-        self.ask(resolver, Asked { body, secrets, ..Asked::bare(method, path, headers) }, trail).await
+        self.ask(
+            resolver,
+            Asked {
+                body,
+                secrets,
+                ..Asked::bare(method, path, headers)
+            },
+            trail,
+        )
+        .await
     }
 
-    async fn ask(&mut self, resolver: &Resolver, asked: Asked<'_>, trail: &Trail) -> Result<Answer, Finding> {
+    async fn ask(
+        &mut self,
+        resolver: &Resolver,
+        asked: Asked<'_>,
+        trail: &Trail,
+    ) -> Result<Answer, Finding> {
         if self.used && !self.sender.is_closed() {
             match self.send(asked.clone(), trail).await {
                 Err(finding) if finding.mode == FailureMode::NetReset => {}
@@ -177,25 +187,48 @@ impl Connection {
     ///
     /// # Errors
     /// `http_timeout`, `http_protocol`, `net_reset`.
-    pub async fn put(&mut self, path: &str, headers: HeaderMap, trail: &Trail) -> Result<Answer, Finding> {
-        let answer = self.send(Asked::bare(Method::PUT, path, headers), trail).await?;
+    pub async fn put(
+        &mut self,
+        path: &str,
+        headers: HeaderMap,
+        trail: &Trail,
+    ) -> Result<Answer, Finding> {
+        let answer = self
+            .send(Asked::bare(Method::PUT, path, headers), trail)
+            .await?;
         self.used = true;
         Ok(answer)
     }
 
     async fn send(&mut self, asked: Asked<'_>, trail: &Trail) -> Result<Answer, Finding> {
         let progress = Progress::default();
-        let Asked { method, path, headers, body, secrets: of_body } = asked;
+        let Asked {
+            method,
+            path,
+            headers,
+            body,
+            secrets: of_body,
+        } = asked;
         let asked = format!("{method} {path}");
         let request = self.request(method, path, headers, body).map_err(|error| {
-            Finding::new(FailureMode::HttpProtocol, format!("{path} is not a path that can be asked for ({error})"))
+            Finding::new(
+                FailureMode::HttpProtocol,
+                format!("{path} is not a path that can be asked for ({error})"),
+            )
         })?;
         let mut secrets = secrets(request.headers());
         secrets.extend(of_body);
         let target = self.route.target();
         let route = self.route.clone();
         let hung = |limit: Duration| progress.clone().hung(&target, &asked, limit);
-        let answer = route.phase(Phase::Request, trail, self.exchange(request, &progress), hung).await?;
+        let answer = route
+            .phase(
+                Phase::Request,
+                trail,
+                self.exchange(request, &progress),
+                hung,
+            )
+            .await?;
         Ok(answer.without(&secrets))
     }
 
@@ -214,7 +247,10 @@ impl Connection {
                 Uri::from_parts(parts)?
             }
         };
-        let mut request = Request::builder().method(method).uri(uri).body(Full::new(body))?;
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .body(Full::new(body))?;
         *request.headers_mut() = headers;
         let host = || HeaderValue::from_str(&self.host()).map_err(http::Error::from);
         if !request.headers().contains_key(header::HOST) {
@@ -223,20 +259,35 @@ impl Connection {
         // A tunnel got it with CONNECT; a proxy that forwards gets it with each request.
         let forwarding = self.route.proxy.as_ref().filter(|_| self.base.is_some());
         if let Some(authorization) = forwarding.and_then(proxy::authorization) {
-            request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization);
+            request
+                .headers_mut()
+                .insert(header::PROXY_AUTHORIZATION, authorization);
         }
-        request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-        request.headers_mut().entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        request
+            .headers_mut()
+            .insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        request
+            .headers_mut()
+            .entry(header::ACCEPT)
+            .or_insert(HeaderValue::from_static("application/json"));
         Ok(request)
     }
 
     fn host(&self) -> String {
         let default = if self.route.trust.is_some() { 443 } else { 80 };
         let target = self.route.target();
-        if self.route.port == default { target.trim_end_matches(&format!(":{default}")).to_owned() } else { target }
+        if self.route.port == default {
+            target.trim_end_matches(&format!(":{default}")).to_owned()
+        } else {
+            target
+        }
     }
 
-    async fn exchange(&mut self, request: Request<Full<Bytes>>, progress: &Progress) -> Result<Answer, Stop> {
+    async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        progress: &Progress,
+    ) -> Result<Answer, Stop> {
         let asked = format!("{} {}", request.method(), request.uri().path());
         let arrived = self.received.bytes();
         let began = Instant::now();
@@ -249,8 +300,12 @@ impl Connection {
         let mode = diagnose(error, self.received.bytes() > arrived);
         let target = self.route.target();
         let evidence = match mode {
-            FailureMode::NetReset => format!("{target} closed the connection without an answer to {asked}"),
-            _ => format!("{target} answered {asked} with something that is not HTTP or is cut off ({error})"),
+            FailureMode::NetReset => {
+                format!("{target} closed the connection without an answer to {asked}")
+            }
+            _ => format!(
+                "{target} answered {asked} with something that is not HTTP or is cut off ({error})"
+            ),
         };
         Stop::failed(mode, evidence)
     }
@@ -258,7 +313,13 @@ impl Connection {
 
 impl<'a> Asked<'a> {
     fn bare(method: Method, path: &'a str, headers: HeaderMap) -> Self {
-        Self { method, path, headers, body: Bytes::new(), secrets: Vec::new() }
+        Self {
+            method,
+            path,
+            headers,
+            body: Bytes::new(),
+            secrets: Vec::new(),
+        }
     }
 }
 
@@ -270,24 +331,39 @@ impl Drop for Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
     }
 }
 
 /// What an error of the exchange means.
 fn diagnose(error: &hyper::Error, something_arrived: bool) -> FailureMode {
     let closed = error.is_incomplete_message() || error.is_closed() || error.is_canceled();
-    if !something_arrived && (closed || !error.is_parse()) { FailureMode::NetReset } else { FailureMode::HttpProtocol }
+    if !something_arrived && (closed || !error.is_parse()) {
+        FailureMode::NetReset
+    } else {
+        FailureMode::HttpProtocol
+    }
 }
 
-async fn collect(mut body: Incoming, status: StatusCode, progress: &Progress) -> Result<(Bytes, bool), Stop> {
+async fn collect(
+    mut body: Incoming,
+    status: StatusCode,
+    progress: &Progress,
+) -> Result<(Bytes, bool), Stop> {
     let mut kept = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            let evidence = format!("the answer with status {status} is cut off after {} bytes ({error})", kept.len());
+            let evidence = format!(
+                "the answer with status {status} is cut off after {} bytes ({error})",
+                kept.len()
+            );
             Stop::failed(FailureMode::HttpProtocol, evidence)
         })?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         let room = MAX_BODY - kept.len();
         kept.extend_from_slice(&data[..data.len().min(room)]);
         progress.note(status, kept.len());
@@ -308,20 +384,37 @@ impl Progress {
             None => "no answer".to_owned(),
             Some((status, bytes)) => format!("status {status} and {bytes} bytes, but no end,"),
         };
-        Finding::new(FailureMode::HttpTimeout, format!("{target} gave {far} to {asked} within {limit:?}"))
+        Finding::new(
+            FailureMode::HttpTimeout,
+            format!("{target} gave {far} to {asked} within {limit:?}"),
+        )
     }
 }
 
 /// What a request carries that must not come back into evidence.
 fn secrets(headers: &HeaderMap) -> Vec<Vec<u8>> {
-    let sensitive = headers.values().filter(|value| value.is_sensitive()).map(HeaderValue::as_bytes);
-    let bare = sensitive.map(|value| value.strip_prefix(b"Bearer ").or(value.strip_prefix(b"Basic ")).unwrap_or(value));
-    bare.filter(|secret| secret.len() >= MIN_SECRET).map(<[u8]>::to_vec).collect()
+    let sensitive = headers
+        .values()
+        .filter(|value| value.is_sensitive())
+        .map(HeaderValue::as_bytes);
+    let bare = sensitive.map(|value| {
+        value
+            .strip_prefix(b"Bearer ")
+            .or(value.strip_prefix(b"Basic "))
+            .unwrap_or(value)
+    });
+    bare.filter(|secret| secret.len() >= MIN_SECRET)
+        .map(<[u8]>::to_vec)
+        .collect()
 }
 
 /// The bytes with every occurrence of these secrets replaced.
 fn redacted(bytes: &[u8], secrets: &[Vec<u8>]) -> Option<Vec<u8>> {
-    let occurs = |secret: &&Vec<u8>| bytes.windows(secret.len()).any(|window| window == secret.as_slice());
+    let occurs = |secret: &&Vec<u8>| {
+        bytes
+            .windows(secret.len())
+            .any(|window| window == secret.as_slice())
+    };
     let found: Vec<_> = secrets.iter().filter(occurs).collect();
     if found.is_empty() {
         return None;
@@ -342,13 +435,25 @@ fn redacted(bytes: &[u8], secrets: &[Vec<u8>]) -> Option<Vec<u8>> {
 
 impl Answer {
     /// The answer whose headers are complete now, to a request that began then.
-    async fn collected(response: http::Response<Incoming>, began: Instant, progress: &Progress) -> Result<Self, Stop> {
+    async fn collected(
+        response: http::Response<Incoming>,
+        began: Instant,
+        progress: &Progress,
+    ) -> Result<Self, Stop> {
         let first = began.elapsed();
         let at = SystemTime::now();
         let (parts, body) = response.into_parts();
         progress.note(parts.status, 0);
         let (body, cut) = collect(body, parts.status, progress).await?;
-        Ok(Self { status: parts.status, headers: parts.headers, body, cut, took: began.elapsed(), first, at })
+        Ok(Self {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            cut,
+            took: began.elapsed(),
+            first,
+            at,
+        })
     }
 
     /// The same answer, should it echo what only the request may hold.
@@ -357,8 +462,8 @@ impl Answer {
             self.body = clean.into();
         }
         for value in self.headers.values_mut() {
-            if let Some(clean) =
-                redacted(value.as_bytes(), secrets).and_then(|clean| HeaderValue::from_bytes(&clean).ok())
+            if let Some(clean) = redacted(value.as_bytes(), secrets)
+                .and_then(|clean| HeaderValue::from_bytes(&clean).ok())
             {
                 *value = clean;
             }
@@ -374,12 +479,21 @@ impl Answer {
     /// The media type without its parameters, in lower case.
     pub fn content_type(&self) -> String {
         let value = self.header("content-type").unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+        value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
     }
 
     /// The body as JSON, when it is.
     pub fn json(&self) -> Option<serde_json::Value> {
-        if self.cut { None } else { serde_json::from_slice(&self.body).ok() }
+        if self.cut {
+            None
+        } else {
+            serde_json::from_slice(&self.body).ok()
+        }
     }
 
     /// The beginning of the body as evidence, or a page's title.
@@ -389,7 +503,11 @@ impl Answer {
 
     /// What the server's clock said, by its `Date` header.
     pub fn date(&self) -> Option<jiff::Timestamp> {
-        Some(jiff::fmt::rfc2822::parse(self.header("date")?).ok()?.timestamp())
+        Some(
+            jiff::fmt::rfc2822::parse(self.header("date")?)
+                .ok()?
+                .timestamp(),
+        )
     }
 
     /// What the `Date` header says about this clock; the header counts whole seconds (RFC 9110 §5.6.7).
@@ -398,6 +516,10 @@ impl Answer {
         let local = jiff::Timestamp::try_from(self.at).ok()?;
         let half_trip = self.first.as_secs_f64() / 2.0;
         let skew = (local.as_duration() - server.as_duration()).as_secs_f64() - half_trip - 0.5;
-        Some(DateSample { source, skew, uncertainty: half_trip + 0.5 })
+        Some(DateSample {
+            source,
+            skew,
+            uncertainty: half_trip + 0.5,
+        })
     }
 }

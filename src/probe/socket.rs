@@ -3,25 +3,18 @@
 //! A watch of a large cluster speaks a hundred times a second, in small pieces, and to be woken for each is much of what
 //! it costs to follow. A socket that gathers is therefore off the reactor, and a timer wakes it. One task reads and writes.
 
-use std::io;
 use std::io::Read;
-use std::mem;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
-use std::task::Context;
-use std::task::Poll;
-use std::task::ready;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use std::{io, mem};
 
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
-use tokio::time::sleep;
+use tokio::time::{Sleep, sleep};
 
 /// So much of what has gathered is read at a time.
 const HEAP: usize = 32 * 1024;
@@ -87,11 +80,17 @@ impl Socket {
     fn registered(&mut self) -> io::Result<&mut TcpStream> {
         if !matches!(self.state, State::Registered(_)) {
             self.state = match mem::replace(&mut self.state, State::Lost) {
-                State::Gathering(stream, _) | State::Reading(stream) => State::Registered(TcpStream::from_std(stream)?),
+                State::Gathering(stream, _) | State::Reading(stream) => {
+                    State::Registered(TcpStream::from_std(stream)?)
+                }
                 other => other,
             };
         }
-        if let State::Registered(stream) = &mut self.state { Ok(stream) } else { Err(lost()) }
+        if let State::Registered(stream) = &mut self.state {
+            Ok(stream)
+        } else {
+            Err(lost())
+        }
     }
 
     fn write_side(&mut self, cx: &Context<'_>) -> io::Result<Pin<&mut TcpStream>> {
@@ -106,7 +105,10 @@ impl Socket {
 impl Gather {
     /// From now on, for so long after something was read; zero is not at all.
     pub fn set(&self, span: Duration) {
-        self.0.store(u64::try_from(span.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.0.store(
+            u64::try_from(span.as_millis()).unwrap_or(u64::MAX),
+            Ordering::Relaxed,
+        );
     }
 
     fn span(&self) -> Option<Duration> {
@@ -116,7 +118,11 @@ impl Gather {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
             if !this.unread.is_empty() {
@@ -135,7 +141,10 @@ impl AsyncRead for Socket {
                 },
                 State::Gathering(_, timer) => {
                     ready!(timer.as_mut().poll(cx));
-                    let State::Gathering(stream, _) = mem::replace(&mut this.state, State::Lost) else { continue };
+                    let State::Gathering(stream, _) = mem::replace(&mut this.state, State::Lost)
+                    else {
+                        continue;
+                    };
                     this.state = State::Reading(stream);
                     continue;
                 }
@@ -151,7 +160,9 @@ impl AsyncRead for Socket {
                             continue;
                         }
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => this.heap = Vec::new(),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            this.heap = Vec::new()
+                        }
                         Err(error) => return Poll::Ready(Err(error)),
                     }
                 }
@@ -170,7 +181,11 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.get_mut().write_side(cx)?.poll_write(cx, buf)
     }
 
@@ -185,18 +200,19 @@ impl AsyncWrite for Socket {
 }
 
 fn lost() -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, "the connection was lost between two ways to wait for it")
+    io::Error::new(
+        io::ErrorKind::NotConnected,
+        "the connection was lost between two ways to wait for it",
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicBool;
-    use std::task::Wake;
-    use std::task::Waker;
+    use std::task::{Wake, Waker};
 
     use futures_util::FutureExt;
-    use tokio::io::AsyncReadExt;
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -227,7 +243,11 @@ mod tests {
         let (mut socket, mut peer) = pair().await;
         socket.gather().set(SPAN);
         peer.write_all(b"first").await.unwrap();
-        assert_eq!(some(&mut socket).await, b"first", "the first piece of a heap does not wait");
+        assert_eq!(
+            some(&mut socket).await,
+            b"first",
+            "the first piece of a heap does not wait"
+        );
         assert!(socket.read_u8().now_or_never().is_none());
         assert!(matches!(socket.state, State::Gathering(..)), "{socket:?}");
         (socket, peer)
@@ -248,11 +268,19 @@ mod tests {
         }
         assert_eq!(some(&mut socket).await, b"second-third");
         assert!(socket.read_u8().now_or_never().is_none());
-        assert!(matches!(socket.state, State::Gathering(..)), "the next heap grows: {socket:?}");
+        assert!(
+            matches!(socket.state, State::Gathering(..)),
+            "the next heap grows: {socket:?}"
+        );
         tokio::time::advance(2 * SPAN).await;
         assert!(socket.read_u8().now_or_never().is_none());
-        assert!(matches!(socket.state, State::Registered(_)), "nothing has gathered: {socket:?}");
-        let (last, ()) = tokio::join!(some(&mut socket), async { peer.write_all(b"last").await.unwrap() });
+        assert!(
+            matches!(socket.state, State::Registered(_)),
+            "nothing has gathered: {socket:?}"
+        );
+        let (last, ()) = tokio::join!(some(&mut socket), async {
+            peer.write_all(b"last").await.unwrap()
+        });
         assert_eq!(last, b"last");
     }
 
@@ -271,7 +299,14 @@ mod tests {
         let mut rest = vec![0; 2 * HEAP - begin.len() + b"answer".len()];
         socket.read_exact(&mut rest).await.unwrap();
         assert!(rest.ends_with(b"aanswer"), "in order and whole");
-        assert_eq!(begin.iter().chain(&rest).filter(|byte| **byte == b'a').count(), 2 * HEAP + 1);
+        assert_eq!(
+            begin
+                .iter()
+                .chain(&rest)
+                .filter(|byte| **byte == b'a')
+                .count(),
+            2 * HEAP + 1
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -285,7 +320,9 @@ mod tests {
                 match Pin::new(&mut socket).poll_read(cx, &mut buf) {
                     Poll::Ready(read) => return Poll::Ready(read.map(|()| buf.filled().to_vec())),
                     Poll::Pending if written => {}
-                    Poll::Pending => written = Pin::new(&mut socket).poll_write(cx, b"question").is_ready(),
+                    Poll::Pending => {
+                        written = Pin::new(&mut socket).poll_write(cx, b"question").is_ready()
+                    }
                 }
                 Poll::Pending
             })
@@ -307,7 +344,11 @@ mod tests {
         let waker = Waker::from(Arc::clone(&woken));
         let mut cx = Context::from_waker(&waker);
         let mut bytes = [0; 6];
-        assert!(Pin::new(&mut socket).poll_read(&mut cx, &mut ReadBuf::new(&mut bytes)).is_pending());
+        assert!(
+            Pin::new(&mut socket)
+                .poll_read(&mut cx, &mut ReadBuf::new(&mut bytes))
+                .is_pending()
+        );
         assert!(!woken.0.load(Ordering::Relaxed));
         // Fresh with the reactor, it cannot say yet whether it may write.
         let _ = Pin::new(&mut socket).poll_write(&mut cx, b"question");

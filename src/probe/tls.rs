@@ -2,43 +2,27 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls;
-use tokio_rustls::rustls::CertificateError;
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::DigitallySignedStruct;
-use tokio_rustls::rustls::RootCertStore;
-use tokio_rustls::rustls::SignatureScheme;
-use tokio_rustls::rustls::client::Resumption;
-use tokio_rustls::rustls::client::WebPkiServerVerifier;
-use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
-use tokio_rustls::rustls::client::danger::ServerCertVerified;
-use tokio_rustls::rustls::client::danger::ServerCertVerifier;
-use tokio_rustls::rustls::client::verify_server_name;
-use tokio_rustls::rustls::crypto::CryptoProvider;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::pki_types::UnixTime;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier, verify_server_name};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+use tokio_rustls::{TlsConnector, rustls};
 
 use crate::catalogue::FailureMode;
-use crate::probe::Certificate;
-use crate::probe::Stop;
-use crate::probe::Transport;
-use crate::probe::transport::Counted;
-use crate::probe::transport::Received;
-use crate::verdict::Ended;
-use crate::verdict::Finding;
-use crate::verdict::Trail;
+use crate::probe::transport::{Counted, Received};
+use crate::probe::{Certificate, Stop, Transport};
 use crate::verdict::evidence::quote;
+use crate::verdict::{Ended, Finding, Trail};
 
 /// The longest certificate chain that is looked at, in bytes.
 const MAX_CHAIN: usize = 32 * 1024;
@@ -94,7 +78,8 @@ impl Identity {
     /// When either is not PEM.
     pub fn pem(chain: &[u8], key: &[u8]) -> Result<Self, TrustError> {
         let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>();
-        let chain = chain.map_err(|error| TrustError::Pem(format!("client certificate: {error:?}")))?;
+        let chain =
+            chain.map_err(|error| TrustError::Pem(format!("client certificate: {error:?}")))?;
         let key = PrivateKeyDer::from_pem_slice(key);
         let key = key.map_err(|error| TrustError::Pem(format!("client key: {error:?}")))?;
         Ok(Self { chain, key })
@@ -122,7 +107,10 @@ impl Trust {
     /// When it holds no certificate that can be used.
     pub fn pem(pem: &[u8], place: Place) -> Result<Self, TrustError> {
         // Go skips what it cannot read, as long as something is left.
-        let certificates = CertificateDer::pem_slice_iter(pem).take(MAX_ROOTS).filter_map(Result::ok).collect();
+        let certificates = CertificateDer::pem_slice_iter(pem)
+            .take(MAX_ROOTS)
+            .filter_map(Result::ok)
+            .collect();
         Self::authorities(certificates, None, place)
     }
 
@@ -138,18 +126,32 @@ impl Trust {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(certificates.iter().cloned());
         if roots.is_empty() {
-            return Err(TrustError::Pem("holds no certificate that can be used".to_owned()));
+            return Err(TrustError::Pem(
+                "holds no certificate that can be used".to_owned(),
+            ));
         }
-        Ok(Self { pinned: certificates.into(), ..Self::new(roots, identity, place)? })
+        Ok(Self {
+            pinned: certificates.into(),
+            ..Self::new(roots, identity, place)?
+        })
     }
 
-    fn new(roots: RootCertStore, identity: Option<Identity>, place: Place) -> Result<Self, TrustError> {
+    fn new(
+        roots: RootCertStore,
+        identity: Option<Identity>,
+        place: Place,
+    ) -> Result<Self, TrustError> {
         let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
-        let names = roots.roots.iter().map(|root| root.subject.to_vec()).collect();
+        let names = roots
+            .roots
+            .iter()
+            .map(|root| root.subject.to_vec())
+            .collect();
         let roots = Arc::new(roots);
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
-            .build()
-            .map_err(|error| TrustError::Pem(error.to_string()))?;
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
+                .build()
+                .map_err(|error| TrustError::Pem(error.to_string()))?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots);
@@ -159,7 +161,13 @@ impl Trust {
         };
         config.resumption = Resumption::disabled();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config, verifier, roots: names, pinned: Arc::default(), place })
+        Ok(Self {
+            config,
+            verifier,
+            roots: names,
+            pinned: Arc::default(),
+            place,
+        })
     }
 }
 
@@ -182,15 +190,27 @@ impl ServerCertVerifier for Witness {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let size = end_entity.len() + intermediates.iter().map(|certificate| certificate.len()).sum::<usize>();
+        let size = end_entity.len()
+            + intermediates
+                .iter()
+                .map(|certificate| certificate.len())
+                .sum::<usize>();
         if size > MAX_CHAIN {
-            return Err(rustls::Error::General(format!("certificate chain of {size} bytes, more than {MAX_CHAIN}")));
+            return Err(rustls::Error::General(format!(
+                "certificate chain of {size} bytes, more than {MAX_CHAIN}"
+            )));
         }
         if let Some(certificate) = Certificate::read(end_entity, intermediates) {
             self.trail.note_not_after(certificate.not_after);
             *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(certificate);
         }
-        let verified = self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let verified = self.verifier.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
         match verified {
             Err(rustls::Error::InvalidCertificate(problem))
                 if certificate_mode(&problem) == FailureMode::TlsUnknownAuthority
@@ -233,7 +253,11 @@ impl Witness {
         server_name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let seen = self
+            .seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         match seen {
             Some(seen) if now > seen.not_after => Err(CertificateError::Expired.into()),
@@ -264,30 +288,56 @@ pub async fn handshake(
         seen: Mutex::default(),
     });
     let mut config = trust.config.clone();
-    config.dangerous().set_certificate_verifier(Arc::<Witness>::clone(&witness));
+    config
+        .dangerous()
+        .set_certificate_verifier(Arc::<Witness>::clone(&witness));
     let server_name = match name.parse::<IpAddr>() {
         Ok(address) => ServerName::IpAddress(address.into()),
         Err(_) => ServerName::try_from(name.to_owned()).map_err(|_| {
-            Stop::failed(FailureMode::TlsHostnameMismatch, format!("{name} is not a name that a certificate can bear"))
+            Stop::failed(
+                FailureMode::TlsHostnameMismatch,
+                format!("{name} is not a name that a certificate can bear"),
+            )
         })?,
     };
-    let shaken = TlsConnector::from(Arc::new(config)).connect(server_name, transport).await;
-    let seen = witness.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let shaken = TlsConnector::from(Arc::new(config))
+        .connect(server_name, transport)
+        .await;
+    let seen = witness
+        .seen
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
     match shaken {
         Ok(stream) => Ok((Transport::Tls(Box::new(stream)), seen)),
         Err(error) => {
             let mode = diagnose(&error, seen.as_ref(), trust);
-            let evidence = describe(&error, mode, seen.as_ref(), name, &received.opening(), received.bytes());
-            Err(Stop { finding: Finding::new(mode, evidence), ended: Ended::Failed })
+            let evidence = describe(
+                &error,
+                mode,
+                seen.as_ref(),
+                name,
+                &received.opening(),
+                received.bytes(),
+            );
+            Err(Stop {
+                finding: Finding::new(mode, evidence),
+                ended: Ended::Failed,
+            })
         }
     }
 }
 
 /// What an error of the handshake means.
 fn diagnose(error: &io::Error, seen: Option<&Certificate>, trust: &Trust) -> FailureMode {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
         Some(rustls::Error::InvalidCertificate(problem)) => match certificate_mode(problem) {
-            FailureMode::TlsUnknownAuthority if seen.is_some_and(|seen| intercepted(seen, trust)) => {
+            FailureMode::TlsUnknownAuthority
+                if seen.is_some_and(|seen| intercepted(seen, trust)) =>
+            {
                 FailureMode::TlsIntercepted
             }
             mode => mode,
@@ -299,12 +349,18 @@ fn diagnose(error: &io::Error, seen: Option<&Certificate>, trust: &Trust) -> Fai
 
 fn certificate_mode(problem: &CertificateError) -> FailureMode {
     match problem {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => FailureMode::TlsExpired,
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => FailureMode::TlsNotYetValid,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            FailureMode::TlsExpired
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            FailureMode::TlsNotYetValid
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             FailureMode::TlsHostnameMismatch
         }
-        CertificateError::BadEncoding | CertificateError::UnhandledCriticalExtension => FailureMode::TlsProtocol,
+        CertificateError::BadEncoding | CertificateError::UnhandledCriticalExtension => {
+            FailureMode::TlsProtocol
+        }
         // A CA of the same name with another key shows as a bad signature; the rest is a chain that leads nowhere.
         _ => FailureMode::TlsUnknownAuthority,
     }
@@ -314,8 +370,12 @@ fn certificate_mode(problem: &CertificateError) -> FailureMode {
 ///
 /// A leaf alone proves nothing: a server that forgets its intermediate looks the same.
 fn intercepted(seen: &Certificate, trust: &Trust) -> bool {
-    let known = trust.roots.iter().any(|root| seen.top_issuer.ends_with(root));
-    seen.names_an_inspector() || (trust.place == Place::Public && seen.brings_root && !known && !is_public(seen))
+    let known = trust
+        .roots
+        .iter()
+        .any(|root| seen.top_issuer.ends_with(root));
+    seen.names_an_inspector()
+        || (trust.place == Place::Public && seen.brings_root && !known && !is_public(seen))
 }
 
 /// Whether the issuer bears the name of an authority that the system knows, although it is not the configured one.
@@ -323,7 +383,10 @@ fn is_public(seen: &Certificate) -> bool {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);
-    roots.roots.iter().any(|root| seen.top_issuer.ends_with(&root.subject))
+    roots
+        .roots
+        .iter()
+        .any(|root| seen.top_issuer.ends_with(&root.subject))
 }
 
 fn describe(
@@ -337,26 +400,42 @@ fn describe(
     let certificate = seen.map_or_else(String::new, |seen| format!(": {}", seen.describe()));
     match mode {
         FailureMode::TlsExpired => format!("the certificate has expired{certificate}"),
-        FailureMode::TlsNotYetValid => format!("the certificate is not valid yet by this clock{certificate}"),
+        FailureMode::TlsNotYetValid => {
+            format!("the certificate is not valid yet by this clock{certificate}")
+        }
         FailureMode::TlsHostnameMismatch => {
             let names = seen.map_or_else(String::new, |seen| seen.names.join(", "));
             format!("the certificate is for [{names}], not for {name}{certificate}")
         }
-        FailureMode::TlsUnknownAuthority => format!("no configured authority vouches for it ({error}){certificate}"),
-        FailureMode::TlsIntercepted => format!("an unknown authority stands in for the expected one{certificate}"),
-        FailureMode::NetReset if received == 0 => {
-            format!("the connection was closed right after the TLS greeting, before any answer ({error})")
+        FailureMode::TlsUnknownAuthority => {
+            format!("no configured authority vouches for it ({error}){certificate}")
         }
-        FailureMode::NetReset => format!("the connection was closed in the handshake after {received} bytes ({error})"),
+        FailureMode::TlsIntercepted => {
+            format!("an unknown authority stands in for the expected one{certificate}")
+        }
+        FailureMode::NetReset if received == 0 => {
+            format!(
+                "the connection was closed right after the TLS greeting, before any answer ({error})"
+            )
+        }
+        FailureMode::NetReset => {
+            format!("the connection was closed in the handshake after {received} bytes ({error})")
+        }
         _ if opening.starts_with(b"HTTP/") => {
-            format!("it answers plain HTTP on this port, not TLS: {}", quote(first_line(opening)))
+            format!(
+                "it answers plain HTTP on this port, not TLS: {}",
+                quote(first_line(opening))
+            )
         }
         _ => format!("the TLS handshake failed: {error}{certificate}"),
     }
 }
 
 fn first_line(bytes: &[u8]) -> &[u8] {
-    bytes.split(|byte| *byte == b'\r' || *byte == b'\n').next().unwrap_or(bytes)
+    bytes
+        .split(|byte| *byte == b'\r' || *byte == b'\n')
+        .next()
+        .unwrap_or(bytes)
 }
 
 /// The finding when the time for the handshake was up.
@@ -365,10 +444,14 @@ pub fn hung(target: &str, received: u64, limit: Duration) -> Finding {
         "not one byte came back: an overloaded or dead server, or something on the way that only pretends to accept"
             .to_owned()
     } else {
-        format!("only {received} bytes came back: a path that drops large packets (MTU) looks like this")
+        format!(
+            "only {received} bytes came back: a path that drops large packets (MTU) looks like this"
+        )
     };
     Finding::new(
         FailureMode::TlsHandshakeTimeout,
-        format!("{target} accepted the connection but the TLS handshake did not finish within {limit:?}; {hint}"),
+        format!(
+            "{target} accepted the connection but the TLS handshake did not finish within {limit:?}; {hint}"
+        ),
     )
 }

@@ -1,10 +1,8 @@
 //! Was it us? A container that is throttled, or an event loop that is late, makes every target look slow.
 
 use std::fs;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
@@ -25,7 +23,10 @@ pub struct Disturbance {
 impl Disturbance {
     /// Takes note of how things stand.
     pub fn begin() -> Self {
-        Self { throttled_before: throttled(), late: AtomicBool::new(false) }
+        Self {
+            throttled_before: throttled(),
+            late: AtomicBool::new(false),
+        }
     }
 
     /// Waits for an act, and looks at the event loop meanwhile.
@@ -53,11 +54,14 @@ impl Disturbance {
 
 /// How often this container was throttled; `None` where the kernel does not say.
 fn throttled() -> Option<u64> {
-    CPU_STAT.iter().find_map(|path| nr_throttled(&fs::read_to_string(path).ok()?))
+    CPU_STAT
+        .iter()
+        .find_map(|path| nr_throttled(&fs::read_to_string(path).ok()?))
 }
 
 fn nr_throttled(stat: &str) -> Option<u64> {
-    stat.lines().find_map(|line| line.strip_prefix("nr_throttled ")?.trim().parse().ok())
+    stat.lines()
+        .find_map(|line| line.strip_prefix("nr_throttled ")?.trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -66,13 +70,19 @@ mod tests {
 
     #[test]
     fn the_kernels_count_is_read() {
-        assert_eq!(nr_throttled("usage_usec 5\nnr_periods 2\nnr_throttled 7\nthrottled_usec 9\n"), Some(7));
+        assert_eq!(
+            nr_throttled("usage_usec 5\nnr_periods 2\nnr_throttled 7\nthrottled_usec 9\n"),
+            Some(7)
+        );
         assert_eq!(nr_throttled("usage_usec 5\n"), None);
     }
 
     #[tokio::test]
     async fn a_loop_that_was_blocked_is_noticed() {
-        let disturbance = Disturbance { throttled_before: None, late: AtomicBool::new(false) };
+        let disturbance = Disturbance {
+            throttled_before: None,
+            late: AtomicBool::new(false),
+        };
         let blocking = async {
             tokio::task::yield_now().await;
             let began = Instant::now();

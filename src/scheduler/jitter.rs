@@ -17,7 +17,8 @@ pub fn around(interval: Duration) -> Duration {
 /// A number from 0 up to 1; the standard library's hasher is seeded at random, which is disorder enough.
 fn fraction() -> f64 {
     let random = RandomState::new().hash_one(());
-    f64::from(u32::try_from(random >> 32).expect("the upper half of 64 bits fits 32")) / f64::from(u32::MAX)
+    f64::from(u32::try_from(random >> 32).expect("the upper half of 64 bits fits 32"))
+        / f64::from(u32::MAX)
 }
 
 #[cfg(test)]
@@ -28,7 +29,10 @@ mod tests {
     fn an_interval_stays_within_a_tenth() {
         for _ in 0..1000 {
             let interval = around(Duration::from_secs(10));
-            assert!((Duration::from_secs(9)..=Duration::from_secs(11)).contains(&interval), "{interval:?}");
+            assert!(
+                (Duration::from_secs(9)..=Duration::from_secs(11)).contains(&interval),
+                "{interval:?}"
+            );
             assert!(within(Duration::from_secs(1)) <= Duration::from_secs(1));
         }
     }

@@ -1,14 +1,10 @@
 //! Who may ask and how: the web configuration, read again when its files change.
 
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::config::Problems;
-use crate::config::WebConfig;
 use crate::config::web::Stamp;
+use crate::config::{Problems, WebConfig};
 use crate::server::auth::Auth;
 
 /// The web configuration, always as the files say.
@@ -36,14 +32,22 @@ impl Access {
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Problems> {
         let config = path.map(WebConfig::read).transpose()?.unwrap_or_default();
         let stamp = stamp(path, &config);
-        let state = State { terms: Arc::new(Terms::new(config)), stamp };
-        Ok(Self { path: path.map(Path::to_owned), state: Mutex::new(state) })
+        let state = State {
+            terms: Arc::new(Terms::new(config)),
+            stamp,
+        };
+        Ok(Self {
+            path: path.map(Path::to_owned),
+            state: Mutex::new(state),
+        })
     }
 
     /// What holds now. A file that makes no sense changes nothing.
     pub(super) fn terms(&self) -> Arc<Terms> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(path) = &self.path else { return Arc::clone(&state.terms) };
+        let Some(path) = &self.path else {
+            return Arc::clone(&state.terms);
+        };
         let now = stamp(Some(path), &state.terms.config);
         if now != state.stamp {
             match WebConfig::read(path) {
@@ -71,6 +75,10 @@ impl Terms {
 
 /// The state of the file and of those it names.
 fn stamp(path: Option<&Path>, config: &WebConfig) -> Stamp {
-    let named = config.tls.as_ref().map(|tls| tls.files().to_vec()).unwrap_or_default();
+    let named = config
+        .tls
+        .as_ref()
+        .map(|tls| tls.files().to_vec())
+        .unwrap_or_default();
     Stamp::of(path.map(Path::to_owned).into_iter().chain(named))
 }

@@ -6,26 +6,22 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::Full;
-use hyper::Request;
-use hyper::Response;
-use hyper::StatusCode;
 use hyper::body::Incoming;
-use hyper::header;
-use hyper::header::HeaderName;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Request, Response, StatusCode, header};
 use tokio::sync::oneshot;
 
-use crate::server::Shared;
 use crate::server::access::Terms;
-use crate::server::page;
 use crate::server::route::Route;
+use crate::server::{Shared, page};
 
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 /// A page holds no script, loads nothing, sends nothing and stands in no frame.
-const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// An answer before its last headers.
 struct Answer {
@@ -38,18 +34,39 @@ struct Answer {
 }
 
 /// Answers; the request's body is not read.
-pub(super) async fn answer(shared: &Shared, terms: &Terms, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let allowed = terms.auth.allows(request.headers().get(header::AUTHORIZATION)).await;
-    let answer = if allowed { routed(shared, request).await } else { Answer::unauthorized() };
+pub(super) async fn answer(
+    shared: &Shared,
+    terms: &Terms,
+    request: &Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let allowed = terms
+        .auth
+        .allows(request.headers().get(header::AUTHORIZATION))
+        .await;
+    let answer = if allowed {
+        routed(shared, request).await
+    } else {
+        Answer::unauthorized()
+    };
     let zip = answer.long && accepts_gzip(request.headers());
-    let mut response = Response::new(Full::new(Bytes::from(if zip { zipped(&answer.body) } else { answer.body })));
+    let mut response = Response::new(Full::new(Bytes::from(if zip {
+        zipped(&answer.body)
+    } else {
+        answer.body
+    })));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.kind));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if answer.kind == HTML {
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(POLICY),
+        );
     }
     if answer.long {
         headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
@@ -73,7 +90,10 @@ async fn routed(shared: &Shared, request: &Request<Incoming>) -> Answer {
         return Answer::wrong_method(route.methods());
     }
     match route {
-        Route::Page => Answer::long(HTML, page::html(&(views.page)(), &shared.prefix).into_bytes()),
+        Route::Page => Answer::long(
+            HTML,
+            page::html(&(views.page)(), &shared.prefix).into_bytes(),
+        ),
         Route::Metrics => Answer::long(METRICS, (views.metrics)()),
         Route::Status => Answer::long(JSON, (views.status_json)()),
         Route::Healthy => Answer::text(StatusCode::OK, "healthy"),
@@ -112,15 +132,28 @@ async fn reload(shared: &Shared) -> Answer {
 
 impl Answer {
     fn text(status: StatusCode, sentence: &str) -> Self {
-        Self { status, kind: TEXT, body: format!("{sentence}\n").into_bytes(), long: false, more: Vec::new() }
+        Self {
+            status,
+            kind: TEXT,
+            body: format!("{sentence}\n").into_bytes(),
+            long: false,
+            more: Vec::new(),
+        }
     }
 
     fn long(kind: &'static str, body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, kind, body, long: true, more: Vec::new() }
+        Self {
+            status: StatusCode::OK,
+            kind,
+            body,
+            long: true,
+            more: Vec::new(),
+        }
     }
 
     fn with(mut self, name: HeaderName, value: &str) -> Self {
-        self.more.extend(HeaderValue::try_from(value).map(|value| (name, value)));
+        self.more
+            .extend(HeaderValue::try_from(value).map(|value| (name, value)));
         self
     }
 
@@ -130,7 +163,8 @@ impl Answer {
 
     fn wrong_method(methods: &[&str]) -> Self {
         let allowed = methods.join(", ");
-        Self::text(StatusCode::METHOD_NOT_ALLOWED, &format!("only {allowed}")).with(header::ALLOW, &allowed)
+        Self::text(StatusCode::METHOD_NOT_ALLOWED, &format!("only {allowed}"))
+            .with(header::ALLOW, &allowed)
     }
 
     fn moved(to: &str) -> Self {
@@ -140,15 +174,25 @@ impl Answer {
 
 /// Whether `Accept-Encoding` lists gzip and does not weigh it with zero.
 fn accepts_gzip(headers: &hyper::HeaderMap) -> bool {
-    let listed = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let listed = headers
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     listed.flat_map(|value| value.split(',')).any(|coding| {
         let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
-        let weight = parameters.trim().strip_prefix("q=").map(|weight| weight.trim().parse::<f32>());
-        name.trim().eq_ignore_ascii_case("gzip") && weight.is_none_or(|weight| weight.is_ok_and(|weight| weight > 0.0))
+        let weight = parameters
+            .trim()
+            .strip_prefix("q=")
+            .map(|weight| weight.trim().parse::<f32>());
+        name.trim().eq_ignore_ascii_case("gzip")
+            && weight.is_none_or(|weight| weight.is_ok_and(|weight| weight > 0.0))
     })
 }
 
 fn zipped(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
-    encoder.write_all(body).and_then(|()| encoder.finish()).expect("memory takes every byte")
+    encoder
+        .write_all(body)
+        .and_then(|()| encoder.finish())
+        .expect("memory takes every byte")
 }

@@ -1,8 +1,7 @@
 //! Basic authentication: bcrypt on a thread of its own, once for each pair of name and password.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -33,7 +32,10 @@ type Digest = Vec<u8>;
 
 impl Auth {
     pub(super) fn new(users: &[(String, Secret)]) -> Self {
-        let cost = users.first().and_then(|(_, hash)| hash.reveal().get(4..6)?.parse().ok()).unwrap_or(USUAL_COST);
+        let cost = users
+            .first()
+            .and_then(|(_, hash)| hash.reveal().get(4..6)?.parse().ok())
+            .unwrap_or(USUAL_COST);
         Self {
             users: users.iter().cloned().collect(),
             nobody: Secret::new(format!("$2y${cost:02}${}", ".".repeat(53))),
@@ -47,26 +49,40 @@ impl Auth {
         if self.users.is_empty() {
             return true;
         }
-        let Some((name, password)) = header.and_then(credentials) else { return false };
+        let Some((name, password)) = header.and_then(credentials) else {
+            return false;
+        };
         let known = self.users.get(&name);
         let hash = known.unwrap_or(&self.nobody).reveal().to_owned();
-        let digest = digest(&[name.as_bytes(), hash.as_bytes(), password.reveal().as_bytes()]);
+        let digest = digest(&[
+            name.as_bytes(),
+            hash.as_bytes(),
+            password.reveal().as_bytes(),
+        ]);
         if let Some(result) = self.kept(&digest) {
             return result;
         }
-        let Ok(_turn) = self.turn.acquire().await else { return false };
+        let Ok(_turn) = self.turn.acquire().await else {
+            return false;
+        };
         // Another connection may just have asked the same.
         if let Some(result) = self.kept(&digest) {
             return result;
         }
-        let verified = tokio::task::spawn_blocking(move || bcrypt::verify(password.reveal(), &hash).unwrap_or(false));
+        let verified = tokio::task::spawn_blocking(move || {
+            bcrypt::verify(password.reveal(), &hash).unwrap_or(false)
+        });
         let result = verified.await.unwrap_or(false) && known.is_some();
         self.keep(digest, result);
         result
     }
 
     fn kept(&self, digest: &Digest) -> Option<bool> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(digest).copied()
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(digest)
+            .copied()
     }
 
     fn keep(&self, digest: Digest, result: bool) {
@@ -94,7 +110,9 @@ fn credentials(header: &HeaderValue) -> Option<(String, Secret)> {
 }
 
 fn digest(parts: &[&[u8]]) -> Digest {
-    let suite = TLS13_AES_128_GCM_SHA256.tls13().expect("a suite of TLS 1.3");
+    let suite = TLS13_AES_128_GCM_SHA256
+        .tls13()
+        .expect("a suite of TLS 1.3");
     let mut hash = suite.common.hash_provider.start();
     for part in parts {
         // With its length before it, no part can be taken for the end of another.

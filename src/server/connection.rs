@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use hyper_util::rt::TokioTimer;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -25,14 +23,19 @@ const WHOLE: Duration = Duration::from_secs(30);
 const MAX_HEADERS: usize = 16 * 1024;
 
 /// Serves a connection to its end; says why it ended early.
-pub(super) async fn serve(stream: TcpStream, shared: &Shared, ending: watch::Receiver<bool>) -> Result<(), String> {
+pub(super) async fn serve(
+    stream: TcpStream,
+    shared: &Shared,
+    ending: watch::Receiver<bool>,
+) -> Result<(), String> {
     let _ = stream.set_nodelay(true);
     let terms = shared.access.terms();
     let served = async {
         match &terms.config.tls {
             None => exchange(stream, shared, &terms, ending).await,
             Some(tls) => {
-                let handshake = TlsAcceptor::from(std::sync::Arc::clone(tls.config())).accept(stream);
+                let handshake =
+                    TlsAcceptor::from(std::sync::Arc::clone(tls.config())).accept(stream);
                 let stream = tokio::time::timeout(PATIENCE, handshake)
                     .await
                     .map_err(|_| "no TLS handshake in time".to_owned())?
@@ -41,7 +44,9 @@ pub(super) async fn serve(stream: TcpStream, shared: &Shared, ending: watch::Rec
             }
         }
     };
-    tokio::time::timeout(WHOLE, served).await.map_err(|_| "not done in time".to_owned())?
+    tokio::time::timeout(WHOLE, served)
+        .await
+        .map_err(|_| "not done in time".to_owned())?
 }
 
 /// Resolves once the end was asked for, or nobody is left to ask for it.
@@ -55,7 +60,8 @@ async fn exchange(
     terms: &Terms,
     mut ending: watch::Receiver<bool>,
 ) -> Result<(), String> {
-    let service = service_fn(async |request| Ok::<_, Infallible>(answer(shared, terms, &request).await));
+    let service =
+        service_fn(async |request| Ok::<_, Infallible>(answer(shared, terms, &request).await));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)

@@ -23,9 +23,14 @@ pub struct Fact {
 }
 
 const TITLE: &str = "CAST AI health exporter";
-const DESCRIPTION: &str = "Probes everything the CAST AI agent depends on and says which part is broken.";
-const LINKS: &[(&str, &str)] =
-    &[("/metrics", "Metrics"), ("/api/v1/status", "Status as JSON"), ("/-/healthy", "Healthy"), ("/-/ready", "Ready")];
+const DESCRIPTION: &str =
+    "Probes everything the CAST AI agent depends on and says which part is broken.";
+const LINKS: &[(&str, &str)] = &[
+    ("/metrics", "Metrics"),
+    ("/api/v1/status", "Status as JSON"),
+    ("/-/healthy", "Healthy"),
+    ("/-/ready", "Ready"),
+];
 
 /// The page; its links stand below the route prefix.
 pub fn html(page: &Page, prefix: &str) -> String {
@@ -36,18 +41,35 @@ pub fn html(page: &Page, prefix: &str) -> String {
     );
     if !page.facts.is_empty() {
         html.push_str("<dl>\n");
-        for Fact { word, sentence, remedies } in &page.facts {
-            let _ = writeln!(html, "<dt>{}</dt>\n<dd>{}</dd>", escaped(word), escaped(sentence));
+        for Fact {
+            word,
+            sentence,
+            remedies,
+        } in &page.facts
+        {
+            let _ = writeln!(
+                html,
+                "<dt>{}</dt>\n<dd>{}</dd>",
+                escaped(word),
+                escaped(sentence)
+            );
             for (remedy, runbook) in remedies {
                 let (remedy, route) = (escaped(remedy), escaped(&format!("{prefix}{runbook}")));
-                let _ = writeln!(html, "<dd>What mends it: {remedy} <a href=\"{route}\">Runbook</a></dd>");
+                let _ = writeln!(
+                    html,
+                    "<dd>What mends it: {remedy} <a href=\"{route}\">Runbook</a></dd>"
+                );
             }
         }
         html.push_str("</dl>\n");
     }
     html.push_str("<ul>\n");
     for (path, name) in LINKS {
-        let _ = writeln!(html, "<li><a href=\"{}{path}\">{name}</a></li>", escaped(prefix));
+        let _ = writeln!(
+            html,
+            "<li><a href=\"{}{path}\">{name}</a></li>",
+            escaped(prefix)
+        );
     }
     html.push_str("</ul>\n");
     html.push_str("</body>\n</html>\n");

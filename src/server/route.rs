@@ -31,8 +31,13 @@ impl<'a> Route<'a> {
             "/-/healthy" => Self::Healthy,
             "/-/ready" => Self::Ready,
             "/-/reload" => Self::Reload,
-            _ => match below.strip_prefix("/runbooks/").map(|name| name.strip_suffix(".md").unwrap_or(name)) {
-                Some(name) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+            _ => match below
+                .strip_prefix("/runbooks/")
+                .map(|name| name.strip_suffix(".md").unwrap_or(name))
+            {
+                Some(name)
+                    if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric()) =>
+                {
                     Self::Runbook(name)
                 }
                 _ => Self::Unknown,

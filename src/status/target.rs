@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::verdict::Ended;
-use crate::verdict::PhaseTime;
-use crate::verdict::TargetReport;
+use crate::verdict::{Ended, PhaseTime, TargetReport};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Target {
@@ -43,7 +41,9 @@ impl Target {
             evidence: evidence.to_string(),
             seconds: phases.iter().map(|phase| phase.seconds).sum(),
             phases,
-            certificate_not_after: report.not_after.and_then(|at| Timestamp::from_second(at).ok()),
+            certificate_not_after: report
+                .not_after
+                .and_then(|at| Timestamp::from_second(at).ok()),
         }
     }
 }
@@ -55,6 +55,10 @@ impl Phase {
             Ended::Failed => "failed",
             Ended::TimedOut => "timed_out",
         };
-        Self { label: time.phase.label(), seconds: time.took.as_secs_f64(), ended }
+        Self {
+            label: time.phase.label(),
+            seconds: time.took.as_secs_f64(),
+            ended,
+        }
     }
 }

@@ -54,7 +54,9 @@ pub fn quote_body(body: &[u8]) -> String {
 fn title(body: &[u8]) -> Option<&[u8]> {
     let head = &body[..body.len().min(HEAD)];
     let find = |from: usize, tag: &[u8]| {
-        let at = head[from..].windows(tag.len()).position(|window| window.eq_ignore_ascii_case(tag))?;
+        let at = head[from..]
+            .windows(tag.len())
+            .position(|window| window.eq_ignore_ascii_case(tag))?;
         Some(from + at)
     };
     let begin = find(0, b"<title>")? + b"<title>".len();
@@ -90,7 +92,10 @@ impl From<String> for Evidence {
     fn from(text: String) -> Self {
         let mut line = single_line(&text);
         if line.len() > MAX_SENTENCE {
-            let end = (0..=MAX_SENTENCE).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0);
+            let end = (0..=MAX_SENTENCE)
+                .rev()
+                .find(|end| line.is_char_boundary(*end))
+                .unwrap_or(0);
             line.truncate(end);
             line.push('…');
         }
@@ -118,7 +123,12 @@ mod tests {
     fn of_a_page_its_title_says_enough() {
         let page = b"<!DOCTYPE html>\n<HTML><head><TITLE>\n 403 Forbidden </title></head><body>much</body></html>";
         assert_eq!(quote_body(page), "the page \"403 Forbidden\"");
-        for body in ["<html>403</html>", "<title></title>x", "<title>never ends", "no page"] {
+        for body in [
+            "<html>403</html>",
+            "<title></title>x",
+            "<title>never ends",
+            "no page",
+        ] {
             assert_eq!(quote_body(body.as_bytes()), quote(body.as_bytes()));
         }
     }

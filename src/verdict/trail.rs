@@ -1,10 +1,7 @@
 //! How far an attempt got, and how long each phase took.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::catalogue::Phase;
 
@@ -52,7 +49,9 @@ impl Trail {
     /// Ends the phase that is open; says how long it took.
     pub fn end(&self, ended: Ended) -> Duration {
         self.steps(|steps| {
-            let Some((phase, began)) = steps.open.take() else { return Duration::ZERO };
+            let Some((phase, began)) = steps.open.take() else {
+                return Duration::ZERO;
+            };
             let took = began.elapsed();
             steps.done.push(PhaseTime { phase, took, ended });
             took
@@ -77,8 +76,11 @@ impl Trail {
     /// The phases so far; one that is open counts as timed out with the time it has taken.
     pub fn phases(&self) -> Vec<PhaseTime> {
         self.steps(|steps| {
-            let open =
-                steps.open.map(|(phase, began)| PhaseTime { phase, took: began.elapsed(), ended: Ended::TimedOut });
+            let open = steps.open.map(|(phase, began)| PhaseTime {
+                phase,
+                took: began.elapsed(),
+                ended: Ended::TimedOut,
+            });
             steps.done.iter().copied().chain(open).collect()
         })
     }

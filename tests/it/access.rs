@@ -8,19 +8,14 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::catalogue::Status;
-use castai_health_exporter::cluster::Access;
-use castai_health_exporter::cluster::Denied;
-use castai_health_exporter::cluster::Plugin;
+use castai_health_exporter::catalogue::{Check, FailureMode, Status};
+use castai_health_exporter::cluster::{Access, Denied, Plugin};
 use castai_health_exporter::config::InCluster;
 use lab::ApiFault;
 use tokio::time::sleep;
 
 use crate::support::exporter::Exporter;
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 /// A token that the lab's API server accepts.
 const BY_TOKEN: &str = "token: lab-service-account-token";
@@ -28,9 +23,15 @@ const BY_TOKEN: &str = "token: lab-service-account-token";
 /// A world whose API server is known by a kubeconfig with these entries for the cluster and for the user.
 fn kubeconfig(cluster: impl Fn(&World) -> String, user: &str) -> World {
     let mut world = World::start();
-    let (before, after) = (world.file.find("apiserver:").unwrap(), world.file.find("dns:").unwrap());
+    let (before, after) = (
+        world.file.find("apiserver:").unwrap(),
+        world.file.find("dns:").unwrap(),
+    );
     let path = world.mounted("kubeconfig");
-    world.file.replace_range(before..after, &format!("kubeconfig: {}\nscope: pod\n", path.display()));
+    world.file.replace_range(
+        before..after,
+        &format!("kubeconfig: {}\nscope: pod\n", path.display()),
+    );
     write(&world, &cluster(&world), user);
     world.only = Some(&[Check::Apiserver]);
     world.set_env("PROVIDER", "eks");
@@ -49,17 +50,28 @@ fn write(world: &World, cluster: &str, user: &str) {
 
 /// The lab's API server, with its authority by path.
 fn server(world: &World) -> String {
-    format!("server: 'https://{}', certificate-authority: ca.crt", world.api.addr())
+    format!(
+        "server: 'https://{}', certificate-authority: ca.crt",
+        world.api.addr()
+    )
 }
 
 /// The lab's API server, with its authority in the file.
 fn server_with_data(world: &World) -> String {
     let authority = STANDARD.encode(fs::read(world.mounted("ca.crt")).unwrap());
-    format!("server: 'https://{}', certificate-authority-data: {authority}", world.api.addr())
+    format!(
+        "server: 'https://{}', certificate-authority-data: {authority}",
+        world.api.addr()
+    )
 }
 
 async fn apiserver(world: &World) -> Standing {
-    world.look().await.into_iter().find(|standing| standing.check == Check::Apiserver).unwrap()
+    world
+        .look()
+        .await
+        .into_iter()
+        .find(|standing| standing.check == Check::Apiserver)
+        .unwrap()
 }
 
 async fn assert_ok(world: &World) {
@@ -69,8 +81,17 @@ async fn assert_ok(world: &World) {
 
 async fn assert_unknown(world: &World, because: &str) {
     let standing = apiserver(world).await;
-    assert_eq!(standing.status(), Status::Unknown, "{}", evidence(&standing));
-    assert!(evidence(&standing).contains(because), "{}", evidence(&standing));
+    assert_eq!(
+        standing.status(),
+        Status::Unknown,
+        "{}",
+        evidence(&standing)
+    );
+    assert!(
+        evidence(&standing).contains(because),
+        "{}",
+        evidence(&standing)
+    );
 }
 
 /// A plugin that notes each run and prints the credential in `credential`.
@@ -86,7 +107,11 @@ fn plugin(world: &World, credential: &str) -> String {
 }
 
 fn runs(world: &World) -> Vec<String> {
-    fs::read_to_string(world.mounted("runs")).unwrap().lines().map(str::to_owned).collect()
+    fs::read_to_string(world.mounted("runs"))
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 fn with_plugin(credential: &str) -> World {
@@ -97,7 +122,9 @@ fn with_plugin(credential: &str) -> World {
 }
 
 fn credential(status: &str) -> String {
-    format!(r#"{{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{{{status}}}}}"#)
+    format!(
+        r#"{{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{{{status}}}}}"#
+    )
 }
 
 #[tokio::test]
@@ -124,7 +151,11 @@ async fn the_authority_may_stand_in_the_file_itself() {
     assert_ok(&kubeconfig(server_with_data, BY_TOKEN)).await;
     let other = lab::Pki::new("kubernetes").ca_pem();
     let foreign = move |world: &World| {
-        format!("server: 'https://{}', certificate-authority-data: {}", world.api.addr(), STANDARD.encode(&other))
+        format!(
+            "server: 'https://{}', certificate-authority-data: {}",
+            world.api.addr(),
+            STANDARD.encode(&other)
+        )
     };
     let standing = apiserver(&kubeconfig(foreign, BY_TOKEN)).await;
     assert_eq!(standing.settled.modes(), [FailureMode::TlsUnknownAuthority]);
@@ -132,8 +163,12 @@ async fn the_authority_may_stand_in_the_file_itself() {
 
 #[tokio::test]
 async fn a_client_certificate_is_taken_along_and_a_broken_one_is_said() {
-    let rcgen::CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(["agent".to_owned()]).unwrap();
-    let (cert, key) = (STANDARD.encode(cert.pem()), STANDARD.encode(signing_key.serialize_pem()));
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["agent".to_owned()]).unwrap();
+    let (cert, key) = (
+        STANDARD.encode(cert.pem()),
+        STANDARD.encode(signing_key.serialize_pem()),
+    );
     let user = format!("{BY_TOKEN}, client-certificate-data: {cert}, client-key-data: {key}");
     assert_ok(&kubeconfig(server, &user)).await;
     let noise = STANDARD.encode("noise");
@@ -143,12 +178,19 @@ async fn a_client_certificate_is_taken_along_and_a_broken_one_is_said() {
 
 #[tokio::test]
 async fn the_certificate_may_bear_another_name_when_the_file_says_so() {
-    let named = |world: &World| format!("{}, tls-server-name: kubernetes.default.svc", server(world));
+    let named =
+        |world: &World| format!("{}, tls-server-name: kubernetes.default.svc", server(world));
     let world = kubeconfig(named, BY_TOKEN);
-    world.api.set("cert-no-address".parse::<ApiFault>().unwrap()).await;
+    world
+        .api
+        .set("cert-no-address".parse::<ApiFault>().unwrap())
+        .await;
     assert_ok(&world).await;
     write(&world, &server(&world), BY_TOKEN);
-    assert_eq!(apiserver(&world).await.settled.modes(), [FailureMode::TlsHostnameMismatch]);
+    assert_eq!(
+        apiserver(&world).await.settled.modes(),
+        [FailureMode::TlsHostnameMismatch]
+    );
 }
 
 #[tokio::test]
@@ -163,19 +205,31 @@ async fn the_path_of_the_server_goes_before_every_path() {
 #[tokio::test]
 async fn the_files_own_proxy_is_asked_with_its_decoded_credentials() {
     let behind = |world: &World| {
-        format!("{}, proxy-url: 'http://user:p%40ss@proxy.lab:{}'", server(world), world.proxy.addr().port())
+        format!(
+            "{}, proxy-url: 'http://user:p%40ss@proxy.lab:{}'",
+            server(world),
+            world.proxy.addr().port()
+        )
     };
     let world = kubeconfig(behind, BY_TOKEN);
     assert_ok(&world).await;
     let asked = world.proxy.journal().requests();
     assert_eq!(asked[0].target, world.api.addr().to_string());
     let expected = format!("Basic {}", STANDARD.encode("user:p@ss"));
-    assert_eq!(asked[0].header("proxy-authorization"), Some(expected.as_str()));
+    assert_eq!(
+        asked[0].header("proxy-authorization"),
+        Some(expected.as_str())
+    );
 }
 
 #[tokio::test]
 async fn a_socks_proxy_in_the_file_is_not_probed_and_says_so() {
-    let behind = |world: &World| format!("{}, proxy-url: 'socks5://user:secret@proxy.lab:1080'", server(world));
+    let behind = |world: &World| {
+        format!(
+            "{}, proxy-url: 'socks5://user:secret@proxy.lab:1080'",
+            server(world)
+        )
+    };
     let world = kubeconfig(behind, BY_TOKEN);
     assert_unknown(&world, "SOCKS").await;
     assert!(!evidence(&apiserver(&world).await).contains("secret"));
@@ -189,11 +243,18 @@ async fn a_proxy_of_the_environment_is_passed_by_where_no_proxy_says_so() {
     };
     let mut world = kubeconfig(by_name, BY_TOKEN);
     world.dns.add("apiserver.lab", world.api.addr().ip());
-    world.env.insert("NO_PROXY".to_owned(), "apiserver.lab".to_owned());
+    world
+        .env
+        .insert("NO_PROXY".to_owned(), "apiserver.lab".to_owned());
     world.set_env("HTTPS_PROXY", "http://127.0.0.1:1");
     world.config();
     let exporter = Exporter::start(&world.env, &world.mounted("exporter.yaml")).await;
-    exporter.shows(&[r#"castai_health_check_status{check="apiserver",status="ok"} 1"#], Duration::from_secs(20)).await;
+    exporter
+        .shows(
+            &[r#"castai_health_check_status{check="apiserver",status="ok"} 1"#],
+            Duration::from_secs(20),
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -203,17 +264,29 @@ async fn a_plugin_is_asked_once_and_again_when_its_token_is_refused() {
     assert_ok(&world).await;
     let told = runs(&world);
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains(r#""kind":"ExecCredential""#) && told[0].contains(r#""interactive":false"#), "{told:?}");
+    assert!(
+        told[0].contains(r#""kind":"ExecCredential""#)
+            && told[0].contains(r#""interactive":false"#),
+        "{told:?}"
+    );
     world.api.set_tokens(vec!["the-next-token".to_owned()]);
-    fs::write(world.mounted("credential"), credential(r#""token":"the-next-token""#)).unwrap();
-    assert_eq!(apiserver(&world).await.settled.modes(), [FailureMode::K8sUnauthorized]);
+    fs::write(
+        world.mounted("credential"),
+        credential(r#""token":"the-next-token""#),
+    )
+    .unwrap();
+    assert_eq!(
+        apiserver(&world).await.settled.modes(),
+        [FailureMode::K8sUnauthorized]
+    );
     assert_ok(&world).await;
     assert_eq!(runs(&world).len(), 2);
 }
 
 #[tokio::test]
 async fn a_credential_that_has_ended_is_not_kept() {
-    let ended = r#""token":"lab-service-account-token","expirationTimestamp":"2023-11-14T22:13:20Z""#;
+    let ended =
+        r#""token":"lab-service-account-token","expirationTimestamp":"2023-11-14T22:13:20Z""#;
     let world = with_plugin(&credential(ended));
     assert_ok(&world).await;
     assert_ok(&world).await;
@@ -222,12 +295,20 @@ async fn a_credential_that_has_ended_is_not_kept() {
 
 #[tokio::test]
 async fn a_plugin_that_gives_nothing_is_unknown_and_its_output_is_not_shown() {
-    assert_unknown(&with_plugin("secret"), "plugin sh printed no ExecCredential").await;
+    assert_unknown(
+        &with_plugin("secret"),
+        "plugin sh printed no ExecCredential",
+    )
+    .await;
     let failing = "exec: { command: sh, args: ['-c', 'echo secret; echo go away >&2; exit 3'] }";
     let world = kubeconfig(server, failing);
     assert_unknown(&world, "exit status: 3 \"go away\"").await;
     assert!(!evidence(&apiserver(&world).await).contains("secret"));
-    assert_unknown(&kubeconfig(server, "exec: { command: /nowhere/plugin }"), "cannot be run").await;
+    assert_unknown(
+        &kubeconfig(server, "exec: { command: /nowhere/plugin }"),
+        "cannot be run",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -241,8 +322,14 @@ async fn a_plugin_that_hangs_is_given_up_and_holds_nobody_up() {
         _ = &mut access => panic!("nothing else ran while the plugin did"),
         () = sleep(Duration::from_millis(1)) => {}
     }
-    let Err(Denied::Unknown(why)) = access.await else { panic!("it gave no token") };
-    assert!(why.as_str().contains("exec plugin sleep gave no token within 200ms"), "{why}");
+    let Err(Denied::Unknown(why)) = access.await else {
+        panic!("it gave no token")
+    };
+    assert!(
+        why.as_str()
+            .contains("exec plugin sleep gave no token within 200ms"),
+        "{why}"
+    );
 }
 
 #[tokio::test]
@@ -276,7 +363,9 @@ fn only_a_token_that_is_not_there_is_the_agents_trouble() {
     // A directory cannot be read by anybody, not even by root, whom no permission stops.
     fs::create_dir(&token).unwrap();
     fs::set_permissions(&token, fs::Permissions::from_mode(0o000)).unwrap();
-    let Err(Denied::Unknown(why)) = Access::in_cluster(&place) else { panic!("it cannot be read") };
+    let Err(Denied::Unknown(why)) = Access::in_cluster(&place) else {
+        panic!("it cannot be read")
+    };
     assert!(why.as_str().contains(&token.display().to_string()), "{why}");
 }
 
@@ -286,26 +375,45 @@ async fn targets_with_an_ipv6_address_are_reached() {
     let pki = lab::Pki::new("IPv6");
     let here = std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));
     let names = vec!["apiserver.lab".to_owned()];
-    let api =
-        lab::apiserver::Options { service: here, endpoints: vec![here], names, ..lab::apiserver::Options::default() };
+    let api = lab::apiserver::Options {
+        service: here,
+        endpoints: vec![here],
+        names,
+        ..lab::apiserver::Options::default()
+    };
     world.api = lab::ApiServer::start(&pki, api).unwrap();
-    let castai = lab::castai::Options { addr: here, ..lab::castai::Options::default() };
+    let castai = lab::castai::Options {
+        addr: here,
+        ..lab::castai::Options::default()
+    };
     world.castai = lab::CastAi::start(&pki, castai).unwrap();
     fs::write(world.mounted("ca.crt"), pki.ca_pem()).unwrap();
     let port = world.api.addr().port().to_string();
     let start = world.file.find("  dns_name: ").unwrap();
     let end = start + world.file[start..].find('\n').unwrap();
-    world.file.replace_range(start..end, &format!("  dns_name: apiserver.lab:{port}"));
+    world
+        .file
+        .replace_range(start..end, &format!("  dns_name: apiserver.lab:{port}"));
     world.dns.add("apiserver.lab", here.ip());
     world.env.insert("KUBERNETES_SERVICE_PORT".to_owned(), port);
-    world.env.insert("KUBERNETES_SERVICE_HOST".to_owned(), "::1".to_owned());
-    world.env.insert("TLS_CA_CERT_FILE".to_owned(), pki.ca_pem());
-    world.set_env("API_URL", &format!("https://[::1]:{}", world.castai.addr().port()));
+    world
+        .env
+        .insert("KUBERNETES_SERVICE_HOST".to_owned(), "::1".to_owned());
+    world
+        .env
+        .insert("TLS_CA_CERT_FILE".to_owned(), pki.ca_pem());
+    world.set_env(
+        "API_URL",
+        &format!("https://[::1]:{}", world.castai.addr().port()),
+    );
     world.assert_healthy().await;
     let asked = world.castai.journal().requests();
     let host = world.castai.addr().to_string();
     assert!(
-        !asked.is_empty() && asked.iter().all(|request| request.header("host") == Some(host.as_str())),
+        !asked.is_empty()
+            && asked
+                .iter()
+                .all(|request| request.header("host") == Some(host.as_str())),
         "{asked:?}"
     );
     assert!(!world.api.service().journal().requests().is_empty());

@@ -1,23 +1,21 @@
 //! What the agent says of its own health, and what that does not prove.
 
 use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::catalogue::Status;
-use castai_health_exporter::config::AgentEnvironment;
-use castai_health_exporter::config::AgentSeen;
-use castai_health_exporter::config::Elsewhere;
-use castai_health_exporter::config::Secret;
-use lab::AgentFault;
-use lab::ApiFault;
+use castai_health_exporter::catalogue::{Check, FailureMode, Status};
+use castai_health_exporter::config::{AgentEnvironment, AgentSeen, Elsewhere, Secret};
+use lab::{AgentFault, ApiFault};
 
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 const LEASE: &str = "agent-leader-election-lock";
 
 async fn agent_health(world: &World) -> Standing {
-    world.look().await.into_iter().find(|standing| standing.check == Check::AgentHealth).unwrap()
+    world
+        .look()
+        .await
+        .into_iter()
+        .find(|standing| standing.check == Check::AgentHealth)
+        .unwrap()
 }
 
 #[tokio::test]
@@ -27,8 +25,16 @@ async fn an_agent_that_was_started_just_now_may_take_its_time() {
     for fault in [AgentFault::NotStarted, AgentFault::Initialising] {
         world.agent.set(fault).await;
         let standing = agent_health(&world).await;
-        assert_eq!(standing.status(), Status::Warning, "{}", evidence(&standing));
-        assert_eq!(standing.settled.modes(), [FailureMode::AgentNotReadyInitialising]);
+        assert_eq!(
+            standing.status(),
+            Status::Warning,
+            "{}",
+            evidence(&standing)
+        );
+        assert_eq!(
+            standing.settled.modes(),
+            [FailureMode::AgentNotReadyInitialising]
+        );
     }
 }
 
@@ -38,7 +44,11 @@ async fn an_older_agent_is_asked_at_its_own_place() {
     world.agent.set(AgentFault::Old).await;
     let standing = agent_health(&world).await;
     assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
-    assert!(evidence(&standing).contains("before v0.104"), "{}", evidence(&standing));
+    assert!(
+        evidence(&standing).contains("before v0.104"),
+        "{}",
+        evidence(&standing)
+    );
 }
 
 #[tokio::test]
@@ -46,7 +56,11 @@ async fn a_followers_word_says_nothing_of_deliveries() {
     let world = World::start();
     world.agent.lead(false);
     let standing = agent_health(&world).await;
-    assert!(evidence(&standing).contains("it follows"), "{}", evidence(&standing));
+    assert!(
+        evidence(&standing).contains("it follows"),
+        "{}",
+        evidence(&standing)
+    );
 }
 
 #[tokio::test]
@@ -56,7 +70,11 @@ async fn a_lease_that_may_not_be_read_leaves_the_rest_judged() {
     let standing = agent_health(&world).await;
     assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
     let right = "may not get leases/agent-leader-election-lock in the namespace castai-agent";
-    assert!(evidence(&standing).contains(right), "{}", evidence(&standing));
+    assert!(
+        evidence(&standing).contains(right),
+        "{}",
+        evidence(&standing)
+    );
 }
 
 #[tokio::test]
@@ -85,7 +103,12 @@ async fn a_lease_counts_where_the_agent_looks_for_it() {
     world.only = Some(&[Check::AgentHealth]);
     world.configure();
     let standing = agent_health(&world).await;
-    assert_eq!(standing.settled.modes(), [FailureMode::AgentNoLeader], "{}", evidence(&standing));
+    assert_eq!(
+        standing.settled.modes(),
+        [FailureMode::AgentNoLeader],
+        "{}",
+        evidence(&standing)
+    );
     assert!(
         evidence(&standing).contains("there is no lease ops/agent-leader-election-lock"),
         "{}",
@@ -104,18 +127,33 @@ async fn an_agent_in_another_namespace_still_elects_in_the_charts_until_it_is_to
     world.configure();
     led_in_ops(&mut world);
     let standing = agent_health(&world).await;
-    assert_eq!(standing.settled.modes(), [FailureMode::AgentNoLeader], "{}", evidence(&standing));
+    assert_eq!(
+        standing.settled.modes(),
+        [FailureMode::AgentNoLeader],
+        "{}",
+        evidence(&standing)
+    );
     let there = "there is no lease castai-agent/agent-leader-election-lock";
-    assert!(evidence(&standing).contains(there), "{}", evidence(&standing));
+    assert!(
+        evidence(&standing).contains(there),
+        "{}",
+        evidence(&standing)
+    );
     let remedy = FailureMode::AgentNoLeader.entry().remedy;
-    assert!(remedy.contains("in another namespace must set `LEADER_ELECTION_NAMESPACE`"), "{remedy}");
+    assert!(
+        remedy.contains("in another namespace must set `LEADER_ELECTION_NAMESPACE`"),
+        "{remedy}"
+    );
 }
 
 /// The world as a companion sees it whose agent's pod has this address.
 fn companion(address: Option<&str>) -> World {
     let mut world = World::start();
     world.file = format!("vantage: companion\n{}", world.file);
-    let variables = world.env.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_str())));
+    let variables = world
+        .env
+        .iter()
+        .map(|(name, value)| (name.clone(), Secret::new(value.as_str())));
     world.seen = Some(AgentSeen::Found(Elsewhere {
         source: AgentEnvironment::Pod,
         object: lab::apiserver::workload::POD.to_owned(),
@@ -138,23 +176,41 @@ async fn from_another_pod_the_agent_is_asked_at_its_pods_address() {
     let standing = agent_health(&world).await;
     assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
     world.agent.set(AgentFault::Overdue).await;
-    assert_eq!(agent_health(&world).await.settled.modes(), [FailureMode::AgentUnhealthy]);
+    assert_eq!(
+        agent_health(&world).await.settled.modes(),
+        [FailureMode::AgentUnhealthy]
+    );
     world.agent.set(AgentFault::Refused).await;
     let closed = agent_health(&world).await;
     let modes = closed.latest.as_ref().unwrap().verdict.modes();
-    assert_eq!(modes, [FailureMode::AgentHealthUnreachable], "{}", evidence(&closed));
+    assert_eq!(
+        modes,
+        [FailureMode::AgentHealthUnreachable],
+        "{}",
+        evidence(&closed)
+    );
     world.agent.set(AgentFault::Hang).await;
     let silent = agent_health(&world).await;
-    assert_eq!(silent.status(), Status::Unknown, "a network policy may be why: {}", evidence(&silent));
+    assert_eq!(
+        silent.status(),
+        Status::Unknown,
+        "a network policy may be why: {}",
+        evidence(&silent)
+    );
     world.agent.heal().await;
     assert_eq!(agent_health(&world).await.status(), Status::Ok);
 }
 
 #[tokio::test]
 async fn a_pod_without_an_address_and_an_agent_that_nobody_looked_for_are_not_judged() {
-    assert_eq!(agent_health(&companion(None)).await.status(), Status::Unknown);
+    assert_eq!(
+        agent_health(&companion(None)).await.status(),
+        Status::Unknown
+    );
     let mut world = companion(None);
-    world.seen = Some(AgentSeen::Absent("there is no Deployment castai-agent".to_owned()));
+    world.seen = Some(AgentSeen::Absent(
+        "there is no Deployment castai-agent".to_owned(),
+    ));
     world.configure_anew();
     assert_eq!(agent_health(&world).await.status(), Status::NotApplicable);
 }

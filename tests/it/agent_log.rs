@@ -1,20 +1,16 @@
 //! What the agent's log says: every mode, the first cause, what is over, what may not be read.
 
 use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
 use castai_health_exporter::classify::classify_line;
 use castai_health_exporter::verdict::Fact;
 use lab::ApiFault;
-use lab::apiserver::Gap;
-use lab::apiserver::workload;
 use lab::apiserver::workload::POD;
+use lab::apiserver::{Gap, workload};
 use serde_json::json;
 
 use crate::log_lines::LINES;
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 const UPLOADED: &str = r#"time="2026-11-22T13:04:54Z" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
 const TOKEN_INVALID: &str = r#"time="2026-11-22T13:04:54Z" level=error msg="failed getting agent configuration: request error status_code=401 body={\"message\":\"Unauthorized\"}""#;
@@ -28,7 +24,12 @@ fn alone() -> World {
 }
 
 async fn agent_log(world: &World) -> Standing {
-    world.look().await.into_iter().find(|standing| standing.check == Check::AgentLog).unwrap()
+    world
+        .look()
+        .await
+        .into_iter()
+        .find(|standing| standing.check == Check::AgentLog)
+        .unwrap()
 }
 
 /// The agent's container has ended so often, the last time just now, and runs again or not.
@@ -59,11 +60,21 @@ async fn every_mode_is_told_and_ends_with_the_container_that_told_it() {
     for (mode, line) in LINES {
         world.api.logs().write(POD, "agent", line);
         let standing = agent_log(&world).await;
-        assert_eq!(standing.settled.modes(), [*mode], "{line}: {}", evidence(&standing));
+        assert_eq!(
+            standing.settled.modes(),
+            [*mode],
+            "{line}: {}",
+            evidence(&standing)
+        );
         world.api.logs().clear();
         world.configure_anew();
         let standing = agent_log(&world).await;
-        assert_eq!(standing.status(), Status::Ok, "{mode}: {}", evidence(&standing));
+        assert_eq!(
+            standing.status(),
+            Status::Ok,
+            "{mode}: {}",
+            evidence(&standing)
+        );
     }
 }
 
@@ -73,8 +84,14 @@ async fn a_trouble_ends_when_it_is_heard_of_no_more() {
     world.api.logs().write_ago(POD, "agent", 80, TOKEN_INVALID);
     assert_eq!(agent_log(&world).await.status(), Status::Ok);
     world.api.logs().write(POD, "agent", TOKEN_INVALID);
-    let root = world.assert_root(Check::AgentLog, M::CastaiTokenInvalid, Status::Failing).await;
-    assert!(evidence(&root).contains("castai-agent-6d8f9c7b5-x2x4z/agent said at "), "{}", evidence(&root));
+    let root = world
+        .assert_root(Check::AgentLog, M::CastaiTokenInvalid, Status::Failing)
+        .await;
+    assert!(
+        evidence(&root).contains("castai-agent-6d8f9c7b5-x2x4z/agent said at "),
+        "{}",
+        evidence(&root)
+    );
 }
 
 #[tokio::test]
@@ -83,13 +100,19 @@ async fn what_the_agent_delivers_in_spite_of_is_only_a_warning() {
     world.api.logs().write_ago(POD, "agent", 30, TOKEN_INVALID);
     world.api.logs().write_ago(POD, "agent", 10, UPLOADED);
     world.api.logs().write_ago(POD, "agent", 5, TOKEN_INVALID);
-    world.assert_root(Check::AgentLog, M::CastaiTokenInvalid, Status::Warning).await;
+    world
+        .assert_root(Check::AgentLog, M::CastaiTokenInvalid, Status::Warning)
+        .await;
 }
 
 #[tokio::test]
 async fn a_crash_loop_is_explained_by_the_container_before() {
     let world = World::start();
-    let denied = LINES.iter().find(|(mode, _)| *mode == M::Ec2DeniedUnspecified).unwrap().1;
+    let denied = LINES
+        .iter()
+        .find(|(mode, _)| *mode == M::Ec2DeniedUnspecified)
+        .unwrap()
+        .1;
     world.api.logs().write_ago(POD, "agent", 20, denied);
     world.api.logs().write_ago(
         POD,
@@ -101,10 +124,21 @@ async fn a_crash_loop_is_explained_by_the_container_before() {
     restarted(&world, 4, true);
     // Beside `agent_workload`, which sees the crash loop and not its cause.
     let root = agent_log(&world).await;
-    assert_eq!((root.settled.modes(), root.status()), (&[M::Ec2DeniedUnspecified][..], Status::Failing));
-    assert!(evidence(&root).contains("before it ended (exit code 1, Error)"), "{}", evidence(&root));
+    assert_eq!(
+        (root.settled.modes(), root.status()),
+        (&[M::Ec2DeniedUnspecified][..], Status::Failing)
+    );
+    assert!(
+        evidence(&root).contains("before it ended (exit code 1, Error)"),
+        "{}",
+        evidence(&root)
+    );
     world.api.logs().write(POD, "agent", UPLOADED);
-    assert_eq!(agent_log(&world).await.status(), Status::Ok, "it works again");
+    assert_eq!(
+        agent_log(&world).await.status(),
+        Status::Ok,
+        "it works again"
+    );
 }
 
 #[tokio::test]
@@ -114,20 +148,39 @@ async fn a_log_is_read_on_over_rotations_and_restarts() {
     write(UPLOADED);
     assert_eq!(agent_log(&world).await.status(), Status::Ok);
     write(TOKEN_INVALID);
-    assert_eq!(agent_log(&world).await.settled.modes(), [M::CastaiTokenInvalid]);
+    assert_eq!(
+        agent_log(&world).await.settled.modes(),
+        [M::CastaiTokenInvalid]
+    );
     world.api.logs().rotate(POD, "agent");
     let kept = agent_log(&world).await;
-    assert_eq!(kept.settled.modes(), [M::CastaiTokenInvalid], "what was read is not forgotten: {}", evidence(&kept));
+    assert_eq!(
+        kept.settled.modes(),
+        [M::CastaiTokenInvalid],
+        "what was read is not forgotten: {}",
+        evidence(&kept)
+    );
     write(TOKEN_INVALID);
     let twice = evidence(&agent_log(&world).await);
     assert!(twice.contains("2 times"), "{twice}");
     // It is followed into its next life, and what it said last in the one before is read there.
-    write(LINES.iter().find(|(mode, _)| *mode == M::AgentPortTaken).unwrap().1);
+    write(
+        LINES
+            .iter()
+            .find(|(mode, _)| *mode == M::AgentPortTaken)
+            .unwrap()
+            .1,
+    );
     world.api.logs().restart(POD, "agent");
     restarted(&world, 2, true);
     let standing = agent_log(&world).await;
     let modes = standing.latest.as_ref().unwrap().verdict.modes();
-    assert_eq!(modes, [M::CastaiTokenInvalid, M::AgentPortTaken], "{}", evidence(&standing));
+    assert_eq!(
+        modes,
+        [M::CastaiTokenInvalid, M::AgentPortTaken],
+        "{}",
+        evidence(&standing)
+    );
     write(UPLOADED);
     assert_eq!(agent_log(&world).await.status(), Status::Ok);
 }
@@ -139,16 +192,27 @@ async fn lines_from_before_the_containers_start_count_for_nothing() {
     world.api.logs().write_ago(POD, "agent", 7_300, lasts);
     assert_eq!(agent_log(&world).await.status(), Status::Ok);
     world.api.logs().write_ago(POD, "agent", 7_000, lasts);
-    assert_eq!(agent_log(&world).await.settled.modes(), [M::Ec2DeniedUnspecified], "it lasts");
+    assert_eq!(
+        agent_log(&world).await.settled.modes(),
+        [M::Ec2DeniedUnspecified],
+        "it lasts"
+    );
 }
 
 #[tokio::test]
 async fn a_line_without_end_is_cut_and_hides_nothing() {
     let world = alone();
-    world.api.logs().write_ago(POD, "agent", 3, &format!("panic: {}", "x".repeat(30_000)));
+    world
+        .api
+        .logs()
+        .write_ago(POD, "agent", 3, &format!("panic: {}", "x".repeat(30_000)));
     world.api.logs().write_ago(POD, "agent", 2, TOKEN_INVALID);
     let standing = agent_log(&world).await;
-    assert!(standing.settled.modes().contains(&M::CastaiTokenInvalid), "{}", evidence(&standing));
+    assert!(
+        standing.settled.modes().contains(&M::CastaiTokenInvalid),
+        "{}",
+        evidence(&standing)
+    );
     let read = standing.latest.unwrap().verdict.evidence().to_string();
     assert!(read.len() < 4_096, "{}", read.len());
 }
@@ -158,7 +222,9 @@ async fn no_more_is_read_in_a_minute_than_is_allowed() {
     let world = alone();
     let asked = || {
         let journal = world.api.service().journal().requests();
-        let limits = journal.iter().filter_map(|request| request.query("limitBytes")?.parse::<usize>().ok());
+        let limits = journal
+            .iter()
+            .filter_map(|request| request.query("limitBytes")?.parse::<usize>().ok());
         limits.collect::<Vec<_>>()
     };
     let noise = format!("time=\"x\" level=info msg=\"{}\"", "noise ".repeat(1_000));
@@ -170,17 +236,32 @@ async fn no_more_is_read_in_a_minute_than_is_allowed() {
         world.api.logs().rotate(POD, "agent");
     }
     let asked = asked();
-    assert!(asked.len() > 3 && asked.iter().sum::<usize>() <= 256 * 1024, "{asked:?}");
+    assert!(
+        asked.len() > 3 && asked.iter().sum::<usize>() <= 256 * 1024,
+        "{asked:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_single_restart_is_nobodys_fault() {
     let world = World::start();
-    world.api.logs().write_ago(POD, "agent", 20, LINES.iter().find(|(mode, _)| *mode == M::K8sNoAnswer).unwrap().1);
+    world.api.logs().write_ago(
+        POD,
+        "agent",
+        20,
+        LINES
+            .iter()
+            .find(|(mode, _)| *mode == M::K8sNoAnswer)
+            .unwrap()
+            .1,
+    );
     world.api.logs().restart(POD, "agent");
     restarted(&world, 1, true);
     let root = agent_log(&world).await;
-    assert_eq!((root.settled.modes(), root.status()), (&[M::K8sNoAnswer][..], Status::Warning));
+    assert_eq!(
+        (root.settled.modes(), root.status()),
+        (&[M::K8sNoAnswer][..], Status::Warning)
+    );
 }
 
 #[tokio::test]
@@ -189,7 +270,10 @@ async fn what_a_container_said_that_waits_for_its_next_start_still_holds() {
     world.api.logs().write_ago(POD, "agent", 20, TOKEN_INVALID);
     restarted(&world, 4, false);
     let root = agent_log(&world).await;
-    assert_eq!((root.settled.modes(), root.status()), (&[M::CastaiTokenInvalid][..], Status::Failing));
+    assert_eq!(
+        (root.settled.modes(), root.status()),
+        (&[M::CastaiTokenInvalid][..], Status::Failing)
+    );
 }
 
 #[tokio::test]
@@ -198,9 +282,15 @@ async fn the_consoles_words_about_the_firewall_lead_to_the_check_that_looks_at_i
     let line = r#"time="x" level=error msg="reconciling: No access to Kubernetes API server, please check your firewall settings""#;
     world.api.logs().write(POD, "agent", line);
     let standing = agent_log(&world).await;
-    assert_eq!((standing.settled.modes(), standing.status()), (&[M::Unclassified][..], Status::Warning));
+    assert_eq!(
+        (standing.settled.modes(), standing.status()),
+        (&[M::Unclassified][..], Status::Warning)
+    );
     let said = evidence(&standing);
-    assert!(said.contains("these words mean cpfw_blocked, for which control_plane_access looks: "), "{said}");
+    assert!(
+        said.contains("these words mean cpfw_blocked, for which control_plane_access looks: "),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -210,7 +300,11 @@ async fn without_the_right_it_is_unknown_and_names_it() {
     let standing = agent_log(&world).await;
     assert_eq!(standing.status(), Status::Unknown);
     let right = "may not get pods/log in the namespace castai-agent";
-    assert!(evidence(&standing).contains(right), "{}", evidence(&standing));
+    assert!(
+        evidence(&standing).contains(right),
+        "{}",
+        evidence(&standing)
+    );
 }
 
 #[tokio::test]
@@ -218,20 +312,36 @@ async fn a_flood_of_lines_is_read_in_part_and_the_present_is_reached() {
     let world = World::start();
     let noise = format!("time=\"x\" level=info msg=\"{}\"", "noise ".repeat(100));
     for second in 0..400 {
-        world.api.logs().write_ago(POD, "agent", 1000 - second, &noise);
+        world
+            .api
+            .logs()
+            .write_ago(POD, "agent", 1000 - second, &noise);
     }
     world.api.logs().write(POD, "agent", TOKEN_INVALID);
     let standing = agent_log(&world).await;
-    assert_eq!(standing.settled.modes(), [M::CastaiTokenInvalid], "{}", evidence(&standing));
+    assert_eq!(
+        standing.settled.modes(),
+        [M::CastaiTokenInvalid],
+        "{}",
+        evidence(&standing)
+    );
 }
 
 #[tokio::test]
 async fn lines_that_no_rule_knows_are_counted() {
     let world = World::start();
-    world.api.logs().write(POD, "agent", "panic: the flux capacitor is empty");
-    let standing = world.assert_root(Check::AgentLog, M::Unclassified, Status::Warning).await;
+    world
+        .api
+        .logs()
+        .write(POD, "agent", "panic: the flux capacitor is empty");
+    let standing = world
+        .assert_root(Check::AgentLog, M::Unclassified, Status::Warning)
+        .await;
     let facts = &standing.latest.unwrap().facts;
-    assert!(facts.contains(&Fact::UnclassifiedLines("agent", 1)), "{facts:?}");
+    assert!(
+        facts.contains(&Fact::UnclassifiedLines("agent", 1)),
+        "{facts:?}"
+    );
 }
 
 /// A second pod of the agent, on a node of its own.
@@ -241,7 +351,13 @@ const SECOND: &str = "castai-agent-6d8f9c7b5-a1b2c";
 fn two_pods(world: &World) {
     let labels = json!({ "app.kubernetes.io/name": "castai-agent", "app.kubernetes.io/instance": "castai-agent" });
     let pods = [POD, SECOND].map(|name| {
-        let mut pod = workload::pod(name, workload::REPLICA_SET, &labels, "agent", workload::IMAGE);
+        let mut pod = workload::pod(
+            name,
+            workload::REPLICA_SET,
+            &labels,
+            "agent",
+            workload::IMAGE,
+        );
         let statuses = ["agent", "monitor"].map(|name| workload::running(name, workload::IMAGE));
         pod["status"]["containerStatuses"] = json!(statuses);
         pod
@@ -256,7 +372,13 @@ fn unclassified(standing: &Standing) -> u64 {
     let facts = &standing.latest.as_ref().unwrap().facts;
     facts
         .iter()
-        .find_map(|fact| if let Fact::UnclassifiedLines("agent", lines) = fact { Some(*lines) } else { None })
+        .find_map(|fact| {
+            if let Fact::UnclassifiedLines("agent", lines) = fact {
+                Some(*lines)
+            } else {
+                None
+            }
+        })
         .unwrap()
 }
 
@@ -266,11 +388,30 @@ async fn each_pod_of_the_agent_is_heard_and_told_by_its_name() {
     two_pods(&world);
     assert_eq!(agent_log(&world).await.status(), Status::Ok);
     world.api.logs().write(SECOND, "agent", TOKEN_INVALID);
-    world.api.logs().write(POD, "monitor", LINES.iter().find(|(mode, _)| *mode == M::AgentLivenessKilled).unwrap().1);
+    world.api.logs().write(
+        POD,
+        "monitor",
+        LINES
+            .iter()
+            .find(|(mode, _)| *mode == M::AgentLivenessKilled)
+            .unwrap()
+            .1,
+    );
     let standing = agent_log(&world).await;
-    let (modes, said) = (standing.latest.as_ref().unwrap().verdict.modes(), evidence(&standing));
-    assert_eq!(modes, [M::CastaiTokenInvalid, M::AgentLivenessKilled], "{said}");
-    assert!(said.contains(&format!("{SECOND}/agent said")) && said.contains(&format!("{POD}/monitor said")), "{said}");
+    let (modes, said) = (
+        standing.latest.as_ref().unwrap().verdict.modes(),
+        evidence(&standing),
+    );
+    assert_eq!(
+        modes,
+        [M::CastaiTokenInvalid, M::AgentLivenessKilled],
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("{SECOND}/agent said"))
+            && said.contains(&format!("{POD}/monitor said")),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -284,12 +425,22 @@ async fn a_log_that_cannot_be_read_is_named_and_hides_no_other() {
         let standing = agent_log(&world).await;
         let said = evidence(&standing);
         assert_eq!(standing.status(), Status::Ok, "{gap:?}: {said}");
-        assert!(said.contains(&format!("not read: {SECOND}/agent (")), "{gap:?}: {said}");
+        assert!(
+            said.contains(&format!("not read: {SECOND}/agent (")),
+            "{gap:?}: {said}"
+        );
         world.api.logs().write(POD, "agent", TOKEN_INVALID);
         let standing = agent_log(&world).await;
         let said = evidence(&standing);
-        assert_eq!(standing.latest.as_ref().unwrap().verdict.modes(), [M::CastaiTokenInvalid], "{gap:?}: {said}");
-        assert!(said.contains(&format!("not read: {SECOND}/agent (")), "{gap:?}: {said}");
+        assert_eq!(
+            standing.latest.as_ref().unwrap().verdict.modes(),
+            [M::CastaiTokenInvalid],
+            "{gap:?}: {said}"
+        );
+        assert!(
+            said.contains(&format!("not read: {SECOND}/agent (")),
+            "{gap:?}: {said}"
+        );
         world.api.logs().clear();
         world.api.logs().mend();
         world.configure_anew();
@@ -300,29 +451,59 @@ async fn a_log_that_cannot_be_read_is_named_and_hides_no_other() {
 async fn where_no_log_can_be_read_it_is_unknown() {
     let world = alone();
     two_pods(&world);
-    for (pod, container) in [(POD, "agent"), (POD, "monitor"), (SECOND, "agent"), (SECOND, "monitor")] {
+    for (pod, container) in [
+        (POD, "agent"),
+        (POD, "monitor"),
+        (SECOND, "agent"),
+        (SECOND, "monitor"),
+    ] {
         world.api.logs().tear(pod, container, false, Gap::NoKubelet);
     }
     let standing = agent_log(&world).await;
     assert_eq!(standing.status(), Status::Unknown);
-    assert!(evidence(&standing).contains("could not be read: 500"), "{}", evidence(&standing));
+    assert!(
+        evidence(&standing).contains("could not be read: 500"),
+        "{}",
+        evidence(&standing)
+    );
 }
 
 #[tokio::test]
 async fn the_last_words_are_asked_for_again_where_they_could_not_be_read() {
     let world = alone();
     world.api.logs().write(POD, "agent", TOKEN_INVALID);
-    assert_eq!(agent_log(&world).await.settled.modes(), [M::CastaiTokenInvalid]);
-    world.api.logs().write(POD, "agent", LINES.iter().find(|(mode, _)| *mode == M::AgentPortTaken).unwrap().1);
+    assert_eq!(
+        agent_log(&world).await.settled.modes(),
+        [M::CastaiTokenInvalid]
+    );
+    world.api.logs().write(
+        POD,
+        "agent",
+        LINES
+            .iter()
+            .find(|(mode, _)| *mode == M::AgentPortTaken)
+            .unwrap()
+            .1,
+    );
     world.api.logs().restart(POD, "agent");
     restarted(&world, 2, true);
     world.api.logs().tear(POD, "agent", true, Gap::NoKubelet);
     let standing = agent_log(&world).await;
-    let (modes, said) = (standing.latest.as_ref().unwrap().verdict.modes(), evidence(&standing));
-    assert_eq!(modes, [M::CastaiTokenInvalid], "what was heard is kept: {said}");
+    let (modes, said) = (
+        standing.latest.as_ref().unwrap().verdict.modes(),
+        evidence(&standing),
+    );
+    assert_eq!(
+        modes,
+        [M::CastaiTokenInvalid],
+        "what was heard is kept: {said}"
+    );
     world.api.logs().mend();
     let standing = agent_log(&world).await;
-    let (modes, said) = (standing.latest.as_ref().unwrap().verdict.modes(), evidence(&standing));
+    let (modes, said) = (
+        standing.latest.as_ref().unwrap().verdict.modes(),
+        evidence(&standing),
+    );
     assert_eq!(modes, [M::CastaiTokenInvalid, M::AgentPortTaken], "{said}");
 }
 
@@ -331,7 +512,10 @@ async fn lines_that_no_rule_knows_never_become_fewer() {
     let world = alone();
     let mut counted = Vec::new();
     for life in 1..4 {
-        world.api.logs().write(POD, "agent", "panic: the flux capacitor is empty");
+        world
+            .api
+            .logs()
+            .write(POD, "agent", "panic: the flux capacitor is empty");
         counted.push(unclassified(&agent_log(&world).await));
         world.api.logs().restart(POD, "agent");
         restarted(&world, life, true);
@@ -343,7 +527,10 @@ async fn lines_that_no_rule_knows_never_become_fewer() {
 #[tokio::test]
 async fn a_reload_makes_no_counted_line_uncounted() {
     let mut world = alone();
-    world.api.logs().write(POD, "agent", "panic: the flux capacitor is empty");
+    world
+        .api
+        .logs()
+        .write(POD, "agent", "panic: the flux capacitor is empty");
     assert_eq!(unclassified(&agent_log(&world).await), 1);
     world.api.logs().rotate(POD, "agent");
     world.configure();
@@ -353,17 +540,37 @@ async fn a_reload_makes_no_counted_line_uncounted() {
 #[tokio::test]
 async fn a_container_that_starts_before_the_others_is_heard_as_well() {
     let world = alone();
-    world.api.objects().change("Pod", "castai-agent", POD, |pod| {
-        let mut prepares = workload::running("prepare", workload::IMAGE);
-        prepares["state"] = workload::terminated(0, "Completed", 7195, 7191);
-        let sidecar = workload::running("monitor", workload::IMAGE);
-        pod["status"]["initContainerStatuses"] = json!([prepares, sidecar]);
-    });
+    world
+        .api
+        .objects()
+        .change("Pod", "castai-agent", POD, |pod| {
+            let mut prepares = workload::running("prepare", workload::IMAGE);
+            prepares["state"] = workload::terminated(0, "Completed", 7195, 7191);
+            let sidecar = workload::running("monitor", workload::IMAGE);
+            pod["status"]["initContainerStatuses"] = json!([prepares, sidecar]);
+        });
     world.api.logs().write(POD, "prepare", TOKEN_INVALID);
-    assert_eq!(agent_log(&world).await.status(), Status::Ok, "it is none of those whose log is read");
-    world.api.logs().write(POD, "monitor", LINES.iter().find(|(mode, _)| *mode == M::AgentLivenessKilled).unwrap().1);
+    assert_eq!(
+        agent_log(&world).await.status(),
+        Status::Ok,
+        "it is none of those whose log is read"
+    );
+    world.api.logs().write(
+        POD,
+        "monitor",
+        LINES
+            .iter()
+            .find(|(mode, _)| *mode == M::AgentLivenessKilled)
+            .unwrap()
+            .1,
+    );
     let standing = agent_log(&world).await;
-    assert_eq!(standing.settled.modes(), [M::AgentLivenessKilled], "{}", evidence(&standing));
+    assert_eq!(
+        standing.settled.modes(),
+        [M::AgentLivenessKilled],
+        "{}",
+        evidence(&standing)
+    );
 }
 
 #[tokio::test]
@@ -397,22 +604,41 @@ async fn a_clock_of_the_node_that_is_behind_does_not_end_what_is_told() {
     assert_eq!(agent_log(&world).await.status(), Status::Ok);
     world.api.logs().write_ago(POD, "agent", 280, TOKEN_INVALID);
     let standing = agent_log(&world).await;
-    assert_eq!(standing.settled.modes(), [M::CastaiTokenInvalid], "{}", evidence(&standing));
+    assert_eq!(
+        standing.settled.modes(),
+        [M::CastaiTokenInvalid],
+        "{}",
+        evidence(&standing)
+    );
 }
 
 #[tokio::test]
 async fn what_ec2_refused_once_is_over_when_ec2_answers_now() {
     let mut world = World::start();
-    let denied = LINES.iter().find(|(mode, _)| *mode == M::Ec2DeniedIdentityPolicy).unwrap().1;
+    let denied = LINES
+        .iter()
+        .find(|(mode, _)| *mode == M::Ec2DeniedIdentityPolicy)
+        .unwrap()
+        .1;
     world.only = Some(&[Check::AgentLog, Check::Ec2Api]);
     world.configure();
     world.api.logs().write_ago(POD, "agent", 60, denied);
     let standing = agent_log(&world).await;
-    assert_eq!(standing.settled.modes(), [M::Ec2DeniedIdentityPolicy], "nobody has asked yet: {}", evidence(&standing));
+    assert_eq!(
+        standing.settled.modes(),
+        [M::Ec2DeniedIdentityPolicy],
+        "nobody has asked yet: {}",
+        evidence(&standing)
+    );
     // By now EC2 was asked, and answered.
     let standing = agent_log(&world).await;
     assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
     world.api.logs().write(POD, "agent", denied);
     let standing = agent_log(&world).await;
-    assert_eq!(standing.settled.modes(), [M::Ec2DeniedIdentityPolicy], "it is told later: {}", evidence(&standing));
+    assert_eq!(
+        standing.settled.modes(),
+        [M::Ec2DeniedIdentityPolicy],
+        "it is told later: {}",
+        evidence(&standing)
+    );
 }

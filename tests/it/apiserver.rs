@@ -3,21 +3,26 @@
 use std::fs;
 
 use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::catalogue::{Check, FailureMode, Status};
 use castai_health_exporter::verdict::Verdict;
 use lab::ApiFault;
 
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 async fn apiserver(world: &World) -> Standing {
-    world.look().await.into_iter().find(|standing| standing.check == Check::Apiserver).unwrap()
+    world
+        .look()
+        .await
+        .into_iter()
+        .find(|standing| standing.check == Check::Apiserver)
+        .unwrap()
 }
 
 fn targets(standing: &Standing) -> usize {
-    standing.latest.as_ref().map_or(0, |report| report.targets.len())
+    standing
+        .latest
+        .as_ref()
+        .map_or(0, |report| report.targets.len())
 }
 
 #[tokio::test]
@@ -25,7 +30,14 @@ async fn every_address_behind_the_service_is_a_target_at_the_first_look() {
     let world = World::start();
     let standing = apiserver(&world).await;
     assert_eq!(targets(&standing), 4, "service, name, two addresses");
-    let in_use: Vec<_> = standing.latest.as_ref().unwrap().targets.iter().map(|target| target.in_use).collect();
+    let in_use: Vec<_> = standing
+        .latest
+        .as_ref()
+        .unwrap()
+        .targets
+        .iter()
+        .map(|target| target.in_use)
+        .collect();
     assert_eq!(in_use, [true, false, false, false]);
 }
 
@@ -44,16 +56,25 @@ async fn the_last_known_addresses_serve_when_they_cannot_be_listed_any_more() {
     world.assert_healthy().await;
     world.api.set(ApiFault::SlicesForbidden).await;
     assert_eq!(targets(&apiserver(&world).await), 4);
-    world.api.endpoints()[1].set("refused".parse::<ApiFault>().unwrap()).await;
+    world.api.endpoints()[1]
+        .set("refused".parse::<ApiFault>().unwrap())
+        .await;
     let standing = apiserver(&world).await;
-    assert_eq!(standing.settled.modes(), [FailureMode::K8sEndpointDown], "{}", evidence(&standing));
+    assert_eq!(
+        standing.settled.modes(),
+        [FailureMode::K8sEndpointDown],
+        "{}",
+        evidence(&standing)
+    );
 }
 
 #[tokio::test]
 async fn an_address_that_left_the_service_is_no_target_any_more() {
     let world = World::start();
     world.assert_healthy().await;
-    let [first, second] = world.api.endpoints() else { panic!("two endpoints") };
+    let [first, second] = world.api.endpoints() else {
+        panic!("two endpoints")
+    };
     second.set("refused".parse::<ApiFault>().unwrap()).await;
     world.api.set_slices(vec![first.addr()]);
     let standing = apiserver(&world).await;
@@ -65,12 +86,21 @@ async fn an_address_that_left_the_service_is_no_target_any_more() {
 async fn addresses_of_the_configuration_replace_those_of_the_service() {
     let mut world = World::start();
     let first = world.api.endpoints()[0].addr();
-    world.file = world.file.replacen("apiserver:\n", &format!("apiserver:\n  addresses: ['{first}']\n"), 1);
+    world.file = world.file.replacen(
+        "apiserver:\n",
+        &format!("apiserver:\n  addresses: ['{first}']\n"),
+        1,
+    );
     world.set_env("PROVIDER", "eks");
     let standing = apiserver(&world).await;
     assert_eq!(targets(&standing), 3);
-    let slices =
-        world.api.service().journal().requests().into_iter().filter(|request| request.path().contains("slices"));
+    let slices = world
+        .api
+        .service()
+        .journal()
+        .requests()
+        .into_iter()
+        .filter(|request| request.path().contains("slices"));
     assert_eq!(slices.count(), 0, "nothing is listed then");
 }
 
@@ -78,7 +108,8 @@ async fn addresses_of_the_configuration_replace_those_of_the_service() {
 async fn one_unreadable_certificate_beside_the_right_one_does_no_harm() {
     let world = World::start();
     let mounted = fs::read_to_string(world.mounted("ca.crt")).unwrap();
-    let broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+    let broken =
+        "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
     fs::write(world.mounted("ca.crt"), format!("{broken}{mounted}")).unwrap();
     world.assert_healthy().await;
 }
@@ -95,9 +126,15 @@ async fn a_rotated_token_is_used_at_once() {
 #[tokio::test]
 async fn a_certificate_that_fails_still_tells_when_it_ends() {
     let world = World::start();
-    world.api.set("cert-expired".parse::<ApiFault>().unwrap()).await;
+    world
+        .api
+        .set("cert-expired".parse::<ApiFault>().unwrap())
+        .await;
     let standing = apiserver(&world).await;
     let report = standing.latest.as_ref().unwrap();
     assert!(matches!(report.verdict, Verdict::Failing(_)));
-    assert!(report.targets[0].not_after.is_some(), "the metric must not vanish when it matters");
+    assert!(
+        report.targets[0].not_after.is_some(),
+        "the metric must not vanish when it matters"
+    );
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The modules that each module may name, in reading order. What is not listed is forbidden.
 const MAY_NAME: &[(&str, &[&str])] = &[
@@ -12,10 +11,25 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("config", &["catalogue"]),
     ("classify", &["catalogue"]),
     ("probe", &["catalogue", "config", "verdict"]),
-    ("aws", &["catalogue", "classify", "config", "probe", "verdict"]),
+    (
+        "aws",
+        &["catalogue", "classify", "config", "probe", "verdict"],
+    ),
     ("cluster", &["catalogue", "config", "probe", "verdict"]),
     ("cloud", &["catalogue", "config", "probe", "verdict"]),
-    ("checks", &["aws", "catalogue", "classify", "cloud", "cluster", "config", "probe", "verdict"]),
+    (
+        "checks",
+        &[
+            "aws",
+            "catalogue",
+            "classify",
+            "cloud",
+            "cluster",
+            "config",
+            "probe",
+            "verdict",
+        ],
+    ),
     ("board", &["catalogue", "verdict"]),
     ("scheduler", &["board", "catalogue", "checks", "verdict"]),
     ("exporter", &["catalogue", "config"]),
@@ -75,18 +89,27 @@ fn files(module: &str) -> Vec<(PathBuf, String)> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            if path.is_dir() { folders.push(path) } else { found.push(path) }
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                found.push(path)
+            }
         }
     }
     found.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    found.into_iter().map(|path| (path.clone(), fs::read_to_string(&path).unwrap())).collect()
+    found
+        .into_iter()
+        .map(|path| (path.clone(), fs::read_to_string(&path).unwrap()))
+        .collect()
 }
 
 /// The first word behind each occurrence of a mark.
 fn named<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
-    text.split(mark)
-        .skip(1)
-        .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default())
+    text.split(mark).skip(1).map(|rest| {
+        rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .next()
+            .unwrap_or_default()
+    })
 }
 
 #[test]
@@ -94,7 +117,11 @@ fn each_module_names_only_what_is_below_it() {
     for (module, allowed) in MAY_NAME {
         for (path, text) in files(module) {
             for other in named(&text, "crate::").filter(|other| other != module) {
-                assert!(!other.is_empty(), "{}: one import a line, so that this test can read it", path.display());
+                assert!(
+                    !other.is_empty(),
+                    "{}: one import a line, so that this test can read it",
+                    path.display()
+                );
                 assert!(
                     allowed.contains(&other),
                     "{} names crate::{other}, which is not below {module}",
@@ -110,10 +137,16 @@ fn every_module_has_its_place() {
     let library = fs::read_to_string(source().join("lib.rs")).unwrap();
     let declared: BTreeSet<_> = named(&library, "pub mod ").collect();
     let placed: BTreeSet<_> = MAY_NAME.iter().map(|(module, _)| *module).collect();
-    assert_eq!(declared, placed, "add it to MAY_NAME and to ARCHITECTURE.md");
+    assert_eq!(
+        declared, placed,
+        "add it to MAY_NAME and to ARCHITECTURE.md"
+    );
     let architecture = fs::read_to_string(source().join("../ARCHITECTURE.md")).unwrap();
     for module in placed {
-        assert!(architecture.contains(&format!("`{module}`")), "ARCHITECTURE.md does not speak of {module}");
+        assert!(
+            architecture.contains(&format!("`{module}`")),
+            "ARCHITECTURE.md does not speak of {module}"
+        );
     }
 }
 
@@ -122,7 +155,9 @@ fn facts_need_nothing_but_the_standard_library() {
     for module in STD_ONLY {
         for (path, text) in files(module) {
             for line in text.lines().filter(|line| line.starts_with("use ")) {
-                let std = ["use std::", "use crate::", "use super::"].iter().any(|start| line.starts_with(start));
+                let std = ["use std::", "use crate::", "use super::"]
+                    .iter()
+                    .any(|start| line.starts_with(start));
                 assert!(std, "{}: {line}", path.display());
             }
         }
@@ -134,7 +169,11 @@ fn only_the_command_line_prints() {
     for (module, _) in MAY_NAME.iter().filter(|(module, _)| *module != "cli") {
         for (path, text) in files(module) {
             for macro_name in ["println!", "eprintln!", "print!(", "dbg!"] {
-                assert!(!text.contains(macro_name), "{} prints by {macro_name}", path.display());
+                assert!(
+                    !text.contains(macro_name),
+                    "{} prints by {macro_name}",
+                    path.display()
+                );
             }
         }
     }

@@ -3,40 +3,41 @@
 use std::net::IpAddr;
 
 use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::Status;
 use castai_health_exporter::catalogue::alerts::modes_of;
-use lab::Ec2Fault;
-use lab::Impostor;
-use lab::Pki;
-use lab::StsFault;
+use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
 use lab::pki::Certificate;
+use lab::{Ec2Fault, Impostor, Pki, StsFault};
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
-use proptest::test_runner::Config as Cases;
-use proptest::test_runner::TestRunner;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use proptest::test_runner::{Config as Cases, TestRunner};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 const ASKING: [Check; 2] = [Check::StsIdentity, Check::Ec2Api];
 const ROLE: &str = "arn:aws:sts::123456789012:assumed-role/castai-agent/";
 
 fn of(standings: &[Standing], check: Check) -> &Standing {
-    standings.iter().find(|standing| standing.check == check).unwrap()
+    standings
+        .iter()
+        .find(|standing| standing.check == check)
+        .unwrap()
 }
 
 /// The actions that a server was asked for.
 fn actions(journal: &lab::Journal) -> Vec<String> {
     let action = |body: &[u8]| {
         let text = String::from_utf8_lossy(body).into_owned();
-        text.split('&').find_map(|pair| pair.strip_prefix("Action=").map(str::to_owned)).unwrap_or_default()
+        text.split('&')
+            .find_map(|pair| pair.strip_prefix("Action=").map(str::to_owned))
+            .unwrap_or_default()
     };
-    journal.requests().iter().map(|request| action(&request.body)).collect()
+    journal
+        .requests()
+        .iter()
+        .map(|request| action(&request.body))
+        .collect()
 }
 
 /// Sends STS and EC2 to this address, in the clear.
@@ -50,10 +51,18 @@ async fn a_minute_costs_three_calls_and_a_role_is_taken_once_in_ten() {
     let world = World::with_a_role();
     world.assert_healthy().await;
     world.assert_healthy().await;
-    let sts = ["AssumeRoleWithWebIdentity", "GetCallerIdentity", "GetCallerIdentity"];
+    let sts = [
+        "AssumeRoleWithWebIdentity",
+        "GetCallerIdentity",
+        "GetCallerIdentity",
+    ];
     assert_eq!(actions(world.sts.journal()), sts);
     assert_eq!(actions(world.ec2.journal()), ["DescribeInstances"; 4]);
-    assert_eq!(world.ec2.journal().connections().len(), 2, "one connection an attempt");
+    assert_eq!(
+        world.ec2.journal().connections().len(),
+        2,
+        "one connection an attempt"
+    );
 }
 
 #[tokio::test]
@@ -64,11 +73,19 @@ async fn who_the_agent_is_stands_in_the_evidence_and_in_the_report() {
     assert!(evidence(sts).contains(ROLE), "{}", evidence(sts));
     let report = sts.latest.as_ref().unwrap();
     let identity = report.identity.as_ref().unwrap();
-    assert_eq!((identity.account.as_str(), identity.role.as_str()), ("123456789012", "castai-agent"));
+    assert_eq!(
+        (identity.account.as_str(), identity.role.as_str()),
+        ("123456789012", "castai-agent")
+    );
     assert_eq!(identity.source, "web_identity");
-    assert!(report.credentials_end.is_some() && report.dates.iter().any(|date| date.source == "sts"));
+    assert!(
+        report.credentials_end.is_some() && report.dates.iter().any(|date| date.source == "sts")
+    );
     let ec2 = evidence(of(&standings, Check::Ec2Api));
-    assert!(ec2.contains(ROLE) && ec2.contains("i-0123456789abcdef0"), "{ec2}");
+    assert!(
+        ec2.contains(ROLE) && ec2.contains("i-0123456789abcdef0"),
+        "{ec2}"
+    );
 }
 
 #[tokio::test]
@@ -76,7 +93,12 @@ async fn a_denial_names_the_caller_and_the_command_that_mends_it() {
     let world = World::with_a_role();
     world.ec2.set(Ec2Fault::DeniedIdentityPolicy).await;
     let said = evidence(of(&world.look().await, Check::Ec2Api));
-    for part in [ROLE, "eu-central-1", "UnauthorizedOperation", "attach-role-policy --role-name castai-agent"] {
+    for part in [
+        ROLE,
+        "eu-central-1",
+        "UnauthorizedOperation",
+        "attach-role-policy --role-name castai-agent",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
@@ -99,7 +121,10 @@ async fn a_role_that_trusts_another_is_told_with_what_the_token_says() {
     }
     let ec2 = of(&standings, Check::Ec2Api);
     assert_eq!(ec2.status(), Status::Unknown);
-    assert_eq!(evidence(ec2), "blocked by sts_identity: aws_irsa_trust_denied");
+    assert_eq!(
+        evidence(ec2),
+        "blocked by sts_identity: aws_irsa_trust_denied"
+    );
     assert!(world.ec2.journal().connections().is_empty());
 }
 
@@ -109,7 +134,10 @@ async fn a_role_that_was_given_serves_while_sts_is_out_of_reach() {
     world.assert_healthy().await;
     world.sts.set(lab::Fault::Refused).await;
     let standings = world.look().await;
-    assert_eq!(of(&standings, Check::StsIdentity).settled.modes(), [M::NetRefused]);
+    assert_eq!(
+        of(&standings, Check::StsIdentity).settled.modes(),
+        [M::NetRefused]
+    );
     assert_eq!(of(&standings, Check::Ec2Api).status(), Status::Ok);
 }
 
@@ -119,7 +147,10 @@ async fn a_session_that_ended_early_is_not_used_again() {
     world.assert_healthy().await;
     world.account.end_sessions();
     let standings = world.look().await;
-    assert_eq!(of(&standings, Check::StsIdentity).settled.modes(), [M::AwsSessionExpired]);
+    assert_eq!(
+        of(&standings, Check::StsIdentity).settled.modes(),
+        [M::AwsSessionExpired]
+    );
     world.assert_healthy().await;
 }
 
@@ -128,18 +159,30 @@ async fn what_an_endpoint_echoes_is_taken_out_of_evidence() {
     let mut world = World::with_a_role();
     let token = std::fs::read_to_string(world.mounted("aws-token")).unwrap();
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    world.with_key("AKIALABLABLABLABLAB1", "lab/user/secret/access/key/0123456789abc");
+    world.with_key(
+        "AKIALABLABLABLABLAB1",
+        "lab/user/secret/access/key/0123456789abc",
+    );
     world.set_env("AWS_SESSION_TOKEN", "a-session-token-that-nobody-may-see");
     for source in ["static", "web_identity"] {
         if source == "web_identity" {
-            for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+            for name in [
+                "AWS_ACCESS_KEY_ID",
+                "AWS_SECRET_ACCESS_KEY",
+                "AWS_SESSION_TOKEN",
+            ] {
                 world.unset_env(name);
             }
         }
-        lead_to(&mut world, &format!("http://{}", server.local_addr().unwrap()));
+        lead_to(
+            &mut world,
+            &format!("http://{}", server.local_addr().unwrap()),
+        );
         let echo = async {
             loop {
-                let Ok((mut stream, _)) = server.accept().await else { continue };
+                let Ok((mut stream, _)) = server.accept().await else {
+                    continue;
+                };
                 let mut bytes = vec![0; 16 * 1024];
                 let length = stream.read(&mut bytes).await.unwrap_or(0);
                 let told = String::from_utf8_lossy(&bytes[..length]).into_owned();
@@ -148,14 +191,23 @@ async fn what_an_endpoint_echoes_is_taken_out_of_evidence() {
                         "<Response><Errors><Error><Code>AuthFailure</Code><Message>{chunk}</Message></Error></Errors></Response>"
                     );
                     let head = format!("HTTP/1.1 401 No\r\ncontent-length: {}\r\n\r\n", body.len());
-                    let _ = stream.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).await;
+                    let _ = stream
+                        .write_all([head.as_bytes(), body.as_bytes()].concat().as_slice())
+                        .await;
                 }
             }
         };
-        let standings = tokio::select! { standings = world.look() => standings, () = echo => unreachable!() };
+        let standings =
+            tokio::select! { standings = world.look() => standings, () = echo => unreachable!() };
         let shown = format!("{standings:?}");
         let parts: Vec<&str> = token.split('.').collect();
-        for secret in ["a-session-token", "AKIALABLABLABLABLAB1", "Signature=0", parts[1], parts[2]] {
+        for secret in [
+            "a-session-token",
+            "AKIALABLABLABLABLAB1",
+            "Signature=0",
+            parts[1],
+            parts[2],
+        ] {
             assert!(!shown.contains(secret), "{secret} is shown with {source}");
         }
     }
@@ -176,7 +228,10 @@ async fn nothing_secret_is_told_to_who_has_not_proven_to_be_aws() {
     assert_eq!(impostor.heard(), b"", "nothing is said inside");
     let sts = of(&standings, Check::StsIdentity);
     assert!(
-        sts.settled.modes().iter().all(|mode| matches!(mode, M::TlsUnknownAuthority | M::TlsIntercepted)),
+        sts.settled
+            .modes()
+            .iter()
+            .all(|mode| matches!(mode, M::TlsUnknownAuthority | M::TlsIntercepted)),
         "{}",
         evidence(sts)
     );
@@ -187,17 +242,29 @@ async fn a_redirect_takes_no_key_along() {
     let impostor = Impostor::plain(IpAddr::from([127, 0, 66, 2])).unwrap();
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut world = World::with_a_role();
-    lead_to(&mut world, &format!("http://{}", server.local_addr().unwrap()));
-    let answer = format!("HTTP/1.1 307 Go\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n", impostor.addr());
+    lead_to(
+        &mut world,
+        &format!("http://{}", server.local_addr().unwrap()),
+    );
+    let answer = format!(
+        "HTTP/1.1 307 Go\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n",
+        impostor.addr()
+    );
     let serve = async {
         loop {
-            let Ok((mut stream, _)) = server.accept().await else { continue };
+            let Ok((mut stream, _)) = server.accept().await else {
+                continue;
+            };
             let _ = stream.read(&mut [0; 8192]).await;
             let _ = stream.write_all(answer.as_bytes()).await;
         }
     };
-    let standings = tokio::select! { standings = world.look() => standings, () = serve => unreachable!() };
-    assert_eq!(of(&standings, Check::StsIdentity).settled.modes(), [M::ProxyBlockPage]);
+    let standings =
+        tokio::select! { standings = world.look() => standings, () = serve => unreachable!() };
+    assert_eq!(
+        of(&standings, Check::StsIdentity).settled.modes(),
+        [M::ProxyBlockPage]
+    );
     assert!(impostor.journal().connections().is_empty());
 }
 
@@ -205,13 +272,21 @@ async fn a_redirect_takes_no_key_along() {
 async fn a_proxy_on_the_way_hears_a_name_and_nothing_else() {
     let impostor = Impostor::plain(IpAddr::from([127, 0, 66, 3])).unwrap();
     let mut world = World::with_a_role();
-    world.env.insert("NO_PROXY".to_owned(), "127.0.0.0/8,kubernetes.default.svc,api.cast.lab".to_owned());
+    world.env.insert(
+        "NO_PROXY".to_owned(),
+        "127.0.0.0/8,kubernetes.default.svc,api.cast.lab".to_owned(),
+    );
     world.set_env("HTTPS_PROXY", &format!("http://{}", impostor.addr()));
     world.look().await;
     let heard = String::from_utf8(impostor.heard()).unwrap();
     assert!(heard.contains("CONNECT sts.lab:"), "{heard}");
     let token = std::fs::read_to_string(world.mounted("aws-token")).unwrap();
-    for secret in ["AWS4", "WebIdentityToken", "uthorization", token.split('.').nth(1).unwrap()] {
+    for secret in [
+        "AWS4",
+        "WebIdentityToken",
+        "uthorization",
+        token.split('.').nth(1).unwrap(),
+    ] {
         assert!(!heard.contains(secret), "{secret} in {heard}");
     }
 }
@@ -224,7 +299,11 @@ async fn hostile_bytes_of_aws_reach_no_evidence() {
     for _ in 0..2 {
         for standing in world.look().await {
             let shown = evidence(&standing);
-            assert!(!shown.chars().any(char::is_control) && shown.len() < 4096, "{}: {shown:?}", standing.check);
+            assert!(
+                !shown.chars().any(char::is_control) && shown.len() < 4096,
+                "{}: {shown:?}",
+                standing.check
+            );
         }
         world.sts.heal().await;
         world.configure();
@@ -233,8 +312,14 @@ async fn hostile_bytes_of_aws_reach_no_evidence() {
 
 #[test]
 fn whatever_aws_answers_is_one_of_its_modes() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut runner = TestRunner::new(Cases { cases: 24, ..Cases::default() });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut runner = TestRunner::new(Cases {
+        cases: 24,
+        ..Cases::default()
+    });
     let noise = proptest::collection::vec(any::<u8>(), 1..2048);
     let http = |status: u16, noise: Vec<u8>| {
         let head = format!("HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\n\r\n").into_bytes();
@@ -244,7 +329,8 @@ fn whatever_aws_answers_is_one_of_its_modes() {
         proptest::sample::select(vec![200_u16, 301, 400, 403, 412, 500, 503])
             .prop_map(move |status| http(status, body.clone()))
     });
-    let nested = (1_usize..4000).prop_map(move |depth| http(200, format!("<a>{}", "<b>".repeat(depth)).into_bytes()));
+    let nested = (1_usize..4000)
+        .prop_map(move |depth| http(200, format!("<a>{}", "<b>".repeat(depth)).into_bytes()));
     let result = runner.run(&proptest::prop_oneof![noise, bodies, nested], |answer| {
         runtime.block_on(async {
             let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -277,9 +363,16 @@ async fn sts_that_does_not_answer_is_not_asked_twice() {
     world.sts.set(lab::Fault::HttpHang).await;
     world.configure();
     let standings = world.look().await;
-    assert_eq!(of(&standings, Check::StsIdentity).settled.modes(), [M::HttpTimeout]);
+    assert_eq!(
+        of(&standings, Check::StsIdentity).settled.modes(),
+        [M::HttpTimeout]
+    );
     let ec2 = of(&standings, Check::Ec2Api);
     assert_eq!(ec2.status(), Status::Unknown);
-    assert!(evidence(ec2).contains("see sts_identity"), "{}", evidence(ec2));
+    assert!(
+        evidence(ec2).contains("see sts_identity"),
+        "{}",
+        evidence(ec2)
+    );
     assert_eq!(actions(world.sts.journal()), ["AssumeRoleWithWebIdentity"]);
 }

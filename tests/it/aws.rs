@@ -1,28 +1,25 @@
 //! AWS beside what the scenarios tell: what is asked, what is shown, and what stays secret.
 
 use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::Need;
-use castai_health_exporter::catalogue::Status;
 use castai_health_exporter::catalogue::groups::IMDS_MODES;
+use castai_health_exporter::catalogue::{Check, FailureMode as M, Need, Status};
 use lab::ImdsFault;
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
-use proptest::test_runner::Config as Cases;
-use proptest::test_runner::TestRunner;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use proptest::test_runner::{Config as Cases, TestRunner};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::scenarios::WebIdentity;
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 const AWS: [Check; 3] = [Check::Imds, Check::AwsCredentials, Check::ClusterMetadata];
 
 pub(crate) fn of(standings: &[Standing], check: Check) -> &Standing {
-    standings.iter().find(|standing| standing.check == check).unwrap()
+    standings
+        .iter()
+        .find(|standing| standing.check == check)
+        .unwrap()
 }
 
 #[tokio::test]
@@ -32,14 +29,26 @@ async fn nothing_is_asked_of_instance_metadata_elsewhere() {
         world.move_to(provider);
         let standings = world.look().await;
         for check in [Check::Imds, Check::AwsCredentials] {
-            assert_eq!(of(&standings, check).status(), Status::NotApplicable, "{check} on {provider}");
+            assert_eq!(
+                of(&standings, check).status(),
+                Status::NotApplicable,
+                "{check} on {provider}"
+            );
         }
         for check in [Check::Imds, Check::StsIdentity, Check::Ec2Api] {
-            assert_eq!(of(&standings, check).status(), Status::NotApplicable, "{check} on {provider}");
+            assert_eq!(
+                of(&standings, check).status(),
+                Status::NotApplicable,
+                "{check} on {provider}"
+            );
             assert_eq!(of(&standings, check).need, Need::None);
         }
     }
-    for journal in [world.imds.journal(), world.sts.journal(), world.ec2.journal()] {
+    for journal in [
+        world.imds.journal(),
+        world.sts.journal(),
+        world.ec2.journal(),
+    ] {
         assert!(journal.connections().is_empty());
     }
 }
@@ -56,7 +65,10 @@ async fn nothing_is_asked_when_the_agent_asks_nothing_either() {
     for journal in [world.sts.journal(), world.ec2.journal()] {
         assert!(journal.connections().is_empty());
     }
-    assert!(world.imds.journal().connections().len() == 1, "who looks at the control plane needs a key");
+    assert!(
+        world.imds.journal().connections().len() == 1,
+        "who looks at the control plane needs a key"
+    );
     let world = World::with_a_role();
     let standings = world.look().await;
     assert_eq!(of(&standings, Check::Imds).status(), Status::NotApplicable);
@@ -66,7 +78,14 @@ async fn nothing_is_asked_when_the_agent_asks_nothing_either() {
     assert_eq!(visits(), 1);
     world.look().await;
     assert_eq!(visits(), 1);
-    assert!(world.imds.journal().requests().iter().all(|request| !request.target.contains("/iam/")));
+    assert!(
+        world
+            .imds
+            .journal()
+            .requests()
+            .iter()
+            .all(|request| !request.target.contains("/iam/"))
+    );
 }
 
 #[tokio::test]
@@ -74,15 +93,39 @@ async fn a_token_is_asked_for_first_and_used_for_the_role() {
     let world = World::start();
     let standings = world.look().await;
     let requests = world.imds.journal().requests();
-    let asked: Vec<_> = requests.iter().map(|request| format!("{} {}", request.method, request.target)).collect();
+    let asked: Vec<_> = requests
+        .iter()
+        .map(|request| format!("{} {}", request.method, request.target))
+        .collect();
     let roles = "GET /latest/meta-data/iam/security-credentials/";
-    let role = ["PUT /latest/api/token".to_owned(), roles.to_owned(), format!("{roles}lab-node")];
+    let role = [
+        "PUT /latest/api/token".to_owned(),
+        roles.to_owned(),
+        format!("{roles}lab-node"),
+    ];
     let document = "GET /latest/dynamic/instance-identity/document".to_owned();
     // To look at, to use, and to know which instance this is.
-    assert_eq!(asked, [&role[..], &role[..], &[role[0].clone(), document]].concat());
-    assert_eq!(world.imds.journal().connections().len(), 3, "each on one connection");
-    let end = of(&standings, Check::AwsCredentials).latest.as_ref().unwrap().credentials_end.unwrap();
-    let left = end - std::time::UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed();
+    assert_eq!(
+        asked,
+        [&role[..], &role[..], &[role[0].clone(), document]].concat()
+    );
+    assert_eq!(
+        world.imds.journal().connections().len(),
+        3,
+        "each on one connection"
+    );
+    let end = of(&standings, Check::AwsCredentials)
+        .latest
+        .as_ref()
+        .unwrap()
+        .credentials_end
+        .unwrap();
+    let left = end
+        - std::time::UNIX_EPOCH
+            .elapsed()
+            .unwrap()
+            .as_secs()
+            .cast_signed();
     assert!((21_000..=21_600).contains(&left), "{left} s");
     assert_eq!(of(&standings, Check::Imds).need, Need::Feature);
 }
@@ -92,7 +135,12 @@ async fn discovery_needs_instance_metadata_to_start() {
     let world = World::in_discovery();
     let standings = world.look().await;
     for check in AWS {
-        assert_eq!(of(&standings, check).status(), Status::Ok, "{}", evidence(of(&standings, check)));
+        assert_eq!(
+            of(&standings, check).status(),
+            Status::Ok,
+            "{}",
+            evidence(of(&standings, check))
+        );
         assert_eq!(of(&standings, check).need, Need::Start);
     }
     assert!(evidence(of(&standings, Check::ClusterMetadata)).contains("account 123456789012"));
@@ -115,8 +163,14 @@ async fn a_token_that_gets_lost_costs_discovery_time_and_nothing_else() {
     let world = World::in_discovery();
     world.imds.set(ImdsFault::HopLimit).await;
     let standings = world.look().await;
-    assert_eq!(AWS.map(|check| of(&standings, check).status()), [Status::Warning, Status::Ok, Status::Ok]);
-    assert_eq!(of(&standings, Check::Imds).settled.modes(), [M::AwsImdsHopLimit]);
+    assert_eq!(
+        AWS.map(|check| of(&standings, check).status()),
+        [Status::Warning, Status::Ok, Status::Ok]
+    );
+    assert_eq!(
+        of(&standings, Check::Imds).settled.modes(),
+        [M::AwsImdsHopLimit]
+    );
 }
 
 #[tokio::test]
@@ -127,7 +181,13 @@ async fn no_key_no_token_and_no_signature_is_shown() {
         std::fs::read_to_string(world.mounted("aws-token")).unwrap()
     };
     let parts: Vec<&str> = token.split('.').collect();
-    let secrets = ["AKIALABLABLABLABLAB1", "a-secret-key", "a-session", lab::imds::IMDS_TOKEN, lab::imds::ROLE_SECRET];
+    let secrets = [
+        "AKIALABLABLABLABLAB1",
+        "a-secret-key",
+        "a-session",
+        lab::imds::IMDS_TOKEN,
+        lab::imds::ROLE_SECRET,
+    ];
     let mut shown = format!("{:?}", world.look().await);
     world.unset_env("AWS_WEB_IDENTITY_TOKEN_FILE");
     shown = format!("{shown}{:?}", world.look().await);
@@ -136,7 +196,10 @@ async fn no_key_no_token_and_no_signature_is_shown() {
     world.set_env("AWS_SECRET_ACCESS_KEY", secrets[1]);
     world.set_env("AWS_SESSION_TOKEN", secrets[2]);
     shown = format!("{shown}{:?}", world.look().await);
-    assert!(shown.contains("…LAB1"), "the end of a key's id tells two keys apart");
+    assert!(
+        shown.contains("…LAB1"),
+        "the end of a key's id tells two keys apart"
+    );
     for secret in secrets.into_iter().chain(parts) {
         assert!(!shown.contains(secret), "{secret} is shown");
     }
@@ -147,11 +210,18 @@ async fn where_another_sdk_would_go_elsewhere_the_evidence_says_so() {
     let mut world = World::start();
     world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
     let file = world.mounted("credentials");
-    std::fs::write(&file, "[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n").unwrap();
+    std::fs::write(
+        &file,
+        "[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n",
+    )
+    .unwrap();
     world.set_env("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap());
     let standings = world.look().await;
     let said = evidence(of(&standings, Check::AwsCredentials));
-    assert!(said.starts_with("source web_identity: ") && said.contains("would use profile here"), "{said}");
+    assert!(
+        said.starts_with("source web_identity: ") && said.contains("would use profile here"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -159,12 +229,19 @@ async fn a_source_that_is_not_examined_is_unknown_and_says_so() {
     let mut world = World::start();
     let file = world.mounted("config");
     world.set_env("AWS_CONFIG_FILE", file.to_str().unwrap());
-    for (text, way) in [("credential_process = /bin/x", "credential_process"), ("sso_session = work", "SSO")] {
+    for (text, way) in [
+        ("credential_process = /bin/x", "credential_process"),
+        ("sso_session = work", "SSO"),
+    ] {
         std::fs::write(&file, format!("[default]\n{text}\n")).unwrap();
         let standings = world.look().await;
         let credentials = of(&standings, Check::AwsCredentials);
         assert_eq!(credentials.status(), Status::Unknown);
-        assert!(evidence(credentials).contains(way), "{}", evidence(credentials));
+        assert!(
+            evidence(credentials).contains(way),
+            "{}",
+            evidence(credentials)
+        );
     }
 }
 
@@ -186,11 +263,22 @@ async fn hostile_bytes_of_instance_metadata_reach_no_evidence() {
 
 #[test]
 fn whatever_instance_metadata_answers_is_one_of_its_modes() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut runner = TestRunner::new(Cases { cases: 32, ..Cases::default() });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut runner = TestRunner::new(Cases {
+        cases: 32,
+        ..Cases::default()
+    });
     let noise = proptest::collection::vec(any::<u8>(), 1..2048);
-    let http =
-        noise.clone().prop_map(|body| [b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n".to_vec(), body].concat());
+    let http = noise.clone().prop_map(|body| {
+        [
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n".to_vec(),
+            body,
+        ]
+        .concat()
+    });
     let result = runner.run(&proptest::prop_oneof![noise, http], |answer| {
         runtime.block_on(async {
             let server = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,28 +1,22 @@
 //! What comes from outside is bounded and never trusted; what is secret stays where it belongs.
 
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::Status;
-use lab::ApiFault;
-use lab::CastAiFault;
-use lab::Impostor;
+use castai_health_exporter::catalogue::{Check, Status};
+use lab::{ApiFault, CastAiFault, Impostor};
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
-use proptest::test_runner::Config as Cases;
-use proptest::test_runner::TestRunner;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use proptest::test_runner::{Config as Cases, TestRunner};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 /// What steers a terminal or forges a line.
 fn steers(text: &str) -> bool {
-    text.chars().any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c))
+    text.chars()
+        .any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c))
 }
 
 #[tokio::test]
@@ -30,23 +24,40 @@ async fn the_key_and_the_token_stay_on_their_own_hosts() {
     let world = World::start();
     let impostor = Impostor::plain([127, 0, 0, 1].into()).unwrap();
     let redirect = format!("redirect-to:http://{}/", impostor.addr());
-    world.castai.set(redirect.parse::<CastAiFault>().unwrap()).await;
+    world
+        .castai
+        .set(redirect.parse::<CastAiFault>().unwrap())
+        .await;
     world.api.set(redirect.parse::<ApiFault>().unwrap()).await;
     world.look().await;
     assert_eq!(impostor.heard(), b"", "a redirect was followed");
     for request in world.castai.journal().requests() {
-        assert!(!format!("{request:?}").contains(lab::TOKEN), "the token went to CAST AI");
+        assert!(
+            !format!("{request:?}").contains(lab::TOKEN),
+            "the token went to CAST AI"
+        );
     }
     for request in world.api.service().journal().requests() {
-        assert!(!format!("{request:?}").contains(lab::API_KEY), "the key went to the API server");
+        assert!(
+            !format!("{request:?}").contains(lab::API_KEY),
+            "the key went to the API server"
+        );
     }
 }
 
 #[tokio::test]
 async fn nothing_is_sent_where_the_certificate_does_not_verify() {
     let world = World::start();
-    for fault in ["cert-foreign-ca", "cert-expired", "cert-other-name", "cert-intercepted"] {
-        world.castai.set(fault.parse::<CastAiFault>().unwrap()).await;
+    for fault in [
+        "cert-foreign-ca",
+        "cert-expired",
+        "cert-other-name",
+        "cert-intercepted",
+    ] {
+        world
+            .castai
+            .set(fault.parse::<CastAiFault>().unwrap())
+            .await;
         world.api.set(fault.parse::<ApiFault>().unwrap()).await;
         world.look().await;
     }
@@ -57,12 +68,18 @@ async fn nothing_is_sent_where_the_certificate_does_not_verify() {
 #[tokio::test]
 async fn what_a_server_echoes_of_key_and_token_is_not_shown() {
     let world = World::start();
-    world.castai.set("echo".parse::<CastAiFault>().unwrap()).await;
+    world
+        .castai
+        .set("echo".parse::<CastAiFault>().unwrap())
+        .await;
     world.api.set("echo".parse::<ApiFault>().unwrap()).await;
     let standings = world.look().await;
     let shown = format!("{standings:?}");
     assert!(shown.contains("[redacted]"), "nothing came back: {shown}");
-    assert!(!shown.contains(lab::API_KEY) && !shown.contains(lab::TOKEN), "{shown}");
+    assert!(
+        !shown.contains(lab::API_KEY) && !shown.contains(lab::TOKEN),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -79,17 +96,29 @@ fn a_kubeconfig_that_does_not_parse_is_not_quoted() {
     ] {
         let file = dir.path().join("config");
         std::fs::write(&file, text).unwrap();
-        let output = crate::cli::program(&["check", "apiserver"]).env("KUBECONFIG", &file).output().unwrap();
+        let output = crate::cli::program(&["check", "apiserver"])
+            .env("KUBECONFIG", &file)
+            .output()
+            .unwrap();
         let shown = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert!(shown.contains("it is no kubeconfig") && !shown.contains("SECRET"), "{shown}");
+        assert!(
+            shown.contains("it is no kubeconfig") && !shown.contains("SECRET"),
+            "{shown}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_server_that_closes_after_each_answer_is_healthy() {
     let world = World::start();
-    world.castai.set("close-after-each".parse::<CastAiFault>().unwrap()).await;
-    world.api.set("close-after-each".parse::<ApiFault>().unwrap()).await;
+    world
+        .castai
+        .set("close-after-each".parse::<CastAiFault>().unwrap())
+        .await;
+    world
+        .api
+        .set("close-after-each".parse::<ApiFault>().unwrap())
+        .await;
     world.assert_healthy().await;
 }
 
@@ -102,24 +131,48 @@ async fn cast_ai_is_only_read() {
     world.look().await;
     let requests = world.castai.journal().requests();
     assert!(requests.iter().all(|request| request.method == "GET"));
-    let (latest, cluster): (Vec<_>, Vec<_>) = requests.iter().partition(|request| request.path() == LATEST);
-    assert!(matches!(&latest[..], [request] if request.header("x-api-key").is_some()), "{latest:?}");
+    let (latest, cluster): (Vec<_>, Vec<_>) = requests
+        .iter()
+        .partition(|request| request.path() == LATEST);
+    assert!(
+        matches!(&latest[..], [request] if request.header("x-api-key").is_some()),
+        "{latest:?}"
+    );
     let path = format!("/v1/kubernetes/external-clusters/{}", lab::CLUSTER_ID);
-    assert!(cluster.iter().all(|request| request.path() == path), "{cluster:?}");
-    let keys: Vec<_> = cluster.iter().map(|request| request.header("x-api-key").is_some()).collect();
-    assert_eq!(keys, [false, true, true], "first without the key, then with it, then about the cluster");
+    assert!(
+        cluster.iter().all(|request| request.path() == path),
+        "{cluster:?}"
+    );
+    let keys: Vec<_> = cluster
+        .iter()
+        .map(|request| request.header("x-api-key").is_some())
+        .collect();
+    assert_eq!(
+        keys,
+        [false, true, true],
+        "first without the key, then with it, then about the cluster"
+    );
 }
 
 #[tokio::test]
 async fn without_a_cluster_id_the_key_is_judged_by_whose_it_is() {
     let mut world = World::start();
     world.unset_env("STATIC_CLUSTER_ID");
-    world.api.objects().remove("ConfigMap", "castai-agent", "castai-agent-metadata");
+    world
+        .api
+        .objects()
+        .remove("ConfigMap", "castai-agent", "castai-agent-metadata");
     let standings = world.look().await;
-    let castai = standings.iter().find(|standing| standing.check == Check::CastaiApi).unwrap();
+    let castai = standings
+        .iter()
+        .find(|standing| standing.check == Check::CastaiApi)
+        .unwrap();
     assert_eq!(castai.status(), Status::Ok, "{}", evidence(castai));
     let requests = world.castai.journal().requests();
-    let mut others = requests.iter().map(lab::Request::path).filter(|path| *path != LATEST);
+    let mut others = requests
+        .iter()
+        .map(lab::Request::path)
+        .filter(|path| *path != LATEST);
     assert!(others.all(|path| path == "/v1/me"), "{requests:?}");
 }
 
@@ -127,12 +180,20 @@ async fn without_a_cluster_id_the_key_is_judged_by_whose_it_is() {
 async fn hostile_bytes_reach_no_evidence() {
     let world = World::start();
     for fault in ["hostile", "cert-hostile", "noise", "tls-noise", "http-0-9"] {
-        world.castai.set(fault.parse::<CastAiFault>().unwrap()).await;
+        world
+            .castai
+            .set(fault.parse::<CastAiFault>().unwrap())
+            .await;
         world.api.set(fault.parse::<ApiFault>().unwrap()).await;
         for standing in world.look().await {
             let shown = evidence(&standing);
             assert!(!steers(&shown), "{fault} {}: {shown:?}", standing.check);
-            assert!(shown.len() < 4096, "{fault} {}: {} bytes", standing.check, shown.len());
+            assert!(
+                shown.len() < 4096,
+                "{fault} {}: {} bytes",
+                standing.check,
+                shown.len()
+            );
         }
     }
 }
@@ -140,23 +201,49 @@ async fn hostile_bytes_reach_no_evidence() {
 #[tokio::test]
 async fn an_endless_body_is_cut() {
     let world = World::start();
-    world.castai.set("endless-body".parse::<CastAiFault>().unwrap()).await;
-    world.api.set("endless-body".parse::<ApiFault>().unwrap()).await;
+    world
+        .castai
+        .set("endless-body".parse::<CastAiFault>().unwrap())
+        .await;
+    world
+        .api
+        .set("endless-body".parse::<ApiFault>().unwrap())
+        .await;
     let standings = world.look().await;
     for check in [Check::CastaiApi, Check::Apiserver] {
-        let standing = standings.iter().find(|standing| standing.check == check).unwrap();
-        assert_eq!(standing.status(), Status::Failing, "{check}: {}", evidence(standing));
+        let standing = standings
+            .iter()
+            .find(|standing| standing.check == check)
+            .unwrap();
+        assert_eq!(
+            standing.status(),
+            Status::Failing,
+            "{check}: {}",
+            evidence(standing)
+        );
     }
 }
 
 #[test]
 fn whatever_a_server_answers_is_a_mode_in_time() {
-    let runtime = Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
-    let mut runner = TestRunner::new(Cases { cases: 48, ..Cases::default() });
+    let runtime = Arc::new(
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap(),
+    );
+    let mut runner = TestRunner::new(Cases {
+        cases: 48,
+        ..Cases::default()
+    });
     let noise = proptest::collection::vec(any::<u8>(), 0..4096);
-    let http = noise
-        .clone()
-        .prop_map(|body| [b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n".to_vec(), body].concat());
+    let http = noise.clone().prop_map(|body| {
+        [
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n".to_vec(),
+            body,
+        ]
+        .concat()
+    });
     let answers = proptest::prop_oneof![noise, http];
     let result = runner.run(&answers, |answer| {
         runtime.block_on(async {

@@ -1,15 +1,11 @@
 //! What log lines, messages and bodies mean: tables of (text, mode), and properties that hold for any bytes.
 
 use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::classify::Kind;
-use castai_health_exporter::classify::Reading;
 use castai_health_exporter::classify::castai::Answer;
-use castai_health_exporter::classify::castai_answer;
-use castai_health_exporter::classify::classify;
-use castai_health_exporter::classify::classify_line;
-use castai_health_exporter::classify::kube_status;
-use proptest::prelude::ProptestConfig;
-use proptest::prelude::any;
+use castai_health_exporter::classify::{
+    Kind, Reading, castai_answer, classify, classify_line, kube_status,
+};
+use proptest::prelude::{ProptestConfig, any};
 use proptest::proptest;
 
 /// A text and the label of its mode; the empty label for a harmless line or a mere consequence.
@@ -24,9 +20,20 @@ fn all_read_as_written(read: impl Fn(&str) -> Reading, rows: &[Row]) {
     let wrong: Vec<_> = rows
         .iter()
         .filter(|(text, expected)| label(read(text)) != *expected)
-        .map(|(text, expected)| format!("{expected:?} expected, {:?} read from {text}", label(read(text))))
+        .map(|(text, expected)| {
+            format!(
+                "{expected:?} expected, {:?} read from {text}",
+                label(read(text))
+            )
+        })
         .collect();
-    assert!(wrong.is_empty(), "{} of {} texts misread:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} texts misread:\n{}",
+        wrong.len(),
+        rows.len(),
+        wrong.join("\n")
+    );
 }
 
 mod agent_log;
@@ -49,8 +56,14 @@ fn a_line_may_name_its_own_kind() {
             r#"{"kind":"apiserver_body","text":"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"message\":\"Unauthorized\",\"reason\":\"Unauthorized\",\"code\":401}"}"#,
             "k8s_unauthorized",
         ),
-        (r#"{"kind":"no such kind","text":"panic: something new"}"#, "unclassified"),
-        (r#"{"kind":"k8s_event","text":"Created container: agent"}"#, ""),
+        (
+            r#"{"kind":"no such kind","text":"panic: something new"}"#,
+            "unclassified",
+        ),
+        (
+            r#"{"kind":"k8s_event","text":"Created container: agent"}"#,
+            "",
+        ),
     ];
     all_read_as_written(classify_line, rows);
 }
@@ -93,11 +106,27 @@ proptest! {
 
 #[test]
 fn a_long_line_is_read_in_linear_time() {
-    for part in ["EOF", "\": Forbidden", "lookup ", "msg=\"", "\\", "Post \"https://x\": Forbidden,", "a=b ", "é"] {
-        let line = format!("time=\"2026-11-22T13:04:54Z\" level=error msg=\"{}", part.repeat(500_000 / part.len()));
+    for part in [
+        "EOF",
+        "\": Forbidden",
+        "lookup ",
+        "msg=\"",
+        "\\",
+        "Post \"https://x\": Forbidden,",
+        "a=b ",
+        "é",
+    ] {
+        let line = format!(
+            "time=\"2026-11-22T13:04:54Z\" level=error msg=\"{}",
+            part.repeat(500_000 / part.len())
+        );
         let begun = std::time::Instant::now();
         classify_line(&line);
         // Quadratic work would take many minutes.
-        assert!(begun.elapsed().as_secs() < 10, "{part:?} took {:?}", begun.elapsed());
+        assert!(
+            begun.elapsed().as_secs() < 10,
+            "{part:?} took {:?}",
+            begun.elapsed()
+        );
     }
 }

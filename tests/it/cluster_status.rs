@@ -1,15 +1,18 @@
 //! What CAST AI thinks of the cluster: how its id is found, and what is no failure.
 
 use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::catalogue::{Check, Status};
 use serde_json::json;
 
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 async fn cluster_status(world: &World) -> Standing {
-    world.look().await.into_iter().find(|standing| standing.check == Check::ClusterStatus).unwrap()
+    world
+        .look()
+        .await
+        .into_iter()
+        .find(|standing| standing.check == Check::ClusterStatus)
+        .unwrap()
 }
 
 /// A world whose agent was not told its cluster's id.
@@ -30,16 +33,30 @@ async fn without_a_static_id_the_agents_own_note_serves() {
 #[tokio::test]
 async fn an_id_that_is_not_known_is_unknown_and_says_why() {
     let world = registered();
-    world.api.objects().remove("ConfigMap", "castai-agent", "castai-agent-metadata");
+    world
+        .api
+        .objects()
+        .remove("ConfigMap", "castai-agent", "castai-agent-metadata");
     let standing = cluster_status(&world).await;
     assert_eq!(standing.status(), Status::Unknown);
     let missing = "there is no ConfigMap castai-agent/castai-agent-metadata";
-    assert!(evidence(&standing).contains(missing), "{}", evidence(&standing));
+    assert!(
+        evidence(&standing).contains(missing),
+        "{}",
+        evidence(&standing)
+    );
 
-    world.api.set(lab::ApiFault::Denied("configmaps".to_owned())).await;
+    world
+        .api
+        .set(lab::ApiFault::Denied("configmaps".to_owned()))
+        .await;
     let standing = cluster_status(&world).await;
     let right = "may not get configmaps/castai-agent-metadata in the namespace castai-agent";
-    assert!(evidence(&standing).contains(right), "{}", evidence(&standing));
+    assert!(
+        evidence(&standing).contains(right),
+        "{}",
+        evidence(&standing)
+    );
 }
 
 #[tokio::test]
@@ -56,5 +73,8 @@ async fn trouble_on_the_way_is_told_by_castai_api_alone() {
     world.castai.set(lab::CastAiFault::TokenInvalid).await;
     let standing = cluster_status(&world).await;
     assert_eq!(standing.status(), Status::Unknown);
-    assert_eq!(evidence(&standing), "blocked by castai_api: castai_token_invalid");
+    assert_eq!(
+        evidence(&standing),
+        "blocked by castai_api: castai_token_invalid"
+    );
 }

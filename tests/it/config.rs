@@ -14,9 +14,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use castai_health_exporter::config::Config;
-use castai_health_exporter::config::Flags;
-use castai_health_exporter::config::Problems;
+use castai_health_exporter::config::{Config, Flags, Problems};
 
 /// The folder with the files of these tests.
 fn folder() -> PathBuf {

@@ -4,32 +4,23 @@ use std::fs;
 use std::net::IpAddr;
 
 use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::Need;
-use castai_health_exporter::catalogue::Status;
-use lab::AzureImdsFault;
-use lab::Certificate;
-use lab::CloudApiFault;
-use lab::EksFault;
-use lab::GceFault;
-use lab::Impostor;
-use lab::Pki;
+use castai_health_exporter::catalogue::{Check, Need, Status};
 use lab::azure_imds::AZURE_TOKEN;
-use lab::cloud_api::CLIENT;
-use lab::cloud_api::FEDERATED_TOKEN;
-use lab::cloud_api::TENANT;
+use lab::cloud_api::{CLIENT, FEDERATED_TOKEN, TENANT};
 use lab::gce::GOOGLE_TOKEN;
-use lab::imds::ROLE_SECRET;
-use lab::imds::ROLE_TOKEN;
+use lab::imds::{ROLE_SECRET, ROLE_TOKEN};
+use lab::{AzureImdsFault, Certificate, CloudApiFault, EksFault, GceFault, Impostor, Pki};
 
 use crate::scenarios::WebIdentity;
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 /// What the check says of a world.
 async fn looked(world: &World) -> (Status, String) {
     let standings: Vec<Standing> = world.look().await;
-    let standing = standings.iter().find(|standing| standing.check == Check::ControlPlaneAccess).unwrap();
+    let standing = standings
+        .iter()
+        .find(|standing| standing.check == Check::ControlPlaneAccess)
+        .unwrap();
     (standing.status(), evidence(standing))
 }
 
@@ -37,8 +28,16 @@ async fn with(provider: &str, fault: &str) -> (Status, String) {
     let world = World::of(provider);
     match provider {
         "eks" => world.eks.set(fault.parse::<EksFault>().unwrap()).await,
-        "gke" => world.apis[0].set(fault.parse::<CloudApiFault>().unwrap()).await,
-        _ => world.apis[1].set(fault.parse::<CloudApiFault>().unwrap()).await,
+        "gke" => {
+            world.apis[0]
+                .set(fault.parse::<CloudApiFault>().unwrap())
+                .await
+        }
+        _ => {
+            world.apis[1]
+                .set(fault.parse::<CloudApiFault>().unwrap())
+                .await
+        }
     }
     looked(&world).await
 }
@@ -49,15 +48,25 @@ async fn whoever_is_let_in_is_named_with_the_reason() {
         ("eks", "listed", "35.221.40.21 (in 35.221.40.0/24)"),
         ("gke", "listed", "35.221.40.21 (in 35.221.40.0/24)"),
         ("aks", "listed", "35.221.40.21 (in 35.221.40.0/24)"),
-        ("gke", "google", "35.221.40.21 (as an address of Google Cloud's"),
+        (
+            "gke",
+            "google",
+            "35.221.40.21 (as an address of Google Cloud's",
+        ),
     ] {
         let (status, said) = with(provider, fault).await;
         assert_eq!(status, Status::Ok, "{said}");
-        assert!(said.contains(reason) && said.contains("documentation of 2023"), "{said}");
+        assert!(
+            said.contains(reason) && said.contains("documentation of 2023"),
+            "{said}"
+        );
     }
     for provider in ["eks", "gke", "aks"] {
         let (status, said) = looked(&World::of(provider)).await;
-        assert!(status == Status::Ok && said.contains("everybody may"), "{said}");
+        assert!(
+            status == Status::Ok && said.contains("everybody may"),
+            "{said}"
+        );
     }
 }
 
@@ -88,7 +97,10 @@ async fn the_remedy_repeats_the_whole_list() {
     for (provider, show) in [("eks", "aws eks describe-cluster"), ("aks", "az aks show")] {
         let (status, said) = with(provider, "blocked-by-many").await;
         assert_eq!(status, Status::Failing);
-        assert!(said.contains(&format!("take the whole of it from `{show}")) && !said.ends_with('…'), "{said}");
+        assert!(
+            said.contains(&format!("take the whole of it from `{show}")) && !said.ends_with('…'),
+            "{said}"
+        );
     }
 }
 
@@ -122,8 +134,14 @@ async fn what_eks_does_not_tell_blocks_nobody() {
         ("redirect-to:https://elsewhere.example/", "answered 30"),
     ] {
         let (status, said) = with("eks", fault).await;
-        assert!(status == Status::Unknown && said.contains(why), "{fault}: {status} {said}");
-        assert!(!said.chars().any(char::is_control) && !said.contains("reboot"), "{fault}: {said}");
+        assert!(
+            status == Status::Unknown && said.contains(why),
+            "{fault}: {status} {said}"
+        );
+        assert!(
+            !said.chars().any(char::is_control) && !said.contains("reboot"),
+            "{fault}: {said}"
+        );
         for secret in [ROLE_SECRET, ROLE_TOKEN] {
             assert!(!said.contains(secret), "{fault}: {said}");
         }
@@ -137,19 +155,29 @@ async fn eks_is_asked_as_the_agent_and_without_its_credentials_not_at_all() {
     assert_eq!(status, Status::Ok, "{said}");
     world.set_env("EKS_CLUSTER_NAME", "another");
     let (status, said) = looked(&world).await;
-    assert!(status == Status::Unknown && said.contains("there is no cluster another in eu-central-1"), "{said}");
+    assert!(
+        status == Status::Unknown && said.contains("there is no cluster another in eu-central-1"),
+        "{said}"
+    );
     world.set_env("EKS_CLUSTER_NAME", "$(reboot)/..");
     let (status, said) = looked(&world).await;
-    assert!(status == Status::Unknown && !said.contains("reboot"), "{said}");
+    assert!(
+        status == Status::Unknown && !said.contains("reboot"),
+        "{said}"
+    );
     world.set_env("EKS_CLUSTER_NAME", "lab");
 
     world.with_key(lab::aws::KEY_ID, "another secret");
     let (status, said) = looked(&world).await;
-    assert!(status == Status::Unknown && said.contains("InvalidSignatureException"), "{said}");
+    assert!(
+        status == Status::Unknown && said.contains("InvalidSignatureException"),
+        "{said}"
+    );
     world.with_key(lab::aws::KEY_ID, lab::aws::SECRET);
     // An agent that is to ask AWS for nothing has the credentials all the same.
     world.set_env("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "false");
-    let asked = |world: &World| [world.sts.journal(), world.ec2.journal()].map(|of| of.requests().len());
+    let asked =
+        |world: &World| [world.sts.journal(), world.ec2.journal()].map(|of| of.requests().len());
     let before = asked(&world);
     assert_eq!(looked(&world).await.0, Status::Ok);
     assert_eq!(asked(&world), before, "nobody else of AWS is asked");
@@ -161,12 +189,19 @@ async fn eks_is_asked_as_the_agent_and_without_its_credentials_not_at_all() {
     assert_eq!(status, Status::Ok, "{said}");
 
     let connections = world.eks.journal().connections().len();
-    for name in ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED"] {
+    for name in [
+        "AWS_ROLE_ARN",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED",
+    ] {
         world.unset_env(name);
     }
     world.set_env("AWS_EC2_METADATA_DISABLED", "true");
     let (status, said) = looked(&world).await;
-    assert!(status == Status::Unknown && said.contains("without credentials"), "{said}");
+    assert!(
+        status == Status::Unknown && said.contains("without credentials"),
+        "{said}"
+    );
     assert_eq!(world.eks.journal().connections().len(), connections);
 }
 
@@ -195,16 +230,25 @@ async fn what_could_not_be_found_out_blocks_nobody() {
         for provider in ["gke", "aks"] {
             let (status, said) = with(provider, fault).await;
             assert_eq!(status, Status::Unknown, "{provider} {fault}: {said}");
-            assert!(!said.chars().any(char::is_control) && !said.contains("reboot"), "{provider} {fault}: {said}");
+            assert!(
+                !said.chars().any(char::is_control) && !said.contains("reboot"),
+                "{provider} {fault}: {said}"
+            );
             for secret in [GOOGLE_TOKEN, AZURE_TOKEN] {
                 assert!(!said.contains(secret), "{provider} {fault}: {said}");
             }
         }
     }
     let (_, said) = with("gke", "forbidden").await;
-    assert!(said.contains("container.clusters.get") && said.contains("roles/container.clusterViewer"), "{said}");
+    assert!(
+        said.contains("container.clusters.get") && said.contains("roles/container.clusterViewer"),
+        "{said}"
+    );
     let (_, said) = with("aks", "forbidden").await;
-    assert!(said.contains("az role assignment create --role Reader"), "{said}");
+    assert!(
+        said.contains("az role assignment create --role Reader"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -212,10 +256,16 @@ async fn without_a_token_nobody_is_blamed() {
     let world = World::of("gke");
     world.gce.set(GceFault::NoServiceAccount).await;
     let (status, said) = looked(&world).await;
-    assert!(status == Status::Unknown && said.contains("no token for Google"), "{said}");
+    assert!(
+        status == Status::Unknown && said.contains("no token for Google"),
+        "{said}"
+    );
     for (fault, why) in [
         (AzureImdsFault::NoIdentity, "Identity not found"),
-        (AzureImdsFault::ManyIdentities, "Multiple user assigned identities"),
+        (
+            AzureImdsFault::ManyIdentities,
+            "Multiple user assigned identities",
+        ),
         (AzureImdsFault::Restricted, "not allowed"),
     ] {
         let mut world = World::of("aks");
@@ -224,10 +274,17 @@ async fn without_a_token_nobody_is_blamed() {
         world.set_env("AKS_SUBSCRIPTION_ID", lab::azure_imds::SUBSCRIPTION);
         world.azure.set(fault.clone()).await;
         let (status, said) = looked(&world).await;
-        assert!(status == Status::Unknown && said.contains(why), "{fault}: {said}");
+        assert!(
+            status == Status::Unknown && said.contains(why),
+            "{fault}: {said}"
+        );
         if fault == AzureImdsFault::ManyIdentities {
             world.set_env("AZURE_CLIENT_ID", CLIENT);
-            assert_eq!(looked(&world).await.0, Status::Ok, "an identity that is named is found");
+            assert_eq!(
+                looked(&world).await.0,
+                Status::Ok,
+                "an identity that is named is found"
+            );
         }
     }
 }
@@ -242,38 +299,69 @@ async fn a_workload_identity_goes_before_the_nodes() {
     world.set_env("AZURE_TENANT_ID", TENANT);
     let (status, said) = looked(&world).await;
     assert_eq!(status, Status::Ok, "{said}");
-    assert!(!world.azure.journal().requests().iter().any(|request| request.target.contains("oauth2")));
-    let scope = format!("https://management.lab:{}/.default", world.apis[1].addr().port());
+    assert!(
+        !world
+            .azure
+            .journal()
+            .requests()
+            .iter()
+            .any(|request| request.target.contains("oauth2"))
+    );
+    let scope = format!(
+        "https://management.lab:{}/.default",
+        world.apis[1].addr().port()
+    );
     let login = &world.apis[2].journal().requests()[0];
-    assert!(login.parameters().contains(&("scope".to_owned(), scope)), "{:?}", login.parameters());
+    assert!(
+        login.parameters().contains(&("scope".to_owned(), scope)),
+        "{:?}",
+        login.parameters()
+    );
 
     world.apis[2].set(CloudApiFault::Hostile).await;
     let (status, said) = looked(&world).await;
     assert_eq!(status, Status::Unknown);
-    assert!(!said.contains(FEDERATED_TOKEN) && !said.chars().any(char::is_control), "{said}");
+    assert!(
+        !said.contains(FEDERATED_TOKEN) && !said.chars().any(char::is_control),
+        "{said}"
+    );
     world.apis[2].set(CloudApiFault::Forbidden).await;
     let (status, said) = looked(&world).await;
-    assert!(status == Status::Unknown && said.contains("AADSTS70021"), "{said}");
+    assert!(
+        status == Status::Unknown && said.contains("AADSTS70021"),
+        "{said}"
+    );
     fs::remove_file(&file).unwrap();
     let (status, said) = looked(&world).await;
-    assert!(status == Status::Unknown && said.contains("AZURE_FEDERATED_TOKEN_FILE"), "{said}");
+    assert!(
+        status == Status::Unknown && said.contains("AZURE_FEDERATED_TOKEN_FILE"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
 async fn other_addresses_of_cast_ai_are_looked_for() {
     let mut world = World::of("gke");
-    world.file =
-        world.file.replace("control_plane:\n", "control_plane:\n  castai_addresses: [203.0.113.9, 192.0.2.1]\n");
+    world.file = world.file.replace(
+        "control_plane:\n",
+        "control_plane:\n  castai_addresses: [203.0.113.9, 192.0.2.1]\n",
+    );
     world.configure();
     let (status, said) = looked(&world).await;
     assert!(status == Status::Ok && !said.contains("2023"), "{said}");
     world.apis[0].set(CloudApiFault::Blocked).await;
     let (status, said) = looked(&world).await;
     assert_eq!(status, Status::Failing);
-    assert!(said.contains("203.0.113.0/24,198.51.100.7/32,192.0.2.1/32`") && !said.contains("35.221"), "{said}");
+    assert!(
+        said.contains("203.0.113.0/24,198.51.100.7/32,192.0.2.1/32`") && !said.contains("35.221"),
+        "{said}"
+    );
     world.apis[0].set(CloudApiFault::Google).await;
     let (status, said) = looked(&world).await;
-    assert!(status == Status::Unknown && said.contains("192.0.2.1 is not listed"), "{said}");
+    assert!(
+        status == Status::Unknown && said.contains("192.0.2.1 is not listed"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -287,12 +375,18 @@ async fn a_cluster_of_aks_whose_name_cannot_be_told_is_asked_for_by_its_id() {
         world.set_env(name, value);
     }
     let (status, said) = looked(&world).await;
-    assert!(status == Status::Unknown && said.contains("control_plane.azure_cluster"), "{said}");
+    assert!(
+        status == Status::Unknown && said.contains("control_plane.azure_cluster"),
+        "{said}"
+    );
     let id = format!(
         "/subscriptions/{}/resourceGroups/lab-group/providers/Microsoft.ContainerService/managedClusters/lab",
         lab::azure_imds::SUBSCRIPTION
     );
-    world.file = world.file.replace("control_plane:\n", &format!("control_plane:\n  azure_cluster: {id}\n"));
+    world.file = world.file.replace(
+        "control_plane:\n",
+        &format!("control_plane:\n  azure_cluster: {id}\n"),
+    );
     world.configure();
     assert_eq!(looked(&world).await.0, Status::Ok);
 }
@@ -302,25 +396,55 @@ async fn nothing_is_asked_of_a_cloud_that_is_not_this_clusters() {
     for provider in ["kops", "anywhere", "openshift", "selfhostedec2"] {
         let world = World::of(provider);
         let standings = world.look().await;
-        let standing = standings.iter().find(|standing| standing.check == Check::ControlPlaneAccess).unwrap();
-        assert_eq!((standing.status(), standing.need), (Status::NotApplicable, Need::None), "{provider}");
+        let standing = standings
+            .iter()
+            .find(|standing| standing.check == Check::ControlPlaneAccess)
+            .unwrap();
+        assert_eq!(
+            (standing.status(), standing.need),
+            (Status::NotApplicable, Need::None),
+            "{provider}"
+        );
         let asked = world.apis.iter().map(|api| api.journal()).chain([
             world.gce.journal(),
             world.azure.journal(),
             world.eks.journal(),
         ]);
-        assert!(asked.map(|journal| journal.connections().len()).sum::<usize>() == 0, "{provider}");
+        assert!(
+            asked
+                .map(|journal| journal.connections().len())
+                .sum::<usize>()
+                == 0,
+            "{provider}"
+        );
     }
     for (provider, silent) in [("gke", [1, 2]), ("aks", [0, 2])] {
         let world = World::of(provider);
         world.assert_healthy().await;
-        assert!(silent.iter().all(|api| world.apis[*api].journal().connections().is_empty()), "{provider}");
-        assert!(world.imds.journal().connections().is_empty() && world.eks.journal().connections().is_empty());
+        assert!(
+            silent
+                .iter()
+                .all(|api| world.apis[*api].journal().connections().is_empty()),
+            "{provider}"
+        );
+        assert!(
+            world.imds.journal().connections().is_empty()
+                && world.eks.journal().connections().is_empty()
+        );
     }
     let world = World::start();
     world.assert_healthy().await;
-    let silent = world.apis.iter().map(|api| api.journal()).chain([world.gce.journal(), world.azure.journal()]);
-    assert!(silent.map(|journal| journal.connections().len()).sum::<usize>() == 0);
+    let silent = world
+        .apis
+        .iter()
+        .map(|api| api.journal())
+        .chain([world.gce.journal(), world.azure.journal()]);
+    assert!(
+        silent
+            .map(|journal| journal.connections().len())
+            .sum::<usize>()
+            == 0
+    );
     assert_eq!(world.eks.journal().requests().len(), 1);
 }
 
@@ -328,18 +452,28 @@ async fn nothing_is_asked_of_a_cloud_that_is_not_this_clusters() {
 async fn no_impostor_hears_a_token() {
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let elsewhere = Pki::new("Somebody Else");
-    let impostor =
-        Impostor::tls(IpAddr::from([127, 0, 90, 1]), &elsewhere, Certificate::Good, vec!["container.lab".to_owned()])
-            .unwrap();
+    let impostor = Impostor::tls(
+        IpAddr::from([127, 0, 90, 1]),
+        &elsewhere,
+        Certificate::Good,
+        vec!["container.lab".to_owned()],
+    )
+    .unwrap();
     let (gke, aks) = (World::of("gke"), World::of("aks"));
     for world in [&gke, &aks] {
         for name in ["container.lab", "management.lab"] {
-            world.dns.set_for(name, lab::DnsFault::Address(impostor.addr().ip().to_string()));
+            world.dns.set_for(
+                name,
+                lab::DnsFault::Address(impostor.addr().ip().to_string()),
+            );
         }
     }
     for (mut world, api) in [(gke, 0), (aks, 1)] {
         let port = world.apis[api].addr().port().to_string();
-        world.file = world.file.replace(&format!("lab:{port}"), &format!("lab:{}", impostor.addr().port()));
+        world.file = world.file.replace(
+            &format!("lab:{port}"),
+            &format!("lab:{}", impostor.addr().port()),
+        );
         world.configure();
         let (status, said) = looked(&world).await;
         assert_eq!(status, Status::Unknown, "{said}");

@@ -1,20 +1,11 @@
 //! The running daemon: how fast it listens, what reloads do, how it ends.
 
-use std::fs;
-use std::io;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Read;
-use std::io::Write;
-use std::net::TcpListener;
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Child;
-use std::process::ChildStderr;
-use std::process::Command;
-use std::process::Stdio;
-use std::time::Duration;
-use std::time::Instant;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use crate::cli::program;
 
@@ -28,13 +19,26 @@ struct Daemon {
 impl Daemon {
     fn start(command: &mut Command) -> Self {
         let command = command.args(["--web.listen-address=127.0.0.1:0"]);
-        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
+        let mut child = command
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program starts");
         let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
         let mut first = String::new();
         log.read_line(&mut first).expect("a line of the log");
-        let address = first.split("address=").nth(1).and_then(|rest| rest.split(' ').next());
-        let address = address.unwrap_or_else(|| panic!("no address in {first}")).to_owned();
-        Self { child, log, address }
+        let address = first
+            .split("address=")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        let address = address
+            .unwrap_or_else(|| panic!("no address in {first}"))
+            .to_owned();
+        Self {
+            child,
+            log,
+            address,
+        }
     }
 
     fn get(&self, path: &str) -> String {
@@ -44,7 +48,10 @@ impl Daemon {
     fn ask(&self, method: &str, path: &str) -> io::Result<String> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)
@@ -52,7 +59,10 @@ impl Daemon {
 
     fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill is there");
+        let sent = Command::new("kill")
+            .args(["-s", name, &id])
+            .status()
+            .expect("kill is there");
         assert!(sent.success());
     }
 
@@ -60,7 +70,11 @@ impl Daemon {
     fn shows(&self, line: &str) {
         let began = Instant::now();
         while !self.get("/metrics").lines().any(|shown| shown == line) {
-            assert!(began.elapsed() < Duration::from_secs(10), "{line} is not in\n{}", self.get("/metrics"));
+            assert!(
+                began.elapsed() < Duration::from_secs(10),
+                "{line} is not in\n{}",
+                self.get("/metrics")
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -69,7 +83,9 @@ impl Daemon {
     fn end(mut self) -> String {
         self.signal("TERM");
         let mut rest = String::new();
-        self.log.read_to_string(&mut rest).expect("the log is UTF-8");
+        self.log
+            .read_to_string(&mut rest)
+            .expect("the log is UTF-8");
         assert!(self.child.wait().expect("it ends").success(), "{rest}");
         rest
     }
@@ -83,7 +99,12 @@ impl Drop for Daemon {
 }
 
 fn with_file(path: &Path) -> Daemon {
-    Daemon::start(&mut program(&["run", "--web.enable-lifecycle", "--config.file", path.to_str().expect("UTF-8")]))
+    Daemon::start(&mut program(&[
+        "run",
+        "--web.enable-lifecycle",
+        "--config.file",
+        path.to_str().expect("UTF-8"),
+    ]))
 }
 
 #[test]
@@ -92,21 +113,42 @@ fn without_a_flag_it_serves_what_it_knows() {
     assert!(daemon.get("/-/healthy").starts_with("HTTP/1.1 200"));
     daemon.shows("castai_health_check_status{check=\"castai_api\",status=\"not_applicable\"} 1");
     daemon.shows("castai_health_config_last_reload_successful 1");
-    assert!(daemon.get("/api/v1/status").contains("\"schema_version\": 1"));
+    assert!(
+        daemon
+            .get("/api/v1/status")
+            .contains("\"schema_version\": 1")
+    );
     assert!(daemon.get("/").contains("castai_api"));
-    assert!(daemon.get("/runbooks/CastaiClockSkew").contains("## Mitigation"));
+    assert!(
+        daemon
+            .get("/runbooks/CastaiClockSkew")
+            .contains("## Mitigation")
+    );
 }
 
 #[test]
 fn its_page_shows_first_what_is_broken_and_what_mends_it() {
-    let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
-    let daemon = Daemon::start(program(&[]).env("API_URL", format!("http://{closed}")).env("API_KEY", "key"));
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .expect("a port")
+        .local_addr()
+        .expect("an address");
+    let daemon = Daemon::start(
+        program(&[])
+            .env("API_URL", format!("http://{closed}"))
+            .env("API_KEY", "key"),
+    );
     daemon.shows("castai_health_failure{check=\"castai_api\",mode=\"net_refused\"} 1");
     let page = daemon.get("/");
     let first = page.split("<dt>").nth(1).expect("the page shows checks");
-    assert!(first.starts_with("castai_api</dt>\n<dd>failing: "), "{page}");
+    assert!(
+        first.starts_with("castai_api</dt>\n<dd>failing: "),
+        "{page}"
+    );
     assert!(first.contains("What mends it: "), "{page}");
-    assert!(first.contains("href=\"/runbooks/CastaiApiUnreachable#castai-api-net-refused\""), "{page}");
+    assert!(
+        first.contains("href=\"/runbooks/CastaiApiUnreachable#castai-api-net-refused\""),
+        "{page}"
+    );
 }
 
 #[test]
@@ -130,17 +172,26 @@ fn a_signal_ends_it_within_a_second_even_while_an_attempt_hangs() {
     daemon.signal("TERM");
     let began = Instant::now();
     assert!(daemon.child.wait().expect("it ends").success());
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[test]
 fn a_port_that_is_taken_is_one_clear_error() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
-    let output = program(&["--web.listen-address", &address]).output().expect("the program starts");
+    let output = program(&["--web.listen-address", &address])
+        .output()
+        .expect("the program starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.starts_with("error: ") && said.contains(&address) && said.lines().count() == 1, "{said}");
+    assert!(
+        said.starts_with("error: ") && said.contains(&address) && said.lines().count() == 1,
+        "{said}"
+    );
 }
 
 #[test]
@@ -151,18 +202,29 @@ fn a_hang_up_reads_the_file_again_and_a_wrong_one_keeps_the_old() {
     let daemon = with_file(&file);
     daemon.shows("castai_health_check_interval_seconds{check=\"clock\"} 40");
 
-    fs::write(&file, "checks:\n  clock:\n    interval: 50s\n  dns:\n    enabled: false\n").unwrap();
+    fs::write(
+        &file,
+        "checks:\n  clock:\n    interval: 50s\n  dns:\n    enabled: false\n",
+    )
+    .unwrap();
     daemon.signal("HUP");
     daemon.shows("castai_health_check_interval_seconds{check=\"clock\"} 50");
     assert!(!daemon.get("/metrics").contains("check=\"dns\""));
-    assert!(daemon.get("/api/v1/status").contains("disabled in the configuration"));
+    assert!(
+        daemon
+            .get("/api/v1/status")
+            .contains("disabled in the configuration")
+    );
 
     fs::write(&file, "checks:\n  clock:\n    interval: soon\n").unwrap();
     daemon.signal("HUP");
     daemon.shows("castai_health_config_last_reload_successful 0");
     daemon.shows("castai_health_check_interval_seconds{check=\"clock\"} 50");
     let log = daemon.end();
-    assert!(log.contains("level=error msg=\"the configuration is wrong and the old one stays\""), "{log}");
+    assert!(
+        log.contains("level=error msg=\"the configuration is wrong and the old one stays\""),
+        "{log}"
+    );
     assert!(log.contains("checks.clock.interval"), "{log}");
 }
 
@@ -173,7 +235,9 @@ fn after_a_reload_no_verdict_on_a_former_target_lingers() {
     fs::write(&key, "key").unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let written = |port: u16| {
-        format!("castai:\n  api_url: http://127.0.0.1:{port}\n  key_file: key\napiserver:\n  dns_name: a.test\n")
+        format!(
+            "castai:\n  api_url: http://127.0.0.1:{port}\n  key_file: key\napiserver:\n  dns_name: a.test\n"
+        )
     };
     fs::write(&file, written(1)).unwrap();
     let daemon = with_file(&file);
@@ -183,15 +247,33 @@ fn after_a_reload_no_verdict_on_a_former_target_lingers() {
     daemon.shows(attempts);
 
     fs::write(&file, written(1) + "log:\n  level: warn\n").unwrap();
-    assert!(daemon.ask("POST", "/-/reload").unwrap().starts_with("HTTP/1.1 200"));
+    assert!(
+        daemon
+            .ask("POST", "/-/reload")
+            .unwrap()
+            .starts_with("HTTP/1.1 200")
+    );
     daemon.shows(refused);
 
-    fs::write(&file, written(silent.local_addr().expect("an address").port())).unwrap();
-    assert!(daemon.ask("POST", "/-/reload").unwrap().starts_with("HTTP/1.1 200"));
+    fs::write(
+        &file,
+        written(silent.local_addr().expect("an address").port()),
+    )
+    .unwrap();
+    assert!(
+        daemon
+            .ask("POST", "/-/reload")
+            .unwrap()
+            .starts_with("HTTP/1.1 200")
+    );
     let metrics = daemon.get("/metrics");
     assert!(!metrics.lines().any(|line| line == refused), "{metrics}");
     daemon.shows("castai_health_check_status{check=\"castai_api\",status=\"unknown\"} 1");
-    assert!(!daemon.get("/metrics").contains("castai_health_check_attempts_total{check=\"castai_api\"} 0"));
+    assert!(
+        !daemon
+            .get("/metrics")
+            .contains("castai_health_check_attempts_total{check=\"castai_api\"} 0")
+    );
 }
 
 #[test]
@@ -200,35 +282,60 @@ fn a_reload_over_http_says_what_is_wrong() {
     let file = dir.path().join("config.yaml");
     fs::write(&file, "scope: pod\n").unwrap();
     let daemon = with_file(&file);
-    assert!(daemon.ask("POST", "/-/reload").unwrap().starts_with("HTTP/1.1 200"));
+    assert!(
+        daemon
+            .ask("POST", "/-/reload")
+            .unwrap()
+            .starts_with("HTTP/1.1 200")
+    );
     fs::write(&file, "scope: moon\n").unwrap();
     let refused = daemon.ask("POST", "/-/reload").unwrap();
-    assert!(refused.starts_with("HTTP/1.1 500") && refused.contains("moon"), "{refused}");
+    assert!(
+        refused.starts_with("HTTP/1.1 500") && refused.contains("moon"),
+        "{refused}"
+    );
     daemon.shows("castai_health_config_last_reload_successful 0");
     fs::write(&file, "scope: pod\n").unwrap();
-    assert!(daemon.ask("POST", "/-/reload").unwrap().starts_with("HTTP/1.1 200"));
+    assert!(
+        daemon
+            .ask("POST", "/-/reload")
+            .unwrap()
+            .starts_with("HTTP/1.1 200")
+    );
     daemon.shows("castai_health_config_last_reload_successful 1");
 }
 
 #[test]
 fn each_change_of_verdict_is_one_line_and_each_problem_of_the_environment_too() {
     let mut command = program(&[]);
-    let daemon = Daemon::start(command.env("API_URL", ":::").env("API_KEY", "squeamish-ossifrage"));
+    let daemon = Daemon::start(
+        command
+            .env("API_URL", ":::")
+            .env("API_KEY", "squeamish-ossifrage"),
+    );
     daemon.shows("castai_health_failure{check=\"castai_api\",mode=\"agent_config_invalid\"} 1");
     let log = daemon.end();
     let lines = |words: &str| log.lines().filter(|line| line.contains(words)).count();
     assert_eq!(lines("the agent's environment makes no sense"), 1, "{log}");
-    assert_eq!(lines("level=error msg=\"castai_api is failing\" check=castai_api status=failing"), 1, "{log}");
+    assert_eq!(
+        lines("level=error msg=\"castai_api is failing\" check=castai_api status=failing"),
+        1,
+        "{log}"
+    );
     assert!(!log.contains("squeamish"), "{log}");
 }
 
 #[test]
 fn the_log_can_be_json() {
     let mut command = program(&["--log.format=json"]);
-    command.args(["--web.listen-address=127.0.0.1:0"]).stderr(Stdio::piped());
+    command
+        .args(["--web.listen-address=127.0.0.1:0"])
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
     let mut line = String::new();
-    BufReader::new(child.stderr.take().expect("it is piped")).read_line(&mut line).expect("a line");
+    BufReader::new(child.stderr.take().expect("it is piped"))
+        .read_line(&mut line)
+        .expect("a line");
     let _ = child.kill();
     let _ = child.wait();
     let line: serde_json::Value = serde_json::from_str(&line).expect("one object a line");

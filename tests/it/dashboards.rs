@@ -5,9 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use castai_health_exporter::generate::COMMITTED;
-use castai_health_exporter::generate::README;
 use castai_health_exporter::generate::dashboards::files;
+use castai_health_exporter::generate::{COMMITTED, README};
 use serde_json::Value;
 
 use crate::rules::assert_only_what_is_published;
@@ -17,30 +16,50 @@ use crate::support::monitoring::Monitoring;
 const MAY_BE_EMPTY: &[&str] = &["Credentials end in", "Identity", "First certificate to end"];
 
 fn dashboards() -> Vec<(String, Value)> {
-    files(&COMMITTED).into_iter().map(|file| (file.path, serde_json::from_str(&file.contents).unwrap())).collect()
+    files(&COMMITTED)
+        .into_iter()
+        .map(|file| (file.path, serde_json::from_str(&file.contents).unwrap()))
+        .collect()
 }
 
 /// Every panel, those in collapsed rows too.
 fn panels(dashboard: &Value) -> Vec<&Value> {
     let top = dashboard["panels"].as_array().unwrap();
-    top.iter().flat_map(|panel| [panel].into_iter().chain(panel["panels"].as_array().into_iter().flatten())).collect()
+    top.iter()
+        .flat_map(|panel| {
+            [panel]
+                .into_iter()
+                .chain(panel["panels"].as_array().into_iter().flatten())
+        })
+        .collect()
 }
 
 fn expressions(panel: &Value) -> Vec<String> {
     let targets = panel["targets"].as_array().into_iter().flatten();
-    targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
+    targets
+        .map(|target| target["expr"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
 fn panels_ask_for_nothing_that_is_not_published() {
     for (path, dashboard) in dashboards() {
-        let asked: Vec<String> = panels(&dashboard).into_iter().flat_map(expressions).collect();
+        let asked: Vec<String> = panels(&dashboard)
+            .into_iter()
+            .flat_map(expressions)
+            .collect();
         assert!(asked.len() > 5, "{path}");
         for expr in asked {
             assert_only_what_is_published(&expr);
             let narrowed = expr.matches("cluster=~\"$cluster\"").count();
-            assert!(narrowed > 0, "{path} asks for more than the chosen clusters: {expr}");
-            assert!(!expr.contains("_total") || expr.contains("[$__rate_interval]"), "a counter by itself: {expr}");
+            assert!(
+                narrowed > 0,
+                "{path} asks for more than the chosen clusters: {expr}"
+            );
+            assert!(
+                !expr.contains("_total") || expr.contains("[$__rate_interval]"),
+                "a counter by itself: {expr}"
+            );
         }
     }
 }
@@ -48,22 +67,48 @@ fn panels_ask_for_nothing_that_is_not_published() {
 #[test]
 fn every_panel_has_what_the_reader_needs() {
     for (path, dashboard) in dashboards() {
-        assert!(dashboard["uid"].as_str().is_some_and(|uid| uid.len() <= 40), "{path}");
+        assert!(
+            dashboard["uid"].as_str().is_some_and(|uid| uid.len() <= 40),
+            "{path}"
+        );
         assert_eq!(dashboard["editable"], false, "{path}");
         assert!(dashboard.get("__inputs").is_none(), "{path}");
         let variables = dashboard["templating"]["list"].as_array().unwrap();
-        assert_eq!((&variables[0]["name"], &variables[0]["label"]), (&"datasource".into(), &"Data source".into()));
-        for variable in variables.iter().filter(|variable| variable["type"] == "query") {
-            assert_eq!((&variable["refresh"], &variable["includeAll"]), (&2.into(), &true.into()), "{path}");
+        assert_eq!(
+            (&variables[0]["name"], &variables[0]["label"]),
+            (&"datasource".into(), &"Data source".into())
+        );
+        for variable in variables
+            .iter()
+            .filter(|variable| variable["type"] == "query")
+        {
+            assert_eq!(
+                (&variable["refresh"], &variable["includeAll"]),
+                (&2.into(), &true.into()),
+                "{path}"
+            );
         }
-        for panel in panels(&dashboard).into_iter().filter(|panel| panel["type"] != "row") {
+        for panel in panels(&dashboard)
+            .into_iter()
+            .filter(|panel| panel["type"] != "row")
+        {
             let title = panel["title"].as_str().unwrap();
-            assert!(!title.is_empty() && panel["description"].as_str().unwrap().ends_with('.'), "{path}: {title}");
+            assert!(
+                !title.is_empty() && panel["description"].as_str().unwrap().ends_with('.'),
+                "{path}: {title}"
+            );
             for target in panel["targets"].as_array().unwrap() {
-                assert_eq!(target["datasource"]["uid"], "${datasource}", "{path}: {title}");
+                assert_eq!(
+                    target["datasource"]["uid"], "${datasource}",
+                    "{path}: {title}"
+                );
             }
             let unit = &panel["fieldConfig"]["defaults"]["unit"];
-            assert_eq!(unit.is_null(), panel["type"] == "table", "{path}: {title}: only a table's value has a unit");
+            assert_eq!(
+                unit.is_null(),
+                panel["type"] == "table",
+                "{path}: {title}: only a table's value has a unit"
+            );
         }
     }
 }
@@ -72,14 +117,21 @@ fn every_panel_has_what_the_reader_needs() {
 fn panels_do_not_overlap_and_have_ids_of_their_own() {
     for (path, dashboard) in dashboards() {
         let all = panels(&dashboard);
-        let ids: BTreeSet<u64> = all.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+        let ids: BTreeSet<u64> = all
+            .iter()
+            .map(|panel| panel["id"].as_u64().unwrap())
+            .collect();
         assert_eq!(ids.len(), all.len(), "{path}");
         let place = |panel: &Value, side: &str| panel["gridPos"][side].as_u64().unwrap();
         let mut taken = BTreeSet::new();
         for panel in dashboard["panels"].as_array().unwrap() {
             for x in place(panel, "x")..place(panel, "x") + place(panel, "w") {
                 for y in place(panel, "y")..place(panel, "y") + place(panel, "h") {
-                    assert!(x < 24 && taken.insert((x, y)), "{path}: {} overlaps at {x} {y}", panel["title"]);
+                    assert!(
+                        x < 24 && taken.insert((x, y)),
+                        "{path}: {} overlaps at {x} {y}",
+                        panel["title"]
+                    );
                 }
             }
         }
@@ -94,11 +146,23 @@ fn a_timeline_says_its_words_and_a_table_links_by_column() {
             let (title, defaults) = (&panel["title"], &panel["fieldConfig"]["defaults"]);
             if panel["type"] == "state-timeline" {
                 timelines += 1;
-                assert!(defaults["mappings"].as_array().is_some_and(|words| !words.is_empty()), "{path}: {title}");
-                assert_eq!(defaults["color"]["mode"], "fixed", "{path}: {title}: Grafana would show thresholds only");
+                assert!(
+                    defaults["mappings"]
+                        .as_array()
+                        .is_some_and(|words| !words.is_empty()),
+                    "{path}: {title}"
+                );
+                assert_eq!(
+                    defaults["color"]["mode"], "fixed",
+                    "{path}: {title}: Grafana would show thresholds only"
+                );
             }
             if panel["type"] == "table" {
-                assert_eq!(defaults["links"], serde_json::json!([]), "{path}: {title}: every cell would be a link");
+                assert_eq!(
+                    defaults["links"],
+                    serde_json::json!([]),
+                    "{path}: {title}: every cell would be a link"
+                );
             }
         }
     }
@@ -110,14 +174,30 @@ fn the_readme_shows_a_healthy_and_a_broken_cluster() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join(README)).unwrap();
     for path in ["docs/healthy.png", "docs/broken.png"] {
-        let shown = readme.split_once(&format!("]({path})")).and_then(|(before, _)| before.rsplit_once("!["));
+        let shown = readme
+            .split_once(&format!("]({path})"))
+            .and_then(|(before, _)| before.rsplit_once("!["));
         let (_, alternative) = shown.unwrap_or_else(|| panic!("README.md does not show {path}"));
-        assert!(alternative.len() > 20 && !alternative.contains('\n'), "{path}: {alternative}");
-        let picture = fs::read(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}; `make pictures`"));
-        assert!(picture.starts_with(b"\x89PNG\r\n\x1a\n"), "{path} is no PNG");
+        assert!(
+            alternative.len() > 20 && !alternative.contains('\n'),
+            "{path}: {alternative}"
+        );
+        let picture = fs::read(root.join(path))
+            .unwrap_or_else(|error| panic!("{path}: {error}; `make pictures`"));
+        assert!(
+            picture.starts_with(b"\x89PNG\r\n\x1a\n"),
+            "{path} is no PNG"
+        );
         let side = |at: usize| u32::from_be_bytes(picture[at..at + 4].try_into().unwrap());
-        assert!((1_200..2_000).contains(&side(16)) && (800..4_000).contains(&side(20)), "{path}");
-        assert!((50_000..400_000).contains(&picture.len()), "{path}: {} bytes", picture.len());
+        assert!(
+            (1_200..2_000).contains(&side(16)) && (800..4_000).contains(&side(20)),
+            "{path}"
+        );
+        assert!(
+            (50_000..400_000).contains(&picture.len()),
+            "{path}: {} bytes",
+            picture.len()
+        );
     }
 }
 

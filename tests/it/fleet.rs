@@ -9,16 +9,13 @@ use castai_health_exporter::generate::rules::Settings;
 use castai_health_exporter::generate::tempo::Tempo;
 use castai_health_exporter::metrics::exposition;
 use castai_health_exporter::metrics::process::Process;
-use castai_health_exporter::verdict::Report;
-use castai_health_exporter::verdict::Verdict;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use castai_health_exporter::verdict::{Report, Verdict};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use crate::fixture;
-use crate::support::monitoring::Monitoring;
-use crate::support::monitoring::RUNBOOKS;
+use crate::support::monitoring::{Monitoring, RUNBOOKS};
 
 const CLUSTERS: usize = 300;
 /// One in so many is ill.
@@ -42,12 +39,20 @@ async fn serve(ill: String, well: String) -> String {
             tokio::spawn(async move {
                 let mut request = [0; 4096];
                 while let Ok(read @ 1..) = stream.read(&mut request).await {
-                    let body = if request[..read].starts_with(b"GET /ill") { &ill } else { &well };
+                    let body = if request[..read].starts_with(b"GET /ill") {
+                        &ill
+                    } else {
+                        &well
+                    };
                     let head = format!(
                         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
                         body.len()
                     );
-                    if stream.write_all(format!("{head}{body}").as_bytes()).await.is_err() {
+                    if stream
+                        .write_all(format!("{head}{body}").as_bytes())
+                        .await
+                        .is_err()
+                    {
                         break;
                     }
                 }
@@ -60,18 +65,33 @@ async fn serve(ill: String, well: String) -> String {
 #[tokio::test]
 #[ignore = "it takes minutes and a machine of its own; `make test-fleet` runs it"]
 async fn the_rules_of_three_hundred_clusters_are_evaluated_in_no_time() {
-    let text = |board: &Board| exposition(&board.standings(), &fixture::exporter(), &Process::read());
+    let text =
+        |board: &Board| exposition(&board.standings(), &fixture::exporter(), &Process::read());
     let ill = text(&fixture::eventful());
     let healthy = fixture::blank();
     for check in Check::ALL {
-        fixture::post(&healthy, *check, Report::bare(Verdict::Ok("all is well".into())));
+        fixture::post(
+            &healthy,
+            *check,
+            Report::bare(Verdict::Ok("all is well".into())),
+        );
     }
     let well = text(&healthy);
     let series = well.lines().filter(|line| !line.starts_with('#')).count();
     let address = serve(ill, well).await;
-    let settings = Settings { tempo: Tempo::faster(PACE), runbook_base: RUNBOOKS };
+    let settings = Settings {
+        tempo: Tempo::faster(PACE),
+        runbook_base: RUNBOOKS,
+    };
     let monitoring = Monitoring::start(&settings, EVERY).await;
-    let path = |i: usize| if i.is_multiple_of(ILL) { "/ill" } else { "/well" }.to_owned();
+    let path = |i: usize| {
+        if i.is_multiple_of(ILL) {
+            "/ill"
+        } else {
+            "/well"
+        }
+        .to_owned()
+    };
     monitoring.scrape_as(CLUSTERS, path, &address);
     let mut times: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     sleep(EVERY * EVALUATIONS.0).await;
@@ -81,13 +101,26 @@ async fn the_rules_of_three_hundred_clusters_are_evaluated_in_no_time() {
             times.entry(rule).or_default().push(seconds);
         }
     }
-    let scraped = monitoring.query("count(up{cluster=~\"cluster-.+\"} == 1)", 1).await.unwrap();
-    let scraped = scraped[0]["values"].as_array().unwrap().last().unwrap()[1].as_str().unwrap().to_owned();
-    let mut rules: Vec<(String, f64)> = times.into_iter().map(|(rule, times)| (rule, median(times))).collect();
+    let scraped = monitoring
+        .query("count(up{cluster=~\"cluster-.+\"} == 1)", 1)
+        .await
+        .unwrap();
+    let scraped = scraped[0]["values"].as_array().unwrap().last().unwrap()[1]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut rules: Vec<(String, f64)> = times
+        .into_iter()
+        .map(|(rule, times)| (rule, median(times)))
+        .collect();
     rules.sort_by(|one, other| other.1.total_cmp(&one.1));
     let memory = monitoring.memory().await / 1024.0 / 1024.0;
     println!("{scraped} clusters of {series} series; Prometheus holds {memory:.0} MiB");
-    println!("{} rules take {:.3} s together; the slowest:", rules.len(), rules.iter().map(|rule| rule.1).sum::<f64>());
+    println!(
+        "{} rules take {:.3} s together; the slowest:",
+        rules.len(),
+        rules.iter().map(|rule| rule.1).sum::<f64>()
+    );
     for (rule, seconds) in rules.iter().take(8) {
         println!("{seconds:>8.4} s  {rule}");
     }

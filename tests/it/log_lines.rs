@@ -1,7 +1,6 @@
 //! A line of the agent's log for every mode that the check `agent_log` can show.
 
-use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::catalogue::FailureMode as M;
+use castai_health_exporter::catalogue::{FailureMode, FailureMode as M};
 
 /// The mode, and a line that names it.
 pub(crate) const LINES: &[(FailureMode, &str)] = &[
@@ -113,7 +112,10 @@ pub(crate) const LINES: &[(FailureMode, &str)] = &[
         M::CastaiKeyMalformed,
         r#"2026/11/22 13:04:54.148702 WARN RESTY Post "https://api.cast.ai/v1/kubernetes/external-clusters": net/http: invalid header field value for "X-Api-Key", Attempt 1"#,
     ),
-    (M::CastaiKeyMissing, r#"Error: env variable "API_KEY" is required"#),
+    (
+        M::CastaiKeyMissing,
+        r#"Error: env variable "API_KEY" is required"#,
+    ),
     (
         M::CastaiRateLimited,
         r#"time="2023-11-22T13:04:54Z" level=error msg="failed sending delta: delta request error request_id=\"0a1b2c\" status_code=429 body={\"message\":\"quota exceeded: 10\"}""#,
@@ -350,8 +352,14 @@ pub(crate) const LINES: &[(FailureMode, &str)] = &[
         M::AzureImdsUnreachable,
         r#"time="2026-11-22T13:04:54Z" level=error msg="failed to retrieve instance metadata: Get \"http://169.254.169.254/metadata/instance?api-version=2021-05-01&format=json\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)""#,
     ),
-    (M::AgentConfigEnvMissing, "panic: env variable EKS_REGION is required when discovery is disabled"),
-    (M::AgentConfigInvalid, "panic: parsing configuration: 1 error(s) decoding:"),
+    (
+        M::AgentConfigEnvMissing,
+        "panic: env variable EKS_REGION is required when discovery is disabled",
+    ),
+    (
+        M::AgentConfigInvalid,
+        "panic: parsing configuration: 1 error(s) decoding:",
+    ),
     (
         M::AgentLivenessKilled,
         r#"time="2026-11-22T13:04:54Z" level=error msg="k8s events detected: TYPE:Warning REASON:Killing TIMESTAMP:2026-11-22 13:04:50 +0000 UTC MESSAGE:Container agent failed liveness probe, will be restarted""#,

@@ -1,6 +1,10 @@
 //! Scenarios, one test binary.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says by failing that something went wrong")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test says by failing that something went wrong"
+)]
 
 // What the agent says of its own health, and what that does not prove.
 mod agent_health;

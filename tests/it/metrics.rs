@@ -1,35 +1,21 @@
 //! What Prometheus sees of a board.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use castai_health_exporter::board::Board;
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::catalogue::Phase;
-use castai_health_exporter::catalogue::Status;
-use castai_health_exporter::catalogue::metrics::METRICS;
-use castai_health_exporter::catalogue::metrics::PREFIX;
-use castai_health_exporter::exporter::Exporter;
-use castai_health_exporter::exporter::Reload;
+use castai_health_exporter::catalogue::metrics::{METRICS, PREFIX};
+use castai_health_exporter::catalogue::{Check, FailureMode, Phase, Status};
+use castai_health_exporter::exporter::{Exporter, Reload};
 use castai_health_exporter::metrics::exposition;
 use castai_health_exporter::metrics::process::Process;
-use castai_health_exporter::verdict::AwsIdentity;
-use castai_health_exporter::verdict::DateSample;
-use castai_health_exporter::verdict::Ended;
-use castai_health_exporter::verdict::Fact;
-use castai_health_exporter::verdict::Finding;
-use castai_health_exporter::verdict::Report;
-use castai_health_exporter::verdict::Verdict;
+use castai_health_exporter::verdict::{
+    AwsIdentity, DateSample, Ended, Fact, Finding, Report, Verdict,
+};
 
 use crate::fixture;
-use crate::fixture::at;
-use crate::fixture::phase;
-use crate::fixture::post;
-use crate::fixture::target;
+use crate::fixture::{at, phase, post, target};
 
 fn exposed(board: &Board) -> String {
     exposition(&board.standings(), &fixture::exporter(), &Process::read())
@@ -39,7 +25,9 @@ fn exposed(board: &Board) -> String {
 fn series(text: &str) -> BTreeMap<&str, &str> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let parsed = lines.map(|line| line.rsplit_once(' ').expect("a series and its value"));
-    parsed.map(|(name, value)| (name.trim_start_matches(PREFIX), value)).collect()
+    parsed
+        .map(|(name, value)| (name.trim_start_matches(PREFIX), value))
+        .collect()
 }
 
 pub(crate) fn promtool(text: &str) {
@@ -50,10 +38,19 @@ pub(crate) fn promtool(text: &str) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("promtool is missing: `make install`");
-    promtool.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("promtool reads");
+    promtool
+        .stdin
+        .take()
+        .expect("it is piped")
+        .write_all(text.as_bytes())
+        .expect("promtool reads");
     let said = promtool.wait_with_output().expect("promtool ends");
     let words = [said.stdout, said.stderr].concat();
-    assert!(said.status.success() && words.is_empty(), "{}\n{text}", String::from_utf8_lossy(&words));
+    assert!(
+        said.status.success() && words.is_empty(),
+        "{}\n{text}",
+        String::from_utf8_lossy(&words)
+    );
 }
 
 #[test]
@@ -65,13 +62,36 @@ fn promtool_has_no_complaint() {
 #[test]
 fn what_a_server_says_cannot_break_the_exposition() {
     let board = fixture::blank();
-    let names = ["a\"} 1\nfailure 7\\", "twice", "twice", "\u{1f4a3}{x=\"y\"}"];
-    let targets = names.map(|name| target(name, Ok("fine"), Vec::new())).to_vec();
-    post(&board, Check::Apiserver, Report { targets, ..Report::bare(Verdict::Ok("fine".into())) });
+    let names = [
+        "a\"} 1\nfailure 7\\",
+        "twice",
+        "twice",
+        "\u{1f4a3}{x=\"y\"}",
+    ];
+    let targets = names
+        .map(|name| target(name, Ok("fine"), Vec::new()))
+        .to_vec();
+    post(
+        &board,
+        Check::Apiserver,
+        Report {
+            targets,
+            ..Report::bare(Verdict::Ok("fine".into()))
+        },
+    );
     let text = exposed(&board);
     promtool(&text);
-    assert_eq!(text.lines().filter(|line| line.contains("target_up{")).count(), 3, "{text}");
-    assert!(!text.lines().any(|line| line.starts_with("failure 7")), "{text}");
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.contains("target_up{"))
+            .count(),
+        3,
+        "{text}"
+    );
+    assert!(
+        !text.lines().any(|line| line.starts_with("failure 7")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -81,15 +101,38 @@ fn before_its_first_verdict_a_check_is_unknown_and_nothing_else_is_claimed() {
     for check in Check::ALL {
         for status in Status::ALL {
             let name = format!("check_status{{check=\"{check}\",status=\"{status}\"}}");
-            assert_eq!(series[name.as_str()], if *status == Status::Unknown { "1" } else { "0" }, "{name}");
+            assert_eq!(
+                series[name.as_str()],
+                if *status == Status::Unknown { "1" } else { "0" },
+                "{name}"
+            );
         }
-        assert_eq!(series[format!("check_attempts_total{{check=\"{check}\"}}").as_str()], "0");
+        assert_eq!(
+            series[format!("check_attempts_total{{check=\"{check}\"}}").as_str()],
+            "0"
+        );
         let interval = check.entry().interval.as_secs().to_string();
-        assert_eq!(series[format!("check_interval_seconds{{check=\"{check}\"}}").as_str()], interval);
+        assert_eq!(
+            series[format!("check_interval_seconds{{check=\"{check}\"}}").as_str()],
+            interval
+        );
     }
-    assert_eq!(series["phase_duration_seconds_count{check=\"apiserver\",phase=\"tls\"}"], "0");
-    for absent in ["failure", "target_", "clock_skew", "tls_certificate", "check_last_", "aws_"] {
-        let claimed: Vec<_> = series.keys().filter(|name| name.starts_with(absent)).collect();
+    assert_eq!(
+        series["phase_duration_seconds_count{check=\"apiserver\",phase=\"tls\"}"],
+        "0"
+    );
+    for absent in [
+        "failure",
+        "target_",
+        "clock_skew",
+        "tls_certificate",
+        "check_last_",
+        "aws_",
+    ] {
+        let claimed: Vec<_> = series
+            .keys()
+            .filter(|name| name.starts_with(absent))
+            .collect();
         assert!(claimed.is_empty(), "{claimed:?}");
     }
 }
@@ -97,14 +140,35 @@ fn before_its_first_verdict_a_check_is_unknown_and_nothing_else_is_claimed() {
 #[test]
 fn exactly_what_the_catalogue_lists_is_exposed() {
     let board = fixture::blank();
-    for (check, report) in fixture::eventful().standings().into_iter().filter_map(|one| Some((one.check, one.latest?)))
+    for (check, report) in fixture::eventful()
+        .standings()
+        .into_iter()
+        .filter_map(|one| Some((one.check, one.latest?)))
     {
         post(&board, check, (*report).clone());
     }
-    let facts = vec![Fact::AgentStatus("online"), Fact::ClusterStatus("ready"), Fact::SnapshotReceived(1_700_000_000)];
+    let facts = vec![
+        Fact::AgentStatus("online"),
+        Fact::ClusterStatus("ready"),
+        Fact::SnapshotReceived(1_700_000_000),
+    ];
     let lines = vec![Fact::UnclassifiedLines("agent", 3)];
-    post(&board, Check::AgentLog, Report { facts: lines, ..Report::bare(Verdict::Ok("quiet".into())) });
-    post(&board, Check::ClusterStatus, Report { facts, ..Report::bare(Verdict::Ok("online".into())) });
+    post(
+        &board,
+        Check::AgentLog,
+        Report {
+            facts: lines,
+            ..Report::bare(Verdict::Ok("quiet".into()))
+        },
+    );
+    post(
+        &board,
+        Check::ClusterStatus,
+        Report {
+            facts,
+            ..Report::bare(Verdict::Ok("online".into()))
+        },
+    );
     let facts = vec![
         Fact::AgentVersion("v0.123.1".to_owned()),
         Fact::AgentReplicas("desired", 1),
@@ -114,9 +178,23 @@ fn exactly_what_the_catalogue_lists_is_exposed() {
         Fact::ImagePullFailures("acr", FailureMode::ImageAuthFailed, 4),
         Fact::ComponentFailure("evictor", FailureMode::AgentOomkilled),
     ];
-    post(&board, Check::AgentWorkload, Report { facts, ..Report::bare(Verdict::Ok("it runs".into())) });
+    post(
+        &board,
+        Check::AgentWorkload,
+        Report {
+            facts,
+            ..Report::bare(Verdict::Ok("it runs".into()))
+        },
+    );
     let given = Verdict::Ok("the token ends".into());
-    post(&board, Check::AwsCredentials, Report { credentials_end: Some(1_800_000_000), ..Report::bare(given) });
+    post(
+        &board,
+        Check::AwsCredentials,
+        Report {
+            credentials_end: Some(1_800_000_000),
+            ..Report::bare(given)
+        },
+    );
     let identity = AwsIdentity {
         account: "123456789012".to_owned(),
         role: "castai-agent".to_owned(),
@@ -124,16 +202,29 @@ fn exactly_what_the_catalogue_lists_is_exposed() {
         source: "web_identity",
     };
     let known = Verdict::Ok("AWS takes the agent for a role".into());
-    post(&board, Check::StsIdentity, Report { identity: Some(identity), ..Report::bare(known) });
+    post(
+        &board,
+        Check::StsIdentity,
+        Report {
+            identity: Some(identity),
+            ..Report::bare(known)
+        },
+    );
     let text = exposed(&board);
-    assert_eq!(series(&text)["aws_credentials_expiry_timestamp_seconds"], "1800000000");
+    assert_eq!(
+        series(&text)["aws_credentials_expiry_timestamp_seconds"],
+        "1800000000"
+    );
     let info = "aws_identity_info{account=\"123456789012\",role=\"castai-agent\",credential_source=\"web_identity\"}";
     assert_eq!(series(&text)[info], "1");
     assert_eq!(series(&text)["agent_restarts_total"], "3");
     assert_eq!(series(&text)["nodes_lifecycle_unresolved"], "2");
     let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let exposed: BTreeSet<String> = typed.map(ToOwned::to_owned).collect();
-    let listed = METRICS.iter().map(|metric| format!("{} {}", metric.full_name(), metric.kind.label())).collect();
+    let listed = METRICS
+        .iter()
+        .map(|metric| format!("{} {}", metric.full_name(), metric.kind.label()))
+        .collect();
     assert_eq!(exposed, listed);
 }
 
@@ -142,12 +233,19 @@ fn a_label_takes_only_the_values_that_the_catalogue_closes_it_to() {
     let text = exposed(&fixture::eventful());
     for metric in METRICS {
         let name = metric.full_name();
-        let of = |line: &&str| line.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['{', '_', ' ']));
+        let of = |line: &&str| {
+            line.strip_prefix(&name)
+                .is_some_and(|rest| rest.starts_with(['{', '_', ' ']))
+        };
         for label in metric.labels {
-            let Some(closed) = label.values.closed() else { continue };
+            let Some(closed) = label.values.closed() else {
+                continue;
+            };
             let key = format!("{}=\"", label.name);
             for line in text.lines().filter(of) {
-                let Some((_, rest)) = line.split_once(&key) else { continue };
+                let Some((_, rest)) = line.split_once(&key) else {
+                    continue;
+                };
                 let value = rest.split('"').next().unwrap();
                 assert!(closed.contains(&value), "{line}");
             }
@@ -160,11 +258,22 @@ fn a_failure_has_a_series_while_it_holds_and_while_nobody_can_tell() {
     let failure = "failure{check=\"apiserver\",mode=\"tls_handshake_timeout\"}";
     let board = fixture::eventful();
     assert!(series(&exposed(&board)).contains_key(failure));
-    post(&board, Check::Apiserver, Report::bare(Verdict::Unknown("cannot tell".into())));
+    post(
+        &board,
+        Check::Apiserver,
+        Report::bare(Verdict::Unknown("cannot tell".into())),
+    );
     let text = exposed(&board);
     assert!(series(&text).contains_key(failure), "{text}");
-    assert_eq!(series(&text)["check_status{check=\"apiserver\",status=\"unknown\"}"], "1");
-    post(&board, Check::Apiserver, Report::bare(Verdict::Ok("fine".into())));
+    assert_eq!(
+        series(&text)["check_status{check=\"apiserver\",status=\"unknown\"}"],
+        "1"
+    );
+    post(
+        &board,
+        Check::Apiserver,
+        Report::bare(Verdict::Ok("fine".into())),
+    );
     let text = exposed(&board);
     assert!(!text.contains("failure{check=\"apiserver\""), "{text}");
 }
@@ -174,9 +283,28 @@ fn the_histogram_is_cumulative_and_holds_the_time_out_but_not_the_quick_refusal(
     let text = exposed(&fixture::eventful());
     let series = series(&text);
     let at = |what: &str| series[format!("phase_duration_seconds_{what}").as_str()];
-    let of = |phase: &str, le: &str| at(&format!("bucket{{check=\"apiserver\",phase=\"{phase}\",le=\"{le}\"}}"));
-    assert_eq!([of("connect", "0.005"), of("connect", "15"), of("connect", "+Inf")], ["1", "1", "1"]);
-    assert_eq!([of("tls", "0.005"), of("tls", "10"), of("tls", "15"), of("tls", "+Inf")], ["0", "0", "1", "1"]);
+    let of = |phase: &str, le: &str| {
+        at(&format!(
+            "bucket{{check=\"apiserver\",phase=\"{phase}\",le=\"{le}\"}}"
+        ))
+    };
+    assert_eq!(
+        [
+            of("connect", "0.005"),
+            of("connect", "15"),
+            of("connect", "+Inf")
+        ],
+        ["1", "1", "1"]
+    );
+    assert_eq!(
+        [
+            of("tls", "0.005"),
+            of("tls", "10"),
+            of("tls", "15"),
+            of("tls", "+Inf")
+        ],
+        ["0", "0", "1", "1"]
+    );
     assert_eq!(at("sum{check=\"apiserver\",phase=\"tls\"}"), "15");
 }
 
@@ -185,21 +313,43 @@ fn a_target_shows_its_last_attempt() {
     let text = exposed(&fixture::eventful());
     let series = series(&text);
     let value = |name: &str| series[name];
-    assert_eq!(value("target_phase_seconds{check=\"apiserver\",target=\"10.0.0.1:443\",phase=\"tls\"}"), "15");
-    assert_eq!(value("target_up{check=\"apiserver\",target=\"10.0.0.1:443\"}"), "0");
-    assert_eq!(value("target_up{check=\"dns\",target=\"api.cast.ai\"}"), "1");
-    let not_after = "tls_certificate_not_after_timestamp_seconds{check=\"apiserver\",target=\"10.0.0.1:443\"}";
+    assert_eq!(
+        value("target_phase_seconds{check=\"apiserver\",target=\"10.0.0.1:443\",phase=\"tls\"}"),
+        "15"
+    );
+    assert_eq!(
+        value("target_up{check=\"apiserver\",target=\"10.0.0.1:443\"}"),
+        "0"
+    );
+    assert_eq!(
+        value("target_up{check=\"dns\",target=\"api.cast.ai\"}"),
+        "1"
+    );
+    let not_after =
+        "tls_certificate_not_after_timestamp_seconds{check=\"apiserver\",target=\"10.0.0.1:443\"}";
     assert_eq!(value(not_after), "1800000000");
     assert_eq!(value("clock_skew_seconds{source=\"apiserver\"}"), "1.5");
-    assert!(!text.contains("not_after_timestamp_seconds{check=\"apiserver\",target=\"10.0.0.2:443\"}"));
+    assert!(
+        !text.contains("not_after_timestamp_seconds{check=\"apiserver\",target=\"10.0.0.2:443\"}")
+    );
 }
 
 #[test]
 fn a_phase_that_was_taken_twice_counts_with_its_sum() {
     let board = fixture::blank();
-    let twice = vec![phase(Phase::Request, 20, Ended::Done), phase(Phase::Request, 30, Ended::Done)];
+    let twice = vec![
+        phase(Phase::Request, 20, Ended::Done),
+        phase(Phase::Request, 30, Ended::Done),
+    ];
     let targets = vec![target("a", Ok("fine"), twice)];
-    post(&board, Check::Apiserver, Report { targets, ..Report::bare(Verdict::Ok("fine".into())) });
+    post(
+        &board,
+        Check::Apiserver,
+        Report {
+            targets,
+            ..Report::bare(Verdict::Ok("fine".into()))
+        },
+    );
     let text = exposed(&board);
     let name = "target_phase_seconds{check=\"apiserver\",target=\"a\",phase=\"request\"}";
     assert_eq!(series(&text)[name], "0.05", "{text}");
@@ -209,35 +359,78 @@ fn a_phase_that_was_taken_twice_counts_with_its_sum() {
 fn the_newest_reading_of_a_clock_is_shown() {
     let board = fixture::blank();
     let read = |skew, seconds| {
-        let dates = vec![DateSample { source: "castai_api", skew, uncertainty: 0.5 }];
-        Report { dates, at: at(seconds), ..Report::bare(Verdict::Ok("fine".into())) }
+        let dates = vec![DateSample {
+            source: "castai_api",
+            skew,
+            uncertainty: 0.5,
+        }];
+        Report {
+            dates,
+            at: at(seconds),
+            ..Report::bare(Verdict::Ok("fine".into()))
+        }
     };
     post(&board, Check::CastaiApi, read(7.0, 50));
     post(&board, Check::Clock, read(3.0, 40));
     let text = exposed(&board);
-    assert_eq!(series(&text)["clock_skew_seconds{source=\"castai_api\"}"], "7");
+    assert_eq!(
+        series(&text)["clock_skew_seconds{source=\"castai_api\"}"],
+        "7"
+    );
 }
 
 #[test]
 fn a_reload_that_failed_is_shown_with_the_time_of_the_last_good_one() {
-    let reload = Reload { successful: false, succeeded: at(5) };
-    let exporter = Exporter { reload, ..fixture::exporter() };
+    let reload = Reload {
+        successful: false,
+        succeeded: at(5),
+    };
+    let exporter = Exporter {
+        reload,
+        ..fixture::exporter()
+    };
     let text = exposition(&[], &exporter, &Process::default());
     let series = series(&text);
     assert_eq!(series["config_last_reload_successful"], "0");
-    assert_eq!(series["config_last_reload_success_timestamp_seconds"], "1735689605");
+    assert_eq!(
+        series["config_last_reload_success_timestamp_seconds"],
+        "1735689605"
+    );
 }
 
 #[test]
 fn the_worst_that_the_checks_can_show_stays_within_800_series() {
     let board = fixture::blank();
     for check in Check::ALL {
-        let every = |_| check.entry().phases.iter().map(|of| phase(*of, 5, Ended::TimedOut)).collect();
+        let every = |_| {
+            check
+                .entry()
+                .phases
+                .iter()
+                .map(|of| phase(*of, 5, Ended::TimedOut))
+                .collect()
+        };
         // Names and API servers are several; everything else is one.
-        let several = if matches!(check, Check::Dns | Check::Apiserver) { 20 } else { 1 };
-        let targets = (0..several).map(|i| target(&format!("10.0.0.{i}"), Ok("fine"), every(i))).collect();
-        let findings = FailureMode::ALL[..3].iter().map(|mode| Finding::new(*mode, "seen")).collect();
-        post(&board, *check, Report { targets, ..Report::bare(Verdict::Failing(findings)) });
+        let several = if matches!(check, Check::Dns | Check::Apiserver) {
+            20
+        } else {
+            1
+        };
+        let targets = (0..several)
+            .map(|i| target(&format!("10.0.0.{i}"), Ok("fine"), every(i)))
+            .collect();
+        let findings = FailureMode::ALL[..3]
+            .iter()
+            .map(|mode| Finding::new(*mode, "seen"))
+            .collect();
+        post(
+            &board,
+            *check,
+            Report {
+                targets,
+                ..Report::bare(Verdict::Failing(findings))
+            },
+        );
     }
     let text = exposed(&board);
     assert!(series(&text).len() <= 800, "{} series", series(&text).len());

@@ -1,18 +1,17 @@
 //! AWS by another hand: real signatures and real policies.
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
 
 use crate::aws::of;
-use crate::support::moto::ACCOUNT;
-use crate::support::moto::Key;
-use crate::support::moto::Moto;
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::moto::{ACCOUNT, Key, Moto};
+use crate::support::world::{World, evidence};
 
 /// `DescribeInstances` as a dry run.
-const DRY: &[(&str, &str)] = &[("Action", "DescribeInstances"), ("Version", "2016-11-15"), ("DryRun", "true")];
+const DRY: &[(&str, &str)] = &[
+    ("Action", "DescribeInstances"),
+    ("Version", "2016-11-15"),
+    ("DryRun", "true"),
+];
 /// `GetCallerIdentity`.
 const WHO: &[(&str, &str)] = &[("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
 
@@ -23,33 +22,61 @@ async fn a_signature_by_hand_is_checked_and_policies_decide() {
     let dry = async |key: &Key| moto.ask("ec2", key, DRY).await.unwrap();
     let who = moto.ask("sts", &key, WHO).await.unwrap();
     let arn = format!("<Arn>arn:aws:iam::{ACCOUNT}:user/castai-agent</Arn>");
-    assert!(who.status == 200 && who.body.contains(&arn), "{} {}", who.status, who.body);
+    assert!(
+        who.status == 200 && who.body.contains(&arn),
+        "{} {}",
+        who.status,
+        who.body
+    );
 
     let seen = dry(&key).await;
-    assert!(seen.status == 403 && seen.body.contains("not authorized to perform"), "{}", seen.body);
-    moto.set_policy("castai-agent", Some("Allow"), "ec2:DescribeInstances").await.unwrap();
+    assert!(
+        seen.status == 403 && seen.body.contains("not authorized to perform"),
+        "{}",
+        seen.body
+    );
+    moto.set_policy("castai-agent", Some("Allow"), "ec2:DescribeInstances")
+        .await
+        .unwrap();
     let seen = dry(&key).await;
-    assert!(seen.status == 412 && seen.body.contains("DryRunOperation"), "{}", seen.body);
-    moto.set_policy("castai-agent", Some("Deny"), "ec2:*").await.unwrap();
+    assert!(
+        seen.status == 412 && seen.body.contains("DryRunOperation"),
+        "{}",
+        seen.body
+    );
+    moto.set_policy("castai-agent", Some("Deny"), "ec2:*")
+        .await
+        .unwrap();
     assert_eq!(dry(&key).await.status, 403);
     moto.set_policy("castai-agent", None, "").await.unwrap();
     assert_eq!(dry(&key).await.status, 403);
 
-    let wrong = Key { secret: "another".to_owned(), ..key.clone() };
+    let wrong = Key {
+        secret: "another".to_owned(),
+        ..key.clone()
+    };
     assert!(dry(&wrong).await.body.contains("AuthFailure"));
-    let unknown = Key { id: "AKIAUNKNOWN".to_owned(), ..key };
+    let unknown = Key {
+        id: "AKIAUNKNOWN".to_owned(),
+        ..key
+    };
     let who = moto.ask("sts", &unknown, WHO).await.unwrap();
     assert!(who.body.contains("InvalidClientTokenId"), "{}", who.body);
 }
 
 #[tokio::test]
-async fn the_control_plane_is_looked_at_where_a_policy_allows_it_and_blocks_nobody_where_none_does() {
+async fn the_control_plane_is_looked_at_where_a_policy_allows_it_and_blocks_nobody_where_none_does()
+{
     let moto = Moto::start().await.unwrap();
     let key = moto.add_user("castai-agent").await.unwrap();
     moto.add_cluster("lab", &["203.0.113.0/24"]).await.unwrap();
     moto.add_cluster("open", &["0.0.0.0/0"]).await.unwrap();
     let mut world = World::start();
-    for variable in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_EKS"] {
+    for variable in [
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_ENDPOINT_URL_EC2",
+        "AWS_ENDPOINT_URL_EKS",
+    ] {
         world.set_env(variable, &moto.url());
     }
     world.only = Some(&[Check::ControlPlaneAccess]);
@@ -58,23 +85,49 @@ async fn the_control_plane_is_looked_at_where_a_policy_allows_it_and_blocks_nobo
     let seen = async |world: &World| {
         let standings = world.look().await;
         let standing = of(&standings, Check::ControlPlaneAccess);
-        (standing.status(), standing.settled.modes().to_vec(), evidence(standing))
+        (
+            standing.status(),
+            standing.settled.modes().to_vec(),
+            evidence(standing),
+        )
     };
     let (status, modes, said) = seen(&world).await;
-    assert!(status == Status::Unknown && modes.is_empty() && said.contains("allow eks:DescribeCluster"), "{said}");
-    moto.set_policy("castai-agent", Some("Allow"), "eks:DescribeCluster").await.unwrap();
+    assert!(
+        status == Status::Unknown && modes.is_empty() && said.contains("allow eks:DescribeCluster"),
+        "{said}"
+    );
+    moto.set_policy("castai-agent", Some("Allow"), "eks:DescribeCluster")
+        .await
+        .unwrap();
     let (status, modes, said) = seen(&world).await;
-    assert_eq!((status, modes), (Status::Failing, vec![M::CpfwBlocked]), "{said}");
-    assert!(said.contains("publicAccessCidrs=203.0.113.0/24,35.221.40.21/32`"), "{said}");
+    assert_eq!(
+        (status, modes),
+        (Status::Failing, vec![M::CpfwBlocked]),
+        "{said}"
+    );
+    assert!(
+        said.contains("publicAccessCidrs=203.0.113.0/24,35.221.40.21/32`"),
+        "{said}"
+    );
     world.set_env("EKS_CLUSTER_NAME", "open");
     assert_eq!(seen(&world).await.0, Status::Ok);
     world.set_env("EKS_CLUSTER_NAME", "unknown");
     let (status, modes, said) = seen(&world).await;
-    assert!(status == Status::Unknown && modes.is_empty() && said.contains("there is no cluster unknown"), "{said}");
+    assert!(
+        status == Status::Unknown
+            && modes.is_empty()
+            && said.contains("there is no cluster unknown"),
+        "{said}"
+    );
     world.set_env("EKS_CLUSTER_NAME", "lab");
-    moto.set_policy("castai-agent", Some("Deny"), "eks:*").await.unwrap();
+    moto.set_policy("castai-agent", Some("Deny"), "eks:*")
+        .await
+        .unwrap();
     let (status, _, said) = seen(&world).await;
-    assert!(status == Status::Unknown && said.contains("allow eks:DescribeCluster"), "{said}");
+    assert!(
+        status == Status::Unknown && said.contains("allow eks:DescribeCluster"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -93,33 +146,57 @@ async fn the_exporters_own_calls_are_allowed_denied_and_refused_as_policies_and_
     let seen = async |world: &World, check: Check| {
         let standings = world.look().await;
         let standing = of(&standings, check);
-        (standing.status(), standing.settled.modes().to_vec(), evidence(standing))
+        (
+            standing.status(),
+            standing.settled.modes().to_vec(),
+            evidence(standing),
+        )
     };
     let (status, _, said) = seen(&world, Check::StsIdentity).await;
     assert_eq!(status, Status::Ok, "{said}");
-    assert!(said.contains("arn:aws:iam::123456789012:user/castai-agent"), "{said}");
+    assert!(
+        said.contains("arn:aws:iam::123456789012:user/castai-agent"),
+        "{said}"
+    );
 
     // Without a policy, with one, with one that denies, without again.
     let denied = [M::Ec2DeniedUnspecified];
     let (_, modes, said) = seen(&world, Check::Ec2Api).await;
     assert_eq!(modes, denied, "{said}");
-    moto.set_policy("castai-agent", Some("Allow"), "ec2:DescribeInstances").await.unwrap();
+    moto.set_policy("castai-agent", Some("Allow"), "ec2:DescribeInstances")
+        .await
+        .unwrap();
     world.configure();
     let (status, modes, said) = seen(&world, Check::Ec2Api).await;
-    assert!(status != Status::Failing && !modes.contains(&denied[0]), "{modes:?} {said}");
-    moto.set_policy("castai-agent", Some("Deny"), "ec2:*").await.unwrap();
+    assert!(
+        status != Status::Failing && !modes.contains(&denied[0]),
+        "{modes:?} {said}"
+    );
+    moto.set_policy("castai-agent", Some("Deny"), "ec2:*")
+        .await
+        .unwrap();
     world.configure();
     assert_eq!(seen(&world, Check::Ec2Api).await.1, denied);
-    moto.set_policy("castai-agent", Some("Allow"), "ec2:*").await.unwrap();
+    moto.set_policy("castai-agent", Some("Allow"), "ec2:*")
+        .await
+        .unwrap();
     world.configure();
     assert!(!seen(&world, Check::Ec2Api).await.1.contains(&denied[0]));
 
     world.with_key(&key.id, "another secret");
     let (status, modes, said) = seen(&world, Check::StsIdentity).await;
-    assert_eq!((status, modes), (Status::Failing, vec![M::AwsKeySecretWrong]), "{said}");
+    assert_eq!(
+        (status, modes),
+        (Status::Failing, vec![M::AwsKeySecretWrong]),
+        "{said}"
+    );
     world.with_key("AKIAUNKNOWNUNKNOWN00", &key.secret);
     let (status, modes, said) = seen(&world, Check::StsIdentity).await;
-    assert_eq!((status, modes), (Status::Failing, vec![M::AwsKeyInvalid]), "{said}");
+    assert_eq!(
+        (status, modes),
+        (Status::Failing, vec![M::AwsKeyInvalid]),
+        "{said}"
+    );
     world.with_key(&key.id, &key.secret);
     assert_eq!(seen(&world, Check::StsIdentity).await.0, Status::Ok);
 }

@@ -1,11 +1,8 @@
 //! Whether a list of networks holds an address, however it is written and ordered.
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use castai_health_exporter::cloud::networks::Network;
-use castai_health_exporter::cloud::networks::Networks;
+use castai_health_exporter::cloud::networks::{Network, Networks};
 use proptest::prelude::*;
 
 const CASTAI: &str = "35.221.40.21";
@@ -15,7 +12,9 @@ fn address(text: &str) -> IpAddr {
 }
 
 fn holding(list: &[&str], of: &str) -> Option<String> {
-    Networks::read(list.iter().copied()).holding(address(of)).map(Network::to_string)
+    Networks::read(list.iter().copied())
+        .holding(address(of))
+        .map(Network::to_string)
 }
 
 #[test]
@@ -25,7 +24,10 @@ fn an_address_is_held_by_its_networks_and_by_no_other() {
         (&["35.221.40.21"], Some("35.221.40.21/32")),
         (&["10.0.0.0/8", "35.221.40.0/24"], Some("35.221.40.0/24")),
         (&["0.0.0.0/0"], Some("0.0.0.0/0")),
-        (&["0.0.0.0/0", "35.208.0.0/12", "35.221.0.0/16"], Some("35.221.0.0/16")),
+        (
+            &["0.0.0.0/0", "35.208.0.0/12", "35.221.0.0/16"],
+            Some("35.221.0.0/16"),
+        ),
         (&["35.221.40.99/24"], Some("35.221.40.99/24")),
         (&["::ffff:35.221.40.21"], Some("35.221.40.21/32")),
         (&["::ffff:35.221.40.0/120"], Some("35.221.40.0/24")),
@@ -35,7 +37,16 @@ fn an_address_is_held_by_its_networks_and_by_no_other() {
         (&["0.0.0.0/32"], None),
         (&["35.221.40.20/32", "35.221.41.0/24"], None),
         (&["AzureCloud", "Storage.WestEurope"], None),
-        (&["35.221.40.21/33", "35.221.40/24", "35.221.40.21/+8", "35.221.40.21/", "*"], None),
+        (
+            &[
+                "35.221.40.21/33",
+                "35.221.40/24",
+                "35.221.40.21/+8",
+                "35.221.40.21/",
+                "*",
+            ],
+            None,
+        ),
         (&[], None),
     ] {
         assert_eq!(holding(list, CASTAI).as_deref(), by, "{list:?}");
@@ -43,7 +54,10 @@ fn an_address_is_held_by_its_networks_and_by_no_other() {
         assert_eq!(holding(list, &mapped).as_deref(), by, "{list:?}, mapped");
     }
     assert_eq!(holding(&["0.0.0.0/0"], "2001:db8::1"), None);
-    assert_eq!(holding(&["2001:db8::/32"], "2001:db8::1").as_deref(), Some("2001:db8::/32"));
+    assert_eq!(
+        holding(&["2001:db8::/32"], "2001:db8::1").as_deref(),
+        Some("2001:db8::/32")
+    );
 }
 
 #[test]
@@ -52,18 +66,32 @@ fn the_merged_list_loses_nothing_and_repeats_nothing() {
         let more: Vec<_> = more.iter().map(|text| address(text)).collect();
         Networks::read(list.iter().copied()).merged(&more)
     };
-    let list = ["203.0.113.0/24", "AzureCloud", "198.51.100.7", "203.0.113.0/24"];
+    let list = [
+        "203.0.113.0/24",
+        "AzureCloud",
+        "198.51.100.7",
+        "203.0.113.0/24",
+    ];
     assert_eq!(
         merged(&list, &[CASTAI, CASTAI]).as_deref(),
         Some("203.0.113.0/24,198.51.100.7/32,AzureCloud,35.221.40.21/32")
     );
-    assert_eq!(merged(&["35.0.0.0/8"], &[CASTAI, "2001:db8::1"]).as_deref(), Some("35.0.0.0/8,2001:db8::1/128"));
-    assert_eq!(merged(&["203.0.113.0/24", "$(reboot)"], &[CASTAI]), None, "half a list would lock somebody out");
+    assert_eq!(
+        merged(&["35.0.0.0/8"], &[CASTAI, "2001:db8::1"]).as_deref(),
+        Some("35.0.0.0/8,2001:db8::1/128")
+    );
+    assert_eq!(
+        merged(&["203.0.113.0/24", "$(reboot)"], &[CASTAI]),
+        None,
+        "half a list would lock somebody out"
+    );
 }
 
 #[test]
 fn a_sentence_shows_a_few() {
-    let many: Vec<String> = (0..40).map(|last| format!("198.51.100.{last}/32")).collect();
+    let many: Vec<String> = (0..40)
+        .map(|last| format!("198.51.100.{last}/32"))
+        .collect();
     let shown = Networks::read(many.iter().map(String::as_str)).to_string();
     assert!(shown.ends_with("198.51.100.4/32 and 35 more"), "{shown}");
     assert_eq!(Networks::default().to_string(), "none");
@@ -77,11 +105,18 @@ fn around(held: IpAddr) -> impl Strategy<Value = String> {
             let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
             let noise = u32::try_from(noise & u128::from(u32::MAX)).unwrap();
             let address = Ipv4Addr::from(u32::from(held) & mask | noise & !mask);
-            if noise % 3 == 0 { format!("::ffff:{address}/{}", length + 96) } else { format!("{address}/{length}") }
+            if noise % 3 == 0 {
+                format!("::ffff:{address}/{}", length + 96)
+            } else {
+                format!("{address}/{length}")
+            }
         }
         IpAddr::V6(held) => {
             let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-            format!("{}/{length}", Ipv6Addr::from(u128::from(held) & mask | noise & !mask))
+            format!(
+                "{}/{length}",
+                Ipv6Addr::from(u128::from(held) & mask | noise & !mask)
+            )
         }
     })
 }
@@ -91,7 +126,10 @@ fn beside(held: IpAddr) -> impl Strategy<Value = String> {
     (0..32u8, 0..=32u8).prop_map(move |(bit, more)| match held {
         IpAddr::V4(held) => {
             let length = (bit + 1).saturating_add(more).min(32);
-            format!("{}/{length}", Ipv4Addr::from(u32::from(held) ^ 1 << (31 - bit)))
+            format!(
+                "{}/{length}",
+                Ipv4Addr::from(u32::from(held) ^ 1 << (31 - bit))
+            )
         }
         IpAddr::V6(held) => format!("{}/128", Ipv6Addr::from(u128::from(held) ^ 1 << bit)),
     })

@@ -1,31 +1,27 @@
 //! What the cluster tells of this pod and its service account, and what EKS Pod Identity gives it.
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::Status;
 use castai_health_exporter::catalogue::alerts::modes_of;
+use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
 use lab::ImdsFault;
-use lab::aws::Account;
-use lab::aws::REGION;
-use lab::aws::ROLE;
-use lab::aws::pod_identity_token;
+use lab::aws::{Account, REGION, ROLE, pod_identity_token};
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
-use proptest::test_runner::Config as Cases;
-use proptest::test_runner::TestRunner;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use proptest::test_runner::{Config as Cases, TestRunner};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::aws::of;
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 /// Looks, and gives what `aws_credentials` says.
 async fn credentials(world: &World) -> (Status, Vec<M>, String) {
     let standings = world.look().await;
     let standing = of(&standings, Check::AwsCredentials);
-    (standing.status(), standing.settled.modes().to_vec(), evidence(standing))
+    (
+        standing.status(),
+        standing.settled.modes().to_vec(),
+        evidence(standing),
+    )
 }
 
 /// The agent's pod of this version, whose service account has a role that the pod was not given.
@@ -42,18 +38,46 @@ async fn what_pod_identity_gives_is_used_and_never_shown() {
     world.with_pod_identity(Some(&pod_identity_token()));
     let standings = world.look().await;
     let said = evidence(of(&standings, Check::AwsCredentials));
-    assert!(said.starts_with("source container: ") && said.contains(" gives the key …"), "{said}");
+    assert!(
+        said.starts_with("source container: ") && said.contains(" gives the key …"),
+        "{said}"
+    );
     let identity = of(&standings, Check::StsIdentity);
-    assert!(evidence(identity).contains(":assumed-role/castai-agent/eks-lab-"), "{}", evidence(identity));
+    assert!(
+        evidence(identity).contains(":assumed-role/castai-agent/eks-lab-"),
+        "{}",
+        evidence(identity)
+    );
     for check in [Check::AwsCredentials, Check::StsIdentity, Check::Ec2Api] {
-        assert_eq!(of(&standings, check).status(), Status::Ok, "{check}: {}", evidence(of(&standings, check)));
+        assert_eq!(
+            of(&standings, check).status(),
+            Status::Ok,
+            "{check}: {}",
+            evidence(of(&standings, check))
+        );
     }
-    let end = of(&standings, Check::AwsCredentials).latest.as_ref().unwrap().credentials_end.unwrap();
-    let left = end - std::time::UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed();
+    let end = of(&standings, Check::AwsCredentials)
+        .latest
+        .as_ref()
+        .unwrap()
+        .credentials_end
+        .unwrap();
+    let left = end
+        - std::time::UNIX_EPOCH
+            .elapsed()
+            .unwrap()
+            .as_secs()
+            .cast_signed();
     assert!((21_000..=21_600).contains(&left), "{left} s");
     let shown = format!("{standings:?}");
     let token = pod_identity_token();
-    for secret in world.pod_identity.issued().iter().map(String::as_str).chain(token.rsplit('.').take(1)) {
+    for secret in world
+        .pod_identity
+        .issued()
+        .iter()
+        .map(String::as_str)
+        .chain(token.rsplit('.').take(1))
+    {
         assert!(!shown.contains(secret), "{secret} is shown");
     }
     assert!(!world.pod_identity.issued().is_empty());
@@ -63,11 +87,17 @@ async fn what_pod_identity_gives_is_used_and_never_shown() {
 async fn pod_identity_is_asked_once_with_its_token_and_by_no_proxy() {
     let mut world = World::start();
     world.with_pod_identity(Some(&pod_identity_token()));
-    world.set_env("HTTP_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
+    world.set_env(
+        "HTTP_PROXY",
+        &format!("http://proxy.lab:{}", world.proxy.addr().port()),
+    );
     let (status, _, said) = credentials(&world).await;
     assert_eq!(status, Status::Ok, "{said}");
     let requests = world.pod_identity.journal().requests();
-    let tokens: Vec<_> = requests.iter().map(|request| request.header("authorization").is_some()).collect();
+    let tokens: Vec<_> = requests
+        .iter()
+        .map(|request| request.header("authorization").is_some())
+        .collect();
     // Once for the check, once for those who sign with what it gives.
     assert_eq!(tokens, [true, true]);
     assert!(world.proxy.journal().connections().is_empty());
@@ -78,15 +108,24 @@ async fn an_old_agent_takes_credentials_from_loopback_and_not_from_pod_identity(
     let mut world = World::start();
     world.in_the_agents_pod("v0.93.0");
     world.with_pod_identity(Some(&pod_identity_token()));
-    world.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://[fd00:ec2::23]/v1/credentials");
+    world.set_env(
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "http://[fd00:ec2::23]/v1/credentials",
+    );
     let (_, modes, said) = credentials(&world).await;
     assert_eq!(modes, [M::AwsPodIdentityUnsupportedByAgentSdk], "{said}");
     assert!(said.contains("the agent v0.93.0"), "{said}");
     // What the cluster tells goes before what is configured.
     world.file.push_str("  version: v0.123.1\n");
     world.configure();
-    assert_eq!(credentials(&world).await.1, [M::AwsPodIdentityUnsupportedByAgentSdk]);
-    world.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &world.pod_identity.uri());
+    assert_eq!(
+        credentials(&world).await.1,
+        [M::AwsPodIdentityUnsupportedByAgentSdk]
+    );
+    world.set_env(
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        &world.pod_identity.uri(),
+    );
     assert_eq!(credentials(&world).await.0, Status::Ok);
 }
 
@@ -97,10 +136,18 @@ async fn a_service_account_that_may_not_be_read_is_a_remark_that_names_the_right
     let (status, modes, said) = credentials(&world).await;
     assert_eq!((status, modes), (Status::Ok, Vec::new()), "{said}");
     let right = "may not get serviceaccounts/castai-agent in the namespace castai-agent";
-    assert!(said.contains("whether its service account has a role is not known") && said.contains(right), "{said}");
+    assert!(
+        said.contains("whether its service account has a role is not known")
+            && said.contains(right),
+        "{said}"
+    );
     world.api.deny(&["pods"]);
     let (status, modes, said) = credentials(&world).await;
-    assert_eq!((status, modes), (Status::Failing, vec![M::AwsIrsaNotInjected]), "{said}");
+    assert_eq!(
+        (status, modes),
+        (Status::Failing, vec![M::AwsIrsaNotInjected]),
+        "{said}"
+    );
     assert!(said.contains("rollout restart"), "{said}");
 }
 
@@ -113,13 +160,18 @@ async fn the_pod_tells_why_it_was_not_given_the_role() {
             "spec": { "containers": [container] },
         })
     };
-    world.has_pod(&pod("monitor,agent", serde_json::json!({ "name": "agent", "image": "agent:v0.123.1" })));
+    world.has_pod(&pod(
+        "monitor,agent",
+        serde_json::json!({ "name": "agent", "image": "agent:v0.123.1" }),
+    ));
     let (_, modes, said) = credentials(&world).await;
     assert_eq!(modes, [M::AwsIrsaNotInjected], "{said}");
-    assert!(said.contains("skip-containers leaves the agent's container out"), "{said}");
+    assert!(
+        said.contains("skip-containers leaves the agent's container out"),
+        "{said}"
+    );
 
-    let given =
-        serde_json::json!({ "name": "agent", "env": [{ "name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/t" }] });
+    let given = serde_json::json!({ "name": "agent", "env": [{ "name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/t" }] });
     world.has_pod(&pod("", given));
     let (status, _, said) = credentials(&world).await;
     assert_eq!(status, Status::Unknown, "{said}");
@@ -138,15 +190,26 @@ async fn where_metadata_is_out_of_reach_the_node_tells_which_instance_ec2_should
     let ec2 = async |world: &World| {
         let standings = world.look().await;
         let standing = of(&standings, Check::Ec2Api);
-        (standing.status(), standing.settled.modes().to_vec(), evidence(standing))
+        (
+            standing.status(),
+            standing.settled.modes().to_vec(),
+            evidence(standing),
+        )
     };
     let (status, _, said) = ec2(&world).await;
-    assert!(status == Status::Ok && said.contains("neither instance metadata nor the node's providerID"), "{said}");
+    assert!(
+        status == Status::Ok
+            && said.contains("neither instance metadata nor the node's providerID"),
+        "{said}"
+    );
 
     world.in_the_agents_pod("v0.123.1");
     world.has_node(REGION);
     let (status, _, said) = ec2(&world).await;
-    assert!(status == Status::Ok && said.contains("and sees this node's instance"), "{said}");
+    assert!(
+        status == Status::Ok && said.contains("and sees this node's instance"),
+        "{said}"
+    );
 
     world.account.set_instances(Vec::new());
     let (_, modes, said) = ec2(&world).await;
@@ -161,7 +224,10 @@ async fn where_metadata_is_out_of_reach_the_node_tells_which_instance_ec2_should
     world.api.deny(&["nodes"]);
     world.configure();
     let (status, _, said) = ec2(&world).await;
-    assert!(status == Status::Ok && said.contains("nor the node's providerID"), "{said}");
+    assert!(
+        status == Status::Ok && said.contains("nor the node's providerID"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -172,18 +238,31 @@ async fn nothing_is_read_of_the_cluster_without_a_service_accounts_token() {
     let requests = world.api.service().journal().requests();
     // The agent's log is another check's to read.
     let of_the_own_pod = |target: &str| target.contains("/pods/") && !target.contains("/log?");
-    let asked = requests.iter().find(|one| one.target.contains("/serviceaccounts/") || of_the_own_pod(&one.target));
+    let asked = requests
+        .iter()
+        .find(|one| one.target.contains("/serviceaccounts/") || of_the_own_pod(&one.target));
     assert!(asked.is_none(), "{asked:?}");
 }
 
 #[test]
 fn whatever_a_server_of_credentials_answers_is_one_of_the_checks_modes() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut runner = TestRunner::new(Cases { cases: 24, ..Cases::default() });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut runner = TestRunner::new(Cases {
+        cases: 24,
+        ..Cases::default()
+    });
     let noise = proptest::collection::vec(any::<u8>(), 1..1024);
-    let status = proptest::sample::select(vec![200_u16, 204, 302, 400, 401, 403, 404, 429, 500, 503]);
+    let status =
+        proptest::sample::select(vec![200_u16, 204, 302, 400, 401, 403, 404, 429, 500, 503]);
     let http = (status, noise.clone()).prop_map(|(status, body)| {
-        [format!("HTTP/1.1 {status} X\r\ncontent-type: text/plain\r\n\r\n").into_bytes(), body].concat()
+        [
+            format!("HTTP/1.1 {status} X\r\ncontent-type: text/plain\r\n\r\n").into_bytes(),
+            body,
+        ]
+        .concat()
     });
     let result = runner.run(&proptest::prop_oneof![noise, http], |answer| {
         runtime.block_on(async {
@@ -194,15 +273,25 @@ fn whatever_a_server_of_credentials_answers_is_one_of_the_checks_modes() {
             world.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &uri);
             let serve = async {
                 loop {
-                    let Ok((mut stream, _)) = server.accept().await else { continue };
+                    let Ok((mut stream, _)) = server.accept().await else {
+                        continue;
+                    };
                     let _ = stream.read(&mut [0; 4096]).await;
                     let _ = stream.write_all(&answer).await;
                 }
             };
             let (status, modes, said) =
                 tokio::select! { seen = credentials(&world) => seen, () = serve => unreachable!() };
-            assert!(matches!(status, Status::Failing | Status::Warning), "{said}");
-            assert!(modes.iter().all(|mode| modes_of(Check::AwsCredentials).any(|of| of == *mode)), "{modes:?}");
+            assert!(
+                matches!(status, Status::Failing | Status::Warning),
+                "{said}"
+            );
+            assert!(
+                modes
+                    .iter()
+                    .all(|mode| modes_of(Check::AwsCredentials).any(|of| of == *mode)),
+                "{modes:?}"
+            );
             assert!(!said.chars().any(char::is_control), "{said:?}");
         });
         Ok(())

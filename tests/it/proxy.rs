@@ -4,18 +4,14 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
-use lab::Impostor;
-use lab::Pki;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use castai_health_exporter::catalogue::{Check, FailureMode};
+use lab::{Impostor, Pki};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::support::exporter::Exporter;
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 /// A proxy that answers every request with these bytes and then says nothing more.
 struct Scripted(SocketAddr, AbortHandle);
@@ -30,7 +26,9 @@ impl Scripted {
                 let mut asked = vec![0; 4096];
                 let length = stream.read(&mut asked).await.unwrap_or_default();
                 let asked = String::from_utf8_lossy(&asked[..length]);
-                let credentials = asked.lines().find_map(|line| line.strip_prefix("Proxy-Authorization: "));
+                let credentials = asked
+                    .lines()
+                    .find_map(|line| line.strip_prefix("Proxy-Authorization: "));
                 let answer = answer.replace("ECHO", credentials.unwrap_or("nothing"));
                 // Who asked may have left.
                 let _ = stream.write_all(answer.as_bytes()).await;
@@ -52,16 +50,26 @@ async fn behind(answer: &'static str) -> (Vec<FailureMode>, String) {
     let proxy = Scripted::start(answer).await;
     let mut world = World::start();
     world.set_env("HTTPS_PROXY", &format!("http://user:password@{}", proxy.0));
-    let standing = world.look().await.into_iter().find(|standing| standing.check == Check::CastaiApi).unwrap();
+    let standing = world
+        .look()
+        .await
+        .into_iter()
+        .find(|standing| standing.check == Check::CastaiApi)
+        .unwrap();
     (standing.settled.modes().to_vec(), evidence(&standing))
 }
 
 /// A world whose API server is plain HTTP behind this proxy.
 fn plain_behind(proxy: &str) -> World {
     let mut world = World::start();
-    let (before, after) = (world.file.find("apiserver:").unwrap(), world.file.find("dns:").unwrap());
+    let (before, after) = (
+        world.file.find("apiserver:").unwrap(),
+        world.file.find("dns:").unwrap(),
+    );
     let path = world.mounted("kubeconfig");
-    world.file.replace_range(before..after, &format!("kubeconfig: {}\n", path.display()));
+    world
+        .file
+        .replace_range(before..after, &format!("kubeconfig: {}\n", path.display()));
     let text = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: here\n\
          contexts: [{{ name: here, context: {{ cluster: lab, user: agent }} }}]\n\
@@ -77,7 +85,11 @@ fn plain_behind(proxy: &str) -> World {
 #[tokio::test]
 async fn bare_line_feeds_end_the_answer_of_a_proxy_too() {
     let (modes, said) = behind("HTTP/1.1 200 OK\nVia: lab\n\n").await;
-    assert_eq!(modes, [FailureMode::TlsHandshakeTimeout], "the tunnel is open: {said}");
+    assert_eq!(
+        modes,
+        [FailureMode::TlsHandshakeTimeout],
+        "the tunnel is open: {said}"
+    );
 }
 
 #[tokio::test]
@@ -90,7 +102,10 @@ async fn a_status_beside_200_opens_no_tunnel() {
 async fn the_beginning_of_a_denial_is_quoted_and_never_waited_for_long() {
     let (modes, said) = behind("HTTP/1.1 403 Forbidden\r\n\r\nnot on the list, ECHO").await;
     assert_eq!(modes, [FailureMode::ProxyDenied], "{said}");
-    assert!(said.contains("\"HTTP/1.1 403 Forbidden\": \"not on the list, Basic [redacted]\""), "{said}");
+    assert!(
+        said.contains("\"HTTP/1.1 403 Forbidden\": \"not on the list, Basic [redacted]\""),
+        "{said}"
+    );
     let (modes, said) = behind("HTTP/1.1 407 No\r\nContent-Length: 4\r\n\r\nfour and more").await;
     assert_eq!(modes, [FailureMode::ProxyAuthRequired], "{said}");
     assert!(said.ends_with("\"HTTP/1.1 407 No\": \"four\""), "{said}");
@@ -99,7 +114,9 @@ async fn the_beginning_of_a_denial_is_quoted_and_never_waited_for_long() {
 #[tokio::test]
 async fn a_forwarding_proxy_gets_the_whole_address_and_its_credentials() {
     let proxy = Impostor::plain([127, 0, 0, 1].into()).unwrap();
-    plain_behind(&format!("http://user:p%40ss@{}", proxy.addr())).look().await;
+    plain_behind(&format!("http://user:p%40ss@{}", proxy.addr()))
+        .look()
+        .await;
     assert!(proxy.has_heard("GET http://apiserver.lab:8080/version HTTP/1.1\r\n"));
     assert!(proxy.has_heard("proxy-authorization: Basic dXNlcjpwQHNz\r\n"));
 }
@@ -107,10 +124,26 @@ async fn a_forwarding_proxy_gets_the_whole_address_and_its_credentials() {
 #[tokio::test]
 async fn a_forwarding_proxy_with_tls_is_verified_before_it_is_told_anything() {
     let pki = Pki::new("Proxy Root");
-    let proxy = Impostor::tls([127, 0, 0, 1].into(), &pki, lab::Certificate::Good, Vec::new()).unwrap();
+    let proxy = Impostor::tls(
+        [127, 0, 0, 1].into(),
+        &pki,
+        lab::Certificate::Good,
+        Vec::new(),
+    )
+    .unwrap();
     let mut world = plain_behind(&format!("https://user:p%40ss@{}", proxy.addr()));
-    let standing = world.look().await.into_iter().find(|standing| standing.check == Check::Apiserver).unwrap();
-    assert_eq!(standing.settled.modes(), [FailureMode::ProxyUnreachable], "{}", evidence(&standing));
+    let standing = world
+        .look()
+        .await
+        .into_iter()
+        .find(|standing| standing.check == Check::Apiserver)
+        .unwrap();
+    assert_eq!(
+        standing.settled.modes(),
+        [FailureMode::ProxyUnreachable],
+        "{}",
+        evidence(&standing)
+    );
     assert_eq!(proxy.heard(), b"");
     fs::write(world.mounted("roots.pem"), pki.ca_pem()).unwrap();
     let roots = world.mounted("roots.pem").display().to_string();

@@ -12,16 +12,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lab::CastAi;
-use lab::Pki;
+use lab::{CastAi, Pki};
 use tempfile::TempDir;
 
-use crate::support::cluster::Account;
-use crate::support::cluster::ApiServer;
-use crate::support::cluster::Certificate;
-use crate::support::cluster::Cluster;
-use crate::support::cluster::Grant;
-use crate::support::cluster::Token;
+use crate::support::cluster::{Account, ApiServer, Certificate, Cluster, Grant, Token};
 use crate::support::exporter::Exporter;
 
 const AGENT: Account<'_> = Account {
@@ -65,7 +59,10 @@ impl Scene {
             ApiServer::PORT,
             hosts.display()
         );
-        let env = [("KUBERNETES_SERVICE_HOST", host), ("KUBERNETES_SERVICE_PORT", ApiServer::PORT.to_string())];
+        let env = [
+            ("KUBERNETES_SERVICE_HOST", host),
+            ("KUBERNETES_SERVICE_PORT", ApiServer::PORT.to_string()),
+        ];
         Self::beside(cluster, mount, &env, &file).await
     }
 
@@ -92,30 +89,50 @@ impl Scene {
             ("EKS_ACCOUNT_ID", "123456789012".to_owned()),
             ("EKS_REGION", "eu-central-1".to_owned()),
             ("EKS_CLUSTER_NAME", "lab".to_owned()),
-            ("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "false".to_owned()),
+            (
+                "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED",
+                "false".to_owned(),
+            ),
             ("TLS_CA_CERT_FILE", public.ca_pem()),
         ];
-        let env = way.iter().chain(&castai_env).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let env = way
+            .iter()
+            .chain(&castai_env)
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
         let exporter = Exporter::start(&env, &path).await;
-        let scene = Self { exporter, cluster, mount, _castai: castai, _dir: dir };
+        let scene = Self {
+            exporter,
+            cluster,
+            mount,
+            _castai: castai,
+            _dir: dir,
+        };
         scene.healthy().await;
         scene
     }
 
     async fn healthy(&self) {
         let ok = r#"castai_health_check_status{check="apiserver",status="ok"} 1"#;
-        self.exporter.shows(&[ok], NOTICED + TOKEN_CACHE + SLACK).await;
+        self.exporter
+            .shows(&[ok], NOTICED + TOKEN_CACHE + SLACK)
+            .await;
     }
 
     /// The mode is shown, and it alone.
     async fn fails(&self, mode: &str, within: Duration) {
         let failing = r#"castai_health_check_status{check="apiserver",status="failing"} 1"#;
         let failure = format!(r#"castai_health_failure{{check="apiserver",mode="{mode}"}} 1"#);
-        let took = self.exporter.shows(&[failing, &failure], within + SLACK).await;
+        let took = self
+            .exporter
+            .shows(&[failing, &failure], within + SLACK)
+            .await;
         println!("{mode} was shown after {:.1} s", took.as_secs_f64());
         let metrics = self.exporter.metrics().await;
-        let shown =
-            metrics.lines().filter(|line| line.starts_with(r#"castai_health_failure{check="apiserver""#)).count();
+        let shown = metrics
+            .lines()
+            .filter(|line| line.starts_with(r#"castai_health_failure{check="apiserver""#))
+            .count();
         assert_eq!(shown, 1, "{metrics}");
     }
 }
@@ -137,17 +154,38 @@ async fn an_api_server_is_stopped_killed_and_started_again() {
 #[tokio::test]
 async fn the_agents_account_is_deleted_made_anew_and_loses_its_rights() {
     let scene = Scene::start(1).await;
-    scene.cluster.revoke(&AGENT, Grant::Namespaces).await.unwrap();
+    scene
+        .cluster
+        .revoke(&AGENT, Grant::Namespaces)
+        .await
+        .unwrap();
     scene.fails("k8s_rbac_forbidden", NOTICED).await;
     scene.cluster.mount(&AGENT).await.unwrap();
     scene.healthy().await;
     let token = fs::read(scene.mount.join("token")).unwrap();
-    scene.cluster.kubectl(&["delete", "serviceaccount", "--namespace", AGENT.namespace, AGENT.name]).await.unwrap();
+    scene
+        .cluster
+        .kubectl(&[
+            "delete",
+            "serviceaccount",
+            "--namespace",
+            AGENT.namespace,
+            AGENT.name,
+        ])
+        .await
+        .unwrap();
     scene.fails("k8s_unauthorized", NOTICED + TOKEN_CACHE).await;
     scene.cluster.mount(&AGENT).await.unwrap();
     assert_ne!(fs::read(scene.mount.join("token")).unwrap(), token);
     scene.healthy().await;
-    scene.cluster.mount(&Account { token: Token::Expired, ..AGENT }).await.unwrap();
+    scene
+        .cluster
+        .mount(&Account {
+            token: Token::Expired,
+            ..AGENT
+        })
+        .await
+        .unwrap();
     scene.fails("k8s_token_expired", NOTICED).await;
     scene.cluster.mount(&AGENT).await.unwrap();
     scene.healthy().await;
@@ -164,11 +202,18 @@ async fn an_api_server_shows_certificates_that_nobody_should_accept() {
     for (certificate, mode) in [
         (Certificate::Expired, "tls_expired"),
         (Certificate::ForeignCa, "tls_unknown_authority"),
-        (Certificate::OtherName("other.test"), "tls_hostname_mismatch"),
+        (
+            Certificate::OtherName("other.test"),
+            "tls_hostname_mismatch",
+        ),
     ] {
         scene.cluster.certify(server, certificate).await.unwrap();
         scene.fails(mode, NOTICED).await;
-        scene.cluster.certify(server, Certificate::Valid).await.unwrap();
+        scene
+            .cluster
+            .certify(server, Certificate::Valid)
+            .await
+            .unwrap();
         scene.healthy().await;
     }
 }
@@ -187,7 +232,9 @@ async fn one_of_two_api_servers_hangs() {
 #[tokio::test]
 async fn one_of_two_api_servers_dies_and_then_the_other() {
     let scene = Scene::start(2).await;
-    let [first, second] = scene.cluster.api_servers() else { panic!("two were started") };
+    let [first, second] = scene.cluster.api_servers() else {
+        panic!("two were started")
+    };
     scene.cluster.kill(&second.name).await.unwrap();
     scene.fails("k8s_endpoint_down", NOTICED).await;
     scene.cluster.kill(&first.name).await.unwrap();
@@ -201,9 +248,17 @@ async fn one_of_two_api_servers_dies_and_then_the_other() {
 async fn one_of_two_api_servers_shows_an_expired_certificate() {
     let scene = Scene::start(2).await;
     let second = &scene.cluster.api_servers()[1];
-    scene.cluster.certify(second, Certificate::Expired).await.unwrap();
+    scene
+        .cluster
+        .certify(second, Certificate::Expired)
+        .await
+        .unwrap();
     scene.fails("k8s_endpoint_down", NOTICED).await;
-    scene.cluster.certify(second, Certificate::Valid).await.unwrap();
+    scene
+        .cluster
+        .certify(second, Certificate::Valid)
+        .await
+        .unwrap();
     scene.healthy().await;
 }
 
@@ -218,9 +273,24 @@ async fn an_api_server_without_its_etcd_answers_only_what_needs_none() {
 
 #[tokio::test]
 async fn a_pod_that_may_not_list_addresses_judges_the_one_that_the_agent_uses() {
-    let scene = Scene::of(&Account { grants: &[Grant::Namespaces], ..AGENT }, 2).await;
-    let [first, second] = scene.cluster.api_servers() else { panic!("two were started") };
-    assert!(!scene.exporter.metrics().await.contains(&second.host.to_string()));
+    let scene = Scene::of(
+        &Account {
+            grants: &[Grant::Namespaces],
+            ..AGENT
+        },
+        2,
+    )
+    .await;
+    let [first, second] = scene.cluster.api_servers() else {
+        panic!("two were started")
+    };
+    assert!(
+        !scene
+            .exporter
+            .metrics()
+            .await
+            .contains(&second.host.to_string())
+    );
     scene.cluster.pause(&first.name).await.unwrap();
     scene.fails("tls_handshake_timeout", NOTICED).await;
 }

@@ -1,11 +1,8 @@
 //! How names are resolved: what resolv.conf says, who is asked in which order, and which silence is one.
 
 use std::fs;
-use std::net::IpAddr;
-use std::net::SocketAddr;
-use std::net::TcpListener;
-use std::path::Path;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use castai_health_exporter::catalogue::FailureMode;
@@ -13,8 +10,7 @@ use castai_health_exporter::config;
 use castai_health_exporter::probe::Resolver;
 use castai_health_exporter::probe::resolve::ResolvConf;
 use castai_health_exporter::verdict::Ended;
-use lab::Dns;
-use lab::DnsFault;
+use lab::{Dns, DnsFault};
 use tempfile::TempDir;
 
 const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 20, 1));
@@ -33,12 +29,22 @@ impl Scene {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("resolv.conf");
         fs::write(&path, resolv_conf).unwrap();
-        Self { resolver: resolver(dns.addr(), &path), dns, path, _dir: dir }
+        Self {
+            resolver: resolver(dns.addr(), &path),
+            dns,
+            path,
+            _dir: dir,
+        }
     }
 
     /// The names that were asked for since the last time, each once.
     fn asked(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.dns.questions().into_iter().map(|question| question.name).collect();
+        let mut names: Vec<_> = self
+            .dns
+            .questions()
+            .into_iter()
+            .map(|question| question.name)
+            .collect();
         names.dedup();
         self.dns.clear();
         names
@@ -77,8 +83,14 @@ fn resolv_conf_means_what_go_takes_it_for() {
         ("", nobody),
         ("# nameserver 10.0.0.1\n;nameserver 10.0.0.2\n", nobody),
         ("nameserver\nnameserver dns.example\n\u{fffd}\0\n", nobody),
-        ("nameserver 10.0.0.10", "10.0.0.10 [] ndots:1 timeout:5 attempts:2"),
-        ("nameserver\t10.0.0.10 # kube-dns\r\n", "10.0.0.10 [] ndots:1 timeout:5 attempts:2"),
+        (
+            "nameserver 10.0.0.10",
+            "10.0.0.10 [] ndots:1 timeout:5 attempts:2",
+        ),
+        (
+            "nameserver\t10.0.0.10 # kube-dns\r\n",
+            "10.0.0.10 [] ndots:1 timeout:5 attempts:2",
+        ),
         (
             "nameserver 10.0.0.1\nnameserver fd00::a\nnameserver 10.0.0.3\nnameserver 10.0.0.4\n",
             "10.0.0.1,fd00::a,10.0.0.3 [] ndots:1 timeout:5 attempts:2",
@@ -87,15 +99,42 @@ fn resolv_conf_means_what_go_takes_it_for() {
             "nameserver 10.0.0.10\nsearch ns.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n",
             "10.0.0.10 [ns.svc.cluster.local,svc.cluster.local,cluster.local] ndots:5 timeout:5 attempts:2",
         ),
-        ("search a.lab\nsearch b.lab.\n", "127.0.0.1,::1 [b.lab] ndots:1 timeout:5 attempts:2"),
-        ("search a.lab b.lab\ndomain c.lab\n", "127.0.0.1,::1 [c.lab] ndots:1 timeout:5 attempts:2"),
-        ("search . a..b .c under_score.lab\n", "127.0.0.1,::1 [under_score.lab] ndots:1 timeout:5 attempts:2"),
-        (&format!("search {long}.lab ok.lab\n"), "127.0.0.1,::1 [ok.lab] ndots:1 timeout:5 attempts:2"),
-        ("options timeout:0 attempts:0 ndots:16\n", "127.0.0.1,::1 [] ndots:15 timeout:1 attempts:1"),
-        ("options timeout: attempts:x ndots:-1\n", "127.0.0.1,::1 [] ndots:0 timeout:1 attempts:1"),
-        ("options ndots:2x timeout:3 attempts:4 rotate\n", "127.0.0.1,::1 [] ndots:2 timeout:3 attempts:4"),
-        ("options ndots:99999999999999999999\n", "127.0.0.1,::1 [] ndots:15 timeout:5 attempts:2"),
-        ("options use-vc edns0 trust-ad\n", "127.0.0.1,::1 [] ndots:1 timeout:5 attempts:2 tcp edns0"),
+        (
+            "search a.lab\nsearch b.lab.\n",
+            "127.0.0.1,::1 [b.lab] ndots:1 timeout:5 attempts:2",
+        ),
+        (
+            "search a.lab b.lab\ndomain c.lab\n",
+            "127.0.0.1,::1 [c.lab] ndots:1 timeout:5 attempts:2",
+        ),
+        (
+            "search . a..b .c under_score.lab\n",
+            "127.0.0.1,::1 [under_score.lab] ndots:1 timeout:5 attempts:2",
+        ),
+        (
+            &format!("search {long}.lab ok.lab\n"),
+            "127.0.0.1,::1 [ok.lab] ndots:1 timeout:5 attempts:2",
+        ),
+        (
+            "options timeout:0 attempts:0 ndots:16\n",
+            "127.0.0.1,::1 [] ndots:15 timeout:1 attempts:1",
+        ),
+        (
+            "options timeout: attempts:x ndots:-1\n",
+            "127.0.0.1,::1 [] ndots:0 timeout:1 attempts:1",
+        ),
+        (
+            "options ndots:2x timeout:3 attempts:4 rotate\n",
+            "127.0.0.1,::1 [] ndots:2 timeout:3 attempts:4",
+        ),
+        (
+            "options ndots:99999999999999999999\n",
+            "127.0.0.1,::1 [] ndots:15 timeout:5 attempts:2",
+        ),
+        (
+            "options use-vc edns0 trust-ad\n",
+            "127.0.0.1,::1 [] ndots:1 timeout:5 attempts:2 tcp edns0",
+        ),
     ] {
         assert_eq!(read(text, "pod"), expected, "{text:?}");
     }
@@ -110,7 +149,10 @@ fn without_a_search_list_the_machines_own_domain_is_searched() {
 
 #[tokio::test]
 async fn one_odd_label_in_the_search_list_spoils_nothing_else() {
-    let scene = Scene::start(&format!("search a..b {}.lab under_score.lab\noptions ndots:5\n", "x".repeat(64)));
+    let scene = Scene::start(&format!(
+        "search a..b {}.lab under_score.lab\noptions ndots:5\n",
+        "x".repeat(64)
+    ));
     assert_eq!(scene.resolver.resolve("host.lab").await.unwrap(), [ADDRESS]);
     assert_eq!(scene.asked(), ["host.lab.under_score.lab", "host.lab"]);
 }
@@ -137,7 +179,10 @@ async fn tcp_is_used_from_the_start_where_the_file_says_so() {
     let scene = Scene::start("options use-vc\n");
     scene.resolver.resolve("host.lab").await.unwrap();
     let questions = scene.dns.questions();
-    assert!(!questions.is_empty() && questions.iter().all(|question| question.tcp), "{questions:?}");
+    assert!(
+        !questions.is_empty() && questions.iter().all(|question| question.tcp),
+        "{questions:?}"
+    );
 }
 
 #[tokio::test]
@@ -148,7 +193,14 @@ async fn a_file_that_cannot_be_read_is_no_trouble_of_the_resolver() {
     assert_eq!(scene.resolver.resolve("host.lab").await.unwrap(), [ADDRESS]);
     let stop = scene.resolver.resolve("nobody.lab").await.unwrap_err();
     assert_eq!(stop.finding.mode, FailureMode::NetDnsNxdomain);
-    assert!(stop.finding.evidence.as_str().contains("resolv.conf: Is a directory"), "{}", stop.finding.evidence);
+    assert!(
+        stop.finding
+            .evidence
+            .as_str()
+            .contains("resolv.conf: Is a directory"),
+        "{}",
+        stop.finding.evidence
+    );
 }
 
 #[tokio::test]
@@ -156,12 +208,24 @@ async fn silence_is_a_time_out_and_a_refused_connection_is_none() {
     let scene = Scene::start("options timeout:1 attempts:1\n");
     scene.dns.set(DnsFault::Silent);
     let silent = scene.resolver.resolve("host.lab").await.unwrap_err();
-    assert_eq!((silent.finding.mode, silent.ended), (FailureMode::NetDnsTimeout, Ended::TimedOut));
+    assert_eq!(
+        (silent.finding.mode, silent.ended),
+        (FailureMode::NetDnsTimeout, Ended::TimedOut)
+    );
     // Over TCP the refusal is heard at once.
     fs::write(&scene.path, "options use-vc\n").unwrap();
-    let closed = TcpListener::bind("127.0.0.54:0").unwrap().local_addr().unwrap();
-    let refused = resolver(closed, &scene.path).resolve("host.lab").await.unwrap_err();
-    assert_eq!((refused.finding.mode, refused.ended), (FailureMode::NetDnsTimeout, Ended::Failed));
+    let closed = TcpListener::bind("127.0.0.54:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let refused = resolver(closed, &scene.path)
+        .resolve("host.lab")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.finding.mode, refused.ended),
+        (FailureMode::NetDnsTimeout, Ended::Failed)
+    );
 }
 
 #[tokio::test]
@@ -169,7 +233,11 @@ async fn a_name_that_dns_cannot_hold_is_asked_of_nobody() {
     let scene = Scene::start("");
     for name in ["a..b".to_owned(), "x".repeat(64), ".".to_owned()] {
         let stop = scene.resolver.resolve(&name).await.unwrap_err();
-        assert_eq!((stop.finding.mode, stop.ended), (FailureMode::NetDnsNxdomain, Ended::Failed), "{name}");
+        assert_eq!(
+            (stop.finding.mode, stop.ended),
+            (FailureMode::NetDnsNxdomain, Ended::Failed),
+            "{name}"
+        );
     }
     assert!(scene.asked().is_empty());
 }

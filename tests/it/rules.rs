@@ -2,33 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::catalogue::OwnAlert;
-use castai_health_exporter::catalogue::alerts::AHEAD;
-use castai_health_exporter::catalogue::alerts::ALERTS;
-use castai_health_exporter::catalogue::alerts::patience;
-use castai_health_exporter::catalogue::metrics::Kind;
-use castai_health_exporter::catalogue::metrics::METRICS;
+use castai_health_exporter::catalogue::alerts::{AHEAD, ALERTS, patience};
+use castai_health_exporter::catalogue::metrics::{Kind, METRICS};
 use castai_health_exporter::catalogue::own_alerts::OBJECTIVES;
-use castai_health_exporter::catalogue::relations::BLOCKS;
-use castai_health_exporter::catalogue::relations::CONSEQUENCES;
-use castai_health_exporter::catalogue::relations::MUTES;
-use castai_health_exporter::catalogue::relations::root;
-use castai_health_exporter::generate::COMMITTED;
-use castai_health_exporter::generate::File;
-use castai_health_exporter::generate::alertmanager;
-use castai_health_exporter::generate::files;
-use castai_health_exporter::generate::rule::Alerting;
-use castai_health_exporter::generate::rule::Group;
-use castai_health_exporter::generate::rule::Rule;
+use castai_health_exporter::catalogue::relations::{BLOCKS, CONSEQUENCES, MUTES, root};
+use castai_health_exporter::catalogue::{Check, FailureMode, OwnAlert};
+use castai_health_exporter::generate::rule::{Alerting, Group, Rule};
 use castai_health_exporter::generate::rules::groups;
+use castai_health_exporter::generate::{COMMITTED, File, alertmanager, files};
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -36,7 +22,10 @@ const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 const LARGEST_OBJECT: usize = 200 * 1024;
 
 fn run(program: &str, arguments: &[&str]) -> Output {
-    let run = Command::new(program).args(arguments).current_dir(REPOSITORY).output();
+    let run = Command::new(program)
+        .args(arguments)
+        .current_dir(REPOSITORY)
+        .output();
     run.unwrap_or_else(|error| panic!("{program}: {error}; `make install` brings it"))
 }
 
@@ -45,17 +34,25 @@ fn said(program: &str, arguments: &[&str]) -> String {
     let output = run(program, arguments);
     let words = [output.stdout, output.stderr].concat();
     let words = String::from_utf8_lossy(&words).into_owned();
-    assert!(output.status.success(), "{program} {}: {words}", arguments.join(" "));
+    assert!(
+        output.status.success(),
+        "{program} {}: {words}",
+        arguments.join(" ")
+    );
     words
 }
 
 fn generated(folder: &str) -> Vec<File> {
-    files("").into_iter().filter(|file| file.path.starts_with(folder)).collect()
+    files("")
+        .into_iter()
+        .filter(|file| file.path.starts_with(folder))
+        .collect()
 }
 
 /// The newest promtool, which `scripts/build-prometheus` builds.
 fn newest_promtool() -> String {
-    let folder = std::env::var_os("PROMETHEUS_TEST_BINARIES").expect("`make test` names the newest Prometheus in it");
+    let folder = std::env::var_os("PROMETHEUS_TEST_BINARIES")
+        .expect("`make test` names the newest Prometheus in it");
     Path::new(&folder).join("promtool").display().to_string()
 }
 
@@ -64,7 +61,10 @@ fn promtool_accepts_the_rules_be_it_old_or_new() {
     for promtool in ["promtool", &newest_promtool()] {
         println!("{}", said(promtool, &["--version"]));
         for file in generated("alerts/rules/") {
-            let words = said(promtool, &["check", "rules", "--lint=all", "--lint-fatal", &file.path]);
+            let words = said(
+                promtool,
+                &["check", "rules", "--lint=all", "--lint-fatal", &file.path],
+            );
             assert!(words.contains("SUCCESS"), "{words}");
         }
     }
@@ -97,11 +97,17 @@ fn a_test_that_expects_something_else_fails() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dns_test.yaml");
     let file = generated("alerts/tests/dns").remove(0);
-    let contents = file.contents.replace("'../rules/", &format!("'{REPOSITORY}/alerts/rules/"));
+    let contents = file
+        .contents
+        .replace("'../rules/", &format!("'{REPOSITORY}/alerts/rules/"));
     let wrong = contents.replace("'critical'", "'warning'");
     assert_ne!(contents, wrong);
     std::fs::write(&path, wrong).unwrap();
-    assert!(!run("promtool", &["test", "rules", path.to_str().unwrap()]).status.success());
+    assert!(
+        !run("promtool", &["test", "rules", path.to_str().unwrap()])
+            .status
+            .success()
+    );
 }
 
 #[test]
@@ -122,10 +128,20 @@ fn every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_is_silent() {
         }
     }
     let rules = groups(&COMMITTED);
-    let names: BTreeSet<String> = rules.iter().flat_map(Group::alerts).map(|alert| alert.name.to_owned()).collect();
-    assert_eq!(loud, names, "a test speaks of no alert, or an alert has no test");
+    let names: BTreeSet<String> = rules
+        .iter()
+        .flat_map(Group::alerts)
+        .map(|alert| alert.name.to_owned())
+        .collect();
+    assert_eq!(
+        loud, names,
+        "a test speaks of no alert, or an alert has no test"
+    );
     let always: BTreeSet<String> = [OwnAlert::Watchdog.entry().name.to_owned()].into();
-    assert_eq!(names.difference(&silent).cloned().collect::<BTreeSet<_>>(), always);
+    assert_eq!(
+        names.difference(&silent).cloned().collect::<BTreeSet<_>>(),
+        always
+    );
 }
 
 #[test]
@@ -134,20 +150,47 @@ fn every_pair_is_one_alert_and_has_what_people_need() {
     let alerts: Vec<&Alerting> = rules.iter().flat_map(Group::alerts).collect();
     for alert in ALERTS {
         for mode in alert.modes {
-            let of_pair =
-                |rule: &&&Alerting| rule.check == Some(alert.check.label()) && rule.mode == Some(mode.label());
-            assert_eq!(alerts.iter().filter(of_pair).count(), 1, "{} {mode}", alert.check);
+            let of_pair = |rule: &&&Alerting| {
+                rule.check == Some(alert.check.label()) && rule.mode == Some(mode.label())
+            };
+            assert_eq!(
+                alerts.iter().filter(of_pair).count(),
+                1,
+                "{} {mode}",
+                alert.check
+            );
         }
     }
     for alert in &alerts {
         let said: Vec<&str> = alert.annotations.iter().map(|(name, _)| *name).collect();
-        assert_eq!(said, ["summary", "description", "impact", "remedy", "runbook_url"], "{}", alert.name);
+        assert_eq!(
+            said,
+            ["summary", "description", "impact", "remedy", "runbook_url"],
+            "{}",
+            alert.name
+        );
         let summary = &alert.annotations[0].1;
-        assert!(!summary.contains("{{") && summary.ends_with('.'), "{}: {summary}", alert.name);
-        assert!(alert.labels.iter().all(|(_, value)| !value.contains("{{")), "{}", alert.name);
+        assert!(
+            !summary.contains("{{") && summary.ends_with('.'),
+            "{}: {summary}",
+            alert.name
+        );
+        assert!(
+            alert.labels.iter().all(|(_, value)| !value.contains("{{")),
+            "{}",
+            alert.name
+        );
         let looks = ["==", "> ", ">=", "unless", "vector(1)"];
-        assert!(looks.iter().any(|sign| alert.expr.contains(sign)), "{} compares nothing", alert.name);
-        assert!(!alert.expr.contains("topk") && !alert.expr.contains("absent("), "{}", alert.name);
+        assert!(
+            looks.iter().any(|sign| alert.expr.contains(sign)),
+            "{} compares nothing",
+            alert.name
+        );
+        assert!(
+            !alert.expr.contains("topk") && !alert.expr.contains("absent("),
+            "{}",
+            alert.name
+        );
     }
 }
 
@@ -159,7 +202,10 @@ fn every_rule_keeps_the_cluster() {
             for clause in expr.split(" by (").skip(1) {
                 assert!(clause.starts_with("cluster, namespace"), "{expr}");
             }
-            assert!(!expr.contains(", pod"), "a pod's name starts the patience over when it is replaced: {expr}");
+            assert!(
+                !expr.contains(", pod"),
+                "a pod's name starts the patience over when it is replaced: {expr}"
+            );
         }
     }
 }
@@ -171,15 +217,36 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
     let mut compared = 0;
     for inhibition in alertmanager::inhibitions() {
         let matching = |matchers: &[alertmanager::Matcher]| {
-            alerts.iter().filter(|alert| matchers.iter().all(|one| one.may_hold(alert))).copied().collect::<Vec<_>>()
+            alerts
+                .iter()
+                .filter(|alert| matchers.iter().all(|one| one.may_hold(alert)))
+                .copied()
+                .collect::<Vec<_>>()
         };
         let (sources, targets) = (matching(&inhibition.source), matching(&inhibition.target));
-        assert!(inhibition.foreign || !sources.is_empty(), "nothing is the source of {inhibition:?}");
-        assert!(!targets.is_empty(), "nothing is the target of {inhibition:?}");
-        for (source, target) in sources.iter().flat_map(|source| targets.iter().map(move |target| (source, target))) {
-            assert!(!std::ptr::eq(*source, *target), "{} mutes itself", source.name);
+        assert!(
+            inhibition.foreign || !sources.is_empty(),
+            "nothing is the source of {inhibition:?}"
+        );
+        assert!(
+            !targets.is_empty(),
+            "nothing is the target of {inhibition:?}"
+        );
+        for (source, target) in sources
+            .iter()
+            .flat_map(|source| targets.iter().map(move |target| (source, target)))
+        {
+            assert!(
+                !std::ptr::eq(*source, *target),
+                "{} mutes itself",
+                source.name
+            );
             let burn = target.name == OwnAlert::ErrorBudgetBurn.entry().name;
-            if burn && !OBJECTIVES.iter().any(|check| source.check == Some(check.label())) {
+            if burn
+                && !OBJECTIVES
+                    .iter()
+                    .any(|check| source.check == Some(check.label()))
+            {
                 continue;
             }
             let (early, late) = (source.told_after(), target.told_after());
@@ -190,10 +257,20 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
                 source.mode,
                 target.name
             );
-            assert!(source.keep >= target.keep, "{} ends before {}", source.name, target.name);
+            assert!(
+                source.keep >= target.keep,
+                "{} ends before {}",
+                source.name,
+                target.name
+            );
             // A blocked check is known again only after what blocked it is well.
             let lags = target.name == OwnAlert::CheckUnknown.entry().name;
-            assert!(!lags || source.keep > target.keep, "{} ends with {}", source.name, target.name);
+            assert!(
+                !lags || source.keep > target.keep,
+                "{} ends with {}",
+                source.name,
+                target.name
+            );
             compared += 1;
         }
     }
@@ -203,21 +280,30 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
 #[test]
 fn only_what_wakes_somebody_mutes_that_the_agents_pods_do_not_run() {
     let target = |one: &&alertmanager::Inhibition| {
-        one.target.iter().any(|by| by.label == "check" && by.values == [Check::AgentWorkload.label()])
+        one.target
+            .iter()
+            .any(|by| by.label == "check" && by.values == [Check::AgentWorkload.label()])
             && one.target.iter().any(|by| by.label == "mode")
     };
     let inhibitions = alertmanager::inhibitions();
     let muting: Vec<_> = inhibitions.iter().filter(target).collect();
     assert!(!muting.is_empty());
     for one in muting {
-        assert!(one.source.iter().any(|by| by.label == "severity" && by.values == ["critical"]), "{one:?}");
+        assert!(
+            one.source
+                .iter()
+                .any(|by| by.label == "severity" && by.values == ["critical"]),
+            "{one:?}"
+        );
     }
 }
 
 #[test]
 fn an_image_that_the_agent_waits_for_mutes_no_other_trouble_with_images() {
     let names = |matchers: &[alertmanager::Matcher], check: Check| {
-        matchers.iter().any(|by| by.label == "check" && by.values == [check.label()])
+        matchers
+            .iter()
+            .any(|by| by.label == "check" && by.values == [check.label()])
             && matchers.iter().any(|by| by.label == "mode")
     };
     let inhibitions = alertmanager::inhibitions();
@@ -235,7 +321,9 @@ fn every_row_of_the_catalogue_is_an_inhibition() {
     let mutes = |check: Check, mode: FailureMode, muted: Check| {
         let (check, mode) = root(check, mode);
         let is = |matchers: &[alertmanager::Matcher], label: &str, value: &'static str| {
-            matchers.iter().any(|one| one.label == label && one.values.contains(&value))
+            matchers
+                .iter()
+                .any(|one| one.label == label && one.values.contains(&value))
         };
         inhibitions.iter().any(|one| {
             is(&one.source, "check", check.label())
@@ -244,15 +332,38 @@ fn every_row_of_the_catalogue_is_an_inhibition() {
         })
     };
     for row in CONSEQUENCES {
-        assert!(row.modes.iter().all(|mode| mutes(row.check, *mode, row.check)), "{row:?}");
+        assert!(
+            row.modes
+                .iter()
+                .all(|mode| mutes(row.check, *mode, row.check)),
+            "{row:?}"
+        );
     }
     for row in BLOCKS {
-        assert!(row.modes.iter().all(|mode| mutes(row.check, *mode, row.blocked)), "{row:?}");
+        assert!(
+            row.modes
+                .iter()
+                .all(|mode| mutes(row.check, *mode, row.blocked)),
+            "{row:?}"
+        );
     }
     for row in MUTES {
-        assert!(row.modes.iter().all(|mode| mutes(row.check, *mode, row.muted)), "{row:?}");
-        let causes = row.modes.iter().map(|mode| patience(row.check, *mode)).max().unwrap();
-        let late = row.muted_modes.iter().all(|mode| patience(row.muted, *mode) >= causes + AHEAD);
+        assert!(
+            row.modes
+                .iter()
+                .all(|mode| mutes(row.check, *mode, row.muted)),
+            "{row:?}"
+        );
+        let causes = row
+            .modes
+            .iter()
+            .map(|mode| patience(row.check, *mode))
+            .max()
+            .unwrap();
+        let late = row
+            .muted_modes
+            .iter()
+            .all(|mode| patience(row.muted, *mode) >= causes + AHEAD);
         assert!(late, "what follows may be told before its cause: {row:?}");
     }
 }
@@ -261,8 +372,16 @@ fn every_row_of_the_catalogue_is_an_inhibition() {
 fn nobody_waits_longer_for_a_cause_than_for_the_alert_without_one() {
     for alert in ALERTS {
         for mode in alert.modes {
-            assert!(patience(alert.check, *mode) <= OwnAlert::CheckFailing.entry().patience, "{} {mode}", alert.name);
-            assert!(patience(alert.check, *mode) >= Duration::from_mins(2), "{} {mode}", alert.name);
+            assert!(
+                patience(alert.check, *mode) <= OwnAlert::CheckFailing.entry().patience,
+                "{} {mode}",
+                alert.name
+            );
+            assert!(
+                patience(alert.check, *mode) >= Duration::from_mins(2),
+                "{} {mode}",
+                alert.name
+            );
         }
     }
 }
@@ -271,7 +390,13 @@ fn nobody_waits_longer_for_a_cause_than_for_the_alert_without_one() {
 fn amtool_accepts_the_configuration_and_routes_by_severity() {
     let configuration = "alerts/alertmanager/alertmanager.yaml";
     let words = said("amtool", &["check-config", configuration]);
-    assert!(words.contains(&format!("{} inhibit rules", alertmanager::inhibitions().len())), "{words}");
+    assert!(
+        words.contains(&format!(
+            "{} inhibit rules",
+            alertmanager::inhibitions().len()
+        )),
+        "{words}"
+    );
     println!("{:<45} {:<10} receiver", "alert", "severity");
     let watchdog = OwnAlert::Watchdog.entry();
     let rows = alertmanager::names()
@@ -280,11 +405,25 @@ fn amtool_accepts_the_configuration_and_routes_by_severity() {
         .chain([(watchdog.name, "none"), ("SomebodyElses", "critical")]);
     for (name, severity) in rows {
         let labels = [format!("alertname={name}"), format!("severity={severity}")];
-        let arguments = ["config", "routes", "test", "--config.file", configuration, &labels[0], &labels[1]];
+        let arguments = [
+            "config",
+            "routes",
+            "test",
+            "--config.file",
+            configuration,
+            &labels[0],
+            &labels[1],
+        ];
         let receiver = said("amtool", &arguments);
-        let receiver = receiver.lines().find(|line| !line.starts_with("Warning")).unwrap_or_default();
-        let expected =
-            if name == "SomebodyElses" { "castai-nobody" } else { alertmanager::receiver_of(name, severity) };
+        let receiver = receiver
+            .lines()
+            .find(|line| !line.starts_with("Warning"))
+            .unwrap_or_default();
+        let expected = if name == "SomebodyElses" {
+            "castai-nobody"
+        } else {
+            alertmanager::receiver_of(name, severity)
+        };
         println!("{name:<45} {severity:<10} {receiver}");
         assert_eq!(receiver, expected, "{name} {severity}");
     }
@@ -297,15 +436,26 @@ fn the_operators_objects_hold_the_same_and_are_small_enough() {
     assert_eq!(documents.split("---\n").count(), groups.len());
     for (document, group) in documents.split("---\n").zip(&groups) {
         let object: serde_json::Value = serde_saphyr::from_str(document).unwrap();
-        let plain = generated(&format!("alerts/rules/{}.yaml", group.name)).remove(0).contents;
+        let plain = generated(&format!("alerts/rules/{}.yaml", group.name))
+            .remove(0)
+            .contents;
         let plain: serde_json::Value = serde_saphyr::from_str(&plain).unwrap();
         assert_eq!(object["spec"]["groups"], plain["groups"], "{}", group.name);
         assert_eq!(object["kind"], "PrometheusRule");
-        assert!(object.to_string().len() < LARGEST_OBJECT, "{} is too large for kubectl apply", group.name);
+        assert!(
+            object.to_string().len() < LARGEST_OBJECT,
+            "{} is too large for kubectl apply",
+            group.name
+        );
     }
-    let manager = generated("alerts/alertmanager/alertmanagerconfig.yaml").remove(0).contents;
+    let manager = generated("alerts/alertmanager/alertmanagerconfig.yaml")
+        .remove(0)
+        .contents;
     let manager: serde_json::Value = serde_saphyr::from_str(&manager).unwrap();
-    let foreign = alertmanager::inhibitions().iter().filter(|one| one.foreign).count();
+    let foreign = alertmanager::inhibitions()
+        .iter()
+        .filter(|one| one.foreign)
+        .count();
     let rules = manager["spec"]["inhibitRules"].as_array().unwrap().len();
     assert_eq!(rules, alertmanager::inhibitions().len() - foreign);
 }
@@ -327,39 +477,72 @@ const ADDED: &[&str] = &[
 ];
 
 /// The names of all metrics, those that rules record among them.
-static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-    let mut names: BTreeSet<String> = METRICS.iter().map(|metric| metric.full_name()).collect();
-    for metric in METRICS.iter().filter(|metric| metric.kind == Kind::Histogram) {
-        names.extend(["_bucket", "_sum", "_count"].map(|end| metric.full_name() + end));
-    }
-    let groups = groups(&COMMITTED);
-    names.extend(groups.into_iter().flat_map(|group| group.rules).filter_map(|rule| match rule {
-        Rule::Record { name, .. } => Some(name),
-        Rule::Alert(_) => None,
-    }));
-    names
-});
+static NAMES: LazyLock<BTreeSet<String>> =
+    LazyLock::new(|| {
+        let mut names: BTreeSet<String> = METRICS.iter().map(|metric| metric.full_name()).collect();
+        for metric in METRICS
+            .iter()
+            .filter(|metric| metric.kind == Kind::Histogram)
+        {
+            names.extend(["_bucket", "_sum", "_count"].map(|end| metric.full_name() + end));
+        }
+        let groups = groups(&COMMITTED);
+        names.extend(groups.into_iter().flat_map(|group| group.rules).filter_map(
+            |rule| match rule {
+                Rule::Record { name, .. } => Some(name),
+                Rule::Alert(_) => None,
+            },
+        ));
+        names
+    });
 
 /// Every metric, label and value of a label that an expression names.
 pub(crate) fn assert_only_what_is_published(text: &str) {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    for name in text.split(|c: char| !word(c)).filter(|name| name.contains("castai_health_")) {
+    for name in text
+        .split(|c: char| !word(c))
+        .filter(|name| name.contains("castai_health_"))
+    {
         assert!(NAMES.contains(name), "{name} is not published: {text}");
     }
-    let labels: BTreeSet<&str> =
-        METRICS.iter().flat_map(|metric| metric.labels).map(|label| label.name).chain(ADDED.iter().copied()).collect();
-    for selector in text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(inside, _)| inside) {
-        for matcher in selector.split("\",").filter(|matcher| matcher.contains('"')) {
+    let labels: BTreeSet<&str> = METRICS
+        .iter()
+        .flat_map(|metric| metric.labels)
+        .map(|label| label.name)
+        .chain(ADDED.iter().copied())
+        .collect();
+    for selector in text
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(inside, _)| inside)
+    {
+        for matcher in selector
+            .split("\",")
+            .filter(|matcher| matcher.contains('"'))
+        {
             let (label, value) = matcher.split_once(['=', '!']).expect("a matcher compares");
-            assert!(labels.contains(label.trim()), "{label} is no label of ours: {text}");
+            assert!(
+                labels.contains(label.trim()),
+                "{label} is no label of ours: {text}"
+            );
             let value = value.trim_start_matches(['=', '~']).trim_matches('"');
             // Two metrics may have labels of one name and different values.
-            let of_name = METRICS.iter().flat_map(|metric| metric.labels).filter(|one| one.name == label.trim());
-            let closed: Vec<&str> = of_name.filter_map(|label| label.values.closed()).flatten().collect();
+            let of_name = METRICS
+                .iter()
+                .flat_map(|metric| metric.labels)
+                .filter(|one| one.name == label.trim());
+            let closed: Vec<&str> = of_name
+                .filter_map(|label| label.values.closed())
+                .flatten()
+                .collect();
             if closed.is_empty() {
                 continue;
             }
-            for value in value.split('|').filter(|value| !value.is_empty() && !value.contains(['$', '.'])) {
+            for value in value
+                .split('|')
+                .filter(|value| !value.is_empty() && !value.contains(['$', '.']))
+            {
                 assert!(closed.contains(&value), "{label} is never {value}: {text}");
             }
         }
@@ -401,11 +584,21 @@ fn whoever_publishes_the_runbooks_elsewhere_gets_links_that_lead_there() {
     let folder = tempfile::tempdir().unwrap();
     let program = env!("CARGO_BIN_EXE_castai-health-exporter");
     let folder = folder.path().to_str().unwrap();
-    said(program, &["generate", folder, "--runbook-base-url", "https://example.org/books/"]);
+    said(
+        program,
+        &[
+            "generate",
+            folder,
+            "--runbook-base-url",
+            "https://example.org/books/",
+        ],
+    );
     let rules = std::fs::read_to_string(Path::new(folder).join("alerts/rules/dns.yaml")).unwrap();
     let mode = FailureMode::NetDnsTimeout;
     assert!(
-        rules.contains("runbook_url: 'https://example.org/books/CastaiDnsFailing.md#dns-net-dns-timeout'"),
+        rules.contains(
+            "runbook_url: 'https://example.org/books/CastaiDnsFailing.md#dns-net-dns-timeout'"
+        ),
         "{mode}"
     );
 }

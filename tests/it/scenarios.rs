@@ -3,35 +3,16 @@
 //! One row per (check, mode); the catalogue's test holds that no pair is missing here.
 
 use std::fs;
-use std::time::Duration;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::Status;
-use lab::AgentFault;
-use lab::ApiFault;
-use lab::AzureImdsFault;
-use lab::CastAiFault;
-use lab::CloudApiFault;
-use lab::DnsFault;
-use lab::Ec2Fault;
-use lab::EksFault;
-use lab::GceFault;
-use lab::ImdsFault;
-use lab::PodIdentityFault;
-use lab::ProxyFault;
-use lab::StsFault;
-use lab::aws::Account;
-use lab::aws::Instance;
+use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
+use lab::aws::{Account, Instance};
+use lab::{
+    AgentFault, ApiFault, AzureImdsFault, CastAiFault, CloudApiFault, DnsFault, Ec2Fault, EksFault,
+    GceFault, ImdsFault, PodIdentityFault, ProxyFault, StsFault,
+};
 
-use crate::support::world::CASTAI;
-use crate::support::world::EC2;
-use crate::support::world::EKS;
-use crate::support::world::KUBERNETES;
-use crate::support::world::STS;
-use crate::support::world::World;
+use crate::support::world::{CASTAI, EC2, EKS, KUBERNETES, STS, World};
 
 /// The name of the pod that the lab's token is bound to.
 const POD: &str = "castai-agent-6d8f9c7b5-x2x4z";
@@ -579,7 +560,9 @@ async fn play(scenario: &Scenario) {
     world.assert_healthy().await;
     let healthy = (world.env.clone(), world.file.clone());
     break_world(&mut world, scenario.broken).await;
-    let root = world.assert_root(scenario.check, scenario.mode, scenario.status).await;
+    let root = world
+        .assert_root(scenario.check, scenario.mode, scenario.status)
+        .await;
     assert!(!crate::support::world::evidence(&root).is_empty());
     heal(&mut world, healthy).await;
     world.assert_healthy().await;
@@ -591,9 +574,10 @@ pub(crate) fn world_for(broken: Break) -> World {
         Break::Proxy(_) | Break::CastaiBehindProxy(_) => World::behind_a_proxy(),
         Break::Gce(_) | Break::Gke(_) => World::of("gke"),
         Break::AzureImds(_) | Break::Aks(_) => World::of("aks"),
-        Break::Discovery(_) | Break::DiscoveryByTokens(_) | Break::Ec2InDiscovery(_) | Break::EksInDiscovery(_) => {
-            World::in_discovery()
-        }
+        Break::Discovery(_)
+        | Break::DiscoveryByTokens(_)
+        | Break::Ec2InDiscovery(_)
+        | Break::EksInDiscovery(_) => World::in_discovery(),
         Break::StsForRole(_) | Break::ProxyToAws(STS, _) => World::with_a_role(),
         _ => World::start(),
     }
@@ -603,18 +587,34 @@ pub(crate) fn world_for(broken: Break) -> World {
 pub(crate) async fn break_world(world: &mut World, broken: Break) {
     match broken {
         Break::Api(fault) => world.api.set(fault.parse::<ApiFault>().unwrap()).await,
-        Break::OneEndpoint(fault) => world.api.endpoints()[0].set(fault.parse::<ApiFault>().unwrap()).await,
+        Break::OneEndpoint(fault) => {
+            world.api.endpoints()[0]
+                .set(fault.parse::<ApiFault>().unwrap())
+                .await
+        }
         Break::Castai(fault) | Break::CastaiBehindProxy(fault) => {
-            world.castai.set(fault.parse::<CastAiFault>().unwrap()).await;
+            world
+                .castai
+                .set(fault.parse::<CastAiFault>().unwrap())
+                .await;
         }
         Break::Proxy(fault) => world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await,
         Break::ProxyToApi(fault) => {
             world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await;
             // Go sends loopback addresses through no proxy, so the service gets a name here.
             world.dns.add("apiserver.lab", world.api.addr().ip());
-            world.env.insert("NO_PROXY".to_owned(), format!("{CASTAI},{KUBERNETES},{STS},{EC2},{EKS}"));
-            world.env.insert("KUBERNETES_SERVICE_HOST".to_owned(), "apiserver.lab".to_owned());
-            world.set_env("HTTPS_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
+            world.env.insert(
+                "NO_PROXY".to_owned(),
+                format!("{CASTAI},{KUBERNETES},{STS},{EC2},{EKS}"),
+            );
+            world.env.insert(
+                "KUBERNETES_SERVICE_HOST".to_owned(),
+                "apiserver.lab".to_owned(),
+            );
+            world.set_env(
+                "HTTPS_PROXY",
+                &format!("http://proxy.lab:{}", world.proxy.addr().port()),
+            );
         }
         Break::Name(name, fault) => world.dns.set_for(name, fault.parse::<DnsFault>().unwrap()),
         Break::ApiAddress(address) => world.set_env("KUBERNETES_SERVICE_HOST", address),
@@ -624,9 +624,14 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
         Break::Token(Some(token)) => fs::write(world.mounted("token"), token).unwrap(),
         Break::Clocks(fault) => {
             world.api.set(fault.parse::<ApiFault>().unwrap()).await;
-            world.castai.set(fault.parse::<CastAiFault>().unwrap()).await;
+            world
+                .castai
+                .set(fault.parse::<CastAiFault>().unwrap())
+                .await;
         }
-        Break::Imds(fault) | Break::Discovery(fault) => world.imds.set(fault.parse::<ImdsFault>().unwrap()).await,
+        Break::Imds(fault) | Break::Discovery(fault) => {
+            world.imds.set(fault.parse::<ImdsFault>().unwrap()).await
+        }
         Break::DiscoveryByTokens(fault) => {
             world.imds.set(fault.parse::<ImdsFault>().unwrap()).await;
             world.set_env("AWS_EC2_METADATA_V1_DISABLED", "true");
@@ -640,12 +645,25 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
             }
         }
         Break::Gce(fault) => world.gce.set(fault.parse::<GceFault>().unwrap()).await,
-        Break::AzureImds(fault) => world.azure.set(fault.parse::<AzureImdsFault>().unwrap()).await,
+        Break::AzureImds(fault) => {
+            world
+                .azure
+                .set(fault.parse::<AzureImdsFault>().unwrap())
+                .await
+        }
         Break::Eks(fault) | Break::EksInDiscovery(fault) => {
             world.eks.set(fault.parse::<EksFault>().unwrap()).await;
         }
-        Break::Gke(fault) => world.apis[0].set(fault.parse::<CloudApiFault>().unwrap()).await,
-        Break::Aks(fault) => world.apis[1].set(fault.parse::<CloudApiFault>().unwrap()).await,
+        Break::Gke(fault) => {
+            world.apis[0]
+                .set(fault.parse::<CloudApiFault>().unwrap())
+                .await
+        }
+        Break::Aks(fault) => {
+            world.apis[1]
+                .set(fault.parse::<CloudApiFault>().unwrap())
+                .await
+        }
         Break::Elsewhere(provider, variables) => {
             world.move_to(provider);
             for (name, value) in variables {
@@ -655,7 +673,9 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
         Break::Agent(fault) => world.agent.set(fault.parse::<AgentFault>().unwrap()).await,
         Break::Meets(code) => world.agent.meet(code, 40),
         Break::Lease(lease) => world.with_lease("agent-leader-election-lock", lease),
-        Break::Cluster(field, value) => world.castai.set_field(field, serde_json::from_str(value).unwrap()),
+        Break::Cluster(field, value) => world
+            .castai
+            .set_field(field, serde_json::from_str(value).unwrap()),
         Break::ClusterOfConfigMap(id) => {
             world.unset_env("STATIC_CLUSTER_ID");
             world.with_cluster_id(id);
@@ -666,13 +686,24 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
             // What was given before would do for minutes.
             world.configure();
         }
-        Break::Ec2(fault) | Break::Ec2InDiscovery(fault) => world.ec2.set(fault.parse::<Ec2Fault>().unwrap()).await,
+        Break::Ec2(fault) | Break::Ec2InDiscovery(fault) => {
+            world.ec2.set(fault.parse::<Ec2Fault>().unwrap()).await
+        }
         Break::ProxyToAws(name, fault) => {
             world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await;
-            let others =
-                [CASTAI, STS, EC2, EKS].into_iter().filter(|other| *other != name).collect::<Vec<_>>().join(",");
-            world.env.insert("NO_PROXY".to_owned(), format!("127.0.0.0/8,{KUBERNETES},{others}"));
-            world.set_env("HTTPS_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
+            let others = [CASTAI, STS, EC2, EKS]
+                .into_iter()
+                .filter(|other| *other != name)
+                .collect::<Vec<_>>()
+                .join(",");
+            world.env.insert(
+                "NO_PROXY".to_owned(),
+                format!("127.0.0.0/8,{KUBERNETES},{others}"),
+            );
+            world.set_env(
+                "HTTPS_PROXY",
+                &format!("http://proxy.lab:{}", world.proxy.addr().port()),
+            );
         }
         Break::Keys(id, secret) => world.with_key(id, secret),
         Break::KeysBesideRole => {
@@ -689,7 +720,10 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
         }
         Break::InAnotherRegion => {
             world.imds.set(ImdsFault::OtherRegion).await;
-            world.account.set_instances(vec![Instance { region: "us-west-2".to_owned(), ..Instance::default() }]);
+            world.account.set_instances(vec![Instance {
+                region: "us-west-2".to_owned(),
+                ..Instance::default()
+            }]);
             world.configure();
         }
         Break::NoInstances => world.account.set_instances(Vec::new()),
@@ -697,7 +731,10 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
         Break::PodIdentity(token) => world.with_pod_identity(token),
         Break::PodIdentityAgent(fault) => {
             world.with_pod_identity(Some(&lab::aws::pod_identity_token()));
-            world.pod_identity.set(fault.parse::<PodIdentityFault>().unwrap()).await;
+            world
+                .pod_identity
+                .set(fault.parse::<PodIdentityFault>().unwrap())
+                .await;
         }
         Break::LateRole(variables) => {
             world.in_the_agents_pod("v0.123.1");
@@ -714,11 +751,16 @@ pub(crate) async fn break_world(world: &mut World, broken: Break) {
         Break::PodIdentityOf(version) => {
             // Its SDK takes no addresses from the environment.
             world.dns.add("sts.amazonaws.com", world.sts.addr().ip());
-            world.dns.add("ec2.eu-central-1.amazonaws.com", world.ec2.addr().ip());
+            world
+                .dns
+                .add("ec2.eu-central-1.amazonaws.com", world.ec2.addr().ip());
             world.file = format!("{}  version: {version}\n", world.file);
             world.with_pod_identity(Some(&lab::aws::pod_identity_token()));
             // Nothing is sent there: the agent's SDK refuses the address.
-            world.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
+            world.set_env(
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                "http://169.254.170.23/v1/credentials",
+            );
         }
     }
 }
@@ -731,7 +773,11 @@ impl World {
             WebIdentity::Missing => {}
             WebIdentity::Text(text) => fs::write(&file, text).unwrap(),
             WebIdentity::Token(audience, made, ends) => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed();
+                let now = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap()
+                    .as_secs()
+                    .cast_signed();
                 let claims = serde_json::json!({
                     "iss": "https://oidc.eks.eu-central-1.amazonaws.com/id/LAB",
                     "sub": "system:serviceaccount:castai-agent:castai-agent",
@@ -742,7 +788,10 @@ impl World {
                 fs::write(&file, lab::token_with(&claims)).unwrap();
             }
         }
-        self.set_env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/castai-agent");
+        self.set_env(
+            "AWS_ROLE_ARN",
+            "arn:aws:iam::123456789012:role/castai-agent",
+        );
         self.set_env("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap());
     }
 
@@ -751,10 +800,15 @@ impl World {
         self.no_leader = Some(name);
         match lease {
             None => drop(self.api.objects().remove("Lease", "castai-agent", name)),
-            Some((holder, renewed)) => self.api.objects().change("Lease", "castai-agent", name, |lease| {
-                lease["spec"]["holderIdentity"] = serde_json::json!(holder);
-                lease["spec"]["renewTime"] = serde_json::json!(lab::apiserver::workload::ago(renewed));
-            }),
+            Some((holder, renewed)) => {
+                self.api
+                    .objects()
+                    .change("Lease", "castai-agent", name, |lease| {
+                        lease["spec"]["holderIdentity"] = serde_json::json!(holder);
+                        lease["spec"]["renewTime"] =
+                            serde_json::json!(lab::apiserver::workload::ago(renewed));
+                    })
+            }
         }
     }
 
@@ -769,7 +823,8 @@ impl World {
 
     /// Gives the agent a key.
     pub(crate) fn with_key(&mut self, id: &str, secret: &str) {
-        self.env.insert("AWS_ACCESS_KEY_ID".to_owned(), id.to_owned());
+        self.env
+            .insert("AWS_ACCESS_KEY_ID".to_owned(), id.to_owned());
         self.set_env("AWS_SECRET_ACCESS_KEY", secret);
     }
 
@@ -786,8 +841,14 @@ impl World {
         if let Some(token) = token {
             fs::write(&file, token).unwrap();
         }
-        self.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &self.pod_identity.uri());
-        self.set_env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.to_str().unwrap());
+        self.set_env(
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            &self.pod_identity.uri(),
+        );
+        self.set_env(
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            file.to_str().unwrap(),
+        );
     }
 
     /// Stands in a pod of the agent of this version, as its token and the API say.
@@ -816,24 +877,35 @@ impl World {
             "metadata": { "labels": { "topology.kubernetes.io/region": region } },
             "spec": { "providerID": format!("aws:///{region}a/{instance}") },
         });
-        self.api.set_object("/api/v1/nodes/ip-10-0-1-23.ec2.internal", Some(node));
+        self.api
+            .set_object("/api/v1/nodes/ip-10-0-1-23.ec2.internal", Some(node));
     }
 
     /// The service account's annotation names this role.
     pub(crate) fn annotate(&self, role: Option<&str>) {
-        let annotations = role.map(|role| serde_json::json!({ "eks.amazonaws.com/role-arn": role }));
+        let annotations =
+            role.map(|role| serde_json::json!({ "eks.amazonaws.com/role-arn": role }));
         let account = serde_json::json!({ "metadata": { "name": "castai-agent", "annotations": annotations } });
-        self.api.set_object("/api/v1/namespaces/castai-agent/serviceaccounts/castai-agent", Some(account));
+        self.api.set_object(
+            "/api/v1/namespaces/castai-agent/serviceaccounts/castai-agent",
+            Some(account),
+        );
     }
 }
 
-pub(crate) async fn heal(world: &mut World, (env, file): (std::collections::BTreeMap<String, String>, String)) {
+pub(crate) async fn heal(
+    world: &mut World,
+    (env, file): (std::collections::BTreeMap<String, String>, String),
+) {
     world.api.heal().await;
     world.castai.heal().await;
     world.castai.reset_fields();
     world.agent.heal().await;
     world.no_leader = None;
-    world.api.objects().replace(lab::apiserver::workload::healthy());
+    world
+        .api
+        .objects()
+        .replace(lab::apiserver::workload::healthy());
     world.api.logs().clear();
     world.dns.heal();
     world.proxy.heal().await;
@@ -858,7 +930,10 @@ async fn a_proxy_that_is_not_probed_is_unknown_and_says_so() {
     let mut world = World::start();
     world.set_env("HTTPS_PROXY", "socks5://proxy.lab:1080");
     let standings = world.look().await;
-    let castai = standings.iter().find(|standing| standing.check == Check::CastaiApi).unwrap();
+    let castai = standings
+        .iter()
+        .find(|standing| standing.check == Check::CastaiApi)
+        .unwrap();
     assert_eq!(castai.status(), Status::Unknown);
     assert!(crate::support::world::evidence(castai).contains("SOCKS"));
 }

@@ -1,42 +1,30 @@
 //! Time: who is examined when, and what stops whom. The clock stands still and jumps to whatever comes next.
 
 use std::future::pending;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use castai_health_exporter::board::Board;
-use castai_health_exporter::board::Change;
-use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::catalogue::Need;
-use castai_health_exporter::catalogue::Phase;
-use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::board::{Board, Change, Standing};
 use castai_health_exporter::catalogue::relations::Block;
-use castai_health_exporter::checks::Attempt;
-use castai_health_exporter::checks::Examine;
-use castai_health_exporter::checks::Plan;
-use castai_health_exporter::checks::Planned;
+use castai_health_exporter::catalogue::{Check, FailureMode, Need, Phase, Status};
+use castai_health_exporter::checks::{Attempt, Examine, Plan, Planned};
 use castai_health_exporter::scheduler;
-use castai_health_exporter::scheduler::OnChange;
-use castai_health_exporter::scheduler::Watch;
-use castai_health_exporter::verdict::Ended;
-use castai_health_exporter::verdict::Finding;
-use castai_health_exporter::verdict::Report;
-use castai_health_exporter::verdict::Verdict;
+use castai_health_exporter::scheduler::{OnChange, Watch};
+use castai_health_exporter::verdict::{Ended, Finding, Report, Verdict};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::support::world::evidence;
 
 const INTERVAL: Duration = Duration::from_mins(1);
 
 /// While the API server refuses, nobody asks for the clock.
-const BLOCKS: &[Block] = &[Block { check: Check::Apiserver, modes: &[FailureMode::NetRefused], blocked: Check::Clock }];
+const BLOCKS: &[Block] = &[Block {
+    check: Check::Apiserver,
+    modes: &[FailureMode::NetRefused],
+    blocked: Check::Clock,
+}];
 
 /// What a check does in one attempt.
 #[derive(Clone, Copy)]
@@ -98,8 +86,18 @@ impl Examine for Scripted {
 type Row = Arc<Planned<Scripted>>;
 
 fn row(check: Check, acts: &'static [Act]) -> Row {
-    let examine = Scripted { acts, began: Mutex::default(), in_flight: Arc::default() };
-    Arc::new(Planned { check, need: Need::Start, interval: INTERVAL, subject: 0, examine })
+    let examine = Scripted {
+        acts,
+        began: Mutex::default(),
+        in_flight: Arc::default(),
+    };
+    Arc::new(Planned {
+        check,
+        need: Need::Start,
+        interval: INTERVAL,
+        subject: 0,
+        examine,
+    })
 }
 
 fn began(row: &Row) -> Vec<Instant> {
@@ -117,11 +115,20 @@ struct Stage {
 impl Stage {
     fn new(rows: &[&Row]) -> Self {
         let rows = rows.iter().map(|row| Arc::clone(row)).collect();
-        let plan = Plan { rows, blocks: BLOCKS, feeds: Vec::new() };
+        let plan = Plan {
+            rows,
+            blocks: BLOCKS,
+            feeds: Vec::new(),
+        };
         let board = Arc::new(Board::new(&scheduler::entries(&plan)));
         let (tell, changes) = mpsc::unbounded_channel();
         let on_change: OnChange = Arc::new(move |change| drop(tell.send(change.clone())));
-        Self { plan, board, on_change, changes }
+        Self {
+            plan,
+            board,
+            on_change,
+            changes,
+        }
     }
 
     async fn once(&self) {
@@ -133,7 +140,11 @@ impl Stage {
     }
 
     fn standing(&self, check: Check) -> Standing {
-        self.board.standings().into_iter().find(|standing| standing.check == check).unwrap()
+        self.board
+            .standings()
+            .into_iter()
+            .find(|standing| standing.check == check)
+            .unwrap()
     }
 
     /// Waits until this check comes to have this status.
@@ -148,12 +159,22 @@ impl Stage {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_unknown_and_counted_and_stops_neither_the_others_nor_the_next_attempt() {
-    let (dns, apiserver) = (row(Check::Dns, &[Act::Panics, Act::Ok]), row(Check::Apiserver, &[Act::Ok]));
+    let (dns, apiserver) = (
+        row(Check::Dns, &[Act::Panics, Act::Ok]),
+        row(Check::Apiserver, &[Act::Ok]),
+    );
     let mut stage = Stage::new(&[&dns, &apiserver]);
     stage.once().await;
     let broken = stage.standing(Check::Dns);
-    assert_eq!((broken.status(), broken.counts.panics), (Status::Unknown, 1));
-    assert!(evidence(&broken).starts_with("internal error"), "{}", evidence(&broken));
+    assert_eq!(
+        (broken.status(), broken.counts.panics),
+        (Status::Unknown, 1)
+    );
+    assert!(
+        evidence(&broken).starts_with("internal error"),
+        "{}",
+        evidence(&broken)
+    );
     assert_eq!(stage.standing(Check::Apiserver).status(), Status::Ok);
     let watch = stage.watch();
     stage.becomes(Check::Dns, Status::Ok).await;
@@ -163,12 +184,27 @@ async fn a_panic_is_unknown_and_counted_and_stops_neither_the_others_nor_the_nex
 
 #[tokio::test(start_paused = true)]
 async fn examining_once_looks_again_when_this_process_itself_was_held_up() {
-    let held_up = row(Check::Dns, &[Act::Stalls(FailureMode::NetDnsTimeout), Act::Ok]);
-    let for_ever = row(Check::Apiserver, &[Act::Stalls(FailureMode::TlsHandshakeTimeout)]);
+    let held_up = row(
+        Check::Dns,
+        &[Act::Stalls(FailureMode::NetDnsTimeout), Act::Ok],
+    );
+    let for_ever = row(
+        Check::Apiserver,
+        &[Act::Stalls(FailureMode::TlsHandshakeTimeout)],
+    );
     let stage = Stage::new(&[&held_up, &for_ever]);
     stage.once().await;
-    assert_eq!((stage.standing(Check::Dns).status(), began(&held_up).len()), (Status::Ok, 2));
-    assert_eq!((stage.standing(Check::Apiserver).status(), began(&for_ever).len()), (Status::Failing, 3));
+    assert_eq!(
+        (stage.standing(Check::Dns).status(), began(&held_up).len()),
+        (Status::Ok, 2)
+    );
+    assert_eq!(
+        (
+            stage.standing(Check::Apiserver).status(),
+            began(&for_ever).len()
+        ),
+        (Status::Failing, 3)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,13 +220,25 @@ async fn a_check_that_panics_is_examined_again_and_again() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_blocks_makes_the_dependent_unknown_without_examining_it() {
     let apiserver = row(Check::Apiserver, &[Act::Fails(FailureMode::NetRefused)]);
-    let (clock, castai) = (row(Check::Clock, &[Act::Ok]), row(Check::CastaiApi, &[Act::Ok]));
+    let (clock, castai) = (
+        row(Check::Clock, &[Act::Ok]),
+        row(Check::CastaiApi, &[Act::Ok]),
+    );
     let stage = Stage::new(&[&apiserver, &castai, &clock]);
     stage.once().await;
     let blocked = stage.standing(Check::Clock);
     assert_eq!(evidence(&blocked), "blocked by apiserver: net_refused");
-    assert_eq!((blocked.status(), began(&clock).len()), (Status::Unknown, 0));
-    assert_eq!((stage.standing(Check::CastaiApi).status(), began(&castai).len()), (Status::Ok, 1));
+    assert_eq!(
+        (blocked.status(), began(&clock).len()),
+        (Status::Unknown, 0)
+    );
+    assert_eq!(
+        (
+            stage.standing(Check::CastaiApi).status(),
+            began(&castai).len()
+        ),
+        (Status::Ok, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,12 +248,18 @@ async fn another_failure_of_the_prerequisite_blocks_nothing_nor_does_the_same_on
     let clock = row(Check::Clock, &[Act::Ok]);
     let stage = Stage::new(&[&apiserver, &castai, &clock]);
     stage.once().await;
-    assert_eq!((stage.standing(Check::Clock).status(), began(&clock).len()), (Status::Ok, 1));
+    assert_eq!(
+        (stage.standing(Check::Clock).status(), began(&clock).len()),
+        (Status::Ok, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_blocked_check_is_examined_once_the_block_is_gone() {
-    let apiserver = row(Check::Apiserver, &[Act::Fails(FailureMode::NetRefused), Act::Ok]);
+    let apiserver = row(
+        Check::Apiserver,
+        &[Act::Fails(FailureMode::NetRefused), Act::Ok],
+    );
     let clock = row(Check::Clock, &[Act::Ok]);
     let stage = Stage::new(&[&apiserver, &clock]);
     stage.once().await;
@@ -217,7 +271,18 @@ async fn a_blocked_check_is_examined_once_the_block_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn what_was_blocked_for_long_is_examined_at_once_when_the_block_is_gone() {
     const REFUSED: Act = Act::Fails(FailureMode::NetRefused);
-    let apiserver = row(Check::Apiserver, &[REFUSED, REFUSED, REFUSED, REFUSED, REFUSED, REFUSED, Act::Ok]);
+    let apiserver = row(
+        Check::Apiserver,
+        &[
+            REFUSED,
+            REFUSED,
+            REFUSED,
+            REFUSED,
+            REFUSED,
+            REFUSED,
+            Act::Ok,
+        ],
+    );
     let clock = row(Check::Clock, &[Act::Ok]);
     let mut stage = Stage::new(&[&apiserver, &clock]);
     let watch = stage.watch();
@@ -235,8 +300,15 @@ async fn the_deadline_keeps_what_was_learnt() {
     let report = standing.latest.unwrap();
     let target = report.targets.first().expect("the target it was at");
     assert_eq!(target.target, "10.0.0.1:443");
-    assert_eq!(target.outcome.as_ref().unwrap_err().mode, FailureMode::TlsHandshakeTimeout);
-    let phases: Vec<_> = target.phases.iter().map(|time| (time.phase, time.ended)).collect();
+    assert_eq!(
+        target.outcome.as_ref().unwrap_err().mode,
+        FailureMode::TlsHandshakeTimeout
+    );
+    let phases: Vec<_> = target
+        .phases
+        .iter()
+        .map(|time| (time.phase, time.ended))
+        .collect();
     assert_eq!(phases, [(Phase::Tls, Ended::TimedOut)]);
     assert_eq!(apiserver.examine.in_flight.load(Ordering::Relaxed), 0);
 }
@@ -255,29 +327,59 @@ async fn an_attempt_has_25_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_of_verdict_brings_the_next_attempt_sooner() {
-    let dns = row(Check::Dns, &[Act::Ok, Act::Ok, Act::Fails(FailureMode::NetRefused), Act::Ok, Act::Panics]);
+    let dns = row(
+        Check::Dns,
+        &[
+            Act::Ok,
+            Act::Ok,
+            Act::Fails(FailureMode::NetRefused),
+            Act::Ok,
+            Act::Panics,
+        ],
+    );
     let mut stage = Stage::new(&[&dns]);
     let watch = stage.watch();
     stage.becomes(Check::Dns, Status::Unknown).await;
     watch.stop().await;
     let began = began(&dns);
-    let waited: Vec<_> = began.windows(2).map(|pair| (pair[1] - pair[0]).as_secs()).collect();
+    let waited: Vec<_> = began
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).as_secs())
+        .collect();
     // After the first verdict; after the same again; after failing; after ok.
-    let [4..6, 53..67, 4..6, 4..6] = waited[..] else { panic!("{waited:?}") };
+    let [4..6, 53..67, 4..6, 4..6] = waited[..] else {
+        panic!("{waited:?}")
+    };
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_stays_unknown_is_looked_at_again_after_twice_as_long_each_time() {
     const UNKNOWN: Act = Act::Panics;
-    let dns = row(Check::Dns, &[UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, Act::Ok]);
+    let dns = row(
+        Check::Dns,
+        &[
+            UNKNOWN,
+            UNKNOWN,
+            UNKNOWN,
+            UNKNOWN,
+            UNKNOWN,
+            UNKNOWN,
+            Act::Ok,
+        ],
+    );
     let mut stage = Stage::new(&[&dns]);
     let watch = stage.watch();
     stage.becomes(Check::Dns, Status::Ok).await;
     watch.stop().await;
     let began = began(&dns);
-    let waited: Vec<_> = began.windows(2).map(|pair| (pair[1] - pair[0]).as_secs()).collect();
+    let waited: Vec<_> = began
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).as_secs())
+        .collect();
     // Up to the check's own interval.
-    let [4..6, 8..12, 17..23, 35..45, 53..67, 53..67] = waited[..] else { panic!("{waited:?}") };
+    let [4..6, 8..12, 17..23, 35..45, 53..67, 53..67] = waited[..] else {
+        panic!("{waited:?}")
+    };
 }
 
 #[tokio::test(start_paused = true)]
@@ -291,14 +393,23 @@ async fn stopping_ends_the_attempts_in_flight() {
     watch.stop().await;
     assert_eq!(in_flight(), 0);
     sleep(INTERVAL).await;
-    assert_eq!((began(&dns).len(), stage.standing(Check::Dns).latest.is_none()), (1, true));
+    assert_eq!(
+        (
+            began(&dns).len(),
+            stage.standing(Check::Dns).latest.is_none()
+        ),
+        (1, true)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dependent_waits_for_the_first_verdict_of_its_prerequisites() {
     const LONG: Duration = Duration::from_secs(20);
     let apiserver = row(Check::Apiserver, &[Act::OkAfter(LONG)]);
-    let (castai, clock) = (row(Check::CastaiApi, &[Act::Ok]), row(Check::Clock, &[Act::Ok]));
+    let (castai, clock) = (
+        row(Check::CastaiApi, &[Act::Ok]),
+        row(Check::Clock, &[Act::Ok]),
+    );
     let stage = Stage::new(&[&clock, &apiserver, &castai]);
     stage.once().await;
     assert!(began(&clock)[0] >= began(&apiserver)[0] + LONG);

@@ -14,12 +14,8 @@ use std::time::Duration;
 use castai_health_exporter::config::Web;
 use castai_health_exporter::server;
 use castai_health_exporter::server::Views;
-use castai_health_exporter::server::page::Fact;
-use castai_health_exporter::server::page::Page;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWrite;
-use tokio::io::AsyncWriteExt;
+use castai_health_exporter::server::page::{Fact, Page};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -50,11 +46,17 @@ impl Running {
         let served = tokio::spawn(bound.serve(views, async {
             let _ = stopped.await;
         }));
-        Self { address, stop: Some(stop), served }
+        Self {
+            address,
+            stop: Some(stop),
+            served,
+        }
     }
 
     async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.expect("the server listens")
+        TcpStream::connect(self.address)
+            .await
+            .expect("the server listens")
     }
 
     /// Sends a request without a body and reads the answer to its end.
@@ -69,7 +71,10 @@ impl Running {
 
     async fn stop(mut self) {
         let _ = self.stop.take().expect("stopped once").send(());
-        self.served.await.expect("it did not panic").expect("it served");
+        self.served
+            .await
+            .expect("it did not panic")
+            .expect("it served");
     }
 }
 
@@ -83,18 +88,42 @@ impl Reply {
     }
 }
 
-async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), method: &str, path: &str, headers: &str) -> Reply {
+async fn ask(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    method: &str,
+    path: &str,
+    headers: &str,
+) -> Reply {
     let request = format!("{method} {path} HTTP/1.1\r\nHost: exporter\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.expect("the server reads");
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("the server reads");
     let mut answer = Vec::new();
     let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
-    read.expect("an answer in time").expect("an answer to its end");
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a header section");
+    read.expect("an answer in time")
+        .expect("an answer to its end");
+    let end = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .expect("a header section");
     let head = String::from_utf8(answer[..end].to_vec()).expect("headers are text");
     let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status").parse().expect("a number");
-    let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
-    Reply { status, headers: lines.filter_map(header).collect(), body: answer[end + 4..].to_vec() }
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .expect("a status")
+        .parse()
+        .expect("a number");
+    let header = |line: &str| {
+        line.split_once(": ")
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+    };
+    Reply {
+        status,
+        headers: lines.filter_map(header).collect(),
+        body: answer[end + 4..].to_vec(),
+    }
 }
 
 /// Loopback, any port, nothing else.
@@ -109,7 +138,10 @@ fn web() -> Web {
 }
 
 fn with_file(path: PathBuf) -> Web {
-    Web { config_file: Some(path), ..web() }
+    Web {
+        config_file: Some(path),
+        ..web()
+    }
 }
 
 /// Views that always say the same.
@@ -122,7 +154,10 @@ fn views() -> Views {
             facts: vec![Fact {
                 word: "dns".to_owned(),
                 sentence: "<script>alert('x')</script> & \"more\"".to_owned(),
-                remedies: vec![("<b>wait</b>".to_owned(), "/runbooks/CastaiDown#dns".to_owned())],
+                remedies: vec![(
+                    "<b>wait</b>".to_owned(),
+                    "/runbooks/CastaiDown#dns".to_owned(),
+                )],
             }],
         }),
         ready: Box::new(|| Ok(())),

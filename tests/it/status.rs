@@ -1,12 +1,9 @@
 //! The JSON of `/api/v1/status` and `check --output json`: pinned, because scripts read it.
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::exporter::Exporter;
-use castai_health_exporter::exporter::Skipped;
+use castai_health_exporter::catalogue::{Check, FailureMode};
+use castai_health_exporter::exporter::{Exporter, Skipped};
 use castai_health_exporter::status::Document;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fixture;
 
@@ -17,7 +14,11 @@ fn document(exporter: &Exporter) -> Value {
 
 fn check(document: &Value, id: &str) -> Value {
     let checks = document["checks"].as_array().expect("a list");
-    checks.iter().find(|check| check["id"] == id).expect("every check is listed").clone()
+    checks
+        .iter()
+        .find(|check| check["id"] == id)
+        .expect("every check is listed")
+        .clone()
 }
 
 #[test]
@@ -72,15 +73,26 @@ fn a_failing_check_is_written_as_documented() {
         "last_success": null,
         "interval_seconds": 15.0,
     });
-    assert_eq!(check(&document(&fixture::exporter()), "apiserver"), expected);
+    assert_eq!(
+        check(&document(&fixture::exporter()), "apiserver"),
+        expected
+    );
 }
 
 #[test]
 fn the_head_of_the_document_says_who_wrote_it_and_counts() {
     let problems = vec!["environment: API_URL: \":::\" is no address".to_owned()];
-    let document = document(&Exporter { environment_problems: problems.clone(), ..fixture::exporter() });
+    let document = document(&Exporter {
+        environment_problems: problems.clone(),
+        ..fixture::exporter()
+    });
     assert_eq!(document["schema_version"], 1);
-    assert!(document["at"].as_str().is_some_and(|at| at.starts_with("20") && at.ends_with('Z')), "{document}");
+    assert!(
+        document["at"]
+            .as_str()
+            .is_some_and(|at| at.starts_with("20") && at.ends_with('Z')),
+        "{document}"
+    );
     let expected = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "revision": document["exporter"]["revision"],
@@ -105,18 +117,37 @@ fn a_check_that_was_not_examined_yet_is_unknown_and_says_so() {
 
 #[test]
 fn a_check_that_does_not_run_is_listed_with_the_reason_and_with_the_same_keys() {
-    let skipped = vec![Skipped { check: Check::Clock, why: "disabled in the configuration".to_owned() }];
-    let exporter = Exporter { skipped, ..fixture::exporter() };
+    let skipped = vec![Skipped {
+        check: Check::Clock,
+        why: "disabled in the configuration".to_owned(),
+    }];
+    let exporter = Exporter {
+        skipped,
+        ..fixture::exporter()
+    };
     let mut standings = fixture::eventful().standings();
     standings.retain(|standing| standing.check != Check::Clock);
-    let document: Value = serde_json::from_str(&Document::new(&standings, &exporter).json()).expect("it is JSON");
+    let document: Value =
+        serde_json::from_str(&Document::new(&standings, &exporter).json()).expect("it is JSON");
     let clock = check(&document, "clock");
     assert_eq!(clock["status"], "skipped");
     assert_eq!(clock["evidence"], "disabled in the configuration");
     assert_eq!(document["summary"]["skipped"], 1);
-    let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     assert_eq!(keys(&clock), keys(&check(&document, "dns")));
-    let ids: Vec<_> = document["checks"].as_array().expect("a list").iter().map(|check| check["id"].clone()).collect();
+    let ids: Vec<_> = document["checks"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|check| check["id"].clone())
+        .collect();
     assert_eq!(ids, ["dns", "apiserver", "castai_api", "clock"]);
 }
 

@@ -3,20 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use castai_health_exporter::cluster::Door;
-use castai_health_exporter::cluster::Store;
 use castai_health_exporter::cluster::object::pod::Pod;
 use castai_health_exporter::cluster::store::Feed;
+use castai_health_exporter::cluster::{Door, Store};
 use castai_health_exporter::config::Config;
 use castai_health_exporter::probe::Resolver;
 use castai_health_exporter::verdict::Verdict;
 use futures_util::FutureExt;
 use lab::apiserver::workload;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::support::world::World;
 
@@ -31,7 +28,11 @@ impl Fed {
     fn start() -> Self {
         let world = World::start();
         let store = store(&world.config());
-        let mut fed = Self { world, store, tasks: JoinSet::new() };
+        let mut fed = Self {
+            world,
+            store,
+            tasks: JoinSet::new(),
+        };
         fed.feed();
         fed
     }
@@ -68,11 +69,20 @@ async fn followed(feed: Feed) {
 
 fn store(config: &Config) -> Store {
     let resolver = Arc::new(Resolver::new(&config.dns));
-    Store::new(Door::new(config, &resolver, &Arc::default()), &config.installation.namespace)
+    Store::new(
+        Door::new(config, &resolver, &Arc::default()),
+        &config.installation.namespace,
+    )
 }
 
 fn another_pod(name: &str) -> Value {
-    workload::pod(name, workload::REPLICA_SET, &json!({}), "agent", workload::IMAGE)
+    workload::pod(
+        name,
+        workload::REPLICA_SET,
+        &json!({}),
+        "agent",
+        workload::IMAGE,
+    )
 }
 
 #[tokio::test]
@@ -80,18 +90,34 @@ async fn what_is_there_is_listed_and_what_changes_is_followed() {
     let fed = Fed::start();
     let pods = fed.pods(|pods| pods.len() == 4).await;
     let agent = pods.iter().find(|pod| pod.name == workload::POD).unwrap();
-    assert!(agent.is_ready() && agent.container("agent").is_some_and(|agent| agent.state.running.is_some()));
+    assert!(
+        agent.is_ready()
+            && agent
+                .container("agent")
+                .is_some_and(|agent| agent.state.running.is_some())
+    );
     let objects = fed.world.api.objects();
     objects.put(another_pod("castai-agent-6d8f9c7b5-later"));
     fed.pods(|pods| pods.len() == 5).await;
-    objects.change("Pod", workload::AGENT, workload::POD, |pod| pod["status"]["phase"] = json!("Failed"));
-    fed.pods(|pods| pods.iter().any(|pod| pod.phase == "Failed")).await;
+    objects.change("Pod", workload::AGENT, workload::POD, |pod| {
+        pod["status"]["phase"] = json!("Failed")
+    });
+    fed.pods(|pods| pods.iter().any(|pod| pod.phase == "Failed"))
+        .await;
     objects.remove("Pod", workload::AGENT, workload::POD);
-    fed.pods(|pods| pods.len() == 4 && pods.iter().all(|pod| pod.name != workload::POD)).await;
+    fed.pods(|pods| pods.len() == 4 && pods.iter().all(|pod| pod.name != workload::POD))
+        .await;
     assert_eq!(fed.store.nodes.read().await.unwrap().len(), 2);
     assert_eq!(fed.store.leases.read().await.unwrap().len(), 2);
     objects.put(workload::agent_metadata());
-    fed.pods(|_| fed.store.metadata.read().now_or_never().is_some_and(|read| !read.unwrap().is_empty())).await;
+    fed.pods(|_| {
+        fed.store
+            .metadata
+            .read()
+            .now_or_never()
+            .is_some_and(|read| !read.unwrap().is_empty())
+    })
+    .await;
     let metadata = fed.store.metadata.read().await.unwrap();
     assert_eq!(metadata[0].cluster_id.as_deref(), Some(lab::CLUSTER_ID));
     assert!(fed.store.waiting.read().await.unwrap().is_empty());
@@ -103,14 +129,26 @@ async fn a_watch_that_is_cut_goes_on_where_it_was() {
     fed.pods(|pods| pods.len() == 4).await;
     let lists = || {
         let connections = fed.world.api.service().journal().connections();
-        let requests = connections.iter().flat_map(|one| one.exchanges.clone()).map(|exchange| exchange.request.target);
-        requests.filter(|target| target.contains("castai-agent/pods?limit")).count()
+        let requests = connections
+            .iter()
+            .flat_map(|one| one.exchanges.clone())
+            .map(|exchange| exchange.request.target);
+        requests
+            .filter(|target| target.contains("castai-agent/pods?limit"))
+            .count()
     };
     assert_eq!(lists(), 1);
     fed.world.api.objects().cut_watches();
-    fed.world.api.objects().put(another_pod("castai-agent-6d8f9c7b5-while-cut"));
+    fed.world
+        .api
+        .objects()
+        .put(another_pod("castai-agent-6d8f9c7b5-while-cut"));
     fed.pods(|pods| pods.len() == 5).await;
-    assert_eq!(lists(), 1, "it went on from the last version, without a list");
+    assert_eq!(
+        lists(),
+        1,
+        "it went on from the last version, without a list"
+    );
 }
 
 #[tokio::test]
@@ -122,7 +160,8 @@ async fn a_state_that_was_forgotten_is_listed_anew() {
     objects.put(another_pod("castai-agent-6d8f9c7b5-new"));
     objects.compact();
     objects.cut_watches();
-    let new = |pods: &[Arc<Pod>]| pods.iter().any(|pod| pod.name.ends_with("new")) && pods.len() == 4;
+    let new =
+        |pods: &[Arc<Pod>]| pods.iter().any(|pod| pod.name.ends_with("new")) && pods.len() == 4;
     fed.pods(new).await;
 }
 
@@ -150,28 +189,41 @@ async fn the_pods_that_stand_on_every_node_leave_room_for_the_agents() {
         pod["metadata"]["creationTimestamp"] = json!(workload::ago(60));
         if number == 0 {
             pod["metadata"]["creationTimestamp"] = json!(workload::ago(9000));
-            pod["status"]["conditions"] = json!([workload::condition("Ready", "False", "ContainersNotReady", "")]);
+            pod["status"]["conditions"] = json!([workload::condition(
+                "Ready",
+                "False",
+                "ContainersNotReady",
+                ""
+            )]);
         }
         objects.put(pod);
     }
     let named = |pods: &[Arc<Pod>], name: &str| pods.iter().any(|pod| pod.name == name);
-    let right =
-        |pods: &[Arc<Pod>]| pods.len() == 2000 && named(pods, workload::POD) && named(pods, "castai-kvisor-agent-0000");
-    fed.pods(|pods| right(pods) && named(pods, "castai-kvisor-agent-1990")).await;
+    let right = |pods: &[Arc<Pod>]| {
+        pods.len() == 2000 && named(pods, workload::POD) && named(pods, "castai-kvisor-agent-0000")
+    };
+    fed.pods(|pods| right(pods) && named(pods, "castai-kvisor-agent-1990"))
+        .await;
     // The same when it is listed anew.
     objects.put(another_pod("castai-agent-6d8f9c7b5-late"));
     objects.compact();
     objects.cut_watches();
-    fed.pods(|pods| right(pods) && named(pods, "castai-agent-6d8f9c7b5-late")).await;
+    fed.pods(|pods| right(pods) && named(pods, "castai-agent-6d8f9c7b5-late"))
+        .await;
 }
 
 #[tokio::test]
 async fn a_missing_right_is_named_and_a_right_that_comes_back_is_used() {
     let mut fed = Fed::start();
-    fed.world.api.set("denied:nodes".parse::<lab::ApiFault>().unwrap()).await;
+    fed.world
+        .api
+        .set("denied:nodes".parse::<lab::ApiFault>().unwrap())
+        .await;
     fed.feed();
     fed.pods(|pods| pods.len() == 4).await;
-    let Err(Verdict::Unknown(why)) = fed.store.nodes.read().await else { panic!("nodes may not be read") };
+    let Err(Verdict::Unknown(why)) = fed.store.nodes.read().await else {
+        panic!("nodes may not be read")
+    };
     assert!(why.as_str().contains("may not list nodes"), "{why}");
     fed.world.api.heal().await;
     let began = Instant::now();
@@ -195,12 +247,17 @@ async fn only_a_pod_whose_image_does_not_come_is_kept_and_the_reason_outlives_th
         pod
     };
     objects.put(waiting("ContainerCreating", ""));
-    objects.put(waiting("ErrImagePull", "failed to fetch oauth token: unexpected status: 401 Unauthorized"));
+    objects.put(waiting(
+        "ErrImagePull",
+        "failed to fetch oauth token: unexpected status: 401 Unauthorized",
+    ));
     let kept = async |wanted: &str| {
         let began = Instant::now();
         loop {
             let kept = fed.store.waiting.read().await.unwrap();
-            if kept.iter().any(|pod| *pod.images[0].reason == *wanted) || (wanted.is_empty() && kept.is_empty()) {
+            if kept.iter().any(|pod| *pod.images[0].reason == *wanted)
+                || (wanted.is_empty() && kept.is_empty())
+            {
                 return kept;
             }
             assert!(began.elapsed() < Duration::from_secs(20), "{kept:?}");
@@ -208,10 +265,18 @@ async fn only_a_pod_whose_image_does_not_come_is_kept_and_the_reason_outlives_th
         }
     };
     kept("ErrImagePull").await;
-    objects.put(waiting("ImagePullBackOff", "Back-off pulling image \"shop.azurecr.io/web:1\""));
+    objects.put(waiting(
+        "ImagePullBackOff",
+        "Back-off pulling image \"shop.azurecr.io/web:1\"",
+    ));
     let pods = kept("ImagePullBackOff").await;
-    assert!(pods[0].images[0].message.contains("401 Unauthorized"), "{pods:?}");
+    assert!(
+        pods[0].images[0].message.contains("401 Unauthorized"),
+        "{pods:?}"
+    );
     assert_eq!(&*pods[0].name, "shop/web-1");
-    objects.change("Pod", "shop", "web-1", |pod| pod["status"]["phase"] = json!("Running"));
+    objects.change("Pod", "shop", "web-1", |pod| {
+        pod["status"]["phase"] = json!("Running")
+    });
     kept("").await;
 }

@@ -11,39 +11,23 @@ use std::collections::BTreeSet;
 use std::env;
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::catalogue::OwnAlert;
-use castai_health_exporter::catalogue::Status;
-use castai_health_exporter::catalogue::alerts;
-use castai_health_exporter::catalogue::relations;
-use castai_health_exporter::catalogue::runbook_url;
+use beside::Beside;
+use castai_health_exporter::catalogue::{
+    Check, FailureMode, OwnAlert, Status, alerts, relations, runbook_url,
+};
 use castai_health_exporter::generate::alertmanager::receiver_of;
 use castai_health_exporter::generate::rules::Settings;
 use castai_health_exporter::generate::tempo::Tempo;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use serde_json::Value;
-use serde_json::json;
-use tokio::time::Instant;
-use tokio::time::sleep;
+use places::{PLACES, seen_at};
+use serde_json::{Value, json};
+use spread::{Spread, spread};
+use tokio::time::{Instant, sleep};
 
-use crate::scenarios::Break;
-use crate::scenarios::SCENARIOS;
-use crate::scenarios::Scenario;
-use crate::scenarios::break_world;
-use crate::scenarios::heal;
-use crate::scenarios::world_for;
-use crate::support::monitoring::Monitoring;
-use crate::support::monitoring::Notification;
-use crate::support::monitoring::RUNBOOKS;
+use crate::scenarios::{Break, SCENARIOS, Scenario, break_world, heal, world_for};
+use crate::support::monitoring::{Monitoring, Notification, RUNBOOKS};
 use crate::support::world::World;
-
-use beside::Beside;
-use places::PLACES;
-use places::seen_at;
-use spread::Spread;
-use spread::spread;
 
 /// So many times as fast as the committed rules.
 const PACE: u32 = 30;
@@ -74,16 +58,25 @@ struct Row {
 /// The first scenario of each root, or of each alert.
 fn chosen() -> Vec<&'static Scenario> {
     let every = env::var_os(EVERY_MODE).is_some();
-    let wanted = env::var_os(STORIES).unwrap_or_default().into_string().expect("it is text");
+    let wanted = env::var_os(STORIES)
+        .unwrap_or_default()
+        .into_string()
+        .expect("it is text");
     let mut seen = BTreeSet::new();
     let new = |scenario: &&Scenario| {
         if !format!("{} {}", scenario.check, scenario.mode).contains(&wanted) {
             return false;
         }
         let root = relations::root(scenario.check, scenario.mode);
-        let alert = alerts::explaining(scenario.check, scenario.mode).expect("every pair has an alert").name;
+        let alert = alerts::explaining(scenario.check, scenario.mode)
+            .expect("every pair has an alert")
+            .name;
         root == (scenario.check, scenario.mode)
-            && seen.insert(if every { (alert, Some(scenario.mode)) } else { (alert, None) })
+            && seen.insert(if every {
+                (alert, Some(scenario.mode))
+            } else {
+                (alert, None)
+            })
     };
     SCENARIOS.iter().filter(new).collect()
 }
@@ -92,7 +85,10 @@ fn chosen() -> Vec<&'static Scenario> {
 #[ignore = "it takes minutes; `make test-pages` runs it"]
 async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
     let began = Instant::now();
-    let settings = Settings { tempo: Tempo::faster(PACE), runbook_base: RUNBOOKS };
+    let settings = Settings {
+        tempo: Tempo::faster(PACE),
+        runbook_base: RUNBOOKS,
+    };
     let monitoring = Monitoring::start(&settings, Duration::from_secs(1)).await;
     let healthy = Beside::start(World::start()).await;
     monitoring.scrape("healthy", &[healthy.exporter.address()]);
@@ -106,7 +102,11 @@ async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
             let (restarted, deleted) = tokio::join!(restarted(&monitoring), deleted(&monitoring));
             let places = join_all(PLACES.iter().map(|place| seen_at(&monitoring, place))).await;
             let followed = join_all(Spread::ALL.map(|cause| spread(&monitoring, cause))).await;
-            [restarted, deleted].into_iter().chain(places).chain(followed).collect::<Vec<Row>>()
+            [restarted, deleted]
+                .into_iter()
+                .chain(places)
+                .chain(followed)
+                .collect::<Vec<Row>>()
         }
     );
     let empty = crate::dashboards::without_data(&monitoring, began.elapsed()).await;
@@ -114,20 +114,49 @@ async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
 
     let mut rows: Vec<Row> = stories.into_iter().chain(others).collect();
     rows.sort_by(|one, other| (one.alert, &one.story).cmp(&(other.alert, &other.story)));
-    println!("{:<58} {:<36} {:<9} {:>7} {:>5} {:>9}", "story", "alert", "severity", "seconds", "told", "resolved");
+    println!(
+        "{:<58} {:<36} {:<9} {:>7} {:>5} {:>9}",
+        "story", "alert", "severity", "seconds", "told", "resolved"
+    );
     for row in &rows {
-        let Row { story, alert, severity, seconds, told, resolved, problems } = row;
+        let Row {
+            story,
+            alert,
+            severity,
+            seconds,
+            told,
+            resolved,
+            problems,
+        } = row;
         println!("{story:<58} {alert:<36} {severity:<9} {seconds:>7.1} {told:>5} {resolved:>9}");
         for problem in problems {
             println!("    {problem}");
         }
     }
-    println!("{} stories in {:.0} s", rows.len(), began.elapsed().as_secs_f64());
-    let wrong: Vec<&str> = rows.iter().filter(|row| !row.problems.is_empty()).map(|row| row.story.as_str()).collect();
-    assert!(wrong.is_empty(), "{wrong:?}; EVERY_MODE=1 tells of every failure mode");
-    assert!(monitoring.told("healthy").is_empty(), "{:?}", monitoring.told("healthy"));
+    println!(
+        "{} stories in {:.0} s",
+        rows.len(),
+        began.elapsed().as_secs_f64()
+    );
+    let wrong: Vec<&str> = rows
+        .iter()
+        .filter(|row| !row.problems.is_empty())
+        .map(|row| row.story.as_str())
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{wrong:?}; EVERY_MODE=1 tells of every failure mode"
+    );
+    assert!(
+        monitoring.told("healthy").is_empty(),
+        "{:?}",
+        monitoring.told("healthy")
+    );
     assert!(monitoring.watchdog_was_heard());
-    assert!(empty.is_empty() || env::var_os(STORIES).is_some(), "panels without data: {empty:#?}");
+    assert!(
+        empty.is_empty() || env::var_os(STORIES).is_some(),
+        "panels without data: {empty:#?}"
+    );
 }
 
 /// Breaks, is told, heals, is told.
@@ -154,14 +183,30 @@ async fn play(monitoring: &Monitoring, scenario: &Scenario) -> Row {
         beside.restart().await;
         monitoring.scrape(&cluster, &[beside.exporter.address()]);
     }
-    let last = if first.is_some() { monitoring.until(&cluster, "resolved", WITHIN).await } else { None };
-    let mut row = row(monitoring, &cluster, (check, mode), severity, began, first.as_ref());
+    let last = if first.is_some() {
+        monitoring.until(&cluster, "resolved", WITHIN).await
+    } else {
+        None
+    };
+    let mut row = row(
+        monitoring,
+        &cluster,
+        (check, mode),
+        severity,
+        began,
+        first.as_ref(),
+    );
     if first.is_none() {
-        let shown = metrics.lines().filter(|line| line.contains("health_failure{")).collect::<Vec<_>>().join("; ");
+        let shown = metrics
+            .lines()
+            .filter(|line| line.contains("health_failure{"))
+            .collect::<Vec<_>>()
+            .join("; ");
         row.problems.push(format!("the exporter shows {shown}"));
     }
     if last.is_none() {
-        row.problems.push("nobody was told that it is over".to_owned());
+        row.problems
+            .push("nobody was told that it is over".to_owned());
     }
     row
 }
@@ -230,18 +275,33 @@ async fn deleted(monitoring: &Monitoring) -> Row {
     monitoring.until(cluster, "resolved", WITHIN).await;
     let alert = OwnAlert::Silent.entry();
     let told = monitoring.told(cluster);
-    let is = |status: &str| told.iter().filter(|one| one.body["status"] == status).count();
+    let is = |status: &str| {
+        told.iter()
+            .filter(|one| one.body["status"] == status)
+            .count()
+    };
     let mut problems = Vec::new();
     for one in &told {
-        if one.receiver != "pager" || one.body["alerts"].as_array().is_none_or(|alerts| alerts.len() != 1) {
+        if one.receiver != "pager"
+            || one.body["alerts"]
+                .as_array()
+                .is_none_or(|alerts| alerts.len() != 1)
+        {
             problems.push(one.body.to_string());
         }
     }
     let (firing, resolved) = (is("firing"), is("resolved"));
-    if (firing, resolved) != (1, 1) || told.iter().any(|one| one.body["groupLabels"]["cluster"] != cluster) {
+    if (firing, resolved) != (1, 1)
+        || told
+            .iter()
+            .any(|one| one.body["groupLabels"]["cluster"] != cluster)
+    {
         problems.push(format!("{told:?}"));
     }
-    if first.as_ref().is_none_or(|one| one.body["alerts"][0]["labels"]["alertname"] != alert.name) {
+    if first
+        .as_ref()
+        .is_none_or(|one| one.body["alerts"][0]["labels"]["alertname"] != alert.name)
+    {
         problems.push(format!("{first:?}"));
     }
     Row {
@@ -264,9 +324,15 @@ fn row(
     began: Instant,
     first: Option<&Notification>,
 ) -> Row {
-    let alert = alerts::alert(check, mode).expect("a root has an alert").name;
+    let alert = alerts::alert(check, mode)
+        .expect("a root has an alert")
+        .name;
     let told = monitoring.told(cluster);
-    let is = |status: &str| told.iter().filter(|one| one.body["status"] == status).count();
+    let is = |status: &str| {
+        told.iter()
+            .filter(|one| one.body["status"] == status)
+            .count()
+    };
     let mut problems = Vec::new();
     if (is("firing"), is("resolved")) != (1, 1) {
         let bodies: Vec<String> = told.iter().map(|one| short(&one.body)).collect();
@@ -282,7 +348,10 @@ fn row(
             problems.push(format!("instead of {wanted}: {}", short(&first.body)));
         }
         let url = runbook_url(RUNBOOKS, check, mode).expect("it has a runbook");
-        if alerts.iter().all(|one| one["annotations"]["runbook_url"] != url.as_str()) {
+        if alerts
+            .iter()
+            .all(|one| one["annotations"]["runbook_url"] != url.as_str())
+        {
             problems.push(format!("no link to {url}"));
         }
         let receiver = receiver_of(alert, severity).trim_start_matches("castai-");
@@ -304,13 +373,20 @@ fn row(
 /// The labels of a notification's alerts.
 fn short(body: &Value) -> String {
     let alerts = body["alerts"].as_array().cloned().unwrap_or_default();
-    let labels: Vec<String> = alerts.iter().map(|one| format!("{} {}", one["status"], one["labels"])).collect();
+    let labels: Vec<String> = alerts
+        .iter()
+        .map(|one| format!("{} {}", one["status"], one["labels"]))
+        .collect();
     format!("{} [{}]", body["status"], labels.join(", "))
 }
 
 /// What the catalogue's rule makes of a verdict, by what the exporter says that the agent needs.
 fn severity(metrics: &str, check: Check, status: Status) -> &'static str {
-    let needed = |need: &str| metrics.contains(&format!("check_need{{check=\"{check}\",need=\"{need}\"}} 1"));
+    let needed = |need: &str| {
+        metrics.contains(&format!(
+            "check_need{{check=\"{check}\",need=\"{need}\"}} 1"
+        ))
+    };
     match status {
         _ if needed("none") => "info",
         Status::Failing if needed("start") => "critical",

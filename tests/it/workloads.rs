@@ -6,22 +6,15 @@ mod each_node;
 mod heard;
 mod loops;
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::Status;
+use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
 use castai_health_exporter::verdict::Fact;
-use lab::AgentFault;
-use lab::CloudApiFault;
-use lab::apiserver::Objects;
-use lab::apiserver::workload;
 use lab::apiserver::workload::AGENT;
-use lab::cloud_api::KUBELET;
-use lab::cloud_api::PRINCIPAL;
-use serde_json::Value;
-use serde_json::json;
+use lab::apiserver::{Objects, workload};
+use lab::cloud_api::{KUBELET, PRINCIPAL};
+use lab::{AgentFault, CloudApiFault};
+use serde_json::{Value, json};
 
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 /// A workload, and the check that judges it.
 struct Workload {
@@ -76,9 +69,18 @@ const NO_NODE: &[(M, &str)] = &[
         M::AgentUnschedulableTaint,
         "0/3 nodes are available: 3 node(s) had taint {dedicated: gpu}, that the pod didn't tolerate.",
     ),
-    (M::AgentUnschedulableSelector, "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector."),
-    (M::AgentUnschedulableSelector, "0/3 nodes are available: 3 node(s) didn't match node selector."),
-    (M::AgentUnschedulableVolume, "0/3 nodes are available: 3 node(s) had volume node affinity conflict."),
+    (
+        M::AgentUnschedulableSelector,
+        "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.",
+    ),
+    (
+        M::AgentUnschedulableSelector,
+        "0/3 nodes are available: 3 node(s) didn't match node selector.",
+    ),
+    (
+        M::AgentUnschedulableVolume,
+        "0/3 nodes are available: 3 node(s) had volume node affinity conflict.",
+    ),
 ];
 
 /// Why the API server does not let the pod be made.
@@ -99,7 +101,10 @@ const NOT_MADE: &[(M, &str)] = &[
         M::AgentFailedCreateWebhook,
         "Internal error occurred: failed calling webhook \"v.example.com\": failed to call webhook: Post \"https://v.x.svc:443/?timeout=10s\": dial tcp 10.0.0.9:443: connect: connection refused",
     ),
-    (M::AgentFailedCreateWebhook, "admission webhook \"v.example.com\" denied the request: images must be signed"),
+    (
+        M::AgentFailedCreateWebhook,
+        "admission webhook \"v.example.com\" denied the request: images must be signed",
+    ),
     (
         M::AgentFailedCreateSa,
         "error looking up service account castai-agent/castai-agent: serviceaccount \"castai-agent\" not found",
@@ -150,7 +155,12 @@ const IMAGES: &[(M, &str, &str, Status)] = &[
         "failed to pull image: dial tcp: lookup r.example.com on 10.0.0.2:53: no such host",
         Status::Failing,
     ),
-    (M::ImageTimeout, "ErrImagePull", "failed to pull image: dial tcp 10.0.0.9:443: i/o timeout", Status::Failing),
+    (
+        M::ImageTimeout,
+        "ErrImagePull",
+        "failed to pull image: dial tcp 10.0.0.9:443: i/o timeout",
+        Status::Failing,
+    ),
     (
         M::ImageRefused,
         "ErrImagePull",
@@ -163,7 +173,12 @@ const IMAGES: &[(M, &str, &str, Status)] = &[
         "failed to pull image: unexpected status code https://r.example.com/v2/x/manifests/1: 503 Service Unavailable",
         Status::Failing,
     ),
-    (M::ImageRegistryUnavailable, "RegistryUnavailable", "registry is unavailable", Status::Failing),
+    (
+        M::ImageRegistryUnavailable,
+        "RegistryUnavailable",
+        "registry is unavailable",
+        Status::Failing,
+    ),
     (
         M::ImagePlatformMismatch,
         "ErrImagePull",
@@ -194,13 +209,24 @@ const IMAGES: &[(M, &str, &str, Status)] = &[
         "failed to pull image: image signature validation failed",
         Status::Failing,
     ),
-    (M::ImageUnknown, "ErrImagePull", "failed to pull image: something that nobody has seen", Status::Warning),
+    (
+        M::ImageUnknown,
+        "ErrImagePull",
+        "failed to pull image: something that nobody has seen",
+        Status::Warning,
+    ),
 ];
 
 const FAULTS: &[Fault] = &[
-    fault(M::AgentCrashloop, |objects, of| ended(objects, of, 1, "Error")),
-    fault(M::AgentCrashloop, |objects, of| ended(objects, of, 2, "Error")),
-    fault(M::AgentOomkilled, |objects, of| ended(objects, of, 137, "OOMKilled")),
+    fault(M::AgentCrashloop, |objects, of| {
+        ended(objects, of, 1, "Error")
+    }),
+    fault(M::AgentCrashloop, |objects, of| {
+        ended(objects, of, 2, "Error")
+    }),
+    fault(M::AgentOomkilled, |objects, of| {
+        ended(objects, of, 137, "OOMKilled")
+    }),
     fault(M::AgentLivenessKilled, killed_by_its_probe),
     fault(M::AgentEvicted, |objects, of| {
         each_pod(objects, of, |pod| {
@@ -211,14 +237,24 @@ const FAULTS: &[Fault] = &[
         });
     }),
     fault(M::AgentFailedMount, |objects, of| {
-        starting(objects, of, "FailedMount", "MountVolume.SetUp failed for volume \"v\" : secret \"s\" not found");
+        starting(
+            objects,
+            of,
+            "FailedMount",
+            "MountVolume.SetUp failed for volume \"v\" : secret \"s\" not found",
+        );
     }),
     fault(M::AgentSandboxFailed, |objects, of| {
         let text = "Failed to create pod sandbox: rpc error: code = Unknown desc = plugin type=\"aws-cni\" failed (add): add cmd: failed to assign an IP address to container";
         starting(objects, of, "FailedCreatePodSandBox", text);
     }),
     fault(M::AgentConfigMissing, |objects, of| {
-        waiting(objects, of, "CreateContainerConfigError", "secret \"castai-agent\" not found");
+        waiting(
+            objects,
+            of,
+            "CreateContainerConfigError",
+            "secret \"castai-agent\" not found",
+        );
     }),
     fault(M::AgentConfigMissing, |objects, of| {
         waiting(
@@ -236,7 +272,9 @@ const FAULTS: &[Fault] = &[
                 workload::condition("Progressing", "False", "ProgressDeadlineExceeded", &text);
         });
     }),
-    fault(M::AgentUnavailable, |objects, of| each_pod(objects, of, not_ready)),
+    fault(M::AgentUnavailable, |objects, of| {
+        each_pod(objects, of, not_ready)
+    }),
 ];
 
 /// What nobody minds in a component, and only the agent does.
@@ -247,9 +285,20 @@ const OWN: &[(Check, Fault)] = &[
             objects.remove("Deployment", AGENT, of.deployment);
         }),
     ),
-    (Check::AgentWorkload, fault(M::AgentScaledToZero, scaled_to_zero)),
-    (Check::AgentWorkload, fault(M::AgentCompleted, |objects, of| ended(objects, of, 0, "Completed"))),
-    (Check::ClusterController, fault(M::AgentScaledToZero, scaled_to_zero)),
+    (
+        Check::AgentWorkload,
+        fault(M::AgentScaledToZero, scaled_to_zero),
+    ),
+    (
+        Check::AgentWorkload,
+        fault(M::AgentCompleted, |objects, of| {
+            ended(objects, of, 0, "Completed")
+        }),
+    ),
+    (
+        Check::ClusterController,
+        fault(M::AgentScaledToZero, scaled_to_zero),
+    ),
 ];
 
 /// How a component's log says that CAST AI does not accept its token.
@@ -266,9 +315,16 @@ const REFUSALS: [(M, &str); 2] = [
 
 /// Everything that is provoked here.
 pub(crate) fn provoked() -> Vec<(Check, M)> {
-    let modes = FAULTS.iter().map(|fault| fault.mode).chain(NO_NODE.iter().map(|row| row.0));
-    let modes = modes.chain(NOT_MADE.iter().map(|row| row.0)).chain(IMAGES.iter().map(|row| row.0));
-    let mut pairs: Vec<_> = modes.flat_map(|mode| WORKLOADS.iter().map(move |of| (of.check, mode))).collect();
+    let modes = FAULTS
+        .iter()
+        .map(|fault| fault.mode)
+        .chain(NO_NODE.iter().map(|row| row.0));
+    let modes = modes
+        .chain(NOT_MADE.iter().map(|row| row.0))
+        .chain(IMAGES.iter().map(|row| row.0));
+    let mut pairs: Vec<_> = modes
+        .flat_map(|mode| WORKLOADS.iter().map(move |of| (of.check, mode)))
+        .collect();
     pairs.extend(OWN.iter().map(|(check, fault)| (*check, fault.mode)));
     pairs.extend(IMAGES.iter().map(|row| (Check::ImagePull, row.0)));
     pairs.extend([
@@ -304,7 +360,10 @@ async fn play(of: &Workload) {
     world.assert_healthy().await;
     let objects = world.api.objects();
     let shared = FAULTS.iter().map(|fault| (fault.mode, fault.apply));
-    let own = OWN.iter().filter(|(check, _)| *check == of.check).map(|(_, fault)| (fault.mode, fault.apply));
+    let own = OWN
+        .iter()
+        .filter(|(check, _)| *check == of.check)
+        .map(|(_, fault)| (fault.mode, fault.apply));
     for (mode, apply) in shared.chain(own) {
         apply(objects, of);
         seen_and_healed(&world, of.check, mode).await;
@@ -334,19 +393,28 @@ async fn seen_and_healed(world: &World, check: Check, mode: M) {
 async fn the_record_of_an_eviction_explains_nothing_that_comes_later() {
     let world = World::start();
     let objects = world.api.objects();
-    let mut record = objects.all("Pod").into_iter().find(|pod| pod["metadata"]["name"] == workload::POD).unwrap();
+    let mut record = objects
+        .all("Pod")
+        .into_iter()
+        .find(|pod| pod["metadata"]["name"] == workload::POD)
+        .unwrap();
     record["metadata"]["name"] = json!("castai-agent-evicted");
     record["metadata"]["uid"] = json!("castai-agent-evicted");
-    record["status"] =
-        json!({ "phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory." });
+    record["status"] = json!({ "phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory." });
     objects.put(record);
     world.assert_healthy().await;
     let lost = json!({ "type": "Ready", "status": "False", "reason": "NodeNotReady" });
-    for mut pod in objects.all("Pod").into_iter().filter(|pod| pod["metadata"]["name"] == workload::POD) {
+    for mut pod in objects
+        .all("Pod")
+        .into_iter()
+        .filter(|pod| pod["metadata"]["name"] == workload::POD)
+    {
         pod["status"]["conditions"][1] = lost.clone();
         objects.put(pod);
     }
-    world.assert_root(Check::AgentWorkload, M::AgentUnavailable, Status::Failing).await;
+    world
+        .assert_root(Check::AgentWorkload, M::AgentUnavailable, Status::Failing)
+        .await;
 }
 
 #[tokio::test]
@@ -355,14 +423,25 @@ async fn an_agent_that_does_not_run_is_not_missed_at_its_port() {
     world.agent.set(AgentFault::Refused).await;
     let health = async |status: Status| {
         let standings = world.look().await;
-        let health = standings.iter().find(|standing| standing.check == Check::AgentHealth).unwrap();
+        let health = standings
+            .iter()
+            .find(|standing| standing.check == Check::AgentHealth)
+            .unwrap();
         assert_eq!(health.status(), status, "{}", evidence(health));
         evidence(health)
     };
     health(Status::Failing).await;
-    waiting(world.api.objects(), &WORKLOADS[0], "CreateContainerConfigError", "secret \"castai-agent\" not found");
+    waiting(
+        world.api.objects(),
+        &WORKLOADS[0],
+        "CreateContainerConfigError",
+        "secret \"castai-agent\" not found",
+    );
     let said = health(Status::NotApplicable).await;
-    assert!(said.contains("agent_workload says why: agent_config_missing"), "{said}");
+    assert!(
+        said.contains("agent_workload says why: agent_config_missing"),
+        "{said}"
+    );
     // Pods that run and are not ready explain no closed port.
     world.api.objects().replace(workload::healthy());
     each_pod(world.api.objects(), &WORKLOADS[0], not_ready);
@@ -374,7 +453,11 @@ async fn pods_elsewhere_wait_for_images_that_do_not_come() {
     let world = World::start();
     let objects = world.api.objects();
     for (mode, reason, text, status) in IMAGES {
-        let mut node = workload::node("node-3", "azure:///x", &[("eks.amazonaws.com/capacityType", "SPOT")]);
+        let mut node = workload::node(
+            "node-3",
+            "azure:///x",
+            &[("eks.amazonaws.com/capacityType", "SPOT")],
+        );
         node["metadata"]["creationTimestamp"] = json!(workload::ago(120));
         objects.put(node);
         let mut pod = workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
@@ -401,12 +484,22 @@ async fn the_image_of_the_agent_is_told_by_its_workload_and_those_of_others_besi
     let objects = world.api.objects();
     let refused = "failed to fetch oauth token: unexpected status: 401 Unauthorized";
     waiting(objects, &WORKLOADS[0], "ErrImagePull", refused);
-    world.assert_root(Check::AgentWorkload, M::ImageAuthFailed, Status::Failing).await;
-    let image_pull =
-        async || world.look().await.into_iter().find(|standing| standing.check == Check::ImagePull).unwrap();
+    world
+        .assert_root(Check::AgentWorkload, M::ImageAuthFailed, Status::Failing)
+        .await;
+    let image_pull = async || {
+        world
+            .look()
+            .await
+            .into_iter()
+            .find(|standing| standing.check == Check::ImagePull)
+            .unwrap()
+    };
     let said = evidence(&image_pull().await);
     assert!(
-        said.contains("no pod waits for an image in vain but the agent's, of which agent_workload tells"),
+        said.contains(
+            "no pod waits for an image in vain but the agent's, of which agent_workload tells"
+        ),
         "{said}"
     );
     let mut pod = workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
@@ -416,7 +509,10 @@ async fn the_image_of_the_agent_is_told_by_its_workload_and_those_of_others_besi
     let others = image_pull().await;
     assert_eq!(others.settled.modes(), [M::ImageAuthFailed]);
     let said = evidence(&others);
-    assert!(said.starts_with("1 container waits") && said.contains("shop/web-1"), "{said}");
+    assert!(
+        said.starts_with("1 container waits") && said.contains("shop/web-1"),
+        "{said}"
+    );
 }
 
 /// The labels of one node.
@@ -426,15 +522,56 @@ type Labels = &'static [(&'static str, &'static str)];
 const LIFECYCLES: [(&str, &str, [&[Labels]; 3]); 8] = [
     ("eks", "aws:///eu-central-1a/i-1", EC2),
     ("selfhostedec2", "aws:///eu-central-1a/i-1", EC2),
-    ("kops", "aws:///eu-central-1a/i-1", [&[&[CASTAI], &[("spot", "true")]], &[], &[&[], &[EKS], &[KARPENTER]]]),
-    ("kops", "gce://lab/europe-west3-a/n", [&[&[CASTAI], &[GKE], &[PREEMPTIBLE]], &[&[], &[("spot", "true")]], &[]]),
-    ("gke", "gce://lab/europe-west3-a/n", [&[&[CASTAI], &[GKE], &[PREEMPTIBLE], &[KARPENTER]], &[&[], &[AZURE]], &[]]),
-    ("aks", "azure:///subscriptions/0", [&[&[CASTAI], &[AZURE], &[KARPENTER]], &[&[], &[GKE], &[PREEMPTIBLE]], &[]]),
+    (
+        "kops",
+        "aws:///eu-central-1a/i-1",
+        [
+            &[&[CASTAI], &[("spot", "true")]],
+            &[],
+            &[&[], &[EKS], &[KARPENTER]],
+        ],
+    ),
+    (
+        "kops",
+        "gce://lab/europe-west3-a/n",
+        [
+            &[&[CASTAI], &[GKE], &[PREEMPTIBLE]],
+            &[&[], &[("spot", "true")]],
+            &[],
+        ],
+    ),
+    (
+        "gke",
+        "gce://lab/europe-west3-a/n",
+        [
+            &[&[CASTAI], &[GKE], &[PREEMPTIBLE], &[KARPENTER]],
+            &[&[], &[AZURE]],
+            &[],
+        ],
+    ),
+    (
+        "aks",
+        "azure:///subscriptions/0",
+        [
+            &[&[CASTAI], &[AZURE], &[KARPENTER]],
+            &[&[], &[GKE], &[PREEMPTIBLE]],
+            &[],
+        ],
+    ),
     ("anywhere", "", [&[], &[&[], &[CASTAI], &[KARPENTER]], &[]]),
-    ("openshift", "aws:///eu-central-1a/i-1", [&[], &[&[], &[CASTAI], &[EKS]], &[]]),
+    (
+        "openshift",
+        "aws:///eu-central-1a/i-1",
+        [&[], &[&[], &[CASTAI], &[EKS]], &[]],
+    ),
 ];
 const EC2: [&[Labels]; 3] = [
-    &[&[EKS], &[CASTAI], &[KARPENTER], &[("node-role.kubernetes.io/spot-worker", "true")]],
+    &[
+        &[EKS],
+        &[CASTAI],
+        &[KARPENTER],
+        &[("node-role.kubernetes.io/spot-worker", "true")],
+    ],
     &[
         &[("eks.amazonaws.com/capacityType", "ON_DEMAND"), CASTAI],
         &[("scheduling.cast.ai/spot-fallback", "true"), CASTAI],
@@ -458,60 +595,108 @@ async fn nodes_are_spot_by_the_labels_of_each_provider() {
         let before = lifecycles(&world).await;
         let nodes = kinds.iter().flat_map(|labels| labels.iter()).enumerate();
         for (number, labels) in nodes {
-            world.api.objects().put(workload::node(&format!("more-{number}"), place, labels));
+            world
+                .api
+                .objects()
+                .put(workload::node(&format!("more-{number}"), place, labels));
         }
-        let more: Vec<_> = lifecycles(&world).await.into_iter().zip(before).map(|(now, then)| now - then).collect();
-        assert_eq!(more, kinds.map(|labels| u32::try_from(labels.len()).unwrap()), "{provider} {place}");
+        let more: Vec<_> = lifecycles(&world)
+            .await
+            .into_iter()
+            .zip(before)
+            .map(|(now, then)| now - then)
+            .collect();
+        assert_eq!(
+            more,
+            kinds.map(|labels| u32::try_from(labels.len()).unwrap()),
+            "{provider} {place}"
+        );
     }
 }
 
 /// How many nodes are spot, on-demand, and nothing that labels can tell.
 async fn lifecycles(world: &World) -> [u32; 3] {
     let standings = world.look().await;
-    let nodes = standings.iter().find(|standing| standing.check == Check::NodeLifecycle).unwrap();
+    let nodes = standings
+        .iter()
+        .find(|standing| standing.check == Check::NodeLifecycle)
+        .unwrap();
     let facts = nodes.latest.as_ref().unwrap().facts.clone();
     ["spot", "on_demand", "unresolved"].map(|wanted| {
         let of = |fact: &Fact| {
-            if let Fact::Nodes(label, count) = fact { (*label == wanted).then_some(*count) } else { None }
+            if let Fact::Nodes(label, count) = fact {
+                (*label == wanted).then_some(*count)
+            } else {
+                None
+            }
         };
         facts.iter().find_map(of).unwrap()
     })
 }
 
 #[tokio::test]
-async fn on_aks_pulls_from_azures_registry_are_mended_for_the_registry_and_the_identity_that_were_seen() {
+async fn on_aks_pulls_from_azures_registry_are_mended_for_the_registry_and_the_identity_that_were_seen()
+ {
     let world = World::of("aks");
     let (objects, azure) = (world.api.objects(), &world.apis[1]);
     let mut pod = workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
     pod["spec"]["nodeName"] = json!("node-3");
-    wait_for(&mut pod, "ErrImagePull", "failed to fetch oauth token: unexpected status: 401 Unauthorized");
+    wait_for(
+        &mut pod,
+        "ErrImagePull",
+        "failed to fetch oauth token: unexpected status: 401 Unauthorized",
+    );
     let mut node = workload::node("node-3", "azure:///x", &[]);
     node["metadata"]["creationTimestamp"] = json!(workload::ago(120));
     for object in [pod, node] {
         objects.put(object);
     }
-    let of = "--subscription 00000000-1111-2222-3333-444444444444 --resource-group lab-group --name lab";
+    let of =
+        "--subscription 00000000-1111-2222-3333-444444444444 --resource-group lab-group --name lab";
     let assign = "`az role assignment create --role AcrPull --assignee";
     for (fault, words) in [
-        (None, [format!("managed identity, client id {KUBELET}"), format!("{assign} {KUBELET} ")]),
+        (
+            None,
+            [
+                format!("managed identity, client id {KUBELET}"),
+                format!("{assign} {KUBELET} "),
+            ],
+        ),
         (
             Some(CloudApiFault::ServicePrincipal),
-            [format!("service principal {PRINCIPAL}"), format!("{assign} {PRINCIPAL} ")],
+            [
+                format!("service principal {PRINCIPAL}"),
+                format!("{assign} {PRINCIPAL} "),
+            ],
         ),
         // Azure does not tell, or there is no token to ask it with.
-        (Some(CloudApiFault::Forbidden), [format!("`az aks show {of} --query identityProfile"), assign.to_owned()]),
+        (
+            Some(CloudApiFault::Forbidden),
+            [
+                format!("`az aks show {of} --query identityProfile"),
+                assign.to_owned(),
+            ],
+        ),
     ] {
         match fault {
             Some(fault) => azure.set(fault).await,
             None => azure.heal().await,
         }
-        let root = world.assert_root(Check::ImagePull, M::ImageAuthFailed, Status::Failing).await;
+        let root = world
+            .assert_root(Check::ImagePull, M::ImageAuthFailed, Status::Failing)
+            .await;
         let said = evidence(&root);
         let attach = format!("`az aks update {of} --attach-acr shop`");
-        for part in words.iter().chain([&attach, &"only new nodes are concerned".to_owned()]) {
+        for part in words
+            .iter()
+            .chain([&attach, &"only new nodes are concerned".to_owned()])
+        {
             assert!(said.contains(part), "{part}: {said}");
         }
-        assert!(said.contains("web-1 on node-3 wants shop.azurecr.io/web:1") && !said.ends_with('…'), "{said}");
+        assert!(
+            said.contains("web-1 on node-3 wants shop.azurecr.io/web:1") && !said.ends_with('…'),
+            "{said}"
+        );
     }
     azure.heal().await;
     objects.replace(workload::healthy());
@@ -522,13 +707,31 @@ async fn on_aks_pulls_from_azures_registry_are_mended_for_the_registry_and_the_i
 async fn nodes_of_which_only_ec2_can_tell_are_counted_and_ec2_cannot_be_asked() {
     let mut world = World::start();
     let (env, objects) = (world.env.clone(), world.api.objects().clone());
-    objects.put(workload::node("node-3", "aws:///eu-central-1a/i-0a1b2c3d4e5f60003", &[]));
+    objects.put(workload::node(
+        "node-3",
+        "aws:///eu-central-1a/i-0a1b2c3d4e5f60003",
+        &[],
+    ));
     world.set_env("AWS_EC2_METADATA_DISABLED", "true");
     let standings = world.look().await;
-    let of = |check: Check| standings.iter().find(|standing| standing.check == check).unwrap();
+    let of = |check: Check| {
+        standings
+            .iter()
+            .find(|standing| standing.check == check)
+            .unwrap()
+    };
     let nodes = of(Check::NodeLifecycle);
-    assert_eq!(nodes.settled.modes(), [M::LifecycleUnresolved], "{}", evidence(nodes));
-    assert!(evidence(nodes).contains("of 1 only EC2 can tell (node-3)"), "{}", evidence(nodes));
+    assert_eq!(
+        nodes.settled.modes(),
+        [M::LifecycleUnresolved],
+        "{}",
+        evidence(nodes)
+    );
+    assert!(
+        evidence(nodes).contains("of 1 only EC2 can tell (node-3)"),
+        "{}",
+        evidence(nodes)
+    );
     assert_eq!(of(Check::AwsCredentials).status(), Status::Failing);
     objects.replace(workload::healthy());
     world.restore_env(env);
@@ -541,9 +744,18 @@ async fn an_upgrade_of_another_release_would_be_refused() {
     let file = world.file.clone();
     world.file.push_str("  release: castai-umbrella\n");
     world.configure();
-    let root = world.assert_root(Check::AgentUpgrade, M::AgentUpgradeSelectorImmutable, Status::Warning).await;
+    let root = world
+        .assert_root(
+            Check::AgentUpgrade,
+            M::AgentUpgradeSelectorImmutable,
+            Status::Warning,
+        )
+        .await;
     let said = evidence(&root);
-    assert!(said.contains("instance=castai-agent,") && said.contains("instance=castai-umbrella,"), "{said}");
+    assert!(
+        said.contains("instance=castai-agent,") && said.contains("instance=castai-umbrella,"),
+        "{said}"
+    );
     world.file = file;
     world.configure();
     world.assert_healthy().await;
@@ -553,18 +765,42 @@ async fn an_upgrade_of_another_release_would_be_refused() {
 async fn an_agent_behind_the_latest_is_told_how_far() {
     let mut world = World::start();
     world.castai.publish("0.161.1");
-    let root = world.assert_root(Check::AgentUpgrade, M::AgentVersionOutdated, Status::Warning).await;
-    assert!(evidence(&root).contains("38 minor versions behind"), "{}", evidence(&root));
+    let root = world
+        .assert_root(
+            Check::AgentUpgrade,
+            M::AgentVersionOutdated,
+            Status::Warning,
+        )
+        .await;
+    assert!(
+        evidence(&root).contains("38 minor versions behind"),
+        "{}",
+        evidence(&root)
+    );
     let asked = |world: &World| {
         let requests = world.castai.journal().requests();
-        requests.iter().filter(|request| request.path().ends_with("components:getByName")).count()
+        requests
+            .iter()
+            .filter(|request| request.path().ends_with("components:getByName"))
+            .count()
     };
     // An answer counts for an hour, and longer where there is no other.
     assert_eq!(asked(&world), 1);
-    world.castai.set("token-invalid".parse::<lab::CastAiFault>().unwrap()).await;
+    world
+        .castai
+        .set("token-invalid".parse::<lab::CastAiFault>().unwrap())
+        .await;
     world.look().await;
-    let advice = world.look().await.into_iter().find(|standing| standing.check == Check::AgentUpgrade).unwrap();
-    assert_eq!((advice.settled.modes(), asked(&world)), (&[M::AgentVersionOutdated][..], 1));
+    let advice = world
+        .look()
+        .await
+        .into_iter()
+        .find(|standing| standing.check == Check::AgentUpgrade)
+        .unwrap();
+    assert_eq!(
+        (advice.settled.modes(), asked(&world)),
+        (&[M::AgentVersionOutdated][..], 1)
+    );
     world.castai.heal().await;
     world.castai.publish("0.123.1");
     world.configure();
@@ -577,39 +813,81 @@ async fn where_castai_tells_no_version_the_configured_one_counts_else_none_is_kn
     let file = world.file.clone();
     let advice = async |world: &World| {
         let standings = world.look().await;
-        standings.into_iter().find(|standing| standing.check == Check::AgentUpgrade).unwrap()
+        standings
+            .into_iter()
+            .find(|standing| standing.check == Check::AgentUpgrade)
+            .unwrap()
     };
     world.file = file.replace("latest_version: v0.123.0", "latest_version: v0.161.1");
     world.castai.set_key("another");
     world.configure();
-    assert_eq!(advice(&world).await.settled.modes(), [M::AgentVersionOutdated]);
+    assert_eq!(
+        advice(&world).await.settled.modes(),
+        [M::AgentVersionOutdated]
+    );
     world.file = file.replace("agent:\n  latest_version: v0.123.0\n", "");
     world.configure_anew();
     let unknown = advice(&world).await;
     let said = evidence(&unknown);
     assert_eq!(unknown.status(), Status::Ok, "the selector fits: {said}");
-    assert!(said.contains("what the latest is is not known: castai_api fails"), "{said}");
+    assert!(
+        said.contains("what the latest is is not known: castai_api fails"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
 async fn a_missing_right_makes_unknown_exactly_what_needs_it() {
     let world = World::start();
     for (verb, resource, checks) in [
-        ("list", "nodes", &[Check::ImagePull, Check::NodeLifecycle][..]),
+        (
+            "list",
+            "nodes",
+            &[Check::ImagePull, Check::NodeLifecycle][..],
+        ),
         ("list", "daemonsets", &[Check::Components]),
-        ("get", "pods/log", &[Check::AgentLog, Check::ClusterController, Check::Components]),
-        ("list", "events", &[Check::AgentWorkload, Check::AgentUpgrade, Check::ClusterController, Check::Components]),
+        (
+            "get",
+            "pods/log",
+            &[Check::AgentLog, Check::ClusterController, Check::Components],
+        ),
+        (
+            "list",
+            "events",
+            &[
+                Check::AgentWorkload,
+                Check::AgentUpgrade,
+                Check::ClusterController,
+                Check::Components,
+            ],
+        ),
     ] {
-        world.api.set(format!("denied:{resource}").parse::<lab::ApiFault>().unwrap()).await;
+        world
+            .api
+            .set(
+                format!("denied:{resource}")
+                    .parse::<lab::ApiFault>()
+                    .unwrap(),
+            )
+            .await;
         for standing in world.look().await {
             let denied = checks.contains(&standing.check);
             // What is of another cloud has no meaning here.
             let elsewhere = standing.status() == Status::NotApplicable && !denied;
             let wanted = if denied { Status::Unknown } else { Status::Ok };
             let as_wanted = standing.status() == wanted || elsewhere;
-            assert!(as_wanted, "{resource}: {}: {}", standing.check, evidence(&standing));
+            assert!(
+                as_wanted,
+                "{resource}: {}: {}",
+                standing.check,
+                evidence(&standing)
+            );
             let verb = format!("may not {verb} {resource}");
-            assert!(!denied || evidence(&standing).contains(&verb), "{}", evidence(&standing));
+            assert!(
+                !denied || evidence(&standing).contains(&verb),
+                "{}",
+                evidence(&standing)
+            );
         }
         world.api.heal().await;
         world.assert_healthy().await;
@@ -622,14 +900,26 @@ async fn a_component_whose_token_was_invalidated_is_told_with_the_command_that_r
     for (mode, line) in REFUSALS {
         for of in &WORKLOADS[1..] {
             let pods = world.api.objects().all("Pod");
-            let pod = pods.iter().rfind(|pod| pod["metadata"]["name"].as_str().unwrap().starts_with(of.set)).unwrap();
+            let pod = pods
+                .iter()
+                .rfind(|pod| {
+                    pod["metadata"]["name"]
+                        .as_str()
+                        .unwrap()
+                        .starts_with(of.set)
+                })
+                .unwrap();
             let name = pod["metadata"]["name"].as_str().unwrap();
             world.api.logs().write(name, of.container, line);
             let root = world.assert_root(of.check, mode, Status::Failing).await;
             let said = evidence(&root);
             let chart = of.deployment;
             let release = chart.trim_start_matches("castai-");
-            let release = if of.check == Check::Components { chart } else { release };
+            let release = if of.check == Check::Components {
+                chart
+            } else {
+                release
+            };
             let command = format!(
                 "helm repo update && helm upgrade -i {release} castai-helm/{chart} -n castai-agent \
                  --set castai.apiKey=$CASTAI_API_TOKEN --set castai.clusterID={}",
@@ -652,21 +942,37 @@ async fn a_release_of_all_components_is_not_replaced_by_the_chart_of_one() {
             deployment["metadata"]["annotations"]["meta.helm.sh/release-name"] = json!("castai");
         });
     }
-    world.api.logs().write("castai-cluster-controller-7f6d5c4b3-bbbbb", "cluster-controller", REFUSALS[0].1);
+    world.api.logs().write(
+        "castai-cluster-controller-7f6d5c4b3-bbbbb",
+        "cluster-controller",
+        REFUSALS[0].1,
+    );
     let standings = world.look().await;
-    let controller = standings.iter().find(|standing| standing.check == Check::ClusterController).unwrap();
+    let controller = standings
+        .iter()
+        .find(|standing| standing.check == Check::ClusterController)
+        .unwrap();
     assert_eq!(controller.settled.modes(), [M::CastaiTokenInvalid]);
     let said = evidence(controller);
-    assert!(said.contains("the Helm release castai, as the agent does") && !said.contains("helm upgrade"), "{said}");
+    assert!(
+        said.contains("the Helm release castai, as the agent does")
+            && !said.contains("helm upgrade"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
 async fn a_cluster_controller_that_nobody_leads_is_told() {
     let mut world = World::start();
     let name = "cluster-controller";
-    for (mode, lease) in [(M::AgentLeaseStale, (Some("gone"), 40)), (M::AgentNoLeader, (None, 60))] {
+    for (mode, lease) in [
+        (M::AgentLeaseStale, (Some("gone"), 40)),
+        (M::AgentNoLeader, (None, 60)),
+    ] {
         world.with_lease(name, Some(lease));
-        world.assert_root(Check::ClusterController, mode, Status::Failing).await;
+        world
+            .assert_root(Check::ClusterController, mode, Status::Failing)
+            .await;
         world.no_leader = None;
         world.assert_healthy().await;
     }
@@ -677,12 +983,15 @@ async fn a_cluster_controller_that_nobody_leads_is_told() {
 #[tokio::test]
 async fn one_restart_after_a_pause_of_the_control_plane_is_no_fault() {
     let world = World::start();
-    world.api.objects().change("Pod", AGENT, workload::POD, |pod| {
-        let status = &mut pod["status"]["containerStatuses"][0];
-        status["restartCount"] = json!(1);
-        status["lastState"] = workload::terminated(0, "Completed", 7000, 30);
-        status["state"]["running"]["startedAt"] = json!(workload::ago(29));
-    });
+    world
+        .api
+        .objects()
+        .change("Pod", AGENT, workload::POD, |pod| {
+            let status = &mut pod["status"]["containerStatuses"][0];
+            status["restartCount"] = json!(1);
+            status["lastState"] = workload::terminated(0, "Completed", 7000, 30);
+            status["state"]["running"]["startedAt"] = json!(workload::ago(29));
+        });
     world.assert_healthy().await;
 }
 
@@ -691,7 +1000,10 @@ async fn the_agents_pods_are_counted_by_whether_the_exporter_stands_in_them() {
     let mut world = World::start();
     let counts = async |world: &World| {
         let standings = world.look().await;
-        let standing = standings.iter().find(|standing| standing.check == Check::AgentWorkload).unwrap();
+        let standing = standings
+            .iter()
+            .find(|standing| standing.check == Check::AgentWorkload)
+            .unwrap();
         let facts = &standing.latest.as_ref().unwrap().facts;
         ["present", "missing", "not_expected"].map(|state| {
             facts.iter().find_map(|fact| match fact {
@@ -700,35 +1012,72 @@ async fn the_agents_pods_are_counted_by_whether_the_exporter_stands_in_them() {
             })
         })
     };
-    assert_eq!(counts(&world).await, [Some(0), Some(0), Some(1)], "nobody said that one is expected");
+    assert_eq!(
+        counts(&world).await,
+        [Some(0), Some(0), Some(1)],
+        "nobody said that one is expected"
+    );
     world.file.push_str("  sidecar_expected: true\n");
     world.configure();
     assert_eq!(counts(&world).await, [Some(0), Some(1), Some(0)]);
     let inject = |value: &'static str| {
-        move |pod: &mut Value| pod["metadata"]["labels"]["castai-health-exporter/inject"] = json!(value)
+        move |pod: &mut Value| {
+            pod["metadata"]["labels"]["castai-health-exporter/inject"] = json!(value)
+        }
     };
-    world.api.objects().change("Pod", AGENT, workload::POD, inject("false"));
-    assert_eq!(counts(&world).await, [Some(0), Some(0), Some(1)], "its label says that it wants none");
-    world.api.objects().change("Pod", AGENT, workload::POD, inject("true"));
+    world
+        .api
+        .objects()
+        .change("Pod", AGENT, workload::POD, inject("false"));
+    assert_eq!(
+        counts(&world).await,
+        [Some(0), Some(0), Some(1)],
+        "its label says that it wants none"
+    );
+    world
+        .api
+        .objects()
+        .change("Pod", AGENT, workload::POD, inject("true"));
     assert_eq!(counts(&world).await, [Some(0), Some(1), Some(0)]);
-    world.api.objects().change("Pod", AGENT, workload::POD, |pod| {
-        let containers = pod["spec"]["containers"].as_array_mut().unwrap();
-        containers.push(json!({ "name": "castai-health-exporter", "image": "exporter" }));
-    });
+    world
+        .api
+        .objects()
+        .change("Pod", AGENT, workload::POD, |pod| {
+            let containers = pod["spec"]["containers"].as_array_mut().unwrap();
+            containers.push(json!({ "name": "castai-health-exporter", "image": "exporter" }));
+        });
     assert_eq!(counts(&world).await, [Some(1), Some(0), Some(0)]);
-    world.api.objects().change("Pod", AGENT, workload::POD, |pod| {
-        pod["metadata"]["deletionTimestamp"] = json!(workload::ago(0));
-    });
-    assert_eq!(counts(&world).await, [Some(0), Some(0), Some(0)], "it is on its way out");
+    world
+        .api
+        .objects()
+        .change("Pod", AGENT, workload::POD, |pod| {
+            pod["metadata"]["deletionTimestamp"] = json!(workload::ago(0));
+        });
+    assert_eq!(
+        counts(&world).await,
+        [Some(0), Some(0), Some(0)],
+        "it is on its way out"
+    );
 }
 
 #[tokio::test]
 async fn a_pod_that_only_bears_the_agents_labels_is_not_the_agents() {
     let world = World::start();
     let labels = json!({ "app.kubernetes.io/name": "castai-agent", "app.kubernetes.io/instance": "castai-agent" });
-    let mut pod = workload::pod("impostor", "somebody-elses-set", &labels, "agent", workload::IMAGE);
+    let mut pod = workload::pod(
+        "impostor",
+        "somebody-elses-set",
+        &labels,
+        "agent",
+        workload::IMAGE,
+    );
     pod["status"]["phase"] = json!("Pending");
-    pod["status"]["conditions"] = json!([workload::condition("PodScheduled", "False", "Unschedulable", NO_NODE[0].1)]);
+    pod["status"]["conditions"] = json!([workload::condition(
+        "PodScheduled",
+        "False",
+        "Unschedulable",
+        NO_NODE[0].1
+    )]);
     world.api.objects().put(pod);
     world.assert_healthy().await;
 }
@@ -756,13 +1105,27 @@ async fn what_is_not_installed_or_wants_no_pod_is_no_fault_of_a_component() {
 async fn an_agent_of_which_one_pod_works_is_only_warned_of() {
     let world = World::start();
     let objects = world.api.objects();
-    objects.change("Deployment", AGENT, AGENT, |deployment| deployment["spec"]["replicas"] = json!(2));
-    objects.change("ReplicaSet", AGENT, workload::REPLICA_SET, |set| set["spec"]["replicas"] = json!(2));
-    objects.change("ReplicaSet", AGENT, workload::REPLICA_SET, |set| {
-        set["status"]["conditions"] =
-            json!([workload::condition("ReplicaFailure", "True", "FailedCreate", NOT_MADE[0].1)]);
+    objects.change("Deployment", AGENT, AGENT, |deployment| {
+        deployment["spec"]["replicas"] = json!(2)
     });
-    world.assert_root(Check::AgentWorkload, M::AgentFailedCreateQuota, Status::Warning).await;
+    objects.change("ReplicaSet", AGENT, workload::REPLICA_SET, |set| {
+        set["spec"]["replicas"] = json!(2)
+    });
+    objects.change("ReplicaSet", AGENT, workload::REPLICA_SET, |set| {
+        set["status"]["conditions"] = json!([workload::condition(
+            "ReplicaFailure",
+            "True",
+            "FailedCreate",
+            NOT_MADE[0].1
+        )]);
+    });
+    world
+        .assert_root(
+            Check::AgentWorkload,
+            M::AgentFailedCreateQuota,
+            Status::Warning,
+        )
+        .await;
 }
 
 // === ways to break ===
@@ -778,7 +1141,8 @@ fn each_pod(objects: &Objects, of: &Workload, change: impl Fn(&mut Value)) {
 }
 
 fn not_ready(pod: &mut Value) {
-    pod["status"]["conditions"][1] = workload::condition("Ready", "False", "ContainersNotReady", "");
+    pod["status"]["conditions"][1] =
+        workload::condition("Ready", "False", "ContainersNotReady", "");
     pod["status"]["containerStatuses"][0]["ready"] = json!(false);
 }
 
@@ -802,7 +1166,10 @@ fn killed_by_its_probe(objects: &Objects, of: &Workload) {
         status["lastState"] = workload::terminated(137, "Error", 800, 10);
         status["state"] = json!({ "running": { "startedAt": workload::ago(9) } });
         let name = pod["metadata"]["name"].as_str().unwrap();
-        let text = format!("Container {} failed liveness probe, will be restarted", of.container);
+        let text = format!(
+            "Container {} failed liveness probe, will be restarted",
+            of.container
+        );
         objects.put(workload::event("Pod", name, "Killing", &text));
     });
 }
@@ -810,7 +1177,8 @@ fn killed_by_its_probe(objects: &Objects, of: &Workload) {
 pub(crate) fn wait_for(pod: &mut Value, reason: &str, text: &str) {
     not_ready(pod);
     pod["status"]["phase"] = json!("Pending");
-    pod["status"]["containerStatuses"][0]["state"] = json!({ "waiting": { "reason": reason, "message": text } });
+    pod["status"]["containerStatuses"][0]["state"] =
+        json!({ "waiting": { "reason": reason, "message": text } });
 }
 
 fn waiting(objects: &Objects, of: &Workload, reason: &str, text: &str) {
@@ -820,7 +1188,12 @@ fn waiting(objects: &Objects, of: &Workload, reason: &str, text: &str) {
 fn starting(objects: &Objects, of: &Workload, reason: &str, text: &str) {
     each_pod(objects, of, |pod| {
         wait_for(pod, "ContainerCreating", "");
-        objects.put(workload::event("Pod", pod["metadata"]["name"].as_str().unwrap(), reason, text));
+        objects.put(workload::event(
+            "Pod",
+            pod["metadata"]["name"].as_str().unwrap(),
+            reason,
+            text,
+        ));
     });
 }
 
@@ -854,7 +1227,9 @@ fn not_made(objects: &Objects, of: &Workload, text: &str) {
 
 fn scaled_to_zero(objects: &Objects, of: &Workload) {
     no_pods(objects, of);
-    objects.change("Deployment", AGENT, of.deployment, |deployment| deployment["spec"]["replicas"] = json!(0));
+    objects.change("Deployment", AGENT, of.deployment, |deployment| {
+        deployment["spec"]["replicas"] = json!(0)
+    });
     objects.change("ReplicaSet", AGENT, of.set, |set| {
         set["spec"]["replicas"] = json!(0);
         set["status"] = json!({ "replicas": 0 });

@@ -1,7 +1,6 @@
 //! What the agent counts of itself on its metrics port, as far as it tells something.
 
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::catalogue::FailureMode as M;
 use crate::verdict::Finding;
@@ -55,7 +54,11 @@ const TROUBLE: [(&str, M, &str); 5] = [
     ("401", M::K8sUnauthorized, "were refused with 401"),
     ("403", M::K8sRbacForbidden, "were refused with 403"),
     ("429", M::K8sThrottled, "were put off with 429"),
-    ("5", M::K8sServerError, "were answered with a server's error"),
+    (
+        "5",
+        M::K8sServerError,
+        "were answered with a server's error",
+    ),
     ("<error>", M::K8sNoAnswer, "got no answer at all"),
 ];
 
@@ -64,7 +67,9 @@ impl Reading {
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Option<()> {
         self.read += bytes.len();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let (text, ends) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
+            let (text, ends) = piece
+                .strip_suffix(b"\n")
+                .map_or((piece, false), |text| (text, true));
             self.passed |= self.line.len() + text.len() > MAX_LINE;
             if !self.passed {
                 self.line.extend_from_slice(text);
@@ -93,18 +98,27 @@ impl Reading {
 impl Numbers {
     /// Takes in a line of Prometheus' text format; what is of no interest, or malformed, is passed by.
     fn take(&mut self, line: &str) {
-        let Some((series, value)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#')) else { return };
-        let Ok(value) = value.parse::<f64>() else { return };
+        let Some((series, value)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#')) else {
+            return;
+        };
+        let Ok(value) = value.parse::<f64>() else {
+            return;
+        };
         let (name, labels) = series.split_once('{').unwrap_or((series, ""));
         match name {
             "process_start_time_seconds" => {
                 self.started = Some(value);
-                #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "milliseconds since 1970 fit"
+                )]
                 let started = (value * 1000.0) as i64;
                 self.counters.started = started;
             }
             // The registration's lease is counted under its own name; the controller's has none.
-            "leader_election_master_status" if labels.contains("name=\"\"") => self.leads = Some(value > 0.0),
+            "leader_election_master_status" if labels.contains("name=\"\"") => {
+                self.leads = Some(value > 0.0)
+            }
             "castai_agent_delta_send_seconds_count" => self.counters.sends = whole(value),
             "castai_agent_delta_send_seconds_sum" => self.counters.send_seconds = value,
             "rest_client_requests_total" => self.counters.request(labels, whole(value)),
@@ -114,15 +128,25 @@ impl Numbers {
 
     /// How long the agent has run, in seconds.
     pub(super) fn age(&self) -> Option<f64> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .ok()?
+            .as_secs_f64();
         self.started.map(|at| now - at)
     }
 }
 
 impl Counters {
     fn request(&mut self, labels: &str, value: u64) {
-        let code = labels.split("code=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
-        match TROUBLE.iter().position(|(start, _, _)| code.starts_with(start)) {
+        let code = labels
+            .split("code=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .unwrap_or_default();
+        match TROUBLE
+            .iter()
+            .position(|(start, _, _)| code.starts_with(start))
+        {
             Some(kind) => self.trouble[kind] += value,
             None => self.served += value,
         }
@@ -130,11 +154,15 @@ impl Counters {
 
     /// How they grew since then; nothing if the agent was started anew meanwhile.
     pub(super) fn since(&self, before: &Self) -> Option<Self> {
-        let grew = self.started == before.started && self.served >= before.served && self.sends >= before.sends;
+        let grew = self.started == before.started
+            && self.served >= before.served
+            && self.sends >= before.sends;
         grew.then(|| Self {
             started: self.started,
             served: self.served - before.served,
-            trouble: std::array::from_fn(|kind| self.trouble[kind].saturating_sub(before.trouble[kind])),
+            trouble: std::array::from_fn(|kind| {
+                self.trouble[kind].saturating_sub(before.trouble[kind])
+            }),
             sends: self.sends - before.sends,
             send_seconds: self.send_seconds - before.send_seconds,
         })
@@ -142,19 +170,27 @@ impl Counters {
 
     /// What the agent meets at the API server, when it is more than now and then.
     pub(super) fn finding(&self) -> Option<Finding> {
-        let (kind, most) = self.trouble.iter().enumerate().max_by_key(|(_, count)| **count)?;
+        let (kind, most) = self
+            .trouble
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, count)| **count)?;
         let all = self.served + self.trouble.iter().sum::<u64>();
         if *most < EVERYDAY || *most * 2 < all {
             return None;
         }
         let (_, mode, what) = TROUBLE[kind];
-        let evidence = format!("of its last {all} requests to the API server {most} {what}, by its own count");
+        let evidence =
+            format!("of its last {all} requests to the API server {most} {what}, by its own count");
         Some(Finding::new(mode, evidence))
     }
 
     /// How long a delta took on the average, in seconds.
     pub(super) fn mean_send(&self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "few deltas go out between two looks")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "few deltas go out between two looks"
+        )]
         let sends = self.sends as f64;
         (self.sends > 0).then(|| self.send_seconds / sends)
     }
@@ -162,7 +198,11 @@ impl Counters {
 
 /// A counter's value as a whole number.
 fn whole(value: f64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped before"
+    )]
     let whole = value.clamp(0.0, 1e15) as u64;
     whole
 }
@@ -188,7 +228,9 @@ mod tests {
     }
 
     fn requests(code: &str, count: u64) -> String {
-        format!("rest_client_requests_total{{code=\"{code}\",host=\"10.96.0.1:443\",method=\"PUT\"}} {count}\n")
+        format!(
+            "rest_client_requests_total{{code=\"{code}\",host=\"10.96.0.1:443\",method=\"PUT\"}} {count}\n"
+        )
     }
 
     #[test]
@@ -196,9 +238,17 @@ mod tests {
         let before = numbers(&(requests("200", 100) + &requests("403", 90)));
         let quiet = numbers(&(requests("200", 130) + &requests("403", 91)));
         assert_eq!(before.leads, Some(true));
-        assert_eq!(quiet.counters.since(&before.counters).unwrap().finding(), None);
+        assert_eq!(
+            quiet.counters.since(&before.counters).unwrap().finding(),
+            None
+        );
         let refused = numbers(&(requests("200", 101) + &requests("403", 99)));
-        let finding = refused.counters.since(&before.counters).unwrap().finding().unwrap();
+        let finding = refused
+            .counters
+            .since(&before.counters)
+            .unwrap()
+            .finding()
+            .unwrap();
         assert_eq!(finding.mode, M::K8sRbacForbidden);
     }
 
@@ -213,7 +263,10 @@ mod tests {
             ("404", None),
             ("409", None),
         ] {
-            let grown = numbers(&requests(code, 9)).counters.since(&numbers("").counters).unwrap();
+            let grown = numbers(&requests(code, 9))
+                .counters
+                .since(&numbers("").counters)
+                .unwrap();
             assert_eq!(grown.finding().map(|finding| finding.mode), mode, "{code}");
         }
     }
@@ -221,12 +274,18 @@ mod tests {
     #[test]
     fn after_a_restart_nothing_is_compared() {
         let before = numbers(&requests("200", 100));
-        assert_eq!(numbers(&requests("200", 1)).counters.since(&before.counters), None);
+        assert_eq!(
+            numbers(&requests("200", 1))
+                .counters
+                .since(&before.counters),
+            None
+        );
     }
 
     #[test]
     fn much_is_read_to_its_end_and_little_is_held() {
-        let line = |n: u32| format!("castai_agent_cache_latency_milliseconds_bucket{{le=\"{n}\"}} 0\n");
+        let line =
+            |n: u32| format!("castai_agent_cache_latency_milliseconds_bucket{{le=\"{n}\"}} 0\n");
         let many: String = (0..20_000).map(line).collect();
         let long = format!("x{{y=\"{}\"}} 1\n", "z".repeat(2 * MAX_LINE));
         let mut reading = Reading::default();
@@ -234,15 +293,23 @@ mod tests {
             reading.feed(piece.as_bytes()).unwrap();
             assert!(reading.line.len() <= MAX_LINE);
         }
-        assert_eq!(reading.end().counters.trouble, numbers(&requests("403", 7)).counters.trouble);
+        assert_eq!(
+            reading.end().counters.trouble,
+            numbers(&requests("403", 7)).counters.trouble
+        );
         let mut endless = Reading::default();
         let piece = vec![b'x'; MOST / 2];
-        assert_eq!([0, 1, 2].map(|_| endless.feed(&piece)), [Some(()), Some(()), None]);
+        assert_eq!(
+            [0, 1, 2].map(|_| endless.feed(&piece)),
+            [Some(()), Some(()), None]
+        );
     }
 
     #[test]
     fn what_is_malformed_is_passed_by() {
-        let read = read("process_start_time_seconds soon\nrest_client_requests_total{code= 3\n{} 1\n \n1\n");
+        let read = read(
+            "process_start_time_seconds soon\nrest_client_requests_total{code= 3\n{} 1\n \n1\n",
+        );
         assert_eq!(read.counters.trouble, [0; 5]);
         assert_eq!(read.age(), None);
     }

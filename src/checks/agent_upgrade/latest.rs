@@ -1,20 +1,16 @@
 //! The latest version of the agent: by CAST AI's word, asked with the agent's key, else as configured.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
 use crate::catalogue::Check;
-use crate::checks::World;
-use crate::checks::castai_way;
 use crate::checks::castai_way::CastaiWay;
-use crate::config::CheckSettings;
-use crate::config::Config;
+use crate::checks::{World, castai_way};
 use crate::config::aws::Version;
-use crate::verdict::Peers;
-use crate::verdict::Verdict;
+use crate::config::{CheckSettings, Config};
 use crate::verdict::evidence::quote;
+use crate::verdict::{Peers, Verdict};
 
 /// Where CAST AI tells of its components.
 const PATH: &str = "/cluster-management/v1/components:getByName?name=castai-agent";
@@ -43,7 +39,11 @@ struct Said {
 impl Latest {
     pub(super) fn new(config: &Config, check: &CheckSettings, world: &World) -> Self {
         let way = CastaiWay::new(&config.castai, check, world);
-        Self { way, configured: config.installation.latest, said: Mutex::default() }
+        Self {
+            way,
+            configured: config.installation.latest,
+            said: Mutex::default(),
+        }
     }
 
     /// The latest version; what CAST AI said once counts until it says something else.
@@ -52,14 +52,20 @@ impl Latest {
     /// Why it is not known.
     pub(super) async fn find(&self, peers: &Peers) -> Result<Version, String> {
         let mut said = self.said.lock().await;
-        let broken = peers.report(Check::CastaiApi).is_some_and(|api| matches!(api.verdict, Verdict::Failing(_)));
+        let broken = peers
+            .report(Check::CastaiApi)
+            .is_some_and(|api| matches!(api.verdict, Verdict::Failing(_)));
         if broken {
             said.trouble = Some(format!("{} fails", Check::CastaiApi));
         } else if said.next.is_none_or(|next| next <= Instant::now()) {
             match self.ask().await {
                 Ok(version) => {
                     let next = Some(Instant::now() + COUNTS);
-                    *said = Said { version: Some(version), trouble: None, next };
+                    *said = Said {
+                        version: Some(version),
+                        trouble: None,
+                        next,
+                    };
                 }
                 Err(why) => (said.trouble, said.next) = (Some(why), Some(Instant::now() + REFUSED)),
             }
@@ -74,9 +80,18 @@ impl Latest {
     async fn ask(&self) -> Result<Version, String> {
         let why = |verdict: Verdict| format!("CAST AI did not tell: {}", verdict.evidence());
         let (url, key) = self.way.settings().map_err(why)?;
-        let answer = self.way.read(url, key, &castai_way::below(url, PATH)).await.map_err(why)?;
+        let answer = self
+            .way
+            .read(url, key, &castai_way::below(url, PATH))
+            .await
+            .map_err(why)?;
         let json = answer.json().unwrap_or_default();
         let latest = json["latestVersion"].as_str().and_then(Version::of_tag);
-        latest.ok_or_else(|| format!("CAST AI answered {}, which names no version", quote(&answer.body)))
+        latest.ok_or_else(|| {
+            format!(
+                "CAST AI answered {}, which names no version",
+                quote(&answer.body)
+            )
+        })
     }
 }

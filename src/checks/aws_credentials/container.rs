@@ -1,26 +1,15 @@
 //! A server of credentials: EKS Pod Identity's agent on the node, or one in the pod.
 
-use super::Seen;
-use super::shown;
-use super::tokens;
+use super::{Seen, shown, tokens};
 use crate::aws::container;
 use crate::aws::container::Given;
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::Limits;
-use crate::checks::Attempt;
-use crate::checks::World;
+use crate::catalogue::{FailureMode as M, Limits};
+use crate::checks::{Attempt, World};
 use crate::config::Secret;
-use crate::config::aws::Container;
-use crate::config::aws::CredentialServer;
-use crate::config::aws::Unasked;
-use crate::config::aws::Variables;
-use crate::config::aws::Version;
+use crate::config::aws::{Container, CredentialServer, Unasked, Variables, Version};
 use crate::probe::authority;
 use crate::probe::certificate::date;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Trail;
-use crate::verdict::Verdict;
+use crate::verdict::{Evidence, Finding, Trail, Verdict};
 
 /// Looks at the token, and then asks for credentials as the agent's SDK does.
 pub(super) async fn look(
@@ -32,17 +21,27 @@ pub(super) async fn look(
 ) -> Seen {
     let server = match CredentialServer::read(container) {
         Ok(server) => server,
-        Err(Unasked::Refused(why)) => return Verdict::failing(Finding::new(M::AwsNoCredentials, why)).into(),
+        Err(Unasked::Refused(why)) => {
+            return Verdict::failing(Finding::new(M::AwsNoCredentials, why)).into();
+        }
         Err(Unasked::NotExamined(why)) => return Verdict::Unknown(Evidence::from(why)).into(),
     };
-    if let Some(agent) = world.aws.agent().filter(|agent| server.eks && *agent < Version::POD_IDENTITY) {
+    if let Some(agent) = world
+        .aws
+        .agent()
+        .filter(|agent| server.eks && *agent < Version::POD_IDENTITY)
+    {
         let evidence = format!(
             "AWS_CONTAINER_CREDENTIALS_FULL_URI leads to {}, which the SDK of the agent {agent} refuses; from {} on it \
              does not",
             server.host,
             Version::POD_IDENTITY
         );
-        return Verdict::failing(Finding::new(M::AwsPodIdentityUnsupportedByAgentSdk, evidence)).into();
+        return Verdict::failing(Finding::new(
+            M::AwsPodIdentityUnsupportedByAgentSdk,
+            evidence,
+        ))
+        .into();
     }
     let (token, about) = match token(&server, variables) {
         Ok(token) => token,
@@ -51,11 +50,19 @@ pub(super) async fn look(
     let name = authority(&server.host, server.port);
     let trail = attempt.trail(&name, true);
     let answered = container::ask(&server, token.as_ref(), limits, &world.resolver, &trail).await;
-    let detour = world.detour(&server.host, server.port).map(|detour| format!("; {detour}")).unwrap_or_default();
+    let detour = world
+        .detour(&server.host, server.port)
+        .map(|detour| format!("; {detour}"))
+        .unwrap_or_default();
     let (verdict, end, outcome) = match answered {
         Ok(Given { key, end }) => {
-            let until = end.map(|end| format!(" until {}", date(end))).unwrap_or_default();
-            let evidence = Evidence::from(format!("{name} gives the key {}{until}{detour}", shown(&key.id)));
+            let until = end
+                .map(|end| format!(" until {}", date(end)))
+                .unwrap_or_default();
+            let evidence = Evidence::from(format!(
+                "{name} gives the key {}{until}{detour}",
+                shown(&key.id)
+            ));
             (Verdict::Ok(evidence.clone()), end, Ok(evidence))
         }
         Err(finding) => {
@@ -63,12 +70,19 @@ pub(super) async fn look(
             let finding = Finding::new(finding.mode, evidence);
             // The agent's SDK tries again, and keeps what it had.
             let passing = finding.mode == M::AwsPodIdentityThrottled;
-            let verdict =
-                if passing { Verdict::Warning(vec![finding.clone()]) } else { Verdict::failing(finding.clone()) };
+            let verdict = if passing {
+                Verdict::Warning(vec![finding.clone()])
+            } else {
+                Verdict::failing(finding.clone())
+            };
             (verdict, None, Err(finding))
         }
     };
-    Seen { verdict, end, target: Some(attempt.arrived(&name, outcome)) }
+    Seen {
+        verdict,
+        end,
+        target: Some(attempt.arrived(&name, outcome)),
+    }
 }
 
 /// The credentials alone, for those who sign with them.
@@ -85,16 +99,25 @@ pub(in crate::checks) async fn credentials(
         Unasked::Refused(why) | Unasked::NotExamined(why) => Evidence::from(why),
     })?;
     let (token, _) = token(&server, variables).map_err(|finding| finding.evidence)?;
-    let given = container::ask(&server, token.as_ref(), limits, &world.resolver, &Trail::default()).await;
+    let given = container::ask(
+        &server,
+        token.as_ref(),
+        limits,
+        &world.resolver,
+        &Trail::default(),
+    )
+    .await;
     given.map_err(|finding| finding.evidence)
 }
 
 /// The token for a server, and what it says of itself; the file goes first, as in the agent's SDK.
-fn token(server: &CredentialServer, variables: &Variables) -> Result<(Option<Secret>, String), Finding> {
+fn token(
+    server: &CredentialServer,
+    variables: &Variables,
+) -> Result<(Option<Secret>, String), Finding> {
     match (&variables.container_token_file, &variables.container_token) {
-        (Some(file), _) => {
-            tokens::pod_identity(file, &server.host, server.eks).map(|(token, about)| (Some(token), about))
-        }
+        (Some(file), _) => tokens::pod_identity(file, &server.host, server.eks)
+            .map(|(token, about)| (Some(token), about)),
         (None, Some(token)) => Ok((Some(token.clone()), String::new())),
         (None, None) if server.eks => {
             let evidence = format!(

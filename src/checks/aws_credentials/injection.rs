@@ -6,34 +6,16 @@
 use tokio::sync::OnceCell;
 
 use super::Seen;
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::Limits;
-use crate::checks::World;
-use crate::checks::kube;
-use crate::checks::kube::Found;
-use crate::checks::kube::Wanted;
-use crate::cluster::Access;
-use crate::cluster::Door;
-use crate::cluster::own::Account;
-use crate::cluster::own::Node;
-use crate::cluster::own::Own;
-use crate::cluster::own::Pod;
-use crate::cluster::own::ROLE_ARN;
-use crate::cluster::own::SKIP_CONTAINERS;
-use crate::config::AgentEnvironment;
-use crate::config::Apiserver;
-use crate::config::Config;
-use crate::config::Elsewhere;
-use crate::config::aws::Source;
-use crate::config::aws::Variables;
+use crate::catalogue::{Check, FailureMode as M, Limits};
+use crate::checks::kube::{Found, Wanted};
+use crate::checks::{World, kube};
+use crate::cluster::own::{Account, Node, Own, Pod, ROLE_ARN, SKIP_CONTAINERS};
+use crate::cluster::{Access, Door};
+use crate::config::aws::{Source, Variables};
+use crate::config::{AgentEnvironment, Apiserver, Config, Elsewhere};
 use crate::probe::Answer;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Instance;
-use crate::verdict::Peers;
-use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
+use crate::verdict::{Evidence, Finding, Instance, Peers, Verdict};
 
 /// Reads this pod, its service account and its node.
 #[derive(Debug)]
@@ -63,14 +45,23 @@ impl Injection {
         let door = world.store.door.within(Limits::ASIDE);
         let agent = config.agent_place.as_ref().zip(config.agent_seen.found());
         let agent = agent.map(|(place, seen)| (place.namespace.clone(), seen.clone()));
-        Self { place: config.apiserver.clone(), door, pod: config.agent.pod.clone(), node: OnceCell::new(), agent }
+        Self {
+            place: config.apiserver.clone(),
+            door,
+            pod: config.agent.pod.clone(),
+            node: OnceCell::new(),
+            agent,
+        }
     }
 
     /// Asks the API; nothing outside of a pod, or while the API server is out of reach anyway.
     pub(super) async fn look(&self, peers: &Peers) -> Option<Told> {
-        let Apiserver::InCluster(place) = &self.place else { return None };
-        let reached =
-            peers.report(Check::Apiserver).is_none_or(|report| !matches!(report.verdict, Verdict::Failing(_)));
+        let Apiserver::InCluster(place) = &self.place else {
+            return None;
+        };
+        let reached = peers
+            .report(Check::Apiserver)
+            .is_none_or(|report| !matches!(report.verdict, Verdict::Failing(_)));
         if !reached {
             return None;
         }
@@ -82,37 +73,64 @@ impl Injection {
             }
             let name = own.pod.as_ref().or(self.pod.as_ref());
             let name = name.ok_or_else(|| Evidence::from("nothing tells this pod's name"))?;
-            Ok(Pod::read(&self.object(Some(&own.namespace), "pods", name).await?.body))
+            Ok(Pod::read(
+                &self.object(Some(&own.namespace), "pods", name).await?.body,
+            ))
         };
         let node = async {
             let name = own.node.as_ref()?;
-            let read = async || Ok::<_, Evidence>(Node::read(&self.object(None, "nodes", name).await?.body));
+            let read = async || {
+                Ok::<_, Evidence>(Node::read(&self.object(None, "nodes", name).await?.body))
+            };
             // On the heap, as it is seldom more than a look at what is known.
-            Box::pin(self.node.get_or_try_init(read)).await.ok()?.clone()
+            Box::pin(self.node.get_or_try_init(read))
+                .await
+                .ok()?
+                .clone()
         };
         let whose = match &self.agent {
-            Some((namespace, seen)) => {
-                Own { namespace: namespace.clone(), account: seen.service_account.clone(), ..own.clone() }
-            }
+            Some((namespace, seen)) => Own {
+                namespace: namespace.clone(),
+                account: seen.service_account.clone(),
+                ..own.clone()
+            },
             None => own.clone(),
         };
         let (account, pod, node) = tokio::join!(self.account(&whose), pod, node);
-        Some(Told { own: whose, account, pod, node })
+        Some(Told {
+            own: whose,
+            account,
+            pod,
+            node,
+        })
     }
 
     async fn account(&self, own: &Own) -> Result<Account, Evidence> {
-        let Own { namespace, account: name, .. } = own;
-        let answer = self.object(Some(namespace), "serviceaccounts", name).await?;
+        let Own {
+            namespace,
+            account: name,
+            ..
+        } = own;
+        let answer = self
+            .object(Some(namespace), "serviceaccounts", name)
+            .await?;
         Account::read(&answer.body).ok_or_else(|| odd("serviceaccounts", name))
     }
 
     /// An object; of the whole cluster when no namespace is named.
-    async fn object(&self, namespace: Option<&str>, kind: &str, name: &str) -> Result<Answer, Evidence> {
-        let escaped = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    async fn object(
+        &self,
+        namespace: Option<&str>,
+        kind: &str,
+        name: &str,
+    ) -> Result<Answer, Evidence> {
+        let escaped =
+            |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let (place, words) = match namespace {
-            Some(namespace) => {
-                (format!("namespaces/{}/", escaped(namespace)), format!(" in the namespace {namespace}"))
-            }
+            Some(namespace) => (
+                format!("namespaces/{}/", escaped(namespace)),
+                format!(" in the namespace {namespace}"),
+            ),
             None => (String::new(), String::new()),
         };
         let wanted = Wanted {
@@ -121,7 +139,9 @@ impl Injection {
         };
         match kube::read(&self.door, &wanted).await? {
             Found::Object(answer) => Ok(answer),
-            Found::Nothing => Err(Evidence::from(format!("{kind}/{name} does not exist{words}"))),
+            Found::Nothing => Err(Evidence::from(format!(
+                "{kind}/{name} does not exist{words}"
+            ))),
         }
     }
 }
@@ -140,7 +160,12 @@ impl Told {
     /// The instance of the pod's node.
     pub(super) fn instance(&self) -> Option<Instance> {
         let Node { instance, region } = self.node.clone()?;
-        Some(Instance { id: Some(instance), region, account: None, cluster: None })
+        Some(Instance {
+            id: Some(instance),
+            region,
+            account: None,
+            cluster: None,
+        })
     }
 
     /// What was seen of a source, in the light of what was told.
@@ -150,26 +175,46 @@ impl Told {
         }
         let account = match &self.account {
             Ok(account) => account,
-            Err(why) => return seen.remarked(&format!("whether its service account has a role is not known: {why}")),
+            Err(why) => {
+                return seen.remarked(&format!(
+                    "whether its service account has a role is not known: {why}"
+                ));
+            }
         };
-        let Some(role) = &account.role_arn else { return seen };
-        let Own { namespace, account: name, .. } = &self.own;
-        let annotated =
-            format!("the service account {namespace}/{name} has the annotation {ROLE_ARN} {}", quote(role.as_bytes()));
+        let Some(role) = &account.role_arn else {
+            return seen;
+        };
+        let Own {
+            namespace,
+            account: name,
+            ..
+        } = &self.own;
+        let annotated = format!(
+            "the service account {namespace}/{name} has the annotation {ROLE_ARN} {}",
+            quote(role.as_bytes())
+        );
         let why = match &self.pod {
             Ok(None) => {
-                return seen.remarked(&format!("{annotated}, and this pod, which is not the agent's, does not use it"));
+                return seen.remarked(&format!(
+                    "{annotated}, and this pod, which is not the agent's, does not use it"
+                ));
             }
             Ok(Some(pod)) if pod.has_token_file => {
                 let why = "the agent's container is given its token, and this exporter's container is not: it cannot \
                            judge the agent's credentials";
-                return Seen { verdict: Verdict::Unknown(Evidence::from(format!("{annotated}; {why}"))), ..seen };
+                return Seen {
+                    verdict: Verdict::Unknown(Evidence::from(format!("{annotated}; {why}"))),
+                    ..seen
+                };
             }
             Ok(Some(pod)) if pod.skips_agent => {
-                format!("the pod's annotation {SKIP_CONTAINERS} leaves the agent's container out: take it away")
+                format!(
+                    "the pod's annotation {SKIP_CONTAINERS} leaves the agent's container out: take it away"
+                )
             }
             Ok(Some(_)) | Err(_) => {
-                "the pod is older than the annotation, or the webhook of EKS did not see it".to_owned()
+                "the pod is older than the annotation, or the webhook of EKS did not see it"
+                    .to_owned()
             }
         };
         let evidence = format!(
@@ -179,8 +224,13 @@ impl Told {
         );
         let finding = Finding::new(M::AwsIrsaNotInjected, evidence);
         // Another source that somebody chose still serves; the node's role serves only by chance.
-        let chosen = source != Source::Imds && matches!(seen.verdict, Verdict::Ok(_) | Verdict::Warning(_));
-        let verdict = if chosen { Verdict::Warning(vec![finding]) } else { Verdict::failing(finding) };
+        let chosen =
+            source != Source::Imds && matches!(seen.verdict, Verdict::Ok(_) | Verdict::Warning(_));
+        let verdict = if chosen {
+            Verdict::Warning(vec![finding])
+        } else {
+            Verdict::failing(finding)
+        };
         Seen { verdict, ..seen }
     }
 }
@@ -191,9 +241,15 @@ fn pod_of(seen: &Elsewhere) -> Result<Option<Pod>, Evidence> {
         return Err(Evidence::from("the agent has no pod"));
     }
     let has_token_file = seen.variables.contains_key("AWS_WEB_IDENTITY_TOKEN_FILE");
-    Ok(Some(Pod { version: seen.version, skips_agent: seen.skips_agent, has_token_file }))
+    Ok(Some(Pod {
+        version: seen.version,
+        skips_agent: seen.skips_agent,
+        has_token_file,
+    }))
 }
 
 fn odd(kind: &str, name: &str) -> Evidence {
-    Evidence::from(format!("what the API server answers for {kind}/{name} is none"))
+    Evidence::from(format!(
+        "what the API server answers for {kind}/{name} is none"
+    ))
 }

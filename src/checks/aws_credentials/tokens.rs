@@ -10,14 +10,11 @@ use crate::catalogue::FailureMode as M;
 use crate::checks::World;
 use crate::cluster::token;
 use crate::cluster::token::Claims;
-use crate::config::Aws;
-use crate::config::Secret;
 use crate::config::elsewhere::MountedToken;
+use crate::config::{Aws, Secret};
 use crate::probe::certificate::date;
-use crate::verdict::Evidence;
-use crate::verdict::Finding;
-use crate::verdict::Verdict;
 use crate::verdict::evidence::quote;
+use crate::verdict::{Evidence, Finding, Verdict};
 
 /// The audience that STS wants, unless the role's provider says otherwise.
 const STS: &str = "sts.amazonaws.com";
@@ -49,23 +46,36 @@ pub(in crate::checks) enum Missing {
 impl<'a> Origin<'a> {
     /// What the agent's settings come to for this file.
     pub(in crate::checks) fn of(aws: &'a Aws, file: &'a Path) -> Self {
-        aws.asked.as_ref().filter(|token| token.file == file).map_or(Self::File(file), Self::Asked)
+        aws.asked
+            .as_ref()
+            .filter(|token| token.file == file)
+            .map_or(Self::File(file), Self::Asked)
     }
 
     /// The token, and what it says of itself.
     pub(in crate::checks) async fn get(self, world: &World) -> Result<(Secret, Claims), Missing> {
         let text = match self {
-            Self::File(file) => read(file)
-                .map(Secret::new)
-                .map_err(|error| Missing::Broken(Finding::new(M::AwsIrsaTokenFileMissing, unreadable(file, &error))))?,
+            Self::File(file) => read(file).map(Secret::new).map_err(|error| {
+                Missing::Broken(Finding::new(
+                    M::AwsIrsaTokenFileMissing,
+                    unreadable(file, &error),
+                ))
+            })?,
             Self::Asked(like) => world.agents_token(like).await.map_err(Missing::Unknown)?,
         };
         let token = Secret::new(text.reveal().trim());
         if let Some(claims) = token::claims(token.reveal()) {
             return Ok((token, claims));
         }
-        let what = if token.reveal().is_empty() { "is empty" } else { "holds no JWT" };
-        Err(Missing::Broken(Finding::new(M::AwsIrsaTokenInvalid, format!("{} {what}", self.name()))))
+        let what = if token.reveal().is_empty() {
+            "is empty"
+        } else {
+            "holds no JWT"
+        };
+        Err(Missing::Broken(Finding::new(
+            M::AwsIrsaTokenInvalid,
+            format!("{} {what}", self.name()),
+        )))
     }
 
     /// Where it lies in the agent's pod.
@@ -101,17 +111,29 @@ pub(super) async fn web_identity(from: Origin<'_>, role_arn: Option<&str>, world
         Err(Missing::Broken(finding)) => return Verdict::failing(finding).into(),
         Err(Missing::Unknown(why)) => return Verdict::Unknown(why).into(),
     };
-    let about = format!("{} {} for the role {}", from.name(), described(&claims), quote(role.as_bytes()));
+    let about = format!(
+        "{} {} for the role {}",
+        from.name(),
+        described(&claims),
+        quote(role.as_bytes())
+    );
     if elsewhere(&claims) {
-        return failing(M::AwsIrsaWrongAudience, format!("{about}: it is not made for {STS}"));
+        return failing(
+            M::AwsIrsaWrongAudience,
+            format!("{about}: it is not made for {STS}"),
+        );
     }
     if let Origin::Asked(_) = from {
         // It was made just now, and ends soon: that tells nothing of the file in the agent's pod.
-        let about = format!("{about}; whether the file itself is there and fresh a sidecar can tell");
+        let about =
+            format!("{about}; whether the file itself is there and fresh a sidecar can tell");
         return Verdict::Ok(Evidence::from(about)).into();
     }
     let verdict = match freshness(&claims) {
-        Fresh::Over => Verdict::failing(Finding::new(M::AwsIrsaTokenExpired, format!("{about}: its time is over"))),
+        Fresh::Over => Verdict::failing(Finding::new(
+            M::AwsIrsaTokenExpired,
+            format!("{about}: its time is over"),
+        )),
         Fresh::Nearly => Verdict::Warning(vec![Finding::new(
             M::AwsIrsaTokenExpired,
             format!(
@@ -120,11 +142,18 @@ pub(super) async fn web_identity(from: Origin<'_>, role_arn: Option<&str>, world
         )]),
         Fresh::Yes => Verdict::Ok(Evidence::from(about)),
     };
-    Seen { end: claims.expiry, ..verdict.into() }
+    Seen {
+        end: claims.expiry,
+        ..verdict.into()
+    }
 }
 
 /// A token for EKS Pod Identity's server on the node, or for another server of credentials; and what it says of itself.
-pub(super) fn pod_identity(file: &Path, host: &str, eks: bool) -> Result<(Secret, String), Finding> {
+pub(super) fn pod_identity(
+    file: &Path,
+    host: &str,
+    eks: bool,
+) -> Result<(Secret, String), Finding> {
     let invalid = |what: String| Err(Finding::new(M::AwsPodIdentityTokenInvalid, what));
     let text = match read(file) {
         Ok(text) => text,
@@ -135,10 +164,24 @@ pub(super) fn pod_identity(file: &Path, host: &str, eks: bool) -> Result<(Secret
     }
     let Some(claims) = token::claims(&text) else {
         let what = format!("{} holds no JWT", file.display());
-        return if eks { invalid(what) } else { Ok((Secret::new(text), String::new())) };
+        return if eks {
+            invalid(what)
+        } else {
+            Ok((Secret::new(text), String::new()))
+        };
     };
-    let about = format!("the token {} {} for {host}", file.display(), described(&claims));
-    if eks && !claims.audiences.is_empty() && !claims.audiences.iter().any(|audience| audience == POD_IDENTITY) {
+    let about = format!(
+        "the token {} {} for {host}",
+        file.display(),
+        described(&claims)
+    );
+    if eks
+        && !claims.audiences.is_empty()
+        && !claims
+            .audiences
+            .iter()
+            .any(|audience| audience == POD_IDENTITY)
+    {
         return invalid(format!("{about}: it is not made for {POD_IDENTITY}"));
     }
     match freshness(&claims) {
@@ -156,11 +199,15 @@ enum Fresh {
 
 fn freshness(claims: &Claims) -> Fresh {
     let now = jiff::Timestamp::now().as_second();
-    let Some(end) = claims.expiry else { return Fresh::Yes };
+    let Some(end) = claims.expiry else {
+        return Fresh::Yes;
+    };
     let left = end.saturating_sub(now);
     match claims.issued_at {
         _ if left <= 0 => Fresh::Over,
-        Some(begin) if left.saturating_mul(100) < end.saturating_sub(begin).saturating_mul(LITTLE_LIFE) => {
+        Some(begin)
+            if left.saturating_mul(100) < end.saturating_sub(begin).saturating_mul(LITTLE_LIFE) =>
+        {
             Fresh::Nearly
         }
         _ => Fresh::Yes,
@@ -181,14 +228,23 @@ fn elsewhere(claims: &Claims) -> bool {
 fn described(claims: &Claims) -> String {
     let text = |value: &Option<String>| quote(value.as_deref().unwrap_or_default().as_bytes());
     let audiences = quote(claims.audiences.join(", ").as_bytes());
-    let end = claims.expiry.map_or_else(|| "without an end".to_owned(), |end| format!("until {}", date(end)));
-    format!("(iss {}, sub {}, aud {audiences}, {end})", text(&claims.issuer), text(&claims.subject))
+    let end = claims.expiry.map_or_else(
+        || "without an end".to_owned(),
+        |end| format!("until {}", date(end)),
+    );
+    format!(
+        "(iss {}, sub {}, aud {audiences}, {end})",
+        text(&claims.issuer),
+        text(&claims.subject)
+    )
 }
 
 fn unreadable(file: &Path, error: &io::Error) -> String {
     let file = file.display();
     match error.kind() {
-        io::ErrorKind::NotFound => format!("{file} does not exist: the volume with the token is not mounted"),
+        io::ErrorKind::NotFound => {
+            format!("{file} does not exist: the volume with the token is not mounted")
+        }
         io::ErrorKind::PermissionDenied => {
             format!(
                 "{file} may not be read by this user: the pod lacks fsGroup 65532, or the mode of the volume is too strict"
@@ -224,15 +280,28 @@ mod tests {
     fn only_an_audience_that_cannot_be_stss_is_elsewhere() {
         let claims = |audiences: &[&str]| Claims {
             issuer: Some("https://oidc.example".to_owned()),
-            audiences: audiences.iter().map(|audience| (*audience).to_owned()).collect(),
+            audiences: audiences
+                .iter()
+                .map(|audience| (*audience).to_owned())
+                .collect(),
             ..Claims::default()
         };
-        for elsewhere_for_sure in [&[][..], &["https://oidc.example"], &["pods.eks.amazonaws.com"]] {
-            assert!(elsewhere(&claims(elsewhere_for_sure)), "{elsewhere_for_sure:?}");
+        for elsewhere_for_sure in [
+            &[][..],
+            &["https://oidc.example"],
+            &["pods.eks.amazonaws.com"],
+        ] {
+            assert!(
+                elsewhere(&claims(elsewhere_for_sure)),
+                "{elsewhere_for_sure:?}"
+            );
         }
-        for perhaps in
-            [&["sts.amazonaws.com"][..], &["sts.amazonaws.com.cn"], &["own"], &["https://oidc.example", "own"]]
-        {
+        for perhaps in [
+            &["sts.amazonaws.com"][..],
+            &["sts.amazonaws.com.cn"],
+            &["own"],
+            &["https://oidc.example", "own"],
+        ] {
             assert!(!elsewhere(&claims(perhaps)), "{perhaps:?}");
         }
     }

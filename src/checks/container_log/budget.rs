@@ -1,7 +1,6 @@
 //! How much of logs may be read: they are foreign, and may be written faster than anybody reads.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// So much is read in a minute, of all containers together, in bytes.
 const A_MINUTE: usize = 256 * 1024;
@@ -25,8 +24,14 @@ impl Budget {
     /// The next container's turn, of so many that wait for theirs: what it leaves is for those behind it. One that wrote
     /// more than was read leaves a reserve to the others.
     pub(super) fn turn(&mut self, waiting: usize, wrote_more: bool) {
-        if self.began.is_none_or(|began| began.elapsed() > Duration::from_mins(1)) {
-            *self = Self { began: Some(Instant::now()), ..Self::default() };
+        if self
+            .began
+            .is_none_or(|began| began.elapsed() > Duration::from_mins(1))
+        {
+            *self = Self {
+                began: Some(Instant::now()),
+                ..Self::default()
+            };
         }
         let reserve = if wrote_more { RESERVE } else { 0 };
         let left = A_MINUTE.saturating_sub(self.read + reserve);
@@ -75,12 +80,21 @@ mod tests {
     #[test]
     fn whoever_reads_without_end_leaves_as_much_to_each_of_the_others() {
         let mut budget = Budget::default();
-        let read: Vec<usize> = (1..=8).rev().map(|waiting| all(&mut budget, waiting)).collect();
-        assert!(read.iter().all(|read| A_MINUTE / 8 - read < LEAST), "{read:?}");
+        let read: Vec<usize> = (1..=8)
+            .rev()
+            .map(|waiting| all(&mut budget, waiting))
+            .collect();
+        assert!(
+            read.iter().all(|read| A_MINUTE / 8 - read < LEAST),
+            "{read:?}"
+        );
         let mut budget = Budget::default();
         assert!(all(&mut budget, 2) > AT_ONCE);
         budget.turn(1, false);
         budget.take(100);
-        assert!(all(&mut budget, 1) > 2 * AT_ONCE - LEAST, "what is left by one is for the other");
+        assert!(
+            all(&mut budget, 1) > 2 * AT_ONCE - LEAST,
+            "what is left by one is for the other"
+        );
     }
 }

@@ -1,18 +1,15 @@
 //! The log of one container, wound on a little with each look.
 
-use jiff::SignedDuration;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use super::budget::Budget;
+use super::story::Story;
 use crate::catalogue::FailureMode;
 use crate::classify::log_line;
 use crate::cluster::Visit;
 use crate::cluster::object::pod;
 use crate::cluster::object::pod::Pod;
-use crate::verdict::Evidence;
-use crate::verdict::Verdict;
-
-use super::budget::Budget;
-use super::story::Story;
+use crate::verdict::{Evidence, Verdict};
 
 /// A longer line is cut, in bytes.
 const MAX_LINE: usize = 8 * 1024;
@@ -99,7 +96,9 @@ pub(super) enum Unread {
 impl Unread {
     /// Others took too long.
     pub(super) fn late() -> Self {
-        Self::Verdict(Verdict::Unknown(Evidence::from("the logs before it took too long")))
+        Self::Verdict(Verdict::Unknown(Evidence::from(
+            "the logs before it took too long",
+        )))
     }
 }
 
@@ -120,9 +119,15 @@ impl Container {
             uid: pod.uid.clone(),
             name: container.name.clone(),
             restarts: container.restart_count,
-            running: container.state.running.as_ref().and_then(|running| running.started_at),
+            running: container
+                .state
+                .running
+                .as_ref()
+                .and_then(|running| running.started_at),
             ended: ended.and_then(|ended| Some((ended.started_at?, ended.finished_at?))),
-            end: ended.map_or_else(String::new, |ended| format!("exit code {}, {}", ended.exit_code, ended.reason)),
+            end: ended.map_or_else(String::new, |ended| {
+                format!("exit code {}, {}", ended.exit_code, ended.reason)
+            }),
         }
     }
 
@@ -154,7 +159,10 @@ impl Reel {
         if container.restarts != self.container.restarts {
             // What was followed while it lived is the beginning of how it ended.
             let told = std::mem::take(&mut self.story);
-            self.forgotten += self.before.replace(told).map_or(0, |before| before.unclassified);
+            self.forgotten += self
+                .before
+                .replace(told)
+                .map_or(0, |before| before.unclassified);
             // Its last words are still to come; they are newer than what was seen.
             self.seen_before = self.seen.take();
             self.asked_before = false;
@@ -177,7 +185,12 @@ impl Reel {
     }
 
     /// Reads on.
-    pub(super) async fn wind(&mut self, visit: &mut Visit, budget: &mut Budget, now: Timestamp) -> Result<(), Unread> {
+    pub(super) async fn wind(
+        &mut self,
+        visit: &mut Visit,
+        budget: &mut Budget,
+        now: Timestamp,
+    ) -> Result<(), Unread> {
         // An attempt may end while it waits.
         let burden = std::mem::replace(&mut self.burden, Burden::Unread);
         let before = self.last_words(visit, budget).await;
@@ -189,20 +202,32 @@ impl Reel {
             Err(Unread::Verdict(_)) => Burden::Unread,
         };
         match (present, before) {
-            (Ok(_), Err(Unread::Verdict(why))) => {
-                Err(Unread::Part(Evidence::from(format!("how it ended before: {}", why.evidence()))))
-            }
+            (Ok(_), Err(Unread::Verdict(why))) => Err(Unread::Part(Evidence::from(format!(
+                "how it ended before: {}",
+                why.evidence()
+            )))),
             (present, _) => present.map(|_| ()),
         }
     }
 
     /// Reads on in what it says now; says whether there is more.
-    async fn present(&mut self, visit: &mut Visit, budget: &mut Budget, now: Timestamp) -> Result<bool, Unread> {
+    async fn present(
+        &mut self,
+        visit: &mut Visit,
+        budget: &mut Budget,
+        now: Timestamp,
+    ) -> Result<bool, Unread> {
         let running = self.container.running;
         let over = self.container.ended.filter(|_| running.is_none());
-        let Some(began) = running.or(over.map(|(began, _)| began)) else { return Ok(false) };
+        let Some(began) = running.or(over.map(|(began, _)| began)) else {
+            return Ok(false);
+        };
         let first = self.seen.is_none_or(|seen| seen < began);
-        let from = if first { began } else { self.seen.unwrap_or(began) };
+        let from = if first {
+            began
+        } else {
+            self.seen.unwrap_or(began)
+        };
         let piece = self.read(visit, budget, (from, self.seen), false).await?;
         // What was not there at that look was written after it, whatever the node's clock says.
         if let (Some(looked), Some((written, _))) = (self.read_all, piece.lines.first()) {
@@ -211,7 +236,11 @@ impl Reel {
         let more = self.take(piece, from);
         self.read_all = (!more).then_some(now);
         let now = self.moment(now);
-        if !more || self.seen.is_none_or(|seen| now.duration_since(seen) <= BEHIND) {
+        if !more
+            || self
+                .seen
+                .is_none_or(|seen| now.duration_since(seen) <= BEHIND)
+        {
             return Ok(more);
         }
         // The beginning was told; what lies between it and the present is left out.
@@ -228,12 +257,18 @@ impl Reel {
 
     /// Fault lines that no rule knows, of this container and of those before.
     pub fn unclassified(&self) -> u64 {
-        self.forgotten + self.story.unclassified + self.before.as_ref().map_or(0, |before| before.unclassified)
+        self.forgotten
+            + self.story.unclassified
+            + self.before.as_ref().map_or(0, |before| before.unclassified)
     }
 
     /// The end of the container before, once it could be read.
     async fn last_words(&mut self, visit: &mut Visit, budget: &mut Budget) -> Result<(), Unread> {
-        let Some((began, ended)) = self.container.ended.filter(|_| self.container.running.is_some()) else {
+        let Some((began, ended)) = self
+            .container
+            .ended
+            .filter(|_| self.container.running.is_some())
+        else {
             return Ok(());
         };
         if self.asked_before {
@@ -283,9 +318,16 @@ impl Reel {
         previous: bool,
     ) -> Result<Piece, Unread> {
         let Some(share) = budget.share() else {
-            return Err(Unread::Part(Evidence::from("more is written than is read in a minute")));
+            return Err(Unread::Part(Evidence::from(
+                "more is written than is read in a minute",
+            )));
         };
-        let Container { namespace, pod, name, .. } = &self.container;
+        let Container {
+            namespace,
+            pod,
+            name,
+            ..
+        } = &self.container;
         // The API server counts whole seconds; lines up to `after` were read before, and are left out again below.
         let since = Timestamp::from_second(from.as_second()).unwrap_or(from);
         let previous_too = if previous { "&previous=true" } else { "" };
@@ -298,17 +340,26 @@ impl Reel {
             // A container that waits for its start, or a pod that is gone.
             400 | 404 => return Err(Unread::Nothing),
             403 => {
-                let why = format!("this exporter's account may not get pods/log in the namespace {namespace}");
+                let why = format!(
+                    "this exporter's account may not get pods/log in the namespace {namespace}"
+                );
                 return Err(Unread::Verdict(Verdict::Unknown(Evidence::from(why))));
             }
             _ => {
-                let why = format!("the log of {pod} could not be read: {} {}", answer.status, answer.quoted());
+                let why = format!(
+                    "the log of {pod} could not be read: {} {}",
+                    answer.status,
+                    answer.quoted()
+                );
                 return Err(Unread::Verdict(Verdict::Unknown(Evidence::from(why))));
             }
         }
         budget.take(answer.body.len());
         let cut = answer.cut || answer.body.len() + 1 >= share;
-        Ok(Piece { lines: lines(&answer.body, cut, after), cut })
+        Ok(Piece {
+            lines: lines(&answer.body, cut, after),
+            cut,
+        })
     }
 }
 
@@ -323,12 +374,22 @@ fn tell(story: &mut Story, wanted: Option<&[FailureMode]>, at: Timestamp, line: 
 
 /// The lines of a log with their times, without those that were read before and without a last one that is cut off.
 fn lines(body: &[u8], cut: bool, after: Option<Timestamp>) -> Vec<(Timestamp, String)> {
-    let whole = if cut { body.iter().rposition(|byte| *byte == b'\n').map_or(body, |end| &body[..end]) } else { body };
+    let whole = if cut {
+        body.iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(body, |end| &body[..end])
+    } else {
+        body
+    };
     let mut lines = Vec::new();
     for line in whole.split(|byte| *byte == b'\n') {
         let line = String::from_utf8_lossy(&line[..line.len().min(MAX_LINE)]);
-        let Some((time, text)) = line.split_once(' ') else { continue };
-        let Ok(at) = time.parse::<Timestamp>() else { continue };
+        let Some((time, text)) = line.split_once(' ') else {
+            continue;
+        };
+        let Ok(at) = time.parse::<Timestamp>() else {
+            continue;
+        };
         if after.is_none_or(|after| at > after) {
             lines.push((at, text.to_owned()));
         }
@@ -344,7 +405,9 @@ mod tests {
     fn what_was_read_is_left_out_and_what_is_cut_off_waits() {
         let body = b"2026-11-22T13:00:01.5Z one\n2026-11-22T13:00:02.25Z two\nno time\n2026-11-22T13:00:03Z thr";
         let after = Some("2026-11-22T13:00:01.5Z".parse().expect("a time"));
-        let texts = |lines: Vec<(Timestamp, String)>| lines.into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        let texts = |lines: Vec<(Timestamp, String)>| {
+            lines.into_iter().map(|(_, text)| text).collect::<Vec<_>>()
+        };
         assert_eq!(texts(lines(body, false, None)), ["one", "two", "thr"]);
         assert_eq!(texts(lines(body, true, after)), ["two"]);
     }

@@ -4,16 +4,11 @@
 //! now the first, because what follows it is mostly its consequence. One that is heard of no more gives way to one that
 //! is; a broken connection, and a line that names no phase, give way at once to what names the cause.
 
-use jiff::SignedDuration;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::catalogue::FailureMode;
-use crate::catalogue::FailureMode as M;
-use crate::catalogue::groups::PASSING_MODES;
-use crate::catalogue::groups::TIMEOUT_MODES;
-use crate::classify::About;
-use crate::classify::LogLine;
-use crate::classify::Sign;
+use crate::catalogue::groups::{PASSING_MODES, TIMEOUT_MODES};
+use crate::catalogue::{FailureMode, FailureMode as M};
+use crate::classify::{About, LogLine, Sign};
 
 /// A trouble that is not heard of for so long is over: the agent repeats everything every 15 s.
 const QUIET: SignedDuration = SignedDuration::from_secs(75);
@@ -78,13 +73,31 @@ impl Story {
             Some(Sign::Follows) => self.follows = Some(at),
             None => {}
         }
-        let Some(mode) = line.reading.mode() else { return };
+        let Some(mode) = line.reading.mode() else {
+            return;
+        };
         self.unclassified += u64::from(mode == M::Unclassified);
-        let LogLine { about, words, lasts, delivery, .. } = line;
+        let LogLine {
+            about,
+            words,
+            lasts,
+            delivery,
+            ..
+        } = line;
         let delivery = delivery.then_some(at);
-        let told = Trouble { mode, about, words, first: at, last: at, count: 1, lasts, delivery };
+        let told = Trouble {
+            mode,
+            about,
+            words,
+            first: at,
+            last: at,
+            count: 1,
+            lasts,
+            delivery,
+        };
         // Each such line is the outcome of a new attempt: what lasts takes the place of what lasted.
-        let replaced = |trouble: &Trouble| told.lasts && !told.passes() && told.mode != trouble.mode;
+        let replaced =
+            |trouble: &Trouble| told.lasts && !told.passes() && told.mode != trouble.mode;
         self.troubles.retain(|trouble| {
             if trouble.is_beside(&told) {
                 !replaced(trouble)
@@ -92,9 +105,14 @@ impl Story {
                 trouble.lasts || heard(trouble.last, QUIET_DELIVERY, at)
             }
         });
-        let known = self.troubles.iter().position(|trouble| trouble.is_beside(&told) && trouble.mode == told.mode);
+        let known = self
+            .troubles
+            .iter()
+            .position(|trouble| trouble.is_beside(&told) && trouble.mode == told.mode);
         match known {
-            Some(known) if self.is_heard(&self.troubles[known], at) => self.troubles[known].again(at, delivery),
+            Some(known) if self.is_heard(&self.troubles[known], at) => {
+                self.troubles[known].again(at, delivery)
+            }
             Some(known) => self.troubles[known] = told,
             None => self.troubles.push(told),
         }
@@ -103,7 +121,11 @@ impl Story {
     /// The troubles that hold at a moment, one with each peer, the first one first.
     pub fn troubles(&self, now: Timestamp) -> Vec<&Trouble> {
         let mut holding: Vec<&Trouble> = Vec::new();
-        for trouble in self.troubles.iter().filter(|trouble| !self.is_over(trouble) && self.is_heard(trouble, now)) {
+        for trouble in self
+            .troubles
+            .iter()
+            .filter(|trouble| !self.is_over(trouble) && self.is_heard(trouble, now))
+        {
             match holding.iter_mut().find(|other| other.is_beside(trouble)) {
                 Some(other) if trouble.explains(other) => *other = trouble,
                 Some(_) => {}
@@ -129,12 +151,16 @@ impl Story {
 
     /// Whether deltas arrive while a trouble holds.
     pub fn delivers_despite(&self, trouble: &Trouble) -> bool {
-        self.delivered.is_some_and(|delivered| delivered > trouble.first && heard(delivered, DELIVERS, trouble.last))
+        self.delivered.is_some_and(|delivered| {
+            delivered > trouble.first && heard(delivered, DELIVERS, trouble.last)
+        })
     }
 
     /// Whether a delta arrived since, of which it was told that it did not.
     fn is_over(&self, trouble: &Trouble) -> bool {
-        !trouble.lasts && trouble.delivery.is_some() && self.delivered.is_some_and(|at| at > trouble.last)
+        !trouble.lasts
+            && trouble.delivery.is_some()
+            && self.delivered.is_some_and(|at| at > trouble.last)
     }
 
     /// Whether it was heard of lately.
@@ -144,11 +170,18 @@ impl Story {
         }
         // Of the deltas it is silent only as long as nothing else is said of them.
         let other = |at: Timestamp| {
-            let named = self.troubles.iter().filter(|other| other.telling() != Telling::Nothing);
-            named.filter(|other| other.is_beside(trouble)).any(|other| other.delivery.is_some_and(|other| other > at))
+            let named = self
+                .troubles
+                .iter()
+                .filter(|other| other.telling() != Telling::Nothing);
+            named
+                .filter(|other| other.is_beside(trouble))
+                .any(|other| other.delivery.is_some_and(|other| other > at))
         };
         heard(trouble.last, QUIET, now)
-            || trouble.delivery.is_some_and(|at| heard(at, QUIET_DELIVERY, now) && !other(at))
+            || trouble
+                .delivery
+                .is_some_and(|at| heard(at, QUIET_DELIVERY, now) && !other(at))
     }
 
     /// The cause that was told before one that names none, and of which that is mostly a consequence.
@@ -156,10 +189,15 @@ impl Story {
         if trouble.lasts || trouble.telling() != Telling::Nothing {
             return None;
         }
-        let beside = self.troubles.iter().filter(|other| other.is_beside(trouble) && !self.is_over(other));
+        let beside = self
+            .troubles
+            .iter()
+            .filter(|other| other.is_beside(trouble) && !self.is_over(other));
         let causes = beside.filter(|other| other.telling() != Telling::Nothing);
         causes
-            .filter(|other| heard(other.last, QUIET_DELIVERY, now) && heard(other.last, QUIET, trouble.first))
+            .filter(|other| {
+                heard(other.last, QUIET_DELIVERY, now) && heard(other.last, QUIET, trouble.first)
+            })
             .max_by_key(|other| other.last)
     }
 }
@@ -170,7 +208,11 @@ impl Trouble {
         let time = |at: &Timestamp| at.strftime("%H:%M:%S").to_string();
         match self.count {
             1 => format!("at {}", time(&self.first)),
-            count => format!("{count} times from {} to {} UTC", time(&self.first), time(&self.last)),
+            count => format!(
+                "{count} times from {} to {} UTC",
+                time(&self.first),
+                time(&self.last)
+            ),
         }
     }
 
@@ -197,7 +239,9 @@ impl Trouble {
     /// Whether it passes by itself, though it is told once.
     fn passes(&self) -> bool {
         const ALSO: &[FailureMode] = &[M::NetReset, M::AwsStsUnreachable];
-        [PASSING_MODES, TIMEOUT_MODES, ALSO].iter().any(|modes| modes.contains(&self.mode))
+        [PASSING_MODES, TIMEOUT_MODES, ALSO]
+            .iter()
+            .any(|modes| modes.contains(&self.mode))
     }
 
     fn telling(&self) -> Telling {
@@ -235,7 +279,11 @@ mod tests {
         for (second, line) in lines {
             story.tell(at(*second), log_line(line));
         }
-        story.troubles(at(now)).iter().map(|trouble| trouble.mode).collect()
+        story
+            .troubles(at(now))
+            .iter()
+            .map(|trouble| trouble.mode)
+            .collect()
     }
 
     const KLOG_TLS: &str = "E1122 13:00:10.148702       1 leaderelection.go:316] error retrieving resource lock castai-agent/agent-leader-election-lock-registration: Get \"https://10.96.0.21:443/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases/x?timeout=3s\": net/http: TLS handshake timeout";
@@ -252,7 +300,10 @@ mod tests {
                 31,
                 "time=\"x\" level=warning msg=\"failed to store metadata in a config map: Patch \\\"https://10.96.0.21:443/api/v1\\\": context canceled\"",
             ),
-            (46, "time=\"x\" level=error msg=\"failed to send logs after shutdown timed out\""),
+            (
+                46,
+                "time=\"x\" level=error msg=\"failed to send logs after shutdown timed out\"",
+            ),
         ];
         assert_eq!(told(&killed, 46), [M::TlsHandshakeTimeout]);
         let taken = [
@@ -285,7 +336,10 @@ mod tests {
 
     #[test]
     fn a_trouble_that_is_heard_of_no_more_is_over() {
-        assert_eq!(told(&[(15, CONFIG_401), (30, CONFIG_401)], 100), [M::CastaiTokenInvalid]);
+        assert_eq!(
+            told(&[(15, CONFIG_401), (30, CONFIG_401)], 100),
+            [M::CastaiTokenInvalid]
+        );
         assert_eq!(told(&[(15, CONFIG_401), (30, CONFIG_401)], 106), []);
         let lost = "time=\"x\" level=error msg=\"failed sending delta: timed out waiting for the condition\"";
         assert_eq!(told(&[(123, lost)], 240), [M::CastaiDeliveryFailed]);
@@ -294,13 +348,19 @@ mod tests {
 
     #[test]
     fn what_is_told_once_lasts() {
-        assert_eq!(told(&[(34, NO_LIFECYCLE), (35, UPLOADED)], 86_400), [M::Ec2DeniedIdentityPolicy]);
+        assert_eq!(
+            told(&[(34, NO_LIFECYCLE), (35, UPLOADED)], 86_400),
+            [M::Ec2DeniedIdentityPolicy]
+        );
     }
 
     #[test]
     fn two_troubles_with_different_others_are_two() {
         let both = [(34, NO_LIFECYCLE), (45, CONFIG_401)];
-        assert_eq!(told(&both, 50), [M::Ec2DeniedIdentityPolicy, M::CastaiTokenInvalid]);
+        assert_eq!(
+            told(&both, 50),
+            [M::Ec2DeniedIdentityPolicy, M::CastaiTokenInvalid]
+        );
     }
 
     #[test]
@@ -323,12 +383,12 @@ mod tests {
         assert_eq!(told(&healthy, 40), []);
     }
 
-    const CONFIG_500: &str =
-        "time=\"x\" level=error msg=\"failed getting agent configuration: request error status_code=500 body={}\"";
+    const CONFIG_500: &str = "time=\"x\" level=error msg=\"failed getting agent configuration: request error status_code=500 body={}\"";
     const DELTA_401: &str = "time=\"x\" level=error msg=\"failed sending delta: delta request error: request_id=\\\"0a\\\" status_code=401 body={\\\"message\\\":\\\"Unauthorized\\\"}\"";
     const DELTA_500: &str = "time=\"x\" level=error msg=\"failed sending delta: delta request error: request_id=\\\"0a\\\" status_code=500 body={}\"";
     const CONFIG_SLOW: &str = "2026/11/22 13:00:11.148702 WARN RESTY Post \"https://api.cast.ai/v1/kubernetes/clusters/x/agent-config\": context deadline exceeded, Attempt 1";
-    const UNTOLD: &str = "time=\"x\" level=error msg=\"failed sending delta: timed out waiting for the condition\"";
+    const UNTOLD: &str =
+        "time=\"x\" level=error msg=\"failed sending delta: timed out waiting for the condition\"";
 
     /// A line of the lookup of nodes at EC2, which ends so.
     fn lookup(end: &str) -> String {
@@ -345,25 +405,53 @@ mod tests {
         let broken = "time=\"x\" level=warning msg=\"failed sending delta request: unexpected EOF\" attempts=1";
         let cause = "2026/11/22 13:00:11.148702 WARN RESTY Post \"https://api.cast.ai/v1/kubernetes/clusters/x/agent-config\": tls: failed to verify certificate: x509: certificate signed by unknown authority, Attempt 1";
         assert_eq!(told(&[(0, broken)], 5), [M::NetReset]);
-        assert_eq!(told(&[(0, broken), (5, cause)], 6), [M::TlsUnknownAuthority]);
-        assert_eq!(told(&[(0, cause), (5, broken)], 6), [M::TlsUnknownAuthority]);
-        assert_eq!(told(&[(0, cause), (5, broken), (60, broken), (100, broken)], 101), [M::NetReset]);
+        assert_eq!(
+            told(&[(0, broken), (5, cause)], 6),
+            [M::TlsUnknownAuthority]
+        );
+        assert_eq!(
+            told(&[(0, cause), (5, broken)], 6),
+            [M::TlsUnknownAuthority]
+        );
+        assert_eq!(
+            told(&[(0, cause), (5, broken), (60, broken), (100, broken)], 101),
+            [M::NetReset]
+        );
     }
 
     #[test]
     fn a_cause_that_is_heard_of_no_more_gives_way_to_one_that_is() {
-        let mut lines = vec![(0, CONFIG_500), (10, DELTA_500), (15, CONFIG_500), (25, DELTA_500)];
+        let mut lines = vec![
+            (0, CONFIG_500),
+            (10, DELTA_500),
+            (15, CONFIG_500),
+            (25, DELTA_500),
+        ];
         for quarter in 2..7 {
             lines.extend([(quarter * 15, CONFIG_401), (quarter * 15 + 10, DELTA_401)]);
         }
-        assert_eq!(told(&lines, 100), [M::CastaiServerError], "it was heard of 75 s ago");
+        assert_eq!(
+            told(&lines, 100),
+            [M::CastaiServerError],
+            "it was heard of 75 s ago"
+        );
         assert_eq!(told(&lines, 101), [M::CastaiTokenInvalid]);
     }
 
     #[test]
     fn causes_that_take_turns_are_told_by_the_first() {
-        let turns: Vec<_> =
-            (0..100).map(|turn| (turn * 30, if turn % 2 == 0 { CONFIG_500 } else { CONFIG_401 })).collect();
+        let turns: Vec<_> = (0..100)
+            .map(|turn| {
+                (
+                    turn * 30,
+                    if turn % 2 == 0 {
+                        CONFIG_500
+                    } else {
+                        CONFIG_401
+                    },
+                )
+            })
+            .collect();
         assert_eq!(told(&turns, 2971), [M::CastaiServerError]);
     }
 
@@ -373,14 +461,28 @@ mod tests {
         lines.extend((1..40).map(|quarter| (quarter * 15, CONFIG_SLOW)));
         assert_eq!(told(&lines[..21], 300), [M::CastaiServerError]);
         assert_eq!(told(&lines, 590), [M::HttpTimeout]);
-        assert_eq!(told(&[(0, DELTA_500), (1, UNTOLD), (2, UPLOADED), (90, CONFIG_SLOW)], 91), [M::HttpTimeout]);
+        assert_eq!(
+            told(
+                &[
+                    (0, DELTA_500),
+                    (1, UNTOLD),
+                    (2, UPLOADED),
+                    (90, CONFIG_SLOW)
+                ],
+                91
+            ),
+            [M::HttpTimeout]
+        );
     }
 
     #[test]
     fn what_lasts_gives_way_to_a_newer_one_that_lasts() {
         let (trust, denied) = (lookup(TRUST), (7200, NO_LIFECYCLE));
         assert_eq!(told(&[(34, &trust)], 7000), [M::AwsIrsaTrustDenied]);
-        assert_eq!(told(&[(34, &trust), denied], 7300), [M::Ec2DeniedIdentityPolicy]);
+        assert_eq!(
+            told(&[(34, &trust), denied], 7300),
+            [M::Ec2DeniedIdentityPolicy]
+        );
     }
 
     #[test]
@@ -388,8 +490,14 @@ mod tests {
         let limit = lookup(LIMIT);
         for (end, mode) in [
             (LIMIT, M::Ec2Throttled),
-            ("https response error StatusCode: 503, RequestID: a, api error Unavailable: a", M::Ec2ServerError),
-            ("https response error StatusCode: 0, RequestID: , canceled, context deadline exceeded", M::HttpTimeout),
+            (
+                "https response error StatusCode: 503, RequestID: a, api error Unavailable: a",
+                M::Ec2ServerError,
+            ),
+            (
+                "https response error StatusCode: 0, RequestID: , canceled, context deadline exceeded",
+                M::HttpTimeout,
+            ),
             (
                 "https response error StatusCode: 0, RequestID: , request send failed, Post \"https://ec2.eu-central-1.amazonaws.com/\": read tcp 10.0.0.7:1->203.0.113.9:443: read: connection reset by peer",
                 M::NetReset,
@@ -400,8 +508,14 @@ mod tests {
             assert_eq!(told(&[(34, &line)], 35 + 15 * 60), []);
         }
         // What lasts was not refuted by it.
-        assert_eq!(told(&[(34, NO_LIFECYCLE), (400, &limit)], 500), [M::Ec2Throttled]);
-        assert_eq!(told(&[(34, NO_LIFECYCLE), (400, &limit)], 7200), [M::Ec2DeniedIdentityPolicy]);
+        assert_eq!(
+            told(&[(34, NO_LIFECYCLE), (400, &limit)], 500),
+            [M::Ec2Throttled]
+        );
+        assert_eq!(
+            told(&[(34, NO_LIFECYCLE), (400, &limit)], 7200),
+            [M::Ec2DeniedIdentityPolicy]
+        );
     }
 
     #[test]

@@ -1,14 +1,10 @@
 //! On AKS: as the workload identity of this pod, or else as its node's managed identity.
 
-use crate::checks::control_plane_access::ControlPlaneAccess;
-use crate::checks::control_plane_access::Remedy;
-use crate::checks::control_plane_access::Seen;
-use crate::cloud::MetadataServer;
+use crate::checks::control_plane_access::{ControlPlaneAccess, Remedy, Seen};
 use crate::cloud::azure_imds::Instance;
-use crate::cloud::azure_token;
+use crate::cloud::{MetadataServer, azure_token};
 use crate::config::control_plane::AksCluster;
-use crate::verdict::AksSeen;
-use crate::verdict::Trail;
+use crate::verdict::{AksSeen, Trail};
 
 impl ControlPlaneAccess {
     /// What was seen, and the cluster as soon as it is known, for those who mend what others see.
@@ -23,7 +19,10 @@ impl ControlPlaneAccess {
             Ok(cluster) => cluster,
             Err(why) => return (None, Err(why)),
         };
-        let mut aks = AksSeen { options: cluster.options(), puller: None };
+        let mut aks = AksSeen {
+            options: cluster.options(),
+            puller: None,
+        };
         let seen = self.look_at_aks(&cluster, &mut server, &mut aks).await;
         (Some(aks), seen)
     }
@@ -37,23 +36,35 @@ impl ControlPlaneAccess {
         let resource = &self.settings.azure_api;
         let token = match &self.settings.azure_federation {
             Some(federation) => {
-                azure_token::exchanged(&self.api(&self.settings.azure_login)?, federation, resource).await
+                azure_token::exchanged(&self.api(&self.settings.azure_login)?, federation, resource)
+                    .await
             }
-            None => azure_token::of_node(server, self.settings.azure_client.as_deref(), resource).await,
+            None => {
+                azure_token::of_node(server, self.settings.azure_client.as_deref(), resource).await
+            }
         };
         let token = token.map_err(|why| format!("no token for Azure: {why}"))?;
         let (plane, puller) = cluster.shown(&self.api(resource)?, &token).await?;
         aks.puller = puller;
-        Ok(Seen { cluster: cluster.name.clone(), plane, remedy: Remedy::aks(cluster) })
+        Ok(Seen {
+            cluster: cluster.name.clone(),
+            plane,
+            remedy: Remedy::aks(cluster),
+        })
     }
 
     /// The cluster that the agent's nodes belong to.
     async fn aks_cluster(&self, server: &mut MetadataServer<'_>) -> Result<AksCluster, String> {
-        let told = (self.told.value("AKS_SUBSCRIPTION_ID"), self.told.value("AKS_NODE_RESOURCE_GROUP"));
+        let told = (
+            self.told.value("AKS_SUBSCRIPTION_ID"),
+            self.told.value("AKS_NODE_RESOURCE_GROUP"),
+        );
         let (subscription, group) = if let (Some(subscription), Some(group)) = told {
             (subscription.to_owned(), group.to_owned())
         } else {
-            let instance = Instance::fetch(server).await.map_err(|finding| finding.evidence.to_string())?;
+            let instance = Instance::fetch(server)
+                .await
+                .map_err(|finding| finding.evidence.to_string())?;
             (instance.subscription, instance.node_resource_group)
         };
         AksCluster::of_nodes(&subscription, &group).ok_or_else(|| {

@@ -1,11 +1,8 @@
 //! On GKE: as whom Google's metadata server says that this pod is.
 
-use crate::checks::control_plane_access::ControlPlaneAccess;
-use crate::checks::control_plane_access::Remedy;
-use crate::checks::control_plane_access::Seen;
-use crate::cloud::MetadataServer;
-use crate::cloud::gce;
+use crate::checks::control_plane_access::{ControlPlaneAccess, Remedy, Seen};
 use crate::cloud::gke::GkeCluster;
+use crate::cloud::{MetadataServer, gce};
 use crate::verdict::Trail;
 
 impl ControlPlaneAccess {
@@ -14,24 +11,46 @@ impl ControlPlaneAccess {
         let trail = Trail::default();
         let mut server = self.metadata(endpoint, &trail);
         let cluster = GkeCluster {
-            project: self.told_or(&mut server, "GKE_PROJECT_ID", gce::PROJECT).await?,
-            location: self.told_or(&mut server, "GKE_LOCATION", gce::LOCATION).await?,
-            name: self.told_or(&mut server, "GKE_CLUSTER_NAME", gce::CLUSTER).await?,
+            project: self
+                .told_or(&mut server, "GKE_PROJECT_ID", gce::PROJECT)
+                .await?,
+            location: self
+                .told_or(&mut server, "GKE_LOCATION", gce::LOCATION)
+                .await?,
+            name: self
+                .told_or(&mut server, "GKE_CLUSTER_NAME", gce::CLUSTER)
+                .await?,
         };
         if !cluster.is_plain() {
-            return Err("project, location or name of the cluster are none that Google gives".to_owned());
+            return Err(
+                "project, location or name of the cluster are none that Google gives".to_owned(),
+            );
         }
         let token = gce::token(&mut server).await;
-        let token = token.map_err(|finding| format!("no token for Google: {}", finding.evidence))?;
-        let plane = cluster.control_plane(&self.api(&self.settings.google_api)?, &token).await?;
-        Ok(Seen { cluster: cluster.name.clone(), plane, remedy: Remedy::gke(&cluster) })
+        let token =
+            token.map_err(|finding| format!("no token for Google: {}", finding.evidence))?;
+        let plane = cluster
+            .control_plane(&self.api(&self.settings.google_api)?, &token)
+            .await?;
+        Ok(Seen {
+            cluster: cluster.name.clone(),
+            plane,
+            remedy: Remedy::gke(&cluster),
+        })
     }
 
     /// What a variable tells, or else Google's metadata server.
-    async fn told_or(&self, server: &mut MetadataServer<'_>, name: &str, path: &str) -> Result<String, String> {
+    async fn told_or(
+        &self,
+        server: &mut MetadataServer<'_>,
+        name: &str,
+        path: &str,
+    ) -> Result<String, String> {
         if let Some(value) = self.told.value(name) {
             return Ok(value.to_owned());
         }
-        gce::value(server, path).await.map_err(|finding| finding.evidence.to_string())
+        gce::value(server, path)
+            .await
+            .map_err(|finding| finding.evidence.to_string())
     }
 }

@@ -25,7 +25,9 @@ impl Remedy {
         let EksCluster { region, name } = cluster;
         let of = format!("--region {region} --name {name}");
         Self {
-            replace: format!("aws eks update-cluster-config {of} --resources-vpc-config publicAccessCidrs="),
+            replace: format!(
+                "aws eks update-cluster-config {of} --resources-vpc-config publicAccessCidrs="
+            ),
             show: format!(
                 "aws eks describe-cluster {of} --query cluster.resourcesVpcConfig.publicAccessCidrs --output text"
             ),
@@ -34,7 +36,11 @@ impl Remedy {
 
     /// For a cluster of GKE.
     pub(super) fn gke(cluster: &GkeCluster) -> Self {
-        let GkeCluster { project, location, name } = cluster;
+        let GkeCluster {
+            project,
+            location,
+            name,
+        } = cluster;
         let of = format!("{name} --location {location} --project {project}");
         Self {
             replace: format!(
@@ -52,14 +58,18 @@ impl Remedy {
         let of = cluster.options();
         Self {
             replace: format!("az aks update {of} --api-server-authorized-ip-ranges "),
-            show: format!("az aks show {of} --query apiServerAccessProfile.authorizedIpRanges -o tsv"),
+            show: format!(
+                "az aks show {of} --query apiServerAccessProfile.authorizedIpRanges -o tsv"
+            ),
         }
     }
 
     /// What to do, with the list as it is and the addresses that are missing in it.
     pub(super) fn mend(&self, networks: Option<&Networks>, missing: &[IpAddr]) -> String {
         let Self { replace, show } = self;
-        let merged = networks.and_then(|networks| networks.merged(missing)).filter(|list| list.len() <= MAX_LIST);
+        let merged = networks
+            .and_then(|networks| networks.merged(missing))
+            .filter(|list| list.len() <= MAX_LIST);
         if let Some(list) = merged {
             return format!(
                 "The command replaces the list; with those who are let in now it is: `{replace}{list}`. Then enable \
@@ -87,14 +97,33 @@ mod tests {
             name: "lab".to_owned(),
         });
         let missing = ["35.221.40.21".parse().expect("an address")];
-        let mend = |list: &[String]| remedy.mend(Some(&Networks::read(list.iter().map(String::as_str))), &missing);
+        let mend = |list: &[String]| {
+            remedy.mend(
+                Some(&Networks::read(list.iter().map(String::as_str))),
+                &missing,
+            )
+        };
         let few = ["203.0.113.0/24".to_owned()];
-        assert!(mend(&few).contains("--api-server-authorized-ip-ranges 203.0.113.0/24,35.221.40.21/32`"));
-        let many: Vec<_> = (0..150).map(|last| format!("198.51.100.{last}/32")).collect();
-        for list in [many, vec!["203.0.113.0/24".to_owned(), "$(reboot)".to_owned()]] {
+        assert!(
+            mend(&few)
+                .contains("--api-server-authorized-ip-ranges 203.0.113.0/24,35.221.40.21/32`")
+        );
+        let many: Vec<_> = (0..150)
+            .map(|last| format!("198.51.100.{last}/32"))
+            .collect();
+        for list in [
+            many,
+            vec!["203.0.113.0/24".to_owned(), "$(reboot)".to_owned()],
+        ] {
             let said = mend(&list);
-            assert!(said.contains("az aks show") && said.contains("add 35.221.40.21/32"), "{said}");
-            assert!(!said.contains("198.51.100") && !said.contains("reboot"), "{said}");
+            assert!(
+                said.contains("az aks show") && said.contains("add 35.221.40.21/32"),
+                "{said}"
+            );
+            assert!(
+                !said.contains("198.51.100") && !said.contains("reboot"),
+                "{said}"
+            );
         }
     }
 }

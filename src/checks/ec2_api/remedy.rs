@@ -56,9 +56,16 @@ pub(super) fn refused(mode: M, caller: &str, region: &str, accepted: bool) -> St
 /// The command that lets the caller read EC2.
 fn attach(caller: &str) -> String {
     let policy = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess";
-    let what = caller.trim_matches('"').splitn(6, ':').nth(5).unwrap_or_default();
+    let what = caller
+        .trim_matches('"')
+        .splitn(6, ':')
+        .nth(5)
+        .unwrap_or_default();
     let name = |text: &str| -> String {
-        text.chars().filter(|c| c.is_ascii_alphanumeric() || "+=,.@_-".contains(*c)).take(128).collect()
+        text.chars()
+            .filter(|c| c.is_ascii_alphanumeric() || "+=,.@_-".contains(*c))
+            .take(128)
+            .collect()
     };
     if let Some(role) = what.strip_prefix("assumed-role/") {
         let role = name(role.split('/').next().unwrap_or_default());

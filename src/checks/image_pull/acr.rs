@@ -4,12 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalogue::FailureMode;
-use crate::catalogue::FailureMode as M;
+use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::registry;
 use crate::config::control_plane::is_plain;
-use crate::verdict::AksSeen;
-use crate::verdict::Puller;
+use crate::verdict::{AksSeen, Puller};
 
 /// Pulls from Azure's registries that fail for one reason.
 #[derive(Debug)]
@@ -38,14 +36,26 @@ impl<'a> Trouble<'a> {
         let mut pulls = images.filter_map(|(node, image)| Pull::read(node, image));
         let first = pulls.next();
         let host = first.map(|pull| pull.host);
-        let others = pulls.map(|pull| pull.host).filter(|other| Some(*other) != host).collect();
-        Self { first, others, only_new }
+        let others = pulls
+            .map(|pull| pull.host)
+            .filter(|other| Some(*other) != host)
+            .collect();
+        Self {
+            first,
+            others,
+            only_new,
+        }
     }
 
     /// What to do about it, where Azure's registry is concerned and it has a say in this mode.
     pub(super) fn mend(&self, mode: FailureMode, aks: Option<&AksSeen>) -> Option<String> {
         let pull = self.first?;
-        let Pull { node, host, registry, repository } = pull;
+        let Pull {
+            node,
+            host,
+            registry,
+            repository,
+        } = pull;
         let options = aks.map_or("-g GROUP -n CLUSTER", |aks| aks.options.as_str());
         let attempt = format!("`az aks check-acr {options} --acr {host}` tries it from a node");
         let text = match mode {
@@ -80,7 +90,11 @@ impl<'a> Trouble<'a> {
             _ => return None,
         };
         let others: Vec<_> = self.others.iter().copied().collect();
-        let others = if others.is_empty() { String::new() } else { format!("; likewise {}", others.join(", ")) };
+        let others = if others.is_empty() {
+            String::new()
+        } else {
+            format!("; likewise {}", others.join(", "))
+        };
         Some(format!("{text}{others}"))
     }
 
@@ -88,13 +102,17 @@ impl<'a> Trouble<'a> {
     fn puller(&self, pull: Pull<'_>, options: &str, puller: Option<&Puller>) -> String {
         let Pull { node, registry, .. } = pull;
         let (who, id, more) = match puller {
-            Some(Puller::ManagedIdentity(id)) => {
-                (format!("the kubelets' managed identity, client id {id}"), id.as_str(), String::new())
-            }
+            Some(Puller::ManagedIdentity(id)) => (
+                format!("the kubelets' managed identity, client id {id}"),
+                id.as_str(),
+                String::new(),
+            ),
             Some(Puller::ServicePrincipal(id)) => (
                 format!("the cluster's service principal {id}"),
                 id.as_str(),
-                format!("; whether its secret has ended tells `az ad app credential list --id {id}`"),
+                format!(
+                    "; whether its secret has ended tells `az ad app credential list --id {id}`"
+                ),
             ),
             None => (
                 format!(
@@ -131,8 +149,16 @@ impl<'a> Pull<'a> {
         let registry = label.split('-').next().unwrap_or_default();
         let repository = rest.split(['@', ':']).next().unwrap_or_default();
         let node = if node.is_empty() { "NODE" } else { node };
-        let plain = is_plain(host) && is_plain(registry) && is_plain(node) && repository.split('/').all(is_plain);
-        plain.then_some(Self { node, host, registry, repository })
+        let plain = is_plain(host)
+            && is_plain(registry)
+            && is_plain(node)
+            && repository.split('/').all(is_plain);
+        plain.then_some(Self {
+            node,
+            host,
+            registry,
+            repository,
+        })
     }
 }
 
@@ -143,56 +169,106 @@ mod tests {
     const ID: &str = "12121212-3434-5656-7878-909090909090";
 
     fn seen(puller: Option<Puller>) -> AksSeen {
-        AksSeen { options: "--subscription 0 --resource-group group --name lab".to_owned(), puller }
+        AksSeen {
+            options: "--subscription 0 --resource-group group --name lab".to_owned(),
+            puller,
+        }
     }
 
     fn mend(mode: FailureMode, only_new: bool, aks: Option<&AksSeen>) -> String {
-        let images = [("node-1", "shop.azurecr.io/team/web:1"), ("node-1", "toys-a1b2.azurecr.io/x@sha256:0")];
-        Trouble::new(images.into_iter(), only_new).mend(mode, aks).expect("it has a say in it")
+        let images = [
+            ("node-1", "shop.azurecr.io/team/web:1"),
+            ("node-1", "toys-a1b2.azurecr.io/x@sha256:0"),
+        ];
+        Trouble::new(images.into_iter(), only_new)
+            .mend(mode, aks)
+            .expect("it has a say in it")
     }
 
     #[test]
     fn an_identity_that_is_known_is_named_with_its_kind_and_one_that_is_not_is_found() {
         for (puller, words) in [
-            (Some(Puller::ManagedIdentity(ID.to_owned())), ["managed identity, client id 1212", "--assignee 12121212"]),
-            (Some(Puller::ServicePrincipal(ID.to_owned())), ["service principal 1212", "credential list --id 1212"]),
-            (None, ["--query identityProfile.kubeletidentity.clientId", "--assignee CLIENT_ID"]),
+            (
+                Some(Puller::ManagedIdentity(ID.to_owned())),
+                ["managed identity, client id 1212", "--assignee 12121212"],
+            ),
+            (
+                Some(Puller::ServicePrincipal(ID.to_owned())),
+                ["service principal 1212", "credential list --id 1212"],
+            ),
+            (
+                None,
+                [
+                    "--query identityProfile.kubeletidentity.clientId",
+                    "--assignee CLIENT_ID",
+                ],
+            ),
         ] {
             let said = mend(M::ImageAuthFailed, false, Some(&seen(puller)));
             let attach = "`az aks update --subscription 0 --resource-group group --name lab --attach-acr shop`";
-            for part in words.into_iter().chain([attach, "likewise toys-a1b2.azurecr.io"]) {
+            for part in words
+                .into_iter()
+                .chain([attach, "likewise toys-a1b2.azurecr.io"])
+            {
                 assert!(said.contains(part), "{part}: {said}");
             }
             assert!(!said.contains("only new nodes"), "{said}");
         }
         let said = mend(M::ImageAuthFailed, true, None);
-        assert!(said.contains("az aks show -g GROUP -n CLUSTER --query identityProfile"), "{said}");
-        assert!(said.contains("only new nodes are concerned") && said.contains("kubectl debug node/node-1"), "{said}");
+        assert!(
+            said.contains("az aks show -g GROUP -n CLUSTER --query identityProfile"),
+            "{said}"
+        );
+        assert!(
+            said.contains("only new nodes are concerned")
+                && said.contains("kubectl debug node/node-1"),
+            "{said}"
+        );
     }
 
     #[test]
     fn each_mode_in_which_azure_has_a_say_has_its_command() {
         for (mode, command) in [
             (M::ImageForbidden, "`az acr network-rule list -n shop`"),
-            (M::ImageDns, "`az acr private-endpoint-connection list -r shop`"),
+            (
+                M::ImageDns,
+                "`az acr private-endpoint-connection list -r shop`",
+            ),
             (M::ImageTimeout, "`az acr show-endpoints -n shop`"),
-            (M::ImageNotFound, "`az acr repository show-tags -n shop --repository team/web "),
-            (M::ImagePlatformMismatch, "`az acr manifest list-metadata -r shop -n team/web "),
+            (
+                M::ImageNotFound,
+                "`az acr repository show-tags -n shop --repository team/web ",
+            ),
+            (
+                M::ImagePlatformMismatch,
+                "`az acr manifest list-metadata -r shop -n team/web ",
+            ),
         ] {
             let said = mend(mode, false, Some(&seen(None)));
             assert!(said.contains(command), "{mode}: {said}");
         }
         let images = || [("node-1", "shop.azurecr.io/web:1")].into_iter();
-        assert_eq!(Trouble::new(images(), false).mend(M::ImageNoSpace, None), None);
+        assert_eq!(
+            Trouble::new(images(), false).mend(M::ImageNoSpace, None),
+            None
+        );
     }
 
     #[test]
     fn other_registries_and_names_that_a_shell_would_run_are_in_no_command() {
-        for image in ["web:1", "docker.io/web:1", "x$(reboot).azurecr.io/web:1", "shop.azurecr.io/$(reboot):1"] {
+        for image in [
+            "web:1",
+            "docker.io/web:1",
+            "x$(reboot).azurecr.io/web:1",
+            "shop.azurecr.io/$(reboot):1",
+        ] {
             let trouble = Trouble::new([("node-1", image)].into_iter(), false);
             assert_eq!(trouble.mend(M::ImageAuthFailed, None), None, "{image}");
         }
         let toys = Pull::read("", "toys-a1b2.azurecr.cn/x@sha256:0").expect("a registry of Azure");
-        assert_eq!((toys.registry, toys.repository, toys.node), ("toys", "x", "NODE"));
+        assert_eq!(
+            (toys.registry, toys.repository, toys.node),
+            ("toys", "x", "NODE")
+        );
     }
 }

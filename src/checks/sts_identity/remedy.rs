@@ -2,8 +2,7 @@
 
 use crate::catalogue::FailureMode as M;
 use crate::checks::aws_credentials::shown;
-use crate::checks::aws_session::Exchange;
-use crate::checks::aws_session::Held;
+use crate::checks::aws_session::{Exchange, Held};
 use crate::cluster::token::Claims;
 use crate::config::aws::Source;
 use crate::probe::certificate::date;
@@ -42,7 +41,9 @@ fn of_key(mode: M, id: &str, place: &str) -> String {
              itself"
         ),
         M::AwsClockSkew => ": set the clock of this node right (chrony, NTP)".to_owned(),
-        M::AwsRegionNotEnabled => ": switch the region on for this account, or set EKS_REGION right".to_owned(),
+        M::AwsRegionNotEnabled => {
+            ": switch the region on for this account, or set EKS_REGION right".to_owned()
+        }
         _ => String::new(),
     }
 }
@@ -92,5 +93,8 @@ fn of_web_identity(mode: M, role: &str, claims: &Claims) -> String {
 
 /// A word as it may stand in a command.
 fn plain(word: &str) -> String {
-    word.chars().filter(|c| c.is_ascii_alphanumeric() || "-._/+=,@".contains(*c)).take(200).collect()
+    word.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-._/+=,@".contains(*c))
+        .take(200)
+        .collect()
 }

@@ -4,13 +4,10 @@
 //! and restarts use up. An agent that is killed ends with exit code 0, as one does that lost the API server.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use crate::cluster::object::event::Event;
-use crate::cluster::object::pod::Container;
-use crate::cluster::object::pod::Pod;
-use crate::cluster::object::pod::Terminated;
+use crate::cluster::object::pod::{Container, Pod, Terminated};
 
 /// How far the kubelet's word of a kill may be from the container's end, in seconds.
 const NEAR: i64 = 90;
@@ -40,7 +37,9 @@ impl Kills {
     ) -> Known {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::take(&mut *known);
-        for (pod, container) in pods.flat_map(|pod| pod.containers.iter().map(move |container| (pod, container))) {
+        for (pod, container) in
+            pods.flat_map(|pod| pod.containers.iter().map(move |container| (pod, container)))
+        {
             let key = (pod.uid.clone(), container.name.clone());
             let ended = container.ended().filter(|_| told(pod, container));
             let kill = ended.map(Kill::of).or_else(|| before.get(&key).copied());
@@ -52,24 +51,34 @@ impl Kills {
 
 impl Kill {
     fn of(ended: &Terminated) -> Self {
-        Self { lasted: ended.lasted().unwrap_or(0), exit_code: ended.exit_code }
+        Self {
+            lasted: ended.lasted().unwrap_or(0),
+            exit_code: ended.exit_code,
+        }
     }
 
     /// Whether an end is like this one.
     pub(super) fn is_like(self, ended: &Terminated) -> bool {
         let apart = ended.lasted().map(|lasted| (lasted - self.lasted).abs());
-        self.exit_code == ended.exit_code && apart.is_some_and(|apart| apart <= ALIKE.max(self.lasted / 10))
+        self.exit_code == ended.exit_code
+            && apart.is_some_and(|apart| apart <= ALIKE.max(self.lasted / 10))
     }
 }
 
 /// Whether an event tells that this container was killed.
 pub(super) fn tells_of(event: &Event, container: &Container) -> bool {
-    let of = event.message.strip_prefix("Container ").and_then(|rest| rest.strip_prefix(container.name.as_str()));
+    let of = event
+        .message
+        .strip_prefix("Container ")
+        .and_then(|rest| rest.strip_prefix(container.name.as_str()));
     event.reason == "Killing" && of.is_some_and(|rest| rest.starts_with(" failed liveness probe"))
 }
 
 /// Whether an event is of this end.
 pub(super) fn is_near(event: &Event, ended: &Terminated) -> bool {
-    let apart = event.last.zip(ended.finished_at).map(|(said, ended)| (said.as_second() - ended.as_second()).abs());
+    let apart = event
+        .last
+        .zip(ended.finished_at)
+        .map(|(said, ended)| (said.as_second() - ended.as_second()).abs());
     apart.is_some_and(|apart| apart <= NEAR)
 }

@@ -41,17 +41,41 @@ impl Entry {
     }
 
     fn new(level: Level, message: String, error: Option<String>) -> Self {
-        Self { level, message, error, bare: false, may_be_a_fault: true }
+        Self {
+            level,
+            message,
+            error,
+            bare: false,
+            may_be_a_fault: true,
+        }
     }
 
     /// Command-line errors, panics and everything else that stands there as it is.
     fn plain(line: &str, indented: bool) -> Self {
         const LOUD: &[&str] = &["Error: ", "panic: ", "fatal error: "];
-        const STACK: &[&str] =
-            &["goroutine ", "created by ", "panic(", "[signal ", "Usage:", "Flags:", "exit status ", "WARNING: "];
-        let level = if LOUD.iter().any(|start| line.starts_with(start)) { Level::Error } else { Level::Unknown };
-        let may_be_a_fault = !indented && !line.starts_with('-') && !STACK.iter().any(|start| line.starts_with(start));
-        Self { bare: true, may_be_a_fault, ..Self::new(level, line.to_owned(), None) }
+        const STACK: &[&str] = &[
+            "goroutine ",
+            "created by ",
+            "panic(",
+            "[signal ",
+            "Usage:",
+            "Flags:",
+            "exit status ",
+            "WARNING: ",
+        ];
+        let level = if LOUD.iter().any(|start| line.starts_with(start)) {
+            Level::Error
+        } else {
+            Level::Unknown
+        };
+        let may_be_a_fault = !indented
+            && !line.starts_with('-')
+            && !STACK.iter().any(|start| line.starts_with(start));
+        Self {
+            bare: true,
+            may_be_a_fault,
+            ..Self::new(level, line.to_owned(), None)
+        }
     }
 }
 
@@ -102,12 +126,18 @@ fn json(line: &str) -> Option<Entry> {
     }
     let value: Value = serde_json::from_str(line).ok()?;
     let text = |keys: &[&str]| {
-        keys.iter()
-            .find_map(|key| value.get(*key))
-            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        keys.iter().find_map(|key| value.get(*key)).map(|value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        })
     };
     let message = text(&["msg", "message"])?;
-    Some(Entry::new(level(&text(&["level", "severity"]).unwrap_or_default()), message, text(&["error", "err"])))
+    Some(Entry::new(
+        level(&text(&["level", "severity"]).unwrap_or_default()),
+        message,
+        text(&["error", "err"]),
+    ))
 }
 
 /// `E1122 13:04:54.148702       1 leaderelection.go:448] …`.
@@ -126,7 +156,12 @@ fn klog(line: &str) -> Option<Entry> {
     let file = head.rsplit(' ').next().unwrap_or_default();
     let (message, error) = if message.starts_with('"') {
         let (text, rest) = quoted(message);
-        (text, Fields(rest).find(|(key, _)| ["err", "error", "panic"].contains(&&**key)).map(|(_, value)| value))
+        (
+            text,
+            Fields(rest)
+                .find(|(key, _)| ["err", "error", "panic"].contains(&&**key))
+                .map(|(_, value)| value),
+        )
     } else {
         (message.to_owned(), None)
     };
@@ -136,7 +171,9 @@ fn klog(line: &str) -> Option<Entry> {
 
 /// `2026/11/22 13:04:54.148702 WARN RESTY …` of the HTTP client, `SDK 2026/11/22 13:03:16 WARN …` of the AWS SDK.
 fn dated(line: &str) -> Option<Entry> {
-    let (sdk, rest) = line.strip_prefix("SDK ").map_or((false, line), |rest| (true, rest));
+    let (sdk, rest) = line
+        .strip_prefix("SDK ")
+        .map_or((false, line), |rest| (true, rest));
     let bytes = rest.as_bytes();
     if bytes.len() < 20
         || bytes[4] != b'/'
@@ -197,7 +234,10 @@ impl Iterator for Fields<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let line = self.0.trim_start();
-        let key = line.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte)).count();
+        let key = line
+            .bytes()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte))
+            .count();
         let (key, behind) = line.split_at_checked(key)?;
         let value = behind.strip_prefix('=').filter(|_| !key.is_empty())?;
         let (value, rest) = if value.starts_with('"') {

@@ -3,14 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::cluster::agent::object::Container;
-use crate::cluster::agent::object::EnvFrom;
-use crate::cluster::agent::object::Pod;
-use crate::cluster::agent::object::PodSpec;
-use crate::cluster::agent::object::ValueFrom;
+use crate::cluster::agent::object::{Container, EnvFrom, Pod, PodSpec, ValueFrom};
 use crate::config::Secret;
 use crate::config::elsewhere::Unseen;
 
@@ -40,7 +35,9 @@ enum Kind {
 /// The environment of the agent's container: `envFrom` first, then `env`, of which the last word counts.
 pub(super) fn of(spec: &PodSpec, pod: Option<&Pod>, mounts: &Mounts) -> Seen {
     let mut seen = Seen::default();
-    let Some(container) = spec.agent() else { return seen };
+    let Some(container) = spec.agent() else {
+        return seen;
+    };
     for from in &container.env_from {
         seen.take_all(from, mounts);
     }
@@ -56,7 +53,10 @@ impl Seen {
             (None, None) => return,
         };
         match mounts.keys(kind, name) {
-            None => self.unseen.push(Unseen { variable: None, place: kind.place(name) }),
+            None => self.unseen.push(Unseen {
+                variable: None,
+                place: kind.place(name),
+            }),
             Some(keys) => {
                 for key in keys {
                     let variable = format!("{}{key}", from.prefix);
@@ -83,7 +83,10 @@ impl Seen {
                     }
                     Some((kind, object, _)) => {
                         self.set(name.clone(), None);
-                        self.unseen.push(Unseen { variable: Some(name), place: kind.place(object) });
+                        self.unseen.push(Unseen {
+                            variable: Some(name),
+                            place: kind.place(object),
+                        });
                     }
                 },
             }
@@ -92,7 +95,8 @@ impl Seen {
 
     /// The last word on a variable; without a value it is not set.
     fn set(&mut self, name: String, value: Option<String>) {
-        self.unseen.retain(|unseen| unseen.variable.as_deref() != Some(&name));
+        self.unseen
+            .retain(|unseen| unseen.variable.as_deref() != Some(&name));
         match value {
             Some(value) => drop(self.variables.insert(name, Secret::new(value))),
             None => drop(self.variables.remove(&name)),
@@ -104,7 +108,9 @@ impl Seen {
         let (mut expanded, mut rest) = (String::new(), value);
         while let Some((before, after)) = rest.split_once('$') {
             expanded.push_str(before);
-            let reference = after.strip_prefix('(').and_then(|after| after.split_once(')'));
+            let reference = after
+                .strip_prefix('(')
+                .and_then(|after| after.split_once(')'));
             rest = match (after.strip_prefix('$'), reference) {
                 (Some(after), _) => {
                     expanded.push('$');
@@ -127,13 +133,17 @@ impl Seen {
 
 impl Mounts {
     pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self {
+            folder: folder.to_owned(),
+        }
     }
 
     /// The keys of an object; `None` when it is not mounted. One that does not exist is mounted without keys.
     fn keys(&self, kind: Kind, name: &str) -> Option<Vec<String>> {
         let entries = fs::read_dir(self.folder.join(kind.folder()).join(plain(name)?)).ok()?;
-        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let names = entries
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned());
         // The kubelet's own links begin with two dots.
         let mut keys: Vec<String> = names.filter(|name| !name.starts_with("..")).collect();
         keys.sort();
@@ -141,9 +151,17 @@ impl Mounts {
     }
 
     fn value(&self, kind: Kind, name: &str, key: &str) -> Option<String> {
-        let path = self.folder.join(kind.folder()).join(plain(name)?).join(plain(key)?);
+        let path = self
+            .folder
+            .join(kind.folder())
+            .join(plain(name)?)
+            .join(plain(key)?);
         let mut value = Vec::new();
-        fs::File::open(path).ok()?.take(MAX_VALUE).read_to_end(&mut value).ok()?;
+        fs::File::open(path)
+            .ok()?
+            .take(MAX_VALUE)
+            .read_to_end(&mut value)
+            .ok()?;
         Some(String::from_utf8_lossy(&value).into_owned())
     }
 }
@@ -246,14 +264,27 @@ mod tests {
         ]);
         let seen = seen(POD, &mounts);
         assert_eq!(value(&seen, "API_URL"), Some("https://api.cast.ai"));
-        assert_eq!(value(&seen, "BOTH"), Some("https://api.cast.ai/$(API_URL)/$(NONE)"));
+        assert_eq!(
+            value(&seen, "BOTH"),
+            Some("https://api.cast.ai/$(API_URL)/$(NONE)")
+        );
         assert_eq!(value(&seen, "SELF_POD_NODE"), Some("node1"));
         assert_eq!(value(&seen, "API_KEY"), Some("key"));
         assert_eq!(value(&seen, "AWS_ACCESS_KEY_ID"), Some("id"));
         assert_eq!(value(&seen, "X_REGION"), Some("eu"));
         assert_eq!(seen.variables.len(), 6, "{:?}", seen.variables.keys());
-        let unseen: Vec<_> = seen.unseen.iter().map(|one| (one.variable.as_deref(), one.place.as_str())).collect();
-        assert_eq!(unseen, [(None, "the Secret hidden"), (Some("TLS_CA_CERT_FILE"), "the Secret elsewhere")]);
+        let unseen: Vec<_> = seen
+            .unseen
+            .iter()
+            .map(|one| (one.variable.as_deref(), one.place.as_str()))
+            .collect();
+        assert_eq!(
+            unseen,
+            [
+                (None, "the Secret hidden"),
+                (Some("TLS_CA_CERT_FILE"), "the Secret elsewhere")
+            ]
+        );
     }
 
     #[test]

@@ -240,28 +240,42 @@ impl Metadata {
 
     /// The object of a kind that controls this one.
     pub(super) fn owner(&self, kind: &str) -> Option<&Owner> {
-        self.owner_references.iter().find(|owner| owner.controller && owner.kind == kind)
+        self.owner_references
+            .iter()
+            .find(|owner| owner.controller && owner.kind == kind)
     }
 }
 
 impl PodSpec {
     /// The agent's container, which is the first where none has its name.
     pub(super) fn agent(&self) -> Option<&Container> {
-        let named = self.containers.iter().find(|container| container.name == AGENT);
+        let named = self
+            .containers
+            .iter()
+            .find(|container| container.name == AGENT);
         named.or(self.containers.first())
     }
 
     pub(super) fn service_account(&self) -> Option<&str> {
-        self.service_account_name.as_deref().filter(|name| !name.is_empty())
+        self.service_account_name
+            .as_deref()
+            .filter(|name| !name.is_empty())
     }
 }
 
 impl Selector {
     /// As a query's `labelSelector`.
     pub(super) fn text(&self) -> String {
-        let labels = self.match_labels.iter().map(|(key, value)| format!("{key}={value}"));
+        let labels = self
+            .match_labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"));
         let expressions = self.match_expressions.iter().map(|requirement| {
-            let Requirement { key, operator, values } = requirement;
+            let Requirement {
+                key,
+                operator,
+                values,
+            } = requirement;
             match operator.as_str() {
                 "In" => format!("{key} in ({})", values.join(",")),
                 "NotIn" => format!("{key} notin ({})", values.join(",")),

@@ -7,16 +7,23 @@ use crate::config::elsewhere::MountedToken;
 ///
 /// A part of a volume (`subPath`) is left out: the kubelet never renews what lies there.
 pub(super) fn of(spec: &PodSpec) -> Vec<MountedToken> {
-    let mounts = spec.agent().into_iter().flat_map(|container| &container.volume_mounts);
+    let mounts = spec
+        .agent()
+        .into_iter()
+        .flat_map(|container| &container.volume_mounts);
     let whole = mounts.filter(|mount| mount.sub_path.is_empty());
     whole
         .flat_map(|mount| {
             let volume = spec.volumes.iter().find(|volume| volume.name == mount.name);
-            let sources = volume.into_iter().flat_map(|volume| &volume.projected.sources);
-            sources.filter_map(|source| source.service_account_token.as_ref()).map(|token| MountedToken {
-                file: mount.mount_path.join(&token.path),
-                audience: Some(token.audience.clone()).filter(|audience| !audience.is_empty()),
-            })
+            let sources = volume
+                .into_iter()
+                .flat_map(|volume| &volume.projected.sources);
+            sources
+                .filter_map(|source| source.service_account_token.as_ref())
+                .map(|token| MountedToken {
+                    file: mount.mount_path.join(&token.path),
+                    audience: Some(token.audience.clone()).filter(|audience| !audience.is_empty()),
+                })
         })
         .collect()
 }
@@ -52,7 +59,10 @@ mod tests {
             audience: audience.map(str::to_owned),
         };
         let expected = [
-            token("/var/run/secrets/eks.amazonaws.com/serviceaccount/token", Some("sts.amazonaws.com")),
+            token(
+                "/var/run/secrets/eks.amazonaws.com/serviceaccount/token",
+                Some("sts.amazonaws.com"),
+            ),
             token("/var/run/secrets/kubernetes.io/serviceaccount/token", None),
         ];
         assert_eq!(of(&spec), expected);

@@ -3,10 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::cluster::object::Kept;
-use crate::cluster::object::Meta;
-use crate::cluster::object::raw;
-use crate::cluster::object::text;
+use crate::cluster::object::{Kept, Meta, raw, text};
 
 /// An event.
 #[derive(Clone, Debug)]
@@ -69,8 +66,9 @@ impl Kept for Event {
     const MOST: usize = 1000;
 
     fn keep(raw: RawEvent, _before: Option<&Self>) -> Option<Self> {
-        let (series, series_count) =
-            raw.series.map_or((None, None), |series| (series.last_observed_time, series.count));
+        let (series, series_count) = raw.series.map_or((None, None), |series| {
+            (series.last_observed_time, series.count)
+        });
         let made = raw.metadata.creation_timestamp;
         Some(Self {
             of: raw.involved_object.uid,
@@ -79,7 +77,11 @@ impl Kept for Event {
             message: raw.message,
             warning: raw.kind == "Warning",
             count: series_count.or(raw.count).unwrap_or(1),
-            last: series.or(raw.last_timestamp).or(raw.event_time).or(raw.first_timestamp).or(made),
+            last: series
+                .or(raw.last_timestamp)
+                .or(raw.event_time)
+                .or(raw.first_timestamp)
+                .or(made),
         })
     }
 

@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::cluster::object::Kept;
-use crate::cluster::object::Meta;
-use crate::cluster::object::raw;
+use crate::cluster::object::{Kept, Meta, raw};
 
 /// A lease.
 #[derive(Clone, Debug)]

@@ -2,9 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::cluster::object::Kept;
-use crate::cluster::object::Meta;
-use crate::cluster::object::raw;
+use crate::cluster::object::{Kept, Meta, raw};
 
 /// What the agent noted.
 #[derive(Clone, Debug)]
@@ -39,6 +37,9 @@ impl Kept for AgentMetadata {
 
     fn keep(raw: RawConfigMap, _before: Option<&Self>) -> Option<Self> {
         let some = |text: Option<String>| text.filter(|text| !text.is_empty());
-        Some(Self { cluster_id: some(raw.data.cluster_id), api_url: some(raw.data.api_url) })
+        Some(Self {
+            cluster_id: some(raw.data.cluster_id),
+            api_url: some(raw.data.api_url),
+        })
     }
 }

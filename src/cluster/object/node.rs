@@ -3,15 +3,10 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::de::IgnoredAny;
-use serde::de::MapAccess;
-use serde::de::Visitor;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
-use crate::cluster::object::Kept;
-use crate::cluster::object::Meta;
-use crate::cluster::object::raw;
+use crate::cluster::object::{Kept, Meta, raw};
 
 /// A node.
 #[derive(Clone, Debug)]
@@ -76,15 +71,39 @@ pub enum Mark {
 /// Every label that speaks of it.
 const LABELS: &[(&str, &str, Mark)] = &[
     ("eks.amazonaws.com/capacityType", "SPOT", Mark::EksSpot),
-    ("eks.amazonaws.com/capacityType", "ON_DEMAND", Mark::EksOnDemand),
-    ("scheduling.cast.ai/spot-fallback", "true", Mark::SpotFallback),
+    (
+        "eks.amazonaws.com/capacityType",
+        "ON_DEMAND",
+        Mark::EksOnDemand,
+    ),
+    (
+        "scheduling.cast.ai/spot-fallback",
+        "true",
+        Mark::SpotFallback,
+    ),
     ("scheduling.cast.ai/spot", "true", Mark::CastaiSpot),
-    ("node-role.kubernetes.io/spot-worker", "true", Mark::SpotWorker),
+    (
+        "node-role.kubernetes.io/spot-worker",
+        "true",
+        Mark::SpotWorker,
+    ),
     ("karpenter.sh/capacity-type", "spot", Mark::KarpenterSpot),
-    ("karpenter.sh/capacity-type", "on-demand", Mark::KarpenterOnDemand),
-    ("cloud.google.com/gke-preemptible", "true", Mark::GkePreemptible),
+    (
+        "karpenter.sh/capacity-type",
+        "on-demand",
+        Mark::KarpenterOnDemand,
+    ),
+    (
+        "cloud.google.com/gke-preemptible",
+        "true",
+        Mark::GkePreemptible,
+    ),
     ("cloud.google.com/gke-spot", "true", Mark::GkeSpot),
-    ("kubernetes.azure.com/scalesetpriority", "spot", Mark::AzureSpot),
+    (
+        "kubernetes.azure.com/scalesetpriority",
+        "spot",
+        Mark::AzureSpot,
+    ),
     ("spot", "true", Mark::Spot),
 ];
 
@@ -125,11 +144,24 @@ impl Kept for Node {
     const MOST: usize = 20_000;
 
     fn keep(raw: RawNode, _before: Option<&Self>) -> Option<Self> {
-        let RawNode { metadata, spec, status } = raw;
-        let ready = status.conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True");
+        let RawNode {
+            metadata,
+            spec,
+            status,
+        } = raw;
+        let ready = status
+            .conditions
+            .iter()
+            .any(|condition| condition.kind == "Ready" && condition.status == "True");
         let cloud = Cloud::of(&spec.provider_id);
         let (name, created) = (metadata.name.into(), metadata.creation_timestamp);
-        Some(Self { name, created, cloud, marks: metadata.labels, ready })
+        Some(Self {
+            name,
+            created,
+            cloud,
+            marks: metadata.labels,
+            ready,
+        })
     }
 }
 
@@ -171,7 +203,9 @@ impl<'de> Deserialize<'de> for Marks {
                 while let Some(name) = map.next_key::<String>()? {
                     if LABELS.iter().any(|(label, ..)| *label == name) {
                         let value = map.next_value::<String>()?;
-                        let said = LABELS.iter().filter(|(label, says, _)| *label == name && *says == value);
+                        let said = LABELS
+                            .iter()
+                            .filter(|(label, says, _)| *label == name && *says == value);
                         marks.0 |= said.fold(0, |marks, (.., mark)| marks | *mark as u16);
                     } else {
                         map.next_value::<IgnoredAny>()?;

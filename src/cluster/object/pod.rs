@@ -3,12 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::cluster::object::Condition;
-use crate::cluster::object::Kept;
-use crate::cluster::object::Meta;
-use crate::cluster::object::condition;
-use crate::cluster::object::raw;
-use crate::cluster::object::text;
+use crate::cluster::object::{Condition, Kept, Meta, condition, raw, text};
 
 /// This exporter's container in a pod of the agent.
 const EXPORTER: &str = "castai-health-exporter";
@@ -181,7 +176,11 @@ impl Kept for Pod {
     const MOST: usize = 2000;
 
     fn keep(raw: RawPod, before: Option<&Self>) -> Option<Self> {
-        let RawPod { metadata, spec, status } = raw;
+        let RawPod {
+            metadata,
+            spec,
+            status,
+        } = raw;
         let mut containers = status.init_container_statuses;
         for container in &mut containers {
             container.init = true;
@@ -209,7 +208,10 @@ impl Kept for Pod {
             message: status.message,
             conditions: status.conditions,
             containers,
-            has_exporter: spec.containers.iter().any(|container| container.name == EXPORTER),
+            has_exporter: spec
+                .containers
+                .iter()
+                .any(|container| container.name == EXPORTER),
             keeps_exporter_out: metadata.labels.inject.as_deref() == Some("false"),
         })
     }
@@ -232,7 +234,11 @@ impl Pod {
 
     /// Whether its kubelet's last word was that it is ready, and its node is not heard of any more.
     pub fn is_unheard_of(&self) -> bool {
-        let mut lasting = self.containers.iter().filter(|container| !container.init).peekable();
+        let mut lasting = self
+            .containers
+            .iter()
+            .filter(|container| !container.init)
+            .peekable();
         !self.is_ready() && lasting.peek().is_some() && lasting.all(|container| container.ready)
     }
 
@@ -243,21 +249,37 @@ impl Pod {
 
     /// The container of this name.
     pub fn container(&self, name: &str) -> Option<&Container> {
-        self.containers.iter().find(|container| container.name == name)
+        self.containers
+            .iter()
+            .find(|container| container.name == name)
     }
 }
 
 impl Container {
     /// The latest end of this container: it may be over now, or run again.
     pub fn ended(&self) -> Option<&Terminated> {
-        self.state.terminated.as_ref().or(self.last_state.terminated.as_ref())
+        self.state
+            .terminated
+            .as_ref()
+            .or(self.last_state.terminated.as_ref())
     }
 
     /// Old kubelets say why an image cannot be pulled only while they try; the reason is kept over the pause.
     fn recall(&mut self, before: &Pod) {
-        let Some(waiting) = self.state.waiting.as_mut().filter(|waiting| waiting.says_only_back_off()) else { return };
-        let known = before.container(&self.name).and_then(|known| known.state.waiting.as_ref());
-        if let Some(known) = known.filter(|known| known.is_about_an_image() && !known.says_only_back_off()) {
+        let Some(waiting) = self
+            .state
+            .waiting
+            .as_mut()
+            .filter(|waiting| waiting.says_only_back_off())
+        else {
+            return;
+        };
+        let known = before
+            .container(&self.name)
+            .and_then(|known| known.state.waiting.as_ref());
+        if let Some(known) =
+            known.filter(|known| known.is_about_an_image() && !known.says_only_back_off())
+        {
             waiting.message.clone_from(&known.message);
         }
     }

@@ -3,10 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::cluster::object::Kept;
-use crate::cluster::object::Meta;
-use crate::cluster::object::pod;
-use crate::cluster::object::raw;
+use crate::cluster::object::{Kept, Meta, pod, raw};
 
 /// A pod whose image does not come.
 #[derive(Clone, Debug)]
@@ -79,9 +76,18 @@ impl Kept for WaitingPod {
     const MOST: usize = 2000;
 
     fn keep(raw: RawWaitingPod, before: Option<&Self>) -> Option<Self> {
-        let RawWaitingPod { metadata, spec, status } = raw;
-        let statuses = status.init_container_statuses.into_iter().chain(status.container_statuses);
-        let images: Box<[_]> = statuses.filter_map(|status| Image::of(status, before)).collect();
+        let RawWaitingPod {
+            metadata,
+            spec,
+            status,
+        } = raw;
+        let statuses = status
+            .init_container_statuses
+            .into_iter()
+            .chain(status.container_statuses);
+        let images: Box<[_]> = statuses
+            .filter_map(|status| Image::of(status, before))
+            .collect();
         (!images.is_empty()).then(|| Self {
             name: format!("{}/{}", metadata.namespace, metadata.name).into(),
             node: spec.node_name.into(),
@@ -99,12 +105,23 @@ impl Kept for WaitingPod {
 impl Image {
     /// Old kubelets say why only while they try; the reason is kept over the pause.
     fn of(status: RawContainer, before: Option<&WaitingPod>) -> Option<Self> {
-        let waiting = status.state.waiting.filter(pod::Waiting::is_about_an_image)?;
+        let waiting = status
+            .state
+            .waiting
+            .filter(pod::Waiting::is_about_an_image)?;
         let only_back_off = waiting.says_only_back_off();
         let known = before.filter(|_| only_back_off).and_then(|before| {
-            before.images.iter().find(|image| *image.container == *status.name && *image.image == *status.image)
+            before
+                .images
+                .iter()
+                .find(|image| *image.container == *status.name && *image.image == *status.image)
         });
         let message = known.map_or_else(|| waiting.message.into(), |known| known.message.clone());
-        Some(Self { container: status.name.into(), image: status.image.into(), reason: waiting.reason.into(), message })
+        Some(Self {
+            container: status.name.into(),
+            image: status.image.into(),
+            reason: waiting.reason.into(),
+            message,
+        })
     }
 }

@@ -6,10 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::cluster::object::Condition;
-use crate::cluster::object::Kept;
-use crate::cluster::object::Meta;
-use crate::cluster::object::raw;
+use crate::cluster::object::{Condition, Kept, Meta, raw};
 
 /// The annotation that counts a Deployment's templates.
 const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -193,7 +190,11 @@ impl Kept for Deployment {
     const MOST: usize = 500;
 
     fn keep(raw: RawDeployment, _before: Option<&Self>) -> Option<Self> {
-        let RawDeployment { metadata, spec, status } = raw;
+        let RawDeployment {
+            metadata,
+            spec,
+            status,
+        } = raw;
         Some(Self {
             uid: metadata.uid,
             name: metadata.name,
@@ -218,8 +219,16 @@ impl Kept for ReplicaSet {
     const MOST: usize = 2000;
 
     fn keep(raw: RawReplicaSet, _before: Option<&Self>) -> Option<Self> {
-        let RawReplicaSet { metadata, spec, status } = raw;
-        let revision = metadata.annotations.get(REVISION).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let RawReplicaSet {
+            metadata,
+            spec,
+            status,
+        } = raw;
+        let revision = metadata
+            .annotations
+            .get(REVISION)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
         Some(Self {
             owner: metadata.controller().map(str::to_owned),
             uid: metadata.uid,
@@ -237,7 +246,11 @@ impl Kept for DaemonSet {
     const MOST: usize = 500;
 
     fn keep(raw: RawDaemonSet, _before: Option<&Self>) -> Option<Self> {
-        let RawDaemonSet { metadata, spec, status } = raw;
+        let RawDaemonSet {
+            metadata,
+            spec,
+            status,
+        } = raw;
         Some(Self {
             uid: metadata.uid,
             name: metadata.name,
@@ -253,14 +266,20 @@ impl Kept for DaemonSet {
 impl Helm {
     fn of(annotations: &Map) -> Self {
         let note = |name: &str| annotations.get(name).cloned();
-        Self { release: note("meta.helm.sh/release-name"), namespace: note("meta.helm.sh/release-namespace") }
+        Self {
+            release: note("meta.helm.sh/release-name"),
+            namespace: note("meta.helm.sh/release-namespace"),
+        }
     }
 }
 
 impl Selector {
     /// The selector as `kubectl` writes it.
     pub fn text(&self) -> String {
-        let labels = self.match_labels.iter().map(|(name, value)| format!("{name}={value}"));
+        let labels = self
+            .match_labels
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
         let more = (!self.match_expressions.is_empty()).then(|| "expressions".to_owned());
         labels.chain(more).collect::<Vec<_>>().join(",")
     }

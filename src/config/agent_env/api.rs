@@ -2,8 +2,7 @@
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use x509_parser::prelude::FromDer;
-use x509_parser::prelude::X509Certificate;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::ApiKey;
 use crate::config::secret::Secret;
@@ -14,16 +13,28 @@ use crate::config::written::Wrong;
 pub(crate) fn url(text: &str) -> Result<url::Url, Wrong> {
     let right = "write https://api.cast.ai, or https://api.eu.cast.ai";
     if text.is_empty() {
-        return Err(Wrong::new("is not set; the agent's requests end with \"no Host in request URL\"", right));
+        return Err(Wrong::new(
+            "is not set; the agent's requests end with \"no Host in request URL\"",
+            right,
+        ));
     }
-    if let Some(byte) = text.bytes().find(|byte| byte.is_ascii_control() || matches!(byte, b' ' | b'\\')) {
-        return Err(Wrong::new(format!("{} holds {}", shown(text), name(byte)), right));
+    if let Some(byte) = text
+        .bytes()
+        .find(|byte| byte.is_ascii_control() || matches!(byte, b' ' | b'\\'))
+    {
+        return Err(Wrong::new(
+            format!("{} holds {}", shown(text), name(byte)),
+            right,
+        ));
     }
     let (scheme, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
         (Some(rest), _) => ("https", rest),
         (None, Some(rest)) => ("http", rest),
         (None, None) if text.contains("://") => {
-            let what = format!("{} has a scheme that the agent does not know; it puts https:// before it", shown(text));
+            let what = format!(
+                "{} has a scheme that the agent does not know; it puts https:// before it",
+                shown(text)
+            );
             return Err(Wrong::new(what, right));
         }
         (None, None) => ("https", text),
@@ -32,11 +43,18 @@ pub(crate) fn url(text: &str) -> Result<url::Url, Wrong> {
     if rest.is_empty() || rest.starts_with('/') {
         return Err(Wrong::new(format!("{} has no host", shown(text)), right));
     }
-    if rest.split('/').next().is_some_and(|authority| authority.contains('@')) {
+    if rest
+        .split('/')
+        .next()
+        .is_some_and(|authority| authority.contains('@'))
+    {
         return Err(Wrong::new("holds a user name or password", right));
     }
     if rest.contains(['?', '#']) {
-        let what = format!("{} has a query or fragment, and the agent appends its paths to it", shown(text));
+        let what = format!(
+            "{} has a query or fragment, and the agent appends its paths to it",
+            shown(text)
+        );
         return Err(Wrong::new(what, right));
     }
     url::Url::parse(&format!("{scheme}://{}", rest.trim_end_matches('/')))
@@ -54,7 +72,9 @@ pub(crate) fn key(text: &str) -> ApiKey {
         return ApiKey::Missing;
     }
     if let Some(byte) = forbidden_byte(trimmed) {
-        let place = if trimmed.trim_end_matches(|c: char| c.is_ascii_control()).contains(|c: char| c.is_ascii_control())
+        let place = if trimmed
+            .trim_end_matches(|c: char| c.is_ascii_control())
+            .contains(|c: char| c.is_ascii_control())
         {
             "in it"
         } else {
@@ -82,7 +102,10 @@ pub(crate) fn pem(text: &str) -> Result<Vec<u8>, Wrong> {
     } else if text.contains("-----BEGIN") {
         "is PEM without a readable certificate".to_owned()
     } else if text.starts_with(['/', '.']) && !text.contains('\n') {
-        format!("{} is a path; the agent takes the value for the certificate itself", shown(text))
+        format!(
+            "{} is a path; the agent takes the value for the certificate itself",
+            shown(text)
+        )
     } else {
         "is no PEM".to_owned()
     };
@@ -91,7 +114,9 @@ pub(crate) fn pem(text: &str) -> Result<Vec<u8>, Wrong> {
 
 /// The name of the first byte that no header may hold.
 pub(super) fn forbidden_byte(text: &str) -> Option<String> {
-    text.bytes().find(|byte| *byte < b' ' && *byte != b'\t' || *byte == 0x7f).map(name)
+    text.bytes()
+        .find(|byte| *byte < b' ' && *byte != b'\t' || *byte == 0x7f)
+        .map(name)
 }
 
 fn name(byte: u8) -> String {

@@ -1,10 +1,8 @@
 //! The agent's other variables: what it cannot parse ends it at its start.
 
-use crate::config::Provider;
 use crate::config::problem::Problems;
-use crate::config::values;
-use crate::config::written::Written;
-use crate::config::written::Wrong;
+use crate::config::written::{Written, Wrong};
+use crate::config::{Provider, values};
 
 /// Variables that nobody but the agent has; any of them tells that this is the agent's environment.
 pub(super) const AGENT: &[&str] = &[
@@ -32,7 +30,11 @@ pub(super) const AGENT: &[&str] = &[
 
 const PORTS: &[&str] = &["HEALTHZ_PORT", "METRICS_PORT", "PPROF_PORT"];
 
-const SWITCHES: &[&str] = &["LEADER_ELECTION_ENABLED", "METADATA_STORE_ENABLED", "CONTROLLER_FORCE_PAGINATION"];
+const SWITCHES: &[&str] = &[
+    "LEADER_ELECTION_ENABLED",
+    "METADATA_STORE_ENABLED",
+    "CONTROLLER_FORCE_PAGINATION",
+];
 
 const DURATIONS: &[&str] = &[
     "API_DELTA_READ_TIMEOUT",
@@ -47,12 +49,21 @@ const DURATIONS: &[&str] = &[
 /// Notes every value that makes no sense; what is empty or absent has a default.
 pub(super) fn examine(set: &dyn Fn(&str) -> Option<Written>, problems: &mut Problems) {
     if let Some(provider) = set("PROVIDER") {
-        let known: Vec<_> = Provider::ALL.iter().map(|provider| (provider.label(), ())).collect();
+        let known: Vec<_> = Provider::ALL
+            .iter()
+            .map(|provider| (provider.label(), ()))
+            .collect();
         provider.noting(problems, |text| values::word(text, &known));
     }
     for port in PORTS.iter().filter_map(|name| set(name)) {
         // Zero switches a server off.
-        port.noting(problems, |text| if text == "0" { Ok(0) } else { values::port(text) });
+        port.noting(problems, |text| {
+            if text == "0" {
+                Ok(0)
+            } else {
+                values::port(text)
+            }
+        });
     }
     for switch in SWITCHES.iter().filter_map(|name| set(name)) {
         switch.noting(problems, go_bool);
@@ -61,7 +72,10 @@ pub(super) fn examine(set: &dyn Fn(&str) -> Option<Written>, problems: &mut Prob
         duration.noting(problems, values::duration);
     }
     // The lock must be a name that Kubernetes takes for a Lease and a namespace.
-    for name in ["LEADER_ELECTION_LOCK_NAME", "LEADER_ELECTION_NAMESPACE"].into_iter().filter_map(set) {
+    for name in ["LEADER_ELECTION_LOCK_NAME", "LEADER_ELECTION_NAMESPACE"]
+        .into_iter()
+        .filter_map(set)
+    {
         name.noting(problems, |text| object_name(text).map(drop));
     }
 }
@@ -71,7 +85,10 @@ fn go_bool(text: &str) -> Result<bool, Wrong> {
     match text {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
         "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
-        _ => Err(Wrong::new(format!("{} is neither true nor false", values::shown(text)), "write true or false")),
+        _ => Err(Wrong::new(
+            format!("{} is neither true nor false", values::shown(text)),
+            "write true or false",
+        )),
     }
 }
 
@@ -79,12 +96,17 @@ fn go_bool(text: &str) -> Result<bool, Wrong> {
 pub(crate) fn object_name(text: &str) -> Result<String, Wrong> {
     let valid = values::is_name(text)
         && !text.ends_with('.')
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.ends_with(|c: char| c.is_ascii_alphanumeric());
     if valid {
         return Ok(text.to_owned());
     }
     let what = format!("{} is no name of a Kubernetes object", values::shown(text));
-    Err(Wrong::new(what, "lower-case letters, digits, dashes and dots"))
+    Err(Wrong::new(
+        what,
+        "lower-case letters, digits, dashes and dots",
+    ))
 }

@@ -1,18 +1,17 @@
 //! The server of credentials that the environment names, where Go's SDK asks it (`resolveHTTPCredProvider`).
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use url::Host;
-use url::Url;
+use url::{Host, Url};
 
 use crate::config::aws::source::Container;
 use crate::config::values;
 
 /// EKS Pod Identity's own addresses.
-const POD_IDENTITY: [IpAddr; 2] =
-    [IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x23))];
+const POD_IDENTITY: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x23)),
+];
 /// ECS's own address.
 const ECS: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2));
 
@@ -48,30 +47,48 @@ impl CredentialServer {
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI leads to a server of ECS, which is not asked here";
             return Err(Unasked::NotExamined(why.to_owned()));
         };
-        let refused = |why: String| Err(Unasked::Refused(format!("AWS_CONTAINER_CREDENTIALS_FULL_URI {why}")));
+        let refused = |why: String| {
+            Err(Unasked::Refused(format!(
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI {why}"
+            )))
+        };
         let Ok(url) = Url::parse(text) else {
             return refused("is no URL, so that the agent has no credentials".to_owned());
         };
         let host = url.host_str().unwrap_or_default();
         let not_examined = |what: &str| {
-            let why = format!("AWS_CONTAINER_CREDENTIALS_FULL_URI leads to {what}, which the exporter does not ask");
+            let why = format!(
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI leads to {what}, which the exporter does not ask"
+            );
             Err(Unasked::NotExamined(why))
         };
         let address = match url.host() {
-            _ if url.scheme() == "https" => return not_examined(&format!("{} by https", values::shown(host))),
+            _ if url.scheme() == "https" => {
+                return not_examined(&format!("{} by https", values::shown(host)));
+            }
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
             Some(Host::Domain("localhost")) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            _ => return refused(format!("leads to {}, which the agent's SDK refuses to ask", values::shown(host))),
+            _ => {
+                return refused(format!(
+                    "leads to {}, which the agent's SDK refuses to ask",
+                    values::shown(host)
+                ));
+            }
         };
         let eks = POD_IDENTITY.contains(&address);
         if address == ECS {
             return not_examined("a server of ECS");
         }
         if !eks && !address.is_loopback() {
-            return refused(format!("leads to {address}, which the agent's SDK refuses to ask"));
+            return refused(format!(
+                "leads to {address}, which the agent's SDK refuses to ask"
+            ));
         }
-        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let query = url
+            .query()
+            .map(|query| format!("?{query}"))
+            .unwrap_or_default();
         Ok(Self {
             host: address.to_string(),
             port: url.port_or_known_default().unwrap_or(80),
@@ -89,15 +106,44 @@ mod tests {
     fn a_server_is_asked_where_gos_sdk_asks_it_and_keys_stay_on_the_node() {
         let read = |text: &str| CredentialServer::read(&Container::Full(text.to_owned()));
         for (text, host, port, path, eks) in [
-            ("http://169.254.170.23/v1/credentials", "169.254.170.23", 80, "/v1/credentials", true),
-            ("http://[fd00:ec2::23]/v1/credentials", "fd00:ec2::23", 80, "/v1/credentials", true),
-            ("http://127.0.0.9:8080/a?b=c", "127.0.0.9", 8080, "/a?b=c", false),
+            (
+                "http://169.254.170.23/v1/credentials",
+                "169.254.170.23",
+                80,
+                "/v1/credentials",
+                true,
+            ),
+            (
+                "http://[fd00:ec2::23]/v1/credentials",
+                "fd00:ec2::23",
+                80,
+                "/v1/credentials",
+                true,
+            ),
+            (
+                "http://127.0.0.9:8080/a?b=c",
+                "127.0.0.9",
+                8080,
+                "/a?b=c",
+                false,
+            ),
             ("http://localhost:1", "127.0.0.1", 1, "/", false),
         ] {
-            let server = CredentialServer { host: host.to_owned(), port, path: path.to_owned(), eks };
+            let server = CredentialServer {
+                host: host.to_owned(),
+                port,
+                path: path.to_owned(),
+                eks,
+            };
             assert_eq!(read(text), Ok(server), "{text}");
         }
-        for text in ["nonsense", "http://192.0.2.1/", "http://169.254.170.24/", "http://example.com/", "ftp://x/"] {
+        for text in [
+            "nonsense",
+            "http://192.0.2.1/",
+            "http://169.254.170.24/",
+            "http://example.com/",
+            "ftp://x/",
+        ] {
             assert!(matches!(read(text), Err(Unasked::Refused(_))), "{text}");
         }
         for text in ["https://example.com/", "http://169.254.170.2/x"] {

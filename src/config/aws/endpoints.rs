@@ -58,17 +58,48 @@ struct Partition {
     dual_stack: &'static str,
 }
 
-const AWS: Partition = Partition { prefix: "", suffix: "amazonaws.com", dual_stack: "api.aws" };
-const GOVERNMENT: Partition = Partition { prefix: "us-gov-", ..AWS };
+const AWS: Partition = Partition {
+    prefix: "",
+    suffix: "amazonaws.com",
+    dual_stack: "api.aws",
+};
+const GOVERNMENT: Partition = Partition {
+    prefix: "us-gov-",
+    ..AWS
+};
 /// All but the usual one; the first whose prefix fits.
 const OTHERS: &[Partition] = &[
-    Partition { prefix: "cn-", suffix: "amazonaws.com.cn", dual_stack: "api.amazonwebservices.com.cn" },
+    Partition {
+        prefix: "cn-",
+        suffix: "amazonaws.com.cn",
+        dual_stack: "api.amazonwebservices.com.cn",
+    },
     GOVERNMENT,
-    Partition { prefix: "us-iso-", suffix: "c2s.ic.gov", dual_stack: "api.aws.ic.gov" },
-    Partition { prefix: "us-isob-", suffix: "sc2s.sgov.gov", dual_stack: "api.aws.scloud" },
-    Partition { prefix: "us-isof-", suffix: "csp.hci.ic.gov", dual_stack: "api.aws.hci.ic.gov" },
-    Partition { prefix: "eu-isoe-", suffix: "cloud.adc-e.uk", dual_stack: "api.cloud-aws.adc-e.uk" },
-    Partition { prefix: "eusc-", suffix: "amazonaws.eu", dual_stack: "api.amazonwebservices.eu" },
+    Partition {
+        prefix: "us-iso-",
+        suffix: "c2s.ic.gov",
+        dual_stack: "api.aws.ic.gov",
+    },
+    Partition {
+        prefix: "us-isob-",
+        suffix: "sc2s.sgov.gov",
+        dual_stack: "api.aws.scloud",
+    },
+    Partition {
+        prefix: "us-isof-",
+        suffix: "csp.hci.ic.gov",
+        dual_stack: "api.aws.hci.ic.gov",
+    },
+    Partition {
+        prefix: "eu-isoe-",
+        suffix: "cloud.adc-e.uk",
+        dual_stack: "api.cloud-aws.adc-e.uk",
+    },
+    Partition {
+        prefix: "eusc-",
+        suffix: "amazonaws.eu",
+        dual_stack: "api.amazonwebservices.eu",
+    },
 ];
 /// Where the SDK's first generation asks the global STS unless it is told otherwise.
 const LEGACY_REGIONS: &[&str] = &[
@@ -100,7 +131,8 @@ impl Endpoints {
             fips: yes("AWS_USE_FIPS_ENDPOINT"),
             dual_stack: yes("AWS_USE_DUALSTACK_ENDPOINT"),
             ignored: yes("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
-            legacy_sts: set("AWS_STS_REGIONAL_ENDPOINTS").map(|text| text.eq_ignore_ascii_case("legacy")),
+            legacy_sts: set("AWS_STS_REGIONAL_ENDPOINTS")
+                .map(|text| text.eq_ignore_ascii_case("legacy")),
             everything: given("AWS_ENDPOINT_URL"),
             sts: given("AWS_ENDPOINT_URL_STS"),
             ec2: given("AWS_ENDPOINT_URL_EC2"),
@@ -111,16 +143,23 @@ impl Endpoints {
     /// The same with what the profile says where the environment is silent.
     #[must_use]
     pub fn or_profile(&self, profile: &BTreeMap<String, String>) -> Self {
-        let yes = |key: &str| profile.get(key).is_some_and(|text| text.eq_ignore_ascii_case("true"));
+        let yes = |key: &str| {
+            profile
+                .get(key)
+                .is_some_and(|text| text.eq_ignore_ascii_case("true"))
+        };
         let text = |key: &str| profile.get(key).cloned();
-        let url = text("endpoint_url").map(|text| Given { name: "endpoint_url of the profile", text });
+        let url = text("endpoint_url").map(|text| Given {
+            name: "endpoint_url of the profile",
+            text,
+        });
         Self {
             fips: self.fips || yes("use_fips_endpoint"),
             dual_stack: self.dual_stack || yes("use_dualstack_endpoint"),
             ignored: self.ignored || yes("ignore_configured_endpoint_urls"),
-            legacy_sts: self
-                .legacy_sts
-                .or_else(|| text("sts_regional_endpoints").map(|text| text.eq_ignore_ascii_case("legacy"))),
+            legacy_sts: self.legacy_sts.or_else(|| {
+                text("sts_regional_endpoints").map(|text| text.eq_ignore_ascii_case("legacy"))
+            }),
             everything: self.everything.clone().or(url),
             ..self.clone()
         }
@@ -130,10 +169,18 @@ impl Endpoints {
     ///
     /// # Errors
     /// What in the settings the agent's SDK cannot use either.
-    pub fn of(&self, service: Service, region: &str, agent: Option<Version>) -> Result<Endpoint, String> {
+    pub fn of(
+        &self,
+        service: Service,
+        region: &str,
+        agent: Option<Version>,
+    ) -> Result<Endpoint, String> {
         let label = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if region.is_empty() || region.len() > MAX_LABEL || !region.bytes().all(label) {
-            return Err(format!("{} is no region: it has to be one such as eu-central-1", values::shown(region)));
+            return Err(format!(
+                "{} is no region: it has to be one such as eu-central-1",
+                values::shown(region)
+            ));
         }
         // What the agent does not ask does not depend on its version.
         let old = service != Service::Eks && agent.is_some_and(|agent| agent < Version::SDK_V2);
@@ -141,13 +188,19 @@ impl Endpoints {
             return self.as_given(given, region);
         }
         let global = service == Service::Sts && old && self.legacy_sts.unwrap_or(true);
-        let (host, signing_region) = if global && LEGACY_REGIONS.contains(&region) && !self.fips && !self.dual_stack {
-            ("sts.amazonaws.com".to_owned(), "us-east-1".to_owned())
-        } else {
-            (self.name(service, region), region.to_owned())
-        };
-        let url = Url::parse(&format!("https://{host}/")).map_err(|error| format!("{host} is no host: {error}"))?;
-        Ok(Endpoint { url, signing_region, set_by: None })
+        let (host, signing_region) =
+            if global && LEGACY_REGIONS.contains(&region) && !self.fips && !self.dual_stack {
+                ("sts.amazonaws.com".to_owned(), "us-east-1".to_owned())
+            } else {
+                (self.name(service, region), region.to_owned())
+            };
+        let url = Url::parse(&format!("https://{host}/"))
+            .map_err(|error| format!("{host} is no host: {error}"))?;
+        Ok(Endpoint {
+            url,
+            signing_region,
+            set_by: None,
+        })
     }
 
     fn given(&self, service: Service) -> Option<&Given> {
@@ -156,26 +209,41 @@ impl Endpoints {
             Service::Ec2 => &self.ec2,
             Service::Eks => &self.eks,
         };
-        own.as_ref().or(self.everything.as_ref()).filter(|_| !self.ignored)
+        own.as_ref()
+            .or(self.everything.as_ref())
+            .filter(|_| !self.ignored)
     }
 
     fn as_given(&self, given: &Given, region: &str) -> Result<Endpoint, String> {
         let Given { name, text } = given;
         if self.fips || self.dual_stack {
             let with = if self.fips { "FIPS" } else { "dual-stack" };
-            return Err(format!("{name} is set together with {with} endpoints, which the agent's SDK refuses"));
+            return Err(format!(
+                "{name} is set together with {with} endpoints, which the agent's SDK refuses"
+            ));
         }
-        let url = Url::parse(text).map_err(|error| format!("{name} is no URL ({error}): write https://host"))?;
+        let url = Url::parse(text)
+            .map_err(|error| format!("{name} is no URL ({error}): write https://host"))?;
         if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
             return Err(format!(
                 "{name} begins with {}: it has to be an http or https URL",
                 values::shown(url.scheme())
             ));
         }
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-            return Err(format!("{name} holds more than scheme, host, port and path"));
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+        {
+            return Err(format!(
+                "{name} holds more than scheme, host, port and path"
+            ));
         }
-        Ok(Endpoint { url, signing_region: region.to_owned(), set_by: Some(name) })
+        Ok(Endpoint {
+            url,
+            signing_region: region.to_owned(),
+            set_by: Some(name),
+        })
     }
 
     /// AWS's own name of the service.
@@ -193,7 +261,11 @@ impl Endpoints {
             (Service::Eks, true) if partition.prefix.is_empty() && !self.dual_stack => "fips.eks",
             (Service::Eks, true) => "eks-fips",
         };
-        let suffix = if self.dual_stack { partition.dual_stack } else { partition.suffix };
+        let suffix = if self.dual_stack {
+            partition.dual_stack
+        } else {
+            partition.suffix
+        };
         format!("{service}.{region}.{suffix}")
     }
 }

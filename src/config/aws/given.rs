@@ -50,7 +50,11 @@ pub(super) const PREFIXES: [Names; 2] = [
         timeout: "EKS_API_TIMEOUT",
     },
     Names {
-        three: ["SELFHOSTEDEC2_ACCOUNT_ID", "SELFHOSTEDEC2_REGION", "SELFHOSTEDEC2_CLUSTER_NAME"],
+        three: [
+            "SELFHOSTEDEC2_ACCOUNT_ID",
+            "SELFHOSTEDEC2_REGION",
+            "SELFHOSTEDEC2_CLUSTER_NAME",
+        ],
         lifecycle: "SELFHOSTEDEC2_API_NODE_LIFECYCLE_DISCOVERY_ENABLED",
         timeout: "SELFHOSTEDEC2_API_TIMEOUT",
     },
@@ -61,13 +65,24 @@ impl Names {
     pub(super) fn given(&self, variable: &dyn Fn(&str) -> Option<String>) -> Given {
         let value = |name: &str| variable(name).filter(|value| !value.is_empty());
         if let [Some(account), Some(region), Some(name)] = self.three.map(value) {
-            return Given::Complete { account, region, name };
+            return Given::Complete {
+                account,
+                region,
+                name,
+            };
         }
         let set = self.set(variable);
         if set.is_empty() {
             return Given::Nothing;
         }
-        Given::Partial { set, missing: self.three.into_iter().filter(|name| value(name).is_none()).collect() }
+        Given::Partial {
+            set,
+            missing: self
+                .three
+                .into_iter()
+                .filter(|name| value(name).is_none())
+                .collect(),
+        }
     }
 
     fn set(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<&'static str> {
@@ -82,7 +97,10 @@ pub fn account(text: &str) -> Account {
     if twelve(text) {
         return Account::Digits;
     }
-    let number = text.parse::<f64>().ok().filter(|_| text.contains(['e', 'E']));
+    let number = text
+        .parse::<f64>()
+        .ok()
+        .filter(|_| text.contains(['e', 'E']));
     match number.map(|number| format!("{number:.0}")) {
         Some(digits) if twelve(&digits) => Account::Scientific(digits),
         _ => Account::Malformed,

@@ -19,16 +19,25 @@ pub struct Metadata {
 impl Metadata {
     pub(super) fn read(set: &dyn Fn(&str) -> Option<String>) -> Self {
         let yes = |name: &str| set(name).is_some_and(|text| text.eq_ignore_ascii_case("true"));
-        let (disabled, v1_disabled) = (yes("AWS_EC2_METADATA_DISABLED"), yes("AWS_EC2_METADATA_V1_DISABLED"));
-        let ipv6 = set("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE").is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));
+        let (disabled, v1_disabled) = (
+            yes("AWS_EC2_METADATA_DISABLED"),
+            yes("AWS_EC2_METADATA_V1_DISABLED"),
+        );
+        let ipv6 = set("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")
+            .is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));
         let usual = if ipv6 { IPV6 } else { IPV4 };
         let endpoint = set("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or_else(|| usual.to_owned());
-        Self { disabled, v1_disabled, endpoint: self::endpoint(&endpoint) }
+        Self {
+            disabled,
+            v1_disabled,
+            endpoint: self::endpoint(&endpoint),
+        }
     }
 }
 
 /// Only what cannot leave the node is asked.
 fn endpoint(text: &str) -> Result<Endpoint, String> {
-    Endpoint::read(text)
-        .map_err(|why| format!("AWS_EC2_METADATA_SERVICE_ENDPOINT {why}, and the exporter does not ask there"))
+    Endpoint::read(text).map_err(|why| {
+        format!("AWS_EC2_METADATA_SERVICE_ENDPOINT {why}, and the exporter does not ask there")
+    })
 }

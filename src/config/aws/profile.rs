@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::io::Read;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::config::Secret;
-use crate::config::aws::source::Key;
-use crate::config::aws::source::Variables;
-use crate::config::values;
+use crate::config::aws::source::{Key, Variables};
+use crate::config::{Secret, values};
 
 /// The most that is read of a file.
 const MAX_FILE: u64 = 1 << 20;
@@ -98,7 +95,11 @@ fn sections(texts: &[String]) -> Sections {
 }
 
 fn named(variables: &Variables) -> &str {
-    variables.profile.as_deref().or(variables.default_profile.as_deref()).unwrap_or("default")
+    variables
+        .profile
+        .as_deref()
+        .or(variables.default_profile.as_deref())
+        .unwrap_or("default")
 }
 
 /// What the texts of the files mean; a later one adds to an earlier.
@@ -107,9 +108,20 @@ pub fn meaning(variables: &Variables, texts: &[String]) -> Profile {
     match gives(name, &sections, 0) {
         Ok(Some(gives)) => Profile::Gives(gives),
         Ok(None) if variables.profile.is_some() => {
-            let files: Vec<_> = variables.profile_files.iter().map(|path| path.display().to_string()).collect();
-            let files = if files.is_empty() { "any file".to_owned() } else { files.join(" or ") };
-            Profile::Invalid(format!("AWS_PROFILE names {}, which is not in {files}", values::shown(name)))
+            let files: Vec<_> = variables
+                .profile_files
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            let files = if files.is_empty() {
+                "any file".to_owned()
+            } else {
+                files.join(" or ")
+            };
+            Profile::Invalid(format!(
+                "AWS_PROFILE names {}, which is not in {files}",
+                values::shown(name)
+            ))
         }
         Ok(None) => Profile::Gives(Gives::Nothing),
         Err(why) => Profile::Invalid(format!("the profile {}: {why}", values::shown(name))),
@@ -118,29 +130,57 @@ pub fn meaning(variables: &Variables, texts: &[String]) -> Profile {
 
 /// In the order in which Go's SDK looks (`resolveCredsFromProfile`).
 fn gives(name: &str, sections: &Sections, depth: usize) -> Result<Option<Gives>, String> {
-    let Some(section) = sections.get(name) else { return Ok(None) };
+    let Some(section) = sections.get(name) else {
+        return Ok(None);
+    };
     let value = |key: &str| section.get(key).filter(|value| !value.is_empty()).cloned();
-    let (id, secret) = (value("aws_access_key_id"), value("aws_secret_access_key").map(Secret::new));
+    let (id, secret) = (
+        value("aws_access_key_id"),
+        value("aws_secret_access_key").map(Secret::new),
+    );
     let role = value("role_arn");
     let with = |arn: String, key: Key| {
         let external_id = value("external_id").map(Secret::new);
-        Gives::Role(Role { arn, key, external_id, session_name: value("role_session_name") })
+        Gives::Role(Role {
+            arn,
+            key,
+            external_id,
+            session_name: value("role_session_name"),
+        })
     };
-    if let (Some(arn), Some(source)) = (&role, value("source_profile").filter(|source| source != name)) {
+    if let (Some(arn), Some(source)) = (
+        &role,
+        value("source_profile").filter(|source| source != name),
+    ) {
         if depth == MAX_CHAIN {
             return Err("its source profiles go in circles".to_owned());
         }
         return match gives(&source, sections, depth + 1)? {
-            None => Err(format!("its source profile {} does not exist", values::shown(&source))),
+            None => Err(format!(
+                "its source profile {} does not exist",
+                values::shown(&source)
+            )),
             Some(Gives::Keys(key)) => Ok(Some(with(arn.clone(), key))),
-            Some(Gives::Role(_)) => Ok(Some(Gives::Unprobed("a chain of several roles".to_owned()))),
-            Some(_) => Ok(Some(Gives::Unprobed("a role through a source profile without keys".to_owned()))),
+            Some(Gives::Role(_)) => {
+                Ok(Some(Gives::Unprobed("a chain of several roles".to_owned())))
+            }
+            Some(_) => Ok(Some(Gives::Unprobed(
+                "a role through a source profile without keys".to_owned(),
+            ))),
         };
     }
     let whole = match (id, secret) {
-        (Some(id), Some(secret)) => Some(Key { id, secret, session: value("aws_session_token").map(Secret::new) }),
+        (Some(id), Some(secret)) => Some(Key {
+            id,
+            secret,
+            session: value("aws_session_token").map(Secret::new),
+        }),
         (None, None) => None,
-        _ => return Err("it holds half a key: an id without a secret, or a secret without an id".to_owned()),
+        _ => {
+            return Err(
+                "it holds half a key: an id without a secret, or a secret without an id".to_owned(),
+            );
+        }
     };
     Ok(Some(match (whole, role) {
         (Some(key), Some(arn)) => with(arn, key),
@@ -149,8 +189,14 @@ fn gives(name: &str, sections: &Sections, depth: usize) -> Result<Option<Gives>,
             if value("credential_source").is_some() {
                 Gives::Unprobed("credential_source".to_owned())
             } else if let Some(file) = value("web_identity_token_file") {
-                Gives::WebIdentity { token_file: PathBuf::from(file), role_arn: role }
-            } else if ["sso_session", "sso_account_id", "sso_start_url"].iter().any(|key| value(key).is_some()) {
+                Gives::WebIdentity {
+                    token_file: PathBuf::from(file),
+                    role_arn: role,
+                }
+            } else if ["sso_session", "sso_account_id", "sso_start_url"]
+                .iter()
+                .any(|key| value(key).is_some())
+            {
                 Gives::Unprobed("SSO".to_owned())
             } else if value("credential_process").is_some() {
                 Gives::Unprobed("credential_process".to_owned())
@@ -171,7 +217,10 @@ fn parse(text: &str, sections: &mut Sections) {
         if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(title) = trimmed.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+        if let Some(title) = trimmed
+            .strip_prefix('[')
+            .and_then(|rest| rest.split(']').next())
+        {
             let title = title.trim();
             let name = title.strip_prefix("profile ").map_or(title, str::trim);
             current = Some(name.to_owned());

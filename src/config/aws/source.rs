@@ -5,8 +5,7 @@
 use std::path::PathBuf;
 
 use crate::config::Secret;
-use crate::config::aws::profile::Gives;
-use crate::config::aws::profile::Profile;
+use crate::config::aws::profile::{Gives, Profile};
 
 /// Where credentials come from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,9 +76,14 @@ impl Variables {
         let either = |one: &str, other: &str| set(one).or_else(|| set(other));
         let home = set("HOME").map(PathBuf::from);
         let file = |name: &str, usual: &str| {
-            set(name).map(PathBuf::from).or_else(|| home.as_ref().map(|home| home.join(".aws").join(usual)))
+            set(name)
+                .map(PathBuf::from)
+                .or_else(|| home.as_ref().map(|home| home.join(".aws").join(usual)))
         };
-        let files = [file("AWS_CONFIG_FILE", "config"), file("AWS_SHARED_CREDENTIALS_FILE", "credentials")];
+        let files = [
+            file("AWS_CONFIG_FILE", "config"),
+            file("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        ];
         Self {
             key_id: either("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"),
             secret: either("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY").map(Secret::new),
@@ -106,7 +110,11 @@ impl Variables {
     /// The key of the environment, when it is whole.
     pub fn key(&self) -> Option<Key> {
         let (id, secret) = (self.key_id.clone()?, self.secret.clone()?);
-        Some(Key { id, secret, session: self.session.clone() })
+        Some(Key {
+            id,
+            secret,
+            session: self.session.clone(),
+        })
     }
 
     /// Whether there is half a key.

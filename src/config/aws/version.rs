@@ -27,7 +27,10 @@ impl Version {
         let parts: Option<Vec<u32>> = bare.split('.').map(|part| part.parse().ok()).collect();
         match parts.as_deref() {
             Some([major, minor, patch]) => Ok(Self(*major, *minor, *patch)),
-            _ => Err(Wrong::new(format!("{} is no version", values::shown(text)), "write one such as v0.123.1")),
+            _ => Err(Wrong::new(
+                format!("{} is no version", values::shown(text)),
+                "write one such as v0.123.1",
+            )),
         }
     }
 }

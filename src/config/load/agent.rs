@@ -2,21 +2,20 @@
 
 use std::path::PathBuf;
 
-use crate::config::AgentPlace;
-use crate::config::AgentSeen;
-use crate::config::Flags;
-use crate::config::Installation;
-use crate::config::Vantage;
-use crate::config::agent_env::AgentEnv;
-use crate::config::agent_env::object_name;
+use crate::config::agent_env::{AgentEnv, object_name};
 use crate::config::file::File;
 use crate::config::load::Sources;
+use crate::config::{AgentPlace, AgentSeen, Flags, Installation, Vantage};
 
 /// The name that the agent's chart gives its account.
 const AGENT: &str = "castai-agent";
 const MOUNTS: &str = "/etc/castai-agent";
 /// What the kubelet and a person tell this process of the API server, wherever the agent's environment comes from.
-const OUR_OWN: [&str; 3] = ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "KUBECONFIG"];
+const OUR_OWN: [&str; 3] = [
+    "KUBERNETES_SERVICE_HOST",
+    "KUBERNETES_SERVICE_PORT",
+    "KUBECONFIG",
+];
 
 /// Whether the agent is to be looked for through the API: this process is told that it does not stand in its pod.
 pub(super) fn looked_for(flags: &Flags, file: &File) -> bool {
@@ -34,16 +33,23 @@ pub(super) fn environment(
         return (AgentSeen::NotLookedFor, AgentEnv::read(own, &|_| None));
     }
     let seen = match seen {
-        AgentSeen::NotLookedFor => AgentSeen::Unreadable("the agent's environment has not been read yet".to_owned()),
+        AgentSeen::NotLookedFor => {
+            AgentSeen::Unreadable("the agent's environment has not been read yet".to_owned())
+        }
         seen => seen.clone(),
     };
     let found = seen.found();
     let variable = |name: &str| match found {
         _ if OUR_OWN.contains(&name) => own(name),
-        Some(elsewhere) => elsewhere.variables.get(name).map(|value| value.reveal().to_owned()),
+        Some(elsewhere) => elsewhere
+            .variables
+            .get(name)
+            .map(|value| value.reveal().to_owned()),
         None => None,
     };
-    let env = AgentEnv::read(&variable, &|name| found.and_then(|elsewhere| elsewhere.unseen(name)));
+    let env = AgentEnv::read(&variable, &|name| {
+        found.and_then(|elsewhere| elsewhere.unseen(name))
+    });
     (seen, env)
 }
 

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use crate::catalogue::Check;
-use crate::catalogue::Limits;
-use crate::catalogue::Phase;
 use crate::catalogue::limits::ATTEMPT;
-use crate::config::CheckSettings;
+use crate::catalogue::{Check, Limits, Phase};
 use crate::config::load::Sources;
-use crate::config::values;
 use crate::config::written::Wrong;
+use crate::config::{CheckSettings, values};
 
 const INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
 const LEAST_LIMIT: Duration = Duration::from_millis(100);
@@ -27,9 +24,13 @@ impl Sources<'_> {
     }
 
     fn check(&mut self, check: Check) -> CheckSettings {
-        let enabled = self.key(&format!("checks.{check}.enabled"), |text| Ok(text == "true"));
-        let interval = self
-            .key(&format!("checks.{check}.interval"), |text| values::duration_within(text, INTERVALS.0, INTERVALS.1));
+        let enabled = self.key(
+            &format!("checks.{check}.enabled"),
+            |text| Ok(text == "true"),
+        );
+        let interval = self.key(&format!("checks.{check}.interval"), |text| {
+            values::duration_within(text, INTERVALS.0, INTERVALS.1)
+        });
         CheckSettings {
             check,
             enabled: enabled.unwrap_or(true),
@@ -47,8 +48,14 @@ impl Sources<'_> {
         }
         let mut limit = |name: &str, phases: &[Phase]| {
             self.key(&format!("checks.{check}.limits.{name}"), |text| {
-                if !phases.iter().any(|phase| check.entry().phases.contains(phase)) {
-                    return Err(Wrong::new(format!("the check {check} has no such phase"), "remove the key"));
+                if !phases
+                    .iter()
+                    .any(|phase| check.entry().phases.contains(phase))
+                {
+                    return Err(Wrong::new(
+                        format!("the check {check} has no such phase"),
+                        "remove the key",
+                    ));
                 }
                 values::duration_within(text, LEAST_LIMIT, ATTEMPT)
             })
@@ -68,7 +75,11 @@ impl Sources<'_> {
 
 /// `API_TIMEOUT` bounds the agent's whole exchange, and so each of its phases; zero is no limit.
 fn within(limits: Limits, timeout: Duration) -> Limits {
-    let most = if timeout.is_zero() { ATTEMPT } else { timeout.clamp(LEAST_LIMIT, ATTEMPT) };
+    let most = if timeout.is_zero() {
+        ATTEMPT
+    } else {
+        timeout.clamp(LEAST_LIMIT, ATTEMPT)
+    };
     Limits {
         resolve: limits.resolve.min(most),
         connect: limits.connect.min(most),

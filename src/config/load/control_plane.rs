@@ -4,33 +4,41 @@ use std::net::IpAddr;
 
 use url::Url;
 
-use crate::config::agent_env;
-use crate::config::control_plane;
-use crate::config::control_plane::AksCluster;
-use crate::config::control_plane::ControlPlane;
-use crate::config::control_plane::DOCUMENTED;
-use crate::config::control_plane::MAX_ADDRESSES;
+use crate::config::control_plane::{AksCluster, ControlPlane, DOCUMENTED, MAX_ADDRESSES};
 use crate::config::load::Sources;
-use crate::config::values;
 use crate::config::written::Wrong;
+use crate::config::{agent_env, control_plane, values};
 
 impl Sources<'_> {
     pub(super) fn control_plane(&mut self) -> ControlPlane {
         let addresses = self.keys("control_plane.castai_addresses", MAX_ADDRESSES, |text| {
-            let wrong = || Wrong::new(format!("{} is no address", values::shown(text)), "write an IP address");
+            let wrong = || {
+                Wrong::new(
+                    format!("{} is no address", values::shown(text)),
+                    "write an IP address",
+                )
+            };
             text.parse::<IpAddr>().map_err(|_| wrong())
         });
         let mut api = |key: &str, usual: &str| {
             let usual = || Url::parse(usual).expect("it is one");
             self.key(key, control_plane::api).unwrap_or_else(usual)
         };
-        let google_api = api("control_plane.google_api", "https://container.googleapis.com");
+        let google_api = api(
+            "control_plane.google_api",
+            "https://container.googleapis.com",
+        );
         let azure_api = api("control_plane.azure_api", "https://management.azure.com");
         let login = self.own.login.clone();
         let usual = || Url::parse("https://login.microsoftonline.com").expect("it is one");
-        let azure_login = self.key("control_plane.azure_login", control_plane::api).or(login).unwrap_or_else(usual);
+        let azure_login = self
+            .key("control_plane.azure_login", control_plane::api)
+            .or(login)
+            .unwrap_or_else(usual);
         ControlPlane {
-            addresses: addresses.filter(|list| !list.is_empty()).unwrap_or_else(|| vec![DOCUMENTED]),
+            addresses: addresses
+                .filter(|list| !list.is_empty())
+                .unwrap_or_else(|| vec![DOCUMENTED]),
             roots: self.content("control_plane.ca_file", agent_env::pem),
             google_api,
             azure_api,

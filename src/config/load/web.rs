@@ -1,15 +1,12 @@
 //! How the exporter is served.
 
 use std::net::SocketAddr;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::config::Web;
 use crate::config::load::Sources;
-use crate::config::values;
 use crate::config::web::WebConfig;
-use crate::config::written::Written;
-use crate::config::written::Wrong;
+use crate::config::written::{Written, Wrong};
+use crate::config::{Web, values};
 
 const LISTEN: &str = ":9878";
 const MOST_ADDRESSES: usize = 8;
@@ -33,34 +30,56 @@ impl Sources<'_> {
         Web {
             listen: self.listen(),
             route_prefix: route_prefix
-                .or_else(|| external_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned()))
+                .or_else(|| {
+                    external_url
+                        .as_ref()
+                        .map(|url| url.path().trim_end_matches('/').to_owned())
+                })
                 .unwrap_or_default(),
             external_url,
             config_file,
-            enable_lifecycle: self.flags.web_enable_lifecycle.or(lifecycle).unwrap_or(false),
+            enable_lifecycle: self
+                .flags
+                .web_enable_lifecycle
+                .or(lifecycle)
+                .unwrap_or(false),
         }
     }
 
     fn listen(&mut self) -> Vec<SocketAddr> {
-        let mut written = self.file.many("web.listen_address").map(<[Written]>::to_vec).unwrap_or_default();
+        let mut written = self
+            .file
+            .many("web.listen_address")
+            .map(<[Written]>::to_vec)
+            .unwrap_or_default();
         if !self.flags.web_listen_address.is_empty() {
             for shadowed in &written {
                 shadowed.noting(&mut self.problems, values::listen_address);
             }
             let typed = &self.flags.web_listen_address;
-            written = typed.iter().map(|text| Written::flag("--web.listen-address", text)).collect();
+            written = typed
+                .iter()
+                .map(|text| Written::flag("--web.listen-address", text))
+                .collect();
         }
         if written.is_empty() {
             written.push(Written::flag("--web.listen-address", LISTEN));
         }
         let mut addresses = Vec::new();
         for written in &written {
-            let Some(address) = written.noting(&mut self.problems, values::listen_address) else { continue };
+            let Some(address) = written.noting(&mut self.problems, values::listen_address) else {
+                continue;
+            };
             if addresses.contains(&address) && address.port() != 0 {
                 let what = format!("{} stands twice", values::shown(&written.value));
-                self.problems.0.push(written.problem(Wrong::new(what, "write each address once")));
+                self.problems
+                    .0
+                    .push(written.problem(Wrong::new(what, "write each address once")));
             } else if addresses.len() == MOST_ADDRESSES {
-                let wrong = Wrong::new(format!("there are more than {MOST_ADDRESSES} addresses"), "write fewer");
+                let wrong = Wrong::new(
+                    format!("there are more than {MOST_ADDRESSES} addresses"),
+                    "write fewer",
+                );
                 self.problems.0.push(written.problem(wrong));
                 break;
             } else {
@@ -73,7 +92,11 @@ impl Sources<'_> {
     /// The file's path; the file must make sense as well.
     fn web_config_file(&mut self) -> Option<PathBuf> {
         let written = self.path("web.config_file");
-        let typed = self.flags.web_config_file.as_deref().filter(|path| !path.as_os_str().is_empty());
+        let typed = self
+            .flags
+            .web_config_file
+            .as_deref()
+            .filter(|path| !path.as_os_str().is_empty());
         let path = typed.map(Path::to_owned).or(written)?;
         if let Err(problems) = WebConfig::read(&path) {
             self.problems.0.extend(problems.0);
@@ -86,11 +109,20 @@ impl Sources<'_> {
 fn route_prefix(text: &str) -> Result<String, Wrong> {
     let right = "write a path such as /castai";
     let trimmed = text.trim_matches('/');
-    let valid = trimmed.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte))
+    let valid = trimmed
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte))
         && !trimmed.split('/').any(|part| part == "." || part == "..")
         && !trimmed.contains("//");
     if !valid {
-        return Err(Wrong::new(format!("{} is no path", values::shown(text)), right));
+        return Err(Wrong::new(
+            format!("{} is no path", values::shown(text)),
+            right,
+        ));
     }
-    Ok(if trimmed.is_empty() { String::new() } else { format!("/{trimmed}") })
+    Ok(if trimmed.is_empty() {
+        String::new()
+    } else {
+        format!("/{trimmed}")
+    })
 }

@@ -41,15 +41,27 @@ impl Told {
     pub fn read(variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let written = variable("PROVIDER").and_then(|text| Provider::from_label(&text));
         let is_it = |provider: &Provider| written == Some(*provider) || provider.claims(variable);
-        let Some(provider) = Provider::ALL.iter().copied().find(is_it) else { return Self::default() };
+        let Some(provider) = Provider::ALL.iter().copied().find(is_it) else {
+            return Self::default();
+        };
         let Group { needed, beside } = provider.group();
-        let value = |name: &'static str| Some((name, variable(name).filter(|value| !value.is_empty())?));
-        let values: Vec<_> = needed.iter().chain(beside).filter_map(|name| value(name)).collect();
+        let value =
+            |name: &'static str| Some((name, variable(name).filter(|value| !value.is_empty())?));
+        let values: Vec<_> = needed
+            .iter()
+            .chain(beside)
+            .filter_map(|name| value(name))
+            .collect();
         let has = |name: &str| values.iter().any(|(of, _)| *of == name);
         Self {
             provider: Some(provider),
             overruled: written.filter(|written| *written != provider),
-            set: needed.iter().chain(beside).copied().filter(|name| variable(name).is_some()).collect(),
+            set: needed
+                .iter()
+                .chain(beside)
+                .copied()
+                .filter(|name| variable(name).is_some())
+                .collect(),
             missing: needed.iter().copied().filter(|name| !has(name)).collect(),
             values,
         }
@@ -57,7 +69,10 @@ impl Told {
 
     /// The value of a variable of the group.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.values.iter().find(|(of, _)| *of == name).map(|(_, value)| value.as_str())
+        self.values
+            .iter()
+            .find(|(of, _)| *of == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -74,7 +89,11 @@ impl Provider {
     /// Whether its variables alone tell that it is this one, whatever `PROVIDER` says; empty ones count.
     fn claims(self, variable: &dyn Fn(&str) -> Option<String>) -> bool {
         let Group { needed, beside } = self.group();
-        self != Self::Openshift && needed.iter().chain(beside).any(|name| variable(name).is_some())
+        self != Self::Openshift
+            && needed
+                .iter()
+                .chain(beside)
+                .any(|name| variable(name).is_some())
     }
 
     const fn group(self) -> Group {
@@ -84,19 +103,58 @@ impl Provider {
         match self {
             Self::Eks => group(
                 &["EKS_ACCOUNT_ID", "EKS_REGION", "EKS_CLUSTER_NAME"],
-                &["EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "EKS_API_TIMEOUT"],
+                &[
+                    "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED",
+                    "EKS_API_TIMEOUT",
+                ],
             ),
             Self::SelfHostedEc2 => group(
-                &["SELFHOSTEDEC2_ACCOUNT_ID", "SELFHOSTEDEC2_REGION", "SELFHOSTEDEC2_CLUSTER_NAME"],
-                &["SELFHOSTEDEC2_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "SELFHOSTEDEC2_API_TIMEOUT"],
+                &[
+                    "SELFHOSTEDEC2_ACCOUNT_ID",
+                    "SELFHOSTEDEC2_REGION",
+                    "SELFHOSTEDEC2_CLUSTER_NAME",
+                ],
+                &[
+                    "SELFHOSTEDEC2_API_NODE_LIFECYCLE_DISCOVERY_ENABLED",
+                    "SELFHOSTEDEC2_API_TIMEOUT",
+                ],
             ),
-            Self::Gke => group(&["GKE_PROJECT_ID", "GKE_CLUSTER_NAME", "GKE_REGION", "GKE_LOCATION"], &[]),
-            Self::Kops => group(&["KOPS_CSP", "KOPS_REGION", "KOPS_CLUSTER_NAME", "KOPS_STATE_STORE"], &[]),
-            Self::Aks => group(&["AKS_LOCATION", "AKS_NODE_RESOURCE_GROUP", "AKS_SUBSCRIPTION_ID"], &[]),
+            Self::Gke => group(
+                &[
+                    "GKE_PROJECT_ID",
+                    "GKE_CLUSTER_NAME",
+                    "GKE_REGION",
+                    "GKE_LOCATION",
+                ],
+                &[],
+            ),
+            Self::Kops => group(
+                &[
+                    "KOPS_CSP",
+                    "KOPS_REGION",
+                    "KOPS_CLUSTER_NAME",
+                    "KOPS_STATE_STORE",
+                ],
+                &[],
+            ),
+            Self::Aks => group(
+                &[
+                    "AKS_LOCATION",
+                    "AKS_NODE_RESOURCE_GROUP",
+                    "AKS_SUBSCRIPTION_ID",
+                ],
+                &[],
+            ),
             Self::Anywhere => group(&["ANYWHERE_CLUSTER_NAME"], &[]),
-            Self::Openshift => {
-                group(&["OPENSHIFT_CSP", "OPENSHIFT_REGION", "OPENSHIFT_CLUSTER_NAME", "OPENSHIFT_INTERNAL_ID"], &[])
-            }
+            Self::Openshift => group(
+                &[
+                    "OPENSHIFT_CSP",
+                    "OPENSHIFT_REGION",
+                    "OPENSHIFT_CLUSTER_NAME",
+                    "OPENSHIFT_INTERNAL_ID",
+                ],
+                &[],
+            ),
         }
     }
 }

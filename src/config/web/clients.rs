@@ -2,31 +2,25 @@
 
 use std::sync::Arc;
 
-use tokio_rustls::rustls::CertificateError;
-use tokio_rustls::rustls::DigitallySignedStruct;
-use tokio_rustls::rustls::DistinguishedName;
-use tokio_rustls::rustls::Error;
-use tokio_rustls::rustls::RootCertStore;
-use tokio_rustls::rustls::SignatureScheme;
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
-use tokio_rustls::rustls::crypto::CryptoProvider;
-use tokio_rustls::rustls::crypto::verify_tls12_signature;
-use tokio_rustls::rustls::crypto::verify_tls13_signature;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::UnixTime;
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
+};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::server::danger::ClientCertVerified;
-use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use tokio_rustls::rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme,
+};
 use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::FromDer;
-use x509_parser::prelude::X509Certificate;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::file::File;
 use crate::config::problem::Problems;
 use crate::config::values::word;
-use crate::config::web::tls::Pem;
-use crate::config::web::tls::name;
+use crate::config::web::tls::{Pem, name};
 use crate::config::written::Wrong;
 
 /// What is asked of a client.
@@ -60,47 +54,84 @@ pub(super) fn verifier(
     provider: &Arc<CryptoProvider>,
     problems: &mut Problems,
 ) -> Option<Arc<dyn ClientCertVerifier>> {
-    let auth = match file.one(&name("client_auth_type")).filter(|written| !written.value.is_empty()) {
+    let auth = match file
+        .one(&name("client_auth_type"))
+        .filter(|written| !written.value.is_empty())
+    {
         Some(written) => written.noting(problems, |text| word(text, TYPES))?,
         None => ClientAuth::None,
     };
-    let verifies = matches!(auth, ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify);
+    let verifies = matches!(
+        auth,
+        ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify
+    );
     if let (Some(pem), ClientAuth::None) = (authorities, auth) {
-        let wrong =
-            Wrong::new("names authorities, but client_auth_type asks for no certificate", "set client_auth_type");
+        let wrong = Wrong::new(
+            "names authorities, but client_auth_type asks for no certificate",
+            "set client_auth_type",
+        );
         problems.0.push(pem.written.problem(wrong));
     }
     if verifies && authorities.is_none() {
-        let wrong = Wrong::new("verifies certificates, but no authority is named", "add client_ca_file");
-        problems.0.extend(file.one(&name("client_auth_type")).map(|written| written.problem(wrong)));
+        let wrong = Wrong::new(
+            "verifies certificates, but no authority is named",
+            "add client_ca_file",
+        );
+        problems.0.extend(
+            file.one(&name("client_auth_type"))
+                .map(|written| written.problem(wrong)),
+        );
         return None;
     }
     let inner: Arc<dyn ClientCertVerifier> = match (auth, authorities) {
         (ClientAuth::None, _) => WebPkiClientVerifier::no_client_auth(),
         (ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify, Some(pem)) => {
             let roots = pem.written.noting(problems, |_| roots(&pem.text))?;
-            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-            let builder = if auth == ClientAuth::VerifyIfGiven { builder.allow_unauthenticated() } else { builder };
+            let builder =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+            let builder = if auth == ClientAuth::VerifyIfGiven {
+                builder.allow_unauthenticated()
+            } else {
+                builder
+            };
             pem.written.noting(problems, |_| {
-                builder.build().map_err(|error| Wrong::new(format!("cannot be used: {error}"), "authorities in PEM"))
+                builder.build().map_err(|error| {
+                    Wrong::new(format!("cannot be used: {error}"), "authorities in PEM")
+                })
             })?
         }
-        _ => Arc::new(Unverified { mandatory: auth == ClientAuth::RequireAny, provider: Arc::clone(provider) }),
+        _ => Arc::new(Unverified {
+            mandatory: auth == ClientAuth::RequireAny,
+            provider: Arc::clone(provider),
+        }),
     };
-    let Some(sans) = file.many(&name("client_allowed_sans")) else { return Some(inner) };
+    let Some(sans) = file.many(&name("client_allowed_sans")) else {
+        return Some(inner);
+    };
     if !matches!(auth, ClientAuth::RequireAny | ClientAuth::RequireAndVerify) {
         let right = "client_auth_type RequireAnyClientCert or RequireAndVerifyClientCert";
         let wrong = Wrong::new("needs a client that must show a certificate", right);
-        problems.0.extend(sans.first().map(|written| written.problem(wrong)));
+        problems
+            .0
+            .extend(sans.first().map(|written| written.problem(wrong)));
         return None;
     }
-    Some(Arc::new(Named { inner, allowed: sans.iter().map(|written| written.value.clone()).collect() }))
+    Some(Arc::new(Named {
+        inner,
+        allowed: sans.iter().map(|written| written.value.clone()).collect(),
+    }))
 }
 
 fn roots(text: &str) -> Result<RootCertStore, Wrong> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(text.as_bytes()).filter_map(Result::ok));
-    if roots.is_empty() { Err(Wrong::new("holds no certificate", "authorities in PEM")) } else { Ok(roots) }
+    roots.add_parsable_certificates(
+        CertificateDer::pem_slice_iter(text.as_bytes()).filter_map(Result::ok),
+    );
+    if roots.is_empty() {
+        Err(Wrong::new("holds no certificate", "authorities in PEM"))
+    } else {
+        Ok(roots)
+    }
 }
 
 /// Takes any certificate whose key the client has.
@@ -134,7 +165,12 @@ impl ClientCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -143,11 +179,18 @@ impl ClientCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -160,13 +203,17 @@ struct Named {
 
 impl Named {
     fn allows(&self, leaf: &CertificateDer<'_>) -> bool {
-        let Ok((_, certificate)) = X509Certificate::from_der(leaf) else { return false };
-        let Ok(Some(extension)) = certificate.subject_alternative_name() else { return false };
+        let Ok((_, certificate)) = X509Certificate::from_der(leaf) else {
+            return false;
+        };
+        let Ok(Some(extension)) = certificate.subject_alternative_name() else {
+            return false;
+        };
         extension.value.general_names.iter().any(|name| {
             let name = match name {
-                GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => {
-                    (*name).to_owned()
-                }
+                GeneralName::DNSName(name)
+                | GeneralName::RFC822Name(name)
+                | GeneralName::URI(name) => (*name).to_owned(),
                 GeneralName::IPAddress(bytes) => match address(bytes) {
                     Some(address) => address.to_string(),
                     None => return false,
@@ -180,7 +227,8 @@ impl Named {
 
 fn address(bytes: &[u8]) -> Option<std::net::IpAddr> {
     let v4 = <[u8; 4]>::try_from(bytes).map(std::net::IpAddr::from);
-    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(std::net::IpAddr::from)).ok()
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(std::net::IpAddr::from))
+        .ok()
 }
 
 impl ClientCertVerifier for Named {
@@ -202,7 +250,9 @@ impl ClientCertVerifier for Named {
         if self.allows(leaf) {
             return Ok(verified);
         }
-        Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+        Err(Error::InvalidCertificate(
+            CertificateError::ApplicationVerificationFailure,
+        ))
     }
 
     fn verify_tls12_signature(
@@ -211,7 +261,8 @@ impl ClientCertVerifier for Named {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, certificate, signature)
+        self.inner
+            .verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -220,7 +271,8 @@ impl ClientCertVerifier for Named {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, certificate, signature)
+        self.inner
+            .verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -23,7 +23,12 @@ impl Stamp {
         let mark = |path: PathBuf| {
             let meta = std::fs::metadata(path).ok()?;
             let modified = (meta.mtime(), meta.mtime_nsec());
-            Some(Mark { device: meta.dev(), number: meta.ino(), length: meta.len(), modified })
+            Some(Mark {
+                device: meta.dev(),
+                number: meta.ino(),
+                length: meta.len(),
+                modified,
+            })
         };
         Self(files.into_iter().map(mark).collect())
     }

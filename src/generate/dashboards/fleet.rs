@@ -3,15 +3,8 @@
 use serde_json::Value;
 
 use crate::catalogue::OwnAlert;
-use crate::generate::dashboards::Frame;
-use crate::generate::dashboards::Row;
-use crate::generate::dashboards::dashboard as framed;
-use crate::generate::dashboards::panel::Panel;
-use crate::generate::dashboards::panel::SEVERITY_COLOURS;
-use crate::generate::dashboards::panel::STATUS_WORDS;
-use crate::generate::dashboards::panel::worst_status;
-use crate::generate::dashboards::runbooks;
-use crate::generate::dashboards::variable;
+use crate::generate::dashboards::panel::{Panel, SEVERITY_COLOURS, STATUS_WORDS, worst_status};
+use crate::generate::dashboards::{Frame, Row, dashboard as framed, runbooks, variable};
 use crate::generate::rules::Settings;
 
 const CLUSTER: &str = "cluster=~\"$cluster\"";
@@ -21,7 +14,10 @@ pub(super) fn dashboard(settings: &Settings<'_>) -> Value {
         uid: "castai-agent-fleet",
         title: "CAST AI agent health / fleet",
         description: "Which clusters' CAST AI agents cannot do their work, and of what many suffer alike.",
-        variables: vec![variable("cluster", "castai_health_exporter_info", ".*"), runbooks(settings)],
+        variables: vec![
+            variable("cluster", "castai_health_exporter_info", ".*"),
+            runbooks(settings),
+        ],
     };
     framed(frame, vec![counts(), clusters()])
 }
@@ -107,14 +103,29 @@ fn clusters() -> Row {
                     "max by (cluster, severity, alertname, check, mode, namespace) ({})",
                     firing(",severity!=\"none\"")
                 ),
-                &["cluster", "severity", "alertname", "check", "mode", "namespace"],
+                &[
+                    "cluster",
+                    "severity",
+                    "alertname",
+                    "check",
+                    "mode",
+                    "namespace",
+                ],
             )
             .coloured("severity", SEVERITY_COLOURS)
             .wide("alertname")
             .otherwise("No alert fires")
             .sized(24, 9)
-            .linked_at("cluster", "Cluster", "/d/castai-agent-health?var-cluster=${__data.fields.cluster}")
-            .linked_at("alertname", "Runbook", "${runbooks}/${__data.fields.alertname}.md"),
+            .linked_at(
+                "cluster",
+                "Cluster",
+                "/d/castai-agent-health?var-cluster=${__data.fields.cluster}",
+            )
+            .linked_at(
+                "alertname",
+                "Runbook",
+                "${runbooks}/${__data.fields.alertname}.md",
+            ),
             Panel::states(
                 "Clusters",
                 "The worst status of each cluster.",
@@ -123,11 +134,16 @@ fn clusters() -> Row {
             )
             .worded(STATUS_WORDS)
             .sized(24, 14)
-            .linked("Cluster", "/d/castai-agent-health?var-cluster=${__field.labels.cluster}"),
+            .linked(
+                "Cluster",
+                "/d/castai-agent-health?var-cluster=${__field.labels.cluster}",
+            ),
             Panel::table(
                 "Versions",
                 "How many clusters run which exporter.",
-                format!("count by (version) (group by (cluster, version) (castai_health_build_info{{{CLUSTER}}}))"),
+                format!(
+                    "count by (version) (group by (cluster, version) (castai_health_build_info{{{CLUSTER}}}))"
+                ),
                 &["version", "Value"],
             ),
         ],

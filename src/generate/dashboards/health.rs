@@ -2,19 +2,10 @@
 
 use serde_json::Value;
 
-use crate::catalogue::Check;
-use crate::catalogue::Phase;
 use crate::catalogue::own_alerts::OBJECTIVE;
-use crate::generate::dashboards::Frame;
-use crate::generate::dashboards::Row;
-use crate::generate::dashboards::SELECTED;
-use crate::generate::dashboards::dashboard as framed;
-use crate::generate::dashboards::panel::Panel;
-use crate::generate::dashboards::panel::SEVERITY_COLOURS;
-use crate::generate::dashboards::panel::STATUS_WORDS;
-use crate::generate::dashboards::panel::worst_status;
-use crate::generate::dashboards::runbooks;
-use crate::generate::dashboards::variable;
+use crate::catalogue::{Check, Phase};
+use crate::generate::dashboards::panel::{Panel, SEVERITY_COLOURS, STATUS_WORDS, worst_status};
+use crate::generate::dashboards::{Frame, Row, SELECTED, dashboard as framed, runbooks, variable};
 use crate::generate::own_rules::ERROR_RATIO;
 use crate::generate::rules::Settings;
 
@@ -27,13 +18,26 @@ pub(super) fn dashboard(settings: &Settings<'_>) -> Value {
         description: "Can the CAST AI agent of this cluster do its work, and if not, what is wrong and since when.",
         variables: vec![
             variable("cluster", INFO, ".*"),
-            variable("namespace", &format!("{INFO}{{cluster=~\"$cluster\"}}"), ".+"),
-            variable("job", &format!("{INFO}{{cluster=~\"$cluster\",namespace=~\"$namespace\"}}"), ".+"),
+            variable(
+                "namespace",
+                &format!("{INFO}{{cluster=~\"$cluster\"}}"),
+                ".+",
+            ),
+            variable(
+                "job",
+                &format!("{INFO}{{cluster=~\"$cluster\",namespace=~\"$namespace\"}}"),
+                ".+",
+            ),
             runbooks(settings),
         ],
     };
     let mut rows = vec![answer()];
-    rows.extend(Check::ALL.iter().filter(|check| check.entry().phases.contains(&Phase::Tls)).map(|check| way(*check)));
+    rows.extend(
+        Check::ALL
+            .iter()
+            .filter(|check| check.entry().phases.contains(&Phase::Tls))
+            .map(|check| way(*check)),
+    );
     rows.extend([aws(), agent(), objectives(), exporter()]);
     framed(frame, rows)
 }
@@ -42,7 +46,9 @@ pub(super) fn dashboard(settings: &Settings<'_>) -> Value {
 fn answer() -> Row {
     let with_status = |status: &str| {
         // Without an exporter there is no answer, and not the answer nought.
-        format!("sum(max by (check) (castai_health_check_status{{{SELECTED},status=\"{status}\"}}))")
+        format!(
+            "sum(max by (check) (castai_health_check_status{{{SELECTED},status=\"{status}\"}}))"
+        )
     };
     let alerts = "ALERTS{alertname=~\"Castai.+\",alertstate=\"firing\",severity!=\"none\",cluster=~\"$cluster\"}";
     Row {
@@ -216,7 +222,10 @@ fn phases_in_colour() -> Vec<(&'static str, &'static str)> {
         Phase::Tls => "orange",
         Phase::Request => "yellow",
     };
-    Phase::ALL.iter().map(|phase| (phase.label(), colour(*phase))).collect()
+    Phase::ALL
+        .iter()
+        .map(|phase| (phase.label(), colour(*phase)))
+        .collect()
 }
 
 fn aws() -> Row {
@@ -308,7 +317,9 @@ fn agent() -> Row {
 fn objectives() -> Row {
     let limit = 1.0 - OBJECTIVE;
     let ratio = |window: &str| {
-        format!("max by (check) ({ERROR_RATIO}{{cluster=~\"$cluster\",namespace=~\"$namespace\",window=\"{window}\"}})")
+        format!(
+            "max by (check) ({ERROR_RATIO}{{cluster=~\"$cluster\",namespace=~\"$namespace\",window=\"{window}\"}})"
+        )
     };
     Row {
         title: "Objectives",

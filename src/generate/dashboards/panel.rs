@@ -1,7 +1,6 @@
 //! One panel: what it asks, and how it is drawn.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::catalogue::Status;
 
@@ -53,7 +52,13 @@ pub(super) fn data_source() -> Value {
 }
 
 impl Panel {
-    fn new(kind: &'static str, title: &str, description: &str, unit: &'static str, size: (u32, u32)) -> Self {
+    fn new(
+        kind: &'static str,
+        title: &str,
+        description: &str,
+        unit: &'static str,
+        size: (u32, u32),
+    ) -> Self {
         Self {
             kind,
             title: title.to_owned(),
@@ -81,13 +86,23 @@ impl Panel {
     }
 
     /// Lines over time.
-    pub(super) fn lines(title: &str, description: &str, unit: &'static str, expr: String, legend: &str) -> Self {
+    pub(super) fn lines(
+        title: &str,
+        description: &str,
+        unit: &'static str,
+        expr: String,
+        legend: &str,
+    ) -> Self {
         Self::new("timeseries", title, description, unit, (8, 8)).asking(expr, legend, Form::Range)
     }
 
     /// Coloured bars over time.
     pub(super) fn states(title: &str, description: &str, expr: String, legend: &str) -> Self {
-        Self::new("state-timeline", title, description, "short", (24, 9)).asking(expr, legend, Form::Range)
+        Self::new("state-timeline", title, description, "short", (24, 9)).asking(
+            expr,
+            legend,
+            Form::Range,
+        )
     }
 
     /// How often something took how long.
@@ -96,9 +111,17 @@ impl Panel {
     }
 
     /// One row for each series, with these labels, or `Value`, as columns.
-    pub(super) fn table(title: &str, description: &str, expr: String, columns: &'static [&'static str]) -> Self {
+    pub(super) fn table(
+        title: &str,
+        description: &str,
+        expr: String,
+        columns: &'static [&'static str],
+    ) -> Self {
         let panel = Self::new("table", title, description, "short", (12, 8));
-        Self { columns, ..panel.asking(expr, "", Form::Table) }
+        Self {
+            columns,
+            ..panel.asking(expr, "", Form::Table)
+        }
     }
 
     /// One more query.
@@ -107,7 +130,11 @@ impl Panel {
     }
 
     fn asking(mut self, expr: String, legend: &str, form: Form) -> Self {
-        self.targets.push(Target { expr, legend: legend.to_owned(), form });
+        self.targets.push(Target {
+            expr,
+            legend: legend.to_owned(),
+            form,
+        });
         self
     }
 
@@ -120,48 +147,70 @@ impl Panel {
     /// Green, and from these values on other colours.
     pub(super) fn green_until(mut self, steps: &[(f64, &'static str)]) -> Self {
         self.thresholds = vec![(None, "green")];
-        self.thresholds.extend(steps.iter().map(|(value, colour)| (Some(*value), *colour)));
+        self.thresholds
+            .extend(steps.iter().map(|(value, colour)| (Some(*value), *colour)));
         self
     }
 
     /// Red, and from these values on other colours.
     pub(super) fn red_until(mut self, steps: &[(f64, &'static str)]) -> Self {
         self.thresholds = vec![(None, "red")];
-        self.thresholds.extend(steps.iter().map(|(value, colour)| (Some(*value), *colour)));
+        self.thresholds
+            .extend(steps.iter().map(|(value, colour)| (Some(*value), *colour)));
         self
     }
 
     /// A value, its word and its colour.
     pub(super) fn worded(mut self, words: &[(u8, &str, &str)]) -> Self {
-        self.mappings = mappings(words.iter().map(|(value, text, colour)| (value.to_string(), *text, *colour)));
+        self.mappings = mappings(
+            words
+                .iter()
+                .map(|(value, text, colour)| (value.to_string(), *text, *colour)),
+        );
         self
     }
 
     /// The words of a table's column in their colours.
     pub(super) fn coloured(mut self, column: &str, words: &[(&str, &str)]) -> Self {
-        let words = mappings(words.iter().map(|(word, colour)| ((*word).to_owned(), *word, *colour)));
+        let words = mappings(
+            words
+                .iter()
+                .map(|(word, colour)| ((*word).to_owned(), *word, *colour)),
+        );
         let text = json!({"id": "custom.cellOptions", "value": {"type": "color-text"}});
-        self.overrides.push(only_for(column, &[text, json!({"id": "mappings", "value": words})]));
+        self.overrides.push(only_for(
+            column,
+            &[text, json!({"id": "mappings", "value": words})],
+        ));
         self
     }
 
     /// Lines that keep their colours whatever else is drawn.
     pub(super) fn painted(mut self, lines: &[(&str, &str)]) -> Self {
         self.overrides.extend(lines.iter().map(|(line, colour)| {
-            only_for(line, &[json!({"id": "color", "value": {"fixedColor": colour, "mode": "fixed"}})])
+            only_for(
+                line,
+                &[json!({"id": "color", "value": {"fixedColor": colour, "mode": "fixed"}})],
+            )
         }));
         self
     }
 
     /// A column for words that are longer than others.
     pub(super) fn wide(mut self, column: &str) -> Self {
-        self.overrides.push(only_for(column, &[json!({"id": "custom.width", "value": 300})]));
+        self.overrides.push(only_for(
+            column,
+            &[json!({"id": "custom.width", "value": 300})],
+        ));
         self
     }
 
     /// Where a click on a table's column leads.
     pub(super) fn linked_at(mut self, column: &str, title: &str, url: &str) -> Self {
-        self.overrides.push(only_for(column, &[json!({"id": "links", "value": [link(title, url)]})]));
+        self.overrides.push(only_for(
+            column,
+            &[json!({"id": "links", "value": [link(title, url)]})],
+        ));
         self
     }
 
@@ -216,9 +265,17 @@ impl Panel {
     }
 
     pub(super) fn json(&self, id: u32, x: u32, y: u32) -> Value {
-        let targets: Vec<Value> = self.targets.iter().zip('A'..).map(|(target, id)| target.json(id)).collect();
-        let steps: Vec<Value> =
-            self.thresholds.iter().map(|(value, color)| json!({"color": color, "value": value})).collect();
+        let targets: Vec<Value> = self
+            .targets
+            .iter()
+            .zip('A'..)
+            .map(|(target, id)| target.json(id))
+            .collect();
+        let steps: Vec<Value> = self
+            .thresholds
+            .iter()
+            .map(|(value, color)| json!({"color": color, "value": value}))
+            .collect();
         let colour = match self.kind {
             "timeseries" => json!({"mode": "palette-classic"}),
             // Where thresholds colour, Grafana merges a timeline's values by threshold and forgets their words.
@@ -241,7 +298,10 @@ impl Panel {
         let mut overrides = self.overrides.clone();
         if self.kind == "table" {
             // A unit for all columns would make numbers of account ids.
-            overrides.push(only_for("Value", &[json!({"id": "unit", "value": self.unit})]));
+            overrides.push(only_for(
+                "Value",
+                &[json!({"id": "unit", "value": self.unit})],
+            ));
         } else {
             defaults["unit"] = json!(self.unit);
         }
@@ -257,10 +317,17 @@ impl Panel {
             "type": self.kind,
         });
         if self.kind == "table" {
-            let hidden = ["Time", "__name__", "Value"].into_iter().filter(|name| !self.columns.contains(name));
-            let excluded: serde_json::Map<String, Value> = hidden.map(|name| (name.to_owned(), json!(true))).collect();
-            let order: serde_json::Map<String, Value> =
-                self.columns.iter().zip(0..).map(|(name, index)| ((*name).to_owned(), json!(index))).collect();
+            let hidden = ["Time", "__name__", "Value"]
+                .into_iter()
+                .filter(|name| !self.columns.contains(name));
+            let excluded: serde_json::Map<String, Value> =
+                hidden.map(|name| (name.to_owned(), json!(true))).collect();
+            let order: serde_json::Map<String, Value> = self
+                .columns
+                .iter()
+                .zip(0..)
+                .map(|(name, index)| ((*name).to_owned(), json!(index)))
+                .collect();
             panel["transformations"] = json!([{"id": "organize", "options": {"excludeByName": excluded, "indexByName": order, "renameByName": {}}}]);
         }
         panel
@@ -269,7 +336,11 @@ impl Panel {
     fn custom(&self) -> Value {
         match self.kind {
             "timeseries" => {
-                let limits = if self.thresholds.len() > 1 { "line" } else { "off" };
+                let limits = if self.thresholds.len() > 1 {
+                    "line"
+                } else {
+                    "off"
+                };
                 let mut custom = json!({
                     "drawStyle": "line", "fillOpacity": if self.stacked { 30 } else { 5 }, "lineWidth": 1,
                     "showPoints": "never",
@@ -290,7 +361,8 @@ impl Panel {
     }
 
     fn options(&self) -> Value {
-        let legend = json!({"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": true});
+        let legend =
+            json!({"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": true});
         match self.kind {
             "stat" => json!({
                 "colorMode": "value", "graphMode": "none", "justifyMode": "auto", "orientation": "auto",
@@ -330,7 +402,12 @@ fn link(title: &str, url: &str) -> Value {
 fn mappings<'a>(words: impl Iterator<Item = (String, &'a str, &'a str)>) -> Vec<Value> {
     let options: serde_json::Map<String, Value> = words
         .zip(0..)
-        .map(|((value, text, colour), index)| (value, json!({"color": colour, "index": index, "text": text})))
+        .map(|((value, text, colour), index)| {
+            (
+                value,
+                json!({"color": colour, "index": index, "text": text}),
+            )
+        })
         .collect();
     vec![json!({"options": options, "type": "value"})]
 }
@@ -366,7 +443,10 @@ pub(super) fn worst_status(by: &str, selected: &str) -> String {
     let terms: Vec<String> = Status::ALL
         .iter()
         .map(|status| {
-            format!("{} * castai_health_check_status{{{selected},status=\"{status}\"}}", status_code(*status))
+            format!(
+                "{} * castai_health_check_status{{{selected},status=\"{status}\"}}",
+                status_code(*status)
+            )
         })
         .collect();
     format!("max by ({by}) ({})", terms.join(" + ignoring (status) "))
@@ -382,4 +462,5 @@ pub(super) const STATUS_WORDS: &[(u8, &str, &str)] = &[
 ];
 
 /// How bad an alert is, in its colour.
-pub(super) const SEVERITY_COLOURS: &[(&str, &str)] = &[("critical", "red"), ("warning", "orange"), ("info", "blue")];
+pub(super) const SEVERITY_COLOURS: &[(&str, &str)] =
+    &[("critical", "red"), ("warning", "orange"), ("info", "blue")];

@@ -52,13 +52,19 @@ pub(super) struct Firing {
 impl Case {
     pub(super) fn yaml(&self) -> Yaml {
         let series = self.series.iter().map(|(series, values)| {
-            Yaml::map([("series", Yaml::text(series.clone())), ("values", Yaml::text(values.clone()))])
+            Yaml::map([
+                ("series", Yaml::text(series.clone())),
+                ("values", Yaml::text(values.clone())),
+            ])
         });
         let expected = self.expected.iter().map(|expected| {
             Yaml::map([
                 ("eval_time", Yaml::plain(Tempo::REAL.of(expected.at))),
                 ("alertname", Yaml::plain(expected.alert)),
-                ("exp_alerts", Yaml::List(expected.firing.iter().map(Firing::yaml).collect())),
+                (
+                    "exp_alerts",
+                    Yaml::List(expected.firing.iter().map(Firing::yaml).collect()),
+                ),
             ])
         });
         let mut entries = vec![
@@ -68,7 +74,10 @@ impl Case {
             ("alert_rule_test", Yaml::List(expected.collect())),
         ];
         if !self.told.is_empty() {
-            entries.push(("promql_expr_test", Yaml::List(self.told.iter().map(Told::yaml).collect())));
+            entries.push((
+                "promql_expr_test",
+                Yaml::List(self.told.iter().map(Told::yaml).collect()),
+            ));
         }
         Yaml::map(entries)
     }
@@ -76,7 +85,10 @@ impl Case {
 
 impl Told {
     fn yaml(&self) -> Yaml {
-        let expr = format!("count by (cluster) (ALERTS{{alertname=\"{}\",alertstate=\"firing\"}})", self.alert);
+        let expr = format!(
+            "count by (cluster) (ALERTS{{alertname=\"{}\",alertstate=\"firing\"}})",
+            self.alert
+        );
         let samples = self.clusters.iter().map(|cluster| {
             let labels = Yaml::text(format!("{{cluster=\"{cluster}\"}}"));
             Yaml::map([("labels", labels), ("value", Yaml::plain("1"))])
@@ -92,13 +104,23 @@ impl Told {
 impl Firing {
     fn yaml(&self) -> Yaml {
         let texts = |entries: &[(&'static str, String)]| {
-            Yaml::map(entries.iter().map(|(key, value)| (*key, Yaml::text(value.clone()))))
+            Yaml::map(
+                entries
+                    .iter()
+                    .map(|(key, value)| (*key, Yaml::text(value.clone()))),
+            )
         };
-        Yaml::map([("exp_labels", texts(&self.labels)), ("exp_annotations", texts(&self.annotations))])
+        Yaml::map([
+            ("exp_labels", texts(&self.labels)),
+            ("exp_annotations", texts(&self.annotations)),
+        ])
     }
 }
 
 /// Texts as they are after Prometheus has expanded them.
 pub(super) fn expanded(annotations: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
-    annotations.into_iter().map(|(key, value)| (key, value.replace("{{ \"{{\" }}", "{{"))).collect()
+    annotations
+        .into_iter()
+        .map(|(key, value)| (key, value.replace("{{ \"{{\" }}", "{{")))
+        .collect()
 }

@@ -2,20 +2,14 @@
 
 use std::time::Duration;
 
-use crate::catalogue::OwnAlert;
-use crate::catalogue::metrics;
+use crate::catalogue::{OwnAlert, metrics};
 use crate::generate::own_rules::annotations;
-use crate::generate::promtool::case::Case;
-use crate::generate::promtool::case::Expected;
-use crate::generate::promtool::case::Firing;
-use crate::generate::promtool::case::STEP;
-use crate::generate::promtool::case::expanded;
+use crate::generate::promtool::case::{Case, Expected, Firing, STEP, expanded};
 use crate::generate::rules::Settings;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const PLACE: &str = "cluster=\"one\",namespace=\"castai-agent\"";
-const TARGET: &str =
-    "cluster=\"one\",namespace=\"castai-agent\",job=\"castai-health-exporter\",instance=\"10.0.0.1:9878\"";
+const TARGET: &str = "cluster=\"one\",namespace=\"castai-agent\",job=\"castai-health-exporter\",instance=\"10.0.0.1:9878\"";
 
 /// Labels beside cluster and namespace.
 type Labels = &'static [(&'static str, &'static str)];
@@ -28,12 +22,19 @@ struct Own<'a> {
 
 /// Of the group `exporter`.
 pub(super) fn exporter(settings: &Settings<'_>) -> Vec<Case> {
-    OwnAlert::ALL.iter().flat_map(|alert| of(*alert, settings)).collect()
+    OwnAlert::ALL
+        .iter()
+        .flat_map(|alert| of(*alert, settings))
+        .collect()
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: an arm per alert")]
 fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
-    let own = |labels: Labels| Own { alert, labels, settings };
+    let own = |labels: Labels| Own {
+        alert,
+        labels,
+        settings,
+    };
     let patience = alert.entry().patience;
     let info = |instance: &str, vantage: &str, values: String| {
         (
@@ -44,21 +45,38 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
         )
     };
     let of_check = |metric: &str, more: &str, values: &str| {
-        (format!("{metric}{{{TARGET},check=\"apiserver\"{more}}}"), values.to_owned())
+        (
+            format!("{metric}{{{TARGET},check=\"apiserver\"{more}}}"),
+            values.to_owned(),
+        )
     };
     let need = || of_check("castai_health_check_need", ",need=\"start\"", "1x400");
     let checked: Labels = &[("check", "apiserver")];
     match alert {
         OwnAlert::Watchdog => {
-            let own = Own { alert, labels: &[], settings };
-            let firing =
-                Firing { labels: vec![("severity", "none".to_owned())], annotations: own.firing().annotations };
-            vec![own.case("always fires", Vec::new(), vec![own.at(MINUTE, vec![firing])])]
+            let own = Own {
+                alert,
+                labels: &[],
+                settings,
+            };
+            let firing = Firing {
+                labels: vec![("severity", "none".to_owned())],
+                annotations: own.firing().annotations,
+            };
+            vec![own.case(
+                "always fires",
+                Vec::new(),
+                vec![own.at(MINUTE, vec![firing])],
+            )]
         }
         OwnAlert::Silent => {
             let gone = 10 * MINUTE;
             let own = own(&[]);
-            let vanished = vec![info("10.0.0.1:9878", "sidecar", "1x19 stale _x3000".to_owned())];
+            let vanished = vec![info(
+                "10.0.0.1:9878",
+                "sidecar",
+                "1x19 stale _x3000".to_owned(),
+            )];
             let told = gone + 10 * MINUTE + patience;
             let up = (format!("up{{{TARGET}}}"), "0x60".to_owned());
             let moved = vec![
@@ -80,8 +98,16 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
                     vec![vanished[0].clone(), up],
                     vec![own.at(told + MINUTE, vec![])],
                 ),
-                own.case("is silent when the pod is replaced", moved, vec![own.at(told + MINUTE, vec![])]),
-                own.case("is silent where nothing was ever installed", vec![], vec![own.at(told, vec![])]),
+                own.case(
+                    "is silent when the pod is replaced",
+                    moved,
+                    vec![own.at(told + MINUTE, vec![])],
+                ),
+                own.case(
+                    "is silent where nothing was ever installed",
+                    vec![],
+                    vec![own.at(told, vec![])],
+                ),
             ]
         }
         OwnAlert::VantageSilent => {
@@ -97,9 +123,16 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
                 own.case(
                     "fires when one of two is gone",
                     series("1x19 stale _x200"),
-                    vec![own.at(told.saturating_sub(MINUTE), vec![]), own.at(told + MINUTE, vec![own.firing()])],
+                    vec![
+                        own.at(told.saturating_sub(MINUTE), vec![]),
+                        own.at(told + MINUTE, vec![own.firing()]),
+                    ],
                 ),
-                own.case("is silent while both are there", series("1x200"), vec![own.at(told + MINUTE, vec![])]),
+                own.case(
+                    "is silent while both are there",
+                    series("1x200"),
+                    vec![own.at(told + MINUTE, vec![])],
+                ),
             ]
         }
         OwnAlert::ExporterDown => {
@@ -118,7 +151,10 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
         OwnAlert::SidecarMissing => {
             let own = own(&[]);
             let missing = |values: &str| {
-                vec![(format!("castai_health_agent_pods{{{TARGET},exporter=\"missing\"}}"), values.to_owned())]
+                vec![(
+                    format!("castai_health_agent_pods{{{TARGET},exporter=\"missing\"}}"),
+                    values.to_owned(),
+                )]
             };
             let told = 15 * MINUTE + patience;
             vec![
@@ -131,12 +167,18 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
                         own.at(90 * MINUTE, vec![]),
                     ],
                 ),
-                own.case("is silent while pods are replaced", missing("0x19 1x10 0x100"), vec![own.at(told, vec![])]),
+                own.case(
+                    "is silent while pods are replaced",
+                    missing("0x19 1x10 0x100"),
+                    vec![own.at(told, vec![])],
+                ),
             ]
         }
         OwnAlert::CheckFailing => {
             let own = own(checked);
-            let failing = |values: &str| of_check("castai_health_check_status", ",status=\"failing\"", values);
+            let failing = |values: &str| {
+                of_check("castai_health_check_status", ",status=\"failing\"", values)
+            };
             let told = 10 * MINUTE + patience;
             let alerts = (
                 format!(
@@ -148,29 +190,44 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
                 own.case(
                     "fires when no alert tells why",
                     vec![need(), failing("0x19 1x200")],
-                    vec![own.at(told.saturating_sub(MINUTE), vec![]), own.at(told + MINUTE, vec![own.firing()])],
+                    vec![
+                        own.at(told.saturating_sub(MINUTE), vec![]),
+                        own.at(told + MINUTE, vec![own.firing()]),
+                    ],
                 ),
                 own.case(
                     "is silent while an alert tells why",
                     vec![need(), failing("0x19 1x200"), alerts],
                     vec![own.at(told + MINUTE, vec![])],
                 ),
-                own.case("is silent while all is well", vec![need(), failing("0x200")], vec![own.at(told, vec![])]),
+                own.case(
+                    "is silent while all is well",
+                    vec![need(), failing("0x200")],
+                    vec![own.at(told, vec![])],
+                ),
             ]
         }
         OwnAlert::CheckUnknown => {
             let own = own(checked);
-            let unknown = |values: &str| of_check("castai_health_check_status", ",status=\"unknown\"", values);
+            let unknown = |values: &str| {
+                of_check("castai_health_check_status", ",status=\"unknown\"", values)
+            };
             let told = 10 * MINUTE + patience;
             vec![
                 own.case(
                     "fires when it is unknown for an hour",
                     vec![need(), unknown("0x19 1x300")],
-                    vec![own.at(told.saturating_sub(2 * MINUTE), vec![]), own.at(told + MINUTE, vec![own.firing()])],
+                    vec![
+                        own.at(told.saturating_sub(2 * MINUTE), vec![]),
+                        own.at(told + MINUTE, vec![own.firing()]),
+                    ],
                 ),
                 own.case(
                     "is silent when it is found out now and again",
-                    vec![need(), unknown("1x19 0 1x19 0 1x19 0 1x19 0 1x19 0 1x19 0 1x19 0 1x19 0 1x19 0")],
+                    vec![
+                        need(),
+                        unknown("1x19 0 1x19 0 1x19 0 1x19 0 1x19 0 1x19 0 1x19 0 1x19 0 1x19 0"),
+                    ],
                     vec![own.at(told, vec![])],
                 ),
             ]
@@ -179,11 +236,18 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
             let own = own(checked);
             let attempts = |check: &str, values: &str| {
                 let metric = "castai_health_check_last_attempt_timestamp_seconds";
-                (format!("{metric}{{{TARGET},check=\"{check}\"}}"), values.to_owned())
+                (
+                    format!("{metric}{{{TARGET},check=\"{check}\"}}"),
+                    values.to_owned(),
+                )
             };
             let series = |status: &str, values: &str| {
                 vec![
-                    of_check("castai_health_check_status", &format!(",status=\"{status}\""), "1x400"),
+                    of_check(
+                        "castai_health_check_status",
+                        &format!(",status=\"{status}\""),
+                        "1x400",
+                    ),
                     of_check("castai_health_check_interval_seconds", "", "15x400"),
                     attempts("apiserver", values),
                     attempts("dns", "0+30x400"),
@@ -194,9 +258,16 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
                 own.case(
                     "fires when it made no attempt for long",
                     series("ok", "0+30x19 600x300"),
-                    vec![own.at(told.saturating_sub(2 * MINUTE), vec![]), own.at(told + MINUTE, vec![own.firing()])],
+                    vec![
+                        own.at(told.saturating_sub(2 * MINUTE), vec![]),
+                        own.at(told + MINUTE, vec![own.firing()]),
+                    ],
                 ),
-                own.case("is silent while it goes on", series("ok", "0+30x300"), vec![own.at(told, vec![])]),
+                own.case(
+                    "is silent while it goes on",
+                    series("ok", "0+30x300"),
+                    vec![own.at(told, vec![])],
+                ),
                 own.case(
                     "is silent while it claims nothing",
                     series("unknown", "0+30x19 600x300"),
@@ -206,7 +277,8 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
         }
         OwnAlert::CheckPanicked => {
             let own = own(checked);
-            let panics = |values: &str| vec![of_check("castai_health_check_panics_total", "", values)];
+            let panics =
+                |values: &str| vec![of_check("castai_health_check_panics_total", "", values)];
             vec![
                 own.case(
                     "fires after a panic and ends",
@@ -217,7 +289,11 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
                         own.at(40 * MINUTE, vec![]),
                     ],
                 ),
-                own.case("is silent without one", panics("0x200"), vec![own.at(30 * MINUTE, vec![])]),
+                own.case(
+                    "is silent without one",
+                    panics("0x200"),
+                    vec![own.at(30 * MINUTE, vec![])],
+                ),
             ]
         }
         OwnAlert::Disturbed => {
@@ -232,27 +308,46 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
                 own.case(
                     "fires when most attempts are disturbed for long",
                     series("0x19 0+2x200"),
-                    vec![own.at(30 * MINUTE, vec![]), own.at(60 * MINUTE, vec![own.firing()])],
+                    vec![
+                        own.at(30 * MINUTE, vec![]),
+                        own.at(60 * MINUTE, vec![own.firing()]),
+                    ],
                 ),
-                own.case("is silent when few are", series("0+0.2x300"), vec![own.at(60 * MINUTE, vec![])]),
+                own.case(
+                    "is silent when few are",
+                    series("0+0.2x300"),
+                    vec![own.at(60 * MINUTE, vec![])],
+                ),
             ]
         }
         OwnAlert::ReloadFailed => {
             let own = own(&[]);
             let reload = |values: &str| {
-                vec![(format!("castai_health_config_last_reload_successful{{{TARGET}}}"), values.to_owned())]
+                vec![(
+                    format!("castai_health_config_last_reload_successful{{{TARGET}}}"),
+                    values.to_owned(),
+                )]
             };
             let told = 15 * MINUTE + patience;
             vec![
                 own.case(
                     "fires when the configuration stays bad",
                     reload("1x19 0x200"),
-                    vec![own.at(told.saturating_sub(2 * MINUTE), vec![]), own.at(told + MINUTE, vec![own.firing()])],
+                    vec![
+                        own.at(told.saturating_sub(2 * MINUTE), vec![]),
+                        own.at(told + MINUTE, vec![own.firing()]),
+                    ],
                 ),
-                own.case("is silent when it was mended", reload("1x19 0x5 1x200"), vec![own.at(told, vec![])]),
+                own.case(
+                    "is silent when it was mended",
+                    reload("1x19 0x5 1x200"),
+                    vec![own.at(told, vec![])],
+                ),
             ]
         }
-        OwnAlert::UnclassifiedLines if metrics::named("unclassified_lines_total").is_none() => Vec::new(),
+        OwnAlert::UnclassifiedLines if metrics::named("unclassified_lines_total").is_none() => {
+            Vec::new()
+        }
         OwnAlert::UnclassifiedLines => {
             let own = own(&[("source", "agent")]);
             let lines = |values: &str| {
@@ -265,9 +360,16 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
                 own.case(
                     "fires when lines have no name",
                     lines("0x19 3x200"),
-                    vec![own.at(19 * MINUTE, vec![]), own.at(25 * MINUTE, vec![own.firing()])],
+                    vec![
+                        own.at(19 * MINUTE, vec![]),
+                        own.at(25 * MINUTE, vec![own.firing()]),
+                    ],
                 ),
-                own.case("is silent without them", lines("3x200"), vec![own.at(30 * MINUTE, vec![])]),
+                own.case(
+                    "is silent without them",
+                    lines("3x200"),
+                    vec![own.at(30 * MINUTE, vec![])],
+                ),
             ]
         }
         OwnAlert::CertificateExpiring => {
@@ -283,9 +385,16 @@ fn of(alert: OwnAlert, settings: &Settings<'_>) -> Vec<Case> {
                 own.case(
                     "fires within the last week",
                     ends(3 * 86_400),
-                    vec![own.at(59 * MINUTE, vec![]), own.at(62 * MINUTE, vec![own.firing()])],
+                    vec![
+                        own.at(59 * MINUTE, vec![]),
+                        own.at(62 * MINUTE, vec![own.firing()]),
+                    ],
                 ),
-                own.case("is silent before", ends(30 * 86_400), vec![own.at(90 * MINUTE, vec![])]),
+                own.case(
+                    "is silent before",
+                    ends(30 * 86_400),
+                    vec![own.at(90 * MINUTE, vec![])],
+                ),
             ]
         }
         OwnAlert::ErrorBudgetBurn => Vec::new(),
@@ -297,12 +406,23 @@ pub(super) fn slo(settings: &Settings<'_>) -> Vec<Case> {
     let alert = OwnAlert::ErrorBudgetBurn;
     let series = |failures: &str| {
         let of = |metric: &str, values: &str| {
-            (format!("castai_health_check_{metric}_total{{{TARGET},check=\"castai_api\"}}"), values.to_owned())
+            (
+                format!("castai_health_check_{metric}_total{{{TARGET},check=\"castai_api\"}}"),
+                values.to_owned(),
+            )
         };
         vec![of("attempts", "0+1x3000"), of("failures", failures)]
     };
-    let fast = Own { alert, labels: &[("check", "castai_api"), ("long", "1h"), ("short", "5m")], settings };
-    let slow = Own { alert, labels: &[("check", "castai_api"), ("long", "6h"), ("short", "30m")], settings };
+    let fast = Own {
+        alert,
+        labels: &[("check", "castai_api"), ("long", "1h"), ("short", "5m")],
+        settings,
+    };
+    let slow = Own {
+        alert,
+        labels: &[("check", "castai_api"), ("long", "6h"), ("short", "30m")],
+        settings,
+    };
     let told = (
         format!(
             "ALERTS{{{PLACE},alertname=\"CastaiApiUnreachable\",alertstate=\"firing\",mode=\"net_refused\",check=\"castai_api\",severity=\"critical\"}}"
@@ -339,23 +459,39 @@ pub(super) fn slo(settings: &Settings<'_>) -> Vec<Case> {
 
 impl Own<'_> {
     fn case(&self, what: &str, series: Vec<(String, String)>, expected: Vec<Expected>) -> Case {
-        Case { name: format!("{} {what}", self.alert.entry().name), series, expected, told: Vec::new() }
+        Case {
+            name: format!("{} {what}", self.alert.entry().name),
+            series,
+            expected,
+            told: Vec::new(),
+        }
     }
 
     fn at(&self, at: Duration, firing: Vec<Firing>) -> Expected {
         debug_assert_eq!(at.as_secs() % STEP.as_secs(), 0);
-        Expected { at, alert: self.alert.entry().name, firing }
+        Expected {
+            at,
+            alert: self.alert.entry().name,
+            firing,
+        }
     }
 
     fn firing(&self) -> Firing {
-        let own =
-            [("cluster", "one"), ("namespace", "castai-agent"), ("severity", self.alert.entry().severity.label())];
+        let own = [
+            ("cluster", "one"),
+            ("namespace", "castai-agent"),
+            ("severity", self.alert.entry().severity.label()),
+        ];
         let value = |label: &str| {
             let found = self.labels.iter().find(|(name, _)| *name == label);
             found.map_or_else(String::new, |(_, value)| (*value).to_owned())
         };
         Firing {
-            labels: own.iter().chain(self.labels).map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            labels: own
+                .iter()
+                .chain(self.labels)
+                .map(|(name, value)| (*name, (*value).to_owned()))
+                .collect(),
             annotations: expanded(annotations(self.alert, &value, self.settings.runbook_base)),
         }
     }

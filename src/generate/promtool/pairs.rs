@@ -2,26 +2,12 @@
 
 use std::time::Duration;
 
-use crate::catalogue::Alert;
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::Need;
-use crate::catalogue::Scope;
-use crate::catalogue::Severity;
-use crate::catalogue::alerts::ALERTS;
-use crate::catalogue::alerts::patience;
+use crate::catalogue::alerts::{ALERTS, patience};
+use crate::catalogue::{Alert, Check, FailureMode, Need, Scope, Severity};
 use crate::generate::place::Place;
-use crate::generate::promtool::case::Case;
-use crate::generate::promtool::case::Expected;
-use crate::generate::promtool::case::Firing;
-use crate::generate::promtool::case::STEP;
-use crate::generate::promtool::case::Told;
-use crate::generate::promtool::case::expanded;
-use crate::generate::promtool::timeline::Says;
-use crate::generate::promtool::timeline::Speaker;
-use crate::generate::rules::KEEP;
-use crate::generate::rules::Settings;
-use crate::generate::rules::annotations;
+use crate::generate::promtool::case::{Case, Expected, Firing, STEP, Told, expanded};
+use crate::generate::promtool::timeline::{Says, Speaker};
+use crate::generate::rules::{KEEP, Settings, annotations};
 
 /// When every fault begins.
 const FAULT: Duration = Duration::from_mins(2);
@@ -39,14 +25,22 @@ struct Story {
 
 /// One test per alert; its clusters are the stories.
 pub(super) fn cases(check: Check, settings: &Settings<'_>) -> Vec<Case> {
-    ALERTS.iter().filter(|alert| alert.check == check).map(|alert| case(alert, settings)).collect()
+    ALERTS
+        .iter()
+        .filter(|alert| alert.check == check)
+        .map(|alert| case(alert, settings))
+        .collect()
 }
 
 fn case(alert: &'static Alert, settings: &Settings<'_>) -> Case {
     let stories = stories(alert);
     let firing = |story: &Story| {
         let label = |name, value: &str| (name, value.to_owned());
-        let words = if alert.check.entry().scope == Scope::Cluster { "" } else { story.place.words() };
+        let words = if alert.check.entry().scope == Scope::Cluster {
+            ""
+        } else {
+            story.place.words()
+        };
         Firing {
             labels: vec![
                 label("cluster", &story.cluster),
@@ -59,21 +53,40 @@ fn case(alert: &'static Alert, settings: &Settings<'_>) -> Case {
         }
     };
     let fires_at = |at: Duration| {
-        stories.iter().filter(move |story| story.fires.is_some_and(|(from, until)| from <= at && at < until))
+        stories.iter().filter(move |story| {
+            story
+                .fires
+                .is_some_and(|(from, until)| from <= at && at < until)
+        })
     };
     let begin = |mode: &FailureMode| FAULT + patience(alert.check, *mode);
     let first = alert.modes.iter().map(begin).min().unwrap_or(FAULT);
     let all = alert.modes.iter().map(begin).max().unwrap_or(FAULT);
     let expected = [first.saturating_sub(STEP), all]
-        .map(|at| Expected { at, alert: alert.name, firing: fires_at(at).map(firing).collect() })
+        .map(|at| Expected {
+            at,
+            alert: alert.name,
+            firing: fires_at(at).map(firing).collect(),
+        })
         .into();
     // Around the end of a story a moment is left out: the last sample and the evaluation need not coincide.
-    let clear =
-        |at: &Duration| stories.iter().filter_map(|story| story.fires).all(|(_, until)| at.abs_diff(until) >= MINUTE);
+    let clear = |at: &Duration| {
+        stories
+            .iter()
+            .filter_map(|story| story.fires)
+            .all(|(_, until)| at.abs_diff(until) >= MINUTE)
+    };
     let mut moments: Vec<Duration> = stories
         .iter()
         .filter_map(|story| story.fires)
-        .flat_map(|(from, until)| [from.saturating_sub(STEP), from, until.saturating_sub(MINUTE), until + MINUTE])
+        .flat_map(|(from, until)| {
+            [
+                from.saturating_sub(STEP),
+                from,
+                until.saturating_sub(MINUTE),
+                until + MINUTE,
+            ]
+        })
         .collect();
     moments.sort_unstable();
     moments.dedup();
@@ -81,13 +94,25 @@ fn case(alert: &'static Alert, settings: &Settings<'_>) -> Case {
         .into_iter()
         .filter(clear)
         .filter(|at| *at < length(alert))
-        .map(|at| Told { at, alert: alert.name, clusters: fires_at(at).map(|story| story.cluster.clone()).collect() })
+        .map(|at| Told {
+            at,
+            alert: alert.name,
+            clusters: fires_at(at).map(|story| story.cluster.clone()).collect(),
+        })
         .collect();
     Case {
-        name: format!("{}: each cluster has a story, and its name says which", alert.name),
+        name: format!(
+            "{}: each cluster has a story, and its name says which",
+            alert.name
+        ),
         series: stories
             .iter()
-            .flat_map(|story| story.speakers.iter().map(move |speaker| (speaker, story.mode)))
+            .flat_map(|story| {
+                story
+                    .speakers
+                    .iter()
+                    .map(move |speaker| (speaker, story.mode))
+            })
             .flat_map(|(speaker, mode)| speaker.series(alert.check, mode))
             .collect(),
         expected,
@@ -97,7 +122,11 @@ fn case(alert: &'static Alert, settings: &Settings<'_>) -> Case {
 
 /// How long everybody fails who does: long enough for every mode to be told.
 fn long(alert: &Alert) -> Duration {
-    let longest = alert.modes.iter().map(|mode| patience(alert.check, *mode)).max();
+    let longest = alert
+        .modes
+        .iter()
+        .map(|mode| patience(alert.check, *mode))
+        .max();
     longest.unwrap_or_default() + 5 * MINUTE
 }
 
@@ -114,29 +143,48 @@ fn stories(alert: &'static Alert) -> Vec<Story> {
     let ill = vec![(FAULT, Says::Ok), (long, Says::Failing), (length, Says::Ok)];
     let well = vec![(length, Says::Ok)];
     let ends = FAULT + long + KEEP;
-    let story = |cluster: &str, speakers: Vec<Speaker>, fires: Option<(Duration, Duration)>| Story {
-        cluster: cluster.to_owned(),
-        mode,
-        speakers: speakers.into_iter().map(|speaker| Speaker { cluster: cluster.to_owned(), ..speaker }).collect(),
-        fires,
-        severity: Severity::Critical,
-        place: Place::Pod,
-    };
+    let story =
+        |cluster: &str, speakers: Vec<Speaker>, fires: Option<(Duration, Duration)>| Story {
+            cluster: cluster.to_owned(),
+            mode,
+            speakers: speakers
+                .into_iter()
+                .map(|speaker| Speaker {
+                    cluster: cluster.to_owned(),
+                    ..speaker
+                })
+                .collect(),
+            fires,
+            severity: Severity::Critical,
+            place: Place::Pod,
+        };
     let sidecar = |says: &[(Duration, Says)]| Speaker::sidecar(says);
     let mut stories: Vec<Story> = alert
         .modes
         .iter()
         .map(|mode| Story {
             mode: *mode,
-            ..story(&format!("mode-{mode}"), vec![sidecar(&ill)], Some((FAULT + patience(alert.check, *mode), ends)))
+            ..story(
+                &format!("mode-{mode}"),
+                vec![sidecar(&ill)],
+                Some((FAULT + patience(alert.check, *mode), ends)),
+            )
         })
         .collect();
 
     let flapping: Vec<_> = (0..length.as_secs() / STEP.as_secs())
         .map(|i| (STEP, if i % 2 == 0 { Says::Ok } else { Says::Failing }))
         .collect();
-    let not_applicable = [(FAULT, Says::Ok), (long, Says::Failing), (length, Says::NotApplicable)];
-    let unknown = [(FAULT, Says::Ok), (long, Says::Failing), (length, Says::UnknownSince)];
+    let not_applicable = [
+        (FAULT, Says::Ok),
+        (long, Says::Failing),
+        (length, Says::NotApplicable),
+    ];
+    let unknown = [
+        (FAULT, Says::Ok),
+        (long, Says::Failing),
+        (length, Says::UnknownSince),
+    ];
     let (away, dumb) = (3 * MINUTE, KEEP);
     let restart = [
         (FAULT, Says::Ok),
@@ -146,14 +194,34 @@ fn stories(alert: &'static Alert) -> Vec<Story> {
         (long, Says::Failing),
         (length, Says::Ok),
     ];
-    let gone = [(FAULT, Says::Ok), (long, Says::Failing), (length, Says::Nothing)];
+    let gone = [
+        (FAULT, Says::Ok),
+        (long, Says::Failing),
+        (length, Says::Nothing),
+    ];
     stories.extend([
         story("healthy", vec![sidecar(&well)], None),
         story("flapping", vec![sidecar(&flapping)], None),
-        story("not-applicable-later", vec![sidecar(&not_applicable)], Some((begins, ends))),
-        story("unknown-later", vec![sidecar(&unknown)], Some((begins, length))),
-        story("exporter-restarts", vec![sidecar(&restart)], Some((begins, ends + away + dumb + long))),
-        story("exporter-vanishes", vec![sidecar(&gone)], Some((begins, ends + 3 * KEEP))),
+        story(
+            "not-applicable-later",
+            vec![sidecar(&not_applicable)],
+            Some((begins, ends)),
+        ),
+        story(
+            "unknown-later",
+            vec![sidecar(&unknown)],
+            Some((begins, length)),
+        ),
+        story(
+            "exporter-restarts",
+            vec![sidecar(&restart)],
+            Some((begins, ends + away + dumb + long)),
+        ),
+        story(
+            "exporter-vanishes",
+            vec![sidecar(&gone)],
+            Some((begins, ends + 3 * KEEP)),
+        ),
         story(
             "pod-replaced",
             pod_replaced(long, length, begins.saturating_sub(MINUTE)),
@@ -163,27 +231,65 @@ fn stories(alert: &'static Alert) -> Vec<Story> {
 
     let needed = |cluster: &str, need: Need, says: Says, severity: Severity| {
         let says = [(FAULT, Says::Ok), (long, says), (length, Says::Ok)];
-        let speaker = Speaker { need, ..sidecar(&says) };
-        Story { severity, ..story(cluster, vec![speaker], Some((begins, ends))) }
+        let speaker = Speaker {
+            need,
+            ..sidecar(&says)
+        };
+        Story {
+            severity,
+            ..story(cluster, vec![speaker], Some((begins, ends)))
+        }
     };
     stories.extend([
-        needed("needed-for-a-feature", Need::Feature, Says::Failing, Severity::Warning),
+        needed(
+            "needed-for-a-feature",
+            Need::Feature,
+            Says::Failing,
+            Severity::Warning,
+        ),
         needed("not-needed", Need::None, Says::Failing, Severity::Info),
         needed("survived", Need::Start, Says::Warning, Severity::Warning),
     ]);
     if alert.check.entry().scope == Scope::Pod {
-        let spare = Speaker { instance: "10.0.0.3:9878", ..sidecar(&well) };
+        let spare = Speaker {
+            instance: "10.0.0.3:9878",
+            ..sidecar(&well)
+        };
         let placed = |cluster: &str, speakers: Vec<Speaker>, place: Place| {
-            let severity = if place.survived() { Severity::Warning } else { Severity::Critical };
-            Story { severity, place, ..story(cluster, speakers, Some((begins, ends))) }
+            let severity = if place.survived() {
+                Severity::Warning
+            } else {
+                Severity::Critical
+            };
+            Story {
+                severity,
+                place,
+                ..story(cluster, speakers, Some((begins, ends)))
+            }
         };
         let companion = |says: &[(Duration, Says)]| Speaker::companion(says);
         stories.extend([
-            placed("only-the-pod", vec![sidecar(&ill), companion(&well)], Place::PodOnly),
-            placed("everywhere", vec![sidecar(&ill), companion(&ill)], Place::Everywhere),
-            placed("only-the-companion", vec![sidecar(&well), companion(&ill)], Place::BesideOnly),
+            placed(
+                "only-the-pod",
+                vec![sidecar(&ill), companion(&well)],
+                Place::PodOnly,
+            ),
+            placed(
+                "everywhere",
+                vec![sidecar(&ill), companion(&ill)],
+                Place::Everywhere,
+            ),
+            placed(
+                "only-the-companion",
+                vec![sidecar(&well), companion(&ill)],
+                Place::BesideOnly,
+            ),
             placed("a-companion-alone", vec![companion(&ill)], Place::Beside),
-            placed("one-of-two-pods", vec![sidecar(&ill), spare], Place::SomePods),
+            placed(
+                "one-of-two-pods",
+                vec![sidecar(&ill), spare],
+                Place::SomePods,
+            ),
         ]);
     }
     stories
@@ -191,12 +297,22 @@ fn stories(alert: &'static Alert) -> Vec<Story> {
 
 /// The old pod fails until this moment, and then a new one fails.
 fn pod_replaced(long: Duration, length: Duration, at: Duration) -> Vec<Speaker> {
-    let old = [(FAULT, Says::Ok), (at.saturating_sub(FAULT), Says::Failing), (length, Says::Nothing)];
+    let old = [
+        (FAULT, Says::Ok),
+        (at.saturating_sub(FAULT), Says::Failing),
+        (length, Says::Nothing),
+    ];
     let new = [
         (at, Says::Nothing),
         (STEP, Says::Unknown),
         ((FAULT + long).saturating_sub(at), Says::Failing),
         (length, Says::Ok),
     ];
-    vec![Speaker::sidecar(&old), Speaker { instance: "10.0.0.9:9878", ..Speaker::sidecar(&new) }]
+    vec![
+        Speaker::sidecar(&old),
+        Speaker {
+            instance: "10.0.0.9:9878",
+            ..Speaker::sidecar(&new)
+        },
+    ]
 }

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::catalogue::Check;
-use crate::catalogue::FailureMode;
-use crate::catalogue::Need;
-use crate::catalogue::Status;
+use crate::catalogue::{Check, FailureMode, Need, Status};
 use crate::generate::promtool::case::STEP;
 
 /// What the exporter says for some time.
@@ -40,12 +37,22 @@ impl Speaker {
     /// The agent's sidecar in the cluster `one`, in a check that the agent cannot work without.
     pub(super) fn sidecar(says: &[(Duration, Says)]) -> Self {
         let (vantage, instance) = ("sidecar", "10.0.0.1:9878");
-        Self { cluster: "one".to_owned(), vantage, instance, need: Need::Start, says: says.to_vec() }
+        Self {
+            cluster: "one".to_owned(),
+            vantage,
+            instance,
+            need: Need::Start,
+            says: says.to_vec(),
+        }
     }
 
     /// The same, beside it.
     pub(super) fn companion(says: &[(Duration, Says)]) -> Self {
-        Self { vantage: "companion", instance: "10.0.0.2:9878", ..Self::sidecar(says) }
+        Self {
+            vantage: "companion",
+            instance: "10.0.0.2:9878",
+            ..Self::sidecar(says)
+        }
     }
 
     /// Everything it says of a check, where its failures have this mode.
@@ -56,24 +63,42 @@ impl Speaker {
         );
         let there = |says: Says| (says != Says::Nothing).then_some(1);
         let mut all = vec![
-            (format!("castai_health_exporter_info{{{target},vantage=\"{}\"}}", self.vantage), self.values(&there)),
             (
-                format!("castai_health_check_need{{{target},check=\"{check}\",need=\"{}\"}}", self.need.label()),
+                format!(
+                    "castai_health_exporter_info{{{target},vantage=\"{}\"}}",
+                    self.vantage
+                ),
+                self.values(&there),
+            ),
+            (
+                format!(
+                    "castai_health_check_need{{{target},check=\"{check}\",need=\"{}\"}}",
+                    self.need.label()
+                ),
                 self.values(&there),
             ),
         ];
         for status in Status::ALL {
             let is = |says: Says| status_of(says).map(|now| i32::from(now == *status));
             all.push((
-                format!("castai_health_check_status{{{target},check=\"{check}\",status=\"{status}\"}}"),
+                format!(
+                    "castai_health_check_status{{{target},check=\"{check}\",status=\"{status}\"}}"
+                ),
                 self.values(&is),
             ));
         }
         let fails = |says: Says| matches!(says, Says::Failing | Says::UnknownSince).then_some(1);
-        let shows = |says: Says| matches!(says, Says::Failing | Says::UnknownSince | Says::Warning).then_some(1);
-        all.push((format!("castai_health_failure{{{target},check=\"{check}\",mode=\"{mode}\"}}"), self.values(&shows)));
+        let shows = |says: Says| {
+            matches!(says, Says::Failing | Says::UnknownSince | Says::Warning).then_some(1)
+        };
         all.push((
-            format!("castai_health_check_episode_start_timestamp_seconds{{{target},check=\"{check}\"}}"),
+            format!("castai_health_failure{{{target},check=\"{check}\",mode=\"{mode}\"}}"),
+            self.values(&shows),
+        ));
+        all.push((
+            format!(
+                "castai_health_check_episode_start_timestamp_seconds{{{target},check=\"{check}\"}}"
+            ),
             self.values(&fails),
         ));
         all.retain(|(_, values)| values.split(' ').any(|value| !value.starts_with('_')));

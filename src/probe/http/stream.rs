@@ -3,23 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::Method;
+use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use super::{Progress, secrets};
 use crate::catalogue::FailureMode;
-use crate::probe::Answer;
-use crate::probe::Connection;
-use crate::probe::Resolver;
-use crate::probe::Stop;
 use crate::probe::socket::Gather;
-use crate::verdict::Finding;
-use crate::verdict::Trail;
-
-use super::Progress;
-use super::secrets;
+use crate::probe::{Answer, Connection, Resolver, Stop};
+use crate::verdict::{Finding, Trail};
 
 /// What came in answer to a request for a stream.
 #[derive(Debug)]
@@ -45,7 +38,12 @@ impl Connection {
     ///
     /// # Errors
     /// `http_timeout`, `http_protocol`, `net_reset`; or what stops the way when the connection has to be opened anew.
-    pub async fn stream(&mut self, resolver: &Resolver, path: &str, headers: HeaderMap) -> Result<Opened, Finding> {
+    pub async fn stream(
+        &mut self,
+        resolver: &Resolver,
+        path: &str,
+        headers: HeaderMap,
+    ) -> Result<Opened, Finding> {
         if self.used && !self.sender.is_closed() {
             match self.begin(path, headers.clone()).await {
                 Err(finding) if finding.mode == FailureMode::NetReset => {}
@@ -62,11 +60,20 @@ impl Connection {
     async fn begin(&mut self, path: &str, headers: HeaderMap) -> Result<Opened, Finding> {
         let progress = Progress::default();
         let asked = format!("GET {}", path.split('?').next().unwrap_or_default());
-        let request = self.request(Method::GET, path, headers, Bytes::new()).map_err(|error| {
-            Finding::new(FailureMode::HttpProtocol, format!("{asked} is not a path that can be asked for ({error})"))
-        })?;
+        let request = self
+            .request(Method::GET, path, headers, Bytes::new())
+            .map_err(|error| {
+                Finding::new(
+                    FailureMode::HttpProtocol,
+                    format!("{asked} is not a path that can be asked for ({error})"),
+                )
+            })?;
         let secrets = secrets(request.headers());
-        let (route, target, arrived) = (self.route.clone(), self.route.target(), self.received.bytes());
+        let (route, target, arrived) = (
+            self.route.clone(),
+            self.route.target(),
+            self.received.bytes(),
+        );
         let gather = self.gather.clone();
         let hung = |limit: Duration| progress.clone().hung(&target, &asked, limit);
         let act = async {
@@ -83,7 +90,14 @@ impl Connection {
             let answer = Answer::collected(response, began, &progress).await?;
             Ok(Opened::Refused(answer.without(&secrets)))
         };
-        route.phase(crate::catalogue::Phase::Request, &Trail::default(), act, hung).await
+        route
+            .phase(
+                crate::catalogue::Phase::Request,
+                &Trail::default(),
+                act,
+                hung,
+            )
+            .await
     }
 }
 
@@ -100,7 +114,10 @@ impl Stream {
     pub async fn next(&mut self, patience: Duration) -> Result<Option<Bytes>, Finding> {
         loop {
             let Ok(frame) = timeout(patience, self.body.frame()).await else {
-                let evidence = format!("nothing more came in answer to {} for {patience:?}", self.asked);
+                let evidence = format!(
+                    "nothing more came in answer to {} for {patience:?}",
+                    self.asked
+                );
                 return Err(Finding::new(FailureMode::HttpTimeout, evidence));
             };
             match frame {

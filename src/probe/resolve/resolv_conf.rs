@@ -1,8 +1,6 @@
 //! `resolv.conf` as Go reads it (`net.dnsReadConfig`): what makes no sense in it is passed by, and the rest counts.
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// The most nameservers that are asked.
@@ -41,13 +39,20 @@ impl ResolvConf {
             tcp: false,
             edns0: false,
         };
-        for line in String::from_utf8_lossy(text).lines().filter(|line| !line.starts_with([';', '#'])) {
-            let mut words = line.split([' ', '\t', '\r']).filter(|word| !word.is_empty());
+        for line in String::from_utf8_lossy(text)
+            .lines()
+            .filter(|line| !line.starts_with([';', '#']))
+        {
+            let mut words = line
+                .split([' ', '\t', '\r'])
+                .filter(|word| !word.is_empty());
             match words.next() {
                 Some("nameserver") if conf.nameservers.len() < MAX_SERVERS => {
                     conf.nameservers.extend(words.next().and_then(address));
                 }
-                Some("domain") => conf.search = words.next().into_iter().filter_map(suffix).collect(),
+                Some("domain") => {
+                    conf.search = words.next().into_iter().filter_map(suffix).collect()
+                }
                 Some("search") => conf.search = words.filter_map(suffix).collect(),
                 Some("options") => words.for_each(|option| conf.option(option)),
                 _ => {}
@@ -57,7 +62,11 @@ impl ResolvConf {
             conf.nameservers = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         }
         if conf.search.is_empty() {
-            conf.search = hostname.split_once('.').and_then(|(_, domain)| suffix(domain)).into_iter().collect();
+            conf.search = hostname
+                .split_once('.')
+                .and_then(|(_, domain)| suffix(domain))
+                .into_iter()
+                .collect();
         }
         conf
     }
@@ -65,7 +74,9 @@ impl ResolvConf {
     fn option(&mut self, option: &str) {
         match option.split_once(':').unwrap_or((option, "")) {
             ("ndots", count) => self.ndots = number(count).min(MAX_NDOTS),
-            ("timeout", seconds) => self.timeout = Duration::from_secs(number(seconds).max(1) as u64),
+            ("timeout", seconds) => {
+                self.timeout = Duration::from_secs(number(seconds).max(1) as u64)
+            }
             ("attempts", count) => self.attempts = number(count).max(1),
             ("use-vc" | "usevc" | "tcp", "") => self.tcp = true,
             ("edns0", "") => self.edns0 = true,
@@ -76,9 +87,16 @@ impl ResolvConf {
 
 /// The digits at the beginning; Go's `dtoi` gives up at 16 million, and no number is none.
 fn number(text: &str) -> usize {
-    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .bytes()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(text.len());
     let most = 0xff_ffff;
-    if end == 0 { 0 } else { text[..end].parse().unwrap_or(most).min(most) }
+    if end == 0 {
+        0
+    } else {
+        text[..end].parse().unwrap_or(most).min(most)
+    }
 }
 
 fn address(text: &str) -> Option<IpAddr> {

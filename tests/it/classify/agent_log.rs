@@ -14,7 +14,10 @@ fn the_documents_lines_are_read_as_they_stand_there() {
 
 const HEALTHY: &[Row] = &[
     ("", ""),
-    (r#"time="2026-11-22T13:04:54Z" level=info msg="starting healthz on port: 9876" version=v0.123.1"#, ""),
+    (
+        r#"time="2026-11-22T13:04:54Z" level=info msg="starting healthz on port: 9876" version=v0.123.1"#,
+        "",
+    ),
     (
         r#"time="2026-11-22T13:04:54Z" level=info msg="cluster registered" cluster_id=46d0d683-da70-4f69-b970-8d6509001c10 provider=eks version=v0.123.1"#,
         "",
@@ -23,8 +26,14 @@ const HEALTHY: &[Row] = &[
         r#"time="2026-11-22T13:05:54Z" level=info msg="delta upload finished" full_snapshot=true items=120 response_code=204 roundtrip_duration_ms=41"#,
         "",
     ),
-    (r#"time="2021-11-22T13:05:54Z" level=info msg="delta with items[12] sent, response_code=204""#, ""),
-    (r#"time="2026-11-22T13:05:54Z" level=info msg="Not a leader, skipping sending deltas""#, ""),
+    (
+        r#"time="2021-11-22T13:05:54Z" level=info msg="delta with items[12] sent, response_code=204""#,
+        "",
+    ),
+    (
+        r#"time="2026-11-22T13:05:54Z" level=info msg="Not a leader, skipping sending deltas""#,
+        "",
+    ),
     (
         r#"time="2026-11-22T13:05:54Z" level=info msg="Informer cache for *v1.Pod has not been synced after 1m0.000123s""#,
         "",
@@ -33,7 +42,10 @@ const HEALTHY: &[Row] = &[
         r#"time="2026-11-22T13:05:54Z" level=info msg="Failed getting pod metrics, check metrics server health: the server is currently unable to handle the request (get pods.metrics.k8s.io)""#,
         "",
     ),
-    (r#"time="2026-11-22T13:05:54Z" level=warning msg="healthz server closed""#, ""),
+    (
+        r#"time="2026-11-22T13:05:54Z" level=warning msg="healthz server closed""#,
+        "",
+    ),
     (
         r#"time="2026-11-22T13:05:54Z" level=warning msg="Error when getting server resources: unable to retrieve the complete list of server APIs: metrics.k8s.io/v1beta1: stale GroupVersion discovery: metrics.k8s.io/v1beta1""#,
         "",
@@ -74,7 +86,10 @@ const HEALTHY: &[Row] = &[
         "W1122 13:04:55.148702       1 reflector.go:484] watch of *v1.Pod ended with: too old resource version: 4711 (4712)",
         "",
     ),
-    ("SDK 2026/11/22 13:03:16 DEBUG retrying request EC2/DescribeInstances, attempt 2", ""),
+    (
+        "SDK 2026/11/22 13:03:16 DEBUG retrying request EC2/DescribeInstances, attempt 2",
+        "",
+    ),
     (
         "WARNING: EKS_ACCOUNT_ID was provided in scientific notation (\"5.892517896e+11\"), normalized to 589251789600",
         "metadata_account_malformed",
@@ -95,7 +110,10 @@ const CONSEQUENCES: &[Row] = &[
         "SDK 2026/11/22 13:03:16 WARN falling back to IMDSv1: operation error ec2imds: getToken, http response error StatusCode: 0, request to EC2 IMDS failed",
         "",
     ),
-    (r#"time="2026-11-22T13:05:54Z" level=error msg="failed to send logs after shutdown timed out""#, ""),
+    (
+        r#"time="2026-11-22T13:05:54Z" level=error msg="failed to send logs after shutdown timed out""#,
+        "",
+    ),
     (
         r#"time="2026-11-22T13:05:54Z" level=error msg="registering cluster: requesting castai api: Post \"https://api.cast.ai/v1/kubernetes/external-clusters\": context canceled""#,
         "",
@@ -104,7 +122,10 @@ const CONSEQUENCES: &[Row] = &[
         r#"time="2026-11-22T13:05:54Z" level=error msg="agent stopped with an error: healthz server: http: Server closed""#,
         "",
     ),
-    (r#"time="2026-11-22T13:05:54Z" level=info msg="context done""#, ""),
+    (
+        r#"time="2026-11-22T13:05:54Z" level=info msg="context done""#,
+        "",
+    ),
     (
         r#"time="2026-11-22T13:05:54Z" level=error msg="leader election stopped unexpectedly - triggering app shutdown""#,
         "",
@@ -117,7 +138,10 @@ const CONSEQUENCES: &[Row] = &[
         r#"time="2026-11-22T13:05:54Z" level=warning msg="failed sending delta request: Post \"https://api.cast.ai/v1/kubernetes/clusters/1/agent-deltas\": io: read/write on closed pipe" attempts=2"#,
         "",
     ),
-    (r#"time="2026-11-22T13:05:54Z" level=error msg="compressing json: io: read/write on closed pipe""#, ""),
+    (
+        r#"time="2026-11-22T13:05:54Z" level=error msg="compressing json: io: read/write on closed pipe""#,
+        "",
+    ),
     (
         r#"time="2026-11-22T13:05:54Z" level=warning msg="failed to register cluster with lease, falling back to direct registration" error="context canceled before registration was initiated: context deadline exceeded""#,
         "",
@@ -134,10 +158,16 @@ const CONSEQUENCES: &[Row] = &[
         r#"E1122 13:04:55.148702       1 panic.go:236] "Observed a panic" panic="runtime error: index out of range [1] with length 1" panicGoValue="x" stacktrace="y""#,
         "",
     ),
-    ("panic: runtime error: index out of range [1] with length 1 [recovered]", ""),
+    (
+        "panic: runtime error: index out of range [1] with length 1 [recovered]",
+        "",
+    ),
     ("panic({0x2a1b3c0?, 0xc000612340?})", ""),
     ("goroutine 1 [running]:", ""),
-    ("\tgithub.com/castai/k8s-agent/cmd/agent/run.go:123 +0x1d", ""),
+    (
+        "\tgithub.com/castai/k8s-agent/cmd/agent/run.go:123 +0x1d",
+        "",
+    ),
 ];
 
 #[test]
@@ -390,7 +420,10 @@ const RUNNING: &[Row] = &[
         r#"time=2026-11-22T13:04:54.148Z level=ERROR msg="sending metrics" err="rpc error: code = Unauthenticated desc = invalid token""#,
         "castai_token_invalid",
     ),
-    (r#"time="2026-11-22T13:04:54Z" level=error msg="failed to sync" provider=eks"#, "agent_not_ready_initialising"),
+    (
+        r#"time="2026-11-22T13:04:54Z" level=error msg="failed to sync" provider=eks"#,
+        "agent_not_ready_initialising",
+    ),
     (
         r#"{"time":"2026-11-22T13:04:54Z","level":"ERROR","source":{"file":"x.go","line":3},"msg":"sending batch","error":"Post \"https://api.cast.ai/v1/x\": dial tcp 203.0.113.7:443: i/o timeout"}"#,
         "net_connect_timeout",
@@ -531,14 +564,26 @@ fn trouble_with_the_api_server_is_named() {
 }
 
 const SETTINGS: &[Row] = &[
-    ("* error decoding 'Log.Level': strconv.ParseInt: parsing \"debug\": invalid syntax", "agent_config_invalid"),
-    (r#"Error: env variable "API_KEY" is required"#, "castai_key_missing"),
-    (r#"env variable "API_KEY" is required"#, "castai_key_missing"),
+    (
+        "* error decoding 'Log.Level': strconv.ParseInt: parsing \"debug\": invalid syntax",
+        "agent_config_invalid",
+    ),
+    (
+        r#"Error: env variable "API_KEY" is required"#,
+        "castai_key_missing",
+    ),
+    (
+        r#"env variable "API_KEY" is required"#,
+        "castai_key_missing",
+    ),
     (
         r#"time="2026-11-22T13:04:54Z" level=error msg="getting provider: unknown provider \"ekz\"""#,
         "agent_config_invalid",
     ),
-    ("panic: parsing configuration: 1 error(s) decoding:", "agent_config_invalid"),
+    (
+        "panic: parsing configuration: 1 error(s) decoding:",
+        "agent_config_invalid",
+    ),
     (
         r#"time="2026-11-22T13:04:54Z" level=fatal msg="resty client failed: creating TLS config: failed to add root certificate to CA pool""#,
         "agent_config_invalid",
@@ -555,10 +600,22 @@ fn settings_that_the_agent_cannot_use_are_named() {
 }
 
 const UNKNOWN: &[Row] = &[
-    (r#"time="2026-11-22T13:04:54Z" level=error msg="the flux capacitor is empty""#, "unclassified"),
-    (r#"time="2026-11-22T13:04:54Z" level=fatal msg="the flux capacitor is empty""#, "unclassified"),
-    (r#"time="2026-11-22T13:04:54Z" level=warning msg="the flux capacitor is getting empty""#, ""),
-    (r#"time="2026-11-22T13:04:54Z" level=info msg="the flux capacitor failed""#, ""),
+    (
+        r#"time="2026-11-22T13:04:54Z" level=error msg="the flux capacitor is empty""#,
+        "unclassified",
+    ),
+    (
+        r#"time="2026-11-22T13:04:54Z" level=fatal msg="the flux capacitor is empty""#,
+        "unclassified",
+    ),
+    (
+        r#"time="2026-11-22T13:04:54Z" level=warning msg="the flux capacitor is getting empty""#,
+        "",
+    ),
+    (
+        r#"time="2026-11-22T13:04:54Z" level=info msg="the flux capacitor failed""#,
+        "",
+    ),
     ("panic: the flux capacitor is empty", "unclassified"),
     (
         r#"E1122 13:04:55.148702       1 panic.go:236] "Observed a panic" panic="the flux capacitor is empty""#,
@@ -579,14 +636,17 @@ fn what_no_rule_knows_is_unclassified_if_it_is_an_error() {
 
 #[test]
 fn what_kubectl_puts_before_a_line_does_not_matter() {
-    let line =
-        r#"time="2026-11-22T13:04:54Z" level=error msg="failed to send logs: request error status_code=401 body={}""#;
+    let line = r#"time="2026-11-22T13:04:54Z" level=error msg="failed to send logs: request error status_code=401 body={}""#;
     for prefix in [
         "2026-11-22T13:04:54.148702123Z ",
         "[pod/castai-agent-5d8f7-abcde/agent] ",
         "2026-11-22T13:04:54.148702123Z stderr F ",
         "    ",
     ] {
-        assert_eq!(label(classify_line(&format!("{prefix}{line}"))), "castai_token_invalid", "{prefix}");
+        assert_eq!(
+            label(classify_line(&format!("{prefix}{line}"))),
+            "castai_token_invalid",
+            "{prefix}"
+        );
     }
 }

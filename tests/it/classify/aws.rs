@@ -276,7 +276,10 @@ const EC2_ERRORS: &[Row] = &[
         "api error UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ec2:DescribeInstances because no identity-based policy allows the ec2:DescribeInstances action",
         "ec2_denied_identity_policy",
     ),
-    ("api error UnauthorizedOperation: You are not authorized to perform this operation.", "ec2_denied_unspecified"),
+    (
+        "api error UnauthorizedOperation: You are not authorized to perform this operation.",
+        "ec2_denied_unspecified",
+    ),
     (
         "api error UnauthorizedOperation: You are not authorized to perform this operation. Encoded authorization failure message: AbCdEf",
         "ec2_denied_unspecified",
@@ -285,7 +288,10 @@ const EC2_ERRORS: &[Row] = &[
         "api error UnauthorizedOperation: … with an explicit deny in an identity-based policy",
         "ec2_denied_explicit_identity",
     ),
-    ("api error UnauthorizedOperation: … with an explicit deny in a service control policy", "ec2_denied_scp"),
+    (
+        "api error UnauthorizedOperation: … with an explicit deny in a service control policy",
+        "ec2_denied_scp",
+    ),
     (
         "api error UnauthorizedOperation: … with an explicit deny in a service control policy: arn:aws:organizations::1:policy/o-1/service_control_policy/p-1",
         "ec2_denied_scp",
@@ -294,7 +300,10 @@ const EC2_ERRORS: &[Row] = &[
         "api error UnauthorizedOperation: … because no service control policy allows the ec2:DescribeInstances action",
         "ec2_denied_scp",
     ),
-    ("api error UnauthorizedOperation: … with an explicit deny in a resource control policy", "ec2_denied_rcp"),
+    (
+        "api error UnauthorizedOperation: … with an explicit deny in a resource control policy",
+        "ec2_denied_rcp",
+    ),
     (
         "api error UnauthorizedOperation: … because no permissions boundary allows the ec2:DescribeInstances action",
         "ec2_denied_boundary",
@@ -315,14 +324,35 @@ const EC2_ERRORS: &[Row] = &[
         "api error AuthFailure: AWS was not able to validate the provided access credentials",
         "aws_auth_failure_ambiguous",
     ),
-    ("api error RequestExpired: Request has expired.", "aws_auth_failure_ambiguous"),
-    ("api error RequestLimitExceeded: Request limit exceeded.", "ec2_throttled"),
+    (
+        "api error RequestExpired: Request has expired.",
+        "aws_auth_failure_ambiguous",
+    ),
+    (
+        "api error RequestLimitExceeded: Request limit exceeded.",
+        "ec2_throttled",
+    ),
     ("api error Throttling: Rate exceeded", "ec2_throttled"),
-    ("api error Unavailable: The service is unavailable. Please try again shortly.", "ec2_server_error"),
-    ("api error InternalError: An internal error has occurred", "ec2_server_error"),
-    ("api error OptInRequired: You are not subscribed to this service.", "aws_region_not_enabled"),
-    ("api error InvalidInstanceID.NotFound: The instance ID 'i-0abc' does not exist", "ec2_region_wrong"),
-    ("api error InvalidClientTokenId: The security token included in the request is invalid.", "aws_key_invalid"),
+    (
+        "api error Unavailable: The service is unavailable. Please try again shortly.",
+        "ec2_server_error",
+    ),
+    (
+        "api error InternalError: An internal error has occurred",
+        "ec2_server_error",
+    ),
+    (
+        "api error OptInRequired: You are not subscribed to this service.",
+        "aws_region_not_enabled",
+    ),
+    (
+        "api error InvalidInstanceID.NotFound: The instance ID 'i-0abc' does not exist",
+        "ec2_region_wrong",
+    ),
+    (
+        "api error InvalidClientTokenId: The security token included in the request is invalid.",
+        "aws_key_invalid",
+    ),
     (
         "api error SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided.",
         "aws_key_secret_wrong",
@@ -335,8 +365,14 @@ const EC2_ERRORS: &[Row] = &[
         "api error RequestTimeTooSkewed: The difference between the request time and the current time is too large.",
         "aws_clock_skew",
     ),
-    ("api error ExpiredToken: The security token included in the request is expired", "aws_session_expired"),
-    ("api error UnknownError: UnknownError", "ec2_unexpected_body"),
+    (
+        "api error ExpiredToken: The security token included in the request is expired",
+        "aws_session_expired",
+    ),
+    (
+        "api error UnknownError: UnknownError",
+        "ec2_unexpected_body",
+    ),
     (
         "request send failed, Post \\\"https://ec2.eu-central-1.amazonaws.com/\\\": net/http: TLS handshake timeout",
         "tls_handshake_timeout",
@@ -345,9 +381,15 @@ const EC2_ERRORS: &[Row] = &[
         "request send failed, Post \\\"https://ec2.eu-central-1.amazonaws.com/\\\": dial tcp: lookup ec2.eu-central-1.amazonaws.com: i/o timeout",
         "net_dns_timeout",
     ),
-    ("request send failed, Post \\\"https://ec2.eu-central-1.amazonaws.com/\\\": Forbidden", "proxy_denied"),
+    (
+        "request send failed, Post \\\"https://ec2.eu-central-1.amazonaws.com/\\\": Forbidden",
+        "proxy_denied",
+    ),
     ("canceled, context deadline exceeded", "http_timeout"),
-    ("deserialization failed, failed to decode response body, expected element", "ec2_unexpected_body"),
+    (
+        "deserialization failed, failed to decode response body, expected element",
+        "ec2_unexpected_body",
+    ),
 ];
 
 #[test]
@@ -367,7 +409,13 @@ fn what_ec2_answers_is_named_at_start_and_while_running() {
     }
     let attempts = r#"time="2026-11-22T13:04:54Z" level=error msg="describing instance_id=i-0abc: operation error EC2: DescribeInstances, exceeded maximum number of attempts, 3, https response error StatusCode: 503, RequestID: 1, api error RequestLimitExceeded: Request limit exceeded.""#;
     let skew = r#"time="2026-11-22T13:04:54Z" level=error msg="describing instance_id=i-0abc: operation error EC2: DescribeInstances, Probable clock skew error: https response error StatusCode: 400, RequestID: 1, api error RequestExpired: Request has expired.""#;
-    all_read_as_written(classify_line, &[(attempts, "ec2_throttled"), (skew, "aws_auth_failure_ambiguous")]);
+    all_read_as_written(
+        classify_line,
+        &[
+            (attempts, "ec2_throttled"),
+            (skew, "aws_auth_failure_ambiguous"),
+        ],
+    );
 }
 
 const METADATA: &[Row] = &[
@@ -387,7 +435,10 @@ const METADATA: &[Row] = &[
         r#"time="2026-11-22T13:04:54Z" level=error msg="registering cluster: getting cluster name: no reservations found for instance_id=i-0abc""#,
         "ec2_instance_not_visible",
     ),
-    ("panic: env variable EKS_REGION is required when discovery is disabled", "agent_config_env_missing"),
+    (
+        "panic: env variable EKS_REGION is required when discovery is disabled",
+        "agent_config_env_missing",
+    ),
     (
         r#"time="2026-11-22T13:04:54Z" level=error msg="registering cluster: autodiscovering cluster metadata: Get \"http://169.254.169.254/computeMetadata/v1/project/project-id\": dial tcp 169.254.169.254:80: i/o timeout\nProvide required GKE_PROJECT_ID environment variable""#,
         "gcp_metadata_unreachable",
@@ -460,9 +511,18 @@ const BODIES: &[Row] = &[
         r#"<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code><Message>The security token included in the request is invalid.</Message></Error></ErrorResponse>"#,
         "aws_key_invalid",
     ),
-    (r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role r."}"#, "aws_imds_role_trust"),
-    (r#"{"message":"EKS does not have permissions to assume the associated role."}"#, "aws_pod_identity_denied"),
-    (r#"{"__type":"com.amazonaws#ThrottlingException","message":"Rate exceeded"}"#, "ec2_throttled"),
+    (
+        r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role r."}"#,
+        "aws_imds_role_trust",
+    ),
+    (
+        r#"{"message":"EKS does not have permissions to assume the associated role."}"#,
+        "aws_pod_identity_denied",
+    ),
+    (
+        r#"{"__type":"com.amazonaws#ThrottlingException","message":"Rate exceeded"}"#,
+        "ec2_throttled",
+    ),
 ];
 
 #[test]
@@ -476,7 +536,10 @@ fn error_bodies_of_aws_are_read() {
                 r#"<?xml version="1.0" encoding="iso-8859-1"?><html><head><title>401 - Unauthorized</title></head></html>"#,
                 "aws_imds_token_required",
             ),
-            (r#"{"message":"The security token included in the request is invalid."}"#, "aws_key_invalid"),
+            (
+                r#"{"message":"The security token included in the request is invalid."}"#,
+                "aws_key_invalid",
+            ),
             ("<html><body>blocked</body></html>", "ec2_unexpected_body"),
         ],
     );

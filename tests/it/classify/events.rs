@@ -7,8 +7,14 @@ const DOCUMENT: &[Row] = &[
         "failed to pull and unpack image, failed to fetch oauth token: unexpected status: 401 Unauthorized",
         "image_auth_failed",
     ),
-    ("MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: field is immutable", "agent_upgrade_selector_immutable"),
-    ("No access to Kubernetes API server, please check your firewall settings", "cpfw_blocked"),
+    (
+        "MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: field is immutable",
+        "agent_upgrade_selector_immutable",
+    ),
+    (
+        "No access to Kubernetes API server, please check your firewall settings",
+        "cpfw_blocked",
+    ),
 ];
 
 #[test]
@@ -82,20 +88,35 @@ const IMAGES: &[Row] = &[
         r#"Failed to pull image "x": failed to do request: Head "https://r.example/v2/": net/http: TLS handshake timeout"#,
         "image_timeout",
     ),
-    (r#"Failed to pull image "x": no match for platform in manifest: not found"#, "image_platform_mismatch"),
-    (r#"Failed to pull image "x": write /var/lib/containerd/io: no space left on device"#, "image_no_space"),
+    (
+        r#"Failed to pull image "x": no match for platform in manifest: not found"#,
+        "image_platform_mismatch",
+    ),
+    (
+        r#"Failed to pull image "x": write /var/lib/containerd/io: no space left on device"#,
+        "image_no_space",
+    ),
     (
         r#"Failed to apply default image tag "X Y": couldn't parse image name "X Y": invalid reference format"#,
         "image_invalid_name",
     ),
-    (r#"Container image "x" is not present with pull policy of Never"#, "image_never_pull"),
+    (
+        r#"Container image "x" is not present with pull policy of Never"#,
+        "image_never_pull",
+    ),
     (
         r#"Back-off pulling image "x": ErrImagePull: failed to pull and unpack image "x": unexpected status: 401 Unauthorized"#,
         "image_auth_failed",
     ),
     // The old wordings of containerd, up to 1.6, and the new ones.
-    (r#"ErrImagePull: failed to resolve reference "r/x:1": unexpected status: 403 Forbidden"#, "image_forbidden"),
-    (r#"ErrImagePull: failed to resolve reference "r/x:1": unexpected status: 404 Not Found"#, "image_not_found"),
+    (
+        r#"ErrImagePull: failed to resolve reference "r/x:1": unexpected status: 403 Forbidden"#,
+        "image_forbidden",
+    ),
+    (
+        r#"ErrImagePull: failed to resolve reference "r/x:1": unexpected status: 404 Not Found"#,
+        "image_not_found",
+    ),
     (
         "ErrImagePull: failed to copy: httpReadSeeker: failed open: unexpected status code https://r/v2/x/blobs/sha256:00: 502 Bad Gateway - Server message: unknown",
         "image_registry_5xx",
@@ -121,7 +142,10 @@ const IMAGES: &[Row] = &[
         r#"Failed to pull image "x": unexpected status code https://r/v2/x/manifests/1?scope=repository%!A(MISSING)x%!A(MISSING)pull: 403 Forbidden"#,
         "image_forbidden",
     ),
-    (r#"Failed to pull image "x": Too Many Requests (HAP429)"#, "image_rate_limited"),
+    (
+        r#"Failed to pull image "x": Too Many Requests (HAP429)"#,
+        "image_rate_limited",
+    ),
     // Artifact Registry says neither whether it is there nor whether one may.
     (
         r#"ErrImagePull: failed to authorize: denied: Permission "artifactregistry.repositories.downloadArtifacts" denied on resource "projects/p/locations/eu/repositories/r" (or it may not exist)"#,
@@ -132,7 +156,10 @@ const IMAGES: &[Row] = &[
         "ErrImagePull: initializing source docker://quay.io/x/y:1: reading manifest 1 in quay.io/x/y: unauthorized: access to the requested resource is not authorized",
         "image_auth_failed",
     ),
-    ("ErrImagePull: reading manifest v9 in registry.k8s.io/pause: manifest unknown", "image_not_found"),
+    (
+        "ErrImagePull: reading manifest v9 in registry.k8s.io/pause: manifest unknown",
+        "image_not_found",
+    ),
     (
         "ErrImagePull: initializing source docker://x: reading manifest latest in docker.io/library/x: requested access to the resource is denied",
         "image_forbidden",
@@ -145,12 +172,18 @@ const IMAGES: &[Row] = &[
         "ErrImagePull: pinging container registry r: received unexpected HTTP status: 503 Service Unavailable",
         "image_registry_5xx",
     ),
-    ("ErrImagePull: reading manifest 1 in r/x: invalid status code from registry 404 (Not Found)", "image_not_found"),
+    (
+        "ErrImagePull: reading manifest 1 in r/x: invalid status code from registry 404 (Not Found)",
+        "image_not_found",
+    ),
     (
         "SignatureValidationFailed: image pull failed for r/x because the signature validation failed: Source image rejected: A signature was required, but no signature exists",
         "image_signature",
     ),
-    ("ErrImagePull: Source image rejected: A signature was required, but no signature exists", "image_signature"),
+    (
+        "ErrImagePull: Source image rejected: A signature was required, but no signature exists",
+        "image_signature",
+    ),
     (
         r#"ErrImagePull: choosing an image from manifest list docker://x:1: no image found in image index for architecture "arm64", variant "v8", OS "linux""#,
         "image_platform_mismatch",
@@ -216,18 +249,30 @@ const IMAGES: &[Row] = &[
         "image_registry_unavailable",
     ),
     // Of older ones the message of the last attempt is kept, without its reason.
-    ("ImagePullBackOff: image pull failed for r/x because the registry is unavailable", "image_registry_unavailable"),
-    ("ImagePullBackOff: image pull failed for r/x because the signature validation failed", "image_signature"),
+    (
+        "ImagePullBackOff: image pull failed for r/x because the registry is unavailable",
+        "image_registry_unavailable",
+    ),
+    (
+        "ImagePullBackOff: image pull failed for r/x because the signature validation failed",
+        "image_signature",
+    ),
     (
         r#"Failed to pull image "gcr.io/x/y:1": rpc error: code = Unknown desc = error parsing HTTP 429 response body: invalid character 'R' looking for beginning of value: "Rate exceeded""#,
         "image_rate_limited",
     ),
-    (r#"ImagePullBackOff: Back-off pulling image "r/x:1""#, "image_unknown"),
+    (
+        r#"ImagePullBackOff: Back-off pulling image "r/x:1""#,
+        "image_unknown",
+    ),
     (
         r#"InvalidImageName: Failed to apply default image tag "X:1": couldn't parse image reference "X:1": invalid reference format: repository name must be lowercase"#,
         "image_invalid_name",
     ),
-    (r#"ErrImageNeverPull: Container image "x:1" is not present with pull policy of Never"#, "image_never_pull"),
+    (
+        r#"ErrImageNeverPull: Container image "x:1" is not present with pull policy of Never"#,
+        "image_never_pull",
+    ),
     (
         r#"ImageInspectError: Failed to inspect image "x": rpc error: code = Unknown desc = layer not known"#,
         "image_unknown",
@@ -247,14 +292,26 @@ const PODS: &[Row] = &[
         "Back-off restarting failed container agent in pod castai-agent-5d8f7-abcde_castai-agent(1-2-3)",
         "agent_crashloop",
     ),
-    ("Container agent failed liveness probe, will be restarted", "agent_liveness_killed"),
-    ("Liveness probe failed: HTTP probe failed with statuscode: 503", "agent_unhealthy"),
+    (
+        "Container agent failed liveness probe, will be restarted",
+        "agent_liveness_killed",
+    ),
+    (
+        "Liveness probe failed: HTTP probe failed with statuscode: 503",
+        "agent_unhealthy",
+    ),
     (
         r#"Liveness probe failed: Get "http://10.244.0.7:9876/healthz": dial tcp 10.244.0.7:9876: connect: connection refused"#,
         "agent_health_unreachable",
     ),
-    ("Readiness probe failed: HTTP probe failed with statuscode: 503", "agent_not_ready_initialising"),
-    ("The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi.", "agent_evicted"),
+    (
+        "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        "agent_not_ready_initialising",
+    ),
+    (
+        "The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi.",
+        "agent_evicted",
+    ),
     (
         "0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.",
         "agent_unschedulable_resources",
@@ -267,14 +324,26 @@ const PODS: &[Row] = &[
         "0/1 nodes are available: 1 node(s) had taint {dedicated: gpu}, that the pod didn't tolerate.",
         "agent_unschedulable_taint",
     ),
-    ("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.", "agent_unschedulable_selector"),
-    ("0/2 nodes are available: 2 node(s) had volume node affinity conflict.", "agent_unschedulable_volume"),
+    (
+        "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.",
+        "agent_unschedulable_selector",
+    ),
+    (
+        "0/2 nodes are available: 2 node(s) had volume node affinity conflict.",
+        "agent_unschedulable_volume",
+    ),
     (
         r#"MountVolume.SetUp failed for volume "autoscaler-config" : configmap "castai-agent-autoscaler" not found"#,
         "agent_failed_mount",
     ),
-    (r#"Error: secret "castai-agent" not found"#, "agent_config_missing"),
-    ("Error: couldn't find key API_KEY in Secret castai-agent/castai-agent", "agent_config_missing"),
+    (
+        r#"Error: secret "castai-agent" not found"#,
+        "agent_config_missing",
+    ),
+    (
+        "Error: couldn't find key API_KEY in Secret castai-agent/castai-agent",
+        "agent_config_missing",
+    ),
     (
         r#"Error creating: pods "castai-agent-5d8f7-abcde" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1"#,
         "agent_failed_create_quota",
@@ -287,7 +356,10 @@ const PODS: &[Row] = &[
         r#"Error creating: Internal error occurred: failed calling webhook "w.example": failed to call webhook: Post "https://w.ns.svc:443/?timeout=10s": context deadline exceeded"#,
         "agent_failed_create_webhook",
     ),
-    (r#"Error creating: admission webhook "w.example" denied the request: no"#, "agent_failed_create_webhook"),
+    (
+        r#"Error creating: admission webhook "w.example" denied the request: no"#,
+        "agent_failed_create_webhook",
+    ),
     (
         r#"Error creating: pods "castai-agent-5d8f7-abcde" is forbidden: error looking up service account castai-agent/castai-agent: serviceaccount "castai-agent" not found"#,
         "agent_failed_create_sa",
@@ -296,7 +368,10 @@ const PODS: &[Row] = &[
         r#"Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "x": plugin type="aws-cni" failed (add): add cmd: failed to assign an IP address to container"#,
         "agent_sandbox_failed",
     ),
-    (r#"ReplicaSet "castai-agent-5d8f7" has timed out progressing."#, "agent_progress_deadline"),
+    (
+        r#"ReplicaSet "castai-agent-5d8f7" has timed out progressing."#,
+        "agent_progress_deadline",
+    ),
     (
         r#"Error: INSTALLATION FAILED: Unable to continue with install: Deployment "castai-agent" in namespace "castai-agent" exists and cannot be imported into the current release: invalid ownership metadata; annotation validation error: key "meta.helm.sh/release-name" must equal "castai": current value is "castai-agent""#,
         "agent_upgrade_selector_immutable",
@@ -305,7 +380,10 @@ const PODS: &[Row] = &[
         r#"{"kind":"Event","apiVersion":"v1","reason":"BackOff","message":"Back-off restarting failed container agent in pod p"}"#,
         "agent_crashloop",
     ),
-    ("Successfully assigned castai-agent/castai-agent-5d8f7-abcde to node-1", ""),
+    (
+        "Successfully assigned castai-agent/castai-agent-5d8f7-abcde to node-1",
+        "",
+    ),
     ("Created container: agent", ""),
     ("Scaled up replica set castai-agent-5d8f7 to 1", ""),
 ];
@@ -325,9 +403,18 @@ const OWN_WORD: &[Row] = &[
         r#"time="2026-11-22T13:04:54Z" level=error msg="k8s events detected: TYPE:Warning REASON:Unhealthy TIMESTAMP:2026-11-22 13:04:54 +0000 UTC MESSAGE:Liveness probe failed: HTTP probe failed with statuscode: 503""#,
         "agent_unhealthy",
     ),
-    ("liveness check failed: last healthy action is over the healthy limit of 12m0s", "agent_unhealthy"),
-    ("liveness check failed: controller not started", "agent_not_ready_initialising"),
-    ("readiness check failed: controller not initialized or snapshot not sent", "agent_not_ready_initialising"),
+    (
+        "liveness check failed: last healthy action is over the healthy limit of 12m0s",
+        "agent_unhealthy",
+    ),
+    (
+        "liveness check failed: controller not started",
+        "agent_not_ready_initialising",
+    ),
+    (
+        "readiness check failed: controller not initialized or snapshot not sent",
+        "agent_not_ready_initialising",
+    ),
     (
         r#"E1122 13:04:55.148702       1 leaderelection.go:436] error initially creating leader election record: namespaces "castai-agent" not found"#,
         "agent_no_leader",
@@ -348,13 +435,22 @@ const OBJECTS: &[Row] = &[
         r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"deployments.apps \"castai-agent\" not found","reason":"NotFound","code":404}"#,
         "agent_deployment_missing",
     ),
-    (r#"{"id":"1","agentStatus":"non-responding","status":"ready"}"#, "castai_not_responding"),
-    (r#"{"id":"1","agentStatus":"disconnected","status":"ready"}"#, "castai_disconnected"),
+    (
+        r#"{"id":"1","agentStatus":"non-responding","status":"ready"}"#,
+        "castai_not_responding",
+    ),
+    (
+        r#"{"id":"1","agentStatus":"disconnected","status":"ready"}"#,
+        "castai_disconnected",
+    ),
     (
         r#"{"id":"1","agentStatus":"online","status":"warning","reconcileError":"access denied"}"#,
         "castai_reconcile_failed",
     ),
-    (r#"{"id":"1","agentStatus":"online","status":"ready","reconcileError":null}"#, ""),
+    (
+        r#"{"id":"1","agentStatus":"online","status":"ready","reconcileError":null}"#,
+        "",
+    ),
 ];
 
 #[test]

@@ -1,29 +1,33 @@
 //! What the agent's environment says of AWS: the source by Go's rule, the group of `EKS_*`, where metadata is asked.
 
-use castai_health_exporter::config::Provider;
-use castai_health_exporter::config::Secret;
-use castai_health_exporter::config::Told;
-use castai_health_exporter::config::aws::Aws;
-use castai_health_exporter::config::aws::Given;
-use castai_health_exporter::config::aws::Key;
-use castai_health_exporter::config::aws::Profile;
-use castai_health_exporter::config::aws::Source;
-use castai_health_exporter::config::aws::Use;
-use castai_health_exporter::config::aws::given::Account;
-use castai_health_exporter::config::aws::given::account;
-use castai_health_exporter::config::aws::profile::Gives;
-use castai_health_exporter::config::aws::profile::Role;
-use castai_health_exporter::config::aws::profile::meaning;
+use castai_health_exporter::config::aws::given::{Account, account};
+use castai_health_exporter::config::aws::profile::{Gives, Role, meaning};
+use castai_health_exporter::config::aws::{Aws, Given, Key, Profile, Source, Use};
+use castai_health_exporter::config::{Provider, Secret, Told};
 
-const KEY: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "hidden")];
+const KEY: [(&str, &str); 2] = [
+    ("AWS_ACCESS_KEY_ID", "AKIA"),
+    ("AWS_SECRET_ACCESS_KEY", "hidden"),
+];
 const IRSA: (&str, &str) = ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token");
-const POD_IDENTITY: (&str, &str) = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
-const COMPLETE: [(&str, &str); 3] =
-    [("EKS_ACCOUNT_ID", "123456789012"), ("EKS_REGION", "eu-central-1"), ("EKS_CLUSTER_NAME", "lab")];
+const POD_IDENTITY: (&str, &str) = (
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "http://169.254.170.23/v1/credentials",
+);
+const COMPLETE: [(&str, &str); 3] = [
+    ("EKS_ACCOUNT_ID", "123456789012"),
+    ("EKS_REGION", "eu-central-1"),
+    ("EKS_CLUSTER_NAME", "lab"),
+];
 const WITH_KEYS: &str = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = hidden\n";
 
 fn aws(variables: &[(&str, &str)]) -> Aws {
-    let variable = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned());
+    let variable = |name: &str| {
+        variables
+            .iter()
+            .find(|(of, _)| *of == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
     Aws::read(Told::read(&variable).provider, &variable)
 }
 
@@ -31,11 +35,18 @@ fn aws(variables: &[(&str, &str)]) -> Aws {
 fn sources(variables: &[(&str, &str)], file: &str) -> (Source, Source) {
     let variables = aws(variables).variables;
     let profile = meaning(&variables, &[file.to_owned()]);
-    (variables.source(&profile), variables.source_by_rusts_chain(&profile))
+    (
+        variables.source(&profile),
+        variables.source_by_rusts_chain(&profile),
+    )
 }
 
 fn profile(name: Option<&str>, text: &str) -> Profile {
-    let variables = aws(&name.map(|name| ("AWS_PROFILE", name)).into_iter().collect::<Vec<_>>()).variables;
+    let variables = aws(&name
+        .map(|name| ("AWS_PROFILE", name))
+        .into_iter()
+        .collect::<Vec<_>>())
+    .variables;
     meaning(&variables, &[text.to_owned()])
 }
 
@@ -44,10 +55,22 @@ fn the_first_source_that_is_configured_is_the_only_one() {
     use Source as S;
     let everything = [KEY[0], KEY[1], IRSA, POD_IDENTITY];
     assert_eq!(sources(&everything, WITH_KEYS), (S::Static, S::Static));
-    assert_eq!(sources(&[IRSA, POD_IDENTITY], WITH_KEYS), (S::WebIdentity, S::Profile));
-    assert_eq!(sources(&[IRSA, POD_IDENTITY], ""), (S::WebIdentity, S::WebIdentity));
-    assert_eq!(sources(&[POD_IDENTITY], WITH_KEYS), (S::Profile, S::Profile));
-    assert_eq!(sources(&[POD_IDENTITY], "[default]\nregion = x\n"), (S::Container, S::Container));
+    assert_eq!(
+        sources(&[IRSA, POD_IDENTITY], WITH_KEYS),
+        (S::WebIdentity, S::Profile)
+    );
+    assert_eq!(
+        sources(&[IRSA, POD_IDENTITY], ""),
+        (S::WebIdentity, S::WebIdentity)
+    );
+    assert_eq!(
+        sources(&[POD_IDENTITY], WITH_KEYS),
+        (S::Profile, S::Profile)
+    );
+    assert_eq!(
+        sources(&[POD_IDENTITY], "[default]\nregion = x\n"),
+        (S::Container, S::Container)
+    );
     assert_eq!(sources(&[], ""), (S::Imds, S::Imds));
 }
 
@@ -59,7 +82,14 @@ fn half_a_key_is_overlooked_and_both_spellings_of_a_key_count() {
     }
     let old = [("AWS_ACCESS_KEY", "AKIA"), ("AWS_SECRET_KEY", "hidden")];
     assert_eq!(sources(&old, "").0, Source::Static);
-    assert_eq!(sources(&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")], "").0, Source::Imds);
+    assert_eq!(
+        sources(
+            &[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")],
+            ""
+        )
+        .0,
+        Source::Imds
+    );
 }
 
 #[test]
@@ -75,14 +105,37 @@ fn a_profile_gives_credentials_in_the_order_of_gos_sdk() {
         Profile::Invalid(why) => panic!("{text}: {why}"),
     };
     let keys = "aws_access_key_id=AKIA1\naws_secret_access_key=x";
-    let key = Key { id: "AKIA1".to_owned(), secret: Secret::new("x"), session: None };
-    assert_eq!(gives(&format!("# first\n[me]\n{keys}\n")), Gives::Keys(key.clone()));
-    let role = Gives::Role(Role { arn: "arn:r".to_owned(), key, external_id: None, session_name: None });
+    let key = Key {
+        id: "AKIA1".to_owned(),
+        secret: Secret::new("x"),
+        session: None,
+    };
+    assert_eq!(
+        gives(&format!("# first\n[me]\n{keys}\n")),
+        Gives::Keys(key.clone())
+    );
+    let role = Gives::Role(Role {
+        arn: "arn:r".to_owned(),
+        key,
+        external_id: None,
+        session_name: None,
+    });
     let chain = format!("[profile me]\nrole_arn = arn:r\nsource_profile = base\n[base]\n{keys}\n");
     assert_eq!(gives(&chain), role);
-    assert_eq!(gives(&format!("[profile me]\nrole_arn=arn:r\nsource_profile=me\n{keys}\n")), role);
-    let irsa = Gives::WebIdentity { token_file: "/t".into(), role_arn: Some("arn:r".to_owned()) };
-    assert_eq!(gives("[profile me]\nweb_identity_token_file=/t\nrole_arn=arn:r\ncredential_process=x\n"), irsa);
+    assert_eq!(
+        gives(&format!(
+            "[profile me]\nrole_arn=arn:r\nsource_profile=me\n{keys}\n"
+        )),
+        role
+    );
+    let irsa = Gives::WebIdentity {
+        token_file: "/t".into(),
+        role_arn: Some("arn:r".to_owned()),
+    };
+    assert_eq!(
+        gives("[profile me]\nweb_identity_token_file=/t\nrole_arn=arn:r\ncredential_process=x\n"),
+        irsa
+    );
     for (text, way) in [
         ("credential_process = /bin/x", "credential_process"),
         ("sso_session = work\ncredential_process=/bin/x", "SSO"),
@@ -90,11 +143,20 @@ fn a_profile_gives_credentials_in_the_order_of_gos_sdk() {
             "role_arn=arn:r\nsource_profile=you\n[you]\nrole_arn=b\nsource_profile=she\n[she]\naws_access_key_id=a\naws_secret_access_key=x",
             "a chain of several roles",
         ),
-        ("role_arn=arn:r\ncredential_source=Ec2InstanceMetadata", "credential_source"),
+        (
+            "role_arn=arn:r\ncredential_source=Ec2InstanceMetadata",
+            "credential_source",
+        ),
     ] {
-        assert_eq!(gives(&format!("[profile me]\n{text}\n")), Gives::Unprobed(way.to_owned()));
+        assert_eq!(
+            gives(&format!("[profile me]\n{text}\n")),
+            Gives::Unprobed(way.to_owned())
+        );
     }
-    assert_eq!(gives("[profile me]\nregion = eu-central-1\ns3 =\n  aws_access_key_id = nested\n"), Gives::Nothing);
+    assert_eq!(
+        gives("[profile me]\nregion = eu-central-1\ns3 =\n  aws_access_key_id = nested\n"),
+        Gives::Nothing
+    );
 }
 
 #[test]
@@ -105,23 +167,40 @@ fn a_profile_that_ends_the_agent_says_why() {
     };
     assert!(why(Some("me"), WITH_KEYS).contains("AWS_PROFILE names \"me\""));
     assert!(why(None, "[default]\naws_access_key_id=AKIA1\n").contains("half a key"));
-    assert!(why(Some("me"), "[me]\nrole_arn=a\nsource_profile=gone\n").contains("\"gone\" does not exist"));
+    assert!(
+        why(Some("me"), "[me]\nrole_arn=a\nsource_profile=gone\n")
+            .contains("\"gone\" does not exist")
+    );
     let circle = "[me]\nrole_arn=a\nsource_profile=you\n[you]\nrole_arn=b\nsource_profile=me\n";
     assert!(why(Some("me"), circle).contains("in circles"));
     // Nobody asked for it by AWS_PROFILE.
-    assert_eq!(profile(None, "[other]\nregion=x\n"), Profile::Gives(Gives::Nothing));
+    assert_eq!(
+        profile(None, "[other]\nregion=x\n"),
+        Profile::Gives(Gives::Nothing)
+    );
 }
 
 #[test]
 fn one_variable_of_the_group_demands_all_three() {
     assert_eq!(aws(&[]).given, Given::Nothing);
     assert!(matches!(aws(&COMPLETE).given, Given::Complete { .. }));
-    for of_the_group in ["EKS_REGION", "EKS_API_TIMEOUT", "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED"] {
-        let Given::Partial { set, missing } = aws(&[(of_the_group, "true")]).given else { panic!("{of_the_group}") };
+    for of_the_group in [
+        "EKS_REGION",
+        "EKS_API_TIMEOUT",
+        "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED",
+    ] {
+        let Given::Partial { set, missing } = aws(&[(of_the_group, "true")]).given else {
+            panic!("{of_the_group}")
+        };
         assert_eq!(set, [of_the_group]);
-        assert!(missing.contains(&"EKS_ACCOUNT_ID") && missing.contains(&"EKS_CLUSTER_NAME"), "{missing:?}");
+        assert!(
+            missing.contains(&"EKS_ACCOUNT_ID") && missing.contains(&"EKS_CLUSTER_NAME"),
+            "{missing:?}"
+        );
     }
-    let Given::Partial { missing, .. } = aws(&[COMPLETE[0], COMPLETE[1], ("EKS_CLUSTER_NAME", "")]).given else {
+    let Given::Partial { missing, .. } =
+        aws(&[COMPLETE[0], COMPLETE[1], ("EKS_CLUSTER_NAME", "")]).given
+    else {
         panic!("an empty value counts as none")
     };
     assert_eq!(missing, ["EKS_CLUSTER_NAME"]);
@@ -129,38 +208,77 @@ fn one_variable_of_the_group_demands_all_three() {
 
 #[test]
 fn what_the_agent_asks_aws_for_follows_from_what_it_is_given() {
-    let on = |variables: &[(&'static str, &'static str)]| aws(&[&[("PROVIDER", "eks")], variables].concat()).used();
+    let on = |variables: &[(&'static str, &'static str)]| {
+        aws(&[&[("PROVIDER", "eks")], variables].concat()).used()
+    };
     assert_eq!(on(&[]), Use::Discovery);
     assert_eq!(on(&COMPLETE), Use::Lifecycle);
     let off = ("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "false");
-    assert!(matches!(on(&[COMPLETE[0], COMPLETE[1], COMPLETE[2], off]), Use::Nothing(_)));
+    assert!(matches!(
+        on(&[COMPLETE[0], COMPLETE[1], COMPLETE[2], off]),
+        Use::Nothing(_)
+    ));
     for elsewhere in ["gke", "aks", "kops", "anywhere", "openshift"] {
-        assert!(matches!(aws(&[("PROVIDER", elsewhere)]).used(), Use::Nothing(_)), "{elsewhere}");
+        assert!(
+            matches!(aws(&[("PROVIDER", elsewhere)]).used(), Use::Nothing(_)),
+            "{elsewhere}"
+        );
     }
-    assert_eq!(aws(&COMPLETE).provider, Some(Provider::Eks), "EKS_* alone tells");
+    assert_eq!(
+        aws(&COMPLETE).provider,
+        Some(Provider::Eks),
+        "EKS_* alone tells"
+    );
     assert!(matches!(aws(&[]).used(), Use::Nothing(_)));
-    let own = [("PROVIDER", "selfhostedec2"), ("SELFHOSTEDEC2_REGION", "eu-central-1")];
+    let own = [
+        ("PROVIDER", "selfhostedec2"),
+        ("SELFHOSTEDEC2_REGION", "eu-central-1"),
+    ];
     assert!(matches!(aws(&own).given, Given::Partial { .. }));
 }
 
 #[test]
 fn an_account_has_twelve_digits_or_was_a_number_once() {
     assert_eq!(account("123456789012"), Account::Digits);
-    assert_eq!(account("5.892517896e+11"), Account::Scientific("589251789600".to_owned()));
-    assert_eq!(account("5.9e+11"), Account::Scientific("590000000000".to_owned()));
-    for malformed in ["12345678901", "1e3", "1e400", "nan", "12345678901e", "١٢٣٤٥٦"] {
+    assert_eq!(
+        account("5.892517896e+11"),
+        Account::Scientific("589251789600".to_owned())
+    );
+    assert_eq!(
+        account("5.9e+11"),
+        Account::Scientific("590000000000".to_owned())
+    );
+    for malformed in [
+        "12345678901",
+        "1e3",
+        "1e400",
+        "nan",
+        "12345678901e",
+        "١٢٣٤٥٦",
+    ] {
         assert_eq!(account(malformed), Account::Malformed, "{malformed}");
     }
 }
 
 #[test]
 fn metadata_is_asked_only_where_it_cannot_leave_the_node() {
-    let place = |variables: &[(&str, &str)]| aws(variables).metadata.endpoint.map(|to| (to.host, to.port, to.prefix));
+    let place = |variables: &[(&str, &str)]| {
+        aws(variables)
+            .metadata
+            .endpoint
+            .map(|to| (to.host, to.port, to.prefix))
+    };
     let at = |endpoint: &str| place(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint)]);
     let found = |host: &str, port, prefix: &str| Ok((host.to_owned(), port, prefix.to_owned()));
     assert_eq!(place(&[]), found("169.254.169.254", 80, ""));
-    assert_eq!(place(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6")]), found("fd00:ec2::254", 80, ""));
-    assert_eq!(at("http://127.0.0.1:1338/imds/"), found("127.0.0.1", 1338, "/imds"));
+    assert_eq!(
+        place(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6")]),
+        found("fd00:ec2::254", 80, "")
+    );
+    assert_eq!(
+        at("http://127.0.0.1:1338/imds/"),
+        found("127.0.0.1", 1338, "/imds")
+    );
     assert_eq!(at("http://[fd00:ec2::254]"), found("fd00:ec2::254", 80, ""));
     for refused in [
         "http://192.0.2.1",
@@ -172,6 +290,9 @@ fn metadata_is_asked_only_where_it_cannot_leave_the_node() {
         "nonsense",
     ] {
         let why = at(refused).expect_err(refused);
-        assert!(why.contains("does not ask there") && !why.contains("hidden"), "{why}");
+        assert!(
+            why.contains("does not ask there") && !why.contains("hidden"),
+            "{why}"
+        );
     }
 }

@@ -3,21 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::Status;
-use castai_health_exporter::checks::Attempt;
-use castai_health_exporter::checks::Examine;
-use castai_health_exporter::checks::Plan;
-use castai_health_exporter::config::AgentEnvironment;
-use castai_health_exporter::config::AgentSeen;
-use castai_health_exporter::config::ApiKey;
-use castai_health_exporter::config::Config;
-use castai_health_exporter::config::Elsewhere;
-use castai_health_exporter::config::Flags;
-use castai_health_exporter::config::Secret;
-use castai_health_exporter::config::Vantage;
-use castai_health_exporter::config::elsewhere::MountedToken;
-use castai_health_exporter::config::elsewhere::Unseen;
+use castai_health_exporter::catalogue::{Check, Status};
+use castai_health_exporter::checks::{Attempt, Examine, Plan};
+use castai_health_exporter::config::elsewhere::{MountedToken, Unseen};
+use castai_health_exporter::config::{
+    AgentEnvironment, AgentSeen, ApiKey, Config, Elsewhere, Flags, Secret, Vantage,
+};
 
 use crate::support::world::World;
 
@@ -30,15 +21,19 @@ const OWN: [(&str, &str); 4] = [
 ];
 
 fn found(variables: &[(&str, &str)], unseen: &[(Option<&str>, &str)]) -> AgentSeen {
-    let unseen = unseen
-        .iter()
-        .map(|(variable, place)| Unseen { variable: variable.map(str::to_owned), place: (*place).to_owned() });
+    let unseen = unseen.iter().map(|(variable, place)| Unseen {
+        variable: variable.map(str::to_owned),
+        place: (*place).to_owned(),
+    });
     AgentSeen::Found(Elsewhere {
         source: AgentEnvironment::Pod,
         object: "castai-agent-1".to_owned(),
         address: Some("10.0.3.7".to_owned()),
         service_account: "castai-agent".to_owned(),
-        variables: variables.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect(),
+        variables: variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Secret::new(*value)))
+            .collect(),
         unseen: unseen.collect(),
         tokens: Vec::new(),
         version: None,
@@ -47,7 +42,10 @@ fn found(variables: &[(&str, &str)], unseen: &[(Option<&str>, &str)]) -> AgentSe
 }
 
 fn beside(seen: &AgentSeen) -> Config {
-    let flags = Flags { vantage: Some("companion".to_owned()), ..Flags::default() };
+    let flags = Flags {
+        vantage: Some("companion".to_owned()),
+        ..Flags::default()
+    };
     let own: BTreeMap<_, _> = OWN.into();
     Config::load_beside(&flags, &|name| own.get(name).map(OsString::from), seen).unwrap()
 }
@@ -63,21 +61,55 @@ async fn verdict(config: &Config, check: Check) -> (Status, String) {
 
 #[test]
 fn the_agents_variables_are_those_that_were_seen_and_none_of_our_own() {
-    let config = beside(&found(&[("API_URL", "api.eu.cast.ai"), ("API_KEY", "key"), ("PROVIDER", "gke")], &[]));
-    assert_eq!((config.vantage, config.agent_environment), (Vantage::Companion, AgentEnvironment::Pod));
-    assert_eq!(config.castai.url.unwrap().unwrap().as_str(), "https://api.eu.cast.ai/");
+    let config = beside(&found(
+        &[
+            ("API_URL", "api.eu.cast.ai"),
+            ("API_KEY", "key"),
+            ("PROVIDER", "gke"),
+        ],
+        &[],
+    ));
+    assert_eq!(
+        (config.vantage, config.agent_environment),
+        (Vantage::Companion, AgentEnvironment::Pod)
+    );
+    assert_eq!(
+        config.castai.url.unwrap().unwrap().as_str(),
+        "https://api.eu.cast.ai/"
+    );
     assert_eq!(config.castai.key, ApiKey::Present(Secret::new("key")));
-    assert!(config.proxy.proxy_for(true, "api.eu.cast.ai", 443).is_none());
-    assert!(matches!(config.apiserver, castai_health_exporter::config::Apiserver::InCluster(_)));
-    assert!(config.environment_problems.is_empty(), "{}", config.environment_problems);
+    assert!(
+        config
+            .proxy
+            .proxy_for(true, "api.eu.cast.ai", 443)
+            .is_none()
+    );
+    assert!(matches!(
+        config.apiserver,
+        castai_health_exporter::config::Apiserver::InCluster(_)
+    ));
+    assert!(
+        config.environment_problems.is_empty(),
+        "{}",
+        config.environment_problems
+    );
 }
 
 #[test]
 fn a_key_that_is_not_seen_is_not_missing() {
-    let config = beside(&found(&[("API_URL", "api.cast.ai")], &[(None, "the Secret castai-agent")]));
-    let ApiKey::Unseen(why) = &config.castai.key else { panic!("{:?}", config.castai.key) };
+    let config = beside(&found(
+        &[("API_URL", "api.cast.ai")],
+        &[(None, "the Secret castai-agent")],
+    ));
+    let ApiKey::Unseen(why) = &config.castai.key else {
+        panic!("{:?}", config.castai.key)
+    };
     assert!(why.contains("the Secret castai-agent"), "{why}");
-    assert!(config.environment_problems.is_empty(), "{}", config.environment_problems);
+    assert!(
+        config.environment_problems.is_empty(),
+        "{}",
+        config.environment_problems
+    );
     let config = beside(&found(&[("API_URL", "api.cast.ai")], &[]));
     assert_eq!(config.castai.key, ApiKey::Missing);
 }
@@ -85,13 +117,24 @@ fn a_key_that_is_not_seen_is_not_missing() {
 #[tokio::test]
 async fn an_agent_that_is_not_installed_or_not_seen_is_not_failing() {
     for (seen, status) in [
-        (AgentSeen::Absent("there is no Deployment".to_owned()), Status::NotApplicable),
-        (AgentSeen::Unreadable("it is forbidden".to_owned()), Status::Unknown),
+        (
+            AgentSeen::Absent("there is no Deployment".to_owned()),
+            Status::NotApplicable,
+        ),
+        (
+            AgentSeen::Unreadable("it is forbidden".to_owned()),
+            Status::Unknown,
+        ),
         (AgentSeen::NotLookedFor, Status::Unknown),
     ] {
         let config = beside(&seen);
         assert_eq!(config.agent_environment, AgentEnvironment::None);
-        for check in [Check::CastaiApi, Check::AwsCredentials, Check::Imds, Check::ClusterMetadata] {
+        for check in [
+            Check::CastaiApi,
+            Check::AwsCredentials,
+            Check::Imds,
+            Check::ClusterMetadata,
+        ] {
             assert_eq!(verdict(&config, check).await.0, status, "{check}, {seen:?}");
         }
     }
@@ -102,40 +145,93 @@ async fn what_the_agents_pods_alone_are_given_does_not_apply_elsewhere() {
     let eks = ("PROVIDER", "eks");
     for (variables, word) in [
         (
-            [("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"), ("AWS_ROLE_ARN", "arn:aws:iam::1:role/a")],
+            [
+                ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"),
+                ("AWS_ROLE_ARN", "arn:aws:iam::1:role/a"),
+            ],
             "/var/run/token",
         ),
-        ([("AWS_PROFILE", "agent"), ("AWS_REGION", "eu-central-1")], "AWS_PROFILE"),
-        ([("AWS_SHARED_CREDENTIALS_FILE", "/aws/credentials"), ("AWS_REGION", "eu")], "AWS_SHARED_CREDENTIALS_FILE"),
         (
-            [("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"), ("AWS_REGION", "eu")],
+            [("AWS_PROFILE", "agent"), ("AWS_REGION", "eu-central-1")],
+            "AWS_PROFILE",
+        ),
+        (
+            [
+                ("AWS_SHARED_CREDENTIALS_FILE", "/aws/credentials"),
+                ("AWS_REGION", "eu"),
+            ],
+            "AWS_SHARED_CREDENTIALS_FILE",
+        ),
+        (
+            [
+                (
+                    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                    "http://169.254.170.23/v1/credentials",
+                ),
+                ("AWS_REGION", "eu"),
+            ],
             "Pod Identity",
         ),
-        ([("AWS_CA_BUNDLE", "/ca.pem"), ("AWS_REGION", "eu")], "/ca.pem"),
+        (
+            [("AWS_CA_BUNDLE", "/ca.pem"), ("AWS_REGION", "eu")],
+            "/ca.pem",
+        ),
     ] {
         let config = beside(&found(&[variables.as_slice(), &[eks]].concat(), &[]));
         for check in [Check::AwsCredentials, Check::ControlPlaneAccess] {
             let (status, evidence) = verdict(&config, check).await;
             assert_eq!(status, Status::NotApplicable, "{check}: {evidence}");
-            assert!(evidence.contains(word) && evidence.contains("a sidecar in them can tell"), "{check}: {evidence}");
-            assert_eq!(evidence.contains("without a companion"), check == Check::ControlPlaneAccess, "{evidence}");
+            assert!(
+                evidence.contains(word) && evidence.contains("a sidecar in them can tell"),
+                "{check}: {evidence}"
+            );
+            assert_eq!(
+                evidence.contains("without a companion"),
+                check == Check::ControlPlaneAccess,
+                "{evidence}"
+            );
         }
     }
     // A token that the pod mounts can be asked for.
-    let irsa = [eks, ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"), ("AWS_ROLE_ARN", "arn:aws:iam::1:role/a")];
-    let AgentSeen::Found(mut elsewhere) = found(&irsa, &[]) else { panic!("it was found") };
-    let token = MountedToken { file: "/var/run/token".into(), audience: Some("sts.amazonaws.com".to_owned()) };
+    let irsa = [
+        eks,
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"),
+        ("AWS_ROLE_ARN", "arn:aws:iam::1:role/a"),
+    ];
+    let AgentSeen::Found(mut elsewhere) = found(&irsa, &[]) else {
+        panic!("it was found")
+    };
+    let token = MountedToken {
+        file: "/var/run/token".into(),
+        audience: Some("sts.amazonaws.com".to_owned()),
+    };
     elsewhere.tokens.push(token.clone());
     let config = beside(&AgentSeen::Found(elsewhere));
     assert_eq!(config.aws.asked, Some(token));
-    assert_eq!(verdict(&config, Check::AwsCredentials).await.0, Status::Unknown, "there is no API server to ask");
-    let keys = [eks, ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "secret")];
-    assert_eq!(verdict(&beside(&found(&keys, &[])), Check::AwsCredentials).await.0, Status::Ok);
+    assert_eq!(
+        verdict(&config, Check::AwsCredentials).await.0,
+        Status::Unknown,
+        "there is no API server to ask"
+    );
+    let keys = [
+        eks,
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    assert_eq!(
+        verdict(&beside(&found(&keys, &[])), Check::AwsCredentials)
+            .await
+            .0,
+        Status::Ok
+    );
     let hidden = beside(&found(&[eks], &[(None, "the Secret castai-agent")]));
     for check in [Check::AwsCredentials, Check::ControlPlaneAccess] {
         let (status, evidence) = verdict(&hidden, check).await;
         assert_eq!(status, Status::Unknown);
-        assert!(evidence.contains("AWS_ACCESS_KEY_ID may lie in the Secret castai-agent"), "{evidence}");
+        assert!(
+            evidence.contains("AWS_ACCESS_KEY_ID may lie in the Secret castai-agent"),
+            "{evidence}"
+        );
     }
 }
 
@@ -150,10 +246,20 @@ async fn the_control_planes_of_gke_and_aks_are_looked_at_from_beside_the_agent()
             vantage: Some("companion".to_owned()),
             ..Flags::default()
         };
-        let variables: Vec<_> = world.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let own = |name: &str| name.starts_with("KUBERNETES_").then(|| OsString::from(&world.env[name]));
+        let variables: Vec<_> = world
+            .env
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let own = |name: &str| {
+            name.starts_with("KUBERNETES_")
+                .then(|| OsString::from(&world.env[name]))
+        };
         let config = Config::load_beside(&flags, &own, &found(&variables, &[])).unwrap();
         let (status, evidence) = verdict(&config, Check::ControlPlaneAccess).await;
-        assert!(status == Status::Ok && evidence.contains("lab lets CAST AI in"), "{provider}: {evidence}");
+        assert!(
+            status == Status::Ok && evidence.contains("lab lets CAST AI in"),
+            "{provider}: {evidence}"
+        );
     }
 }

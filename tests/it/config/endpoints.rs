@@ -1,12 +1,8 @@
 //! Where the agent asks AWS: for STS by the same rules as AWS's own SDK, and where the environment says otherwise.
 
-use aws_sdk_sts::config::endpoint::DefaultResolver;
-use aws_sdk_sts::config::endpoint::Params;
-use aws_sdk_sts::config::endpoint::ResolveEndpoint;
+use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use castai_health_exporter::config::Provider;
-use castai_health_exporter::config::aws::Aws;
-use castai_health_exporter::config::aws::Service;
-use castai_health_exporter::config::aws::Version;
+use castai_health_exporter::config::aws::{Aws, Service, Version};
 
 const FIPS: (&str, &str) = ("AWS_USE_FIPS_ENDPOINT", "true");
 const DUAL_STACK: (&str, &str) = ("AWS_USE_DUALSTACK_ENDPOINT", "true");
@@ -26,10 +22,22 @@ const REGIONS: &[&str] = &[
     "eusc-de-east-1",
 ];
 
-fn of(service: Service, region: &str, agent: Option<Version>, variables: &[(&str, &str)]) -> Result<String, String> {
-    let variable = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned());
+fn of(
+    service: Service,
+    region: &str,
+    agent: Option<Version>,
+    variables: &[(&str, &str)],
+) -> Result<String, String> {
+    let variable = |name: &str| {
+        variables
+            .iter()
+            .find(|(of, _)| *of == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
     let endpoints = Aws::read(Some(Provider::Eks), &variable).endpoints;
-    endpoints.of(service, region, agent).map(|endpoint| endpoint.url.to_string())
+    endpoints
+        .of(service, region, agent)
+        .map(|endpoint| endpoint.url.to_string())
 }
 
 #[tokio::test]
@@ -44,53 +52,105 @@ async fn sts_is_found_by_the_rules_of_awss_own_sdk() {
                 .build()
                 .unwrap();
             // A part of AWS without such endpoints has none in the SDK's rules.
-            let Ok(theirs) = DefaultResolver::new().resolve_endpoint(&params).await else { continue };
+            let Ok(theirs) = DefaultResolver::new().resolve_endpoint(&params).await else {
+                continue;
+            };
             let ours = of(Service::Sts, region, None, variables).unwrap();
-            assert_eq!(ours.trim_end_matches('/'), theirs.url(), "{region} {variables:?}");
+            assert_eq!(
+                ours.trim_end_matches('/'),
+                theirs.url(),
+                "{region} {variables:?}"
+            );
         }
     }
 }
 
 #[test]
 fn ec2_has_the_same_names_with_its_own_word() {
-    let at = |region: &str, variables: &[(&str, &str)]| of(Service::Ec2, region, None, variables).unwrap();
+    let at = |region: &str, variables: &[(&str, &str)]| {
+        of(Service::Ec2, region, None, variables).unwrap()
+    };
     for (region, variables, host) in [
         ("eu-central-1", &[][..], "ec2.eu-central-1.amazonaws.com"),
-        ("eu-central-1", &[FIPS], "ec2-fips.eu-central-1.amazonaws.com"),
+        (
+            "eu-central-1",
+            &[FIPS],
+            "ec2-fips.eu-central-1.amazonaws.com",
+        ),
         ("eu-central-1", &[DUAL_STACK], "ec2.eu-central-1.api.aws"),
-        ("us-east-1", &[FIPS, DUAL_STACK], "ec2-fips.us-east-1.api.aws"),
+        (
+            "us-east-1",
+            &[FIPS, DUAL_STACK],
+            "ec2-fips.us-east-1.api.aws",
+        ),
         ("cn-north-1", &[], "ec2.cn-north-1.amazonaws.com.cn"),
-        ("cn-north-1", &[DUAL_STACK], "ec2.cn-north-1.api.amazonwebservices.com.cn"),
+        (
+            "cn-north-1",
+            &[DUAL_STACK],
+            "ec2.cn-north-1.api.amazonwebservices.com.cn",
+        ),
         ("us-gov-west-1", &[], "ec2.us-gov-west-1.amazonaws.com"),
         ("us-gov-west-1", &[FIPS], "ec2.us-gov-west-1.amazonaws.com"),
         ("us-iso-east-1", &[], "ec2.us-iso-east-1.c2s.ic.gov"),
     ] {
-        assert_eq!(at(region, variables), format!("https://{host}/"), "{region} {variables:?}");
+        assert_eq!(
+            at(region, variables),
+            format!("https://{host}/"),
+            "{region} {variables:?}"
+        );
     }
 }
 
 #[test]
 fn eks_has_names_of_its_own_and_they_do_not_depend_on_the_agents_version() {
     let old = Some(Version(0, 95, 0));
-    let at = |region: &str, variables: &[(&str, &str)]| of(Service::Eks, region, old, variables).unwrap();
+    let at = |region: &str, variables: &[(&str, &str)]| {
+        of(Service::Eks, region, old, variables).unwrap()
+    };
     for (region, variables, host) in [
         ("eu-central-1", &[][..], "eks.eu-central-1.amazonaws.com"),
         ("us-east-1", &[FIPS], "fips.eks.us-east-1.amazonaws.com"),
         ("us-east-1", &[DUAL_STACK], "eks.us-east-1.api.aws"),
-        ("us-east-1", &[FIPS, DUAL_STACK], "eks-fips.us-east-1.api.aws"),
+        (
+            "us-east-1",
+            &[FIPS, DUAL_STACK],
+            "eks-fips.us-east-1.api.aws",
+        ),
         ("us-gov-west-1", &[FIPS], "eks.us-gov-west-1.amazonaws.com"),
-        ("us-gov-west-1", &[FIPS, DUAL_STACK], "eks-fips.us-gov-west-1.api.aws"),
-        ("us-iso-east-1", &[FIPS], "eks-fips.us-iso-east-1.c2s.ic.gov"),
+        (
+            "us-gov-west-1",
+            &[FIPS, DUAL_STACK],
+            "eks-fips.us-gov-west-1.api.aws",
+        ),
+        (
+            "us-iso-east-1",
+            &[FIPS],
+            "eks-fips.us-iso-east-1.c2s.ic.gov",
+        ),
         ("cn-north-1", &[], "eks.cn-north-1.amazonaws.com.cn"),
-        ("cn-north-1", &[DUAL_STACK], "eks.cn-north-1.api.amazonwebservices.com.cn"),
+        (
+            "cn-north-1",
+            &[DUAL_STACK],
+            "eks.cn-north-1.api.amazonwebservices.com.cn",
+        ),
     ] {
-        assert_eq!(at(region, variables), format!("https://{host}/"), "{region} {variables:?}");
+        assert_eq!(
+            at(region, variables),
+            format!("https://{host}/"),
+            "{region} {variables:?}"
+        );
     }
-    let (all, own) = (("AWS_ENDPOINT_URL", "https://all.example"), ("AWS_ENDPOINT_URL_EKS", "https://eks.example"));
+    let (all, own) = (
+        ("AWS_ENDPOINT_URL", "https://all.example"),
+        ("AWS_ENDPOINT_URL_EKS", "https://eks.example"),
+    );
     assert_eq!(at("eu-central-1", &[all]), "https://all.example/");
     assert_eq!(at("eu-central-1", &[all, own]), "https://eks.example/");
     assert_eq!(
-        at("eu-central-1", &[own, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")]),
+        at(
+            "eu-central-1",
+            &[own, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")]
+        ),
         "https://eks.eu-central-1.amazonaws.com/"
     );
 }
@@ -98,15 +158,41 @@ fn eks_has_names_of_its_own_and_they_do_not_depend_on_the_agents_version() {
 #[test]
 fn an_old_agent_asks_the_global_sts_where_its_sdk_does() {
     let old = Some(Version(0, 95, 0));
-    let at = |region: &str, agent, variables: &[(&str, &str)]| of(Service::Sts, region, agent, variables).unwrap();
-    let (global, regional) = ("https://sts.amazonaws.com/", "https://sts.eu-central-1.amazonaws.com/");
+    let at = |region: &str, agent, variables: &[(&str, &str)]| {
+        of(Service::Sts, region, agent, variables).unwrap()
+    };
+    let (global, regional) = (
+        "https://sts.amazonaws.com/",
+        "https://sts.eu-central-1.amazonaws.com/",
+    );
     assert_eq!(at("eu-central-1", old, &[]), global);
-    assert_eq!(at("eu-central-1", old, &[("AWS_STS_REGIONAL_ENDPOINTS", "legacy")]), global);
-    assert_eq!(at("eu-central-1", old, &[("AWS_STS_REGIONAL_ENDPOINTS", "regional")]), regional);
+    assert_eq!(
+        at(
+            "eu-central-1",
+            old,
+            &[("AWS_STS_REGIONAL_ENDPOINTS", "legacy")]
+        ),
+        global
+    );
+    assert_eq!(
+        at(
+            "eu-central-1",
+            old,
+            &[("AWS_STS_REGIONAL_ENDPOINTS", "regional")]
+        ),
+        regional
+    );
     assert_eq!(at("eu-central-1", Some(Version(0, 96, 0)), &[]), regional);
     assert_eq!(at("eu-central-1", None, &[]), regional);
-    assert_eq!(at("eu-south-1", old, &[]), "https://sts.eu-south-1.amazonaws.com/", "a region that was opened later");
-    assert_eq!(at("cn-north-1", old, &[]), "https://sts.cn-north-1.amazonaws.com.cn/");
+    assert_eq!(
+        at("eu-south-1", old, &[]),
+        "https://sts.eu-south-1.amazonaws.com/",
+        "a region that was opened later"
+    );
+    assert_eq!(
+        at("cn-north-1", old, &[]),
+        "https://sts.cn-north-1.amazonaws.com.cn/"
+    );
 }
 
 #[test]
@@ -114,16 +200,37 @@ fn the_environment_names_other_addresses() {
     let (all, sts, ec2) = (
         ("AWS_ENDPOINT_URL", "https://all.example"),
         ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:5000/sts"),
-        ("AWS_ENDPOINT_URL_EC2", "https://vpce-1.ec2.eu-central-1.vpce.amazonaws.com"),
+        (
+            "AWS_ENDPOINT_URL_EC2",
+            "https://vpce-1.ec2.eu-central-1.vpce.amazonaws.com",
+        ),
     );
     let at = |service, variables: &[(&str, &str)]| of(service, "eu-central-1", None, variables);
     assert_eq!(at(Service::Sts, &[all]).unwrap(), "https://all.example/");
-    assert_eq!(at(Service::Sts, &[all, sts]).unwrap(), "http://127.0.0.1:5000/sts");
-    assert_eq!(at(Service::Ec2, &[all, ec2]).unwrap(), "https://vpce-1.ec2.eu-central-1.vpce.amazonaws.com/");
+    assert_eq!(
+        at(Service::Sts, &[all, sts]).unwrap(),
+        "http://127.0.0.1:5000/sts"
+    );
+    assert_eq!(
+        at(Service::Ec2, &[all, ec2]).unwrap(),
+        "https://vpce-1.ec2.eu-central-1.vpce.amazonaws.com/"
+    );
     let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
-    assert_eq!(at(Service::Ec2, &[ec2, ignored]).unwrap(), "https://ec2.eu-central-1.amazonaws.com/");
-    let old = of(Service::Ec2, "eu-central-1", Some(Version(0, 95, 0)), &[ec2]).unwrap();
-    assert_eq!(old, "https://ec2.eu-central-1.amazonaws.com/", "the SDK's first generation knows no such variables");
+    assert_eq!(
+        at(Service::Ec2, &[ec2, ignored]).unwrap(),
+        "https://ec2.eu-central-1.amazonaws.com/"
+    );
+    let old = of(
+        Service::Ec2,
+        "eu-central-1",
+        Some(Version(0, 95, 0)),
+        &[ec2],
+    )
+    .unwrap();
+    assert_eq!(
+        old, "https://ec2.eu-central-1.amazonaws.com/",
+        "the SDK's first generation knows no such variables"
+    );
 }
 
 #[test]
@@ -136,7 +243,12 @@ fn what_the_agents_sdk_cannot_use_is_told_without_what_is_secret_in_it() {
     assert!(why("ftp://ec2.lab", &[]).contains("has to be an http or https URL"));
     assert!(why("https://ec2.lab", &[FIPS]).contains("together with FIPS endpoints"));
     assert!(!why("https://me:hidden@ec2.lab", &[]).contains("hidden"));
-    for region in ["", "eu central 1", "eu-central-1.evil.example", "eu-central-1/"] {
+    for region in [
+        "",
+        "eu central 1",
+        "eu-central-1.evil.example",
+        "eu-central-1/",
+    ] {
         assert!(of(Service::Ec2, region, None, &[]).is_err(), "{region}");
     }
 }

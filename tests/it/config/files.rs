@@ -5,38 +5,49 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::Scope;
-use castai_health_exporter::config::ApiKey;
-use castai_health_exporter::config::Apiserver;
-use castai_health_exporter::config::Config;
-use castai_health_exporter::config::Flags;
-use castai_health_exporter::config::Problems;
-use castai_health_exporter::config::Secret;
-use castai_health_exporter::config::Vantage;
-use castai_health_exporter::config::keys;
+use castai_health_exporter::catalogue::{Check, Scope};
+use castai_health_exporter::config::{
+    ApiKey, Apiserver, Config, Flags, Problems, Secret, Vantage, keys,
+};
 
-use super::folder;
-use super::load;
+use super::{folder, load};
 
-const IN_CLUSTER: &[(&str, &str)] = &[("KUBERNETES_SERVICE_HOST", "10.96.0.1"), ("KUBERNETES_SERVICE_PORT", "443")];
+const IN_CLUSTER: &[(&str, &str)] = &[
+    ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
+    ("KUBERNETES_SERVICE_PORT", "443"),
+];
 
 fn of_file(name: &str, variables: &[(&str, &str)]) -> Result<Config, Problems> {
-    let flags = Flags { config_file: Some(folder().join(name)), ..Flags::default() };
+    let flags = Flags {
+        config_file: Some(folder().join(name)),
+        ..Flags::default()
+    };
     load(&flags, variables)
 }
 
 #[test]
 fn every_invalid_file_reports_exactly_its_problems() {
     let folder = folder().join("invalid");
-    let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    names.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    let mut names: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    names.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "yaml")
+    });
     names.sort();
     assert!(names.len() >= 9, "{names:?}");
     for path in names {
-        let flags = Flags { config_file: Some(path.clone()), ..Flags::default() };
+        let flags = Flags {
+            config_file: Some(path.clone()),
+            ..Flags::default()
+        };
         let problems = load(&flags, &[]).expect_err(&path.display().to_string());
-        let shown = problems.to_string().replace(&format!("{}/", folder.display()), "") + "\n";
+        let shown = problems
+            .to_string()
+            .replace(&format!("{}/", folder.display()), "")
+            + "\n";
         let expected = path.with_extension("problems");
         let known = std::fs::read_to_string(&expected).unwrap_or_default();
         assert_eq!(shown, known, "{} should hold:\n{shown}", expected.display());
@@ -48,14 +59,20 @@ fn without_a_file_the_defaults_hold() {
     let config = load(&Flags::default(), &[]).unwrap();
     assert_eq!(config.vantage, Vantage::Companion);
     assert_eq!(config.scope, None);
-    assert_eq!(config.web.listen, ["[::]:9878".parse::<SocketAddr>().unwrap()]);
+    assert_eq!(
+        config.web.listen,
+        ["[::]:9878".parse::<SocketAddr>().unwrap()]
+    );
     assert_eq!(config.log.level, tracing::Level::INFO);
     assert_eq!(config.dns.resolv_conf, Path::new("/etc/resolv.conf"));
     assert!(matches!(config.apiserver, Apiserver::Absent));
     assert!(config.castai.url.is_none() && config.environment_problems.is_empty());
     for check in Check::ALL {
         let settings = config.check(*check);
-        assert!(settings.enabled && settings.interval == check.entry().interval, "{check}");
+        assert!(
+            settings.enabled && settings.interval == check.entry().interval,
+            "{check}"
+        );
         assert_eq!(settings.limits, check.entry().limits, "{check}");
     }
     assert!(of_file("valid/empty.yaml", &[]).is_ok());
@@ -63,7 +80,8 @@ fn without_a_file_the_defaults_hold() {
 
 #[test]
 fn every_key_of_a_file_has_its_effect() {
-    let config = of_file("valid/every_key.yaml", IN_CLUSTER).unwrap_or_else(|problems| panic!("{problems}"));
+    let config =
+        of_file("valid/every_key.yaml", IN_CLUSTER).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(config.vantage, Vantage::Companion);
     assert_eq!(config.scope, Some(Scope::Pod));
     assert_eq!(config.runbook_base, "https://runbooks.example.com/castai");
@@ -71,19 +89,58 @@ fn every_key_of_a_file_has_its_effect() {
     assert_eq!(config.web.listen.len(), 3);
     assert_eq!(config.web.route_prefix, "/castai");
     assert!(config.web.enable_lifecycle);
-    let Apiserver::InCluster(apiserver) = &config.apiserver else { panic!("{:?}", config.apiserver) };
-    assert_eq!(apiserver.service_account_dir, folder().join("valid/serviceaccount"));
-    assert_eq!(apiserver.dns_name, ("kubernetes.default.svc.cluster.local".to_owned(), 6443));
+    let Apiserver::InCluster(apiserver) = &config.apiserver else {
+        panic!("{:?}", config.apiserver)
+    };
+    assert_eq!(
+        apiserver.service_account_dir,
+        folder().join("valid/serviceaccount")
+    );
+    assert_eq!(
+        apiserver.dns_name,
+        ("kubernetes.default.svc.cluster.local".to_owned(), 6443)
+    );
     assert_eq!(apiserver.addresses.as_ref().map(Vec::len), Some(2));
-    assert_eq!(config.castai.url.as_ref().unwrap().as_ref().unwrap().as_str(), "https://api.eu.cast.ai/");
-    assert_eq!(config.castai.key, ApiKey::Present(Secret::new("castai-key")));
-    assert_eq!(config.aws.agent.map(|agent| agent.to_string()).as_deref(), Some("v0.123.1"));
+    assert_eq!(
+        config
+            .castai
+            .url
+            .as_ref()
+            .unwrap()
+            .as_ref()
+            .unwrap()
+            .as_str(),
+        "https://api.eu.cast.ai/"
+    );
+    assert_eq!(
+        config.castai.key,
+        ApiKey::Present(Secret::new("castai-key"))
+    );
+    assert_eq!(
+        config.aws.agent.map(|agent| agent.to_string()).as_deref(),
+        Some("v0.123.1")
+    );
     let agent = &config.installation;
-    assert_eq!((agent.namespace.as_str(), agent.deployment.as_str()), ("castai", "my-agent"));
+    assert_eq!(
+        (agent.namespace.as_str(), agent.deployment.as_str()),
+        ("castai", "my-agent")
+    );
     assert!(agent.sidecar_expected);
-    assert_eq!((agent.release.as_deref(), agent.latest.map(|latest| latest.1)), (Some("castai"), Some(161)));
+    assert_eq!(
+        (
+            agent.release.as_deref(),
+            agent.latest.map(|latest| latest.1)
+        ),
+        (Some("castai"), Some(161))
+    );
     let nameservers = config.dns.nameservers.as_deref().unwrap();
-    assert_eq!(nameservers, ["10.96.0.10:53".parse().unwrap(), "10.96.0.11:5353".parse().unwrap()]);
+    assert_eq!(
+        nameservers,
+        [
+            "10.96.0.10:53".parse().unwrap(),
+            "10.96.0.11:5353".parse().unwrap()
+        ]
+    );
     assert_eq!(config.dns.hosts, Path::new("/etc/hosts.other"));
     let dns = config.check(Check::Dns);
     assert!(!dns.enabled);
@@ -101,7 +158,11 @@ fn the_file_with_every_key_has_every_key_of_the_table() {
     let elsewhere = ["config_file", "ca_file"];
     for key in keys::KEYS {
         let name = key.path.rsplit('.').next().unwrap();
-        assert!(elsewhere.contains(&name) || text.contains(&format!("{name}:")), "{}", key.path);
+        assert!(
+            elsewhere.contains(&name) || text.contains(&format!("{name}:")),
+            "{}",
+            key.path
+        );
     }
 }
 
@@ -117,15 +178,25 @@ fn a_flag_goes_before_the_file_and_the_file_before_the_environment() {
         web_enable_lifecycle: Some(false),
         ..Flags::default()
     };
-    let variables = [IN_CLUSTER, &[("API_URL", "https://api.cast.ai"), ("API_TIMEOUT", "3s")]].concat();
+    let variables = [
+        IN_CLUSTER,
+        &[("API_URL", "https://api.cast.ai"), ("API_TIMEOUT", "3s")],
+    ]
+    .concat();
     let config = load(&flags, &variables).unwrap();
     assert_eq!(config.vantage, Vantage::Sidecar);
     assert_eq!(config.scope, None);
     assert_eq!(config.log.level, tracing::Level::WARN);
-    assert_eq!(config.web.listen, ["127.0.0.1:0".parse::<SocketAddr>().unwrap()]);
+    assert_eq!(
+        config.web.listen,
+        ["127.0.0.1:0".parse::<SocketAddr>().unwrap()]
+    );
     assert_eq!(config.web.route_prefix, "");
     assert!(!config.web.enable_lifecycle);
-    assert_eq!(config.castai.url.unwrap().unwrap().host_str(), Some("api.eu.cast.ai"));
+    assert_eq!(
+        config.castai.url.unwrap().unwrap().host_str(),
+        Some("api.eu.cast.ai")
+    );
     assert_eq!(config.checks[2].limits.answer, Duration::from_secs(20));
 }
 
@@ -139,18 +210,34 @@ fn problems_of_flags_and_file_come_together() {
         ..Flags::default()
     };
     let problems = load(&flags, &[]).unwrap_err();
-    let keys: Vec<_> = problems.0.iter().map(|problem| problem.key.as_str()).collect();
-    for key in ["vantag", "--scope", "--web.listen-address", "--web.config.file", "checks.apiserver.intervall"] {
+    let keys: Vec<_> = problems
+        .0
+        .iter()
+        .map(|problem| problem.key.as_str())
+        .collect();
+    for key in [
+        "vantag",
+        "--scope",
+        "--web.listen-address",
+        "--web.config.file",
+        "checks.apiserver.intervall",
+    ] {
         assert!(keys.contains(&key), "{key} in {keys:?}");
     }
 }
 
 #[test]
 fn a_missing_file_is_a_problem_of_its_flag() {
-    let flags = Flags { config_file: Some(folder().join("missing.yaml")), ..Flags::default() };
+    let flags = Flags {
+        config_file: Some(folder().join("missing.yaml")),
+        ..Flags::default()
+    };
     let problems = load(&flags, &[]).unwrap_err();
     assert_eq!(problems.0.len(), 1);
-    assert_eq!((problems.0[0].origin.as_str(), problems.0[0].key.as_str()), ("flag", "--config.file"));
+    assert_eq!(
+        (problems.0[0].origin.as_str(), problems.0[0].key.as_str()),
+        ("flag", "--config.file")
+    );
 }
 
 #[test]
@@ -159,7 +246,15 @@ fn a_huge_file_and_an_endless_nest_are_refused() {
     let path = folder.path().join("config.yaml");
     let refused = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        load(&Flags { config_file: Some(path.clone()), ..Flags::default() }, &[]).unwrap_err().to_string()
+        load(
+            &Flags {
+                config_file: Some(path.clone()),
+                ..Flags::default()
+            },
+            &[],
+        )
+        .unwrap_err()
+        .to_string()
     };
     let huge = "# ".to_owned() + &"x".repeat(1 << 20);
     assert!(refused(&huge).contains("larger than 1 MiB"));
@@ -178,5 +273,9 @@ fn the_table_of_keys_has_no_two_equal_rows_and_says_what_each_means() {
     let count = paths.len();
     paths.dedup();
     assert_eq!(paths.len(), count);
-    assert!(keys::KEYS.iter().all(|key| key.meaning.ends_with('.') && !key.default.is_empty()));
+    assert!(
+        keys::KEYS
+            .iter()
+            .all(|key| key.meaning.ends_with('.') && !key.default.is_empty())
+    );
 }

@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use castai_health_exporter::config::Flags;
-use castai_health_exporter::config::ProxyRules;
-use castai_health_exporter::config::WebConfig;
-use castai_health_exporter::config::values;
+use castai_health_exporter::config::{Flags, ProxyRules, WebConfig, values};
 use proptest::prelude::*;
 
 use super::load;

@@ -1,20 +1,32 @@
 //! Where the agent runs, by its own rule, and what of a provider's group of variables is given.
 
-use castai_health_exporter::config::Provider;
-use castai_health_exporter::config::Told;
+use castai_health_exporter::config::{Provider, Told};
 
 use super::of_environment;
 
 fn told(variables: &[(&str, &str)]) -> Told {
-    Told::read(&|name| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned()))
+    Told::read(&|name| {
+        variables
+            .iter()
+            .find(|(of, _)| *of == name)
+            .map(|(_, value)| (*value).to_owned())
+    })
 }
 
 #[test]
 fn every_provider_is_known_by_its_word() {
     for provider in Provider::ALL {
-        assert_eq!(told(&[("PROVIDER", provider.label())]).provider, Some(*provider));
+        assert_eq!(
+            told(&[("PROVIDER", provider.label())]).provider,
+            Some(*provider)
+        );
     }
-    for nothing in [vec![], vec![("PROVIDER", "")], vec![("PROVIDER", "EKS")], vec![("API_KEY", "x")]] {
+    for nothing in [
+        vec![],
+        vec![("PROVIDER", "")],
+        vec![("PROVIDER", "EKS")],
+        vec![("API_KEY", "x")],
+    ] {
         assert_eq!(told(&nothing), Told::default(), "{nothing:?}");
     }
 }
@@ -32,25 +44,52 @@ fn variables_of_a_provider_tell_of_it_and_go_before_the_word() {
     ] {
         for value in ["x", ""] {
             let told = told(&[(name, value), ("PROVIDER", "openshift")]);
-            assert_eq!((told.provider, told.overruled), (Some(provider), Some(Provider::Openshift)), "{name}={value}");
+            assert_eq!(
+                (told.provider, told.overruled),
+                (Some(provider), Some(Provider::Openshift)),
+                "{name}={value}"
+            );
             assert_eq!(told.set, [name]);
         }
     }
     assert_eq!(told(&[("OPENSHIFT_CSP", "aws")]).provider, None);
-    assert_eq!(told(&[("GKE_REGION", "x"), ("EKS_REGION", "x")]).provider, Some(Provider::Eks));
+    assert_eq!(
+        told(&[("GKE_REGION", "x"), ("EKS_REGION", "x")]).provider,
+        Some(Provider::Eks)
+    );
 }
 
 #[test]
 fn what_is_empty_has_no_value() {
-    let told = told(&[("PROVIDER", "aks"), ("AKS_LOCATION", "westeurope"), ("AKS_SUBSCRIPTION_ID", "")]);
+    let told = told(&[
+        ("PROVIDER", "aks"),
+        ("AKS_LOCATION", "westeurope"),
+        ("AKS_SUBSCRIPTION_ID", ""),
+    ]);
     assert_eq!(told.set, ["AKS_LOCATION", "AKS_SUBSCRIPTION_ID"]);
-    assert_eq!(told.missing, ["AKS_NODE_RESOURCE_GROUP", "AKS_SUBSCRIPTION_ID"]);
-    assert_eq!((told.value("AKS_LOCATION"), told.value("AKS_SUBSCRIPTION_ID")), (Some("westeurope"), None));
+    assert_eq!(
+        told.missing,
+        ["AKS_NODE_RESOURCE_GROUP", "AKS_SUBSCRIPTION_ID"]
+    );
+    assert_eq!(
+        (
+            told.value("AKS_LOCATION"),
+            told.value("AKS_SUBSCRIPTION_ID")
+        ),
+        (Some("westeurope"), None)
+    );
 }
 
 #[test]
 fn a_word_that_the_agent_does_not_know_is_its_trouble() {
-    let config = of_environment(&[("API_KEY", "x"), ("API_URL", "api.cast.ai"), ("PROVIDER", "azure")]);
+    let config = of_environment(&[
+        ("API_KEY", "x"),
+        ("API_URL", "api.cast.ai"),
+        ("PROVIDER", "azure"),
+    ]);
     let problems = config.environment_problems.to_string();
-    assert!(problems.contains("PROVIDER") && problems.contains("eks, selfhostedec2, gke, kops, aks"), "{problems}");
+    assert!(
+        problems.contains("PROVIDER") && problems.contains("eks, selfhostedec2, gke, kops, aks"),
+        "{problems}"
+    );
 }

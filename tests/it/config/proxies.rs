@@ -1,9 +1,11 @@
 //! Proxies by Go's rules, with the cases of Go's own documentation.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world fails"
+)]
 
-use castai_health_exporter::config::ProxyRules;
-use castai_health_exporter::config::Secret;
 use castai_health_exporter::config::proxy::Obstacle;
+use castai_health_exporter::config::{ProxyRules, Secret};
 use url::Url;
 
 /// Where a request to a URL goes.
@@ -11,17 +13,31 @@ fn way(variables: &[(&str, &str)], target: &str) -> String {
     let (rules, _) = rules(variables);
     let url = Url::parse(target).unwrap();
     let host = url.host_str().unwrap().trim_matches(['[', ']']);
-    match rules.proxy_for(url.scheme() == "https", host, url.port_or_known_default().unwrap()) {
+    match rules.proxy_for(
+        url.scheme() == "https",
+        host,
+        url.port_or_known_default().unwrap(),
+    ) {
         None => "straight".to_owned(),
         Some(Ok(proxy)) => {
-            format!("{}://{}:{}", if proxy.tls { "https" } else { "http" }, proxy.host, proxy.port)
+            format!(
+                "{}://{}:{}",
+                if proxy.tls { "https" } else { "http" },
+                proxy.host,
+                proxy.port
+            )
         }
         Some(Err(Obstacle::Broken(problem) | Obstacle::NotProbed(problem))) => problem.what.clone(),
     }
 }
 
 fn rules(variables: &[(&str, &str)]) -> (ProxyRules, String) {
-    let value = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let value = |name: &str| {
+        variables
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
     let (rules, problems) = ProxyRules::from_environment(value);
     (rules, problems.to_string())
 }
@@ -30,10 +46,16 @@ fn rules(variables: &[(&str, &str)]) -> (ProxyRules, String) {
 fn a_proxy_is_taken_in_every_form_that_go_takes() {
     for (proxy, expected) in [
         ("127.0.0.1:8080", "http://127.0.0.1:8080"),
-        ("cache.corp.example.com:1234", "http://cache.corp.example.com:1234"),
+        (
+            "cache.corp.example.com:1234",
+            "http://cache.corp.example.com:1234",
+        ),
         ("cache.corp.example.com", "http://cache.corp.example.com:80"),
         ("localhost", "http://localhost:80"),
-        ("https://cache.corp.example.com", "https://cache.corp.example.com:443"),
+        (
+            "https://cache.corp.example.com",
+            "https://cache.corp.example.com:443",
+        ),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("https://127.0.0.1:8080", "https://127.0.0.1:8080"),
         ("HTTP://proxy:3128/", "http://proxy:3128"),
@@ -41,24 +63,52 @@ fn a_proxy_is_taken_in_every_form_that_go_takes() {
         ("user:password@proxy:3128", "http://proxy:3128"),
         ("", "straight"),
     ] {
-        assert_eq!(way(&[("HTTP_PROXY", proxy)], "http://example.com"), expected, "{proxy}");
+        assert_eq!(
+            way(&[("HTTP_PROXY", proxy)], "http://example.com"),
+            expected,
+            "{proxy}"
+        );
     }
 }
 
 #[test]
 fn each_scheme_has_its_own_proxy() {
-    let both = [("HTTP_PROXY", "http.proxy.tld"), ("HTTPS_PROXY", "https://secure.proxy.tld")];
-    assert_eq!(way(&both, "http://insecure.tld/"), "http://http.proxy.tld:80");
-    assert_eq!(way(&both, "https://secure.tld/"), "https://secure.proxy.tld:443");
+    let both = [
+        ("HTTP_PROXY", "http.proxy.tld"),
+        ("HTTPS_PROXY", "https://secure.proxy.tld"),
+    ];
+    assert_eq!(
+        way(&both, "http://insecure.tld/"),
+        "http://http.proxy.tld:80"
+    );
+    assert_eq!(
+        way(&both, "https://secure.tld/"),
+        "https://secure.proxy.tld:443"
+    );
     assert_eq!(way(&both[..1], "https://secure.tld/"), "straight");
 }
 
 #[test]
 fn the_upper_case_name_goes_first_and_an_empty_one_does_not_count() {
     let target = "https://example.com";
-    assert_eq!(way(&[("HTTPS_PROXY", "upper"), ("https_proxy", "lower")], target), "http://upper:80");
-    assert_eq!(way(&[("HTTPS_PROXY", ""), ("https_proxy", "lower")], target), "http://lower:80");
-    assert_eq!(way(&[("https_proxy", "lower"), ("no_proxy", "example.com")], target), "straight");
+    assert_eq!(
+        way(
+            &[("HTTPS_PROXY", "upper"), ("https_proxy", "lower")],
+            target
+        ),
+        "http://upper:80"
+    );
+    assert_eq!(
+        way(&[("HTTPS_PROXY", ""), ("https_proxy", "lower")], target),
+        "http://lower:80"
+    );
+    assert_eq!(
+        way(
+            &[("https_proxy", "lower"), ("no_proxy", "example.com")],
+            target
+        ),
+        "straight"
+    );
 }
 
 #[test]
@@ -69,7 +119,10 @@ fn in_a_cgi_program_the_proxy_of_plain_requests_is_refused() {
         ("REQUEST_METHOD", "PUT"),
     ];
     assert!(way(&cgi, "http://example.com").contains("Go refuses HTTP_PROXY"));
-    assert_eq!(way(&cgi, "https://secure.tld/"), "https://secure.proxy.tld:443");
+    assert_eq!(
+        way(&cgi, "https://secure.tld/"),
+        "https://secure.proxy.tld:443"
+    );
 }
 
 #[test]
@@ -108,9 +161,21 @@ fn no_proxy_holds_for_whom_go_says() {
         ("awildcard.io", false),
     ] {
         let target = format!("http://{host}:80");
-        let expected = if straight { "straight" } else { "http://proxy:80" };
-        assert_eq!(way(&[("HTTP_PROXY", "proxy"), ("NO_PROXY", list)], &target), expected, "{host}");
-        assert_eq!(way(&[("HTTP_PROXY", "proxy"), ("NO_PROXY", "*")], &target), "straight", "{host}");
+        let expected = if straight {
+            "straight"
+        } else {
+            "http://proxy:80"
+        };
+        assert_eq!(
+            way(&[("HTTP_PROXY", "proxy"), ("NO_PROXY", list)], &target),
+            expected,
+            "{host}"
+        );
+        assert_eq!(
+            way(&[("HTTP_PROXY", "proxy"), ("NO_PROXY", "*")], &target),
+            "straight",
+            "{host}"
+        );
     }
 }
 
@@ -132,19 +197,37 @@ fn single_entries_of_no_proxy_are_read_as_go_reads_them() {
         ("::/0", "http://10.1.2.3", false),
         ("10.0.0.0/33", "http://10.0.0.1", false),
         ("::ffff:10.0.0.1", "http://10.0.0.1", true),
-        ("kubernetes.default.svc,10.96.0.0/12", "http://10.96.0.1", true),
+        (
+            "kubernetes.default.svc,10.96.0.0/12",
+            "http://10.96.0.1",
+            true,
+        ),
     ] {
-        let expected = if straight { "straight" } else { "http://proxy:80" };
-        assert_eq!(way(&[("HTTP_PROXY", "proxy"), ("NO_PROXY", list)], target), expected, "{list} {target}");
+        let expected = if straight {
+            "straight"
+        } else {
+            "http://proxy:80"
+        };
+        assert_eq!(
+            way(&[("HTTP_PROXY", "proxy"), ("NO_PROXY", list)], target),
+            expected,
+            "{list} {target}"
+        );
     }
     let (rules, _) = rules(&[("HTTP_PROXY", "proxy"), ("NO_PROXY", "example.com")]);
-    assert!(rules.proxy_for(false, "1000::%.example.com", 123).is_some(), "a zone is no domain");
+    assert!(
+        rules.proxy_for(false, "1000::%.example.com", 123).is_some(),
+        "a zone is no domain"
+    );
 }
 
 #[test]
 fn a_proxy_that_cannot_be_followed_says_why_and_shows_no_password() {
     for (proxy, why) in [
-        ("socks5://127.0.0.1", "is a SOCKS proxy, which is not probed"),
+        (
+            "socks5://127.0.0.1",
+            "is a SOCKS proxy, which is not probed",
+        ),
         ("foo://host", "has the scheme foo, which no proxy has"),
         ("http://user:hidden@proxy:99999", "has the port 99999"),
     ] {
@@ -152,17 +235,33 @@ fn a_proxy_that_cannot_be_followed_says_why_and_shows_no_password() {
         assert!(rules(&[("HTTPS_PROXY", proxy)]).1.contains(why));
     }
     // Go overlooks these without a word, and goes straight.
-    for proxy in ["http://user:hidden@proxy x:80", "http://proxy:port", "http://[::1", "pro\nxy"] {
-        assert_eq!(way(&[("HTTPS_PROXY", proxy)], "https://example.com"), "straight", "{proxy:?}");
+    for proxy in [
+        "http://user:hidden@proxy x:80",
+        "http://proxy:port",
+        "http://[::1",
+        "pro\nxy",
+    ] {
+        assert_eq!(
+            way(&[("HTTPS_PROXY", proxy)], "https://example.com"),
+            "straight",
+            "{proxy:?}"
+        );
         let problems = rules(&[("HTTPS_PROXY", proxy)]).1;
-        assert!(problems.contains("Go ignores it") && !problems.contains("hidden"), "{problems}");
+        assert!(
+            problems.contains("Go ignores it") && !problems.contains("hidden"),
+            "{problems}"
+        );
     }
 }
 
 #[test]
 fn the_password_of_a_proxy_is_decoded_and_never_shown() {
     let (rules, _) = rules(&[("HTTPS_PROXY", "http://me:p%40ss:word@proxy:3128")]);
-    let proxy = rules.proxy_for(true, "example.com", 443).unwrap().as_ref().unwrap();
+    let proxy = rules
+        .proxy_for(true, "example.com", 443)
+        .unwrap()
+        .as_ref()
+        .unwrap();
     assert_eq!(proxy.credentials, Some(Secret::new("me:p@ss:word")));
     assert!(!format!("{rules:?}").contains("word"));
 }

@@ -7,14 +7,26 @@ use castai_health_exporter::config::WebConfig;
 /// What is wrong with a file, one line each, without the file's name.
 fn problems(text: &str) -> Vec<String> {
     let problems = WebConfig::parse("web.yaml", text, Path::new("/nonexistent")).expect_err(text);
-    problems.0.iter().map(|problem| problem.to_string().replace("web.yaml:", "")).collect()
+    problems
+        .0
+        .iter()
+        .map(|problem| problem.to_string().replace("web.yaml:", ""))
+        .collect()
 }
 
 #[test]
 fn a_file_without_tls_and_users_asks_for_nothing() {
-    for text in ["", "{}", "tls_server_config: {}\n", "http_server_config:\n  http2: true\n"] {
+    for text in [
+        "",
+        "{}",
+        "tls_server_config: {}\n",
+        "http_server_config:\n  http2: true\n",
+    ] {
         let config = WebConfig::parse("web.yaml", text, Path::new("")).unwrap();
-        assert!(config.tls.is_none() && config.users.is_empty() && config.headers.is_empty(), "{text}");
+        assert!(
+            config.tls.is_none() && config.users.is_empty() && config.headers.is_empty(),
+            "{text}"
+        );
     }
 }
 
@@ -43,9 +55,18 @@ fn everything_wrong_is_told_at_once() {
         "14: basic_auth_users.me: is no bcrypt hash; hash the password",
     ];
     for expected in expected {
-        assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected}\n{}", found.join("\n"));
+        assert!(
+            found.iter().any(|problem| problem.starts_with(expected)),
+            "{expected}\n{}",
+            found.join("\n")
+        );
     }
-    assert!(found.iter().any(|problem| problem.contains("basic_auth_users.you: ")), "{found:?}");
+    assert!(
+        found
+            .iter()
+            .any(|problem| problem.contains("basic_auth_users.you: ")),
+        "{found:?}"
+    );
     assert_eq!(found.len(), expected.len() + 1, "{}", found.join("\n"));
     assert!(!found.join("\n").contains("hidden"));
 }
@@ -73,25 +94,42 @@ fn contradictions_are_told() {
             "tls_server_config:\n  cert: x\n  key: x\n  client_allowed_sans: [a]\n",
             "4: tls_server_config.client_allowed_sans: needs a client that must show a certificate",
         ),
-        ("tls_server_config:\n  min_version: TLS13\n", "2: tls_server_config.cert_file: is missing"),
+        (
+            "tls_server_config:\n  min_version: TLS13\n",
+            "2: tls_server_config.cert_file: is missing",
+        ),
     ] {
         let found = problems(text);
-        assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected}\n{}", found.join("\n"));
+        assert!(
+            found.iter().any(|problem| problem.starts_with(expected)),
+            "{expected}\n{}",
+            found.join("\n")
+        );
     }
 }
 
 #[test]
 fn an_inline_key_is_never_shown() {
     let found = problems("tls_server_config:\n  cert: hidden\n  key: hidden\n").join("\n");
-    assert!(found.contains("tls_server_config.cert: holds no certificate"), "{found}");
-    assert!(found.contains("tls_server_config.key: holds no private key"), "{found}");
+    assert!(
+        found.contains("tls_server_config.cert: holds no certificate"),
+        "{found}"
+    );
+    assert!(
+        found.contains("tls_server_config.key: holds no private key"),
+        "{found}"
+    );
     assert!(!found.contains("hidden"));
 }
 
 #[test]
 fn a_name_of_a_user_may_hold_dots() {
     let hash = bcrypt::hash("password", 4).unwrap();
-    let config = WebConfig::parse("web.yaml", &format!("basic_auth_users:\n  some.body: {hash}\n"), Path::new(""));
+    let config = WebConfig::parse(
+        "web.yaml",
+        &format!("basic_auth_users:\n  some.body: {hash}\n"),
+        Path::new(""),
+    );
     let config = config.unwrap();
     assert_eq!(config.users[0].0, "some.body");
     assert!(!format!("{config:?}").contains(&hash));

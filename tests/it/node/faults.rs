@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use serde_json::Value;
-use serde_json::json;
-use tokio::time::Instant;
-use tokio::time::sleep;
+use castai_health_exporter::catalogue::{Check, FailureMode as M};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
-use crate::node::site::STAND_IN;
-use crate::node::site::Site;
+use crate::node::site::{STAND_IN, Site};
 use crate::support::exporter::Exporter;
 use crate::support::helm::Helm;
 use crate::support::verdicts::Pair;
@@ -21,12 +17,17 @@ const TOLD: Duration = Duration::from_secs(45);
 const AGAIN: Duration = Duration::from_millis(300);
 const DEPLOYMENT: &str = "deployment/castai-agent";
 /// What looks at the agent, and at what it needs.
-const LOOKED_AT: [Check; 6] =
-    [Check::Apiserver, Check::CastaiApi, Check::AgentWorkload, Check::AgentHealth, Check::AgentLog, Check::ImagePull];
+const LOOKED_AT: [Check; 6] = [
+    Check::Apiserver,
+    Check::CastaiApi,
+    Check::AgentWorkload,
+    Check::AgentHealth,
+    Check::AgentLog,
+    Check::ImagePull,
+];
 
 /// The agent's own words when all is well, when it cannot go on, and when CAST AI refuses it.
-const DELIVERED: &str =
-    r#"time="x" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
+const DELIVERED: &str = r#"time="x" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
 const NO_PROVIDER: &str = r#"time="x" level=fatal msg="agent failed: unknown provider \"eksx\"""#;
 const LEASE_LOST: &str = r#"E1122 13:00:10.148702       1 leaderelection.go:316] error retrieving resource lock castai-agent/agent-leader-election-lock: Get "https://10.96.0.21:443/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases/x?timeout=3s": net/http: TLS handshake timeout"#;
 const UNAUTHORIZED: &str = r#"time="x" level=error msg="failed getting agent configuration: request error status_code=401 body={\"message\":\"Unauthorized\"}""#;
@@ -55,25 +56,41 @@ impl Scene {
         let site = Site::bare().await;
         let helm = Helm::four();
         let image = format!("image={STAND_IN}");
-        site.agent(&helm, &["replicas=1", &image, "env.LEADER_ELECTION_ENABLED=false"]).await;
+        site.agent(
+            &helm,
+            &["replicas=1", &image, "env.LEADER_ELECTION_ENABLED=false"],
+        )
+        .await;
         // One pod after the other, so that each story is of one pod.
         let mut well = template(&agent(&["repeat", DELIVERED, "serve", "200"]));
         well["spec"]["strategy"] = json!({ "type": "Recreate", "rollingUpdate": null });
-        site.kubectl(&["patch", DEPLOYMENT, &format!("--patch={well}")]).await;
-        site.kubectl(&["rollout", "status", DEPLOYMENT, "--timeout=60s"]).await;
-        let scene = Self { companion: site.companion(&helm).await, site };
+        site.kubectl(&["patch", DEPLOYMENT, &format!("--patch={well}")])
+            .await;
+        site.kubectl(&["rollout", "status", DEPLOYMENT, "--timeout=60s"])
+            .await;
+        let scene = Self {
+            companion: site.companion(&helm).await,
+            site,
+        };
         scene.is_well(&LOOKED_AT).await;
         scene
     }
 
     /// Changes the template of the agent's pods.
     async fn change(&self, pod: &Value) {
-        self.site.kubectl(&["patch", DEPLOYMENT, &format!("--patch={}", template(pod))]).await;
+        self.site
+            .kubectl(&["patch", DEPLOYMENT, &format!("--patch={}", template(pod))])
+            .await;
     }
 
     /// Breaks it, waits until the root is told and all else follows from it, and heals it.
     async fn play(&self, story: Story) {
-        let Story { pod, root, also, says } = story;
+        let Story {
+            pod,
+            root,
+            also,
+            says,
+        } = story;
         self.change(&pod).await;
         self.is_told(root, also, says).await;
         self.heal(root).await;
@@ -89,7 +106,8 @@ impl Scene {
         self.waits(&format!("with {also:?} and {says:?}"), async || {
             let failures = self.companion.failures().await;
             let said = self.companion.evidence(root.0).await;
-            also.iter().all(|pair| failures.contains(pair)) && says.iter().all(|word| said.contains(word))
+            also.iter().all(|pair| failures.contains(pair))
+                && says.iter().all(|word| said.contains(word))
         })
         .await;
     }
@@ -100,14 +118,22 @@ impl Scene {
         loop {
             let metrics = self.companion.metrics().await;
             let failures = self.companion.failures().await;
-            let ok = |check: &Check| metrics.contains(&format!("check_status{{check=\"{check}\",status=\"ok\"}} 1"));
+            let ok = |check: &Check| {
+                metrics.contains(&format!(
+                    "check_status{{check=\"{check}\",status=\"ok\"}} 1"
+                ))
+            };
             if failures.is_empty() && seen.iter().all(ok) {
                 println!("  all is well after {:.1} s", began.elapsed().as_secs_f64());
                 return;
             }
             if began.elapsed() > TOLD {
                 let missing: Vec<_> = seen.iter().filter(|check| !ok(check)).collect();
-                panic!("{failures:?}, {missing:?} not ok\n{}\n{}", self.companion.log(), self.site.state().await);
+                panic!(
+                    "{failures:?}, {missing:?} not ok\n{}\n{}",
+                    self.companion.log(),
+                    self.site.state().await
+                );
             }
             sleep(AGAIN).await;
         }
@@ -118,7 +144,11 @@ impl Scene {
         let began = Instant::now();
         while !so().await {
             let failures = self.companion.failures().await;
-            assert!(began.elapsed() < TOLD, "not {what}: {failures:?}\n{}", self.companion.log());
+            assert!(
+                began.elapsed() < TOLD,
+                "not {what}: {failures:?}\n{}",
+                self.companion.log()
+            );
             sleep(AGAIN).await;
         }
         println!("  {what} {:.1} s later", began.elapsed().as_secs_f64());
@@ -148,7 +178,12 @@ fn variable(from: &str, name: &str) -> Value {
 }
 
 fn workload(mode: M, pod: Value, says: &'static [&'static str]) -> Story {
-    Story { pod, root: (Check::AgentWorkload, mode), also: &[], says }
+    Story {
+        pod,
+        root: (Check::AgentWorkload, mode),
+        also: &[],
+        says,
+    }
 }
 
 #[tokio::test]
@@ -191,25 +226,44 @@ async fn ends(scene: &Scene) {
             })),
             &["liveness probe"],
         ),
-        Story { pod: agent(&["impostor"]), root: (Check::AgentHealth, M::AgentPortTaken), also: &[], says: &["404"] },
+        Story {
+            pod: agent(&["impostor"]),
+            root: (Check::AgentHealth, M::AgentPortTaken),
+            also: &[],
+            says: &["404"],
+        },
     ];
     for story in stories {
         scene.play(story).await;
     }
 
     // Two containers end again and again: both are named, and the remedy's command reads what both have said.
-    let ends =
-        |name: &str, code: &str| json!({ "name": name, "args": ["say", format!("the last of {name}"), "exit", code] });
+    let ends = |name: &str, code: &str| json!({ "name": name, "args": ["say", format!("the last of {name}"), "exit", code] });
     let root = (Check::AgentWorkload, M::AgentCrashloop);
-    scene.change(&json!({ "containers": [ends("agent", "3"), ends("monitor", "4")] })).await;
-    scene.is_told(root, &[], &["container agent", "exit code 3", "container monitor", "exit code 4"]).await;
+    scene
+        .change(&json!({ "containers": [ends("agent", "3"), ends("monitor", "4")] }))
+        .await;
+    scene
+        .is_told(
+            root,
+            &[],
+            &[
+                "container agent",
+                "exit code 3",
+                "container monitor",
+                "exit code 4",
+            ],
+        )
+        .await;
     let (_, command) = root.1.entry().remedy.split_once("`kubectl ").unwrap();
     let command: Vec<&str> = command.split(" | ").next().unwrap().split(' ').collect();
     // Between two starts the kubelet may have removed what it names.
     scene
         .waits("what both said is read", async || {
             let said = scene.site.kubectl(&command).await;
-            ["agent", "monitor"].iter().all(|name| said.contains(&format!("the last of {name}")))
+            ["agent", "monitor"]
+                .iter()
+                .all(|name| said.contains(&format!("the last of {name}")))
         })
         .await;
     scene.heal(root).await;
@@ -219,8 +273,16 @@ async fn ends(scene: &Scene) {
 async fn does_not_start(scene: &Scene) {
     scene.site.apply(&registry()).await;
     let stories = [
-        workload(M::AgentConfigMissing, variable("secretKeyRef", "nobody"), &["secret \"nobody\" not found"]),
-        workload(M::AgentConfigMissing, variable("configMapKeyRef", "kube-root-ca.crt"), &["find key none"]),
+        workload(
+            M::AgentConfigMissing,
+            variable("secretKeyRef", "nobody"),
+            &["secret \"nobody\" not found"],
+        ),
+        workload(
+            M::AgentConfigMissing,
+            variable("configMapKeyRef", "kube-root-ca.crt"),
+            &["find key none"],
+        ),
         workload(
             M::AgentFailedMount,
             json!({
@@ -231,7 +293,9 @@ async fn does_not_start(scene: &Scene) {
         ),
         workload(
             M::AgentUnschedulableResources,
-            container(json!({ "resources": { "requests": { "memory": "900Gi" }, "limits": { "memory": "900Gi" } } })),
+            container(
+                json!({ "resources": { "requests": { "memory": "900Gi" }, "limits": { "memory": "900Gi" } } }),
+            ),
             &["Insufficient memory"],
         ),
         image(M::ImageNeverPull, "local.test/none:1", "Never"),
@@ -242,11 +306,20 @@ async fn does_not_start(scene: &Scene) {
     }
 
     // It stays the one root while the kubelet pauses, and when the new pod's address is known.
-    let Story { pod, root, also, says } = image(M::ImageAuthFailed, "127.0.0.1:5000/none:1", "Always");
+    let Story {
+        pod,
+        root,
+        also,
+        says,
+    } = image(M::ImageAuthFailed, "127.0.0.1:5000/none:1", "Always");
     scene.change(&pod).await;
     scene.is_told(root, also, says).await;
     let health = async || scene.companion.evidence(Check::AgentHealth).await;
-    scene.waits("asked at its port", async || health().await.contains("no agent runs")).await;
+    scene
+        .waits("asked at its port", async || {
+            health().await.contains("no agent runs")
+        })
+        .await;
     scene.is_told(root, also, &["ImagePullBackOff"]).await;
     scene.heal(root).await;
 }
@@ -254,15 +327,38 @@ async fn does_not_start(scene: &Scene) {
 /// The agent's log is read on over the kubelet's rotation.
 async fn is_followed(scene: &Scene) {
     let log = |mode: M| (Check::AgentLog, mode);
-    let before = ["serve", "200", "say", "this is the first line", "repeat", UNAUTHORIZED, "wait", "6", "flood"];
+    let before = [
+        "serve",
+        "200",
+        "say",
+        "this is the first line",
+        "repeat",
+        UNAUTHORIZED,
+        "wait",
+        "6",
+        "flood",
+    ];
     let after = ["wait", "6", "repeat", LEASE_LOST];
     scene.change(&agent(&[&before[..], &after].concat())).await;
     scene.is_told(log(M::CastaiTokenInvalid), &[], &[]).await;
-    let file = async || scene.site.kubectl(&["logs", DEPLOYMENT, "--container=agent"]).await;
-    scene.waits("rotated", async || !file().await.contains("the first line")).await;
+    let file = async || {
+        scene
+            .site
+            .kubectl(&["logs", DEPLOYMENT, "--container=agent"])
+            .await
+    };
+    scene
+        .waits("rotated", async || !file().await.contains("the first line"))
+        .await;
     // What is still said holds, and what is new is read in the new file.
-    let both = [M::CastaiTokenInvalid, M::TlsHandshakeTimeout].map(log).into();
-    scene.waits("told of both", async || scene.companion.failures().await == both).await;
+    let both = [M::CastaiTokenInvalid, M::TlsHandshakeTimeout]
+        .map(log)
+        .into();
+    scene
+        .waits("told of both", async || {
+            scene.companion.failures().await == both
+        })
+        .await;
     scene.heal(log(M::CastaiTokenInvalid)).await;
 }
 
@@ -276,10 +372,18 @@ async fn is_lost(scene: &Scene) {
     }));
     // The kubelet evicts nobody of a critical priority for what it writes.
     pod["priorityClassName"] = Value::Null;
-    scene.play(workload(M::AgentEvicted, pod, &["Evicted", "ephemeral"])).await;
+    scene
+        .play(workload(M::AgentEvicted, pod, &["Evicted", "ephemeral"]))
+        .await;
 
     scene.site.control("pause kubelet").await;
-    scene.is_told((Check::AgentWorkload, M::AgentUnavailable), &[], &["NodeNotReady"]).await;
+    scene
+        .is_told(
+            (Check::AgentWorkload, M::AgentUnavailable),
+            &[],
+            &["NodeNotReady"],
+        )
+        .await;
     scene.site.control("resume kubelet").await;
     scene.is_well(&LOOKED_AT).await;
 }
@@ -293,8 +397,16 @@ async fn has_siblings(scene: &Scene) {
             ["say", CONTROLLER_REFUSED, "exit", "1"].as_slice(),
             (Check::ClusterController, M::AgentCrashloop),
         ),
-        (controller, &["repeat", CONTROLLER_REFUSED], (Check::ClusterController, M::CastaiTokenInvalid)),
-        (["castai-evictor", "evictor"], &["grow"], (Check::Components, M::AgentOomkilled)),
+        (
+            controller,
+            &["repeat", CONTROLLER_REFUSED],
+            (Check::ClusterController, M::CastaiTokenInvalid),
+        ),
+        (
+            ["castai-evictor", "evictor"],
+            &["grow"],
+            (Check::Components, M::AgentOomkilled),
+        ),
     ] {
         scene.site.apply(&sibling(name, container, words)).await;
         scene.is_told(root, &[], &[]).await;
@@ -311,7 +423,8 @@ fn sibling(name: &str, container: &str, words: &[&str]) -> Value {
         "resources": { "limits": { "memory": "32Mi" } },
         "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
     });
-    let unprivileged = json!({ "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } });
+    let unprivileged =
+        json!({ "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } });
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": name, "namespace": "castai-agent" },
         "spec": {
@@ -325,7 +438,11 @@ fn sibling(name: &str, container: &str, words: &[&str]) -> Value {
 }
 
 fn image(mode: M, image: &str, policy: &str) -> Story {
-    workload(mode, container(json!({ "image": image, "imagePullPolicy": policy })), &["castai-agent-", "none:1"])
+    workload(
+        mode,
+        container(json!({ "image": image, "imagePullPolicy": policy })),
+        &["castai-agent-", "none:1"],
+    )
 }
 
 /// A registry that refuses everybody, where the kubelet's containerd reaches it without TLS.

@@ -14,19 +14,33 @@ pub(super) const NAME: &str = "local.test/castai-health-exporter";
 const MOST: u64 = 9_000_000 + 400_000;
 
 pub(super) fn archive() -> PathBuf {
-    let path = env::var_os(ARCHIVE).map(PathBuf::from).filter(|path| path.is_file());
+    let path = env::var_os(ARCHIVE)
+        .map(PathBuf::from)
+        .filter(|path| path.is_file());
     path.unwrap_or_else(|| panic!("{ARCHIVE} names no image; run `make test-node`"))
 }
 
 /// A file of the archive.
 fn member(path: &str) -> Vec<u8> {
-    let output = Command::new("tar").arg("-xOf").arg(archive()).arg(path).output().unwrap();
-    assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("tar")
+        .arg("-xOf")
+        .arg(archive())
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{path}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output.stdout
 }
 
 fn blob(reference: &Value) -> Vec<u8> {
-    member(&format!("blobs/{}", reference["digest"].as_str().unwrap().replace(':', "/")))
+    member(&format!(
+        "blobs/{}",
+        reference["digest"].as_str().unwrap().replace(':', "/")
+    ))
 }
 
 #[test]
@@ -38,28 +52,55 @@ fn the_image_is_the_program_and_its_authorities_and_nothing_else() {
     let image = json(blob(&manifest["config"]));
     let config = &image["config"];
     assert_eq!(config["User"], "65532:65532");
-    assert_eq!(config["Entrypoint"], serde_json::json!(["/castai-health-exporter"]));
+    assert_eq!(
+        config["Entrypoint"],
+        serde_json::json!(["/castai-health-exporter"])
+    );
     assert!(config["ExposedPorts"].get("9878/tcp").is_some(), "{config}");
     for label in ["title", "description", "version", "revision"] {
-        let value = config["Labels"][format!("org.opencontainers.image.{label}")].as_str().unwrap();
-        assert!(!value.is_empty() && value != "unknown", "{label} is {value}");
+        let value = config["Labels"][format!("org.opencontainers.image.{label}")]
+            .as_str()
+            .unwrap();
+        assert!(
+            !value.is_empty() && value != "unknown",
+            "{label} is {value}"
+        );
     }
     let layers = manifest["layers"].as_array().unwrap();
-    let compressed: u64 = layers.iter().map(|layer| layer["size"].as_u64().unwrap()).sum();
+    let compressed: u64 = layers
+        .iter()
+        .map(|layer| layer["size"].as_u64().unwrap())
+        .sum();
     let mut files = Vec::new();
     let mut size = 0;
     for layer in layers {
         let path = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(path.path(), blob(layer)).unwrap();
-        let listed = Command::new("tar").arg("-tvf").arg(path.path()).output().unwrap();
-        for line in String::from_utf8_lossy(&listed.stdout).lines().filter(|line| line.starts_with('-')) {
+        let listed = Command::new("tar")
+            .arg("-tvf")
+            .arg(path.path())
+            .output()
+            .unwrap();
+        for line in String::from_utf8_lossy(&listed.stdout)
+            .lines()
+            .filter(|line| line.starts_with('-'))
+        {
             let words: Vec<&str> = line.split_whitespace().collect();
             size += words[2].parse::<u64>().unwrap();
             files.push((*words.last().unwrap()).to_owned());
         }
     }
     files.sort();
-    assert_eq!(files, ["castai-health-exporter", "etc/ssl/certs/ca-certificates.crt"]);
+    assert_eq!(
+        files,
+        [
+            "castai-health-exporter",
+            "etc/ssl/certs/ca-certificates.crt"
+        ]
+    );
     println!("the image holds {size} bytes, {compressed} compressed");
-    assert!(size <= MOST, "the image holds {size} bytes, more than {MOST}");
+    assert!(
+        size <= MOST,
+        "the image holds {size} bytes, more than {MOST}"
+    );
 }

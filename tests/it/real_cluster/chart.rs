@@ -2,30 +2,47 @@
 //! agent's pods.
 
 use std::fs;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::cluster::Cluster;
-use crate::support::helm::CHART;
-use crate::support::helm::Helm;
-use crate::support::helm::POLICIES;
+use crate::support::helm::{CHART, Helm, POLICIES};
 
 /// Values that all mean something, and together use every template.
 pub(super) const SWITCHES: &[&[&str]] = &[
     &[],
     &["sidecar.enabled=true"],
     &["sidecar.enabled=true", "companion.enabled=false"],
-    &["agent.namespace=elsewhere", "sidecar.enabled=true", "agent.deployment=other", "agent.serviceAccount=other"],
-    &["rbac.create=false", "companion.serviceAccount.create=false", "companion.serviceAccount.name=mine"],
+    &[
+        "agent.namespace=elsewhere",
+        "sidecar.enabled=true",
+        "agent.deployment=other",
+        "agent.serviceAccount=other",
+    ],
+    &[
+        "rbac.create=false",
+        "companion.serviceAccount.create=false",
+        "companion.serviceAccount.name=mine",
+    ],
     &["rbac.endpointSlices=false"],
     &["dashboards.enabled=true", "dashboards.labels.folder=castai"],
-    &["networkPolicy.enabled=true", "networkPolicy.from[0].namespaceSelector.matchLabels.name=monitoring"],
-    &["companion.config.log.level=debug", "companion.hostNetwork=true", "companion.dnsPolicy=Default", "port=12345"],
-    &["companion.scrapeAnnotations=false", "companion.podLabels.team=sre", "companion.podAnnotations.a=b"],
+    &[
+        "networkPolicy.enabled=true",
+        "networkPolicy.from[0].namespaceSelector.matchLabels.name=monitoring",
+    ],
+    &[
+        "companion.config.log.level=debug",
+        "companion.hostNetwork=true",
+        "companion.dnsPolicy=Default",
+        "port=12345",
+    ],
+    &[
+        "companion.scrapeAnnotations=false",
+        "companion.podLabels.team=sre",
+        "companion.podAnnotations.a=b",
+    ],
     &[
         "image.digest=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         "imagePullSecrets={pull}",
@@ -35,7 +52,11 @@ pub(super) const SWITCHES: &[&[&str]] = &[
         "agent.configMaps={four}",
         "companion.priorityClassName=system-cluster-critical",
     ],
-    &["companion.extraArgs={--web.enable-lifecycle}", "companion.extraEnv[0].name=A", "companion.extraEnv[0].value=b"],
+    &[
+        "companion.extraArgs={--web.enable-lifecycle}",
+        "companion.extraEnv[0].name=A",
+        "companion.extraEnv[0].value=b",
+    ],
     &[
         "nameOverride=other",
         "fullnameOverride=another",
@@ -57,23 +78,55 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["sidecar.resources.requests.memory=16Mib"], "memory"),
     (&["sidecar.resources.limits.cpu=lots"], "cpu"),
     (&["sidecar.resources.limits=null"], "limits"),
-    (&["sidecar.enabled=true", "sidecar.resources.requests.memory=65Mi"], "above its limit"),
-    (&["companion.resources.requests.cpu=201m"], "above its limit"),
-    (&["companion.resources.requests.cpu=0.21"], "above its limit"),
+    (
+        &[
+            "sidecar.enabled=true",
+            "sidecar.resources.requests.memory=65Mi",
+        ],
+        "above its limit",
+    ),
+    (
+        &["companion.resources.requests.cpu=201m"],
+        "above its limit",
+    ),
+    (
+        &["companion.resources.requests.cpu=0.21"],
+        "above its limit",
+    ),
     (&["sidecar.podLabels=null"], "podLabels"),
     (&["agent.namespace=No_Name"], "namespace"),
     (&["agent.secrets={Not A Name}"], "secrets"),
     (&["log.level=loud"], "level"),
     (&["companion.replicas=2"], "replicas"),
-    (&["companion.config.control_plane.castai_addresses={35.221.40.21/32}"], "castai_addresses"),
-    (&["companion.config.control_plane.azure_cluster=lab"], "azure_cluster"),
-    (&["companion.config.control_plane.google_api=http://container.lab"], "google_api"),
-    (&["companion.config.control_plane.addresses={35.221.40.21}"], "addresses"),
+    (
+        &["companion.config.control_plane.castai_addresses={35.221.40.21/32}"],
+        "castai_addresses",
+    ),
+    (
+        &["companion.config.control_plane.azure_cluster=lab"],
+        "azure_cluster",
+    ),
+    (
+        &["companion.config.control_plane.google_api=http://container.lab"],
+        "google_api",
+    ),
+    (
+        &["companion.config.control_plane.addresses={35.221.40.21}"],
+        "addresses",
+    ),
     (&["podMonitor.interval=soon"], "interval"),
 ];
 
 pub(super) async fn template(helm: &Helm, values: &[&str]) -> Result<String, String> {
-    let mut arguments = vec!["template", "exporter", CHART, "--namespace", "castai-agent", "--api-versions", POLICIES];
+    let mut arguments = vec![
+        "template",
+        "exporter",
+        CHART,
+        "--namespace",
+        "castai-agent",
+        "--api-versions",
+        POLICIES,
+    ];
     arguments.extend(values.iter().flat_map(|value| ["--set", *value]));
     helm.offline(&arguments).await
 }
@@ -96,8 +149,15 @@ async fn what_is_said_of_the_control_plane_comes_into_the_companions_file() {
         of("azure_login", "https://login.chinacloudapi.cn/"),
     ];
     for helm in Helm::both() {
-        let rendered = template(&helm, &values.each_ref().map(String::as_str)).await.unwrap();
-        for line in ["- 35.221.40.21\n", "- 2001:db8::7\n", &format!("azure_cluster: {ID}\n"), "--config.file="] {
+        let rendered = template(&helm, &values.each_ref().map(String::as_str))
+            .await
+            .unwrap();
+        for line in [
+            "- 35.221.40.21\n",
+            "- 2001:db8::7\n",
+            &format!("azure_cluster: {ID}\n"),
+            "--config.file=",
+        ] {
             assert!(rendered.contains(line), "{line}: {rendered}");
         }
     }
@@ -107,7 +167,9 @@ async fn what_is_said_of_the_control_plane_comes_into_the_companions_file() {
 async fn what_the_api_server_would_refuse_the_chart_refuses() {
     for helm in Helm::both() {
         for (values, word) in REFUSED {
-            let refused = template(&helm, values).await.expect_err(&format!("{values:?} was accepted"));
+            let refused = template(&helm, values)
+                .await
+                .expect_err(&format!("{values:?} was accepted"));
             assert!(refused.contains(word), "{values:?}: {refused}");
         }
     }
@@ -116,9 +178,21 @@ async fn what_the_api_server_would_refuse_the_chart_refuses() {
 #[tokio::test]
 async fn before_1_36_a_sidecar_is_refused_with_what_else_there_is() {
     for helm in Helm::both() {
-        let arguments = ["template", "exporter", CHART, "--set", "sidecar.enabled=true"];
+        let arguments = [
+            "template",
+            "exporter",
+            CHART,
+            "--set",
+            "sidecar.enabled=true",
+        ];
         let refused = helm.offline(&arguments).await.unwrap_err();
-        for word in ["1.36", POLICIES, "deploy/kustomize", "server-side apply", "companion"] {
+        for word in [
+            "1.36",
+            POLICIES,
+            "deploy/kustomize",
+            "server-side apply",
+            "companion",
+        ] {
             assert!(refused.contains(word), "{word}: {refused}");
         }
     }
@@ -126,17 +200,36 @@ async fn before_1_36_a_sidecar_is_refused_with_what_else_there_is() {
 
 #[tokio::test]
 async fn for_the_prometheus_operator_there_is_a_pod_monitor() {
-    let values = ["podMonitor.enabled=true", "podMonitor.labels.release=prometheus", "agent.namespace=elsewhere"];
+    let values = [
+        "podMonitor.enabled=true",
+        "podMonitor.labels.release=prometheus",
+        "agent.namespace=elsewhere",
+    ];
     let rendered = template(&Helm::four(), &values).await.unwrap();
-    for line in ["kind: PodMonitor", "release: prometheus", "- port: health-metrics", "[castai-agent, elsewhere]"] {
+    for line in [
+        "kind: PodMonitor",
+        "release: prometheus",
+        "- port: health-metrics",
+        "[castai-agent, elsewhere]",
+    ] {
         assert!(rendered.contains(line), "{line}: {rendered}");
     }
-    assert!(!rendered.contains("prometheus.io/scrape"), "it would be scraped twice");
-    let rules = template(&Helm::four(), &["prometheusRule.enabled=true"]).await.unwrap();
-    let brought = fs::read_dir(format!("{CHART}/files/rules")).unwrap().count();
+    assert!(
+        !rendered.contains("prometheus.io/scrape"),
+        "it would be scraped twice"
+    );
+    let rules = template(&Helm::four(), &["prometheusRule.enabled=true"])
+        .await
+        .unwrap();
+    let brought = fs::read_dir(format!("{CHART}/files/rules"))
+        .unwrap()
+        .count();
     assert!(brought > 10, "{brought}");
     assert_eq!(rules.matches("kind: PrometheusRule").count(), brought);
-    for line in ["name: exporter-castai-health-exporter-aws-credentials", "- alert: CastaiApiserverUnreachable"] {
+    for line in [
+        "name: exporter-castai-health-exporter-aws-credentials",
+        "- alert: CastaiApiserverUnreachable",
+    ] {
         assert!(rules.contains(line), "{line}");
     }
 }
@@ -146,13 +239,21 @@ async fn an_api_server_accepts_every_switch_strictly() {
     let cluster = Cluster::start(1).await.unwrap();
     let dir = TempDir::new().unwrap();
     for namespace in ["castai-agent", "elsewhere"] {
-        cluster.kubectl(&["create", "namespace", namespace]).await.unwrap();
+        cluster
+            .kubectl(&["create", "namespace", namespace])
+            .await
+            .unwrap();
     }
-    for (helm, values) in Helm::both().iter().flat_map(|helm| SWITCHES.iter().map(move |values| (helm, values))) {
+    for (helm, values) in Helm::both()
+        .iter()
+        .flat_map(|helm| SWITCHES.iter().map(move |values| (helm, values)))
+    {
         let path = dir.path().join("rendered.yaml");
         fs::write(&path, template(helm, values).await.unwrap()).unwrap();
         let path = path.to_str().unwrap();
-        let applied = cluster.kubectl(&["apply", "--dry-run=server", "--validate=strict", "-f", path]).await;
+        let applied = cluster
+            .kubectl(&["apply", "--dry-run=server", "--validate=strict", "-f", path])
+            .await;
         applied.unwrap_or_else(|error| panic!("{values:?}: {error}"));
     }
 }
@@ -198,7 +299,10 @@ struct Policy {
 impl Policy {
     async fn installed() -> Self {
         let cluster = Cluster::start(1).await.unwrap();
-        let policy = Self { cluster, dir: TempDir::new().unwrap() };
+        let policy = Self {
+            cluster,
+            dir: TempDir::new().unwrap(),
+        };
         policy
             .apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": {
                 "name": "castai-agent", "labels": { "pod-security.kubernetes.io/enforce": "restricted" },
@@ -222,17 +326,26 @@ impl Policy {
             "--namespace=castai-agent",
             "--force-conflicts",
         ];
-        let all = ["image.repository=local.test/exporter", &tag, "sidecar.enabled=true"];
+        let all = [
+            "image.repository=local.test/exporter",
+            &tag,
+            "sidecar.enabled=true",
+        ];
         arguments.extend(all.iter().chain(values).flat_map(|value| ["--set", *value]));
         Helm::four().on(&self.cluster, &arguments).await.unwrap();
         let began = Instant::now();
         let image = format!("local.test/exporter:r{revision}");
         loop {
             let created = self.try_pod(&agent_pod()).await;
-            if created.is_ok_and(|pod| sidecar(&pod).is_some_and(|sidecar| sidecar["image"] == image.as_str())) {
+            if created.is_ok_and(|pod| {
+                sidecar(&pod).is_some_and(|sidecar| sidecar["image"] == image.as_str())
+            }) {
                 return;
             }
-            assert!(began.elapsed() < Duration::from_secs(20), "the policy does not act: {values:?}");
+            assert!(
+                began.elapsed() < Duration::from_secs(20),
+                "the policy does not act: {values:?}"
+            );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -241,58 +354,120 @@ impl Policy {
     async fn try_pod(&self, pod: &Value) -> Result<Value, String> {
         let path = self.dir.path().join("pod.json");
         fs::write(&path, pod.to_string()).unwrap();
-        let arguments = ["create", "--dry-run=server", "-ojson", "-f", path.to_str().unwrap()];
-        let created = self.cluster.kubectl(&arguments).await.map_err(|error| error.to_string())?;
+        let arguments = [
+            "create",
+            "--dry-run=server",
+            "-ojson",
+            "-f",
+            path.to_str().unwrap(),
+        ];
+        let created = self
+            .cluster
+            .kubectl(&arguments)
+            .await
+            .map_err(|error| error.to_string())?;
         Ok(serde_json::from_str(&created).unwrap())
     }
 
     async fn apply(&self, object: &Value) -> Result<(), String> {
         let path = self.dir.path().join("object.json");
         fs::write(&path, object.to_string()).unwrap();
-        let applied = self.cluster.kubectl(&["apply", "-f", path.to_str().unwrap()]).await;
+        let applied = self
+            .cluster
+            .kubectl(&["apply", "-f", path.to_str().unwrap()])
+            .await;
         applied.map(drop).map_err(|error| error.to_string())
     }
 
     async fn replace(&self, object: &Value) {
         let path = self.dir.path().join("object.json");
         fs::write(&path, object.to_string()).unwrap();
-        self.cluster.kubectl(&["replace", "-f", path.to_str().unwrap()]).await.unwrap();
+        self.cluster
+            .kubectl(&["replace", "-f", path.to_str().unwrap()])
+            .await
+            .unwrap();
     }
 
     async fn delete(&self, kind: &str, name: &str) {
-        self.cluster.kubectl(&["--namespace=castai-agent", "delete", kind, name]).await.unwrap();
+        self.cluster
+            .kubectl(&["--namespace=castai-agent", "delete", kind, name])
+            .await
+            .unwrap();
     }
 }
 
 fn sidecar(pod: &Value) -> Option<&Value> {
     let containers = pod["spec"]["containers"].as_array().unwrap();
-    containers.iter().find(|container| container["name"] == "castai-health-exporter")
+    containers
+        .iter()
+        .find(|container| container["name"] == "castai-health-exporter")
 }
 
 #[tokio::test]
 async fn the_agents_pods_get_a_sidecar_that_has_what_the_agent_has() {
     let policy = Policy::installed().await;
     let pod = policy.try_pod(&agent_pod()).await.unwrap();
-    let names: Vec<_> = pod["spec"]["containers"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
-    assert_eq!(names, ["agent", "monitor", "castai-health-exporter"], "last, so that logs and exec mean the agent");
+    let names: Vec<_> = pod["spec"]["containers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
+    assert_eq!(
+        names,
+        ["agent", "monitor", "castai-health-exporter"],
+        "last, so that logs and exec mean the agent"
+    );
     let (agent, sidecar) = (&pod["spec"]["containers"][0], sidecar(&pod).unwrap());
-    assert_eq!((&sidecar["env"], &sidecar["envFrom"]), (&agent["env"], &agent["envFrom"]));
+    assert_eq!(
+        (&sidecar["env"], &sidecar["envFrom"]),
+        (&agent["env"], &agent["envFrom"])
+    );
     let mounts = |container: &Value| -> Vec<Value> {
-        container["volumeMounts"].as_array().unwrap().iter().map(|mount| mount["mountPath"].clone()).collect()
+        container["volumeMounts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|mount| mount["mountPath"].clone())
+            .collect()
     };
     assert_eq!(mounts(sidecar), mounts(agent));
-    assert!(sidecar["volumeMounts"].as_array().unwrap().iter().all(|mount| mount["readOnly"] == true));
-    for never in ["livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "restartPolicy"] {
-        assert!(sidecar.get(never).is_none(), "{never} could make the agent unready");
+    assert!(
+        sidecar["volumeMounts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|mount| mount["readOnly"] == true)
+    );
+    for never in [
+        "livenessProbe",
+        "readinessProbe",
+        "startupProbe",
+        "lifecycle",
+        "restartPolicy",
+    ] {
+        assert!(
+            sidecar.get(never).is_none(),
+            "{never} could make the agent unready"
+        );
     }
-    assert!(sidecar["args"].as_array().unwrap().contains(&json!("--scope=pod")), "the companion sees the cluster");
+    assert!(
+        sidecar["args"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("--scope=pod")),
+        "the companion sees the cluster"
+    );
 
     // Every value that changes the sidecar.
     for values in [
         ["companion.enabled=false", "port=12345"],
         ["log.level=debug", "log.format=json"],
         ["image.pullPolicy=Never", "sidecar.resources.limits.cpu=1"],
-        ["sidecar.resources.requests.memory=32Mi", "sidecar.resources.requests.cpu=20m"],
+        [
+            "sidecar.resources.requests.memory=32Mi",
+            "sidecar.resources.requests.cpu=20m",
+        ],
     ] {
         policy.install(&values).await;
     }
@@ -307,18 +482,41 @@ async fn pods_that_are_unlike_the_agents_are_let_through_as_they_are() {
         pod
     };
     let without = [
-        ("opted out", changed(&|pod| pod["metadata"]["labels"]["castai-health-exporter/inject"] = json!("false"))),
-        ("another label", changed(&|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] = json!("other"))),
-        ("no container of that name", changed(&|pod| pod["spec"]["containers"][0]["name"] = json!("other"))),
+        (
+            "opted out",
+            changed(&|pod| {
+                pod["metadata"]["labels"]["castai-health-exporter/inject"] = json!("false")
+            }),
+        ),
+        (
+            "another label",
+            changed(&|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] = json!("other")),
+        ),
+        (
+            "no container of that name",
+            changed(&|pod| pod["spec"]["containers"][0]["name"] = json!("other")),
+        ),
         (
             "the port is taken",
-            changed(&|pod| pod["spec"]["containers"][0]["ports"] = json!([{ "containerPort": 9878 }])),
+            changed(&|pod| {
+                pod["spec"]["containers"][0]["ports"] = json!([{ "containerPort": 9878 }])
+            }),
         ),
-        ("it has one", changed(&|pod| pod["spec"]["containers"][1]["name"] = json!("castai-health-exporter"))),
+        (
+            "it has one",
+            changed(&|pod| pod["spec"]["containers"][1]["name"] = json!("castai-health-exporter")),
+        ),
     ];
     for (what, pod) in without {
-        let created = policy.try_pod(&pod).await.unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!(created["spec"]["containers"].as_array().unwrap().len(), 2, "{what}");
+        let created = policy
+            .try_pod(&pod)
+            .await
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(
+            created["spec"]["containers"].as_array().unwrap().len(),
+            2,
+            "{what}"
+        );
     }
     let bare = changed(&|pod| {
         for container in pod["spec"]["containers"].as_array_mut().unwrap() {
@@ -328,26 +526,37 @@ async fn pods_that_are_unlike_the_agents_are_let_through_as_they_are() {
         }
         pod["spec"]["automountServiceAccountToken"] = json!(false);
     });
-    assert!(sidecar(&policy.try_pod(&bare).await.unwrap()).is_some(), "without environment, mounts and token");
+    assert!(
+        sidecar(&policy.try_pod(&bare).await.unwrap()).is_some(),
+        "without environment, mounts and token"
+    );
     let root = changed(&|pod| {
         pod["spec"]["securityContext"] = json!({ "runAsUser": 0 });
         pod["metadata"]["namespace"] = json!("castai-agent");
     });
     policy
         .cluster
-        .kubectl(&["label", "namespace", "castai-agent", "pod-security.kubernetes.io/enforce-"])
+        .kubectl(&[
+            "label",
+            "namespace",
+            "castai-agent",
+            "pod-security.kubernetes.io/enforce-",
+        ])
         .await
         .unwrap();
     let as_root = policy.try_pod(&root).await.unwrap();
-    assert_eq!(sidecar(&as_root).unwrap()["securityContext"]["runAsNonRoot"], false, "else it would never start");
+    assert_eq!(
+        sidecar(&as_root).unwrap()["securityContext"]["runAsNonRoot"],
+        false,
+        "else it would never start"
+    );
 }
 
 #[tokio::test]
 async fn quotas_and_ranges_meet_a_sidecar_that_names_all_its_resources() {
     let policy = Policy::installed().await;
     let object = |kind: &str, spec: Value| json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": "t", "namespace": "castai-agent" }, "spec": spec });
-    let hard =
-        json!({ "hard": { "limits.cpu": "9", "limits.memory": "9Gi", "requests.cpu": "9", "requests.memory": "9Gi" } });
+    let hard = json!({ "hard": { "limits.cpu": "9", "limits.memory": "9Gi", "requests.cpu": "9", "requests.memory": "9Gi" } });
     policy.apply(&object("ResourceQuota", hard)).await.unwrap();
     let began = Instant::now();
     // A quota that was not counted yet refuses everything.
@@ -362,16 +571,26 @@ async fn quotas_and_ranges_meet_a_sidecar_that_names_all_its_resources() {
     policy.delete("resourcequota", "t").await;
 
     // What no policy can know beforehand: then the values have to follow.
-    let range = object("LimitRange", json!({ "limits": [{ "type": "Container", "min": { "memory": "16Mi" } }] }));
+    let range = object(
+        "LimitRange",
+        json!({ "limits": [{ "type": "Container", "min": { "memory": "16Mi" } }] }),
+    );
     policy.apply(&range).await.unwrap();
     assert!(policy.try_pod(&agent_pod()).await.is_ok());
     policy.delete("limitrange", "t").await;
-    policy.install(&["sidecar.resources.requests.memory=8Mi"]).await;
+    policy
+        .install(&["sidecar.resources.requests.memory=8Mi"])
+        .await;
     policy.apply(&range).await.unwrap();
     let refused = policy.try_pod(&agent_pod()).await.unwrap_err();
-    assert!(refused.contains("minimum memory usage per Container is 16Mi"), "{refused}");
+    assert!(
+        refused.contains("minimum memory usage per Container is 16Mi"),
+        "{refused}"
+    );
     policy.delete("limitrange", "t").await;
-    policy.install(&["sidecar.resources.requests.memory=16Mi"]).await;
+    policy
+        .install(&["sidecar.resources.requests.memory=16Mi"])
+        .await;
     policy.apply(&range).await.unwrap();
     assert!(policy.try_pod(&agent_pod()).await.is_ok());
 }
@@ -379,22 +598,41 @@ async fn quotas_and_ranges_meet_a_sidecar_that_names_all_its_resources() {
 #[tokio::test]
 async fn a_slip_in_the_policy_would_be_seen_here_and_not_first_by_the_agent() {
     let policy = Policy::installed().await;
-    let installed = policy.cluster.kubectl(&["get", "mutatingadmissionpolicy", "castai-health-exporter", "-ojson"]);
+    let installed = policy.cluster.kubectl(&[
+        "get",
+        "mutatingadmissionpolicy",
+        "castai-health-exporter",
+        "-ojson",
+    ]);
     let installed = installed.await.unwrap();
     for (right, wrong, complaint) in [
-        ("name: \\\"health-metrics\\\"", "nam: \\\"health-metrics\\\"", "unknown field"),
-        ("\\\"memory\\\": \\\"16Mi\\\"", "\\\"memory\\\": \\\"16Mib\\\"", "quantities must match"),
+        (
+            "name: \\\"health-metrics\\\"",
+            "nam: \\\"health-metrics\\\"",
+            "unknown field",
+        ),
+        (
+            "\\\"memory\\\": \\\"16Mi\\\"",
+            "\\\"memory\\\": \\\"16Mib\\\"",
+            "quantities must match",
+        ),
         ("drop: [\\\"ALL\\\"]", "drop: []", "violates PodSecurity"),
     ] {
         assert!(installed.contains(right), "{right}: {installed}");
         let mut broken: Value = serde_json::from_str(&installed.replace(right, wrong)).unwrap();
-        broken["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+        broken["metadata"]
+            .as_object_mut()
+            .unwrap()
+            .remove("resourceVersion");
         policy.replace(&broken).await;
         let began = Instant::now();
         let refused = loop {
             match policy.try_pod(&agent_pod()).await {
                 Err(refused) => break refused,
-                Ok(_) => assert!(began.elapsed() < Duration::from_secs(15), "{wrong} was let through"),
+                Ok(_) => assert!(
+                    began.elapsed() < Duration::from_secs(15),
+                    "{wrong} was let through"
+                ),
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         };

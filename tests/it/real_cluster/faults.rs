@@ -3,20 +3,14 @@
 
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use serde_json::Value;
-use serde_json::json;
-use tokio::time::Instant;
-use tokio::time::sleep;
+use castai_health_exporter::catalogue::{Check, FailureMode as M};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
-use super::companion::NAMESPACE;
-use super::companion::Scene;
-use crate::support::cluster::ApiServer;
-use crate::support::cluster::Cluster;
+use super::companion::{NAMESPACE, Scene};
+use crate::support::cluster::{ApiServer, Cluster};
 use crate::support::exporter::Exporter;
-use crate::support::helm::AGENT_CHART;
-use crate::support::helm::Helm;
+use crate::support::helm::{AGENT_CHART, Helm};
 
 /// Two intervals of 2 s and an attempt, and what controllers and a busy machine take before.
 const TOLD: Duration = Duration::from_secs(30);
@@ -54,21 +48,34 @@ impl Story {
     async fn put(&self, object: &Value) {
         let path = self.scene.cluster.path().join("object.json");
         std::fs::write(&path, object.to_string()).unwrap();
-        self.kubectl(&format!("apply --server-side --force-conflicts -f {}", path.display())).await;
+        self.kubectl(&format!(
+            "apply --server-side --force-conflicts -f {}",
+            path.display()
+        ))
+        .await;
     }
 
     /// A kubelet registers its node, and says that it is ready.
     async fn join(&self) {
         let node = node();
         self.put(&node).await;
-        self.patch("node/node-1", &json!({ "status": node["status"] }), true).await;
+        self.patch("node/node-1", &json!({ "status": node["status"] }), true)
+            .await;
         // What the controller does that is off here.
-        self.kubectl("taint node node-1 node.kubernetes.io/not-ready-").await;
+        self.kubectl("taint node node-1 node.kubernetes.io/not-ready-")
+            .await;
     }
 
     async fn patch(&self, what: &str, patch: &Value, status: bool) {
         let patch = format!("--patch={patch}");
-        let mut words = vec!["patch", what, "--namespace", NAMESPACE, "--type=merge", &patch];
+        let mut words = vec![
+            "patch",
+            what,
+            "--namespace",
+            NAMESPACE,
+            "--type=merge",
+            &patch,
+        ];
         if status {
             words.push("--subresource=status");
         }
@@ -78,7 +85,8 @@ impl Story {
 
     /// Has the agent's pods made anew, as a rollout or a lost node would.
     async fn remake_pods(&self) {
-        self.kubectl("delete pods --all --force --grace-period=0").await;
+        self.kubectl("delete pods --all --force --grace-period=0")
+            .await;
     }
 
     /// What a kubelet does: pods with a node run, pods that are to end do.
@@ -87,9 +95,17 @@ impl Story {
         for pod in pods["items"].as_array().unwrap() {
             let name = pod["metadata"]["name"].as_str().unwrap();
             if pod["metadata"]["deletionTimestamp"].is_string() {
-                self.kubectl(&format!("delete pod {name} --force --grace-period=0 --ignore-not-found")).await;
+                self.kubectl(&format!(
+                    "delete pod {name} --force --grace-period=0 --ignore-not-found"
+                ))
+                .await;
             } else if pod["spec"]["nodeName"].is_string() && pod["status"]["phase"] == "Pending" {
-                self.patch(&format!("pod/{name}"), &json!({ "status": running(pod) }), true).await;
+                self.patch(
+                    &format!("pod/{name}"),
+                    &json!({ "status": running(pod) }),
+                    true,
+                )
+                .await;
             }
         }
     }
@@ -105,7 +121,11 @@ impl Story {
         loop {
             self.play_kubelet().await;
             let metrics = self.exporter.metrics().await;
-            let ok = |check: &str| metrics.contains(&format!("check_status{{check=\"{check}\",status=\"ok\"}} 1"));
+            let ok = |check: &str| {
+                metrics.contains(&format!(
+                    "check_status{{check=\"{check}\",status=\"ok\"}} 1"
+                ))
+            };
             let failures = self.exporter.failures().await;
             if failures.is_empty() && ok("agent_workload") && ok("apiserver") && ok("castai_api") {
                 return;
@@ -152,7 +172,11 @@ fn running(pod: &Value) -> Value {
 
 #[tokio::test]
 async fn the_agents_workload_is_broken_by_real_controllers() {
-    let story = Story::begin(Cluster::start_with(&[NODES_LIVE]).await.unwrap(), ApiServer::PORT).await;
+    let story = Story::begin(
+        Cluster::start_with(&[NODES_LIVE]).await.unwrap(),
+        ApiServer::PORT,
+    )
+    .await;
     let workload = async |mode: M| story.is_told(Check::AgentWorkload, mode).await;
 
     story.kubectl(&format!("delete {DEPLOYMENT}")).await;
@@ -160,12 +184,18 @@ async fn the_agents_workload_is_broken_by_real_controllers() {
     story.scene.agent(&Helm::four(), &story.scene.url()).await;
     story.is_well().await;
 
-    story.kubectl(&format!("scale --replicas=0 {DEPLOYMENT}")).await;
+    story
+        .kubectl(&format!("scale --replicas=0 {DEPLOYMENT}"))
+        .await;
     workload(M::AgentScaledToZero).await;
-    story.kubectl(&format!("scale --replicas=1 {DEPLOYMENT}")).await;
+    story
+        .kubectl(&format!("scale --replicas=1 {DEPLOYMENT}"))
+        .await;
     story.is_well().await;
 
-    story.kubectl("taint node node-1 dedicated=gpu:NoSchedule").await;
+    story
+        .kubectl("taint node node-1 dedicated=gpu:NoSchedule")
+        .await;
     story.remake_pods().await;
     workload(M::AgentUnschedulableTaint).await;
     story.kubectl("taint node node-1 dedicated-").await;
@@ -180,7 +210,11 @@ async fn the_agents_workload_is_broken_by_real_controllers() {
     story.is_well().await;
 
     story
-        .patch(DEPLOYMENT, &json!({ "spec": { "template": { "spec": { "nodeSelector": { "pool": "x" } } } } }), false)
+        .patch(
+            DEPLOYMENT,
+            &json!({ "spec": { "template": { "spec": { "nodeSelector": { "pool": "x" } } } } }),
+            false,
+        )
         .await;
     workload(M::AgentUnschedulableSelector).await;
     story.kubectl(&format!("rollout undo {DEPLOYMENT}")).await;
@@ -189,7 +223,11 @@ async fn the_agents_workload_is_broken_by_real_controllers() {
 
 #[tokio::test]
 async fn the_agents_pods_are_refused_by_real_admission() {
-    let story = Story::begin(Cluster::start_with(&[NODES_LIVE]).await.unwrap(), ApiServer::PORT).await;
+    let story = Story::begin(
+        Cluster::start_with(&[NODES_LIVE]).await.unwrap(),
+        ApiServer::PORT,
+    )
+    .await;
     let workload = async |mode: M| story.is_told(Check::AgentWorkload, mode).await;
 
     story.kubectl("create quota full --hard=pods=0").await;
@@ -198,10 +236,24 @@ async fn the_agents_pods_are_refused_by_real_admission() {
     story.kubectl("delete quota full").await;
     story.is_well().await;
 
-    story.kubectl(&format!("label namespace {NAMESPACE} pod-security.kubernetes.io/enforce=baseline")).await;
-    story.patch(DEPLOYMENT, &json!({ "spec": { "template": { "spec": { "hostNetwork": true } } } }), false).await;
+    story
+        .kubectl(&format!(
+            "label namespace {NAMESPACE} pod-security.kubernetes.io/enforce=baseline"
+        ))
+        .await;
+    story
+        .patch(
+            DEPLOYMENT,
+            &json!({ "spec": { "template": { "spec": { "hostNetwork": true } } } }),
+            false,
+        )
+        .await;
     workload(M::AgentFailedCreatePsa).await;
-    story.kubectl(&format!("label namespace {NAMESPACE} pod-security.kubernetes.io/enforce-")).await;
+    story
+        .kubectl(&format!(
+            "label namespace {NAMESPACE} pod-security.kubernetes.io/enforce-"
+        ))
+        .await;
     story.kubectl(&format!("rollout undo {DEPLOYMENT}")).await;
     story.is_well().await;
 
@@ -210,7 +262,9 @@ async fn the_agents_pods_are_refused_by_real_admission() {
     workload(M::AgentFailedCreateWebhook).await;
     let said = story.exporter.evidence(Check::AgentWorkload).await;
     assert!(said.contains("pods.nobody.test"), "it is named: {said}");
-    story.kubectl("delete validatingwebhookconfiguration nobody").await;
+    story
+        .kubectl("delete validatingwebhookconfiguration nobody")
+        .await;
     story.is_well().await;
 
     story.kubectl("delete serviceaccount castai-agent").await;
@@ -236,42 +290,87 @@ fn webhook() -> Value {
 
 #[tokio::test]
 async fn an_upgrade_that_will_be_refused_is_foretold() {
-    let story = Story::begin(Cluster::start_with(&[NODES_LIVE]).await.unwrap(), ApiServer::PORT).await;
-    let adopt = |release: &str| format!("annotate --overwrite {DEPLOYMENT} meta.helm.sh/release-name={release}");
+    let story = Story::begin(
+        Cluster::start_with(&[NODES_LIVE]).await.unwrap(),
+        ApiServer::PORT,
+    )
+    .await;
+    let adopt = |release: &str| {
+        format!("annotate --overwrite {DEPLOYMENT} meta.helm.sh/release-name={release}")
+    };
     // Somebody has the umbrella's release adopt what was installed alone.
     story.kubectl(&adopt("castai")).await;
-    story.is_told(Check::AgentUpgrade, M::AgentUpgradeSelectorImmutable).await;
+    story
+        .is_told(Check::AgentUpgrade, M::AgentUpgradeSelectorImmutable)
+        .await;
     let said = story.exporter.evidence(Check::AgentUpgrade).await;
-    assert!(said.contains("instance=castai-agent,") && said.contains("instance=castai,"), "{said}");
-    let upgrade = ["upgrade", "--install", "castai", AGENT_CHART, "--namespace", NAMESPACE, "--take-ownership"];
-    let refused = Helm::four().on(&story.scene.cluster, &upgrade).await.unwrap_err();
-    assert!(refused.contains("field is immutable"), "it was right: {refused}");
+    assert!(
+        said.contains("instance=castai-agent,") && said.contains("instance=castai,"),
+        "{said}"
+    );
+    let upgrade = [
+        "upgrade",
+        "--install",
+        "castai",
+        AGENT_CHART,
+        "--namespace",
+        NAMESPACE,
+        "--take-ownership",
+    ];
+    let refused = Helm::four()
+        .on(&story.scene.cluster, &upgrade)
+        .await
+        .unwrap_err();
+    assert!(
+        refused.contains("field is immutable"),
+        "it was right: {refused}"
+    );
     story.kubectl(&adopt("castai-agent")).await;
     story.is_well().await;
 }
 
 /// Compacts so soon that a watch cannot be resumed after a few seconds, and watches by etcd alone.
-const FORGETFUL: [&str; 2] = ["kube-apiserver=--etcd-compaction-interval=2s", "kube-apiserver=--watch-cache=false"];
+const FORGETFUL: [&str; 2] = [
+    "kube-apiserver=--etcd-compaction-interval=2s",
+    "kube-apiserver=--watch-cache=false",
+];
 
 #[tokio::test]
 async fn watches_are_cut_hang_and_come_too_late_to_be_resumed() {
     let arguments = [&FORGETFUL[..], &[NODES_LIVE]].concat();
-    let story = Story::begin(Cluster::start_with(&arguments).await.unwrap(), ApiServer::LINK).await;
-    let link = async |fault: &str| story.scene.cluster.control(&format!("link {fault}")).await.unwrap();
+    let story = Story::begin(
+        Cluster::start_with(&arguments).await.unwrap(),
+        ApiServer::LINK,
+    )
+    .await;
+    let link = async |fault: &str| {
+        story
+            .scene
+            .cluster
+            .control(&format!("link {fault}"))
+            .await
+            .unwrap()
+    };
 
     // What happens while the watches are cut is seen when they are back.
     link("reset").await;
     story.is_told(Check::Apiserver, M::NetReset).await;
-    story.kubectl(&format!("scale --replicas=0 {DEPLOYMENT}")).await;
+    story
+        .kubectl(&format!("scale --replicas=0 {DEPLOYMENT}"))
+        .await;
     link("ok").await;
-    story.is_told(Check::AgentWorkload, M::AgentScaledToZero).await;
+    story
+        .is_told(Check::AgentWorkload, M::AgentScaledToZero)
+        .await;
 
     // So long that the API server has forgotten where they were.
     let list = story.kubectl(&format!("get --raw {PODS}")).await;
     let list: Value = serde_json::from_str(&list).unwrap();
     let version = list["metadata"]["resourceVersion"].as_str().unwrap();
     link("reset").await;
-    story.kubectl(&format!("scale --replicas=1 {DEPLOYMENT}")).await;
+    story
+        .kubectl(&format!("scale --replicas=1 {DEPLOYMENT}"))
+        .await;
     let again = format!("get --raw {PODS}?watch=true&timeoutSeconds=1&resourceVersion={version}");
     let began = Instant::now();
     while !story.kubectl(&again).await.contains("\"code\":410") {
@@ -286,6 +385,10 @@ async fn watches_are_cut_hang_and_come_too_late_to_be_resumed() {
     story.is_told(Check::Apiserver, M::NetReset).await;
     story.scene.cluster.revive("kube-apiserver").await.unwrap();
     story.is_well().await;
-    story.kubectl(&format!("scale --replicas=0 {DEPLOYMENT}")).await;
-    story.is_told(Check::AgentWorkload, M::AgentScaledToZero).await;
+    story
+        .kubectl(&format!("scale --replicas=0 {DEPLOYMENT}"))
+        .await;
+    story
+        .is_told(Check::AgentWorkload, M::AgentScaledToZero)
+        .await;
 }

@@ -2,22 +2,13 @@
 
 use std::fs;
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::Status;
-use lab::aws::Provider;
-use lab::aws::ROLE;
-use lab::aws::Role;
-use lab::aws::SUBJECT;
-use lab::aws::Signs;
-use lab::aws::WebIdentity;
+use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
+use lab::aws::{Provider, ROLE, Role, SUBJECT, Signs, WebIdentity};
 
 use super::AGENT;
 use crate::aws::of;
-use crate::support::cluster::ApiServer;
-use crate::support::cluster::Cluster;
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::cluster::{ApiServer, Cluster};
+use crate::support::world::{World, evidence};
 
 /// Who signs the tokens of `tests/cluster`.
 pub(super) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
@@ -27,7 +18,11 @@ pub(super) const AUDIENCE: &str = "sts.amazonaws.com";
 async fn seen(world: &World, check: Check) -> (Status, Vec<M>, String) {
     let standings = world.look().await;
     let standing = of(&standings, check);
-    (standing.status(), standing.settled.modes().to_vec(), evidence(standing))
+    (
+        standing.status(),
+        standing.settled.modes().to_vec(),
+        evidence(standing),
+    )
 }
 
 /// The lab's world, with a real API server in the place of the lab's.
@@ -38,7 +33,10 @@ async fn world_of(cluster: &Cluster) -> World {
     world.file = world.file.replace(&place(world.dir.path()), &place(&mount));
     assert!(world.file.contains(&place(&mount)));
     let host = cluster.api_servers()[0].host.to_string();
-    for (name, value) in [("KUBERNETES_SERVICE_HOST", host.as_str()), ("POD_NAME", "agent")] {
+    for (name, value) in [
+        ("KUBERNETES_SERVICE_HOST", host.as_str()),
+        ("POD_NAME", "agent"),
+    ] {
         world.set_env(name, value);
     }
     world.set_env("KUBERNETES_SERVICE_PORT", &ApiServer::PORT.to_string());
@@ -49,7 +47,10 @@ async fn world_of(cluster: &Cluster) -> World {
 async fn a_role_is_annotated_injected_and_changed_on_a_real_service_account() {
     let cluster = Cluster::start(1).await.unwrap();
     let kubectl = async |words: &str| {
-        let words: Vec<&str> = words.split(' ').chain(["--namespace", AGENT.namespace]).collect();
+        let words: Vec<&str> = words
+            .split(' ')
+            .chain(["--namespace", AGENT.namespace])
+            .collect();
         cluster.kubectl(&words).await.unwrap()
     };
     let mut world = world_of(&cluster).await;
@@ -59,20 +60,37 @@ async fn a_role_is_annotated_injected_and_changed_on_a_real_service_account() {
 
     let (status, _, said) = seen(&world, Check::AwsCredentials).await;
     assert_eq!(status, Status::Ok, "{said}");
-    assert!(said.contains("may not get serviceaccounts/castai-agent in the namespace castai-agent"), "{said}");
+    assert!(
+        said.contains("may not get serviceaccounts/castai-agent in the namespace castai-agent"),
+        "{said}"
+    );
     kubectl("create role reader --verb=get --resource=serviceaccounts,pods").await;
-    kubectl("create rolebinding reader --role=reader --serviceaccount=castai-agent:castai-agent").await;
+    kubectl("create rolebinding reader --role=reader --serviceaccount=castai-agent:castai-agent")
+        .await;
     let (status, _, said) = seen(&world, Check::AwsCredentials).await;
     assert!(status == Status::Ok && !said.contains("may not"), "{said}");
 
-    kubectl(&format!("annotate serviceaccount castai-agent eks.amazonaws.com/role-arn={arn}")).await;
+    kubectl(&format!(
+        "annotate serviceaccount castai-agent eks.amazonaws.com/role-arn={arn}"
+    ))
+    .await;
     let (status, modes, said) = seen(&world, Check::AwsCredentials).await;
-    assert_eq!((status, modes), (Status::Failing, vec![M::AwsIrsaNotInjected]), "{said}");
+    assert_eq!(
+        (status, modes),
+        (Status::Failing, vec![M::AwsIrsaNotInjected]),
+        "{said}"
+    );
 
     // As the webhook would: a token by TokenRequest, whose signature the lab's STS checks with the cluster's keys.
-    let token = kubectl(&format!("create token castai-agent --audience={AUDIENCE} --duration=24h")).await;
+    let token = kubectl(&format!(
+        "create token castai-agent --audience={AUDIENCE} --duration=24h"
+    ))
+    .await;
     fs::write(world.mounted("aws-token"), token.trim()).unwrap();
-    let keys = cluster.kubectl(&["get", "--raw", "/openid/v1/jwks"]).await.unwrap();
+    let keys = cluster
+        .kubectl(&["get", "--raw", "/openid/v1/jwks"])
+        .await
+        .unwrap();
     let provider = |keys: &str| Provider {
         issuer: ISSUER.to_owned(),
         audiences: vec![AUDIENCE.to_owned()],
@@ -84,7 +102,11 @@ async fn a_role_is_annotated_injected_and_changed_on_a_real_service_account() {
         audience: AUDIENCE.to_owned(),
         subject: SUBJECT.to_owned(),
     };
-    world.account.set_role(Role { name: ROLE.to_owned(), web_identity: Some(trust(ISSUER)), principals: Vec::new() });
+    world.account.set_role(Role {
+        name: ROLE.to_owned(),
+        web_identity: Some(trust(ISSUER)),
+        principals: Vec::new(),
+    });
     world.env.insert("AWS_ROLE_ARN".to_owned(), arn.to_owned());
     let file = world.mounted("aws-token");
     // v0.93 asks the global STS.
@@ -99,13 +121,23 @@ async fn a_role_is_annotated_injected_and_changed_on_a_real_service_account() {
 
     world.account.set_provider(provider(r#"{"keys":[]}"#));
     world.configure();
-    assert_eq!(seen(&world, Check::StsIdentity).await.1, [M::AwsIrsaTokenInvalid]);
+    assert_eq!(
+        seen(&world, Check::StsIdentity).await.1,
+        [M::AwsIrsaTokenInvalid]
+    );
     world.account.set_provider(provider(&keys));
     assert_eq!(seen(&world, Check::StsIdentity).await.0, Status::Ok);
-    kubectl(&format!("annotate --overwrite serviceaccount castai-agent eks.amazonaws.com/role-arn={arn}-2")).await;
+    kubectl(&format!(
+        "annotate --overwrite serviceaccount castai-agent eks.amazonaws.com/role-arn={arn}-2"
+    ))
+    .await;
     world.configure();
     let (status, modes, said) = seen(&world, Check::StsIdentity).await;
-    assert_eq!((status, modes), (Status::Warning, vec![M::AwsRoleMismatch]), "{said}");
+    assert_eq!(
+        (status, modes),
+        (Status::Warning, vec![M::AwsRoleMismatch]),
+        "{said}"
+    );
     assert!(said.contains("rollout restart"), "{said}");
 }
 
@@ -115,15 +147,48 @@ async fn the_agents_version_is_read_from_the_image_of_a_real_pod() {
     let kubectl = async |words: &[&str]| cluster.kubectl(words).await.unwrap();
     let mut world = world_of(&cluster).await;
     let namespace = "--namespace=castai-agent";
-    kubectl(&["create", "role", "reader", "--verb=get", "--resource=pods", namespace]).await;
+    kubectl(&[
+        "create",
+        "role",
+        "reader",
+        "--verb=get",
+        "--resource=pods",
+        namespace,
+    ])
+    .await;
     let subject = "--serviceaccount=castai-agent:castai-agent";
-    kubectl(&["create", "rolebinding", "reader", "--role=reader", subject, namespace]).await;
+    kubectl(&[
+        "create",
+        "rolebinding",
+        "reader",
+        "--role=reader",
+        subject,
+        namespace,
+    ])
+    .await;
     let overrides = r#"--overrides={"spec":{"serviceAccountName":"castai-agent"}}"#;
-    kubectl(&["run", "agent", "--image=castai/agent:v0.93.0", overrides, namespace]).await;
+    kubectl(&[
+        "run",
+        "agent",
+        "--image=castai/agent:v0.93.0",
+        overrides,
+        namespace,
+    ])
+    .await;
     world.with_pod_identity(Some(&lab::aws::pod_identity_token()));
     // Nothing is sent there: the agent's SDK refuses the address.
-    world.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
+    world.set_env(
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "http://169.254.170.23/v1/credentials",
+    );
     let (status, modes, said) = seen(&world, Check::AwsCredentials).await;
-    assert_eq!((status, modes), (Status::Failing, vec![M::AwsPodIdentityUnsupportedByAgentSdk]), "{said}");
+    assert_eq!(
+        (status, modes),
+        (
+            Status::Failing,
+            vec![M::AwsPodIdentityUnsupportedByAgentSdk]
+        ),
+        "{said}"
+    );
     assert!(said.contains("the agent v0.93.0"), "{said}");
 }

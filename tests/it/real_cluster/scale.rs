@@ -1,42 +1,55 @@
 //! A large cluster behind the real API server: kwok plays its kubelets.
 
-use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
+use std::{env, fs};
 
-use tokio::process::Child;
-use tokio::process::Command;
-use tokio::time::Instant;
-use tokio::time::sleep;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
 
 use crate::support::cluster::Cluster;
 use crate::support::exporter::fetch;
 
 const NODES: usize = 5000;
 const PODS: usize = 50_000;
-const STAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/kwok-stages.yaml");
+const STAGES: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/cluster/kwok-stages.yaml"
+);
 /// The budget while 5,000 nodes and three times as many pods are watched, in KiB.
 const MEMORY: u64 = 14 * 1024;
 /// How long it is followed.
 const FOLLOWED: Duration = Duration::from_mins(1);
 
 fn named(variable: &str) -> OsString {
-    env::var_os(variable).unwrap_or_else(|| panic!("{variable} names no program; run `make test-scale`"))
+    env::var_os(variable)
+        .unwrap_or_else(|| panic!("{variable} names no program; run `make test-scale`"))
 }
 
 fn begin(program: OsString, arguments: &[&str]) -> Child {
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().env("PROVIDER", "eks").stdin(Stdio::null());
-    command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap()
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PROVIDER", "eks")
+        .stdin(Stdio::null());
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
 }
 
 /// A number of `/proc/PID/status`, in KiB.
 fn status(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
@@ -81,25 +94,57 @@ async fn five_thousand_nodes_and_fifty_thousand_pods_are_known_at_once_and_held_
         assert!(made.success(), "{what}");
     }
     // kwok has made all of them run when none is pending any more.
-    let pending = ["get", "--raw", "/api/v1/namespaces/default/pods?fieldSelector=status.phase%3DPending&limit=1"];
-    while !cluster.kubectl(&pending).await.unwrap().contains(r#""items":[]"#) {
+    let pending = [
+        "get",
+        "--raw",
+        "/api/v1/namespaces/default/pods?fieldSelector=status.phase%3DPending&limit=1",
+    ];
+    while !cluster
+        .kubectl(&pending)
+        .await
+        .unwrap()
+        .contains(r#""items":[]"#)
+    {
         sleep(Duration::from_secs(2)).await;
     }
 
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
     let listen = format!("--web.listen-address={address}");
-    let exporter = begin(named("EXPORTER_TEST_BINARY"), &["--kubeconfig", &kubeconfig, &listen, "--log.level=error"]);
+    let exporter = begin(
+        named("EXPORTER_TEST_BINARY"),
+        &["--kubeconfig", &kubeconfig, &listen, "--log.level=error"],
+    );
     let (pid, began) = (exporter.id().unwrap(), Instant::now());
     let all = format!("castai_health_nodes_lifecycle_unresolved {NODES}");
-    while !fetch(&address, "/metrics").await.is_ok_and(|metrics| metrics.lines().any(|line| line == all)) {
-        assert!(began.elapsed() < Duration::from_mins(1), "{:?}", fetch(&address, "/metrics").await);
+    while !fetch(&address, "/metrics")
+        .await
+        .is_ok_and(|metrics| metrics.lines().any(|line| line == all))
+    {
+        assert!(
+            began.elapsed() < Duration::from_mins(1),
+            "{:?}",
+            fetch(&address, "/metrics").await
+        );
         sleep(Duration::from_millis(50)).await;
     }
     let (known, spent) = (began.elapsed().as_secs_f64(), cpu(pid));
     sleep(FOLLOWED).await;
-    let (now, highest, followed) = (status(pid, "VmRSS:"), status(pid, "VmHWM:"), cpu(pid) - spent);
-    println!("{NODES} nodes and {PODS} pods: all nodes counted after {known:.2} s, {spent:.2} s of one core");
+    let (now, highest, followed) = (
+        status(pid, "VmRSS:"),
+        status(pid, "VmHWM:"),
+        cpu(pid) - spent,
+    );
+    println!(
+        "{NODES} nodes and {PODS} pods: all nodes counted after {known:.2} s, {spent:.2} s of one core"
+    );
     println!("memory {now} KiB, highest {highest} KiB (limit {MEMORY})");
-    println!("{:.2} ms CPU a second while kwok renews its leases", followed * 1000.0 / FOLLOWED.as_secs_f64());
+    println!(
+        "{:.2} ms CPU a second while kwok renews its leases",
+        followed * 1000.0 / FOLLOWED.as_secs_f64()
+    );
     assert!(highest <= MEMORY, "{highest} KiB");
 }

@@ -1,12 +1,12 @@
 //! Certificates made at test time.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world fails"
+)]
 
-use rcgen::BasicConstraints;
-use rcgen::CertificateParams;
-use rcgen::CertifiedIssuer;
-use rcgen::ExtendedKeyUsagePurpose;
-use rcgen::IsCa;
-use rcgen::KeyPair;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 
 /// An authority.
 pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -30,9 +30,15 @@ impl Authority {
 
     pub(super) fn sign(&self, name: &str) -> Signed {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        Signed { certificate: certificate.pem(), key: key.serialize_pem() }
+        Signed {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
     }
 }

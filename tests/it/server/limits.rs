@@ -1,23 +1,20 @@
 //! Slow, silent, greedy and foreign clients; and the end.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use castai_health_exporter::server::Views;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::PATIENCE;
-use super::Running;
-use super::views;
-use super::web;
+use super::{PATIENCE, Running, views, web};
 
 /// Waits until the server ends the connection; what it said before.
 async fn until_cut(stream: &mut TcpStream) -> Vec<u8> {
     let mut said = Vec::new();
     // A reset ends it as well.
-    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said)).await.expect("it is cut in time");
+    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said))
+        .await
+        .expect("it is cut in time");
     said
 }
 
@@ -25,7 +22,9 @@ async fn until_cut(stream: &mut TcpStream) -> Vec<u8> {
 async fn who_sends_headers_slowly_or_none_is_cut_and_holds_up_nobody() {
     let server = Running::start(&web(), views());
     let mut slow = server.connect().await;
-    slow.write_all(b"GET /metrics HTTP/1.1\r\nHost:").await.unwrap();
+    slow.write_all(b"GET /metrics HTTP/1.1\r\nHost:")
+        .await
+        .unwrap();
     let mut silent = server.connect().await;
     let began = Instant::now();
     assert_eq!(server.get("/metrics").await.status, 200);
@@ -44,17 +43,28 @@ async fn more_silent_clients_than_there_are_places_delay_a_scrape_by_seconds_onl
     }
     let began = Instant::now();
     assert_eq!(server.get("/metrics").await.status, 200);
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test]
 async fn headers_beyond_the_bound_are_refused() {
     let server = Running::start(&web(), views());
     let mut stream = server.connect().await;
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX: ").await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
+        .await
+        .unwrap();
     let _ = stream.write_all(&vec![b'x'; 64 * 1024]).await;
     let said = until_cut(&mut stream).await;
-    assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&said));
+    assert!(
+        said.is_empty() || said.starts_with(b"HTTP/1.1 431"),
+        "{}",
+        String::from_utf8_lossy(&said)
+    );
     assert_eq!(server.get("/metrics").await.status, 200);
 }
 
@@ -65,13 +75,22 @@ async fn a_body_is_not_read() {
     let request = b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n";
     stream.write_all(request).await.unwrap();
     let said = until_cut(&mut stream).await;
-    assert!(said.starts_with(b"HTTP/1.1 403"), "{}", String::from_utf8_lossy(&said));
+    assert!(
+        said.starts_with(b"HTTP/1.1 403"),
+        "{}",
+        String::from_utf8_lossy(&said)
+    );
 }
 
 #[tokio::test]
 async fn noise_ends_its_own_connection_only() {
     let server = Running::start(&web(), views());
-    for noise in [b"\x16\x03\x01\x02\x00\x01\x00".as_slice(), b"\0\0\0\0\r\n\r\n", b"GET /\r\n\r\n", b"\r\n\r\n\r\n"] {
+    for noise in [
+        b"\x16\x03\x01\x02\x00\x01\x00".as_slice(),
+        b"\0\0\0\0\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"\r\n\r\n\r\n",
+    ] {
         let mut stream = server.connect().await;
         stream.write_all(noise).await.unwrap();
         stream.shutdown().await.unwrap();
@@ -82,9 +101,18 @@ async fn noise_ends_its_own_connection_only() {
 
 #[tokio::test]
 async fn a_view_that_panics_ends_its_own_connection_only() {
-    let server = Running::start(&web(), Views { status_json: Box::new(|| panic!("on purpose")), ..views() });
+    let server = Running::start(
+        &web(),
+        Views {
+            status_json: Box::new(|| panic!("on purpose")),
+            ..views()
+        },
+    );
     let mut stream = server.connect().await;
-    stream.write_all(b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
     assert!(until_cut(&mut stream).await.is_empty());
     assert_eq!(server.get("/metrics").await.status, 200);
 }
@@ -97,7 +125,14 @@ async fn the_end_comes_within_a_second_even_with_clients_that_hang() {
     assert_eq!(server.get("/-/healthy").await.status, 200);
     let (address, began) = (server.address, Instant::now());
     server.stop().await;
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
-    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(
+        TcpStream::connect(address).await.is_err(),
+        "nobody listens any more"
+    );
     until_cut(&mut hanging).await;
 }

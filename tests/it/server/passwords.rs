@@ -1,5 +1,8 @@
 //! Basic authentication.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world fails"
+)]
 
 use std::path::Path;
 
@@ -7,9 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
 
-use super::Running;
-use super::views;
-use super::with_file;
+use super::{Running, views, with_file};
 
 fn write(folder: &Path, password: &str) {
     let hash = bcrypt::hash(password, 4).unwrap();
@@ -35,11 +36,26 @@ fn header(credentials: &str) -> String {
 #[tokio::test]
 async fn every_route_asks_for_the_password() {
     let (_folder, server) = started("right");
-    for path in ["/", "/metrics", "/-/healthy", "/-/ready", "/api/v1/status", "/nowhere"] {
+    for path in [
+        "/",
+        "/metrics",
+        "/-/healthy",
+        "/-/ready",
+        "/api/v1/status",
+        "/nowhere",
+    ] {
         let reply = server.get(path).await;
-        assert_eq!((reply.status, reply.header("www-authenticate")), (401, "Basic"), "{path}");
+        assert_eq!(
+            (reply.status, reply.header("www-authenticate")),
+            (401, "Basic"),
+            "{path}"
+        );
         let reply = server.ask("GET", path, &header("prometheus:right")).await;
-        assert_eq!(reply.status, if path == "/nowhere" { 404 } else { 200 }, "{path}");
+        assert_eq!(
+            reply.status,
+            if path == "/nowhere" { 404 } else { 200 },
+            "{path}"
+        );
     }
 }
 
@@ -60,7 +76,11 @@ async fn only_the_right_password_of_a_known_user_opens() {
     ] {
         // Twice: the second answer comes from what was kept.
         for _ in 0..2 {
-            assert_eq!(server.ask("GET", "/metrics", &sent).await.status, status, "{sent}");
+            assert_eq!(
+                server.ask("GET", "/metrics", &sent).await.status,
+                status,
+                "{sent}"
+            );
         }
     }
 }
@@ -68,16 +88,37 @@ async fn only_the_right_password_of_a_known_user_opens() {
 #[tokio::test]
 async fn a_changed_password_holds_at_once() {
     let (folder, server) = started("old");
-    assert_eq!(server.ask("GET", "/metrics", &header("prometheus:old")).await.status, 200);
+    assert_eq!(
+        server
+            .ask("GET", "/metrics", &header("prometheus:old"))
+            .await
+            .status,
+        200
+    );
     write(folder.path(), "new");
-    assert_eq!(server.ask("GET", "/metrics", &header("prometheus:old")).await.status, 401);
-    assert_eq!(server.ask("GET", "/metrics", &header("prometheus:new")).await.status, 200);
+    assert_eq!(
+        server
+            .ask("GET", "/metrics", &header("prometheus:old"))
+            .await
+            .status,
+        401
+    );
+    assert_eq!(
+        server
+            .ask("GET", "/metrics", &header("prometheus:new"))
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
 async fn the_headers_of_the_file_stand_on_every_answer() {
     let (_folder, server) = started("right");
-    for reply in [server.get("/").await, server.ask("GET", "/", &header("prometheus:right")).await] {
+    for reply in [
+        server.get("/").await,
+        server.ask("GET", "/", &header("prometheus:right")).await,
+    ] {
         assert_eq!(reply.header("x-frame-options"), "sameorigin");
         assert_eq!(reply.header("content-security-policy"), "sandbox");
     }
@@ -86,9 +127,27 @@ async fn the_headers_of_the_file_stand_on_every_answer() {
 #[tokio::test]
 async fn many_guesses_leave_those_who_know_the_password_in() {
     let (_folder, server) = started("right");
-    assert_eq!(server.ask("GET", "/metrics", &header("prometheus:right")).await.status, 200);
+    assert_eq!(
+        server
+            .ask("GET", "/metrics", &header("prometheus:right"))
+            .await
+            .status,
+        200
+    );
     for guess in 0..200 {
-        assert_eq!(server.ask("GET", "/metrics", &header(&format!("prometheus:{guess}"))).await.status, 401);
+        assert_eq!(
+            server
+                .ask("GET", "/metrics", &header(&format!("prometheus:{guess}")))
+                .await
+                .status,
+            401
+        );
     }
-    assert_eq!(server.ask("GET", "/metrics", &header("prometheus:right")).await.status, 200);
+    assert_eq!(
+        server
+            .ask("GET", "/metrics", &header("prometheus:right"))
+            .await
+            .status,
+        200
+    );
 }

@@ -2,29 +2,31 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use castai_health_exporter::config::Web;
 use castai_health_exporter::server;
 use castai_health_exporter::server::Views;
 use flate2::read::GzDecoder;
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
-use super::Running;
-use super::views;
-use super::web;
+use super::{Running, views, web};
 
 #[tokio::test]
 async fn metrics_are_served_as_prometheus_expects_them() {
     let server = Running::start(&web(), views());
     let reply = server.get("/metrics?x=1").await;
     assert_eq!(reply.status, 200);
-    assert_eq!(reply.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(
+        reply.header("content-type"),
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
     assert_eq!(reply.header("content-encoding"), "");
     assert_eq!(reply.header("cache-control"), "no-store");
-    assert_eq!(reply.text(), "# HELP up Up.\n# TYPE up gauge\nup 1\n".repeat(50));
+    assert_eq!(
+        reply.text(),
+        "# HELP up Up.\n# TYPE up gauge\nup 1\n".repeat(50)
+    );
 }
 
 #[tokio::test]
@@ -38,13 +40,25 @@ async fn an_answer_is_compressed_for_those_who_ask_for_it() {
         ("gzip;q=0.0", false),
         ("br", false),
     ] {
-        let reply = server.ask("GET", "/metrics", &format!("Accept-Encoding: {accepted}\r\n")).await;
-        assert_eq!(reply.header("content-encoding") == "gzip", zipped, "{accepted}");
+        let reply = server
+            .ask(
+                "GET",
+                "/metrics",
+                &format!("Accept-Encoding: {accepted}\r\n"),
+            )
+            .await;
+        assert_eq!(
+            reply.header("content-encoding") == "gzip",
+            zipped,
+            "{accepted}"
+        );
         assert_eq!(reply.header("vary"), "Accept-Encoding");
         let mut text = String::new();
         if zipped {
             assert!(reply.body.len() < 200);
-            GzDecoder::new(reply.body.as_slice()).read_to_string(&mut text).unwrap();
+            GzDecoder::new(reply.body.as_slice())
+                .read_to_string(&mut text)
+                .unwrap();
         } else {
             reply.text().clone_into(&mut text);
         }
@@ -60,15 +74,39 @@ async fn each_route_answers_with_its_own_kind() {
         ("/api/v1/status", 200, "application/json", "schema_version"),
         ("/-/healthy", 200, "text/plain; charset=utf-8", "healthy"),
         ("/-/ready", 200, "text/plain; charset=utf-8", "ready"),
-        ("/runbooks/CastaiDown", 200, "text/plain; charset=utf-8", "# Castai ⬇"),
-        ("/runbooks/CastaiDown.md", 200, "text/plain; charset=utf-8", "# Castai ⬇"),
-        ("/runbooks/Unheard", 404, "text/plain; charset=utf-8", "no such runbook"),
-        ("/runbooks/..%2f..%2fetc", 404, "text/plain; charset=utf-8", "not found"),
+        (
+            "/runbooks/CastaiDown",
+            200,
+            "text/plain; charset=utf-8",
+            "# Castai ⬇",
+        ),
+        (
+            "/runbooks/CastaiDown.md",
+            200,
+            "text/plain; charset=utf-8",
+            "# Castai ⬇",
+        ),
+        (
+            "/runbooks/Unheard",
+            404,
+            "text/plain; charset=utf-8",
+            "no such runbook",
+        ),
+        (
+            "/runbooks/..%2f..%2fetc",
+            404,
+            "text/plain; charset=utf-8",
+            "not found",
+        ),
         ("/nowhere", 404, "text/plain; charset=utf-8", "not found"),
         ("/metrics/", 404, "text/plain; charset=utf-8", "not found"),
     ] {
         let reply = server.get(path).await;
-        assert_eq!((reply.status, reply.header("content-type")), (status, kind), "{path}");
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (status, kind),
+            "{path}"
+        );
         assert!(reply.text().contains(holds), "{path}: {}", reply.text());
         assert_eq!(reply.header("x-content-type-options"), "nosniff");
     }
@@ -78,11 +116,16 @@ async fn each_route_answers_with_its_own_kind() {
 async fn the_page_escapes_what_it_shows_and_forbids_scripts() {
     let server = Running::start(&web(), views());
     let reply = server.get("/").await;
-    assert!(reply.header("content-security-policy").starts_with("default-src 'none'"));
+    assert!(
+        reply
+            .header("content-security-policy")
+            .starts_with("default-src 'none'")
+    );
     assert!(!reply.text().contains("<script"), "{}", reply.text());
     let escaped = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;more&quot;";
     assert!(reply.text().contains(escaped), "{}", reply.text());
-    let mended = "What mends it: &lt;b&gt;wait&lt;/b&gt; <a href=\"/runbooks/CastaiDown#dns\">Runbook</a>";
+    let mended =
+        "What mends it: &lt;b&gt;wait&lt;/b&gt; <a href=\"/runbooks/CastaiDown#dns\">Runbook</a>";
     assert!(reply.text().contains(mended), "{}", reply.text());
 }
 
@@ -93,8 +136,16 @@ async fn head_has_the_headers_of_get_and_no_body() {
         let get = server.get(path).await;
         let head = server.ask("HEAD", path, "").await;
         assert_eq!(head.status, get.status, "{path}");
-        assert_eq!(head.header("content-length"), get.header("content-length"), "{path}");
-        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        assert_eq!(
+            head.header("content-length"),
+            get.header("content-length"),
+            "{path}"
+        );
+        assert_eq!(
+            head.header("content-type"),
+            get.header("content-type"),
+            "{path}"
+        );
         assert!(head.body.is_empty() && !get.body.is_empty(), "{path}");
     }
 }
@@ -109,7 +160,11 @@ async fn a_wrong_method_is_told_the_right_ones() {
         ("GET", "/-/reload", "POST, PUT"),
     ] {
         let reply = server.ask(method, path, "").await;
-        assert_eq!((reply.status, reply.header("allow")), (405, allowed), "{method} {path}");
+        assert_eq!(
+            (reply.status, reply.header("allow")),
+            (405, allowed),
+            "{method} {path}"
+        );
     }
     assert_eq!(server.ask("POST", "/nowhere", "").await.status, 404);
 }
@@ -118,8 +173,20 @@ async fn a_wrong_method_is_told_the_right_ones() {
 async fn not_ready_says_what_is_missing_until_it_is_there() {
     let ready = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&ready);
-    let verdict = move || if seen.load(Ordering::Relaxed) { Ok(()) } else { Err("waiting for dns".to_owned()) };
-    let server = Running::start(&web(), Views { ready: Box::new(verdict), ..views() });
+    let verdict = move || {
+        if seen.load(Ordering::Relaxed) {
+            Ok(())
+        } else {
+            Err("waiting for dns".to_owned())
+        }
+    };
+    let server = Running::start(
+        &web(),
+        Views {
+            ready: Box::new(verdict),
+            ..views()
+        },
+    );
     let reply = server.get("/-/ready").await;
     assert_eq!((reply.status, reply.text()), (503, "waiting for dns\n"));
     assert_eq!(server.get("/-/healthy").await.status, 200);
@@ -130,7 +197,9 @@ async fn not_ready_says_what_is_missing_until_it_is_there() {
 #[tokio::test]
 async fn reload_is_forbidden_unless_it_is_enabled() {
     let server = Running::start(&web(), views());
-    let reply = server.ask("POST", "/-/reload", "Content-Length: 0\r\n").await;
+    let reply = server
+        .ask("POST", "/-/reload", "Content-Length: 0\r\n")
+        .await;
     assert_eq!(reply.status, 403);
     assert!(reply.text().contains("--web.enable-lifecycle"));
 }
@@ -138,37 +207,82 @@ async fn reload_is_forbidden_unless_it_is_enabled() {
 #[tokio::test]
 async fn reload_answers_with_the_problems_of_the_file() {
     let (reload, mut asked) = mpsc::channel::<oneshot::Sender<Result<(), String>>>(1);
-    let server = Running::start(&web(), Views { reload: Some(reload), ..views() });
+    let server = Running::start(
+        &web(),
+        Views {
+            reload: Some(reload),
+            ..views()
+        },
+    );
     let reader = tokio::spawn(async move {
         let answers = [Ok(()), Err("config.yaml:3: scope: unknown".to_owned())];
         for answer in answers {
             asked.recv().await.unwrap().send(answer).unwrap();
         }
     });
-    assert_eq!(server.ask("POST", "/-/reload", "Content-Length: 0\r\n").await.status, 200);
-    let reply = server.ask("PUT", "/-/reload", "Content-Length: 5\r\n\r\nhello").await;
-    assert_eq!((reply.status, reply.text()), (500, "config.yaml:3: scope: unknown\n"));
+    assert_eq!(
+        server
+            .ask("POST", "/-/reload", "Content-Length: 0\r\n")
+            .await
+            .status,
+        200
+    );
+    let reply = server
+        .ask("PUT", "/-/reload", "Content-Length: 5\r\n\r\nhello")
+        .await;
+    assert_eq!(
+        (reply.status, reply.text()),
+        (500, "config.yaml:3: scope: unknown\n")
+    );
     reader.await.unwrap();
-    assert_eq!(server.ask("POST", "/-/reload", "").await.status, 503, "nobody reads any more");
+    assert_eq!(
+        server.ask("POST", "/-/reload", "").await.status,
+        503,
+        "nobody reads any more"
+    );
 }
 
 #[tokio::test]
 async fn all_routes_stand_below_the_prefix() {
-    let server = Running::start(&Web { route_prefix: "/castai".to_owned(), ..web() }, views());
+    let server = Running::start(
+        &Web {
+            route_prefix: "/castai".to_owned(),
+            ..web()
+        },
+        views(),
+    );
     assert_eq!(server.get("/castai/metrics").await.status, 200);
     assert_eq!(server.get("/metrics").await.status, 404);
     for path in ["/", "/castai"] {
         let reply = server.get(path).await;
-        assert_eq!((reply.status, reply.header("location")), (302, "/castai/"), "{path}");
+        assert_eq!(
+            (reply.status, reply.header("location")),
+            (302, "/castai/"),
+            "{path}"
+        );
     }
-    assert!(server.get("/castai/").await.text().contains("href=\"/castai/metrics\""));
+    assert!(
+        server
+            .get("/castai/")
+            .await
+            .text()
+            .contains("href=\"/castai/metrics\"")
+    );
 }
 
 #[tokio::test]
 async fn an_address_in_use_is_named_with_its_cause() {
     let server = Running::start(&web(), views());
-    let error = server::bind(&Web { listen: vec![server.address], ..web() }).unwrap_err().to_string();
-    assert!(error.contains(&server.address.to_string()) && error.contains("in use"), "{error}");
+    let error = server::bind(&Web {
+        listen: vec![server.address],
+        ..web()
+    })
+    .unwrap_err()
+    .to_string();
+    assert!(
+        error.contains(&server.address.to_string()) && error.contains("in use"),
+        "{error}"
+    );
     server.stop().await;
 }
 
@@ -180,8 +294,15 @@ async fn every_address_is_served() {
     assert!(addresses.len() == 2 && addresses.iter().all(|address| address.port() != 0));
     let serving = tokio::spawn(bound.serve(views(), std::future::pending()));
     for address in addresses {
-        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", address.port())).await.unwrap();
-        assert_eq!(super::ask(&mut stream, "GET", "/-/healthy", "").await.status, 200);
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", address.port()))
+            .await
+            .unwrap();
+        assert_eq!(
+            super::ask(&mut stream, "GET", "/-/healthy", "")
+                .await
+                .status,
+            200
+        );
     }
     serving.abort();
 }

@@ -1,5 +1,8 @@
 //! TLS, client certificates, and files that change.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world fails"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,20 +11,13 @@ use castai_health_exporter::server;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::Reply;
-use super::Running;
-use super::certificates::Authority;
-use super::certificates::Signed;
-use super::views;
-use super::with_file;
+use super::certificates::{Authority, Signed};
+use super::{Reply, Running, views, with_file};
 
 /// A folder with certificate, key, authorities and a web configuration.
 fn folder(authority: &Authority, more: &str) -> TempDir {
@@ -42,9 +38,15 @@ fn place(folder: &Path, signed: &Signed) {
 }
 
 /// Asks over TLS, with a certificate of its own or without; the certificate that the server showed.
-async fn ask(server: &Running, trusted: &Authority, own: Option<&Signed>) -> Result<(Reply, Vec<u8>), String> {
+async fn ask(
+    server: &Running,
+    trusted: &Authority,
+    own: Option<&Signed>,
+) -> Result<(Reply, Vec<u8>), String> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap())
+        .unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -58,7 +60,9 @@ async fn ask(server: &Running, trusted: &Authority, own: Option<&Signed>) -> Res
         }
     };
     let name = ServerName::try_from("exporter.example").unwrap();
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, server.connect().await).await;
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, server.connect().await)
+        .await;
     let mut stream = stream.map_err(|error| error.to_string())?;
     let shown = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
     // In TLS 1.3 a refused client learns of it only when it reads.
@@ -68,9 +72,18 @@ async fn ask(server: &Running, trusted: &Authority, own: Option<&Signed>) -> Res
         tokio::io::AsyncWriteExt::write_all(&mut stream, request).await?;
         stream.read_to_end(&mut answer).await
     };
-    asked.await.map_err(|error: std::io::Error| error.to_string())?;
+    asked
+        .await
+        .map_err(|error: std::io::Error| error.to_string())?;
     let status = String::from_utf8_lossy(&answer[9..12]).parse().unwrap();
-    Ok((Reply { status, headers: std::collections::BTreeMap::default(), body: answer }, shown))
+    Ok((
+        Reply {
+            status,
+            headers: std::collections::BTreeMap::default(),
+            body: answer,
+        },
+        shown,
+    ))
 }
 
 #[tokio::test]
@@ -80,7 +93,10 @@ async fn metrics_are_served_over_tls() {
     let server = Running::start(&with_file(folder.path().join("web.yaml")), views());
     let (reply, _) = ask(&server, &authority, None).await.unwrap();
     assert_eq!(reply.status, 200);
-    assert!(ask(&server, &Authority::new(), None).await.is_err(), "another authority is not trusted");
+    assert!(
+        ask(&server, &Authority::new(), None).await.is_err(),
+        "another authority is not trusted"
+    );
 }
 
 #[tokio::test]
@@ -103,7 +119,10 @@ async fn a_renewed_certificate_is_shown_without_a_restart_and_a_broken_one_chang
 #[tokio::test]
 async fn clients_show_the_certificate_that_the_file_asks_for() {
     let (authority, stranger) = (Authority::new(), Authority::new());
-    let (known, unknown) = (authority.sign("prometheus.example"), stranger.sign("prometheus.example"));
+    let (known, unknown) = (
+        authority.sign("prometheus.example"),
+        stranger.sign("prometheus.example"),
+    );
     let verify = "  client_ca_file: clients.pem\n  client_auth_type: RequireAndVerifyClientCert\n";
     let given = "  client_ca_file: clients.pem\n  client_auth_type: VerifyClientCertIfGiven\n";
     let any = "  client_auth_type: RequireAnyClientCert\n";
@@ -120,7 +139,11 @@ async fn clients_show_the_certificate_that_the_file_asks_for() {
     ] {
         let folder = folder(&authority, file);
         let server = Running::start(&with_file(folder.path().join("web.yaml")), views());
-        for (own, expected) in [(None, without), (Some(&known), with_known), (Some(&unknown), with_unknown)] {
+        for (own, expected) in [
+            (None, without),
+            (Some(&known), with_known),
+            (Some(&unknown), with_unknown),
+        ] {
             let answered = ask(&server, &authority, own).await;
             assert_eq!(answered.is_ok(), expected, "{file} {:?}", answered.err());
         }
@@ -133,7 +156,9 @@ async fn plain_text_on_the_tls_port_ends_its_own_connection_only() {
     let folder = folder(&authority, "  min_version: TLS13\n");
     let server = Running::start(&with_file(folder.path().join("web.yaml")), views());
     let mut stream = server.connect().await;
-    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
     let mut said = Vec::new();
     let _ = stream.read_to_end(&mut said).await;
     assert!(!String::from_utf8_lossy(&said).contains("up 1"));
@@ -144,7 +169,16 @@ async fn plain_text_on_the_tls_port_ends_its_own_connection_only() {
 fn a_key_of_another_certificate_is_found_before_anything_is_served() {
     let authority = Authority::new();
     let folder = folder(&authority, "");
-    std::fs::write(folder.path().join("tls.key"), authority.sign("other.example").key).unwrap();
-    let error = server::bind(&with_file(folder.path().join("web.yaml"))).unwrap_err().to_string();
-    assert!(error.contains("tls_server_config") && error.contains("cannot be served"), "{error}");
+    std::fs::write(
+        folder.path().join("tls.key"),
+        authority.sign("other.example").key,
+    )
+    .unwrap();
+    let error = server::bind(&with_file(folder.path().join("web.yaml")))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("tls_server_config") && error.contains("cannot be served"),
+        "{error}"
+    );
 }

@@ -1,27 +1,18 @@
 //! A real Kubernetes control plane: `tests/cluster`, started, broken and mended by a test.
 
-use std::env;
-use std::fs;
 use std::fs::File;
-use std::io;
 use std::net::IpAddr;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use std::{env, fs, io, thread};
 
 use serde::Deserialize;
 use tempfile::TempDir;
-use tokio::io::AsyncBufReadExt as _;
-use tokio::io::AsyncWriteExt as _;
-use tokio::io::BufReader;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
-use tokio::process::Child;
-use tokio::process::Command;
-use tokio::sync::Semaphore;
-use tokio::sync::SemaphorePermit;
+use tokio::process::{Child, Command};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Names the program that `scripts/build-kube` builds.
 const PROGRAM: &str = "KUBE_TEST_BINARY";
@@ -100,7 +91,9 @@ pub(crate) enum Grant {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClusterError {
     /// The program was not built.
-    #[error("{PROGRAM} names no program; run `make test`, or: export {PROGRAM}=\"$(scripts/build-kube)\"")]
+    #[error(
+        "{PROGRAM} names no program; run `make test`, or: export {PROGRAM}=\"$(scripts/build-kube)\""
+    )]
     NotInstalled,
     /// The program said no.
     #[error("kube {request}: {answer}")]
@@ -123,7 +116,10 @@ impl Cluster {
 
     /// The same with one API server, and with these arguments for components, each as `NAME=--flag=value`.
     pub(crate) async fn start_with(arguments: &[&str]) -> Result<Self, ClusterError> {
-        let arguments: Vec<&str> = arguments.iter().flat_map(|argument| ["--arg", argument]).collect();
+        let arguments: Vec<&str> = arguments
+            .iter()
+            .flat_map(|argument| ["--arg", argument])
+            .collect();
         Self::up(&arguments).await
     }
 
@@ -133,7 +129,9 @@ impl Cluster {
     }
 
     async fn up(arguments: &[&str]) -> Result<Self, ClusterError> {
-        let program = env::var_os(PROGRAM).map(PathBuf::from).filter(|path| path.is_file());
+        let program = env::var_os(PROGRAM)
+            .map(PathBuf::from)
+            .filter(|path| path.is_file());
         let program = program.ok_or(ClusterError::NotInstalled)?;
         let turn = TWO_AT_A_TIME.acquire().await.expect("it is never closed");
         let directory = tempfile::Builder::new().prefix("kube-").tempdir()?;
@@ -149,12 +147,20 @@ impl Cluster {
             .kill_on_drop(true)
             .spawn()?;
         let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("it is piped")).read_line(&mut line).await?;
+        BufReader::new(process.stdout.take().expect("it is piped"))
+            .read_line(&mut line)
+            .await?;
         let info = serde_json::from_str(&line).map_err(|_| ClusterError::Refused {
             request: "up".into(),
             answer: fs::read_to_string(&log).unwrap_or(line),
         })?;
-        Ok(Self { program, process, info, directory, _turn: turn })
+        Ok(Self {
+            program,
+            process,
+            info,
+            directory,
+            _turn: turn,
+        })
     }
 
     /// All API servers; the first is `kube-apiserver`, the second `kube-apiserver-2`.
@@ -195,7 +201,12 @@ impl Cluster {
     /// Starts a killed component at its old address; an API server is ready then.
     pub(crate) async fn revive(&self, component: &str) -> Result<(), ClusterError> {
         self.control(&format!("start {component}")).await?;
-        if self.info.servers.iter().any(|server| server.name == component) {
+        if self
+            .info
+            .servers
+            .iter()
+            .any(|server| server.name == component)
+        {
             self.control(&format!("ready {component}")).await?;
         }
         Ok(())
@@ -209,12 +220,19 @@ impl Cluster {
         BufReader::new(socket).read_line(&mut answer).await?;
         match answer.trim().strip_prefix("ok") {
             Some(said) => Ok(said.trim().to_owned()),
-            None => Err(ClusterError::Refused { request: request.to_owned(), answer }),
+            None => Err(ClusterError::Refused {
+                request: request.to_owned(),
+                answer,
+            }),
         }
     }
 
     /// Gives an API server another certificate; it is shown within a quarter of a second.
-    pub(crate) async fn certify(&self, server: &ApiServer, certificate: Certificate) -> Result<(), ClusterError> {
+    pub(crate) async fn certify(
+        &self,
+        server: &ApiServer,
+        certificate: Certificate,
+    ) -> Result<(), ClusterError> {
         let mut arguments = vec!["cert", "--dir", self.directory(), "--server", &server.name];
         match certificate {
             Certificate::Valid => {}
@@ -228,13 +246,32 @@ impl Cluster {
     /// Makes what is missing of an account, and the directory with `token`, `ca.crt` and `namespace` that a pod of it
     /// is given. The next call for the account replaces them there in one step.
     pub(crate) async fn mount(&self, account: &Account<'_>) -> Result<PathBuf, ClusterError> {
-        let Account { namespace, name, token, grants } = account;
-        let directory = self.directory.path().join("mounts").join(namespace).join(name);
+        let Account {
+            namespace,
+            name,
+            token,
+            grants,
+        } = account;
+        let directory = self
+            .directory
+            .path()
+            .join("mounts")
+            .join(namespace)
+            .join(name);
         let out = directory.to_string_lossy();
         let grants: Vec<_> = grants.iter().map(|grant| grant.name()).collect();
         let grants = format!("--grant={}", grants.join(","));
-        let mut arguments =
-            vec!["sa", "--dir", self.directory(), "--namespace", namespace, "--name", name, "--out", &out];
+        let mut arguments = vec![
+            "sa",
+            "--dir",
+            self.directory(),
+            "--namespace",
+            namespace,
+            "--name",
+            name,
+            "--out",
+            &out,
+        ];
         if grants != "--grant=" {
             arguments.push(&grants);
         }
@@ -246,37 +283,62 @@ impl Cluster {
     }
 
     /// Takes a right away from an account.
-    pub(crate) async fn revoke(&self, account: &Account<'_>, grant: Grant) -> Result<(), ClusterError> {
+    pub(crate) async fn revoke(
+        &self,
+        account: &Account<'_>,
+        grant: Grant,
+    ) -> Result<(), ClusterError> {
         let binding: &[&str] = match grant {
             Grant::Namespaces => &["clusterrolebinding"],
             Grant::EndpointSlices => &["rolebinding", "--namespace=default"],
         };
-        self.kubectl(&[&["delete"], binding, &[account.name]].concat()).await.map(drop)
+        self.kubectl(&[&["delete"], binding, &[account.name]].concat())
+            .await
+            .map(drop)
     }
 
     /// Puts what stands in for CAST AI's programs into the node as an image.
     pub(crate) async fn load_stand_in(&self, image: &str) -> Result<(), ClusterError> {
         let program = self.program.with_file_name("stand-in");
-        self.kube(&["image", "--dir", self.directory(), image, &program.to_string_lossy()]).await.map(drop)
+        self.kube(&[
+            "image",
+            "--dir",
+            self.directory(),
+            image,
+            &program.to_string_lossy(),
+        ])
+        .await
+        .map(drop)
     }
 
     /// Runs kubectl as the administrator, and returns what it prints.
     pub(crate) async fn kubectl(&self, arguments: &[&str]) -> Result<String, ClusterError> {
         let kubeconfig = format!("--kubeconfig={}", self.info.kubeconfig.display());
-        self.kube(&[["kubectl", &kubeconfig].as_slice(), arguments].concat()).await
+        self.kube(&[["kubectl", &kubeconfig].as_slice(), arguments].concat())
+            .await
     }
 
     async fn kube(&self, arguments: &[&str]) -> Result<String, ClusterError> {
-        let output = Command::new(&self.program).args(arguments).kill_on_drop(true).output().await?;
+        let output = Command::new(&self.program)
+            .args(arguments)
+            .kill_on_drop(true)
+            .output()
+            .await?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let answer = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(ClusterError::Refused { request: arguments.join(" "), answer })
+        Err(ClusterError::Refused {
+            request: arguments.join(" "),
+            answer,
+        })
     }
 
     fn directory(&self) -> &str {
-        self.directory.path().to_str().expect("temporary directories have plain names")
+        self.directory
+            .path()
+            .to_str()
+            .expect("temporary directories have plain names")
     }
 }
 

@@ -5,17 +5,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use http_body_util::BodyExt;
-use http_body_util::Empty;
+use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncBufReadExt;
-use tokio::io::BufReader;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::process::Child;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::sync::watch;
-use tokio::time::Instant;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// The exporter.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_castai-health-exporter");
@@ -36,7 +32,11 @@ impl Exporter {
     }
 
     /// The same in the network of a process, to which [`Exporter::reached_at`] then leads.
-    pub(crate) async fn start_beside(process: &str, env: &BTreeMap<String, String>, file: &Path) -> Self {
+    pub(crate) async fn start_beside(
+        process: &str,
+        env: &BTreeMap<String, String>,
+        file: &Path,
+    ) -> Self {
         let mut command = Command::new("nsenter");
         command.args(["--target", process, "--net", PROGRAM]);
         Self::run(command, env, file).await
@@ -71,7 +71,11 @@ impl Exporter {
         });
         let heard = log.wait_for(|log| listening(log).is_some()).await;
         let address = listening(&heard.expect("it says where it listens before it ends")).unwrap();
-        Self { _process: process, address, log }
+        Self {
+            _process: process,
+            address,
+            log,
+        }
     }
 
     /// Where it listens.
@@ -94,13 +98,20 @@ impl Exporter {
         let began = Instant::now();
         loop {
             let metrics = self.metrics().await;
-            if lines.iter().all(|wanted| metrics.lines().any(|line| line == *wanted)) {
+            if lines
+                .iter()
+                .all(|wanted| metrics.lines().any(|line| line == *wanted))
+            {
                 return began.elapsed();
             }
             assert!(
                 began.elapsed() < within,
                 "no {lines:?} within {within:?}; {}\n{}",
-                metrics.lines().filter(|line| line.contains("health_failure{")).collect::<Vec<_>>().join("\n"),
+                metrics
+                    .lines()
+                    .filter(|line| line.contains("health_failure{"))
+                    .collect::<Vec<_>>()
+                    .join("\n"),
                 self.log()
             );
             sleep(AGAIN).await;
@@ -111,10 +122,13 @@ impl Exporter {
 /// The body of what a server answers.
 pub(crate) async fn fetch(address: &str, path: &str) -> Result<String, Box<dyn std::error::Error>> {
     let stream = TcpStream::connect(address).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let request = hyper::Request::builder().uri(path).header("host", address);
-    let response = sender.send_request(request.body(Empty::<bytes::Bytes>::new())?).await?;
+    let response = sender
+        .send_request(request.body(Empty::<bytes::Bytes>::new())?)
+        .await?;
     let body = response.into_body().collect().await?.to_bytes();
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
@@ -135,8 +149,13 @@ pub(crate) async fn check(env: &BTreeMap<String, String>, file: &Path) -> serde_
 
 /// The address that the log names, once it does.
 fn listening(log: &str) -> Option<String> {
-    let line = log.lines().find(|line| line.contains("castai-health-exporter starts"))?;
+    let line = log
+        .lines()
+        .find(|line| line.contains("castai-health-exporter starts"))?;
     let start = line.find("127.0.0.1:")?;
-    let address: String = line[start..].chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect();
+    let address: String = line[start..]
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':'))
+        .collect();
     Some(address)
 }

@@ -1,8 +1,7 @@
 //! Helm 3 and Helm 4, built from their published Go modules.
 
 use std::env;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
@@ -13,7 +12,8 @@ const FOLDER: &str = "HELM_TEST_BINARIES";
 
 /// Our chart, and one with the shape of the agent's.
 pub(crate) const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/chart");
-pub(crate) const AGENT_CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/agent-chart");
+pub(crate) const AGENT_CHART: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/agent-chart");
 /// What a cluster serves that has the policy; `helm template` cannot know.
 pub(crate) const POLICIES: &str = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
 
@@ -26,11 +26,15 @@ pub(crate) struct Helm {
 impl Helm {
     /// Both.
     pub(crate) fn both() -> [Self; 2] {
-        let folder = env::var_os(FOLDER).map(PathBuf::from).filter(|folder| folder.join("helm4").is_file());
+        let folder = env::var_os(FOLDER)
+            .map(PathBuf::from)
+            .filter(|folder| folder.join("helm4").is_file());
         let folder = folder.unwrap_or_else(|| {
             panic!("{FOLDER} names no folder; run `make test`, or: export {FOLDER}=\"$(scripts/build-helm)\"")
         });
-        ["helm3", "helm4"].map(|name| Self { program: folder.join(name) })
+        ["helm3", "helm4"].map(|name| Self {
+            program: folder.join(name),
+        })
     }
 
     /// The newer one.
@@ -55,10 +59,17 @@ impl Helm {
     }
 
     async fn run(&self, arguments: &[&str], kubeconfig: &Path) -> Result<String, String> {
-        let output =
-            Command::new(&self.program).args(arguments).env("KUBECONFIG", kubeconfig).kill_on_drop(true).output();
+        let output = Command::new(&self.program)
+            .args(arguments)
+            .env("KUBECONFIG", kubeconfig)
+            .kill_on_drop(true)
+            .output();
         let output = output.await.unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
+        }
     }
 }

@@ -1,31 +1,22 @@
 //! Debian's Prometheus and Alertmanager on loopback, and a receiver that writes down whom they tell.
 
-use std::env;
-use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use std::{env, fs};
 
 use castai_health_exporter::generate::alertmanager;
-use castai_health_exporter::generate::rules::Settings;
-use castai_health_exporter::generate::rules::groups;
+use castai_health_exporter::generate::rules::{Settings, groups};
 use castai_health_exporter::generate::yaml::Yaml;
-use http_body_util::BodyExt;
-use http_body_util::Empty;
+use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::Instant;
-use tokio::time::sleep;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 /// Where the rules of the test say that the runbooks are.
 pub(crate) const RUNBOOKS: &str = "https://example.org/runbooks";
@@ -66,7 +57,8 @@ impl Monitoring {
             fs::create_dir(path.join(folder)).unwrap();
         }
         for group in groups(settings) {
-            let document = Yaml::map([("groups", Yaml::List(vec![group.yaml(settings.tempo)]))]).document();
+            let document =
+                Yaml::map([("groups", Yaml::List(vec![group.yaml(settings.tempo)]))]).document();
             fs::write(path.join(format!("rules/{}.yaml", group.name)), document).unwrap();
         }
         let (receiver, told) = receive().await;
@@ -95,7 +87,13 @@ impl Monitoring {
         for address in [&prometheus, &manager] {
             ready(address, path).await;
         }
-        Self { directory, prometheus, told, program, _alertmanager: alertmanager }
+        Self {
+            directory,
+            prometheus,
+            told,
+            program,
+            _alertmanager: alertmanager,
+        }
     }
 
     /// Ends Prometheus without a word and starts it again.
@@ -111,7 +109,10 @@ impl Monitoring {
             json!([{"targets": addresses, "labels": {"cluster": cluster, "namespace": "castai-agent"}}]).to_string();
         let folder = self.directory.path().join("targets");
         // Renamed into its place, so that it is never read half.
-        let (new, file) = (folder.join(format!("{cluster}.new")), folder.join(format!("{cluster}.json")));
+        let (new, file) = (
+            folder.join(format!("{cluster}.new")),
+            folder.join(format!("{cluster}.json")),
+        );
         fs::write(&new, targets).unwrap();
         fs::rename(new, file).unwrap();
     }
@@ -122,26 +123,50 @@ impl Monitoring {
     }
 
     /// Waits until the last word about a cluster has this status.
-    pub(crate) async fn until(&self, cluster: &str, status: &str, within: Duration) -> Option<Notification> {
+    pub(crate) async fn until(
+        &self,
+        cluster: &str,
+        status: &str,
+        within: Duration,
+    ) -> Option<Notification> {
         let mut told = self.told.clone();
-        let wanted =
-            |all: &Vec<Notification>| about(all, cluster).last().is_some_and(|one| one.body["status"] == status);
-        let heard = timeout(within, told.wait_for(wanted)).await.ok()?.expect("the receiver lives as long as the test");
+        let wanted = |all: &Vec<Notification>| {
+            about(all, cluster)
+                .last()
+                .is_some_and(|one| one.body["status"] == status)
+        };
+        let heard = timeout(within, told.wait_for(wanted))
+            .await
+            .ok()?
+            .expect("the receiver lives as long as the test");
         about(&heard, cluster).pop()
     }
 
     /// Everybody who was told something, the dead man left out.
     pub(crate) fn everything(&self) -> Vec<Notification> {
-        self.told.borrow().iter().filter(|one| one.receiver != "deadman").cloned().collect()
+        self.told
+            .borrow()
+            .iter()
+            .filter(|one| one.receiver != "deadman")
+            .cloned()
+            .collect()
     }
 
     /// Whether the watchdog was heard.
     pub(crate) fn watchdog_was_heard(&self) -> bool {
-        self.told.borrow().iter().any(|one| one.receiver == "deadman")
+        self.told
+            .borrow()
+            .iter()
+            .any(|one| one.receiver == "deadman")
     }
 
     /// Lets Prometheus scrape what one address serves as so many clusters.
-    pub(crate) fn scrape_as(&self, clusters: usize, path_of: impl Fn(usize) -> String, address: &str) {
+    pub(crate) fn scrape_as(
+        &self,
+        clusters: usize,
+        path_of: impl Fn(usize) -> String,
+        address: &str,
+    ) {
         let target = |i: usize| {
             let name = format!("cluster-{i:03}");
             json!({"targets": [address], "labels": {
@@ -157,11 +182,18 @@ impl Monitoring {
 
     /// How long each rule took the last time.
     pub(crate) async fn evaluations(&self) -> Vec<(String, f64)> {
-        let answer = get(&self.prometheus, "/api/v1/rules").await.expect("Prometheus answers");
+        let answer = get(&self.prometheus, "/api/v1/rules")
+            .await
+            .expect("Prometheus answers");
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let groups = answer["data"]["groups"].as_array().unwrap().clone();
-        let rules =
-            groups.iter().flat_map(|group| group["rules"].as_array().unwrap().iter().map(move |rule| (group, rule)));
+        let rules = groups.iter().flat_map(|group| {
+            group["rules"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(move |rule| (group, rule))
+        });
         rules
             .map(|(group, rule)| {
                 assert_eq!(rule["health"], "ok", "{rule}");
@@ -173,26 +205,40 @@ impl Monitoring {
 
     /// The resident memory of Prometheus, in bytes.
     pub(crate) async fn memory(&self) -> f64 {
-        let metrics = get(&self.prometheus, "/metrics").await.expect("Prometheus answers");
-        let memory = metrics.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
-        memory.and_then(|bytes| bytes.parse().ok()).expect("Prometheus tells its own memory")
+        let metrics = get(&self.prometheus, "/metrics")
+            .await
+            .expect("Prometheus answers");
+        let memory = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+        memory
+            .and_then(|bytes| bytes.parse().ok())
+            .expect("Prometheus tells its own memory")
     }
 
     /// What Prometheus answers to a query over its last minutes.
     pub(crate) async fn query(&self, expr: &str, minutes: u64) -> Result<Vec<Value>, String> {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("query", expr)
             .append_pair("start", &(now - minutes * 60).to_string())
             .append_pair("end", &now.to_string())
             .append_pair("step", "5")
             .finish();
-        let answer = get(&self.prometheus, &format!("/api/v1/query_range?{query}")).await.ok_or("no answer")?;
+        let answer = get(&self.prometheus, &format!("/api/v1/query_range?{query}"))
+            .await
+            .ok_or("no answer")?;
         let answer: Value = serde_json::from_str(&answer).map_err(|error| error.to_string())?;
         if answer["status"] != "success" {
             return Err(answer["error"].to_string());
         }
-        Ok(answer["data"]["result"].as_array().cloned().unwrap_or_default())
+        Ok(answer["data"]["result"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default())
     }
 }
 
@@ -213,15 +259,21 @@ fn start_prometheus(path: &Path, address: &str) -> Process {
 async fn ready(address: &str, folder: &Path) {
     let began = Instant::now();
     while get(address, "/-/ready").await.is_none() {
-        let log = |name: &str| fs::read_to_string(folder.join(format!("{name}.log"))).unwrap_or_default();
+        let log =
+            |name: &str| fs::read_to_string(folder.join(format!("{name}.log"))).unwrap_or_default();
         let logs = [log("prometheus"), log("prometheus-alertmanager")].concat();
-        assert!(began.elapsed() < Duration::from_mins(1), "{address} is not ready: {logs}");
+        assert!(
+            began.elapsed() < Duration::from_mins(1),
+            "{address} is not ready: {logs}"
+        );
         sleep(Duration::from_millis(100)).await;
     }
 }
 
 fn about(all: &[Notification], cluster: &str) -> Vec<Notification> {
-    let of = |one: &&Notification| one.receiver != "deadman" && one.body["groupLabels"]["cluster"] == cluster;
+    let of = |one: &&Notification| {
+        one.receiver != "deadman" && one.body["groupLabels"]["cluster"] == cluster
+    };
     all.iter().filter(of).cloned().collect()
 }
 
@@ -254,7 +306,11 @@ impl Drop for Process {
 }
 
 fn free_port() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string()
 }
 
 /// A webhook that writes down what it is told.
@@ -284,25 +340,44 @@ async fn hear(mut stream: TcpStream, told: &watch::Sender<Vec<Notification>>) ->
             }
         };
         let text = String::from_utf8_lossy(&read[..head]).to_ascii_lowercase();
-        let length: usize = text.lines().find_map(|line| line.strip_prefix("content-length:"))?.trim().parse().ok()?;
+        let length: usize = text
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"))?
+            .trim()
+            .parse()
+            .ok()?;
         while read.len() < head + length {
             stream.read_buf(&mut read).await.ok()?;
         }
         let body = serde_json::from_slice(&read[head..head + length]).ok()?;
         let receiver = text.split(' ').nth(1)?.trim_start_matches('/').to_owned();
-        told.send_modify(|all| all.push(Notification { receiver, body, at: Instant::now() }));
+        told.send_modify(|all| {
+            all.push(Notification {
+                receiver,
+                body,
+                at: Instant::now(),
+            })
+        });
         read.drain(..head + length);
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.ok()?;
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            .await
+            .ok()?;
     }
 }
 
 /// The body of an answer with status 200.
 async fn get(address: &str, path: &str) -> Option<String> {
     let stream = TcpStream::connect(address).await.ok()?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .ok()?;
     tokio::spawn(connection);
     let request = hyper::Request::builder().uri(path).header("host", address);
-    let answer = sender.send_request(request.body(Empty::<bytes::Bytes>::new()).ok()?).await.ok()?;
+    let answer = sender
+        .send_request(request.body(Empty::<bytes::Bytes>::new()).ok()?)
+        .await
+        .ok()?;
     let fine = answer.status().is_success();
     let body = answer.into_body().collect().await.ok()?.to_bytes();
     fine.then(|| String::from_utf8_lossy(&body).into_owned())

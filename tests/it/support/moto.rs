@@ -10,19 +10,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use lab::Request;
 use lab::aws::Signer;
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::process::Child;
-use tokio::process::Command;
-use tokio::time::sleep;
-use tokio::time::timeout;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
 
 /// Says where the program is, and installs it.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/install-moto");
@@ -105,7 +101,9 @@ impl Moto {
         let listening = async {
             loop {
                 let text = std::fs::read_to_string(&log).unwrap_or_default();
-                let address = text.split_once("Running on http://").map(|(_, rest)| rest.lines().next().unwrap_or(""));
+                let address = text
+                    .split_once("Running on http://")
+                    .map(|(_, rest)| rest.lines().next().unwrap_or(""));
                 if let Some(address) = address.and_then(|address| address.trim().parse().ok()) {
                     return address;
                 }
@@ -113,9 +111,18 @@ impl Moto {
             }
         };
         let addr = timeout(START, listening).await;
-        let addr = addr.map_err(|_| MotoError::Refused(std::fs::read_to_string(&log).unwrap_or_default()))?;
-        let nobody = Key { id: "AKIANOBODY".to_owned(), secret: "nothing".to_owned() };
-        let mut moto = Self { _process: process, addr, admin: nobody, _dir: dir };
+        let addr = addr
+            .map_err(|_| MotoError::Refused(std::fs::read_to_string(&log).unwrap_or_default()))?;
+        let nobody = Key {
+            id: "AKIANOBODY".to_owned(),
+            secret: "nothing".to_owned(),
+        };
+        let mut moto = Self {
+            _process: process,
+            addr,
+            admin: nobody,
+            _dir: dir,
+        };
         moto.admin = moto.add_user("admin").await?;
         moto.set_policy("admin", Some("Allow"), "*").await?;
         moto.enforce().await?;
@@ -129,18 +136,35 @@ impl Moto {
 
     /// Adds a user who may do nothing, with a key.
     pub(crate) async fn add_user(&self, name: &str) -> Result<Key, MotoError> {
-        self.iam(&[("Action", "CreateUser"), ("UserName", name)]).await?;
-        let body = self.iam(&[("Action", "CreateAccessKey"), ("UserName", name)]).await?;
-        let tag = |name: &str| body.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once("</"));
+        self.iam(&[("Action", "CreateUser"), ("UserName", name)])
+            .await?;
+        let body = self
+            .iam(&[("Action", "CreateAccessKey"), ("UserName", name)])
+            .await?;
+        let tag = |name: &str| {
+            body.split_once(&format!("<{name}>"))
+                .and_then(|(_, rest)| rest.split_once("</"))
+        };
         let text = |name: &str| tag(name).map(|(text, _)| text.to_owned());
         let key = text("AccessKeyId").zip(text("SecretAccessKey"));
-        key.map(|(id, secret)| Key { id, secret }).ok_or(MotoError::Refused(body))
+        key.map(|(id, secret)| Key { id, secret })
+            .ok_or(MotoError::Refused(body))
     }
 
     /// The user's one policy: such an effect on this action, or none at all.
-    pub(crate) async fn set_policy(&self, user: &str, effect: Option<&str>, action: &str) -> Result<(), MotoError> {
+    pub(crate) async fn set_policy(
+        &self,
+        user: &str,
+        effect: Option<&str>,
+        action: &str,
+    ) -> Result<(), MotoError> {
         let Some(effect) = effect else {
-            self.iam(&[("Action", "DeleteUserPolicy"), ("UserName", user), ("PolicyName", "lab")]).await?;
+            self.iam(&[
+                ("Action", "DeleteUserPolicy"),
+                ("UserName", user),
+                ("PolicyName", "lab"),
+            ])
+            .await?;
             return Ok(());
         };
         let policy = serde_json::json!({
@@ -148,18 +172,43 @@ impl Moto {
             "Statement": [{ "Effect": effect, "Action": action, "Resource": "*" }],
         });
         let policy = policy.to_string();
-        let put = [("Action", "PutUserPolicy"), ("UserName", user), ("PolicyName", "lab"), ("PolicyDocument", &policy)];
+        let put = [
+            ("Action", "PutUserPolicy"),
+            ("UserName", user),
+            ("PolicyName", "lab"),
+            ("PolicyDocument", &policy),
+        ];
         self.iam(&put).await.map(drop)
     }
 
     /// One request of a service's query protocol, signed by hand.
-    pub(crate) async fn ask(&self, service: &str, key: &Key, form: &[(&str, &str)]) -> Result<Seen, MotoError> {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    pub(crate) async fn ask(
+        &self,
+        service: &str,
+        key: &Key,
+        form: &[(&str, &str)],
+    ) -> Result<Seen, MotoError> {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
         // moto computes the signature of what it would have sent itself.
         let body = body.replace('*', "%2A").replace('+', "%20");
-        let headers = vec![("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+        let headers = vec![(
+            "Content-Type".to_owned(),
+            "application/x-www-form-urlencoded".to_owned(),
+        )];
         let (method, target) = ("POST".to_owned(), "/".to_owned());
-        self.signed(service, key, Request { method, target, headers, body: body.into_bytes() }).await
+        self.signed(
+            service,
+            key,
+            Request {
+                method,
+                target,
+                headers,
+                body: body.into_bytes(),
+            },
+        )
+        .await
     }
 
     /// Makes a cluster of EKS that lets these networks in.
@@ -176,12 +225,26 @@ impl Moto {
         });
         let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
         let (method, target) = ("POST".to_owned(), "/clusters".to_owned());
-        let request = Request { method, target, headers, body: cluster.to_string().into_bytes() };
+        let request = Request {
+            method,
+            target,
+            headers,
+            body: cluster.to_string().into_bytes(),
+        };
         let Seen { status, body } = self.signed("eks", &self.admin, request).await?;
-        if status == 200 { Ok(()) } else { Err(MotoError::Refused(format!("{status} {body}"))) }
+        if status == 200 {
+            Ok(())
+        } else {
+            Err(MotoError::Refused(format!("{status} {body}")))
+        }
     }
 
-    async fn signed(&self, service: &str, key: &Key, mut request: Request) -> Result<Seen, MotoError> {
+    async fn signed(
+        &self,
+        service: &str,
+        key: &Key,
+        mut request: Request,
+    ) -> Result<Seen, MotoError> {
         let signer = Signer {
             key_id: key.id.clone(),
             secret: key.secret.clone(),
@@ -191,14 +254,20 @@ impl Moto {
         };
         // moto finds the service by the host that was signed for.
         let host = format!("{service}.{REGION}.amazonaws.com");
-        request.headers.extend(signer.headers(&request, &host, SystemTime::now()));
+        request
+            .headers
+            .extend(signer.headers(&request, &host, SystemTime::now()));
         self.send(&request).await
     }
 
     async fn iam(&self, form: &[(&str, &str)]) -> Result<String, MotoError> {
         let form = [form, &[("Version", "2010-05-08")]].concat();
         let Seen { status, body } = self.ask("iam", &self.admin, &form).await?;
-        if status == 200 { Ok(body) } else { Err(MotoError::Refused(format!("{status} {body}"))) }
+        if status == 200 {
+            Ok(body)
+        } else {
+            Err(MotoError::Refused(format!("{status} {body}")))
+        }
     }
 
     /// Zero more requests are answered without a signature.
@@ -209,13 +278,33 @@ impl Moto {
             ("Content-Type".to_owned(), "text/plain".to_owned()),
         ];
         let target = "/moto-api/reset-auth".to_owned();
-        let seen = self.send(&Request { method: "POST".to_owned(), target, headers, body: b"0".to_vec() }).await?;
-        if seen.status == 200 { Ok(()) } else { Err(MotoError::Refused(seen.body)) }
+        let seen = self
+            .send(&Request {
+                method: "POST".to_owned(),
+                target,
+                headers,
+                body: b"0".to_vec(),
+            })
+            .await?;
+        if seen.status == 200 {
+            Ok(())
+        } else {
+            Err(MotoError::Refused(seen.body))
+        }
     }
 
     async fn send(&self, request: &Request) -> Result<Seen, MotoError> {
-        let Request { method, target, headers, body } = request;
-        let mut bytes = format!("{method} {target} HTTP/1.1\r\nContent-Length: {}\r\n", body.len()).into_bytes();
+        let Request {
+            method,
+            target,
+            headers,
+            body,
+        } = request;
+        let mut bytes = format!(
+            "{method} {target} HTTP/1.1\r\nContent-Length: {}\r\n",
+            body.len()
+        )
+        .into_bytes();
         for (name, value) in headers {
             bytes.extend(format!("{name}: {value}\r\n").into_bytes());
         }
@@ -228,10 +317,17 @@ impl Moto {
             stream.read_to_string(&mut answer).await?;
             Ok::<_, io::Error>(answer)
         };
-        let answer = timeout(ANSWER, exchange).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| MotoError::Refused(answer.clone()))?;
+        let answer = timeout(ANSWER, exchange)
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let (head, body) = answer
+            .split_once("\r\n\r\n")
+            .ok_or_else(|| MotoError::Refused(answer.clone()))?;
         let status = head.get(9..12).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| MotoError::Refused(head.to_owned()))?;
-        Ok(Seen { status, body: body.to_owned() })
+        Ok(Seen {
+            status,
+            body: body.to_owned(),
+        })
     }
 }

@@ -3,15 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::catalogue::relations;
+use castai_health_exporter::catalogue::{Check, FailureMode, relations};
 use serde_json::Value;
-use tokio::time::Instant;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use crate::support::exporter::Exporter;
-use crate::support::exporter::fetch;
+use crate::support::exporter::{Exporter, fetch};
 
 /// How often is looked again.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -23,10 +19,15 @@ impl Exporter {
     /// What fails now, as Prometheus sees it.
     pub(crate) async fn failures(&self) -> BTreeSet<Pair> {
         let metrics = self.metrics().await;
-        let lines = metrics.lines().filter_map(|line| line.strip_prefix("castai_health_failure{check=\""));
+        let lines = metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix("castai_health_failure{check=\""));
         let pair = |line: &str| {
             let (check, rest) = line.split_once("\",mode=\"")?;
-            Some((Check::from_label(check)?, FailureMode::from_label(rest.split('"').next()?)?))
+            Some((
+                Check::from_label(check)?,
+                FailureMode::from_label(rest.split('"').next()?)?,
+            ))
         };
         lines.map(|line| pair(line).unwrap()).collect()
     }
@@ -37,7 +38,12 @@ impl Exporter {
         loop {
             let failures = self.failures().await;
             if failures.contains(&root) && failures.iter().all(|pair| explains(root, *pair)) {
-                println!("{} {} was told after {:.1} s", root.0, root.1, began.elapsed().as_secs_f64());
+                println!(
+                    "{} {} was told after {:.1} s",
+                    root.0,
+                    root.1,
+                    began.elapsed().as_secs_f64()
+                );
                 return began.elapsed();
             }
             if began.elapsed() > within {
@@ -45,7 +51,12 @@ impl Exporter {
                 for (check, _) in &failures {
                     said = format!("{said}\n{check}: {}", self.evidence(*check).await);
                 }
-                panic!("no {} {}, but {failures:?}{said}\n{}", root.0, root.1, self.log());
+                panic!(
+                    "no {} {}, but {failures:?}{said}\n{}",
+                    root.0,
+                    root.1,
+                    self.log()
+                );
             }
             sleep(AGAIN).await;
         }
@@ -56,7 +67,10 @@ impl Exporter {
         let body = fetch(self.address(), "/api/v1/status").await.unwrap();
         let status: Value = serde_json::from_str(&body).unwrap();
         let checks = status["checks"].as_array().unwrap();
-        let of = checks.iter().find(|row| row["id"] == check.label()).unwrap();
+        let of = checks
+            .iter()
+            .find(|row| row["id"] == check.label())
+            .unwrap();
         of["evidence"].as_str().unwrap().to_owned()
     }
 }

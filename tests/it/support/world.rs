@@ -3,41 +3,23 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::net::IpAddr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use castai_health_exporter::board::Board;
-use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::catalogue::Status;
-use castai_health_exporter::catalogue::relations;
+use castai_health_exporter::board::{Board, Standing};
+use castai_health_exporter::catalogue::{Check, FailureMode, Status, relations};
 use castai_health_exporter::checks::Plan;
-use castai_health_exporter::config::AgentSeen;
-use castai_health_exporter::config::Config;
-use castai_health_exporter::config::Flags;
+use castai_health_exporter::config::{AgentSeen, Config, Flags};
 use castai_health_exporter::scheduler;
 use castai_health_exporter::scheduler::OnChange;
-use lab::Agent;
-use lab::ApiServer;
-use lab::AzureImds;
-use lab::CastAi;
-use lab::CloudApi;
-use lab::Dns;
-use lab::Ec2;
-use lab::Eks;
-use lab::Gce;
-use lab::Imds;
-use lab::Pki;
-use lab::PodIdentity;
-use lab::Proxy;
-use lab::Sts;
 use lab::apiserver::workload;
-use lab::aws::Account;
-use lab::aws::Place;
+use lab::aws::{Account, Place};
 use lab::cloud_api::Kind;
+use lab::{
+    Agent, ApiServer, AzureImds, CastAi, CloudApi, Dns, Ec2, Eks, Gce, Imds, Pki, PodIdentity,
+    Proxy, Sts,
+};
 use tempfile::TempDir;
 
 /// The name under which the agent knows CAST AI here.
@@ -117,7 +99,8 @@ impl World {
         let sts = Sts::start(&account, Some(&public), Place::sts()).unwrap();
         let ec2 = Ec2::start(&account, Some(&public), Place::ec2()).unwrap();
         let eks = Eks::start(&account, Some(&public), Place::eks()).unwrap();
-        let pod_identity = PodIdentity::start(&account, lab::aws::pod_identity::Options::default()).unwrap();
+        let pod_identity =
+            PodIdentity::start(&account, lab::aws::pod_identity::Options::default()).unwrap();
         let names = [
             (CASTAI, castai.addr().ip()),
             (STS, sts.addr().ip()),
@@ -129,9 +112,17 @@ impl World {
         for (name, address) in &names[..4] {
             proxy.add_host(name, *address);
         }
-        let apis = [(Kind::Google, GOOGLE_API), (Kind::Azure, AZURE_API), (Kind::Login, AZURE_LOGIN)]
-            .map(|(kind, name)| CloudApi::start(&public, lab::cloud_api::Options::new(kind, name)).unwrap());
-        let clouds = [GOOGLE_API, AZURE_API, AZURE_LOGIN].into_iter().zip(apis.iter().map(|api| api.addr().ip()));
+        let apis = [
+            (Kind::Google, GOOGLE_API),
+            (Kind::Azure, AZURE_API),
+            (Kind::Login, AZURE_LOGIN),
+        ]
+        .map(|(kind, name)| {
+            CloudApi::start(&public, lab::cloud_api::Options::new(kind, name)).unwrap()
+        });
+        let clouds = [GOOGLE_API, AZURE_API, AZURE_LOGIN]
+            .into_iter()
+            .zip(apis.iter().map(|api| api.addr().ip()));
         let names = names.into_iter().chain(clouds);
         let agent = Agent::start(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let dns = Dns::start(IpAddr::from([127, 0, 0, 53]), names).unwrap();
@@ -140,23 +131,45 @@ impl World {
         fs::write(dir.path().join("public.pem"), public.ca_pem()).unwrap();
         fs::write(dir.path().join("ca.crt"), cluster.ca_pem()).unwrap();
         fs::write(dir.path().join("aws.crt"), public.ca_pem()).unwrap();
-        fs::write(dir.path().join("resolv.conf"), "options ndots:1 timeout:1 attempts:1\n").unwrap();
+        fs::write(
+            dir.path().join("resolv.conf"),
+            "options ndots:1 timeout:1 attempts:1\n",
+        )
+        .unwrap();
         let env = [
             ("KUBERNETES_SERVICE_HOST", api.addr().ip().to_string()),
             ("KUBERNETES_SERVICE_PORT", api.addr().port().to_string()),
-            ("API_URL", format!("https://{CASTAI}:{}", castai.addr().port())),
+            (
+                "API_URL",
+                format!("https://{CASTAI}:{}", castai.addr().port()),
+            ),
             ("API_KEY", lab::API_KEY.to_owned()),
             ("STATIC_CLUSTER_ID", lab::CLUSTER_ID.to_owned()),
             ("PROVIDER", "eks".to_owned()),
             ("EKS_ACCOUNT_ID", "123456789012".to_owned()),
             ("EKS_REGION", "eu-central-1".to_owned()),
             ("EKS_CLUSTER_NAME", "lab".to_owned()),
-            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", imds.addr())),
+            (
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+                format!("http://{}", imds.addr()),
+            ),
             ("GCE_METADATA_HOST", gce.addr().to_string()),
-            ("AWS_ENDPOINT_URL_STS", format!("https://{STS}:{}", sts.addr().port())),
-            ("AWS_ENDPOINT_URL_EC2", format!("https://{EC2}:{}", ec2.addr().port())),
-            ("AWS_ENDPOINT_URL_EKS", format!("https://{EKS}:{}", eks.addr().port())),
-            ("AWS_CA_BUNDLE", dir.path().join("aws.crt").display().to_string()),
+            (
+                "AWS_ENDPOINT_URL_STS",
+                format!("https://{STS}:{}", sts.addr().port()),
+            ),
+            (
+                "AWS_ENDPOINT_URL_EC2",
+                format!("https://{EC2}:{}", ec2.addr().port()),
+            ),
+            (
+                "AWS_ENDPOINT_URL_EKS",
+                format!("https://{EKS}:{}", eks.addr().port()),
+            ),
+            (
+                "AWS_CA_BUNDLE",
+                dir.path().join("aws.crt").display().to_string(),
+            ),
             ("HEALTHZ_PORT", agent.health_port().to_string()),
             ("METRICS_PORT", agent.metrics_port().to_string()),
             ("TLS_CA_CERT_FILE", public.ca_pem()),
@@ -182,8 +195,18 @@ impl World {
             manager = apis[1].addr().port(),
             login = apis[2].addr().port(),
         );
-        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let (plan, board) = (Plan { rows: Vec::new(), blocks: &[], feeds: Vec::new() }, Arc::new(Board::new(&[])));
+        let env = env
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let (plan, board) = (
+            Plan {
+                rows: Vec::new(),
+                blocks: &[],
+                feeds: Vec::new(),
+            },
+            Arc::new(Board::new(&[])),
+        );
         let (only, seen, no_leader) = (None, None, None);
         let mut world = Self {
             dns,
@@ -216,8 +239,14 @@ impl World {
     /// The same, with CAST AI behind the proxy.
     pub(crate) fn behind_a_proxy() -> Self {
         let mut world = Self::start();
-        world.set_env("HTTPS_PROXY", &format!("http://proxy.lab:{}", world.proxy.addr().port()));
-        world.set_env("NO_PROXY", &format!("127.0.0.0/8,kubernetes.default.svc,{STS},{EC2},{EKS}"));
+        world.set_env(
+            "HTTPS_PROXY",
+            &format!("http://proxy.lab:{}", world.proxy.addr().port()),
+        );
+        world.set_env(
+            "NO_PROXY",
+            &format!("127.0.0.0/8,kubernetes.default.svc,{STS},{EC2},{EKS}"),
+        );
         world
     }
 
@@ -266,7 +295,10 @@ impl World {
     pub(crate) fn config(&self) -> Config {
         let path = self.mounted("exporter.yaml");
         fs::write(&path, &self.file).unwrap();
-        let flags = Flags { config_file: Some(path), ..Flags::default() };
+        let flags = Flags {
+            config_file: Some(path),
+            ..Flags::default()
+        };
         let variable = |name: &str| self.env.get(name).map(OsString::from);
         match &self.seen {
             None => Config::load(&flags, &variable).unwrap(),
@@ -303,34 +335,72 @@ impl World {
 
     /// Everything is as the agent needs it; what belongs to another cloud is not looked at.
     pub(crate) async fn assert_healthy(&self) {
-        let provider = self.env.get("PROVIDER").map(String::as_str).unwrap_or_default();
+        let provider = self
+            .env
+            .get("PROVIDER")
+            .map(String::as_str)
+            .unwrap_or_default();
         for standing in self.look().await {
-            let of = |(check, at): &(Check, &[&str])| *check == standing.check && at.iter().all(|at| *at != provider);
+            let of = |(check, at): &(Check, &[&str])| {
+                *check == standing.check && at.iter().all(|at| *at != provider)
+            };
             // With a role of its service account the agent asks for no instance metadata.
             let unasked = standing.check == Check::Imds && self.env.contains_key("AWS_ROLE_ARN");
             let elsewhere = unasked || ELSEWHERE.iter().any(of);
-            let healthy = if elsewhere { Status::NotApplicable } else { Status::Ok };
-            assert_eq!(standing.status(), healthy, "{}: {}", standing.check, evidence(&standing));
+            let healthy = if elsewhere {
+                Status::NotApplicable
+            } else {
+                Status::Ok
+            };
+            assert_eq!(
+                standing.status(),
+                healthy,
+                "{}: {}",
+                standing.check,
+                evidence(&standing)
+            );
         }
     }
 
     /// Of those that look, each is `ok`.
     pub(crate) async fn assert_ok(&self) {
         for standing in self.look().await {
-            assert_eq!(standing.status(), Status::Ok, "{}: {}", standing.check, evidence(&standing));
+            assert_eq!(
+                standing.status(),
+                Status::Ok,
+                "{}: {}",
+                standing.check,
+                evidence(&standing)
+            );
         }
     }
 
     /// Exactly this is wrong: everything else is `ok`, `unknown`, or follows from it.
-    pub(crate) async fn assert_root(&self, check: Check, mode: FailureMode, status: Status) -> Standing {
+    pub(crate) async fn assert_root(
+        &self,
+        check: Check,
+        mode: FailureMode,
+        status: Status,
+    ) -> Standing {
         let standings = self.look().await;
-        let root = standings.iter().find(|standing| standing.check == check).unwrap().clone();
+        let root = standings
+            .iter()
+            .find(|standing| standing.check == check)
+            .unwrap()
+            .clone();
         assert_eq!(root.settled.modes(), [mode], "{check}: {}", evidence(&root));
         assert_eq!(root.status(), status, "{check}: {}", evidence(&root));
         for other in standings.iter().filter(|other| other.check != check) {
             let modes = other.settled.modes();
-            let follows = |seen: &FailureMode| relations::root(other.check, *seen) == relations::root(check, mode);
-            assert!(modes.iter().all(follows), "{} beside {check} {mode}: {}", other.check, evidence(other));
+            let follows = |seen: &FailureMode| {
+                relations::root(other.check, *seen) == relations::root(check, mode)
+            };
+            assert!(
+                modes.iter().all(follows),
+                "{} beside {check} {mode}: {}",
+                other.check,
+                evidence(other)
+            );
         }
         root
     }
@@ -338,5 +408,9 @@ impl World {
 
 /// The latest evidence of a check.
 pub(crate) fn evidence(standing: &Standing) -> String {
-    standing.latest.as_ref().map(|report| report.verdict.evidence().to_string()).unwrap_or_default()
+    standing
+        .latest
+        .as_ref()
+        .map(|report| report.verdict.evidence().to_string())
+        .unwrap_or_default()
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use castai_health_exporter::catalogue::Check;
 use lab::AgentFault;
 use lab::apiserver::workload;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -30,9 +29,17 @@ impl Beside {
     pub(super) async fn start(world: World) -> Self {
         let mut leaders = JoinSet::new();
         leaders.spawn(workload::lead(world.api.objects().clone()));
-        fs::write(world.mounted("resolv.conf"), "options ndots:1 timeout:4 attempts:1\n").unwrap();
+        fs::write(
+            world.mounted("resolv.conf"),
+            "options ndots:1 timeout:4 attempts:1\n",
+        )
+        .unwrap();
         let exporter = Self::exporter(&world, &world.env, json!({})).await;
-        Self { world, exporter, _leaders: leaders }
+        Self {
+            world,
+            exporter,
+            _leaders: leaders,
+        }
     }
 
     /// Starts the exporter anew, with what the world gives it now.
@@ -54,20 +61,33 @@ impl Beside {
 
     /// Another exporter, which looks at what concerns the agent's pod alone.
     pub(super) async fn sidecar(&self) -> Exporter {
-        Self::exporter(&self.world, &self.world.env, json!({ "vantage": "sidecar", "scope": "pod" })).await
+        Self::exporter(
+            &self.world,
+            &self.world.env,
+            json!({ "vantage": "sidecar", "scope": "pod" }),
+        )
+        .await
     }
 
     /// Another exporter in a pod of its own, which learns the agent's environment through the API.
     pub(super) async fn companion(&self) -> Exporter {
         let Self { world, .. } = self;
-        let (own, agents): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            world.env.clone().into_iter().partition(|(name, _)| name.starts_with("KUBERNETES_"));
-        let variables: Vec<Value> =
-            agents.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
-        world.api.objects().change("Pod", workload::AGENT, workload::POD, |pod| {
-            pod["spec"]["containers"][0]["env"] = json!(variables);
-            pod["status"]["podIP"] = json!("127.0.0.1");
-        });
+        let (own, agents): (BTreeMap<_, _>, BTreeMap<_, _>) = world
+            .env
+            .clone()
+            .into_iter()
+            .partition(|(name, _)| name.starts_with("KUBERNETES_"));
+        let variables: Vec<Value> = agents
+            .iter()
+            .map(|(name, value)| json!({ "name": name, "value": value }))
+            .collect();
+        world
+            .api
+            .objects()
+            .change("Pod", workload::AGENT, workload::POD, |pod| {
+                pod["spec"]["containers"][0]["env"] = json!(variables);
+                pod["status"]["podIP"] = json!("127.0.0.1");
+            });
         Self::exporter(world, &own, json!({ "vantage": "companion" })).await
     }
 
@@ -75,7 +95,9 @@ impl Beside {
         let vantage = more["vantage"].as_str().unwrap_or("exporter");
         let path = world.mounted(&format!("{vantage}.yaml"));
         let mut file: Value = serde_saphyr::from_str(&world.file).unwrap();
-        file.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        file.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         for check in Check::ALL {
             let settings = &mut file["checks"][check.label()];
             settings["interval"] = json!("3s");

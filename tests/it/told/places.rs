@@ -1,15 +1,12 @@
 //! A sidecar and a companion look: whoever is told hears where it is seen.
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
+use castai_health_exporter::catalogue::{Check, FailureMode};
 use castai_health_exporter::generate::place::Place;
 use lab::CastAiFault;
 use tokio::time::Instant;
 
-use super::Row;
-use super::WITHIN;
 use super::beside::Beside;
-use super::row;
+use super::{Row, WITHIN, row};
 use crate::support::monitoring::Monitoring;
 use crate::support::world::World;
 
@@ -23,7 +20,13 @@ pub(super) struct Seen {
 }
 
 pub(super) const PLACES: [Seen; 3] = [
-    Seen { cluster: "seen-everywhere", in_the_pod: true, beside: true, place: Place::Everywhere, severity: "critical" },
+    Seen {
+        cluster: "seen-everywhere",
+        in_the_pod: true,
+        beside: true,
+        place: Place::Everywhere,
+        severity: "critical",
+    },
     Seen {
         cluster: "seen-in-the-pod-only",
         in_the_pod: true,
@@ -42,16 +45,33 @@ pub(super) const PLACES: [Seen; 3] = [
 
 /// Two exporters stand in a cluster; whoever is told hears where it is seen, and hears it once.
 pub(super) async fn seen_at(monitoring: &Monitoring, seen: &Seen) -> Row {
-    let Seen { cluster, in_the_pod, beside, place, severity } = *seen;
-    let (pods, other) = (Beside::start(World::start()).await, Beside::start(World::start()).await);
+    let Seen {
+        cluster,
+        in_the_pod,
+        beside,
+        place,
+        severity,
+    } = *seen;
+    let (pods, other) = (
+        Beside::start(World::start()).await,
+        Beside::start(World::start()).await,
+    );
     let (sidecar, companion) = (pods.sidecar().await, other.companion().await);
     monitoring.scrape(cluster, &[sidecar.address(), companion.address()]);
     // Both have found all well before.
     for exporter in [&sidecar, &companion] {
-        exporter.shows(&[r#"castai_health_check_status{check="castai_api",status="ok"} 1"#], WITHIN).await;
+        exporter
+            .shows(
+                &[r#"castai_health_check_status{check="castai_api",status="ok"} 1"#],
+                WITHIN,
+            )
+            .await;
     }
-    let broken: Vec<&World> =
-        [(in_the_pod, &pods.world), (beside, &other.world)].into_iter().filter(|one| one.0).map(|one| one.1).collect();
+    let broken: Vec<&World> = [(in_the_pod, &pods.world), (beside, &other.world)]
+        .into_iter()
+        .filter(|one| one.0)
+        .map(|one| one.1)
+        .collect();
     for world in &broken {
         world.castai.set(CastAiFault::TokenInvalid).await;
     }
@@ -60,16 +80,26 @@ pub(super) async fn seen_at(monitoring: &Monitoring, seen: &Seen) -> Row {
     for world in &broken {
         world.castai.heal().await;
     }
-    let last = if first.is_some() { monitoring.until(cluster, "resolved", WITHIN).await } else { None };
+    let last = if first.is_some() {
+        monitoring.until(cluster, "resolved", WITHIN).await
+    } else {
+        None
+    };
     let pair = (Check::CastaiApi, FailureMode::CastaiTokenInvalid);
     let mut row = row(monitoring, cluster, pair, severity, began, first.as_ref());
     cluster.clone_into(&mut row.story);
-    let told = first.map(|first| first.body["alerts"][0]["annotations"].to_string()).unwrap_or_default();
+    let told = first
+        .map(|first| first.body["alerts"][0]["annotations"].to_string())
+        .unwrap_or_default();
     if !told.contains(place.words().trim()) {
-        row.problems.push(format!("it is not said that it is{}: {told}", place.words()));
+        row.problems.push(format!(
+            "it is not said that it is{}: {told}",
+            place.words()
+        ));
     }
     if last.is_none() {
-        row.problems.push("nobody was told that it is over".to_owned());
+        row.problems
+            .push("nobody was told that it is over".to_owned());
     }
     row
 }

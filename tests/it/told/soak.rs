@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use castai_health_exporter::generate::rules::Settings;
 use castai_health_exporter::generate::tempo::Tempo;
-use tokio::time::Instant;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::beside::Beside;
 use super::short;
-use crate::support::monitoring::Monitoring;
-use crate::support::monitoring::RUNBOOKS;
+use crate::support::monitoring::{Monitoring, RUNBOOKS};
 use crate::support::world::World;
 
 /// For how many minutes the soak lasts, and so many times as fast as the committed rules.
@@ -23,8 +21,13 @@ const RESTS: Duration = Duration::from_secs(20);
 #[tokio::test]
 #[ignore = "it takes minutes; `make soak` runs it for an hour"]
 async fn nobody_is_told_anything_while_all_is_well_whatever_restarts() {
-    let minutes = env::var_os(SOAK_MINUTES).and_then(|minutes| minutes.to_str()?.parse().ok()).unwrap_or(2);
-    let settings = Settings { tempo: Tempo::faster(SOAK_PACE), runbook_base: RUNBOOKS };
+    let minutes = env::var_os(SOAK_MINUTES)
+        .and_then(|minutes| minutes.to_str()?.parse().ok())
+        .unwrap_or(2);
+    let settings = Settings {
+        tempo: Tempo::faster(SOAK_PACE),
+        runbook_base: RUNBOOKS,
+    };
     let mut monitoring = Monitoring::start(&settings, Duration::from_secs(2)).await;
     let mut beside = Beside::start(World::start()).await;
     monitoring.scrape("healthy", &[beside.exporter.address()]);
@@ -41,8 +44,14 @@ async fn nobody_is_told_anything_while_all_is_well_whatever_restarts() {
         restarts += 1;
     }
     let seconds = began.elapsed().as_secs_f64();
-    println!("{restarts} restarts of the exporter, of the agent and of Prometheus in {seconds:.0} s");
-    let told: Vec<String> = monitoring.everything().iter().map(|one| short(&one.body)).collect();
+    println!(
+        "{restarts} restarts of the exporter, of the agent and of Prometheus in {seconds:.0} s"
+    );
+    let told: Vec<String> = monitoring
+        .everything()
+        .iter()
+        .map(|one| short(&one.body))
+        .collect();
     assert!(told.is_empty(), "{told:#?}");
     assert!(monitoring.watchdog_was_heard());
 }

@@ -1,20 +1,13 @@
 //! One cause and what follows from it in other checks: people hear of it once.
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode;
-use lab::AgentFault;
-use lab::ApiFault;
-use lab::CastAiFault;
+use castai_health_exporter::catalogue::{Check, FailureMode};
 use lab::apiserver::workload;
+use lab::{AgentFault, ApiFault, CastAiFault};
 use serde_json::json;
-use tokio::time::Instant;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use super::LONGER_THAN_KEPT;
-use super::Row;
-use super::WITHIN;
 use super::beside::Beside;
-use super::row;
+use super::{LONGER_THAN_KEPT, Row, WITHIN, row};
 use crate::scenarios::heal;
 use crate::support::monitoring::Monitoring;
 use crate::support::world::World;
@@ -34,7 +27,12 @@ pub(super) enum Spread {
 }
 
 impl Spread {
-    pub(super) const ALL: [Self; 4] = [Self::InvalidKey, Self::NoAccount, Self::NobodyRuns, Self::NoImage];
+    pub(super) const ALL: [Self; 4] = [
+        Self::InvalidKey,
+        Self::NoAccount,
+        Self::NobodyRuns,
+        Self::NoImage,
+    ];
 
     fn cause(self) -> (Check, FailureMode) {
         match self {
@@ -64,14 +62,21 @@ impl Spread {
                 ends(137, "Error");
             }
             Self::NoAccount => {
-                world.api.set("denied:namespaces".parse::<ApiFault>().unwrap()).await;
+                world
+                    .api
+                    .set("denied:namespaces".parse::<ApiFault>().unwrap())
+                    .await;
                 world.agent.set(AgentFault::Refused).await;
-                world.castai.set_field("agentStatus", json!("non-responding"));
+                world
+                    .castai
+                    .set_field("agentStatus", json!("non-responding"));
                 ends(0, "Completed");
             }
             Self::NobodyRuns => {
                 objects.remove("Pod", workload::AGENT, workload::POD);
-                objects.change("Deployment", workload::AGENT, "castai-agent", |it| it["spec"]["replicas"] = json!(0));
+                objects.change("Deployment", workload::AGENT, "castai-agent", |it| {
+                    it["spec"]["replicas"] = json!(0)
+                });
                 objects.change("ReplicaSet", workload::AGENT, workload::REPLICA_SET, |it| {
                     it["spec"]["replicas"] = json!(0);
                     it["status"] = json!({ "replicas": 0 });
@@ -80,8 +85,11 @@ impl Spread {
             }
             Self::NoImage => {
                 let refused = "failed to fetch oauth token: unexpected status: 401 Unauthorized";
-                objects.change("Pod", workload::AGENT, workload::POD, |pod| wait_for(pod, "ErrImagePull", refused));
-                let mut pod = workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
+                objects.change("Pod", workload::AGENT, workload::POD, |pod| {
+                    wait_for(pod, "ErrImagePull", refused)
+                });
+                let mut pod =
+                    workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
                 pod["metadata"]["namespace"] = json!("shop");
                 wait_for(&mut pod, "ErrImagePull", refused);
                 objects.put(pod);
@@ -94,8 +102,13 @@ impl Spread {
 /// No agent runs, and it shows.
 async fn nobody_leads(world: &World) {
     world.agent.set(AgentFault::Refused).await;
-    world.api.objects().put(workload::lease("agent-leader-election-lock", ""));
-    world.castai.set_field("agentStatus", json!("non-responding"));
+    world
+        .api
+        .objects()
+        .put(workload::lease("agent-leader-election-lock", ""));
+    world
+        .castai
+        .set_field("agentStatus", json!("non-responding"));
 }
 
 /// One cause, and what follows from it in other checks: people hear of it once.
@@ -105,7 +118,13 @@ pub(super) async fn spread(monitoring: &Monitoring, spread: Spread) -> Row {
     let mut beside = Beside::start(World::start()).await;
     let healthy = (beside.world.env.clone(), beside.world.file.clone());
     monitoring.scrape(&cluster, &[beside.exporter.address()]);
-    beside.exporter.shows(&[r#"castai_health_check_status{check="agent_workload",status="ok"} 1"#], WITHIN).await;
+    beside
+        .exporter
+        .shows(
+            &[r#"castai_health_check_status{check="agent_workload",status="ok"} 1"#],
+            WITHIN,
+        )
+        .await;
     spread.befall(&beside.world).await;
     let began = Instant::now();
     let first = monitoring.until(&cluster, "firing", WITHIN).await;
@@ -113,15 +132,30 @@ pub(super) async fn spread(monitoring: &Monitoring, spread: Spread) -> Row {
     sleep(LONGER_THAN_KEPT * 3).await;
     let metrics = beside.exporter.metrics().await;
     heal(&mut beside.world, healthy).await;
-    let last = if first.is_some() { monitoring.until(&cluster, "resolved", WITHIN).await } else { None };
-    let mut row = row(monitoring, &cluster, spread.cause(), "critical", began, first.as_ref());
+    let last = if first.is_some() {
+        monitoring.until(&cluster, "resolved", WITHIN).await
+    } else {
+        None
+    };
+    let mut row = row(
+        monitoring,
+        &cluster,
+        spread.cause(),
+        "critical",
+        began,
+        first.as_ref(),
+    );
     row.story = cluster;
-    let shown: Vec<&str> = metrics.lines().filter(|line| line.starts_with("castai_health_failure{")).collect();
+    let shown: Vec<&str> = metrics
+        .lines()
+        .filter(|line| line.starts_with("castai_health_failure{"))
+        .collect();
     if shown.len() < 2 {
         row.problems.push(format!("nothing followed: {shown:?}"));
     }
     if last.is_none() {
-        row.problems.push(format!("nobody was told that it is over, of {shown:?}"));
+        row.problems
+            .push(format!("nobody was told that it is over, of {shown:?}"));
     }
     row
 }

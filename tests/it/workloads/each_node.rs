@@ -1,20 +1,12 @@
 //! Components that run on each node, while nodes come and go; and those that want a node for each of their pods.
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::Status;
-use lab::apiserver::Objects;
-use lab::apiserver::workload;
+use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
 use lab::apiserver::workload::AGENT;
-use serde_json::Value;
-use serde_json::json;
+use lab::apiserver::{Objects, workload};
+use serde_json::{Value, json};
 
-use super::REFUSALS;
-use super::WORKLOADS;
-use super::not_ready;
-use super::without_a_node;
-use crate::support::world::World;
-use crate::support::world::evidence;
+use super::{REFUSALS, WORKLOADS, not_ready, without_a_node};
+use crate::support::world::{World, evidence};
 
 const NAME: &str = "castai-spot-handler";
 const IMAGE: &str = "spot-handler:1";
@@ -38,7 +30,13 @@ fn installed(objects: &Objects, desired: u32, available: u32) {
 
 /// One of its pods, that was made so many seconds ago.
 fn pod(objects: &Objects, name: &str, made: i64, change: impl FnOnce(&mut Value)) {
-    let mut pod = workload::pod(name, "", &json!({ "name": "spot-handler" }), "spot-handler", IMAGE);
+    let mut pod = workload::pod(
+        name,
+        "",
+        &json!({ "name": "spot-handler" }),
+        "spot-handler",
+        IMAGE,
+    );
     pod["metadata"]["creationTimestamp"] = json!(workload::ago(made));
     pod["metadata"]["ownerReferences"] = json!([{
         "apiVersion": "apps/v1", "kind": "DaemonSet", "name": NAME, "uid": workload::uid(NAME), "controller": true,
@@ -61,7 +59,8 @@ fn crashing(pod: &mut Value) {
     let status = &mut pod["status"]["containerStatuses"][0];
     status["restartCount"] = json!(6);
     status["lastState"] = workload::terminated(1, "Error", 45, 24);
-    status["state"] = json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 2m40s" } });
+    status["state"] =
+        json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 2m40s" } });
 }
 
 #[tokio::test]
@@ -71,10 +70,18 @@ async fn a_component_on_each_node_whose_token_was_invalidated_is_told() {
     installed(objects, 1, 1);
     pod(objects, "castai-spot-handler-a", 7200, |_| {});
     world.assert_healthy().await;
-    world.api.logs().write("castai-spot-handler-a", "spot-handler", REFUSALS[0].1);
-    let root = world.assert_root(Check::Components, M::CastaiTokenInvalid, Status::Failing).await;
+    world
+        .api
+        .logs()
+        .write("castai-spot-handler-a", "spot-handler", REFUSALS[0].1);
+    let root = world
+        .assert_root(Check::Components, M::CastaiTokenInvalid, Status::Failing)
+        .await;
     let said = evidence(&root);
-    assert!(said.contains("helm upgrade -i castai-spot-handler castai-helm/castai-spot-handler"), "{said}");
+    assert!(
+        said.contains("helm upgrade -i castai-spot-handler castai-helm/castai-spot-handler"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -89,7 +96,8 @@ async fn a_component_on_each_node_may_take_its_time_where_nodes_come_and_go() {
         }
         // On a node that is new, on one that is lost, and on one that is lost where its end was asked for.
         pod(objects, only, 60, creating);
-        let cni = "Failed to create pod sandbox: network plugin is not ready: cni config uninitialized";
+        let cni =
+            "Failed to create pod sandbox: network plugin is not ready: cni config uninitialized";
         objects.put(workload::event("Pod", only, "FailedCreatePodSandBox", cni));
         pod(objects, "castai-spot-handler-b", 7200, unheard_of);
         pod(objects, "castai-spot-handler-c", 7200, |pod| {
@@ -109,13 +117,20 @@ async fn a_component_on_more_nodes_than_pods_are_kept_is_not_missed() {
     let objects = world.api.objects();
     installed(objects, 2101, 2100);
     for number in 0..2100 {
-        pod(objects, &format!("castai-spot-handler-{number:04}"), 7200, |_| {});
+        pod(
+            objects,
+            &format!("castai-spot-handler-{number:04}"),
+            7200,
+            |_| {},
+        );
     }
     pod(objects, "castai-spot-handler-new", 60, creating);
     world.assert_healthy().await;
     pod(objects, "castai-spot-handler-0000", 7200, crashing);
     installed(objects, 2101, 2099);
-    world.assert_root(Check::Components, M::AgentCrashloop, Status::Warning).await;
+    world
+        .assert_root(Check::Components, M::AgentCrashloop, Status::Warning)
+        .await;
 }
 
 #[tokio::test]
@@ -133,12 +148,20 @@ async fn a_component_on_each_node_that_is_broken_is_told() {
         installed(objects, 2, 1);
         pod(objects, works, 7200, |_| {});
         pod(objects, other, made, change);
-        let root = world.assert_root(Check::Components, mode, Status::Warning).await;
-        assert!(evidence(&root).contains("spot-handler: "), "{}", evidence(&root));
+        let root = world
+            .assert_root(Check::Components, mode, Status::Warning)
+            .await;
+        assert!(
+            evidence(&root).contains("spot-handler: "),
+            "{}",
+            evidence(&root)
+        );
         // Where none works, that is more than a warning.
         installed(objects, 1, 0);
         objects.remove("Pod", AGENT, works);
-        world.assert_root(Check::Components, mode, Status::Failing).await;
+        world
+            .assert_root(Check::Components, mode, Status::Failing)
+            .await;
         objects.replace(workload::healthy());
         world.assert_healthy().await;
     }
@@ -149,10 +172,18 @@ async fn a_component_on_each_node_whose_pods_are_not_made_is_told() {
     let world = World::start();
     let objects = world.api.objects();
     installed(objects, 2, 0);
-    world.assert_root(Check::Components, M::AgentUnavailable, Status::Failing).await;
+    world
+        .assert_root(Check::Components, M::AgentUnavailable, Status::Failing)
+        .await;
     let text = "pods \"x\" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=5, limited: pods=5";
     objects.put(workload::event("DaemonSet", NAME, "FailedCreate", text));
-    world.assert_root(Check::Components, M::AgentFailedCreateQuota, Status::Failing).await;
+    world
+        .assert_root(
+            Check::Components,
+            M::AgentFailedCreateQuota,
+            Status::Failing,
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -163,7 +194,11 @@ async fn a_second_pod_that_has_no_node_of_its_own_is_no_fault_where_the_first_wo
     let objects = world.api.objects();
     let of = &WORKLOADS[1];
     let mut pods = objects.all("Pod");
-    pods.retain(|pod| pod["metadata"]["name"].as_str().is_some_and(|name| name.starts_with(of.set)));
+    pods.retain(|pod| {
+        pod["metadata"]["name"]
+            .as_str()
+            .is_some_and(|name| name.starts_with(of.set))
+    });
     without_a_node(objects, of, ALONE);
     objects.put(pods.remove(0));
     objects.change("Deployment", AGENT, of.deployment, |deployment| {
@@ -173,11 +208,20 @@ async fn a_second_pod_that_has_no_node_of_its_own_is_no_fault_where_the_first_wo
     });
     world.assert_healthy().await;
     let standings = world.look().await;
-    let controller = standings.iter().find(|standing| standing.check == of.check).unwrap();
-    assert!(evidence(controller).contains("1 of 2 pods work; for 1 more there is no node"), "{}", evidence(controller));
+    let controller = standings
+        .iter()
+        .find(|standing| standing.check == of.check)
+        .unwrap();
+    assert!(
+        evidence(controller).contains("1 of 2 pods work; for 1 more there is no node"),
+        "{}",
+        evidence(controller)
+    );
     // Where none works, it is none of its own that is missing.
     without_a_node(objects, of, ALONE);
-    world.assert_root(of.check, M::AgentUnschedulableSelector, Status::Failing).await;
+    world
+        .assert_root(of.check, M::AgentUnschedulableSelector, Status::Failing)
+        .await;
     // Whatever else keeps it from a node is told as before.
     objects.replace(workload::healthy());
     world.assert_healthy().await;
@@ -187,5 +231,7 @@ async fn a_second_pod_that_has_no_node_of_its_own_is_no_fault_where_the_first_wo
         "0/3 nodes are available: 1 node(s) didn't match pod anti-affinity rules, 2 Insufficient cpu.",
     );
     objects.put(pods.remove(0));
-    world.assert_root(of.check, M::AgentUnschedulableResources, Status::Warning).await;
+    world
+        .assert_root(of.check, M::AgentUnschedulableResources, Status::Warning)
+        .await;
 }

@@ -1,18 +1,14 @@
 //! Components whose logs are heard, and those whose logs cannot be read.
 
 use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::Status;
 use castai_health_exporter::catalogue::metrics::COMPONENTS;
-use lab::apiserver::Gap;
-use lab::apiserver::workload;
+use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
 use lab::apiserver::workload::AGENT;
+use lab::apiserver::{Gap, workload};
 use serde_json::json;
 
 use super::REFUSALS;
-use crate::support::world::World;
-use crate::support::world::evidence;
+use crate::support::world::{World, evidence};
 
 /// A component of which every pod runs.
 fn component(world: &World, name: &str) -> String {
@@ -27,43 +23,83 @@ fn component(world: &World, name: &str) -> String {
 #[tokio::test]
 async fn every_component_of_a_full_installation_is_heard() {
     let world = World::start();
-    let pods: Vec<_> = COMPONENTS.iter().map(|name| component(&world, name)).collect();
+    let pods: Vec<_> = COMPONENTS
+        .iter()
+        .map(|name| component(&world, name))
+        .collect();
     world.assert_healthy().await;
     let last = pods.iter().max().unwrap();
-    let name = last.trim_start_matches("castai-").trim_end_matches("-5c4d3b2a1-x1x2x");
+    let name = last
+        .trim_start_matches("castai-")
+        .trim_end_matches("-5c4d3b2a1-x1x2x");
     world.api.logs().write(last, name, REFUSALS[0].1);
-    let root = world.assert_root(Check::Components, M::CastaiTokenInvalid, Status::Failing).await;
+    let root = world
+        .assert_root(Check::Components, M::CastaiTokenInvalid, Status::Failing)
+        .await;
     assert!(evidence(&root).contains(last), "{}", evidence(&root));
 }
 
 #[tokio::test]
 async fn what_is_known_of_a_component_is_told_though_another_ones_log_cannot_be_read() {
     let world = World::start();
-    let (refused, unread) = (component(&world, "pod-mutator"), component(&world, "egressd"));
-    world.api.logs().tear(&unread, "egressd", false, Gap::NoKubelet);
+    let (refused, unread) = (
+        component(&world, "pod-mutator"),
+        component(&world, "egressd"),
+    );
+    world
+        .api
+        .logs()
+        .tear(&unread, "egressd", false, Gap::NoKubelet);
     let standings = world.look().await;
     let of = |check: Check| move |standing: &&Standing| standing.check == check;
     let well = standings.iter().find(of(Check::Components)).unwrap();
     assert_eq!(well.status(), Status::Ok);
-    assert!(evidence(well).contains(&format!("not read: {unread}/egressd (")), "{}", evidence(well));
-    world.api.logs().write(&refused, "pod-mutator", REFUSALS[0].1);
-    world.api.objects().change("Pod", AGENT, &unread, |pod| pod["status"]["containerStatuses"] = json!([]));
-    let root = world.assert_root(Check::Components, M::CastaiTokenInvalid, Status::Failing).await;
+    assert!(
+        evidence(well).contains(&format!("not read: {unread}/egressd (")),
+        "{}",
+        evidence(well)
+    );
+    world
+        .api
+        .logs()
+        .write(&refused, "pod-mutator", REFUSALS[0].1);
+    world.api.objects().change("Pod", AGENT, &unread, |pod| {
+        pod["status"]["containerStatuses"] = json!([])
+    });
+    let root = world
+        .assert_root(Check::Components, M::CastaiTokenInvalid, Status::Failing)
+        .await;
     assert!(evidence(&root).contains(&refused), "{}", evidence(&root));
 }
 
 #[tokio::test]
 async fn a_cluster_controller_that_works_in_part_is_told_though_its_logs_cannot_be_read() {
     let world = World::start();
-    let pods = ["castai-cluster-controller-7f6d5c4b3-aaaaa", "castai-cluster-controller-7f6d5c4b3-bbbbb"];
-    world.api.logs().tear(pods[0], "cluster-controller", false, Gap::NoKubelet);
+    let pods = [
+        "castai-cluster-controller-7f6d5c4b3-aaaaa",
+        "castai-cluster-controller-7f6d5c4b3-bbbbb",
+    ];
+    world
+        .api
+        .logs()
+        .tear(pods[0], "cluster-controller", false, Gap::NoKubelet);
     let controller = |standings: Vec<Standing>| {
-        standings.into_iter().find(|standing| standing.check == Check::ClusterController).unwrap()
+        standings
+            .into_iter()
+            .find(|standing| standing.check == Check::ClusterController)
+            .unwrap()
     };
     let well = controller(world.look().await);
     assert_eq!(well.status(), Status::Ok);
-    assert!(evidence(&well).contains(&format!("not read: {}/cluster-controller (", pods[0])), "{}", evidence(&well));
-    world.api.logs().tear(pods[1], "cluster-controller", false, Gap::NoKubelet);
+    assert!(
+        evidence(&well).contains(&format!("not read: {}/cluster-controller (", pods[0])),
+        "{}",
+        evidence(&well)
+    );
+    world
+        .api
+        .logs()
+        .tear(pods[1], "cluster-controller", false, Gap::NoKubelet);
     assert_eq!(controller(world.look().await).status(), Status::Unknown);
     world.api.objects().change("Pod", AGENT, pods[1], |pod| {
         pod["status"]["containerStatuses"][0]["restartCount"] = json!(7);

@@ -1,20 +1,12 @@
 //! Containers that end again and again, and what is known of why.
 
-use castai_health_exporter::catalogue::Check;
-use castai_health_exporter::catalogue::FailureMode as M;
-use castai_health_exporter::catalogue::Status;
-use lab::apiserver::Objects;
-use lab::apiserver::workload;
+use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
 use lab::apiserver::workload::AGENT;
+use lab::apiserver::{Objects, workload};
 use serde_json::json;
 
-use super::NOT_MADE;
-use super::WORKLOADS;
-use super::no_pods;
-use super::not_ready;
-use super::wait_for;
-use crate::support::world::World;
-use crate::support::world::evidence;
+use super::{NOT_MADE, WORKLOADS, no_pods, not_ready, wait_for};
+use crate::support::world::{World, evidence};
 
 /// A world of which only the agent's workload is looked at.
 fn only_the_agents_workload() -> (World, Objects) {
@@ -49,7 +41,11 @@ fn kills_forgotten(objects: &Objects) {
 }
 
 async fn assert_said(world: &World, mode: M, words: &str) {
-    let said = evidence(&world.assert_root(Check::AgentWorkload, mode, Status::Failing).await);
+    let said = evidence(
+        &world
+            .assert_root(Check::AgentWorkload, mode, Status::Failing)
+            .await,
+    );
     assert!(said.contains(words), "{words}: {said}");
 }
 
@@ -62,39 +58,80 @@ async fn an_agent_that_is_killed_for_hours_is_told_so_also_when_the_kubelet_says
     world.assert_ok().await;
     runs_again(&objects, 2, 0, 806);
     kill_told(&objects, 7);
-    assert_said(&world, M::AgentLivenessKilled, "the kubelet killed it because its liveness probe failed").await;
+    assert_said(
+        &world,
+        M::AgentLivenessKilled,
+        "the kubelet killed it because its liveness probe failed",
+    )
+    .await;
     kills_forgotten(&objects);
     for (restarts, lasted) in [(3, 790), (4, 816), (5, 975)] {
         runs_again(&objects, restarts, 0, lasted);
-        assert_said(&world, M::AgentLivenessKilled, "of every kill the kubelet does not tell").await;
+        assert_said(
+            &world,
+            M::AgentLivenessKilled,
+            "of every kill the kubelet does not tell",
+        )
+        .await;
     }
     // One that loses the API server lives as long as that works.
     runs_again(&objects, 6, 0, 300);
     for _ in 0..3 {
         world.look().await;
     }
-    assert_said(&world, M::AgentCompleted, "having lost the API server or its lease").await;
+    assert_said(
+        &world,
+        M::AgentCompleted,
+        "having lost the API server or its lease",
+    )
+    .await;
 }
 
 #[tokio::test]
-async fn an_agent_that_is_killed_while_it_registers_is_told_so_also_when_the_kubelet_says_it_no_more() {
+async fn an_agent_that_is_killed_while_it_registers_is_told_so_also_when_the_kubelet_says_it_no_more()
+ {
     let (world, objects) = only_the_agents_workload();
     runs_again(&objects, 2, 1, 46);
     kill_told(&objects, 20);
     assert_said(&world, M::AgentLivenessKilled, "the kubelet killed it").await;
     kills_forgotten(&objects);
     runs_again(&objects, 3, 1, 47);
-    assert_said(&world, M::AgentLivenessKilled, "of every kill the kubelet does not tell").await;
+    assert_said(
+        &world,
+        M::AgentLivenessKilled,
+        "of every kill the kubelet does not tell",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_exporter_that_comes_late_to_a_loop_says_no_more_than_it_can_know() {
     let (mut world, objects) = only_the_agents_workload();
     for (told, lasted, mode, words) in [
-        (Some(2400), 806, M::AgentLivenessKilled, "of every kill the kubelet does not tell"),
-        (None, 806, M::AgentCompleted, "or the kubelet killed it because it had delivered nothing for 12 minutes"),
-        (None, 300, M::AgentCompleted, "having lost the API server or its lease"),
-        (Some(2400), 300, M::AgentCompleted, "having lost the API server or its lease"),
+        (
+            Some(2400),
+            806,
+            M::AgentLivenessKilled,
+            "of every kill the kubelet does not tell",
+        ),
+        (
+            None,
+            806,
+            M::AgentCompleted,
+            "or the kubelet killed it because it had delivered nothing for 12 minutes",
+        ),
+        (
+            None,
+            300,
+            M::AgentCompleted,
+            "having lost the API server or its lease",
+        ),
+        (
+            Some(2400),
+            300,
+            M::AgentCompleted,
+            "having lost the API server or its lease",
+        ),
     ] {
         world.configure_anew();
         runs_again(&objects, 5, 0, lasted);
@@ -118,7 +155,9 @@ async fn an_agent_that_runs_for_longer_than_before_is_well() {
         });
     };
     since(850);
-    world.assert_root(Check::AgentWorkload, M::AgentCompleted, Status::Failing).await;
+    world
+        .assert_root(Check::AgentWorkload, M::AgentCompleted, Status::Failing)
+        .await;
     since(930);
     world.assert_ok().await;
 }
@@ -129,10 +168,23 @@ async fn a_pod_that_is_not_made_is_told_by_events_alone() {
     let objects = world.api.objects();
     for (mode, text) in NOT_MADE {
         no_pods(objects, &WORKLOADS[0]);
-        objects.change("ReplicaSet", AGENT, workload::REPLICA_SET, |set| set["status"] = json!({ "replicas": 0 }));
-        objects.put(workload::event("ReplicaSet", workload::REPLICA_SET, "FailedCreate", text));
-        let root = world.assert_root(Check::AgentWorkload, *mode, Status::Failing).await;
-        assert!(evidence(&root).contains("cannot make its pod: "), "{}", evidence(&root));
+        objects.change("ReplicaSet", AGENT, workload::REPLICA_SET, |set| {
+            set["status"] = json!({ "replicas": 0 })
+        });
+        objects.put(workload::event(
+            "ReplicaSet",
+            workload::REPLICA_SET,
+            "FailedCreate",
+            text,
+        ));
+        let root = world
+            .assert_root(Check::AgentWorkload, *mode, Status::Failing)
+            .await;
+        assert!(
+            evidence(&root).contains("cannot make its pod: "),
+            "{}",
+            evidence(&root)
+        );
         objects.replace(workload::healthy());
         world.assert_healthy().await;
     }
@@ -154,7 +206,10 @@ async fn an_init_container_keeps_the_agent_from_running() {
             "reason": "CreateContainerConfigError", "message": "secret \"x\" not found",
         } }),
         ),
-        (M::AgentCrashloop, json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 40s" } })),
+        (
+            M::AgentCrashloop,
+            json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 40s" } }),
+        ),
     ] {
         objects.change("Pod", AGENT, workload::POD, |pod| {
             wait_for(pod, "PodInitializing", "");
@@ -164,7 +219,9 @@ async fn an_init_container_keeps_the_agent_from_running() {
                 "lastState": workload::terminated(1, "Error", 40, 30),
             }]);
         });
-        let root = world.assert_root(Check::AgentWorkload, mode, Status::Failing).await;
+        let root = world
+            .assert_root(Check::AgentWorkload, mode, Status::Failing)
+            .await;
         assert!(evidence(&root).contains("init"), "{}", evidence(&root));
         objects.replace(workload::healthy());
         world.assert_healthy().await;

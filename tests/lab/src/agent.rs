@@ -70,11 +70,35 @@ impl Agent {
     /// Starts listening on two ports of an address; must be called inside a runtime.
     pub fn start(addr: SocketAddr) -> io::Result<Self> {
         let started = SystemTime::now() - Duration::from_hours(1);
-        let requests = [("200", 4_711), ("201", 66), ("403", 2), ("404", 1), ("409", 1)];
-        let requests = requests.map(|(code, count)| (code.to_owned(), count)).to_vec();
-        let state = Arc::new(Mutex::new(State { started, leads: true, requests }));
-        let server = |metrics| Server::start(addr, Arc::new(App { metrics, state: state.clone() }));
-        Ok(Self { health: server(false)?, metrics: server(true)?, state })
+        let requests = [
+            ("200", 4_711),
+            ("201", 66),
+            ("403", 2),
+            ("404", 1),
+            ("409", 1),
+        ];
+        let requests = requests
+            .map(|(code, count)| (code.to_owned(), count))
+            .to_vec();
+        let state = Arc::new(Mutex::new(State {
+            started,
+            leads: true,
+            requests,
+        }));
+        let server = |metrics| {
+            Server::start(
+                addr,
+                Arc::new(App {
+                    metrics,
+                    state: state.clone(),
+                }),
+            )
+        };
+        Ok(Self {
+            health: server(false)?,
+            metrics: server(true)?,
+            state,
+        })
     }
 
     /// The port of `/healthz` and `/readyz`.
@@ -141,7 +165,8 @@ impl Service for App {
                 return web::drain(&mut visit.stream).await;
             }
             let answer = self.answer(&request, fault.as_ref());
-            let after = reply::perform(&mut visit.stream, &visit.entry, &request, answer, None).await?;
+            let after =
+                reply::perform(&mut visit.stream, &visit.entry, &request, answer, None).await?;
             if !matches!(after, After::Keep) || request.wants_close() {
                 break;
             }
@@ -160,26 +185,38 @@ impl App {
             return Answer::text(404, "404 page not found\n");
         }
         if self.metrics {
-            return if path == "/metrics" { self.numbers() } else { Answer::text(404, "404 page not found\n") };
+            return if path == "/metrics" {
+                self.numbers()
+            } else {
+                Answer::text(404, "404 page not found\n")
+            };
         }
         let old = fault == Some(&AgentFault::Old);
         match (path, fault) {
             ("/", _) if old => Answer::text(200, "ok"),
             ("/healthz" | "/readyz", _) if old => Answer::text(404, "404 page not found\n"),
-            ("/healthz", Some(AgentFault::NotStarted)) => unwell("liveness", "controller not started"),
-            ("/healthz", Some(AgentFault::HardTimeout)) => {
-                unwell("liveness", "controller initialization exceeded hard timeout of 15m30s")
+            ("/healthz", Some(AgentFault::NotStarted)) => {
+                unwell("liveness", "controller not started")
             }
-            ("/healthz", Some(AgentFault::Overdue)) => {
-                unwell("liveness", "last healthy action is over the healthy limit of 12m0s")
+            ("/healthz", Some(AgentFault::HardTimeout)) => unwell(
+                "liveness",
+                "controller initialization exceeded hard timeout of 15m30s",
+            ),
+            ("/healthz", Some(AgentFault::Overdue)) => unwell(
+                "liveness",
+                "last healthy action is over the healthy limit of 12m0s",
+            ),
+            ("/readyz", Some(AgentFault::NotStarted)) => {
+                unwell("readiness", "controller initialization not started")
             }
-            ("/readyz", Some(AgentFault::NotStarted)) => unwell("readiness", "controller initialization not started"),
-            ("/readyz", Some(AgentFault::Initialising | AgentFault::HardTimeout)) => {
-                unwell("readiness", "controller not initialized or snapshot not sent")
-            }
-            ("/readyz", Some(AgentFault::Overdue)) => {
-                unwell("readiness", "last healthy action is over the healthy limit of 12m0s")
-            }
+            ("/readyz", Some(AgentFault::Initialising | AgentFault::HardTimeout)) => unwell(
+                "readiness",
+                "controller not initialized or snapshot not sent",
+            ),
+            ("/readyz", Some(AgentFault::Overdue)) => unwell(
+                "readiness",
+                "last healthy action is over the healthy limit of 12m0s",
+            ),
             ("/healthz" | "/readyz", _) => Answer::text(200, "ok"),
             _ => Answer::text(404, "404 page not found\n"),
         }
@@ -188,7 +225,10 @@ impl App {
     /// The families of the real one that matter here, in its order.
     fn numbers(&self) -> Answer {
         let state = lock(&self.state);
-        let started = state.started.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let started = state
+            .started
+            .duration_since(UNIX_EPOCH)
+            .map_or(0.0, |since| since.as_secs_f64());
         let mut text = format!(
             "# HELP castai_agent_delta_send_seconds Time taken to send a delta\n\
              # TYPE castai_agent_delta_send_seconds histogram\n\
@@ -213,7 +253,11 @@ impl App {
             )
             .expect("a String takes everything");
         }
-        Answer::new(200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", text)
+        Answer::new(
+            200,
+            "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
+            text,
+        )
     }
 }
 

@@ -22,7 +22,12 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: vec![("Content-Type", content_type.to_owned())], body: body.into(), pieces: None }
+        Self {
+            status,
+            headers: vec![("Content-Type", content_type.to_owned())],
+            body: body.into(),
+            pieces: None,
+        }
     }
 
     pub(crate) fn json(status: u16, body: &Value) -> Self {
@@ -32,7 +37,10 @@ impl Answer {
     /// An answer that goes on for as long as somebody holds the other end.
     pub(crate) fn stream(content_type: &str, pieces: mpsc::Receiver<Vec<u8>>) -> Self {
         let answer = Self::new(200, content_type, Vec::new()).with("Transfer-Encoding", "chunked");
-        Self { pieces: Some(pieces), ..answer }
+        Self {
+            pieces: Some(pieces),
+            ..answer
+        }
     }
 
     pub(crate) fn text(status: u16, body: &str) -> Self {
@@ -40,8 +48,9 @@ impl Answer {
     }
 
     pub(crate) fn html(status: u16, title: &str) -> Self {
-        let body =
-            format!("<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n");
+        let body = format!(
+            "<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
+        );
         Self::new(status, "text/html; charset=UTF-8", body)
     }
 
@@ -52,7 +61,12 @@ impl Answer {
 
     /// The status line and the headers, complete but for the empty line.
     pub(crate) fn head(&self, skew: Skew) -> String {
-        let mut head = format!("HTTP/1.1 {} {}\r\nDate: {}\r\n", self.status, reason(self.status), date(skew));
+        let mut head = format!(
+            "HTTP/1.1 {} {}\r\nDate: {}\r\n",
+            self.status,
+            reason(self.status),
+            date(skew)
+        );
         for (name, value) in &self.headers {
             write!(head, "{name}: {value}\r\n").expect("a String takes everything");
         }
@@ -66,7 +80,11 @@ pub(crate) fn date(skew: Skew) -> String {
     let (weekday, month) = (at.weekday().to_string(), at.month().to_string());
     let (weekday, month) = (&weekday[..3], &month[..3]);
     let (hour, minute, second) = at.to_hms();
-    format!("{weekday}, {:02} {month} {} {hour:02}:{minute:02}:{second:02} GMT", at.day(), at.year())
+    format!(
+        "{weekday}, {:02} {month} {} {hour:02}:{minute:02}:{second:02} GMT",
+        at.day(),
+        at.year()
+    )
 }
 
 /// The time as JSON has it, so much before now.
@@ -74,7 +92,10 @@ pub(crate) fn rfc3339(ago: Duration) -> String {
     let at = OffsetDateTime::now_utc() - ago;
     let (hour, minute, second) = at.to_hms();
     let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
-    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:06}Z", at.microsecond())
+    format!(
+        "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:06}Z",
+        at.microsecond()
+    )
 }
 
 fn reason(status: u16) -> &'static str {

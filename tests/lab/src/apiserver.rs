@@ -10,16 +10,15 @@ mod object;
 mod storage;
 pub mod workload;
 
-pub use logs::{Gap, Logs};
-pub use storage::Objects;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use api::Api;
+pub use logs::{Gap, Logs};
 use serde_json::Value;
+pub use storage::Objects;
 
 use crate::fault::Fault;
 use crate::journal::lock;
@@ -102,8 +101,12 @@ struct State {
 ///
 /// The first is the common name and differs from that of a cluster's authority, `kubernetes`:
 /// `OpenSSL` takes a certificate whose subject is its issuer for self-signed.
-const NAMES: [&str; 4] =
-    ["kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "kubernetes.default", "kubernetes"];
+const NAMES: [&str; 4] = [
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    "kubernetes.default",
+    "kubernetes",
+];
 
 // === impl Options ===
 
@@ -111,7 +114,10 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             service: SocketAddr::from(([127, 96, 0, 1], 0)),
-            endpoints: vec![SocketAddr::from(([127, 0, 10, 1], 0)), SocketAddr::from(([127, 0, 10, 2], 0))],
+            endpoints: vec![
+                SocketAddr::from(([127, 0, 10, 1], 0)),
+                SocketAddr::from(([127, 0, 10, 2], 0)),
+            ],
             tokens: vec![crate::TOKEN.to_owned()],
             version: "v1.33.2".to_owned(),
             names: Vec::new(),
@@ -124,28 +130,50 @@ impl Default for Options {
 impl ApiServer {
     /// Starts listening; must be called inside a runtime.
     pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
-        let addresses = std::iter::once(&options.service).chain(&options.endpoints).map(|addr| addr.ip().to_string());
-        let names = NAMES.iter().map(ToString::to_string).chain(options.names).chain(addresses).collect();
-        let state = Arc::new(Mutex::new(State { tokens: options.tokens, ..State::default() }));
+        let addresses = std::iter::once(&options.service)
+            .chain(&options.endpoints)
+            .map(|addr| addr.ip().to_string());
+        let names = NAMES
+            .iter()
+            .map(ToString::to_string)
+            .chain(options.names)
+            .chain(addresses)
+            .collect();
+        let state = Arc::new(Mutex::new(State {
+            tokens: options.tokens,
+            ..State::default()
+        }));
         let (objects, logs) = (Objects::default(), Logs::default());
         objects.replace(workload::healthy());
-        let api = Api { version: options.version, state: state.clone(), objects: objects.clone(), logs: logs.clone() };
+        let api = Api {
+            version: options.version,
+            state: state.clone(),
+            objects: objects.clone(),
+            logs: logs.clone(),
+        };
         let web = Arc::new(Web::new(api, pki, names));
 
         let service = Server::start(options.service, web.clone())?;
         let mut endpoints: Vec<Server<ApiFault>> = Vec::new();
         for addr in options.endpoints {
-            let like_first = endpoints.first().map(|first| SocketAddr::new(addr.ip(), first.addr().port()));
+            let like_first = endpoints
+                .first()
+                .map(|first| SocketAddr::new(addr.ip(), first.addr().port()));
             let server = match like_first.filter(|_| addr.port() == 0) {
-                Some(like_first) => {
-                    Server::start(like_first, web.clone()).or_else(|_taken| Server::start(addr, web.clone()))
-                }
+                Some(like_first) => Server::start(like_first, web.clone())
+                    .or_else(|_taken| Server::start(addr, web.clone())),
                 None => Server::start(addr, web.clone()),
             };
             endpoints.push(server?);
         }
         lock(&state).slices = endpoints.iter().map(Server::addr).collect();
-        Ok(Self { service, endpoints, state, objects, logs })
+        Ok(Self {
+            service,
+            endpoints,
+            state,
+            objects,
+            logs,
+        })
     }
 
     /// The service address.
@@ -221,34 +249,67 @@ mod tests {
     use super::*;
     use crate::client::get;
 
-    const BEARER: &str = concat!("Authorization: Bearer ", "lab-service-account-token", "\r\n");
+    const BEARER: &str = concat!(
+        "Authorization: Bearer ",
+        "lab-service-account-token",
+        "\r\n"
+    );
 
     #[tokio::test]
     async fn a_token_opens_what_anonymous_may_not_see() {
         let pki = Pki::new("kubernetes");
         let api = ApiServer::start(&pki, Options::default()).unwrap();
         let name = "kubernetes.default.svc";
-        let ask = async |path: &str, headers: &str| get(&pki, api.addr(), name, path, headers).await.unwrap();
-        assert!(ask("/version", "").await.contains(r#""gitVersion":"v1.33.2""#));
-        assert!(ask("/api/v1/namespaces/kube-system", "").await.contains("system:anonymous"));
-        assert!(ask("/version", "Authorization: Bearer wrong\r\n").await.starts_with("HTTP/1.1 401 "));
-        assert!(ask("/api/v1/namespaces/kube-system", BEARER).await.contains(r#""kind":"Namespace""#));
+        let ask = async |path: &str, headers: &str| {
+            get(&pki, api.addr(), name, path, headers).await.unwrap()
+        };
+        assert!(
+            ask("/version", "")
+                .await
+                .contains(r#""gitVersion":"v1.33.2""#)
+        );
+        assert!(
+            ask("/api/v1/namespaces/kube-system", "")
+                .await
+                .contains("system:anonymous")
+        );
+        assert!(
+            ask("/version", "Authorization: Bearer wrong\r\n")
+                .await
+                .starts_with("HTTP/1.1 401 ")
+        );
+        assert!(
+            ask("/api/v1/namespaces/kube-system", BEARER)
+                .await
+                .contains(r#""kind":"Namespace""#)
+        );
         let slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices\
                       ?labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes";
         let listed = ask(slices, BEARER).await;
-        assert!(listed.contains("127.0.10.1") && listed.contains("127.0.10.2"), "{listed}");
+        assert!(
+            listed.contains("127.0.10.1") && listed.contains("127.0.10.2"),
+            "{listed}"
+        );
     }
 
     #[tokio::test]
     async fn one_endpoint_fails_alone() {
         let pki = Pki::new("kubernetes");
         let api = ApiServer::start(&pki, Options::default()).unwrap();
-        let [first, second] = api.endpoints() else { panic!("two endpoints") };
+        let [first, second] = api.endpoints() else {
+            panic!("two endpoints")
+        };
         first.set(Fault::Refused).await;
-        let refused = get(&pki, first.addr(), "127.0.10.1", "/version", "").await.unwrap_err();
+        let refused = get(&pki, first.addr(), "127.0.10.1", "/version", "")
+            .await
+            .unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
-        get(&pki, second.addr(), "127.0.10.2", "/version", "").await.unwrap();
+        get(&pki, second.addr(), "127.0.10.2", "/version", "")
+            .await
+            .unwrap();
         first.heal().await;
-        get(&pki, first.addr(), "127.0.10.1", "/version", "").await.unwrap();
+        get(&pki, first.addr(), "127.0.10.1", "/version", "")
+            .await
+            .unwrap();
     }
 }

@@ -19,17 +19,16 @@ mod token;
 mod web_identity;
 mod xml;
 
+use std::net::SocketAddr;
+
 pub use account::{Account, Issued, Provider, Role, Signs, WebIdentity};
 pub use ec2::{Ec2, Ec2Fault};
 pub use eks::{Eks, EksFault};
 pub use instance::Instance;
 pub use pod_identity::{PodIdentity, PodIdentityFault};
+use serde_json::json;
 pub use signature::Signer;
 pub use sts::{Sts, StsFault};
-
-use std::net::SocketAddr;
-
-use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 use crate::answer::Answer;
@@ -84,7 +83,10 @@ impl Place {
     fn of(service: &str, net: u8) -> Self {
         Self {
             addr: SocketAddr::from(([127, 0, net, 1], 0)),
-            names: vec![format!("{service}.lab"), format!("{service}.{REGION}.amazonaws.com")],
+            names: vec![
+                format!("{service}.lab"),
+                format!("{service}.{REGION}.amazonaws.com"),
+            ],
             region: REGION.to_owned(),
         }
     }
@@ -94,19 +96,27 @@ impl Place {
 pub fn pod_identity_token() -> String {
     let now = OffsetDateTime::now_utc().unix_timestamp();
     let audience = pod_identity::AUDIENCE;
-    token_with(&json!({ "iss": ISSUER, "sub": SUBJECT, "aud": [audience], "iat": now - 60, "exp": now + 86_400 }))
+    token_with(
+        &json!({ "iss": ISSUER, "sub": SUBJECT, "aud": [audience], "iat": now - 60, "exp": now + 86_400 }),
+    )
 }
 
 /// What a server with a fault on the line takes for the time.
 fn now(line: Option<&Fault>) -> OffsetDateTime {
-    let skew = if let Some(Fault::Clock(skew)) = line { skew.0 } else { 0 };
+    let skew = if let Some(Fault::Clock(skew)) = line {
+        skew.0
+    } else {
+        0
+    };
     OffsetDateTime::now_utc() + Duration::seconds(skew)
 }
 
 /// Whether a request is meant for a server of these names, whatever the port.
 fn is_for(request: &Request, names: &[String]) -> bool {
     let host = request.header("host").unwrap_or_default();
-    let bare = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    let bare = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
     let bare = bare.map_or(host, |(bare, _)| bare).trim_matches(['[', ']']);
     names.iter().any(|name| name.eq_ignore_ascii_case(bare))
 }

@@ -96,7 +96,12 @@ impl Default for Options {
 impl AzureImds {
     /// Starts listening; must be called inside a runtime.
     pub fn start(options: Options) -> io::Result<Self> {
-        Ok(Self { server: Server::start(options.addr, Arc::new(Web::over(App { options }, None, Vec::new())))? })
+        Ok(Self {
+            server: Server::start(
+                options.addr,
+                Arc::new(Web::over(App { options }, None, Vec::new())),
+            )?,
+        })
     }
 }
 
@@ -114,25 +119,40 @@ impl Application for App {
     type Fault = AzureImdsFault;
 
     fn line(fault: &AzureImdsFault) -> Option<&Fault> {
-        if let AzureImdsFault::Line(line) = fault { Some(line) } else { None }
+        if let AzureImdsFault::Line(line) = fault {
+            Some(line)
+        } else {
+            None
+        }
     }
 
     fn answer(&self, request: &Request, fault: Option<&AzureImdsFault>) -> Answer {
-        let header = request.header("metadata").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let header = request
+            .header("metadata")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let version = request.query("api-version");
-        let known = version.as_deref().is_some_and(|version| VERSIONS.contains(&version));
+        let known = version
+            .as_deref()
+            .is_some_and(|version| VERSIONS.contains(&version));
         let answer = match fault {
-            Some(AzureImdsFault::Restricted) => bad(403, "Forbidden. Access to this endpoint is not allowed"),
+            Some(AzureImdsFault::Restricted) => {
+                bad(403, "Forbidden. Access to this endpoint is not allowed")
+            }
             Some(AzureImdsFault::RateLimited) => bad(429, "Too many requests"),
             Some(AzureImdsFault::Gone) => bad(410, "Gone. The service is being updated"),
             Some(AzureImdsFault::ServerError) => bad(500, "Internal server error"),
-            Some(AzureImdsFault::HeaderLost) => bad(400, "Bad request. Required metadata header not specified"),
+            Some(AzureImdsFault::HeaderLost) => {
+                bad(400, "Bad request. Required metadata header not specified")
+            }
             _ if !header => bad(400, "Bad request. Required metadata header not specified"),
             _ if request.header("x-forwarded-for").is_some() => {
                 bad(400, "Bad request. X-Forwarded-For header is not allowed")
             }
             _ if request.method != "GET" => bad(405, "Method not allowed"),
-            _ if version.is_none() => bad(400, "Bad request. api-version was not specified in the request"),
+            _ if version.is_none() => bad(
+                400,
+                "Bad request. api-version was not specified in the request",
+            ),
             Some(AzureImdsFault::VersionUnknown) => bad(400, "Bad request. api-version is invalid"),
             _ if !known => bad(400, "Bad request. api-version is invalid"),
             _ => match request.path() {
@@ -147,8 +167,17 @@ impl Application for App {
 
 impl App {
     fn instance(&self, fault: Option<&AzureImdsFault>) -> Value {
-        let Options { subscription, node_resource_group, location, .. } = &self.options;
-        let location = if fault == Some(&AzureImdsFault::Hostile) { HOSTILE_TEXT } else { location };
+        let Options {
+            subscription,
+            node_resource_group,
+            location,
+            ..
+        } = &self.options;
+        let location = if fault == Some(&AzureImdsFault::Hostile) {
+            HOSTILE_TEXT
+        } else {
+            location
+        };
         let mut compute = json!({
             "azEnvironment": "AzurePublicCloud",
             "location": location,
@@ -167,16 +196,23 @@ impl App {
     }
 
     fn identity(&self, request: &Request, fault: Option<&AzureImdsFault>) -> Answer {
-        let invalid = |why: &str| Answer::json(400, &json!({ "error": "invalid_request", "error_description": why }));
+        let invalid = |why: &str| {
+            Answer::json(
+                400,
+                &json!({ "error": "invalid_request", "error_description": why }),
+            )
+        };
         let Some(resource) = request.query("resource") else {
             return invalid("Required query variable 'resource' is missing");
         };
         match fault {
             Some(AzureImdsFault::NoIdentity) => invalid("Identity not found"),
-            Some(AzureImdsFault::ManyIdentities) if request.query("client_id").is_none() => invalid(
-                "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in \
+            Some(AzureImdsFault::ManyIdentities) if request.query("client_id").is_none() => {
+                invalid(
+                    "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in \
                  the token request",
-            ),
+                )
+            }
             _ => Answer::json(
                 200,
                 &json!({
@@ -206,16 +242,33 @@ mod tests {
     #[tokio::test]
     async fn an_answer_needs_the_header_the_version_and_no_proxy() {
         let imds = AzureImds::start(Options::default()).unwrap();
-        let ask = async |target: &str, headers: &str| get_plain(imds.addr(), target, headers).await.unwrap();
-        let (right, header) = ("/metadata/instance?api-version=2021-05-01&format=json", "Metadata: True\r\n");
+        let ask = async |target: &str, headers: &str| {
+            get_plain(imds.addr(), target, headers).await.unwrap()
+        };
+        let (right, header) = (
+            "/metadata/instance?api-version=2021-05-01&format=json",
+            "Metadata: True\r\n",
+        );
         for (target, headers, status) in [
             (right, header, "200"),
             (right, "", "400"),
-            (right, "Metadata: True\r\nX-Forwarded-For: 10.0.0.1\r\n", "400"),
+            (
+                right,
+                "Metadata: True\r\nX-Forwarded-For: 10.0.0.1\r\n",
+                "400",
+            ),
             ("/metadata/instance?format=json", header, "400"),
             ("/metadata/instance?api-version=2011-01-01", header, "400"),
-            ("/metadata/identity/oauth2/token?api-version=2018-02-01", header, "400"),
-            ("/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fx%2F", header, "200"),
+            (
+                "/metadata/identity/oauth2/token?api-version=2018-02-01",
+                header,
+                "400",
+            ),
+            (
+                "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fx%2F",
+                header,
+                "200",
+            ),
             ("/metadata/other?api-version=2021-05-01", header, "404"),
         ] {
             let answer = ask(target, headers).await;

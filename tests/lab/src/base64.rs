@@ -37,9 +37,14 @@ pub(crate) fn from_url(text: &str) -> Option<Vec<u8>> {
 fn encode(bytes: &[u8], alphabet: &[u8; 64]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0_u32, |group, byte| (group << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let group = chunk
+            .iter()
+            .fold(0_u32, |group, byte| (group << 8) | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
         for place in 0..=chunk.len() {
-            text.push(char::from(alphabet[(group >> (18 - 6 * place)) as usize & 63]));
+            text.push(char::from(
+                alphabet[(group >> (18 - 6 * place)) as usize & 63],
+            ));
         }
     }
     text
@@ -51,14 +56,32 @@ mod tests {
 
     #[test]
     fn the_alphabets_and_the_padding_differ() {
-        let cases = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("user:pass", "dXNlcjpwYXNz")];
+        let cases = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("user:pass", "dXNlcjpwYXNz"),
+        ];
         for (plain, encoded) in cases {
             assert_eq!(padded(plain.as_bytes()), encoded);
         }
-        assert_eq!((padded(&[0xfb, 0xff]).as_str(), for_url(&[0xfb, 0xff]).as_str()), ("+/8=", "-_8"));
+        assert_eq!(
+            (
+                padded(&[0xfb, 0xff]).as_str(),
+                for_url(&[0xfb, 0xff]).as_str()
+            ),
+            ("+/8=", "-_8")
+        );
         for plain in ["", "f", "fo", "foo", "user:pass"] {
-            assert_eq!(from_url(&for_url(plain.as_bytes())).unwrap(), plain.as_bytes());
+            assert_eq!(
+                from_url(&for_url(plain.as_bytes())).unwrap(),
+                plain.as_bytes()
+            );
         }
-        assert_eq!((from_url("-_8"), from_url("A"), from_url("Zg==")), (Some(vec![0xfb, 0xff]), None, None));
+        assert_eq!(
+            (from_url("-_8"), from_url("A"), from_url("Zg==")),
+            (Some(vec![0xfb, 0xff]), None, None)
+        );
     }
 }

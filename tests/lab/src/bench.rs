@@ -19,10 +19,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use scale::Scale;
 use table::{Row, Table};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// What was asked for on the command line.
 pub(crate) struct Arguments {
@@ -59,7 +58,11 @@ impl Arguments {
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match word.to_str() {
-                Some("--exporter") => exporter = Some(PathBuf::from(words.next().ok_or("--exporter wants a path")?)),
+                Some("--exporter") => {
+                    exporter = Some(PathBuf::from(
+                        words.next().ok_or("--exporter wants a path")?,
+                    ))
+                }
                 Some("--quick") => effort = Effort::QUICK,
                 Some("--scale") => scale = true,
                 _ => return Err(format!("{} means nothing here", word.display())),
@@ -67,9 +70,16 @@ impl Arguments {
         }
         let exporter = exporter.ok_or("--exporter is missing")?;
         if !exporter.is_file() {
-            return Err(format!("{} is not there; build it first", exporter.display()));
+            return Err(format!(
+                "{} is not there; build it first",
+                exporter.display()
+            ));
         }
-        Ok(Self { exporter, effort, scale })
+        Ok(Self {
+            exporter,
+            effort,
+            scale,
+        })
     }
 }
 
@@ -83,7 +93,11 @@ impl Effort {
         idle: Duration::from_mins(2),
         handshakes: Duration::from_mins(1),
         phases: 40,
-        large: Scale { nodes: 5000, pods: 150_000, span: Duration::from_mins(1) },
+        large: Scale {
+            nodes: 5000,
+            pods: 150_000,
+            span: Duration::from_mins(1),
+        },
     };
     /// Shows that everything can be measured; the figures are rough.
     const QUICK: Self = Self {
@@ -93,13 +107,20 @@ impl Effort {
         idle: Duration::from_secs(10),
         handshakes: Duration::from_secs(5),
         phases: 5,
-        large: Scale { nodes: 500, pods: 5000, span: Duration::from_secs(10) },
+        large: Scale {
+            nodes: 500,
+            pods: 5000,
+            span: Duration::from_secs(10),
+        },
     };
 }
 
 /// Measures everything, prints the table, and fails when a limit is exceeded.
 pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     // Whatever ends it drops the processes and the files.
     let table = tokio::select! {
         table = measure(&arguments) => table?,
@@ -107,14 +128,20 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
         _ = terminate.recv() => return Ok(ExitCode::FAILURE),
     };
     println!("{table}");
-    Ok(if table.is_within_limits() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if table.is_within_limits() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn measure(arguments: &Arguments) -> io::Result<Table> {
     if arguments.scale {
         return measure_large(arguments).await;
     }
-    let Arguments { exporter, effort, .. } = arguments;
+    let Arguments {
+        exporter, effort, ..
+    } = arguments;
     let blackbox = blackbox::version().await?;
     let mut table = Table::default();
     table.note(machine::description()?);
@@ -137,7 +164,11 @@ async fn measure(arguments: &Arguments) -> io::Result<Table> {
 }
 
 /// What a large cluster costs.
-async fn measure_large(Arguments { exporter, effort, .. }: &Arguments) -> io::Result<Table> {
+async fn measure_large(
+    Arguments {
+        exporter, effort, ..
+    }: &Arguments,
+) -> io::Result<Table> {
     let mut table = Table::default();
     table.note(machine::description()?);
     say("a large cluster");
@@ -148,7 +179,12 @@ async fn measure_large(Arguments { exporter, effort, .. }: &Arguments) -> io::Re
 
 fn size(exporter: &std::path::Path) -> io::Result<Row> {
     let bytes = std::fs::metadata(exporter)?.len();
-    Ok(Row::limited("size of the binary", bytes, 9_000_000, "bytes"))
+    Ok(Row::limited(
+        "size of the binary",
+        bytes,
+        9_000_000,
+        "bytes",
+    ))
 }
 
 fn say(what: &str) {
@@ -159,7 +195,10 @@ fn say(what: &str) {
 fn percentile(values: &[f64], hundredths: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted.get((sorted.len() * hundredths / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+    sorted
+        .get((sorted.len() * hundredths / 100).min(sorted.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or(f64::NAN)
 }
 
 fn failed(what: impl Into<String>) -> io::Error {

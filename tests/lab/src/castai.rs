@@ -111,12 +111,26 @@ impl CastAi {
     /// Starts listening; must be called inside a runtime.
     pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
         let (fields, latest) = (Vec::new(), "0.123.1".to_owned());
-        let state = State { key: options.key, cluster_id: options.cluster_id, fields, latest };
+        let state = State {
+            key: options.key,
+            cluster_id: options.cluster_id,
+            fields,
+            latest,
+        };
         let state = Arc::new(Mutex::new(state));
         let mut names = options.names;
         names.push(options.addr.ip().to_string());
-        let web = Web::new(App { state: state.clone() }, pki, names);
-        Ok(Self { server: Server::start(options.addr, Arc::new(web))?, state })
+        let web = Web::new(
+            App {
+                state: state.clone(),
+            },
+            pki,
+            names,
+        );
+        Ok(Self {
+            server: Server::start(options.addr, Arc::new(web))?,
+            state,
+        })
     }
 
     /// Whether the key came with this request.
@@ -159,17 +173,25 @@ impl Application for App {
     type Fault = CastAiFault;
 
     fn line(fault: &CastAiFault) -> Option<&Fault> {
-        if let CastAiFault::Line(line) = fault { Some(line) } else { None }
+        if let CastAiFault::Line(line) = fault {
+            Some(line)
+        } else {
+            None
+        }
     }
 
     fn answer(&self, request: &Request, fault: Option<&CastAiFault>) -> Answer {
         let answer = match fault {
             Some(CastAiFault::Waf) => blocked(403, "Attention Required! | Cloudflare"),
-            Some(CastAiFault::WafRateLimited) => blocked(429, "Access denied | Error 1015").with("Retry-After", "60"),
+            Some(CastAiFault::WafRateLimited) => {
+                blocked(429, "Access denied | Error 1015").with("Retry-After", "60")
+            }
             Some(CastAiFault::WafUnavailable) => blocked(503, "Service Temporarily Unavailable"),
             Some(CastAiFault::HtmlOk) => Answer::html(200, "Welcome"),
             Some(CastAiFault::JsonWithoutId) => Answer::json(200, &json!({ "status": "ok" })),
-            _ => self.application(request, fault).with(REQUEST_ID, "2f9c1e7a-5d0b-4a3e-9c61-7b8d2e4f6a10"),
+            _ => self
+                .application(request, fault)
+                .with(REQUEST_ID, "2f9c1e7a-5d0b-4a3e-9c61-7b8d2e4f6a10"),
         };
         answer.with("Server", "cloudflare").with("CF-RAY", CF_RAY)
     }
@@ -186,7 +208,9 @@ impl App {
             _ => {}
         }
         let state = lock(&self.state);
-        if request.header("x-api-key") != Some(state.key.as_str()) || fault == Some(&CastAiFault::TokenInvalid) {
+        if request.header("x-api-key") != Some(state.key.as_str())
+            || fault == Some(&CastAiFault::TokenInvalid)
+        {
             return error(401, "Unauthorized");
         }
         match fault {
@@ -198,11 +222,16 @@ impl App {
             _ => {}
         }
         let gone = fault == Some(&CastAiFault::ClusterNotFound);
-        match request.path().strip_prefix("/v1/kubernetes/external-clusters/") {
+        match request
+            .path()
+            .strip_prefix("/v1/kubernetes/external-clusters/")
+        {
             Some(id) if id == state.cluster_id && !gone => Answer::json(200, &state.cluster()),
             Some(_) => error(404, "Cluster not found"),
             None if request.path() == "/v1/me" => Answer::json(200, &me()),
-            None if request.path() == "/cluster-management/v1/components:getByName" => state.component(request),
+            None if request.path() == "/cluster-management/v1/components:getByName" => {
+                state.component(request)
+            }
             None => error(404, "Not Found"),
         }
     }
@@ -260,7 +289,10 @@ impl State {
 }
 
 fn error(status: u16, message: &str) -> Answer {
-    Answer::json(status, &json!({ "message": message, "fieldViolations": [] }))
+    Answer::json(
+        status,
+        &json!({ "message": message, "fieldViolations": [] }),
+    )
 }
 
 fn blocked(status: u16, title: &str) -> Answer {
@@ -292,13 +324,25 @@ mod tests {
         let castai = CastAi::start(&pki, Options::default()).unwrap();
         let path = format!("/v1/kubernetes/external-clusters/{CLUSTER_ID}");
         let key = format!("X-Api-Key: {API_KEY}\r\n");
-        let ask = async |headers: &str| get(&pki, castai.addr(), "api.cast.lab", &path, headers).await.unwrap();
+        let ask = async |headers: &str| {
+            get(&pki, castai.addr(), "api.cast.lab", &path, headers)
+                .await
+                .unwrap()
+        };
         assert!(ask("").await.contains(r#""message":"Unauthorized""#));
         assert!(ask(&key).await.contains(r#""agentStatus":"online""#));
         castai.set(CastAiFault::Waf).await;
         let page = ask(&key).await;
-        assert!(page.contains("CF-RAY") && !page.contains(REQUEST_ID), "{page}");
-        let sent: Vec<bool> = castai.journal().requests().iter().map(|request| castai.has_key(request)).collect();
+        assert!(
+            page.contains("CF-RAY") && !page.contains(REQUEST_ID),
+            "{page}"
+        );
+        let sent: Vec<bool> = castai
+            .journal()
+            .requests()
+            .iter()
+            .map(|request| castai.has_key(request))
+            .collect();
         assert_eq!(sent, [false, true, true]);
     }
 }

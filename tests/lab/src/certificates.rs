@@ -19,7 +19,11 @@ pub(crate) struct Certificates {
 
 impl Certificates {
     pub(crate) fn new(pki: &Pki, names: Vec<String>) -> Self {
-        Self { pki: pki.clone(), names, issued: Mutex::default() }
+        Self {
+            pki: pki.clone(),
+            names,
+            issued: Mutex::default(),
+        }
     }
 
     pub(crate) fn show(&self, kind: Certificate) -> Arc<ServerConfig> {
@@ -28,6 +32,9 @@ impl Certificates {
             return self.pki.issue(kind, &self.names).server_config();
         }
         let issue = || self.pki.issue(kind, &self.names).server_config();
-        issued.entry(format!("{kind:?}")).or_insert_with(issue).clone()
+        issued
+            .entry(format!("{kind:?}"))
+            .or_insert_with(issue)
+            .clone()
     }
 }

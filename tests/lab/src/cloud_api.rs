@@ -119,7 +119,12 @@ impl Options {
             Kind::Login => (3, AZURE_TOKEN),
         };
         let addr = SocketAddr::from(([127, 0, 80, last], 0));
-        Self { kind, addr, name: name.to_owned(), token: token.to_owned() }
+        Self {
+            kind,
+            addr,
+            name: name.to_owned(),
+            token: token.to_owned(),
+        }
     }
 }
 
@@ -128,8 +133,13 @@ impl Options {
 impl CloudApi {
     /// Starts listening; must be called inside a runtime.
     pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
-        let (addr, names) = (options.addr, vec![options.name.clone(), options.addr.ip().to_string()]);
-        Ok(Self { server: Server::start(addr, Arc::new(Web::new(App { options }, pki, names)))? })
+        let (addr, names) = (
+            options.addr,
+            vec![options.name.clone(), options.addr.ip().to_string()],
+        );
+        Ok(Self {
+            server: Server::start(addr, Arc::new(Web::new(App { options }, pki, names)))?,
+        })
     }
 }
 
@@ -147,7 +157,11 @@ impl Application for App {
     type Fault = CloudApiFault;
 
     fn line(fault: &CloudApiFault) -> Option<&Fault> {
-        if let CloudApiFault::Line(line) = fault { Some(line) } else { None }
+        if let CloudApiFault::Line(line) = fault {
+            Some(line)
+        } else {
+            None
+        }
     }
 
     fn answer(&self, request: &Request, fault: Option<&CloudApiFault>) -> Answer {
@@ -155,22 +169,36 @@ impl Application for App {
         if kind == Kind::Login {
             return self.login(request, fault);
         }
-        let authorized = request.header("authorization") == Some(&format!("Bearer {}", self.options.token));
+        let authorized =
+            request.header("authorization") == Some(&format!("Bearer {}", self.options.token));
         match fault {
-            Some(CloudApiFault::RateLimited) => error(kind, 429, "RESOURCE_EXHAUSTED", "Quota exceeded."),
-            Some(CloudApiFault::ServerError) => error(kind, 500, "INTERNAL", "Internal error encountered."),
+            Some(CloudApiFault::RateLimited) => {
+                error(kind, 429, "RESOURCE_EXHAUSTED", "Quota exceeded.")
+            }
+            Some(CloudApiFault::ServerError) => {
+                error(kind, 500, "INTERNAL", "Internal error encountered.")
+            }
             Some(CloudApiFault::Expired) => unauthenticated(kind),
             _ if !authorized => unauthenticated(kind),
             Some(CloudApiFault::Hostile) => error(kind, 403, "PERMISSION_DENIED", HOSTILE_TEXT),
             Some(CloudApiFault::Forbidden) => forbidden(kind),
-            _ if request.method != "GET" => error(kind, 405, "INVALID_ARGUMENT", "Method not allowed."),
-            Some(CloudApiFault::SomethingElse) => Answer::json(200, &json!({ "kind": "something", "properties": [] })),
+            _ if request.method != "GET" => {
+                error(kind, 405, "INVALID_ARGUMENT", "Method not allowed.")
+            }
+            Some(CloudApiFault::SomethingElse) => {
+                Answer::json(200, &json!({ "kind": "something", "properties": [] }))
+            }
             Some(CloudApiFault::NotFound) => missing(kind),
             _ if kind == Kind::Google && request.path() == GKE => Answer::json(200, &gke(fault)),
             _ if kind == Kind::Azure && request.path().eq_ignore_ascii_case(&aks_path()) => {
                 match request.query("api-version").as_deref() {
                     Some("2024-09-01") => Answer::json(200, &aks(fault)),
-                    _ => error(kind, 400, "InvalidApiVersionParameter", "The api-version is invalid."),
+                    _ => error(
+                        kind,
+                        400,
+                        "InvalidApiVersionParameter",
+                        "The api-version is invalid.",
+                    ),
                 }
             }
             _ => missing(kind),
@@ -181,30 +209,53 @@ impl Application for App {
 impl App {
     fn login(&self, request: &Request, fault: Option<&CloudApiFault>) -> Answer {
         let refused = |status, error: &str, what: &str| {
-            Answer::json(status, &json!({ "error": error, "error_description": what, "error_codes": [700_016] }))
+            Answer::json(
+                status,
+                &json!({ "error": error, "error_description": what, "error_codes": [700_016] }),
+            )
         };
         let form: Vec<(String, String)> = request.parameters();
-        let field = |name: &str| form.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str());
+        let field = |name: &str| {
+            form.iter()
+                .find(|(of, _)| of == name)
+                .map(|(_, value)| value.as_str())
+        };
         let scope = field("scope").unwrap_or_default();
         let assertion = field("client_assertion").unwrap_or_default();
         match fault {
-            Some(CloudApiFault::ServerError) => refused(503, "temporarily_unavailable", "AADSTS90033: try again."),
-            _ if request.method != "POST" || request.path() != format!("/{TENANT}/oauth2/v2.0/token") => {
+            Some(CloudApiFault::ServerError) => {
+                refused(503, "temporarily_unavailable", "AADSTS90033: try again.")
+            }
+            _ if request.method != "POST"
+                || request.path() != format!("/{TENANT}/oauth2/v2.0/token") =>
+            {
                 refused(404, "invalid_request", "AADSTS90002: Tenant not found.")
             }
-            Some(CloudApiFault::Forbidden) => {
-                refused(401, "invalid_client", "AADSTS70021: No matching federated identity record found.")
-            }
-            Some(CloudApiFault::Hostile) => refused(400, "invalid_client", &format!("{HOSTILE_TEXT} {assertion}")),
+            Some(CloudApiFault::Forbidden) => refused(
+                401,
+                "invalid_client",
+                "AADSTS70021: No matching federated identity record found.",
+            ),
+            Some(CloudApiFault::Hostile) => refused(
+                400,
+                "invalid_client",
+                &format!("{HOSTILE_TEXT} {assertion}"),
+            ),
             _ if field("grant_type") != Some("client_credentials")
                 || field("client_assertion_type") != Some(JWT_BEARER)
                 || !scope.ends_with("/.default") =>
             {
-                refused(400, "invalid_request", "AADSTS900144: The request body is incomplete.")
+                refused(
+                    400,
+                    "invalid_request",
+                    "AADSTS900144: The request body is incomplete.",
+                )
             }
-            _ if field("client_id") != Some(CLIENT) || assertion != FEDERATED_TOKEN => {
-                refused(401, "invalid_client", "AADSTS700213: No matching federated identity record found.")
-            }
+            _ if field("client_id") != Some(CLIENT) || assertion != FEDERATED_TOKEN => refused(
+                401,
+                "invalid_client",
+                "AADSTS700213: No matching federated identity record found.",
+            ),
             _ => Answer::json(
                 200,
                 &json!({ "token_type": "Bearer", "expires_in": 3599, "access_token": self.options.token }),
@@ -223,8 +274,14 @@ fn aks_path() -> String {
 fn networks(fault: Option<&CloudApiFault>) -> Option<Vec<String>> {
     let one = |network: &str| Some(vec!["203.0.113.0/24".to_owned(), network.to_owned()]);
     match fault? {
-        CloudApiFault::Blocked | CloudApiFault::BlockedWhileChanging | CloudApiFault::Google => one("198.51.100.7/32"),
-        CloudApiFault::BlockedByMany => Some((0..150).map(|last| format!("198.51.100.{last}/32")).collect()),
+        CloudApiFault::Blocked | CloudApiFault::BlockedWhileChanging | CloudApiFault::Google => {
+            one("198.51.100.7/32")
+        }
+        CloudApiFault::BlockedByMany => Some(
+            (0..150)
+                .map(|last| format!("198.51.100.{last}/32"))
+                .collect(),
+        ),
         CloudApiFault::BlockedBesideTag => one("AzureCloud"),
         CloudApiFault::BlockedByHostile => one("$(reboot)"),
         CloudApiFault::Listed => one("35.221.40.0/24"),
@@ -246,8 +303,10 @@ fn gke(fault: Option<&CloudApiFault>) -> Value {
         cluster["privateClusterConfig"] = json!({ "enablePrivateEndpoint": true });
     }
     if let Some(networks) = networks(fault) {
-        let blocks: Vec<_> =
-            networks.iter().map(|network| json!({ "displayName": "lab", "cidrBlock": network })).collect();
+        let blocks: Vec<_> = networks
+            .iter()
+            .map(|network| json!({ "displayName": "lab", "cidrBlock": network }))
+            .collect();
         let google = fault == Some(&CloudApiFault::Google);
         cluster["masterAuthorizedNetworksConfig"] =
             json!({ "enabled": true, "cidrBlocks": blocks, "gcpPublicCidrsAccessEnabled": google });
@@ -278,17 +337,31 @@ fn aks(fault: Option<&CloudApiFault>) -> Value {
 
 fn error(kind: Kind, status: u16, code: &str, message: &str) -> Answer {
     match kind {
-        Kind::Google => {
-            Answer::json(status, &json!({ "error": { "code": status, "message": message, "status": code } }))
-        }
-        _ => Answer::json(status, &json!({ "error": { "code": code, "message": message } })),
+        Kind::Google => Answer::json(
+            status,
+            &json!({ "error": { "code": status, "message": message, "status": code } }),
+        ),
+        _ => Answer::json(
+            status,
+            &json!({ "error": { "code": code, "message": message } }),
+        ),
     }
 }
 
 fn unauthenticated(kind: Kind) -> Answer {
     match kind {
-        Kind::Google => error(kind, 401, "UNAUTHENTICATED", "Request had invalid authentication credentials."),
-        _ => error(kind, 401, "ExpiredAuthenticationToken", "The access token expiry UTC time is earlier than now."),
+        Kind::Google => error(
+            kind,
+            401,
+            "UNAUTHENTICATED",
+            "Request had invalid authentication credentials.",
+        ),
+        _ => error(
+            kind,
+            401,
+            "ExpiredAuthenticationToken",
+            "The access token expiry UTC time is earlier than now.",
+        ),
     }
 }
 
@@ -328,19 +401,47 @@ mod tests {
         let google = CloudApi::start(&pki, Options::new(Kind::Google, "container.lab")).unwrap();
         let azure = CloudApi::start(&pki, Options::new(Kind::Azure, "management.lab")).unwrap();
         let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
-        let gke = async |token: &str| get(&pki, google.addr(), "container.lab", GKE, &bearer(token)).await.unwrap();
+        let gke = async |token: &str| {
+            get(&pki, google.addr(), "container.lab", GKE, &bearer(token))
+                .await
+                .unwrap()
+        };
         assert!(gke("other").await.contains("UNAUTHENTICATED"));
         assert!(gke(AZURE_TOKEN).await.contains("UNAUTHENTICATED"));
-        assert!(gke(GOOGLE_TOKEN).await.contains("\"masterAuthorizedNetworksConfig\":{}"));
+        assert!(
+            gke(GOOGLE_TOKEN)
+                .await
+                .contains("\"masterAuthorizedNetworksConfig\":{}")
+        );
         google.set(CloudApiFault::Google).await;
-        assert!(gke(GOOGLE_TOKEN).await.contains("\"gcpPublicCidrsAccessEnabled\":true"));
+        assert!(
+            gke(GOOGLE_TOKEN)
+                .await
+                .contains("\"gcpPublicCidrsAccessEnabled\":true")
+        );
         let path = aks_path();
         let aks = async |query: &str| {
-            get(&pki, azure.addr(), "management.lab", &format!("{path}{query}"), &bearer(AZURE_TOKEN)).await.unwrap()
+            get(
+                &pki,
+                azure.addr(),
+                "management.lab",
+                &format!("{path}{query}"),
+                &bearer(AZURE_TOKEN),
+            )
+            .await
+            .unwrap()
         };
         assert!(aks("").await.contains("InvalidApiVersionParameter"));
-        assert!(aks("?api-version=2024-09-01").await.contains("\"authorizedIPRanges\":null"));
+        assert!(
+            aks("?api-version=2024-09-01")
+                .await
+                .contains("\"authorizedIPRanges\":null")
+        );
         azure.set(CloudApiFault::Listed).await;
-        assert!(aks("?api-version=2024-09-01").await.contains("35.221.40.0/24"));
+        assert!(
+            aks("?api-version=2024-09-01")
+                .await
+                .contains("35.221.40.0/24")
+        );
     }
 }

@@ -13,14 +13,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clouds::Provider;
+use exporter::Exporter;
+use switch::Outcome;
 use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time;
-
-use clouds::Provider;
-use exporter::Exporter;
-use switch::Outcome;
 use world::World;
 
 /// What was asked for on the command line.
@@ -36,17 +35,26 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn read(words: &[OsString]) -> Result<Self, String> {
         let mut words = words.iter();
-        let (mut exporter, mut listen, mut provider, mut flags) = (None, None, Provider::default(), Vec::new());
+        let (mut exporter, mut listen, mut provider, mut flags) =
+            (None, None, Provider::default(), Vec::new());
         while let Some(word) = words.next() {
             match word.to_str() {
-                Some("--exporter") => exporter = Some(PathBuf::from(words.next().ok_or("--exporter wants a path")?)),
+                Some("--exporter") => {
+                    exporter = Some(PathBuf::from(
+                        words.next().ok_or("--exporter wants a path")?,
+                    ))
+                }
                 Some("--listen") => {
                     let addr = words.next().and_then(|addr| addr.to_str()?.parse().ok());
-                    listen = Some(addr.ok_or("--listen wants an address and a port, such as 127.0.0.1:9878")?);
+                    listen = Some(
+                        addr.ok_or("--listen wants an address and a port, such as 127.0.0.1:9878")?,
+                    );
                 }
                 Some("--provider") => {
                     let word = words.next().and_then(|word| word.to_str());
-                    provider = word.and_then(Provider::read).ok_or("--provider is eks, gke or aks")?;
+                    provider = word
+                        .and_then(Provider::read)
+                        .ok_or("--provider is eks, gke or aks")?;
                 }
                 Some("--") => flags.extend(words.by_ref().cloned()),
                 _ => return Err(format!("{} means nothing here", word.display())),
@@ -54,16 +62,27 @@ impl Arguments {
         }
         let exporter = exporter.ok_or("--exporter is missing")?;
         if !exporter.is_file() {
-            return Err(format!("{} is not there; build it first", exporter.display()));
+            return Err(format!(
+                "{} is not there; build it first",
+                exporter.display()
+            ));
         }
-        Ok(Self { exporter, listen, provider, flags })
+        Ok(Self {
+            exporter,
+            listen,
+            provider,
+            flags,
+        })
     }
 }
 
 /// Runs until the person, a signal or the exporter ends it; then nothing of it is left.
 pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
-    let (mut interrupt, mut terminate, mut hangup) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    let (mut interrupt, mut terminate, mut hangup) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::hangup())?,
+    );
     let listen = arguments.listen.map_or_else(free_port, Ok)?;
     let mut world = World::of(arguments.provider)?;
     let mut exporter = Exporter::start(&arguments.exporter, &arguments.flags, listen, &world)?;
@@ -131,5 +150,7 @@ async fn answering(addr: SocketAddr) -> bool {
             time::sleep(Duration::from_millis(50)).await;
         }
     };
-    time::timeout(Duration::from_secs(10), connects).await.is_ok()
+    time::timeout(Duration::from_secs(10), connects)
+        .await
+        .is_ok()
 }

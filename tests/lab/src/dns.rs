@@ -11,7 +11,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time;
-
 use world::{Faults, World, canonical};
 
 use crate::journal::lock;
@@ -74,7 +73,10 @@ const TASKS: usize = 512;
 
 impl Dns {
     /// Starts on `ip` and a free port, with these names; must be called inside a runtime.
-    pub fn start<'a>(ip: IpAddr, zone: impl IntoIterator<Item = (&'a str, IpAddr)>) -> io::Result<Self> {
+    pub fn start<'a>(
+        ip: IpAddr,
+        zone: impl IntoIterator<Item = (&'a str, IpAddr)>,
+    ) -> io::Result<Self> {
         let (udp, tcp) = bind(ip)?;
         let addr = udp.local_addr()?;
         let world = Arc::new(World::default());
@@ -93,7 +95,10 @@ impl Dns {
 
     /// Adds an address to a name.
     pub fn add(&self, name: &str, address: IpAddr) {
-        lock(&self.world.zone).entry(canonical(name)).or_default().push(address);
+        lock(&self.world.zone)
+            .entry(canonical(name))
+            .or_default()
+            .push(address);
     }
 
     /// Misbehaves for every name from now on.
@@ -103,7 +108,9 @@ impl Dns {
 
     /// Misbehaves for this name from now on.
     pub fn set_for(&self, name: &str, fault: DnsFault) {
-        lock(&self.world.faults).names.insert(canonical(name), fault);
+        lock(&self.world.faults)
+            .names
+            .insert(canonical(name), fault);
     }
 
     /// Behaves from now on.
@@ -206,7 +213,10 @@ mod tests {
             let mut answer = vec![0; 4096];
             let length = if tcp {
                 let mut stream = TcpStream::connect(dns.addr()).await.unwrap();
-                stream.write_u16(u16::try_from(query.len()).unwrap()).await.unwrap();
+                stream
+                    .write_u16(u16::try_from(query.len()).unwrap())
+                    .await
+                    .unwrap();
                 stream.write_all(&query).await.unwrap();
                 let length = usize::from(stream.read_u16().await.unwrap());
                 stream.read_exact(&mut answer[..length]).await.unwrap()
@@ -217,13 +227,23 @@ mod tests {
             };
             Message::from_vec(&answer[..length]).unwrap()
         };
-        time::timeout(Duration::from_millis(300), exchange).await.ok()
+        time::timeout(Duration::from_millis(300), exchange)
+            .await
+            .ok()
     }
 
     #[tokio::test]
     async fn names_fail_alone_or_together() {
-        let dns = Dns::start([127, 0, 0, 1].into(), [("api.cast.lab", ADDRESS), ("other.lab", ADDRESS)]).unwrap();
-        let code = async |name: &str| ask(&dns, name, false).await.map(|answer| answer.metadata.response_code);
+        let dns = Dns::start(
+            [127, 0, 0, 1].into(),
+            [("api.cast.lab", ADDRESS), ("other.lab", ADDRESS)],
+        )
+        .unwrap();
+        let code = async |name: &str| {
+            ask(&dns, name, false)
+                .await
+                .map(|answer| answer.metadata.response_code)
+        };
         assert_eq!(
             ask(&dns, "API.cast.lab.", false).await.unwrap().answers[0].data,
             RData::A(A([127, 0, 20, 1].into()))
@@ -242,10 +262,18 @@ mod tests {
     async fn a_cut_answer_is_whole_over_tcp() {
         let dns = Dns::start([127, 0, 0, 1].into(), [("api.cast.lab", ADDRESS)]).unwrap();
         dns.set(DnsFault::Truncated);
-        let (udp, tcp) =
-            (ask(&dns, "api.cast.lab.", false).await.unwrap(), ask(&dns, "api.cast.lab.", true).await.unwrap());
+        let (udp, tcp) = (
+            ask(&dns, "api.cast.lab.", false).await.unwrap(),
+            ask(&dns, "api.cast.lab.", true).await.unwrap(),
+        );
         assert!(udp.metadata.truncation && udp.answers.is_empty());
         assert!(!tcp.metadata.truncation && tcp.answers.len() == 1);
-        assert_eq!(dns.questions().iter().map(|question| question.tcp).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(
+            dns.questions()
+                .iter()
+                .map(|question| question.tcp)
+                .collect::<Vec<_>>(),
+            [false, true]
+        );
     }
 }

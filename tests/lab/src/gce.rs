@@ -96,7 +96,12 @@ impl Default for Options {
 impl Gce {
     /// Starts listening; must be called inside a runtime.
     pub fn start(options: Options) -> io::Result<Self> {
-        Ok(Self { server: Server::start(options.addr, Arc::new(Web::over(App { options }, None, Vec::new())))? })
+        Ok(Self {
+            server: Server::start(
+                options.addr,
+                Arc::new(Web::over(App { options }, None, Vec::new())),
+            )?,
+        })
     }
 }
 
@@ -114,7 +119,11 @@ impl Application for App {
     type Fault = GceFault;
 
     fn line(fault: &GceFault) -> Option<&Fault> {
-        if let GceFault::Line(line) = fault { Some(line) } else { None }
+        if let GceFault::Line(line) = fault {
+            Some(line)
+        } else {
+            None
+        }
     }
 
     fn answer(&self, request: &Request, fault: Option<&GceFault>) -> Answer {
@@ -123,7 +132,9 @@ impl Application for App {
             Some(GceFault::RateLimited) => Answer::text(429, "Too Many Requests"),
             Some(GceFault::Unavailable) => Answer::text(503, "Service Unavailable"),
             Some(GceFault::ServerError) => Answer::text(500, "Internal Server Error"),
-            _ if request.header("x-forwarded-for").is_some() => forbidden("Request has X-Forwarded-For header."),
+            _ if request.header("x-forwarded-for").is_some() => {
+                forbidden("Request has X-Forwarded-For header.")
+            }
             _ if request.header("metadata-flavor") != Some("Google") => {
                 forbidden("Missing Metadata-Flavor:Google header.")
             }
@@ -132,29 +143,47 @@ impl Application for App {
         };
         match fault {
             Some(GceFault::Impostor) => answer.with("Server", "nginx"),
-            _ => answer.with("Metadata-Flavor", "Google").with("Server", "Metadata Server for VM"),
+            _ => answer
+                .with("Metadata-Flavor", "Google")
+                .with("Server", "Metadata Server for VM"),
         }
     }
 }
 
 impl App {
     fn value(&self, request: &Request, fault: Option<&GceFault>) -> Answer {
-        let Options { project, cluster, location, zone, token, .. } = &self.options;
+        let Options {
+            project,
+            cluster,
+            location,
+            zone,
+            token,
+            ..
+        } = &self.options;
         let accounts = fault != Some(&GceFault::NoServiceAccount);
         let value = match request.path().strip_prefix(ROOT) {
             Some(_) if fault == Some(&GceFault::Hostile) => HOSTILE_TEXT.to_owned(),
             Some("project/project-id") => project.clone(),
-            Some("instance/zone") if fault == Some(&GceFault::OddZone) => "projects/1234567890/zones/lab".to_owned(),
+            Some("instance/zone") if fault == Some(&GceFault::OddZone) => {
+                "projects/1234567890/zones/lab".to_owned()
+            }
             Some("instance/zone") => format!("projects/1234567890/zones/{zone}"),
-            Some("instance/attributes/cluster-name") if fault == Some(&GceFault::NoClusterName) => return missing(),
-            Some("instance/attributes/cluster-name") if fault == Some(&GceFault::EmptyClusterName) => String::new(),
+            Some("instance/attributes/cluster-name") if fault == Some(&GceFault::NoClusterName) => {
+                return missing();
+            }
+            Some("instance/attributes/cluster-name")
+                if fault == Some(&GceFault::EmptyClusterName) =>
+            {
+                String::new()
+            }
             Some("instance/attributes/cluster-name") => cluster.clone(),
             Some("instance/attributes/cluster-location") => location.clone(),
             Some("instance/service-accounts/default/email") if accounts => {
                 format!("lab@{project}.iam.gserviceaccount.com")
             }
             Some("instance/service-accounts/default/token") if accounts => {
-                let token = json!({ "access_token": token, "expires_in": 3599, "token_type": "Bearer" });
+                let token =
+                    json!({ "access_token": token, "expires_in": 3599, "token_type": "Bearer" });
                 return Answer::json(200, &token);
             }
             _ => return missing(),
@@ -168,7 +197,11 @@ fn missing() -> Answer {
 }
 
 fn forbidden(why: &str) -> Answer {
-    Answer::new(403, "text/html; charset=UTF-8", format!("<!DOCTYPE html>\n<html lang=en>\n<p>{why}</p></html>\n"))
+    Answer::new(
+        403,
+        "text/html; charset=UTF-8",
+        format!("<!DOCTYPE html>\n<html lang=en>\n<p>{why}</p></html>\n"),
+    )
 }
 
 #[cfg(test)]
@@ -180,16 +213,37 @@ mod tests {
     async fn a_value_needs_the_header_and_no_proxy() {
         let gce = Gce::start(Options::default()).unwrap();
         let ask = async |path: &str, headers: &str| {
-            get_plain(gce.addr(), &format!("/computeMetadata/v1/{path}"), headers).await.unwrap()
+            get_plain(gce.addr(), &format!("/computeMetadata/v1/{path}"), headers)
+                .await
+                .unwrap()
         };
         let flavor = "Metadata-Flavor: Google\r\n";
-        assert!(ask("project/project-id", "").await.starts_with("HTTP/1.1 403"));
+        assert!(
+            ask("project/project-id", "")
+                .await
+                .starts_with("HTTP/1.1 403")
+        );
         let forwarded = format!("{flavor}X-Forwarded-For: 10.0.0.1\r\n");
-        assert!(ask("project/project-id", &forwarded).await.starts_with("HTTP/1.1 403"));
+        assert!(
+            ask("project/project-id", &forwarded)
+                .await
+                .starts_with("HTTP/1.1 403")
+        );
         let given = ask("project/project-id", flavor).await;
-        assert!(given.ends_with("lab-project") && given.contains("Metadata-Flavor: Google\r\n"), "{given}");
-        assert!(ask("instance/attributes/other", flavor).await.starts_with("HTTP/1.1 404"));
+        assert!(
+            given.ends_with("lab-project") && given.contains("Metadata-Flavor: Google\r\n"),
+            "{given}"
+        );
+        assert!(
+            ask("instance/attributes/other", flavor)
+                .await
+                .starts_with("HTTP/1.1 404")
+        );
         gce.set(GceFault::Impostor).await;
-        assert!(!ask("project/project-id", flavor).await.contains("Metadata-Flavor"));
+        assert!(
+            !ask("project/project-id", flavor)
+                .await
+                .contains("Metadata-Flavor")
+        );
     }
 }

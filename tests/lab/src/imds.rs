@@ -10,14 +10,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use time::Duration;
 
-use crate::HOSTILE_TEXT;
 use crate::answer::{Answer, rfc3339};
 use crate::fault::Fault;
 use crate::reply::{self, After};
 use crate::request::{Request, Unread};
 use crate::server::{Server, Service, Visit};
 use crate::vocabulary::vocabulary;
-use crate::web;
+use crate::{HOSTILE_TEXT, web};
 
 vocabulary! {
     /// What instance metadata can do wrong.
@@ -124,7 +123,9 @@ impl Default for Options {
 impl Imds {
     /// Starts listening; must be called inside a runtime.
     pub fn start(options: Options) -> io::Result<Self> {
-        Ok(Self { server: Server::start(options.addr, Arc::new(App { options }))? })
+        Ok(Self {
+            server: Server::start(options.addr, Arc::new(App { options }))?,
+        })
     }
 }
 
@@ -166,7 +167,8 @@ impl Service for App {
                 return web::drain(&mut visit.stream).await;
             };
             let line = fault.as_ref().and_then(Self::line);
-            let after = reply::perform(&mut visit.stream, &visit.entry, &request, answer, line).await?;
+            let after =
+                reply::perform(&mut visit.stream, &visit.entry, &request, answer, line).await?;
             if !matches!(after, After::Keep) || request.wants_close() {
                 break;
             }
@@ -187,7 +189,9 @@ impl App {
             Some(ImdsFault::Throttled) => error(429, "Too Many Requests"),
             Some(ImdsFault::HtmlOk) => Answer::html(200, "Welcome"),
             Some(ImdsFault::Hostile) => Answer::text(200, HOSTILE_TEXT),
-            Some(ImdsFault::NoTokens | ImdsFault::TokenRequired) if wants_token => error(405, "Method Not Allowed"),
+            Some(ImdsFault::NoTokens | ImdsFault::TokenRequired) if wants_token => {
+                error(405, "Method Not Allowed")
+            }
             Some(ImdsFault::HeaderLost) if wants_token => error(400, "Bad Request"),
             _ if wants_token => token(request),
             _ => self.metadata(request, fault),
@@ -206,11 +210,15 @@ impl App {
         }
         match request.path() {
             "/latest/meta-data/" => Answer::text(200, "ami-id\nhostname\niam/\ninstance-id"),
-            "/latest/dynamic/instance-identity/document" => Answer::text(200, &self.document(fault).to_string()),
+            "/latest/dynamic/instance-identity/document" => {
+                Answer::text(200, &self.document(fault).to_string())
+            }
             path => match path.strip_prefix(ROLES) {
                 _ if fault == Some(&ImdsFault::NoRole) => error(404, "Not Found"),
                 Some("") => Answer::text(200, &self.options.role),
-                Some(role) if role == self.options.role => Answer::text(200, &credentials(fault).to_string()),
+                Some(role) if role == self.options.role => {
+                    Answer::text(200, &credentials(fault).to_string())
+                }
                 _ => error(404, "Not Found"),
             },
         }
@@ -239,14 +247,15 @@ impl App {
 
 /// A token, if the request says for how long.
 fn token(request: &Request) -> Answer {
-    let seconds = request.header(TTL).and_then(|seconds| seconds.parse::<u32>().ok());
+    let seconds = request
+        .header(TTL)
+        .and_then(|seconds| seconds.parse::<u32>().ok());
     match seconds {
         _ if request.method != "PUT" => error(405, "Method Not Allowed"),
         // A request that came through a proxy gets none.
         _ if request.header("x-forwarded-for").is_some() => error(403, "Forbidden"),
-        Some(seconds @ 1..=LONGEST) => {
-            Answer::text(200, IMDS_TOKEN).with("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", seconds.to_string())
-        }
+        Some(seconds @ 1..=LONGEST) => Answer::text(200, IMDS_TOKEN)
+            .with("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", seconds.to_string()),
         _ => error(400, "Bad Request"),
     }
 }
@@ -292,7 +301,8 @@ mod tests {
 
     async fn ask(imds: &Imds, line: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(imds.addr()).await.unwrap();
-        let request = format!("{line} HTTP/1.1\r\nHost: imds\r\nConnection: close\r\n{headers}\r\n");
+        let request =
+            format!("{line} HTTP/1.1\r\nHost: imds\r\nConnection: close\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -302,15 +312,25 @@ mod tests {
     #[tokio::test]
     async fn a_token_needs_its_time_to_live_and_opens_the_rest() {
         let imds = Imds::start(Options::default()).unwrap();
-        let status = async |line: &str, headers: &str| ask(&imds, line, headers).await[9..12].to_owned();
+        let status =
+            async |line: &str, headers: &str| ask(&imds, line, headers).await[9..12].to_owned();
         let (put, top) = ("PUT /latest/api/token", "GET /latest/meta-data/");
         assert_eq!(status(put, "").await, "400");
-        assert_eq!(status(put, "X-aws-ec2-metadata-token-ttl-seconds: 21601\r\n").await, "400");
+        assert_eq!(
+            status(put, "X-aws-ec2-metadata-token-ttl-seconds: 21601\r\n").await,
+            "400"
+        );
         assert_eq!(status(top, "").await, "401");
         let given = ask(&imds, put, "X-aws-ec2-metadata-token-ttl-seconds: 60\r\n").await;
         assert!(given.ends_with(IMDS_TOKEN), "{given}");
-        assert_eq!(status(top, &format!("X-aws-ec2-metadata-token: {IMDS_TOKEN}\r\n")).await, "200");
+        assert_eq!(
+            status(top, &format!("X-aws-ec2-metadata-token: {IMDS_TOKEN}\r\n")).await,
+            "200"
+        );
         imds.set(ImdsFault::NoTokens).await;
-        assert_eq!((status(put, "").await, status(top, "").await), ("405".to_owned(), "200".to_owned()));
+        assert_eq!(
+            (status(put, "").await, status(top, "").await),
+            ("405".to_owned(), "200".to_owned())
+        );
     }
 }

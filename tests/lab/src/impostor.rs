@@ -39,7 +39,12 @@ impl Impostor {
     }
 
     /// Listens on `ip` with such a certificate for these names; must be called inside a runtime.
-    pub fn tls(ip: IpAddr, pki: &Pki, kind: Certificate, mut names: Vec<String>) -> io::Result<Self> {
+    pub fn tls(
+        ip: IpAddr,
+        pki: &Pki,
+        kind: Certificate,
+        mut names: Vec<String>,
+    ) -> io::Result<Self> {
         names.push(ip.to_string());
         Self::start(ip, Some((Certificates::new(pki, names), kind)))
     }
@@ -56,7 +61,9 @@ impl Impostor {
 
     /// Whether it was told this.
     pub fn has_heard(&self, secret: &str) -> bool {
-        lock(&self.heard).windows(secret.len()).any(|window| window == secret.as_bytes())
+        lock(&self.heard)
+            .windows(secret.len())
+            .any(|window| window == secret.as_bytes())
     }
 
     /// Who came.
@@ -66,8 +73,14 @@ impl Impostor {
 
     fn start(ip: IpAddr, certificates: Option<(Certificates, Certificate)>) -> io::Result<Self> {
         let heard = Arc::default();
-        let ear = Ear { heard: Arc::clone(&heard), certificates };
-        Ok(Self { server: Server::start(SocketAddr::new(ip, 0), Arc::new(ear))?, heard })
+        let ear = Ear {
+            heard: Arc::clone(&heard),
+            certificates,
+        };
+        Ok(Self {
+            server: Server::start(SocketAddr::new(ip, 0), Arc::new(ear))?,
+            heard,
+        })
     }
 }
 

@@ -61,12 +61,18 @@ const EXCHANGES: usize = 64;
 impl Journal {
     /// The connections so far, oldest first.
     pub fn connections(&self) -> Vec<Connection> {
-        lock(&self.connections).iter().map(|connection| lock(connection).clone()).collect()
+        lock(&self.connections)
+            .iter()
+            .map(|connection| lock(connection).clone())
+            .collect()
     }
 
     /// The requests so far, connection by connection.
     pub fn requests(&self) -> Vec<Request> {
-        let exchanges = self.connections().into_iter().flat_map(|connection| connection.exchanges);
+        let exchanges = self
+            .connections()
+            .into_iter()
+            .flat_map(|connection| connection.exchanges);
         exchanges.map(|exchange| exchange.request).collect()
     }
 
@@ -112,7 +118,12 @@ impl Entry {
         let received = Instant::now();
         let mut connection = lock(&self.connection);
         if connection.exchanges.len() < EXCHANGES {
-            connection.exchanges.push(Exchange { request, received, first_byte_sent: None, last_byte_sent: None });
+            connection.exchanges.push(Exchange {
+                request,
+                received,
+                first_byte_sent: None,
+                last_byte_sent: None,
+            });
         }
     }
 

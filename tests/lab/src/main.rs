@@ -1,6 +1,10 @@
 //! The pretend world to play with, `lab demo --exporter PATH`, and to measure in, `lab bench --exporter PATH`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks with a person at a terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it talks with a person at a terminal"
+)]
 
 mod bench;
 mod demo;
@@ -34,7 +38,10 @@ fn main() -> ExitCode {
         }
     };
     // What is measured must not wait for the servers, so they have a thread of their own.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
     let ended = runtime.and_then(|runtime| match task {
         Task::Demo(arguments) => runtime.block_on(demo::run(arguments)),
         Task::Bench(arguments) => runtime.block_on(bench::run(arguments)),

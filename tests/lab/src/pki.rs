@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
 };
 use time::OffsetDateTime;
 use tokio_rustls::rustls::ServerConfig;
@@ -65,7 +65,8 @@ struct Authorities {
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// What the hostile certificate calls itself and its issuer.
-pub const HOSTILE_NAME: &str = "\u{1b}[31mroot\u{1b}[0m\r\nlevel=error msg=\"forged\"\n<script>alert(1)</script>";
+pub const HOSTILE_NAME: &str =
+    "\u{1b}[31mroot\u{1b}[0m\r\nlevel=error msg=\"forged\"\n<script>alert(1)</script>";
 
 /// The organisation of the inspecting authority.
 pub const INSPECTION_ORGANISATION: &str = "Example Corp";
@@ -82,17 +83,25 @@ impl Pki {
     /// If the system has no random numbers.
     pub fn new(name: &str) -> Self {
         let trusted = root(&subject(name, None));
-        let intermediate =
-            CertifiedIssuer::signed_by(authority(&subject("Lab Intermediate", None)), new_key(), &trusted)
-                .expect("the parameters are valid");
+        let intermediate = CertifiedIssuer::signed_by(
+            authority(&subject("Lab Intermediate", None)),
+            new_key(),
+            &trusted,
+        )
+        .expect("the parameters are valid");
         let authorities = Authorities {
             intermediate,
             same_name: root(&subject(name, None)),
-            inspection: root(&subject("Example Corp TLS Inspection CA", Some(INSPECTION_ORGANISATION))),
+            inspection: root(&subject(
+                "Example Corp TLS Inspection CA",
+                Some(INSPECTION_ORGANISATION),
+            )),
             hostile: root(&subject(&format!("{HOSTILE_NAME} CA"), Some(HOSTILE_NAME))),
             trusted,
         };
-        Self { authorities: Arc::new(authorities) }
+        Self {
+            authorities: Arc::new(authorities),
+        }
     }
 
     /// The certificate of the trusted authority.
@@ -203,14 +212,22 @@ fn leaf(kind: Certificate, names: &[String]) -> CertificateParams {
     let elsewhere = ["elsewhere.example".to_owned(), "192.0.2.1".to_owned()];
     let names: Vec<String> = match kind {
         Certificate::OtherName => elsewhere.to_vec(),
-        Certificate::NoAddress => {
-            names.iter().filter(|name| name.parse::<std::net::IpAddr>().is_err()).cloned().collect()
-        }
+        Certificate::NoAddress => names
+            .iter()
+            .filter(|name| name.parse::<std::net::IpAddr>().is_err())
+            .cloned()
+            .collect(),
         _ => names.to_vec(),
     };
-    let common_name =
-        if kind == Certificate::Hostile { HOSTILE_NAME } else { names.first().map_or("lab", |name| name) };
-    let distinguished_name = subject(common_name, (kind == Certificate::Hostile).then_some(HOSTILE_NAME));
+    let common_name = if kind == Certificate::Hostile {
+        HOSTILE_NAME
+    } else {
+        names.first().map_or("lab", |name| name)
+    };
+    let distinguished_name = subject(
+        common_name,
+        (kind == Certificate::Hostile).then_some(HOSTILE_NAME),
+    );
     let mut params = CertificateParams::new(names).expect("the names are ASCII");
     params.distinguished_name = distinguished_name;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -224,8 +241,15 @@ fn bulky() -> CertificateDer<'static> {
     let mut params = authority(&subject("Lab Bulky Intermediate", None));
     let mut octets = vec![0x04, 0x82, 0x3a, 0x00];
     octets.resize(4 + 0x3a00, 0x2a);
-    params.custom_extensions = vec![CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 55_555, 1], octets)];
-    params.self_signed(&new_key()).expect("the parameters are valid").der().clone()
+    params.custom_extensions = vec![CustomExtension::from_oid_content(
+        &[1, 3, 6, 1, 4, 1, 55_555, 1],
+        octets,
+    )];
+    params
+        .self_signed(&new_key())
+        .expect("the parameters are valid")
+        .der()
+        .clone()
 }
 
 #[cfg(test)]
@@ -235,7 +259,11 @@ mod tests {
     #[test]
     fn a_huge_chain_passes_32_kib_and_fits_a_handshake_message() {
         let identity = Pki::new("lab").issue(Certificate::Huge, &["a.example".to_owned()]);
-        let size: usize = identity.chain().iter().map(|certificate| certificate.len()).sum();
+        let size: usize = identity
+            .chain()
+            .iter()
+            .map(|certificate| certificate.len())
+            .sum();
         assert!((32 * 1024..60 * 1024).contains(&size), "{size}");
     }
 }

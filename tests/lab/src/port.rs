@@ -19,7 +19,10 @@ enum State {
     Open(TcpListener),
     Closed,
     /// Never accepted from, with a queue that the stream inside fills.
-    Deaf(#[expect(dead_code, reason = "kept open")] TcpListener, #[expect(dead_code, reason = "kept open")] TcpStream),
+    Deaf(
+        #[expect(dead_code, reason = "kept open")] TcpListener,
+        #[expect(dead_code, reason = "kept open")] TcpStream,
+    ),
 }
 
 /// Where ports are taken from: the kernel's own choice for connections begins behind it, so that none of them can
@@ -31,10 +34,18 @@ const NUMBERS: Range<u16> = 10_000..32_768;
 impl Port {
     /// Takes a port; 0 means any that nobody has.
     pub(crate) fn open(addr: SocketAddr) -> io::Result<Self> {
-        let reserved = if addr.port() == 0 { any(addr)? } else { socket(addr)? };
+        let reserved = if addr.port() == 0 {
+            any(addr)?
+        } else {
+            socket(addr)?
+        };
         let addr = reserved.local_addr()?;
         let state = State::Open(socket(addr)?.listen(1024)?);
-        Ok(Self { addr, _reserved: reserved, state })
+        Ok(Self {
+            addr,
+            _reserved: reserved,
+            state,
+        })
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -78,8 +89,10 @@ fn any(addr: SocketAddr) -> io::Result<TcpSocket> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let all = NUMBERS.end - NUMBERS.start;
     for _ in 0..all {
-        let nth = u32::from(NEXT.fetch_add(1, Ordering::Relaxed)) + std::process::id().wrapping_mul(97);
-        let number = NUMBERS.start + u16::try_from(nth % u32::from(all)).expect("it is less than all");
+        let nth =
+            u32::from(NEXT.fetch_add(1, Ordering::Relaxed)) + std::process::id().wrapping_mul(97);
+        let number =
+            NUMBERS.start + u16::try_from(nth % u32::from(all)).expect("it is less than all");
         let socket = fresh(addr)?;
         socket.set_reuseaddr(false)?;
         match socket.bind(SocketAddr::new(addr.ip(), number)) {
@@ -102,7 +115,11 @@ fn socket(addr: SocketAddr) -> io::Result<TcpSocket> {
 }
 
 fn fresh(addr: SocketAddr) -> io::Result<TcpSocket> {
-    if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+    if addr.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }
 }
 
 #[cfg(test)]
@@ -116,12 +133,19 @@ mod tests {
     #[tokio::test]
     async fn a_port_is_open_closed_deaf_and_open_again() {
         let mut port = Port::open("127.0.0.1:0".parse().unwrap()).unwrap();
-        assert!(NUMBERS.contains(&port.addr().port()), "the kernel could give {} to a connection", port.addr());
+        assert!(
+            NUMBERS.contains(&port.addr().port()),
+            "the kernel could give {} to a connection",
+            port.addr()
+        );
         let connect = || timeout(Duration::from_millis(200), TcpStream::connect(port.addr));
         connect().await.unwrap().unwrap();
         port.close();
         let connect = || timeout(Duration::from_millis(200), TcpStream::connect(port.addr));
-        assert_eq!(connect().await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(
+            connect().await.unwrap().unwrap_err().kind(),
+            io::ErrorKind::ConnectionRefused
+        );
         port.deafen().await.unwrap();
         let connect = || timeout(Duration::from_millis(200), TcpStream::connect(port.addr));
         assert!(connect().await.is_err(), "a SYN was answered");

@@ -84,7 +84,11 @@ pub struct Proxy {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { addr: SocketAddr::from(([127, 0, 30, 1], 0)), hosts: HashMap::new(), credentials: None }
+        Self {
+            addr: SocketAddr::from(([127, 0, 30, 1], 0)),
+            hosts: HashMap::new(),
+            credentials: None,
+        }
     }
 }
 
@@ -94,9 +98,18 @@ impl Proxy {
     /// Starts listening; must be called inside a runtime.
     pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
         let hosts = Arc::new(Mutex::new(options.hosts));
-        let authorization = options.credentials.map(|plain| format!("Basic {}", base64::padded(plain.as_bytes())));
-        let middleman = Middleman { hosts: hosts.clone(), authorization, pki: pki.clone() };
-        Ok(Self { server: Server::start(options.addr, Arc::new(middleman))?, hosts })
+        let authorization = options
+            .credentials
+            .map(|plain| format!("Basic {}", base64::padded(plain.as_bytes())));
+        let middleman = Middleman {
+            hosts: hosts.clone(),
+            authorization,
+            pki: pki.clone(),
+        };
+        Ok(Self {
+            server: Server::start(options.addr, Arc::new(middleman))?,
+            hosts,
+        })
     }
 
     /// Lets it resolve this name.
@@ -106,7 +119,11 @@ impl Proxy {
 
     /// The targets of all CONNECTs so far.
     pub fn targets(&self) -> Vec<String> {
-        let connects = self.journal().requests().into_iter().filter(|request| request.method == "CONNECT");
+        let connects = self
+            .journal()
+            .requests()
+            .into_iter()
+            .filter(|request| request.method == "CONNECT");
         connects.map(|request| request.target).collect()
     }
 }
@@ -128,7 +145,10 @@ mod tests {
 
     async fn connect(proxy: &Proxy, target: SocketAddr, headers: &str) -> String {
         let mut stream = TcpStream::connect(proxy.addr()).await.unwrap();
-        stream.write_all(format!("CONNECT {target} HTTP/1.1\r\n{headers}\r\n").as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("CONNECT {target} HTTP/1.1\r\n{headers}\r\n").as_bytes())
+            .await
+            .unwrap();
         let mut answer = vec![0; 4096];
         let length = stream.read(&mut answer).await.unwrap();
         String::from_utf8_lossy(&answer[..length]).into_owned()
@@ -138,14 +158,37 @@ mod tests {
     async fn it_opens_tunnels_to_loopback_for_those_with_credentials() {
         let pki = Pki::new("lab");
         let credentials = Some("user:pass".to_owned());
-        let proxy = Proxy::start(&pki, Options { credentials, ..Options::default() }).unwrap();
+        let proxy = Proxy::start(
+            &pki,
+            Options {
+                credentials,
+                ..Options::default()
+            },
+        )
+        .unwrap();
         let behind = crate::Impostor::plain([127, 0, 0, 1].into()).unwrap();
         let given = "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n";
-        assert!(connect(&proxy, behind.addr(), "").await.starts_with("HTTP/1.1 407 "));
-        assert!(connect(&proxy, behind.addr(), given).await.starts_with("HTTP/1.1 200 "));
-        assert!(connect(&proxy, "192.0.2.1:443".parse().unwrap(), given).await.starts_with("HTTP/1.1 503 "));
+        assert!(
+            connect(&proxy, behind.addr(), "")
+                .await
+                .starts_with("HTTP/1.1 407 ")
+        );
+        assert!(
+            connect(&proxy, behind.addr(), given)
+                .await
+                .starts_with("HTTP/1.1 200 ")
+        );
+        assert!(
+            connect(&proxy, "192.0.2.1:443".parse().unwrap(), given)
+                .await
+                .starts_with("HTTP/1.1 503 ")
+        );
         proxy.set(ProxyFault::Squid).await;
-        assert!(connect(&proxy, behind.addr(), given).await.contains("X-Squid-Error"));
+        assert!(
+            connect(&proxy, behind.addr(), given)
+                .await
+                .contains("X-Squid-Error")
+        );
         assert_eq!(proxy.targets().len(), 4);
     }
 }

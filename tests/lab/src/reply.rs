@@ -29,8 +29,8 @@ pub(crate) enum After {
 
 /// Bytes that are neither TLS nor HTTP.
 pub(crate) const NOISE: [u8; 32] = [
-    0x00, 0xff, 0xfe, 0x1b, 0x5b, 0x33, 0x31, 0x6d, 0x80, 0x81, 0x0d, 0x0a, 0x0d, 0x0a, 0x9c, 0x07, 0xc3, 0x28, 0xf0,
-    0x28, 0x8c, 0xbc, 0x00, 0x00, 0x7f, 0x45, 0x4c, 0x46, 0xde, 0xad, 0xbe, 0xef,
+    0x00, 0xff, 0xfe, 0x1b, 0x5b, 0x33, 0x31, 0x6d, 0x80, 0x81, 0x0d, 0x0a, 0x0d, 0x0a, 0x9c, 0x07,
+    0xc3, 0x28, 0xf0, 0x28, 0x8c, 0xbc, 0x00, 0x00, 0x7f, 0x45, 0x4c, 0x46, 0xde, 0xad, 0xbe, 0xef,
 ];
 
 /// The pause between the pieces of what never ends, so that it costs little.
@@ -56,16 +56,27 @@ pub(crate) async fn perform(
         Some(Fault::Clock(clock)) => skew = *clock,
         Some(Fault::Html(status)) => answer = Answer::html(*status, "Something stands in the way"),
         Some(Fault::Status(status)) => {
-            answer = Answer { status: *status, headers: Vec::new(), body: Vec::new(), pieces: None }
+            answer = Answer {
+                status: *status,
+                headers: Vec::new(),
+                body: Vec::new(),
+                pieces: None,
+            }
         }
         Some(Fault::CloseAfterEach) => {
             write(stream, entry, &answer, Some(skew)).await?;
             return Ok(After::Close);
         }
-        Some(Fault::Echo) => answer = Answer::text(400, &format!("bad request: {:?}", request.headers)),
+        Some(Fault::Echo) => {
+            answer = Answer::text(400, &format!("bad request: {:?}", request.headers))
+        }
         Some(Fault::Empty) => answer.body.clear(),
-        Some(Fault::RedirectLoop) => answer = Answer::html(302, "Found").with("Location", request.target.clone()),
-        Some(Fault::RedirectTo(place)) => answer = Answer::html(302, "Found").with("Location", place.clone()),
+        Some(Fault::RedirectLoop) => {
+            answer = Answer::html(302, "Found").with("Location", request.target.clone())
+        }
+        Some(Fault::RedirectTo(place)) => {
+            answer = Answer::html(302, "Found").with("Location", place.clone())
+        }
         Some(Fault::HugeHeaders) => {
             for _ in 0..16 {
                 answer = answer.with("X-Padding", "a".repeat(2000));
@@ -73,11 +84,22 @@ pub(crate) async fn perform(
         }
         Some(Fault::EndlessHeaders) => {
             let head = answer.head(skew);
-            return endless(stream, entry, head.as_bytes(), format!("X-Endless: {}\r\n", "a".repeat(1000)).as_bytes())
-                .await;
+            return endless(
+                stream,
+                entry,
+                head.as_bytes(),
+                format!("X-Endless: {}\r\n", "a".repeat(1000)).as_bytes(),
+            )
+            .await;
         }
         Some(Fault::EndlessInterim) => {
-            return endless(stream, entry, b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n").await;
+            return endless(
+                stream,
+                entry,
+                b"",
+                b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n",
+            )
+            .await;
         }
         Some(Fault::EndlessBody) => {
             let head = format!("{}Connection: close\r\n\r\n", answer.head(skew));
@@ -145,15 +167,26 @@ pub(crate) async fn write(
 ) -> io::Result<()> {
     let (mut bytes, body) = parts(answer, skew.unwrap_or_default());
     bytes.extend(body);
-    raw(stream, entry, &bytes, After::Keep).await.map(|_after| ())
+    raw(stream, entry, &bytes, After::Keep)
+        .await
+        .map(|_after| ())
 }
 
 fn parts(answer: &Answer, skew: Skew) -> (Vec<u8>, &[u8]) {
-    let head = format!("{}Content-Length: {}\r\n\r\n", answer.head(skew), answer.body.len());
+    let head = format!(
+        "{}Content-Length: {}\r\n\r\n",
+        answer.head(skew),
+        answer.body.len()
+    );
     (head.into_bytes(), &answer.body)
 }
 
-async fn raw(stream: &mut (impl AsyncWrite + Unpin), entry: &Entry, bytes: &[u8], after: After) -> io::Result<After> {
+async fn raw(
+    stream: &mut (impl AsyncWrite + Unpin),
+    entry: &Entry,
+    bytes: &[u8],
+    after: After,
+) -> io::Result<After> {
     entry.answering();
     stream.write_all(bytes).await?;
     stream.flush().await?;
@@ -174,7 +207,12 @@ async fn endless(
     }
 }
 
-async fn drip(stream: &mut (impl AsyncWrite + Unpin), entry: &Entry, head: &[u8], drops: &[u8]) -> io::Result<After> {
+async fn drip(
+    stream: &mut (impl AsyncWrite + Unpin),
+    entry: &Entry,
+    head: &[u8],
+    drops: &[u8],
+) -> io::Result<After> {
     raw(stream, entry, head, After::Keep).await?;
     for drop in drops {
         raw(stream, entry, &[*drop], After::Keep).await?;

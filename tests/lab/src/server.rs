@@ -32,7 +32,10 @@ pub(crate) trait Service: Send + Sync + 'static {
     fn line(fault: &Self::Fault) -> Option<&Fault>;
 
     /// Serves one connection from its first byte to its end.
-    fn serve(self: Arc<Self>, visit: Visit<Self::Fault>) -> impl Future<Output = io::Result<()>> + Send;
+    fn serve(
+        self: Arc<Self>,
+        visit: Visit<Self::Fault>,
+    ) -> impl Future<Output = io::Result<()>> + Send;
 }
 
 /// A connection on its way through a server.
@@ -55,13 +58,21 @@ const LIFETIME: Duration = Duration::from_mins(10);
 // === impl Server ===
 
 impl<F: Clone + PartialEq + Send + Sync + 'static> Server<F> {
-    pub(crate) fn start<S: Service<Fault = F>>(addr: SocketAddr, service: Arc<S>) -> io::Result<Self> {
+    pub(crate) fn start<S: Service<Fault = F>>(
+        addr: SocketAddr,
+        service: Arc<S>,
+    ) -> io::Result<Self> {
         let port = Port::open(addr)?;
         let addr = port.addr();
         let journal = Journal::default();
         let (commands, received) = mpsc::channel(1);
         let task = tokio::spawn(run(port, received, journal.clone(), service)).abort_handle();
-        Ok(Self { addr, journal, commands, task })
+        Ok(Self {
+            addr,
+            journal,
+            commands,
+            task,
+        })
     }
 
     /// Where it listens.
@@ -99,7 +110,9 @@ impl<F: Clone + PartialEq + Send + Sync + 'static> Server<F> {
         if self.commands.send(Command { fault, done }).await.is_ok()
             && let Ok(applied) = applied.await
         {
-            applied.unwrap_or_else(|error| panic!("{} is reserved for this server: {error}", self.addr));
+            applied.unwrap_or_else(|error| {
+                panic!("{} is reserved for this server: {error}", self.addr)
+            });
         }
     }
 }
@@ -197,7 +210,10 @@ mod tests {
         drop(castai);
         assert!(!matches!(hung.read(&mut [0]).await, Ok(1..)));
         assert!(!matches!(idle.read(&mut [0]).await, Ok(1..)));
-        assert_eq!(TcpStream::connect(addr).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(
+            TcpStream::connect(addr).await.unwrap_err().kind(),
+            ErrorKind::ConnectionRefused
+        );
     }
 
     #[tokio::test]
@@ -205,9 +221,19 @@ mod tests {
         let pki = Pki::new("lab");
         let castai = CastAi::start(&pki, Options::default()).unwrap();
         let mut idle = connect(&pki, castai.addr(), "api.cast.lab").await.unwrap();
-        castai.set(Fault::AnswerSlow(Duration::from_millis(1))).await;
-        get(&pki, castai.addr(), "api.cast.lab", "/", "").await.unwrap();
+        castai
+            .set(Fault::AnswerSlow(Duration::from_millis(1)))
+            .await;
+        get(&pki, castai.addr(), "api.cast.lab", "/", "")
+            .await
+            .unwrap();
         castai.set(Fault::Refused).await;
-        assert_eq!(time::timeout(Duration::from_secs(1), idle.read(&mut [0])).await.unwrap().unwrap(), 0);
+        assert_eq!(
+            time::timeout(Duration::from_secs(1), idle.read(&mut [0]))
+                .await
+                .unwrap()
+                .unwrap(),
+            0
+        );
     }
 }

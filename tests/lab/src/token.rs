@@ -13,7 +13,9 @@ pub(crate) const SIGNATURE: &[u8] = b"a signature of the lab";
 ///
 /// The API server of the lab accepts what it is told to accept and does not look inside.
 pub fn service_account_token(expires: SystemTime) -> String {
-    let expires = expires.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let expires = expires
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     let header = json!({ "alg": "RS256", "kid": "lab" });
     let claims = json!({
         "aud": ["https://kubernetes.default.svc"],
@@ -38,5 +40,10 @@ pub fn token_with(claims: &Value) -> String {
 
 fn signed(header: &Value, claims: &Value) -> String {
     let part = |value: &Value| base64::for_url(value.to_string().as_bytes());
-    format!("{}.{}.{}", part(header), part(claims), base64::for_url(SIGNATURE))
+    format!(
+        "{}.{}.{}",
+        part(header),
+        part(claims),
+        base64::for_url(SIGNATURE)
+    )
 }

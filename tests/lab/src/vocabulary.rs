@@ -97,13 +97,19 @@ impl Parameter for Duration {
     }
 
     fn write(&self) -> String {
-        if self.subsec_millis() == 0 { format!("{}s", self.as_secs()) } else { format!("{}ms", self.as_millis()) }
+        if self.subsec_millis() == 0 {
+            format!("{}s", self.as_secs())
+        } else {
+            format!("{}ms", self.as_millis())
+        }
     }
 }
 
 impl Parameter for u16 {
     fn read(text: &str) -> Option<Self> {
-        text.parse().ok().filter(|status| (100..600).contains(status))
+        text.parse()
+            .ok()
+            .filter(|status| (100..600).contains(status))
     }
 
     fn write(&self) -> String {
@@ -124,7 +130,11 @@ impl Parameter for String {
 
 impl Parameter for Skew {
     fn read(text: &str) -> Option<Self> {
-        text.strip_suffix('s')?.parse().ok().filter(|seconds: &i64| seconds.abs() <= 100_000_000).map(Self)
+        text.strip_suffix('s')?
+            .parse()
+            .ok()
+            .filter(|seconds: &i64| seconds.abs() <= 100_000_000)
+            .map(Self)
     }
 
     fn write(&self) -> String {
@@ -145,8 +155,8 @@ impl std::error::Error for UnknownFault {}
 #[cfg(test)]
 mod tests {
     use crate::{
-        ApiFault, AzureImdsFault, CastAiFault, CloudApiFault, DnsFault, Ec2Fault, Fault, GceFault, ImdsFault,
-        PodIdentityFault, ProxyFault, StsFault,
+        ApiFault, AzureImdsFault, CastAiFault, CloudApiFault, DnsFault, Ec2Fault, Fault, GceFault,
+        ImdsFault, PodIdentityFault, ProxyFault, StsFault,
     };
 
     macro_rules! every_name_is_read_and_written_alike {
@@ -177,7 +187,16 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_fault() {
-        for nonsense in ["", "tls", "tls-slow", "tls-slow:", "tls-slow:-1s", "tls-hang:1s", "html:7", "clock:600"] {
+        for nonsense in [
+            "",
+            "tls",
+            "tls-slow",
+            "tls-slow:",
+            "tls-slow:-1s",
+            "tls-hang:1s",
+            "html:7",
+            "clock:600",
+        ] {
             assert!(nonsense.parse::<Fault>().is_err(), "{nonsense}");
         }
     }

@@ -47,7 +47,10 @@ impl<A: Application> Web<A> {
 
     /// In the clear when nobody signs certificates.
     pub(crate) fn over(application: A, pki: Option<&Pki>, names: Vec<String>) -> Self {
-        Self { application, certificates: pki.map(|pki| Certificates::new(pki, names)) }
+        Self {
+            application,
+            certificates: pki.map(|pki| Certificates::new(pki, names)),
+        }
     }
 }
 
@@ -74,7 +77,11 @@ impl<A: Application> Service for Web<A> {
         {
             return Ok(());
         }
-        let Visit { stream, entry, fault } = visit;
+        let Visit {
+            stream,
+            entry,
+            fault,
+        } = visit;
         let Some(certificates) = &self.certificates else {
             let mut stream = stream;
             return match self.converse(&mut stream, &entry, fault).await? {
@@ -85,7 +92,9 @@ impl<A: Application> Service for Web<A> {
         };
         let config = certificates.show(line.map_or(Certificate::Good, Fault::certificate));
         let left = matches!(line, Some(Fault::TlsHangPartial)).then_some(PART_OF_FLIGHT);
-        let mut stream = TlsAcceptor::from(config).accept(Valve { stream, left }).await?;
+        let mut stream = TlsAcceptor::from(config)
+            .accept(Valve { stream, left })
+            .await?;
         entry.handshaken(stream.get_ref().1.server_name());
         match self.converse(&mut stream, &entry, fault).await? {
             After::Keep | After::Close => finish(stream).await,
@@ -138,7 +147,12 @@ async fn ends_idleness<A: Application>(mut fault: watch::Receiver<Option<A::Faul
         if fault.changed().await.is_err() {
             return;
         }
-        if fault.borrow_and_update().as_ref().and_then(A::line).is_some_and(Fault::precedes_request) {
+        if fault
+            .borrow_and_update()
+            .as_ref()
+            .and_then(A::line)
+            .is_some_and(Fault::precedes_request)
+        {
             return;
         }
     }
@@ -148,7 +162,8 @@ async fn ends_idleness<A: Application>(mut fault: watch::Receiver<Option<A::Faul
 async fn before_handshake(stream: &mut TcpStream, fault: &Fault) -> io::Result<After> {
     const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
     const PROTOCOL_VERSION: [u8; 7] = [21, 3, 1, 0, 2, 2, 70];
-    const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 45\r\n\
+    const PLAIN: &[u8] =
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 45\r\n\
         Connection: close\r\n\r\n<html><body><h1>Bad Request</h1></body></html>";
     let bytes: &[u8] = match fault {
         Fault::ResetOnHello => {
@@ -193,7 +208,9 @@ pub(crate) async fn end(mut stream: TcpStream) -> io::Result<()> {
 
 /// Reads until the client leaves.
 pub(crate) async fn drain(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
-    tokio::io::copy(stream, &mut tokio::io::sink()).await.map(|_bytes| ())
+    tokio::io::copy(stream, &mut tokio::io::sink())
+        .await
+        .map(|_bytes| ())
 }
 
 async fn drain_briefly(stream: &mut TcpStream) {
@@ -224,19 +241,32 @@ mod tests {
     async fn fault_shows_and_heals(pki: Pki, name: &str) {
         let castai = CastAi::start(&pki, Options::default()).unwrap();
         let ask = || get(&pki, castai.addr(), "api.cast.lab", "/v1/me", "");
-        let without_date = |answer: &str| answer.lines().filter(|line| !line.starts_with("Date:")).collect::<String>();
+        let without_date = |answer: &str| {
+            answer
+                .lines()
+                .filter(|line| !line.starts_with("Date:"))
+                .collect::<String>()
+        };
         let healthy = without_date(&ask().await.unwrap());
         castai.set(name.parse::<Fault>().unwrap()).await;
         let shown = ask().await;
         // Nothing that this client minds: it puts no bound on chains and asks for no address.
         let harmless = matches!(
             name,
-            "close-after-each" | "cert-no-address" | "cert-expires-in:3600s" | "cert-huge" | "clock:+600s"
+            "close-after-each"
+                | "cert-no-address"
+                | "cert-expires-in:3600s"
+                | "cert-huge"
+                | "clock:+600s"
         );
-        let same = shown.as_ref().is_ok_and(|shown| without_date(shown) == healthy);
+        let same = shown
+            .as_ref()
+            .is_ok_and(|shown| without_date(shown) == healthy);
         assert_eq!(same, harmless, "{name}: {shown:?}");
         castai.heal().await;
-        ask().await.unwrap_or_else(|error| panic!("after {name}: {error}"));
+        ask()
+            .await
+            .unwrap_or_else(|error| panic!("after {name}: {error}"));
     }
 
     #[tokio::test]
@@ -244,8 +274,12 @@ mod tests {
         let pki = Pki::new("lab");
         let castai = CastAi::start(&pki, Options::default()).unwrap();
         let before = Instant::now();
-        castai.set(Fault::AnswerSlow(Duration::from_millis(50))).await;
-        get(&pki, castai.addr(), "api.cast.lab", "/v1/me", "").await.unwrap();
+        castai
+            .set(Fault::AnswerSlow(Duration::from_millis(50)))
+            .await;
+        get(&pki, castai.addr(), "api.cast.lab", "/v1/me", "")
+            .await
+            .unwrap();
         let connection = &castai.journal().connections()[0];
         let exchange = &connection.exchanges[0];
         let times = [
@@ -257,7 +291,10 @@ mod tests {
             exchange.first_byte_sent,
             exchange.last_byte_sent,
         ];
-        assert!(times.iter().all(Option::is_some) && times.is_sorted(), "{connection:?}");
+        assert!(
+            times.iter().all(Option::is_some) && times.is_sorted(),
+            "{connection:?}"
+        );
         assert!(exchange.first_byte_sent.unwrap() - exchange.received >= Duration::from_millis(50));
         assert_eq!(connection.server_name.as_deref(), Some("api.cast.lab"));
     }

@@ -21,10 +21,15 @@ struct Demo {
 
 impl Demo {
     fn start(name: &str) -> Self {
-        let own = std::env::temp_dir().join(format!("castai-lab-test-{name}-{}", std::process::id()));
+        let own =
+            std::env::temp_dir().join(format!("castai-lab-test-{name}-{}", std::process::id()));
         fs::create_dir_all(&own).unwrap();
         let script = own.join("exporter");
-        fs::write(&script, "#!/bin/sh\necho $$ > \"$0.pid\"\nexec /bin/sleep 600\n").unwrap();
+        fs::write(
+            &script,
+            "#!/bin/sh\necho $$ > \"$0.pid\"\nexec /bin/sleep 600\n",
+        )
+        .unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_lab"))
             .args(["demo", "--exporter"])
@@ -36,16 +41,33 @@ impl Demo {
             .unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let lines = stdout.by_ref().lines();
-        let files = lines.map(Result::unwrap).find_map(|line| Some(line.strip_prefix("files")?.trim().into())).unwrap();
+        let files = lines
+            .map(Result::unwrap)
+            .find_map(|line| Some(line.strip_prefix("files")?.trim().into()))
+            .unwrap();
         let pid = own.join("exporter.pid");
-        eventually("the exporter starts", || fs::read_to_string(&pid).is_ok_and(|pid| pid.ends_with('\n')));
+        eventually("the exporter starts", || {
+            fs::read_to_string(&pid).is_ok_and(|pid| pid.ends_with('\n'))
+        });
         let exporter = fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
-        Self { process, exporter, files, own, _stdout: stdout }
+        Self {
+            process,
+            exporter,
+            files,
+            own,
+            _stdout: stdout,
+        }
     }
 
     fn signal(&self, name: &str, pid: u32) {
         assert!(self.files.join("serviceaccount/token").exists() && alive(self.exporter));
-        assert!(Command::new("/bin/kill").args([name, &pid.to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("/bin/kill")
+                .args([name, &pid.to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     fn assert_nothing_is_left(mut self) {

@@ -53,7 +53,11 @@ impl Application for Api {
     type Fault = ApiFault;
 
     fn line(fault: &ApiFault) -> Option<&Fault> {
-        if let ApiFault::Line(line) = fault { Some(line) } else { None }
+        if let ApiFault::Line(line) = fault {
+            Some(line)
+        } else {
+            None
+        }
     }
 
     fn answer(&self, request: &Request, fault: Option<&ApiFault>) -> Answer {
@@ -69,42 +73,68 @@ impl Api {
         match fault {
             Some(ApiFault::ServerError) => return internal_error(),
             Some(ApiFault::NotReady) => {
-                return status(503, Some("ServiceUnavailable"), "apiserver not ready", &json!({}));
+                return status(
+                    503,
+                    Some("ServiceUnavailable"),
+                    "apiserver not ready",
+                    &json!({}),
+                );
             }
             Some(ApiFault::ThrottledByProxy) => {
                 return Answer::text(429, "Too Many Requests\n").with("Retry-After", "5");
             }
             _ => {}
         }
-        let sent = request.header("authorization").filter(|_| fault != Some(&ApiFault::AnonymousForbidden));
+        let sent = request
+            .header("authorization")
+            .filter(|_| fault != Some(&ApiFault::AnonymousForbidden));
         let user = match sent {
             None => "system:anonymous",
             Some(sent) => {
                 let token = sent.strip_prefix("Bearer ").unwrap_or_default();
-                let refused = matches!(fault, Some(ApiFault::Unauthorized | ApiFault::TokenExpired));
-                if refused || !lock(&self.state).tokens.iter().any(|accepted| accepted == token) {
+                let refused =
+                    matches!(fault, Some(ApiFault::Unauthorized | ApiFault::TokenExpired));
+                if refused
+                    || !lock(&self.state)
+                        .tokens
+                        .iter()
+                        .any(|accepted| accepted == token)
+                {
                     return status(401, Some("Unauthorized"), "Unauthorized", &Value::Null);
                 }
                 USER
             }
         };
         let answer = match fault {
-            Some(ApiFault::Throttled) => {
-                Answer::new(429, "text/plain; charset=utf-8", "Too many requests, please try again later.\n")
-                    .with("Retry-After", "1")
-            }
+            Some(ApiFault::Throttled) => Answer::new(
+                429,
+                "text/plain; charset=utf-8",
+                "Too many requests, please try again later.\n",
+            )
+            .with("Retry-After", "1"),
             _ => self.dispatch(request, user, fault),
         };
         answer
-            .with("X-Kubernetes-Pf-Flowschema-Uid", "4b3c7a1e-6a0d-4b60-9f6e-6a0a3d1f2c11")
-            .with("X-Kubernetes-Pf-Prioritylevel-Uid", "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9")
+            .with(
+                "X-Kubernetes-Pf-Flowschema-Uid",
+                "4b3c7a1e-6a0d-4b60-9f6e-6a0a3d1f2c11",
+            )
+            .with(
+                "X-Kubernetes-Pf-Prioritylevel-Uid",
+                "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9",
+            )
     }
 
     fn dispatch(&self, request: &Request, user: &str, fault: Option<&ApiFault>) -> Answer {
         match request.path() {
             AGENTS_TOKEN if request.method == "POST" => return self.token_request(),
             _ if request.method != "GET" => {
-                return status(405, Some("MethodNotAllowed"), "the server does not allow this method", &json!({}));
+                return status(
+                    405,
+                    Some("MethodNotAllowed"),
+                    "the server does not allow this method",
+                    &json!({}),
+                );
             }
             "/version" => return Answer::json(200, &self.version()),
             "/healthz" | "/livez" | "/readyz" => return Answer::text(200, "ok"),
@@ -127,15 +157,21 @@ impl Api {
             return resource.forbidden(user);
         }
         match fault {
-            Some(ApiFault::EtcdTimeout) => status(500, None, "etcdserver: request timed out", &Value::Null),
-            Some(ApiFault::EtcdLeaderChanged) => status(500, None, "etcdserver: leader changed", &Value::Null),
+            Some(ApiFault::EtcdTimeout) => {
+                status(500, None, "etcdserver: request timed out", &Value::Null)
+            }
+            Some(ApiFault::EtcdLeaderChanged) => {
+                status(500, None, "etcdserver: leader changed", &Value::Null)
+            }
             Some(ApiFault::EtcdGatewayTimeout) => {
                 let text = "etcdserver: request timed out, possibly due to previous leader failure";
                 status(504, Some("Timeout"), text, &Value::Null)
             }
             Some(ApiFault::Hostile) => status(403, Some("Forbidden"), HOSTILE_TEXT, &json!({})),
             _ if resource.right() == "pods/log" => self.log(&resource, request),
-            _ if lock(&self.state).objects.contains_key(request.path()) => self.object(request.path(), &resource),
+            _ if lock(&self.state).objects.contains_key(request.path()) => {
+                self.object(request.path(), &resource)
+            }
             _ if resource.stored.is_some() => self.stored(&resource, request),
             _ if resource.kind == "endpointslices" => self.slices(request),
             _ if resource.kind == "namespaces" => namespace(resource.name),
@@ -165,7 +201,9 @@ impl Api {
 
     /// The log of a container of a pod that is there.
     fn log(&self, resource: &Resource<'_>, request: &Request) -> Answer {
-        let Resource { namespace, name, .. } = resource;
+        let Resource {
+            namespace, name, ..
+        } = resource;
         if self.objects.get("Pod", namespace, name).is_none() {
             return self.object(request.path(), resource);
         }
@@ -176,7 +214,9 @@ impl Api {
     fn stored(&self, resource: &Resource<'_>, request: &Request) -> Answer {
         let kind = resource.stored.expect("it was asked before");
         if !resource.name.is_empty() {
-            let Resource { namespace, name, .. } = resource;
+            let Resource {
+                namespace, name, ..
+            } = resource;
             if let Some(object) = self.objects.get(kind.name, namespace, name) {
                 return Answer::json(200, &object);
             }
@@ -184,7 +224,9 @@ impl Api {
         }
         match Selection::of(request, resource.namespace) {
             Err(refused) => refused,
-            Ok(selection) if resource.verb == "watch" => follow::watch(&self.objects, kind, selection, request),
+            Ok(selection) if resource.verb == "watch" => {
+                follow::watch(&self.objects, kind, selection, request)
+            }
             Ok(selection) => follow::list(&self.objects, kind, &selection, request),
         }
     }
@@ -208,9 +250,20 @@ impl Api {
         if let Some(object) = lock(&self.state).objects.get(path) {
             return Answer::json(200, object);
         }
-        let Resource { group, kind, name, .. } = resource;
-        let whole = if group.is_empty() { (*kind).to_owned() } else { format!("{kind}.{group}") };
-        status(404, Some("NotFound"), &format!("{whole} \"{name}\" not found"), &json!({ "name": name, "kind": kind }))
+        let Resource {
+            group, kind, name, ..
+        } = resource;
+        let whole = if group.is_empty() {
+            (*kind).to_owned()
+        } else {
+            format!("{kind}.{group}")
+        };
+        status(
+            404,
+            Some("NotFound"),
+            &format!("{whole} \"{name}\" not found"),
+            &json!({ "name": name, "kind": kind }),
+        )
     }
 
     /// One slice for each family and port, as the API server's own reconciler writes them.
@@ -219,11 +272,17 @@ impl Api {
         let selector = request.query("labelSelector").unwrap_or_default();
         if selector.is_empty() || selector == "kubernetes.io/service-name=kubernetes" {
             for addr in &lock(&self.state).slices {
-                slices.entry((addr.is_ipv6(), addr.port())).or_default().push(addr.ip());
+                slices
+                    .entry((addr.is_ipv6(), addr.port()))
+                    .or_default()
+                    .push(addr.ip());
             }
         }
-        let items: Vec<Value> =
-            slices.iter().enumerate().map(|(i, (key, addresses))| slice(i, *key, addresses)).collect();
+        let items: Vec<Value> = slices
+            .iter()
+            .enumerate()
+            .map(|(i, (key, addresses))| slice(i, *key, addresses))
+            .collect();
         let list = json!({
             "kind": "EndpointSliceList",
             "apiVersion": "discovery.k8s.io/v1",
@@ -263,26 +322,57 @@ impl<'a> Resource<'a> {
                 stored: None,
             });
         };
-        let (name, part) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let (name, part) = (
+            words.next().unwrap_or_default(),
+            words.next().unwrap_or_default(),
+        );
         let verb = match (name.is_empty(), request.query("watch").as_deref()) {
             (false, _) => "get",
             (true, Some("true" | "1")) => "watch",
             (true, _) => "list",
         };
-        let stored = KINDS.iter().find(|stored| stored.resource == kind && stored.version == version);
-        Some(Self { group, kind, verb, namespace, name, part, stored: stored.filter(|_| part.is_empty()) })
+        let stored = KINDS
+            .iter()
+            .find(|stored| stored.resource == kind && stored.version == version);
+        Some(Self {
+            group,
+            kind,
+            verb,
+            namespace,
+            name,
+            part,
+            stored: stored.filter(|_| part.is_empty()),
+        })
     }
 
     /// As RBAC names it: `pods/log` is a resource of its own.
     fn right(&self) -> String {
-        if self.part.is_empty() { self.kind.to_owned() } else { format!("{}/{}", self.kind, self.part) }
+        if self.part.is_empty() {
+            self.kind.to_owned()
+        } else {
+            format!("{}/{}", self.kind, self.part)
+        }
     }
 
     fn forbidden(&self, user: &str) -> Answer {
-        let Self { group, verb, namespace, name, .. } = self;
+        let Self {
+            group,
+            verb,
+            namespace,
+            name,
+            ..
+        } = self;
         let kind = &self.right();
-        let full = if group.is_empty() { kind.clone() } else { format!("{kind}.{group}") };
-        let full = if name.is_empty() { full } else { format!("{full} \"{name}\"") };
+        let full = if group.is_empty() {
+            kind.clone()
+        } else {
+            format!("{kind}.{group}")
+        };
+        let full = if name.is_empty() {
+            full
+        } else {
+            format!("{full} \"{name}\"")
+        };
         let place = if namespace.is_empty() {
             "at the cluster scope".to_owned()
         } else {
@@ -304,9 +394,19 @@ impl<'a> Resource<'a> {
 fn internal_error() -> Answer {
     let cause = "unable to load root certificates";
     let text = format!("Internal error occurred: {cause}");
-    status(500, Some("InternalError"), &text, &json!({ "causes": [{ "message": cause }] }))
+    status(
+        500,
+        Some("InternalError"),
+        &text,
+        &json!({ "causes": [{ "message": cause }] }),
+    )
 }
 
 fn forbidden_path(user: &str, path: &str) -> Answer {
-    status(403, Some("Forbidden"), &format!("forbidden: User \"{user}\" cannot get path \"{path}\""), &json!({}))
+    status(
+        403,
+        Some("Forbidden"),
+        &format!("forbidden: User \"{user}\" cannot get path \"{path}\""),
+        &json!({}),
+    )
 }

@@ -32,8 +32,16 @@ impl Selection {
     /// By path and selectors; the fields that are known here are those that pods and all objects have, and labels are
     /// equal or not.
     pub(super) fn of(request: &Request, namespace: &str) -> Result<Self, Answer> {
-        let mut selection = Self { namespace: namespace.to_owned(), ..Self::default() };
-        for wanted in request.query("fieldSelector").unwrap_or_default().split(',').filter(|text| !text.is_empty()) {
+        let mut selection = Self {
+            namespace: namespace.to_owned(),
+            ..Self::default()
+        };
+        for wanted in request
+            .query("fieldSelector")
+            .unwrap_or_default()
+            .split(',')
+            .filter(|text| !text.is_empty())
+        {
             match wanted.split_once('=') {
                 Some(("metadata.name", name)) => selection.name = Some(name.to_owned()),
                 Some(("status.phase", phase)) => selection.phase = Some(phase.to_owned()),
@@ -43,7 +51,12 @@ impl Selection {
                 }
             }
         }
-        for wanted in request.query("labelSelector").unwrap_or_default().split(',').filter(|text| !text.is_empty()) {
+        for wanted in request
+            .query("labelSelector")
+            .unwrap_or_default()
+            .split(',')
+            .filter(|text| !text.is_empty())
+        {
             let Some((label, value)) = wanted.split_once('=') else {
                 let text = format!("unable to parse requirement: {wanted}");
                 return Err(status(400, Some("BadRequest"), &text, &Value::Null));
@@ -55,23 +68,43 @@ impl Selection {
 
     fn fits(&self, stored: &Stored) -> bool {
         (self.namespace.is_empty() || self.namespace == stored.namespace)
-            && self.labels.iter().all(|(label, value)| stored.labels[label] == **value)
+            && self
+                .labels
+                .iter()
+                .all(|(label, value)| stored.labels[label] == **value)
             && self.name.as_ref().is_none_or(|name| *name == stored.name)
-            && self.phase.as_ref().is_none_or(|phase| *phase == stored.phase)
+            && self
+                .phase
+                .as_ref()
+                .is_none_or(|phase| *phase == stored.phase)
     }
 }
 
 /// A list, or one page of it. The watch cache answers for version 0, and knows no pages.
-pub(super) fn list(objects: &Objects, kind: &Kind, selection: &Selection, request: &Request) -> Answer {
+pub(super) fn list(
+    objects: &Objects,
+    kind: &Kind,
+    selection: &Selection,
+    request: &Request,
+) -> Answer {
     let from_cache = request.query("resourceVersion").as_deref() == Some("0");
-    let limit = request.query("limit").and_then(|limit| limit.parse::<usize>().ok()).filter(|limit| *limit > 0);
+    let limit = request
+        .query("limit")
+        .and_then(|limit| limit.parse::<usize>().ok())
+        .filter(|limit| *limit > 0);
     let limit = limit.filter(|_| !from_cache);
-    let resumed = request.query("continue").filter(|token| !token.is_empty()).map(|token| resumed(&token));
+    let resumed = request
+        .query("continue")
+        .filter(|token| !token.is_empty())
+        .map(|token| resumed(&token));
     let (mut found, version) = match resumed {
         None => objects.list(kind.name, "", |stored| selection.fits(stored)),
-        Some(Some((version, start))) if version >= objects.compacted() => {
-            (objects.list(kind.name, &start, |stored| selection.fits(stored)).0, version)
-        }
+        Some(Some((version, start))) if version >= objects.compacted() => (
+            objects
+                .list(kind.name, &start, |stored| selection.fits(stored))
+                .0,
+            version,
+        ),
         Some(_) => {
             let text = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.";
             return status(410, Some("Expired"), text, &Value::Null);
@@ -84,7 +117,10 @@ pub(super) fn list(objects: &Objects, kind: &Kind, selection: &Selection, reques
         let start = found.last().map(|last| last.key()).unwrap_or_default();
         meta["continue"] = json!(token(version, &start));
     }
-    let head = format!(r#"{{"kind":"{}List","apiVersion":"{}","metadata":{meta},"items":["#, kind.name, kind.version);
+    let head = format!(
+        r#"{{"kind":"{}List","apiVersion":"{}","metadata":{meta},"items":["#,
+        kind.name, kind.version
+    );
     let mut body = head.into_bytes();
     for (at, stored) in found.iter().enumerate() {
         if at > 0 {
@@ -97,13 +133,29 @@ pub(super) fn list(objects: &Objects, kind: &Kind, selection: &Selection, reques
 }
 
 /// A watch, which goes on for as long as the client wants or a test lets it.
-pub(super) fn watch(objects: &Objects, kind: &'static Kind, selection: Selection, request: &Request) -> Answer {
-    let seconds = request.query("timeoutSeconds").and_then(|text| text.parse().ok());
+pub(super) fn watch(
+    objects: &Objects,
+    kind: &'static Kind,
+    selection: Selection,
+    request: &Request,
+) -> Answer {
+    let seconds = request
+        .query("timeoutSeconds")
+        .and_then(|text| text.parse().ok());
     let lasts = seconds.map_or(WATCH, Duration::from_secs);
     let bookmarks = request.query("allowWatchBookmarks").as_deref() == Some("true");
-    let from = request.query("resourceVersion").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let from = request
+        .query("resourceVersion")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
     let (sender, receiver) = mpsc::channel(64);
-    let follower = Follower { objects: objects.clone(), kind, selection, sender, bookmarks };
+    let follower = Follower {
+        objects: objects.clone(),
+        kind,
+        selection,
+        sender,
+        bookmarks,
+    };
     tokio::spawn(async move {
         // The client may leave at any time.
         let _ = time::timeout(lasts, follower.run(from)).await;
@@ -126,7 +178,10 @@ impl Follower {
         let mut bookmark = time::interval_at(time::Instant::now() + BOOKMARKS, BOOKMARKS);
         loop {
             let Some((changes, now)) = self.objects.since(version, self.kind.name) else {
-                let text = format!("too old resource version: {version} ({})", self.objects.compacted());
+                let text = format!(
+                    "too old resource version: {version} ({})",
+                    self.objects.compacted()
+                );
                 let gone = json!({ "type": "ERROR", "object": {
                     "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
                     "message": text, "reason": "Expired", "code": 410,
@@ -135,7 +190,10 @@ impl Follower {
                 let _ = self.sender.send(format!("{gone}\n").into_bytes()).await;
                 return;
             };
-            let lines: String = changes.iter().filter_map(|change| self.line(change)).collect();
+            let lines: String = changes
+                .iter()
+                .filter_map(|change| self.line(change))
+                .collect();
             if !lines.is_empty() && self.sender.send(lines.into_bytes()).await.is_err() {
                 return;
             }
@@ -160,14 +218,22 @@ impl Follower {
 
     /// What a change means for those who see only a part: an object that leaves it is deleted for them.
     fn line(&self, change: &Change) -> Option<String> {
-        let fits = |stored: &Option<Arc<Stored>>| stored.as_ref().is_some_and(|stored| self.selection.fits(stored));
+        let fits = |stored: &Option<Arc<Stored>>| {
+            stored
+                .as_ref()
+                .is_some_and(|stored| self.selection.fits(stored))
+        };
         let (kind, stored) = match (fits(&change.before), fits(&change.after)) {
             (false, false) => return None,
             (false, true) => ("ADDED", change.after.as_ref()?),
             (true, true) => ("MODIFIED", change.after.as_ref()?),
             (true, false) => ("DELETED", change.before.as_ref()?),
         };
-        let text = if kind == "DELETED" { deleted_at(stored, change.version) } else { stored.text.clone() };
+        let text = if kind == "DELETED" {
+            deleted_at(stored, change.version)
+        } else {
+            stored.text.clone()
+        };
         Some(format!("{{\"type\":\"{kind}\",\"object\":{text}}}\n"))
     }
 }
@@ -181,11 +247,17 @@ fn deleted_at(stored: &Stored, version: u64) -> String {
 
 /// From where a list goes on; opaque to clients.
 fn token(version: u64, start: &str) -> String {
-    start.bytes().fold(format!("{version:x}-"), |token, byte| format!("{token}{byte:02x}"))
+    start.bytes().fold(format!("{version:x}-"), |token, byte| {
+        format!("{token}{byte:02x}")
+    })
 }
 
 fn resumed(token: &str) -> Option<(u64, String)> {
     let (version, start) = token.split_once('-')?;
-    let bytes = (0..start.len() / 2).map(|at| u8::from_str_radix(start.get(2 * at..2 * at + 2)?, 16).ok());
-    Some((u64::from_str_radix(version, 16).ok()?, String::from_utf8(bytes.collect::<Option<_>>()?).ok()?))
+    let bytes =
+        (0..start.len() / 2).map(|at| u8::from_str_radix(start.get(2 * at..2 * at + 2)?, 16).ok());
+    Some((
+        u64::from_str_radix(version, 16).ok()?,
+        String::from_utf8(bytes.collect::<Option<_>>()?).ok()?,
+    ))
 }

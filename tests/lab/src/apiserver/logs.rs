@@ -53,9 +53,14 @@ impl Logs {
 
     /// A container wrote a line so many seconds ago.
     pub fn write_ago(&self, pod: &str, container: &str, seconds: i64, line: &str) {
-        let line = Line { at: rfc3339(Duration::seconds(seconds)), text: line.to_owned() };
+        let line = Line {
+            at: rfc3339(Duration::seconds(seconds)),
+            text: line.to_owned(),
+        };
         let mut logs = lock(&self.0);
-        let log = logs.entry((pod.to_owned(), container.to_owned(), false)).or_default();
+        let log = logs
+            .entry((pod.to_owned(), container.to_owned(), false))
+            .or_default();
         log.push(line);
         log.sort_by(|one, other| one.at.cmp(&other.at));
     }
@@ -63,7 +68,9 @@ impl Logs {
     /// A container is started anew: what it wrote is the log of the one before.
     pub fn restart(&self, pod: &str, container: &str) {
         let mut logs = lock(&self.0);
-        let written = logs.remove(&(pod.to_owned(), container.to_owned(), false)).unwrap_or_default();
+        let written = logs
+            .remove(&(pod.to_owned(), container.to_owned(), false))
+            .unwrap_or_default();
         logs.insert((pod.to_owned(), container.to_owned(), true), written);
     }
 
@@ -74,7 +81,9 @@ impl Logs {
 
     /// From now on a log, or that of the container before, cannot be read.
     pub fn tear(&self, pod: &str, container: &str, previous: bool, gap: Gap) {
-        lock(&self.1).gaps.insert((pod.to_owned(), container.to_owned(), previous), gap);
+        lock(&self.1)
+            .gaps
+            .insert((pod.to_owned(), container.to_owned(), previous), gap);
     }
 
     /// All can be read again.
@@ -99,21 +108,38 @@ impl Logs {
         let logs = lock(&self.0);
         let Some(log) = logs.get(&(pod.to_owned(), container.clone(), truth("previous"))) else {
             if truth("previous") {
-                let text = format!("previous terminated container \"{container}\" in pod \"{pod}\" not found");
+                let text = format!(
+                    "previous terminated container \"{container}\" in pod \"{pod}\" not found"
+                );
                 return status(400, Some("BadRequest"), &text, &json!({}));
             }
             return Answer::text(200, "");
         };
-        let since = query("sinceTime")
-            .or_else(|| number("sinceSeconds").map(|ago| rfc3339(Duration::seconds(i64::try_from(ago).unwrap_or(0)))));
+        let since = query("sinceTime").or_else(|| {
+            number("sinceSeconds")
+                .map(|ago| rfc3339(Duration::seconds(i64::try_from(ago).unwrap_or(0))))
+        });
         // The API counts whole seconds.
-        let since = since.map(|since| since.chars().take(19).collect::<String>()).unwrap_or_default();
-        let lines: Vec<_> = log.iter().filter(|line| line.at[..19] >= *since.as_str()).collect();
+        let since = since
+            .map(|since| since.chars().take(19).collect::<String>())
+            .unwrap_or_default();
+        let lines: Vec<_> = log
+            .iter()
+            .filter(|line| line.at[..19] >= *since.as_str())
+            .collect();
         let first = number("tailLines").map_or(0, |tail| lines.len().saturating_sub(tail));
         let timed = |line: &&Line| {
-            if truth("timestamps") { format!("{} {}\n", line.at, line.text) } else { format!("{}\n", line.text) }
+            if truth("timestamps") {
+                format!("{} {}\n", line.at, line.text)
+            } else {
+                format!("{}\n", line.text)
+            }
         };
-        let mut text: Vec<u8> = lines[first..].iter().map(timed).collect::<String>().into_bytes();
+        let mut text: Vec<u8> = lines[first..]
+            .iter()
+            .map(timed)
+            .collect::<String>()
+            .into_bytes();
         text.truncate(number("limitBytes").unwrap_or(usize::MAX));
         Answer::new(200, "text/plain", text)
     }
@@ -123,7 +149,8 @@ impl Logs {
         match broken.gaps.get(key)? {
             Gap::NoKubelet => {
                 let (pod, container, _) = key;
-                let path = format!("https://10.0.1.2:10250/containerLogs/castai-agent/{pod}/{container}");
+                let path =
+                    format!("https://10.0.1.2:10250/containerLogs/castai-agent/{pod}/{container}");
                 let text = format!("Get \"{path}\": dial tcp 10.0.1.2:10250: i/o timeout");
                 Some(status(500, None, &text, &Value::Null))
             }

@@ -29,7 +29,12 @@ pub(super) fn status(code: u16, reason: Option<&str>, message: &str, details: &V
 pub(super) fn namespace(name: &str) -> Answer {
     if name != "kube-system" {
         let text = format!("namespaces \"{name}\" not found");
-        return status(404, Some("NotFound"), &text, &json!({ "name": name, "kind": "namespaces" }));
+        return status(
+            404,
+            Some("NotFound"),
+            &text,
+            &json!({ "name": name, "kind": "namespaces" }),
+        );
     }
     let namespace = json!({
         "kind": "Namespace",
@@ -49,7 +54,8 @@ pub(super) fn namespace(name: &str) -> Answer {
 
 /// A slice of the service `kubernetes`.
 pub(super) fn slice(index: usize, (ipv6, port): (bool, u16), addresses: &[IpAddr]) -> Value {
-    let endpoint = |address: &IpAddr| json!({ "addresses": [address], "conditions": { "ready": true } });
+    let endpoint =
+        |address: &IpAddr| json!({ "addresses": [address], "conditions": { "ready": true } });
     json!({
         "metadata": {
             "name": if index == 0 { "kubernetes".to_owned() } else { format!("kubernetes-{index}") },

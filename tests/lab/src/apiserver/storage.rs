@@ -61,14 +61,46 @@ pub(super) struct Kind {
 
 /// The kinds that are served.
 pub(super) const KINDS: &[Kind] = &[
-    Kind { name: "Node", version: "v1", resource: "nodes" },
-    Kind { name: "Pod", version: "v1", resource: "pods" },
-    Kind { name: "Event", version: "v1", resource: "events" },
-    Kind { name: "ConfigMap", version: "v1", resource: "configmaps" },
-    Kind { name: "Deployment", version: "apps/v1", resource: "deployments" },
-    Kind { name: "ReplicaSet", version: "apps/v1", resource: "replicasets" },
-    Kind { name: "DaemonSet", version: "apps/v1", resource: "daemonsets" },
-    Kind { name: "Lease", version: "coordination.k8s.io/v1", resource: "leases" },
+    Kind {
+        name: "Node",
+        version: "v1",
+        resource: "nodes",
+    },
+    Kind {
+        name: "Pod",
+        version: "v1",
+        resource: "pods",
+    },
+    Kind {
+        name: "Event",
+        version: "v1",
+        resource: "events",
+    },
+    Kind {
+        name: "ConfigMap",
+        version: "v1",
+        resource: "configmaps",
+    },
+    Kind {
+        name: "Deployment",
+        version: "apps/v1",
+        resource: "deployments",
+    },
+    Kind {
+        name: "ReplicaSet",
+        version: "apps/v1",
+        resource: "replicasets",
+    },
+    Kind {
+        name: "DaemonSet",
+        version: "apps/v1",
+        resource: "daemonsets",
+    },
+    Kind {
+        name: "Lease",
+        version: "coordination.k8s.io/v1",
+        resource: "leases",
+    },
 ];
 
 /// So many changes are remembered.
@@ -80,7 +112,11 @@ const FIRST: u64 = 1000;
 
 impl Default for Objects {
     fn default() -> Self {
-        let content = Content { version: FIRST, compacted: FIRST, ..Content::default() };
+        let content = Content {
+            version: FIRST,
+            compacted: FIRST,
+            ..Content::default()
+        };
         Self {
             content: Arc::new(Mutex::new(content)),
             newest: Arc::new(watch::Sender::new(FIRST)),
@@ -112,10 +148,21 @@ impl Objects {
         }
         let phase = text(&object["status"]["phase"]);
         let labels = object["metadata"]["labels"].clone();
-        let stored = Arc::new(Stored { namespace, name, phase, labels, text: object.to_string() });
+        let stored = Arc::new(Stored {
+            namespace,
+            name,
+            phase,
+            labels,
+            text: object.to_string(),
+        });
         let of_kind = content.kinds.entry(kind.name).or_default();
         let before = of_kind.insert(stored.key(), stored.clone());
-        content.remember(Change { version, kind: kind.name, before, after: Some(stored) });
+        content.remember(Change {
+            version,
+            kind: kind.name,
+            before,
+            after: Some(stored),
+        });
         self.newest.send_replace(version);
     }
 
@@ -123,12 +170,22 @@ impl Objects {
     pub fn remove(&self, kind: &str, namespace: &str, name: &str) -> bool {
         let kind = Kind::named(kind);
         let mut content = lock(&self.content);
-        let Some(before) = content.kinds.entry(kind.name).or_default().remove(&key(namespace, name)) else {
+        let Some(before) = content
+            .kinds
+            .entry(kind.name)
+            .or_default()
+            .remove(&key(namespace, name))
+        else {
             return false;
         };
         content.version += 1;
         let version = content.version;
-        content.remember(Change { version, kind: kind.name, before: Some(before), after: None });
+        content.remember(Change {
+            version,
+            kind: kind.name,
+            before: Some(before),
+            after: None,
+        });
         self.newest.send_replace(version);
         true
     }
@@ -136,15 +193,24 @@ impl Objects {
     /// The object of this name.
     pub fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
         let content = lock(&self.content);
-        let stored = content.kinds.get(Kind::named(kind).name)?.get(&key(namespace, name))?;
+        let stored = content
+            .kinds
+            .get(Kind::named(kind).name)?
+            .get(&key(namespace, name))?;
         serde_json::from_str(&stored.text).ok()
     }
 
     /// All objects of a kind.
     pub fn all(&self, kind: &str) -> Vec<Value> {
         let content = lock(&self.content);
-        let of_kind = content.kinds.get(Kind::named(kind).name).into_iter().flat_map(BTreeMap::values);
-        of_kind.filter_map(|stored| serde_json::from_str(&stored.text).ok()).collect()
+        let of_kind = content
+            .kinds
+            .get(Kind::named(kind).name)
+            .into_iter()
+            .flat_map(BTreeMap::values);
+        of_kind
+            .filter_map(|stored| serde_json::from_str(&stored.text).ok())
+            .collect()
     }
 
     /// Changes an object in place.
@@ -153,7 +219,9 @@ impl Objects {
     ///
     /// If there is none of this name.
     pub fn change(&self, kind: &str, namespace: &str, name: &str, change: impl FnOnce(&mut Value)) {
-        let mut object = self.get(kind, namespace, name).unwrap_or_else(|| panic!("no {kind} {namespace}/{name}"));
+        let mut object = self
+            .get(kind, namespace, name)
+            .unwrap_or_else(|| panic!("no {kind} {namespace}/{name}"));
         change(&mut object);
         self.put(object);
     }
@@ -174,7 +242,12 @@ impl Objects {
     pub fn replace(&self, objects: Vec<Value>) {
         for kind in KINDS {
             for object in self.all(kind.name) {
-                let text = |name: &str| object["metadata"][name].as_str().unwrap_or_default().to_owned();
+                let text = |name: &str| {
+                    object["metadata"][name]
+                        .as_str()
+                        .unwrap_or_default()
+                        .to_owned()
+                };
                 let (namespace, name) = (text("namespace"), text("name"));
                 let stays = objects.iter().any(|wanted| {
                     wanted["kind"] == kind.name
@@ -201,11 +274,23 @@ impl Objects {
     }
 
     /// The objects behind a key that fit, and the version that this is the state of.
-    pub(super) fn list(&self, kind: &str, after: &str, fits: impl Fn(&Stored) -> bool) -> (Vec<Arc<Stored>>, u64) {
+    pub(super) fn list(
+        &self,
+        kind: &str,
+        after: &str,
+        fits: impl Fn(&Stored) -> bool,
+    ) -> (Vec<Arc<Stored>>, u64) {
         let content = lock(&self.content);
-        let of_kind = content.kinds.get(kind).into_iter().flat_map(|of_kind| of_kind.range(after.to_owned()..));
+        let of_kind = content
+            .kinds
+            .get(kind)
+            .into_iter()
+            .flat_map(|of_kind| of_kind.range(after.to_owned()..));
         let found = of_kind.filter(|(key, stored)| key.as_str() != after && fits(stored));
-        (found.map(|(_, stored)| stored.clone()).collect(), content.version)
+        (
+            found.map(|(_, stored)| stored.clone()).collect(),
+            content.version,
+        )
     }
 
     /// The changes of a kind since a version, and the newest version; `None` if some are forgotten.
@@ -214,8 +299,15 @@ impl Objects {
         if version < content.compacted {
             return None;
         }
-        let first = content.changes.partition_point(|change| change.version <= version);
-        let changes = content.changes.range(first..).filter(|change| change.kind == kind).cloned().collect();
+        let first = content
+            .changes
+            .partition_point(|change| change.version <= version);
+        let changes = content
+            .changes
+            .range(first..)
+            .filter(|change| change.kind == kind)
+            .cloned()
+            .collect();
         Some((changes, content.version))
     }
 
@@ -247,7 +339,10 @@ impl Stored {
 
 impl Kind {
     fn named(kind: &str) -> &'static Self {
-        KINDS.iter().find(|known| known.name == kind).unwrap_or_else(|| panic!("no kind {kind}"))
+        KINDS
+            .iter()
+            .find(|known| known.name == kind)
+            .unwrap_or_else(|| panic!("no kind {kind}"))
     }
 }
 

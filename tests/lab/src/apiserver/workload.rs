@@ -26,7 +26,10 @@ pub fn healthy() -> Vec<Value> {
         "castai-cluster-controller",
         "cluster-controller",
         "castai-cluster-controller-7f6d5c4b3",
-        &["castai-cluster-controller-7f6d5c4b3-aaaaa", "castai-cluster-controller-7f6d5c4b3-bbbbb"],
+        &[
+            "castai-cluster-controller-7f6d5c4b3-aaaaa",
+            "castai-cluster-controller-7f6d5c4b3-bbbbb",
+        ],
         "us-docker.pkg.dev/castai-hub/library/cluster-controller:v0.63.6",
     ));
     objects.extend(installed(
@@ -37,16 +40,29 @@ pub fn healthy() -> Vec<Value> {
         "us-docker.pkg.dev/castai-hub/library/evictor:0.29.1",
     ));
     objects.extend([
-        node(NODE, "aws:///eu-central-1a/i-0a1b2c3d4e5f60001", &[("eks.amazonaws.com/capacityType", "ON_DEMAND")]),
-        node("node-2", "aws:///eu-central-1b/i-0a1b2c3d4e5f60002", &[("eks.amazonaws.com/capacityType", "SPOT")]),
+        node(
+            NODE,
+            "aws:///eu-central-1a/i-0a1b2c3d4e5f60001",
+            &[("eks.amazonaws.com/capacityType", "ON_DEMAND")],
+        ),
+        node(
+            "node-2",
+            "aws:///eu-central-1b/i-0a1b2c3d4e5f60002",
+            &[("eks.amazonaws.com/capacityType", "SPOT")],
+        ),
     ]);
     objects.extend(LEASES.map(|(name, holder)| lease(name, holder)));
     objects
 }
 
 /// Who leads: the lease and its holder, of the agent and of the cluster controller.
-pub const LEASES: [(&str, &str); 2] =
-    [("agent-leader-election-lock", POD), ("cluster-controller", "castai-cluster-controller-7f6d5c4b3-aaaaa_5f0e")];
+pub const LEASES: [(&str, &str); 2] = [
+    ("agent-leader-election-lock", POD),
+    (
+        "cluster-controller",
+        "castai-cluster-controller-7f6d5c4b3-aaaaa_5f0e",
+    ),
+];
 
 /// What the agent notes of itself once it is registered.
 pub fn agent_metadata() -> Value {
@@ -62,7 +78,11 @@ pub fn installed(name: &str, release: &str, set: &str, pods: &[&str], image: &st
     let labels = json!({ "app.kubernetes.io/name": name, "app.kubernetes.io/instance": release });
     let replicas = pods.len();
     // Evictor's chart names it after itself.
-    let container = if name == "castai-evictor" { name } else { name.trim_start_matches("castai-") };
+    let container = if name == "castai-evictor" {
+        name
+    } else {
+        name.trim_start_matches("castai-")
+    };
     let template = json!({
         "metadata": { "labels": labels },
         "spec": { "serviceAccountName": name, "containers": [{ "name": container, "image": image }] },
@@ -98,7 +118,9 @@ pub fn installed(name: &str, release: &str, set: &str, pods: &[&str], image: &st
         "spec": { "replicas": replicas, "selector": { "matchLabels": labels }, "template": template },
         "status": { "replicas": replicas, "readyReplicas": replicas, "availableReplicas": replicas },
     });
-    let pods = pods.iter().map(|pod| self::pod(pod, set, &labels, container, image));
+    let pods = pods
+        .iter()
+        .map(|pod| self::pod(pod, set, &labels, container, image));
     [deployment, replica_set].into_iter().chain(pods).collect()
 }
 
@@ -139,8 +161,10 @@ pub fn terminated(code: i32, reason: &str, began: i64, ended: i64) -> Value {
 
 /// A node with these labels.
 pub fn node(name: &str, provider_id: &str, labels: &[(&str, &str)]) -> Value {
-    let labels: serde_json::Map<String, Value> =
-        labels.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let labels: serde_json::Map<String, Value> = labels
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
     json!({
         "kind": "Node", "apiVersion": "v1",
         "metadata": { "name": name, "uid": uid(name), "labels": labels, "creationTimestamp": ago(864_000) },
@@ -192,10 +216,14 @@ pub fn condition(kind: &str, status: &str, reason: &str, message: &str) -> Value
 
 /// The uid of an object, by its name.
 pub fn uid(name: &str) -> String {
-    let hash = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
-    format!("{:08x}-0000-4000-8000-{:012x}", hash >> 32, hash & 0xffff_ffff_ffff)
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    });
+    format!(
+        "{:08x}-0000-4000-8000-{:012x}",
+        hash >> 32,
+        hash & 0xffff_ffff_ffff
+    )
 }
 
 /// So many seconds ago, as `Time` is written.

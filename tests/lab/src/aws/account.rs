@@ -141,7 +141,9 @@ impl Default for Account {
             providers: Vec::new(),
             instances: vec![Instance::default()],
         };
-        let account = Self { state: Arc::new(Mutex::new(state)) };
+        let account = Self {
+            state: Arc::new(Mutex::new(state)),
+        };
         let user = account.add_user("castai-agent", KEY_ID, SECRET);
         account.set_provider(Provider::default());
         account.set_role(Role {
@@ -157,7 +159,10 @@ impl Default for Account {
             key_id: imds::ROLE_KEY_ID.to_owned(),
             secret: imds::ROLE_SECRET.to_owned(),
             token: imds::ROLE_TOKEN.to_owned(),
-            arn: format!("arn:aws:sts::{ACCOUNT}:assumed-role/lab-node/{}", Instance::default().id),
+            arn: format!(
+                "arn:aws:sts::{ACCOUNT}:assumed-role/lab-node/{}",
+                Instance::default().id
+            ),
             user_id: format!("AROALABLABLABLABLABL2:{}", Instance::default().id),
             ends: OffsetDateTime::now_utc() + Duration::hours(6),
         };
@@ -171,7 +176,13 @@ impl Account {
     pub fn add_user(&self, name: &str, key_id: &str, secret: &str) -> String {
         let arn = format!("arn:aws:iam::{ACCOUNT}:user/{name}");
         let user_id = format!("AIDA{}", random::letters(17, CAPITALS));
-        let key = Key { secret: secret.to_owned(), token: None, arn: arn.clone(), user_id, ends: None };
+        let key = Key {
+            secret: secret.to_owned(),
+            token: None,
+            arn: arn.clone(),
+            user_id,
+            ends: None,
+        };
         lock(&self.state).keys.insert(key_id.to_owned(), key);
         arn
     }
@@ -207,7 +218,9 @@ impl Account {
 
     /// Deletes an issuer.
     pub fn remove_provider(&self, issuer: &str) {
-        lock(&self.state).providers.retain(|known| known.issuer != issuer);
+        lock(&self.state)
+            .providers
+            .retain(|known| known.issuer != issuer);
     }
 
     /// These instances and no others.
@@ -232,31 +245,65 @@ impl Account {
     /// Ends every session now.
     pub fn end_sessions(&self) {
         let now = OffsetDateTime::now_utc();
-        for key in lock(&self.state).keys.values_mut().filter(|key| key.ends.is_some()) {
+        for key in lock(&self.state)
+            .keys
+            .values_mut()
+            .filter(|key| key.ends.is_some())
+        {
             key.ends = Some(now);
         }
     }
 
     fn know(&self, issued: &Issued) {
-        let Issued { key_id, secret, token, arn, user_id, ends } = issued.clone();
-        let key = Key { secret, token: Some(token), arn, user_id, ends: Some(ends) };
+        let Issued {
+            key_id,
+            secret,
+            token,
+            arn,
+            user_id,
+            ends,
+        } = issued.clone();
+        let key = Key {
+            secret,
+            token: Some(token),
+            arn,
+            user_id,
+            ends: Some(ends),
+        };
         lock(&self.state).keys.insert(key_id, key);
     }
 
     pub(super) fn role(&self, arn: &str) -> Option<Role> {
-        lock(&self.state).roles.iter().find(|role| Self::role_arn(&role.name) == arn).cloned()
+        lock(&self.state)
+            .roles
+            .iter()
+            .find(|role| Self::role_arn(&role.name) == arn)
+            .cloned()
     }
 
     pub(super) fn provider(&self, issuer: &str) -> Option<Provider> {
-        lock(&self.state).providers.iter().find(|provider| provider.issuer == issuer).cloned()
+        lock(&self.state)
+            .providers
+            .iter()
+            .find(|provider| provider.issuer == issuer)
+            .cloned()
     }
 
     pub(super) fn instances(&self, region: &str) -> Vec<Instance> {
-        lock(&self.state).instances.iter().filter(|instance| instance.region == region).cloned().collect()
+        lock(&self.state)
+            .instances
+            .iter()
+            .filter(|instance| instance.region == region)
+            .cloned()
+            .collect()
     }
 
     /// Who signed a request, in the order in which AWS looks.
-    pub(super) fn authenticate(&self, request: &Request, demand: Demand<'_>) -> Result<Caller, Refusal> {
+    pub(super) fn authenticate(
+        &self,
+        request: &Request,
+        demand: Demand<'_>,
+    ) -> Result<Caller, Refusal> {
         let signed = Signed::read(request).map_err(|flaw| match flaw {
             Flaw::Unsigned => Refusal::Unsigned,
             Flaw::Incomplete(what) => Refusal::Incomplete(what),
@@ -282,7 +329,10 @@ impl Account {
         if !signed.fits(request, &key.secret) {
             return Err(Refusal::Mismatch);
         }
-        Ok(Caller { arn: key.arn.clone(), user_id: key.user_id.clone() })
+        Ok(Caller {
+            arn: key.arn.clone(),
+            user_id: key.user_id.clone(),
+        })
     }
 }
 
@@ -291,6 +341,10 @@ impl Account {
 impl Default for Provider {
     /// The default issuer's.
     fn default() -> Self {
-        Self { issuer: ISSUER.to_owned(), audiences: vec!["sts.amazonaws.com".to_owned()], signs: Signs::Lab }
+        Self {
+            issuer: ISSUER.to_owned(),
+            audiences: vec!["sts.amazonaws.com".to_owned()],
+            signs: Signs::Lab,
+        }
     }
 }

@@ -111,10 +111,20 @@ const LATEST: Duration = Duration::minutes(15);
 impl Ec2 {
     /// Starts listening, in the clear without authorities; must be called inside a runtime.
     pub fn start(account: &Account, pki: Option<&Pki>, place: Place) -> io::Result<Self> {
-        let Place { addr, mut names, region } = place;
+        let Place {
+            addr,
+            mut names,
+            region,
+        } = place;
         names.push(addr.ip().to_string());
-        let app = App { account: account.clone(), names: names.clone(), region };
-        Ok(Self { server: Server::start(addr, Arc::new(Web::over(app, pki, names)))? })
+        let app = App {
+            account: account.clone(),
+            names: names.clone(),
+            region,
+        };
+        Ok(Self {
+            server: Server::start(addr, Arc::new(Web::over(app, pki, names)))?,
+        })
     }
 }
 
@@ -132,7 +142,11 @@ impl Application for App {
     type Fault = Ec2Fault;
 
     fn line(fault: &Ec2Fault) -> Option<&Fault> {
-        if let Ec2Fault::Line(line) = fault { Some(line) } else { None }
+        if let Ec2Fault::Line(line) = fault {
+            Some(line)
+        } else {
+            None
+        }
     }
 
     fn answer(&self, request: &Request, fault: Option<&Ec2Fault>) -> Answer {
@@ -140,8 +154,13 @@ impl Application for App {
             return unknown_operation();
         }
         let stands_in = fault == Some(&Ec2Fault::DeniedByStandIn);
-        self.judge(request, fault)
-            .unwrap_or_else(|error| if stands_in { error.in_sts_envelope() } else { error.in_ec2_envelope() })
+        self.judge(request, fault).unwrap_or_else(|error| {
+            if stands_in {
+                error.in_sts_envelope()
+            } else {
+                error.in_ec2_envelope()
+            }
+        })
     }
 }
 
@@ -149,20 +168,34 @@ impl App {
     /// Authentication, then authorization, then the dry run ends it.
     fn judge(&self, request: &Request, fault: Option<&Ec2Fault>) -> Result<Answer, Error> {
         let parameters = request.parameters();
-        let parameter =
-            |name: &str| parameters.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str());
+        let parameter = |name: &str| {
+            parameters
+                .iter()
+                .find(|(given, _)| given == name)
+                .map(|(_, value)| value.as_str())
+        };
         match fault {
             Some(Ec2Fault::InternalError) => {
-                return Err(Error::new(500, "InternalError", "An internal error has occurred"));
+                return Err(Error::new(
+                    500,
+                    "InternalError",
+                    "An internal error has occurred",
+                ));
             }
             Some(Ec2Fault::Unavailable) => {
                 let text = "The service is unavailable. Please try again shortly.";
                 return Err(Error::new(503, "Unavailable", text));
             }
             Some(Ec2Fault::Throttled) => {
-                return Err(Error::new(503, "RequestLimitExceeded", "Request limit exceeded."));
+                return Err(Error::new(
+                    503,
+                    "RequestLimitExceeded",
+                    "Request limit exceeded.",
+                ));
             }
-            Some(Ec2Fault::Throttling) => return Err(Error::new(400, "Throttling", "Rate exceeded")),
+            Some(Ec2Fault::Throttling) => {
+                return Err(Error::new(400, "Throttling", "Rate exceeded"));
+            }
             _ => {}
         }
         let caller = self.caller(request, fault)?;
@@ -181,12 +214,19 @@ impl App {
         }
         let found = match fault {
             Some(Ec2Fault::EmptySet) => Vec::new(),
-            Some(Ec2Fault::OtherDocument) => return Ok(xml::ec2_result("DescribeRegions", "    <regionInfo/>\n")),
-            Some(Ec2Fault::InstanceNotFound) => return Err(no_such_instance(&["i-0123456789abcdef0"])),
+            Some(Ec2Fault::OtherDocument) => {
+                return Ok(xml::ec2_result("DescribeRegions", "    <regionInfo/>\n"));
+            }
+            Some(Ec2Fault::InstanceNotFound) => {
+                return Err(no_such_instance(&["i-0123456789abcdef0"]));
+            }
             _ => select(self.account.instances(&self.region), &parameters)?,
         };
         let with_tags = fault != Some(&Ec2Fault::NoTags);
-        let items: String = found.iter().map(|instance| instance.reservation(with_tags)).collect();
+        let items: String = found
+            .iter()
+            .map(|instance| instance.reservation(with_tags))
+            .collect();
         let set = if items.is_empty() {
             "    <reservationSet/>\n".to_owned()
         } else {
@@ -197,7 +237,13 @@ impl App {
 
     fn caller(&self, request: &Request, fault: Option<&Ec2Fault>) -> Result<Caller, Error> {
         let now = now(fault.and_then(Self::line));
-        let failure = || Error::new(401, "AuthFailure", "AWS was not able to validate the provided access credentials");
+        let failure = || {
+            Error::new(
+                401,
+                "AuthFailure",
+                "AWS was not able to validate the provided access credentials",
+            )
+        };
         let expired = || Error::new(400, "RequestExpired", "Request has expired.");
         match fault {
             Some(Ec2Fault::AuthFailure) => return Err(failure()),
@@ -208,17 +254,27 @@ impl App {
             }
             _ => {}
         }
-        let demand = Demand { service: "ec2", region: &self.region, now };
-        self.account.authenticate(request, demand).map_err(|refusal| match refusal {
-            Refusal::Unsigned | Refusal::Incomplete(_) => {
-                Error::new(400, "MissingParameter", "The request must contain the parameter AWSAccessKeyId")
-            }
-            Refusal::SessionOver => expired(),
-            Refusal::Skewed(age, _) if age.abs() > LATEST => expired(),
-            Refusal::UnknownKey | Refusal::Region | Refusal::Service | Refusal::Skewed(..) | Refusal::Mismatch => {
-                failure()
-            }
-        })
+        let demand = Demand {
+            service: "ec2",
+            region: &self.region,
+            now,
+        };
+        self.account
+            .authenticate(request, demand)
+            .map_err(|refusal| match refusal {
+                Refusal::Unsigned | Refusal::Incomplete(_) => Error::new(
+                    400,
+                    "MissingParameter",
+                    "The request must contain the parameter AWSAccessKeyId",
+                ),
+                Refusal::SessionOver => expired(),
+                Refusal::Skewed(age, _) if age.abs() > LATEST => expired(),
+                Refusal::UnknownKey
+                | Refusal::Region
+                | Refusal::Service
+                | Refusal::Skewed(..)
+                | Refusal::Mismatch => failure(),
+            })
     }
 }
 
@@ -241,17 +297,28 @@ fn denied(caller: &Caller, fault: Option<&Ec2Fault>) -> Option<Error> {
         Ec2Fault::DeniedVpceExplicit => Denial::EndpointPolicy,
         Ec2Fault::DeniedBare => return Some(unauthorized(BARE.to_owned())),
         Ec2Fault::DeniedEncoded => {
-            let secret = random::letters(64, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
-            return Some(unauthorized(format!("{BARE} Encoded authorization failure message: {secret}")));
+            let secret = random::letters(
+                64,
+                b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-",
+            );
+            return Some(unauthorized(format!(
+                "{BARE} Encoded authorization failure message: {secret}"
+            )));
         }
         Ec2Fault::DeniedByStandIn => {
-            let text = format!("User: {} is not authorized to perform: {ACTION}", caller.arn);
+            let text = format!(
+                "User: {} is not authorized to perform: {ACTION}",
+                caller.arn
+            );
             return Some(Error::new(403, "AccessDenied", text));
         }
         Ec2Fault::Hostile => return Some(unauthorized(HOSTILE_TEXT.to_owned())),
         _ => return None,
     };
-    Some(unauthorized(format!("{BARE} {}", denial.sentence(&caller.arn, ACTION))))
+    Some(unauthorized(format!(
+        "{BARE} {}",
+        denial.sentence(&caller.arn, ACTION)
+    )))
 }
 
 fn unauthorized(message: String) -> Error {
@@ -259,13 +326,22 @@ fn unauthorized(message: String) -> Error {
 }
 
 /// The instances that are asked for by id, and then by filter.
-fn select(instances: Vec<Instance>, parameters: &[(String, String)]) -> Result<Vec<Instance>, Error> {
+fn select(
+    instances: Vec<Instance>,
+    parameters: &[(String, String)],
+) -> Result<Vec<Instance>, Error> {
     let numbered = |name: &str| -> Vec<&str> {
-        let values = parameters.iter().filter(|(given, _)| given.strip_prefix(name).is_some_and(is_number));
+        let values = parameters
+            .iter()
+            .filter(|(given, _)| given.strip_prefix(name).is_some_and(is_number));
         values.map(|(_, value)| value.as_str()).collect()
     };
     let ids = numbered("InstanceId.");
-    let most = match parameters.iter().find(|(name, _)| name == "MaxResults").map(|(_, value)| value.parse::<usize>()) {
+    let most = match parameters
+        .iter()
+        .find(|(name, _)| name == "MaxResults")
+        .map(|(_, value)| value.parse::<usize>())
+    {
         None => usize::MAX,
         Some(_) if !ids.is_empty() => {
             let text = "The parameter instancesSet cannot be used with the parameter maxResults";
@@ -273,21 +349,32 @@ fn select(instances: Vec<Instance>, parameters: &[(String, String)]) -> Result<V
         }
         Some(Ok(most @ 5..=1000)) => most,
         Some(_) => {
-            let text = "Value for parameter maxResults is invalid. Expecting a value between 5 and 1000.";
+            let text =
+                "Value for parameter maxResults is invalid. Expecting a value between 5 and 1000.";
             return Err(Error::new(400, "InvalidParameterValue", text));
         }
     };
-    let unknown: Vec<&str> =
-        ids.iter().filter(|id| !instances.iter().any(|instance| instance.id == **id)).copied().collect();
+    let unknown: Vec<&str> = ids
+        .iter()
+        .filter(|id| !instances.iter().any(|instance| instance.id == **id))
+        .copied()
+        .collect();
     if unknown.iter().any(|id| !is_id(id)) {
-        return Err(Error::new(400, "InvalidInstanceID.Malformed", format!("Invalid id: \"{}\"", unknown[0])));
+        return Err(Error::new(
+            400,
+            "InvalidInstanceID.Malformed",
+            format!("Invalid id: \"{}\"", unknown[0]),
+        ));
     }
     if !unknown.is_empty() {
         return Err(no_such_instance(&unknown));
     }
     let mut found = instances;
     found.retain(|instance| ids.is_empty() || ids.contains(&instance.id.as_str()));
-    for (name, filter) in parameters.iter().filter(|(name, _)| name.starts_with("Filter.") && name.ends_with(".Name")) {
+    for (name, filter) in parameters
+        .iter()
+        .filter(|(name, _)| name.starts_with("Filter.") && name.ends_with(".Name"))
+    {
         let values = numbered(&format!("{}.Value.", name.trim_end_matches(".Name")));
         match filter.as_str() {
             "instance-id" => found.retain(|instance| values.contains(&instance.id.as_str())),
@@ -311,7 +398,11 @@ fn is_id(text: &str) -> bool {
 }
 
 fn no_such_instance(ids: &[&str]) -> Error {
-    let (noun, verb) = if ids.len() == 1 { ("ID", "does") } else { ("IDs", "do") };
+    let (noun, verb) = if ids.len() == 1 {
+        ("ID", "does")
+    } else {
+        ("IDs", "do")
+    };
     let text = format!("The instance {noun} '{}' {verb} not exist", ids.join(", "));
     Error::new(400, "InvalidInstanceID.NotFound", text)
 }

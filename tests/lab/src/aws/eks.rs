@@ -75,10 +75,20 @@ const CLUSTER: &str = "lab";
 impl Eks {
     /// Starts listening, in the clear without authorities; must be called inside a runtime.
     pub fn start(account: &Account, pki: Option<&Pki>, place: Place) -> io::Result<Self> {
-        let Place { addr, mut names, region } = place;
+        let Place {
+            addr,
+            mut names,
+            region,
+        } = place;
         names.push(addr.ip().to_string());
-        let app = App { account: account.clone(), names: names.clone(), region };
-        Ok(Self { server: Server::start(addr, Arc::new(Web::over(app, pki, names)))? })
+        let app = App {
+            account: account.clone(),
+            names: names.clone(),
+            region,
+        };
+        Ok(Self {
+            server: Server::start(addr, Arc::new(Web::over(app, pki, names)))?,
+        })
     }
 }
 
@@ -96,7 +106,11 @@ impl Application for App {
     type Fault = EksFault;
 
     fn line(fault: &EksFault) -> Option<&Fault> {
-        if let EksFault::Line(line) = fault { Some(line) } else { None }
+        if let EksFault::Line(line) = fault {
+            Some(line)
+        } else {
+            None
+        }
     }
 
     fn answer(&self, request: &Request, fault: Option<&EksFault>) -> Answer {
@@ -104,26 +118,42 @@ impl Application for App {
             return unknown_operation();
         }
         match fault {
-            Some(EksFault::ServerError) => return error(500, "ServerException", "Internal server error"),
-            Some(EksFault::Throttled) => return error(429, "TooManyRequestsException", "Rate exceeded"),
+            Some(EksFault::ServerError) => {
+                return error(500, "ServerException", "Internal server error");
+            }
+            Some(EksFault::Throttled) => {
+                return error(429, "TooManyRequestsException", "Rate exceeded");
+            }
             _ => {}
         }
         let caller = match self.caller(request, fault) {
             Ok(caller) => caller,
             Err(refused) => return refused,
         };
-        let Some(name) = request.path().strip_prefix("/clusters/").filter(|_| request.method == "GET") else {
+        let Some(name) = request
+            .path()
+            .strip_prefix("/clusters/")
+            .filter(|_| request.method == "GET")
+        else {
             return unknown_operation();
         };
         match fault {
-            Some(EksFault::AccessDenied) => return self.denied(&caller, name, Denial::NoIdentityPolicy),
+            Some(EksFault::AccessDenied) => {
+                return self.denied(&caller, name, Denial::NoIdentityPolicy);
+            }
             Some(EksFault::DeniedScp) => return self.denied(&caller, name, Denial::Scp),
             Some(EksFault::Hostile) => return error(403, "AccessDeniedException", HOSTILE_TEXT),
-            Some(EksFault::SomethingElse) => return Answer::json(200, &json!({ "clusters": [CLUSTER] })),
+            Some(EksFault::SomethingElse) => {
+                return Answer::json(200, &json!({ "clusters": [CLUSTER] }));
+            }
             _ => {}
         }
         if name != CLUSTER || fault == Some(&EksFault::NotFound) {
-            return error(404, "ResourceNotFoundException", &format!("No cluster found for name: {name}."));
+            return error(
+                404,
+                "ResourceNotFoundException",
+                &format!("No cluster found for name: {name}."),
+            );
         }
         Answer::json(200, &self.cluster(fault))
     }
@@ -132,11 +162,20 @@ impl Application for App {
 impl App {
     fn caller(&self, request: &Request, fault: Option<&EksFault>) -> Result<Caller, Answer> {
         let refused = |code: &str, message: &str| error(403, code, message);
-        let expired = || refused("ExpiredTokenException", "The security token included in the request is expired");
+        let expired = || {
+            refused(
+                "ExpiredTokenException",
+                "The security token included in the request is expired",
+            )
+        };
         if fault == Some(&EksFault::ExpiredToken) {
             return Err(expired());
         }
-        let demand = Demand { service: "eks", region: &self.region, now: now(fault.and_then(Self::line)) };
+        let demand = Demand {
+            service: "eks",
+            region: &self.region,
+            now: now(fault.and_then(Self::line)),
+        };
         let signature = |message: &str| refused("InvalidSignatureException", message);
         self.account.authenticate(request, demand).map_err(|refusal| match refusal {
             Refusal::Unsigned => refused("MissingAuthenticationTokenException", "Missing Authentication Token"),
@@ -157,7 +196,11 @@ impl App {
 
     fn denied(&self, caller: &Caller, name: &str, denial: Denial) -> Answer {
         let on = format!(" on resource: {}", self.arn(name));
-        error(403, "AccessDeniedException", &denial.sentence_on(&caller.arn, "eks:DescribeCluster", &on))
+        error(
+            403,
+            "AccessDeniedException",
+            &denial.sentence_on(&caller.arn, "eks:DescribeCluster", &on),
+        )
     }
 
     fn arn(&self, name: &str) -> String {
@@ -194,7 +237,9 @@ fn networks(fault: Option<&EksFault>) -> Vec<String> {
     let one = |network: &str| vec!["203.0.113.0/24".to_owned(), network.to_owned()];
     match fault {
         Some(EksFault::Blocked | EksFault::BlockedWhileUpdating) => one("198.51.100.7/32"),
-        Some(EksFault::BlockedByMany) => (0..40).map(|last| format!("2001:db8:ffff:ffff:ffff::{last:x}/128")).collect(),
+        Some(EksFault::BlockedByMany) => (0..40)
+            .map(|last| format!("2001:db8:ffff:ffff:ffff::{last:x}/128"))
+            .collect(),
         Some(EksFault::BlockedByHostile) => one("$(reboot)"),
         Some(EksFault::Listed) => one("35.221.40.0/24"),
         _ => vec!["0.0.0.0/0".to_owned()],

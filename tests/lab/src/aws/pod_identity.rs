@@ -105,8 +105,16 @@ impl PodIdentity {
         let Options { addr, associations } = options;
         let issued: Arc<Mutex<Vec<String>>> = Arc::default();
         let address = addr.ip().to_string();
-        let app = App { account: account.clone(), associations, address, issued: issued.clone() };
-        Ok(Self { server: Server::start(addr, Arc::new(Web::over(app, None, Vec::new())))?, issued })
+        let app = App {
+            account: account.clone(),
+            associations,
+            address,
+            issued: issued.clone(),
+        };
+        Ok(Self {
+            server: Server::start(addr, Arc::new(Web::over(app, None, Vec::new())))?,
+            issued,
+        })
     }
 
     /// What `AWS_CONTAINER_CREDENTIALS_FULL_URI` has to be.
@@ -134,7 +142,11 @@ impl Application for App {
     type Fault = PodIdentityFault;
 
     fn line(fault: &PodIdentityFault) -> Option<&Fault> {
-        if let PodIdentityFault::Line(line) = fault { Some(line) } else { None }
+        if let PodIdentityFault::Line(line) = fault {
+            Some(line)
+        } else {
+            None
+        }
     }
 
     fn answer(&self, request: &Request, fault: Option<&PodIdentityFault>) -> Answer {
@@ -150,18 +162,26 @@ impl Application for App {
             }
             _ => {}
         }
-        let sent = request.header("authorization").filter(|_| fault != Some(&PodIdentityFault::TokenLost));
+        let sent = request
+            .header("authorization")
+            .filter(|_| fault != Some(&PodIdentityFault::TokenLost));
         let sent = sent.unwrap_or_default();
         if sent.is_empty() {
             return error(400, "Service account token cannot be empty");
         }
         let Some(claims) = token::claims(sent) else {
             let what = "token is malformed: token contains an invalid number of segments";
-            return error(400, &format!("Service account token cannot be parsed: {what}"));
+            return error(
+                400,
+                &format!("Service account token cannot be parsed: {what}"),
+            );
         };
         if claims.expires <= now(fault.and_then(Self::line)).unix_timestamp() {
             let what = "token has invalid claims: token is expired";
-            return error(400, &format!("Service account token failed basic claim validations: {what}"));
+            return error(
+                400,
+                &format!("Service account token failed basic claim validations: {what}"),
+            );
         }
         if let Some(answer) = service(fault) {
             return answer;
@@ -170,7 +190,11 @@ impl Application for App {
         if !known || !token::is_signed_by(sent, &Signs::Lab) {
             return token_invalid();
         }
-        match self.associations.iter().find(|(subject, _)| *subject == claims.subject) {
+        match self
+            .associations
+            .iter()
+            .find(|(subject, _)| *subject == claims.subject)
+        {
             Some((_, role)) => self.credentials(role, fault),
             None => no_association(),
         }
@@ -179,7 +203,11 @@ impl Application for App {
 
 impl App {
     fn credentials(&self, role: &str, fault: Option<&PodIdentityFault>) -> Answer {
-        let life = if fault == Some(&PodIdentityFault::OverAlready) { -Duration::MINUTE } else { Duration::hours(6) };
+        let life = if fault == Some(&PodIdentityFault::OverAlready) {
+            -Duration::MINUTE
+        } else {
+            Duration::hours(6)
+        };
         let session = format!("eks-lab-castai-age-{}", random::request_id());
         let issued = self.account.issue(role, &session, life);
         lock(&self.issued).extend([issued.secret.clone(), issued.token.clone()]);
@@ -203,27 +231,45 @@ impl App {
 fn service(fault: Option<&PodIdentityFault>) -> Option<Answer> {
     Some(match fault? {
         PodIdentityFault::TokenInvalid => token_invalid(),
-        PodIdentityFault::TokenExpired => {
-            refused(400, "ExpiredTokenException", "The token included in the request is expired.", "client")
-        }
+        PodIdentityFault::TokenExpired => refused(
+            400,
+            "ExpiredTokenException",
+            "The token included in the request is expired.",
+            "client",
+        ),
         PodIdentityFault::Denied => {
             let text = "EKS does not have permissions to assume the associated role.";
             refused(400, "AccessDeniedException", text, "client")
         }
         PodIdentityFault::NoAssociation => no_association(),
-        PodIdentityFault::ServiceThrottled => refused(429, "ThrottlingException", "Rate exceeded", "client"),
+        PodIdentityFault::ServiceThrottled => {
+            refused(429, "ThrottlingException", "Rate exceeded", "client")
+        }
         // The agent has no request id and no code to tell of then.
         PodIdentityFault::BackendUnreachable => error(500, "[]"),
-        PodIdentityFault::BackendError => refused(500, "InternalServerException", "Internal server error", "server"),
-        PodIdentityFault::BackendUnavailable => {
-            refused(503, "ServiceUnavailableException", "Service is currently unavailable", "server")
-        }
+        PodIdentityFault::BackendError => refused(
+            500,
+            "InternalServerException",
+            "Internal server error",
+            "server",
+        ),
+        PodIdentityFault::BackendUnavailable => refused(
+            503,
+            "ServiceUnavailableException",
+            "Service is currently unavailable",
+            "server",
+        ),
         _ => return None,
     })
 }
 
 fn token_invalid() -> Answer {
-    refused(400, "InvalidTokenException", "The token included in the request is not valid.", "client")
+    refused(
+        400,
+        "InvalidTokenException",
+        "The token included in the request is not valid.",
+        "client",
+    )
 }
 
 fn no_association() -> Answer {
@@ -240,7 +286,13 @@ fn other_address(host: &str) -> Answer {
 }
 
 fn refused(status: u16, code: &str, message: &str, whose: &str) -> Answer {
-    error(status, &format!("[{}]: ({code}): {message}, fault: {whose}", random::request_id()))
+    error(
+        status,
+        &format!(
+            "[{}]: ({code}): {message}, fault: {whose}",
+            random::request_id()
+        ),
+    )
 }
 
 /// As Go's `http.Error` answers.

@@ -5,8 +5,13 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 /// So many letters of an alphabet of at most 256.
 pub(super) fn letters(length: usize, alphabet: &[u8]) -> String {
     let mut bytes = vec![0; length];
-    SystemRandom::new().fill(&mut bytes).expect("the system has random numbers");
-    bytes.into_iter().map(|byte| char::from(alphabet[usize::from(byte) % alphabet.len()])).collect()
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("the system has random numbers");
+    bytes
+        .into_iter()
+        .map(|byte| char::from(alphabet[usize::from(byte) % alphabet.len()]))
+        .collect()
 }
 
 /// A request id as AWS writes it.

@@ -54,16 +54,44 @@ const TERMINATOR: &str = "aws4_request";
 
 impl Signer {
     /// The headers to add to a request, `Host` among them.
-    pub fn headers(&self, request: &Request, host: &str, at: impl Into<OffsetDateTime>) -> Vec<(String, String)> {
+    pub fn headers(
+        &self,
+        request: &Request,
+        host: &str,
+        at: impl Into<OffsetDateTime>,
+    ) -> Vec<(String, String)> {
         let stamp = stamp(at.into());
-        let mut headers = vec![("Host".to_owned(), host.to_owned()), ("X-Amz-Date".to_owned(), stamp.clone())];
-        headers.extend(self.token.iter().map(|token| ("X-Amz-Security-Token".to_owned(), token.clone())));
+        let mut headers = vec![
+            ("Host".to_owned(), host.to_owned()),
+            ("X-Amz-Date".to_owned(), stamp.clone()),
+        ];
+        headers.extend(
+            self.token
+                .iter()
+                .map(|token| ("X-Amz-Security-Token".to_owned(), token.clone())),
+        );
         let mut signed = request.clone();
         signed.headers.extend(headers.clone());
-        let names: Vec<String> = signed.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+        let names: Vec<String> = signed
+            .headers
+            .iter()
+            .map(|(name, _)| name.to_ascii_lowercase())
+            .collect();
         let names = sorted(names);
-        let signature = signature(&signed, &names, &stamp, &self.region, &self.service, &self.secret);
-        let scope = format!("{}/{}/{}/{TERMINATOR}", &stamp[..8], self.region, self.service);
+        let signature = signature(
+            &signed,
+            &names,
+            &stamp,
+            &self.region,
+            &self.service,
+            &self.secret,
+        );
+        let scope = format!(
+            "{}/{}/{}/{TERMINATOR}",
+            &stamp[..8],
+            self.region,
+            self.service
+        );
         let value = format!(
             "{ALGORITHM} Credential={}/{scope}, SignedHeaders={}, Signature={signature}",
             self.key_id,
@@ -80,23 +108,38 @@ impl Signed {
     pub(super) fn read(request: &Request) -> Result<Self, Flaw> {
         let value = request.header("authorization").ok_or(Flaw::Unsigned)?;
         let incomplete = |what: &str| Flaw::Incomplete(what.to_owned());
-        let parts = value.strip_prefix(ALGORITHM).ok_or_else(|| incomplete("the algorithm AWS4-HMAC-SHA256"))?;
-        let parts: BTreeMap<&str, &str> = parts.split(',').filter_map(|part| part.trim().split_once('=')).collect();
+        let parts = value
+            .strip_prefix(ALGORITHM)
+            .ok_or_else(|| incomplete("the algorithm AWS4-HMAC-SHA256"))?;
+        let parts: BTreeMap<&str, &str> = parts
+            .split(',')
+            .filter_map(|part| part.trim().split_once('='))
+            .collect();
         let part = |name: &str| {
             let found = parts.get(name).copied().filter(|part| !part.is_empty());
             found.ok_or_else(|| Flaw::Incomplete(format!("'{name}' parameter")))
         };
-        let (credential, headers, signature) = (part("Credential")?, part("SignedHeaders")?, part("Signature")?);
+        let (credential, headers, signature) = (
+            part("Credential")?,
+            part("SignedHeaders")?,
+            part("Signature")?,
+        );
         let fields: Vec<&str> = credential.split('/').collect();
         let [key_id, day, region, service, TERMINATOR] = fields.as_slice() else {
             return Err(incomplete("a valid credential scope"));
         };
         let headers: Vec<String> = headers.split(';').map(str::to_owned).collect();
         if !headers.iter().any(|name| name == "host") || headers != sorted(headers.clone()) {
-            return Err(incomplete("'Host' among its signed headers, in their order"));
+            return Err(incomplete(
+                "'Host' among its signed headers, in their order",
+            ));
         }
-        let stamp = request.header("x-amz-date").ok_or_else(|| incomplete("existence of an 'X-Amz-Date' header"))?;
-        let at = read_stamp(stamp).filter(|_| stamp.starts_with(day)).ok_or_else(|| incomplete("a valid date"))?;
+        let stamp = request
+            .header("x-amz-date")
+            .ok_or_else(|| incomplete("existence of an 'X-Amz-Date' header"))?;
+        let at = read_stamp(stamp)
+            .filter(|_| stamp.starts_with(day))
+            .ok_or_else(|| incomplete("a valid date"))?;
         Ok(Self {
             key_id: (*key_id).to_owned(),
             region: (*region).to_owned(),
@@ -110,20 +153,36 @@ impl Signed {
 
     /// Whether it is the one that this secret makes; every header of AWS's must be signed.
     pub(super) fn fits(&self, request: &Request, secret: &str) -> bool {
-        let mut names = request.headers.iter().map(|(name, _)| name.to_ascii_lowercase());
+        let mut names = request
+            .headers
+            .iter()
+            .map(|(name, _)| name.to_ascii_lowercase());
         let all = names.all(|name| !name.starts_with("x-amz-") || self.headers.contains(&name));
-        all && signature(request, &self.headers, &self.stamp, &self.region, &self.service, secret) == self.signature
+        all && signature(
+            request,
+            &self.headers,
+            &self.stamp,
+            &self.region,
+            &self.service,
+            secret,
+        ) == self.signature
     }
 }
 
 /// A time as `X-Amz-Date` has it.
 pub(super) fn stamp(at: OffsetDateTime) -> String {
     let (hour, minute, second) = at.to_hms();
-    format!("{}{:02}{:02}T{hour:02}{minute:02}{second:02}Z", at.year(), u8::from(at.month()), at.day())
+    format!(
+        "{}{:02}{:02}T{hour:02}{minute:02}{second:02}Z",
+        at.year(),
+        u8::from(at.month()),
+        at.day()
+    )
 }
 
 fn read_stamp(text: &str) -> Option<OffsetDateTime> {
-    let sound = text.len() == 16 && text.is_ascii() && text.as_bytes()[8] == b'T' && text.ends_with('Z');
+    let sound =
+        text.len() == 16 && text.is_ascii() && text.as_bytes()[8] == b'T' && text.ends_with('Z');
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<u8>().ok();
     if !sound {
         return None;
@@ -135,11 +194,20 @@ fn read_stamp(text: &str) -> Option<OffsetDateTime> {
 }
 
 /// Steps 1 to 4 of the guide.
-fn signature(request: &Request, headers: &[String], stamp: &str, region: &str, service: &str, secret: &str) -> String {
+fn signature(
+    request: &Request,
+    headers: &[String],
+    stamp: &str,
+    region: &str,
+    service: &str,
+    secret: &str,
+) -> String {
     let day = &stamp[..8];
     let canonical = canonical(request, headers);
-    let to_sign =
-        format!("{ALGORITHM}\n{stamp}\n{day}/{region}/{service}/{TERMINATOR}\n{}", hash(canonical.as_bytes()));
+    let to_sign = format!(
+        "{ALGORITHM}\n{stamp}\n{day}/{region}/{service}/{TERMINATOR}\n{}",
+        hash(canonical.as_bytes())
+    );
     let mut key = format!("AWS4{secret}").into_bytes();
     for step in [day, region, service, TERMINATOR] {
         key = mac(&key, step);
@@ -149,26 +217,49 @@ fn signature(request: &Request, headers: &[String], stamp: &str, region: &str, s
 
 /// The canonical request; only services like S3 have paths that this would not do for.
 fn canonical(request: &Request, headers: &[String]) -> String {
-    let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    let (path, query) = request
+        .target
+        .split_once('?')
+        .unwrap_or((&request.target, ""));
     let path = if path.is_empty() { "/" } else { path };
     let path = path.split('/').map(encoded).collect::<Vec<_>>().join("/");
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    let query =
-        sorted(pairs.map(|pair| if pair.contains('=') { pair.to_owned() } else { format!("{pair}=") }).collect());
+    let query = sorted(
+        pairs
+            .map(|pair| {
+                if pair.contains('=') {
+                    pair.to_owned()
+                } else {
+                    format!("{pair}=")
+                }
+            })
+            .collect(),
+    );
     let mut lines = String::new();
     for name in headers {
-        let values = request.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
-        let values: Vec<String> =
-            values.map(|(_, value)| value.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let values = request
+            .headers
+            .iter()
+            .filter(|(given, _)| given.eq_ignore_ascii_case(name));
+        let values: Vec<String> = values
+            .map(|(_, value)| value.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
         writeln!(lines, "{name}:{}", values.join(",")).expect("a String takes everything");
     }
-    let (method, query, names, body) = (&request.method, query.join("&"), headers.join(";"), hash(&request.body));
+    let (method, query, names, body) = (
+        &request.method,
+        query.join("&"),
+        headers.join(";"),
+        hash(&request.body),
+    );
     format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{body}")
 }
 
 fn encoded(segment: &str) -> String {
     let encode = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
         byte => format!("%{byte:02X}"),
     };
     segment.bytes().map(encode).collect()
@@ -180,7 +271,9 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec()
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
+        .as_ref()
+        .to_vec()
 }
 
 fn hash(bytes: &[u8]) -> String {
@@ -199,8 +292,16 @@ mod tests {
     use super::*;
 
     fn request(target: &str, headers: &[(&str, &str)]) -> Request {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Request { method: "GET".to_owned(), target: target.to_owned(), headers, body: Vec::new() }
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Request {
+            method: "GET".to_owned(),
+            target: target.to_owned(),
+            headers,
+            body: Vec::new(),
+        }
     }
 
     fn signer(service: &str) -> Signer {
@@ -218,10 +319,18 @@ mod tests {
         let at = read_stamp("20150830T123600Z").unwrap();
         let form = request(
             "/?Action=ListUsers&Version=2010-05-08",
-            &[("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")],
+            &[(
+                "Content-Type",
+                "application/x-www-form-urlencoded; charset=utf-8",
+            )],
         );
         let cases = [
-            (form, "iam", "iam.amazonaws.com", "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"),
+            (
+                form,
+                "iam",
+                "iam.amazonaws.com",
+                "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
+            ),
             (
                 request("/", &[]),
                 "service",
@@ -232,13 +341,26 @@ mod tests {
         for (mut request, service, host, signature) in cases {
             let signer = signer(service);
             let headers = signer.headers(&request, host, at);
-            assert!(headers.last().unwrap().1.ends_with(&format!("Signature={signature}")), "{headers:?}");
+            assert!(
+                headers
+                    .last()
+                    .unwrap()
+                    .1
+                    .ends_with(&format!("Signature={signature}")),
+                "{headers:?}"
+            );
             request.headers.extend(headers);
             let read = Signed::read(&request).unwrap();
-            assert_eq!((read.key_id.as_str(), read.region.as_str(), read.at), ("AKIDEXAMPLE", "us-east-1", at));
+            assert_eq!(
+                (read.key_id.as_str(), read.region.as_str(), read.at),
+                ("AKIDEXAMPLE", "us-east-1", at)
+            );
             assert!(read.fits(&request, &signer.secret) && !read.fits(&request, "another secret"));
             request.body.push(b'x');
-            assert!(!read.fits(&request, &signer.secret), "the body is signed as well");
+            assert!(
+                !read.fits(&request, &signer.secret),
+                "the body is signed as well"
+            );
         }
     }
 
@@ -246,8 +368,13 @@ mod tests {
     fn a_signature_that_says_too_little_is_incomplete() {
         let date = ("X-Amz-Date", "20150830T123600Z");
         let whole = "AWS4-HMAC-SHA256 Credential=A/20150830/r/s/aws4_request, SignedHeaders=host, Signature=0";
-        let read = |value: &str, date| Signed::read(&request("/", &[("Authorization", value), date])).map(|_| ());
-        assert_eq!(Signed::read(&request("/", &[])).map(|_| ()), Err(Flaw::Unsigned));
+        let read = |value: &str, date| {
+            Signed::read(&request("/", &[("Authorization", value), date])).map(|_| ())
+        };
+        assert_eq!(
+            Signed::read(&request("/", &[])).map(|_| ()),
+            Err(Flaw::Unsigned)
+        );
         assert_eq!(read(whole, date), Ok(()));
         for (value, date) in [
             ("Bearer x", date),
@@ -258,7 +385,10 @@ mod tests {
             (whole, ("X-Amz-Date", "yesterday")),
             (whole, ("Date", "20150830T123600Z")),
         ] {
-            assert!(matches!(read(value, date), Err(Flaw::Incomplete(_))), "{value} {date:?}");
+            assert!(
+                matches!(read(value, date), Err(Flaw::Incomplete(_))),
+                "{value} {date:?}"
+            );
         }
     }
 }

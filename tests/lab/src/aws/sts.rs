@@ -100,10 +100,20 @@ const VERSION: &str = "2011-06-15";
 impl Sts {
     /// Starts listening, in the clear without authorities; must be called inside a runtime.
     pub fn start(account: &Account, pki: Option<&Pki>, place: Place) -> io::Result<Self> {
-        let Place { addr, mut names, region } = place;
+        let Place {
+            addr,
+            mut names,
+            region,
+        } = place;
         names.push(addr.ip().to_string());
-        let app = App { account: account.clone(), names: names.clone(), region };
-        Ok(Self { server: Server::start(addr, Arc::new(Web::over(app, pki, names)))? })
+        let app = App {
+            account: account.clone(),
+            names: names.clone(),
+            region,
+        };
+        Ok(Self {
+            server: Server::start(addr, Arc::new(Web::over(app, pki, names)))?,
+        })
     }
 }
 
@@ -121,14 +131,19 @@ impl Application for App {
     type Fault = StsFault;
 
     fn line(fault: &StsFault) -> Option<&Fault> {
-        if let StsFault::Line(line) = fault { Some(line) } else { None }
+        if let StsFault::Line(line) = fault {
+            Some(line)
+        } else {
+            None
+        }
     }
 
     fn answer(&self, request: &Request, fault: Option<&StsFault>) -> Answer {
         if !is_for(request, &self.names) {
             return unknown_operation();
         }
-        self.judge(request, fault).unwrap_or_else(|error| error.in_sts_envelope())
+        self.judge(request, fault)
+            .unwrap_or_else(|error| error.in_sts_envelope())
     }
 }
 
@@ -140,21 +155,32 @@ impl App {
         match fault {
             Some(StsFault::InternalFailure) => return Err(internal_failure()),
             Some(StsFault::Unavailable) => return Err(unavailable()),
-            Some(StsFault::Throttled) => return Err(Error::new(400, "Throttling", "Rate exceeded")),
+            Some(StsFault::Throttled) => {
+                return Err(Error::new(400, "Throttling", "Rate exceeded"));
+            }
             Some(StsFault::RegionDisabled) => return Err(region_disabled(&self.region)),
             _ => {}
         }
-        if !matches!(action, "AssumeRole" | "AssumeRoleWithWebIdentity" | "GetCallerIdentity")
-            || parameter("Version").is_none_or(|version| version != VERSION)
+        if !matches!(
+            action,
+            "AssumeRole" | "AssumeRoleWithWebIdentity" | "GetCallerIdentity"
+        ) || parameter("Version").is_none_or(|version| version != VERSION)
         {
             let version = parameter("Version").map_or("null", String::as_str);
             let text = format!("Could not find operation {action} for version {version}");
             return Err(Error::new(400, "InvalidAction", text));
         }
         let now = now(fault.and_then(Self::line));
-        let wanted = |name: &str| parameter(name).map(String::as_str).ok_or_else(|| missing(name));
+        let wanted = |name: &str| {
+            parameter(name)
+                .map(String::as_str)
+                .ok_or_else(|| missing(name))
+        };
         if action == "AssumeRoleWithWebIdentity" {
-            let (arn, session) = (wanted("RoleArn")?, session_name(wanted("RoleSessionName")?)?);
+            let (arn, session) = (
+                wanted("RoleArn")?,
+                session_name(wanted("RoleSessionName")?)?,
+            );
             let token = wanted("WebIdentityToken")?;
             let life = life(parameter("DurationSeconds"))?;
             if let Some(error) = web_identity_fault(fault, now) {
@@ -175,37 +201,66 @@ impl App {
         }
         let caller = self.caller(request, fault, now)?;
         if action == "AssumeRole" {
-            let (arn, session) = (wanted("RoleArn")?, session_name(wanted("RoleSessionName")?)?);
+            let (arn, session) = (
+                wanted("RoleArn")?,
+                session_name(wanted("RoleSessionName")?)?,
+            );
             let life = life(parameter("DurationSeconds"))?;
-            let trusted = self.account.role(arn).is_some_and(|role| role.principals.contains(&caller.arn));
+            let trusted = self
+                .account
+                .role(arn)
+                .is_some_and(|role| role.principals.contains(&caller.arn));
             if !trusted || fault == Some(&StsFault::AssumeRoleDenied) {
-                let text =
-                    format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}", caller.arn);
+                let text = format!(
+                    "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
+                    caller.arn
+                );
                 return Err(Error::new(403, "AccessDenied", text));
             }
-            return Ok(xml::sts_result(action, &given(&self.issue(arn, session, life))));
+            return Ok(xml::sts_result(
+                action,
+                &given(&self.issue(arn, session, life)),
+            ));
         }
         identity(&caller, fault)
     }
 
-    fn caller(&self, request: &Request, fault: Option<&StsFault>, now: OffsetDateTime) -> Result<Caller, Error> {
-        let demand = Demand { service: "sts", region: &self.region, now };
+    fn caller(
+        &self,
+        request: &Request,
+        fault: Option<&StsFault>,
+        now: OffsetDateTime,
+    ) -> Result<Caller, Error> {
+        let demand = Demand {
+            service: "sts",
+            region: &self.region,
+            now,
+        };
         let forced = match fault {
             Some(StsFault::InvalidClientToken) => Some(Refusal::UnknownKey),
             Some(StsFault::SignatureMismatch) => Some(Refusal::Mismatch),
-            Some(StsFault::SignatureExpired) => {
-                Some(Refusal::Skewed(Duration::minutes(10), stamp(now - Duration::minutes(10))))
+            Some(StsFault::SignatureExpired) => Some(Refusal::Skewed(
+                Duration::minutes(10),
+                stamp(now - Duration::minutes(10)),
+            )),
+            Some(StsFault::SignatureIncomplete) => {
+                Some(Refusal::Incomplete("'Signature' parameter".to_owned()))
             }
-            Some(StsFault::SignatureIncomplete) => Some(Refusal::Incomplete("'Signature' parameter".to_owned())),
             Some(StsFault::ExpiredToken) => Some(Refusal::SessionOver),
             _ => None,
         };
         let authenticated = self.account.authenticate(request, demand);
-        forced.map_or(authenticated, Err).map_err(|refusal| refused(refusal, now))
+        forced
+            .map_or(authenticated, Err)
+            .map_err(|refusal| refused(refusal, now))
     }
 
     fn issue(&self, role_arn: &str, session: &str, life: Duration) -> Issued {
-        self.account.issue(role_arn.rsplit('/').next().unwrap_or_default(), session, life)
+        self.account.issue(
+            role_arn.rsplit('/').next().unwrap_or_default(),
+            session,
+            life,
+        )
     }
 }
 
@@ -231,25 +286,37 @@ fn identity(caller: &Caller, fault: Option<&StsFault>) -> Result<Answer, Error> 
     let denied = |text: String| Err(Error::new(403, "AccessDenied", text));
     let account = super::ACCOUNT;
     let (arn, account) = match fault {
-        Some(StsFault::CallerDeniedVpce) => return denied(Denial::NoEndpointPolicy.sentence(arn, ACTION)),
+        Some(StsFault::CallerDeniedVpce) => {
+            return denied(Denial::NoEndpointPolicy.sentence(arn, ACTION));
+        }
         Some(StsFault::CallerDeniedScp) => return denied(Denial::Scp.sentence(arn, ACTION)),
         Some(StsFault::CallerDenied) => return denied("Access denied".to_owned()),
         Some(StsFault::Hostile) => return denied(HOSTILE_TEXT.to_owned()),
         Some(StsFault::NoIdentity) => return Ok(xml::sts_result("GetCallerIdentity", "")),
         Some(StsFault::OtherAccount) => (arn.replace(account, "210987654321"), "210987654321"),
-        Some(StsFault::OtherRole) => {
-            (format!("arn:aws:sts::{account}:assumed-role/lab-other/i-0123456789abcdef0"), account)
-        }
+        Some(StsFault::OtherRole) => (
+            format!("arn:aws:sts::{account}:assumed-role/lab-other/i-0123456789abcdef0"),
+            account,
+        ),
         _ => (arn.clone(), account),
     };
-    let result =
-        format!("    <Arn>{}</Arn>\n    <UserId>{user_id}</UserId>\n    <Account>{account}</Account>\n", escaped(&arn));
+    let result = format!(
+        "    <Arn>{}</Arn>\n    <UserId>{user_id}</UserId>\n    <Account>{account}</Account>\n",
+        escaped(&arn)
+    );
     Ok(xml::sts_result("GetCallerIdentity", &result))
 }
 
 /// The user that came of it, and its credentials.
 fn given(issued: &Issued) -> String {
-    let Issued { key_id, secret, token, arn, user_id, ends } = issued;
+    let Issued {
+        key_id,
+        secret,
+        token,
+        arn,
+        user_id,
+        ends,
+    } = issued;
     let (hour, minute, second) = ends.to_hms();
     let (year, month, day) = (ends.year(), u8::from(ends.month()), ends.day());
     format!(
@@ -295,7 +362,9 @@ fn refused(refusal: Refusal, now: OffsetDateTime) -> Error {
 }
 
 fn session_name(name: &str) -> Result<&str, Error> {
-    let sound = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_=,.@-".contains(&byte));
+    let sound = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_=,.@-".contains(&byte));
     if sound && (2..=64).contains(&name.len()) {
         return Ok(name);
     }
@@ -308,10 +377,17 @@ fn session_name(name: &str) -> Result<&str, Error> {
 
 /// The life of a session: an hour, unless a quarter to twelve hours are asked for.
 fn life(seconds: Option<&String>) -> Result<Duration, Error> {
-    let Some(text) = seconds else { return Ok(Duration::hours(1)) };
-    let seconds = text.parse().ok().filter(|seconds| (900..=43_200).contains(seconds));
+    let Some(text) = seconds else {
+        return Ok(Duration::hours(1));
+    };
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| (900..=43_200).contains(seconds));
     let text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
-    seconds.map(Duration::seconds).ok_or_else(|| Error::new(400, "ValidationError", text))
+    seconds
+        .map(Duration::seconds)
+        .ok_or_else(|| Error::new(400, "ValidationError", text))
 }
 
 fn missing(name: &str) -> Error {
@@ -324,12 +400,17 @@ fn missing(name: &str) -> Error {
 }
 
 fn internal_failure() -> Error {
-    let text = "The request processing has failed because of an unknown error, exception or failure.";
+    let text =
+        "The request processing has failed because of an unknown error, exception or failure.";
     Error::new(500, "InternalFailure", text)
 }
 
 fn unavailable() -> Error {
-    Error::new(503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server.")
+    Error::new(
+        503,
+        "ServiceUnavailable",
+        "The request has failed due to a temporary failure of the server.",
+    )
 }
 
 fn region_disabled(region: &str) -> Error {

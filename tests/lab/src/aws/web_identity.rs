@@ -12,27 +12,44 @@ use super::xml::Error;
 pub(super) const INVALID: &str = "InvalidIdentityToken";
 
 /// Judges a token.
-pub(super) fn judge(account: &Account, text: &str, role_arn: &str, now: OffsetDateTime) -> Result<Claims, Error> {
+pub(super) fn judge(
+    account: &Account,
+    text: &str,
+    role_arn: &str,
+    now: OffsetDateTime,
+) -> Result<Claims, Error> {
     let claims = token::claims(text).ok_or_else(no_jwt)?;
-    let provider = account.provider(&claims.issuer).ok_or_else(|| no_provider(&claims.issuer))?;
+    let provider = account
+        .provider(&claims.issuer)
+        .ok_or_else(|| no_provider(&claims.issuer))?;
     if claims.expires <= now.unix_timestamp() {
         return Err(expired(now.unix_timestamp(), claims.expires));
     }
     if !token::is_signed_by(text, &provider.signs) {
         return Err(no_key());
     }
-    if !claims.audiences.iter().any(|audience| provider.audiences.contains(audience)) {
+    if !claims
+        .audiences
+        .iter()
+        .any(|audience| provider.audiences.contains(audience))
+    {
         return Err(wrong_audience());
     }
     let trust = account.role(role_arn).and_then(|role| role.web_identity);
-    if trust.is_some_and(|trust| trust.accepts(&claims)) { Ok(claims) } else { Err(not_trusted()) }
+    if trust.is_some_and(|trust| trust.accepts(&claims)) {
+        Ok(claims)
+    } else {
+        Err(not_trusted())
+    }
 }
 
 // === impl WebIdentity ===
 
 impl WebIdentity {
     fn accepts(&self, claims: &Claims) -> bool {
-        self.issuer == claims.issuer && self.subject == claims.subject && claims.audiences.contains(&self.audience)
+        self.issuer == claims.issuer
+            && self.subject == claims.subject
+            && claims.audiences.contains(&self.audience)
     }
 }
 
@@ -42,11 +59,17 @@ fn no_jwt() -> Error {
 }
 
 pub(super) fn no_provider(issuer: &str) -> Error {
-    Error::new(400, INVALID, format!("No OpenIDConnect provider found in your account for {issuer}"))
+    Error::new(
+        400,
+        INVALID,
+        format!("No OpenIDConnect provider found in your account for {issuer}"),
+    )
 }
 
 pub(super) fn expired(now: i64, end: i64) -> Error {
-    let text = format!("Token expired: current date/time {now} must be before the expiration date/time{end}");
+    let text = format!(
+        "Token expired: current date/time {now} must be before the expiration date/time{end}"
+    );
     Error::new(400, "ExpiredTokenException", text)
 }
 
@@ -61,11 +84,19 @@ pub(super) fn wrong_audience() -> Error {
 }
 
 pub(super) fn thumbprint() -> Error {
-    Error::new(400, INVALID, "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint")
+    Error::new(
+        400,
+        INVALID,
+        "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint",
+    )
 }
 
 pub(super) fn rejected_claim() -> Error {
-    Error::new(403, "IDPRejectedClaim", "The identity provider (IdP) reported that authentication failed")
+    Error::new(
+        403,
+        "IDPRejectedClaim",
+        "The identity provider (IdP) reported that authentication failed",
+    )
 }
 
 pub(super) fn unreachable() -> Error {
@@ -75,5 +106,9 @@ pub(super) fn unreachable() -> Error {
 }
 
 pub(super) fn not_trusted() -> Error {
-    Error::new(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+    Error::new(
+        403,
+        "AccessDenied",
+        "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+    )
 }

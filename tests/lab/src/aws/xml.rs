@@ -3,9 +3,8 @@
 //! Wire format: the STS API reference ("Common errors", the sample responses of each action) and the EC2 API reference
 //! ("Error codes for the Amazon EC2 API", "Example error response").
 
-use crate::answer::Answer;
-
 use super::random;
+use crate::answer::Answer;
 
 /// An error: status, code and message.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -19,13 +18,21 @@ pub(super) struct Error {
 
 impl Error {
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
     }
 
     /// In the envelope of STS and most services with a query protocol.
     pub(super) fn in_sts_envelope(&self) -> Answer {
         let id = random::request_id();
-        let fault = if self.status < 500 { "Sender" } else { "Receiver" };
+        let fault = if self.status < 500 {
+            "Sender"
+        } else {
+            "Receiver"
+        };
         let body = format!(
             "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  <Error>\n    <Type>{fault}</Type>\n    \
              <Code>{}</Code>\n    <Message>{}</Message>\n  </Error>\n  <RequestId>{id}</RequestId>\n</ErrorResponse>\n",
@@ -89,6 +96,9 @@ fn ec2(status: u16, id: &str, body: String) -> Answer {
     Answer::new(status, "text/xml;charset=UTF-8", body)
         .with("x-amzn-requestid", id)
         .with("Cache-Control", "no-cache, no-store")
-        .with("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+        .with(
+            "Strict-Transport-Security",
+            "max-age=31536000; includeSubDomains",
+        )
         .with("Server", "AmazonEC2")
 }

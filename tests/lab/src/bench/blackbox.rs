@@ -1,8 +1,7 @@
 //! Debian's blackbox exporter, which does the same with other means.
 
-use std::fs;
-use std::io;
 use std::net::SocketAddr;
+use std::{fs, io};
 
 use tokio::process::Command;
 
@@ -27,10 +26,18 @@ pub(crate) async fn version() -> io::Result<String> {
             "{PROGRAM} cannot be run ({error}); install it: apt-get install --no-install-recommends {PROGRAM}"
         ))
     };
-    let output = Command::new(PROGRAM).arg("--version").output().await.map_err(missing)?;
+    let output = Command::new(PROGRAM)
+        .arg("--version")
+        .output()
+        .await
+        .map_err(missing)?;
     // It has told this on either stream.
     let text = [output.stdout, output.stderr].concat();
-    Ok(String::from_utf8_lossy(&text).lines().next().unwrap_or("unknown").to_owned())
+    Ok(String::from_utf8_lossy(&text)
+        .lines()
+        .next()
+        .unwrap_or("unknown")
+        .to_owned())
 }
 
 // === impl Blackbox ===
@@ -48,7 +55,9 @@ impl Blackbox {
         fs::write(&file, module)?;
         let addr = free_port()?;
         let mut command = Command::new(PROGRAM);
-        command.arg(format!("--config.file={}", file.display())).arg("--log.level=error");
+        command
+            .arg(format!("--config.file={}", file.display()))
+            .arg("--log.level=error");
         command.arg(format!("--web.listen-address={addr}"));
         let process = Process::start(&mut command)?;
         answers(addr).await?;
@@ -57,11 +66,17 @@ impl Blackbox {
 
     /// Asks for `/version` there, on a fresh connection.
     pub(crate) async fn probe(&self, target: SocketAddr) -> io::Result<()> {
-        let told = fetch(self.addr, &format!("/probe?module=https&target=https%3A%2F%2F{target}%2Fversion")).await?;
+        let told = fetch(
+            self.addr,
+            &format!("/probe?module=https&target=https%3A%2F%2F{target}%2Fversion"),
+        )
+        .await?;
         if value(&told, "probe_success") == Some(1.0) {
             Ok(())
         } else {
-            Err(failed(format!("{PROGRAM} does not reach {target}:\n{told}")))
+            Err(failed(format!(
+                "{PROGRAM} does not reach {target}:\n{told}"
+            )))
         }
     }
 }

@@ -1,11 +1,10 @@
 //! The exporter as the benchmark starts it: in a pod's surroundings, without a keeper between it and the kernel.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use tokio::process::Command;
 use tokio::time;
@@ -37,7 +36,8 @@ pub(crate) struct Setting {
 
 const CHECKS: [&str; 4] = ["dns", "apiserver", "castai_api", "clock"];
 /// What a pod's resolver is told by default.
-const RESOLV_CONF: &str = "search castai-agent.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
+const RESOLV_CONF: &str =
+    "search castai-agent.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
 /// Where distributions keep the authorities that they know.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -47,7 +47,10 @@ impl Exporter {
     /// Starts it; it may not listen yet.
     pub(crate) fn begin(program: &Path, world: &World, setting: Setting) -> io::Result<Self> {
         let (mut command, addr) = Self::command(program, world, setting)?;
-        Ok(Self { process: Process::start(&mut command)?, addr })
+        Ok(Self {
+            process: Process::start(&mut command)?,
+            addr,
+        })
     }
 
     /// Starts it, and waits until it listens.
@@ -58,16 +61,31 @@ impl Exporter {
     }
 
     /// What starts it, and where it will listen.
-    pub(crate) fn command(program: &Path, world: &World, setting: Setting) -> io::Result<(Command, SocketAddr)> {
+    pub(crate) fn command(
+        program: &Path,
+        world: &World,
+        setting: Setting,
+    ) -> io::Result<(Command, SocketAddr)> {
         let addr = free_port()?;
-        let file = world.directory().join(format!("exporter-{}.yaml", addr.port()));
+        let file = world
+            .directory()
+            .join(format!("exporter-{}.yaml", addr.port()));
         fs::write(world.directory().join("resolv.conf"), RESOLV_CONF)?;
         fs::write(&file, setting.file(world))?;
         let mut command = Command::new(program);
-        command.arg("--config.file").arg(file).args(["--log.level", "error", "--web.listen-address"]);
-        command.arg(addr.to_string()).env_clear().envs(environment(world));
+        command.arg("--config.file").arg(file).args([
+            "--log.level",
+            "error",
+            "--web.listen-address",
+        ]);
+        command
+            .arg(addr.to_string())
+            .env_clear()
+            .envs(environment(world));
         if setting.system_roots {
-            command.env_remove("TLS_CA_CERT_FILE").env("SSL_CERT_FILE", bundle(world)?);
+            command
+                .env_remove("TLS_CA_CERT_FILE")
+                .env("SSL_CERT_FILE", bundle(world)?);
         }
         Ok((command, addr))
     }
@@ -79,15 +97,24 @@ impl Exporter {
     /// Waits until every check has been examined so often, and always found all well.
     pub(crate) async fn rounds(&self, wanted: u32) -> io::Result<()> {
         let of = |metrics: &str, metric: &str, check: &str| {
-            value(metrics, &format!("castai_health_check_{metric}_total{{check=\"{check}\"}}"))
+            value(
+                metrics,
+                &format!("castai_health_check_{metric}_total{{check=\"{check}\"}}"),
+            )
         };
         loop {
             let metrics = self.metrics().await?;
-            let failed = CHECKS.iter().find(|check| of(&metrics, "failures", check).is_some_and(|count| count > 0.0));
+            let failed = CHECKS
+                .iter()
+                .find(|check| of(&metrics, "failures", check).is_some_and(|count| count > 0.0));
             if let Some(check) = failed {
-                return Err(super::failed(format!("{check} fails in a healthy world; the figures would tell nothing")));
+                return Err(super::failed(format!(
+                    "{check} fails in a healthy world; the figures would tell nothing"
+                )));
             }
-            if CHECKS.iter().all(|check| of(&metrics, "attempts", check).is_some_and(|count| count >= wanted.into())) {
+            if CHECKS.iter().all(|check| {
+                of(&metrics, "attempts", check).is_some_and(|count| count >= wanted.into())
+            }) {
                 return Ok(());
             }
             time::sleep(Duration::from_millis(500)).await;
@@ -107,9 +134,14 @@ impl Setting {
             port = world.apiserver.addr().port(),
         );
         if self.fixed {
-            let addresses: Vec<_> =
-                world.apiserver.endpoints().iter().map(|one| format!("\"{}\"", one.addr())).collect();
-            writeln!(file, "  addresses: [{}]", addresses.join(", ")).expect("a String takes everything");
+            let addresses: Vec<_> = world
+                .apiserver
+                .endpoints()
+                .iter()
+                .map(|one| format!("\"{}\"", one.addr()))
+                .collect();
+            writeln!(file, "  addresses: [{}]", addresses.join(", "))
+                .expect("a String takes everything");
         }
         // Without it one check could not be ok.
         file.push_str("agent:\n  latest_version: v0.123.1\n");
@@ -117,7 +149,8 @@ impl Setting {
         for check in CHECKS {
             let enabled = self.only.is_none_or(|only| only == check);
             let interval = if self.hurried { ", interval: 1s" } else { "" };
-            writeln!(file, "  {check}: {{ enabled: {enabled}{interval} }}").expect("a String takes everything");
+            writeln!(file, "  {check}: {{ enabled: {enabled}{interval} }}")
+                .expect("a String takes everything");
         }
         file
     }
@@ -126,6 +159,13 @@ impl Setting {
 /// The system's authorities and the world's own, so that all is well with either.
 fn bundle(world: &World) -> io::Result<PathBuf> {
     let path = world.directory().join("bundle.pem");
-    fs::write(&path, format!("{}\n{}", fs::read_to_string(SYSTEM_ROOTS)?, world.public.ca_pem()))?;
+    fs::write(
+        &path,
+        format!(
+            "{}\n{}",
+            fs::read_to_string(SYSTEM_ROOTS)?,
+            world.public.ca_pem()
+        ),
+    )?;
     Ok(path)
 }

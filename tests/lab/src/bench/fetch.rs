@@ -23,11 +23,16 @@ pub(crate) async fn fetch(addr: SocketAddr, path: &str) -> io::Result<String> {
 pub(crate) async fn fetch_with(addr: SocketAddr, path: &str, headers: &str) -> io::Result<Vec<u8>> {
     let exchange = async {
         let mut stream = TcpStream::connect(addr).await?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n{headers}\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::with_capacity(128 * 1024);
         stream.read_to_end(&mut answer).await?;
-        body(&answer).ok_or_else(|| failed(format!("{addr} does not answer {path} completely and with 200")))
+        body(&answer).ok_or_else(|| {
+            failed(format!(
+                "{addr} does not answer {path} completely and with 200"
+            ))
+        })
     };
     time::timeout(LIMIT, exchange).await?
 }
@@ -39,7 +44,9 @@ pub(crate) async fn answers(addr: SocketAddr) -> io::Result<()> {
             time::sleep(Duration::from_millis(20)).await;
         }
     };
-    time::timeout(LIMIT, connects).await.map_err(|_| failed(format!("nothing listens on {addr}")))
+    time::timeout(LIMIT, connects)
+        .await
+        .map_err(|_| failed(format!("nothing listens on {addr}")))
 }
 
 fn body(answer: &[u8]) -> Option<Vec<u8>> {
@@ -49,7 +56,8 @@ fn body(answer: &[u8]) -> Option<Vec<u8>> {
     let good = lines.next()?.starts_with("HTTP/1.1 200 ");
     let length = |line: &str| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse::<usize>().ok())?
     };
     let whole = match lines.find_map(length) {
         Some(length) => (length == body.len()).then(|| body.to_vec()),
@@ -78,7 +86,9 @@ fn split<'a>(bytes: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 
 /// The value of one series, given as it stands in the text.
 pub(crate) fn value(metrics: &str, series: &str) -> Option<f64> {
-    metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
 #[cfg(test)]
@@ -87,8 +97,10 @@ mod tests {
 
     #[test]
     fn only_complete_answers_have_a_body() {
-        let text = |answer: &str| body(answer.as_bytes()).map(|body| String::from_utf8(body).unwrap());
-        let plain = |length: usize| format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\nbody");
+        let text =
+            |answer: &str| body(answer.as_bytes()).map(|body| String::from_utf8(body).unwrap());
+        let plain =
+            |length: usize| format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\nbody");
         assert_eq!(text(&plain(4)).as_deref(), Some("body"));
         assert_eq!(text(&plain(5)), None);
         let chunked = "HTTP/1.1 200 OK\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n";

@@ -28,7 +28,10 @@ pub(crate) async fn cpu(program: &Path, span: Duration) -> io::Result<Row> {
         exporter.metrics().await?;
     }
     let used = exporter.process.cpu()? - before;
-    let remark = format!("{used:.0} ms in {:.0} s, a scrape each 15 s among it", began.elapsed().as_secs_f64());
+    let remark = format!(
+        "{used:.0} ms in {:.0} s, a scrape each 15 s among it",
+        began.elapsed().as_secs_f64()
+    );
     let per_second = used / began.elapsed().as_secs_f64();
     Ok(Row::limited("CPU per second at default intervals", per_second, 2.0, "ms").with(remark))
 }
@@ -42,12 +45,31 @@ pub(crate) async fn memory(program: &Path, rounds: u32) -> io::Result<[Row; 2]> 
     Ok([one, system])
 }
 
-async fn after_rounds(program: &Path, world: &World, rounds: u32, system_roots: bool) -> io::Result<Row> {
-    let setting = Setting { hurried: true, system_roots, ..Setting::default() };
+async fn after_rounds(
+    program: &Path,
+    world: &World,
+    rounds: u32,
+    system_roots: bool,
+) -> io::Result<Row> {
+    let setting = Setting {
+        hurried: true,
+        system_roots,
+        ..Setting::default()
+    };
     let exporter = Exporter::start(program, world, setting).await?;
     exporter.rounds(rounds).await?;
     let (now, highest) = exporter.process.memory()?;
-    let roots = if system_roots { "the system's authorities" } else { "one authority" };
+    let roots = if system_roots {
+        "the system's authorities"
+    } else {
+        "one authority"
+    };
     let remark = format!("highest {highest:.1} MiB");
-    Ok(Row::limited(format!("memory after {rounds} rounds, {roots}"), now, LIMIT_MIB, "MiB").with(remark))
+    Ok(Row::limited(
+        format!("memory after {rounds} rounds, {roots}"),
+        now,
+        LIMIT_MIB,
+        "MiB",
+    )
+    .with(remark))
 }

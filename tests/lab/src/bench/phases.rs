@@ -28,7 +28,17 @@ struct Case {
 }
 
 pub(crate) async fn measure(program: &Path, attempts: usize) -> io::Result<[Row; 4]> {
-    let case = |phase, fault, clock| of_case(program, attempts, Case { phase, fault, clock });
+    let case = |phase, fault, clock| {
+        of_case(
+            program,
+            attempts,
+            Case {
+                phase,
+                fault,
+                clock,
+            },
+        )
+    };
     let tls_slow = Fault::TlsSlow(Duration::from_millis(200));
     let answer_slow = Fault::AnswerSlow(Duration::from_millis(300));
     // Side by side: they sleep most of the time.
@@ -46,24 +56,36 @@ async fn of_case(program: &Path, attempts: usize, case: Case) -> io::Result<Row>
     if let Some(fault) = &case.fault {
         world.castai.set(fault.clone()).await;
     }
-    let setting = Setting { only: Some("castai_api"), hurried: true, ..Setting::default() };
+    let setting = Setting {
+        only: Some("castai_api"),
+        hurried: true,
+        ..Setting::default()
+    };
     let exporter = Exporter::start(program, &world, setting).await?;
     let target = format!("{CASTAI_NAME}:{}", world.castai.addr().port());
     let phase = case.phase;
-    let series =
-        format!("castai_health_target_phase_seconds{{check=\"castai_api\",target=\"{target}\",phase=\"{phase}\"}}");
+    let series = format!(
+        "castai_health_target_phase_seconds{{check=\"castai_api\",target=\"{target}\",phase=\"{phase}\"}}"
+    );
     let mut differences = Vec::new();
     let mut last: Option<Instant> = None;
     for _ in 0..attempts {
         let connection = next(&world, last).await?;
         last = Some(connection.accepted);
-        let told = value(&exporter.metrics().await?, &series).ok_or_else(|| failed(format!("{series} is missing")))?;
-        let clock = (case.clock)(&connection).ok_or_else(|| failed("the server did not come to an end"))?;
+        let told = value(&exporter.metrics().await?, &series)
+            .ok_or_else(|| failed(format!("{series} is missing")))?;
+        let clock =
+            (case.clock)(&connection).ok_or_else(|| failed("the server did not come to an end"))?;
         differences.push((told - clock.as_secs_f64()).abs() * 1000.0);
     }
-    let fault = case.fault.map_or_else(|| "healthy".to_owned(), |fault| fault.to_string());
+    let fault = case
+        .fault
+        .map_or_else(|| "healthy".to_owned(), |fault| fault.to_string());
     let what = format!("{phase} against the server's clock, {fault}");
-    let remark = format!("median difference of {attempts}; p95 {:.2} ms", percentile(&differences, 95));
+    let remark = format!(
+        "median difference of {attempts}; p95 {:.2} ms",
+        percentile(&differences, 95)
+    );
     Ok(Row::limited(what, percentile(&differences, 50), LIMIT_MS, "ms").with(remark))
 }
 
@@ -72,7 +94,9 @@ async fn next(world: &World, last: Option<Instant>) -> io::Result<Connection> {
     let came = async {
         loop {
             let newest = world.castai.journal().connections().pop();
-            if let Some(newest) = newest.filter(|one| one.ended.is_some() && Some(one.accepted) != last) {
+            if let Some(newest) =
+                newest.filter(|one| one.ended.is_some() && Some(one.accepted) != last)
+            {
                 // It is published once the client has closed the connection, and long before the next attempt.
                 time::sleep(Duration::from_millis(30)).await;
                 return newest;
@@ -80,7 +104,9 @@ async fn next(world: &World, last: Option<Instant>) -> io::Result<Connection> {
             time::sleep(Duration::from_millis(10)).await;
         }
     };
-    time::timeout(PATIENCE, came).await.map_err(|_| failed("the exporter does not come to CAST AI"))
+    time::timeout(PATIENCE, came)
+        .await
+        .map_err(|_| failed("the exporter does not come to CAST AI"))
 }
 
 fn handshake(connection: &Connection) -> Option<Duration> {
@@ -88,6 +114,9 @@ fn handshake(connection: &Connection) -> Option<Duration> {
 }
 
 fn longest_answer(connection: &Connection) -> Option<Duration> {
-    let took = connection.exchanges.iter().map(|one| Some(one.last_byte_sent? - one.received));
+    let took = connection
+        .exchanges
+        .iter()
+        .map(|one| Some(one.last_byte_sent? - one.received));
     took.collect::<Option<Vec<_>>>()?.into_iter().max()
 }

@@ -1,9 +1,8 @@
 //! A process that is measured, and what the kernel says of it.
 
-use std::fs;
-use std::io;
 use std::process::Stdio;
 use std::time::Duration;
+use std::{fs, io};
 
 use tokio::process::{Child, Command};
 
@@ -19,8 +18,14 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true).spawn()?;
-        let pid = child.id().ok_or_else(|| failed("the process ended at once"))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = child
+            .id()
+            .ok_or_else(|| failed("the process ended at once"))?;
         Ok(Self { child, pid })
     }
 
@@ -29,7 +34,10 @@ impl Process {
         let mut sum = Duration::ZERO;
         for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
             let schedstat = fs::read_to_string(task?.path().join("schedstat"))?;
-            let nanos = schedstat.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
+            let nanos = schedstat
+                .split_whitespace()
+                .next()
+                .and_then(|nanos| nanos.parse().ok());
             sum += Duration::from_nanos(nanos.ok_or_else(|| failed("schedstat holds no number"))?);
         }
         Ok(sum.as_secs_f64() * 1000.0)
@@ -42,7 +50,9 @@ impl Process {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
             Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
         };
-        mib("VmRSS:").zip(mib("VmHWM:")).ok_or_else(|| failed("the process has no memory any more"))
+        mib("VmRSS:")
+            .zip(mib("VmHWM:"))
+            .ok_or_else(|| failed("the process has no memory any more"))
     }
 
     /// Ends it, and returns when it is gone.

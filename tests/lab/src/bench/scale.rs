@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use lab::apiserver::{Objects, workload};
 use serde_json::{Value, json};
 use tokio::time;
 
@@ -12,7 +13,6 @@ use super::fetch::value;
 use super::scrape::count;
 use super::table::Row;
 use crate::demo::world::World;
-use lab::apiserver::{Objects, workload};
 
 /// How large it is, and how long it is followed.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +27,14 @@ const CHANGES: (usize, usize) = (50, 500);
 const NEW: usize = 20;
 /// A real node's object has about so many images, which are most of it.
 const IMAGES: usize = 30;
-const CHECKS: [&str; 6] =
-    ["agent_workload", "agent_upgrade", "cluster_controller", "components", "image_pull", "node_lifecycle"];
+const CHECKS: [&str; 6] = [
+    "agent_workload",
+    "agent_upgrade",
+    "cluster_controller",
+    "components",
+    "image_pull",
+    "node_lifecycle",
+];
 
 pub(crate) async fn measure(program: &Path, scale: Scale) -> io::Result<Vec<Row>> {
     let world = World::start()?;
@@ -43,7 +49,9 @@ pub(crate) async fn measure(program: &Path, scale: Scale) -> io::Result<Vec<Row>
     let exporter = Exporter::start(program, &world, Setting::default()).await?;
     while !known(&exporter.metrics().await?, scale.nodes) {
         if began.elapsed() > Duration::from_mins(2) {
-            return Err(super::failed("not every check had its verdict within two minutes"));
+            return Err(super::failed(
+                "not every check had its verdict within two minutes",
+            ));
         }
         time::sleep(Duration::from_millis(50)).await;
     }
@@ -65,16 +73,26 @@ pub(crate) async fn measure(program: &Path, scale: Scale) -> io::Result<Vec<Row>
     let asked = count(self::requests(&world) - requests) / seconds;
     let (now, highest) = exporter.process.memory()?;
     if !known(&exporter.metrics().await?, scale.nodes) {
-        return Err(super::failed("a check lost its verdict while the cluster changed"));
+        return Err(super::failed(
+            "a check lost its verdict while the cluster changed",
+        ));
     }
     let Scale { nodes, pods, .. } = scale;
-    let size = format!("{nodes} nodes of {:.1} KiB, {pods} pods", count(node(0).to_string().len()) / 1024.0);
-    let changes = format!("{} nodes and {} pods change a second, for {seconds:.0} s", CHANGES.0, CHANGES.1);
+    let size = format!(
+        "{nodes} nodes of {:.1} KiB, {pods} pods",
+        count(node(0).to_string().len()) / 1024.0
+    );
+    let changes = format!(
+        "{} nodes and {} pods change a second, for {seconds:.0} s",
+        CHANGES.0, CHANGES.1
+    );
     Ok(vec![
         Row::limited("first verdicts, CPU of one core", first_cpu, 10.0, "s").with(size),
-        Row::limited("first verdicts, after", first.as_secs_f64(), 25.0, "s").with("the lab's own time among it"),
+        Row::limited("first verdicts, after", first.as_secs_f64(), 25.0, "s")
+            .with("the lab's own time among it"),
         Row::limited("memory after the first lists", after_lists, 14.0, "MiB"),
-        Row::limited("memory while it changes", now, 14.0, "MiB").with(format!("highest {highest:.1} MiB")),
+        Row::limited("memory while it changes", now, 14.0, "MiB")
+            .with(format!("highest {highest:.1} MiB")),
         Row::limited("CPU per second while it changes", per_second, 10.0, "ms").with(changes),
         Row::limited("requests per second beside open watches", asked, 2.0, ""),
     ])
@@ -84,7 +102,10 @@ pub(crate) async fn measure(program: &Path, scale: Scale) -> io::Result<Vec<Row>
 fn known(metrics: &str, nodes: usize) -> bool {
     let well = |check: &&str| {
         let status = |status: &str| {
-            value(metrics, &format!("castai_health_check_status{{check=\"{check}\",status=\"{status}\"}}")) == Some(1.0)
+            value(
+                metrics,
+                &format!("castai_health_check_status{{check=\"{check}\",status=\"{status}\"}}"),
+            ) == Some(1.0)
         };
         status("ok") || status("warning")
     };
@@ -110,14 +131,24 @@ fn churn(objects: &Objects, scale: Scale, round: usize) {
 
 /// All requests so far that are no watches.
 fn requests(world: &World) -> usize {
-    let servers = world.apiserver.endpoints().iter().chain([world.apiserver.service()]);
+    let servers = world
+        .apiserver
+        .endpoints()
+        .iter()
+        .chain([world.apiserver.service()]);
     let connections = servers.flat_map(|server| server.journal().connections());
     let exchanges = connections.flat_map(|connection| connection.exchanges);
-    exchanges.filter(|exchange| exchange.request.query("watch").is_none()).count()
+    exchanges
+        .filter(|exchange| exchange.request.query("watch").is_none())
+        .count()
 }
 
 fn node(number: usize) -> Value {
-    let capacity = if number.is_multiple_of(3) { "SPOT" } else { "ON_DEMAND" };
+    let capacity = if number.is_multiple_of(3) {
+        "SPOT"
+    } else {
+        "ON_DEMAND"
+    };
     let provider = format!("aws:///eu-central-1a/i-{number:017x}");
     let labels = [
         ("eks.amazonaws.com/capacityType", capacity),
@@ -128,7 +159,11 @@ fn node(number: usize) -> Value {
         ("topology.kubernetes.io/zone", "eu-central-1a"),
         ("provisioner.cast.ai/managed-by", "cast.ai"),
     ];
-    let mut node = workload::node(&format!("ip-10-{}-{}.internal", number / 250, number % 250), &provider, &labels);
+    let mut node = workload::node(
+        &format!("ip-10-{}-{}.internal", number / 250, number % 250),
+        &provider,
+        &labels,
+    );
     let image = |at: usize| {
         json!({
             "names": [
@@ -147,7 +182,11 @@ fn pod(number: usize, nodes: usize, phase: &str) -> Value {
     let labels = json!({ "app": "web", "pod-template-hash": format!("{:05}", number / 30) });
     let mut pod = workload::pod(&name, "web", &labels, "web", "shop.azurecr.io/web:1");
     pod["metadata"]["namespace"] = json!(format!("team-{}", number % 97));
-    pod["spec"]["nodeName"] = json!(format!("ip-10-{}-{}.internal", number % nodes / 250, number % nodes % 250));
+    pod["spec"]["nodeName"] = json!(format!(
+        "ip-10-{}-{}.internal",
+        number % nodes / 250,
+        number % nodes % 250
+    ));
     pod["status"]["phase"] = json!(phase);
     if phase == "Pending" {
         let creating = json!({ "waiting": { "reason": "ContainerCreating" } });

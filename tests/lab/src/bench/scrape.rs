@@ -20,15 +20,41 @@ pub(crate) async fn measure(program: &Path, scrapes: usize) -> io::Result<[Row; 
     let exporter = Exporter::start(program, &world, Setting::default()).await?;
     exporter.rounds(1).await?;
     let metrics = exporter.metrics().await?;
-    let series = metrics.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+    let series = metrics
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .count();
     let plain = times(&exporter, scrapes, "").await?;
     let zipped = times(&exporter, scrapes, "Accept-Encoding: gzip\r\n").await?;
-    let remark = |millis: &[f64]| format!("median of {scrapes}; p95 {:.2} ms", percentile(millis, 95));
+    let remark =
+        |millis: &[f64]| format!("median of {scrapes}; p95 {:.2} ms", percentile(millis, 95));
     Ok([
-        Row::limited("/metrics, time per scrape, plain", percentile(&plain, 50), 1.5, "ms").with(remark(&plain)),
-        Row::limited("/metrics, time per scrape, gzip", percentile(&zipped, 50), 1.5, "ms").with(remark(&zipped)),
-        Row::limited("/metrics, size, plain", count(metrics.len()) / 1024.0, 100.0, "KiB"),
-        Row::limited("/metrics, series with ten API-server targets", count(series), 800.0, ""),
+        Row::limited(
+            "/metrics, time per scrape, plain",
+            percentile(&plain, 50),
+            1.5,
+            "ms",
+        )
+        .with(remark(&plain)),
+        Row::limited(
+            "/metrics, time per scrape, gzip",
+            percentile(&zipped, 50),
+            1.5,
+            "ms",
+        )
+        .with(remark(&zipped)),
+        Row::limited(
+            "/metrics, size, plain",
+            count(metrics.len()) / 1024.0,
+            100.0,
+            "KiB",
+        ),
+        Row::limited(
+            "/metrics, series with ten API-server targets",
+            count(series),
+            800.0,
+            "",
+        ),
     ])
 }
 

@@ -21,7 +21,14 @@ pub(crate) async fn measure(program: &Path, starts: usize) -> io::Result<Row> {
     for _ in 0..starts {
         // The first reads of files and the fork are on the exporter's account, as they are for a kubelet.
         let began = Instant::now();
-        let exporter = Exporter::begin(program, &world, Setting { system_roots: true, ..Setting::default() })?;
+        let exporter = Exporter::begin(
+            program,
+            &world,
+            Setting {
+                system_roots: true,
+                ..Setting::default()
+            },
+        )?;
         while fetch(exporter.addr, "/metrics").await.is_err() {
             if began.elapsed() > Duration::from_secs(10) {
                 return Err(failed("the exporter does not answer"));
@@ -31,6 +38,15 @@ pub(crate) async fn measure(program: &Path, starts: usize) -> io::Result<Row> {
         millis.push(began.elapsed().as_secs_f64() * 1000.0);
         exporter.process.end().await?;
     }
-    let remark = format!("median of {starts} starts; p95 {:.1} ms", percentile(&millis, 95));
-    Ok(Row::limited("start to the first complete /metrics", percentile(&millis, 50), 30.0, "ms").with(remark))
+    let remark = format!(
+        "median of {starts} starts; p95 {:.1} ms",
+        percentile(&millis, 95)
+    );
+    Ok(Row::limited(
+        "start to the first complete /metrics",
+        percentile(&millis, 50),
+        30.0,
+        "ms",
+    )
+    .with(remark))
 }

@@ -46,11 +46,22 @@ impl fmt::Display for Table {
         }
         writeln!(f)?;
         let head = ["", "measured", "limit", "", ""].map(str::to_owned);
-        let lines: Vec<_> = [head].into_iter().chain(self.rows.iter().map(Row::cells)).collect();
-        let width = |column: usize| lines.iter().map(|cells| cells[column].chars().count()).max().unwrap_or_default();
+        let lines: Vec<_> = [head]
+            .into_iter()
+            .chain(self.rows.iter().map(Row::cells))
+            .collect();
+        let width = |column: usize| {
+            lines
+                .iter()
+                .map(|cells| cells[column].chars().count())
+                .max()
+                .unwrap_or_default()
+        };
         let (first, second, third) = (width(0), width(1), width(2));
         for [what, measured, limit, verdict, remark] in &lines {
-            let line = format!("{what:first$}  {measured:>second$}  {limit:>third$}  {verdict:4}  {remark}");
+            let line = format!(
+                "{what:first$}  {measured:>second$}  {limit:>third$}  {verdict:4}  {remark}"
+            );
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
@@ -68,17 +79,29 @@ impl Row {
         unit: &'static str,
     ) -> Self {
         let row = Self::told(what, figure, unit);
-        Self { limit: Some(limit.float()), ..row }
+        Self {
+            limit: Some(limit.float()),
+            ..row
+        }
     }
 
     /// A figure that has no limit.
     pub(crate) fn told(what: impl Into<String>, figure: impl Figure, unit: &'static str) -> Self {
-        Self { what: what.into(), figure: figure.float(), unit, limit: None, remark: String::new() }
+        Self {
+            what: what.into(),
+            figure: figure.float(),
+            unit,
+            limit: None,
+            remark: String::new(),
+        }
     }
 
     /// What else is to be said.
     pub(crate) fn with(self, remark: impl Into<String>) -> Self {
-        Self { remark: remark.into(), ..self }
+        Self {
+            remark: remark.into(),
+            ..self
+        }
     }
 
     /// What could not be measured is above every limit.
@@ -87,14 +110,24 @@ impl Row {
     }
 
     fn cells(&self) -> [String; 5] {
-        let number = |figure: f64| format!("{} {}", number(figure), self.unit).trim_end().to_owned();
+        let number = |figure: f64| {
+            format!("{} {}", number(figure), self.unit)
+                .trim_end()
+                .to_owned()
+        };
         let verdict = match self.limit {
             None => "",
             Some(_) if self.is_within_limit() => "pass",
             Some(_) => "FAIL",
         };
         let limit = self.limit.map(number).unwrap_or_default();
-        [self.what.clone(), number(self.figure), limit, verdict.to_owned(), self.remark.clone()]
+        [
+            self.what.clone(),
+            number(self.figure),
+            limit,
+            verdict.to_owned(),
+            self.remark.clone(),
+        ]
     }
 }
 
@@ -110,7 +143,10 @@ impl Figure for f64 {
 }
 
 impl Figure for u64 {
-    #[expect(clippy::cast_precision_loss, reason = "sizes and counts are far below 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "sizes and counts are far below 2^52"
+    )]
     fn float(self) -> f64 {
         self as f64
     }
@@ -144,8 +180,16 @@ mod tests {
         table.note("two cores".to_owned());
         table.row(Row::limited("size", 1234_u64, 9000_u64, "bytes"));
         table.row(Row::limited("time", 2.5, 2.0, "ms").with("median"));
-        let lines = ["two cores", "", "        measured       limit", "size  1234 bytes  9000 bytes  pass"];
-        let text = format!("{}\ntime     2.50 ms        2 ms  FAIL  median\n", lines.join("\n"));
+        let lines = [
+            "two cores",
+            "",
+            "        measured       limit",
+            "size  1234 bytes  9000 bytes  pass",
+        ];
+        let text = format!(
+            "{}\ntime     2.50 ms        2 ms  FAIL  median\n",
+            lines.join("\n")
+        );
         assert_eq!(table.to_string(), text);
     }
 }

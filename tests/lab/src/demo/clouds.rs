@@ -40,7 +40,9 @@ const AKS_NAME: &str = "management.lab";
 
 impl Provider {
     pub(crate) fn read(word: &str) -> Option<Self> {
-        [Self::Eks, Self::Gke, Self::Aks].into_iter().find(|provider| provider.label() == word)
+        [Self::Eks, Self::Gke, Self::Aks]
+            .into_iter()
+            .find(|provider| provider.label() == word)
     }
 
     const fn label(self) -> &'static str {
@@ -86,16 +88,34 @@ impl Clouds {
         let url = |name: &str, port: u16| format!("https://{name}:{port}");
         let mut environment = vec![
             ("PROVIDER", self.provider.label().to_owned()),
-            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", self.imds.addr())),
-            ("AWS_ENDPOINT_URL_STS", url(STS_NAME, self.sts.addr().port())),
-            ("AWS_ENDPOINT_URL_EC2", url(EC2_NAME, self.ec2.addr().port())),
-            ("AWS_ENDPOINT_URL_EKS", url(EKS_NAME, self.eks.addr().port())),
-            ("AWS_CA_BUNDLE", directory.join("public.crt").display().to_string()),
+            (
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+                format!("http://{}", self.imds.addr()),
+            ),
+            (
+                "AWS_ENDPOINT_URL_STS",
+                url(STS_NAME, self.sts.addr().port()),
+            ),
+            (
+                "AWS_ENDPOINT_URL_EC2",
+                url(EC2_NAME, self.ec2.addr().port()),
+            ),
+            (
+                "AWS_ENDPOINT_URL_EKS",
+                url(EKS_NAME, self.eks.addr().port()),
+            ),
+            (
+                "AWS_CA_BUNDLE",
+                directory.join("public.crt").display().to_string(),
+            ),
             ("GCE_METADATA_HOST", self.gce.addr().to_string()),
         ];
         if self.provider == Provider::Eks {
-            let told =
-                [("EKS_ACCOUNT_ID", "123456789012"), ("EKS_REGION", "eu-central-1"), ("EKS_CLUSTER_NAME", "lab")];
+            let told = [
+                ("EKS_ACCOUNT_ID", "123456789012"),
+                ("EKS_REGION", "eu-central-1"),
+                ("EKS_CLUSTER_NAME", "lab"),
+            ];
             environment.extend(told.map(|(name, value)| (name, value.to_owned())));
         }
         environment

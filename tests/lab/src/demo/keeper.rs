@@ -16,10 +16,17 @@ pub(crate) const WORD: &str = "keep-until-eof";
 
 /// Runs a command until it ends or stdin does.
 pub(crate) async fn keep(command: &[OsString]) -> io::Result<ExitCode> {
-    let (mut interrupt, mut terminate, mut hangup) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    let (mut interrupt, mut terminate, mut hangup) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::hangup())?,
+    );
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut child = Command::new(program).args(arguments).stdin(Stdio::null()).kill_on_drop(true).spawn()?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
 
     let (gone, demo_gone) = oneshot::channel::<()>();
     std::thread::spawn(move || {

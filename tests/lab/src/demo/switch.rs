@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::str::FromStr;
 
 use lab::{
-    AgentFault, ApiFault, AzureImdsFault, CastAiFault, CloudApiFault, DnsFault, Ec2Fault, EksFault, Fault, GceFault,
-    ImdsFault, ProxyFault, StsFault,
+    AgentFault, ApiFault, AzureImdsFault, CastAiFault, CloudApiFault, DnsFault, Ec2Fault, EksFault,
+    Fault, GceFault, ImdsFault, ProxyFault, StsFault,
 };
 
 use super::world::World;
@@ -65,14 +65,25 @@ async fn obey(words: &[&str], world: &mut World) -> Result<Outcome, String> {
         ["castai", "agent-status", status] => world.castai.set_field("agentStatus", status.into()),
         ["castai", "status", status] => world.castai.set_field("status", status.into()),
         ["castai", fault] => world.castai.set(read::<CastAiFault>(fault)?).await,
-        ["apiserver", "one-endpoint-down"] => endpoint(world, "endpoint-1")?.set(Fault::Refused).await,
+        ["apiserver", "one-endpoint-down"] => {
+            endpoint(world, "endpoint-1")?.set(Fault::Refused).await
+        }
         ["apiserver", fault] => world.apiserver.set(read::<ApiFault>(fault)?).await,
-        ["apiserver", "service", fault] => world.apiserver.service().set(read::<ApiFault>(fault)?).await,
+        ["apiserver", "service", fault] => {
+            world
+                .apiserver
+                .service()
+                .set(read::<ApiFault>(fault)?)
+                .await
+        }
         ["apiserver", name, fault] => endpoint(world, name)?.set(read::<ApiFault>(fault)?).await,
         ["dns", fault] => world.dns.set(read::<DnsFault>(fault)?),
         ["dns", fault, name] => world.dns.set_for(name, read::<DnsFault>(fault)?),
         ["agent", "says", ref line @ ..] => {
-            world.apiserver.logs().write(lab::apiserver::workload::POD, "agent", &line.join(" "));
+            world
+                .apiserver
+                .logs()
+                .write(lab::apiserver::workload::POD, "agent", &line.join(" "));
         }
         ["agent", fault] => world.agent.set(read::<AgentFault>(fault)?).await,
         ["imds", fault] => world.clouds.imds.set(read::<ImdsFault>(fault)?).await,
@@ -98,16 +109,25 @@ async fn obey(words: &[&str], world: &mut World) -> Result<Outcome, String> {
 
 fn go_through_proxy(world: &mut World, behind_proxy: bool) -> Outcome {
     world.behind_proxy = behind_proxy;
-    let way = if behind_proxy { "through the proxy" } else { "directly" };
-    Outcome::Restart(format!("done: the exporter starts anew and reaches CAST AI {way}"))
+    let way = if behind_proxy {
+        "through the proxy"
+    } else {
+        "directly"
+    };
+    Outcome::Restart(format!(
+        "done: the exporter starts anew and reaches CAST AI {way}"
+    ))
 }
 
 fn read<F: FromStr<Err = lab::UnknownFault>>(name: &str) -> Result<F, String> {
-    name.parse().map_err(|unknown: lab::UnknownFault| unknown.to_string())
+    name.parse()
+        .map_err(|unknown: lab::UnknownFault| unknown.to_string())
 }
 
 fn endpoint<'a>(world: &'a World, name: &str) -> Result<&'a lab::Server<ApiFault>, String> {
-    let number = name.strip_prefix("endpoint-").and_then(|number| number.parse::<usize>().ok());
+    let number = name
+        .strip_prefix("endpoint-")
+        .and_then(|number| number.parse::<usize>().ok());
     let found = number.and_then(|number| world.apiserver.endpoints().get(number.checked_sub(1)?));
     found.ok_or_else(|| format!("the API server has no {name:?}"))
 }
@@ -129,7 +149,10 @@ fn list(servers: &[&str]) -> Result<String, String> {
         ("aks", CloudApiFault::names()),
         ("proxy", ProxyFault::names()),
     ];
-    if let Some(unknown) = servers.iter().find(|server| all.iter().all(|(known, _)| known != *server)) {
+    if let Some(unknown) = servers
+        .iter()
+        .find(|server| all.iter().all(|(known, _)| known != *server))
+    {
         return Err(format!("no server is called {unknown:?}"));
     }
     let mut text = String::new();
@@ -137,13 +160,17 @@ fn list(servers: &[&str]) -> Result<String, String> {
     let chosen = |server: &str| servers.is_empty() || servers.contains(&server);
     for (server, names) in all.iter().filter(|(server, _)| chosen(server)) {
         // What all servers have in common is listed once at the end, unless one server was asked for.
-        for (name, meaning) in names.iter().filter(|name| !servers.is_empty() || !common.contains(name)) {
+        for (name, meaning) in names
+            .iter()
+            .filter(|name| !servers.is_empty() || !common.contains(name))
+        {
             writeln!(text, "{server} {name:<28} {meaning}").expect("a String takes everything");
         }
     }
     if servers.is_empty() {
         for (name, meaning) in common {
-            writeln!(text, "castai|apiserver|CLOUD {name:<12} {meaning}").expect("a String takes everything");
+            writeln!(text, "castai|apiserver|CLOUD {name:<12} {meaning}")
+                .expect("a String takes everything");
         }
     }
     Ok(text.trim_end().to_owned())
@@ -156,24 +183,50 @@ mod tests {
     #[tokio::test]
     async fn every_listed_switch_works_and_nonsense_is_told() {
         let mut world = World::start().unwrap();
-        for server in
-            ["agent", "apiserver", "castai", "dns", "imds", "sts", "ec2", "eks", "gce", "gke", "azure", "aks", "proxy"]
-        {
+        for server in [
+            "agent",
+            "apiserver",
+            "castai",
+            "dns",
+            "imds",
+            "sts",
+            "ec2",
+            "eks",
+            "gce",
+            "gke",
+            "azure",
+            "aks",
+            "proxy",
+        ] {
             for line in list(&[server]).unwrap().lines() {
                 let name = line.split_whitespace().nth(1).unwrap();
                 let switch = format!("{server} {name}");
                 match apply(&switch, &mut world).await {
                     Outcome::Said(text) => assert_eq!(text, format!("done: {switch}")),
-                    outcome => assert!(server == "proxy" && matches!(outcome, Outcome::Restart(_)), "{outcome:?}"),
+                    outcome => assert!(
+                        server == "proxy" && matches!(outcome, Outcome::Restart(_)),
+                        "{outcome:?}"
+                    ),
                 }
             }
         }
-        for line in ["nonsense", "castai", "castai nonsense", "apiserver endpoint-3 refused", "list nonsense", "heal x"]
-        {
-            let Outcome::Said(text) = apply(line, &mut world).await else { panic!("{line}") };
+        for line in [
+            "nonsense",
+            "castai",
+            "castai nonsense",
+            "apiserver endpoint-3 refused",
+            "list nonsense",
+            "heal x",
+        ] {
+            let Outcome::Said(text) = apply(line, &mut world).await else {
+                panic!("{line}")
+            };
             assert!(text.ends_with("try: help"), "{line}: {text}");
         }
-        assert_eq!(apply("heal", &mut world).await, Outcome::Said("done: heal".to_owned()));
+        assert_eq!(
+            apply("heal", &mut world).await,
+            Outcome::Said("done: heal".to_owned())
+        );
         assert_eq!(apply("quit", &mut world).await, Outcome::Quit);
     }
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use lab::apiserver::workload;
-use lab::{Agent, ApiServer, CastAi, Dns, Pki, Proxy, apiserver, castai, proxy, service_account_token};
-
+use lab::{
+    Agent, ApiServer, CastAi, Dns, Pki, Proxy, apiserver, castai, proxy, service_account_token,
+};
 use tokio::task::AbortHandle;
 
 use super::clouds::{Clouds, Provider};
@@ -59,7 +60,9 @@ impl World {
         let token = service_account_token(SystemTime::now() + Duration::from_hours(8));
         let options = apiserver::Options {
             tokens: vec![token.clone()],
-            endpoints: (1..=count).map(|last| SocketAddr::from(([127, 0, 10, last], 0))).collect(),
+            endpoints: (1..=count)
+                .map(|last| SocketAddr::from(([127, 0, 10, last], 0)))
+                .collect(),
             ..apiserver::Options::default()
         };
         let apiserver = ApiServer::start(&cluster, options)?;
@@ -71,9 +74,15 @@ impl World {
             (CASTAI_NAME, castai.addr().ip()),
             (PROXY_NAME, proxy.addr().ip()),
             (SERVICE_NAME, apiserver.addr().ip()),
-            ("kubernetes.default.svc.cluster.local", apiserver.addr().ip()),
+            (
+                "kubernetes.default.svc.cluster.local",
+                apiserver.addr().ip(),
+            ),
         ];
-        let dns = Dns::start(IpAddr::from([127, 0, 40, 1]), zone.into_iter().chain(clouds.names()))?;
+        let dns = Dns::start(
+            IpAddr::from([127, 0, 40, 1]),
+            zone.into_iter().chain(clouds.names()),
+        )?;
 
         let agent = Agent::start(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let leading = tokio::spawn(workload::lead(apiserver.objects().clone())).abort_handle();
@@ -86,7 +95,18 @@ impl World {
         std::fs::write(account.join("namespace"), "castai-agent")?;
         std::fs::write(files.0.join("public.crt"), public.ca_pem())?;
         std::fs::write(files.0.join("hosts"), "127.0.0.1 localhost\n")?;
-        Ok(Self { public, apiserver, castai, dns, clouds, proxy, agent, leading, behind_proxy: false, files })
+        Ok(Self {
+            public,
+            apiserver,
+            castai,
+            dns,
+            clouds,
+            proxy,
+            agent,
+            leading,
+            behind_proxy: false,
+            files,
+        })
     }
 
     /// Where the files are.
@@ -96,7 +116,10 @@ impl World {
 
     /// Who is where.
     pub(crate) fn description(&self) -> String {
-        let mut text = format!("apiserver     https://{}  as {SERVICE_NAME}", self.apiserver.addr());
+        let mut text = format!(
+            "apiserver     https://{}  as {SERVICE_NAME}",
+            self.apiserver.addr()
+        );
         let lines = self
             .apiserver
             .endpoints()
@@ -104,10 +127,19 @@ impl World {
             .enumerate()
             .map(|(i, endpoint)| format!("  endpoint-{}  https://{}", i + 1, endpoint.addr()));
         let rest = [
-            format!("castai        https://{}  as {CASTAI_NAME}", self.castai.addr()),
+            format!(
+                "castai        https://{}  as {CASTAI_NAME}",
+                self.castai.addr()
+            ),
             format!("dns           {}", self.dns.addr()),
-            format!("agent         http://127.0.0.1:{}", self.agent.health_port()),
-            format!("proxy         http://{}  as {PROXY_NAME}, not used at first", self.proxy.addr()),
+            format!(
+                "agent         http://127.0.0.1:{}",
+                self.agent.health_port()
+            ),
+            format!(
+                "proxy         http://{}  as {PROXY_NAME}, not used at first",
+                self.proxy.addr()
+            ),
             format!("files         {}", self.directory().display()),
         ];
         for line in lines.chain(self.clouds.description()).chain(rest) {
@@ -140,7 +172,9 @@ impl Drop for World {
 
 impl Files {
     fn create() -> io::Result<Self> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos());
         let path = std::env::temp_dir().join(format!("castai-lab-{}-{now}", std::process::id()));
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))

@@ -44,7 +44,11 @@ impl World {
         let request = Message::from_vec(message).ok()?;
         let query = request.queries.first()?.clone();
         let name = canonical(&query.name().to_utf8());
-        let question = Question { name, record_type: query.query_type().to_string(), tcp };
+        let question = Question {
+            name,
+            record_type: query.query_type().to_string(),
+            tcp,
+        };
         let fault = self.fault(&question.name);
         let mut addresses = lock(&self.zone).get(&question.name).cloned();
         {
@@ -67,7 +71,9 @@ impl World {
             Some(DnsFault::NoIpv4) => {
                 addresses = addresses.map(|all| all.into_iter().filter(IpAddr::is_ipv6).collect());
             }
-            Some(DnsFault::Address(address)) => addresses = Some(address.parse().into_iter().collect()),
+            Some(DnsFault::Address(address)) => {
+                addresses = Some(address.parse().into_iter().collect())
+            }
             Some(DnsFault::OtherQuestion) => {
                 response.queries.clear();
                 response.add_query(Query::query(Name::root(), RecordType::TXT));
@@ -87,8 +93,11 @@ impl World {
             }
             Some(DnsFault::Truncated | DnsFault::TruncatedSilent) | None => {}
         }
-        let found: Vec<RData> =
-            addresses.iter().flatten().filter_map(|address| rdata(*address, query.query_type())).collect();
+        let found: Vec<RData> = addresses
+            .iter()
+            .flatten()
+            .filter_map(|address| rdata(*address, query.query_type()))
+            .collect();
         for data in &found {
             response.add_answer(Record::from_rdata(query.name().clone(), 5, data.clone()));
         }
