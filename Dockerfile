@@ -33,6 +33,7 @@ ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="castai-health-exporter" \
       org.opencontainers.image.description="Probes everything the CAST AI agent depends on and says which part is broken" \
+      org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
 COPY --from=builder /out/ /

@@ -60,5 +60,5 @@ bench-scale: ## measure what a large cluster costs: 5,000 nodes, 150,000 pods, c
 pictures: ## take the pictures of the dashboards in docs/ anew; a quarter of an hour
 	scripts/pictures
 
-generate: ## write what is derived from the catalogue
-	cargo run --locked --quiet -- generate .
+generate: ## write every file that is generated from the catalogue
+	cargo xtask generate

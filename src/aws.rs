@@ -9,6 +9,7 @@ pub mod eks;
 pub mod imds;
 pub mod line;
 pub mod refusal;
+pub mod session;
 pub mod sts;
 
 mod signed;

@@ -2,37 +2,38 @@
 //!
 //! Invariant: std only. No clock, no network, no metrics library, no YAML.
 
-pub mod alerts;
-pub mod checks;
+pub mod alert;
+pub mod check;
+pub mod exporter_alert;
 pub mod groups;
-pub mod limits;
-pub mod metrics;
-pub mod modes;
-pub mod own_alerts;
+pub mod metric;
+pub mod mode;
+pub mod mode_set;
+pub mod permission;
 pub mod relations;
 pub mod remedies;
-pub mod rights;
+pub mod timeouts;
 
-pub use alerts::Alert;
-pub use checks::{Check, Need, Phase, Scope, Status};
-pub use limits::Limits;
-pub use modes::FailureMode;
-pub use own_alerts::{OwnAlert, Severity};
+pub use alert::Alert;
+pub use check::{CheckId, Need, Phase, Scope, Status};
+pub use exporter_alert::{OwnAlert, Severity};
+pub use mode::FailureMode;
+pub use permission::Right;
 pub use remedies::remedy;
-pub use rights::Right;
+pub use timeouts::Limits;
 
 /// Where the runbooks lie when no other place is configured: the folder in this repository.
 pub const RUNBOOK_BASE: &str = "alerts/runbooks";
 
 /// The address of the runbook section of a (check, mode), when the catalogue lists the pair.
-pub fn runbook_url(base: &str, check: Check, mode: FailureMode) -> Option<String> {
-    let alert = alerts::explaining(check, mode)?;
+pub fn runbook_url(base: &str, check: CheckId, mode: FailureMode) -> Option<String> {
+    let alert = alert::explaining(check, mode)?;
     let (check, mode) = relations::root(check, mode);
     Some(format!("{base}/{}.md#{}", alert.name, anchor(check, mode)))
 }
 
 /// The anchor of a pair's section in its runbook.
-pub fn anchor(check: Check, mode: FailureMode) -> String {
+pub fn anchor(check: CheckId, mode: FailureMode) -> String {
     format!("{check}-{mode}").replace('_', "-")
 }
 

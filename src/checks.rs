@@ -3,56 +3,46 @@
 //! Invariant: a check publishes a [`Report`] and nothing else. It never touches a metric, never logs above debug,
 //! never reads the environment, never sleeps.
 
-pub mod age;
 pub mod agent_health;
 pub mod agent_log;
 pub mod agent_upgrade;
 pub mod agent_workload;
 pub mod apiserver;
 pub mod aws_credentials;
-pub mod aws_session;
 pub mod azure_imds;
 pub mod castai_api;
-pub mod castai_way;
 pub mod clock;
 pub mod cluster_controller;
-pub mod cluster_id;
 pub mod cluster_metadata;
 pub mod cluster_status;
+pub mod companion;
 pub mod components;
-pub mod container_log;
+pub mod context;
 pub mod control_plane_access;
 pub mod dns;
 pub mod ec2_api;
-pub mod elsewhere;
+pub mod fixed_verdict;
 pub mod gce_metadata;
 pub mod image_pull;
 pub mod imds;
-pub mod kube;
-pub mod lease;
 pub mod node_lifecycle;
-pub mod plan;
 pub mod preflight;
-pub mod refusal;
-pub mod settled;
+pub mod registry;
 pub mod sts_identity;
-pub mod way;
-pub mod workload;
-pub mod world;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use plan::{AnyCheck, Plan, Planned};
-pub use world::World;
+pub use context::CheckContext;
+pub use registry::{AnyCheck, Plan, Planned};
 
 use crate::catalogue::Phase;
-pub use crate::cluster::Feed;
-use crate::verdict::{Evidence, Finding, Peers, Report, TargetReport, Trail};
+pub use crate::kube::Feed;
+use crate::report::{Evidence, Finding, Peers, Report, TargetReport, Trail};
 
 /// Something that can be examined.
-pub trait Examine: Send + Sync + 'static {
+pub trait Check: Send + Sync + 'static {
     /// Examines it once.
-    fn examine(&self, attempt: &Attempt) -> impl Future<Output = Report> + Send;
+    fn run(&self, attempt: &Attempt) -> impl Future<Output = Report> + Send;
 }
 
 /// One attempt in progress: what it may know of the others, and what it has learnt so far.

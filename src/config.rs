@@ -39,7 +39,7 @@ pub use secret::Secret;
 pub use web::WebConfig;
 pub use written::Written;
 
-use crate::catalogue::{Check, Limits, Scope};
+use crate::catalogue::{CheckId, Limits, Scope};
 
 /// Where this process stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -234,7 +234,7 @@ pub struct Dns {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckSettings {
     /// Which.
-    pub check: Check,
+    pub check: CheckId,
     /// Whether it runs at all.
     pub enabled: bool,
     /// Time between two attempts.
@@ -267,7 +267,7 @@ pub enum Purpose {
 
 impl Config {
     /// The settings of a check.
-    pub fn check(&self, check: Check) -> &CheckSettings {
+    pub fn check(&self, check: CheckId) -> &CheckSettings {
         self.checks
             .iter()
             .find(|settings| settings.check == check)

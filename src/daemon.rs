@@ -92,7 +92,7 @@ async fn serve(
         shown.replace(&config, &entries(&plan));
         environment_problems(&config);
         let watch = Watch::start(&plan, &shown.board, &shown.on_change());
-        let watch = examine(&shown, watch, signals, asked, follower, load).await;
+        let watch = run_until_reload(&shown, watch, signals, asked, follower, load).await;
         drop(end);
         let _ = timeout(FAREWELL, watch.stop()).await;
         Ok(())
@@ -125,7 +125,7 @@ async fn first_look(
 }
 
 /// Goes on until a signal ends it; returns what still runs.
-async fn examine(
+async fn run_until_reload(
     shown: &Arc<Shown>,
     mut watch: Watch,
     mut signals: Signals,

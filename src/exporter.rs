@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::catalogue::{Check, Scope};
+use crate::catalogue::{CheckId, Scope};
 use crate::config::{AgentEnvironment, Config, Vantage};
 
 /// The version of this program.
@@ -35,7 +35,7 @@ pub struct Exporter {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Skipped {
     /// Which.
-    pub check: Check,
+    pub check: CheckId,
     /// Why.
     pub why: String,
 }
@@ -51,7 +51,7 @@ pub struct Reload {
 
 impl Exporter {
     /// What a configuration says, when the board holds these checks.
-    pub fn new(config: &Config, entered: &[Check]) -> Self {
+    pub fn new(config: &Config, entered: &[CheckId]) -> Self {
         Self {
             vantage: config.vantage,
             scope: config.scope,
@@ -63,7 +63,7 @@ impl Exporter {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
-            skipped: Check::ALL
+            skipped: CheckId::ALL
                 .iter()
                 .filter(|check| !entered.contains(check))
                 .map(|check| Skipped {
@@ -84,7 +84,7 @@ impl Exporter {
     }
 }
 
-fn why_skipped(config: &Config, check: Check) -> String {
+fn why_skipped(config: &Config, check: CheckId) -> String {
     let own = check.entry().scope;
     if !config.check(check).enabled {
         "disabled in the configuration".to_owned()

@@ -11,22 +11,24 @@
 
 // Facts: no network, no clock.
 pub mod catalogue;
-pub mod verdict;
+pub mod report;
 
 // What was written → what is true; texts → failure modes.
 pub mod classify;
 pub mod config;
 
-// The way to a target, and what is concluded from it.
+// Access to the network and to each dependency, and the checks built on it.
+pub mod agent;
 pub mod aws;
+pub mod castai;
 pub mod checks;
 pub mod cloud;
-pub mod cluster;
-pub mod probe;
+pub mod kube;
+pub mod net;
 
 // Time, and what is known.
-pub mod board;
 pub mod scheduler;
+pub mod state;
 
 // How people and programs see it.
 pub mod exporter;
@@ -36,6 +38,6 @@ pub mod server;
 pub mod status;
 
 // Files from the catalogue, the wiring, and the only place that prints.
+pub mod alerting;
 pub mod cli;
 pub mod daemon;
-pub mod generate;

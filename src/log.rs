@@ -11,10 +11,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::board::Change;
 use crate::catalogue::{FailureMode, Status, first_sentence, remedy, runbook_url};
 use crate::config::LogFormat;
 use crate::log::format::Lines;
+use crate::state::Change;
 
 /// Writes this program's events of at least this level to standard error, and the libraries' warnings.
 pub fn install(level: Level, format: LogFormat) {

@@ -12,13 +12,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prometheus::TextEncoder;
 use prometheus::proto::MetricFamily;
 
-use crate::board::Standing;
-use crate::catalogue::metrics::MAX_TARGETS;
-use crate::catalogue::{Check, Need, Status, metrics as names};
+use crate::catalogue::metric::MAX_TARGETS;
+use crate::catalogue::{CheckId, Need, Status, metric as names};
 use crate::exporter::{Exporter, REVISION, RUSTVERSION, VERSION};
 use crate::metrics::process::Process;
 use crate::metrics::series::{family, histograms};
-use crate::verdict::{AwsIdentity, Fact, Report, TargetReport};
+use crate::report::{AwsIdentity, Fact, Report, TargetReport};
+use crate::state::Standing;
 
 /// The content type of [`exposition`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -180,7 +180,7 @@ fn of_facts(standings: &[Standing]) -> [MetricFamily; 4] {
             None
         }
     });
-    let reads = standings.iter().any(|of| of.check == Check::AgentLog);
+    let reads = standings.iter().any(|of| of.check == CheckId::AgentLog);
     let lines = names::LOG_SOURCES.iter().filter(|_| reads).map(|source| {
         let mut counts = facts().filter_map(|fact| match fact {
             Fact::UnclassifiedLines(of, lines) if of == source => Some(*lines),
@@ -222,7 +222,7 @@ fn of_cluster(standings: &[Standing]) -> [MetricFamily; 8] {
     };
     let restarts = standings
         .iter()
-        .find(|of| of.check == Check::AgentWorkload)
+        .find(|of| of.check == CheckId::AgentWorkload)
         .map(|of| of.counts.agent_restarts);
     let versions = facts().filter_map(|fact| match fact {
         Fact::AgentVersion(version) => Some(([version.as_str()], 1.0)),
@@ -350,16 +350,16 @@ fn skews(standings: &[Standing]) -> BTreeMap<&'static str, f64> {
 
 /// When the agent's AWS credentials end: those that STS gave, or else what the agent would exchange for them.
 fn credentials_end(standings: &[Standing]) -> Option<i64> {
-    let end = |check: Check| latest(standings, check)?.credentials_end;
-    end(Check::StsIdentity).or_else(|| end(Check::AwsCredentials))
+    let end = |check: CheckId| latest(standings, check)?.credentials_end;
+    end(CheckId::StsIdentity).or_else(|| end(CheckId::AwsCredentials))
 }
 
 /// Who AWS said the agent is, the last time.
 fn identity(standings: &[Standing]) -> Option<&AwsIdentity> {
-    latest(standings, Check::StsIdentity)?.identity.as_ref()
+    latest(standings, CheckId::StsIdentity)?.identity.as_ref()
 }
 
-fn latest(standings: &[Standing], check: Check) -> Option<&Report> {
+fn latest(standings: &[Standing], check: CheckId) -> Option<&Report> {
     standings
         .iter()
         .find(|of| of.check == check)?

@@ -2,23 +2,23 @@
 //!
 //! Invariant: nothing else creates intervals, deadlines or tasks, but the server for its connections.
 
-pub mod disturbance;
 pub mod jitter;
+pub mod self_throttling;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use disturbance::Disturbance;
+use self_throttling::Disturbance;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::board::{Board, Change, Entry, Posted, Posting};
 use crate::catalogue::relations::Block;
-use crate::catalogue::{Check, FailureMode, limits};
-use crate::checks::{Attempt, Examine, Feed, Plan, Planned};
-use crate::verdict::{Evidence, Finding, Peers, Report, Verdict};
+use crate::catalogue::{CheckId, FailureMode, timeouts};
+use crate::checks::{Attempt, Check, Feed, Plan, Planned};
+use crate::report::{Evidence, Finding, Peers, Report, Verdict};
+use crate::state::{Board, Change, Entry, Posted, Posting};
 
 /// All checks start within this time, each at its own moment.
 const SPREAD: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ struct Desk {
     on_change: OnChange,
     blocks: &'static [Block],
     /// The checks that have had a verdict here, for those who wait for another's first.
-    examined: Arc<watch::Sender<Vec<Check>>>,
+    examined: Arc<watch::Sender<Vec<CheckId>>>,
     /// Sends at every change of a verdict, for those who are blocked.
     changed: Arc<watch::Sender<()>>,
 }
@@ -64,7 +64,7 @@ pub fn entries<E>(plan: &Plan<E>) -> Vec<Entry> {
 }
 
 /// Examines every check of the plan once, prerequisites first, and posts to the board.
-pub async fn once<E: Examine>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) {
+pub async fn once<E: Check>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) {
     let desk = Desk::new(plan, board, on_change);
     // Held until every check has looked.
     let _feeding = feed(&plan.feeds);
@@ -83,7 +83,7 @@ pub async fn once<E: Examine>(plan: &Plan<E>, board: &Arc<Board>, on_change: &On
 
 impl Watch {
     /// Starts every check of the plan.
-    pub fn start<E: Examine>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) -> Self {
+    pub fn start<E: Check>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) -> Self {
         let desk = Desk::new(plan, board, on_change);
         let feeding = feed(&plan.feeds);
         let mut tasks = JoinSet::new();
@@ -143,8 +143,8 @@ fn feed(feeds: &[Feed]) -> JoinSet<()> {
 }
 
 /// The prerequisites of a check that run in this plan.
-fn prerequisites<E>(row: &Planned<E>, plan: &Plan<E>) -> Vec<Check> {
-    let runs = |check: &&Check| plan.rows.iter().any(|row| row.check == **check);
+fn prerequisites<E>(row: &Planned<E>, plan: &Plan<E>) -> Vec<CheckId> {
+    let runs = |check: &&CheckId| plan.rows.iter().any(|row| row.check == **check);
     row.check
         .entry()
         .prerequisites
@@ -167,9 +167,9 @@ impl Desk {
     }
 
     /// Waits until each of these checks has had a verdict.
-    async fn wait_for(&self, checks: &[Check]) {
+    async fn wait_for(&self, checks: &[CheckId]) {
         let mut examined = self.examined.subscribe();
-        let all = |examined: &Vec<Check>| checks.iter().all(|check| examined.contains(check));
+        let all = |examined: &Vec<CheckId>| checks.iter().all(|check| examined.contains(check));
         examined
             .wait_for(all)
             .await
@@ -177,7 +177,7 @@ impl Desk {
     }
 
     /// Resolves when a check that is blocked now is blocked no more; never, if it is not blocked.
-    async fn unblocked(&self, check: Check) {
+    async fn unblocked(&self, check: CheckId) {
         let mut changed = self.changed.subscribe();
         let free = |(): &()| blocked(check, self.blocks, &self.board.peers()).is_none();
         if free(&()) {
@@ -189,7 +189,7 @@ impl Desk {
             .expect("this desk holds the sender");
     }
 
-    fn note_examined(&self, check: Check) {
+    fn note_examined(&self, check: CheckId) {
         self.examined.send_if_modified(|examined| {
             let first = !examined.contains(&check);
             if first {
@@ -200,7 +200,7 @@ impl Desk {
     }
 
     /// One attempt of one check, posted.
-    async fn attempt<E: Examine>(&self, row: &Arc<Planned<E>>) -> Posted {
+    async fn attempt<E: Check>(&self, row: &Arc<Planned<E>>) -> Posted {
         let check = row.check;
         let posting = match blocked(check, self.blocks, &self.board.peers()) {
             Some(why) => Posting {
@@ -208,7 +208,7 @@ impl Desk {
                 disturbed: false,
                 panicked: false,
             },
-            None => examine(row, self.board.peers()).await,
+            None => attempt(row, self.board.peers()).await,
         };
         let posted = self.board.post(check, posting);
         if let Some(change) = &posted.change {
@@ -228,7 +228,7 @@ impl fmt::Debug for Desk {
 }
 
 /// Whether a prerequisite fails in a mode that makes it pointless to ask.
-fn blocked(check: Check, blocks: &[Block], peers: &Peers) -> Option<Evidence> {
+fn blocked(check: CheckId, blocks: &[Block], peers: &Peers) -> Option<Evidence> {
     let by = |block: &&Block| block.blocked == check && holding(block, peers).is_some();
     let block = blocks.iter().find(by)?;
     let mode = holding(block, peers)?;
@@ -249,15 +249,15 @@ fn holding(block: &Block, peers: &Peers) -> Option<FailureMode> {
 }
 
 /// Examines once, under the deadline; a panic is the check's own trouble and stops nothing else.
-async fn examine<E: Examine>(row: &Arc<Planned<E>>, peers: Peers) -> Posting {
+async fn attempt<E: Check>(row: &Arc<Planned<E>>, peers: Peers) -> Posting {
     let attempt = Arc::new(Attempt::new(peers));
     let disturbance = Disturbance::begin();
     let (examined, of) = (Arc::clone(row), Arc::clone(&attempt));
     // In a set, so that nothing of it goes on when this attempt is dropped.
     let mut task = JoinSet::new();
-    task.spawn(async move { examined.examine.examine(&of).await });
+    task.spawn(async move { examined.examine.run(&of).await });
     let outcome = disturbance
-        .watch(timeout(limits::ATTEMPT, task.join_next()))
+        .watch(timeout(timeouts::ATTEMPT, task.join_next()))
         .await;
     let disturbed = disturbance.happened();
     match outcome {
@@ -289,7 +289,7 @@ fn cancelled(attempt: &Attempt) -> Report {
     let targets = attempt.cut_off(|target, phase| {
         let evidence = format!(
             "{target}: {phase} had not ended when the attempt's {:?} were up",
-            limits::ATTEMPT
+            timeouts::ATTEMPT
         );
         Finding::new(FailureMode::timeout_of(phase), evidence)
     });
@@ -302,7 +302,7 @@ fn cancelled(attempt: &Attempt) -> Report {
         (None, Some(finding)) => Verdict::Warning(vec![finding]),
         (None, None) => Verdict::Unknown(Evidence::from(format!(
             "no answer within {:?}",
-            limits::ATTEMPT
+            timeouts::ATTEMPT
         ))),
     };
     Report {

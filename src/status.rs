@@ -33,10 +33,10 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use target::Target;
 
-use crate::board::Standing;
-use crate::catalogue::{Check, Status, remedy, runbook_url};
+use crate::catalogue::{CheckId, Status, remedy, runbook_url};
 use crate::exporter::{Exporter, REVISION, Skipped, VERSION};
-use crate::verdict::Finding;
+use crate::report::Finding;
+use crate::state::Standing;
 
 /// The version of the schema; a change that is no addition makes it grow.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -119,7 +119,7 @@ impl Document {
             .skipped
             .iter()
             .map(|skipped| (skipped.check, CheckStatus::skipped(skipped)));
-        let mut checks: Vec<(Check, CheckStatus)> = entered.chain(skipped).collect();
+        let mut checks: Vec<(CheckId, CheckStatus)> = entered.chain(skipped).collect();
         checks.sort_by_key(|(check, _)| *check);
         Self {
             schema_version: SCHEMA_VERSION,
@@ -226,7 +226,7 @@ impl CheckStatus {
 }
 
 impl Mode {
-    fn new(check: Check, finding: &Finding, exporter: &Exporter) -> Self {
+    fn new(check: CheckId, finding: &Finding, exporter: &Exporter) -> Self {
         let entry = finding.mode.entry();
         Self {
             label: entry.label,

@@ -10,8 +10,8 @@ use crate::catalogue::{FailureMode as M, Limits};
 use crate::classify::pod_identity;
 use crate::config::Secret;
 use crate::config::aws::{CredentialServer, Key};
-use crate::probe::{Resolver, Route};
-use crate::verdict::{Finding, Trail};
+use crate::net::{Resolver, Route};
+use crate::report::{Finding, Trail};
 
 /// What was given.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use http::Request;
 use crate::aws::signed::Signed;
 use crate::aws::{Line, Refused};
 use crate::config::aws::{Endpoint, Service};
-use crate::probe::Answer;
+use crate::net::Answer;
 
 /// The code of an answer that says: you may.
 pub const MAY: &str = "DryRunOperation";

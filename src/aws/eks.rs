@@ -8,7 +8,7 @@ use http::Request;
 use crate::aws::signed::Signed;
 use crate::aws::{Line, Refused};
 use crate::config::aws::{Endpoint, Service};
-use crate::probe::Answer;
+use crate::net::Answer;
 
 /// EKS at one address.
 #[derive(Clone, Debug)]

@@ -9,9 +9,9 @@ use crate::catalogue::{FailureMode as M, Limits};
 use crate::config::Secret;
 use crate::config::aws::Key;
 use crate::config::node_local::Endpoint;
-use crate::probe::{Answer, Connection, Resolver, Route};
-use crate::verdict::evidence::quote;
-use crate::verdict::{Finding, Instance, Trail};
+use crate::net::{Answer, Connection, Resolver, Route};
+use crate::report::evidence::quote;
+use crate::report::{Finding, Instance, Trail};
 
 const TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
 const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");

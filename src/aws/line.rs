@@ -17,8 +17,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::config::Secret;
-use crate::probe::{Answer, Connection, Resolver, Route};
-use crate::verdict::{Finding, Trail};
+use crate::net::{Answer, Connection, Resolver, Route};
+use crate::report::{Finding, Trail};
 
 /// Headers of the SDK that nobody may quote.
 const SECRET_HEADERS: [&str; 2] = ["authorization", "x-amz-security-token"];

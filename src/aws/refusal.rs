@@ -5,9 +5,9 @@ use std::fmt;
 use crate::catalogue::FailureMode as M;
 use crate::classify;
 use crate::config::aws::Service;
-use crate::probe::Answer;
-use crate::verdict::DateSample;
-use crate::verdict::evidence::quote;
+use crate::net::Answer;
+use crate::report::DateSample;
+use crate::report::evidence::quote;
 
 /// AWS refuses signatures that are more than five minutes off, in seconds.
 const LIMIT: f64 = 300.0;

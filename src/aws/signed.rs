@@ -22,7 +22,7 @@ use http::Request;
 
 use crate::aws::{Line, Refused, sts};
 use crate::config::aws::{Endpoint, Service};
-use crate::probe::Answer;
+use crate::net::Answer;
 
 /// One operation of a service at one address, asked with one key.
 #[derive(Clone, Debug)]

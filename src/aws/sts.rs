@@ -15,7 +15,7 @@ use crate::aws::{Line, Refused};
 use crate::config::Secret;
 use crate::config::aws::profile::Role;
 use crate::config::aws::{Endpoint, Key};
-use crate::probe::Answer;
+use crate::net::Answer;
 
 /// What the agent's SDK names its sessions, unless it is told otherwise; a time follows.
 const SESSION: &str = "castai-health-exporter";

@@ -1,6 +1,6 @@
 //! Modes that belong together: what is told by one alert, blocks the same, or is muted together.
 
-use crate::catalogue::modes::{FailureMode, FailureMode as M};
+use crate::catalogue::mode::{FailureMode, FailureMode as M};
 
 /// Modes of a name that does not resolve.
 pub const DNS_MODES: &[FailureMode] = &[

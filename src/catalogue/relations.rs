@@ -1,22 +1,23 @@
 //! How pairs of a check and a mode hang together: which follows from which, which blocks, and which mutes.
 
-use crate::catalogue::checks::Check;
-use crate::catalogue::groups::{
-    APISERVER_LASTING, APISERVER_MODES, AWS_TRANSPORT_MODES, AZURE_IMDS_MODES, CASTAI_LASTING,
-    CASTAI_MODES, CREDENTIALS_MODES, DNS_MODES, EC2_MODES, EC2_TRANSPORT_MODES, ENDING_MODES,
-    GCE_MODES, HEALTH_MODES, IDENTITY_MODES, IMAGE_MODES, IMDS_MODES, LEADER_MODES, LOG_CASTAI,
-    LOG_CLOUD, LOG_KUBERNETES, LOG_NETWORK, LOG_OWN, MET_MODES, NO_AGENT, REFUSED_MODES,
-    SEEMING_DATES, UNHEARD, UNRESOLVED, UNWELL, WAY_MODES, WORKLOAD_MODES,
+use crate::catalogue::check::CheckId;
+use crate::catalogue::mode::{FailureMode, FailureMode as M};
+use crate::catalogue::mode_set::{
+    AGENT_CLIENT_ERRORS, AGENT_CUT_OFF, AGENT_ONLY, AGENT_UNHEALTHY, APISERVER_DOWN,
+    APISERVER_UNAVAILABLE, APISERVER_UNREACHABLE, AWS_CREDENTIALS_UNUSABLE, AWS_IDENTITY_REJECTED,
+    AZURE_IMDS, CASTAI_DOWN, CASTAI_UNAVAILABLE, CLOCK_DEPENDENT, DNS, EC2_DENIED, EC2_UNREACHABLE,
+    GCE_METADATA, IMAGE_PULL, IMDS, LEADERLESS, LIFECYCLE_UNRESOLVED, LOG_AGENT, LOG_APISERVER,
+    LOG_CASTAI, LOG_CLOUD, LOG_NETWORK, NOT_RECEIVED, RESTARTING, STS_UNREACHABLE, TOKEN_REJECTED,
+    WORKLOAD,
 };
-use crate::catalogue::modes::{FailureMode, FailureMode as M};
 
 /// A (check, mode) that is only a consequence of another and has no alert of its own.
 #[derive(Debug)]
 pub struct Consequence {
     /// The check that shows the consequence.
-    pub check: Check,
+    pub check: CheckId,
     /// The check that holds the root.
-    pub of: Check,
+    pub of: CheckId,
     /// The modes for which this is so.
     pub modes: &'static [FailureMode],
     /// The root's mode, where it is another one.
@@ -27,169 +28,125 @@ pub struct Consequence {
 #[derive(Debug)]
 pub struct Block {
     /// The check that fails.
-    pub check: Check,
+    pub check: CheckId,
     /// In these modes.
     pub modes: &'static [FailureMode],
     /// The check that then is `unknown`.
-    pub blocked: Check,
+    pub blocked: CheckId,
 }
 
 /// Pairs that explain the trouble of another check in other modes: while their alert fires, that of the others is muted.
 #[derive(Debug)]
 pub struct Mute {
     /// The check that holds the cause.
-    pub check: Check,
+    pub check: CheckId,
     /// In these modes.
     pub modes: &'static [FailureMode],
     /// The check that shows what follows.
-    pub muted: Check,
+    pub muted: CheckId,
     /// In these modes.
     pub muted_modes: &'static [FailureMode],
     /// Only where both are in the same mode.
     pub same_mode: bool,
 }
 
+/// Builds a row of [`CONSEQUENCES`] in which both checks show the same mode.
+const fn consequence(check: CheckId, of: CheckId, modes: &'static [FailureMode]) -> Consequence {
+    Consequence {
+        check,
+        of,
+        modes,
+        root: None,
+    }
+}
+
 /// Which pairs only follow from another check's trouble.
 pub const CONSEQUENCES: &[Consequence] = &[
+    consequence(CheckId::Apiserver, CheckId::Dns, DNS),
+    consequence(CheckId::CastaiApi, CheckId::Dns, DNS),
+    consequence(CheckId::StsIdentity, CheckId::Dns, DNS),
+    consequence(CheckId::Ec2Api, CheckId::Dns, DNS),
+    consequence(CheckId::AwsCredentials, CheckId::Imds, IMDS),
     Consequence {
-        check: Check::Apiserver,
-        of: Check::Dns,
-        modes: DNS_MODES,
-        root: None,
-    },
-    Consequence {
-        check: Check::CastaiApi,
-        of: Check::Dns,
-        modes: DNS_MODES,
-        root: None,
-    },
-    Consequence {
-        check: Check::StsIdentity,
-        of: Check::Dns,
-        modes: DNS_MODES,
-        root: None,
-    },
-    Consequence {
-        check: Check::Ec2Api,
-        of: Check::Dns,
-        modes: DNS_MODES,
-        root: None,
-    },
-    Consequence {
-        check: Check::AwsCredentials,
-        of: Check::Imds,
-        modes: IMDS_MODES,
-        root: None,
-    },
-    Consequence {
-        check: Check::Ec2Api,
-        of: Check::ClusterMetadata,
+        check: CheckId::Ec2Api,
+        of: CheckId::ClusterMetadata,
         modes: &[M::Ec2RegionWrong],
         root: Some(M::MetadataRegionMismatch),
     },
-    Consequence {
-        check: Check::ClusterController,
-        of: Check::ImagePull,
-        modes: IMAGE_MODES,
-        root: None,
-    },
-    Consequence {
-        check: Check::Components,
-        of: Check::ImagePull,
-        modes: IMAGE_MODES,
-        root: None,
-    },
+    consequence(CheckId::ClusterController, CheckId::ImagePull, IMAGE_PULL),
+    consequence(CheckId::Components, CheckId::ImagePull, IMAGE_PULL),
 ];
+
+/// Builds a row of [`BLOCKS`].
+const fn block(check: CheckId, modes: &'static [FailureMode], blocked: CheckId) -> Block {
+    Block {
+        check,
+        modes,
+        blocked,
+    }
+}
 
 /// Which pairs make it pointless to ask a dependent check.
 pub const BLOCKS: &[Block] = &[
-    Block {
-        check: Check::Imds,
-        modes: IMDS_MODES,
-        blocked: Check::ClusterMetadata,
-    },
-    Block {
-        check: Check::AwsCredentials,
-        modes: CREDENTIALS_MODES,
-        blocked: Check::StsIdentity,
-    },
-    Block {
-        check: Check::AwsCredentials,
-        modes: IMDS_MODES,
-        blocked: Check::StsIdentity,
-    },
-    Block {
-        check: Check::AwsCredentials,
-        modes: CREDENTIALS_MODES,
-        blocked: Check::Ec2Api,
-    },
-    Block {
-        check: Check::AwsCredentials,
-        modes: IMDS_MODES,
-        blocked: Check::Ec2Api,
-    },
-    Block {
-        check: Check::StsIdentity,
-        modes: IDENTITY_MODES,
-        blocked: Check::Ec2Api,
-    },
-    Block {
-        check: Check::CastaiApi,
-        modes: CASTAI_MODES,
-        blocked: Check::ClusterStatus,
-    },
-    Block {
-        check: Check::CastaiApi,
-        modes: DNS_MODES,
-        blocked: Check::ClusterStatus,
-    },
-    Block {
-        check: Check::GceMetadata,
-        modes: GCE_MODES,
-        blocked: Check::ClusterMetadata,
-    },
-    Block {
-        check: Check::AzureImds,
-        modes: AZURE_IMDS_MODES,
-        blocked: Check::ClusterMetadata,
-    },
-    Block {
-        check: Check::Apiserver,
-        modes: WAY_MODES,
-        blocked: Check::AgentWorkload,
-    },
-    Block {
-        check: Check::Apiserver,
-        modes: WAY_MODES,
-        blocked: Check::AgentUpgrade,
-    },
-    Block {
-        check: Check::Apiserver,
-        modes: WAY_MODES,
-        blocked: Check::ClusterController,
-    },
-    Block {
-        check: Check::Apiserver,
-        modes: WAY_MODES,
-        blocked: Check::Components,
-    },
-    Block {
-        check: Check::Apiserver,
-        modes: WAY_MODES,
-        blocked: Check::ImagePull,
-    },
-    Block {
-        check: Check::Apiserver,
-        modes: WAY_MODES,
-        blocked: Check::NodeLifecycle,
-    },
+    block(CheckId::Imds, IMDS, CheckId::ClusterMetadata),
+    block(
+        CheckId::AwsCredentials,
+        AWS_CREDENTIALS_UNUSABLE,
+        CheckId::StsIdentity,
+    ),
+    block(CheckId::AwsCredentials, IMDS, CheckId::StsIdentity),
+    block(
+        CheckId::AwsCredentials,
+        AWS_CREDENTIALS_UNUSABLE,
+        CheckId::Ec2Api,
+    ),
+    block(CheckId::AwsCredentials, IMDS, CheckId::Ec2Api),
+    block(CheckId::StsIdentity, AWS_IDENTITY_REJECTED, CheckId::Ec2Api),
+    block(
+        CheckId::CastaiApi,
+        CASTAI_UNAVAILABLE,
+        CheckId::ClusterStatus,
+    ),
+    block(CheckId::CastaiApi, DNS, CheckId::ClusterStatus),
+    block(CheckId::GceMetadata, GCE_METADATA, CheckId::ClusterMetadata),
+    block(CheckId::AzureImds, AZURE_IMDS, CheckId::ClusterMetadata),
+    block(
+        CheckId::Apiserver,
+        APISERVER_UNREACHABLE,
+        CheckId::AgentWorkload,
+    ),
+    block(
+        CheckId::Apiserver,
+        APISERVER_UNREACHABLE,
+        CheckId::AgentUpgrade,
+    ),
+    block(
+        CheckId::Apiserver,
+        APISERVER_UNREACHABLE,
+        CheckId::ClusterController,
+    ),
+    block(
+        CheckId::Apiserver,
+        APISERVER_UNREACHABLE,
+        CheckId::Components,
+    ),
+    block(
+        CheckId::Apiserver,
+        APISERVER_UNREACHABLE,
+        CheckId::ImagePull,
+    ),
+    block(
+        CheckId::Apiserver,
+        APISERVER_UNREACHABLE,
+        CheckId::NodeLifecycle,
+    ),
 ];
 
 /// A row of [`MUTES`].
 const fn mute(
-    check: Check,
+    check: CheckId,
     modes: &'static [FailureMode],
-    muted: Check,
+    muted: CheckId,
     muted_modes: &'static [FailureMode],
 ) -> Mute {
     Mute {
@@ -204,273 +161,303 @@ const fn mute(
 /// Which alerts say nothing new while another fires.
 pub const MUTES: &[Mute] = &[
     mute(
-        Check::Clock,
+        CheckId::Clock,
         &[M::ClockSkew],
-        Check::Apiserver,
-        SEEMING_DATES,
+        CheckId::Apiserver,
+        CLOCK_DEPENDENT,
     ),
     mute(
-        Check::Clock,
+        CheckId::Clock,
         &[M::ClockSkew],
-        Check::CastaiApi,
-        SEEMING_DATES,
+        CheckId::CastaiApi,
+        CLOCK_DEPENDENT,
     ),
     // The agent's log repeats what the probes have found.
-    mute(Check::CastaiApi, CASTAI_MODES, Check::AgentLog, LOG_CASTAI),
-    mute(Check::CastaiApi, CASTAI_MODES, Check::AgentLog, LOG_NETWORK),
     mute(
-        Check::Apiserver,
-        APISERVER_MODES,
-        Check::AgentLog,
-        LOG_KUBERNETES,
-    ),
-    mute(
-        Check::Apiserver,
-        APISERVER_MODES,
-        Check::AgentLog,
-        LOG_NETWORK,
-    ),
-    mute(
-        Check::Apiserver,
-        APISERVER_MODES,
-        Check::AgentHealth,
-        MET_MODES,
-    ),
-    mute(Check::Dns, DNS_MODES, Check::AgentLog, LOG_NETWORK),
-    mute(Check::Imds, IMDS_MODES, Check::AgentLog, LOG_CLOUD),
-    mute(
-        Check::AwsCredentials,
-        CREDENTIALS_MODES,
-        Check::AgentLog,
-        LOG_CLOUD,
-    ),
-    mute(
-        Check::StsIdentity,
-        IDENTITY_MODES,
-        Check::AgentLog,
-        LOG_CLOUD,
-    ),
-    mute(
-        Check::StsIdentity,
-        AWS_TRANSPORT_MODES,
-        Check::AgentLog,
-        LOG_CLOUD,
-    ),
-    mute(
-        Check::StsIdentity,
-        AWS_TRANSPORT_MODES,
-        Check::AgentLog,
-        LOG_NETWORK,
-    ),
-    mute(Check::Ec2Api, EC2_MODES, Check::AgentLog, LOG_CLOUD),
-    mute(
-        Check::Ec2Api,
-        EC2_TRANSPORT_MODES,
-        Check::AgentLog,
-        LOG_CLOUD,
-    ),
-    mute(
-        Check::Ec2Api,
-        EC2_TRANSPORT_MODES,
-        Check::AgentLog,
-        LOG_NETWORK,
-    ),
-    mute(Check::GceMetadata, GCE_MODES, Check::AgentLog, LOG_CLOUD),
-    mute(
-        Check::AzureImds,
-        AZURE_IMDS_MODES,
-        Check::AgentLog,
-        LOG_CLOUD,
-    ),
-    // An agent that ends again and again, or does not start, has closed ports, and its log only says why it ended.
-    mute(
-        Check::AgentWorkload,
-        WORKLOAD_MODES,
-        Check::AgentHealth,
-        HEALTH_MODES,
-    ),
-    mute(
-        Check::AgentWorkload,
-        NO_AGENT,
-        Check::AgentHealth,
-        HEALTH_MODES,
-    ),
-    mute(
-        Check::AgentWorkload,
-        IMAGE_MODES,
-        Check::AgentHealth,
-        HEALTH_MODES,
-    ),
-    mute(
-        Check::AgentWorkload,
-        ENDING_MODES,
-        Check::AgentLog,
-        LOG_NETWORK,
-    ),
-    mute(
-        Check::AgentWorkload,
-        ENDING_MODES,
-        Check::AgentLog,
+        CheckId::CastaiApi,
+        CASTAI_UNAVAILABLE,
+        CheckId::AgentLog,
         LOG_CASTAI,
     ),
     mute(
-        Check::AgentWorkload,
-        ENDING_MODES,
-        Check::AgentLog,
-        LOG_KUBERNETES,
+        CheckId::CastaiApi,
+        CASTAI_UNAVAILABLE,
+        CheckId::AgentLog,
+        LOG_NETWORK,
     ),
     mute(
-        Check::AgentWorkload,
-        ENDING_MODES,
-        Check::AgentLog,
+        CheckId::Apiserver,
+        APISERVER_UNAVAILABLE,
+        CheckId::AgentLog,
+        LOG_APISERVER,
+    ),
+    mute(
+        CheckId::Apiserver,
+        APISERVER_UNAVAILABLE,
+        CheckId::AgentLog,
+        LOG_NETWORK,
+    ),
+    mute(
+        CheckId::Apiserver,
+        APISERVER_UNAVAILABLE,
+        CheckId::AgentHealth,
+        AGENT_CLIENT_ERRORS,
+    ),
+    mute(CheckId::Dns, DNS, CheckId::AgentLog, LOG_NETWORK),
+    mute(CheckId::Imds, IMDS, CheckId::AgentLog, LOG_CLOUD),
+    mute(
+        CheckId::AwsCredentials,
+        AWS_CREDENTIALS_UNUSABLE,
+        CheckId::AgentLog,
         LOG_CLOUD,
     ),
-    mute(Check::AgentWorkload, ENDING_MODES, Check::AgentLog, LOG_OWN),
     mute(
-        Check::AgentWorkload,
-        WORKLOAD_MODES,
-        Check::AgentHealth,
-        LEADER_MODES,
+        CheckId::StsIdentity,
+        AWS_IDENTITY_REJECTED,
+        CheckId::AgentLog,
+        LOG_CLOUD,
     ),
     mute(
-        Check::AgentWorkload,
-        NO_AGENT,
-        Check::AgentHealth,
-        LEADER_MODES,
+        CheckId::StsIdentity,
+        STS_UNREACHABLE,
+        CheckId::AgentLog,
+        LOG_CLOUD,
     ),
     mute(
-        Check::AgentWorkload,
-        IMAGE_MODES,
-        Check::AgentHealth,
-        LEADER_MODES,
+        CheckId::StsIdentity,
+        STS_UNREACHABLE,
+        CheckId::AgentLog,
+        LOG_NETWORK,
+    ),
+    mute(CheckId::Ec2Api, EC2_DENIED, CheckId::AgentLog, LOG_CLOUD),
+    mute(
+        CheckId::Ec2Api,
+        EC2_UNREACHABLE,
+        CheckId::AgentLog,
+        LOG_CLOUD,
+    ),
+    mute(
+        CheckId::Ec2Api,
+        EC2_UNREACHABLE,
+        CheckId::AgentLog,
+        LOG_NETWORK,
+    ),
+    mute(
+        CheckId::GceMetadata,
+        GCE_METADATA,
+        CheckId::AgentLog,
+        LOG_CLOUD,
+    ),
+    mute(CheckId::AzureImds, AZURE_IMDS, CheckId::AgentLog, LOG_CLOUD),
+    // An agent that ends again and again, or does not start, has closed ports, and its log only says why it ended.
+    mute(
+        CheckId::AgentWorkload,
+        WORKLOAD,
+        CheckId::AgentHealth,
+        AGENT_UNHEALTHY,
+    ),
+    mute(
+        CheckId::AgentWorkload,
+        AGENT_ONLY,
+        CheckId::AgentHealth,
+        AGENT_UNHEALTHY,
+    ),
+    mute(
+        CheckId::AgentWorkload,
+        IMAGE_PULL,
+        CheckId::AgentHealth,
+        AGENT_UNHEALTHY,
+    ),
+    mute(
+        CheckId::AgentWorkload,
+        RESTARTING,
+        CheckId::AgentLog,
+        LOG_NETWORK,
+    ),
+    mute(
+        CheckId::AgentWorkload,
+        RESTARTING,
+        CheckId::AgentLog,
+        LOG_CASTAI,
+    ),
+    mute(
+        CheckId::AgentWorkload,
+        RESTARTING,
+        CheckId::AgentLog,
+        LOG_APISERVER,
+    ),
+    mute(
+        CheckId::AgentWorkload,
+        RESTARTING,
+        CheckId::AgentLog,
+        LOG_CLOUD,
+    ),
+    mute(
+        CheckId::AgentWorkload,
+        RESTARTING,
+        CheckId::AgentLog,
+        LOG_AGENT,
+    ),
+    mute(
+        CheckId::AgentWorkload,
+        WORKLOAD,
+        CheckId::AgentHealth,
+        LEADERLESS,
+    ),
+    mute(
+        CheckId::AgentWorkload,
+        AGENT_ONLY,
+        CheckId::AgentHealth,
+        LEADERLESS,
+    ),
+    mute(
+        CheckId::AgentWorkload,
+        IMAGE_PULL,
+        CheckId::AgentHealth,
+        LEADERLESS,
     ),
     // What keeps the agent waiting for its image keeps others waiting for theirs.
     Mute {
         same_mode: true,
         ..mute(
-            Check::AgentWorkload,
-            IMAGE_MODES,
-            Check::ImagePull,
-            IMAGE_MODES,
+            CheckId::AgentWorkload,
+            IMAGE_PULL,
+            CheckId::ImagePull,
+            IMAGE_PULL,
         )
     },
     // An agent that reaches nobody says so, ends for it again and again, and loses its lease.
-    mute(Check::Dns, DNS_MODES, Check::AgentHealth, UNWELL),
-    mute(Check::Dns, DNS_MODES, Check::AgentWorkload, ENDING_MODES),
+    mute(CheckId::Dns, DNS, CheckId::AgentHealth, AGENT_CUT_OFF),
+    mute(CheckId::Dns, DNS, CheckId::AgentWorkload, RESTARTING),
     mute(
-        Check::Apiserver,
-        APISERVER_LASTING,
-        Check::AgentHealth,
-        UNWELL,
+        CheckId::Apiserver,
+        APISERVER_DOWN,
+        CheckId::AgentHealth,
+        AGENT_CUT_OFF,
     ),
     mute(
-        Check::Apiserver,
-        APISERVER_LASTING,
-        Check::AgentHealth,
-        LEADER_MODES,
+        CheckId::Apiserver,
+        APISERVER_DOWN,
+        CheckId::AgentHealth,
+        LEADERLESS,
     ),
     mute(
-        Check::Apiserver,
-        APISERVER_LASTING,
-        Check::AgentWorkload,
-        ENDING_MODES,
+        CheckId::Apiserver,
+        APISERVER_DOWN,
+        CheckId::AgentWorkload,
+        RESTARTING,
     ),
-    mute(Check::CastaiApi, CASTAI_LASTING, Check::AgentHealth, UNWELL),
     mute(
-        Check::CastaiApi,
-        CASTAI_LASTING,
-        Check::AgentWorkload,
-        ENDING_MODES,
+        CheckId::CastaiApi,
+        CASTAI_DOWN,
+        CheckId::AgentHealth,
+        AGENT_CUT_OFF,
+    ),
+    mute(
+        CheckId::CastaiApi,
+        CASTAI_DOWN,
+        CheckId::AgentWorkload,
+        RESTARTING,
     ),
     // CAST AI hears nothing of an agent that does not run, or reaches nobody.
-    mute(Check::Dns, DNS_MODES, Check::ClusterStatus, UNHEARD),
+    mute(CheckId::Dns, DNS, CheckId::ClusterStatus, NOT_RECEIVED),
     mute(
-        Check::Apiserver,
-        APISERVER_LASTING,
-        Check::ClusterStatus,
-        UNHEARD,
+        CheckId::Apiserver,
+        APISERVER_DOWN,
+        CheckId::ClusterStatus,
+        NOT_RECEIVED,
     ),
     mute(
-        Check::CastaiApi,
-        CASTAI_LASTING,
-        Check::ClusterStatus,
-        UNHEARD,
+        CheckId::CastaiApi,
+        CASTAI_DOWN,
+        CheckId::ClusterStatus,
+        NOT_RECEIVED,
     ),
     mute(
-        Check::AgentWorkload,
-        NO_AGENT,
-        Check::ClusterStatus,
-        UNHEARD,
+        CheckId::AgentWorkload,
+        AGENT_ONLY,
+        CheckId::ClusterStatus,
+        NOT_RECEIVED,
     ),
     mute(
-        Check::AgentWorkload,
-        WORKLOAD_MODES,
-        Check::ClusterStatus,
-        UNHEARD,
+        CheckId::AgentWorkload,
+        WORKLOAD,
+        CheckId::ClusterStatus,
+        NOT_RECEIVED,
     ),
     mute(
-        Check::AgentWorkload,
-        IMAGE_MODES,
-        Check::ClusterStatus,
-        UNHEARD,
+        CheckId::AgentWorkload,
+        IMAGE_PULL,
+        CheckId::ClusterStatus,
+        NOT_RECEIVED,
     ),
     mute(
-        Check::AgentHealth,
-        HEALTH_MODES,
-        Check::ClusterStatus,
-        UNHEARD,
+        CheckId::AgentHealth,
+        AGENT_UNHEALTHY,
+        CheckId::ClusterStatus,
+        NOT_RECEIVED,
     ),
     mute(
-        Check::AgentHealth,
-        LEADER_MODES,
-        Check::ClusterStatus,
-        UNHEARD,
+        CheckId::AgentHealth,
+        LEADERLESS,
+        CheckId::ClusterStatus,
+        NOT_RECEIVED,
     ),
     // Nodes cannot be resolved because EC2 cannot be asked.
     mute(
-        Check::AwsCredentials,
-        CREDENTIALS_MODES,
-        Check::NodeLifecycle,
-        UNRESOLVED,
+        CheckId::AwsCredentials,
+        AWS_CREDENTIALS_UNUSABLE,
+        CheckId::NodeLifecycle,
+        LIFECYCLE_UNRESOLVED,
     ),
-    mute(Check::Imds, IMDS_MODES, Check::NodeLifecycle, UNRESOLVED),
     mute(
-        Check::StsIdentity,
-        IDENTITY_MODES,
-        Check::NodeLifecycle,
-        UNRESOLVED,
+        CheckId::Imds,
+        IMDS,
+        CheckId::NodeLifecycle,
+        LIFECYCLE_UNRESOLVED,
     ),
-    mute(Check::Ec2Api, EC2_MODES, Check::NodeLifecycle, UNRESOLVED),
     mute(
-        Check::Ec2Api,
-        EC2_TRANSPORT_MODES,
-        Check::NodeLifecycle,
-        UNRESOLVED,
+        CheckId::StsIdentity,
+        AWS_IDENTITY_REJECTED,
+        CheckId::NodeLifecycle,
+        LIFECYCLE_UNRESOLVED,
+    ),
+    mute(
+        CheckId::Ec2Api,
+        EC2_DENIED,
+        CheckId::NodeLifecycle,
+        LIFECYCLE_UNRESOLVED,
+    ),
+    mute(
+        CheckId::Ec2Api,
+        EC2_UNREACHABLE,
+        CheckId::NodeLifecycle,
+        LIFECYCLE_UNRESOLVED,
     ),
     // The same key, or the same onboarding that made both invalid.
     mute(
-        Check::CastaiApi,
-        REFUSED_MODES,
-        Check::ClusterController,
-        REFUSED_MODES,
+        CheckId::CastaiApi,
+        TOKEN_REJECTED,
+        CheckId::ClusterController,
+        TOKEN_REJECTED,
     ),
     mute(
-        Check::CastaiApi,
-        REFUSED_MODES,
-        Check::Components,
-        REFUSED_MODES,
+        CheckId::CastaiApi,
+        TOKEN_REJECTED,
+        CheckId::Components,
+        TOKEN_REJECTED,
     ),
     // Some components use the cluster controller's token.
     mute(
-        Check::ClusterController,
-        REFUSED_MODES,
-        Check::Components,
-        REFUSED_MODES,
+        CheckId::ClusterController,
+        TOKEN_REJECTED,
+        CheckId::Components,
+        TOKEN_REJECTED,
     ),
 ];
 
 /// The pair that a pair follows from; itself when it is a root.
-pub fn root(check: Check, mode: FailureMode) -> (Check, FailureMode) {
+pub fn root(check: CheckId, mode: FailureMode) -> (CheckId, FailureMode) {
     CONSEQUENCES
         .iter()
         .find(|consequence| consequence.check == check && consequence.modes.contains(&mode))

@@ -1,28 +1,28 @@
 //! What mends a (check, mode) where the mode's own words would lead elsewhere.
 
-use crate::catalogue::checks::Check;
-use crate::catalogue::groups::REFUSED_MODES;
-use crate::catalogue::modes::{FailureMode, FailureMode as M};
+use crate::catalogue::check::CheckId;
+use crate::catalogue::mode::{FailureMode, FailureMode as M};
+use crate::catalogue::mode_set::TOKEN_REJECTED;
 use crate::catalogue::relations::root;
 
 /// What mends these modes in these checks.
 #[derive(Debug)]
 pub struct Remedy {
     /// The checks.
-    pub checks: &'static [Check],
+    pub checks: &'static [CheckId],
     /// The modes.
     pub modes: &'static [FailureMode],
     /// What to do, in the order in which to try.
     pub text: &'static str,
 }
 
-const AWS: &[Check] = &[Check::StsIdentity, Check::Ec2Api];
+const AWS: &[CheckId] = &[CheckId::StsIdentity, CheckId::Ec2Api];
 
 /// The remedies that are not the mode's own.
 pub const REMEDIES: &[Remedy] = &[
     Remedy {
-        checks: &[Check::ClusterController, Check::Components],
-        modes: REFUSED_MODES,
+        checks: &[CheckId::ClusterController, CheckId::Components],
+        modes: TOKEN_REJECTED,
         text: "Create a key in the console (API access keys), export it as `CASTAI_API_TOKEN`, and run the command of the \
             evidence, which has the release and the cluster's id in it. For the cluster controller, whose token some \
             other components use: `helm repo update && helm upgrade -i cluster-controller \
@@ -30,7 +30,7 @@ pub const REMEDIES: &[Remedy] = &[
             castai.clusterID=$CLUSTER_ID`. Where one release holds all components, set the key there.",
     },
     Remedy {
-        checks: &[Check::ClusterController],
+        checks: &[CheckId::ClusterController],
         modes: &[M::AgentNoLeader, M::AgentLeaseStale],
         text: "See who holds it: `kubectl -n castai-agent get lease cluster-controller -o yaml`. May the controller write \
             it: `kubectl auth can-i update leases -n castai-agent --as \
@@ -38,7 +38,7 @@ pub const REMEDIES: &[Remedy] = &[
             castai-agent rollout restart deployment/castai-cluster-controller`.",
     },
     Remedy {
-        checks: &[Check::CastaiApi],
+        checks: &[CheckId::CastaiApi],
         modes: &[M::TlsHandshakeTimeout],
         text: "Something on the way takes the connection and then stays silent. Let the host of the evidence through \
             whatever opens or filters TLS on the way out (firewall, proxy, NAT gateway), and compare the MTU of the \
@@ -72,7 +72,7 @@ pub const REMEDIES: &[Remedy] = &[
 ];
 
 /// What mends a pair; a consequence is mended where its root is.
-pub fn remedy(check: Check, mode: FailureMode) -> &'static str {
+pub fn remedy(check: CheckId, mode: FailureMode) -> &'static str {
     let (check, mode) = root(check, mode);
     let own = REMEDIES
         .iter()

@@ -11,15 +11,15 @@ use std::time::Instant;
 use http::HeaderMap;
 use numbers::{Counters, Numbers, Reading};
 
-use crate::catalogue::{Check, FailureMode as M, Limits, Phase};
-use crate::checks::lease::Lease;
-use crate::checks::{Attempt, Examine, World};
+use crate::agent::leader_election::Lease;
+use crate::catalogue::{CheckId, FailureMode as M, Limits, Phase};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::classify::{Kind, classify};
-use crate::cluster::Door;
 use crate::config::{Agent, AgentEnvironment, CheckSettings, Config, Elsewhere, Problem, Vantage};
-use crate::probe::{Answer, Connection, Opened, Route};
-use crate::verdict::evidence::quote;
-use crate::verdict::{Evidence, Finding, Peers, Report, Trail, Verdict};
+use crate::kube::Door;
+use crate::net::{Answer, Connection, Opened, Route};
+use crate::report::evidence::quote;
+use crate::report::{Evidence, Finding, Peers, Report, Trail, Verdict};
 
 /// Where a container of the agent's pod finds the agent.
 const HERE: &str = "127.0.0.1";
@@ -32,7 +32,7 @@ pub struct AgentHealth {
     agent: Agent,
     place: Place,
     limits: Limits,
-    world: World,
+    world: CheckContext,
     door: Arc<Door>,
     /// The agent's counters at the last look: what they say is how they grow.
     before: Mutex<Option<Counters>>,
@@ -60,7 +60,7 @@ enum Word {
 
 impl AgentHealth {
     /// The check of a configuration.
-    pub fn new(config: &Config, check: &CheckSettings, world: &World) -> Self {
+    pub fn new(config: &Config, check: &CheckSettings, world: &CheckContext) -> Self {
         Self {
             agent: config.agent.clone(),
             place: Place::of(config),
@@ -248,8 +248,8 @@ impl Place {
     }
 }
 
-impl Examine for AgentHealth {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for AgentHealth {
+    async fn run(&self, attempt: &Attempt) -> Report {
         if let Place::Nowhere(why) = &self.place {
             return Report::bare(why.clone());
         }
@@ -273,7 +273,7 @@ impl Examine for AgentHealth {
 
 /// Why no pod of the agent works, where that is known.
 fn does_not_run(peers: &Peers) -> Option<M> {
-    let Verdict::Failing(why) = &peers.report(Check::AgentWorkload)?.verdict else {
+    let Verdict::Failing(why) = &peers.report(CheckId::AgentWorkload)?.verdict else {
         return None;
     };
     let known = |mode: &M| !matches!(mode, M::AgentUnavailable | M::AgentProgressDeadline);

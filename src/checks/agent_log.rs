@@ -9,14 +9,14 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use crate::catalogue::metrics::LOG_SOURCES;
-use crate::catalogue::{Check, FailureMode as M, alerts};
-use crate::checks::container_log::{Container, Logs, Reel, Story, Trouble, containers, excerpt};
-use crate::checks::{Attempt, Examine, agent_workload};
+use crate::agent::logs::{Container, Logs, Reel, Story, Trouble, containers, excerpt};
+use crate::catalogue::metric::LOG_SOURCES;
+use crate::catalogue::{CheckId, FailureMode as M, alert};
+use crate::checks::{Attempt, Check, agent_workload};
 use crate::classify::About;
-use crate::cluster::Store;
 use crate::config::Installation;
-use crate::verdict::{Evidence, Fact, Finding, Peers, Report, Verdict};
+use crate::kube::Store;
+use crate::report::{Evidence, Fact, Finding, Peers, Report, Verdict};
 
 /// So long after its start a container that has not shown yet that it works is explained by the one before.
 const PROBATION: SignedDuration = SignedDuration::from_mins(3);
@@ -99,15 +99,15 @@ impl AgentLog {
     }
 }
 
-impl Examine for AgentLog {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for AgentLog {
+    async fn run(&self, attempt: &Attempt) -> Report {
         let mut state = self.state.lock().await;
         let verdict = self
             .look(attempt.peers(), &mut state)
             .await
             .unwrap_or_else(|verdict| verdict);
         Report {
-            facts: state.facts(attempt.peers().report(Check::AgentLog)),
+            facts: state.facts(attempt.peers().report(CheckId::AgentLog)),
             ..Report::bare(verdict)
         }
     }
@@ -227,7 +227,7 @@ fn told<'a>(reel: &'a Reel, peers: &Peers, now: Timestamp) -> Vec<Told<'a>> {
 
 /// Whether another check has shown since that what was told once is over.
 fn refuted(trouble: &Trouble, peers: &Peers) -> bool {
-    let asked = Check::from_label("ec2_api").and_then(|check| peers.report(check));
+    let asked = CheckId::from_label("ec2_api").and_then(|check| peers.report(check));
     let fine = asked.filter(|report| matches!(report.verdict, Verdict::Ok(_)));
     trouble.lasts
         && fine
@@ -253,7 +253,7 @@ impl<'a> Told<'a> {
 
     /// What another check tells of in words of its own has no name here.
     fn mode(&self) -> M {
-        let known = alerts::alert(Check::AgentLog, self.trouble.mode).is_some();
+        let known = alert::alert(CheckId::AgentLog, self.trouble.mode).is_some();
         if known {
             self.trouble.mode
         } else {
@@ -272,7 +272,7 @@ impl<'a> Told<'a> {
         let meaning = if self.mode() == self.trouble.mode {
             String::new()
         } else {
-            format!("; {}", alerts::in_words(self.trouble.mode))
+            format!("; {}", alert::in_words(self.trouble.mode))
         };
         Finding::new(
             self.mode(),

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use latest::Latest;
 
+use crate::agent::workload::Scene;
 use crate::catalogue::FailureMode;
 use crate::checks::agent_workload::{find, version};
-use crate::checks::workload::Scene;
-use crate::checks::{Attempt, Examine, World};
-use crate::cluster::Store;
-use crate::cluster::object::workload::Deployment;
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::aws::Version;
 use crate::config::{CheckSettings, Config, Installation};
-use crate::verdict::{Evidence, Finding, Report, Verdict};
+use crate::kube::Store;
+use crate::kube::types::workload::Deployment;
+use crate::report::{Evidence, Finding, Report, Verdict};
 
 /// What the chart's selector consists of, always.
 const SELECTOR: (&str, &str) = ("app.kubernetes.io/name", "app.kubernetes.io/instance");
@@ -38,7 +38,7 @@ enum Answer {
 
 impl AgentUpgrade {
     /// The check of a configuration.
-    pub fn new(config: &Config, check: &CheckSettings, world: &World) -> Self {
+    pub fn new(config: &Config, check: &CheckSettings, world: &CheckContext) -> Self {
         let latest = Latest::new(config, check, world);
         Self {
             agent: config.installation.clone(),
@@ -139,8 +139,8 @@ fn age(deployment: &Deployment, latest: Result<Version, String>) -> Answer {
     Answer::Wrong(Finding::new(FailureMode::AgentVersionOutdated, evidence))
 }
 
-impl Examine for AgentUpgrade {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for AgentUpgrade {
+    async fn run(&self, attempt: &Attempt) -> Report {
         Report::bare(match Scene::read(&self.store).await {
             Ok(scene) => self.judge(&scene, self.latest.find(attempt.peers()).await),
             Err(verdict) => verdict,

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::agent::discovery::MARK;
+use crate::agent::workload::Scene;
+use crate::agent::workload::liveness_kills::Kills;
+use crate::agent::workload::restarts::Restarts;
 use crate::catalogue::FailureMode;
 use crate::catalogue::groups::IMAGE_MODES;
-use crate::catalogue::metrics::EXPORTER_IN_POD;
-use crate::checks::workload::Scene;
-use crate::checks::workload::kills::Kills;
-use crate::checks::workload::restarts::Restarts;
-use crate::checks::{Attempt, Examine, World};
-use crate::cluster::Store;
-use crate::cluster::agent::MARK;
-use crate::cluster::object::pod::{Pod, Waiting};
-use crate::cluster::object::workload::Deployment;
+use crate::catalogue::metric::EXPORTER_IN_POD;
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{Config, Installation};
-use crate::verdict::{Fact, Finding, Report, Verdict};
+use crate::kube::Store;
+use crate::kube::types::pod::{Pod, Waiting};
+use crate::kube::types::workload::Deployment;
+use crate::report::{Fact, Finding, Report, Verdict};
 
 /// The agent's container.
 const CONTAINER: &str = "agent";
@@ -32,7 +32,7 @@ pub struct AgentWorkload {
 
 impl AgentWorkload {
     /// The check of a configuration.
-    pub fn new(config: &Config, world: &World) -> Self {
+    pub fn new(config: &Config, world: &CheckContext) -> Self {
         Self {
             agent: config.installation.clone(),
             store: Arc::clone(&world.store),
@@ -144,8 +144,8 @@ impl AgentWorkload {
     }
 }
 
-impl Examine for AgentWorkload {
-    async fn examine(&self, _attempt: &Attempt) -> Report {
+impl Check for AgentWorkload {
+    async fn run(&self, _attempt: &Attempt) -> Report {
         match Scene::read(&self.store).await {
             Ok(scene) => self.judge(&scene.recalling(&self.kills)),
             Err(verdict) => Report::bare(verdict),

@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::join_all;
 use http::StatusCode;
 
-use crate::catalogue::{Check, FailureMode, Limits};
-use crate::checks::{Attempt, Examine, World, way};
+use crate::catalogue::{CheckId, FailureMode, Limits};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::classify::kube_status;
-use crate::cluster::account::NoToken;
-use crate::cluster::{Access, Denied, Plugin, endpoints};
 use crate::config::{Apiserver as Place, CheckSettings, InCluster};
-use crate::probe::certificate::date;
-use crate::probe::{Answer, Connection, Route, authority};
-use crate::verdict::{DateSample, Evidence, Finding, Report, TargetReport, Trail, Verdict};
+use crate::kube::token_request::NoToken;
+use crate::kube::{Access, Denied, Plugin, endpoints};
+use crate::net::certificate::date;
+use crate::net::{Answer, Connection, Route, authority, deadlines};
+use crate::report::{DateSample, Evidence, Finding, Report, TargetReport, Trail, Verdict};
 
 /// The most addresses behind the service that are probed; with the service and its name ten targets.
 const MAX_ADDRESSES: usize = 8;
@@ -34,7 +34,7 @@ const CERTIFICATE_NAME: &str = "kubernetes.default.svc";
 pub struct Apiserver {
     place: Place,
     limits: Limits,
-    world: World,
+    world: CheckContext,
     known: Mutex<Vec<SocketAddr>>,
     plugin: Arc<Plugin>,
 }
@@ -50,7 +50,7 @@ struct Main {
 
 impl Apiserver {
     /// The check for a place.
-    pub fn new(place: &Place, settings: &CheckSettings, world: &World) -> Self {
+    pub fn new(place: &Place, settings: &CheckSettings, world: &CheckContext) -> Self {
         let (place, world) = (place.clone(), world.clone());
         let plugin = Arc::clone(&world.plugin);
         Self {
@@ -194,15 +194,15 @@ impl Apiserver {
                     .ask(&mut connection, "/version", &agent, &trail)
                     .await?;
             }
-            date = answer.date_sample(Check::Apiserver.label());
+            date = answer.date_sample(CheckId::Apiserver.label());
             let version = version(&answer, &agent)?;
-            way::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
+            deadlines::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
             if not_as_agent.is_none() {
                 let answer = self
                     .ask(&mut connection, KUBE_SYSTEM, &agent, &trail)
                     .await?;
                 accept(&answer, &agent, KUBE_SYSTEM)?;
-                way::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
+                deadlines::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
             }
             if list {
                 addresses = self.listed(&mut connection, access).await;
@@ -314,7 +314,7 @@ impl Apiserver {
                 .ask(&mut connection, "/version", access, &trail)
                 .await?;
             let version = version(&answer, access)?;
-            way::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
+            deadlines::in_time(&self.limits, &trail, FailureMode::K8sSlow)?;
             Ok(described(&name, &version, &connection))
         };
         let outcome = outcome.await;
@@ -375,8 +375,8 @@ impl Apiserver {
     }
 }
 
-impl Examine for Apiserver {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for Apiserver {
+    async fn run(&self, attempt: &Attempt) -> Report {
         match &self.place {
             Place::InCluster(place) => self.in_cluster(place, attempt).await,
             Place::Kubeconfig { path, context } => {
@@ -460,7 +460,7 @@ fn judge(
 /// Whether a server did not serve: its way or its own trouble, not what it thinks of our account.
 fn lost(target: &TargetReport) -> bool {
     target.outcome.as_ref().is_err_and(|finding| {
-        way::is_transport(finding.mode) || way::is_server_trouble(finding.mode)
+        deadlines::is_transport(finding.mode) || deadlines::is_server_trouble(finding.mode)
     })
 }
 
@@ -469,7 +469,7 @@ fn with_others(
     others: &[(SocketAddr, TargetReport)],
     dead: &[&TargetReport],
 ) -> String {
-    if others.is_empty() || !way::is_transport(finding.mode) {
+    if others.is_empty() || !deadlines::is_transport(finding.mode) {
         return finding.evidence.to_string();
     }
     let word = if dead.is_empty() {

@@ -4,22 +4,22 @@
 //! never verified and never shown; a server of credentials on the node is asked, and nobody beyond it. Whether AWS accepts
 //! them is another check's question. What the service account's annotation demands is held against what the pod has.
 
-pub(super) mod container;
+pub(crate) mod container;
 mod injection;
-pub(super) mod tokens;
+pub(crate) mod tokens;
 
 use std::path::Path;
 
 use injection::Injection;
 use tokens::Origin;
 
-use crate::catalogue::{Check, FailureMode as M, Limits};
-use crate::checks::{Attempt, Examine, World};
+use crate::catalogue::{CheckId, FailureMode as M, Limits};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::aws::profile::Gives;
 use crate::config::aws::{Profile, Source, Use, Variables, ca_bundle, profile};
 use crate::config::{Aws, CheckSettings, Config};
-use crate::verdict::evidence::quote;
-use crate::verdict::{Evidence, Finding, Report, TargetReport, Verdict};
+use crate::report::evidence::quote;
+use crate::report::{Evidence, Finding, Report, TargetReport, Verdict};
 
 /// So much of a key's id is shown.
 const SHOWN: usize = 4;
@@ -29,7 +29,7 @@ const SHOWN: usize = 4;
 pub struct AwsCredentials {
     aws: Aws,
     limits: Limits,
-    world: World,
+    world: CheckContext,
     injection: Injection,
 }
 
@@ -45,7 +45,7 @@ struct Seen {
 
 impl AwsCredentials {
     /// The check for what the agent is given.
-    pub fn new(config: &Config, settings: &CheckSettings, world: &World) -> Self {
+    pub fn new(config: &Config, settings: &CheckSettings, world: &CheckContext) -> Self {
         let injection = Injection::new(config, world);
         Self {
             aws: config.aws.clone(),
@@ -117,7 +117,7 @@ impl AwsCredentials {
                     Verdict::Unknown(Evidence::from("no server of credentials is named")).into()
                 }
             },
-            (Source::Imds, _) => self.node(attempt.peers().report(Check::Imds)),
+            (Source::Imds, _) => self.node(attempt.peers().report(CheckId::Imds)),
         }
     }
 
@@ -161,8 +161,8 @@ impl AwsCredentials {
     }
 }
 
-impl Examine for AwsCredentials {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for AwsCredentials {
+    async fn run(&self, attempt: &Attempt) -> Report {
         if let Use::Nothing(why) = self.aws.used() {
             return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
         }

@@ -3,15 +3,15 @@
 //! The same request as the agent's, with its limit of two seconds, and on the way that its environment chooses.
 
 use crate::catalogue::{FailureMode as M, Limits};
-use crate::checks::{Attempt, Examine, World, way};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::cloud::MetadataServer;
 use crate::cloud::azure_imds::Instance;
 use crate::cloud::server::detour;
 use crate::config::node_local::Endpoint;
 use crate::config::{CheckSettings, Config, Provider, Told};
-use crate::probe::Route;
-use crate::verdict::evidence::quote;
-use crate::verdict::{Evidence, Finding, Report, Trail, Verdict};
+use crate::net::{Route, deadlines};
+use crate::report::evidence::quote;
+use crate::report::{Evidence, Finding, Report, Trail, Verdict};
 
 /// The check `azure_imds`.
 #[derive(Debug)]
@@ -19,12 +19,12 @@ pub struct AzureImds {
     told: Told,
     endpoint: Endpoint,
     limits: Limits,
-    world: World,
+    world: CheckContext,
 }
 
 impl AzureImds {
     /// The check for what the agent is told.
-    pub fn new(config: &Config, settings: &CheckSettings, world: &World) -> Self {
+    pub fn new(config: &Config, settings: &CheckSettings, world: &CheckContext) -> Self {
         let (told, endpoint) = (config.told.clone(), config.clouds.azure.clone());
         Self {
             told,
@@ -64,7 +64,7 @@ impl AzureImds {
         trail: &Trail,
     ) -> Result<String, Finding> {
         let instance = Instance::fetch(server).await?;
-        way::in_time(&self.limits, trail, M::AzureImdsUnreachable)?;
+        deadlines::in_time(&self.limits, trail, M::AzureImdsUnreachable)?;
         let missing = instance.missing();
         let Instance {
             location,
@@ -90,8 +90,8 @@ impl AzureImds {
     }
 }
 
-impl Examine for AzureImds {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for AzureImds {
+    async fn run(&self, attempt: &Attempt) -> Report {
         if let Some(why) = self.unasked() {
             return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
         }

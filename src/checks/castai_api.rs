@@ -6,12 +6,13 @@
 use serde_json::Value;
 use url::Url;
 
-use crate::catalogue::{Check, FailureMode, Limits};
-use crate::checks::castai_way::{CastaiWay, finding, is_json, meaning};
-use crate::checks::{Attempt, Examine, World, castai_way, way};
+use crate::castai::client;
+use crate::castai::client::{CastaiWay, finding, is_json, meaning};
+use crate::catalogue::{CheckId, FailureMode, Limits};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{Castai, CheckSettings, Secret};
-use crate::probe::{Answer, Connection, Resolver, Route};
-use crate::verdict::{DateSample, Evidence, Finding, Report, Trail, Verdict};
+use crate::net::{Answer, Connection, Resolver, Route, deadlines};
+use crate::report::{DateSample, Evidence, Finding, Report, Trail, Verdict};
 
 /// The check `castai_api`.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub struct CastaiApi {
 
 impl CastaiApi {
     /// The check for these settings of the agent.
-    pub fn new(settings: &Castai, check: &CheckSettings, world: &World) -> Self {
+    pub fn new(settings: &Castai, check: &CheckSettings, world: &CheckContext) -> Self {
         Self {
             way: CastaiWay::new(settings, check, world),
             limits: check.limits,
@@ -76,15 +77,15 @@ impl CastaiApi {
         let reached = connection
             .get(resolver, path, self.way.headers(None), trail)
             .await?;
-        *date = reached.date_sample(Check::CastaiApi.label());
+        *date = reached.date_sample(CheckId::CastaiApi.label());
         reachable(&reached, &connection, path)?;
-        way::in_time(&self.limits, trail, FailureMode::CastaiSlow)?;
+        deadlines::in_time(&self.limits, trail, FailureMode::CastaiSlow)?;
         let Some(key) = key else { return Ok(()) };
         let judged = connection
             .get(resolver, path, self.way.headers(Some(key)), trail)
             .await?;
         accepted(&judged, &connection, path)?;
-        way::in_time(&self.limits, trail, FailureMode::CastaiSlow)
+        deadlines::in_time(&self.limits, trail, FailureMode::CastaiSlow)
     }
 
     /// What is asked for: the own cluster, as CAST AI's operator does; without its id, who the key belongs to.
@@ -93,13 +94,13 @@ impl CastaiApi {
         let path = self
             .way
             .cluster_id()
-            .map_or_else(|| "/v1/me".to_owned(), castai_way::cluster_path);
+            .map_or_else(|| "/v1/me".to_owned(), client::cluster_path);
         (format!("{prefix}{path}"), format!("judged by GET {path}"))
     }
 }
 
-impl Examine for CastaiApi {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for CastaiApi {
+    async fn run(&self, attempt: &Attempt) -> Report {
         let visited = match (self.way.settings(), self.way.without_key()) {
             (Ok((url, key)), _) => self.visit(url, Ok(key), attempt).await,
             (Err(_), Some((url, why))) => self.visit(url, Err(why), attempt).await,

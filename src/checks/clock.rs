@@ -4,9 +4,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::catalogue::{Check, FailureMode};
-use crate::checks::{Attempt, Examine};
-use crate::verdict::{DateSample, Evidence, Finding, Report, Verdict};
+use crate::catalogue::{CheckId, FailureMode};
+use crate::checks::{Attempt, Check};
+use crate::report::{DateSample, Evidence, Finding, Report, Verdict};
 
 /// Beyond this the clock is wrong enough to be told, in seconds.
 const ADVICE: f64 = 30.0;
@@ -21,10 +21,10 @@ const MAX_AGE: Duration = Duration::from_mins(3);
 #[derive(Debug)]
 pub struct Clock;
 
-impl Examine for Clock {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for Clock {
+    async fn run(&self, attempt: &Attempt) -> Report {
         let fresh = |at: SystemTime| at.elapsed().map_or(true, |age| age <= MAX_AGE);
-        let asked = |check: Check| Check::Clock.entry().prerequisites.contains(&check);
+        let asked = |check: CheckId| CheckId::Clock.entry().prerequisites.contains(&check);
         let readings = attempt
             .peers()
             .iter()

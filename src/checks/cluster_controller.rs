@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::agent::leader_election::Lease;
+use crate::agent::rejected_tokens::{Heard, Refusals, logs_of};
+use crate::agent::workload::Scene;
+use crate::agent::workload::liveness_kills::Kills;
 use crate::catalogue::FailureMode;
-use crate::checks::lease::Lease;
-use crate::checks::refusal::{Heard, Refusals, logs_of};
-use crate::checks::workload::Scene;
-use crate::checks::workload::kills::Kills;
-use crate::checks::{Attempt, Examine, World};
-use crate::cluster::Store;
-use crate::cluster::object::workload::Deployment;
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{Config, ObjectName};
-use crate::verdict::{Evidence, Finding, Report, Verdict};
+use crate::kube::Store;
+use crate::kube::types::workload::Deployment;
+use crate::report::{Evidence, Finding, Report, Verdict};
 
 /// The Deployment, as the chart names it.
 const NAME: &str = "castai-cluster-controller";
@@ -30,7 +30,7 @@ pub struct ClusterController {
 
 impl ClusterController {
     /// The check of a configuration.
-    pub fn new(config: &Config, world: &World) -> Self {
+    pub fn new(config: &Config, world: &CheckContext) -> Self {
         let (store, refusals) = (Arc::clone(&world.store), Refusals::new(config, world));
         Self {
             store,
@@ -113,8 +113,8 @@ impl ClusterController {
     }
 }
 
-impl Examine for ClusterController {
-    async fn examine(&self, _attempt: &Attempt) -> Report {
+impl Check for ClusterController {
+    async fn run(&self, _attempt: &Attempt) -> Report {
         Report::bare(self.judge().await.unwrap_or_else(|verdict| verdict))
     }
 }

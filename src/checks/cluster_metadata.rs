@@ -3,26 +3,26 @@
 //! The environment gives them, or the agent discovers them: region and account from instance metadata, the name from a
 //! tag that EC2 shows of its own instance. What is given is compared with what the instance itself says.
 
-use crate::catalogue::{Check, FailureMode as M};
-use crate::checks::{Attempt, Examine, World};
+use crate::catalogue::{CheckId, FailureMode as M};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::aws::given::Account;
 use crate::config::aws::{Given, given};
 use crate::config::provider::told::Rule;
 use crate::config::{Aws, Config, Provider, Told};
-use crate::verdict::evidence::quote;
-use crate::verdict::{Evidence, Finding, Peers, Report, Verdict};
+use crate::report::evidence::quote;
+use crate::report::{Evidence, Finding, Peers, Report, Verdict};
 
 /// The check `cluster_metadata`.
 #[derive(Debug)]
 pub struct ClusterMetadata {
     told: Told,
     aws: Aws,
-    world: World,
+    world: CheckContext,
 }
 
 impl ClusterMetadata {
     /// The check for what the agent is given.
-    pub fn new(config: &Config, world: &World) -> Self {
+    pub fn new(config: &Config, world: &CheckContext) -> Self {
         Self {
             told: config.told.clone(),
             aws: config.aws.clone(),
@@ -61,8 +61,8 @@ impl ClusterMetadata {
         }
         let missing = missing.join(", ");
         let metadata = match provider {
-            Provider::Gke => Check::GceMetadata,
-            Provider::Aks => Check::AzureImds,
+            Provider::Gke => CheckId::GceMetadata,
+            Provider::Aks => CheckId::AzureImds,
             _ => {
                 return Verdict::NotApplicable(self.sentence(format!(
                     "without {missing} an agent for {provider} reads the cluster's own objects, which is not examined"
@@ -122,7 +122,7 @@ impl ClusterMetadata {
             ));
         }
         let unknown = |why: String| Verdict::Unknown(Evidence::from(why));
-        let Some(imds) = peers.report(Check::Imds) else {
+        let Some(imds) = peers.report(CheckId::Imds) else {
             return unknown("the check imds, which would tell, has not run".to_owned());
         };
         let seen = match imds.targets.first().map(|target| &target.outcome) {
@@ -130,7 +130,7 @@ impl ClusterMetadata {
             Some(Err(finding)) => return unknown(format!("imds: {}", finding.evidence)),
             None => return unknown(format!("imds: {}", imds.verdict.evidence())),
         };
-        let Some(ec2) = peers.report(Check::Ec2Api) else {
+        let Some(ec2) = peers.report(CheckId::Ec2Api) else {
             return unknown(format!(
                 "{seen}; the check ec2_api, which would tell the name, has not run"
             ));
@@ -164,7 +164,7 @@ impl ClusterMetadata {
     /// What is given, beside what the instance says of itself.
     async fn compared(&self, account: &str, region: &str, name: &str, peers: &Peers) -> Verdict {
         let told = peers
-            .report(Check::Ec2Api)
+            .report(CheckId::Ec2Api)
             .and_then(|report| report.instance.clone());
         let own = match told {
             Some(instance) => Some(instance),
@@ -220,8 +220,8 @@ impl ClusterMetadata {
     }
 }
 
-impl Examine for ClusterMetadata {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for ClusterMetadata {
+    async fn run(&self, attempt: &Attempt) -> Report {
         Report::bare(match self.told.provider {
             None => Verdict::NotApplicable(Evidence::from(
                 "nothing says where the agent runs (PROVIDER, EKS_*, GKE_*, AKS_*)",

@@ -9,16 +9,17 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
-use crate::catalogue::metrics::{AGENT_STATUSES, CLUSTER_STATUSES, OTHER};
-use crate::catalogue::{FailureMode as M, alerts};
-use crate::checks::castai_way::CastaiWay;
-use crate::checks::{Attempt, Examine, World, castai_way, cluster_id};
+use crate::castai::client::CastaiWay;
+use crate::castai::{client, cluster_id};
+use crate::catalogue::metric::{AGENT_STATUSES, CLUSTER_STATUSES, OTHER};
+use crate::catalogue::{FailureMode as M, alert};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::classify::{Kind, classify};
-use crate::cluster::Door;
 use crate::config::{Agent, Castai, CheckSettings, Config, Secret};
-use crate::probe::Answer;
-use crate::verdict::evidence::quote;
-use crate::verdict::{Evidence, Fact, Finding, Report, Verdict};
+use crate::kube::Door;
+use crate::net::Answer;
+use crate::report::evidence::quote;
+use crate::report::{Evidence, Fact, Finding, Report, Verdict};
 
 /// A snapshot that is older is missed, in seconds: the agent sends every 15 s, EC2 may hold one up for two minutes, and
 /// CAST AI's console gives up on a cluster after five.
@@ -46,7 +47,7 @@ struct Cluster {
 
 impl ClusterStatus {
     /// The check of a configuration.
-    pub fn new(config: &Config, check: &CheckSettings, world: &World) -> Self {
+    pub fn new(config: &Config, check: &CheckSettings, world: &CheckContext) -> Self {
         let castai: &Castai = &config.castai;
         Self {
             way: CastaiWay::new(castai, check, world),
@@ -79,7 +80,7 @@ impl ClusterStatus {
     }
 
     async fn ask(&self, url: &Url, key: &Secret, id: &str) -> Result<(Answer, String), Verdict> {
-        let path = castai_way::below(url, &castai_way::cluster_path(id));
+        let path = client::below(url, &client::cluster_path(id));
         let asked = self.way.read(url, key, &path).await;
         asked
             .map(|answer| (answer, path))
@@ -102,8 +103,8 @@ impl ClusterStatus {
     }
 }
 
-impl Examine for ClusterStatus {
-    async fn examine(&self, _attempt: &Attempt) -> Report {
+impl Check for ClusterStatus {
+    async fn run(&self, _attempt: &Attempt) -> Report {
         self.look().await.unwrap_or_else(Report::bare)
     }
 }
@@ -212,7 +213,7 @@ impl Cluster {
         let times = times.map_or_else(String::new, |count| format!(" ({count} times)"));
         let meaning = match classify(Some(Kind::K8sEvent), error).mode() {
             None | Some(M::Unclassified) => String::new(),
-            Some(mode) => format!("; {}", alerts::in_words(mode)),
+            Some(mode) => format!("; {}", alert::in_words(mode)),
         };
         format!(
             "CAST AI shows the cluster as {}, because it could not work on it{times}: {}{meaning}",

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::catalogue::metrics::COMPONENTS;
-use crate::checks::container_log::Gaps;
-use crate::checks::refusal::{Heard, Installed, Refusals, logs_of};
-use crate::checks::workload::kills::Kills;
-use crate::checks::workload::{Judgement, Scene};
-use crate::checks::{Attempt, Examine, World};
-use crate::cluster::Store;
-use crate::cluster::object::pod::Pod;
-use crate::cluster::object::workload::{Container, DaemonSet, Deployment};
+use crate::agent::logs::Gaps;
+use crate::agent::rejected_tokens::{Heard, Installed, Refusals, logs_of};
+use crate::agent::workload::liveness_kills::Kills;
+use crate::agent::workload::{Judgement, Scene};
+use crate::catalogue::metric::COMPONENTS;
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::Config;
-use crate::verdict::{Evidence, Fact, Finding, Report, Verdict};
+use crate::kube::Store;
+use crate::kube::types::pod::Pod;
+use crate::kube::types::workload::{Container, DaemonSet, Deployment};
+use crate::report::{Evidence, Fact, Finding, Report, Verdict};
 
 /// The check `components`.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Components {
 
 impl Components {
     /// The check of a configuration.
-    pub fn new(config: &Config, world: &World) -> Self {
+    pub fn new(config: &Config, world: &CheckContext) -> Self {
         let (store, refusals) = (Arc::clone(&world.store), Refusals::new(config, world));
         Self {
             store,
@@ -97,8 +97,8 @@ struct Component<'a> {
 /// A component, and what is wrong with it.
 type Told = (&'static str, Finding);
 
-impl Examine for Components {
-    async fn examine(&self, _attempt: &Attempt) -> Report {
+impl Check for Components {
+    async fn run(&self, _attempt: &Attempt) -> Report {
         self.look().await.unwrap_or_else(Report::bare)
     }
 }

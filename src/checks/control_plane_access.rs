@@ -15,15 +15,15 @@ use remedy::Remedy;
 use url::Url;
 
 use crate::catalogue::{FailureMode as M, Limits};
-use crate::checks::{Attempt, Examine, World};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::cloud::api::Api;
 use crate::cloud::control_plane::Entry;
 use crate::cloud::{ControlPlane, MetadataServer, api};
 use crate::config::node_local::Endpoint;
 use crate::config::{Clouds, Config, Provider, Told, control_plane};
-use crate::probe::tls::Place;
-use crate::probe::{Route, Trust};
-use crate::verdict::{Evidence, Finding, Report, Trail, Verdict};
+use crate::net::tls::Place;
+use crate::net::{Route, Trust};
+use crate::report::{Evidence, Finding, Report, Trail, Verdict};
 
 /// The check `control_plane_access`.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct ControlPlaneAccess {
     clouds: Clouds,
     settings: control_plane::ControlPlane,
     trust: Result<Arc<Trust>, String>,
-    world: World,
+    world: CheckContext,
 }
 
 /// What was found out.
@@ -45,7 +45,7 @@ struct Seen {
 
 impl ControlPlaneAccess {
     /// The check for this configuration.
-    pub fn new(config: &Config, world: &World) -> Self {
+    pub fn new(config: &Config, world: &CheckContext) -> Self {
         let settings = config.control_plane.clone();
         let trust = match &settings.roots {
             Some(pem) => Trust::pem(pem, Place::Public),
@@ -176,8 +176,8 @@ impl ControlPlaneAccess {
     }
 }
 
-impl Examine for ControlPlaneAccess {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for ControlPlaneAccess {
+    async fn run(&self, attempt: &Attempt) -> Report {
         let mut aks = None;
         let seen = match self.told.provider {
             Some(Provider::Eks) => self.on_eks(attempt.peers()).await,

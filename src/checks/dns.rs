@@ -5,18 +5,18 @@ use std::net::IpAddr;
 use futures_util::future::join_all;
 
 use crate::catalogue::{Limits, Phase};
-use crate::checks::{Attempt, Examine, World};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::aws::{Service, Use};
 use crate::config::{Apiserver, CheckSettings, Config};
-use crate::probe::{Route, resolve};
-use crate::verdict::{Evidence, Finding, Peers, Report, TargetReport, Verdict};
+use crate::net::{Route, resolve};
+use crate::report::{Evidence, Finding, Peers, Report, TargetReport, Verdict};
 
 /// The check `dns`.
 #[derive(Debug)]
 pub struct Dns {
     names: Vec<Name>,
     limits: Limits,
-    world: World,
+    world: CheckContext,
 }
 
 /// A name, and whether the agent itself asks for it.
@@ -28,7 +28,7 @@ struct Name {
 
 impl Dns {
     /// The names that the other checks of this configuration use.
-    pub fn new(config: &Config, settings: &CheckSettings, world: &World) -> Self {
+    pub fn new(config: &Config, settings: &CheckSettings, world: &CheckContext) -> Self {
         let mut names = Vec::new();
         if let Some(Ok(url)) = &config.castai.url
             && let Some(host) = url.host_str()
@@ -115,8 +115,8 @@ fn push(names: &mut Vec<Name>, host: Option<String>, in_use: bool) {
     }
 }
 
-impl Examine for Dns {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for Dns {
+    async fn run(&self, attempt: &Attempt) -> Report {
         let mut names = self.names.clone();
         for name in self.of_aws(attempt.peers()) {
             push(&mut names, Some(name.host), name.in_use);

@@ -5,21 +5,22 @@
 
 mod remedy;
 
+use crate::aws::session::Held;
 use crate::aws::{Ec2, Line, Refusal, Refused, ec2};
-use crate::catalogue::alerts::modes_of;
-use crate::catalogue::{Check, FailureMode as M, Limits};
-use crate::checks::aws_session::Held;
-use crate::checks::{Attempt, Examine, World, way};
+use crate::catalogue::alert::modes_of;
+use crate::catalogue::{CheckId, FailureMode as M, Limits};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::CheckSettings;
 use crate::config::aws::{Service, Use};
-use crate::verdict::evidence::quote;
-use crate::verdict::{Evidence, Finding, Instance, Peers, Report, Trail, Verdict};
+use crate::net::deadlines;
+use crate::report::evidence::quote;
+use crate::report::{Evidence, Finding, Instance, Peers, Report, Trail, Verdict};
 
 /// The check `ec2_api`.
 #[derive(Debug)]
 pub struct Ec2Api {
     limits: Limits,
-    world: World,
+    world: CheckContext,
 }
 
 /// Why the answer is not the one hoped for.
@@ -46,7 +47,7 @@ struct Asking<'a> {
 
 impl Ec2Api {
     /// The check for what the agent is given.
-    pub fn new(settings: &CheckSettings, world: &World) -> Self {
+    pub fn new(settings: &CheckSettings, world: &CheckContext) -> Self {
         Self {
             limits: settings.limits,
             world: world.clone(),
@@ -115,7 +116,7 @@ impl Ec2Api {
     }
 
     fn in_time(&self, trail: &Trail) -> Result<(), Trouble> {
-        let Some(late) = way::late(&self.limits, trail) else {
+        let Some(late) = deadlines::late(&self.limits, trail) else {
             return Ok(());
         };
         let took = late.took.as_secs_f64();
@@ -146,7 +147,7 @@ impl Ec2Api {
                 mode
             }
         });
-        let Some(mode) = mode.filter(|mode| modes_of(Check::Ec2Api).any(|of| of == *mode)) else {
+        let Some(mode) = mode.filter(|mode| modes_of(CheckId::Ec2Api).any(|of| of == *mode)) else {
             return Trouble::Unknown(Evidence::from(said));
         };
         if mode == M::AwsSessionExpired {
@@ -161,8 +162,8 @@ impl Ec2Api {
     }
 }
 
-impl Examine for Ec2Api {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for Ec2Api {
+    async fn run(&self, attempt: &Attempt) -> Report {
         let (aws, peers) = (&self.world.aws, attempt.peers());
         if let Use::Nothing(why) = aws.settings().used() {
             return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
@@ -185,7 +186,7 @@ impl Examine for Ec2Api {
             }
         };
         let identity = peers
-            .report(Check::StsIdentity)
+            .report(CheckId::StsIdentity)
             .and_then(|report| report.identity.as_ref());
         let asking = Asking {
             region: &region,
@@ -207,13 +208,14 @@ impl Examine for Ec2Api {
         let mut instance = asking.own.clone();
         let asked = self.ask(&ec2, &asking, &trail, peers, &mut instance).await;
         let set_by = place.endpoint.set_by;
-        let named = |finding: Finding| match set_by.filter(|_| way::is_transport(finding.mode)) {
-            Some(by) => Finding::new(
-                finding.mode,
-                format!("{} ({by} leads there)", finding.evidence),
-            ),
-            None => finding,
-        };
+        let named =
+            |finding: Finding| match set_by.filter(|_| deadlines::is_transport(finding.mode)) {
+                Some(by) => Finding::new(
+                    finding.mode,
+                    format!("{} ({by} leads there)", finding.evidence),
+                ),
+                None => finding,
+            };
         let (verdict, outcome) = match asked {
             Ok(evidence) => (Verdict::Ok(evidence.clone()), Ok(evidence)),
             Err(Trouble::Unknown(why)) => (Verdict::Unknown(why.clone()), Ok(why)),
@@ -254,7 +256,7 @@ fn not_visible(own: &Instance, id: &str, asking: &Asking<'_>, peers: &Peers) -> 
         );
         return Trouble::Failing(Finding::new(M::Ec2RegionWrong, evidence));
     }
-    let identity = peers.report(Check::StsIdentity);
+    let identity = peers.report(CheckId::StsIdentity);
     if identity.is_some_and(|report| report.verdict.modes().contains(&M::AwsAccountMismatch)) {
         return Trouble::Unknown(Evidence::from(format!(
             "{empty}; sts_identity says why: aws_account_mismatch"

@@ -5,15 +5,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::catalogue::{Check, FailureMode as M, Limits};
-use crate::checks::{Attempt, Examine, World, age};
+use crate::agent::pod_uptime;
+use crate::catalogue::{CheckId, FailureMode as M, Limits};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::cloud::server::detour;
 use crate::cloud::{MetadataServer, gce};
 use crate::config::node_local::Endpoint;
 use crate::config::{CheckSettings, Clouds, Config, Provider, Told};
-use crate::probe::Route;
-use crate::verdict::evidence::quote;
-use crate::verdict::{Evidence, Finding, Report, Trail, Verdict};
+use crate::net::Route;
+use crate::report::evidence::quote;
+use crate::report::{Evidence, Finding, Report, Trail, Verdict};
 
 /// The metadata server of Workload Identity starts some seconds after the pod.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
@@ -36,7 +37,7 @@ pub struct GceMetadata {
     /// Whether the exporter itself wants to be somebody to Google.
     account: bool,
     limits: Limits,
-    world: World,
+    world: CheckContext,
 }
 
 /// A variable that is not set, and the path that is asked instead.
@@ -52,8 +53,8 @@ enum Walked {
 
 impl GceMetadata {
     /// The check for what the agent is told.
-    pub fn new(config: &Config, settings: &CheckSettings, world: &World) -> Self {
-        let account = config.check(Check::ControlPlaneAccess).enabled;
+    pub fn new(config: &Config, settings: &CheckSettings, world: &CheckContext) -> Self {
+        let account = config.check(CheckId::ControlPlaneAccess).enabled;
         let (told, clouds) = (config.told.clone(), config.clouds.clone());
         Self {
             told,
@@ -127,8 +128,8 @@ impl GceMetadata {
     }
 }
 
-impl Examine for GceMetadata {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for GceMetadata {
+    async fn run(&self, attempt: &Attempt) -> Report {
         let (values, endpoint) = match self.asked() {
             Ok(asked) => asked,
             Err(verdict) => return Report::bare(verdict),
@@ -180,7 +181,7 @@ impl Examine for GceMetadata {
             }
             Err(finding) => {
                 let finding = Finding::new(finding.mode, sentence(finding.evidence.to_string()));
-                (judged(finding.clone(), age::of_pod()), Err(finding))
+                (judged(finding.clone(), pod_uptime::of_pod()), Err(finding))
             }
         };
         let targets = vec![attempt.arrived(&name, outcome)];

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::catalogue::groups::IMAGE_MODES;
-use crate::catalogue::{Check, FailureMode};
-use crate::checks::{Attempt, Examine, World};
+use crate::catalogue::{CheckId, FailureMode};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::classify::{Kind, classify, registry};
-use crate::cluster::Store;
-use crate::cluster::object::node::Node;
-use crate::cluster::object::waiting::{Image, WaitingPod};
 use crate::config::{Config, Provider};
-use crate::verdict::{AksSeen, Evidence, Fact, Finding, Report, Verdict};
+use crate::kube::Store;
+use crate::kube::types::node::Node;
+use crate::kube::types::pending_image_pod::{Image, WaitingPod};
+use crate::report::{AksSeen, Evidence, Fact, Finding, Report, Verdict};
 
 /// A node is new for so long, in seconds: trouble with registries shows when nodes are created.
 const NEW: i64 = 15 * 60;
@@ -51,7 +51,7 @@ struct Group<'a> {
 
 impl ImagePull {
     /// The check of a world.
-    pub fn new(config: &Config, world: &World) -> Self {
+    pub fn new(config: &Config, world: &CheckContext) -> Self {
         Self {
             store: Arc::clone(&world.store),
             provider: config.told.provider,
@@ -66,8 +66,8 @@ impl ImagePull {
     }
 }
 
-impl Examine for ImagePull {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for ImagePull {
+    async fn run(&self, attempt: &Attempt) -> Report {
         let (waiting, nodes) = match self.read().await {
             Ok(read) => read,
             Err(verdict) => return Report::bare(verdict),
@@ -80,12 +80,12 @@ impl Examine for ImagePull {
         let on_aks = self.provider == Some(Provider::Aks);
         let aks = attempt
             .peers()
-            .report(Check::ControlPlaneAccess)
+            .report(CheckId::ControlPlaneAccess)
             .and_then(|report| report.aks.as_ref());
         let new = nodes.iter().filter(young).map(|node| &*node.name).collect();
         let facts = attempt
             .peers()
-            .report(Check::AgentWorkload)
+            .report(CheckId::AgentWorkload)
             .into_iter()
             .flat_map(|report| &report.facts);
         let of_the_agent = facts.filter_map(|fact| {

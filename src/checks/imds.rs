@@ -4,19 +4,19 @@
 
 use crate::aws::imds::Visit;
 use crate::catalogue::Limits;
-use crate::checks::{Attempt, Examine, World};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::aws::{Source, Use, profile};
 use crate::config::node_local::Endpoint;
 use crate::config::{Aws, CheckSettings};
-use crate::probe::authority;
-use crate::verdict::{Evidence, Finding, Instance, Report, Verdict};
+use crate::net::authority;
+use crate::report::{Evidence, Finding, Instance, Report, Verdict};
 
 /// The check `imds`.
 #[derive(Debug)]
 pub struct Imds {
     aws: Aws,
     limits: Limits,
-    world: World,
+    world: CheckContext,
 }
 
 /// What the agent asks instance metadata for.
@@ -42,7 +42,7 @@ struct Seen {
 
 impl Imds {
     /// The check for what the agent is given.
-    pub fn new(aws: &Aws, settings: &CheckSettings, world: &World) -> Self {
+    pub fn new(aws: &Aws, settings: &CheckSettings, world: &CheckContext) -> Self {
         Self {
             aws: aws.clone(),
             limits: settings.limits,
@@ -84,8 +84,8 @@ impl Imds {
     }
 }
 
-impl Examine for Imds {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for Imds {
+    async fn run(&self, attempt: &Attempt) -> Report {
         let (wants, endpoint) = match self.asked() {
             Ok(asked) => asked,
             Err(verdict) => return Report::bare(verdict),

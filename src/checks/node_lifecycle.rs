@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::catalogue::{Check, FailureMode};
-use crate::checks::{Attempt, Examine, World};
-use crate::cluster::Store;
-use crate::cluster::object::node::{Cloud, Mark, Node};
+use crate::catalogue::{CheckId, FailureMode};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{Config, Provider};
-use crate::verdict::{Evidence, Fact, Finding, Report, Verdict};
+use crate::kube::Store;
+use crate::kube::types::node::{Cloud, Mark, Node};
+use crate::report::{Evidence, Fact, Finding, Report, Verdict};
 
 /// So many nodes are named.
 const NAMED: usize = 3;
@@ -33,7 +33,7 @@ enum Lifecycle {
 
 impl NodeLifecycle {
     /// The check of a configuration.
-    pub fn new(config: &Config, world: &World) -> Self {
+    pub fn new(config: &Config, world: &CheckContext) -> Self {
         Self {
             store: Arc::clone(&world.store),
             provider: config.told.provider,
@@ -99,7 +99,7 @@ impl NodeLifecycle {
         let verdict = |label: &str| {
             attempt
                 .peers()
-                .report(Check::from_label(label)?)
+                .report(CheckId::from_label(label)?)
                 .map(|report| &report.verdict)
         };
         let asked = [
@@ -180,8 +180,8 @@ impl Lifecycle {
     }
 }
 
-impl Examine for NodeLifecycle {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for NodeLifecycle {
+    async fn run(&self, attempt: &Attempt) -> Report {
         match self.store.nodes.read().await {
             Ok(nodes) => self.judge(&nodes, attempt),
             Err(verdict) => Report::bare(verdict),

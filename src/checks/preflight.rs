@@ -5,9 +5,9 @@ use std::io;
 use std::io::Read;
 use std::path::Path;
 
-use crate::cluster::kubeconfig;
 use crate::config::written::Wrong;
 use crate::config::{Apiserver, Config, NamedFile, Problems, Purpose};
+use crate::kube::kubeconfig;
 
 /// What is wrong with the named files of these purposes. A plugin of a kubeconfig is not run.
 pub async fn problems(config: &Config, purposes: &[Purpose]) -> Problems {

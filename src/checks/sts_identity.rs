@@ -5,17 +5,17 @@
 
 mod remedy;
 
+use crate::aws::session::{Exchange, Freshness, Held, Missing};
 use crate::aws::{Caller, Line, Refusal, Refused, Sts};
-use crate::catalogue::alerts::modes_of;
-use crate::catalogue::{Check, FailureMode as M, Limits};
-use crate::checks::aws_session::{Exchange, Freshness, Held, Missing};
-use crate::checks::{Attempt, Examine, World, way};
+use crate::catalogue::alert::modes_of;
+use crate::catalogue::{CheckId, FailureMode as M, Limits};
+use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::CheckSettings;
 use crate::config::aws::given::Account;
 use crate::config::aws::{Given, Service, Use, given};
-use crate::probe::Answer;
-use crate::verdict::evidence::quote;
-use crate::verdict::{AwsIdentity, DateSample, Evidence, Finding, Peers, Report, Trail, Verdict};
+use crate::net::{Answer, deadlines};
+use crate::report::evidence::quote;
+use crate::report::{AwsIdentity, DateSample, Evidence, Finding, Peers, Report, Trail, Verdict};
 
 /// Whose clock it is.
 const CLOCK: &str = "sts";
@@ -24,7 +24,7 @@ const CLOCK: &str = "sts";
 #[derive(Debug)]
 pub struct StsIdentity {
     limits: Limits,
-    world: World,
+    world: CheckContext,
 }
 
 /// What came of asking.
@@ -47,7 +47,7 @@ enum Trouble {
 
 impl StsIdentity {
     /// The check for what the agent is given.
-    pub fn new(settings: &CheckSettings, world: &World) -> Self {
+    pub fn new(settings: &CheckSettings, world: &CheckContext) -> Self {
         Self {
             limits: settings.limits,
             world: world.clone(),
@@ -94,7 +94,7 @@ impl StsIdentity {
             source,
         });
         self.compare(&caller, &held, peers)?;
-        if let Some(late) = way::late(&self.limits, trail) {
+        if let Some(late) = deadlines::late(&self.limits, trail) {
             let evidence = format!(
                 "{} took {:.1} s; whatever of the agent's waits for STS waits as long",
                 late.what,
@@ -126,8 +126,8 @@ impl StsIdentity {
         if mode == M::AwsSessionExpired {
             self.world.aws.forget().await;
         }
-        let about_sts =
-            way::is_transport(mode) || matches!(mode, M::AwsStsThrottled | M::AwsStsServerError);
+        let about_sts = deadlines::is_transport(mode)
+            || matches!(mode, M::AwsStsThrottled | M::AwsStsServerError);
         let survived = mode == M::AwsStsDenied || about_sts && !needed;
         let advice = if survived {
             let source = held.source.label();
@@ -160,7 +160,7 @@ impl StsIdentity {
                 Account::Malformed => None,
             },
             _ => peers
-                .report(Check::Imds)
+                .report(CheckId::Imds)
                 .and_then(|report| report.instance.as_ref())
                 .and_then(|instance| Some((instance.account.clone()?, "the node belongs to"))),
         };
@@ -208,8 +208,8 @@ impl StsIdentity {
     }
 }
 
-impl Examine for StsIdentity {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for StsIdentity {
+    async fn run(&self, attempt: &Attempt) -> Report {
         let aws = &self.world.aws;
         if let Use::Nothing(why) = aws.settings().used() {
             return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
@@ -235,7 +235,7 @@ impl Examine for StsIdentity {
                 let named = place
                     .endpoint
                     .set_by
-                    .filter(|_| way::is_transport(finding.mode));
+                    .filter(|_| deadlines::is_transport(finding.mode));
                 let finding = match named {
                     Some(by) => Finding::new(
                         finding.mode,
@@ -298,7 +298,7 @@ fn told(refused: &Refused, temporary: bool, seen: &mut Seen) -> (Option<M>, Stri
             // What STS never says is no finding of this check.
             let mode = refusal
                 .mode(temporary)
-                .filter(|mode| modes_of(Check::StsIdentity).any(|of| of == *mode));
+                .filter(|mode| modes_of(CheckId::StsIdentity).any(|of| of == *mode));
             (mode, refusal.to_string())
         }
     }

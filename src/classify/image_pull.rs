@@ -48,7 +48,7 @@ pub(super) fn mode(message: &str) -> Option<FailureMode> {
     Some(best.or_else(|| entry(&message)).unwrap_or(M::ImageUnknown))
 }
 
-/// The kind of registry that an image's name leads to; one of [`crate::catalogue::metrics::REGISTRIES`].
+/// The kind of registry that an image's name leads to; one of [`crate::catalogue::metric::REGISTRIES`].
 pub fn registry(image: &str) -> &'static str {
     let Some((host, _)) = image.split_once('/') else {
         return "dockerhub";

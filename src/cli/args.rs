@@ -108,7 +108,7 @@ pub(super) struct Shared {
 pub(super) struct Check {
     /// Checks to run, with those that may block them [default: all].
     #[arg(value_name = "CHECK", value_parser = check_parser())]
-    pub(super) checks: Vec<catalogue::Check>,
+    pub(super) checks: Vec<catalogue::CheckId>,
     /// How the result is written.
     #[arg(long, short, value_enum, default_value_t)]
     pub(super) output: Output,
@@ -195,10 +195,10 @@ impl Shared {
     }
 }
 
-fn check_parser() -> impl TypedValueParser<Value = catalogue::Check> {
-    let labels = catalogue::Check::ALL.iter().map(|check| check.label());
+fn check_parser() -> impl TypedValueParser<Value = catalogue::CheckId> {
+    let labels = catalogue::CheckId::ALL.iter().map(|check| check.label());
     PossibleValuesParser::new(labels).map(|label| {
-        catalogue::Check::from_label(&label).expect("only labels of checks are possible")
+        catalogue::CheckId::from_label(&label).expect("only labels of checks are possible")
     })
 }
 

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::catalogue::alerts::{ALERTS, modes_of};
-use crate::catalogue::metrics::METRICS;
+use crate::catalogue::alert::{ALERTS, modes_of};
+use crate::catalogue::metric::METRICS;
+use crate::catalogue::permission::{Place, RIGHTS};
 use crate::catalogue::relations::{BLOCKS, CONSEQUENCES, MUTES};
-use crate::catalogue::rights::{Place, RIGHTS};
-use crate::catalogue::{Check, FailureMode, OwnAlert};
+use crate::catalogue::{CheckId, FailureMode, OwnAlert};
 use crate::cli::output::print;
 use crate::cli::{Exit, args};
 
@@ -29,7 +29,7 @@ fn as_text() -> String {
     let mut row = |name: &str, what: &str| {
         writeln!(text, "  {name:<40} {what}").expect("a string takes everything")
     };
-    for check in Check::ALL {
+    for check in CheckId::ALL {
         row(check.label(), check.entry().question);
     }
     row("", "");
@@ -53,7 +53,7 @@ fn as_text() -> String {
 fn as_json() -> Value {
     json!({
         "schema_version": SCHEMA_VERSION,
-        "checks": Check::ALL.iter().map(|check| check_json(*check)).collect::<Vec<_>>(),
+        "checks": CheckId::ALL.iter().map(|check| check_json(*check)).collect::<Vec<_>>(),
         "modes": FailureMode::ALL.iter().map(|mode| mode_json(*mode)).collect::<Vec<_>>(),
         "alerts": ALERTS.iter().map(|alert| json!({
             "alert": alert.name,
@@ -117,7 +117,7 @@ pub(super) fn own_alert_json(alert: OwnAlert) -> Value {
     })
 }
 
-fn check_json(check: Check) -> Value {
+fn check_json(check: CheckId) -> Value {
     let entry = check.entry();
     let mut modes = labels(&modes_of(check).collect::<Vec<_>>());
     modes.sort_unstable();
@@ -136,7 +136,7 @@ fn check_json(check: Check) -> Value {
 fn mode_json(mode: FailureMode) -> Value {
     let entry = mode.entry();
     json!({
-        "mode": entry.label, "meaning": entry.meaning, "told_apart": entry.told_apart, "remedy": entry.remedy,
+        "mode": entry.label, "meaning": entry.meaning, "distinguishing": entry.distinguishing, "remedy": entry.remedy,
     })
 }
 

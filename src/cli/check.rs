@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::board::{Board, Standing};
-use crate::catalogue::{Check, Status};
+use crate::catalogue::{CheckId, Status};
 use crate::checks::{Plan, preflight};
 use crate::cli::args::Output;
 use crate::cli::output::print;
@@ -14,6 +13,7 @@ use crate::cli::{Exit, args, junit, output, refuse, text, usage};
 use crate::config::{AgentSeen, Config, Problems, Purpose};
 use crate::exporter::Exporter;
 use crate::scheduler::OnChange;
+use crate::state::{Board, Standing};
 use crate::status::Document;
 use crate::{daemon, log, scheduler};
 
@@ -30,7 +30,7 @@ pub(super) fn run(
     let runtime = daemon::runtime();
     let config = &runtime.block_on(daemon::beside_the_agent(config, load));
     let plan = Plan::new(config);
-    let runs: Vec<Check> = plan.rows.iter().map(|row| row.check).collect();
+    let runs: Vec<CheckId> = plan.rows.iter().map(|row| row.check).collect();
     let all = Exporter::new(config, &runs);
     if let Some(skipped) = all
         .skipped
@@ -52,9 +52,9 @@ pub(super) fn run(
     if !problems.is_empty() {
         return refuse(&problems);
     }
-    runtime.block_on(examine(options, &plan, &board));
+    runtime.block_on(run_checks(options, &plan, &board));
     let standings = board.standings();
-    let entered: Vec<Check> = standings.iter().map(|standing| standing.check).collect();
+    let entered: Vec<CheckId> = standings.iter().map(|standing| standing.check).collect();
     let exporter = Exporter::new(config, &entered);
     print(&match options.output {
         Output::Text => text::Report {
@@ -74,7 +74,7 @@ pub(super) fn run(
     }
 }
 
-async fn examine(options: &args::Check, plan: &Plan, board: &Arc<Board>) {
+async fn run_checks(options: &args::Check, plan: &Plan, board: &Arc<Board>) {
     let until = options.wait.map(|wait| Instant::now() + wait);
     let on_change = progress(board);
     loop {

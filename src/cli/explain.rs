@@ -6,16 +6,16 @@ use std::io::{BufRead, BufReader, Read, Write};
 
 use serde_json::{Value, json};
 
-use crate::catalogue::alerts::ALERTS;
+use crate::alerting::runbooks;
+use crate::catalogue::alert::ALERTS;
 use crate::catalogue::{
-    Alert, Check, FailureMode, OwnAlert, RUNBOOK_BASE, alerts, first_sentence, remedy, runbook_url,
+    Alert, CheckId, FailureMode, OwnAlert, RUNBOOK_BASE, alert, first_sentence, remedy, runbook_url,
 };
 use crate::classify::classify_line;
 use crate::cli::args::Plain;
 use crate::cli::output::print;
 use crate::cli::{Exit, args, catalogue, usage};
 use crate::config::nearest::nearest;
-use crate::generate::runbooks;
 
 /// So much of a line is looked at; the rest is read and thrown away.
 const MAX_LINE: usize = 1024 * 1024;
@@ -41,7 +41,7 @@ pub(super) fn run(options: &args::Explain) -> Exit {
         } else {
             mode_text(mode)
         }
-    } else if let Some(alert) = alerts::named(&options.what) {
+    } else if let Some(alert) = alert::named(&options.what) {
         if json {
             pretty(&alert_json(alert))
         } else {
@@ -132,7 +132,7 @@ fn mode_text(mode: FailureMode) -> String {
     let entry = mode.entry();
     let mut text = format!(
         "{mode}\n\nMeaning: {}\n\nTold apart: {}\n\nRemedy: {}\n",
-        entry.meaning, entry.told_apart, entry.remedy
+        entry.meaning, entry.distinguishing, entry.remedy
     );
     for (check, alert, runbook) in told_by(mode) {
         writeln!(text, "\nIn check {check}: alert {}, {runbook}", alert.name)
@@ -156,7 +156,7 @@ fn mode_json(mode: FailureMode) -> Value {
     json!({
         "mode": entry.label,
         "meaning": entry.meaning,
-        "told_apart": entry.told_apart,
+        "distinguishing": entry.distinguishing,
         "remedy": entry.remedy,
         "checks": pairs,
     })
@@ -182,9 +182,9 @@ fn own_alert_json(alert: OwnAlert) -> Value {
 }
 
 /// The checks that can show a mode, with the alert and the runbook that explain it there.
-fn told_by(mode: FailureMode) -> impl Iterator<Item = (Check, &'static Alert, String)> {
-    Check::ALL.iter().filter_map(move |check| {
-        let alert = alerts::explaining(*check, mode)?;
+fn told_by(mode: FailureMode) -> impl Iterator<Item = (CheckId, &'static Alert, String)> {
+    CheckId::ALL.iter().filter_map(move |check| {
+        let alert = alert::explaining(*check, mode)?;
         Some((*check, alert, runbook_url(RUNBOOK_BASE, *check, mode)?))
     })
 }

@@ -4,10 +4,10 @@
 
 use std::fmt::Write;
 
-use crate::board::Standing;
 use crate::catalogue::{Status, remedy};
 use crate::cli::check::counts_as_failure;
 use crate::exporter::Exporter;
+use crate::state::Standing;
 
 /// One test suite with a test case per check.
 pub fn report(standings: &[Standing], exporter: &Exporter, strict: bool) -> String {

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::io::{IsTerminal, Write};
 
-use crate::verdict::evidence::single_line;
+use crate::report::evidence::single_line;
 
 /// Writes to standard output; a reader that has gone away is no error.
 pub(super) fn print(text: &str) {

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use crate::board::Standing;
 use crate::catalogue::{
-    Check, RUNBOOK_BASE, Status, alerts, first_sentence, relations, remedy, runbook_url,
+    CheckId, RUNBOOK_BASE, Status, alert, first_sentence, relations, remedy, runbook_url,
 };
 use crate::exporter::Exporter;
-use crate::verdict::Finding;
+use crate::report::Finding;
+use crate::state::Standing;
 
 /// Columns of a hint; a terminal wraps what is longer.
 const WIDTH: usize = 100;
@@ -31,7 +31,7 @@ impl fmt::Display for Report<'_> {
         for problem in &self.exporter.environment_problems {
             writeln!(f, "{} {problem}", self.symbol(Status::Failing))?;
         }
-        for check in Check::ALL {
+        for check in CheckId::ALL {
             if let Some(standing) = self
                 .standings
                 .iter()
@@ -81,7 +81,7 @@ impl Report<'_> {
         }
     }
 
-    fn hint(&self, f: &mut fmt::Formatter<'_>, check: Check, finding: &Finding) -> fmt::Result {
+    fn hint(&self, f: &mut fmt::Formatter<'_>, check: CheckId, finding: &Finding) -> fmt::Result {
         paragraph(f, finding.evidence.as_str())?;
         let (root, _) = relations::root(check, finding.mode);
         if root != check
@@ -94,7 +94,7 @@ impl Report<'_> {
         }
         paragraph(f, &format!("hint: {}", remedy(check, finding.mode)))?;
         let base = &self.exporter.runbook_base;
-        match alerts::explaining(check, finding.mode) {
+        match alert::explaining(check, finding.mode) {
             // The pages' paths in the repository lead nowhere from here.
             Some(alert) if base == RUNBOOK_BASE => {
                 writeln!(

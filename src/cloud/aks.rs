@@ -6,7 +6,7 @@ use crate::cloud::api::Api;
 use crate::cloud::{ControlPlane, Networks, api};
 use crate::config::Secret;
 use crate::config::control_plane::AksCluster;
-use crate::verdict::Puller;
+use crate::report::Puller;
 
 /// Version of the API.
 const VERSION: &str = "2024-09-01";

@@ -10,9 +10,9 @@ use url::Url;
 use crate::catalogue::Limits;
 use crate::config::Secret;
 use crate::config::proxy::Proxy;
-use crate::probe::{Answer, Resolver, Route, Trust};
-use crate::verdict::evidence::quote;
-use crate::verdict::{Finding, Trail};
+use crate::net::{Answer, Resolver, Route, Trust};
+use crate::report::evidence::quote;
+use crate::report::{Finding, Trail};
 
 /// An API at its own host.
 #[derive(Debug)]

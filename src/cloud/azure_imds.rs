@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::catalogue::FailureMode as M;
 use crate::cloud::MetadataServer;
-use crate::probe::Answer;
-use crate::verdict::Finding;
+use crate::net::Answer;
+use crate::report::Finding;
 
 const METADATA: HeaderName = HeaderName::from_static("metadata");
 const TRUE: HeaderValue = HeaderValue::from_static("True");

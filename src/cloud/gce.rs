@@ -5,9 +5,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::catalogue::FailureMode as M;
 use crate::cloud::{MetadataServer, api};
 use crate::config::Secret;
-use crate::probe::Answer;
-use crate::verdict::Finding;
-use crate::verdict::evidence::quote;
+use crate::net::Answer;
+use crate::report::Finding;
+use crate::report::evidence::quote;
 
 /// Both sides send it: without it a request is refused, and an answer is somebody else's.
 const FLAVOR: HeaderName = HeaderName::from_static("metadata-flavor");

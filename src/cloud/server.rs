@@ -4,8 +4,8 @@ use http::HeaderMap;
 
 use crate::catalogue::FailureMode;
 use crate::config::proxy::Proxy;
-use crate::probe::{Answer, Connection, Resolver, Route, authority};
-use crate::verdict::{Finding, Trail};
+use crate::net::{Answer, Connection, Resolver, Route, authority};
+use crate::report::{Finding, Trail};
 
 /// A metadata server on the way of one attempt.
 #[derive(Debug)]

@@ -90,7 +90,7 @@ impl AgentEnv {
             problems.0.push(problem.clone());
         }
         if known {
-            variables::examine(&set, &mut problems);
+            variables::validate(&set, &mut problems);
         }
         Self {
             known,

@@ -1,6 +1,6 @@
 //! Every key that the file may hold, in one table; the README's table of configuration is made from it.
 
-use crate::catalogue::Check;
+use crate::catalogue::CheckId;
 
 /// The type of a key's value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -308,7 +308,7 @@ impl Key {
         if !path.contains(&"<check>") {
             return vec![path];
         }
-        let of = |check: &Check| {
+        let of = |check: &CheckId| {
             path.iter()
                 .map(|name| {
                     if *name == "<check>" {
@@ -319,7 +319,7 @@ impl Key {
                 })
                 .collect()
         };
-        Check::ALL.iter().map(of).collect()
+        CheckId::ALL.iter().map(of).collect()
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use crate::cluster::{Door, agent};
+use crate::agent::discovery;
 use crate::config::{AgentPlace, AgentSeen, Config, ProxyRules};
-use crate::probe::Resolver;
+use crate::kube::Door;
+use crate::net::Resolver;
 
 /// The time between two looks.
 const PAUSE: Duration = Duration::from_secs(15);
@@ -68,7 +69,7 @@ impl Follower {
         } else {
             LOOK
         };
-        let seen = timeout(limit, agent::look(door, place)).await.unwrap_or_else(|_| {
+        let seen = timeout(limit, discovery::look(door, place)).await.unwrap_or_else(|_| {
             let why = format!("the agent's environment cannot be read: the API server took longer than {limit:?}");
             AgentSeen::Unreadable(why)
         });

@@ -4,19 +4,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::board::{Board, Entry, Standing};
+use crate::alerting::runbooks;
 use crate::catalogue::{
-    Check, FailureMode, Status, alerts, anchor, first_sentence, relations, remedy,
+    CheckId, FailureMode, Status, alert, anchor, first_sentence, relations, remedy,
 };
 use crate::config::{Config, Problems};
 use crate::exporter::{Exporter, Reload, VERSION};
-use crate::generate::runbooks;
 use crate::log;
 use crate::metrics::exposition;
 use crate::metrics::process::Process;
 use crate::scheduler::OnChange;
 use crate::server::Views;
 use crate::server::page::{Fact, Page};
+use crate::state::{Board, Entry, Standing};
 use crate::status::Document;
 
 /// Who waits for a reload, and is told how it went.
@@ -173,7 +173,7 @@ fn fact(standing: &Standing) -> Fact {
         let (root, of) = relations::root(standing.check, mode);
         let route = format!(
             "/runbooks/{}#{}",
-            alerts::alert(root, of)?.name,
+            alert::alert(root, of)?.name,
             anchor(root, of)
         );
         Some((remedy(standing.check, mode).to_owned(), route))
@@ -190,6 +190,6 @@ fn fact(standing: &Standing) -> Fact {
     }
 }
 
-fn checks(entries: &[Entry]) -> Vec<Check> {
+fn checks(entries: &[Entry]) -> Vec<CheckId> {
     entries.iter().map(|entry| entry.check).collect()
 }

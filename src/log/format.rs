@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::LogFormat;
-use crate::verdict::evidence::single_line;
+use crate::report::evidence::single_line;
 
 /// Writes `time`, `level`, `msg`, then the event's own fields.
 pub(super) struct Lines(pub(super) LogFormat);

@@ -3,8 +3,8 @@
 use prometheus::proto;
 use prometheus::proto::{LabelPair, MetricFamily, MetricType};
 
-use crate::board::PhaseCount;
-use crate::catalogue::metrics::{Kind, Label, Metric, PHASE_BUCKETS};
+use crate::catalogue::metric::{Kind, Label, Metric, PHASE_BUCKETS};
+use crate::state::PhaseCount;
 
 /// A family of counters or gauges: values of the labels, in the catalogue's order, and the value.
 pub(super) fn family<'a, const N: usize>(

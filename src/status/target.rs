@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::verdict::{Ended, PhaseTime, TargetReport};
+use crate::report::{Ended, PhaseTime, TargetReport};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Target {

@@ -7,22 +7,21 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::{Check, FailureMode, Status};
-use castai_health_exporter::cluster::{Access, Denied, Plugin};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, Status};
 use castai_health_exporter::config::InCluster;
+use castai_health_exporter::kube::{Access, Denied, Plugin};
+use castai_health_exporter::state::Standing;
 use lab::ApiFault;
+use test_support::exporter::Exporter;
+use test_support::world::{CheckContext, evidence};
 use tokio::time::sleep;
-
-use crate::support::exporter::Exporter;
-use crate::support::world::{World, evidence};
 
 /// A token that the lab's API server accepts.
 const BY_TOKEN: &str = "token: lab-service-account-token";
 
 /// A world whose API server is known by a kubeconfig with these entries for the cluster and for the user.
-fn kubeconfig(cluster: impl Fn(&World) -> String, user: &str) -> World {
-    let mut world = World::start();
+fn kubeconfig(cluster: impl Fn(&CheckContext) -> String, user: &str) -> CheckContext {
+    let mut world = CheckContext::start();
     let (before, after) = (
         world.file.find("apiserver:").unwrap(),
         world.file.find("dns:").unwrap(),
@@ -33,12 +32,12 @@ fn kubeconfig(cluster: impl Fn(&World) -> String, user: &str) -> World {
         &format!("kubeconfig: {}\nscope: pod\n", path.display()),
     );
     write(&world, &cluster(&world), user);
-    world.only = Some(&[Check::Apiserver]);
+    world.only = Some(&[CheckId::Apiserver]);
     world.set_env("PROVIDER", "eks");
     world
 }
 
-fn write(world: &World, cluster: &str, user: &str) {
+fn write(world: &CheckContext, cluster: &str, user: &str) {
     let text = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: here\n\
          contexts: [{{ name: here, context: {{ cluster: lab, user: agent }} }}]\n\
@@ -49,7 +48,7 @@ fn write(world: &World, cluster: &str, user: &str) {
 }
 
 /// The lab's API server, with its authority by path.
-fn server(world: &World) -> String {
+fn server(world: &CheckContext) -> String {
     format!(
         "server: 'https://{}', certificate-authority: ca.crt",
         world.api.addr()
@@ -57,7 +56,7 @@ fn server(world: &World) -> String {
 }
 
 /// The lab's API server, with its authority in the file.
-fn server_with_data(world: &World) -> String {
+fn server_with_data(world: &CheckContext) -> String {
     let authority = STANDARD.encode(fs::read(world.mounted("ca.crt")).unwrap());
     format!(
         "server: 'https://{}', certificate-authority-data: {authority}",
@@ -65,21 +64,21 @@ fn server_with_data(world: &World) -> String {
     )
 }
 
-async fn apiserver(world: &World) -> Standing {
+async fn apiserver(world: &CheckContext) -> Standing {
     world
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == Check::Apiserver)
+        .find(|standing| standing.check == CheckId::Apiserver)
         .unwrap()
 }
 
-async fn assert_ok(world: &World) {
+async fn assert_ok(world: &CheckContext) {
     let standing = apiserver(world).await;
     assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
 }
 
-async fn assert_unknown(world: &World, because: &str) {
+async fn assert_unknown(world: &CheckContext, because: &str) {
     let standing = apiserver(world).await;
     assert_eq!(
         standing.status(),
@@ -95,7 +94,7 @@ async fn assert_unknown(world: &World, because: &str) {
 }
 
 /// A plugin that notes each run and prints the credential in `credential`.
-fn plugin(world: &World, credential: &str) -> String {
+fn plugin(world: &CheckContext, credential: &str) -> String {
     fs::write(world.mounted("credential"), credential).unwrap();
     let dir = world.dir.path().display();
     let script = format!("echo \"$KUBERNETES_EXEC_INFO\" >> {dir}/runs\ncat {dir}/credential\n");
@@ -106,7 +105,7 @@ fn plugin(world: &World, credential: &str) -> String {
     )
 }
 
-fn runs(world: &World) -> Vec<String> {
+fn runs(world: &CheckContext) -> Vec<String> {
     fs::read_to_string(world.mounted("runs"))
         .unwrap()
         .lines()
@@ -114,7 +113,7 @@ fn runs(world: &World) -> Vec<String> {
         .collect()
 }
 
-fn with_plugin(credential: &str) -> World {
+fn with_plugin(credential: &str) -> CheckContext {
     let world = kubeconfig(server, "");
     let exec = plugin(&world, credential);
     write(&world, &server(&world), &exec);
@@ -150,7 +149,7 @@ async fn a_token_file_is_read_each_time_and_a_line_feed_at_its_end_means_nothing
 async fn the_authority_may_stand_in_the_file_itself() {
     assert_ok(&kubeconfig(server_with_data, BY_TOKEN)).await;
     let other = lab::Pki::new("kubernetes").ca_pem();
-    let foreign = move |world: &World| {
+    let foreign = move |world: &CheckContext| {
         format!(
             "server: 'https://{}', certificate-authority-data: {}",
             world.api.addr(),
@@ -179,7 +178,7 @@ async fn a_client_certificate_is_taken_along_and_a_broken_one_is_said() {
 #[tokio::test]
 async fn the_certificate_may_bear_another_name_when_the_file_says_so() {
     let named =
-        |world: &World| format!("{}, tls-server-name: kubernetes.default.svc", server(world));
+        |world: &CheckContext| format!("{}, tls-server-name: kubernetes.default.svc", server(world));
     let world = kubeconfig(named, BY_TOKEN);
     world
         .api
@@ -195,7 +194,7 @@ async fn the_certificate_may_bear_another_name_when_the_file_says_so() {
 
 #[tokio::test]
 async fn the_path_of_the_server_goes_before_every_path() {
-    let behind = |world: &World| server(world).replacen("',", "/k8s/clusters/c-1/',", 1);
+    let behind = |world: &CheckContext| server(world).replacen("',", "/k8s/clusters/c-1/',", 1);
     let world = kubeconfig(behind, BY_TOKEN);
     apiserver(&world).await;
     let asked = world.api.service().journal().requests();
@@ -204,7 +203,7 @@ async fn the_path_of_the_server_goes_before_every_path() {
 
 #[tokio::test]
 async fn the_files_own_proxy_is_asked_with_its_decoded_credentials() {
-    let behind = |world: &World| {
+    let behind = |world: &CheckContext| {
         format!(
             "{}, proxy-url: 'http://user:p%40ss@proxy.lab:{}'",
             server(world),
@@ -224,7 +223,7 @@ async fn the_files_own_proxy_is_asked_with_its_decoded_credentials() {
 
 #[tokio::test]
 async fn a_socks_proxy_in_the_file_is_not_probed_and_says_so() {
-    let behind = |world: &World| {
+    let behind = |world: &CheckContext| {
         format!(
             "{}, proxy-url: 'socks5://user:secret@proxy.lab:1080'",
             server(world)
@@ -237,7 +236,7 @@ async fn a_socks_proxy_in_the_file_is_not_probed_and_says_so() {
 
 #[tokio::test]
 async fn a_proxy_of_the_environment_is_passed_by_where_no_proxy_says_so() {
-    let by_name = |world: &World| {
+    let by_name = |world: &CheckContext| {
         let server = server(world).replacen("127.96.0.1", "apiserver.lab", 1);
         format!("{server}, tls-server-name: kubernetes.default.svc")
     };
@@ -371,7 +370,7 @@ fn only_a_token_that_is_not_there_is_the_agents_trouble() {
 
 #[tokio::test]
 async fn targets_with_an_ipv6_address_are_reached() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     let pki = lab::Pki::new("IPv6");
     let here = std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));
     let names = vec!["apiserver.lab".to_owned()];

@@ -1,26 +1,25 @@
 //! What the agent says of its own health, and what that does not prove.
 
-use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::{Check, FailureMode, Status};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, Status};
 use castai_health_exporter::config::{AgentEnvironment, AgentSeen, Elsewhere, Secret};
+use castai_health_exporter::state::Standing;
 use lab::{AgentFault, ApiFault};
-
-use crate::support::world::{World, evidence};
+use test_support::world::{CheckContext, evidence};
 
 const LEASE: &str = "agent-leader-election-lock";
 
-async fn agent_health(world: &World) -> Standing {
+async fn agent_health(world: &CheckContext) -> Standing {
     world
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == Check::AgentHealth)
+        .find(|standing| standing.check == CheckId::AgentHealth)
         .unwrap()
 }
 
 #[tokio::test]
 async fn an_agent_that_was_started_just_now_may_take_its_time() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.agent.restart();
     for fault in [AgentFault::NotStarted, AgentFault::Initialising] {
         world.agent.set(fault).await;
@@ -40,7 +39,7 @@ async fn an_agent_that_was_started_just_now_may_take_its_time() {
 
 #[tokio::test]
 async fn an_older_agent_is_asked_at_its_own_place() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.agent.set(AgentFault::Old).await;
     let standing = agent_health(&world).await;
     assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
@@ -53,7 +52,7 @@ async fn an_older_agent_is_asked_at_its_own_place() {
 
 #[tokio::test]
 async fn a_followers_word_says_nothing_of_deliveries() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.agent.lead(false);
     let standing = agent_health(&world).await;
     assert!(
@@ -65,7 +64,7 @@ async fn a_followers_word_says_nothing_of_deliveries() {
 
 #[tokio::test]
 async fn a_lease_that_may_not_be_read_leaves_the_rest_judged() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.api.set(ApiFault::Denied("leases".to_owned())).await;
     let standing = agent_health(&world).await;
     assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
@@ -79,7 +78,7 @@ async fn a_lease_that_may_not_be_read_leaves_the_rest_judged() {
 
 #[tokio::test]
 async fn without_leader_election_no_lease_is_missed() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     world.no_leader = Some(LEASE);
     world.api.objects().remove("Lease", "castai-agent", LEASE);
     world.set_env("LEADER_ELECTION_ENABLED", "false");
@@ -87,7 +86,7 @@ async fn without_leader_election_no_lease_is_missed() {
 }
 
 /// Somebody leads in the namespace `ops`, and nobody in the chart's.
-fn led_in_ops(world: &mut World) {
+fn led_in_ops(world: &mut CheckContext) {
     world.no_leader = Some(LEASE);
     let objects = world.api.objects();
     let mut lease = objects.get("Lease", "castai-agent", LEASE).unwrap();
@@ -98,9 +97,9 @@ fn led_in_ops(world: &mut World) {
 
 #[tokio::test]
 async fn a_lease_counts_where_the_agent_looks_for_it() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     world.set_env("LEADER_ELECTION_NAMESPACE", "ops");
-    world.only = Some(&[Check::AgentHealth]);
+    world.only = Some(&[CheckId::AgentHealth]);
     world.configure();
     let standing = agent_health(&world).await;
     assert_eq!(
@@ -121,9 +120,9 @@ async fn a_lease_counts_where_the_agent_looks_for_it() {
 
 #[tokio::test]
 async fn an_agent_in_another_namespace_still_elects_in_the_charts_until_it_is_told() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     world.file = world.file.replace("agent:\n", "agent:\n  namespace: ops\n");
-    world.only = Some(&[Check::AgentHealth]);
+    world.only = Some(&[CheckId::AgentHealth]);
     world.configure();
     led_in_ops(&mut world);
     let standing = agent_health(&world).await;
@@ -147,8 +146,8 @@ async fn an_agent_in_another_namespace_still_elects_in_the_charts_until_it_is_to
 }
 
 /// The world as a companion sees it whose agent's pod has this address.
-fn companion(address: Option<&str>) -> World {
-    let mut world = World::start();
+fn companion(address: Option<&str>) -> CheckContext {
+    let mut world = CheckContext::start();
     world.file = format!("vantage: companion\n{}", world.file);
     let variables = world
         .env
@@ -165,7 +164,7 @@ fn companion(address: Option<&str>) -> World {
         version: None,
         skips_agent: false,
     }));
-    world.only = Some(&[Check::AgentHealth]);
+    world.only = Some(&[CheckId::AgentHealth]);
     world.configure();
     world
 }

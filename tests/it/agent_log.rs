@@ -1,39 +1,39 @@
 //! What the agent's log says: every mode, the first cause, what is over, what may not be read.
 
-use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use castai_health_exporter::classify::classify_line;
-use castai_health_exporter::verdict::Fact;
+use castai_health_exporter::report::Fact;
+use castai_health_exporter::state::Standing;
 use lab::ApiFault;
 use lab::apiserver::workload::POD;
 use lab::apiserver::{Gap, workload};
 use serde_json::json;
+use test_support::world::{CheckContext, evidence};
 
 use crate::log_lines::LINES;
-use crate::support::world::{World, evidence};
 
 const UPLOADED: &str = r#"time="2026-11-22T13:04:54Z" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
 const TOKEN_INVALID: &str = r#"time="2026-11-22T13:04:54Z" level=error msg="failed getting agent configuration: request error status_code=401 body={\"message\":\"Unauthorized\"}""#;
 
 /// A world in which only the log is looked at.
-fn alone() -> World {
-    let mut world = World::start();
-    world.only = Some(&[Check::AgentLog]);
+fn alone() -> CheckContext {
+    let mut world = CheckContext::start();
+    world.only = Some(&[CheckId::AgentLog]);
     world.configure();
     world
 }
 
-async fn agent_log(world: &World) -> Standing {
+async fn agent_log(world: &CheckContext) -> Standing {
     world
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == Check::AgentLog)
+        .find(|standing| standing.check == CheckId::AgentLog)
         .unwrap()
 }
 
 /// The agent's container has ended so often, the last time just now, and runs again or not.
-fn restarted(world: &World, times: u32, runs: bool) {
+fn restarted(world: &CheckContext, times: u32, runs: bool) {
     world.api.objects().change("Pod", "castai-agent", POD, |pod| {
         let ended = workload::terminated(1, "Error", 100, 2);
         let state = if runs {
@@ -80,12 +80,12 @@ async fn every_mode_is_told_and_ends_with_the_container_that_told_it() {
 
 #[tokio::test]
 async fn a_trouble_ends_when_it_is_heard_of_no_more() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.api.logs().write_ago(POD, "agent", 80, TOKEN_INVALID);
     assert_eq!(agent_log(&world).await.status(), Status::Ok);
     world.api.logs().write(POD, "agent", TOKEN_INVALID);
     let root = world
-        .assert_root(Check::AgentLog, M::CastaiTokenInvalid, Status::Failing)
+        .assert_root(CheckId::AgentLog, M::CastaiTokenInvalid, Status::Failing)
         .await;
     assert!(
         evidence(&root).contains("castai-agent-6d8f9c7b5-x2x4z/agent said at "),
@@ -96,18 +96,18 @@ async fn a_trouble_ends_when_it_is_heard_of_no_more() {
 
 #[tokio::test]
 async fn what_the_agent_delivers_in_spite_of_is_only_a_warning() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.api.logs().write_ago(POD, "agent", 30, TOKEN_INVALID);
     world.api.logs().write_ago(POD, "agent", 10, UPLOADED);
     world.api.logs().write_ago(POD, "agent", 5, TOKEN_INVALID);
     world
-        .assert_root(Check::AgentLog, M::CastaiTokenInvalid, Status::Warning)
+        .assert_root(CheckId::AgentLog, M::CastaiTokenInvalid, Status::Warning)
         .await;
 }
 
 #[tokio::test]
 async fn a_crash_loop_is_explained_by_the_container_before() {
-    let world = World::start();
+    let world = CheckContext::start();
     let denied = LINES
         .iter()
         .find(|(mode, _)| *mode == M::Ec2DeniedUnspecified)
@@ -244,7 +244,7 @@ async fn no_more_is_read_in_a_minute_than_is_allowed() {
 
 #[tokio::test]
 async fn a_single_restart_is_nobodys_fault() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.api.logs().write_ago(
         POD,
         "agent",
@@ -266,7 +266,7 @@ async fn a_single_restart_is_nobodys_fault() {
 
 #[tokio::test]
 async fn what_a_container_said_that_waits_for_its_next_start_still_holds() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.api.logs().write_ago(POD, "agent", 20, TOKEN_INVALID);
     restarted(&world, 4, false);
     let root = agent_log(&world).await;
@@ -278,7 +278,7 @@ async fn what_a_container_said_that_waits_for_its_next_start_still_holds() {
 
 #[tokio::test]
 async fn the_consoles_words_about_the_firewall_lead_to_the_check_that_looks_at_it() {
-    let world = World::start();
+    let world = CheckContext::start();
     let line = r#"time="x" level=error msg="reconciling: No access to Kubernetes API server, please check your firewall settings""#;
     world.api.logs().write(POD, "agent", line);
     let standing = agent_log(&world).await;
@@ -295,7 +295,7 @@ async fn the_consoles_words_about_the_firewall_lead_to_the_check_that_looks_at_i
 
 #[tokio::test]
 async fn without_the_right_it_is_unknown_and_names_it() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.api.set(ApiFault::Denied("pods/log".to_owned())).await;
     let standing = agent_log(&world).await;
     assert_eq!(standing.status(), Status::Unknown);
@@ -309,7 +309,7 @@ async fn without_the_right_it_is_unknown_and_names_it() {
 
 #[tokio::test]
 async fn a_flood_of_lines_is_read_in_part_and_the_present_is_reached() {
-    let world = World::start();
+    let world = CheckContext::start();
     let noise = format!("time=\"x\" level=info msg=\"{}\"", "noise ".repeat(100));
     for second in 0..400 {
         world
@@ -329,13 +329,13 @@ async fn a_flood_of_lines_is_read_in_part_and_the_present_is_reached() {
 
 #[tokio::test]
 async fn lines_that_no_rule_knows_are_counted() {
-    let world = World::start();
+    let world = CheckContext::start();
     world
         .api
         .logs()
         .write(POD, "agent", "panic: the flux capacitor is empty");
     let standing = world
-        .assert_root(Check::AgentLog, M::Unclassified, Status::Warning)
+        .assert_root(CheckId::AgentLog, M::Unclassified, Status::Warning)
         .await;
     let facts = &standing.latest.unwrap().facts;
     assert!(
@@ -348,7 +348,7 @@ async fn lines_that_no_rule_knows_are_counted() {
 const SECOND: &str = "castai-agent-6d8f9c7b5-a1b2c";
 
 /// The agent has a second pod, and each has a monitor.
-fn two_pods(world: &World) {
+fn two_pods(world: &CheckContext) {
     let labels = json!({ "app.kubernetes.io/name": "castai-agent", "app.kubernetes.io/instance": "castai-agent" });
     let pods = [POD, SECOND].map(|name| {
         let mut pod = workload::pod(
@@ -614,13 +614,13 @@ async fn a_clock_of_the_node_that_is_behind_does_not_end_what_is_told() {
 
 #[tokio::test]
 async fn what_ec2_refused_once_is_over_when_ec2_answers_now() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     let denied = LINES
         .iter()
         .find(|(mode, _)| *mode == M::Ec2DeniedIdentityPolicy)
         .unwrap()
         .1;
-    world.only = Some(&[Check::AgentLog, Check::Ec2Api]);
+    world.only = Some(&[CheckId::AgentLog, CheckId::Ec2Api]);
     world.configure();
     world.api.logs().write_ago(POD, "agent", 60, denied);
     let standing = agent_log(&world).await;

@@ -2,19 +2,18 @@
 
 use std::fs;
 
-use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::{Check, FailureMode, Status};
-use castai_health_exporter::verdict::Verdict;
+use castai_health_exporter::catalogue::{CheckId, FailureMode, Status};
+use castai_health_exporter::report::Verdict;
+use castai_health_exporter::state::Standing;
 use lab::ApiFault;
+use test_support::world::{CheckContext, evidence};
 
-use crate::support::world::{World, evidence};
-
-async fn apiserver(world: &World) -> Standing {
+async fn apiserver(world: &CheckContext) -> Standing {
     world
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == Check::Apiserver)
+        .find(|standing| standing.check == CheckId::Apiserver)
         .unwrap()
 }
 
@@ -27,7 +26,7 @@ fn targets(standing: &Standing) -> usize {
 
 #[tokio::test]
 async fn every_address_behind_the_service_is_a_target_at_the_first_look() {
-    let world = World::start();
+    let world = CheckContext::start();
     let standing = apiserver(&world).await;
     assert_eq!(targets(&standing), 4, "service, name, two addresses");
     let in_use: Vec<_> = standing
@@ -43,7 +42,7 @@ async fn every_address_behind_the_service_is_a_target_at_the_first_look() {
 
 #[tokio::test]
 async fn without_the_right_to_list_them_the_services_address_alone_is_judged() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.api.set(ApiFault::SlicesForbidden).await;
     let standing = apiserver(&world).await;
     assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
@@ -52,7 +51,7 @@ async fn without_the_right_to_list_them_the_services_address_alone_is_judged() {
 
 #[tokio::test]
 async fn the_last_known_addresses_serve_when_they_cannot_be_listed_any_more() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.assert_healthy().await;
     world.api.set(ApiFault::SlicesForbidden).await;
     assert_eq!(targets(&apiserver(&world).await), 4);
@@ -70,7 +69,7 @@ async fn the_last_known_addresses_serve_when_they_cannot_be_listed_any_more() {
 
 #[tokio::test]
 async fn an_address_that_left_the_service_is_no_target_any_more() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.assert_healthy().await;
     let [first, second] = world.api.endpoints() else {
         panic!("two endpoints")
@@ -84,7 +83,7 @@ async fn an_address_that_left_the_service_is_no_target_any_more() {
 
 #[tokio::test]
 async fn addresses_of_the_configuration_replace_those_of_the_service() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     let first = world.api.endpoints()[0].addr();
     world.file = world.file.replacen(
         "apiserver:\n",
@@ -106,7 +105,7 @@ async fn addresses_of_the_configuration_replace_those_of_the_service() {
 
 #[tokio::test]
 async fn one_unreadable_certificate_beside_the_right_one_does_no_harm() {
-    let world = World::start();
+    let world = CheckContext::start();
     let mounted = fs::read_to_string(world.mounted("ca.crt")).unwrap();
     let broken =
         "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
@@ -116,7 +115,7 @@ async fn one_unreadable_certificate_beside_the_right_one_does_no_harm() {
 
 #[tokio::test]
 async fn a_rotated_token_is_used_at_once() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.assert_healthy().await;
     world.api.set_tokens(vec!["the-next-token".to_owned()]);
     fs::write(world.mounted("token"), "the-next-token\n").unwrap();
@@ -125,7 +124,7 @@ async fn a_rotated_token_is_used_at_once() {
 
 #[tokio::test]
 async fn a_certificate_that_fails_still_tells_when_it_ends() {
-    let world = World::start();
+    let world = CheckContext::start();
     world
         .api
         .set("cert-expired".parse::<ApiFault>().unwrap())

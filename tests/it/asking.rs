@@ -2,23 +2,22 @@
 
 use std::net::IpAddr;
 
-use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::alerts::modes_of;
-use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
+use castai_health_exporter::catalogue::alert::modes_of;
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
+use castai_health_exporter::state::Standing;
 use lab::pki::Certificate;
 use lab::{Ec2Fault, Impostor, Pki, StsFault};
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config as Cases, TestRunner};
+use test_support::world::{CheckContext, evidence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::world::{World, evidence};
-
-const ASKING: [Check; 2] = [Check::StsIdentity, Check::Ec2Api];
+const ASKING: [CheckId; 2] = [CheckId::StsIdentity, CheckId::Ec2Api];
 const ROLE: &str = "arn:aws:sts::123456789012:assumed-role/castai-agent/";
 
-fn of(standings: &[Standing], check: Check) -> &Standing {
+fn of(standings: &[Standing], check: CheckId) -> &Standing {
     standings
         .iter()
         .find(|standing| standing.check == check)
@@ -41,14 +40,14 @@ fn actions(journal: &lab::Journal) -> Vec<String> {
 }
 
 /// Sends STS and EC2 to this address, in the clear.
-fn lead_to(world: &mut World, address: &str) {
+fn lead_to(world: &mut CheckContext, address: &str) {
     world.set_env("AWS_ENDPOINT_URL_STS", address);
     world.set_env("AWS_ENDPOINT_URL_EC2", address);
 }
 
 #[tokio::test]
 async fn a_minute_costs_three_calls_and_a_role_is_taken_once_in_ten() {
-    let world = World::with_a_role();
+    let world = CheckContext::with_a_role();
     world.assert_healthy().await;
     world.assert_healthy().await;
     let sts = [
@@ -67,9 +66,9 @@ async fn a_minute_costs_three_calls_and_a_role_is_taken_once_in_ten() {
 
 #[tokio::test]
 async fn who_the_agent_is_stands_in_the_evidence_and_in_the_report() {
-    let world = World::with_a_role();
+    let world = CheckContext::with_a_role();
     let standings = world.look().await;
-    let sts = of(&standings, Check::StsIdentity);
+    let sts = of(&standings, CheckId::StsIdentity);
     assert!(evidence(sts).contains(ROLE), "{}", evidence(sts));
     let report = sts.latest.as_ref().unwrap();
     let identity = report.identity.as_ref().unwrap();
@@ -81,7 +80,7 @@ async fn who_the_agent_is_stands_in_the_evidence_and_in_the_report() {
     assert!(
         report.credentials_end.is_some() && report.dates.iter().any(|date| date.source == "sts")
     );
-    let ec2 = evidence(of(&standings, Check::Ec2Api));
+    let ec2 = evidence(of(&standings, CheckId::Ec2Api));
     assert!(
         ec2.contains(ROLE) && ec2.contains("i-0123456789abcdef0"),
         "{ec2}"
@@ -90,9 +89,9 @@ async fn who_the_agent_is_stands_in_the_evidence_and_in_the_report() {
 
 #[tokio::test]
 async fn a_denial_names_the_caller_and_the_command_that_mends_it() {
-    let world = World::with_a_role();
+    let world = CheckContext::with_a_role();
     world.ec2.set(Ec2Fault::DeniedIdentityPolicy).await;
-    let said = evidence(of(&world.look().await, Check::Ec2Api));
+    let said = evidence(of(&world.look().await, CheckId::Ec2Api));
     for part in [
         ROLE,
         "eu-central-1",
@@ -105,11 +104,11 @@ async fn a_denial_names_the_caller_and_the_command_that_mends_it() {
 
 #[tokio::test]
 async fn a_role_that_trusts_another_is_told_with_what_the_token_says() {
-    let mut world = World::with_a_role();
+    let mut world = CheckContext::with_a_role();
     world.sts.set(StsFault::TrustDenied).await;
     world.configure();
     let standings = world.look().await;
-    let said = evidence(of(&standings, Check::StsIdentity));
+    let said = evidence(of(&standings, CheckId::StsIdentity));
     for part in [
         "arn:aws:iam::123456789012:role/castai-agent",
         "https://oidc.eks.eu-central-1.amazonaws.com/id/LAB",
@@ -119,7 +118,7 @@ async fn a_role_that_trusts_another_is_told_with_what_the_token_says() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    let ec2 = of(&standings, Check::Ec2Api);
+    let ec2 = of(&standings, CheckId::Ec2Api);
     assert_eq!(ec2.status(), Status::Unknown);
     assert_eq!(
         evidence(ec2),
@@ -130,25 +129,25 @@ async fn a_role_that_trusts_another_is_told_with_what_the_token_says() {
 
 #[tokio::test]
 async fn a_role_that_was_given_serves_while_sts_is_out_of_reach() {
-    let world = World::with_a_role();
+    let world = CheckContext::with_a_role();
     world.assert_healthy().await;
     world.sts.set(lab::Fault::Refused).await;
     let standings = world.look().await;
     assert_eq!(
-        of(&standings, Check::StsIdentity).settled.modes(),
+        of(&standings, CheckId::StsIdentity).settled.modes(),
         [M::NetRefused]
     );
-    assert_eq!(of(&standings, Check::Ec2Api).status(), Status::Ok);
+    assert_eq!(of(&standings, CheckId::Ec2Api).status(), Status::Ok);
 }
 
 #[tokio::test]
 async fn a_session_that_ended_early_is_not_used_again() {
-    let world = World::with_a_role();
+    let world = CheckContext::with_a_role();
     world.assert_healthy().await;
     world.account.end_sessions();
     let standings = world.look().await;
     assert_eq!(
-        of(&standings, Check::StsIdentity).settled.modes(),
+        of(&standings, CheckId::StsIdentity).settled.modes(),
         [M::AwsSessionExpired]
     );
     world.assert_healthy().await;
@@ -156,7 +155,7 @@ async fn a_session_that_ended_early_is_not_used_again() {
 
 #[tokio::test]
 async fn what_an_endpoint_echoes_is_taken_out_of_evidence() {
-    let mut world = World::with_a_role();
+    let mut world = CheckContext::with_a_role();
     let token = std::fs::read_to_string(world.mounted("aws-token")).unwrap();
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     world.with_key(
@@ -219,14 +218,14 @@ async fn nothing_secret_is_told_to_who_has_not_proven_to_be_aws() {
     let names = || vec!["sts.lab".to_owned(), "ec2.lab".to_owned()];
     let ip = IpAddr::from([127, 0, 66, 1]);
     let impostor = Impostor::tls(ip, &pki, Certificate::Good, names()).unwrap();
-    let mut world = World::with_a_role();
+    let mut world = CheckContext::with_a_role();
     let address = format!("https://sts.lab:{}", impostor.addr().port());
     world.dns.add("sts.lab", ip);
     lead_to(&mut world, &address);
     let standings = world.look().await;
     assert!(!impostor.journal().connections().is_empty());
     assert_eq!(impostor.heard(), b"", "nothing is said inside");
-    let sts = of(&standings, Check::StsIdentity);
+    let sts = of(&standings, CheckId::StsIdentity);
     assert!(
         sts.settled
             .modes()
@@ -241,7 +240,7 @@ async fn nothing_secret_is_told_to_who_has_not_proven_to_be_aws() {
 async fn a_redirect_takes_no_key_along() {
     let impostor = Impostor::plain(IpAddr::from([127, 0, 66, 2])).unwrap();
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut world = World::with_a_role();
+    let mut world = CheckContext::with_a_role();
     lead_to(
         &mut world,
         &format!("http://{}", server.local_addr().unwrap()),
@@ -262,7 +261,7 @@ async fn a_redirect_takes_no_key_along() {
     let standings =
         tokio::select! { standings = world.look() => standings, () = serve => unreachable!() };
     assert_eq!(
-        of(&standings, Check::StsIdentity).settled.modes(),
+        of(&standings, CheckId::StsIdentity).settled.modes(),
         [M::ProxyBlockPage]
     );
     assert!(impostor.journal().connections().is_empty());
@@ -271,7 +270,7 @@ async fn a_redirect_takes_no_key_along() {
 #[tokio::test]
 async fn a_proxy_on_the_way_hears_a_name_and_nothing_else() {
     let impostor = Impostor::plain(IpAddr::from([127, 0, 66, 3])).unwrap();
-    let mut world = World::with_a_role();
+    let mut world = CheckContext::with_a_role();
     world.env.insert(
         "NO_PROXY".to_owned(),
         "127.0.0.0/8,kubernetes.default.svc,api.cast.lab".to_owned(),
@@ -293,7 +292,7 @@ async fn a_proxy_on_the_way_hears_a_name_and_nothing_else() {
 
 #[tokio::test]
 async fn hostile_bytes_of_aws_reach_no_evidence() {
-    let mut world = World::with_a_role();
+    let mut world = CheckContext::with_a_role();
     world.sts.set(StsFault::Hostile).await;
     world.ec2.set(Ec2Fault::Hostile).await;
     for _ in 0..2 {
@@ -334,7 +333,7 @@ fn whatever_aws_answers_is_one_of_its_modes() {
     let result = runner.run(&proptest::prop_oneof![noise, bodies, nested], |answer| {
         runtime.block_on(async {
             let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let mut world = World::start();
+            let mut world = CheckContext::start();
             lead_to(&mut world, &format!("http://{}", server.local_addr().unwrap()));
             let serve = async {
                 loop {
@@ -359,15 +358,15 @@ fn whatever_aws_answers_is_one_of_its_modes() {
 
 #[tokio::test]
 async fn sts_that_does_not_answer_is_not_asked_twice() {
-    let mut world = World::with_a_role();
+    let mut world = CheckContext::with_a_role();
     world.sts.set(lab::Fault::HttpHang).await;
     world.configure();
     let standings = world.look().await;
     assert_eq!(
-        of(&standings, Check::StsIdentity).settled.modes(),
+        of(&standings, CheckId::StsIdentity).settled.modes(),
         [M::HttpTimeout]
     );
-    let ec2 = of(&standings, Check::Ec2Api);
+    let ec2 = of(&standings, CheckId::Ec2Api);
     assert_eq!(ec2.status(), Status::Unknown);
     assert!(
         evidence(ec2).contains("see sts_identity"),

@@ -1,47 +1,42 @@
 //! AWS beside what the scenarios tell: what is asked, what is shown, and what stays secret.
 
-use castai_health_exporter::board::Standing;
 use castai_health_exporter::catalogue::groups::IMDS_MODES;
-use castai_health_exporter::catalogue::{Check, FailureMode as M, Need, Status};
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Need, Status};
 use lab::ImdsFault;
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config as Cases, TestRunner};
+use test_support::scenarios::WebIdentity;
+use test_support::world::{CheckContext, evidence, standing_of};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::scenarios::WebIdentity;
-use crate::support::world::{World, evidence};
-
-const AWS: [Check; 3] = [Check::Imds, Check::AwsCredentials, Check::ClusterMetadata];
-
-pub(crate) fn of(standings: &[Standing], check: Check) -> &Standing {
-    standings
-        .iter()
-        .find(|standing| standing.check == check)
-        .unwrap()
-}
+const AWS: [CheckId; 3] = [
+    CheckId::Imds,
+    CheckId::AwsCredentials,
+    CheckId::ClusterMetadata,
+];
 
 #[tokio::test]
 async fn nothing_is_asked_of_instance_metadata_elsewhere() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     for provider in ["gke", "aks", "kops", "anywhere", "openshift"] {
         world.move_to(provider);
         let standings = world.look().await;
-        for check in [Check::Imds, Check::AwsCredentials] {
+        for check in [CheckId::Imds, CheckId::AwsCredentials] {
             assert_eq!(
-                of(&standings, check).status(),
+                standing_of(&standings, check).status(),
                 Status::NotApplicable,
                 "{check} on {provider}"
             );
         }
-        for check in [Check::Imds, Check::StsIdentity, Check::Ec2Api] {
+        for check in [CheckId::Imds, CheckId::StsIdentity, CheckId::Ec2Api] {
             assert_eq!(
-                of(&standings, check).status(),
+                standing_of(&standings, check).status(),
                 Status::NotApplicable,
                 "{check} on {provider}"
             );
-            assert_eq!(of(&standings, check).need, Need::None);
+            assert_eq!(standing_of(&standings, check).need, Need::None);
         }
     }
     for journal in [
@@ -55,11 +50,11 @@ async fn nothing_is_asked_of_instance_metadata_elsewhere() {
 
 #[tokio::test]
 async fn nothing_is_asked_when_the_agent_asks_nothing_either() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     world.set_env("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "false");
     let standings = world.look().await;
     assert_eq!(
-        AWS.map(|check| of(&standings, check).status()),
+        AWS.map(|check| standing_of(&standings, check).status()),
         [Status::NotApplicable, Status::NotApplicable, Status::Ok]
     );
     for journal in [world.sts.journal(), world.ec2.journal()] {
@@ -69,10 +64,16 @@ async fn nothing_is_asked_when_the_agent_asks_nothing_either() {
         world.imds.journal().connections().len() == 1,
         "who looks at the control plane needs a key"
     );
-    let world = World::with_a_role();
+    let world = CheckContext::with_a_role();
     let standings = world.look().await;
-    assert_eq!(of(&standings, Check::Imds).status(), Status::NotApplicable);
-    assert_eq!(of(&standings, Check::AwsCredentials).status(), Status::Ok);
+    assert_eq!(
+        standing_of(&standings, CheckId::Imds).status(),
+        Status::NotApplicable
+    );
+    assert_eq!(
+        standing_of(&standings, CheckId::AwsCredentials).status(),
+        Status::Ok
+    );
     // Which instance this is, the exporter wants to know for itself, and only once.
     let visits = || world.imds.journal().connections().len();
     assert_eq!(visits(), 1);
@@ -90,7 +91,7 @@ async fn nothing_is_asked_when_the_agent_asks_nothing_either() {
 
 #[tokio::test]
 async fn a_token_is_asked_for_first_and_used_for_the_role() {
-    let world = World::start();
+    let world = CheckContext::start();
     let standings = world.look().await;
     let requests = world.imds.journal().requests();
     let asked: Vec<_> = requests
@@ -114,7 +115,7 @@ async fn a_token_is_asked_for_first_and_used_for_the_role() {
         3,
         "each on one connection"
     );
-    let end = of(&standings, Check::AwsCredentials)
+    let end = standing_of(&standings, CheckId::AwsCredentials)
         .latest
         .as_ref()
         .unwrap()
@@ -127,55 +128,58 @@ async fn a_token_is_asked_for_first_and_used_for_the_role() {
             .as_secs()
             .cast_signed();
     assert!((21_000..=21_600).contains(&left), "{left} s");
-    assert_eq!(of(&standings, Check::Imds).need, Need::Feature);
+    assert_eq!(standing_of(&standings, CheckId::Imds).need, Need::Feature);
 }
 
 #[tokio::test]
 async fn discovery_needs_instance_metadata_to_start() {
-    let world = World::in_discovery();
+    let world = CheckContext::in_discovery();
     let standings = world.look().await;
     for check in AWS {
         assert_eq!(
-            of(&standings, check).status(),
+            standing_of(&standings, check).status(),
             Status::Ok,
             "{}",
-            evidence(of(&standings, check))
+            evidence(standing_of(&standings, check))
         );
-        assert_eq!(of(&standings, check).need, Need::Start);
+        assert_eq!(standing_of(&standings, check).need, Need::Start);
     }
-    assert!(evidence(of(&standings, Check::ClusterMetadata)).contains("account 123456789012"));
+    assert!(
+        evidence(standing_of(&standings, CheckId::ClusterMetadata))
+            .contains("account 123456789012")
+    );
     world.imds.set(ImdsFault::Disabled).await;
     let standings = world.look().await;
-    let metadata = of(&standings, Check::ClusterMetadata);
+    let metadata = standing_of(&standings, CheckId::ClusterMetadata);
     assert_eq!(metadata.status(), Status::Unknown);
     assert_eq!(evidence(metadata), "blocked by imds: aws_imds_disabled");
 }
 
 #[tokio::test]
 async fn a_stand_in_without_tokens_is_good_enough_for_the_agent() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.imds.set(ImdsFault::NoTokens).await;
     world.assert_healthy().await;
 }
 
 #[tokio::test]
 async fn a_token_that_gets_lost_costs_discovery_time_and_nothing_else() {
-    let world = World::in_discovery();
+    let world = CheckContext::in_discovery();
     world.imds.set(ImdsFault::HopLimit).await;
     let standings = world.look().await;
     assert_eq!(
-        AWS.map(|check| of(&standings, check).status()),
+        AWS.map(|check| standing_of(&standings, check).status()),
         [Status::Warning, Status::Ok, Status::Ok]
     );
     assert_eq!(
-        of(&standings, Check::Imds).settled.modes(),
+        standing_of(&standings, CheckId::Imds).settled.modes(),
         [M::AwsImdsHopLimit]
     );
 }
 
 #[tokio::test]
 async fn no_key_no_token_and_no_signature_is_shown() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     let token = {
         world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
         std::fs::read_to_string(world.mounted("aws-token")).unwrap()
@@ -207,7 +211,7 @@ async fn no_key_no_token_and_no_signature_is_shown() {
 
 #[tokio::test]
 async fn where_another_sdk_would_go_elsewhere_the_evidence_says_so() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
     let file = world.mounted("credentials");
     std::fs::write(
@@ -217,7 +221,7 @@ async fn where_another_sdk_would_go_elsewhere_the_evidence_says_so() {
     .unwrap();
     world.set_env("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap());
     let standings = world.look().await;
-    let said = evidence(of(&standings, Check::AwsCredentials));
+    let said = evidence(standing_of(&standings, CheckId::AwsCredentials));
     assert!(
         said.starts_with("source web_identity: ") && said.contains("would use profile here"),
         "{said}"
@@ -226,7 +230,7 @@ async fn where_another_sdk_would_go_elsewhere_the_evidence_says_so() {
 
 #[tokio::test]
 async fn a_source_that_is_not_examined_is_unknown_and_says_so() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     let file = world.mounted("config");
     world.set_env("AWS_CONFIG_FILE", file.to_str().unwrap());
     for (text, way) in [
@@ -235,7 +239,7 @@ async fn a_source_that_is_not_examined_is_unknown_and_says_so() {
     ] {
         std::fs::write(&file, format!("[default]\n{text}\n")).unwrap();
         let standings = world.look().await;
-        let credentials = of(&standings, Check::AwsCredentials);
+        let credentials = standing_of(&standings, CheckId::AwsCredentials);
         assert_eq!(credentials.status(), Status::Unknown);
         assert!(
             evidence(credentials).contains(way),
@@ -247,7 +251,7 @@ async fn a_source_that_is_not_examined_is_unknown_and_says_so() {
 
 #[tokio::test]
 async fn hostile_bytes_of_instance_metadata_reach_no_evidence() {
-    let world = World::in_discovery();
+    let world = CheckContext::in_discovery();
     for fault in [ImdsFault::Hostile, ImdsFault::EndlessBody, ImdsFault::Noise] {
         world.imds.set(fault.clone()).await;
         for standing in world.look().await {
@@ -282,7 +286,7 @@ fn whatever_instance_metadata_answers_is_one_of_its_modes() {
     let result = runner.run(&proptest::prop_oneof![noise, http], |answer| {
         runtime.block_on(async {
             let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let mut world = World::in_discovery();
+            let mut world = CheckContext::in_discovery();
             let endpoint = format!("http://{}", server.local_addr().unwrap());
             world.set_env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &endpoint);
             let serve = async {
@@ -293,7 +297,7 @@ fn whatever_instance_metadata_answers_is_one_of_its_modes() {
                 }
             };
             let standings = tokio::select! { standings = world.look() => standings, () = serve => unreachable!() };
-            let imds = of(&standings, Check::Imds);
+            let imds = standing_of(&standings, CheckId::Imds);
             assert_eq!(imds.status(), Status::Failing, "{}", evidence(imds));
             assert!(imds.settled.modes().iter().all(|mode| IMDS_MODES.contains(mode)));
             assert!(!evidence(imds).chars().any(char::is_control));

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use castai_health_exporter::catalogue::{Check, Status};
+use castai_health_exporter::catalogue::{CheckId, Status};
 use lab::{ApiFault, CastAiFault, Impostor};
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config as Cases, TestRunner};
+use test_support::world::{CheckContext, evidence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-
-use crate::support::world::{World, evidence};
 
 /// What steers a terminal or forges a line.
 fn steers(text: &str) -> bool {
@@ -21,7 +20,7 @@ fn steers(text: &str) -> bool {
 
 #[tokio::test]
 async fn the_key_and_the_token_stay_on_their_own_hosts() {
-    let world = World::start();
+    let world = CheckContext::start();
     let impostor = Impostor::plain([127, 0, 0, 1].into()).unwrap();
     let redirect = format!("redirect-to:http://{}/", impostor.addr());
     world
@@ -47,7 +46,7 @@ async fn the_key_and_the_token_stay_on_their_own_hosts() {
 
 #[tokio::test]
 async fn nothing_is_sent_where_the_certificate_does_not_verify() {
-    let world = World::start();
+    let world = CheckContext::start();
     for fault in [
         "cert-foreign-ca",
         "cert-expired",
@@ -67,7 +66,7 @@ async fn nothing_is_sent_where_the_certificate_does_not_verify() {
 
 #[tokio::test]
 async fn what_a_server_echoes_of_key_and_token_is_not_shown() {
-    let world = World::start();
+    let world = CheckContext::start();
     world
         .castai
         .set("echo".parse::<CastAiFault>().unwrap())
@@ -110,7 +109,7 @@ fn a_kubeconfig_that_does_not_parse_is_not_quoted() {
 
 #[tokio::test]
 async fn a_server_that_closes_after_each_answer_is_healthy() {
-    let world = World::start();
+    let world = CheckContext::start();
     world
         .castai
         .set("close-after-each".parse::<CastAiFault>().unwrap())
@@ -127,7 +126,7 @@ const LATEST: &str = "/cluster-management/v1/components:getByName";
 
 #[tokio::test]
 async fn cast_ai_is_only_read() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.look().await;
     let requests = world.castai.journal().requests();
     assert!(requests.iter().all(|request| request.method == "GET"));
@@ -156,7 +155,7 @@ async fn cast_ai_is_only_read() {
 
 #[tokio::test]
 async fn without_a_cluster_id_the_key_is_judged_by_whose_it_is() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     world.unset_env("STATIC_CLUSTER_ID");
     world
         .api
@@ -165,7 +164,7 @@ async fn without_a_cluster_id_the_key_is_judged_by_whose_it_is() {
     let standings = world.look().await;
     let castai = standings
         .iter()
-        .find(|standing| standing.check == Check::CastaiApi)
+        .find(|standing| standing.check == CheckId::CastaiApi)
         .unwrap();
     assert_eq!(castai.status(), Status::Ok, "{}", evidence(castai));
     let requests = world.castai.journal().requests();
@@ -178,7 +177,7 @@ async fn without_a_cluster_id_the_key_is_judged_by_whose_it_is() {
 
 #[tokio::test]
 async fn hostile_bytes_reach_no_evidence() {
-    let world = World::start();
+    let world = CheckContext::start();
     for fault in ["hostile", "cert-hostile", "noise", "tls-noise", "http-0-9"] {
         world
             .castai
@@ -200,7 +199,7 @@ async fn hostile_bytes_reach_no_evidence() {
 
 #[tokio::test]
 async fn an_endless_body_is_cut() {
-    let world = World::start();
+    let world = CheckContext::start();
     world
         .castai
         .set("endless-body".parse::<CastAiFault>().unwrap())
@@ -210,7 +209,7 @@ async fn an_endless_body_is_cut() {
         .set("endless-body".parse::<ApiFault>().unwrap())
         .await;
     let standings = world.look().await;
-    for check in [Check::CastaiApi, Check::Apiserver] {
+    for check in [CheckId::CastaiApi, CheckId::Apiserver] {
         let standing = standings
             .iter()
             .find(|standing| standing.check == check)
@@ -248,7 +247,7 @@ fn whatever_a_server_answers_is_a_mode_in_time() {
     let result = runner.run(&answers, |answer| {
         runtime.block_on(async {
             let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let mut world = World::start();
+            let mut world = CheckContext::start();
             world.set_env("API_URL", &format!("http://{}", server.local_addr().unwrap()));
             let serve = async {
                 loop {
@@ -260,7 +259,7 @@ fn whatever_a_server_answers_is_a_mode_in_time() {
             let began = Instant::now();
             let standings = tokio::select! { standings = world.look() => standings, () = serve => unreachable!() };
             assert!(began.elapsed() < Duration::from_secs(25), "longer than an attempt may take");
-            let castai = standings.iter().find(|standing| standing.check == Check::CastaiApi).unwrap();
+            let castai = standings.iter().find(|standing| standing.check == CheckId::CastaiApi).unwrap();
             assert_eq!(castai.status(), Status::Failing, "{}", evidence(castai));
             assert!(!steers(&evidence(castai)));
         });

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use castai_health_exporter::catalogue::alerts::{ALERTS, modes_of};
+use castai_health_exporter::catalogue::alert::{ALERTS, modes_of};
 use castai_health_exporter::catalogue::relations::{BLOCKS, CONSEQUENCES};
 use castai_health_exporter::catalogue::remedies::REMEDIES;
-use castai_health_exporter::catalogue::{Check, FailureMode, anchor, remedy};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, anchor, remedy};
+use test_support::scenarios::SCENARIOS;
 
 use crate::log_lines::LINES;
-use crate::scenarios::SCENARIOS;
 use crate::workloads;
 
 /// The modes that are agreed upon and still to come; the list only shrinks.
 const TO_COME: &[&str] = &[];
 
-fn pairs() -> BTreeSet<(Check, FailureMode)> {
-    Check::ALL
+fn pairs() -> BTreeSet<(CheckId, FailureMode)> {
+    CheckId::ALL
         .iter()
         .flat_map(|check| modes_of(*check).map(|mode| (*check, mode)))
         .collect()
@@ -28,7 +28,7 @@ fn every_pair_of_check_and_mode_is_provoked_by_a_scenario() {
         .map(|scenario| (scenario.check, scenario.mode))
         .collect();
     provoked.extend(workloads::provoked());
-    provoked.extend(LINES.iter().map(|(mode, _)| (Check::AgentLog, *mode)));
+    provoked.extend(LINES.iter().map(|(mode, _)| (CheckId::AgentLog, *mode)));
     let missing: Vec<_> = pairs().difference(&provoked).copied().collect();
     assert!(missing.is_empty(), "no scenario provokes {missing:?}");
 }
@@ -133,7 +133,7 @@ fn every_mode_says_what_it_means_how_it_is_told_apart_and_what_mends_it() {
         let entry = mode.entry();
         for (what, text) in [
             ("meaning", entry.meaning),
-            ("told_apart", entry.told_apart),
+            ("distinguishing", entry.distinguishing),
             ("remedy", entry.remedy),
         ] {
             assert!(text.len() > 20, "{mode} has no {what}");

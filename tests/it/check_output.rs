@@ -1,11 +1,10 @@
 //! The result of `check` as people and CI systems read it.
 
-use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::CheckId;
 use castai_health_exporter::cli::junit;
 use castai_health_exporter::cli::text::Report;
 use castai_health_exporter::exporter::{Exporter, Skipped};
-
-use crate::fixture;
+use test_support::fixture;
 
 fn text(exporter: &Exporter, colours: bool, skipped: bool) -> String {
     Report {
@@ -90,7 +89,7 @@ fn trouble_in_the_environment_stands_on_top() {
 
 fn skipping() -> Exporter {
     let skipped = vec![Skipped {
-        check: Check::Clock,
+        check: CheckId::Clock,
         why: "disabled in the <configuration>".to_owned(),
     }];
     Exporter {

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::CheckId;
 use serde_json::{Value, json};
 
 /// The program in an environment of its own, without any variable of this one.
@@ -256,12 +256,12 @@ fn json_lists_every_check_and_why_it_did_not_run() {
         .iter()
         .map(|check| [check["id"].clone(), check["status"].clone()])
         .collect();
-    let expected: Vec<_> = Check::ALL
+    let expected: Vec<_> = CheckId::ALL
         .iter()
         .map(|check| {
             [
                 check.label(),
-                if *check == Check::Dns {
+                if *check == CheckId::Dns {
                     "not_applicable"
                 } else {
                     "skipped"

@@ -1,13 +1,12 @@
 //! GKE and AKS beside what the scenarios tell: what is asked, on which way, and what is not asked of anybody else.
 
-use castai_health_exporter::board::Standing;
 use castai_health_exporter::catalogue::groups::{AZURE_IMDS_MODES, GCE_MODES};
-use castai_health_exporter::catalogue::{Check, FailureMode as M, Need, Status};
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Need, Status};
+use castai_health_exporter::state::Standing;
 use lab::{AzureImdsFault, GceFault, Journal};
+use test_support::world::{CheckContext, evidence};
 
-use crate::support::world::{World, evidence};
-
-fn of(standings: &[Standing], check: Check) -> &Standing {
+fn of(standings: &[Standing], check: CheckId) -> &Standing {
     standings
         .iter()
         .find(|standing| standing.check == check)
@@ -24,7 +23,7 @@ fn asked(journal: &Journal) -> Vec<String> {
 
 #[tokio::test]
 async fn on_gke_google_alone_is_asked_and_what_the_agent_asks() {
-    let mut world = World::of("gke");
+    let mut world = CheckContext::of("gke");
     world.assert_healthy().await;
     let root = "/computeMetadata/v1/";
     let paths = [
@@ -38,9 +37,9 @@ async fn on_gke_google_alone_is_asked_and_what_the_agent_asks() {
         paths.map(|path| format!("{root}{path}"))
     );
     let standings = world.look().await;
-    assert_eq!(of(&standings, Check::GceMetadata).need, Need::Start);
-    assert_eq!(of(&standings, Check::AzureImds).need, Need::None);
-    let metadata = evidence(of(&standings, Check::ClusterMetadata));
+    assert_eq!(of(&standings, CheckId::GceMetadata).need, Need::Start);
+    assert_eq!(of(&standings, CheckId::AzureImds).need, Need::None);
+    let metadata = evidence(of(&standings, CheckId::ClusterMetadata));
     assert!(
         metadata.contains("instance/attributes/cluster-name \"lab\""),
         "{metadata}"
@@ -67,7 +66,7 @@ async fn on_gke_google_alone_is_asked_and_what_the_agent_asks() {
 
 #[tokio::test]
 async fn what_is_given_is_asked_of_nobody() {
-    let mut world = World::of("gke");
+    let mut world = CheckContext::of("gke");
     for name in [
         "GKE_PROJECT_ID",
         "GKE_CLUSTER_NAME",
@@ -77,23 +76,26 @@ async fn what_is_given_is_asked_of_nobody() {
         world.set_env(name, "given");
     }
     let standings = world.look().await;
-    let gce = of(&standings, Check::GceMetadata);
+    let gce = of(&standings, CheckId::GceMetadata);
     assert_eq!(
         (gce.status(), gce.need),
         (Status::NotApplicable, Need::None)
     );
-    assert_eq!(of(&standings, Check::ClusterMetadata).status(), Status::Ok);
+    assert_eq!(
+        of(&standings, CheckId::ClusterMetadata).status(),
+        Status::Ok
+    );
     assert!(
         !asked(world.gce.journal())
             .iter()
             .any(|path| path.contains("attributes"))
     );
 
-    let mut world = World::of("aks");
+    let mut world = CheckContext::of("aks");
     world.set_env("AKS_LOCATION", "westeurope");
     let standings = world.look().await;
     assert_eq!(
-        of(&standings, Check::AzureImds).status(),
+        of(&standings, CheckId::AzureImds).status(),
         Status::NotApplicable,
         "the agent ends before it asks"
     );
@@ -101,12 +103,15 @@ async fn what_is_given_is_asked_of_nobody() {
     world.set_env("AKS_SUBSCRIPTION_ID", lab::azure_imds::SUBSCRIPTION);
     world.azure.journal().clear();
     let standings = world.look().await;
-    let azure = of(&standings, Check::AzureImds);
+    let azure = of(&standings, CheckId::AzureImds);
     assert_eq!(
         (azure.status(), azure.need),
         (Status::NotApplicable, Need::None)
     );
-    assert_eq!(of(&standings, Check::ClusterMetadata).status(), Status::Ok);
+    assert_eq!(
+        of(&standings, CheckId::ClusterMetadata).status(),
+        Status::Ok
+    );
     assert!(
         !asked(world.azure.journal())
             .iter()
@@ -116,15 +121,15 @@ async fn what_is_given_is_asked_of_nobody() {
 
 #[tokio::test]
 async fn on_aks_azure_alone_is_asked_and_what_the_agent_asks() {
-    let world = World::of("aks");
+    let world = CheckContext::of("aks");
     world.assert_healthy().await;
     assert_eq!(
         asked(world.azure.journal())[0],
         "/metadata/instance?api-version=2021-05-01&format=json"
     );
     let standings = world.look().await;
-    assert_eq!(of(&standings, Check::AzureImds).need, Need::Start);
-    let metadata = evidence(of(&standings, Check::ClusterMetadata));
+    assert_eq!(of(&standings, CheckId::AzureImds).need, Need::Start);
+    let metadata = evidence(of(&standings, CheckId::ClusterMetadata));
     assert!(
         metadata.contains("node resource group \"MC_lab-group_lab_westeurope\""),
         "{metadata}"
@@ -138,14 +143,14 @@ async fn on_aks_azure_alone_is_asked_and_what_the_agent_asks() {
 #[tokio::test]
 async fn a_proxy_that_the_agent_takes_is_taken_and_told() {
     // Go sends loopback addresses through no proxy, and Google's name is none.
-    let mut world = World::of("gke");
+    let mut world = CheckContext::of("gke");
     world.set_env("GCE_METADATA_HOST", "metadata.google.internal");
     world.set_env(
         "HTTP_PROXY",
         &format!("http://proxy.lab:{}", world.proxy.addr().port()),
     );
     let standings = world.look().await;
-    let gce = of(&standings, Check::GceMetadata);
+    let gce = of(&standings, CheckId::GceMetadata);
     assert_eq!(
         gce.settled.modes(),
         [M::GcpMetadataHeaderMissing],
@@ -159,7 +164,7 @@ async fn a_proxy_that_the_agent_takes_is_taken_and_told() {
     );
     assert!(world.gce.journal().connections().is_empty());
 
-    let mut world = World::of("aks");
+    let mut world = CheckContext::of("aks");
     world.file = world
         .file
         .replace(&world.azure.addr().to_string(), "169.254.169.254:80");
@@ -168,7 +173,7 @@ async fn a_proxy_that_the_agent_takes_is_taken_and_told() {
         &format!("http://proxy.lab:{}", world.proxy.addr().port()),
     );
     let standings = world.look().await;
-    let azure = of(&standings, Check::AzureImds);
+    let azure = of(&standings, CheckId::AzureImds);
     assert_eq!(
         azure.settled.modes(),
         [M::AzureImdsUnreachable],
@@ -191,10 +196,10 @@ async fn a_host_that_is_not_the_nodes_own_is_not_asked() {
         "127.0.0.1/?x",
         "2001:db8::1",
     ] {
-        let mut world = World::of("gke");
+        let mut world = CheckContext::of("gke");
         world.set_env("GCE_METADATA_HOST", host);
         let standings = world.look().await;
-        let gce = of(&standings, Check::GceMetadata);
+        let gce = of(&standings, CheckId::GceMetadata);
         assert_eq!(gce.status(), Status::Unknown, "{host}");
         assert!(
             evidence(gce).contains("does not ask there") && !evidence(gce).contains("secret"),
@@ -206,20 +211,20 @@ async fn a_host_that_is_not_the_nodes_own_is_not_asked() {
 
 #[tokio::test]
 async fn a_metadata_server_that_fails_blocks_the_clusters_metadata() {
-    let world = World::of("gke");
+    let world = CheckContext::of("gke");
     world.gce.set(GceFault::NoClusterName).await;
     let standings = world.look().await;
     assert_eq!(
-        evidence(of(&standings, Check::ClusterMetadata)),
+        evidence(of(&standings, CheckId::ClusterMetadata)),
         "blocked by gce_metadata: gcp_metadata_attr_missing"
     );
-    let said = evidence(of(&standings, Check::GceMetadata));
+    let said = evidence(of(&standings, CheckId::GceMetadata));
     assert!(said.contains("GKE_CLUSTER_NAME is not set"), "{said}");
-    let world = World::of("aks");
+    let world = CheckContext::of("aks");
     world.azure.set(AzureImdsFault::Restricted).await;
     let standings = world.look().await;
     assert_eq!(
-        evidence(of(&standings, Check::ClusterMetadata)),
+        evidence(of(&standings, CheckId::ClusterMetadata)),
         "blocked by azure_imds: azure_imds_restricted"
     );
 }
@@ -235,12 +240,12 @@ async fn hostile_bytes_of_metadata_servers_reach_no_evidence() {
         "huge-headers",
         "truncated",
     ] {
-        let (gke, aks) = (World::of("gke"), World::of("aks"));
+        let (gke, aks) = (CheckContext::of("gke"), CheckContext::of("aks"));
         gke.gce.set(name.parse::<GceFault>().unwrap()).await;
         aks.azure.set(name.parse::<AzureImdsFault>().unwrap()).await;
         for (world, check, modes) in [
-            (gke, Check::GceMetadata, GCE_MODES),
-            (aks, Check::AzureImds, AZURE_IMDS_MODES),
+            (gke, CheckId::GceMetadata, GCE_MODES),
+            (aks, CheckId::AzureImds, AZURE_IMDS_MODES),
         ] {
             let standings = world.look().await;
             for standing in &standings {

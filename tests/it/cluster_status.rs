@@ -1,23 +1,22 @@
 //! What CAST AI thinks of the cluster: how its id is found, and what is no failure.
 
-use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::{Check, Status};
+use castai_health_exporter::catalogue::{CheckId, Status};
+use castai_health_exporter::state::Standing;
 use serde_json::json;
+use test_support::world::{CheckContext, evidence};
 
-use crate::support::world::{World, evidence};
-
-async fn cluster_status(world: &World) -> Standing {
+async fn cluster_status(world: &CheckContext) -> Standing {
     world
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == Check::ClusterStatus)
+        .find(|standing| standing.check == CheckId::ClusterStatus)
         .unwrap()
 }
 
 /// A world whose agent was not told its cluster's id.
-fn registered() -> World {
-    let mut world = World::start();
+fn registered() -> CheckContext {
+    let mut world = CheckContext::start();
     world.unset_env("STATIC_CLUSTER_ID");
     world
 }
@@ -61,7 +60,7 @@ async fn an_id_that_is_not_known_is_unknown_and_says_why() {
 
 #[tokio::test]
 async fn a_cluster_that_sleeps_is_no_failure() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.castai.set_field("status", json!("hibernated"));
     world.castai.set_field("agentStatus", json!("disconnected"));
     assert_eq!(cluster_status(&world).await.status(), Status::NotApplicable);
@@ -69,7 +68,7 @@ async fn a_cluster_that_sleeps_is_no_failure() {
 
 #[tokio::test]
 async fn trouble_on_the_way_is_told_by_castai_api_alone() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.castai.set(lab::CastAiFault::TokenInvalid).await;
     let standing = cluster_status(&world).await;
     assert_eq!(standing.status(), Status::Unknown);

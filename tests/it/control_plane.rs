@@ -3,29 +3,28 @@
 use std::fs;
 use std::net::IpAddr;
 
-use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::{Check, Need, Status};
+use castai_health_exporter::catalogue::{CheckId, Need, Status};
+use castai_health_exporter::state::Standing;
 use lab::azure_imds::AZURE_TOKEN;
 use lab::cloud_api::{CLIENT, FEDERATED_TOKEN, TENANT};
 use lab::gce::GOOGLE_TOKEN;
 use lab::imds::{ROLE_SECRET, ROLE_TOKEN};
 use lab::{AzureImdsFault, Certificate, CloudApiFault, EksFault, GceFault, Impostor, Pki};
-
-use crate::scenarios::WebIdentity;
-use crate::support::world::{World, evidence};
+use test_support::scenarios::WebIdentity;
+use test_support::world::{CheckContext, evidence};
 
 /// What the check says of a world.
-async fn looked(world: &World) -> (Status, String) {
+async fn looked(world: &CheckContext) -> (Status, String) {
     let standings: Vec<Standing> = world.look().await;
     let standing = standings
         .iter()
-        .find(|standing| standing.check == Check::ControlPlaneAccess)
+        .find(|standing| standing.check == CheckId::ControlPlaneAccess)
         .unwrap();
     (standing.status(), evidence(standing))
 }
 
 async fn with(provider: &str, fault: &str) -> (Status, String) {
-    let world = World::of(provider);
+    let world = CheckContext::of(provider);
     match provider {
         "eks" => world.eks.set(fault.parse::<EksFault>().unwrap()).await,
         "gke" => {
@@ -62,7 +61,7 @@ async fn whoever_is_let_in_is_named_with_the_reason() {
         );
     }
     for provider in ["eks", "gke", "aks"] {
-        let (status, said) = looked(&World::of(provider)).await;
+        let (status, said) = looked(&CheckContext::of(provider)).await;
         assert!(
             status == Status::Ok && said.contains("everybody may"),
             "{said}"
@@ -150,7 +149,7 @@ async fn what_eks_does_not_tell_blocks_nobody() {
 
 #[tokio::test]
 async fn eks_is_asked_as_the_agent_and_without_its_credentials_not_at_all() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     let (status, said) = looked(&world).await;
     assert_eq!(status, Status::Ok, "{said}");
     world.set_env("EKS_CLUSTER_NAME", "another");
@@ -177,7 +176,7 @@ async fn eks_is_asked_as_the_agent_and_without_its_credentials_not_at_all() {
     // An agent that is to ask AWS for nothing has the credentials all the same.
     world.set_env("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "false");
     let asked =
-        |world: &World| [world.sts.journal(), world.ec2.journal()].map(|of| of.requests().len());
+        |world: &CheckContext| [world.sts.journal(), world.ec2.journal()].map(|of| of.requests().len());
     let before = asked(&world);
     assert_eq!(looked(&world).await.0, Status::Ok);
     assert_eq!(asked(&world), before, "nobody else of AWS is asked");
@@ -253,7 +252,7 @@ async fn what_could_not_be_found_out_blocks_nobody() {
 
 #[tokio::test]
 async fn without_a_token_nobody_is_blamed() {
-    let world = World::of("gke");
+    let world = CheckContext::of("gke");
     world.gce.set(GceFault::NoServiceAccount).await;
     let (status, said) = looked(&world).await;
     assert!(
@@ -268,7 +267,7 @@ async fn without_a_token_nobody_is_blamed() {
         ),
         (AzureImdsFault::Restricted, "not allowed"),
     ] {
-        let mut world = World::of("aks");
+        let mut world = CheckContext::of("aks");
         world.set_env("AKS_LOCATION", "westeurope");
         world.set_env("AKS_NODE_RESOURCE_GROUP", "MC_lab-group_lab_westeurope");
         world.set_env("AKS_SUBSCRIPTION_ID", lab::azure_imds::SUBSCRIPTION);
@@ -291,7 +290,7 @@ async fn without_a_token_nobody_is_blamed() {
 
 #[tokio::test]
 async fn a_workload_identity_goes_before_the_nodes() {
-    let mut world = World::of("aks");
+    let mut world = CheckContext::of("aks");
     let file = world.mounted("azure-token");
     fs::write(&file, FEDERATED_TOKEN).unwrap();
     world.set_env("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap());
@@ -341,7 +340,7 @@ async fn a_workload_identity_goes_before_the_nodes() {
 
 #[tokio::test]
 async fn other_addresses_of_cast_ai_are_looked_for() {
-    let mut world = World::of("gke");
+    let mut world = CheckContext::of("gke");
     world.file = world.file.replace(
         "control_plane:\n",
         "control_plane:\n  castai_addresses: [203.0.113.9, 192.0.2.1]\n",
@@ -366,7 +365,7 @@ async fn other_addresses_of_cast_ai_are_looked_for() {
 
 #[tokio::test]
 async fn a_cluster_of_aks_whose_name_cannot_be_told_is_asked_for_by_its_id() {
-    let mut world = World::of("aks");
+    let mut world = CheckContext::of("aks");
     for (name, value) in [
         ("AKS_LOCATION", "westeurope"),
         ("AKS_NODE_RESOURCE_GROUP", "MC_lab_group_lab_westeurope"),
@@ -394,11 +393,11 @@ async fn a_cluster_of_aks_whose_name_cannot_be_told_is_asked_for_by_its_id() {
 #[tokio::test]
 async fn nothing_is_asked_of_a_cloud_that_is_not_this_clusters() {
     for provider in ["kops", "anywhere", "openshift", "selfhostedec2"] {
-        let world = World::of(provider);
+        let world = CheckContext::of(provider);
         let standings = world.look().await;
         let standing = standings
             .iter()
-            .find(|standing| standing.check == Check::ControlPlaneAccess)
+            .find(|standing| standing.check == CheckId::ControlPlaneAccess)
             .unwrap();
         assert_eq!(
             (standing.status(), standing.need),
@@ -419,7 +418,7 @@ async fn nothing_is_asked_of_a_cloud_that_is_not_this_clusters() {
         );
     }
     for (provider, silent) in [("gke", [1, 2]), ("aks", [0, 2])] {
-        let world = World::of(provider);
+        let world = CheckContext::of(provider);
         world.assert_healthy().await;
         assert!(
             silent
@@ -432,7 +431,7 @@ async fn nothing_is_asked_of_a_cloud_that_is_not_this_clusters() {
                 && world.eks.journal().connections().is_empty()
         );
     }
-    let world = World::start();
+    let world = CheckContext::start();
     world.assert_healthy().await;
     let silent = world
         .apis
@@ -459,7 +458,7 @@ async fn no_impostor_hears_a_token() {
         vec!["container.lab".to_owned()],
     )
     .unwrap();
-    let (gke, aks) = (World::of("gke"), World::of("aks"));
+    let (gke, aks) = (CheckContext::of("gke"), CheckContext::of("aks"));
     for world in [&gke, &aks] {
         for name in ["container.lab", "management.lab"] {
             world.dns.set_for(

@@ -3,43 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
-use castai_health_exporter::generate::dashboards::files;
-use castai_health_exporter::generate::{COMMITTED, README};
 use serde_json::Value;
+use test_support::dashboards::{dashboards, expressions, panels};
 
 use crate::rules::assert_only_what_is_published;
-use crate::support::monitoring::Monitoring;
-
-/// Panels whose answer may well be nothing: nothing of the kind is in the world that is asked.
-const MAY_BE_EMPTY: &[&str] = &["Credentials end in", "Identity", "First certificate to end"];
-
-fn dashboards() -> Vec<(String, Value)> {
-    files(&COMMITTED)
-        .into_iter()
-        .map(|file| (file.path, serde_json::from_str(&file.contents).unwrap()))
-        .collect()
-}
-
-/// Every panel, those in collapsed rows too.
-fn panels(dashboard: &Value) -> Vec<&Value> {
-    let top = dashboard["panels"].as_array().unwrap();
-    top.iter()
-        .flat_map(|panel| {
-            [panel]
-                .into_iter()
-                .chain(panel["panels"].as_array().into_iter().flatten())
-        })
-        .collect()
-}
-
-fn expressions(panel: &Value) -> Vec<String> {
-    let targets = panel["targets"].as_array().into_iter().flatten();
-    targets
-        .map(|target| target["expr"].as_str().unwrap().to_owned())
-        .collect()
-}
 
 #[test]
 fn panels_ask_for_nothing_that_is_not_published() {
@@ -172,7 +140,7 @@ fn a_timeline_says_its_words_and_a_table_links_by_column() {
 #[test]
 fn the_readme_shows_a_healthy_and_a_broken_cluster() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(root.join(README)).unwrap();
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
     for path in ["docs/healthy.png", "docs/broken.png"] {
         let shown = readme
             .split_once(&format!("]({path})"))
@@ -199,33 +167,4 @@ fn the_readme_shows_a_healthy_and_a_broken_cluster() {
             picture.len()
         );
     }
-}
-
-/// The panels whose queries a Prometheus that was fed by exporters so long refuses or answers with nothing.
-pub(crate) async fn without_data(monitoring: &Monitoring, fed: Duration) -> Vec<String> {
-    let mut empty = Vec::new();
-    for (path, dashboard) in dashboards() {
-        for panel in panels(&dashboard) {
-            let title = panel["title"].as_str().unwrap();
-            for expr in expressions(panel) {
-                let asked = expr
-                    .replace("$__rate_interval", "30s")
-                    .replace("$cluster", ".*")
-                    .replace("$namespace", ".+")
-                    .replace("$job", ".+")
-                    // The windows of the shortened rules have other names.
-                    .replace("window=\"1h\"", "window=\"2m\"")
-                    .replace("window=\"6h\"", "window=\"12m\"")
-                    .replace("window=\"3d\"", "window=\"144m\"");
-                match monitoring.query(&asked, fed.as_secs().div_ceil(60)).await {
-                    Err(error) => empty.push(format!("{path}: {title}: {error}: {asked}")),
-                    Ok(series) if series.is_empty() && !MAY_BE_EMPTY.contains(&title) => {
-                        empty.push(format!("{path}: {title}: nothing for {asked}"));
-                    }
-                    Ok(_) => {}
-                }
-            }
-        }
-    }
-    empty
 }

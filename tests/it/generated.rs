@@ -1,74 +1,49 @@
-//! The committed files that are derived from the catalogue.
+//! Committed files that users can generate as well; `cargo test --package xtask` compares the rest.
 
 use std::fs;
 use std::path::Path;
 
-use castai_health_exporter::catalogue::alerts::{explaining, modes_of};
-use castai_health_exporter::catalogue::{Check, runbook_url};
-use castai_health_exporter::generate::{
-    FOLDERS, HEADER, README, RUNBOOKS, YAML_HEADER, files, readme,
-};
+use castai_health_exporter::alerting;
+use castai_health_exporter::alerting::directory;
+use castai_health_exporter::alerting::file::RUNBOOKS;
+use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::catalogue::alert::{explaining, modes_of};
+use castai_health_exporter::catalogue::{CheckId, runbook_url};
+
+const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 
 fn read(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; `make generate` writes it", path.display()))
+    fs::read_to_string(Path::new(REPOSITORY).join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}; run `cargo xtask generate`"))
 }
 
 #[test]
-fn the_committed_files_are_what_generate_writes() {
-    for file in files(&read(README)) {
-        assert!(
-            read(&file.path) == file.contents,
-            "{} is old: `make generate`",
-            file.path
-        );
-    }
+fn committed_rules_runbooks_and_dashboards_are_up_to_date() {
+    let changes = directory::changes(
+        Path::new(REPOSITORY),
+        alerting::files(&Settings::DEFAULT),
+        alerting::FOLDERS,
+        &alerting::HEADERS,
+    );
+    let outdated: Vec<String> = changes.unwrap().iter().map(ToString::to_string).collect();
+    assert!(
+        outdated.is_empty(),
+        "run `cargo xtask generate`: {outdated:?}"
+    );
 }
 
 #[test]
-fn no_generated_page_is_left_over() {
-    let written: Vec<String> = files("").into_iter().map(|file| file.path).collect();
-    for folder in FOLDERS {
-        let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
-            .expect("`make generate` writes it");
-        for entry in entries {
-            let path = format!("{folder}/{}", entry.unwrap().file_name().to_string_lossy());
-            let generated = [HEADER, YAML_HEADER]
-                .iter()
-                .any(|header| read(&path).starts_with(header));
-            assert!(
-                !generated || written.contains(&path),
-                "{path} is stale: `make generate`"
-            );
-        }
-    }
-}
-
-#[test]
-fn the_readme_holds_every_table() {
-    let readme = read(README);
-    for table in readme::TABLES {
-        assert!(
-            readme.contains(&format!("<!-- generated: {table} -->\n| ")),
-            "{table}"
-        );
-    }
-}
-
-#[test]
-fn the_address_of_every_check_and_mode_leads_to_its_section() {
+fn every_runbook_url_points_to_an_existing_section() {
     let mut sections = 0;
-    for check in Check::ALL {
+    for check in CheckId::ALL {
         for mode in modes_of(*check) {
-            let alert = explaining(*check, mode)
-                .unwrap_or_else(|| panic!("nothing explains {check} {mode}"));
-            let address =
-                runbook_url(RUNBOOKS, *check, mode).expect("what has an alert has an address");
-            let (page, anchor) = address.split_once('#').expect("an anchor");
+            let alert =
+                explaining(*check, mode).unwrap_or_else(|| panic!("{check} {mode} has no alert"));
+            let url = runbook_url(RUNBOOKS, *check, mode).expect("the pair has an alert");
+            let (page, anchor) = url.split_once('#').expect("the URL has an anchor");
             assert_eq!(page, format!("{RUNBOOKS}/{}.md", alert.name));
-            let sought = format!("<a id=\"{anchor}\"></a>");
-            assert_eq!(read(page).matches(&sought).count(), 1, "{address}");
+            let element = format!("<a id=\"{anchor}\"></a>");
+            assert_eq!(read(page).matches(&element).count(), 1, "{url}");
             sections += 1;
         }
     }
@@ -76,8 +51,8 @@ fn the_address_of_every_check_and_mode_leads_to_its_section() {
 }
 
 #[test]
-fn a_page_has_the_four_sections_in_their_order() {
-    for file in files("")
+fn runbooks_follow_the_prometheus_operator_template() {
+    for file in alerting::files(&Settings::DEFAULT)
         .iter()
         .filter(|file| file.path.starts_with(RUNBOOKS) && file.path.contains("Castai"))
     {

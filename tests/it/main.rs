@@ -44,26 +44,16 @@ mod control_plane;
 mod daemon;
 // The dashboards as Grafana would ask and draw them.
 mod dashboards;
-// A board for the tests of the views.
-mod fixture;
-// Three hundred clusters under one Prometheus.
-mod fleet;
 // The committed files that are derived from the catalogue.
 mod generated;
 // A line of the agent's log for each mode.
 mod log_lines;
 // What Prometheus sees.
 mod metrics;
-// AWS by another hand.
-mod moto;
-// A real node, as README.md says; `make test-node`.
-mod node;
 // What the cluster tells of this pod, and EKS Pod Identity.
 mod own_pod;
 // Proxies, byte by byte.
 mod proxy;
-// The binary beside a real API server.
-mod real_cluster;
 // Names and who is asked for them.
 mod resolver;
 // Rules, routes and inhibitions in the programs that read them.
@@ -77,8 +67,4 @@ mod server;
 // The JSON document.
 mod status;
 mod store;
-// What the scenarios are told with.
-mod support;
-// Who is told when the world is broken.
-mod told;
 mod workloads;

@@ -1,22 +1,21 @@
 //! What the cluster tells of this pod and its service account, and what EKS Pod Identity gives it.
 
-use castai_health_exporter::catalogue::alerts::modes_of;
-use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
+use castai_health_exporter::catalogue::alert::modes_of;
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use lab::ImdsFault;
 use lab::aws::{Account, REGION, ROLE, pod_identity_token};
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config as Cases, TestRunner};
+use test_support::world::standing_of;
+use test_support::world::{CheckContext, evidence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::aws::of;
-use crate::support::world::{World, evidence};
-
 /// Looks, and gives what `aws_credentials` says.
-async fn credentials(world: &World) -> (Status, Vec<M>, String) {
+async fn credentials(world: &CheckContext) -> (Status, Vec<M>, String) {
     let standings = world.look().await;
-    let standing = of(&standings, Check::AwsCredentials);
+    let standing = standing_of(&standings, CheckId::AwsCredentials);
     (
         standing.status(),
         standing.settled.modes().to_vec(),
@@ -25,8 +24,8 @@ async fn credentials(world: &World) -> (Status, Vec<M>, String) {
 }
 
 /// The agent's pod of this version, whose service account has a role that the pod was not given.
-fn with_a_late_role(version: &str) -> World {
-    let world = World::start();
+fn with_a_late_role(version: &str) -> CheckContext {
+    let world = CheckContext::start();
     world.in_the_agents_pod(version);
     world.annotate(Some(&Account::role_arn(ROLE)));
     world
@@ -34,29 +33,33 @@ fn with_a_late_role(version: &str) -> World {
 
 #[tokio::test]
 async fn what_pod_identity_gives_is_used_and_never_shown() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     world.with_pod_identity(Some(&pod_identity_token()));
     let standings = world.look().await;
-    let said = evidence(of(&standings, Check::AwsCredentials));
+    let said = evidence(standing_of(&standings, CheckId::AwsCredentials));
     assert!(
         said.starts_with("source container: ") && said.contains(" gives the key …"),
         "{said}"
     );
-    let identity = of(&standings, Check::StsIdentity);
+    let identity = standing_of(&standings, CheckId::StsIdentity);
     assert!(
         evidence(identity).contains(":assumed-role/castai-agent/eks-lab-"),
         "{}",
         evidence(identity)
     );
-    for check in [Check::AwsCredentials, Check::StsIdentity, Check::Ec2Api] {
+    for check in [
+        CheckId::AwsCredentials,
+        CheckId::StsIdentity,
+        CheckId::Ec2Api,
+    ] {
         assert_eq!(
-            of(&standings, check).status(),
+            standing_of(&standings, check).status(),
             Status::Ok,
             "{check}: {}",
-            evidence(of(&standings, check))
+            evidence(standing_of(&standings, check))
         );
     }
-    let end = of(&standings, Check::AwsCredentials)
+    let end = standing_of(&standings, CheckId::AwsCredentials)
         .latest
         .as_ref()
         .unwrap()
@@ -85,7 +88,7 @@ async fn what_pod_identity_gives_is_used_and_never_shown() {
 
 #[tokio::test]
 async fn pod_identity_is_asked_once_with_its_token_and_by_no_proxy() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     world.with_pod_identity(Some(&pod_identity_token()));
     world.set_env(
         "HTTP_PROXY",
@@ -105,7 +108,7 @@ async fn pod_identity_is_asked_once_with_its_token_and_by_no_proxy() {
 
 #[tokio::test]
 async fn an_old_agent_takes_credentials_from_loopback_and_not_from_pod_identity() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     world.in_the_agents_pod("v0.93.0");
     world.with_pod_identity(Some(&pod_identity_token()));
     world.set_env(
@@ -185,11 +188,11 @@ async fn the_pod_tells_why_it_was_not_given_the_role() {
 
 #[tokio::test]
 async fn where_metadata_is_out_of_reach_the_node_tells_which_instance_ec2_should_show() {
-    let mut world = World::with_a_role();
+    let mut world = CheckContext::with_a_role();
     world.imds.set(ImdsFault::HopLimitRequired).await;
-    let ec2 = async |world: &World| {
+    let ec2 = async |world: &CheckContext| {
         let standings = world.look().await;
-        let standing = of(&standings, Check::Ec2Api);
+        let standing = standing_of(&standings, CheckId::Ec2Api);
         (
             standing.status(),
             standing.settled.modes().to_vec(),
@@ -232,7 +235,7 @@ async fn where_metadata_is_out_of_reach_the_node_tells_which_instance_ec2_should
 
 #[tokio::test]
 async fn nothing_is_read_of_the_cluster_without_a_service_accounts_token() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.annotate(Some(&Account::role_arn(ROLE)));
     assert_eq!(credentials(&world).await.0, Status::Ok);
     let requests = world.api.service().journal().requests();
@@ -267,7 +270,7 @@ fn whatever_a_server_of_credentials_answers_is_one_of_the_checks_modes() {
     let result = runner.run(&proptest::prop_oneof![noise, http], |answer| {
         runtime.block_on(async {
             let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let mut world = World::start();
+            let mut world = CheckContext::start();
             world.with_pod_identity(Some(&pod_identity_token()));
             let uri = format!("http://{}/v1/credentials", server.local_addr().unwrap());
             world.set_env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &uri);
@@ -289,7 +292,7 @@ fn whatever_a_server_of_credentials_answers_is_one_of_the_checks_modes() {
             assert!(
                 modes
                     .iter()
-                    .all(|mode| modes_of(Check::AwsCredentials).any(|of| of == *mode)),
+                    .all(|mode| modes_of(CheckId::AwsCredentials).any(|of| of == *mode)),
                 "{modes:?}"
             );
             assert!(!said.chars().any(char::is_control), "{said:?}");

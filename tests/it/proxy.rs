@@ -4,14 +4,13 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::{Check, FailureMode};
+use castai_health_exporter::catalogue::{CheckId, FailureMode};
 use lab::{Impostor, Pki};
+use test_support::exporter::Exporter;
+use test_support::world::{CheckContext, evidence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
-
-use crate::support::exporter::Exporter;
-use crate::support::world::{World, evidence};
 
 /// A proxy that answers every request with these bytes and then says nothing more.
 struct Scripted(SocketAddr, AbortHandle);
@@ -48,20 +47,20 @@ impl Drop for Scripted {
 /// What CAST AI's check says behind a proxy that answers so.
 async fn behind(answer: &'static str) -> (Vec<FailureMode>, String) {
     let proxy = Scripted::start(answer).await;
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     world.set_env("HTTPS_PROXY", &format!("http://user:password@{}", proxy.0));
     let standing = world
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == Check::CastaiApi)
+        .find(|standing| standing.check == CheckId::CastaiApi)
         .unwrap();
     (standing.settled.modes().to_vec(), evidence(&standing))
 }
 
 /// A world whose API server is plain HTTP behind this proxy.
-fn plain_behind(proxy: &str) -> World {
-    let mut world = World::start();
+fn plain_behind(proxy: &str) -> CheckContext {
+    let mut world = CheckContext::start();
     let (before, after) = (
         world.file.find("apiserver:").unwrap(),
         world.file.find("dns:").unwrap(),
@@ -136,7 +135,7 @@ async fn a_forwarding_proxy_with_tls_is_verified_before_it_is_told_anything() {
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == Check::Apiserver)
+        .find(|standing| standing.check == CheckId::Apiserver)
         .unwrap();
     assert_eq!(
         standing.settled.modes(),

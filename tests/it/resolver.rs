@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use castai_health_exporter::catalogue::FailureMode;
 use castai_health_exporter::config;
-use castai_health_exporter::probe::Resolver;
-use castai_health_exporter::probe::resolve::ResolvConf;
-use castai_health_exporter::verdict::Ended;
+use castai_health_exporter::net::Resolver;
+use castai_health_exporter::net::resolve::ResolvConf;
+use castai_health_exporter::report::Ended;
 use lab::{Dns, DnsFault};
 use tempfile::TempDir;
 

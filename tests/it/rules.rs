@@ -2,118 +2,29 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Output};
 use std::sync::LazyLock;
-use std::thread;
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::alerts::{AHEAD, ALERTS, patience};
-use castai_health_exporter::catalogue::metrics::{Kind, METRICS};
-use castai_health_exporter::catalogue::own_alerts::OBJECTIVES;
+use castai_health_exporter::alerting::alertmanager::inhibition;
+use castai_health_exporter::alerting::rules::group::{AlertRule, Group, Rule};
+use castai_health_exporter::alerting::rules::groups;
+use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::catalogue::alert::{AHEAD, ALERTS, patience};
+use castai_health_exporter::catalogue::exporter_alert::OBJECTIVES;
+use castai_health_exporter::catalogue::metric::{Kind, METRICS};
 use castai_health_exporter::catalogue::relations::{BLOCKS, CONSEQUENCES, MUTES, root};
-use castai_health_exporter::catalogue::{Check, FailureMode, OwnAlert};
-use castai_health_exporter::generate::rule::{Alerting, Group, Rule};
-use castai_health_exporter::generate::rules::groups;
-use castai_health_exporter::generate::{COMMITTED, File, alertmanager, files};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, OwnAlert};
+use test_support::committed::{committed, committed_file};
 
-const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+use crate::cli::program;
 
 /// `kubectl apply` keeps a copy of the object in an annotation, and annotations end at 256 KiB.
 const LARGEST_OBJECT: usize = 200 * 1024;
 
-fn run(program: &str, arguments: &[&str]) -> Output {
-    let run = Command::new(program)
-        .args(arguments)
-        .current_dir(REPOSITORY)
-        .output();
-    run.unwrap_or_else(|error| panic!("{program}: {error}; `make install` brings it"))
-}
-
-/// What a program prints, which must succeed.
-fn said(program: &str, arguments: &[&str]) -> String {
-    let output = run(program, arguments);
-    let words = [output.stdout, output.stderr].concat();
-    let words = String::from_utf8_lossy(&words).into_owned();
-    assert!(
-        output.status.success(),
-        "{program} {}: {words}",
-        arguments.join(" ")
-    );
-    words
-}
-
-fn generated(folder: &str) -> Vec<File> {
-    files("")
-        .into_iter()
-        .filter(|file| file.path.starts_with(folder))
-        .collect()
-}
-
-/// The newest promtool, which `scripts/build-prometheus` builds.
-fn newest_promtool() -> String {
-    let folder = std::env::var_os("PROMETHEUS_TEST_BINARIES")
-        .expect("`make test` names the newest Prometheus in it");
-    Path::new(&folder).join("promtool").display().to_string()
-}
-
-#[test]
-fn promtool_accepts_the_rules_be_it_old_or_new() {
-    for promtool in ["promtool", &newest_promtool()] {
-        println!("{}", said(promtool, &["--version"]));
-        for file in generated("alerts/rules/") {
-            let words = said(
-                promtool,
-                &["check", "rules", "--lint=all", "--lint-fatal", &file.path],
-            );
-            assert!(words.contains("SUCCESS"), "{words}");
-        }
-    }
-}
-
-#[test]
-fn promtool_sees_every_alert_fire_and_end_as_it_should() {
-    assert!(generated("alerts/tests/").len() > Check::ALL.len());
-    all_tests_pass("promtool");
-}
-
-#[test]
-fn the_newest_promtool_sees_the_same() {
-    all_tests_pass(&newest_promtool());
-}
-
-fn all_tests_pass(promtool: &str) {
-    let test = |file: File| {
-        let promtool = promtool.to_owned();
-        thread::spawn(move || said(&promtool, &["test", "rules", &file.path]))
-    };
-    let tests: Vec<_> = generated("alerts/tests/").into_iter().map(test).collect();
-    for test in tests {
-        test.join().expect("promtool passes");
-    }
-}
-
-#[test]
-fn a_test_that_expects_something_else_fails() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("dns_test.yaml");
-    let file = generated("alerts/tests/dns").remove(0);
-    let contents = file
-        .contents
-        .replace("'../rules/", &format!("'{REPOSITORY}/alerts/rules/"));
-    let wrong = contents.replace("'critical'", "'warning'");
-    assert_ne!(contents, wrong);
-    std::fs::write(&path, wrong).unwrap();
-    assert!(
-        !run("promtool", &["test", "rules", path.to_str().unwrap()])
-            .status
-            .success()
-    );
-}
-
 #[test]
 fn every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_is_silent() {
     let (mut loud, mut silent) = (BTreeSet::new(), BTreeSet::new());
-    for file in generated("alerts/tests/") {
+    for file in committed("alerts/tests") {
         let document: serde_json::Value = serde_saphyr::from_str(&file.contents).unwrap();
         for test in document["tests"].as_array().unwrap() {
             for expected in test["alert_rule_test"].as_array().unwrap() {
@@ -127,7 +38,7 @@ fn every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_is_silent() {
             }
         }
     }
-    let rules = groups(&COMMITTED);
+    let rules = groups(&Settings::DEFAULT);
     let names: BTreeSet<String> = rules
         .iter()
         .flat_map(Group::alerts)
@@ -146,11 +57,11 @@ fn every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_is_silent() {
 
 #[test]
 fn every_pair_is_one_alert_and_has_what_people_need() {
-    let rules = groups(&COMMITTED);
-    let alerts: Vec<&Alerting> = rules.iter().flat_map(Group::alerts).collect();
+    let rules = groups(&Settings::DEFAULT);
+    let alerts: Vec<&AlertRule> = rules.iter().flat_map(Group::alerts).collect();
     for alert in ALERTS {
         for mode in alert.modes {
-            let of_pair = |rule: &&&Alerting| {
+            let of_pair = |rule: &&&AlertRule| {
                 rule.check == Some(alert.check.label()) && rule.mode == Some(mode.label())
             };
             assert_eq!(
@@ -196,9 +107,9 @@ fn every_pair_is_one_alert_and_has_what_people_need() {
 
 #[test]
 fn every_rule_keeps_the_cluster() {
-    for group in groups(&COMMITTED) {
+    for group in groups(&Settings::DEFAULT) {
         for rule in &group.rules {
-            let (Rule::Record { expr, .. } | Rule::Alert(Alerting { expr, .. })) = rule;
+            let (Rule::Record { expr, .. } | Rule::Alert(AlertRule { expr, .. })) = rule;
             for clause in expr.split(" by (").skip(1) {
                 assert!(clause.starts_with("cluster, namespace"), "{expr}");
             }
@@ -212,11 +123,11 @@ fn every_rule_keeps_the_cluster() {
 
 #[test]
 fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
-    let rules = groups(&COMMITTED);
-    let alerts: Vec<&Alerting> = rules.iter().flat_map(Group::alerts).collect();
+    let rules = groups(&Settings::DEFAULT);
+    let alerts: Vec<&AlertRule> = rules.iter().flat_map(Group::alerts).collect();
     let mut compared = 0;
-    for inhibition in alertmanager::inhibitions() {
-        let matching = |matchers: &[alertmanager::Matcher]| {
+    for inhibition in inhibition::inhibitions() {
+        let matching = |matchers: &[inhibition::Matcher]| {
             alerts
                 .iter()
                 .filter(|alert| matchers.iter().all(|one| one.may_hold(alert)))
@@ -249,7 +160,10 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
             {
                 continue;
             }
-            let (early, late) = (source.told_after(), target.told_after());
+            let (early, late) = (
+                source.earliest_notification(),
+                target.earliest_notification(),
+            );
             assert!(
                 early <= late,
                 "{} {:?} is told after {early:?}, {} after {late:?}",
@@ -258,7 +172,7 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
                 target.name
             );
             assert!(
-                source.keep >= target.keep,
+                source.keep_firing_for >= target.keep_firing_for,
                 "{} ends before {}",
                 source.name,
                 target.name
@@ -266,7 +180,7 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
             // A blocked check is known again only after what blocked it is well.
             let lags = target.name == OwnAlert::CheckUnknown.entry().name;
             assert!(
-                !lags || source.keep > target.keep,
+                !lags || source.keep_firing_for > target.keep_firing_for,
                 "{} ends with {}",
                 source.name,
                 target.name
@@ -279,13 +193,13 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
 
 #[test]
 fn only_what_wakes_somebody_mutes_that_the_agents_pods_do_not_run() {
-    let target = |one: &&alertmanager::Inhibition| {
+    let target = |one: &&inhibition::Inhibition| {
         one.target
             .iter()
-            .any(|by| by.label == "check" && by.values == [Check::AgentWorkload.label()])
+            .any(|by| by.label == "check" && by.values == [CheckId::AgentWorkload.label()])
             && one.target.iter().any(|by| by.label == "mode")
     };
-    let inhibitions = alertmanager::inhibitions();
+    let inhibitions = inhibition::inhibitions();
     let muting: Vec<_> = inhibitions.iter().filter(target).collect();
     assert!(!muting.is_empty());
     for one in muting {
@@ -300,15 +214,15 @@ fn only_what_wakes_somebody_mutes_that_the_agents_pods_do_not_run() {
 
 #[test]
 fn an_image_that_the_agent_waits_for_mutes_no_other_trouble_with_images() {
-    let names = |matchers: &[alertmanager::Matcher], check: Check| {
+    let names = |matchers: &[inhibition::Matcher], check: CheckId| {
         matchers
             .iter()
             .any(|by| by.label == "check" && by.values == [check.label()])
             && matchers.iter().any(|by| by.label == "mode")
     };
-    let inhibitions = alertmanager::inhibitions();
-    let row = |one: &&alertmanager::Inhibition| {
-        names(&one.source, Check::AgentWorkload) && names(&one.target, Check::ImagePull)
+    let inhibitions = inhibition::inhibitions();
+    let row = |one: &&inhibition::Inhibition| {
+        names(&one.source, CheckId::AgentWorkload) && names(&one.target, CheckId::ImagePull)
     };
     let muting: Vec<_> = inhibitions.iter().filter(row).collect();
     assert_eq!(muting.len(), 1);
@@ -317,10 +231,10 @@ fn an_image_that_the_agent_waits_for_mutes_no_other_trouble_with_images() {
 
 #[test]
 fn every_row_of_the_catalogue_is_an_inhibition() {
-    let inhibitions = alertmanager::inhibitions();
-    let mutes = |check: Check, mode: FailureMode, muted: Check| {
+    let inhibitions = inhibition::inhibitions();
+    let mutes = |check: CheckId, mode: FailureMode, muted: CheckId| {
         let (check, mode) = root(check, mode);
-        let is = |matchers: &[alertmanager::Matcher], label: &str, value: &'static str| {
+        let is = |matchers: &[inhibition::Matcher], label: &str, value: &'static str| {
             matchers
                 .iter()
                 .any(|one| one.label == label && one.values.contains(&value))
@@ -387,58 +301,13 @@ fn nobody_waits_longer_for_a_cause_than_for_the_alert_without_one() {
 }
 
 #[test]
-fn amtool_accepts_the_configuration_and_routes_by_severity() {
-    let configuration = "alerts/alertmanager/alertmanager.yaml";
-    let words = said("amtool", &["check-config", configuration]);
-    assert!(
-        words.contains(&format!(
-            "{} inhibit rules",
-            alertmanager::inhibitions().len()
-        )),
-        "{words}"
-    );
-    println!("{:<45} {:<10} receiver", "alert", "severity");
-    let watchdog = OwnAlert::Watchdog.entry();
-    let rows = alertmanager::names()
-        .filter(|name| *name != watchdog.name)
-        .zip(["critical", "warning", "info"].into_iter().cycle())
-        .chain([(watchdog.name, "none"), ("SomebodyElses", "critical")]);
-    for (name, severity) in rows {
-        let labels = [format!("alertname={name}"), format!("severity={severity}")];
-        let arguments = [
-            "config",
-            "routes",
-            "test",
-            "--config.file",
-            configuration,
-            &labels[0],
-            &labels[1],
-        ];
-        let receiver = said("amtool", &arguments);
-        let receiver = receiver
-            .lines()
-            .find(|line| !line.starts_with("Warning"))
-            .unwrap_or_default();
-        let expected = if name == "SomebodyElses" {
-            "castai-nobody"
-        } else {
-            alertmanager::receiver_of(name, severity)
-        };
-        println!("{name:<45} {severity:<10} {receiver}");
-        assert_eq!(receiver, expected, "{name} {severity}");
-    }
-}
-
-#[test]
 fn the_operators_objects_hold_the_same_and_are_small_enough() {
-    let documents = generated("alerts/prometheusrule.yaml").remove(0).contents;
-    let groups = groups(&COMMITTED);
+    let documents = committed_file("alerts/prometheusrule.yaml");
+    let groups = groups(&Settings::DEFAULT);
     assert_eq!(documents.split("---\n").count(), groups.len());
     for (document, group) in documents.split("---\n").zip(&groups) {
         let object: serde_json::Value = serde_saphyr::from_str(document).unwrap();
-        let plain = generated(&format!("alerts/rules/{}.yaml", group.name))
-            .remove(0)
-            .contents;
+        let plain = committed_file(&format!("alerts/rules/{}.yaml", group.name));
         let plain: serde_json::Value = serde_saphyr::from_str(&plain).unwrap();
         assert_eq!(object["spec"]["groups"], plain["groups"], "{}", group.name);
         assert_eq!(object["kind"], "PrometheusRule");
@@ -448,16 +317,14 @@ fn the_operators_objects_hold_the_same_and_are_small_enough() {
             group.name
         );
     }
-    let manager = generated("alerts/alertmanager/alertmanagerconfig.yaml")
-        .remove(0)
-        .contents;
+    let manager = committed_file("alerts/alertmanager/alertmanagerconfig.yaml");
     let manager: serde_json::Value = serde_saphyr::from_str(&manager).unwrap();
-    let foreign = alertmanager::inhibitions()
+    let foreign = inhibition::inhibitions()
         .iter()
         .filter(|one| one.foreign)
         .count();
     let rules = manager["spec"]["inhibitRules"].as_array().unwrap().len();
-    assert_eq!(rules, alertmanager::inhibitions().len() - foreign);
+    assert_eq!(rules, inhibition::inhibitions().len() - foreign);
 }
 
 /// Labels that no metric of ours has by itself: the scrape adds them, or a rule.
@@ -486,7 +353,7 @@ static NAMES: LazyLock<BTreeSet<String>> =
         {
             names.extend(["_bucket", "_sum", "_count"].map(|end| metric.full_name() + end));
         }
-        let groups = groups(&COMMITTED);
+        let groups = groups(&Settings::DEFAULT);
         names.extend(groups.into_iter().flat_map(|group| group.rules).filter_map(
             |rule| match rule {
                 Rule::Record { name, .. } => Some(name),
@@ -551,13 +418,13 @@ pub(crate) fn assert_only_what_is_published(text: &str) {
 
 #[test]
 fn rules_and_their_tests_name_only_what_the_catalogue_publishes() {
-    for group in groups(&COMMITTED) {
+    for group in groups(&Settings::DEFAULT) {
         for rule in &group.rules {
-            let (Rule::Record { expr, .. } | Rule::Alert(Alerting { expr, .. })) = rule;
+            let (Rule::Record { expr, .. } | Rule::Alert(AlertRule { expr, .. })) = rule;
             assert_only_what_is_published(expr);
         }
     }
-    for file in generated("alerts/tests/") {
+    for file in committed("alerts/tests") {
         let document: serde_json::Value = serde_saphyr::from_str(&file.contents).unwrap();
         for test in document["tests"].as_array().unwrap() {
             for series in test["input_series"].as_array().unwrap() {
@@ -582,17 +449,16 @@ fn a_value_that_no_label_takes_is_noticed() {
 #[test]
 fn whoever_publishes_the_runbooks_elsewhere_gets_links_that_lead_there() {
     let folder = tempfile::tempdir().unwrap();
-    let program = env!("CARGO_BIN_EXE_castai-health-exporter");
     let folder = folder.path().to_str().unwrap();
-    said(
-        program,
-        &[
-            "generate",
-            folder,
-            "--runbook-base-url",
-            "https://example.org/books/",
-        ],
-    );
+    let output = program(&[
+        "generate",
+        folder,
+        "--runbook-base-url",
+        "https://example.org/books/",
+    ])
+    .output()
+    .unwrap();
+    assert!(output.status.success(), "{output:?}");
     let rules = std::fs::read_to_string(Path::new(folder).join("alerts/rules/dns.yaml")).unwrap();
     let mode = FailureMode::NetDnsTimeout;
     assert!(

@@ -5,25 +5,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use castai_health_exporter::board::{Board, Change, Standing};
 use castai_health_exporter::catalogue::relations::Block;
-use castai_health_exporter::catalogue::{Check, FailureMode, Need, Phase, Status};
-use castai_health_exporter::checks::{Attempt, Examine, Plan, Planned};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, Need, Phase, Status};
+use castai_health_exporter::checks::{Attempt, Check, Plan, Planned};
+use castai_health_exporter::report::{Ended, Finding, Report, Verdict};
 use castai_health_exporter::scheduler;
 use castai_health_exporter::scheduler::{OnChange, Watch};
-use castai_health_exporter::verdict::{Ended, Finding, Report, Verdict};
+use castai_health_exporter::state::{Board, Change, Standing};
+use test_support::world::evidence;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-
-use crate::support::world::evidence;
 
 const INTERVAL: Duration = Duration::from_mins(1);
 
 /// While the API server refuses, nobody asks for the clock.
 const BLOCKS: &[Block] = &[Block {
-    check: Check::Apiserver,
+    check: CheckId::Apiserver,
     modes: &[FailureMode::NetRefused],
-    blocked: Check::Clock,
+    blocked: CheckId::Clock,
 }];
 
 /// What a check does in one attempt.
@@ -55,8 +54,8 @@ impl Drop for Flight {
     }
 }
 
-impl Examine for Scripted {
-    async fn examine(&self, attempt: &Attempt) -> Report {
+impl Check for Scripted {
+    async fn run(&self, attempt: &Attempt) -> Report {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let _flight = Flight(Arc::clone(&self.in_flight));
         let act = {
@@ -85,7 +84,7 @@ impl Examine for Scripted {
 
 type Row = Arc<Planned<Scripted>>;
 
-fn row(check: Check, acts: &'static [Act]) -> Row {
+fn row(check: CheckId, acts: &'static [Act]) -> Row {
     let examine = Scripted {
         acts,
         began: Mutex::default(),
@@ -139,7 +138,7 @@ impl Stage {
         Watch::start(&self.plan, &self.board, &self.on_change)
     }
 
-    fn standing(&self, check: Check) -> Standing {
+    fn standing(&self, check: CheckId) -> Standing {
         self.board
             .standings()
             .into_iter()
@@ -148,7 +147,7 @@ impl Stage {
     }
 
     /// Waits until this check comes to have this status.
-    async fn becomes(&mut self, check: Check, status: Status) {
+    async fn becomes(&mut self, check: CheckId, status: Status) {
         while let Some(change) = self.changes.recv().await {
             if change.check == check && change.report.verdict.status() == status {
                 return;
@@ -160,12 +159,12 @@ impl Stage {
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_unknown_and_counted_and_stops_neither_the_others_nor_the_next_attempt() {
     let (dns, apiserver) = (
-        row(Check::Dns, &[Act::Panics, Act::Ok]),
-        row(Check::Apiserver, &[Act::Ok]),
+        row(CheckId::Dns, &[Act::Panics, Act::Ok]),
+        row(CheckId::Apiserver, &[Act::Ok]),
     );
     let mut stage = Stage::new(&[&dns, &apiserver]);
     stage.once().await;
-    let broken = stage.standing(Check::Dns);
+    let broken = stage.standing(CheckId::Dns);
     assert_eq!(
         (broken.status(), broken.counts.panics),
         (Status::Unknown, 1)
@@ -175,32 +174,32 @@ async fn a_panic_is_unknown_and_counted_and_stops_neither_the_others_nor_the_nex
         "{}",
         evidence(&broken)
     );
-    assert_eq!(stage.standing(Check::Apiserver).status(), Status::Ok);
+    assert_eq!(stage.standing(CheckId::Apiserver).status(), Status::Ok);
     let watch = stage.watch();
-    stage.becomes(Check::Dns, Status::Ok).await;
-    assert_eq!(stage.standing(Check::Dns).counts.panics, 1);
+    stage.becomes(CheckId::Dns, Status::Ok).await;
+    assert_eq!(stage.standing(CheckId::Dns).counts.panics, 1);
     watch.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn examining_once_looks_again_when_this_process_itself_was_held_up() {
     let held_up = row(
-        Check::Dns,
+        CheckId::Dns,
         &[Act::Stalls(FailureMode::NetDnsTimeout), Act::Ok],
     );
     let for_ever = row(
-        Check::Apiserver,
+        CheckId::Apiserver,
         &[Act::Stalls(FailureMode::TlsHandshakeTimeout)],
     );
     let stage = Stage::new(&[&held_up, &for_ever]);
     stage.once().await;
     assert_eq!(
-        (stage.standing(Check::Dns).status(), began(&held_up).len()),
+        (stage.standing(CheckId::Dns).status(), began(&held_up).len()),
         (Status::Ok, 2)
     );
     assert_eq!(
         (
-            stage.standing(Check::Apiserver).status(),
+            stage.standing(CheckId::Apiserver).status(),
             began(&for_ever).len()
         ),
         (Status::Failing, 3)
@@ -209,24 +208,24 @@ async fn examining_once_looks_again_when_this_process_itself_was_held_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_check_that_panics_is_examined_again_and_again() {
-    let dns = row(Check::Dns, &[Act::Panics, Act::Panics, Act::Ok]);
+    let dns = row(CheckId::Dns, &[Act::Panics, Act::Panics, Act::Ok]);
     let mut stage = Stage::new(&[&dns]);
     let watch = stage.watch();
-    stage.becomes(Check::Dns, Status::Ok).await;
-    assert_eq!(stage.standing(Check::Dns).counts.panics, 2);
+    stage.becomes(CheckId::Dns, Status::Ok).await;
+    assert_eq!(stage.standing(CheckId::Dns).counts.panics, 2);
     watch.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_blocks_makes_the_dependent_unknown_without_examining_it() {
-    let apiserver = row(Check::Apiserver, &[Act::Fails(FailureMode::NetRefused)]);
+    let apiserver = row(CheckId::Apiserver, &[Act::Fails(FailureMode::NetRefused)]);
     let (clock, castai) = (
-        row(Check::Clock, &[Act::Ok]),
-        row(Check::CastaiApi, &[Act::Ok]),
+        row(CheckId::Clock, &[Act::Ok]),
+        row(CheckId::CastaiApi, &[Act::Ok]),
     );
     let stage = Stage::new(&[&apiserver, &castai, &clock]);
     stage.once().await;
-    let blocked = stage.standing(Check::Clock);
+    let blocked = stage.standing(CheckId::Clock);
     assert_eq!(evidence(&blocked), "blocked by apiserver: net_refused");
     assert_eq!(
         (blocked.status(), began(&clock).len()),
@@ -234,7 +233,7 @@ async fn a_failure_that_blocks_makes_the_dependent_unknown_without_examining_it(
     );
     assert_eq!(
         (
-            stage.standing(Check::CastaiApi).status(),
+            stage.standing(CheckId::CastaiApi).status(),
             began(&castai).len()
         ),
         (Status::Ok, 1)
@@ -243,13 +242,13 @@ async fn a_failure_that_blocks_makes_the_dependent_unknown_without_examining_it(
 
 #[tokio::test(start_paused = true)]
 async fn another_failure_of_the_prerequisite_blocks_nothing_nor_does_the_same_one_elsewhere() {
-    let apiserver = row(Check::Apiserver, &[Act::Fails(FailureMode::NetReset)]);
-    let castai = row(Check::CastaiApi, &[Act::Fails(FailureMode::NetRefused)]);
-    let clock = row(Check::Clock, &[Act::Ok]);
+    let apiserver = row(CheckId::Apiserver, &[Act::Fails(FailureMode::NetReset)]);
+    let castai = row(CheckId::CastaiApi, &[Act::Fails(FailureMode::NetRefused)]);
+    let clock = row(CheckId::Clock, &[Act::Ok]);
     let stage = Stage::new(&[&apiserver, &castai, &clock]);
     stage.once().await;
     assert_eq!(
-        (stage.standing(Check::Clock).status(), began(&clock).len()),
+        (stage.standing(CheckId::Clock).status(), began(&clock).len()),
         (Status::Ok, 1)
     );
 }
@@ -257,22 +256,22 @@ async fn another_failure_of_the_prerequisite_blocks_nothing_nor_does_the_same_on
 #[tokio::test(start_paused = true)]
 async fn a_blocked_check_is_examined_once_the_block_is_gone() {
     let apiserver = row(
-        Check::Apiserver,
+        CheckId::Apiserver,
         &[Act::Fails(FailureMode::NetRefused), Act::Ok],
     );
-    let clock = row(Check::Clock, &[Act::Ok]);
+    let clock = row(CheckId::Clock, &[Act::Ok]);
     let stage = Stage::new(&[&apiserver, &clock]);
     stage.once().await;
-    assert_eq!(stage.standing(Check::Clock).status(), Status::Unknown);
+    assert_eq!(stage.standing(CheckId::Clock).status(), Status::Unknown);
     stage.once().await;
-    assert_eq!(stage.standing(Check::Clock).status(), Status::Ok);
+    assert_eq!(stage.standing(CheckId::Clock).status(), Status::Ok);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_blocked_for_long_is_examined_at_once_when_the_block_is_gone() {
     const REFUSED: Act = Act::Fails(FailureMode::NetRefused);
     let apiserver = row(
-        Check::Apiserver,
+        CheckId::Apiserver,
         &[
             REFUSED,
             REFUSED,
@@ -283,20 +282,20 @@ async fn what_was_blocked_for_long_is_examined_at_once_when_the_block_is_gone() 
             Act::Ok,
         ],
     );
-    let clock = row(Check::Clock, &[Act::Ok]);
+    let clock = row(CheckId::Clock, &[Act::Ok]);
     let mut stage = Stage::new(&[&apiserver, &clock]);
     let watch = stage.watch();
-    stage.becomes(Check::Clock, Status::Ok).await;
+    stage.becomes(CheckId::Clock, Status::Ok).await;
     assert_eq!(began(&clock), [began(&apiserver)[6]]);
     watch.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_keeps_what_was_learnt() {
-    let apiserver = row(Check::Apiserver, &[Act::Hangs]);
+    let apiserver = row(CheckId::Apiserver, &[Act::Hangs]);
     let stage = Stage::new(&[&apiserver]);
     stage.once().await;
-    let standing = stage.standing(Check::Apiserver);
+    let standing = stage.standing(CheckId::Apiserver);
     let report = standing.latest.unwrap();
     let target = report.targets.first().expect("the target it was at");
     assert_eq!(target.target, "10.0.0.1:443");
@@ -317,18 +316,18 @@ async fn the_deadline_keeps_what_was_learnt() {
 async fn an_attempt_has_25_seconds() {
     const JUST: Act = Act::OkAfter(Duration::from_millis(24_900));
     const NOT: Act = Act::OkAfter(Duration::from_millis(25_100));
-    let stage = Stage::new(&[&row(Check::Apiserver, &[JUST])]);
+    let stage = Stage::new(&[&row(CheckId::Apiserver, &[JUST])]);
     stage.once().await;
-    assert_eq!(stage.standing(Check::Apiserver).status(), Status::Ok);
-    let stage = Stage::new(&[&row(Check::Apiserver, &[NOT])]);
+    assert_eq!(stage.standing(CheckId::Apiserver).status(), Status::Ok);
+    let stage = Stage::new(&[&row(CheckId::Apiserver, &[NOT])]);
     stage.once().await;
-    assert_eq!(stage.standing(Check::Apiserver).status(), Status::Unknown);
+    assert_eq!(stage.standing(CheckId::Apiserver).status(), Status::Unknown);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_change_of_verdict_brings_the_next_attempt_sooner() {
     let dns = row(
-        Check::Dns,
+        CheckId::Dns,
         &[
             Act::Ok,
             Act::Ok,
@@ -339,7 +338,7 @@ async fn a_change_of_verdict_brings_the_next_attempt_sooner() {
     );
     let mut stage = Stage::new(&[&dns]);
     let watch = stage.watch();
-    stage.becomes(Check::Dns, Status::Unknown).await;
+    stage.becomes(CheckId::Dns, Status::Unknown).await;
     watch.stop().await;
     let began = began(&dns);
     let waited: Vec<_> = began
@@ -356,7 +355,7 @@ async fn a_change_of_verdict_brings_the_next_attempt_sooner() {
 async fn what_stays_unknown_is_looked_at_again_after_twice_as_long_each_time() {
     const UNKNOWN: Act = Act::Panics;
     let dns = row(
-        Check::Dns,
+        CheckId::Dns,
         &[
             UNKNOWN,
             UNKNOWN,
@@ -369,7 +368,7 @@ async fn what_stays_unknown_is_looked_at_again_after_twice_as_long_each_time() {
     );
     let mut stage = Stage::new(&[&dns]);
     let watch = stage.watch();
-    stage.becomes(Check::Dns, Status::Ok).await;
+    stage.becomes(CheckId::Dns, Status::Ok).await;
     watch.stop().await;
     let began = began(&dns);
     let waited: Vec<_> = began
@@ -384,7 +383,7 @@ async fn what_stays_unknown_is_looked_at_again_after_twice_as_long_each_time() {
 
 #[tokio::test(start_paused = true)]
 async fn stopping_ends_the_attempts_in_flight() {
-    let dns = row(Check::Dns, &[Act::Hangs]);
+    let dns = row(CheckId::Dns, &[Act::Hangs]);
     let stage = Stage::new(&[&dns]);
     let in_flight = || dns.examine.in_flight.load(Ordering::Relaxed);
     let watch = stage.watch();
@@ -396,7 +395,7 @@ async fn stopping_ends_the_attempts_in_flight() {
     assert_eq!(
         (
             began(&dns).len(),
-            stage.standing(Check::Dns).latest.is_none()
+            stage.standing(CheckId::Dns).latest.is_none()
         ),
         (1, true)
     );
@@ -405,10 +404,10 @@ async fn stopping_ends_the_attempts_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn a_dependent_waits_for_the_first_verdict_of_its_prerequisites() {
     const LONG: Duration = Duration::from_secs(20);
-    let apiserver = row(Check::Apiserver, &[Act::OkAfter(LONG)]);
+    let apiserver = row(CheckId::Apiserver, &[Act::OkAfter(LONG)]);
     let (castai, clock) = (
-        row(Check::CastaiApi, &[Act::Ok]),
-        row(Check::Clock, &[Act::Ok]),
+        row(CheckId::CastaiApi, &[Act::Ok]),
+        row(CheckId::Clock, &[Act::Ok]),
     );
     let stage = Stage::new(&[&clock, &apiserver, &castai]);
     stage.once().await;
@@ -417,7 +416,7 @@ async fn a_dependent_waits_for_the_first_verdict_of_its_prerequisites() {
 
     let mut stage = Stage::new(&[&clock, &apiserver, &castai]);
     let watch = stage.watch();
-    stage.becomes(Check::Clock, Status::Ok).await;
+    stage.becomes(CheckId::Clock, Status::Ok).await;
     watch.stop().await;
     assert!(began(&clock)[1] >= began(&apiserver)[1] + LONG);
 }

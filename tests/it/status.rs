@@ -1,11 +1,10 @@
 //! The JSON of `/api/v1/status` and `check --output json`: pinned, because scripts read it.
 
-use castai_health_exporter::catalogue::{Check, FailureMode};
+use castai_health_exporter::catalogue::{CheckId, FailureMode};
 use castai_health_exporter::exporter::{Exporter, Skipped};
 use castai_health_exporter::status::Document;
 use serde_json::{Value, json};
-
-use crate::fixture;
+use test_support::fixture;
 
 fn document(exporter: &Exporter) -> Value {
     let json = Document::new(&fixture::eventful().standings(), exporter).json();
@@ -28,7 +27,7 @@ fn a_failing_check_is_written_as_documented() {
     let evidence = "10.0.0.1:443 took the connection, then said nothing for 15 s";
     let expected = json!({
         "id": "apiserver",
-        "question": Check::Apiserver.entry().question,
+        "question": CheckId::Apiserver.entry().question,
         "scope": "pod",
         "status": "failing",
         "need": "start",
@@ -118,7 +117,7 @@ fn a_check_that_was_not_examined_yet_is_unknown_and_says_so() {
 #[test]
 fn a_check_that_does_not_run_is_listed_with_the_reason_and_with_the_same_keys() {
     let skipped = vec![Skipped {
-        check: Check::Clock,
+        check: CheckId::Clock,
         why: "disabled in the configuration".to_owned(),
     }];
     let exporter = Exporter {
@@ -126,7 +125,7 @@ fn a_check_that_does_not_run_is_listed_with_the_reason_and_with_the_same_keys() 
         ..fixture::exporter()
     };
     let mut standings = fixture::eventful().standings();
-    standings.retain(|standing| standing.check != Check::Clock);
+    standings.retain(|standing| standing.check != CheckId::Clock);
     let document: Value =
         serde_json::from_str(&Document::new(&standings, &exporter).json()).expect("it is JSON");
     let clock = check(&document, "clock");

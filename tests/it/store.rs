@@ -3,30 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use castai_health_exporter::cluster::object::pod::Pod;
-use castai_health_exporter::cluster::store::Feed;
-use castai_health_exporter::cluster::{Door, Store};
 use castai_health_exporter::config::Config;
-use castai_health_exporter::probe::Resolver;
-use castai_health_exporter::verdict::Verdict;
+use castai_health_exporter::kube::store::Feed;
+use castai_health_exporter::kube::types::pod::Pod;
+use castai_health_exporter::kube::{Door, Store};
+use castai_health_exporter::net::Resolver;
+use castai_health_exporter::report::Verdict;
 use futures_util::FutureExt;
 use lab::apiserver::workload;
 use serde_json::{Value, json};
+use test_support::world::CheckContext;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::support::world::World;
-
 /// A store that is fed from the lab's API server.
 struct Fed {
-    world: World,
+    world: CheckContext,
     store: Store,
     tasks: JoinSet<()>,
 }
 
 impl Fed {
     fn start() -> Self {
-        let world = World::start();
+        let world = CheckContext::start();
         let store = store(&world.config());
         let mut fed = Self {
             world,

@@ -6,19 +6,19 @@ mod each_node;
 mod heard;
 mod loops;
 
-use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
-use castai_health_exporter::verdict::Fact;
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
+use castai_health_exporter::report::Fact;
 use lab::apiserver::workload::AGENT;
 use lab::apiserver::{Objects, workload};
 use lab::cloud_api::{KUBELET, PRINCIPAL};
 use lab::{AgentFault, CloudApiFault};
 use serde_json::{Value, json};
-
-use crate::support::world::{World, evidence};
+use test_support::pods::{not_ready, wait_for};
+use test_support::world::{CheckContext, evidence};
 
 /// A workload, and the check that judges it.
 struct Workload {
-    check: Check,
+    check: CheckId,
     deployment: &'static str,
     set: &'static str,
     container: &'static str,
@@ -32,19 +32,19 @@ struct Fault {
 
 const WORKLOADS: [Workload; 3] = [
     Workload {
-        check: Check::AgentWorkload,
+        check: CheckId::AgentWorkload,
         deployment: "castai-agent",
         set: workload::REPLICA_SET,
         container: "agent",
     },
     Workload {
-        check: Check::ClusterController,
+        check: CheckId::ClusterController,
         deployment: "castai-cluster-controller",
         set: "castai-cluster-controller-7f6d5c4b3",
         container: "cluster-controller",
     },
     Workload {
-        check: Check::Components,
+        check: CheckId::Components,
         deployment: "castai-evictor",
         set: "castai-evictor-5c4d3b2a1",
         container: "castai-evictor",
@@ -278,25 +278,25 @@ const FAULTS: &[Fault] = &[
 ];
 
 /// What nobody minds in a component, and only the agent does.
-const OWN: &[(Check, Fault)] = &[
+const OWN: &[(CheckId, Fault)] = &[
     (
-        Check::AgentWorkload,
+        CheckId::AgentWorkload,
         fault(M::AgentDeploymentMissing, |objects, of| {
             objects.remove("Deployment", AGENT, of.deployment);
         }),
     ),
     (
-        Check::AgentWorkload,
+        CheckId::AgentWorkload,
         fault(M::AgentScaledToZero, scaled_to_zero),
     ),
     (
-        Check::AgentWorkload,
+        CheckId::AgentWorkload,
         fault(M::AgentCompleted, |objects, of| {
             ended(objects, of, 0, "Completed")
         }),
     ),
     (
-        Check::ClusterController,
+        CheckId::ClusterController,
         fault(M::AgentScaledToZero, scaled_to_zero),
     ),
 ];
@@ -314,7 +314,7 @@ const REFUSALS: [(M, &str); 2] = [
 ];
 
 /// Everything that is provoked here.
-pub(crate) fn provoked() -> Vec<(Check, M)> {
+pub(crate) fn provoked() -> Vec<(CheckId, M)> {
     let modes = FAULTS
         .iter()
         .map(|fault| fault.mode)
@@ -326,15 +326,15 @@ pub(crate) fn provoked() -> Vec<(Check, M)> {
         .flat_map(|mode| WORKLOADS.iter().map(move |of| (of.check, mode)))
         .collect();
     pairs.extend(OWN.iter().map(|(check, fault)| (*check, fault.mode)));
-    pairs.extend(IMAGES.iter().map(|row| (Check::ImagePull, row.0)));
+    pairs.extend(IMAGES.iter().map(|row| (CheckId::ImagePull, row.0)));
     pairs.extend([
-        (Check::NodeLifecycle, M::LifecycleUnresolved),
-        (Check::AgentUpgrade, M::AgentUpgradeSelectorImmutable),
-        (Check::AgentUpgrade, M::AgentVersionOutdated),
-        (Check::ClusterController, M::AgentNoLeader),
-        (Check::ClusterController, M::AgentLeaseStale),
+        (CheckId::NodeLifecycle, M::LifecycleUnresolved),
+        (CheckId::AgentUpgrade, M::AgentUpgradeSelectorImmutable),
+        (CheckId::AgentUpgrade, M::AgentVersionOutdated),
+        (CheckId::ClusterController, M::AgentNoLeader),
+        (CheckId::ClusterController, M::AgentLeaseStale),
     ]);
-    let refused = [Check::ClusterController, Check::Components].into_iter();
+    let refused = [CheckId::ClusterController, CheckId::Components].into_iter();
     pairs.extend(refused.flat_map(|check| REFUSALS.map(|(mode, _)| (check, mode))));
     pairs
 }
@@ -356,7 +356,7 @@ async fn a_component_is_broken_in_every_way() {
 
 /// Breaks, looks, heals, looks; all of it in one world.
 async fn play(of: &Workload) {
-    let world = World::start();
+    let world = CheckContext::start();
     world.assert_healthy().await;
     let objects = world.api.objects();
     let shared = FAULTS.iter().map(|fault| (fault.mode, fault.apply));
@@ -382,7 +382,7 @@ async fn play(of: &Workload) {
     }
 }
 
-async fn seen_and_healed(world: &World, check: Check, mode: M) {
+async fn seen_and_healed(world: &CheckContext, check: CheckId, mode: M) {
     let root = world.assert_root(check, mode, Status::Failing).await;
     assert!(evidence(&root).len() > 20, "{mode}: {}", evidence(&root));
     world.api.objects().replace(workload::healthy());
@@ -391,7 +391,7 @@ async fn seen_and_healed(world: &World, check: Check, mode: M) {
 
 #[tokio::test]
 async fn the_record_of_an_eviction_explains_nothing_that_comes_later() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     let mut record = objects
         .all("Pod")
@@ -413,19 +413,19 @@ async fn the_record_of_an_eviction_explains_nothing_that_comes_later() {
         objects.put(pod);
     }
     world
-        .assert_root(Check::AgentWorkload, M::AgentUnavailable, Status::Failing)
+        .assert_root(CheckId::AgentWorkload, M::AgentUnavailable, Status::Failing)
         .await;
 }
 
 #[tokio::test]
 async fn an_agent_that_does_not_run_is_not_missed_at_its_port() {
-    let world = World::start();
+    let world = CheckContext::start();
     world.agent.set(AgentFault::Refused).await;
     let health = async |status: Status| {
         let standings = world.look().await;
         let health = standings
             .iter()
-            .find(|standing| standing.check == Check::AgentHealth)
+            .find(|standing| standing.check == CheckId::AgentHealth)
             .unwrap();
         assert_eq!(health.status(), status, "{}", evidence(health));
         evidence(health)
@@ -450,7 +450,7 @@ async fn an_agent_that_does_not_run_is_not_missed_at_its_port() {
 
 #[tokio::test]
 async fn pods_elsewhere_wait_for_images_that_do_not_come() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     for (mode, reason, text, status) in IMAGES {
         let mut node = workload::node(
@@ -465,7 +465,7 @@ async fn pods_elsewhere_wait_for_images_that_do_not_come() {
         pod["spec"]["nodeName"] = json!("node-3");
         wait_for(&mut pod, reason, text);
         objects.put(pod);
-        let root = world.assert_root(Check::ImagePull, *mode, *status).await;
+        let root = world.assert_root(CheckId::ImagePull, *mode, *status).await;
         let said = evidence(&root);
         assert!(
             said.contains("shop/web-1 on node-3")
@@ -480,19 +480,19 @@ async fn pods_elsewhere_wait_for_images_that_do_not_come() {
 
 #[tokio::test]
 async fn the_image_of_the_agent_is_told_by_its_workload_and_those_of_others_beside_it() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     let refused = "failed to fetch oauth token: unexpected status: 401 Unauthorized";
     waiting(objects, &WORKLOADS[0], "ErrImagePull", refused);
     world
-        .assert_root(Check::AgentWorkload, M::ImageAuthFailed, Status::Failing)
+        .assert_root(CheckId::AgentWorkload, M::ImageAuthFailed, Status::Failing)
         .await;
     let image_pull = async || {
         world
             .look()
             .await
             .into_iter()
-            .find(|standing| standing.check == Check::ImagePull)
+            .find(|standing| standing.check == CheckId::ImagePull)
             .unwrap()
     };
     let said = evidence(&image_pull().await);
@@ -589,8 +589,8 @@ const AZURE: (&str, &str) = ("kubernetes.azure.com/scalesetpriority", "spot");
 #[tokio::test]
 async fn nodes_are_spot_by_the_labels_of_each_provider() {
     for (provider, place, kinds) in LIFECYCLES {
-        let mut world = World::of(provider);
-        world.only = Some(&[Check::NodeLifecycle]);
+        let mut world = CheckContext::of(provider);
+        world.only = Some(&[CheckId::NodeLifecycle]);
         world.configure();
         let before = lifecycles(&world).await;
         let nodes = kinds.iter().flat_map(|labels| labels.iter()).enumerate();
@@ -615,11 +615,11 @@ async fn nodes_are_spot_by_the_labels_of_each_provider() {
 }
 
 /// How many nodes are spot, on-demand, and nothing that labels can tell.
-async fn lifecycles(world: &World) -> [u32; 3] {
+async fn lifecycles(world: &CheckContext) -> [u32; 3] {
     let standings = world.look().await;
     let nodes = standings
         .iter()
-        .find(|standing| standing.check == Check::NodeLifecycle)
+        .find(|standing| standing.check == CheckId::NodeLifecycle)
         .unwrap();
     let facts = nodes.latest.as_ref().unwrap().facts.clone();
     ["spot", "on_demand", "unresolved"].map(|wanted| {
@@ -637,7 +637,7 @@ async fn lifecycles(world: &World) -> [u32; 3] {
 #[tokio::test]
 async fn on_aks_pulls_from_azures_registry_are_mended_for_the_registry_and_the_identity_that_were_seen()
  {
-    let world = World::of("aks");
+    let world = CheckContext::of("aks");
     let (objects, azure) = (world.api.objects(), &world.apis[1]);
     let mut pod = workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
     pod["spec"]["nodeName"] = json!("node-3");
@@ -683,7 +683,7 @@ async fn on_aks_pulls_from_azures_registry_are_mended_for_the_registry_and_the_i
             None => azure.heal().await,
         }
         let root = world
-            .assert_root(Check::ImagePull, M::ImageAuthFailed, Status::Failing)
+            .assert_root(CheckId::ImagePull, M::ImageAuthFailed, Status::Failing)
             .await;
         let said = evidence(&root);
         let attach = format!("`az aks update {of} --attach-acr shop`");
@@ -705,7 +705,7 @@ async fn on_aks_pulls_from_azures_registry_are_mended_for_the_registry_and_the_i
 
 #[tokio::test]
 async fn nodes_of_which_only_ec2_can_tell_are_counted_and_ec2_cannot_be_asked() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     let (env, objects) = (world.env.clone(), world.api.objects().clone());
     objects.put(workload::node(
         "node-3",
@@ -714,13 +714,13 @@ async fn nodes_of_which_only_ec2_can_tell_are_counted_and_ec2_cannot_be_asked() 
     ));
     world.set_env("AWS_EC2_METADATA_DISABLED", "true");
     let standings = world.look().await;
-    let of = |check: Check| {
+    let of = |check: CheckId| {
         standings
             .iter()
             .find(|standing| standing.check == check)
             .unwrap()
     };
-    let nodes = of(Check::NodeLifecycle);
+    let nodes = of(CheckId::NodeLifecycle);
     assert_eq!(
         nodes.settled.modes(),
         [M::LifecycleUnresolved],
@@ -732,7 +732,7 @@ async fn nodes_of_which_only_ec2_can_tell_are_counted_and_ec2_cannot_be_asked() 
         "{}",
         evidence(nodes)
     );
-    assert_eq!(of(Check::AwsCredentials).status(), Status::Failing);
+    assert_eq!(of(CheckId::AwsCredentials).status(), Status::Failing);
     objects.replace(workload::healthy());
     world.restore_env(env);
     world.assert_healthy().await;
@@ -740,13 +740,13 @@ async fn nodes_of_which_only_ec2_can_tell_are_counted_and_ec2_cannot_be_asked() 
 
 #[tokio::test]
 async fn an_upgrade_of_another_release_would_be_refused() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     let file = world.file.clone();
     world.file.push_str("  release: castai-umbrella\n");
     world.configure();
     let root = world
         .assert_root(
-            Check::AgentUpgrade,
+            CheckId::AgentUpgrade,
             M::AgentUpgradeSelectorImmutable,
             Status::Warning,
         )
@@ -763,11 +763,11 @@ async fn an_upgrade_of_another_release_would_be_refused() {
 
 #[tokio::test]
 async fn an_agent_behind_the_latest_is_told_how_far() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     world.castai.publish("0.161.1");
     let root = world
         .assert_root(
-            Check::AgentUpgrade,
+            CheckId::AgentUpgrade,
             M::AgentVersionOutdated,
             Status::Warning,
         )
@@ -777,7 +777,7 @@ async fn an_agent_behind_the_latest_is_told_how_far() {
         "{}",
         evidence(&root)
     );
-    let asked = |world: &World| {
+    let asked = |world: &CheckContext| {
         let requests = world.castai.journal().requests();
         requests
             .iter()
@@ -795,7 +795,7 @@ async fn an_agent_behind_the_latest_is_told_how_far() {
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == Check::AgentUpgrade)
+        .find(|standing| standing.check == CheckId::AgentUpgrade)
         .unwrap();
     assert_eq!(
         (advice.settled.modes(), asked(&world)),
@@ -809,13 +809,13 @@ async fn an_agent_behind_the_latest_is_told_how_far() {
 
 #[tokio::test]
 async fn where_castai_tells_no_version_the_configured_one_counts_else_none_is_known() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     let file = world.file.clone();
-    let advice = async |world: &World| {
+    let advice = async |world: &CheckContext| {
         let standings = world.look().await;
         standings
             .into_iter()
-            .find(|standing| standing.check == Check::AgentUpgrade)
+            .find(|standing| standing.check == CheckId::AgentUpgrade)
             .unwrap()
     };
     world.file = file.replace("latest_version: v0.123.0", "latest_version: v0.161.1");
@@ -838,27 +838,31 @@ async fn where_castai_tells_no_version_the_configured_one_counts_else_none_is_kn
 
 #[tokio::test]
 async fn a_missing_right_makes_unknown_exactly_what_needs_it() {
-    let world = World::start();
+    let world = CheckContext::start();
     for (verb, resource, checks) in [
         (
             "list",
             "nodes",
-            &[Check::ImagePull, Check::NodeLifecycle][..],
+            &[CheckId::ImagePull, CheckId::NodeLifecycle][..],
         ),
-        ("list", "daemonsets", &[Check::Components]),
+        ("list", "daemonsets", &[CheckId::Components]),
         (
             "get",
             "pods/log",
-            &[Check::AgentLog, Check::ClusterController, Check::Components],
+            &[
+                CheckId::AgentLog,
+                CheckId::ClusterController,
+                CheckId::Components,
+            ],
         ),
         (
             "list",
             "events",
             &[
-                Check::AgentWorkload,
-                Check::AgentUpgrade,
-                Check::ClusterController,
-                Check::Components,
+                CheckId::AgentWorkload,
+                CheckId::AgentUpgrade,
+                CheckId::ClusterController,
+                CheckId::Components,
             ],
         ),
     ] {
@@ -896,7 +900,7 @@ async fn a_missing_right_makes_unknown_exactly_what_needs_it() {
 
 #[tokio::test]
 async fn a_component_whose_token_was_invalidated_is_told_with_the_command_that_renews_it() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     for (mode, line) in REFUSALS {
         for of in &WORKLOADS[1..] {
             let pods = world.api.objects().all("Pod");
@@ -915,7 +919,7 @@ async fn a_component_whose_token_was_invalidated_is_told_with_the_command_that_r
             let said = evidence(&root);
             let chart = of.deployment;
             let release = chart.trim_start_matches("castai-");
-            let release = if of.check == Check::Components {
+            let release = if of.check == CheckId::Components {
                 chart
             } else {
                 release
@@ -935,7 +939,7 @@ async fn a_component_whose_token_was_invalidated_is_told_with_the_command_that_r
 
 #[tokio::test]
 async fn a_release_of_all_components_is_not_replaced_by_the_chart_of_one() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     for name in [AGENT, "castai-cluster-controller"] {
         objects.change("Deployment", AGENT, name, |deployment| {
@@ -950,7 +954,7 @@ async fn a_release_of_all_components_is_not_replaced_by_the_chart_of_one() {
     let standings = world.look().await;
     let controller = standings
         .iter()
-        .find(|standing| standing.check == Check::ClusterController)
+        .find(|standing| standing.check == CheckId::ClusterController)
         .unwrap();
     assert_eq!(controller.settled.modes(), [M::CastaiTokenInvalid]);
     let said = evidence(controller);
@@ -963,7 +967,7 @@ async fn a_release_of_all_components_is_not_replaced_by_the_chart_of_one() {
 
 #[tokio::test]
 async fn a_cluster_controller_that_nobody_leads_is_told() {
-    let mut world = World::start();
+    let mut world = CheckContext::start();
     let name = "cluster-controller";
     for (mode, lease) in [
         (M::AgentLeaseStale, (Some("gone"), 40)),
@@ -971,7 +975,7 @@ async fn a_cluster_controller_that_nobody_leads_is_told() {
     ] {
         world.with_lease(name, Some(lease));
         world
-            .assert_root(Check::ClusterController, mode, Status::Failing)
+            .assert_root(CheckId::ClusterController, mode, Status::Failing)
             .await;
         world.no_leader = None;
         world.assert_healthy().await;
@@ -982,7 +986,7 @@ async fn a_cluster_controller_that_nobody_leads_is_told() {
 
 #[tokio::test]
 async fn one_restart_after_a_pause_of_the_control_plane_is_no_fault() {
-    let world = World::start();
+    let world = CheckContext::start();
     world
         .api
         .objects()
@@ -997,12 +1001,12 @@ async fn one_restart_after_a_pause_of_the_control_plane_is_no_fault() {
 
 #[tokio::test]
 async fn the_agents_pods_are_counted_by_whether_the_exporter_stands_in_them() {
-    let mut world = World::start();
-    let counts = async |world: &World| {
+    let mut world = CheckContext::start();
+    let counts = async |world: &CheckContext| {
         let standings = world.look().await;
         let standing = standings
             .iter()
-            .find(|standing| standing.check == Check::AgentWorkload)
+            .find(|standing| standing.check == CheckId::AgentWorkload)
             .unwrap();
         let facts = &standing.latest.as_ref().unwrap().facts;
         ["present", "missing", "not_expected"].map(|state| {
@@ -1062,7 +1066,7 @@ async fn the_agents_pods_are_counted_by_whether_the_exporter_stands_in_them() {
 
 #[tokio::test]
 async fn a_pod_that_only_bears_the_agents_labels_is_not_the_agents() {
-    let world = World::start();
+    let world = CheckContext::start();
     let labels = json!({ "app.kubernetes.io/name": "castai-agent", "app.kubernetes.io/instance": "castai-agent" });
     let mut pod = workload::pod(
         "impostor",
@@ -1084,7 +1088,7 @@ async fn a_pod_that_only_bears_the_agents_labels_is_not_the_agents() {
 
 #[tokio::test]
 async fn what_is_not_installed_or_wants_no_pod_is_no_fault_of_a_component() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     scaled_to_zero(objects, &WORKLOADS[2]);
     world.assert_healthy().await;
@@ -1092,7 +1096,10 @@ async fn what_is_not_installed_or_wants_no_pod_is_no_fault_of_a_component() {
         objects.remove("Deployment", AGENT, of.deployment);
     }
     for standing in world.look().await {
-        let absent = matches!(standing.check, Check::ClusterController | Check::Components);
+        let absent = matches!(
+            standing.check,
+            CheckId::ClusterController | CheckId::Components
+        );
         let fits = match standing.status() {
             Status::NotApplicable => true,
             status => status == Status::Ok && !absent,
@@ -1103,7 +1110,7 @@ async fn what_is_not_installed_or_wants_no_pod_is_no_fault_of_a_component() {
 
 #[tokio::test]
 async fn an_agent_of_which_one_pod_works_is_only_warned_of() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     objects.change("Deployment", AGENT, AGENT, |deployment| {
         deployment["spec"]["replicas"] = json!(2)
@@ -1121,7 +1128,7 @@ async fn an_agent_of_which_one_pod_works_is_only_warned_of() {
     });
     world
         .assert_root(
-            Check::AgentWorkload,
+            CheckId::AgentWorkload,
             M::AgentFailedCreateQuota,
             Status::Warning,
         )
@@ -1138,12 +1145,6 @@ fn each_pod(objects: &Objects, of: &Workload, change: impl Fn(&mut Value)) {
             objects.put(pod);
         }
     }
-}
-
-fn not_ready(pod: &mut Value) {
-    pod["status"]["conditions"][1] =
-        workload::condition("Ready", "False", "ContainersNotReady", "");
-    pod["status"]["containerStatuses"][0]["ready"] = json!(false);
 }
 
 fn ended(objects: &Objects, of: &Workload, code: i32, reason: &str) {
@@ -1172,13 +1173,6 @@ fn killed_by_its_probe(objects: &Objects, of: &Workload) {
         );
         objects.put(workload::event("Pod", name, "Killing", &text));
     });
-}
-
-pub(crate) fn wait_for(pod: &mut Value, reason: &str, text: &str) {
-    not_ready(pod);
-    pod["status"]["phase"] = json!("Pending");
-    pod["status"]["containerStatuses"][0]["state"] =
-        json!({ "waiting": { "reason": reason, "message": text } });
 }
 
 fn waiting(objects: &Objects, of: &Workload, reason: &str, text: &str) {

@@ -15,7 +15,7 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* Never the agent's labels: its disruption budget, its topology spread and our policy select by them. */ -}}
+{{- /* Must not match the agent's labels: its PodDisruptionBudget, its topology spread and our admission policy select by them. */ -}}
 {{- define "castai-health-exporter.selector" -}}
 app.kubernetes.io/name: {{ include "castai-health-exporter.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -48,7 +48,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{- /* A quantity in thousandths. */ -}}
+{{- /* A resource quantity in thousandths of a unit. */ -}}
 {{- define "castai-health-exporter.milli" -}}
 {{- $text := toString . -}}
 {{- $units := dict "m" 1 "k" 1000000 "M" 1000000000 "G" 1000000000000 "Ki" 1024000 "Mi" 1048576000 "Gi" 1073741824000 -}}
@@ -58,21 +58,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- mulf (float64 $number) $scale | int64 -}}
 {{- end -}}
 
-{{- /* The API server refuses a request above its limit; in the sidecar that would refuse the agent's pod. */ -}}
+{{- /* The API server rejects requests above limits. For the sidecar, that would block the agent's pod. */ -}}
 {{- define "castai-health-exporter.resources" -}}
 {{- $of := .of -}}
 {{- range $what := list "cpu" "memory" -}}
 {{- $request := include "castai-health-exporter.milli" (get $.resources.requests $what) | int64 -}}
 {{- $limit := include "castai-health-exporter.milli" (get $.resources.limits $what) | int64 -}}
 {{- if gt $request $limit -}}
-{{- fail (printf "%s.resources: the request of %s is above its limit, and the API server would refuse the pod" $of $what) -}}
+{{- fail (printf "%s.resources: the %s request is above its limit, so the API server would reject the pod" $of $what) -}}
 {{- end -}}
 {{- end -}}
 requests: {cpu: {{ .resources.requests.cpu | toString | quote }}, memory: {{ .resources.requests.memory | quote }}}
 limits: {cpu: {{ .resources.limits.cpu | toString | quote }}, memory: {{ .resources.limits.memory | quote }}}
 {{- end -}}
 
-{{- /* The rules of one account in one place, as files/rights.yaml lists them. */ -}}
+{{- /* The RBAC rules of one account in one namespace (or cluster-wide), from files/rights.yaml. */ -}}
 {{- define "castai-health-exporter.rules" -}}
 {{- $names := dict "deployment" .root.Values.agent.deployment "serviceAccount" .root.Values.agent.serviceAccount -}}
 {{- range (.root.Files.Get "files/rights.yaml" | fromYaml | dig .account list) -}}

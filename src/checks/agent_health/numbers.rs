@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::catalogue::FailureMode as M;
-use crate::verdict::Finding;
+use crate::report::Finding;
 
 /// So few refusals between two looks are everyday life.
 const EVERYDAY: u64 = 3;

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use crate::catalogue::Check;
-use crate::checks::castai_way::CastaiWay;
-use crate::checks::{World, castai_way};
+use crate::castai::client;
+use crate::castai::client::CastaiWay;
+use crate::catalogue::CheckId;
+use crate::checks::CheckContext;
 use crate::config::aws::Version;
 use crate::config::{CheckSettings, Config};
-use crate::verdict::evidence::quote;
-use crate::verdict::{Peers, Verdict};
+use crate::report::evidence::quote;
+use crate::report::{Peers, Verdict};
 
 /// Where CAST AI tells of its components.
 const PATH: &str = "/cluster-management/v1/components:getByName?name=castai-agent";
@@ -37,7 +38,7 @@ struct Said {
 }
 
 impl Latest {
-    pub(super) fn new(config: &Config, check: &CheckSettings, world: &World) -> Self {
+    pub(super) fn new(config: &Config, check: &CheckSettings, world: &CheckContext) -> Self {
         let way = CastaiWay::new(&config.castai, check, world);
         Self {
             way,
@@ -53,10 +54,10 @@ impl Latest {
     pub(super) async fn find(&self, peers: &Peers) -> Result<Version, String> {
         let mut said = self.said.lock().await;
         let broken = peers
-            .report(Check::CastaiApi)
+            .report(CheckId::CastaiApi)
             .is_some_and(|api| matches!(api.verdict, Verdict::Failing(_)));
         if broken {
-            said.trouble = Some(format!("{} fails", Check::CastaiApi));
+            said.trouble = Some(format!("{} fails", CheckId::CastaiApi));
         } else if said.next.is_none_or(|next| next <= Instant::now()) {
             match self.ask().await {
                 Ok(version) => {
@@ -82,7 +83,7 @@ impl Latest {
         let (url, key) = self.way.settings().map_err(why)?;
         let answer = self
             .way
-            .read(url, key, &castai_way::below(url, PATH))
+            .read(url, key, &client::below(url, PATH))
             .await
             .map_err(why)?;
         let json = answer.json().unwrap_or_default();

@@ -4,19 +4,19 @@ use super::{Seen, shown, tokens};
 use crate::aws::container;
 use crate::aws::container::Given;
 use crate::catalogue::{FailureMode as M, Limits};
-use crate::checks::{Attempt, World};
+use crate::checks::{Attempt, CheckContext};
 use crate::config::Secret;
 use crate::config::aws::{Container, CredentialServer, Unasked, Variables, Version};
-use crate::probe::authority;
-use crate::probe::certificate::date;
-use crate::verdict::{Evidence, Finding, Trail, Verdict};
+use crate::net::authority;
+use crate::net::certificate::date;
+use crate::report::{Evidence, Finding, Trail, Verdict};
 
 /// Looks at the token, and then asks for credentials as the agent's SDK does.
 pub(super) async fn look(
     container: &Container,
     variables: &Variables,
     limits: Limits,
-    world: &World,
+    world: &CheckContext,
     attempt: &Attempt,
 ) -> Seen {
     let server = match CredentialServer::read(container) {
@@ -89,11 +89,11 @@ pub(super) async fn look(
 ///
 /// # Errors
 /// Why there are none.
-pub(in crate::checks) async fn credentials(
+pub(crate) async fn credentials(
     container: &Container,
     variables: &Variables,
     limits: Limits,
-    world: &World,
+    world: &CheckContext,
 ) -> Result<Given, Evidence> {
     let server = CredentialServer::read(container).map_err(|unasked| match unasked {
         Unasked::Refused(why) | Unasked::NotExamined(why) => Evidence::from(why),

@@ -6,16 +6,16 @@
 use tokio::sync::OnceCell;
 
 use super::Seen;
-use crate::catalogue::{Check, FailureMode as M, Limits};
-use crate::checks::kube::{Found, Wanted};
-use crate::checks::{World, kube};
-use crate::cluster::own::{Account, Node, Own, Pod, ROLE_ARN, SKIP_CONTAINERS};
-use crate::cluster::{Access, Door};
+use crate::catalogue::{CheckId, FailureMode as M, Limits};
+use crate::checks::CheckContext;
 use crate::config::aws::{Source, Variables};
 use crate::config::{AgentEnvironment, Apiserver, Config, Elsewhere};
-use crate::probe::Answer;
-use crate::verdict::evidence::quote;
-use crate::verdict::{Evidence, Finding, Instance, Peers, Verdict};
+use crate::kube::object_reader::{Found, Wanted};
+use crate::kube::self_pod::{Account, Node, Own, Pod, ROLE_ARN, SKIP_CONTAINERS};
+use crate::kube::{Access, Door, object_reader};
+use crate::net::Answer;
+use crate::report::evidence::quote;
+use crate::report::{Evidence, Finding, Instance, Peers, Verdict};
 
 /// Reads this pod, its service account and its node.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(super) struct Told {
 }
 
 impl Injection {
-    pub(super) fn new(config: &Config, world: &World) -> Self {
+    pub(super) fn new(config: &Config, world: &CheckContext) -> Self {
         let door = world.store.door.within(Limits::ASIDE);
         let agent = config.agent_place.as_ref().zip(config.agent_seen.found());
         let agent = agent.map(|(place, seen)| (place.namespace.clone(), seen.clone()));
@@ -60,7 +60,7 @@ impl Injection {
             return None;
         };
         let reached = peers
-            .report(Check::Apiserver)
+            .report(CheckId::Apiserver)
             .is_none_or(|report| !matches!(report.verdict, Verdict::Failing(_)));
         if !reached {
             return None;
@@ -137,7 +137,7 @@ impl Injection {
             right: format!("get {kind}/{name}{words}"),
             path: format!("/api/v1/{place}{kind}/{}", escaped(name)),
         };
-        match kube::read(&self.door, &wanted).await? {
+        match object_reader::read(&self.door, &wanted).await? {
             Found::Object(answer) => Ok(answer),
             Found::Nothing => Err(Evidence::from(format!(
                 "{kind}/{name} does not exist{words}"

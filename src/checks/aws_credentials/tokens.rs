@@ -7,14 +7,14 @@ use std::path::Path;
 
 use super::Seen;
 use crate::catalogue::FailureMode as M;
-use crate::checks::World;
-use crate::cluster::token;
-use crate::cluster::token::Claims;
+use crate::checks::CheckContext;
 use crate::config::elsewhere::MountedToken;
 use crate::config::{Aws, Secret};
-use crate::probe::certificate::date;
-use crate::verdict::evidence::quote;
-use crate::verdict::{Evidence, Finding, Verdict};
+use crate::kube::service_account_token;
+use crate::kube::service_account_token::Claims;
+use crate::net::certificate::date;
+use crate::report::evidence::quote;
+use crate::report::{Evidence, Finding, Verdict};
 
 /// The audience that STS wants, unless the role's provider says otherwise.
 const STS: &str = "sts.amazonaws.com";
@@ -27,7 +27,7 @@ const LITTLE_LIFE: i64 = 10;
 
 /// Where the token for STS comes from.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::checks) enum Origin<'a> {
+pub(crate) enum Origin<'a> {
     /// A file of this pod.
     File(&'a Path),
     /// The like of one that lies in the agent's pod, which is another.
@@ -36,7 +36,7 @@ pub(in crate::checks) enum Origin<'a> {
 
 /// Why there is no token.
 #[derive(Debug)]
-pub(in crate::checks) enum Missing {
+pub(crate) enum Missing {
     /// The agent has none either.
     Broken(Finding),
     /// It could not be had here.
@@ -45,7 +45,7 @@ pub(in crate::checks) enum Missing {
 
 impl<'a> Origin<'a> {
     /// What the agent's settings come to for this file.
-    pub(in crate::checks) fn of(aws: &'a Aws, file: &'a Path) -> Self {
+    pub(crate) fn of(aws: &'a Aws, file: &'a Path) -> Self {
         aws.asked
             .as_ref()
             .filter(|token| token.file == file)
@@ -53,7 +53,7 @@ impl<'a> Origin<'a> {
     }
 
     /// The token, and what it says of itself.
-    pub(in crate::checks) async fn get(self, world: &World) -> Result<(Secret, Claims), Missing> {
+    pub(crate) async fn get(self, world: &CheckContext) -> Result<(Secret, Claims), Missing> {
         let text = match self {
             Self::File(file) => read(file).map(Secret::new).map_err(|error| {
                 Missing::Broken(Finding::new(
@@ -64,7 +64,7 @@ impl<'a> Origin<'a> {
             Self::Asked(like) => world.agents_token(like).await.map_err(Missing::Unknown)?,
         };
         let token = Secret::new(text.reveal().trim());
-        if let Some(claims) = token::claims(token.reveal()) {
+        if let Some(claims) = service_account_token::claims(token.reveal()) {
             return Ok((token, claims));
         }
         let what = if token.reveal().is_empty() {
@@ -97,7 +97,7 @@ impl<'a> Origin<'a> {
 }
 
 /// A token of the service account, and the role that STS gives for it.
-pub(super) async fn web_identity(from: Origin<'_>, role_arn: Option<&str>, world: &World) -> Seen {
+pub(super) async fn web_identity(from: Origin<'_>, role_arn: Option<&str>, world: &CheckContext) -> Seen {
     let Some(role) = role_arn else {
         let evidence = format!(
             "the token file {} is named and no role (AWS_ROLE_ARN): the agent ends at its start with \"role ARN is not \
@@ -162,7 +162,7 @@ pub(super) fn pod_identity(
     if text.trim().is_empty() {
         return invalid(format!("{} is empty", file.display()));
     }
-    let Some(claims) = token::claims(&text) else {
+    let Some(claims) = service_account_token::claims(&text) else {
         let what = format!("{} holds no JWT", file.display());
         return if eks {
             invalid(what)

@@ -4,7 +4,7 @@ use crate::checks::control_plane_access::{ControlPlaneAccess, Remedy, Seen};
 use crate::cloud::azure_imds::Instance;
 use crate::cloud::{MetadataServer, azure_token};
 use crate::config::control_plane::AksCluster;
-use crate::verdict::{AksSeen, Trail};
+use crate::report::{AksSeen, Trail};
 
 impl ControlPlaneAccess {
     /// What was seen, and the cluster as soon as it is known, for those who mend what others see.

@@ -1,16 +1,16 @@
 //! On EKS: as the agent, with its credentials and to the address that its environment would lead it to.
 
+use crate::aws::session::Held;
 use crate::aws::{Eks, Line, Refusal, Refused};
-use crate::catalogue::{Check, Limits};
-use crate::checks::aws_session::Held;
+use crate::catalogue::{CheckId, Limits};
 use crate::checks::control_plane_access::{ControlPlaneAccess, Remedy, Seen};
 use crate::cloud::eks;
 use crate::cloud::eks::EksCluster;
 use crate::config::aws::{Given, Service};
 use crate::config::control_plane::is_plain;
-use crate::probe::Answer;
-use crate::verdict::evidence::quote;
-use crate::verdict::{Peers, Trail};
+use crate::net::Answer;
+use crate::report::evidence::quote;
+use crate::report::{Peers, Trail};
 
 impl ControlPlaneAccess {
     pub(super) async fn on_eks(&self, peers: &Peers) -> Result<Seen, String> {
@@ -73,7 +73,7 @@ impl ControlPlaneAccess {
             return Ok(name.clone());
         }
         let told = peers
-            .report(Check::Ec2Api)
+            .report(CheckId::Ec2Api)
             .and_then(|report| report.instance.as_ref()?.cluster.clone());
         told.ok_or_else(|| "the cluster's name is not known: see cluster_metadata".to_owned())
     }
@@ -89,7 +89,7 @@ impl ControlPlaneAccess {
         let EksCluster { region, name } = cluster;
         let refusal = Refusal::read(Service::Eks, answer);
         let caller = peers
-            .report(Check::StsIdentity)
+            .report(CheckId::StsIdentity)
             .and_then(|report| report.identity.as_ref());
         let caller = caller.map_or_else(
             || "the agent's role or user".to_owned(),

@@ -3,7 +3,7 @@
 use crate::checks::control_plane_access::{ControlPlaneAccess, Remedy, Seen};
 use crate::cloud::gke::GkeCluster;
 use crate::cloud::{MetadataServer, gce};
-use crate::verdict::Trail;
+use crate::report::Trail;
 
 impl ControlPlaneAccess {
     pub(super) async fn on_gke(&self) -> Result<Seen, String> {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::registry;
 use crate::config::control_plane::is_plain;
-use crate::verdict::{AksSeen, Puller};
+use crate::report::{AksSeen, Puller};
 
 /// Pulls from Azure's registries that fail for one reason.
 #[derive(Debug)]

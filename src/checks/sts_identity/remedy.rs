@@ -1,12 +1,12 @@
 //! What mends it, with the values that were seen.
 
+use crate::aws::session::{Exchange, Held};
 use crate::catalogue::FailureMode as M;
 use crate::checks::aws_credentials::shown;
-use crate::checks::aws_session::{Exchange, Held};
-use crate::cluster::token::Claims;
 use crate::config::aws::Source;
-use crate::probe::certificate::date;
-use crate::verdict::evidence::quote;
+use crate::kube::service_account_token::Claims;
+use crate::net::certificate::date;
+use crate::report::evidence::quote;
 
 /// STS does not give credentials.
 pub(super) fn not_given(mode: M, exchange: &Exchange) -> String {

@@ -47,7 +47,7 @@ const DURATIONS: &[&str] = &[
 ];
 
 /// Notes every value that makes no sense; what is empty or absent has a default.
-pub(super) fn examine(set: &dyn Fn(&str) -> Option<Written>, problems: &mut Problems) {
+pub(super) fn validate(set: &dyn Fn(&str) -> Option<Written>, problems: &mut Problems) {
     if let Some(provider) = set("PROVIDER") {
         let known: Vec<_> = Provider::ALL
             .iter()

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::catalogue::limits::ATTEMPT;
-use crate::catalogue::{Check, Limits, Phase};
+use crate::catalogue::timeouts::ATTEMPT;
+use crate::catalogue::{CheckId, Limits, Phase};
 use crate::config::load::Sources;
 use crate::config::written::Wrong;
 use crate::config::{CheckSettings, values};
@@ -13,9 +13,9 @@ const LEAST_LIMIT: Duration = Duration::from_millis(100);
 
 impl Sources<'_> {
     pub(super) fn checks(&mut self) -> Vec<CheckSettings> {
-        let settings: Vec<_> = Check::ALL.iter().map(|check| self.check(*check)).collect();
+        let settings: Vec<_> = CheckId::ALL.iter().map(|check| self.check(*check)).collect();
         if settings.iter().all(|settings| !settings.enabled)
-            && let Some(written) = self.file.one(&format!("checks.{}.enabled", Check::ALL[0]))
+            && let Some(written) = self.file.one(&format!("checks.{}.enabled", CheckId::ALL[0]))
         {
             let wrong = Wrong::new("every check is switched off", "leave at least one on");
             self.problems.0.push(written.problem(wrong));
@@ -23,7 +23,7 @@ impl Sources<'_> {
         settings
     }
 
-    fn check(&mut self, check: Check) -> CheckSettings {
+    fn check(&mut self, check: CheckId) -> CheckSettings {
         let enabled = self.key(
             &format!("checks.{check}.enabled"),
             |text| Ok(text == "true"),
@@ -39,9 +39,9 @@ impl Sources<'_> {
         }
     }
 
-    fn limits(&mut self, check: Check) -> Limits {
+    fn limits(&mut self, check: CheckId) -> Limits {
         let mut limits = check.entry().limits;
-        if matches!(check, Check::CastaiApi | Check::ClusterStatus)
+        if matches!(check, CheckId::CastaiApi | CheckId::ClusterStatus)
             && let Some(timeout) = self.env.timeout
         {
             limits = within(limits, timeout);

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use castai_health_exporter::catalogue::{Check, Status};
-use castai_health_exporter::checks::{Attempt, Examine, Plan};
+use castai_health_exporter::catalogue::{CheckId, Status};
+use castai_health_exporter::checks::{Attempt, Check, Plan};
 use castai_health_exporter::config::elsewhere::{MountedToken, Unseen};
 use castai_health_exporter::config::{
     AgentEnvironment, AgentSeen, ApiKey, Config, Elsewhere, Flags, Secret, Vantage,
 };
-
-use crate::support::world::World;
+use test_support::world::CheckContext;
 
 /// What this process's own pod is given; nothing of it is the agent's.
 const OWN: [(&str, &str); 4] = [
@@ -51,11 +50,11 @@ fn beside(seen: &AgentSeen) -> Config {
 }
 
 /// The verdict of a check that needs no way to anywhere.
-async fn verdict(config: &Config, check: Check) -> (Status, String) {
+async fn verdict(config: &Config, check: CheckId) -> (Status, String) {
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let plan = Plan::new(config);
     let row = plan.rows.iter().find(|row| row.check == check).unwrap();
-    let verdict = row.examine.examine(&Attempt::default()).await.verdict;
+    let verdict = row.examine.run(&Attempt::default()).await.verdict;
     (verdict.status(), verdict.evidence().to_string())
 }
 
@@ -130,10 +129,10 @@ async fn an_agent_that_is_not_installed_or_not_seen_is_not_failing() {
         let config = beside(&seen);
         assert_eq!(config.agent_environment, AgentEnvironment::None);
         for check in [
-            Check::CastaiApi,
-            Check::AwsCredentials,
-            Check::Imds,
-            Check::ClusterMetadata,
+            CheckId::CastaiApi,
+            CheckId::AwsCredentials,
+            CheckId::Imds,
+            CheckId::ClusterMetadata,
         ] {
             assert_eq!(verdict(&config, check).await.0, status, "{check}, {seen:?}");
         }
@@ -178,7 +177,7 @@ async fn what_the_agents_pods_alone_are_given_does_not_apply_elsewhere() {
         ),
     ] {
         let config = beside(&found(&[variables.as_slice(), &[eks]].concat(), &[]));
-        for check in [Check::AwsCredentials, Check::ControlPlaneAccess] {
+        for check in [CheckId::AwsCredentials, CheckId::ControlPlaneAccess] {
             let (status, evidence) = verdict(&config, check).await;
             assert_eq!(status, Status::NotApplicable, "{check}: {evidence}");
             assert!(
@@ -187,7 +186,7 @@ async fn what_the_agents_pods_alone_are_given_does_not_apply_elsewhere() {
             );
             assert_eq!(
                 evidence.contains("without a companion"),
-                check == Check::ControlPlaneAccess,
+                check == CheckId::ControlPlaneAccess,
                 "{evidence}"
             );
         }
@@ -209,7 +208,7 @@ async fn what_the_agents_pods_alone_are_given_does_not_apply_elsewhere() {
     let config = beside(&AgentSeen::Found(elsewhere));
     assert_eq!(config.aws.asked, Some(token));
     assert_eq!(
-        verdict(&config, Check::AwsCredentials).await.0,
+        verdict(&config, CheckId::AwsCredentials).await.0,
         Status::Unknown,
         "there is no API server to ask"
     );
@@ -219,13 +218,13 @@ async fn what_the_agents_pods_alone_are_given_does_not_apply_elsewhere() {
         ("AWS_SECRET_ACCESS_KEY", "secret"),
     ];
     assert_eq!(
-        verdict(&beside(&found(&keys, &[])), Check::AwsCredentials)
+        verdict(&beside(&found(&keys, &[])), CheckId::AwsCredentials)
             .await
             .0,
         Status::Ok
     );
     let hidden = beside(&found(&[eks], &[(None, "the Secret castai-agent")]));
-    for check in [Check::AwsCredentials, Check::ControlPlaneAccess] {
+    for check in [CheckId::AwsCredentials, CheckId::ControlPlaneAccess] {
         let (status, evidence) = verdict(&hidden, check).await;
         assert_eq!(status, Status::Unknown);
         assert!(
@@ -238,7 +237,7 @@ async fn what_the_agents_pods_alone_are_given_does_not_apply_elsewhere() {
 #[tokio::test]
 async fn the_control_planes_of_gke_and_aks_are_looked_at_from_beside_the_agent() {
     for provider in ["gke", "aks"] {
-        let world = World::of(provider);
+        let world = CheckContext::of(provider);
         // Writes the file.
         world.config();
         let flags = Flags {
@@ -256,7 +255,7 @@ async fn the_control_planes_of_gke_and_aks_are_looked_at_from_beside_the_agent()
                 .then(|| OsString::from(&world.env[name]))
         };
         let config = Config::load_beside(&flags, &own, &found(&variables, &[])).unwrap();
-        let (status, evidence) = verdict(&config, Check::ControlPlaneAccess).await;
+        let (status, evidence) = verdict(&config, CheckId::ControlPlaneAccess).await;
         assert!(
             status == Status::Ok && evidence.contains("lab lets CAST AI in"),
             "{provider}: {evidence}"

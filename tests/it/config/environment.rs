@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::Check;
+use castai_health_exporter::catalogue::CheckId;
 use castai_health_exporter::config::{
     AgentEnvironment, ApiKey, Apiserver, Config, Flags, Secret, Vantage,
 };
@@ -201,7 +201,7 @@ fn the_api_timeout_bounds_each_phase_on_the_way_to_cast_ai() {
             ("API_KEY", "key"),
             ("API_URL", "api.cast.ai"),
         ]);
-        let limits = config.check(Check::CastaiApi).limits;
+        let limits = config.check(CheckId::CastaiApi).limits;
         assert_eq!(limits.answer, Duration::from_millis(answer), "{written}");
         assert_eq!(limits.connect, Duration::from_millis(connect), "{written}");
         assert_eq!(problems(&config), "");
@@ -217,8 +217,8 @@ fn the_api_timeout_bounds_each_phase_on_the_way_to_cast_ai() {
         problems(&config)
     );
     assert_eq!(
-        config.check(Check::CastaiApi).limits,
-        Check::CastaiApi.entry().limits
+        config.check(CheckId::CastaiApi).limits,
+        CheckId::CastaiApi.entry().limits
     );
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::{Check, Scope};
+use castai_health_exporter::catalogue::{CheckId, Scope};
 use castai_health_exporter::config::{
     ApiKey, Apiserver, Config, Flags, Problems, Secret, Vantage, keys,
 };
@@ -67,7 +67,7 @@ fn without_a_file_the_defaults_hold() {
     assert_eq!(config.dns.resolv_conf, Path::new("/etc/resolv.conf"));
     assert!(matches!(config.apiserver, Apiserver::Absent));
     assert!(config.castai.url.is_none() && config.environment_problems.is_empty());
-    for check in Check::ALL {
+    for check in CheckId::ALL {
         let settings = config.check(*check);
         assert!(
             settings.enabled && settings.interval == check.entry().interval,
@@ -142,11 +142,11 @@ fn every_key_of_a_file_has_its_effect() {
         ]
     );
     assert_eq!(config.dns.hosts, Path::new("/etc/hosts.other"));
-    let dns = config.check(Check::Dns);
+    let dns = config.check(CheckId::Dns);
     assert!(!dns.enabled);
     assert_eq!(dns.interval, Duration::from_secs(90));
     assert_eq!(dns.limits.resolve, Duration::from_millis(2500));
-    let castai = config.check(Check::CastaiApi);
+    let castai = config.check(CheckId::CastaiApi);
     assert_eq!(castai.limits.connect, Duration::from_millis(500));
     assert_eq!(castai.limits.resolve, Duration::from_secs(5));
 }

@@ -1,12 +1,13 @@
 //! Components that run on each node, while nodes come and go; and those that want a node for each of their pods.
 
-use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use lab::apiserver::workload::AGENT;
 use lab::apiserver::{Objects, workload};
 use serde_json::{Value, json};
+use test_support::pods::{not_ready, wait_for};
+use test_support::world::{CheckContext, evidence};
 
-use super::{REFUSALS, WORKLOADS, not_ready, without_a_node};
-use crate::support::world::{World, evidence};
+use super::{REFUSALS, WORKLOADS, without_a_node};
 
 const NAME: &str = "castai-spot-handler";
 const IMAGE: &str = "spot-handler:1";
@@ -46,7 +47,7 @@ fn pod(objects: &Objects, name: &str, made: i64, change: impl FnOnce(&mut Value)
 }
 
 fn creating(pod: &mut Value) {
-    super::wait_for(pod, "ContainerCreating", "");
+    wait_for(pod, "ContainerCreating", "");
 }
 
 /// Its kubelet called it ready, and is not heard of.
@@ -65,7 +66,7 @@ fn crashing(pod: &mut Value) {
 
 #[tokio::test]
 async fn a_component_on_each_node_whose_token_was_invalidated_is_told() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     installed(objects, 1, 1);
     pod(objects, "castai-spot-handler-a", 7200, |_| {});
@@ -75,7 +76,7 @@ async fn a_component_on_each_node_whose_token_was_invalidated_is_told() {
         .logs()
         .write("castai-spot-handler-a", "spot-handler", REFUSALS[0].1);
     let root = world
-        .assert_root(Check::Components, M::CastaiTokenInvalid, Status::Failing)
+        .assert_root(CheckId::Components, M::CastaiTokenInvalid, Status::Failing)
         .await;
     let said = evidence(&root);
     assert!(
@@ -86,7 +87,7 @@ async fn a_component_on_each_node_whose_token_was_invalidated_is_told() {
 
 #[tokio::test]
 async fn a_component_on_each_node_may_take_its_time_where_nodes_come_and_go() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     let only = "castai-spot-handler-a";
     for first in [true, false] {
@@ -113,7 +114,7 @@ async fn a_component_on_each_node_may_take_its_time_where_nodes_come_and_go() {
 
 #[tokio::test]
 async fn a_component_on_more_nodes_than_pods_are_kept_is_not_missed() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     installed(objects, 2101, 2100);
     for number in 0..2100 {
@@ -129,13 +130,13 @@ async fn a_component_on_more_nodes_than_pods_are_kept_is_not_missed() {
     pod(objects, "castai-spot-handler-0000", 7200, crashing);
     installed(objects, 2101, 2099);
     world
-        .assert_root(Check::Components, M::AgentCrashloop, Status::Warning)
+        .assert_root(CheckId::Components, M::AgentCrashloop, Status::Warning)
         .await;
 }
 
 #[tokio::test]
 async fn a_component_on_each_node_that_is_broken_is_told() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     let (works, other) = ("castai-spot-handler-a", "castai-spot-handler-b");
     for (mode, made, change) in [
@@ -149,7 +150,7 @@ async fn a_component_on_each_node_that_is_broken_is_told() {
         pod(objects, works, 7200, |_| {});
         pod(objects, other, made, change);
         let root = world
-            .assert_root(Check::Components, mode, Status::Warning)
+            .assert_root(CheckId::Components, mode, Status::Warning)
             .await;
         assert!(
             evidence(&root).contains("spot-handler: "),
@@ -160,7 +161,7 @@ async fn a_component_on_each_node_that_is_broken_is_told() {
         installed(objects, 1, 0);
         objects.remove("Pod", AGENT, works);
         world
-            .assert_root(Check::Components, mode, Status::Failing)
+            .assert_root(CheckId::Components, mode, Status::Failing)
             .await;
         objects.replace(workload::healthy());
         world.assert_healthy().await;
@@ -169,17 +170,17 @@ async fn a_component_on_each_node_that_is_broken_is_told() {
 
 #[tokio::test]
 async fn a_component_on_each_node_whose_pods_are_not_made_is_told() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     installed(objects, 2, 0);
     world
-        .assert_root(Check::Components, M::AgentUnavailable, Status::Failing)
+        .assert_root(CheckId::Components, M::AgentUnavailable, Status::Failing)
         .await;
     let text = "pods \"x\" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=5, limited: pods=5";
     objects.put(workload::event("DaemonSet", NAME, "FailedCreate", text));
     world
         .assert_root(
-            Check::Components,
+            CheckId::Components,
             M::AgentFailedCreateQuota,
             Status::Failing,
         )
@@ -190,7 +191,7 @@ async fn a_component_on_each_node_whose_pods_are_not_made_is_told() {
 async fn a_second_pod_that_has_no_node_of_its_own_is_no_fault_where_the_first_works() {
     const ALONE: &str = "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules. preemption: 0/1 nodes \
                          are available: 1 No preemption victims found for incoming pod.";
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     let of = &WORKLOADS[1];
     let mut pods = objects.all("Pod");

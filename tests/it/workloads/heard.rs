@@ -1,17 +1,17 @@
 //! Components whose logs are heard, and those whose logs cannot be read.
 
-use castai_health_exporter::board::Standing;
-use castai_health_exporter::catalogue::metrics::COMPONENTS;
-use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
+use castai_health_exporter::catalogue::metric::COMPONENTS;
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
+use castai_health_exporter::state::Standing;
 use lab::apiserver::workload::AGENT;
 use lab::apiserver::{Gap, workload};
 use serde_json::json;
+use test_support::world::{CheckContext, evidence};
 
 use super::REFUSALS;
-use crate::support::world::{World, evidence};
 
 /// A component of which every pod runs.
-fn component(world: &World, name: &str) -> String {
+fn component(world: &CheckContext, name: &str) -> String {
     let (deployment, set) = (format!("castai-{name}"), format!("castai-{name}-5c4d3b2a1"));
     let pod = format!("{set}-x1x2x");
     for object in workload::installed(&deployment, &deployment, &set, &[&pod], "component:1") {
@@ -22,7 +22,7 @@ fn component(world: &World, name: &str) -> String {
 
 #[tokio::test]
 async fn every_component_of_a_full_installation_is_heard() {
-    let world = World::start();
+    let world = CheckContext::start();
     let pods: Vec<_> = COMPONENTS
         .iter()
         .map(|name| component(&world, name))
@@ -34,14 +34,14 @@ async fn every_component_of_a_full_installation_is_heard() {
         .trim_end_matches("-5c4d3b2a1-x1x2x");
     world.api.logs().write(last, name, REFUSALS[0].1);
     let root = world
-        .assert_root(Check::Components, M::CastaiTokenInvalid, Status::Failing)
+        .assert_root(CheckId::Components, M::CastaiTokenInvalid, Status::Failing)
         .await;
     assert!(evidence(&root).contains(last), "{}", evidence(&root));
 }
 
 #[tokio::test]
 async fn what_is_known_of_a_component_is_told_though_another_ones_log_cannot_be_read() {
-    let world = World::start();
+    let world = CheckContext::start();
     let (refused, unread) = (
         component(&world, "pod-mutator"),
         component(&world, "egressd"),
@@ -51,8 +51,8 @@ async fn what_is_known_of_a_component_is_told_though_another_ones_log_cannot_be_
         .logs()
         .tear(&unread, "egressd", false, Gap::NoKubelet);
     let standings = world.look().await;
-    let of = |check: Check| move |standing: &&Standing| standing.check == check;
-    let well = standings.iter().find(of(Check::Components)).unwrap();
+    let of = |check: CheckId| move |standing: &&Standing| standing.check == check;
+    let well = standings.iter().find(of(CheckId::Components)).unwrap();
     assert_eq!(well.status(), Status::Ok);
     assert!(
         evidence(well).contains(&format!("not read: {unread}/egressd (")),
@@ -67,14 +67,14 @@ async fn what_is_known_of_a_component_is_told_though_another_ones_log_cannot_be_
         pod["status"]["containerStatuses"] = json!([])
     });
     let root = world
-        .assert_root(Check::Components, M::CastaiTokenInvalid, Status::Failing)
+        .assert_root(CheckId::Components, M::CastaiTokenInvalid, Status::Failing)
         .await;
     assert!(evidence(&root).contains(&refused), "{}", evidence(&root));
 }
 
 #[tokio::test]
 async fn a_cluster_controller_that_works_in_part_is_told_though_its_logs_cannot_be_read() {
-    let world = World::start();
+    let world = CheckContext::start();
     let pods = [
         "castai-cluster-controller-7f6d5c4b3-aaaaa",
         "castai-cluster-controller-7f6d5c4b3-bbbbb",
@@ -86,7 +86,7 @@ async fn a_cluster_controller_that_works_in_part_is_told_though_its_logs_cannot_
     let controller = |standings: Vec<Standing>| {
         standings
             .into_iter()
-            .find(|standing| standing.check == Check::ClusterController)
+            .find(|standing| standing.check == CheckId::ClusterController)
             .unwrap()
     };
     let well = controller(world.look().await);

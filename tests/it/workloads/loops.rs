@@ -1,17 +1,18 @@
 //! Containers that end again and again, and what is known of why.
 
-use castai_health_exporter::catalogue::{Check, FailureMode as M, Status};
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use lab::apiserver::workload::AGENT;
 use lab::apiserver::{Objects, workload};
 use serde_json::json;
+use test_support::pods::{not_ready, wait_for};
+use test_support::world::{CheckContext, evidence};
 
-use super::{NOT_MADE, WORKLOADS, no_pods, not_ready, wait_for};
-use crate::support::world::{World, evidence};
+use super::{NOT_MADE, WORKLOADS, no_pods};
 
 /// A world of which only the agent's workload is looked at.
-fn only_the_agents_workload() -> (World, Objects) {
-    let mut world = World::start();
-    world.only = Some(&[Check::AgentWorkload]);
+fn only_the_agents_workload() -> (CheckContext, Objects) {
+    let mut world = CheckContext::start();
+    world.only = Some(&[CheckId::AgentWorkload]);
     world.configure();
     let objects = world.api.objects().clone();
     (world, objects)
@@ -40,10 +41,10 @@ fn kills_forgotten(objects: &Objects) {
     objects.remove("Event", AGENT, &format!("{}.killing", workload::POD));
 }
 
-async fn assert_said(world: &World, mode: M, words: &str) {
+async fn assert_said(world: &CheckContext, mode: M, words: &str) {
     let said = evidence(
         &world
-            .assert_root(Check::AgentWorkload, mode, Status::Failing)
+            .assert_root(CheckId::AgentWorkload, mode, Status::Failing)
             .await,
     );
     assert!(said.contains(words), "{words}: {said}");
@@ -156,7 +157,7 @@ async fn an_agent_that_runs_for_longer_than_before_is_well() {
     };
     since(850);
     world
-        .assert_root(Check::AgentWorkload, M::AgentCompleted, Status::Failing)
+        .assert_root(CheckId::AgentWorkload, M::AgentCompleted, Status::Failing)
         .await;
     since(930);
     world.assert_ok().await;
@@ -164,7 +165,7 @@ async fn an_agent_that_runs_for_longer_than_before_is_well() {
 
 #[tokio::test]
 async fn a_pod_that_is_not_made_is_told_by_events_alone() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     for (mode, text) in NOT_MADE {
         no_pods(objects, &WORKLOADS[0]);
@@ -178,7 +179,7 @@ async fn a_pod_that_is_not_made_is_told_by_events_alone() {
             text,
         ));
         let root = world
-            .assert_root(Check::AgentWorkload, *mode, Status::Failing)
+            .assert_root(CheckId::AgentWorkload, *mode, Status::Failing)
             .await;
         assert!(
             evidence(&root).contains("cannot make its pod: "),
@@ -192,7 +193,7 @@ async fn a_pod_that_is_not_made_is_told_by_events_alone() {
 
 #[tokio::test]
 async fn an_init_container_keeps_the_agent_from_running() {
-    let world = World::start();
+    let world = CheckContext::start();
     let objects = world.api.objects();
     let image = "r.example.com/init:1";
     for (mode, state) in [
@@ -220,7 +221,7 @@ async fn an_init_container_keeps_the_agent_from_running() {
             }]);
         });
         let root = world
-            .assert_root(Check::AgentWorkload, mode, Status::Failing)
+            .assert_root(CheckId::AgentWorkload, mode, Status::Failing)
             .await;
         assert!(evidence(&root).contains("init"), "{}", evidence(&root));
         objects.replace(workload::healthy());

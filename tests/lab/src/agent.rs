@@ -11,7 +11,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::answer::Answer;
 use crate::fault::Fault;
 use crate::journal::lock;
-use crate::reply::{self, After};
+use crate::reply::{
+    After, {self},
+};
 use crate::request::{Request, Unread};
 use crate::server::{Server, Service, Visit};
 use crate::vocabulary::vocabulary;

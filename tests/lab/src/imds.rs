@@ -12,7 +12,9 @@ use time::Duration;
 
 use crate::answer::{Answer, rfc3339};
 use crate::fault::Fault;
-use crate::reply::{self, After};
+use crate::reply::{
+    After, {self},
+};
 use crate::request::{Request, Unread};
 use crate::server::{Server, Service, Visit};
 use crate::vocabulary::vocabulary;

@@ -16,7 +16,9 @@ use crate::certificates::Certificates;
 use crate::fault::Fault;
 use crate::journal::Entry;
 use crate::pki::{Certificate, Pki};
-use crate::reply::{self, After};
+use crate::reply::{
+    After, {self},
+};
 use crate::request::{Request, Unread};
 use crate::server::{Service, Visit};
 use crate::valve::Valve;

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::follow::{self, Selection};
+use super::follow::{
+    Selection, {self},
+};
 use super::logs::Logs;
 use super::object::{namespace, slice, status};
 use super::storage::{KINDS, Kind, Objects};

@@ -11,7 +11,9 @@ use time::Duration;
 use super::account::{Account, Caller, Demand, Refusal};
 use super::denial::Denial;
 use super::instance::Instance;
-use super::xml::{self, Error};
+use super::xml::{
+    Error, {self},
+};
 use super::{Place, is_for, now, random, unknown_operation};
 use crate::HOSTILE_TEXT;
 use crate::answer::Answer;

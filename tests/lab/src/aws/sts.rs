@@ -13,7 +13,9 @@ use time::{Duration, OffsetDateTime};
 use super::account::{Account, Caller, Demand, Issued, Refusal, TOLERANCE};
 use super::denial::Denial;
 use super::signature::stamp;
-use super::xml::{self, Error, escaped};
+use super::xml::{
+    Error, escaped, {self},
+};
 use super::{Place, is_for, now, unknown_operation, web_identity};
 use crate::HOSTILE_TEXT;
 use crate::answer::Answer;

@@ -5,7 +5,9 @@
 use time::OffsetDateTime;
 
 use super::account::{Account, WebIdentity};
-use super::token::{self, Claims};
+use super::token::{
+    Claims, {self},
+};
 use super::xml::Error;
 
 /// The codes of a token that STS does not take.

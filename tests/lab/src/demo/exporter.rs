@@ -11,7 +11,9 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time;
 
 use super::keeper;
-use super::world::{self, World};
+use super::world::{
+    World, {self},
+};
 
 /// A running exporter.
 pub(crate) struct Exporter {

@@ -1,0 +1,11 @@
+//! The CAST AI agent as the API server and its own files show it: pods, environment, logs, leases.
+
+pub mod discovery;
+pub mod environment;
+pub mod leader_election;
+pub mod logs;
+pub mod object;
+pub mod pod_uptime;
+mod projected_tokens;
+pub mod rejected_tokens;
+pub mod workload;

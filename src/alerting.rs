@@ -1,0 +1,43 @@
+//! Alert rules, runbooks, dashboards and Alertmanager configuration, generated from the catalogue.
+//!
+//! Invariant: pure functions of the catalogue and the settings; only `directory` touches files.
+
+pub mod alertmanager;
+pub mod dashboards;
+pub mod directory;
+pub mod file;
+pub mod prometheus_rule;
+pub mod rules;
+pub mod runbooks;
+pub mod settings;
+pub mod time_scale;
+pub mod visibility;
+pub mod yaml;
+
+use crate::alerting::file::{
+    ALERTMANAGER, GeneratedFile, MARKDOWN_HEADER, PROMETHEUS_RULES, RULES, RUNBOOKS, YAML_HEADER,
+};
+use crate::alerting::settings::Settings;
+use crate::alerting::yaml::Yaml;
+
+/// Folders in which every file with a header is generated.
+pub const FOLDERS: &[&str] = &[RUNBOOKS, RULES, ALERTMANAGER];
+/// First lines that mark a generated file.
+pub const HEADERS: [&str; 2] = [MARKDOWN_HEADER, YAML_HEADER];
+
+/// Returns every file that a user of the exporter may generate.
+pub fn files(settings: &Settings<'_>) -> Vec<GeneratedFile> {
+    let groups = rules::groups(settings);
+    let mut files = runbooks::files();
+    files.extend(groups.iter().map(|group| {
+        let document = Yaml::map([("groups", Yaml::List(vec![group.yaml(settings.time_scale)]))]);
+        GeneratedFile::yaml(format!("{RULES}/{}.yaml", group.name), &document.document())
+    }));
+    files.push(GeneratedFile::yaml(
+        PROMETHEUS_RULES.to_owned(),
+        &prometheus_rule::documents(&groups),
+    ));
+    files.extend(dashboards::files(settings));
+    files.extend(alertmanager::files());
+    files
+}

@@ -1,0 +1,26 @@
+//! Grafana dashboards: one cluster in depth, and the fleet at a glance.
+//!
+//! A panel whose metrics are not published is left out, and appears by itself when they are.
+
+mod agent_health;
+mod fleet;
+mod layout;
+mod panel;
+mod status;
+
+use serde_json::Value;
+
+use crate::alerting::file::{DASHBOARDS, GeneratedFile};
+use crate::alerting::settings::Settings;
+
+/// Returns both dashboards.
+pub fn files(settings: &Settings<'_>) -> [GeneratedFile; 2] {
+    let file = |name: &str, dashboard: &Value| GeneratedFile {
+        path: format!("{DASHBOARDS}/{name}.json"),
+        contents: format!("{dashboard:#}\n"),
+    };
+    [
+        file("agent-health", &agent_health::dashboard(settings)),
+        file("fleet", &fleet::dashboard(settings)),
+    ]
+}

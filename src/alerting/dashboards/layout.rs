@@ -1,0 +1,156 @@
+//! Layout of a dashboard: rows, panels, variables and links.
+
+use serde_json::{Value, json};
+
+use crate::alerting::dashboards::panel;
+use crate::alerting::dashboards::panel::Panel;
+use crate::alerting::settings::Settings;
+use crate::catalogue::metric::METRICS;
+
+/// What every query of one cluster is narrowed to.
+pub(super) const SELECTED: &str = "cluster=~\"$cluster\",namespace=~\"$namespace\",job=~\"$job\"";
+
+/// A row and its panels.
+pub(super) struct Row {
+    pub(super) title: &'static str,
+    pub(super) collapsed: bool,
+    pub(super) panels: Vec<Panel>,
+}
+
+/// What tells one dashboard from another.
+pub(super) struct Frame {
+    pub(super) uid: &'static str,
+    pub(super) title: &'static str,
+    pub(super) description: &'static str,
+    pub(super) variables: Vec<Value>,
+}
+
+pub(super) fn dashboard(frame: Frame, rows: Vec<Row>) -> Value {
+    let mut variables = vec![data_source()];
+    variables.extend(frame.variables);
+    json!({
+        "annotations": {"list": [{
+            "builtIn": 0,
+            "datasource": panel::data_source(),
+            "enable": true,
+            "expr": "ALERTS{alertname=~\"Castai.+\",alertstate=\"firing\",severity=\"critical\",cluster=~\"$cluster\"}",
+            "iconColor": "red",
+            "name": "Pages",
+            "titleFormat": "{{alertname}}",
+            "textFormat": "{{cluster}} {{check}} {{mode}}",
+        }]},
+        "description": frame.description,
+        "editable": false,
+        "graphTooltip": 1,
+        "links": [{
+            "asDropdown": false,
+            "icon": "external link",
+            "includeVars": true,
+            "keepTime": true,
+            "tags": ["castai-health"],
+            "targetBlank": false,
+            "title": "Dashboards",
+            "tooltip": "",
+            "type": "dashboards",
+            "url": "",
+        }],
+        "panels": placed(rows),
+        "refresh": "30s",
+        "schemaVersion": 39,
+        "tags": ["castai-health"],
+        "templating": {"list": variables},
+        "time": {"from": "now-6h", "to": "now"},
+        "timezone": "browser",
+        "title": frame.title,
+        "uid": frame.uid,
+    })
+}
+
+/// Rows one below the other; panels from left to right on 24 columns.
+fn placed(rows: Vec<Row>) -> Vec<Value> {
+    let mut all = Vec::new();
+    let mut top = 0;
+    let mut id = 1;
+    for row in rows {
+        let panels: Vec<Panel> = row.panels.into_iter().filter(is_published).collect();
+        if panels.is_empty() {
+            continue;
+        }
+        let at = json!({"h": 1, "w": 24, "x": 0, "y": top});
+        let row_id = id;
+        (top, id) = (top + 1, id + 1);
+        let (mut left, mut highest) = (0, 0);
+        let mut inside = Vec::new();
+        for panel in panels {
+            if left + panel.width > 24 {
+                (left, top, highest) = (0, top + highest, 0);
+            }
+            inside.push(panel.json(id, left, top));
+            (left, highest, id) = (left + panel.width, highest.max(panel.height), id + 1);
+        }
+        top += highest;
+        let head = |panels: Vec<Value>| {
+            json!({
+                "collapsed": row.collapsed, "gridPos": at, "id": row_id, "panels": panels, "title": row.title,
+                "type": "row",
+            })
+        };
+        if row.collapsed {
+            all.push(head(inside));
+        } else {
+            all.push(head(Vec::new()));
+            all.extend(inside);
+        }
+    }
+    all
+}
+
+/// Whether every metric that the panel asks for is in the catalogue.
+fn is_published(panel: &Panel) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+    let known = |name: &str| {
+        let plain = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end));
+        METRICS.iter().any(|metric| {
+            let full = metric.full_name();
+            full == name || plain == Some(full.as_str())
+        })
+    };
+    let names = panel
+        .targets
+        .iter()
+        .flat_map(|target| target.expr.split(move |c: char| !word(c)));
+    names
+        .filter(|name| name.starts_with("castai_health_"))
+        .all(known)
+}
+
+fn data_source() -> Value {
+    json!({
+        "current": {}, "hide": 0, "includeAll": false, "label": "Data source", "multi": false, "name": "datasource",
+        "options": [], "query": "prometheus", "refresh": 1, "regex": "", "type": "datasource",
+    })
+}
+
+/// A variable with the values of a label.
+pub(super) fn variable(label: &str, of: &str, all: &str) -> Value {
+    let query = format!("label_values({of}, {label})");
+    json!({
+        "allValue": all, "current": {"selected": true, "text": ["All"], "value": ["$__all"]},
+        "datasource": panel::data_source(), "definition": query, "hide": 0, "includeAll": true, "label": label,
+        "multi": true, "name": label, "options": [],
+        "query": {"query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
+        "refresh": 2, "regex": "", "sort": 1, "type": "query",
+    })
+}
+
+/// Where the runbooks are published; whoever looks can change it.
+pub(super) fn runbooks(settings: &Settings<'_>) -> Value {
+    json!({
+        "current": {"selected": false, "text": settings.runbook_base, "value": settings.runbook_base},
+        "hide": 0, "label": "Runbooks", "name": "runbooks",
+        "options": [{"selected": true, "text": settings.runbook_base, "value": settings.runbook_base}],
+        "query": settings.runbook_base, "type": "textbox",
+    })
+}

@@ -1,0 +1,156 @@
+//! Multi-window, multi-burn-rate alerts on the error budget of the checks with an objective.
+
+use std::time::Duration;
+
+use crate::alerting::rules::exporter::alert_rule;
+use crate::alerting::rules::group::{Group, Rule, severity_label};
+use crate::alerting::settings::Settings;
+use crate::alerting::time_scale::TimeScale;
+use crate::catalogue::exporter_alert::{OBJECTIVE, OBJECTIVES};
+use crate::catalogue::{OwnAlert, Severity};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// A share of failed attempts over some time; the label `window` names the time.
+pub const ERROR_RATIO: &str =
+    "cluster_namespace_check:castai_health_check_failures_per_attempt:ratio";
+
+/// The windows that are read from the counters themselves; the longer ones are sums of these, so that a fleet's
+/// evaluation stays cheap.
+const BASES: [Duration; 2] = [Duration::from_mins(5), Duration::from_mins(30)];
+
+/// Where there is no history yet, a fault exceeds every window at once; whoever can name its cause comes first.
+const AFTER_EVERY_CAUSE: Duration = Duration::from_mins(12);
+
+/// One row of the burn-rate table of Google's SRE workbook.
+struct Burn {
+    severity: Severity,
+    long: Duration,
+    short: Duration,
+    factor: f64,
+    patience: Duration,
+}
+
+const BURNS: [Burn; 4] = [
+    Burn {
+        severity: Severity::Critical,
+        long: Duration::from_hours(1),
+        short: Duration::from_mins(5),
+        factor: 14.4,
+        patience: AFTER_EVERY_CAUSE,
+    },
+    Burn {
+        severity: Severity::Critical,
+        long: Duration::from_hours(6),
+        short: Duration::from_mins(30),
+        factor: 6.0,
+        patience: Duration::from_mins(15),
+    },
+    Burn {
+        severity: Severity::Warning,
+        long: Duration::from_hours(24),
+        short: Duration::from_hours(2),
+        factor: 3.0,
+        patience: Duration::from_hours(1),
+    },
+    Burn {
+        severity: Severity::Warning,
+        long: Duration::from_hours(72),
+        short: Duration::from_hours(6),
+        factor: 1.0,
+        patience: Duration::from_hours(3),
+    },
+];
+
+/// Returns the group `slo`.
+pub fn group(settings: &Settings<'_>) -> Group {
+    let time_scale = settings.time_scale;
+    let checks: Vec<&str> = OBJECTIVES.iter().map(|check| check.label()).collect();
+    let checks = checks.join("|");
+    let mut rules = Vec::new();
+    for base in BASES {
+        for counted in ["attempts", "failures"] {
+            let window = time_scale.format(base);
+            rules.push(Rule::Record {
+                name: increase_of(counted),
+                labels: vec![("window", window.clone())],
+                expr: format!(
+                    "sum by (cluster, namespace, check) (increase(castai_health_check_{counted}_total{{check=~\"{checks}\"}}[{window}]))"
+                ),
+            });
+        }
+    }
+    let mut windows: Vec<Duration> = BURNS
+        .iter()
+        .flat_map(|burn| [burn.long, burn.short])
+        .collect();
+    windows.sort_unstable();
+    windows.dedup();
+    rules.extend(windows.into_iter().map(|window| ratio(window, time_scale)));
+    for burn in &BURNS {
+        let (long, short) = (time_scale.format(burn.long), time_scale.format(burn.short));
+        let limit = burn.factor * (1.0 - OBJECTIVE);
+        let over = |window: &str| {
+            format!(
+                "max by (cluster, namespace, check) ({ERROR_RATIO}{{window=\"{window}\"}}) > {limit:.3}"
+            )
+        };
+        let expr = format!(
+            "(\n  {}\n  and\n  {}\n)\nunless on (cluster, namespace, check)\n  \
+             max_over_time(ALERTS{{alertname=~\"Castai.+\",alertstate=\"firing\",mode!=\"\"}}[{}])",
+            over(&long),
+            over(&short),
+            time_scale.format(burn.short.max(MINUTE * 10))
+        );
+        let labels = vec![
+            severity_label(burn.severity),
+            ("long", long),
+            ("short", short),
+        ];
+        let mut alert = alert_rule(
+            OwnAlert::ErrorBudgetBurn,
+            expr,
+            Duration::ZERO,
+            labels,
+            settings,
+        );
+        alert.patience = burn.patience;
+        rules.push(Rule::Alert(alert));
+    }
+    Group {
+        name: "slo".to_owned(),
+        rules,
+    }
+}
+
+fn increase_of(counted: &str) -> String {
+    format!("cluster_namespace_check:castai_health_check_{counted}:increase")
+}
+
+/// The share of attempts that failed within a window.
+fn ratio(window: Duration, time_scale: TimeScale) -> Rule {
+    let base = if window < Duration::from_hours(6) {
+        BASES[0]
+    } else {
+        BASES[1]
+    };
+    let base = if window == BASES[1] { window } else { base };
+    let step = time_scale.format(base);
+    let sum = |counted: &str| {
+        let steps = format!("{}{{window=\"{step}\"}}", increase_of(counted));
+        let sum = if window == base {
+            steps
+        } else {
+            format!(
+                "sum_over_time({steps}[{}:{step}])",
+                time_scale.format(window)
+            )
+        };
+        format!("sum by (cluster, namespace, check) ({sum})")
+    };
+    Rule::Record {
+        name: ERROR_RATIO.to_owned(),
+        labels: vec![("window", time_scale.format(window))],
+        expr: format!("{}\n/\n({} > 0)", sum("failures"), sum("attempts")),
+    }
+}

@@ -1,0 +1,21 @@
+//! Settings of the generated files.
+
+use crate::alerting::time_scale::TimeScale;
+use crate::catalogue::RUNBOOK_BASE;
+
+/// Settings that differ between the committed files, a test and another publisher.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// Scale of every duration in the rules.
+    pub time_scale: TimeScale,
+    /// URL or path below which the runbooks are published.
+    pub runbook_base: &'a str,
+}
+
+impl Settings<'static> {
+    /// Settings of the committed files.
+    pub const DEFAULT: Self = Self {
+        time_scale: TimeScale::REAL_TIME,
+        runbook_base: RUNBOOK_BASE,
+    };
+}

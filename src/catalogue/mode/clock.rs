@@ -1,0 +1,18 @@
+//! Failures of the node's clock.
+
+macro_rules! clock {
+    ($next:ident! $($rest:tt)*) => { $next! { $($rest)*
+        [Clock: "The node's clock."]
+        ClockSkew = "clock_skew" {
+            category: Mismatch,
+            checks: [Clock],
+            meaning: "The clock of this node differs from that of several servers.",
+            distinguishing: "At least two servers agree with each other and not with us. One server alone would have a wrong \
+                clock itself.",
+            remedy: "Repair time synchronisation on the node: `chronyc tracking`, `timedatectl`. Until then TLS \
+                certificates, AWS signatures and tokens may be rejected for reasons that look different.",
+        }
+    } };
+}
+
+pub(super) use clock;

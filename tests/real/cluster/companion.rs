@@ -1,0 +1,767 @@
+//! The companion beside a real API server, with the rights that the chart gives it and no others: it reads the agent's
+//! environment, follows it, and acts as the agent.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use castai_health_exporter::catalogue::permission;
+use lab::aws::{Place, Provider, ROLE, Role, SUBJECT, Signs, WebIdentity};
+use lab::{CastAi, Dns, Ec2, Pki, Sts};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use test_support::exporter;
+use test_support::exporter::Exporter;
+
+use super::role::{AUDIENCE, ISSUER};
+use crate::support::cluster::{Account, ApiServer, Cluster, Token};
+use crate::support::helm::{AGENT_CHART, CHART, Helm};
+
+/// A look at the agent every 15 s, and an attempt after it.
+const FOLLOWED: Duration = Duration::from_secs(45);
+pub(super) const NAMESPACE: &str = "castai-agent";
+
+/// A real control plane with an agent-shaped chart and ours, a pretend CAST AI, and what the companion's pod is given.
+pub(super) struct Scene {
+    pub(super) cluster: Cluster,
+    castai: CastAi,
+    public: Pki,
+    _dns: Dns,
+    env: BTreeMap<String, String>,
+    file: PathBuf,
+    dir: TempDir,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        Self::of(Cluster::start(1).await.unwrap(), ApiServer::PORT).await
+    }
+
+    /// In this cluster, whose API server the companion reaches at this port.
+    pub(super) async fn of(cluster: Cluster, port: u16) -> Self {
+        Self::within(cluster, port, NAMESPACE).await
+    }
+
+    /// The same with the companion in this namespace, whatever the agent's is.
+    async fn within(cluster: Cluster, port: u16, own: &str) -> Self {
+        let public = Pki::new("Lab Public Root");
+        let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
+        let dns = Dns::start(
+            [127, 0, 0, 53].into(),
+            [("nothing.lab", [127, 0, 0, 1].into())],
+        )
+        .unwrap();
+        let dir = TempDir::new().unwrap();
+        cluster
+            .kubectl(&["create", "namespace", NAMESPACE])
+            .await
+            .unwrap();
+        let agent = format!("agent.namespace={NAMESPACE}");
+        let install = [
+            "install",
+            "castai-health-exporter",
+            CHART,
+            "--namespace",
+            own,
+            "--create-namespace",
+            "--set",
+            &agent,
+        ];
+        Helm::four().on(&cluster, &install).await.unwrap();
+        let account = Account {
+            namespace: own,
+            name: "castai-health-exporter",
+            token: Token::Valid,
+            grants: &[],
+        };
+        let mount = cluster.mount(&account).await.unwrap();
+        let host = cluster.api_servers()[0].host;
+        let aws = [Place::sts(), Place::ec2()]
+            .map(|place| format!("{} {}\n", place.addr.ip(), place.names[0]));
+        fs::write(
+            dir.path().join("hosts"),
+            format!("{host} localhost\n{}", aws.concat()),
+        )
+        .unwrap();
+        let file = dir.path().join("exporter.yaml");
+        let text = format!(
+            "apiserver: {{ service_account_dir: {}, dns_name: 'localhost:{port}' }}\n\
+             agent: {{ namespace: {NAMESPACE}, mounts: mounts }}\n\
+             dns: {{ hosts_file: hosts, nameservers: ['{}'] }}\n\
+             vantage: companion\n\
+             checks: {{ apiserver: {{ interval: 2s }}, castai_api: {{ interval: 2s }}, agent_workload: {{ interval: 2s }}, \
+             agent_upgrade: {{ interval: 2s }} }}\n",
+            mount.display(),
+            dns.addr(),
+        );
+        fs::write(&file, text).unwrap();
+        let env = [
+            ("KUBERNETES_SERVICE_HOST".to_owned(), host.to_string()),
+            ("KUBERNETES_SERVICE_PORT".to_owned(), port.to_string()),
+        ];
+        Self {
+            cluster,
+            castai,
+            public,
+            _dns: dns,
+            env: env.into(),
+            file,
+            dir,
+        }
+    }
+
+    /// Installs or upgrades the agent; it asks nothing of AWS.
+    pub(super) async fn agent(&self, helm: &Helm, url: &str) {
+        self.agent_with(
+            helm,
+            url,
+            &json!({ "env": { "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED": "false" } }),
+        )
+        .await;
+    }
+
+    /// The same with these values as well.
+    async fn agent_with(&self, helm: &Helm, url: &str, more: &Value) {
+        let mut values = json!({
+            "apiURL": url,
+            "apiKey": lab::API_KEY,
+            "env": {
+                "TLS_CA_CERT_FILE": self.public.ca_pem(),
+                "EKS_ACCOUNT_ID": "123456789012",
+                "EKS_REGION": "eu-central-1",
+                "EKS_CLUSTER_NAME": "lab",
+            },
+        });
+        for (name, value) in more.as_object().unwrap() {
+            match value.as_object() {
+                Some(variables) => values[name]
+                    .as_object_mut()
+                    .unwrap()
+                    .extend(variables.clone()),
+                None => values[name] = value.clone(),
+            }
+        }
+        let path = self.dir.path().join("agent.json");
+        fs::write(&path, values.to_string()).unwrap();
+        let path = path.to_str().unwrap();
+        let arguments = [
+            "upgrade",
+            "--install",
+            "castai-agent",
+            AGENT_CHART,
+            "--namespace",
+            NAMESPACE,
+            "-f",
+            path,
+        ];
+        helm.on(&self.cluster, &arguments).await.unwrap();
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("https://{}", self.castai.addr())
+    }
+
+    /// What the kubelet would mount of the agent's Secret.
+    pub(super) fn mount_secret(&self) {
+        let folder = self.dir.path().join("mounts/secrets/castai-agent");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("API_KEY"), lab::API_KEY).unwrap();
+    }
+
+    pub(super) async fn exporter(&self) -> Exporter {
+        Exporter::start(&self.env, &self.file).await
+    }
+
+    /// Examines once: the checks by name.
+    async fn check(&self) -> BTreeMap<String, Value> {
+        let report = exporter::check(&self.env, &self.file).await;
+        let checks = report["checks"].as_array().unwrap();
+        checks
+            .iter()
+            .map(|check| (check["id"].as_str().unwrap().to_owned(), check.clone()))
+            .collect()
+    }
+}
+
+fn status(check: &str, status: &str) -> String {
+    format!(r#"castai_health_check_status{{check="{check}",status="{status}"}} 1"#)
+}
+
+fn info(environment: &str) -> String {
+    format!(
+        r#"castai_health_exporter_info{{vantage="companion",scope="all",agent_environment="{environment}"}} 1"#
+    )
+}
+
+#[tokio::test]
+async fn it_follows_the_agent_through_upgrade_rollback_removal_and_return() {
+    let scene = Scene::start().await;
+    let [helm3, helm4] = Helm::both();
+    scene.mount_secret();
+    let exporter = scene.exporter().await;
+    let absent = [
+        status("apiserver", "not_applicable"),
+        status("castai_api", "not_applicable"),
+        info("none"),
+    ];
+    let fine = [
+        status("apiserver", "ok"),
+        status("castai_api", "ok"),
+        info("pod"),
+    ];
+    let shows = async |lines: &[String]| {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        exporter.shows(&lines, FOLLOWED).await
+    };
+    shows(&absent).await;
+    scene.agent(&helm3, &scene.url()).await;
+    shows(&fine).await;
+
+    // The agent is upgraded with a slip, and rolled back.
+    scene.agent(&helm3, "/no/host").await;
+    let slip = r#"castai_health_failure{check="castai_api",mode="agent_config_invalid"} 1"#;
+    shows(&[slip.to_owned(), info("pod")]).await;
+    helm3
+        .on(
+            &scene.cluster,
+            &["rollback", "castai-agent", "1", "--namespace", NAMESPACE],
+        )
+        .await
+        .unwrap();
+    shows(&fine).await;
+
+    // It is removed, account and all, and comes back by the other Helm.
+    helm3
+        .on(
+            &scene.cluster,
+            &["uninstall", "castai-agent", "--namespace", NAMESPACE],
+        )
+        .await
+        .unwrap();
+    shows(&absent).await;
+    scene.agent(&helm4, &scene.url()).await;
+    shows(&fine).await;
+
+    // Its Deployment has no pod, and then there is no Deployment.
+    let agent = ["--namespace", NAMESPACE, "deployment", "castai-agent"];
+    scene
+        .cluster
+        .kubectl(&[["scale", "--replicas=0"].as_slice(), &agent].concat())
+        .await
+        .unwrap();
+    shows(&[status("castai_api", "ok"), info("deployment")]).await;
+    let known = scene
+        .cluster
+        .kubectl(&[["get", "-ojson"].as_slice(), &agent].concat())
+        .await
+        .unwrap();
+    scene
+        .cluster
+        .kubectl(&[["delete"].as_slice(), &agent].concat())
+        .await
+        .unwrap();
+    shows(&[
+        status("apiserver", "ok"),
+        status("castai_api", "not_applicable"),
+        info("none"),
+    ])
+    .await;
+
+    // It comes back under another name, and the label of the chart tells which it is.
+    let mut renamed: Value = serde_json::from_str(&known).unwrap();
+    renamed["metadata"] = json!({
+        "name": "prod-castai-agent",
+        "namespace": NAMESPACE,
+        "labels": renamed["metadata"]["labels"],
+    });
+    renamed["spec"]["replicas"] = json!(1);
+    let path = scene.dir.path().join("renamed.json");
+    fs::write(&path, renamed.to_string()).unwrap();
+    scene
+        .cluster
+        .kubectl(&["create", "-f", path.to_str().unwrap()])
+        .await
+        .unwrap();
+    shows(&fine).await;
+
+    let log = exporter.log();
+    assert!(
+        !log.contains(lab::API_KEY) && !log.contains("eyJ"),
+        "a secret is in the log: {log}"
+    );
+}
+
+#[tokio::test]
+async fn a_value_that_lies_in_a_secret_that_is_not_mounted_is_unknown_and_not_missing() {
+    let scene = Scene::start().await;
+    scene.agent(&Helm::four(), &scene.url()).await;
+    let checks = scene.check().await;
+    assert_eq!(
+        checks["castai_api"]["status"], "unknown",
+        "{:?}",
+        checks["castai_api"]
+    );
+    let evidence = checks["castai_api"]["evidence"].as_str().unwrap();
+    for word in [
+        "answers",
+        "API_KEY may lie in the Secret castai-agent",
+        "agent.secrets",
+    ] {
+        assert!(evidence.contains(word), "{word}: {evidence}");
+    }
+    assert_eq!(
+        checks["apiserver"]["status"], "ok",
+        "{:?}",
+        checks["apiserver"]
+    );
+}
+
+/// AWS as the agent's environment leads to it.
+struct Aws {
+    account: lab::aws::Account,
+    sts: Sts,
+    ec2: Ec2,
+}
+
+impl Aws {
+    /// With the issuer of the cluster's tokens as a provider, and a role that the agent's account may take.
+    async fn of(cluster: &Cluster) -> Self {
+        let account = lab::aws::Account::default();
+        let sts = Sts::start(&account, None, Place::sts()).unwrap();
+        let ec2 = Ec2::start(&account, None, Place::ec2()).unwrap();
+        let keys = cluster
+            .kubectl(&["get", "--raw", "/openid/v1/jwks"])
+            .await
+            .unwrap();
+        account.set_provider(Provider {
+            issuer: ISSUER.to_owned(),
+            audiences: vec![AUDIENCE.to_owned()],
+            signs: Signs::Keys(serde_json::from_str(&keys).unwrap()),
+        });
+        let aws = Self { account, sts, ec2 };
+        aws.trust(SUBJECT);
+        aws
+    }
+
+    /// The role trusts this account and no other.
+    fn trust(&self, subject: &str) {
+        let (issuer, audience, subject) =
+            (ISSUER.to_owned(), AUDIENCE.to_owned(), subject.to_owned());
+        let web_identity = Some(WebIdentity {
+            issuer,
+            audience,
+            subject,
+        });
+        self.account.set_role(Role {
+            name: ROLE.to_owned(),
+            web_identity,
+            principals: Vec::new(),
+        });
+    }
+
+    /// The agent's values with this role, and a token for it made for this audience.
+    fn values(&self, role: &str, audience: &str) -> Value {
+        json!({
+            "role": role,
+            "audience": audience,
+            "env": {
+                "AWS_ENDPOINT_URL_STS": format!("http://sts.lab:{}", self.sts.addr().port()),
+                "AWS_ENDPOINT_URL_EC2": format!("http://ec2.lab:{}", self.ec2.addr().port()),
+                "AWS_EC2_METADATA_DISABLED": "true",
+            },
+        })
+    }
+}
+
+#[tokio::test]
+async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
+    let scene = Scene::start().await;
+    scene.mount_secret();
+    let aws = Aws::of(&scene.cluster).await;
+    let role = lab::aws::Account::role_arn(ROLE);
+    let helm = Helm::four();
+    scene
+        .agent_with(&helm, &scene.url(), &aws.values(&role, AUDIENCE))
+        .await;
+    let checks = scene.check().await;
+    for check in ["aws_credentials", "sts_identity", "ec2_api"] {
+        assert_eq!(checks[check]["status"], "ok", "{:?}", checks[check]);
+    }
+    let said = checks["aws_credentials"]["evidence"].as_str().unwrap();
+    for word in [
+        "source web_identity",
+        SUBJECT,
+        AUDIENCE,
+        "serviceaccount/token of the agent's pod",
+        "a sidecar can tell",
+    ] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(!said.contains("may not"), "{said}");
+    assert!(
+        checks["sts_identity"]["evidence"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("assumed-role/{ROLE}/"))
+    );
+
+    // What AWS refuses the agent it refuses here, and for the same reason.
+    aws.trust("system:serviceaccount:castai-agent:another");
+    let checks = scene.check().await;
+    assert_eq!(
+        modes(&checks["sts_identity"]),
+        ["aws_irsa_trust_denied"],
+        "{:?}",
+        checks["sts_identity"]
+    );
+    aws.trust(SUBJECT);
+    scene
+        .agent_with(
+            &helm,
+            &scene.url(),
+            &aws.values(&role, "pods.eks.amazonaws.com"),
+        )
+        .await;
+    let checks = scene.check().await;
+    assert_eq!(
+        modes(&checks["aws_credentials"]),
+        ["aws_irsa_wrong_audience"],
+        "{:?}",
+        checks["aws_credentials"]
+    );
+
+    // The account got its role, and the pod is older.
+    scene
+        .agent_with(&helm, &scene.url(), &aws.values("", AUDIENCE))
+        .await;
+    let annotate = [
+        "annotate",
+        "--namespace",
+        NAMESPACE,
+        "serviceaccount",
+        "castai-agent",
+    ];
+    let annotation = format!("eks.amazonaws.com/role-arn={role}");
+    scene
+        .cluster
+        .kubectl(&[annotate.as_slice(), &[&annotation]].concat())
+        .await
+        .unwrap();
+    let checks = scene.check().await;
+    assert_eq!(
+        modes(&checks["aws_credentials"]),
+        ["aws_irsa_not_injected"],
+        "{:?}",
+        checks["aws_credentials"]
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_agents_values_is_told_and_ends_with_them_while_it_runs() {
+    let scene = Scene::start().await;
+    scene.mount_secret();
+    let aws = Aws::of(&scene.cluster).await;
+    let helm = Helm::four();
+    let with = |changes: Value| {
+        let mut values = aws.values("", AUDIENCE);
+        let env = values["env"].as_object_mut().unwrap();
+        env.insert("AWS_ACCESS_KEY_ID".to_owned(), lab::aws::KEY_ID.into());
+        env.insert("AWS_SECRET_ACCESS_KEY".to_owned(), lab::aws::SECRET.into());
+        env.extend(changes.as_object().unwrap().clone());
+        values
+    };
+    let fine = [
+        "aws_credentials",
+        "sts_identity",
+        "ec2_api",
+        "cluster_metadata",
+    ]
+    .map(|check| status(check, "ok"))
+    .to_vec();
+    let exporter = scene.exporter().await;
+    let shows = async |lines: &[String]| {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        exporter.shows(&lines, FOLLOWED).await
+    };
+    scene
+        .agent_with(&helm, &scene.url(), &with(json!({})))
+        .await;
+    shows(&fine).await;
+    let slips = [
+        (
+            json!({ "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE" }),
+            "sts_identity",
+            "aws_key_invalid",
+        ),
+        (
+            json!({ "AWS_SECRET_ACCESS_KEY": "" }),
+            "aws_credentials",
+            "aws_key_incomplete",
+        ),
+        (
+            json!({ "EKS_REGION": "" }),
+            "cluster_metadata",
+            "agent_config_env_missing",
+        ),
+        (
+            json!({ "EKS_ACCOUNT_ID": "12345678901" }),
+            "cluster_metadata",
+            "metadata_account_malformed",
+        ),
+    ];
+    for (slip, check, mode) in slips {
+        scene.agent_with(&helm, &scene.url(), &with(slip)).await;
+        shows(&[format!(
+            r#"castai_health_failure{{check="{check}",mode="{mode}"}} 1"#
+        )])
+        .await;
+        scene
+            .agent_with(&helm, &scene.url(), &with(json!({})))
+            .await;
+        shows(&fine).await;
+    }
+    let log = exporter.log();
+    assert!(
+        !log.contains(lab::aws::SECRET),
+        "a secret is in the log: {log}"
+    );
+}
+
+#[tokio::test]
+async fn from_another_namespace_it_sees_all_but_what_lies_in_secrets() {
+    let scene = Scene::within(
+        Cluster::start(1).await.unwrap(),
+        ApiServer::PORT,
+        "monitoring",
+    )
+    .await;
+    let values = json!({ "role": lab::aws::Account::role_arn(ROLE) });
+    let helm = Helm::four();
+    let absent = [
+        status("apiserver", "not_applicable"),
+        status("castai_api", "not_applicable"),
+        info("none"),
+    ];
+    let seen = [
+        status("apiserver", "ok"),
+        status("cluster_metadata", "ok"),
+        // There is no node, and it sees that.
+        status("agent_workload", "failing"),
+        // Keys may lie in the agent's Secret, and would go before the role.
+        status("sts_identity", "unknown"),
+        status("castai_api", "unknown"),
+        info("pod"),
+    ];
+    let exporter = scene.exporter().await;
+    let shows = async |lines: &[String]| {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        exporter.shows(&lines, FOLLOWED).await
+    };
+    shows(&absent).await;
+    scene.agent_with(&helm, &scene.url(), &values).await;
+    shows(&seen).await;
+    let checks = scene.check().await;
+    for check in ["castai_api", "sts_identity"] {
+        let evidence = checks[check]["evidence"].to_string();
+        assert!(
+            evidence.contains("in the agent's own namespace"),
+            "{evidence}"
+        );
+    }
+    helm.on(
+        &scene.cluster,
+        &["uninstall", "castai-agent", "--namespace", NAMESPACE],
+    )
+    .await
+    .unwrap();
+    shows(&absent).await;
+}
+
+fn modes(check: &Value) -> Vec<&str> {
+    check["modes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|mode| mode["mode"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn an_agent_of_many_pods_is_seen_page_by_page() {
+    let scene = Scene::start().await;
+    scene.mount_secret();
+    // More than one page, and far more than one answer may hold.
+    let values =
+        json!({ "replicas": 60, "env": { "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED": "false" } });
+    scene.agent_with(&Helm::four(), &scene.url(), &values).await;
+    let pods = [
+        "get",
+        "pods",
+        "--namespace",
+        NAMESPACE,
+        "--selector=app.kubernetes.io/name=castai-agent",
+        "-oname",
+    ];
+    let began = Instant::now();
+    while scene.cluster.kubectl(&pods).await.unwrap().lines().count() < 60 {
+        assert!(began.elapsed() < FOLLOWED, "there are too few pods");
+    }
+    let exporter = scene.exporter().await;
+    exporter
+        .shows(&[&info("pod"), &status("castai_api", "ok")], FOLLOWED)
+        .await;
+}
+
+/// Role, resource, verb; the check that does not work without it, and a word of its evidence.
+const RIGHTS: &[(&str, &str, &str, &str, &str)] = &[
+    (
+        "castai-agent/castai-health-exporter",
+        "deployments",
+        "get",
+        "castai_api",
+        "may not get deployments.apps",
+    ),
+    (
+        "castai-agent/castai-health-exporter",
+        "replicasets",
+        "get",
+        "castai_api",
+        "may not get replicasets.apps",
+    ),
+    (
+        "castai-agent/castai-health-exporter",
+        "serviceaccounts/token",
+        "create",
+        "apiserver",
+        "may not create serviceaccounts/token",
+    ),
+    (
+        "castai-agent/castai-health-exporter",
+        "serviceaccounts",
+        "get",
+        "aws_credentials",
+        "may not get serviceaccounts/castai-agent",
+    ),
+    (
+        "default/castai-health-exporter-default",
+        "endpointslices",
+        "get",
+        "apiserver",
+        "may not be listed",
+    ),
+];
+
+#[tokio::test]
+async fn each_right_is_needed_and_there_is_no_other() {
+    let scene = Scene::start().await;
+    // An agent that asks AWS, which is nowhere here.
+    let keys = json!({ "env": { "AWS_ACCESS_KEY_ID": lab::aws::KEY_ID, "AWS_SECRET_ACCESS_KEY": lab::aws::SECRET } });
+    scene.agent_with(&Helm::four(), &scene.url(), &keys).await;
+    scene.mount_secret();
+    let everywhere = ["get", "roles,clusterroles", "--all-namespaces", "-ojson"];
+    let labelled = [
+        everywhere.as_slice(),
+        &["--selector=app.kubernetes.io/name=castai-health-exporter"],
+    ]
+    .concat();
+    let roles: Value =
+        serde_json::from_str(&scene.cluster.kubectl(&labelled).await.unwrap()).unwrap();
+    let mut granted = Vec::new();
+    for role in roles["items"].as_array().unwrap() {
+        let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+        let name = format!(
+            "{}/{}",
+            text(&role["metadata"]["namespace"]),
+            text(&role["metadata"]["name"])
+        );
+        for rule in role["rules"].as_array().unwrap() {
+            for (resource, verb) in
+                rule["resources"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .flat_map(|resource| {
+                        rule["verbs"]
+                            .as_array()
+                            .unwrap()
+                            .iter()
+                            .map(move |verb| (resource, verb))
+                    })
+            {
+                granted.push((name.clone(), text(resource), text(verb)));
+            }
+        }
+    }
+    granted.sort();
+    let mut needed: Vec<_> = RIGHTS
+        .iter()
+        .map(|(role, resource, verb, ..)| {
+            (
+                (*role).to_owned(),
+                (*resource).to_owned(),
+                (*verb).to_owned(),
+            )
+        })
+        .collect();
+    // What is watched; that each check names the verb it lacks is held where the checks are.
+    for right in permission::RIGHTS
+        .iter()
+        .filter(|right| !right.checks.is_empty())
+    {
+        let role = match right.place {
+            permission::Place::AgentNamespace => "castai-agent/castai-health-exporter",
+            permission::Place::Cluster => "/castai-health-exporter-cluster",
+            permission::Place::Namespace(_) => continue,
+        };
+        if right.resource != "namespaces" {
+            // The namespace is read as the agent.
+            needed.extend(right.verbs.iter().map(|verb| {
+                (
+                    role.to_owned(),
+                    right.resource.to_owned(),
+                    (*verb).to_owned(),
+                )
+            }));
+        }
+    }
+    needed.sort();
+    needed.dedup();
+    assert_eq!(granted, needed, "the chart gives more or less than is used");
+
+    for (role, resource, verb, check, word) in RIGHTS {
+        let (namespace, name) = role.split_once('/').unwrap();
+        let get = ["get", "role", "--namespace", namespace, name, "-ojson"];
+        let whole = scene.cluster.kubectl(&get).await.unwrap();
+        let mut role: Value = serde_json::from_str(&whole).unwrap();
+        role["rules"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|rule| rule["resources"] != serde_json::json!([resource]));
+        let path = scene.dir.path().join("role.json");
+        let replaced = async |text: String| {
+            fs::write(&path, text).unwrap();
+            scene
+                .cluster
+                .kubectl(&["replace", "--force", "-f", path.to_str().unwrap()])
+                .await
+                .unwrap();
+        };
+        replaced(role.to_string()).await;
+        let checks = scene.check().await;
+        let evidence = checks[*check]["evidence"].as_str().unwrap();
+        assert!(
+            evidence.contains(word),
+            "without {verb} {resource}: {evidence}"
+        );
+        replaced(whole).await;
+    }
+    let checks = scene.check().await;
+    assert_eq!(
+        (
+            &checks["apiserver"]["status"],
+            &checks["castai_api"]["status"]
+        ),
+        (&"ok".into(), &"ok".into())
+    );
+}

@@ -1,0 +1,150 @@
+//! A large cluster behind the real API server: kwok plays its kubelets.
+
+use std::ffi::OsString;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
+use std::{env, fs};
+
+use test_support::exporter::fetch;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+use crate::support::cluster::Cluster;
+
+const NODES: usize = 5000;
+const PODS: usize = 50_000;
+const STAGES: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/cluster/kwok-stages.yaml"
+);
+/// The budget while 5,000 nodes and three times as many pods are watched, in KiB.
+const MEMORY: u64 = 14 * 1024;
+/// How long it is followed.
+const FOLLOWED: Duration = Duration::from_mins(1);
+
+fn named(variable: &str) -> OsString {
+    env::var_os(variable)
+        .unwrap_or_else(|| panic!("{variable} names no program; run `make test-scale`"))
+}
+
+fn begin(program: OsString, arguments: &[&str]) -> Child {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PROVIDER", "eks")
+        .stdin(Stdio::null());
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// A number of `/proc/PID/status`, in KiB.
+fn status(pid: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// CPU time so far, in seconds; the main thread's, which does all but hash passwords.
+fn cpu(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
+    Duration::from_nanos(stat.split_whitespace().next().unwrap().parse().unwrap()).as_secs_f64()
+}
+
+#[tokio::test]
+#[ignore = "it takes minutes and five gigabytes; `make test-scale` runs it"]
+async fn five_thousand_nodes_and_fifty_thousand_pods_are_known_at_once_and_held_in_little_memory() {
+    let cluster = Cluster::start_with(&[
+        "kube-apiserver=--max-requests-inflight=3000",
+        "kube-apiserver=--max-mutating-requests-inflight=2000",
+        // kwok renews a lease in a quarter of its time, 50 s: the usual grace, after which pods are marked not ready.
+        "kube-controller-manager=--node-monitor-grace-period=30m",
+    ])
+    .await
+    .unwrap();
+    let kubeconfig = cluster.kubeconfig().to_str().unwrap().to_owned();
+    let _kwok = begin(
+        named("KWOK_TEST_BINARY"),
+        &[
+            "--kubeconfig",
+            &kubeconfig,
+            "--config",
+            STAGES,
+            "--manage-all-nodes=true",
+            "--node-lease-duration-seconds=200",
+        ],
+    );
+    for (what, count, spread) in [("--nodes", NODES, "1"), ("--pods", PODS, "5000")] {
+        let made = Command::new(named("KUBE_TEST_BINARY"))
+            .arg("fake")
+            .arg("--dir")
+            .arg(cluster.path())
+            .args([what, &count.to_string(), "--spread", spread])
+            .status()
+            .await
+            .unwrap();
+        assert!(made.success(), "{what}");
+    }
+    // kwok has made all of them run when none is pending any more.
+    let pending = [
+        "get",
+        "--raw",
+        "/api/v1/namespaces/default/pods?fieldSelector=status.phase%3DPending&limit=1",
+    ];
+    while !cluster
+        .kubectl(&pending)
+        .await
+        .unwrap()
+        .contains(r#""items":[]"#)
+    {
+        sleep(Duration::from_secs(2)).await;
+    }
+
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    let listen = format!("--web.listen-address={address}");
+    let exporter = begin(
+        named("EXPORTER_TEST_BINARY"),
+        &["--kubeconfig", &kubeconfig, &listen, "--log.level=error"],
+    );
+    let (pid, began) = (exporter.id().unwrap(), Instant::now());
+    let all = format!("castai_health_nodes_lifecycle_unresolved {NODES}");
+    while !fetch(&address, "/metrics")
+        .await
+        .is_ok_and(|metrics| metrics.lines().any(|line| line == all))
+    {
+        assert!(
+            began.elapsed() < Duration::from_mins(1),
+            "{:?}",
+            fetch(&address, "/metrics").await
+        );
+        sleep(Duration::from_millis(50)).await;
+    }
+    let (known, spent) = (began.elapsed().as_secs_f64(), cpu(pid));
+    sleep(FOLLOWED).await;
+    let (now, highest, followed) = (
+        status(pid, "VmRSS:"),
+        status(pid, "VmHWM:"),
+        cpu(pid) - spent,
+    );
+    println!(
+        "{NODES} nodes and {PODS} pods: all nodes counted after {known:.2} s, {spent:.2} s of one core"
+    );
+    println!("memory {now} KiB, highest {highest} KiB (limit {MEMORY})");
+    println!(
+        "{:.2} ms CPU a second while kwok renews its leases",
+        followed * 1000.0 / FOLLOWED.as_secs_f64()
+    );
+    assert!(highest <= MEMORY, "{highest} KiB");
+}

@@ -1,0 +1,135 @@
+//! Three hundred clusters under one Prometheus: what the rules cost there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::time_scale::TimeScale;
+use castai_health_exporter::catalogue::CheckId;
+use castai_health_exporter::metrics::exposition;
+use castai_health_exporter::metrics::process::Process;
+use castai_health_exporter::report::{Report, Verdict};
+use castai_health_exporter::state::Board;
+use test_support::fixture;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+use crate::support::monitoring::{Monitoring, RUNBOOKS};
+
+const CLUSTERS: usize = 300;
+/// One in so many is ill.
+const ILL: usize = 20;
+/// So many times as fast as the committed rules: 15 s instead of 30 s between two evaluations.
+const PACE: u32 = 2;
+/// So many evaluations all but fill the windows of a quarter of an hour, and so many are looked at then.
+const EVALUATIONS: (u32, u32) = (24, 8);
+/// Longer than this no rule may take, in seconds.
+const LIMIT: f64 = 1.0;
+/// Between two of them.
+const EVERY: Duration = Duration::from_secs(15);
+
+/// Serves `/ill` and everything else.
+async fn serve(ill: String, well: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (ill, well) = (ill.clone(), well.clone());
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                while let Ok(read @ 1..) = stream.read(&mut request).await {
+                    let body = if request[..read].starts_with(b"GET /ill") {
+                        &ill
+                    } else {
+                        &well
+                    };
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
+                        body.len()
+                    );
+                    if stream
+                        .write_all(format!("{head}{body}").as_bytes())
+                        .await
+                        .is_err()
+                    {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+#[ignore = "it takes minutes and a machine of its own; `make test-fleet` runs it"]
+async fn the_rules_of_three_hundred_clusters_are_evaluated_in_no_time() {
+    let text =
+        |board: &Board| exposition(&board.standings(), &fixture::exporter(), &Process::read());
+    let ill = text(&fixture::eventful());
+    let healthy = fixture::blank();
+    for check in CheckId::ALL {
+        fixture::post(
+            &healthy,
+            *check,
+            Report::bare(Verdict::Ok("all is well".into())),
+        );
+    }
+    let well = text(&healthy);
+    let series = well.lines().filter(|line| !line.starts_with('#')).count();
+    let address = serve(ill, well).await;
+    let settings = Settings {
+        time_scale: TimeScale::faster(PACE),
+        runbook_base: RUNBOOKS,
+    };
+    let monitoring = Monitoring::start(&settings, EVERY).await;
+    let path = |i: usize| {
+        if i.is_multiple_of(ILL) {
+            "/ill"
+        } else {
+            "/well"
+        }
+        .to_owned()
+    };
+    monitoring.scrape_as(CLUSTERS, path, &address);
+    let mut times: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    sleep(EVERY * EVALUATIONS.0).await;
+    for _ in 0..EVALUATIONS.1 {
+        sleep(EVERY).await;
+        for (rule, seconds) in monitoring.evaluations().await {
+            times.entry(rule).or_default().push(seconds);
+        }
+    }
+    let scraped = monitoring
+        .query("count(up{cluster=~\"cluster-.+\"} == 1)", 1)
+        .await
+        .unwrap();
+    let scraped = scraped[0]["values"].as_array().unwrap().last().unwrap()[1]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut rules: Vec<(String, f64)> = times
+        .into_iter()
+        .map(|(rule, times)| (rule, median(times)))
+        .collect();
+    rules.sort_by(|one, other| other.1.total_cmp(&one.1));
+    let memory = monitoring.memory().await / 1024.0 / 1024.0;
+    println!("{scraped} clusters of {series} series; Prometheus holds {memory:.0} MiB");
+    println!(
+        "{} rules take {:.3} s together; the slowest:",
+        rules.len(),
+        rules.iter().map(|rule| rule.1).sum::<f64>()
+    );
+    for (rule, seconds) in rules.iter().take(8) {
+        println!("{seconds:>8.4} s  {rule}");
+    }
+    assert_eq!(scraped, CLUSTERS.to_string());
+    assert!(rules[0].1 < LIMIT, "{:?}", rules[0]);
+    assert!(rules.len() > 100);
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}

@@ -1,0 +1,202 @@
+//! AWS by another hand: real signatures and real policies.
+
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
+use test_support::world::standing_of;
+use test_support::world::{CheckContext, evidence};
+
+use crate::support::moto::{ACCOUNT, Key, Moto};
+
+/// `DescribeInstances` as a dry run.
+const DRY: &[(&str, &str)] = &[
+    ("Action", "DescribeInstances"),
+    ("Version", "2016-11-15"),
+    ("DryRun", "true"),
+];
+/// `GetCallerIdentity`.
+const WHO: &[(&str, &str)] = &[("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
+
+#[tokio::test]
+async fn a_signature_by_hand_is_checked_and_policies_decide() {
+    let moto = Moto::start().await.unwrap();
+    let key = moto.add_user("castai-agent").await.unwrap();
+    let dry = async |key: &Key| moto.ask("ec2", key, DRY).await.unwrap();
+    let who = moto.ask("sts", &key, WHO).await.unwrap();
+    let arn = format!("<Arn>arn:aws:iam::{ACCOUNT}:user/castai-agent</Arn>");
+    assert!(
+        who.status == 200 && who.body.contains(&arn),
+        "{} {}",
+        who.status,
+        who.body
+    );
+
+    let seen = dry(&key).await;
+    assert!(
+        seen.status == 403 && seen.body.contains("not authorized to perform"),
+        "{}",
+        seen.body
+    );
+    moto.set_policy("castai-agent", Some("Allow"), "ec2:DescribeInstances")
+        .await
+        .unwrap();
+    let seen = dry(&key).await;
+    assert!(
+        seen.status == 412 && seen.body.contains("DryRunOperation"),
+        "{}",
+        seen.body
+    );
+    moto.set_policy("castai-agent", Some("Deny"), "ec2:*")
+        .await
+        .unwrap();
+    assert_eq!(dry(&key).await.status, 403);
+    moto.set_policy("castai-agent", None, "").await.unwrap();
+    assert_eq!(dry(&key).await.status, 403);
+
+    let wrong = Key {
+        secret: "another".to_owned(),
+        ..key.clone()
+    };
+    assert!(dry(&wrong).await.body.contains("AuthFailure"));
+    let unknown = Key {
+        id: "AKIAUNKNOWN".to_owned(),
+        ..key
+    };
+    let who = moto.ask("sts", &unknown, WHO).await.unwrap();
+    assert!(who.body.contains("InvalidClientTokenId"), "{}", who.body);
+}
+
+#[tokio::test]
+async fn the_control_plane_is_looked_at_where_a_policy_allows_it_and_blocks_nobody_where_none_does()
+{
+    let moto = Moto::start().await.unwrap();
+    let key = moto.add_user("castai-agent").await.unwrap();
+    moto.add_cluster("lab", &["203.0.113.0/24"]).await.unwrap();
+    moto.add_cluster("open", &["0.0.0.0/0"]).await.unwrap();
+    let mut world = CheckContext::start();
+    for variable in [
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_ENDPOINT_URL_EC2",
+        "AWS_ENDPOINT_URL_EKS",
+    ] {
+        world.set_env(variable, &moto.url());
+    }
+    world.only = Some(&[CheckId::ControlPlaneAccess]);
+    world.set_env("AWS_EC2_METADATA_DISABLED", "true");
+    world.with_key(&key.id, &key.secret);
+    let seen = async |world: &CheckContext| {
+        let standings = world.look().await;
+        let standing = standing_of(&standings, CheckId::ControlPlaneAccess);
+        (
+            standing.status(),
+            standing.settled.modes().to_vec(),
+            evidence(standing),
+        )
+    };
+    let (status, modes, said) = seen(&world).await;
+    assert!(
+        status == Status::Unknown && modes.is_empty() && said.contains("allow eks:DescribeCluster"),
+        "{said}"
+    );
+    moto.set_policy("castai-agent", Some("Allow"), "eks:DescribeCluster")
+        .await
+        .unwrap();
+    let (status, modes, said) = seen(&world).await;
+    assert_eq!(
+        (status, modes),
+        (Status::Failing, vec![M::CpfwBlocked]),
+        "{said}"
+    );
+    assert!(
+        said.contains("publicAccessCidrs=203.0.113.0/24,35.221.40.21/32`"),
+        "{said}"
+    );
+    world.set_env("EKS_CLUSTER_NAME", "open");
+    assert_eq!(seen(&world).await.0, Status::Ok);
+    world.set_env("EKS_CLUSTER_NAME", "unknown");
+    let (status, modes, said) = seen(&world).await;
+    assert!(
+        status == Status::Unknown
+            && modes.is_empty()
+            && said.contains("there is no cluster unknown"),
+        "{said}"
+    );
+    world.set_env("EKS_CLUSTER_NAME", "lab");
+    moto.set_policy("castai-agent", Some("Deny"), "eks:*")
+        .await
+        .unwrap();
+    let (status, _, said) = seen(&world).await;
+    assert!(
+        status == Status::Unknown && said.contains("allow eks:DescribeCluster"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn the_exporters_own_calls_are_allowed_denied_and_refused_as_policies_and_keys_say() {
+    let moto = Moto::start().await.unwrap();
+    let key = moto.add_user("castai-agent").await.unwrap();
+    let mut world = CheckContext::start();
+    for variable in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_EC2"] {
+        world.set_env(variable, &moto.url());
+    }
+    // It is written in Python and loads a service when it is asked for the first time.
+    world.file = world.file.replace("answer: 1s", "answer: 10s");
+    // No instance of moto's is this node.
+    world.set_env("AWS_EC2_METADATA_DISABLED", "true");
+    world.with_key(&key.id, &key.secret);
+    let seen = async |world: &CheckContext, check: CheckId| {
+        let standings = world.look().await;
+        let standing = standing_of(&standings, check);
+        (
+            standing.status(),
+            standing.settled.modes().to_vec(),
+            evidence(standing),
+        )
+    };
+    let (status, _, said) = seen(&world, CheckId::StsIdentity).await;
+    assert_eq!(status, Status::Ok, "{said}");
+    assert!(
+        said.contains("arn:aws:iam::123456789012:user/castai-agent"),
+        "{said}"
+    );
+
+    // Without a policy, with one, with one that denies, without again.
+    let denied = [M::Ec2DeniedUnspecified];
+    let (_, modes, said) = seen(&world, CheckId::Ec2Api).await;
+    assert_eq!(modes, denied, "{said}");
+    moto.set_policy("castai-agent", Some("Allow"), "ec2:DescribeInstances")
+        .await
+        .unwrap();
+    world.configure();
+    let (status, modes, said) = seen(&world, CheckId::Ec2Api).await;
+    assert!(
+        status != Status::Failing && !modes.contains(&denied[0]),
+        "{modes:?} {said}"
+    );
+    moto.set_policy("castai-agent", Some("Deny"), "ec2:*")
+        .await
+        .unwrap();
+    world.configure();
+    assert_eq!(seen(&world, CheckId::Ec2Api).await.1, denied);
+    moto.set_policy("castai-agent", Some("Allow"), "ec2:*")
+        .await
+        .unwrap();
+    world.configure();
+    assert!(!seen(&world, CheckId::Ec2Api).await.1.contains(&denied[0]));
+
+    world.with_key(&key.id, "another secret");
+    let (status, modes, said) = seen(&world, CheckId::StsIdentity).await;
+    assert_eq!(
+        (status, modes),
+        (Status::Failing, vec![M::AwsKeySecretWrong]),
+        "{said}"
+    );
+    world.with_key("AKIAUNKNOWNUNKNOWN00", &key.secret);
+    let (status, modes, said) = seen(&world, CheckId::StsIdentity).await;
+    assert_eq!(
+        (status, modes),
+        (Status::Failing, vec![M::AwsKeyInvalid]),
+        "{said}"
+    );
+    world.with_key(&key.id, &key.secret);
+    assert_eq!(seen(&world, CheckId::StsIdentity).await.0, Status::Ok);
+}

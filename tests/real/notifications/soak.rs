@@ -1,0 +1,57 @@
+//! All is well for an hour, whatever restarts, and nobody is told anything.
+
+use std::env;
+use std::time::Duration;
+
+use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::time_scale::TimeScale;
+use test_support::world::CheckContext;
+use tokio::time::{Instant, sleep};
+
+use super::beside::Beside;
+use super::short;
+use crate::support::monitoring::{Monitoring, RUNBOOKS};
+
+/// For how many minutes the soak lasts, and so many times as fast as the committed rules.
+const SOAK_MINUTES: &str = "SOAK_MINUTES";
+const SOAK_PACE: u32 = 6;
+/// Between two restarts.
+const RESTS: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+#[ignore = "it takes minutes; `make soak` runs it for an hour"]
+async fn nobody_is_told_anything_while_all_is_well_whatever_restarts() {
+    let minutes = env::var_os(SOAK_MINUTES)
+        .and_then(|minutes| minutes.to_str()?.parse().ok())
+        .unwrap_or(2);
+    let settings = Settings {
+        time_scale: TimeScale::faster(SOAK_PACE),
+        runbook_base: RUNBOOKS,
+    };
+    let mut monitoring = Monitoring::start(&settings, Duration::from_secs(2)).await;
+    let mut beside = Beside::start(CheckContext::start()).await;
+    monitoring.scrape("healthy", &[beside.exporter.address()]);
+    let began = Instant::now();
+    let mut restarts = 0;
+    while began.elapsed() < Duration::from_mins(minutes) {
+        sleep(RESTS).await;
+        beside.restart().await;
+        monitoring.scrape("healthy", &[beside.exporter.address()]);
+        sleep(RESTS).await;
+        beside.replace_the_agent().await;
+        sleep(RESTS).await;
+        monitoring.restart_prometheus().await;
+        restarts += 1;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{restarts} restarts of the exporter, of the agent and of Prometheus in {seconds:.0} s"
+    );
+    let told: Vec<String> = monitoring
+        .everything()
+        .iter()
+        .map(|one| short(&one.body))
+        .collect();
+    assert!(told.is_empty(), "{told:#?}");
+    assert!(monitoring.watchdog_was_heard());
+}

@@ -1,0 +1,135 @@
+//! Rules, routes and inhibitions in the programs that read them: promtool and amtool.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+
+use castai_health_exporter::alerting::alertmanager;
+use castai_health_exporter::alerting::alertmanager::inhibition;
+use castai_health_exporter::catalogue::{CheckId, OwnAlert};
+use test_support::committed::{Committed, committed, committed_file};
+
+const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    let run = Command::new(program)
+        .args(arguments)
+        .current_dir(REPOSITORY)
+        .output();
+    run.unwrap_or_else(|error| panic!("{program}: {error}; `make install` brings it"))
+}
+
+/// What a program prints, which must succeed.
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = run(program, arguments);
+    let words = [output.stdout, output.stderr].concat();
+    let words = String::from_utf8_lossy(&words).into_owned();
+    assert!(
+        output.status.success(),
+        "{program} {}: {words}",
+        arguments.join(" ")
+    );
+    words
+}
+
+/// The newest promtool, which `scripts/build-prometheus` builds.
+fn newest_promtool() -> String {
+    let folder = std::env::var_os("PROMETHEUS_TEST_BINARIES")
+        .expect("`make test` names the newest Prometheus in it");
+    Path::new(&folder).join("promtool").display().to_string()
+}
+
+#[test]
+fn promtool_accepts_the_rules_be_it_old_or_new() {
+    for promtool in ["promtool", &newest_promtool()] {
+        println!("{}", said(promtool, &["--version"]));
+        for file in committed("alerts/rules") {
+            let words = said(
+                promtool,
+                &["check", "rules", "--lint=all", "--lint-fatal", &file.path],
+            );
+            assert!(words.contains("SUCCESS"), "{words}");
+        }
+    }
+}
+
+#[test]
+fn promtool_sees_every_alert_fire_and_end_as_it_should() {
+    assert!(committed("alerts/tests").len() > CheckId::ALL.len());
+    all_tests_pass("promtool");
+}
+
+#[test]
+fn the_newest_promtool_sees_the_same() {
+    all_tests_pass(&newest_promtool());
+}
+
+fn all_tests_pass(promtool: &str) {
+    let test = |file: Committed| {
+        let promtool = promtool.to_owned();
+        thread::spawn(move || said(&promtool, &["test", "rules", &file.path]))
+    };
+    let tests: Vec<_> = committed("alerts/tests").into_iter().map(test).collect();
+    for test in tests {
+        test.join().expect("promtool passes");
+    }
+}
+
+#[test]
+fn a_test_that_expects_something_else_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dns_test.yaml");
+    let contents = committed_file("alerts/tests/dns_test.yaml")
+        .replace("'../rules/", &format!("'{REPOSITORY}/alerts/rules/"));
+    let wrong = contents.replace("'critical'", "'warning'");
+    assert_ne!(contents, wrong);
+    std::fs::write(&path, wrong).unwrap();
+    assert!(
+        !run("promtool", &["test", "rules", path.to_str().unwrap()])
+            .status
+            .success()
+    );
+}
+
+#[test]
+fn amtool_accepts_the_configuration_and_routes_by_severity() {
+    let configuration = "alerts/alertmanager/alertmanager.yaml";
+    let words = said("amtool", &["check-config", configuration]);
+    assert!(
+        words.contains(&format!(
+            "{} inhibit rules",
+            inhibition::inhibitions().len()
+        )),
+        "{words}"
+    );
+    println!("{:<45} {:<10} receiver", "alert", "severity");
+    let watchdog = OwnAlert::Watchdog.entry();
+    let rows = alertmanager::names()
+        .filter(|name| *name != watchdog.name)
+        .zip(["critical", "warning", "info"].into_iter().cycle())
+        .chain([(watchdog.name, "none"), ("SomebodyElses", "critical")]);
+    for (name, severity) in rows {
+        let labels = [format!("alertname={name}"), format!("severity={severity}")];
+        let arguments = [
+            "config",
+            "routes",
+            "test",
+            "--config.file",
+            configuration,
+            &labels[0],
+            &labels[1],
+        ];
+        let receiver = said("amtool", &arguments);
+        let receiver = receiver
+            .lines()
+            .find(|line| !line.starts_with("Warning"))
+            .unwrap_or_default();
+        let expected = if name == "SomebodyElses" {
+            "castai-nobody"
+        } else {
+            alertmanager::receiver_of(name, severity)
+        };
+        println!("{name:<45} {severity:<10} {receiver}");
+        assert_eq!(receiver, expected, "{name} {severity}");
+    }
+}

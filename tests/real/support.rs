@@ -1,0 +1,7 @@
+//! Drives the real parts.
+
+pub(crate) mod cluster;
+pub(crate) mod helm;
+pub(crate) mod monitoring;
+pub(crate) mod moto;
+pub(crate) mod promtool;

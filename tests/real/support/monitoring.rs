@@ -1,0 +1,387 @@
+//! Debian's Prometheus and Alertmanager on loopback, and a receiver that writes down whom they tell.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use std::{env, fs};
+
+use castai_health_exporter::alerting::alertmanager;
+use castai_health_exporter::alerting::rules::groups;
+use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::yaml::Yaml;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Where the rules of the test say that the runbooks are.
+pub(crate) const RUNBOOKS: &str = "https://example.org/runbooks";
+
+/// One message of Alertmanager's, and when it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Notification {
+    /// The last part of the address: `pager`, `ticket` or `deadman`.
+    pub(crate) receiver: String,
+    /// What Alertmanager sent.
+    pub(crate) body: Value,
+    /// When.
+    pub(crate) at: Instant,
+}
+
+/// Names another Prometheus than Debian's.
+const PROMETHEUS: &str = "PROMETHEUS";
+
+/// Prometheus with our rules, Alertmanager with our routes, and whoever is told.
+pub(crate) struct Monitoring {
+    directory: TempDir,
+    prometheus: String,
+    told: watch::Receiver<Vec<Notification>>,
+    program: Process,
+    /// Held until the end, which ends it as well.
+    _alertmanager: Process,
+}
+
+/// A program that ends with its owner.
+struct Process(Child);
+
+impl Monitoring {
+    /// Starts all of it, with the rules and routes at this pace.
+    pub(crate) async fn start(settings: &Settings<'_>, scrape: Duration) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        for folder in ["rules", "targets", "prometheus", "alertmanager"] {
+            fs::create_dir(path.join(folder)).unwrap();
+        }
+        for group in groups(settings) {
+            let document =
+                Yaml::map([("groups", Yaml::List(vec![group.yaml(settings.time_scale)]))])
+                    .document();
+            fs::write(path.join(format!("rules/{}.yaml", group.name)), document).unwrap();
+        }
+        let (receiver, told) = receive().await;
+        let [prometheus, manager] = [free_port(), free_port()];
+        let routes =
+            alertmanager::configuration(&format!("http://{receiver}"), settings.time_scale);
+        fs::write(path.join("alertmanager.yaml"), routes).unwrap();
+        let every = format!("{}ms", scrape.as_millis());
+        let configuration = json!({
+            "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
+            "rule_files": ["rules/*.yaml"],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [manager]}]}]},
+            "scrape_configs": [{
+                "job_name": "castai-health-exporter",
+                "file_sd_configs": [{"files": ["targets/*.json"], "refresh_interval": "1s"}],
+            }],
+        });
+        fs::write(path.join("prometheus.yaml"), configuration.to_string()).unwrap();
+        let program = start_prometheus(path, &prometheus);
+        let arguments = [
+            "--config.file=alertmanager.yaml",
+            "--storage.path=alertmanager",
+            "--cluster.listen-address=",
+            &format!("--web.listen-address={manager}"),
+        ];
+        let alertmanager = Process::start(path, Path::new("prometheus-alertmanager"), &arguments);
+        for address in [&prometheus, &manager] {
+            ready(address, path).await;
+        }
+        Self {
+            directory,
+            prometheus,
+            told,
+            program,
+            _alertmanager: alertmanager,
+        }
+    }
+
+    /// Ends Prometheus without a word and starts it again.
+    pub(crate) async fn restart_prometheus(&mut self) {
+        self.program.end();
+        self.program = start_prometheus(self.directory.path(), &self.prometheus);
+        ready(&self.prometheus, self.directory.path()).await;
+    }
+
+    /// Lets Prometheus scrape these addresses as exporters of a cluster; none takes the cluster away.
+    pub(crate) fn scrape(&self, cluster: &str, addresses: &[&str]) {
+        let targets =
+            json!([{"targets": addresses, "labels": {"cluster": cluster, "namespace": "castai-agent"}}]).to_string();
+        let folder = self.directory.path().join("targets");
+        // Renamed into its place, so that it is never read half.
+        let (new, file) = (
+            folder.join(format!("{cluster}.new")),
+            folder.join(format!("{cluster}.json")),
+        );
+        fs::write(&new, targets).unwrap();
+        fs::rename(new, file).unwrap();
+    }
+
+    /// What was told of a cluster so far.
+    pub(crate) fn told(&self, cluster: &str) -> Vec<Notification> {
+        about(&self.told.borrow(), cluster)
+    }
+
+    /// Waits until the last word about a cluster has this status.
+    pub(crate) async fn until(
+        &self,
+        cluster: &str,
+        status: &str,
+        within: Duration,
+    ) -> Option<Notification> {
+        let mut told = self.told.clone();
+        let wanted = |all: &Vec<Notification>| {
+            about(all, cluster)
+                .last()
+                .is_some_and(|one| one.body["status"] == status)
+        };
+        let heard = timeout(within, told.wait_for(wanted))
+            .await
+            .ok()?
+            .expect("the receiver lives as long as the test");
+        about(&heard, cluster).pop()
+    }
+
+    /// Everybody who was told something, the dead man left out.
+    pub(crate) fn everything(&self) -> Vec<Notification> {
+        self.told
+            .borrow()
+            .iter()
+            .filter(|one| one.receiver != "deadman")
+            .cloned()
+            .collect()
+    }
+
+    /// Whether the watchdog was heard.
+    pub(crate) fn watchdog_was_heard(&self) -> bool {
+        self.told
+            .borrow()
+            .iter()
+            .any(|one| one.receiver == "deadman")
+    }
+
+    /// Lets Prometheus scrape what one address serves as so many clusters.
+    pub(crate) fn scrape_as(
+        &self,
+        clusters: usize,
+        path_of: impl Fn(usize) -> String,
+        address: &str,
+    ) {
+        let target = |i: usize| {
+            let name = format!("cluster-{i:03}");
+            json!({"targets": [address], "labels": {
+                "cluster": name, "namespace": "castai-agent", "instance": format!("10.0.{}.{}:9878", i / 250, i % 250),
+                "__metrics_path__": path_of(i),
+            }})
+        };
+        let targets: Vec<Value> = (0..clusters).map(target).collect();
+        let folder = self.directory.path().join("targets");
+        fs::write(folder.join("fleet.new"), json!(targets).to_string()).unwrap();
+        fs::rename(folder.join("fleet.new"), folder.join("fleet.json")).unwrap();
+    }
+
+    /// How long each rule took the last time.
+    pub(crate) async fn evaluations(&self) -> Vec<(String, f64)> {
+        let answer = get(&self.prometheus, "/api/v1/rules")
+            .await
+            .expect("Prometheus answers");
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let groups = answer["data"]["groups"].as_array().unwrap().clone();
+        let rules = groups.iter().flat_map(|group| {
+            group["rules"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(move |rule| (group, rule))
+        });
+        rules
+            .map(|(group, rule)| {
+                assert_eq!(rule["health"], "ok", "{rule}");
+                let name = format!("{} {} {}", group["name"], rule["name"], rule["labels"]);
+                (name, rule["evaluationTime"].as_f64().unwrap())
+            })
+            .collect()
+    }
+
+    /// The resident memory of Prometheus, in bytes.
+    pub(crate) async fn memory(&self) -> f64 {
+        let metrics = get(&self.prometheus, "/metrics")
+            .await
+            .expect("Prometheus answers");
+        let memory = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+        memory
+            .and_then(|bytes| bytes.parse().ok())
+            .expect("Prometheus tells its own memory")
+    }
+
+    /// What Prometheus answers to a query over its last minutes.
+    pub(crate) async fn query(&self, expr: &str, minutes: u64) -> Result<Vec<Value>, String> {
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("query", expr)
+            .append_pair("start", &(now - minutes * 60).to_string())
+            .append_pair("end", &now.to_string())
+            .append_pair("step", "5")
+            .finish();
+        let answer = get(&self.prometheus, &format!("/api/v1/query_range?{query}"))
+            .await
+            .ok_or("no answer")?;
+        let answer: Value = serde_json::from_str(&answer).map_err(|error| error.to_string())?;
+        if answer["status"] != "success" {
+            return Err(answer["error"].to_string());
+        }
+        Ok(answer["data"]["result"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default())
+    }
+}
+
+fn start_prometheus(path: &Path, address: &str) -> Process {
+    let listen = format!("--web.listen-address={address}");
+    let arguments = [
+        "--config.file=prometheus.yaml",
+        "--storage.tsdb.path=prometheus",
+        // Sooner than the minute after which it repeats what no Alertmanager was there to hear.
+        "--rules.alert.resend-delay=2s",
+        &listen,
+    ];
+    let program = env::var_os(PROMETHEUS).unwrap_or_else(|| "prometheus".into());
+    Process::start(path, Path::new(&program), &arguments)
+}
+
+/// Waits until a program of this folder says that it is ready.
+async fn ready(address: &str, folder: &Path) {
+    let began = Instant::now();
+    while get(address, "/-/ready").await.is_none() {
+        let log =
+            |name: &str| fs::read_to_string(folder.join(format!("{name}.log"))).unwrap_or_default();
+        let logs = [log("prometheus"), log("prometheus-alertmanager")].concat();
+        assert!(
+            began.elapsed() < Duration::from_mins(1),
+            "{address} is not ready: {logs}"
+        );
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn about(all: &[Notification], cluster: &str) -> Vec<Notification> {
+    let of = |one: &&Notification| {
+        one.receiver != "deadman" && one.body["groupLabels"]["cluster"] == cluster
+    };
+    all.iter().filter(of).cloned().collect()
+}
+
+impl Process {
+    fn start(directory: &Path, program: &Path, arguments: &[&str]) -> Self {
+        let name = program.file_name().unwrap().display();
+        let log = fs::File::create(directory.join(format!("{name}.log"))).unwrap();
+        let child = Command::new(program)
+            .args(arguments)
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn();
+        Self(child.unwrap_or_else(|error| panic!("{name}: {error}; `make install` brings it")))
+    }
+}
+
+impl Process {
+    fn end(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn free_port() -> String {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string()
+}
+
+/// A webhook that writes down what it is told.
+async fn receive() -> (String, watch::Receiver<Vec<Notification>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (writer, told) = watch::channel(Vec::new());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let writer = writer.clone();
+            tokio::spawn(async move { hear(stream, &writer).await });
+        }
+    });
+    (address, told)
+}
+
+/// Reads requests until the connection ends.
+async fn hear(mut stream: TcpStream, told: &watch::Sender<Vec<Notification>>) -> Option<()> {
+    let mut read = Vec::new();
+    loop {
+        let head = loop {
+            if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if stream.read_buf(&mut read).await.ok()? == 0 {
+                return None;
+            }
+        };
+        let text = String::from_utf8_lossy(&read[..head]).to_ascii_lowercase();
+        let length: usize = text
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"))?
+            .trim()
+            .parse()
+            .ok()?;
+        while read.len() < head + length {
+            stream.read_buf(&mut read).await.ok()?;
+        }
+        let body = serde_json::from_slice(&read[head..head + length]).ok()?;
+        let receiver = text.split(' ').nth(1)?.trim_start_matches('/').to_owned();
+        told.send_modify(|all| {
+            all.push(Notification {
+                receiver,
+                body,
+                at: Instant::now(),
+            })
+        });
+        read.drain(..head + length);
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            .await
+            .ok()?;
+    }
+}
+
+/// The body of an answer with status 200.
+async fn get(address: &str, path: &str) -> Option<String> {
+    let stream = TcpStream::connect(address).await.ok()?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .ok()?;
+    tokio::spawn(connection);
+    let request = hyper::Request::builder().uri(path).header("host", address);
+    let answer = sender
+        .send_request(request.body(Empty::<bytes::Bytes>::new()).ok()?)
+        .await
+        .ok()?;
+    let fine = answer.status().is_success();
+    let body = answer.into_body().collect().await.ok()?.to_bytes();
+    fine.then(|| String::from_utf8_lossy(&body).into_owned())
+}

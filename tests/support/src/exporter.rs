@@ -1,0 +1,165 @@
+//! The exporter's own binary, running as a daemon beside whatever a test breaks.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+/// The exporter's binary, which Cargo builds one folder above the test's own.
+pub fn program() -> PathBuf {
+    let test = env::current_exe().expect("the test has a path");
+    let folder = test.parent().and_then(Path::parent);
+    folder
+        .expect("it is in target/PROFILE/deps")
+        .join("castai-health-exporter")
+}
+
+/// How often a test looks again while it waits.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// A running daemon. Dropping it ends it.
+pub struct Exporter {
+    _process: Child,
+    address: String,
+    log: watch::Receiver<String>,
+}
+
+impl Exporter {
+    /// Starts it with this environment and nothing else, and waits until it listens.
+    pub async fn start(env: &BTreeMap<String, String>, file: &Path) -> Self {
+        Self::run(Command::new(program()), env, file).await
+    }
+
+    /// The same in the network of a process, to which [`Exporter::reached_at`] then leads.
+    pub async fn start_beside(process: &str, env: &BTreeMap<String, String>, file: &Path) -> Self {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", process, "--net"]).arg(program());
+        Self::run(command, env, file).await
+    }
+
+    /// The same exporter at an address that leads to it.
+    pub fn reached_at(self, address: String) -> Self {
+        Self { address, ..self }
+    }
+
+    async fn run(mut command: Command, env: &BTreeMap<String, String>, file: &Path) -> Self {
+        let mut process = command
+            .args(["--web.listen-address", "127.0.0.1:0", "--config.file"])
+            .arg(file)
+            .env_clear()
+            .envs(env)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let (writer, mut log) = watch::channel(String::new());
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                writer.send_modify(|log| {
+                    log.push_str(&line);
+                    log.push('\n');
+                });
+            }
+        });
+        let heard = log.wait_for(|log| listening(log).is_some()).await;
+        let address = listening(&heard.expect("it says where it listens before it ends")).unwrap();
+        Self {
+            _process: process,
+            address,
+            log,
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> String {
+        self.log.borrow().clone()
+    }
+
+    /// What Prometheus would get.
+    pub async fn metrics(&self) -> String {
+        fetch(&self.address, "/metrics").await.unwrap()
+    }
+
+    /// Waits until `/metrics` has all these lines, for so long at most.
+    pub async fn shows(&self, lines: &[&str], within: Duration) -> Duration {
+        let began = Instant::now();
+        loop {
+            let metrics = self.metrics().await;
+            if lines
+                .iter()
+                .all(|wanted| metrics.lines().any(|line| line == *wanted))
+            {
+                return began.elapsed();
+            }
+            assert!(
+                began.elapsed() < within,
+                "no {lines:?} within {within:?}; {}\n{}",
+                metrics
+                    .lines()
+                    .filter(|line| line.contains("health_failure{"))
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+                self.log()
+            );
+            sleep(AGAIN).await;
+        }
+    }
+}
+
+/// The body of what a server answers.
+pub async fn fetch(address: &str, path: &str) -> Result<String, Box<dyn std::error::Error>> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = hyper::Request::builder().uri(path).header("host", address);
+    let response = sender
+        .send_request(request.body(Empty::<bytes::Bytes>::new())?)
+        .await?;
+    let body = response.into_body().collect().await?.to_bytes();
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+/// Examines once, with this environment and nothing else, and returns the document.
+pub async fn check(env: &BTreeMap<String, String>, file: &Path) -> serde_json::Value {
+    let output = Command::new(program())
+        .args(["check", "--output", "json", "--config.file"])
+        .arg(file)
+        .env_clear()
+        .envs(env)
+        .kill_on_drop(true)
+        .output();
+    let output = output.await.unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {complaint}"))
+}
+
+/// The address that the log names, once it does.
+fn listening(log: &str) -> Option<String> {
+    let line = log
+        .lines()
+        .find(|line| line.contains("castai-health-exporter starts"))?;
+    let start = line.find("127.0.0.1:")?;
+    let address: String = line[start..]
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':'))
+        .collect();
+    Some(address)
+}

@@ -1,0 +1,87 @@
+//! What a running exporter finds wrong, and what the catalogue lets stand beside a root.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use castai_health_exporter::catalogue::{CheckId, FailureMode, relations};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use crate::exporter::{Exporter, fetch};
+
+/// How often is looked again.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// A check, and what is wrong with what it looks at.
+pub type Pair = (CheckId, FailureMode);
+
+impl Exporter {
+    /// What fails now, as Prometheus sees it.
+    pub async fn failures(&self) -> BTreeSet<Pair> {
+        let metrics = self.metrics().await;
+        let lines = metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix("castai_health_failure{check=\""));
+        let pair = |line: &str| {
+            let (check, rest) = line.split_once("\",mode=\"")?;
+            Some((
+                CheckId::from_label(check)?,
+                FailureMode::from_label(rest.split('"').next()?)?,
+            ))
+        };
+        lines.map(|line| pair(line).unwrap()).collect()
+    }
+
+    /// Waits until a root is told and nothing that does not follow from it, for so long at most.
+    pub async fn tells(&self, root: Pair, within: Duration) -> Duration {
+        let began = Instant::now();
+        loop {
+            let failures = self.failures().await;
+            if failures.contains(&root) && failures.iter().all(|pair| explains(root, *pair)) {
+                println!(
+                    "{} {} was told after {:.1} s",
+                    root.0,
+                    root.1,
+                    began.elapsed().as_secs_f64()
+                );
+                return began.elapsed();
+            }
+            if began.elapsed() > within {
+                let mut said = String::new();
+                for (check, _) in &failures {
+                    said = format!("{said}\n{check}: {}", self.evidence(*check).await);
+                }
+                panic!(
+                    "no {} {}, but {failures:?}{said}\n{}",
+                    root.0,
+                    root.1,
+                    self.log()
+                );
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
+    /// The evidence of a check.
+    pub async fn evidence(&self, check: CheckId) -> String {
+        let body = fetch(self.address(), "/api/v1/status").await.unwrap();
+        let status: Value = serde_json::from_str(&body).unwrap();
+        let checks = status["checks"].as_array().unwrap();
+        let of = checks
+            .iter()
+            .find(|row| row["id"] == check.label())
+            .unwrap();
+        of["evidence"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Whether a pair is this root, follows from it, or is muted while it is told.
+fn explains(root: Pair, (check, mode): Pair) -> bool {
+    let muted = relations::MUTES.iter().any(|row| {
+        (row.check, row.muted) == (root.0, check)
+            && row.modes.contains(&root.1)
+            && row.muted_modes.contains(&mode)
+            && (!row.same_mode || mode == root.1)
+    });
+    relations::root(check, mode) == relations::root(root.0, root.1) || muted
+}

@@ -1,0 +1,176 @@
+//! The README of the Helm chart: its values, from the comments in `values.yaml`.
+
+use std::fmt::Write;
+
+use castai_health_exporter::alerting::file::{DASHBOARDS, GeneratedFile, RULES};
+
+use crate::generate::MARKDOWN_HEADER;
+use crate::markdown::escape_cell;
+
+/// Its path in the repository.
+const README: &str = "deploy/chart/README.md";
+/// Path of the chart's values.
+pub(crate) const VALUES: &str = "deploy/chart/values.yaml";
+/// Folder of the rules that the chart installs.
+pub(crate) const CHART_RULES: &str = "deploy/chart/files/rules";
+/// Folder of the dashboards that the chart installs.
+const CHART_DASHBOARDS: &str = "deploy/chart/files/dashboards";
+/// What begins a comment that stands in the table.
+const MARK: &str = "-- ";
+
+const TEXT: &str = "\
+# castai-health-exporter
+
+Installs the exporter beside the CAST AI agent: the companion by default, the sidecar with `sidecar.enabled` (Kubernetes 1.36 or newer), \
+both together better than either. The README of the repository says what each of them sees, what it may do, and what comes after the \
+installation.
+
+```sh
+helm install castai-health-exporter deploy/chart --namespace castai-agent --set image.repository=registry.example.com/castai-health-exporter
+```
+
+`values.schema.json` refuses what the API server would refuse: in the sidecar such a value would stop the agent's new pods. \
+`helm template` knows no cluster, so with `sidecar.enabled` it needs \
+`--api-versions admissionregistration.k8s.io/v1/MutatingAdmissionPolicy`.
+
+Who may reach the control plane is looked at by the companion alone, with the keys `companion.config.control_plane`: on GKE and AKS as its own \
+account, which `companion.serviceAccount.annotations` make somebody to the cloud, on EKS as the agent. Without a companion the sidecar looks, as the \
+agent's account and with the defaults of these keys.
+
+| value | default | meaning |
+|---|---|---|
+";
+
+/// One value of the chart.
+#[derive(Debug, Eq, PartialEq)]
+struct Value {
+    path: String,
+    default: String,
+    meaning: String,
+}
+
+/// Returns the chart's README, given `values.yaml`.
+pub(crate) fn readme(values: &str) -> GeneratedFile {
+    let mut contents = format!("{MARKDOWN_HEADER}\n{TEXT}");
+    for Value {
+        path,
+        default,
+        meaning,
+    } in documented(values)
+    {
+        let default = if default.is_empty() {
+            String::new()
+        } else {
+            format!("`{}`", default.replace('|', "\\|"))
+        };
+        writeln!(
+            contents,
+            "| `{path}` | {default} | {} |",
+            escape_cell(&meaning)
+        )
+        .expect("a string takes everything");
+    }
+    GeneratedFile {
+        path: README.to_owned(),
+        contents,
+    }
+}
+
+/// Returns the chart's copy of a generated rule file or dashboard.
+pub(crate) fn copy(file: &GeneratedFile) -> Option<GeneratedFile> {
+    let rules = file
+        .path
+        .strip_prefix(RULES)
+        .map(|name| format!("{CHART_RULES}{name}"));
+    let dashboards = || {
+        file.path
+            .strip_prefix(DASHBOARDS)
+            .map(|name| format!("{CHART_DASHBOARDS}{name}"))
+    };
+    let path = rules.or_else(dashboards)?;
+    Some(GeneratedFile {
+        path,
+        contents: file.contents.clone(),
+    })
+}
+
+/// The values that have no others below them; one without a comment of its own has that of the group it is in.
+fn documented(text: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    let mut groups: Vec<(usize, &str, String)> = Vec::new();
+    let mut comment = String::new();
+    for line in text.lines() {
+        let bare = line.trim_start();
+        if let Some(words) = bare.strip_prefix("# ") {
+            match words.strip_prefix(MARK) {
+                Some(words) => words.clone_into(&mut comment),
+                None if !comment.is_empty() => {
+                    comment.push(' ');
+                    comment.push_str(words);
+                }
+                None => {}
+            }
+            continue;
+        }
+        let Some((key, value)) = bare.split_once(':') else {
+            comment.clear();
+            continue;
+        };
+        let depth = line.len() - bare.len();
+        groups.retain(|(above, ..)| *above < depth);
+        let own = std::mem::take(&mut comment);
+        let inherited = groups
+            .last()
+            .map(|(.., meaning)| meaning.clone())
+            .unwrap_or_default();
+        let meaning = if own.is_empty() { inherited } else { own };
+        if value.trim().is_empty() {
+            groups.push((depth, key, meaning));
+        } else {
+            let path: Vec<&str> = groups.iter().map(|(_, key, _)| *key).chain([key]).collect();
+            found.push(Value {
+                path: path.join("."),
+                default: value.trim().to_owned(),
+                meaning,
+            });
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_has_its_path_its_default_and_its_comment() {
+        let text = "# not in the table\na:\n  # -- what b\n  # means\n  b: 1\n  # -- of both\n  c:\n    d: {x: y}\n    e: []\nf: \"\"\n";
+        let value = |path: &str, default: &str, meaning: &str| Value {
+            path: path.to_owned(),
+            default: default.to_owned(),
+            meaning: meaning.to_owned(),
+        };
+        let wanted = [
+            value("a.b", "1", "what b means"),
+            value("a.c.d", "{x: y}", "of both"),
+            value("a.c.e", "[]", "of both"),
+            value("f", "\"\"", ""),
+        ];
+        assert_eq!(documented(text), wanted);
+    }
+
+    #[test]
+    fn every_value_of_the_chart_stands_in_it() {
+        let text = include_str!("../../deploy/chart/values.yaml");
+        let values = documented(text);
+        assert!(values.len() > 50, "{}", values.len());
+        let meant = |path: &str| {
+            values
+                .iter()
+                .find(|value| value.path == path)
+                .map(|value| value.meaning.is_empty())
+        };
+        assert_eq!(meant("sidecar.enabled"), Some(false));
+        assert_eq!(meant("companion.resources.limits"), Some(false));
+    }
+}
