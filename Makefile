@@ -2,63 +2,83 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
-.PHONY: help install lint test test-pages test-fleet test-scale test-node demo bench bench-scale soak generate pictures
+.PHONY: help fetch check install lint deny advisories prose test test-pages test-fleet test-scale test-node demo \
+	bench bench-scale soak generate pictures
 
-help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-install: ## install what the tests need; a second run costs nothing
+fetch: ## Download the Rust dependencies
+	cargo fetch --locked
+
+check: ## Format, clippy, unit and lab tests: the inner loop; needs Rust only
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo test --locked --workspace --lib --bins --test it --test demo
+
+install: ## Install what the tests need; a second run changes nothing
 	scripts/install
 
-lint: ## everything that reads the sources without running them
+lint: ## Run all static checks: Rust, licences, prose, spelling, shell, Go, Dockerfile, workflows
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
-	scripts/check-tls-stack
+	$(MAKE) --no-print-directory deny prose
 	shellcheck $$(grep -l '^#!' scripts/*) .ci/run
 	scripts/check-dashboards
-	"$${XDG_CACHE_HOME:-$$HOME/.cache}"/castai-health-exporter/hadolint-*/bin/hadolint Dockerfile
+	PATH="$$(scripts/install-linters):$$PATH"; hadolint Dockerfile; actionlint
 	unformatted="$$(gofmt -l tests/cluster)"; echo "$$unformatted"; [[ -z $$unformatted ]]
 
-# The tests come last: CI reads how many ran from the last line.
-test: install lint ## install, lint and run all tests that need no root
+deny: ## Check dependencies against deny.toml: bans, licences, sources
+	PATH="$$(scripts/install-linters):$$PATH"; cargo-deny --locked check bans licenses sources
+
+advisories: ## Check dependencies against the RustSec database, which must be reachable
+	PATH="$$(scripts/install-linters):$$PATH"; cargo-deny --locked check advisories
+
+prose: ## Check prose and spelling
+	PATH="$$(scripts/install-linters):$$PATH"; \
+	git ls-files -z --cached --others --exclude-standard '*.md' '*.rs' | xargs -0 vale --output=line; \
+	typos
+
+# The tests come last: CI reads how many tests ran from their summary.
+test: install lint ## Install, lint and run all tests that need no root
 	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" \
 	CRD_TEST_FOLDER="$$(scripts/install-crds)" PROMETHEUS_TEST_BINARIES="$$(scripts/build-prometheus)" \
 	cargo test --locked --workspace
 
-test-pages: install ## each failure under a real Prometheus and Alertmanager: who is told, how often, how soon
-	EVERY_MODE=1 cargo test --locked --test it -- --ignored --nocapture told::whoever
+test-pages: install ## Inject each failure under a real Prometheus and Alertmanager; check every notification
+	EVERY_MODE=1 cargo test --locked --test real -- --ignored --nocapture notifications::whoever
 
-test-fleet: install ## what the rules of 300 clusters cost one Prometheus
-	cargo test --locked --test it -- --ignored --nocapture fleet::
+test-fleet: install ## Measure what the rules of 300 clusters cost one Prometheus
+	cargo test --locked --test real -- --ignored --nocapture fleet::
 
-test-scale: ## a real API server with 5,000 nodes and 50,000 pods, by kwok, and what it costs to watch them
+test-scale: ## Watch 5,000 nodes and 50,000 pods of a real API server, simulated by kwok
 	kube="$$(scripts/build-kube)" && kwok="$$(scripts/build-kwok)" && release="$$(scripts/build-release)" && \
 	KUBE_TEST_BINARY="$$kube" KWOK_TEST_BINARY="$$kwok" EXPORTER_TEST_BINARY="$$release" \
-	cargo test --locked --test it -- --ignored --nocapture real_cluster::scale
+	cargo test --locked --test real -- --ignored --nocapture cluster::scale
 
-test-node: install ## the image, the chart and the README's install section on a real node; as root
+test-node: install ## Test image, chart and the README's install section on a real node; needs root
 	kube="$$(scripts/build-node)" && helm="$$(scripts/build-helm)" && release="$$(scripts/build-release)" && \
 	image="$$(scripts/build-image "$$release" "local.test/castai-health-exporter:$(VERSION)")" && \
 	KUBE_TEST_BINARY="$$kube" HELM_TEST_BINARIES="$$helm" IMAGE_TEST_ARCHIVE="$$image" \
-	cargo test --locked --test it -- --ignored --nocapture --test-threads 1 node::
+	cargo test --locked --test real -- --ignored --nocapture --test-threads 1 node::
 
 PROVIDER ?= eks
-demo: ## the exporter beside a pretend world that can be broken by name; PROVIDER=gke or aks moves it
+demo: ## Run the exporter in a simulated cluster with switches to break it; PROVIDER=gke or aks
 	cargo build --locked --workspace
 	cd "$${CARGO_TARGET_DIR:-target}/debug" && ./lab demo --exporter ./castai-health-exporter --provider $(PROVIDER)
 
-bench: install ## measure the budgets on the static release binary
+bench: install ## Measure the budgets on the static release binary
 	scripts/bench "$$(scripts/build-release)"
 
-soak: install ## a healthy hour with restarts, in which nobody may be told anything
-	SOAK_MINUTES=60 cargo test --locked --test it -- --ignored --nocapture nobody_is_told_anything
-
-bench-scale: ## measure what a large cluster costs: 5,000 nodes, 150,000 pods, changes each second
+bench-scale: ## Measure the cost of a large cluster: 5,000 nodes, 150,000 pods, changes every second
 	scripts/bench "$$(scripts/build-release)" --scale
 
-pictures: ## take the pictures of the dashboards in docs/ anew; a quarter of an hour
-	scripts/pictures
+soak: install ## Run a healthy hour with restarts, during which no alert may fire
+	SOAK_MINUTES=60 cargo test --locked --test real -- --ignored --nocapture nobody_is_told_anything
 
-generate: ## write every file that is generated from the catalogue
+generate: ## Write all generated files
 	cargo xtask generate
+
+pictures: ## Render the dashboard screenshots in docs/ (15 minutes)
+	scripts/pictures
