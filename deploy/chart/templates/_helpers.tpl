@@ -72,10 +72,10 @@ requests: {cpu: {{ .resources.requests.cpu | toString | quote }}, memory: {{ .re
 limits: {cpu: {{ .resources.limits.cpu | toString | quote }}, memory: {{ .resources.limits.memory | quote }}}
 {{- end -}}
 
-{{- /* The RBAC rules of one account in one namespace (or cluster-wide), from files/rights.yaml. */ -}}
+{{- /* The RBAC rules of one account in one namespace (or cluster-wide), from files/permissions.yaml. */ -}}
 {{- define "castai-health-exporter.rules" -}}
 {{- $names := dict "deployment" .root.Values.agent.deployment "serviceAccount" .root.Values.agent.serviceAccount -}}
-{{- range (.root.Files.Get "files/rights.yaml" | fromYaml | dig .account list) -}}
+{{- range (.root.Files.Get "files/permissions.yaml" | fromYaml | dig .account list) -}}
 {{- if eq .place $.place }}
 - apiGroups: [{{ .apiGroup | quote }}]
   resources: [{{ .resource }}]
