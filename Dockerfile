@@ -1,16 +1,16 @@
-# One static program and the authorities that it trusts, from scratch.
+# One static binary and its CA bundle in an empty image.
 #
 #   docker build --build-arg REVISION="$(git rev-parse --short=12 HEAD)" --tag castai-health-exporter .
 #   docker build --build-arg TARGETARCH=arm64 …
 #
-# Whoever has built the program already gives it in place of the first stage: scripts/build-image does.
+# scripts/build-image replaces the first stage with a binary that is already built.
 
 FROM rust:1.95.0-slim-bookworm AS builder
 ARG TARGETARCH=amd64
 ARG REVISION=unknown
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /source
-# The linker and the C library of arm64 are Debian's; of amd64 the image has them.
+# The image has linker and C library for its own architecture; those for arm64 come from Debian.
 # hadolint ignore=DL3008
 RUN apt-get update && \
     packages=(ca-certificates) && \

@@ -1,10 +1,10 @@
 //! The CAST AI agent as the API server and its own files show it: pods, environment, logs, leases.
 
+pub mod aws_identity;
 pub mod discovery;
-pub mod environment;
+mod environment;
 pub mod leader_election;
 pub mod logs;
-pub mod object;
 pub mod pod_uptime;
 mod projected_tokens;
 pub mod rejected_tokens;

@@ -1,21 +1,25 @@
-//! AWS as the agent's SDK asks it: what is sent, and what comes back. What is concluded from it is for checks.
+//! Requests to AWS as the agent's SDK sends them, and the responses.
 //!
-//! Invariant: one attempt, no retries, no time-outs but those of the phases; a key, token or signature goes to its own
-//! address and nowhere else.
+//! Invariant: one attempt, no retries, no timeouts except those of the phases; a key, token or
+//! signature goes only to the service it is meant for. Checks draw the conclusions.
 
-pub mod container;
+pub mod aws_error;
+pub mod container_credentials;
+pub mod credentials;
 pub mod ec2;
 pub mod eks;
 pub mod imds;
-pub mod line;
-pub mod refusal;
+pub mod phased_connector;
+pub mod projected_token;
 pub mod session;
 pub mod sts;
 
-mod signed;
+mod credentials_document;
+mod sdk_config;
+mod signed_operation;
 
+pub use aws_error::AwsError;
 pub use ec2::Ec2;
 pub use eks::Eks;
-pub use line::{Line, Refused};
-pub use refusal::Refusal;
-pub use sts::{Caller, Sts};
+pub use phased_connector::{CallError, PhasedConnector};
+pub use sts::{CallerIdentity, Sts};

@@ -1,7 +1,7 @@
-//! The checks: one file each, the journey and its verdict.
+//! The checks: one module per check, its trait, context and registry.
 //!
-//! Invariant: a check publishes a [`Report`] and nothing else. It never touches a metric, never logs above debug,
-//! never reads the environment, never sleeps.
+//! Invariant: a check returns a [`Report`] and has no other output. It updates no metric, logs
+//! nothing above debug, reads no environment variables and never sleeps.
 
 pub mod agent_health;
 pub mod agent_log;
@@ -21,75 +21,75 @@ pub mod context;
 pub mod control_plane_access;
 pub mod dns;
 pub mod ec2_api;
+mod error_verdict;
 pub mod fixed_verdict;
 pub mod gce_metadata;
 pub mod image_pull;
 pub mod imds;
 pub mod node_lifecycle;
-pub mod preflight;
 pub mod registry;
 pub mod sts_identity;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use context::CheckContext;
-pub use registry::{AnyCheck, Plan, Planned};
+pub use registry::{AnyCheck, CheckSet, ScheduledCheck};
 
 use crate::catalogue::Phase;
-pub use crate::kube::Feed;
-use crate::report::{Evidence, Finding, Peers, Report, TargetReport, Trail};
+pub use crate::kube::WatchTask;
+use crate::report::{Evidence, Finding, LatestReports, PhaseTimer, Report, TargetReport};
 
-/// Something that can be examined.
+/// A dependency or condition of the agent that is tested continuously.
 pub trait Check: Send + Sync + 'static {
-    /// Examines it once.
+    /// Runs one attempt.
     fn run(&self, attempt: &Attempt) -> impl Future<Output = Report> + Send;
 }
 
-/// One attempt in progress: what it may know of the others, and what it has learnt so far.
+/// An attempt in progress: the latest reports of the other checks, and the targets probed so far.
 #[derive(Debug, Default)]
 pub struct Attempt {
-    peers: Peers,
-    targets: Mutex<Vec<Underway>>,
+    reports: LatestReports,
+    targets: Mutex<Vec<TargetProgress>>,
 }
 
-/// A target on whose way the attempt is, or was.
+/// A target that this attempt has started to probe.
 #[derive(Clone, Debug)]
-struct Underway {
+struct TargetProgress {
     target: String,
     in_use: bool,
-    trail: Trail,
-    ended: Option<TargetReport>,
+    timer: PhaseTimer,
+    report: Option<TargetReport>,
 }
 
 impl Attempt {
-    /// An attempt that begins now.
-    pub fn new(peers: Peers) -> Self {
+    /// Starts an attempt.
+    pub fn new(reports: LatestReports) -> Self {
         Self {
-            peers,
+            reports,
             targets: Mutex::default(),
         }
     }
 
-    /// The latest reports of the other checks.
-    pub fn peers(&self) -> &Peers {
-        &self.peers
+    /// Returns the latest reports of the other checks.
+    pub fn reports(&self) -> &LatestReports {
+        &self.reports
     }
 
-    /// Sets out for a target; what the trail learns is kept when the attempt is cancelled.
-    pub fn trail(&self, target: &str, in_use: bool) -> Trail {
-        let trail = Trail::default();
-        let underway = Underway {
+    /// Starts probing a target. Recorded phases survive if the attempt is cancelled.
+    pub fn start_target(&self, target: &str, in_use: bool) -> PhaseTimer {
+        let timer = PhaseTimer::default();
+        let progress = TargetProgress {
             target: target.to_owned(),
             in_use,
-            trail: trail.clone(),
-            ended: None,
+            timer: timer.clone(),
+            report: None,
         };
-        self.lock().push(underway);
-        trail
+        self.lock().push(progress);
+        timer
     }
 
-    /// Arrives at a target: its report. The evidence of what is wrong names the target.
-    pub fn arrived(&self, target: &str, outcome: Result<Evidence, Finding>) -> TargetReport {
+    /// Finishes a target and returns its report. The evidence of a failure always names the target.
+    pub fn finish_target(&self, target: &str, outcome: Result<Evidence, Finding>) -> TargetReport {
         let outcome = outcome.map_err(|finding| {
             let named = finding.evidence.as_str().contains(target);
             if named {
@@ -99,38 +99,43 @@ impl Attempt {
             }
         });
         let mut targets = self.lock();
-        let underway = targets
+        let progress = targets
             .iter_mut()
-            .rfind(|underway| underway.target == target);
-        let underway = underway.expect("who arrives set out before");
-        let report = underway.report(outcome);
-        underway.ended = Some(report.clone());
+            .rfind(|progress| progress.target == target);
+        let progress = progress.expect("a target is started before it is finished");
+        let report = progress.report(outcome);
+        progress.report = Some(report.clone());
         report
     }
 
-    /// All targets so far: as they ended, or as cut off now, with this sentence about the phase that did not end.
-    pub fn cut_off(&self, sentence: impl Fn(&str, Phase) -> Finding) -> Vec<TargetReport> {
-        let report = |underway: &Underway| match (&underway.ended, underway.trail.open()) {
-            (Some(ended), _) => Some(ended.clone()),
-            (None, Some(phase)) => Some(underway.report(Err(sentence(&underway.target, phase)))),
-            (None, None) => None,
-        };
+    /// Returns all targets at the attempt's timeout. `finding` describes the phase that did not
+    /// finish.
+    pub fn targets_at_timeout(
+        &self,
+        finding: impl Fn(&str, Phase) -> Finding,
+    ) -> Vec<TargetReport> {
+        let report =
+            |progress: &TargetProgress| match (&progress.report, progress.timer.current_phase()) {
+                (Some(report), _) => Some(report.clone()),
+                (None, Some(phase)) => Some(progress.report(Err(finding(&progress.target, phase)))),
+                (None, None) => None,
+            };
         self.lock().iter().filter_map(report).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Underway>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<TargetProgress>> {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Underway {
+impl TargetProgress {
     fn report(&self, outcome: Result<Evidence, Finding>) -> TargetReport {
         TargetReport {
             target: self.target.clone(),
             in_use: self.in_use,
             outcome,
-            phases: self.trail.longest(),
-            not_after: self.trail.not_after(),
+            phases: self.timer.longest_per_phase(),
+            not_after: self.timer.not_after(),
         }
     }
 }

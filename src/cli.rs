@@ -1,61 +1,46 @@
-//! The command line: `run`, `check`, `explain`, `generate`, `catalogue`.
+//! The command line: `run`, `check`, `explain`, `generate` and `catalogue`.
 //!
-//! Invariant: the only place that prints and that reads the environment.
+//! Invariant: nothing else writes to the terminal or reads environment variables.
 
 mod args;
 mod catalogue;
-mod check;
+pub mod check;
+mod exit;
 mod explain;
 mod generate;
-pub mod junit;
 mod output;
-pub mod text;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::checks::preflight;
 use crate::cli::args::{Args, Command};
-use crate::cli::output::{complain, print};
-use crate::config::{AgentSeen, Config, Problems, Purpose};
+use crate::cli::exit::Exit;
+use crate::cli::output::{diagnostic, print};
+use crate::config::{AgentDiscovery, Config, ConfigErrors, Purpose};
 use crate::daemon;
-use crate::daemon::CannotRun;
+use crate::daemon::{StartError, preflight};
 
-/// How the program ends.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Exit {
-    /// Nothing is failing.
-    Fine,
-    /// Something is failing.
-    Failing,
-    /// Wrong usage or configuration.
-    Usage,
-}
-
-/// Parses the command line and does what it says.
+/// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(usage) => {
-            // Help and version are "errors" of clap that go to standard output and end with 0.
+            // clap returns --help and --version as errors with exit code 0.
             let code = usage.exit_code();
             let _ = usage.print();
             return u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };
-    ExitCode::from(match dispatch(args) {
-        Exit::Fine => 0,
-        Exit::Failing => 1,
-        Exit::Usage => 2,
-    })
+    dispatch(args).into()
 }
 
 fn dispatch(args: Args) -> Exit {
-    let flags = args.shared.flags();
-    let load =
-        move |seen: &AgentSeen| Config::load_beside(&flags, &|name| std::env::var_os(name), seen);
-    let loaded = || load(&AgentSeen::default());
+    let flags = args.global.flags();
+    let load = move |seen: &AgentDiscovery| {
+        Config::load_beside(&flags, &|name| std::env::var_os(name), seen)
+    };
+    let loaded = || load(&AgentDiscovery::default());
     if args.config_check {
         return config_check(&loaded());
     }
@@ -65,45 +50,33 @@ fn dispatch(args: Args) -> Exit {
         Command::Catalogue(options) => catalogue::run(&options),
         Command::Check(options) => match loaded() {
             Ok(config) => check::run(&options, config, &load),
-            Err(problems) => refuse(&problems),
+            Err(problems) => Exit::invalid(&problems),
         },
         Command::Run => match loaded() {
             Ok(config) => match daemon::run(config, load) {
-                Ok(()) => Exit::Fine,
-                Err(CannotRun::Configuration(problems)) => refuse(&problems),
-                Err(why) => usage(&why.to_string()),
+                Ok(()) => Exit::Success,
+                Err(StartError::Configuration(problems)) => Exit::invalid(&problems),
+                Err(why) => Exit::usage(&why.to_string()),
             },
-            Err(problems) => refuse(&problems),
+            Err(problems) => Exit::invalid(&problems),
         },
     }
 }
 
-fn config_check(loaded: &Result<Config, Problems>) -> Exit {
+fn config_check(loaded: &Result<Config, ConfigErrors>) -> Exit {
     match loaded {
         Ok(config) => {
             let every = [Purpose::Kubeconfig, Purpose::ServiceAccount, Purpose::Names];
             let problems = daemon::runtime().block_on(preflight::problems(config, &every));
             if !problems.is_empty() {
-                return refuse(&problems);
+                return Exit::invalid(&problems);
             }
             for problem in &config.environment_problems.0 {
-                complain("warning", &problem.to_string());
+                diagnostic("warning", &problem.to_string());
             }
-            print("the configuration is valid\n");
-            Exit::Fine
+            print("configuration is valid\n");
+            Exit::Success
         }
-        Err(problems) => refuse(problems),
+        Err(problems) => Exit::invalid(problems),
     }
-}
-
-fn refuse(problems: &Problems) -> Exit {
-    for problem in &problems.0 {
-        complain("error", &problem.to_string());
-    }
-    Exit::Usage
-}
-
-fn usage(what: &str) -> Exit {
-    complain("error", what);
-    Exit::Usage
 }

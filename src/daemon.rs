@@ -1,45 +1,47 @@
-//! The daemon: listens first, then examines, until a signal ends it; a reload swaps the checks, never the listeners.
+//! The daemon: binds first, then runs the checks until a signal stops it; a reload replaces the
+//! checks, never the listeners.
 
-mod follower;
-mod shown;
+mod agent_watcher;
+mod live_state;
+pub mod preflight;
 mod signals;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use follower::Follower;
-use shown::{Asked, Shown};
-use signals::{Meaning, Signals};
+use agent_watcher::AgentWatcher;
+use live_state::{LiveState, ReloadReply};
+use signals::{SignalAction, Signals};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::checks::Plan;
-use crate::config::{AgentSeen, Config, Problems};
+use crate::checks::CheckSet;
+use crate::config::{AgentDiscovery, Config, ConfigErrors};
 use crate::exporter::{REVISION, VERSION};
-use crate::scheduler::{Watch, entries};
+use crate::scheduler::{RunningChecks, check_specs};
 use crate::server::{BindError, Bound};
 use crate::{log, server};
 
-/// How long attempts in flight may take to end.
-const FAREWELL: Duration = Duration::from_millis(500);
+/// How long attempts in flight may take to finish at shutdown.
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 
-/// Why the daemon could not begin.
+/// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
-pub enum CannotRun {
-    /// The file about TLS and passwords makes no sense.
+pub enum StartError {
+    /// The web configuration file is invalid.
     #[error("{0}")]
-    Configuration(Problems),
-    /// An address cannot be listened on.
+    Configuration(ConfigErrors),
+    /// A listen address cannot be bound.
     #[error(transparent)]
     Bind(BindError),
-    /// The kernel refuses sockets or signal handlers.
+    /// The kernel refused a socket or a signal handler.
     #[error("the kernel refuses: {0}")]
     Kernel(#[from] io::Error),
 }
 
-impl From<BindError> for CannotRun {
+impl From<BindError> for StartError {
     fn from(error: BindError) -> Self {
         match error {
             BindError::Config(problems) => Self::Configuration(problems),
@@ -48,7 +50,7 @@ impl From<BindError> for CannotRun {
     }
 }
 
-/// The runtime of every command: one thread.
+/// Returns the single-threaded runtime that every command uses.
 pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -56,99 +58,101 @@ pub fn runtime() -> Runtime {
         .expect("the kernel gives a poll and a pipe")
 }
 
-/// Serves and examines until SIGTERM or SIGINT; `load` reads the configuration again.
+/// Serves and runs the checks until SIGTERM or SIGINT; `load` re-reads the configuration.
 pub fn run(
     config: Config,
-    load: impl Fn(&AgentSeen) -> Result<Config, Problems>,
-) -> Result<(), CannotRun> {
+    load: impl Fn(&AgentDiscovery) -> Result<Config, ConfigErrors>,
+) -> Result<(), StartError> {
     log::install(config.log.level, config.log.format);
     log::install_panic_hook();
     let runtime = runtime();
     let ended = runtime.block_on(serve(config, load));
-    // A blocking task that hangs does not hold up the end.
+    // A blocking task that hangs must not delay the exit.
     runtime.shutdown_background();
     ended
 }
 
 async fn serve(
     config: Config,
-    load: impl Fn(&AgentSeen) -> Result<Config, Problems>,
-) -> Result<(), CannotRun> {
+    load: impl Fn(&AgentDiscovery) -> Result<Config, ConfigErrors>,
+) -> Result<(), StartError> {
     let bound = server::bind(&config.web)?;
     let signals = Signals::new()?;
     greet(&config, &bound);
-    let plan = Plan::new(&config);
-    let shown = Arc::new(Shown::new(&config, &entries(&plan)));
+    let check_set = CheckSet::new(&config);
+    let live = Arc::new(LiveState::new(&config, &check_specs(&check_set)));
     let (ask, asked) = mpsc::channel(1);
-    let views = shown.views(config.web.enable_lifecycle.then_some(ask.clone()));
+    let handlers = live.handlers(config.web.enable_lifecycle.then_some(ask.clone()));
     let (end, ended) = oneshot::channel::<()>();
-    let serving = bound.serve(views, async {
+    let serving = bound.serve(handlers, async {
         let _ = ended.await;
     });
     let examining = async {
-        let mut follower = Follower::new(&config);
-        let config = first_look(&mut follower, config, &load).await;
-        let plan = Plan::new(&config);
-        shown.replace(&config, &entries(&plan));
+        let mut agent_watcher = AgentWatcher::new(&config);
+        let config = discover_first(&mut agent_watcher, config, &load).await;
+        let check_set = CheckSet::new(&config);
+        live.replace(&config, &check_specs(&check_set));
         environment_problems(&config);
-        let watch = Watch::start(&plan, &shown.board, &shown.on_change());
-        let watch = run_until_reload(&shown, watch, signals, asked, follower, load).await;
+        let watch = RunningChecks::start(&check_set, &live.health, &live.on_change());
+        let watch = run_until_reload(&live, watch, signals, asked, agent_watcher, load).await;
         drop(end);
-        let _ = timeout(FAREWELL, watch.stop()).await;
+        let _ = timeout(SHUTDOWN_GRACE, watch.stop()).await;
         Ok(())
     };
     tokio::try_join!(serving, examining)?;
-    // Held until here, so that the channel stays open where reloading over HTTP is disabled.
+    // Kept until here so that the channel stays open when reloading over HTTP is disabled.
     drop(ask);
     Ok(())
 }
 
-/// The configuration with what is seen of the agent, where the agent has to be looked for.
+/// Returns the configuration completed with what was discovered of the agent, if it has to be
+/// discovered.
 pub async fn beside_the_agent(
     config: Config,
-    load: &impl Fn(&AgentSeen) -> Result<Config, Problems>,
+    load: &impl Fn(&AgentDiscovery) -> Result<Config, ConfigErrors>,
 ) -> Config {
-    first_look(&mut Follower::new(&config), config, load).await
+    discover_first(&mut AgentWatcher::new(&config), config, load).await
 }
 
-async fn first_look(
-    follower: &mut Follower,
+async fn discover_first(
+    agent_watcher: &mut AgentWatcher,
     config: Config,
-    load: &impl Fn(&AgentSeen) -> Result<Config, Problems>,
+    load: &impl Fn(&AgentDiscovery) -> Result<Config, ConfigErrors>,
 ) -> Config {
-    if follower.look().await.is_none() {
+    if agent_watcher.discover().await.is_none() {
         return config;
     }
-    follower.tell();
-    // What is wrong in flags and file was told before; the agent's environment fails nothing.
-    load(follower.seen()).unwrap_or(config)
+    agent_watcher.log_discovery();
+    // Errors in flags and file were reported before; errors in the agent's environment are never
+    // fatal.
+    load(agent_watcher.discovered()).unwrap_or(config)
 }
 
-/// Goes on until a signal ends it; returns what still runs.
+/// Runs until a signal stops the process, and applies reloads; returns the checks that still run.
 async fn run_until_reload(
-    shown: &Arc<Shown>,
-    mut watch: Watch,
+    live: &Arc<LiveState>,
+    mut watch: RunningChecks,
     mut signals: Signals,
-    mut asked: mpsc::Receiver<Asked>,
-    mut follower: Follower,
-    load: impl Fn(&AgentSeen) -> Result<Config, Problems>,
-) -> Watch {
+    mut asked: mpsc::Receiver<ReloadReply>,
+    mut agent_watcher: AgentWatcher,
+    load: impl Fn(&AgentDiscovery) -> Result<Config, ConfigErrors>,
+) -> RunningChecks {
     loop {
         let (asked_for, reply) = tokio::select! {
-            () = follower.changed() => (false, None),
+            () = agent_watcher.changed() => (false, None),
             signal = signals.next() => match signal {
-                Meaning::Reload => (true, None),
-                Meaning::End(signal) => {
+                SignalAction::Reload => (true, None),
+                SignalAction::End(signal) => {
                     tracing::info!(signal, "stopping");
                     return watch;
                 }
             },
             Some(reply) = asked.recv() => (true, Some(reply)),
         };
-        let outcome = match load(follower.seen()) {
+        let outcome = match load(agent_watcher.discovered()) {
             Ok(config) => {
-                follower.follow(&config);
-                watch = swap(shown, watch, &config).await;
+                agent_watcher.set_location(&config);
+                watch = swap(live, watch, &config).await;
                 if asked_for {
                     tracing::info!(
                         "configuration read again; what it says of listening and logging holds after a restart"
@@ -156,22 +160,22 @@ async fn run_until_reload(
                 }
                 Ok(())
             }
-            Err(problems) => Err(shown.refuse(&problems)),
+            Err(problems) => Err(live.refuse(&problems)),
         };
         if let Some(reply) = reply {
-            // Whoever asked may have gone.
+            // The client may have disconnected.
             let _ = reply.send(outcome);
         }
     }
 }
 
-/// Ends the checks of the old configuration and starts those of the new one.
-async fn swap(shown: &Arc<Shown>, watch: Watch, config: &Config) -> Watch {
-    let plan = Plan::new(config);
-    let _ = timeout(FAREWELL, watch.stop()).await;
-    shown.replace(config, &entries(&plan));
+/// Stops the checks of the old configuration and starts those of the new one.
+async fn swap(live: &Arc<LiveState>, watch: RunningChecks, config: &Config) -> RunningChecks {
+    let check_set = CheckSet::new(config);
+    let _ = timeout(SHUTDOWN_GRACE, watch.stop()).await;
+    live.replace(config, &check_specs(&check_set));
     environment_problems(config);
-    Watch::start(&plan, &shown.board, &shown.on_change())
+    RunningChecks::start(&check_set, &live.health, &live.on_change())
 }
 
 fn greet(config: &Config, bound: &Bound) {

@@ -1,56 +1,56 @@
-//! What is known of this process itself: facts for every view.
+//! Facts about this process that every view shows.
 
 use std::time::SystemTime;
 
 use crate::catalogue::{CheckId, Scope};
 use crate::config::{AgentEnvironment, Config, Vantage};
 
-/// The version of this program.
+/// The version of the exporter.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The commit it was built from, or `unknown`.
 pub const REVISION: &str = env!("BUILD_REVISION");
 /// The compiler it was built with.
 pub const RUSTVERSION: &str = env!("BUILD_RUSTVERSION");
 
-/// Where this process stands and what it was told to do.
+/// How this process runs.
 #[derive(Clone, Debug)]
 pub struct Exporter {
-    /// Where it stands.
+    /// Its vantage.
     pub vantage: Vantage,
     /// Which checks run; `None` is all of them.
     pub scope: Option<Scope>,
-    /// Where the agent's environment was read.
+    /// Where the agent's environment was read from.
     pub agent_environment: AgentEnvironment,
-    /// Where the runbooks are published.
+    /// Base URL of the published runbooks.
     pub runbook_base: String,
-    /// What makes no sense in the agent's environment.
+    /// Invalid values in the agent's environment.
     pub environment_problems: Vec<String>,
-    /// The checks that do not run, and why.
+    /// The checks that do not run, with the reason.
     pub skipped: Vec<Skipped>,
-    /// How the last reading of the configuration went.
+    /// Result of the latest configuration reload.
     pub reload: Reload,
 }
 
 /// A check that does not run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Skipped {
-    /// Which.
+    /// The check.
     pub check: CheckId,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// How the last reading of the configuration went.
+/// Result of the latest configuration reload.
 #[derive(Clone, Copy, Debug)]
 pub struct Reload {
-    /// Whether it was without a problem.
+    /// Whether it succeeded.
     pub successful: bool,
-    /// When it was last without a problem.
+    /// When a reload last succeeded.
     pub succeeded: SystemTime,
 }
 
 impl Exporter {
-    /// What a configuration says, when the board holds these checks.
+    /// Builds the facts from a configuration and the checks that run.
     pub fn new(config: &Config, entered: &[CheckId]) -> Self {
         Self {
             vantage: config.vantage,
@@ -78,7 +78,7 @@ impl Exporter {
         }
     }
 
-    /// The value of the label `scope`.
+    /// Returns the value of the label `scope`.
     pub fn scope_label(&self) -> &'static str {
         self.scope.map_or("all", Scope::label)
     }

@@ -1,19 +1,20 @@
-//! Examines everything that the CAST AI agent depends on, and says which part is broken.
+//! Tests everything that the CAST AI agent depends on, and names the part that is broken.
 //!
-//! Data runs one way, and the modules stand here in that order:
+//! Data flows one way, and the modules are listed in that order:
 //!
 //! ```text
-//! agent's environment + flags + file ─► config ─► checks ─► scheduler ─► board ─► metrics · status · log · page
-//! catalogue ─► runbooks · README tables · explain · HELP texts
+//! agent's environment + flags + file ─► config ─► checks ─► scheduler ─► state ─► metrics · status · log · page
+//! catalogue ─► rules · runbooks · dashboards · docs · explain · HELP texts
 //! ```
 //!
-//! What each module may name is held by `tests/it/architecture.rs`; ARCHITECTURE.md has the map and the invariants.
+//! `tests/it/architecture.rs` enforces which module may name which; ARCHITECTURE.md has the map and
+//! the invariants.
 
 // Facts: no network, no clock.
 pub mod catalogue;
 pub mod report;
 
-// What was written → what is true; texts → failure modes.
+// Configuration, and classification of text into failure modes.
 pub mod classify;
 pub mod config;
 
@@ -26,18 +27,18 @@ pub mod cloud;
 pub mod kube;
 pub mod net;
 
-// Time, and what is known.
+// Scheduling and state.
 pub mod scheduler;
 pub mod state;
 
-// How people and programs see it.
+// Views of the state.
 pub mod exporter;
 pub mod log;
 pub mod metrics;
 pub mod server;
 pub mod status;
 
-// Files from the catalogue, the wiring, and the only place that prints.
+// Generators, wiring, and the only module that prints.
 pub mod alerting;
 pub mod cli;
 pub mod daemon;

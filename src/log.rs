@@ -1,6 +1,7 @@
 //! The log: one line per change of verdict, to standard error.
 //!
-//! Invariant: what checks find reaches the log through [`change`] only; nothing is written per probe above debug.
+//! Invariant: findings reach the log through [`change`] only; nothing above debug is logged per
+//! attempt.
 
 mod format;
 
@@ -14,9 +15,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::catalogue::{FailureMode, Status, first_sentence, remedy, runbook_url};
 use crate::config::LogFormat;
 use crate::log::format::Lines;
-use crate::state::Change;
+use crate::state::VerdictChange;
 
-/// Writes this program's events of at least this level to standard error, and the libraries' warnings.
+/// Logs the exporter's events of at least this level, and warnings of libraries, to standard error.
 pub fn install(level: Level, format: LogFormat) {
     let ours = Targets::new()
         .with_default(LevelFilter::from_level(level.min(Level::WARN)))
@@ -25,11 +26,11 @@ pub fn install(level: Level, format: LogFormat) {
         .event_format(Lines(format))
         .with_writer(io::stderr)
         .with_filter(ours);
-    // A second call, in a test, keeps the first.
+    // A second call, in a test, keeps the first subscriber.
     let _ = tracing_subscriber::registry().with(lines).try_init();
 }
 
-/// Writes a panic as one line of the log, instead of several that no reader of logs understands.
+/// Logs a panic as one line, which log parsers understand, instead of several.
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
         let said = panic.payload_as_str().unwrap_or("no message");
@@ -38,8 +39,8 @@ pub fn install_panic_hook() {
     }));
 }
 
-/// Tells of a verdict that differs from the one before.
-pub fn change(change: &Change, runbook_base: &str) {
+/// Logs a change of verdict.
+pub fn change(change: &VerdictChange, runbook_base: &str) {
     let verdict = &change.report.verdict;
     let status = verdict.status();
     let first = verdict.findings().first();
@@ -49,7 +50,7 @@ pub fn change(change: &Change, runbook_base: &str) {
         status: status.label(),
         before: change.before.map(Status::label),
         modes: listed(&modes),
-        // What alerts see, where it is not what this attempt saw.
+        // What alerts see, if it differs from what this attempt found.
         settled: listed(&change.settled).filter(|_| change.settled != modes),
         evidence: verdict.evidence().to_string(),
         cause: first.map(|finding| first_sentence(finding.mode.entry().meaning)),

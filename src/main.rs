@@ -1,4 +1,4 @@
-//! The program: installs the TLS provider, parses, runs, exits.
+//! The binary: installs the TLS provider, parses the arguments and runs.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,8 @@
-//! The board as Prometheus sees it.
+//! The state as Prometheus metrics.
 //!
-//! Invariant: a pure function of the standings and of facts about this process. It keeps nothing, so it cannot
-//! disagree with the board. It writes what the catalogue lists and nothing else.
+//! Invariant: a pure function of the check states and of facts about this process. It keeps
+//! nothing, so it cannot disagree with the state. It writes what the catalogue lists and nothing
+//! else.
 
 pub mod process;
 mod series;
@@ -17,21 +18,21 @@ use crate::catalogue::{CheckId, Need, Status, metric as names};
 use crate::exporter::{Exporter, REVISION, RUSTVERSION, VERSION};
 use crate::metrics::process::Process;
 use crate::metrics::series::{family, histograms};
-use crate::report::{AwsIdentity, Fact, Report, TargetReport};
-use crate::state::Standing;
+use crate::report::{AwsIdentity, Observation, Report, TargetReport};
+use crate::state::CheckState;
 
 /// The content type of [`exposition`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The lifecycle of nodes of which only EC2 can tell.
+/// Lifecycle label of nodes whose purchase option only EC2 knows.
 const UNRESOLVED: &str = "unresolved";
 
-/// Everything that Prometheus is told, in text format 0.0.4.
-pub fn exposition(standings: &[Standing], exporter: &Exporter, process: &Process) -> String {
-    let mut families = of_checks(standings);
-    families.extend(of_targets(standings));
-    families.extend(of_facts(standings));
-    families.extend(of_cluster(standings));
+/// Renders all metrics in text format 0.0.4.
+pub fn exposition(check_states: &[CheckState], exporter: &Exporter, process: &Process) -> String {
+    let mut families = of_checks(check_states);
+    families.extend(of_targets(check_states));
+    families.extend(of_facts(check_states));
+    families.extend(of_cluster(check_states));
     families.extend(of_exporter(exporter));
     families.extend(of_process(process));
     families.retain(|family| !family.get_metric().is_empty());
@@ -42,30 +43,30 @@ pub fn exposition(standings: &[Standing], exporter: &Exporter, process: &Process
     text
 }
 
-fn of_checks(standings: &[Standing]) -> Vec<MetricFamily> {
-    let one = |value: fn(&Standing) -> Option<f64>| {
-        standings
+fn of_checks(check_states: &[CheckState]) -> Vec<MetricFamily> {
+    let one = |value: fn(&CheckState) -> Option<f64>| {
+        check_states
             .iter()
             .filter_map(move |of| value(of).map(|value| ([of.check.label()], value)))
     };
-    let statuses = standings.iter().flat_map(|of| {
+    let statuses = check_states.iter().flat_map(|of| {
         let now = of.status();
         Status::ALL
             .iter()
             .map(move |status| ([of.check.label(), status.label()], truth(*status == now)))
     });
-    let needs = standings.iter().flat_map(|of| {
+    let needs = check_states.iter().flat_map(|of| {
         Need::ALL
             .iter()
             .map(move |need| ([of.check.label(), need.label()], truth(*need == of.need)))
     });
-    let failures = standings.iter().flat_map(|of| {
+    let failures = check_states.iter().flat_map(|of| {
         of.settled
             .modes()
             .iter()
             .map(|mode| ([of.check.label(), mode.label()], 1.0))
     });
-    let phases = standings.iter().flat_map(|of| {
+    let phases = check_states.iter().flat_map(|of| {
         of.counts
             .phases
             .iter()
@@ -85,8 +86,8 @@ fn of_checks(standings: &[Standing]) -> Vec<MetricFamily> {
         ),
         family(names::CHECK_PANICS, one(|of| Some(count(of.counts.panics)))),
         family(
-            names::CHECK_DISTURBED,
-            one(|of| Some(count(of.counts.disturbed))),
+            names::CHECK_THROTTLED,
+            one(|of| Some(count(of.counts.self_throttled))),
         ),
         histograms(names::PHASE_DURATION, phases),
         family(
@@ -112,8 +113,8 @@ fn of_checks(standings: &[Standing]) -> Vec<MetricFamily> {
     ]
 }
 
-fn of_targets(standings: &[Standing]) -> Vec<MetricFamily> {
-    let targets: Vec<(&str, &TargetReport)> = standings
+fn of_targets(check_states: &[CheckState]) -> Vec<MetricFamily> {
+    let targets: Vec<(&str, &TargetReport)> = check_states
         .iter()
         .filter_map(|of| of.latest.as_ref().map(|latest| (of.check.label(), latest)))
         .flat_map(|(check, latest)| distinct(&latest.targets).map(move |target| (check, target)))
@@ -136,28 +137,28 @@ fn of_targets(standings: &[Standing]) -> Vec<MetricFamily> {
         family(names::CERTIFICATE_NOT_AFTER, not_after),
         family(
             names::CLOCK_SKEW,
-            skews(standings)
+            skews(check_states)
                 .into_iter()
                 .map(|(source, skew)| ([source], skew)),
         ),
         family(
             names::AWS_CREDENTIALS_EXPIRY,
-            credentials_end(standings).map(|at| ([], whole_seconds(at))),
+            credentials_end(check_states).map(|at| ([], whole_seconds(at))),
         ),
         family(
             names::AWS_IDENTITY_INFO,
-            identity(standings).map(|of| ([of.account.as_str(), &of.role, of.source], 1.0)),
+            identity(check_states).map(|of| ([of.account.as_str(), &of.role, of.source], 1.0)),
         ),
     ]
 }
 
-/// What the latest reports saw beside their verdicts.
-fn of_facts(standings: &[Standing]) -> [MetricFamily; 4] {
-    let facts = || {
-        standings
+/// Metrics of what the latest reports observed beside their verdicts.
+fn of_facts(check_states: &[CheckState]) -> [MetricFamily; 4] {
+    let observations = || {
+        check_states
             .iter()
             .filter_map(|of| of.latest.as_ref())
-            .flat_map(|report| &report.facts)
+            .flat_map(|report| &report.observations)
     };
     let one_hot = |word: Option<&'static str>, words: &'static [&'static str]| {
         word.into_iter().flat_map(|word| {
@@ -166,30 +167,30 @@ fn of_facts(standings: &[Standing]) -> [MetricFamily; 4] {
                 .map(move |known| ([*known], truth(*known == word)))
         })
     };
-    let agent = facts().find_map(|fact| {
-        if let Fact::AgentStatus(word) = fact {
+    let agent = observations().find_map(|fact| {
+        if let Observation::AgentStatus(word) = fact {
             Some(*word)
         } else {
             None
         }
     });
-    let cluster = facts().find_map(|fact| {
-        if let Fact::ClusterStatus(word) = fact {
+    let cluster = observations().find_map(|fact| {
+        if let Observation::ClusterStatus(word) = fact {
             Some(*word)
         } else {
             None
         }
     });
-    let reads = standings.iter().any(|of| of.check == CheckId::AgentLog);
+    let reads = check_states.iter().any(|of| of.check == CheckId::AgentLog);
     let lines = names::LOG_SOURCES.iter().filter(|_| reads).map(|source| {
-        let mut counts = facts().filter_map(|fact| match fact {
-            Fact::UnclassifiedLines(of, lines) if of == source => Some(*lines),
+        let mut counts = observations().filter_map(|fact| match fact {
+            Observation::UnclassifiedLines(of, lines) if of == source => Some(*lines),
             _ => None,
         });
         ([*source], count(counts.next().unwrap_or(0)))
     });
-    let received = facts().find_map(|fact| {
-        if let Fact::SnapshotReceived(at) = fact {
+    let received = observations().find_map(|fact| {
+        if let Observation::SnapshotReceived(at) = fact {
             Some(*at)
         } else {
             None
@@ -212,45 +213,45 @@ fn of_facts(standings: &[Standing]) -> [MetricFamily; 4] {
     ]
 }
 
-/// What is watched in the cluster.
-fn of_cluster(standings: &[Standing]) -> [MetricFamily; 8] {
-    let facts = || {
-        standings
+/// Metrics of watched cluster objects.
+fn of_cluster(check_states: &[CheckState]) -> [MetricFamily; 8] {
+    let observations = || {
+        check_states
             .iter()
             .filter_map(|of| of.latest.as_ref())
-            .flat_map(|latest| &latest.facts)
+            .flat_map(|latest| &latest.observations)
     };
-    let restarts = standings
+    let restarts = check_states
         .iter()
         .find(|of| of.check == CheckId::AgentWorkload)
         .map(|of| of.counts.agent_restarts);
-    let versions = facts().filter_map(|fact| match fact {
-        Fact::AgentVersion(version) => Some(([version.as_str()], 1.0)),
+    let versions = observations().filter_map(|fact| match fact {
+        Observation::AgentVersion(version) => Some(([version.as_str()], 1.0)),
         _ => None,
     });
-    let replicas = facts().filter_map(|fact| match fact {
-        Fact::AgentReplicas(state, count) => Some(([*state], f64::from(*count))),
+    let replicas = observations().filter_map(|fact| match fact {
+        Observation::AgentReplicas(state, count) => Some(([*state], f64::from(*count))),
         _ => None,
     });
-    let pods = facts().filter_map(|fact| match fact {
-        Fact::AgentPods(exporter, count) => Some(([*exporter], f64::from(*count))),
+    let pods = observations().filter_map(|fact| match fact {
+        Observation::AgentPods(exporter, count) => Some(([*exporter], f64::from(*count))),
         _ => None,
     });
-    let components = facts().filter_map(|fact| match fact {
-        Fact::ComponentFailure(component, mode) => Some(([*component, mode.label()], 1.0)),
+    let components = observations().filter_map(|fact| match fact {
+        Observation::ComponentFailure(component, mode) => Some(([*component, mode.label()], 1.0)),
         _ => None,
     });
     let nodes = || {
-        facts().filter_map(|fact| {
-            if let Fact::Nodes(kind, count) = fact {
+        observations().filter_map(|fact| {
+            if let Observation::Nodes(kind, count) = fact {
                 Some((*kind, *count))
             } else {
                 None
             }
         })
     };
-    let images = facts().filter_map(|fact| match fact {
-        Fact::ImagePullFailures(registry, mode, count) => {
+    let images = observations().filter_map(|fact| match fact {
+        Observation::ImagePullFailures(registry, mode, count) => {
             Some(([*registry, mode.label()], f64::from(*count)))
         }
         _ => None,
@@ -310,7 +311,8 @@ fn of_process(process: &Process) -> [MetricFamily; 7] {
     .map(|(metric, value)| family(metric, value.map(|value| ([], value))))
 }
 
-/// The first targets, no name twice: two series with the same labels would make the whole scrape invalid.
+/// Returns the first targets without repeated names: duplicate series would make the whole scrape
+/// invalid.
 fn distinct(targets: &[TargetReport]) -> impl Iterator<Item = &TargetReport> {
     let first = |(i, target): &(usize, &TargetReport)| {
         targets[..*i]
@@ -325,18 +327,18 @@ fn distinct(targets: &[TargetReport]) -> impl Iterator<Item = &TargetReport> {
         .take(MAX_TARGETS)
 }
 
-/// A phase that was taken twice in one attempt counts with the sum.
+/// Sums the durations per phase; a phase may run twice in one attempt.
 fn seconds_by_phase(target: &TargetReport) -> BTreeMap<&'static str, f64> {
     let mut sums = BTreeMap::new();
     for time in &target.phases {
-        *sums.entry(time.phase.label()).or_insert(0.0) += time.took.as_secs_f64();
+        *sums.entry(time.phase.label()).or_insert(0.0) += time.duration.as_secs_f64();
     }
     sums
 }
 
-/// The newest reading of each clock.
-fn skews(standings: &[Standing]) -> BTreeMap<&'static str, f64> {
-    let mut reports: Vec<_> = standings
+/// Returns the latest reading of each clock.
+fn skews(check_states: &[CheckState]) -> BTreeMap<&'static str, f64> {
+    let mut reports: Vec<_> = check_states
         .iter()
         .filter_map(|of| of.latest.as_ref())
         .collect();
@@ -348,19 +350,22 @@ fn skews(standings: &[Standing]) -> BTreeMap<&'static str, f64> {
         .collect()
 }
 
-/// When the agent's AWS credentials end: those that STS gave, or else what the agent would exchange for them.
-fn credentials_end(standings: &[Standing]) -> Option<i64> {
-    let end = |check: CheckId| latest(standings, check)?.credentials_end;
+/// Returns when the agent's AWS credentials expire: those from STS, or else what the agent would
+/// exchange for them.
+fn credentials_end(check_states: &[CheckState]) -> Option<i64> {
+    let end = |check: CheckId| latest(check_states, check)?.credentials_expiry;
     end(CheckId::StsIdentity).or_else(|| end(CheckId::AwsCredentials))
 }
 
-/// Who AWS said the agent is, the last time.
-fn identity(standings: &[Standing]) -> Option<&AwsIdentity> {
-    latest(standings, CheckId::StsIdentity)?.identity.as_ref()
+/// Returns the identity that AWS last reported for the agent.
+fn identity(check_states: &[CheckState]) -> Option<&AwsIdentity> {
+    latest(check_states, CheckId::StsIdentity)?
+        .identity
+        .as_ref()
 }
 
-fn latest(standings: &[Standing], check: CheckId) -> Option<&Report> {
-    standings
+fn latest(check_states: &[CheckState], check: CheckId) -> Option<&Report> {
+    check_states
         .iter()
         .find(|of| of.check == check)?
         .latest

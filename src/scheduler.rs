@@ -1,6 +1,7 @@
-//! Time: intervals, jitter, deadlines, quick re-probe after a change, panics contained.
+//! Runs the checks: intervals, jitter, deadlines, fast re-probe after a change, contained panics.
 //!
-//! Invariant: nothing else creates intervals, deadlines or tasks, but the server for its connections.
+//! Invariant: nothing else creates intervals, deadlines or tasks, except the server for its
+//! connections.
 
 pub mod jitter;
 pub mod self_throttling;
@@ -9,142 +10,163 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self_throttling::Disturbance;
+use self_throttling::SelfThrottling;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::catalogue::relations::Block;
 use crate::catalogue::{CheckId, FailureMode, timeouts};
-use crate::checks::{Attempt, Check, Feed, Plan, Planned};
-use crate::report::{Evidence, Finding, Peers, Report, Verdict};
-use crate::state::{Board, Change, Entry, Posted, Posting};
+use crate::checks::{Attempt, Check, CheckSet, ScheduledCheck, WatchTask};
+use crate::report::{Evidence, Finding, LatestReports, Report, Verdict};
+use crate::state::{AttemptResult, CheckSpec, HealthState, RecordedAttempt, VerdictChange};
 
-/// All checks start within this time, each at its own moment.
-const SPREAD: Duration = Duration::from_secs(1);
-/// After a change of verdict the next attempt comes at least so soon, so that an episode settles or ends quickly.
-const QUICK: Duration = Duration::from_secs(5);
+/// Window within which all checks start, each at a random moment.
+const START_SPREAD: Duration = Duration::from_secs(1);
+/// Longest pause after a change of verdict, so that an episode settles or closes quickly.
+const REPROBE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long a feed that broke rests before it begins anew: twice as long each time, up to the second.
-const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// A feed that went on for so long was well.
-const WELL: Duration = Duration::from_mins(1);
+/// First and longest pause before a broken watch restarts; it doubles each time.
+const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// A watch that ran for this long was healthy, so its back-off starts over.
+const WATCH_HEALTHY_AFTER: Duration = Duration::from_mins(1);
 
-/// What is told of every change of verdict.
-pub type OnChange = Arc<dyn Fn(&Change) + Send + Sync>;
+/// Called on every change of verdict.
+pub type OnChange = Arc<dyn Fn(&VerdictChange) + Send + Sync>;
 
-/// Checks that run for ever, until stopped.
+/// Checks that run until they are stopped.
 #[derive(Debug)]
-pub struct Watch {
+pub struct RunningChecks {
     tasks: JoinSet<()>,
-    feeding: JoinSet<()>,
+    watch_tasks: JoinSet<()>,
 }
 
-/// Where reports go: the board, and whoever is told of changes.
+/// What every check task shares: where results go, and what other checks have completed.
 #[derive(Clone)]
-struct Desk {
-    board: Arc<Board>,
+struct SchedulerContext {
+    health: Arc<HealthState>,
     on_change: OnChange,
     blocks: &'static [Block],
-    /// The checks that have had a verdict here, for those who wait for another's first.
-    examined: Arc<watch::Sender<Vec<CheckId>>>,
-    /// Sends at every change of a verdict, for those who are blocked.
+    /// The checks with a verdict so far, for checks that wait for a prerequisite.
+    completed: Arc<watch::Sender<Vec<CheckId>>>,
+    /// Notified on every change of verdict, for blocked checks.
     changed: Arc<watch::Sender<()>>,
 }
 
-/// How the checks of a plan are entered on the board.
-pub fn entries<E>(plan: &Plan<E>) -> Vec<Entry> {
-    let entry = |row: &Arc<Planned<E>>| Entry {
+/// Returns what the state needs to know of the checks in a set.
+pub fn check_specs<E>(check_set: &CheckSet<E>) -> Vec<CheckSpec> {
+    let entry = |row: &Arc<ScheduledCheck<E>>| CheckSpec {
         check: row.check,
         need: row.need,
         interval: row.interval,
         subject: row.subject,
     };
-    plan.rows.iter().map(entry).collect()
+    check_set.checks.iter().map(entry).collect()
 }
 
-/// Examines every check of the plan once, prerequisites first, and posts to the board.
-pub async fn once<E: Check>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) {
-    let desk = Desk::new(plan, board, on_change);
-    // Held until every check has looked.
-    let _feeding = feed(&plan.feeds);
+/// Runs every check of the set once, prerequisites first, and records the results.
+pub async fn run_once<E: Check>(
+    check_set: &CheckSet<E>,
+    health: &Arc<HealthState>,
+    on_change: &OnChange,
+) {
+    let context = SchedulerContext::new(check_set, health, on_change);
+    // Kept alive until every check has completed.
+    let _feeding = spawn_watch_tasks(&check_set.watch_tasks);
     let mut tasks = JoinSet::new();
-    for row in &plan.rows {
-        let (desk, row, first) = (desk.clone(), Arc::clone(row), prerequisites(row, plan));
+    for row in &check_set.checks {
+        let (context, row, first) = (
+            context.clone(),
+            Arc::clone(row),
+            prerequisites(row, check_set),
+        );
         tasks.spawn(async move {
-            desk.wait_for(&first).await;
-            // There is no next time, so what proves nothing is looked at again; the board excuses it only so often.
-            while desk.attempt(&row).await.excused {}
-            desk.note_examined(row.check);
+            context.wait_for_prerequisites(&first).await;
+            // There is no next interval, so a suppressed timeout is retried; the number of
+            // suppressions is limited.
+            while context.attempt(&row).await.suppressed {}
+            context.mark_completed(row.check);
         });
     }
     tasks.join_all().await;
 }
 
-impl Watch {
-    /// Starts every check of the plan.
-    pub fn start<E: Check>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) -> Self {
-        let desk = Desk::new(plan, board, on_change);
-        let feeding = feed(&plan.feeds);
+impl RunningChecks {
+    /// Starts every check of the set.
+    pub fn start<E: Check>(
+        check_set: &CheckSet<E>,
+        health: &Arc<HealthState>,
+        on_change: &OnChange,
+    ) -> Self {
+        let context = SchedulerContext::new(check_set, health, on_change);
+        let watch_tasks = spawn_watch_tasks(&check_set.watch_tasks);
         let mut tasks = JoinSet::new();
-        for row in &plan.rows {
-            let (desk, row, first) = (desk.clone(), Arc::clone(row), prerequisites(row, plan));
+        for row in &check_set.checks {
+            let (context, row, first) = (
+                context.clone(),
+                Arc::clone(row),
+                prerequisites(row, check_set),
+            );
             tasks.spawn(async move {
-                sleep(jitter::within(SPREAD)).await;
-                desk.wait_for(&first).await;
-                let mut pause = QUICK;
+                sleep(jitter::within(START_SPREAD)).await;
+                context.wait_for_prerequisites(&first).await;
+                let mut pause = REPROBE_INTERVAL;
                 loop {
-                    let posted = desk.attempt(&row).await;
-                    desk.note_examined(row.check);
-                    // What stays unknown is looked at again after twice as long each time, so that a first look before
-                    // everything was up does not stand for a long interval.
-                    let wanted = match (posted.change, posted.unknown) {
-                        (Some(_), _) => QUICK,
+                    let recorded = context.attempt(&row).await;
+                    context.mark_completed(row.check);
+                    // An unknown verdict is retried with a doubling pause, so that a first attempt
+                    // during startup does not last for a long interval.
+                    let wanted = match (recorded.change, recorded.unknown) {
+                        (Some(_), _) => REPROBE_INTERVAL,
                         (None, true) => pause * 2,
                         (None, false) => row.interval,
                     };
                     pause = wanted.min(row.interval);
                     tokio::select! {
                         () = sleep(jitter::around(pause)) => {}
-                        // It was unknown for another's fault only.
-                        () = desk.unblocked(row.check) => {}
+                        // The check was unknown only because another check blocked it.
+                        () = context.unblocked(row.check) => {}
                     }
                 }
             });
         }
-        Self { tasks, feeding }
+        Self { tasks, watch_tasks }
     }
 
-    /// Ends all attempts; returns when nothing runs any more.
+    /// Cancels all attempts and returns when nothing runs any more.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
-        self.feeding.shutdown().await;
+        self.watch_tasks.shutdown().await;
     }
 }
 
-/// Keeps the feeds going until the set is dropped; what they brought before is forgotten.
-fn feed(feeds: &[Feed]) -> JoinSet<()> {
+/// Runs the watches until the returned set is dropped; drops objects from an earlier run.
+fn spawn_watch_tasks(watch_tasks: &[WatchTask]) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    for feed in feeds {
-        feed.forget();
+    for feed in watch_tasks {
+        feed.reset();
         let feed = feed.clone();
         tasks.spawn(async move {
-            let mut rest = REST.0;
+            let mut backoff = WATCH_BACKOFF.0;
             loop {
                 let began = Instant::now();
-                feed.follow().await;
-                rest = if began.elapsed() > WELL { REST.0 } else { rest };
-                sleep(jitter::around(rest)).await;
-                rest = (rest * 2).min(REST.1);
+                feed.run().await;
+                backoff = if began.elapsed() > WATCH_HEALTHY_AFTER {
+                    WATCH_BACKOFF.0
+                } else {
+                    backoff
+                };
+                sleep(jitter::around(backoff)).await;
+                backoff = (backoff * 2).min(WATCH_BACKOFF.1);
             }
         });
     }
     tasks
 }
 
-/// The prerequisites of a check that run in this plan.
-fn prerequisites<E>(row: &Planned<E>, plan: &Plan<E>) -> Vec<CheckId> {
-    let runs = |check: &&CheckId| plan.rows.iter().any(|row| row.check == **check);
+/// Returns the prerequisites of a check that are part of this set.
+fn prerequisites<E>(row: &ScheduledCheck<E>, check_set: &CheckSet<E>) -> Vec<CheckId> {
+    let runs = |check: &&CheckId| check_set.checks.iter().any(|row| row.check == **check);
     row.check
         .entry()
         .prerequisites
@@ -154,91 +176,91 @@ fn prerequisites<E>(row: &Planned<E>, plan: &Plan<E>) -> Vec<CheckId> {
         .collect()
 }
 
-impl Desk {
-    fn new<E>(plan: &Plan<E>, board: &Arc<Board>, on_change: &OnChange) -> Self {
-        let (board, on_change) = (Arc::clone(board), Arc::clone(on_change));
+impl SchedulerContext {
+    fn new<E>(check_set: &CheckSet<E>, health: &Arc<HealthState>, on_change: &OnChange) -> Self {
+        let (health, on_change) = (Arc::clone(health), Arc::clone(on_change));
         Self {
-            board,
+            health,
             on_change,
-            blocks: plan.blocks,
-            examined: Arc::default(),
+            blocks: check_set.blocks,
+            completed: Arc::default(),
             changed: Arc::default(),
         }
     }
 
-    /// Waits until each of these checks has had a verdict.
-    async fn wait_for(&self, checks: &[CheckId]) {
-        let mut examined = self.examined.subscribe();
-        let all = |examined: &Vec<CheckId>| checks.iter().all(|check| examined.contains(check));
-        examined
+    /// Waits until each of these checks has a verdict.
+    async fn wait_for_prerequisites(&self, checks: &[CheckId]) {
+        let mut completed = self.completed.subscribe();
+        let all = |completed: &Vec<CheckId>| checks.iter().all(|check| completed.contains(check));
+        completed
             .wait_for(all)
             .await
-            .expect("this desk holds the sender");
+            .expect("this context holds the sender");
     }
 
-    /// Resolves when a check that is blocked now is blocked no more; never, if it is not blocked.
+    /// Resolves when a blocked check is no longer blocked; never resolves if it is not blocked.
     async fn unblocked(&self, check: CheckId) {
         let mut changed = self.changed.subscribe();
-        let free = |(): &()| blocked(check, self.blocks, &self.board.peers()).is_none();
+        let free = |(): &()| blocked(check, self.blocks, &self.health.peers()).is_none();
         if free(&()) {
             std::future::pending::<()>().await;
         }
         changed
             .wait_for(free)
             .await
-            .expect("this desk holds the sender");
+            .expect("this context holds the sender");
     }
 
-    fn note_examined(&self, check: CheckId) {
-        self.examined.send_if_modified(|examined| {
-            let first = !examined.contains(&check);
+    fn mark_completed(&self, check: CheckId) {
+        self.completed.send_if_modified(|completed| {
+            let first = !completed.contains(&check);
             if first {
-                examined.push(check);
+                completed.push(check);
             }
             first
         });
     }
 
-    /// One attempt of one check, posted.
-    async fn attempt<E: Check>(&self, row: &Arc<Planned<E>>) -> Posted {
+    /// Runs one attempt of one check and records it.
+    async fn attempt<E: Check>(&self, row: &Arc<ScheduledCheck<E>>) -> RecordedAttempt {
         let check = row.check;
-        let posting = match blocked(check, self.blocks, &self.board.peers()) {
-            Some(why) => Posting {
-                report: Report::bare(Verdict::Unknown(why)),
-                disturbed: false,
+        let result = match blocked(check, self.blocks, &self.health.peers()) {
+            Some(why) => AttemptResult {
+                report: Report::from_verdict(Verdict::Unknown(why)),
+                self_throttled: false,
                 panicked: false,
             },
-            None => attempt(row, self.board.peers()).await,
+            None => attempt(row, self.health.peers()).await,
         };
-        let posted = self.board.post(check, posting);
-        if let Some(change) = &posted.change {
+        let recorded = self.health.record(check, result);
+        if let Some(change) = &recorded.change {
             (self.on_change)(change);
             self.changed.send_replace(());
         }
-        posted
+        recorded
     }
 }
 
-impl fmt::Debug for Desk {
+impl fmt::Debug for SchedulerContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Desk")
-            .field("board", &self.board)
+            .field("board", &self.health)
             .finish_non_exhaustive()
     }
 }
 
-/// Whether a prerequisite fails in a mode that makes it pointless to ask.
-fn blocked(check: CheckId, blocks: &[Block], peers: &Peers) -> Option<Evidence> {
-    let by = |block: &&Block| block.blocked == check && holding(block, peers).is_some();
+/// Returns why a check is blocked: a prerequisite fails in a mode that makes the attempt pointless.
+fn blocked(check: CheckId, blocks: &[Block], peers: &LatestReports) -> Option<Evidence> {
+    let by = |block: &&Block| block.blocked == check && failing_mode_of(block, peers).is_some();
     let block = blocks.iter().find(by)?;
-    let mode = holding(block, peers)?;
+    let mode = failing_mode_of(block, peers)?;
     Some(Evidence::from(format!(
         "blocked by {}: {mode}",
         block.check
     )))
 }
 
-fn holding(block: &Block, peers: &Peers) -> Option<FailureMode> {
+fn failing_mode_of(block: &Block, peers: &LatestReports) -> Option<FailureMode> {
     let Verdict::Failing(findings) = &peers.report(block.check)?.verdict else {
         return None;
     };
@@ -248,48 +270,50 @@ fn holding(block: &Block, peers: &Peers) -> Option<FailureMode> {
         .find(|mode| block.modes.contains(mode))
 }
 
-/// Examines once, under the deadline; a panic is the check's own trouble and stops nothing else.
-async fn attempt<E: Check>(row: &Arc<Planned<E>>, peers: Peers) -> Posting {
+/// Runs one attempt under the deadline; a panic affects only this check.
+async fn attempt<E: Check>(row: &Arc<ScheduledCheck<E>>, peers: LatestReports) -> AttemptResult {
     let attempt = Arc::new(Attempt::new(peers));
-    let disturbance = Disturbance::begin();
-    let (examined, of) = (Arc::clone(row), Arc::clone(&attempt));
-    // In a set, so that nothing of it goes on when this attempt is dropped.
+    let disturbance = SelfThrottling::begin();
+    let (completed, of) = (Arc::clone(row), Arc::clone(&attempt));
+    // A JoinSet aborts the task when this attempt is dropped.
     let mut task = JoinSet::new();
-    task.spawn(async move { examined.examine.run(&of).await });
+    task.spawn(async move { completed.runner.run(&of).await });
     let outcome = disturbance
-        .watch(timeout(timeouts::ATTEMPT, task.join_next()))
+        .watch(timeout(timeouts::ATTEMPT_TIMEOUT, task.join_next()))
         .await;
-    let disturbed = disturbance.happened();
+    let self_throttled = disturbance.detected();
     match outcome {
-        Ok(Some(Ok(report))) => Posting {
+        Ok(Some(Ok(report))) => AttemptResult {
             report,
-            disturbed,
+            self_throttled,
             panicked: false,
         },
         Ok(Some(Err(_)) | None) => {
             let why = "internal error: the check's own code failed; the log says where";
-            Posting {
-                report: Report::bare(Verdict::Unknown(Evidence::from(why))),
-                disturbed,
+            AttemptResult {
+                report: Report::from_verdict(Verdict::Unknown(Evidence::from(why))),
+                self_throttled,
                 panicked: true,
             }
         }
-        Err(_elapsed) => Posting {
+        Err(_elapsed) => AttemptResult {
             report: cancelled(&attempt),
-            disturbed,
+            self_throttled,
             panicked: false,
         },
     }
 }
 
-/// What is left of an attempt whose whole time was up: what had ended by then, and the phases that had not.
+/// Builds the report of an attempt that ran into its deadline: finished targets, and phases that
+/// did not finish.
 ///
-/// The check itself did not come to judge: a target that the agent uses decides, others are advice.
+/// The check itself could not decide: a target that the agent uses determines the verdict, others
+/// are advice.
 fn cancelled(attempt: &Attempt) -> Report {
-    let targets = attempt.cut_off(|target, phase| {
+    let targets = attempt.targets_at_timeout(|target, phase| {
         let evidence = format!(
             "{target}: {phase} had not ended when the attempt's {:?} were up",
-            timeouts::ATTEMPT
+            timeouts::ATTEMPT_TIMEOUT
         );
         Finding::new(FailureMode::timeout_of(phase), evidence)
     });
@@ -302,11 +326,11 @@ fn cancelled(attempt: &Attempt) -> Report {
         (None, Some(finding)) => Verdict::Warning(vec![finding]),
         (None, None) => Verdict::Unknown(Evidence::from(format!(
             "no answer within {:?}",
-            timeouts::ATTEMPT
+            timeouts::ATTEMPT_TIMEOUT
         ))),
     };
     Report {
         targets,
-        ..Report::bare(verdict)
+        ..Report::from_verdict(verdict)
     }
 }

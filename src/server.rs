@@ -1,69 +1,50 @@
-//! The exporter as others reach it: HTTP/1.1, with TLS and passwords where they are asked for.
+//! The exporter's HTTP/1.1 server, with optional TLS and basic authentication.
 //!
 //! * `GET /` — the status page.
-//! * `GET /metrics` — everything for Prometheus, text format 0.0.4.
-//! * `GET /api/v1/status` — the same as JSON.
-//! * `GET /runbooks/<AlertName>` — a runbook, Markdown; `.md` may follow the name.
-//! * `GET /-/healthy` — 200 while the process answers.
-//! * `GET /-/ready` — 200 once every check had its first verdict, 503 and the reason before.
-//! * `POST /-/reload`, `PUT /-/reload` — reads the configuration again; 403 unless it is enabled, 500 and the problems
-//!   when it makes no sense.
+//! * `GET /metrics` — Prometheus text format 0.0.4.
+//! * `GET /api/v1/status` — the same data as JSON.
+//! * `GET /runbooks/<AlertName>` — a runbook in Markdown; `.md` may follow the name.
+//! * `GET /-/healthy` — 200 while the process responds.
+//! * `GET /-/ready` — 200 once every check has a verdict; before that, 503 and the reason.
+//! * `POST /-/reload`, `PUT /-/reload` — reloads the configuration; 403 unless enabled, 500 and the
+//!   errors if the configuration is invalid.
 //!
-//! `HEAD` works wherever `GET` does. All routes stand below the route prefix. With passwords in the web
-//! configuration, every route asks for one, `/-/healthy` included, as with the exporter-toolkit.
+//! `HEAD` works wherever `GET` does. All routes are below the route prefix. With users in the web
+//! configuration, every route requires authentication, including `/-/healthy`, as in the
+//! exporter-toolkit.
 //!
-//! Invariant: it serves [`Views`] and knows neither board nor scheduler. A connection carries one request, is bounded
-//! in time and size, and cannot hold up another.
+//! Invariant: it serves [`Handlers`] and knows neither state nor scheduler. A connection carries
+//! one request, is bounded in time and size, and cannot block another.
 
-mod access;
-mod answer;
-mod auth;
+mod auth_policy;
+mod basic_auth;
 mod connection;
+mod handlers;
 pub mod page;
+mod response;
 mod route;
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io};
 
-use access::Access;
-use page::Page;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use auth_policy::Access;
+use handlers::Shared;
+pub use handlers::{Handlers, Reload, Runbooks};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::config::{Problems, Web};
+use crate::config::{ConfigErrors, WebSettings};
 
-/// Connections at a time; further ones wait in the kernel's queue.
+/// Concurrent connections; further ones wait in the kernel's backlog.
 const MAX_CONNECTIONS: usize = 64;
-/// How long requests in progress may still take after the end was asked for.
-const GRACE: Duration = Duration::from_millis(700);
-/// A pause after the kernel refused to accept, usually for want of file descriptors.
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long requests in progress may take after shutdown was requested.
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(700);
+/// Pause after a failed accept, usually for lack of file descriptors.
+const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// What is served: functions of whatever the caller knows.
-pub struct Views {
-    /// The text for Prometheus.
-    pub metrics: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
-    /// The JSON document.
-    pub status_json: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
-    /// What the status page shows.
-    pub page: Box<dyn Fn() -> Page + Send + Sync>,
-    /// Whether every check had its first verdict; else what is still missing.
-    pub ready: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
-    /// The runbook of an alert.
-    pub runbook: Runbooks,
-    /// Who reads the configuration again; the answer comes back on the inner channel. `None` where this is disabled.
-    pub reload: Option<Reload>,
-}
-
-/// From the name of an alert to the text of its runbook.
-pub type Runbooks = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
-
-/// Asks for the configuration to be read again; the problems come back.
-pub type Reload = mpsc::Sender<oneshot::Sender<Result<(), String>>>;
-
-/// Listening, but not answering yet.
+/// A server that listens but does not accept connections yet.
 #[derive(Debug)]
 pub struct Bound {
     listeners: Vec<TcpListener>,
@@ -71,31 +52,25 @@ pub struct Bound {
     prefix: String,
 }
 
-/// Why nothing can be served.
+/// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// An address cannot be listened on.
+    /// An address cannot be bound.
     #[error("cannot listen on {address}: {source}")]
     Address {
         /// The address.
         address: SocketAddr,
-        /// What the kernel says.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// The web configuration makes no sense.
+    /// The web configuration is invalid.
     #[error("{0}")]
-    Config(Problems),
+    Config(ConfigErrors),
 }
 
-/// What all connections share.
-struct Shared {
-    views: Views,
-    access: Access,
-    prefix: String,
-}
-
-/// Takes the addresses; what cannot work is found here, before anything else is started.
-pub fn bind(web: &Web) -> Result<Bound, BindError> {
+/// Binds the addresses and reads the web configuration, so that errors surface before anything else
+/// starts.
+pub fn bind(web: &WebSettings) -> Result<Bound, BindError> {
     let access = Access::open(web.config_file.as_deref()).map_err(BindError::Config)?;
     let listeners = web.listen.iter().map(|address| {
         listen(*address).map_err(|source| BindError::Address {
@@ -112,7 +87,7 @@ pub fn bind(web: &Web) -> Result<Bound, BindError> {
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address).or_else(|error| {
-        // `[::]` stands for every address; without IPv6 those are the ones of IPv4.
+        // `[::]` stands for all addresses; without IPv6 that means those of IPv4.
         let unspecified = address.is_ipv6() && address.ip().is_unspecified();
         if unspecified && error.kind() != io::ErrorKind::AddrInUse {
             TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).map_err(|_| error)
@@ -125,7 +100,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Bound {
-    /// The addresses, with the ports that the kernel chose.
+    /// Returns the bound addresses, with the ports that the kernel chose.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners
             .iter()
@@ -133,10 +108,10 @@ impl Bound {
             .collect()
     }
 
-    /// Answers until `stop` resolves, and at most a second longer.
-    pub async fn serve(self, views: Views, stop: impl Future<Output = ()>) -> io::Result<()> {
+    /// Serves until `stop` resolves, and at most a second longer.
+    pub async fn serve(self, handlers: Handlers, stop: impl Future<Output = ()>) -> io::Result<()> {
         let shared = Arc::new(Shared {
-            views,
+            handlers,
             access: self.access,
             prefix: self.prefix,
         });
@@ -159,7 +134,7 @@ impl Bound {
     }
 }
 
-/// Accepts until the end is asked for, then waits for what is in progress.
+/// Accepts connections until shutdown, then waits for requests in progress.
 async fn accept(
     listener: tokio::net::TcpListener,
     shared: Arc<Shared>,
@@ -188,23 +163,15 @@ async fn accept(
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
                 }
             },
         }
     }
     drop(listener);
-    // What takes longer ends with the set.
-    let _ = tokio::time::timeout(GRACE, async {
+    // Dropping the set aborts whatever takes longer.
+    let _ = tokio::time::timeout(SHUTDOWN_GRACE, async {
         while connections.join_next().await.is_some() {}
     })
     .await;
-}
-
-impl fmt::Debug for Views {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Views")
-            .field("reload", &self.reload.is_some())
-            .finish_non_exhaustive()
-    }
 }

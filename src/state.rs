@@ -1,6 +1,6 @@
-//! The latest verdict of every check, the episodes, and running counts.
+//! The latest verdict, episode and counters of every check.
 //!
-//! Invariant: std and facts only. It knows neither who asks nor how it is shown.
+//! Invariant: std and facts only. It knows neither the scheduler nor the views.
 
 pub mod counts;
 pub mod episode;
@@ -9,202 +9,205 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 pub use counts::{Counts, PhaseCount};
-pub use episode::{Episode, Settled};
+pub use episode::{Episode, StableModes};
 
 use crate::catalogue::{CheckId, FailureMode, Need, Status};
-use crate::report::{Evidence, Peers, Report, Verdict};
+use crate::report::{Evidence, LatestReports, Report, Verdict};
 
-/// What is known of one check.
+/// State of one check.
 #[derive(Clone, Debug)]
-pub struct Standing {
-    /// Which.
+pub struct CheckState {
+    /// The check.
     pub check: CheckId,
     /// What the agent needs it for.
     pub need: Need,
     /// Time between two attempts.
     pub interval: Duration,
-    /// What it looks at, as a number that differs when that does.
+    /// Hash of the settings that the check tests; it changes when they do.
     pub subject: u64,
     /// The latest report; `None` before the first verdict.
     pub latest: Option<Arc<Report>>,
-    /// The modes that hold, as settled in the episode.
-    pub settled: Settled,
-    /// Running counts since the start of the process.
+    /// The modes that hold, smoothed over the episode.
+    pub settled: StableModes,
+    /// Counters since the process started.
     pub counts: Counts,
-    /// When the latest attempt ended that examined something.
+    /// When the latest attempt that tested something finished.
     pub last_attempt: Option<SystemTime>,
-    /// When it was last `ok` or `warning`.
+    /// When the verdict was last `ok` or `warning`.
     pub last_success: Option<SystemTime>,
 }
 
-/// How a check is entered on the board.
+/// Identity and settings of a check to be tracked.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    /// Which.
+pub struct CheckSpec {
+    /// The check.
     pub check: CheckId,
     /// What the agent needs it for.
     pub need: Need,
     /// Time between two attempts.
     pub interval: Duration,
-    /// What it looks at, as a number that differs when that does.
+    /// Hash of the settings that the check tests; it changes when they do.
     pub subject: u64,
 }
 
-/// What an attempt brings to the board.
+/// Outcome of one attempt.
 #[derive(Debug)]
-pub struct Posting {
-    /// The report.
+pub struct AttemptResult {
+    /// The check's report.
     pub report: Report,
-    /// This process was throttled or lagged meanwhile.
-    pub disturbed: bool,
-    /// The check's code panicked; the report says so.
+    /// Whether this process was CPU-throttled or delayed during the attempt.
+    pub self_throttled: bool,
+    /// Whether the check's code panicked; the report says so.
     pub panicked: bool,
 }
 
-/// What became of an attempt that was brought to the board.
+/// Effect of a recorded attempt.
 #[derive(Clone, Debug, Default)]
-pub struct Posted {
-    /// The change of verdict, if it is one.
-    pub change: Option<Change>,
-    /// It found nothing out.
+pub struct RecordedAttempt {
+    /// The change of verdict, if there was one.
+    pub change: Option<VerdictChange>,
+    /// Whether the verdict is `unknown`.
     pub unknown: bool,
-    /// Its time-out was put down to this process itself, so that it proves nothing.
-    pub excused: bool,
+    /// Whether its timeout was attributed to this process, so that it proves nothing.
+    pub suppressed: bool,
 }
 
-/// A verdict that differs from the one before.
+/// A verdict that differs from the previous one.
 #[derive(Clone, Debug)]
-pub struct Change {
-    /// Which check.
+pub struct VerdictChange {
+    /// The check.
     pub check: CheckId,
-    /// The status before; `None` at the first verdict.
+    /// The previous status; `None` for the first verdict.
     pub before: Option<Status>,
-    /// The report that differs.
+    /// The new report.
     pub report: Arc<Report>,
-    /// The modes as settled.
+    /// The modes that hold now, smoothed over the episode.
     pub settled: Vec<FailureMode>,
 }
 
-/// All standings, in the catalogue's order.
+/// The states of all checks, in catalogue order.
 #[derive(Debug)]
-pub struct Board {
-    standings: Mutex<Vec<Standing>>,
+pub struct HealthState {
+    check_states: Mutex<Vec<CheckState>>,
 }
 
-impl Board {
-    /// A board on which nothing is known yet.
-    pub fn new(entries: &[Entry]) -> Self {
+impl HealthState {
+    /// Returns the state before any attempt.
+    pub fn new(check_specs: &[CheckSpec]) -> Self {
         Self {
-            standings: Mutex::new(entries.iter().map(Standing::new).collect()),
+            check_states: Mutex::new(check_specs.iter().map(CheckState::new).collect()),
         }
     }
 
-    /// Replaces the list of checks after a reload. What is known of a check that stays is kept; of one that looks at
-    /// something else now, only its counters.
-    pub fn enter(&self, entries: &[Entry]) {
-        let mut standings = self.lock();
-        let kept = std::mem::take(&mut *standings);
-        *standings = entries
+    /// Replaces the list of checks after a reload. A check with unchanged settings keeps its state;
+    /// one with new settings keeps only its counters.
+    pub fn replace_checks(&self, check_specs: &[CheckSpec]) {
+        let mut check_states = self.lock();
+        let kept = std::mem::take(&mut *check_states);
+        *check_states = check_specs
             .iter()
-            .map(
-                |entry| match kept.iter().find(|standing| standing.check == entry.check) {
-                    Some(standing) if standing.subject == entry.subject => Standing {
+            .map(|entry| {
+                match kept
+                    .iter()
+                    .find(|check_state| check_state.check == entry.check)
+                {
+                    Some(check_state) if check_state.subject == entry.subject => CheckState {
                         need: entry.need,
                         interval: entry.interval,
-                        ..standing.clone()
+                        ..check_state.clone()
                     },
-                    Some(standing) => Standing {
-                        counts: standing.counts.clone(),
-                        ..Standing::new(entry)
+                    Some(check_state) => CheckState {
+                        counts: check_state.counts.clone(),
+                        ..CheckState::new(entry)
                     },
-                    None => Standing::new(entry),
-                },
-            )
+                    None => CheckState::new(entry),
+                }
+            })
             .collect();
     }
 
-    /// Takes in an attempt.
-    pub fn post(&self, check: CheckId, posting: Posting) -> Posted {
-        let mut standings = self.lock();
-        let standing = standings
+    /// Records the result of an attempt.
+    pub fn record(&self, check: CheckId, result: AttemptResult) -> RecordedAttempt {
+        let mut check_states = self.lock();
+        let check_state = check_states
             .iter_mut()
-            .find(|standing| standing.check == check);
-        standing
-            .map(|standing| standing.take(posting))
+            .find(|check_state| check_state.check == check);
+        check_state
+            .map(|check_state| check_state.record(result))
             .unwrap_or_default()
     }
 
-    /// A copy of everything, for the views.
-    pub fn standings(&self) -> Vec<Standing> {
+    /// Returns a snapshot for the views.
+    pub fn check_states(&self) -> Vec<CheckState> {
         self.lock().clone()
     }
 
-    /// The latest reports, for checks that judge by them.
-    pub fn peers(&self) -> Peers {
-        let latest = |standing: &Standing| {
-            standing
+    /// Returns the latest reports, for checks that depend on other checks.
+    pub fn peers(&self) -> LatestReports {
+        let latest = |check_state: &CheckState| {
+            check_state
                 .latest
                 .clone()
-                .map(|report| (standing.check, report))
+                .map(|report| (check_state.check, report))
         };
-        Peers::new(self.lock().iter().filter_map(latest).collect())
+        LatestReports::new(self.lock().iter().filter_map(latest).collect())
     }
 
-    /// The checks that have had no verdict yet.
+    /// Returns the checks without a verdict so far.
     pub fn waiting(&self) -> Vec<CheckId> {
         self.lock()
             .iter()
-            .filter(|standing| standing.latest.is_none())
-            .map(|standing| standing.check)
+            .filter(|check_state| check_state.latest.is_none())
+            .map(|check_state| check_state.check)
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Standing>> {
-        self.standings
+    fn lock(&self) -> MutexGuard<'_, Vec<CheckState>> {
+        self.check_states
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Standing {
-    fn new(entry: &Entry) -> Self {
+impl CheckState {
+    fn new(entry: &CheckSpec) -> Self {
         Self {
             check: entry.check,
             need: entry.need,
             interval: entry.interval,
             subject: entry.subject,
             latest: None,
-            settled: Settled::default(),
+            settled: StableModes::default(),
             counts: Counts::new(entry.check),
             last_attempt: None,
             last_success: None,
         }
     }
 
-    /// The word for the latest verdict; `unknown` before the first.
+    /// Returns the status of the latest verdict; `unknown` before the first.
     pub fn status(&self) -> Status {
         self.latest
             .as_ref()
             .map_or(Status::Unknown, |report| report.verdict.status())
     }
 
-    fn take(&mut self, posting: Posting) -> Posted {
-        let Posting {
+    fn record(&mut self, result: AttemptResult) -> RecordedAttempt {
+        let AttemptResult {
             mut report,
-            disturbed,
+            self_throttled,
             panicked,
-        } = posting;
-        self.counts.disturbed += u64::from(disturbed);
+        } = result;
+        self.counts.self_throttled += u64::from(self_throttled);
         self.counts.panics += u64::from(panicked);
-        let excused = disturbed && self.settled.excuses(&report.verdict);
-        if excused {
+        let suppressed = self_throttled && self.settled.suppresses(&report.verdict);
+        if suppressed {
             report.verdict = Verdict::Unknown(Evidence::from(format!(
                 "this container was throttled or late itself, so that this time-out proves nothing: {}",
                 report.verdict.evidence()
             )));
         }
-        self.counts.take(&report);
-        self.settled.take(&report);
+        self.counts.record(&report);
+        self.settled.record(&report);
         match report.verdict.status() {
             Status::Ok | Status::Warning => self.last_success = Some(report.at),
             Status::Failing | Status::Unknown | Status::NotApplicable => {}
@@ -223,16 +226,16 @@ impl Standing {
         });
         let before = before.map(|before| before.verdict.status());
         let unknown = report.verdict.status() == Status::Unknown;
-        let change = Change {
+        let change = VerdictChange {
             check: self.check,
             before,
             report,
             settled: self.settled.modes().to_vec(),
         };
-        Posted {
+        RecordedAttempt {
             change: Some(change).filter(|_| !same),
             unknown,
-            excused,
+            suppressed,
         }
     }
 }

@@ -1,29 +1,29 @@
-//! The board as one JSON document: `/api/v1/status` and `check --output json`.
+//! The state as one JSON document: `/api/v1/status` and `check --output json`.
 //!
-//! The schema is stable: within one `schema_version` keys are only added. Every key is always there; what is not
-//! known is `null`. Times are RFC 3339 in UTC, durations are seconds. Checks stand in the catalogue's order, the ones
-//! that do not run included.
+//! The schema is stable: within one `schema_version`, keys are only added. Every key is always
+//! present; an unknown value is `null`. Times are RFC 3339 in UTC, durations are seconds. Checks
+//! are in catalogue order and include those that do not run.
 //!
-//! | key | holds |
+//! | key | value |
 //! |---|---|
 //! | `schema_version` | 1 |
 //! | `at` | when the document was written |
 //! | `exporter` | `version`, `revision`, `vantage` (`sidecar`, `companion`), `scope` (`all`, `pod`, `cluster`), `agent_environment` (`own`, `pod`, `deployment`, `none`), `config_reload_successful`, `environment_problems` (sentences) |
-//! | `summary` | how many checks have each status: `ok`, `warning`, `failing`, `unknown`, `not_applicable`, `skipped` |
+//! | `summary` | number of checks per status: `ok`, `warning`, `failing`, `unknown`, `not_applicable`, `skipped` |
 //! | `checks[].id` | the check's label, which never changes |
-//! | `.question` | what the check answers |
+//! | `.question` | the question that the check answers |
 //! | `.scope` | `pod` or `cluster` |
-//! | `.status` | `ok`, `warning`, `failing`, `unknown` (also before the first verdict), `not_applicable`; `skipped` when it does not run |
-//! | `.need` | `start`, `feature` or `none`; `null` when skipped |
-//! | `.evidence` | the sentence for people; why it is unknown, not applicable or skipped |
-//! | `.modes[]` | what the last attempt found: `mode`, `evidence`, `meaning`, `remedy`, `runbook` (address) |
-//! | `.settled_modes` | the modes that hold, as the metric `failure` shows them |
-//! | `.episode_began` | when the first failing attempt of the open episode ended |
+//! | `.status` | `ok`, `warning`, `failing`, `unknown` (also before the first verdict), `not_applicable`; `skipped` if it does not run |
+//! | `.need` | `start`, `feature` or `none`; `null` if skipped |
+//! | `.evidence` | the sentence for people; the reason if unknown, not applicable or skipped |
+//! | `.modes[]` | what the last attempt found: `mode`, `evidence`, `meaning`, `remedy`, `runbook` (URL) |
+//! | `.settled_modes` | the modes that hold, as in the metric `failure` |
+//! | `.episode_began` | when the first failing attempt of the open episode finished |
 //! | `.targets[]` | `target`, `in_use` (by the agent), `up`, `mode`, `evidence`, `phases[]` (`phase`, `seconds`, `ended`: `done`, `failed`, `timed_out`), `seconds` (all phases), `certificate_not_after` |
-//! | `.at` | when the last attempt ended |
-//! | `.seconds` | how long it took: the longest target, as they are examined side by side |
-//! | `.last_attempt`, `.last_success` | when it last examined something, and when it was last `ok` or `warning` |
-//! | `.interval_seconds` | the time between two attempts |
+//! | `.at` | when the last attempt finished |
+//! | `.seconds` | its duration: the longest target, since targets are tested in parallel |
+//! | `.last_attempt`, `.last_success` | when it last tested something, and when it was last `ok` or `warning` |
+//! | `.interval_seconds` | time between two attempts |
 
 mod target;
 
@@ -36,14 +36,14 @@ use target::Target;
 use crate::catalogue::{CheckId, Status, remedy, runbook_url};
 use crate::exporter::{Exporter, REVISION, Skipped, VERSION};
 use crate::report::Finding;
-use crate::state::Standing;
+use crate::state::CheckState;
 
-/// The version of the schema; a change that is no addition makes it grow.
+/// Version of the schema; incremented by every change that is not an addition.
 pub const SCHEMA_VERSION: u32 = 1;
-/// The word for a check that does not run.
+/// Status of a check that does not run.
 pub const SKIPPED: &str = "skipped";
 
-/// The whole document.
+/// The JSON document.
 #[derive(Debug, Serialize)]
 pub struct Document {
     schema_version: u32,
@@ -104,17 +104,17 @@ struct Mode {
 }
 
 impl Document {
-    /// What is known now.
-    pub fn new(standings: &[Standing], exporter: &Exporter) -> Self {
+    /// Builds the document from a snapshot.
+    pub fn new(check_states: &[CheckState], exporter: &Exporter) -> Self {
         let with = |status: Status| {
-            standings
+            check_states
                 .iter()
-                .filter(|standing| standing.status() == status)
+                .filter(|check_state| check_state.status() == status)
                 .count()
         };
-        let entered = standings
+        let entered = check_states
             .iter()
-            .map(|standing| (standing.check, CheckStatus::of(standing, exporter)));
+            .map(|check_state| (check_state.check, CheckStatus::of(check_state, exporter)));
         let skipped = exporter
             .skipped
             .iter()
@@ -137,7 +137,7 @@ impl Document {
         }
     }
 
-    /// As text, with a line feed at its end.
+    /// Serialises the document, with a trailing newline.
     pub fn json(&self) -> String {
         let mut text =
             serde_json::to_string_pretty(self).expect("strings and numbers can be written");
@@ -161,8 +161,8 @@ impl About {
 }
 
 impl CheckStatus {
-    fn of(standing: &Standing, exporter: &Exporter) -> Self {
-        let latest = standing.latest.as_deref();
+    fn of(check_state: &CheckState, exporter: &Exporter) -> Self {
+        let latest = check_state.latest.as_deref();
         let findings = latest.map_or(&[][..], |report| report.verdict.findings());
         let targets: Vec<Target> = latest
             .map_or(&[][..], |report| &report.targets)
@@ -170,34 +170,34 @@ impl CheckStatus {
             .map(Target::new)
             .collect();
         Self {
-            status: standing.status().label(),
-            need: Some(standing.need.label()),
+            status: check_state.status().label(),
+            need: Some(check_state.need.label()),
             evidence: latest.map_or_else(
                 || "not examined yet".to_owned(),
                 |report| report.verdict.evidence().to_string(),
             ),
             modes: findings
                 .iter()
-                .map(|finding| Mode::new(standing.check, finding, exporter))
+                .map(|finding| Mode::new(check_state.check, finding, exporter))
                 .collect(),
-            settled_modes: standing
+            settled_modes: check_state
                 .settled
                 .modes()
                 .iter()
                 .map(|mode| mode.label())
                 .collect(),
-            episode_began: standing
+            episode_began: check_state
                 .settled
                 .episode()
                 .and_then(|episode| timestamp(episode.began)),
             seconds: targets.iter().map(|target| target.seconds).reduce(f64::max),
             targets,
             at: latest.and_then(|report| timestamp(report.at)),
-            last_attempt: standing.last_attempt.and_then(timestamp),
-            last_success: standing.last_success.and_then(timestamp),
-            interval_seconds: Some(standing.interval.as_secs_f64()),
+            last_attempt: check_state.last_attempt.and_then(timestamp),
+            last_success: check_state.last_success.and_then(timestamp),
+            interval_seconds: Some(check_state.interval.as_secs_f64()),
             ..Self::skipped(&Skipped {
-                check: standing.check,
+                check: check_state.check,
                 why: String::new(),
             })
         }

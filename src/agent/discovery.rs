@@ -1,267 +1,285 @@
-//! The agent as the API shows it: its Deployment, the pods that this Deployment owns, and their environment.
+//! Finds the agent through the API server: its Deployment, the newest pod, and the pod's
+//! environment.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use url::form_urlencoded;
 
-use crate::agent::object::{Deployment, Envelope, List, Metadata, Pod, ReplicaSet};
-use crate::config::{AgentEnvironment, AgentPlace, AgentSeen, Elsewhere};
-use crate::kube::client::Visit;
-use crate::kube::json_stream::Items;
-use crate::kube::{Door, self_pod};
-use crate::net::{Answer, Opened};
-use crate::report::Verdict;
+use crate::agent::aws_identity::{
+    SKIP_CONTAINERS_ANNOTATION, agent_container, image_version, skips_agent,
+};
+use crate::agent::environment::{self, MountedObjects};
+use crate::agent::projected_tokens;
+use crate::config::{AgentDiscovery, AgentEnvironment, AgentLocation, DiscoveredAgent};
+use crate::kube::json_stream::ItemSplitter;
+use crate::kube::types::object::{List, ListEnvelope, Map, Object, ObjectMeta};
+use crate::kube::types::pod_spec::{PodSpec, PodWithSpec};
+use crate::kube::types::workload::{WorkloadSpec, revision};
+use crate::kube::{ApiConnection, Client, ClientError};
+use crate::net::{Response, StreamResponse};
 
-/// The label by which the chart marks the agent, whatever its Deployment is called.
-pub const MARK: (&str, &str) = ("app.kubernetes.io/name", "castai-agent");
-/// So many Deployments of the chart are read, one of which is the agent's.
-const MARKED: usize = 4;
-/// The pods of one page.
-const PAGE: usize = 50;
-/// How long a piece of a page may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The label that the chart sets on the agent's Deployment, whatever its name.
+pub const AGENT_LABEL: (&str, &str) = ("app.kubernetes.io/name", "castai-agent");
+/// Largest number of Deployments with the chart's label that are searched for the agent.
+const MAX_LABELLED_DEPLOYMENTS: usize = 4;
+/// Pods per page of a list.
+const PAGE_SIZE: usize = 50;
+/// Timeout for each chunk of a page.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Why the agent is not seen.
-enum NotSeen {
-    Absent(String),
+/// The agent's Deployment.
+type AgentDeployment = Object<WorkloadSpec<PodSpec>, IgnoredAny, IgnoredAny, Map>;
+/// A `ReplicaSet`, of which only the metadata matters.
+type ReplicaSetMetadata = Object<IgnoredAny, IgnoredAny, IgnoredAny, Map>;
+
+/// An error while finding the agent.
+enum DiscoveryError {
+    NotInstalled(String),
     Unreadable(String),
 }
 
-/// Looks for the agent, and for its environment: of the newest pod of its present revision, else of its Deployment.
+/// Finds the agent and the environment of its newest pod, or of its Deployment if it has no pod.
 ///
-/// A pod is the agent's when a `ReplicaSet` owns it that the Deployment owns, never by its labels alone.
-pub async fn look(door: &Door, place: &AgentPlace) -> AgentSeen {
-    match look_in(door, place).await {
-        Ok(seen) => seen,
-        Err(NotSeen::Absent(why)) => AgentSeen::Absent(why),
-        Err(NotSeen::Unreadable(why)) => AgentSeen::Unreadable(why),
+/// A pod belongs to the agent if its `ReplicaSet` belongs to the Deployment; labels alone do not
+/// count.
+pub async fn discover(client: &Client, location: &AgentLocation) -> AgentDiscovery {
+    match find_agent(client, location).await {
+        Ok(agent) => AgentDiscovery::Found(agent),
+        Err(DiscoveryError::NotInstalled(why)) => AgentDiscovery::Absent(why),
+        Err(DiscoveryError::Unreadable(why)) => AgentDiscovery::Unreadable(why),
     }
 }
 
-async fn look_in(door: &Door, place: &AgentPlace) -> Result<AgentSeen, NotSeen> {
-    let mut visit = door.enter().await.map_err(|verdict| unread(&verdict))?;
-    let AgentPlace {
+async fn find_agent(
+    client: &Client,
+    location: &AgentLocation,
+) -> Result<DiscoveredAgent, DiscoveryError> {
+    let mut api = client.connect().await?;
+    let AgentLocation {
         namespace,
         deployment: name,
         ..
-    } = place;
+    } = location;
     let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
-    let what = format!("the Deployment {name} in the namespace {namespace}");
-    let deployment = match read(&mut visit, &path, "get deployments.apps", &what).await? {
+    let subject = format!("Deployment {name} in namespace {namespace}");
+    let deployment = match get(&mut api, &path, "get deployments.apps", &subject).await? {
         Some(deployment) => deployment,
-        None => marked(&mut visit, namespace).await?.ok_or_else(|| {
-            NotSeen::Absent(format!(
-                "there is no Deployment {name} in the namespace {namespace}"
-            ))
-        })?,
+        None => labelled_deployment(&mut api, namespace)
+            .await?
+            .ok_or_else(|| {
+                DiscoveryError::NotInstalled(format!(
+                    "Deployment {name} does not exist in namespace {namespace}"
+                ))
+            })?,
     };
-    let pod = newest(pods(&mut visit, place, &deployment).await?);
-    let (source, object, spec, pod) = match &pod {
-        Some(pod) => (
-            AgentEnvironment::Pod,
-            &pod.metadata.name,
-            &pod.spec,
-            Some(pod),
-        ),
+    let pod = newest(owned_pods(&mut api, namespace, &deployment).await?);
+    let (source, object, spec) = match &pod {
+        Some(pod) => (AgentEnvironment::Pod, &pod.metadata.name, &pod.spec),
         None => (
             AgentEnvironment::Deployment,
             &deployment.metadata.name,
             &deployment.spec.template.spec,
-            None,
         ),
     };
-    let mounts = crate::agent::environment::Mounts::new(&place.mounts);
-    let seen = crate::agent::environment::of(spec, pod, &mounts);
-    let skipped = pod.and_then(|pod| pod.metadata.annotation(self_pod::SKIP_CONTAINERS));
-    Ok(AgentSeen::Found(Elsewhere {
+    let mounts = MountedObjects::new(&location.mounts);
+    let environment = environment::resolve(spec, pod.as_ref(), &mounts);
+    let skipped = pod
+        .as_ref()
+        .and_then(|pod| pod.metadata.annotations.get(SKIP_CONTAINERS_ANNOTATION));
+    Ok(DiscoveredAgent {
         source,
         object: object.clone(),
-        address: pod.and_then(|pod| pod.status.pod_ip.clone()),
+        address: pod.as_ref().and_then(|pod| pod.status.pod_ip.clone()),
         service_account: spec
             .service_account()
-            .unwrap_or(&place.service_account)
+            .unwrap_or(&location.service_account)
             .to_owned(),
-        variables: seen.variables,
-        unseen: seen.unseen,
-        tokens: crate::agent::projected_tokens::of(spec),
-        version: spec
-            .agent()
-            .and_then(|agent| self_pod::version(&agent.image)),
-        skips_agent: self_pod::skips_agent(skipped),
-    }))
+        variables: environment.variables,
+        unseen: environment.unresolved,
+        tokens: projected_tokens::mounted_tokens(spec),
+        version: agent_container(spec).and_then(|agent| image_version(&agent.image)),
+        skips_agent: skips_agent(skipped.map(String::as_str)),
+    })
 }
 
-/// The Deployment that the chart marks as the agent's, whatever it is called.
-async fn marked(visit: &mut Visit, namespace: &str) -> Result<Option<Deployment>, NotSeen> {
+/// Returns the Deployment with the chart's label.
+async fn labelled_deployment(
+    api: &mut ApiConnection,
+    namespace: &str,
+) -> Result<Option<AgentDeployment>, DiscoveryError> {
+    let (label, value) = AGENT_LABEL;
     let selector: String =
-        form_urlencoded::byte_serialize(format!("{}={}", MARK.0, MARK.1).as_bytes()).collect();
+        form_urlencoded::byte_serialize(format!("{label}={value}").as_bytes()).collect();
     let path = format!(
-        "/apis/apps/v1/namespaces/{namespace}/deployments?labelSelector={selector}&limit={MARKED}"
+        "/apis/apps/v1/namespaces/{namespace}/deployments?labelSelector={selector}&limit={MAX_LABELLED_DEPLOYMENTS}"
     );
-    let what = format!("the Deployments of the agent's chart in the namespace {namespace}");
-    let found: Option<List<Deployment>> =
-        read(visit, &path, "list deployments.apps", &what).await?;
+    let subject = format!("Deployments with label {label}={value} in namespace {namespace}");
+    let found: Option<List<AgentDeployment>> =
+        get(api, &path, "list deployments.apps", &subject).await?;
     Ok(found.and_then(|found| {
         found
             .items
             .into_iter()
-            .find(|one| one.spec.template.spec.agent().is_some())
+            .find(|deployment| agent_container(&deployment.spec.template.spec).is_some())
     }))
 }
 
-/// The pods that the Deployment owns, and whether they are of its present revision.
-async fn pods(
-    visit: &mut Visit,
-    place: &AgentPlace,
-    deployment: &Deployment,
-) -> Result<Vec<(bool, Pod)>, NotSeen> {
-    let namespace = &place.namespace;
-    let mut owned = Vec::new();
-    // By the ReplicaSet's uid: whether it is of the present revision; nothing when it is another Deployment's.
+/// Returns the pods of a Deployment, and whether each has its current revision.
+async fn owned_pods(
+    api: &mut ApiConnection,
+    namespace: &str,
+    deployment: &AgentDeployment,
+) -> Result<Vec<(bool, PodWithSpec)>, DiscoveryError> {
+    let mut pods = Vec::new();
+    // By UID of the ReplicaSet: whether it has the current revision, or None if it has another
+    // owner.
     let mut revisions: BTreeMap<String, Option<bool>> = BTreeMap::new();
-    for pod in listed(visit, namespace, &deployment.spec.selector.text()).await? {
-        let Some(set) = pod.metadata.owner("ReplicaSet").cloned() else {
+    for pod in list_pods(api, namespace, &deployment.spec.selector.to_string()).await? {
+        let Some(owner) = pod.metadata.controller_of_kind("ReplicaSet").cloned() else {
             continue;
         };
-        if !revisions.contains_key(&set.uid) {
+        if !revisions.contains_key(&owner.uid) {
             let path = format!(
                 "/apis/apps/v1/namespaces/{namespace}/replicasets/{}",
-                set.name
+                owner.name
             );
-            let what = format!("the ReplicaSet {}", set.name);
-            let replica_set: Option<ReplicaSet> =
-                read(visit, &path, "get replicasets.apps", &what).await?;
-            let metadata = replica_set
-                .map(|found| found.metadata)
-                .filter(|metadata| metadata.uid == set.uid);
-            let metadata = metadata.filter(|metadata| {
-                metadata
-                    .owner("Deployment")
-                    .is_some_and(|by| by.uid == deployment.metadata.uid)
-            });
-            let present =
-                metadata.map(|metadata| metadata.revision() == deployment.metadata.revision());
-            revisions.insert(set.uid.clone(), present);
+            let subject = format!("ReplicaSet {}", owner.name);
+            let set: Option<ReplicaSetMetadata> =
+                get(api, &path, "get replicasets.apps", &subject).await?;
+            let is_current = set
+                .map(|set| set.metadata)
+                .filter(|set| set.uid == owner.uid)
+                .filter(|set| {
+                    set.controller_of_kind("Deployment")
+                        .is_some_and(|owner| owner.uid == deployment.metadata.uid)
+                })
+                .map(|set| revision(&set) == revision(&deployment.metadata));
+            revisions.insert(owner.uid.clone(), is_current);
         }
-        if let Some(present) = revisions[&set.uid] {
-            owned.push((present, pod));
+        if let Some(is_current) = revisions[&owner.uid] {
+            pods.push((is_current, pod));
         }
     }
-    Ok(owned)
+    Ok(pods)
 }
 
-/// The pods that bear the labels, page by page; each is cut out while the page arrives.
-async fn listed(visit: &mut Visit, namespace: &str, selector: &str) -> Result<Vec<Pod>, NotSeen> {
-    let what = format!("the pods in the namespace {namespace}");
-    let mut found = Vec::new();
+/// Lists the pods of a selector, page by page. Each pod is parsed while its page arrives.
+async fn list_pods(
+    api: &mut ApiConnection,
+    namespace: &str,
+    selector: &str,
+) -> Result<Vec<PodWithSpec>, DiscoveryError> {
+    let subject = format!("pods in namespace {namespace}");
+    let mut pods = Vec::new();
     let mut next = String::new();
     loop {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("labelSelector", selector)
-            .append_pair("limit", &PAGE.to_string())
+            .append_pair("limit", &PAGE_SIZE.to_string())
             .append_pair("continue", &next)
             .finish();
         let path = format!("/api/v1/namespaces/{namespace}/pods?{query}");
-        let mut stream = match visit
-            .stream(&path)
-            .await
-            .map_err(|verdict| unread(&verdict))?
-        {
-            Opened::Stream(stream) => stream,
-            Opened::Refused(answer) => return Err(refused(&answer, "list pods", &what)),
+        let mut stream = match api.stream(&path).await? {
+            StreamResponse::Stream(stream) => stream,
+            StreamResponse::Rejected(response) => {
+                return Err(rejected(&response, "list pods", &subject));
+            }
         };
-        let mut items = Items::default();
-        let mut broken = None;
+        let mut items = ItemSplitter::default();
+        let mut invalid = None;
         while let Some(bytes) = stream
-            .next(PATIENCE)
+            .next(CHUNK_TIMEOUT)
             .await
-            .map_err(|finding| unread(&Verdict::failing(finding)))?
+            .map_err(ClientError::Request)?
         {
             let each = |item: &[u8]| match serde_json::from_slice(item) {
-                Ok(pod) => found.push(pod),
-                Err(error) => broken = broken.take().or(Some(error)),
+                Ok(pod) => pods.push(pod),
+                Err(error) => invalid = invalid.take().or(Some(error)),
             };
             items
                 .feed(&bytes, each)
-                .map_err(|uncut| odd(&what, &uncut.to_string()))?;
+                .map_err(|error| malformed(&subject, &error))?;
         }
-        if let Some(error) = broken {
-            return Err(does_not_parse(&what, &error));
+        if let Some(error) = invalid {
+            return Err(unparsable(&subject, &error));
         }
         let envelope = items
             .envelope()
-            .map_err(|uncut| odd(&what, &uncut.to_string()))?;
-        let envelope: Envelope =
-            serde_json::from_slice(&envelope).map_err(|error| does_not_parse(&what, &error))?;
+            .map_err(|error| malformed(&subject, &error))?;
+        let envelope: ListEnvelope =
+            serde_json::from_slice(&envelope).map_err(|error| unparsable(&subject, &error))?;
         next = envelope.metadata.r#continue;
         if next.is_empty() {
-            return Ok(found);
+            return Ok(pods);
         }
     }
 }
 
-/// The pod that was made last, of those that are to stay; a rollback brings back an older one.
-fn newest(pods: Vec<(bool, Pod)>) -> Option<Pod> {
-    let made = |metadata: &Metadata| (metadata.creation_timestamp.clone(), metadata.name.clone());
-    let stay = pods
-        .into_iter()
-        .filter(|(_, pod)| pod.metadata.deletion_timestamp.is_none());
-    stay.max_by_key(|(present, pod)| (*present, made(&pod.metadata)))
+/// Returns the newest pod that is not being deleted. The current revision takes precedence, because
+/// a rollback makes an older `ReplicaSet` current again.
+fn newest(pods: Vec<(bool, PodWithSpec)>) -> Option<PodWithSpec> {
+    let age = |metadata: &ObjectMeta<IgnoredAny, Map>| {
+        (metadata.creation_timestamp, metadata.name.clone())
+    };
+    pods.into_iter()
+        .filter(|(_, pod)| pod.metadata.deletion_timestamp.is_none())
+        .max_by_key(|(is_current, pod)| (*is_current, age(&pod.metadata)))
         .map(|(_, pod)| pod)
 }
 
-/// One object; `None` when there is none.
-async fn read<T: DeserializeOwned>(
-    visit: &mut Visit,
+/// Reads one object; `None` if it does not exist.
+async fn get<T: DeserializeOwned>(
+    api: &mut ApiConnection,
     path: &str,
-    right: &str,
-    what: &str,
-) -> Result<Option<T>, NotSeen> {
-    let answer = visit.get(path).await.map_err(|verdict| unread(&verdict))?;
-    match answer.status {
-        StatusCode::OK => parsed(&answer, what).map(Some),
+    permission: &str,
+    subject: &str,
+) -> Result<Option<T>, DiscoveryError> {
+    let response = api.get(path).await?;
+    match response.status {
+        StatusCode::OK if response.truncated => {
+            Err(malformed(subject, &"the response is larger than 64 KiB"))
+        }
+        StatusCode::OK => serde_json::from_slice(&response.body)
+            .map(Some)
+            .map_err(|error| unparsable(subject, &error)),
         StatusCode::NOT_FOUND => Ok(None),
-        _ => Err(refused(&answer, right, what)),
+        _ => Err(rejected(&response, permission, subject)),
     }
 }
 
-fn parsed<T: DeserializeOwned>(answer: &Answer, what: &str) -> Result<T, NotSeen> {
-    if answer.cut {
-        return Err(odd(what, "is larger than 64 KiB"));
+impl From<ClientError> for DiscoveryError {
+    fn from(error: ClientError) -> Self {
+        Self::Unreadable(error.to_string())
     }
-    serde_json::from_slice(&answer.body).map_err(|error| does_not_parse(what, &error))
 }
 
-fn unread(verdict: &Verdict) -> NotSeen {
-    NotSeen::Unreadable(verdict.evidence().to_string())
+fn rejected(response: &Response, permission: &str, subject: &str) -> DiscoveryError {
+    let body = response.quoted();
+    unreadable(&match response.status {
+        StatusCode::FORBIDDEN => {
+            format!("the exporter's service account is not allowed to {permission}: {body}")
+        }
+        status => format!("the request for {subject} returned {status} {body}"),
+    })
 }
 
-fn refused(answer: &Answer, right: &str, what: &str) -> NotSeen {
-    let quoted = answer.quoted();
-    let why = match answer.status {
-        StatusCode::FORBIDDEN => format!("this exporter's account may not {right}: {quoted}"),
-        status => format!("for {what} the API server answered {status} {quoted}"),
-    };
-    NotSeen::Unreadable(format!("the agent's environment cannot be read: {why}"))
+fn malformed(subject: &str, cause: &dyn fmt::Display) -> DiscoveryError {
+    unreadable(&format!("malformed response for {subject}: {cause}"))
 }
 
-fn odd(what: &str, why: &str) -> NotSeen {
-    NotSeen::Unreadable(format!(
-        "the agent's environment cannot be read: {what} {why}"
-    ))
-}
-
-/// Of an object that does not parse only the place is told: its values may be secret.
-fn does_not_parse(what: &str, error: &serde_json::Error) -> NotSeen {
-    odd(
-        what,
-        &format!(
-            "does not parse (line {} column {})",
-            error.line(),
-            error.column()
-        ),
+/// Reports only the position of a parse error, because the values may be secret.
+fn unparsable(subject: &str, error: &serde_json::Error) -> DiscoveryError {
+    let (line, column) = (error.line(), error.column());
+    malformed(
+        subject,
+        &format!("invalid JSON at line {line} column {column}"),
     )
+}
+
+fn unreadable(cause: &str) -> DiscoveryError {
+    DiscoveryError::Unreadable(format!("failed to read the agent's environment: {cause}"))
 }

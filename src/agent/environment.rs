@@ -1,59 +1,65 @@
-//! The environment of the agent's container, by the kubelet's rules, as far as its values are seen.
+//! Resolves the environment of the agent's container by the kubelet's rules, as far as its sources
+//! are mounted.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::agent::object::{Container, EnvFrom, Pod, PodSpec, ValueFrom};
+use crate::agent::aws_identity::agent_container;
 use crate::config::Secret;
-use crate::config::elsewhere::Unseen;
+use crate::config::agent::discovered::UnresolvedVariable;
+use crate::kube::types::pod_spec::{Container, EnvFromSource, EnvVarSource, PodSpec, PodWithSpec};
 
-/// No Secret or `ConfigMap` is larger.
-const MAX_VALUE: u64 = 1 << 20;
+/// Largest value of a Secret or `ConfigMap`, in bytes.
+const MAX_VALUE_BYTES: u64 = 1 << 20;
 
-/// What is seen of an environment.
+/// The resolved part of an environment.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Environment {
     pub(super) variables: BTreeMap<String, Secret>,
-    pub(super) unseen: Vec<Unseen>,
+    pub(super) unresolved: Vec<UnresolvedVariable>,
 }
 
-/// Secrets and `ConfigMap`s that are mounted here.
+/// The Secrets and `ConfigMaps` that are mounted in this pod.
 #[derive(Debug)]
-pub(super) struct Mounts {
-    folder: PathBuf,
+pub(super) struct MountedObjects {
+    directory: PathBuf,
 }
 
-/// A kind of object that holds values.
+/// The kind of an object with values.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum ObjectKind {
     Secret,
     ConfigMap,
 }
 
-/// The environment of the agent's container: `envFrom` first, then `env`, of which the last word counts.
-pub(super) fn of(spec: &PodSpec, pod: Option<&Pod>, mounts: &Mounts) -> Seen {
-    let mut seen = Seen::default();
-    let Some(container) = spec.agent() else {
-        return seen;
+/// Resolves `envFrom`, then `env`. The last definition of a variable takes effect.
+pub(super) fn resolve(
+    spec: &PodSpec,
+    pod: Option<&PodWithSpec>,
+    mounts: &MountedObjects,
+) -> Environment {
+    let mut environment = Environment::default();
+    let Some(container) = agent_container(spec) else {
+        return environment;
     };
     for from in &container.env_from {
-        seen.take_all(from, mounts);
+        environment.add_all(from, mounts);
     }
-    seen.take(container, pod, mounts);
-    seen
+    environment.add(container, pod, mounts);
+    environment
 }
 
-impl Seen {
-    fn take_all(&mut self, from: &EnvFrom, mounts: &Mounts) {
+impl Environment {
+    fn add_all(&mut self, from: &EnvFromSource, mounts: &MountedObjects) {
         let (kind, name) = match (&from.secret_ref, &from.config_map_ref) {
-            (Some(secret), _) => (Kind::Secret, &secret.name),
-            (None, Some(config_map)) => (Kind::ConfigMap, &config_map.name),
+            (Some(secret), _) => (ObjectKind::Secret, &secret.name),
+            (None, Some(config_map)) => (ObjectKind::ConfigMap, &config_map.name),
             (None, None) => return,
         };
         match mounts.keys(kind, name) {
-            None => self.unseen.push(Unseen {
+            None => self.unresolved.push(UnresolvedVariable {
                 variable: None,
                 place: kind.place(name),
             }),
@@ -68,22 +74,22 @@ impl Seen {
         }
     }
 
-    fn take(&mut self, container: &Container, pod: Option<&Pod>, mounts: &Mounts) {
+    fn add(&mut self, container: &Container, pod: Option<&PodWithSpec>, mounts: &MountedObjects) {
         for variable in &container.env {
             let name = variable.name.clone();
             match &variable.value_from {
                 None => {
-                    let value = self.expanded(&variable.value);
+                    let value = self.expand(&variable.value);
                     self.set(name, Some(value));
                 }
-                Some(from) => match referred(from) {
-                    None => self.set(name, field(from, pod)),
+                Some(from) => match referenced_key(from) {
+                    None => self.set(name, pod_field(from, pod)),
                     Some((kind, object, key)) if mounts.keys(kind, object).is_some() => {
                         self.set(name, mounts.value(kind, object, key));
                     }
                     Some((kind, object, _)) => {
                         self.set(name.clone(), None);
-                        self.unseen.push(Unseen {
+                        self.unresolved.push(UnresolvedVariable {
                             variable: Some(name),
                             place: kind.place(object),
                         });
@@ -93,18 +99,19 @@ impl Seen {
         }
     }
 
-    /// The last word on a variable; without a value it is not set.
+    /// Sets a variable, or removes it if it has no value.
     fn set(&mut self, name: String, value: Option<String>) {
-        self.unseen
-            .retain(|unseen| unseen.variable.as_deref() != Some(&name));
+        self.unresolved
+            .retain(|unresolved| unresolved.variable.as_deref() != Some(&name));
         match value {
             Some(value) => drop(self.variables.insert(name, Secret::new(value))),
             None => drop(self.variables.remove(&name)),
         }
     }
 
-    /// A value in which `$(NAME)` stands for what was set before; `$$` is a dollar sign, an unknown name stays.
-    fn expanded(&self, value: &str) -> String {
+    /// Expands `$(NAME)` to the value of an earlier variable and `$$` to `$`. Unknown names stay as
+    /// they are.
+    fn expand(&self, value: &str) -> String {
         let (mut expanded, mut rest) = (String::new(), value);
         while let Some((before, after)) = rest.split_once('$') {
             expanded.push_str(before);
@@ -131,43 +138,49 @@ impl Seen {
     }
 }
 
-impl Mounts {
-    pub(super) fn new(folder: &Path) -> Self {
+impl MountedObjects {
+    pub(super) fn new(directory: &Path) -> Self {
         Self {
-            folder: folder.to_owned(),
+            directory: directory.to_owned(),
         }
     }
 
-    /// The keys of an object; `None` when it is not mounted. One that does not exist is mounted without keys.
-    fn keys(&self, kind: Kind, name: &str) -> Option<Vec<String>> {
-        let entries = fs::read_dir(self.folder.join(kind.folder()).join(plain(name)?)).ok()?;
+    /// Returns the keys of an object; `None` if it is not mounted. An optional object that does not
+    /// exist has no keys.
+    fn keys(&self, kind: ObjectKind, name: &str) -> Option<Vec<String>> {
+        let entries = fs::read_dir(
+            self.directory
+                .join(kind.directory())
+                .join(path_component(name)?),
+        )
+        .ok()?;
         let names = entries
             .flatten()
             .map(|entry| entry.file_name().to_string_lossy().into_owned());
-        // The kubelet's own links begin with two dots.
+        // The kubelet's own links start with two dots.
         let mut keys: Vec<String> = names.filter(|name| !name.starts_with("..")).collect();
         keys.sort();
         Some(keys)
     }
 
-    fn value(&self, kind: Kind, name: &str, key: &str) -> Option<String> {
+    fn value(&self, kind: ObjectKind, name: &str, key: &str) -> Option<String> {
         let path = self
-            .folder
-            .join(kind.folder())
-            .join(plain(name)?)
-            .join(plain(key)?);
+            .directory
+            .join(kind.directory())
+            .join(path_component(name)?)
+            .join(path_component(key)?);
         let mut value = Vec::new();
         fs::File::open(path)
             .ok()?
-            .take(MAX_VALUE)
+            .take(MAX_VALUE_BYTES)
             .read_to_end(&mut value)
             .ok()?;
         Some(String::from_utf8_lossy(&value).into_owned())
     }
 }
 
-impl Kind {
-    const fn folder(self) -> &'static str {
+impl ObjectKind {
+    const fn directory(self) -> &'static str {
         match self {
             Self::Secret => "secrets",
             Self::ConfigMap => "configmaps",
@@ -182,21 +195,23 @@ impl Kind {
     }
 }
 
-/// A name as one component of a path.
-fn plain(name: &str) -> Option<&str> {
+/// Returns a name that is safe as one component of a path.
+fn path_component(name: &str) -> Option<&str> {
     (!name.is_empty() && !name.contains('/') && !name.starts_with("..")).then_some(name)
 }
 
-fn referred(from: &ValueFrom) -> Option<(Kind, &str, &str)> {
+fn referenced_key(from: &EnvVarSource) -> Option<(ObjectKind, &str, &str)> {
     match (&from.secret_key_ref, &from.config_map_key_ref) {
-        (Some(secret), _) => Some((Kind::Secret, &secret.name, &secret.key)),
-        (None, Some(config_map)) => Some((Kind::ConfigMap, &config_map.name, &config_map.key)),
+        (Some(secret), _) => Some((ObjectKind::Secret, &secret.name, &secret.key)),
+        (None, Some(config_map)) => {
+            Some((ObjectKind::ConfigMap, &config_map.name, &config_map.key))
+        }
         (None, None) => None,
     }
 }
 
-/// A field of the pod, when there is one.
-fn field(from: &ValueFrom, pod: Option<&Pod>) -> Option<String> {
+/// Returns the value of a pod field.
+fn pod_field(from: &EnvVarSource, pod: Option<&PodWithSpec>) -> Option<String> {
     let pod = pod?;
     match from.field_ref.as_ref()?.field_path.as_str() {
         "metadata.name" => Some(pod.metadata.name.clone()),
@@ -218,24 +233,24 @@ mod tests {
 
     use super::*;
 
-    fn mounted(files: &[(&str, &str)]) -> (TempDir, Mounts) {
+    fn mounted(files: &[(&str, &str)]) -> (TempDir, MountedObjects) {
         let dir = TempDir::new().unwrap();
         for (path, content) in files {
             let path = dir.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         }
-        let mounts = Mounts::new(dir.path());
+        let mounts = MountedObjects::new(dir.path());
         (dir, mounts)
     }
 
-    fn seen(pod: &str, mounts: &Mounts) -> Seen {
-        let pod: Pod = serde_json::from_str(pod).unwrap();
-        of(&pod.spec, Some(&pod), mounts)
+    fn environment(pod: &str, mounts: &MountedObjects) -> Environment {
+        let pod: PodWithSpec = serde_json::from_str(pod).unwrap();
+        resolve(&pod.spec, Some(&pod), mounts)
     }
 
-    fn value<'a>(seen: &'a Seen, name: &str) -> Option<&'a str> {
-        seen.variables.get(name).map(Secret::reveal)
+    fn value<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
+        environment.variables.get(name).map(Secret::reveal)
     }
 
     const POD: &str = r#"{
@@ -255,31 +270,36 @@ mod tests {
         ]}}"#;
 
     #[test]
-    fn the_environment_is_what_the_kubelet_would_make_of_it() {
+    fn environment_is_resolved_by_the_kubelets_rules() {
         let (_dir, mounts) = mounted(&[
             ("secrets/castai-agent/API_KEY", "key"),
             ("secrets/castai-agent/AWS_ACCESS_KEY_ID", "id"),
             ("secrets/castai-agent/..data", ""),
             ("configmaps/more/REGION", "eu"),
         ]);
-        let seen = seen(POD, &mounts);
-        assert_eq!(value(&seen, "API_URL"), Some("https://api.cast.ai"));
+        let environment = environment(POD, &mounts);
+        assert_eq!(value(&environment, "API_URL"), Some("https://api.cast.ai"));
         assert_eq!(
-            value(&seen, "BOTH"),
+            value(&environment, "BOTH"),
             Some("https://api.cast.ai/$(API_URL)/$(NONE)")
         );
-        assert_eq!(value(&seen, "SELF_POD_NODE"), Some("node1"));
-        assert_eq!(value(&seen, "API_KEY"), Some("key"));
-        assert_eq!(value(&seen, "AWS_ACCESS_KEY_ID"), Some("id"));
-        assert_eq!(value(&seen, "X_REGION"), Some("eu"));
-        assert_eq!(seen.variables.len(), 6, "{:?}", seen.variables.keys());
-        let unseen: Vec<_> = seen
-            .unseen
+        assert_eq!(value(&environment, "SELF_POD_NODE"), Some("node1"));
+        assert_eq!(value(&environment, "API_KEY"), Some("key"));
+        assert_eq!(value(&environment, "AWS_ACCESS_KEY_ID"), Some("id"));
+        assert_eq!(value(&environment, "X_REGION"), Some("eu"));
+        assert_eq!(
+            environment.variables.len(),
+            6,
+            "{:?}",
+            environment.variables.keys()
+        );
+        let unresolved: Vec<_> = environment
+            .unresolved
             .iter()
             .map(|one| (one.variable.as_deref(), one.place.as_str()))
             .collect();
         assert_eq!(
-            unseen,
+            unresolved,
             [
                 (None, "the Secret hidden"),
                 (Some("TLS_CA_CERT_FILE"), "the Secret elsewhere")
@@ -288,23 +308,27 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_mounted_but_does_not_exist_hides_nothing() {
+    fn mounted_secret_that_does_not_exist_leaves_nothing_unresolved() {
         let (dir, mounts) = mounted(&[]);
         for name in ["castai-agent", "hidden", "elsewhere"] {
             fs::create_dir_all(dir.path().join("secrets").join(name)).unwrap();
         }
         fs::create_dir_all(dir.path().join("configmaps/more")).unwrap();
-        let seen = seen(POD, &mounts);
-        assert!(seen.unseen.is_empty(), "{:?}", seen.unseen);
-        assert_eq!(value(&seen, "API_KEY"), None);
+        let environment = environment(POD, &mounts);
+        assert!(
+            environment.unresolved.is_empty(),
+            "{:?}",
+            environment.unresolved
+        );
+        assert_eq!(value(&environment, "API_KEY"), None);
     }
 
     #[test]
-    fn a_name_never_leaves_the_folder() {
+    fn names_cannot_escape_the_mount_directory() {
         let (dir, mounts) = mounted(&[("secrets/a/KEY", "value")]);
         fs::write(dir.path().join("outside"), "secret").unwrap();
-        assert_eq!(mounts.value(Kind::Secret, "..", "outside"), None);
-        assert_eq!(mounts.value(Kind::Secret, "a", "../../outside"), None);
-        assert_eq!(mounts.keys(Kind::Secret, "a/.."), None);
+        assert_eq!(mounts.value(ObjectKind::Secret, "..", "outside"), None);
+        assert_eq!(mounts.value(ObjectKind::Secret, "a", "../../outside"), None);
+        assert_eq!(mounts.keys(ObjectKind::Secret, "a/.."), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The lease by which one instance of a component leads.
+//! The lease by which the replicas of a component elect their leader.
 
 use std::fmt;
 
@@ -6,113 +6,114 @@ use jiff::Timestamp;
 
 use crate::catalogue::FailureMode as M;
 use crate::config::ObjectName;
-use crate::kube::object_reader::{Found, Wanted};
-use crate::kube::{Door, object_reader};
+use crate::kube::{Client, ClientError, ObjectRequest};
+use crate::report::Finding;
 use crate::report::evidence::quote;
-use crate::report::{Evidence, Finding};
 
-/// A leader renews every two or three seconds and has lost its lease after 15, in seconds.
-const LOST: f64 = 15.0;
-/// After a leader let go or died, another leads within 16 s, in seconds.
-const SUCCEEDED: f64 = 30.0;
+/// Age of the last renewal after which a held lease is stale. A leader renews every 2 to 3 s and
+/// gives up after 15 s.
+const STALE_AFTER_SECONDS: f64 = 15.0;
+/// Age of the last renewal after which a lease without holder is a fault. A new leader takes over
+/// within 16 s.
+const VACANT_AFTER_SECONDS: f64 = 30.0;
 
-/// What is known of the lease.
+/// The state of a lease.
 #[derive(Debug)]
-pub enum Lease {
-    /// Leader election is off.
-    Off,
-    /// It could not be read.
-    Unread(Evidence),
-    /// It does not exist.
-    Missing(ObjectName),
-    /// It exists.
-    There {
-        /// Its name.
+pub enum LeaderLease {
+    /// Leader election is disabled.
+    Disabled,
+    /// The lease could not be read.
+    Unreadable(ClientError),
+    /// The lease does not exist.
+    NotFound(ObjectName),
+    /// The lease exists.
+    Found {
+        /// The name of the lease.
         name: ObjectName,
-        /// `None` when it was let go, or never held.
+        /// The holder; `None` if the lease was released or never held.
         holder: Option<String>,
-        /// How long ago its holder renewed it, in seconds.
-        renewed: Option<f64>,
+        /// Age of the last renewal, in seconds.
+        renewal_age: Option<f64>,
     },
 }
 
-impl Lease {
-    /// Reads it.
-    pub async fn read(door: &Door, name: Option<&ObjectName>) -> Self {
-        let Some(name) = name else { return Self::Off };
-        let wanted = Wanted {
-            right: format!(
-                "get leases/{} in the namespace {}",
-                name.name, name.namespace
-            ),
+impl LeaderLease {
+    /// Reads a lease; without a name, leader election is disabled.
+    pub async fn read(client: &Client, name: Option<&ObjectName>) -> Self {
+        let Some(name) = name else {
+            return Self::Disabled;
+        };
+        let request = ObjectRequest {
+            permission: format!("get leases/{} in namespace {}", name.name, name.namespace),
             path: format!(
                 "/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}",
                 name.namespace, name.name
             ),
         };
-        match object_reader::read(door, &wanted).await {
-            Err(why) => Self::Unread(why),
-            Ok(Found::Nothing) => Self::Missing(name.clone()),
-            Ok(Found::Object(answer)) => {
-                // One of both clocks may be wrong; the one that makes the lease younger is believed.
-                let now = answer
+        match client.get_object(&request).await {
+            Err(error) => Self::Unreadable(error),
+            Ok(None) => Self::NotFound(name.clone()),
+            Ok(Some(response)) => {
+                // Either clock may be wrong, so the one that makes the renewal younger is used.
+                let now = response
                     .date()
                     .into_iter()
                     .fold(Timestamp::now(), Timestamp::min);
-                let json = answer.json().unwrap_or_default();
+                let json = response.json().unwrap_or_default();
                 let text = |field: &str| {
                     json["spec"][field]
                         .as_str()
                         .filter(|text: &&str| !text.is_empty())
                 };
                 let renewed = text("renewTime").and_then(|time| time.parse::<Timestamp>().ok());
-                let renewed = renewed.map(|at| {
+                let renewal_age = renewed.map(|at| {
                     (now.as_duration() - at.as_duration())
                         .as_secs_f64()
                         .max(0.0)
                 });
-                Self::There {
+                Self::Found {
                     name: name.clone(),
                     holder: text("holderIdentity").map(str::to_owned),
-                    renewed,
+                    renewal_age,
                 }
             }
         }
     }
 
-    /// What is wrong with it, as the evidence goes on after what the agent says of itself.
+    /// Returns the fault that the lease shows.
     pub fn finding(&self) -> Option<Finding> {
         match self {
-            Self::Off | Self::Unread(_) => None,
-            Self::Missing(name) => Some(Finding::new(
+            Self::Disabled | Self::Unreadable(_) => None,
+            Self::NotFound(name) => Some(Finding::new(
                 M::AgentNoLeader,
                 format!(
-                    "there is no lease {}: no instance could write it, so none leads and none delivers",
+                    "lease {} does not exist: no replica was able to create it, so none is the leader and none delivers \
+                     data",
                     name.shown()
                 ),
             )),
-            Self::There {
+            Self::Found {
                 name,
                 holder: None,
-                renewed,
+                renewal_age,
             } => {
-                let vacant = renewed.is_none_or(|ago| ago > SUCCEEDED);
-                vacant.then(|| {
+                let is_vacant = renewal_age.is_none_or(|age| age > VACANT_AFTER_SECONDS);
+                is_vacant.then(|| {
                     let evidence = format!(
-                        "nobody holds the lease {}, so nobody delivers",
+                        "lease {} has no holder, so no replica delivers data",
                         name.shown()
                     );
                     Finding::new(M::AgentNoLeader, evidence)
                 })
             }
-            Self::There {
+            Self::Found {
                 name,
                 holder: Some(holder),
-                renewed,
+                renewal_age,
             } => {
-                let ago = renewed.filter(|ago| *ago > LOST)?;
+                let age = renewal_age.filter(|age| *age > STALE_AFTER_SECONDS)?;
                 let evidence = format!(
-                    "the lease {} was last renewed {ago:.0} s ago by {}, and a leader renews it every 2 or 3 s",
+                    "lease {} was last renewed {age:.0} s ago by {}; a leader renews it every 2 to 3 s",
                     name.shown(),
                     quote(holder.as_bytes())
                 );
@@ -122,29 +123,27 @@ impl Lease {
     }
 }
 
-impl fmt::Display for Lease {
+impl fmt::Display for LeaderLease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Off => write!(f, "leader election is off"),
-            Self::Unread(why) => write!(f, "whether somebody leads is not known: {why}"),
-            Self::Missing(name) => write!(f, "there is no lease {}", name.shown()),
-            Self::There {
+            Self::Disabled => write!(f, "leader election is disabled"),
+            Self::Unreadable(error) => write!(f, "leader election is unknown: {error}"),
+            Self::NotFound(name) => write!(f, "lease {} does not exist", name.shown()),
+            Self::Found {
                 name, holder: None, ..
-            } => write!(f, "nobody holds the lease {} just now", name.shown()),
-            Self::There { renewed: None, .. } => {
-                write!(f, "the lease says not when it was renewed")
-            }
-            Self::There {
-                renewed: Some(ago),
+            } => write!(f, "lease {} currently has no holder", name.shown()),
+            Self::Found {
+                renewal_age: None, ..
+            } => write!(f, "the lease has no renewal time"),
+            Self::Found {
+                renewal_age: Some(age),
                 holder: Some(holder),
                 ..
-            } => {
-                write!(
-                    f,
-                    "the leader's lease was renewed {ago:.0} s ago by {}",
-                    quote(holder.as_bytes())
-                )
-            }
+            } => write!(
+                f,
+                "the leader's lease was renewed {age:.0} s ago by {}",
+                quote(holder.as_bytes())
+            ),
         }
     }
 }

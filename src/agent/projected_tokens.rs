@@ -1,18 +1,18 @@
-//! The tokens of the agent's account that the kubelet writes into the agent's container, and whom they are made for.
+//! The projected service-account tokens in the agent's container.
 
-use crate::agent::object::PodSpec;
-use crate::config::elsewhere::MountedToken;
+use crate::agent::aws_identity::agent_container;
+use crate::config::agent::mounted_token::MountedToken;
+use crate::kube::types::pod_spec::PodSpec;
 
-/// Each file with a token that the agent's container is given.
+/// Returns the token files of the agent's container.
 ///
-/// A part of a volume (`subPath`) is left out: the kubelet never renews what lies there.
-pub(super) fn of(spec: &PodSpec) -> Vec<MountedToken> {
-    let mounts = spec
-        .agent()
+/// Omits mounts with `subPath`, because the kubelet does not rotate tokens there.
+pub(super) fn mounted_tokens(spec: &PodSpec) -> Vec<MountedToken> {
+    let mounts = agent_container(spec)
         .into_iter()
         .flat_map(|container| &container.volume_mounts);
-    let whole = mounts.filter(|mount| mount.sub_path.is_empty());
-    whole
+    let whole_volumes = mounts.filter(|mount| mount.sub_path.is_empty());
+    whole_volumes
         .flat_map(|mount| {
             let volume = spec.volumes.iter().find(|volume| volume.name == mount.name);
             let sources = volume
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_where_its_volume_is_mounted_into_the_agents_container() {
+    fn tokens_are_found_where_the_agents_container_mounts_them() {
         let spec: PodSpec = serde_json::from_str(
             r#"{
             "containers": [
@@ -65,6 +65,6 @@ mod tests {
             ),
             token("/var/run/secrets/kubernetes.io/serviceaccount/token", None),
         ];
-        assert_eq!(of(&spec), expected);
+        assert_eq!(mounted_tokens(&spec), expected);
     }
 }

@@ -1,193 +1,205 @@
-//! What CAST AI refuses to a component, by the component's own log: its token was invalidated.
+//! Components whose CAST AI token was invalidated, according to their own logs.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use crate::agent::logs::{Container, Gaps, Logs, Reel, containers, excerpt};
-use crate::agent::workload::Scene;
+use crate::agent::logs::{LogContainer, LogError, LogTail, LogTails, SkippedLogs, excerpt};
+use crate::agent::workload::NamespaceSnapshot;
 use crate::castai::cluster_id;
 use crate::catalogue::FailureMode;
-use crate::catalogue::groups::REFUSED_MODES;
-use crate::checks::CheckContext;
+use crate::catalogue::mode_set::TOKEN_REJECTED;
 use crate::config::{Agent, Config};
 use crate::kube::Store;
+use crate::kube::types::object::Map;
 use crate::kube::types::pod::Pod;
-use crate::kube::types::workload::{DaemonSet, Deployment, Helm, Map};
-use crate::report::{Finding, Verdict};
+use crate::kube::types::workload::{DaemonSet, Deployment};
+use crate::report::Finding;
 
 /// The agent's Deployment.
-const AGENT: &str = "castai-agent";
-/// Where a chart notes its name and version.
-const CHART: &str = "helm.sh/chart";
-/// Stands where the cluster's id is not known.
-const NO_ID: &str = "$CLUSTER_ID";
+const AGENT_DEPLOYMENT: &str = "castai-agent";
+/// The label with the name and version of a chart.
+const CHART_LABEL: &str = "helm.sh/chart";
+/// Placeholder in a command for an unknown cluster ID.
+const CLUSTER_ID_PLACEHOLDER: &str = "$CLUSTER_ID";
 
-/// The logs in which a refusal would stand, and what the command that ends it needs.
+/// Scans component logs for rejected tokens.
 #[derive(Debug)]
-pub struct Refusals {
+pub struct RejectedTokens {
     store: Arc<Store>,
     agent: Agent,
-    /// The cluster's id, where the agent was told.
-    id: Option<String>,
-    logs: Mutex<Logs>,
+    /// The cluster ID in the agent's settings.
+    cluster_id: Option<String>,
+    logs: Mutex<LogTails>,
 }
 
-/// What the logs tell.
+/// The result of a scan.
 #[derive(Debug)]
-pub struct Heard {
-    /// The refusals that hold now.
-    pub refusals: Vec<Refusal>,
-    /// What could not be read.
-    pub gaps: Gaps,
-    /// Where nothing could: the verdict of a check that needs the logs.
-    pub nothing: Option<Verdict>,
+pub struct RejectionScan {
+    /// The rejections that hold now.
+    pub rejections: Vec<RejectedToken>,
+    /// The logs that were not read.
+    pub skipped: SkippedLogs,
+    /// The error if no log could be read.
+    pub error: Option<LogError>,
 }
 
-/// A refusal.
+/// A rejected token of one component.
 #[derive(Debug)]
-pub struct Refusal {
-    /// Whose log tells it.
+pub struct RejectedToken {
+    /// The pod with the log.
     pub pod: String,
-    /// 401 or 403.
+    /// The mode for 401 or 403.
     pub mode: FailureMode,
-    /// The log's words, and when.
-    pub sentence: String,
+    /// The log message and its time.
+    pub evidence: String,
 }
 
-/// What the command that gives a component a new token says of it.
+/// A component and the chart metadata for the command that renews its token.
 #[derive(Clone, Copy, Debug)]
-pub struct Installed<'a> {
+pub struct InstalledComponent<'a> {
     name: &'a str,
     labels: &'a Map,
-    helm: &'a Helm,
+    helm_release: Option<&'a str>,
 }
 
-impl<'a> From<&'a Deployment> for Installed<'a> {
+impl<'a> From<&'a Deployment> for InstalledComponent<'a> {
     fn from(deployment: &'a Deployment) -> Self {
         Self {
             name: &deployment.name,
             labels: &deployment.labels,
-            helm: &deployment.helm,
+            helm_release: deployment.helm_release.as_deref(),
         }
     }
 }
 
-impl<'a> From<&'a DaemonSet> for Installed<'a> {
+impl<'a> From<&'a DaemonSet> for InstalledComponent<'a> {
     fn from(set: &'a DaemonSet) -> Self {
         Self {
             name: &set.name,
             labels: &set.labels,
-            helm: &set.helm,
+            helm_release: set.helm_release.as_deref(),
         }
     }
 }
 
-impl Refusals {
-    /// Nothing was read yet.
-    pub fn new(config: &Config, world: &CheckContext) -> Self {
-        let (store, agent, id) = (
-            Arc::clone(&world.store),
-            config.agent.clone(),
-            config.castai.cluster_id.clone(),
-        );
+impl RejectedTokens {
+    /// Returns a scanner that has read nothing yet.
+    pub fn new(config: &Config, store: &Arc<Store>) -> Self {
         Self {
-            store,
-            agent,
-            id,
-            logs: Mutex::new(Logs::of(REFUSED_MODES)),
+            store: Arc::clone(store),
+            agent: config.agent.clone(),
+            cluster_id: config.castai.cluster_id.clone(),
+            logs: Mutex::new(LogTails::with_modes(TOKEN_REJECTED)),
         }
     }
 
-    /// Reads on, and says what holds now, though not all may have been read.
-    pub async fn heard(&self, of: Vec<Container>) -> Heard {
+    /// Reads the new lines of these containers and returns the rejections that hold now.
+    pub async fn scan(&self, containers: Vec<LogContainer>) -> RejectionScan {
         let mut logs = self.logs.lock().await;
-        logs.meet(of);
+        logs.set_containers(containers);
         let now = Timestamp::now();
-        let nothing = logs.wind(&self.store.door, now).await.err();
-        let refusals = logs
-            .reels()
+        let error = logs.poll(&self.store.client, now).await.err();
+        let rejections = logs
+            .tails()
             .iter()
-            .filter_map(|reel| Refusal::of(reel, now))
+            .filter_map(|tail| RejectedToken::from_tail(tail, now))
             .collect();
-        let gaps = nothing
+        let skipped = error
             .as_ref()
-            .map_or_else(|| logs.gaps().clone(), Gaps::everywhere);
-        Heard {
-            refusals,
-            gaps,
-            nothing,
+            .map_or_else(|| logs.skipped().clone(), SkippedLogs::all);
+        RejectionScan {
+            rejections,
+            skipped,
+            error,
         }
     }
 
-    /// A refusal with the command that gives the component a new token, and with what was seen of it.
+    /// Returns the finding for a rejection, with the command that renews the token.
     pub async fn finding(
         &self,
-        refusal: &Refusal,
-        scene: &Scene,
-        installed: Installed<'_>,
+        rejection: &RejectedToken,
+        snapshot: &NamespaceSnapshot,
+        component: InstalledComponent<'_>,
     ) -> Finding {
-        let id = cluster_id::find(self.id.as_deref(), &self.agent, &self.store.door)
+        let id = cluster_id::find(self.cluster_id.as_deref(), &self.agent, &self.store.client)
             .await
             .ok();
-        let renewal = renewal(scene, &self.store.namespace, installed, id.as_deref());
-        Finding::new(refusal.mode, format!("{}; {renewal}", refusal.sentence))
+        let remedy = remedy(snapshot, &self.store.namespace, component, id.as_deref());
+        Finding::new(rejection.mode, format!("{}; {remedy}", rejection.evidence))
     }
 }
 
-impl Refusal {
-    fn of(reel: &Reel, now: Timestamp) -> Option<Self> {
-        let Container { pod, name, .. } = &reel.container;
-        let trouble = reel.story.troubles(reel.moment(now)).into_iter().next()?;
-        let sentence = format!(
-            "{pod}/{name} said {}: {}",
-            trouble.often(),
-            excerpt(&trouble.words)
+impl RejectedToken {
+    fn from_tail(tail: &LogTail, now: Timestamp) -> Option<Self> {
+        let LogContainer { pod, name, .. } = &tail.container;
+        let incident = tail
+            .tracker
+            .active(tail.reference_time(now))
+            .into_iter()
+            .next()?;
+        let evidence = format!(
+            "{pod}/{name} logged {}: {}",
+            incident.occurrences(),
+            excerpt(&incident.message)
         );
         Some(Self {
             pod: pod.clone(),
-            mode: trouble.mode,
-            sentence,
+            mode: incident.mode,
+            evidence,
         })
     }
 }
 
-/// The containers of this name whose log is read, of so many pods at most, those that are ready first.
-pub fn logs_of<'a>(
+/// Returns the containers of a name in at most `limit` pods, ready pods first.
+pub fn containers_to_scan<'a>(
     namespace: &str,
     pods: impl Iterator<Item = &'a Pod>,
     name: &str,
-    most: usize,
-) -> Vec<Container> {
-    let mut pods: Vec<&Pod> = pods.filter(|pod| !pod.ending && !pod.is_over()).collect();
+    limit: usize,
+) -> Vec<LogContainer> {
+    let mut pods: Vec<&Pod> = pods
+        .filter(|pod| !pod.terminating && !pod.is_finished())
+        .collect();
     pods.sort_by_key(|pod| (!pod.is_ready(), pod.name.as_str()));
-    containers(namespace, pods.into_iter().take(most), &[name])
+    LogContainer::of_pods(namespace, pods.into_iter().take(limit), &[name])
 }
 
-/// The command that gives a component a new token.
-fn renewal(scene: &Scene, namespace: &str, installed: Installed<'_>, id: Option<&str>) -> String {
-    let Installed { name, labels, helm } = installed;
+/// Returns the command that renews a component's token.
+fn remedy(
+    snapshot: &NamespaceSnapshot,
+    namespace: &str,
+    component: InstalledComponent<'_>,
+    cluster_id: Option<&str>,
+) -> String {
+    let InstalledComponent {
+        name,
+        labels,
+        helm_release,
+    } = component;
     let chart = labels
-        .get(CHART)
+        .get(CHART_LABEL)
         .and_then(|chart| chart.rsplit_once('-'))
         .map_or(name, |(chart, _)| chart);
-    let release = helm.release.as_deref();
-    let of_release = |other: &&str| {
-        scene
-            .deployments
-            .iter()
-            .any(|one| one.name == **other && one.helm.release.as_deref() == release)
+    let shares_release_with_agent = || {
+        snapshot.deployments.iter().any(|deployment| {
+            deployment.name == AGENT_DEPLOYMENT
+                && deployment.helm_release.as_deref() == helm_release
+        })
     };
-    // One release of all components: its chart is another one, and this command would put this chart in its place.
-    if let Some(release) = release.filter(|_| name != AGENT && of_release(&AGENT)) {
+    // An umbrella release has another chart, which the command below would replace by the
+    // component's chart.
+    if let Some(release) =
+        helm_release.filter(|_| name != AGENT_DEPLOYMENT && shares_release_with_agent())
+    {
         return format!(
-            "its token was invalidated: it belongs to the Helm release {release}, as the agent does; give that release \
-             a new key for {chart} (castai.apiKey)"
+            "its token was invalidated: set a new key for {chart} (castai.apiKey) in Helm release {release}, which it \
+             shares with the agent"
         );
     }
-    let release = release.unwrap_or(chart.trim_start_matches("castai-"));
-    let id = id.unwrap_or(NO_ID);
+    let release = helm_release.unwrap_or(chart.trim_start_matches("castai-"));
+    let id = cluster_id.unwrap_or(CLUSTER_ID_PLACEHOLDER);
     format!(
         "its token was invalidated: helm repo update && helm upgrade -i {release} castai-helm/{chart} -n {namespace} \
          --set castai.apiKey=$CASTAI_API_TOKEN --set castai.clusterID={id}"

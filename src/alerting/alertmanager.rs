@@ -9,15 +9,15 @@ use crate::alerting::file::{ALERTMANAGER, GeneratedFile};
 use crate::alerting::time_scale::TimeScale;
 use crate::alerting::yaml::Yaml;
 use crate::catalogue::alert::ALERTS;
-use crate::catalogue::{Alert, OwnAlert};
+use crate::catalogue::{Alert, ExporterAlert};
 
 const GROUP_BY_AGENT: &[&str] = &["cluster", "namespace"];
 
-/// The receivers that the example names.
+/// Receivers of the example.
 const PAGER: &str = "castai-pager";
 const TICKET: &str = "castai-ticket";
 const DEADMAN: &str = "castai-deadman";
-const NOBODY: &str = "castai-nobody";
+const NO_RECEIVER: &str = "castai-null";
 
 /// Returns the example configuration, its parts, and the object of the Prometheus Operator.
 pub fn files() -> [GeneratedFile; 4] {
@@ -28,13 +28,13 @@ pub fn files() -> [GeneratedFile; 4] {
             configuration(webhook, TimeScale::REAL_TIME),
         ),
         ("routes.yaml", routes()),
-        ("inhibitions.yaml", inhibit_rules_alone()),
+        ("inhibitions.yaml", inhibitions_only()),
         ("alertmanagerconfig.yaml", operator_object()),
     ]
     .map(|(name, contents)| GeneratedFile::yaml(format!("{ALERTMANAGER}/{name}"), &contents))
 }
 
-/// A whole configuration, to start from or to paste its parts; notifications go to these addresses.
+/// Returns a complete configuration that sends notifications to a webhook.
 pub fn configuration(webhook: &str, time_scale: TimeScale) -> String {
     let receiver = |name: &str, resolved: &str| {
         let hook = Yaml::map([
@@ -49,9 +49,9 @@ pub fn configuration(webhook: &str, time_scale: TimeScale) -> String {
             ("webhook_configs", Yaml::List(vec![hook])),
         ])
     };
-    let nobody = Yaml::map([("name", Yaml::plain(NOBODY))]);
+    let null = Yaml::map([("name", Yaml::plain(NO_RECEIVER))]);
     let root = Yaml::map([
-        ("receiver", Yaml::plain(NOBODY)),
+        ("receiver", Yaml::plain(NO_RECEIVER)),
         ("group_by", plain_list(GROUP_BY_AGENT)),
         ("routes", Yaml::List(vec![route(time_scale)])),
     ]);
@@ -61,7 +61,7 @@ pub fn configuration(webhook: &str, time_scale: TimeScale) -> String {
         (
             "receivers",
             Yaml::List(vec![
-                nobody,
+                null,
                 receiver(PAGER, "true"),
                 receiver(TICKET, "true"),
                 receiver(DEADMAN, "false"),
@@ -71,23 +71,24 @@ pub fn configuration(webhook: &str, time_scale: TimeScale) -> String {
     .document()
 }
 
-/// The route alone, to paste into the tree that is there.
+/// Returns the route, to paste into an existing tree.
 pub fn routes() -> String {
     Yaml::map([("routes", Yaml::List(vec![route(TimeScale::REAL_TIME)]))]).document()
 }
 
-/// The inhibitions alone.
-pub fn inhibit_rules_alone() -> String {
+/// Returns the inhibition rules, to paste into an existing configuration.
+pub fn inhibitions_only() -> String {
     Yaml::map([("inhibit_rules", inhibit_rules())]).document()
 }
 
-/// The same for the Prometheus Operator, which binds it to its own namespace.
+/// Returns an `AlertmanagerConfig`, which the Prometheus Operator limits to its namespace.
 pub fn operator_object() -> String {
-    let matchers = |of: &[Matcher]| Yaml::List(of.iter().map(Matcher::as_object).collect());
-    // The operator narrows both sides to the namespace; an alert of the control plane's is never in it.
+    let matchers =
+        |of: &[Matcher]| Yaml::List(of.iter().map(Matcher::to_operator_object).collect());
+    // The operator adds the namespace to both sides; alerts on the control plane are outside of it.
     let rules = inhibitions()
         .into_iter()
-        .filter(|rule| !rule.foreign)
+        .filter(|rule| !rule.external)
         .map(|rule| {
             Yaml::map([
                 ("sourceMatch", matchers(&rule.source)),
@@ -131,7 +132,7 @@ pub fn operator_object() -> String {
     };
     let alertname = plain_list(&["cluster", "namespace", "alertname"]);
     let route = Yaml::map([
-        ("receiver", Yaml::plain(NOBODY)),
+        ("receiver", Yaml::plain(NO_RECEIVER)),
         ("groupBy", plain_list(GROUP_BY_AGENT)),
         (
             "routes",
@@ -147,7 +148,7 @@ pub fn operator_object() -> String {
         (
             "receivers",
             Yaml::List(vec![
-                Yaml::map([("name", Yaml::plain(NOBODY))]),
+                Yaml::map([("name", Yaml::plain(NO_RECEIVER))]),
                 receiver(PAGER, "pager", "true"),
                 receiver(TICKET, "ticket", "true"),
             ]),
@@ -168,22 +169,22 @@ pub fn operator_object() -> String {
     .document()
 }
 
-/// The receivers that an alert of this name and severity reaches.
+/// Returns the receiver of an alert with this name and severity.
 pub fn receiver_of(name: &str, severity: &str) -> &'static str {
     match severity {
-        _ if name == OwnAlert::Watchdog.entry().name => DEADMAN,
+        _ if name == ExporterAlert::Watchdog.entry().name => DEADMAN,
         "critical" => PAGER,
         "warning" => TICKET,
-        _ => NOBODY,
+        _ => NO_RECEIVER,
     }
 }
 
-/// Names of all alerts, those of failure modes first.
-pub fn names() -> impl Iterator<Item = &'static str> {
+/// Returns the names of all alerts, those of failure modes first.
+pub fn alert_names() -> impl Iterator<Item = &'static str> {
     ALERTS
         .iter()
         .map(|alert: &Alert| alert.name)
-        .chain(OwnAlert::ALL.iter().map(|alert| alert.entry().name))
+        .chain(ExporterAlert::ALL.iter().map(|alert| alert.entry().name))
 }
 
 fn route(time_scale: TimeScale) -> Yaml {
@@ -196,13 +197,13 @@ fn route(time_scale: TimeScale) -> Yaml {
         entries.extend(rest);
         Yaml::map(entries)
     };
-    let watchdog = OwnAlert::Watchdog.entry().name;
+    let watchdog = ExporterAlert::Watchdog.entry().name;
     let deadman = vec![
         ("group_wait", Yaml::plain("0s")),
         ("group_interval", minutes(1)),
         ("repeat_interval", minutes(5)),
     ];
-    // Longer than an evaluation, so that a cause is there before what follows from it is told.
+    // Longer than an evaluation, so that the cause is known before consequences notify.
     let pager = vec![
         ("group_by", plain_list(GROUP_BY_AGENT)),
         ("group_wait", minutes(1)),
@@ -225,13 +226,13 @@ fn route(time_scale: TimeScale) -> Yaml {
     ];
     child(
         "alertname=~\"Castai.+\"".to_owned(),
-        NOBODY,
+        NO_RECEIVER,
         vec![("routes", Yaml::List(children))],
     )
 }
 
 fn inhibit_rules() -> Yaml {
-    let matchers = |of: &[Matcher]| Yaml::texts(of.iter().map(Matcher::written));
+    let matchers = |of: &[Matcher]| Yaml::texts(of.iter().map(Matcher::to_matcher_string));
     let rules = inhibitions().into_iter().map(|rule| {
         Yaml::map([
             ("source_matchers", matchers(&rule.source)),

@@ -1,6 +1,6 @@
-//! Grafana dashboards: one cluster in depth, and the fleet at a glance.
+//! Grafana dashboards: one cluster in detail and an overview of all clusters.
 //!
-//! A panel whose metrics are not published is left out, and appears by itself when they are.
+//! Panels with metrics that are not published yet are left out.
 
 mod agent_health;
 mod fleet;

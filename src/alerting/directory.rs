@@ -8,7 +8,7 @@ use crate::alerting::file::GeneratedFile;
 
 /// A difference between a directory and the generated files.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Change {
+pub enum FileChange {
     /// A file is missing or outdated.
     Write(GeneratedFile),
     /// A file was generated once and is not any more.
@@ -31,21 +31,21 @@ pub fn changes(
     files: Vec<GeneratedFile>,
     folders: &[&str],
     headers: &[&str],
-) -> Result<Vec<Change>, DirectoryError> {
+) -> Result<Vec<FileChange>, DirectoryError> {
     let current: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let mut removed = Vec::new();
     for folder in folders {
         for name in with_header(&dir.join(folder), headers)? {
             let path = format!("{folder}/{name}");
             if !current.contains(path.as_str()) {
-                removed.push(Change::Remove(path));
+                removed.push(FileChange::Remove(path));
             }
         }
     }
     let outdated = |file: &GeneratedFile| {
         fs::read_to_string(dir.join(&file.path)).ok().as_deref() != Some(&file.contents)
     };
-    let written = files.into_iter().filter(outdated).map(Change::Write);
+    let written = files.into_iter().filter(outdated).map(FileChange::Write);
     Ok(written.chain(removed).collect())
 }
 
@@ -55,7 +55,7 @@ pub fn read(dir: &Path, path: &str) -> Result<String, DirectoryError> {
     fs::read_to_string(&path).map_err(|source| DirectoryError { path, source })
 }
 
-impl Change {
+impl FileChange {
     /// Applies the change to the directory.
     pub fn apply(&self, dir: &Path) -> Result<(), DirectoryError> {
         let (path, result) = match self {
@@ -76,7 +76,7 @@ impl Change {
     }
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for FileChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Write(file) => f.write_str(&file.path),

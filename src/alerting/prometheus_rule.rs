@@ -1,10 +1,10 @@
-//! The rules as objects of the Prometheus Operator: one per group, so that none outgrows what `kubectl apply` takes.
+//! The rules as `PrometheusRule` objects: one per group, to stay below the size limit of `kubectl apply`.
 
 use crate::alerting::rules::group::Group;
 use crate::alerting::time_scale::TimeScale;
 use crate::alerting::yaml::Yaml;
 
-/// All groups, a document each.
+/// Returns one YAML document per group.
 pub fn documents(groups: &[Group]) -> String {
     let documents: Vec<String> = groups.iter().map(document).collect();
     documents.join("---\n")

@@ -1,49 +1,54 @@
-//! The runbooks: one page per alert, a section per (check, mode).
+//! Runbooks: one page per alert, with one section per failure mode.
 
 use std::fmt::Write;
 
 use crate::alerting::file::{GeneratedFile, MARKDOWN_HEADER, RUNBOOKS};
 use crate::catalogue::alert::ALERTS;
 use crate::catalogue::relations::{CONSEQUENCES, Consequence};
-use crate::catalogue::{Alert, FailureMode, OwnAlert, Scope, alert, anchor, remedy};
+use crate::catalogue::{Alert, ExporterAlert, FailureMode, Scope, alert, anchor, remedy};
 
-/// How a diagnosis names our own command.
-const CHECK: &str = "castai-health-exporter check";
+/// The command of the exporter as diagnosis steps spell it.
+const CHECK_COMMAND: &str = "castai-health-exporter check";
 
-/// Every page, and the index.
+/// Returns every page and the index.
 pub fn files() -> Vec<GeneratedFile> {
-    let page = |alert: &Alert| GeneratedFile {
+    let runbook = |alert: &Alert| GeneratedFile {
         path: format!("{RUNBOOKS}/{}.md", alert.name),
-        contents: page(alert),
+        contents: alert_page(alert),
     };
     let index = GeneratedFile {
         path: format!("{RUNBOOKS}/README.md"),
         contents: index(),
     };
-    let own = OwnAlert::ALL.iter().map(|alert| GeneratedFile {
+    let exporter = ExporterAlert::ALL.iter().map(|alert| GeneratedFile {
         path: format!("{RUNBOOKS}/{}.md", alert.entry().name),
-        contents: own_page(*alert),
+        contents: exporter_alert_page(*alert),
     });
-    ALERTS.iter().map(page).chain(own).chain([index]).collect()
+    ALERTS
+        .iter()
+        .map(runbook)
+        .chain(exporter)
+        .chain([index])
+        .collect()
 }
 
-/// The page of the alert with this name.
-pub fn named(name: &str) -> Option<String> {
-    alert::named(name)
-        .map(page)
-        .or_else(|| OwnAlert::named(name).map(own_page))
+/// Returns the page of the alert with this name.
+pub fn find(name: &str) -> Option<String> {
+    alert::by_name(name)
+        .map(alert_page)
+        .or_else(|| ExporterAlert::by_name(name).map(exporter_alert_page))
 }
 
-/// The page of an alert that belongs to no single failure mode.
-pub fn own_page(alert: OwnAlert) -> String {
+/// Returns the page of an alert that belongs to no single failure mode.
+pub fn exporter_alert_page(alert: ExporterAlert) -> String {
     let entry = alert.entry();
     let mut page = format!("{MARKDOWN_HEADER}\n# {}\n\n{}\n", entry.name, entry.summary);
-    section(&mut page, "Meaning", &in_words(entry.meaning));
+    section(&mut page, "Meaning", &placeholders_as_code(entry.meaning));
     section(&mut page, "Impact", entry.impact);
     let commands: Vec<_> = entry
         .diagnosis
         .iter()
-        .map(|command| pasteable(command, Scope::Pod))
+        .map(|command| in_container(command, Scope::Pod))
         .collect();
     section(
         &mut page,
@@ -54,13 +59,13 @@ pub fn own_page(alert: OwnAlert) -> String {
     page
 }
 
-/// A text whose `{label}` stand for the label of that name.
-fn in_words(text: &str) -> String {
+/// Formats `{label}` placeholders as code.
+fn placeholders_as_code(text: &str) -> String {
     text.replace(['{', '}'], "`")
 }
 
-/// The page of one alert.
-pub fn page(alert: &Alert) -> String {
+/// Returns the page of an alert.
+pub fn alert_page(alert: &Alert) -> String {
     let mut page = format!("{MARKDOWN_HEADER}\n# {}\n\n{}\n", alert.name, alert.summary);
     section(&mut page, "Meaning", &meaning(alert));
     section(&mut page, "Impact", alert.impact);
@@ -68,7 +73,7 @@ pub fn page(alert: &Alert) -> String {
     section(
         &mut page,
         "Mitigation",
-        "What mends it depends on the failure mode, the label `mode` of the alert.",
+        "The fix depends on the failure mode, the `mode` label of the alert.",
     );
     for mode in alert.modes {
         mitigation(&mut page, alert, *mode);
@@ -77,14 +82,14 @@ pub fn page(alert: &Alert) -> String {
 }
 
 fn index() -> String {
-    let mut index = format!("{MARKDOWN_HEADER}\n# Runbooks\n\n| alert | tells |\n|---|---|\n");
+    let mut index = format!("{MARKDOWN_HEADER}\n# Runbooks\n\n| Alert | Summary |\n|---|---|\n");
     for alert in ALERTS {
         line(
             &mut index,
             &format!("| [{0}]({0}.md) | {1} |", alert.name, alert.summary),
         );
     }
-    for alert in OwnAlert::ALL.iter().map(|alert| alert.entry()) {
+    for alert in ExporterAlert::ALL.iter().map(|alert| alert.entry()) {
         line(
             &mut index,
             &format!("| [{0}]({0}.md) | {1} |", alert.name, alert.summary),
@@ -95,7 +100,7 @@ fn index() -> String {
 
 fn meaning(alert: &Alert) -> String {
     let mut text = format!(
-        "The check `{}` is failing. It asks: {}\n\nThe label `mode` says why:\n\n",
+        "The `{}` check is failing. It answers the question: {}\n\nThe `mode` label of the alert names the cause:\n\n",
         alert.check,
         alert.check.entry().question
     );
@@ -123,7 +128,7 @@ fn meaning(alert: &Alert) -> String {
             line(
                 &mut text,
                 &format!(
-                    "\n`{mode}` in `{}` only follows from `{root}` and has no alert of its own.",
+                    "\n`{mode}` in check `{}` is a consequence of `{root}` and has no separate alert.",
                     row.check
                 ),
             );
@@ -138,7 +143,7 @@ fn meaning(alert: &Alert) -> String {
         line(
             &mut text,
             &format!(
-                "\nThe same modes in {also} only follow from this one and have no alert of their own."
+                "\nThe same modes in {also} are consequences of this failure and have no separate alert."
             ),
         );
     }
@@ -147,30 +152,30 @@ fn meaning(alert: &Alert) -> String {
 
 fn diagnosis(alert: &Alert) -> String {
     let check = alert.check;
-    let look = format!("{CHECK} {check}");
+    let look = format!("{CHECK_COMMAND} {check}");
     let commands = std::iter::once(look.as_str()).chain(alert.diagnosis.iter().copied());
     format!(
-        "The evidence of the last attempt stands in the exporter's log (`check={check}`) and at `/api/v1/status`.\n\
-         Look anew, and then from another side:\n\n```sh\n{}\n```",
+        "The exporter logs the evidence of the last attempt (`check={check}`) and serves it at `/api/v1/status`.\n\
+         Re-run the check, then confirm independently:\n\n```sh\n{}\n```",
         commands
-            .map(|command| pasteable(command, check.entry().scope))
+            .map(|command| in_container(command, check.entry().scope))
             .collect::<Vec<_>>()
             .join("\n")
     )
 }
 
-/// Our own command, as it is run in the containers that the chart and the component make.
-fn pasteable(command: &str, scope: Scope) -> String {
-    match command.strip_prefix(CHECK) {
-        // The agent's own pod may be what is missing.
+/// Wraps a command of the exporter in the `kubectl exec` that runs it in its containers.
+fn in_container(command: &str, scope: Scope) -> String {
+    match command.strip_prefix(CHECK_COMMAND) {
+        // The agent's pod may be the one that is missing.
         Some(rest) if scope == Scope::Cluster => {
-            format!("kubectl -n castai-agent exec deploy/castai-health-exporter -- /{CHECK} --vantage=companion{rest}")
+            format!("kubectl -n castai-agent exec deploy/castai-health-exporter -- /{CHECK_COMMAND} --vantage=companion{rest}")
         }
         Some(rest) => format!(
-            "kubectl -n castai-agent exec deploy/castai-health-exporter -- /{CHECK} --vantage=companion{rest}\n\
-             kubectl -n castai-agent exec deploy/castai-agent -c castai-health-exporter -- /{CHECK}{rest}"
+            "kubectl -n castai-agent exec deploy/castai-health-exporter -- /{CHECK_COMMAND} --vantage=companion{rest}\n\
+             kubectl -n castai-agent exec deploy/castai-agent -c castai-health-exporter -- /{CHECK_COMMAND}{rest}"
         ),
-        // Logs are read where they are, and explained in the companion.
+        // Logs are piped from the operator's machine into the companion.
         None => command.replace(
             "| castai-health-exporter",
             "| kubectl -n castai-agent exec -i deploy/castai-health-exporter -- /castai-health-exporter",
@@ -191,7 +196,7 @@ fn mitigation(page: &mut String, alert: &Alert, mode: FailureMode) {
     line(
         page,
         &format!(
-            "{}\n\n{}\n\n**What mends it:** {}",
+            "{}\n\n**How to distinguish it:** {}\n\n**Fix:** {}",
             entry.meaning,
             entry.distinguishing,
             remedy(alert.check, mode)
@@ -204,5 +209,5 @@ fn section(page: &mut String, title: &str, text: &str) {
 }
 
 fn line(text: &mut String, line: &str) {
-    writeln!(text, "{line}").expect("a string takes everything");
+    writeln!(text, "{line}").expect("writing to a string succeeds");
 }

@@ -1,25 +1,25 @@
-//! Durations in rules, and how a test shortens them all alike.
+//! Durations in rules, and the factor by which tests shorten them.
 
 use std::time::Duration;
 
-/// Which part of its length a duration keeps: 1 in the committed files, less in a test that cannot wait.
+/// Factor for every duration: 1 in the committed files, less in tests.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeScale {
     factor: f64,
 }
 
 impl TimeScale {
-    /// As committed.
+    /// Durations as committed.
     pub const REAL_TIME: Self = Self { factor: 1.0 };
 
-    /// So many times as fast.
+    /// Divides every duration by a number.
     pub fn faster(times: u32) -> Self {
         Self {
             factor: 1.0 / f64::from(times.max(1)),
         }
     }
 
-    /// A duration as Prometheus writes it; never shorter than a millisecond unless it is none.
+    /// Formats a duration for Prometheus; a non-zero duration has at least one millisecond.
     pub fn format(self, duration: Duration) -> String {
         let scaled = duration.mul_f64(self.factor);
         let millis = if duration.is_zero() {
@@ -27,12 +27,12 @@ impl TimeScale {
         } else {
             scaled.as_millis().max(1)
         };
-        written(millis)
+        in_largest_unit(millis)
     }
 }
 
-/// The largest unit that divides it.
-fn written(millis: u128) -> String {
+/// Formats milliseconds in the largest unit without a fraction.
+fn in_largest_unit(millis: u128) -> String {
     const UNITS: [(u128, &str); 4] = [
         (86_400_000, "d"),
         (3_600_000, "h"),
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_is_written_in_its_largest_whole_unit() {
+    fn duration_has_largest_whole_unit() {
         for (seconds, text) in [
             (0, "0s"),
             (30, "30s"),
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_may_shorten_it_but_not_to_nothing() {
+    fn shortened_duration_has_at_least_one_millisecond() {
         assert_eq!(TimeScale::faster(30).format(Duration::from_mins(5)), "10s");
         assert_eq!(TimeScale::faster(7).format(Duration::from_secs(1)), "142ms");
         assert_eq!(

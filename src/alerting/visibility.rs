@@ -1,75 +1,78 @@
-//! Where a fault is seen: in the agent's pod, beside it, or in both. The last step before people are told.
+//! Which vantages see a failure: the agent's sidecar, the companion, or both.
 
-/// What the two vantages say together; the value of the recorded series.
+/// The vantages that see a failure; the number is the value of the recorded series.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Visibility {
-    /// The check holds for the whole cluster, wherever it is asked.
+    /// The check has cluster scope: every vantage sees the same.
     Cluster = 0,
-    /// The sidecar and the companion see it.
-    Everywhere = 1,
-    /// The sidecar sees it and the companion is fine.
-    PodOnly = 2,
-    /// One sidecar of several sees it; another is fine.
-    SomePods = 3,
-    /// The sidecar sees it; there is no other word.
-    Pod = 4,
-    /// The companion sees it and the sidecar is fine.
-    BesideOnly = 5,
-    /// The companion sees it; there is no other word.
-    Beside = 6,
+    /// Sidecar and companion see it.
+    Both = 1,
+    /// The sidecar sees it, the companion does not.
+    SidecarOnly = 2,
+    /// One of several sidecars sees it.
+    SomeSidecars = 3,
+    /// The sidecar sees it; no companion is running.
+    Sidecar = 4,
+    /// The companion sees it, the sidecar does not.
+    CompanionOnly = 5,
+    /// The companion sees it; no sidecar is running.
+    Companion = 6,
 }
 
 impl Visibility {
-    /// Those of a check that looks from a pod, in the order in which the first that holds is taken.
-    pub const OF_PODS: &'static [Self] = &[
-        Self::SomePods,
-        Self::Everywhere,
-        Self::PodOnly,
-        Self::Pod,
-        Self::BesideOnly,
-        Self::Beside,
+    /// Values of a check with pod scope; the first that matches applies.
+    pub const POD_SCOPE: &'static [Self] = &[
+        Self::SomeSidecars,
+        Self::Both,
+        Self::SidecarOnly,
+        Self::Sidecar,
+        Self::CompanionOnly,
+        Self::Companion,
     ];
 
-    /// What the alert says of it.
-    pub const fn words(self) -> &'static str {
+    /// Returns the last sentence of the alert's description.
+    pub const fn sentence(self) -> &'static str {
         match self {
             Self::Cluster => "",
-            Self::Everywhere => {
-                " Seen everywhere: in the agent's pod and beside it, so the cause lies in the cluster or on the way out, not in this pod."
+            Self::Both => {
+                " Seen by sidecar and companion: the cause is in the cluster or on its egress path, not in the agent's pod."
             }
-            Self::PodOnly => {
-                " Seen only in the agent's pod; beside it all is well, so a new pod may mend it: `kubectl -n castai-agent delete pod -l app.kubernetes.io/name=castai-agent`."
+            Self::SidecarOnly => {
+                " Seen by the sidecar only, the companion is fine: a new agent pod may fix it. Run `kubectl -n castai-agent delete pod -l app.kubernetes.io/name=castai-agent`."
             }
-            Self::SomePods => {
-                " Seen in one of the agent's pods only; another is fine, so compare their nodes, or delete the pod that suffers."
+            Self::SomeSidecars => {
+                " Seen in one of the agent's pods only: compare its node with that of a healthy pod, or delete the affected pod."
             }
-            Self::Pod => {
-                " Seen in the agent's pod; no exporter beside it says whether it is so everywhere."
+            Self::Sidecar => {
+                " Seen by the sidecar; no companion is running to show whether other pods are affected."
             }
-            Self::BesideOnly => {
-                " Seen only beside the agent; in the agent's pod all is well, so the agent itself is not affected now."
+            Self::CompanionOnly => {
+                " Seen by the companion only, the sidecar is fine: the agent itself is not affected now."
             }
-            Self::Beside => {
-                " Seen beside the agent; no exporter in its pod says whether the agent suffers alike."
+            Self::Companion => {
+                " Seen by the companion; no sidecar is running to confirm that the agent is affected."
             }
         }
     }
 
-    /// Whether the agent goes on working somewhere: then it is no page.
-    pub const fn survived(self) -> bool {
-        matches!(self, Self::SomePods | Self::BesideOnly)
+    /// Returns whether an agent pod still works, so that the alert does not page.
+    pub const fn agent_survives(self) -> bool {
+        matches!(self, Self::SomeSidecars | Self::CompanionOnly)
     }
 
-    /// Its number.
+    /// Returns the value of the recorded series.
     pub const fn code(self) -> u8 {
         self as u8
     }
 
-    /// The words as a template over the value of the alert.
+    /// Returns the sentences as a template over the value of the alert.
     pub fn template() -> String {
-        let cases: Vec<String> = Self::OF_PODS
+        let cases: Vec<String> = Self::POD_SCOPE
             .iter()
-            .map(|place| format!("if eq $value {}.0 }}}}{}{{{{ ", place.code(), place.words()))
+            .map(|visibility| {
+                let (code, sentence) = (visibility.code(), visibility.sentence());
+                format!("if eq $value {code}.0 }}}}{sentence}{{{{ ")
+            })
             .collect();
         format!("{{{{ {}end }}}}", cases.join("else "))
     }
@@ -80,16 +83,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_template_has_a_case_for_each_place() {
+    fn template_has_one_case_per_visibility() {
         let template = Visibility::template();
+        let first = Visibility::POD_SCOPE[0].code();
         assert!(
-            template.starts_with("{{ if eq $value 3.0 }} Seen in one"),
+            template.starts_with(&format!("{{{{ if eq $value {first}.0 }}}} ")),
             "{template}"
         );
         assert!(template.ends_with("{{ end }}"), "{template}");
         assert_eq!(
             template.matches("{{ else if eq $value ").count(),
-            Visibility::OF_PODS.len() - 1
+            Visibility::POD_SCOPE.len() - 1
         );
     }
 }

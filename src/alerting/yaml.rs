@@ -1,39 +1,39 @@
-//! YAML as the generated files need it: maps, lists, quoted texts and blocks, and nothing that has to be guessed.
+//! Writes YAML: maps in order, lists, quoted strings and literal blocks.
 
 use std::fmt::Write;
 
 /// A YAML value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Yaml {
-    /// A word or a number that needs no quotes: a duration, a whole number, `true`.
+    /// A scalar without quotes: a duration, a number, `true`.
     Plain(String),
-    /// A text, quoted.
+    /// A quoted string.
     Text(String),
-    /// Lines that are kept as they stand.
+    /// A literal block, which keeps its line breaks.
     Block(String),
     /// A list.
     List(Vec<Yaml>),
-    /// A map in the order of its entries.
+    /// A map, in the order of its entries.
     Map(Vec<(String, Yaml)>),
 }
 
 impl Yaml {
-    /// A word that needs no quotes.
+    /// A scalar without quotes.
     pub fn plain(word: impl Into<String>) -> Self {
         Self::Plain(word.into())
     }
 
-    /// A text, quoted.
+    /// A quoted string.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
-    /// A list of quoted texts.
+    /// A list of quoted strings.
     pub fn texts<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Self {
         Self::List(texts.into_iter().map(Self::text).collect())
     }
 
-    /// A map in the order of its entries.
+    /// A map, in the order of its entries.
     pub fn map<K: Into<String>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
         Self::Map(
             entries
@@ -43,14 +43,14 @@ impl Yaml {
         )
     }
 
-    /// The document, ending in a line feed.
+    /// Returns the document with a final newline.
     pub fn document(&self) -> String {
         let mut text = String::new();
         self.write(&mut text, 0);
         text.trim_start_matches('\n').trim_end().to_owned() + "\n"
     }
 
-    /// Writes what follows `key:` or `-`.
+    /// Writes the value after `key:` or `-`.
     fn write(&self, text: &mut String, depth: usize) {
         let pad = "  ".repeat(depth);
         match self {
@@ -84,7 +84,7 @@ impl Yaml {
         }
     }
 
-    /// The first entry of a map stands on the line of its dash.
+    /// Writes a list item; the first entry of a map goes on the line of the dash.
     fn write_in_item(&self, text: &mut String, depth: usize) {
         let Self::Map(entries) = self else {
             return self.write(text, depth + 1);
@@ -102,7 +102,7 @@ impl Yaml {
 }
 
 fn push(text: &mut String, words: std::fmt::Arguments<'_>) {
-    text.write_fmt(words).expect("a string takes everything");
+    text.write_fmt(words).expect("writing to a string succeeds");
 }
 
 #[cfg(test)]
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_is_read_back_as_it_was_meant() {
+    fn document_round_trips() {
         let rule = Yaml::map([
             ("alert", Yaml::plain("A")),
             ("expr", Yaml::Block("a\n  or\nb".to_owned())),

@@ -1,4 +1,4 @@
-//! EC2's `DescribeInstances`, the agent's one question to EC2, on the SDK's own engine and signatures.
+//! The EC2 API: `DescribeInstances`, the only operation that the agent calls.
 //!
 //! Wire format: the EC2 Query API, version 2016-11-15.
 
@@ -7,83 +7,94 @@ use aws_smithy_query::QueryWriter;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 use http::Request;
 
-use crate::aws::signed::Signed;
-use crate::aws::{Line, Refused};
-use crate::config::aws::{Endpoint, Service};
-use crate::net::Answer;
+use crate::aws::signed_operation::SignedOperation;
+use crate::aws::{CallError, PhasedConnector};
+use crate::config::agent::aws::{Endpoint, Service};
+use crate::net::Response;
 
-/// The code of an answer that says: you may.
-pub const MAY: &str = "DryRunOperation";
-/// Version of the Query API.
-const VERSION: &str = "2016-11-15";
-/// The most tags that EC2 gives an instance, with room.
+/// Error code of a dry run if the caller has the permission.
+pub const DRY_RUN_ALLOWED: &str = "DryRunOperation";
+/// Version of the EC2 Query API.
+const API_VERSION: &str = "2016-11-15";
+/// Number of tags that are read; EC2 allows 50 per instance.
 const MAX_TAGS: usize = 100;
 
-/// What is asked.
+/// The two forms of the request.
 #[derive(Clone, Debug)]
-enum Question {
-    /// Whether it may be asked at all.
+enum DescribeInstances {
+    /// Checks the permission only.
     DryRun,
-    /// About the instance with this id, as the agent asks for the lifecycle of a node.
+    /// Describes one instance, as the agent does for the lifecycle of a node.
     Instance(String),
 }
 
-/// An instance as EC2 shows it.
+/// An instance as EC2 describes it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Instance {
-    /// Its id.
+pub struct DescribedInstance {
+    /// Instance ID.
     pub id: String,
-    /// Its purchase option, when it is not on-demand.
+    /// Purchase option, unless on-demand.
     pub lifecycle: Option<String>,
-    /// Its tags.
+    /// Tags.
     pub tags: Vec<(String, String)>,
 }
 
-/// EC2 at one address.
+/// A client for EC2 at one endpoint.
 #[derive(Clone, Debug)]
-pub struct Ec2(Signed);
+pub struct Ec2(SignedOperation);
 
 impl Ec2 {
-    /// EC2 at the end of a line, asked with these credentials.
-    pub fn new(line: &Line, endpoint: &Endpoint, credentials: &Credentials) -> Self {
-        Self(Signed::new(
+    /// Creates a client.
+    pub fn new(
+        connector: &PhasedConnector,
+        endpoint: &Endpoint,
+        credentials: &Credentials,
+    ) -> Self {
+        Self(SignedOperation::new(
             (Service::Ec2, "DescribeInstances"),
-            line,
+            connector,
             endpoint,
             credentials,
         ))
     }
 
-    /// Whether the caller may describe instances; the answer hoped for is a refusal with the code [`MAY`].
-    pub async fn dry_run(&self) -> Refused {
-        match self.0.ask(request(&Question::DryRun)).await {
-            Ok(answer) => Refused::Answered(Box::new(answer)),
-            Err(refused) => refused,
+    /// Requests a dry run, which always fails: with code [`DRY_RUN_ALLOWED`] if the caller has the
+    /// permission.
+    pub async fn dry_run(&self) -> CallError {
+        match self.0.invoke(request(&DescribeInstances::DryRun)).await {
+            Ok(response) => CallError::Response(Box::new(response)),
+            Err(error) => error,
         }
     }
 
-    /// What EC2 shows of an instance; nothing when it is not there.
+    /// Describes an instance, or returns `None` if it does not exist.
     ///
     /// # Errors
-    /// How far it got.
-    pub async fn instance(&self, id: &str) -> Result<(Option<Instance>, Answer), Refused> {
-        let answer = self
+    /// If EC2 does not return instances.
+    pub async fn describe_instance(
+        &self,
+        id: &str,
+    ) -> Result<(Option<DescribedInstance>, Response), CallError> {
+        let response = self
             .0
-            .ask(request(&Question::Instance(id.to_owned())))
+            .invoke(request(&DescribeInstances::Instance(id.to_owned())))
             .await?;
-        match instances(&answer.body) {
-            Ok(found) => Ok((found.into_iter().find(|instance| instance.id == id), answer)),
-            Err(_) => Err(Refused::Answered(Box::new(answer))),
+        match parse_instances(&response.body) {
+            Ok(instances) => Ok((
+                instances.into_iter().find(|instance| instance.id == id),
+                response,
+            )),
+            Err(_) => Err(CallError::Response(Box::new(response))),
         }
     }
 }
 
-fn request(question: &Question) -> Request<String> {
+fn request(operation: &DescribeInstances) -> Request<String> {
     let mut body = String::new();
-    let mut writer = QueryWriter::new(&mut body, "DescribeInstances", VERSION);
-    match question {
-        Question::DryRun => writer.prefix("DryRun").boolean(true),
-        Question::Instance(id) => {
+    let mut writer = QueryWriter::new(&mut body, "DescribeInstances", API_VERSION);
+    match operation {
+        DescribeInstances::DryRun => writer.prefix("DryRun").boolean(true),
+        DescribeInstances::Instance(id) => {
             writer.prefix("Filter.1.Name").string("instance-id");
             writer.prefix("Filter.1.Value.1").string(id);
         }
@@ -92,15 +103,15 @@ fn request(question: &Question) -> Request<String> {
     let request = Request::post("/")
         .header("content-type", "application/x-www-form-urlencoded")
         .body(body);
-    request.expect("path and header are constants")
+    request.expect("path and header are valid constants")
 }
 
-/// The instances of an answer.
-fn instances(body: &[u8]) -> Result<Vec<Instance>, XmlDecodeError> {
+/// Parses the instances of a response.
+fn parse_instances(body: &[u8]) -> Result<Vec<DescribedInstance>, XmlDecodeError> {
     let mut document = Document::try_from(body)?;
     let mut root = document.root_element()?;
     if root.start_el().local() != "DescribeInstancesResponse" {
-        return Err(XmlDecodeError::custom("the answer is to no such question"));
+        return Err(XmlDecodeError::custom("not a DescribeInstancesResponse"));
     }
     let mut found = Vec::new();
     while let Some(mut part) = root.next_tag() {
@@ -113,7 +124,7 @@ fn instances(body: &[u8]) -> Result<Vec<Instance>, XmlDecodeError> {
                     continue;
                 }
                 while let Some(mut item) = part.next_tag() {
-                    found.push(instance(&mut item)?);
+                    found.push(parse_instance(&mut item)?);
                 }
             }
         }
@@ -121,8 +132,8 @@ fn instances(body: &[u8]) -> Result<Vec<Instance>, XmlDecodeError> {
     Ok(found)
 }
 
-fn instance(item: &mut ScopedDecoder<'_, '_>) -> Result<Instance, XmlDecodeError> {
-    let mut instance = Instance::default();
+fn parse_instance(item: &mut ScopedDecoder<'_, '_>) -> Result<DescribedInstance, XmlDecodeError> {
+    let mut instance = DescribedInstance::default();
     while let Some(mut field) = item.next_tag() {
         match field.start_el().local() {
             "instanceId" => instance.id = try_data(&mut field)?.into_owned(),
@@ -148,8 +159,8 @@ fn instance(item: &mut ScopedDecoder<'_, '_>) -> Result<Instance, XmlDecodeError
     Ok(instance)
 }
 
-impl Instance {
-    /// The cluster that the instance belongs to, by the tags that the agent looks for.
+impl DescribedInstance {
+    /// Returns the cluster in the tags that the agent looks for.
     pub fn cluster(&self) -> Option<&str> {
         let owned = |(key, value): &(String, String)| {
             let name = key
@@ -175,7 +186,7 @@ impl Instance {
 mod tests {
     use super::*;
 
-    const ANSWER: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+    const RESPONSE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>
 <reservationSet><item><reservationId>r-1</reservationId><groupSet/><instancesSet><item><instanceId>i-1</instanceId>
 <instanceLifecycle>spot</instanceLifecycle><tagSet><item><key>Name</key><value>a &amp; b</value></item>
@@ -183,8 +194,8 @@ mod tests {
 </DescribeInstancesResponse>"#;
 
     #[test]
-    fn an_instance_is_read_with_its_lifecycle_and_its_cluster() {
-        let found = instances(ANSWER.as_bytes()).unwrap();
+    fn describe_instances_response_contains_lifecycle_and_cluster() {
+        let found = parse_instances(RESPONSE.as_bytes()).unwrap();
         let [instance] = found.as_slice() else {
             panic!("{found:?}")
         };
@@ -195,9 +206,9 @@ mod tests {
         assert_eq!(instance.cluster(), Some("lab"));
         let tagged = |key: &str, value: &str| {
             let tags = vec![(key.to_owned(), value.to_owned())];
-            Instance {
+            DescribedInstance {
                 tags,
-                ..Instance::default()
+                ..DescribedInstance::default()
             }
             .cluster()
             .map(str::to_owned)
@@ -208,9 +219,9 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_answer_is_read_and_a_page_is_not() {
+    fn empty_reservation_set_is_valid_and_html_is_not() {
         let empty = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>";
-        assert_eq!(instances(empty.as_bytes()).unwrap(), []);
+        assert_eq!(parse_instances(empty.as_bytes()).unwrap(), []);
         for other in [
             "<html><body>hello</body></html>",
             "",
@@ -218,7 +229,7 @@ mod tests {
             "no xml",
             "<Response><reservationSet/></Response>",
         ] {
-            assert!(instances(other.as_bytes()).is_err(), "{other}");
+            assert!(parse_instances(other.as_bytes()).is_err(), "{other}");
         }
     }
 }

@@ -1,38 +1,43 @@
-//! EKS's `DescribeCluster`, which the exporter asks as the agent.
+//! The EKS API: `DescribeCluster`, called with the agent's credentials.
 //!
-//! Wire format: the Amazon EKS API reference, version 2017-11-01.
+//! Wire format: Amazon EKS API reference, version 2017-11-01.
 
 use aws_credential_types::Credentials;
 use http::Request;
 
-use crate::aws::signed::Signed;
-use crate::aws::{Line, Refused};
-use crate::config::aws::{Endpoint, Service};
-use crate::net::Answer;
+use crate::aws::signed_operation::SignedOperation;
+use crate::aws::{CallError, PhasedConnector};
+use crate::config::agent::aws::{Endpoint, Service};
+use crate::net::Response;
 
-/// EKS at one address.
+/// A client for EKS at one endpoint.
 #[derive(Clone, Debug)]
-pub struct Eks(Signed);
+pub struct Eks(SignedOperation);
 
 impl Eks {
-    /// EKS at the end of a line, asked with these credentials.
-    pub fn new(line: &Line, endpoint: &Endpoint, credentials: &Credentials) -> Self {
-        Self(Signed::new(
+    /// Creates a client.
+    pub fn new(
+        connector: &PhasedConnector,
+        endpoint: &Endpoint,
+        credentials: &Credentials,
+    ) -> Self {
+        Self(SignedOperation::new(
             (Service::Eks, "DescribeCluster"),
-            line,
+            connector,
             endpoint,
             credentials,
         ))
     }
 
-    /// What EKS tells of a cluster.
+    /// Describes a cluster.
     ///
     /// # Errors
-    /// How far it got.
-    pub async fn cluster(&self, name: &str) -> Result<Answer, Refused> {
+    /// If EKS does not return it.
+    pub async fn describe_cluster(&self, name: &str) -> Result<Response, CallError> {
         let request = Request::get(format!("/clusters/{name}")).body(String::new());
-        let request = request
-            .map_err(|_| Refused::Unsent("the cluster's name cannot stand in a path".to_owned()))?;
-        self.0.ask(request).await
+        let request = request.map_err(|_| {
+            CallError::NotSent("the cluster name is not valid in a URL path".to_owned())
+        })?;
+        self.0.invoke(request).await
     }
 }

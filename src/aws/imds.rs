@@ -1,125 +1,127 @@
-//! EC2's instance metadata, asked as the agent's SDK asks: a token first, then what is wanted.
+//! EC2 instance metadata, read as the agent's SDK reads it: first a session token, then the data.
 //!
-//! Without a token the old way is tried, which tells a hop limit from silence. It is asked straight, never through a proxy.
+//! Without a token it tries IMDSv1, which distinguishes a hop limit from an unreachable service.
+//! Requests bypass proxies.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
 
-use crate::catalogue::{FailureMode as M, Limits};
-use crate::config::Secret;
-use crate::config::aws::Key;
-use crate::config::node_local::Endpoint;
-use crate::net::{Answer, Connection, Resolver, Route};
+use crate::aws::credentials_document;
+use crate::catalogue::{FailureMode as M, Timeouts};
+use crate::config::agent::aws::AccessKey;
+use crate::config::agent::link_local::Endpoint;
+use crate::net::{Connection, Resolver, Response, Target};
 use crate::report::evidence::quote;
-use crate::report::{Finding, Instance, Trail};
+use crate::report::{Ec2Instance, Finding, PhaseTimer};
 
-const TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
-const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
-const TOKEN_PATH: &str = "/latest/api/token";
-const TOP: &str = "/latest/meta-data/";
-const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
-const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
-/// A token is used within one attempt.
+const TTL_HEADER: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
+const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
+/// Lifetime of the session token, which is used within one attempt.
 const TTL_SECONDS: HeaderValue = HeaderValue::from_static("60");
-/// The longest name that IAM gives a role, with room.
-const MAX_ROLE: usize = 128;
-/// The longest word of the identity document that is kept.
-const MAX_WORD: usize = 64;
+const TOKEN_PATH: &str = "/latest/api/token";
+const METADATA_PATH: &str = "/latest/meta-data/";
+const ROLES_PATH: &str = "/latest/meta-data/iam/security-credentials/";
+const DOCUMENT_PATH: &str = "/latest/dynamic/instance-identity/document";
+/// Longest role name that is accepted; IAM allows 64 characters.
+const MAX_ROLE_CHARS: usize = 128;
+/// Longest field of the identity document that is accepted.
+const MAX_FIELD_CHARS: usize = 64;
 
-/// One visit, on one connection as long as the server keeps it.
+/// A session with instance metadata, on one connection as long as the server keeps it open.
 #[derive(Debug)]
-pub struct Visit<'a> {
-    route: Route,
+pub struct ImdsSession<'a> {
+    target: Target,
     resolver: &'a Resolver,
     prefix: &'a str,
-    trail: &'a Trail,
+    timer: &'a PhaseTimer,
     connection: Option<Connection>,
     token: Option<HeaderValue>,
 }
 
-/// The node's role.
+/// The IAM role of the node.
 #[derive(Debug)]
 pub struct NodeRole {
-    /// Its name.
+    /// Role name.
     pub name: String,
-    /// The key for it, when all of it was given.
-    pub key: Option<Key>,
-    /// When the key ends, in seconds since 1970.
-    pub end: Option<i64>,
+    /// Access key of the role, if complete.
+    pub key: Option<AccessKey>,
+    /// Expiry of the key, in seconds since 1970.
+    pub expiry: Option<i64>,
 }
 
-/// Why there is no token.
-enum Tokenless {
-    /// The request was answered so.
-    Refused(String),
-    /// The request was not answered, and how.
-    Lost(String),
+/// The reason why no session token was issued, with its evidence.
+enum NoToken {
+    /// The request was rejected.
+    Rejected(String),
+    /// The request timed out.
+    TimedOut(String),
 }
 
-impl<'a> Visit<'a> {
-    /// Sets out; its phases are marked on the trail.
+impl<'a> ImdsSession<'a> {
+    /// Prepares a session that records its phases in a timer.
     pub fn new(
         endpoint: &'a Endpoint,
-        limits: Limits,
+        timeouts: Timeouts,
         resolver: &'a Resolver,
-        trail: &'a Trail,
+        timer: &'a PhaseTimer,
     ) -> Self {
         let (host, port) = (endpoint.host.clone(), endpoint.port);
-        let route = Route {
+        let target = Target {
             host,
             port,
             trust: None,
             server_name: None,
             proxy: None,
-            limits,
+            timeouts,
         };
         Self {
-            route,
+            target,
             resolver,
             prefix: &endpoint.prefix,
-            trail,
+            timer,
             connection: None,
             token: None,
         }
     }
 
-    /// The target as people know it.
-    pub fn target(&self) -> String {
-        self.route.target()
+    /// Returns `host:port`.
+    pub fn authority(&self) -> String {
+        self.target.authority()
     }
 
-    /// Gets a token, or finds out whether it goes without. What the agent survives is returned.
+    /// Fetches a session token, or tries IMDSv1 without one. Returns a finding that the agent
+    /// survives.
     ///
     /// # Errors
-    /// Why the agent is told nothing.
+    /// If instance metadata cannot be read either way.
     pub async fn begin(&mut self) -> Result<Option<Finding>, Finding> {
         match self.fetch_token().await? {
             Ok(()) => Ok(None),
-            Err(why) => self.without_token(&why).await,
+            Err(reason) => self.try_without_token(&reason).await,
         }
     }
 
-    /// Asks for a token, as the agent's SDK does first.
-    async fn fetch_token(&mut self) -> Result<Result<(), Tokenless>, Finding> {
-        let headers = HeaderMap::from_iter([(TTL, TTL_SECONDS)]);
+    async fn fetch_token(&mut self) -> Result<Result<(), NoToken>, Finding> {
+        let headers = HeaderMap::from_iter([(TTL_HEADER, TTL_SECONDS)]);
         let path = format!("{}{TOKEN_PATH}", self.prefix);
         let mut connection = self.open().await?;
-        let answer = match connection.put(&path, headers, self.trail).await {
-            Ok(answer) => answer,
+        let response = match connection.put(&path, headers, self.timer).await {
+            Ok(response) => response,
             Err(finding) if finding.mode == M::HttpTimeout => {
-                return Ok(Err(Tokenless::Lost(finding.evidence.to_string())));
+                return Ok(Err(NoToken::TimedOut(finding.evidence.to_string())));
             }
-            Err(finding) => return Err(silent(finding)),
+            Err(finding) => return Err(no_response(finding)),
         };
-        let said = format!("PUT {TOKEN_PATH} was answered {}", answer.status);
-        match answer.status.as_u16() {
+        let status = format!("PUT {TOKEN_PATH} returned {}", response.status);
+        match response.status.as_u16() {
             200 => {
-                let token = Some(&answer.body).filter(|body| !body.is_empty() && !answer.cut);
-                let token = token.and_then(|body| HeaderValue::from_bytes(body.trim_ascii()).ok());
+                let body = Some(&response.body).filter(|body| !body.is_empty());
+                let token = body
+                    .filter(|_| !response.truncated)
+                    .and_then(|body| HeaderValue::from_bytes(body.trim_ascii()).ok());
                 let Some(mut token) = token else {
                     return Err(Finding::new(
                         M::AwsImdsServerError,
-                        format!("{said} without a token"),
+                        format!("{status} without a token"),
                     ));
                 };
                 token.set_sensitive(true);
@@ -127,160 +129,145 @@ impl<'a> Visit<'a> {
                 self.connection = Some(connection);
                 Ok(Ok(()))
             }
-            // Go's SDK takes these for a server without tokens, and asks in the old way.
-            403..=405 => Ok(Err(Tokenless::Refused(said))),
+            // Go's SDK falls back to IMDSv1 on these.
+            403..=405 => Ok(Err(NoToken::Rejected(status))),
             400 => Err(Finding::new(
                 M::AwsImdsServerError,
                 format!(
-                    "{said} {}: the header with the token's time to live may be lost on the way",
-                    answer.quoted()
+                    "{status} {}: a proxy may have dropped the header with the token's TTL",
+                    response.quoted()
                 ),
             )),
             _ => Err(Finding::new(
                 M::AwsImdsServerError,
-                format!("{said} {}", answer.quoted()),
+                format!("{status} {}", response.quoted()),
             )),
         }
     }
 
-    /// Asks without a token: the answer tells why there is none. What the agent survives is returned.
-    async fn without_token(&mut self, why: &Tokenless) -> Result<Option<Finding>, Finding> {
-        let answer = match self.ask(TOP).await {
-            Ok(answer) => answer,
-            Err(finding) => {
-                let (Tokenless::Refused(token) | Tokenless::Lost(token)) = why;
-                return Err(Finding::new(
-                    finding.mode,
-                    format!("{token}; without a token {}", finding.evidence),
-                ));
-            }
-        };
-        let status = answer.status;
-        match (status.as_u16(), why) {
-            (200, Tokenless::Refused(_)) => Ok(None),
-            (200, Tokenless::Lost(lost)) => Ok(Some(Finding::new(
+    /// Reads without a token; the response shows why the token request failed.
+    async fn try_without_token(&mut self, reason: &NoToken) -> Result<Option<Finding>, Finding> {
+        let (NoToken::Rejected(token_error) | NoToken::TimedOut(token_error)) = reason;
+        let response = self.get(METADATA_PATH).await.map_err(|finding| {
+            let evidence = format!("{token_error}; without a token: {}", finding.evidence);
+            Finding::new(finding.mode, evidence)
+        })?;
+        let status = response.status;
+        match (status.as_u16(), reason) {
+            (200, NoToken::Rejected(_)) => Ok(None),
+            (200, NoToken::TimedOut(_)) => Ok(Some(Finding::new(
                 M::AwsImdsHopLimit,
                 format!(
-                    "{lost}; without a token GET {TOP} was answered {status}, so that the agent gets on, some seconds \
-                     later"
+                    "{token_error}; without a token, GET {METADATA_PATH} returned {status}, so the agent continues after a \
+                     delay of some seconds"
                 ),
             ))),
-            (401, Tokenless::Lost(lost)) => Err(Finding::new(
+            (401, NoToken::TimedOut(_)) => Err(Finding::new(
                 M::AwsImdsHopLimit,
                 format!(
-                    "{lost}; without a token GET {TOP} was answered {status}: tokens are required"
+                    "{token_error}; without a token, GET {METADATA_PATH} returned {status}: tokens are required"
                 ),
             )),
-            (_, Tokenless::Refused(refused)) => {
-                let finding = refused_by(&answer, TOP);
+            _ => {
+                let finding = unexpected_status(&response, METADATA_PATH);
                 Err(Finding::new(
                     finding.mode,
-                    format!("{refused}; {}", finding.evidence),
-                ))
-            }
-            (_, Tokenless::Lost(lost)) => {
-                let finding = refused_by(&answer, TOP);
-                Err(Finding::new(
-                    finding.mode,
-                    format!("{lost}; {}", finding.evidence),
+                    format!("{token_error}; {}", finding.evidence),
                 ))
             }
         }
     }
 
-    /// Region and account, as the instance's identity document tells them.
+    /// Reads the instance identity document.
     ///
     /// # Errors
-    /// Why it does not.
-    pub async fn document(&mut self) -> Result<Instance, Finding> {
-        let answer = self.ask(DOCUMENT).await?;
-        if answer.status.as_u16() != 200 {
-            return Err(refused_by(&answer, DOCUMENT));
+    /// If it does not contain region and account.
+    pub async fn document(&mut self) -> Result<Ec2Instance, Finding> {
+        let response = self.get(DOCUMENT_PATH).await?;
+        if response.status.as_u16() != 200 {
+            return Err(unexpected_status(&response, DOCUMENT_PATH));
         }
-        let json = answer.json().unwrap_or_default();
+        let json = response.json().unwrap_or_default();
         match (json["region"].as_str(), json["accountId"].as_str()) {
-            (Some(region), Some(account)) if is_word(region) && is_word(account) => Ok(Instance {
-                id: json["instanceId"]
-                    .as_str()
-                    .filter(|id| is_word(id))
-                    .map(str::to_owned),
-                region: region.to_owned(),
-                account: Some(account.to_owned()),
-                cluster: None,
-            }),
+            (Some(region), Some(account)) if is_identifier(region) && is_identifier(account) => {
+                Ok(Ec2Instance {
+                    id: json["instanceId"]
+                        .as_str()
+                        .filter(|id| is_identifier(id))
+                        .map(str::to_owned),
+                    region: region.to_owned(),
+                    account: Some(account.to_owned()),
+                    cluster: None,
+                })
+            }
             _ => Err(Finding::new(
                 M::AwsImdsServerError,
                 format!(
-                    "GET {DOCUMENT} was answered {} without region or account: {}",
-                    answer.status,
-                    answer.quoted()
+                    "GET {DOCUMENT_PATH} returned {} without region or account: {}",
+                    response.status,
+                    response.quoted()
                 ),
             )),
         }
     }
 
-    /// The node's role and its key.
+    /// Reads the node's role and its access key.
     ///
     /// # Errors
-    /// Why there is none.
+    /// If the node has no role, or its credentials cannot be read.
     pub async fn role(&mut self) -> Result<NodeRole, Finding> {
-        let answer = self.ask(ROLES).await?;
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let response = self.get(ROLES_PATH).await?;
+        let text = String::from_utf8_lossy(&response.body).into_owned();
         let role = text.lines().next().map(str::trim).unwrap_or_default();
-        match answer.status.as_u16() {
-            404 => return Err(no_role(&answer)),
-            200 if role.is_empty() => return Err(no_role(&answer)),
+        match response.status.as_u16() {
+            404 => return Err(no_role(&response)),
+            200 if role.is_empty() => return Err(no_role(&response)),
             200 => {}
-            _ => return Err(refused_by(&answer, ROLES)),
+            _ => return Err(unexpected_status(&response, ROLES_PATH)),
         }
-        let named = role.len() <= MAX_ROLE
-            && role
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
-        if !named {
-            let what = format!(
-                "GET {ROLES} was answered with what is no role: {}",
-                answer.quoted()
+        if !is_role_name(role) {
+            let evidence = format!(
+                "GET {ROLES_PATH} returned an invalid role name: {}",
+                response.quoted()
             );
-            return Err(Finding::new(M::AwsImdsServerError, what));
+            return Err(Finding::new(M::AwsImdsServerError, evidence));
         }
-        let path = format!("{ROLES}{role}");
-        let answer = self.ask(&path).await?;
-        if answer.status.as_u16() != 200 {
+        let path = format!("{ROLES_PATH}{role}");
+        let response = self.get(&path).await?;
+        let status = format!("GET {path} returned {}", response.status);
+        if response.status.as_u16() != 200 {
+            // The body is not quoted because it may contain part of a key.
             return Err(Finding::new(
-                refused_by(&answer, &path).mode,
-                format!("GET {path} was answered {}", answer.status),
+                unexpected_status(&response, &path).mode,
+                status,
             ));
         }
-        let json = answer.json().unwrap_or_default();
+        let json = response.json().unwrap_or_default();
         match json["Code"].as_str() {
             Some("Success") => Ok(NodeRole {
                 name: role.to_owned(),
-                key: key(&json),
-                end: end(&json),
+                key: credentials_document::access_key(&json),
+                expiry: credentials_document::expiry(&json),
             }),
             Some("AssumeRoleUnauthorizedAccess") => Err(Finding::new(
                 M::AwsImdsRoleTrust,
                 format!(
-                    "GET {path} was answered with the code AssumeRoleUnauthorizedAccess: EC2 may not take the role"
+                    "{status} with code AssumeRoleUnauthorizedAccess: EC2 may not assume the role"
                 ),
             )),
             Some(code) => Err(Finding::new(
                 M::AwsImdsServerError,
-                format!(
-                    "GET {path} was answered with the code {}",
-                    quote(code.as_bytes())
-                ),
+                format!("{status} with code {}", quote(code.as_bytes())),
             )),
             None => Err(Finding::new(
                 M::AwsImdsServerError,
-                format!("GET {path} was answered with something else"),
+                format!("{status} without a code"),
             )),
         }
     }
 
-    /// A GET, with the token when there is one; no answer is `aws_imds_unreachable`.
-    async fn ask(&mut self, path: &str) -> Result<Answer, Finding> {
+    /// Sends a GET, with the token if there is one.
+    async fn get(&mut self, path: &str) -> Result<Response, Finding> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.open().await?,
@@ -288,23 +275,19 @@ impl<'a> Visit<'a> {
         let headers: HeaderMap = self
             .token
             .iter()
-            .map(|token| (TOKEN, token.clone()))
+            .map(|token| (TOKEN_HEADER, token.clone()))
             .collect();
-        let answer = connection
-            .get(
-                self.resolver,
-                &format!("{}{path}", self.prefix),
-                headers,
-                self.trail,
-            )
+        let path = format!("{}{path}", self.prefix);
+        let response = connection
+            .get(self.resolver, &path, headers, self.timer)
             .await
-            .map_err(silent)?;
+            .map_err(no_response)?;
         self.connection = Some(connection);
-        Ok(answer)
+        Ok(response)
     }
 
     async fn open(&self) -> Result<Connection, Finding> {
-        let opened = self.route.open(self.resolver, self.trail).await;
+        let opened = self.target.open(self.resolver, self.timer).await;
         opened.map_err(|finding| {
             Finding::new(
                 M::AwsImdsUnreachable,
@@ -314,22 +297,18 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// What it means that no answer could be read.
-fn silent(finding: Finding) -> Finding {
-    let spoke = finding.mode == M::HttpProtocol;
-    Finding::new(
-        if spoke {
-            M::AwsImdsServerError
-        } else {
-            M::AwsImdsUnreachable
-        },
-        finding.evidence,
-    )
+/// Maps the failure of a request to the mode of instance metadata.
+fn no_response(finding: Finding) -> Finding {
+    let mode = if finding.mode == M::HttpProtocol {
+        M::AwsImdsServerError
+    } else {
+        M::AwsImdsUnreachable
+    };
+    Finding::new(mode, finding.evidence)
 }
 
-/// What an answer other than the one hoped for means.
-fn refused_by(answer: &Answer, path: &str) -> Finding {
-    let status = answer.status;
+fn unexpected_status(response: &Response, path: &str) -> Finding {
+    let status = response.status;
     let mode = match status.as_u16() {
         401 => M::AwsImdsTokenRequired,
         403 => M::AwsImdsDisabled,
@@ -337,49 +316,31 @@ fn refused_by(answer: &Answer, path: &str) -> Finding {
     };
     Finding::new(
         mode,
-        format!("GET {path} was answered {status} {}", answer.quoted()),
+        format!("GET {path} returned {status} {}", response.quoted()),
     )
 }
 
-fn no_role(answer: &Answer) -> Finding {
+fn no_role(response: &Response) -> Finding {
     Finding::new(
         M::AwsImdsNoRole,
         format!(
-            "GET {ROLES} was answered {}: the node has no role",
-            answer.status
+            "GET {ROLES_PATH} returned {}: the node has no IAM role",
+            response.status
         ),
     )
 }
 
-/// When the keys of a role end, in seconds since 1970.
-pub(super) fn end(document: &Value) -> Option<i64> {
-    document["Expiration"]
-        .as_str()?
-        .parse::<jiff::Timestamp>()
-        .ok()
-        .map(jiff::Timestamp::as_second)
+fn is_role_name(text: &str) -> bool {
+    text.len() <= MAX_ROLE_CHARS
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte))
 }
 
-/// The key in a role's document.
-pub(super) fn key(document: &Value) -> Option<Key> {
-    let text = |name: &str| {
-        document[name]
-            .as_str()
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    };
-    let secret = Secret::new(text("SecretAccessKey")?);
-    Some(Key {
-        id: text("AccessKeyId")?,
-        secret,
-        session: text("Token").map(Secret::new),
-    })
-}
-
-/// A name of AWS's: an id, a region, an account.
-fn is_word(text: &str) -> bool {
+/// Returns whether a text has the form of an instance ID, region or account.
+fn is_identifier(text: &str) -> bool {
     !text.is_empty()
-        && text.len() <= MAX_WORD
+        && text.len() <= MAX_FIELD_CHARS
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

@@ -1,103 +1,105 @@
-//! STS: who the agent is, and which role it gets for its token or key.
+//! The STS API: the caller identity, and roles for a web identity token or an access key.
 
 use std::time::SystemTime;
 
-use aws_config::retry::RetryConfig;
-use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::Client;
 use aws_sdk_sts::config::{Builder, IdentityCache};
 
-use crate::aws::{Line, Refused};
+use crate::aws::{CallError, PhasedConnector, sdk_config};
 use crate::config::Secret;
-use crate::config::aws::profile::Role;
-use crate::config::aws::{Endpoint, Key};
-use crate::net::Answer;
+use crate::config::agent::aws::Endpoint;
+use crate::config::agent::aws::profile::Role;
+use crate::net::Response;
 
-/// What the agent's SDK names its sessions, unless it is told otherwise; a time follows.
-const SESSION: &str = "castai-health-exporter";
-/// Where the SDK's credentials say that they come from.
-const ORIGIN: &str = "castai-health-exporter";
+/// Session name unless one is configured.
+const DEFAULT_SESSION_NAME: &str = "castai-health-exporter";
 
-/// Who AWS says the caller is.
+/// The identity that STS returns for a caller.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Caller {
-    /// Twelve digits.
+pub struct CallerIdentity {
+    /// Account ID, twelve digits.
     pub account: String,
-    /// The whole name.
+    /// ARN of the role session or user.
     pub arn: String,
 }
 
-/// STS at one address.
+/// A client for STS at one endpoint.
 #[derive(Clone, Debug)]
 pub struct Sts {
-    line: Line,
+    connector: PhasedConnector,
     config: SdkConfig,
 }
 
 impl Sts {
-    /// STS at the end of a line.
-    pub fn new(line: &Line, endpoint: &Endpoint) -> Self {
+    /// Creates a client.
+    pub fn new(connector: &PhasedConnector, endpoint: &Endpoint) -> Self {
         Self {
-            line: line.clone(),
-            config: config(line, endpoint),
+            connector: connector.clone(),
+            config: sdk_config::new(connector, endpoint),
         }
     }
 
-    /// `GetCallerIdentity`, which needs no permission.
+    /// Calls `GetCallerIdentity`, which needs no permission.
     ///
     /// # Errors
-    /// How far it got; an answer that names nobody counts as refused.
-    pub async fn caller(&self, credentials: &Credentials) -> Result<(Caller, Answer), Refused> {
+    /// If STS does not return a valid identity.
+    pub async fn caller_identity(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<(CallerIdentity, Response), CallError> {
         let provider = SharedCredentialsProvider::new(credentials.clone());
         let client = Client::from_conf(self.builder().credentials_provider(provider).build());
-        let (output, answer) = self.line.call(client.get_caller_identity().send()).await?;
+        let (output, response) = self
+            .connector
+            .call(client.get_caller_identity().send())
+            .await?;
         let caller = output
             .account
             .zip(output.arn)
-            .map(|(account, arn)| Caller { account, arn });
-        match caller.filter(Caller::is_plausible) {
-            Some(caller) => Ok((caller, answer)),
-            None => Err(Refused::Answered(Box::new(answer))),
+            .map(|(account, arn)| CallerIdentity { account, arn });
+        match caller.filter(CallerIdentity::is_plausible) {
+            Some(caller) => Ok((caller, response)),
+            None => Err(CallError::Response(Box::new(response))),
         }
     }
 
-    /// `AssumeRoleWithWebIdentity`, which needs no signature.
+    /// Calls `AssumeRoleWithWebIdentity`, which is not signed.
     ///
     /// # Errors
-    /// How far it got.
-    pub async fn with_web_identity(
+    /// If STS does not issue credentials.
+    pub async fn assume_role_with_web_identity(
         &self,
         role: &str,
         session: Option<&str>,
         token: &Secret,
-    ) -> Result<Credentials, Refused> {
-        self.line.keep_secret(token);
+    ) -> Result<Credentials, CallError> {
+        self.connector.redact(token);
         let client = Client::from_conf(self.builder().build());
         let call = client
             .assume_role_with_web_identity()
             .role_arn(role)
             .web_identity_token(token.reveal());
-        let call = call.role_session_name(session.unwrap_or(SESSION));
-        let (output, answer) = self.line.call(call.send()).await?;
-        given(output.credentials, answer)
+        let call = call.role_session_name(session.unwrap_or(DEFAULT_SESSION_NAME));
+        let (output, response) = self.connector.call(call.send()).await?;
+        issued(output.credentials, response)
     }
 
-    /// `AssumeRole` with a key.
+    /// Calls `AssumeRole` with an access key.
     ///
     /// # Errors
-    /// How far it got.
-    pub async fn with_key(&self, role: &Role) -> Result<Credentials, Refused> {
-        let provider = SharedCredentialsProvider::new(of_key(&role.key, None));
+    /// If STS does not issue credentials.
+    pub async fn assume_role(&self, role: &Role) -> Result<Credentials, CallError> {
+        let provider = SharedCredentialsProvider::new(sdk_config::credentials(&role.key, None));
         let client = Client::from_conf(self.builder().credentials_provider(provider).build());
         let call = client.assume_role().role_arn(&role.arn);
-        let call = call.role_session_name(role.session_name.as_deref().unwrap_or(SESSION));
+        let call =
+            call.role_session_name(role.session_name.as_deref().unwrap_or(DEFAULT_SESSION_NAME));
         let call = call.set_external_id(role.external_id.as_ref().map(|id| id.reveal().to_owned()));
-        let (output, answer) = self.line.call(call.send()).await?;
-        given(output.credentials, answer)
+        let (output, response) = self.connector.call(call.send()).await?;
+        issued(output.credentials, response)
     }
 
     fn builder(&self) -> Builder {
@@ -105,43 +107,24 @@ impl Sts {
     }
 }
 
-/// The SDK's settings for one address: one attempt, no time-outs but ours, nothing from the environment.
-pub(super) fn config(line: &Line, endpoint: &Endpoint) -> SdkConfig {
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new(endpoint.signing_region.clone()))
-        .endpoint_url(endpoint.url.as_str())
-        .http_client(line.clone())
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::disabled())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .build()
-}
-
-/// A key, perhaps with an end, as the SDK wants it.
-pub fn of_key(key: &Key, end: Option<SystemTime>) -> Credentials {
-    let session = key.session.as_ref().map(|token| token.reveal().to_owned());
-    Credentials::new(&key.id, key.secret.reveal(), session, end, ORIGIN)
-}
-
-fn given(
+fn issued(
     credentials: Option<aws_sdk_sts::types::Credentials>,
-    answer: Answer,
-) -> Result<Credentials, Refused> {
-    let Some(given) = credentials.filter(|given| !given.access_key_id.is_empty()) else {
-        return Err(Refused::Answered(Box::new(answer)));
+    response: Response,
+) -> Result<Credentials, CallError> {
+    let Some(issued) = credentials.filter(|issued| !issued.access_key_id.is_empty()) else {
+        return Err(CallError::Response(Box::new(response)));
     };
-    let end = SystemTime::try_from(given.expiration).ok();
+    let expiry = SystemTime::try_from(issued.expiration).ok();
     Ok(Credentials::new(
-        given.access_key_id,
-        given.secret_access_key,
-        Some(given.session_token),
-        end,
-        ORIGIN,
+        issued.access_key_id,
+        issued.secret_access_key,
+        Some(issued.session_token),
+        expiry,
+        sdk_config::PROVIDER_NAME,
     ))
 }
 
-impl Caller {
+impl CallerIdentity {
     fn is_plausible(&self) -> bool {
         self.account.len() == 12
             && self.account.bytes().all(|byte| byte.is_ascii_digit())
@@ -149,14 +132,15 @@ impl Caller {
             && self.arn.len() <= 2048
     }
 
-    /// Role or user, as people know it: `castai-agent`, `user/terraform`, `root`.
+    /// Returns the short name: `castai-agent`, `user/terraform`, `root`.
     pub fn name(&self) -> &str {
-        let what = self.arn.splitn(6, ':').nth(5).unwrap_or_default();
-        what.strip_prefix("assumed-role/")
-            .map_or(what, |role| role.split('/').next().unwrap_or_default())
+        let resource = self.arn.splitn(6, ':').nth(5).unwrap_or_default();
+        resource
+            .strip_prefix("assumed-role/")
+            .map_or(resource, |role| role.split('/').next().unwrap_or_default())
     }
 
-    /// Whether it is a session of this role.
+    /// Returns whether the caller is a session of this role.
     pub fn has_role(&self, role: &str) -> bool {
         let mut parts = role.splitn(6, ':').skip(4);
         let (account, path) = (

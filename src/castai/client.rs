@@ -1,80 +1,79 @@
-//! The way to CAST AI with the agent's key, and what its answers mean.
+//! A client for CAST AI's API that uses the agent's settings, and the failure modes of its
+//! responses.
 //!
-//! The key goes to this host, on a verified connection, and nowhere else.
+//! The API key is only sent to the configured host, over a verified connection.
 
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use crate::catalogue::{FailureMode, Limits};
-use crate::checks::CheckContext;
+use crate::castai::error::CastaiError;
+use crate::catalogue::{FailureMode, Timeouts};
 use crate::classify::{castai, castai_answer};
 use crate::config::{ApiKey, Castai, CheckSettings, Secret};
-use crate::net::tls::Place;
-use crate::net::{Answer, Certificate, Connection, Route, Trust};
-use crate::report::{Evidence, Finding, Trail, Verdict};
+use crate::net::tls::trust::PkiScope;
+use crate::net::{Certificate, Connection, PodNetwork, Response, Target, Trust};
+use crate::report::{Evidence, Finding, PhaseTimer, Verdict};
 
-/// The header that carries the key.
-const KEY: HeaderName = HeaderName::from_static("x-api-key");
-/// The header that only the application sets.
-const REQUEST_ID: &str = "x-castai-request-id";
-/// The most headers of an answer that are searched for marks of proxies.
+/// The header that carries the API key.
+const API_KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
+/// A response header that only CAST AI's application sets.
+const REQUEST_ID_HEADER: &str = "x-castai-request-id";
+/// The number of response headers that are searched for traces of proxies.
 const MAX_HEADERS: usize = 40;
 
-/// The way to CAST AI, as the agent's settings tell.
+/// A client for CAST AI's API, configured like the agent.
 #[derive(Debug)]
-pub struct CastaiWay {
+pub struct CastaiClient {
     settings: Castai,
-    trust: Result<Arc<Trust>, Untrusted>,
-    limits: Limits,
-    /// The pod's resolver and its proxies.
-    pub world: CheckContext,
+    trust: Result<Arc<Trust>, TrustConfigError>,
+    timeouts: Timeouts,
+    /// The pod's resolver and proxies.
+    pub network: PodNetwork,
 }
 
-/// Why no certificate can be verified.
+/// Why there are no trusted roots to verify CAST AI's certificate with.
 #[derive(Debug)]
-enum Untrusted {
-    /// The agent cannot use its setting either.
+enum TrustConfigError {
+    /// The agent's own setting is invalid, so the agent fails too.
     Setting(String),
-    /// This system has no roots, the agent's image may.
+    /// This image has no system roots; the agent's image may have them.
     System(String),
 }
 
-impl CastaiWay {
-    /// The way for these settings of the agent.
-    pub fn new(settings: &Castai, check: &CheckSettings, world: &CheckContext) -> Self {
+impl CastaiClient {
+    /// Creates a client from the agent's settings.
+    pub fn new(settings: &Castai, check: &CheckSettings, network: &PodNetwork) -> Self {
         let trust = match &settings.roots {
-            None => world.system_trust().map_err(Untrusted::System),
-            Some(Err(problem)) => Err(Untrusted::Setting(problem.to_string())),
-            Some(Ok(pem)) => Trust::pem(pem, Place::Public)
+            None => network
+                .system_trust()
+                .map_err(|error| TrustConfigError::System(error.to_string())),
+            Some(Err(problem)) => Err(TrustConfigError::Setting(problem.to_string())),
+            Some(Ok(pem)) => Trust::pem(pem, PkiScope::Public)
                 .map(Arc::new)
                 .map_err(|error| {
-                    Untrusted::Setting(format!(
-                        "TLS_CA_CERT_FILE: {error}; it has to hold PEM content"
+                    TrustConfigError::Setting(format!(
+                        "TLS_CA_CERT_FILE: {error}; it must contain PEM-encoded certificates"
                     ))
                 }),
         };
         Self {
             settings: settings.clone(),
             trust,
-            limits: check.limits,
-            world: world.clone(),
+            timeouts: check.timeouts,
+            network: network.clone(),
         }
     }
 
-    /// Where the agent sends its requests, and with which key.
+    /// Returns the API URL and the key that the agent uses.
     ///
     /// # Errors
-    /// The verdict on settings with which nothing can be sent.
-    pub fn settings(&self) -> Result<(&Url, &Secret), Verdict> {
-        let failing = |mode, evidence: &str| Err(Verdict::failing(Finding::new(mode, evidence)));
+    /// When no request can be sent with these settings.
+    pub fn settings(&self) -> Result<(&Url, &Secret), CastaiError> {
+        let failing = |mode, evidence: &str| Err(CastaiError::Failed(Finding::new(mode, evidence)));
         let url = match &self.settings.url {
-            None => {
-                return Err(Verdict::NotApplicable(Evidence::from(
-                    "nothing of the agent's environment is known here (API_URL, API_KEY)",
-                )));
-            }
+            None => return Err(CastaiError::NotConfigured),
             Some(Err(problem)) => {
                 return failing(FailureMode::AgentConfigInvalid, &problem.to_string());
             }
@@ -83,35 +82,35 @@ impl CastaiWay {
         match &self.settings.key {
             ApiKey::Missing => failing(
                 FailureMode::CastaiKeyMissing,
-                "API_KEY is not set or empty; nothing was sent",
+                "the agent's API_KEY is unset or empty; no request was sent",
             ),
             ApiKey::Malformed(what) => failing(
                 FailureMode::CastaiKeyMalformed,
-                &format!("API_KEY {what}; nothing was sent"),
+                &format!("the agent's API_KEY {what}; no request was sent"),
             ),
-            ApiKey::Unseen(why) => Err(Verdict::Unknown(Evidence::from(why.as_str()))),
+            ApiKey::Unresolved(why) => Err(CastaiError::Unavailable(Evidence::from(why.as_str()))),
             ApiKey::Present(key) => Ok((url, key)),
         }
     }
 
-    /// Where the agent sends its requests with a key that is not seen here, and why it is not.
-    pub fn without_key(&self) -> Option<(&Url, &str)> {
+    /// Returns the API URL and the reason when the agent's key is not visible to this process.
+    pub fn url_without_key(&self) -> Option<(&Url, &str)> {
         match (&self.settings.url, &self.settings.key) {
-            (Some(Ok(url)), ApiKey::Unseen(why)) => Some((url, why)),
+            (Some(Ok(url)), ApiKey::Unresolved(why)) => Some((url, why)),
             _ => None,
         }
     }
 
-    /// The cluster's id, when the settings tell it.
+    /// Returns the cluster ID if the agent's settings contain it.
     pub fn cluster_id(&self) -> Option<&str> {
         self.settings.cluster_id.as_deref()
     }
 
-    /// The route there.
+    /// Returns the connection target for a URL.
     ///
     /// # Errors
-    /// The verdict on a certificate that cannot be verified, or a proxy that cannot be asked.
-    pub fn route(&self, url: &Url) -> Result<Route, Verdict> {
+    /// When there are no trusted roots, or the configured proxy cannot be used.
+    pub fn target(&self, url: &Url) -> Result<Target, CastaiError> {
         let https = url.scheme() == "https";
         let host = url
             .host_str()
@@ -122,53 +121,62 @@ impl CastaiWay {
         let trust = match (&self.trust, https) {
             (_, false) => None,
             (Ok(trust), true) => Some(Arc::clone(trust)),
-            (Err(Untrusted::Setting(what)), true) => {
-                return Err(Verdict::failing(Finding::new(
+            (Err(TrustConfigError::Setting(what)), true) => {
+                return Err(CastaiError::Failed(Finding::new(
                     FailureMode::AgentConfigInvalid,
                     what.as_str(),
                 )));
             }
-            (Err(Untrusted::System(what)), true) => {
-                return Err(Verdict::Unknown(Evidence::from(what.as_str())));
+            (Err(TrustConfigError::System(what)), true) => {
+                return Err(CastaiError::Unavailable(Evidence::from(what.as_str())));
             }
         };
-        let proxy = self.world.proxy_for(https, &host, port)?;
-        Ok(Route {
+        let proxy = self
+            .network
+            .proxy_for(https, &host, port)
+            .map_err(proxy_error)?;
+        Ok(Target {
             host,
             port,
             trust,
             server_name: None,
             proxy,
-            limits: self.limits,
+            timeouts: self.timeouts,
         })
     }
 
-    /// Reads with the key, on a connection of its own; how the way there fares is what `castai_api` measures.
+    /// Sends a GET with the key on a new connection. Only `castai_api` reports the connection's
+    /// phases.
     ///
     /// # Errors
-    /// The verdict on a way that cannot be taken, or on an answer that is no healthy one.
-    pub async fn read(&self, url: &Url, key: &Secret, path: &str) -> Result<Answer, Verdict> {
-        let (route, trail) = (self.route(url)?, Trail::default());
-        let asked = async {
-            let mut connection = route.open(&self.world.resolver, &trail).await?;
-            let answer = connection
-                .get(&self.world.resolver, path, self.headers(Some(key)), &trail)
+    /// When the connection fails or the response is not healthy.
+    pub async fn get(&self, url: &Url, key: &Secret, path: &str) -> Result<Response, CastaiError> {
+        let (target, timer) = (self.target(url)?, PhaseTimer::default());
+        let request = async {
+            let mut connection = target.open(&self.network.resolver, &timer).await?;
+            let response = connection
+                .get(
+                    &self.network.resolver,
+                    path,
+                    self.headers(Some(key)),
+                    &timer,
+                )
                 .await?;
-            match meaning(&answer, &connection) {
-                None => Ok(answer),
-                Some(mode) => Err(finding(mode, &answer, &connection, path)),
+            match failure_mode(&response, &connection) {
+                None => Ok(response),
+                Some(mode) => Err(response_finding(mode, &response, &connection, path)),
             }
         };
-        asked.await.map_err(Verdict::failing)
+        request.await.map_err(CastaiError::Failed)
     }
 
-    /// The headers of a request, with the key or without.
+    /// Builds the request headers, with or without the key.
     pub fn headers(&self, key: Option<&Secret>) -> HeaderMap {
         let mut headers = HeaderMap::new();
         if let Some(value) = key.and_then(|key| HeaderValue::from_str(key.reveal()).ok()) {
             let mut value = value;
             value.set_sensitive(true);
-            headers.insert(KEY, value);
+            headers.insert(API_KEY_HEADER, value);
         }
         if let Some(host) = self
             .settings
@@ -182,38 +190,47 @@ impl CastaiWay {
     }
 }
 
-/// Where CAST AI tells of a cluster.
+fn proxy_error(verdict: Verdict) -> CastaiError {
+    match verdict {
+        Verdict::Failing(mut findings) if !findings.is_empty() => {
+            CastaiError::Failed(findings.remove(0))
+        }
+        other => CastaiError::Unavailable(other.evidence()),
+    }
+}
+
+/// Returns the API path of a cluster.
 pub fn cluster_path(id: &str) -> String {
     let escaped: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
     format!("/v1/kubernetes/external-clusters/{escaped}")
 }
 
-/// A path below the one that the settings have.
-pub fn below(url: &Url, path: &str) -> String {
+/// Appends `path` to the base path of the configured URL.
+pub fn join_path(url: &Url, path: &str) -> String {
     format!("{}{path}", url.path().trim_end_matches('/'))
 }
 
-/// What an answer means; `None` for a healthy one.
-pub fn meaning(answer: &Answer, connection: &Connection) -> Option<FailureMode> {
-    let lines: Vec<_> = answer
+/// Returns the failure mode of a response, or `None` for a healthy one.
+pub fn failure_mode(response: &Response, connection: &Connection) -> Option<FailureMode> {
+    let lines: Vec<_> = response
         .headers
         .iter()
         .take(MAX_HEADERS)
         .filter_map(|(name, value)| Some(format!("{name}: {}", value.to_str().ok()?)))
         .collect();
-    let body = String::from_utf8_lossy(&answer.body);
+    let body = String::from_utf8_lossy(&response.body);
     let mode = castai_answer(&castai::Answer {
-        status: answer.status.as_u16(),
-        content_type: answer.header("content-type"),
-        request_id: answer.header(REQUEST_ID),
+        status: response.status.as_u16(),
+        content_type: response.header("content-type"),
+        request_id: response.header(REQUEST_ID_HEADER),
         headers: &lines.join("\n"),
         body: &body,
     })?;
-    // A page behind a certificate of somebody who breaks TLS open is his, whatever it looks like.
+    // Behind a TLS-inspecting proxy's certificate, the page comes from that proxy.
     let inspected = connection
         .certificate
         .as_ref()
-        .is_some_and(Certificate::names_an_inspector);
+        .is_some_and(Certificate::is_from_tls_inspector);
     let page = matches!(
         mode,
         FailureMode::CastaiWafBlocked | FailureMode::CastaiUnexpectedBody
@@ -225,20 +242,25 @@ pub fn meaning(answer: &Answer, connection: &Connection) -> Option<FailureMode> 
     })
 }
 
-/// Whether the application itself speaks: its mark, or its language.
-pub fn is_json(answer: &Answer) -> bool {
-    answer.header(REQUEST_ID).is_some() || answer.json().is_some()
+/// Reports whether CAST AI's application sent the response: its request ID or a JSON body.
+pub fn is_from_application(response: &Response) -> bool {
+    response.header(REQUEST_ID_HEADER).is_some() || response.json().is_some()
 }
 
-/// A mode with the answer that shows it.
-pub fn finding(mode: FailureMode, answer: &Answer, connection: &Connection, path: &str) -> Finding {
+/// Builds a finding whose evidence quotes the response.
+pub fn response_finding(
+    mode: FailureMode,
+    response: &Response,
+    connection: &Connection,
+    path: &str,
+) -> Finding {
     let mut evidence = format!(
-        "GET {path} was answered {} {}",
-        answer.status,
-        answer.quoted()
+        "GET {path} returned {} {}",
+        response.status,
+        response.quoted()
     );
     for name in [
-        REQUEST_ID,
+        REQUEST_ID_HEADER,
         "location",
         "cf-ray",
         "server",
@@ -246,12 +268,15 @@ pub fn finding(mode: FailureMode, answer: &Answer, connection: &Connection, path
         "x-squid-error",
         "retry-after",
     ] {
-        if let Some(value) = answer.header(name) {
+        if let Some(value) = response.header(name) {
             evidence = format!("{evidence}, {name}: {value}");
         }
     }
     if let Some(certificate) = &connection.certificate {
-        evidence = format!("{evidence}, certificate issued by {}", certificate.issuer);
+        evidence = format!(
+            "{evidence}, TLS certificate issued by {}",
+            certificate.issuer
+        );
     }
     Finding::new(mode, evidence)
 }

@@ -1,47 +1,61 @@
-//! The cluster's id at CAST AI: as the agent was told, else as it noted when it had registered.
+//! The cluster's ID at CAST AI, from the agent's environment or the ConfigMap it writes on
+//! registration.
 
 use crate::config::Agent;
-use crate::kube::object_reader::{Found, Wanted};
-use crate::kube::{Door, object_reader};
+use crate::kube::{Client, ClientError, ObjectRequest};
 
-/// The id.
+/// Why the cluster ID is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterIdError {
+    /// The ConfigMap could not be read.
+    #[error("STATIC_CLUSTER_ID is not set, and {0}")]
+    Unreadable(ClientError),
+    /// The ConfigMap does not exist.
+    #[error(
+        "STATIC_CLUSTER_ID is not set, and ConfigMap {0}, which the agent creates on \
+         registration, does not exist"
+    )]
+    NoConfigMap(String),
+    /// The ConfigMap has no `CLUSTER_ID`.
+    #[error(
+        "STATIC_CLUSTER_ID is not set, and ConfigMap {0}, which the agent fills on registration, \
+         has no CLUSTER_ID"
+    )]
+    NoClusterId(String),
+}
+
+/// Returns the configured cluster ID, or reads it from the agent's ConfigMap.
 ///
 /// # Errors
-/// Why it is not known.
-pub async fn find(told: Option<&str>, agent: &Agent, door: &Door) -> Result<String, String> {
-    if let Some(id) = told {
+/// When neither source has an ID.
+pub async fn find(
+    configured: Option<&str>,
+    agent: &Agent,
+    kube_client: &Client,
+) -> Result<String, ClusterIdError> {
+    if let Some(id) = configured {
         return Ok(id.to_owned());
     }
     let map = &agent.metadata;
-    let wanted = Wanted {
-        right: format!(
-            "get configmaps/{} in the namespace {}",
-            map.name, map.namespace
-        ),
+    let request = ObjectRequest {
+        permission: format!("get configmaps/{} in namespace {}", map.name, map.namespace),
         path: format!(
             "/api/v1/namespaces/{}/configmaps/{}",
             map.namespace, map.name
         ),
     };
-    let otherwise = "STATIC_CLUSTER_ID is not set";
-    let found = object_reader::read(door, &wanted)
+    let found = kube_client
+        .get_object(&request)
         .await
-        .map_err(|why| format!("{otherwise}, and {why}"))?;
-    let Found::Object(answer) = found else {
-        return Err(format!(
-            "{otherwise}, and there is no ConfigMap {}, which the agent writes when it has registered",
-            map.shown()
-        ));
+        .map_err(ClusterIdError::Unreadable)?;
+    let Some(response) = found else {
+        return Err(ClusterIdError::NoConfigMap(map.shown()));
     };
-    let json = answer.json().unwrap_or_default();
+    let json = response.json().unwrap_or_default();
     let id = json["data"]["CLUSTER_ID"]
         .as_str()
         .map(str::trim)
         .filter(|id| !id.is_empty());
-    id.map(str::to_owned).ok_or_else(|| {
-        format!(
-            "{otherwise}, and the ConfigMap {} holds no CLUSTER_ID, which the agent writes when it has registered",
-            map.shown()
-        )
-    })
+    id.map(str::to_owned)
+        .ok_or_else(|| ClusterIdError::NoClusterId(map.shown()))
 }

@@ -1,4 +1,4 @@
-//! What is published about a (check, mode): its alert, what it blocks, what it follows from.
+//! Alerts: each covers some failure modes of one check and has a runbook of the same name.
 
 use std::time::Duration;
 
@@ -6,30 +6,18 @@ mod agent;
 mod castai_api;
 mod cloud;
 mod cluster;
+mod entry;
 mod kubernetes;
 mod workload;
+
+pub use entry::Alert;
 
 use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::FailureMode;
 use crate::catalogue::mode::category::Property;
-use crate::catalogue::relations::{CONSEQUENCES, MUTES, root};
-
-/// One alert and its runbook; `alertname`, and the name of the runbook's file.
-#[derive(Clone, Copy, Debug)]
-pub struct Alert {
-    /// The name, which never changes.
-    pub name: &'static str,
-    /// The check whose verdict it tells.
-    pub check: CheckId,
-    /// The modes of that check that belong to it.
-    pub modes: &'static [FailureMode],
-    /// One static sentence.
-    pub summary: &'static str,
-    /// What it means for the cluster.
-    pub impact: &'static str,
-    /// Commands that show the trouble from another side.
-    pub diagnosis: &'static [&'static str],
-}
+use crate::catalogue::mute::MUTES;
+use crate::catalogue::relations::root;
+use crate::catalogue::sentence::first_sentence;
 
 /// All alerts, in the order of the runbook index.
 pub const ALERTS: &[Alert] = &{
@@ -63,12 +51,15 @@ pub const ALERTS: &[Alert] = &{
     all
 };
 
-/// So much longer does what follows wait than its cause: both are seen, and evaluated, at moments of their own.
-pub const AHEAD: Duration = Duration::from_mins(1);
+/// Extra `for` duration of a consequence, because Prometheus scrapes and evaluates it at another
+/// time than its cause.
+pub const CAUSE_LEAD_TIME: Duration = Duration::from_mins(1);
 
-/// How long a pair must hold before anyone is told: two intervals of its check at least, so that one attempt tells
-/// nobody, and longer than what mutes it, so that a cause is told first.
-pub fn patience(check: CheckId, mode: FailureMode) -> Duration {
+/// Returns the `for` duration of a pair's rule.
+///
+/// It spans at least two intervals of the check, so that one failed attempt notifies no one, and is
+/// longer than that of every cause that inhibits the pair, so that the cause is notified first.
+pub fn for_duration(check: CheckId, mode: FailureMode) -> Duration {
     let minutes = if mode.has(Property::Transient) { 10 } else { 5 };
     let muting = MUTES
         .iter()
@@ -76,54 +67,46 @@ pub fn patience(check: CheckId, mode: FailureMode) -> Duration {
     let causes = muting.flat_map(|mute| {
         mute.modes
             .iter()
-            .map(|cause| patience(mute.check, *cause) + AHEAD)
+            .map(|cause| for_duration(mute.check, *cause) + CAUSE_LEAD_TIME)
     });
     Duration::from_mins(minutes)
         .max(check.entry().interval * 2)
         .max(causes.max().unwrap_or_default())
 }
 
-/// The alert that tells a (check, mode).
-pub fn alert(check: CheckId, mode: FailureMode) -> Option<&'static Alert> {
+/// Returns the alert that covers a (check, mode).
+pub fn for_mode(check: CheckId, mode: FailureMode) -> Option<&'static Alert> {
     ALERTS
         .iter()
         .find(|alert| alert.check == check && alert.modes.contains(&mode))
 }
 
-/// The alert with this name.
-pub fn named(name: &str) -> Option<&'static Alert> {
+/// Returns the alert with this name.
+pub fn by_name(name: &str) -> Option<&'static Alert> {
     ALERTS.iter().find(|alert| alert.name == name)
 }
 
-/// The alert whose runbook explains a pair: its own, or that of its root.
-pub fn explaining(check: CheckId, mode: FailureMode) -> Option<&'static Alert> {
+/// Returns the alert of a pair or, if the pair is a consequence, of its root cause.
+pub fn root_alert(check: CheckId, mode: FailureMode) -> Option<&'static Alert> {
     let (check, mode) = root(check, mode);
-    alert(check, mode)
+    for_mode(check, mode)
 }
 
-/// What foreign words mean that name this mode, and which check looks whether it is so; for the end of a sentence.
-pub fn in_words(mode: FailureMode) -> String {
+/// Returns a clause that explains a mode found in a quoted text, and names the check that verifies
+/// it.
+pub fn explain_mode(mode: FailureMode) -> String {
     let check = CheckId::ALL
         .iter()
-        .find(|check| alert(**check, mode).is_some());
+        .find(|check| for_mode(**check, mode).is_some());
     let check = check
-        .map(|check| format!(", for which {check} looks"))
+        .map(|check| format!(" (check {check})"))
         .unwrap_or_default();
-    format!(
-        "these words mean {mode}{check}: {}",
-        crate::catalogue::first_sentence(mode.entry().meaning)
-    )
+    let meaning = first_sentence(mode.entry().meaning);
+    format!("this indicates {mode}{check}: {meaning}")
 }
 
-/// Every mode that a check can show, its own first, then consequences.
+/// Returns every mode that a check can show, in the order of declaration.
 pub fn modes_of(check: CheckId) -> impl Iterator<Item = FailureMode> {
-    let own = ALERTS
-        .iter()
-        .filter(move |alert| alert.check == check)
-        .flat_map(|alert| alert.modes);
-    let shown = CONSEQUENCES
-        .iter()
-        .filter(move |row| row.check == check)
-        .flat_map(|row| row.modes);
-    own.chain(shown).copied()
+    let all = FailureMode::ALL.iter().copied();
+    all.filter(move |mode| mode.shown_by(check))
 }

@@ -1,31 +1,32 @@
 //! The metrics: names, types, labels and help texts.
 
-use crate::catalogue::check::{CheckId, Need, Phase, Status};
+use crate::catalogue::check::{CheckId, Need, Status};
 use crate::catalogue::mode::FailureMode;
+use crate::catalogue::phase::Phase;
 
-/// The prefix of every metric of ours; `process_*` has none, as in every exporter.
+/// Prefix of every metric except `process_*`.
 pub const PREFIX: &str = "castai_health_";
 
-/// Upper bounds of the phase histogram in seconds; 5 and 10 are limits of the agent.
+/// Upper bounds of the phase histogram in seconds; 5 and 10 are timeouts of the agent.
 pub const PHASE_BUCKETS: [f64; 10] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
 
-/// At most so many targets of one check have series.
+/// Maximum number of targets of one check that have series.
 pub const MAX_TARGETS: usize = 10;
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
-    /// It only grows.
+pub enum MetricKind {
+    /// Only increases.
     Counter,
-    /// It goes up and down.
+    /// Goes up and down.
     Gauge,
     /// Observations in the buckets of [`PHASE_BUCKETS`].
     Histogram,
 }
 
-/// Which values a label takes.
+/// The values of a label.
 #[derive(Clone, Copy, Debug)]
-pub enum Values {
+pub enum LabelValues {
     /// The labels of [`Check::ALL`].
     Checks,
     /// The labels of [`FailureMode::ALL`].
@@ -36,23 +37,23 @@ pub enum Values {
     Needs,
     /// The labels of [`Phase::ALL`].
     Phases,
-    /// These words.
+    /// One of these words.
     Words(&'static [&'static str]),
-    /// Addresses, at most [`MAX_TARGETS`] of a check.
+    /// Addresses, at most [`MAX_TARGETS`] for each check.
     Targets,
-    /// One value in the life of a process; says which.
+    /// One value for the life of the process, described here.
     Constant(&'static str),
-    /// One value at a time; says which.
+    /// One value at a time, described here.
     OneOf(&'static str),
 }
 
-/// A label and the values it takes.
+/// A label and its values.
 #[derive(Clone, Copy, Debug)]
 pub struct Label {
     /// Its name.
     pub name: &'static str,
     /// Its values.
-    pub values: Values,
+    pub values: LabelValues,
 }
 
 /// One metric.
@@ -61,10 +62,10 @@ pub struct Metric {
     /// The name without [`PREFIX`].
     pub name: &'static str,
     /// Its type.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Its labels.
     pub labels: &'static [Label],
-    /// The unit, where it has one.
+    /// The unit, if it has one.
     pub unit: Option<&'static str>,
     /// The help text.
     pub help: &'static str,
@@ -72,15 +73,15 @@ pub struct Metric {
 
 const CHECK: Label = Label {
     name: "check",
-    values: Values::Checks,
+    values: LabelValues::Checks,
 };
 const PHASE: Label = Label {
     name: "phase",
-    values: Values::Phases,
+    values: LabelValues::Phases,
 };
 const TARGET: Label = Label {
     name: "target",
-    values: Values::Targets,
+    values: LabelValues::Targets,
 };
 const SECONDS: Option<&str> = Some("seconds");
 const BYTES: Option<&str> = Some("bytes");
@@ -88,7 +89,7 @@ const BYTES: Option<&str> = Some("bytes");
 macro_rules! metrics {
     ($( $id:ident = $kind:ident $name:literal [$($label:expr),*] $unit:expr, $help:literal; )+) => {
         $( #[doc = concat!("`", $name, "`")] pub const $id: &Metric =
-            &Metric { name: $name, kind: Kind::$kind, labels: &[$($label),*], unit: $unit, help: $help }; )+
+            &Metric { name: $name, kind: MetricKind::$kind, labels: &[$($label),*], unit: $unit, help: $help }; )+
 
         /// Every metric, in the order of `/metrics`.
         pub const METRICS: &[&Metric] = &[$($id),+];
@@ -96,91 +97,91 @@ macro_rules! metrics {
 }
 
 metrics! {
-    CHECK_STATUS = Gauge "check_status" [CHECK, Label { name: "status", values: Values::Statuses }] None,
-        "1 for the status that the check has now, 0 for the others; unknown before the first verdict.";
-    FAILURE = Gauge "failure" [CHECK, Label { name: "mode", values: Values::Modes }] None,
-        "1 for each failure mode that holds now, as settled in the episode and kept while the check is unknown; absent otherwise.";
-    CHECK_NEED = Gauge "check_need" [CHECK, Label { name: "need", values: Values::Needs }] None,
-        "1 for what the agent needs the check for (start: it cannot work without; feature: something is worse without), 0 for the others.";
+    CHECK_STATUS = Gauge "check_status" [CHECK, Label { name: "status", values: LabelValues::Statuses }] None,
+        "Whether this is the current status of the check; unknown before the first verdict.";
+    FAILURE = Gauge "failure" [CHECK, Label { name: "mode", values: LabelValues::Modes }] None,
+        "Whether this failure mode holds now. Settled over the attempts of an episode and kept while the check is unknown; absent otherwise.";
+    CHECK_NEED = Gauge "check_need" [CHECK, Label { name: "need", values: LabelValues::Needs }] None,
+        "Whether this is the agent's need for the check (start: it cannot work without it; feature: a feature is degraded without it).";
     CHECK_ATTEMPTS = Counter "check_attempts_total" [CHECK] None,
-        "Attempts that examined something; unknown and not_applicable do not count.";
+        "Number of attempts that tested the target; unknown and not_applicable do not count.";
     CHECK_FAILURES = Counter "check_failures_total" [CHECK] None,
-        "Attempts that found the check failing.";
+        "Number of attempts after which the check was failing.";
     CHECK_PANICS = Counter "check_panics_total" [CHECK] None,
-        "Attempts that ended in a bug of this program.";
-    CHECK_DISTURBED = Counter "check_disturbed_total" [CHECK] None,
-        "Attempts during which this process itself was throttled or late.";
+        "Number of attempts that panicked because of a bug in this program.";
+    CHECK_THROTTLED = Counter "check_throttled_total" [CHECK] None,
+        "Number of attempts during which this process was CPU-throttled or delayed.";
     PHASE_DURATION = Histogram "phase_duration_seconds" [CHECK, PHASE] SECONDS,
-        "How long a phase took on the way to the targets that the agent uses; time-outs count with the time they took, quick failures do not.";
+        "Duration of a phase of the connection to the targets that the agent uses. Timeouts count with the time they took, immediate failures do not count.";
     TARGET_PHASE = Gauge "target_phase_seconds" [CHECK, TARGET, PHASE] SECONDS,
-        "How long the phase took in the last attempt, or had taken when it was given up.";
+        "Duration of a phase in the last attempt, up to the timeout if it did not finish.";
     TARGET_UP = Gauge "target_up" [CHECK, TARGET] None,
-        "1 when nothing was wrong with the target in the last attempt, else 0.";
+        "Whether the last attempt found no problem with the target.";
     LAST_ATTEMPT = Gauge "check_last_attempt_timestamp_seconds" [CHECK] SECONDS,
-        "When the last attempt ended that examined something.";
+        "Unix time of the last completed attempt that tested the target.";
     LAST_SUCCESS = Gauge "check_last_success_timestamp_seconds" [CHECK] SECONDS,
-        "When the check was last ok or warning.";
+        "Unix time of the last result that was ok or warning.";
     EPISODE_START = Gauge "check_episode_start_timestamp_seconds" [CHECK] SECONDS,
-        "When the check began to fail; absent unless an episode is open, which lasts until it is ok or not_applicable.";
+        "Unix time of the first failing attempt of the open episode; absent once the check is ok or not_applicable.";
     CHECK_INTERVAL = Gauge "check_interval_seconds" [CHECK] SECONDS,
-        "The time between two attempts.";
+        "Interval between two attempts.";
     CERTIFICATE_NOT_AFTER = Gauge "tls_certificate_not_after_timestamp_seconds" [CHECK, TARGET] SECONDS,
-        "When the certificate that the target presents ends; also when its verification failed.";
-    CLOCK_SKEW = Gauge "clock_skew_seconds" [Label { name: "source", values: Values::Words(CLOCK_SOURCES) }] SECONDS,
-        "This clock minus the clock of the server that dated its answer.";
+        "Unix time at which the certificate presented by the target expires, even if its verification failed.";
+    CLOCK_SKEW = Gauge "clock_skew_seconds" [Label { name: "source", values: LabelValues::Words(CLOCK_SOURCES) }] SECONDS,
+        "Difference between the clock of this node and that of the server, positive if this clock is ahead.";
     AWS_CREDENTIALS_EXPIRY = Gauge "aws_credentials_expiry_timestamp_seconds" [] SECONDS,
-        "When the agent's AWS credentials, or the token that it exchanges for them, end; absent where they have no end that is known here.";
-    CLUSTER_AGENT_STATUS = Gauge "cluster_agent_status" [Label { name: "status", values: Values::Words(AGENT_STATUSES) }] None,
-        "1 for the status of the agent that CAST AI tells, 0 for the others; absent until it told.";
-    CLUSTER_STATUS = Gauge "cluster_status" [Label { name: "status", values: Values::Words(CLUSTER_STATUSES) }] None,
-        "1 for the status of the cluster that CAST AI tells, 0 for the others; absent until it told.";
+        "Unix time at which the agent's AWS credentials, or the token exchanged for them, expire; absent if no expiry is known.";
+    CLUSTER_AGENT_STATUS = Gauge "cluster_agent_status" [Label { name: "status", values: LabelValues::Words(AGENT_STATUSES) }] None,
+        "Whether this is the agent's status reported by CAST AI; absent until CAST AI has reported one.";
+    CLUSTER_STATUS = Gauge "cluster_status" [Label { name: "status", values: LabelValues::Words(CLUSTER_STATUSES) }] None,
+        "Whether this is the cluster's status reported by CAST AI; absent until CAST AI has reported one.";
     AGENT_LAST_DELIVERY = Gauge "agent_last_delivery_timestamp_seconds" [] SECONDS,
-        "When CAST AI last received a snapshot from the agent, by CAST AI's own word.";
+        "Unix time of the last snapshot that CAST AI received from the agent, as reported by CAST AI.";
     AWS_IDENTITY_INFO = Gauge "aws_identity_info" [
-        Label { name: "account", values: Values::OneOf("account that AWS takes the agent for, twelve digits") },
-        Label { name: "role", values: Values::OneOf("role or user that AWS takes the agent for") },
-        Label { name: "credential_source", values: Values::Words(CREDENTIAL_SOURCES) }
+        Label { name: "account", values: LabelValues::OneOf("account of the agent's identity at AWS, twelve digits") },
+        Label { name: "role", values: LabelValues::OneOf("role or user of the agent's identity at AWS") },
+        Label { name: "credential_source", values: LabelValues::Words(CREDENTIAL_SOURCES) }
     ] None,
-        "Who AWS says the agent is, and where its credentials come from; absent until AWS has said so.";
-    AGENT_INFO = Gauge "agent_info" [Label { name: "version", values: Values::Constant("tag of the agent's image") }] None,
-        "The version of the agent that is installed.";
-    AGENT_REPLICAS = Gauge "agent_replicas" [Label { name: "state", values: Values::Words(REPLICA_STATES) }] None,
-        "Pods of the agent that its Deployment wants, and that are of its present template, ready, available.";
-    AGENT_PODS = Gauge "agent_pods" [Label { name: "exporter", values: Values::Words(EXPORTER_IN_POD) }] None,
-        "Pods of the agent by whether this exporter stands in them; where it does not, it is missing only if it was told that it is expected there.";
+        "Identity that the agent has at AWS, and the source of its credentials; absent until AWS has confirmed it.";
+    AGENT_INFO = Gauge "agent_info" [Label { name: "version", values: LabelValues::Constant("tag of the agent's image") }] None,
+        "Version of the agent that is installed.";
+    AGENT_REPLICAS = Gauge "agent_replicas" [Label { name: "state", values: LabelValues::Words(REPLICA_STATES) }] None,
+        "Number of the agent's pods by state: desired by its Deployment, updated to its current template, ready, available.";
+    AGENT_PODS = Gauge "agent_pods" [Label { name: "exporter", values: LabelValues::Words(EXPORTER_IN_POD) }] None,
+        "Number of the agent's pods by whether they have the exporter sidecar; a pod counts as missing it only if a sidecar is expected there.";
     AGENT_RESTARTS = Counter "agent_restarts_total" [] None,
-        "Restarts of containers of the agent since this process began, over all of its pods.";
+        "Number of container restarts over all pods of the agent since this process started.";
     COMPONENT_FAILURE = Gauge "component_failure" [
-        Label { name: "component", values: Values::Words(COMPONENTS) }, Label { name: "mode", values: Values::Modes }
+        Label { name: "component", values: LabelValues::Words(COMPONENTS) }, Label { name: "mode", values: LabelValues::Modes }
     ] None,
-        "1 for each failure mode of another component of CAST AI that holds now; absent otherwise.";
-    NODES = Gauge "nodes" [Label { name: "lifecycle", values: Values::Words(LIFECYCLES) }] None,
-        "Nodes by purchase option, as the agent decides it by their labels; of those that are unresolved only EC2 can tell.";
+        "Whether this failure mode of another CAST AI component holds now; absent otherwise.";
+    NODES = Gauge "nodes" [Label { name: "lifecycle", values: LabelValues::Words(LIFECYCLES) }] None,
+        "Number of nodes by purchase option as the agent derives it from their labels; only EC2 knows the option of unresolved nodes.";
     NODES_UNRESOLVED = Gauge "nodes_lifecycle_unresolved" [] None,
-        "Nodes whose purchase option only EC2 can tell: without EC2 the agent takes them for on-demand.";
+        "Number of nodes whose purchase option only EC2 knows; without EC2 the agent treats them as on-demand.";
     IMAGE_PULL_FAILURES = Gauge "image_pull_failures" [
-        Label { name: "registry", values: Values::Words(REGISTRIES) }, Label { name: "mode", values: Values::Modes }
+        Label { name: "registry", values: LabelValues::Words(REGISTRIES) }, Label { name: "mode", values: LabelValues::Modes }
     ] None,
-        "Containers that wait for their image in vain now, by kind of registry; absent where there are none.";
-    UNCLASSIFIED_LINES = Counter "unclassified_lines_total" [Label { name: "source", values: Values::Words(LOG_SOURCES) }] None,
-        "Lines of the agent's log that tell of a fault which no rule knows, by container.";
+        "Number of containers that currently cannot pull their image, by kind of registry; absent if there are none.";
+    UNCLASSIFIED_LINES = Counter "unclassified_lines_total" [Label { name: "source", values: LabelValues::Words(LOG_SOURCES) }] None,
+        "Number of log lines of the agent, by container, that report a failure of no known mode.";
     EXPORTER_INFO = Gauge "exporter_info" [
-        Label { name: "vantage", values: Values::Words(&["sidecar", "companion"]) },
-        Label { name: "scope", values: Values::Words(&["all", "pod", "cluster"]) },
-        Label { name: "agent_environment", values: Values::Words(&["own", "pod", "deployment", "none"]) }
+        Label { name: "vantage", values: LabelValues::Words(&["sidecar", "companion"]) },
+        Label { name: "scope", values: LabelValues::Words(&["all", "pod", "cluster"]) },
+        Label { name: "agent_environment", values: LabelValues::Words(&["own", "pod", "deployment", "none"]) }
     ] None,
-        "Where this process stands, which checks it runs, and where it read the agent's environment.";
+        "Vantage of this exporter, the scope of its checks, and the source of the agent's environment.";
     BUILD_INFO = Gauge "build_info" [
-        Label { name: "version", values: Values::Constant("version of this program") },
-        Label { name: "revision", values: Values::Constant("commit it was built from") },
-        Label { name: "rustversion", values: Values::Constant("compiler it was built with") },
-        Label { name: "arch", values: Values::Constant("processor it was built for") }
+        Label { name: "version", values: LabelValues::Constant("version of this program") },
+        Label { name: "revision", values: LabelValues::Constant("commit it was built from") },
+        Label { name: "rustversion", values: LabelValues::Constant("compiler it was built with") },
+        Label { name: "arch", values: LabelValues::Constant("processor it was built for") }
     ] None,
-        "What this program was built from.";
+        "Version, revision, compiler and architecture that this program was built with.";
     RELOAD_SUCCESSFUL = Gauge "config_last_reload_successful" [] None,
-        "1 when the configuration was read without a problem the last time, else 0.";
+        "Whether the last configuration reload succeeded.";
     RELOAD_SUCCESS_TIME = Gauge "config_last_reload_success_timestamp_seconds" [] SECONDS,
-        "When the configuration was last read without a problem.";
+        "Unix time of the last successful configuration reload.";
     PROCESS_CPU = Counter "process_cpu_seconds_total" [] SECONDS,
         "Total user and system CPU time spent in seconds.";
     PROCESS_RESIDENT = Gauge "process_resident_memory_bytes" [] BYTES,
@@ -197,10 +198,10 @@ metrics! {
         "Number of OS threads in the process.";
 }
 
-/// Stands for every word that CAST AI may come to use and that is not known here.
+/// Replaces any status of CAST AI that this version does not know.
 pub const OTHER: &str = "other";
 
-/// What CAST AI says of an agent: `agentStatus` of its API.
+/// Values of `agentStatus` in CAST AI's API.
 pub const AGENT_STATUSES: &[&str] = &[
     "waiting-connection",
     "online",
@@ -210,7 +211,7 @@ pub const AGENT_STATUSES: &[&str] = &[
     OTHER,
 ];
 
-/// What CAST AI says of a cluster: `status` of its API.
+/// Values of a cluster's `status` in CAST AI's API.
 pub const CLUSTER_STATUSES: &[&str] = &[
     "connecting",
     "ready",
@@ -225,21 +226,21 @@ pub const CLUSTER_STATUSES: &[&str] = &[
     OTHER,
 ];
 
-/// The metric with this name, [`PREFIX`] left off.
-pub fn named(name: &str) -> Option<&'static Metric> {
+/// Returns the metric with this name, without [`PREFIX`].
+pub fn by_name(name: &str) -> Option<&'static Metric> {
     METRICS.iter().copied().find(|metric| metric.name == name)
 }
 
-/// What of its pods a Deployment counts.
+/// The pod counts of a Deployment.
 pub const REPLICA_STATES: &[&str] = &["desired", "updated", "ready", "available"];
 
-/// Whether the exporter is in a pod of the agent.
+/// Presence of the exporter in a pod of the agent.
 pub const EXPORTER_IN_POD: &[&str] = &["present", "missing", "not_expected"];
 
-/// What the agent takes a node for.
+/// Purchase options of a node, as the agent derives them.
 pub const LIFECYCLES: &[&str] = &["on_demand", "spot", "unresolved"];
 
-/// The kinds of registries that images come from.
+/// Kinds of image registries.
 pub const REGISTRIES: &[&str] = &[
     "acr",
     "ecr",
@@ -253,7 +254,8 @@ pub const REGISTRIES: &[&str] = &[
     "other",
 ];
 
-/// CAST AI's components beside the agent and the cluster controller: the names of their workloads without `castai-`.
+/// CAST AI's components other than the agent and the cluster controller: workload names without
+/// `castai-`.
 pub const COMPONENTS: &[&str] = &[
     "agent-cpvpa",
     "evictor",
@@ -275,17 +277,17 @@ pub const COMPONENTS: &[&str] = &[
     "omni-agent",
 ];
 
-/// The containers whose log is read.
+/// Containers that the log is read from.
 pub const LOG_SOURCES: &[&str] = &["agent", "monitor"];
 
-/// Whose clocks are read.
+/// Checks that provide clock samples.
 pub const CLOCK_SOURCES: &[&str] = &["apiserver", "castai_api", "sts"];
 
-/// Where the agent's AWS credentials may come from.
+/// Sources of the agent's AWS credentials.
 pub const CREDENTIAL_SOURCES: &[&str] = &["static", "web_identity", "profile", "container", "imds"];
 
 impl Metric {
-    /// The name as Prometheus sees it.
+    /// Returns the full name, including the prefix.
     pub fn full_name(&self) -> String {
         let prefix = if self.name.starts_with("process_") {
             ""
@@ -296,8 +298,8 @@ impl Metric {
     }
 }
 
-impl Kind {
-    /// The word for it, as in the exposition format.
+impl MetricKind {
+    /// Returns the type as the exposition format spells it.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -307,8 +309,8 @@ impl Kind {
     }
 }
 
-impl Values {
-    /// The closed list, where there is one.
+impl LabelValues {
+    /// Returns all values, if the list is closed.
     pub fn closed(self) -> Option<Vec<&'static str>> {
         match self {
             Self::Checks => Some(CheckId::ALL.iter().map(|check| check.label()).collect()),
@@ -327,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_follow_the_conventions_of_prometheus() {
+    fn metric_names_follow_prometheus_conventions() {
         for metric in METRICS {
             let name = metric.full_name();
             assert!(
@@ -337,7 +339,7 @@ mod tests {
             );
             assert_eq!(
                 name.ends_with("_total"),
-                metric.kind == Kind::Counter,
+                metric.kind == MetricKind::Counter,
                 "{name}"
             );
             if let Some(unit) = metric.unit {
@@ -355,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_is_used_twice() {
+    fn metric_names_are_unique() {
         let mut names: Vec<_> = METRICS.iter().map(|metric| metric.name).collect();
         names.sort_unstable();
         names.dedup();

@@ -4,8 +4,9 @@
 
 use std::fmt;
 
-use crate::catalogue::check::{CheckId, Phase};
+use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::category::{Category, Property};
+use crate::catalogue::phase::Phase;
 
 mod agent;
 mod aws_credentials;
@@ -73,11 +74,13 @@ macro_rules! failure_modes {
             remedy: $remedy:literal,
         } )+
     )+) => {
-        /// The system that a failure belongs to; the rows of each family are in a file of that name.
+        /// The system that a failure belongs to; the rows of each family are in a file of that
+        /// name.
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub enum Family { $( #[doc = $about] $family, )+ }
 
-        /// One cause. The only failure vocabulary in the program; Prometheus sees it as the label `mode`.
+        /// One cause. The only failure vocabulary in the program; Prometheus sees it as the label
+        /// `mode`.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub enum FailureMode { $( $( #[doc = $meaning] $mode, )+ )+ }
 
@@ -179,7 +182,8 @@ impl fmt::Display for FailureMode {
     }
 }
 
-// Each family appends its rows and passes them to the next macro in the list; the last one declares the enum.
+// Each family appends its rows and passes them to the next macro in the list; the last one declares
+// the enum.
 network! {
     kubernetes! castai! agent! clock! aws_credentials! imds! sts! ec2! metadata! gcp! azure! workload! control_plane! image!
     failure_modes!

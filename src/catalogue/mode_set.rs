@@ -4,7 +4,8 @@ use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::category::{Category, Property};
 use crate::catalogue::mode::{FailureMode, FailureMode as M, Family};
 
-/// Collects the modes that a check can show and that match a predicate, in the order of declaration.
+/// Collects the modes that a check can show and that match a predicate, in the order of
+/// declaration.
 ///
 /// The predicate is evaluated by the compiler, so it may only call `const` functions.
 macro_rules! modes_where {

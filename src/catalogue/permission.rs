@@ -1,87 +1,105 @@
-//! What is read of Kubernetes, verb by verb: the rights that the exporter's account needs, and the check that needs each.
+//! The Kubernetes permissions that the exporter's service account needs, and the checks that need
+//! them.
 
 use crate::catalogue::check::CheckId;
 
-/// Where a right holds.
+/// The scope of the role that grants a permission.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Place {
-    /// In the whole cluster.
+pub enum RoleScope {
+    /// The whole cluster.
     Cluster,
-    /// In the agent's namespace.
+    /// The agent's namespace.
     AgentNamespace,
-    /// In this namespace.
+    /// This namespace.
     Namespace(&'static str),
 }
 
-/// One rule of the account's roles. Nothing here writes.
+/// One rule of the service account's roles. All of them are read-only.
 #[derive(Debug)]
-pub struct Right {
+pub struct Permission {
     /// The API group; empty is the core group.
     pub group: &'static str,
-    /// The resource, as `kubectl api-resources` names it.
+    /// The resource, as `kubectl api-resources` lists it.
     pub resource: &'static str,
-    /// What is done with it.
+    /// The granted verbs.
     pub verbs: &'static [&'static str],
-    /// Where.
-    pub place: Place,
-    /// The only objects that are read, when they are known by name; `serviceAccount` stands for the agent's account.
+    /// The scope of the role.
+    pub scope: RoleScope,
+    /// The only objects that may be read, if they are known by name; `serviceAccount` stands for
+    /// the agent's account.
     pub names: &'static [&'static str],
     /// The checks that are `unknown` without it.
     pub checks: &'static [CheckId],
-    /// What is read there.
+    /// The data that it gives access to.
     pub purpose: &'static str,
 }
 
 const LIST_AND_WATCH: &[&str] = &["list", "watch"];
 
-macro_rules! rights {
-    ($( $(#[doc = $doc:literal])* $id:ident = $group:literal $resource:literal $verbs:expr, $place:expr, $names:expr, $checks:expr, $purpose:literal; )+) => {
-        $( #[doc = $purpose] pub const $id: &Right = &Right {
+/// Checks that read the state of CAST AI's workloads.
+const WORKLOAD_CHECKS: &[CheckId] = &[
+    CheckId::AgentWorkload,
+    CheckId::AgentUpgrade,
+    CheckId::ClusterController,
+    CheckId::Components,
+];
+/// The same, and the one that reads the agent's log.
+const WORKLOAD_AND_LOG_CHECKS: &[CheckId] = &[
+    CheckId::AgentWorkload,
+    CheckId::AgentUpgrade,
+    CheckId::ClusterController,
+    CheckId::Components,
+    CheckId::AgentLog,
+];
+
+macro_rules! permissions {
+    ($( $id:ident = $group:literal $resource:literal $verbs:expr, $scope:expr, $names:expr, $checks:expr, $purpose:literal; )+) => {
+        $( #[doc = $purpose] pub const $id: &Permission = &Permission {
             group: $group,
             resource: $resource,
             verbs: $verbs,
-            place: $place,
+            scope: $scope,
             names: $names,
             checks: $checks,
             purpose: $purpose,
         }; )+
 
-        /// Every right, the cluster's first.
-        pub const RIGHTS: &[&Right] = &[$($id),+];
+        /// Every permission.
+        pub const PERMISSIONS: &[&Permission] = &[$($id),+];
     };
 }
 
-rights! {
-    NAMESPACE = "" "namespaces" &["get"], Place::Cluster, &["kube-system"], &[CheckId::Apiserver],
-        "What old agents ask for first.";
-    NODES = "" "nodes" LIST_AND_WATCH, Place::Cluster, &[], &[CheckId::ImagePull, CheckId::NodeLifecycle],
+permissions! {
+    NAMESPACE = "" "namespaces" &["get"], RoleScope::Cluster, &["kube-system"], &[CheckId::Apiserver],
+        "The first object that old agents request.";
+    NODES = "" "nodes" LIST_AND_WATCH, RoleScope::Cluster, &[], &[CheckId::ImagePull, CheckId::NodeLifecycle],
         "Labels, provider, age and readiness of the nodes.";
-    WAITING_PODS = "" "pods" LIST_AND_WATCH, Place::Cluster, &[], &[CheckId::ImagePull],
-        "The pods of all namespaces that wait for an image: those in the phase Pending.";
-    ENDPOINT_SLICES = "discovery.k8s.io" "endpointslices" &["get", "list"], Place::Namespace("default"), &[], &[CheckId::Apiserver],
-        "The addresses of the API servers.";
-    DEPLOYMENTS = "apps" "deployments" LIST_AND_WATCH, Place::AgentNamespace, &[], &[CheckId::AgentWorkload, CheckId::AgentUpgrade, CheckId::ClusterController, CheckId::Components, CheckId::AgentLog],
-        "The agent's Deployment and those of CAST AI's other components.";
-    REPLICA_SETS = "apps" "replicasets" LIST_AND_WATCH, Place::AgentNamespace, &[], &[CheckId::AgentWorkload, CheckId::AgentUpgrade, CheckId::ClusterController, CheckId::Components, CheckId::AgentLog],
-        "Which pods a Deployment owns, and why pods cannot be made.";
-    DAEMON_SETS = "apps" "daemonsets" LIST_AND_WATCH, Place::AgentNamespace, &[], &[CheckId::Components],
-        "CAST AI's components that run on every node.";
-    PODS = "" "pods" LIST_AND_WATCH, Place::AgentNamespace, &[], &[CheckId::AgentWorkload, CheckId::AgentUpgrade, CheckId::ClusterController, CheckId::Components, CheckId::AgentLog],
-        "The state of the agent's pods and of those of CAST AI's other components.";
-    EVENTS = "" "events" LIST_AND_WATCH, Place::AgentNamespace, &[], &[CheckId::AgentWorkload, CheckId::AgentUpgrade, CheckId::ClusterController, CheckId::Components],
-        "What scheduler, kubelet and controllers say of these pods.";
-    POD_LOGS = "" "pods/log" &["get"], Place::AgentNamespace, &[], &[CheckId::AgentLog, CheckId::ClusterController, CheckId::Components],
-        "What the agent and its siblings say of their own trouble.";
-    ACCOUNT = "" "serviceaccounts" &["get"], Place::AgentNamespace, &["serviceAccount"], &[CheckId::AwsCredentials],
-        "The role that the annotation of the agent's service account names.";
-    OWN_NODE = "" "nodes" &["get"], Place::Cluster, &[], &[CheckId::Ec2Api],
-        "Which instance of EC2 this pod runs on, where instance metadata is out of its reach.";
-    LEADER = "coordination.k8s.io" "leases" &["get"], Place::AgentNamespace, &["agent-leader-election-lock", "cluster-controller"], &[CheckId::AgentHealth, CheckId::ClusterController],
-        "Who leads, and since when.";
-    LEASES = "coordination.k8s.io" "leases" LIST_AND_WATCH, Place::AgentNamespace, &[], &[],
-        "Who leads, and since when.";
-    CLUSTER_ID = "" "configmaps" &["get"], Place::AgentNamespace, &["castai-agent-metadata"], &[CheckId::ClusterStatus],
-        "The cluster's id at CAST AI, where the agent was not given it.";
-    METADATA = "" "configmaps" LIST_AND_WATCH, Place::AgentNamespace, &["castai-agent-metadata"], &[],
-        "The cluster's id at CAST AI, as the agent noted it.";
+    WAITING_PODS = "" "pods" LIST_AND_WATCH, RoleScope::Cluster, &[], &[CheckId::ImagePull],
+        "Pods in the phase Pending in all namespaces, which may be waiting for an image.";
+    ENDPOINT_SLICES = "discovery.k8s.io" "endpointslices" &["get", "list"], RoleScope::Namespace("default"), &[], &[CheckId::Apiserver],
+        "Addresses of the API servers.";
+    DEPLOYMENTS = "apps" "deployments" LIST_AND_WATCH, RoleScope::AgentNamespace, &[], WORKLOAD_AND_LOG_CHECKS,
+        "Deployments of the agent and of other CAST AI components.";
+    REPLICA_SETS = "apps" "replicasets" LIST_AND_WATCH, RoleScope::AgentNamespace, &[], WORKLOAD_AND_LOG_CHECKS,
+        "The pods of a Deployment, and the reason why pods cannot be created.";
+    DAEMON_SETS = "apps" "daemonsets" LIST_AND_WATCH, RoleScope::AgentNamespace, &[], &[CheckId::Components],
+        "CAST AI components that run on every node.";
+    PODS = "" "pods" LIST_AND_WATCH, RoleScope::AgentNamespace, &[], WORKLOAD_AND_LOG_CHECKS,
+        "State of the pods of the agent and of other CAST AI components.";
+    EVENTS = "" "events" LIST_AND_WATCH, RoleScope::AgentNamespace, &[], WORKLOAD_CHECKS,
+        "Events of the scheduler, the kubelet and the controllers about these pods.";
+    POD_LOGS = "" "pods/log" &["get"], RoleScope::AgentNamespace, &[], &[CheckId::AgentLog, CheckId::ClusterController, CheckId::Components],
+        "Errors that the agent and the other components log.";
+    ACCOUNT = "" "serviceaccounts" &["get"], RoleScope::AgentNamespace, &["serviceAccount"], &[CheckId::AwsCredentials],
+        "The role annotation of the agent's service account.";
+    OWN_NODE = "" "nodes" &["get"], RoleScope::Cluster, &[], &[CheckId::Ec2Api],
+        "The EC2 instance of this pod's node, where instance metadata is unreachable.";
+    LEADER = "coordination.k8s.io" "leases" &["get"], RoleScope::AgentNamespace, &["agent-leader-election-lock", "cluster-controller"], &[CheckId::AgentHealth, CheckId::ClusterController],
+        "The current leader and the time of its last renewal.";
+    LEASES = "coordination.k8s.io" "leases" LIST_AND_WATCH, RoleScope::AgentNamespace, &[], &[],
+        "The current leader and the time of its last renewal.";
+    CLUSTER_ID = "" "configmaps" &["get"], RoleScope::AgentNamespace, &["castai-agent-metadata"], &[CheckId::ClusterStatus],
+        "The cluster's CAST AI ID, if the agent is not configured with it.";
+    METADATA = "" "configmaps" LIST_AND_WATCH, RoleScope::AgentNamespace, &["castai-agent-metadata"], &[],
+        "The cluster's CAST AI ID, as the agent recorded it.";
 }

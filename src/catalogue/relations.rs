@@ -1,53 +1,34 @@
-//! How pairs of a check and a mode hang together: which follows from which, which blocks, and which mutes.
+//! Relations between (check, mode) pairs: consequences and blocked checks.
 
 use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::{FailureMode, FailureMode as M};
 use crate::catalogue::mode_set::{
-    AGENT_CLIENT_ERRORS, AGENT_CUT_OFF, AGENT_ONLY, AGENT_UNHEALTHY, APISERVER_DOWN,
-    APISERVER_UNAVAILABLE, APISERVER_UNREACHABLE, AWS_CREDENTIALS_UNUSABLE, AWS_IDENTITY_REJECTED,
-    AZURE_IMDS, CASTAI_DOWN, CASTAI_UNAVAILABLE, CLOCK_DEPENDENT, DNS, EC2_DENIED, EC2_UNREACHABLE,
-    GCE_METADATA, IMAGE_PULL, IMDS, LEADERLESS, LIFECYCLE_UNRESOLVED, LOG_AGENT, LOG_APISERVER,
-    LOG_CASTAI, LOG_CLOUD, LOG_NETWORK, NOT_RECEIVED, RESTARTING, STS_UNREACHABLE, TOKEN_REJECTED,
-    WORKLOAD,
+    APISERVER_UNREACHABLE, AWS_CREDENTIALS_UNUSABLE, AWS_IDENTITY_REJECTED, AZURE_IMDS,
+    CASTAI_UNAVAILABLE, DNS, GCE_METADATA, IMAGE_PULL, IMDS,
 };
 
-/// A (check, mode) that is only a consequence of another and has no alert of its own.
+/// A (check, mode) that always follows from another check's failure and has no separate alert.
 #[derive(Debug)]
 pub struct Consequence {
     /// The check that shows the consequence.
     pub check: CheckId,
-    /// The check that holds the root.
+    /// The check that shows the root cause.
     pub of: CheckId,
-    /// The modes for which this is so.
+    /// The modes that follow.
     pub modes: &'static [FailureMode],
-    /// The root's mode, where it is another one.
+    /// The mode of the root cause, if it differs.
     pub root: Option<FailureMode>,
 }
 
-/// A (check, mode) that makes it pointless to ask another check.
+/// A failure during which another check cannot be tested.
 #[derive(Debug)]
 pub struct Block {
     /// The check that fails.
     pub check: CheckId,
-    /// In these modes.
+    /// The modes that block.
     pub modes: &'static [FailureMode],
-    /// The check that then is `unknown`.
+    /// The check that is `unknown` while it is blocked.
     pub blocked: CheckId,
-}
-
-/// Pairs that explain the trouble of another check in other modes: while their alert fires, that of the others is muted.
-#[derive(Debug)]
-pub struct Mute {
-    /// The check that holds the cause.
-    pub check: CheckId,
-    /// In these modes.
-    pub modes: &'static [FailureMode],
-    /// The check that shows what follows.
-    pub muted: CheckId,
-    /// In these modes.
-    pub muted_modes: &'static [FailureMode],
-    /// Only where both are in the same mode.
-    pub same_mode: bool,
 }
 
 /// Builds a row of [`CONSEQUENCES`] in which both checks show the same mode.
@@ -60,7 +41,7 @@ const fn consequence(check: CheckId, of: CheckId, modes: &'static [FailureMode])
     }
 }
 
-/// Which pairs only follow from another check's trouble.
+/// Failures that only follow from another check's failure.
 pub const CONSEQUENCES: &[Consequence] = &[
     consequence(CheckId::Apiserver, CheckId::Dns, DNS),
     consequence(CheckId::CastaiApi, CheckId::Dns, DNS),
@@ -86,7 +67,7 @@ const fn block(check: CheckId, modes: &'static [FailureMode], blocked: CheckId) 
     }
 }
 
-/// Which pairs make it pointless to ask a dependent check.
+/// Failures that block another check.
 pub const BLOCKS: &[Block] = &[
     block(CheckId::Imds, IMDS, CheckId::ClusterMetadata),
     block(
@@ -142,321 +123,7 @@ pub const BLOCKS: &[Block] = &[
     ),
 ];
 
-/// A row of [`MUTES`].
-const fn mute(
-    check: CheckId,
-    modes: &'static [FailureMode],
-    muted: CheckId,
-    muted_modes: &'static [FailureMode],
-) -> Mute {
-    Mute {
-        check,
-        modes,
-        muted,
-        muted_modes,
-        same_mode: false,
-    }
-}
-
-/// Which alerts say nothing new while another fires.
-pub const MUTES: &[Mute] = &[
-    mute(
-        CheckId::Clock,
-        &[M::ClockSkew],
-        CheckId::Apiserver,
-        CLOCK_DEPENDENT,
-    ),
-    mute(
-        CheckId::Clock,
-        &[M::ClockSkew],
-        CheckId::CastaiApi,
-        CLOCK_DEPENDENT,
-    ),
-    // The agent's log repeats what the probes have found.
-    mute(
-        CheckId::CastaiApi,
-        CASTAI_UNAVAILABLE,
-        CheckId::AgentLog,
-        LOG_CASTAI,
-    ),
-    mute(
-        CheckId::CastaiApi,
-        CASTAI_UNAVAILABLE,
-        CheckId::AgentLog,
-        LOG_NETWORK,
-    ),
-    mute(
-        CheckId::Apiserver,
-        APISERVER_UNAVAILABLE,
-        CheckId::AgentLog,
-        LOG_APISERVER,
-    ),
-    mute(
-        CheckId::Apiserver,
-        APISERVER_UNAVAILABLE,
-        CheckId::AgentLog,
-        LOG_NETWORK,
-    ),
-    mute(
-        CheckId::Apiserver,
-        APISERVER_UNAVAILABLE,
-        CheckId::AgentHealth,
-        AGENT_CLIENT_ERRORS,
-    ),
-    mute(CheckId::Dns, DNS, CheckId::AgentLog, LOG_NETWORK),
-    mute(CheckId::Imds, IMDS, CheckId::AgentLog, LOG_CLOUD),
-    mute(
-        CheckId::AwsCredentials,
-        AWS_CREDENTIALS_UNUSABLE,
-        CheckId::AgentLog,
-        LOG_CLOUD,
-    ),
-    mute(
-        CheckId::StsIdentity,
-        AWS_IDENTITY_REJECTED,
-        CheckId::AgentLog,
-        LOG_CLOUD,
-    ),
-    mute(
-        CheckId::StsIdentity,
-        STS_UNREACHABLE,
-        CheckId::AgentLog,
-        LOG_CLOUD,
-    ),
-    mute(
-        CheckId::StsIdentity,
-        STS_UNREACHABLE,
-        CheckId::AgentLog,
-        LOG_NETWORK,
-    ),
-    mute(CheckId::Ec2Api, EC2_DENIED, CheckId::AgentLog, LOG_CLOUD),
-    mute(
-        CheckId::Ec2Api,
-        EC2_UNREACHABLE,
-        CheckId::AgentLog,
-        LOG_CLOUD,
-    ),
-    mute(
-        CheckId::Ec2Api,
-        EC2_UNREACHABLE,
-        CheckId::AgentLog,
-        LOG_NETWORK,
-    ),
-    mute(
-        CheckId::GceMetadata,
-        GCE_METADATA,
-        CheckId::AgentLog,
-        LOG_CLOUD,
-    ),
-    mute(CheckId::AzureImds, AZURE_IMDS, CheckId::AgentLog, LOG_CLOUD),
-    // An agent that ends again and again, or does not start, has closed ports, and its log only says why it ended.
-    mute(
-        CheckId::AgentWorkload,
-        WORKLOAD,
-        CheckId::AgentHealth,
-        AGENT_UNHEALTHY,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        AGENT_ONLY,
-        CheckId::AgentHealth,
-        AGENT_UNHEALTHY,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        IMAGE_PULL,
-        CheckId::AgentHealth,
-        AGENT_UNHEALTHY,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        RESTARTING,
-        CheckId::AgentLog,
-        LOG_NETWORK,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        RESTARTING,
-        CheckId::AgentLog,
-        LOG_CASTAI,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        RESTARTING,
-        CheckId::AgentLog,
-        LOG_APISERVER,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        RESTARTING,
-        CheckId::AgentLog,
-        LOG_CLOUD,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        RESTARTING,
-        CheckId::AgentLog,
-        LOG_AGENT,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        WORKLOAD,
-        CheckId::AgentHealth,
-        LEADERLESS,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        AGENT_ONLY,
-        CheckId::AgentHealth,
-        LEADERLESS,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        IMAGE_PULL,
-        CheckId::AgentHealth,
-        LEADERLESS,
-    ),
-    // What keeps the agent waiting for its image keeps others waiting for theirs.
-    Mute {
-        same_mode: true,
-        ..mute(
-            CheckId::AgentWorkload,
-            IMAGE_PULL,
-            CheckId::ImagePull,
-            IMAGE_PULL,
-        )
-    },
-    // An agent that reaches nobody says so, ends for it again and again, and loses its lease.
-    mute(CheckId::Dns, DNS, CheckId::AgentHealth, AGENT_CUT_OFF),
-    mute(CheckId::Dns, DNS, CheckId::AgentWorkload, RESTARTING),
-    mute(
-        CheckId::Apiserver,
-        APISERVER_DOWN,
-        CheckId::AgentHealth,
-        AGENT_CUT_OFF,
-    ),
-    mute(
-        CheckId::Apiserver,
-        APISERVER_DOWN,
-        CheckId::AgentHealth,
-        LEADERLESS,
-    ),
-    mute(
-        CheckId::Apiserver,
-        APISERVER_DOWN,
-        CheckId::AgentWorkload,
-        RESTARTING,
-    ),
-    mute(
-        CheckId::CastaiApi,
-        CASTAI_DOWN,
-        CheckId::AgentHealth,
-        AGENT_CUT_OFF,
-    ),
-    mute(
-        CheckId::CastaiApi,
-        CASTAI_DOWN,
-        CheckId::AgentWorkload,
-        RESTARTING,
-    ),
-    // CAST AI hears nothing of an agent that does not run, or reaches nobody.
-    mute(CheckId::Dns, DNS, CheckId::ClusterStatus, NOT_RECEIVED),
-    mute(
-        CheckId::Apiserver,
-        APISERVER_DOWN,
-        CheckId::ClusterStatus,
-        NOT_RECEIVED,
-    ),
-    mute(
-        CheckId::CastaiApi,
-        CASTAI_DOWN,
-        CheckId::ClusterStatus,
-        NOT_RECEIVED,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        AGENT_ONLY,
-        CheckId::ClusterStatus,
-        NOT_RECEIVED,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        WORKLOAD,
-        CheckId::ClusterStatus,
-        NOT_RECEIVED,
-    ),
-    mute(
-        CheckId::AgentWorkload,
-        IMAGE_PULL,
-        CheckId::ClusterStatus,
-        NOT_RECEIVED,
-    ),
-    mute(
-        CheckId::AgentHealth,
-        AGENT_UNHEALTHY,
-        CheckId::ClusterStatus,
-        NOT_RECEIVED,
-    ),
-    mute(
-        CheckId::AgentHealth,
-        LEADERLESS,
-        CheckId::ClusterStatus,
-        NOT_RECEIVED,
-    ),
-    // Nodes cannot be resolved because EC2 cannot be asked.
-    mute(
-        CheckId::AwsCredentials,
-        AWS_CREDENTIALS_UNUSABLE,
-        CheckId::NodeLifecycle,
-        LIFECYCLE_UNRESOLVED,
-    ),
-    mute(
-        CheckId::Imds,
-        IMDS,
-        CheckId::NodeLifecycle,
-        LIFECYCLE_UNRESOLVED,
-    ),
-    mute(
-        CheckId::StsIdentity,
-        AWS_IDENTITY_REJECTED,
-        CheckId::NodeLifecycle,
-        LIFECYCLE_UNRESOLVED,
-    ),
-    mute(
-        CheckId::Ec2Api,
-        EC2_DENIED,
-        CheckId::NodeLifecycle,
-        LIFECYCLE_UNRESOLVED,
-    ),
-    mute(
-        CheckId::Ec2Api,
-        EC2_UNREACHABLE,
-        CheckId::NodeLifecycle,
-        LIFECYCLE_UNRESOLVED,
-    ),
-    // The same key, or the same onboarding that made both invalid.
-    mute(
-        CheckId::CastaiApi,
-        TOKEN_REJECTED,
-        CheckId::ClusterController,
-        TOKEN_REJECTED,
-    ),
-    mute(
-        CheckId::CastaiApi,
-        TOKEN_REJECTED,
-        CheckId::Components,
-        TOKEN_REJECTED,
-    ),
-    // Some components use the cluster controller's token.
-    mute(
-        CheckId::ClusterController,
-        TOKEN_REJECTED,
-        CheckId::Components,
-        TOKEN_REJECTED,
-    ),
-];
-
-/// The pair that a pair follows from; itself when it is a root.
+/// Returns the root cause of a pair; the pair itself if nothing explains it.
 pub fn root(check: CheckId, mode: FailureMode) -> (CheckId, FailureMode) {
     CONSEQUENCES
         .iter()

@@ -1,248 +1,263 @@
-//! Does the agent call itself healthy, and does somebody lead?
+//! Checks that the agent reports itself healthy and that a leader holds the Lease.
 //!
-//! Its own word is read, and beside it what it cannot hide: its client's counters and the leader's lease. What each of
-//! these does not prove is respected: `/healthz` stays ok for twelve minutes after the last delta, a follower's for ever.
+//! Reads the agent's health endpoints, and to confirm them its API client's counters and the Lease.
+//! `/healthz` alone proves little: it stays ok for twelve minutes after the last delta, and forever
+//! in a follower.
 
-mod numbers;
+mod metrics;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use http::HeaderMap;
-use numbers::{Counters, Numbers, Reading};
+use metrics::{AgentMetrics, Counters, MetricsParser};
 
-use crate::agent::leader_election::Lease;
-use crate::catalogue::{CheckId, FailureMode as M, Limits, Phase};
+use crate::agent::leader_election::LeaderLease;
+use crate::catalogue::{CheckId, FailureMode as M, Phase, Property, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::classify::{Kind, classify};
-use crate::config::{Agent, AgentEnvironment, CheckSettings, Config, Elsewhere, Problem, Vantage};
-use crate::kube::Door;
-use crate::net::{Answer, Connection, Opened, Route};
+use crate::config::{
+    Agent, AgentEnvironment, CheckSettings, Config, ConfigError, DiscoveredAgent, Vantage,
+};
+use crate::kube::Client;
+use crate::net::{Connection, Response, StreamResponse, Target};
 use crate::report::evidence::quote;
-use crate::report::{Evidence, Finding, Peers, Report, Trail, Verdict};
+use crate::report::{Evidence, Finding, LatestReports, PhaseTimer, Report, Verdict};
 
-/// Where a container of the agent's pod finds the agent.
-const HERE: &str = "127.0.0.1";
-/// So long after its start an agent that is not ready is nothing to speak of, in seconds: healthy ones take 36.
-const STARTING: f64 = 90.0;
+/// The agent's address inside its own pod.
+const LOCALHOST: &str = "127.0.0.1";
+/// The time after its start during which an agent may be unready, in seconds. Healthy agents take
+/// 36.
+const STARTUP_SECONDS: f64 = 90.0;
 
 /// The check `agent_health`.
 #[derive(Debug)]
 pub struct AgentHealth {
     agent: Agent,
-    place: Place,
-    limits: Limits,
-    world: CheckContext,
-    door: Arc<Door>,
-    /// The agent's counters at the last look: what they say is how they grow.
-    before: Mutex<Option<Counters>>,
+    endpoint: AgentEndpoint,
+    timeouts: Timeouts,
+    context: CheckContext,
+    kube_client: Arc<Client>,
+    /// The agent's counters at the previous attempt. Only their increase matters.
+    last_counters: Mutex<Option<Counters>>,
 }
 
-/// Where the agent is asked.
+/// Where the agent's health port is reached.
 #[derive(Debug)]
-enum Place {
-    /// In this pod.
-    Here,
-    /// At the address of its pod.
-    There { pod: String, address: String },
-    /// Nowhere, and why.
-    Nowhere(Verdict),
+enum AgentEndpoint {
+    /// In this pod, on localhost.
+    Local,
+    /// At the IP address of its pod.
+    Remote { pod: String, address: String },
+    /// Not reachable, with the verdict.
+    Unavailable(Verdict),
 }
 
-/// What the agent said to one question.
+/// The agent's response to one request.
 #[derive(Debug)]
-enum Word {
-    /// An answer: its status and what stands in it.
-    Said(u16, String),
-    /// Its port is closed, silent, or somebody else's.
-    Nothing(Finding),
+enum HealthResponse {
+    /// The status and body.
+    Response(u16, String),
+    /// The port is closed, does not respond, or belongs to another server.
+    Unavailable(Finding),
 }
 
 impl AgentHealth {
-    /// The check of a configuration.
-    pub fn new(config: &Config, check: &CheckSettings, world: &CheckContext) -> Self {
+    /// Creates the check.
+    pub fn new(config: &Config, check: &CheckSettings, context: &CheckContext) -> Self {
         Self {
             agent: config.agent.clone(),
-            place: Place::of(config),
-            limits: check.limits,
-            world: world.clone(),
-            door: Arc::clone(&world.store.door),
-            before: Mutex::default(),
+            endpoint: AgentEndpoint::from_config(config),
+            timeouts: check.timeouts,
+            context: context.clone(),
+            kube_client: Arc::clone(&context.store.client),
+            last_counters: Mutex::default(),
         }
     }
 
-    async fn look(&self) -> Result<Verdict, Problem> {
+    async fn evaluate(&self) -> Result<Verdict, ConfigError> {
         let (health, metrics) = (
             self.agent.health_port.clone()?,
             self.agent.metrics_port.clone()?,
         );
-        let numbers = self.numbers(metrics).await;
-        let grown = numbers.as_ref().and_then(|numbers| self.grown(numbers));
-        let word = match self.ask(health, "/healthz").await {
-            Word::Said(404, _) => {
-                return Ok(self.of_an_older_agent(health, grown.as_ref()).await);
+        let metrics = self.read_metrics(metrics).await;
+        let increase = metrics.as_ref().and_then(|metrics| self.increase(metrics));
+        let health_response = match self.query(health, "/healthz").await {
+            HealthResponse::Response(404, _) => {
+                return Ok(self.judge_old_agent(health, increase.as_ref()).await);
             }
-            word => word,
+            response => response,
         };
-        let young = numbers
+        let starting = metrics
             .as_ref()
-            .and_then(Numbers::age)
-            .is_some_and(|age| age < STARTING);
-        match word {
-            Word::Nothing(why) => return Ok(self.unreachable(&why)),
-            Word::Said(200, _) => {}
-            Word::Said(status, body) => return Ok(unwell("/healthz", status, &body, young)),
+            .and_then(AgentMetrics::age)
+            .is_some_and(|age| age < STARTUP_SECONDS);
+        match health_response {
+            HealthResponse::Unavailable(why) => return Ok(self.unreachable(&why)),
+            HealthResponse::Response(200, _) => {}
+            HealthResponse::Response(status, body) => {
+                return Ok(unhealthy("/healthz", status, &body, starting));
+            }
         }
-        match self.ask(health, "/readyz").await {
-            Word::Nothing(why) => return Ok(self.unreachable(&why)),
-            Word::Said(200, _) => {}
-            Word::Said(status, body) => return Ok(unwell("/readyz", status, &body, young)),
+        match self.query(health, "/readyz").await {
+            HealthResponse::Unavailable(why) => return Ok(self.unreachable(&why)),
+            HealthResponse::Response(200, _) => {}
+            HealthResponse::Response(status, body) => {
+                return Ok(unhealthy("/readyz", status, &body, starting));
+            }
         }
-        let lease = Lease::read(&self.door, self.agent.lease.as_ref()).await;
+        let lease = LeaderLease::read(&self.kube_client, self.agent.lease.as_ref()).await;
         Ok(judge(
-            "/healthz and /readyz say ok",
-            numbers.as_ref(),
-            grown.as_ref(),
+            "/healthz and /readyz return ok",
+            metrics.as_ref(),
+            increase.as_ref(),
             &lease,
         ))
     }
 
-    /// Agents before v0.104 tell their health at `/`, and say ok there from their first second on.
-    async fn of_an_older_agent(&self, port: u16, grown: Option<&Counters>) -> Verdict {
-        match self.ask(port, "/").await {
-            Word::Said(200, _) => {
-                let lease = Lease::read(&self.door, self.agent.lease.as_ref()).await;
-                let seen = "/ says ok, as it does in an agent before v0.104 from the first second on, whatever happens";
-                judge(seen, None, grown, &lease)
+    /// Judges agents before v0.104, which report health at `/` and return ok from the start.
+    async fn judge_old_agent(&self, port: u16, increase: Option<&Counters>) -> Verdict {
+        match self.query(port, "/").await {
+            HealthResponse::Response(200, _) => {
+                let lease = LeaderLease::read(&self.kube_client, self.agent.lease.as_ref()).await;
+                let health =
+                    "/ returns ok, which agents before v0.104 do unconditionally from the start";
+                judge(health, None, increase, &lease)
             }
-            Word::Said(status @ 300..500, body) => {
-                self.unreachable(&taken(port, "/healthz was answered 404, /", status, &body))
+            HealthResponse::Response(status @ 300..500, body) => {
+                self.unreachable(&port_taken(port, "/healthz returned 404, /", status, &body))
             }
-            Word::Said(status, body) => unwell("/", status, &body, false),
-            Word::Nothing(why) => self.unreachable(&why),
+            HealthResponse::Response(status, body) => unhealthy("/", status, &body, false),
+            HealthResponse::Unavailable(why) => self.unreachable(&why),
         }
     }
 
-    /// It does not answer.
+    /// Judges an agent that does not respond.
     fn unreachable(&self, why: &Finding) -> Verdict {
         let evidence = &why.evidence;
-        match &self.place {
+        match &self.endpoint {
             _ if why.mode == M::AgentPortTaken => Verdict::failing(why.clone()),
-            // Between two pods a network policy may stand; only a refusal comes from the agent's pod itself.
-            Place::There { pod, .. } if why.mode != M::NetRefused => {
+            // A network policy may drop traffic between pods; only a refusal proves that the pod
+            // was reached.
+            AgentEndpoint::Remote { pod, .. } if why.mode != M::NetRefused => {
                 Verdict::Unknown(Evidence::from(format!(
-                    "{evidence}; whether the agent in {pod} is silent, or a network policy keeps this pod from it, is not \
-                 known; a sidecar in its pod can tell"
+                    "{evidence}; either the agent in {pod} does not respond, or a network policy \
+                     blocks this pod; run the exporter as a sidecar to distinguish them"
                 )))
             }
             _ => Verdict::failing(Finding::new(
                 M::AgentHealthUnreachable,
                 format!(
-                    "{evidence}; the agent is not up yet, or shuts down after a fatal error, which takes it 15 s with \
-                     its ports closed: look at its log now"
+                    "{evidence}; the agent has not started yet, or is shutting down after a \
+                     fatal error, which takes 15 s with its ports closed: read its log now"
                 ),
             )),
         }
     }
 
-    async fn ask(&self, port: u16, path: &str) -> Word {
+    async fn query(&self, port: u16, path: &str) -> HealthResponse {
         match self.get(port, path).await {
-            Ok(answer) => {
+            Ok(response) => {
                 let (status, body) = (
-                    answer.status.as_u16(),
-                    String::from_utf8_lossy(&answer.body).into_owned(),
+                    response.status.as_u16(),
+                    String::from_utf8_lossy(&response.body).into_owned(),
                 );
                 if body.trim_start().starts_with('<') {
-                    return Word::Nothing(taken(
+                    return HealthResponse::Unavailable(port_taken(
                         port,
-                        &format!("{path} was answered"),
+                        &format!("{path} returned"),
                         status,
                         &body,
                     ));
                 }
-                Word::Said(status, body)
+                HealthResponse::Response(status, body)
             }
-            Err(finding) => Word::Nothing(finding),
+            Err(finding) => HealthResponse::Unavailable(finding),
         }
     }
 
-    async fn get(&self, port: u16, path: &str) -> Result<Answer, Finding> {
+    async fn get(&self, port: u16, path: &str) -> Result<Response, Finding> {
         let mut connection = self.open(port).await?;
         connection
             .get(
-                &self.world.resolver,
+                &self.context.network.resolver,
                 path,
                 HeaderMap::new(),
-                &Trail::default(),
+                &PhaseTimer::default(),
             )
             .await
     }
 
     async fn open(&self, port: u16) -> Result<Connection, Finding> {
-        let host = match &self.place {
-            Place::There { address, .. } => address.clone(),
-            Place::Here | Place::Nowhere(_) => HERE.to_owned(),
+        let host = match &self.endpoint {
+            AgentEndpoint::Remote { address, .. } => address.clone(),
+            AgentEndpoint::Local | AgentEndpoint::Unavailable(_) => LOCALHOST.to_owned(),
         };
-        let route = Route {
+        let target = Target {
             host,
             port,
             trust: None,
             server_name: None,
             proxy: None,
-            limits: self.limits,
+            timeouts: self.timeouts,
         };
-        route.open(&self.world.resolver, &Trail::default()).await
+        target
+            .open(&self.context.network.resolver, &PhaseTimer::default())
+            .await
     }
 
-    /// The agent's numbers, read line by line while they arrive; agents before v0.85 have none.
-    async fn numbers(&self, port: u16) -> Option<Numbers> {
-        let (began, limit) = (Instant::now(), self.limits.ours(Phase::Request));
+    /// Streams the agent's metrics line by line. Agents before v0.85 have none.
+    async fn read_metrics(&self, port: u16) -> Option<AgentMetrics> {
+        let (began, limit) = (Instant::now(), self.timeouts.of_probe(Phase::Request));
         let mut connection = self.open(port).await.ok()?;
         let opened = connection
-            .stream(&self.world.resolver, "/metrics", HeaderMap::new())
+            .stream(&self.context.network.resolver, "/metrics", HeaderMap::new())
             .await
             .ok()?;
-        let Opened::Stream(mut stream) = opened else {
+        let StreamResponse::Stream(mut stream) = opened else {
             return None;
         };
-        let mut reading = Reading::default();
+        let mut parser = MetricsParser::default();
         while let Some(bytes) = stream
             .next(limit.saturating_sub(began.elapsed()))
             .await
             .ok()?
         {
-            reading.feed(&bytes)?;
+            parser.feed(&bytes)?;
         }
-        Some(reading.end())
+        Some(parser.finish())
     }
 
-    /// How the agent's counters grew since the last look, unless it was started anew meanwhile.
-    fn grown(&self, numbers: &Numbers) -> Option<Counters> {
-        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = before.replace(numbers.counters.clone())?;
-        numbers.counters.since(&last)
+    /// Returns the increase of the agent's counters since the last attempt, unless it restarted.
+    fn increase(&self, metrics: &AgentMetrics) -> Option<Counters> {
+        let mut last_counters = self
+            .last_counters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let last = last_counters.replace(metrics.counters.clone())?;
+        metrics.counters.since(&last)
     }
 }
 
-impl Place {
-    fn of(config: &Config) -> Self {
+impl AgentEndpoint {
+    fn from_config(config: &Config) -> Self {
         if config.vantage == Vantage::Sidecar && config.agent_environment == AgentEnvironment::Own {
-            return Self::Here;
+            return Self::Local;
         }
         match config.agent_seen.found() {
-            None => Self::Nowhere(Verdict::NotApplicable(Evidence::from(
-                "the agent is not in this pod; the sidecar in the agent's pod can tell",
+            None => Self::Unavailable(Verdict::NotApplicable(Evidence::from(
+                "the agent is not in this pod; only a sidecar in the agent's pod can check it",
             ))),
-            Some(Elsewhere {
+            Some(DiscoveredAgent {
                 address: Some(address),
                 object,
                 ..
-            }) => Self::There {
+            }) => Self::Remote {
                 pod: object.clone(),
                 address: address.clone(),
             },
-            Some(_) => Self::Nowhere(Verdict::Unknown(Evidence::from(
-                "no pod of the agent has an address yet",
+            Some(_) => Self::Unavailable(Verdict::Unknown(Evidence::from(
+                "no pod of the agent has an IP address yet",
             ))),
         }
     }
@@ -250,14 +265,14 @@ impl Place {
 
 impl Check for AgentHealth {
     async fn run(&self, attempt: &Attempt) -> Report {
-        if let Place::Nowhere(why) = &self.place {
-            return Report::bare(why.clone());
+        if let AgentEndpoint::Unavailable(why) = &self.endpoint {
+            return Report::from_verdict(why.clone());
         }
-        Report::bare(match self.look().await {
+        Report::from_verdict(match self.evaluate().await {
             Ok(Verdict::Failing(why)) if why[0].mode == M::AgentHealthUnreachable => {
-                match does_not_run(attempt.peers()) {
+                match why_not_running(attempt.reports()) {
                     Some(mode) => Verdict::NotApplicable(Evidence::from(format!(
-                        "no agent runs whose health could be asked, and agent_workload says why: {mode}; {}",
+                        "no agent pod is running; see agent_workload for the cause: {mode}; {}",
                         why[0].evidence
                     ))),
                     None => Verdict::Failing(why),
@@ -271,65 +286,68 @@ impl Check for AgentHealth {
     }
 }
 
-/// Why no pod of the agent works, where that is known.
-fn does_not_run(peers: &Peers) -> Option<M> {
-    let Verdict::Failing(why) = &peers.report(CheckId::AgentWorkload)?.verdict else {
+/// Returns the known cause if no pod of the agent is running.
+fn why_not_running(reports: &LatestReports) -> Option<M> {
+    let Verdict::Failing(why) = &reports.report(CheckId::AgentWorkload)?.verdict else {
         return None;
     };
-    let known = |mode: &M| !matches!(mode, M::AgentUnavailable | M::AgentProgressDeadline);
+    let known = |mode: &M| !mode.has(Property::Symptom);
     why.iter().map(|finding| finding.mode).find(known)
 }
 
-/// The agent says ok: is that all?
+/// Judges an agent that returns ok by its Lease and counters.
 fn judge(
-    seen: &str,
-    numbers: Option<&Numbers>,
-    grown: Option<&Counters>,
-    lease: &Lease,
+    health: &str,
+    metrics: Option<&AgentMetrics>,
+    increase: Option<&Counters>,
+    lease: &LeaderLease,
 ) -> Verdict {
     if let Some(finding) = lease.finding() {
         return Verdict::failing(Finding::new(
             finding.mode,
-            format!("{seen}, but {}", finding.evidence),
+            format!("{health}, but {}", finding.evidence),
         ));
     }
-    if let Some(finding) = grown.and_then(Counters::finding) {
+    if let Some(finding) = increase.and_then(Counters::finding) {
         return Verdict::Warning(vec![Finding::new(
             finding.mode,
-            format!("{seen}, but {}", finding.evidence),
+            format!("{health}, but {}", finding.evidence),
         )]);
     }
-    let role = match numbers.and_then(|numbers| numbers.leads) {
-        Some(true) => "; it leads",
-        Some(false) => "; it follows, so that this says nothing of deliveries",
+    let role = match metrics.and_then(|metrics| metrics.leads) {
+        Some(true) => "; this agent is the leader",
+        Some(false) => {
+            "; this agent is a follower, so this does not prove that snapshots are delivered"
+        }
         None => "",
     };
-    let sends = grown
+    let sends = increase
         .and_then(Counters::mean_send)
         .map_or_else(String::new, |seconds| {
-            format!("; its last deltas took {seconds:.2} s each, whether they arrived or not")
+            format!("; sending a delta took {seconds:.2} s on average, successful or not")
         });
-    Verdict::Ok(Evidence::from(format!("{seen}{role}{sends}; {lease}")))
+    Verdict::Ok(Evidence::from(format!("{health}{role}{sends}; {lease}")))
 }
 
-/// An answer that no agent gives.
-fn taken(port: u16, said: &str, status: u16, body: &str) -> Finding {
+/// Builds the finding for a response that no agent sends.
+fn port_taken(port: u16, context: &str, status: u16, body: &str) -> Finding {
     let body = quote(body.as_bytes());
     let evidence = format!(
-        "not the agent but another server listens on its health port {port}: {said} {status} {body}"
+        "another server listens on the agent's health port {port}: {context} {status} {body}"
     );
     Finding::new(M::AgentPortTaken, evidence)
 }
 
-/// What the agent's own complaint means.
-fn unwell(path: &str, status: u16, body: &str, young: bool) -> Verdict {
-    let evidence = format!("{path} was answered {status} {}", quote(body.as_bytes()));
+/// Judges an unhealthy response.
+fn unhealthy(path: &str, status: u16, body: &str, starting: bool) -> Verdict {
+    let evidence = format!("{path} returned {status} {}", quote(body.as_bytes()));
     if classify(Some(Kind::AgentLog), body).mode() != Some(M::AgentNotReadyInitialising) {
         return Verdict::failing(Finding::new(M::AgentUnhealthy, evidence));
     }
-    if young {
+    if starting {
         let evidence = format!(
-            "{evidence}; it was started less than {STARTING} s ago, and healthy agents take 36 s"
+            "{evidence}; the agent started less than {STARTUP_SECONDS} s ago, and healthy agents \
+             take 36 s to become ready"
         );
         return Verdict::Warning(vec![Finding::new(M::AgentNotReadyInitialising, evidence)]);
     }

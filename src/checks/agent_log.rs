@@ -1,25 +1,26 @@
-//! What does the agent itself say is wrong?
+//! Reports the errors in the logs of the agent's containers.
 //!
-//! The logs of the agent's containers are read on by time, and each line is asked for its cause. The first cause since
-//! the container's start counts; what only follows from it, and what healthy agents write as well, does not.
-//! After a restart the end of the container before tells why, until the new one has shown that it works.
+//! Follows the logs by time and classifies each line. The first cause since the container's start
+//! is reported; its consequences, and lines that healthy agents also log, are not. After a restart,
+//! the previous container's last lines explain it until the new container has shown that it works.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use crate::agent::logs::{Container, Logs, Reel, Story, Trouble, containers, excerpt};
+use crate::agent::logs::{Incident, IncidentTracker, LogContainer, LogTail, LogTails, excerpt};
 use crate::catalogue::metric::LOG_SOURCES;
 use crate::catalogue::{CheckId, FailureMode as M, alert};
 use crate::checks::{Attempt, Check, agent_workload};
 use crate::classify::About;
 use crate::config::Installation;
 use crate::kube::Store;
-use crate::report::{Evidence, Fact, Finding, Peers, Report, Verdict};
+use crate::report::{Evidence, Finding, LatestReports, Observation, Report, Verdict};
 
-/// So long after its start a container that has not shown yet that it works is explained by the one before.
-const PROBATION: SignedDuration = SignedDuration::from_mins(3);
+/// How long after a restart the previous container's log is reported if the new one shows no
+/// success.
+const PREVIOUS_LOG_WINDOW: SignedDuration = SignedDuration::from_mins(3);
 
 /// The check `agent_log`.
 #[derive(Debug)]
@@ -27,28 +28,28 @@ pub struct AgentLog {
     store: Arc<Store>,
     /// The name of the agent's Deployment.
     deployment: String,
-    state: Mutex<State>,
+    state: Mutex<LogState>,
 }
 
-/// What is remembered between two looks.
+/// The state kept between attempts.
 #[derive(Debug, Default)]
-struct State {
-    logs: Logs,
-    /// Lines that no rule knows, of containers that are gone, by source.
+struct LogState {
+    logs: LogTails,
+    /// Unclassified lines of deleted containers, by source.
     forgotten: [u64; LOG_SOURCES.len()],
 }
 
-/// A trouble of one container, and how much it weighs.
-struct Told<'a> {
-    reel: &'a Reel,
-    trouble: &'a Trouble,
-    /// It was told by the container before.
+/// An incident in one container's log, and its impact.
+struct ReportedIncident<'a> {
+    log_tail: &'a LogTail,
+    incident: &'a Incident,
+    /// Whether the previous container logged it.
     before: bool,
     failing: bool,
 }
 
 impl AgentLog {
-    /// The check that finds the agent's pods in this store.
+    /// Creates the check, which finds the agent's pods in `store`.
     pub fn new(installation: &Installation, store: &Arc<Store>) -> Self {
         Self {
             store: Arc::clone(store),
@@ -57,24 +58,31 @@ impl AgentLog {
         }
     }
 
-    async fn look(&self, peers: &Peers, state: &mut State) -> Result<Verdict, Verdict> {
+    async fn evaluate(
+        &self,
+        reports: &LatestReports,
+        state: &mut LogState,
+    ) -> Result<Verdict, Verdict> {
         let containers = self.containers().await?;
-        for gone in state.logs.meet(containers) {
+        for gone in state.logs.set_containers(containers) {
             state.forgotten[source(&gone)] += gone.unclassified();
         }
         let now = Timestamp::now();
-        state.logs.wind(&self.store.door, now).await?;
-        Ok(judge(&state.logs, peers, now))
+        state.logs.poll(&self.store.client, now).await?;
+        Ok(judge(&state.logs, reports, now))
     }
 
-    /// The containers of the pods that the agent's Deployment owns.
-    async fn containers(&self) -> Result<Vec<Container>, Verdict> {
+    /// Returns the containers of the agent's pods.
+    async fn containers(&self) -> Result<Vec<LogContainer>, Verdict> {
         let deployments = self.store.deployments.read().await?;
-        let agent = agent_workload::find(&deployments, &self.deployment);
+        let agent = agent_workload::find_deployment(&deployments, &self.deployment);
         let agent = agent.ok_or_else(|| {
-            let Self { deployment, store, .. } = self;
+            let Self {
+                deployment, store, ..
+            } = self;
             Verdict::Unknown(Evidence::from(format!(
-                "there is no Deployment {deployment} in the namespace {}, whose pods would have a log",
+                "Deployment {deployment} does not exist in namespace {}, so there are no logs to \
+                 read",
                 store.namespace
             )))
         })?;
@@ -84,15 +92,15 @@ impl AgentLog {
                 .any(|set| set.uid == owner && set.owner.as_deref() == Some(agent.uid.as_str()))
         };
         let pods = self.store.pods.read().await?;
-        // A pod that was evicted has no log any more, and its record stays.
+        // Evicted pods remain in the API but have no logs.
         let owned = pods
             .iter()
             .map(AsRef::as_ref)
-            .filter(|pod| !pod.is_over() && pod.owner.as_deref().is_some_and(owns));
-        let containers = containers(&self.store.namespace, owned, LOG_SOURCES);
+            .filter(|pod| !pod.is_finished() && pod.owner.as_deref().is_some_and(owns));
+        let containers = LogContainer::of_pods(&self.store.namespace, owned, LOG_SOURCES);
         if containers.is_empty() {
             return Err(Verdict::Unknown(Evidence::from(
-                "the agent's Deployment owns no pod whose log could be read",
+                "the agent's Deployment has no pod with a readable log",
             )));
         }
         Ok(containers)
@@ -103,85 +111,93 @@ impl Check for AgentLog {
     async fn run(&self, attempt: &Attempt) -> Report {
         let mut state = self.state.lock().await;
         let verdict = self
-            .look(attempt.peers(), &mut state)
+            .evaluate(attempt.reports(), &mut state)
             .await
             .unwrap_or_else(|verdict| verdict);
         Report {
-            facts: state.facts(attempt.peers().report(CheckId::AgentLog)),
-            ..Report::bare(verdict)
+            observations: state.observations(attempt.reports().report(CheckId::AgentLog)),
+            ..Report::from_verdict(verdict)
         }
     }
 }
 
-impl State {
-    /// What is counted; a reload begins at nought and reads on, and no count falls.
-    fn facts(&self, before: Option<&Report>) -> Vec<Fact> {
-        let facts = before
-            .map(|report| report.facts.as_slice())
+impl LogState {
+    /// Returns the line counts. They never decrease, even after a reload resets the state.
+    fn observations(&self, before: Option<&Report>) -> Vec<Observation> {
+        let observations = before
+            .map(|report| report.observations.as_slice())
             .unwrap_or_default();
         let lines = |at: usize| {
-            let published = facts.iter().filter_map(|fact| match fact {
-                Fact::UnclassifiedLines(source, lines) if *source == LOG_SOURCES[at] => {
+            let published = observations.iter().filter_map(|fact| match fact {
+                Observation::UnclassifiedLines(source, lines) if *source == LOG_SOURCES[at] => {
                     Some(*lines)
                 }
                 _ => None,
             });
             let present = self
                 .logs
-                .reels()
+                .tails()
                 .iter()
-                .filter(|reel| source(reel) == at)
-                .map(Reel::unclassified)
+                .filter(|log_tail| source(log_tail) == at)
+                .map(LogTail::unclassified)
                 .sum::<u64>();
             let lines = published.fold(self.forgotten[at] + present, u64::max);
-            Fact::UnclassifiedLines(LOG_SOURCES[at], lines)
+            Observation::UnclassifiedLines(LOG_SOURCES[at], lines)
         };
         (0..LOG_SOURCES.len()).map(lines).collect()
     }
 }
 
-fn source(reel: &Reel) -> usize {
+fn source(log_tail: &LogTail) -> usize {
     LOG_SOURCES
         .iter()
-        .position(|source| *source == reel.container.name)
+        .position(|source| *source == log_tail.container.name)
         .unwrap_or(0)
 }
 
-fn judge(logs: &Logs, peers: &Peers, now: Timestamp) -> Verdict {
-    let (reels, gaps) = (logs.reels(), logs.gaps());
-    let told: Vec<Told<'_>> = reels
+fn judge(logs: &LogTails, reports: &LatestReports, now: Timestamp) -> Verdict {
+    let (log_tails, skipped) = (logs.tails(), logs.skipped());
+    let reported: Vec<ReportedIncident<'_>> = log_tails
         .iter()
-        .flat_map(|reel| told(reel, peers, now))
+        .flat_map(|log_tail| active_incidents(log_tail, reports, now))
         .collect();
-    if told.is_empty() {
-        let ago = |reel: &Reel| {
+    if reported.is_empty() {
+        let ago = |log_tail: &LogTail| {
             Some(
-                reel.moment(now)
-                    .duration_since(reel.story.delivered()?)
+                log_tail
+                    .reference_time(now)
+                    .duration_since(log_tail.tracker.last_delivery()?)
                     .as_secs()
                     .max(0),
             )
         };
-        let delivered = reels.iter().filter_map(ago).min().map_or_else(
-            || "no delta was seen to arrive yet".to_owned(),
-            |seconds| format!("the last delta arrived {seconds} s ago"),
+        let delivered = log_tails.iter().filter_map(ago).min().map_or_else(
+            || "no delivered delta has been logged yet".to_owned(),
+            |seconds| format!("the last delta was delivered {seconds} s ago"),
         );
         return Verdict::Ok(Evidence::from(format!(
-            "the agent's log tells of no trouble; {delivered}{gaps}"
+            "the agent's log contains no errors; {delivered}{skipped}"
         )));
     }
-    let failing = told.iter().any(|told| told.failing);
+    let failing = reported.iter().any(|reported| reported.failing);
     let mut findings: Vec<Finding> = Vec::new();
-    for told in told
+    for reported in reported
         .iter()
-        .filter(|told| told.failing == failing)
-        .chain(told.iter().filter(|told| told.failing != failing))
+        .filter(|reported| reported.failing == failing)
+        .chain(
+            reported
+                .iter()
+                .filter(|reported| reported.failing != failing),
+        )
     {
-        if findings.iter().all(|finding| finding.mode != told.mode()) {
-            findings.push(told.finding());
+        if findings
+            .iter()
+            .all(|finding| finding.mode != reported.mode())
+        {
+            findings.push(reported.finding());
         }
     }
-    gaps.note(&mut findings);
+    skipped.append_to(&mut findings);
     if failing {
         Verdict::Failing(findings)
     } else {
@@ -189,95 +205,109 @@ fn judge(logs: &Logs, peers: &Peers, now: Timestamp) -> Verdict {
     }
 }
 
-/// What holds of a container's story, the first first.
-fn told<'a>(reel: &'a Reel, peers: &Peers, now: Timestamp) -> Vec<Told<'a>> {
-    let Container {
-        running,
-        ended,
+/// Returns a container's incidents that apply now, earliest first.
+fn active_incidents<'a>(
+    log_tail: &'a LogTail,
+    reports: &LatestReports,
+    now: Timestamp,
+) -> Vec<ReportedIncident<'a>> {
+    let LogContainer {
+        running_since,
+        last_run,
         restarts,
         ..
-    } = &reel.container;
-    let now = reel.moment(now);
-    let own = reel
-        .story
-        .troubles(now)
+    } = &log_tail.container;
+    let now = log_tail.reference_time(now);
+    let own = log_tail
+        .tracker
+        .active(now)
         .into_iter()
-        .filter(|trouble| !refuted(trouble, peers));
+        .filter(|incident| !resolved(incident, reports));
     let own: Vec<_> = own
-        .map(|trouble| Told::new(reel, trouble, &reel.story, false))
+        .map(|incident| ReportedIncident::new(log_tail, incident, &log_tail.tracker, false))
         .collect();
-    let young = running.is_some_and(|since| now.duration_since(since) < PROBATION);
-    if !own.is_empty() || !young || reel.story.works() {
+    let young = running_since.is_some_and(|since| now.duration_since(since) < PREVIOUS_LOG_WINDOW);
+    if !own.is_empty() || !young || log_tail.tracker.has_worked() {
         return own;
     }
-    let (Some(before), Some((_, ended))) = (&reel.before, ended) else {
+    let (Some(before), Some((_, ended))) = (&log_tail.previous_run, last_run) else {
         return own;
     };
-    let mut told: Vec<_> = before
-        .troubles(*ended)
+    let mut reported: Vec<_> = before
+        .active(*ended)
         .into_iter()
-        .map(|trouble| Told::new(reel, trouble, before, true))
+        .map(|incident| ReportedIncident::new(log_tail, incident, before, true))
         .collect();
-    for told in &mut told {
-        // One restart after a blip of the control plane is nobody's fault.
-        told.failing &= *restarts > 1;
+    for reported in &mut reported {
+        // A single restart after a short control-plane outage is not a failure.
+        reported.failing &= *restarts > 1;
     }
-    told
+    reported
 }
 
-/// Whether another check has shown since that what was told once is over.
-fn refuted(trouble: &Trouble, peers: &Peers) -> bool {
-    let asked = CheckId::from_label("ec2_api").and_then(|check| peers.report(check));
-    let fine = asked.filter(|report| matches!(report.verdict, Verdict::Ok(_)));
-    trouble.lasts
-        && fine
-            .is_some_and(|report| Timestamp::try_from(report.at).is_ok_and(|at| at > trouble.last))
+/// Reports whether a later success of another check shows that the incident is resolved.
+fn resolved(incident: &Incident, reports: &LatestReports) -> bool {
+    let ec2_report = CheckId::from_label("ec2_api").and_then(|check| reports.report(check));
+    let ok = ec2_report.filter(|report| matches!(report.verdict, Verdict::Ok(_)));
+    incident.sticky
+        && ok
+            .is_some_and(|report| Timestamp::try_from(report.at).is_ok_and(|at| at > incident.last))
 }
 
-impl<'a> Told<'a> {
-    fn new(reel: &'a Reel, trouble: &'a Trouble, story: &Story, before: bool) -> Self {
-        // The agent survives what it can deliver in spite of.
+impl<'a> ReportedIncident<'a> {
+    fn new(
+        log_tail: &'a LogTail,
+        incident: &'a Incident,
+        tracker: &IncidentTracker,
+        before: bool,
+    ) -> Self {
+        // The agent tolerates incidents during which it still delivers.
         let survived =
-            trouble.lasts && trouble.about == About::Cloud || story.delivers_despite(trouble);
-        let told = Self {
-            reel,
-            trouble,
+            incident.sticky && incident.peer == About::Cloud || tracker.delivers_despite(incident);
+        let reported = Self {
+            log_tail,
+            incident,
             before,
             failing: false,
         };
         Self {
-            failing: !survived && told.mode() != M::Unclassified,
-            ..told
+            failing: !survived && reported.mode() != M::Unclassified,
+            ..reported
         }
     }
 
-    /// What another check tells of in words of its own has no name here.
+    /// Returns the incident's mode, or `Unclassified` if this check does not publish it.
     fn mode(&self) -> M {
-        let known = alert::alert(CheckId::AgentLog, self.trouble.mode).is_some();
+        let known = alert::for_mode(CheckId::AgentLog, self.incident.mode).is_some();
         if known {
-            self.trouble.mode
+            self.incident.mode
         } else {
             M::Unclassified
         }
     }
 
     fn finding(&self) -> Finding {
-        let Container { pod, name, end, .. } = &self.reel.container;
-        let (often, words) = (self.trouble.often(), &self.trouble.words);
+        let LogContainer {
+            pod,
+            name,
+            last_exit,
+            ..
+        } = &self.log_tail.container;
+        let (often, words) = (self.incident.occurrences(), &self.incident.message);
         let before = if self.before {
-            format!(" before it ended ({end})")
+            format!(" before it exited ({last_exit})")
         } else {
             String::new()
         };
-        let meaning = if self.mode() == self.trouble.mode {
+        let meaning = if self.mode() == self.incident.mode {
             String::new()
         } else {
-            format!("; {}", alert::in_words(self.trouble.mode))
+            format!("; {}", alert::explain_mode(self.incident.mode))
         };
         Finding::new(
             self.mode(),
             format!(
-                "{pod}/{name} said{before} {often}: {}{meaning}",
+                "{pod}/{name} logged{before} {often}: {}{meaning}",
                 excerpt(words)
             ),
         )

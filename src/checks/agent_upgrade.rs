@@ -1,149 +1,168 @@
-//! Is the agent up to date, and would its next upgrade be refused? Advice only.
+//! Warns if the agent is outdated or its next Helm upgrade would fail.
 
 mod latest;
 
 use std::sync::Arc;
 
-use latest::Latest;
+use latest::{LatestVersion, LatestVersionError};
 
-use crate::agent::workload::Scene;
+use crate::agent::workload::NamespaceSnapshot;
 use crate::catalogue::FailureMode;
-use crate::checks::agent_workload::{find, version};
+use crate::checks::agent_workload::{find_deployment, image_version};
 use crate::checks::{Attempt, Check, CheckContext};
-use crate::config::aws::Version;
+use crate::config::agent::aws::Version;
 use crate::config::{CheckSettings, Config, Installation};
 use crate::kube::Store;
 use crate::kube::types::workload::Deployment;
 use crate::report::{Evidence, Finding, Report, Verdict};
 
-/// What the chart's selector consists of, always.
-const SELECTOR: (&str, &str) = ("app.kubernetes.io/name", "app.kubernetes.io/instance");
-/// The chart's name.
+/// The labels that make up the selector of the chart's Deployment.
+const SELECTOR_LABELS: (&str, &str) = ("app.kubernetes.io/name", "app.kubernetes.io/instance");
+/// The name of the chart.
 const CHART: &str = "castai-agent";
 
 /// The check `agent_upgrade`.
 #[derive(Debug)]
 pub struct AgentUpgrade {
     agent: Installation,
-    latest: Latest,
+    latest: LatestVersion,
     store: Arc<Store>,
 }
 
-/// What was found out of one question.
-enum Answer {
-    Wrong(Finding),
-    Fine(String),
+/// The result of one of the two tests.
+enum TestResult {
+    Failed(Finding),
+    Passed(String),
     Unknown(String),
 }
 
 impl AgentUpgrade {
-    /// The check of a configuration.
-    pub fn new(config: &Config, check: &CheckSettings, world: &CheckContext) -> Self {
-        let latest = Latest::new(config, check, world);
+    /// Creates the check.
+    pub fn new(config: &Config, check: &CheckSettings, context: &CheckContext) -> Self {
+        let latest = LatestVersion::new(config, check, context);
         Self {
             agent: config.installation.clone(),
             latest,
-            store: Arc::clone(&world.store),
+            store: Arc::clone(&context.store),
         }
     }
 
-    fn judge(&self, scene: &Scene, latest: Result<Version, String>) -> Verdict {
-        let Some(deployment) = find(&scene.deployments, &self.agent.deployment) else {
-            return Verdict::Unknown(Evidence::from("the agent's Deployment is not there"));
+    fn judge(
+        &self,
+        snapshot: &NamespaceSnapshot,
+        latest: Result<Version, LatestVersionError>,
+    ) -> Verdict {
+        let Some(deployment) = find_deployment(&snapshot.deployments, &self.agent.deployment)
+        else {
+            return Verdict::Unknown(Evidence::from("the agent's Deployment does not exist"));
         };
-        let (mut wrong, mut fine, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-        for answer in [self.selector(deployment), age(deployment, latest)] {
-            match answer {
-                Answer::Wrong(finding) => wrong.push(finding),
-                Answer::Fine(sentence) => fine.push(sentence),
-                Answer::Unknown(why) => unknown.push(why),
+        let (mut failed, mut passed, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+        for result in [
+            self.selector_test(deployment),
+            version_test(deployment, latest),
+        ] {
+            match result {
+                TestResult::Failed(finding) => failed.push(finding),
+                TestResult::Passed(sentence) => passed.push(sentence),
+                TestResult::Unknown(why) => unknown.push(why),
             }
         }
-        if !wrong.is_empty() {
-            return Verdict::Warning(wrong);
+        if !failed.is_empty() {
+            return Verdict::Warning(failed);
         }
-        // What is fine is said, so that advice which was followed ends, whatever else is not known.
-        let answered = !fine.is_empty();
+        // One passed test is enough for ok, so that a warning clears even if the other test is
+        // unknown.
+        let any_passed = !passed.is_empty();
         let sentence = Evidence::from(
-            fine.into_iter()
+            passed
+                .into_iter()
                 .chain(unknown)
                 .collect::<Vec<_>>()
                 .join("; "),
         );
-        if answered {
+        if any_passed {
             Verdict::Ok(sentence)
         } else {
             Verdict::Unknown(sentence)
         }
     }
 
-    /// A Deployment's selector can never be changed, and the chart puts the release's name into it.
-    fn selector(&self, deployment: &Deployment) -> Answer {
+    /// Tests the immutable selector, into which the chart puts the release name.
+    fn selector_test(&self, deployment: &Deployment) -> TestResult {
         let Some(release) = self
             .agent
             .release
             .as_ref()
-            .or(deployment.helm.release.as_ref())
+            .or(deployment.helm_release.as_ref())
         else {
-            return Answer::Unknown(format!(
-                "which Helm release the next upgrade will be of is not known (agent.release), so whether it fits the \
-                 selector {} is not either",
-                deployment.selector.text()
+            return TestResult::Unknown(format!(
+                "the agent's Helm release is unknown (set agent.release), so whether its next \
+                 upgrade matches the selector {} is unknown too",
+                deployment.selector.to_string()
             ));
         };
         let labels = &deployment.selector.match_labels;
-        let name = labels.get(SELECTOR.0).map_or(CHART, String::as_str);
-        let next = format!("{}={release},{}={name}", SELECTOR.1, SELECTOR.0);
-        let live = deployment.selector.text();
+        let name = labels.get(SELECTOR_LABELS.0).map_or(CHART, String::as_str);
+        let next = format!(
+            "{}={release},{}={name}",
+            SELECTOR_LABELS.1, SELECTOR_LABELS.0
+        );
+        let live = deployment.selector.to_string();
         if live == next {
-            return Answer::Fine(format!(
-                "an upgrade of the release {release} fits the selector {live}"
+            return TestResult::Passed(format!(
+                "an upgrade of Helm release {release} matches the selector {live}"
             ));
         }
         let evidence = format!(
-            "an upgrade of the release {release} will be refused (spec.selector: field is immutable): the Deployment \
-             {} selects {live}, the upgrade would select {next}",
+            "an upgrade of Helm release {release} will fail (spec.selector: field is immutable): \
+             Deployment {} has the selector {live}, the upgrade would set {next}",
             deployment.name
         );
-        Answer::Wrong(Finding::new(
+        TestResult::Failed(Finding::new(
             FailureMode::AgentUpgradeSelectorImmutable,
             evidence,
         ))
     }
 }
 
-/// How far the agent is behind.
-fn age(deployment: &Deployment, latest: Result<Version, String>) -> Answer {
-    let tag = version(deployment);
-    let Some(own) = tag.as_deref().and_then(Version::of_tag) else {
-        let tag = tag.unwrap_or_else(|| "no tag".to_owned());
-        return Answer::Unknown(format!("the agent's image has {tag}, which is no version"));
+/// Tests whether the agent is the latest version.
+fn version_test(
+    deployment: &Deployment,
+    latest: Result<Version, LatestVersionError>,
+) -> TestResult {
+    let tag = image_version(deployment);
+    let Some(current) = tag.as_deref().and_then(Version::of_tag) else {
+        let tag = tag.unwrap_or_else(|| "none".to_owned());
+        return TestResult::Unknown(format!("the agent's image tag is not a version: {tag}"));
     };
     let latest = match latest {
         Ok(latest) => latest,
         Err(why) => {
-            return Answer::Unknown(format!(
-                "the agent is {own}; what the latest is is not known: {why}"
+            return TestResult::Unknown(format!(
+                "the agent is {current}; the latest version is unknown: {why}"
             ));
         }
     };
-    if own >= latest {
-        return Answer::Fine(format!("the agent is {own}, and the latest is {latest}"));
+    if current >= latest {
+        return TestResult::Passed(format!(
+            "the agent is {current}, the latest version is \
+                                           {latest}"
+        ));
     }
-    let behind = if own.0 == latest.0 && own.1 < latest.1 {
-        format!(", {} minor versions behind", latest.1 - own.1)
+    let behind = if current.0 == latest.0 && current.1 < latest.1 {
+        format!(", {} minor versions behind", latest.1 - current.1)
     } else {
         String::new()
     };
-    let evidence = format!("the agent is {own}, the latest is {latest}{behind}");
-    Answer::Wrong(Finding::new(FailureMode::AgentVersionOutdated, evidence))
+    let evidence = format!("the agent is {current}, the latest version is {latest}{behind}");
+    TestResult::Failed(Finding::new(FailureMode::AgentVersionOutdated, evidence))
 }
 
 impl Check for AgentUpgrade {
     async fn run(&self, attempt: &Attempt) -> Report {
-        Report::bare(match Scene::read(&self.store).await {
-            Ok(scene) => self.judge(&scene, self.latest.find(attempt.peers()).await),
-            Err(verdict) => verdict,
+        Report::from_verdict(match NamespaceSnapshot::read(&self.store).await {
+            Ok(snapshot) => self.judge(&snapshot, self.latest.find(attempt.reports()).await),
+            Err(error) => error.into(),
         })
     }
 }

@@ -1,113 +1,117 @@
-//! Is the agent there, and do its pods run?
+//! Checks that the agent's Deployment exists and its pods are healthy.
 
 use std::sync::Arc;
 
-use crate::agent::discovery::MARK;
-use crate::agent::workload::Scene;
-use crate::agent::workload::liveness_kills::Kills;
-use crate::agent::workload::restarts::Restarts;
-use crate::catalogue::FailureMode;
-use crate::catalogue::groups::IMAGE_MODES;
+use crate::agent::discovery::AGENT_LABEL;
+use crate::agent::workload::{LivenessKillTracker, NamespaceSnapshot, RestartCounter};
 use crate::catalogue::metric::EXPORTER_IN_POD;
+use crate::catalogue::{FailureMode, Family};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{Config, Installation};
 use crate::kube::Store;
-use crate::kube::types::pod::{Pod, Waiting};
+use crate::kube::types::pod::{ContainerWaiting, Pod};
 use crate::kube::types::workload::Deployment;
-use crate::report::{Fact, Finding, Report, Verdict};
+use crate::report::{Finding, Observation, Report, Verdict};
 
-/// The agent's container.
+/// The name of the agent's container.
 const CONTAINER: &str = "agent";
-/// So many other Deployments are named when the agent's is not there.
-const NAMED: usize = 8;
+/// The number of other Deployments listed when the agent's is missing.
+const MAX_LISTED_DEPLOYMENTS: usize = 8;
 
 /// The check `agent_workload`.
 #[derive(Debug)]
 pub struct AgentWorkload {
     agent: Installation,
     store: Arc<Store>,
-    kills: Kills,
-    restarts: Restarts,
+    kills: LivenessKillTracker,
+    restarts: RestartCounter,
 }
 
 impl AgentWorkload {
-    /// The check of a configuration.
-    pub fn new(config: &Config, world: &CheckContext) -> Self {
+    /// Creates the check.
+    pub fn new(config: &Config, context: &CheckContext) -> Self {
         Self {
             agent: config.installation.clone(),
-            store: Arc::clone(&world.store),
-            kills: Kills::default(),
-            restarts: Restarts::default(),
+            store: Arc::clone(&context.store),
+            kills: LivenessKillTracker::default(),
+            restarts: RestartCounter::default(),
         }
     }
 
-    fn judge(&self, scene: &Scene) -> Report {
-        let Some(deployment) = find(&scene.deployments, &self.agent.deployment) else {
-            return Report::bare(self.missing(scene));
+    fn judge(&self, snapshot: &NamespaceSnapshot) -> Report {
+        let Some(deployment) = find_deployment(&snapshot.deployments, &self.agent.deployment)
+        else {
+            return Report::from_verdict(self.deployment_missing(snapshot));
         };
-        let judgement = scene.judge(deployment, CONTAINER);
-        let version = version(deployment);
-        let restarts = self.restarts.since(scene.pods_of(deployment));
-        let mut facts: Vec<Fact> = version
+        let health = snapshot.deployment_health(deployment, CONTAINER);
+        let version = image_version(deployment);
+        let restarts = self.restarts.increase(snapshot.pods_of(deployment));
+        let mut observations: Vec<Observation> = version
             .iter()
-            .map(|version| Fact::AgentVersion(version.clone()))
+            .map(|version| Observation::AgentVersion(version.clone()))
             .collect();
-        facts.extend([
-            Fact::AgentReplicas("desired", deployment.desired),
-            Fact::AgentReplicas("updated", deployment.updated),
-            Fact::AgentReplicas("ready", deployment.ready),
-            Fact::AgentReplicas("available", deployment.available),
-            Fact::AgentRestarts(restarts),
+        observations.extend([
+            Observation::AgentReplicas("desired", deployment.desired),
+            Observation::AgentReplicas("updated", deployment.updated),
+            Observation::AgentReplicas("ready", deployment.ready),
+            Observation::AgentReplicas("available", deployment.available),
+            Observation::AgentRestarts(restarts),
         ]);
-        facts.extend(self.pods(scene.pods_of(deployment)));
+        observations.extend(self.sidecar_counts(snapshot.pods_of(deployment)));
         let verdict = if deployment.desired == 0 {
             let evidence = format!(
-                "the Deployment {} in the namespace {} wants no pod: somebody scaled it to zero",
+                "Deployment {} in namespace {} is scaled to zero replicas",
                 deployment.name, self.agent.namespace
             );
             Verdict::failing(Finding::new(FailureMode::AgentScaledToZero, evidence))
         } else {
-            judgement.verdict(|judged| {
-                let version = version.as_deref().unwrap_or("of an unknown version");
+            health.verdict(|health| {
+                let version = version.as_deref().unwrap_or("(version unknown)");
                 format!(
-                    "the agent {version} runs: {} of {} pods work",
-                    judged.working, judged.desired
+                    "agent {version} is running: {} of {} pods are healthy",
+                    health.working, health.desired
                 )
             })
         };
         if verdict
             .modes()
             .iter()
-            .any(|mode| IMAGE_MODES.contains(mode))
+            .any(|mode| mode.family() == Family::Image)
         {
-            facts.extend(self.waiting(scene.pods_of(deployment)));
+            observations.extend(self.image_pull_pods(snapshot.pods_of(deployment)));
         }
         Report {
-            facts,
-            ..Report::bare(verdict)
+            observations,
+            ..Report::from_verdict(verdict)
         }
     }
 
-    /// The pods that wait for an image in vain.
-    fn waiting<'a>(&self, pods: impl Iterator<Item = &'a Pod>) -> impl Iterator<Item = Fact> {
+    /// Returns the pods that cannot pull an image.
+    fn image_pull_pods<'a>(
+        &self,
+        pods: impl Iterator<Item = &'a Pod>,
+    ) -> impl Iterator<Item = Observation> {
         let waits = |pod: &&Pod| {
             let waiting = pod
                 .containers
                 .iter()
                 .filter_map(|container| container.state.waiting.as_ref());
-            waiting.into_iter().any(Waiting::is_about_an_image)
+            waiting.into_iter().any(ContainerWaiting::is_image_failure)
         };
         pods.filter(waits)
-            .map(|pod| Fact::AgentPodWaits(format!("{}/{}", self.agent.namespace, pod.name)))
+            .map(|pod| Observation::AgentPodWaits(format!("{}/{}", self.agent.namespace, pod.name)))
     }
 
-    /// In which of the pods that are to stay this exporter stands.
-    fn pods<'a>(&self, pods: impl Iterator<Item = &'a Pod>) -> impl Iterator<Item = Fact> {
+    /// Counts the agent's pods with and without an exporter sidecar.
+    fn sidecar_counts<'a>(
+        &self,
+        pods: impl Iterator<Item = &'a Pod>,
+    ) -> impl Iterator<Item = Observation> {
         let [mut present, mut missing, mut not_expected] = [0; EXPORTER_IN_POD.len()];
-        for pod in pods.filter(|pod| !pod.ending && !pod.is_over()) {
+        for pod in pods.filter(|pod| !pod.terminating && !pod.is_finished()) {
             let count = if pod.has_exporter {
                 &mut present
-            } else if self.agent.sidecar_expected && !pod.keeps_exporter_out {
+            } else if self.agent.sidecar_expected && !pod.opts_out_of_exporter {
                 &mut missing
             } else {
                 &mut not_expected
@@ -118,65 +122,73 @@ impl AgentWorkload {
         EXPORTER_IN_POD
             .iter()
             .zip(counts)
-            .map(|(exporter, count)| Fact::AgentPods(exporter, count))
+            .map(|(exporter, count)| Observation::AgentPods(exporter, count))
     }
 
-    fn missing(&self, scene: &Scene) -> Verdict {
+    fn deployment_missing(&self, snapshot: &NamespaceSnapshot) -> Verdict {
         let Installation {
             namespace,
             deployment,
             ..
         } = &self.agent;
-        let others: Vec<&str> = scene
+        let others: Vec<&str> = snapshot
             .deployments
             .iter()
-            .take(NAMED)
+            .take(MAX_LISTED_DEPLOYMENTS)
             .map(|other| other.name.as_str())
             .collect();
         let others = if others.is_empty() {
-            "it holds no Deployment at all (agent.namespace in the exporter's file says where the agent is)".to_owned()
+            "the namespace has no Deployments (set agent.namespace in the exporter's \
+             configuration to the agent's namespace)"
+                .to_owned()
         } else {
-            format!("the Deployments there are {}", others.join(", "))
+            format!("it has the Deployments {}", others.join(", "))
         };
         let evidence =
-            format!("there is no Deployment {deployment} in the namespace {namespace}; {others}");
+            format!("Deployment {deployment} does not exist in namespace {namespace}; {others}");
         Verdict::failing(Finding::new(FailureMode::AgentDeploymentMissing, evidence))
     }
 }
 
 impl Check for AgentWorkload {
     async fn run(&self, _attempt: &Attempt) -> Report {
-        match Scene::read(&self.store).await {
-            Ok(scene) => self.judge(&scene.recalling(&self.kills)),
-            Err(verdict) => Report::bare(verdict),
+        match NamespaceSnapshot::read(&self.store).await {
+            Ok(snapshot) => self.judge(&snapshot.with_kills(&self.kills)),
+            Err(error) => Report::from_verdict(error.into()),
         }
     }
 }
 
-/// The agent's Deployment, by its name, else by the chart's label.
-pub(super) fn find<'a>(deployments: &'a [Arc<Deployment>], name: &str) -> Option<&'a Deployment> {
+/// Finds the agent's Deployment by its name, or else by the chart's label.
+pub(super) fn find_deployment<'a>(
+    deployments: &'a [Arc<Deployment>],
+    name: &str,
+) -> Option<&'a Deployment> {
     let all = || deployments.iter().map(AsRef::as_ref);
-    let marked = |one: &&Deployment| {
-        one.labels.get(MARK.0).is_some_and(|name| name == MARK.1) && has_agent(one)
+    let labelled = |one: &&Deployment| {
+        one.labels
+            .get(AGENT_LABEL.0)
+            .is_some_and(|name| name == AGENT_LABEL.1)
+            && has_agent(one)
     };
     all()
         .find(|one| one.name == name)
-        .or_else(|| all().find(marked))
+        .or_else(|| all().find(labelled))
 }
 
-/// The tag of the agent's image.
-pub(super) fn version(deployment: &Deployment) -> Option<String> {
+/// Returns the tag of the agent's image.
+pub(super) fn image_version(deployment: &Deployment) -> Option<String> {
     let containers = &deployment.containers;
     let agent = containers
         .iter()
         .find(|container| container.name == CONTAINER)
         .or(containers.first())?;
     let (_, tag) = agent.image.split('@').next()?.rsplit_once(':')?;
-    let sound = (1..=32).contains(&tag.len())
+    let valid = (1..=32).contains(&tag.len())
         && tag
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
-    sound.then(|| tag.to_owned())
+    valid.then(|| tag.to_owned())
 }
 
 fn has_agent(deployment: &Deployment) -> bool {

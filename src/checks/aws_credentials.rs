@@ -1,150 +1,159 @@
-//! Which AWS credentials does the agent use, and are they present, readable and fresh?
+//! Checks that the agent's AWS credentials are present, readable and not about to expire.
 //!
-//! The source is chosen by the rule of the agent's SDK, and only that one is looked at. Files are read and tokens decoded,
-//! never verified and never shown; a server of credentials on the node is asked, and nobody beyond it. Whether AWS accepts
-//! them is another check's question. What the service account's annotation demands is held against what the pod has.
+//! The source is selected as in the agent's SDK, and only that source is checked. Files are read
+//! and tokens are decoded, never verified and never shown. A credential server on the node is
+//! queried, but AWS is not: `sts_identity` tests whether AWS accepts the credentials. The service
+//! account's role annotation is compared with the pod's environment.
 
-pub(crate) mod container;
-mod injection;
-pub(crate) mod tokens;
+mod container_credentials;
+mod role_injection;
+pub(super) mod source_result;
+mod web_identity;
 
 use std::path::Path;
 
-use injection::Injection;
-use tokens::Origin;
+use role_injection::RoleInjection;
+use source_result::{SourceResult, key_suffix};
 
-use crate::catalogue::{CheckId, FailureMode as M, Limits};
+use crate::aws::projected_token::TokenSource;
+use crate::catalogue::{CheckId, FailureMode as M, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
-use crate::config::aws::profile::Gives;
-use crate::config::aws::{Profile, Source, Use, Variables, ca_bundle, profile};
+use crate::config::agent::aws::profile::ProfileCredentials;
+use crate::config::agent::aws::{
+    AwsUsage, CredentialSource, CredentialVariables, Profile, ca_bundle, profile,
+};
 use crate::config::{Aws, CheckSettings, Config};
 use crate::report::evidence::quote;
-use crate::report::{Evidence, Finding, Report, TargetReport, Verdict};
-
-/// So much of a key's id is shown.
-const SHOWN: usize = 4;
+use crate::report::{Evidence, Finding, Report, Verdict};
 
 /// The check `aws_credentials`.
 #[derive(Debug)]
 pub struct AwsCredentials {
     aws: Aws,
-    limits: Limits,
-    world: CheckContext,
-    injection: Injection,
-}
-
-/// What was seen of a source.
-#[derive(Debug)]
-struct Seen {
-    verdict: Verdict,
-    /// When its credentials, or the token for them, end.
-    end: Option<i64>,
-    /// The server that was asked.
-    target: Option<TargetReport>,
+    timeouts: Timeouts,
+    context: CheckContext,
+    injection: RoleInjection,
 }
 
 impl AwsCredentials {
-    /// The check for what the agent is given.
-    pub fn new(config: &Config, settings: &CheckSettings, world: &CheckContext) -> Self {
-        let injection = Injection::new(config, world);
+    /// Creates the check for a configuration.
+    pub fn new(config: &Config, settings: &CheckSettings, context: &CheckContext) -> Self {
+        let injection = RoleInjection::new(config, context);
         Self {
             aws: config.aws.clone(),
-            limits: settings.limits,
-            world: world.clone(),
+            timeouts: settings.timeouts,
+            context: context.clone(),
             injection,
         }
     }
 
-    async fn judge(&self, attempt: &Attempt) -> Seen {
+    async fn judge(&self, attempt: &Attempt) -> SourceResult {
         if let Some(path) = &self.aws.ca_bundle
             && let Err(why) = ca_bundle(path)
         {
-            let evidence = format!("AWS_CA_BUNDLE: {why}; the agent does not start with it");
+            let evidence =
+                format!("AWS_CA_BUNDLE: {why}; the agent does not start until this is fixed");
             return Verdict::failing(Finding::new(M::AwsCaBundleInvalid, evidence)).into();
         }
         let variables = &self.aws.variables;
         let profile = profile::read(variables);
         if let Profile::Invalid(why) = &profile {
-            let evidence = format!("{why}; the agent does not start with it");
+            let evidence = format!("{why}; the agent does not start until this is fixed");
             return Verdict::failing(Finding::new(M::AwsProfileInvalid, evidence)).into();
         }
         let source = variables.source(&profile);
-        let told = self.injection.look(attempt.peers()).await;
-        if let Some(told) = &told {
-            self.world.aws.learn(
-                told.pod().and_then(|pod| pod.version),
-                told.role(),
-                told.instance(),
+        let injection = self.injection.read_objects(attempt.reports()).await;
+        if let Some(injection) = &injection {
+            self.context.aws.update_hints(
+                injection.pod().and_then(|pod| pod.version),
+                injection.role(),
+                injection.instance(),
             );
         }
-        let seen = self.look(source, &profile, attempt).await;
-        let seen = match told {
-            Some(told) => told.compare(variables, source, seen),
-            None => seen,
+        let result = self.check_source(source, &profile, attempt).await;
+        let result = match injection {
+            Some(injection) => injection.compare(variables, source, result),
+            None => result,
         };
-        let seen = if variables.has_half_a_key() {
-            half_a_key(variables, source, seen)
+        let result = if variables.has_half_a_key() {
+            report_incomplete_key(variables, source, result)
         } else {
-            seen
+            result
         };
-        chosen(seen, source, variables.source_by_rusts_chain(&profile))
+        name_source(result, source, variables.source_by_rusts_chain(&profile))
     }
 
-    async fn look(&self, source: Source, profile: &Profile, attempt: &Attempt) -> Seen {
+    async fn check_source(
+        &self,
+        source: CredentialSource,
+        profile: &Profile,
+        attempt: &Attempt,
+    ) -> SourceResult {
         let variables = &self.aws.variables;
         match (source, profile) {
-            (Source::Static, _) => keys(variables),
-            (Source::WebIdentity, _) => match &variables.token_file {
+            (CredentialSource::Static, _) => check_static_keys(variables),
+            (CredentialSource::WebIdentity, _) => match &variables.token_file {
                 Some(file) => self.web_identity(file, variables.role_arn.as_deref()).await,
-                None => Verdict::Unknown(Evidence::from("no token file is named")).into(),
+                None => Verdict::Unknown(Evidence::from("no token file is configured")).into(),
             },
             (
-                Source::Profile,
-                Profile::Gives(Gives::WebIdentity {
+                CredentialSource::Profile,
+                Profile::Valid(ProfileCredentials::WebIdentity {
                     token_file,
                     role_arn,
                 }),
             ) => self.web_identity(token_file, role_arn.as_deref()).await,
-            (Source::Profile, Profile::Gives(gives)) => of_profile(gives),
-            (Source::Profile, Profile::Invalid(why)) => {
+            (CredentialSource::Profile, Profile::Valid(gives)) => check_profile(gives),
+            (CredentialSource::Profile, Profile::Invalid(why)) => {
                 Verdict::Unknown(Evidence::from(why.as_str())).into()
             }
-            (Source::Container, _) => match &variables.container {
+            (CredentialSource::Container, _) => match &variables.container {
                 Some(server) => {
-                    container::look(server, variables, self.limits, &self.world, attempt).await
+                    container_credentials::check_server(
+                        server,
+                        variables,
+                        self.timeouts,
+                        &self.context,
+                        attempt,
+                    )
+                    .await
                 }
                 None => {
-                    Verdict::Unknown(Evidence::from("no server of credentials is named")).into()
+                    Verdict::Unknown(Evidence::from("no credential server is configured")).into()
                 }
             },
-            (Source::Imds, _) => self.node(attempt.peers().report(CheckId::Imds)),
+            (CredentialSource::Imds, _) => {
+                self.check_node_role(attempt.reports().report(CheckId::Imds))
+            }
         }
     }
 
-    async fn web_identity(&self, file: &Path, role_arn: Option<&str>) -> Seen {
-        tokens::web_identity(Origin::of(&self.aws, file), role_arn, &self.world).await
+    async fn web_identity(&self, file: &Path, role_arn: Option<&str>) -> SourceResult {
+        let source = TokenSource::of(&self.aws, file);
+        web_identity::check_token(source, role_arn, self.context.aws.token_requester()).await
     }
 
-    /// The node's role, as `imds` has seen it.
-    fn node(&self, imds: Option<&Report>) -> Seen {
+    /// Judges the node's instance role by the result of `imds`.
+    fn check_node_role(&self, imds: Option<&Report>) -> SourceResult {
         if self.aws.metadata.disabled {
-            let evidence = "no keys, no role of the service account and no server of credentials is given, and \
-                            AWS_EC2_METADATA_DISABLED forbids the agent to ask for the node's role";
+            let evidence = "the agent has no access key, service-account role or credential \
+                            server, and AWS_EC2_METADATA_DISABLED prevents it from using the \
+                            node's role";
             return Verdict::failing(Finding::new(M::AwsNoCredentials, evidence)).into();
         }
         let Some(report) = imds else {
             let why =
-                "the node's role would be used; the check imds, which would tell, has not run";
+                "the agent uses the node's role, but the check imds, which reads it, has not run";
             return Verdict::Unknown(Evidence::from(why)).into();
         };
         let verdict = match report.targets.first().map(|target| &target.outcome) {
-            Some(Ok(seen)) => Verdict::Ok(Evidence::from(format!(
-                "nothing else is given, so the node's role is used: {seen}"
+            Some(Ok(result)) => Verdict::Ok(Evidence::from(format!(
+                "no other source is configured, so the agent uses the node's role: {result}"
             ))),
             Some(Err(finding)) => Verdict::failing(Finding::new(
                 finding.mode,
                 format!(
-                    "nothing else is given, and the node's role cannot be used: {}",
+                    "no other source is configured, and the node's role is unavailable: {}",
                     finding.evidence
                 ),
             )),
@@ -153,9 +162,9 @@ impl AwsCredentials {
                 report.verdict.evidence()
             ))),
         };
-        Seen {
+        SourceResult {
             verdict,
-            end: report.credentials_end,
+            expiry: report.credentials_expiry,
             target: None,
         }
     }
@@ -163,134 +172,99 @@ impl AwsCredentials {
 
 impl Check for AwsCredentials {
     async fn run(&self, attempt: &Attempt) -> Report {
-        if let Use::Nothing(why) = self.aws.used() {
-            return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
+        if let AwsUsage::Nothing(why) = self.aws.used() {
+            return Report::from_verdict(Verdict::NotApplicable(Evidence::from(why)));
         }
-        let Seen {
+        let SourceResult {
             verdict,
-            end,
+            expiry,
             target,
         } = self.judge(attempt).await;
         Report {
-            credentials_end: end,
+            credentials_expiry: expiry,
             targets: target.into_iter().collect(),
-            ..Report::bare(verdict)
+            ..Report::from_verdict(verdict)
         }
     }
 }
 
-impl From<Verdict> for Seen {
-    fn from(verdict: Verdict) -> Self {
-        Self {
-            verdict,
-            end: None,
-            target: None,
-        }
-    }
-}
-
-impl Seen {
-    /// The same, with words behind the evidence.
-    fn remarked(self, remark: &str) -> Self {
-        self.told(|evidence| Evidence::from(format!("{evidence}; {remark}")))
-    }
-
-    fn told(self, told: impl Fn(&Evidence) -> Evidence) -> Self {
-        let all = |findings: &[Finding]| {
-            findings
-                .iter()
-                .map(|one| Finding::new(one.mode, told(&one.evidence)))
-                .collect()
-        };
-        let verdict = match &self.verdict {
-            Verdict::Ok(evidence) => Verdict::Ok(told(evidence)),
-            Verdict::Unknown(why) => Verdict::Unknown(told(why)),
-            Verdict::NotApplicable(why) => Verdict::NotApplicable(told(why)),
-            Verdict::Warning(findings) => Verdict::Warning(all(findings)),
-            Verdict::Failing(findings) => Verdict::Failing(all(findings)),
-        };
-        Self { verdict, ..self }
-    }
-}
-
-fn keys(variables: &Variables) -> Seen {
-    let id = shown(variables.key_id.as_deref().unwrap_or_default());
+fn check_static_keys(variables: &CredentialVariables) -> SourceResult {
+    let id = key_suffix(variables.key_id.as_deref().unwrap_or_default());
     let kind = if variables.session.is_some() {
-        "temporary; their end is not known here"
+        "temporary, expiry unknown"
     } else {
-        "without an end"
+        "long-lived"
     };
     Verdict::Ok(Evidence::from(format!(
-        "the environment gives the key {id} and its secret, {kind}"
+        "the environment has access key {id} and its secret, {kind}"
     )))
     .into()
 }
 
-fn of_profile(gives: &Gives) -> Seen {
+fn check_profile(gives: &ProfileCredentials) -> SourceResult {
     match gives {
-        Gives::Keys(key) => Verdict::Ok(Evidence::from(format!(
-            "the profile gives the key {}",
-            shown(&key.id)
+        ProfileCredentials::Keys(key) => Verdict::Ok(Evidence::from(format!(
+            "the profile has access key {}",
+            key_suffix(&key.id)
         )))
         .into(),
-        Gives::Role(role) => Verdict::Ok(Evidence::from(format!(
-            "the profile gives the role {}, taken with the key {}",
+        ProfileCredentials::Role(role) => Verdict::Ok(Evidence::from(format!(
+            "the profile has role {}, assumed with access key {}",
             quote(role.arn.as_bytes()),
-            shown(&role.key.id)
+            key_suffix(&role.key.id)
         )))
         .into(),
-        Gives::Unprobed(way) => {
+        ProfileCredentials::Unprobed(method) => {
             let why = format!(
-                "the profile gives credentials by {way}, which the exporter does not examine"
+                "the profile gets credentials through {method}, which this exporter does not check"
             );
             Verdict::Unknown(Evidence::from(why)).into()
         }
-        Gives::WebIdentity { .. } | Gives::Nothing => {
-            Verdict::Unknown(Evidence::from("the profile gives no credentials")).into()
+        ProfileCredentials::WebIdentity { .. } | ProfileCredentials::Nothing => {
+            Verdict::Unknown(Evidence::from("the profile has no credentials")).into()
         }
     }
 }
 
-/// Half a key is overlooked by the agent: a slip that it survives as long as its next source is there.
-fn half_a_key(variables: &Variables, next: Source, seen: Seen) -> Seen {
+/// Reports an incomplete access key, which the agent ignores as long as another source works.
+fn report_incomplete_key(
+    variables: &CredentialVariables,
+    next: CredentialSource,
+    result: SourceResult,
+) -> SourceResult {
     let (there, missing) = match &variables.key_id {
-        Some(id) => (format!("the key's id {}", shown(id)), "its secret"),
-        None => ("a key's secret".to_owned(), "its id"),
+        Some(id) => (
+            format!("the access key ID {}", key_suffix(id)),
+            "its secret",
+        ),
+        None => ("a secret access key".to_owned(), "its access key ID"),
     };
     let evidence = format!(
-        "{there} is set and {missing} is not, so the agent overlooks both and uses {}: {}",
+        "{there} is set but {missing} is not, so the agent ignores both and uses {}: {}",
         next.label(),
-        seen.verdict.evidence()
+        result.verdict.evidence()
     );
     let finding = Finding::new(M::AwsKeyIncomplete, evidence);
-    let verdict = match seen.verdict {
+    let verdict = match result.verdict {
         Verdict::Failing(_) => Verdict::failing(finding),
         _ => Verdict::Warning(vec![finding]),
     };
-    Seen { verdict, ..seen }
+    SourceResult { verdict, ..result }
 }
 
-/// Names the source, and where another SDK in the same pod would go elsewhere.
-fn chosen(seen: Seen, source: Source, rusts: Source) -> Seen {
-    let seen =
-        seen.told(|evidence| Evidence::from(format!("source {}: {evidence}", source.label())));
-    if rusts == source {
-        return seen;
+/// Prefixes the source, and notes if other SDKs in the same pod would select a different one.
+fn name_source(
+    result: SourceResult,
+    source: CredentialSource,
+    rust_source: CredentialSource,
+) -> SourceResult {
+    let result = result
+        .map_evidence(|evidence| Evidence::from(format!("source {}: {evidence}", source.label())));
+    if rust_source == source {
+        return result;
     }
-    seen.remarked(&format!(
-        "SDKs that are not Go's, such as Rust's, would use {} here",
-        rusts.label()
+    result.with_remark(&format!(
+        "SDKs other than Go's, such as Rust's, would use {} here",
+        rust_source.label()
     ))
-}
-
-/// The end of a key's id, enough to tell two keys apart.
-pub(super) fn shown(id: &str) -> String {
-    let letters: Vec<char> = id.chars().collect();
-    if letters.len() < 4 * SHOWN {
-        return "…".to_owned();
-    }
-    format!(
-        "…{}",
-        letters[letters.len() - SHOWN..].iter().collect::<String>()
-    )
 }

@@ -1,47 +1,48 @@
-//! Does Azure's instance metadata service give the agent what it is not told of its cluster?
+//! Checks that Azure's instance metadata service returns the cluster values missing from the
+//! agent's environment.
 //!
-//! The same request as the agent's, with its limit of two seconds, and on the way that its environment chooses.
+//! Sends the agent's request with its two-second timeout and its proxy rules.
 
-use crate::catalogue::{FailureMode as M, Limits};
+use crate::catalogue::{FailureMode as M, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::cloud::MetadataServer;
-use crate::cloud::azure_imds::Instance;
-use crate::cloud::server::detour;
-use crate::config::node_local::Endpoint;
-use crate::config::{CheckSettings, Config, Provider, Told};
-use crate::net::{Route, deadlines};
+use crate::cloud::azure_imds::AzureInstance;
+use crate::cloud::metadata_server::proxy_note;
+use crate::config::agent::link_local::Endpoint;
+use crate::config::{CheckSettings, Config, Provider, ProviderVariables};
+use crate::net::{Target, agent_timeouts};
 use crate::report::evidence::quote;
-use crate::report::{Evidence, Finding, Report, Trail, Verdict};
+use crate::report::{Evidence, Finding, PhaseTimer, Report, Verdict};
 
 /// The check `azure_imds`.
 #[derive(Debug)]
 pub struct AzureImds {
-    told: Told,
+    variables: ProviderVariables,
     endpoint: Endpoint,
-    limits: Limits,
-    world: CheckContext,
+    timeouts: Timeouts,
+    context: CheckContext,
 }
 
 impl AzureImds {
-    /// The check for what the agent is told.
-    pub fn new(config: &Config, settings: &CheckSettings, world: &CheckContext) -> Self {
-        let (told, endpoint) = (config.told.clone(), config.clouds.azure.clone());
+    /// Creates the check.
+    pub fn new(config: &Config, settings: &CheckSettings, context: &CheckContext) -> Self {
+        let (variables, endpoint) = (config.told.clone(), config.clouds.azure.clone());
         Self {
-            told,
+            variables,
             endpoint,
-            limits: settings.limits,
-            world: world.clone(),
+            timeouts: settings.timeouts,
+            context: context.clone(),
         }
     }
 
-    /// Why nothing is asked.
-    fn unasked(&self) -> Option<String> {
-        let Told {
+    /// Returns why the agent sends no request, if it does not.
+    fn not_applicable_reason(&self) -> Option<String> {
+        let ProviderVariables {
             provider,
             set,
             missing,
             ..
-        } = &self.told;
+        } = &self.variables;
         let set = set.join(", ");
         if *provider != Some(Provider::Aks) {
             return Some(Provider::elsewhere(*provider, "Azure", "AKS_*"));
@@ -49,24 +50,25 @@ impl AzureImds {
         match (set.is_empty(), missing.is_empty()) {
             (true, _) => None,
             (false, true) => Some(format!(
-                "{set} are set, so that the agent does not ask Azure's metadata service"
+                "the agent does not use Azure's metadata service: {set} are set"
             )),
             (false, false) => Some(format!(
-                "there is {set}, but not {}: the agent ends before it asks anybody (cluster_metadata)",
+                "{set} is set but {} is not: the agent exits before it sends any request (see \
+                 cluster_metadata)",
                 missing.join(", ")
             )),
         }
     }
 
-    async fn walk(
+    async fn read_values(
         &self,
         server: &mut MetadataServer<'_>,
-        trail: &Trail,
+        timer: &PhaseTimer,
     ) -> Result<String, Finding> {
-        let instance = Instance::fetch(server).await?;
-        deadlines::in_time(&self.limits, trail, M::AzureImdsUnreachable)?;
+        let instance = AzureInstance::fetch(server).await?;
+        agent_timeouts::check(&self.timeouts, timer, M::AzureImdsUnreachable)?;
         let missing = instance.missing();
-        let Instance {
+        let AzureInstance {
             location,
             node_resource_group,
             subscription,
@@ -82,55 +84,59 @@ impl AzureImds {
         if missing.is_empty() {
             return Ok(facts);
         }
-        let what = format!(
-            "it gives {facts}, and the agent asks for {}",
+        let text = format!(
+            "Azure's metadata service returned {facts}, but the agent also needs {}",
             missing.join(", ")
         );
-        Err(Finding::new(M::AzureImdsUnreachable, what))
+        Err(Finding::new(M::AzureImdsUnreachable, text))
     }
 }
 
 impl Check for AzureImds {
     async fn run(&self, attempt: &Attempt) -> Report {
-        if let Some(why) = self.unasked() {
-            return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
+        if let Some(why) = self.not_applicable_reason() {
+            return Report::from_verdict(Verdict::NotApplicable(Evidence::from(why)));
         }
         let Endpoint { host, port, prefix } = &self.endpoint;
-        let proxy = match self.world.proxy_for(false, host, *port) {
+        let proxy = match self.context.network.proxy_for(false, host, *port) {
             Ok(proxy) => proxy,
-            Err(verdict) => return Report::bare(verdict),
+            Err(verdict) => return Report::from_verdict(verdict),
         };
-        let detour = detour(proxy.as_ref(), host);
-        let route = Route {
+        let bypass_note = proxy_note(proxy.as_ref(), host);
+        let target = Target {
             host: host.clone(),
             port: *port,
             trust: None,
             server_name: None,
             proxy,
-            limits: self.limits,
+            timeouts: self.timeouts,
         };
-        let name = route.target();
-        let trail = attempt.trail(&name, true);
-        let mut server = MetadataServer::new(route, prefix, &self.world.resolver, &trail);
-        let sentence = |words: String| match &detour {
-            Some(detour) => Evidence::from(format!("{words}; {detour}")),
-            None => Evidence::from(words),
+        let name = target.authority();
+        let timer = attempt.start_target(&name, true);
+        let mut server =
+            MetadataServer::new(target, prefix, &self.context.network.resolver, &timer);
+        let with_note = |text: String| match &bypass_note {
+            Some(bypass_note) => Evidence::from(format!("{text}; {bypass_note}")),
+            None => Evidence::from(text),
         };
-        let outcome = match self.walk(&mut server, &trail).await {
-            Ok(facts) => Ok(sentence(format!("{name} gives {facts}"))),
+        let outcome = match self.read_values(&mut server, &timer).await {
+            Ok(facts) => Ok(with_note(format!("{name} returned {facts}"))),
             Err(finding) => {
-                let what = format!("{}; it is asked because no AKS_* is set", finding.evidence);
-                Err(Finding::new(finding.mode, sentence(what)))
+                let text = format!(
+                    "{}; the agent reads it because no AKS_* variable is set",
+                    finding.evidence
+                );
+                Err(Finding::new(finding.mode, with_note(text)))
             }
         };
         let verdict = match outcome.clone() {
             Ok(evidence) => Verdict::Ok(evidence),
             Err(finding) => Verdict::failing(finding),
         };
-        let targets = vec![attempt.arrived(&name, outcome)];
+        let targets = vec![attempt.finish_target(&name, outcome)];
         Report {
             targets,
-            ..Report::bare(verdict)
+            ..Report::from_verdict(verdict)
         }
     }
 }

@@ -1,53 +1,60 @@
-//! Can CAST AI's API be reached, and does it accept the agent's key?
+//! Checks that CAST AI's API is reachable and accepts the agent's key.
 //!
-//! It is judged by reading only. First without the key: is this the application, its edge, or somebody in between?
-//! Then with it.
+//! Only sends GET requests: the first without the key, to see whether the application, its edge or
+//! an intermediary answers; the second with the key.
 
 use serde_json::Value;
 use url::Url;
 
-use crate::castai::client;
-use crate::castai::client::{CastaiWay, finding, is_json, meaning};
-use crate::catalogue::{CheckId, FailureMode, Limits};
+use crate::castai::client::{CastaiClient, failure_mode, is_from_application, response_finding};
+use crate::castai::{CastaiError, client};
+use crate::catalogue::{CheckId, FailureMode, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{Castai, CheckSettings, Secret};
-use crate::net::{Answer, Connection, Resolver, Route, deadlines};
-use crate::report::{DateSample, Evidence, Finding, Report, Trail, Verdict};
+use crate::net::{Connection, Resolver, Response, Target, agent_timeouts};
+use crate::report::{DateSample, Evidence, Finding, PhaseTimer, Report, Verdict};
 
 /// The check `castai_api`.
 #[derive(Debug)]
 pub struct CastaiApi {
-    way: CastaiWay,
-    limits: Limits,
+    client: CastaiClient,
+    timeouts: Timeouts,
 }
 
 impl CastaiApi {
-    /// The check for these settings of the agent.
-    pub fn new(settings: &Castai, check: &CheckSettings, world: &CheckContext) -> Self {
+    /// Creates the check from the agent's settings.
+    pub fn new(settings: &Castai, check: &CheckSettings, context: &CheckContext) -> Self {
         Self {
-            way: CastaiWay::new(settings, check, world),
-            limits: check.limits,
+            client: CastaiClient::new(settings, check, &context.network),
+            timeouts: check.timeouts,
         }
     }
 
-    /// The key, or why it is not seen here: then the reach alone is judged.
-    async fn visit(
+    /// Probes the API. Without a visible key (`Err` holds the reason) only reachability is tested.
+    async fn probe(
         &self,
         url: &Url,
         key: Result<&Secret, &str>,
         attempt: &Attempt,
-    ) -> Result<Report, Verdict> {
-        let route = self.way.route(url)?;
-        let (path, judged_by) = self.path(url);
-        let name = route.target();
-        let trail = attempt.trail(&name, true);
+    ) -> Result<Report, CastaiError> {
+        let target = self.client.target(url)?;
+        let (path, request_note) = self.request_path(url);
+        let name = target.authority();
+        let timer = attempt.start_target(&name, true);
         let mut date = None;
-        let outcome = self.walk(&route, &path, key.ok(), &trail, &mut date).await;
+        let outcome = self
+            .send_requests(&target, &path, key.ok(), &timer, &mut date)
+            .await;
         let outcome = outcome.map(|()| {
             Evidence::from(match key {
-                Ok(_) => format!("{name} answers and accepts the key ({judged_by})"),
+                Ok(_) => {
+                    format!("{name} is reachable and accepts the agent's API key ({request_note})")
+                }
                 Err(why) => {
-                    format!("{name} answers; whether it accepts the key is not known: {why}")
+                    format!(
+                        "{name} is reachable; whether it accepts the agent's API key is \
+                             unknown: {why}"
+                    )
                 }
             })
         });
@@ -56,67 +63,69 @@ impl CastaiApi {
             Ok(evidence) => Verdict::Ok(evidence),
             Err(finding) => Verdict::failing(finding),
         };
-        let targets = vec![attempt.arrived(&name, outcome)];
+        let targets = vec![attempt.finish_target(&name, outcome)];
         Ok(Report {
             targets,
             dates: date.into_iter().collect(),
-            ..Report::bare(verdict)
+            ..Report::from_verdict(verdict)
         })
     }
 
-    async fn walk(
+    async fn send_requests(
         &self,
-        route: &Route,
+        target: &Target,
         path: &str,
         key: Option<&Secret>,
-        trail: &Trail,
+        timer: &PhaseTimer,
         date: &mut Option<DateSample>,
     ) -> Result<(), Finding> {
-        let resolver: &Resolver = &self.way.world.resolver;
-        let mut connection = route.open(resolver, trail).await?;
+        let resolver: &Resolver = &self.client.network.resolver;
+        let mut connection = target.open(resolver, timer).await?;
         let reached = connection
-            .get(resolver, path, self.way.headers(None), trail)
+            .get(resolver, path, self.client.headers(None), timer)
             .await?;
         *date = reached.date_sample(CheckId::CastaiApi.label());
         reachable(&reached, &connection, path)?;
-        deadlines::in_time(&self.limits, trail, FailureMode::CastaiSlow)?;
+        agent_timeouts::check(&self.timeouts, timer, FailureMode::CastaiSlow)?;
         let Some(key) = key else { return Ok(()) };
-        let judged = connection
-            .get(resolver, path, self.way.headers(Some(key)), trail)
+        let response = connection
+            .get(resolver, path, self.client.headers(Some(key)), timer)
             .await?;
-        accepted(&judged, &connection, path)?;
-        deadlines::in_time(&self.limits, trail, FailureMode::CastaiSlow)
+        accepted(&response, &connection, path)?;
+        agent_timeouts::check(&self.timeouts, timer, FailureMode::CastaiSlow)
     }
 
-    /// What is asked for: the own cluster, as CAST AI's operator does; without its id, who the key belongs to.
-    fn path(&self, url: &Url) -> (String, String) {
+    /// Returns the path to request: the cluster, as CAST AI's operator does, or `/v1/me` without a
+    /// cluster ID.
+    fn request_path(&self, url: &Url) -> (String, String) {
         let prefix = url.path().trim_end_matches('/');
         let path = self
-            .way
+            .client
             .cluster_id()
             .map_or_else(|| "/v1/me".to_owned(), client::cluster_path);
-        (format!("{prefix}{path}"), format!("judged by GET {path}"))
+        (format!("{prefix}{path}"), format!("tested with GET {path}"))
     }
 }
 
 impl Check for CastaiApi {
     async fn run(&self, attempt: &Attempt) -> Report {
-        let visited = match (self.way.settings(), self.way.without_key()) {
-            (Ok((url, key)), _) => self.visit(url, Ok(key), attempt).await,
-            (Err(_), Some((url, why))) => self.visit(url, Err(why), attempt).await,
-            (Err(verdict), None) => Err(verdict),
+        let report = match (self.client.settings(), self.client.url_without_key()) {
+            (Ok((url, key)), _) => self.probe(url, Ok(key), attempt).await,
+            (Err(_), Some((url, why))) => self.probe(url, Err(why), attempt).await,
+            (Err(error), None) => Err(error),
         };
-        visited.unwrap_or_else(Report::bare)
+        report.unwrap_or_else(|error| Report::from_verdict(error.into()))
     }
 }
 
-/// Without a key any refusal by the application is the answer hoped for.
-fn reachable(answer: &Answer, connection: &Connection, path: &str) -> Result<(), Finding> {
-    match meaning(answer, connection) {
-        None if is_json(answer) => Ok(()),
-        None => Err(finding(
+/// Accepts any response of the application: without a key, its rejection proves that it is
+/// reachable.
+fn reachable(response: &Response, connection: &Connection, path: &str) -> Result<(), Finding> {
+    match failure_mode(response, connection) {
+        None if is_from_application(response) => Ok(()),
+        None => Err(response_finding(
             FailureMode::CastaiUnexpectedBody,
-            answer,
+            response,
             connection,
             path,
         )),
@@ -126,17 +135,22 @@ fn reachable(answer: &Answer, connection: &Connection, path: &str) -> Result<(),
             | FailureMode::CastaiClusterNotFound
             | FailureMode::CastaiClientError,
         ) => Ok(()),
-        Some(mode) => Err(finding(mode, answer, connection, path)),
+        Some(mode) => Err(response_finding(mode, response, connection, path)),
     }
 }
 
-/// With the key the answer is final.
-fn accepted(answer: &Answer, connection: &Connection, path: &str) -> Result<(), Finding> {
+/// Accepts only a healthy response to the request with the key.
+fn accepted(response: &Response, connection: &Connection, path: &str) -> Result<(), Finding> {
     let about_cluster = path.contains("/external-clusters/");
-    match meaning(answer, connection) {
-        None if answer.cut => Err(finding(FailureMode::HttpProtocol, answer, connection, path)),
+    match failure_mode(response, connection) {
+        None if response.truncated => Err(response_finding(
+            FailureMode::HttpProtocol,
+            response,
+            connection,
+            path,
+        )),
         None => {
-            let json = answer.json();
+            let json = response.json();
             let fits = |json: &Value| {
                 if about_cluster {
                     json["id"].is_string()
@@ -147,32 +161,32 @@ fn accepted(answer: &Answer, connection: &Connection, path: &str) -> Result<(), 
             if json.as_ref().is_some_and(fits) {
                 Ok(())
             } else {
-                Err(finding(
+                Err(response_finding(
                     FailureMode::CastaiUnexpectedBody,
-                    answer,
+                    response,
                     connection,
                     path,
                 ))
             }
         }
-        // Who asks about himself names no cluster that could be missing.
+
         Some(FailureMode::CastaiTokenInvalid | FailureMode::CastaiForbidden)
-            if !is_json(answer) =>
+            if !is_from_application(response) =>
         {
-            // Neither the application's words nor its mark: somebody on the way refuses.
-            Err(finding(
+            // Neither JSON nor a request ID: an intermediary rejected the request.
+            Err(response_finding(
                 FailureMode::CastaiUnexpectedBody,
-                answer,
+                response,
                 connection,
                 path,
             ))
         }
-        Some(FailureMode::CastaiClusterNotFound) if !about_cluster => Err(finding(
+        Some(FailureMode::CastaiClusterNotFound) if !about_cluster => Err(response_finding(
             FailureMode::CastaiClientError,
-            answer,
+            response,
             connection,
             path,
         )),
-        Some(mode) => Err(finding(mode, answer, connection, path)),
+        Some(mode) => Err(response_finding(mode, response, connection, path)),
     }
 }

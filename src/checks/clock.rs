@@ -1,6 +1,6 @@
-//! Does this node's clock agree with the servers that the agent talks to?
+//! Checks that this node's clock agrees with the servers that the agent uses.
 //!
-//! It goes nowhere itself: it reads the `Date` headers that the other checks met on their way.
+//! Sends no requests: it compares the `Date` headers that other checks received.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,14 +8,14 @@ use crate::catalogue::{CheckId, FailureMode};
 use crate::checks::{Attempt, Check};
 use crate::report::{DateSample, Evidence, Finding, Report, Verdict};
 
-/// Beyond this the clock is wrong enough to be told, in seconds.
-const ADVICE: f64 = 30.0;
-/// Beyond this AWS refuses signatures and tokens seem expired, in seconds.
-const LIMIT: f64 = 300.0;
-/// Two sources agree when they differ by no more than this beyond their uncertainty, in seconds.
-const AGREEMENT: f64 = 5.0;
-/// A reading that is older than this says nothing of now.
-const MAX_AGE: Duration = Duration::from_mins(3);
+/// The skew in seconds above which the check warns.
+const WARNING_SKEW_SECONDS: f64 = 30.0;
+/// The skew in seconds above which AWS rejects signatures and tokens appear expired.
+const FAILING_SKEW_SECONDS: f64 = 300.0;
+/// The difference in seconds, beyond their uncertainty, up to which two sources agree.
+const AGREEMENT_SECONDS: f64 = 5.0;
+/// The age above which a reading is ignored.
+const MAX_SAMPLE_AGE: Duration = Duration::from_mins(3);
 
 /// The check `clock`.
 #[derive(Debug)]
@@ -23,75 +23,80 @@ pub struct Clock;
 
 impl Check for Clock {
     async fn run(&self, attempt: &Attempt) -> Report {
-        let fresh = |at: SystemTime| at.elapsed().map_or(true, |age| age <= MAX_AGE);
-        let asked = |check: CheckId| CheckId::Clock.entry().prerequisites.contains(&check);
-        let readings = attempt
-            .peers()
+        let fresh = |at: SystemTime| at.elapsed().map_or(true, |age| age <= MAX_SAMPLE_AGE);
+        let compared = |check: CheckId| CheckId::Clock.entry().prerequisites.contains(&check);
+        let samples = attempt
+            .reports()
             .iter()
-            .filter(|(check, report)| asked(*check) && fresh(report.at));
-        let mut peers = attempt.peers().iter().filter(|(check, _)| asked(*check));
-        if peers.all(|(_, report)| matches!(report.verdict, Verdict::NotApplicable(_))) {
-            let why = "no server that would tell the time is examined here";
-            return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
+            .filter(|(check, report)| compared(*check) && fresh(report.at));
+        let mut reports = attempt
+            .reports()
+            .iter()
+            .filter(|(check, _)| compared(*check));
+        if reports.all(|(_, report)| matches!(report.verdict, Verdict::NotApplicable(_))) {
+            let why = "no check that reads a server's time is enabled here";
+            return Report::from_verdict(Verdict::NotApplicable(Evidence::from(why)));
         }
-        let dates: Vec<_> = readings
+        let dates: Vec<_> = samples
             .flat_map(|(_, report)| report.dates.clone())
             .collect();
         Report {
             verdict: judge(&dates),
             dates,
-            ..Report::bare(Verdict::Unknown(Evidence::default()))
+            ..Report::from_verdict(Verdict::Unknown(Evidence::default()))
         }
     }
 }
 
-/// Two sources must agree before the clock is blamed: one server alone may be wrong itself.
-fn judge(readings: &[DateSample]) -> Verdict {
-    if readings.is_empty() {
-        return Verdict::Unknown(Evidence::from("no server has told the time yet"));
+/// Blames this clock only if two sources agree, as a single server's clock may itself be wrong.
+fn judge(samples: &[DateSample]) -> Verdict {
+    if samples.is_empty() {
+        return Verdict::Unknown(Evidence::from("no server has returned a Date header yet"));
     }
-    let off = |reading: &&DateSample| surely_off(reading) > ADVICE;
-    let wrong: Vec<_> = readings.iter().filter(off).collect();
-    let words = Evidence::from(readings.iter().map(describe).collect::<Vec<_>>().join("; "));
-    let agreed = wrong.iter().enumerate().find_map(|(i, one)| {
-        let partner = wrong[i + 1..]
+    let off = |sample: &&DateSample| minimum_skew(sample) > WARNING_SKEW_SECONDS;
+    let skewed: Vec<_> = samples.iter().filter(off).collect();
+    let evidence = Evidence::from(samples.iter().map(describe).collect::<Vec<_>>().join("; "));
+    let agreed = skewed.iter().enumerate().find_map(|(i, one)| {
+        let partner = skewed[i + 1..]
             .iter()
             .find(|other| other.source != one.source && agree(one, other))?;
-        Some(surely_off(one).min(surely_off(partner)))
+        Some(minimum_skew(one).min(minimum_skew(partner)))
     });
     match agreed {
-        Some(skew) if skew > LIMIT => Verdict::failing(Finding::new(FailureMode::ClockSkew, words)),
-        Some(_) => Verdict::Warning(vec![Finding::new(FailureMode::ClockSkew, words)]),
-        None if wrong.is_empty() => Verdict::Ok(words),
-        None if wrong.len() == readings.len() => Verdict::Unknown(Evidence::from(format!(
-            "{words}; a second source has to agree before this clock is blamed"
+        Some(skew) if skew > FAILING_SKEW_SECONDS => {
+            Verdict::failing(Finding::new(FailureMode::ClockSkew, evidence))
+        }
+        Some(_) => Verdict::Warning(vec![Finding::new(FailureMode::ClockSkew, evidence)]),
+        None if skewed.is_empty() => Verdict::Ok(evidence),
+        None if skewed.len() == samples.len() => Verdict::Unknown(Evidence::from(format!(
+            "{evidence}; unconfirmed until a second source agrees"
         ))),
         None => Verdict::Ok(Evidence::from(format!(
-            "{words}; the sources disagree, so a server's clock is wrong"
+            "{evidence}; the sources disagree, so the clock of one of the servers is wrong"
         ))),
     }
 }
 
-/// How far off this clock is at least, in seconds.
-fn surely_off(reading: &DateSample) -> f64 {
-    reading.skew.abs() - reading.uncertainty
+/// Returns the minimum skew of this clock in seconds.
+fn minimum_skew(sample: &DateSample) -> f64 {
+    sample.skew.abs() - sample.uncertainty
 }
 
 fn agree(one: &DateSample, other: &DateSample) -> bool {
-    (one.skew - other.skew).abs() <= one.uncertainty + other.uncertainty + AGREEMENT
+    (one.skew - other.skew).abs() <= one.uncertainty + other.uncertainty + AGREEMENT_SECONDS
 }
 
-fn describe(reading: &DateSample) -> String {
-    let way = if reading.skew < 0.0 {
+fn describe(sample: &DateSample) -> String {
+    let direction = if sample.skew < 0.0 {
         "behind"
     } else {
         "ahead of"
     };
     format!(
-        "this clock is {:.1} ± {:.1} s {way} {}",
-        reading.skew.abs(),
-        reading.uncertainty,
-        reading.source
+        "this node's clock is {:.1} ± {:.1} s {direction} {}",
+        sample.skew.abs(),
+        sample.uncertainty,
+        sample.source
     )
 }
 
@@ -100,7 +105,7 @@ mod tests {
     use super::*;
     use crate::catalogue::Status;
 
-    fn reading(source: &'static str, skew: f64) -> DateSample {
+    fn sample(source: &'static str, skew: f64) -> DateSample {
         DateSample {
             source,
             skew,
@@ -109,28 +114,28 @@ mod tests {
     }
 
     #[test]
-    fn one_source_alone_does_not_blame_this_clock() {
+    fn a_single_source_never_reports_clock_skew() {
         assert_eq!(
-            judge(&[reading("castai_api", 900.0)]).status(),
+            judge(&[sample("castai_api", 900.0)]).status(),
             Status::Unknown
         );
-        let disagreeing = [reading("castai_api", 900.0), reading("apiserver", 0.1)];
+        let disagreeing = [sample("castai_api", 900.0), sample("apiserver", 0.1)];
         assert_eq!(judge(&disagreeing).status(), Status::Ok);
-        let opposite = [reading("castai_api", 900.0), reading("apiserver", -900.0)];
+        let opposite = [sample("castai_api", 900.0), sample("apiserver", -900.0)];
         assert_eq!(judge(&opposite).status(), Status::Unknown);
     }
 
     #[test]
-    fn two_sources_that_agree_do() {
-        let far = [reading("castai_api", -901.0), reading("apiserver", -900.0)];
+    fn two_agreeing_sources_report_clock_skew() {
+        let far = [sample("castai_api", -901.0), sample("apiserver", -900.0)];
         assert_eq!(judge(&far).modes(), [FailureMode::ClockSkew]);
         assert_eq!(judge(&far).status(), Status::Failing);
-        let near = [reading("castai_api", 60.0), reading("apiserver", 61.0)];
+        let near = [sample("castai_api", 60.0), sample("apiserver", 61.0)];
         assert_eq!(judge(&near).status(), Status::Warning);
     }
 
     #[test]
-    fn the_uncertainty_is_given_to_the_clocks_favour() {
+    fn skew_within_the_uncertainty_is_ok() {
         let slow = |source| DateSample {
             source,
             skew: 35.0,

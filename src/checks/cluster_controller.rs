@@ -1,11 +1,11 @@
-//! Does CAST AI's cluster controller run, where it is installed, does it lead, and does CAST AI accept its token?
+//! Checks that CAST AI's cluster controller, if installed, runs, holds its lease and has a valid
+//! token.
 
 use std::sync::Arc;
 
-use crate::agent::leader_election::Lease;
-use crate::agent::rejected_tokens::{Heard, Refusals, logs_of};
-use crate::agent::workload::Scene;
-use crate::agent::workload::liveness_kills::Kills;
+use crate::agent::leader_election::LeaderLease;
+use crate::agent::rejected_tokens::{RejectedTokens, RejectionScan, containers_to_scan};
+use crate::agent::workload::{LivenessKillTracker, NamespaceSnapshot};
 use crate::catalogue::FailureMode;
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{Config, ObjectName};
@@ -13,63 +13,69 @@ use crate::kube::Store;
 use crate::kube::types::workload::Deployment;
 use crate::report::{Evidence, Finding, Report, Verdict};
 
-/// The Deployment, as the chart names it.
-const NAME: &str = "castai-cluster-controller";
-/// Its container, and its lease.
+/// The Deployment's name in the chart.
+const DEPLOYMENT: &str = "castai-cluster-controller";
+/// The name of its container and its Lease.
 const CONTAINER: &str = "cluster-controller";
-/// So many pods' logs are read: only the leader asks CAST AI, and there are two.
-const PODS: usize = 4;
+/// The number of pods whose logs are read. There are two replicas, and only the leader calls CAST
+/// AI.
+const MAX_LOG_PODS: usize = 4;
 
 /// The check `cluster_controller`.
 #[derive(Debug)]
 pub struct ClusterController {
     store: Arc<Store>,
-    kills: Kills,
-    refusals: Refusals,
+    kills: LivenessKillTracker,
+    rejected_tokens: RejectedTokens,
 }
 
 impl ClusterController {
-    /// The check of a configuration.
-    pub fn new(config: &Config, world: &CheckContext) -> Self {
-        let (store, refusals) = (Arc::clone(&world.store), Refusals::new(config, world));
+    /// Creates the check for a configuration.
+    pub fn new(config: &Config, context: &CheckContext) -> Self {
+        let (store, rejected_tokens) = (
+            Arc::clone(&context.store),
+            RejectedTokens::new(config, &context.store),
+        );
         Self {
             store,
-            kills: Kills::default(),
-            refusals,
+            kills: LivenessKillTracker::default(),
+            rejected_tokens,
         }
     }
 
     async fn judge(&self) -> Result<Verdict, Verdict> {
-        let scene = Scene::read(&self.store).await?.recalling(&self.kills);
-        let Some(deployment) = scene.deployment(NAME) else {
+        let snapshot = NamespaceSnapshot::read(&self.store)
+            .await?
+            .with_kills(&self.kills);
+        let Some(deployment) = snapshot.deployment(DEPLOYMENT) else {
             return Ok(Verdict::NotApplicable(Evidence::from(
-                "the cluster controller is not installed: CAST AI only reads this cluster",
+                "the cluster controller is not installed: CAST AI only has read access to this \
+                 cluster",
             )));
         };
         if deployment.desired == 0 {
-            let evidence =
-                format!("the Deployment {NAME} wants no pod: somebody scaled it to zero");
+            let evidence = format!("Deployment {DEPLOYMENT} is scaled to zero replicas");
             return Ok(Verdict::failing(Finding::new(
                 FailureMode::AgentScaledToZero,
                 evidence,
             )));
         }
-        let judgement = scene.judge(deployment, CONTAINER);
-        let runs = judgement.verdict(|judged| {
+        let health = snapshot.deployment_health(deployment, CONTAINER);
+        let workload = health.verdict(|health| {
             format!(
-                "the cluster controller runs: {} of {} pods work",
-                judged.working, judged.desired
+                "the cluster controller is running: {} of {} pods are healthy",
+                health.working, health.desired
             )
         });
-        if matches!(runs, Verdict::Failing(_)) {
-            return Ok(runs);
+        if matches!(workload, Verdict::Failing(_)) {
+            return Ok(workload);
         }
-        let heard = self.heard(&scene, deployment).await;
-        let mut worse = Vec::new();
-        if let Some(refusal) = heard.refusals.first() {
-            worse.push(
-                self.refusals
-                    .finding(refusal, &scene, deployment.into())
+        let scan = self.scan_logs(&snapshot, deployment).await;
+        let mut findings = Vec::new();
+        if let Some(rejection) = scan.rejections.first() {
+            findings.push(
+                self.rejected_tokens
+                    .finding(rejection, &snapshot, deployment.into())
                     .await,
             );
         }
@@ -77,37 +83,44 @@ impl ClusterController {
             namespace: self.store.namespace.clone(),
             name: CONTAINER.to_owned(),
         };
-        let lease = Lease::read(&self.store.door, Some(&name)).await;
-        // Versions without leader election have no lease.
-        worse.extend(
+        let lease = LeaderLease::read(&self.store.client, Some(&name)).await;
+        // Versions without leader election have no Lease.
+        findings.extend(
             lease
                 .finding()
-                .filter(|_| !matches!(lease, Lease::Missing(_))),
+                .filter(|_| !matches!(lease, LeaderLease::NotFound(_))),
         );
-        let failing = !worse.is_empty();
-        if let Verdict::Ok(said) = &runs
+        let failing = !findings.is_empty();
+        if let Verdict::Ok(evidence) = &workload
             && !failing
         {
-            let well = Verdict::Ok(Evidence::from(format!("{said}; {lease}{}", heard.gaps)));
-            return Ok(heard.nothing.unwrap_or(well));
+            let ok = Verdict::Ok(Evidence::from(format!(
+                "{evidence}; {lease}{}",
+                scan.skipped
+            )));
+            return Ok(scan.error.map_or(ok, Verdict::from));
         }
-        worse.extend(runs.findings().iter().cloned());
-        heard.gaps.note(&mut worse);
+        findings.extend(workload.findings().iter().cloned());
+        scan.skipped.append_to(&mut findings);
         Ok(if failing {
-            Verdict::Failing(worse)
+            Verdict::Failing(findings)
         } else {
-            Verdict::Warning(worse)
+            Verdict::Warning(findings)
         })
     }
 
-    /// What CAST AI refuses to it.
-    async fn heard(&self, scene: &Scene, deployment: &Deployment) -> Heard {
-        self.refusals
-            .heard(logs_of(
+    /// Reads the controller's logs for rejected tokens.
+    async fn scan_logs(
+        &self,
+        snapshot: &NamespaceSnapshot,
+        deployment: &Deployment,
+    ) -> RejectionScan {
+        self.rejected_tokens
+            .scan(containers_to_scan(
                 &self.store.namespace,
-                scene.pods_of(deployment),
+                snapshot.pods_of(deployment),
                 CONTAINER,
-                PODS,
+                MAX_LOG_PODS,
             ))
             .await
     }
@@ -115,6 +128,6 @@ impl ClusterController {
 
 impl Check for ClusterController {
     async fn run(&self, _attempt: &Attempt) -> Report {
-        Report::bare(self.judge().await.unwrap_or_else(|verdict| verdict))
+        Report::from_verdict(self.judge().await.unwrap_or_else(|verdict| verdict))
     }
 }

@@ -1,83 +1,90 @@
-//! Does the agent learn the cluster's account, region and name?
+//! Checks that the agent can determine the cluster's account, region and name.
 //!
-//! The environment gives them, or the agent discovers them: region and account from instance metadata, the name from a
-//! tag that EC2 shows of its own instance. What is given is compared with what the instance itself says.
+//! They come from the environment, or the agent discovers them: region and account from instance
+//! metadata, the name from an EC2 tag of its instance. Configured values are compared with the
+//! instance's own.
 
 use crate::catalogue::{CheckId, FailureMode as M};
 use crate::checks::{Attempt, Check, CheckContext};
-use crate::config::aws::given::Account;
-use crate::config::aws::{Given, given};
-use crate::config::provider::told::Rule;
-use crate::config::{Aws, Config, Provider, Told};
+use crate::config::agent::aws::cluster_identity::Account;
+use crate::config::agent::aws::{ClusterIdentity, cluster_identity};
+use crate::config::agent::provider::variables::VariableRule;
+use crate::config::{Aws, Config, Provider, ProviderVariables};
 use crate::report::evidence::quote;
-use crate::report::{Evidence, Finding, Peers, Report, Verdict};
+use crate::report::{Evidence, Finding, LatestReports, Report, Verdict};
 
 /// The check `cluster_metadata`.
 #[derive(Debug)]
 pub struct ClusterMetadata {
-    told: Told,
+    variables: ProviderVariables,
     aws: Aws,
-    world: CheckContext,
+    context: CheckContext,
 }
 
 impl ClusterMetadata {
-    /// The check for what the agent is given.
-    pub fn new(config: &Config, world: &CheckContext) -> Self {
+    /// Creates the check for a configuration.
+    pub fn new(config: &Config, context: &CheckContext) -> Self {
         Self {
-            told: config.told.clone(),
+            variables: config.told.clone(),
             aws: config.aws.clone(),
-            world: world.clone(),
+            context: context.clone(),
         }
     }
 
-    async fn on_aws(&self, peers: &Peers) -> Verdict {
+    async fn on_aws(&self, reports: &LatestReports) -> Verdict {
         match &self.aws.given {
-            Given::Nothing => self.discovered(peers),
-            Given::Partial { set, missing } => self.partial(set, missing),
-            Given::Complete {
+            ClusterIdentity::Nothing => self.judge_discovery(reports),
+            ClusterIdentity::Partial { set, missing } => self.judge_partial(set, missing),
+            ClusterIdentity::Complete {
                 account,
                 region,
                 name,
-            } => match given::account(account) {
-                Account::Digits => self.compared(account, region, name, peers).await,
-                Account::Scientific(_) | Account::Malformed => self.complete(account, region, name),
+            } => match cluster_identity::account(account) {
+                Account::Digits => {
+                    self.compare_with_instance(account, region, name, reports)
+                        .await
+                }
+                Account::Scientific(_) | Account::Malformed => {
+                    self.judge_complete(account, region, name)
+                }
             },
         }
     }
 
-    fn elsewhere(&self, provider: Provider, peers: &Peers) -> Verdict {
-        let Told { set, missing, .. } = &self.told;
+    fn on_other_clouds(&self, provider: Provider, reports: &LatestReports) -> Verdict {
+        let ProviderVariables { set, missing, .. } = &self.variables;
         if missing.is_empty() {
             let values = set.iter().filter_map(|name| {
                 Some(format!(
                     "{name} is {}",
-                    quote(self.told.value(name)?.as_bytes())
+                    quote(self.variables.value(name)?.as_bytes())
                 ))
             });
-            return Verdict::Ok(self.sentence(values.collect::<Vec<_>>().join(", ")));
+            return Verdict::Ok(self.evidence(values.collect::<Vec<_>>().join(", ")));
         }
-        if !set.is_empty() && provider.rule() == Rule::AllOrNone {
-            return self.partial(set, missing);
+        if !set.is_empty() && provider.rule() == VariableRule::AllOrNone {
+            return self.judge_partial(set, missing);
         }
         let missing = missing.join(", ");
         let metadata = match provider {
             Provider::Gke => CheckId::GceMetadata,
             Provider::Aks => CheckId::AzureImds,
             _ => {
-                return Verdict::NotApplicable(self.sentence(format!(
-                    "without {missing} an agent for {provider} reads the cluster's own objects, which is not examined"
+                return Verdict::NotApplicable(self.evidence(format!(
+                    "{missing} is not set, so the agent ({provider}) reads the values from \
+                     objects in the cluster, which this exporter does not check"
                 )));
             }
         };
-        let Some(report) = peers.report(metadata) else {
+        let Some(report) = reports.report(metadata) else {
             return Verdict::Unknown(Evidence::from(format!(
-                "the check {metadata}, which would tell, has not run"
+                "the check {metadata}, which reads this metadata, has not run"
             )));
         };
         match report.targets.first().map(|target| &target.outcome) {
-            Some(Ok(seen)) => Verdict::Ok(
-                self.sentence(format!("without {missing} the agent discovers it: {seen}")),
-            ),
+            Some(Ok(seen)) => Verdict::Ok(self.evidence(format!(
+                "{missing} is not set, so the agent discovers it: {seen}"
+            ))),
             _ => Verdict::Unknown(Evidence::from(format!(
                 "{metadata}: {}",
                 report.verdict.evidence()
@@ -85,54 +92,55 @@ impl ClusterMetadata {
         }
     }
 
-    /// A part of a group is given.
-    fn partial(&self, set: &[&str], missing: &[&str]) -> Verdict {
+    /// Judges a group of variables of which only some are set.
+    fn judge_partial(&self, set: &[&str], missing: &[&str]) -> Verdict {
         let (set, missing) = (set.join(", "), missing.join(", "));
         let finding = |then: &str| {
-            let what = format!("{set} is set and {missing} is not{then}");
-            Finding::new(M::AgentConfigEnvMissing, self.sentence(what))
+            let text = format!("{set} is set and {missing} is not{then}");
+            Finding::new(M::AgentConfigEnvMissing, self.evidence(text))
         };
-        if self.told.provider.map(Provider::rule) == Some(Rule::Unchecked) {
-            return Verdict::Warning(vec![finding("; the agent goes on with an empty value")]);
+        if self.variables.provider.map(Provider::rule) == Some(VariableRule::Unchecked) {
+            return Verdict::Warning(vec![finding("; the agent continues with an empty value")]);
         }
         Verdict::failing(finding(
-            ": the agent ends at its start (\"env variable … is required when discovery is disabled\")",
+            ": the agent exits at startup (\"env variable … is required when discovery is \
+             disabled\")",
         ))
     }
 
-    /// A sentence, and whether `PROVIDER` says something else than what holds.
-    fn sentence(&self, what: String) -> Evidence {
-        match (self.told.provider, self.told.overruled) {
+    /// Builds the evidence and mentions a `PROVIDER` value that other variables override.
+    fn evidence(&self, text: String) -> Evidence {
+        match (self.variables.provider, self.variables.overruled) {
             (Some(provider), Some(overruled)) => Evidence::from(format!(
-                "{what}; PROVIDER is {overruled}, but {} goes before it, so that the agent takes the cluster for one of \
-                 {provider}",
-                self.told.set.join(", ")
+                "{text}; PROVIDER is {overruled}, but {} takes precedence, so the agent treats \
+                 the cluster as {provider}",
+                self.variables.set.join(", ")
             )),
-            _ => Evidence::from(what),
+            _ => Evidence::from(text),
         }
     }
 
-    /// Nothing is given: the agent asks instance metadata for the region, and EC2 for the name.
-    fn discovered(&self, peers: &Peers) -> Verdict {
+    /// Judges full discovery: the region from instance metadata and the name from EC2.
+    fn judge_discovery(&self, reports: &LatestReports) -> Verdict {
         if self.aws.metadata.disabled {
             return Verdict::failing(Finding::new(
                 M::MetadataUnresolvable,
-                "neither EKS_ACCOUNT_ID, EKS_REGION nor EKS_CLUSTER_NAME is set, and AWS_EC2_METADATA_DISABLED forbids \
-                 the agent to discover them",
+                "EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME are not set, and \
+                 AWS_EC2_METADATA_DISABLED prevents the agent from discovering them",
             ));
         }
         let unknown = |why: String| Verdict::Unknown(Evidence::from(why));
-        let Some(imds) = peers.report(CheckId::Imds) else {
-            return unknown("the check imds, which would tell, has not run".to_owned());
+        let Some(imds) = reports.report(CheckId::Imds) else {
+            return unknown("the check imds, which reads this metadata, has not run".to_owned());
         };
         let seen = match imds.targets.first().map(|target| &target.outcome) {
             Some(Ok(seen)) => seen,
             Some(Err(finding)) => return unknown(format!("imds: {}", finding.evidence)),
             None => return unknown(format!("imds: {}", imds.verdict.evidence())),
         };
-        let Some(ec2) = peers.report(CheckId::Ec2Api) else {
+        let Some(ec2) = reports.report(CheckId::Ec2Api) else {
             return unknown(format!(
-                "{seen}; the check ec2_api, which would tell the name, has not run"
+                "{seen}; the check ec2_api, which reads the cluster name, has not run"
             ));
         };
         if let Some(name) = ec2
@@ -141,7 +149,8 @@ impl ClusterMetadata {
             .and_then(|instance| instance.cluster.as_deref())
         {
             return Verdict::Ok(Evidence::from(format!(
-                "nothing is given, so the agent discovers it: {seen}, and by the tag of its instance the name {}",
+                "EKS_* is not set, so the agent discovers the values: {seen}, and the name {} \
+                 from its instance's tag",
                 quote(name.as_bytes())
             )));
         }
@@ -151,70 +160,81 @@ impl ClusterMetadata {
             .iter()
             .map(|mode| mode.label())
             .collect();
-        let says = if modes.is_empty() {
+        let result = if modes.is_empty() {
             ec2.verdict.status().label().to_owned()
         } else {
             modes.join(", ")
         };
         unknown(format!(
-            "{seen}; the name comes from EC2, of which ec2_api says: {says}"
+            "{seen}; the agent reads the name from EC2, and ec2_api reports: {result}"
         ))
     }
 
-    /// What is given, beside what the instance says of itself.
-    async fn compared(&self, account: &str, region: &str, name: &str, peers: &Peers) -> Verdict {
-        let told = peers
+    /// Compares the configured values with those of the instance.
+    async fn compare_with_instance(
+        &self,
+        account: &str,
+        region: &str,
+        name: &str,
+        reports: &LatestReports,
+    ) -> Verdict {
+        let variables = reports
             .report(CheckId::Ec2Api)
             .and_then(|report| report.instance.clone());
-        let own = match told {
+        let instance = match variables {
             Some(instance) => Some(instance),
-            None => self.world.aws.own_instance(&self.world, peers).await,
+            None => self.context.aws.own_instance(reports).await,
         };
-        let Some(own) = own else {
-            return self.complete(account, region, name);
+        let Some(instance) = instance else {
+            return self.judge_complete(account, region, name);
         };
-        if own.region != region {
+        if instance.region != region {
             let evidence = format!(
-                "EKS_REGION is {}, and this node is in {}: the cluster is registered under the wrong region, and EC2 shows \
-                 none of its instances; set EKS_REGION to {}",
+                "EKS_REGION is {}, but this node is in {}: the cluster is registered in the \
+                 wrong region, and EC2 returns none of its instances; set EKS_REGION to {}",
                 quote(region.as_bytes()),
-                own.region,
-                own.region
+                instance.region,
+                instance.region
             );
             return Verdict::failing(Finding::new(M::MetadataRegionMismatch, evidence));
         }
-        match own.cluster.as_deref().filter(|cluster| *cluster != name) {
+        match instance
+            .cluster
+            .as_deref()
+            .filter(|cluster| *cluster != name)
+        {
             Some(cluster) => {
                 let evidence = format!(
-                    "EKS_CLUSTER_NAME is {}, and the tag of this node's instance says {}: the agent goes on, and the \
-                     cluster is registered under a name that EKS may not know",
+                    "EKS_CLUSTER_NAME is {}, but the tag of this node's instance is {}: the \
+                     agent continues, and the cluster is registered under a name that EKS may \
+                     not know",
                     quote(name.as_bytes()),
                     quote(cluster.as_bytes())
                 );
                 Verdict::Warning(vec![Finding::new(M::MetadataClusterNameMismatch, evidence)])
             }
-            None => self.complete(account, region, name),
+            None => self.judge_complete(account, region, name),
         }
     }
 
-    fn complete(&self, account: &str, region: &str, name: &str) -> Verdict {
-        let written = quote(account.as_bytes());
-        match given::account(account) {
-            Account::Digits => Verdict::Ok(self.sentence(format!(
-                "account {written}, region {} and name {} are given",
+    fn judge_complete(&self, account: &str, region: &str, name: &str) -> Verdict {
+        let account_text = quote(account.as_bytes());
+        match cluster_identity::account(account) {
+            Account::Digits => Verdict::Ok(self.evidence(format!(
+                "account {account_text}, region {} and name {} are set",
                 quote(region.as_bytes()),
                 quote(name.as_bytes())
             ))),
             Account::Scientific(digits) => Verdict::Warning(vec![Finding::new(
                 M::MetadataAccountMalformed,
                 format!(
-                    "the account is written {written}, which newer agents take for {digits} and older ones for no \
-                     account; if digits were lost on the way, it is a wrong one"
+                    "EKS_ACCOUNT_ID is {account_text}, which newer agents read as {digits} and \
+                     older agents reject; if the notation dropped digits, the account is wrong"
                 ),
             )]),
             Account::Malformed => Verdict::failing(Finding::new(
                 M::MetadataAccountMalformed,
-                format!("the account is written {written}, which is not twelve digits"),
+                format!("EKS_ACCOUNT_ID is {account_text}, which is not twelve digits"),
             )),
         }
     }
@@ -222,12 +242,12 @@ impl ClusterMetadata {
 
 impl Check for ClusterMetadata {
     async fn run(&self, attempt: &Attempt) -> Report {
-        Report::bare(match self.told.provider {
+        Report::from_verdict(match self.variables.provider {
             None => Verdict::NotApplicable(Evidence::from(
-                "nothing says where the agent runs (PROVIDER, EKS_*, GKE_*, AKS_*)",
+                "the agent's cloud provider is not configured (PROVIDER, EKS_*, GKE_*, AKS_*)",
             )),
-            Some(provider) if provider.is_aws() => self.on_aws(attempt.peers()).await,
-            Some(provider) => self.elsewhere(provider, attempt.peers()),
+            Some(provider) if provider.is_aws() => self.on_aws(attempt.reports()).await,
+            Some(provider) => self.on_other_clouds(provider, attempt.reports()),
         })
     }
 }

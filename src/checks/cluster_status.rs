@@ -1,7 +1,8 @@
-//! What does CAST AI itself think of the cluster?
+//! Checks the cluster's status at CAST AI: whether snapshots arrive and whether CAST AI can act on
+//! the cluster.
 //!
-//! It reads what the console shows: whether snapshots arrive, how old the last one is, and whether CAST AI can act.
-//! Trouble on the way there is what `castai_api` tells, and only makes this check `unknown`.
+//! Reads what CAST AI's console shows. Connection failures are reported by `castai_api` and only
+//! make this check `unknown`.
 
 use std::sync::Arc;
 
@@ -9,31 +10,33 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
-use crate::castai::client::CastaiWay;
-use crate::castai::{client, cluster_id};
+use crate::castai::client::CastaiClient;
+use crate::castai::{CastaiError, client, cluster_id};
 use crate::catalogue::metric::{AGENT_STATUSES, CLUSTER_STATUSES, OTHER};
 use crate::catalogue::{FailureMode as M, alert};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::classify::{Kind, classify};
 use crate::config::{Agent, Castai, CheckSettings, Config, Secret};
-use crate::kube::Door;
-use crate::net::Answer;
+use crate::kube::Client;
+use crate::net::Response;
 use crate::report::evidence::quote;
-use crate::report::{Evidence, Fact, Finding, Report, Verdict};
+use crate::report::{Evidence, Finding, Observation, Report, Verdict};
 
-/// A snapshot that is older is missed, in seconds: the agent sends every 15 s, EC2 may hold one up for two minutes, and
-/// CAST AI's console gives up on a cluster after five.
-const STALE: i64 = 300;
+/// The age in seconds above which a snapshot is stale. The agent sends one every 15 s, EC2 lookups
+/// may delay one by two minutes, and CAST AI's console reports a cluster as not responding after
+/// five.
+const MAX_SNAPSHOT_AGE_SECONDS: i64 = 300;
 
 /// The check `cluster_status`.
 #[derive(Debug)]
 pub struct ClusterStatus {
-    way: CastaiWay,
+    client: CastaiClient,
     agent: Agent,
-    door: Arc<Door>,
+    kube_client: Arc<Client>,
 }
 
-/// What CAST AI tells of a cluster, as far as it is judged; everything but the id may be missing, or be something new.
+/// The judged fields of CAST AI's cluster object. All but the ID may be missing or have unknown
+/// values.
 #[derive(Debug)]
 struct Cluster {
     id: String,
@@ -46,66 +49,71 @@ struct Cluster {
 }
 
 impl ClusterStatus {
-    /// The check of a configuration.
-    pub fn new(config: &Config, check: &CheckSettings, world: &CheckContext) -> Self {
+    /// Creates the check.
+    pub fn new(config: &Config, check: &CheckSettings, context: &CheckContext) -> Self {
         let castai: &Castai = &config.castai;
         Self {
-            way: CastaiWay::new(castai, check, world),
+            client: CastaiClient::new(castai, check, &context.network),
             agent: config.agent.clone(),
-            door: Arc::clone(&world.store.door),
+            kube_client: Arc::clone(&context.store.client),
         }
     }
 
-    async fn look(&self) -> Result<Report, Verdict> {
-        let (url, key) = self.way.settings().map_err(only_unknown)?;
-        let id = cluster_id::find(self.way.cluster_id(), &self.agent, &self.door).await;
-        let id = id.map_err(|why| unknown(format!("the cluster's id is not known: {why}")))?;
-        let (answer, path) = self.ask(url, key, &id).await?;
-        // One of both clocks may be wrong; the one that makes the snapshot younger is believed.
-        let now = answer
+    async fn evaluate(&self) -> Result<Report, Verdict> {
+        let (url, key) = self.client.settings().map_err(downgrade)?;
+        let id = cluster_id::find(self.client.cluster_id(), &self.agent, &self.kube_client).await;
+        let id = id.map_err(|why| unknown(format!("the cluster ID is unknown: {why}")))?;
+        let (response, path) = self.fetch(url, key, &id).await?;
+        // Either clock may be wrong; use the one that makes the snapshot younger.
+        let now = response
             .date()
             .into_iter()
             .fold(Timestamp::now(), Timestamp::min);
-        let cluster = answer.json().as_ref().and_then(Cluster::read);
+        let cluster = response.json().as_ref().and_then(Cluster::read);
         let cluster = cluster.ok_or_else(|| {
             unknown(format!(
-                "GET {path} was answered {}, which is no cluster",
-                answer.quoted()
+                "GET {path} returned {}, which is not a cluster object",
+                response.quoted()
             ))
         })?;
         Ok(Report {
-            facts: cluster.facts(),
-            ..Report::bare(cluster.judge(now))
+            observations: cluster.observations(),
+            ..Report::from_verdict(cluster.judge(now))
         })
     }
 
-    async fn ask(&self, url: &Url, key: &Secret, id: &str) -> Result<(Answer, String), Verdict> {
-        let path = client::below(url, &client::cluster_path(id));
-        let asked = self.way.read(url, key, &path).await;
-        asked
-            .map(|answer| (answer, path))
-            .map_err(|verdict| match verdict.findings() {
-                [finding] if finding.mode == M::CastaiClusterNotFound => {
+    async fn fetch(
+        &self,
+        url: &Url,
+        key: &Secret,
+        id: &str,
+    ) -> Result<(Response, String), Verdict> {
+        let path = client::join_path(url, &client::cluster_path(id));
+        let response = self.client.get(url, key, &path).await;
+        response
+            .map(|response| (response, path))
+            .map_err(|error| match error {
+                CastaiError::Failed(finding) if finding.mode == M::CastaiClusterNotFound => {
                     Verdict::failing(Finding::new(
                         M::CastaiClusterNotFound,
                         format!(
-                            "CAST AI knows no cluster {id}, while its agent is still installed: {}",
+                            "CAST AI has no cluster {id}, but its agent is still installed: {}",
                             finding.evidence
                         ),
                     ))
                 }
-                [finding] => unknown(format!(
-                    "CAST AI did not tell ({}): {}",
+                CastaiError::Failed(finding) => unknown(format!(
+                    "the request to CAST AI failed ({}): {}",
                     finding.mode, finding.evidence
                 )),
-                _ => only_unknown(verdict),
+                other => other.into(),
             })
     }
 }
 
 impl Check for ClusterStatus {
     async fn run(&self, _attempt: &Attempt) -> Report {
-        self.look().await.unwrap_or_else(Report::bare)
+        self.evaluate().await.unwrap_or_else(Report::from_verdict)
     }
 }
 
@@ -143,104 +151,114 @@ impl Cluster {
         {
             let word = if status.is_empty() { agent } else { status };
             return Verdict::NotApplicable(Evidence::from(format!(
-                "CAST AI shows the cluster as {}",
-                shown(word)
+                "CAST AI reports the cluster as {}",
+                quote_unless_plain(word)
             )));
         }
-        let seen = self.seen(now);
+        let state = self.describe(now);
         let mut failing = Vec::new();
-        let mut advice = Vec::new();
+        let mut warnings = Vec::new();
         match agent {
-            "non-responding" => failing.push(Finding::new(M::CastaiNotResponding, seen.clone())),
-            "disconnected" => failing.push(Finding::new(M::CastaiDisconnected, seen.clone())),
-            "waiting-connection" if age(self.created, now).is_none_or(|age| age > STALE) => {
-                let evidence = format!(
-                    "{seen}; it has waited for a first snapshot since the cluster was registered"
-                );
+            "non-responding" => failing.push(Finding::new(M::CastaiNotResponding, state.clone())),
+            "disconnected" => failing.push(Finding::new(M::CastaiDisconnected, state.clone())),
+            "waiting-connection"
+                if age(self.created, now).is_none_or(|age| age > MAX_SNAPSHOT_AGE_SECONDS) =>
+            {
+                let evidence =
+                    format!("{state}; no snapshot has arrived since the cluster was registered");
                 failing.push(Finding::new(M::CastaiNotResponding, evidence));
             }
             "waiting-connection" => {}
-            _ if age(self.snapshot_received, now).is_some_and(|age| age > STALE) => {
-                let evidence = format!("{seen}; the agent sends one every 15 seconds");
+            _ if age(self.snapshot_received, now)
+                .is_some_and(|age| age > MAX_SNAPSHOT_AGE_SECONDS) =>
+            {
+                let evidence = format!("{state}; the agent sends one every 15 s");
                 failing.push(Finding::new(M::CastaiAcceptedButStale, evidence));
             }
             _ => {}
         }
         if let Some(error) = &self.reconcile_error {
-            let finding = Finding::new(M::CastaiReconcileFailed, self.explained(error));
+            let finding = Finding::new(
+                M::CastaiReconcileFailed,
+                self.describe_reconcile_error(error),
+            );
             if status == "failed" {
                 failing.push(finding)
             } else {
-                advice.push(finding)
+                warnings.push(finding)
             }
         } else if matches!(status, "failed" | "warning") {
-            let evidence = format!("{seen}, without saying why; its autoscaling does not work");
+            let evidence = format!(
+                "{state}, without a reason; CAST AI's autoscaling does not \
+                                    work"
+            );
             let finding = Finding::new(M::CastaiReconcileFailed, evidence);
             if status == "failed" {
                 failing.push(finding)
             } else {
-                advice.push(finding)
+                warnings.push(finding)
             }
         }
         if !failing.is_empty() {
-            failing.extend(advice);
+            failing.extend(warnings);
             Verdict::Failing(failing)
-        } else if advice.is_empty() {
-            Verdict::Ok(Evidence::from(seen))
+        } else if warnings.is_empty() {
+            Verdict::Ok(Evidence::from(state))
         } else {
-            Verdict::Warning(advice)
+            Verdict::Warning(warnings)
         }
     }
 
-    /// What CAST AI shows, in one sentence.
-    fn seen(&self, now: Timestamp) -> String {
-        let word = |word: &Option<String>| shown(word.as_deref().unwrap_or("unknown"));
+    /// Describes the cluster's state in one sentence.
+    fn describe(&self, now: Timestamp) -> String {
+        let word = |word: &Option<String>| quote_unless_plain(word.as_deref().unwrap_or("unknown"));
         let snapshot = match age(self.snapshot_received, now) {
-            Some(age) => format!("its last snapshot arrived {} ago", span(age)),
-            None => "it tells of no snapshot".to_owned(),
+            Some(age) => format!("the last snapshot arrived {} ago", format_duration(age)),
+            None => "CAST AI reports no snapshot".to_owned(),
         };
         format!(
-            "CAST AI shows cluster {} as {} and its agent as {}; {snapshot}",
-            shown(&self.id),
+            "CAST AI reports cluster {} as {} and its agent as {}; {snapshot}",
+            quote_unless_plain(&self.id),
             word(&self.status),
             word(&self.agent_status)
         )
     }
 
-    /// The error with what its text means, where that is known.
-    fn explained(&self, error: &str) -> String {
+    /// Describes the reconcile error, with the meaning of its text if known.
+    fn describe_reconcile_error(&self, error: &str) -> String {
         let times = self.error_count.filter(|count| *count > 1);
         let times = times.map_or_else(String::new, |count| format!(" ({count} times)"));
-        let meaning = match classify(Some(Kind::K8sEvent), error).mode() {
+        let failure_mode = match classify(Some(Kind::K8sEvent), error).mode() {
             None | Some(M::Unclassified) => String::new(),
-            Some(mode) => format!("; {}", alert::in_words(mode)),
+            Some(mode) => format!("; {}", alert::explain_mode(mode)),
         };
         format!(
-            "CAST AI shows the cluster as {}, because it could not work on it{times}: {}{meaning}",
-            shown(self.status.as_deref().unwrap_or("unknown")),
+            "CAST AI reports the cluster as {} because reconciliation failed{times}: \
+             {}{failure_mode}",
+            quote_unless_plain(self.status.as_deref().unwrap_or("unknown")),
             quote(error.as_bytes())
         )
     }
 
-    fn facts(&self) -> Vec<Fact> {
-        let mut facts = vec![
-            Fact::AgentStatus(known(AGENT_STATUSES, self.agent_status.as_deref())),
-            Fact::ClusterStatus(known(CLUSTER_STATUSES, self.status.as_deref())),
+    fn observations(&self) -> Vec<Observation> {
+        let mut observations = vec![
+            Observation::AgentStatus(known(AGENT_STATUSES, self.agent_status.as_deref())),
+            Observation::ClusterStatus(known(CLUSTER_STATUSES, self.status.as_deref())),
         ];
-        facts.extend(
+        observations.extend(
             self.snapshot_received
-                .map(|at| Fact::SnapshotReceived(at.as_second())),
+                .map(|at| Observation::SnapshotReceived(at.as_second())),
         );
-        facts
+        observations
     }
 }
 
-/// How long ago, in seconds.
+/// Returns the age in seconds.
 fn age(at: Option<Timestamp>, now: Timestamp) -> Option<i64> {
     at.map(|at| now.as_second() - at.as_second())
 }
 
-/// A word of a closed list; CAST AI may know more than this program does.
+/// Maps values outside the closed list to `OTHER`.
 fn known(words: &[&'static str], word: Option<&str>) -> &'static str {
     words
         .iter()
@@ -249,8 +267,8 @@ fn known(words: &[&'static str], word: Option<&str>) -> &'static str {
         .unwrap_or(OTHER)
 }
 
-/// A word of CAST AI's as it may stand in a sentence.
-fn shown(word: &str) -> String {
+/// Quotes a value from CAST AI unless it is a plain word.
+fn quote_unless_plain(word: &str) -> String {
     let plain = word.len() <= 64
         && word
             .bytes()
@@ -262,8 +280,8 @@ fn shown(word: &str) -> String {
     }
 }
 
-/// A span of time as people say it.
-fn span(seconds: i64) -> String {
+/// Formats a duration in seconds with a suitable unit.
+fn format_duration(seconds: i64) -> String {
     match seconds {
         ..120 => format!("{} s", seconds.max(0)),
         120..7200 => format!("{} min", seconds / 60),
@@ -276,11 +294,11 @@ fn unknown(why: impl Into<Evidence>) -> Verdict {
     Verdict::Unknown(why.into())
 }
 
-/// What another check tells: here it is only a reason why nothing could be found out.
-fn only_unknown(verdict: Verdict) -> Verdict {
-    match verdict {
-        Verdict::Failing(_) | Verdict::Warning(_) => Verdict::Unknown(verdict.evidence()),
-        other => other,
+/// Maps invalid settings, which `castai_api` reports, to `unknown`.
+fn downgrade(error: CastaiError) -> Verdict {
+    match error {
+        CastaiError::Failed(finding) => Verdict::Unknown(finding.evidence),
+        other => other.into(),
     }
 }
 
@@ -290,7 +308,7 @@ mod tests {
 
     const NOW: &str = "2026-11-25T12:00:00Z";
 
-    fn judged(json: &str) -> Verdict {
+    fn verdict(json: &str) -> Verdict {
         let json = serde_json::from_str(json).expect("it is JSON");
         Cluster::read(&json)
             .expect("it has an id")
@@ -298,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_new_is_no_failure() {
+    fn missing_fields_and_unknown_statuses_are_ok() {
         for json in [
             r#"{"id":"c"}"#,
             r#"{"id":"c","agentStatus":"brand-new","status":"sparkling","agentSnapshotReceivedAt":7,"more":{"a":[1]}}"#,
@@ -306,15 +324,15 @@ mod tests {
             r#"{"id":"c","agentStatus":"waiting-connection","createdAt":"2026-11-25T11:58:00Z"}"#,
         ] {
             assert!(
-                matches!(judged(json), Verdict::Ok(_)),
+                matches!(verdict(json), Verdict::Ok(_)),
                 "{json}: {:?}",
-                judged(json)
+                verdict(json)
             );
         }
     }
 
     #[test]
-    fn a_cluster_that_sleeps_or_goes_is_no_failure_whatever_its_agent_does() {
+    fn hibernating_and_deleted_clusters_are_not_applicable() {
         for status in [
             "hibernating",
             "hibernated",
@@ -324,49 +342,53 @@ mod tests {
             "archived",
         ] {
             let json = format!(r#"{{"id":"c","status":"{status}","agentStatus":"disconnected"}}"#);
-            assert!(matches!(judged(&json), Verdict::NotApplicable(_)), "{json}");
+            assert!(
+                matches!(verdict(&json), Verdict::NotApplicable(_)),
+                "{json}"
+            );
         }
         assert!(matches!(
-            judged(r#"{"id":"c","agentStatus":"disconnecting"}"#),
+            verdict(r#"{"id":"c","agentStatus":"disconnecting"}"#),
             Verdict::NotApplicable(_)
         ));
     }
 
     #[test]
-    fn two_troubles_are_two_findings_and_a_mere_warning_is_advice() {
-        let both = judged(
+    fn reconcile_error_of_a_ready_cluster_is_a_warning() {
+        let both = verdict(
             r#"{"id":"c","status":"failed","agentStatus":"disconnected","reconcileError":"boom"}"#,
         );
         assert_eq!(
             both.modes(),
             [M::CastaiDisconnected, M::CastaiReconcileFailed]
         );
-        let advice =
-            judged(r#"{"id":"c","status":"ready","agentStatus":"online","reconcileError":"boom"}"#);
-        assert!(matches!(advice, Verdict::Warning(_)), "{advice:?}");
+        let warnings = verdict(
+            r#"{"id":"c","status":"ready","agentStatus":"online","reconcileError":"boom"}"#,
+        );
+        assert!(matches!(warnings, Verdict::Warning(_)), "{warnings:?}");
     }
 
     #[test]
-    fn the_words_of_the_console_name_the_firewall() {
+    fn reconcile_error_about_the_firewall_is_explained() {
         let text = "No access to Kubernetes API server, please check your firewall settings";
         let json = format!(
             r#"{{"id":"c","status":"failed","agentStatus":"online","reconcileError":"{text}"}}"#
         );
-        let evidence = judged(&json).evidence().to_string();
+        let evidence = verdict(&json).evidence().to_string();
         assert!(evidence.contains("cpfw_blocked"), "{evidence}");
     }
 
     #[test]
-    fn a_snapshot_is_stale_after_five_minutes() {
+    fn snapshot_is_stale_after_five_minutes() {
         let json = |at: &str| {
             format!(r#"{{"id":"c","agentStatus":"online","agentSnapshotReceivedAt":"{at}"}}"#)
         };
         assert!(matches!(
-            judged(&json("2026-11-25T11:55:00Z")),
+            verdict(&json("2026-11-25T11:55:00Z")),
             Verdict::Ok(_)
         ));
         assert_eq!(
-            judged(&json("2026-11-25T11:54:59Z")).modes(),
+            verdict(&json("2026-11-25T11:54:59Z")).modes(),
             [M::CastaiAcceptedButStale]
         );
     }

@@ -1,46 +1,50 @@
-//! What can be told of the agent from another pod, and what its own pod alone is given.
+//! Fixed verdicts for checks that a companion cannot run because they need data from the agent's
+//! own pod.
 
 use crate::catalogue::CheckId;
-use crate::config::aws::{Container, Use, Variables};
-use crate::config::{AgentSeen, Config, Elsewhere, Provider};
+use crate::config::agent::aws::{AwsUsage, Container, CredentialVariables};
+use crate::config::{AgentDiscovery, Config, DiscoveredAgent, Provider};
 use crate::report::{Evidence, Verdict};
 
-/// Ends the sentence on what another pod is not given.
-const SIDECAR: &str = "which the agent's pods alone are given; a sidecar in them can tell";
+/// Ends the evidence of a check that needs data from the agent's pod.
+const SIDECAR_ONLY: &str =
+    "which only exists in the agent's pods; run the exporter as a sidecar to check it";
 
-/// What another pod has to be told besides, of a check that concerns the cluster.
-const ALONE: &str = "if it is installed without a companion, or told --scope=all";
+/// Added for a check of cluster scope, which a sidecar does not run by default.
+const SIDECAR_SCOPE: &str = "either without a companion or with --scope=all";
 
-/// The verdict of a check that is settled because this process does not stand in the agent's pod.
-pub fn settled(check: CheckId, config: &Config) -> Option<Verdict> {
+/// Returns the verdict of a check that cannot run outside the agent's pod, or `None` if it can.
+pub fn fixed_verdict(check: CheckId, config: &Config) -> Option<Verdict> {
     if !reads_the_environment(check) {
         return None;
     }
     let unknown = |why: &str| Some(Verdict::Unknown(Evidence::from(why)));
     match &config.agent_seen {
-        AgentSeen::NotLookedFor => None,
-        AgentSeen::Absent(why) => Some(Verdict::NotApplicable(Evidence::from(format!(
-            "{why}: it is not installed"
+        AgentDiscovery::NotLookedFor => None,
+        AgentDiscovery::Absent(why) => Some(Verdict::NotApplicable(Evidence::from(format!(
+            "{why}: the agent is not installed"
         )))),
-        AgentSeen::Unreadable(why) => unknown(why),
-        AgentSeen::Found(elsewhere) => match check {
+        AgentDiscovery::Unreadable(why) => unknown(why),
+        AgentDiscovery::Found(agent) => match check {
             CheckId::CastaiApi | CheckId::ClusterStatus if config.castai.url.is_none() => {
-                unknown(&elsewhere.unseen("API_URL")?)
+                unknown(&agent.unseen("API_URL")?)
             }
             CheckId::CastaiApi | CheckId::ClusterStatus => {
-                unknown(&elsewhere.referred("TLS_CA_CERT_FILE")?)
+                unknown(&agent.referred("TLS_CA_CERT_FILE")?)
             }
             CheckId::AwsCredentials | CheckId::StsIdentity | CheckId::Ec2Api
-                if matches!(config.aws.used(), Use::Nothing(_)) =>
+                if matches!(config.aws.used(), AwsUsage::Nothing(_)) =>
             {
                 None
             }
-            CheckId::AwsCredentials | CheckId::StsIdentity | CheckId::Ec2Api => aws(config, elsewhere),
-            // The control plane of EKS is asked about with the agent's credentials.
+            CheckId::AwsCredentials | CheckId::StsIdentity | CheckId::Ec2Api => {
+                aws_credentials(config, agent)
+            }
+            // On EKS the control plane is described with the agent's credentials.
             CheckId::ControlPlaneAccess if config.told.provider == Some(Provider::Eks) => {
-                aws(config, elsewhere).map(|verdict| match verdict {
+                aws_credentials(config, agent).map(|verdict| match verdict {
                     Verdict::NotApplicable(why) => {
-                        Verdict::NotApplicable(Evidence::from(format!("{why}, {ALONE}")))
+                        Verdict::NotApplicable(Evidence::from(format!("{why}, {SIDECAR_SCOPE}")))
                     }
                     other => other,
                 })
@@ -50,7 +54,7 @@ pub fn settled(check: CheckId, config: &Config) -> Option<Verdict> {
     }
 }
 
-/// Whether a check judges what the agent's environment says.
+/// Reports whether a check depends on the agent's environment.
 const fn reads_the_environment(check: CheckId) -> bool {
     match check {
         CheckId::CastaiApi
@@ -77,16 +81,17 @@ const fn reads_the_environment(check: CheckId) -> bool {
     }
 }
 
-/// Credentials that are files of the agent's pod, or come from a server that knows pods.
-fn aws(config: &Config, elsewhere: &Elsewhere) -> Option<Verdict> {
+/// Returns a verdict for credentials in files of the agent's pod or from a server that identifies
+/// pods.
+fn aws_credentials(config: &Config, agent: &DiscoveredAgent) -> Option<Verdict> {
     let aws = &config.aws;
     if let Some(path) = &aws.ca_bundle {
-        return Some(of_the_pod(&format!(
-            "AWS_CA_BUNDLE names the file {}",
+        return Some(needs_sidecar(&format!(
+            "the agent's AWS_CA_BUNDLE points to the file {}",
             path.display()
         )));
     }
-    let Variables {
+    let CredentialVariables {
         token_file,
         profile,
         default_profile,
@@ -97,35 +102,42 @@ fn aws(config: &Config, elsewhere: &Elsewhere) -> Option<Verdict> {
     let has_file = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
     if aws.variables.has_key() {
         None
-    } else if let Some(why) = keys.into_iter().find_map(|key| elsewhere.unseen(key)) {
+    } else if let Some(why) = keys.into_iter().find_map(|key| agent.unseen(key)) {
         Some(Verdict::Unknown(Evidence::from(why)))
     } else if aws.asked.is_some() {
-        // The like of it is asked for.
+        // An equivalent token is requested through the API server.
         None
     } else if let Some(path) = token_file {
-        Some(of_the_pod(&format!(
-            "AWS_WEB_IDENTITY_TOKEN_FILE names the token {}",
+        Some(needs_sidecar(&format!(
+            "the agent's AWS_WEB_IDENTITY_TOKEN_FILE points to the token {}",
             path.display()
         )))
     } else if profile.is_some() || default_profile.is_some() {
-        Some(of_the_pod("AWS_PROFILE names a profile in a file"))
+        Some(needs_sidecar(
+            "the agent's AWS_PROFILE selects a profile in a file",
+        ))
     } else if let Some(name) = has_file
         .into_iter()
-        .find(|name| elsewhere.variables.contains_key(*name))
+        .find(|name| agent.variables.contains_key(*name))
     {
-        Some(of_the_pod(&format!("{name} names a file")))
+        Some(needs_sidecar(&format!(
+            "the agent's {name} points to a file"
+        )))
     } else {
         container.as_ref().map(|container| {
-            of_the_pod(match container {
+            needs_sidecar(match container {
                 Container::Full(_) => {
-                    "EKS Pod Identity, or another server of credentials, gives them for a token"
+                    "the agent's credentials come from EKS Pod Identity or another credential \
+                     server, in exchange for a token"
                 }
-                Container::Relative(_) => "ECS gives them",
+                Container::Relative(_) => {
+                    "the agent's credentials come from the ECS credential endpoint"
+                }
             })
         })
     }
 }
 
-fn of_the_pod(what: &str) -> Verdict {
-    Verdict::NotApplicable(Evidence::from(format!("{what}, {SIDECAR}")))
+fn needs_sidecar(what: &str) -> Verdict {
+    Verdict::NotApplicable(Evidence::from(format!("{what}, {SIDECAR_ONLY}")))
 }

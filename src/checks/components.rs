@@ -1,172 +1,202 @@
-//! Do CAST AI's other components run, as far as they are installed, and does CAST AI accept their tokens?
+//! Checks that CAST AI's other components, if installed, are running and have valid tokens.
 
 use std::sync::Arc;
 
-use crate::agent::logs::Gaps;
-use crate::agent::rejected_tokens::{Heard, Installed, Refusals, logs_of};
-use crate::agent::workload::liveness_kills::Kills;
-use crate::agent::workload::{Judgement, Scene};
+use crate::agent::logs::SkippedLogs;
+use crate::agent::rejected_tokens::{
+    InstalledComponent, RejectedTokens, RejectionScan, containers_to_scan,
+};
+use crate::agent::workload::{LivenessKillTracker, NamespaceSnapshot, WorkloadHealth};
 use crate::catalogue::metric::COMPONENTS;
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::Config;
 use crate::kube::Store;
 use crate::kube::types::pod::Pod;
-use crate::kube::types::workload::{Container, DaemonSet, Deployment};
-use crate::report::{Evidence, Fact, Finding, Report, Verdict};
+use crate::kube::types::workload::{ContainerImage, DaemonSet, Deployment};
+use crate::report::{Evidence, Finding, Observation, Report, Verdict};
 
 /// The check `components`.
 #[derive(Debug)]
 pub struct Components {
     store: Arc<Store>,
-    kills: Kills,
-    refusals: Refusals,
+    kills: LivenessKillTracker,
+    rejected_tokens: RejectedTokens,
 }
 
 impl Components {
-    /// The check of a configuration.
-    pub fn new(config: &Config, world: &CheckContext) -> Self {
-        let (store, refusals) = (Arc::clone(&world.store), Refusals::new(config, world));
+    /// Creates the check.
+    pub fn new(config: &Config, context: &CheckContext) -> Self {
+        let (store, rejected_tokens) = (
+            Arc::clone(&context.store),
+            RejectedTokens::new(config, &context.store),
+        );
         Self {
             store,
-            kills: Kills::default(),
-            refusals,
+            kills: LivenessKillTracker::default(),
+            rejected_tokens,
         }
     }
 
-    async fn look(&self) -> Result<Report, Verdict> {
-        let scene = Scene::read(&self.store).await?.recalling(&self.kills);
+    async fn evaluate(&self) -> Result<Report, Verdict> {
+        let snapshot = NamespaceSnapshot::read(&self.store)
+            .await?
+            .with_kills(&self.kills);
         let daemon_sets = self.store.daemon_sets.read().await?;
-        let judged = judge(&scene, &daemon_sets);
-        if judged.is_empty() {
-            return Ok(Report::bare(Verdict::NotApplicable(Evidence::from(
-                "no other component of CAST AI is installed",
-            ))));
+        let components = judge(&snapshot, &daemon_sets);
+        if components.is_empty() {
+            return Ok(Report::from_verdict(Verdict::NotApplicable(
+                Evidence::from("no other CAST AI component is installed"),
+            )));
         }
-        let (refused, heard) = self.refused(&scene, &judged).await;
-        // What is known is told, whatever cannot be read of the others.
-        let runs = judged
+        let (rejected, scan) = self.rejected_tokens(&snapshot, &components).await;
+        // Unreadable logs only matter if nothing else is known.
+        let runs = components
             .iter()
-            .all(|component| component.judgement.findings.is_empty());
-        match heard.nothing.filter(|_| runs && refused.is_empty()) {
-            Some(unknown) => Err(unknown),
-            None => Ok(report(&judged, refused, &heard.gaps)),
+            .all(|component| component.health.findings.is_empty());
+        match scan.error.filter(|_| runs && rejected.is_empty()) {
+            Some(error) => Err(error.into()),
+            None => Ok(report(&components, rejected, &scan.skipped)),
         }
     }
 
-    /// What CAST AI refuses to the components that run; one pod of each tells.
-    async fn refused(&self, scene: &Scene, judged: &[Component<'_>]) -> (Vec<Told>, Heard) {
-        let working: Vec<_> = judged
+    /// Reads the log of one pod of each running component for rejected tokens.
+    async fn rejected_tokens(
+        &self,
+        snapshot: &NamespaceSnapshot,
+        components: &[Component<'_>],
+    ) -> (Vec<ComponentFinding>, RejectionScan) {
+        let working: Vec<_> = components
             .iter()
-            .filter(|component| component.judgement.working > 0)
+            .filter(|component| component.health.working > 0)
             .collect();
-        let log = |one: &&Component<'_>| {
-            logs_of(&self.store.namespace, one.pods.iter().copied(), one.main, 1)
+        let log = |component: &&Component<'_>| {
+            containers_to_scan(
+                &self.store.namespace,
+                component.pods.iter().copied(),
+                component.main,
+                1,
+            )
         };
-        let mut told = Vec::new();
-        let heard = self
-            .refusals
-            .heard(working.iter().flat_map(log).collect())
+        let mut findings = Vec::new();
+        let scan = self
+            .rejected_tokens
+            .scan(working.iter().flat_map(log).collect())
             .await;
-        for refusal in &heard.refusals {
+        for rejection in &scan.rejections {
             let owner = working
                 .iter()
-                .find(|one| one.pods.iter().any(|pod| pod.name == refusal.pod));
-            if let Some(one) = owner {
-                told.push((
-                    one.label,
-                    self.refusals.finding(refusal, scene, one.installed).await,
+                .find(|component| component.pods.iter().any(|pod| pod.name == rejection.pod));
+            if let Some(component) = owner {
+                findings.push((
+                    component.label,
+                    self.rejected_tokens
+                        .finding(rejection, snapshot, component.installed)
+                        .await,
                 ));
             }
         }
-        (told, heard)
+        (findings, scan)
     }
 }
 
-/// A component that is installed.
+/// An installed component.
 #[derive(Debug)]
 struct Component<'a> {
     /// One of [`COMPONENTS`].
     label: &'static str,
-    installed: Installed<'a>,
+    installed: InstalledComponent<'a>,
     pods: Vec<&'a Pod>,
-    /// The container that matters.
+    /// The main container.
     main: &'a str,
-    judgement: Judgement,
+    health: WorkloadHealth,
 }
 
-/// A component, and what is wrong with it.
-type Told = (&'static str, Finding);
+/// A component's label and a failure of it.
+type ComponentFinding = (&'static str, Finding);
 
 impl Check for Components {
     async fn run(&self, _attempt: &Attempt) -> Report {
-        self.look().await.unwrap_or_else(Report::bare)
+        self.evaluate().await.unwrap_or_else(Report::from_verdict)
     }
 }
 
-/// The Deployment of a component, by either of its names.
-fn deployment<'a>(scene: &'a Scene, component: &str) -> Option<&'a Deployment> {
-    scene
+/// Finds a component's Deployment, with or without the `castai-` prefix.
+fn find_deployment<'a>(snapshot: &'a NamespaceSnapshot, component: &str) -> Option<&'a Deployment> {
+    snapshot
         .deployment(&format!("castai-{component}"))
-        .or_else(|| scene.deployment(component))
+        .or_else(|| snapshot.deployment(component))
 }
 
-/// The container that matters: charts name it after the component or after themselves.
-fn main<'a>(containers: &'a [Container], component: &'a str) -> &'a str {
+/// Returns the main container, which charts name after the component or after the chart.
+fn main_container<'a>(containers: &'a [ContainerImage], component: &'a str) -> &'a str {
     let is_it = |name: &&str| name.strip_prefix("castai-").unwrap_or(name) == component;
     let mut names = containers.iter().map(|container| container.name.as_str());
     let first = names.clone().next();
     names.find(is_it).or(first).unwrap_or(component)
 }
 
-fn judge<'a>(scene: &'a Scene, daemon_sets: &'a [Arc<DaemonSet>]) -> Vec<Component<'a>> {
-    let mut judged = Vec::new();
+fn judge<'a>(
+    snapshot: &'a NamespaceSnapshot,
+    daemon_sets: &'a [Arc<DaemonSet>],
+) -> Vec<Component<'a>> {
+    let mut components = Vec::new();
     for label in COMPONENTS {
-        if let Some(deployment) = deployment(scene, label) {
-            let main = main(&deployment.containers, label);
-            let (installed, pods) = (deployment.into(), scene.pods_of(deployment).collect());
-            judged.push(Component {
+        if let Some(deployment) = find_deployment(snapshot, label) {
+            let main = main_container(&deployment.containers, label);
+            let (installed, pods) = (deployment.into(), snapshot.pods_of(deployment).collect());
+            components.push(Component {
                 label,
                 installed,
                 pods,
                 main,
-                judgement: scene.judge(deployment, main),
+                health: snapshot.deployment_health(deployment, main),
             });
         }
         let is_it =
             |set: &&Arc<DaemonSet>| set.name.strip_prefix("castai-").unwrap_or(&set.name) == *label;
         if let Some(set) = daemon_sets.iter().find(is_it) {
-            let main = main(&set.containers, label);
-            let (installed, pods) = (set.as_ref().into(), scene.pods_of_set(set).collect());
-            judged.push(Component {
+            let main = main_container(&set.containers, label);
+            let (installed, pods) = (
+                set.as_ref().into(),
+                snapshot.pods_of_daemon_set(set).collect(),
+            );
+            components.push(Component {
                 label,
                 installed,
                 pods,
                 main,
-                judgement: scene.judge_daemon_set(set, main),
+                health: snapshot.daemon_set_health(set, main),
             });
         }
     }
-    judged
+    components
 }
 
-fn report(judged: &[Component<'_>], refused: Vec<Told>, gaps: &Gaps) -> Report {
-    let is_dead = |judgement: &Judgement| judgement.working == 0 && !judgement.findings.is_empty();
-    let dead = judged.iter().any(|one| is_dead(&one.judgement));
-    let failing = dead || !refused.is_empty();
-    let broken = judged.iter().flat_map(|one| {
-        one.judgement
+fn report(
+    components: &[Component<'_>],
+    rejected: Vec<ComponentFinding>,
+    skipped: &SkippedLogs,
+) -> Report {
+    let is_down = |health: &WorkloadHealth| health.working == 0 && !health.findings.is_empty();
+    let any_down = components
+        .iter()
+        .any(|component| is_down(&component.health));
+    let failing = any_down || !rejected.is_empty();
+    let unhealthy = components.iter().flat_map(|component| {
+        component
+            .health
             .findings
             .iter()
-            .map(move |finding| (one.label, finding.clone()))
+            .map(move |finding| (component.label, finding.clone()))
     });
-    let told: Vec<Told> = broken.chain(refused).collect();
-    let mut facts: Vec<Fact> = told
+    let component_findings: Vec<ComponentFinding> = unhealthy.chain(rejected).collect();
+    let mut observations: Vec<Observation> = component_findings
         .iter()
-        .map(|(component, finding)| Fact::ComponentFailure(component, finding.mode))
+        .map(|(component, finding)| Observation::ComponentFailure(component, finding.mode))
         .collect();
-    facts.dedup();
+    observations.dedup();
     let mut findings: Vec<Finding> = Vec::new();
-    for (component, finding) in &told {
+    for (component, finding) in &component_findings {
         let evidence = format!("{component}: {}", finding.evidence);
         match findings.iter_mut().find(|known| known.mode == finding.mode) {
             Some(known) => {
@@ -175,17 +205,17 @@ fn report(judged: &[Component<'_>], refused: Vec<Told>, gaps: &Gaps) -> Report {
             None => findings.push(Finding::new(finding.mode, evidence)),
         }
     }
-    gaps.note(&mut findings);
+    skipped.append_to(&mut findings);
     let verdict = match (findings.is_empty(), failing) {
         (true, _) => {
-            let each = judged.iter().map(|one| {
+            let each = components.iter().map(|component| {
                 format!(
                     "{} {}/{}",
-                    one.label, one.judgement.working, one.judgement.desired
+                    component.label, component.health.working, component.health.desired
                 )
             });
             Verdict::Ok(Evidence::from(format!(
-                "pods that work: {}{gaps}",
+                "healthy pods: {}{skipped}",
                 each.collect::<Vec<_>>().join(", ")
             )))
         }
@@ -193,7 +223,7 @@ fn report(judged: &[Component<'_>], refused: Vec<Told>, gaps: &Gaps) -> Report {
         (false, false) => Verdict::Warning(findings),
     };
     Report {
-        facts,
-        ..Report::bare(verdict)
+        observations,
+        ..Report::from_verdict(verdict)
     }
 }

@@ -1,9 +1,11 @@
-//! May CAST AI's addresses reach the control plane?
+//! Checks that the control plane's authorized networks include CAST AI's addresses.
 //!
-//! The cluster's own cloud is asked, as whom this pod is to it, for the list of networks that the control plane lets in.
-//! What could not be found out is `unknown`: only a list that was read whole, and holds no such address, blocks.
+//! Reads the list of authorized networks from the cloud's API with this pod's cloud identity.
+//! Reports `cpfw_blocked` only if the whole list was read and contains none of the addresses;
+//! everything else is `unknown`.
 
 mod aks;
+mod cluster_access;
 mod eks;
 mod gke;
 mod remedy;
@@ -11,98 +13,97 @@ mod remedy;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use remedy::Remedy;
+use cluster_access::{AccessListError, ClusterAccess};
 use url::Url;
 
-use crate::catalogue::{FailureMode as M, Limits};
+use crate::catalogue::{FailureMode as M, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::cloud::api::Api;
-use crate::cloud::control_plane::Entry;
-use crate::cloud::{ControlPlane, MetadataServer, api};
-use crate::config::node_local::Endpoint;
-use crate::config::{Clouds, Config, Provider, Told, control_plane};
-use crate::net::tls::Place;
-use crate::net::{Route, Trust};
-use crate::report::{Evidence, Finding, Report, Trail, Verdict};
+use crate::cloud::control_plane::AddressAccess;
+use crate::cloud::{MetadataServer, api};
+use crate::config::agent::link_local::Endpoint;
+use crate::config::exporter::control_plane;
+use crate::config::{CloudMetadata, Config, Provider, ProviderVariables};
+use crate::net::tls::trust::PkiScope;
+use crate::net::{Target, Trust};
+use crate::report::{Evidence, Finding, PhaseTimer, Report, Verdict};
 
 /// The check `control_plane_access`.
 #[derive(Debug)]
 pub struct ControlPlaneAccess {
-    told: Told,
-    clouds: Clouds,
+    variables: ProviderVariables,
+    clouds: CloudMetadata,
     settings: control_plane::ControlPlane,
     trust: Result<Arc<Trust>, String>,
-    world: CheckContext,
-}
-
-/// What was found out.
-struct Seen {
-    /// The cluster, for people.
-    cluster: String,
-    plane: ControlPlane,
-    remedy: Remedy,
+    context: CheckContext,
 }
 
 impl ControlPlaneAccess {
-    /// The check for this configuration.
-    pub fn new(config: &Config, world: &CheckContext) -> Self {
+    /// Creates the check.
+    pub fn new(config: &Config, context: &CheckContext) -> Self {
         let settings = config.control_plane.clone();
         let trust = match &settings.roots {
-            Some(pem) => Trust::pem(pem, Place::Public),
-            None => Trust::system(Place::Public),
+            Some(pem) => Trust::pem(pem, PkiScope::Public),
+            None => Trust::system(PkiScope::Public),
         };
         let trust = trust.map(Arc::new).map_err(|error| error.to_string());
-        let (told, clouds) = (config.told.clone(), config.clouds.clone());
+        let (variables, clouds) = (config.told.clone(), config.clouds.clone());
         Self {
-            told,
+            variables,
             clouds,
             settings,
             trust,
-            world: world.clone(),
+            context: context.clone(),
         }
     }
 
-    fn metadata<'a>(&'a self, endpoint: &'a Endpoint, trail: &'a Trail) -> MetadataServer<'a> {
-        // A token comes back: never through a proxy.
-        let route = Route {
+    fn metadata<'a>(&'a self, endpoint: &'a Endpoint, timer: &'a PhaseTimer) -> MetadataServer<'a> {
+        // The response contains a token, so it never goes through a proxy.
+        let target = Target {
             host: endpoint.host.clone(),
             port: endpoint.port,
             trust: None,
             server_name: None,
             proxy: None,
-            limits: Limits::CONTROL_PLANE,
+            timeouts: Timeouts::CONTROL_PLANE,
         };
-        MetadataServer::new(route, &endpoint.prefix, &self.world.resolver, trail)
+        MetadataServer::new(
+            target,
+            &endpoint.prefix,
+            &self.context.network.resolver,
+            timer,
+        )
     }
 
-    fn api(&self, url: &Url) -> Result<Api<'_>, String> {
-        let (host, port) = api::place(url);
+    fn api(&self, url: &Url) -> Result<Api<'_>, AccessListError> {
+        let (host, port) = api::host_and_port(url);
         let proxy = self
-            .world
+            .context
+            .network
             .proxy_for(true, &host, port)
-            .map_err(|verdict| verdict.evidence().to_string())?;
+            .map_err(|verdict| AccessListError::new(verdict.evidence()))?;
         Ok(Api::new(
             url,
-            self.trust.clone()?,
+            self.trust.clone().map_err(AccessListError::new)?,
             proxy,
-            Limits::CONTROL_PLANE,
-            &self.world.resolver,
+            Timeouts::CONTROL_PLANE,
+            &self.context.network.resolver,
         ))
     }
 
-    fn judge(&self, seen: &Seen) -> Verdict {
-        let Seen {
+    fn judge(&self, access: &ClusterAccess) -> Verdict {
+        let ClusterAccess {
             cluster,
             plane,
             remedy,
-        } = seen;
-        let entries: Vec<(IpAddr, Entry)> = self
+        } = access;
+        let entries: Vec<(IpAddr, AddressAccess)> = self
             .settings
             .addresses
             .iter()
-            .map(|address| (*address, plane.entry(*address)))
+            .map(|address| (*address, plane.access_from(*address)))
             .collect();
-        let of = |wanted: fn(&Entry) -> bool| -> Vec<IpAddr> {
+        let of = |wanted: fn(&AddressAccess) -> bool| -> Vec<IpAddr> {
             entries
                 .iter()
                 .filter(|(_, entry)| wanted(entry))
@@ -114,62 +115,64 @@ impl ControlPlaneAccess {
             .as_ref()
             .map(|note| format!("; {note}"))
             .unwrap_or_default();
-        let age = self.age();
-        if !of(|entry| *entry == Entry::PrivateOnly).is_empty() {
-            let what = format!(
-                "the control plane of {cluster} has no address on the internet{note}: the agent needs none, but CAST AI \
-                 cannot come in to optimise"
+        let age = self.default_address_note();
+        if !of(|entry| *entry == AddressAccess::PrivateOnly).is_empty() {
+            let evidence = format!(
+                "the control plane of {cluster} has no public endpoint{note}: the agent does not \
+                 need one, but CAST AI cannot connect to optimise the cluster"
             );
-            return Verdict::Warning(vec![Finding::new(M::CpfwPrivateOnly, what)]);
+            return Verdict::Warning(vec![Finding::new(M::CpfwPrivateOnly, evidence)]);
         }
-        let blocked = of(|entry| *entry == Entry::Blocked);
+        let blocked = of(|entry| *entry == AddressAccess::Blocked);
         let listed = plane
-            .networks
+            .authorized_networks
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default();
         if !blocked.is_empty() {
-            let who = listing(&blocked);
-            let what = format!(
-                "CAST AI comes from {who}, and the control plane of {cluster} is open to {listed} only"
+            let who = join(&blocked);
+            let evidence = format!(
+                "CAST AI connects from {who}, but the control plane of {cluster} only allows \
+                 {listed}"
             );
-            if let Some(changing) = &plane.changing {
+            if let Some(changing) = &plane.pending_update {
                 return Verdict::Unknown(Evidence::from(format!(
-                    "{what}; but it is being changed just now ({changing})"
+                    "{evidence}; an update is in progress ({changing})"
                 )));
             }
-            let mend = remedy.mend(plane.networks.as_ref(), &blocked);
+            let instructions = remedy.instructions(plane.authorized_networks.as_ref(), &blocked);
             return Verdict::failing(Finding::new(
                 M::CpfwBlocked,
-                format!("{what}{note}. {mend}{age}"),
+                format!("{evidence}{note}. {instructions}{age}"),
             ));
         }
-        let untold = entries.iter().find_map(|(address, entry)| match entry {
-            Entry::Untold(why) => {
-                Some(format!("{address} is not listed among {listed}, and {why}"))
+        let unknown = entries.iter().find_map(|(address, entry)| match entry {
+            AddressAccess::Undetermined(why) => {
+                Some(format!("{address} is not in {listed}, and {why}"))
             }
             _ => None,
         });
-        if let Some(untold) = untold {
+        if let Some(unknown) = unknown {
             return Verdict::Unknown(Evidence::from(format!(
-                "the control plane of {cluster}: {untold}"
+                "the control plane of {cluster}: {unknown}"
             )));
         }
         let allowed: Vec<_> = entries
             .iter()
             .map(|(address, entry)| format!("{address} ({})", described(entry)))
             .collect();
-        let what = format!(
-            "the control plane of {cluster} lets CAST AI in: {}{note}{age}",
+        let evidence = format!(
+            "the control plane of {cluster} allows CAST AI: {}{note}{age}",
             allowed.join(", ")
         );
-        Verdict::Ok(Evidence::from(what))
+        Verdict::Ok(Evidence::from(evidence))
     }
 
-    /// How old the address is that is looked for, where nobody has said another.
-    fn age(&self) -> &'static str {
+    /// Returns a note if the addresses are the documented default rather than configured.
+    fn default_address_note(&self) -> &'static str {
         if self.settings.addresses == [control_plane::DOCUMENTED] {
-            "; that address is from CAST AI's documentation of 2023: control_plane.castai_addresses names newer ones"
+            "; this address is from CAST AI's documentation of 2023: set \
+             control_plane.castai_addresses if it has changed"
         } else {
             ""
         }
@@ -179,48 +182,50 @@ impl ControlPlaneAccess {
 impl Check for ControlPlaneAccess {
     async fn run(&self, attempt: &Attempt) -> Report {
         let mut aks = None;
-        let seen = match self.told.provider {
-            Some(Provider::Eks) => self.on_eks(attempt.peers()).await,
+        let access = match self.variables.provider {
+            Some(Provider::Eks) => self.on_eks(attempt.reports()).await,
             Some(Provider::Gke) => self.on_gke().await,
             Some(Provider::Aks) => {
-                let (cluster, seen) = self.on_aks().await;
+                let (cluster, access) = self.on_aks().await;
                 aks = cluster;
-                seen
+                access
             }
             Some(provider) => {
-                return Report::bare(Verdict::NotApplicable(Evidence::from(format!(
-                    "who may reach the control plane of a cluster of {provider} is not looked at"
+                return Report::from_verdict(Verdict::NotApplicable(Evidence::from(format!(
+                    "authorized networks are not checked on {provider}"
                 ))));
             }
             None => {
-                return Report::bare(Verdict::NotApplicable(Evidence::from(
-                    "nothing says whose the control plane is (PROVIDER, EKS_*, GKE_*, AKS_*)",
+                return Report::from_verdict(Verdict::NotApplicable(Evidence::from(
+                    "the agent's cloud provider is not configured (PROVIDER, EKS_*, GKE_*, AKS_*)",
                 )));
             }
         };
-        let verdict = match seen {
-            Ok(seen) => self.judge(&seen),
+        let verdict = match access {
+            Ok(access) => self.judge(&access),
             Err(why) => Verdict::Unknown(Evidence::from(format!(
-                "whom the control plane lets in is not known: {why}"
+                "the control plane's authorized networks are unknown: {why}"
             ))),
         };
         Report {
             aks,
-            ..Report::bare(verdict)
+            ..Report::from_verdict(verdict)
         }
     }
 }
 
-fn described(entry: &Entry) -> String {
+fn described(entry: &AddressAccess) -> String {
     match entry {
-        Entry::Open => "everybody may".to_owned(),
-        Entry::Listed(network) => format!("in {network}"),
-        Entry::Google => "as an address of Google Cloud's, which all may".to_owned(),
-        Entry::Blocked | Entry::PrivateOnly | Entry::Untold(_) => "not".to_owned(),
+        AddressAccess::Open => "open to all addresses".to_owned(),
+        AddressAccess::Listed(network) => format!("in {network}"),
+        AddressAccess::GoogleCloud => "a Google Cloud address; all of them are allowed".to_owned(),
+        AddressAccess::Blocked | AddressAccess::PrivateOnly | AddressAccess::Undetermined(_) => {
+            "not allowed".to_owned()
+        }
     }
 }
 
-fn listing(addresses: &[IpAddr]) -> String {
+fn join(addresses: &[IpAddr]) -> String {
     addresses
         .iter()
         .map(IpAddr::to_string)

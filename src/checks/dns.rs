@@ -1,70 +1,76 @@
-//! Do the names that the agent needs resolve through the pod's own resolver?
+//! Checks that the host names the agent needs resolve through this pod's resolver.
 
 use std::net::IpAddr;
 
 use futures_util::future::join_all;
 
-use crate::catalogue::{Limits, Phase};
+use crate::catalogue::{Phase, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
-use crate::config::aws::{Service, Use};
+use crate::config::agent::aws::{AwsUsage, Service};
 use crate::config::{Apiserver, CheckSettings, Config};
-use crate::net::{Route, resolve};
-use crate::report::{Evidence, Finding, Peers, Report, TargetReport, Verdict};
+use crate::net::{Target, resolve};
+use crate::report::{Evidence, Finding, LatestReports, Report, TargetReport, Verdict};
 
 /// The check `dns`.
 #[derive(Debug)]
 pub struct Dns {
-    names: Vec<Name>,
-    limits: Limits,
-    world: CheckContext,
+    names: Vec<HostName>,
+    timeouts: Timeouts,
+    context: CheckContext,
 }
 
-/// A name, and whether the agent itself asks for it.
+/// A host name, and whether the agent itself resolves it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Name {
+struct HostName {
     host: String,
     in_use: bool,
 }
 
 impl Dns {
-    /// The names that the other checks of this configuration use.
-    pub fn new(config: &Config, settings: &CheckSettings, world: &CheckContext) -> Self {
+    /// Creates the check for the host names that the agent connects to.
+    pub fn new(config: &Config, settings: &CheckSettings, context: &CheckContext) -> Self {
         let mut names = Vec::new();
         if let Some(Ok(url)) = &config.castai.url
             && let Some(host) = url.host_str()
         {
             let https = url.scheme() == "https";
             let port = url.port_or_known_default().unwrap_or(443);
-            push(&mut names, world.asked_for(https, host, port), true);
-        }
-        if let Apiserver::InCluster(place) = &config.apiserver {
             push(
                 &mut names,
-                world.asked_for(true, &place.host, place.port),
+                context.network.name_to_resolve(https, host, port),
                 true,
             );
-            push(&mut names, Some(place.dns_name.0.clone()), false);
+        }
+        if let Apiserver::InCluster(in_cluster) = &config.apiserver {
+            push(
+                &mut names,
+                context
+                    .network
+                    .name_to_resolve(true, &in_cluster.host, in_cluster.port),
+                true,
+            );
+            push(&mut names, Some(in_cluster.dns_name.0.clone()), false);
         }
         Self {
             names,
-            limits: settings.limits,
-            world: world.clone(),
+            timeouts: settings.timeouts,
+            context: context.clone(),
         }
     }
 
-    /// The names of AWS: which they are, depends on what is known of the region.
-    fn of_aws(&self, peers: &Peers) -> Vec<Name> {
+    /// Returns the AWS endpoints, which depend on the region that is known so far.
+    fn aws_names(&self, reports: &LatestReports) -> Vec<HostName> {
         let mut names = Vec::new();
-        let aws = &self.world.aws;
+        let aws = &self.context.aws;
         let used = aws.settings().used();
-        let Ok(region) = aws.region(peers) else {
+        let Ok(region) = aws.region(reports) else {
             return names;
         };
-        if matches!(used, Use::Nothing(_)) {
+        if matches!(used, AwsUsage::Nothing(_)) {
             return names;
         }
         for service in [Service::Sts, Service::Ec2] {
-            let needed = used == Use::Discovery && (service == Service::Ec2 || aws.asks_sts());
+            let needed = used == AwsUsage::Discovery && (service == Service::Ec2 || aws.uses_sts());
             let Ok(endpoint) = aws.endpoint(service, &region) else {
                 continue;
             };
@@ -72,38 +78,46 @@ impl Dns {
             let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
             push(
                 &mut names,
-                self.world
-                    .asked_for(https, host, url.port_or_known_default().unwrap_or(443)),
+                self.context.network.name_to_resolve(
+                    https,
+                    host,
+                    url.port_or_known_default().unwrap_or(443),
+                ),
                 needed,
             );
         }
         names
     }
 
-    async fn name(&self, name: &Name, attempt: &Attempt) -> TargetReport {
-        let trail = attempt.trail(&name.host, name.in_use);
-        let resolver = &self.world.resolver;
-        let route = Route {
+    async fn resolve(&self, name: &HostName, attempt: &Attempt) -> TargetReport {
+        let timer = attempt.start_target(&name.host, name.in_use);
+        let resolver = &self.context.network.resolver;
+        let target = Target {
             host: name.host.clone(),
             port: 0,
             trust: None,
             server_name: None,
             proxy: None,
-            limits: self.limits,
+            timeouts: self.timeouts,
         };
-        let hung = |limit| resolve::unanswered(&name.host, resolver, limit);
-        let found = route
-            .phase(Phase::Resolve, &trail, resolver.resolve(&name.host), hung)
+        let on_timeout = |limit| resolve::timed_out(&name.host, resolver, limit);
+        let found = target
+            .run_phase(
+                Phase::Resolve,
+                &timer,
+                resolver.resolve(&name.host),
+                on_timeout,
+            )
             .await;
         let outcome = found.map(|addresses| {
             let shown: Vec<_> = addresses.iter().take(4).map(IpAddr::to_string).collect();
-            Evidence::from(format!("{} is {}", name.host, shown.join(", ")))
+            Evidence::from(format!("{} resolves to {}", name.host, shown.join(", ")))
         });
-        attempt.arrived(&name.host, outcome)
+        attempt.finish_target(&name.host, outcome)
     }
 }
 
-fn push(names: &mut Vec<Name>, host: Option<String>, in_use: bool) {
+fn push(names: &mut Vec<HostName>, host: Option<String>, in_use: bool) {
     let Some(host) = host else { return };
     let host = host.trim_matches(['[', ']']).to_owned();
     if host.parse::<IpAddr>().is_ok() {
@@ -111,26 +125,26 @@ fn push(names: &mut Vec<Name>, host: Option<String>, in_use: bool) {
     }
     match names.iter_mut().find(|name| name.host == host) {
         Some(name) => name.in_use |= in_use,
-        None => names.push(Name { host, in_use }),
+        None => names.push(HostName { host, in_use }),
     }
 }
 
 impl Check for Dns {
     async fn run(&self, attempt: &Attempt) -> Report {
         let mut names = self.names.clone();
-        for name in self.of_aws(attempt.peers()) {
+        for name in self.aws_names(attempt.reports()) {
             push(&mut names, Some(name.host), name.in_use);
         }
         if names.is_empty() {
-            return Report::bare(Verdict::NotApplicable(Evidence::from(
-                "no name is known that would have to resolve",
+            return Report::from_verdict(Verdict::NotApplicable(Evidence::from(
+                "no host name is configured that needs to resolve",
             )));
         }
-        let targets = join_all(names.iter().map(|name| self.name(name, attempt))).await;
+        let targets = join_all(names.iter().map(|name| self.resolve(name, attempt))).await;
         Report {
             verdict: judge(&targets),
             targets,
-            ..Report::bare(Verdict::Unknown(Evidence::default()))
+            ..Report::from_verdict(Verdict::Unknown(Evidence::default()))
         }
     }
 }
@@ -143,10 +157,10 @@ fn judge(targets: &[TargetReport]) -> Verdict {
             .filter(|target| target.in_use == in_use)
             .filter_map(|target| target.outcome.as_ref().err())
         {
-            match found.iter_mut().find(|seen| seen.mode == finding.mode) {
-                Some(seen) => {
-                    seen.evidence =
-                        Evidence::joined([&seen.evidence, &finding.evidence].into_iter())
+            match found.iter_mut().find(|merged| merged.mode == finding.mode) {
+                Some(merged) => {
+                    merged.evidence =
+                        Evidence::joined([&merged.evidence, &finding.evidence].into_iter())
                 }
                 None => found.push(finding.clone()),
             }

@@ -1,145 +1,150 @@
-//! May the agent ask EC2 about instances, and does it see the cluster's?
+//! Checks that the agent may call EC2's `DescribeInstances` and sees the cluster's instances.
 //!
-//! `DescribeInstances` is all that the agent asks. First as a dry run, which tells what is allowed; then for the instance
-//! that this pod runs on, because an empty answer is how EC2 speaks of a wrong region or account.
+//! Sends a dry run to test the permission, then describes the instance that this pod runs on. An
+//! empty result for it means that the region or account is wrong.
 
 mod remedy;
 
-use crate::aws::session::Held;
-use crate::aws::{Ec2, Line, Refusal, Refused, ec2};
+use crate::aws::credentials::CachedCredentials;
+use crate::aws::{AwsError, CallError, Ec2, PhasedConnector, ec2};
 use crate::catalogue::alert::modes_of;
-use crate::catalogue::{CheckId, FailureMode as M, Limits};
+use crate::catalogue::{CheckId, FailureMode as M, Family, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::CheckSettings;
-use crate::config::aws::{Service, Use};
-use crate::net::deadlines;
+use crate::config::agent::aws::{AwsUsage, Service};
+use crate::net::agent_timeouts;
 use crate::report::evidence::quote;
-use crate::report::{Evidence, Finding, Instance, Peers, Report, Trail, Verdict};
+use crate::report::{Ec2Instance, Evidence, Finding, LatestReports, PhaseTimer, Report, Verdict};
 
 /// The check `ec2_api`.
 #[derive(Debug)]
 pub struct Ec2Api {
-    limits: Limits,
-    world: CheckContext,
+    timeouts: Timeouts,
+    context: CheckContext,
 }
 
-/// Why the answer is not the one hoped for.
-enum Trouble {
-    /// This is wrong.
+/// Why the check is not ok.
+enum Ec2ApiError {
+    /// The agent cannot work.
     Failing(Finding),
-    /// This is wrong, and the agent survives it.
-    Survived(Finding),
-    /// It could not be found out.
+    /// The agent works despite this failure.
+    Tolerated(Finding),
+    /// The check could not be performed.
     Unknown(Evidence),
 }
 
-/// Whom EC2 answers, and about where.
-struct Asking<'a> {
+/// The caller, region and instance of the requests.
+struct RequestContext<'a> {
     region: &'a str,
-    held: Held,
-    /// The caller's name.
+    cached: CachedCredentials,
+    /// The caller's ARN for evidence, quoted.
     caller: String,
-    /// Whether STS has accepted the same credentials.
+    /// Whether STS accepts the same credentials.
     accepted: bool,
-    /// The instance that this pod runs on, where it is known.
-    own: Option<Instance>,
+    /// The instance that this pod runs on, if known.
+    own: Option<Ec2Instance>,
 }
 
 impl Ec2Api {
-    /// The check for what the agent is given.
-    pub fn new(settings: &CheckSettings, world: &CheckContext) -> Self {
+    /// Creates the check.
+    pub fn new(settings: &CheckSettings, context: &CheckContext) -> Self {
         Self {
-            limits: settings.limits,
-            world: world.clone(),
+            timeouts: settings.timeouts,
+            context: context.clone(),
         }
     }
 
-    async fn ask(
+    async fn send_requests(
         &self,
         ec2: &Ec2,
-        asking: &Asking<'_>,
-        trail: &Trail,
-        peers: &Peers,
-        instance: &mut Option<Instance>,
-    ) -> Result<Evidence, Trouble> {
-        let refused = ec2.dry_run().await;
-        if !allowed(&refused) {
-            return Err(self.refused(&refused, asking).await);
+        request: &RequestContext<'_>,
+        timer: &PhaseTimer,
+        reports: &LatestReports,
+        instance: &mut Option<Ec2Instance>,
+    ) -> Result<Evidence, Ec2ApiError> {
+        let error = ec2.dry_run().await;
+        if !allowed(&error) {
+            return Err(self.explain(&error, request).await);
         }
-        let may = format!(
-            "{} may describe instances in {}",
-            asking.caller, asking.region
+        let allowed_text = format!(
+            "{} is allowed to describe instances in {}",
+            request.caller, request.region
         );
-        let Some((own, id)) = asking
+        let Some((own, id)) = request
             .own
             .as_ref()
             .and_then(|own| own.id.as_ref().map(|id| (own, id)))
         else {
-            self.in_time(trail)?;
+            self.check_latency(timer)?;
             return Ok(Evidence::from(format!(
-                "{may}; whether it sees the cluster's is not known, as neither instance metadata nor the node's \
-                 providerID tells which instance this is"
+                "{allowed_text}; whether it sees the cluster's instances is unknown, because \
+                 neither instance metadata nor the node's providerID identifies this node's \
+                 instance"
             )));
         };
-        let found = match ec2.instance(id).await {
-            Ok((found, _answer)) => found,
-            Err(refused) => return Err(self.refused(&refused, asking).await),
+        let described = match ec2.describe_instance(id).await {
+            Ok((described, _answer)) => described,
+            Err(error) => return Err(self.explain(&error, request).await),
         };
-        let Some(found) = found else {
-            return Err(not_visible(own, id, asking, peers));
+        let Some(described) = described else {
+            return Err(not_visible(own, id, request, reports));
         };
-        let cluster = found.cluster().map(str::to_owned);
-        *instance = Some(Instance {
+        let cluster = described.cluster().map(str::to_owned);
+        *instance = Some(Ec2Instance {
             cluster: cluster.clone(),
             ..own.clone()
         });
-        let discovers = self.world.aws.settings().used() == Use::Discovery;
-        let shown = quote(id.as_bytes());
-        if discovers && cluster.is_none() {
-            return Err(Trouble::Failing(Finding::new(
+        let uses_discovery = self.context.aws.settings().used() == AwsUsage::Discovery;
+        let quoted_id = quote(id.as_bytes());
+        if uses_discovery && cluster.is_none() {
+            return Err(Ec2ApiError::Failing(Finding::new(
                 M::Ec2TagsMissing,
                 format!(
-                    "{may}, and the instance {shown} has no tag kubernetes.io/cluster/NAME = owned by which the agent \
-                     discovers the cluster's name: tag it, or set EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME"
+                    "{allowed_text}, but instance {quoted_id} has no tag \
+                     kubernetes.io/cluster/NAME = owned, from which the agent discovers the \
+                     cluster's name: tag the instance, or set EKS_ACCOUNT_ID, EKS_REGION and \
+                     EKS_CLUSTER_NAME"
                 ),
             )));
         }
-        self.in_time(trail)?;
-        let lifecycle = if found.lifecycle.as_deref() == Some("spot") {
+        self.check_latency(timer)?;
+        let lifecycle = if described.lifecycle.as_deref() == Some("spot") {
             "spot"
         } else {
             "on-demand"
         };
         Ok(Evidence::from(format!(
-            "{may}, and sees this node's instance {shown} ({lifecycle})"
+            "{allowed_text} and sees this node's instance {quoted_id} ({lifecycle})"
         )))
     }
 
-    fn in_time(&self, trail: &Trail) -> Result<(), Trouble> {
-        let Some(late) = deadlines::late(&self.limits, trail) else {
+    fn check_latency(&self, timer: &PhaseTimer) -> Result<(), Ec2ApiError> {
+        let Some(exceeded) = agent_timeouts::first_exceeded(&self.timeouts, timer) else {
             return Ok(());
         };
-        let took = late.took.as_secs_f64();
+        let took = exceeded.duration.as_secs_f64();
         let evidence = format!(
-            "{} took {took:.1} s; every snapshot with a node whose purchase option only EC2 can tell waits as long",
-            late.what
+            "{} took {took:.1} s; every snapshot is delayed as much if a node's lifecycle has to \
+             be looked up in EC2",
+            exceeded.what
         );
-        Err(Trouble::Survived(Finding::new(M::AwsSlow, evidence)))
+        Err(Ec2ApiError::Tolerated(Finding::new(M::AwsSlow, evidence)))
     }
 
-    async fn refused(&self, refused: &Refused, asking: &Asking<'_>) -> Trouble {
-        let (mode, said) = match refused {
-            Refused::OnTheWay(finding) => return Trouble::Failing(finding.clone()),
-            Refused::Unsent(why) => return Trouble::Unknown(Evidence::from(why.as_str())),
-            Refused::Answered(answer) => {
-                let refusal = Refusal::read(Service::Ec2, answer);
+    async fn explain(&self, error: &CallError, request: &RequestContext<'_>) -> Ec2ApiError {
+        let (mode, message) = match error {
+            CallError::Transport(finding) => return Ec2ApiError::Failing(finding.clone()),
+            CallError::NotSent(why) => return Ec2ApiError::Unknown(Evidence::from(why.as_str())),
+            CallError::Response(response) => {
+                let aws_error = AwsError::parse(Service::Ec2, response);
                 (
-                    refusal.mode(asking.held.are_temporary()),
-                    refusal.to_string(),
+                    aws_error.mode(request.cached.are_temporary()),
+                    aws_error.to_string(),
                 )
             }
         };
-        // What EC2 never says is no finding of this check; an id that it does not know is an instance that it does not show.
+        // EC2 answers an unknown instance ID as it would a wrong region; here it means the instance
+        // is not visible.
         let mode = mode.map(|mode| {
             if mode == M::Ec2RegionWrong {
                 M::Ec2InstanceNotVisible
@@ -148,134 +153,158 @@ impl Ec2Api {
             }
         });
         let Some(mode) = mode.filter(|mode| modes_of(CheckId::Ec2Api).any(|of| of == *mode)) else {
-            return Trouble::Unknown(Evidence::from(said));
+            return Ec2ApiError::Unknown(Evidence::from(message));
         };
         if mode == M::AwsSessionExpired {
-            self.world.aws.forget().await;
+            self.context.aws.forget_credentials().await;
         }
         let about = format!(
-            "DescribeInstances in {} as {}: {said}",
-            asking.region, asking.caller
+            "DescribeInstances in {} as {}: {message}",
+            request.region, request.caller
         );
-        let remedy = remedy::refused(mode, &asking.caller, asking.region, asking.accepted);
-        Trouble::Failing(Finding::new(mode, format!("{about}{remedy}")))
+        let remedy = remedy::for_error(mode, &request.caller, request.region, request.accepted);
+        Ec2ApiError::Failing(Finding::new(mode, format!("{about}{remedy}")))
     }
 }
 
 impl Check for Ec2Api {
     async fn run(&self, attempt: &Attempt) -> Report {
-        let (aws, peers) = (&self.world.aws, attempt.peers());
-        if let Use::Nothing(why) = aws.settings().used() {
-            return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
+        let (aws, reports) = (&self.context.aws, attempt.reports());
+        if let AwsUsage::Nothing(why) = aws.settings().used() {
+            return Report::from_verdict(Verdict::NotApplicable(Evidence::from(why)));
         }
-        let unknown = |why: Evidence| Report::bare(Verdict::Unknown(why));
-        let region = match aws.region(peers) {
+        let unknown = |why: Evidence| Report::from_verdict(Verdict::Unknown(why));
+        let region = match aws.region(reports) {
             Ok(region) => region,
             Err(why) => return unknown(why),
         };
-        let place = match self.world.place(Service::Ec2, &region, self.limits) {
-            Ok(place) => place,
-            Err(verdict) => return Report::bare(verdict),
-        };
-        let held = match self.world.held(&region, self.limits, peers).await {
-            Ok(held) => held,
+        let service_target =
+            match self
+                .context
+                .aws
+                .service_target(Service::Ec2, &region, self.timeouts)
+            {
+                Ok(service_target) => service_target,
+                Err(verdict) => return Report::from_verdict(verdict),
+            };
+        let cached = match self
+            .context
+            .aws
+            .cached_credentials(&region, self.timeouts, reports)
+            .await
+        {
+            Ok(cached) => cached,
             Err(why) => {
                 return unknown(Evidence::from(format!(
-                    "without credentials EC2 is not asked: {why}"
+                    "EC2 cannot be queried without credentials: {why}"
                 )));
             }
         };
-        let identity = peers
+        let identity = reports
             .report(CheckId::StsIdentity)
             .and_then(|report| report.identity.as_ref());
-        let asking = Asking {
+        let request = RequestContext {
             region: &region,
             caller: identity.map_or_else(
-                || "the agent".to_owned(),
+                || "the agent's role or user".to_owned(),
                 |identity| quote(identity.arn.as_bytes()),
             ),
             accepted: identity.is_some(),
             own: aws
-                .own_instance(&self.world, peers)
+                .own_instance(reports)
                 .await
-                .or_else(|| aws.nodes_instance()),
-            held,
+                .or_else(|| aws.node_instance()),
+            cached,
         };
-        let name = place.route.target();
-        let trail = attempt.trail(&name, true);
-        let line = Line::new(place.route, &self.world.resolver, &trail);
-        let ec2 = Ec2::new(&line, &place.endpoint, &asking.held.credentials);
-        let mut instance = asking.own.clone();
-        let asked = self.ask(&ec2, &asking, &trail, peers, &mut instance).await;
-        let set_by = place.endpoint.set_by;
-        let named =
-            |finding: Finding| match set_by.filter(|_| deadlines::is_transport(finding.mode)) {
+        let name = service_target.target.authority();
+        let timer = attempt.start_target(&name, true);
+        let connector = PhasedConnector::new(
+            service_target.target,
+            &self.context.network.resolver,
+            &timer,
+        );
+        let ec2 = Ec2::new(
+            &connector,
+            &service_target.endpoint,
+            &request.cached.credentials,
+        );
+        let mut instance = request.own.clone();
+        let result = self
+            .send_requests(&ec2, &request, &timer, reports, &mut instance)
+            .await;
+        let set_by = service_target.endpoint.set_by;
+        let with_endpoint_source =
+            |finding: Finding| match set_by.filter(|_| finding.mode.family() == Family::Network) {
                 Some(by) => Finding::new(
                     finding.mode,
-                    format!("{} ({by} leads there)", finding.evidence),
+                    format!("{} (endpoint set by {by})", finding.evidence),
                 ),
                 None => finding,
             };
-        let (verdict, outcome) = match asked {
+        let (verdict, outcome) = match result {
             Ok(evidence) => (Verdict::Ok(evidence.clone()), Ok(evidence)),
-            Err(Trouble::Unknown(why)) => (Verdict::Unknown(why.clone()), Ok(why)),
-            Err(Trouble::Failing(finding)) => {
-                let finding = named(finding);
+            Err(Ec2ApiError::Unknown(why)) => (Verdict::Unknown(why.clone()), Ok(why)),
+            Err(Ec2ApiError::Failing(finding)) => {
+                let finding = with_endpoint_source(finding);
                 (Verdict::failing(finding.clone()), Err(finding))
             }
-            Err(Trouble::Survived(finding)) => {
+            Err(Ec2ApiError::Tolerated(finding)) => {
                 (Verdict::Warning(vec![finding.clone()]), Err(finding))
             }
         };
-        let targets = vec![attempt.arrived(&name, outcome)];
+        let targets = vec![attempt.finish_target(&name, outcome)];
         Report {
             targets,
             instance,
-            ..Report::bare(verdict)
+            ..Report::from_verdict(verdict)
         }
     }
 }
 
-/// Whether a dry run was answered: you may.
-fn allowed(refused: &Refused) -> bool {
-    let Refused::Answered(answer) = refused else {
+/// Reports whether a dry run was allowed.
+fn allowed(error: &CallError) -> bool {
+    let CallError::Response(response) = error else {
         return false;
     };
-    Refusal::read(Service::Ec2, answer).code.as_deref() == Some(ec2::MAY)
+    AwsError::parse(Service::Ec2, response).code.as_deref() == Some(ec2::DRY_RUN_ALLOWED)
 }
 
-/// EC2 answered, and shows nothing of the instance.
-fn not_visible(own: &Instance, id: &str, asking: &Asking<'_>, peers: &Peers) -> Trouble {
-    let (region, caller, id) = (asking.region, &asking.caller, quote(id.as_bytes()));
-    let empty =
-        format!("EC2 in {region} answers {caller} and does not show this node's instance {id}");
+/// Explains why EC2 does not return this node's instance.
+fn not_visible(
+    own: &Ec2Instance,
+    id: &str,
+    request: &RequestContext<'_>,
+    reports: &LatestReports,
+) -> Ec2ApiError {
+    let (region, caller, id) = (request.region, &request.caller, quote(id.as_bytes()));
+    let empty = format!("EC2 in {region} does not return this node's instance {id} to {caller}");
     if own.region != region {
         let evidence = format!(
-            "{empty}, which is in {}: the agent is given the wrong region",
+            "{empty}, which is in {}: the agent is configured with the wrong region",
             own.region
         );
-        return Trouble::Failing(Finding::new(M::Ec2RegionWrong, evidence));
+        return Ec2ApiError::Failing(Finding::new(M::Ec2RegionWrong, evidence));
     }
-    let identity = peers.report(CheckId::StsIdentity);
+    let identity = reports.report(CheckId::StsIdentity);
     if identity.is_some_and(|report| report.verdict.modes().contains(&M::AwsAccountMismatch)) {
-        return Trouble::Unknown(Evidence::from(format!(
-            "{empty}; sts_identity says why: aws_account_mismatch"
+        return Ec2ApiError::Unknown(Evidence::from(format!(
+            "{empty}; see sts_identity for the cause: aws_account_mismatch"
         )));
     }
     let account = identity
         .and_then(|report| report.identity.as_ref())
         .map(|identity| identity.account.as_str());
-    let whose = match (account, own.account.as_deref()) {
+    let cause = match (account, own.account.as_deref()) {
         (Some(account), Some(owner)) if account != owner => format!(
-            ", which belongs to the account {owner}, while the caller's is {account}: give the agent a role or key of the \
-             cluster's account"
+            ", which belongs to account {owner}, while the caller belongs to {account}: give the \
+             agent a role or key of the cluster's account"
         ),
-        _ => ": the agent sees no node of the cluster, and shows spot instances as on-demand; compare account and region \
-             with those of the nodes"
+        _ => ": compare the caller's account and region with the nodes'; until then the agent \
+              sees none of the cluster's instances and reports spot instances as on-demand"
             .to_owned(),
     };
-    Trouble::Failing(Finding::new(
+    Ec2ApiError::Failing(Finding::new(
         M::Ec2InstanceNotVisible,
-        format!("{empty}{whose}"),
+        format!("{empty}{cause}"),
     ))
 }

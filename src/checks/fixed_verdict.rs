@@ -1,23 +1,23 @@
-//! A check whose verdict is settled by where this process stands, so that nothing is examined.
+//! A stand-in for checks that cannot run from this vantage.
 
 use crate::checks::{Attempt, Check};
 use crate::report::{Report, Verdict};
 
-/// A verdict that holds until the configuration changes: `unknown` or `not_applicable`.
+/// Returns the same verdict, `unknown` or `not_applicable`, until the configuration changes.
 #[derive(Debug)]
-pub struct Settled {
+pub struct FixedVerdict {
     verdict: Verdict,
 }
 
-impl Settled {
-    /// What is settled.
+impl FixedVerdict {
+    /// Creates a check that always returns `verdict`.
     pub fn new(verdict: Verdict) -> Self {
         Self { verdict }
     }
 }
 
-impl Check for Settled {
+impl Check for FixedVerdict {
     async fn run(&self, _attempt: &Attempt) -> Report {
-        Report::bare(self.verdict.clone())
+        Report::from_verdict(self.verdict.clone())
     }
 }

@@ -1,28 +1,29 @@
-//! Does Google's metadata server give the agent what it is not told of its cluster?
+//! Checks that Google's metadata server returns the cluster values missing from the agent's
+//! environment.
 //!
-//! The same paths, header and way as the agent's; and behind them who this pod is to Google, which the agent does not
-//! ask, but the exporter's own look at the control plane depends on.
+//! Uses the agent's paths, header and proxy rules. Afterwards it reads this pod's Google service
+//! account, which the agent does not need but `control_plane_access` does.
 
 use std::time::{Duration, Instant};
 
 use crate::agent::pod_uptime;
-use crate::catalogue::{CheckId, FailureMode as M, Limits};
+use crate::catalogue::{CheckId, FailureMode as M, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
-use crate::cloud::server::detour;
+use crate::cloud::metadata_server::proxy_note;
 use crate::cloud::{MetadataServer, gce};
-use crate::config::node_local::Endpoint;
-use crate::config::{CheckSettings, Clouds, Config, Provider, Told};
-use crate::net::Route;
+use crate::config::agent::link_local::Endpoint;
+use crate::config::{CheckSettings, CloudMetadata, Config, Provider, ProviderVariables};
+use crate::net::Target;
 use crate::report::evidence::quote;
-use crate::report::{Evidence, Finding, Report, Trail, Verdict};
+use crate::report::{Evidence, Finding, PhaseTimer, Report, Verdict};
 
-/// The metadata server of Workload Identity starts some seconds after the pod.
+/// Workload Identity's metadata server may start this long after the pod.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
-/// No further value is asked for after so long, lest the attempt's own time be up in the middle.
-const PATIENCE: Duration = Duration::from_secs(9);
+/// No further value is requested after this time, to stay within the attempt's timeout.
+const READ_BUDGET: Duration = Duration::from_secs(9);
 
-/// What the agent asks for each variable, in its order.
-const VALUES: [Value; 4] = [
+/// The metadata path that the agent reads for each unset variable, in its order.
+const VALUES: [MetadataValue; 4] = [
     ("GKE_PROJECT_ID", gce::PROJECT),
     ("GKE_CLUSTER_NAME", gce::CLUSTER),
     ("GKE_REGION", gce::ZONE),
@@ -32,53 +33,57 @@ const VALUES: [Value; 4] = [
 /// The check `gce_metadata`.
 #[derive(Debug)]
 pub struct GceMetadata {
-    told: Told,
-    clouds: Clouds,
-    /// Whether the exporter itself wants to be somebody to Google.
-    account: bool,
-    limits: Limits,
-    world: CheckContext,
+    variables: ProviderVariables,
+    clouds: CloudMetadata,
+    /// Whether the exporter itself needs a Google service account.
+    needs_service_account: bool,
+    timeouts: Timeouts,
+    context: CheckContext,
 }
 
-/// A variable that is not set, and the path that is asked instead.
-type Value = (&'static str, &'static str);
+/// A variable and the metadata path that replaces it.
+type MetadataValue = (&'static str, &'static str);
 
-/// How a walk ended that did not end badly.
-enum Walked {
-    /// Everything came; and what the exporter alone lacks.
-    Through(Vec<String>, Option<Finding>),
-    /// It took so long that this was not asked for any more.
+/// The result of reading the values without a failure.
+enum ReadResult {
+    /// All values, and a failure that only concerns the exporter.
+    Complete(Vec<String>, Option<Finding>),
+    /// Too slow: this path was not requested any more.
     Slow(&'static str),
 }
 
 impl GceMetadata {
-    /// The check for what the agent is told.
-    pub fn new(config: &Config, settings: &CheckSettings, world: &CheckContext) -> Self {
-        let account = config.check(CheckId::ControlPlaneAccess).enabled;
-        let (told, clouds) = (config.told.clone(), config.clouds.clone());
+    /// Creates the check.
+    pub fn new(config: &Config, settings: &CheckSettings, context: &CheckContext) -> Self {
+        let needs_service_account = config.check(CheckId::ControlPlaneAccess).enabled;
+        let (variables, clouds) = (config.told.clone(), config.clouds.clone());
         Self {
-            told,
+            variables,
             clouds,
-            account,
-            limits: settings.limits,
-            world: world.clone(),
+            needs_service_account,
+            timeouts: settings.timeouts,
+            context: context.clone(),
         }
     }
 
-    /// What the agent asks for and whom, or why nothing is asked.
-    fn asked(&self) -> Result<(Vec<Value>, &Endpoint), Verdict> {
+    /// Returns what the agent reads and from which endpoint, or why it reads nothing.
+    fn wanted(&self) -> Result<(Vec<MetadataValue>, &Endpoint), Verdict> {
         let not_applicable = |why: String| Err(Verdict::NotApplicable(Evidence::from(why)));
-        if self.told.provider != Some(Provider::Gke) {
-            return not_applicable(Provider::elsewhere(self.told.provider, "Google", "GKE_*"));
+        if self.variables.provider != Some(Provider::Gke) {
+            return not_applicable(Provider::elsewhere(
+                self.variables.provider,
+                "Google",
+                "GKE_*",
+            ));
         }
         let values: Vec<_> = VALUES
             .into_iter()
-            .filter(|(name, _)| self.told.missing.contains(name))
+            .filter(|(name, _)| self.variables.missing.contains(name))
             .collect();
         if values.is_empty() {
             return not_applicable(format!(
-                "{} are set, so that the agent asks Google's metadata server for nothing",
-                self.told.set.join(", ")
+                "the agent does not use Google's metadata server: {} are set",
+                self.variables.set.join(", ")
             ));
         }
         match &self.clouds.gce {
@@ -87,116 +92,131 @@ impl GceMetadata {
         }
     }
 
-    async fn walk(
+    async fn read_values(
         &self,
         server: &mut MetadataServer<'_>,
-        values: &[Value],
-    ) -> Result<Walked, Finding> {
+        values: &[MetadataValue],
+    ) -> Result<ReadResult, Finding> {
         let began = Instant::now();
         let mut facts = Vec::new();
         for (name, path) in values {
-            if began.elapsed() > PATIENCE {
-                return Ok(Walked::Slow(path));
+            if began.elapsed() > READ_BUDGET {
+                return Ok(ReadResult::Slow(path));
             }
-            let unset = |finding: Finding| {
+            let with_reason = |finding: Finding| {
                 Finding::new(
                     finding.mode,
                     format!(
-                        "{}; it is asked because {name} is not set",
+                        "{}; the agent reads it because {name} is not set",
                         finding.evidence
                     ),
                 )
             };
-            let value = gce::value(server, path).await.map_err(unset)?;
+            let value = gce::value(server, path).await.map_err(with_reason)?;
             if *path == gce::ZONE && gce::region(&value).is_none() {
-                let what = format!(
-                    "GET {path} gives {}, in which the agent finds no region",
+                let text = format!(
+                    "GET {path} returned {}, which contains no region",
                     quote(value.as_bytes())
                 );
-                return Err(unset(Finding::new(M::GcpMetadataAttrMissing, what)));
+                return Err(with_reason(Finding::new(M::GcpMetadataAttrMissing, text)));
             }
             facts.push(format!("{path} {}", quote(value.as_bytes())));
         }
-        let mut lacking = None;
-        if self.account && began.elapsed() <= PATIENCE {
+        let mut exporter_failure = None;
+        if self.needs_service_account && began.elapsed() <= READ_BUDGET {
             match gce::value(server, gce::ACCOUNT).await {
-                Ok(account) => facts.push(format!("the account {}", quote(account.as_bytes()))),
-                Err(finding) => lacking = Some(finding),
+                Ok(account) => {
+                    facts.push(format!("the service account {}", quote(account.as_bytes())))
+                }
+                Err(finding) => exporter_failure = Some(finding),
             }
         }
-        Ok(Walked::Through(facts, lacking))
+        Ok(ReadResult::Complete(facts, exporter_failure))
     }
 }
 
 impl Check for GceMetadata {
     async fn run(&self, attempt: &Attempt) -> Report {
-        let (values, endpoint) = match self.asked() {
-            Ok(asked) => asked,
-            Err(verdict) => return Report::bare(verdict),
+        let (values, endpoint) = match self.wanted() {
+            Ok(wanted) => wanted,
+            Err(verdict) => return Report::from_verdict(verdict),
         };
-        let proxy = match self.world.proxy_for(false, &endpoint.host, endpoint.port) {
+        let proxy = match self
+            .context
+            .network
+            .proxy_for(false, &endpoint.host, endpoint.port)
+        {
             Ok(proxy) => proxy,
-            Err(verdict) => return Report::bare(verdict),
+            Err(verdict) => return Report::from_verdict(verdict),
         };
-        let detour = detour(proxy.as_ref(), &endpoint.host);
-        let route = Route {
+        let bypass_note = proxy_note(proxy.as_ref(), &endpoint.host);
+        let target = Target {
             host: endpoint.host.clone(),
             port: endpoint.port,
             trust: None,
             server_name: None,
             proxy,
-            limits: self.limits,
+            timeouts: self.timeouts,
         };
-        let name = route.target();
-        let trail: Trail = attempt.trail(&name, true);
-        let mut server = MetadataServer::new(route, &endpoint.prefix, &self.world.resolver, &trail);
-        let walked = self.walk(&mut server, &values).await;
-        let sentence = |words: String| match &detour {
-            Some(detour) => Evidence::from(format!("{words}; {detour}")),
-            None => Evidence::from(words),
+        let name = target.authority();
+        let timer: PhaseTimer = attempt.start_target(&name, true);
+        let mut server = MetadataServer::new(
+            target,
+            &endpoint.prefix,
+            &self.context.network.resolver,
+            &timer,
+        );
+        let result = self.read_values(&mut server, &values).await;
+        let with_note = |text: String| match &bypass_note {
+            Some(bypass_note) => Evidence::from(format!("{text}; {bypass_note}")),
+            None => Evidence::from(text),
         };
-        let (verdict, outcome) = match walked {
-            Ok(Walked::Through(facts, lacking)) => {
-                let evidence = sentence(format!("{name} gives {}", facts.join(", ")));
-                let verdict = match lacking {
+        let (verdict, outcome) = match result {
+            Ok(ReadResult::Complete(facts, exporter_failure)) => {
+                let evidence = with_note(format!("{name} returned {}", facts.join(", ")));
+                let verdict = match exporter_failure {
                     None => Verdict::Ok(evidence.clone()),
                     Some(finding) => {
-                        let what = format!(
-                            "the agent gets what it needs; the exporter does not: {}",
+                        let text = format!(
+                            "the agent gets all values it needs, but the exporter cannot read \
+                             its service account: {}",
                             finding.evidence
                         );
-                        Verdict::Warning(vec![Finding::new(finding.mode, sentence(what))])
+                        Verdict::Warning(vec![Finding::new(finding.mode, with_note(text))])
                     }
                 };
                 (verdict, Ok(evidence))
             }
-            Ok(Walked::Slow(path)) => {
-                let what = format!(
-                    "{name} answers so slowly that {path} was not asked for after {PATIENCE:?}"
-                );
+            Ok(ReadResult::Slow(path)) => {
+                let text =
+                    format!("{name} is too slow: {path} was not requested within {READ_BUDGET:?}");
                 (
-                    Verdict::Unknown(sentence(what.clone())),
-                    Ok(Evidence::from(what)),
+                    Verdict::Unknown(with_note(text.clone())),
+                    Ok(Evidence::from(text)),
                 )
             }
             Err(finding) => {
-                let finding = Finding::new(finding.mode, sentence(finding.evidence.to_string()));
-                (judged(finding.clone(), pod_uptime::of_pod()), Err(finding))
+                let finding = Finding::new(finding.mode, with_note(finding.evidence.to_string()));
+                (
+                    judge_failure(finding.clone(), pod_uptime::pod_uptime()),
+                    Err(finding),
+                )
             }
         };
-        let targets = vec![attempt.arrived(&name, outcome)];
+        let targets = vec![attempt.finish_target(&name, outcome)];
         Report {
             targets,
-            ..Report::bare(verdict)
+            ..Report::from_verdict(verdict)
         }
     }
 }
 
-/// Nobody is told of a server that may only be starting.
-fn judged(finding: Finding, age: Option<Duration>) -> Verdict {
+/// Returns `unknown` while the metadata server may still be starting.
+fn judge_failure(finding: Finding, age: Option<Duration>) -> Verdict {
     match age.filter(|age| *age < STARTS_WITHIN && finding.mode == M::GcpMetadataUnreachable) {
         Some(age) => Verdict::Unknown(Evidence::from(format!(
-            "{}; this pod has run for {} s only, and the metadata server of Workload Identity may take {} s to start",
+            "{}; this pod started {} s ago, and Workload Identity's metadata server may take {} \
+             s to start",
             finding.evidence,
             age.as_secs(),
             STARTS_WITHIN.as_secs()
@@ -211,9 +231,9 @@ mod tests {
     use crate::catalogue::Status;
 
     #[test]
-    fn a_server_that_may_be_starting_alarms_nobody() {
+    fn unreachable_metadata_server_is_unknown_while_the_pod_starts() {
         let status = |mode, seconds: Option<u64>| {
-            judged(
+            judge_failure(
                 Finding::new(mode, "no connection"),
                 seconds.map(Duration::from_secs),
             )

@@ -1,26 +1,26 @@
-//! Which pods of the cluster wait for an image in vain, from which kind of registry, and why?
+//! Reports the pods of the cluster that cannot pull an image, by registry kind and cause.
 
 mod acr;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use acr::AcrFailures;
 use jiff::Timestamp;
 
-use crate::catalogue::groups::IMAGE_MODES;
-use crate::catalogue::{CheckId, FailureMode};
+use crate::catalogue::{CheckId, FailureMode, Family, Property};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::classify::{Kind, classify, registry};
 use crate::config::{Config, Provider};
 use crate::kube::Store;
 use crate::kube::types::node::Node;
-use crate::kube::types::pending_image_pod::{Image, WaitingPod};
-use crate::report::{AksSeen, Evidence, Fact, Finding, Report, Verdict};
+use crate::kube::types::pending_image_pod::{PendingImage, PendingImagePod};
+use crate::report::{AksClusterInfo, Evidence, Finding, Observation, Report, Verdict};
 
-/// A node is new for so long, in seconds: trouble with registries shows when nodes are created.
-const NEW: i64 = 15 * 60;
-/// So many pods are named for each mode.
-const NAMED: usize = 3;
+/// The age in seconds up to which a node is new. Registry failures usually show on new nodes.
+const NEW_NODE_SECONDS: i64 = 15 * 60;
+/// The number of pods named for each mode.
+const MAX_NAMED_PODS: usize = 3;
 
 /// The check `image_pull`.
 #[derive(Debug)]
@@ -29,38 +29,38 @@ pub struct ImagePull {
     provider: Option<Provider>,
 }
 
-/// What is known of the place where images are missing.
-struct Scene<'a> {
+/// The state of the cluster that pulls are judged by.
+struct ClusterState<'a> {
     nodes: usize,
-    /// The names of the nodes that are new.
+    /// The names of the new nodes.
     new: Vec<&'a str>,
     on_aks: bool,
-    /// The cluster of AKS, where it is known.
-    aks: Option<&'a AksSeen>,
-    /// The agent's pods that wait, of which `agent_workload` tells.
-    of_the_agent: Vec<&'a str>,
+    /// The AKS cluster, if known.
+    aks: Option<&'a AksClusterInfo>,
+    /// The agent's pods that cannot pull an image, which `agent_workload` reports.
+    agent_pods: Vec<&'a str>,
 }
 
-/// The pods that wait for the same reason.
+/// The failed pulls of one mode.
 #[derive(Default)]
-struct Group<'a> {
+struct PullFailures<'a> {
     by_registry: BTreeMap<&'static str, u32>,
     on_new_nodes: u32,
-    examples: Vec<(&'a WaitingPod, &'a Image)>,
+    examples: Vec<(&'a PendingImagePod, &'a PendingImage)>,
 }
 
 impl ImagePull {
-    /// The check of a world.
-    pub fn new(config: &Config, world: &CheckContext) -> Self {
+    /// Creates the check.
+    pub fn new(config: &Config, context: &CheckContext) -> Self {
         Self {
-            store: Arc::clone(&world.store),
+            store: Arc::clone(&context.store),
             provider: config.told.provider,
         }
     }
 
-    async fn read(&self) -> Result<(Vec<Arc<WaitingPod>>, Vec<Arc<Node>>), Verdict> {
+    async fn read(&self) -> Result<(Vec<Arc<PendingImagePod>>, Vec<Arc<Node>>), Verdict> {
         Ok((
-            self.store.waiting.read().await?,
+            self.store.pending_image_pods.read().await?,
             self.store.nodes.read().await?,
         ))
     }
@@ -70,26 +70,30 @@ impl Check for ImagePull {
     async fn run(&self, attempt: &Attempt) -> Report {
         let (waiting, nodes) = match self.read().await {
             Ok(read) => read,
-            Err(verdict) => return Report::bare(verdict),
+            Err(verdict) => return Report::from_verdict(verdict),
         };
         let now = Timestamp::now();
-        let young = |node: &&Arc<Node>| {
+        let is_new = |node: &&Arc<Node>| {
             node.created
-                .is_some_and(|at| now.as_second() - at.as_second() < NEW)
+                .is_some_and(|at| now.as_second() - at.as_second() < NEW_NODE_SECONDS)
         };
         let on_aks = self.provider == Some(Provider::Aks);
         let aks = attempt
-            .peers()
+            .reports()
             .report(CheckId::ControlPlaneAccess)
             .and_then(|report| report.aks.as_ref());
-        let new = nodes.iter().filter(young).map(|node| &*node.name).collect();
-        let facts = attempt
-            .peers()
+        let new = nodes
+            .iter()
+            .filter(is_new)
+            .map(|node| &*node.name)
+            .collect();
+        let observations = attempt
+            .reports()
             .report(CheckId::AgentWorkload)
             .into_iter()
-            .flat_map(|report| &report.facts);
-        let of_the_agent = facts.filter_map(|fact| {
-            if let Fact::AgentPodWaits(pod) = fact {
+            .flat_map(|report| &report.observations);
+        let agent_pods = observations.filter_map(|fact| {
+            if let Observation::AgentPodWaits(pod) = fact {
                 Some(&**pod)
             } else {
                 None
@@ -97,93 +101,84 @@ impl Check for ImagePull {
         });
         judge(
             &waiting,
-            &Scene {
+            &ClusterState {
                 nodes: nodes.len(),
                 new,
                 on_aks,
                 aks,
-                of_the_agent: of_the_agent.collect(),
+                agent_pods: agent_pods.collect(),
             },
         )
     }
 }
 
-fn judge(waiting: &[Arc<WaitingPod>], scene: &Scene<'_>) -> Report {
-    let facts = groups(waiting.iter().map(AsRef::as_ref), scene)
+fn judge(waiting: &[Arc<PendingImagePod>], cluster: &ClusterState<'_>) -> Report {
+    let observations = group_by_mode(waiting.iter().map(AsRef::as_ref), cluster)
         .into_iter()
         .flat_map(|(mode, group)| {
             let counts = group.by_registry.into_iter();
-            counts.map(move |(registry, count)| Fact::ImagePullFailures(registry, mode, count))
+            counts
+                .map(move |(registry, count)| Observation::ImagePullFailures(registry, mode, count))
         });
-    let facts = facts.collect();
+    let observations = observations.collect();
     let others = waiting
         .iter()
         .map(AsRef::as_ref)
-        .filter(|pod| !scene.of_the_agent.contains(&&*pod.name));
-    let findings: Vec<Finding> = groups(others, scene)
+        .filter(|pod| !cluster.agent_pods.contains(&&*pod.name));
+    let findings: Vec<Finding> = group_by_mode(others, cluster)
         .iter()
-        .map(|(mode, group)| group.finding(*mode, scene))
+        .map(|(mode, group)| group.finding(*mode, cluster))
         .collect();
     let verdict = if findings.is_empty() {
-        let but = if scene.of_the_agent.is_empty() {
+        let except = if cluster.agent_pods.is_empty() {
             ""
         } else {
-            " but the agent's, of which agent_workload tells"
+            " except the agent's (see agent_workload)"
         };
         Verdict::Ok(Evidence::from(format!(
-            "no pod waits for an image in vain{but}; {} nodes, {} of them new",
-            scene.nodes,
-            scene.new.len()
+            "no pod has an image pull failure{except}; {} nodes, {} of them new",
+            cluster.nodes,
+            cluster.new.len()
         )))
-    } else if findings.iter().any(|finding| !is_of_one_pod(finding.mode)) {
+    } else if findings
+        .iter()
+        .any(|finding| !finding.mode.has(Property::PodSpec))
+    {
         Verdict::Failing(findings)
     } else {
         Verdict::Warning(findings)
     };
     Report {
-        facts,
-        ..Report::bare(verdict)
+        observations,
+        ..Report::from_verdict(verdict)
     }
 }
 
-fn groups<'a>(
-    waiting: impl Iterator<Item = &'a WaitingPod>,
-    scene: &Scene<'_>,
-) -> BTreeMap<FailureMode, Group<'a>> {
-    let mut groups: BTreeMap<FailureMode, Group<'_>> = BTreeMap::new();
+fn group_by_mode<'a>(
+    waiting: impl Iterator<Item = &'a PendingImagePod>,
+    cluster: &ClusterState<'_>,
+) -> BTreeMap<FailureMode, PullFailures<'a>> {
+    let mut failures: BTreeMap<FailureMode, PullFailures<'_>> = BTreeMap::new();
     for pod in waiting {
         for image in &pod.images {
-            let group = groups.entry(mode(image)).or_default();
+            let group = failures.entry(failure_mode(image)).or_default();
             *group.by_registry.entry(registry(&image.image)).or_default() += 1;
-            group.on_new_nodes += u32::from(scene.new.contains(&&*pod.node));
+            group.on_new_nodes += u32::from(cluster.new.contains(&&*pod.node));
             group.examples.push((pod, image));
         }
     }
-    groups
+    failures
 }
 
-fn mode(image: &Image) -> FailureMode {
-    let said = format!("{}: {}", image.reason, image.message);
-    let mode = classify(Some(Kind::K8sEvent), &said).mode();
-    mode.filter(|mode| IMAGE_MODES.contains(mode))
+fn failure_mode(image: &PendingImage) -> FailureMode {
+    let message = format!("{}: {}", image.reason, image.message);
+    let mode = classify(Some(Kind::K8sEvent), &message).mode();
+    mode.filter(|mode| mode.family() == Family::Image)
         .unwrap_or(FailureMode::ImageUnknown)
 }
 
-/// Whether a mode is mostly the mistake of whoever wrote one pod, and not one of cluster or registry.
-const fn is_of_one_pod(mode: FailureMode) -> bool {
-    matches!(
-        mode,
-        FailureMode::ImageNotFound
-            | FailureMode::ImageAuthOrMissing
-            | FailureMode::ImageInvalidName
-            | FailureMode::ImageNeverPull
-            | FailureMode::ImagePlatformMismatch
-            | FailureMode::ImageUnknown
-    )
-}
-
-impl Group<'_> {
-    fn finding(&self, mode: FailureMode, scene: &Scene<'_>) -> Finding {
+impl PullFailures<'_> {
+    fn finding(&self, mode: FailureMode, cluster: &ClusterState<'_>) -> Finding {
         let count = self.examples.len();
         let registries: Vec<String> = self
             .by_registry
@@ -192,51 +187,56 @@ impl Group<'_> {
             .collect();
         let new = match self.on_new_nodes {
             0 => String::new(),
-            new => format!(", {new} of them on nodes younger than 15 minutes"),
+            new => format!(", {new} of them on nodes created less than 15 minutes ago"),
         };
-        let example = |(pod, image): &(&WaitingPod, &Image)| {
+        let example = |(pod, image): &(&PendingImagePod, &PendingImage)| {
             let node = if pod.node.is_empty() {
                 String::new()
             } else {
                 format!(" on {}", pod.node)
             };
             format!(
-                "{}{node} wants {}: {}: {}",
+                "{}{node} cannot pull {}: {}: {}",
                 pod.name, image.image, image.reason, image.message
             )
         };
-        let named: Vec<String> = self.examples.iter().take(NAMED).map(example).collect();
-        // Before what the kubelets say, which may be long, lest a command be cut.
-        let mend = scene
+        let named: Vec<String> = self
+            .examples
+            .iter()
+            .take(MAX_NAMED_PODS)
+            .map(example)
+            .collect();
+        // Placed before the kubelets' messages, which may be long and truncated.
+        let remedy = cluster
             .on_aks
-            .then(|| self.acr(scene).mend(mode, scene.aks))
+            .then(|| self.acr_failures(cluster).remedy(mode, cluster.aks))
             .flatten();
-        let mend = mend
-            .map(|mend| format!(". {mend}. Seen"))
+        let remedy = remedy
+            .map(|remedy| format!(". {remedy}. Pods"))
             .unwrap_or_default();
-        let word = if count == 1 {
-            "container waits"
+        let subject = if count == 1 {
+            "container cannot pull its image"
         } else {
-            "containers wait"
+            "containers cannot pull their images"
         };
         Finding::new(
             mode,
             format!(
-                "{count} {word} (registry {}){new}{mend}: {}",
+                "{count} {subject} (registry {}){new}{remedy}: {}",
                 registries.join(", "),
                 named.join("; ")
             ),
         )
     }
 
-    /// What of it concerns Azure's registry.
-    fn acr(&self, scene: &Scene<'_>) -> acr::Trouble<'_> {
+    /// Returns the failed pulls from Azure Container Registry.
+    fn acr_failures(&self, cluster: &ClusterState<'_>) -> AcrFailures<'_> {
         let only_new =
-            self.on_new_nodes as usize == self.examples.len() && scene.new.len() < scene.nodes;
+            self.on_new_nodes as usize == self.examples.len() && cluster.new.len() < cluster.nodes;
         let images = self
             .examples
             .iter()
             .map(|(pod, image)| (&*pod.node, &*image.image));
-        acr::Trouble::new(images, only_new)
+        AcrFailures::new(images, only_new)
     }
 }

@@ -1,84 +1,86 @@
-//! Does EC2's instance metadata service give the agent what it asks for?
+//! Checks that EC2's instance metadata service returns the values that the agent reads.
 //!
-//! It is asked straight, never through a proxy, and only for what the agent asks for.
+//! Connects directly, never through a proxy, and requests only what the agent requests.
 
-use crate::aws::imds::Visit;
-use crate::catalogue::Limits;
+use crate::aws::imds::ImdsSession;
+use crate::catalogue::Timeouts;
 use crate::checks::{Attempt, Check, CheckContext};
-use crate::config::aws::{Source, Use, profile};
-use crate::config::node_local::Endpoint;
+use crate::config::agent::aws::{AwsUsage, CredentialSource, profile};
+use crate::config::agent::link_local::Endpoint;
 use crate::config::{Aws, CheckSettings};
 use crate::net::authority;
-use crate::report::{Evidence, Finding, Instance, Report, Verdict};
+use crate::report::{Ec2Instance, Evidence, Finding, Report, Verdict};
 
 /// The check `imds`.
 #[derive(Debug)]
 pub struct Imds {
     aws: Aws,
-    limits: Limits,
-    world: CheckContext,
+    timeouts: Timeouts,
+    context: CheckContext,
 }
 
-/// What the agent asks instance metadata for.
+/// What the agent reads from instance metadata.
 #[derive(Clone, Copy, Debug)]
-struct Wants {
-    /// Region and account: it does not start without.
+struct WantedMetadata {
+    /// Region and account, without which it does not start.
     document: bool,
-    /// The node's role.
+    /// The node's IAM role.
     role: bool,
 }
 
-/// What a walk that got everything saw.
+/// The values that were read.
 #[derive(Debug, Default)]
-struct Seen {
+struct InstanceMetadata {
     facts: Vec<String>,
-    /// What the agent survives.
-    survived: Option<Finding>,
-    /// When the role's keys end.
-    end: Option<i64>,
-    /// Which instance this is.
-    instance: Option<Instance>,
+    /// A failure that the agent tolerates.
+    tolerated: Option<Finding>,
+    /// When the role's credentials expire.
+    expiry: Option<i64>,
+    /// The instance of this node.
+    instance: Option<Ec2Instance>,
 }
 
 impl Imds {
-    /// The check for what the agent is given.
-    pub fn new(aws: &Aws, settings: &CheckSettings, world: &CheckContext) -> Self {
+    /// Creates the check.
+    pub fn new(aws: &Aws, settings: &CheckSettings, context: &CheckContext) -> Self {
         Self {
             aws: aws.clone(),
-            limits: settings.limits,
-            world: world.clone(),
+            timeouts: settings.timeouts,
+            context: context.clone(),
         }
     }
 
-    /// What the agent asks for and whom, or why nothing is asked.
-    fn asked(&self) -> Result<(Wants, &Endpoint), Verdict> {
+    /// Returns what the agent reads and from which endpoint, or why it reads nothing.
+    fn wanted(&self) -> Result<(WantedMetadata, &Endpoint), Verdict> {
         let not_applicable = |why: String| Err(Verdict::NotApplicable(Evidence::from(why)));
         let document = match self.aws.used() {
-            Use::Nothing(why) => return not_applicable(why),
-            Use::Lifecycle => false,
-            Use::Discovery => true,
+            AwsUsage::Nothing(why) => return not_applicable(why),
+            AwsUsage::Lifecycle => false,
+            AwsUsage::Discovery => true,
         };
         let source = self
             .aws
             .variables
             .source(&profile::read(&self.aws.variables));
-        let wants = Wants {
+        let wanted = WantedMetadata {
             document,
-            role: source == Source::Imds,
+            role: source == CredentialSource::Imds,
         };
-        if !wants.document && !wants.role {
+        if !wanted.document && !wanted.role {
             return not_applicable(format!(
-                "the agent asks for no instance metadata: the cluster's is given, and its credentials come from {}",
+                "the agent reads no instance metadata: EKS_* is set, and its credentials come \
+                 from {}",
                 source.label()
             ));
         }
         if self.aws.metadata.disabled {
             return not_applicable(
-                "AWS_EC2_METADATA_DISABLED is true, so that the agent does not ask".to_owned(),
+                "the agent does not use instance metadata: AWS_EC2_METADATA_DISABLED is true"
+                    .to_owned(),
             );
         }
         match &self.aws.metadata.endpoint {
-            Ok(endpoint) => Ok((wants, endpoint)),
+            Ok(endpoint) => Ok((wanted, endpoint)),
             Err(why) => Err(Verdict::Unknown(Evidence::from(why.as_str()))),
         }
     }
@@ -86,84 +88,97 @@ impl Imds {
 
 impl Check for Imds {
     async fn run(&self, attempt: &Attempt) -> Report {
-        let (wants, endpoint) = match self.asked() {
-            Ok(asked) => asked,
-            Err(verdict) => return Report::bare(verdict),
+        let (wanted, endpoint) = match self.wanted() {
+            Ok(wanted) => wanted,
+            Err(verdict) => return Report::from_verdict(verdict),
         };
         let name = authority(&endpoint.host, endpoint.port);
-        let trail = attempt.trail(&name, true);
-        let mut visit = Visit::new(endpoint, self.limits, &self.world.resolver, &trail);
-        let detour = self.world.detour(&endpoint.host, endpoint.port);
-        let with_detour = |words: String| {
+        let timer = attempt.start_target(&name, true);
+        let mut session = ImdsSession::new(
+            endpoint,
+            self.timeouts,
+            &self.context.network.resolver,
+            &timer,
+        );
+        let bypass_note = self
+            .context
+            .network
+            .proxy_bypass_note(&endpoint.host, endpoint.port);
+        let with_bypass_note = |words: String| {
             Evidence::from(
-                [Some(words), detour.clone()]
+                [Some(words), bypass_note.clone()]
                     .into_iter()
                     .flatten()
                     .collect::<Vec<_>>()
                     .join("; "),
             )
         };
-        let (outcome, seen) = match through(&mut visit, wants, self.aws.metadata.v1_disabled).await
-        {
-            Ok(seen) => (
-                Ok(with_detour(format!(
-                    "{name} gives {}",
-                    seen.facts.join(" and ")
-                ))),
-                seen,
-            ),
-            Err(finding) => (
-                Err(Finding::new(
-                    finding.mode,
-                    with_detour(finding.evidence.to_string()),
-                )),
-                Seen::default(),
-            ),
-        };
-        let verdict = match (&outcome, seen.survived) {
+        let (outcome, metadata) =
+            match read_metadata(&mut session, wanted, self.aws.metadata.v1_disabled).await {
+                Ok(metadata) => (
+                    Ok(with_bypass_note(format!(
+                        "{name} returns {}",
+                        metadata.facts.join(" and ")
+                    ))),
+                    metadata,
+                ),
+                Err(finding) => (
+                    Err(Finding::new(
+                        finding.mode,
+                        with_bypass_note(finding.evidence.to_string()),
+                    )),
+                    InstanceMetadata::default(),
+                ),
+            };
+        let verdict = match (&outcome, metadata.tolerated) {
             (Ok(_), Some(finding)) => Verdict::Warning(vec![Finding::new(
                 finding.mode,
-                with_detour(finding.evidence.to_string()),
+                with_bypass_note(finding.evidence.to_string()),
             )]),
             (Ok(evidence), None) => Verdict::Ok(evidence.clone()),
-            (Err(finding), _) if wants.document => Verdict::failing(finding.clone()),
+            (Err(finding), _) if wanted.document => Verdict::failing(finding.clone()),
             (Err(finding), _) => Verdict::Warning(vec![finding.clone()]),
         };
-        let targets = vec![attempt.arrived(&name, outcome)];
+        let targets = vec![attempt.finish_target(&name, outcome)];
         Report {
             targets,
-            credentials_end: seen.end,
-            instance: seen.instance,
-            ..Report::bare(verdict)
+            credentials_expiry: metadata.expiry,
+            instance: metadata.instance,
+            ..Report::from_verdict(verdict)
         }
     }
 }
 
-/// Goes through everything that is wanted.
-async fn through(visit: &mut Visit<'_>, wants: Wants, tokens_only: bool) -> Result<Seen, Finding> {
-    let survived = visit.begin().await?;
-    if let Some(finding) = survived.as_ref().filter(|_| tokens_only) {
+/// Reads all wanted values.
+async fn read_metadata(
+    session: &mut ImdsSession<'_>,
+    wanted: WantedMetadata,
+    tokens_only: bool,
+) -> Result<InstanceMetadata, Finding> {
+    let tolerated = session.begin().await?;
+    if let Some(finding) = tolerated.as_ref().filter(|_| tokens_only) {
         let evidence = format!(
-            "{}; AWS_EC2_METADATA_V1_DISABLED forbids the agent to ask so",
+            "{}; the agent does not fall back to IMDSv1: AWS_EC2_METADATA_V1_DISABLED is true",
             finding.evidence
         );
         return Err(Finding::new(finding.mode, evidence));
     }
-    let mut seen = Seen {
-        survived,
-        ..Seen::default()
+    let mut metadata = InstanceMetadata {
+        tolerated,
+        ..InstanceMetadata::default()
     };
-    if wants.document {
-        let instance = visit.document().await?;
+    if wanted.document {
+        let instance = session.document().await?;
         let account = instance.account.as_deref().unwrap_or("unknown");
-        seen.facts
+        metadata
+            .facts
             .push(format!("region {} and account {account}", instance.region));
-        seen.instance = Some(instance);
+        metadata.instance = Some(instance);
     }
-    if wants.role {
-        let role = visit.role().await?;
-        seen.facts.push(format!("the role {}", role.name));
-        seen.end = role.end;
+    if wanted.role {
+        let role = session.role().await?;
+        metadata.facts.push(format!("the role {}", role.name));
+        metadata.expiry = role.expiry;
     }
-    Ok(seen)
+    Ok(metadata)
 }

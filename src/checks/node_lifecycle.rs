@@ -1,4 +1,4 @@
-//! Which nodes are spot instances, as the agent decides it, and can it be decided for all of them?
+//! Checks that the agent can determine for every node whether it is a spot instance.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,37 +7,37 @@ use crate::catalogue::{CheckId, FailureMode};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{Config, Provider};
 use crate::kube::Store;
-use crate::kube::types::node::{Cloud, Mark, Node};
-use crate::report::{Evidence, Fact, Finding, Report, Verdict};
+use crate::kube::types::node::{Node, NodeCloud, PurchaseLabel};
+use crate::report::{Evidence, Finding, Observation, Report, Verdict};
 
-/// So many nodes are named.
-const NAMED: usize = 3;
+/// The number of nodes named in evidence.
+const MAX_NAMED_NODES: usize = 3;
 
 /// The check `node_lifecycle`.
 #[derive(Debug)]
 pub struct NodeLifecycle {
     store: Arc<Store>,
     provider: Option<Provider>,
-    /// Whether the agent asks EC2 of nodes whose labels do not tell.
-    asks: bool,
+    /// Whether the agent looks up unlabelled nodes in EC2.
+    queries_ec2: bool,
 }
 
-/// What the agent takes a node for.
+/// The lifecycle that the agent assigns to a node.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Lifecycle {
     OnDemand,
     Spot,
-    /// Only EC2 can tell.
+    /// The labels do not say; it has to be looked up in EC2.
     Unresolved,
 }
 
 impl NodeLifecycle {
-    /// The check of a configuration.
-    pub fn new(config: &Config, world: &CheckContext) -> Self {
+    /// Creates the check.
+    pub fn new(config: &Config, context: &CheckContext) -> Self {
         Self {
-            store: Arc::clone(&world.store),
+            store: Arc::clone(&context.store),
             provider: config.told.provider,
-            asks: config.aws.lifecycle,
+            queries_ec2: config.aws.lifecycle,
         }
     }
 
@@ -47,123 +47,129 @@ impl NodeLifecycle {
             (Lifecycle::Spot, 0),
             (Lifecycle::Unresolved, 0),
         ]);
-        let mut open: Vec<&str> = Vec::new();
+        let mut unresolved: Vec<&str> = Vec::new();
         for node in nodes {
             let lifecycle = self.lifecycle(node);
             *counts.entry(lifecycle).or_default() += 1;
             if lifecycle == Lifecycle::Unresolved {
-                open.push(&node.name);
+                unresolved.push(&node.name);
             }
         }
         let count = |lifecycle: Lifecycle| counts.get(&lifecycle).copied().unwrap_or(0);
-        let facts = [Lifecycle::OnDemand, Lifecycle::Spot, Lifecycle::Unresolved];
-        let facts = facts
-            .map(|lifecycle| Fact::Nodes(lifecycle.label(), count(lifecycle)))
+        let observations = [Lifecycle::OnDemand, Lifecycle::Spot, Lifecycle::Unresolved];
+        let observations = observations
+            .map(|lifecycle| Observation::Nodes(lifecycle.label(), count(lifecycle)))
             .to_vec();
-        open.sort_unstable();
-        let known = format!(
-            "of {} nodes {} are spot and {} on-demand by their labels",
+        unresolved.sort_unstable();
+        let labelled = format!(
+            "of {} nodes, {} are labelled as spot and {} as on-demand",
             nodes.len(),
             count(Lifecycle::Spot),
             count(Lifecycle::OnDemand)
         );
-        let verdict = if open.is_empty() {
-            Verdict::Ok(Evidence::from(known))
+        let verdict = if unresolved.is_empty() {
+            Verdict::Ok(Evidence::from(labelled))
         } else {
-            let named = open
+            let named = unresolved
                 .iter()
-                .take(NAMED)
+                .take(MAX_NAMED_NODES)
                 .copied()
                 .collect::<Vec<_>>()
                 .join(", ");
-            let open = format!(
-                "{known}; of {} only EC2 can tell ({named}{})",
-                open.len(),
-                if open.len() > NAMED { ", …" } else { "" }
+            let unresolved = format!(
+                "{labelled}; {} have to be looked up in EC2 ({named}{})",
+                unresolved.len(),
+                if unresolved.len() > MAX_NAMED_NODES {
+                    ", …"
+                } else {
+                    ""
+                }
             );
-            self.ask(&open, attempt)
+            self.judge_lookup(&unresolved, attempt)
         };
         Report {
-            facts,
-            ..Report::bare(verdict)
+            observations,
+            ..Report::from_verdict(verdict)
         }
     }
 
-    /// Whether EC2 can be asked, by the verdicts of those who ask.
-    fn ask(&self, open: &str, attempt: &Attempt) -> Verdict {
-        if !self.asks {
+    /// Judges whether EC2 can be queried by the verdicts of the AWS checks.
+    fn judge_lookup(&self, unresolved: &str, attempt: &Attempt) -> Verdict {
+        if !self.queries_ec2 {
             return Verdict::NotApplicable(Evidence::from(format!(
-                "{open}, and the agent is told not to ask it, so that it takes them for on-demand"
+                "{unresolved}, but lookups are disabled in the agent, which treats these nodes \
+                 as on-demand"
             )));
         }
         let verdict = |label: &str| {
             attempt
-                .peers()
+                .reports()
                 .report(CheckId::from_label(label)?)
                 .map(|report| &report.verdict)
         };
-        let asked = [
+        let verdicts = [
             verdict("ec2_api"),
             verdict("sts_identity"),
             verdict("aws_credentials"),
         ];
-        let failing = asked
+        let failing = verdicts
             .iter()
             .flatten()
             .find(|verdict| matches!(verdict, Verdict::Failing(_)));
-        match (failing, asked[0]) {
+        match (failing, verdicts[0]) {
             (Some(failing), _) => {
                 let evidence = format!(
-                    "{open}, and EC2 cannot be asked, so that spot nodes may be shown as on-demand, those with labels \
-                     included: {}",
+                    "{unresolved}, but the agent cannot query EC2, so spot nodes may be reported \
+                     as on-demand, including labelled ones: {}",
                     failing.evidence()
                 );
                 Verdict::failing(Finding::new(FailureMode::LifecycleUnresolved, evidence))
             }
-            (None, Some(Verdict::Ok(_) | Verdict::Warning(_))) => {
-                Verdict::Ok(Evidence::from(format!("{open}, and it can be asked")))
-            }
+            (None, Some(Verdict::Ok(_) | Verdict::Warning(_))) => Verdict::Ok(Evidence::from(
+                format!("{unresolved}, which the agent can query"),
+            )),
             (None, _) => Verdict::Unknown(Evidence::from(format!(
-                "{open}, and whether it can be asked is not known"
+                "{unresolved}; whether the agent can query EC2 is unknown"
             ))),
         }
     }
 
-    /// The agent's own order of questions (`determineLifecycle`), by its provider.
+    /// Mirrors the agent's `determineLifecycle` for its provider.
     fn lifecycle(&self, node: &Node) -> Lifecycle {
-        use Mark as L;
-        let marks = node.marks;
+        use PurchaseLabel as L;
+        let labels = node.purchase_labels;
         match (self.provider, node.cloud) {
-            (Some(Provider::Eks | Provider::SelfHostedEc2), _) | (None, Cloud::Aws) => {
-                if marks.any(&[L::EksSpot]) {
+            (Some(Provider::Eks | Provider::SelfHostedEc2), _) | (None, NodeCloud::Aws) => {
+                if labels.contains_any(&[L::EksSpot]) {
                     Lifecycle::Spot
-                } else if marks.any(&[L::EksOnDemand, L::SpotFallback]) {
+                } else if labels.contains_any(&[L::EksOnDemand, L::SpotFallback]) {
                     Lifecycle::OnDemand
-                } else if marks.any(&[L::CastaiSpot, L::SpotWorker, L::KarpenterSpot]) {
+                } else if labels.contains_any(&[L::CastaiSpot, L::SpotWorker, L::KarpenterSpot]) {
                     Lifecycle::Spot
-                } else if marks.any(&[L::KarpenterOnDemand]) {
+                } else if labels.contains_any(&[L::KarpenterOnDemand]) {
                     Lifecycle::OnDemand
                 } else {
                     Lifecycle::Unresolved
                 }
             }
-            (Some(Provider::Kops), Cloud::Aws) => {
-                spot_if(marks.any(&[L::CastaiSpot, L::Spot])).unwrap_or(Lifecycle::Unresolved)
+            (Some(Provider::Kops), NodeCloud::Aws) => {
+                spot_if(labels.contains_any(&[L::CastaiSpot, L::Spot]))
+                    .unwrap_or(Lifecycle::Unresolved)
             }
-            (Some(Provider::Gke | Provider::Kops), _) | (None, Cloud::Gcp) => {
+            (Some(Provider::Gke | Provider::Kops), _) | (None, NodeCloud::Gcp) => {
                 let spot = [
                     L::CastaiSpot,
                     L::GkePreemptible,
                     L::GkeSpot,
                     L::KarpenterSpot,
                 ];
-                spot_if(marks.any(&spot)).unwrap_or(Lifecycle::OnDemand)
+                spot_if(labels.contains_any(&spot)).unwrap_or(Lifecycle::OnDemand)
             }
-            (Some(Provider::Aks), _) | (None, Cloud::Azure) => {
+            (Some(Provider::Aks), _) | (None, NodeCloud::Azure) => {
                 let spot = [L::CastaiSpot, L::AzureSpot, L::KarpenterSpot];
-                spot_if(marks.any(&spot)).unwrap_or(Lifecycle::OnDemand)
+                spot_if(labels.contains_any(&spot)).unwrap_or(Lifecycle::OnDemand)
             }
-            (Some(Provider::Anywhere | Provider::Openshift), _) | (None, Cloud::Other) => {
+            (Some(Provider::Anywhere | Provider::Openshift), _) | (None, NodeCloud::Other) => {
                 Lifecycle::OnDemand
             }
         }
@@ -184,7 +190,7 @@ impl Check for NodeLifecycle {
     async fn run(&self, attempt: &Attempt) -> Report {
         match self.store.nodes.read().await {
             Ok(nodes) => self.judge(&nodes, attempt),
-            Err(verdict) => Report::bare(verdict),
+            Err(error) => Report::from_verdict(error.into()),
         }
     }
 }

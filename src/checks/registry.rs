@@ -1,4 +1,4 @@
-//! Which checks a configuration asks for.
+//! The registry of checks: builds the set that a configuration enables.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -23,42 +23,42 @@ use crate::checks::components::Components;
 use crate::checks::control_plane_access::ControlPlaneAccess;
 use crate::checks::dns::Dns;
 use crate::checks::ec2_api::Ec2Api;
-use crate::checks::fixed_verdict::Settled;
+use crate::checks::fixed_verdict::FixedVerdict;
 use crate::checks::gce_metadata::GceMetadata;
 use crate::checks::image_pull::ImagePull;
 use crate::checks::imds::Imds;
 use crate::checks::node_lifecycle::NodeLifecycle;
 use crate::checks::sts_identity::StsIdentity;
 use crate::checks::{Attempt, Check, CheckContext, companion};
-use crate::config::aws::Use;
-use crate::config::{CheckSettings, Config, Provider, Told};
-use crate::kube::Feed;
+use crate::config::agent::aws::AwsUsage;
+use crate::config::{CheckSettings, Config, Provider, ProviderVariables};
+use crate::kube::WatchTask;
 use crate::report::Report;
 
-/// The checks that a configuration asks for, prerequisites before what they may block.
+/// The enabled checks, prerequisites before the checks that they can block.
 #[derive(Debug)]
-pub struct Plan<E = AnyCheck> {
-    /// One row per check.
-    pub rows: Vec<Arc<Planned<E>>>,
-    /// What makes it pointless to ask a check.
+pub struct CheckSet<E = AnyCheck> {
+    /// The enabled checks.
+    pub checks: Vec<Arc<ScheduledCheck<E>>>,
+    /// The failures that block other checks.
     pub blocks: &'static [Block],
-    /// What fills the store that these checks read.
-    pub feeds: Vec<Feed>,
+    /// The watches that fill the store for these checks.
+    pub watch_tasks: Vec<WatchTask>,
 }
 
-/// One check of a plan.
+/// A check with its schedule.
 #[derive(Debug)]
-pub struct Planned<E = AnyCheck> {
-    /// Which.
+pub struct ScheduledCheck<E = AnyCheck> {
+    /// The identifier of the check.
     pub check: CheckId,
-    /// What the agent needs it for.
+    /// What the agent needs this dependency for.
     pub need: Need,
-    /// Time between two attempts.
+    /// The time between two attempts.
     pub interval: Duration,
-    /// What it looks at, as a number that differs when that does.
+    /// A hash of the configuration that this check depends on.
     pub subject: u64,
-    /// What examines it.
-    pub examine: E,
+    /// The check's implementation.
+    pub runner: E,
 }
 
 /// The closed set of checks.
@@ -102,18 +102,18 @@ pub enum AnyCheck {
     Clock(Clock),
     /// `cluster_status`.
     ClusterStatus(Box<ClusterStatus>),
-    /// Any check whose verdict this vantage settles.
-    Settled(Settled),
+    /// Any check that cannot run from this vantage.
+    FixedVerdict(FixedVerdict),
     /// `agent_health`.
     AgentHealth(Box<AgentHealth>),
     /// `agent_log`.
     AgentLog(AgentLog),
 }
 
-impl Plan {
-    /// The checks of this configuration.
+impl CheckSet {
+    /// Builds the checks that `config` enables.
     pub fn new(config: &Config) -> Self {
-        let world = CheckContext::new(config);
+        let context = CheckContext::new(config);
         let wanted = CheckId::ALL
             .iter()
             .map(|check| config.check(*check))
@@ -123,10 +123,10 @@ impl Plan {
                         .scope
                         .is_none_or(|scope| scope == settings.check.entry().scope)
             });
-        let rows = wanted.map(|settings| {
-            let examine = match companion::settled(settings.check, config) {
-                Some(verdict) => AnyCheck::Settled(Settled::new(verdict)),
-                None => AnyCheck::new(config, settings, &world),
+        let scheduled = wanted.map(|settings| {
+            let runner = match companion::fixed_verdict(settings.check, config) {
+                Some(verdict) => AnyCheck::FixedVerdict(FixedVerdict::new(verdict)),
+                None => AnyCheck::new(config, settings, &context),
             };
             let check = settings.check;
             let (need, interval, subject) = (
@@ -134,25 +134,25 @@ impl Plan {
                 settings.interval,
                 subject(check, config),
             );
-            Arc::new(Planned {
+            Arc::new(ScheduledCheck {
                 check,
                 need,
                 interval,
                 subject,
-                examine,
+                runner,
             })
         });
-        let rows: Vec<_> = rows.collect();
-        let checks: Vec<_> = rows.iter().map(|row| row.check).collect();
-        let feeds = world.store.feeds(&checks);
+        let checks: Vec<_> = scheduled.collect();
+        let ids: Vec<_> = checks.iter().map(|scheduled| scheduled.check).collect();
+        let watch_tasks = context.store.watch_tasks(&ids);
         Self {
-            rows,
+            checks,
             blocks: BLOCKS,
-            feeds,
+            watch_tasks,
         }
     }
 
-    /// Only these checks, and what they judge by or may be blocked by.
+    /// Keeps only these checks and their prerequisites.
     #[must_use]
     pub fn only(mut self, checks: &[CheckId]) -> Self {
         let mut wanted = checks.to_vec();
@@ -162,52 +162,64 @@ impl Plan {
             wanted.extend(more);
             next += 1;
         }
-        self.rows.retain(|row| wanted.contains(&row.check));
-        self.feeds.retain(|feed| feed.serves(&wanted));
+        self.checks
+            .retain(|scheduled| wanted.contains(&scheduled.check));
+        self.watch_tasks.retain(|task| task.serves(&wanted));
         self
     }
 }
 
 impl AnyCheck {
-    /// The check of these settings.
-    fn new(config: &Config, settings: &CheckSettings, world: &CheckContext) -> Self {
+    /// Builds a check from its settings.
+    fn new(config: &Config, settings: &CheckSettings, context: &CheckContext) -> Self {
         match settings.check {
-            CheckId::Dns => Self::Dns(Dns::new(config, settings, world)),
-            CheckId::Apiserver => Self::Apiserver(Apiserver::new(&config.apiserver, settings, world)),
-            CheckId::CastaiApi => Self::CastaiApi(CastaiApi::new(&config.castai, settings, world)),
-            CheckId::Imds => Self::Imds(Imds::new(&config.aws, settings, world)),
+            CheckId::Dns => Self::Dns(Dns::new(config, settings, context)),
+            CheckId::Apiserver => {
+                Self::Apiserver(Apiserver::new(&config.apiserver, settings, context))
+            }
+            CheckId::CastaiApi => {
+                Self::CastaiApi(CastaiApi::new(&config.castai, settings, context))
+            }
+            CheckId::Imds => Self::Imds(Imds::new(&config.aws, settings, context)),
             CheckId::AwsCredentials => {
-                Self::AwsCredentials(Box::new(AwsCredentials::new(config, settings, world)))
+                Self::AwsCredentials(Box::new(AwsCredentials::new(config, settings, context)))
             }
-            CheckId::GceMetadata => Self::GceMetadata(GceMetadata::new(config, settings, world)),
-            CheckId::AzureImds => Self::AzureImds(AzureImds::new(config, settings, world)),
-            CheckId::StsIdentity => Self::StsIdentity(StsIdentity::new(settings, world)),
-            CheckId::Ec2Api => Self::Ec2Api(Ec2Api::new(settings, world)),
-            CheckId::ClusterMetadata => Self::ClusterMetadata(ClusterMetadata::new(config, world)),
+            CheckId::GceMetadata => Self::GceMetadata(GceMetadata::new(config, settings, context)),
+            CheckId::AzureImds => Self::AzureImds(AzureImds::new(config, settings, context)),
+            CheckId::StsIdentity => Self::StsIdentity(StsIdentity::new(settings, context)),
+            CheckId::Ec2Api => Self::Ec2Api(Ec2Api::new(settings, context)),
+            CheckId::ClusterMetadata => {
+                Self::ClusterMetadata(ClusterMetadata::new(config, context))
+            }
             CheckId::ControlPlaneAccess => {
-                Self::ControlPlaneAccess(Box::new(ControlPlaneAccess::new(config, world)))
+                Self::ControlPlaneAccess(Box::new(ControlPlaneAccess::new(config, context)))
             }
-            CheckId::AgentWorkload => Self::AgentWorkload(AgentWorkload::new(config, world)),
-            CheckId::AgentUpgrade => Self::AgentUpgrade(AgentUpgrade::new(config, settings, world)),
+            CheckId::AgentWorkload => Self::AgentWorkload(AgentWorkload::new(config, context)),
+            CheckId::AgentUpgrade => {
+                Self::AgentUpgrade(AgentUpgrade::new(config, settings, context))
+            }
             CheckId::ClusterController => {
-                Self::ClusterController(ClusterController::new(config, world))
+                Self::ClusterController(ClusterController::new(config, context))
             }
-            CheckId::Components => Self::Components(Components::new(config, world)),
-            CheckId::ImagePull => Self::ImagePull(ImagePull::new(config, world)),
-            CheckId::NodeLifecycle => Self::NodeLifecycle(NodeLifecycle::new(config, world)),
+            CheckId::Components => Self::Components(Components::new(config, context)),
+            CheckId::ImagePull => Self::ImagePull(ImagePull::new(config, context)),
+            CheckId::NodeLifecycle => Self::NodeLifecycle(NodeLifecycle::new(config, context)),
             CheckId::Clock => Self::Clock(Clock),
             CheckId::ClusterStatus => {
-                Self::ClusterStatus(Box::new(ClusterStatus::new(config, settings, world)))
+                Self::ClusterStatus(Box::new(ClusterStatus::new(config, settings, context)))
             }
             CheckId::AgentHealth => {
-                Self::AgentHealth(Box::new(AgentHealth::new(config, settings, world)))
+                Self::AgentHealth(Box::new(AgentHealth::new(config, settings, context)))
             }
-            CheckId::AgentLog => Self::AgentLog(AgentLog::new(&config.installation, &world.store)),
+            CheckId::AgentLog => {
+                Self::AgentLog(AgentLog::new(&config.installation, &context.store))
+            }
         }
     }
 }
 
-/// What the agent needs a check for: without names, API server or CAST AI it does nothing useful.
+/// Returns what the agent needs a dependency for. DNS, the API server and CAST AI are needed to
+/// start.
 fn need(check: CheckId, config: &Config) -> Need {
     match check {
         CheckId::AgentUpgrade
@@ -221,13 +233,17 @@ fn need(check: CheckId, config: &Config) -> Need {
         | CheckId::AgentLog => Need::Feature,
         CheckId::Imds | CheckId::AwsCredentials | CheckId::StsIdentity | CheckId::Ec2Api => {
             match config.aws.used() {
-                Use::Nothing(_) => Need::None,
-                Use::Lifecycle => Need::Feature,
-                Use::Discovery => Need::Start,
+                AwsUsage::Nothing(_) => Need::None,
+                AwsUsage::Lifecycle => Need::Feature,
+                AwsUsage::Discovery => Need::Start,
             }
         }
-        CheckId::GceMetadata => discovery(config, Provider::Gke, |told| !told.missing.is_empty()),
-        CheckId::AzureImds => discovery(config, Provider::Aks, |told| told.set.is_empty()),
+        CheckId::GceMetadata => metadata_need(config, Provider::Gke, |variables| {
+            !variables.missing.is_empty()
+        }),
+        CheckId::AzureImds => {
+            metadata_need(config, Provider::Aks, |variables| variables.set.is_empty())
+        }
         CheckId::ControlPlaneAccess => match config.told.provider {
             Some(Provider::Eks | Provider::Gke | Provider::Aks) => Need::Feature,
             _ => Need::None,
@@ -241,7 +257,8 @@ fn need(check: CheckId, config: &Config) -> Need {
     }
 }
 
-/// What a check looks at under a configuration, as a number that differs when that does.
+/// Hashes the configuration that a check depends on, so that a reload keeps the state of unchanged
+/// checks.
 fn subject(check: CheckId, config: &Config) -> u64 {
     let Config {
         agent,
@@ -279,12 +296,12 @@ fn subject(check: CheckId, config: &Config) -> u64 {
         CheckId::Dns => &[apiserver, castai, aws, dns, proxy],
     };
     let mut hasher = DefaultHasher::new();
-    config.check(check).limits.hash(&mut hasher);
+    config.check(check).timeouts.hash(&mut hasher);
     if matches!(
         check,
         CheckId::CastaiApi | CheckId::ClusterStatus | CheckId::AgentUpgrade
     ) {
-        // A secret shows nothing of itself in what is formatted.
+        // Debug output redacts secrets, so they are hashed directly.
         castai.key.hash(&mut hasher);
     }
     if matches!(
@@ -304,10 +321,14 @@ fn subject(check: CheckId, config: &Config) -> u64 {
     hasher.finish()
 }
 
-/// What the agent needs a metadata server for: to start, where it is told too little to do without.
-fn discovery(config: &Config, provider: Provider, asks: impl Fn(&Told) -> bool) -> Need {
-    let asks = config.told.provider == Some(provider) && asks(&config.told);
-    if asks { Need::Start } else { Need::None }
+/// Returns `Need::Start` if the agent on `provider` has to query the metadata server at startup.
+fn metadata_need(
+    config: &Config,
+    provider: Provider,
+    reads_metadata: impl Fn(&ProviderVariables) -> bool,
+) -> Need {
+    let needed = config.told.provider == Some(provider) && reads_metadata(&config.told);
+    if needed { Need::Start } else { Need::None }
 }
 
 impl Check for AnyCheck {
@@ -332,7 +353,7 @@ impl Check for AnyCheck {
             Self::NodeLifecycle(check) => check.run(attempt).await,
             Self::Clock(check) => check.run(attempt).await,
             Self::ClusterStatus(check) => check.run(attempt).await,
-            Self::Settled(check) => check.run(attempt).await,
+            Self::FixedVerdict(check) => check.run(attempt).await,
             Self::AgentHealth(check) => check.run(attempt).await,
             Self::AgentLog(check) => check.run(attempt).await,
         }

@@ -1,180 +1,198 @@
-//! Does AWS know the agent's credentials, and for whom does it take them?
+//! Checks that AWS accepts the agent's credentials and resolves them to the expected identity.
 //!
-//! The agent asks STS only where it has a role to take; who it is, it never asks. So STS being out of reach fails the
-//! check only where the agent needs STS itself, while a key that AWS refuses is refused everywhere.
+//! The agent calls STS only to assume a role and never calls GetCallerIdentity. An unreachable STS
+//! therefore fails the check only if the agent has a role to assume, whereas rejected credentials
+//! are rejected by every AWS service.
 
 mod remedy;
 
-use crate::aws::session::{Exchange, Freshness, Held, Missing};
-use crate::aws::{Caller, Line, Refusal, Refused, Sts};
+use crate::aws::credentials::{CachePolicy, CachedCredentials, CredentialsError, StsExchange};
+use crate::aws::{AwsError, CallError, CallerIdentity, PhasedConnector, Sts};
 use crate::catalogue::alert::modes_of;
-use crate::catalogue::{CheckId, FailureMode as M, Limits};
+use crate::catalogue::{Category, CheckId, FailureMode as M, Family, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::CheckSettings;
-use crate::config::aws::given::Account;
-use crate::config::aws::{Given, Service, Use, given};
-use crate::net::{Answer, deadlines};
+use crate::config::agent::aws::cluster_identity::Account;
+use crate::config::agent::aws::{AwsUsage, ClusterIdentity, Service, cluster_identity};
+use crate::net::{Response, agent_timeouts};
 use crate::report::evidence::quote;
-use crate::report::{AwsIdentity, DateSample, Evidence, Finding, Peers, Report, Trail, Verdict};
+use crate::report::{
+    AwsIdentity, DateSample, Evidence, Finding, LatestReports, PhaseTimer, Report, Verdict,
+};
 
-/// Whose clock it is.
-const CLOCK: &str = "sts";
+/// The `source` label of the clock reading.
+const CLOCK_SOURCE: &str = "sts";
 
 /// The check `sts_identity`.
 #[derive(Debug)]
 pub struct StsIdentity {
-    limits: Limits,
-    world: CheckContext,
+    timeouts: Timeouts,
+    context: CheckContext,
 }
 
-/// What came of asking.
+/// The parts of the report that are known even if a later step fails.
 #[derive(Default)]
-struct Seen {
-    /// Who the agent is.
+struct PartialReport {
+    /// The agent's identity.
     identity: Option<AwsIdentity>,
-    /// When its credentials end.
+    /// When the agent's credentials expire.
     end: Option<i64>,
     date: Option<DateSample>,
 }
 
-/// Why there is no name.
-enum Trouble {
-    /// This is wrong; the agent survives it, or does not.
-    Found { finding: Finding, survived: bool },
-    /// It could not be found out.
+/// Why the identity could not be determined or is wrong.
+enum StsIdentityError {
+    /// A failure, and whether the agent works despite it.
+    Found { finding: Finding, tolerated: bool },
+    /// The check could not be performed.
     Unknown(Evidence),
 }
 
 impl StsIdentity {
-    /// The check for what the agent is given.
-    pub fn new(settings: &CheckSettings, world: &CheckContext) -> Self {
+    /// Creates the check.
+    pub fn new(settings: &CheckSettings, context: &CheckContext) -> Self {
         Self {
-            limits: settings.limits,
-            world: world.clone(),
+            timeouts: settings.timeouts,
+            context: context.clone(),
         }
     }
 
-    async fn ask(
+    async fn identify(
         &self,
         sts: &Sts,
-        trail: &Trail,
-        peers: &Peers,
-        seen: &mut Seen,
-    ) -> Result<Evidence, Trouble> {
-        let needed = self.world.aws.asks_sts();
-        let held = match self
-            .world
+        timer: &PhaseTimer,
+        reports: &LatestReports,
+        partial: &mut PartialReport,
+    ) -> Result<Evidence, StsIdentityError> {
+        let needed = self.context.aws.uses_sts();
+        let cached = match self
+            .context
             .aws
-            .credentials(&self.world, Ok(sts), Freshness::Afresh)
+            .credentials(Ok(sts), CachePolicy::Revalidate)
             .await
         {
-            Ok(held) => held,
-            Err(Missing::Elsewhere(why)) => return Err(Trouble::Unknown(why)),
-            Err(Missing::Refused(exchange, refused)) => {
-                return Err(not_given(&exchange, &refused, seen));
+            Ok(cached) => cached,
+            Err(CredentialsError::Unavailable(why)) => return Err(StsIdentityError::Unknown(why)),
+            Err(CredentialsError::Sts(exchange, error)) => {
+                return Err(explain_assume_role_error(&exchange, &error, partial));
             }
         };
-        seen.end = held.end();
-        malformed(&held)?;
-        let (caller, answer) = match sts.caller(&held.credentials).await {
+        partial.end = cached.expiry();
+        validate_key(&cached)?;
+        let (caller, response) = match sts.caller_identity(&cached.credentials).await {
             Ok(answered) => answered,
-            Err(refused) => return Err(self.not_known(&held, &refused, needed, seen).await),
+            Err(error) => {
+                return Err(self
+                    .explain_caller_error(&cached, &error, needed, partial)
+                    .await);
+            }
         };
-        seen.date = answer.date_sample(CLOCK);
+        partial.date = response.date_sample(CLOCK_SOURCE);
         let role = caller.name().chars().take(128).collect();
         let (account, arn, source) = (
             caller.account.clone(),
             caller.arn.clone(),
-            held.source.label(),
+            cached.source.label(),
         );
-        seen.identity = Some(AwsIdentity {
+        partial.identity = Some(AwsIdentity {
             account,
             role,
             arn,
             source,
         });
-        self.compare(&caller, &held, peers)?;
-        if let Some(late) = deadlines::late(&self.limits, trail) {
+        self.compare(&caller, &cached, reports)?;
+        if let Some(exceeded) = agent_timeouts::first_exceeded(&self.timeouts, timer) {
             let evidence = format!(
-                "{} took {:.1} s; whatever of the agent's waits for STS waits as long",
-                late.what,
-                late.took.as_secs_f64()
+                "{} took {:.1} s; every operation of the agent that needs STS is delayed as much",
+                exceeded.what,
+                exceeded.duration.as_secs_f64()
             );
-            return Err(Trouble::Found {
+            return Err(StsIdentityError::Found {
                 finding: Finding::new(M::AwsSlow, evidence),
-                survived: true,
+                tolerated: true,
             });
         }
         Ok(Evidence::from(format!(
-            "AWS takes the agent for {}",
+            "the agent authenticates to AWS as {}",
             quote(caller.arn.as_bytes())
         )))
     }
 
-    /// STS does not say who the agent is.
-    async fn not_known(
+    /// Explains a failed GetCallerIdentity.
+    async fn explain_caller_error(
         &self,
-        held: &Held,
-        refused: &Refused,
+        cached: &CachedCredentials,
+        error: &CallError,
         needed: bool,
-        seen: &mut Seen,
-    ) -> Trouble {
-        let (mode, said) = told(refused, held.are_temporary(), seen);
+        partial: &mut PartialReport,
+    ) -> StsIdentityError {
+        let (mode, message) = describe_error(error, cached.are_temporary(), partial);
         let Some(mode) = mode else {
-            return Trouble::Unknown(Evidence::from(format!("GetCallerIdentity: {said}")));
+            return StsIdentityError::Unknown(Evidence::from(format!(
+                "GetCallerIdentity: \
+                                                                     {message}"
+            )));
         };
         if mode == M::AwsSessionExpired {
-            self.world.aws.forget().await;
+            self.context.aws.forget_credentials().await;
         }
-        let about_sts = deadlines::is_transport(mode)
-            || matches!(mode, M::AwsStsThrottled | M::AwsStsServerError);
-        let survived = mode == M::AwsStsDenied || about_sts && !needed;
-        let advice = if survived {
-            let source = held.source.label();
+        let sts_unavailable = mode.family() == Family::Network
+            || matches!(mode.category(), Category::Throttled | Category::Error);
+        let tolerated = mode == M::AwsStsDenied || sts_unavailable && !needed;
+        let remedy_text = if tolerated {
+            let source = cached.source.label();
             format!(
-                "; the agent itself does not ask for this, as its credentials come from {source}"
+                "; the agent itself does not make this call, as its credentials come from {source}"
             )
         } else {
-            remedy::not_known(mode, held)
+            remedy::explain_caller_error(mode, cached)
         };
-        Trouble::Found {
-            finding: Finding::new(mode, format!("GetCallerIdentity: {said}{advice}")),
-            survived,
+        StsIdentityError::Found {
+            finding: Finding::new(mode, format!("GetCallerIdentity: {message}{remedy_text}")),
+            tolerated,
         }
     }
 
-    /// Whether it is the account and the role that the agent should have.
-    fn compare(&self, caller: &Caller, held: &Held, peers: &Peers) -> Result<(), Trouble> {
-        let aws = self.world.aws.settings();
+    /// Compares the caller with the account and role that the agent is configured with.
+    fn compare(
+        &self,
+        caller: &CallerIdentity,
+        cached: &CachedCredentials,
+        reports: &LatestReports,
+    ) -> Result<(), StsIdentityError> {
+        let aws = self.context.aws.settings();
         let arn = quote(caller.arn.as_bytes());
-        let wrong = |mode, evidence: String, survived| {
-            Err(Trouble::Found {
+        let failure = |mode, evidence: String, tolerated| {
+            Err(StsIdentityError::Found {
                 finding: Finding::new(mode, evidence),
-                survived,
+                tolerated,
             })
         };
-        let wanted = match &aws.given {
-            Given::Complete { account, .. } => match given::account(account) {
+        let expected = match &aws.given {
+            ClusterIdentity::Complete { account, .. } => match cluster_identity::account(account) {
                 Account::Digits => Some((account.clone(), "EKS_ACCOUNT_ID is")),
-                Account::Scientific(digits) => Some((digits, "EKS_ACCOUNT_ID stands for")),
+                Account::Scientific(digits) => Some((digits, "EKS_ACCOUNT_ID means")),
                 Account::Malformed => None,
             },
-            _ => peers
+            _ => reports
                 .report(CheckId::Imds)
                 .and_then(|report| report.instance.as_ref())
                 .and_then(|instance| Some((instance.account.clone()?, "the node belongs to"))),
         };
-        if let Some((account, whose)) = wanted.filter(|(account, _)| *account != caller.account) {
+        if let Some((account, expected_from)) =
+            expected.filter(|(account, _)| *account != caller.account)
+        {
             let evidence = format!(
-                "AWS takes the agent for {arn} in the account {}, and {whose} {account}: set EKS_ACCOUNT_ID to the \
-                 cluster's account, or give the agent a role or key of that account; those of another see none of its \
+                "the agent authenticates to AWS as {arn} in account {}, but {expected_from} \
+                 {account}: give the agent a role or key of the cluster's account, or correct \
+                 EKS_ACCOUNT_ID; credentials of another account cannot see the cluster's \
                  instances",
                 caller.account
             );
-            return wrong(M::AwsAccountMismatch, evidence, false);
+            return failure(M::AwsAccountMismatch, evidence, false);
         }
         let annotated = self
-            .world
+            .context
             .aws
             .annotated_role()
             .filter(|_| aws.variables.token_file.is_some());
@@ -182,12 +200,13 @@ impl StsIdentity {
             && annotated != role
         {
             let evidence = format!(
-                "AWS takes the agent for {arn}, as AWS_ROLE_ARN says ({}), and its service account's annotation names {}: \
-                 the pod is older than the annotation; kubectl -n castai-agent rollout restart deploy/castai-agent",
+                "the agent authenticates to AWS as {arn} from AWS_ROLE_ARN ({}), but its service \
+                 account's annotation specifies {}: the pod was created before the annotation \
+                 changed; run kubectl -n castai-agent rollout restart deploy/castai-agent",
                 quote(role.as_bytes()),
                 quote(annotated.as_bytes())
             );
-            return wrong(M::AwsRoleMismatch, evidence, true);
+            return failure(M::AwsRoleMismatch, evidence, true);
         }
         if let Some(role) = aws
             .variables
@@ -196,13 +215,14 @@ impl StsIdentity {
             .filter(|role| !caller.has_role(role))
         {
             let evidence = format!(
-                "AWS takes the agent for {arn}, whose credentials come from {}, and AWS_ROLE_ARN names {}: what stands \
-                 before it takes its place; remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the secret \
-                 castai-agent, then kubectl -n castai-agent rollout restart deploy/castai-agent",
-                held.source.label(),
+                "the agent authenticates to AWS as {arn} with credentials from {}, but \
+                 AWS_ROLE_ARN specifies {}: a source with higher precedence overrides it; remove \
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the secret castai-agent, then \
+                 run kubectl -n castai-agent rollout restart deploy/castai-agent",
+                cached.source.label(),
                 quote(role.as_bytes())
             );
-            return wrong(M::AwsRoleMismatch, evidence, true);
+            return failure(M::AwsRoleMismatch, evidence, true);
         }
         Ok(())
     }
@@ -210,40 +230,51 @@ impl StsIdentity {
 
 impl Check for StsIdentity {
     async fn run(&self, attempt: &Attempt) -> Report {
-        let aws = &self.world.aws;
-        if let Use::Nothing(why) = aws.settings().used() {
-            return Report::bare(Verdict::NotApplicable(Evidence::from(why)));
+        let aws = &self.context.aws;
+        if let AwsUsage::Nothing(why) = aws.settings().used() {
+            return Report::from_verdict(Verdict::NotApplicable(Evidence::from(why)));
         }
-        let region = match aws.region(attempt.peers()) {
+        let region = match aws.region(attempt.reports()) {
             Ok(region) => region,
-            Err(why) => return Report::bare(Verdict::Unknown(why)),
+            Err(why) => return Report::from_verdict(Verdict::Unknown(why)),
         };
-        let place = match self.world.place(Service::Sts, &region, self.limits) {
-            Ok(place) => place,
-            Err(verdict) => return Report::bare(verdict),
-        };
-        let name = place.route.target();
-        let trail = attempt.trail(&name, aws.asks_sts());
-        let line = Line::new(place.route, &self.world.resolver, &trail);
-        let sts = Sts::new(&line, &place.endpoint);
-        let mut seen = Seen::default();
-        let asked = self.ask(&sts, &trail, attempt.peers(), &mut seen).await;
-        let (verdict, outcome) = match asked {
+        let service_target =
+            match self
+                .context
+                .aws
+                .service_target(Service::Sts, &region, self.timeouts)
+            {
+                Ok(service_target) => service_target,
+                Err(verdict) => return Report::from_verdict(verdict),
+            };
+        let name = service_target.target.authority();
+        let timer = attempt.start_target(&name, aws.uses_sts());
+        let connector = PhasedConnector::new(
+            service_target.target,
+            &self.context.network.resolver,
+            &timer,
+        );
+        let sts = Sts::new(&connector, &service_target.endpoint);
+        let mut partial = PartialReport::default();
+        let result = self
+            .identify(&sts, &timer, attempt.reports(), &mut partial)
+            .await;
+        let (verdict, outcome) = match result {
             Ok(evidence) => (Verdict::Ok(evidence.clone()), Some(Ok(evidence))),
-            Err(Trouble::Unknown(why)) => (Verdict::Unknown(why), None),
-            Err(Trouble::Found { finding, survived }) => {
-                let named = place
+            Err(StsIdentityError::Unknown(why)) => (Verdict::Unknown(why), None),
+            Err(StsIdentityError::Found { finding, tolerated }) => {
+                let named = service_target
                     .endpoint
                     .set_by
-                    .filter(|_| deadlines::is_transport(finding.mode));
+                    .filter(|_| finding.mode.family() == Family::Network);
                 let finding = match named {
                     Some(by) => Finding::new(
                         finding.mode,
-                        format!("{} ({by} leads there)", finding.evidence),
+                        format!("{} (endpoint set by {by})", finding.evidence),
                     ),
                     None => finding,
                 };
-                let verdict = if survived {
+                let verdict = if tolerated {
                     Verdict::Warning(vec![finding.clone()])
                 } else {
                     Verdict::failing(finding.clone())
@@ -252,69 +283,78 @@ impl Check for StsIdentity {
             }
         };
         let targets = outcome
-            .map(|outcome| attempt.arrived(&name, outcome))
+            .map(|outcome| attempt.finish_target(&name, outcome))
             .into_iter()
             .collect();
         Report {
             targets,
-            dates: seen.date.into_iter().collect(),
-            credentials_end: seen.end,
-            identity: seen.identity,
-            ..Report::bare(verdict)
+            dates: partial.date.into_iter().collect(),
+            credentials_expiry: partial.end,
+            identity: partial.identity,
+            ..Report::from_verdict(verdict)
         }
     }
 }
 
-/// STS does not give what the agent asks it for.
-fn not_given(exchange: &Exchange, refused: &Refused, seen: &mut Seen) -> Trouble {
-    let temporary = matches!(exchange, Exchange::Key(role) if role.key.session.is_some());
-    let (mode, said) = told(refused, temporary, seen);
-    let about = match exchange {
-        Exchange::WebIdentity { role, .. } => {
+/// Explains a failed AssumeRole or AssumeRoleWithWebIdentity.
+fn explain_assume_role_error(
+    exchange: &StsExchange,
+    error: &CallError,
+    partial: &mut PartialReport,
+) -> StsIdentityError {
+    let temporary = matches!(exchange, StsExchange::AccessKey(role) if role.key.session.is_some());
+    let (mode, message) = describe_error(error, temporary, partial);
+    let call = match exchange {
+        StsExchange::WebIdentity { role, .. } => {
             format!("AssumeRoleWithWebIdentity for {}", quote(role.as_bytes()))
         }
-        Exchange::Key(role) => format!("AssumeRole for {}", quote(role.arn.as_bytes())),
+        StsExchange::AccessKey(role) => format!("AssumeRole for {}", quote(role.arn.as_bytes())),
     };
     let Some(mode) = mode else {
-        return Trouble::Unknown(Evidence::from(format!("{about}: {said}")));
+        return StsIdentityError::Unknown(Evidence::from(format!("{call}: {message}")));
     };
-    let advice = remedy::not_given(mode, exchange);
-    let finding = Finding::new(mode, format!("{about}: {said}{advice}"));
-    Trouble::Found {
+    let remedy_text = remedy::explain_assume_role_error(mode, exchange);
+    let finding = Finding::new(mode, format!("{call}: {message}{remedy_text}"));
+    StsIdentityError::Found {
         finding,
-        survived: false,
+        tolerated: false,
     }
 }
 
-/// What a refusal means, and what was said.
-fn told(refused: &Refused, temporary: bool, seen: &mut Seen) -> (Option<M>, String) {
-    match refused {
-        Refused::OnTheWay(finding) => (Some(finding.mode), finding.evidence.to_string()),
-        Refused::Unsent(why) => (None, why.clone()),
-        Refused::Answered(answer) => {
-            let answer: &Answer = answer;
-            seen.date = answer.date_sample(CLOCK);
-            let refusal = Refusal::read(Service::Sts, answer);
-            // What STS never says is no finding of this check.
-            let mode = refusal
+/// Returns the mode of a failed call and its description.
+fn describe_error(
+    error: &CallError,
+    temporary: bool,
+    partial: &mut PartialReport,
+) -> (Option<M>, String) {
+    match error {
+        CallError::Transport(finding) => (Some(finding.mode), finding.evidence.to_string()),
+        CallError::NotSent(why) => (None, why.clone()),
+        CallError::Response(response) => {
+            let response: &Response = response;
+            partial.date = response.date_sample(CLOCK_SOURCE);
+            let aws_error = AwsError::parse(Service::Sts, response);
+            // Modes that this check does not publish stay without a name.
+            let mode = aws_error
                 .mode(temporary)
                 .filter(|mode| modes_of(CheckId::StsIdentity).any(|of| of == *mode));
-            (mode, refusal.to_string())
+            (mode, aws_error.to_string())
         }
     }
 }
 
-/// A key that no header may hold is sent by nobody.
-fn malformed(held: &Held) -> Result<(), Trouble> {
-    let session = held.credentials.session_token().unwrap_or_default();
+/// Rejects a key that cannot be sent in a header.
+fn validate_key(cached: &CachedCredentials) -> Result<(), StsIdentityError> {
+    let session = cached.credentials.session_token().unwrap_or_default();
     let graphic = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-    if graphic(held.credentials.access_key_id()) && graphic(session) {
+    if graphic(cached.credentials.access_key_id()) && graphic(session) {
         return Ok(());
     }
-    let evidence = "the key's id or its session token holds a byte that no header may hold, such as a line feed; \
-                    nothing was sent, and the agent's SDK sends nothing either: write the secret anew with --from-literal";
-    Err(Trouble::Found {
+    let evidence = "the agent's access key ID or session token contains a byte that is invalid \
+                    in a header, such as a newline; no request was sent, and the agent's SDK \
+                    sends none either: recreate the secret with --from-literal";
+    Err(StsIdentityError::Found {
         finding: Finding::new(M::AwsKeyInvalid, evidence),
-        survived: false,
+        tolerated: false,
     })
 }

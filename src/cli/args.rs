@@ -1,4 +1,4 @@
-//! The flags and commands, as clap reads them.
+//! Commands and flags.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,160 +18,161 @@ const VERSION: &str = concat!(
     ")"
 );
 
-/// Probes everything that the CAST AI agent depends on, and says which part is broken and what mends it.
+/// Monitors everything the CAST AI agent depends on and reports what is broken and how to fix it.
 ///
-/// Exit codes: 0 nothing failing, 1 something failing, 2 wrong usage or configuration.
+/// Exit codes: 0 nothing failing, 1 something failing, 2 wrong usage or invalid configuration.
 #[derive(Debug, Parser)]
 #[command(name = "castai-health-exporter", version = VERSION)]
 pub(super) struct Args {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
     #[command(flatten)]
-    pub(super) shared: Shared,
-    /// Examine the configuration, report every problem, and exit.
+    pub(super) global: GlobalFlags,
+    /// Validate the configuration, report every problem and exit.
     #[arg(long = "config.check")]
     pub(super) config_check: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Examine again and again and serve /metrics (the default).
+    /// Run all checks continuously and serve /metrics (the default).
     Run,
-    /// Examine once and say what is wrong.
-    Check(Check),
-    /// Say what a failure mode or an alert means, or name the failure mode of each line of standard input.
-    Explain(Explain),
-    /// Write the files that are derived from the catalogue.
-    Generate(Generate),
-    /// Print the checks, failure modes, alerts and metrics.
-    Catalogue(Catalogue),
+    /// Run checks once and report failures with their fixes.
+    Check(CheckArgs),
+    /// Explain a failure mode, an alert or an error message, or classify each line of standard input.
+    Explain(ExplainArgs),
+    /// Write alert rules, runbooks, dashboards and Alertmanager configuration.
+    Generate(GenerateArgs),
+    /// List all checks, failure modes, alerts and metrics.
+    Catalogue(CatalogueArgs),
 }
 
-/// Flags that every command takes.
+/// Flags of every command.
 #[derive(Debug, clap::Args)]
-pub(super) struct Shared {
+pub(super) struct GlobalFlags {
     /// Configuration file (YAML).
     #[arg(long = "config.file", value_name = "FILE", global = true)]
     config_file: Option<PathBuf>,
-    /// Kubeconfig that says where the API server is; default: the pod's service account, then KUBECONFIG.
+    /// Kubeconfig for the API server [default: the pod's service account, then KUBECONFIG].
     #[arg(long, value_name = "FILE", global = true)]
     kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig; default: its current one.
+    /// Kubeconfig context [default: the current context].
     #[arg(long, value_name = "NAME", global = true)]
     context: Option<String>,
     /// Address to listen on; may be repeated [default: :9878].
     #[arg(long = "web.listen-address", value_name = "ADDRESS", global = true)]
     listen_address: Vec<String>,
-    /// File that turns on TLS or basic authentication (exporter-toolkit's schema).
+    /// File that enables TLS or authentication (exporter-toolkit schema).
     #[arg(long = "web.config.file", value_name = "FILE", global = true)]
     web_config_file: Option<PathBuf>,
-    /// Address under which people reach this exporter.
+    /// URL under which the exporter is externally reachable.
     #[arg(long = "web.external-url", value_name = "URL", global = true)]
     external_url: Option<String>,
-    /// Prefix of all routes [default: the path of --web.external-url].
+    /// Prefix of all HTTP routes [default: the path of --web.external-url].
     #[arg(long = "web.route-prefix", value_name = "PATH", global = true)]
     route_prefix: Option<String>,
-    /// Allow POST /-/reload.
+    /// Enable reloads through POST /-/reload.
     #[arg(long = "web.enable-lifecycle", global = true)]
     enable_lifecycle: bool,
-    /// Least severe level that is logged: error, warn, info, debug, trace [default: info].
+    /// Minimum severity to log: error, warn, info, debug, trace [default: info].
     #[arg(long = "log.level", value_name = "LEVEL", global = true)]
     log_level: Option<String>,
-    /// How lines of the log look: logfmt, json [default: logfmt].
+    /// Log format: logfmt, json [default: logfmt].
     #[arg(long = "log.format", value_name = "FORMAT", global = true)]
     log_format: Option<String>,
-    /// Which checks run: all, pod, cluster [default: all].
+    /// Scope of the checks to run: all, pod, cluster [default: all].
     #[arg(long, value_name = "SCOPE", global = true)]
     scope: Option<String>,
-    /// Where this process stands: sidecar, companion [default: sidecar when it has the agent's environment]; who is told
-    /// to be a companion reads the agent's environment from its pod or Deployment through the API.
+    /// Vantage: sidecar, companion [default: sidecar if the agent's environment variables are set].
+    ///
+    /// A companion reads the agent's environment from its pod or Deployment through the API server.
     #[arg(long, value_name = "VANTAGE", global = true)]
     vantage: Option<String>,
     /// Namespace of the agent [default: that of the mounted service account, else castai-agent].
     #[arg(long = "agent.namespace", value_name = "NAME", global = true)]
     agent_namespace: Option<String>,
-    /// Deployment of the agent [default: castai-agent].
+    /// Name of the agent's Deployment [default: castai-agent].
     #[arg(long = "agent.deployment", value_name = "NAME", global = true)]
     agent_deployment: Option<String>,
-    /// Service account of the agent, while none of its pods says which [default: castai-agent].
+    /// Agent's service account, used until a running pod reports one [default: castai-agent].
     #[arg(long = "agent.service-account", value_name = "NAME", global = true)]
     agent_service_account: Option<String>,
-    /// Each pod of the agent should hold this exporter as well; those that do not are counted as missing it.
+    /// Expect this exporter in every agent pod and count the pods that lack it.
     #[arg(long = "agent.sidecar-expected", global = true)]
     sidecar_expected: bool,
-    /// Where the runbooks are published.
+    /// Base URL of the published runbooks.
     #[arg(long = "runbook.base-url", value_name = "URL", global = true)]
     runbook_base_url: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Check {
-    /// Checks to run, with those that may block them [default: all].
+pub(super) struct CheckArgs {
+    /// Checks to run; checks that can block them run as well [default: all].
     #[arg(value_name = "CHECK", value_parser = check_parser())]
     pub(super) checks: Vec<catalogue::CheckId>,
-    /// How the result is written.
+    /// Output format.
     #[arg(long, short, value_enum, default_value_t)]
-    pub(super) output: Output,
-    /// Repeat until nothing fails, or until this much time has passed (5m, 90s).
+    pub(super) output: CheckFormat,
+    /// Repeat until nothing fails or this much time has passed (5m, 90s).
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) wait: Option<Duration>,
-    /// Count warnings and unknowns as failures.
+    /// Treat warnings and unknown results as failures.
     #[arg(long)]
     pub(super) strict: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
-pub(super) enum Output {
-    /// One line per check, with hints.
+pub(super) enum CheckFormat {
+    /// One line per check, with fixes.
     #[default]
     Text,
-    /// The document of /api/v1/status.
+    /// The document served at /api/v1/status.
     Json,
-    /// A test report for CI systems.
+    /// A JUnit report for CI systems.
     Junit,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Explain {
-    /// A failure mode, an alert, a text such as the console's or a log's, or `-` to read lines from standard input.
+pub(super) struct ExplainArgs {
+    /// Failure mode, alert or error message, or `-` to read lines from standard input.
     #[arg(value_name = "MODE|ALERT|TEXT|-")]
-    pub(super) what: String,
-    /// How the answer is written.
+    pub(super) subject: String,
+    /// Output format.
     #[arg(long, short, value_enum, default_value_t)]
-    pub(super) output: Plain,
+    pub(super) output: ExplainFormat,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
-pub(super) enum Plain {
-    /// For people.
+pub(super) enum ExplainFormat {
+    /// Plain text.
     #[default]
     Text,
-    /// For programs.
+    /// JSON.
     Json,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Generate {
-    /// Folder of the repository.
+pub(super) struct GenerateArgs {
+    /// Directory to write to.
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
-    /// Write nothing; list what differs and exit with 1 if something does.
+    /// Write nothing; list outdated files and exit with 1 if there are any.
     #[arg(long)]
     pub(super) check: bool,
-    /// Where the alerts' links to runbooks lead; default: the paths in the repository.
+    /// Base URL of the runbook links in alerts and dashboards [default: paths in the repository].
     #[arg(long, value_name = "URL")]
     pub(super) runbook_base_url: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Catalogue {
-    /// Write it as JSON.
+pub(super) struct CatalogueArgs {
+    /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
 }
 
-impl Shared {
-    /// What was typed, for the configuration to judge.
+impl GlobalFlags {
+    /// Returns the flags as the configuration reads them.
     pub(super) fn flags(self) -> Flags {
         Flags {
             config_file: self.config_file,
@@ -198,7 +199,7 @@ impl Shared {
 fn check_parser() -> impl TypedValueParser<Value = catalogue::CheckId> {
     let labels = catalogue::CheckId::ALL.iter().map(|check| check.label());
     PossibleValuesParser::new(labels).map(|label| {
-        catalogue::CheckId::from_label(&label).expect("only labels of checks are possible")
+        catalogue::CheckId::from_label(&label).expect("clap accepts labels of checks only")
     })
 }
 
@@ -207,7 +208,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         .parse::<jiff::SignedDuration>()
         .ok()
         .and_then(|span| Duration::try_from(span).ok());
-    parsed.ok_or_else(|| "write it as 30s, 5m or 1h".to_owned())
+    parsed.ok_or_else(|| "expected a duration such as 30s, 5m or 1h".to_owned())
 }
 
 #[cfg(test)]
@@ -215,12 +216,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn clap_accepts_the_command_definition() {
         <Args as clap::CommandFactory>::command().debug_assert();
     }
 
     #[test]
-    fn a_duration_is_written_as_people_write_it() {
+    fn duration_accepts_5m_and_1m30s() {
         assert_eq!(duration("5m"), Ok(Duration::from_mins(5)));
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
         assert!(duration("-5m").is_err() && duration("5").is_err() && duration("soon").is_err());

@@ -1,4 +1,4 @@
-//! `catalogue`: everything that is published, for people and for the tools that build on it.
+//! `catalogue`: lists checks, failure modes, alerts and metrics as text or JSON.
 
 use std::fmt::Write;
 
@@ -6,28 +6,30 @@ use serde_json::{Value, json};
 
 use crate::catalogue::alert::{ALERTS, modes_of};
 use crate::catalogue::metric::METRICS;
-use crate::catalogue::permission::{Place, RIGHTS};
-use crate::catalogue::relations::{BLOCKS, CONSEQUENCES, MUTES};
-use crate::catalogue::{CheckId, FailureMode, OwnAlert};
+use crate::catalogue::mute::MUTES;
+use crate::catalogue::permission::{PERMISSIONS, RoleScope};
+use crate::catalogue::relations::{BLOCKS, CONSEQUENCES};
+use crate::catalogue::{CheckId, ExporterAlert, FailureMode};
+use crate::cli::args::CatalogueArgs;
+use crate::cli::exit::Exit;
 use crate::cli::output::print;
-use crate::cli::{Exit, args};
 
-/// The version of the JSON's schema; a change that is no addition makes it grow.
+/// Version of the JSON schema, raised by incompatible changes.
 const SCHEMA_VERSION: u32 = 1;
 
-pub(super) fn run(options: &args::Catalogue) -> Exit {
+pub(super) fn run(options: &CatalogueArgs) -> Exit {
     print(&if options.json {
         format!("{:#}\n", as_json())
     } else {
         as_text()
     });
-    Exit::Fine
+    Exit::Success
 }
 
 fn as_text() -> String {
     let mut text = String::from("CHECKS\n");
-    let mut row = |name: &str, what: &str| {
-        writeln!(text, "  {name:<40} {what}").expect("a string takes everything")
+    let mut row = |name: &str, description: &str| {
+        writeln!(text, "  {name:<40} {description}").expect("writing to a string succeeds")
     };
     for check in CheckId::ALL {
         row(check.label(), check.entry().question);
@@ -40,7 +42,7 @@ fn as_text() -> String {
     for alert in ALERTS {
         row(alert.name, alert.summary);
     }
-    for alert in OwnAlert::ALL.iter().map(|alert| alert.entry()) {
+    for alert in ExporterAlert::ALL.iter().map(|alert| alert.entry()) {
         row(alert.name, alert.summary);
     }
     row("", "");
@@ -63,7 +65,7 @@ fn as_json() -> Value {
             "impact": alert.impact,
             "diagnosis": alert.diagnosis,
         })).collect::<Vec<_>>(),
-        "own_alerts": OwnAlert::ALL.iter().map(|alert| own_alert_json(*alert)).collect::<Vec<_>>(),
+        "exporter_alerts": ExporterAlert::ALL.iter().map(|alert| exporter_alert_json(*alert)).collect::<Vec<_>>(),
         "consequences": CONSEQUENCES.iter().map(|row| json!({
             "check": row.check.label(), "of": row.of.label(), "modes": labels(row.modes),
             "root_mode": row.root.map(FailureMode::label),
@@ -71,20 +73,20 @@ fn as_json() -> Value {
         "blocks": BLOCKS.iter().map(|row| json!({
             "check": row.check.label(), "modes": labels(row.modes), "blocked": row.blocked.label(),
         })).collect::<Vec<_>>(),
-        "rights": RIGHTS.iter().map(|right| {
-            let namespace = match right.place {
-                Place::Cluster => None,
-                Place::AgentNamespace => Some("castai-agent"),
-                Place::Namespace(name) => Some(name),
+        "permissions": PERMISSIONS.iter().map(|permission| {
+            let namespace = match permission.scope {
+                RoleScope::Cluster => None,
+                RoleScope::AgentNamespace => Some("castai-agent"),
+                RoleScope::Namespace(name) => Some(name),
             };
             json!({
-                "group": right.group,
-                "resource": right.resource,
-                "verbs": right.verbs,
+                "group": permission.group,
+                "resource": permission.resource,
+                "verbs": permission.verbs,
                 "namespace": namespace,
-                "names": right.names,
-                "checks": right.checks.iter().map(|check| check.label()).collect::<Vec<_>>(),
-                "purpose": right.purpose,
+                "names": permission.names,
+                "checks": permission.checks.iter().map(|check| check.label()).collect::<Vec<_>>(),
+                "purpose": permission.purpose,
             })
         }).collect::<Vec<_>>(),
         "mutes": MUTES.iter().map(|row| json!({
@@ -104,7 +106,7 @@ fn as_json() -> Value {
     })
 }
 
-pub(super) fn own_alert_json(alert: OwnAlert) -> Value {
+pub(super) fn exporter_alert_json(alert: ExporterAlert) -> Value {
     let entry = alert.entry();
     json!({
         "alert": entry.name,

@@ -1,4 +1,7 @@
-//! `check`: examines everything once, or until nothing fails, and says what is wrong.
+//! `check`: runs checks once, or until nothing fails, and reports the results.
+
+pub mod junit;
+pub mod text;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,124 +9,119 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::catalogue::{CheckId, Status};
-use crate::checks::{Plan, preflight};
-use crate::cli::args::Output;
+use crate::checks::CheckSet;
+use crate::cli::args::{CheckArgs, CheckFormat};
+use crate::cli::check::text::TextReport;
+use crate::cli::exit::Exit;
+use crate::cli::output;
 use crate::cli::output::print;
-use crate::cli::{Exit, args, junit, output, refuse, text, usage};
-use crate::config::{AgentSeen, Config, Problems, Purpose};
+use crate::config::{AgentDiscovery, Config, ConfigErrors, Purpose};
+use crate::daemon::preflight;
 use crate::exporter::Exporter;
 use crate::scheduler::OnChange;
-use crate::state::{Board, Standing};
+use crate::state::{CheckState, HealthState};
 use crate::status::Document;
 use crate::{daemon, log, scheduler};
 
-/// The pause between two rounds while waiting.
-const PAUSE: Duration = Duration::from_secs(2);
+/// Pause between two rounds of `--wait`.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(
-    options: &args::Check,
+    options: &CheckArgs,
     config: Config,
-    load: &impl Fn(&AgentSeen) -> Result<Config, Problems>,
+    load: &impl Fn(&AgentDiscovery) -> Result<Config, ConfigErrors>,
 ) -> Exit {
     log::install(config.log.level, config.log.format);
     log::install_panic_hook();
     let runtime = daemon::runtime();
     let config = &runtime.block_on(daemon::beside_the_agent(config, load));
-    let plan = Plan::new(config);
-    let runs: Vec<CheckId> = plan.rows.iter().map(|row| row.check).collect();
+    let check_set = CheckSet::new(config);
+    let runs: Vec<CheckId> = check_set.checks.iter().map(|row| row.check).collect();
     let all = Exporter::new(config, &runs);
     if let Some(skipped) = all
         .skipped
         .iter()
         .find(|skipped| options.checks.contains(&skipped.check))
     {
-        return usage(&format!(
-            "the check {} does not run: {}",
+        return Exit::usage(&format!(
+            "cannot run check {}: {}",
             skipped.check, skipped.why
         ));
     }
-    let plan = if options.checks.is_empty() {
-        plan
+    let check_set = if options.checks.is_empty() {
+        check_set
     } else {
-        plan.only(&options.checks)
+        check_set.only(&options.checks)
     };
-    let board = Arc::new(Board::new(&scheduler::entries(&plan)));
+    let health = Arc::new(HealthState::new(&scheduler::check_specs(&check_set)));
     let problems = runtime.block_on(preflight::problems(config, &[Purpose::Kubeconfig]));
     if !problems.is_empty() {
-        return refuse(&problems);
+        return Exit::invalid(&problems);
     }
-    runtime.block_on(run_checks(options, &plan, &board));
-    let standings = board.standings();
-    let entered: Vec<CheckId> = standings.iter().map(|standing| standing.check).collect();
+    runtime.block_on(run_checks(options, &check_set, &health));
+    let check_states = health.check_states();
+    let entered: Vec<CheckId> = check_states
+        .iter()
+        .map(|check_state| check_state.check)
+        .collect();
     let exporter = Exporter::new(config, &entered);
     print(&match options.output {
-        Output::Text => text::Report {
-            standings: &standings,
+        CheckFormat::Text => TextReport {
+            check_states: &check_states,
             exporter: &exporter,
-            colours: output::colours(),
-            skipped: options.checks.is_empty(),
+            colours: output::supports_colours(),
+            list_skipped: options.checks.is_empty(),
         }
         .to_string(),
-        Output::Json => Document::new(&standings, &exporter).json(),
-        Output::Junit => junit::report(&standings, &exporter, options.strict),
+        CheckFormat::Json => Document::new(&check_states, &exporter).json(),
+        CheckFormat::Junit => junit::report(&check_states, &exporter, options.strict),
     });
-    if fine(&standings, options.strict) {
-        Exit::Fine
-    } else {
-        Exit::Failing
-    }
+    exit(&check_states, options.strict)
 }
 
-async fn run_checks(options: &args::Check, plan: &Plan, board: &Arc<Board>) {
+async fn run_checks(options: &CheckArgs, check_set: &CheckSet, health: &Arc<HealthState>) {
     let until = options.wait.map(|wait| Instant::now() + wait);
-    let on_change = progress(board);
+    let on_change = progress(health);
     loop {
-        scheduler::once(plan, board, &on_change).await;
-        let again = until.is_some_and(|until| Instant::now() + PAUSE < until);
-        if !again || fine(&board.standings(), options.strict) {
+        scheduler::run_once(check_set, health, &on_change).await;
+        let again = until.is_some_and(|until| Instant::now() + RETRY_PAUSE < until);
+        if !again || exit(&health.check_states(), options.strict) == Exit::Success {
             break;
         }
-        sleep(PAUSE).await;
+        sleep(RETRY_PAUSE).await;
     }
-    if output::shows_progress() {
+    if output::supports_progress() {
         output::progress("");
     }
 }
 
-/// One line that says which checks are still awaited, on a terminal only.
-fn progress(board: &Arc<Board>) -> OnChange {
-    if !output::shows_progress() {
+/// Returns a callback that shows the running checks on a terminal.
+fn progress(health: &Arc<HealthState>) -> OnChange {
+    if !output::supports_progress() {
         return Arc::new(|_| {});
     }
-    let show = |board: &Board| {
-        let waiting: Vec<&str> = board.waiting().iter().map(|check| check.label()).collect();
-        let failing = board
-            .standings()
+    let show = |health: &HealthState| {
+        let waiting: Vec<&str> = health.waiting().iter().map(|check| check.label()).collect();
+        let failing = health
+            .check_states()
             .iter()
-            .filter(|standing| standing.status() == Status::Failing)
+            .filter(|check_state| check_state.status() == Status::Failing)
             .count();
         output::progress(&match (waiting.is_empty(), failing) {
-            (false, _) => format!("examining {} …", waiting.join(", ")),
+            (false, _) => format!("running {} …", waiting.join(", ")),
             (true, 0) => String::new(),
-            (true, failing) => format!("waiting, {failing} failing …"),
+            (true, failing) => format!("{failing} failing, retrying …"),
         });
     };
-    show(board);
-    let board = Arc::clone(board);
-    Arc::new(move |_| show(&board))
+    show(health);
+    let health = Arc::clone(health);
+    Arc::new(move |_| show(&health))
 }
 
-fn fine(standings: &[Standing], strict: bool) -> bool {
-    standings
+/// Returns the exit code of the worst status.
+fn exit(check_states: &[CheckState], strict: bool) -> Exit {
+    let fails = check_states
         .iter()
-        .all(|standing| !counts_as_failure(standing.status(), strict))
-}
-
-/// Whether a status makes `check` end with 1.
-pub(super) const fn counts_as_failure(status: Status, strict: bool) -> bool {
-    match status {
-        Status::Failing => true,
-        Status::Warning | Status::Unknown => strict,
-        Status::Ok | Status::NotApplicable => false,
-    }
+        .any(|check_state| Exit::for_status(check_state.status(), strict) == Exit::Failing);
+    if fails { Exit::Failing } else { Exit::Success }
 }

@@ -1,4 +1,4 @@
-//! `explain`: what a failure mode or an alert means, and which mode a text or a line of a log names.
+//! `explain`: explains failure modes and alerts, and classifies error messages and log lines.
 
 use std::fmt::Write as _;
 use std::io;
@@ -9,20 +9,22 @@ use serde_json::{Value, json};
 use crate::alerting::runbooks;
 use crate::catalogue::alert::ALERTS;
 use crate::catalogue::{
-    Alert, CheckId, FailureMode, OwnAlert, RUNBOOK_BASE, alert, first_sentence, remedy, runbook_url,
+    Alert, CheckId, ExporterAlert, FailureMode, RUNBOOK_BASE, alert, first_sentence, remedy,
+    runbook_url,
 };
 use crate::classify::classify_line;
-use crate::cli::args::Plain;
+use crate::cli::args::{ExplainArgs, ExplainFormat};
+use crate::cli::catalogue;
+use crate::cli::exit::Exit;
 use crate::cli::output::print;
-use crate::cli::{Exit, args, catalogue, usage};
-use crate::config::nearest::nearest;
+use crate::config::did_you_mean::did_you_mean;
 
-/// So much of a line is looked at; the rest is read and thrown away.
-const MAX_LINE: usize = 1024 * 1024;
+/// Longest part of a line that is classified; the rest is discarded.
+const MAX_LINE_BYTES: usize = 1024 * 1024;
 
-pub(super) fn run(options: &args::Explain) -> Exit {
-    let json = options.output == Plain::Json;
-    if options.what == "-" {
+pub(super) fn run(options: &ExplainArgs) -> Exit {
+    let json = options.output == ExplainFormat::Json;
+    if options.subject == "-" {
         let lines = classify(
             BufReader::new(io::stdin().lock()),
             io::BufWriter::new(io::stdout().lock()),
@@ -30,51 +32,51 @@ pub(super) fn run(options: &args::Explain) -> Exit {
         );
         return match lines {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                usage(&format!("standard input: {error}"))
+                Exit::usage(&format!("failed to read standard input: {error}"))
             }
-            _ => Exit::Fine,
+            _ => Exit::Success,
         };
     }
-    let text = if let Some(mode) = FailureMode::from_label(&options.what) {
+    let text = if let Some(mode) = FailureMode::from_label(&options.subject) {
         if json {
             pretty(&mode_json(mode))
         } else {
             mode_text(mode)
         }
-    } else if let Some(alert) = alert::named(&options.what) {
+    } else if let Some(alert) = alert::by_name(&options.subject) {
         if json {
             pretty(&alert_json(alert))
         } else {
-            runbooks::page(alert)
+            runbooks::alert_page(alert)
         }
-    } else if let Some(alert) = OwnAlert::named(&options.what) {
+    } else if let Some(alert) = ExporterAlert::by_name(&options.subject) {
         if json {
-            pretty(&own_alert_json(alert))
+            pretty(&exporter_alert_json(alert))
         } else {
-            runbooks::own_page(alert)
+            runbooks::exporter_alert_page(alert)
         }
-    } else if let Some(mode) = said(&options.what) {
+    } else if let Some(mode) = classified(&options.subject) {
         if json {
             pretty(&mode_json(mode))
         } else {
             mode_text(mode)
         }
     } else {
-        return usage(&unknown(&options.what));
+        return Exit::usage(&unknown(&options.subject));
     };
     print(&text);
-    Exit::Fine
+    Exit::Success
 }
 
-/// The mode that a text of several words names, such as the console's or one out of a log.
-fn said(text: &str) -> Option<FailureMode> {
+/// Returns the failure mode of a text of several words, such as a log line.
+fn classified(text: &str) -> Option<FailureMode> {
     let mode = classify_line(text)
         .mode()
         .filter(|_| text.contains(char::is_whitespace));
     mode.filter(|mode| *mode != FailureMode::Unclassified)
 }
 
-/// Reads line by line and names the mode of each; what is answered is written before more is waited for.
+/// Writes the failure mode of each line; flushes before it waits for more input.
 fn classify(mut input: BufReader<impl Read>, mut output: impl Write, json: bool) -> io::Result<()> {
     let mut line = Vec::new();
     let mut number = 0u64;
@@ -103,7 +105,7 @@ fn classify(mut input: BufReader<impl Read>, mut output: impl Write, json: bool)
     output.flush()
 }
 
-/// The next line without its end, cut at [`MAX_LINE`]; false at the end of the input.
+/// Reads the next line, cut at [`MAX_LINE_BYTES`]; returns false at the end of the input.
 fn bounded_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     let mut any = false;
@@ -115,7 +117,7 @@ fn bounded_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool
         any = true;
         let end = chunk.iter().position(|byte| *byte == b'\n');
         let part = &chunk[..end.unwrap_or(chunk.len())];
-        line.extend_from_slice(&part[..part.len().min(MAX_LINE - line.len())]);
+        line.extend_from_slice(&part[..part.len().min(MAX_LINE_BYTES - line.len())]);
         let taken = end.map_or(chunk.len(), |end| end + 1);
         input.consume(taken);
         if end.is_some() {
@@ -131,15 +133,19 @@ fn bounded_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool
 fn mode_text(mode: FailureMode) -> String {
     let entry = mode.entry();
     let mut text = format!(
-        "{mode}\n\nMeaning: {}\n\nTold apart: {}\n\nRemedy: {}\n",
+        "{mode}\n\nMeaning: {}\n\nHow to distinguish it: {}\n\nFix: {}\n",
         entry.meaning, entry.distinguishing, entry.remedy
     );
-    for (check, alert, runbook) in told_by(mode) {
-        writeln!(text, "\nIn check {check}: alert {}, {runbook}", alert.name)
-            .expect("a string takes everything");
+    for (check, alert, runbook) in pairs_of(mode) {
+        writeln!(
+            text,
+            "\nCheck {check}: alert {}, runbook {runbook}",
+            alert.name
+        )
+        .expect("writing to a string succeeds");
         let here = remedy(check, mode);
         if here != entry.remedy {
-            writeln!(text, "Remedy there: {here}").expect("a string takes everything");
+            writeln!(text, "Fix for this check: {here}").expect("writing to a string succeeds");
         }
     }
     text
@@ -147,7 +153,7 @@ fn mode_text(mode: FailureMode) -> String {
 
 fn mode_json(mode: FailureMode) -> Value {
     let entry = mode.entry();
-    let pairs: Vec<Value> = told_by(mode)
+    let pairs: Vec<Value> = pairs_of(mode)
         .map(|(check, alert, runbook)| {
             let remedy = remedy(check, mode);
             json!({"check": check.label(), "alert": alert.name, "runbook": runbook, "remedy": remedy})
@@ -171,36 +177,36 @@ fn alert_json(alert: &Alert) -> Value {
         "summary": alert.summary,
         "impact": alert.impact,
         "diagnosis": alert.diagnosis,
-        "runbook": runbooks::page(alert),
+        "runbook": runbooks::alert_page(alert),
     })
 }
 
-fn own_alert_json(alert: OwnAlert) -> Value {
-    let mut json = catalogue::own_alert_json(alert);
-    json["runbook"] = runbooks::own_page(alert).into();
+fn exporter_alert_json(alert: ExporterAlert) -> Value {
+    let mut json = catalogue::exporter_alert_json(alert);
+    json["runbook"] = runbooks::exporter_alert_page(alert).into();
     json
 }
 
-/// The checks that can show a mode, with the alert and the runbook that explain it there.
-fn told_by(mode: FailureMode) -> impl Iterator<Item = (CheckId, &'static Alert, String)> {
+/// Returns the checks that can report a mode, with the alert and runbook of each pair.
+fn pairs_of(mode: FailureMode) -> impl Iterator<Item = (CheckId, &'static Alert, String)> {
     CheckId::ALL.iter().filter_map(move |check| {
-        let alert = alert::explaining(*check, mode)?;
+        let alert = alert::root_alert(*check, mode)?;
         Some((*check, alert, runbook_url(RUNBOOK_BASE, *check, mode)?))
     })
 }
 
 fn unknown(what: &str) -> String {
     let modes = FailureMode::ALL.iter().map(|mode| mode.label());
-    let own = OwnAlert::ALL.iter().map(|alert| alert.entry().name);
+    let own = ExporterAlert::ALL.iter().map(|alert| alert.entry().name);
     let known: Vec<&str> = modes
         .chain(ALERTS.iter().map(|alert| alert.name))
         .chain(own)
         .collect();
-    let hint = nearest(what, &known).map_or_else(
-        || "`castai-health-exporter catalogue` lists them".to_owned(),
+    let hint = did_you_mean(what, &known).map_or_else(
+        || "run `castai-health-exporter catalogue` for a list".to_owned(),
         |near| format!("did you mean {near}?"),
     );
-    format!("no failure mode or alert is called {what}; {hint}")
+    format!("unknown failure mode or alert {what}: {hint}")
 }
 
 fn pretty(value: &Value) -> String {
@@ -222,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_ends_at_a_line_feed_or_at_the_end() {
+    fn lines_end_at_lf_crlf_or_eof() {
         assert!(lines(b"").is_empty());
         assert_eq!(
             lines(b"ab\r\n\nlonger than the buffer\nlast"),
@@ -231,9 +237,9 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_is_cut_and_the_next_one_is_whole() {
-        let mut input = vec![b'x'; MAX_LINE + 100];
+    fn long_line_is_truncated_and_the_next_is_complete() {
+        let mut input = vec![b'x'; MAX_LINE_BYTES + 100];
         input.extend_from_slice(b"\nnext\n");
-        assert_eq!(lines(&input), [MAX_LINE, 4]);
+        assert_eq!(lines(&input), [MAX_LINE_BYTES, 4]);
     }
 }

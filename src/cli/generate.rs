@@ -1,16 +1,15 @@
 //! `generate`: writes the alert rules, runbooks and dashboards, or lists which are outdated.
 
 use crate::alerting;
-use crate::alerting::directory::{
-    Change, DirectoryError, {self},
-};
+use crate::alerting::directory::{self, DirectoryError, FileChange};
 use crate::alerting::settings::Settings;
+use crate::cli::args::GenerateArgs;
+use crate::cli::exit::Exit;
 use crate::cli::output::print;
-use crate::cli::{Exit, args, usage};
 
-pub(super) fn run(options: &args::Generate) -> Exit {
+pub(super) fn run(options: &GenerateArgs) -> Exit {
     match generate(options) {
-        Err(error) => usage(&error.to_string()),
+        Err(error) => Exit::usage(&error.to_string()),
         Ok(changes) => {
             for change in &changes {
                 print(&format!("{change}\n"));
@@ -18,13 +17,13 @@ pub(super) fn run(options: &args::Generate) -> Exit {
             if options.check && !changes.is_empty() {
                 Exit::Failing
             } else {
-                Exit::Fine
+                Exit::Success
             }
         }
     }
 }
 
-fn generate(options: &args::Generate) -> Result<Vec<Change>, DirectoryError> {
+fn generate(options: &GenerateArgs) -> Result<Vec<FileChange>, DirectoryError> {
     let runbook_base = options
         .runbook_base_url
         .as_deref()

@@ -1,18 +1,18 @@
-//! AKS' managed cluster, reduced to whom the control plane lets in and as whom its nodes pull images.
+//! The control plane of an AKS cluster, and the identity that pulls images on its nodes.
 
 use serde_json::Value;
 
 use crate::cloud::api::Api;
-use crate::cloud::{ControlPlane, Networks, api};
+use crate::cloud::{AuthorizedNetworks, CloudApiError, ControlPlane, api};
 use crate::config::Secret;
-use crate::config::control_plane::AksCluster;
-use crate::report::Puller;
+use crate::config::exporter::control_plane::AksCluster;
+use crate::report::ImagePullIdentity;
 
-/// Version of the API.
-const VERSION: &str = "2024-09-01";
+/// Version of the container service API.
+const API_VERSION: &str = "2024-09-01";
 
 impl AksCluster {
-    /// Its id at Azure.
+    /// Returns the Azure resource ID.
     pub fn id(&self) -> String {
         let Self {
             subscription,
@@ -24,7 +24,7 @@ impl AksCluster {
         )
     }
 
-    /// How `az aks` is told of it.
+    /// Returns the options that select the cluster in `az aks` commands.
     pub fn options(&self) -> String {
         let Self {
             subscription,
@@ -34,40 +34,44 @@ impl AksCluster {
         format!("--subscription {subscription} --resource-group {group} --name {name}")
     }
 
-    /// Whom the control plane lets in, and as whom the nodes pull images, where that is told.
+    /// Reads the control plane's network access and the identity that pulls images.
     ///
     /// # Errors
-    /// Why that is not known.
-    pub async fn shown(
+    /// If Azure does not return the cluster.
+    pub async fn describe(
         &self,
         api: &Api<'_>,
         token: &Secret,
-    ) -> Result<(ControlPlane, Option<Puller>), String> {
+    ) -> Result<(ControlPlane, Option<ImagePullIdentity>), CloudApiError> {
         let id = self.id();
-        let answer = api
-            .get(&format!("{id}?api-version={VERSION}"), token)
+        let response = api
+            .get(&format!("{id}?api-version={API_VERSION}"), token)
             .await?;
-        let hint = match answer.status.as_u16() {
+        let hint = match response.status.as_u16() {
             200 => {
-                let json = answer.json().unwrap_or_default();
-                return read(&json).map(|plane| (plane, puller(&json["properties"]))).ok_or_else(|| {
-                    format!("{} answered with what is no cluster, or with more than is read of an answer", api.name())
-                });
+                let json = response.json().unwrap_or_default();
+                return parse(&json)
+                    .map(|plane| (plane, pull_identity(&json["properties"])))
+                    .ok_or_else(|| {
+                        api.error(
+                            "returned no cluster, or a response above the size limit".to_owned(),
+                        )
+                    });
             }
             403 => format!(
-                ": let this pod's identity read the cluster: `az role assignment create --role Reader --assignee \
-                            IDENTITY --scope {id}`"
+                ": allow this pod's identity to read the cluster: `az role assignment create --role Reader --assignee \
+                 IDENTITY --scope {id}`"
             ),
             404 => format!(
-                ": there is no {id}; set control_plane.azure_cluster to the cluster's own id"
+                ": {id} does not exist; set control_plane.azure_cluster to the cluster's resource ID"
             ),
             _ => String::new(),
         };
-        Err(format!("{} {}{hint}", api.name(), api::refusal(&answer)))
+        Err(api.error(format!("{}{hint}", api::describe_error(&response))))
     }
 }
 
-fn read(cluster: &Value) -> Option<ControlPlane> {
+fn parse(cluster: &Value) -> Option<ControlPlane> {
     let properties = cluster["properties"].as_object()?;
     let state = properties.get("provisioningState")?.as_str()?;
     let access = properties
@@ -76,8 +80,8 @@ fn read(cluster: &Value) -> Option<ControlPlane> {
     let ranges = access["authorizedIPRanges"]
         .as_array()
         .filter(|ranges| !ranges.is_empty());
-    let networks = ranges.map(|ranges| {
-        Networks::read(
+    let authorized_networks = ranges.map(|ranges| {
+        AuthorizedNetworks::parse(
             ranges
                 .iter()
                 .map(|range| range.as_str().unwrap_or_default()),
@@ -85,31 +89,33 @@ fn read(cluster: &Value) -> Option<ControlPlane> {
     });
     Some(ControlPlane {
         public: access["enablePrivateCluster"].as_bool() != Some(true),
-        networks,
-        google: false,
-        changing: Some(state)
+        authorized_networks,
+        allows_google_cloud: false,
+        pending_update: Some(state)
             .filter(|state| *state == "Updating")
             .map(str::to_owned),
         note: None,
     })
 }
 
-/// A service principal, unless it stands for a managed identity; then the kubelet's own.
-fn puller(properties: &Value) -> Option<Puller> {
+/// Returns the service principal, or the kubelet's identity if the cluster uses a managed identity.
+fn pull_identity(properties: &Value) -> Option<ImagePullIdentity> {
     let client = |profile: &Value| {
         profile["clientId"]
             .as_str()
-            .filter(|id| is_id(id))
+            .filter(|id| is_client_id(id))
             .map(str::to_owned)
     };
-    let principal = client(&properties["servicePrincipalProfile"]).map(Puller::ServicePrincipal);
+    let principal =
+        client(&properties["servicePrincipalProfile"]).map(ImagePullIdentity::ServicePrincipal);
     principal.or_else(|| {
-        client(&properties["identityProfile"]["kubeletidentity"]).map(Puller::ManagedIdentity)
+        client(&properties["identityProfile"]["kubeletidentity"])
+            .map(ImagePullIdentity::ManagedIdentity)
     })
 }
 
-/// Whether it has the form of Azure's ids, so that it may stand in a command.
-fn is_id(text: &str) -> bool {
+/// Returns whether a text has the form of a client ID, and is safe in a command.
+fn is_client_id(text: &str) -> bool {
     text.len() == 36
         && text
             .bytes()
@@ -123,11 +129,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_list_and_an_empty_one_let_everybody_in() {
+    fn missing_or_empty_authorized_ip_ranges_allow_all() {
         let plane = |access: Value| {
             let properties =
                 json!({ "provisioningState": "Succeeded", "apiServerAccessProfile": access });
-            read(&json!({ "properties": properties })).expect("a cluster")
+            parse(&json!({ "properties": properties })).expect("a cluster")
         };
         for open in [
             json!(null),
@@ -145,15 +151,15 @@ mod tests {
         }
         assert!(
             plane(json!({ "authorizedIPRanges": ["203.0.113.0/24"] }))
-                .networks
+                .authorized_networks
                 .is_some()
         );
         assert!(!plane(json!({ "enablePrivateCluster": true })).public);
-        assert_eq!(read(&json!({ "properties": [] })), None);
+        assert_eq!(parse(&json!({ "properties": [] })), None);
     }
 
     #[test]
-    fn nodes_pull_as_a_service_principal_or_as_the_kubelets_identity() {
+    fn image_pull_identity_is_the_service_principal_or_the_kubelet_identity() {
         const PRINCIPAL: &str = "00000000-0000-0000-0000-00000000000a";
         const KUBELET: &str = "00000000-0000-0000-0000-00000000000b";
         let kubelet = json!({ "kubeletidentity": { "clientId": KUBELET, "objectId": "x" } });
@@ -161,24 +167,24 @@ mod tests {
             (
                 "msi",
                 kubelet.clone(),
-                Some(Puller::ManagedIdentity(KUBELET.to_owned())),
+                Some(ImagePullIdentity::ManagedIdentity(KUBELET.to_owned())),
             ),
             (
                 PRINCIPAL,
                 json!(null),
-                Some(Puller::ServicePrincipal(PRINCIPAL.to_owned())),
+                Some(ImagePullIdentity::ServicePrincipal(PRINCIPAL.to_owned())),
             ),
             (
                 PRINCIPAL,
                 kubelet,
-                Some(Puller::ServicePrincipal(PRINCIPAL.to_owned())),
+                Some(ImagePullIdentity::ServicePrincipal(PRINCIPAL.to_owned())),
             ),
             ("msi", json!(null), None),
             ("$(reboot) and what else has 36 bytes", json!({}), None),
         ] {
             let properties = json!({ "servicePrincipalProfile": { "clientId": principal }, "identityProfile": identities });
-            assert_eq!(puller(&properties), expected, "{principal}");
+            assert_eq!(pull_identity(&properties), expected, "{principal}");
         }
-        assert_eq!(puller(&json!({})), None);
+        assert_eq!(pull_identity(&json!({})), None);
     }
 }

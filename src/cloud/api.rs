@@ -1,4 +1,4 @@
-//! An API of a cloud: one request with a token, on a verified connection.
+//! A client for a cloud API: one request with a token, on a verified connection.
 
 use std::sync::Arc;
 
@@ -7,93 +7,107 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::Value;
 use url::Url;
 
-use crate::catalogue::Limits;
+use crate::catalogue::Timeouts;
+use crate::cloud::CloudApiError;
 use crate::config::Secret;
-use crate::config::proxy::Proxy;
-use crate::net::{Answer, Resolver, Route, Trust};
+use crate::config::agent::proxy::Proxy;
+use crate::net::{HttpRequest, Resolver, Response, Target, Trust};
 use crate::report::evidence::quote;
-use crate::report::{Finding, Trail};
+use crate::report::{Finding, PhaseTimer};
 
-/// An API at its own host.
+/// A cloud API at one host.
 #[derive(Debug)]
 pub struct Api<'a> {
-    route: Route,
+    target: Target,
     resolver: &'a Resolver,
 }
 
 impl<'a> Api<'a> {
-    /// The API at this address; a token goes to no other.
+    /// Creates a client that sends tokens to this host only.
     pub fn new(
         url: &Url,
         trust: Arc<Trust>,
         proxy: Option<Proxy>,
-        limits: Limits,
+        timeouts: Timeouts,
         resolver: &'a Resolver,
     ) -> Self {
-        let (host, port) = place(url);
+        let (host, port) = host_and_port(url);
         Self {
-            route: Route {
+            target: Target {
                 host,
                 port,
                 trust: Some(trust),
                 server_name: None,
                 proxy,
-                limits,
+                timeouts,
             },
             resolver,
         }
     }
 
-    /// Its host and port.
-    pub fn name(&self) -> String {
-        self.route.target()
+    /// Returns `host:port`.
+    pub fn authority(&self) -> String {
+        self.target.authority()
     }
 
-    /// A GET with a token.
+    /// Sends a GET with a token.
     ///
     /// # Errors
-    /// Why no answer could be read.
-    pub async fn get(&self, path: &str, token: &Secret) -> Result<Answer, String> {
+    /// If no response was received.
+    pub async fn get(&self, path: &str, token: &Secret) -> Result<Response, CloudApiError> {
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer(token)?)]);
-        let trail = Trail::default();
-        let asked = async {
-            let mut connection = self.route.open(self.resolver, &trail).await?;
-            connection.get(self.resolver, path, headers, &trail).await
+        let timer = PhaseTimer::default();
+        let exchange = async {
+            let mut connection = self.target.open(self.resolver, &timer).await?;
+            connection.get(self.resolver, path, headers, &timer).await
         };
-        asked.await.map_err(|finding| self.lost(&finding))
+        exchange.await.map_err(|finding| self.unreachable(finding))
     }
 
-    /// A POST of a form, one field of which is a secret.
+    /// Posts a form, one field of which is secret.
     ///
     /// # Errors
-    /// Why no answer could be read.
-    pub async fn post(&self, path: &str, form: String, secret: &Secret) -> Result<Answer, String> {
+    /// If no response was received.
+    pub async fn post(
+        &self,
+        path: &str,
+        form: String,
+        secret: &Secret,
+    ) -> Result<Response, CloudApiError> {
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, form_type)]);
-        let trail = Trail::default();
+        let timer = PhaseTimer::default();
         let secrets = vec![secret.reveal().as_bytes().to_vec()];
-        let asked = async {
-            let mut connection = self.route.open(self.resolver, &trail).await?;
-            connection
-                .question(
-                    self.resolver,
-                    (Method::POST, path),
-                    headers,
-                    (Bytes::from(form), secrets),
-                    &trail,
-                )
-                .await
+        let exchange = async {
+            let mut connection = self.target.open(self.resolver, &timer).await?;
+            let request = HttpRequest {
+                body: Bytes::from(form),
+                secrets,
+                ..HttpRequest::new(Method::POST, path, headers)
+            };
+            connection.request(self.resolver, request, &timer).await
         };
-        asked.await.map_err(|finding| self.lost(&finding))
+        exchange.await.map_err(|finding| self.unreachable(finding))
     }
 
-    fn lost(&self, finding: &Finding) -> String {
-        format!("{}: {} ({})", self.name(), finding.evidence, finding.mode)
+    /// Returns the error of a response that is not the requested one.
+    pub(super) fn error(&self, problem: String) -> CloudApiError {
+        CloudApiError::Response {
+            server: self.authority(),
+            problem,
+        }
+    }
+
+    fn unreachable(&self, finding: Finding) -> CloudApiError {
+        CloudApiError::Unreachable {
+            server: self.authority(),
+            finding,
+        }
     }
 }
 
-/// Host and port of a URL.
-pub fn place(url: &Url) -> (String, u16) {
+/// Returns host and port of a URL.
+pub fn host_and_port(url: &Url) -> (String, u16) {
     let host = url
         .host_str()
         .unwrap_or_default()
@@ -102,9 +116,9 @@ pub fn place(url: &Url) -> (String, u16) {
     (host, url.port_or_known_default().unwrap_or(443))
 }
 
-/// What an API says that it does not do what it is asked for; its own words where they are JSON.
-pub fn refusal(answer: &Answer) -> String {
-    let json = answer.json().unwrap_or_default();
+/// Describes an error response, with code and message if it is JSON.
+pub(super) fn describe_error(response: &Response) -> String {
+    let json = response.json().unwrap_or_default();
     let text = |value: &Value| value.as_str().map(|text| quote(text.as_bytes()));
     let (code, message) = match &json["error"] {
         Value::String(code) => (
@@ -116,33 +130,36 @@ pub fn refusal(answer: &Answer) -> String {
             text(&error["message"]),
         ),
     };
-    let said: Vec<_> = code.into_iter().chain(message).collect();
-    let said = if said.is_empty() {
-        answer.quoted()
+    let parts: Vec<_> = code.into_iter().chain(message).collect();
+    let text = if parts.is_empty() {
+        response.quoted()
     } else {
-        said.join(" ")
+        parts.join(" ")
     };
-    format!("answered {} {said}", answer.status)
+    format!("returned {} {text}", response.status)
 }
 
-/// The token of an answer; the answer itself is never quoted.
+/// Returns the token in a response, which is never quoted.
 ///
 /// # Errors
-/// There is none.
-pub fn access_token(answer: &Answer) -> Result<Secret, String> {
-    let json = answer.json().unwrap_or_default();
+/// A description of a response without a token.
+pub(super) fn access_token(response: &Response) -> Result<Secret, String> {
+    let json = response.json().unwrap_or_default();
     let token = json["access_token"]
         .as_str()
         .filter(|token| !token.is_empty());
     token
         .map(Secret::new)
-        .ok_or_else(|| format!("answered {} without a token", answer.status))
+        .ok_or_else(|| format!("returned {} without a token", response.status))
 }
 
-fn bearer(token: &Secret) -> Result<HeaderValue, String> {
+fn bearer(token: &Secret) -> Result<HeaderValue, CloudApiError> {
     let value = HeaderValue::from_str(&format!("Bearer {}", token.reveal()));
-    let mut value =
-        value.map_err(|_| "the token holds a byte that no header may hold".to_owned())?;
+    let mut value = value.map_err(|_| {
+        CloudApiError::InvalidSetting(
+            "the token contains a byte that is invalid in an HTTP header".to_owned(),
+        )
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }

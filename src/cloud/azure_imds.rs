@@ -1,55 +1,55 @@
-//! Azure's instance metadata service: the one document, as the agent asks for it.
+//! The instance document of Azure's instance metadata service, requested as the agent does.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::catalogue::FailureMode as M;
 use crate::cloud::MetadataServer;
-use crate::net::Answer;
+use crate::net::Response;
 use crate::report::Finding;
 
 const METADATA: HeaderName = HeaderName::from_static("metadata");
 const TRUE: HeaderValue = HeaderValue::from_static("True");
-/// As Go orders a query.
-const INSTANCE: &str = "/metadata/instance?api-version=2021-05-01&format=json";
+/// Path with the query in Go's order.
+const INSTANCE_PATH: &str = "/metadata/instance?api-version=2021-05-01&format=json";
 
-/// What of a node's document says where its cluster is.
+/// The fields of a node's document that locate its cluster.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Instance {
-    /// The region.
+pub struct AzureInstance {
+    /// Region.
     pub location: String,
-    /// The resource group of the nodes.
+    /// Resource group of the nodes.
     pub node_resource_group: String,
-    /// The subscription.
+    /// Subscription ID.
     pub subscription: String,
 }
 
-impl Instance {
-    /// Asks for the document; a value that it lacks is empty.
+impl AzureInstance {
+    /// Reads the document; missing values are empty.
     ///
     /// # Errors
     /// `azure_imds_*`.
     pub async fn fetch(server: &mut MetadataServer<'_>) -> Result<Self, Finding> {
         let headers = HeaderMap::from_iter([(METADATA, TRUE)]);
-        let answer = server
-            .get(INSTANCE, headers, M::AzureImdsUnreachable)
+        let response = server
+            .get(INSTANCE_PATH, headers, M::AzureImdsUnreachable)
             .await?;
         let proxied = server.is_proxied();
-        let said = format!("GET {INSTANCE} was answered {}", answer.status);
-        if let Some((mode, why)) = refusal(&answer, proxied) {
+        let status = format!("GET {INSTANCE_PATH} returned {}", response.status);
+        if let Some((mode, reason)) = diagnose(&response, proxied) {
             return Err(Finding::new(
                 mode,
-                format!("{said}{why} {}", answer.quoted()),
+                format!("{status}{reason} {}", response.quoted()),
             ));
         }
-        let json = answer.json().unwrap_or_default();
+        let json = response.json().unwrap_or_default();
         let compute = &json["compute"];
         if !compute.is_object() {
-            let what = format!(
-                "{said} with something else than a node's metadata: {}",
-                answer.quoted()
+            let evidence = format!(
+                "{status}, but the body is not instance metadata: {}",
+                response.quoted()
             );
-            return Err(Finding::new(M::AzureImdsUnreachable, what));
+            return Err(Finding::new(M::AzureImdsUnreachable, evidence));
         }
         let text = |name: &str| compute[name].as_str().unwrap_or_default().to_owned();
         Ok(Self {
@@ -59,7 +59,7 @@ impl Instance {
         })
     }
 
-    /// What the agent lacks of it, by the names of the variables that would give it.
+    /// Returns the variables that would provide the missing values to the agent.
     pub fn missing(&self) -> Vec<&'static str> {
         let rows = [
             ("AKS_LOCATION", &self.location),
@@ -73,21 +73,21 @@ impl Instance {
     }
 }
 
-/// What an answer other than the one hoped for means, and why.
-fn refusal(answer: &Answer, proxied: bool) -> Option<(M, &'static str)> {
-    // Its own errors are JSON with one word for what is wrong.
-    let own = answer
+/// Returns the failure mode of an error response, and the text after its status.
+fn diagnose(response: &Response, proxied: bool) -> Option<(M, &'static str)> {
+    // The service's own errors are JSON with a string.
+    let is_from_service = response
         .json()
         .is_some_and(|json: Value| json["error"].is_string());
-    Some(match answer.status.as_u16() {
+    Some(match response.status.as_u16() {
         200 => return None,
-        _ if proxied && !own => (M::AzureImdsUnreachable, " by the proxy:"),
+        _ if proxied && !is_from_service => (M::AzureImdsUnreachable, " from the proxy:"),
         400 => (M::AzureImdsBadRequest, ""),
-        401 | 403 => (M::AzureImdsRestricted, ": this pod may not ask:"),
+        401 | 403 => (M::AzureImdsRestricted, ": this pod has no access:"),
         429 => (M::AzureImdsRateLimited, ""),
         410 => (
             M::AzureImdsUnreachable,
-            ": it is being updated, for 70 seconds at most:",
+            ": the service is being updated, for up to 70 seconds:",
         ),
         _ => (M::AzureImdsUnreachable, ""),
     })

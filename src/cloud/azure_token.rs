@@ -1,4 +1,5 @@
-//! A token for Azure's Resource Manager: of the pod's workload identity, or of an identity of its node.
+//! Tokens for Azure Resource Manager: from the pod's workload identity, or from a managed identity
+//! of its node.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,40 +9,44 @@ use url::{Url, form_urlencoded};
 
 use crate::catalogue::FailureMode;
 use crate::cloud::api::Api;
-use crate::cloud::{MetadataServer, api};
+use crate::cloud::{CloudApiError, MetadataServer, api};
 use crate::config::Secret;
-use crate::config::control_plane::{Federation, is_plain};
+use crate::config::exporter::control_plane::{AzureWorkloadIdentity, is_plain};
 
+/// Name of the metadata service in errors.
+const METADATA_SERVICE: &str = "Azure's metadata service";
 const METADATA: HeaderName = HeaderName::from_static("metadata");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
-/// The most that is read of a token's file.
-const MAX_TOKEN: u64 = 64 * 1024;
+/// Largest token file that is read, in bytes.
+const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 
-/// Exchanges the token of the service account at Azure's login, for a token that is good at `resource` only.
+/// Exchanges the service account token for an Azure token that is valid for `resource` only.
 ///
 /// # Errors
-/// Why there is none.
-pub async fn exchanged(
+/// If the token file is unreadable, or Azure does not issue a token.
+pub async fn from_workload_identity(
     login: &Api<'_>,
-    federation: &Federation,
+    federation: &AzureWorkloadIdentity,
     resource: &Url,
-) -> Result<Secret, String> {
-    let Federation {
+) -> Result<Secret, CloudApiError> {
+    let AzureWorkloadIdentity {
         tenant,
         client,
         token_file,
     } = federation;
     if !is_plain(tenant) {
-        return Err("AZURE_TENANT_ID is no tenant".to_owned());
+        return Err(CloudApiError::InvalidSetting(
+            "AZURE_TENANT_ID is not a valid tenant ID".to_owned(),
+        ));
     }
     let mut text = String::new();
     File::open(token_file)
-        .and_then(|file| file.take(MAX_TOKEN).read_to_string(&mut text))
+        .and_then(|file| file.take(MAX_TOKEN_BYTES).read_to_string(&mut text))
         .map_err(|error| {
-            format!(
-                "AZURE_FEDERATED_TOKEN_FILE {}: {error}",
+            CloudApiError::InvalidSetting(format!(
+                "failed to read AZURE_FEDERATED_TOKEN_FILE {}: {error}",
                 token_file.display()
-            )
+            ))
         })?;
     let assertion = Secret::new(text.trim());
     let form = form_urlencoded::Serializer::new(String::new())
@@ -54,28 +59,27 @@ pub async fn exchanged(
         )
         .append_pair("client_assertion", assertion.reveal())
         .finish();
-    let answer = login
+    let response = login
         .post(&format!("/{tenant}/oauth2/v2.0/token"), form, &assertion)
         .await?;
-    let named = |what: String| format!("{} {what}", login.name());
-    match answer.status.as_u16() {
-        200 => api::access_token(&answer).map_err(named),
-        _ => Err(named(format!(
-            "{}: see whether the identity {client} has a federated credential for this pod's service account",
-            api::refusal(&answer)
+    match response.status.as_u16() {
+        200 => api::access_token(&response).map_err(|problem| login.error(problem)),
+        _ => Err(login.error(format!(
+            "{}: check that identity {client} has a federated credential for this pod's service account",
+            api::describe_error(&response)
         ))),
     }
 }
 
-/// Asks the node for a token of one of its identities, good at `resource` only.
+/// Requests a token of one of the node's managed identities that is valid for `resource` only.
 ///
 /// # Errors
-/// Why there is none.
-pub async fn of_node(
+/// If the metadata service does not issue a token.
+pub async fn from_node_identity(
     server: &mut MetadataServer<'_>,
     client: Option<&str>,
     resource: &Url,
-) -> Result<Secret, String> {
+) -> Result<Secret, CloudApiError> {
     let query = form_urlencoded::Serializer::new(String::new())
         .append_pair("api-version", "2018-02-01")
         .append_pair("resource", &audience(resource))
@@ -83,23 +87,26 @@ pub async fn of_node(
         .finish();
     let path = format!("/metadata/identity/oauth2/token?{query}");
     let headers = HeaderMap::from_iter([(METADATA, TRUE)]);
-    let answer = server
+    let response = server
         .get(&path, headers, FailureMode::AzureImdsUnreachable)
         .await;
-    let answer = answer.map_err(|finding| finding.evidence.to_string())?;
-    match answer.status.as_u16() {
-        200 => {
-            api::access_token(&answer).map_err(|what| format!("Azure's metadata service {what}"))
-        }
-        _ => Err(format!(
-            "Azure's metadata service {}: give this pod a workload identity (AZURE_CLIENT_ID, AZURE_TENANT_ID, \
-             AZURE_FEDERATED_TOKEN_FILE), or name an identity of the node by AZURE_CLIENT_ID",
-            api::refusal(&answer)
-        )),
+    let error = |problem| CloudApiError::Response {
+        server: METADATA_SERVICE.to_owned(),
+        problem,
+    };
+    let response =
+        response.map_err(|finding| error(format!("is unreachable: {}", finding.evidence)))?;
+    match response.status.as_u16() {
+        200 => api::access_token(&response).map_err(error),
+        _ => Err(error(format!(
+            "{}: configure a workload identity for this pod (AZURE_CLIENT_ID, AZURE_TENANT_ID, \
+             AZURE_FEDERATED_TOKEN_FILE), or select an identity of the node with AZURE_CLIENT_ID",
+            api::describe_error(&response)
+        ))),
     }
 }
 
-/// Whom a token is for.
+/// Returns the audience of a token for a resource.
 fn audience(resource: &Url) -> String {
     format!("{}/", resource.as_str().trim_end_matches('/'))
 }

@@ -1,82 +1,81 @@
-//! Whom a control plane lets in, and whether one address is among them. Pure.
+//! Network access to a control plane.
 
 use std::net::IpAddr;
 
-use crate::cloud::networks::{Network, Networks};
-use crate::config::control_plane::DOCUMENTED;
+use crate::cloud::authorized_networks::{AuthorizedNetworks, CidrBlock};
+use crate::config::exporter::control_plane::DOCUMENTED;
 
-/// What a cloud says of a cluster's control plane, as far as it matters who may reach it.
+/// The network access settings of a control plane.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ControlPlane {
-    /// Whether it has an address on the internet.
+    /// Whether it has a public endpoint.
     pub public: bool,
-    /// The networks that may reach that address; `None` lets everybody in.
-    pub networks: Option<Networks>,
-    /// Whether addresses of Google Cloud may, beside those networks.
-    pub google: bool,
-    /// Whether something is being changed just now, in the cloud's own word.
-    pub changing: Option<String>,
-    /// What else people should know.
+    /// Networks that may connect to the public endpoint; `None` allows all.
+    pub authorized_networks: Option<AuthorizedNetworks>,
+    /// Whether addresses of Google Cloud may connect as well.
+    pub allows_google_cloud: bool,
+    /// Status of an update that is in progress, as the provider names it.
+    pub pending_update: Option<String>,
+    /// A note for evidence.
     pub note: Option<String>,
 }
 
-/// Whether an address may reach a control plane.
+/// Whether an address may connect to a control plane.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Entry {
-    /// Everybody may.
+pub enum AddressAccess {
+    /// All addresses may connect.
     Open,
-    /// This network of the list holds it.
-    Listed(Network),
-    /// It is one of Google Cloud's, which may.
-    Google,
-    /// It may not.
+    /// An authorized network contains it.
+    Listed(CidrBlock),
+    /// It belongs to Google Cloud, and all addresses of Google Cloud may connect.
+    GoogleCloud,
+    /// It may not connect.
     Blocked,
-    /// Nobody may from the internet.
+    /// The control plane has no public endpoint.
     PrivateOnly,
-    /// The list does not tell, and why.
-    Untold(String),
+    /// The list does not determine it, with the reason.
+    Undetermined(String),
 }
 
 impl ControlPlane {
-    /// Whether this address may reach it.
-    pub fn entry(&self, address: IpAddr) -> Entry {
+    /// Returns whether an address may connect.
+    pub fn access_from(&self, address: IpAddr) -> AddressAccess {
         if !self.public {
-            return Entry::PrivateOnly;
+            return AddressAccess::PrivateOnly;
         }
-        let Some(networks) = &self.networks else {
-            return Entry::Open;
+        let Some(networks) = &self.authorized_networks else {
+            return AddressAccess::Open;
         };
-        if let Some(network) = networks.holding(address) {
-            return if network.is_everything() {
-                Entry::Open
+        if let Some(network) = networks.narrowest_containing(address) {
+            return if network.contains_all() {
+                AddressAccess::Open
             } else {
-                Entry::Listed(*network)
+                AddressAccess::Listed(*network)
             };
         }
         let documented = address.to_canonical() == DOCUMENTED;
-        if self.google {
-            let why =
-                "addresses of Google Cloud are let in, and whether it is one is not known here";
+        if self.allows_google_cloud {
+            let why = "addresses of Google Cloud are allowed, but the exporter cannot determine whether it is one";
             return if documented {
-                Entry::Google
+                AddressAccess::GoogleCloud
             } else {
-                Entry::Untold(why.to_owned())
+                AddressAccess::Undetermined(why.to_owned())
             };
         }
-        if networks.unread() > 0 {
-            return Entry::Untold(format!(
+        if networks.invalid_entries() > 0 {
+            return AddressAccess::Undetermined(format!(
                 "{} entries of the list could not be read",
-                networks.unread()
+                networks.invalid_entries()
             ));
         }
-        // Service tags stand for addresses of Azure's own.
+        // A service tag only contains addresses of Azure.
         if !networks.tags().is_empty() && !documented {
-            return Entry::Untold(format!(
-                "the service tag {} may hold it",
+            return AddressAccess::Undetermined(format!(
+                "the service tag {} may include it",
                 networks.tags().join(" or ")
             ));
         }
-        Entry::Blocked
+        AddressAccess::Blocked
     }
 }
 
@@ -85,55 +84,62 @@ mod tests {
     use super::*;
 
     fn plane(networks: Option<&[&str]>) -> ControlPlane {
-        let networks = networks.map(|list| Networks::read(list.iter().copied()));
+        let authorized_networks =
+            networks.map(|list| AuthorizedNetworks::parse(list.iter().copied()));
         ControlPlane {
             public: true,
-            networks,
+            authorized_networks,
             ..ControlPlane::default()
         }
     }
 
     #[test]
-    fn an_address_is_let_in_by_everybody_by_a_network_or_as_googles() {
-        assert_eq!(plane(None).entry(DOCUMENTED), Entry::Open);
+    fn address_is_allowed_by_an_open_list_by_a_cidr_block_or_as_google_cloud() {
+        assert_eq!(plane(None).access_from(DOCUMENTED), AddressAccess::Open);
         assert_eq!(
-            plane(Some(&["10.0.0.0/8", "0.0.0.0/0"])).entry(DOCUMENTED),
-            Entry::Open
+            plane(Some(&["10.0.0.0/8", "0.0.0.0/0"])).access_from(DOCUMENTED),
+            AddressAccess::Open
         );
-        let listed = Entry::Listed("35.221.40.0/24".parse().expect("a network"));
-        assert_eq!(plane(Some(&["35.221.40.0/24"])).entry(DOCUMENTED), listed);
+        let listed = AddressAccess::Listed("35.221.40.0/24".parse().expect("a CIDR block"));
+        assert_eq!(
+            plane(Some(&["35.221.40.0/24"])).access_from(DOCUMENTED),
+            listed
+        );
         let google = ControlPlane {
-            google: true,
+            allows_google_cloud: true,
             ..plane(Some(&["203.0.113.0/24"]))
         };
-        assert_eq!(google.entry(DOCUMENTED), Entry::Google);
+        assert_eq!(google.access_from(DOCUMENTED), AddressAccess::GoogleCloud);
         assert!(matches!(
-            google.entry([192, 0, 2, 1].into()),
-            Entry::Untold(_)
+            google.access_from([192, 0, 2, 1].into()),
+            AddressAccess::Undetermined(_)
         ));
     }
 
     #[test]
-    fn only_a_list_that_was_read_whole_blocks() {
-        assert_eq!(plane(Some(&[])).entry(DOCUMENTED), Entry::Blocked);
+    fn address_is_blocked_only_by_a_list_without_unknown_entries() {
         assert_eq!(
-            plane(Some(&["203.0.113.0/24"])).entry(DOCUMENTED),
-            Entry::Blocked
+            plane(Some(&[])).access_from(DOCUMENTED),
+            AddressAccess::Blocked
+        );
+        assert_eq!(
+            plane(Some(&["203.0.113.0/24"])).access_from(DOCUMENTED),
+            AddressAccess::Blocked
         );
         assert!(matches!(
-            plane(Some(&["203.0.113.0/24", "?"])).entry(DOCUMENTED),
-            Entry::Untold(_)
+            plane(Some(&["203.0.113.0/24", "?"])).access_from(DOCUMENTED),
+            AddressAccess::Undetermined(_)
         ));
         let tagged = plane(Some(&["203.0.113.0/24", "AzureCloud"]));
-        assert_eq!(tagged.entry(DOCUMENTED), Entry::Blocked);
+        assert_eq!(tagged.access_from(DOCUMENTED), AddressAccess::Blocked);
         assert!(matches!(
-            tagged.entry([192, 0, 2, 1].into()),
-            Entry::Untold(_)
+            tagged.access_from([192, 0, 2, 1].into()),
+            AddressAccess::Undetermined(_)
         ));
         let private = ControlPlane {
             public: false,
             ..plane(None)
         };
-        assert_eq!(private.entry(DOCUMENTED), Entry::PrivateOnly);
+        assert_eq!(private.access_from(DOCUMENTED), AddressAccess::PrivateOnly);
     }
 }

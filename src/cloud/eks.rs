@@ -1,35 +1,36 @@
-//! EKS's cluster, reduced to whom the control plane lets in.
+//! The control plane of an EKS cluster.
 
 use serde_json::Value;
 
-use crate::cloud::{ControlPlane, Networks};
+use crate::cloud::{AuthorizedNetworks, ControlPlane};
 
-/// A cluster as AWS names it.
+/// An EKS cluster.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EksCluster {
-    /// Its region.
+    /// Region.
     pub region: String,
-    /// Its name.
+    /// Name.
     pub name: String,
 }
 
-/// Reads the answer to `DescribeCluster`.
-pub fn control_plane(answer: &Value) -> Option<ControlPlane> {
-    let cluster = &answer["cluster"];
+/// Parses the response of `DescribeCluster`.
+pub fn control_plane(response: &Value) -> Option<ControlPlane> {
+    let cluster = &response["cluster"];
     let status = cluster["status"].as_str()?;
     let config = &cluster["resourcesVpcConfig"];
     let public = config["endpointPublicAccess"].as_bool()?;
-    // Without a list EKS lets everybody in.
+    // Without a list EKS allows all addresses.
     let cidrs = config["publicAccessCidrs"]
         .as_array()
         .filter(|cidrs| !cidrs.is_empty());
-    let networks = cidrs
-        .map(|cidrs| Networks::read(cidrs.iter().map(|cidr| cidr.as_str().unwrap_or_default())));
+    let authorized_networks = cidrs.map(|cidrs| {
+        AuthorizedNetworks::parse(cidrs.iter().map(|cidr| cidr.as_str().unwrap_or_default()))
+    });
     Some(ControlPlane {
         public,
-        networks,
-        google: false,
-        changing: Some(status)
+        authorized_networks,
+        allows_google_cloud: false,
+        pending_update: Some(status)
             .filter(|status| matches!(*status, "CREATING" | "UPDATING"))
             .map(str::to_owned),
         note: None,
@@ -41,11 +42,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cloud::control_plane::Entry;
-    use crate::config::control_plane::DOCUMENTED;
+    use crate::cloud::control_plane::AddressAccess;
+    use crate::config::exporter::control_plane::DOCUMENTED;
 
     #[test]
-    fn who_may_come_is_understood_and_what_is_no_cluster_is_not() {
+    fn describe_cluster_response_contains_public_access_cidrs() {
         let plane = |config: Value| {
             control_plane(
                 &json!({ "cluster": { "status": "ACTIVE", "resourcesVpcConfig": config } }),
@@ -58,20 +59,20 @@ mod tests {
             json!({ "endpointPublicAccess": true }),
         ] {
             assert_eq!(
-                plane(open).expect("a cluster").entry(DOCUMENTED),
-                Entry::Open
+                plane(open).expect("a cluster").access_from(DOCUMENTED),
+                AddressAccess::Open
             );
         }
         let v6_only = json!({ "endpointPublicAccess": true, "publicAccessCidrs": ["::/0"] });
         assert_eq!(
-            plane(v6_only).expect("a cluster").entry(DOCUMENTED),
-            Entry::Blocked
+            plane(v6_only).expect("a cluster").access_from(DOCUMENTED),
+            AddressAccess::Blocked
         );
-        // The list is told even while nobody uses it.
+        // EKS returns the list even if the public endpoint is disabled.
         let private = json!({ "endpointPublicAccess": false, "publicAccessCidrs": ["0.0.0.0/0"] });
         assert_eq!(
-            plane(private).expect("a cluster").entry(DOCUMENTED),
-            Entry::PrivateOnly
+            plane(private).expect("a cluster").access_from(DOCUMENTED),
+            AddressAccess::PrivateOnly
         );
         for none in [
             json!(null),

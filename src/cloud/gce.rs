@@ -1,77 +1,79 @@
-//! Google's metadata server: single values, as Go's library `cloud.google.com/go/compute/metadata` asks for them.
+//! Values from Google's metadata server, requested as Go's `cloud.google.com/go/compute/metadata`
+//! does.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::catalogue::FailureMode as M;
 use crate::cloud::{MetadataServer, api};
 use crate::config::Secret;
-use crate::net::Answer;
+use crate::net::Response;
 use crate::report::Finding;
 use crate::report::evidence::quote;
 
-/// Both sides send it: without it a request is refused, and an answer is somebody else's.
+/// Header of requests and responses. The server rejects requests without it; a response without it
+/// is from another server.
 const FLAVOR: HeaderName = HeaderName::from_static("metadata-flavor");
 const GOOGLE: HeaderValue = HeaderValue::from_static("Google");
-/// What stands before the path of a value.
-const ROOT: &str = "/computeMetadata/v1/";
-/// The longest value that is one.
-const MAX_VALUE: usize = 1024;
+/// Prefix of all paths.
+const ROOT_PATH: &str = "/computeMetadata/v1/";
+/// Longest value that is accepted, in bytes.
+const MAX_VALUE_BYTES: usize = 1024;
 
-/// The path of the project's name.
+/// Path of the project ID.
 pub const PROJECT: &str = "project/project-id";
-/// The path of the node's zone.
+/// Path of the node's zone.
 pub const ZONE: &str = "instance/zone";
-/// The path of the cluster's name.
+/// Path of the cluster name.
 pub const CLUSTER: &str = "instance/attributes/cluster-name";
-/// The path of the cluster's region or zone.
+/// Path of the cluster's region or zone.
 pub const LOCATION: &str = "instance/attributes/cluster-location";
-/// The path of the service account that this pod is to Google.
+/// Path of the email of this pod's service account.
 pub const ACCOUNT: &str = "instance/service-accounts/default/email";
 
-/// The path of a token of that account.
+/// Path of a token of that account.
 const TOKEN: &str = "instance/service-accounts/default/token";
 
-/// What stands in a path that concerns the service account.
-const ACCOUNTS: &str = "/service-accounts/";
+/// Part of all paths of service accounts.
+const SERVICE_ACCOUNTS: &str = "/service-accounts/";
 
-/// One value; an empty one is none.
+/// Reads one value, which must not be empty.
 ///
 /// # Errors
 /// `gcp_metadata_*`.
 pub async fn value(server: &mut MetadataServer<'_>, path: &str) -> Result<String, Finding> {
-    let answer = ask(server, path).await?;
-    let text = String::from_utf8_lossy(&answer.body).trim().to_owned();
+    let response = get(server, path).await?;
+    let text = String::from_utf8_lossy(&response.body).trim().to_owned();
     if text.is_empty() {
         return Err(Finding::new(
             M::GcpMetadataAttrMissing,
-            format!("GET {ROOT}{path} was answered with nothing"),
+            format!("GET {ROOT_PATH}{path} returned an empty value"),
         ));
     }
-    if answer.cut || text.len() > MAX_VALUE || text.chars().any(char::is_control) {
-        let what = format!(
-            "GET {ROOT}{path} was answered with what is no value: {}",
+    if response.truncated || text.len() > MAX_VALUE_BYTES || text.chars().any(char::is_control) {
+        let evidence = format!(
+            "GET {ROOT_PATH}{path} returned an invalid value: {}",
             quote(text.as_bytes())
         );
-        return Err(Finding::new(M::GcpMetadataUnreachable, what));
+        return Err(Finding::new(M::GcpMetadataUnreachable, evidence));
     }
     Ok(text)
 }
 
-/// A token of the pod's service account, for Google's APIs.
+/// Requests a token of the pod's service account for Google's APIs.
 ///
 /// # Errors
 /// `gcp_metadata_*`.
 pub async fn token(server: &mut MetadataServer<'_>) -> Result<Secret, Finding> {
-    let answer = ask(server, TOKEN).await?;
-    api::access_token(&answer).map_err(|what| {
+    let response = get(server, TOKEN).await?;
+    api::access_token(&response).map_err(|problem| {
         Finding::new(
             M::GcpMetadataUnreachable,
-            format!("GET {ROOT}{TOKEN} was {what}"),
+            format!("GET {ROOT_PATH}{TOKEN} {problem}"),
         )
     })
 }
 
-/// The region of a zone, by the agent's own rule: the first two of three parts.
+/// Returns the region of a zone by the agent's rule: the first two of three parts.
 pub fn region(zone: &str) -> Option<String> {
     let name = zone.rsplit('/').next().unwrap_or_default();
     let parts: Vec<_> = name.split('-').collect();
@@ -82,43 +84,49 @@ pub fn region(zone: &str) -> Option<String> {
     }
 }
 
-/// An answer of 200 that is Google's.
-async fn ask(server: &mut MetadataServer<'_>, path: &str) -> Result<Answer, Finding> {
+/// Sends a GET and returns a response with status 200 from Google.
+async fn get(server: &mut MetadataServer<'_>, path: &str) -> Result<Response, Finding> {
     let headers = HeaderMap::from_iter([(FLAVOR, GOOGLE)]);
-    let answer = server
-        .get(&format!("{ROOT}{path}"), headers, M::GcpMetadataUnreachable)
+    let response = server
+        .get(
+            &format!("{ROOT_PATH}{path}"),
+            headers,
+            M::GcpMetadataUnreachable,
+        )
         .await?;
-    let said = format!("GET {ROOT}{path} was answered {}", answer.status);
-    match refusal(&answer, server.is_proxied(), path) {
-        None => Ok(answer),
-        Some((mode, why)) => Err(Finding::new(
+    let status = format!("GET {ROOT_PATH}{path} returned {}", response.status);
+    match diagnose(&response, server.is_proxied(), path) {
+        None => Ok(response),
+        Some((mode, reason)) => Err(Finding::new(
             mode,
-            format!("{said}{why} {}", answer.quoted())
+            format!("{status}{reason} {}", response.quoted())
                 .trim_end()
                 .to_owned(),
         )),
     }
 }
 
-/// What an answer other than the one hoped for means, and why.
-fn refusal(answer: &Answer, proxied: bool, path: &str) -> Option<(M, &'static str)> {
-    let googles = answer.headers.get(FLAVOR) == Some(&GOOGLE);
-    Some(match answer.status.as_u16() {
-        _ if proxied && !googles => (
+/// Returns the failure mode of an error response, and the text after its status.
+fn diagnose(response: &Response, proxied: bool, path: &str) -> Option<(M, &'static str)> {
+    let is_from_google = response.headers.get(FLAVOR) == Some(&GOOGLE);
+    Some(match response.status.as_u16() {
+        _ if proxied && !is_from_google => (
             M::GcpMetadataHeaderMissing,
-            " without Metadata-Flavor: Google, so by the proxy:",
+            " without Metadata-Flavor: Google, so the proxy responded:",
         ),
         403 => (
             M::GcpMetadataHeaderMissing,
-            ", as if Metadata-Flavor: Google had not been sent:",
+            ", as for a request without Metadata-Flavor: Google:",
         ),
         429 | 503 => (M::GcpMetadataRateLimited, ""),
-        _ if !googles => (
+        _ if !is_from_google => (
             M::GcpMetadataHeaderMissing,
-            " without Metadata-Flavor: Google, so not by Google's metadata server:",
+            " without Metadata-Flavor: Google, so another server responded:",
         ),
         200 => return None,
-        404 if path.contains(ACCOUNTS) => (M::GcpMetadataNoSa, ": there is no service account"),
+        404 if path.contains(SERVICE_ACCOUNTS) => {
+            (M::GcpMetadataNoSa, ": the node has no service account")
+        }
         404 => (M::GcpMetadataAttrMissing, ""),
         _ => (M::GcpMetadataUnreachable, ""),
     })
@@ -129,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_region_is_two_of_three_parts() {
+    fn region_is_the_first_two_parts_of_a_zone() {
         assert_eq!(
             region("projects/1/zones/europe-west3-b").as_deref(),
             Some("europe-west3")

@@ -1,46 +1,46 @@
-//! GKE's `clusters.get`, reduced to whom the control plane lets in.
+//! The control plane of a GKE cluster, from `clusters.get`.
 
 use serde_json::Value;
 
 use crate::cloud::api::Api;
-use crate::cloud::{ControlPlane, Networks, api};
+use crate::cloud::{AuthorizedNetworks, CloudApiError, ControlPlane, api};
 use crate::config::Secret;
-use crate::config::control_plane::is_plain;
+use crate::config::exporter::control_plane::is_plain;
 
-/// What is read of a cluster; the whole of one is larger than what is read of an answer.
+/// The requested fields; a whole cluster exceeds the limit for responses.
 const FIELDS: &str = "status,masterAuthorizedNetworksConfig,privateClusterConfig/enablePrivateEndpoint,\
                       controlPlaneEndpointsConfig";
 
-/// A cluster as Google names it.
+/// A GKE cluster.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GkeCluster {
-    /// The project.
+    /// Project ID.
     pub project: String,
-    /// Its region or zone.
+    /// Region or zone.
     pub location: String,
-    /// Its name.
+    /// Name.
     pub name: String,
 }
 
 impl GkeCluster {
-    /// Whether all of it can stand in a path and in a command.
+    /// Returns whether all parts are safe in a URL path and in a command.
     pub fn is_plain(&self) -> bool {
-        // A project of an organisation's domain has a colon.
+        // The ID of a domain-scoped project contains a colon.
         [&self.location, &self.name]
             .into_iter()
             .all(|part| is_plain(part))
             && is_plain(&self.project.replacen(':', ".", 1))
     }
 
-    /// Whom the control plane lets in.
+    /// Reads the control plane's network access.
     ///
     /// # Errors
-    /// Why that is not known.
+    /// If Google does not return the cluster.
     pub async fn control_plane(
         &self,
         api: &Api<'_>,
         token: &Secret,
-    ) -> Result<ControlPlane, String> {
+    ) -> Result<ControlPlane, CloudApiError> {
         let Self {
             project,
             location,
@@ -48,34 +48,28 @@ impl GkeCluster {
         } = self;
         let path =
             format!("/v1/projects/{project}/locations/{location}/clusters/{name}?fields={FIELDS}");
-        let answer = api.get(&path, token).await?;
-        let hint = match answer.status.as_u16() {
+        let response = api.get(&path, token).await?;
+        let hint = match response.status.as_u16() {
             200 => {
-                return answer
-                    .json()
-                    .as_ref()
-                    .and_then(read)
-                    .ok_or_else(|| unread(&api.name()));
+                return response.json().as_ref().and_then(parse).ok_or_else(|| {
+                    api.error("returned no cluster, or a response above the size limit".to_owned())
+                });
             }
             403 => format!(
-                ": give this pod's account the permission container.clusters.get, for example by `gcloud projects \
+                ": grant this pod's service account the permission container.clusters.get, for example with `gcloud projects \
                  add-iam-policy-binding {project} --role roles/container.clusterViewer --member \
-                 serviceAccount:ACCOUNT`; a node's own account also needs the scope cloud-platform"
+                 serviceAccount:ACCOUNT`; a node's service account also needs the scope cloud-platform"
             ),
             404 => format!(
-                ": there is no cluster {name} in {location}; compare GKE_LOCATION and GKE_CLUSTER_NAME"
+                ": cluster {name} does not exist in {location}; correct GKE_LOCATION or GKE_CLUSTER_NAME"
             ),
             _ => String::new(),
         };
-        Err(format!("{} {}{hint}", api.name(), api::refusal(&answer)))
+        Err(api.error(format!("{}{hint}", api::describe_error(&response))))
     }
 }
 
-fn unread(name: &str) -> String {
-    format!("{name} answered with what is no cluster, or with more than is read of an answer")
-}
-
-fn read(cluster: &Value) -> Option<ControlPlane> {
+fn parse(cluster: &Value) -> Option<ControlPlane> {
     let status = cluster["status"].as_str()?;
     let endpoints = &cluster["controlPlaneEndpointsConfig"];
     let ip = &endpoints["ipEndpointsConfig"];
@@ -91,7 +85,7 @@ fn read(cluster: &Value) -> Option<ControlPlane> {
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
-    let networks = Networks::read(
+    let networks = AuthorizedNetworks::parse(
         blocks
             .iter()
             .map(|block| block["cidrBlock"].as_str().unwrap_or_default()),
@@ -100,14 +94,13 @@ fn read(cluster: &Value) -> Option<ControlPlane> {
     let by_name = endpoints["dnsEndpointConfig"]["allowExternalTraffic"].as_bool() == Some(true);
     Some(ControlPlane {
         public: !private,
-        networks: enabled.then_some(networks),
-        google: authorized["gcpPublicCidrsAccessEnabled"].as_bool() == Some(true),
-        changing: Some(status)
+        authorized_networks: enabled.then_some(networks),
+        allows_google_cloud: authorized["gcpPublicCidrsAccessEnabled"].as_bool() == Some(true),
+        pending_update: Some(status)
             .filter(|status| *status == "RECONCILING")
             .map(str::to_owned),
-        note: by_name.then(|| {
-            "its DNS endpoint lets in whoever has the permission, from everywhere".to_owned()
-        }),
+        note: by_name
+            .then(|| "its DNS endpoint allows authorized principals from any address".to_owned()),
     })
 }
 
@@ -118,10 +111,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_way_to_say_who_may_come_is_understood() {
+    fn all_forms_of_authorized_networks_are_parsed() {
         let plane = |mut cluster: Value| {
             cluster["status"] = json!("RUNNING");
-            read(&cluster).expect("a cluster")
+            parse(&cluster).expect("a cluster")
         };
         for open in [
             json!({}),
@@ -131,7 +124,10 @@ mod tests {
             json!({ "controlPlaneEndpointsConfig": { "ipEndpointsConfig": { "enabled": true, "enablePublicEndpoint": true } } }),
         ] {
             let plane = plane(open);
-            assert!(plane.public && plane.networks.is_none(), "{plane:?}");
+            assert!(
+                plane.public && plane.authorized_networks.is_none(),
+                "{plane:?}"
+            );
         }
         for private in [
             json!({ "privateClusterConfig": { "enablePrivateEndpoint": true } }),
@@ -145,12 +141,12 @@ mod tests {
         let new = json!({ "ipEndpointsConfig": { "authorizedNetworksConfig": listed } });
         let new = plane(json!({ "controlPlaneEndpointsConfig": new }));
         assert_eq!(old, new);
-        let networks = old.networks.expect("a list");
+        let networks = old.authorized_networks.expect("a list");
         assert_eq!(
-            (networks.unread(), networks.merged(&[])),
+            (networks.invalid_entries(), networks.merged_with(&[])),
             (1, None),
-            "a block without a network is not overlooked"
+            "a block without a CIDR counts as invalid"
         );
-        assert_eq!(read(&json!({ "error": {} })), None);
+        assert_eq!(parse(&json!({ "error": {} })), None);
     }
 }

@@ -1,76 +1,14 @@
-//! Where the agent listens, and which objects of the cluster are its own, by the agent's own variables and defaults.
+//! The agent's own configuration: its environment, read by the agent's own rules.
 
-use crate::config::problem::Problem;
-use crate::config::values;
-use crate::config::written::Written;
-
-/// The namespace of the agent's objects; the agent does not ask where its own pod is.
-const NAMESPACE: &str = "castai-agent";
-
-/// The agent's own settings that tell where to find it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Agent {
-    /// `HEALTHZ_PORT`: `/healthz` and `/readyz`.
-    pub health_port: Result<u16, Problem>,
-    /// `METRICS_PORT`: `/metrics`.
-    pub metrics_port: Result<u16, Problem>,
-    /// `LEADER_ELECTION_NAMESPACE` and `LEADER_ELECTION_LOCK_NAME`; `None` when leader election is off.
-    pub lease: Option<ObjectName>,
-    /// `METADATA_STORE_CONFIG_MAP_NAMESPACE` and `METADATA_STORE_CONFIG_MAP_NAME`: where it writes its cluster's id.
-    pub metadata: ObjectName,
-    /// `POD_NAME`, `SELF_POD_NAME` or `HOSTNAME`: the name of this pod, unless it is on the host's network.
-    pub pod: Option<String>,
-}
-
-/// The name of an object in a namespace.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct ObjectName {
-    /// The namespace.
-    pub namespace: String,
-    /// The name.
-    pub name: String,
-}
-
-impl Agent {
-    /// Reads the agent's environment.
-    pub(crate) fn read(variable: &dyn Fn(&str) -> Option<String>) -> Self {
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let port = |name: &str, usual: u16| match set(name) {
-            None => Ok(usual),
-            Some(value) => Written::variable(name, &value).read(values::port),
-        };
-        let object = |namespace: &str, name: &str, usual: &str| ObjectName {
-            namespace: set(namespace).unwrap_or_else(|| NAMESPACE.to_owned()),
-            name: set(name).unwrap_or_else(|| usual.to_owned()),
-        };
-        // As viper reads a switch: what is no word for true is false.
-        let elects = set("LEADER_ELECTION_ENABLED").is_none_or(|value| {
-            matches!(value.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True")
-        });
-        let lease = object(
-            "LEADER_ELECTION_NAMESPACE",
-            "LEADER_ELECTION_LOCK_NAME",
-            "agent-leader-election-lock",
-        );
-        Self {
-            health_port: port("HEALTHZ_PORT", 9876),
-            metrics_port: port("METRICS_PORT", 9877),
-            lease: elects.then_some(lease),
-            metadata: object(
-                "METADATA_STORE_CONFIG_MAP_NAMESPACE",
-                "METADATA_STORE_CONFIG_MAP_NAME",
-                "castai-agent-metadata",
-            ),
-            pod: ["POD_NAME", "SELF_POD_NAME", "HOSTNAME"]
-                .into_iter()
-                .find_map(set),
-        }
-    }
-}
-
-impl ObjectName {
-    /// `namespace/name`, as `kubectl` users write it.
-    pub fn shown(&self) -> String {
-        format!("{}/{}", self.namespace, self.name)
-    }
-}
+pub mod aws;
+pub mod castai;
+pub mod cloud_metadata;
+pub mod discovered;
+pub(crate) mod env;
+pub mod environment_source;
+pub mod installation;
+pub mod link_local;
+pub mod mounted_token;
+pub mod objects;
+pub mod provider;
+pub mod proxy;

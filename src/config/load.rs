@@ -1,29 +1,39 @@
-//! What was written becomes what is true: flags over file over the agent's environment over defaults.
+//! Builds the configuration: flags over file over the agent's environment over defaults.
 
 mod agent;
 mod apiserver;
 mod checks;
 mod control_plane;
 mod installation;
+mod sources;
 mod web;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::catalogue::{RUNBOOK_BASE, Scope};
-use crate::config::agent_env::AgentEnv;
-use crate::config::aws::Version;
-use crate::config::control_plane::Own;
-use crate::config::file::File;
-use crate::config::flags::Flags;
-use crate::config::keys::KEYS;
-use crate::config::node_local::Endpoint;
-use crate::config::problem::Problems;
-use crate::config::written::{Written, Wrong};
-use crate::config::{
-    AgentEnvironment, AgentSeen, ApiKey, Aws, Castai, Clouds, Config, Dns, Log, LogFormat,
-    NamedFile, Purpose, Vantage, agent_env, file, values,
-};
+use crate::config::agent::aws::settings::Aws;
+use crate::config::agent::aws::version::Version;
+use crate::config::agent::castai::{ApiKey, Castai};
+use crate::config::agent::cloud_metadata::CloudMetadata;
+use crate::config::agent::discovered::AgentDiscovery;
+use crate::config::agent::env;
+use crate::config::agent::environment_source::AgentEnvironment;
+use crate::config::agent::link_local::Endpoint;
+use crate::config::config_error::ConfigErrors;
+use crate::config::exporter::control_plane::ExporterIdentity;
+use crate::config::exporter::dns::DnsSettings;
+use crate::config::exporter::file;
+use crate::config::exporter::file::File;
+use crate::config::exporter::flags::Flags;
+use crate::config::exporter::keys::KEYS;
+use crate::config::exporter::log::{LogFormat, LogSettings};
+use crate::config::exporter::named_file::Purpose;
+use crate::config::load::sources::Sources;
+use crate::config::settings::Config;
+use crate::config::sourced_value::{InvalidValue, SourcedValue};
+use crate::config::values;
+use crate::config::vantage::Vantage;
 
 const LEVELS: &[(&str, tracing::Level)] = &[
     ("error", tracing::Level::ERROR),
@@ -43,41 +53,29 @@ const VANTAGES: &[(&str, Vantage)] = &[
     ("companion", Vantage::Companion),
 ];
 
-/// All sources of a configuration, and what is wrong in them so far.
-struct Sources<'a> {
-    flags: &'a Flags,
-    file: File,
-    /// Where the file lies; its relative paths begin there.
-    folder: PathBuf,
-    env: AgentEnv,
-    own: Own,
-    named_files: Vec<NamedFile>,
-    /// What was seen of the agent, when it is looked for.
-    seen: AgentSeen,
-    problems: Problems,
-}
-
 impl Config {
-    /// Reads everything, and says of everything at once what is wrong in flags and file.
+    /// Reads all sources and reports all errors in flags and file at once.
     ///
-    /// What makes no sense in the agent's environment fails nothing: it is in [`Config::environment_problems`].
+    /// Invalid values in the agent's environment are never fatal: they are in
+    /// [`Config::environment_problems`].
     pub fn load(
         flags: &Flags,
         variable: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, Problems> {
-        Self::load_beside(flags, variable, &AgentSeen::default())
+    ) -> Result<Self, ConfigErrors> {
+        Self::load_beside(flags, variable, &AgentDiscovery::default())
     }
 
-    /// The same for a process beside the agent: the agent's environment is what was seen of it, by the same precedence.
+    /// The same outside the agent's pod: the agent's environment is the discovered one, with the
+    /// same precedence.
     pub fn load_beside(
         flags: &Flags,
         variable: &dyn Fn(&str) -> Option<OsString>,
-        seen: &AgentSeen,
-    ) -> Result<Self, Problems> {
+        seen: &AgentDiscovery,
+    ) -> Result<Self, ConfigErrors> {
         let (file, folder, problems) = read_file(flags);
         let own = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
         let (seen, env) = agent::environment(agent::looked_for(flags, &file), seen, &own);
-        let own = Own::read(&own);
+        let own = ExporterIdentity::read(&own);
         let mut sources = Sources {
             flags,
             file,
@@ -105,9 +103,9 @@ impl Config {
     }
 }
 
-fn read_file(flags: &Flags) -> (File, PathBuf, Problems) {
+fn read_file(flags: &Flags) -> (File, PathBuf, ConfigErrors) {
     let Some(path) = &flags.config_file else {
-        return (File::default(), PathBuf::new(), Problems::default());
+        return (File::default(), PathBuf::new(), ConfigErrors::default());
     };
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     let shown = path.display().to_string();
@@ -119,7 +117,9 @@ fn read_file(flags: &Flags) -> (File, PathBuf, Problems) {
         Err(wrong) => (
             File::default(),
             folder,
-            Problems(vec![Written::flag("--config.file", &shown).problem(wrong)]),
+            ConfigErrors(vec![
+                SourcedValue::flag("--config.file", &shown).problem(wrong),
+            ]),
         ),
     }
 }
@@ -180,7 +180,7 @@ impl Sources<'_> {
         }
     }
 
-    fn log(&mut self) -> Log {
+    fn log(&mut self) -> LogSettings {
         let level = self.setting(
             "--log.level",
             self.flags.log_level.as_deref(),
@@ -193,7 +193,7 @@ impl Sources<'_> {
             "log.format",
             |text| values::word(text, FORMATS),
         );
-        Log {
+        LogSettings {
             level: level.unwrap_or(tracing::Level::INFO),
             format: format.unwrap_or(LogFormat::Logfmt),
         }
@@ -201,7 +201,7 @@ impl Sources<'_> {
 
     fn castai(&mut self) -> Castai {
         let url = self
-            .key("castai.api_url", agent_env::url)
+            .key("castai.api_url", env::url)
             .map(Ok)
             .or_else(|| self.env.url.clone());
         let cluster_id = self.key("castai.cluster_id", |text| {
@@ -210,18 +210,18 @@ impl Sources<'_> {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
             let what = || {
-                Wrong::new(
-                    format!("{} is no id", values::shown(text)),
+                InvalidValue::new(
+                    format!("{} is not an ID", values::shown(text)),
                     "letters, digits and dashes",
                 )
             };
             valid.then(|| text.to_owned()).ok_or_else(what)
         });
         let roots = self
-            .content("castai.ca_file", agent_env::pem)
+            .content("castai.ca_file", env::pem)
             .map(Ok)
             .or_else(|| self.env.roots.clone());
-        let key = self.content("castai.key_file", |text| Ok(agent_env::key(text)));
+        let key = self.content("castai.key_file", |text| Ok(env::key(text)));
         let key = match key {
             Some(key) => key,
             None => std::mem::replace(&mut self.env.key, ApiKey::Missing),
@@ -249,24 +249,24 @@ impl Sources<'_> {
         }
     }
 
-    fn clouds(&mut self) -> Clouds {
+    fn clouds(&mut self) -> CloudMetadata {
         let azure = self.key("azure.metadata_address", |text| {
             let right = "write a link-local or loopback address, perhaps with a port";
             Endpoint::read(&format!("http://{text}"))
-                .map_err(|why| Wrong::new(format!("{} {why}", values::shown(text)), right))
+                .map_err(|why| InvalidValue::new(format!("{} {why}", values::shown(text)), right))
         });
         let clouds = self.env.clouds.clone();
-        Clouds {
+        CloudMetadata {
             azure: azure.unwrap_or(clouds.azure),
             ..clouds
         }
     }
 
-    fn dns(&mut self) -> Dns {
+    fn dns(&mut self) -> DnsSettings {
         let nameservers = self.keys("dns.nameservers", 3, |text| {
             values::server_address(text, Some(53))
         });
-        Dns {
+        DnsSettings {
             nameservers,
             resolv_conf: self
                 .named_file("dns.resolv_conf", Purpose::Names)
@@ -275,87 +275,5 @@ impl Sources<'_> {
                 .named_file("dns.hosts_file", Purpose::Names)
                 .unwrap_or_else(|| PathBuf::from("/etc/hosts")),
         }
-    }
-
-    /// What a flag says, or else the file.
-    fn setting<T>(
-        &mut self,
-        flag: &str,
-        typed: Option<&str>,
-        key: &str,
-        meaning: impl Fn(&str) -> Result<T, Wrong>,
-    ) -> Option<T> {
-        // Both are read, so that what is wrong in the file is told even where a flag goes before it.
-        let written = self.key(key, &meaning);
-        match typed {
-            Some(text) => Written::flag(flag, text).noting(&mut self.problems, meaning),
-            None => written,
-        }
-    }
-
-    /// What the file says.
-    fn key<T>(&mut self, key: &str, meaning: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
-        self.file
-            .one(key)?
-            .clone()
-            .noting(&mut self.problems, meaning)
-    }
-
-    /// What the file lists; at most so many.
-    fn keys<T>(
-        &mut self,
-        key: &str,
-        most: usize,
-        meaning: impl Fn(&str) -> Result<T, Wrong>,
-    ) -> Option<Vec<T>> {
-        let written = self.file.many(key)?.to_vec();
-        if let Some(beyond) = written.get(most) {
-            let wrong = Wrong::new(
-                format!("lists {} values", written.len()),
-                format!("at most {most}"),
-            );
-            self.problems.0.push(beyond.problem(wrong));
-        }
-        Some(
-            written
-                .iter()
-                .filter_map(|written| written.noting(&mut self.problems, &meaning))
-                .collect(),
-        )
-    }
-
-    /// A path of the file, from the file's own folder.
-    fn path(&mut self, key: &str) -> Option<PathBuf> {
-        let folder = self.folder.clone();
-        self.key(key, |text| {
-            let empty = || Wrong::new("is empty", "write a path, or leave the key out");
-            (!text.is_empty())
-                .then(|| folder.join(text))
-                .ok_or_else(empty)
-        })
-    }
-
-    /// A path of the file to something that is read only while examining.
-    fn named_file(&mut self, key: &str, purpose: Purpose) -> Option<PathBuf> {
-        let path = self.path(key)?;
-        let written = self.file.one(key)?.clone();
-        self.named_files.push(NamedFile {
-            purpose,
-            path: path.clone(),
-            written,
-        });
-        Some(path)
-    }
-
-    /// What the content of a file means, whose path the file names.
-    fn content<T>(
-        &mut self,
-        key: &str,
-        meaning: impl FnOnce(&str) -> Result<T, Wrong>,
-    ) -> Option<T> {
-        let path = self.path(key)?;
-        self.key(key, |_| {
-            file::read_text(&path).and_then(|text| meaning(&text))
-        })
     }
 }

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-/// A key, token or password; only [`Secret::reveal`] gives it away.
+/// A key, token or password; only [`Secret::reveal`] returns it.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides a value.
+    /// Wraps a value.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
-    /// The value, for the one header it belongs in.
+    /// Returns the value, for the one header it belongs in.
     pub fn reveal(&self) -> &str {
         &self.0
     }

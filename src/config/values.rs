@@ -1,10 +1,10 @@
-//! What single values mean: durations, addresses, ports, links. Pure.
+//! Parsers of single values: durations, addresses, ports, links. Pure.
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::config::written::Wrong;
+use crate::config::sourced_value::InvalidValue;
 
 const NANOSECONDS: u128 = 1;
 const SECOND: u128 = 1_000_000_000;
@@ -19,10 +19,10 @@ const UNITS: &[(&str, u128)] = &[
     ("h", 3600 * SECOND),
 ];
 
-/// A duration as Go writes it: `15s`, `1m30s`, `500ms`, `1.5h`; never negative.
-pub fn duration(text: &str) -> Result<Duration, Wrong> {
+/// Parses a duration in Go's format: `15s`, `1m30s`, `500ms`, `1.5h`; never negative.
+pub fn duration(text: &str) -> Result<Duration, InvalidValue> {
     let wrong = |why: &str| {
-        Wrong::new(
+        InvalidValue::new(
             format!("{} {why}", shown(text)),
             "write a duration such as 15s, 1m30s or 500ms",
         )
@@ -35,7 +35,7 @@ pub fn duration(text: &str) -> Result<Duration, Wrong> {
     }
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     if rest.is_empty() {
-        return Err(wrong("is no duration"));
+        return Err(wrong("is not a duration"));
     }
     let mut total: u128 = 0;
     while !rest.is_empty() {
@@ -47,8 +47,8 @@ pub fn duration(text: &str) -> Result<Duration, Wrong> {
             .iter()
             .filter(|(unit, _)| after.starts_with(unit))
             .max_by_key(|(unit, _)| unit.len())
-            .ok_or_else(|| wrong("is no duration"))?;
-        let nanoseconds = scaled(number, *size).ok_or_else(|| wrong("is no duration"))?;
+            .ok_or_else(|| wrong("is not a duration"))?;
+        let nanoseconds = scaled(number, *size).ok_or_else(|| wrong("is not a duration"))?;
         total = total
             .checked_add(nanoseconds)
             .ok_or_else(|| wrong("is too long"))?;
@@ -61,7 +61,7 @@ pub fn duration(text: &str) -> Result<Duration, Wrong> {
     Ok(Duration::new(whole, part))
 }
 
-/// A decimal number times a unit.
+/// Multiplies a decimal number by a unit.
 fn scaled(number: &str, unit: u128) -> Option<u128> {
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
     if whole.is_empty() && part.is_empty() || part.contains('.') || whole.len() > 20 {
@@ -80,11 +80,15 @@ fn scaled(number: &str, unit: u128) -> Option<u128> {
     Some(value)
 }
 
-/// A duration within bounds, both included.
-pub fn duration_within(text: &str, least: Duration, most: Duration) -> Result<Duration, Wrong> {
+/// Parses a duration within inclusive bounds.
+pub fn duration_within(
+    text: &str,
+    least: Duration,
+    most: Duration,
+) -> Result<Duration, InvalidValue> {
     let value = duration(text)?;
     if value < least || value > most {
-        return Err(Wrong::new(
+        return Err(InvalidValue::new(
             format!("{} is out of range", shown(text)),
             format!("from {} to {}", compact(least), compact(most)),
         ));
@@ -92,7 +96,7 @@ pub fn duration_within(text: &str, least: Duration, most: Duration) -> Result<Du
     Ok(value)
 }
 
-/// A duration as people write it.
+/// Formats a duration as people write it.
 pub fn compact(duration: Duration) -> String {
     let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
     let mut text = String::new();
@@ -112,24 +116,25 @@ pub fn compact(duration: Duration) -> String {
     text
 }
 
-/// A port from 1 to 65535.
-pub fn port(text: &str) -> Result<u16, Wrong> {
+/// Parses a port from 1 to 65535.
+pub fn port(text: &str) -> Result<u16, InvalidValue> {
     match text.parse::<u16>() {
         Ok(port) if port > 0 => Ok(port),
-        _ => Err(Wrong::new(
-            format!("{} is no port", shown(text)),
+        _ => Err(InvalidValue::new(
+            format!("{} is not a port", shown(text)),
             "a port is a number from 1 to 65535",
         )),
     }
 }
 
-/// An address to listen on, as Go's exporters write it: `:9878`, `127.0.0.1:9878`, `[::1]:9878`, `localhost:9878`.
-pub fn listen_address(text: &str) -> Result<SocketAddr, Wrong> {
+/// Parses a listen address as Go exporters write it: `:9878`, `127.0.0.1:9878`, `[::1]:9878`,
+/// `localhost:9878`.
+pub fn listen_address(text: &str) -> Result<SocketAddr, InvalidValue> {
     let right = "write :9878, 127.0.0.1:9878 or [::1]:9878";
-    let wrong = || Wrong::new(format!("{} is no address to listen on", shown(text)), right);
+    let wrong = || InvalidValue::new(format!("{} is not a listen address", shown(text)), right);
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
     let port = port.parse::<u16>().map_err(|_| {
-        Wrong::new(
+        InvalidValue::new(
             format!("{} has no port from 0 to 65535", shown(text)),
             right,
         )
@@ -148,8 +153,8 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, Wrong> {
     Ok(SocketAddr::new(address, port))
 }
 
-/// An address of a server, with a port of its own or a usual one.
-pub fn server_address(text: &str, usual: Option<u16>) -> Result<SocketAddr, Wrong> {
+/// Parses the address of a server with an optional port.
+pub fn server_address(text: &str, usual: Option<u16>) -> Result<SocketAddr, InvalidValue> {
     if let Ok(address) = text.parse::<SocketAddr>()
         && address.port() > 0
     {
@@ -163,14 +168,14 @@ pub fn server_address(text: &str, usual: Option<u16>) -> Result<SocketAddr, Wron
     } else {
         "write 10.0.0.1:443"
     };
-    Err(Wrong::new(
-        format!("{} is no IP address with a port", shown(text)),
+    Err(InvalidValue::new(
+        format!("{} is not an IP address with a port", shown(text)),
         right,
     ))
 }
 
-/// A DNS name, with a port of its own or a usual one.
-pub fn host_and_port(text: &str, usual: u16) -> Result<(String, u16), Wrong> {
+/// Parses a DNS name with an optional port.
+pub fn host_and_port(text: &str, usual: u16) -> Result<(String, u16), InvalidValue> {
     let (host, port_text) = text.rsplit_once(':').unwrap_or((text, ""));
     let port = if text.contains(':') {
         port(port_text)?
@@ -180,14 +185,14 @@ pub fn host_and_port(text: &str, usual: u16) -> Result<(String, u16), Wrong> {
     if is_name(host) {
         Ok((host.trim_end_matches('.').to_owned(), port))
     } else {
-        Err(Wrong::new(
-            format!("{} is no DNS name", shown(text)),
+        Err(InvalidValue::new(
+            format!("{} is not a DNS name", shown(text)),
             "write a name such as kubernetes.default.svc",
         ))
     }
 }
 
-/// Whether this can be a DNS name.
+/// Returns whether this can be a DNS name.
 pub fn is_name(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     !host.is_empty()
@@ -200,22 +205,26 @@ pub fn is_name(host: &str) -> bool {
         })
 }
 
-/// A link: an absolute `http` or `https` URL without credentials, query or fragment.
-pub fn link(text: &str) -> Result<url::Url, Wrong> {
+/// Parses an absolute `http` or `https` URL without credentials, query or fragment.
+pub fn link(text: &str) -> Result<url::Url, InvalidValue> {
     let right = "write an address such as https://example.com/path";
-    let url = url::Url::parse(text)
-        .map_err(|error| Wrong::new(format!("{} is no URL: {error}", shown(text)), right))?;
+    let url = url::Url::parse(text).map_err(|error| {
+        InvalidValue::new(format!("{} is not a URL: {error}", shown(text)), right)
+    })?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(Wrong::new(
+        return Err(InvalidValue::new(
             format!("{} has the scheme {}", shown(text), url.scheme()),
             right,
         ));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Wrong::new("it holds a user name or password", right));
+        return Err(InvalidValue::new(
+            "it contains a user name or password",
+            right,
+        ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(Wrong::new(
+        return Err(InvalidValue::new(
             format!("{} has a query or fragment", shown(text)),
             right,
         ));
@@ -223,22 +232,22 @@ pub fn link(text: &str) -> Result<url::Url, Wrong> {
     Ok(url)
 }
 
-/// One of a closed list of words.
-pub fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong> {
+/// Parses one word of a closed list.
+pub fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, InvalidValue> {
     words
         .iter()
         .find(|(word, _)| *word == text)
         .map(|(_, value)| *value)
         .ok_or_else(|| {
             let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            Wrong::new(
+            InvalidValue::new(
                 format!("{} is unknown", shown(text)),
                 format!("one of {}", known.join(", ")),
             )
         })
 }
 
-/// A value as it may stand in a sentence: quoted, cut, in one line.
+/// Formats a value for a sentence: quoted, truncated, on one line.
 pub fn shown(text: &str) -> String {
     let cut: String = text.chars().take(100).collect();
     let ellipsis = if cut.len() < text.len() { "…" } else { "" };

@@ -1,16 +1,16 @@
-//! The signals that mean something.
+//! Signals that the daemon handles.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a signal asks for.
-pub(super) enum Meaning {
+/// What a signal requests.
+pub(super) enum SignalAction {
     Reload,
     End(&'static str),
 }
 
-/// The signals that mean something.
+/// Signal handlers of the daemon.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -26,12 +26,12 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one.
-    pub(super) async fn next(&mut self) -> Meaning {
+    /// Waits for the next signal.
+    pub(super) async fn next(&mut self) -> SignalAction {
         tokio::select! {
-            _ = self.terminate.recv() => Meaning::End("SIGTERM"),
-            _ = self.interrupt.recv() => Meaning::End("SIGINT"),
-            _ = self.hang_up.recv() => Meaning::Reload,
+            _ = self.terminate.recv() => SignalAction::End("SIGTERM"),
+            _ = self.interrupt.recv() => SignalAction::End("SIGINT"),
+            _ = self.hang_up.recv() => SignalAction::Reload,
         }
     }
 }

@@ -1,175 +1,141 @@
-//! The way to the API for everything that is read there beside the probes: where, as whom, through which proxy.
+//! A client for the API server that every check shares, except for the phased probe of `apiserver`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::catalogue::Limits;
-use crate::config::proxy::Obstacle;
-use crate::config::{Apiserver as Place, Config, ProxyRules};
-use crate::kube::token_request::{NoToken, Token};
-use crate::kube::{Access, AgentAccount, Denied, Plugin};
-use crate::net::{Answer, Connection, Opened, Resolver, Route};
-use crate::report::{Evidence, Trail, Verdict};
+use crate::catalogue::Timeouts;
+use crate::classify::kube_status;
+use crate::config::agent::proxy::ProxyError;
+use crate::config::{Apiserver, Config, ProxyRules};
+use crate::kube::connection::ApiConnection;
+use crate::kube::endpoint::ApiEndpoint;
+use crate::kube::error::ClientError;
+use crate::kube::exec_plugin::ExecPlugin;
+use crate::net::{Resolver, Response, Target};
+use crate::report::PhaseTimer;
 
-/// How the API is reached; every visit reads the token anew.
+/// A client for the API server. Each connection reads the token or kubeconfig again.
 #[derive(Clone, Debug)]
-pub struct Door {
-    place: Place,
+pub struct Client {
+    location: Apiserver,
     resolver: Arc<Resolver>,
     proxies: ProxyRules,
-    plugin: Arc<Plugin>,
-    limits: Limits,
+    exec_plugin: Arc<ExecPlugin>,
+    timeouts: Timeouts,
 }
 
-/// An open connection to the API, and who we are there.
-#[derive(Debug)]
-pub struct Visit {
-    connection: Connection,
-    access: Access,
-    resolver: Arc<Resolver>,
+/// One object to read: the permission as RBAC names it, and the URL path.
+#[derive(Clone, Debug)]
+pub struct ObjectRequest {
+    /// The permission, such as `get configmaps/castai-agent-metadata in the namespace
+    /// castai-agent`.
+    pub permission: String,
+    /// The path with its query.
+    pub path: String,
 }
 
-impl Door {
-    /// The door of a configuration.
-    pub fn new(config: &Config, resolver: &Arc<Resolver>, plugin: &Arc<Plugin>) -> Self {
-        let (place, resolver, proxies) = (
-            config.apiserver.clone(),
-            Arc::clone(resolver),
-            config.proxy.clone(),
-        );
+impl Client {
+    /// Returns a client for the API server of a configuration.
+    pub fn new(config: &Config, resolver: &Arc<Resolver>) -> Self {
         Self {
-            place,
-            resolver,
-            proxies,
-            plugin: Arc::clone(plugin),
-            limits: Limits::APISERVER,
+            location: config.apiserver.clone(),
+            resolver: Arc::clone(resolver),
+            proxies: config.proxy.clone(),
+            exec_plugin: Arc::default(),
+            timeouts: Timeouts::APISERVER,
         }
     }
 
-    /// The same, for those who wait no longer than these limits.
+    /// Returns the same client with other timeouts.
     #[must_use]
-    pub fn within(&self, limits: Limits) -> Self {
+    pub fn with_timeouts(&self, timeouts: Timeouts) -> Self {
         Self {
-            limits,
+            timeouts,
             ..self.clone()
         }
+    }
+
+    /// Determines address, proxy and credentials from the service account or the kubeconfig.
+    ///
+    /// # Errors
+    /// If no API server is configured, or if its address, proxy or credentials are unusable.
+    pub async fn endpoint(&self) -> Result<ApiEndpoint, ClientError> {
+        let mut endpoint = match &self.location {
+            Apiserver::InCluster(pod) => ApiEndpoint::in_cluster(pod)?,
+            Apiserver::Kubeconfig { path, context } => {
+                ApiEndpoint::from_kubeconfig(path, context.as_deref(), &self.exec_plugin).await?
+            }
+            Apiserver::Invalid(problem) => {
+                return Err(ClientError::InvalidAddress(problem.clone()));
+            }
+            Apiserver::Absent => return Err(ClientError::NotConfigured),
+        };
+        // A proxy-url in the kubeconfig takes precedence over the environment, as in client-go.
+        if endpoint.proxy.is_none() {
+            let https = endpoint.trust.is_some();
+            endpoint.proxy = match self.proxies.proxy_for(https, &endpoint.host, endpoint.port) {
+                None => None,
+                Some(Ok(proxy)) => Some(proxy.clone()),
+                Some(Err(ProxyError::Broken(problem))) => {
+                    return Err(ClientError::InvalidProxy(problem.clone()));
+                }
+                Some(Err(ProxyError::NotProbed(problem))) => {
+                    return Err(ClientError::UnsupportedProxy(problem.clone()));
+                }
+            };
+        }
+        Ok(endpoint)
     }
 
     /// Opens a connection.
     ///
     /// # Errors
-    /// The verdict of every check that would have to read there: unknown, or not applicable where there is no API.
-    pub async fn enter(&self) -> Result<Visit, Verdict> {
-        let access = self.access().await?;
-        let (trust, proxy) = (access.trust.clone(), access.proxy.clone());
-        let (host, port, server_name) =
-            (access.host.clone(), access.port, access.server_name.clone());
-        let route = Route {
-            host,
-            port,
-            trust,
-            server_name,
-            proxy,
-            limits: self.limits,
+    /// If the endpoint cannot be determined or reached.
+    pub async fn connect(&self) -> Result<ApiConnection, ClientError> {
+        let endpoint = self.endpoint().await?;
+        let target = Target {
+            host: endpoint.host.clone(),
+            port: endpoint.port,
+            trust: endpoint.trust.clone(),
+            server_name: endpoint.server_name.clone(),
+            proxy: endpoint.proxy.clone(),
+            timeouts: self.timeouts,
         };
-        let connection = route.open(&self.resolver, &Trail::default()).await;
-        let connection = connection.map_err(|finding| {
-            Verdict::Unknown(Evidence::from(format!(
-                "the API server cannot be read: {}",
-                finding.evidence
-            )))
-        })?;
-        Ok(Visit {
-            connection,
-            access,
-            resolver: Arc::clone(&self.resolver),
-        })
-    }
-
-    /// Has a plugin asked anew, because its credential was refused.
-    pub fn forget_credential(&self) {
-        self.plugin.forget();
-    }
-
-    async fn access(&self) -> Result<Access, Verdict> {
-        let unknown = |why: String| Verdict::Unknown(Evidence::from(why));
-        let access = match &self.place {
-            Place::InCluster(place) => Access::in_cluster(place),
-            Place::Kubeconfig { path, context } => {
-                let path: &PathBuf = path;
-                Access::kubeconfig(path, context.as_deref(), &self.plugin).await
-            }
-            Place::Invalid(problem) => {
-                return Err(unknown(format!("the API server cannot be read: {problem}")));
-            }
-            Place::Absent => {
-                return Err(Verdict::NotApplicable(Evidence::from(
-                    "no API server is known here: this is no pod (KUBERNETES_SERVICE_HOST), and no kubeconfig was given",
-                )));
-            }
-        };
-        let mut access = access.map_err(|denied| match denied {
-            Denied::Broken(finding) => Verdict::Unknown(finding.evidence),
-            Denied::Unknown(why) => Verdict::Unknown(why),
-        })?;
-        if access.proxy.is_none() {
-            access.proxy =
-                match self
-                    .proxies
-                    .proxy_for(access.trust.is_some(), &access.host, access.port)
-                {
-                    None => None,
-                    Some(Ok(proxy)) => Some(proxy.clone()),
-                    Some(Err(Obstacle::Broken(problem) | Obstacle::NotProbed(problem))) => {
-                        return Err(unknown(format!("the API server cannot be read: {problem}")));
-                    }
-                };
-        }
-        Ok(access)
-    }
-}
-
-impl Visit {
-    /// One request and its bounded answer.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub async fn get(&mut self, path: &str) -> Result<Answer, Verdict> {
-        let (path, headers) = (
-            format!("{}{path}", self.access.prefix),
-            self.access.headers.clone(),
-        );
-        let answer = self
-            .connection
-            .get(&self.resolver, &path, headers, &Trail::default())
-            .await;
-        answer.map_err(|finding| Verdict::Unknown(finding.evidence))
-    }
-
-    /// A token of another account.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub async fn token(
-        &mut self,
-        account: &AgentAccount,
-        audience: Option<&str>,
-    ) -> Result<Token, NoToken> {
-        account
-            .token(&mut self.connection, &self.resolver, &self.access, audience)
+        let connection = target
+            .open(&self.resolver, &PhaseTimer::default())
             .await
+            .map_err(ClientError::Connect)?;
+        Ok(ApiConnection::new(
+            connection,
+            endpoint,
+            Arc::clone(&self.resolver),
+        ))
     }
 
-    /// One request whose answer is read while it arrives.
+    /// Reads one object on a new connection; `None` if it does not exist.
     ///
     /// # Errors
-    /// Why there is none.
-    pub async fn stream(&mut self, path: &str) -> Result<Opened, Verdict> {
-        let (path, headers) = (
-            format!("{}{path}", self.access.prefix),
-            self.access.headers.clone(),
-        );
-        let opened = self.connection.stream(&self.resolver, &path, headers).await;
-        opened.map_err(|finding| Verdict::Unknown(finding.evidence))
+    /// If the object cannot be read.
+    pub async fn get_object(
+        &self,
+        request: &ObjectRequest,
+    ) -> Result<Option<Response>, ClientError> {
+        let response = self.connect().await?.get(&request.path).await?;
+        match response.status.as_u16() {
+            403 => Err(ClientError::Forbidden(request.permission.clone())),
+            404 => Ok(None),
+            status => match kube_status(status, Some(&response.content_type()), &response.body) {
+                None => Ok(Some(response)),
+                Some(mode) => Err(ClientError::rejected(
+                    &format!("GET {}", request.path),
+                    &response,
+                    Some(mode),
+                )),
+            },
+        }
+    }
+
+    /// Discards the cached credential of the exec plugin after the API server rejected it.
+    pub fn discard_credential(&self) {
+        self.exec_plugin.discard();
     }
 }

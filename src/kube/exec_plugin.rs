@@ -1,6 +1,5 @@
-//! A kubeconfig's exec plugin: the program that hands out a credential (`client.authentication.k8s.io/v1`).
-//!
-//! It is run beside everything else, within a limit, and killed when its time is up.
+//! Exec plugins of a kubeconfig (`client.authentication.k8s.io/v1`), run asynchronously with a
+//! timeout.
 
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
@@ -13,39 +12,46 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::config::{Secret, tree};
+use crate::config::Secret;
+use crate::config::exporter::yaml;
 use crate::report::evidence::quote;
 
-/// How long a plugin may take.
-const LIMIT: Duration = Duration::from_secs(10);
-/// How long a credential is used before the plugin is asked again; it may say that it ends sooner.
-const KEEP: Duration = Duration::from_mins(5);
-/// A credential is not used any more when it ends this soon, in seconds.
-const MARGIN: i64 = 10;
-/// The most that is read of what a plugin prints.
-const MAX_OUTPUT: u64 = 1 << 20;
+/// Time after which a plugin is killed.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum age of a cached credential; it may expire sooner.
+const MAX_CACHE_AGE: Duration = Duration::from_mins(5);
+/// Remaining lifetime below which a cached credential is not used, in seconds.
+const MIN_LIFETIME_SECONDS: i64 = 10;
+/// Largest output of a plugin that is read, in bytes.
+const MAX_OUTPUT_BYTES: u64 = 1 << 20;
 
-/// Runs plugins, and keeps the latest credential for a while.
+/// Runs exec plugins and caches the latest credential.
 #[derive(Debug)]
-pub struct Plugin {
-    limit: Duration,
-    kept: Mutex<Option<Kept>>,
-    /// Who comes while somebody asks waits for that answer.
-    asking: tokio::sync::Mutex<()>,
+pub struct ExecPlugin {
+    timeout: Duration,
+    cache: Mutex<Option<CachedCredential>>,
+    /// Serialises runs, so that concurrent callers share one result.
+    running: tokio::sync::Mutex<()>,
 }
 
-/// What a plugin gave.
+/// A credential from a plugin.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    /// For `Authorization: Bearer`.
+    /// A bearer token.
     pub token: Option<Secret>,
-    /// A client certificate and its key, as PEM.
+    /// A client certificate and its key, both PEM.
     pub identity: Option<(String, Secret)>,
 }
 
+/// An error while running an exec plugin.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct ExecPluginError(String);
+
 #[derive(Debug)]
-struct Kept {
-    of: Secret,
+struct CachedCredential {
+    /// The configuration of the plugin that returned it.
+    plugin: Secret,
     credential: Credential,
     since: Instant,
     expiry: Option<i64>,
@@ -65,85 +71,89 @@ struct Status {
     client_key_data: Option<String>,
 }
 
-impl Default for Plugin {
+impl Default for ExecPlugin {
     fn default() -> Self {
-        Self::within(LIMIT)
+        Self::with_timeout(TIMEOUT)
     }
 }
 
-impl Plugin {
-    /// Runs plugins for so long at most.
-    pub fn within(limit: Duration) -> Self {
+impl ExecPlugin {
+    /// Returns a runner with another timeout.
+    pub fn with_timeout(timeout: Duration) -> Self {
         Self {
-            limit,
-            kept: Mutex::default(),
-            asking: tokio::sync::Mutex::default(),
+            timeout,
+            cache: Mutex::default(),
+            running: tokio::sync::Mutex::default(),
         }
     }
 
-    /// The kept credential, or a new one.
+    /// Returns the cached credential or runs the plugin. Errors never contain its standard output.
     ///
     /// # Errors
-    /// Why the plugin gave none; what it printed on standard output is not shown.
-    pub async fn credential(&self, exec: &ExecConfig) -> Result<Credential, String> {
-        // As a value first: that sorts the keys.
-        let of = Secret::new(
+    /// If the plugin returns no credential within the timeout.
+    pub async fn credential(&self, exec: &ExecConfig) -> Result<Credential, ExecPluginError> {
+        // The value sorts the keys, which makes equal configurations compare equal.
+        let plugin = Secret::new(
             serde_json::to_value(exec)
-                .map_err(|error| error.to_string())?
+                .map_err(|error| ExecPluginError(error.to_string()))?
                 .to_string(),
         );
-        let _turn = self.asking.lock().await;
-        if let Some(credential) = self.kept(&of) {
+        let _turn = self.running.lock().await;
+        if let Some(credential) = self.cached(&plugin) {
             return Ok(credential);
         }
         let name = exec
             .command
             .as_deref()
-            .ok_or("its exec plugin has no command")?;
-        let printed = timeout(self.limit, run(name, exec)).await;
-        let printed = printed.map_err(|_elapsed| {
-            format!(
-                "its exec plugin {name} gave no token within {:?}",
-                self.limit
-            )
+            .ok_or_else(|| ExecPluginError("the exec plugin has no command".to_owned()))?;
+        let output = timeout(self.timeout, run(name, exec)).await;
+        let output = output.map_err(|_elapsed| {
+            ExecPluginError(format!(
+                "exec plugin {name} timed out after {:?}",
+                self.timeout
+            ))
         })?;
-        let (credential, expiry) = printed
-            .and_then(|printed| parse(&printed))
-            .map_err(|error| format!("its exec plugin {name} {error}"))?;
-        let kept = Kept {
-            of,
+        let (credential, expiry) = output
+            .and_then(|output| parse(&output))
+            .map_err(|error| ExecPluginError(format!("exec plugin {name} {error}")))?;
+        let cached = CachedCredential {
+            plugin,
             credential: credential.clone(),
             since: Instant::now(),
             expiry,
         };
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Some(cached);
         Ok(credential)
     }
 
-    /// The credential was refused: the plugin is asked again next time.
-    pub fn forget(&self) {
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Discards the cached credential, so that the next call runs the plugin.
+    pub fn discard(&self) {
+        *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn kept(&self, of: &Secret) -> Option<Credential> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    fn cached(&self, plugin: &Secret) -> Option<Credential> {
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let now = jiff::Timestamp::now().as_second();
-        let good = |kept: &&Kept| {
-            kept.of == *of
-                && kept.since.elapsed() < KEEP
-                && kept.expiry.is_none_or(|expiry| now + MARGIN < expiry)
+        let is_valid = |kept: &&CachedCredential| {
+            kept.plugin == *plugin
+                && kept.since.elapsed() < MAX_CACHE_AGE
+                && kept
+                    .expiry
+                    .is_none_or(|expiry| now + MIN_LIFETIME_SECONDS < expiry)
         };
-        kept.as_ref()
-            .filter(good)
+        cache
+            .as_ref()
+            .filter(is_valid)
             .map(|kept| kept.credential.clone())
     }
 }
 
-/// Runs it as client-go does without a terminal.
+/// Runs a plugin as client-go does without a terminal.
 async fn run(name: &str, exec: &ExecConfig) -> Result<Vec<u8>, String> {
     if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
         return Err(
-            "wants to talk to somebody (interactiveMode: Always), and nobody is here".to_owned(),
+            "requires a terminal (interactiveMode: Always), which the exporter does not have"
+                .to_owned(),
         );
     }
     let mut spec = json!({ "interactive": false });
@@ -165,31 +175,31 @@ async fn run(name: &str, exec: &ExecConfig) -> Result<Vec<u8>, String> {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| format!("cannot be run: {error}"))?;
+        .map_err(|error| format!("failed to start: {error}"))?;
     let (output, errors) =
         tokio::join!(bounded(plugin.stdout.take()), bounded(plugin.stderr.take()));
-    let ended = plugin.wait().await.map_err(|error| error.to_string())?;
-    if ended.success() {
+    let status = plugin.wait().await.map_err(|error| error.to_string())?;
+    if status.success() {
         Ok(output)
     } else {
-        Err(format!("ended with {ended} {}", quote(&errors)))
+        Err(format!("failed with {status}: {}", quote(&errors)))
     }
 }
 
 async fn bounded(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let mut text = Vec::new();
     if let Some(stream) = stream {
-        // What was read before an error is judged as it is.
-        let _ = stream.take(MAX_OUTPUT).read_to_end(&mut text).await;
+        // A partial output is parsed like a whole one.
+        let _ = stream.take(MAX_OUTPUT_BYTES).read_to_end(&mut text).await;
     }
     text
 }
 
-/// What it printed; JSON, or YAML as client-go takes it too.
-fn parse(printed: &[u8]) -> Result<(Credential, Option<i64>), String> {
-    let tree = std::str::from_utf8(printed)
+/// Parses an `ExecCredential`, which client-go accepts as JSON or YAML.
+fn parse(output: &[u8]) -> Result<(Credential, Option<i64>), String> {
+    let tree = std::str::from_utf8(output)
         .ok()
-        .and_then(|text| tree::parse(text).ok());
+        .and_then(|text| yaml::parse(text).ok());
     let output: Option<Output> =
         tree.and_then(|tree| serde_json::from_value(tree.value.to_json()).ok());
     let status = output
@@ -200,7 +210,7 @@ fn parse(printed: &[u8]) -> Result<(Credential, Option<i64>), String> {
         .map(|time| time.parse::<jiff::Timestamp>());
     let expiry = expiry
         .transpose()
-        .map_err(|_error| "printed an expirationTimestamp that is no time")?;
+        .map_err(|_error| "printed an invalid expirationTimestamp")?;
     let token = status
         .token
         .filter(|token| !token.is_empty())
@@ -222,8 +232,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_credential_is_said_without_its_text() {
-        for printed in [
+    fn invalid_output_is_reported_without_its_text() {
+        for output in [
             "",
             "secret",
             "{}",
@@ -231,7 +241,7 @@ mod tests {
             r#"{"status":{}}"#,
             r#"{"status":{"token":""}}"#,
         ] {
-            let error = parse(printed.as_bytes()).unwrap_err();
+            let error = parse(output.as_bytes()).unwrap_err();
             assert!(
                 error.starts_with("printed ") && !error.contains("secret"),
                 "{error}"
@@ -240,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_a_certificate_and_an_end_are_read_from_json_and_from_yaml() {
+    fn token_certificate_and_expiry_are_parsed_from_json_and_yaml() {
         let (json, expiry) =
             parse(br#"{"status":{"token":"t","expirationTimestamp":"2023-11-14T22:13:20Z"}}"#)
                 .unwrap();

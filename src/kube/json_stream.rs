@@ -1,29 +1,30 @@
-//! Cuts what the API server sends into objects while it arrives: no body is ever held as a whole.
-
-use std::fmt;
+//! Splits lists and watches of the API server into objects while they arrive, without buffering the
+//! body.
 
 use memchr::memchr;
 
-/// The most that one object may take as JSON; etcd holds at most 1.5 MiB of one.
-const MAX_OBJECT: usize = 4 << 20;
-/// The most that a list may say beside its items.
-const MAX_ENVELOPE: usize = 64 << 10;
-/// A buffer that grew beyond this for one object is given back.
-const KEEP: usize = 64 << 10;
+/// Largest JSON object, in bytes; etcd limits objects to 1.5 MiB.
+const MAX_OBJECT_BYTES: usize = 4 << 20;
+/// Largest JSON of a list without its items, in bytes.
+const MAX_ENVELOPE_BYTES: usize = 64 << 10;
+/// Capacity that a buffer retains between objects, in bytes.
+const RETAINED_BYTES: usize = 64 << 10;
 
-/// What arrives is no list or watch of an API server.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Uncut {
-    /// An object, or what stands around the items, is larger than any should be.
+/// The bytes are not a list or watch of the API server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SplitError {
+    /// An object or the list's envelope exceeds the size limit.
+    #[error("an object exceeds the size limit")]
     TooLarge,
-    /// Brackets do not match.
+    /// The brackets do not match.
+    #[error("unbalanced brackets")]
     Unbalanced,
 }
 
-/// Cuts the `items` out of a list.
+/// Splits the `items` of a list.
 #[derive(Debug, Default)]
-pub struct Items {
-    /// What stands around the items, with an empty list in their place.
+pub struct ItemSplitter {
+    /// The list without its items.
     envelope: Vec<u8>,
     item: Vec<u8>,
     depth: u32,
@@ -32,18 +33,18 @@ pub struct Items {
     inside: bool,
 }
 
-/// Cuts a watch into its lines.
+/// Splits a watch into lines.
 #[derive(Debug, Default)]
-pub struct Lines {
+pub struct LineSplitter {
     line: Vec<u8>,
 }
 
-/// The depth at which items begin: the list's object and the array.
-const ITEMS: u32 = 2;
+/// Nesting depth of items: inside the list object and its array.
+const ITEM_DEPTH: u32 = 2;
 
-impl Items {
-    /// Takes the next bytes, and gives each item that ends in them.
-    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), Uncut> {
+impl ItemSplitter {
+    /// Consumes the next bytes and passes each completed item on.
+    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), SplitError> {
         let mut from = 0;
         for (at, byte) in bytes.iter().enumerate() {
             if self.in_string {
@@ -58,75 +59,75 @@ impl Items {
             match byte {
                 b'"' => self.in_string = true,
                 b'{' | b'[' => {
-                    if *byte == b'[' && self.depth + 1 == ITEMS && !self.inside {
-                        self.keep(&bytes[from..=at])?;
+                    if *byte == b'[' && self.depth + 1 == ITEM_DEPTH && !self.inside {
+                        self.buffer(&bytes[from..=at])?;
                         from = at + 1;
-                        self.inside = names_items(&self.envelope);
+                        self.inside = ends_at_items(&self.envelope);
                     }
                     self.depth += 1;
                 }
                 b'}' | b']' => {
-                    self.depth = self.depth.checked_sub(1).ok_or(Uncut::Unbalanced)?;
-                    if self.inside && self.depth == ITEMS {
-                        self.keep(&bytes[from..=at])?;
+                    self.depth = self.depth.checked_sub(1).ok_or(SplitError::Unbalanced)?;
+                    if self.inside && self.depth == ITEM_DEPTH {
+                        self.buffer(&bytes[from..=at])?;
                         from = at + 1;
                         each(&self.item);
-                        emptied(&mut self.item);
-                    } else if self.inside && self.depth + 1 == ITEMS {
+                        reset(&mut self.item);
+                    } else if self.inside && self.depth + 1 == ITEM_DEPTH {
                         self.inside = false;
                         self.item.clear();
                         from = at;
                     }
                 }
-                b',' if self.inside && self.depth == ITEMS => {
+                b',' if self.inside && self.depth == ITEM_DEPTH => {
                     self.item.clear();
                     from = at + 1;
                 }
                 _ => {}
             }
         }
-        self.keep(&bytes[from..])
+        self.buffer(&bytes[from..])
     }
 
-    /// What stood around the items, once the list has ended.
-    pub fn envelope(self) -> Result<Vec<u8>, Uncut> {
+    /// Returns the list without its items, once the list is complete.
+    pub fn envelope(self) -> Result<Vec<u8>, SplitError> {
         if self.depth == 0 && !self.in_string {
             Ok(self.envelope)
         } else {
-            Err(Uncut::Unbalanced)
+            Err(SplitError::Unbalanced)
         }
     }
 
-    fn keep(&mut self, bytes: &[u8]) -> Result<(), Uncut> {
-        let (buffer, most) = if self.inside {
-            (&mut self.item, MAX_OBJECT)
+    fn buffer(&mut self, bytes: &[u8]) -> Result<(), SplitError> {
+        let (buffer, limit) = if self.inside {
+            (&mut self.item, MAX_OBJECT_BYTES)
         } else {
-            (&mut self.envelope, MAX_ENVELOPE)
+            (&mut self.envelope, MAX_ENVELOPE_BYTES)
         };
-        extend(buffer, bytes, most)
+        extend(buffer, bytes, limit)
     }
 }
 
-impl Lines {
-    /// Takes the next bytes, and gives each line that ends in them.
-    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), Uncut> {
+impl LineSplitter {
+    /// Consumes the next bytes and passes each completed line on.
+    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), SplitError> {
         let mut rest = bytes;
         while let Some(end) = memchr(b'\n', rest) {
             if self.line.is_empty() {
                 each(&rest[..end]);
             } else {
-                extend(&mut self.line, &rest[..end], MAX_OBJECT)?;
+                extend(&mut self.line, &rest[..end], MAX_OBJECT_BYTES)?;
                 each(&self.line);
-                emptied(&mut self.line);
+                reset(&mut self.line);
             }
             rest = &rest[end + 1..];
         }
-        extend(&mut self.line, rest, MAX_OBJECT)
+        extend(&mut self.line, rest, MAX_OBJECT_BYTES)
     }
 }
 
-/// Whether what has come so far ends where the value of `items` begins.
-fn names_items(envelope: &[u8]) -> bool {
+/// Returns whether the envelope so far ends at the start of the `items` array.
+fn ends_at_items(envelope: &[u8]) -> bool {
     let before = envelope
         .strip_suffix(b"[")
         .unwrap_or(envelope)
@@ -136,26 +137,17 @@ fn names_items(envelope: &[u8]) -> bool {
         .is_some_and(|before| before.trim_ascii_end().ends_with(b"\"items\""))
 }
 
-fn extend(buffer: &mut Vec<u8>, bytes: &[u8], most: usize) -> Result<(), Uncut> {
-    if buffer.len() + bytes.len() > most {
-        return Err(Uncut::TooLarge);
+fn extend(buffer: &mut Vec<u8>, bytes: &[u8], limit: usize) -> Result<(), SplitError> {
+    if buffer.len() + bytes.len() > limit {
+        return Err(SplitError::TooLarge);
     }
     buffer.extend_from_slice(bytes);
     Ok(())
 }
 
-fn emptied(buffer: &mut Vec<u8>) {
+fn reset(buffer: &mut Vec<u8>) {
     buffer.clear();
-    buffer.shrink_to(KEEP);
-}
-
-impl fmt::Display for Uncut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooLarge => "an object is larger than any of Kubernetes can be",
-            Self::Unbalanced => "its brackets do not match",
-        })
-    }
+    buffer.shrink_to(RETAINED_BYTES);
 }
 
 #[cfg(test)]
@@ -165,9 +157,9 @@ mod tests {
     const LIST: &str = r#"{"kind":"PodList","metadata":{"resourceVersion":"7","x":[1,[2]]}, "items" : [ {"a":"]}\"\\","b":[{"c":{}}]} ,
         {"d":1}],"tail":{"items":[3]}}"#;
 
-    fn cut(list: &str, piece: usize) -> (Vec<String>, String) {
-        let (mut items, mut found) = (Items::default(), Vec::new());
-        for bytes in list.as_bytes().chunks(piece) {
+    fn split(list: &str, chunk: usize) -> (Vec<String>, String) {
+        let (mut items, mut found) = (ItemSplitter::default(), Vec::new());
+        for bytes in list.as_bytes().chunks(chunk) {
             items
                 .feed(bytes, |item| {
                     found.push(String::from_utf8_lossy(item).trim().to_owned())
@@ -178,13 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn items_are_cut_out_however_the_pieces_fall() {
-        for piece in 1..=LIST.len() {
-            let (found, envelope) = cut(LIST, piece);
+    fn items_are_split_at_any_chunk_boundary() {
+        for chunk in 1..=LIST.len() {
+            let (found, envelope) = split(LIST, chunk);
             assert_eq!(
                 found,
                 [r#"{"a":"]}\"\\","b":[{"c":{}}]}"#, r#"{"d":1}"#],
-                "in pieces of {piece}"
+                "in chunks of {chunk}"
             );
             let envelope: serde_json::Value = serde_json::from_str(&envelope).unwrap();
             assert_eq!(envelope["metadata"]["resourceVersion"], "7");
@@ -194,43 +186,46 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_and_one_without_items_are_lists() {
+    fn lists_without_items_are_accepted() {
         for list in [
             r#"{"items":[],"metadata":{}}"#,
             r#"{"items":null,"metadata":{}}"#,
             r#"{"metadata":{}}"#,
         ] {
-            let (found, envelope) = cut(list, 3);
+            let (found, envelope) = split(list, 3);
             assert!(found.is_empty());
             serde_json::from_str::<serde_json::Value>(&envelope).unwrap();
         }
     }
 
     #[test]
-    fn what_is_no_list_is_an_error_and_takes_no_memory() {
-        assert_eq!(Items::default().feed(b"}", |_| ()), Err(Uncut::Unbalanced));
-        let mut items = Items::default();
+    fn malformed_and_oversized_input_is_rejected_within_the_limits() {
+        assert_eq!(
+            ItemSplitter::default().feed(b"}", |_| ()),
+            Err(SplitError::Unbalanced)
+        );
+        let mut items = ItemSplitter::default();
         items.feed(b"{\"items\":[{\"a\":\"", |_| ()).unwrap();
         let endless = vec![b'a'; 1 << 20];
         let fed = (0..8)
             .map(|_| items.feed(&endless, |_| ()))
             .find(Result::is_err);
-        assert_eq!(fed, Some(Err(Uncut::TooLarge)));
+        assert_eq!(fed, Some(Err(SplitError::TooLarge)));
         assert_eq!(
-            Items::default().feed(&vec![b' '; 100_000], |_| ()),
-            Err(Uncut::TooLarge)
+            ItemSplitter::default().feed(&vec![b' '; 100_000], |_| ()),
+            Err(SplitError::TooLarge)
         );
-        let mut open = Items::default();
+        let mut open = ItemSplitter::default();
         open.feed(b"{\"items\":[", |_| ()).unwrap();
-        assert_eq!(open.envelope(), Err(Uncut::Unbalanced));
+        assert_eq!(open.envelope(), Err(SplitError::Unbalanced));
     }
 
     #[test]
-    fn lines_are_cut_however_the_pieces_fall() {
+    fn lines_are_split_at_any_chunk_boundary() {
         let text = "{\"type\":\"ADDED\"}\n\n{\"type\":\"BOOKMARK\"}\nrest";
-        for piece in 1..=text.len() {
-            let (mut lines, mut found) = (Lines::default(), Vec::new());
-            for bytes in text.as_bytes().chunks(piece) {
+        for chunk in 1..=text.len() {
+            let (mut lines, mut found) = (LineSplitter::default(), Vec::new());
+            for bytes in text.as_bytes().chunks(chunk) {
                 lines
                     .feed(bytes, |line| {
                         found.push(String::from_utf8_lossy(line).into_owned())

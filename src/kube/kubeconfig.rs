@@ -1,6 +1,4 @@
-//! How the API server is reached as a kubeconfig says.
-//!
-//! kube knows what its fields mean; the file is read, and its credentials are used, as client-go does.
+//! The endpoint and credentials of a kubeconfig, with the precedence rules of client-go.
 
 use std::fmt;
 use std::path::Path;
@@ -8,59 +6,56 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use secrecy::ExposeSecret;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
-use crate::config::proxy::Proxy;
-use crate::config::tree;
-use crate::kube::credentials::{read, token_in};
-use crate::kube::{Access, Denied, Plugin};
+use crate::config::agent::proxy::Proxy;
+use crate::config::exporter::yaml;
+use crate::kube::credentials::{Credentials, read_file, read_token};
+use crate::kube::endpoint::{ApiEndpoint, AuthError};
+use crate::kube::exec_plugin::ExecPlugin;
 use crate::net::Trust;
-use crate::net::tls::{Identity, Place};
-use crate::report::Evidence;
+use crate::net::tls::trust::{Identity, PkiScope};
 
-/// Stands for "no proxy", because kube reads the environment where a cluster names none.
+/// Placeholder for "no proxy": without a `proxy-url`, kube would apply `HTTPS_PROXY` and ignore
+/// `NO_PROXY`.
 const NO_PROXY_URL: &str = "http://no-proxy.invalid";
 
-impl Access {
-    /// As a kubeconfig says, with every way to authenticate that is left in client-go.
+/// An error while loading a kubeconfig. Omits the file's text, which may be secret.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct KubeconfigError(String);
+
+impl ApiEndpoint {
+    /// Returns the endpoint of a kubeconfig. Supports every authentication method of client-go.
     ///
     /// # Errors
-    /// When the file cannot be used, or its plugin gives no credential.
-    pub async fn kubeconfig(
+    /// If the file is unusable, or if its exec plugin returns no credential.
+    pub async fn from_kubeconfig(
         path: &Path,
         context: Option<&str>,
-        plugin: &Plugin,
-    ) -> Result<Self, Denied> {
-        let unusable = |error: &dyn fmt::Display| {
-            Denied::Unknown(Evidence::from(format!(
-                "kubeconfig {} cannot be used: {error}",
-                path.display()
-            )))
+        plugin: &ExecPlugin,
+    ) -> Result<Self, AuthError> {
+        let unusable = |error: &dyn fmt::Display| AuthError::Kubeconfig {
+            path: path.to_owned(),
+            cause: error.to_string(),
         };
-        let mut config = usable(path, context)
+        let mut config = load(path, context)
             .await
             .map_err(|error| unusable(&error))?;
         let host = config.cluster_url.host().unwrap_or_default().to_owned();
-        let proxy = named_proxy(&config).map_err(|error| unusable(&error))?;
-        let headers = authorization(&mut config, plugin)
+        let proxy = proxy_url(&config).map_err(|error| unusable(&error))?;
+        let credentials = credentials(&mut config, plugin)
             .await
             .map_err(|error| unusable(&error))?;
         let https = config.cluster_url.scheme_str() != Some("http");
         let trust = if https {
-            Some(Arc::new(
-                kubeconfig_trust(&config).map_err(|error| unusable(&error))?,
-            ))
+            Some(Arc::new(trust(&config).map_err(|error| unusable(&error))?))
         } else {
             None
         };
-        let bearer = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         Ok(Self {
             host: host.trim_matches(['[', ']']).to_owned(),
             port: config
@@ -69,40 +64,42 @@ impl Access {
                 .unwrap_or(if https { 443 } else { 80 }),
             trust,
             server_name: config.tls_server_name.clone(),
-            prefix: config.cluster_url.path().trim_end_matches('/').to_owned(),
+            path_prefix: config.cluster_url.path().trim_end_matches('/').to_owned(),
             proxy,
-            token_expiry: bearer.and_then(super::service_account_token::expiry),
-            headers,
+            credentials,
             remark: None,
         })
     }
 }
 
-/// The file's context, if a request could be made with it; its credentials are not looked at.
+/// Loads a context of a kubeconfig and validates its cluster. Does not read credentials.
 ///
 /// # Errors
-/// Why not, without a word of what may be secret.
-pub async fn usable(path: &Path, context: Option<&str>) -> Result<kube::Config, String> {
-    let config = context_of(path, context).await?;
+/// If the file is unusable.
+pub async fn load(path: &Path, context: Option<&str>) -> Result<kube::Config, KubeconfigError> {
+    let config = load_context(path, context).await?;
     if config.accept_invalid_certs {
-        return Err("it says insecure-skip-tls-verify, and nothing is sent unverified".to_owned());
+        return Err(KubeconfigError(
+            "insecure-skip-tls-verify is not supported: credentials are only sent over verified \
+             connections"
+                .to_owned(),
+        ));
     }
     if config.cluster_url.host().is_none() {
-        return Err("its server has no host".to_owned());
+        return Err(KubeconfigError("the server URL has no host".to_owned()));
     }
-    named_proxy(&config)?;
+    proxy_url(&config)?;
     Ok(config)
 }
 
-/// The file's context, without what kube would add from the environment of this process.
-async fn context_of(path: &Path, context: Option<&str>) -> Result<kube::Config, String> {
-    let mut file = file(path)?;
+/// Loads a context without the proxy settings that kube would add from the environment.
+async fn load_context(path: &Path, context: Option<&str>) -> Result<kube::Config, KubeconfigError> {
+    let mut file = read_kubeconfig(path)?;
     for cluster in file
         .clusters
         .iter_mut()
         .filter_map(|named| named.cluster.as_mut())
     {
-        // Without one kube takes HTTPS_PROXY, and NO_PROXY counts for nothing.
         let own = cluster.proxy_url.take().filter(|url| !url.is_empty());
         cluster.proxy_url = Some(own.unwrap_or_else(|| NO_PROXY_URL.to_owned()));
     }
@@ -111,7 +108,7 @@ async fn context_of(path: &Path, context: Option<&str>) -> Result<kube::Config, 
         ..KubeConfigOptions::default()
     };
     let config = kube::Config::from_custom_kubeconfig(file, &options).await;
-    let mut config = config.map_err(|error| error.to_string())?;
+    let mut config = config.map_err(|error| KubeconfigError(error.to_string()))?;
     let exec = config
         .auth_info
         .exec
@@ -124,23 +121,25 @@ async fn context_of(path: &Path, context: Option<&str>) -> Result<kube::Config, 
     Ok(config)
 }
 
-/// Reads a kubeconfig; what is wrong with it is said without its text, because any line may hold a token.
-fn file(path: &Path) -> Result<Kubeconfig, String> {
-    let text = String::from_utf8(read(path).map_err(|error| error.to_string())?);
-    let text = text.map_err(|_error| "it is no text in UTF-8".to_owned())?;
+/// Reads a kubeconfig. Errors omit its text, because any line may contain a token.
+fn read_kubeconfig(path: &Path) -> Result<Kubeconfig, KubeconfigError> {
+    let bytes = read_file(path).map_err(|error| KubeconfigError(error.to_string()))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_error| KubeconfigError("the file is not UTF-8".to_owned()))?;
     let value =
-        tree::parse(text.trim_start_matches('\u{feff}')).map_err(|(line, _fault)| match line {
-            Some(line) => format!("it is no kubeconfig: no YAML from line {line} on"),
-            None => "it is no kubeconfig: no YAML".to_owned(),
+        yaml::parse(text.trim_start_matches('\u{feff}')).map_err(|(line, _fault)| match line {
+            Some(line) => KubeconfigError(format!("not a kubeconfig: invalid YAML at line {line}")),
+            None => KubeconfigError("not a kubeconfig: invalid YAML".to_owned()),
         })?;
     let mut file =
         serde_json::from_value(value.value.to_json()).map_err(|error| without_content(&error))?;
-    from_folder(&mut file, path.parent().unwrap_or(Path::new("")));
+    resolve_paths(&mut file, path.parent().unwrap_or(Path::new("")));
     Ok(file)
 }
 
-/// Paths are relative to the file's folder; a plugin's name without a separator is looked for in `PATH`.
-fn from_folder(file: &mut Kubeconfig, folder: &Path) {
+/// Resolves paths relative to the file's directory. A command without a slash stays, for lookup in
+/// `PATH`.
+fn resolve_paths(file: &mut Kubeconfig, folder: &Path) {
     let clusters = file
         .clusters
         .iter_mut()
@@ -170,39 +169,39 @@ fn from_folder(file: &mut Kubeconfig, folder: &Path) {
         ]
     });
     for path in authorities.chain(files.flatten()) {
-        // An absolute path replaces the folder.
+        // join keeps absolute paths.
         *path = folder.join(&*path).to_string_lossy().into_owned();
     }
 }
 
-/// What a value should be, and not what it is.
-fn without_content(error: &serde_json::Error) -> String {
+/// Describes the expected value and omits the actual one.
+fn without_content(error: &serde_json::Error) -> KubeconfigError {
     let text = error.to_string();
-    match text.rsplit_once(", expected ") {
+    KubeconfigError(match text.rsplit_once(", expected ") {
         Some((_content, expected)) => {
-            format!("it is no kubeconfig: a value in it is not {expected}")
+            format!("not a kubeconfig: expected {expected}")
         }
-        None if text.starts_with("missing field") => format!("it is no kubeconfig: {text}"),
-        None => "it is no kubeconfig".to_owned(),
-    }
+        None if text.starts_with("missing field") => format!("not a kubeconfig: {text}"),
+        None => "not a kubeconfig".to_owned(),
+    })
 }
 
-fn kubeconfig_trust(config: &kube::Config) -> Result<Trust, Box<dyn std::error::Error>> {
+fn trust(config: &kube::Config) -> Result<Trust, Box<dyn std::error::Error>> {
     let user = &config.auth_info;
-    let written = |data: Option<&str>,
-                   path: Option<&str>|
+    let bytes = |data: Option<&str>,
+                 path: Option<&str>|
      -> Result<Option<Vec<u8>>, Box<dyn std::error::Error>> {
         match (data, path) {
             (Some(data), _) => Ok(Some(STANDARD.decode(data)?)),
-            (None, Some(path)) => Ok(Some(read(path)?)),
+            (None, Some(path)) => Ok(Some(read_file(path)?)),
             (None, None) => Ok(None),
         }
     };
-    let chain = written(
+    let chain = bytes(
         user.client_certificate_data.as_deref(),
         user.client_certificate.as_deref(),
     )?;
-    let key = written(
+    let key = bytes(
         user.client_key_data
             .as_ref()
             .map(ExposeSecret::expose_secret),
@@ -218,56 +217,62 @@ fn kubeconfig_trust(config: &kube::Config) -> Result<Trust, Box<dyn std::error::
             .map(|der| CertificateDer::from(der.clone()))
             .collect(),
         (None, Some(path)) => {
-            CertificateDer::pem_slice_iter(&read(path)?).collect::<Result<_, _>>()?
+            CertificateDer::pem_slice_iter(&read_file(path)?).collect::<Result<_, _>>()?
         }
-        (None, None) => return Ok(Trust::system(Place::Cluster)?),
+        (None, None) => return Ok(Trust::system(PkiScope::Cluster)?),
     };
-    Ok(Trust::authorities(roots, identity, Place::Cluster)?)
+    Ok(Trust::authorities(roots, identity, PkiScope::Cluster)?)
 }
 
-/// Who asks: by a token, a password or an ID token in the file, else by what its plugin hands out.
-async fn authorization(config: &mut kube::Config, plugin: &Plugin) -> Result<HeaderMap, String> {
+/// Returns the credentials in the file, or those of its exec plugin.
+async fn credentials(
+    config: &mut kube::Config,
+    plugin: &ExecPlugin,
+) -> Result<Credentials, KubeconfigError> {
     let user = &mut config.auth_info;
     if let Some(path) = user.token_file.take() {
-        match token_in(Path::new(&path)) {
+        match read_token(Path::new(&path)) {
             Ok(token) => user.token = Some(token.into()),
-            // As in client-go: what was written beside the file serves when the file does not.
+            // client-go falls back to the inline token too.
             Err(_unreadable) if user.token.is_some() => {}
-            Err(error) => return Err(format!("{path}: {error}")),
+            Err(error) => return Err(KubeconfigError(format!("{path}: {error}"))),
         }
     }
-    if let Some(written) = written(user)? {
-        return header(&written);
+    if let Some(text) = inline_authorization(user)? {
+        return authorization(&text);
     }
     let Some(exec) = &user.exec else {
-        return Ok(HeaderMap::new());
+        return Ok(Credentials::default());
     };
-    let credential = plugin.credential(exec).await?;
+    let credential = plugin
+        .credential(exec)
+        .await
+        .map_err(|error| KubeconfigError(error.to_string()))?;
     if let Some((chain, key)) = credential.identity {
         user.client_certificate_data = Some(STANDARD.encode(chain));
         user.client_key_data = Some(STANDARD.encode(key.reveal()).into());
     }
     credential.token.map_or_else(
-        || Ok(HeaderMap::new()),
-        |token| header(&format!("Bearer {}", token.reveal())),
+        || Ok(Credentials::default()),
+        |token| authorization(&format!("Bearer {}", token.reveal())),
     )
 }
 
-/// The header that the file itself gives.
-fn written(user: &AuthInfo) -> Result<Option<String>, String> {
+/// Returns the `Authorization` header that the file itself defines.
+fn inline_authorization(user: &AuthInfo) -> Result<Option<String>, KubeconfigError> {
     match &user.auth_provider {
         Some(provider) if provider.name == "oidc" => {
             let token = provider
                 .config
                 .get("id-token")
-                .ok_or("its auth provider oidc has no id-token")?;
+                .ok_or_else(|| KubeconfigError("auth provider oidc has no id-token".to_owned()))?;
             return Ok(Some(format!("Bearer {token}")));
         }
         Some(provider) => {
             let name = &provider.name;
-            return Err(format!(
-                "the auth provider {name} is none that client-go has any more; use an exec plugin"
-            ));
+            return Err(KubeconfigError(format!(
+                "auth provider {name} was removed from client-go; use an exec plugin"
+            )));
         }
         None => {}
     }
@@ -283,20 +288,18 @@ fn written(user: &AuthInfo) -> Result<Option<String>, String> {
     Ok(token.map(|token| format!("Bearer {token}")))
 }
 
-fn header(text: &str) -> Result<HeaderMap, String> {
-    let value = HeaderValue::from_str(text)
-        .map_err(|_error| "its token is none that HTTP can carry".to_owned());
-    let mut value = value?;
-    value.set_sensitive(true);
-    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+fn authorization(text: &str) -> Result<Credentials, KubeconfigError> {
+    Credentials::authorization(text).ok_or_else(|| {
+        KubeconfigError("the token contains bytes that an HTTP header cannot".to_owned())
+    })
 }
 
-/// The kubeconfig's own `proxy-url`.
-fn named_proxy(config: &kube::Config) -> Result<Option<Proxy>, String> {
+/// Returns the kubeconfig's `proxy-url`.
+fn proxy_url(config: &kube::Config) -> Result<Option<Proxy>, KubeconfigError> {
     let written = config.proxy_url.as_ref().map(ToString::to_string);
     let own = written.filter(|url| url.trim_end_matches('/') != NO_PROXY_URL);
     let proxy = own.map(|url| Proxy::from_url(&url)).transpose();
-    proxy.map_err(|wrong| format!("its proxy-url {}; {}", wrong.what, wrong.right))
+    proxy.map_err(|wrong| KubeconfigError(format!("proxy-url {}; {}", wrong.what, wrong.right)))
 }
 
 #[cfg(test)]
@@ -306,8 +309,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_a_password_and_an_id_token_are_sent_as_client_go_sends_them() {
-        let written = |user: serde_json::Value| written(&serde_json::from_value(user).unwrap());
+    fn token_password_and_id_token_become_the_authorization_header() {
+        let header =
+            |user: serde_json::Value| inline_authorization(&serde_json::from_value(user).unwrap());
         let oidc = |config: serde_json::Value| json!({ "auth-provider": { "name": "oidc", "config": config } });
         for (user, expected) in [
             (json!({ "token": "t" }), Some("Bearer t")),
@@ -320,26 +324,24 @@ mod tests {
             (json!({ "username": "u", "token": "t" }), Some("Bearer t")),
             (oidc(json!({ "id-token": "i" })), Some("Bearer i")),
         ] {
-            assert_eq!(
-                written(user.clone()).unwrap().as_deref(),
-                expected,
-                "{user}"
-            );
+            assert_eq!(header(user.clone()).unwrap().as_deref(), expected, "{user}");
         }
         assert_eq!(
-            written(oidc(json!({}))).unwrap_err(),
-            "its auth provider oidc has no id-token"
+            header(oidc(json!({}))).unwrap_err().to_string(),
+            "auth provider oidc has no id-token"
         );
-        let gone = written(json!({ "auth-provider": { "name": "gcp" } })).unwrap_err();
+        let removed = header(json!({ "auth-provider": { "name": "gcp" } })).unwrap_err();
         assert!(
-            gone.starts_with("the auth provider gcp is none that client-go has any more"),
-            "{gone}"
+            removed
+                .to_string()
+                .starts_with("auth provider gcp was removed"),
+            "{removed}"
         );
-        assert!(header("Bearer a\nb").is_err());
+        assert!(authorization("Bearer a\nb").is_err());
     }
 
     #[test]
-    fn paths_are_relative_to_the_file_and_a_bare_command_is_looked_for_in_path() {
+    fn paths_are_relative_to_the_kubeconfig_and_bare_commands_use_path() {
         let user = json!({ "name": "u", "user": {
             "client-certificate": "c.crt", "client-key": "/keys/c.key", "tokenFile": "t", "exec": { "command": "bin/x" },
         }});
@@ -347,7 +349,7 @@ mod tests {
         let cluster = json!({ "name": "c", "cluster": { "certificate-authority": "ca.crt" } });
         let file = json!({ "clusters": [cluster], "users": [user, bare] });
         let mut file: Kubeconfig = serde_json::from_value(file).unwrap();
-        from_folder(&mut file, Path::new("/home"));
+        resolve_paths(&mut file, Path::new("/home"));
         let ca = file.clusters[0]
             .cluster
             .as_ref()

@@ -1,187 +1,136 @@
-//! One kind of object, listed once and then followed: what is kept of it, and whether that can still be believed.
+//! Caches the objects of one resource with a list and a watch.
+
+mod cache;
+mod watch_event;
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use serde::Deserialize;
 use tokio::sync::watch;
 
-use crate::catalogue::Right;
-use crate::catalogue::timeouts::{WATCH_PATIENCE, WATCH_SILENCE};
-use crate::kube::json_stream::{Items, Lines, Uncut};
-use crate::kube::types::{Kept, Raw};
-use crate::kube::{Door, Visit};
-use crate::net::{Answer, Opened};
-use crate::report::{Evidence, Verdict};
+use self::cache::{Cache, insert};
+use self::watch_event::WatchEvent;
+use crate::catalogue::timeouts::{WATCH_IDLE_TIMEOUT, WATCH_STALE_AFTER};
+use crate::catalogue::{FailureMode, Permission};
+use crate::kube::client::Client;
+use crate::kube::connection::ApiConnection;
+use crate::kube::error::ClientError;
+use crate::kube::json_stream::{ItemSplitter, LineSplitter};
+use crate::kube::types::cached_object::{CachedObject, RawObject};
+use crate::kube::types::object::{ListEnvelope, ListMeta};
+use crate::net::{Response, StreamResponse};
 
-/// So many objects are asked for at a time.
-const PAGE: usize = 500;
-/// How long the API server is asked to keep a watch open, in seconds, and how much that differs from one to the next.
-const WATCH: (u32, u32) = (300, 120);
-/// A watch that ends sooner was not meant to be one.
-const SHORT: Duration = Duration::from_secs(1);
-/// What a watch says so soon after a change is taken in together.
-const GATHER: Duration = Duration::from_millis(250);
-/// What the API server answers when it has forgotten the state from which to go on.
-const GONE: u16 = 410;
+/// Objects per page of a list.
+const PAGE_SIZE: usize = 500;
+/// Shortest requested duration of a watch, and the range of its jitter, in seconds.
+const WATCH_SECONDS: (u32, u32) = (300, 120);
+/// A watch that closes sooner counts as failed, which prevents a busy loop.
+const MIN_WATCH_DURATION: Duration = Duration::from_secs(1);
+/// Time during which the events of a burst are collected before they are parsed.
+const BATCH_WINDOW: Duration = Duration::from_millis(250);
 
-/// One kind of object.
+/// A cache of one resource.
 #[derive(Debug)]
-pub struct Collection<K> {
-    right: &'static Right,
+pub struct Reflector<K> {
+    permission: &'static Permission,
     path: String,
-    selector: Option<&'static str>,
-    state: Mutex<State<K>>,
-    /// Whether the first list has come, or will not come for now.
-    settled: watch::Sender<bool>,
+    field_selector: Option<&'static str>,
+    cache: Mutex<Cache<K>>,
+    /// Whether the first list succeeded or failed.
+    initialized: watch::Sender<bool>,
 }
 
-#[derive(Debug)]
-struct State<K> {
-    objects: HashMap<Box<str>, Arc<K>>,
-    /// The state of the collection from which a watch can go on.
-    version: Option<String>,
-    /// That state was forgotten: the next list must be the newest, not one that the API server has at hand.
-    forgotten: bool,
-    /// When the API server last said something of it: a list, an event, a bookmark.
-    heard: Option<Instant>,
-    /// Why it is not followed just now.
-    trouble: Option<Verdict>,
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    #[serde(default)]
-    metadata: ListMeta,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ListMeta {
-    resource_version: String,
-    r#continue: String,
-}
-
-#[derive(Deserialize)]
-#[serde(
-    tag = "type",
-    content = "object",
-    rename_all = "UPPERCASE",
-    bound(deserialize = "R: Deserialize<'de>")
-)]
-enum Event<R> {
-    Added(R),
-    Modified(R),
-    Deleted(R),
-    Bookmark(Envelope),
-    Error(Status),
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-struct Status {
-    code: u16,
-    message: String,
-}
-
-impl<K: Kept> Collection<K> {
-    /// A collection at this path, of which nothing is known yet.
-    pub(super) fn new(right: &'static Right, path: String, selector: Option<&'static str>) -> Self {
+impl<K: CachedObject> Reflector<K> {
+    /// Returns an empty reflector for the resource at a path.
+    pub(super) fn new(
+        permission: &'static Permission,
+        path: String,
+        field_selector: Option<&'static str>,
+    ) -> Self {
         Self {
-            right,
+            permission,
             path,
-            selector,
-            state: Mutex::default(),
-            settled: watch::Sender::new(false),
+            field_selector,
+            cache: Mutex::default(),
+            initialized: watch::Sender::new(false),
         }
     }
 
-    /// The right without which it cannot be read.
-    pub fn right(&self) -> &'static Right {
-        self.right
+    /// Returns the permission that list and watch require.
+    pub fn permission(&self) -> &'static Permission {
+        self.permission
     }
 
-    /// What is kept, once the first list has come or it is known that it will not come.
+    /// Waits for the first list and returns the cached objects.
     ///
     /// # Errors
-    /// The verdict of every check that needs it.
-    pub async fn read(&self) -> Result<Vec<Arc<K>>, Verdict> {
-        self.settled
+    /// If the first list failed, or if the watch is stale.
+    pub async fn read(&self) -> Result<Vec<Arc<K>>, ClientError> {
+        self.initialized
             .subscribe()
-            .wait_for(|settled| *settled)
+            .wait_for(|initialized| *initialized)
             .await
-            .expect("the collection holds the sender");
-        self.seen()
-    }
-
-    /// What is kept now.
-    fn seen(&self) -> Result<Vec<Arc<K>>, Verdict> {
-        let state = self.lock();
-        match (state.heard, &state.trouble) {
-            (Some(heard), _) if heard.elapsed() <= WATCH_SILENCE => {
-                Ok(state.objects.values().cloned().collect())
+            .expect("the reflector holds the sender");
+        let cache = self.lock();
+        match (cache.last_contact, &cache.error) {
+            (Some(last_contact), _) if last_contact.elapsed() <= WATCH_STALE_AFTER => {
+                Ok(cache.objects.values().cloned().collect())
             }
-            (None, Some(trouble)) => Err(trouble.clone()),
-            (heard, trouble) => {
-                let since = heard.map_or(0, |heard| heard.elapsed().as_secs());
-                let why = trouble
-                    .as_ref()
-                    .map(|why| format!("; {}", why.evidence()))
-                    .unwrap_or_default();
-                let evidence = format!(
-                    "the API server has said nothing of {} for {since} s{why}",
-                    self.right.resource
-                );
-                Err(Verdict::Unknown(Evidence::from(evidence)))
-            }
+            (None, Some(error)) => Err(error.clone()),
+            (last_contact, error) => Err(ClientError::Stale {
+                resource: self.permission.resource,
+                seconds: last_contact.map_or(0, |at| at.elapsed().as_secs()),
+                cause: error.clone().map(Box::new),
+            }),
         }
     }
 
-    /// Forgets everything, so that whoever reads waits for the next list.
-    pub(super) fn forget(&self) {
-        *self.lock() = State::default();
-        self.settled.send_replace(false);
+    /// Empties the cache, so that readers wait for the next list.
+    pub(super) fn reset(&self) {
+        *self.lock() = Cache::default();
+        self.initialized.send_replace(false);
     }
 
-    /// Lists, then follows, until something ends it.
-    pub(super) async fn follow(&self, door: &Door) {
-        let Err(trouble) = self.session(door).await;
-        tracing::debug!(resource = self.right.resource, why = %trouble.evidence(), "a watch has ended");
-        self.lock().trouble = Some(trouble);
-        self.settled.send_replace(true);
+    /// Lists and watches until an error occurs, which is then stored for readers.
+    pub(super) async fn run(&self, client: &Client) {
+        let Err(error) = self.list_and_watch(client).await;
+        tracing::debug!(resource = self.permission.resource, %error, "watch failed");
+        self.lock().error = Some(error);
+        self.initialized.send_replace(true);
     }
 
-    async fn session(&self, door: &Door) -> Result<Infallible, Verdict> {
-        let mut visit = door.enter().await?;
+    async fn list_and_watch(&self, client: &Client) -> Result<Infallible, ClientError> {
+        let mut api = client.connect().await?;
         loop {
-            let version = self.lock().version.clone();
+            let version = self.lock().resource_version.clone();
             match version {
-                None => self.list(door, &mut visit).await?,
-                Some(version) => self.watch(door, &mut visit, &version).await?,
+                None => self.list(client, &mut api).await?,
+                Some(version) => self.watch(client, &mut api, &version).await?,
             }
         }
     }
 
-    /// Reads all pages; what was kept before and is not among them goes.
-    async fn list(&self, door: &Door, visit: &mut Visit) -> Result<(), Verdict> {
-        let (known, forgotten) = {
-            let state = self.lock();
-            (state.objects.clone(), state.forgotten)
+    /// Reads all pages and replaces the cache.
+    async fn list(&self, client: &Client, api: &mut ApiConnection) -> Result<(), ClientError> {
+        let (previous, expired) = {
+            let cache = self.lock();
+            (cache.objects.clone(), cache.version_expired)
         };
-        let mut fresh = HashMap::new();
-        let mut page = if forgotten {
+        let mut objects = HashMap::new();
+        let mut page = if expired {
             String::new()
         } else {
             "&resourceVersion=0".to_owned()
         };
         let meta = loop {
-            let path = format!("{}?limit={PAGE}{page}{}", self.path, self.field_selector());
-            let meta = self.page(door, visit, &path, &known, &mut fresh).await?;
+            let path = format!("{}?limit={PAGE_SIZE}{page}{}", self.path, self.selector());
+            let meta = self
+                .list_page(client, api, &path, &previous, &mut objects)
+                .await?;
             if meta.r#continue.is_empty() {
                 break meta;
             }
@@ -189,271 +138,222 @@ impl<K: Kept> Collection<K> {
                 url::form_urlencoded::byte_serialize(meta.r#continue.as_bytes()).collect();
             page = format!("&continue={token}");
         };
-        let mut state = self.lock();
-        *state = State {
-            objects: fresh,
-            version: Some(meta.resource_version),
-            heard: Some(Instant::now()),
-            ..State::default()
+        *self.lock() = Cache {
+            objects,
+            resource_version: Some(meta.resource_version),
+            last_contact: Some(Instant::now()),
+            ..Cache::default()
         };
-        drop(state);
-        self.settled.send_replace(true);
+        self.initialized.send_replace(true);
         Ok(())
     }
 
-    async fn page(
+    async fn list_page(
         &self,
-        door: &Door,
-        visit: &mut Visit,
+        client: &Client,
+        api: &mut ApiConnection,
         path: &str,
-        known: &HashMap<Box<str>, Arc<K>>,
-        fresh: &mut HashMap<Box<str>, Arc<K>>,
-    ) -> Result<ListMeta, Verdict> {
-        let mut stream = match visit.stream(path).await? {
-            Opened::Stream(stream) => stream,
-            Opened::Refused(answer) => return Err(self.refused(door, &answer, "list")),
+        previous: &HashMap<Box<str>, Arc<K>>,
+        objects: &mut HashMap<Box<str>, Arc<K>>,
+    ) -> Result<ListMeta, ClientError> {
+        let mut stream = match api.stream(path).await? {
+            StreamResponse::Stream(stream) => stream,
+            StreamResponse::Rejected(response) => {
+                return Err(self.rejected(client, &response, "list"));
+            }
         };
-        let mut items = Items::default();
-        let mut unread = None;
+        let mut items = ItemSplitter::default();
+        let mut invalid = None;
         while let Some(bytes) = stream
-            .next(WATCH_PATIENCE)
+            .next(WATCH_IDLE_TIMEOUT)
             .await
-            .map_err(|finding| Verdict::Unknown(finding.evidence))?
+            .map_err(ClientError::Request)?
         {
             let each = |item: &[u8]| match serde_json::from_slice::<K::Raw>(item) {
                 Ok(raw) => {
                     let uid: Box<str> = raw.uid().into();
-                    if let Some(kept) = K::keep(raw, known.get(&uid).map(AsRef::as_ref)) {
-                        insert(fresh, uid, kept);
+                    let known = previous.get(&uid).map(AsRef::as_ref);
+                    if let Some(object) = K::from_raw(raw, known) {
+                        insert(objects, uid, object);
                     }
                 }
-                Err(error) => unread = Some(error.to_string()),
+                Err(error) => invalid = Some(error),
             };
             items
                 .feed(&bytes, each)
-                .map_err(|uncut| self.strange(&uncut.to_string()))?;
+                .map_err(|error| self.malformed(&error))?;
         }
-        let envelope = items
-            .envelope()
-            .map_err(|uncut: Uncut| self.strange(&uncut.to_string()))?;
-        if let Some(error) = unread {
-            return Err(self.strange(&error));
+        let envelope = items.envelope().map_err(|error| self.malformed(&error))?;
+        if let Some(error) = invalid {
+            return Err(self.malformed(&error));
         }
-        let envelope: Envelope =
-            serde_json::from_slice(&envelope).map_err(|error| self.strange(&error.to_string()))?;
+        let envelope: ListEnvelope =
+            serde_json::from_slice(&envelope).map_err(|error| self.malformed(&error))?;
         Ok(envelope.metadata)
     }
 
-    /// Follows from a state on; `Ok` when the watch ended in good order, or when there must be a new list.
-    async fn watch(&self, door: &Door, visit: &mut Visit, version: &str) -> Result<(), Verdict> {
+    /// Watches from a resource version until the API server closes the watch or requires a new
+    /// list.
+    async fn watch(
+        &self,
+        client: &Client,
+        api: &mut ApiConnection,
+        version: &str,
+    ) -> Result<(), ClientError> {
         let began = Instant::now();
-        let seconds = WATCH.0 + some_number() % WATCH.1;
+        let seconds = WATCH_SECONDS.0 + jitter() % WATCH_SECONDS.1;
         let path = format!(
             "{}?watch=true&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={seconds}{}",
             self.path,
-            self.field_selector()
+            self.selector()
         );
-        let mut stream = match visit.stream(&path).await? {
-            Opened::Stream(stream) => stream,
-            Opened::Refused(answer) if answer.status.as_u16() == GONE => {
-                self.lock().forget_version();
+        let mut stream = match api.stream(&path).await? {
+            StreamResponse::Stream(stream) => stream,
+            StreamResponse::Rejected(response) if response.status == StatusCode::GONE => {
+                self.lock().expire_version();
                 return Ok(());
             }
-            Opened::Refused(answer) => return Err(self.refused(door, &answer, "watch")),
+            StreamResponse::Rejected(response) => {
+                return Err(self.rejected(client, &response, "watch"));
+            }
         };
-        stream.gather(GATHER);
-        let mut lines = Lines::default();
-        let mut ended = None;
+        stream.batch_reads(BATCH_WINDOW);
+        let mut lines = LineSplitter::default();
+        let mut end = None;
         loop {
-            let bytes = match stream.next(WATCH_PATIENCE).await {
+            let bytes = match stream.next(WATCH_IDLE_TIMEOUT).await {
                 Ok(Some(bytes)) => bytes,
-                Ok(None) if began.elapsed() < SHORT => {
-                    return Err(self.strange("a watch ended as soon as it began"));
+                Ok(None) if began.elapsed() < MIN_WATCH_DURATION => {
+                    return Err(self.malformed(&"the API server closed the watch immediately"));
                 }
                 Ok(None) => return Ok(()),
                 Err(finding) => {
-                    // Silence proves nothing of what was said before, so that only a list helps.
-                    if finding.mode == crate::catalogue::FailureMode::HttpTimeout {
-                        self.lock().version = None;
+                    // Events may have been lost without bookmarks, so a new list is needed.
+                    if finding.mode == FailureMode::HttpTimeout {
+                        self.lock().resource_version = None;
                     }
-                    return Err(Verdict::Unknown(finding.evidence));
+                    return Err(ClientError::Request(finding));
                 }
             };
             let each = |line: &[u8]| {
-                if !line.trim_ascii().is_empty() && ended.is_none() {
-                    ended = self.take(line).err();
+                if !line.trim_ascii().is_empty() && end.is_none() {
+                    end = self.apply(line).err();
                 }
             };
-            if let Err(uncut) = lines.feed(&bytes, each) {
-                self.lock().version = None;
-                return Err(self.strange(&uncut.to_string()));
+            if let Err(error) = lines.feed(&bytes, each) {
+                self.lock().resource_version = None;
+                return Err(self.malformed(&error));
             }
-            match ended {
+            match end {
                 None => {}
-                Some(Halt::Gone) => return Ok(()),
-                Some(Halt::Trouble(trouble)) => return Err(trouble),
+                Some(WatchEnd::VersionExpired) => return Ok(()),
+                Some(WatchEnd::Failed(error)) => return Err(error),
             }
         }
     }
 
-    /// Takes in one line of a watch.
-    fn take(&self, line: &[u8]) -> Result<(), Halt> {
-        let event = serde_json::from_slice::<Event<K::Raw>>(line);
-        let mut state = self.lock();
+    /// Applies one line of a watch to the cache.
+    fn apply(&self, line: &[u8]) -> Result<(), WatchEnd> {
+        let event = serde_json::from_slice::<WatchEvent<K::Raw>>(line);
+        let mut cache = self.lock();
         let event = match event {
             Ok(event) => event,
             Err(error) => {
-                state.version = None;
-                return Err(Halt::Trouble(self.strange(&error.to_string())));
+                cache.resource_version = None;
+                return Err(WatchEnd::Failed(self.malformed(&error)));
             }
         };
         match event {
-            Event::Added(raw) | Event::Modified(raw) => {
-                state.note_version(raw.version());
+            WatchEvent::Added(raw) | WatchEvent::Modified(raw) => {
+                cache.advance(raw.resource_version());
                 let uid: Box<str> = raw.uid().into();
-                match K::keep(raw, state.objects.get(&uid).map(AsRef::as_ref)) {
-                    Some(kept) => insert(&mut state.objects, uid, kept),
+                match K::from_raw(raw, cache.objects.get(&uid).map(AsRef::as_ref)) {
+                    Some(object) => insert(&mut cache.objects, uid, object),
                     None => {
-                        state.objects.remove(&uid);
+                        cache.objects.remove(&uid);
                     }
                 }
             }
-            Event::Deleted(raw) => {
-                state.note_version(raw.version());
-                state.objects.remove(raw.uid());
+            WatchEvent::Deleted(raw) => {
+                cache.advance(raw.resource_version());
+                cache.objects.remove(raw.uid());
             }
-            Event::Bookmark(envelope) => state.note_version(&envelope.metadata.resource_version),
-            Event::Error(status) if status.code == GONE => {
-                state.forget_version();
-                return Err(Halt::Gone);
+            WatchEvent::Bookmark(bookmark) => cache.advance(&bookmark.metadata.resource_version),
+            WatchEvent::Error(status) if status.code == StatusCode::GONE.as_u16() => {
+                cache.expire_version();
+                return Err(WatchEnd::VersionExpired);
             }
-            Event::Error(status) => {
-                state.version = None;
-                return Err(Halt::Trouble(self.strange(&status.message)));
+            WatchEvent::Error(status) => {
+                cache.resource_version = None;
+                return Err(WatchEnd::Failed(self.malformed(&status.message)));
             }
         }
-        state.heard = Some(Instant::now());
-        state.trouble = None;
+        cache.last_contact = Some(Instant::now());
+        cache.error = None;
         Ok(())
     }
 
-    /// The verdict on an answer that is none; a missing right makes unknown at once what needs it.
-    fn refused(&self, door: &Door, answer: &Answer, verb: &str) -> Verdict {
-        let Right {
+    /// Returns the error for a rejected request. A missing permission invalidates the cache at
+    /// once.
+    fn rejected(&self, client: &Client, response: &Response, verb: &str) -> ClientError {
+        let Permission {
             group, resource, ..
-        } = self.right;
-        let of = if group.is_empty() {
-            (*resource).to_owned()
-        } else {
-            format!("{resource}.{group}")
-        };
-        let mut state = self.lock();
-        state.version = None;
-        match answer.status {
+        } = self.permission;
+        let mut cache = self.lock();
+        cache.resource_version = None;
+        match response.status {
             StatusCode::FORBIDDEN => {
-                state.heard = None;
-                state.objects.clear();
-                Verdict::Unknown(Evidence::from(format!(
-                    "the exporter's account may not {verb} {of} ({}): {}",
+                cache.last_contact = None;
+                cache.objects.clear();
+                let group = if group.is_empty() {
+                    String::new()
+                } else {
+                    format!(".{group}")
+                };
+                ClientError::Forbidden(format!(
+                    "{verb} {resource}{group} ({}): {}",
                     self.path,
-                    answer.quoted()
-                )))
+                    response.quoted()
+                ))
             }
             status => {
                 if status == StatusCode::UNAUTHORIZED {
-                    door.forget_credential();
+                    client.discard_credential();
                 }
-                state.forgotten |= status.as_u16() == GONE;
-                let evidence = format!(
-                    "GET {} ({verb}) was answered {status} {}",
-                    self.path,
-                    answer.quoted()
-                );
-                Verdict::Unknown(Evidence::from(evidence))
+                cache.version_expired |= status == StatusCode::GONE;
+                ClientError::rejected(&format!("GET {} ({verb})", self.path), response, None)
             }
         }
     }
 
-    fn strange(&self, what: &str) -> Verdict {
-        let resource = self.right.resource;
-        Verdict::Unknown(Evidence::from(format!(
-            "the API server's answer about {resource} cannot be read: {what}"
-        )))
+    fn malformed(&self, cause: &dyn fmt::Display) -> ClientError {
+        ClientError::Malformed {
+            subject: self.permission.resource.to_owned(),
+            cause: cause.to_string(),
+        }
     }
 
-    fn field_selector(&self) -> String {
-        self.selector
+    fn selector(&self) -> String {
+        self.field_selector
             .map(|selector| format!("&fieldSelector={selector}"))
             .unwrap_or_default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<K>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Cache<K>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Why a watch is not followed any longer.
+/// The reason for the early end of a watch.
 #[derive(Debug)]
-enum Halt {
-    /// The API server has forgotten the state from which to go on.
-    Gone,
-    Trouble(Verdict),
+enum WatchEnd {
+    /// The API server no longer has the resource version: 410 Gone.
+    VersionExpired,
+    Failed(ClientError),
 }
 
-impl<K> State<K> {
-    fn note_version(&mut self, version: &str) {
-        if !version.is_empty() {
-            self.version = Some(version.to_owned());
-        }
-    }
-
-    fn forget_version(&mut self) {
-        self.version = None;
-        self.forgotten = true;
-    }
-}
-
-impl<K> Default for State<K> {
-    fn default() -> Self {
-        Self {
-            objects: HashMap::new(),
-            version: None,
-            forgotten: false,
-            heard: None,
-            trouble: None,
-        }
-    }
-}
-
-/// Puts an object in; where there are too many, one that is worth least goes.
-fn insert<K: Kept>(objects: &mut HashMap<Box<str>, Arc<K>>, uid: Box<str>, kept: K) {
-    let room = objects.len() < K::MOST;
-    match objects.entry(uid) {
-        Entry::Occupied(mut known) => {
-            known.insert(Arc::new(kept));
-        }
-        Entry::Vacant(free) => {
-            if room {
-                free.insert(Arc::new(kept));
-                return;
-            }
-            let uid = free.into_key();
-            let least = objects
-                .iter()
-                .min_by_key(|(_, kept)| kept.worth())
-                .map(|(uid, kept)| (uid.clone(), kept.worth()));
-            if let Some((least, worth)) = least
-                && worth < kept.worth()
-            {
-                objects.remove(&least);
-                objects.insert(uid, Arc::new(kept));
-            }
-        }
-    }
-}
-
-/// Some number that differs from one watch to the next.
-fn some_number() -> u32 {
+/// Returns a number that differs between watches, so that they do not all end at the same time.
+fn jitter() -> u32 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| since.subsec_micros())

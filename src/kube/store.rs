@@ -1,113 +1,97 @@
-//! Everything that is watched in the cluster: a collection for each kind of object.
+//! The reflectors of all watched resources.
 
 use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::catalogue::{CheckId, Right, permission};
-use crate::kube::types::Kept;
-use crate::kube::types::config_map::AgentMetadata;
+use crate::catalogue::{CheckId, Permission, permission};
+use crate::kube::client::Client;
+use crate::kube::reflector::Reflector;
+use crate::kube::types::cached_object::CachedObject;
 use crate::kube::types::event::Event;
-use crate::kube::types::lease::Lease;
 use crate::kube::types::node::Node;
-use crate::kube::types::pending_image_pod::WaitingPod;
+use crate::kube::types::pending_image_pod::PendingImagePod;
 use crate::kube::types::pod::Pod;
 use crate::kube::types::workload::{DaemonSet, Deployment, ReplicaSet};
-use crate::kube::{Collection, Door};
 
-/// What is watched. Checks read it; feeds fill it.
+/// The watched resources. Checks read them; [`WatchTask`]s fill them.
 #[derive(Debug)]
 pub struct Store {
     /// The agent's namespace.
     pub namespace: String,
-    /// How the API is reached, for what is read once and not watched.
-    pub door: Arc<Door>,
+    /// The client for reads that need no watch.
+    pub client: Arc<Client>,
     /// The Deployments of the agent's namespace.
-    pub deployments: Arc<Collection<Deployment>>,
-    /// Its `ReplicaSets`.
-    pub replica_sets: Arc<Collection<ReplicaSet>>,
-    /// Its `DaemonSets`.
-    pub daemon_sets: Arc<Collection<DaemonSet>>,
-    /// Its pods.
-    pub pods: Arc<Collection<Pod>>,
-    /// Its events.
-    pub events: Arc<Collection<Event>>,
-    /// Its leases.
-    pub leases: Arc<Collection<Lease>>,
-    /// What the agent noted of itself.
-    pub metadata: Arc<Collection<AgentMetadata>>,
-    /// The cluster's nodes.
-    pub nodes: Arc<Collection<Node>>,
-    /// The pods of the cluster that wait for an image in vain.
-    pub waiting: Arc<Collection<WaitingPod>>,
+    pub deployments: Arc<Reflector<Deployment>>,
+    /// The `ReplicaSets` of the agent's namespace.
+    pub replica_sets: Arc<Reflector<ReplicaSet>>,
+    /// The `DaemonSets` of the agent's namespace.
+    pub daemon_sets: Arc<Reflector<DaemonSet>>,
+    /// The pods of the agent's namespace.
+    pub pods: Arc<Reflector<Pod>>,
+    /// The events of the agent's namespace.
+    pub events: Arc<Reflector<Event>>,
+    /// The nodes of the cluster.
+    pub nodes: Arc<Reflector<Node>>,
+    /// The pods of all namespaces whose image cannot be pulled.
+    pub pending_image_pods: Arc<Reflector<PendingImagePod>>,
 }
 
-/// What fills one collection, for as long as it is driven.
+/// Fills one reflector while it runs.
 #[derive(Clone)]
-pub struct Feed {
-    door: Arc<Door>,
-    collection: Arc<dyn Followed>,
+pub struct WatchTask {
+    client: Arc<Client>,
+    reflector: Arc<dyn AnyReflector>,
 }
 
-/// A collection, whatever it holds.
-trait Followed: Send + Sync {
-    fn right(&self) -> &'static Right;
-    fn forget(&self);
-    fn follow<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, ()>;
+/// A reflector of any resource.
+trait AnyReflector: Send + Sync {
+    fn permission(&self) -> &'static Permission;
+    fn reset(&self);
+    fn run<'a>(&'a self, client: &'a Client) -> BoxFuture<'a, ()>;
 }
 
-impl<K: Kept> Followed for Collection<K> {
-    fn right(&self) -> &'static Right {
-        Collection::right(self)
+impl<K: CachedObject> AnyReflector for Reflector<K> {
+    fn permission(&self) -> &'static Permission {
+        Reflector::permission(self)
     }
 
-    fn forget(&self) {
-        Collection::forget(self);
+    fn reset(&self) {
+        Reflector::reset(self);
     }
 
-    fn follow<'a>(&'a self, door: &'a Door) -> BoxFuture<'a, ()> {
-        Box::pin(Collection::follow(self, door))
+    fn run<'a>(&'a self, client: &'a Client) -> BoxFuture<'a, ()> {
+        Box::pin(Reflector::run(self, client))
     }
 }
 
 impl Store {
-    /// A store of which nothing is filled yet.
-    pub fn new(door: Door, namespace: &str) -> Self {
-        let of = |api: &str, resource: &str| format!("{api}/namespaces/{namespace}/{resource}");
+    /// Returns a store with empty reflectors.
+    pub fn new(client: Client, namespace: &str) -> Self {
+        let path = |api: &str, resource: &str| format!("{api}/namespaces/{namespace}/{resource}");
         Self {
             namespace: namespace.to_owned(),
-            door: Arc::new(door),
-            deployments: collection(
+            client: Arc::new(client),
+            deployments: reflector(
                 permission::DEPLOYMENTS,
-                of("/apis/apps/v1", "deployments"),
+                path("/apis/apps/v1", "deployments"),
                 None,
             ),
-            replica_sets: collection(
+            replica_sets: reflector(
                 permission::REPLICA_SETS,
-                of("/apis/apps/v1", "replicasets"),
+                path("/apis/apps/v1", "replicasets"),
                 None,
             ),
-            daemon_sets: collection(
+            daemon_sets: reflector(
                 permission::DAEMON_SETS,
-                of("/apis/apps/v1", "daemonsets"),
+                path("/apis/apps/v1", "daemonsets"),
                 None,
             ),
-            pods: collection(permission::PODS, of("/api/v1", "pods"), None),
-            events: collection(permission::EVENTS, of("/api/v1", "events"), None),
-            leases: collection(
-                permission::LEASES,
-                of("/apis/coordination.k8s.io/v1", "leases"),
-                None,
-            ),
-            metadata: collection(
-                permission::METADATA,
-                of("/api/v1", "configmaps"),
-                // A role that names one object allows no other list.
-                Some("metadata.name%3Dcastai-agent-metadata"),
-            ),
-            nodes: collection(permission::NODES, "/api/v1/nodes".to_owned(), None),
-            waiting: collection(
+            pods: reflector(permission::PODS, path("/api/v1", "pods"), None),
+            events: reflector(permission::EVENTS, path("/api/v1", "events"), None),
+            nodes: reflector(permission::NODES, "/api/v1/nodes".to_owned(), None),
+            pending_image_pods: reflector(
                 permission::WAITING_PODS,
                 "/api/v1/pods".to_owned(),
                 Some("status.phase%3DPending"),
@@ -115,69 +99,67 @@ impl Store {
         }
     }
 
-    /// The feeds of those collections that one of these checks needs.
-    pub fn feeds(&self, checks: &[CheckId]) -> Vec<Feed> {
-        self.all_feeds()
+    /// Returns the tasks for the reflectors that at least one of these checks reads.
+    pub fn watch_tasks(&self, checks: &[CheckId]) -> Vec<WatchTask> {
+        self.all_watch_tasks()
             .into_iter()
-            .filter(|feed| feed.serves(checks))
+            .filter(|task| task.serves(checks))
             .collect()
     }
 
-    /// The feeds of all collections.
-    pub fn all_feeds(&self) -> Vec<Feed> {
-        let all: [Arc<dyn Followed>; 9] = [
+    /// Returns the tasks for all reflectors.
+    pub fn all_watch_tasks(&self) -> Vec<WatchTask> {
+        let all: [Arc<dyn AnyReflector>; 7] = [
             self.deployments.clone(),
             self.replica_sets.clone(),
             self.daemon_sets.clone(),
             self.pods.clone(),
             self.events.clone(),
-            self.leases.clone(),
-            self.metadata.clone(),
             self.nodes.clone(),
-            self.waiting.clone(),
+            self.pending_image_pods.clone(),
         ];
         all.into_iter()
-            .map(|collection| Feed {
-                door: Arc::clone(&self.door),
-                collection,
+            .map(|reflector| WatchTask {
+                client: Arc::clone(&self.client),
+                reflector,
             })
             .collect()
     }
 }
 
-impl Feed {
-    /// Whether one of these checks reads its collection.
+impl WatchTask {
+    /// Returns whether at least one of these checks reads the reflector.
     pub fn serves(&self, checks: &[CheckId]) -> bool {
-        self.collection
-            .right()
+        self.reflector
+            .permission()
             .checks
             .iter()
             .any(|check| checks.contains(check))
     }
 
-    /// Forgets what the collection holds: whoever reads it waits for a new list.
-    pub fn forget(&self) {
-        self.collection.forget();
+    /// Empties the reflector, so that readers wait for a new list.
+    pub fn reset(&self) {
+        self.reflector.reset();
     }
 
-    /// Fills the collection until something ends it.
-    pub async fn follow(&self) {
-        self.collection.follow(&self.door).await;
+    /// Fills the reflector until an error occurs.
+    pub async fn run(&self) {
+        self.reflector.run(&self.client).await;
     }
 }
 
-impl fmt::Debug for Feed {
+impl fmt::Debug for WatchTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Feed")
-            .field("resource", &self.collection.right().resource)
+        f.debug_struct("WatchTask")
+            .field("resource", &self.reflector.permission().resource)
             .finish_non_exhaustive()
     }
 }
 
-fn collection<K: Kept>(
-    right: &'static Right,
+fn reflector<K: CachedObject>(
+    permission: &'static Permission,
     path: String,
-    selector: Option<&'static str>,
-) -> Arc<Collection<K>> {
-    Arc::new(Collection::new(right, path, selector))
+    field_selector: Option<&'static str>,
+) -> Arc<Reflector<K>> {
+    Arc::new(Reflector::new(permission, path, field_selector))
 }

@@ -1,179 +1,205 @@
-//! Acting as the agent from another pod: tokens of its service account for ten minutes, kept in memory and nowhere else.
+//! Short-lived tokens of another service account, requested with the `TokenRequest` API and kept in
+//! memory only.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 
 use crate::config::Secret;
-use crate::kube::Access;
-use crate::net::{Answer, Connection, Resolver};
-use crate::report::{Evidence, Finding, Trail};
+use crate::kube::credentials::Credentials;
+use crate::kube::endpoint::ApiEndpoint;
+use crate::kube::token_claims;
+use crate::net::{Connection, HttpRequest, Resolver, Response};
+use crate::report::{Evidence, Finding, PhaseTimer};
 
-/// The shortest life that one may ask for.
-const SECONDS: i64 = 600;
-/// A token this close to its end is not used any more.
-const MARGIN: i64 = 120;
+/// Requested lifetime, in seconds: the shortest that the API server allows.
+const LIFETIME_SECONDS: i64 = 600;
+/// Remaining lifetime below which a cached token is replaced, in seconds.
+const MIN_LIFETIME_SECONDS: i64 = 120;
 
-/// The agent's service account, as another account may act as it.
+/// Requests and caches tokens of one service account.
 #[derive(Debug)]
-pub struct AgentAccount {
+pub struct ServiceAccountTokens {
     namespace: String,
     name: String,
-    kept: Mutex<BTreeMap<String, Token>>,
+    /// Tokens by audience.
+    cache: Mutex<BTreeMap<String, IssuedToken>>,
 }
 
-/// A token of the agent's account.
+/// A token that the API server issued.
 #[derive(Clone, Debug)]
-pub struct Token {
+pub struct IssuedToken {
     value: Secret,
-    /// When it ends, in seconds since 1970.
+    /// In Unix seconds.
     expiry: i64,
 }
 
-/// Why there is no token.
-#[derive(Debug)]
-pub enum NoToken {
-    /// There is no such account: the agent is not installed.
-    Absent(Evidence),
-    /// It could not be found out.
-    Unknown(Evidence),
-    /// The way to the API server is broken.
-    Way(Finding),
+/// An error while requesting a token.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The service account does not exist.
+    #[error(
+        "service account {account} does not exist: the agent is not installed in that namespace"
+    )]
+    AccountNotFound {
+        /// The account, as `NAMESPACE/NAME`.
+        account: String,
+    },
+    /// RBAC denies `create serviceaccounts/token`.
+    #[error(
+        "the exporter's service account is not allowed to create serviceaccounts/token for \
+         {account}: {body}"
+    )]
+    Forbidden {
+        /// The account, as `NAMESPACE/NAME`.
+        account: String,
+        /// The quoted response body.
+        body: String,
+    },
+    /// The API server rejected the request.
+    #[error("the TokenRequest for service account {account} returned {status} {body}")]
+    Rejected {
+        /// The account, as `NAMESPACE/NAME`.
+        account: String,
+        /// The HTTP status.
+        status: StatusCode,
+        /// The quoted response body.
+        body: String,
+    },
+    /// The response contains no usable token.
+    #[error("the response to the TokenRequest for service account {account} contains no token")]
+    Malformed {
+        /// The account, as `NAMESPACE/NAME`.
+        account: String,
+    },
+    /// The request got no response.
+    #[error("{}", .0.evidence)]
+    Request(Finding),
 }
 
-impl AgentAccount {
-    /// The account of a name.
+impl ServiceAccountTokens {
+    /// Returns an empty cache for a service account.
     pub fn new(namespace: &str, name: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
-            kept: Mutex::default(),
+            cache: Mutex::default(),
         }
     }
 
-    /// A token for an audience, `None` for the API server's: one that was given before, as long as it is good for a
-    /// while, else a new one.
+    /// Returns a cached or new token for an audience; `None` is the API server's own audience.
     ///
     /// # Errors
-    /// Why there is none.
+    /// If the API server issues no token.
     pub async fn token(
         &self,
         connection: &mut Connection,
         resolver: &Resolver,
-        own: &Access,
+        endpoint: &ApiEndpoint,
         audience: Option<&str>,
-    ) -> Result<Token, NoToken> {
+    ) -> Result<IssuedToken, TokenError> {
         let key = audience.unwrap_or_default();
         let now = jiff::Timestamp::now().as_second();
         if let Some(token) = self
             .lock()
             .get(key)
-            .filter(|token| token.expiry - now > MARGIN)
+            .filter(|token| token.expiry - now > MIN_LIFETIME_SECONDS)
         {
             return Ok(token.clone());
         }
-        let path = format!(
-            "{}/api/v1/namespaces/{}/serviceaccounts/{}/token",
-            own.prefix, self.namespace, self.name
-        );
+        let path = endpoint.request_path(&format!(
+            "/api/v1/namespaces/{}/serviceaccounts/{}/token",
+            self.namespace, self.name
+        ));
         let audiences: Vec<&str> = audience.into_iter().collect();
         let body = json!({
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
-            "spec": { "audiences": audiences, "expirationSeconds": SECONDS },
+            "spec": { "audiences": audiences, "expirationSeconds": LIFETIME_SECONDS },
         });
         let body = Bytes::from(body.to_string());
-        let mut headers = own.headers.clone();
+        let mut headers = endpoint.credentials.headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let answer = connection
-            .question(
-                resolver,
-                (Method::POST, &path),
-                headers,
-                (body, Vec::new()),
-                &Trail::default(),
-            )
+        let request = HttpRequest {
+            body,
+            ..HttpRequest::new(Method::POST, &path, headers)
+        };
+        let response = connection
+            .request(resolver, request, &PhaseTimer::default())
             .await;
-        let token = self.given(&answer.map_err(NoToken::Way)?, now)?;
+        let token = self.parse(&response.map_err(TokenError::Request)?, now)?;
         self.lock().insert(key.to_owned(), token.clone());
         Ok(token)
     }
 
-    /// Whether a token was kept, which is forgotten now because the server refuses it.
-    pub fn forget(&self) -> bool {
+    /// Discards all cached tokens after the API server rejected one. Returns whether there were
+    /// any.
+    pub fn discard(&self) -> bool {
         !std::mem::take(&mut *self.lock()).is_empty()
     }
 
-    fn given(&self, answer: &Answer, now: i64) -> Result<Token, NoToken> {
-        let who = format!("the service account {}/{}", self.namespace, self.name);
-        match answer.status {
+    fn parse(&self, response: &Response, now: i64) -> Result<IssuedToken, TokenError> {
+        let account = format!("{}/{}", self.namespace, self.name);
+        match response.status {
             StatusCode::OK | StatusCode::CREATED => {}
-            StatusCode::NOT_FOUND => {
-                let why = format!("{who} does not exist: the agent is not installed there");
-                return Err(NoToken::Absent(Evidence::from(why)));
-            }
+            StatusCode::NOT_FOUND => return Err(TokenError::AccountNotFound { account }),
             StatusCode::FORBIDDEN => {
-                let why = format!(
-                    "this exporter's account may not create serviceaccounts/token for {who}: {}",
-                    answer.quoted()
-                );
-                return Err(NoToken::Unknown(Evidence::from(why)));
+                let body = response.quoted();
+                return Err(TokenError::Forbidden { account, body });
             }
             status => {
-                let why = format!(
-                    "no token of {who}: the API server answered {status} {}",
-                    answer.quoted()
-                );
-                return Err(NoToken::Unknown(Evidence::from(why)));
+                let body = response.quoted();
+                return Err(TokenError::Rejected {
+                    account,
+                    status,
+                    body,
+                });
             }
         }
-        // What the answer holds is never quoted: it is the token.
-        let json = answer.json();
+        // A successful response is never quoted: it contains the token.
+        let json = response.json();
         let value = json
             .as_ref()
             .and_then(|json| json.get("status")?.get("token")?.as_str());
-        let sound = value.filter(|value| !value.is_empty() && HeaderValue::from_str(value).is_ok());
-        let Some(value) = sound else {
-            let why = format!("no token of {who}: the answer to the TokenRequest holds none");
-            return Err(NoToken::Unknown(Evidence::from(why)));
+        let valid = value.filter(|value| !value.is_empty() && HeaderValue::from_str(value).is_ok());
+        let Some(value) = valid else {
+            return Err(TokenError::Malformed { account });
         };
-        let expiry = super::service_account_token::expiry(value).unwrap_or(now + SECONDS);
-        Ok(Token {
+        let expiry = token_claims::expiry(value).unwrap_or(now + LIFETIME_SECONDS);
+        Ok(IssuedToken {
             value: Secret::new(value),
             expiry,
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Token>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, IssuedToken>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Token {
-    /// The same access, as the account of this token.
-    pub fn identify(&self, own: &Access) -> Access {
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", self.value.reveal()))
-            .expect("a token was taken only when it fits into a header");
-        bearer.set_sensitive(true);
-        let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
-        Access {
-            headers,
+impl IssuedToken {
+    /// Returns credentials with this token.
+    pub fn credentials(&self) -> Credentials {
+        let credentials = Credentials::authorization(&format!("Bearer {}", self.value.reveal()))
+            .expect("only tokens that fit into a header are accepted");
+        Credentials {
             token_expiry: Some(self.expiry),
-            ..own.clone()
+            ..credentials
         }
     }
 
-    /// The token itself, for the one place that it was asked for.
+    /// Returns the token, for its audience only.
     pub fn value(&self) -> &Secret {
         &self.value
     }
+}
 
-    /// When it ends, in seconds since 1970.
-    pub fn expiry(&self) -> i64 {
-        self.expiry
+impl From<TokenError> for Evidence {
+    fn from(error: TokenError) -> Self {
+        Self::from(error.to_string())
     }
 }

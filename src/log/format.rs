@@ -1,4 +1,4 @@
-//! How a line looks: `key=value` or one JSON object, the same keys in the same order.
+//! Log line format: `key=value` or one JSON object, with the same keys in the same order.
 
 use std::fmt;
 use std::fmt::Write;
@@ -17,7 +17,7 @@ use crate::report::evidence::single_line;
 /// Writes `time`, `level`, `msg`, then the event's own fields.
 pub(super) struct Lines(pub(super) LogFormat);
 
-/// The fields of one event in their order.
+/// The fields of one event, in order.
 #[derive(Default)]
 struct Fields {
     message: String,
@@ -117,7 +117,7 @@ fn logfmt(line: &[(&'static str, Value)]) -> String {
     text
 }
 
-/// A value as it stands, or in quotes where a reader of logfmt would otherwise split or misread it.
+/// Quotes a value that a logfmt parser would otherwise split or misread.
 fn quoted(value: &str) -> String {
     let plain = |c: char| !(c.is_whitespace() || c.is_control() || matches!(c, '"' | '=' | '\\'));
     if !value.is_empty() && value.chars().all(plain) {

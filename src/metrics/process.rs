@@ -1,20 +1,20 @@
-//! What the kernel says of this process, as every exporter publishes it.
+//! The `process_*` metrics that every exporter publishes.
 
 use std::fs;
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Ticks per second of the times in `/proc/<pid>/stat`; fixed in Linux' user interface.
+/// Ticks per second of the times in `/proc/<pid>/stat`; a constant of Linux' user interface.
 const USER_HZ: f64 = 100.0;
 
-/// When this machine started, read once: a start time that wobbles would look like a restart.
+/// Boot time, read once: a start time that varies would look like a restart.
 static BOOT: LazyLock<Option<f64>> =
     LazyLock::new(|| boot_time(&fs::read_to_string("/proc/uptime").ok()?));
 
-/// `process_*`; what cannot be read is absent.
+/// The `process_*` values; a value that cannot be read is absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Process {
-    /// User and system time.
+    /// User and system CPU time.
     pub cpu_seconds: Option<f64>,
     /// Resident memory.
     pub resident_bytes: Option<f64>,
@@ -22,11 +22,11 @@ pub struct Process {
     pub virtual_bytes: Option<f64>,
     /// Open file descriptors.
     pub open_fds: Option<f64>,
-    /// The limit of open file descriptors.
+    /// Limit of open file descriptors.
     pub max_fds: Option<f64>,
-    /// When it started, in seconds since 1970.
+    /// Start time as Unix time.
     pub start_time: Option<f64>,
-    /// Threads.
+    /// Number of threads.
     pub threads: Option<f64>,
 }
 
@@ -47,7 +47,7 @@ impl Process {
     }
 
     fn parse(stat: &str, status: &str, limits: &str, boot: Option<f64>) -> Self {
-        // The name of the program stands in parentheses and may hold anything; the state is field 3.
+        // The program name is in parentheses and may contain anything; the state is field 3.
         let fields: Vec<&str> = stat
             .rsplit_once(')')
             .map_or("", |(_, rest)| rest)
@@ -87,7 +87,7 @@ fn boot_time(uptime: &str) -> Option<f64> {
     )
 }
 
-/// The first number behind the words that begin a line.
+/// Returns the first number on the line that starts with a prefix.
 fn number_after(text: &str, words: &str) -> Option<f64> {
     text.lines()
         .find_map(|line| line.strip_prefix(words))?

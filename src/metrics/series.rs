@@ -1,12 +1,12 @@
-//! Families of series, named and labelled by the catalogue.
+//! Metric families, named and labelled by the catalogue.
 
 use prometheus::proto;
 use prometheus::proto::{LabelPair, MetricFamily, MetricType};
 
-use crate::catalogue::metric::{Kind, Label, Metric, PHASE_BUCKETS};
+use crate::catalogue::metric::{Label, Metric, MetricKind, PHASE_BUCKETS};
 use crate::state::PhaseCount;
 
-/// A family of counters or gauges: values of the labels, in the catalogue's order, and the value.
+/// Builds a family of counters or gauges from label values, in catalogue order, and the value.
 pub(super) fn family<'a, const N: usize>(
     metric: &Metric,
     samples: impl IntoIterator<Item = ([&'a str; N], f64)>,
@@ -14,12 +14,12 @@ pub(super) fn family<'a, const N: usize>(
     let series = samples.into_iter().map(|(values, value)| {
         let mut series = proto::Metric::from_label(labels(metric, values));
         match metric.kind {
-            Kind::Counter => {
+            MetricKind::Counter => {
                 let mut counter = proto::Counter::default();
                 counter.set_value(value);
                 series.set_counter(counter);
             }
-            Kind::Gauge | Kind::Histogram => {
+            MetricKind::Gauge | MetricKind::Histogram => {
                 let mut gauge = proto::Gauge::default();
                 gauge.set_value(value);
                 series.set_gauge(gauge);
@@ -30,7 +30,7 @@ pub(super) fn family<'a, const N: usize>(
     named(metric, series.collect())
 }
 
-/// A family of histograms of durations.
+/// Builds a family of duration histograms.
 pub(super) fn histograms<'a, const N: usize>(
     metric: &Metric,
     samples: impl Iterator<Item = ([&'a str; N], &'a PhaseCount)>,
@@ -63,9 +63,9 @@ fn named(metric: &Metric, series: Vec<proto::Metric>) -> MetricFamily {
     family.set_name(metric.full_name());
     family.set_help(metric.help.to_owned());
     family.set_field_type(match metric.kind {
-        Kind::Counter => MetricType::COUNTER,
-        Kind::Gauge => MetricType::GAUGE,
-        Kind::Histogram => MetricType::HISTOGRAM,
+        MetricKind::Counter => MetricType::COUNTER,
+        MetricKind::Gauge => MetricType::GAUGE,
+        MetricKind::Histogram => MetricType::HISTOGRAM,
     });
     family.set_metric(series);
     family

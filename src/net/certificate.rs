@@ -1,4 +1,4 @@
-//! The certificate that a server presented, as evidence: whether or not it was accepted.
+//! The certificate that a server presented, as evidence.
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
@@ -7,12 +7,12 @@ use x509_parser::prelude::FromDer;
 
 use crate::report::evidence::single_line;
 
-/// The most names of a certificate that are quoted.
+/// Number of a certificate's names that are kept.
 const MAX_NAMES: usize = 8;
-/// The most of one name that is quoted, in characters.
-const MAX_NAME: usize = 100;
+/// Longest name in evidence, in characters.
+const MAX_NAME_CHARS: usize = 100;
 
-/// Organisations whose products break TLS open on the way, as they name themselves in the certificates they make.
+/// Issuer names of TLS-inspecting proxies.
 const INSPECTORS: &[&str] = &[
     "zscaler",
     "netskope",
@@ -45,33 +45,33 @@ const INSPECTORS: &[&str] = &[
     "ssl decrypt",
 ];
 
-/// What a presented leaf certificate says of itself, safe to show.
+/// The fields of a presented leaf certificate, safe to show.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Certificate {
-    /// Whom it was made for.
+    /// The subject.
     pub subject: String,
-    /// Who made it.
+    /// The issuer.
     pub issuer: String,
-    /// Names and addresses that it is valid for, the first few.
+    /// The first subject alternative names.
     pub names: Vec<String>,
-    /// When it begins, in seconds since 1970.
+    /// Start of validity in seconds since 1970.
     pub not_before: i64,
-    /// When it ends, in seconds since 1970.
+    /// End of validity in seconds since 1970.
     pub not_after: i64,
-    /// The issuer of the last certificate of the chain, as it is encoded.
+    /// The issuer of the chain's last certificate, DER-encoded.
     pub top_issuer: Vec<u8>,
-    /// Whether the chain ends in an authority that vouches for itself: a root that was sent along.
-    pub brings_root: bool,
+    /// Whether the chain includes a self-signed root.
+    pub sends_root: bool,
 }
 
 impl Certificate {
-    /// Reads the presented chain; `None` when the leaf is not X.509.
-    pub fn read(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<Self> {
+    /// Parses the presented chain, or returns `None` if the leaf is not X.509.
+    pub fn parse(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<Self> {
         let (_, parsed) = X509Certificate::from_der(leaf).ok()?;
         let top = intermediates
             .last()
             .and_then(|last| X509Certificate::from_der(last).ok());
-        let brings_root = top
+        let sends_root = top
             .as_ref()
             .is_some_and(|(_, top)| top.subject().as_raw() == top.issuer().as_raw());
         let top_issuer = top.as_ref().map_or_else(
@@ -79,23 +79,23 @@ impl Certificate {
             |(_, top)| top.issuer().as_raw(),
         );
         Some(Self {
-            subject: shown(&parsed.subject().to_string()),
-            issuer: shown(&parsed.issuer().to_string()),
+            subject: sanitized(&parsed.subject().to_string()),
+            issuer: sanitized(&parsed.issuer().to_string()),
             names: names(&parsed),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             top_issuer: top_issuer.to_vec(),
-            brings_root,
+            sends_root,
         })
     }
 
-    /// Whether the issuer gives itself away as a product that breaks TLS open.
-    pub fn names_an_inspector(&self) -> bool {
+    /// Returns whether the issuer is a known TLS-inspecting proxy.
+    pub fn is_from_tls_inspector(&self) -> bool {
         let issuer = self.issuer.to_ascii_lowercase();
         INSPECTORS.iter().any(|name| issuer.contains(name))
     }
 
-    /// Subject, issuer and dates in words.
+    /// Describes subject, issuer and validity.
     pub fn describe(&self) -> String {
         format!(
             "certificate for {} issued by {}, valid from {} to {}",
@@ -111,7 +111,7 @@ impl Certificate {
     }
 }
 
-/// A moment as people read it: RFC 3339, UTC.
+/// Formats a time in seconds since 1970 as RFC 3339 in UTC.
 pub fn date(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map_or_else(
         |_| format!("{seconds} s after 1970"),
@@ -128,7 +128,7 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
         .general_names
         .iter()
         .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some(shown(name)),
+            GeneralName::DNSName(name) => Some(sanitized(name)),
             GeneralName::IPAddress(bytes) => address(bytes),
             _ => None,
         })
@@ -143,12 +143,12 @@ fn address(bytes: &[u8]) -> Option<String> {
     v4.or_else(|_| v6()).ok()
 }
 
-/// Foreign text as it may stand in evidence.
-fn shown(text: &str) -> String {
+/// Returns untrusted text in one line, truncated.
+fn sanitized(text: &str) -> String {
     let line = single_line(text);
-    if line.chars().count() <= MAX_NAME {
+    if line.chars().count() <= MAX_NAME_CHARS {
         line
     } else {
-        line.chars().take(MAX_NAME).chain(['…']).collect()
+        line.chars().take(MAX_NAME_CHARS).chain(['…']).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The TCP connection: all addresses, staggered, and which failed how.
+//! TCP connections to several addresses, staggered as in RFC 8305.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,21 +11,22 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::catalogue::FailureMode;
-use crate::net::Stop;
-use crate::report::{Ended, Finding};
+use crate::net::PhaseError;
+use crate::report::{Finding, PhaseOutcome};
 
-/// The next address is tried beside one that has not answered for so long (RFC 8305 §5 proposes 250 ms).
-const STAGGER: Duration = Duration::from_millis(250);
-/// The kernel repeats a connection request after a second; a time-out that comes sooner is somebody's answer.
-const SILENCE: Duration = Duration::from_secs(1);
-/// The most addresses of one name that are tried.
+/// Delay before the next address is tried in parallel (RFC 8305 §5).
+const CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+/// The kernel retransmits a SYN after one second, so an earlier `ETIMEDOUT` is not a timeout but a
+/// rejection.
+const SYN_RETRANSMIT: Duration = Duration::from_secs(1);
+/// Number of addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 10;
 
-/// The addresses that have failed so far; survives the attempt.
+/// The addresses that have failed so far; outlives a cancelled attempt.
 #[derive(Debug, Default)]
-pub struct Failures(Mutex<Vec<(SocketAddr, FailureMode, String)>>);
+pub struct FailedAddresses(Mutex<Vec<(SocketAddr, FailureMode, String)>>);
 
-impl Failures {
+impl FailedAddresses {
     fn push(&self, address: SocketAddr, error: &io::Error) {
         let failure = (address, diagnose(error), error.to_string());
         self.0
@@ -42,14 +43,14 @@ impl Failures {
     }
 }
 
-/// Connects to the first address that answers; the next one starts when one has failed or is slow.
+/// Connects to the first address that responds. The next one is tried after a failure or a delay.
 ///
 /// # Errors
-/// When all addresses failed: the mode of the first, and how each failed.
+/// If all addresses failed, the mode of the first, with the error of each.
 pub async fn connect(
     addresses: &[SocketAddr],
-    failures: &Failures,
-) -> Result<(TcpStream, SocketAddr), Stop> {
+    failures: &FailedAddresses,
+) -> Result<(TcpStream, SocketAddr), PhaseError> {
     let mut waiting = addresses.iter().copied().take(MAX_ADDRESSES);
     let mut pending = FuturesUnordered::new();
     let began = Instant::now();
@@ -57,14 +58,15 @@ pub async fn connect(
     pending.extend(waiting.next().map(attempt));
     loop {
         let stagger = sleep(if waiting.len() > 0 {
-            STAGGER
+            CONNECTION_ATTEMPT_DELAY
         } else {
             Duration::MAX
         });
         tokio::select! {
-            ended = pending.next() => match ended {
+            outcome = pending.next() => match outcome {
                 Some((address, Ok(stream))) => {
-                    // Small writes go out at once, as Go's do; a failure here shows at the first write.
+                    // Go disables Nagle's algorithm as well. A failure here shows at the first
+                    // write.
                     let _ = stream.set_nodelay(true);
                     return Ok((stream, address));
                 }
@@ -79,7 +81,7 @@ pub async fn connect(
     }
 }
 
-/// What an error of connect(2) means, by its kind.
+/// Returns the failure mode of a connect(2) error.
 pub fn diagnose(error: &io::Error) -> FailureMode {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => FailureMode::NetRefused,
@@ -89,25 +91,25 @@ pub fn diagnose(error: &io::Error) -> FailureMode {
     }
 }
 
-fn all_failed(failures: &Failures, took: Duration) -> Stop {
+fn all_failed(failures: &FailedAddresses, duration: Duration) -> PhaseError {
     let list = failures.list();
     let mode = list
         .first()
         .map_or(FailureMode::NetUnreachable, |(_, mode, _)| *mode);
-    let silent = mode == FailureMode::NetConnectTimeout && took >= SILENCE;
-    let ended = if silent {
-        Ended::TimedOut
+    let silent = mode == FailureMode::NetConnectTimeout && duration >= SYN_RETRANSMIT;
+    let outcome = if silent {
+        PhaseOutcome::TimedOut
     } else {
-        Ended::Failed
+        PhaseOutcome::Failed
     };
-    Stop {
+    PhaseError {
         finding: Finding::new(mode, describe(&list)),
-        ended,
+        outcome,
     }
 }
 
-/// The finding when the time for connecting was up.
-pub fn unanswered(addresses: &[SocketAddr], failures: &Failures, limit: Duration) -> Finding {
+/// Returns the finding of a connection attempt that timed out.
+pub fn timed_out(addresses: &[SocketAddr], failures: &FailedAddresses, limit: Duration) -> Finding {
     let failed = failures.list();
     let silent: Vec<_> = addresses
         .iter()
@@ -116,7 +118,7 @@ pub fn unanswered(addresses: &[SocketAddr], failures: &Failures, limit: Duration
         .map(ToString::to_string)
         .collect();
     let mut evidence = format!(
-        "no answer to the connection request from {} within {limit:?}",
+        "TCP connection to {} timed out after {limit:?}: SYN packets got no reply",
         silent.join(", ")
     );
     if !failed.is_empty() {
@@ -128,7 +130,7 @@ pub fn unanswered(addresses: &[SocketAddr], failures: &Failures, limit: Duration
 fn describe(failures: &[(SocketAddr, FailureMode, String)]) -> String {
     let each: Vec<_> = failures
         .iter()
-        .map(|(address, _, error)| format!("connecting to {address}: {error}"))
+        .map(|(address, _, error)| format!("TCP connection to {address} failed: {error}"))
         .collect();
     each.join("; ")
 }
@@ -138,25 +140,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_out_that_comes_at_once_is_no_silence() {
-        let failures = Failures::default();
+    fn immediate_etimedout_counts_as_failed_not_timed_out() {
+        let failures = FailedAddresses::default();
         failures.push(
             SocketAddr::from(([192, 0, 2, 1], 443)),
             &io::ErrorKind::TimedOut.into(),
         );
         assert_eq!(
-            all_failed(&failures, Duration::from_millis(3)).ended,
-            Ended::Failed
+            all_failed(&failures, Duration::from_millis(3)).outcome,
+            PhaseOutcome::Failed
         );
         let silent = all_failed(&failures, Duration::from_secs(3));
         assert_eq!(
-            (silent.ended, silent.finding.mode),
-            (Ended::TimedOut, FailureMode::NetConnectTimeout)
+            (silent.outcome, silent.finding.mode),
+            (PhaseOutcome::TimedOut, FailureMode::NetConnectTimeout)
         );
         failures.0.lock().unwrap()[0].1 = FailureMode::NetRefused;
         assert_eq!(
-            all_failed(&failures, Duration::from_secs(3)).ended,
-            Ended::Failed
+            all_failed(&failures, Duration::from_secs(3)).outcome,
+            PhaseOutcome::Failed
         );
     }
 }

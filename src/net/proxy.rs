@@ -1,4 +1,4 @@
-//! The tunnel through a proxy: CONNECT, as Go's HTTP client asks for it (RFC 9110 §9.3.6).
+//! Tunnels through a proxy with CONNECT, as Go's HTTP client opens them (RFC 9110 §9.3.6).
 
 use std::time::{Duration, Instant};
 
@@ -10,58 +10,67 @@ use tokio::time::timeout;
 
 use crate::catalogue::FailureMode;
 use crate::config::Secret;
-use crate::config::proxy::Proxy;
-use crate::net::{Stop, Transport, Trust, USER_AGENT, authority, tls};
+use crate::config::agent::proxy::Proxy;
+use crate::net::http::USER_AGENT;
+use crate::net::{PhaseError, Transport, Trust, authority, tls};
 use crate::report::evidence::quote;
-use crate::report::{Finding, Trail};
+use crate::report::{Finding, PhaseTimer};
 
-/// The most that a proxy may answer before the tunnel.
-const MAX_ANSWER: usize = 16 * 1024;
-/// The most that is read of a page behind a denial.
-const MAX_PAGE: u64 = 1024;
-/// How long such a page is waited for.
-const PAGE: Duration = Duration::from_secs(1);
-/// A shorter value is no secret, and would be found everywhere.
-const MIN_SECRET: usize = 6;
+/// Largest header section of a CONNECT response, in bytes.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// Number of bytes that are read of an error page.
+const MAX_PAGE_BYTES: u64 = 1024;
+/// Time to wait for an error page.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Shorter values are not treated as secrets, because they would match everywhere.
+const MIN_SECRET_LENGTH: usize = 6;
 
-/// The TLS handshake with the proxy itself, where its URL is `https://…`.
+/// Performs the TLS handshake with the proxy itself, if its URL is `https://…`.
 ///
 /// # Errors
-/// `proxy_unreachable`, with what the handshake ended with.
+/// `proxy_unreachable`, with the error of the handshake.
 pub async fn secured(
     transport: Transport,
     proxy: &Proxy,
     trust: &Trust,
-) -> Result<Transport, Stop> {
+) -> Result<Transport, PhaseError> {
     if !proxy.tls {
         return Ok(transport);
     }
-    let (counted, received) = transport.counted();
-    let shaken = tls::handshake(counted, received, trust, &proxy.host, &Trail::default()).await;
-    shaken
+    let (counting, received) = transport.counting();
+    let handshake = tls::handshake(
+        counting,
+        received,
+        trust,
+        &proxy.host,
+        &PhaseTimer::default(),
+    )
+    .await;
+    handshake
         .map(|(transport, _certificate)| transport)
-        .map_err(|stop| Stop {
-            finding: unreachable(proxy, &stop.finding),
-            ..stop
+        .map_err(|error| PhaseError {
+            finding: unreachable(proxy, &error.finding),
+            ..error
         })
 }
 
-/// Asks the proxy for a tunnel, within a limit that the caller keeps.
+/// Opens a tunnel. The caller enforces `limit`, which only bounds the time for an error page here.
 ///
 /// # Errors
-/// `proxy_auth_required`, `proxy_denied`, or `proxy_unreachable` when it does not speak.
+/// `proxy_auth_required`, `proxy_denied`, or `proxy_unreachable` if the proxy does not respond with
+/// HTTP.
 pub async fn tunnel(
     transport: Transport,
     proxy: &Proxy,
     trust: &Trust,
     (host, port): (&str, u16),
     limit: Duration,
-) -> Result<Transport, Stop> {
+) -> Result<Transport, PhaseError> {
     let began = Instant::now();
     let name = authority(&proxy.host, proxy.port);
     let mut transport = secured(transport, proxy, trust).await?;
-    let mute = |what: String| {
-        Stop::failed(
+    let failed = |what: String| {
+        PhaseError::failed(
             FailureMode::ProxyUnreachable,
             format!("proxy {name} {what}"),
         )
@@ -70,48 +79,48 @@ pub async fn tunnel(
         .write_all(request(proxy, host, port).as_bytes())
         .await
         .map_err(|error| {
-            mute(format!(
-                "closed the connection before it was asked for a tunnel ({error})"
+            failed(format!(
+                "closed the connection before the CONNECT request ({error})"
             ))
         })?;
     let mut answer = Vec::new();
-    // Go takes a bare line feed for the end of a line as well.
+    // Go accepts a bare line feed as a line ending.
     while !answer.ends_with(b"\n\r\n") && !answer.ends_with(b"\n\n") {
-        // Byte by byte: what follows the answer's end belongs to the tunnel.
+        // Byte by byte, because the bytes after the headers belong to the tunnel.
         let byte = transport.read_u8().await.map_err(|error| {
-            mute(format!(
-                "closed the connection instead of answering CONNECT ({error}) {}",
+            failed(format!(
+                "closed the connection without responding to CONNECT ({error}) {}",
                 quote(&answer)
             ))
         })?;
         answer.push(byte);
-        if answer.len() > MAX_ANSWER {
-            return Err(mute(format!(
-                "answered CONNECT with more than {MAX_ANSWER} bytes of headers"
+        if answer.len() > MAX_HEADER_BYTES {
+            return Err(failed(format!(
+                "responded to CONNECT with more than {MAX_HEADER_BYTES} bytes of headers"
             )));
         }
     }
     let Some(mode) = diagnose(&answer) else {
         return Ok(transport);
     };
-    let patience = PAGE.min(limit.saturating_sub(began.elapsed()) / 2);
-    let page = page(&mut transport, &answer, patience).await;
-    let shown = |bytes: &[u8]| quote(without_credentials(bytes, proxy).as_bytes());
-    let said = if page.is_empty() {
+    let page_timeout = PAGE_TIMEOUT.min(limit.saturating_sub(began.elapsed()) / 2);
+    let page = read_page(&mut transport, &answer, page_timeout).await;
+    let redacted = |bytes: &[u8]| quote(without_credentials(bytes, proxy).as_bytes());
+    let page = if page.is_empty() {
         String::new()
     } else {
-        format!(": {}", shown(&page))
+        format!(": {}", redacted(&page))
     };
     let target = authority(host, port);
-    let status = shown(status_line(&answer));
-    Err(Stop::failed(
+    let status = redacted(status_line(&answer));
+    Err(PhaseError::failed(
         mode,
-        format!("proxy {name} answered CONNECT {target} with {status}{said}"),
+        format!("proxy {name} responded to CONNECT {target} with {status}{page}"),
     ))
 }
 
-/// The beginning of what a proxy says behind its headers, as far as it comes soon.
-async fn page(transport: &mut Transport, head: &[u8], patience: Duration) -> Vec<u8> {
+/// Reads the beginning of the page after a proxy's headers, as far as it arrives in time.
+async fn read_page(transport: &mut Transport, head: &[u8], limit: Duration) -> Vec<u8> {
     let head = String::from_utf8_lossy(head).to_ascii_lowercase();
     let length = head.lines().find_map(|line| {
         line.strip_prefix("content-length:")?
@@ -120,7 +129,7 @@ async fn page(transport: &mut Transport, head: &[u8], patience: Duration) -> Vec
             .ok()
     });
     let mut page = Vec::new();
-    let mut rest = transport.take(length.unwrap_or(MAX_PAGE).min(MAX_PAGE));
+    let mut rest = transport.take(length.unwrap_or(MAX_PAGE_BYTES).min(MAX_PAGE_BYTES));
     let read = async {
         while rest
             .read_buf(&mut page)
@@ -128,12 +137,12 @@ async fn page(transport: &mut Transport, head: &[u8], patience: Duration) -> Vec
             .is_ok_and(|length| length > 0)
         {}
     };
-    // What came before the time was up, or before an error, is worth its words.
-    let _ = timeout(patience, read).await;
+    // The part that arrived before a timeout or an error is still useful.
+    let _ = timeout(limit, read).await;
     page
 }
 
-/// A page may echo the request.
+/// Redacts credentials, because a page may echo the request.
 fn without_credentials(bytes: &[u8], proxy: &Proxy) -> String {
     let mut text = String::from_utf8_lossy(bytes).into_owned();
     if let Some(credentials) = &proxy.credentials {
@@ -142,7 +151,7 @@ fn without_credentials(bytes: &[u8], proxy: &Proxy) -> String {
             .split_once(':')
             .map_or(plain, |(_, password)| password);
         for secret in [STANDARD.encode(plain).as_str(), plain, password] {
-            if secret.len() >= MIN_SECRET {
+            if secret.len() >= MIN_SECRET_LENGTH {
                 text = text.replace(secret, "[redacted]");
             }
         }
@@ -158,7 +167,8 @@ fn status_line(answer: &[u8]) -> &[u8] {
         .trim_ascii_end()
 }
 
-/// What the proxy's answer means; `None` is an open tunnel: 200 and nothing else, as for Go.
+/// Returns the failure mode of a CONNECT response, or `None` for an open tunnel. Like Go, it
+/// accepts only status 200.
 pub fn diagnose(answer: &[u8]) -> Option<FailureMode> {
     let line = String::from_utf8_lossy(status_line(answer)).into_owned();
     let mut words = line.split(' ');
@@ -173,7 +183,8 @@ pub fn diagnose(answer: &[u8]) -> Option<FailureMode> {
     }
 }
 
-/// `Proxy-Authorization`, marked sensitive, for a request that the proxy forwards.
+/// Returns the `Proxy-Authorization` header, marked sensitive, for a request that the proxy
+/// forwards.
 pub fn authorization(proxy: &Proxy) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&basic(proxy.credentials.as_ref()?)).ok()?;
     value.set_sensitive(true);
@@ -197,7 +208,7 @@ fn request(proxy: &Proxy, host: &str, port: u16) -> String {
     )
 }
 
-/// The proxy's own name or address failed: that is what is wrong, not the target.
+/// Returns the finding of a proxy that could not be resolved or connected to.
 pub fn unreachable(proxy: &Proxy, finding: &Finding) -> Finding {
     let name = authority(&proxy.host, proxy.port);
     Finding::new(
@@ -206,8 +217,8 @@ pub fn unreachable(proxy: &Proxy, finding: &Finding) -> Finding {
     )
 }
 
-/// The finding when the proxy did not answer in time.
-pub fn unanswered(proxy: &Proxy, what: &str, limit: Duration) -> Finding {
+/// Returns the finding of a proxy that did not respond in time.
+pub fn timed_out(proxy: &Proxy, what: &str, limit: Duration) -> Finding {
     let name = authority(&proxy.host, proxy.port);
     Finding::new(
         FailureMode::ProxyUnreachable,
@@ -220,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_status_200_opens_the_tunnel() {
+    fn only_status_200_opens_the_tunnel() {
         let cases = [
             ("HTTP/1.1 200 Connection established\r\n\r\n", None),
             ("HTTP/1.0 200\r\n\r\n", None),
@@ -255,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_go_into_the_one_header_they_belong_in() {
+    fn credentials_are_sent_in_proxy_authorization() {
         let credentials = Some(crate::config::Secret::new("user:pass"));
         let proxy = Proxy {
             tls: false,

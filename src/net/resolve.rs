@@ -1,11 +1,16 @@
-//! The name becomes addresses, as Go's resolver does it: hosts file, search list, ndots, A and AAAA side by side.
+//! Name resolution as in Go's resolver: hosts file, search list, ndots, A and AAAA in parallel.
 //!
-//! It speaks DNS itself, because only the response code tells a name that does not exist from a resolver in trouble.
+//! It sends DNS queries itself, because only the response code distinguishes a missing name from a
+//! failing nameserver.
 
 pub mod resolv_conf;
 
+mod hosts_file;
+mod routable;
+mod search_list;
+
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,68 +25,65 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::Name;
 pub use resolv_conf::ResolvConf;
+use routable::{has_route, routable};
 
 use crate::catalogue::FailureMode;
-use crate::config::Dns;
-use crate::net::Stop;
-use crate::report::{Ended, Finding};
+use crate::config::DnsSettings;
+use crate::net::PhaseError;
+use crate::report::{Finding, PhaseOutcome};
 
-/// The most that is read of a hosts file or resolv.conf.
-const MAX_FILE: u64 = 1 << 20;
-/// Who this machine says it is.
-const HOSTNAME: &str = "/proc/sys/kernel/hostname";
-/// Addresses that only a default route leads to (RFC 5737, RFC 3849); nothing is sent there.
-const ANYWHERE_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
-const ANYWHERE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-/// The longest name that DNS knows, in characters.
-const MAX_NAME: usize = 254;
+/// Number of bytes that are read of a hosts file or resolv.conf.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+/// The file with the host name. Its domain is the default search list.
+const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
 
-/// Resolves names through the pod's own resolver; keeps no answer between two attempts.
+/// Resolves names with the pod's nameservers, without a cache.
 #[derive(Debug)]
 pub struct Resolver {
-    settings: Dns,
-    latest: Mutex<Option<Arc<Client>>>,
+    settings: DnsSettings,
+    latest: Mutex<Option<Arc<DnsClient>>>,
 }
 
-/// What a state of resolv.conf comes to.
+/// A client for one content of resolv.conf.
 #[derive(Debug)]
-struct Client {
+struct DnsClient {
     text: Vec<u8>,
     dns: TokioResolver,
     nameservers: Vec<SocketAddr>,
     conf: ResolvConf,
-    remark: Option<String>,
+    read_error: Option<String>,
 }
 
-/// Why one spelling of a name gave no address.
+/// The reason why one candidate name has no address.
 #[derive(Debug)]
-struct Miss {
+struct LookupFailure {
     mode: FailureMode,
-    what: String,
-    ended: Ended,
+    reason: String,
+    outcome: PhaseOutcome,
 }
 
 impl Resolver {
-    /// A resolver as the configuration and resolv.conf say; the file is read anew each time, as Go does when it changes.
-    pub fn new(settings: &Dns) -> Self {
+    /// Returns a resolver that, like Go, follows changes of resolv.conf.
+    pub fn new(settings: &DnsSettings) -> Self {
         Self {
             settings: settings.clone(),
             latest: Mutex::default(),
         }
     }
 
-    /// The addresses of a name, those first that this pod can route to.
+    /// Returns the addresses of a name that this pod has a route to.
     ///
     /// # Errors
-    /// One of the modes `net_dns_*`, with the resolver's answer as evidence.
-    pub async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, Stop> {
-        let written = in_hosts_file(&self.settings.hosts, host);
-        if !written.is_empty() {
-            return Ok(written);
+    /// A mode `net_dns_*` with the nameserver's response as evidence.
+    pub async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, PhaseError> {
+        let hosts = read_bounded(&self.settings.hosts).unwrap_or_default();
+        let from_hosts_file = hosts_file::addresses(&hosts, host);
+        if !from_hosts_file.is_empty() {
+            return Ok(from_hosts_file);
         }
         let client = self.client();
-        let mut worst: Option<Miss> = None;
-        for name in candidates(host, &client.conf.search, client.conf.ndots) {
+        let mut worst: Option<LookupFailure> = None;
+        for name in search_list::candidates(host, &client.conf.search, client.conf.ndots) {
             let Ok(question) =
                 Name::from_labels(name.trim_end_matches('.').split('.').map(str::as_bytes))
             else {
@@ -89,77 +91,91 @@ impl Resolver {
             };
             let began = Instant::now();
             match client.dns.lookup_ip(question).await {
-                Ok(found) => return usable(host, found.iter().collect(), has_route),
+                Ok(found) => return routable(host, found.iter().collect(), has_route),
                 Err(error) => {
-                    // A socket's error is no silence, whatever it is called: that takes the time that was given.
-                    let silent = matches!(error, NetError::Timeout)
+                    // A socket error may be reported as a timeout too, but before the time is up.
+                    let timed_out = matches!(error, NetError::Timeout)
                         && began.elapsed() >= client.conf.timeout;
-                    let ended = if silent {
-                        Ended::TimedOut
+                    let outcome = if timed_out {
+                        PhaseOutcome::TimedOut
                     } else {
-                        Ended::Failed
+                        PhaseOutcome::Failed
                     };
-                    let miss = Miss {
+                    let failure = LookupFailure {
                         mode: diagnose(&error),
-                        what: format!("{name} {}", answer(&error)),
-                        ended,
+                        reason: format!("{name} {}", describe(&error)),
+                        outcome,
                     };
-                    // The name itself outranks its spellings with the search list, a resolver in trouble both.
+                    // The name itself outranks its expansions; a failing nameserver outranks both.
                     let outranks = worst
                         .as_ref()
-                        .is_none_or(|worst| rank(miss.mode) >= rank(worst.mode));
+                        .is_none_or(|worst| severity(failure.mode) >= severity(worst.mode));
                     if outranks {
-                        worst = Some(miss);
+                        worst = Some(failure);
                     }
                 }
             }
         }
-        let miss = worst.unwrap_or_else(|| Miss {
+        let failure = worst.unwrap_or_else(|| LookupFailure {
             mode: FailureMode::NetDnsNxdomain,
-            what: format!("{host} is not a name that DNS can hold"),
-            ended: Ended::Failed,
+            reason: format!("{host} is not a valid DNS name"),
+            outcome: PhaseOutcome::Failed,
         });
         let finding = Finding::new(
-            miss.mode,
-            format!("{host} does not resolve: {} {}", client.asked(), miss.what),
+            failure.mode,
+            format!(
+                "{host} does not resolve: {} ({})",
+                failure.reason,
+                client.nameserver_list()
+            ),
         );
-        Err(Stop {
+        Err(PhaseError {
             finding,
-            ended: miss.ended,
+            outcome: failure.outcome,
         })
     }
 
-    /// The client for what resolv.conf says now.
-    fn client(&self) -> Arc<Client> {
-        let (text, remark) = match read_bounded(&self.settings.resolv_conf) {
+    /// Returns the client for the present content of resolv.conf.
+    fn client(&self) -> Arc<DnsClient> {
+        let (text, read_error) = match read_bounded(&self.settings.resolv_conf) {
             Ok(text) => (text, None),
             Err(error) => (
                 Vec::new(),
-                Some(format!("{}: {error}", self.settings.resolv_conf.display())),
+                Some(format!(
+                    "failed to read {}: {error}",
+                    self.settings.resolv_conf.display()
+                )),
             ),
         };
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         match latest
             .as_ref()
-            .filter(|client| client.text == text && client.remark == remark)
+            .filter(|client| client.text == text && client.read_error == read_error)
         {
             Some(client) => Arc::clone(client),
-            None => Arc::clone(latest.insert(Arc::new(Client::new(&self.settings, text, remark)))),
+            None => Arc::clone(latest.insert(Arc::new(DnsClient::new(
+                &self.settings,
+                text,
+                read_error,
+            )))),
         }
     }
 }
 
-impl Client {
-    fn new(settings: &Dns, text: Vec<u8>, remark: Option<String>) -> Self {
-        let hostname = fs::read_to_string(HOSTNAME).unwrap_or_default();
+impl DnsClient {
+    fn new(settings: &DnsSettings, text: Vec<u8>, read_error: Option<String>) -> Self {
+        let hostname = fs::read_to_string(HOSTNAME_FILE).unwrap_or_default();
         let conf = ResolvConf::parse(&text, hostname.trim());
-        let written = || {
+        let from_resolv_conf = || {
             conf.nameservers
                 .iter()
                 .map(|address| SocketAddr::new(*address, 53))
                 .collect()
         };
-        let nameservers: Vec<_> = settings.nameservers.clone().unwrap_or_else(written);
+        let nameservers: Vec<_> = settings
+            .nameservers
+            .clone()
+            .unwrap_or_else(from_resolv_conf);
         let servers = nameservers
             .iter()
             .map(|address| nameserver(*address, conf.tcp))
@@ -176,28 +192,28 @@ impl Client {
         let dns = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
             .with_options(options)
             .build()
-            .expect("only TLS could fail, and there is none");
+            .expect("only TLS settings can be invalid, and there are none");
         Self {
             text,
             dns,
             nameservers,
             conf,
-            remark,
+            read_error,
         }
     }
 
-    fn asked(&self) -> String {
+    fn nameserver_list(&self) -> String {
         let servers: Vec<_> = self
             .nameservers
             .iter()
             .take(3)
             .map(ToString::to_string)
             .collect();
-        let remark = self
-            .remark
+        let read_error = self
+            .read_error
             .as_ref()
-            .map_or_else(String::new, |remark| format!(" ({remark})"));
-        format!("asked {}{remark},", servers.join(", "))
+            .map_or_else(String::new, |error| format!("; {error}"));
+        format!("nameservers: {}{read_error}", servers.join(", "))
     }
 }
 
@@ -214,24 +230,7 @@ fn nameserver(address: SocketAddr, tcp: bool) -> NameServerConfig {
     server
 }
 
-/// The spellings of a name in the order in which Go asks for them (`net.nameList`), all absolute.
-fn candidates(host: &str, search: &[String], ndots: usize) -> Vec<String> {
-    let bare = host.strip_suffix('.').unwrap_or(host);
-    if bare.len() >= MAX_NAME || !resolv_conf::can_be_asked(bare) {
-        return Vec::new();
-    }
-    let absolute = format!("{bare}.");
-    if host.ends_with('.') {
-        return vec![absolute];
-    }
-    let searched = search.iter().map(|suffix| format!("{bare}.{suffix}."));
-    let mut names: Vec<_> = searched.filter(|name| name.len() <= MAX_NAME).collect();
-    let enough_dots = bare.bytes().filter(|byte| *byte == b'.').count() >= ndots;
-    names.insert(if enough_dots { 0 } else { names.len() }, absolute);
-    names
-}
-
-/// What the resolver's answer means.
+/// Returns the failure mode of a DNS error.
 pub fn diagnose(error: &NetError) -> FailureMode {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(missing)) => match missing.response_code {
@@ -240,30 +239,30 @@ pub fn diagnose(error: &NetError) -> FailureMode {
             _ => FailureMode::NetDnsServfail,
         },
         NetError::Dns(_) | NetError::Proto(_) => FailureMode::NetDnsServfail,
-        // No answer, a resolver that refuses packets, or one whose connection is gone: nobody answered.
+        // No response, a closed port, or a lost connection.
         _ => FailureMode::NetDnsTimeout,
     }
 }
 
-/// What the resolver answered, in words.
-fn answer(error: &NetError) -> String {
+/// Describes a DNS error after the name.
+fn describe(error: &NetError) -> String {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(missing))
             if missing.response_code == ResponseCode::NoError =>
         {
-            "exists but has no address".to_owned()
+            "exists but has no A or AAAA record".to_owned()
         }
         NetError::Dns(DnsError::NoRecordsFound(missing)) => {
-            format!("was answered {}", missing.response_code)
+            format!("returned {}", missing.response_code)
         }
-        NetError::Dns(DnsError::ResponseCode(code)) => format!("was answered {code}"),
-        NetError::Timeout => "got no answer".to_owned(),
-        other => format!("got no usable answer: {other}"),
+        NetError::Dns(DnsError::ResponseCode(code)) => format!("returned {code}"),
+        NetError::Timeout => "got no response".to_owned(),
+        other => format!("got no usable response: {other}"),
     }
 }
 
-/// Which miss tells most: silence over trouble over an empty answer over a name that does not exist.
-fn rank(mode: FailureMode) -> u8 {
+/// Ranks failures: a timeout over a server failure over an empty response over a missing name.
+fn severity(mode: FailureMode) -> u8 {
     match mode {
         FailureMode::NetDnsTimeout => 3,
         FailureMode::NetDnsServfail => 2,
@@ -272,148 +271,19 @@ fn rank(mode: FailureMode) -> u8 {
     }
 }
 
-/// The finding when the time for resolving was up.
-pub fn unanswered(host: &str, resolver: &Resolver, limit: Duration) -> Finding {
+/// Returns the finding of a name resolution that timed out.
+pub fn timed_out(host: &str, resolver: &Resolver, limit: Duration) -> Finding {
     let evidence = format!(
-        "{host} does not resolve: {} no answer within {limit:?}",
-        resolver.client().asked()
+        "{host} does not resolve: no response within {limit:?} ({})",
+        resolver.client().nameserver_list()
     );
     Finding::new(FailureMode::NetDnsTimeout, evidence)
-}
-
-/// The addresses that this pod has a route to.
-///
-/// All of them when it has none: connecting shows why. Only where the other family would do is a name as good as
-/// without address.
-fn usable(
-    host: &str,
-    addresses: Vec<IpAddr>,
-    has_route: impl Fn(IpAddr) -> bool,
-) -> Result<Vec<IpAddr>, Stop> {
-    let routed: Vec<_> = addresses
-        .iter()
-        .copied()
-        .filter(|address| has_route(*address))
-        .collect();
-    if !routed.is_empty() || addresses.is_empty() {
-        return Ok(if routed.is_empty() { addresses } else { routed });
-    }
-    let (family, own, other) = match addresses[0] {
-        IpAddr::V4(_) => ("IPv4", ANYWHERE_V4.into(), ANYWHERE_V6.into()),
-        IpAddr::V6(_) => ("IPv6", ANYWHERE_V6.into(), ANYWHERE_V4.into()),
-    };
-    let one_family = addresses
-        .iter()
-        .all(|address| address.is_ipv4() == addresses[0].is_ipv4());
-    if !one_family || has_route(own) || !has_route(other) {
-        return Ok(addresses);
-    }
-    Err(Stop::failed(
-        FailureMode::NetDnsNoAddress,
-        format!(
-            "{host} has only {family} addresses ({}), and this pod has no {family} route",
-            addresses[0]
-        ),
-    ))
-}
-
-/// Asks the kernel's routing table: connecting a UDP socket sends nothing.
-fn has_route(address: IpAddr) -> bool {
-    let any: IpAddr = if address.is_ipv4() {
-        Ipv4Addr::UNSPECIFIED.into()
-    } else {
-        Ipv6Addr::UNSPECIFIED.into()
-    };
-    UdpSocket::bind((any, 0))
-        .and_then(|socket| socket.connect((address, 53)))
-        .is_ok()
-}
-
-fn in_hosts_file(path: &Path, host: &str) -> Vec<IpAddr> {
-    let wanted = host.strip_suffix('.').unwrap_or(host);
-    let Ok(text) = read_bounded(path) else {
-        return Vec::new();
-    };
-    let text = String::from_utf8_lossy(&text);
-    text.lines()
-        .filter_map(|line| {
-            let mut words = line.split('#').next()?.split_whitespace();
-            let address = words.next()?.parse().ok()?;
-            words
-                .any(|name| name.trim_end_matches('.').eq_ignore_ascii_case(wanted))
-                .then_some(address)
-        })
-        .collect()
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     fs::File::open(path)?
-        .take(MAX_FILE)
+        .take(MAX_FILE_BYTES)
         .read_to_end(&mut text)?;
     Ok(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_with_few_dots_is_searched_before_it_is_asked_for_itself() {
-        let search = [
-            "ns.svc.cluster.local".to_owned(),
-            "cluster.local".to_owned(),
-        ];
-        let names = candidates("api.cast.ai", &search, 5);
-        assert_eq!(
-            names,
-            [
-                "api.cast.ai.ns.svc.cluster.local.",
-                "api.cast.ai.cluster.local.",
-                "api.cast.ai."
-            ]
-        );
-        assert_eq!(candidates("api.cast.ai", &search, 2)[0], "api.cast.ai.");
-        assert_eq!(candidates("api.cast.ai.", &search, 5), ["api.cast.ai."]);
-    }
-
-    #[test]
-    fn a_name_that_dns_cannot_hold_is_asked_for_nowhere() {
-        assert!(candidates(&"a.".repeat(200), &[], 1).is_empty());
-        assert!(candidates("", &[], 1).is_empty());
-        assert!(candidates("a..b", &[], 1).is_empty());
-        assert!(candidates(&"a".repeat(64), &[], 1).is_empty());
-    }
-
-    #[test]
-    fn a_name_is_without_address_only_where_the_other_family_would_do() {
-        let v6: IpAddr = "2001:db8:1::1".parse().unwrap();
-        let v4: IpAddr = "198.51.100.1".parse().unwrap();
-        let mode = |addresses: &[IpAddr], routes: &[IpAddr]| {
-            let routed = usable("api.cast.lab", addresses.to_vec(), |address| {
-                routes.contains(&address)
-            });
-            routed.map_err(|stop| stop.finding.mode)
-        };
-        assert_eq!(
-            mode(&[v6], &[ANYWHERE_V4.into()]),
-            Err(FailureMode::NetDnsNoAddress)
-        );
-        assert_eq!(
-            mode(&[v4], &[ANYWHERE_V6.into()]),
-            Err(FailureMode::NetDnsNoAddress)
-        );
-        assert_eq!(
-            mode(&[v6], &[]),
-            Ok(vec![v6]),
-            "no network at all is for connect to say"
-        );
-        assert_eq!(
-            mode(&[v6], &[ANYWHERE_V4.into(), ANYWHERE_V6.into()]),
-            Ok(vec![v6]),
-            "one prohibited route"
-        );
-        assert_eq!(mode(&[v6, v4], &[]), Ok(vec![v6, v4]));
-        assert_eq!(mode(&[v6, v4], &[v4]), Ok(vec![v4]));
-    }
 }

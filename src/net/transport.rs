@@ -1,4 +1,4 @@
-//! The byte stream under HTTP, plain or TLS, that counts what arrived.
+//! The byte stream under HTTP, plain or TLS, which counts received bytes.
 
 use std::io;
 use std::pin::Pin;
@@ -9,50 +9,50 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use crate::net::gathering_socket::{Gather, Socket};
+use crate::net::batching_socket::{BatchWindow, BatchingSocket};
 
-/// So many of the first bytes are kept as evidence.
-const MAX_OPENING: usize = 64;
+/// Number of leading bytes that are kept for evidence.
+const PREFIX_BYTES: usize = 64;
 
-/// A connection to a target, perhaps through a tunnel.
+/// A byte stream to a target, directly or through a tunnel.
 #[derive(Debug)]
 pub enum Transport {
-    /// Bytes as they come.
-    Plain(Box<Socket>),
-    /// TLS over any transport: also over TLS to a proxy.
-    Tls(Box<TlsStream<Counted<Transport>>>),
+    /// TCP.
+    Plain(Box<BatchingSocket>),
+    /// TLS over any transport, including TLS to a proxy.
+    Tls(Box<TlsStream<CountingStream<Transport>>>),
 }
 
-/// A stream that counts what arrives.
+/// A stream that counts received bytes.
 #[derive(Debug)]
-pub struct Counted<S> {
+pub struct CountingStream<S> {
     stream: S,
-    received: Received,
+    received: ReceivedBytes,
 }
 
-/// How much has arrived so far, and how it began; outlives the stream.
+/// Number of received bytes and the first of them; outlives the stream.
 #[derive(Clone, Debug, Default)]
-pub struct Received(Arc<Mutex<(u64, Vec<u8>)>>);
+pub struct ReceivedBytes(Arc<Mutex<(u64, Vec<u8>)>>);
 
 impl Transport {
-    /// A fresh TCP connection.
+    /// Wraps a TCP connection.
     pub fn plain(stream: TcpStream) -> Self {
-        Self::Plain(Box::new(Socket::new(stream)))
+        Self::Plain(Box::new(BatchingSocket::new(stream)))
     }
 
-    /// What decides for how long it lets gather what arrives.
-    pub fn gather(&self) -> Gather {
+    /// Returns the handle that sets the batch window of the underlying socket.
+    pub fn batch_window(&self) -> BatchWindow {
         match self {
-            Self::Plain(socket) => socket.gather(),
-            Self::Tls(stream) => stream.get_ref().0.stream.gather(),
+            Self::Plain(socket) => socket.batch_window(),
+            Self::Tls(stream) => stream.get_ref().0.stream.batch_window(),
         }
     }
 
-    /// The same transport, counted from here on.
-    pub fn counted(self) -> (Counted<Self>, Received) {
-        let received = Received::default();
+    /// Counts the bytes that are received from now on.
+    pub fn counting(self) -> (CountingStream<Self>, ReceivedBytes) {
+        let received = ReceivedBytes::default();
         (
-            Counted {
+            CountingStream {
                 stream: self,
                 received: received.clone(),
             },
@@ -61,14 +61,14 @@ impl Transport {
     }
 }
 
-impl Received {
-    /// How many bytes arrived.
-    pub fn bytes(&self) -> u64 {
+impl ReceivedBytes {
+    /// Returns the number of received bytes.
+    pub fn count(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// The first bytes that arrived.
-    pub fn opening(&self) -> Vec<u8> {
+    /// Returns the first received bytes.
+    pub fn prefix(&self) -> Vec<u8> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -79,12 +79,12 @@ impl Received {
     fn add(&self, bytes: &[u8]) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.0 += bytes.len() as u64;
-        let room = MAX_OPENING.saturating_sub(state.1.len()).min(bytes.len());
+        let room = PREFIX_BYTES.saturating_sub(state.1.len()).min(bytes.len());
         state.1.extend_from_slice(&bytes[..room]);
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for CountingStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -100,7 +100,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for CountingStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

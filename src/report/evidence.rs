@@ -1,22 +1,22 @@
-//! The sentence for people, safe wherever it is shown.
+//! Evidence for people: bounded, in one line, safe to display.
 
 use std::fmt;
 
-/// The most that one sentence may hold, in bytes.
-const MAX_SENTENCE: usize = 2048;
-/// The most that is quoted of foreign bytes, in bytes.
-const MAX_QUOTE: usize = 300;
-/// A page has its title within so many bytes.
-const HEAD: usize = 4096;
+/// Longest evidence, in bytes.
+const MAX_EVIDENCE_BYTES: usize = 2048;
+/// Longest quote of untrusted input, in bytes.
+const MAX_QUOTE_BYTES: usize = 300;
+/// Number of leading bytes of an HTML page that are searched for its title.
+const TITLE_SEARCH_BYTES: usize = 4096;
 
-/// What was seen, in one line: bounded, without control characters, without secrets.
+/// One line of text: bounded, without control characters, without secrets.
 ///
-/// A view still escapes it for its own medium (HTML, JSON, logfmt).
+/// Every view still escapes it for its format (HTML, JSON, logfmt).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Evidence(String);
 
 impl Evidence {
-    /// The sentences one after the other.
+    /// Joins several pieces of evidence.
     pub fn joined<'a>(parts: impl Iterator<Item = &'a Self>) -> Self {
         let mut whole = String::new();
         for part in parts {
@@ -28,21 +28,26 @@ impl Evidence {
         Self::from(whole)
     }
 
-    /// The sentence.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Foreign bytes as they may stand in a sentence: cut, lossy, without control characters, in quotes.
-pub fn quote(foreign: &[u8]) -> String {
-    let cut = &foreign[..foreign.len().min(MAX_QUOTE)];
+/// Quotes untrusted bytes: truncated, decoded as UTF-8 with replacements, without control
+/// characters.
+pub fn quote(untrusted: &[u8]) -> String {
+    let cut = &untrusted[..untrusted.len().min(MAX_QUOTE_BYTES)];
     let text = String::from_utf8_lossy(cut);
-    let ellipsis = if foreign.len() > cut.len() { "…" } else { "" };
+    let ellipsis = if untrusted.len() > cut.len() {
+        "…"
+    } else {
+        ""
+    };
     format!("\"{}{ellipsis}\"", single_line(text.trim()))
 }
 
-/// The beginning of a body, or the title alone where it is a page that has one.
+/// Quotes the beginning of a body, or only the title of an HTML page.
 pub fn quote_body(body: &[u8]) -> String {
     match title(body) {
         Some(title) => format!("the page {}", quote(title)),
@@ -50,9 +55,9 @@ pub fn quote_body(body: &[u8]) -> String {
     }
 }
 
-/// What stands in the first kilobytes between `<title>` and `</title>`.
+/// Returns the content of `<title>`, if the body starts with a page.
 fn title(body: &[u8]) -> Option<&[u8]> {
-    let head = &body[..body.len().min(HEAD)];
+    let head = &body[..body.len().min(TITLE_SEARCH_BYTES)];
     let find = |from: usize, tag: &[u8]| {
         let at = head[from..]
             .windows(tag.len())
@@ -64,14 +69,15 @@ fn title(body: &[u8]) -> Option<&[u8]> {
     (!title.is_empty()).then_some(title)
 }
 
-/// The text in one line: white space folded, everything that steers a terminal or hides text removed.
+/// Returns the text in one line, with white space collapsed and control and invisible characters
+/// removed.
 pub fn single_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     let mut space = false;
     for c in text.chars() {
         if c.is_whitespace() {
             space = !line.is_empty();
-        } else if !steers(c) {
+        } else if !is_unsafe(c) {
             if space {
                 line.push(' ');
                 space = false;
@@ -82,8 +88,8 @@ pub fn single_line(text: &str) -> String {
     line
 }
 
-/// Control characters, and the format characters that reorder or hide what stands beside them.
-fn steers(c: char) -> bool {
+/// Returns whether a character controls a terminal, or reorders or hides text.
+fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
@@ -91,8 +97,8 @@ fn steers(c: char) -> bool {
 impl From<String> for Evidence {
     fn from(text: String) -> Self {
         let mut line = single_line(&text);
-        if line.len() > MAX_SENTENCE {
-            let end = (0..=MAX_SENTENCE)
+        if line.len() > MAX_EVIDENCE_BYTES {
+            let end = (0..=MAX_EVIDENCE_BYTES)
                 .rev()
                 .find(|end| line.is_char_boundary(*end))
                 .unwrap_or(0);
@@ -120,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_page_its_title_says_enough() {
+    fn html_page_is_quoted_by_its_title() {
         let page = b"<!DOCTYPE html>\n<HTML><head><TITLE>\n 403 Forbidden </title></head><body>much</body></html>";
         assert_eq!(quote_body(page), "the page \"403 Forbidden\"");
         for body in [
@@ -134,21 +140,21 @@ mod tests {
     }
 
     #[test]
-    fn what_steers_a_terminal_is_removed() {
+    fn terminal_escape_sequences_are_removed() {
         let evidence = Evidence::from("a\u{1b}[31mred\r\nb\t\u{202e}c\u{7}".to_owned());
         assert_eq!(evidence.as_str(), "a[31mred b c");
     }
 
     #[test]
-    fn a_quote_of_foreign_bytes_is_cut_and_in_one_line() {
+    fn quote_is_truncated_and_in_one_line() {
         let quoted = quote(&[b'x'; 1000]);
         assert!(quoted.len() < 310 && quoted.ends_with("…\""), "{quoted}");
         assert_eq!(quote(b" <b>\xff\n</b> "), "\"<b>\u{fffd} </b>\"");
     }
 
     #[test]
-    fn a_sentence_is_bounded_on_a_character_boundary() {
+    fn evidence_is_truncated_on_a_character_boundary() {
         let evidence = Evidence::from("ä".repeat(5000));
-        assert!(evidence.as_str().len() <= MAX_SENTENCE + '…'.len_utf8());
+        assert!(evidence.as_str().len() <= MAX_EVIDENCE_BYTES + '…'.len_utf8());
     }
 }

@@ -1,32 +1,32 @@
-//! What an attempt saw beside its verdict, for metrics of its own.
+//! Observations besides the verdict, which have metrics of their own.
 
 use crate::catalogue::FailureMode;
 
-/// One thing that was seen. Words are from the closed lists of the catalogue.
+/// One observation. Label values come from the closed lists of the catalogue.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fact {
-    /// The tag of the agent's image.
+pub enum Observation {
+    /// Tag of the agent's image.
     AgentVersion(String),
-    /// How many of the agent's pods are in a state.
+    /// Number of the agent's pods in a state.
     AgentReplicas(&'static str, u32),
-    /// In how many of the agent's pods the exporter stands, is missing, or is not expected.
+    /// Number of the agent's pods in which the exporter runs, is missing, or is not expected.
     AgentPods(&'static str, u32),
-    /// A pod of the agent, as `namespace/name`, that waits for an image in vain.
+    /// A pod of the agent, as `namespace/name`, that cannot pull its image.
     AgentPodWaits(String),
-    /// How often containers of the agent were restarted since the last attempt.
+    /// Number of restarts of the agent's containers since the last attempt.
     AgentRestarts(u64),
-    /// How many nodes the agent takes for what.
+    /// Number of nodes by the lifecycle that the agent assumes.
     Nodes(&'static str, u32),
-    /// How many containers wait in vain for an image from a kind of registry.
+    /// Number of containers that cannot pull their image from a kind of registry.
     ImagePullFailures(&'static str, FailureMode, u32),
-    /// What is wrong with a component.
+    /// A failure of a component.
     ComponentFailure(&'static str, FailureMode),
-    /// What CAST AI says of the agent.
+    /// The agent's status at CAST AI.
     AgentStatus(&'static str),
-    /// What CAST AI says of the cluster.
+    /// The cluster's status at CAST AI.
     ClusterStatus(&'static str),
-    /// When CAST AI last received a snapshot, in seconds since 1970.
+    /// Time at which CAST AI last received a snapshot, in seconds since 1970.
     SnapshotReceived(i64),
-    /// How many lines of this container no rule knew so far.
+    /// Number of this container's log lines that no rule matched.
     UnclassifiedLines(&'static str, u64),
 }

@@ -1,110 +1,114 @@
-//! How far an attempt got, and how long each phase took.
+//! Outcome and duration of each phase of an attempt.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::catalogue::Phase;
 
-/// How a phase ended.
+/// The outcome of a phase.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Ended {
-    /// It did what it should.
+pub enum PhaseOutcome {
+    /// The phase succeeded.
     Done,
-    /// It was refused or broken, quickly or not.
+    /// The phase was rejected or broke.
     Failed,
-    /// It had not finished when its time was up: the duration is a lower bound.
+    /// The phase did not finish in time, so its duration is a lower bound.
     TimedOut,
 }
 
 /// One phase of one attempt.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PhaseTime {
-    /// Which.
+pub struct PhaseTiming {
+    /// The phase.
     pub phase: Phase,
-    /// How long it took, or had taken when it was given up.
-    pub took: Duration,
-    /// How it ended.
-    pub ended: Ended,
+    /// The duration, until the timeout if it timed out.
+    pub duration: Duration,
+    /// The outcome.
+    pub outcome: PhaseOutcome,
 }
 
-/// The phases of one target's attempt so far.
+/// Records the phases of an attempt on one target.
 ///
-/// A handle: what was learnt stays when a deadline cancels the attempt itself.
+/// Clones share their records, which therefore outlive a cancelled attempt.
 #[derive(Clone, Debug, Default)]
-pub struct Trail(Arc<Mutex<Steps>>);
+pub struct PhaseTimer(Arc<Mutex<Records>>);
 
 #[derive(Debug, Default)]
-struct Steps {
-    done: Vec<PhaseTime>,
-    open: Option<(Phase, Instant)>,
+struct Records {
+    finished: Vec<PhaseTiming>,
+    current: Option<(Phase, Instant)>,
     not_after: Option<i64>,
 }
 
-impl Trail {
-    /// Begins a phase.
+impl PhaseTimer {
+    /// Starts a phase.
     pub fn begin(&self, phase: Phase) {
-        self.steps(|steps| steps.open = Some((phase, Instant::now())));
+        self.with_records(|records| records.current = Some((phase, Instant::now())));
     }
 
-    /// Ends the phase that is open; says how long it took.
-    pub fn end(&self, ended: Ended) -> Duration {
-        self.steps(|steps| {
-            let Some((phase, began)) = steps.open.take() else {
+    /// Finishes the current phase and returns its duration.
+    pub fn end(&self, outcome: PhaseOutcome) -> Duration {
+        self.with_records(|records| {
+            let Some((phase, began)) = records.current.take() else {
                 return Duration::ZERO;
             };
-            let took = began.elapsed();
-            steps.done.push(PhaseTime { phase, took, ended });
-            took
-        })
-    }
-
-    /// The phase that is open.
-    pub fn open(&self) -> Option<Phase> {
-        self.steps(|steps| steps.open.map(|(phase, _)| phase))
-    }
-
-    /// Notes when the presented certificate ends, in seconds since 1970.
-    pub fn note_not_after(&self, not_after: i64) {
-        self.steps(|steps| steps.not_after = Some(not_after));
-    }
-
-    /// When the presented certificate ends, when one was seen.
-    pub fn not_after(&self) -> Option<i64> {
-        self.steps(|steps| steps.not_after)
-    }
-
-    /// The phases so far; one that is open counts as timed out with the time it has taken.
-    pub fn phases(&self) -> Vec<PhaseTime> {
-        self.steps(|steps| {
-            let open = steps.open.map(|(phase, began)| PhaseTime {
+            let duration = began.elapsed();
+            records.finished.push(PhaseTiming {
                 phase,
-                took: began.elapsed(),
-                ended: Ended::TimedOut,
+                duration,
+                outcome,
             });
-            steps.done.iter().copied().chain(open).collect()
+            duration
         })
     }
 
-    /// The same with each phase once: one that was walked twice counts with the time that says most, a time-out before a
-    /// failure before the longest.
-    pub fn longest(&self) -> Vec<PhaseTime> {
-        let weight = |time: &PhaseTime| match time.ended {
-            Ended::TimedOut => (2, time.took),
-            Ended::Failed => (1, time.took),
-            Ended::Done => (0, time.took),
+    /// Returns the phase that is running.
+    pub fn current_phase(&self) -> Option<Phase> {
+        self.with_records(|records| records.current.map(|(phase, _)| phase))
+    }
+
+    /// Records the expiry of the presented certificate, in seconds since 1970.
+    pub fn record_not_after(&self, not_after: i64) {
+        self.with_records(|records| records.not_after = Some(not_after));
+    }
+
+    /// Returns the expiry of the presented certificate, in seconds since 1970.
+    pub fn not_after(&self) -> Option<i64> {
+        self.with_records(|records| records.not_after)
+    }
+
+    /// Returns all phases so far. A running phase counts as timed out.
+    pub fn phases(&self) -> Vec<PhaseTiming> {
+        self.with_records(|records| {
+            let current = records.current.map(|(phase, began)| PhaseTiming {
+                phase,
+                duration: began.elapsed(),
+                outcome: PhaseOutcome::TimedOut,
+            });
+            records.finished.iter().copied().chain(current).collect()
+        })
+    }
+
+    /// Returns each phase once. Of repeated phases it keeps a timeout over a failure over a
+    /// success, then the longest.
+    pub fn longest_per_phase(&self) -> Vec<PhaseTiming> {
+        let weight = |timing: &PhaseTiming| match timing.outcome {
+            PhaseOutcome::TimedOut => (2, timing.duration),
+            PhaseOutcome::Failed => (1, timing.duration),
+            PhaseOutcome::Done => (0, timing.duration),
         };
-        let mut once: Vec<PhaseTime> = Vec::new();
-        for time in self.phases() {
-            match once.iter_mut().find(|seen| seen.phase == time.phase) {
-                Some(seen) if weight(seen) < weight(&time) => *seen = time,
+        let mut longest: Vec<PhaseTiming> = Vec::new();
+        for timing in self.phases() {
+            match longest.iter_mut().find(|kept| kept.phase == timing.phase) {
+                Some(kept) if weight(kept) < weight(&timing) => *kept = timing,
                 Some(_) => {}
-                None => once.push(time),
+                None => longest.push(timing),
             }
         }
-        once
+        longest
     }
 
-    fn steps<T>(&self, act: impl FnOnce(&mut Steps) -> T) -> T {
+    fn with_records<T>(&self, act: impl FnOnce(&mut Records) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

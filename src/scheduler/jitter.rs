@@ -1,20 +1,20 @@
-//! A little disorder, so that a fleet does not ask in step.
+//! Jitter, so that a fleet does not send its requests at the same moment.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-/// Some moment within a span.
+/// Returns a random moment within a span.
 pub fn within(span: Duration) -> Duration {
     span.mul_f64(fraction())
 }
 
-/// An interval, up to a tenth shorter or longer.
+/// Returns an interval, randomly up to a tenth shorter or longer.
 pub fn around(interval: Duration) -> Duration {
     interval.mul_f64(0.9 + 0.2 * fraction())
 }
 
-/// A number from 0 up to 1; the standard library's hasher is seeded at random, which is disorder enough.
+/// Returns a random number in 0..1; the standard library's randomly seeded hasher is random enough.
 fn fraction() -> f64 {
     let random = RandomState::new().hash_one(());
     f64::from(u32::try_from(random >> 32).expect("the upper half of 64 bits fits 32"))

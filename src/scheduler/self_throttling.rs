@@ -1,4 +1,5 @@
-//! Was it us? A container that is throttled, or an event loop that is late, makes every target look slow.
+//! Detects when this process itself is slow: a CPU-throttled container or a delayed event loop
+//! makes every target look slow.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,22 +7,22 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-/// How often the event loop is asked during an attempt whether it is on time.
-const TICK: Duration = Duration::from_millis(250);
-/// So late is late.
-const LATE: Duration = Duration::from_millis(100);
-/// Where the kernel counts how often this container was throttled: cgroup v2, then v1.
+/// How often the event loop is sampled during an attempt.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(250);
+/// Delay of a sample above which the event loop counts as late.
+const MAX_DELAY: Duration = Duration::from_millis(100);
+/// Where the kernel counts CPU throttling of this container: cgroup v2, then v1.
 const CPU_STAT: [&str; 2] = ["/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat"];
 
-/// What disturbs this process during one attempt.
+/// Throttling and delays of this process during one attempt.
 #[derive(Debug)]
-pub struct Disturbance {
+pub struct SelfThrottling {
     throttled_before: Option<u64>,
     late: AtomicBool,
 }
 
-impl Disturbance {
-    /// Takes note of how things stand.
+impl SelfThrottling {
+    /// Starts the measurement.
     pub fn begin() -> Self {
         Self {
             throttled_before: throttled(),
@@ -29,15 +30,15 @@ impl Disturbance {
         }
     }
 
-    /// Waits for an act, and looks at the event loop meanwhile.
+    /// Awaits a future and samples the event loop meanwhile.
     pub async fn watch<T>(&self, act: impl Future<Output = T>) -> T {
         tokio::pin!(act);
         loop {
             let began = Instant::now();
             tokio::select! {
                 biased;
-                () = sleep(TICK) => {
-                    if began.elapsed() >= TICK + LATE {
+                () = sleep(SAMPLE_INTERVAL) => {
+                    if began.elapsed() >= SAMPLE_INTERVAL + MAX_DELAY {
                         self.late.store(true, Ordering::Relaxed);
                     }
                 }
@@ -46,13 +47,13 @@ impl Disturbance {
         }
     }
 
-    /// Whether this process was throttled or late since the beginning.
-    pub fn happened(&self) -> bool {
+    /// Returns whether this process was throttled or delayed since the start.
+    pub fn detected(&self) -> bool {
         self.late.load(Ordering::Relaxed) || throttled() > self.throttled_before
     }
 }
 
-/// How often this container was throttled; `None` where the kernel does not say.
+/// Returns how often this container was throttled; `None` if the kernel does not report it.
 fn throttled() -> Option<u64> {
     CPU_STAT
         .iter()
@@ -79,14 +80,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_loop_that_was_blocked_is_noticed() {
-        let disturbance = Disturbance {
+        let disturbance = SelfThrottling {
             throttled_before: None,
             late: AtomicBool::new(false),
         };
         let blocking = async {
             tokio::task::yield_now().await;
             let began = Instant::now();
-            while began.elapsed() < TICK + LATE + LATE {}
+            while began.elapsed() < SAMPLE_INTERVAL + MAX_DELAY + MAX_DELAY {}
             tokio::task::yield_now().await;
             sleep(Duration::from_millis(1)).await;
         };

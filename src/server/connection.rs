@@ -1,4 +1,4 @@
-//! One connection: handshake, one request, one answer, all bounded.
+//! One connection: handshake, one request, one response, all bounded.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -11,45 +11,46 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::server::Shared;
-use crate::server::access::Terms;
-use crate::server::answer::answer;
+use crate::server::auth_policy::AuthPolicy;
+use crate::server::handlers::Shared;
+use crate::server::response::respond;
 
-/// A handshake, or a request's header section, that takes longer comes from a port scanner or worse.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The whole connection; who reads more slowly is cut.
-const WHOLE: Duration = Duration::from_secs(30);
-/// Request line and headers.
+/// Limit of a handshake and of a request's header section; slower clients are port scanners or
+/// worse.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Limit of the whole connection; slower readers are disconnected.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum size of request line and headers, in bytes.
 const MAX_HEADERS: usize = 16 * 1024;
 
-/// Serves a connection to its end; says why it ended early.
+/// Serves a connection until it closes; returns why it closed early.
 pub(super) async fn serve(
     stream: TcpStream,
     shared: &Shared,
     ending: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let _ = stream.set_nodelay(true);
-    let terms = shared.access.terms();
+    let policy = shared.access.policy();
     let served = async {
-        match &terms.config.tls {
-            None => exchange(stream, shared, &terms, ending).await,
+        match &policy.config.tls {
+            None => exchange(stream, shared, &policy, ending).await,
             Some(tls) => {
                 let handshake =
                     TlsAcceptor::from(std::sync::Arc::clone(tls.config())).accept(stream);
-                let stream = tokio::time::timeout(PATIENCE, handshake)
+                let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake)
                     .await
                     .map_err(|_| "no TLS handshake in time".to_owned())?
                     .map_err(|error| format!("TLS: {error}"))?;
-                exchange(stream, shared, &terms, ending).await
+                exchange(stream, shared, &policy, ending).await
             }
         }
     };
-    tokio::time::timeout(WHOLE, served)
+    tokio::time::timeout(CONNECTION_TIMEOUT, served)
         .await
         .map_err(|_| "not done in time".to_owned())?
 }
 
-/// Resolves once the end was asked for, or nobody is left to ask for it.
+/// Resolves once shutdown was requested, or its sender is gone.
 pub(super) async fn ended(ending: &mut watch::Receiver<bool>) {
     let _ = ending.wait_for(|ending| *ending).await;
 }
@@ -57,14 +58,14 @@ pub(super) async fn ended(ending: &mut watch::Receiver<bool>) {
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     shared: &Shared,
-    terms: &Terms,
+    policy: &AuthPolicy,
     mut ending: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let service =
-        service_fn(async |request| Ok::<_, Infallible>(answer(shared, terms, &request).await));
+        service_fn(async |request| Ok::<_, Infallible>(respond(shared, policy, &request).await));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(HANDSHAKE_TIMEOUT)
         .max_buf_size(MAX_HEADERS)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);

@@ -1,24 +1,24 @@
-//! The status page: HTML without script, style or state. Everything that is shown is escaped.
+//! The status page: HTML without scripts, styles or state. All content is escaped.
 
 use std::fmt::Write;
 
-/// What the page shows.
+/// Content of the status page.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Page {
-    /// The version of the program.
+    /// The version of the exporter.
     pub version: String,
-    /// What is known, what matters most first.
+    /// The rows, most urgent first.
     pub facts: Vec<Fact>,
 }
 
-/// One thing that is known.
+/// One row of the status page.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Fact {
-    /// What it is about.
+    /// The check and its status.
     pub word: String,
-    /// What is the case.
+    /// The evidence.
     pub sentence: String,
-    /// What mends it, and the route of the runbook that says more.
+    /// Each fix, and the route of its runbook.
     pub remedies: Vec<(String, String)>,
 }
 
@@ -32,7 +32,7 @@ const LINKS: &[(&str, &str)] = &[
     ("/-/ready", "Ready"),
 ];
 
-/// The page; its links stand below the route prefix.
+/// Renders the page; its links are below the route prefix.
 pub fn html(page: &Page, prefix: &str) -> String {
     let mut html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{TITLE}</title>\n</head>\n<body>\n\
@@ -76,7 +76,7 @@ pub fn html(page: &Page, prefix: &str) -> String {
     html
 }
 
-/// A text as it may stand between tags and in quoted attributes.
+/// Escapes text for use between tags and in quoted attributes.
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,6 +1,6 @@
-//! From a path to what is asked for. Pure.
+//! Request routing: from a path to a route. Pure.
 
-/// What is asked for.
+/// What a path requests.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Route<'a> {
     Page,
@@ -10,18 +10,18 @@ pub(super) enum Route<'a> {
     Ready,
     Reload,
     Runbook(&'a str),
-    /// The front door without its slash, or the root above the prefix.
-    FrontDoor,
+    /// The prefix without its trailing slash, or the root above the prefix.
+    RedirectToPage,
     Unknown,
 }
 
 impl<'a> Route<'a> {
-    /// What a path below the prefix asks for.
+    /// Returns the route of a path below the prefix.
     pub(super) fn of(path: &'a str, prefix: &str) -> Self {
         let below = match path.strip_prefix(prefix) {
-            Some("") => return Self::FrontDoor,
+            Some("") => return Self::RedirectToPage,
             Some(below) if below.starts_with('/') => below,
-            _ if path == "/" => return Self::FrontDoor,
+            _ if path == "/" => return Self::RedirectToPage,
             _ => return Self::Unknown,
         };
         match below {
@@ -45,7 +45,7 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// The methods that may be used on it, as the header `Allow` lists them.
+    /// Returns the allowed methods, as the `Allow` header lists them.
     pub(super) const fn methods(self) -> &'static [&'static str] {
         match self {
             Self::Reload => &["POST", "PUT"],
@@ -64,8 +64,8 @@ mod tests {
             ("/", "", Route::Page),
             ("/metrics", "", Route::Metrics),
             ("/metrics/", "", Route::Unknown),
-            ("/castai", "/castai", Route::FrontDoor),
-            ("/", "/castai", Route::FrontDoor),
+            ("/castai", "/castai", Route::RedirectToPage),
+            ("/", "/castai", Route::RedirectToPage),
             ("/castai/", "/castai", Route::Page),
             ("/castai/metrics", "/castai", Route::Metrics),
             ("/castaimetrics", "/castai", Route::Unknown),

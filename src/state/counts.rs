@@ -1,44 +1,45 @@
-//! Running counts of one check since the start of the process.
+//! Counters of one check since the process started.
 
 use crate::catalogue::metric::PHASE_BUCKETS;
 use crate::catalogue::{CheckId, Phase, Status};
-use crate::report::{Ended, Fact, PhaseTime, Report};
+use crate::report::{Observation, PhaseOutcome, PhaseTiming, Report};
 
-/// What only grows.
+/// Monotonic counters of one check.
 #[derive(Clone, Debug)]
 pub struct Counts {
-    /// Attempts that examined something.
+    /// Attempts that tested something.
     pub attempts: u64,
-    /// Those that found it failing.
+    /// Attempts with a failing verdict.
     pub failures: u64,
     /// Restarts of the agent's containers.
     pub agent_restarts: u64,
-    /// Attempts that ended in a panic.
+    /// Attempts that panicked.
     pub panics: u64,
-    /// Attempts during which this process was throttled or late.
-    pub disturbed: u64,
-    /// One histogram per phase that is measured.
+    /// Attempts during which this process was CPU-throttled or delayed.
+    pub self_throttled: u64,
+    /// One histogram per measured phase.
     pub phases: Vec<PhaseCount>,
 }
 
-/// How long a phase took on the way to the targets that the agent uses.
+/// Histogram of the duration of one phase, over the targets that the agent uses.
 ///
-/// Time-outs are observed with the time they took; quick failures are not, so that a dead target does not look fast.
+/// Timeouts count with their full duration; failures before a timeout do not count, so that a dead
+/// target does not look fast.
 #[derive(Clone, Debug)]
 pub struct PhaseCount {
-    /// Which phase.
+    /// The phase.
     pub phase: Phase,
-    /// Observations per bucket of [`PHASE_BUCKETS`], not cumulative; the last is beyond them all.
+    /// Observations per bucket of [`PHASE_BUCKETS`], not cumulative; the last is +Inf.
     pub buckets: [u64; PHASE_BUCKETS.len() + 1],
     /// Sum of the observations in seconds.
     pub sum: f64,
 }
 
 impl Counts {
-    /// Nothing yet.
+    /// Returns zeroed counters.
     pub fn new(check: CheckId) -> Self {
         let phases = check
-            .measured()
+            .histogram_phases()
             .iter()
             .map(|phase| PhaseCount::new(*phase))
             .collect();
@@ -47,15 +48,15 @@ impl Counts {
             failures: 0,
             agent_restarts: 0,
             panics: 0,
-            disturbed: 0,
+            self_throttled: 0,
             phases,
         }
     }
 
-    /// Takes in one attempt.
-    pub fn take(&mut self, report: &Report) {
-        let restarts = report.facts.iter().map(|fact| {
-            if let Fact::AgentRestarts(count) = fact {
+    /// Records one attempt.
+    pub fn record(&mut self, report: &Report) {
+        let restarts = report.observations.iter().map(|fact| {
+            if let Observation::AgentRestarts(count) = fact {
                 *count
             } else {
                 0
@@ -94,16 +95,16 @@ impl PhaseCount {
         }
     }
 
-    /// How many observations there were.
+    /// Returns the number of observations.
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
 
-    fn observe(&mut self, time: &PhaseTime) {
-        if time.ended == Ended::Failed {
+    fn observe(&mut self, time: &PhaseTiming) {
+        if time.outcome == PhaseOutcome::Failed {
             return;
         }
-        let seconds = time.took.as_secs_f64();
+        let seconds = time.duration.as_secs_f64();
         let bucket = PHASE_BUCKETS
             .iter()
             .position(|bound| seconds <= *bound)

@@ -1,67 +1,68 @@
-//! Which modes hold, steady enough for an alert: look-alikes do not make it flicker.
+//! Episodes: which modes hold, smoothed so that look-alike modes do not flap in alerts.
 
 use std::time::SystemTime;
 
-use crate::catalogue::FailureMode;
-use crate::catalogue::groups::TIMEOUT_MODES;
+use crate::catalogue::{FailureMode, Property};
 use crate::report::{Report, Verdict};
 
-/// So many attempts in a row must agree before other modes take over within an episode.
+/// Consecutive attempts that must agree before other modes take over within an episode.
 const ATTEMPTS_TO_SETTLE: u32 = 3;
 
-/// So many time-outs in a row are put down to this process itself; a machine that is always busy must not hide a fault.
-const EXCUSES: u32 = 2;
+/// Consecutive timeouts that may be attributed to this process; a permanently busy machine must not
+/// hide a fault.
+const MAX_SUPPRESSED_TIMEOUTS: u32 = 2;
 
-/// From the first failing attempt to the next `ok` or `not_applicable`; `unknown` does not end it.
+/// The time from the first failing attempt to the next `ok` or `not_applicable`; `unknown` does not
+/// close it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Episode {
-    /// When the first failing attempt ended.
+    /// When the first failing attempt finished.
     pub began: SystemTime,
     contender: Vec<FailureMode>,
     streak: u32,
 }
 
-/// The modes that hold, as settled.
+/// The modes that hold, smoothed over the episode.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Settled {
+pub struct StableModes {
     modes: Vec<FailureMode>,
     episode: Option<Episode>,
-    excused: u32,
+    suppressed: u32,
 }
 
-impl Settled {
-    /// The modes that hold now.
+impl StableModes {
+    /// Returns the modes that hold now.
     pub fn modes(&self) -> &[FailureMode] {
         &self.modes
     }
 
-    /// The episode that is open.
+    /// Returns the open episode.
     pub fn episode(&self) -> Option<&Episode> {
         self.episode.as_ref()
     }
 
-    /// Whether a verdict of a disturbed attempt is put down to the disturbance: it would begin an episode, and only
-    /// time speaks for it.
-    pub fn excuses(&mut self, verdict: &Verdict) -> bool {
+    /// Returns whether a verdict is attributed to self-throttling: it would open an episode, and
+    /// nothing but a timeout supports it.
+    pub fn suppresses(&mut self, verdict: &Verdict) -> bool {
         let by_time_alone = verdict
             .modes()
             .iter()
-            .all(|mode| TIMEOUT_MODES.contains(mode));
+            .all(|mode| mode.has(Property::Timeout));
         let begins = self.episode.is_none() && matches!(verdict, Verdict::Failing(_));
-        let excused = begins && by_time_alone && self.excused < EXCUSES;
-        self.excused += u32::from(excused);
-        excused
+        let suppressed = begins && by_time_alone && self.suppressed < MAX_SUPPRESSED_TIMEOUTS;
+        self.suppressed += u32::from(suppressed);
+        suppressed
     }
 
-    /// Takes in one attempt.
-    pub fn take(&mut self, report: &Report) {
+    /// Records one attempt.
+    pub fn record(&mut self, report: &Report) {
         match (&report.verdict, &mut self.episode) {
             (Verdict::Ok(_) | Verdict::NotApplicable(_), _) => *self = Self::default(),
             (Verdict::Unknown(_), _) => {}
             (Verdict::Warning(_), None) => self.modes = report.verdict.modes(),
             (Verdict::Failing(_), None) => {
                 self.modes = report.verdict.modes();
-                self.excused = 0;
+                self.suppressed = 0;
                 self.episode = Some(Episode {
                     began: report.at,
                     contender: Vec::new(),
@@ -78,7 +79,7 @@ impl Settled {
                     episode.contender = modes;
                     episode.streak = 1;
                 }
-                // A mere shortage gives way at once to what explains it.
+                // A specific cause replaces the generic mode immediately.
                 let explained = self.modes == [FailureMode::AgentUnavailable] && episode.streak > 0;
                 if explained || episode.streak >= ATTEMPTS_TO_SETTLE {
                     episode.streak = 0;
@@ -98,13 +99,13 @@ mod tests {
     const RESET: FailureMode = FailureMode::NetReset;
 
     fn failing(mode: FailureMode) -> Report {
-        Report::bare(Verdict::failing(Finding::new(mode, "seen")))
+        Report::from_verdict(Verdict::failing(Finding::new(mode, "seen")))
     }
 
-    fn settled_after(reports: impl IntoIterator<Item = Report>) -> Settled {
-        let mut settled = Settled::default();
+    fn settled_after(reports: impl IntoIterator<Item = Report>) -> StableModes {
+        let mut settled = StableModes::default();
         for report in reports {
-            settled.take(&report);
+            settled.record(&report);
         }
         settled
     }
@@ -142,17 +143,20 @@ mod tests {
 
     #[test]
     fn unknown_does_not_end_an_episode_but_ok_does() {
-        let unknown = Report::bare(Verdict::Unknown("cannot tell".into()));
+        let unknown = Report::from_verdict(Verdict::Unknown("cannot tell".into()));
         let open = settled_after([failing(HANG), unknown]);
         assert_eq!(open.modes(), [HANG]);
         assert!(open.episode().is_some());
-        let ended = settled_after([failing(HANG), Report::bare(Verdict::Ok("fine".into()))]);
-        assert_eq!(ended, Settled::default());
+        let ended = settled_after([
+            failing(HANG),
+            Report::from_verdict(Verdict::Ok("fine".into())),
+        ]);
+        assert_eq!(ended, StableModes::default());
     }
 
     #[test]
     fn a_warning_begins_no_episode() {
-        let warning = Report::bare(Verdict::Warning(vec![Finding::new(HANG, "seen")]));
+        let warning = Report::from_verdict(Verdict::Warning(vec![Finding::new(HANG, "seen")]));
         let settled = settled_after([warning]);
         assert_eq!(settled.modes(), [HANG]);
         assert!(settled.episode().is_none());
@@ -160,20 +164,20 @@ mod tests {
 
     #[test]
     fn only_a_time_out_outside_an_episode_is_excused() {
-        assert!(Settled::default().excuses(&failing(HANG).verdict));
-        assert!(!Settled::default().excuses(&failing(RESET).verdict));
-        assert!(!settled_after([failing(RESET)]).excuses(&failing(HANG).verdict));
+        assert!(StableModes::default().suppresses(&failing(HANG).verdict));
+        assert!(!StableModes::default().suppresses(&failing(RESET).verdict));
+        assert!(!settled_after([failing(RESET)]).suppresses(&failing(HANG).verdict));
     }
 
     #[test]
     fn a_machine_that_is_always_busy_hides_a_fault_only_twice() {
-        let mut settled = Settled::default();
+        let mut settled = StableModes::default();
         let hang = failing(HANG).verdict;
         assert_eq!(
             [
-                settled.excuses(&hang),
-                settled.excuses(&hang),
-                settled.excuses(&hang)
+                settled.suppresses(&hang),
+                settled.suppresses(&hang),
+                settled.suppresses(&hang)
             ],
             [true, true, false]
         );

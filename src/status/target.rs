@@ -1,9 +1,9 @@
-//! One target of a check in the document, and its phases.
+//! One target of a check in the document, with its phases.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::report::{Ended, PhaseTime, TargetReport};
+use crate::report::{PhaseOutcome, PhaseTiming, TargetReport};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Target {
@@ -49,15 +49,15 @@ impl Target {
 }
 
 impl Phase {
-    fn new(time: &PhaseTime) -> Self {
-        let ended = match time.ended {
-            Ended::Done => "done",
-            Ended::Failed => "failed",
-            Ended::TimedOut => "timed_out",
+    fn new(time: &PhaseTiming) -> Self {
+        let ended = match time.outcome {
+            PhaseOutcome::Done => "done",
+            PhaseOutcome::Failed => "failed",
+            PhaseOutcome::TimedOut => "timed_out",
         };
         Self {
             label: time.phase.label(),
-            seconds: time.took.as_secs_f64(),
+            seconds: time.duration.as_secs_f64(),
             ended,
         }
     }

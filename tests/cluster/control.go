@@ -20,14 +20,14 @@ const controlUsage = `kube ctl --dir DIR REQUEST, with REQUEST one of
   status                     pids of the running components as JSON
   stop|kill|start|restart NAME   SIGTERM, SIGKILL; the same arguments at start
   pause|resume NAME          SIGSTOP, SIGCONT
-  ready [NAME]               wait until the API server answers ok at /readyz
+  ready [NAME]               wait until the API server's /readyz is ok
   link ok|hang|reset         fault of the link to the first API server
-  link delay DURATION        delay of every chunk, in both directions
+  link delay DURATION        delay every chunk, in both directions
   open IP:PORT               forward from this machine into the node; prints the address
   publish PORT IP:PORT       forward from PORT of the node to an address of this machine`
 
-// serveControl answers one line for each line on DIR/control.sock: "ok ..." or
-// "error ...".
+// serveControl serves requests on DIR/control.sock: one line each, answered by
+// "ok ..." or "error ...".
 func (c *cluster) serveControl() error {
 	listener, err := net.Listen("unix", c.path("control.sock"))
 	if err != nil {
@@ -42,13 +42,13 @@ func (c *cluster) serveControl() error {
 			go func() {
 				defer conn.Close()
 				for lines := bufio.NewScanner(conn); lines.Scan(); {
-					answer, err := c.control(strings.Fields(lines.Text()))
+					response, err := c.control(strings.Fields(lines.Text()))
 					if err != nil {
-						answer = "error " + strings.ReplaceAll(err.Error(), "\n", "; ")
+						response = "error " + strings.ReplaceAll(err.Error(), "\n", "; ")
 					} else {
-						answer = strings.TrimSpace("ok " + answer)
+						response = strings.TrimSpace("ok " + response)
 					}
-					if _, err := fmt.Fprintln(conn, answer); err != nil {
+					if _, err := fmt.Fprintln(conn, response); err != nil {
 						return
 					}
 				}
@@ -100,11 +100,11 @@ func (c *cluster) control(request []string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		c.addLink(newLink(listener, c.dialer(a)))
+		c.addForwarder(newForwarder(listener, c.dialer(a)))
 		return listener.Addr().String(), nil
 	case "publish":
 		if c.node == nil {
-			return "", errors.New("there is no node")
+			return "", errors.New("the cluster was started without --node")
 		}
 		listener, err := inNamespace(c.node.netns, func() (net.Listener, error) {
 			return net.Listen("tcp", net.JoinHostPort(nodeIP, a))
@@ -112,7 +112,7 @@ func (c *cluster) control(request []string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		c.addLink(newLink(listener, func() (net.Conn, error) { return net.DialTimeout("tcp", b, 10*time.Second) }))
+		c.addForwarder(newForwarder(listener, func() (net.Conn, error) { return net.DialTimeout("tcp", b, 10*time.Second) }))
 		return listener.Addr().String(), nil
 	}
 	return "", fmt.Errorf("unknown request %q", verb)
@@ -129,10 +129,10 @@ func (c *cluster) ready(name string) error {
 	return fmt.Errorf("no API server %q", name)
 }
 
-func (c *cluster) addLink(l *link) {
+func (c *cluster) addForwarder(f *forwarder) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.links = append(c.links, l)
+	c.forwarders = append(c.forwarders, f)
 }
 
 func runCtl(args []string) error {
@@ -152,15 +152,15 @@ func runCtl(args []string) error {
 	if _, err := fmt.Fprintln(conn, strings.Join(flags.Args(), " ")); err != nil {
 		return err
 	}
-	answer, err := bufio.NewReader(conn).ReadString('\n')
+	response, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil {
 		return err
 	}
-	answer = strings.TrimSpace(answer)
-	if message, failed := strings.CutPrefix(answer, "error "); failed {
+	response = strings.TrimSpace(response)
+	if message, failed := strings.CutPrefix(response, "error "); failed {
 		return errors.New(message)
 	}
-	if value := strings.TrimPrefix(strings.TrimPrefix(answer, "ok"), " "); value != "" {
+	if value := strings.TrimPrefix(strings.TrimPrefix(response, "ok"), " "); value != "" {
 		fmt.Println(value)
 	}
 	return nil

@@ -12,9 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/uuid"
 )
 
-// publishServers writes the EndpointSlice default/kubernetes, which API servers
-// keep themselves in a real cluster. It goes straight to etcd, because the API
-// refuses loopback addresses. Nothing removes a server that is down from it.
+// publishServers writes the EndpointSlice default/kubernetes, which the API
+// servers of a real cluster maintain. It writes to etcd directly, because the
+// API rejects loopback addresses. A server that is down stays in the slice.
 func publishServers(etcd string, servers []apiServer) error {
 	yes, name, port, protocol := true, "https", int32(serverPort), core.ProtocolTCP
 	slice := discovery.EndpointSlice{
@@ -39,13 +39,13 @@ func publishServers(etcd string, servers []apiServer) error {
 	if err != nil {
 		return err
 	}
-	answer, err := http.Post(etcd+"/v3/kv/put", "application/json", bytes.NewReader(put))
+	response, err := http.Post(etcd+"/v3/kv/put", "application/json", bytes.NewReader(put))
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("etcd: %s", answer.Status)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("etcd: %s", response.Status)
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
-// Command kube holds a whole Kubernetes in one binary: the upstream commands
-// as subcommands, and `kube up`, which runs them as a throw-away cluster for
-// tests. See README.md.
+// Command kube is a whole Kubernetes in one binary: the upstream commands as
+// subcommands, and `kube up`, which runs them as a disposable test cluster. See
+// README.md.
 package main
 
 import (
@@ -24,8 +24,8 @@ import (
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
-// upstream commands parse their own flags.
-var upstream = map[string]func() *cobra.Command{
+// upstreamCommands parse their own flags.
+var upstreamCommands = map[string]func() *cobra.Command{
 	"etcd":                    newEtcdCommand,
 	"kube-apiserver":          apiserver.NewAPIServerCommand,
 	"kube-controller-manager": controllers.NewControllerManagerCommand,
@@ -35,8 +35,8 @@ var upstream = map[string]func() *cobra.Command{
 	"kubectl":                 func() *cobra.Command { return kubectl.NewDefaultKubectlCommand() },
 }
 
-// own commands of the test cluster.
-var own = map[string]func(args []string) error{
+// clusterCommands manage the test cluster.
+var clusterCommands = map[string]func(args []string) error{
 	"up":    runUp,
 	"ctl":   runCtl,
 	"cert":  runCert,
@@ -51,17 +51,17 @@ func main() {
 	if len(os.Args) > 1 {
 		name = os.Args[1]
 	}
-	if newCommand, ok := upstream[name]; ok {
+	if newCommand, ok := upstreamCommands[name]; ok {
 		os.Args = os.Args[1:]
 		os.Exit(cli.Run(newCommand()))
 	}
-	run, ok := own[name]
+	run, ok := clusterCommands[name]
 	if !ok {
 		var names []string
-		for n := range upstream {
+		for n := range upstreamCommands {
 			names = append(names, n)
 		}
-		for n := range own {
+		for n := range clusterCommands {
 			names = append(names, n)
 		}
 		slices.Sort(names)

@@ -22,13 +22,13 @@ import (
 
 const year = 365 * 24 * time.Hour
 
-// authority is a certificate authority; its files are NAME.crt and NAME.key.
+// authority is a certificate authority, stored as NAME.crt and NAME.key.
 type authority struct {
 	cert *x509.Certificate
 	key  crypto.Signer
 }
 
-// identity is what a certificate certifies: a server with names, or a client
+// identity is the subject of a certificate: a server with names, or a client
 // with a user and groups.
 type identity struct {
 	user   string
@@ -49,8 +49,8 @@ func newKey(path string) (*ecdsa.PrivateKey, error) {
 	return key, writePEM(path, "EC PRIVATE KEY", der, 0o600)
 }
 
-// writePEM replaces the file in one step, so that a server that watches it
-// never reads half of it.
+// writePEM replaces the file atomically, so that a server that watches it never
+// reads a partial file.
 func writePEM(path, kind string, der []byte, mode os.FileMode) error {
 	data := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 	if err := os.WriteFile(path+".new", data, mode); err != nil {
@@ -135,7 +135,7 @@ func (ca *authority) issue(base string, id identity) error {
 	return writePEM(base+".crt", "CERTIFICATE", der, 0o644)
 }
 
-// newServiceAccountKey writes the key pair that signs service-account tokens.
+// newServiceAccountKey creates the key pair that signs service-account tokens.
 func newServiceAccountKey(pki string) error {
 	key, err := newKey(filepath.Join(pki, "sa.key"))
 	if err != nil {
@@ -148,8 +148,8 @@ func newServiceAccountKey(pki string) error {
 	return writePEM(filepath.Join(pki, "sa.pub"), "PUBLIC KEY", der, 0o644)
 }
 
-// writeKubeconfig points at the certificate files, so that a replaced
-// certificate is picked up.
+// writeKubeconfig writes a kubeconfig that refers to the certificate files, so
+// that clients pick up a replaced certificate.
 func writeKubeconfig(path, server, ca, base string) error {
 	return os.WriteFile(path, fmt.Appendf(nil, `apiVersion: v1
 kind: Config
@@ -167,22 +167,22 @@ current-context: test
 }
 
 // runCert replaces the API servers' certificates, rotates the service-account
-// key, or makes a kubeconfig for one more user.
+// key, or creates a kubeconfig for another user.
 func runCert(args []string) error {
 	flags := pflag.NewFlagSet("cert", pflag.ContinueOnError)
 	dir := flags.String("dir", "", "directory of the cluster")
 	ttl := flags.Duration("ttl", year, "time to live; negative for an expired certificate")
-	foreign := flags.Bool("foreign-ca", false, "sign with a new CA that nobody trusts")
+	foreign := flags.Bool("foreign-ca", false, "sign with a new, untrusted CA")
 	server := flags.String("server", "", "component whose certificate to replace (default: all API servers)")
-	names := flags.StringSlice("names", nil, "names and addresses in the certificate (default: the right ones)")
-	user := flags.String("user", "", "make DIR/USER.kubeconfig for this user")
+	names := flags.StringSlice("names", nil, "names and addresses in the certificate (default: the valid ones)")
+	user := flags.String("user", "", "create DIR/USER.kubeconfig for this user")
 	groups := flags.StringSlice("groups", nil, "groups of the user")
 	rotate := flags.Bool("rotate-sa-key", false, "replace the service-account key; restart kube-apiserver and kube-controller-manager afterwards")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *dir == "" {
-		return fmt.Errorf("--dir is missing")
+		return fmt.Errorf("--dir is required")
 	}
 	pki := filepath.Join(*dir, "pki")
 	if *rotate {

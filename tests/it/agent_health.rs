@@ -1,37 +1,37 @@
-//! What the agent says of its own health, and what that does not prove.
+//! Tests of `agent_health`: the agent's probes, its lease, and what each of them cannot prove.
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode, Status};
-use castai_health_exporter::config::{AgentEnvironment, AgentSeen, Elsewhere, Secret};
-use castai_health_exporter::state::Standing;
+use castai_health_exporter::config::{AgentDiscovery, AgentEnvironment, DiscoveredAgent, Secret};
+use castai_health_exporter::state::CheckState;
 use lab::{AgentFault, ApiFault};
-use test_support::world::{CheckContext, evidence};
+use test_support::lab_cluster::{LabCluster, evidence};
 
 const LEASE: &str = "agent-leader-election-lock";
 
-async fn agent_health(world: &CheckContext) -> Standing {
+async fn agent_health(world: &LabCluster) -> CheckState {
     world
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == CheckId::AgentHealth)
+        .find(|check_state| check_state.check == CheckId::AgentHealth)
         .unwrap()
 }
 
 #[tokio::test]
 async fn an_agent_that_was_started_just_now_may_take_its_time() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.agent.restart();
     for fault in [AgentFault::NotStarted, AgentFault::Initialising] {
         world.agent.set(fault).await;
-        let standing = agent_health(&world).await;
+        let check_state = agent_health(&world).await;
         assert_eq!(
-            standing.status(),
+            check_state.status(),
             Status::Warning,
             "{}",
-            evidence(&standing)
+            evidence(&check_state)
         );
         assert_eq!(
-            standing.settled.modes(),
+            check_state.settled.modes(),
             [FailureMode::AgentNotReadyInitialising]
         );
     }
@@ -39,54 +39,64 @@ async fn an_agent_that_was_started_just_now_may_take_its_time() {
 
 #[tokio::test]
 async fn an_older_agent_is_asked_at_its_own_place() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.agent.set(AgentFault::Old).await;
-    let standing = agent_health(&world).await;
-    assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
-    assert!(
-        evidence(&standing).contains("before v0.104"),
+    let check_state = agent_health(&world).await;
+    assert_eq!(
+        check_state.status(),
+        Status::Ok,
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
+    );
+    assert!(
+        evidence(&check_state).contains("before v0.104"),
+        "{}",
+        evidence(&check_state)
     );
 }
 
 #[tokio::test]
 async fn a_followers_word_says_nothing_of_deliveries() {
-    let world = CheckContext::start();
-    world.agent.lead(false);
-    let standing = agent_health(&world).await;
+    let world = LabCluster::start();
+    world.agent.set_leader(false);
+    let check_state = agent_health(&world).await;
     assert!(
-        evidence(&standing).contains("it follows"),
+        evidence(&check_state).contains("is a follower"),
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
 }
 
 #[tokio::test]
 async fn a_lease_that_may_not_be_read_leaves_the_rest_judged() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.api.set(ApiFault::Denied("leases".to_owned())).await;
-    let standing = agent_health(&world).await;
-    assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
-    let right = "may not get leases/agent-leader-election-lock in the namespace castai-agent";
-    assert!(
-        evidence(&standing).contains(right),
+    let check_state = agent_health(&world).await;
+    assert_eq!(
+        check_state.status(),
+        Status::Ok,
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
+    );
+    let right = "is not allowed to get leases/agent-leader-election-lock in namespace castai-agent";
+    assert!(
+        evidence(&check_state).contains(right),
+        "{}",
+        evidence(&check_state)
     );
 }
 
 #[tokio::test]
 async fn without_leader_election_no_lease_is_missed() {
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     world.no_leader = Some(LEASE);
     world.api.objects().remove("Lease", "castai-agent", LEASE);
     world.set_env("LEADER_ELECTION_ENABLED", "false");
     assert_eq!(agent_health(&world).await.status(), Status::Ok);
 }
 
-/// Somebody leads in the namespace `ops`, and nobody in the chart's.
-fn led_in_ops(world: &mut CheckContext) {
+/// The agent holds its lease in namespace `ops`; the chart's namespace has no holder.
+fn led_in_ops(world: &mut LabCluster) {
     world.no_leader = Some(LEASE);
     let objects = world.api.objects();
     let mut lease = objects.get("Lease", "castai-agent", LEASE).unwrap();
@@ -97,46 +107,51 @@ fn led_in_ops(world: &mut CheckContext) {
 
 #[tokio::test]
 async fn a_lease_counts_where_the_agent_looks_for_it() {
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     world.set_env("LEADER_ELECTION_NAMESPACE", "ops");
     world.only = Some(&[CheckId::AgentHealth]);
     world.configure();
-    let standing = agent_health(&world).await;
+    let check_state = agent_health(&world).await;
     assert_eq!(
-        standing.settled.modes(),
+        check_state.settled.modes(),
         [FailureMode::AgentNoLeader],
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
     assert!(
-        evidence(&standing).contains("there is no lease ops/agent-leader-election-lock"),
+        evidence(&check_state).contains("lease ops/agent-leader-election-lock does not exist"),
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
     led_in_ops(&mut world);
-    let standing = agent_health(&world).await;
-    assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
+    let check_state = agent_health(&world).await;
+    assert_eq!(
+        check_state.status(),
+        Status::Ok,
+        "{}",
+        evidence(&check_state)
+    );
 }
 
 #[tokio::test]
 async fn an_agent_in_another_namespace_still_elects_in_the_charts_until_it_is_told() {
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     world.file = world.file.replace("agent:\n", "agent:\n  namespace: ops\n");
     world.only = Some(&[CheckId::AgentHealth]);
     world.configure();
     led_in_ops(&mut world);
-    let standing = agent_health(&world).await;
+    let check_state = agent_health(&world).await;
     assert_eq!(
-        standing.settled.modes(),
+        check_state.settled.modes(),
         [FailureMode::AgentNoLeader],
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
-    let there = "there is no lease castai-agent/agent-leader-election-lock";
+    let there = "lease castai-agent/agent-leader-election-lock does not exist";
     assert!(
-        evidence(&standing).contains(there),
+        evidence(&check_state).contains(there),
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
     let remedy = FailureMode::AgentNoLeader.entry().remedy;
     assert!(
@@ -145,15 +160,15 @@ async fn an_agent_in_another_namespace_still_elects_in_the_charts_until_it_is_to
     );
 }
 
-/// The world as a companion sees it whose agent's pod has this address.
-fn companion(address: Option<&str>) -> CheckContext {
-    let mut world = CheckContext::start();
+/// Returns a lab cluster seen by a companion, whose agent pod has this address.
+fn companion(address: Option<&str>) -> LabCluster {
+    let mut world = LabCluster::start();
     world.file = format!("vantage: companion\n{}", world.file);
     let variables = world
         .env
         .iter()
         .map(|(name, value)| (name.clone(), Secret::new(value.as_str())));
-    world.seen = Some(AgentSeen::Found(Elsewhere {
+    world.seen = Some(AgentDiscovery::Found(DiscoveredAgent {
         source: AgentEnvironment::Pod,
         object: lab::apiserver::workload::POD.to_owned(),
         address: address.map(str::to_owned),
@@ -172,8 +187,13 @@ fn companion(address: Option<&str>) -> CheckContext {
 #[tokio::test]
 async fn from_another_pod_the_agent_is_asked_at_its_pods_address() {
     let world = companion(Some("127.0.0.1"));
-    let standing = agent_health(&world).await;
-    assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
+    let check_state = agent_health(&world).await;
+    assert_eq!(
+        check_state.status(),
+        Status::Ok,
+        "{}",
+        evidence(&check_state)
+    );
     world.agent.set(AgentFault::Overdue).await;
     assert_eq!(
         agent_health(&world).await.settled.modes(),
@@ -207,7 +227,7 @@ async fn a_pod_without_an_address_and_an_agent_that_nobody_looked_for_are_not_ju
         Status::Unknown
     );
     let mut world = companion(None);
-    world.seen = Some(AgentSeen::Absent(
+    world.seen = Some(AgentDiscovery::Absent(
         "there is no Deployment castai-agent".to_owned(),
     ));
     world.configure_anew();

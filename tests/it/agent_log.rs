@@ -1,39 +1,40 @@
-//! What the agent's log says: every mode, the first cause, what is over, what may not be read.
+//! Tests of `agent_log`: every mode, root causes, expiry and missing permissions.
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use castai_health_exporter::classify::classify_line;
-use castai_health_exporter::report::Fact;
-use castai_health_exporter::state::Standing;
+use castai_health_exporter::report::Observation;
+use castai_health_exporter::state::CheckState;
 use lab::ApiFault;
 use lab::apiserver::workload::POD;
-use lab::apiserver::{Gap, workload};
+use lab::apiserver::{LogFault, workload};
 use serde_json::json;
-use test_support::world::{CheckContext, evidence};
+use test_support::lab_cluster::{LabCluster, evidence};
 
-use crate::log_lines::LINES;
+use crate::agent_log_lines::LINES;
 
 const UPLOADED: &str = r#"time="2026-11-22T13:04:54Z" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
 const TOKEN_INVALID: &str = r#"time="2026-11-22T13:04:54Z" level=error msg="failed getting agent configuration: request error status_code=401 body={\"message\":\"Unauthorized\"}""#;
 
-/// A world in which only the log is looked at.
-fn alone() -> CheckContext {
-    let mut world = CheckContext::start();
+/// Returns a lab cluster in which only `agent_log` runs.
+fn alone() -> LabCluster {
+    let mut world = LabCluster::start();
     world.only = Some(&[CheckId::AgentLog]);
     world.configure();
     world
 }
 
-async fn agent_log(world: &CheckContext) -> Standing {
+async fn agent_log(world: &LabCluster) -> CheckState {
     world
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == CheckId::AgentLog)
+        .find(|check_state| check_state.check == CheckId::AgentLog)
         .unwrap()
 }
 
-/// The agent's container has ended so often, the last time just now, and runs again or not.
-fn restarted(world: &CheckContext, times: u32, runs: bool) {
+/// The agent's container has restarted `times` times, the last time just now. It runs again if
+/// `runs`.
+fn restarted(world: &LabCluster, times: u32, runs: bool) {
     world.api.objects().change("Pod", "castai-agent", POD, |pod| {
         let ended = workload::terminated(1, "Error", 100, 2);
         let state = if runs {
@@ -59,28 +60,28 @@ async fn every_mode_is_told_and_ends_with_the_container_that_told_it() {
     let mut world = alone();
     for (mode, line) in LINES {
         world.api.logs().write(POD, "agent", line);
-        let standing = agent_log(&world).await;
+        let check_state = agent_log(&world).await;
         assert_eq!(
-            standing.settled.modes(),
+            check_state.settled.modes(),
             [*mode],
             "{line}: {}",
-            evidence(&standing)
+            evidence(&check_state)
         );
         world.api.logs().clear();
         world.configure_anew();
-        let standing = agent_log(&world).await;
+        let check_state = agent_log(&world).await;
         assert_eq!(
-            standing.status(),
+            check_state.status(),
             Status::Ok,
             "{mode}: {}",
-            evidence(&standing)
+            evidence(&check_state)
         );
     }
 }
 
 #[tokio::test]
 async fn a_trouble_ends_when_it_is_heard_of_no_more() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.api.logs().write_ago(POD, "agent", 80, TOKEN_INVALID);
     assert_eq!(agent_log(&world).await.status(), Status::Ok);
     world.api.logs().write(POD, "agent", TOKEN_INVALID);
@@ -96,7 +97,7 @@ async fn a_trouble_ends_when_it_is_heard_of_no_more() {
 
 #[tokio::test]
 async fn what_the_agent_delivers_in_spite_of_is_only_a_warning() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.api.logs().write_ago(POD, "agent", 30, TOKEN_INVALID);
     world.api.logs().write_ago(POD, "agent", 10, UPLOADED);
     world.api.logs().write_ago(POD, "agent", 5, TOKEN_INVALID);
@@ -107,7 +108,7 @@ async fn what_the_agent_delivers_in_spite_of_is_only_a_warning() {
 
 #[tokio::test]
 async fn a_crash_loop_is_explained_by_the_container_before() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     let denied = LINES
         .iter()
         .find(|(mode, _)| *mode == M::Ec2DeniedUnspecified)
@@ -122,7 +123,7 @@ async fn a_crash_loop_is_explained_by_the_container_before() {
     );
     world.api.logs().restart(POD, "agent");
     restarted(&world, 4, true);
-    // Beside `agent_workload`, which sees the crash loop and not its cause.
+    // `agent_workload` sees the crash loop as well, but not its cause.
     let root = agent_log(&world).await;
     assert_eq!(
         (root.settled.modes(), root.status()),
@@ -163,7 +164,7 @@ async fn a_log_is_read_on_over_rotations_and_restarts() {
     write(TOKEN_INVALID);
     let twice = evidence(&agent_log(&world).await);
     assert!(twice.contains("2 times"), "{twice}");
-    // It is followed into its next life, and what it said last in the one before is read there.
+    // The log is followed across a restart, and the last lines of the previous container are read.
     write(
         LINES
             .iter()
@@ -173,13 +174,13 @@ async fn a_log_is_read_on_over_rotations_and_restarts() {
     );
     world.api.logs().restart(POD, "agent");
     restarted(&world, 2, true);
-    let standing = agent_log(&world).await;
-    let modes = standing.latest.as_ref().unwrap().verdict.modes();
+    let check_state = agent_log(&world).await;
+    let modes = check_state.latest.as_ref().unwrap().verdict.modes();
     assert_eq!(
         modes,
         [M::CastaiTokenInvalid, M::AgentPortTaken],
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
     write(UPLOADED);
     assert_eq!(agent_log(&world).await.status(), Status::Ok);
@@ -207,13 +208,13 @@ async fn a_line_without_end_is_cut_and_hides_nothing() {
         .logs()
         .write_ago(POD, "agent", 3, &format!("panic: {}", "x".repeat(30_000)));
     world.api.logs().write_ago(POD, "agent", 2, TOKEN_INVALID);
-    let standing = agent_log(&world).await;
+    let check_state = agent_log(&world).await;
     assert!(
-        standing.settled.modes().contains(&M::CastaiTokenInvalid),
+        check_state.settled.modes().contains(&M::CastaiTokenInvalid),
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
-    let read = standing.latest.unwrap().verdict.evidence().to_string();
+    let read = check_state.latest.unwrap().verdict.evidence().to_string();
     assert!(read.len() < 4_096, "{}", read.len());
 }
 
@@ -221,8 +222,8 @@ async fn a_line_without_end_is_cut_and_hides_nothing() {
 async fn no_more_is_read_in_a_minute_than_is_allowed() {
     let world = alone();
     let asked = || {
-        let journal = world.api.service().journal().requests();
-        let limits = journal
+        let request_log = world.api.service().request_log().requests();
+        let limits = request_log
             .iter()
             .filter_map(|request| request.query("limitBytes")?.parse::<usize>().ok());
         limits.collect::<Vec<_>>()
@@ -244,7 +245,7 @@ async fn no_more_is_read_in_a_minute_than_is_allowed() {
 
 #[tokio::test]
 async fn a_single_restart_is_nobodys_fault() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.api.logs().write_ago(
         POD,
         "agent",
@@ -266,7 +267,7 @@ async fn a_single_restart_is_nobodys_fault() {
 
 #[tokio::test]
 async fn what_a_container_said_that_waits_for_its_next_start_still_holds() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.api.logs().write_ago(POD, "agent", 20, TOKEN_INVALID);
     restarted(&world, 4, false);
     let root = agent_log(&world).await;
@@ -278,38 +279,38 @@ async fn what_a_container_said_that_waits_for_its_next_start_still_holds() {
 
 #[tokio::test]
 async fn the_consoles_words_about_the_firewall_lead_to_the_check_that_looks_at_it() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     let line = r#"time="x" level=error msg="reconciling: No access to Kubernetes API server, please check your firewall settings""#;
     world.api.logs().write(POD, "agent", line);
-    let standing = agent_log(&world).await;
+    let check_state = agent_log(&world).await;
     assert_eq!(
-        (standing.settled.modes(), standing.status()),
+        (check_state.settled.modes(), check_state.status()),
         (&[M::Unclassified][..], Status::Warning)
     );
-    let said = evidence(&standing);
+    let said = evidence(&check_state);
     assert!(
-        said.contains("these words mean cpfw_blocked, for which control_plane_access looks: "),
+        said.contains("this indicates cpfw_blocked (check control_plane_access): "),
         "{said}"
     );
 }
 
 #[tokio::test]
 async fn without_the_right_it_is_unknown_and_names_it() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.api.set(ApiFault::Denied("pods/log".to_owned())).await;
-    let standing = agent_log(&world).await;
-    assert_eq!(standing.status(), Status::Unknown);
-    let right = "may not get pods/log in the namespace castai-agent";
+    let check_state = agent_log(&world).await;
+    assert_eq!(check_state.status(), Status::Unknown);
+    let right = "is not allowed to get pods/log in namespace castai-agent";
     assert!(
-        evidence(&standing).contains(right),
+        evidence(&check_state).contains(right),
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
 }
 
 #[tokio::test]
 async fn a_flood_of_lines_is_read_in_part_and_the_present_is_reached() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     let noise = format!("time=\"x\" level=info msg=\"{}\"", "noise ".repeat(100));
     for second in 0..400 {
         world
@@ -318,37 +319,37 @@ async fn a_flood_of_lines_is_read_in_part_and_the_present_is_reached() {
             .write_ago(POD, "agent", 1000 - second, &noise);
     }
     world.api.logs().write(POD, "agent", TOKEN_INVALID);
-    let standing = agent_log(&world).await;
+    let check_state = agent_log(&world).await;
     assert_eq!(
-        standing.settled.modes(),
+        check_state.settled.modes(),
         [M::CastaiTokenInvalid],
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
 }
 
 #[tokio::test]
 async fn lines_that_no_rule_knows_are_counted() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world
         .api
         .logs()
         .write(POD, "agent", "panic: the flux capacitor is empty");
-    let standing = world
+    let check_state = world
         .assert_root(CheckId::AgentLog, M::Unclassified, Status::Warning)
         .await;
-    let facts = &standing.latest.unwrap().facts;
+    let observations = &check_state.latest.unwrap().observations;
     assert!(
-        facts.contains(&Fact::UnclassifiedLines("agent", 1)),
-        "{facts:?}"
+        observations.contains(&Observation::UnclassifiedLines("agent", 1)),
+        "{observations:?}"
     );
 }
 
-/// A second pod of the agent, on a node of its own.
+/// A second pod of the agent, on another node.
 const SECOND: &str = "castai-agent-6d8f9c7b5-a1b2c";
 
-/// The agent has a second pod, and each has a monitor.
-fn two_pods(world: &CheckContext) {
+/// Adds a second agent pod; each pod has a monitor container.
+fn two_pods(world: &LabCluster) {
     let labels = json!({ "app.kubernetes.io/name": "castai-agent", "app.kubernetes.io/instance": "castai-agent" });
     let pods = [POD, SECOND].map(|name| {
         let mut pod = workload::pod(
@@ -367,13 +368,13 @@ fn two_pods(world: &CheckContext) {
     }
 }
 
-/// How many lines of the agent no rule knew.
-fn unclassified(standing: &Standing) -> u64 {
-    let facts = &standing.latest.as_ref().unwrap().facts;
-    facts
+/// Returns the number of log lines that no rule recognised.
+fn unclassified(check_state: &CheckState) -> u64 {
+    let observations = &check_state.latest.as_ref().unwrap().observations;
+    observations
         .iter()
         .find_map(|fact| {
-            if let Fact::UnclassifiedLines("agent", lines) = fact {
+            if let Observation::UnclassifiedLines("agent", lines) = fact {
                 Some(*lines)
             } else {
                 None
@@ -397,10 +398,10 @@ async fn each_pod_of_the_agent_is_heard_and_told_by_its_name() {
             .unwrap()
             .1,
     );
-    let standing = agent_log(&world).await;
+    let check_state = agent_log(&world).await;
     let (modes, said) = (
-        standing.latest.as_ref().unwrap().verdict.modes(),
-        evidence(&standing),
+        check_state.latest.as_ref().unwrap().verdict.modes(),
+        evidence(&check_state),
     );
     assert_eq!(
         modes,
@@ -418,22 +419,22 @@ async fn each_pod_of_the_agent_is_heard_and_told_by_its_name() {
 async fn a_log_that_cannot_be_read_is_named_and_hides_no_other() {
     let mut world = alone();
     two_pods(&world);
-    for gap in [Gap::NoKubelet, Gap::Late] {
+    for gap in [LogFault::KubeletUnreachable, LogFault::Stalled] {
         for container in ["agent", "monitor"] {
-            world.api.logs().tear(SECOND, container, false, gap);
+            world.api.logs().set_fault(SECOND, container, false, gap);
         }
-        let standing = agent_log(&world).await;
-        let said = evidence(&standing);
-        assert_eq!(standing.status(), Status::Ok, "{gap:?}: {said}");
+        let check_state = agent_log(&world).await;
+        let said = evidence(&check_state);
+        assert_eq!(check_state.status(), Status::Ok, "{gap:?}: {said}");
         assert!(
             said.contains(&format!("not read: {SECOND}/agent (")),
             "{gap:?}: {said}"
         );
         world.api.logs().write(POD, "agent", TOKEN_INVALID);
-        let standing = agent_log(&world).await;
-        let said = evidence(&standing);
+        let check_state = agent_log(&world).await;
+        let said = evidence(&check_state);
         assert_eq!(
-            standing.latest.as_ref().unwrap().verdict.modes(),
+            check_state.latest.as_ref().unwrap().verdict.modes(),
             [M::CastaiTokenInvalid],
             "{gap:?}: {said}"
         );
@@ -442,7 +443,7 @@ async fn a_log_that_cannot_be_read_is_named_and_hides_no_other() {
             "{gap:?}: {said}"
         );
         world.api.logs().clear();
-        world.api.logs().mend();
+        world.api.logs().clear_faults();
         world.configure_anew();
     }
 }
@@ -457,14 +458,17 @@ async fn where_no_log_can_be_read_it_is_unknown() {
         (SECOND, "agent"),
         (SECOND, "monitor"),
     ] {
-        world.api.logs().tear(pod, container, false, Gap::NoKubelet);
+        world
+            .api
+            .logs()
+            .set_fault(pod, container, false, LogFault::KubeletUnreachable);
     }
-    let standing = agent_log(&world).await;
-    assert_eq!(standing.status(), Status::Unknown);
+    let check_state = agent_log(&world).await;
+    assert_eq!(check_state.status(), Status::Unknown);
     assert!(
-        evidence(&standing).contains("could not be read: 500"),
+        evidence(&check_state).contains("could not be read: 500"),
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
 }
 
@@ -487,22 +491,25 @@ async fn the_last_words_are_asked_for_again_where_they_could_not_be_read() {
     );
     world.api.logs().restart(POD, "agent");
     restarted(&world, 2, true);
-    world.api.logs().tear(POD, "agent", true, Gap::NoKubelet);
-    let standing = agent_log(&world).await;
+    world
+        .api
+        .logs()
+        .set_fault(POD, "agent", true, LogFault::KubeletUnreachable);
+    let check_state = agent_log(&world).await;
     let (modes, said) = (
-        standing.latest.as_ref().unwrap().verdict.modes(),
-        evidence(&standing),
+        check_state.latest.as_ref().unwrap().verdict.modes(),
+        evidence(&check_state),
     );
     assert_eq!(
         modes,
         [M::CastaiTokenInvalid],
         "what was heard is kept: {said}"
     );
-    world.api.logs().mend();
-    let standing = agent_log(&world).await;
+    world.api.logs().clear_faults();
+    let check_state = agent_log(&world).await;
     let (modes, said) = (
-        standing.latest.as_ref().unwrap().verdict.modes(),
-        evidence(&standing),
+        check_state.latest.as_ref().unwrap().verdict.modes(),
+        evidence(&check_state),
     );
     assert_eq!(modes, [M::CastaiTokenInvalid, M::AgentPortTaken], "{said}");
 }
@@ -564,12 +571,12 @@ async fn a_container_that_starts_before_the_others_is_heard_as_well() {
             .unwrap()
             .1,
     );
-    let standing = agent_log(&world).await;
+    let check_state = agent_log(&world).await;
     assert_eq!(
-        standing.settled.modes(),
+        check_state.settled.modes(),
         [M::AgentLivenessKilled],
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
 }
 
@@ -579,7 +586,7 @@ async fn a_container_that_writes_too_much_leaves_room_for_the_others() {
     two_pods(&world);
     let noise = format!("time=\"x\" level=info msg=\"{}\"", "noise ".repeat(1_000));
     let mut heard = 0;
-    // A minute has four looks.
+    // The check runs four times a minute.
     for _ in 0..3 {
         for _ in 0..40 {
             for container in ["agent", "monitor"] {
@@ -603,18 +610,18 @@ async fn a_clock_of_the_node_that_is_behind_does_not_end_what_is_told() {
     world.api.logs().write_ago(POD, "agent", 300, UPLOADED);
     assert_eq!(agent_log(&world).await.status(), Status::Ok);
     world.api.logs().write_ago(POD, "agent", 280, TOKEN_INVALID);
-    let standing = agent_log(&world).await;
+    let check_state = agent_log(&world).await;
     assert_eq!(
-        standing.settled.modes(),
+        check_state.settled.modes(),
         [M::CastaiTokenInvalid],
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
 }
 
 #[tokio::test]
 async fn what_ec2_refused_once_is_over_when_ec2_answers_now() {
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     let denied = LINES
         .iter()
         .find(|(mode, _)| *mode == M::Ec2DeniedIdentityPolicy)
@@ -623,22 +630,27 @@ async fn what_ec2_refused_once_is_over_when_ec2_answers_now() {
     world.only = Some(&[CheckId::AgentLog, CheckId::Ec2Api]);
     world.configure();
     world.api.logs().write_ago(POD, "agent", 60, denied);
-    let standing = agent_log(&world).await;
+    let check_state = agent_log(&world).await;
     assert_eq!(
-        standing.settled.modes(),
+        check_state.settled.modes(),
         [M::Ec2DeniedIdentityPolicy],
         "nobody has asked yet: {}",
-        evidence(&standing)
+        evidence(&check_state)
     );
-    // By now EC2 was asked, and answered.
-    let standing = agent_log(&world).await;
-    assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
-    world.api.logs().write(POD, "agent", denied);
-    let standing = agent_log(&world).await;
+    // By now EC2 has answered a call.
+    let check_state = agent_log(&world).await;
     assert_eq!(
-        standing.settled.modes(),
+        check_state.status(),
+        Status::Ok,
+        "{}",
+        evidence(&check_state)
+    );
+    world.api.logs().write(POD, "agent", denied);
+    let check_state = agent_log(&world).await;
+    assert_eq!(
+        check_state.settled.modes(),
         [M::Ec2DeniedIdentityPolicy],
         "it is told later: {}",
-        evidence(&standing)
+        evidence(&check_state)
     );
 }

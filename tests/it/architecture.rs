@@ -1,180 +1,221 @@
-//! Data runs one way: what each module may name, and nothing else.
+//! The order of the modules, and what each of them may use.
 
-use std::collections::BTreeSet;
+mod references;
+mod source_tree;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::LazyLock;
 
-/// The modules that each module may name, in reading order. What is not listed is forbidden.
-const MAY_NAME: &[(&str, &[&str])] = &[
+use crate::architecture::source_tree::{Edge, SourceTree, circles};
+
+const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The modules in reading order, each with the modules below it that it may name.
+const LAYERS: &[(&str, &[&str])] = &[
     ("catalogue", &[]),
-    ("verdict", &["catalogue"]),
+    ("report", &["catalogue"]),
     ("config", &["catalogue"]),
     ("classify", &["catalogue"]),
-    ("probe", &["catalogue", "config", "verdict"]),
+    ("net", &["catalogue", "config", "report"]),
+    (
+        "kube",
+        &["catalogue", "classify", "config", "net", "report"],
+    ),
     (
         "aws",
-        &["catalogue", "classify", "config", "probe", "verdict"],
+        &["catalogue", "classify", "config", "kube", "net", "report"],
     ),
-    ("cluster", &["catalogue", "config", "probe", "verdict"]),
-    ("cloud", &["catalogue", "config", "probe", "verdict"]),
+    (
+        "castai",
+        &["catalogue", "classify", "config", "kube", "net", "report"],
+    ),
+    ("cloud", &["catalogue", "config", "net", "report"]),
+    (
+        "agent",
+        &[
+            "castai",
+            "catalogue",
+            "classify",
+            "config",
+            "kube",
+            "net",
+            "report",
+        ],
+    ),
     (
         "checks",
         &[
+            "agent",
             "aws",
+            "castai",
             "catalogue",
             "classify",
             "cloud",
-            "cluster",
             "config",
-            "probe",
-            "verdict",
+            "kube",
+            "net",
+            "report",
         ],
     ),
-    ("board", &["catalogue", "verdict"]),
-    ("scheduler", &["board", "catalogue", "checks", "verdict"]),
+    ("state", &["catalogue", "report"]),
+    ("scheduler", &["catalogue", "checks", "report", "state"]),
     ("exporter", &["catalogue", "config"]),
-    ("metrics", &["board", "catalogue", "exporter", "verdict"]),
-    ("status", &["board", "catalogue", "exporter", "verdict"]),
-    ("log", &["board", "catalogue", "config", "verdict"]),
+    ("metrics", &["catalogue", "exporter", "report", "state"]),
+    ("status", &["catalogue", "exporter", "report", "state"]),
+    ("log", &["catalogue", "config", "report", "state"]),
     ("server", &["catalogue", "config"]),
-    ("generate", &["catalogue", "config"]),
+    ("alerting", &["catalogue"]),
     (
         "daemon",
         &[
-            "board",
+            "agent",
+            "alerting",
             "catalogue",
             "checks",
-            "cluster",
             "config",
             "exporter",
-            "generate",
+            "kube",
             "log",
             "metrics",
-            "probe",
+            "net",
             "scheduler",
             "server",
+            "state",
             "status",
         ],
     ),
     (
         "cli",
         &[
-            "board",
+            "alerting",
             "catalogue",
             "checks",
             "classify",
             "config",
             "daemon",
             "exporter",
-            "generate",
             "log",
+            "report",
             "scheduler",
+            "state",
             "status",
-            "verdict",
         ],
     ),
 ];
 
-/// Modules that live on the standard library alone.
-const STD_ONLY: &[&str] = &["catalogue", "verdict", "board"];
+/// Modules that use no crate but the standard library.
+const STD_ONLY: [&str; 3] = ["catalogue", "report", "state"];
 
-fn source() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+/// The only module that writes to the terminal.
+const PRINTS: &str = "cli";
+
+static EXPORTER: LazyLock<SourceTree> = LazyLock::new(|| parse("src/lib.rs"));
+
+fn parse(root: &str) -> SourceTree {
+    SourceTree::parse(&Path::new(REPOSITORY).join(root))
 }
 
-/// All files of a module, with their text.
-fn files(module: &str) -> Vec<(PathBuf, String)> {
-    let mut found = vec![source().join(format!("{module}.rs"))];
-    let mut folders = vec![source().join(module)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path)
-            } else {
-                found.push(path)
-            }
-        }
-    }
-    found.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    found
-        .into_iter()
-        .map(|path| (path.clone(), fs::read_to_string(&path).unwrap()))
-        .collect()
-}
-
-/// The first word behind each occurrence of a mark.
-fn named<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
-    text.split(mark).skip(1).map(|rest| {
-        rest.split(|c: char| !c.is_alphanumeric() && c != '_')
-            .next()
-            .unwrap_or_default()
-    })
+/// Names of the crates that the exporter depends on, as paths spell them.
+fn dependencies() -> BTreeSet<String> {
+    let manifest = fs::read_to_string(Path::new(REPOSITORY).join("Cargo.toml")).unwrap();
+    let (_, section) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let (section, _) = section.split_once("\n[").unwrap();
+    let names = section.lines().filter_map(|line| line.split_once(" ="));
+    names.map(|(name, _)| name.replace('-', "_")).collect()
 }
 
 #[test]
-fn each_module_names_only_what_is_below_it() {
-    for (module, allowed) in MAY_NAME {
-        for (path, text) in files(module) {
-            for other in named(&text, "crate::").filter(|other| other != module) {
-                assert!(
-                    !other.is_empty(),
-                    "{}: one import a line, so that this test can read it",
-                    path.display()
-                );
-                assert!(
-                    allowed.contains(&other),
-                    "{} names crate::{other}, which is not below {module}",
-                    path.display()
-                );
-            }
+fn each_module_names_only_modules_below_it() {
+    let mut below = BTreeSet::new();
+    for (module, allowed) in LAYERS {
+        for other in *allowed {
+            assert!(below.contains(other), "{other} is not below {module}");
+        }
+        below.insert(*module);
+    }
+    let allowed: BTreeMap<&str, &[&str]> = LAYERS.iter().copied().collect();
+    let mut violations = BTreeSet::new();
+    for (path, module) in &EXPORTER.modules {
+        let references = module.references.paths().into_iter();
+        let others = references.filter(|to| !path.0.is_empty() && to[0] != path.top());
+        for to in others.filter(|to| !allowed[path.top()].contains(&to[0].as_str())) {
+            violations.insert(format!("{}: {}", module.file, to.join("::")));
         }
     }
+    assert!(violations.is_empty(), "{violations:#?}");
 }
 
 #[test]
-fn every_module_has_its_place() {
-    let library = fs::read_to_string(source().join("lib.rs")).unwrap();
-    let declared: BTreeSet<_> = named(&library, "pub mod ").collect();
-    let placed: BTreeSet<_> = MAY_NAME.iter().map(|(module, _)| *module).collect();
-    assert_eq!(
-        declared, placed,
-        "add it to MAY_NAME and to ARCHITECTURE.md"
-    );
-    let architecture = fs::read_to_string(source().join("../ARCHITECTURE.md")).unwrap();
-    for module in placed {
+fn no_import_circles_at_any_level() {
+    let mut found = String::new();
+    for edges in [EXPORTER.edges(), parse("xtask/src/main.rs").edges()] {
+        for circle in circles(&edges) {
+            found += &described(&circle);
+        }
+    }
+    assert!(found.is_empty(), "import circles:{found}");
+}
+
+/// Lists the edges of a circle and the paths that cause them.
+fn described(circle: &[&Edge]) -> String {
+    let mut paths: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for edge in circle {
+        let arrow = format!("{} -> {}", edge.from, edge.to);
+        paths.entry(arrow).or_default().push(&edge.path);
+    }
+    let lines = paths.iter();
+    let lines = lines.map(|(arrow, paths)| format!("\n  {arrow}: {}", paths.join(", ")));
+    lines.collect::<String>() + "\n"
+}
+
+#[test]
+fn every_module_has_a_layer_and_is_in_the_architecture_map() {
+    let modules: BTreeSet<&str> = EXPORTER
+        .modules
+        .keys()
+        .map(|path| path.top())
+        .filter(|top| !top.is_empty())
+        .collect();
+    let layers: BTreeSet<&str> = LAYERS.iter().map(|(module, _)| *module).collect();
+    assert_eq!(modules, layers, "add the module to LAYERS");
+    let architecture = fs::read_to_string(Path::new(REPOSITORY).join("ARCHITECTURE.md")).unwrap();
+    let missing: Vec<&&str> = modules
+        .iter()
+        .filter(|module| !architecture.contains(&format!("`{module}`")))
+        .collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md lacks {missing:?}");
+}
+
+#[test]
+fn pure_modules_use_only_the_standard_library() {
+    let dependencies = dependencies();
+    assert!(dependencies.contains("tokio"), "{dependencies:?}");
+    for (path, module) in &EXPORTER.modules {
+        let outside = module.references.first_segments();
+        let used: BTreeSet<&str> = outside
+            .filter(|name| dependencies.contains(*name))
+            .collect();
         assert!(
-            architecture.contains(&format!("`{module}`")),
-            "ARCHITECTURE.md does not speak of {module}"
+            used.is_empty() || !STD_ONLY.contains(&path.top()),
+            "{} uses {used:?}",
+            module.file
         );
     }
 }
 
 #[test]
-fn facts_need_nothing_but_the_standard_library() {
-    for module in STD_ONLY {
-        for (path, text) in files(module) {
-            for line in text.lines().filter(|line| line.starts_with("use ")) {
-                let std = ["use std::", "use crate::", "use super::"]
-                    .iter()
-                    .any(|start| line.starts_with(start));
-                assert!(std, "{}: {line}", path.display());
-            }
-        }
-    }
-}
-
-#[test]
 fn only_the_command_line_prints() {
-    for (module, _) in MAY_NAME.iter().filter(|(module, _)| *module != "cli") {
-        for (path, text) in files(module) {
-            for macro_name in ["println!", "eprintln!", "print!(", "dbg!"] {
-                assert!(
-                    !text.contains(macro_name),
-                    "{} prints by {macro_name}",
-                    path.display()
-                );
-            }
-        }
+    let printing = ["print", "println", "eprint", "eprintln", "dbg"];
+    for (path, module) in &EXPORTER.modules {
+        let mut used = printing
+            .iter()
+            .filter(|name| module.references.macros.contains(**name));
+        assert!(
+            path.top() == PRINTS || used.next().is_none(),
+            "{} prints",
+            module.file
+        );
     }
 }

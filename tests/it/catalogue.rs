@@ -1,17 +1,17 @@
-//! The catalogue as a table: nothing twice, nothing without text, nothing that no scenario provokes.
+//! Consistency of the catalogue: unique names, complete texts, and a scenario for every (check, mode).
 
 use std::collections::BTreeSet;
 
 use castai_health_exporter::catalogue::alert::{ALERTS, modes_of};
-use castai_health_exporter::catalogue::relations::{BLOCKS, CONSEQUENCES};
+use castai_health_exporter::catalogue::relations::{BLOCKS, CONSEQUENCES, root};
 use castai_health_exporter::catalogue::remedies::REMEDIES;
 use castai_health_exporter::catalogue::{CheckId, FailureMode, anchor, remedy};
 use test_support::scenarios::SCENARIOS;
 
-use crate::log_lines::LINES;
+use crate::agent_log_lines::LINES;
 use crate::workloads;
 
-/// The modes that are agreed upon and still to come; the list only shrinks.
+/// Modes that are agreed on but not implemented yet; the list only shrinks.
 const TO_COME: &[&str] = &[];
 
 fn pairs() -> BTreeSet<(CheckId, FailureMode)> {
@@ -22,7 +22,7 @@ fn pairs() -> BTreeSet<(CheckId, FailureMode)> {
 }
 
 #[test]
-fn every_pair_of_check_and_mode_is_provoked_by_a_scenario() {
+fn every_check_and_mode_pair_has_a_scenario() {
     let mut provoked: BTreeSet<_> = SCENARIOS
         .iter()
         .map(|scenario| (scenario.check, scenario.mode))
@@ -34,7 +34,7 @@ fn every_pair_of_check_and_mode_is_provoked_by_a_scenario() {
 }
 
 #[test]
-fn every_pair_that_a_scenario_provokes_is_published() {
+fn every_scenario_provokes_a_published_pair() {
     for scenario in SCENARIOS {
         assert!(
             pairs().contains(&(scenario.check, scenario.mode)),
@@ -46,7 +46,7 @@ fn every_pair_that_a_scenario_provokes_is_published() {
 }
 
 #[test]
-fn every_pair_has_one_alert_or_only_follows_from_another() {
+fn every_pair_has_one_alert_or_is_a_consequence() {
     for (check, mode) in pairs() {
         let alerts = ALERTS
             .iter()
@@ -65,7 +65,7 @@ fn every_pair_has_one_alert_or_only_follows_from_another() {
 }
 
 #[test]
-fn a_consequence_follows_from_a_root_that_has_an_alert() {
+fn every_consequence_has_a_root_cause_with_an_alert() {
     for row in CONSEQUENCES {
         for mode in row.modes.iter().map(|mode| row.root.unwrap_or(*mode)) {
             let owned = ALERTS
@@ -73,7 +73,7 @@ fn a_consequence_follows_from_a_root_that_has_an_alert() {
                 .any(|alert| alert.check == row.of && alert.modes.contains(&mode));
             assert!(
                 owned,
-                "{} {mode} follows from {} {mode}, which no alert tells",
+                "{} {mode} follows from {} {mode}, which has no alert",
                 row.check, row.of
             );
         }
@@ -81,7 +81,7 @@ fn a_consequence_follows_from_a_root_that_has_an_alert() {
 }
 
 #[test]
-fn only_a_prerequisite_blocks() {
+fn only_prerequisites_block_a_check() {
     for block in BLOCKS {
         assert!(
             block.blocked.entry().prerequisites.contains(&block.check),
@@ -91,7 +91,7 @@ fn only_a_prerequisite_blocks() {
 }
 
 #[test]
-fn names_are_used_once() {
+fn labels_alert_names_and_anchors_are_unique() {
     let labels: BTreeSet<_> = FailureMode::ALL.iter().map(|mode| mode.label()).collect();
     assert_eq!(labels.len(), FailureMode::ALL.len());
     let alerts: BTreeSet<_> = ALERTS.iter().map(|alert| alert.name).collect();
@@ -104,7 +104,7 @@ fn names_are_used_once() {
 }
 
 #[test]
-fn names_are_written_as_labels_and_alerts_are() {
+fn labels_are_snake_case_and_alert_names_camel_case() {
     let snake = |label: &str| {
         label
             .bytes()
@@ -128,36 +128,36 @@ fn names_are_written_as_labels_and_alerts_are() {
 }
 
 #[test]
-fn every_mode_says_what_it_means_how_it_is_told_apart_and_what_mends_it() {
+fn every_mode_has_a_meaning_a_distinction_and_a_remedy() {
     for mode in FailureMode::ALL {
         let entry = mode.entry();
-        for (what, text) in [
+        for (field, text) in [
             ("meaning", entry.meaning),
             ("distinguishing", entry.distinguishing),
             ("remedy", entry.remedy),
         ] {
-            assert!(text.len() > 20, "{mode} has no {what}");
+            assert!(text.len() > 20, "{mode} has no {field}");
         }
     }
 }
 
 #[test]
-fn modes_that_are_still_to_come_are_printed_and_not_yet_named() {
+fn unimplemented_modes_are_printed_and_have_no_label() {
     println!(
-        "{} modes are still to come: {}",
+        "{} modes are not implemented yet: {}",
         TO_COME.len(),
         TO_COME.join(" ")
     );
     for label in TO_COME {
         assert!(
             FailureMode::from_label(label).is_none(),
-            "{label} has come: take it off the list"
+            "{label} is implemented: remove it from the list"
         );
     }
 }
 
 #[test]
-fn a_remedy_of_its_own_belongs_to_a_pair_that_is_published_and_to_one_row() {
+fn every_specific_remedy_belongs_to_one_published_pair() {
     for row in REMEDIES {
         for (check, mode) in row
             .checks
@@ -168,8 +168,42 @@ fn a_remedy_of_its_own_belongs_to_a_pair_that_is_published_and_to_one_row() {
             assert_eq!(
                 remedy(check, mode),
                 row.text,
-                "{check} {mode} has two rows, or is mended where its root is"
+                "{check} {mode} has two rows, or is a consequence"
             );
+        }
+    }
+}
+
+/// Words that a remedy of the check must not contain, because they belong to another target.
+const OTHER_TARGETS: &[(CheckId, &[&str])] = &[
+    (CheckId::Apiserver, &["api.cast.ai", "STS", "EC2"]),
+    (CheckId::CastaiApi, &["API server", "kubeadm", "readyz"]),
+    (
+        CheckId::StsIdentity,
+        &["API server", "kubeadm", "api.cast.ai"],
+    ),
+    (CheckId::Ec2Api, &["API server", "kubeadm", "api.cast.ai"]),
+    (CheckId::ClusterController, AGENT_WORKLOAD),
+    (CheckId::Components, AGENT_WORKLOAD),
+];
+
+/// Commands that act on the agent's own workload.
+const AGENT_WORKLOAD: &[&str] = &[
+    "deploy/castai-agent",
+    "deployment/castai-agent",
+    "deployment castai-agent",
+    "deploy castai-agent",
+    "name=castai-agent",
+    "upgrade castai-agent",
+];
+
+#[test]
+fn remedies_mention_only_the_target_of_their_check() {
+    for (check, words) in OTHER_TARGETS {
+        for mode in modes_of(*check).filter(|mode| root(*check, *mode).0 == *check) {
+            let remedy = remedy(*check, mode);
+            let found = words.iter().find(|word| remedy.contains(**word));
+            assert_eq!(found, None, "{check} {mode}: {remedy}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What log lines, messages and bodies mean: tables of (text, mode), and properties that hold for any bytes.
+//! Tests of the classifier: tables of (text, mode), and properties that hold for any input.
 
 use castai_health_exporter::catalogue::FailureMode;
 use castai_health_exporter::classify::castai::Answer;
@@ -8,14 +8,14 @@ use castai_health_exporter::classify::{
 use proptest::prelude::{ProptestConfig, any};
 use proptest::proptest;
 
-/// A text and the label of its mode; the empty label for a harmless line or a mere consequence.
+/// A text and the label of its mode. The label is empty for a harmless line or a consequence.
 type Row = (&'static str, &'static str);
 
 fn label(reading: Reading) -> &'static str {
     reading.mode().map_or("", FailureMode::label)
 }
 
-/// Reads every text of a table and reports all that are misread at once.
+/// Classifies every text of a table and reports all mismatches at once.
 fn all_read_as_written(read: impl Fn(&str) -> Reading, rows: &[Row]) {
     let wrong: Vec<_> = rows
         .iter()
@@ -37,9 +37,9 @@ fn all_read_as_written(read: impl Fn(&str) -> Reading, rows: &[Row]) {
 }
 
 mod agent_log;
-mod answers;
 mod aws;
 mod events;
+mod responses;
 
 #[test]
 fn a_line_may_name_its_own_kind() {
@@ -122,7 +122,7 @@ fn a_long_line_is_read_in_linear_time() {
         );
         let begun = std::time::Instant::now();
         classify_line(&line);
-        // Quadratic work would take many minutes.
+        // A quadratic algorithm would take minutes.
         assert!(
             begun.elapsed().as_secs() < 10,
             "{part:?} took {:?}",

@@ -1,22 +1,22 @@
 //! What CAST AI thinks of the cluster: how its id is found, and what is no failure.
 
 use castai_health_exporter::catalogue::{CheckId, Status};
-use castai_health_exporter::state::Standing;
+use castai_health_exporter::state::CheckState;
 use serde_json::json;
-use test_support::world::{CheckContext, evidence};
+use test_support::lab_cluster::{LabCluster, evidence};
 
-async fn cluster_status(world: &CheckContext) -> Standing {
+async fn cluster_status(world: &LabCluster) -> CheckState {
     world
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == CheckId::ClusterStatus)
+        .find(|check_state| check_state.check == CheckId::ClusterStatus)
         .unwrap()
 }
 
-/// A world whose agent was not told its cluster's id.
-fn registered() -> CheckContext {
-    let mut world = CheckContext::start();
+/// Returns a lab cluster whose agent has no configured cluster id.
+fn registered() -> LabCluster {
+    let mut world = LabCluster::start();
     world.unset_env("STATIC_CLUSTER_ID");
     world
 }
@@ -25,8 +25,13 @@ fn registered() -> CheckContext {
 async fn without_a_static_id_the_agents_own_note_serves() {
     let world = registered();
     world.with_cluster_id(lab::CLUSTER_ID);
-    let standing = cluster_status(&world).await;
-    assert_eq!(standing.status(), Status::Ok, "{}", evidence(&standing));
+    let check_state = cluster_status(&world).await;
+    assert_eq!(
+        check_state.status(),
+        Status::Ok,
+        "{}",
+        evidence(&check_state)
+    );
 }
 
 #[tokio::test]
@@ -36,31 +41,31 @@ async fn an_id_that_is_not_known_is_unknown_and_says_why() {
         .api
         .objects()
         .remove("ConfigMap", "castai-agent", "castai-agent-metadata");
-    let standing = cluster_status(&world).await;
-    assert_eq!(standing.status(), Status::Unknown);
-    let missing = "there is no ConfigMap castai-agent/castai-agent-metadata";
+    let check_state = cluster_status(&world).await;
+    assert_eq!(check_state.status(), Status::Unknown);
+    let missing = "ConfigMap castai-agent/castai-agent-metadata";
     assert!(
-        evidence(&standing).contains(missing),
+        evidence(&check_state).contains(missing),
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
 
     world
         .api
         .set(lab::ApiFault::Denied("configmaps".to_owned()))
         .await;
-    let standing = cluster_status(&world).await;
-    let right = "may not get configmaps/castai-agent-metadata in the namespace castai-agent";
+    let check_state = cluster_status(&world).await;
+    let right = "is not allowed to get configmaps/castai-agent-metadata in namespace castai-agent";
     assert!(
-        evidence(&standing).contains(right),
+        evidence(&check_state).contains(right),
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
 }
 
 #[tokio::test]
 async fn a_cluster_that_sleeps_is_no_failure() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.castai.set_field("status", json!("hibernated"));
     world.castai.set_field("agentStatus", json!("disconnected"));
     assert_eq!(cluster_status(&world).await.status(), Status::NotApplicable);
@@ -68,12 +73,12 @@ async fn a_cluster_that_sleeps_is_no_failure() {
 
 #[tokio::test]
 async fn trouble_on_the_way_is_told_by_castai_api_alone() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.castai.set(lab::CastAiFault::TokenInvalid).await;
-    let standing = cluster_status(&world).await;
-    assert_eq!(standing.status(), Status::Unknown);
+    let check_state = cluster_status(&world).await;
+    assert_eq!(check_state.status(), Status::Unknown);
     assert_eq!(
-        evidence(&standing),
+        evidence(&check_state),
         "blocked by castai_api: castai_token_invalid"
     );
 }

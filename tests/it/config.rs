@@ -1,7 +1,7 @@
-//! What was written becomes what is true, or every problem with it at once.
+//! Tests of configuration: a valid configuration, or every problem at once.
 
 mod aws;
-mod elsewhere;
+mod companion;
 mod endpoints;
 mod environment;
 mod files;
@@ -14,20 +14,18 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use castai_health_exporter::config::{Config, Flags, Problems};
+use castai_health_exporter::config::{Config, ConfigErrors, Flags};
 
-/// The folder with the files of these tests.
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/config")
 }
 
-/// Loads a configuration from flags and variables.
-fn load(flags: &Flags, variables: &[(&str, &str)]) -> Result<Config, Problems> {
+fn load(flags: &Flags, variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     let variables: BTreeMap<_, _> = variables.iter().copied().collect();
     Config::load(flags, &|name| variables.get(name).map(OsString::from))
 }
 
-/// The configuration of an environment alone.
+/// Returns the configuration for environment variables alone.
 fn of_environment(variables: &[(&str, &str)]) -> Config {
     load(&Flags::default(), variables).expect("an environment fails nothing")
 }

@@ -1,30 +1,30 @@
-//! Who may reach the control plane, beside what the scenarios tell: what is said, what is not known, and who gets a token.
+//! Tests of `control_plane_access` beyond the scenarios: evidence, unknown verdicts and token
+//! requests.
 
 use std::fs;
 use std::net::IpAddr;
 
 use castai_health_exporter::catalogue::{CheckId, Need, Status};
-use castai_health_exporter::state::Standing;
+use castai_health_exporter::state::CheckState;
 use lab::azure_imds::AZURE_TOKEN;
-use lab::cloud_api::{CLIENT, FEDERATED_TOKEN, TENANT};
+use lab::cloud_api::{FEDERATED_TOKEN, TENANT_ID, WORKLOAD_CLIENT_ID};
 use lab::gce::GOOGLE_TOKEN;
 use lab::imds::{ROLE_SECRET, ROLE_TOKEN};
-use lab::{AzureImdsFault, Certificate, CloudApiFault, EksFault, GceFault, Impostor, Pki};
+use lab::{AzureImdsFault, CertificateKind, CloudApiFault, EksFault, GceFault, Pki, RogueServer};
+use test_support::lab_cluster::{LabCluster, evidence};
 use test_support::scenarios::WebIdentity;
-use test_support::world::{CheckContext, evidence};
 
-/// What the check says of a world.
-async fn looked(world: &CheckContext) -> (Status, String) {
-    let standings: Vec<Standing> = world.look().await;
-    let standing = standings
+async fn looked(world: &LabCluster) -> (Status, String) {
+    let check_states: Vec<CheckState> = world.look().await;
+    let check_state = check_states
         .iter()
-        .find(|standing| standing.check == CheckId::ControlPlaneAccess)
+        .find(|check_state| check_state.check == CheckId::ControlPlaneAccess)
         .unwrap();
-    (standing.status(), evidence(standing))
+    (check_state.status(), evidence(check_state))
 }
 
 async fn with(provider: &str, fault: &str) -> (Status, String) {
-    let world = CheckContext::of(provider);
+    let world = LabCluster::of(provider);
     match provider {
         "eks" => world.eks.set(fault.parse::<EksFault>().unwrap()).await,
         "gke" => {
@@ -49,7 +49,7 @@ async fn whoever_is_let_in_is_named_with_the_reason() {
         ("aks", "listed", "35.221.40.21 (in 35.221.40.0/24)"),
         (
             "gke",
-            "google",
+            "google-only",
             "35.221.40.21 (as an address of Google Cloud's",
         ),
     ] {
@@ -61,9 +61,9 @@ async fn whoever_is_let_in_is_named_with_the_reason() {
         );
     }
     for provider in ["eks", "gke", "aks"] {
-        let (status, said) = looked(&CheckContext::of(provider)).await;
+        let (status, said) = looked(&LabCluster::of(provider)).await;
         assert!(
-            status == Status::Ok && said.contains("everybody may"),
+            status == Status::Ok && said.contains("open to all addresses"),
             "{said}"
         );
     }
@@ -94,10 +94,10 @@ async fn the_remedy_repeats_the_whole_list() {
         assert!(said.contains(command), "{said}");
     }
     for (provider, show) in [("eks", "aws eks describe-cluster"), ("aks", "az aks show")] {
-        let (status, said) = with(provider, "blocked-by-many").await;
+        let (status, said) = with(provider, "blocked-by-long-list").await;
         assert_eq!(status, Status::Failing);
         assert!(
-            said.contains(&format!("take the whole of it from `{show}")) && !said.ends_with('…'),
+            said.contains(&format!("to the whole list from `{show}")) && !said.ends_with('…'),
             "{said}"
         );
     }
@@ -108,29 +108,29 @@ async fn what_eks_does_not_tell_blocks_nobody() {
     for (fault, why) in [
         (
             "access-denied",
-            "allow eks:DescribeCluster on this cluster to \"arn:aws:sts::123456789012:assumed-role/lab-node",
+            "allow eks:DescribeCluster on this cluster for \"arn:aws:sts::123456789012:assumed-role/lab-node",
         ),
         ("denied-scp", "service control policy"),
-        ("not-found", "compare EKS_REGION and EKS_CLUSTER_NAME"),
+        ("not-found", "correct EKS_REGION or EKS_CLUSTER_NAME"),
         ("throttled", "TooManyRequestsException"),
-        ("expired-token", "new credentials are got"),
+        ("expired-token", "the next attempt uses new credentials"),
         ("server-error", "ServerException"),
-        ("something-else", "no cluster"),
+        ("unrelated-json", "no cluster"),
         ("hostile", "AccessDeniedException"),
-        ("blocked-while-updating", "changed just now (UPDATING)"),
-        ("blocked-by-hostile", "could not be read"),
+        ("blocked-while-updating", "in progress (UPDATING)"),
+        ("blocked-by-hostile-entry", "could not be read"),
         ("refused", "net_refused"),
         ("reset", "net_reset"),
         ("tls-hang", "tls_handshake_timeout"),
         ("cert-foreign-ca", "tls_unknown_authority"),
-        ("cert-other-name", "tls_hostname_mismatch"),
+        ("cert-wrong-name", "tls_hostname_mismatch"),
         ("html:200", "no cluster"),
         ("html:503", "503"),
         ("noise", "http_protocol"),
         ("truncated", "http_protocol"),
         ("endless-body", "no cluster"),
         ("clock:+600s", "InvalidSignatureException"),
-        ("redirect-to:https://elsewhere.example/", "answered 30"),
+        ("redirect-to:https://elsewhere.example/", "returned 30"),
     ] {
         let (status, said) = with("eks", fault).await;
         assert!(
@@ -149,7 +149,7 @@ async fn what_eks_does_not_tell_blocks_nobody() {
 
 #[tokio::test]
 async fn eks_is_asked_as_the_agent_and_without_its_credentials_not_at_all() {
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     let (status, said) = looked(&world).await;
     assert_eq!(status, Status::Ok, "{said}");
     world.set_env("EKS_CLUSTER_NAME", "another");
@@ -173,10 +173,11 @@ async fn eks_is_asked_as_the_agent_and_without_its_credentials_not_at_all() {
         "{said}"
     );
     world.with_key(lab::aws::KEY_ID, lab::aws::SECRET);
-    // An agent that is to ask AWS for nothing has the credentials all the same.
+    // An agent that does not call AWS still has credentials.
     world.set_env("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "false");
-    let asked =
-        |world: &CheckContext| [world.sts.journal(), world.ec2.journal()].map(|of| of.requests().len());
+    let asked = |world: &LabCluster| {
+        [world.sts.request_log(), world.ec2.request_log()].map(|of| of.requests().len())
+    };
     let before = asked(&world);
     assert_eq!(looked(&world).await.0, Status::Ok);
     assert_eq!(asked(&world), before, "nobody else of AWS is asked");
@@ -187,7 +188,7 @@ async fn eks_is_asked_as_the_agent_and_without_its_credentials_not_at_all() {
     let (status, said) = looked(&world).await;
     assert_eq!(status, Status::Ok, "{said}");
 
-    let connections = world.eks.journal().connections().len();
+    let connections = world.eks.request_log().connections().len();
     for name in [
         "AWS_ROLE_ARN",
         "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -201,7 +202,7 @@ async fn eks_is_asked_as_the_agent_and_without_its_credentials_not_at_all() {
         status == Status::Unknown && said.contains("without credentials"),
         "{said}"
     );
-    assert_eq!(world.eks.journal().connections().len(), connections);
+    assert_eq!(world.eks.request_log().connections().len(), connections);
 }
 
 #[tokio::test]
@@ -212,14 +213,14 @@ async fn what_could_not_be_found_out_blocks_nobody() {
         "not-found",
         "rate-limited",
         "server-error",
-        "something-else",
+        "unrelated-json",
         "hostile",
         "blocked-while-changing",
-        "blocked-by-hostile",
+        "blocked-by-hostile-entry",
         "refused",
         "reset",
         "cert-foreign-ca",
-        "cert-other-name",
+        "cert-wrong-name",
         "html:200",
         "noise",
         "truncated",
@@ -252,11 +253,11 @@ async fn what_could_not_be_found_out_blocks_nobody() {
 
 #[tokio::test]
 async fn without_a_token_nobody_is_blamed() {
-    let world = CheckContext::of("gke");
+    let world = LabCluster::of("gke");
     world.gce.set(GceFault::NoServiceAccount).await;
     let (status, said) = looked(&world).await;
     assert!(
-        status == Status::Unknown && said.contains("no token for Google"),
+        status == Status::Unknown && said.contains("failed to get a Google token"),
         "{said}"
     );
     for (fault, why) in [
@@ -267,7 +268,7 @@ async fn without_a_token_nobody_is_blamed() {
         ),
         (AzureImdsFault::Restricted, "not allowed"),
     ] {
-        let mut world = CheckContext::of("aks");
+        let mut world = LabCluster::of("aks");
         world.set_env("AKS_LOCATION", "westeurope");
         world.set_env("AKS_NODE_RESOURCE_GROUP", "MC_lab-group_lab_westeurope");
         world.set_env("AKS_SUBSCRIPTION_ID", lab::azure_imds::SUBSCRIPTION);
@@ -278,7 +279,7 @@ async fn without_a_token_nobody_is_blamed() {
             "{fault}: {said}"
         );
         if fault == AzureImdsFault::ManyIdentities {
-            world.set_env("AZURE_CLIENT_ID", CLIENT);
+            world.set_env("AZURE_CLIENT_ID", WORKLOAD_CLIENT_ID);
             assert_eq!(
                 looked(&world).await.0,
                 Status::Ok,
@@ -290,18 +291,18 @@ async fn without_a_token_nobody_is_blamed() {
 
 #[tokio::test]
 async fn a_workload_identity_goes_before_the_nodes() {
-    let mut world = CheckContext::of("aks");
+    let mut world = LabCluster::of("aks");
     let file = world.mounted("azure-token");
     fs::write(&file, FEDERATED_TOKEN).unwrap();
     world.set_env("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap());
-    world.set_env("AZURE_CLIENT_ID", CLIENT);
-    world.set_env("AZURE_TENANT_ID", TENANT);
+    world.set_env("AZURE_CLIENT_ID", WORKLOAD_CLIENT_ID);
+    world.set_env("AZURE_TENANT_ID", TENANT_ID);
     let (status, said) = looked(&world).await;
     assert_eq!(status, Status::Ok, "{said}");
     assert!(
         !world
             .azure
-            .journal()
+            .request_log()
             .requests()
             .iter()
             .any(|request| request.target.contains("oauth2"))
@@ -310,7 +311,7 @@ async fn a_workload_identity_goes_before_the_nodes() {
         "https://management.lab:{}/.default",
         world.apis[1].addr().port()
     );
-    let login = &world.apis[2].journal().requests()[0];
+    let login = &world.apis[2].request_log().requests()[0];
     assert!(
         login.parameters().contains(&("scope".to_owned(), scope)),
         "{:?}",
@@ -340,7 +341,7 @@ async fn a_workload_identity_goes_before_the_nodes() {
 
 #[tokio::test]
 async fn other_addresses_of_cast_ai_are_looked_for() {
-    let mut world = CheckContext::of("gke");
+    let mut world = LabCluster::of("gke");
     world.file = world.file.replace(
         "control_plane:\n",
         "control_plane:\n  castai_addresses: [203.0.113.9, 192.0.2.1]\n",
@@ -355,17 +356,17 @@ async fn other_addresses_of_cast_ai_are_looked_for() {
         said.contains("203.0.113.0/24,198.51.100.7/32,192.0.2.1/32`") && !said.contains("35.221"),
         "{said}"
     );
-    world.apis[0].set(CloudApiFault::Google).await;
+    world.apis[0].set(CloudApiFault::GoogleOnly).await;
     let (status, said) = looked(&world).await;
     assert!(
-        status == Status::Unknown && said.contains("192.0.2.1 is not listed"),
+        status == Status::Unknown && said.contains("192.0.2.1 is not in"),
         "{said}"
     );
 }
 
 #[tokio::test]
 async fn a_cluster_of_aks_whose_name_cannot_be_told_is_asked_for_by_its_id() {
-    let mut world = CheckContext::of("aks");
+    let mut world = LabCluster::of("aks");
     for (name, value) in [
         ("AKS_LOCATION", "westeurope"),
         ("AKS_NODE_RESOURCE_GROUP", "MC_lab_group_lab_westeurope"),
@@ -393,92 +394,91 @@ async fn a_cluster_of_aks_whose_name_cannot_be_told_is_asked_for_by_its_id() {
 #[tokio::test]
 async fn nothing_is_asked_of_a_cloud_that_is_not_this_clusters() {
     for provider in ["kops", "anywhere", "openshift", "selfhostedec2"] {
-        let world = CheckContext::of(provider);
-        let standings = world.look().await;
-        let standing = standings
+        let world = LabCluster::of(provider);
+        let check_states = world.look().await;
+        let check_state = check_states
             .iter()
-            .find(|standing| standing.check == CheckId::ControlPlaneAccess)
+            .find(|check_state| check_state.check == CheckId::ControlPlaneAccess)
             .unwrap();
         assert_eq!(
-            (standing.status(), standing.need),
+            (check_state.status(), check_state.need),
             (Status::NotApplicable, Need::None),
             "{provider}"
         );
-        let asked = world.apis.iter().map(|api| api.journal()).chain([
-            world.gce.journal(),
-            world.azure.journal(),
-            world.eks.journal(),
+        let asked = world.apis.iter().map(|api| api.request_log()).chain([
+            world.gce.request_log(),
+            world.azure.request_log(),
+            world.eks.request_log(),
         ]);
         assert!(
             asked
-                .map(|journal| journal.connections().len())
+                .map(|request_log| request_log.connections().len())
                 .sum::<usize>()
                 == 0,
             "{provider}"
         );
     }
     for (provider, silent) in [("gke", [1, 2]), ("aks", [0, 2])] {
-        let world = CheckContext::of(provider);
+        let world = LabCluster::of(provider);
         world.assert_healthy().await;
         assert!(
             silent
                 .iter()
-                .all(|api| world.apis[*api].journal().connections().is_empty()),
+                .all(|api| world.apis[*api].request_log().connections().is_empty()),
             "{provider}"
         );
         assert!(
-            world.imds.journal().connections().is_empty()
-                && world.eks.journal().connections().is_empty()
+            world.imds.request_log().connections().is_empty()
+                && world.eks.request_log().connections().is_empty()
         );
     }
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.assert_healthy().await;
     let silent = world
         .apis
         .iter()
-        .map(|api| api.journal())
-        .chain([world.gce.journal(), world.azure.journal()]);
+        .map(|api| api.request_log())
+        .chain([world.gce.request_log(), world.azure.request_log()]);
     assert!(
         silent
-            .map(|journal| journal.connections().len())
+            .map(|request_log| request_log.connections().len())
             .sum::<usize>()
             == 0
     );
-    assert_eq!(world.eks.journal().requests().len(), 1);
+    assert_eq!(world.eks.request_log().requests().len(), 1);
 }
 
 #[tokio::test]
 async fn no_impostor_hears_a_token() {
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let elsewhere = Pki::new("Somebody Else");
-    let impostor = Impostor::tls(
+    let rogue = RogueServer::tls(
         IpAddr::from([127, 0, 90, 1]),
         &elsewhere,
-        Certificate::Good,
+        CertificateKind::Valid,
         vec!["container.lab".to_owned()],
     )
     .unwrap();
-    let (gke, aks) = (CheckContext::of("gke"), CheckContext::of("aks"));
+    let (gke, aks) = (LabCluster::of("gke"), LabCluster::of("aks"));
     for world in [&gke, &aks] {
         for name in ["container.lab", "management.lab"] {
-            world.dns.set_for(
-                name,
-                lab::DnsFault::Address(impostor.addr().ip().to_string()),
-            );
+            world
+                .dns
+                .set_for(name, lab::DnsFault::Address(rogue.addr().ip().to_string()));
         }
     }
     for (mut world, api) in [(gke, 0), (aks, 1)] {
         let port = world.apis[api].addr().port().to_string();
         world.file = world.file.replace(
             &format!("lab:{port}"),
-            &format!("lab:{}", impostor.addr().port()),
+            &format!("lab:{}", rogue.addr().port()),
         );
         world.configure();
         let (status, said) = looked(&world).await;
         assert_eq!(status, Status::Unknown, "{said}");
     }
-    assert!(!impostor.journal().connections().is_empty());
+    assert!(!rogue.request_log().connections().is_empty());
     for secret in [GOOGLE_TOKEN, AZURE_TOKEN] {
-        assert!(!impostor.has_heard(secret));
+        assert!(!rogue.has_received(secret));
     }
 }

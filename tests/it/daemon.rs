@@ -1,4 +1,4 @@
-//! The running daemon: how fast it listens, what reloads do, how it ends.
+//! Tests of the running daemon: start, reload and shutdown.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::{fs, io};
 
 use crate::cli::program;
 
-/// A daemon on a port that the kernel chose; ended when it is dropped.
+/// A daemon on a port that the kernel chose. Dropping it kills it.
 struct Daemon {
     child: Child,
     log: BufReader<ChildStderr>,
@@ -66,7 +66,7 @@ impl Daemon {
         assert!(sent.success());
     }
 
-    /// Waits until `/metrics` holds a line.
+    /// Waits until `/metrics` contains a line.
     fn shows(&self, line: &str) {
         let began = Instant::now();
         while !self.get("/metrics").lines().any(|shown| shown == line) {
@@ -79,7 +79,7 @@ impl Daemon {
         }
     }
 
-    /// Ends it and returns the rest of its log.
+    /// Kills it and returns the rest of its log.
     fn end(mut self) -> String {
         self.signal("TERM");
         let mut rest = String::new();

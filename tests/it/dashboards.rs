@@ -1,4 +1,4 @@
-//! The dashboards: what Grafana's own linter asks of them, and every query against a real Prometheus.
+//! Grafana dashboards: queries, variables, layout and options.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,33 +7,30 @@ use std::path::Path;
 use serde_json::Value;
 use test_support::dashboards::{dashboards, expressions, panels};
 
-use crate::rules::assert_only_what_is_published;
+use crate::rules::assert_published;
 
 #[test]
-fn panels_ask_for_nothing_that_is_not_published() {
+fn panels_query_only_published_metrics() {
     for (path, dashboard) in dashboards() {
-        let asked: Vec<String> = panels(&dashboard)
+        let queries: Vec<String> = panels(&dashboard)
             .into_iter()
             .flat_map(expressions)
             .collect();
-        assert!(asked.len() > 5, "{path}");
-        for expr in asked {
-            assert_only_what_is_published(&expr);
-            let narrowed = expr.matches("cluster=~\"$cluster\"").count();
-            assert!(
-                narrowed > 0,
-                "{path} asks for more than the chosen clusters: {expr}"
-            );
+        assert!(queries.len() > 5, "{path}");
+        for expr in queries {
+            assert_published(&expr);
+            let selected = expr.matches("cluster=~\"$cluster\"").count();
+            assert!(selected > 0, "{path} does not select the cluster: {expr}");
             assert!(
                 !expr.contains("_total") || expr.contains("[$__rate_interval]"),
-                "a counter by itself: {expr}"
+                "counter without a rate: {expr}"
             );
         }
     }
 }
 
 #[test]
-fn every_panel_has_what_the_reader_needs() {
+fn panels_have_title_description_data_source_and_unit() {
     for (path, dashboard) in dashboards() {
         assert!(
             dashboard["uid"].as_str().is_some_and(|uid| uid.len() <= 40),
@@ -75,14 +72,14 @@ fn every_panel_has_what_the_reader_needs() {
             assert_eq!(
                 unit.is_null(),
                 panel["type"] == "table",
-                "{path}: {title}: only a table's value has a unit"
+                "{path}: {title}: every panel but a table has a unit"
             );
         }
     }
 }
 
 #[test]
-fn panels_do_not_overlap_and_have_ids_of_their_own() {
+fn panels_do_not_overlap_and_have_unique_ids() {
     for (path, dashboard) in dashboards() {
         let all = panels(&dashboard);
         let ids: BTreeSet<u64> = all
@@ -107,7 +104,7 @@ fn panels_do_not_overlap_and_have_ids_of_their_own() {
 }
 
 #[test]
-fn a_timeline_says_its_words_and_a_table_links_by_column() {
+fn timelines_have_value_mappings_and_tables_link_by_column() {
     let mut timelines = 0;
     for (path, dashboard) in dashboards() {
         for panel in panels(&dashboard) {
@@ -117,12 +114,12 @@ fn a_timeline_says_its_words_and_a_table_links_by_column() {
                 assert!(
                     defaults["mappings"]
                         .as_array()
-                        .is_some_and(|words| !words.is_empty()),
+                        .is_some_and(|mappings| !mappings.is_empty()),
                     "{path}: {title}"
                 );
                 assert_eq!(
                     defaults["color"]["mode"], "fixed",
-                    "{path}: {title}: Grafana would show thresholds only"
+                    "{path}: {title}: Grafana ignores mappings in threshold mode"
                 );
             }
             if panel["type"] == "table" {
@@ -138,7 +135,7 @@ fn a_timeline_says_its_words_and_a_table_links_by_column() {
 }
 
 #[test]
-fn the_readme_shows_a_healthy_and_a_broken_cluster() {
+fn readme_shows_a_healthy_and_a_broken_cluster() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     for path in ["docs/healthy.png", "docs/broken.png"] {
@@ -151,10 +148,10 @@ fn the_readme_shows_a_healthy_and_a_broken_cluster() {
             "{path}: {alternative}"
         );
         let picture = fs::read(root.join(path))
-            .unwrap_or_else(|error| panic!("{path}: {error}; `make pictures`"));
+            .unwrap_or_else(|error| panic!("{path}: {error}; run `make pictures`"));
         assert!(
             picture.starts_with(b"\x89PNG\r\n\x1a\n"),
-            "{path} is no PNG"
+            "{path} is not a PNG"
         );
         let side = |at: usize| u32::from_be_bytes(picture[at..at + 4].try_into().unwrap());
         assert!(

@@ -1,70 +1,53 @@
-//! Scenarios, one test binary.
+//! Integration tests that need nothing but Rust: our code, our binary and the servers of the lab.
+//!
+//! A test that runs any other program belongs to `tests/real`. CONTRIBUTING.md says where a new test
+//! goes.
 
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a test says by failing that something went wrong"
+    reason = "a test fails by panicking, and prints what helps to understand the failure"
 )]
 
-// What the agent says of its own health, and what that does not prove.
-mod agent_health;
-// What the agent's log says, and when that is over.
-mod agent_log;
-// How the API server is reached.
-mod access;
-// The addresses of the API server.
-mod apiserver;
-// Data runs one way.
+// Architecture, catalogue and generated files.
 mod architecture;
-// How STS and EC2 are asked, and what stays secret.
-mod asking;
-// AWS: what is asked, shown and kept secret.
-mod aws;
-// What comes from outside is bounded; what is secret stays where it belongs.
-mod bounds;
-// The catalogue as a table.
 mod catalogue;
-// The result of `check`.
-mod check_output;
-// Texts and what they mean.
-mod classify;
-// The binary: exit codes and streams.
-mod cli;
-// What CAST AI thinks of the cluster.
-mod cluster_status;
-// GKE and AKS: what is asked, on which way, and of nobody else.
-mod clouds;
-// Configuration: files, flags, the agent's environment, proxies, TLS and passwords of the server.
-mod config;
-// Networks that a control plane lets in.
-mod networks;
-// Who may reach the control plane.
-mod control_plane;
-// The running daemon.
-mod daemon;
-// The dashboards as Grafana would ask and draw them.
 mod dashboards;
-// The committed files that are derived from the catalogue.
 mod generated;
-// A line of the agent's log for each mode.
-mod log_lines;
-// What Prometheus sees.
-mod metrics;
-// What the cluster tells of this pod, and EKS Pod Identity.
-mod own_pod;
-// Proxies, byte by byte.
-mod proxy;
-// Names and who is asked for them.
-mod resolver;
-// Rules, routes and inhibitions in the programs that read them.
+mod golden;
 mod rules;
-// Break one thing, see its root, heal it.
+
+// Pure functions: configuration, classification, parsers.
+mod agent_log_lines;
+mod authorized_networks;
+mod classify;
+mod config;
+
+// Checks in a simulated cluster.
+mod agent_health;
+mod agent_log;
+mod apiserver;
+mod aws_credentials;
+mod aws_requests;
+mod cluster_status;
+mod control_plane;
+mod gke_and_aks;
+mod kubeconfig_access;
+mod pod_identity;
+mod proxy;
+mod resolver;
 mod scenarios;
-// Time: who is examined when, and what stops whom.
-mod scheduler;
-// The exporter as others reach it, over real sockets.
-mod server;
-// The JSON document.
-mod status;
-mod store;
+mod untrusted_input;
+mod watches;
 mod workloads;
+
+// State, scheduler and output formats.
+mod check_output;
+mod metrics;
+mod scheduler;
+mod status;
+
+// Our binary and its server.
+mod cli;
+mod daemon;
+mod server;

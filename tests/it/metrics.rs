@@ -1,4 +1,4 @@
-//! What Prometheus sees of a board.
+//! Tests of `/metrics`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,17 +8,21 @@ use castai_health_exporter::exporter::{Exporter, Reload};
 use castai_health_exporter::metrics::exposition;
 use castai_health_exporter::metrics::process::Process;
 use castai_health_exporter::report::{
-    AwsIdentity, DateSample, Ended, Fact, Finding, Report, Verdict,
+    AwsIdentity, DateSample, Finding, Observation, PhaseOutcome, Report, Verdict,
 };
-use castai_health_exporter::state::Board;
+use castai_health_exporter::state::HealthState;
 use test_support::fixture;
 use test_support::fixture::{at, phase, post, target};
 
-fn exposed(board: &Board) -> String {
-    exposition(&board.standings(), &fixture::exporter(), &Process::read())
+fn exposed(health: &HealthState) -> String {
+    exposition(
+        &health.check_states(),
+        &fixture::exporter(),
+        &Process::read(),
+    )
 }
 
-/// Series without the prefix, and their values.
+/// Returns the series without prefix, and their values.
 fn series(text: &str) -> BTreeMap<&str, &str> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let parsed = lines.map(|line| line.rsplit_once(' ').expect("a series and its value"));
@@ -29,8 +33,8 @@ fn series(text: &str) -> BTreeMap<&str, &str> {
 
 #[test]
 fn what_a_server_says_cannot_break_the_exposition() {
-    let board = fixture::hostile();
-    let text = exposed(&board);
+    let health = fixture::hostile();
+    let text = exposed(&health);
     assert_eq!(
         text.lines()
             .filter(|line| line.contains("target_up{"))
@@ -89,60 +93,60 @@ fn before_its_first_verdict_a_check_is_unknown_and_nothing_else_is_claimed() {
 
 #[test]
 fn exactly_what_the_catalogue_lists_is_exposed() {
-    let board = fixture::blank();
+    let health = fixture::blank();
     for (check, report) in fixture::eventful()
-        .standings()
+        .check_states()
         .into_iter()
         .filter_map(|one| Some((one.check, one.latest?)))
     {
-        post(&board, check, (*report).clone());
+        post(&health, check, (*report).clone());
     }
-    let facts = vec![
-        Fact::AgentStatus("online"),
-        Fact::ClusterStatus("ready"),
-        Fact::SnapshotReceived(1_700_000_000),
+    let observations = vec![
+        Observation::AgentStatus("online"),
+        Observation::ClusterStatus("ready"),
+        Observation::SnapshotReceived(1_700_000_000),
     ];
-    let lines = vec![Fact::UnclassifiedLines("agent", 3)];
+    let lines = vec![Observation::UnclassifiedLines("agent", 3)];
     post(
-        &board,
+        &health,
         CheckId::AgentLog,
         Report {
-            facts: lines,
-            ..Report::bare(Verdict::Ok("quiet".into()))
+            observations: lines,
+            ..Report::from_verdict(Verdict::Ok("quiet".into()))
         },
     );
     post(
-        &board,
+        &health,
         CheckId::ClusterStatus,
         Report {
-            facts,
-            ..Report::bare(Verdict::Ok("online".into()))
+            observations,
+            ..Report::from_verdict(Verdict::Ok("online".into()))
         },
     );
-    let facts = vec![
-        Fact::AgentVersion("v0.123.1".to_owned()),
-        Fact::AgentReplicas("desired", 1),
-        Fact::AgentPods("missing", 1),
-        Fact::AgentRestarts(3),
-        Fact::Nodes("unresolved", 2),
-        Fact::ImagePullFailures("acr", FailureMode::ImageAuthFailed, 4),
-        Fact::ComponentFailure("evictor", FailureMode::AgentOomkilled),
+    let observations = vec![
+        Observation::AgentVersion("v0.123.1".to_owned()),
+        Observation::AgentReplicas("desired", 1),
+        Observation::AgentPods("missing", 1),
+        Observation::AgentRestarts(3),
+        Observation::Nodes("unresolved", 2),
+        Observation::ImagePullFailures("acr", FailureMode::ImageAuthFailed, 4),
+        Observation::ComponentFailure("evictor", FailureMode::AgentOomkilled),
     ];
     post(
-        &board,
+        &health,
         CheckId::AgentWorkload,
         Report {
-            facts,
-            ..Report::bare(Verdict::Ok("it runs".into()))
+            observations,
+            ..Report::from_verdict(Verdict::Ok("it runs".into()))
         },
     );
     let given = Verdict::Ok("the token ends".into());
     post(
-        &board,
+        &health,
         CheckId::AwsCredentials,
         Report {
-            credentials_end: Some(1_800_000_000),
-            ..Report::bare(given)
+            credentials_expiry: Some(1_800_000_000),
+            ..Report::from_verdict(given)
         },
     );
     let identity = AwsIdentity {
@@ -151,16 +155,16 @@ fn exactly_what_the_catalogue_lists_is_exposed() {
         arn: "arn:aws:sts::123456789012:assumed-role/castai-agent/x".to_owned(),
         source: "web_identity",
     };
-    let known = Verdict::Ok("AWS takes the agent for a role".into());
+    let known = Verdict::Ok("the agent authenticates to AWS as a role".into());
     post(
-        &board,
+        &health,
         CheckId::StsIdentity,
         Report {
             identity: Some(identity),
-            ..Report::bare(known)
+            ..Report::from_verdict(known)
         },
     );
-    let text = exposed(&board);
+    let text = exposed(&health);
     assert_eq!(
         series(&text)["aws_credentials_expiry_timestamp_seconds"],
         "1800000000"
@@ -206,25 +210,25 @@ fn a_label_takes_only_the_values_that_the_catalogue_closes_it_to() {
 #[test]
 fn a_failure_has_a_series_while_it_holds_and_while_nobody_can_tell() {
     let failure = "failure{check=\"apiserver\",mode=\"tls_handshake_timeout\"}";
-    let board = fixture::eventful();
-    assert!(series(&exposed(&board)).contains_key(failure));
+    let health = fixture::eventful();
+    assert!(series(&exposed(&health)).contains_key(failure));
     post(
-        &board,
+        &health,
         CheckId::Apiserver,
-        Report::bare(Verdict::Unknown("cannot tell".into())),
+        Report::from_verdict(Verdict::Unknown("cannot tell".into())),
     );
-    let text = exposed(&board);
+    let text = exposed(&health);
     assert!(series(&text).contains_key(failure), "{text}");
     assert_eq!(
         series(&text)["check_status{check=\"apiserver\",status=\"unknown\"}"],
         "1"
     );
     post(
-        &board,
+        &health,
         CheckId::Apiserver,
-        Report::bare(Verdict::Ok("fine".into())),
+        Report::from_verdict(Verdict::Ok("fine".into())),
     );
-    let text = exposed(&board);
+    let text = exposed(&health);
     assert!(!text.contains("failure{check=\"apiserver\""), "{text}");
 }
 
@@ -286,28 +290,28 @@ fn a_target_shows_its_last_attempt() {
 
 #[test]
 fn a_phase_that_was_taken_twice_counts_with_its_sum() {
-    let board = fixture::blank();
+    let health = fixture::blank();
     let twice = vec![
-        phase(Phase::Request, 20, Ended::Done),
-        phase(Phase::Request, 30, Ended::Done),
+        phase(Phase::Request, 20, PhaseOutcome::Done),
+        phase(Phase::Request, 30, PhaseOutcome::Done),
     ];
     let targets = vec![target("a", Ok("fine"), twice)];
     post(
-        &board,
+        &health,
         CheckId::Apiserver,
         Report {
             targets,
-            ..Report::bare(Verdict::Ok("fine".into()))
+            ..Report::from_verdict(Verdict::Ok("fine".into()))
         },
     );
-    let text = exposed(&board);
+    let text = exposed(&health);
     let name = "target_phase_seconds{check=\"apiserver\",target=\"a\",phase=\"request\"}";
     assert_eq!(series(&text)[name], "0.05", "{text}");
 }
 
 #[test]
 fn the_newest_reading_of_a_clock_is_shown() {
-    let board = fixture::blank();
+    let health = fixture::blank();
     let read = |skew, seconds| {
         let dates = vec![DateSample {
             source: "castai_api",
@@ -317,12 +321,12 @@ fn the_newest_reading_of_a_clock_is_shown() {
         Report {
             dates,
             at: at(seconds),
-            ..Report::bare(Verdict::Ok("fine".into()))
+            ..Report::from_verdict(Verdict::Ok("fine".into()))
         }
     };
-    post(&board, CheckId::CastaiApi, read(7.0, 50));
-    post(&board, CheckId::Clock, read(3.0, 40));
-    let text = exposed(&board);
+    post(&health, CheckId::CastaiApi, read(7.0, 50));
+    post(&health, CheckId::Clock, read(3.0, 40));
+    let text = exposed(&health);
     assert_eq!(
         series(&text)["clock_skew_seconds{source=\"castai_api\"}"],
         "7"
@@ -350,17 +354,17 @@ fn a_reload_that_failed_is_shown_with_the_time_of_the_last_good_one() {
 
 #[test]
 fn the_worst_that_the_checks_can_show_stays_within_800_series() {
-    let board = fixture::blank();
+    let health = fixture::blank();
     for check in CheckId::ALL {
         let every = |_| {
             check
                 .entry()
                 .phases
                 .iter()
-                .map(|of| phase(*of, 5, Ended::TimedOut))
+                .map(|of| phase(*of, 5, PhaseOutcome::TimedOut))
                 .collect()
         };
-        // Names and API servers are several; everything else is one.
+        // Only these two checks have more than one target.
         let several = if matches!(check, CheckId::Dns | CheckId::Apiserver) {
             20
         } else {
@@ -374,15 +378,15 @@ fn the_worst_that_the_checks_can_show_stays_within_800_series() {
             .map(|mode| Finding::new(*mode, "seen"))
             .collect();
         post(
-            &board,
+            &health,
             *check,
             Report {
                 targets,
-                ..Report::bare(Verdict::Failing(findings))
+                ..Report::from_verdict(Verdict::Failing(findings))
             },
         );
     }
-    let text = exposed(&board);
+    let text = exposed(&health);
     assert!(series(&text).len() <= 800, "{} series", series(&text).len());
     assert!(text.len() <= 100 * 1024, "{} bytes", text.len());
 }

@@ -1,18 +1,18 @@
-//! What a proxy is sent and what its answers mean, byte by byte.
+//! Tests of proxies: the bytes sent, and what their responses mean.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode};
-use lab::{Impostor, Pki};
+use lab::{Pki, RogueServer};
 use test_support::exporter::Exporter;
-use test_support::world::{CheckContext, evidence};
+use test_support::lab_cluster::{LabCluster, evidence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-/// A proxy that answers every request with these bytes and then says nothing more.
+/// A proxy that answers every request with these bytes and then stays silent.
 struct Scripted(SocketAddr, AbortHandle);
 
 impl Scripted {
@@ -29,7 +29,7 @@ impl Scripted {
                     .lines()
                     .find_map(|line| line.strip_prefix("Proxy-Authorization: "));
                 let answer = answer.replace("ECHO", credentials.unwrap_or("nothing"));
-                // Who asked may have left.
+                // The client may have disconnected.
                 let _ = stream.write_all(answer.as_bytes()).await;
                 open.push(stream);
             }
@@ -44,23 +44,23 @@ impl Drop for Scripted {
     }
 }
 
-/// What CAST AI's check says behind a proxy that answers so.
+/// Returns the verdict of `castai_api` behind a proxy with this response.
 async fn behind(answer: &'static str) -> (Vec<FailureMode>, String) {
     let proxy = Scripted::start(answer).await;
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     world.set_env("HTTPS_PROXY", &format!("http://user:password@{}", proxy.0));
-    let standing = world
+    let check_state = world
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == CheckId::CastaiApi)
+        .find(|check_state| check_state.check == CheckId::CastaiApi)
         .unwrap();
-    (standing.settled.modes().to_vec(), evidence(&standing))
+    (check_state.settled.modes().to_vec(), evidence(&check_state))
 }
 
-/// A world whose API server is plain HTTP behind this proxy.
-fn plain_behind(proxy: &str) -> CheckContext {
-    let mut world = CheckContext::start();
+/// Returns a lab cluster with a plain HTTP API server behind this proxy.
+fn plain_behind(proxy: &str) -> LabCluster {
+    let mut world = LabCluster::start();
     let (before, after) = (
         world.file.find("apiserver:").unwrap(),
         world.file.find("dns:").unwrap(),
@@ -112,38 +112,38 @@ async fn the_beginning_of_a_denial_is_quoted_and_never_waited_for_long() {
 
 #[tokio::test]
 async fn a_forwarding_proxy_gets_the_whole_address_and_its_credentials() {
-    let proxy = Impostor::plain([127, 0, 0, 1].into()).unwrap();
+    let proxy = RogueServer::plain([127, 0, 0, 1].into()).unwrap();
     plain_behind(&format!("http://user:p%40ss@{}", proxy.addr()))
         .look()
         .await;
-    assert!(proxy.has_heard("GET http://apiserver.lab:8080/version HTTP/1.1\r\n"));
-    assert!(proxy.has_heard("proxy-authorization: Basic dXNlcjpwQHNz\r\n"));
+    assert!(proxy.has_received("GET http://apiserver.lab:8080/version HTTP/1.1\r\n"));
+    assert!(proxy.has_received("proxy-authorization: Basic dXNlcjpwQHNz\r\n"));
 }
 
 #[tokio::test]
 async fn a_forwarding_proxy_with_tls_is_verified_before_it_is_told_anything() {
     let pki = Pki::new("Proxy Root");
-    let proxy = Impostor::tls(
+    let proxy = RogueServer::tls(
         [127, 0, 0, 1].into(),
         &pki,
-        lab::Certificate::Good,
+        lab::CertificateKind::Valid,
         Vec::new(),
     )
     .unwrap();
     let mut world = plain_behind(&format!("https://user:p%40ss@{}", proxy.addr()));
-    let standing = world
+    let check_state = world
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == CheckId::Apiserver)
+        .find(|check_state| check_state.check == CheckId::Apiserver)
         .unwrap();
     assert_eq!(
-        standing.settled.modes(),
+        check_state.settled.modes(),
         [FailureMode::ProxyUnreachable],
         "{}",
-        evidence(&standing)
+        evidence(&check_state)
     );
-    assert_eq!(proxy.heard(), b"");
+    assert_eq!(proxy.received(), b"");
     fs::write(world.mounted("roots.pem"), pki.ca_pem()).unwrap();
     let roots = world.mounted("roots.pem").display().to_string();
     world.set_env("SSL_CERT_FILE", &roots);
@@ -151,6 +151,6 @@ async fn a_forwarding_proxy_with_tls_is_verified_before_it_is_told_anything() {
     let exporter = Exporter::start(&world.env, &world.mounted("exporter.yaml")).await;
     let silent = r#"castai_health_failure{check="apiserver",mode="http_timeout"} 1"#;
     exporter.shows(&[silent], Duration::from_secs(30)).await;
-    assert!(proxy.has_heard("GET http://apiserver.lab:8080/version HTTP/1.1\r\n"));
-    assert!(proxy.has_heard("proxy-authorization: Basic dXNlcjpwQHNz\r\n"));
+    assert!(proxy.has_received("GET http://apiserver.lab:8080/version HTTP/1.1\r\n"));
+    assert!(proxy.has_received("proxy-authorization: Basic dXNlcjpwQHNz\r\n"));
 }

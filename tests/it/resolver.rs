@@ -1,4 +1,4 @@
-//! How names are resolved: what resolv.conf says, who is asked in which order, and which silence is one.
+//! Tests of name resolution: `resolv.conf`, the order of queries, and timeouts.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -9,13 +9,13 @@ use castai_health_exporter::catalogue::FailureMode;
 use castai_health_exporter::config;
 use castai_health_exporter::net::Resolver;
 use castai_health_exporter::net::resolve::ResolvConf;
-use castai_health_exporter::report::Ended;
+use castai_health_exporter::report::PhaseOutcome;
 use lab::{Dns, DnsFault};
 use tempfile::TempDir;
 
 const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 20, 1));
 
-/// A resolver, what it asks, and the file it reads.
+/// A resolver, its DNS server, and the file it reads.
 struct Scene {
     resolver: Resolver,
     dns: Dns,
@@ -37,11 +37,11 @@ impl Scene {
         }
     }
 
-    /// The names that were asked for since the last time, each once.
+    /// Returns the names queried since the last call, without duplicates.
     fn asked(&self) -> Vec<String> {
         let mut names: Vec<_> = self
             .dns
-            .questions()
+            .queries()
             .into_iter()
             .map(|question| question.name)
             .collect();
@@ -52,14 +52,14 @@ impl Scene {
 }
 
 fn resolver(dns: SocketAddr, resolv_conf: &Path) -> Resolver {
-    Resolver::new(&config::Dns {
+    Resolver::new(&config::DnsSettings {
         nameservers: Some(vec![dns]),
         resolv_conf: resolv_conf.to_owned(),
         hosts: PathBuf::from("/dev/null"),
     })
 }
 
-/// What a text comes to, in a few words.
+/// Summarises the settings parsed from a `resolv.conf`.
 fn read(text: &str, hostname: &str) -> String {
     let conf = ResolvConf::parse(text.as_bytes(), hostname);
     let servers: Vec<_> = conf.nameservers.iter().map(ToString::to_string).collect();
@@ -178,7 +178,7 @@ async fn options_of_nought_leave_time_for_an_answer() {
 async fn tcp_is_used_from_the_start_where_the_file_says_so() {
     let scene = Scene::start("options use-vc\n");
     scene.resolver.resolve("host.lab").await.unwrap();
-    let questions = scene.dns.questions();
+    let questions = scene.dns.queries();
     assert!(
         !questions.is_empty() && questions.iter().all(|question| question.tcp),
         "{questions:?}"
@@ -209,10 +209,10 @@ async fn silence_is_a_time_out_and_a_refused_connection_is_none() {
     scene.dns.set(DnsFault::Silent);
     let silent = scene.resolver.resolve("host.lab").await.unwrap_err();
     assert_eq!(
-        (silent.finding.mode, silent.ended),
-        (FailureMode::NetDnsTimeout, Ended::TimedOut)
+        (silent.finding.mode, silent.outcome),
+        (FailureMode::NetDnsTimeout, PhaseOutcome::TimedOut)
     );
-    // Over TCP the refusal is heard at once.
+    // Over TCP a refused connection is reported immediately.
     fs::write(&scene.path, "options use-vc\n").unwrap();
     let closed = TcpListener::bind("127.0.0.54:0")
         .unwrap()
@@ -223,8 +223,8 @@ async fn silence_is_a_time_out_and_a_refused_connection_is_none() {
         .await
         .unwrap_err();
     assert_eq!(
-        (refused.finding.mode, refused.ended),
-        (FailureMode::NetDnsTimeout, Ended::Failed)
+        (refused.finding.mode, refused.outcome),
+        (FailureMode::NetDnsTimeout, PhaseOutcome::Failed)
     );
 }
 
@@ -234,8 +234,8 @@ async fn a_name_that_dns_cannot_hold_is_asked_of_nobody() {
     for name in ["a..b".to_owned(), "x".repeat(64), ".".to_owned()] {
         let stop = scene.resolver.resolve(&name).await.unwrap_err();
         assert_eq!(
-            (stop.finding.mode, stop.ended),
-            (FailureMode::NetDnsNxdomain, Ended::Failed),
+            (stop.finding.mode, stop.outcome),
+            (FailureMode::NetDnsNxdomain, PhaseOutcome::Failed),
             "{name}"
         );
     }

@@ -1,4 +1,4 @@
-//! Rules, routes and inhibitions in the programs that will read them, and what no program looks at.
+//! Invariants of the alert rules, their tests, and the inhibition rules.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,21 +9,22 @@ use castai_health_exporter::alerting::alertmanager::inhibition;
 use castai_health_exporter::alerting::rules::group::{AlertRule, Group, Rule};
 use castai_health_exporter::alerting::rules::groups;
 use castai_health_exporter::alerting::settings::Settings;
-use castai_health_exporter::catalogue::alert::{AHEAD, ALERTS, patience};
-use castai_health_exporter::catalogue::exporter_alert::OBJECTIVES;
-use castai_health_exporter::catalogue::metric::{Kind, METRICS};
-use castai_health_exporter::catalogue::relations::{BLOCKS, CONSEQUENCES, MUTES, root};
-use castai_health_exporter::catalogue::{CheckId, FailureMode, OwnAlert};
+use castai_health_exporter::catalogue::alert::{ALERTS, CAUSE_LEAD_TIME, for_duration};
+use castai_health_exporter::catalogue::exporter_alert::SLO_CHECKS;
+use castai_health_exporter::catalogue::metric::{METRICS, MetricKind};
+use castai_health_exporter::catalogue::mute::MUTES;
+use castai_health_exporter::catalogue::relations::{BLOCKS, CONSEQUENCES, root};
+use castai_health_exporter::catalogue::{CheckId, ExporterAlert, FailureMode};
 use test_support::committed::{committed, committed_file};
 
 use crate::cli::program;
 
-/// `kubectl apply` keeps a copy of the object in an annotation, and annotations end at 256 KiB.
-const LARGEST_OBJECT: usize = 200 * 1024;
+/// `kubectl apply` stores a copy of the object in an annotation, which is limited to 256 KiB.
+const MAX_OBJECT_BYTES: usize = 200 * 1024;
 
 #[test]
-fn every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_is_silent() {
-    let (mut loud, mut silent) = (BTreeSet::new(), BTreeSet::new());
+fn promtool_tests_fire_and_silence_every_alert() {
+    let (mut firing, mut silent) = (BTreeSet::new(), BTreeSet::new());
     for file in committed("alerts/tests") {
         let document: serde_json::Value = serde_saphyr::from_str(&file.contents).unwrap();
         for test in document["tests"].as_array().unwrap() {
@@ -31,7 +32,7 @@ fn every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_is_silent() {
                 let name = expected["alertname"].as_str().unwrap().to_owned();
                 let fired = !expected["exp_alerts"].as_array().unwrap().is_empty();
                 if fired {
-                    loud.insert(name)
+                    firing.insert(name)
                 } else {
                     silent.insert(name)
                 };
@@ -45,18 +46,18 @@ fn every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_is_silent() {
         .map(|alert| alert.name.to_owned())
         .collect();
     assert_eq!(
-        loud, names,
-        "a test speaks of no alert, or an alert has no test"
+        firing, names,
+        "a test names an unknown alert, or an alert has no test"
     );
-    let always: BTreeSet<String> = [OwnAlert::Watchdog.entry().name.to_owned()].into();
+    let always_firing: BTreeSet<String> = [ExporterAlert::Watchdog.entry().name.to_owned()].into();
     assert_eq!(
         names.difference(&silent).cloned().collect::<BTreeSet<_>>(),
-        always
+        always_firing
     );
 }
 
 #[test]
-fn every_pair_is_one_alert_and_has_what_people_need() {
+fn every_failure_mode_has_one_alert_with_all_annotations() {
     let rules = groups(&Settings::DEFAULT);
     let alerts: Vec<&AlertRule> = rules.iter().flat_map(Group::alerts).collect();
     for alert in ALERTS {
@@ -73,9 +74,9 @@ fn every_pair_is_one_alert_and_has_what_people_need() {
         }
     }
     for alert in &alerts {
-        let said: Vec<&str> = alert.annotations.iter().map(|(name, _)| *name).collect();
+        let annotations: Vec<&str> = alert.annotations.iter().map(|(name, _)| *name).collect();
         assert_eq!(
-            said,
+            annotations,
             ["summary", "description", "impact", "remedy", "runbook_url"],
             "{}",
             alert.name
@@ -91,10 +92,10 @@ fn every_pair_is_one_alert_and_has_what_people_need() {
             "{}",
             alert.name
         );
-        let looks = ["==", "> ", ">=", "unless", "vector(1)"];
+        let comparisons = ["==", "> ", ">=", "unless", "vector(1)"];
         assert!(
-            looks.iter().any(|sign| alert.expr.contains(sign)),
-            "{} compares nothing",
+            comparisons.iter().any(|sign| alert.expr.contains(sign)),
+            "{} has no comparison",
             alert.name
         );
         assert!(
@@ -106,7 +107,7 @@ fn every_pair_is_one_alert_and_has_what_people_need() {
 }
 
 #[test]
-fn every_rule_keeps_the_cluster() {
+fn rules_aggregate_by_cluster_and_never_by_pod() {
     for group in groups(&Settings::DEFAULT) {
         for rule in &group.rules {
             let (Rule::Record { expr, .. } | Rule::Alert(AlertRule { expr, .. })) = rule;
@@ -115,14 +116,14 @@ fn every_rule_keeps_the_cluster() {
             }
             assert!(
                 !expr.contains(", pod"),
-                "a pod's name starts the patience over when it is replaced: {expr}"
+                "a pod label restarts `for` when the pod is replaced: {expr}"
             );
         }
     }
 }
 
 #[test]
-fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
+fn inhibiting_alert_fires_first_and_resolves_last() {
     let rules = groups(&Settings::DEFAULT);
     let alerts: Vec<&AlertRule> = rules.iter().flat_map(Group::alerts).collect();
     let mut compared = 0;
@@ -130,18 +131,18 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
         let matching = |matchers: &[inhibition::Matcher]| {
             alerts
                 .iter()
-                .filter(|alert| matchers.iter().all(|one| one.may_hold(alert)))
+                .filter(|alert| matchers.iter().all(|one| one.can_match(alert)))
                 .copied()
                 .collect::<Vec<_>>()
         };
         let (sources, targets) = (matching(&inhibition.source), matching(&inhibition.target));
         assert!(
-            inhibition.foreign || !sources.is_empty(),
-            "nothing is the source of {inhibition:?}"
+            inhibition.external || !sources.is_empty(),
+            "no alert matches the source of {inhibition:?}"
         );
         assert!(
             !targets.is_empty(),
-            "nothing is the target of {inhibition:?}"
+            "no alert matches the target of {inhibition:?}"
         );
         for (source, target) in sources
             .iter()
@@ -152,9 +153,9 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
                 "{} mutes itself",
                 source.name
             );
-            let burn = target.name == OwnAlert::ErrorBudgetBurn.entry().name;
+            let burn = target.name == ExporterAlert::ErrorBudgetBurn.entry().name;
             if burn
-                && !OBJECTIVES
+                && !SLO_CHECKS
                     .iter()
                     .any(|check| source.check == Some(check.label()))
             {
@@ -166,22 +167,22 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
             );
             assert!(
                 early <= late,
-                "{} {:?} is told after {early:?}, {} after {late:?}",
+                "{} {:?} fires after {early:?}, {} after {late:?}",
                 source.name,
                 source.mode,
                 target.name
             );
             assert!(
                 source.keep_firing_for >= target.keep_firing_for,
-                "{} ends before {}",
+                "{} resolves before {}",
                 source.name,
                 target.name
             );
-            // A blocked check is known again only after what blocked it is well.
-            let lags = target.name == OwnAlert::CheckUnknown.entry().name;
+            // A blocked check recovers only after the check that blocked it.
+            let lags = target.name == ExporterAlert::CheckUnknown.entry().name;
             assert!(
                 !lags || source.keep_firing_for > target.keep_firing_for,
-                "{} ends with {}",
+                "{} resolves at the same time as {}",
                 source.name,
                 target.name
             );
@@ -192,7 +193,7 @@ fn a_cause_is_told_no_later_and_ends_no_earlier_than_what_it_mutes() {
 }
 
 #[test]
-fn only_what_wakes_somebody_mutes_that_the_agents_pods_do_not_run() {
+fn only_critical_alerts_mute_agent_workload() {
     let target = |one: &&inhibition::Inhibition| {
         one.target
             .iter()
@@ -213,7 +214,7 @@ fn only_what_wakes_somebody_mutes_that_the_agents_pods_do_not_run() {
 }
 
 #[test]
-fn an_image_that_the_agent_waits_for_mutes_no_other_trouble_with_images() {
+fn agent_image_pull_failure_mutes_only_the_same_mode() {
     let names = |matchers: &[inhibition::Matcher], check: CheckId| {
         matchers
             .iter()
@@ -230,7 +231,7 @@ fn an_image_that_the_agent_waits_for_mutes_no_other_trouble_with_images() {
 }
 
 #[test]
-fn every_row_of_the_catalogue_is_an_inhibition() {
+fn every_relation_of_the_catalogue_has_an_inhibition_rule() {
     let inhibitions = inhibition::inhibitions();
     let mutes = |check: CheckId, mode: FailureMode, muted: CheckId| {
         let (check, mode) = root(check, mode);
@@ -271,28 +272,29 @@ fn every_row_of_the_catalogue_is_an_inhibition() {
         let causes = row
             .modes
             .iter()
-            .map(|mode| patience(row.check, *mode))
+            .map(|mode| for_duration(row.check, *mode))
             .max()
             .unwrap();
         let late = row
             .muted_modes
             .iter()
-            .all(|mode| patience(row.muted, *mode) >= causes + AHEAD);
-        assert!(late, "what follows may be told before its cause: {row:?}");
+            .all(|mode| for_duration(row.muted, *mode) >= causes + CAUSE_LEAD_TIME);
+        assert!(late, "a consequence may fire before its cause: {row:?}");
     }
 }
 
 #[test]
-fn nobody_waits_longer_for_a_cause_than_for_the_alert_without_one() {
+fn alerts_with_a_cause_fire_before_check_failing() {
     for alert in ALERTS {
         for mode in alert.modes {
             assert!(
-                patience(alert.check, *mode) <= OwnAlert::CheckFailing.entry().patience,
+                for_duration(alert.check, *mode)
+                    <= ExporterAlert::CheckFailing.entry().for_duration,
                 "{} {mode}",
                 alert.name
             );
             assert!(
-                patience(alert.check, *mode) >= Duration::from_mins(2),
+                for_duration(alert.check, *mode) >= Duration::from_mins(2),
                 "{} {mode}",
                 alert.name
             );
@@ -301,7 +303,7 @@ fn nobody_waits_longer_for_a_cause_than_for_the_alert_without_one() {
 }
 
 #[test]
-fn the_operators_objects_hold_the_same_and_are_small_enough() {
+fn prometheus_rule_objects_match_the_rules_and_fit_kubectl_apply() {
     let documents = committed_file("alerts/prometheusrule.yaml");
     let groups = groups(&Settings::DEFAULT);
     assert_eq!(documents.split("---\n").count(), groups.len());
@@ -312,8 +314,8 @@ fn the_operators_objects_hold_the_same_and_are_small_enough() {
         assert_eq!(object["spec"]["groups"], plain["groups"], "{}", group.name);
         assert_eq!(object["kind"], "PrometheusRule");
         assert!(
-            object.to_string().len() < LARGEST_OBJECT,
-            "{} is too large for kubectl apply",
+            object.to_string().len() < MAX_OBJECT_BYTES,
+            "{} exceeds the limit of kubectl apply",
             group.name
         );
     }
@@ -321,13 +323,13 @@ fn the_operators_objects_hold_the_same_and_are_small_enough() {
     let manager: serde_json::Value = serde_saphyr::from_str(&manager).unwrap();
     let foreign = inhibition::inhibitions()
         .iter()
-        .filter(|one| one.foreign)
+        .filter(|one| one.external)
         .count();
     let rules = manager["spec"]["inhibitRules"].as_array().unwrap().len();
     assert_eq!(rules, inhibition::inhibitions().len() - foreign);
 }
 
-/// Labels that no metric of ours has by itself: the scrape adds them, or a rule.
+/// Labels that Prometheus or a rule adds.
 const ADDED: &[&str] = &[
     "cluster",
     "namespace",
@@ -343,13 +345,13 @@ const ADDED: &[&str] = &[
     "le",
 ];
 
-/// The names of all metrics, those that rules record among them.
+/// Names of all metrics and recorded series.
 static NAMES: LazyLock<BTreeSet<String>> =
     LazyLock::new(|| {
         let mut names: BTreeSet<String> = METRICS.iter().map(|metric| metric.full_name()).collect();
         for metric in METRICS
             .iter()
-            .filter(|metric| metric.kind == Kind::Histogram)
+            .filter(|metric| metric.kind == MetricKind::Histogram)
         {
             names.extend(["_bucket", "_sum", "_count"].map(|end| metric.full_name() + end));
         }
@@ -363,8 +365,8 @@ static NAMES: LazyLock<BTreeSet<String>> =
         names
     });
 
-/// Every metric, label and value of a label that an expression names.
-pub(crate) fn assert_only_what_is_published(text: &str) {
+/// Asserts that every metric, label and label value in an expression is published.
+pub(crate) fn assert_published(text: &str) {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     for name in text
         .split(|c: char| !word(c))
@@ -388,13 +390,15 @@ pub(crate) fn assert_only_what_is_published(text: &str) {
             .split("\",")
             .filter(|matcher| matcher.contains('"'))
         {
-            let (label, value) = matcher.split_once(['=', '!']).expect("a matcher compares");
+            let (label, value) = matcher
+                .split_once(['=', '!'])
+                .expect("a matcher has an operator");
             assert!(
                 labels.contains(label.trim()),
-                "{label} is no label of ours: {text}"
+                "{label} is not a published label: {text}"
             );
             let value = value.trim_start_matches(['=', '~']).trim_matches('"');
-            // Two metrics may have labels of one name and different values.
+            // Metrics may share a label name with different values.
             let of_name = METRICS
                 .iter()
                 .flat_map(|metric| metric.labels)
@@ -417,18 +421,18 @@ pub(crate) fn assert_only_what_is_published(text: &str) {
 }
 
 #[test]
-fn rules_and_their_tests_name_only_what_the_catalogue_publishes() {
+fn rules_and_promtool_tests_use_only_published_metrics() {
     for group in groups(&Settings::DEFAULT) {
         for rule in &group.rules {
             let (Rule::Record { expr, .. } | Rule::Alert(AlertRule { expr, .. })) = rule;
-            assert_only_what_is_published(expr);
+            assert_published(expr);
         }
     }
     for file in committed("alerts/tests") {
         let document: serde_json::Value = serde_saphyr::from_str(&file.contents).unwrap();
         for test in document["tests"].as_array().unwrap() {
             for series in test["input_series"].as_array().unwrap() {
-                assert_only_what_is_published(series["series"].as_str().unwrap());
+                assert_published(series["series"].as_str().unwrap());
             }
         }
     }
@@ -436,18 +440,18 @@ fn rules_and_their_tests_name_only_what_the_catalogue_publishes() {
 
 #[test]
 #[should_panic(expected = "is not published")]
-fn a_metric_that_is_misspelt_is_noticed() {
-    assert_only_what_is_published("castai_health_failures{check=\"dns\"} == 1");
+fn misspelt_metric_is_detected() {
+    assert_published("castai_health_failures{check=\"dns\"} == 1");
 }
 
 #[test]
 #[should_panic(expected = "is never")]
-fn a_value_that_no_label_takes_is_noticed() {
-    assert_only_what_is_published("castai_health_failure{check=\"dns\",mode=\"nxdomain\"} == 1");
+fn unknown_label_value_is_detected() {
+    assert_published("castai_health_failure{check=\"dns\",mode=\"nxdomain\"} == 1");
 }
 
 #[test]
-fn whoever_publishes_the_runbooks_elsewhere_gets_links_that_lead_there() {
+fn generate_uses_runbook_base_url() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
     let output = program(&[

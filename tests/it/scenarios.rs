@@ -1,10 +1,10 @@
-//! Break exactly one thing, see exactly that root, heal it, see everything `ok` again.
+//! Break exactly one thing, expect exactly that root cause, heal it, expect every check to be `ok`.
 //!
-//! One row per (check, mode); the catalogue's test holds that no pair is missing here.
+//! There is one row per (check, mode); the tests of the catalogue find missing rows.
 
 use castai_health_exporter::catalogue::{CheckId, Status};
+use test_support::lab_cluster::{LabCluster, evidence};
 use test_support::scenarios::{Scenario, break_world, heal, scenario, world_for};
-use test_support::world::{CheckContext, evidence};
 
 macro_rules! tests {
     ($($name:ident)+) => {
@@ -19,7 +19,6 @@ macro_rules! tests {
 
 test_support::for_each_scenario!(tests);
 
-/// Breaks, looks, heals, looks.
 async fn play(scenario: &Scenario) {
     let mut world = world_for(scenario.broken);
     world.assert_healthy().await;
@@ -35,12 +34,12 @@ async fn play(scenario: &Scenario) {
 
 #[tokio::test]
 async fn a_proxy_that_is_not_probed_is_unknown_and_says_so() {
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     world.set_env("HTTPS_PROXY", "socks5://proxy.lab:1080");
-    let standings = world.look().await;
-    let castai = standings
+    let check_states = world.look().await;
+    let castai = check_states
         .iter()
-        .find(|standing| standing.check == CheckId::CastaiApi)
+        .find(|check_state| check_state.check == CheckId::CastaiApi)
         .unwrap();
     assert_eq!(castai.status(), Status::Unknown);
     assert!(evidence(castai).contains("SOCKS"));

@@ -1,4 +1,4 @@
-//! Time: who is examined when, and what stops whom. The clock stands still and jumps to whatever comes next.
+//! Tests of the scheduler on a paused clock that jumps to the next timer.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,45 +7,45 @@ use std::time::Duration;
 
 use castai_health_exporter::catalogue::relations::Block;
 use castai_health_exporter::catalogue::{CheckId, FailureMode, Need, Phase, Status};
-use castai_health_exporter::checks::{Attempt, Check, Plan, Planned};
-use castai_health_exporter::report::{Ended, Finding, Report, Verdict};
+use castai_health_exporter::checks::{Attempt, Check, CheckSet, ScheduledCheck};
+use castai_health_exporter::report::{Finding, PhaseOutcome, Report, Verdict};
 use castai_health_exporter::scheduler;
-use castai_health_exporter::scheduler::{OnChange, Watch};
-use castai_health_exporter::state::{Board, Change, Standing};
-use test_support::world::evidence;
+use castai_health_exporter::scheduler::{OnChange, RunningChecks};
+use castai_health_exporter::state::{CheckState, HealthState, VerdictChange};
+use test_support::lab_cluster::evidence;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// While the API server refuses, nobody asks for the clock.
+/// Blocks `clock` while the API server refuses connections.
 const BLOCKS: &[Block] = &[Block {
     check: CheckId::Apiserver,
     modes: &[FailureMode::NetRefused],
     blocked: CheckId::Clock,
 }];
 
-/// What a check does in one attempt.
+/// A scripted step of a check.
 #[derive(Clone, Copy)]
 enum Act {
     Ok,
     OkAfter(Duration),
     Fails(FailureMode),
     Panics,
-    /// Begins a handshake that never ends.
+    /// Starts a handshake that never completes.
     Hangs,
-    /// Holds the whole process up, and then fails.
+    /// Stalls the whole process, then fails.
     Stalls(FailureMode),
 }
 
-/// A check that plays a script; its last act goes on for ever.
+/// A check that plays a script and repeats its last step.
 struct Scripted {
     acts: &'static [Act],
     began: Mutex<Vec<Instant>>,
     in_flight: Arc<AtomicUsize>,
 }
 
-/// One attempt in flight.
+/// An attempt in flight.
 struct Flight(Arc<AtomicUsize>);
 
 impl Drop for Flight {
@@ -66,87 +66,89 @@ impl Check for Scripted {
         match act {
             Act::Ok => {}
             Act::OkAfter(span) => sleep(span).await,
-            Act::Fails(mode) => return Report::bare(Verdict::failing(Finding::new(mode, "seen"))),
+            Act::Fails(mode) => {
+                return Report::from_verdict(Verdict::failing(Finding::new(mode, "seen")));
+            }
             Act::Stalls(mode) => {
                 std::thread::sleep(Duration::from_millis(400));
                 sleep(Duration::from_millis(300)).await;
-                return Report::bare(Verdict::failing(Finding::new(mode, "seen")));
+                return Report::from_verdict(Verdict::failing(Finding::new(mode, "seen")));
             }
             Act::Panics => panic!("a bug in a check"),
             Act::Hangs => {
-                attempt.trail("10.0.0.1:443", true).begin(Phase::Tls);
+                attempt.start_target("10.0.0.1:443", true).begin(Phase::Tls);
                 pending::<()>().await;
             }
         }
-        Report::bare(Verdict::Ok("fine".into()))
+        Report::from_verdict(Verdict::Ok("fine".into()))
     }
 }
 
-type Row = Arc<Planned<Scripted>>;
+type Row = Arc<ScheduledCheck<Scripted>>;
 
 fn row(check: CheckId, acts: &'static [Act]) -> Row {
-    let examine = Scripted {
+    let runner = Scripted {
         acts,
         began: Mutex::default(),
         in_flight: Arc::default(),
     };
-    Arc::new(Planned {
+    Arc::new(ScheduledCheck {
         check,
         need: Need::Start,
         interval: INTERVAL,
         subject: 0,
-        examine,
+        runner,
     })
 }
 
 fn began(row: &Row) -> Vec<Instant> {
-    row.examine.began.lock().unwrap().clone()
+    row.runner.began.lock().unwrap().clone()
 }
 
-/// A plan, its board, and what is told of changes.
+/// A scheduler under test, its health state and its change notifications.
 struct Stage {
-    plan: Plan<Scripted>,
-    board: Arc<Board>,
+    check_set: CheckSet<Scripted>,
+    health: Arc<HealthState>,
     on_change: OnChange,
-    changes: mpsc::UnboundedReceiver<Change>,
+    changes: mpsc::UnboundedReceiver<VerdictChange>,
 }
 
 impl Stage {
     fn new(rows: &[&Row]) -> Self {
         let rows = rows.iter().map(|row| Arc::clone(row)).collect();
-        let plan = Plan {
-            rows,
+        let check_set = CheckSet {
+            checks: rows,
             blocks: BLOCKS,
-            feeds: Vec::new(),
+            watch_tasks: Vec::new(),
         };
-        let board = Arc::new(Board::new(&scheduler::entries(&plan)));
+        let health = Arc::new(HealthState::new(&scheduler::check_specs(&check_set)));
         let (tell, changes) = mpsc::unbounded_channel();
         let on_change: OnChange = Arc::new(move |change| drop(tell.send(change.clone())));
         Self {
-            plan,
-            board,
+            check_set,
+            health,
             on_change,
             changes,
         }
     }
 
     async fn once(&self) {
-        scheduler::once(&self.plan, &self.board, &self.on_change).await;
+        scheduler::run_once(&self.check_set, &self.health, &self.on_change).await;
     }
 
-    fn watch(&self) -> Watch {
-        Watch::start(&self.plan, &self.board, &self.on_change)
+    fn watch(&self) -> RunningChecks {
+        RunningChecks::start(&self.check_set, &self.health, &self.on_change)
     }
 
-    fn standing(&self, check: CheckId) -> Standing {
-        self.board
-            .standings()
+    fn check_state(&self, check: CheckId) -> CheckState {
+        self.health
+            .check_states()
             .into_iter()
-            .find(|standing| standing.check == check)
+            .find(|check_state| check_state.check == check)
             .unwrap()
     }
 
-    /// Waits until this check comes to have this status.
+    /// Waits until a check has this status.
     async fn becomes(&mut self, check: CheckId, status: Status) {
         while let Some(change) = self.changes.recv().await {
             if change.check == check && change.report.verdict.status() == status {
@@ -164,7 +166,7 @@ async fn a_panic_is_unknown_and_counted_and_stops_neither_the_others_nor_the_nex
     );
     let mut stage = Stage::new(&[&dns, &apiserver]);
     stage.once().await;
-    let broken = stage.standing(CheckId::Dns);
+    let broken = stage.check_state(CheckId::Dns);
     assert_eq!(
         (broken.status(), broken.counts.panics),
         (Status::Unknown, 1)
@@ -174,10 +176,10 @@ async fn a_panic_is_unknown_and_counted_and_stops_neither_the_others_nor_the_nex
         "{}",
         evidence(&broken)
     );
-    assert_eq!(stage.standing(CheckId::Apiserver).status(), Status::Ok);
+    assert_eq!(stage.check_state(CheckId::Apiserver).status(), Status::Ok);
     let watch = stage.watch();
     stage.becomes(CheckId::Dns, Status::Ok).await;
-    assert_eq!(stage.standing(CheckId::Dns).counts.panics, 1);
+    assert_eq!(stage.check_state(CheckId::Dns).counts.panics, 1);
     watch.stop().await;
 }
 
@@ -194,12 +196,15 @@ async fn examining_once_looks_again_when_this_process_itself_was_held_up() {
     let stage = Stage::new(&[&held_up, &for_ever]);
     stage.once().await;
     assert_eq!(
-        (stage.standing(CheckId::Dns).status(), began(&held_up).len()),
+        (
+            stage.check_state(CheckId::Dns).status(),
+            began(&held_up).len()
+        ),
         (Status::Ok, 2)
     );
     assert_eq!(
         (
-            stage.standing(CheckId::Apiserver).status(),
+            stage.check_state(CheckId::Apiserver).status(),
             began(&for_ever).len()
         ),
         (Status::Failing, 3)
@@ -212,7 +217,7 @@ async fn a_check_that_panics_is_examined_again_and_again() {
     let mut stage = Stage::new(&[&dns]);
     let watch = stage.watch();
     stage.becomes(CheckId::Dns, Status::Ok).await;
-    assert_eq!(stage.standing(CheckId::Dns).counts.panics, 2);
+    assert_eq!(stage.check_state(CheckId::Dns).counts.panics, 2);
     watch.stop().await;
 }
 
@@ -225,7 +230,7 @@ async fn a_failure_that_blocks_makes_the_dependent_unknown_without_examining_it(
     );
     let stage = Stage::new(&[&apiserver, &castai, &clock]);
     stage.once().await;
-    let blocked = stage.standing(CheckId::Clock);
+    let blocked = stage.check_state(CheckId::Clock);
     assert_eq!(evidence(&blocked), "blocked by apiserver: net_refused");
     assert_eq!(
         (blocked.status(), began(&clock).len()),
@@ -233,7 +238,7 @@ async fn a_failure_that_blocks_makes_the_dependent_unknown_without_examining_it(
     );
     assert_eq!(
         (
-            stage.standing(CheckId::CastaiApi).status(),
+            stage.check_state(CheckId::CastaiApi).status(),
             began(&castai).len()
         ),
         (Status::Ok, 1)
@@ -248,7 +253,10 @@ async fn another_failure_of_the_prerequisite_blocks_nothing_nor_does_the_same_on
     let stage = Stage::new(&[&apiserver, &castai, &clock]);
     stage.once().await;
     assert_eq!(
-        (stage.standing(CheckId::Clock).status(), began(&clock).len()),
+        (
+            stage.check_state(CheckId::Clock).status(),
+            began(&clock).len()
+        ),
         (Status::Ok, 1)
     );
 }
@@ -262,9 +270,9 @@ async fn a_blocked_check_is_examined_once_the_block_is_gone() {
     let clock = row(CheckId::Clock, &[Act::Ok]);
     let stage = Stage::new(&[&apiserver, &clock]);
     stage.once().await;
-    assert_eq!(stage.standing(CheckId::Clock).status(), Status::Unknown);
+    assert_eq!(stage.check_state(CheckId::Clock).status(), Status::Unknown);
     stage.once().await;
-    assert_eq!(stage.standing(CheckId::Clock).status(), Status::Ok);
+    assert_eq!(stage.check_state(CheckId::Clock).status(), Status::Ok);
 }
 
 #[tokio::test(start_paused = true)]
@@ -295,8 +303,8 @@ async fn the_deadline_keeps_what_was_learnt() {
     let apiserver = row(CheckId::Apiserver, &[Act::Hangs]);
     let stage = Stage::new(&[&apiserver]);
     stage.once().await;
-    let standing = stage.standing(CheckId::Apiserver);
-    let report = standing.latest.unwrap();
+    let check_state = stage.check_state(CheckId::Apiserver);
+    let report = check_state.latest.unwrap();
     let target = report.targets.first().expect("the target it was at");
     assert_eq!(target.target, "10.0.0.1:443");
     assert_eq!(
@@ -306,10 +314,10 @@ async fn the_deadline_keeps_what_was_learnt() {
     let phases: Vec<_> = target
         .phases
         .iter()
-        .map(|time| (time.phase, time.ended))
+        .map(|time| (time.phase, time.outcome))
         .collect();
-    assert_eq!(phases, [(Phase::Tls, Ended::TimedOut)]);
-    assert_eq!(apiserver.examine.in_flight.load(Ordering::Relaxed), 0);
+    assert_eq!(phases, [(Phase::Tls, PhaseOutcome::TimedOut)]);
+    assert_eq!(apiserver.runner.in_flight.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -318,10 +326,13 @@ async fn an_attempt_has_25_seconds() {
     const NOT: Act = Act::OkAfter(Duration::from_millis(25_100));
     let stage = Stage::new(&[&row(CheckId::Apiserver, &[JUST])]);
     stage.once().await;
-    assert_eq!(stage.standing(CheckId::Apiserver).status(), Status::Ok);
+    assert_eq!(stage.check_state(CheckId::Apiserver).status(), Status::Ok);
     let stage = Stage::new(&[&row(CheckId::Apiserver, &[NOT])]);
     stage.once().await;
-    assert_eq!(stage.standing(CheckId::Apiserver).status(), Status::Unknown);
+    assert_eq!(
+        stage.check_state(CheckId::Apiserver).status(),
+        Status::Unknown
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -345,7 +356,7 @@ async fn a_change_of_verdict_brings_the_next_attempt_sooner() {
         .windows(2)
         .map(|pair| (pair[1] - pair[0]).as_secs())
         .collect();
-    // After the first verdict; after the same again; after failing; after ok.
+    // Waits after the first verdict, after the same verdict, after a failure, and after `ok`.
     let [4..6, 53..67, 4..6, 4..6] = waited[..] else {
         panic!("{waited:?}")
     };
@@ -375,7 +386,7 @@ async fn what_stays_unknown_is_looked_at_again_after_twice_as_long_each_time() {
         .windows(2)
         .map(|pair| (pair[1] - pair[0]).as_secs())
         .collect();
-    // Up to the check's own interval.
+    // The wait doubles up to the check's interval.
     let [4..6, 8..12, 17..23, 35..45, 53..67, 53..67] = waited[..] else {
         panic!("{waited:?}")
     };
@@ -385,7 +396,7 @@ async fn what_stays_unknown_is_looked_at_again_after_twice_as_long_each_time() {
 async fn stopping_ends_the_attempts_in_flight() {
     let dns = row(CheckId::Dns, &[Act::Hangs]);
     let stage = Stage::new(&[&dns]);
-    let in_flight = || dns.examine.in_flight.load(Ordering::Relaxed);
+    let in_flight = || dns.runner.in_flight.load(Ordering::Relaxed);
     let watch = stage.watch();
     sleep(Duration::from_secs(2)).await;
     assert_eq!(in_flight(), 1);
@@ -395,7 +406,7 @@ async fn stopping_ends_the_attempts_in_flight() {
     assert_eq!(
         (
             began(&dns).len(),
-            stage.standing(CheckId::Dns).latest.is_none()
+            stage.check_state(CheckId::Dns).latest.is_none()
         ),
         (1, true)
     );

@@ -1,4 +1,4 @@
-//! The exporter as others reach it, over real sockets.
+//! Tests of the exporter's HTTP server over real sockets.
 
 mod certificates;
 mod limits;
@@ -11,26 +11,26 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use castai_health_exporter::config::Web;
+use castai_health_exporter::config::WebSettings;
 use castai_health_exporter::server;
-use castai_health_exporter::server::Views;
+use castai_health_exporter::server::Handlers;
 use castai_health_exporter::server::page::{Fact, Page};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// More than any answer takes, and less than anybody waits.
+/// Timeout of every wait in these tests.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server that runs until it is dropped or stopped.
+/// A server that runs until it is stopped or dropped.
 struct Running {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<std::io::Result<()>>,
 }
 
-/// An answer, taken apart.
+/// A parsed response.
 #[derive(Debug)]
 struct Reply {
     status: u16,
@@ -39,7 +39,7 @@ struct Reply {
 }
 
 impl Running {
-    fn start(web: &Web, views: Views) -> Self {
+    fn start(web: &WebSettings, views: Handlers) -> Self {
         let bound = server::bind(web).expect("loopback has free ports");
         let address = bound.addresses()[0];
         let (stop, stopped) = oneshot::channel::<()>();
@@ -59,7 +59,7 @@ impl Running {
             .expect("the server listens")
     }
 
-    /// Sends a request without a body and reads the answer to its end.
+    /// Sends a request without a body and reads the response to its end.
     async fn ask(&self, method: &str, path: &str, headers: &str) -> Reply {
         let mut stream = self.connect().await;
         ask(&mut stream, method, path, headers).await
@@ -126,9 +126,9 @@ async fn ask(
     }
 }
 
-/// Loopback, any port, nothing else.
-fn web() -> Web {
-    Web {
+/// Loopback, any port, default limits.
+fn web() -> WebSettings {
+    WebSettings {
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
         config_file: None,
         external_url: None,
@@ -137,16 +137,16 @@ fn web() -> Web {
     }
 }
 
-fn with_file(path: PathBuf) -> Web {
-    Web {
+fn with_file(path: PathBuf) -> WebSettings {
+    WebSettings {
         config_file: Some(path),
         ..web()
     }
 }
 
-/// Views that always say the same.
-fn views() -> Views {
-    Views {
+/// Handlers with fixed responses.
+fn views() -> Handlers {
+    Handlers {
         metrics: Box::new(|| b"# HELP up Up.\n# TYPE up gauge\nup 1\n".repeat(50)),
         status_json: Box::new(|| br#"{"schema_version":1}"#.to_vec()),
         page: Box::new(|| Page {

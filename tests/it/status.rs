@@ -1,4 +1,4 @@
-//! The JSON of `/api/v1/status` and `check --output json`: pinned, because scripts read it.
+//! Tests of the JSON of `/api/v1/status` and `check --output json`, which scripts read.
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode};
 use castai_health_exporter::exporter::{Exporter, Skipped};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use test_support::fixture;
 
 fn document(exporter: &Exporter) -> Value {
-    let json = Document::new(&fixture::eventful().standings(), exporter).json();
+    let json = Document::new(&fixture::eventful().check_states(), exporter).json();
     serde_json::from_str(&json).expect("it is JSON")
 }
 
@@ -80,7 +80,7 @@ fn a_failing_check_is_written_as_documented() {
 
 #[test]
 fn the_head_of_the_document_says_who_wrote_it_and_counts() {
-    let problems = vec!["environment: API_URL: \":::\" is no address".to_owned()];
+    let problems = vec!["environment: API_URL: \":::\" is not an address".to_owned()];
     let document = document(&Exporter {
         environment_problems: problems.clone(),
         ..fixture::exporter()
@@ -124,10 +124,10 @@ fn a_check_that_does_not_run_is_listed_with_the_reason_and_with_the_same_keys() 
         skipped,
         ..fixture::exporter()
     };
-    let mut standings = fixture::eventful().standings();
-    standings.retain(|standing| standing.check != CheckId::Clock);
+    let mut check_states = fixture::eventful().check_states();
+    check_states.retain(|check_state| check_state.check != CheckId::Clock);
     let document: Value =
-        serde_json::from_str(&Document::new(&standings, &exporter).json()).expect("it is JSON");
+        serde_json::from_str(&Document::new(&check_states, &exporter).json()).expect("it is JSON");
     let clock = check(&document, "clock");
     assert_eq!(clock["status"], "skipped");
     assert_eq!(clock["evidence"], "disabled in the configuration");

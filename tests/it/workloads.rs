@@ -1,20 +1,21 @@
-//! Break a workload of CAST AI in each way that Kubernetes knows, see exactly that mode, heal it, see everything `ok`.
+//! Break a CAST AI workload in every way Kubernetes reports, expect exactly that mode, heal it,
+//! expect `ok`.
 //!
-//! One world plays all ways for one workload; the catalogue's test holds that no pair is missing here.
+//! One lab cluster plays all faults of one workload; the tests of the catalogue find missing pairs.
 
-mod each_node;
-mod heard;
-mod loops;
+mod component_logs;
+mod crash_loops;
+mod daemonsets;
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
-use castai_health_exporter::report::Fact;
+use castai_health_exporter::report::Observation;
 use lab::apiserver::workload::AGENT;
-use lab::apiserver::{Objects, workload};
-use lab::cloud_api::{KUBELET, PRINCIPAL};
+use lab::apiserver::{ObjectStore, workload};
+use lab::cloud_api::{KUBELET_CLIENT_ID, SERVICE_PRINCIPAL_CLIENT_ID};
 use lab::{AgentFault, CloudApiFault};
 use serde_json::{Value, json};
+use test_support::lab_cluster::{LabCluster, evidence};
 use test_support::pods::{not_ready, wait_for};
-use test_support::world::{CheckContext, evidence};
 
 /// A workload, and the check that judges it.
 struct Workload {
@@ -24,10 +25,10 @@ struct Workload {
     container: &'static str,
 }
 
-/// One way to break it.
+/// A way to break a workload.
 struct Fault {
     mode: M,
-    apply: fn(&Objects, &Workload),
+    apply: fn(&ObjectStore, &Workload),
 }
 
 const WORKLOADS: [Workload; 3] = [
@@ -51,11 +52,11 @@ const WORKLOADS: [Workload; 3] = [
     },
 ];
 
-const fn fault(mode: M, apply: fn(&Objects, &Workload)) -> Fault {
+const fn fault(mode: M, apply: fn(&ObjectStore, &Workload)) -> Fault {
     Fault { mode, apply }
 }
 
-/// What the scheduler says.
+/// Messages of the scheduler.
 const NO_NODE: &[(M, &str)] = &[
     (
         M::AgentUnschedulableResources,
@@ -83,7 +84,7 @@ const NO_NODE: &[(M, &str)] = &[
     ),
 ];
 
-/// Why the API server does not let the pod be made.
+/// Errors of the API server that prevent the pod from being created.
 const NOT_MADE: &[(M, &str)] = &[
     (
         M::AgentFailedCreateQuota,
@@ -111,7 +112,8 @@ const NOT_MADE: &[(M, &str)] = &[
     ),
 ];
 
-/// What the kubelet says of an image, and whether that is more than one pod's mistake.
+/// Image-pull messages of the kubelet, and the status of `image_pull`: failing if other pods would
+/// fail as well.
 const IMAGES: &[(M, &str, &str, Status)] = &[
     (
         M::ImageAuthFailed,
@@ -277,7 +279,7 @@ const FAULTS: &[Fault] = &[
     }),
 ];
 
-/// What nobody minds in a component, and only the agent does.
+/// Faults of the agent that are not faults of a component.
 const OWN: &[(CheckId, Fault)] = &[
     (
         CheckId::AgentWorkload,
@@ -301,7 +303,7 @@ const OWN: &[(CheckId, Fault)] = &[
     ),
 ];
 
-/// How a component's log says that CAST AI does not accept its token.
+/// Log lines of a component whose token CAST AI rejects.
 const REFUSALS: [(M, &str); 2] = [
     (
         M::CastaiTokenInvalid,
@@ -313,7 +315,7 @@ const REFUSALS: [(M, &str); 2] = [
     ),
 ];
 
-/// Everything that is provoked here.
+/// Returns every (check, mode) that these tests provoke.
 pub(crate) fn provoked() -> Vec<(CheckId, M)> {
     let modes = FAULTS
         .iter()
@@ -354,9 +356,9 @@ async fn a_component_is_broken_in_every_way() {
     play(&WORKLOADS[2]).await;
 }
 
-/// Breaks, looks, heals, looks; all of it in one world.
+/// Breaks and heals the workload in every way, in one lab cluster.
 async fn play(of: &Workload) {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.assert_healthy().await;
     let objects = world.api.objects();
     let shared = FAULTS.iter().map(|fault| (fault.mode, fault.apply));
@@ -382,7 +384,7 @@ async fn play(of: &Workload) {
     }
 }
 
-async fn seen_and_healed(world: &CheckContext, check: CheckId, mode: M) {
+async fn seen_and_healed(world: &LabCluster, check: CheckId, mode: M) {
     let root = world.assert_root(check, mode, Status::Failing).await;
     assert!(evidence(&root).len() > 20, "{mode}: {}", evidence(&root));
     world.api.objects().replace(workload::healthy());
@@ -391,7 +393,7 @@ async fn seen_and_healed(world: &CheckContext, check: CheckId, mode: M) {
 
 #[tokio::test]
 async fn the_record_of_an_eviction_explains_nothing_that_comes_later() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     let objects = world.api.objects();
     let mut record = objects
         .all("Pod")
@@ -419,13 +421,13 @@ async fn the_record_of_an_eviction_explains_nothing_that_comes_later() {
 
 #[tokio::test]
 async fn an_agent_that_does_not_run_is_not_missed_at_its_port() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world.agent.set(AgentFault::Refused).await;
     let health = async |status: Status| {
-        let standings = world.look().await;
-        let health = standings
+        let check_states = world.look().await;
+        let health = check_states
             .iter()
-            .find(|standing| standing.check == CheckId::AgentHealth)
+            .find(|check_state| check_state.check == CheckId::AgentHealth)
             .unwrap();
         assert_eq!(health.status(), status, "{}", evidence(health));
         evidence(health)
@@ -439,10 +441,10 @@ async fn an_agent_that_does_not_run_is_not_missed_at_its_port() {
     );
     let said = health(Status::NotApplicable).await;
     assert!(
-        said.contains("agent_workload says why: agent_config_missing"),
+        said.contains("see agent_workload for the cause: agent_config_missing"),
         "{said}"
     );
-    // Pods that run and are not ready explain no closed port.
+    // Pods that run but are not ready do not explain a closed port.
     world.api.objects().replace(workload::healthy());
     each_pod(world.api.objects(), &WORKLOADS[0], not_ready);
     health(Status::Failing).await;
@@ -450,7 +452,7 @@ async fn an_agent_that_does_not_run_is_not_missed_at_its_port() {
 
 #[tokio::test]
 async fn pods_elsewhere_wait_for_images_that_do_not_come() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     let objects = world.api.objects();
     for (mode, reason, text, status) in IMAGES {
         let mut node = workload::node(
@@ -470,7 +472,7 @@ async fn pods_elsewhere_wait_for_images_that_do_not_come() {
         assert!(
             said.contains("shop/web-1 on node-3")
                 && said.contains("acr 1")
-                && said.contains("1 of them on nodes younger"),
+                && said.contains("1 of them on nodes created"),
             "{said}"
         );
         objects.replace(workload::healthy());
@@ -480,7 +482,7 @@ async fn pods_elsewhere_wait_for_images_that_do_not_come() {
 
 #[tokio::test]
 async fn the_image_of_the_agent_is_told_by_its_workload_and_those_of_others_beside_it() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     let objects = world.api.objects();
     let refused = "failed to fetch oauth token: unexpected status: 401 Unauthorized";
     waiting(objects, &WORKLOADS[0], "ErrImagePull", refused);
@@ -492,14 +494,12 @@ async fn the_image_of_the_agent_is_told_by_its_workload_and_those_of_others_besi
             .look()
             .await
             .into_iter()
-            .find(|standing| standing.check == CheckId::ImagePull)
+            .find(|check_state| check_state.check == CheckId::ImagePull)
             .unwrap()
     };
     let said = evidence(&image_pull().await);
     assert!(
-        said.contains(
-            "no pod waits for an image in vain but the agent's, of which agent_workload tells"
-        ),
+        said.contains("no pod has an image pull failure except the agent's (see agent_workload)"),
         "{said}"
     );
     let mut pod = workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
@@ -515,10 +515,10 @@ async fn the_image_of_the_agent_is_told_by_its_workload_and_those_of_others_besi
     );
 }
 
-/// The labels of one node.
+/// Labels of one node.
 type Labels = &'static [(&'static str, &'static str)];
 
-/// Provider, where its nodes are, and by which labels they are spot, on-demand, or nothing that labels can tell.
+/// Provider, location of its nodes, and node labels that mean spot, on-demand and undetermined.
 const LIFECYCLES: [(&str, &str, [&[Labels]; 3]); 8] = [
     ("eks", "aws:///eu-central-1a/i-1", EC2),
     ("selfhostedec2", "aws:///eu-central-1a/i-1", EC2),
@@ -589,7 +589,7 @@ const AZURE: (&str, &str) = ("kubernetes.azure.com/scalesetpriority", "spot");
 #[tokio::test]
 async fn nodes_are_spot_by_the_labels_of_each_provider() {
     for (provider, place, kinds) in LIFECYCLES {
-        let mut world = CheckContext::of(provider);
+        let mut world = LabCluster::of(provider);
         world.only = Some(&[CheckId::NodeLifecycle]);
         world.configure();
         let before = lifecycles(&world).await;
@@ -614,30 +614,30 @@ async fn nodes_are_spot_by_the_labels_of_each_provider() {
     }
 }
 
-/// How many nodes are spot, on-demand, and nothing that labels can tell.
-async fn lifecycles(world: &CheckContext) -> [u32; 3] {
-    let standings = world.look().await;
-    let nodes = standings
+/// Returns the numbers of spot, on-demand and undetermined nodes.
+async fn lifecycles(world: &LabCluster) -> [u32; 3] {
+    let check_states = world.look().await;
+    let nodes = check_states
         .iter()
-        .find(|standing| standing.check == CheckId::NodeLifecycle)
+        .find(|check_state| check_state.check == CheckId::NodeLifecycle)
         .unwrap();
-    let facts = nodes.latest.as_ref().unwrap().facts.clone();
+    let observations = nodes.latest.as_ref().unwrap().observations.clone();
     ["spot", "on_demand", "unresolved"].map(|wanted| {
-        let of = |fact: &Fact| {
-            if let Fact::Nodes(label, count) = fact {
+        let of = |fact: &Observation| {
+            if let Observation::Nodes(label, count) = fact {
                 (*label == wanted).then_some(*count)
             } else {
                 None
             }
         };
-        facts.iter().find_map(of).unwrap()
+        observations.iter().find_map(of).unwrap()
     })
 }
 
 #[tokio::test]
 async fn on_aks_pulls_from_azures_registry_are_mended_for_the_registry_and_the_identity_that_were_seen()
  {
-    let world = CheckContext::of("aks");
+    let world = LabCluster::of("aks");
     let (objects, azure) = (world.api.objects(), &world.apis[1]);
     let mut pod = workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
     pod["spec"]["nodeName"] = json!("node-3");
@@ -658,18 +658,18 @@ async fn on_aks_pulls_from_azures_registry_are_mended_for_the_registry_and_the_i
         (
             None,
             [
-                format!("managed identity, client id {KUBELET}"),
-                format!("{assign} {KUBELET} "),
+                format!("managed identity, client id {KUBELET_CLIENT_ID}"),
+                format!("{assign} {KUBELET_CLIENT_ID} "),
             ],
         ),
         (
             Some(CloudApiFault::ServicePrincipal),
             [
-                format!("service principal {PRINCIPAL}"),
-                format!("{assign} {PRINCIPAL} "),
+                format!("service principal {SERVICE_PRINCIPAL_CLIENT_ID}"),
+                format!("{assign} {SERVICE_PRINCIPAL_CLIENT_ID} "),
             ],
         ),
-        // Azure does not tell, or there is no token to ask it with.
+        // Azure does not report it, or there is no token to query it with.
         (
             Some(CloudApiFault::Forbidden),
             [
@@ -689,7 +689,7 @@ async fn on_aks_pulls_from_azures_registry_are_mended_for_the_registry_and_the_i
         let attach = format!("`az aks update {of} --attach-acr shop`");
         for part in words
             .iter()
-            .chain([&attach, &"only new nodes are concerned".to_owned()])
+            .chain([&attach, &"only new nodes are affected".to_owned()])
         {
             assert!(said.contains(part), "{part}: {said}");
         }
@@ -705,7 +705,7 @@ async fn on_aks_pulls_from_azures_registry_are_mended_for_the_registry_and_the_i
 
 #[tokio::test]
 async fn nodes_of_which_only_ec2_can_tell_are_counted_and_ec2_cannot_be_asked() {
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     let (env, objects) = (world.env.clone(), world.api.objects().clone());
     objects.put(workload::node(
         "node-3",
@@ -713,11 +713,11 @@ async fn nodes_of_which_only_ec2_can_tell_are_counted_and_ec2_cannot_be_asked() 
         &[],
     ));
     world.set_env("AWS_EC2_METADATA_DISABLED", "true");
-    let standings = world.look().await;
+    let check_states = world.look().await;
     let of = |check: CheckId| {
-        standings
+        check_states
             .iter()
-            .find(|standing| standing.check == check)
+            .find(|check_state| check_state.check == check)
             .unwrap()
     };
     let nodes = of(CheckId::NodeLifecycle);
@@ -728,7 +728,7 @@ async fn nodes_of_which_only_ec2_can_tell_are_counted_and_ec2_cannot_be_asked() 
         evidence(nodes)
     );
     assert!(
-        evidence(nodes).contains("of 1 only EC2 can tell (node-3)"),
+        evidence(nodes).contains("1 have to be looked up in EC2 (node-3)"),
         "{}",
         evidence(nodes)
     );
@@ -740,7 +740,7 @@ async fn nodes_of_which_only_ec2_can_tell_are_counted_and_ec2_cannot_be_asked() 
 
 #[tokio::test]
 async fn an_upgrade_of_another_release_would_be_refused() {
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     let file = world.file.clone();
     world.file.push_str("  release: castai-umbrella\n");
     world.configure();
@@ -763,8 +763,8 @@ async fn an_upgrade_of_another_release_would_be_refused() {
 
 #[tokio::test]
 async fn an_agent_behind_the_latest_is_told_how_far() {
-    let mut world = CheckContext::start();
-    world.castai.publish("0.161.1");
+    let mut world = LabCluster::start();
+    world.castai.set_latest_agent_version("0.161.1");
     let root = world
         .assert_root(
             CheckId::AgentUpgrade,
@@ -777,14 +777,14 @@ async fn an_agent_behind_the_latest_is_told_how_far() {
         "{}",
         evidence(&root)
     );
-    let asked = |world: &CheckContext| {
-        let requests = world.castai.journal().requests();
+    let asked = |world: &LabCluster| {
+        let requests = world.castai.request_log().requests();
         requests
             .iter()
             .filter(|request| request.path().ends_with("components:getByName"))
             .count()
     };
-    // An answer counts for an hour, and longer where there is no other.
+    // A response is cached for an hour, and longer while there is no newer one.
     assert_eq!(asked(&world), 1);
     world
         .castai
@@ -795,27 +795,27 @@ async fn an_agent_behind_the_latest_is_told_how_far() {
         .look()
         .await
         .into_iter()
-        .find(|standing| standing.check == CheckId::AgentUpgrade)
+        .find(|check_state| check_state.check == CheckId::AgentUpgrade)
         .unwrap();
     assert_eq!(
         (advice.settled.modes(), asked(&world)),
         (&[M::AgentVersionOutdated][..], 1)
     );
     world.castai.heal().await;
-    world.castai.publish("0.123.1");
+    world.castai.set_latest_agent_version("0.123.1");
     world.configure();
     world.assert_healthy().await;
 }
 
 #[tokio::test]
 async fn where_castai_tells_no_version_the_configured_one_counts_else_none_is_known() {
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     let file = world.file.clone();
-    let advice = async |world: &CheckContext| {
-        let standings = world.look().await;
-        standings
+    let advice = async |world: &LabCluster| {
+        let check_states = world.look().await;
+        check_states
             .into_iter()
-            .find(|standing| standing.check == CheckId::AgentUpgrade)
+            .find(|check_state| check_state.check == CheckId::AgentUpgrade)
             .unwrap()
     };
     world.file = file.replace("latest_version: v0.123.0", "latest_version: v0.161.1");
@@ -831,14 +831,14 @@ async fn where_castai_tells_no_version_the_configured_one_counts_else_none_is_kn
     let said = evidence(&unknown);
     assert_eq!(unknown.status(), Status::Ok, "the selector fits: {said}");
     assert!(
-        said.contains("what the latest is is not known: castai_api fails"),
+        said.contains("the latest version is unknown: castai_api is failing"),
         "{said}"
     );
 }
 
 #[tokio::test]
 async fn a_missing_right_makes_unknown_exactly_what_needs_it() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     for (verb, resource, checks) in [
         (
             "list",
@@ -874,23 +874,23 @@ async fn a_missing_right_makes_unknown_exactly_what_needs_it() {
                     .unwrap(),
             )
             .await;
-        for standing in world.look().await {
-            let denied = checks.contains(&standing.check);
-            // What is of another cloud has no meaning here.
-            let elsewhere = standing.status() == Status::NotApplicable && !denied;
+        for check_state in world.look().await {
+            let denied = checks.contains(&check_state.check);
+            // Checks of other clouds do not apply here.
+            let elsewhere = check_state.status() == Status::NotApplicable && !denied;
             let wanted = if denied { Status::Unknown } else { Status::Ok };
-            let as_wanted = standing.status() == wanted || elsewhere;
+            let as_wanted = check_state.status() == wanted || elsewhere;
             assert!(
                 as_wanted,
                 "{resource}: {}: {}",
-                standing.check,
-                evidence(&standing)
+                check_state.check,
+                evidence(&check_state)
             );
-            let verb = format!("may not {verb} {resource}");
+            let verb = format!("is not allowed to {verb} {resource}");
             assert!(
-                !denied || evidence(&standing).contains(&verb),
+                !denied || evidence(&check_state).contains(&verb),
                 "{}",
-                evidence(&standing)
+                evidence(&check_state)
             );
         }
         world.api.heal().await;
@@ -900,7 +900,7 @@ async fn a_missing_right_makes_unknown_exactly_what_needs_it() {
 
 #[tokio::test]
 async fn a_component_whose_token_was_invalidated_is_told_with_the_command_that_renews_it() {
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     for (mode, line) in REFUSALS {
         for of in &WORKLOADS[1..] {
             let pods = world.api.objects().all("Pod");
@@ -939,7 +939,7 @@ async fn a_component_whose_token_was_invalidated_is_told_with_the_command_that_r
 
 #[tokio::test]
 async fn a_release_of_all_components_is_not_replaced_by_the_chart_of_one() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     let objects = world.api.objects();
     for name in [AGENT, "castai-cluster-controller"] {
         objects.change("Deployment", AGENT, name, |deployment| {
@@ -951,15 +951,15 @@ async fn a_release_of_all_components_is_not_replaced_by_the_chart_of_one() {
         "cluster-controller",
         REFUSALS[0].1,
     );
-    let standings = world.look().await;
-    let controller = standings
+    let check_states = world.look().await;
+    let controller = check_states
         .iter()
-        .find(|standing| standing.check == CheckId::ClusterController)
+        .find(|check_state| check_state.check == CheckId::ClusterController)
         .unwrap();
     assert_eq!(controller.settled.modes(), [M::CastaiTokenInvalid]);
     let said = evidence(controller);
     assert!(
-        said.contains("the Helm release castai, as the agent does")
+        said.contains("in Helm release castai, which it shares with the agent")
             && !said.contains("helm upgrade"),
         "{said}"
     );
@@ -967,7 +967,7 @@ async fn a_release_of_all_components_is_not_replaced_by_the_chart_of_one() {
 
 #[tokio::test]
 async fn a_cluster_controller_that_nobody_leads_is_told() {
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     let name = "cluster-controller";
     for (mode, lease) in [
         (M::AgentLeaseStale, (Some("gone"), 40)),
@@ -986,7 +986,7 @@ async fn a_cluster_controller_that_nobody_leads_is_told() {
 
 #[tokio::test]
 async fn one_restart_after_a_pause_of_the_control_plane_is_no_fault() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     world
         .api
         .objects()
@@ -1001,17 +1001,17 @@ async fn one_restart_after_a_pause_of_the_control_plane_is_no_fault() {
 
 #[tokio::test]
 async fn the_agents_pods_are_counted_by_whether_the_exporter_stands_in_them() {
-    let mut world = CheckContext::start();
-    let counts = async |world: &CheckContext| {
-        let standings = world.look().await;
-        let standing = standings
+    let mut world = LabCluster::start();
+    let counts = async |world: &LabCluster| {
+        let check_states = world.look().await;
+        let check_state = check_states
             .iter()
-            .find(|standing| standing.check == CheckId::AgentWorkload)
+            .find(|check_state| check_state.check == CheckId::AgentWorkload)
             .unwrap();
-        let facts = &standing.latest.as_ref().unwrap().facts;
+        let observations = &check_state.latest.as_ref().unwrap().observations;
         ["present", "missing", "not_expected"].map(|state| {
-            facts.iter().find_map(|fact| match fact {
-                Fact::AgentPods(of, count) if *of == state => Some(*count),
+            observations.iter().find_map(|fact| match fact {
+                Observation::AgentPods(of, count) if *of == state => Some(*count),
                 _ => None,
             })
         })
@@ -1066,7 +1066,7 @@ async fn the_agents_pods_are_counted_by_whether_the_exporter_stands_in_them() {
 
 #[tokio::test]
 async fn a_pod_that_only_bears_the_agents_labels_is_not_the_agents() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     let labels = json!({ "app.kubernetes.io/name": "castai-agent", "app.kubernetes.io/instance": "castai-agent" });
     let mut pod = workload::pod(
         "impostor",
@@ -1088,29 +1088,29 @@ async fn a_pod_that_only_bears_the_agents_labels_is_not_the_agents() {
 
 #[tokio::test]
 async fn what_is_not_installed_or_wants_no_pod_is_no_fault_of_a_component() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     let objects = world.api.objects();
     scaled_to_zero(objects, &WORKLOADS[2]);
     world.assert_healthy().await;
     for of in &WORKLOADS[1..] {
         objects.remove("Deployment", AGENT, of.deployment);
     }
-    for standing in world.look().await {
+    for check_state in world.look().await {
         let absent = matches!(
-            standing.check,
+            check_state.check,
             CheckId::ClusterController | CheckId::Components
         );
-        let fits = match standing.status() {
+        let fits = match check_state.status() {
             Status::NotApplicable => true,
             status => status == Status::Ok && !absent,
         };
-        assert!(fits, "{}: {}", standing.check, evidence(&standing));
+        assert!(fits, "{}: {}", check_state.check, evidence(&check_state));
     }
 }
 
 #[tokio::test]
 async fn an_agent_of_which_one_pod_works_is_only_warned_of() {
-    let world = CheckContext::start();
+    let world = LabCluster::start();
     let objects = world.api.objects();
     objects.change("Deployment", AGENT, AGENT, |deployment| {
         deployment["spec"]["replicas"] = json!(2)
@@ -1135,9 +1135,9 @@ async fn an_agent_of_which_one_pod_works_is_only_warned_of() {
         .await;
 }
 
-// === ways to break ===
+// Faults.
 
-fn each_pod(objects: &Objects, of: &Workload, change: impl Fn(&mut Value)) {
+fn each_pod(objects: &ObjectStore, of: &Workload, change: impl Fn(&mut Value)) {
     let owner = workload::uid(of.set);
     for mut pod in objects.all("Pod") {
         if pod["metadata"]["ownerReferences"][0]["uid"] == owner.as_str() {
@@ -1147,7 +1147,7 @@ fn each_pod(objects: &Objects, of: &Workload, change: impl Fn(&mut Value)) {
     }
 }
 
-fn ended(objects: &Objects, of: &Workload, code: i32, reason: &str) {
+fn ended(objects: &ObjectStore, of: &Workload, code: i32, reason: &str) {
     each_pod(objects, of, |pod| {
         not_ready(pod);
         let status = &mut pod["status"]["containerStatuses"][0];
@@ -1159,8 +1159,8 @@ fn ended(objects: &Objects, of: &Workload, code: i32, reason: &str) {
     });
 }
 
-/// It runs again, and not for long.
-fn killed_by_its_probe(objects: &Objects, of: &Workload) {
+/// The container is running again after the kill, but not for long.
+fn killed_by_its_probe(objects: &ObjectStore, of: &Workload) {
     each_pod(objects, of, |pod| {
         let status = &mut pod["status"]["containerStatuses"][0];
         status["restartCount"] = json!(3);
@@ -1175,11 +1175,11 @@ fn killed_by_its_probe(objects: &Objects, of: &Workload) {
     });
 }
 
-fn waiting(objects: &Objects, of: &Workload, reason: &str, text: &str) {
+fn waiting(objects: &ObjectStore, of: &Workload, reason: &str, text: &str) {
     each_pod(objects, of, |pod| wait_for(pod, reason, text));
 }
 
-fn starting(objects: &Objects, of: &Workload, reason: &str, text: &str) {
+fn starting(objects: &ObjectStore, of: &Workload, reason: &str, text: &str) {
     each_pod(objects, of, |pod| {
         wait_for(pod, "ContainerCreating", "");
         objects.put(workload::event(
@@ -1191,7 +1191,7 @@ fn starting(objects: &Objects, of: &Workload, reason: &str, text: &str) {
     });
 }
 
-fn without_a_node(objects: &Objects, of: &Workload, text: &str) {
+fn without_a_node(objects: &ObjectStore, of: &Workload, text: &str) {
     each_pod(objects, of, |pod| {
         pod["spec"].as_object_mut().unwrap().remove("nodeName");
         pod["status"] = json!({
@@ -1200,7 +1200,7 @@ fn without_a_node(objects: &Objects, of: &Workload, text: &str) {
     });
 }
 
-fn no_pods(objects: &Objects, of: &Workload) {
+fn no_pods(objects: &ObjectStore, of: &Workload) {
     each_pod(objects, of, |pod| {
         pod["metadata"]["labels"] = json!({});
         objects.remove("Pod", AGENT, pod["metadata"]["name"].as_str().unwrap());
@@ -1210,7 +1210,7 @@ fn no_pods(objects: &Objects, of: &Workload) {
     objects.remove("Pod", AGENT, "gone");
 }
 
-fn not_made(objects: &Objects, of: &Workload, text: &str) {
+fn not_made(objects: &ObjectStore, of: &Workload, text: &str) {
     no_pods(objects, of);
     objects.change("ReplicaSet", AGENT, of.set, |set| {
         set["status"] = json!({
@@ -1219,7 +1219,7 @@ fn not_made(objects: &Objects, of: &Workload, text: &str) {
     });
 }
 
-fn scaled_to_zero(objects: &Objects, of: &Workload) {
+fn scaled_to_zero(objects: &ObjectStore, of: &Workload) {
     no_pods(objects, of);
     objects.change("Deployment", AGENT, of.deployment, |deployment| {
         deployment["spec"]["replicas"] = json!(0)

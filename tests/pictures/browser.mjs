@@ -1,4 +1,4 @@
-// Chromium without a window, driven over a pipe: no port that anybody else could reach.
+// Headless Chromium, controlled over a pipe instead of a port, which other users could reach.
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,10 +9,10 @@ const FLAGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--remote-debugging-pipe',
 ];
-// Tall enough for all: tables draw themselves only where they are seen.
-const VIEWPORT = 8000;
-// So many pixels of the picture for one of the page.
-const SHARPNESS = 1.25;
+// Tall enough for every dashboard: tables only render their visible rows.
+const VIEWPORT_HEIGHT = 8000;
+// Screenshot pixels per CSS pixel.
+const SCALE_FACTOR = 1.25;
 
 export class Browser {
   #process;
@@ -20,9 +20,9 @@ export class Browser {
   #page;
   #session;
   #calls = new Map();
-  #read = '';
+  #buffer = '';
 
-  /** A browser that draws with this bundle. */
+  /** Starts a browser with a page that loads `bundle`. */
   static async start(bundle) {
     const browser = new Browser();
     browser.#folder = await mkdtemp(join(tmpdir(), 'pictures-'));
@@ -35,24 +35,24 @@ export class Browser {
     const flags = [...FLAGS, `--user-data-dir=${join(browser.#folder, 'profile')}`];
     const process = spawn('chromium', flags, { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
     browser.#process = process;
-    process.stdio[4].setEncoding('utf8').on('data', (text) => browser.#hear(text));
-    process.on('exit', (code) => browser.#calls.forEach(({ fail }) => fail(new Error(`chromium ended with ${code}`))));
-    const { targetId } = await browser.#ask('Target.createTarget', { url: 'about:blank' });
-    const attached = await browser.#ask('Target.attachToTarget', { targetId, flatten: true });
+    process.stdio[4].setEncoding('utf8').on('data', (text) => browser.#receive(text));
+    process.on('exit', (code) => browser.#calls.forEach(({ fail }) => fail(new Error(`chromium exited with code ${code}`))));
+    const { targetId } = await browser.#call('Target.createTarget', { url: 'about:blank' });
+    const attached = await browser.#call('Target.attachToTarget', { targetId, flatten: true });
     browser.#session = attached.sessionId;
-    await browser.#ask('Page.enable');
+    await browser.#call('Page.enable');
     return browser;
   }
 
-  /** Draws a view and gives the picture. */
-  async draw(view) {
+  /** Renders a view and returns a PNG. */
+  async screenshot(view) {
     const source = `window.view = ${JSON.stringify(view)}; window.grafanaBootData = { settings: {}, user: {} };`;
-    const script = await this.#ask('Page.addScriptToEvaluateOnNewDocument', { source });
-    const size = (height) => ({ width: view.width, height, deviceScaleFactor: SHARPNESS, mobile: false });
-    await this.#ask('Emulation.setDeviceMetricsOverride', size(VIEWPORT));
-    await this.#ask('Page.navigate', { url: pathToFileURL(this.#page).href });
-    const waited = { expression: DRAWN, awaitPromise: true, returnByValue: true };
-    const { result, exceptionDetails } = await this.#ask('Runtime.evaluate', waited);
+    const script = await this.#call('Page.addScriptToEvaluateOnNewDocument', { source });
+    const size = (height) => ({ width: view.width, height, deviceScaleFactor: SCALE_FACTOR, mobile: false });
+    await this.#call('Emulation.setDeviceMetricsOverride', size(VIEWPORT_HEIGHT));
+    await this.#call('Page.navigate', { url: pathToFileURL(this.#page).href });
+    const waited = { expression: WAIT_FOR_RENDERING, awaitPromise: true, returnByValue: true };
+    const { result, exceptionDetails } = await this.#call('Runtime.evaluate', waited);
     if (exceptionDetails) {
       throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
     }
@@ -60,23 +60,23 @@ export class Browser {
     if (problems.length > 0) {
       throw new Error(problems.join('\n'));
     }
-    await this.#ask('Page.removeScriptToEvaluateOnNewDocument', { identifier: script.identifier });
+    await this.#call('Page.removeScriptToEvaluateOnNewDocument', { identifier: script.identifier });
     const clip = { x: 0, y: 0, width: view.width, height, scale: 1 };
-    const { data } = await this.#ask('Page.captureScreenshot', { format: 'png', clip, captureBeyondViewport: true });
+    const { data } = await this.#call('Page.captureScreenshot', { format: 'png', clip, captureBeyondViewport: true });
     return Buffer.from(data, 'base64');
   }
 
-  /** Ends it and takes its files away. */
-  async end() {
+  /** Closes the browser and removes its files. */
+  async close() {
     if (this.#process.pid && this.#process.exitCode === null) {
       const gone = new Promise((done) => this.#process.once('exit', done));
-      await this.#ask('Browser.close').catch(() => this.#process.kill());
+      await this.#call('Browser.close').catch(() => this.#process.kill());
       await gone;
     }
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  #ask(method, params = {}) {
+  #call(method, params = {}) {
     const id = this.#calls.size + 1;
     const message = { id, method, params, sessionId: this.#session };
     return new Promise((done, fail) => {
@@ -85,9 +85,9 @@ export class Browser {
     });
   }
 
-  #hear(text) {
-    const messages = (this.#read + text).split('\0');
-    this.#read = messages.pop();
+  #receive(text) {
+    const messages = (this.#buffer + text).split('\0');
+    this.#buffer = messages.pop();
     for (const { id, result, error } of messages.map((message) => JSON.parse(message))) {
       const call = this.#calls.get(id);
       if (error) {
@@ -99,12 +99,12 @@ export class Browser {
   }
 }
 
-// The page is there when its own promise is: navigation answers before the script ran.
-const DRAWN = `(async () => {
-  const late = Date.now() + 60000;
-  while (!window.drawn) {
-    if (Date.now() > late) throw new Error('the page did not begin to draw');
+// Navigation completes before the script has run, so wait for its promise first.
+const WAIT_FOR_RENDERING = `(async () => {
+  const deadline = Date.now() + 60000;
+  while (!window.rendered) {
+    if (Date.now() > deadline) throw new Error('the page did not start to render');
     await new Promise((done) => setTimeout(done, 50));
   }
-  return window.drawn;
+  return window.rendered;
 })()`;

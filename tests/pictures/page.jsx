@@ -1,4 +1,4 @@
-// Draws a dashboard's JSON as Grafana would, with Grafana's own components as far as they are published.
+// Renders a dashboard's JSON like Grafana, with Grafana's published components.
 import React from 'react';
 import { createRoot } from 'react-dom/client';
 import { lastValueFrom } from 'rxjs';
@@ -9,28 +9,28 @@ import {
 import { initPluginTranslations } from '@grafana/i18n';
 import { BigValue, GlobalStyles, Icon, PanelChrome, TimeSeries } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
-import { Heatmap, Timeline } from './plain.jsx';
-import { ask, timeRange } from './query.js';
+import { Heatmap, Timeline } from './unpublished_panels.jsx';
+import { queryPanel, timeRange } from './query.js';
 
-// One cell of Grafana's grid, and the space between two.
+// Grafana's grid: height of a cell, gap between cells, number of columns.
 const [CELL, GAP, COLUMNS] = [30, 8, 24];
-// Where the title stands.
-const HEAD = 56;
+// Height of the header.
+const HEADER = 56;
 
 const { view } = window;
 const { dashboard } = view;
 const theme = createTheme({ colors: { mode: 'dark' } });
-const same = (text) => text;
+const identity = (text) => text;
 
 setTimeZoneResolver(() => 'utc');
 standardTransformersRegistry.setInit(() => {
-  // Some are listed under two names.
+  // Some transformers are listed under two names.
   const known = new Map(Object.values(standardTransformers).map((transformation) => [transformation.id, transformation]));
   return [...known].map(([id, transformation]) => ({ id, name: id, transformation: async () => transformation }));
 });
 
-/** Every option that the panels set; Grafana drops those that it does not find here. */
-function options({ defaults, overrides }) {
+/** Registers all options that a panel sets; Grafana drops unregistered ones. */
+function fieldConfigRegistry({ defaults, overrides }) {
   const { custom = {}, ...plain } = defaults;
   const set = overrides.flatMap(({ properties }) => properties.map(({ id }) => id));
   const ids = new Set([...Object.keys(plain), ...Object.keys(custom).map((id) => `custom.${id}`), ...set]);
@@ -43,18 +43,18 @@ function options({ defaults, overrides }) {
 }
 
 async function load(panel, width) {
-  const answered = await ask(panel, view, width);
-  const data = await lastValueFrom(transformDataFrame(panel.transformations ?? [], answered));
+  const frames = await queryPanel(panel, view, width);
+  const data = await lastValueFrom(transformDataFrame(panel.transformations ?? [], frames));
   const { fieldConfig } = panel;
   return applyFieldOverrides({
-    data, fieldConfig, fieldConfigRegistry: options(fieldConfig), replaceVariables: same, theme, timeZone: 'utc',
+    data, fieldConfig, fieldConfigRegistry: fieldConfigRegistry(fieldConfig), replaceVariables: identity, theme, timeZone: 'utc',
   });
 }
 
 function Stat({ panel, data, width, height }) {
   const { fieldConfig, options } = panel;
   const values = getFieldDisplayValues({
-    fieldConfig, data, theme, reduceOptions: options.reduceOptions, replaceVariables: same, timeZone: 'utc',
+    fieldConfig, data, theme, reduceOptions: options.reduceOptions, replaceVariables: identity, timeZone: 'utc',
   });
   return (
     <div style={{ display: 'flex' }}>
@@ -90,9 +90,9 @@ function Body(props) {
   const { panel, data } = props;
   const Kind = BODIES[panel.type];
   if (!Kind) {
-    throw new Error(`${panel.title}: nothing draws a panel of the type ${panel.type}`);
+    throw new Error(`${panel.title}: unsupported panel type ${panel.type}`);
   }
-  // Grafana itself has a stat tell that there is nothing.
+  // Grafana lets stat panels show missing data themselves.
   if (panel.type !== 'stat' && data.every((frame) => frame.length === 0)) {
     return (
       <div style={{ display: 'grid', placeItems: 'center', height: '100%', color: theme.colors.text.secondary }}>
@@ -121,7 +121,7 @@ function Panel({ panel, place, loaded }) {
   );
 }
 
-/** The rows with what is in them: the first ones, as many as the view asks for, or all as they are. */
+/** Returns the rows with their panels: the first `view.rows`, all open, or all rows as saved. */
 function sections() {
   const found = [];
   for (const panel of dashboard.panels) {
@@ -140,10 +140,10 @@ function Dashboard({ loaded }) {
     left: GAP + x * (column + GAP), top: top + y * (CELL + GAP),
     width: w * (column + GAP) - GAP, height: h * (CELL + GAP) - GAP,
   });
-  const drawn = [];
-  let top = HEAD;
+  const elements = [];
+  let top = HEADER;
   for (const { row, panels, open } of sections()) {
-    drawn.push(
+    elements.push(
       <div key={row.id} style={{ ...theme.typography.h5, position: 'absolute', top, left: GAP, lineHeight: `${CELL}px` }}>
         <Icon name={open ? 'angle-down' : 'angle-right'} /> {row.title}
         {!open && <span style={{ color: theme.colors.text.secondary, fontSize: 12 }}> ({panels.length} panels)</span>}
@@ -154,27 +154,27 @@ function Dashboard({ loaded }) {
       const first = Math.min(...panels.map(({ gridPos }) => gridPos.y));
       for (const panel of panels) {
         const place = placed({ ...panel.gridPos, y: panel.gridPos.y - first }, top);
-        drawn.push(<Panel key={panel.id} {...{ panel, place, loaded }} />);
+        elements.push(<Panel key={panel.id} {...{ panel, place, loaded }} />);
       }
       top += Math.max(...panels.map(({ gridPos }) => gridPos.y + gridPos.h - first)) * (CELL + GAP);
     }
   }
-  const chosen = Object.entries(view.chosen).map(([name, value]) => `${name}: ${value}`);
+  const selected = Object.entries(view.selected).map(([name, value]) => `${name}: ${value}`);
   const clock = (seconds) => new Date(seconds * 1000).toISOString().slice(11, 16);
   return (
     <div style={{ position: 'relative', width: view.width, height: top + GAP, background: theme.colors.background.canvas }}>
-      <div style={{ display: 'flex', justifyContent: 'space-between', padding: 2 * GAP, height: HEAD }}>
+      <div style={{ display: 'flex', justifyContent: 'space-between', padding: 2 * GAP, height: HEADER }}>
         <span style={theme.typography.h4}>{dashboard.title}</span>
         <span style={{ color: theme.colors.text.secondary }}>
-          {[...chosen, `${clock(view.from)} to ${clock(view.to)} UTC`].join('   ·   ')}
+          {[...selected, `${clock(view.from)} to ${clock(view.to)} UTC`].join('   ·   ')}
         </span>
       </div>
-      {drawn}
+      {elements}
     </div>
   );
 }
 
-class Watched extends React.Component {
+class ErrorBoundary extends React.Component {
   state = {};
   static getDerivedStateFromError(error) {
     return { error };
@@ -187,8 +187,8 @@ class Watched extends React.Component {
   }
 }
 
-/** Settles when every panel has its data and nothing moves any more: how tall it became, and what went wrong. */
-window.drawn = (async () => {
+/** Resolves to the page's height and its errors once all panels have data and the DOM is stable. */
+window.rendered = (async () => {
   const problems = [];
   await initPluginTranslations('grafana');
   const expected = sections().filter(({ open }) => open).flatMap(({ panels }) => panels).length;
@@ -206,16 +206,16 @@ window.drawn = (async () => {
     createRoot(document.getElementById('root')).render(
       <ThemeContext.Provider value={theme}>
         <GlobalStyles />
-        <Watched failed={failed}><Dashboard loaded={loaded} /></Watched>
+        <ErrorBoundary failed={failed}><Dashboard loaded={loaded} /></ErrorBoundary>
       </ThemeContext.Provider>,
     );
   });
   await document.fonts.ready;
-  await still();
+  await domStable();
   return { height: document.getElementById('root').offsetHeight, problems };
 })();
 
-function still() {
+function domStable() {
   return new Promise((done) => {
     let timer = setTimeout(done, 500);
     new MutationObserver(() => {

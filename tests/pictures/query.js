@@ -1,4 +1,4 @@
-// What Grafana's data source for Prometheus makes of a panel's queries.
+// Runs a panel's queries like Grafana's Prometheus data source.
 import { FieldType, dateTime, rangeUtil, toDataFrame } from '@grafana/data';
 
 export const timeRange = ({ from, to }) => {
@@ -6,41 +6,41 @@ export const timeRange = ({ from, to }) => {
   return { ...range, raw: range };
 };
 
-/** The frames of every query of a panel that is so many pixels wide. */
-export async function ask(panel, view, width) {
+/** Returns the data frames of all queries of a panel that is `width` pixels wide. */
+export async function queryPanel(panel, view, width) {
   const { intervalMs } = rangeUtil.calculateInterval(timeRange(view), Math.round(width), `${view.scrape}s`);
   const step = intervalMs / 1000;
   const values = { ...view.variables, __rate_interval: `${Math.max(step + view.scrape, 4 * view.scrape)}s` };
-  const answers = (panel.targets ?? []).map(async (target) => {
+  const frames = (panel.targets ?? []).map(async (target) => {
     const query = target.expr.replace(/\$\{?(\w+)\}?/g, (all, name) => values[name] ?? all);
-    const times = grid(view, step);
+    const times = sampleTimes(view, step);
     const parameters = target.instant
       ? { query, time: view.to }
       : { query, start: times[0], end: times.at(-1), step };
     const path = target.instant ? 'query' : 'query_range';
-    const answer = await fetch(`${view.prometheus}/api/v1/${path}?${new URLSearchParams(parameters)}`);
-    const { status, error, data } = await answer.json();
+    const response = await fetch(`${view.prometheus}/api/v1/${path}?${new URLSearchParams(parameters)}`);
+    const { status, error, data } = await response.json();
     if (status !== 'success') {
       throw new Error(`${error}: ${query}`);
     }
     return target.format === 'table' ? table(target, data.result) : series(target, query, data.result, times);
   });
-  return (await Promise.all(answers)).flat();
+  return (await Promise.all(frames)).flat();
 }
 
-/** The moments that are asked for: whole steps, as Grafana aligns them. */
-function grid({ from, to }, step) {
+/** Returns the sample times, aligned to whole steps like Grafana's. */
+function sampleTimes({ from, to }, step) {
   const first = Math.floor(from / step) * step;
   return Array.from({ length: Math.floor((to - first) / step) + 1 }, (_, i) => first + i * step);
 }
 
 function series(target, query, result, times) {
   return result.map(({ metric, value, values }) => {
-    // Grafana draws nothing where there is no number.
+    // Grafana draws gaps for values that are not numbers.
     const number = (text) => (Number.isFinite(Number(text)) ? Number(text) : null);
     const at = new Map((values ?? [value]).map(([time, text]) => [time, number(text)]));
     const shown = target.instant ? [...at.keys()] : times;
-    const name = named(target.legendFormat, metric) || query;
+    const name = seriesName(target.legendFormat, metric) || query;
     return toDataFrame({
       refId: target.refId,
       fields: [
@@ -57,8 +57,8 @@ function series(target, query, result, times) {
   });
 }
 
-/** The legend filled in; without one the labels as Prometheus writes them. */
-function named(legend, metric) {
+/** Expands the legend format; the default is the series in Prometheus notation. */
+function seriesName(legend, metric) {
   if (legend) {
     return legend.replace(/\{\{\s*(\w+)\s*\}\}/g, (_, label) => metric[label] ?? '');
   }
@@ -72,7 +72,7 @@ function table(target, result) {
     return [];
   }
   const labels = [...new Set(result.flatMap(({ metric }) => Object.keys(metric)))].sort();
-  const column = (name, type, of) => ({ name, type, values: result.map(of) });
+  const column = (name, type, value) => ({ name, type, values: result.map(value) });
   const fields = [
     column('Time', FieldType.time, ({ value }) => value[0] * 1000),
     ...labels.map((label) => column(label, FieldType.string, ({ metric }) => metric[label] ?? '')),

@@ -1,5 +1,5 @@
-// Takes the pictures in docs/: a pretend world for each cluster, the exporter in it, a Prometheus with the committed
-// rules over all of them, and after some minutes faults. What is drawn is what Prometheus then answers.
+// Takes the dashboard screenshots in docs/. Runs a demo per cluster and a Prometheus with the committed rules, injects
+// faults after some minutes, and renders the dashboards from that Prometheus.
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Browser } from './browser.mjs';
 
-// The clusters, and what breaks in each.
+// Clusters and the demo commands that inject their faults.
 const CLUSTERS = {
   'prod-eu': [],
   'prod-us': ['ec2 denied-scp', 'apiserver tls-hang'],
@@ -20,107 +20,107 @@ const PICTURES = [
   { file: 'fleet', dashboard: 'fleet', rows: 2 },
 ];
 const MINUTE = 60_000;
-// All is well for so long, and the faults are to be seen for at least as long; alerts may take longer.
-const [WELL, BROKEN, PATIENCE] = [6 * MINUTE, 6 * MINUTE, 15 * MINUTE];
+// Duration of the healthy phase, minimum duration of the faults, and timeout for checks and alerts.
+const [HEALTHY, BROKEN, TIMEOUT] = [6 * MINUTE, 6 * MINUTE, 15 * MINUTE];
 const SCRAPE = 5;
 const WIDTH = 1280;
 
 const [bundle, lab, exporter, folder] = process.argv.slice(2);
-const endings = [];
+const cleanups = [];
 
 try {
   await Promise.race([take(), new Promise((_, fail) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
       process.once(signal, () => fail(new Error(signal)));
     }
-    // Such as a program that is not there: what was started has to end all the same.
+    // For example a missing program: still stop what was started.
     process.once('uncaughtException', fail);
   })]);
 } catch (error) {
-  tell(error.message);
+  log(error.message);
   process.exitCode = 1;
 } finally {
-  for (const end of endings.reverse()) {
-    await end();
+  for (const cleanup of cleanups.reverse()) {
+    await cleanup();
   }
 }
 process.exit();
 
 async function take() {
-  const worlds = {};
+  const demos = {};
   for (const cluster of Object.keys(CLUSTERS)) {
-    worlds[cluster] = await world(cluster);
+    demos[cluster] = await startDemo(cluster);
   }
-  const prometheus = await watching(worlds);
+  const prometheus = await startPrometheus(demos);
   const number = async (query) => {
-    const answer = await (await fetch(`${prometheus}/api/v1/query?${new URLSearchParams({ query })}`)).json();
-    return Number(answer.data.result[0]?.value[1] ?? NaN);
+    const response = await (await fetch(`${prometheus}/api/v1/query?${new URLSearchParams({ query })}`)).json();
+    return Number(response.data.result[0]?.value[1] ?? NaN);
   };
-  const ill = 'count(group by (cluster, check) (castai_health_check_status))'
+  const unhealthy = 'count(group by (cluster, check) (castai_health_check_status))'
     + ' - count(castai_health_check_status{status=~"ok|not_applicable"} == 1)';
-  await until('every check of every cluster is well', PATIENCE, async () => (await number(ill)) === 0);
+  await until('every check of every cluster is healthy', TIMEOUT, async () => (await number(unhealthy)) === 0);
   const from = Date.now();
-  tell(`all is well; ${WELL / MINUTE} minutes of that`);
-  await sleep(WELL);
+  log(`all checks are healthy; recording ${HEALTHY / MINUTE} minutes`);
+  await sleep(HEALTHY);
   const faults = Object.entries(CLUSTERS).flatMap(([cluster, lines]) => lines.map((line) => [cluster, line]));
   for (const [cluster, line] of faults) {
-    await worlds[cluster].say(line);
-    // One after the other, so that the picture tells them apart.
+    await demos[cluster].send(line);
+    // Staggered, so that the screenshots show them separately.
     await sleep(MINUTE / 2);
   }
-  const broke = Date.now();
-  tell(`faults are there; ${BROKEN / MINUTE} minutes of that, and until every fault has its alert`);
+  const injected = Date.now();
+  log(`faults injected; recording at least ${BROKEN / MINUTE} minutes, until every fault has an alert`);
   const firing = 'count(ALERTS{alertstate="firing",alertname!~"CastaiHealth.*"})';
-  await until('every fault has its alert', PATIENCE, async () => (await number(firing)) >= faults.length);
-  await sleep(Math.max(0, broke + BROKEN - Date.now()));
-  const told = await number('count(ALERTS{alertstate="firing",severity!="none",cluster="prod-eu"})');
-  if (told > 0) {
+  await until('every fault has an alert', TIMEOUT, async () => (await number(firing)) >= faults.length);
+  await sleep(Math.max(0, injected + BROKEN - Date.now()));
+  const healthyAlerts = await number('count(ALERTS{alertstate="firing",severity!="none",cluster="prod-eu"})');
+  if (healthyAlerts > 0) {
     throw new Error('the healthy cluster has alerts');
   }
 
   const browser = await Browser.start(bundle);
-  endings.push(() => browser.end());
+  cleanups.push(() => browser.close());
   for (const picture of PICTURES) {
     const dashboard = JSON.parse(await readFile(`dashboards/${picture.dashboard}.json`, 'utf8'));
     const all = dashboard.templating.list.filter(({ allValue }) => allValue).map(({ name, allValue }) => [name, allValue]);
-    const chosen = picture.cluster ? { cluster: picture.cluster } : {};
-    const png = await browser.draw({
-      dashboard, prometheus, chosen, rows: picture.rows, width: WIDTH, scrape: SCRAPE,
+    const selected = picture.cluster ? { cluster: picture.cluster } : {};
+    const png = await browser.screenshot({
+      dashboard, prometheus, selected, rows: picture.rows, width: WIDTH, scrape: SCRAPE,
       from: Math.floor(from / 1000), to: Math.floor(Date.now() / 1000),
-      variables: { ...Object.fromEntries(all), ...chosen },
+      variables: { ...Object.fromEntries(all), ...selected },
     });
     await writeFile(join(folder, `${picture.file}.png`), png);
-    tell(`${join(folder, picture.file)}.png: ${Math.ceil(png.length / 1000)} kB`);
+    log(`${join(folder, picture.file)}.png: ${Math.ceil(png.length / 1000)} kB`);
   }
 }
 
-/** A demo, which obeys lines and ends with us, however we end. */
-async function world(cluster) {
+/** Starts a demo, which executes commands on stdin and stops when this process exits. */
+async function startDemo(cluster) {
   const address = `127.0.0.1:${await freePort()}`;
   const demo = spawn(lab, ['demo', '--exporter', exporter, '--listen', address], { stdio: ['pipe', 'pipe', 'ignore'] });
-  endings.push(() => ended(demo, () => demo.stdin.end()));
-  let heard = '';
-  demo.stdout.setEncoding('utf8').on('data', (text) => (heard += text));
-  const says = (what) => until(`${cluster}: ${what}`, MINUTE, async () => heard.includes(what));
-  await says('the exporter answers\n');
-  const say = (line) => {
+  cleanups.push(() => stop(demo, () => demo.stdin.end()));
+  let output = '';
+  demo.stdout.setEncoding('utf8').on('data', (text) => (output += text));
+  const prints = (what) => until(`${cluster}: ${what}`, MINUTE, async () => output.includes(what));
+  await prints('exporter is listening\n');
+  const send = (line) => {
     demo.stdin.write(`${line}\n`);
-    return says(`done: ${line}\n`);
+    return prints(`done: ${line}\n`);
   };
-  return { address, say };
+  return { address, send };
 }
 
-/** A Prometheus over all exporters; its address. */
-async function watching(worlds) {
+/** Starts a Prometheus that scrapes all exporters. Returns its URL. */
+async function startPrometheus(demos) {
   const directory = await mkdtemp(join(tmpdir(), 'pictures-'));
-  endings.push(() => rm(directory, { recursive: true, force: true }));
-  const every = `${SCRAPE}s`;
+  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const interval = `${SCRAPE}s`;
   const configuration = {
-    global: { scrape_interval: every, scrape_timeout: every, evaluation_interval: every },
+    global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
     rule_files: [resolve('alerts/rules/*.yaml')],
     scrape_configs: [{
       job_name: 'castai-health-exporter',
-      static_configs: Object.entries(worlds).map(([cluster, { address }]) => (
+      static_configs: Object.entries(demos).map(([cluster, { address }]) => (
         { targets: [address], labels: { cluster, namespace: 'castai-agent' } }
       )),
     }],
@@ -131,33 +131,34 @@ async function watching(worlds) {
   const data = join(directory, 'data');
   const flags = [`--config.file=${file}`, `--storage.tsdb.path=${data}`, `--web.listen-address=${address}`];
   const program = spawn('prometheus', flags, { stdio: 'ignore' });
-  endings.push(() => ended(program, () => program.kill()));
+  cleanups.push(() => stop(program, () => program.kill()));
   const url = `http://${address}`;
   await until('Prometheus is ready', MINUTE, async () => (await fetch(`${url}/-/ready`)).ok);
   return url;
 }
 
-function tell(text) {
+function log(text) {
   console.error(`pictures: ${text}`);
 }
 
-async function ended(child, end) {
+/** Stops a child process and waits until it has exited. */
+async function stop(child, terminate) {
   if (child.pid && child.exitCode === null && child.signalCode === null) {
-    const gone = new Promise((done) => child.once('exit', done));
-    end();
-    await gone;
+    const exited = new Promise((done) => child.once('exit', done));
+    terminate();
+    await exited;
   }
 }
 
-async function until(what, patience, holds) {
-  for (const late = Date.now() + patience; !(await holds().catch(() => false)); await sleep(500)) {
-    if (Date.now() > late) {
-      throw new Error(`in ${patience / MINUTE} minutes it did not come true that ${what}`);
+async function until(what, timeout, condition) {
+  for (const deadline = Date.now() + timeout; !(await condition().catch(() => false)); await sleep(500)) {
+    if (Date.now() > deadline) {
+      throw new Error(`timed out after ${timeout / MINUTE} minutes: ${what}`);
     }
   }
 }
 
-/** A port that was free a moment ago. */
+/** Returns a port that was free a moment ago. */
 function freePort() {
   return new Promise((done, fail) => {
     const server = createServer().once('error', fail).listen(0, '127.0.0.1', () => {

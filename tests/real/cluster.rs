@@ -1,12 +1,13 @@
-//! The exporter's binary beside a real Kubernetes API server that is stopped, killed, refused and misled.
+//! Tests of the exporter's binary with a real Kubernetes API server that stops, rejects and
+//! misbehaves.
 
 mod chart;
 mod companion;
 mod faults;
 mod operator;
-mod other_ways;
 mod role;
 mod scale;
+mod sidecar_manifests;
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,13 +25,14 @@ const AGENT: Account<'_> = Account {
     token: Token::Valid,
     grants: &[Grant::Namespaces, Grant::EndpointSlices],
 };
-/// Two intervals of 2 s and an attempt of at most 3 s; the API server itself accepts a dead token for 10 s more.
+/// Two intervals of 2 s and an attempt of at most 3 s.
+/// The API server caches a deleted token for 10 s more (`TOKEN_CACHE`).
 const NOTICED: Duration = Duration::from_secs(7);
 const TOKEN_CACHE: Duration = Duration::from_secs(12);
-/// What stands between the cluster and the test on a machine that does other things as well.
+/// Allowance for the control plane and the test on a busy machine.
 const SLACK: Duration = Duration::from_secs(8);
 
-/// A real control plane, an exporter that believes to be in the agent's pod, and a pretend CAST AI.
+/// A real control plane, an exporter configured as in the agent's pod, and a simulated CAST AI.
 struct Scene {
     exporter: Exporter,
     cluster: Cluster,
@@ -40,17 +42,17 @@ struct Scene {
 }
 
 impl Scene {
-    /// In a pod of the agent.
+    /// Starts the exporter as in a pod of the agent.
     async fn start(api_servers: usize) -> Self {
         Self::of(&AGENT, api_servers).await
     }
 
-    /// In a pod of an account.
+    /// Starts the exporter as in a pod of this account.
     async fn of(account: &Account<'_>, api_servers: usize) -> Self {
         let cluster = Cluster::start(api_servers).await.unwrap();
         let mount = cluster.mount(account).await.unwrap();
         let host = cluster.api_servers()[0].host.to_string();
-        // The name beside the service's address leads to the same server.
+        // This name leads to the same server as the service's address.
         let hosts = mount.parent().unwrap().join("hosts");
         fs::write(&hosts, format!("{host} localhost\n")).unwrap();
         let file = format!(
@@ -66,7 +68,7 @@ impl Scene {
         Self::beside(cluster, mount, &env, &file).await
     }
 
-    /// On an administrator's machine.
+    /// Starts the exporter as on an administrator's machine.
     async fn with_a_kubeconfig() -> Self {
         let cluster = Cluster::start(1).await.unwrap();
         let file = format!("kubeconfig: {}\n", cluster.kubeconfig().display());
@@ -85,7 +87,7 @@ impl Scene {
             ("API_URL", format!("https://{}", castai.addr())),
             ("API_KEY", lab::API_KEY.to_owned()),
             ("PROVIDER", "eks".to_owned()),
-            // This is no EC2 instance: nothing may be asked of AWS.
+            // The test machine is not an EC2 instance, so the exporter must not call AWS.
             ("EKS_ACCOUNT_ID", "123456789012".to_owned()),
             ("EKS_REGION", "eu-central-1".to_owned()),
             ("EKS_CLUSTER_NAME", "lab".to_owned()),
@@ -119,7 +121,7 @@ impl Scene {
             .await;
     }
 
-    /// The mode is shown, and it alone.
+    /// Waits until `apiserver` reports this mode and no other.
     async fn fails(&self, mode: &str, within: Duration) {
         let failing = r#"castai_health_check_status{check="apiserver",status="failing"} 1"#;
         let failure = format!(r#"castai_health_failure{{check="apiserver",mode="{mode}"}} 1"#);

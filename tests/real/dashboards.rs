@@ -1,4 +1,4 @@
-//! Every query of the dashboards, answered by a real Prometheus.
+//! Tests of every dashboard query on a real Prometheus.
 
 use std::time::Duration;
 
@@ -6,10 +6,15 @@ use test_support::dashboards::{dashboards, expressions, panels};
 
 use crate::support::monitoring::Monitoring;
 
-/// Panels whose answer may well be nothing: nothing of the kind is in the world that is asked.
-const MAY_BE_EMPTY: &[&str] = &["Credentials end in", "Identity", "First certificate to end"];
+/// Panels that may be empty because the lab has no such data.
+const MAY_BE_EMPTY: &[&str] = &[
+    "AWS credentials expiry",
+    "Identity",
+    "Next certificate expiry",
+];
 
-/// The panels whose queries a Prometheus that was fed by exporters so long refuses or answers with nothing.
+/// Returns the panels whose queries fail or return nothing. The exporters have run for the duration
+/// `fed`.
 pub(crate) async fn without_data(monitoring: &Monitoring, fed: Duration) -> Vec<String> {
     let mut empty = Vec::new();
     for (path, dashboard) in dashboards() {
@@ -21,7 +26,7 @@ pub(crate) async fn without_data(monitoring: &Monitoring, fed: Duration) -> Vec<
                     .replace("$cluster", ".*")
                     .replace("$namespace", ".+")
                     .replace("$job", ".+")
-                    // The windows of the shortened rules have other names.
+                    // The sped-up rules have other window names.
                     .replace("window=\"1h\"", "window=\"2m\"")
                     .replace("window=\"6h\"", "window=\"12m\"")
                     .replace("window=\"3d\"", "window=\"144m\"");

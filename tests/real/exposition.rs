@@ -1,14 +1,18 @@
-//! `/metrics` as promtool reads it.
+//! Tests of `/metrics` with promtool.
 
-use castai_health_exporter::state::Board;
 use castai_health_exporter::metrics::exposition;
 use castai_health_exporter::metrics::process::Process;
+use castai_health_exporter::state::HealthState;
 use test_support::fixture;
 
 use crate::support::promtool;
 
-fn exposed(board: &Board) -> String {
-    exposition(&board.standings(), &fixture::exporter(), &Process::read())
+fn exposed(board: &HealthState) -> String {
+    exposition(
+        &board.check_states(),
+        &fixture::exporter(),
+        &Process::read(),
+    )
 }
 
 #[test]

@@ -1,18 +1,17 @@
-//! AWS by another hand: real signatures and real policies.
+//! Tests of AWS requests with moto: real signatures and real policies.
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
-use test_support::world::standing_of;
-use test_support::world::{CheckContext, evidence};
+use test_support::lab_cluster::{LabCluster, evidence, standing_of};
 
 use crate::support::moto::{ACCOUNT, Key, Moto};
 
-/// `DescribeInstances` as a dry run.
+/// Parameters of `DescribeInstances` as a dry run.
 const DRY: &[(&str, &str)] = &[
     ("Action", "DescribeInstances"),
     ("Version", "2016-11-15"),
     ("DryRun", "true"),
 ];
-/// `GetCallerIdentity`.
+/// Parameters of `GetCallerIdentity`.
 const WHO: &[(&str, &str)] = &[("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
 
 #[tokio::test]
@@ -71,7 +70,7 @@ async fn the_control_plane_is_looked_at_where_a_policy_allows_it_and_blocks_nobo
     let key = moto.add_user("castai-agent").await.unwrap();
     moto.add_cluster("lab", &["203.0.113.0/24"]).await.unwrap();
     moto.add_cluster("open", &["0.0.0.0/0"]).await.unwrap();
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     for variable in [
         "AWS_ENDPOINT_URL_STS",
         "AWS_ENDPOINT_URL_EC2",
@@ -82,13 +81,13 @@ async fn the_control_plane_is_looked_at_where_a_policy_allows_it_and_blocks_nobo
     world.only = Some(&[CheckId::ControlPlaneAccess]);
     world.set_env("AWS_EC2_METADATA_DISABLED", "true");
     world.with_key(&key.id, &key.secret);
-    let seen = async |world: &CheckContext| {
-        let standings = world.look().await;
-        let standing = standing_of(&standings, CheckId::ControlPlaneAccess);
+    let seen = async |world: &LabCluster| {
+        let check_states = world.look().await;
+        let check_state = standing_of(&check_states, CheckId::ControlPlaneAccess);
         (
-            standing.status(),
-            standing.settled.modes().to_vec(),
-            evidence(standing),
+            check_state.status(),
+            check_state.settled.modes().to_vec(),
+            evidence(check_state),
         )
     };
     let (status, modes, said) = seen(&world).await;
@@ -134,22 +133,22 @@ async fn the_control_plane_is_looked_at_where_a_policy_allows_it_and_blocks_nobo
 async fn the_exporters_own_calls_are_allowed_denied_and_refused_as_policies_and_keys_say() {
     let moto = Moto::start().await.unwrap();
     let key = moto.add_user("castai-agent").await.unwrap();
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     for variable in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_EC2"] {
         world.set_env(variable, &moto.url());
     }
-    // It is written in Python and loads a service when it is asked for the first time.
+    // moto is written in Python and loads a service on its first request.
     world.file = world.file.replace("answer: 1s", "answer: 10s");
-    // No instance of moto's is this node.
+    // moto has no instance for this node.
     world.set_env("AWS_EC2_METADATA_DISABLED", "true");
     world.with_key(&key.id, &key.secret);
-    let seen = async |world: &CheckContext, check: CheckId| {
-        let standings = world.look().await;
-        let standing = standing_of(&standings, check);
+    let seen = async |world: &LabCluster, check: CheckId| {
+        let check_states = world.look().await;
+        let check_state = standing_of(&check_states, check);
         (
-            standing.status(),
-            standing.settled.modes().to_vec(),
-            evidence(standing),
+            check_state.status(),
+            check_state.settled.modes().to_vec(),
+            evidence(check_state),
         )
     };
     let (status, _, said) = seen(&world, CheckId::StsIdentity).await;
@@ -159,7 +158,7 @@ async fn the_exporters_own_calls_are_allowed_denied_and_refused_as_policies_and_
         "{said}"
     );
 
-    // Without a policy, with one, with one that denies, without again.
+    // No policy, an allow, a deny, no policy again.
     let denied = [M::Ec2DeniedUnspecified];
     let (_, modes, said) = seen(&world, CheckId::Ec2Api).await;
     assert_eq!(modes, denied, "{said}");

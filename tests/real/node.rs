@@ -1,27 +1,28 @@
-//! A real node: the image in containerd, the agent's stand-in in pods, and our chart beside it, as README.md says.
+//! Tests on a real node: our image in containerd, a stand-in for the agent, and our chart, as
+//! README.md says.
 //!
 //! These tests need root and a kubelet: `make test-node` runs them.
 
 mod faults;
 mod image;
-mod site;
+mod node_cluster;
 
 use std::time::Duration;
 
 use lab::CastAiFault;
-use site::Site;
+use node_cluster::NodeCluster;
 
 use crate::support::helm::{AGENT_CHART, CHART, Helm};
 
-/// An upgrade of the agent: new pods, one after the other.
+/// Time for a rolling update of the agent.
 const ROLLED: Duration = Duration::from_secs(90);
-/// Each API server learns of a policy by itself, and nothing tells when it has.
+/// Time until every API server applies a policy; there is no status for it.
 const ACTS: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 #[ignore = "needs root and a kubelet: make test-node"]
 async fn both_vantages_are_installed_as_the_readme_says_and_outlive_what_becomes_of_the_agent() {
-    let site = Site::start().await;
+    let site = NodeCluster::start().await;
     let [helm3, helm4] = Helm::both();
     site.agent(&helm4, &[]).await;
     let before = site.deployment().await;
@@ -47,7 +48,7 @@ async fn both_vantages_are_installed_as_the_readme_says_and_outlive_what_becomes
 
     site.readme("sidecar").await;
     site.every_agent_pod_has_a_sidecar(ROLLED).await;
-    // It was told that a sidecar is expected, and so made anew.
+    // It was configured to expect a sidecar, so it was recreated.
     site.kubectl(&[
         "rollout",
         "status",
@@ -67,7 +68,8 @@ async fn both_vantages_are_installed_as_the_readme_says_and_outlive_what_becomes
         "the Deployment is the agent's alone"
     );
 
-    // A real Prometheus finds all three by the README's configuration, sees what breaks, and an alert fires.
+    // Prometheus with the README's configuration discovers all three, shows the failure, and an
+    // alert fires.
     let prometheus = site.prometheus().await;
     prometheus
         .counts("sum(up{job='castai-health-exporter'})", 3.0)
@@ -92,7 +94,7 @@ async fn both_vantages_are_installed_as_the_readme_says_and_outlive_what_becomes
         .await;
     drop(prometheus);
 
-    // Whatever becomes of the agent, its pods have a sidecar again, and the companion follows.
+    // After each change of the agent, its pods have a sidecar again and the companion follows.
     for (what, helm, arguments) in [
         (
             "upgraded",
@@ -158,7 +160,8 @@ async fn both_vantages_are_installed_as_the_readme_says_and_outlive_what_becomes
     );
     assert_eq!(site.restarts(&companion[0]).await, 0);
 
-    // Without the policy new pods have none, and that is told; an upgrade of ours mends it.
+    // Without the policy new pods have no sidecar, which is reported; an upgrade of our release
+    // fixes it.
     site.kubectl(&[
         "delete",
         "mutatingadmissionpolicybinding",
@@ -183,7 +186,7 @@ async fn both_vantages_are_installed_as_the_readme_says_and_outlive_what_becomes
         .await;
     drop(prometheus);
 
-    // And it leaves as it came.
+    // Uninstalling restores the agent's Deployment.
     let before = site.deployment().await;
     site.helm(&helm4, &["uninstall", "castai-health-exporter", "--wait"])
         .await;
@@ -199,7 +202,7 @@ async fn both_vantages_are_installed_as_the_readme_says_and_outlive_what_becomes
 #[tokio::test]
 #[ignore = "needs root and a kubelet: make test-node"]
 async fn whatever_is_wrong_with_the_sidecar_the_agent_runs() {
-    let site = Site::start().await;
+    let site = NodeCluster::start().await;
     let helm = Helm::four();
     site.agent(&helm, &["replicas=1"]).await;
     for (what, values) in [

@@ -1,50 +1,50 @@
-//! The world is broken, and the right person is told once: the real exporter, Prometheus, Alertmanager and a webhook.
+//! Tests of notifications with the real exporter, Prometheus, Alertmanager and a webhook.
 //!
-//! Each scenario is a cluster of its own beside all the others. Time runs thirty times as fast as in the committed rules.
+//! Each scenario is one cluster; all run in parallel, thirty times as fast as the committed rules.
 
-mod beside;
-mod places;
+mod consequences;
+mod monitored_lab;
 mod soak;
-mod spread;
+mod vantages;
 
 use std::collections::BTreeSet;
 use std::env;
 use std::time::Duration;
 
-use beside::Beside;
 use castai_health_exporter::alerting::alertmanager::receiver_of;
 use castai_health_exporter::alerting::settings::Settings;
 use castai_health_exporter::alerting::time_scale::TimeScale;
 use castai_health_exporter::catalogue::{
-    CheckId, FailureMode, OwnAlert, Status, alert, relations, runbook_url,
+    CheckId, ExporterAlert, FailureMode, Status, alert, relations, runbook_url,
 };
+use consequences::{Spread, spread};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use places::{PLACES, seen_at};
+use monitored_lab::MonitoredLab;
 use serde_json::{Value, json};
-use spread::{Spread, spread};
+use test_support::lab_cluster::LabCluster;
 use test_support::scenarios::{Break, SCENARIOS, Scenario, break_world, heal, world_for};
-use test_support::world::CheckContext;
 use tokio::time::{Instant, sleep};
+use vantages::{PLACES, seen_at};
 
 use crate::support::monitoring::{Monitoring, Notification, RUNBOOKS};
 
-/// So many times as fast as the committed rules.
+/// Speed-up over the committed rules.
 const PACE: u32 = 30;
-/// What patience, evaluation, grouping and a busy machine may take together.
+/// Limit for `for`, evaluation and grouping together, on a busy machine.
 const WITHIN: Duration = Duration::from_mins(3);
-/// Longer than an alert goes on behind its end.
+/// Longer than `keep_firing_for`.
 const LONGER_THAN_KEPT: Duration = Duration::from_secs(14);
-/// So many worlds at the same time.
+/// Number of lab clusters in parallel.
 const SIDE_BY_SIDE: usize = 12;
-/// The lab's answers that come too late for an impatient agent, and for this one.
+/// Delays that are late for an impatient agent, and for the agent of these tests.
 const LATE: (&str, &str) = ("slow:1200ms", "slow:5000ms");
-/// When this is set, every failure mode is told and not only one of each alert.
+/// Variable: if set, all failure modes are tested, not only one per alert.
 const EVERY_MODE: &str = "EVERY_MODE";
-/// When this is set, only stories are told in whose check and mode it stands.
+/// Variable: if set, only scenarios whose check and mode contain it are tested.
 const STORIES: &str = "STORIES";
 
-/// What one story showed.
+/// Result of one scenario.
 struct Row {
     story: String,
     alert: &'static str,
@@ -55,7 +55,7 @@ struct Row {
     problems: Vec<String>,
 }
 
-/// The first scenario of each root, or of each alert.
+/// Returns the first scenario of each alert, or of each root.
 fn chosen() -> Vec<&'static Scenario> {
     let every = env::var_os(EVERY_MODE).is_some();
     let wanted = env::var_os(STORIES)
@@ -68,7 +68,7 @@ fn chosen() -> Vec<&'static Scenario> {
             return false;
         }
         let root = relations::root(scenario.check, scenario.mode);
-        let alert = alert::explaining(scenario.check, scenario.mode)
+        let alert = alert::root_alert(scenario.check, scenario.mode)
             .expect("every pair has an alert")
             .name;
         root == (scenario.check, scenario.mode)
@@ -90,7 +90,7 @@ async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
         runbook_base: RUNBOOKS,
     };
     let monitoring = Monitoring::start(&settings, Duration::from_secs(1)).await;
-    let healthy = Beside::start(CheckContext::start()).await;
+    let healthy = MonitoredLab::start(LabCluster::start()).await;
     monitoring.scrape("healthy", &[healthy.exporter.address()]);
 
     let (stories, others) = tokio::join!(
@@ -159,17 +159,17 @@ async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
     );
 }
 
-/// Breaks, is told, heals, is told.
+/// Breaks the lab cluster, expects the alert, heals it, and expects the resolution.
 async fn play(monitoring: &Monitoring, scenario: &Scenario) -> Row {
     let (check, mode) = (scenario.check, scenario.mode);
     let cluster = format!("{check}-{mode}").replace('_', "-");
     let mut world = world_for(scenario.broken);
     let healthy = (world.env.clone(), world.file.clone());
     break_world(&mut world, later(scenario.broken)).await;
-    // A pod never changes its region, so what mends that is a new one.
+    // A pod never changes its region, so only a new pod fixes this.
     let moved = matches!(scenario.broken, Break::InAnotherRegion);
     let given_anew = moved || (&world.env, &world.file) != (&healthy.0, &healthy.1);
-    let mut beside = Beside::start(world).await;
+    let mut beside = MonitoredLab::start(world).await;
     monitoring.scrape(&cluster, &[beside.exporter.address()]);
     let began = Instant::now();
     let first = tokio::select! {
@@ -211,7 +211,7 @@ async fn play(monitoring: &Monitoring, scenario: &Scenario) -> Row {
     row
 }
 
-/// The same fault, where it is an answer that comes late: so late that this agent finds it late.
+/// Returns the fault with a delay that is late for the agent of these tests.
 fn later(broken: Break) -> Break {
     let late = |fault: &'static str| &*fault.replace(LATE.0, LATE.1).leak();
     match broken {
@@ -223,23 +223,23 @@ fn later(broken: Break) -> Break {
     }
 }
 
-/// What happens again and again while a world is broken; never ends.
-async fn go_on(world: &CheckContext, broken: Break) {
+/// Repeats what a broken cluster does; never returns.
+async fn go_on(world: &LabCluster, broken: Break) {
     loop {
         sleep(Duration::from_secs(1)).await;
         if let Break::Meets(code) = broken {
-            world.agent.meet(code, 40);
+            world.agent.add_api_responses(code, 40);
         }
     }
 }
 
-/// The exporter restarts while the fault goes on: nobody hears of it.
+/// Restarts the exporter during a failure and expects no further notification.
 async fn restarted(monitoring: &Monitoring) -> Row {
     let cluster = "the-exporter-restarts-meanwhile";
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     let healthy = (world.env.clone(), world.file.clone());
     break_world(&mut world, Break::Castai("token-invalid")).await;
-    let mut beside = Beside::start(world).await;
+    let mut beside = MonitoredLab::start(world).await;
     monitoring.scrape(cluster, &[beside.exporter.address()]);
     let began = Instant::now();
     let first = monitoring.until(cluster, "firing", WITHIN).await;
@@ -260,20 +260,20 @@ async fn restarted(monitoring: &Monitoring) -> Row {
     row
 }
 
-/// The agent is deleted, and its sidecar with it.
+/// Deletes the agent together with its sidecar.
 async fn deleted(monitoring: &Monitoring) -> Row {
     let cluster = "the-agent-is-deleted";
-    let beside = Beside::start(CheckContext::start()).await;
+    let beside = MonitoredLab::start(LabCluster::start()).await;
     monitoring.scrape(cluster, &[beside.exporter.address()]);
     sleep(Duration::from_secs(8)).await;
     monitoring.scrape(cluster, &[]);
     drop(beside);
     let began = Instant::now();
     let first = monitoring.until(cluster, "firing", WITHIN).await;
-    let back = Beside::start(CheckContext::start()).await;
+    let back = MonitoredLab::start(LabCluster::start()).await;
     monitoring.scrape(cluster, &[back.exporter.address()]);
     monitoring.until(cluster, "resolved", WITHIN).await;
-    let alert = OwnAlert::Silent.entry();
+    let alert = ExporterAlert::ExporterAbsent.entry();
     let told = monitoring.told(cluster);
     let is = |status: &str| {
         told.iter()
@@ -315,7 +315,7 @@ async fn deleted(monitoring: &Monitoring) -> Row {
     }
 }
 
-/// What was told of a cluster, held against what had to be told.
+/// Compares the notifications of a cluster with the expected ones.
 fn row(
     monitoring: &Monitoring,
     cluster: &str,
@@ -324,7 +324,9 @@ fn row(
     began: Instant,
     first: Option<&Notification>,
 ) -> Row {
-    let alert = alert::alert(check, mode).expect("a root has an alert").name;
+    let alert = alert::for_mode(check, mode)
+        .expect("a root has an alert")
+        .name;
     let told = monitoring.told(cluster);
     let is = |status: &str| {
         told.iter()
@@ -368,7 +370,7 @@ fn row(
     }
 }
 
-/// The labels of a notification's alerts.
+/// Returns the labels of a notification's alerts.
 fn short(body: &Value) -> String {
     let alerts = body["alerts"].as_array().cloned().unwrap_or_default();
     let labels: Vec<String> = alerts
@@ -378,7 +380,8 @@ fn short(body: &Value) -> String {
     format!("{} [{}]", body["status"], labels.join(", "))
 }
 
-/// What the catalogue's rule makes of a verdict, by what the exporter says that the agent needs.
+/// Returns the severity that the catalogue gives a verdict, from what the exporter says the agent
+/// needs.
 fn severity(metrics: &str, check: CheckId, status: Status) -> &'static str {
     let needed = |need: &str| {
         metrics.contains(&format!(

@@ -1,4 +1,4 @@
-//! Rules, routes and inhibitions in the programs that read them: promtool and amtool.
+//! Tests of rules, routes and inhibitions with promtool and amtool.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -6,7 +6,7 @@ use std::thread;
 
 use castai_health_exporter::alerting::alertmanager;
 use castai_health_exporter::alerting::alertmanager::inhibition;
-use castai_health_exporter::catalogue::{CheckId, OwnAlert};
+use castai_health_exporter::catalogue::{CheckId, ExporterAlert};
 use test_support::committed::{Committed, committed, committed_file};
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
@@ -19,7 +19,7 @@ fn run(program: &str, arguments: &[&str]) -> Output {
     run.unwrap_or_else(|error| panic!("{program}: {error}; `make install` brings it"))
 }
 
-/// What a program prints, which must succeed.
+/// Runs a program that must succeed and returns its output.
 fn said(program: &str, arguments: &[&str]) -> String {
     let output = run(program, arguments);
     let words = [output.stdout, output.stderr].concat();
@@ -32,7 +32,7 @@ fn said(program: &str, arguments: &[&str]) -> String {
     words
 }
 
-/// The newest promtool, which `scripts/build-prometheus` builds.
+/// Returns the latest promtool, which `scripts/build-prometheus` builds.
 fn newest_promtool() -> String {
     let folder = std::env::var_os("PROMETHEUS_TEST_BINARIES")
         .expect("`make test` names the newest Prometheus in it");
@@ -103,8 +103,8 @@ fn amtool_accepts_the_configuration_and_routes_by_severity() {
         "{words}"
     );
     println!("{:<45} {:<10} receiver", "alert", "severity");
-    let watchdog = OwnAlert::Watchdog.entry();
-    let rows = alertmanager::names()
+    let watchdog = ExporterAlert::Watchdog.entry();
+    let rows = alertmanager::alert_names()
         .filter(|name| *name != watchdog.name)
         .zip(["critical", "warning", "info"].into_iter().cycle())
         .chain([(watchdog.name, "none"), ("SomebodyElses", "critical")]);
@@ -125,7 +125,7 @@ fn amtool_accepts_the_configuration_and_routes_by_severity() {
             .find(|line| !line.starts_with("Warning"))
             .unwrap_or_default();
         let expected = if name == "SomebodyElses" {
-            "castai-nobody"
+            "castai-null"
         } else {
             alertmanager::receiver_of(name, severity)
         };

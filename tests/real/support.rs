@@ -1,4 +1,4 @@
-//! Drives the real parts.
+//! Control of the real programs.
 
 pub(crate) mod cluster;
 pub(crate) mod helm;

@@ -1,13 +1,13 @@
-//! The README of the Helm chart: its values, from the comments in `values.yaml`.
+//! The README of the Helm chart, with a table of the values documented in `values.yaml`.
 
 use std::fmt::Write;
 
 use castai_health_exporter::alerting::file::{DASHBOARDS, GeneratedFile, RULES};
 
-use crate::generate::MARKDOWN_HEADER;
+use crate::header::MARKDOWN_HEADER;
 use crate::markdown::escape_cell;
 
-/// Its path in the repository.
+/// Path in the repository.
 const README: &str = "deploy/chart/README.md";
 /// Path of the chart's values.
 pub(crate) const VALUES: &str = "deploy/chart/values.yaml";
@@ -15,33 +15,33 @@ pub(crate) const VALUES: &str = "deploy/chart/values.yaml";
 pub(crate) const CHART_RULES: &str = "deploy/chart/files/rules";
 /// Folder of the dashboards that the chart installs.
 const CHART_DASHBOARDS: &str = "deploy/chart/files/dashboards";
-/// What begins a comment that stands in the table.
+/// Prefix of a comment that documents a value, as in helm-docs.
 const MARK: &str = "-- ";
 
 const TEXT: &str = "\
 # castai-health-exporter
 
-Installs the exporter beside the CAST AI agent: the companion by default, the sidecar with `sidecar.enabled` (Kubernetes 1.36 or newer), \
-both together better than either. The README of the repository says what each of them sees, what it may do, and what comes after the \
-installation.
+Installs the exporter next to the CAST AI agent: the companion by default, the sidecar with `sidecar.enabled` (Kubernetes 1.36 or newer). \
+Run both for the most precise diagnosis. The README of the repository explains what each of them sees, which permissions it has, and the \
+steps after the installation.
 
 ```sh
 helm install castai-health-exporter deploy/chart --namespace castai-agent --set image.repository=registry.example.com/castai-health-exporter
 ```
 
-`values.schema.json` refuses what the API server would refuse: in the sidecar such a value would stop the agent's new pods. \
-`helm template` knows no cluster, so with `sidecar.enabled` it needs \
+`values.schema.json` rejects values that the API server would reject, because an invalid sidecar would keep new agent pods from starting. \
+`helm template` has no cluster to query, so with `sidecar.enabled` it needs \
 `--api-versions admissionregistration.k8s.io/v1/MutatingAdmissionPolicy`.
 
-Who may reach the control plane is looked at by the companion alone, with the keys `companion.config.control_plane`: on GKE and AKS as its own \
-account, which `companion.serviceAccount.annotations` make somebody to the cloud, on EKS as the agent. Without a companion the sidecar looks, as the \
-agent's account and with the defaults of these keys.
+Only the companion checks control plane access, configured by `companion.config.control_plane`: on GKE and AKS with its own service account, \
+which needs a cloud identity through `companion.serviceAccount.annotations`, on EKS with the agent's. Without a companion the sidecar runs \
+this check with the agent's service account and default settings.
 
-| value | default | meaning |
+| Value | Default | Description |
 |---|---|---|
 ";
 
-/// One value of the chart.
+/// A value of the chart.
 #[derive(Debug, Eq, PartialEq)]
 struct Value {
     path: String,
@@ -68,7 +68,7 @@ pub(crate) fn readme(values: &str) -> GeneratedFile {
             "| `{path}` | {default} | {} |",
             escape_cell(&meaning)
         )
-        .expect("a string takes everything");
+        .expect("writing to a string succeeds");
     }
     GeneratedFile {
         path: README.to_owned(),
@@ -94,7 +94,7 @@ pub(crate) fn copy(file: &GeneratedFile) -> Option<GeneratedFile> {
     })
 }
 
-/// The values that have no others below them; one without a comment of its own has that of the group it is in.
+/// Returns the leaf values; one without a comment inherits that of its group.
 fn documented(text: &str) -> Vec<Value> {
     let mut found = Vec::new();
     let mut groups: Vec<(usize, &str, String)> = Vec::new();
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_has_its_path_its_default_and_its_comment() {
+    fn value_has_path_default_and_comment() {
         let text = "# not in the table\na:\n  # -- what b\n  # means\n  b: 1\n  # -- of both\n  c:\n    d: {x: y}\n    e: []\nf: \"\"\n";
         let value = |path: &str, default: &str, meaning: &str| Value {
             path: path.to_owned(),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_of_the_chart_stands_in_it() {
+    fn chart_values_are_documented() {
         let text = include_str!("../../deploy/chart/values.yaml");
         let values = documented(text);
         assert!(values.len() > 50, "{}", values.len());

@@ -5,6 +5,7 @@
 
 mod chart;
 mod generate;
+mod header;
 mod markdown;
 mod permissions;
 mod promtool;

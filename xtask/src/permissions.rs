@@ -1,53 +1,53 @@
-//! What the chart's roles grant: the rights that implemented checks need, and those of a companion.
+//! RBAC permissions for the chart and the Kustomize component.
 
 use std::fmt::Write;
 
 use castai_health_exporter::alerting::file::GeneratedFile;
-use castai_health_exporter::catalogue::Right;
-use castai_health_exporter::catalogue::permission::{ENDPOINT_SLICES, Place, RIGHTS};
+use castai_health_exporter::catalogue::Permission;
+use castai_health_exporter::catalogue::permission::{ENDPOINT_SLICES, PERMISSIONS, RoleScope};
 
-use crate::generate::YAML_HEADER;
+use crate::header::YAML_HEADER;
 
-/// What the chart's templates read.
-const CHART: &str = "deploy/chart/files/rights.yaml";
-/// What the Kustomize component adds to the agent's account.
+/// File that the templates of the chart read.
+const CHART: &str = "deploy/chart/files/permissions.yaml";
+/// Roles that the Kustomize component adds to the agent's service account.
 const KUSTOMIZE: &str = "deploy/kustomize/rbac.yaml";
-/// Stands for the agent's account.
+/// Placeholder for the agent's service account.
 const ACCOUNT: &str = "serviceAccount";
-/// What the agent's chart calls its account, and where.
+/// Service account and namespace of the agent in its own chart.
 const AGENT: &str = "castai-agent";
 
 const TEXT: &str = "\
 #
-# What each account may do beside what it may already; `reads` says what does not work without it.
-# place: cluster, agent (the agent's namespace) or a namespace's name. The names deployment and serviceAccount stand for the
-# chart's values.
+# Permissions that each service account needs in addition to its own; `reads` names what they are for.
+# place: cluster, agent (the agent's namespace) or the name of a namespace.
+# The chart replaces the names deployment and serviceAccount with its values.
 ";
 
 const ROLES: &str = "\
 #
-# What the agent's account may do beside its own rights, so that a sidecar can read it.
+# Permissions that a sidecar needs in addition to those of the agent's service account.
 ";
 
-/// Why writing into a string cannot fail.
-const STRING: &str = "a string takes everything";
+/// Message of an `expect` that cannot fail.
+const STRING: &str = "writing to a string succeeds";
 
-/// What a companion does beside the checks: it looks for the agent, acts as it, and reads what a check asks for by name.
-const COMPANION: &str = r#"  - {place: agent, apiGroup: "apps", resource: deployments, name: deployment, verbs: [get], reads: "The agent's template."}
-  - {place: agent, apiGroup: "apps", resource: replicasets, verbs: [get], reads: "Which pods are the agent's."}
-  - {place: agent, apiGroup: "", resource: serviceaccounts/token, name: serviceAccount, verbs: [create], reads: "Tokens of ten minutes with which the checks act as the agent."}
+/// Permissions of a companion besides those of the checks: finding the agent and requesting its token.
+const COMPANION: &str = r#"  - {place: agent, apiGroup: "apps", resource: deployments, name: deployment, verbs: [get], reads: "The pod template of the agent."}
+  - {place: agent, apiGroup: "apps", resource: replicasets, verbs: [get], reads: "Ownership of the agent's pods."}
+  - {place: agent, apiGroup: "", resource: serviceaccounts/token, name: serviceAccount, verbs: [create], reads: "Ten-minute tokens with which the checks authenticate as the agent."}
 "#;
 
-/// One slice by its name is enough, and is less than the list.
-const SLICE: &Right = &Right {
+/// Only the EndpointSlice of the API server, which is less than listing all.
+const SLICE: &Permission = &Permission {
     verbs: &["get"],
     names: &["kubernetes"],
-    purpose: "The API servers' own addresses.",
+    purpose: "Addresses of the API servers.",
     ..*ENDPOINT_SLICES
 };
 
-/// What the agent's own roles grant to its account, and so to a sidecar.
-const AGENT_MAY: &[&str] = &[
+/// Resources that the agent's own roles let a sidecar read.
+const GRANTED_TO_AGENT: &[&str] = &[
     "configmaps",
     "daemonsets",
     "deployments",
@@ -60,18 +60,18 @@ const AGENT_MAY: &[&str] = &[
     "statefulsets",
 ];
 
-/// The namespace is read as the agent, the slice by its name.
+/// Resources with another rule: the namespace is read as the agent, the slice by name.
 const GRANTED_OTHERWISE: [&str; 2] = ["namespaces", "endpointslices"];
 
-/// Both files.
+/// Returns the permissions of the chart and of the Kustomize component.
 pub(crate) fn files() -> [GeneratedFile; 2] {
-    let sidecar: Vec<&Right> = needed()
-        .filter(|right| !AGENT_MAY.contains(&right.resource))
+    let sidecar: Vec<&Permission> = needed()
+        .filter(|permission| !GRANTED_TO_AGENT.contains(&permission.resource))
         .collect();
     let mut chart = format!("{YAML_HEADER}{TEXT}companion:\n{COMPANION}");
     chart.extend(needed().map(rule));
     chart.push_str("sidecar:\n");
-    chart.extend(sidecar.iter().map(|right| rule(right)));
+    chart.extend(sidecar.iter().map(|permission| rule(permission)));
     let file = |path: &str, contents: String| GeneratedFile {
         path: path.to_owned(),
         contents,
@@ -79,19 +79,22 @@ pub(crate) fn files() -> [GeneratedFile; 2] {
     [file(CHART, chart), file(KUSTOMIZE, roles(&sidecar))]
 }
 
-/// What implemented checks read, the slice by its name.
-fn needed() -> impl Iterator<Item = &'static Right> {
-    let elsewhere = |right: &Right| GRANTED_OTHERWISE.contains(&right.resource);
-    let needed = RIGHTS
+/// Returns the permissions of the checks, with the slice by name.
+fn needed() -> impl Iterator<Item = &'static Permission> {
+    let elsewhere = |permission: &Permission| GRANTED_OTHERWISE.contains(&permission.resource);
+    let needed = PERMISSIONS
         .iter()
         .copied()
-        .filter(move |right| !right.checks.is_empty() && !elsewhere(right));
+        .filter(move |permission| !permission.checks.is_empty() && !elsewhere(permission));
     std::iter::once(SLICE).chain(needed)
 }
 
-/// A role and its binding to the agent's account for each namespace.
-fn roles(rights: &[&Right]) -> String {
-    let mut namespaces: Vec<&str> = rights.iter().map(|right| namespace(right)).collect();
+/// Returns a Role and a RoleBinding per namespace.
+fn roles(permissions: &[&Permission]) -> String {
+    let mut namespaces: Vec<&str> = permissions
+        .iter()
+        .map(|permission| namespace(permission))
+        .collect();
     namespaces.sort_unstable();
     namespaces.dedup();
     let mut text = format!("{YAML_HEADER}{ROLES}");
@@ -100,18 +103,18 @@ fn roles(rights: &[&Right]) -> String {
         let separator = if at == 0 { "" } else { "---\n" };
         write!(text, "{separator}apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name}\nrules:\n")
             .expect(STRING);
-        for right in rights
+        for permission in permissions
             .iter()
-            .filter(|right| namespace(right) == namespace_of)
+            .filter(|permission| namespace(permission) == namespace_of)
         {
-            let Right {
+            let Permission {
                 group,
                 resource,
                 verbs,
                 names,
                 purpose,
                 ..
-            } = right;
+            } = permission;
             let verbs = verbs.join(", ");
             let only = names
                 .first()
@@ -137,28 +140,28 @@ fn roles(rights: &[&Right]) -> String {
     text
 }
 
-/// Where a right of the sidecar holds.
-fn namespace(right: &Right) -> &'static str {
-    match right.place {
-        Place::Namespace(name) => name,
-        Place::AgentNamespace | Place::Cluster => AGENT,
+/// Returns the namespace of a sidecar's permission.
+fn namespace(permission: &Permission) -> &'static str {
+    match permission.scope {
+        RoleScope::Namespace(name) => name,
+        RoleScope::AgentNamespace | RoleScope::Cluster => AGENT,
     }
 }
 
-fn rule(right: &Right) -> String {
-    let Right {
+fn rule(permission: &Permission) -> String {
+    let Permission {
         group,
         resource,
         verbs,
-        place,
+        scope,
         names,
         purpose,
         ..
-    } = right;
-    let place = match place {
-        Place::Cluster => "cluster",
-        Place::AgentNamespace => "agent",
-        Place::Namespace(name) => name,
+    } = permission;
+    let place = match scope {
+        RoleScope::Cluster => "cluster",
+        RoleScope::AgentNamespace => "agent",
+        RoleScope::Namespace(name) => name,
     };
     let name = names
         .first()
@@ -175,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_granted_that_writes_but_tokens_and_nothing_that_tells_secrets() {
+    fn permissions_are_read_only_except_tokens_and_never_include_secrets() {
         let [GeneratedFile { contents, .. }, _] = files();
         assert!(!contents.contains("secrets"), "{contents}");
         for rule in contents.lines().filter(|line| line.starts_with("  - ")) {

@@ -1,8 +1,10 @@
-//! What promtool tests the rules with: for every alert when it fires, when it does not, and when it ends.
+//! Rule tests for promtool: when each alert fires, stays silent and resolves.
 
+mod exporter_alert_test;
 mod exporter_alerts;
 mod failure_alerts;
 mod simulated_exporter;
+mod slo_alerts;
 mod test_case;
 
 use castai_health_exporter::alerting::file::GeneratedFile;
@@ -11,7 +13,7 @@ use castai_health_exporter::alerting::yaml::Yaml;
 use castai_health_exporter::catalogue::CheckId;
 use castai_health_exporter::catalogue::alert::ALERTS;
 
-use crate::generate::YAML_HEADER;
+use crate::header::YAML_HEADER;
 use crate::promtool::test_case::TestCase;
 
 /// Folder of the rule tests.
@@ -22,18 +24,18 @@ pub(crate) fn files(settings: &Settings<'_>) -> Vec<GeneratedFile> {
     let checks = CheckId::ALL
         .iter()
         .filter(|check| ALERTS.iter().any(|alert| alert.check == **check));
-    let of_checks = checks.map(|check| {
+    let failures = checks.map(|check| {
         file(
             check.label(),
             "30s",
             &failure_alerts::test_cases(*check, settings),
         )
     });
-    let of_others = [
+    let others = [
         file("exporter", "1m", &exporter_alerts::exporter(settings)),
-        file("slo", "1m", &exporter_alerts::slo(settings)),
+        file("slo", "1m", &slo_alerts::test_cases(settings)),
     ];
-    of_checks.chain(of_others).collect()
+    failures.chain(others).collect()
 }
 
 fn file(group: &str, every: &str, cases: &[TestCase]) -> GeneratedFile {

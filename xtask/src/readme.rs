@@ -6,7 +6,7 @@ use castai_health_exporter::alerting::file::GeneratedFile;
 use castai_health_exporter::catalogue::CheckId;
 use castai_health_exporter::catalogue::alert::modes_of;
 use castai_health_exporter::catalogue::metric::METRICS;
-use castai_health_exporter::config::keys::KEYS;
+use castai_health_exporter::config::exporter::keys::KEYS;
 
 use crate::markdown::escape_cell;
 
@@ -37,7 +37,8 @@ fn filled(readme: &str) -> String {
         filled.push_str(BEGIN);
         rest = from;
         if let Some((table, name, (_, after))) = block {
-            write!(filled, "{name}{BEGIN_ENDS}\n{table}{END}").expect("a string takes everything");
+            write!(filled, "{name}{BEGIN_ENDS}\n{table}{END}")
+                .expect("writing to a string succeeds");
             rest = after;
         }
     }
@@ -59,7 +60,7 @@ fn table(name: &str) -> Option<String> {
 
 fn checks() -> String {
     rows(
-        &["check", "question", "every", "failure modes"],
+        &["Check", "Question", "Interval", "Failure modes"],
         CheckId::ALL,
         |check| {
             let entry = check.entry();
@@ -81,7 +82,7 @@ fn checks() -> String {
 
 fn metrics() -> String {
     rows(
-        &["metric", "type", "labels", "meaning"],
+        &["Metric", "Type", "Labels", "Meaning"],
         METRICS,
         |metric| {
             let labels: Vec<String> = metric
@@ -100,7 +101,7 @@ fn metrics() -> String {
 }
 
 fn configuration() -> String {
-    rows(&["key", "value", "default", "meaning"], KEYS, |key| {
+    rows(&["Key", "Value", "Default", "Meaning"], KEYS, |key| {
         vec![
             format!("`{}`", key.path),
             key.kind.label().to_owned(),
@@ -118,12 +119,12 @@ fn rows<T>(titles: &[&str], of: &[T], row: impl Fn(&T) -> Vec<String>) -> String
     );
     for item in of {
         let cells: Vec<String> = row(item).iter().map(|text| code_or_cell(text)).collect();
-        writeln!(table, "| {} |", cells.join(" | ")).expect("a string takes everything");
+        writeln!(table, "| {} |", cells.join(" | ")).expect("writing to a string succeeds");
     }
     table
 }
 
-/// Code is shown as it stands; only what would end the cell is escaped.
+/// Escapes a cell; in code only the cell separator is escaped.
 fn code_or_cell(text: &str) -> String {
     if text.starts_with('`') && text.ends_with('`') {
         text.replace('|', "\\|")
@@ -137,11 +138,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_between_the_markers_is_replaced_and_the_rest_stays() {
+    fn only_text_between_markers_is_replaced() {
         let text = "a\n<!-- generated: checks -->\n(former)\n<!-- end generated -->\nb\n";
         let once = filled(text);
         assert!(
-            once.starts_with("a\n<!-- generated: checks -->\n| check |"),
+            once.starts_with("a\n<!-- generated: checks -->\n| Check |"),
             "{once}"
         );
         assert!(once.ends_with("|\n<!-- end generated -->\nb\n"), "{once}");
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_that_means_nothing_stays_as_it_is() {
+    fn unknown_and_unclosed_markers_are_kept() {
         for text in [
             "x <!-- generated: nothing --> y <!-- end generated -->",
             "x <!-- generated: checks --> no end",

@@ -1,51 +1,51 @@
-//! How much of logs may be read: they are foreign, and may be written faster than anybody reads.
+//! Limits the bytes of logs that are read, because containers may write without limit.
 
 use std::time::{Duration, Instant};
 
-/// So much is read in a minute, of all containers together, in bytes.
-const A_MINUTE: usize = 256 * 1024;
-/// So much at once, in bytes: what an answer keeps of its body.
-const AT_ONCE: usize = 63 * 1024;
-/// So much of it is left to those that write little, in bytes.
-const RESERVE: usize = A_MINUTE / 4;
-/// Less is not worth a request.
-const LEAST: usize = 4 * 1024;
+/// Bytes per minute, for all containers together.
+const BYTES_PER_MINUTE: usize = 256 * 1024;
+/// Bytes per request; a response body is limited to 64 KiB.
+const MAX_REQUEST_BYTES: usize = 63 * 1024;
+/// Bytes per minute that are reserved for containers that write little.
+const RESERVED_BYTES: usize = BYTES_PER_MINUTE / 4;
+/// Fewer bytes are not worth a request.
+const MIN_REQUEST_BYTES: usize = 4 * 1024;
 
-/// What was read in the present minute.
+/// The bytes that were read in the current minute.
 #[derive(Debug, Default)]
-pub(super) struct Budget {
-    began: Option<Instant>,
+pub(super) struct ReadBudget {
+    minute_began: Option<Instant>,
     read: usize,
-    /// What is left to the container whose turn it is.
+    /// Bytes that the current container may still read.
     quota: usize,
 }
 
-impl Budget {
-    /// The next container's turn, of so many that wait for theirs: what it leaves is for those behind it. One that wrote
-    /// more than was read leaves a reserve to the others.
-    pub(super) fn turn(&mut self, waiting: usize, wrote_more: bool) {
+impl ReadBudget {
+    /// Allots a share to the next of the remaining containers. A container that is behind leaves
+    /// the reserve to the others.
+    pub(super) fn allot(&mut self, remaining: usize, is_behind: bool) {
         if self
-            .began
+            .minute_began
             .is_none_or(|began| began.elapsed() > Duration::from_mins(1))
         {
             *self = Self {
-                began: Some(Instant::now()),
+                minute_began: Some(Instant::now()),
                 ..Self::default()
             };
         }
-        let reserve = if wrote_more { RESERVE } else { 0 };
-        let left = A_MINUTE.saturating_sub(self.read + reserve);
-        self.quota = (left / waiting.max(1)).max(LEAST).min(left);
+        let reserved = if is_behind { RESERVED_BYTES } else { 0 };
+        let left = BYTES_PER_MINUTE.saturating_sub(self.read + reserved);
+        self.quota = (left / remaining.max(1)).max(MIN_REQUEST_BYTES).min(left);
     }
 
-    /// How much may be read now; nothing when the share in this minute is used up.
-    pub(super) fn share(&self) -> Option<usize> {
-        let left = self.quota.min(AT_ONCE);
-        (left >= LEAST).then_some(left)
+    /// Returns the size of the next request; `None` if the share is used up.
+    pub(super) fn request_bytes(&self) -> Option<usize> {
+        let left = self.quota.min(MAX_REQUEST_BYTES);
+        (left >= MIN_REQUEST_BYTES).then_some(left)
     }
 
-    /// So much was read.
-    pub(super) fn take(&mut self, bytes: usize) {
+    /// Records bytes that were read.
+    pub(super) fn record(&mut self, bytes: usize) {
         self.read += bytes;
         self.quota = self.quota.saturating_sub(bytes);
     }
@@ -55,46 +55,50 @@ impl Budget {
 mod tests {
     use super::*;
 
-    /// What one container reads in its turn that writes without end.
-    fn all(budget: &mut Budget, waiting: usize) -> usize {
-        budget.turn(waiting, false);
+    /// Returns the bytes that a container reads if it writes without limit.
+    fn read_all(budget: &mut ReadBudget, remaining: usize) -> usize {
+        budget.allot(remaining, false);
         let mut read = 0;
-        while let Some(share) = budget.share() {
-            budget.take(share);
-            read += share;
+        while let Some(bytes) = budget.request_bytes() {
+            budget.record(bytes);
+            read += bytes;
         }
         read
     }
 
     #[test]
-    fn a_minute_holds_so_much_and_not_more() {
-        let mut budget = Budget::default();
-        let read = all(&mut budget, 1);
-        assert!(read <= A_MINUTE && read > A_MINUTE - LEAST, "{read}");
-        assert_eq!(all(&mut budget, 1), 0);
-        let mut budget = Budget::default();
-        budget.turn(1, true);
-        assert_eq!(budget.quota, A_MINUTE - RESERVE);
+    fn bytes_per_minute_are_limited() {
+        let mut budget = ReadBudget::default();
+        let read = read_all(&mut budget, 1);
+        assert!(
+            read <= BYTES_PER_MINUTE && read > BYTES_PER_MINUTE - MIN_REQUEST_BYTES,
+            "{read}"
+        );
+        assert_eq!(read_all(&mut budget, 1), 0);
+        let mut budget = ReadBudget::default();
+        budget.allot(1, true);
+        assert_eq!(budget.quota, BYTES_PER_MINUTE - RESERVED_BYTES);
     }
 
     #[test]
-    fn whoever_reads_without_end_leaves_as_much_to_each_of_the_others() {
-        let mut budget = Budget::default();
+    fn verbose_containers_leave_a_fair_share_to_the_others() {
+        let mut budget = ReadBudget::default();
         let read: Vec<usize> = (1..=8)
             .rev()
-            .map(|waiting| all(&mut budget, waiting))
+            .map(|remaining| read_all(&mut budget, remaining))
             .collect();
         assert!(
-            read.iter().all(|read| A_MINUTE / 8 - read < LEAST),
+            read.iter()
+                .all(|read| BYTES_PER_MINUTE / 8 - read < MIN_REQUEST_BYTES),
             "{read:?}"
         );
-        let mut budget = Budget::default();
-        assert!(all(&mut budget, 2) > AT_ONCE);
-        budget.turn(1, false);
-        budget.take(100);
+        let mut budget = ReadBudget::default();
+        assert!(read_all(&mut budget, 2) > MAX_REQUEST_BYTES);
+        budget.allot(1, false);
+        budget.record(100);
         assert!(
-            all(&mut budget, 1) > 2 * AT_ONCE - LEAST,
-            "what is left by one is for the other"
+            read_all(&mut budget, 1) > 2 * MAX_REQUEST_BYTES - MIN_REQUEST_BYTES,
+            "a container can use what another left"
         );
     }
 }

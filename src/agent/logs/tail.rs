@@ -1,380 +1,323 @@
-//! The log of one container, wound on a little with each look.
+//! Follows the log of one container: each poll reads the lines that are new.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::incidents::Story;
-use super::read_budget::Budget;
+use crate::agent::logs::container::LogContainer;
+use crate::agent::logs::error::{LogError, ReadError};
+use crate::agent::logs::read_budget::ReadBudget;
+use crate::agent::logs::tracker::IncidentTracker;
 use crate::catalogue::FailureMode;
 use crate::classify::log_line;
-use crate::kube::Visit;
-use crate::kube::types::pod;
-use crate::kube::types::pod::Pod;
-use crate::report::{Evidence, Verdict};
+use crate::kube::{ApiConnection, ClientError};
 
-/// A longer line is cut, in bytes.
-const MAX_LINE: usize = 8 * 1024;
-/// Whoever is farther behind leaves the rest out.
-const BEHIND: SignedDuration = SignedDuration::from_mins(1);
-/// So much before the end of a container its end is told.
-const LAST_WORDS: SignedDuration = SignedDuration::from_mins(3);
-/// The same of one that was followed, and wrote too much.
-const REST: SignedDuration = SignedDuration::from_secs(30);
-/// How far back the present is read of a container that was not followed so far.
-const PRESENT: SignedDuration = SignedDuration::from_mins(5);
+/// Longest part of a line that is classified, in bytes.
+const MAX_LINE_BYTES: usize = 8 * 1024;
+/// Lag after which older lines are skipped.
+const MAX_LAG: SignedDuration = SignedDuration::from_mins(1);
+/// Final part of a completed run that is read, because it shows the cause of the exit.
+const LAST_RUN_WINDOW: SignedDuration = SignedDuration::from_mins(3);
+/// Part that is still read after lines were skipped.
+const CATCH_UP_WINDOW: SignedDuration = SignedDuration::from_secs(30);
+/// The same on the first poll of a container.
+const FIRST_POLL_WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
-/// A container, as the kubelet last saw it.
-#[derive(Clone, Debug)]
-pub struct Container {
-    /// The namespace of its pod.
-    pub namespace: String,
-    /// Its pod.
-    pub pod: String,
-    /// The pod's uid.
-    pub uid: String,
-    /// Its name.
-    pub name: String,
-    /// How often it was started again.
-    pub restarts: u32,
-    /// Since when it runs; `None` when it does not.
-    pub running: Option<Timestamp>,
-    /// When the last one before it, or it itself, began and ended.
-    pub ended: Option<(Timestamp, Timestamp)>,
-    /// How it ended, in words.
-    pub end: String,
-}
-
-/// What is known of a container's log.
+/// The log of one container.
 #[derive(Debug)]
-pub struct Reel {
-    /// Whose it is.
-    pub container: Container,
-    /// What it has told so far.
-    pub story: Story,
-    /// What the container before told until its end.
-    pub before: Option<Story>,
-    /// The only modes that are of interest; `None` is all.
-    wanted: Option<&'static [FailureMode]>,
-    /// The time of the last line that was read.
-    seen: Option<Timestamp>,
-    /// The same of the container before, until its end was read.
-    seen_before: Option<Timestamp>,
-    /// Whether the end of the container before was read, or is not to be had.
-    asked_before: bool,
-    /// Fault lines that no rule knows, of those before the one before.
-    forgotten: u64,
-    /// When everything was read that there was.
-    read_all: Option<Timestamp>,
-    /// So much at least the node's clock is behind this one.
-    behind: SignedDuration,
-    /// What makes it come after others.
-    burden: Burden,
+pub struct LogTail {
+    /// The container.
+    pub container: LogContainer,
+    /// The incidents of the current run.
+    pub tracker: IncidentTracker,
+    /// The incidents of the previous run.
+    pub previous_run: Option<IncidentTracker>,
+    /// The modes to track; `None` is all.
+    modes: Option<&'static [FailureMode]>,
+    /// Time of the last line that was read.
+    position: Option<Timestamp>,
+    /// The same for the previous run, until its end was read.
+    previous_position: Option<Timestamp>,
+    /// Whether the end of the previous run was read or is not available.
+    previous_run_done: bool,
+    /// Unclassified lines of runs before the previous one.
+    older_unclassified: u64,
+    /// Time of the last poll that read everything.
+    caught_up_at: Option<Timestamp>,
+    /// Smallest known lag of the node's clock.
+    clock_lag: SignedDuration,
+    priority: ReadPriority,
 }
 
-/// How a log was to be read the last time.
+/// The result of the last poll. Logs with a higher value are read later.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Burden {
-    /// All of it came.
+pub(super) enum ReadPriority {
+    /// Everything was read.
     #[default]
-    None,
+    CaughtUp,
     /// There was more than could be read.
-    Long,
-    /// It did not come.
-    Unread,
+    Behind,
+    /// The log could not be read.
+    Failed,
 }
 
-/// Why a log could not be read.
-#[derive(Debug)]
-pub(super) enum Unread {
-    /// There is none: the container has not started, or is gone.
-    Nothing,
-    /// Only this was left out.
-    Part(Evidence),
-    /// This account may not, or the API server did not answer.
-    Verdict(Verdict),
-}
-
-impl Unread {
-    /// Others took too long.
-    pub(super) fn late() -> Self {
-        Self::Verdict(Verdict::Unknown(Evidence::from(
-            "the logs before it took too long",
-        )))
-    }
-}
-
-/// What came of one reading.
-struct Piece {
+/// Consecutive lines of a log.
+struct Chunk {
     lines: Vec<(Timestamp, String)>,
-    /// Whether there is more.
-    cut: bool,
+    /// Whether the size limit cut it off.
+    truncated: bool,
 }
 
-impl Container {
-    /// A container of a pod.
-    pub fn new(namespace: &str, pod: &Pod, container: &pod::Container) -> Self {
-        let ended = container.ended();
-        Self {
-            namespace: namespace.to_owned(),
-            pod: pod.name.clone(),
-            uid: pod.uid.clone(),
-            name: container.name.clone(),
-            restarts: container.restart_count,
-            running: container
-                .state
-                .running
-                .as_ref()
-                .and_then(|running| running.started_at),
-            ended: ended.and_then(|ended| Some((ended.started_at?, ended.finished_at?))),
-            end: ended.map_or_else(String::new, |ended| {
-                format!("exit code {}, {}", ended.exit_code, ended.reason)
-            }),
-        }
-    }
-
-    /// Where it stands among others.
-    pub(super) fn place(&self) -> (&str, &str) {
-        (&self.pod, &self.name)
-    }
-}
-
-impl Reel {
-    pub(super) fn new(container: Container, wanted: Option<&'static [FailureMode]>) -> Self {
+impl LogTail {
+    pub(super) fn new(container: LogContainer, modes: Option<&'static [FailureMode]>) -> Self {
         Self {
             container,
-            story: Story::default(),
-            before: None,
-            wanted,
-            seen: None,
-            seen_before: None,
-            asked_before: false,
-            forgotten: 0,
-            read_all: None,
-            behind: SignedDuration::ZERO,
-            burden: Burden::None,
+            tracker: IncidentTracker::default(),
+            previous_run: None,
+            modes,
+            position: None,
+            previous_position: None,
+            previous_run_done: false,
+            older_unclassified: 0,
+            caught_up_at: None,
+            clock_lag: SignedDuration::ZERO,
+            priority: ReadPriority::CaughtUp,
         }
     }
 
-    /// Takes over what the kubelet says now; a container that was started anew begins a new story.
-    pub(super) fn update(&mut self, container: Container) {
+    /// Takes over the current state of the container. A restart begins a new run.
+    pub(super) fn update(&mut self, container: LogContainer) {
         if container.restarts != self.container.restarts {
-            // What was followed while it lived is the beginning of how it ended.
-            let told = std::mem::take(&mut self.story);
-            self.forgotten += self
-                .before
-                .replace(told)
-                .map_or(0, |before| before.unclassified);
-            // Its last words are still to come; they are newer than what was seen.
-            self.seen_before = self.seen.take();
-            self.asked_before = false;
-            self.read_all = None;
+            let finished_run = std::mem::take(&mut self.tracker);
+            self.older_unclassified += self
+                .previous_run
+                .replace(finished_run)
+                .map_or(0, |run| run.unclassified);
+            // The last lines of the previous run are still unread.
+            self.previous_position = self.position.take();
+            self.previous_run_done = false;
+            self.caught_up_at = None;
         }
         self.container = container;
     }
 
-    /// The moment at which what it said counts, by its node's clock: its end, or now.
-    pub fn moment(&self, now: Timestamp) -> Timestamp {
-        match (self.container.running, self.container.ended) {
+    /// Returns the time at which incidents are evaluated, by the node's clock.
+    ///
+    /// That is now, or the exit of a container that is not running.
+    pub fn reference_time(&self, now: Timestamp) -> Timestamp {
+        match (self.container.running_since, self.container.last_run) {
             (None, Some((_, ended))) => ended,
-            _ => now - self.behind,
+            _ => now - self.clock_lag,
         }
     }
 
-    /// What makes it come after others.
-    pub(super) fn burden(&self) -> Burden {
-        self.burden
+    pub(super) fn priority(&self) -> ReadPriority {
+        self.priority
     }
 
-    /// Reads on.
-    pub(super) async fn wind(
+    /// Reads the new lines.
+    pub(super) async fn poll(
         &mut self,
-        visit: &mut Visit,
-        budget: &mut Budget,
+        api: &mut ApiConnection,
+        budget: &mut ReadBudget,
         now: Timestamp,
-    ) -> Result<(), Unread> {
-        // An attempt may end while it waits.
-        let burden = std::mem::replace(&mut self.burden, Burden::Unread);
-        let before = self.last_words(visit, budget).await;
-        let present = self.present(visit, budget, now).await;
-        self.burden = match &present {
-            Ok(true) => Burden::Long,
-            Ok(false) | Err(Unread::Nothing) => Burden::None,
-            Err(Unread::Part(_)) => burden.max(Burden::Long),
-            Err(Unread::Verdict(_)) => Burden::Unread,
+    ) -> Result<(), ReadError> {
+        // Stays set if the attempt is cancelled during the poll.
+        let priority = std::mem::replace(&mut self.priority, ReadPriority::Failed);
+        let previous = self.poll_previous_run(api, budget).await;
+        let current = self.poll_current_run(api, budget, now).await;
+        self.priority = match &current {
+            Ok(true) => ReadPriority::Behind,
+            Ok(false) | Err(ReadError::NoLog) => ReadPriority::CaughtUp,
+            Err(ReadError::Incomplete(_)) => priority.max(ReadPriority::Behind),
+            Err(ReadError::Failed(_)) => ReadPriority::Failed,
         };
-        match (present, before) {
-            (Ok(_), Err(Unread::Verdict(why))) => Err(Unread::Part(Evidence::from(format!(
-                "how it ended before: {}",
-                why.evidence()
-            )))),
-            (present, _) => present.map(|_| ()),
+        match (current, previous) {
+            (Ok(_), Err(ReadError::Failed(error))) => Err(ReadError::Incomplete(format!(
+                "the end of its previous run: {error}"
+            ))),
+            (current, _) => current.map(|_| ()),
         }
     }
 
-    /// Reads on in what it says now; says whether there is more.
-    async fn present(
+    /// Reads the new lines of the current run. Returns whether there are more.
+    async fn poll_current_run(
         &mut self,
-        visit: &mut Visit,
-        budget: &mut Budget,
+        api: &mut ApiConnection,
+        budget: &mut ReadBudget,
         now: Timestamp,
-    ) -> Result<bool, Unread> {
-        let running = self.container.running;
-        let over = self.container.ended.filter(|_| running.is_none());
-        let Some(began) = running.or(over.map(|(began, _)| began)) else {
+    ) -> Result<bool, ReadError> {
+        let running_since = self.container.running_since;
+        let finished = self.container.last_run.filter(|_| running_since.is_none());
+        let Some(began) = running_since.or(finished.map(|(began, _)| began)) else {
             return Ok(false);
         };
-        let first = self.seen.is_none_or(|seen| seen < began);
-        let from = if first {
-            began
-        } else {
-            self.seen.unwrap_or(began)
-        };
-        let piece = self.read(visit, budget, (from, self.seen), false).await?;
-        // What was not there at that look was written after it, whatever the node's clock says.
-        if let (Some(looked), Some((written, _))) = (self.read_all, piece.lines.first()) {
-            self.behind = looked.duration_since(*written).max(SignedDuration::ZERO);
+        let is_first = self.position.is_none_or(|position| position < began);
+        let from = self.position.filter(|_| !is_first).unwrap_or(began);
+        let chunk = self.read(api, budget, (from, self.position), false).await?;
+        // A line that the last complete poll did not return is newer than that poll, which bounds
+        // the lag.
+        if let (Some(caught_up_at), Some((written, _))) = (self.caught_up_at, chunk.lines.first()) {
+            self.clock_lag = caught_up_at
+                .duration_since(*written)
+                .max(SignedDuration::ZERO);
         }
-        let more = self.take(piece, from);
-        self.read_all = (!more).then_some(now);
-        let now = self.moment(now);
-        if !more
+        let has_more = self.record(chunk, from);
+        self.caught_up_at = (!has_more).then_some(now);
+        let now = self.reference_time(now);
+        if !has_more
             || self
-                .seen
-                .is_none_or(|seen| now.duration_since(seen) <= BEHIND)
+                .position
+                .is_none_or(|position| now.duration_since(position) <= MAX_LAG)
         {
-            return Ok(more);
+            return Ok(has_more);
         }
-        // The beginning was told; what lies between it and the present is left out.
-        let present = now - if first { PRESENT } else { REST };
-        self.seen = self.seen.max(Some(present));
-        let piece = match self.read(visit, budget, (present, self.seen), false).await {
-            // Its share is used up: the present comes with the next look.
-            Err(Unread::Part(_)) => return Ok(true),
-            piece => piece?,
+        // Lines between the start of the run and the recent past are skipped.
+        let recent = now
+            - if is_first {
+                FIRST_POLL_WINDOW
+            } else {
+                CATCH_UP_WINDOW
+            };
+        self.position = self.position.max(Some(recent));
+        let chunk = match self.read(api, budget, (recent, self.position), false).await {
+            // The budget is used up: the next poll reads the recent lines.
+            Err(ReadError::Incomplete(_)) => return Ok(true),
+            chunk => chunk?,
         };
-        self.take(piece, present);
+        self.record(chunk, recent);
         Ok(true)
     }
 
-    /// Fault lines that no rule knows, of this container and of those before.
+    /// Returns the number of unclassified lines in all runs.
     pub fn unclassified(&self) -> u64 {
-        self.forgotten
-            + self.story.unclassified
-            + self.before.as_ref().map_or(0, |before| before.unclassified)
+        self.older_unclassified
+            + self.tracker.unclassified
+            + self.previous_run.as_ref().map_or(0, |run| run.unclassified)
     }
 
-    /// The end of the container before, once it could be read.
-    async fn last_words(&mut self, visit: &mut Visit, budget: &mut Budget) -> Result<(), Unread> {
+    /// Reads the end of the previous run once.
+    async fn poll_previous_run(
+        &mut self,
+        api: &mut ApiConnection,
+        budget: &mut ReadBudget,
+    ) -> Result<(), ReadError> {
         let Some((began, ended)) = self
             .container
-            .ended
-            .filter(|_| self.container.running.is_some())
+            .last_run
+            .filter(|_| self.container.running_since.is_some() && !self.previous_run_done)
         else {
             return Ok(());
         };
-        if self.asked_before {
-            return Ok(());
-        }
-        // Nothing is lost of what is known when this fails, or is given up.
-        let mut story = self.before.clone().unwrap_or_default();
-        let mut after = self.seen_before;
+        // A copy, so that a failed or cancelled read loses nothing.
+        let mut tracker = self.previous_run.clone().unwrap_or_default();
+        let mut after = self.previous_position;
         for _ in 0..2 {
-            let from = after.unwrap_or(began).max(began).max(ended - LAST_WORDS);
-            let piece = match self.read(visit, budget, (from, after), true).await {
-                Ok(piece) => piece,
-                // The kubelet may have thrown it away.
-                Err(Unread::Nothing) => break,
-                Err(why) => return Err(why),
+            let from = after
+                .unwrap_or(began)
+                .max(began)
+                .max(ended - LAST_RUN_WINDOW);
+            let chunk = match self.read(api, budget, (from, after), true).await {
+                Ok(chunk) => chunk,
+                // The kubelet may have deleted it.
+                Err(ReadError::NoLog) => break,
+                Err(error) => return Err(error),
             };
-            for (at, line) in &piece.lines {
-                tell(&mut story, self.wanted, *at, line);
+            for (at, line) in &chunk.lines {
+                record_line(&mut tracker, self.modes, *at, line);
                 after = Some(*at);
             }
-            if !piece.cut {
+            if !chunk.truncated {
                 break;
             }
         }
-        (self.before, self.seen_before, self.asked_before) = (Some(story), None, true);
+        self.previous_run = Some(tracker);
+        self.previous_position = None;
+        self.previous_run_done = true;
         Ok(())
     }
 
-    /// Takes in what was read from some time on; says whether there is more.
-    fn take(&mut self, piece: Piece, from: Timestamp) -> bool {
-        if piece.cut && piece.lines.is_empty() {
-            // One second holds more than is read at once: its rest is left out.
-            self.seen = Some(from + SignedDuration::from_secs(1));
+    /// Records the lines of a chunk that begins at a time. Returns whether there are more.
+    fn record(&mut self, chunk: Chunk, from: Timestamp) -> bool {
+        if chunk.truncated && chunk.lines.is_empty() {
+            // One second exceeds the size limit: its remaining lines are skipped.
+            self.position = Some(from + SignedDuration::from_secs(1));
         }
-        for (at, line) in piece.lines {
-            tell(&mut self.story, self.wanted, at, &line);
-            self.seen = Some(at);
+        for (at, line) in chunk.lines {
+            record_line(&mut self.tracker, self.modes, at, &line);
+            self.position = Some(at);
         }
-        piece.cut
+        chunk.truncated
     }
 
     async fn read(
         &self,
-        visit: &mut Visit,
-        budget: &mut Budget,
+        api: &mut ApiConnection,
+        budget: &mut ReadBudget,
         (from, after): (Timestamp, Option<Timestamp>),
         previous: bool,
-    ) -> Result<Piece, Unread> {
-        let Some(share) = budget.share() else {
-            return Err(Unread::Part(Evidence::from(
-                "more is written than is read in a minute",
-            )));
+    ) -> Result<Chunk, ReadError> {
+        let Some(limit) = budget.request_bytes() else {
+            return Err(ReadError::Incomplete(
+                "it exceeds the read limit per minute".to_owned(),
+            ));
         };
-        let Container {
+        let LogContainer {
             namespace,
             pod,
             name,
             ..
         } = &self.container;
-        // The API server counts whole seconds; lines up to `after` were read before, and are left out again below.
+        // sinceTime has a resolution of seconds, so lines up to `after` are filtered out below.
         let since = Timestamp::from_second(from.as_second()).unwrap_or(from);
-        let previous_too = if previous { "&previous=true" } else { "" };
+        let previous = if previous { "&previous=true" } else { "" };
         let path = format!(
-            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={name}&timestamps=true&sinceTime={since}&limitBytes={share}{previous_too}"
+            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={name}&timestamps=true&sinceTime={since}&limitBytes={limit}{previous}"
         );
-        let answer = visit.get(&path).await.map_err(Unread::Verdict)?;
-        match answer.status.as_u16() {
+        let response = api.get(&path).await?;
+        match response.status.as_u16() {
             200 => {}
-            // A container that waits for its start, or a pod that is gone.
-            400 | 404 => return Err(Unread::Nothing),
+            // The container is waiting for its start, or the pod was deleted.
+            400 | 404 => return Err(ReadError::NoLog),
             403 => {
-                let why = format!(
-                    "this exporter's account may not get pods/log in the namespace {namespace}"
-                );
-                return Err(Unread::Verdict(Verdict::Unknown(Evidence::from(why))));
+                return Err(ClientError::Forbidden(format!(
+                    "get pods/log in namespace {namespace}"
+                ))
+                .into());
             }
             _ => {
-                let why = format!(
-                    "the log of {pod} could not be read: {} {}",
-                    answer.status,
-                    answer.quoted()
-                );
-                return Err(Unread::Verdict(Verdict::Unknown(Evidence::from(why))));
+                return Err(ReadError::Failed(LogError::Client(ClientError::Rejected {
+                    request: format!("the request for the log of {pod}"),
+                    status: response.status,
+                    body: response.quoted(),
+                    mode: None,
+                })));
             }
         }
-        budget.take(answer.body.len());
-        let cut = answer.cut || answer.body.len() + 1 >= share;
-        Ok(Piece {
-            lines: lines(&answer.body, cut, after),
-            cut,
+        budget.record(response.body.len());
+        let truncated = response.truncated || response.body.len() + 1 >= limit;
+        Ok(Chunk {
+            lines: lines(&response.body, truncated, after),
+            truncated,
         })
     }
 }
 
-/// Takes a line into a story, if it is of interest there.
-fn tell(story: &mut Story, wanted: Option<&[FailureMode]>, at: Timestamp, line: &str) {
+/// Records a line if its mode is tracked.
+fn record_line(
+    tracker: &mut IncidentTracker,
+    modes: Option<&[FailureMode]>,
+    at: Timestamp,
+    line: &str,
+) {
     let line = log_line(line);
-    let of_interest = |mode| wanted.is_none_or(|wanted| wanted.contains(&mode));
-    if line.reading.mode().is_none_or(of_interest) {
-        story.tell(at, line);
+    let is_tracked = |mode| modes.is_none_or(|modes| modes.contains(&mode));
+    if line.reading.mode().is_none_or(is_tracked) {
+        tracker.record(at, line);
     }
 }
 
-/// The lines of a log with their times, without those that were read before and without a last one that is cut off.
-fn lines(body: &[u8], cut: bool, after: Option<Timestamp>) -> Vec<(Timestamp, String)> {
-    let whole = if cut {
+/// Splits a log into lines with their times. Omits lines up to `after` and a truncated last line.
+fn lines(body: &[u8], truncated: bool, after: Option<Timestamp>) -> Vec<(Timestamp, String)> {
+    let complete = if truncated {
         body.iter()
             .rposition(|byte| *byte == b'\n')
             .map_or(body, |end| &body[..end])
@@ -382,8 +325,8 @@ fn lines(body: &[u8], cut: bool, after: Option<Timestamp>) -> Vec<(Timestamp, St
         body
     };
     let mut lines = Vec::new();
-    for line in whole.split(|byte| *byte == b'\n') {
-        let line = String::from_utf8_lossy(&line[..line.len().min(MAX_LINE)]);
+    for line in complete.split(|byte| *byte == b'\n') {
+        let line = String::from_utf8_lossy(&line[..line.len().min(MAX_LINE_BYTES)]);
         let Some((time, text)) = line.split_once(' ') else {
             continue;
         };
@@ -402,7 +345,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_read_is_left_out_and_what_is_cut_off_waits() {
+    fn lines_that_were_read_and_a_truncated_last_line_are_omitted() {
         let body = b"2026-11-22T13:00:01.5Z one\n2026-11-22T13:00:02.25Z two\nno time\n2026-11-22T13:00:03Z thr";
         let after = Some("2026-11-22T13:00:01.5Z".parse().expect("a time"));
         let texts = |lines: Vec<(Timestamp, String)>| {
@@ -413,9 +356,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut() {
-        let body = format!("2026-11-22T13:00:01Z {}\n", "ä".repeat(MAX_LINE));
+    fn long_lines_are_truncated() {
+        let body = format!("2026-11-22T13:00:01Z {}\n", "ä".repeat(MAX_LINE_BYTES));
         let lines = lines(body.as_bytes(), false, None);
-        assert!(lines[0].1.len() <= MAX_LINE + 3, "{}", lines[0].1.len());
+        assert!(
+            lines[0].1.len() <= MAX_LINE_BYTES + 3,
+            "{}",
+            lines[0].1.len()
+        );
     }
 }

@@ -1,84 +1,93 @@
-//! Kills for a failed liveness probe, remembered: of more than the first few of a pod the kubelet makes no event.
+//! Remembers containers that the kubelet killed because their liveness probe failed.
 //!
-//! Its events of one pod are limited to 25, and then to one in five minutes (client-go's spam filter), which failing probes
-//! and restarts use up. An agent that is killed ends with exit code 0, as one does that lost the API server.
+//! The kubelet limits the events of a pod to 25, then to one in five minutes (client-go's spam
+//! filter), and failing probes and restarts use them up. The exit code does not help: a killed
+//! agent exits with code 0, like one that lost the API server.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::kube::types::event::Event;
-use crate::kube::types::pod::{Container, Pod, Terminated};
+use crate::kube::types::pod::{ContainerStatus, ContainerTerminated, Pod};
 
-/// How far the kubelet's word of a kill may be from the container's end, in seconds.
-const NEAR: i64 = 90;
-/// How far the length of a run may be from that of a killed one, in seconds; or a tenth of it.
-const ALIKE: i64 = 15;
+/// Largest difference between the times of a kill event and of the exit, in seconds.
+const MAX_EVENT_DELAY_SECONDS: i64 = 90;
+/// Largest difference between the run times of similar exits, in seconds; or a tenth of the run
+/// time.
+const SIMILAR_RUN_SECONDS: i64 = 15;
 
-/// The last kill of each container of each pod that the kubelet told of.
+/// The last known liveness kill of each container.
 #[derive(Debug, Default)]
-pub struct Kills(Mutex<Known>);
+pub struct LivenessKillTracker(Mutex<KnownKills>);
 
-/// By the pod's uid and the container's name.
-pub(super) type Known = BTreeMap<(String, String), Kill>;
+/// Liveness kills by the UID of the pod and the name of the container.
+pub(super) type KnownKills = BTreeMap<(String, String), LivenessKill>;
 
-/// How a container ended when the kubelet had killed it.
+/// The exit of a container that the kubelet killed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kill {
-    lasted: i64,
+pub(super) struct LivenessKill {
+    run_seconds: i64,
     exit_code: i32,
 }
 
-impl Kills {
-    /// Remembers what the kubelet says now, forgets pods that are gone, and says what is known.
-    pub(super) fn meet<'a>(
+impl LivenessKillTracker {
+    /// Adds the kills that events show now, forgets deleted pods, and returns all known kills.
+    pub(super) fn update<'a>(
         &self,
         pods: impl Iterator<Item = &'a Pod>,
-        told: impl Fn(&Pod, &Container) -> bool,
-    ) -> Known {
+        has_kill_event: impl Fn(&Pod, &ContainerStatus) -> bool,
+    ) -> KnownKills {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::take(&mut *known);
+        let previous = std::mem::take(&mut *known);
         for (pod, container) in
             pods.flat_map(|pod| pod.containers.iter().map(move |container| (pod, container)))
         {
             let key = (pod.uid.clone(), container.name.clone());
-            let ended = container.ended().filter(|_| told(pod, container));
-            let kill = ended.map(Kill::of).or_else(|| before.get(&key).copied());
+            let kill = container
+                .last_exit()
+                .filter(|_| has_kill_event(pod, container))
+                .map(LivenessKill::from_exit)
+                .or_else(|| previous.get(&key).copied());
             known.extend(kill.map(|kill| (key, kill)));
         }
         known.clone()
     }
 }
 
-impl Kill {
-    fn of(ended: &Terminated) -> Self {
+impl LivenessKill {
+    fn from_exit(exit: &ContainerTerminated) -> Self {
         Self {
-            lasted: ended.lasted().unwrap_or(0),
-            exit_code: ended.exit_code,
+            run_seconds: exit.run_seconds().unwrap_or(0),
+            exit_code: exit.exit_code,
         }
     }
 
-    /// Whether an end is like this one.
-    pub(super) fn is_like(self, ended: &Terminated) -> bool {
-        let apart = ended.lasted().map(|lasted| (lasted - self.lasted).abs());
-        self.exit_code == ended.exit_code
-            && apart.is_some_and(|apart| apart <= ALIKE.max(self.lasted / 10))
+    /// Returns whether another exit has the same code and a similar run time.
+    pub(super) fn resembles(self, exit: &ContainerTerminated) -> bool {
+        let difference = exit
+            .run_seconds()
+            .map(|seconds| (seconds - self.run_seconds).abs());
+        self.exit_code == exit.exit_code
+            && difference
+                .is_some_and(|seconds| seconds <= SIMILAR_RUN_SECONDS.max(self.run_seconds / 10))
     }
 }
 
-/// Whether an event tells that this container was killed.
-pub(super) fn tells_of(event: &Event, container: &Container) -> bool {
-    let of = event
+/// Returns whether an event states that the liveness probe of this container failed and it is
+/// killed.
+pub(super) fn is_kill_event(event: &Event, container: &ContainerStatus) -> bool {
+    let rest = event
         .message
         .strip_prefix("Container ")
         .and_then(|rest| rest.strip_prefix(container.name.as_str()));
-    event.reason == "Killing" && of.is_some_and(|rest| rest.starts_with(" failed liveness probe"))
+    event.reason == "Killing" && rest.is_some_and(|rest| rest.starts_with(" failed liveness probe"))
 }
 
-/// Whether an event is of this end.
-pub(super) fn is_near(event: &Event, ended: &Terminated) -> bool {
-    let apart = event
+/// Returns whether an event belongs to this exit, by time.
+pub(super) fn is_near_exit(event: &Event, exit: &ContainerTerminated) -> bool {
+    let difference = event
         .last
-        .zip(ended.finished_at)
-        .map(|(said, ended)| (said.as_second() - ended.as_second()).abs());
-    apart.is_some_and(|apart| apart <= NEAR)
+        .zip(exit.finished_at)
+        .map(|(event, exit)| (event.as_second() - exit.as_second()).abs());
+    difference.is_some_and(|seconds| seconds <= MAX_EVENT_DELAY_SECONDS)
 }

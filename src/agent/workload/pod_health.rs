@@ -1,62 +1,67 @@
-//! What is wrong with one pod.
+//! The fault of one pod, from its conditions, container states and events.
 
 use std::ops::RangeInclusive;
 
-use crate::agent::workload::{Cause, Scene, liveness_kills, words};
+use crate::agent::workload::fault::{WorkloadFault, classify_reason};
+use crate::agent::workload::liveness_kills::is_kill_event;
+use crate::agent::workload::snapshot::NamespaceSnapshot;
 use crate::catalogue::FailureMode as M;
-use crate::kube::types::condition;
 use crate::kube::types::event::Event;
-use crate::kube::types::pod::{Container, Pod, Terminated, Waiting};
+use crate::kube::types::object::condition;
+use crate::kube::types::pod::{ContainerStatus, ContainerTerminated, ContainerWaiting, Pod};
 use crate::report::evidence::quote;
 
-/// A container that ran longer than this did not end in a loop, in seconds; the agent's slowest loop takes 16 minutes.
-const LOOP: i64 = 30 * 60;
-/// A container that has run for so much longer than before is well, in seconds.
-const SETTLED: i64 = 120;
-/// How long a single kill for memory is worth a word, in seconds.
-const REMEMBERED: i64 = 3600;
-/// How long an agent runs that delivers nothing, in seconds: its health turns after 12 minutes, or after 15 and a half.
-const UNDELIVERED: RangeInclusive<i64> = 12 * 60..=1020;
-/// How long an event says what keeps a pod from starting, in seconds.
-const RECENT: i64 = 15 * 60;
+/// Longest run in a crash loop, in seconds; the agent's slowest loop takes 16 minutes.
+const MAX_LOOP_RUN_SECONDS: i64 = 30 * 60;
+/// Run time beyond the previous one after which a crash loop is over, in seconds.
+const STABLE_SECONDS: i64 = 120;
+/// Time for which a single OOM kill is reported, in seconds.
+const OOM_KILL_SECONDS: i64 = 3600;
+/// Run time of an agent that delivers nothing, in seconds: its health check fails after 12 or 15.5
+/// minutes.
+const UNDELIVERED_RUN_SECONDS: RangeInclusive<i64> = 12 * 60..=1020;
+/// Time for which an event explains why a pod does not start, in seconds.
+const RECENT_EVENT_SECONDS: i64 = 15 * 60;
 
-impl Scene {
-    /// What is wrong with a pod that is wanted and not over.
-    pub(super) fn trouble(&self, pod: &Pod, main: &str) -> Option<Cause> {
-        if let Some(scheduled) =
-            condition(&pod.conditions, "PodScheduled").filter(|said| said.status == "False")
+impl NamespaceSnapshot {
+    /// Returns the fault of a pod that should run; `main` is the container that does the work.
+    pub(super) fn pod_fault(&self, pod: &Pod, main: &str) -> Option<WorkloadFault> {
+        if let Some(scheduled) = condition(&pod.conditions, "PodScheduled")
+            .filter(|scheduled| scheduled.status == "False")
         {
-            let mode = words(&scheduled.reason, &scheduled.message).unwrap_or(M::AgentUnavailable);
-            return Some(Cause::new(
+            let mode = classify_reason(&scheduled.reason, &scheduled.message)
+                .unwrap_or(M::AgentUnavailable);
+            return Some(WorkloadFault::new(
                 mode,
-                format!("{} has no node: {}", pod.name, scheduled.message),
+                format!("{} is not scheduled: {}", pod.name, scheduled.message),
             ));
         }
-        let of_containers = pod
+        let mut faults: Vec<WorkloadFault> = pod
             .containers
             .iter()
-            .filter_map(|container| self.of_container(pod, container, main));
-        let mut of_containers: Vec<Cause> = of_containers.collect();
-        of_containers.sort_by_key(|cause| (cause.mild, cause.mode == M::AgentUnavailable));
-        if let Some(cause) = of_containers
+            .filter_map(|container| self.container_fault(pod, container, main))
+            .collect();
+        faults.sort_by_key(|fault| (fault.is_minor, fault.is_unspecific()));
+        if let Some(fault) = faults
             .into_iter()
-            .reduce(|cause, other| cause.and(&other))
+            .reduce(|fault, other| fault.merge(&other))
         {
-            return Some(cause);
+            return Some(fault);
         }
         if pod.is_ready() {
             return None;
         }
-        // A pod that has a node by now may have waited for one before; and of an image the container's state says more.
-        let told = |event: &Event| {
+        // The pod has a node by now, and container states say more about images than events do.
+        let is_obsolete = |event: &Event| {
             event.reason == "FailedScheduling" || event.message.starts_with("Error: ErrImage")
         };
-        let said = |event: &Event| event.warning && !told(event) && self.age(event) < RECENT;
-        let event = self.newest(&pod.uid, said)?;
-        let mode = words(&event.reason, &event.message).filter(|_| pod.phase == "Pending");
-        let mode = mode.unwrap_or(M::AgentUnavailable);
-        Some(Cause::new(
-            mode,
+        let event = self.newest_event(&pod.uid, |event| {
+            event.warning && !is_obsolete(event) && self.age(event) < RECENT_EVENT_SECONDS
+        })?;
+        let mode =
+            classify_reason(&event.reason, &event.message).filter(|_| pod.phase == "Pending");
+        Some(WorkloadFault::new(
+            mode.unwrap_or(M::AgentUnavailable),
             format!(
                 "{} is not ready: {}: {}",
                 pod.name, event.reason, event.message
@@ -64,92 +69,96 @@ impl Scene {
         ))
     }
 
-    fn of_container(&self, pod: &Pod, container: &Container, main: &str) -> Option<Cause> {
+    fn container_fault(
+        &self,
+        pod: &Pod,
+        container: &ContainerStatus,
+        main: &str,
+    ) -> Option<WorkloadFault> {
         if let Some(waiting) = &container.state.waiting {
-            return self.of_waiting(pod, container, waiting, main);
+            return self.waiting_fault(pod, container, waiting, main);
         }
         if container.init
             && container
                 .state
                 .terminated
                 .as_ref()
-                .is_some_and(|ended| ended.exit_code == 0)
+                .is_some_and(|exit| exit.exit_code == 0)
         {
             return None;
         }
-        let ended = container.ended()?;
-        if self.goes_round(container, ended) {
-            return Some(self.of_end(pod, container, ended, main));
+        let exit = container.last_exit()?;
+        if self.is_crash_looping(container, exit) {
+            return Some(self.exit_fault(pod, container, exit, main));
         }
-        let since = ended
+        let age = exit
             .finished_at
             .map_or(i64::MAX, |at| self.now.as_second() - at.as_second());
-        (ended.reason == "OOMKilled" && since < REMEMBERED).then(|| Cause {
-            mild: true,
-            ..self.of_end(pod, container, ended, main)
+        (exit.reason == "OOMKilled" && age < OOM_KILL_SECONDS).then(|| WorkloadFault {
+            is_minor: true,
+            ..self.exit_fault(pod, container, exit, main)
         })
     }
 
-    fn of_waiting(
+    fn waiting_fault(
         &self,
         pod: &Pod,
-        container: &Container,
-        waiting: &Waiting,
+        container: &ContainerStatus,
+        waiting: &ContainerWaiting,
         main: &str,
-    ) -> Option<Cause> {
-        let Waiting { reason, message } = waiting;
+    ) -> Option<WorkloadFault> {
+        let ContainerWaiting { reason, message } = waiting;
         let (name, image) = (&pod.name, &container.image);
-        if waiting.is_about_an_image() {
-            let failed = |event: &Event| {
+        if waiting.is_image_failure() {
+            let is_pull_failure = |event: &Event| {
                 event.reason == "Failed" && event.message.starts_with("Failed to pull")
             };
             let event = self
-                .newest(&pod.uid, failed)
-                .filter(|_| waiting.says_only_back_off());
+                .newest_event(&pod.uid, is_pull_failure)
+                .filter(|_| waiting.is_back_off_without_cause());
             let message = event.map_or(message, |event| &event.message);
-            let mode = words(reason, message).unwrap_or(M::ImageUnknown);
-            let said = if message.is_empty() {
+            let mode = classify_reason(reason, message).unwrap_or(M::ImageUnknown);
+            let cause = if message.is_empty() {
                 String::new()
             } else {
                 format!(": {message}")
             };
-            return Some(Cause::new(
+            return Some(WorkloadFault::new(
                 mode,
-                format!("{name} waits for the image {image}: {reason}{said}"),
+                format!("{name} cannot pull image {image}: {reason}{cause}"),
             ));
         }
-        match (reason.as_str(), container.ended()) {
-            ("CrashLoopBackOff", Some(ended)) => Some(self.of_end(pod, container, ended, main)),
+        match (reason.as_str(), container.last_exit()) {
+            ("CrashLoopBackOff", Some(exit)) => Some(self.exit_fault(pod, container, exit, main)),
             (
                 "CrashLoopBackOff" | "RunContainerError" | "StartError" | "CreateContainerError",
                 _,
             ) => {
-                let sentence = format!(
-                    "{name}: container {} cannot run: {reason}: {message}",
+                let evidence = format!(
+                    "{name}: container {} failed to start: {reason}: {message}",
                     container.name
                 );
-                Some(Cause::new(M::AgentCrashloop, sentence))
+                Some(WorkloadFault::new(M::AgentCrashloop, evidence))
             }
             ("CreateContainerConfigError", _) => {
-                let sentence = format!(
-                    "{name}: container {} has no configuration: {message}",
+                let evidence = format!(
+                    "{name}: container {} has an invalid or missing configuration: {message}",
                     container.name
                 );
-                Some(Cause::new(M::AgentConfigMissing, sentence))
+                Some(WorkloadFault::new(M::AgentConfigMissing, evidence))
             }
             _ => {
-                let keeps = |event: &Event| {
+                let event = self.newest_event(&pod.uid, |event| {
                     matches!(
                         event.reason.as_str(),
                         "FailedMount" | "FailedAttachVolume" | "FailedCreatePodSandBox"
-                    ) && self.age(event) < RECENT
-                };
-                let event = self.newest(&pod.uid, keeps)?;
+                    ) && self.age(event) < RECENT_EVENT_SECONDS
+                })?;
                 let mode = match event.reason.as_str() {
                     "FailedCreatePodSandBox" => M::AgentSandboxFailed,
                     _ => M::AgentFailedMount,
                 };
-                Some(Cause::new(
+                Some(WorkloadFault::new(
                     mode,
                     format!("{name} cannot start: {}: {}", event.reason, event.message),
                 ))
@@ -157,127 +166,138 @@ impl Scene {
         }
     }
 
-    /// Whether a container ends again and again. One restart alone, as after a pause of the control plane, is no loop.
-    fn goes_round(&self, container: &Container, ended: &Terminated) -> bool {
-        let lasted = ended.lasted().unwrap_or(0);
-        let again = container.restart_count >= 2
+    /// Returns whether a container exits repeatedly. A single restart, as after a control-plane
+    /// outage, does not count.
+    fn is_crash_looping(&self, container: &ContainerStatus, exit: &ContainerTerminated) -> bool {
+        let run_seconds = exit.run_seconds().unwrap_or(0);
+        let has_restarted = container.restart_count >= 2
             || container.restart_count == 1 && container.state.terminated.is_some();
-        let runs = container
+        let is_stable = container
             .state
             .running
             .as_ref()
-            .and_then(|running| running.started_at);
-        let settled =
-            runs.is_some_and(|since| self.now.as_second() - since.as_second() > lasted + SETTLED);
-        again && lasted <= LOOP && !settled
+            .and_then(|running| running.started_at)
+            .is_some_and(|since| {
+                self.now.as_second() - since.as_second() > run_seconds + STABLE_SECONDS
+            });
+        has_restarted && run_seconds <= MAX_LOOP_RUN_SECONDS && !is_stable
     }
 
-    /// Whether the kubelet says that it killed the container when that ended last.
-    pub(super) fn tells_of_a_kill(&self, pod: &Pod, container: &Container) -> bool {
-        let Some(ended) = container.ended() else {
-            return false;
-        };
-        let told = |event: &Event| {
-            liveness_kills::tells_of(event, container) && liveness_kills::is_near(event, ended)
-        };
-        self.newest(&pod.uid, told).is_some()
-    }
-
-    /// Whether a container that the kubelet had killed before ended in the same way.
-    fn was_killed_before(
+    /// Returns whether an exit without a kill event resembles a known liveness kill of the same
+    /// container.
+    fn resembles_known_kill(
         &self,
         pod: &Pod,
-        container: &Container,
-        ended: &Terminated,
+        container: &ContainerStatus,
+        exit: &ContainerTerminated,
         undelivered: bool,
     ) -> bool {
         let known = self.kills.get(&(pod.uid.clone(), container.name.clone()));
-        let told = || {
-            self.newest(&pod.uid, |event| liveness_kills::tells_of(event, container))
+        let has_older_kill_event = || {
+            self.newest_event(&pod.uid, |event| is_kill_event(event, container))
                 .is_some()
         };
-        // SIGKILL and SIGTERM, or the end of an agent that obeys.
-        let as_told = matches!(ended.exit_code, 137 | 143) || ended.exit_code == 0 && undelivered;
-        known.is_some_and(|kill| kill.is_like(ended)) || as_told && (known.is_some() || told())
+        // SIGKILL, SIGTERM, or an agent that handled SIGTERM.
+        let is_signal_exit =
+            matches!(exit.exit_code, 137 | 143) || exit.exit_code == 0 && undelivered;
+        known.is_some_and(|kill| kill.resembles(exit))
+            || is_signal_exit && (known.is_some() || has_older_kill_event())
     }
 
-    /// What the end of a container means.
-    fn of_end(&self, pod: &Pod, container: &Container, ended: &Terminated, main: &str) -> Cause {
-        let agents = container.name == main && main == "agent";
-        let undelivered = agents
-            && ended
-                .lasted()
-                .is_some_and(|lasted| UNDELIVERED.contains(&lasted));
-        let (mode, meaning) = if ended.reason == "OOMKilled" {
-            (M::AgentOomkilled, "it used more memory than its limit")
-        } else if self.tells_of_a_kill(pod, container) {
+    /// Returns the fault that the exit of a container shows.
+    fn exit_fault(
+        &self,
+        pod: &Pod,
+        container: &ContainerStatus,
+        exit: &ContainerTerminated,
+        main: &str,
+    ) -> WorkloadFault {
+        let is_agent = container.name == main && main == "agent";
+        let undelivered = is_agent
+            && exit
+                .run_seconds()
+                .is_some_and(|seconds| UNDELIVERED_RUN_SECONDS.contains(&seconds));
+        let (mode, cause) = if exit.reason == "OOMKilled" {
+            (M::AgentOomkilled, "it exceeded its memory limit")
+        } else if self.has_kill_event(pod, container) {
             (
                 M::AgentLivenessKilled,
                 "the kubelet killed it because its liveness probe failed",
             )
-        } else if self.was_killed_before(pod, container, ended, undelivered) {
-            let meaning = "it ended as before, when the kubelet killed it because its liveness probe failed; of every kill \
-                           the kubelet does not tell";
-            (M::AgentLivenessKilled, meaning)
+        } else if self.resembles_known_kill(pod, container, exit, undelivered) {
+            (
+                M::AgentLivenessKilled,
+                "the same exit as when the kubelet killed it because its liveness probe failed; the kubelet does not \
+                 report every kill",
+            )
         } else {
-            match ended.exit_code {
-                0 if undelivered => {
-                    let meaning = "it ended by itself, having lost the API server or its lease; or the kubelet killed it \
-                                   because it had delivered nothing for 12 minutes, and no event tells of that";
-                    (M::AgentCompleted, meaning)
-                }
-                0 if agents => (
-                    M::AgentCompleted,
-                    "it ended by itself, having lost the API server or its lease",
-                ),
-                2 => (
-                    M::AgentCrashloop,
-                    "2 is a panic, mostly a setting that it cannot use",
-                ),
-                137 => (M::AgentCrashloop, "it was killed, and not for its memory"),
-                _ => (M::AgentCrashloop, "its log says why"),
-            }
+            exit_cause(exit.exit_code, is_agent, undelivered)
         };
-        let lasted = ended
-            .lasted()
+        let run_time = exit
+            .run_seconds()
             .map(|seconds| format!(" after {seconds} s"))
             .unwrap_or_default();
-        let at = ended
+        let at = exit
             .finished_at
             .map(|at| format!(" at {at:.0}"))
             .unwrap_or_default();
-        let last_words = if ended.message.is_empty() {
+        let termination_message = if exit.message.is_empty() {
             String::new()
         } else {
-            format!("; its last words: {}", quote(ended.message.as_bytes()))
+            format!("; termination message: {}", quote(exit.message.as_bytes()))
         };
         let restarts = match container.restart_count {
             1 => "once".to_owned(),
             count => format!("{count} times"),
         };
-        let sentence = format!(
-            "{}: container {} was restarted {restarts}; it ended{at}{lasted} with exit code {} ({}): {meaning}{last_words}",
-            pod.name, container.name, ended.exit_code, ended.reason
+        let evidence = format!(
+            "{}: container {} was restarted {restarts}; last exit{at}{run_time} with code {} ({}): {cause}{termination_message}",
+            pod.name, container.name, exit.exit_code, exit.reason
         );
-        Cause::new(mode, sentence)
+        WorkloadFault::new(mode, evidence)
     }
 }
 
-/// Whether a pod has no node only because there is one of its kind on each that would do.
-pub(super) fn wants_a_node_alone(pod: &Pod) -> bool {
-    let scheduled =
-        condition(&pod.conditions, "PodScheduled").filter(|said| said.status == "False");
-    let reasons = scheduled.and_then(|said| said.message.split_once("nodes are available: "));
-    let reasons = reasons.and_then(|(_, reasons)| reasons.split(" preemption: ").next());
+/// Returns the mode and cause of an exit that is neither an OOM kill nor a liveness kill.
+const fn exit_cause(exit_code: i32, is_agent: bool, undelivered: bool) -> (M, &'static str) {
+    match exit_code {
+        0 if undelivered => (
+            M::AgentCompleted,
+            "it exited after losing the API server or its lease, or the kubelet killed it without an event because it \
+             had delivered nothing for 12 minutes",
+        ),
+        0 if is_agent => (
+            M::AgentCompleted,
+            "it exited after losing the API server or its lease",
+        ),
+        2 => (
+            M::AgentCrashloop,
+            "code 2 is a panic, usually because of an invalid setting",
+        ),
+        137 => (
+            M::AgentCrashloop,
+            "it was killed for a reason other than memory",
+        ),
+        _ => (M::AgentCrashloop, "see its log for the cause"),
+    }
+}
+
+/// Returns whether a pod is unscheduled only because anti-affinity requires a node without another
+/// such pod.
+pub(super) fn lacks_only_a_separate_node(pod: &Pod) -> bool {
+    let reasons = condition(&pod.conditions, "PodScheduled")
+        .filter(|scheduled| scheduled.status == "False")
+        .and_then(|scheduled| scheduled.message.split_once("nodes are available: "))
+        .and_then(|(_, reasons)| reasons.split(" preemption: ").next());
     reasons.is_some_and(|reasons| {
         reasons
             .split(", ")
-            .all(|one| one.contains("didn't match pod anti-affinity"))
+            .all(|reason| reason.contains("didn't match pod anti-affinity"))
     })
 }
 
-/// Why a pod is over.
-pub(super) fn of_ended(pod: &Pod) -> Option<Cause> {
+/// Returns the fault of a pod whose phase is `Failed`.
+pub(super) fn finished_pod_fault(pod: &Pod) -> Option<WorkloadFault> {
     let mode = match pod.reason.as_str() {
         "Evicted" | "Terminated" | "Shutdown" | "NodeShutdown" | "Preempting" => M::AgentEvicted,
         "OutOfcpu" | "OutOfmemory" | "OutOfpods" | "UnexpectedAdmissionError" => {
@@ -286,8 +306,8 @@ pub(super) fn of_ended(pod: &Pod) -> Option<Cause> {
         "NodeAffinity" => M::AgentUnschedulableSelector,
         _ => return None,
     };
-    Some(Cause::new(
+    Some(WorkloadFault::new(
         mode,
-        format!("{} was ended: {}: {}", pod.name, pod.reason, pod.message),
+        format!("{} failed: {}: {}", pod.name, pod.reason, pod.message),
     ))
 }

@@ -1,29 +1,36 @@
-//! Restarts, counted over the lives of many pods.
+//! Counts container restarts across pods.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::kube::types::pod::Pod;
 
-/// How often each container of each pod had been restarted when we last looked.
+/// The restart count of each container at the previous call, by the UID of the pod and the name of
+/// the container.
 #[derive(Debug, Default)]
-pub struct Restarts(Mutex<Option<BTreeMap<(String, String), u32>>>);
+pub struct RestartCounter(Mutex<Option<BTreeMap<(String, String), u32>>>);
 
-impl Restarts {
-    /// How many there were since the last look; what was before the first is nobody's.
-    pub fn since<'a>(&self, pods: impl Iterator<Item = &'a Pod>) -> u64 {
-        let counted = pods.flat_map(|pod| {
-            pod.containers
-                .iter()
-                .map(|one| ((pod.uid.clone(), one.name.clone()), one.restart_count))
-        });
-        let now: BTreeMap<_, _> = counted.collect();
+impl RestartCounter {
+    /// Returns the number of restarts since the previous call. The first call returns 0.
+    pub fn increase<'a>(&self, pods: impl Iterator<Item = &'a Pod>) -> u64 {
+        let current: BTreeMap<_, _> = pods
+            .flat_map(|pod| {
+                pod.containers.iter().map(|container| {
+                    (
+                        (pod.uid.clone(), container.name.clone()),
+                        container.restart_count,
+                    )
+                })
+            })
+            .collect();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = known.replace(now.clone());
-        let Some(before) = before else { return 0 };
-        let grown = now
+        let Some(previous) = known.replace(current.clone()) else {
+            return 0;
+        };
+        current
             .iter()
-            .map(|(key, count)| count.saturating_sub(before.get(key).copied().unwrap_or(0)));
-        grown.map(u64::from).sum()
+            .map(|(key, count)| count.saturating_sub(previous.get(key).copied().unwrap_or(0)))
+            .map(u64::from)
+            .sum()
     }
 }

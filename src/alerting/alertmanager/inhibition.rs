@@ -3,28 +3,29 @@
 use crate::alerting::rules::group::AlertRule;
 use crate::alerting::yaml::Yaml;
 use crate::catalogue::alert::ALERTS;
-use crate::catalogue::relations::{BLOCKS, CONSEQUENCES, MUTES};
-use crate::catalogue::{CheckId, FailureMode, OwnAlert, Severity, relations};
+use crate::catalogue::mute::MUTES;
+use crate::catalogue::relations::{BLOCKS, CONSEQUENCES};
+use crate::catalogue::{CheckId, ExporterAlert, FailureMode, Severity, relations};
 
-/// While an alert of the source fires, those of the target are not told.
+/// An inhibition rule: while the source fires, the target does not notify.
 #[derive(Clone, Debug)]
 pub struct Inhibition {
-    /// The cause.
+    /// Matchers of the cause.
     pub source: Vec<Matcher>,
-    /// What follows.
+    /// Matchers of the consequence.
     pub target: Vec<Matcher>,
-    /// Labels that must be the same in both.
+    /// Labels that must be equal in both.
     pub equal: &'static [&'static str],
-    /// The source is an alert of somebody else's.
-    pub foreign: bool,
+    /// Whether the source is an alert of other rules, such as kubernetes-mixin.
+    pub external: bool,
 }
 
-/// One condition on a label: any of these values, or any value but none.
+/// A condition on a label: one of these values, or any non-empty value.
 #[derive(Clone, Debug)]
 pub struct Matcher {
-    /// The label.
+    /// Name of the label.
     pub label: &'static str,
-    /// The values; empty is every value that is there.
+    /// Accepted values; empty for any non-empty value.
     pub values: Vec<&'static str>,
 }
 
@@ -32,11 +33,11 @@ const SAME_AGENT: &[&str] = &["cluster", "namespace"];
 const SAME_CHECK: &[&str] = &["cluster", "namespace", "check"];
 const SAME_MODE: &[&str] = &["cluster", "namespace", "mode"];
 
-/// Alerts about a check as a whole: no cause, so they are silent where a cause is told.
-const WITHOUT_CAUSE: [OwnAlert; 3] = [
-    OwnAlert::CheckFailing,
-    OwnAlert::ErrorBudgetBurn,
-    OwnAlert::CheckUnknown,
+/// Alerts on a check as a whole, which an alert with a cause mutes.
+const WITHOUT_CAUSE: [ExporterAlert; 3] = [
+    ExporterAlert::CheckFailing,
+    ExporterAlert::ErrorBudgetBurn,
+    ExporterAlert::CheckUnknown,
 ];
 
 impl Matcher {
@@ -54,8 +55,8 @@ impl Matcher {
         }
     }
 
-    /// Whether it holds for an alert as its rule describes it; what the rule leaves open may hold.
-    pub fn may_hold(&self, alert: &AlertRule) -> bool {
+    /// Returns whether it can match an alert; labels that the rule leaves open can.
+    pub fn can_match(&self, alert: &AlertRule) -> bool {
         let (known, value) = match self.label {
             "alertname" => (true, Some(alert.name)),
             "mode" => (true, alert.mode),
@@ -69,7 +70,7 @@ impl Matcher {
         }
     }
 
-    pub(super) fn written(&self) -> String {
+    pub(super) fn to_matcher_string(&self) -> String {
         match self.values.as_slice() {
             [] => format!("{}!=\"\"", self.label),
             [one] => format!("{}=\"{one}\"", self.label),
@@ -77,7 +78,7 @@ impl Matcher {
         }
     }
 
-    pub(super) fn as_object(&self) -> Yaml {
+    pub(super) fn to_operator_object(&self) -> Yaml {
         let (kind, value) = match self.values.as_slice() {
             [] => ("!=", String::new()),
             [one] => ("=", (*one).to_owned()),
@@ -91,7 +92,7 @@ impl Matcher {
     }
 }
 
-/// All inhibitions, causes first.
+/// Returns all inhibition rules, causes first.
 pub fn inhibitions() -> Vec<Inhibition> {
     let mut all = Vec::new();
     let pair = |check: CheckId, modes: &'static [FailureMode]| {
@@ -109,15 +110,15 @@ pub fn inhibitions() -> Vec<Inhibition> {
             Matcher::is("check", [check.label()]),
         ]
     };
-    let mut add = |source, target, equal, foreign| {
+    let mut add = |source, target, equal, external| {
         all.push(Inhibition {
             source,
             target,
             equal,
-            foreign,
+            external,
         })
     };
-    // A dead API server has alerts of its own in most clusters.
+    // Most clusters already alert on an unreachable API server.
     let apiserver = ALERTS
         .iter()
         .filter(|alert| alert.check == CheckId::Apiserver)
@@ -130,18 +131,18 @@ pub fn inhibitions() -> Vec<Inhibition> {
         true,
     );
     for row in CONSEQUENCES {
-        for source in told(row.check, row.modes) {
+        for source in root_matchers(row.check, row.modes) {
             add(source, without_cause(row.check), SAME_AGENT, false);
         }
     }
     for row in BLOCKS {
-        for source in told(row.check, row.modes) {
+        for source in root_matchers(row.check, row.modes) {
             add(source, without_cause(row.blocked), SAME_AGENT, false);
         }
     }
     for row in MUTES {
         let mut source = pair(row.check, row.modes);
-        // What is seen only beside an agent that is well explains nothing of its pods, and wakes nobody.
+        // A failure that only the companion sees explains nothing about the agent's pods.
         if row.muted == CheckId::AgentWorkload {
             source.push(Matcher::is("severity", [Severity::Critical.label()]));
         }
@@ -158,7 +159,7 @@ pub fn inhibitions() -> Vec<Inhibition> {
         SAME_CHECK,
         false,
     );
-    for alert in OwnAlert::ALL
+    for alert in ExporterAlert::ALL
         .iter()
         .filter(|alert| !alert.mutes().is_empty())
     {
@@ -172,8 +173,8 @@ pub fn inhibitions() -> Vec<Inhibition> {
     all
 }
 
-/// The alerts that tell of these modes of a check: its own, or those of the checks that they follow from.
-fn told(check: CheckId, modes: &[FailureMode]) -> Vec<Vec<Matcher>> {
+/// Returns matchers of the alerts on these modes: those of the check or of its root causes.
+fn root_matchers(check: CheckId, modes: &[FailureMode]) -> Vec<Vec<Matcher>> {
     let mut by_check: Vec<(CheckId, Vec<&'static str>)> = Vec::new();
     for (check, mode) in modes.iter().map(|mode| relations::root(check, *mode)) {
         match by_check.iter_mut().find(|(known, _)| *known == check) {

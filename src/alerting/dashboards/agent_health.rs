@@ -1,24 +1,24 @@
-//! One cluster in depth.
+//! The dashboard of one cluster.
 
 use serde_json::Value;
 
-use crate::alerting::dashboards::layout::{
-    Frame, Row, SELECTED, dashboard as framed, runbooks, variable,
-};
+use crate::alerting::dashboards::layout::{Dashboard, Row, SELECTED, render, runbooks, variable};
 use crate::alerting::dashboards::panel::Panel;
-use crate::alerting::dashboards::status::{SEVERITY_COLOURS, STATUS_WORDS, worst_status};
+use crate::alerting::dashboards::status::{
+    SEVERITY_COLOURS, STATUS_MAPPINGS, phase_colours, worst_status,
+};
 use crate::alerting::rules::slo::ERROR_RATIO;
 use crate::alerting::settings::Settings;
-use crate::catalogue::exporter_alert::OBJECTIVE;
+use crate::catalogue::exporter_alert::SLO_TARGET;
 use crate::catalogue::{CheckId, Phase};
 
 const INFO: &str = "castai_health_exporter_info";
 
 pub(super) fn dashboard(settings: &Settings<'_>) -> Value {
-    let frame = Frame {
+    let properties = Dashboard {
         uid: "castai-agent-health",
         title: "CAST AI agent health",
-        description: "Can the CAST AI agent of this cluster do its work, and if not, what is wrong and since when.",
+        description: "Whether the CAST AI agent of this cluster can work, and if not, what is broken and since when.",
         variables: vec![
             variable("cluster", INFO, ".*"),
             variable(
@@ -34,127 +34,127 @@ pub(super) fn dashboard(settings: &Settings<'_>) -> Value {
             runbooks(settings),
         ],
     };
-    let mut rows = vec![answer()];
+    let mut rows = vec![overview()];
     rows.extend(
         CheckId::ALL
             .iter()
             .filter(|check| check.entry().phases.contains(&Phase::Tls))
-            .map(|check| way(*check)),
+            .map(|check| connection(*check)),
     );
-    rows.extend([aws(), agent(), objectives(), exporter()]);
-    framed(frame, rows)
+    rows.extend([cloud(), agent(), objectives(), exporter()]);
+    render(properties, rows)
 }
 
-/// The answer in one look, and what was the case when.
-fn answer() -> Row {
+/// Status now and over time.
+fn overview() -> Row {
     let with_status = |status: &str| {
-        // Without an exporter there is no answer, and not the answer nought.
+        // Without an exporter the panel shows no data rather than zero.
         format!(
             "sum(max by (check) (castai_health_check_status{{{SELECTED},status=\"{status}\"}}))"
         )
     };
     let alerts = "ALERTS{alertname=~\"Castai.+\",alertstate=\"firing\",severity!=\"none\",cluster=~\"$cluster\"}";
     Row {
-        title: "Is the agent able to work?",
+        title: "Can the agent work?",
         collapsed: false,
         panels: vec![
-            Panel::stat("Failing", "Checks that the agent cannot use now.", "short", with_status("failing"))
-                .green_until(&[(1.0, "red")]),
-            Panel::stat("Warnings", "Checks with trouble that the agent survives.", "short", with_status("warning"))
-                .green_until(&[(1.0, "orange")]),
-            Panel::stat("Unknown", "Checks that could not be found out.", "short", with_status("unknown"))
-                .green_until(&[(1.0, "blue")]),
+            Panel::stat("Failing", "Checks that are failing now.", "short", with_status("failing"))
+                .thresholds_from_green(&[(1.0, "red")]),
+            Panel::stat("Warnings", "Checks with a problem that the agent survives.", "short", with_status("warning"))
+                .thresholds_from_green(&[(1.0, "orange")]),
+            Panel::stat("Unknown", "Checks with an undetermined result.", "short", with_status("unknown"))
+                .thresholds_from_green(&[(1.0, "blue")]),
             Panel::stat(
-                "CAST AI was last fine",
-                "How long ago CAST AI last accepted the agent's key. CAST AI calls a cluster disconnected after about five minutes.",
+                "CAST AI last reachable",
+                "Time since CAST AI last accepted the agent's API key. CAST AI shows a cluster as disconnected after about five minutes.",
                 "s",
                 format!("time() - max(castai_health_check_last_success_timestamp_seconds{{{SELECTED},check=\"castai_api\"}})"),
             )
-            .green_until(&[(120.0, "orange"), (300.0, "red")])
+            .thresholds_from_green(&[(120.0, "orange"), (300.0, "red")])
             .decimals(0),
             Panel::stat(
                 "Last snapshot",
-                "How long ago the agent delivered to CAST AI; it calls itself unhealthy after twelve minutes.",
+                "Time since the agent last delivered a snapshot to CAST AI. It reports itself unhealthy after twelve minutes.",
                 "s",
                 format!("time() - max(castai_health_agent_last_delivery_timestamp_seconds{{{SELECTED}}})"),
             )
-            .green_until(&[(300.0, "orange"), (720.0, "red")])
+            .thresholds_from_green(&[(300.0, "orange"), (720.0, "red")])
             .decimals(0),
             Panel::stat(
                 "Console status",
-                "What CAST AI shows of this cluster.",
+                "Status of this cluster in the CAST AI console.",
                 "short",
                 format!("max by (status) (castai_health_cluster_agent_status{{{SELECTED}}}) == 1"),
             )
-            .named("{{status}}")
-            .by_name(),
+            .legend("{{status}}")
+            .show_name(),
             Panel::table(
-                "What is wrong",
-                "Each failure that holds now, its check, and whether the agent survives it; a click on the mode opens the runbooks.",
+                "Current failures",
+                "Failures by status, check and failure mode. Click a mode to open the runbooks.",
                 format!(
                     "max by (status, check, mode) (castai_health_failure{{{SELECTED}}} * on (cluster, namespace, job, instance, check) group_left (status) (castai_health_check_status{{{SELECTED},status=~\"failing|warning|unknown\"}} == 1))"
                 ),
                 &["status", "check", "mode"],
             )
-            .coloured("status", &[("failing", "red"), ("warning", "orange"), ("unknown", "blue")])
-            .otherwise("No failure is reported")
+            .column_colours("status", &[("failing", "red"), ("warning", "orange"), ("unknown", "blue")])
+            .no_value("No failures")
             .sized(16, 6)
-            .linked_at("mode", "All runbooks", "${runbooks}/README.md"),
+            .column_link("mode", "All runbooks", "${runbooks}/README.md"),
             Panel::stat(
                 "Exporters",
-                "Exporters that are scraped; with a sidecar and a companion there are two.",
+                "Exporters that Prometheus scrapes: two with a sidecar and a companion.",
                 "short",
                 format!("count({INFO}{{{SELECTED}}}) or vector(0)"),
             )
-            .red_until(&[(1.0, "green")])
+            .thresholds_from_red(&[(1.0, "green")])
             .sized(4, 6),
             Panel::stat(
-                "First certificate to end",
-                "When the next certificate on the way ends.",
+                "Next certificate expiry",
+                "Time until the next server certificate expires.",
                 "s",
                 format!("min(castai_health_tls_certificate_not_after_timestamp_seconds{{{SELECTED}}}) - time()"),
             )
-            .red_until(&[(604_800.0, "orange"), (1_814_400.0, "green")])
+            .thresholds_from_red(&[(604_800.0, "orange"), (1_814_400.0, "green")])
             .sized(4, 6),
             Panel::states(
                 "Checks",
-                "The worst status of each check over all exporters.",
+                "Worst status of each check across all exporters.",
                 worst_status("check", SELECTED),
                 "{{check}}",
             )
-            .worded(STATUS_WORDS)
+            .value_mappings(STATUS_MAPPINGS)
             .sized(24, 15),
             Panel::states(
                 "Failure modes",
-                "What exactly is wrong, as settled in the episode. A click opens the explanation.",
+                "Failure mode of each failing check. Click to open the runbooks.",
                 format!("max by (check, mode) (castai_health_failure{{{SELECTED}}})"),
                 "{{check}} {{mode}}",
             )
-            .worded(&[(1, "holds", "red")])
-            .otherwise("No failure was reported in this time")
+            .value_mappings(&[(1, "failing", "red")])
+            .no_value("No failures in this time range")
             .sized(24, 6)
-            .linked("All runbooks", "${runbooks}/README.md"),
+            .link("All runbooks", "${runbooks}/README.md"),
             Panel::table(
-                "Alerts that fire",
-                "With severity, check and mode; a click on the name opens the runbook.",
+                "Firing alerts",
+                "Alerts with severity, check and failure mode. Click a name to open its runbook.",
                 format!("max by (severity, alertname, check, mode, cluster, namespace) ({alerts})"),
                 &["severity", "alertname", "check", "mode", "cluster", "namespace"],
             )
-            .coloured("severity", SEVERITY_COLOURS)
-            .wide("alertname")
-            .otherwise("No alert fires")
+            .column_colours("severity", SEVERITY_COLOURS)
+            .wide_column("alertname")
+            .no_value("No firing alerts")
             .sized(24, 6)
-            .linked_at("alertname", "Runbook", "${runbooks}/${__data.fields.alertname}.md"),
+            .column_link("alertname", "Runbook", "${runbooks}/${__data.fields.alertname}.md"),
         ],
     }
 }
 
-/// The way to a target: phases, targets, certificates.
-fn way(check: CheckId) -> Row {
+/// Connections to the targets of a check.
+fn connection(check: CheckId) -> Row {
     let of = format!("{SELECTED},check=\"{check}\"");
-    let limits = check.entry().limits;
-    let patience = limits.of(Phase::Tls).as_secs_f64();
-    // What the agent always needs lies open.
+    let timeouts = check.entry().timeouts;
+    let timeout = timeouts.of_agent(Phase::Tls).as_secs_f64();
+    // Rows of checks that every agent needs are expanded.
     let (title, collapsed) = match check {
         CheckId::Apiserver => ("Kubernetes API server", false),
         CheckId::CastaiApi => ("CAST AI", false),
@@ -168,116 +168,101 @@ fn way(check: CheckId) -> Row {
         collapsed,
         panels: vec![
             Panel::lines(
-                "Phases, slowest target",
-                "How long each phase of the last attempt took; the line is how long the agent waits for TLS.",
+                "Phase durations, slowest target",
+                "Duration of each phase in the last attempt. The line is the agent's TLS timeout.",
                 "s",
                 format!("max by (phase) (castai_health_target_phase_seconds{{{of}}})"),
                 "{{phase}}",
             )
-            .green_until(&[(patience, "red")])
-            .beginning_at_zero()
-            .painted(&phases_in_colour()),
+            .thresholds_from_green(&[(timeout, "red")])
+            .axis_from_zero()
+            .series_colours(&phase_colours()),
             Panel::heatmap(
                 "TLS handshakes",
-                "How many handshakes took how long.",
+                "Distribution of TLS handshake durations.",
                 format!("sum by (le) (increase({buckets}[$__rate_interval]))"),
             ),
             Panel::lines(
-                "Phases, 99th percentile",
-                "The slow end of each phase: 99 of 100 attempts are quicker.",
+                "Phase durations, 99th percentile",
+                "99 of 100 attempts are faster.",
                 "s",
-                // What did not happen has no duration, which is not a number and would stand in the legend.
+                // Phases without samples are NaN and would appear in the legend.
                 format!("histogram_quantile(0.99, sum by (le, phase) (rate(castai_health_phase_duration_seconds_bucket{{{of}}}[$__rate_interval]))) >= 0"),
                 "{{phase}}",
             )
-            .beginning_at_zero()
-            .painted(&phases_in_colour()),
+            .axis_from_zero()
+            .series_colours(&phase_colours()),
             Panel::states(
                 "Targets",
-                "Whether anything was wrong with each address in the last attempt.",
+                "Whether the last attempt at each address succeeded.",
                 format!("min by (target) (castai_health_target_up{{{of}}})"),
                 "{{target}}",
             )
-            .worded(&[(0, "down", "red"), (1, "up", "green")])
+            .value_mappings(&[(0, "down", "red"), (1, "up", "green")])
             .sized(16, 6),
             Panel::lines(
                 "Failed attempts",
-                "The share of attempts that failed.",
+                "Share of attempts that failed.",
                 "percentunit",
                 format!(
                     "sum(rate(castai_health_check_failures_total{{{of}}}[$__rate_interval])) / (sum(rate(castai_health_check_attempts_total{{{of}}}[$__rate_interval])) > 0)"
                 ),
                 "failed",
             )
-            .at_least(0.0, 1.0)
-            .painted(&[("failed", "red")])
+            .soft_axis(0.0, 1.0)
+            .series_colours(&[("failed", "red")])
             .sized(8, 6),
         ],
     }
 }
 
-/// Each phase in its own colour, whichever of them took place.
-fn phases_in_colour() -> Vec<(&'static str, &'static str)> {
-    let colour = |phase: Phase| match phase {
-        Phase::Resolve => "blue",
-        Phase::Connect => "green",
-        Phase::Proxy => "purple",
-        Phase::Tls => "orange",
-        Phase::Request => "yellow",
-    };
-    Phase::ALL
-        .iter()
-        .map(|phase| (phase.label(), colour(*phase)))
-        .collect()
-}
-
-fn aws() -> Row {
+fn cloud() -> Row {
     Row {
         title: "Cloud",
         collapsed: false,
         panels: vec![
             Panel::table(
                 "Identity",
-                "As whom the agent speaks to AWS.",
+                "AWS identity of the agent.",
                 format!("max by (account, role, credential_source) (castai_health_aws_identity_info{{{SELECTED}}})"),
                 &["account", "role", "credential_source"],
             ),
             Panel::lines(
-                "Credentials end in",
-                "How long the agent's AWS credentials, or the token that it exchanges for them, still hold.",
+                "AWS credentials expiry",
+                "Time until the agent's AWS credentials, or the token exchanged for them, expire.",
                 "s",
                 format!("min(castai_health_aws_credentials_expiry_timestamp_seconds{{{SELECTED}}}) - time()"),
                 "credentials",
             )
-            .beginning_at_zero()
+            .axis_from_zero()
             .sized(12, 8),
             Panel::lines(
                 "Nodes by purchase option",
-                "As the agent can tell them.",
+                "Purchase options as the agent determines them.",
                 "short",
                 format!("max by (lifecycle) (castai_health_nodes{{{SELECTED}}})"),
                 "{{lifecycle}}",
             )
             .stacked()
-            .beginning_at_zero()
+            .axis_from_zero()
             .decimals(0),
             Panel::lines(
-                "Nodes of unknown purchase option",
-                "Shown as on-demand by CAST AI, whatever they are.",
+                "Nodes with unknown purchase option",
+                "CAST AI shows these nodes as on-demand.",
                 "short",
                 format!("max(castai_health_nodes_lifecycle_unresolved{{{SELECTED}}})"),
                 "unresolved",
             )
-            .at_least(0.0, 1.0)
+            .soft_axis(0.0, 1.0)
             .decimals(0),
             Panel::lines(
-                "Clock",
-                "This clock minus the clock of each server; AWS refuses signatures beyond five minutes.",
+                "Clock skew",
+                "Local clock minus the clock of each server. AWS rejects signatures from five minutes on.",
                 "s",
                 format!("max by (source) (castai_health_clock_skew_seconds{{{SELECTED}}})"),
                 "{{source}}",
             )
-            .at_least(-5.0, 5.0),
+            .soft_axis(-5.0, 5.0),
         ],
     }
 }
@@ -289,36 +274,36 @@ fn agent() -> Row {
         panels: vec![
             Panel::table(
                 "Versions",
-                "The agent that runs here.",
+                "Agent versions running in this cluster.",
                 format!("max by (version) (castai_health_agent_info{{{SELECTED}}})"),
                 &["version"],
             )
             .sized(8, 8),
             Panel::lines(
                 "Restarts",
-                "Restarts of the agent's containers.",
+                "Container restarts of the agent.",
                 "short",
                 format!("max(increase(castai_health_agent_restarts_total{{{SELECTED}}}[$__rate_interval]))"),
                 "restarts",
             )
-            .at_least(0.0, 1.0)
+            .soft_axis(0.0, 1.0)
             .decimals(0),
             Panel::lines(
-                "Image pulls that fail",
+                "Failing image pulls",
                 "Pods that cannot pull their image.",
                 "short",
                 format!("max by (registry, mode) (castai_health_image_pull_failures{{{SELECTED}}})"),
                 "{{registry}} {{mode}}",
             )
-            .otherwise("No failing pull is reported")
-            .at_least(0.0, 1.0)
+            .no_value("No failing image pulls")
+            .soft_axis(0.0, 1.0)
             .decimals(0),
         ],
     }
 }
 
 fn objectives() -> Row {
-    let limit = 1.0 - OBJECTIVE;
+    let limit = 1.0 - SLO_TARGET;
     let ratio = |window: &str| {
         format!(
             "max by (check) ({ERROR_RATIO}{{cluster=~\"$cluster\",namespace=~\"$namespace\",window=\"{window}\"}})"
@@ -330,25 +315,25 @@ fn objectives() -> Row {
         panels: vec![
             Panel::lines(
                 "Burn rate",
-                "How many times as fast as the objective of 99 % allows the budget for errors is used; lines at 1, 6 and 14.4.",
+                "Error budget consumption relative to the 99% objective. The lines are the alert thresholds 1, 6 and 14.4.",
                 "short",
                 format!("{} / {limit:.3}", ratio("1h")),
                 "{{check}} 1h",
             )
-            .and(format!("{} / {limit:.3}", ratio("6h")), "{{check}} 6h")
-            .and(format!("{} / {limit:.3}", ratio("3d")), "{{check}} 3d")
-            .green_until(&[(1.0, "yellow"), (6.0, "orange"), (14.4, "red")])
+            .query(format!("{} / {limit:.3}", ratio("6h")), "{{check}} 6h")
+            .query(format!("{} / {limit:.3}", ratio("3d")), "{{check}} 3d")
+            .thresholds_from_green(&[(1.0, "yellow"), (6.0, "orange"), (14.4, "red")])
             .sized(12, 8),
             Panel::lines(
                 "Failed attempts",
-                "The share of attempts that failed, per check.",
+                "Share of failed attempts per check.",
                 "percentunit",
                 format!(
                     "sum by (check) (rate(castai_health_check_failures_total{{{SELECTED}}}[$__rate_interval])) / (sum by (check) (rate(castai_health_check_attempts_total{{{SELECTED}}}[$__rate_interval])) > 0)"
                 ),
                 "{{check}}",
             )
-            .at_least(0.0, 1.0)
+            .soft_axis(0.0, 1.0)
             .sized(12, 8),
         ],
     }
@@ -361,45 +346,45 @@ fn exporter() -> Row {
         panels: vec![
             Panel::table(
                 "Exporters",
-                "Where each stands and what it runs.",
+                "Vantage and scope of each exporter.",
                 format!("max by (instance, vantage, scope, agent_environment) ({INFO}{{{SELECTED}}})"),
                 &["instance", "vantage", "scope", "agent_environment"],
             ),
             Panel::table(
                 "Versions",
-                "What each was built from.",
+                "Version and revision of each exporter.",
                 format!("max by (instance, version, revision) (castai_health_build_info{{{SELECTED}}})"),
                 &["instance", "version", "revision"],
             ),
             Panel::lines(
-                "Scrape",
-                "How long Prometheus takes to scrape.",
+                "Scrape duration",
+                "Time Prometheus takes to scrape each exporter.",
                 "s",
                 format!("max by (instance) (scrape_duration_seconds{{{SELECTED}}})"),
                 "{{instance}}",
             ),
             Panel::lines(
                 "Memory",
-                "Resident memory.",
+                "Resident memory of each exporter.",
                 "bytes",
                 format!("max by (instance) (process_resident_memory_bytes{{{SELECTED}}})"),
                 "{{instance}}",
             ),
             Panel::lines(
                 "CPU",
-                "CPU time per second.",
+                "CPU time per second of each exporter.",
                 "s",
                 format!("sum by (instance) (rate(process_cpu_seconds_total{{{SELECTED}}}[$__rate_interval]))"),
                 "{{instance}}",
             ),
             Panel::lines(
-                "Disturbed attempts",
-                "Attempts in which the exporter itself was throttled or late, and those that ended in a bug.",
+                "Throttled attempts",
+                "Attempts during which the exporter itself was CPU-throttled or delayed, and attempts that panicked.",
                 "ops",
-                format!("sum(rate(castai_health_check_disturbed_total{{{SELECTED}}}[$__rate_interval]))"),
-                "disturbed",
+                format!("sum(rate(castai_health_check_throttled_total{{{SELECTED}}}[$__rate_interval]))"),
+                "throttled",
             )
-            .and(format!("sum(rate(castai_health_check_panics_total{{{SELECTED}}}[$__rate_interval]))"), "panics"),
+            .query(format!("sum(rate(castai_health_check_panics_total{{{SELECTED}}}[$__rate_interval]))"), "panics"),
         ],
     }
 }

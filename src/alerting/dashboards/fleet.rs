@@ -1,92 +1,92 @@
-//! Many clusters at a glance.
+//! The dashboard of all clusters.
 
 use serde_json::Value;
 
-use crate::alerting::dashboards::layout::{Frame, Row, dashboard as framed, runbooks, variable};
+use crate::alerting::dashboards::layout::{Dashboard, Row, render, runbooks, variable};
 use crate::alerting::dashboards::panel::Panel;
-use crate::alerting::dashboards::status::{SEVERITY_COLOURS, STATUS_WORDS, worst_status};
+use crate::alerting::dashboards::status::{SEVERITY_COLOURS, STATUS_MAPPINGS, worst_status};
 use crate::alerting::settings::Settings;
-use crate::catalogue::OwnAlert;
+use crate::catalogue::ExporterAlert;
 
 const CLUSTER: &str = "cluster=~\"$cluster\"";
 
 pub(super) fn dashboard(settings: &Settings<'_>) -> Value {
-    let frame = Frame {
+    let properties = Dashboard {
         uid: "castai-agent-fleet",
         title: "CAST AI agent health / fleet",
-        description: "Which clusters' CAST AI agents cannot do their work, and of what many suffer alike.",
+        description: "Clusters with a CAST AI agent that cannot work, and failures that several clusters share.",
         variables: vec![
             variable("cluster", "castai_health_exporter_info", ".*"),
             runbooks(settings),
         ],
     };
-    framed(frame, vec![counts(), clusters()])
+    render(properties, vec![overview(), clusters()])
 }
 
 fn firing(matchers: &str) -> String {
     format!("ALERTS{{alertname=~\"Castai.+\",alertstate=\"firing\",{CLUSTER}{matchers}}}")
 }
 
-fn counts() -> Row {
-    let silent = OwnAlert::Silent.entry().name;
+fn overview() -> Row {
+    let absent = ExporterAlert::ExporterAbsent.entry().name;
     Row {
-        title: "How many?",
+        title: "Overview",
         collapsed: false,
         panels: vec![
             Panel::stat(
                 "Clusters",
-                "Clusters whose exporters are scraped.",
+                "Clusters with an exporter that Prometheus scrapes.",
                 "short",
                 format!("count(group by (cluster) (castai_health_exporter_info{{{CLUSTER}}})) or vector(0)"),
             )
             .sized(6, 4),
             Panel::stat(
-                "Paging",
-                "Clusters with a critical alert.",
+                "Critical alerts",
+                "Clusters with a firing critical alert.",
                 "short",
                 format!("count(group by (cluster) ({})) or vector(0)", firing(",severity=\"critical\"")),
             )
-            .green_until(&[(1.0, "red")])
+            .thresholds_from_green(&[(1.0, "red")])
             .sized(6, 4),
             Panel::stat(
-                "Failing now",
-                "Clusters in which a check fails that the agent cannot work without, told or not yet told.",
+                "Failing",
+                "Clusters in which a check that the agent needs is failing, whether or not an alert fires yet.",
                 "short",
                 format!("count(group by (cluster) (castai_health_check_status{{{CLUSTER},status=\"failing\"}} == 1 and on (cluster, namespace, job, instance, check) castai_health_check_need{{need=\"start\"}} == 1)) or vector(0)"),
             )
-            .green_until(&[(1.0, "orange")])
+            .thresholds_from_green(&[(1.0, "orange")])
             .sized(6, 4),
             Panel::stat(
-                "Silent",
-                "Clusters that were heard within a day and are silent now.",
+                "Absent",
+                "Clusters with exporters that reported within a day and do not now.",
                 "short",
-                format!("count(group by (cluster) (ALERTS{{alertname=\"{silent}\",alertstate=\"firing\",{CLUSTER}}})) or vector(0)"),
+                format!("count(group by (cluster) (ALERTS{{alertname=\"{absent}\",alertstate=\"firing\",{CLUSTER}}})) or vector(0)"),
             )
-            .green_until(&[(1.0, "red")])
+            .thresholds_from_green(&[(1.0, "red")])
             .sized(6, 4),
             Panel::lines(
                 "Failing clusters by check",
-                "Many at once: look for what they share, CAST AI, a proxy, a region.",
+                "Many clusters at once point to a shared cause: CAST AI, a proxy, a region.",
                 "short",
                 format!("count by (check) (max by (cluster, check) (castai_health_check_status{{{CLUSTER},status=\"failing\"}}) == 1)"),
                 "{{check}}",
             )
             .stacked()
-            .at_least(0.0, 1.0)
+            .soft_axis(0.0, 1.0)
             .decimals(0)
-            .otherwise("No failing cluster is reported")
+            .no_value("No failing clusters")
             .sized(12, 8),
             Panel::lines(
-                "Failing clusters by mode",
-                "The same by what exactly is wrong.",
+                "Failing clusters by failure mode",
+                "Clusters per check and failure mode.",
                 "short",
                 format!("count by (check, mode) (group by (cluster, check, mode) (castai_health_failure{{{CLUSTER}}}))"),
                 "{{check}} {{mode}}",
             )
             .stacked()
-            .at_least(0.0, 1.0)
+            .soft_axis(0.0, 1.0)
             .decimals(0)
-            .otherwise("No failing cluster is reported")
+            .no_value("No failing clusters")
             .sized(12, 8),
         ],
     }
@@ -94,12 +94,12 @@ fn counts() -> Row {
 
 fn clusters() -> Row {
     Row {
-        title: "Which?",
+        title: "Clusters",
         collapsed: false,
         panels: vec![
             Panel::table(
-                "Alerts that fire",
-                "A click on the cluster opens its dashboard, one on the name the runbook.",
+                "Firing alerts",
+                "Click a cluster to open its dashboard, or an alert to open its runbook.",
                 format!(
                     "max by (cluster, severity, alertname, check, mode, namespace) ({})",
                     firing(",severity!=\"none\"")
@@ -113,35 +113,35 @@ fn clusters() -> Row {
                     "namespace",
                 ],
             )
-            .coloured("severity", SEVERITY_COLOURS)
-            .wide("alertname")
-            .otherwise("No alert fires")
+            .column_colours("severity", SEVERITY_COLOURS)
+            .wide_column("alertname")
+            .no_value("No firing alerts")
             .sized(24, 9)
-            .linked_at(
+            .column_link(
                 "cluster",
                 "Cluster",
                 "/d/castai-agent-health?var-cluster=${__data.fields.cluster}",
             )
-            .linked_at(
+            .column_link(
                 "alertname",
                 "Runbook",
                 "${runbooks}/${__data.fields.alertname}.md",
             ),
             Panel::states(
                 "Clusters",
-                "The worst status of each cluster.",
+                "Worst status of each cluster.",
                 worst_status("cluster", CLUSTER),
                 "{{cluster}}",
             )
-            .worded(STATUS_WORDS)
+            .value_mappings(STATUS_MAPPINGS)
             .sized(24, 14)
-            .linked(
+            .link(
                 "Cluster",
                 "/d/castai-agent-health?var-cluster=${__field.labels.cluster}",
             ),
             Panel::table(
                 "Versions",
-                "How many clusters run which exporter.",
+                "Clusters per exporter version.",
                 format!(
                     "count by (version) (group by (cluster, version) (castai_health_build_info{{{CLUSTER}}}))"
                 ),

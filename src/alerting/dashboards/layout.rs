@@ -7,7 +7,7 @@ use crate::alerting::dashboards::panel::Panel;
 use crate::alerting::settings::Settings;
 use crate::catalogue::metric::METRICS;
 
-/// What every query of one cluster is narrowed to.
+/// Label matchers of every query about one cluster.
 pub(super) const SELECTED: &str = "cluster=~\"$cluster\",namespace=~\"$namespace\",job=~\"$job\"";
 
 /// A row and its panels.
@@ -17,17 +17,17 @@ pub(super) struct Row {
     pub(super) panels: Vec<Panel>,
 }
 
-/// What tells one dashboard from another.
-pub(super) struct Frame {
+/// Properties of a dashboard.
+pub(super) struct Dashboard {
     pub(super) uid: &'static str,
     pub(super) title: &'static str,
     pub(super) description: &'static str,
     pub(super) variables: Vec<Value>,
 }
 
-pub(super) fn dashboard(frame: Frame, rows: Vec<Row>) -> Value {
+pub(super) fn render(dashboard: Dashboard, rows: Vec<Row>) -> Value {
     let mut variables = vec![data_source()];
-    variables.extend(frame.variables);
+    variables.extend(dashboard.variables);
     json!({
         "annotations": {"list": [{
             "builtIn": 0,
@@ -35,11 +35,11 @@ pub(super) fn dashboard(frame: Frame, rows: Vec<Row>) -> Value {
             "enable": true,
             "expr": "ALERTS{alertname=~\"Castai.+\",alertstate=\"firing\",severity=\"critical\",cluster=~\"$cluster\"}",
             "iconColor": "red",
-            "name": "Pages",
+            "name": "Critical alerts",
             "titleFormat": "{{alertname}}",
             "textFormat": "{{cluster}} {{check}} {{mode}}",
         }]},
-        "description": frame.description,
+        "description": dashboard.description,
         "editable": false,
         "graphTooltip": 1,
         "links": [{
@@ -54,20 +54,20 @@ pub(super) fn dashboard(frame: Frame, rows: Vec<Row>) -> Value {
             "type": "dashboards",
             "url": "",
         }],
-        "panels": placed(rows),
+        "panels": arrange(rows),
         "refresh": "30s",
         "schemaVersion": 39,
         "tags": ["castai-health"],
         "templating": {"list": variables},
         "time": {"from": "now-6h", "to": "now"},
         "timezone": "browser",
-        "title": frame.title,
-        "uid": frame.uid,
+        "title": dashboard.title,
+        "uid": dashboard.uid,
     })
 }
 
-/// Rows one below the other; panels from left to right on 24 columns.
-fn placed(rows: Vec<Row>) -> Vec<Value> {
+/// Places rows below each other and panels from left to right on 24 columns.
+fn arrange(rows: Vec<Row>) -> Vec<Value> {
     let mut all = Vec::new();
     let mut top = 0;
     let mut id = 1;
@@ -105,7 +105,7 @@ fn placed(rows: Vec<Row>) -> Vec<Value> {
     all
 }
 
-/// Whether every metric that the panel asks for is in the catalogue.
+/// Returns whether the catalogue has every metric that the panel queries.
 fn is_published(panel: &Panel) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
     let known = |name: &str| {
@@ -118,9 +118,9 @@ fn is_published(panel: &Panel) -> bool {
         })
     };
     let names = panel
-        .targets
+        .queries
         .iter()
-        .flat_map(|target| target.expr.split(move |c: char| !word(c)));
+        .flat_map(|query| query.expr.split(move |c: char| !word(c)));
     names
         .filter(|name| name.starts_with("castai_health_"))
         .all(known)
@@ -133,7 +133,7 @@ fn data_source() -> Value {
     })
 }
 
-/// A variable with the values of a label.
+/// Returns a variable with the values of a label.
 pub(super) fn variable(label: &str, of: &str, all: &str) -> Value {
     let query = format!("label_values({of}, {label})");
     json!({
@@ -145,7 +145,7 @@ pub(super) fn variable(label: &str, of: &str, all: &str) -> Value {
     })
 }
 
-/// Where the runbooks are published; whoever looks can change it.
+/// Returns the variable with the base URL of the runbooks, which viewers can change.
 pub(super) fn runbooks(settings: &Settings<'_>) -> Value {
     json!({
         "current": {"selected": false, "text": settings.runbook_base, "value": settings.runbook_base},

@@ -1,26 +1,26 @@
-//! One panel: what it asks, and how it is drawn.
+//! A Grafana panel: its queries and options.
 
 mod json;
 
 use serde_json::{Value, json};
 
-/// One query.
-pub(super) struct Target {
+/// A query.
+pub(super) struct Query {
     pub(super) expr: String,
     legend: String,
-    form: Form,
+    format: ResultFormat,
 }
 
-/// How the answer is wanted.
+/// Format of the result.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Form {
+enum ResultFormat {
     Range,
     Instant,
     Table,
     Heatmap,
 }
 
-/// One panel.
+/// A panel.
 pub(super) struct Panel {
     kind: &'static str,
     title: String,
@@ -28,25 +28,25 @@ pub(super) struct Panel {
     unit: &'static str,
     pub(super) width: u32,
     pub(super) height: u32,
-    pub(super) targets: Vec<Target>,
+    pub(super) queries: Vec<Query>,
     mappings: Vec<Value>,
-    /// Values from which a colour holds; the first has none.
+    /// Values from which a colour applies; the first has none.
     thresholds: Vec<(Option<f64>, &'static str)>,
     links: Vec<Value>,
-    /// A table's columns from left to right.
+    /// Columns of a table, left to right.
     columns: &'static [&'static str],
-    /// What holds for single columns or lines.
+    /// Overrides for single columns or series.
     overrides: Vec<Value>,
     stacked: bool,
-    by_name: bool,
+    show_name: bool,
     decimals: Option<u8>,
-    /// The least and the most that the axis shows when less is to be seen.
-    axis: (Option<f64>, Option<f64>),
-    /// What stands there when there is nothing.
-    otherwise: Option<&'static str>,
+    /// Minimum and maximum of the axis unless the values exceed them.
+    soft_axis: (Option<f64>, Option<f64>),
+    /// Text of a panel without data.
+    no_value: Option<&'static str>,
 }
 
-/// The data source that the reader has chosen.
+/// Returns the data source selected in the dashboard.
 pub(super) fn data_source() -> Value {
     json!({"type": "prometheus", "uid": "${datasource}"})
 }
@@ -66,26 +66,30 @@ impl Panel {
             unit,
             width: size.0,
             height: size.1,
-            targets: Vec::new(),
+            queries: Vec::new(),
             mappings: Vec::new(),
             thresholds: vec![(None, "text")],
             links: Vec::new(),
             columns: &[],
             overrides: Vec::new(),
             stacked: false,
-            by_name: false,
+            show_name: false,
             decimals: None,
-            axis: (None, None),
-            otherwise: None,
+            soft_axis: (None, None),
+            no_value: None,
         }
     }
 
-    /// One number that answers a question.
+    /// A single number.
     pub(super) fn stat(title: &str, description: &str, unit: &'static str, expr: String) -> Self {
-        Self::new("stat", title, description, unit, (4, 4)).asking(expr, "", Form::Instant)
+        Self::new("stat", title, description, unit, (4, 4)).with_query(
+            expr,
+            "",
+            ResultFormat::Instant,
+        )
     }
 
-    /// Lines over time.
+    /// A time series.
     pub(super) fn lines(
         title: &str,
         description: &str,
@@ -93,24 +97,32 @@ impl Panel {
         expr: String,
         legend: &str,
     ) -> Self {
-        Self::new("timeseries", title, description, unit, (8, 8)).asking(expr, legend, Form::Range)
-    }
-
-    /// Coloured bars over time.
-    pub(super) fn states(title: &str, description: &str, expr: String, legend: &str) -> Self {
-        Self::new("state-timeline", title, description, "short", (24, 9)).asking(
+        Self::new("timeseries", title, description, unit, (8, 8)).with_query(
             expr,
             legend,
-            Form::Range,
+            ResultFormat::Range,
         )
     }
 
-    /// How often something took how long.
-    pub(super) fn heatmap(title: &str, description: &str, expr: String) -> Self {
-        Self::new("heatmap", title, description, "s", (8, 8)).asking(expr, "{{le}}", Form::Heatmap)
+    /// A state timeline.
+    pub(super) fn states(title: &str, description: &str, expr: String, legend: &str) -> Self {
+        Self::new("state-timeline", title, description, "short", (24, 9)).with_query(
+            expr,
+            legend,
+            ResultFormat::Range,
+        )
     }
 
-    /// One row for each series, with these labels, or `Value`, as columns.
+    /// A heatmap of durations.
+    pub(super) fn heatmap(title: &str, description: &str, expr: String) -> Self {
+        Self::new("heatmap", title, description, "s", (8, 8)).with_query(
+            expr,
+            "{{le}}",
+            ResultFormat::Heatmap,
+        )
+    }
+
+    /// A table: one row per series, with labels or `Value` as columns.
     pub(super) fn table(
         title: &str,
         description: &str,
@@ -120,48 +132,48 @@ impl Panel {
         let panel = Self::new("table", title, description, "short", (12, 8));
         Self {
             columns,
-            ..panel.asking(expr, "", Form::Table)
+            ..panel.with_query(expr, "", ResultFormat::Table)
         }
     }
 
-    /// One more query.
-    pub(super) fn and(self, expr: String, legend: &str) -> Self {
-        self.asking(expr, legend, Form::Range)
+    /// Adds a query.
+    pub(super) fn query(self, expr: String, legend: &str) -> Self {
+        self.with_query(expr, legend, ResultFormat::Range)
     }
 
-    fn asking(mut self, expr: String, legend: &str, form: Form) -> Self {
-        self.targets.push(Target {
+    fn with_query(mut self, expr: String, legend: &str, format: ResultFormat) -> Self {
+        self.queries.push(Query {
             expr,
             legend: legend.to_owned(),
-            form,
+            format,
         });
         self
     }
 
-    /// On a grid of 24 columns.
+    /// Sets the size on a grid of 24 columns.
     pub(super) fn sized(mut self, width: u32, height: u32) -> Self {
         (self.width, self.height) = (width, height);
         self
     }
 
-    /// Green, and from these values on other colours.
-    pub(super) fn green_until(mut self, steps: &[(f64, &'static str)]) -> Self {
+    /// Colours the value green, and differently from these values on.
+    pub(super) fn thresholds_from_green(mut self, steps: &[(f64, &'static str)]) -> Self {
         self.thresholds = vec![(None, "green")];
         self.thresholds
             .extend(steps.iter().map(|(value, colour)| (Some(*value), *colour)));
         self
     }
 
-    /// Red, and from these values on other colours.
-    pub(super) fn red_until(mut self, steps: &[(f64, &'static str)]) -> Self {
+    /// Colours the value red, and differently from these values on.
+    pub(super) fn thresholds_from_red(mut self, steps: &[(f64, &'static str)]) -> Self {
         self.thresholds = vec![(None, "red")];
         self.thresholds
             .extend(steps.iter().map(|(value, colour)| (Some(*value), *colour)));
         self
     }
 
-    /// A value, its word and its colour.
-    pub(super) fn worded(mut self, words: &[(u8, &str, &str)]) -> Self {
+    /// Shows values as text with a colour.
+    pub(super) fn value_mappings(mut self, words: &[(u8, &str, &str)]) -> Self {
         self.mappings = mappings(
             words
                 .iter()
@@ -170,25 +182,25 @@ impl Panel {
         self
     }
 
-    /// The words of a table's column in their colours.
-    pub(super) fn coloured(mut self, column: &str, words: &[(&str, &str)]) -> Self {
+    /// Colours the texts of a table column.
+    pub(super) fn column_colours(mut self, column: &str, words: &[(&str, &str)]) -> Self {
         let words = mappings(
             words
                 .iter()
                 .map(|(word, colour)| ((*word).to_owned(), *word, *colour)),
         );
         let text = json!({"id": "custom.cellOptions", "value": {"type": "color-text"}});
-        self.overrides.push(only_for(
+        self.overrides.push(override_for(
             column,
             &[text, json!({"id": "mappings", "value": words})],
         ));
         self
     }
 
-    /// Lines that keep their colours whatever else is drawn.
-    pub(super) fn painted(mut self, lines: &[(&str, &str)]) -> Self {
+    /// Gives series fixed colours.
+    pub(super) fn series_colours(mut self, lines: &[(&str, &str)]) -> Self {
         self.overrides.extend(lines.iter().map(|(line, colour)| {
-            only_for(
+            override_for(
                 line,
                 &[json!({"id": "color", "value": {"fixedColor": colour, "mode": "fixed"}})],
             )
@@ -196,85 +208,85 @@ impl Panel {
         self
     }
 
-    /// A column for words that are longer than others.
-    pub(super) fn wide(mut self, column: &str) -> Self {
-        self.overrides.push(only_for(
+    /// Widens a table column for long texts.
+    pub(super) fn wide_column(mut self, column: &str) -> Self {
+        self.overrides.push(override_for(
             column,
             &[json!({"id": "custom.width", "value": 300})],
         ));
         self
     }
 
-    /// Where a click on a table's column leads.
-    pub(super) fn linked_at(mut self, column: &str, title: &str, url: &str) -> Self {
-        self.overrides.push(only_for(
+    /// Adds a link to a table column.
+    pub(super) fn column_link(mut self, column: &str, title: &str, url: &str) -> Self {
+        self.overrides.push(override_for(
             column,
-            &[json!({"id": "links", "value": [link(title, url)]})],
+            &[json!({"id": "links", "value": [link_json(title, url)]})],
         ));
         self
     }
 
-    /// So many digits behind the point.
+    /// Sets the number of decimals.
     pub(super) fn decimals(mut self, decimals: u8) -> Self {
         self.decimals = Some(decimals);
         self
     }
 
-    /// The axis shows at least this much, so that nothing looks like something.
-    pub(super) fn at_least(mut self, from: f64, to: f64) -> Self {
-        self.axis = (Some(from), Some(to));
+    /// Sets the smallest range of the axis, so that small changes look small.
+    pub(super) fn soft_axis(mut self, from: f64, to: f64) -> Self {
+        self.soft_axis = (Some(from), Some(to));
         self
     }
 
-    /// The axis begins at zero.
-    pub(super) fn beginning_at_zero(mut self) -> Self {
-        self.axis.0 = Some(0.0);
+    /// Starts the axis at zero.
+    pub(super) fn axis_from_zero(mut self) -> Self {
+        self.soft_axis.0 = Some(0.0);
         self
     }
 
-    /// What stands there when nothing is answered.
-    pub(super) fn otherwise(mut self, text: &'static str) -> Self {
-        self.otherwise = Some(text);
+    /// Sets the text of a panel without data.
+    pub(super) fn no_value(mut self, text: &'static str) -> Self {
+        self.no_value = Some(text);
         self
     }
 
-    /// The name of a series of a panel that has no legend of its own.
-    pub(super) fn named(mut self, legend: &str) -> Self {
-        for target in &mut self.targets {
-            legend.clone_into(&mut target.legend);
+    /// Names the series of a panel without a legend.
+    pub(super) fn legend(mut self, legend: &str) -> Self {
+        for query in &mut self.queries {
+            legend.clone_into(&mut query.legend);
         }
         self
     }
 
-    /// Where a click leads.
-    pub(super) fn linked(mut self, title: &str, url: &str) -> Self {
-        self.links.push(link(title, url));
+    /// Adds a link.
+    pub(super) fn link(mut self, title: &str, url: &str) -> Self {
+        self.links.push(link_json(title, url));
         self
     }
 
-    /// The lines add up.
+    /// Stacks the series.
     pub(super) fn stacked(mut self) -> Self {
         self.stacked = true;
         self
     }
 
-    /// The names of the series are the answer, not their values.
-    pub(super) fn by_name(mut self) -> Self {
-        self.by_name = true;
+    /// Shows the names of the series instead of their values.
+    pub(super) fn show_name(mut self) -> Self {
+        self.show_name = true;
         self
     }
 }
 
-/// Properties of one column or line.
-fn only_for(name: &str, properties: &[Value]) -> Value {
+/// Returns an override for one column or series.
+fn override_for(name: &str, properties: &[Value]) -> Value {
     json!({"matcher": {"id": "byName", "options": name}, "properties": properties})
 }
 
-fn link(title: &str, url: &str) -> Value {
+fn link_json(title: &str, url: &str) -> Value {
     json!({"targetBlank": true, "title": title, "url": url})
 }
 
-/// Values, or words, with the text and the colour that stand for each.
+/// Returns value mappings: each value with its text and colour.
 fn mappings<'a>(words: impl Iterator<Item = (String, &'a str, &'a str)>) -> Vec<Value> {
     let options: serde_json::Map<String, Value> = words
         .zip(0..)

@@ -1,8 +1,8 @@
-//! Statuses and severities as panels show them: words, colours and queries.
+//! Statuses, severities and phases as panels show them: words, colours and queries.
 
-use crate::catalogue::Status;
+use crate::catalogue::{Phase, Status};
 
-/// A status as a number, for bars over time: the worse the higher.
+/// Returns a status as a number that grows with severity, for state timelines.
 pub(super) fn status_code(status: Status) -> u8 {
     match status {
         Status::NotApplicable => 0,
@@ -13,7 +13,7 @@ pub(super) fn status_code(status: Status) -> u8 {
     }
 }
 
-/// The worst status, by these labels.
+/// Returns the query for the worst status by these labels.
 pub(super) fn worst_status(by: &str, selected: &str) -> String {
     let terms: Vec<String> = Status::ALL
         .iter()
@@ -27,8 +27,8 @@ pub(super) fn worst_status(by: &str, selected: &str) -> String {
     format!("max by ({by}) ({})", terms.join(" + ignoring (status) "))
 }
 
-/// Words and colours of [`worst_status`].
-pub(super) const STATUS_WORDS: &[(u8, &str, &str)] = &[
+/// Texts and colours of [`worst_status`].
+pub(super) const STATUS_MAPPINGS: &[(u8, &str, &str)] = &[
     (0, "not applicable", "#5f6368"),
     (1, "ok", "green"),
     (2, "unknown", "blue"),
@@ -36,6 +36,21 @@ pub(super) const STATUS_WORDS: &[(u8, &str, &str)] = &[
     (4, "failing", "red"),
 ];
 
-/// How bad an alert is, in its colour.
+/// Colours of the severities.
 pub(super) const SEVERITY_COLOURS: &[(&str, &str)] =
     &[("critical", "red"), ("warning", "orange"), ("info", "blue")];
+
+/// Returns a fixed colour per phase.
+pub(super) fn phase_colours() -> Vec<(&'static str, &'static str)> {
+    let colour = |phase: Phase| match phase {
+        Phase::Resolve => "blue",
+        Phase::Connect => "green",
+        Phase::Proxy => "purple",
+        Phase::Tls => "orange",
+        Phase::Request => "yellow",
+    };
+    Phase::ALL
+        .iter()
+        .map(|phase| (phase.label(), colour(*phase)))
+        .collect()
+}

@@ -1,4 +1,4 @@
-//! The rules of the alerts that belong to no single failure mode.
+//! Alerts that belong to no single failure mode.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::alerting::rules::group::{
 };
 use crate::alerting::settings::Settings;
 use crate::alerting::time_scale::TimeScale;
-use crate::catalogue::{OwnAlert, metric};
+use crate::catalogue::{ExporterAlert, metric};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// Returns the group `exporter`.
 pub fn group(settings: &Settings<'_>) -> Group {
-    let rule = |alert: &OwnAlert| {
+    let rule = |alert: &ExporterAlert| {
         let (expr, window) = expression(*alert, settings.time_scale)?;
         let labels = vec![severity_label(alert.entry().severity)];
         Some(Rule::Alert(alert_rule(
@@ -22,20 +22,21 @@ pub fn group(settings: &Settings<'_>) -> Group {
     };
     Group {
         name: "exporter".to_owned(),
-        rules: OwnAlert::ALL.iter().filter_map(rule).collect(),
+        rules: ExporterAlert::ALL.iter().filter_map(rule).collect(),
     }
 }
 
-/// What the alert fires for, and how far back it looks; none where its metric is not published, or it has several rules.
-fn expression(alert: OwnAlert, time_scale: TimeScale) -> Option<(String, Duration)> {
+/// Returns the expression of an alert and the longest range in it; `None` if its metric is not
+/// published or the alert has several rules.
+fn expression(alert: ExporterAlert, time_scale: TimeScale) -> Option<(String, Duration)> {
     let window = |minutes: u32| MINUTE * minutes;
     let of = |minutes: u32| time_scale.format(window(minutes));
     let by_check = "max by (cluster, namespace, check)";
     let (expr, minutes) = match alert {
-        OwnAlert::Watchdog => ("vector(1)".to_owned(), 0),
-        OwnAlert::Silent => (silent("cluster, namespace", "", time_scale), 10),
-        OwnAlert::VantageSilent => (
-            silent(
+        ExporterAlert::Watchdog => ("vector(1)".to_owned(), 0),
+        ExporterAlert::ExporterAbsent => (absent("cluster, namespace", "", time_scale), 10),
+        ExporterAlert::VantageAbsent => (
+            absent(
                 "cluster, namespace, vantage",
                 &format!(
                     "\nand on (cluster, namespace) group by (cluster, namespace) (present_over_time(castai_health_exporter_info[{}]))",
@@ -45,21 +46,21 @@ fn expression(alert: OwnAlert, time_scale: TimeScale) -> Option<(String, Duratio
             ),
             10,
         ),
-        OwnAlert::ExporterDown => (
+        ExporterAlert::ExporterDown => (
             format!(
                 "max by (cluster, namespace, job) (max_over_time(up{{job=~\".*castai-health.*\"}}[{}])) == 0",
                 of(5)
             ),
             5,
         ),
-        OwnAlert::SidecarMissing => (
+        ExporterAlert::SidecarMissing => (
             format!(
                 "max by (cluster, namespace) (min_over_time(castai_health_agent_pods{{exporter=\"missing\"}}[{}])) > 0",
                 of(5)
             ),
             5,
         ),
-        OwnAlert::CheckFailing => (
+        ExporterAlert::CheckFailing => (
             format!(
                 "{by_check} (\n  max_over_time(castai_health_check_status{{status=\"failing\"}}[{of}])\n  \
                  and on (cluster, namespace, job, instance, check) castai_health_check_need{{need=\"start\"}} == 1\n) == 1\n\
@@ -68,23 +69,23 @@ fn expression(alert: OwnAlert, time_scale: TimeScale) -> Option<(String, Duratio
             ),
             0,
         ),
-        // Each is of one moment, because a window over every check of a fleet costs seconds.
-        OwnAlert::CheckUnknown => (
+        // Instant vectors: ranges over every check of a fleet take seconds to evaluate.
+        ExporterAlert::CheckUnknown => (
             format!(
                 "{by_check} (\n  castai_health_check_status{{status=\"unknown\"}}\n  \
                  unless on (cluster, namespace, job, instance, check) castai_health_check_need{{need=\"none\"}} == 1\n) == 1"
             ),
             0,
         ),
-        OwnAlert::CheckStalled => (stalled(by_check), 0),
-        OwnAlert::CheckPanicked => (
+        ExporterAlert::CheckStalled => (stalled(by_check), 0),
+        ExporterAlert::CheckPanicked => (
             format!(
                 "sum by (cluster, namespace, check) (increase(castai_health_check_panics_total[{}])) > 0",
                 of(15)
             ),
             0,
         ),
-        OwnAlert::Disturbed => {
+        ExporterAlert::ExporterThrottled => {
             let rate = |metric: &str| {
                 format!(
                     "sum by (cluster, namespace, check) (rate({metric}[{}]))",
@@ -92,18 +93,18 @@ fn expression(alert: OwnAlert, time_scale: TimeScale) -> Option<(String, Duratio
                 )
             };
             let attempts = rate("castai_health_check_attempts_total");
-            let disturbed = rate("castai_health_check_disturbed_total");
-            (format!("{disturbed} / ({attempts} > 0) > 0.5"), 15)
+            let throttled = rate("castai_health_check_throttled_total");
+            (format!("{throttled} / ({attempts} > 0) > 0.5"), 15)
         }
-        OwnAlert::ReloadFailed => (
+        ExporterAlert::ReloadFailed => (
             format!(
                 "max by (cluster, namespace) (max_over_time(castai_health_config_last_reload_successful[{}])) == 0",
                 of(5)
             ),
             5,
         ),
-        OwnAlert::UnclassifiedLines => {
-            metric::named("unclassified_lines_total")?;
+        ExporterAlert::UnclassifiedLines => {
+            metric::by_name("unclassified_lines_total")?;
             (
                 format!(
                     "sum by (cluster, namespace, source) (increase(castai_health_unclassified_lines_total[{}])) > 0",
@@ -112,19 +113,19 @@ fn expression(alert: OwnAlert, time_scale: TimeScale) -> Option<(String, Duratio
                 0,
             )
         }
-        OwnAlert::CertificateExpiring => (
+        ExporterAlert::CertificateExpiring => (
             format!(
                 "{by_check} (\n  last_over_time(castai_health_tls_certificate_not_after_timestamp_seconds[{}]) - time() < 7 * 86400 > 0\n)",
                 of(15)
             ),
             0,
         ),
-        OwnAlert::ErrorBudgetBurn => return None,
+        ExporterAlert::ErrorBudgetBurn => return None,
     };
     Some((expr, window(minutes)))
 }
 
-/// The exporter's other checks went on meanwhile: so its own clock is the measure, and no other.
+/// Compares with the exporter's other checks, so that only its own clock matters.
 fn stalled(by_check: &str) -> String {
     let exporter = "cluster, namespace, job, instance";
     format!(
@@ -139,8 +140,8 @@ fn stalled(by_check: &str) -> String {
     )
 }
 
-/// Something was heard within a day and not within ten minutes; a job of ours that is still scraped speaks against it.
-fn silent(by: &str, and: &str, time_scale: TimeScale) -> String {
+/// Selects exporters seen within a day, but not within ten minutes, that have no scrape target.
+fn absent(by: &str, and: &str, time_scale: TimeScale) -> String {
     let present = |within: u32| {
         format!(
             "group by ({by}) (present_over_time(castai_health_exporter_info[{}]))",
@@ -156,14 +157,14 @@ fn silent(by: &str, and: &str, time_scale: TimeScale) -> String {
 
 /// Returns the rule of an alert with this expression and these labels.
 pub(super) fn alert_rule(
-    alert: OwnAlert,
+    alert: ExporterAlert,
     expr: String,
     window: Duration,
     labels: Vec<(&'static str, String)>,
     settings: &Settings<'_>,
 ) -> AlertRule {
     let entry = alert.entry();
-    // Templates see the labels of the series only, not those that the rule adds.
+    // Templates see the labels of the series, not those that the rule adds.
     let value = |label: &str| {
         let own = labels.iter().find(|(name, _)| *name == label);
         own.map_or_else(
@@ -176,7 +177,7 @@ pub(super) fn alert_rule(
         name: entry.name,
         labels,
         expr,
-        patience: entry.patience,
+        for_duration: entry.for_duration,
         keep_firing_for: keep_firing_for(alert),
         window,
         check: None,
@@ -185,18 +186,20 @@ pub(super) fn alert_rule(
     }
 }
 
-/// How long an alert goes on behind its end.
-fn keep_firing_for(alert: OwnAlert) -> Duration {
+/// Returns how long an alert keeps firing after its expression stopped matching.
+fn keep_firing_for(alert: ExporterAlert) -> Duration {
     match alert {
-        // What was blocked for long is known again a little later than what blocked it, whose alert must outlast it.
-        OwnAlert::CheckUnknown | OwnAlert::Watchdog | OwnAlert::CheckPanicked => Duration::ZERO,
+        // A blocked check recovers after the check that blocked it, whose alert must last longer.
+        ExporterAlert::CheckUnknown | ExporterAlert::Watchdog | ExporterAlert::CheckPanicked => {
+            Duration::ZERO
+        }
         _ => KEEP_FIRING_FOR,
     }
 }
 
-/// What people are told, with the values of its labels as given.
+/// Returns the annotations of an alert with these label values.
 pub fn annotations(
-    alert: OwnAlert,
+    alert: ExporterAlert,
     label: &dyn Fn(&str) -> String,
     runbook_base: &str,
 ) -> Vec<(&'static str, String)> {
@@ -210,7 +213,7 @@ pub fn annotations(
     ]
 }
 
-/// The text with each `{label}` replaced.
+/// Replaces each `{label}` in a text.
 fn filled(text: &str, label: &dyn Fn(&str) -> String) -> String {
     let mut filled = String::new();
     let mut rest = text;

@@ -1,7 +1,7 @@
-//! The rules of a check: what is recorded of its failures, and one alert per failure mode.
+//! Rules per check: recorded failures and one alert per failure mode.
 //!
-//! Three steps. First the failures of each vantage with their rank, remembered while an exporter restarts or cannot
-//! find out. Then both vantages together. Last the severity, of which each pair's alert is one series.
+//! Three steps: the severity rank of each failure per vantage, kept while an exporter restarts or its
+//! check is unknown; both vantages together; one series per severity, which the alerts select.
 
 use std::time::Duration;
 
@@ -14,18 +14,19 @@ use crate::alerting::visibility::Visibility;
 use crate::catalogue::alert::ALERTS;
 use crate::catalogue::{Alert, CheckId, FailureMode, Scope, Severity, alert, remedy, runbook_url};
 
-/// How long a failure is remembered when its exporter is gone.
-const REMEMBERED: Duration = Duration::from_mins(15);
+/// How long a failure is kept while its exporter is gone.
+const RETENTION: Duration = Duration::from_mins(15);
 
-/// A check whose attempts fail and warn in turn counts as failing.
-const WARNS_STEADILY: Duration = Duration::from_mins(3);
+/// A check whose attempts alternate between failing and warning counts as failing.
+const STEADY_WARNING: Duration = Duration::from_mins(3);
 
-/// The failures of each vantage; the value is the rank of the severity.
-pub const RANK: &str = "cluster_namespace_vantage_check_mode:castai_health_failure:rank";
-/// The failures of both vantages; the value is ten times the rank, and the place.
-const PLACED: &str = "cluster_namespace_check_mode:castai_health_failure:rank_place";
-/// The failures that people are told of; the value is the place.
-pub const TOLD: &str = "cluster_namespace_check_mode_severity:castai_health_failure:place";
+/// Failures per vantage; the value is the rank of the severity.
+const RANK: &str = "cluster_namespace_vantage_check_mode:castai_health_failure:rank";
+/// Failures of both vantages; the value is ten times the rank plus the visibility.
+const RANK_AND_VISIBILITY: &str =
+    "cluster_namespace_check_mode:castai_health_failure:rank_visibility";
+/// Failures by severity; the value is the visibility.
+const BY_SEVERITY: &str = "cluster_namespace_check_mode_severity:castai_health_failure:visibility";
 
 const VANTAGES: [&str; 2] = ["sidecar", "companion"];
 const INSTANCE: &str = "cluster, namespace, job, instance";
@@ -36,11 +37,11 @@ pub fn groups(settings: &Settings<'_>) -> Vec<Group> {
     CheckId::ALL
         .iter()
         .filter(with_alerts)
-        .map(|check| of_check(*check, settings))
+        .map(|check| group(*check, settings))
         .collect()
 }
 
-fn of_check(check: CheckId, settings: &Settings<'_>) -> Group {
+fn group(check: CheckId, settings: &Settings<'_>) -> Group {
     let record = |name: &str, label: Option<(&'static str, String)>, expr: String| Rule::Record {
         name: name.to_owned(),
         labels: label.into_iter().collect(),
@@ -54,15 +55,19 @@ fn of_check(check: CheckId, settings: &Settings<'_>) -> Group {
             rank(check, vantage, settings.time_scale),
         ));
     }
-    rules.push(record(PLACED, None, placed(check)));
+    rules.push(record(
+        RANK_AND_VISIBILITY,
+        None,
+        rank_and_visibility(check),
+    ));
     for (severity, from, below) in [
         (Severity::Critical, 30, 40),
         (Severity::Warning, 20, 30),
         (Severity::Info, 10, 20),
     ] {
-        let of = format!("{PLACED}{{check=\"{check}\"}}");
+        let of = format!("{RANK_AND_VISIBILITY}{{check=\"{check}\"}}");
         rules.push(record(
-            TOLD,
+            BY_SEVERITY,
             Some(severity_label(severity)),
             format!("({of} >= {from} < {below}) % 10"),
         ));
@@ -72,7 +77,7 @@ fn of_check(check: CheckId, settings: &Settings<'_>) -> Group {
             alert
                 .modes
                 .iter()
-                .map(|mode| Rule::Alert(of_pair(alert, *mode, settings))),
+                .map(|mode| Rule::Alert(alert_rule(alert, *mode, settings))),
         );
     }
     Group {
@@ -81,27 +86,26 @@ fn of_check(check: CheckId, settings: &Settings<'_>) -> Group {
     }
 }
 
-/// The rank of each failure of a vantage: 3 critical, 2 warning, 1 info.
+/// Returns the rank of each failure of a vantage: 3 critical, 2 warning, 1 info.
 ///
-/// What was known before is kept while no exporter of the vantage says anything else: while it restarts, and while it
-/// is unknown after a restart.
+/// The previous rank is kept while an exporter restarts and while its check is unknown afterwards.
 fn rank(check: CheckId, vantage: &str, time_scale: TimeScale) -> String {
-    let stands =
+    let from_vantage =
         format!("and on ({INSTANCE}) castai_health_exporter_info{{vantage=\"{vantage}\"}}");
-    let failure = format!("castai_health_failure{{check=\"{check}\"}} {stands}");
-    let same = format!("on ({INSTANCE}, check)");
-    let warns = time_scale.format(WARNS_STEADILY);
-    let remembered = time_scale.format(REMEMBERED);
+    let failure = format!("castai_health_failure{{check=\"{check}\"}} {from_vantage}");
+    let same_check = format!("on ({INSTANCE}, check)");
+    let steady = time_scale.format(STEADY_WARNING);
+    let retention = time_scale.format(RETENTION);
     format!(
         "max by (cluster, namespace, check, mode) (
     3 * (
       {failure}
-      and {same} castai_health_check_episode_start_timestamp_seconds{{check=\"{check}\"}}
-      and {same} castai_health_check_need{{check=\"{check}\",need=\"start\"}} == 1
-      unless {same} min_over_time(castai_health_check_status{{check=\"{check}\",status=\"warning\"}}[{warns}]) == 1
+      and {same_check} castai_health_check_episode_start_timestamp_seconds{{check=\"{check}\"}}
+      and {same_check} castai_health_check_need{{check=\"{check}\",need=\"start\"}} == 1
+      unless {same_check} min_over_time(castai_health_check_status{{check=\"{check}\",status=\"warning\"}}[{steady}]) == 1
     )
   or
-    1 * ({failure} and {same} castai_health_check_need{{check=\"{check}\",need=\"none\"}} == 1)
+    1 * ({failure} and {same_check} castai_health_check_need{{check=\"{check}\",need=\"none\"}} == 1)
   or
     2 * ({failure})
 )
@@ -110,15 +114,15 @@ or
   max without (vantage) ({RANK}{{check=\"{check}\",vantage=\"{vantage}\"}})
   unless on (cluster, namespace, check) ({failure})
   unless on (cluster, namespace, check)
-    (castai_health_check_status{{check=\"{check}\",status=~\"ok|not_applicable\"}} == 1 {stands})
+    (castai_health_check_status{{check=\"{check}\",status=~\"ok|not_applicable\"}} == 1 {from_vantage})
   and on (cluster, namespace, check)
-    max_over_time(castai_health_check_status{{check=\"{check}\",status=\"unknown\"}}[{remembered}])
+    max_over_time(castai_health_check_status{{check=\"{check}\",status=\"unknown\"}}[{retention}])
 )"
     )
 }
 
-/// The worst rank of both vantages, ten times, and the place that the two of them make.
-fn placed(check: CheckId) -> String {
+/// Returns ten times the worst rank of both vantages plus the visibility.
+fn rank_and_visibility(check: CheckId) -> String {
     let of = |vantage: &str| {
         format!("max without (vantage) ({RANK}{{check=\"{check}\",vantage=\"{vantage}\"}})")
     };
@@ -135,36 +139,36 @@ fn placed(check: CheckId) -> String {
     };
     let [sidecar_fine, companion_fine] = VANTAGES.map(fine);
     let both = format!("max without (vantage) ({RANK}{{check=\"{check}\"}})");
-    let held = |place: Visibility| match place {
-        Visibility::SomePods => {
+    let failures = |visibility: Visibility| match visibility {
+        Visibility::SomeSidecars => {
             format!("({sidecar}\n    and on (cluster, namespace, check) {sidecar_fine})")
         }
-        Visibility::Everywhere => format!("({both} and {sidecar} and {companion})"),
-        Visibility::PodOnly => {
+        Visibility::Both => format!("({both} and {sidecar} and {companion})"),
+        Visibility::SidecarOnly => {
             format!("({sidecar}\n    and on (cluster, namespace, check) {companion_fine})")
         }
-        Visibility::Pod => sidecar.clone(),
-        Visibility::BesideOnly => {
+        Visibility::Sidecar => sidecar.clone(),
+        Visibility::CompanionOnly => {
             format!("({companion}\n    and on (cluster, namespace, check) {sidecar_fine})")
         }
-        Visibility::Beside | Visibility::Cluster => companion.clone(),
+        Visibility::Companion | Visibility::Cluster => companion.clone(),
     };
-    let cases: Vec<String> = Visibility::OF_PODS
+    let cases: Vec<String> = Visibility::POD_SCOPE
         .iter()
-        .map(|place| {
-            let held = held(*place);
-            let held = if place.survived() {
-                format!("clamp_max({held}, 2)")
+        .map(|visibility| {
+            let failures = failures(*visibility);
+            let failures = if visibility.agent_survives() {
+                format!("clamp_max({failures}, 2)")
             } else {
-                held
+                failures
             };
-            format!("10 * {held}\n  + {}", place.code())
+            format!("10 * {failures}\n  + {}", visibility.code())
         })
         .collect();
     cases.join("\nor\n")
 }
 
-fn of_pair(alert: &'static Alert, mode: FailureMode, settings: &Settings<'_>) -> AlertRule {
+fn alert_rule(alert: &'static Alert, mode: FailureMode, settings: &Settings<'_>) -> AlertRule {
     let check = alert.check;
     let template = if check.entry().scope == Scope::Cluster {
         String::new()
@@ -177,8 +181,8 @@ fn of_pair(alert: &'static Alert, mode: FailureMode, settings: &Settings<'_>) ->
             ("check", check.label().to_owned()),
             ("mode", mode.label().to_owned()),
         ],
-        expr: format!("{TOLD}{{check=\"{check}\",mode=\"{mode}\"}} >= 0"),
-        patience: alert::patience(check, mode),
+        expr: format!("{BY_SEVERITY}{{check=\"{check}\",mode=\"{mode}\"}} >= 0"),
+        for_duration: alert::for_duration(check, mode),
         keep_firing_for: KEEP_FIRING_FOR,
         window: Duration::ZERO,
         check: Some(check.label()),
@@ -187,11 +191,11 @@ fn of_pair(alert: &'static Alert, mode: FailureMode, settings: &Settings<'_>) ->
     }
 }
 
-/// What people are told of a pair, with these words about the place.
+/// Returns the annotations of an alert, with a sentence about the vantages that see it.
 pub fn annotations(
     alert: &Alert,
     mode: FailureMode,
-    place: &str,
+    visibility: &str,
     runbook_base: &str,
 ) -> Vec<(&'static str, String)> {
     let entry = mode.entry();
@@ -201,7 +205,7 @@ pub fn annotations(
         ("summary", escape_template(alert.summary)),
         (
             "description",
-            format!("{}{place}", escape_template(entry.meaning)),
+            format!("{}{visibility}", escape_template(entry.meaning)),
         ),
         ("impact", escape_template(alert.impact)),
         ("remedy", escape_template(remedy(alert.check, mode))),

@@ -1,4 +1,4 @@
-//! Groups of recording and alerting rules, before they are written as YAML.
+//! Groups of recording and alerting rules.
 
 use std::time::Duration;
 
@@ -6,62 +6,62 @@ use crate::alerting::time_scale::TimeScale;
 use crate::alerting::yaml::Yaml;
 use crate::catalogue::Severity;
 
-/// How often a group is evaluated.
+/// Evaluation interval of every group.
 pub const EVALUATION_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long an alert keeps firing after its expression stopped matching.
 pub const KEEP_FIRING_FOR: Duration = Duration::from_mins(5);
 
-/// Rules that are evaluated one after the other.
+/// Rules that Prometheus evaluates in order.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// The check it is about, or another word; the name of the file.
+    /// Check of the rules, `exporter` or `slo`; also the file name.
     pub name: String,
-    /// In their order.
+    /// The rules in evaluation order.
     pub rules: Vec<Rule>,
 }
 
-/// One rule.
+/// A recording or alerting rule.
 #[derive(Clone, Debug)]
 pub enum Rule {
-    /// A series under a name of its own.
+    /// A recording rule.
     Record {
-        /// `level:metric:operation`.
+        /// Name of the recorded series: `level:metric:operation`.
         name: String,
-        /// Labels that it gets.
+        /// Labels added to the series.
         labels: Vec<(&'static str, String)>,
-        /// What is recorded.
+        /// Recorded expression.
         expr: String,
     },
-    /// An alert.
+    /// An alerting rule.
     Alert(AlertRule),
 }
 
-/// An alert as Prometheus evaluates it.
+/// An alerting rule.
 #[derive(Clone, Debug)]
 pub struct AlertRule {
-    /// The name.
+    /// Name of the alert.
     pub name: &'static str,
-    /// The static labels; the expression brings the others.
+    /// Static labels; the others come with the series of the expression.
     pub labels: Vec<(&'static str, String)>,
-    /// Fires for each series of it.
+    /// Expression; the alert fires for each of its series.
     pub expr: String,
-    /// How long it must last before anyone is told.
-    pub patience: Duration,
-    /// How long it goes on firing behind its end, so that a fault that comes and goes tells people once.
+    /// How long the expression must match before the alert fires.
+    pub for_duration: Duration,
+    /// How long the alert keeps firing afterwards, so that a flapping failure notifies once.
     pub keep_firing_for: Duration,
-    /// How much later than the fault the expression can hold at the earliest: the windows in it.
+    /// Shortest time from the failure until the expression matches: the ranges in it.
     pub window: Duration,
-    /// The check it is about, where it is about one.
+    /// Check of the alert, if it belongs to one.
     pub check: Option<&'static str>,
-    /// The mode it is about, where it is about one.
+    /// Failure mode of the alert, if it belongs to one.
     pub mode: Option<&'static str>,
-    /// For people; may hold templates.
+    /// Annotations, which may contain templates.
     pub annotations: Vec<(&'static str, String)>,
 }
 
 impl Group {
-    /// The group as Prometheus reads it.
+    /// Returns the group as Prometheus reads it.
     pub fn yaml(&self, time_scale: TimeScale) -> Yaml {
         Yaml::map([
             ("name", Yaml::plain(self.full_name())),
@@ -81,12 +81,12 @@ impl Group {
         ])
     }
 
-    /// The name of the group, unique beside the rules of others.
+    /// Returns the name of the group, with a prefix that keeps it unique in Prometheus.
     pub fn full_name(&self) -> String {
         format!("castai-health.{}", self.name)
     }
 
-    /// Its alerts.
+    /// Returns the alerting rules.
     pub fn alerts(&self) -> impl Iterator<Item = &AlertRule> {
         self.rules.iter().filter_map(|rule| match rule {
             Rule::Alert(alert) => Some(alert),
@@ -114,12 +114,12 @@ impl Rule {
 }
 
 impl AlertRule {
-    /// How long after the fault people are told at the earliest.
+    /// Returns the shortest time from the failure to the alert.
     pub fn earliest_notification(&self) -> Duration {
-        self.window + self.patience
+        self.window + self.for_duration
     }
 
-    /// The severity, where it is the rule that gives it and not the expression.
+    /// Returns the severity if the rule sets it and not the expression.
     pub fn severity(&self) -> Option<&str> {
         self.labels
             .iter()
@@ -131,7 +131,7 @@ impl AlertRule {
         let mut entries = vec![
             ("alert", Yaml::plain(self.name)),
             ("expr", Yaml::Block(self.expr.clone())),
-            ("for", Yaml::plain(time_scale.format(self.patience))),
+            ("for", Yaml::plain(time_scale.format(self.for_duration))),
         ];
         if !self.keep_firing_for.is_zero() {
             entries.push((
@@ -147,7 +147,7 @@ impl AlertRule {
     }
 }
 
-/// The label that every alert of ours with a fixed severity has.
+/// Returns the label of a fixed severity.
 pub fn severity_label(severity: Severity) -> (&'static str, String) {
     ("severity", severity.label().to_owned())
 }
@@ -160,7 +160,7 @@ fn texts(entries: &[(&'static str, String)]) -> Yaml {
     )
 }
 
-/// Escapes text in which nothing is a template.
+/// Escapes text so that Prometheus expands nothing in it.
 pub fn escape_template(text: &str) -> String {
     text.replace("{{", "{{ \"{{\" }}")
 }

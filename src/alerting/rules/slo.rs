@@ -6,69 +6,68 @@ use crate::alerting::rules::exporter::alert_rule;
 use crate::alerting::rules::group::{Group, Rule, severity_label};
 use crate::alerting::settings::Settings;
 use crate::alerting::time_scale::TimeScale;
-use crate::catalogue::exporter_alert::{OBJECTIVE, OBJECTIVES};
-use crate::catalogue::{OwnAlert, Severity};
+use crate::catalogue::exporter_alert::{SLO_CHECKS, SLO_TARGET};
+use crate::catalogue::{ExporterAlert, Severity};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// A share of failed attempts over some time; the label `window` names the time.
+/// Ratio of failed attempts over the time in the label `window`.
 pub const ERROR_RATIO: &str =
     "cluster_namespace_check:castai_health_check_failures_per_attempt:ratio";
 
-/// The windows that are read from the counters themselves; the longer ones are sums of these, so that a fleet's
-/// evaluation stays cheap.
-const BASES: [Duration; 2] = [Duration::from_mins(5), Duration::from_mins(30)];
+/// Windows read from the counters; longer ones are sums of these, which keeps evaluation cheap.
+const COUNTER_WINDOWS: [Duration; 2] = [Duration::from_mins(5), Duration::from_mins(30)];
 
-/// Where there is no history yet, a fault exceeds every window at once; whoever can name its cause comes first.
-const AFTER_EVERY_CAUSE: Duration = Duration::from_mins(12);
+/// Without history a failure exceeds every window at once; alerts that name the cause fire first.
+const AFTER_CAUSE_ALERTS: Duration = Duration::from_mins(12);
 
-/// One row of the burn-rate table of Google's SRE workbook.
-struct Burn {
+/// A row of the burn-rate table in Google's SRE workbook.
+struct BurnRate {
     severity: Severity,
     long: Duration,
     short: Duration,
     factor: f64,
-    patience: Duration,
+    for_duration: Duration,
 }
 
-const BURNS: [Burn; 4] = [
-    Burn {
+const BURN_RATES: [BurnRate; 4] = [
+    BurnRate {
         severity: Severity::Critical,
         long: Duration::from_hours(1),
         short: Duration::from_mins(5),
         factor: 14.4,
-        patience: AFTER_EVERY_CAUSE,
+        for_duration: AFTER_CAUSE_ALERTS,
     },
-    Burn {
+    BurnRate {
         severity: Severity::Critical,
         long: Duration::from_hours(6),
         short: Duration::from_mins(30),
         factor: 6.0,
-        patience: Duration::from_mins(15),
+        for_duration: Duration::from_mins(15),
     },
-    Burn {
+    BurnRate {
         severity: Severity::Warning,
         long: Duration::from_hours(24),
         short: Duration::from_hours(2),
         factor: 3.0,
-        patience: Duration::from_hours(1),
+        for_duration: Duration::from_hours(1),
     },
-    Burn {
+    BurnRate {
         severity: Severity::Warning,
         long: Duration::from_hours(72),
         short: Duration::from_hours(6),
         factor: 1.0,
-        patience: Duration::from_hours(3),
+        for_duration: Duration::from_hours(3),
     },
 ];
 
 /// Returns the group `slo`.
 pub fn group(settings: &Settings<'_>) -> Group {
     let time_scale = settings.time_scale;
-    let checks: Vec<&str> = OBJECTIVES.iter().map(|check| check.label()).collect();
+    let checks: Vec<&str> = SLO_CHECKS.iter().map(|check| check.label()).collect();
     let checks = checks.join("|");
     let mut rules = Vec::new();
-    for base in BASES {
+    for base in COUNTER_WINDOWS {
         for counted in ["attempts", "failures"] {
             let window = time_scale.format(base);
             rules.push(Rule::Record {
@@ -80,16 +79,16 @@ pub fn group(settings: &Settings<'_>) -> Group {
             });
         }
     }
-    let mut windows: Vec<Duration> = BURNS
+    let mut windows: Vec<Duration> = BURN_RATES
         .iter()
         .flat_map(|burn| [burn.long, burn.short])
         .collect();
     windows.sort_unstable();
     windows.dedup();
     rules.extend(windows.into_iter().map(|window| ratio(window, time_scale)));
-    for burn in &BURNS {
+    for burn in &BURN_RATES {
         let (long, short) = (time_scale.format(burn.long), time_scale.format(burn.short));
-        let limit = burn.factor * (1.0 - OBJECTIVE);
+        let limit = burn.factor * (1.0 - SLO_TARGET);
         let over = |window: &str| {
             format!(
                 "max by (cluster, namespace, check) ({ERROR_RATIO}{{window=\"{window}\"}}) > {limit:.3}"
@@ -108,13 +107,13 @@ pub fn group(settings: &Settings<'_>) -> Group {
             ("short", short),
         ];
         let mut alert = alert_rule(
-            OwnAlert::ErrorBudgetBurn,
+            ExporterAlert::ErrorBudgetBurn,
             expr,
             Duration::ZERO,
             labels,
             settings,
         );
-        alert.patience = burn.patience;
+        alert.for_duration = burn.for_duration;
         rules.push(Rule::Alert(alert));
     }
     Group {
@@ -127,14 +126,18 @@ fn increase_of(counted: &str) -> String {
     format!("cluster_namespace_check:castai_health_check_{counted}:increase")
 }
 
-/// The share of attempts that failed within a window.
+/// Returns the ratio of failed attempts within a window.
 fn ratio(window: Duration, time_scale: TimeScale) -> Rule {
     let base = if window < Duration::from_hours(6) {
-        BASES[0]
+        COUNTER_WINDOWS[0]
     } else {
-        BASES[1]
+        COUNTER_WINDOWS[1]
     };
-    let base = if window == BASES[1] { window } else { base };
+    let base = if window == COUNTER_WINDOWS[1] {
+        window
+    } else {
+        base
+    };
     let step = time_scale.format(base);
     let sum = |counted: &str| {
         let steps = format!("{}{{window=\"{step}\"}}", increase_of(counted));

@@ -1,6 +1,6 @@
 //! Alerts about name resolution and the Kubernetes API server.
 
-use crate::catalogue::alert::Alert;
+use crate::catalogue::alert::entry::Alert;
 use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::FailureMode as M;
 use crate::catalogue::mode::category::Category;
@@ -11,8 +11,8 @@ pub(super) const ALERTS: &[Alert] = &[
         name: "CastaiDnsFailing",
         check: CheckId::Dns,
         modes: DNS,
-        summary: "Names that the CAST AI agent needs do not resolve in its pod.",
-        impact: "Without names the agent reaches neither CAST AI nor the cloud's API; it delivers no snapshot, and CAST AI shows the cluster as not responding after a few minutes.",
+        summary: "DNS lookups that the CAST AI agent needs fail in its pod.",
+        impact: "The agent can reach neither CAST AI nor the cloud APIs. It delivers no snapshots, and CAST AI shows the cluster as not responding after a few minutes.",
         diagnosis: &[
             "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide",
             "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50",
@@ -29,7 +29,7 @@ pub(super) const ALERTS: &[Alert] = &[
             ) && !matches!(mode, M::TlsHandshakeTimeout)
         }),
         summary: "The CAST AI agent cannot reach the Kubernetes API server.",
-        impact: "The agent loses its lease within 10 to 22 seconds, ends with exit code 0 (Completed) and starts again in a loop; no snapshot is delivered.",
+        impact: "The agent loses its lease within 10 to 22 seconds, exits with code 0 (Completed) and restarts in a loop. No snapshots are delivered.",
         diagnosis: &[
             "kubectl get --raw /readyz?verbose",
             "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes",
@@ -40,8 +40,8 @@ pub(super) const ALERTS: &[Alert] = &[
         name: "CastaiApiserverTlsHandshakeTimeout",
         check: CheckId::Apiserver,
         modes: &[M::TlsHandshakeTimeout],
-        summary: "The TLS handshake between the CAST AI agent and the Kubernetes API server does not finish.",
-        impact: "The agent gives a handshake 10 seconds; then it cannot start, or ends and starts again in a loop.",
+        summary: "The TLS handshake between the CAST AI agent and the Kubernetes API server times out.",
+        impact: "The agent waits 10 seconds for a handshake. Then it cannot start, or exits and restarts in a loop.",
         diagnosis: &[
             "kubectl -n castai-agent get pods -o wide",
             "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes",
@@ -54,8 +54,8 @@ pub(super) const ALERTS: &[Alert] = &[
         modes: modes_where!(CheckId::Apiserver, |mode| {
             matches!(mode.category(), Category::Certificate)
         }),
-        summary: "The certificate of the Kubernetes API server is not one that the CAST AI agent accepts.",
-        impact: "The agent refuses the connection and cannot work until the certificate or the mounted CA is right.",
+        summary: "The CAST AI agent rejects the certificate of the Kubernetes API server.",
+        impact: "The agent refuses the connection and cannot work until the certificate or the mounted CA is fixed.",
         diagnosis: &[
             "kubectl -n castai-agent get configmap kube-root-ca.crt -o jsonpath='{.data.ca\\.crt}' | openssl x509 -noout -subject -dates",
             "kubectl -n default get service kubernetes -o wide",
@@ -67,8 +67,8 @@ pub(super) const ALERTS: &[Alert] = &[
         modes: modes_where!(CheckId::Apiserver, |mode| {
             matches!(mode.category(), Category::Denied)
         }),
-        summary: "The Kubernetes API server refuses the CAST AI agent's account.",
-        impact: "The agent can neither hold its lease nor read the cluster; depending on the version it restarts in a loop or idles while its health endpoint still says ok.",
+        summary: "The Kubernetes API server denies access to the CAST AI agent's service account.",
+        impact: "The agent can neither hold its lease nor read the cluster. Depending on its version it restarts in a loop, or sits idle while its health endpoint still returns ok.",
         diagnosis: &[
             "kubectl auth can-i get namespaces/kube-system --as system:serviceaccount:castai-agent:castai-agent",
             "kubectl -n castai-agent get serviceaccount castai-agent -o yaml",
@@ -81,8 +81,8 @@ pub(super) const ALERTS: &[Alert] = &[
         modes: modes_where!(CheckId::Apiserver, |mode| {
             is_error(mode) || matches!(mode.category(), Category::Degraded)
         }),
-        summary: "The Kubernetes API server answers the CAST AI agent with errors, late, or on some addresses only.",
-        impact: "Some of the agent's connections fail: watches are cut, the lease may be lost, snapshots are late.",
+        summary: "The Kubernetes API server returns errors to the CAST AI agent, responds late, or fails on some addresses.",
+        impact: "Some of the agent's connections fail: watches break, the lease may be lost, snapshots are late.",
         diagnosis: &[
             "kubectl get --raw /readyz?verbose",
             "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes",

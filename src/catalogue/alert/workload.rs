@@ -1,6 +1,6 @@
 //! Alerts about the agent and the other CAST AI workloads as Kubernetes objects.
 
-use crate::catalogue::alert::Alert;
+use crate::catalogue::alert::entry::Alert;
 use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::category::Category;
 use crate::catalogue::mode::{FailureMode as M, Family};
@@ -15,8 +15,8 @@ pub(super) const ALERTS: &[Alert] = &[
         modes: modes_where!(CheckId::AgentWorkload, |mode| {
             matches!(mode.category(), Category::Absent)
         }),
-        summary: "The CAST AI agent is not there: its Deployment is missing or scaled to zero.",
-        impact: "No snapshot is delivered; CAST AI shows the cluster as not responding after about five minutes, then as disconnected.",
+        summary: "The CAST AI agent is not installed: its Deployment is missing or scaled to zero.",
+        impact: "No snapshots are delivered. CAST AI shows the cluster as not responding after about five minutes, then as disconnected.",
         diagnosis: &[
             "kubectl -n castai-agent get deployments",
             "helm list --all-namespaces --filter castai",
@@ -27,8 +27,8 @@ pub(super) const ALERTS: &[Alert] = &[
         name: "CastaiAgentRestarting",
         check: CheckId::AgentWorkload,
         modes: RESTARTING,
-        summary: "The CAST AI agent ends again and again.",
-        impact: "Snapshots are missing while it is down; CAST AI may show the cluster as not responding.",
+        summary: "The CAST AI agent exits and restarts repeatedly.",
+        impact: "No snapshots are delivered while it is down; CAST AI may show the cluster as not responding.",
         diagnosis: &[
             "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
             "kubectl -n castai-agent logs deployment/castai-agent --all-containers --ignore-errors --previous --tail=50 | castai-health-exporter explain -",
@@ -41,8 +41,8 @@ pub(super) const ALERTS: &[Alert] = &[
         modes: modes_where!(CheckId::AgentWorkload, |mode| {
             matches!(mode.category(), Category::Unscheduled)
         }),
-        summary: "No node takes the CAST AI agent, or its node threw it out.",
-        impact: "No snapshot is delivered until a node takes it.",
+        summary: "The CAST AI agent cannot be scheduled to a node, or was evicted.",
+        impact: "No snapshots are delivered until the pod runs on a node.",
         diagnosis: &[
             "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
             "kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent",
@@ -50,13 +50,13 @@ pub(super) const ALERTS: &[Alert] = &[
         ],
     },
     Alert {
-        name: "CastaiAgentNotCreated",
+        name: "CastaiAgentPodCreationFailed",
         check: CheckId::AgentWorkload,
         modes: modes_where!(CheckId::AgentWorkload, |mode| {
             matches!(mode.category(), Category::NotCreated)
         }),
-        summary: "Kubernetes does not let the CAST AI agent's pods be made.",
-        impact: "There is no pod of the agent, or not of its new version; the Deployment alone shows little of it.",
+        summary: "Kubernetes rejects the creation of the CAST AI agent's pods.",
+        impact: "There is no pod of the agent, or none of its new version. The Deployment alone shows little of it.",
         diagnosis: &[
             "kubectl -n castai-agent describe replicasets -l app.kubernetes.io/name=castai-agent",
             "kubectl -n castai-agent get events --sort-by=.lastTimestamp",
@@ -70,7 +70,7 @@ pub(super) const ALERTS: &[Alert] = &[
                 && matches!(mode.category(), Category::NotStarting)
         }),
         summary: "Pods of the CAST AI agent do not become available.",
-        impact: "No snapshot is delivered until one does.",
+        impact: "No snapshots are delivered until a pod becomes available.",
         diagnosis: &[
             "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
             "kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent",
@@ -78,11 +78,11 @@ pub(super) const ALERTS: &[Alert] = &[
         ],
     },
     Alert {
-        name: "CastaiAgentImageMissing",
+        name: "CastaiAgentImagePullFailing",
         check: CheckId::AgentWorkload,
         modes: IMAGE_PULL,
-        summary: "The CAST AI agent waits for its image in vain.",
-        impact: "No snapshot is delivered until the image comes; while a pod of an older version works, only the new one is missing.",
+        summary: "The CAST AI agent's image cannot be pulled.",
+        impact: "No snapshots are delivered until the image is pulled. If a pod of an older version still runs, only the new version is affected.",
         diagnosis: &[
             "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
             "kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent",
@@ -93,8 +93,8 @@ pub(super) const ALERTS: &[Alert] = &[
         name: "CastaiAgentUpgradeWillFail",
         check: CheckId::AgentUpgrade,
         modes: &[M::AgentUpgradeSelectorImmutable],
-        summary: "The next upgrade of the CAST AI agent will be refused.",
-        impact: "The agent goes on as it is; helm or the script of the console ends with an immutable field.",
+        summary: "The next upgrade of the CAST AI agent will fail.",
+        impact: "The installed version keeps running. Helm, or the script of the console, will fail because of an immutable field.",
         diagnosis: &[
             "kubectl -n castai-agent get deployment castai-agent -o jsonpath='{.spec.selector.matchLabels}{\"\\n\"}{.metadata.annotations}{\"\\n\"}'",
             "helm list -n castai-agent",
@@ -104,8 +104,8 @@ pub(super) const ALERTS: &[Alert] = &[
         name: "CastaiAgentOutdated",
         check: CheckId::AgentUpgrade,
         modes: &[M::AgentVersionOutdated],
-        summary: "A later version of the CAST AI agent is there.",
-        impact: "Faults that were mended since, and features that need a later version, are missing.",
+        summary: "A newer version of the CAST AI agent is available.",
+        impact: "The installed version lacks the bug fixes and features of later versions.",
         diagnosis: &[
             "kubectl -n castai-agent get deployment castai-agent -o jsonpath='{.spec.template.spec.containers[*].image}{\"\\n\"}'",
         ],
@@ -114,8 +114,8 @@ pub(super) const ALERTS: &[Alert] = &[
         name: "CastaiClusterControllerDown",
         check: CheckId::ClusterController,
         modes: WORKLOAD,
-        summary: "CAST AI's cluster controller does not run as it should.",
-        impact: "CAST AI cannot add, drain or remove nodes, nor upgrade its components.",
+        summary: "The CAST AI cluster controller does not run as it should.",
+        impact: "CAST AI can neither add, drain or remove nodes nor upgrade its components.",
         diagnosis: &[
             "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-cluster-controller -o wide",
             "kubectl -n castai-agent describe deployment castai-cluster-controller",
@@ -123,11 +123,11 @@ pub(super) const ALERTS: &[Alert] = &[
         ],
     },
     Alert {
-        name: "CastaiClusterControllerRefused",
+        name: "CastaiClusterControllerUnauthorized",
         check: CheckId::ClusterController,
         modes: TOKEN_REJECTED,
-        summary: "CAST AI does not accept the token of its cluster controller.",
-        impact: "The cluster controller runs and gets no orders: CAST AI cannot add, drain or remove nodes, nor upgrade its components.",
+        summary: "CAST AI rejects the token of its cluster controller.",
+        impact: "The cluster controller runs but receives no actions: CAST AI can neither add, drain or remove nodes nor upgrade its components.",
         diagnosis: &[
             "kubectl -n castai-agent logs deployment/castai-cluster-controller -c cluster-controller --since=5m | castai-health-exporter explain -",
             "kubectl -n castai-agent get configmap castai-cluster-controller -o jsonpath='{.data.CLUSTER_ID}'",
@@ -138,19 +138,19 @@ pub(super) const ALERTS: &[Alert] = &[
         name: "CastaiClusterControllerNoLeader",
         check: CheckId::ClusterController,
         modes: LEADERLESS,
-        summary: "No instance of CAST AI's cluster controller leads, while its pods run.",
-        impact: "Only the leader gets orders from CAST AI: nodes are neither added nor removed.",
+        summary: "No instance of the CAST AI cluster controller is the leader, although its pods run.",
+        impact: "Only the leader receives actions from CAST AI, so nodes are neither added nor removed.",
         diagnosis: &[
             "kubectl -n castai-agent get lease cluster-controller -o yaml",
             "kubectl -n castai-agent logs deployment/castai-cluster-controller -c cluster-controller --since=5m | grep -iE 'leader|lease'",
         ],
     },
     Alert {
-        name: "CastaiComponentRefused",
+        name: "CastaiComponentUnauthorized",
         check: CheckId::Components,
         modes: TOKEN_REJECTED,
-        summary: "CAST AI does not accept the token of one of its components.",
-        impact: "The component runs and does nothing; the evidence names it.",
+        summary: "CAST AI rejects the token of one of its components.",
+        impact: "The component runs but does nothing; the evidence names it.",
         diagnosis: &[
             "kubectl -n castai-agent get pods",
             "kubectl -n castai-agent logs deployment/castai-evictor --since=5m | castai-health-exporter explain -",
@@ -163,8 +163,8 @@ pub(super) const ALERTS: &[Alert] = &[
         modes: modes_where!(CheckId::Components, |mode| {
             matches!(mode.family(), Family::Workload)
         }),
-        summary: "A component of CAST AI does not run as it should.",
-        impact: "What the component does is missing; the agent itself goes on.",
+        summary: "A CAST AI component does not run as it should.",
+        impact: "The component's features do not work; the agent itself is not affected.",
         diagnosis: &[
             "kubectl -n castai-agent get deployments,daemonsets",
             "kubectl -n castai-agent get events --sort-by=.lastTimestamp",
@@ -174,8 +174,8 @@ pub(super) const ALERTS: &[Alert] = &[
         name: "CastaiImagePullFailing",
         check: CheckId::ImagePull,
         modes: IMAGE_PULL,
-        summary: "Pods of this cluster wait for images that do not come.",
-        impact: "The pods do not start; when new nodes are concerned, workloads that CAST AI moves there stay down.",
+        summary: "Pods of this cluster wait for images that cannot be pulled.",
+        impact: "The pods do not start. If new nodes are affected, workloads that CAST AI moves there stay down.",
         diagnosis: &[
             "kubectl get pods --all-namespaces --field-selector status.phase=Pending -o wide",
             "kubectl get events --all-namespaces --field-selector reason=Failed",

@@ -7,41 +7,49 @@ macro_rules! azure {
             category: Unreachable,
             checks: [AzureImds, AgentLog],
             properties: [Timeout],
-            meaning: "Azure's metadata service gives no answer that can be used.",
-            distinguishing: "No connection, no answer within two seconds, an error of its own, or a document without what the \
-                agent asks for. Silence may be AKS' IMDS restriction, which drops what pods without host networking send; an \
-                answer of 403 is `azure_imds_restricted`.",
-            remedy: "Give the agent what it would ask for, all three together: `kubectl -n castai-agent set env \
-                deploy/castai-agent AKS_LOCATION=LOCATION AKS_SUBSCRIPTION_ID=SUBSCRIPTION \
-                AKS_NODE_RESOURCE_GROUP=MC_GROUP_NAME_LOCATION`. Or allow egress to 169.254.169.254:80 (`kubectl -n \
-                castai-agent get networkpolicy`; `az aks show -g GROUP -n CLUSTER --query \
-                networkProfile.podLinkLocalAccess` says `None` under IMDS restriction) and put that address into `NO_PROXY`.",
+            meaning: "Azure's instance metadata service gives no usable response.",
+            distinguishing: "No connection, no response within two seconds, a server error, or a \
+                document without the values that the agent needs. Silence may be AKS' IMDS \
+                restriction, which drops packets from pods without host networking; a 403 \
+                response is `azure_imds_restricted`.",
+            remedy: "Set the values on the agent, all three together: `kubectl -n castai-agent \
+                set env deploy/castai-agent AKS_LOCATION=LOCATION \
+                AKS_SUBSCRIPTION_ID=SUBSCRIPTION AKS_NODE_RESOURCE_GROUP=MC_GROUP_NAME_LOCATION`. \
+                Alternatively, allow egress to 169.254.169.254:80 and add that address to \
+                `NO_PROXY`. Check network policies (`kubectl -n castai-agent get networkpolicy`) \
+                and IMDS restriction (`az aks show -g GROUP -n CLUSTER --query \
+                networkProfile.podLinkLocalAccess` returns `None` when it is enabled).",
         }
         AzureImdsRestricted = "azure_imds_restricted" {
             category: Denied,
             checks: [AzureImds],
-            meaning: "Azure's metadata service answers, and this pod may not ask it.",
-            distinguishing: "An answer of 401 or 403, as a guard on the node gives it; AKS' IMDS restriction drops packets \
-                instead, which is `azure_imds_unreachable`.",
-            remedy: "Give the agent what it would ask for, all three together: `kubectl -n castai-agent set env \
-                deploy/castai-agent AKS_LOCATION=LOCATION AKS_SUBSCRIPTION_ID=SUBSCRIPTION \
-                AKS_NODE_RESOURCE_GROUP=MC_GROUP_NAME_LOCATION`; nothing needs to be opened then.",
+            meaning: "Azure's instance metadata service responds, but denies this pod access.",
+            distinguishing: "The response is 401 or 403, as from a proxy on the node that guards \
+                the service. AKS' IMDS restriction drops packets instead, which is \
+                `azure_imds_unreachable`.",
+            remedy: "Set the values on the agent, all three together: `kubectl -n castai-agent \
+                set env deploy/castai-agent AKS_LOCATION=LOCATION \
+                AKS_SUBSCRIPTION_ID=SUBSCRIPTION AKS_NODE_RESOURCE_GROUP=MC_GROUP_NAME_LOCATION`. \
+                Then the agent does not need the service.",
         }
         AzureImdsBadRequest = "azure_imds_bad_request" {
             category: Error,
             checks: [AzureImds, AgentLog],
-            meaning: "Azure's metadata service rejects the request.",
-            distinguishing: "400: the header `Metadata: true` was lost on the way, a proxy added `X-Forwarded-For`, or the \
-                version is unknown to it.",
-            remedy: "Put `169.254.169.254` into `NO_PROXY` of the agent, or set `AKS_LOCATION`, `AKS_SUBSCRIPTION_ID`, \
-                `AKS_NODE_RESOURCE_GROUP`.",
+            meaning: "Azure's instance metadata service rejected the request as malformed.",
+            distinguishing: "400: the `Metadata: true` header was lost in transit, a proxy added \
+                `X-Forwarded-For`, or the service does not know the API version.",
+            remedy: "Add `169.254.169.254` to the agent's `NO_PROXY`, or set `AKS_LOCATION`, \
+                `AKS_SUBSCRIPTION_ID` and `AKS_NODE_RESOURCE_GROUP`.",
         }
         AzureImdsRateLimited = "azure_imds_rate_limited" {
             category: Throttled,
             checks: [AzureImds, AgentLog],
-            meaning: "Azure's metadata service turns requests away because there are too many.",
-            distinguishing: "An answer of 429, which passes; silence is `azure_imds_unreachable`.",
-            remedy: "Wait; it answers five requests a second. Look for a pod on this node that asks it in a loop.",
+            meaning: "Azure's instance metadata service rejects requests because there are too \
+                many.",
+            distinguishing: "The response is 429, and transient; no response is \
+                `azure_imds_unreachable`.",
+            remedy: "Wait: the service allows five requests per second. Look for a pod on this \
+                node that queries it in a loop.",
         }
     } };
 }

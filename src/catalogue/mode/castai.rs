@@ -6,165 +6,199 @@ macro_rules! castai {
         CastaiKeyMissing = "castai_key_missing" {
             category: Misconfigured,
             checks: [CastaiApi, AgentLog],
-            meaning: "The agent has no API key: it ends at once.",
-            distinguishing: "Nothing was asked. A key that CAST AI rejects is `castai_token_invalid`.",
-            remedy: "Put the key into the agent's secret and restart: `kubectl -n castai-agent create secret generic \
-                castai-agent --from-literal=API_KEY=$CASTAI_API_TOKEN --dry-run=client -o yaml | kubectl apply -f -` \
-                and `kubectl -n castai-agent rollout restart deploy/castai-agent`.",
+            meaning: "The agent has no API key and exits at startup.",
+            distinguishing: "No request was sent. A key that CAST AI rejects is \
+                `castai_token_invalid`.",
+            remedy: "Store the key in the agent's Secret and restart the agent: `kubectl -n \
+                castai-agent create secret generic castai-agent \
+                --from-literal=API_KEY=$CASTAI_API_TOKEN --dry-run=client -o yaml | kubectl apply \
+                -f -`, then `kubectl -n castai-agent rollout restart deploy/castai-agent`.",
         }
         CastaiKeyMalformed = "castai_key_malformed" {
             category: Misconfigured,
             checks: [CastaiApi, AgentLog],
-            meaning: "The API key holds a byte that no HTTP header may hold, mostly a line feed at its end.",
-            distinguishing: "The request never left. A key of the right shape that is rejected is `castai_token_invalid`.",
-            remedy: "Write the secret again without the line feed (`echo` adds one): `kubectl -n castai-agent create \
-                secret generic castai-agent --from-literal=API_KEY=$CASTAI_API_TOKEN --dry-run=client -o yaml | \
-                kubectl apply -f -` and `kubectl -n castai-agent rollout restart deploy/castai-agent`.",
+            meaning: "The API key contains a byte that is not allowed in an HTTP header, usually \
+                a trailing newline.",
+            distinguishing: "The request was never sent. A well-formed key that is rejected is \
+                `castai_token_invalid`.",
+            remedy: "Store the key again without a trailing newline (`echo` adds one): `kubectl \
+                -n castai-agent create secret generic castai-agent \
+                --from-literal=API_KEY=$CASTAI_API_TOKEN --dry-run=client -o yaml | kubectl apply \
+                -f -`, then `kubectl -n castai-agent rollout restart deploy/castai-agent`.",
         }
         CastaiTokenInvalid = "castai_token_invalid" {
             category: Denied,
             checks: [CastaiApi, ClusterController, Components, AgentLog],
-            meaning: "CAST AI does not accept the API key (401).",
-            distinguishing: "CAST AI itself answered, so network, proxy and TLS are fine. 403 is `castai_forbidden`: a known key \
-                without the right.",
-            remedy: "Create a key in the console (API access keys), then `kubectl -n castai-agent create secret generic \
-                castai-agent --from-literal=API_KEY=$CASTAI_API_TOKEN --dry-run=client -o yaml | kubectl apply -f -` \
-                and `kubectl -n castai-agent rollout restart deploy/castai-agent`.",
+            meaning: "CAST AI rejected the API key (401).",
+            distinguishing: "CAST AI itself responded, so network, proxy and TLS work. A 403 is \
+                `castai_forbidden`: a valid key without permission.",
+            remedy: "Create a key in the console (API access keys), then store it and restart the \
+                agent: `kubectl -n castai-agent create secret generic castai-agent \
+                --from-literal=API_KEY=$CASTAI_API_TOKEN --dry-run=client -o yaml | kubectl apply \
+                -f -`, then `kubectl -n castai-agent rollout restart deploy/castai-agent`.",
         }
         CastaiForbidden = "castai_forbidden" {
             category: Denied,
             checks: [CastaiApi, ClusterController, Components, AgentLog],
-            meaning: "CAST AI knows the key, but it is not allowed to act for this cluster (403).",
-            distinguishing: "The answer is CAST AI's own JSON; an HTML page with 403 comes from its edge (`castai_waf_blocked`) \
-                or from a proxy (`proxy_block_page`).",
-            remedy: "The cluster's token was invalidated by another onboarding, or the key belongs to another \
-                organisation. For the cluster-controller: `helm repo update && helm upgrade -i cluster-controller \
-                castai-helm/castai-cluster-controller -n castai-agent --set castai.apiKey=$CASTAI_API_TOKEN --set \
-                castai.clusterID=$CLUSTER_ID`. For the agent put a key of the right organisation into its secret and \
-                restart it.",
+            meaning: "CAST AI recognises the key but does not allow it to act for this cluster \
+                (403).",
+            distinguishing: "The response is CAST AI's own JSON; an HTML page with 403 comes from \
+                its edge (`castai_waf_blocked`) or from a proxy (`proxy_block_page`).",
+            remedy: "Store a key of the right organisation in the agent's Secret and restart the \
+                agent: either another onboarding revoked the cluster's token, or the key belongs \
+                to another organisation. For the cluster controller: `helm repo update && helm \
+                upgrade -i cluster-controller castai-helm/castai-cluster-controller -n \
+                castai-agent --set castai.apiKey=$CASTAI_API_TOKEN --set \
+                castai.clusterID=$CLUSTER_ID`.",
         }
         CastaiWafBlocked = "castai_waf_blocked" {
             category: Unreachable,
             checks: [CastaiApi, AgentLog],
-            meaning: "A firewall in front of CAST AI turns the request away before the application sees it.",
-            distinguishing: "HTML without the application's request id, and without marks of a corporate filter, which would be \
-                `proxy_block_page`. JSON with 403 is `castai_forbidden`.",
-            remedy: "Not to be mended in the cluster. Send CAST AI support the time, the egress address (`kubectl run ip \
-                --rm -it --restart=Never --image=curlimages/curl -- -s https://ifconfig.me`) and the reference on \
-                the page (`cf-ray`, incident id).",
+            meaning: "A firewall in front of CAST AI blocks the request before the application \
+                sees it.",
+            distinguishing: "The response is HTML without the application's request ID and \
+                without marks of a corporate filter, which would be `proxy_block_page`. JSON with \
+                403 is `castai_forbidden`.",
+            remedy: "Contact CAST AI support; this cannot be fixed in the cluster. Send the time, \
+                the egress address (`kubectl run ip --rm -it --restart=Never \
+                --image=curlimages/curl -- -s https://ifconfig.me`) and the reference on the page \
+                (`cf-ray`, incident ID).",
         }
         CastaiClusterNotFound = "castai_cluster_not_found" {
             category: Denied,
             checks: [CastaiApi, ClusterStatus, AgentLog],
-            meaning: "CAST AI does not know this cluster any more (404), while the agent goes on running.",
-            distinguishing: "An answer to a request that names the cluster's id. Another organisation's key is answered with 403.",
-            remedy: "The cluster was deleted in the console. To have it back, run the script of the Connect cluster \
-                screen again. If it shall stay deleted: `helm uninstall castai-agent -n castai-agent`.",
+            meaning: "CAST AI no longer knows this cluster (404), while the agent keeps running.",
+            distinguishing: "This is a response to a request that contains the cluster ID. A key \
+                of another organisation gets 403.",
+            remedy: "Reconnect the cluster, which was deleted in the console: run the script of \
+                the Connect cluster screen again. If it is meant to stay deleted, uninstall the \
+                agent: `helm uninstall castai-agent -n castai-agent`.",
         }
         CastaiRateLimited = "castai_rate_limited" {
             category: Throttled,
             checks: [CastaiApi, AgentLog],
             properties: [Transient],
-            meaning: "CAST AI turns requests away because there are too many (429).",
-            distinguishing: "JSON from the application; an HTML page with 429 is the edge (`castai_waf_blocked`).",
-            remedy: "Wait; the agent tries again by itself. If it stays: are there several agents for one cluster \
-                (`kubectl get deploy -A -l app.kubernetes.io/name=castai-agent`), or is the key used by other tools? \
-                Else ask CAST AI for a higher quota.",
+            meaning: "CAST AI rejects requests because there are too many (429).",
+            distinguishing: "The response is JSON from the application; an HTML page with 429 \
+                comes from the edge (`castai_waf_blocked`).",
+            remedy: "Wait: the agent retries by itself. If it persists, check for several agents \
+                of one cluster (`kubectl get deploy -A -l app.kubernetes.io/name=castai-agent`) \
+                and for other tools that use the same key. Otherwise request a higher quota from \
+                CAST AI.",
         }
         CastaiClientError = "castai_client_error" {
             category: Error,
             checks: [CastaiApi, AgentLog],
-            meaning: "CAST AI rejects the request as wrong (a 4xx that has no mode of its own).",
-            distinguishing: "401, 403, 404 and 429 have their own modes; here the request itself did not please.",
-            remedy: "Mostly an agent that is too old for the API, or a wrong path in `API_URL`. The evidence shows the \
-                message. Upgrade: `helm repo update && helm upgrade castai-agent castai-helm/castai-agent -n \
-                castai-agent --reuse-values`.",
+            meaning: "CAST AI rejected the request itself (a 4xx status without a dedicated mode).",
+            distinguishing: "401, 403, 404 and 429 have their own modes; here CAST AI rejected \
+                the request itself.",
+            remedy: "Upgrade the agent, which is probably too old for the API: `helm repo update \
+                && helm upgrade castai-agent castai-helm/castai-agent -n castai-agent \
+                --reuse-values`. Otherwise check `API_URL` for a wrong path. The evidence shows \
+                CAST AI's message.",
         }
         CastaiSlow = "castai_slow" {
             category: Slow,
             checks: [CastaiApi],
             properties: [Transient, Timeout],
-            meaning: "CAST AI answers, but later than the agent waits (5 s to connect, 5 s for TLS, 10 s for the answer).",
-            distinguishing: "It did answer; without an answer it is `net_connect_timeout`, `tls_handshake_timeout` or \
-                `http_timeout`.",
-            remedy: "See which phase is slow in the evidence. Connect or TLS: the way out (NAT gateway, proxy, packet \
-                loss). Answer: CAST AI's status page. CPU throttling of the agent's node has the same look.",
+            meaning: "CAST AI responds, but later than the agent's timeouts (5 s to connect, 5 s \
+                for TLS, 10 s for the response).",
+            distinguishing: "A response did arrive; without one it is `net_connect_timeout`, \
+                `tls_handshake_timeout` or `http_timeout`.",
+            remedy: "Check which phase is slow in the evidence. Connect or TLS: check the egress \
+                path (NAT gateway, proxy, packet loss). Response: check CAST AI's status page. \
+                CPU throttling of the agent's node looks the same.",
         }
         CastaiServerError = "castai_server_error" {
             category: Error,
             checks: [CastaiApi, AgentLog],
             properties: [Transient],
-            meaning: "CAST AI answers with an error of its own (5xx).",
-            distinguishing: "The fault is behind the address, not on the way to it. A filter's page is `proxy_block_page`, the \
-                edge's block is `castai_waf_blocked`.",
-            remedy: "Look at CAST AI's status page and wait: the agent tries again. If only your organisation suffers, \
-                check that the key and the organisation belong together, then send support the request id of the \
-                evidence.",
+            meaning: "CAST AI responds with a server error (5xx).",
+            distinguishing: "The failure is at CAST AI, not on the network path. A filter's page \
+                is `proxy_block_page`; a block by the edge is `castai_waf_blocked`.",
+            remedy: "Check CAST AI's status page and wait: the agent retries. If only your \
+                organisation is affected, check that the key belongs to the organisation, then \
+                send support the request ID in the evidence.",
         }
         CastaiUnexpectedBody = "castai_unexpected_body" {
             category: Error,
             checks: [CastaiApi, AgentLog],
-            meaning: "Something answers at CAST AI's address, but not what CAST AI would answer.",
-            distinguishing: "Also with status 200: the agent takes a portal's page for success and believes itself healthy. With \
-                marks of a filter it is `proxy_block_page`.",
-            remedy: "Compare `API_URL` with `https://api.cast.ai` and look at the page's title in the evidence: a captive \
-                portal, a wrong host, or an agent and an API of different versions.",
+            meaning: "Something responds at CAST AI's address, but not with what CAST AI would \
+                return.",
+            distinguishing: "This includes status 200: the agent takes a portal's page for \
+                success and reports itself healthy. With marks of a filter it is \
+                `proxy_block_page`.",
+            remedy: "Compare `API_URL` with `https://api.cast.ai` and check the page title in the \
+                evidence: a captive portal, a wrong host, or incompatible versions of agent and \
+                API.",
         }
         CastaiContinuityToken = "castai_continuity_token" {
             category: Error,
             checks: [AgentLog],
-            meaning: "CAST AI does not take the delta because it does not follow the last one it has; the agent starts \
-                over with a full snapshot.",
-            distinguishing: "Harmless once. If it goes on, two agents write for one cluster, or deltas get lost on the way.",
-            remedy: "Is there a second agent with this cluster's id, in another namespace or cluster: `kubectl get deploy \
-                -A -l app.kubernetes.io/name=castai-agent`. Scale the wrong one to 0. A copy of a cluster (a \
-                restored backup) must be connected anew.",
+            meaning: "CAST AI rejected the delta because it does not follow the last one it \
+                received; the agent starts over with a full snapshot.",
+            distinguishing: "Harmless once. If it repeats, two agents report for one cluster, or \
+                deltas are lost in transit.",
+            remedy: "Check for a second agent with this cluster ID, in another namespace or \
+                cluster: `kubectl get deploy -A -l app.kubernetes.io/name=castai-agent`. Scale \
+                the wrong one to 0. A copy of a cluster (a restored backup) must be connected as \
+                a new cluster.",
         }
         CastaiDeliveryFailed = "castai_delivery_failed" {
             category: Error,
             checks: [AgentLog],
-            meaning: "A delta did not reach CAST AI, and the line does not say why.",
-            distinguishing: "The cause stands in an earlier line (`failed sending delta request: …`) or in the check \
-                `castai_api`; follow that mode.",
-            remedy: "`kubectl -n castai-agent logs deploy/castai-agent -c agent --since=10m | grep -E 'RESTY|failed \
-                sending'` shows the first cause. Feed it to `castai-health-exporter explain -`.",
+            properties: [Symptom],
+            meaning: "A delta did not reach CAST AI, and the log line does not say why.",
+            distinguishing: "The cause is in an earlier line (`failed sending delta request: …`) \
+                or in the `castai_api` check; follow that mode.",
+            remedy: "Find the first cause: `kubectl -n castai-agent logs deploy/castai-agent -c \
+                agent --since=10m | grep -E 'RESTY|failed sending'`. Pipe it to \
+                `castai-health-exporter explain -`.",
         }
         CastaiNotResponding = "castai_not_responding" {
             category: Disconnected,
             checks: [ClusterStatus],
-            meaning: "CAST AI has had no snapshot of this cluster for some minutes.",
-            distinguishing: "As CAST AI sees it; after a while it becomes `castai_disconnected`.",
-            remedy: "Is the agent there: `kubectl -n castai-agent get deploy castai-agent`. If not, press Reconnect in \
-                the console and run the script. If it is, the other checks say why it cannot deliver.",
+            meaning: "CAST AI has not received a snapshot of this cluster for several minutes.",
+            distinguishing: "This is CAST AI's view; after a while it becomes \
+                `castai_disconnected`.",
+            remedy: "Check that the agent exists: `kubectl -n castai-agent get deploy \
+                castai-agent`. If it does not, choose Reconnect in the console and run the \
+                script. If it does, the other checks say why it cannot deliver data.",
         }
         CastaiDisconnected = "castai_disconnected" {
             category: Disconnected,
             checks: [ClusterStatus],
-            meaning: "CAST AI counts this cluster as disconnected.",
-            distinguishing: "It was `castai_not_responding` too long, or somebody disconnected it.",
-            remedy: "Press Reconnect in the console and run the script again, or delete the cluster there; deleting \
-                leaves the cluster itself running.",
+            meaning: "CAST AI lists this cluster as disconnected.",
+            distinguishing: "It stayed `castai_not_responding` for too long, or a user \
+                disconnected it.",
+            remedy: "Choose Reconnect in the console and run the script again, or delete the \
+                cluster there; deleting it in the console leaves the cluster itself running.",
         }
         CastaiReconcileFailed = "castai_reconcile_failed" {
             category: Error,
             checks: [ClusterStatus],
-            meaning: "CAST AI cannot bring the cluster's configuration into the state it wants.",
-            distinguishing: "CAST AI's own word about its access to the cloud and to the control plane, not about the agent.",
-            remedy: "Read the error in the evidence or in the console. If it says `No access to Kubernetes API server, please \
-                check your firewall settings`, let CAST AI's address `35.221.40.21` reach the control plane (see \
-                `cpfw_blocked`). If it speaks of credentials or permissions, run the script that enables optimisation again, \
-                which renews them.",
+            meaning: "CAST AI cannot reconcile the cluster's configuration.",
+            distinguishing: "This is CAST AI's own report about its access to the cloud and to \
+                the control plane, not about the agent.",
+            remedy: "Read the error in the evidence or in the console. If it says `No access to \
+                Kubernetes API server, please check your firewall settings`, allow CAST AI's \
+                address `35.221.40.21` to reach the control plane (see `cpfw_blocked`). If it \
+                mentions credentials or permissions, run the script that enables optimisation \
+                again, which renews them.",
         }
         CastaiAcceptedButStale = "castai_accepted_but_stale" {
             category: Disconnected,
             checks: [ClusterStatus],
-            meaning: "CAST AI counts the agent as online, yet the last snapshot it holds is old.",
-            distinguishing: "Requests are answered and nobody reports an error: something on the way answers in CAST AI's place (a \
-                page with status 200 passes for success in the agent), or the agent idles as a follower without a leader. \
-                When CAST AI notices itself, it becomes `castai_not_responding`.",
-            remedy: "Is there a leader that sends: `kubectl -n castai-agent logs deploy/castai-agent -c agent --since=5m | grep \
-                -E 'delta upload finished|Not a leader'`. A healthy upload says `response_code=204`; `200` comes from a proxy \
-                or filter on the way, which has to let `api.cast.ai` through. Only `Not a leader`: see `agent_no_leader`.",
+            meaning: "CAST AI lists the agent as online, but the last snapshot it holds is old.",
+            distinguishing: "Requests succeed and no error is reported: either something in \
+                between responds instead of CAST AI (the agent takes a page with status 200 for \
+                success), or the agent idles as a follower without a leader. Once CAST AI \
+                notices, the mode becomes `castai_not_responding`.",
+            remedy: "Check that a leader is sending data: `kubectl -n castai-agent logs \
+                deploy/castai-agent -c agent --since=5m | grep -E 'delta upload finished|Not a \
+                leader'`. A healthy upload logs `response_code=204`; `200` comes from a proxy or \
+                filter in between, which must let `api.cast.ai` through. If only `Not a leader` \
+                appears, see `agent_no_leader`.",
         }
     } };
 }

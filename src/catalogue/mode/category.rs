@@ -56,4 +56,8 @@ pub enum Property {
     ClockDependent,
     /// Expected for the first minutes on a new node.
     NewNode,
+    /// Names a symptom; any other mode seen with it names the cause.
+    Symptom,
+    /// Usually a mistake in the spec of one pod, not a fault of the cluster or the registry.
+    PodSpec,
 }

@@ -6,11 +6,12 @@ macro_rules! clock {
         ClockSkew = "clock_skew" {
             category: Mismatch,
             checks: [Clock],
-            meaning: "The clock of this node differs from that of several servers.",
-            distinguishing: "At least two servers agree with each other and not with us. One server alone would have a wrong \
-                clock itself.",
-            remedy: "Repair time synchronisation on the node: `chronyc tracking`, `timedatectl`. Until then TLS \
-                certificates, AWS signatures and tokens may be rejected for reasons that look different.",
+            meaning: "The clock of this node differs from the clocks of several servers.",
+            distinguishing: "At least two servers agree with each other and not with this node. \
+                If only one server differs, its own clock is wrong.",
+            remedy: "Repair time synchronisation on the node: `chronyc tracking`, `timedatectl`. \
+                Until then, TLS certificates, AWS signatures and tokens may be rejected for \
+                reasons that look different.",
         }
     } };
 }

@@ -6,121 +6,138 @@ macro_rules! ec2 {
         Ec2DeniedIdentityPolicy = "ec2_denied_identity_policy" {
             category: Denied,
             checks: [Ec2Api, AgentLog],
-            meaning: "The role may not call `ec2:DescribeInstances`: no policy attached to it allows that.",
-            distinguishing: "AWS names the kind of policy that is missing; without it the mode is `ec2_denied_unspecified`.",
-            remedy: "`aws iam attach-role-policy --role-name ROLE --policy-arn \
-                arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess`; `ec2:DescribeInstances` on `*` is enough. Until \
-                then spot nodes may show as on-demand.",
+            meaning: "The role has no permission to call `ec2:DescribeInstances`: no attached \
+                policy allows it.",
+            distinguishing: "AWS names the kind of policy that is missing; without it the mode is \
+                `ec2_denied_unspecified`.",
+            remedy: "Attach a policy: `aws iam attach-role-policy --role-name ROLE --policy-arn \
+                arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess`; `ec2:DescribeInstances` on `*` \
+                is enough. Until then, spot nodes may appear as on-demand.",
         }
         Ec2DeniedExplicitIdentity = "ec2_denied_explicit_identity" {
             category: Denied,
             checks: [Ec2Api, AgentLog],
-            meaning: "A policy attached to the role forbids `ec2:DescribeInstances` expressly.",
-            distinguishing: "A deny statement: allowing it elsewhere does not help.",
-            remedy: "Find the statement with `\"Effect\": \"Deny\"` among the policies of the role and exempt \
-                `ec2:DescribeInstances`.",
+            meaning: "A policy attached to the role explicitly denies `ec2:DescribeInstances`.",
+            distinguishing: "An explicit deny wins: allowing the action in another policy does \
+                not help.",
+            remedy: "Find the statement with `\"Effect\": \"Deny\"` in the role's policies and \
+                exempt `ec2:DescribeInstances`.",
         }
         Ec2DeniedScp = "ec2_denied_scp" {
             category: Denied,
             checks: [Ec2Api, AgentLog],
-            meaning: "A service control policy of the organisation forbids `ec2:DescribeInstances`.",
-            distinguishing: "AWS names the kind of policy. Often a lock on regions.",
-            remedy: "Ask the organisation's administrators to exempt the role or the region.",
+            meaning: "A service control policy of the organisation denies `ec2:DescribeInstances`.",
+            distinguishing: "AWS names the kind of policy. Often a policy that restricts regions.",
+            remedy: "Have the organisation's administrators exempt the role or the region.",
         }
         Ec2DeniedRcp = "ec2_denied_rcp" {
             category: Denied,
             checks: [Ec2Api, AgentLog],
-            meaning: "A resource control policy of the organisation forbids the request.",
-            distinguishing: "AWS names the kind of policy; without it the mode is `ec2_denied_unspecified`.",
-            remedy: "Ask the organisation's administrators to exempt the role.",
+            meaning: "A resource control policy of the organisation denies the request.",
+            distinguishing: "AWS names the kind of policy; without it the mode is \
+                `ec2_denied_unspecified`.",
+            remedy: "Have the organisation's administrators exempt the role.",
         }
         Ec2DeniedBoundary = "ec2_denied_boundary" {
             category: Denied,
             checks: [Ec2Api, AgentLog],
             meaning: "The role's permissions boundary does not allow `ec2:DescribeInstances`.",
             distinguishing: "The policy may allow it; the boundary limits it.",
-            remedy: "Add `ec2:DescribeInstances` to the boundary: `aws iam get-role --role-name ROLE --query \
-                Role.PermissionsBoundary`.",
+            remedy: "Add `ec2:DescribeInstances` to the boundary. Show it: `aws iam get-role \
+                --role-name ROLE --query Role.PermissionsBoundary`.",
         }
         Ec2DeniedSessionPolicy = "ec2_denied_session_policy" {
             category: Denied,
             checks: [Ec2Api, AgentLog],
-            meaning: "The policy of this session does not allow `ec2:DescribeInstances`.",
-            distinguishing: "The role may allow it; whoever made the session narrowed it.",
-            remedy: "Widen the session policy where the credentials are made (a vending tool, Pod Identity's session \
-                policy).",
+            meaning: "The session policy does not allow `ec2:DescribeInstances`.",
+            distinguishing: "The role may allow it; the session was created with narrower \
+                permissions.",
+            remedy: "Extend the session policy where the credentials are issued (a credential \
+                vending tool, or the session policy of Pod Identity).",
         }
         Ec2DeniedResourcePolicy = "ec2_denied_resource_policy" {
             category: Denied,
             checks: [Ec2Api, AgentLog],
-            meaning: "A policy on the resource forbids the request.",
-            distinguishing: "AWS names the kind; rare for EC2.",
-            remedy: "Amend that policy for the role.",
+            meaning: "A resource policy denies the request.",
+            distinguishing: "AWS names the kind of policy; rare for EC2.",
+            remedy: "Allow the role in that policy.",
         }
         Ec2DeniedVpcePolicy = "ec2_denied_vpce_policy" {
             category: Denied,
             checks: [Ec2Api, AgentLog],
             meaning: "The policy of the VPC endpoint for EC2 does not allow the request.",
             distinguishing: "From outside this VPC the same role succeeds.",
-            remedy: "Allow the role and `ec2:DescribeInstances` there: `aws ec2 describe-vpc-endpoints --filters \
-                Name=service-name,Values=com.amazonaws.REGION.ec2 --query 'VpcEndpoints[].PolicyDocument'`.",
+            remedy: "Allow the role and `ec2:DescribeInstances` in the endpoint policy. Show it: \
+                `aws ec2 describe-vpc-endpoints --filters \
+                Name=service-name,Values=com.amazonaws.REGION.ec2 --query \
+                'VpcEndpoints[].PolicyDocument'`.",
         }
         Ec2DeniedUnspecified = "ec2_denied_unspecified" {
             category: Denied,
             checks: [Ec2Api, AgentLog],
-            meaning: "EC2 denies the request and does not say which policy is to blame.",
-            distinguishing: "Without a kind of policy in the answer; the message may be encoded.",
-            remedy: "Attach `AmazonEC2ReadOnlyAccess` to the agent's role or user: `aws iam attach-role-policy \
-                --role-name ROLE --policy-arn arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess`. If it has that: `aws \
-                sts decode-authorization-message --encoded-message MESSAGE`.",
+            meaning: "EC2 denied the request and does not say which policy is responsible.",
+            distinguishing: "The response names no kind of policy; the message may be encoded.",
+            remedy: "Attach `AmazonEC2ReadOnlyAccess` to the agent's role or user: `aws iam \
+                attach-role-policy --role-name ROLE --policy-arn \
+                arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess`. If it is already attached, \
+                decode the message: `aws sts decode-authorization-message --encoded-message \
+                MESSAGE`.",
         }
         Ec2Throttled = "ec2_throttled" {
             category: Throttled,
             checks: [Ec2Api, AgentLog],
             properties: [Transient],
-            meaning: "EC2 turns requests away because the account makes too many in this region.",
-            distinguishing: "A limit that all tools of the account share; status 503 does not mean an outage here.",
-            remedy: "Wait; find the noisy caller in CloudTrail (`RequestLimitExceeded`) and calm it.",
+            meaning: "EC2 throttles requests because the account sends too many in this region.",
+            distinguishing: "The limit is shared by all tools of the account; status 503 does not \
+                mean an outage here.",
+            remedy: "Wait. Find the caller with too many requests in CloudTrail \
+                (`RequestLimitExceeded`) and slow it down.",
         }
         Ec2ServerError = "ec2_server_error" {
             category: Error,
             checks: [Ec2Api, AgentLog],
             properties: [Transient],
-            meaning: "EC2 answers with an error of its own.",
-            distinguishing: "The code is none of throttling or denial.",
-            remedy: "Wait, and look at AWS's health page for the region.",
+            meaning: "EC2 responds with a server error (5xx).",
+            distinguishing: "The error code is neither throttling nor a denial.",
+            remedy: "Wait, and check the AWS Health Dashboard for the region.",
         }
         Ec2RegionWrong = "ec2_region_wrong" {
             category: Mismatch,
             checks: [Ec2Api, AgentLog],
-            meaning: "EC2 is asked in a region that does not hold these instances, or that does not exist.",
-            distinguishing: "The instance is known to be elsewhere, or its id is unknown there. Where nobody tells in which region it \
-                is, an empty answer is `ec2_instance_not_visible`.",
-            remedy: "Compare `EKS_REGION` with a node's zone: `kubectl get nodes -L topology.kubernetes.io/region`.",
+            meaning: "EC2 is queried in a region that does not contain these instances, or that \
+                does not exist.",
+            distinguishing: "The instance is known to be in another region, or its ID does not \
+                exist in this one. If its region is unknown, an empty response is \
+                `ec2_instance_not_visible`.",
+            remedy: "Set `EKS_REGION` to the region of the nodes: `kubectl get nodes -L \
+                topology.kubernetes.io/region`.",
         }
         Ec2InstanceNotVisible = "ec2_instance_not_visible" {
             category: Incomplete,
             checks: [Ec2Api, AgentLog],
-            meaning: "EC2 answers, but shows nothing of this cluster's instances.",
-            distinguishing: "No error at all: wrong region and wrong account give an empty answer.",
-            remedy: "Compare `EKS_REGION` and `EKS_ACCOUNT_ID` with the nodes (`kubectl get nodes -L \
-                topology.kubernetes.io/region`) and with `aws sts get-caller-identity` of the agent's role.",
+            meaning: "EC2 responds, but returns none of this cluster's instances.",
+            distinguishing: "There is no error: a wrong region and a wrong account both give an \
+                empty response.",
+            remedy: "Compare `EKS_REGION` and `EKS_ACCOUNT_ID` with the nodes (`kubectl get nodes \
+                -L topology.kubernetes.io/region`) and with `aws sts get-caller-identity` for the \
+                agent's role.",
         }
         Ec2UnexpectedBody = "ec2_unexpected_body" {
             category: Unreachable,
             checks: [Ec2Api, AgentLog],
-            meaning: "Something answers at EC2's address that is not EC2.",
-            distinguishing: "No XML and no request id of EC2.",
-            remedy: "Look for a proxy or a portal: exempt `ec2.REGION.amazonaws.com` there, or use a VPC endpoint and \
-                `NO_PROXY`.",
+            meaning: "Something that is not EC2 responds at EC2's address.",
+            distinguishing: "The response is not XML and has no EC2 request ID.",
+            remedy: "Look for a proxy or portal. Exempt `ec2.REGION.amazonaws.com` there, or use \
+                a VPC endpoint and `NO_PROXY`.",
         }
         Ec2TagsMissing = "ec2_tags_missing" {
             category: Incomplete,
             checks: [Ec2Api, AgentLog],
-            meaning: "The node's instance carries no tag that names the cluster, so the agent cannot discover the name.",
-            distinguishing: "EC2 answers and allows; only the tag is missing.",
-            remedy: "Set `EKS_ACCOUNT_ID`, `EKS_REGION` and `EKS_CLUSTER_NAME`, or tag the instances \
-                `kubernetes.io/cluster/NAME=owned`.",
+            meaning: "The node's instance has no tag that names the cluster, so the agent cannot \
+                discover the name.",
+            distinguishing: "EC2 responds and allows the request; only the tag is missing.",
+            remedy: "Set `EKS_ACCOUNT_ID`, `EKS_REGION` and `EKS_CLUSTER_NAME`, or tag the \
+                instances with `kubernetes.io/cluster/NAME=owned`.",
         }
     } };
 }

@@ -6,119 +6,134 @@ macro_rules! sts {
         AwsKeyInvalid = "aws_key_invalid" {
             category: Denied,
             checks: [StsIdentity, AgentLog],
-            meaning: "AWS does not know the access key.",
-            distinguishing: "The key's id is wrong, deleted, disabled or of another partition; if only its secret is wrong it is \
-                `aws_key_secret_wrong`.",
-            remedy: "Put a living key, without a line feed, into the secret `castai-agent` (`AWS_ACCESS_KEY_ID`, \
-                `AWS_SECRET_ACCESS_KEY`) and `kubectl -n castai-agent rollout restart deploy/castai-agent`; better, \
-                remove both and use IRSA.",
+            meaning: "AWS does not recognise the access key.",
+            distinguishing: "The key ID is wrong, deleted, disabled or belongs to another \
+                partition; if only its secret is wrong, it is `aws_key_secret_wrong`.",
+            remedy: "Store a valid key, without a trailing newline, in the Secret `castai-agent` \
+                (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), then `kubectl -n castai-agent \
+                rollout restart deploy/castai-agent`. Better: remove both and use IRSA.",
         }
         AwsKeySecretWrong = "aws_key_secret_wrong" {
             category: Denied,
             checks: [StsIdentity, AgentLog],
-            meaning: "AWS knows the access key, but the signature made with its secret is wrong.",
-            distinguishing: "The time is not the complaint, which would be `aws_clock_skew`.",
-            remedy: "Write the secret anew with `kubectl create secret generic … --from-literal` (a line feed or a second \
-                base64 spoils it), or find the proxy that rewrites headers.",
+            meaning: "AWS recognises the access key, but the signature made with its secret is \
+                wrong.",
+            distinguishing: "The time was not the problem, which would be `aws_clock_skew`.",
+            remedy: "Store the secret again with `kubectl create secret generic … \
+                --from-literal`: a trailing newline or double base64 encoding corrupts it. \
+                Otherwise find the proxy that rewrites headers.",
         }
         AwsClockSkew = "aws_clock_skew" {
             category: Denied,
             checks: [StsIdentity, Ec2Api, AgentLog],
-            meaning: "AWS rejects the signature because of its time.",
-            distinguishing: "AWS speaks of the time itself, or the `Date` of its refusal is more than five minutes off. \
-                `RequestExpired` alone does not say whether the clock or the session is to blame.",
-            remedy: "Repair time synchronisation on the node: `chronyc tracking`. Compare with the check `clock`.",
+            meaning: "AWS rejected the signature because of its timestamp.",
+            distinguishing: "AWS names the time as the reason, or the `Date` of its response \
+                differs by more than five minutes. `RequestExpired` alone does not say whether \
+                the clock or the session is at fault.",
+            remedy: "Repair time synchronisation on the node: `chronyc tracking`. Compare with \
+                the `clock` check.",
         }
         AwsSessionExpired = "aws_session_expired" {
             category: Denied,
             checks: [StsIdentity, Ec2Api, AgentLog],
-            meaning: "The agent uses temporary keys whose time is over.",
-            distinguishing: "A session token, not a key: keys without session do not expire.",
-            remedy: "Do not put temporary keys into the secret; use IRSA, or a user's long-lived key.",
+            meaning: "The agent uses temporary credentials that have expired.",
+            distinguishing: "The credentials include a session token; long-lived keys do not \
+                expire.",
+            remedy: "Replace the temporary keys: use IRSA, or the long-lived key of an IAM user. \
+                Do not store temporary keys in the Secret.",
         }
         AwsRegionNotEnabled = "aws_region_not_enabled" {
             category: Denied,
             checks: [StsIdentity, Ec2Api, AgentLog],
-            meaning: "The account has not enabled this region, or the session token is not valid there.",
-            distinguishing: "Only this region refuses; identity and keys are fine.",
-            remedy: "Enable the region in the account, or correct `EKS_REGION`; old agents need \
+            meaning: "The account has not enabled this region, or the session token is not valid \
+                there.",
+            distinguishing: "Only this region rejects the request; identity and keys are valid.",
+            remedy: "Enable the region in the account, or correct `EKS_REGION`. Old agents need \
                 `AWS_STS_REGIONAL_ENDPOINTS=regional`.",
         }
         AwsAuthFailureAmbiguous = "aws_auth_failure_ambiguous" {
             category: Denied,
             checks: [Ec2Api, AgentLog],
-            meaning: "AWS cannot validate the credentials, and does not say why.",
-            distinguishing: "At least a wrong clock, a dead key, an expired session and a region that is not enabled give the \
-                same answer; the checks `sts_identity` and `clock` tell them apart.",
-            remedy: "Look at the checks `sts_identity` and `clock` first. Then: `kubectl -n castai-agent set env \
-                deploy/castai-agent --list --resolve | grep -o '^AWS_[A-Z_]*'` shows which source is used.",
+            meaning: "AWS cannot validate the credentials and does not say why.",
+            distinguishing: "A wrong clock, a deleted key, an expired session and a region that \
+                is not enabled all give this response; the `sts_identity` and `clock` checks \
+                separate them.",
+            remedy: "Look at the `sts_identity` and `clock` checks first. Then list the \
+                credential sources in use: `kubectl -n castai-agent set env deploy/castai-agent \
+                --list --resolve | grep -o '^AWS_[A-Z_]*'`.",
         }
         AwsAccountMismatch = "aws_account_mismatch" {
             category: Mismatch,
             checks: [StsIdentity],
-            meaning: "AWS takes the agent for somebody of another account than the cluster's.",
-            distinguishing: "The credentials are accepted. `EKS_ACCOUNT_ID`, or else the node's own account, is compared with what \
-                AWS says, after a number such as `5.892517896e+11` was turned back into digits.",
-            remedy: "If `EKS_ACCOUNT_ID` is wrong, set it: `kubectl -n castai-agent set env deploy/castai-agent \
-                EKS_ACCOUNT_ID=000000000000`. If the credentials are, give the agent a role or key of the cluster's \
-                account: those of another account see none of its instances.",
+            meaning: "The agent authenticates to an AWS account other than the cluster's.",
+            distinguishing: "The credentials are accepted. `EKS_ACCOUNT_ID`, or else the node's \
+                own account, is compared with the account that AWS reports, after a number such \
+                as `5.892517896e+11` is converted back to digits.",
+            remedy: "If `EKS_ACCOUNT_ID` is wrong, set it: `kubectl -n castai-agent set env \
+                deploy/castai-agent EKS_ACCOUNT_ID=000000000000`. If the credentials are wrong, \
+                give the agent a role or key of the cluster's account: those of another account \
+                see none of its instances.",
         }
         AwsRoleMismatch = "aws_role_mismatch" {
             category: Mismatch,
             checks: [StsIdentity],
-            meaning: "AWS takes the agent for somebody else than the role that it is given.",
-            distinguishing: "The credentials are accepted, so it is no `aws_irsa_*`: another source goes before the role's token, \
-                mostly static keys.",
-            remedy: "Take the keys away: `kubectl -n castai-agent get secret castai-agent -o yaml | grep -oE \
-                '^  AWS_[A-Z_]+'` shows them; remove them, then `kubectl -n castai-agent rollout restart \
-                deploy/castai-agent`.",
+            meaning: "The agent authenticates to AWS as an identity other than its configured \
+                role.",
+            distinguishing: "The credentials are accepted, so it is not `aws_irsa_*`: another \
+                source, usually static keys, takes precedence over the role's token.",
+            remedy: "Remove the static keys. List them: `kubectl -n castai-agent get secret \
+                castai-agent -o yaml | grep -oE '^ AWS_[A-Z_]+'`. Delete them from the Secret, \
+                then `kubectl -n castai-agent rollout restart deploy/castai-agent`.",
         }
         AwsSlow = "aws_slow" {
             category: Slow,
             checks: [StsIdentity, Ec2Api],
             properties: [Timeout],
-            meaning: "AWS answers, but so late that the agent's snapshots wait for it.",
-            distinguishing: "It was answered, in contrast to `http_timeout` and `tls_handshake_timeout`; the evidence names the \
-                phase that took long.",
-            remedy: "Look at the phase in the evidence: a slow name points to the resolver, a slow connection or handshake to \
-                the way (NAT gateway, proxy, VPC endpoint), a slow answer to AWS or to throttling. Compare with \
+            meaning: "AWS responds, but so late that the agent's snapshots are delayed.",
+            distinguishing: "A response did arrive, unlike in `http_timeout` and \
+                `tls_handshake_timeout`; the evidence names the slow phase.",
+            remedy: "Check the phase in the evidence. Slow resolution: the resolver. Slow \
+                connection or handshake: the egress path (NAT gateway, proxy, VPC endpoint). Slow \
+                response: AWS itself, or throttling. Compare with \
                 `castai_health_phase_duration_seconds` of the other checks.",
         }
         AwsStsUnreachable = "aws_sts_unreachable" {
             category: Unreachable,
             checks: [AgentLog],
-            meaning: "Credentials could not be fetched in time, most likely because STS cannot be reached, and the text \
-                names no phase.",
-            distinguishing: "The check `sts_identity` names the phase; trust it more.",
-            remedy: "A private cluster needs a VPC endpoint for `sts`: `aws ec2 describe-vpc-endpoints --filters \
-                Name=service-name,Values=com.amazonaws.REGION.sts`. Agents up to v0.95 need \
-                `AWS_STS_REGIONAL_ENDPOINTS=regional` with it.",
+            meaning: "Credentials could not be fetched in time, most likely because STS is \
+                unreachable; the text does not name a phase.",
+            distinguishing: "The `sts_identity` check names the phase; trust it over this mode.",
+            remedy: "Create a VPC endpoint for `sts` if the cluster is private. List the existing \
+                ones: `aws ec2 describe-vpc-endpoints --filters \
+                Name=service-name,Values=com.amazonaws.REGION.sts`. Agents up to v0.95 also need \
+                `AWS_STS_REGIONAL_ENDPOINTS=regional`.",
         }
         AwsStsDenied = "aws_sts_denied" {
             category: Denied,
             checks: [StsIdentity, AgentLog],
-            meaning: "STS denies a request that every identity may make.",
-            distinguishing: "Only a VPC-endpoint policy, an organisation's policy or a proxy can do that; the role's own policy \
-                cannot.",
-            remedy: "Read the endpoint's policy: `aws ec2 describe-vpc-endpoints --filters \
-                Name=service-name,Values=com.amazonaws.REGION.sts --query 'VpcEndpoints[].PolicyDocument'`, and the \
-                organisation's policies.",
+            meaning: "STS denied a request that every identity is allowed to make.",
+            distinguishing: "Only a VPC endpoint policy, an organisation policy or a proxy can do \
+                that; the role's own policy cannot.",
+            remedy: "Check the endpoint policy: `aws ec2 describe-vpc-endpoints --filters \
+                Name=service-name,Values=com.amazonaws.REGION.sts --query \
+                'VpcEndpoints[].PolicyDocument'`. Then check the organisation's policies.",
         }
         AwsStsThrottled = "aws_sts_throttled" {
             category: Throttled,
             checks: [StsIdentity, AgentLog],
             properties: [Transient],
-            meaning: "STS turns requests away because there are too many.",
-            distinguishing: "Passing, and of the whole account.",
-            remedy: "Wait. Use the regional endpoint, and find who asks too often in CloudTrail.",
+            meaning: "STS throttles requests.",
+            distinguishing: "Transient, and affects the whole account.",
+            remedy: "Wait. Use the regional endpoint, and find the caller with too many requests \
+                in CloudTrail.",
         }
         AwsStsServerError = "aws_sts_server_error" {
             category: Error,
             checks: [StsIdentity, AgentLog],
             properties: [Transient],
-            meaning: "STS answers with an error of its own.",
-            distinguishing: "The request arrived; a silence is `aws_sts_unreachable`.",
-            remedy: "Wait, and look at AWS's health page for the region.",
+            meaning: "STS responds with a server error (5xx).",
+            distinguishing: "The request arrived; no response is `aws_sts_unreachable`.",
+            remedy: "Wait, and check the AWS Health Dashboard for the region.",
         }
     } };
 }

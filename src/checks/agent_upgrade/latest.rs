@@ -1,97 +1,108 @@
-//! The latest version of the agent: by CAST AI's word, asked with the agent's key, else as configured.
+//! The latest agent version, from CAST AI's API or the configuration.
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use crate::castai::client;
-use crate::castai::client::CastaiWay;
+use crate::castai::client::CastaiClient;
+use crate::castai::{CastaiError, client};
 use crate::catalogue::CheckId;
 use crate::checks::CheckContext;
-use crate::config::aws::Version;
+use crate::config::agent::aws::Version;
 use crate::config::{CheckSettings, Config};
 use crate::report::evidence::quote;
-use crate::report::{Peers, Verdict};
+use crate::report::{LatestReports, Verdict};
 
-/// Where CAST AI tells of its components.
+/// The API path that returns the agent's latest version.
 const PATH: &str = "/cluster-management/v1/components:getByName?name=castai-agent";
-/// How long an answer counts: a new version is published every few days.
-const COUNTS: Duration = Duration::from_hours(1);
-/// How long is waited after a refusal.
-const REFUSED: Duration = Duration::from_mins(5);
+/// How long a version is cached. New versions are published every few days.
+const CACHE_TTL: Duration = Duration::from_hours(1);
+/// How long to wait after a failed request.
+const RETRY_DELAY: Duration = Duration::from_mins(5);
 
-/// Who is asked, and what was said last.
+/// Looks up the latest version and caches it.
 #[derive(Debug)]
-pub(super) struct Latest {
-    way: CastaiWay,
+pub(super) struct LatestVersion {
+    client: CastaiClient,
     configured: Option<Version>,
-    said: Mutex<Said>,
+    cache: Mutex<Cache>,
 }
 
+/// Why the latest version is unknown.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}, and agent.latest_version is not set")]
+pub(super) struct LatestVersionError(String);
+
 #[derive(Debug, Default)]
-struct Said {
+struct Cache {
     version: Option<Version>,
-    /// Why the last question was not answered.
-    trouble: Option<String>,
-    /// When to ask again.
+    /// Why the last request failed.
+    error: Option<String>,
+    /// When to send the next request.
     next: Option<Instant>,
 }
 
-impl Latest {
-    pub(super) fn new(config: &Config, check: &CheckSettings, world: &CheckContext) -> Self {
-        let way = CastaiWay::new(&config.castai, check, world);
+impl LatestVersion {
+    pub(super) fn new(config: &Config, check: &CheckSettings, context: &CheckContext) -> Self {
+        let client = CastaiClient::new(&config.castai, check, &context.network);
         Self {
-            way,
+            client,
             configured: config.installation.latest,
-            said: Mutex::default(),
+            cache: Mutex::default(),
         }
     }
 
-    /// The latest version; what CAST AI said once counts until it says something else.
+    /// Returns the latest version. A version from CAST AI stays valid until CAST AI returns
+    /// another.
     ///
     /// # Errors
-    /// Why it is not known.
-    pub(super) async fn find(&self, peers: &Peers) -> Result<Version, String> {
-        let mut said = self.said.lock().await;
-        let broken = peers
+    /// When neither CAST AI nor the configuration provides a version.
+    pub(super) async fn find(
+        &self,
+        reports: &LatestReports,
+    ) -> Result<Version, LatestVersionError> {
+        let mut cache = self.cache.lock().await;
+        let broken = reports
             .report(CheckId::CastaiApi)
             .is_some_and(|api| matches!(api.verdict, Verdict::Failing(_)));
         if broken {
-            said.trouble = Some(format!("{} fails", CheckId::CastaiApi));
-        } else if said.next.is_none_or(|next| next <= Instant::now()) {
-            match self.ask().await {
+            cache.error = Some(format!("{} is failing", CheckId::CastaiApi));
+        } else if cache.next.is_none_or(|next| next <= Instant::now()) {
+            match self.request().await {
                 Ok(version) => {
-                    let next = Some(Instant::now() + COUNTS);
-                    *said = Said {
+                    let next = Some(Instant::now() + CACHE_TTL);
+                    *cache = Cache {
                         version: Some(version),
-                        trouble: None,
+                        error: None,
                         next,
                     };
                 }
-                Err(why) => (said.trouble, said.next) = (Some(why), Some(Instant::now() + REFUSED)),
+                Err(why) => {
+                    (cache.error, cache.next) = (Some(why), Some(Instant::now() + RETRY_DELAY))
+                }
             }
         }
         let unknown = || {
-            let trouble = said.trouble.as_deref().unwrap_or("nobody was asked");
-            format!("{trouble}, and agent.latest_version is not set")
+            let error = cache.error.as_deref().unwrap_or("CAST AI was not queried");
+            LatestVersionError(error.to_owned())
         };
-        said.version.or(self.configured).ok_or_else(unknown)
+        cache.version.or(self.configured).ok_or_else(unknown)
     }
 
-    async fn ask(&self) -> Result<Version, String> {
-        let why = |verdict: Verdict| format!("CAST AI did not tell: {}", verdict.evidence());
-        let (url, key) = self.way.settings().map_err(why)?;
-        let answer = self
-            .way
-            .read(url, key, &client::below(url, PATH))
+    async fn request(&self) -> Result<Version, String> {
+        let failed = |error: CastaiError| format!("the request to CAST AI failed: {error}");
+        let (url, key) = self.client.settings().map_err(failed)?;
+        let response = self
+            .client
+            .get(url, key, &client::join_path(url, PATH))
             .await
-            .map_err(why)?;
-        let json = answer.json().unwrap_or_default();
+            .map_err(failed)?;
+        let json = response.json().unwrap_or_default();
         let latest = json["latestVersion"].as_str().and_then(Version::of_tag);
         latest.ok_or_else(|| {
             format!(
-                "CAST AI answered {}, which names no version",
-                quote(&answer.body)
+                "CAST AI's response contains no version: {}",
+                quote(&response.body)
             )
         })
     }

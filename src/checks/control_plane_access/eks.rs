@@ -1,116 +1,140 @@
-//! On EKS: as the agent, with its credentials and to the address that its environment would lead it to.
+//! EKS: uses the agent's credentials and endpoint configuration.
 
-use crate::aws::session::Held;
-use crate::aws::{Eks, Line, Refusal, Refused};
-use crate::catalogue::{CheckId, Limits};
-use crate::checks::control_plane_access::{ControlPlaneAccess, Remedy, Seen};
+use crate::aws::credentials::CachedCredentials;
+use crate::aws::{AwsError, CallError, Eks, PhasedConnector};
+use crate::catalogue::{CheckId, Timeouts};
+use crate::checks::control_plane_access::ControlPlaneAccess;
+use crate::checks::control_plane_access::cluster_access::{AccessListError, ClusterAccess};
+use crate::checks::control_plane_access::remedy::Remedy;
 use crate::cloud::eks;
 use crate::cloud::eks::EksCluster;
-use crate::config::aws::{Given, Service};
-use crate::config::control_plane::is_plain;
-use crate::net::Answer;
+use crate::config::agent::aws::{ClusterIdentity, Service};
+use crate::config::exporter::control_plane::is_plain;
+use crate::net::Response;
 use crate::report::evidence::quote;
-use crate::report::{Peers, Trail};
+use crate::report::{LatestReports, PhaseTimer};
 
 impl ControlPlaneAccess {
-    pub(super) async fn on_eks(&self, peers: &Peers) -> Result<Seen, String> {
-        let world = &self.world;
-        let region = world.aws.region(peers).map_err(|why| why.to_string())?;
+    pub(super) async fn on_eks(
+        &self,
+        reports: &LatestReports,
+    ) -> Result<ClusterAccess, AccessListError> {
+        let context = &self.context;
+        let region = context.aws.region(reports).map_err(AccessListError::new)?;
         let cluster = EksCluster {
-            name: self.eks_name(peers)?,
+            name: self.eks_name(reports)?,
             region,
         };
         if !is_plain(&cluster.name) || !is_plain(&cluster.region) {
-            return Err("region or name of the cluster are none that AWS gives".to_owned());
+            return Err(AccessListError::new(
+                "the cluster's region or name is not valid for AWS",
+            ));
         }
-        let held = world
-            .held(&cluster.region, Limits::CONTROL_PLANE, peers)
+        let cached = context
+            .aws
+            .cached_credentials(&cluster.region, Timeouts::CONTROL_PLANE, reports)
             .await;
-        let held = held.map_err(|why| format!("EKS is not asked without credentials: {why}"))?;
-        let way = world.place(Service::Eks, &cluster.region, Limits::CONTROL_PLANE);
-        let way = way.map_err(|verdict| verdict.evidence().to_string())?;
-        let line = Line::new(way.route, &world.resolver, &Trail::default());
-        let answer = match Eks::new(&line, &way.endpoint, &held.credentials)
-            .cluster(&cluster.name)
+        let cached = cached.map_err(|why| {
+            AccessListError::new(format!("EKS cannot be queried without credentials: {why}"))
+        })?;
+        let service_target =
+            context
+                .aws
+                .service_target(Service::Eks, &cluster.region, Timeouts::CONTROL_PLANE);
+        let service_target =
+            service_target.map_err(|verdict| AccessListError::new(verdict.evidence()))?;
+        let connector = PhasedConnector::new(
+            service_target.target,
+            &context.network.resolver,
+            &PhaseTimer::default(),
+        );
+        let response = match Eks::new(&connector, &service_target.endpoint, &cached.credentials)
+            .describe_cluster(&cluster.name)
             .await
         {
-            Ok(answer) => answer,
-            Err(Refused::OnTheWay(finding)) => {
-                let by = way
+            Ok(response) => response,
+            Err(CallError::Transport(finding)) => {
+                let by = service_target
                     .endpoint
                     .set_by
-                    .map(|by| format!("; {by} leads there"))
+                    .map(|by| format!("; endpoint set by {by}"))
                     .unwrap_or_default();
-                return Err(format!(
+                return Err(AccessListError::new(format!(
                     "{}: {} ({}){by}",
-                    line.target(),
+                    connector.authority(),
                     finding.evidence,
                     finding.mode
-                ));
+                )));
             }
-            Err(Refused::Unsent(why)) => return Err(why),
-            Err(Refused::Answered(answer)) => {
-                return Err(self.refused_by_eks(&cluster, &answer, &held, peers).await);
+            Err(CallError::NotSent(why)) => return Err(AccessListError::new(why)),
+            Err(CallError::Response(response)) => {
+                let error = self
+                    .describe_eks_error(&cluster, &response, &cached, reports)
+                    .await;
+                return Err(AccessListError::new(error));
             }
         };
-        let plane = answer.json().as_ref().and_then(eks::control_plane);
+        let plane = response.json().as_ref().and_then(eks::control_plane);
         let plane = plane.ok_or_else(|| {
-            format!(
-                "{} answered with what is no cluster, or with more than is read of an answer",
-                line.target()
-            )
+            AccessListError::new(format!(
+                "{} returned no cluster, or a response above the size limit",
+                connector.authority()
+            ))
         })?;
-        Ok(Seen {
+        Ok(ClusterAccess {
             cluster: cluster.name.clone(),
             plane,
             remedy: Remedy::eks(&cluster),
         })
     }
 
-    /// The cluster's name as the agent has it: given, or discovered by the tag of its instance.
-    fn eks_name(&self, peers: &Peers) -> Result<String, String> {
-        if let Given::Complete { name, .. } = &self.world.aws.settings().given {
+    /// Returns the cluster name that the agent uses: configured, or from its instance's tag.
+    fn eks_name(&self, reports: &LatestReports) -> Result<String, AccessListError> {
+        if let ClusterIdentity::Complete { name, .. } = &self.context.aws.settings().given {
             return Ok(name.clone());
         }
-        let told = peers
+        let discovered = reports
             .report(CheckId::Ec2Api)
             .and_then(|report| report.instance.as_ref()?.cluster.clone());
-        told.ok_or_else(|| "the cluster's name is not known: see cluster_metadata".to_owned())
+        discovered.ok_or_else(|| {
+            AccessListError::new("the cluster name is unknown: see cluster_metadata")
+        })
     }
 
-    /// What EKS says instead of telling, and what would let it tell.
-    async fn refused_by_eks(
+    /// Describes an EKS error and its remedy.
+    async fn describe_eks_error(
         &self,
         cluster: &EksCluster,
-        answer: &Answer,
-        held: &Held,
-        peers: &Peers,
+        response: &Response,
+        cached: &CachedCredentials,
+        reports: &LatestReports,
     ) -> String {
         let EksCluster { region, name } = cluster;
-        let refusal = Refusal::read(Service::Eks, answer);
-        let caller = peers
+        let aws_error = AwsError::parse(Service::Eks, response);
+        let caller = reports
             .report(CheckId::StsIdentity)
             .and_then(|report| report.identity.as_ref());
         let caller = caller.map_or_else(
             || "the agent's role or user".to_owned(),
             |who| quote(who.arn.as_bytes()),
         );
-        let hint = match refusal.code.as_deref() {
+        let hint = match aws_error.code.as_deref() {
             Some("AccessDeniedException" | "AccessDenied") => format!(
-                ": to have it looked at, allow eks:DescribeCluster on this cluster to {caller}; the agent itself does not \
-                 need it"
+                ": to enable this check, allow eks:DescribeCluster on this cluster for {caller}; \
+                 the agent itself does not need it"
             ),
             Some("ResourceNotFoundException") => {
                 format!(
-                    ": there is no cluster {name} in {region}; compare EKS_REGION and EKS_CLUSTER_NAME"
+                    ": cluster {name} does not exist in {region}; correct EKS_REGION or \
+                     EKS_CLUSTER_NAME"
                 )
             }
-            Some("ExpiredTokenException" | "ExpiredToken") if held.are_temporary() => {
-                self.world.aws.forget().await;
-                ": new credentials are got for the next attempt".to_owned()
+            Some("ExpiredTokenException" | "ExpiredToken") if cached.are_temporary() => {
+                self.context.aws.forget_credentials().await;
+                ": the next attempt uses new credentials".to_owned()
             }
             _ => String::new(),
         };
-        format!("{refusal}{hint}")
+        format!("{aws_error}{hint}")
     }
 }

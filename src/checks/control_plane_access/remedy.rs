@@ -1,86 +1,99 @@
-//! The command that lets CAST AI in and locks nobody out: clouds replace the whole list, so it names the whole list.
+//! The command that adds CAST AI's addresses to the authorized networks.
+//!
+//! Clouds replace the whole list, so the command repeats the existing entries.
 
 use std::net::IpAddr;
 
-use crate::cloud::Networks;
+use crate::cloud::AuthorizedNetworks;
 use crate::cloud::eks::EksCluster;
 use crate::cloud::gke::GkeCluster;
-use crate::config::control_plane::AksCluster;
+use crate::config::exporter::control_plane::AksCluster;
 
-/// A longer command would be cut on its way to people, and a list that is cut locks somebody out.
-const MAX_LIST: usize = 900;
+/// Longer lists are not printed: evidence is truncated, and a truncated list would lock users out.
+const MAX_LIST_BYTES: usize = 900;
 
-/// How a cluster's list of networks is read and replaced.
+/// The commands that show and replace a cluster's authorized networks.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Remedy {
-    /// What stands before the list.
+    /// The command that replaces the list, up to the list.
     replace: String,
     /// The command that shows the list.
     show: String,
 }
 
 impl Remedy {
-    /// For a cluster of EKS.
+    /// Returns the commands for EKS.
     pub(super) fn eks(cluster: &EksCluster) -> Self {
         let EksCluster { region, name } = cluster;
-        let of = format!("--region {region} --name {name}");
+        let cluster_options = format!("--region {region} --name {name}");
         Self {
             replace: format!(
-                "aws eks update-cluster-config {of} --resources-vpc-config publicAccessCidrs="
+                "aws eks update-cluster-config {cluster_options} --resources-vpc-config \
+                 publicAccessCidrs="
             ),
             show: format!(
-                "aws eks describe-cluster {of} --query cluster.resourcesVpcConfig.publicAccessCidrs --output text"
+                "aws eks describe-cluster {cluster_options} --query \
+                 cluster.resourcesVpcConfig.publicAccessCidrs --output text"
             ),
         }
     }
 
-    /// For a cluster of GKE.
+    /// Returns the commands for GKE.
     pub(super) fn gke(cluster: &GkeCluster) -> Self {
         let GkeCluster {
             project,
             location,
             name,
         } = cluster;
-        let of = format!("{name} --location {location} --project {project}");
+        let cluster_options = format!("{name} --location {location} --project {project}");
         Self {
             replace: format!(
-                "gcloud container clusters update {of} --enable-master-authorized-networks --master-authorized-networks "
+                "gcloud container clusters update {cluster_options} \
+                 --enable-master-authorized-networks --master-authorized-networks "
             ),
             show: format!(
-                "gcloud container clusters describe {of} --format \
+                "gcloud container clusters describe {cluster_options} --format \
                  \"flattened(masterAuthorizedNetworksConfig.cidrBlocks[])\""
             ),
         }
     }
 
-    /// For a cluster of AKS.
+    /// Returns the commands for AKS.
     pub(super) fn aks(cluster: &AksCluster) -> Self {
-        let of = cluster.options();
+        let cluster_options = cluster.options();
         Self {
-            replace: format!("az aks update {of} --api-server-authorized-ip-ranges "),
+            replace: format!("az aks update {cluster_options} --api-server-authorized-ip-ranges "),
             show: format!(
-                "az aks show {of} --query apiServerAccessProfile.authorizedIpRanges -o tsv"
+                "az aks show {cluster_options} --query apiServerAccessProfile.authorizedIpRanges \
+                 -o tsv"
             ),
         }
     }
 
-    /// What to do, with the list as it is and the addresses that are missing in it.
-    pub(super) fn mend(&self, networks: Option<&Networks>, missing: &[IpAddr]) -> String {
+    /// Returns the instructions that add the missing addresses to the current list.
+    pub(super) fn instructions(
+        &self,
+        networks: Option<&AuthorizedNetworks>,
+        missing: &[IpAddr],
+    ) -> String {
         let Self { replace, show } = self;
         let merged = networks
-            .and_then(|networks| networks.merged(missing))
-            .filter(|list| list.len() <= MAX_LIST);
+            .and_then(|networks| networks.merged_with(missing))
+            .filter(|list| list.len() <= MAX_LIST_BYTES);
         if let Some(list) = merged {
             return format!(
-                "The command replaces the list; with those who are let in now it is: `{replace}{list}`. Then enable \
-                 optimisation again"
+                "Run `{replace}{list}`, which replaces the list and keeps its current entries. \
+                 Then enable optimisation again"
             );
         }
-        let alone = Networks::default().merged(missing).unwrap_or_default();
+        let alone = AuthorizedNetworks::default()
+            .merged_with(missing)
+            .unwrap_or_default();
         let replace = replace.trim_end();
         format!(
-            "The list is too long to repeat here, or holds what could not be read, and `{replace} …` replaces it: take \
-             the whole of it from `{show}` and add {alone}. Then enable optimisation again"
+            "Add {alone} to the whole list from `{show}`, then set it with `{replace} …`, which \
+             replaces the list. It is too long to print here or contains an unreadable entry. \
+             Then enable optimisation again"
         )
     }
 }
@@ -90,22 +103,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_that_would_be_cut_or_is_not_whole_is_not_printed() {
+    fn truncated_or_unreadable_network_list_is_not_printed() {
         let remedy = Remedy::aks(&AksCluster {
             subscription: "0000".to_owned(),
             group: "group".to_owned(),
             name: "lab".to_owned(),
         });
         let missing = ["35.221.40.21".parse().expect("an address")];
-        let mend = |list: &[String]| {
-            remedy.mend(
-                Some(&Networks::read(list.iter().map(String::as_str))),
+        let instructions = |list: &[String]| {
+            remedy.instructions(
+                Some(&AuthorizedNetworks::parse(list.iter().map(String::as_str))),
                 &missing,
             )
         };
         let few = ["203.0.113.0/24".to_owned()];
         assert!(
-            mend(&few)
+            instructions(&few)
                 .contains("--api-server-authorized-ip-ranges 203.0.113.0/24,35.221.40.21/32`")
         );
         let many: Vec<_> = (0..150)
@@ -115,9 +128,9 @@ mod tests {
             many,
             vec!["203.0.113.0/24".to_owned(), "$(reboot)".to_owned()],
         ] {
-            let said = mend(&list);
+            let said = instructions(&list);
             assert!(
-                said.contains("az aks show") && said.contains("add 35.221.40.21/32"),
+                said.contains("az aks show") && said.contains("Add 35.221.40.21/32"),
                 "{said}"
             );
             assert!(

@@ -1,39 +1,40 @@
-//! What mends pulls from Azure's registry on AKS: the commands, with the registry, image and identity that were seen.
+//! Remedies for failed pulls from Azure Container Registry on AKS, filled in with registry, image
+//! and identity.
 //!
-//! Whoever may write a pod chooses its image's name: only what a shell takes for one word stands in a command.
+//! Image names are untrusted input: only names that a shell reads as one word appear in a command.
 
 use std::collections::BTreeSet;
 
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::registry;
-use crate::config::control_plane::is_plain;
-use crate::report::{AksSeen, Puller};
+use crate::config::exporter::control_plane::is_plain;
+use crate::report::{AksClusterInfo, ImagePullIdentity};
 
-/// Pulls from Azure's registries that fail for one reason.
+/// Failed pulls from Azure Container Registry with the same mode.
 #[derive(Debug)]
-pub(super) struct Trouble<'a> {
-    /// The first of them.
-    first: Option<Pull<'a>>,
-    /// The hosts of the other registries.
+pub(super) struct AcrFailures<'a> {
+    /// The first failed pull.
+    first: Option<FailedPull<'a>>,
+    /// The hosts of other registries with failed pulls.
     others: BTreeSet<&'a str>,
-    /// Whether new nodes alone are concerned.
+    /// Whether only new nodes are affected.
     only_new: bool,
 }
 
-/// An image that a node is to pull.
+/// An image that a node cannot pull.
 #[derive(Clone, Copy, Debug)]
-struct Pull<'a> {
+struct FailedPull<'a> {
     node: &'a str,
     host: &'a str,
-    /// The registry as `az` calls it.
+    /// The registry's name in `az`.
     registry: &'a str,
     repository: &'a str,
 }
 
-impl<'a> Trouble<'a> {
-    /// What of these nodes and images is about Azure's registries.
+impl<'a> AcrFailures<'a> {
+    /// Selects the pulls from Azure Container Registry among pairs of node and image.
     pub(super) fn new(images: impl Iterator<Item = (&'a str, &'a str)>, only_new: bool) -> Self {
-        let mut pulls = images.filter_map(|(node, image)| Pull::read(node, image));
+        let mut pulls = images.filter_map(|(node, image)| FailedPull::read(node, image));
         let first = pulls.next();
         let host = first.map(|pull| pull.host);
         let others = pulls
@@ -47,45 +48,54 @@ impl<'a> Trouble<'a> {
         }
     }
 
-    /// What to do about it, where Azure's registry is concerned and it has a say in this mode.
-    pub(super) fn mend(&self, mode: FailureMode, aks: Option<&AksSeen>) -> Option<String> {
+    /// Returns the remedy, if a pull is from Azure Container Registry and the mode has a specific
+    /// one.
+    pub(super) fn remedy(&self, mode: FailureMode, aks: Option<&AksClusterInfo>) -> Option<String> {
         let pull = self.first?;
-        let Pull {
+        let FailedPull {
             node,
             host,
             registry,
             repository,
         } = pull;
         let options = aks.map_or("-g GROUP -n CLUSTER", |aks| aks.options.as_str());
-        let attempt = format!("`az aks check-acr {options} --acr {host}` tries it from a node");
+        let test = format!("test from a node with `az aks check-acr {options} --acr {host}`");
         let text = match mode {
             M::ImageAuthFailed => {
-                let who = self.puller(pull, options, aks.and_then(|aks| aks.puller.as_ref()));
-                format!("{who}; {attempt}")
+                let who = self.pull_identity(
+                    pull,
+                    options,
+                    aks.and_then(|aks| aks.pull_identity.as_ref()),
+                );
+                format!("{who}; {test}")
             }
             M::ImageForbidden => format!(
-                "A registry of Azure refuses networks rather than identities so: `az acr show -n {registry} --query \
-                 \"{{public:publicNetworkAccess,others:networkRuleSet.defaultAction}}\"` and `az acr network-rule list -n \
-                 {registry}` tell which, and a registry with a private endpoint has to be reached by it; {attempt}"
+                "Allow the nodes' network in the registry, which rejects networks, not \
+                 identities, this way: see `az acr show -n {registry} --query \
+                 \"{{public:publicNetworkAccess,others:networkRuleSet.defaultAction}}\"` and `az \
+                 acr network-rule list -n {registry}`; a registry with a private endpoint must \
+                 be reached through it; {test}"
             ),
             M::ImageDns => format!(
-                "If `az acr private-endpoint-connection list -r {registry}` shows a private endpoint, the zone \
-                 privatelink.azurecr.io has to be linked to the nodes' network: `az network private-dns link vnet list -g \
-                 GROUP -z privatelink.azurecr.io`; {attempt}"
+                "If `az acr private-endpoint-connection list -r {registry}` shows a private \
+                 endpoint, link the zone privatelink.azurecr.io to the nodes' network: `az \
+                 network private-dns link vnet list -g GROUP -z privatelink.azurecr.io` lists \
+                 the links; {test}"
             ),
             M::ImageTimeout => format!(
-                "The nodes have to reach all that `az acr show-endpoints -n {registry}` lists; if `az acr \
-                 private-endpoint-connection list -r {registry}` shows a private endpoint, their network has to be peered \
-                 with its own, and linked to the zone privatelink.azurecr.io; {attempt}"
+                "Allow egress from the nodes to all endpoints that `az acr show-endpoints -n \
+                 {registry}` lists; if `az acr private-endpoint-connection list -r {registry}` \
+                 shows a private endpoint, peer the nodes' network with its network and link it \
+                 to the zone privatelink.azurecr.io; {test}"
             ),
             M::ImageNotFound => format!(
-                "What is there tells `az acr repository show-tags -n {registry} --repository {repository} --orderby \
-                 time_desc --top 20`"
+                "List the existing tags with `az acr repository show-tags -n {registry} \
+                 --repository {repository} --orderby time_desc --top 20`"
             ),
             M::ImagePlatformMismatch => format!(
-                "What it is made for tells `az acr manifest list-metadata -r {registry} -n {repository} --query \
-                 \"[].{{tags:tags,arch:architecture,os:os}}\"`, and what the node is `kubectl get node {node} -L \
-                 kubernetes.io/arch`"
+                "Show the image's platforms with `az acr manifest list-metadata -r {registry} -n \
+                 {repository} --query \"[].{{tags:tags,arch:architecture,os:os}}\"`, and the \
+                 node's with `kubectl get node {node} -L kubernetes.io/arch`"
             ),
             _ => return None,
         };
@@ -93,32 +103,36 @@ impl<'a> Trouble<'a> {
         let others = if others.is_empty() {
             String::new()
         } else {
-            format!("; likewise {}", others.join(", "))
+            format!("; likewise for {}", others.join(", "))
         };
         Some(format!("{text}{others}"))
     }
 
-    /// As whom the nodes pull, and how that identity comes to be allowed to.
-    fn puller(&self, pull: Pull<'_>, options: &str, puller: Option<&Puller>) -> String {
-        let Pull { node, registry, .. } = pull;
-        let (who, id, more) = match puller {
-            Some(Puller::ManagedIdentity(id)) => (
+    /// Names the identity that the nodes pull with, and the commands that grant it access.
+    fn pull_identity(
+        &self,
+        pull: FailedPull<'_>,
+        options: &str,
+        pull_identity: Option<&ImagePullIdentity>,
+    ) -> String {
+        let FailedPull { node, registry, .. } = pull;
+        let (who, id, more) = match pull_identity {
+            Some(ImagePullIdentity::ManagedIdentity(id)) => (
                 format!("the kubelets' managed identity, client id {id}"),
                 id.as_str(),
                 String::new(),
             ),
-            Some(Puller::ServicePrincipal(id)) => (
+            Some(ImagePullIdentity::ServicePrincipal(id)) => (
                 format!("the cluster's service principal {id}"),
                 id.as_str(),
-                format!(
-                    "; whether its secret has ended tells `az ad app credential list --id {id}`"
-                ),
+                format!("; check its secret's expiry with `az ad app credential list --id {id}`"),
             ),
             None => (
                 format!(
                     "the kubelets' managed identity (`az aks show {options} --query \
-                     identityProfile.kubeletidentity.clientId -o tsv`), or where there is none as a service principal \
-                     (`az aks show {options} --query servicePrincipalProfile.clientId -o tsv`)"
+                     identityProfile.kubeletidentity.clientId -o tsv`), or without one as a \
+                     service principal (`az aks show {options} --query \
+                     servicePrincipalProfile.clientId -o tsv`)"
                 ),
                 "CLIENT_ID",
                 String::new(),
@@ -126,25 +140,27 @@ impl<'a> Trouble<'a> {
         };
         let new = if self.only_new {
             format!(
-                "; only new nodes are concerned, and after onboarding on CAST AI these may be another identity, which \
-                 needs the same: `kubectl debug node/{node} -it --image=busybox -- grep -E \
-                 \"aadClientId|userAssignedIdentityID\" /host/etc/kubernetes/azure.json`"
+                "; only new nodes are affected: after onboarding to CAST AI they may use another \
+                 identity, which needs the same role: `kubectl debug node/{node} -it \
+                 --image=busybox -- grep -E \"aadClientId|userAssignedIdentityID\" \
+                 /host/etc/kubernetes/azure.json`"
             )
         } else {
             String::new()
         };
         format!(
-            "The nodes of this AKS pull as {who}. It needs the role AcrPull: `az role assignment create --role AcrPull \
-             --assignee {id} --scope \"$(az acr show -n {registry} --query id -o tsv)\"`, or `az aks update {options} \
-             --attach-acr {registry}`{more}{new}"
+            "Grant the role AcrPull to {who}, which the nodes of this AKS cluster pull with: `az \
+             role assignment create --role AcrPull --assignee {id} --scope \"$(az acr show -n \
+             {registry} --query id -o tsv)\"`, or `az aks update {options} --attach-acr \
+             {registry}`{more}{new}"
         )
     }
 }
 
-impl<'a> Pull<'a> {
+impl<'a> FailedPull<'a> {
     fn read(node: &'a str, image: &'a str) -> Option<Self> {
         let (host, rest) = image.split_once('/').filter(|_| registry(image) == "acr")?;
-        // A registry whose name is not its own alone has a dash and a hash behind it.
+        // Registries with a domain name label scope have a dash and a hash after the name.
         let label = host.split('.').next().unwrap_or_default();
         let registry = label.split('-').next().unwrap_or_default();
         let repository = rest.split(['@', ':']).next().unwrap_or_default();
@@ -168,32 +184,32 @@ mod tests {
 
     const ID: &str = "12121212-3434-5656-7878-909090909090";
 
-    fn seen(puller: Option<Puller>) -> AksSeen {
-        AksSeen {
+    fn seen(pull_identity: Option<ImagePullIdentity>) -> AksClusterInfo {
+        AksClusterInfo {
             options: "--subscription 0 --resource-group group --name lab".to_owned(),
-            puller,
+            pull_identity,
         }
     }
 
-    fn mend(mode: FailureMode, only_new: bool, aks: Option<&AksSeen>) -> String {
+    fn remedy(mode: FailureMode, only_new: bool, aks: Option<&AksClusterInfo>) -> String {
         let images = [
             ("node-1", "shop.azurecr.io/team/web:1"),
             ("node-1", "toys-a1b2.azurecr.io/x@sha256:0"),
         ];
-        Trouble::new(images.into_iter(), only_new)
-            .mend(mode, aks)
-            .expect("it has a say in it")
+        AcrFailures::new(images.into_iter(), only_new)
+            .remedy(mode, aks)
+            .expect("the mode has a remedy")
     }
 
     #[test]
-    fn an_identity_that_is_known_is_named_with_its_kind_and_one_that_is_not_is_found() {
-        for (puller, words) in [
+    fn remedy_names_the_kubelet_identity_or_the_command_that_finds_it() {
+        for (pull_identity, words) in [
             (
-                Some(Puller::ManagedIdentity(ID.to_owned())),
+                Some(ImagePullIdentity::ManagedIdentity(ID.to_owned())),
                 ["managed identity, client id 1212", "--assignee 12121212"],
             ),
             (
-                Some(Puller::ServicePrincipal(ID.to_owned())),
+                Some(ImagePullIdentity::ServicePrincipal(ID.to_owned())),
                 ["service principal 1212", "credential list --id 1212"],
             ),
             (
@@ -204,30 +220,31 @@ mod tests {
                 ],
             ),
         ] {
-            let said = mend(M::ImageAuthFailed, false, Some(&seen(puller)));
-            let attach = "`az aks update --subscription 0 --resource-group group --name lab --attach-acr shop`";
+            let text = remedy(M::ImageAuthFailed, false, Some(&seen(pull_identity)));
+            let attach = "`az aks update --subscription 0 --resource-group group --name lab \
+                          --attach-acr shop`";
             for part in words
                 .into_iter()
-                .chain([attach, "likewise toys-a1b2.azurecr.io"])
+                .chain([attach, "likewise for toys-a1b2.azurecr.io"])
             {
-                assert!(said.contains(part), "{part}: {said}");
+                assert!(text.contains(part), "{part}: {text}");
             }
-            assert!(!said.contains("only new nodes"), "{said}");
+            assert!(!text.contains("only new nodes"), "{text}");
         }
-        let said = mend(M::ImageAuthFailed, true, None);
+        let text = remedy(M::ImageAuthFailed, true, None);
         assert!(
-            said.contains("az aks show -g GROUP -n CLUSTER --query identityProfile"),
-            "{said}"
+            text.contains("az aks show -g GROUP -n CLUSTER --query identityProfile"),
+            "{text}"
         );
         assert!(
-            said.contains("only new nodes are concerned")
-                && said.contains("kubectl debug node/node-1"),
-            "{said}"
+            text.contains("only new nodes are affected")
+                && text.contains("kubectl debug node/node-1"),
+            "{text}"
         );
     }
 
     #[test]
-    fn each_mode_in_which_azure_has_a_say_has_its_command() {
+    fn each_acr_failure_mode_has_its_command() {
         for (mode, command) in [
             (M::ImageForbidden, "`az acr network-rule list -n shop`"),
             (
@@ -244,28 +261,28 @@ mod tests {
                 "`az acr manifest list-metadata -r shop -n team/web ",
             ),
         ] {
-            let said = mend(mode, false, Some(&seen(None)));
-            assert!(said.contains(command), "{mode}: {said}");
+            let text = remedy(mode, false, Some(&seen(None)));
+            assert!(text.contains(command), "{mode}: {text}");
         }
         let images = || [("node-1", "shop.azurecr.io/web:1")].into_iter();
         assert_eq!(
-            Trouble::new(images(), false).mend(M::ImageNoSpace, None),
+            AcrFailures::new(images(), false).remedy(M::ImageNoSpace, None),
             None
         );
     }
 
     #[test]
-    fn other_registries_and_names_that_a_shell_would_run_are_in_no_command() {
+    fn other_registries_and_shell_metacharacters_yield_no_command() {
         for image in [
             "web:1",
             "docker.io/web:1",
             "x$(reboot).azurecr.io/web:1",
             "shop.azurecr.io/$(reboot):1",
         ] {
-            let trouble = Trouble::new([("node-1", image)].into_iter(), false);
-            assert_eq!(trouble.mend(M::ImageAuthFailed, None), None, "{image}");
+            let failures = AcrFailures::new([("node-1", image)].into_iter(), false);
+            assert_eq!(failures.remedy(M::ImageAuthFailed, None), None, "{image}");
         }
-        let toys = Pull::read("", "toys-a1b2.azurecr.cn/x@sha256:0").expect("a registry of Azure");
+        let toys = FailedPull::read("", "toys-a1b2.azurecr.cn/x@sha256:0").expect("an ACR image");
         assert_eq!(
             (toys.registry, toys.repository, toys.node),
             ("toys", "x", "NODE")

@@ -1,41 +1,46 @@
-//! Where the agent is, and whose variables are its environment: this process's own, or those that were seen elsewhere.
+//! Where the agent is, and which environment is the agent's: this process's own or the discovered
+//! one.
 
 use std::path::PathBuf;
 
-use crate::config::agent_env::{AgentEnv, object_name};
-use crate::config::file::File;
-use crate::config::load::Sources;
-use crate::config::{AgentPlace, AgentSeen, Flags, Installation, Vantage};
+use crate::config::agent::discovered::{AgentDiscovery, AgentLocation};
+use crate::config::agent::env::{AgentEnv, object_name};
+use crate::config::agent::installation::Installation;
+use crate::config::exporter::file::File;
+use crate::config::exporter::flags::Flags;
+use crate::config::load::sources::Sources;
+use crate::config::vantage::Vantage;
 
-/// The name that the agent's chart gives its account.
+/// Service account name of the agent's chart.
 const AGENT: &str = "castai-agent";
 const MOUNTS: &str = "/etc/castai-agent";
-/// What the kubelet and a person tell this process of the API server, wherever the agent's environment comes from.
+/// Variables about the API server that always come from this process's own environment.
 const OUR_OWN: [&str; 3] = [
     "KUBERNETES_SERVICE_HOST",
     "KUBERNETES_SERVICE_PORT",
     "KUBECONFIG",
 ];
 
-/// Whether the agent is to be looked for through the API: this process is told that it does not stand in its pod.
+/// Returns whether the agent has to be discovered through the API server: this process runs outside
+/// its pod.
 pub(super) fn looked_for(flags: &Flags, file: &File) -> bool {
     let written = file.one("vantage").map(|written| written.value.as_str());
     flags.vantage.as_deref().or(written) == Some(Vantage::Companion.label())
 }
 
-/// The agent's environment, and what was seen of the agent.
+/// Returns the agent's environment and the result of discovery.
 pub(super) fn environment(
     looked_for: bool,
-    seen: &AgentSeen,
+    seen: &AgentDiscovery,
     own: &dyn Fn(&str) -> Option<String>,
-) -> (AgentSeen, AgentEnv) {
+) -> (AgentDiscovery, AgentEnv) {
     if !looked_for {
-        return (AgentSeen::NotLookedFor, AgentEnv::read(own, &|_| None));
+        return (AgentDiscovery::NotLookedFor, AgentEnv::read(own, &|_| None));
     }
     let seen = match seen {
-        AgentSeen::NotLookedFor => {
-            AgentSeen::Unreadable("the agent's environment has not been read yet".to_owned())
-        }
+        AgentDiscovery::NotLookedFor => AgentDiscovery::Unreadable(
+            "the agent's environment has not been discovered yet".to_owned(),
+        ),
         seen => seen.clone(),
     };
     let found = seen.found();
@@ -54,8 +59,8 @@ pub(super) fn environment(
 }
 
 impl Sources<'_> {
-    /// Where the agent is, when it is looked for.
-    pub(super) fn agent_place(&mut self, installation: &Installation) -> Option<AgentPlace> {
+    /// Returns where to discover the agent, if it has to be discovered.
+    pub(super) fn agent_place(&mut self, installation: &Installation) -> Option<AgentLocation> {
         let flags = self.flags;
         let service_account = self.setting(
             "--agent.service-account",
@@ -64,7 +69,7 @@ impl Sources<'_> {
             object_name,
         );
         let mounts = self.path("agent.mounts");
-        looked_for(flags, &self.file).then(|| AgentPlace {
+        looked_for(flags, &self.file).then(|| AgentLocation {
             namespace: installation.namespace.clone(),
             deployment: installation.deployment.clone(),
             service_account: service_account.unwrap_or_else(|| AGENT.to_owned()),

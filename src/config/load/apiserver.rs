@@ -1,16 +1,18 @@
-//! Where the API server is: what a pod is told, or a kubeconfig.
+//! How to reach the API server: a pod's environment, or a kubeconfig.
 
 use std::path::PathBuf;
 
-use crate::config::agent_env::Service;
-use crate::config::load::Sources;
-use crate::config::written::{Written, Wrong};
-use crate::config::{Apiserver, InCluster, NamedFile, Purpose, values};
+use crate::config::agent::env::KubernetesServiceVariable;
+use crate::config::apiserver::{Apiserver, InCluster};
+use crate::config::exporter::named_file::{NamedFile, Purpose};
+use crate::config::load::sources::Sources;
+use crate::config::sourced_value::{InvalidValue, SourcedValue};
+use crate::config::values;
 
-/// What the kubelet mounts for a pod.
+/// Where the kubelet mounts a pod's service account.
 pub(super) const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const DNS_NAME: (&str, u16) = ("kubernetes.default.svc", 443);
-/// Service address, DNS name and these are targets, of which a check has at most ten.
+/// Service address, DNS name and these are targets, and a check has at most ten.
 const MOST_ADDRESSES: usize = 8;
 
 impl Sources<'_> {
@@ -29,7 +31,7 @@ impl Sources<'_> {
             self.flags.context.as_deref(),
             "context",
             |text| {
-                let empty = || Wrong::new("is empty", "write the name of a context");
+                let empty = || InvalidValue::new("is empty", "write the name of a context");
                 (!text.is_empty())
                     .then(|| text.to_owned())
                     .ok_or_else(empty)
@@ -37,29 +39,29 @@ impl Sources<'_> {
         );
         if let Some(path) = kubeconfig {
             self.contradiction(
-                "only a pod's own API server has these; a kubeconfig names its server",
+                "remove the key: it applies only in a pod, and the kubeconfig names its server",
             );
             return Apiserver::Kubeconfig { path, context };
         }
         if context.is_some() {
             let written = match &self.flags.context {
-                Some(context) => Written::flag("--context", context),
+                Some(context) => SourcedValue::flag("--context", context),
                 None => self
                     .file
                     .one("context")
                     .cloned()
-                    .unwrap_or(Written::flag("--context", "")),
+                    .unwrap_or(SourcedValue::flag("--context", "")),
             };
-            let wrong = Wrong::new(
-                "names a context, but there is no kubeconfig",
+            let wrong = InvalidValue::new(
+                "selects a context, but no kubeconfig is configured",
                 "add --kubeconfig, or set KUBECONFIG",
             );
             self.problems.0.push(written.problem(wrong));
         }
         match &self.env.service {
-            Service::Absent => Apiserver::Absent,
-            Service::Invalid(problem) => Apiserver::Invalid(problem.clone()),
-            Service::At(host, port) => Apiserver::InCluster(InCluster {
+            KubernetesServiceVariable::Absent => Apiserver::Absent,
+            KubernetesServiceVariable::Invalid(problem) => Apiserver::Invalid(problem.clone()),
+            KubernetesServiceVariable::At(host, port) => Apiserver::InCluster(InCluster {
                 host: host.clone(),
                 port: *port,
                 service_account_dir: service_account_dir
@@ -70,29 +72,29 @@ impl Sources<'_> {
         }
     }
 
-    /// The kubeconfig to use: what was typed or written; the environment's where the agent would use it.
+    /// Returns the kubeconfig to use: from flag or file; from the environment where the agent would
+    /// use it.
     ///
-    /// The agent takes `KUBECONFIG` before its pod's own account. Where nothing tells of the agent, the variable is
-    /// `kubectl`'s, and a pod's own account goes before it.
+    /// The agent prefers `KUBECONFIG` over its pod's service account. Where nothing identifies the
+    /// agent, the variable is meant for `kubectl`, and a pod's service account takes precedence.
     fn kubeconfig(&mut self) -> Option<PathBuf> {
         if let Some(path) = &self.flags.kubeconfig {
-            let written = Written::flag("--kubeconfig", &path.display().to_string());
+            let written = SourcedValue::flag("--kubeconfig", &path.display().to_string());
             self.named_files.push(NamedFile {
                 purpose: Purpose::Kubeconfig,
                 path: path.clone(),
                 written,
             });
-            // It is read all the same, so that what is wrong in the file is told.
+            // Read in any case, so that errors in the file are reported.
             self.path("kubeconfig");
             return Some(path.clone());
         }
         let written = self.named_file("kubeconfig", Purpose::Kubeconfig);
-        let named = self
-            .env
-            .kubeconfig
-            .as_deref()
-            .filter(|_| self.env.known || self.env.service == Service::Absent);
-        // kubectl's may be a list.
+        let named =
+            self.env.kubeconfig.as_deref().filter(|_| {
+                self.env.known || self.env.service == KubernetesServiceVariable::Absent
+            });
+        // kubectl allows a list.
         written.or_else(|| {
             named?
                 .split(':')
@@ -101,7 +103,7 @@ impl Sources<'_> {
         })
     }
 
-    /// Keys of the file that mean nothing beside a kubeconfig.
+    /// Reports keys of the file that have no effect with a kubeconfig.
     fn contradiction(&mut self, right: &str) {
         for key in [
             "apiserver.service_account_dir",
@@ -109,7 +111,7 @@ impl Sources<'_> {
             "apiserver.addresses",
         ] {
             if let Some(written) = self.file.one(key) {
-                let wrong = Wrong::new("contradicts the kubeconfig that is in use", right);
+                let wrong = InvalidValue::new("conflicts with the kubeconfig in use", right);
                 self.problems.0.push(written.problem(wrong));
             }
         }

@@ -1,23 +1,29 @@
-//! The settings of every check.
+//! Settings of every check.
 
 use std::time::Duration;
 
-use crate::catalogue::timeouts::ATTEMPT;
-use crate::catalogue::{CheckId, Limits, Phase};
-use crate::config::load::Sources;
-use crate::config::written::Wrong;
-use crate::config::{CheckSettings, values};
+use crate::catalogue::timeouts::ATTEMPT_TIMEOUT;
+use crate::catalogue::{CheckId, Phase, Timeouts};
+use crate::config::exporter::check::CheckSettings;
+use crate::config::load::sources::Sources;
+use crate::config::sourced_value::InvalidValue;
+use crate::config::values;
 
 const INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
 const LEAST_LIMIT: Duration = Duration::from_millis(100);
 
 impl Sources<'_> {
     pub(super) fn checks(&mut self) -> Vec<CheckSettings> {
-        let settings: Vec<_> = CheckId::ALL.iter().map(|check| self.check(*check)).collect();
+        let settings: Vec<_> = CheckId::ALL
+            .iter()
+            .map(|check| self.check(*check))
+            .collect();
         if settings.iter().all(|settings| !settings.enabled)
-            && let Some(written) = self.file.one(&format!("checks.{}.enabled", CheckId::ALL[0]))
+            && let Some(written) = self
+                .file
+                .one(&format!("checks.{}.enabled", CheckId::ALL[0]))
         {
-            let wrong = Wrong::new("every check is switched off", "leave at least one on");
+            let wrong = InvalidValue::new("every check is disabled", "enable at least one");
             self.problems.0.push(written.problem(wrong));
         }
         settings
@@ -35,16 +41,16 @@ impl Sources<'_> {
             check,
             enabled: enabled.unwrap_or(true),
             interval: interval.unwrap_or(check.entry().interval),
-            limits: self.limits(check),
+            timeouts: self.timeouts(check),
         }
     }
 
-    fn limits(&mut self, check: CheckId) -> Limits {
-        let mut limits = check.entry().limits;
+    fn timeouts(&mut self, check: CheckId) -> Timeouts {
+        let mut timeouts = check.entry().timeouts;
         if matches!(check, CheckId::CastaiApi | CheckId::ClusterStatus)
             && let Some(timeout) = self.env.timeout
         {
-            limits = within(limits, timeout);
+            timeouts = within(timeouts, timeout);
         }
         let mut limit = |name: &str, phases: &[Phase]| {
             self.key(&format!("checks.{check}.limits.{name}"), |text| {
@@ -52,38 +58,38 @@ impl Sources<'_> {
                     .iter()
                     .any(|phase| check.entry().phases.contains(phase))
                 {
-                    return Err(Wrong::new(
+                    return Err(InvalidValue::new(
                         format!("the check {check} has no such phase"),
                         "remove the key",
                     ));
                 }
-                values::duration_within(text, LEAST_LIMIT, ATTEMPT)
+                values::duration_within(text, LEAST_LIMIT, ATTEMPT_TIMEOUT)
             })
         };
         let resolve = limit("resolve", &[Phase::Resolve]);
         let connect = limit("connect", &[Phase::Connect]);
         let tls = limit("tls", &[Phase::Tls]);
         let answer = limit("answer", &[Phase::Proxy, Phase::Request]);
-        Limits {
-            resolve: resolve.unwrap_or(limits.resolve),
-            connect: connect.unwrap_or(limits.connect),
-            tls: tls.unwrap_or(limits.tls),
-            answer: answer.unwrap_or(limits.answer),
+        Timeouts {
+            resolve: resolve.unwrap_or(timeouts.resolve),
+            connect: connect.unwrap_or(timeouts.connect),
+            tls: tls.unwrap_or(timeouts.tls),
+            answer: answer.unwrap_or(timeouts.answer),
         }
     }
 }
 
-/// `API_TIMEOUT` bounds the agent's whole exchange, and so each of its phases; zero is no limit.
-fn within(limits: Limits, timeout: Duration) -> Limits {
+/// `API_TIMEOUT` limits the agent's whole exchange, and so each of its phases; zero means no limit.
+fn within(timeouts: Timeouts, timeout: Duration) -> Timeouts {
     let most = if timeout.is_zero() {
-        ATTEMPT
+        ATTEMPT_TIMEOUT
     } else {
-        timeout.clamp(LEAST_LIMIT, ATTEMPT)
+        timeout.clamp(LEAST_LIMIT, ATTEMPT_TIMEOUT)
     };
-    Limits {
-        resolve: limits.resolve.min(most),
-        connect: limits.connect.min(most),
-        tls: limits.tls.min(most),
+    Timeouts {
+        resolve: timeouts.resolve.min(most),
+        connect: timeouts.connect.min(most),
+        tls: timeouts.tls.min(most),
         answer: most,
     }
 }

@@ -1,20 +1,22 @@
-//! How the control plane's firewall is looked at.
+//! Settings of the control-plane firewall check.
 
 use std::net::IpAddr;
 
 use url::Url;
 
-use crate::config::control_plane::{AksCluster, ControlPlane, DOCUMENTED, MAX_ADDRESSES};
-use crate::config::load::Sources;
-use crate::config::written::Wrong;
-use crate::config::{agent_env, control_plane, values};
+use crate::config::agent::env;
+use crate::config::exporter::control_plane;
+use crate::config::exporter::control_plane::{AksCluster, ControlPlane, DOCUMENTED, MAX_ADDRESSES};
+use crate::config::load::sources::Sources;
+use crate::config::sourced_value::InvalidValue;
+use crate::config::values;
 
 impl Sources<'_> {
     pub(super) fn control_plane(&mut self) -> ControlPlane {
         let addresses = self.keys("control_plane.castai_addresses", MAX_ADDRESSES, |text| {
             let wrong = || {
-                Wrong::new(
-                    format!("{} is no address", values::shown(text)),
+                InvalidValue::new(
+                    format!("{} is not an address", values::shown(text)),
                     "write an IP address",
                 )
             };
@@ -39,7 +41,7 @@ impl Sources<'_> {
             addresses: addresses
                 .filter(|list| !list.is_empty())
                 .unwrap_or_else(|| vec![DOCUMENTED]),
-            roots: self.content("control_plane.ca_file", agent_env::pem),
+            roots: self.content("control_plane.ca_file", env::pem),
             google_api,
             azure_api,
             azure_login,

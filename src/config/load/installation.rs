@@ -1,15 +1,17 @@
-//! Where the agent is installed, and as what.
+//! The agent's installation: namespace, Deployment, release.
 
 use std::path::PathBuf;
 
-use crate::config::agent_env::Service;
-use crate::config::aws::Version;
-use crate::config::load::Sources;
+use crate::config::agent::aws::version::Version;
+use crate::config::agent::env::KubernetesServiceVariable;
+use crate::config::agent::installation::Installation;
+use crate::config::exporter::file;
 use crate::config::load::apiserver::SERVICE_ACCOUNT;
-use crate::config::written::Wrong;
-use crate::config::{Installation, file, values};
+use crate::config::load::sources::Sources;
+use crate::config::sourced_value::InvalidValue;
+use crate::config::values;
 
-/// The name of the agent's namespace and of its Deployment, unless somebody chose others.
+/// Default name of the agent's namespace and Deployment.
 const NAME: &str = "castai-agent";
 
 impl Sources<'_> {
@@ -20,8 +22,8 @@ impl Sources<'_> {
                     .bytes()
                     .any(|byte| byte.is_ascii_uppercase() || byte == b'_');
             let wrong = || {
-                Wrong::new(
-                    format!("{} is no name of Kubernetes", values::shown(text)),
+                InvalidValue::new(
+                    format!("{} is not a valid Kubernetes name", values::shown(text)),
                     "castai-agent",
                 )
             };
@@ -54,12 +56,12 @@ impl Sources<'_> {
         }
     }
 
-    /// The namespace of the mounted service account: the exporter stands beside the agent.
+    /// Returns the namespace of the mounted service account: the exporter runs beside the agent.
     fn own_namespace(&self) -> Option<String> {
-        if self.env.service == Service::Absent {
+        if self.env.service == KubernetesServiceVariable::Absent {
             return None;
         }
-        // What is wrong with the path is told where the account itself is read.
+        // Errors in the path are reported where the service account itself is read.
         let written = self
             .file
             .one("apiserver.service_account_dir")

@@ -1,18 +1,19 @@
-//! How the exporter is served.
+//! Settings of the HTTP server.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::config::load::Sources;
-use crate::config::web::WebConfig;
-use crate::config::written::{Written, Wrong};
-use crate::config::{Web, values};
+use crate::config::exporter::server::WebSettings;
+use crate::config::exporter::web::WebConfig;
+use crate::config::load::sources::Sources;
+use crate::config::sourced_value::{InvalidValue, SourcedValue};
+use crate::config::values;
 
 const LISTEN: &str = ":9878";
 const MOST_ADDRESSES: usize = 8;
 
 impl Sources<'_> {
-    pub(super) fn web(&mut self) -> Web {
+    pub(super) fn web(&mut self) -> WebSettings {
         let config_file = self.web_config_file();
         let external_url = self.setting(
             "--web.external-url",
@@ -27,7 +28,7 @@ impl Sources<'_> {
             route_prefix,
         );
         let lifecycle = self.key("web.enable_lifecycle", |text| Ok(text == "true"));
-        Web {
+        WebSettings {
             listen: self.listen(),
             route_prefix: route_prefix
                 .or_else(|| {
@@ -50,7 +51,7 @@ impl Sources<'_> {
         let mut written = self
             .file
             .many("web.listen_address")
-            .map(<[Written]>::to_vec)
+            .map(<[SourcedValue]>::to_vec)
             .unwrap_or_default();
         if !self.flags.web_listen_address.is_empty() {
             for shadowed in &written {
@@ -59,11 +60,11 @@ impl Sources<'_> {
             let typed = &self.flags.web_listen_address;
             written = typed
                 .iter()
-                .map(|text| Written::flag("--web.listen-address", text))
+                .map(|text| SourcedValue::flag("--web.listen-address", text))
                 .collect();
         }
         if written.is_empty() {
-            written.push(Written::flag("--web.listen-address", LISTEN));
+            written.push(SourcedValue::flag("--web.listen-address", LISTEN));
         }
         let mut addresses = Vec::new();
         for written in &written {
@@ -71,13 +72,13 @@ impl Sources<'_> {
                 continue;
             };
             if addresses.contains(&address) && address.port() != 0 {
-                let what = format!("{} stands twice", values::shown(&written.value));
+                let what = format!("{} is listed twice", values::shown(&written.value));
                 self.problems
                     .0
-                    .push(written.problem(Wrong::new(what, "write each address once")));
+                    .push(written.problem(InvalidValue::new(what, "list each address once")));
             } else if addresses.len() == MOST_ADDRESSES {
-                let wrong = Wrong::new(
-                    format!("there are more than {MOST_ADDRESSES} addresses"),
+                let wrong = InvalidValue::new(
+                    format!("lists more than {MOST_ADDRESSES} addresses"),
                     "write fewer",
                 );
                 self.problems.0.push(written.problem(wrong));
@@ -89,7 +90,7 @@ impl Sources<'_> {
         addresses
     }
 
-    /// The file's path; the file must make sense as well.
+    /// Returns the path of the web configuration file, which must be valid.
     fn web_config_file(&mut self) -> Option<PathBuf> {
         let written = self.path("web.config_file");
         let typed = self
@@ -105,8 +106,8 @@ impl Sources<'_> {
     }
 }
 
-/// A prefix of routes: empty, or `/…` without a slash at its end.
-fn route_prefix(text: &str) -> Result<String, Wrong> {
+/// Parses a route prefix: empty, or `/…` without a trailing slash.
+fn route_prefix(text: &str) -> Result<String, InvalidValue> {
     let right = "write a path such as /castai";
     let trimmed = text.trim_matches('/');
     let valid = trimmed
@@ -115,8 +116,8 @@ fn route_prefix(text: &str) -> Result<String, Wrong> {
         && !trimmed.split('/').any(|part| part == "." || part == "..")
         && !trimmed.contains("//");
     if !valid {
-        return Err(Wrong::new(
-            format!("{} is no path", values::shown(text)),
+        return Err(InvalidValue::new(
+            format!("{} is not a path", values::shown(text)),
             right,
         ));
     }

@@ -1,92 +1,88 @@
-//! Events: what scheduler, kubelet and controllers say of an object (`v1`).
+//! Events: what scheduler, kubelet and controllers report about an object (`v1`).
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::kube::types::{Kept, Meta, raw, text};
+use crate::kube::types::cached_object::{CachedObject, RawObject};
+use crate::kube::types::object::{ObjectMeta, bounded_text};
 
 /// An event.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// The uid of the object it is about.
-    pub of: String,
-    /// Its kind and name: `Pod castai-agent-…`.
-    pub about: String,
-    /// For machines: `FailedCreate`, `Unhealthy`, …
+    /// The unique ID of the object that the event is about.
+    pub involved_uid: String,
+    /// The reason, such as `FailedCreate`.
     pub reason: String,
-    /// For people.
+    /// The message for people.
     pub message: String,
-    /// Whether it is a warning.
+    /// Whether the type is `Warning`.
     pub warning: bool,
-    /// How often it was said.
-    pub count: u32,
-    /// When it was said last.
+    /// Time of the last occurrence.
     pub last: Option<Timestamp>,
 }
 
-/// What is read of an event.
+/// An event as the API server sends it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RawEvent {
-    metadata: Meta,
+    metadata: ObjectMeta,
     #[serde(default)]
-    involved_object: RawReference,
+    involved_object: ObjectReference,
     #[serde(default)]
     reason: String,
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "bounded_text")]
     message: String,
     #[serde(default, rename = "type")]
     kind: String,
-    count: Option<u32>,
     first_timestamp: Option<Timestamp>,
     last_timestamp: Option<Timestamp>,
     event_time: Option<Timestamp>,
-    series: Option<RawSeries>,
+    series: Option<EventSeries>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct RawReference {
-    kind: String,
-    name: String,
+struct ObjectReference {
     uid: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawSeries {
-    count: Option<u32>,
+struct EventSeries {
     last_observed_time: Option<Timestamp>,
 }
 
-raw!(RawEvent);
+impl RawObject for RawEvent {
+    fn uid(&self) -> &str {
+        &self.metadata.uid
+    }
 
-impl Kept for Event {
+    fn resource_version(&self) -> &str {
+        &self.metadata.resource_version
+    }
+}
+
+impl CachedObject for Event {
     type Raw = RawEvent;
-    const MOST: usize = 1000;
+    const MAX_CACHED: usize = 1000;
 
-    fn keep(raw: RawEvent, _before: Option<&Self>) -> Option<Self> {
-        let (series, series_count) = raw.series.map_or((None, None), |series| {
-            (series.last_observed_time, series.count)
-        });
-        let made = raw.metadata.creation_timestamp;
+    fn from_raw(raw: RawEvent, _previous: Option<&Self>) -> Option<Self> {
+        let series = raw.series.and_then(|series| series.last_observed_time);
         Some(Self {
-            of: raw.involved_object.uid,
-            about: format!("{} {}", raw.involved_object.kind, raw.involved_object.name),
+            involved_uid: raw.involved_object.uid,
             reason: raw.reason,
             message: raw.message,
             warning: raw.kind == "Warning",
-            count: series_count.or(raw.count).unwrap_or(1),
             last: series
                 .or(raw.last_timestamp)
                 .or(raw.event_time)
                 .or(raw.first_timestamp)
-                .or(made),
+                .or(raw.metadata.creation_timestamp),
         })
     }
 
-    /// The newest are kept.
-    fn worth(&self) -> (u8, i64) {
+    /// Retains the newest.
+    fn retention_rank(&self) -> (u8, i64) {
         (0, self.last.map_or(0, Timestamp::as_second))
     }
 }

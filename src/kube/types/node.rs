@@ -1,4 +1,4 @@
-//! Nodes (`v1`): what tells their purchase option, and whether they are new.
+//! Nodes (`v1`): purchase option, age and readiness.
 
 use std::fmt;
 
@@ -6,44 +6,45 @@ use jiff::Timestamp;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::kube::types::{Kept, Meta, raw};
+use crate::kube::types::cached_object::CachedObject;
+use crate::kube::types::object::Object;
 
 /// A node.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its name.
+    /// The name.
     pub name: Box<str>,
-    /// When it joined.
+    /// Time of creation.
     pub created: Option<Timestamp>,
-    /// Whose machine it is.
-    pub cloud: Cloud,
-    /// What its labels say of its purchase option.
-    pub marks: Marks,
-    /// Whether its kubelet says that it works.
+    /// The cloud provider.
+    pub cloud: NodeCloud,
+    /// The labels that state its purchase option.
+    pub purchase_labels: PurchaseLabels,
+    /// Whether the condition `Ready` is true.
     pub ready: bool,
 }
 
-/// Whose machine a node is, by `spec.providerID`.
+/// The cloud provider of a node, from `spec.providerID`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Cloud {
+pub enum NodeCloud {
     /// `aws://`.
     Aws,
     /// `gce://`.
     Gcp,
     /// `azure://`.
     Azure,
-    /// Another, or none.
+    /// Any other provider, or none.
     Other,
 }
 
-/// The labels that speak of the purchase option, as those flags that are true.
+/// The labels of a node that state its purchase option, as a bit set.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Marks(u16);
+pub struct PurchaseLabels(u16);
 
-/// One such label with one value.
+/// A label and value that state a purchase option.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u16)]
-pub enum Mark {
+pub enum PurchaseLabel {
     /// `eks.amazonaws.com/capacityType=SPOT`.
     EksSpot = 1,
     /// `eks.amazonaws.com/capacityType=ON_DEMAND`.
@@ -68,83 +69,82 @@ pub enum Mark {
     Spot = 1 << 10,
 }
 
-/// Every label that speaks of it.
-const LABELS: &[(&str, &str, Mark)] = &[
-    ("eks.amazonaws.com/capacityType", "SPOT", Mark::EksSpot),
+/// All labels that state a purchase option.
+const LABELS: &[(&str, &str, PurchaseLabel)] = &[
+    (
+        "eks.amazonaws.com/capacityType",
+        "SPOT",
+        PurchaseLabel::EksSpot,
+    ),
     (
         "eks.amazonaws.com/capacityType",
         "ON_DEMAND",
-        Mark::EksOnDemand,
+        PurchaseLabel::EksOnDemand,
     ),
     (
         "scheduling.cast.ai/spot-fallback",
         "true",
-        Mark::SpotFallback,
+        PurchaseLabel::SpotFallback,
     ),
-    ("scheduling.cast.ai/spot", "true", Mark::CastaiSpot),
+    ("scheduling.cast.ai/spot", "true", PurchaseLabel::CastaiSpot),
     (
         "node-role.kubernetes.io/spot-worker",
         "true",
-        Mark::SpotWorker,
+        PurchaseLabel::SpotWorker,
     ),
-    ("karpenter.sh/capacity-type", "spot", Mark::KarpenterSpot),
+    (
+        "karpenter.sh/capacity-type",
+        "spot",
+        PurchaseLabel::KarpenterSpot,
+    ),
     (
         "karpenter.sh/capacity-type",
         "on-demand",
-        Mark::KarpenterOnDemand,
+        PurchaseLabel::KarpenterOnDemand,
     ),
     (
         "cloud.google.com/gke-preemptible",
         "true",
-        Mark::GkePreemptible,
+        PurchaseLabel::GkePreemptible,
     ),
-    ("cloud.google.com/gke-spot", "true", Mark::GkeSpot),
+    ("cloud.google.com/gke-spot", "true", PurchaseLabel::GkeSpot),
     (
         "kubernetes.azure.com/scalesetpriority",
         "spot",
-        Mark::AzureSpot,
+        PurchaseLabel::AzureSpot,
     ),
-    ("spot", "true", Mark::Spot),
+    ("spot", "true", PurchaseLabel::Spot),
 ];
 
-/// What is read of a node.
-#[derive(Debug, Deserialize)]
-pub struct RawNode {
-    metadata: Meta<Marks>,
-    #[serde(default)]
-    spec: RawSpec,
-    #[serde(default)]
-    status: RawStatus,
-}
-
+/// The spec of a node.
 #[derive(Debug, Default, Deserialize)]
-struct RawSpec {
-    #[serde(default, rename = "providerID")]
+#[serde(default)]
+pub struct NodeSpec {
+    #[serde(rename = "providerID")]
     provider_id: String,
 }
 
+/// The status of a node.
 #[derive(Debug, Default, Deserialize)]
-struct RawStatus {
-    #[serde(default)]
-    conditions: Vec<RawCondition>,
+#[serde(default)]
+pub struct NodeStatus {
+    conditions: Vec<NodeCondition>,
 }
 
-/// Heartbeats are most of what is said of nodes, and no more than this is kept of one.
+/// A condition without its texts: most updates of nodes are heartbeats, so parsing must be cheap.
 #[derive(Debug, Deserialize)]
-struct RawCondition {
+struct NodeCondition {
     #[serde(rename = "type")]
     kind: String,
     status: String,
 }
 
-raw!(RawNode);
+impl CachedObject for Node {
+    type Raw = Object<NodeSpec, NodeStatus, PurchaseLabels>;
+    const MAX_CACHED: usize = 20_000;
 
-impl Kept for Node {
-    type Raw = RawNode;
-    const MOST: usize = 20_000;
-
-    fn keep(raw: RawNode, _before: Option<&Self>) -> Option<Self> {
-        let RawNode {
+    fn from_raw(raw: Self::Raw, _previous: Option<&Self>) -> Option<Self> {
+        let Object {
             metadata,
             spec,
             status,
@@ -153,20 +153,20 @@ impl Kept for Node {
             .conditions
             .iter()
             .any(|condition| condition.kind == "Ready" && condition.status == "True");
-        let cloud = Cloud::of(&spec.provider_id);
+        let cloud = NodeCloud::from_provider_id(&spec.provider_id);
         let (name, created) = (metadata.name.into(), metadata.creation_timestamp);
         Some(Self {
             name,
             created,
             cloud,
-            marks: metadata.labels,
+            purchase_labels: metadata.labels,
             ready,
         })
     }
 }
 
-impl Cloud {
-    fn of(provider_id: &str) -> Self {
+impl NodeCloud {
+    fn from_provider_id(provider_id: &str) -> Self {
         match provider_id.split(':').next() {
             Some("aws") => Self::Aws,
             Some("gce") => Self::Gcp,
@@ -176,42 +176,42 @@ impl Cloud {
     }
 }
 
-impl Marks {
-    /// Whether a node bears one of these.
-    pub fn any(self, marks: &[Mark]) -> bool {
-        marks.iter().any(|mark| self.0 & *mark as u16 != 0)
+impl PurchaseLabels {
+    /// Returns whether at least one of these labels is set.
+    pub fn contains_any(self, labels: &[PurchaseLabel]) -> bool {
+        labels.iter().any(|label| self.0 & *label as u16 != 0)
     }
 }
 
-impl<'de> Deserialize<'de> for Marks {
+impl<'de> Deserialize<'de> for PurchaseLabels {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Labels;
 
         impl<'de> Visitor<'de> for Labels {
-            type Value = Marks;
+            type Value = PurchaseLabels;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("labels")
             }
 
-            fn visit_unit<E>(self) -> Result<Marks, E> {
-                Ok(Marks::default())
+            fn visit_unit<E>(self) -> Result<PurchaseLabels, E> {
+                Ok(PurchaseLabels::default())
             }
 
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Marks, M::Error> {
-                let mut marks = Marks::default();
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<PurchaseLabels, M::Error> {
+                let mut set = PurchaseLabels::default();
                 while let Some(name) = map.next_key::<String>()? {
                     if LABELS.iter().any(|(label, ..)| *label == name) {
                         let value = map.next_value::<String>()?;
-                        let said = LABELS
+                        let matching = LABELS
                             .iter()
-                            .filter(|(label, says, _)| *label == name && *says == value);
-                        marks.0 |= said.fold(0, |marks, (.., mark)| marks | *mark as u16);
+                            .filter(|(label, expected, _)| *label == name && *expected == value);
+                        set.0 |= matching.fold(0, |set, (.., label)| set | *label as u16);
                     } else {
                         map.next_value::<IgnoredAny>()?;
                     }
                 }
-                Ok(marks)
+                Ok(set)
             }
         }
 

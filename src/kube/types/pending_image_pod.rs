@@ -1,82 +1,73 @@
-//! Pods of any namespace that wait for an image in vain; of all others nothing is kept.
+//! Pods of any namespace whose image cannot be pulled. Other pods are not cached.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::kube::types::{Kept, Meta, pod, raw};
+use crate::kube::types::cached_object::CachedObject;
+use crate::kube::types::object::Object;
+use crate::kube::types::pod::ContainerWaiting;
 
-/// A pod whose image does not come.
+/// A pod whose image cannot be pulled.
 #[derive(Clone, Debug)]
-pub struct WaitingPod {
-    /// `namespace/name`.
+pub struct PendingImagePod {
+    /// `NAMESPACE/NAME`.
     pub name: Box<str>,
-    /// The node that pulls.
+    /// The node that pulls the image.
     pub node: Box<str>,
-    /// When the pod was made.
+    /// Time of creation.
     pub created: Option<Timestamp>,
-    /// The images it waits for.
-    pub images: Box<[Image]>,
+    /// The missing images.
+    pub images: Box<[PendingImage]>,
 }
 
-/// An image that does not come.
+/// An image that cannot be pulled.
 #[derive(Clone, Debug)]
-pub struct Image {
+pub struct PendingImage {
     /// The container that needs it.
     pub container: Box<str>,
-    /// Its name, as the pod has it.
+    /// The image reference in the pod.
     pub image: Box<str>,
-    /// `ErrImagePull`, `ImagePullBackOff`, …
+    /// The reason, such as `ErrImagePull`.
     pub reason: Box<str>,
-    /// What the kubelet says.
+    /// The message of the kubelet.
     pub message: Box<str>,
 }
 
-/// What is read of a pod that is pending.
-#[derive(Debug, Deserialize)]
-pub struct RawWaitingPod {
-    metadata: Meta,
-    #[serde(default)]
-    spec: RawSpec,
-    #[serde(default)]
-    status: RawStatus,
-}
-
+/// The spec of a pending pod.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawSpec {
-    #[serde(default)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PendingPodSpec {
     node_name: String,
 }
 
+/// The status of a pending pod.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct RawStatus {
-    init_container_statuses: Vec<RawContainer>,
-    container_statuses: Vec<RawContainer>,
+pub struct PendingPodStatus {
+    init_container_statuses: Vec<PendingContainerStatus>,
+    container_statuses: Vec<PendingContainerStatus>,
 }
 
 #[derive(Debug, Deserialize)]
-struct RawContainer {
+struct PendingContainerStatus {
     name: String,
     #[serde(default)]
     image: String,
     #[serde(default)]
-    state: RawState,
+    state: PendingContainerState,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct RawState {
-    waiting: Option<pod::Waiting>,
+struct PendingContainerState {
+    waiting: Option<ContainerWaiting>,
 }
 
-raw!(RawWaitingPod);
+impl CachedObject for PendingImagePod {
+    type Raw = Object<PendingPodSpec, PendingPodStatus>;
+    const MAX_CACHED: usize = 2000;
 
-impl Kept for WaitingPod {
-    type Raw = RawWaitingPod;
-    const MOST: usize = 2000;
-
-    fn keep(raw: RawWaitingPod, before: Option<&Self>) -> Option<Self> {
-        let RawWaitingPod {
+    fn from_raw(raw: Self::Raw, previous: Option<&Self>) -> Option<Self> {
+        let Object {
             metadata,
             spec,
             status,
@@ -86,7 +77,7 @@ impl Kept for WaitingPod {
             .into_iter()
             .chain(status.container_statuses);
         let images: Box<[_]> = statuses
-            .filter_map(|status| Image::of(status, before))
+            .filter_map(|status| PendingImage::from_status(status, previous))
             .collect();
         (!images.is_empty()).then(|| Self {
             name: format!("{}/{}", metadata.namespace, metadata.name).into(),
@@ -96,22 +87,25 @@ impl Kept for WaitingPod {
         })
     }
 
-    /// The newest are kept.
-    fn worth(&self) -> (u8, i64) {
+    /// Retains the newest.
+    fn retention_rank(&self) -> (u8, i64) {
         (0, self.created.map_or(0, Timestamp::as_second))
     }
 }
 
-impl Image {
-    /// Old kubelets say why only while they try; the reason is kept over the pause.
-    fn of(status: RawContainer, before: Option<&WaitingPod>) -> Option<Self> {
+impl PendingImage {
+    /// Old kubelets report the cause only during an attempt; the back-off keeps the previous cause.
+    fn from_status(
+        status: PendingContainerStatus,
+        previous: Option<&PendingImagePod>,
+    ) -> Option<Self> {
         let waiting = status
             .state
             .waiting
-            .filter(pod::Waiting::is_about_an_image)?;
-        let only_back_off = waiting.says_only_back_off();
-        let known = before.filter(|_| only_back_off).and_then(|before| {
-            before
+            .filter(ContainerWaiting::is_image_failure)?;
+        let only_back_off = waiting.is_back_off_without_cause();
+        let known = previous.filter(|_| only_back_off).and_then(|previous| {
+            previous
                 .images
                 .iter()
                 .find(|image| *image.container == *status.name && *image.image == *status.image)

@@ -3,180 +3,165 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::kube::types::{Condition, Kept, Meta, condition, raw, text};
+use crate::kube::types::cached_object::CachedObject;
+use crate::kube::types::object::{Condition, Object, bounded_text, condition};
 
-/// This exporter's container in a pod of the agent.
-const EXPORTER: &str = "castai-health-exporter";
+/// The container of the exporter in the agent's pod.
+const EXPORTER_CONTAINER: &str = "castai-health-exporter";
 
 /// A pod.
 #[derive(Clone, Debug)]
 pub struct Pod {
-    /// Its uid.
+    /// The unique ID.
     pub uid: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The uid of what manages it: a `ReplicaSet`, a `DaemonSet`.
+    /// The unique ID of the managing controller.
     pub owner: Option<String>,
-    /// What kind of object manages it.
-    pub manager: Manager,
-    /// When it was made.
+    /// The kind of the managing controller.
+    pub owner_kind: OwnerKind,
+    /// Time of creation.
     pub created: Option<Timestamp>,
-    /// Whether its end was asked for.
-    pub ending: bool,
-    /// The node it was given to.
-    pub node: Option<String>,
-    /// Its address.
-    pub ip: Option<String>,
-    /// `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`.
+    /// Whether the pod is being deleted.
+    pub terminating: bool,
+    /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
     pub phase: String,
-    /// Why it failed as a whole: `Evicted`, …
+    /// The reason for the failure of the whole pod, such as `Evicted`.
     pub reason: String,
-    /// The same for people.
+    /// The message that belongs to the reason.
     pub message: String,
-    /// `PodScheduled`, `Ready`, …
+    /// The conditions, such as `PodScheduled`.
     pub conditions: Vec<Condition>,
-    /// Its containers, those that only prepare it first.
-    pub containers: Vec<Container>,
-    /// Whether this exporter is one of its containers, started or not.
+    /// The statuses of its containers, init containers first.
+    pub containers: Vec<ContainerStatus>,
+    /// Whether the exporter is one of its containers.
     pub has_exporter: bool,
-    /// Whether its label keeps this exporter out of it.
-    pub keeps_exporter_out: bool,
+    /// Whether a label prevents the injection of the exporter.
+    pub opts_out_of_exporter: bool,
 }
 
-/// What kind of object manages a pod.
+/// The kind of a pod's managing controller.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Manager {
-    /// A `DaemonSet`, which has a pod on every node.
+pub enum OwnerKind {
+    /// A `DaemonSet`, which runs a pod on every node.
     DaemonSet,
-    /// Anything else, or nothing.
+    /// Another kind, or no controller.
     Other,
 }
 
-/// A container of a pod, as the kubelet last saw it.
+/// The status of a container, as the kubelet last reported it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Container {
-    /// Its name.
+pub struct ContainerStatus {
+    /// The name.
     pub name: String,
-    /// Its image.
+    /// The image.
     #[serde(default)]
     pub image: String,
-    /// Whether its readiness probe is content.
+    /// Whether the readiness probe succeeds.
     #[serde(default)]
     pub ready: bool,
-    /// How often it was started again.
+    /// Number of restarts.
     #[serde(default)]
     pub restart_count: u32,
-    /// What it does now.
+    /// The current state.
     #[serde(default)]
-    pub state: State,
-    /// What it did before.
+    pub state: ContainerState,
+    /// The previous state.
     #[serde(default)]
-    pub last_state: State,
-    /// Whether it only prepares the pod: its end is no fault.
+    pub last_state: ContainerState,
+    /// Whether it is an init container, which is expected to exit.
     #[serde(skip)]
     pub init: bool,
 }
 
-/// What a container does; at most one of them.
+/// The state of a container: at most one of the fields is set.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub struct State {
-    /// It does not run yet, or not again.
-    pub waiting: Option<Waiting>,
-    /// It runs.
-    pub running: Option<Running>,
-    /// It has ended.
-    pub terminated: Option<Terminated>,
+pub struct ContainerState {
+    /// Not started, or not restarted yet.
+    pub waiting: Option<ContainerWaiting>,
+    /// Running.
+    pub running: Option<ContainerRunning>,
+    /// Exited.
+    pub terminated: Option<ContainerTerminated>,
 }
 
-/// Why a container does not run.
+/// A container that is not running yet.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Waiting {
-    /// For machines.
+pub struct ContainerWaiting {
+    /// The reason, such as `CrashLoopBackOff`.
     #[serde(default)]
     pub reason: String,
-    /// For people.
-    #[serde(default, deserialize_with = "text")]
+    /// The message for people.
+    #[serde(default, deserialize_with = "bounded_text")]
     pub message: String,
 }
 
-/// A container that runs.
+/// A running container.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Running {
-    /// Since when.
+pub struct ContainerRunning {
+    /// Time of its start.
     pub started_at: Option<Timestamp>,
 }
 
-/// A container that has ended.
+/// A container that exited.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Terminated {
-    /// Its exit code.
+pub struct ContainerTerminated {
+    /// The exit code.
     #[serde(default)]
     pub exit_code: i32,
-    /// `Completed`, `Error`, `OOMKilled`, …
+    /// The reason, such as `Completed`, `Error` or `OOMKilled`.
     #[serde(default)]
     pub reason: String,
-    /// What it left as its last word.
-    #[serde(default, deserialize_with = "text")]
+    /// The termination message.
+    #[serde(default, deserialize_with = "bounded_text")]
     pub message: String,
-    /// When it had begun.
+    /// Time of its start.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// Time of its exit.
     pub finished_at: Option<Timestamp>,
 }
 
-/// What is read of a pod.
-#[derive(Debug, Deserialize)]
-pub struct RawPod {
-    metadata: Meta<Labels>,
-    #[serde(default)]
-    spec: RawSpec,
-    #[serde(default)]
-    status: RawStatus,
-}
-
+/// The labels of a pod that the exporter reads.
 #[derive(Debug, Default, Deserialize)]
-struct Labels {
+pub struct InjectionLabel {
     #[serde(rename = "castai-health-exporter/inject")]
     inject: Option<String>,
 }
 
+/// A pod spec of which only the containers' names are kept.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct RawSpec {
-    node_name: Option<String>,
-    containers: Vec<Named>,
+#[serde(default)]
+pub struct ContainerNames {
+    containers: Vec<ContainerName>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Named {
+struct ContainerName {
     name: String,
 }
 
+/// The status of a pod.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct RawStatus {
+pub struct PodStatus {
     phase: String,
     reason: String,
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "bounded_text")]
     message: String,
-    #[serde(rename = "podIP")]
-    pod_ip: Option<String>,
     conditions: Vec<Condition>,
-    init_container_statuses: Vec<Container>,
-    container_statuses: Vec<Container>,
+    init_container_statuses: Vec<ContainerStatus>,
+    container_statuses: Vec<ContainerStatus>,
 }
 
-raw!(RawPod);
+impl CachedObject for Pod {
+    type Raw = Object<ContainerNames, PodStatus, InjectionLabel>;
+    const MAX_CACHED: usize = 2000;
 
-impl Kept for Pod {
-    type Raw = RawPod;
-    const MOST: usize = 2000;
-
-    fn keep(raw: RawPod, before: Option<&Self>) -> Option<Self> {
-        let RawPod {
+    fn from_raw(raw: Self::Raw, previous: Option<&Self>) -> Option<Self> {
+        let Object {
             metadata,
             spec,
             status,
@@ -186,23 +171,22 @@ impl Kept for Pod {
             container.init = true;
         }
         containers.extend(status.container_statuses);
-        if let Some(before) = before {
+        if let Some(previous) = previous {
             for container in &mut containers {
-                container.recall(before);
+                container.restore_image_failure(previous);
             }
         }
+        let owner = metadata.controller();
         Some(Self {
-            manager: match metadata.manager() {
-                Some(owner) if owner.kind == "DaemonSet" => Manager::DaemonSet,
-                _ => Manager::Other,
+            owner_kind: match owner {
+                Some(owner) if owner.kind == "DaemonSet" => OwnerKind::DaemonSet,
+                _ => OwnerKind::Other,
             },
-            owner: metadata.controller().map(str::to_owned),
+            owner: owner.map(|owner| owner.uid.clone()),
             uid: metadata.uid,
             name: metadata.name,
             created: metadata.creation_timestamp,
-            ending: metadata.deletion_timestamp.is_some(),
-            node: spec.node_name,
-            ip: status.pod_ip,
+            terminating: metadata.deletion_timestamp.is_some(),
             phase: status.phase,
             reason: status.reason,
             message: status.message,
@@ -211,83 +195,89 @@ impl Kept for Pod {
             has_exporter: spec
                 .containers
                 .iter()
-                .any(|container| container.name == EXPORTER),
-            keeps_exporter_out: metadata.labels.inject.as_deref() == Some("false"),
+                .any(|container| container.name == EXPORTER_CONTAINER),
+            opts_out_of_exporter: metadata.labels.inject.as_deref() == Some("false"),
         })
     }
 
-    /// First those of Deployments are kept, then what is not ready, then the newest.
-    fn worth(&self) -> (u8, i64) {
-        let rank = match self.manager {
-            Manager::Other => 2,
-            Manager::DaemonSet => u8::from(!self.is_ready()),
+    /// Retains the pods of Deployments, then `DaemonSet` pods that are not ready, then the newest.
+    fn retention_rank(&self) -> (u8, i64) {
+        let rank = match self.owner_kind {
+            OwnerKind::Other => 2,
+            OwnerKind::DaemonSet => u8::from(!self.is_ready()),
         };
         (rank, self.created.map_or(0, Timestamp::as_second))
     }
 }
 
 impl Pod {
-    /// Whether it is ready to serve.
+    /// Returns whether the condition `Ready` is true.
     pub fn is_ready(&self) -> bool {
         condition(&self.conditions, "Ready").is_some_and(|ready| ready.status == "True")
     }
 
-    /// Whether its kubelet's last word was that it is ready, and its node is not heard of any more.
-    pub fn is_unheard_of(&self) -> bool {
-        let mut lasting = self
+    /// Returns whether the node controller marked the pod as not ready because its node is
+    /// unreachable.
+    ///
+    /// Its kubelet then still reports every container as ready.
+    pub fn is_on_unreachable_node(&self) -> bool {
+        let mut containers = self
             .containers
             .iter()
             .filter(|container| !container.init)
             .peekable();
-        !self.is_ready() && lasting.peek().is_some() && lasting.all(|container| container.ready)
+        !self.is_ready()
+            && containers.peek().is_some()
+            && containers.all(|container| container.ready)
     }
 
-    /// Whether it is no more than a record of what happened to it.
-    pub fn is_over(&self) -> bool {
+    /// Returns whether the phase is `Failed` or `Succeeded`.
+    pub fn is_finished(&self) -> bool {
         matches!(self.phase.as_str(), "Failed" | "Succeeded")
     }
 
-    /// The container of this name.
-    pub fn container(&self, name: &str) -> Option<&Container> {
+    /// Returns the container with this name.
+    pub fn container(&self, name: &str) -> Option<&ContainerStatus> {
         self.containers
             .iter()
             .find(|container| container.name == name)
     }
 }
 
-impl Container {
-    /// The latest end of this container: it may be over now, or run again.
-    pub fn ended(&self) -> Option<&Terminated> {
+impl ContainerStatus {
+    /// Returns the last exit, even if the container is running again.
+    pub fn last_exit(&self) -> Option<&ContainerTerminated> {
         self.state
             .terminated
             .as_ref()
             .or(self.last_state.terminated.as_ref())
     }
 
-    /// Old kubelets say why an image cannot be pulled only while they try; the reason is kept over the pause.
-    fn recall(&mut self, before: &Pod) {
+    /// Old kubelets report the cause only during a pull attempt; the back-off keeps the previous
+    /// cause.
+    fn restore_image_failure(&mut self, previous: &Pod) {
         let Some(waiting) = self
             .state
             .waiting
             .as_mut()
-            .filter(|waiting| waiting.says_only_back_off())
+            .filter(|waiting| waiting.is_back_off_without_cause())
         else {
             return;
         };
-        let known = before
+        let known = previous
             .container(&self.name)
             .and_then(|known| known.state.waiting.as_ref());
         if let Some(known) =
-            known.filter(|known| known.is_about_an_image() && !known.says_only_back_off())
+            known.filter(|known| known.is_image_failure() && !known.is_back_off_without_cause())
         {
             waiting.message.clone_from(&known.message);
         }
     }
 }
 
-impl Waiting {
-    /// Whether it waits for its image, in vain so far.
-    pub fn is_about_an_image(&self) -> bool {
+impl ContainerWaiting {
+    /// Returns whether the container is waiting because its image cannot be pulled.
+    pub fn is_image_failure(&self) -> bool {
         const REASONS: &[&str] = &[
             "ErrImagePull",
             "ImagePullBackOff",
@@ -301,16 +291,18 @@ impl Waiting {
         REASONS.contains(&self.reason.as_str())
     }
 
-    /// Whether it says that it pauses, and not why: newer kubelets put the reason behind the image's name.
-    pub fn says_only_back_off(&self) -> bool {
-        let pauses = self.message.is_empty() || self.message.starts_with("Back-off pulling image");
-        self.reason == "ImagePullBackOff" && pauses && !self.message.contains("\": ")
+    /// Returns whether the message states only a back-off. Newer kubelets append the cause to the
+    /// image name.
+    pub fn is_back_off_without_cause(&self) -> bool {
+        let is_back_off =
+            self.message.is_empty() || self.message.starts_with("Back-off pulling image");
+        self.reason == "ImagePullBackOff" && is_back_off && !self.message.contains("\": ")
     }
 }
 
-impl Terminated {
-    /// How long it ran, in seconds.
-    pub fn lasted(&self) -> Option<i64> {
+impl ContainerTerminated {
+    /// Returns the run time in seconds.
+    pub fn run_seconds(&self) -> Option<i64> {
         Some(self.finished_at?.as_second() - self.started_at?.as_second())
     }
 }

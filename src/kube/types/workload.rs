@@ -1,77 +1,72 @@
-//! Deployments, what they own, and `DaemonSets` (`apps/v1`).
+//! Deployments, `ReplicaSets` and `DaemonSets` (`apps/v1`).
 
-use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use crate::kube::types::{Condition, Kept, Meta, raw};
+use crate::kube::types::cached_object::CachedObject;
+use crate::kube::types::object::{Condition, Map, Object, ObjectMeta};
 
-/// The annotation that counts a Deployment's templates.
-const REVISION: &str = "deployment.kubernetes.io/revision";
-
-/// Names and values.
-pub type Map = BTreeMap<String, String>;
+/// The annotation with the revision of a Deployment's pod template.
+const REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
+/// The annotation with the name of the Helm release.
+const HELM_RELEASE_ANNOTATION: &str = "meta.helm.sh/release-name";
 
 /// A Deployment.
 #[derive(Clone, Debug)]
 pub struct Deployment {
-    /// Its uid.
+    /// The unique ID.
     pub uid: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// When it was made.
+    /// Time of creation.
     pub created: Option<Timestamp>,
-    /// Its labels.
+    /// The labels.
     pub labels: Map,
-    /// Helm's annotations.
-    pub helm: Helm,
-    /// What its pods are chosen by; it can never be changed.
-    pub selector: Selector,
-    /// The containers of its template.
-    pub containers: Vec<Container>,
-    /// How many pods it wants.
+    /// The Helm release, from the annotation `meta.helm.sh/release-name`.
+    pub helm_release: Option<String>,
+    /// The immutable selector of its pods.
+    pub selector: LabelSelector,
+    /// The containers of its pod template.
+    pub containers: Vec<ContainerImage>,
+    /// Number of desired pods.
     pub desired: u32,
-    /// How many it has of the present template.
+    /// Number of pods with the current template.
     pub updated: u32,
-    /// How many are ready.
+    /// Number of ready pods.
     pub ready: u32,
-    /// How many are available.
+    /// Number of available pods.
     pub available: u32,
-    /// Whether its controller has seen the present template.
-    pub observed: bool,
-    /// What its controller says.
+    /// The conditions.
     pub conditions: Vec<Condition>,
 }
 
-/// Who Helm thinks owns an object.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Helm {
-    /// `meta.helm.sh/release-name`.
-    pub release: Option<String>,
-    /// `meta.helm.sh/release-namespace`.
-    pub namespace: Option<String>,
-}
-
-/// A label selector.
+/// A label selector. Its text is a query's `labelSelector`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Selector {
-    /// Labels and their values.
-    #[serde(default)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LabelSelector {
+    /// Labels with the required values.
     pub match_labels: Map,
-    /// Whether there are expressions beside them.
-    #[serde(default)]
-    match_expressions: Vec<IgnoredAny>,
+    /// Further requirements.
+    pub match_expressions: Vec<LabelSelectorRequirement>,
 }
 
-/// A container of a template.
+/// A requirement of a label selector.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Container {
-    /// Its name.
+pub struct LabelSelectorRequirement {
+    key: String,
+    operator: String,
+    #[serde(default)]
+    values: Vec<String>,
+}
+
+/// The name and image of a container.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ContainerImage {
+    /// The name.
     pub name: String,
-    /// Its image.
+    /// The image.
     #[serde(default)]
     pub image: String,
 }
@@ -79,118 +74,95 @@ pub struct Container {
 /// A `ReplicaSet`.
 #[derive(Clone, Debug)]
 pub struct ReplicaSet {
-    /// Its uid.
+    /// The unique ID.
     pub uid: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The uid of its Deployment.
+    /// The unique ID of its Deployment.
     pub owner: Option<String>,
-    /// Which template of its Deployment it has; the highest is the present one.
-    pub revision: u64,
-    /// How many pods it wants.
+    /// Number of desired pods.
     pub desired: u32,
-    /// How many it has.
+    /// Number of existing pods.
     pub replicas: u32,
-    /// What its controller says.
+    /// The conditions.
     pub conditions: Vec<Condition>,
 }
 
 /// A `DaemonSet`.
 #[derive(Clone, Debug)]
 pub struct DaemonSet {
-    /// Its uid.
+    /// The unique ID.
     pub uid: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its labels.
+    /// The labels.
     pub labels: Map,
-    /// Helm's annotations.
-    pub helm: Helm,
-    /// The containers of its template.
-    pub containers: Vec<Container>,
-    /// How many nodes should run it; none can be right.
+    /// The Helm release, from the annotation `meta.helm.sh/release-name`.
+    pub helm_release: Option<String>,
+    /// The containers of its pod template.
+    pub containers: Vec<ContainerImage>,
+    /// Number of nodes that should run a pod, which can be zero.
     pub desired: u32,
-    /// On how many it is available.
+    /// Number of nodes with an available pod.
     pub available: u32,
 }
 
-/// What is read of a Deployment.
-#[derive(Debug, Deserialize)]
-pub struct RawDeployment {
-    metadata: Meta<Map, Map>,
+/// The spec of a workload with the given pod spec in its template.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(bound(deserialize = "P: Deserialize<'de> + Default"))]
+pub struct WorkloadSpec<P = ContainerImages> {
+    /// Number of desired pods.
+    pub replicas: Option<u32>,
+    /// The selector of its pods.
     #[serde(default)]
-    spec: RawSpec,
+    pub selector: LabelSelector,
+    /// The template of its pods.
     #[serde(default)]
-    status: RawStatus,
+    pub template: PodTemplateSpec<P>,
 }
 
-/// What is read of a `ReplicaSet`.
-#[derive(Debug, Deserialize)]
-pub struct RawReplicaSet {
-    metadata: Meta<IgnoredAny, Map>,
+/// A pod template with the given pod spec.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(bound(deserialize = "P: Deserialize<'de> + Default"))]
+pub struct PodTemplateSpec<P = ContainerImages> {
+    /// The spec of the pods.
     #[serde(default)]
-    spec: RawSpec,
-    #[serde(default)]
-    status: RawStatus,
+    pub spec: P,
 }
 
-/// What is read of a `DaemonSet`.
-#[derive(Debug, Deserialize)]
-pub struct RawDaemonSet {
-    metadata: Meta<Map, Map>,
+/// A pod spec of which only the containers' images are kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ContainerImages {
+    /// The containers.
     #[serde(default)]
-    spec: RawSpec,
-    #[serde(default)]
-    status: RawDaemonStatus,
+    pub containers: Vec<ContainerImage>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct RawSpec {
-    replicas: Option<u32>,
-    #[serde(default)]
-    selector: Selector,
-    #[serde(default)]
-    template: RawTemplate,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct RawTemplate {
-    #[serde(default)]
-    spec: RawPodSpec,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct RawPodSpec {
-    #[serde(default)]
-    containers: Vec<Container>,
-}
-
-#[derive(Debug, Default, Deserialize)]
+/// The status of a Deployment or `ReplicaSet`.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct RawStatus {
+pub struct WorkloadStatus {
     replicas: u32,
     updated_replicas: u32,
     ready_replicas: u32,
     available_replicas: u32,
-    observed_generation: u64,
     conditions: Vec<Condition>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// The status of a `DaemonSet`.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct RawDaemonStatus {
+pub struct DaemonSetStatus {
     desired_number_scheduled: u32,
     number_available: u32,
 }
 
-raw!(RawDeployment, RawReplicaSet, RawDaemonSet);
+impl CachedObject for Deployment {
+    type Raw = Object<WorkloadSpec, WorkloadStatus, Map, Map>;
+    const MAX_CACHED: usize = 500;
 
-impl Kept for Deployment {
-    type Raw = RawDeployment;
-    const MOST: usize = 500;
-
-    fn keep(raw: RawDeployment, _before: Option<&Self>) -> Option<Self> {
-        let RawDeployment {
+    fn from_raw(raw: Self::Raw, _previous: Option<&Self>) -> Option<Self> {
+        let Object {
             metadata,
             spec,
             status,
@@ -200,40 +172,33 @@ impl Kept for Deployment {
             name: metadata.name,
             created: metadata.creation_timestamp,
             labels: metadata.labels,
-            helm: Helm::of(&metadata.annotations),
+            helm_release: metadata.annotations.get(HELM_RELEASE_ANNOTATION).cloned(),
             selector: spec.selector,
             containers: spec.template.spec.containers,
-            // The API server fills it in; one is its default.
+            // The API server's default is one.
             desired: spec.replicas.unwrap_or(1),
             updated: status.updated_replicas,
             ready: status.ready_replicas,
             available: status.available_replicas,
-            observed: status.observed_generation > 0,
             conditions: status.conditions,
         })
     }
 }
 
-impl Kept for ReplicaSet {
-    type Raw = RawReplicaSet;
-    const MOST: usize = 2000;
+impl CachedObject for ReplicaSet {
+    type Raw = Object<WorkloadSpec, WorkloadStatus>;
+    const MAX_CACHED: usize = 2000;
 
-    fn keep(raw: RawReplicaSet, _before: Option<&Self>) -> Option<Self> {
-        let RawReplicaSet {
+    fn from_raw(raw: Self::Raw, _previous: Option<&Self>) -> Option<Self> {
+        let Object {
             metadata,
             spec,
             status,
         } = raw;
-        let revision = metadata
-            .annotations
-            .get(REVISION)
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(0);
         Some(Self {
-            owner: metadata.controller().map(str::to_owned),
+            owner: metadata.controller().map(|owner| owner.uid.clone()),
             uid: metadata.uid,
             name: metadata.name,
-            revision,
             desired: spec.replicas.unwrap_or(1),
             replicas: status.replicas,
             conditions: status.conditions,
@@ -241,12 +206,12 @@ impl Kept for ReplicaSet {
     }
 }
 
-impl Kept for DaemonSet {
-    type Raw = RawDaemonSet;
-    const MOST: usize = 500;
+impl CachedObject for DaemonSet {
+    type Raw = Object<WorkloadSpec, DaemonSetStatus, Map, Map>;
+    const MAX_CACHED: usize = 500;
 
-    fn keep(raw: RawDaemonSet, _before: Option<&Self>) -> Option<Self> {
-        let RawDaemonSet {
+    fn from_raw(raw: Self::Raw, _previous: Option<&Self>) -> Option<Self> {
+        let Object {
             metadata,
             spec,
             status,
@@ -255,7 +220,7 @@ impl Kept for DaemonSet {
             uid: metadata.uid,
             name: metadata.name,
             labels: metadata.labels,
-            helm: Helm::of(&metadata.annotations),
+            helm_release: metadata.annotations.get(HELM_RELEASE_ANNOTATION).cloned(),
             containers: spec.template.spec.containers,
             desired: status.desired_number_scheduled,
             available: status.number_available,
@@ -263,24 +228,33 @@ impl Kept for DaemonSet {
     }
 }
 
-impl Helm {
-    fn of(annotations: &Map) -> Self {
-        let note = |name: &str| annotations.get(name).cloned();
-        Self {
-            release: note("meta.helm.sh/release-name"),
-            namespace: note("meta.helm.sh/release-namespace"),
-        }
-    }
-}
-
-impl Selector {
-    /// The selector as `kubectl` writes it.
-    pub fn text(&self) -> String {
+impl fmt::Display for LabelSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let labels = self
             .match_labels
             .iter()
-            .map(|(name, value)| format!("{name}={value}"));
-        let more = (!self.match_expressions.is_empty()).then(|| "expressions".to_owned());
-        labels.chain(more).collect::<Vec<_>>().join(",")
+            .map(|(key, value)| format!("{key}={value}"));
+        let expressions = self.match_expressions.iter().map(|requirement| {
+            let LabelSelectorRequirement {
+                key,
+                operator,
+                values,
+            } = requirement;
+            match operator.as_str() {
+                "In" => format!("{key} in ({})", values.join(",")),
+                "NotIn" => format!("{key} notin ({})", values.join(",")),
+                "DoesNotExist" => format!("!{key}"),
+                _ => key.clone(),
+            }
+        });
+        f.write_str(&labels.chain(expressions).collect::<Vec<_>>().join(","))
     }
+}
+
+/// Returns the revision that the Deployment controller annotates on Deployments and `ReplicaSets`.
+pub fn revision<L>(metadata: &ObjectMeta<L, Map>) -> Option<&str> {
+    metadata
+        .annotations
+        .get(REVISION_ANNOTATION)
+        .map(String::as_str)
 }

@@ -1,34 +1,35 @@
-//! `resolv.conf` as Go reads it (`net.dnsReadConfig`): what makes no sense in it is passed by, and the rest counts.
+//! Parser for `resolv.conf`, lenient as Go's (`net.dnsReadConfig`): invalid entries are skipped.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-/// The most nameservers that are asked.
-const MAX_SERVERS: usize = 3;
-/// The most dots that can be asked for.
+/// Number of nameservers that are used.
+const MAX_NAMESERVERS: usize = 3;
+/// Largest value of `ndots`.
 const MAX_NDOTS: usize = 15;
 
-/// What the file says.
+/// The settings in `resolv.conf`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ResolvConf {
-    /// Whom to ask, in this order.
+    /// Nameservers in the order of use.
     pub nameservers: Vec<IpAddr>,
-    /// What is put behind a name, without the last dot.
+    /// Suffixes of the search list, without the trailing dot.
     pub search: Vec<String>,
-    /// A name with so many dots is asked for itself first.
+    /// Number of dots from which a name is looked up as it is first.
     pub ndots: usize,
-    /// How long a nameserver has.
+    /// Timeout of a query.
     pub timeout: Duration,
-    /// How often each is asked.
+    /// Number of queries per nameserver.
     pub attempts: usize,
-    /// Whether TCP is used from the start.
+    /// Whether queries use TCP.
     pub tcp: bool,
-    /// Whether larger answers are invited.
+    /// Whether queries announce EDNS0.
     pub edns0: bool,
 }
 
 impl ResolvConf {
-    /// What a text says on a machine of this name. Without a nameserver this machine itself is asked.
+    /// Parses the file. The default nameserver is localhost, the default search list the domain of
+    /// `hostname`.
     pub fn parse(text: &[u8], hostname: &str) -> Self {
         let mut conf = Self {
             nameservers: Vec::new(),
@@ -47,7 +48,7 @@ impl ResolvConf {
                 .split([' ', '\t', '\r'])
                 .filter(|word| !word.is_empty());
             match words.next() {
-                Some("nameserver") if conf.nameservers.len() < MAX_SERVERS => {
+                Some("nameserver") if conf.nameservers.len() < MAX_NAMESERVERS => {
                     conf.nameservers.extend(words.next().and_then(address));
                 }
                 Some("domain") => {
@@ -73,11 +74,11 @@ impl ResolvConf {
 
     fn option(&mut self, option: &str) {
         match option.split_once(':').unwrap_or((option, "")) {
-            ("ndots", count) => self.ndots = number(count).min(MAX_NDOTS),
+            ("ndots", count) => self.ndots = leading_number(count).min(MAX_NDOTS),
             ("timeout", seconds) => {
-                self.timeout = Duration::from_secs(number(seconds).max(1) as u64)
+                self.timeout = Duration::from_secs(leading_number(seconds).max(1) as u64)
             }
-            ("attempts", count) => self.attempts = number(count).max(1),
+            ("attempts", count) => self.attempts = leading_number(count).max(1),
             ("use-vc" | "usevc" | "tcp", "") => self.tcp = true,
             ("edns0", "") => self.edns0 = true,
             _ => {}
@@ -85,32 +86,32 @@ impl ResolvConf {
     }
 }
 
-/// The digits at the beginning; Go's `dtoi` gives up at 16 million, and no number is none.
-fn number(text: &str) -> usize {
+/// Parses the leading digits, zero if there are none. Like Go's `dtoi`, it saturates at 16 million.
+fn leading_number(text: &str) -> usize {
     let end = text
         .bytes()
         .position(|byte| !byte.is_ascii_digit())
         .unwrap_or(text.len());
-    let most = 0xff_ffff;
+    let max = 0xff_ffff;
     if end == 0 {
         0
     } else {
-        text[..end].parse().unwrap_or(most).min(most)
+        text[..end].parse().unwrap_or(max).min(max)
     }
 }
 
 fn address(text: &str) -> Option<IpAddr> {
-    // The zone is not carried along.
+    // The zone of a link-local address is dropped.
     text.split('%').next()?.parse().ok()
 }
 
-/// A suffix that DNS can hold.
+/// Returns a valid suffix without the trailing dot.
 fn suffix(text: &str) -> Option<String> {
     let bare = text.strip_suffix('.').unwrap_or(text);
-    can_be_asked(bare).then(|| bare.to_owned())
+    is_valid_name(bare).then(|| bare.to_owned())
 }
 
-/// Whether each label has 1 to 63 bytes; more Go does not ask of a suffix.
-pub(super) fn can_be_asked(name: &str) -> bool {
+/// Returns whether each label has 1 to 63 bytes, which is all that Go checks.
+pub(super) fn is_valid_name(name: &str) -> bool {
     name.split('.').all(|label| (1..=63).contains(&label.len()))
 }

@@ -1,14 +1,14 @@
-// Command stand-in is what runs in the pods of CAST AI's workloads in tests: it
-// does what its arguments say, one after the other, and then waits.
+// Command stand-in replaces CAST AI's workloads in test pods. It runs the
+// commands in its arguments one after the other, then sleeps.
 //
-//	say TEXT      one line to the log
-//	repeat TEXT   the same line each second from now on
-//	flood         70 KiB of harmless lines
-//	serve STATUS  the health port answers with this status from now on, /metrics with nothing
-//	impostor      the health port answers as somebody else's server does
-//	registry      every image is refused with 401 on port 5000
-//	wait SECONDS
-//	grow          takes memory until it is killed
+//	log TEXT       log a line
+//	repeat TEXT    log a line every second from now on
+//	flood          log 70 KiB of harmless lines
+//	serve STATUS   respond with this status on the health port, and with an empty page on /metrics
+//	not-found      respond with 404 on the health port, as another server would
+//	registry       reject image pulls with 401 on port 5000
+//	sleep SECONDS
+//	allocate       allocate memory until killed
 //	exit CODE
 package main
 
@@ -28,21 +28,21 @@ const (
 )
 
 func main() {
-	for words := os.Args[1:]; len(words) > 0; {
-		word := words[0]
-		words = words[1:]
+	for args := os.Args[1:]; len(args) > 0; {
+		command := args[0]
+		args = args[1:]
 		argument := func() (text string) {
-			text, words = words[0], words[1:]
+			text, args = args[0], args[1:]
 			return text
 		}
-		switch word {
-		case "say":
+		switch command {
+		case "log":
 			fmt.Fprintln(os.Stderr, argument())
 		case "repeat":
 			go repeat(argument())
 		case "flood":
 			for range 70 {
-				fmt.Fprintf(os.Stderr, "time=\"x\" level=info msg=%q\n", strings.Repeat("nothing to speak of ", 50))
+				fmt.Fprintf(os.Stderr, "time=\"x\" level=info msg=%q\n", strings.Repeat("nothing of interest ", 50))
 			}
 		case "serve":
 			status := number(argument())
@@ -50,20 +50,20 @@ func main() {
 				w.WriteHeader(status)
 			})
 			go listen(metricsPort, func(http.ResponseWriter, *http.Request) {})
-		case "impostor":
+		case "not-found":
 			go listen(healthPort, http.NotFound)
 		case "registry":
 			go listen(registryPort, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusUnauthorized)
 			})
-		case "wait":
+		case "sleep":
 			time.Sleep(time.Duration(number(argument())) * time.Second)
-		case "grow":
-			grow()
+		case "allocate":
+			allocate()
 		case "exit":
 			os.Exit(number(argument()))
 		default:
-			panic("unknown word " + word)
+			panic("unknown command " + command)
 		}
 	}
 	time.Sleep(1<<63 - 1)
@@ -84,17 +84,17 @@ func repeat(line string) {
 	}
 }
 
-func listen(port string, answer http.HandlerFunc) {
-	panic(http.ListenAndServe(port, answer))
+func listen(port string, handler http.HandlerFunc) {
+	panic(http.ListenAndServe(port, handler))
 }
 
-func grow() {
-	var taken [][]byte
+func allocate() {
+	var blocks [][]byte
 	for {
-		piece := make([]byte, 1<<20)
-		for i := range piece {
-			piece[i] = 1 // what nobody writes to costs nothing
+		block := make([]byte, 1<<20)
+		for i := range block {
+			block[i] = 1 // untouched pages use no memory
 		}
-		taken = append(taken, piece)
+		blocks = append(blocks, block)
 	}
 }

@@ -1,4 +1,4 @@
-//! AWS: what the agent's SDKs print in both generations, and error bodies as received.
+//! AWS errors as the agent's SDKs v1 and v2 print them, and error bodies as received.
 
 use super::*;
 
@@ -150,7 +150,8 @@ fn where_credentials_fail_is_named() {
     all_read_as_written(classify_line, CREDENTIALS);
 }
 
-/// Behind `agent stopped with an error: `, as agents with AWS's first SDK flatten it into one line; the innermost cause counts.
+/// Messages of AWS SDK v1 on one line, as they follow `agent stopped with an error: `; the
+/// innermost cause counts.
 const FIRST_SDK: &[Row] = &[
     (
         r"registering cluster: getting cluster name: describing instance_id=i-0abc: WebIdentityErr: failed fetching WebIdentity token: \ncaused by: WebIdentityErr: unable to read file at /var/run/secrets/eks.amazonaws.com/serviceaccount/token\ncaused by: open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: permission denied",
@@ -270,7 +271,8 @@ fn what_the_first_sdk_prints_in_many_lines_is_named() {
     );
 }
 
-/// Behind `operation error EC2: DescribeInstances, https response error StatusCode: …, RequestID: …, `.
+/// Messages that follow `operation error EC2: DescribeInstances, https response error StatusCode:
+/// …, RequestID: …, `.
 const EC2_ERRORS: &[Row] = &[
     (
         "api error UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ec2:DescribeInstances because no identity-based policy allows the ec2:DescribeInstances action",

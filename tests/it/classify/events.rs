@@ -1,4 +1,4 @@
-//! Messages of Kubernetes: events, states of containers, refusals of objects.
+//! Kubernetes messages: events, container states, and rejected objects.
 
 use super::*;
 
@@ -108,7 +108,7 @@ const IMAGES: &[Row] = &[
         r#"Back-off pulling image "x": ErrImagePull: failed to pull and unpack image "x": unexpected status: 401 Unauthorized"#,
         "image_auth_failed",
     ),
-    // The old wordings of containerd, up to 1.6, and the new ones.
+    // containerd up to 1.6, then later versions.
     (
         r#"ErrImagePull: failed to resolve reference "r/x:1": unexpected status: 403 Forbidden"#,
         "image_forbidden",
@@ -137,7 +137,7 @@ const IMAGES: &[Row] = &[
         "ErrImagePull: failed to extract layer sha256:00: write /var/lib/containerd/x: no space left on device: unknown",
         "image_no_space",
     ),
-    // A message that somebody put through a formatter once more.
+    // A message that was formatted twice.
     (
         r#"Failed to pull image "x": unexpected status code https://r/v2/x/manifests/1?scope=repository%!A(MISSING)x%!A(MISSING)pull: 403 Forbidden"#,
         "image_forbidden",
@@ -146,7 +146,7 @@ const IMAGES: &[Row] = &[
         r#"Failed to pull image "x": Too Many Requests (HAP429)"#,
         "image_rate_limited",
     ),
-    // Artifact Registry says neither whether it is there nor whether one may.
+    // Artifact Registry reports a missing image and missing permission with the same message.
     (
         r#"ErrImagePull: failed to authorize: denied: Permission "artifactregistry.repositories.downloadArtifacts" denied on resource "projects/p/locations/eu/repositories/r" (or it may not exist)"#,
         "image_forbidden",
@@ -213,12 +213,13 @@ const IMAGES: &[Row] = &[
         r#"Failed to pull image "x": rpc error: code = Unknown desc = Error response from daemon: no matching manifest for linux/arm64/v8 in the manifest list entries"#,
         "image_platform_mismatch",
     ),
-    // An image whose name has words in it that mean something elsewhere.
+    // An image whose name contains words of other rules.
     (
         r#"Failed to pull image "signature-service": rpc error: code = Unknown desc = unauthorized: authentication required"#,
         "image_auth_failed",
     ),
-    // One entry for each credential that was tried: what is known of the image outranks what a stranger was told.
+    // One entry per credential that was tried. An error about the image outranks the one for
+    // anonymous access.
     (
         r#"Failed to pull image "x": [rpc error: code = Unknown desc = failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized, rpc error: code = NotFound desc = failed to pull and unpack image "x": x: not found]"#,
         "image_not_found",
@@ -235,7 +236,7 @@ const IMAGES: &[Row] = &[
         r#"(combined from similar events): Failed to pull image "x": rpc error: code = Unknown desc = failed to do request: Head "https://r/v2/": dial tcp: lookup r: i/o timeout"#,
         "image_dns",
     ),
-    // Newer kubelets say why they pause.
+    // Newer kubelets give the reason for back-off.
     (
         r#"ImagePullBackOff: Back-off pulling image "r/x:1": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "r/x:1": r/x:1: not found"#,
         "image_not_found",
@@ -248,7 +249,7 @@ const IMAGES: &[Row] = &[
         r#"ImagePullBackOff: Back-off pulling image "r/x": RegistryUnavailable: image pull failed for r/x because the registry is unavailable"#,
         "image_registry_unavailable",
     ),
-    // Of older ones the message of the last attempt is kept, without its reason.
+    // Older kubelets keep the message of the last attempt without its reason.
     (
         "ImagePullBackOff: image pull failed for r/x because the registry is unavailable",
         "image_registry_unavailable",

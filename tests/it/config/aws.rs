@@ -1,9 +1,12 @@
-//! What the agent's environment says of AWS: the source by Go's rule, the group of `EKS_*`, where metadata is asked.
+//! Tests of AWS settings in the agent's environment: credential source, `EKS_*` variables and
+//! metadata endpoints.
 
-use castai_health_exporter::config::aws::given::{Account, account};
-use castai_health_exporter::config::aws::profile::{Gives, Role, meaning};
-use castai_health_exporter::config::aws::{Aws, Given, Key, Profile, Source, Use};
-use castai_health_exporter::config::{Provider, Secret, Told};
+use castai_health_exporter::config::agent::aws::cluster_identity::{Account, account};
+use castai_health_exporter::config::agent::aws::profile::{ProfileCredentials, Role, meaning};
+use castai_health_exporter::config::agent::aws::{
+    AccessKey, Aws, AwsUsage, ClusterIdentity, CredentialSource, Profile,
+};
+use castai_health_exporter::config::{Provider, ProviderVariables, Secret};
 
 const KEY: [(&str, &str); 2] = [
     ("AWS_ACCESS_KEY_ID", "AKIA"),
@@ -28,11 +31,11 @@ fn aws(variables: &[(&str, &str)]) -> Aws {
             .find(|(of, _)| *of == name)
             .map(|(_, value)| (*value).to_owned())
     };
-    Aws::read(Told::read(&variable).provider, &variable)
+    Aws::read(ProviderVariables::read(&variable).provider, &variable)
 }
 
-/// What the agent takes, and what Rust's chain would.
-fn sources(variables: &[(&str, &str)], file: &str) -> (Source, Source) {
+/// Returns the source that the agent uses, and the one that the Rust SDK would use.
+fn sources(variables: &[(&str, &str)], file: &str) -> (CredentialSource, CredentialSource) {
     let variables = aws(variables).variables;
     let profile = meaning(&variables, &[file.to_owned()]);
     (
@@ -52,7 +55,7 @@ fn profile(name: Option<&str>, text: &str) -> Profile {
 
 #[test]
 fn the_first_source_that_is_configured_is_the_only_one() {
-    use Source as S;
+    use CredentialSource as S;
     let everything = [KEY[0], KEY[1], IRSA, POD_IDENTITY];
     assert_eq!(sources(&everything, WITH_KEYS), (S::Static, S::Static));
     assert_eq!(
@@ -78,17 +81,17 @@ fn the_first_source_that_is_configured_is_the_only_one() {
 fn half_a_key_is_overlooked_and_both_spellings_of_a_key_count() {
     for half in KEY {
         assert!(aws(&[half]).variables.has_half_a_key());
-        assert_eq!(sources(&[half, IRSA], "").0, Source::WebIdentity);
+        assert_eq!(sources(&[half, IRSA], "").0, CredentialSource::WebIdentity);
     }
     let old = [("AWS_ACCESS_KEY", "AKIA"), ("AWS_SECRET_KEY", "hidden")];
-    assert_eq!(sources(&old, "").0, Source::Static);
+    assert_eq!(sources(&old, "").0, CredentialSource::Static);
     assert_eq!(
         sources(
             &[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")],
             ""
         )
         .0,
-        Source::Imds
+        CredentialSource::Imds
     );
 }
 
@@ -101,20 +104,20 @@ fn no_secret_is_kept() {
 #[test]
 fn a_profile_gives_credentials_in_the_order_of_gos_sdk() {
     let gives = |text: &str| match profile(Some("me"), text) {
-        Profile::Gives(gives) => gives,
+        Profile::Valid(gives) => gives,
         Profile::Invalid(why) => panic!("{text}: {why}"),
     };
     let keys = "aws_access_key_id=AKIA1\naws_secret_access_key=x";
-    let key = Key {
+    let key = AccessKey {
         id: "AKIA1".to_owned(),
         secret: Secret::new("x"),
         session: None,
     };
     assert_eq!(
         gives(&format!("# first\n[me]\n{keys}\n")),
-        Gives::Keys(key.clone())
+        ProfileCredentials::Keys(key.clone())
     );
-    let role = Gives::Role(Role {
+    let role = ProfileCredentials::Role(Role {
         arn: "arn:r".to_owned(),
         key,
         external_id: None,
@@ -128,7 +131,7 @@ fn a_profile_gives_credentials_in_the_order_of_gos_sdk() {
         )),
         role
     );
-    let irsa = Gives::WebIdentity {
+    let irsa = ProfileCredentials::WebIdentity {
         token_file: "/t".into(),
         role_arn: Some("arn:r".to_owned()),
     };
@@ -150,12 +153,12 @@ fn a_profile_gives_credentials_in_the_order_of_gos_sdk() {
     ] {
         assert_eq!(
             gives(&format!("[profile me]\n{text}\n")),
-            Gives::Unprobed(way.to_owned())
+            ProfileCredentials::Unprobed(way.to_owned())
         );
     }
     assert_eq!(
         gives("[profile me]\nregion = eu-central-1\ns3 =\n  aws_access_key_id = nested\n"),
-        Gives::Nothing
+        ProfileCredentials::Nothing
     );
 }
 
@@ -163,7 +166,7 @@ fn a_profile_gives_credentials_in_the_order_of_gos_sdk() {
 fn a_profile_that_ends_the_agent_says_why() {
     let why = |name: Option<&str>, text: &str| match profile(name, text) {
         Profile::Invalid(why) => why,
-        Profile::Gives(gives) => panic!("{text}: {gives:?}"),
+        Profile::Valid(gives) => panic!("{text}: {gives:?}"),
     };
     assert!(why(Some("me"), WITH_KEYS).contains("AWS_PROFILE names \"me\""));
     assert!(why(None, "[default]\naws_access_key_id=AKIA1\n").contains("half a key"));
@@ -173,23 +176,26 @@ fn a_profile_that_ends_the_agent_says_why() {
     );
     let circle = "[me]\nrole_arn=a\nsource_profile=you\n[you]\nrole_arn=b\nsource_profile=me\n";
     assert!(why(Some("me"), circle).contains("in circles"));
-    // Nobody asked for it by AWS_PROFILE.
+    // `AWS_PROFILE` does not name this profile.
     assert_eq!(
         profile(None, "[other]\nregion=x\n"),
-        Profile::Gives(Gives::Nothing)
+        Profile::Valid(ProfileCredentials::Nothing)
     );
 }
 
 #[test]
 fn one_variable_of_the_group_demands_all_three() {
-    assert_eq!(aws(&[]).given, Given::Nothing);
-    assert!(matches!(aws(&COMPLETE).given, Given::Complete { .. }));
+    assert_eq!(aws(&[]).given, ClusterIdentity::Nothing);
+    assert!(matches!(
+        aws(&COMPLETE).given,
+        ClusterIdentity::Complete { .. }
+    ));
     for of_the_group in [
         "EKS_REGION",
         "EKS_API_TIMEOUT",
         "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED",
     ] {
-        let Given::Partial { set, missing } = aws(&[(of_the_group, "true")]).given else {
+        let ClusterIdentity::Partial { set, missing } = aws(&[(of_the_group, "true")]).given else {
             panic!("{of_the_group}")
         };
         assert_eq!(set, [of_the_group]);
@@ -198,7 +204,7 @@ fn one_variable_of_the_group_demands_all_three() {
             "{missing:?}"
         );
     }
-    let Given::Partial { missing, .. } =
+    let ClusterIdentity::Partial { missing, .. } =
         aws(&[COMPLETE[0], COMPLETE[1], ("EKS_CLUSTER_NAME", "")]).given
     else {
         panic!("an empty value counts as none")
@@ -211,16 +217,16 @@ fn what_the_agent_asks_aws_for_follows_from_what_it_is_given() {
     let on = |variables: &[(&'static str, &'static str)]| {
         aws(&[&[("PROVIDER", "eks")], variables].concat()).used()
     };
-    assert_eq!(on(&[]), Use::Discovery);
-    assert_eq!(on(&COMPLETE), Use::Lifecycle);
+    assert_eq!(on(&[]), AwsUsage::Discovery);
+    assert_eq!(on(&COMPLETE), AwsUsage::Lifecycle);
     let off = ("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "false");
     assert!(matches!(
         on(&[COMPLETE[0], COMPLETE[1], COMPLETE[2], off]),
-        Use::Nothing(_)
+        AwsUsage::Nothing(_)
     ));
     for elsewhere in ["gke", "aks", "kops", "anywhere", "openshift"] {
         assert!(
-            matches!(aws(&[("PROVIDER", elsewhere)]).used(), Use::Nothing(_)),
+            matches!(aws(&[("PROVIDER", elsewhere)]).used(), AwsUsage::Nothing(_)),
             "{elsewhere}"
         );
     }
@@ -229,12 +235,12 @@ fn what_the_agent_asks_aws_for_follows_from_what_it_is_given() {
         Some(Provider::Eks),
         "EKS_* alone tells"
     );
-    assert!(matches!(aws(&[]).used(), Use::Nothing(_)));
+    assert!(matches!(aws(&[]).used(), AwsUsage::Nothing(_)));
     let own = [
         ("PROVIDER", "selfhostedec2"),
         ("SELFHOSTEDEC2_REGION", "eu-central-1"),
     ];
-    assert!(matches!(aws(&own).given, Given::Partial { .. }));
+    assert!(matches!(aws(&own).given, ClusterIdentity::Partial { .. }));
 }
 
 #[test]

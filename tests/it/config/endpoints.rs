@@ -1,8 +1,9 @@
-//! Where the agent asks AWS: for STS by the same rules as AWS's own SDK, and where the environment says otherwise.
+//! Tests of AWS endpoints: STS endpoints match those of the AWS SDK, and environment overrides
+//! apply.
 
 use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use castai_health_exporter::config::Provider;
-use castai_health_exporter::config::aws::{Aws, Service, Version};
+use castai_health_exporter::config::agent::aws::{Aws, Service, Version};
 
 const FIPS: (&str, &str) = ("AWS_USE_FIPS_ENDPOINT", "true");
 const DUAL_STACK: (&str, &str) = ("AWS_USE_DUALSTACK_ENDPOINT", "true");
@@ -51,7 +52,7 @@ async fn sts_is_found_by_the_rules_of_awss_own_sdk() {
                 .use_dual_stack(variables.contains(&DUAL_STACK))
                 .build()
                 .unwrap();
-            // A part of AWS without such endpoints has none in the SDK's rules.
+            // A partition without such endpoints has none in the SDK's rules either.
             let Ok(theirs) = DefaultResolver::new().resolve_endpoint(&params).await else {
                 continue;
             };
@@ -239,7 +240,7 @@ fn what_the_agents_sdk_cannot_use_is_told_without_what_is_secret_in_it() {
         let variables = [&[("AWS_ENDPOINT_URL_EC2", text)], more].concat();
         of(Service::Ec2, "eu-central-1", None, &variables).expect_err(text)
     };
-    assert!(why("ec2.lab", &[]).contains("AWS_ENDPOINT_URL_EC2 is no URL"));
+    assert!(why("ec2.lab", &[]).contains("AWS_ENDPOINT_URL_EC2 is not a URL"));
     assert!(why("ftp://ec2.lab", &[]).contains("has to be an http or https URL"));
     assert!(why("https://ec2.lab", &[FIPS]).contains("together with FIPS endpoints"));
     assert!(!why("https://me:hidden@ec2.lab", &[]).contains("hidden"));

@@ -1,4 +1,5 @@
-//! The agent's environment by the agent's own rules: it fails nothing, and everything wrong in it becomes a fact.
+//! Tests of the agent's environment: invalid variables become observations and never prevent a
+//! start.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +16,7 @@ const POD: [(&str, &str); 2] = [
     ("KUBERNETES_SERVICE_PORT", "443"),
 ];
 
-/// Everything that is said to be wrong.
+/// Returns all reported problems.
 fn problems(config: &Config) -> String {
     config.environment_problems.to_string()
 }
@@ -78,12 +79,12 @@ fn the_api_url_is_taken_in_every_form_that_the_agent_takes() {
 #[test]
 fn an_api_url_without_sense_is_a_fact_and_no_reason_not_to_start() {
     for (written, why) in [
-        (":::", "is no URL"),
+        (":::", "is not a URL"),
         ("", "is not set"),
         ("https://", "has no host"),
         ("https:///api.cast.ai", "has no host"),
-        ("api.cast.ai:99999", "is no URL"),
-        ("api.cast.ai:0", "has the port 0"),
+        ("api.cast.ai:99999", "is not a URL"),
+        ("api.cast.ai:0", "has port 0"),
         ("api.cast.ai\n", "holds a line feed"),
         (" api.cast.ai", "holds a space"),
         ("ftp://api.cast.ai", "does not know"),
@@ -136,7 +137,7 @@ fn a_key_that_no_header_may_hold_is_named_without_being_shown() {
             "hidden\u{7f}",
             "holds the byte 0x7f at its end, which no header may hold",
         ),
-        ("  ", "is nothing but white space"),
+        ("  ", "consists of white space only"),
     ] {
         let config = of_environment(&[("API_KEY", written), ("API_URL", "api.cast.ai")]);
         assert_eq!(
@@ -167,7 +168,7 @@ fn a_ca_variable_that_is_no_pem_says_what_it_is_instead() {
     for (written, why) in [
         ("/etc/ssl/ca.pem", "\"/etc/ssl/ca.pem\" is a path"),
         ("", "is set but empty"),
-        ("nonsense", "is no PEM"),
+        ("nonsense", "is not PEM"),
         (
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
             "without a readable certificate",
@@ -201,9 +202,13 @@ fn the_api_timeout_bounds_each_phase_on_the_way_to_cast_ai() {
             ("API_KEY", "key"),
             ("API_URL", "api.cast.ai"),
         ]);
-        let limits = config.check(CheckId::CastaiApi).limits;
-        assert_eq!(limits.answer, Duration::from_millis(answer), "{written}");
-        assert_eq!(limits.connect, Duration::from_millis(connect), "{written}");
+        let timeouts = config.check(CheckId::CastaiApi).timeouts;
+        assert_eq!(timeouts.answer, Duration::from_millis(answer), "{written}");
+        assert_eq!(
+            timeouts.connect,
+            Duration::from_millis(connect),
+            "{written}"
+        );
         assert_eq!(problems(&config), "");
     }
     let config = of_environment(&[
@@ -217,8 +222,8 @@ fn the_api_timeout_bounds_each_phase_on_the_way_to_cast_ai() {
         problems(&config)
     );
     assert_eq!(
-        config.check(CheckId::CastaiApi).limits,
-        CheckId::CastaiApi.entry().limits
+        config.check(CheckId::CastaiApi).timeouts,
+        CheckId::CastaiApi.entry().timeouts
     );
 }
 
@@ -267,7 +272,7 @@ fn a_kubeconfig_is_taken_where_the_agent_would_take_it() {
         path(&of_environment(&[kubeconfig])),
         "/home/me/.kube/config"
     );
-    // In a pod that is not the agent's, the pod's own account goes first; the agent itself takes the variable.
+    // A companion's own service account takes precedence; in the agent's pod the variable does.
     assert_eq!(
         path(&of_environment(&[kubeconfig, POD[0], POD[1]])),
         "InCluster"

@@ -1,4 +1,4 @@
-//! Files, and flags before them.
+//! Tests of configuration files, and of flags that override them.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use castai_health_exporter::catalogue::{CheckId, Scope};
+use castai_health_exporter::config::exporter::keys;
 use castai_health_exporter::config::{
-    ApiKey, Apiserver, Config, Flags, Problems, Secret, Vantage, keys,
+    ApiKey, Apiserver, Config, ConfigErrors, Flags, Secret, Vantage,
 };
 
 use super::{folder, load};
@@ -17,7 +18,7 @@ const IN_CLUSTER: &[(&str, &str)] = &[
     ("KUBERNETES_SERVICE_PORT", "443"),
 ];
 
-fn of_file(name: &str, variables: &[(&str, &str)]) -> Result<Config, Problems> {
+fn of_file(name: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     let flags = Flags {
         config_file: Some(folder().join(name)),
         ..Flags::default()
@@ -73,7 +74,7 @@ fn without_a_file_the_defaults_hold() {
             settings.enabled && settings.interval == check.entry().interval,
             "{check}"
         );
-        assert_eq!(settings.limits, check.entry().limits, "{check}");
+        assert_eq!(settings.timeouts, check.entry().timeouts, "{check}");
     }
     assert!(of_file("valid/empty.yaml", &[]).is_ok());
 }
@@ -145,10 +146,10 @@ fn every_key_of_a_file_has_its_effect() {
     let dns = config.check(CheckId::Dns);
     assert!(!dns.enabled);
     assert_eq!(dns.interval, Duration::from_secs(90));
-    assert_eq!(dns.limits.resolve, Duration::from_millis(2500));
+    assert_eq!(dns.timeouts.resolve, Duration::from_millis(2500));
     let castai = config.check(CheckId::CastaiApi);
-    assert_eq!(castai.limits.connect, Duration::from_millis(500));
-    assert_eq!(castai.limits.resolve, Duration::from_secs(5));
+    assert_eq!(castai.timeouts.connect, Duration::from_millis(500));
+    assert_eq!(castai.timeouts.resolve, Duration::from_secs(5));
 }
 
 #[test]
@@ -197,7 +198,7 @@ fn a_flag_goes_before_the_file_and_the_file_before_the_environment() {
         config.castai.url.unwrap().unwrap().host_str(),
         Some("api.eu.cast.ai")
     );
-    assert_eq!(config.checks[2].limits.answer, Duration::from_secs(20));
+    assert_eq!(config.checks[2].timeouts.answer, Duration::from_secs(20));
 }
 
 #[test]

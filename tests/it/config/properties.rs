@@ -1,4 +1,5 @@
-//! Whatever is written: problems or a configuration, never a panic, never a secret.
+//! Properties of configuration: any input gives problems or a configuration, never a panic or a
+//! secret.
 
 use std::path::Path;
 
@@ -18,7 +19,7 @@ const VARIABLES: &[&str] = &[
     "LEADER_ELECTION_NAMESPACE",
 ];
 
-/// Text that is nearly right: the pieces that the parsers look for, in any order, with anything between them.
+/// Almost valid text: tokens that the parsers look for, in any order, with anything in between.
 fn nearly() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("://".to_owned()),

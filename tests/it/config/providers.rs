@@ -1,11 +1,11 @@
-//! Where the agent runs, by its own rule, and what of a provider's group of variables is given.
+//! Tests of provider detection and of provider-specific variables.
 
-use castai_health_exporter::config::{Provider, Told};
+use castai_health_exporter::config::{Provider, ProviderVariables};
 
 use super::of_environment;
 
-fn told(variables: &[(&str, &str)]) -> Told {
-    Told::read(&|name| {
+fn told(variables: &[(&str, &str)]) -> ProviderVariables {
+    ProviderVariables::read(&|name| {
         variables
             .iter()
             .find(|(of, _)| *of == name)
@@ -27,7 +27,7 @@ fn every_provider_is_known_by_its_word() {
         vec![("PROVIDER", "EKS")],
         vec![("API_KEY", "x")],
     ] {
-        assert_eq!(told(&nothing), Told::default(), "{nothing:?}");
+        assert_eq!(told(&nothing), ProviderVariables::default(), "{nothing:?}");
     }
 }
 

@@ -1,14 +1,14 @@
-//! Proxies by Go's rules, with the cases of Go's own documentation.
+//! Tests of proxy settings by Go's rules, with the cases of Go's documentation.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot set up its world fails"
 )]
 
-use castai_health_exporter::config::proxy::Obstacle;
+use castai_health_exporter::config::agent::proxy::ProxyError;
 use castai_health_exporter::config::{ProxyRules, Secret};
 use url::Url;
 
-/// Where a request to a URL goes.
+/// Returns the proxy for a URL, or `direct`.
 fn way(variables: &[(&str, &str)], target: &str) -> String {
     let (rules, _) = rules(variables);
     let url = Url::parse(target).unwrap();
@@ -27,7 +27,9 @@ fn way(variables: &[(&str, &str)], target: &str) -> String {
                 proxy.port
             )
         }
-        Some(Err(Obstacle::Broken(problem) | Obstacle::NotProbed(problem))) => problem.what.clone(),
+        Some(Err(ProxyError::Broken(problem) | ProxyError::NotProbed(problem))) => {
+            problem.what.clone()
+        }
     }
 }
 
@@ -226,7 +228,7 @@ fn a_proxy_that_cannot_be_followed_says_why_and_shows_no_password() {
     for (proxy, why) in [
         (
             "socks5://127.0.0.1",
-            "is a SOCKS proxy, which is not probed",
+            "is a SOCKS proxy, which the exporter does not support",
         ),
         ("foo://host", "has the scheme foo, which no proxy has"),
         ("http://user:hidden@proxy:99999", "has the port 99999"),
@@ -234,7 +236,7 @@ fn a_proxy_that_cannot_be_followed_says_why_and_shows_no_password() {
         assert_eq!(way(&[("HTTPS_PROXY", proxy)], "https://example.com"), why);
         assert!(rules(&[("HTTPS_PROXY", proxy)]).1.contains(why));
     }
-    // Go overlooks these without a word, and goes straight.
+    // Go ignores these silently and connects directly.
     for proxy in [
         "http://user:hidden@proxy x:80",
         "http://proxy:port",

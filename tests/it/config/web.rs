@@ -1,10 +1,10 @@
-//! The exporter-toolkit's file.
+//! Tests of the web configuration file, which has the exporter-toolkit schema.
 
 use std::path::Path;
 
 use castai_health_exporter::config::WebConfig;
 
-/// What is wrong with a file, one line each, without the file's name.
+/// Returns the problems of a file, one per line, without the file name.
 fn problems(text: &str) -> Vec<String> {
     let problems = WebConfig::parse("web.yaml", text, Path::new("/nonexistent")).expect_err(text);
     problems
@@ -50,9 +50,9 @@ fn everything_wrong_is_told_at_once() {
         "3: tls_server_config.min_version: \"TLS10\" is unknown; one of TLS12, TLS13",
         "4: tls_server_config.max_version: \"SSL30\" is unknown; one of TLS12, TLS13",
         "7: tls_server_config.client_auth_type: \"Sometimes\" is unknown; one of NoClientCert, RequestClientCert",
-        "11: http_server_config.headers.X-Frame-Options: \"allow\" is no value of it; one of deny, sameorigin",
+        "11: http_server_config.headers.X-Frame-Options: \"allow\" is not a valid value; one of deny, sameorigin",
         "12: http_server_config.headers.Server: cannot be set; one of Strict-Transport-Security",
-        "14: basic_auth_users.me: is no bcrypt hash; hash the password",
+        "14: basic_auth_users.me: is not a bcrypt hash; hash the password",
     ];
     for expected in expected {
         assert!(
@@ -84,15 +84,15 @@ fn contradictions_are_told() {
         ),
         (
             "tls_server_config:\n  cert: x\n  key: x\n  client_ca: x\n",
-            "4: tls_server_config.client_ca: names authorities, but client_auth_type asks for no certificate",
+            "4: tls_server_config.client_ca: lists authorities, but client_auth_type requests no certificate",
         ),
         (
             "tls_server_config:\n  cert: x\n  key: x\n  client_auth_type: RequireAndVerifyClientCert\n",
-            "4: tls_server_config.client_auth_type: verifies certificates, but no authority is named",
+            "4: tls_server_config.client_auth_type: verifies certificates, but no authority is configured",
         ),
         (
             "tls_server_config:\n  cert: x\n  key: x\n  client_allowed_sans: [a]\n",
-            "4: tls_server_config.client_allowed_sans: needs a client that must show a certificate",
+            "4: tls_server_config.client_allowed_sans: requires clients to present a certificate",
         ),
         (
             "tls_server_config:\n  min_version: TLS13\n",
@@ -112,11 +112,11 @@ fn contradictions_are_told() {
 fn an_inline_key_is_never_shown() {
     let found = problems("tls_server_config:\n  cert: hidden\n  key: hidden\n").join("\n");
     assert!(
-        found.contains("tls_server_config.cert: holds no certificate"),
+        found.contains("tls_server_config.cert: contains no certificate"),
         "{found}"
     );
     assert!(
-        found.contains("tls_server_config.key: holds no private key"),
+        found.contains("tls_server_config.key: contains no private key"),
         "{found}"
     );
     assert!(!found.contains("hidden"));

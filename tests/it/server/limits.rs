@@ -1,17 +1,17 @@
-//! Slow, silent, greedy and foreign clients; and the end.
+//! Tests of connection limits: slow, silent, greedy and malformed clients, and shutdown.
 
 use std::time::{Duration, Instant};
 
-use castai_health_exporter::server::Views;
+use castai_health_exporter::server::Handlers;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{PATIENCE, Running, views, web};
 
-/// Waits until the server ends the connection; what it said before.
+/// Waits until the server closes the connection and returns the bytes received before.
 async fn until_cut(stream: &mut TcpStream) -> Vec<u8> {
     let mut said = Vec::new();
-    // A reset ends it as well.
+    // A reset also closes the connection.
     let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said))
         .await
         .expect("it is cut in time");
@@ -103,7 +103,7 @@ async fn noise_ends_its_own_connection_only() {
 async fn a_view_that_panics_ends_its_own_connection_only() {
     let server = Running::start(
         &web(),
-        Views {
+        Handlers {
             status_json: Box::new(|| panic!("on purpose")),
             ..views()
         },

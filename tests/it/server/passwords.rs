@@ -1,4 +1,4 @@
-//! Basic authentication.
+//! Tests of basic authentication.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot set up its world fails"
@@ -74,7 +74,7 @@ async fn only_the_right_password_of_a_known_user_opens() {
         ("Authorization: Bearer right\r\n".to_owned(), 401),
         ("Authorization: Basic\r\n".to_owned(), 401),
     ] {
-        // Twice: the second answer comes from what was kept.
+        // The second response comes from the password cache.
         for _ in 0..2 {
             assert_eq!(
                 server.ask("GET", "/metrics", &sent).await.status,

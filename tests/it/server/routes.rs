@@ -1,12 +1,12 @@
-//! Every route, every method.
+//! Tests of every route and method.
 
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use castai_health_exporter::config::Web;
+use castai_health_exporter::config::WebSettings;
 use castai_health_exporter::server;
-use castai_health_exporter::server::Views;
+use castai_health_exporter::server::Handlers;
 use flate2::read::GzDecoder;
 use tokio::sync::{mpsc, oneshot};
 
@@ -182,7 +182,7 @@ async fn not_ready_says_what_is_missing_until_it_is_there() {
     };
     let server = Running::start(
         &web(),
-        Views {
+        Handlers {
             ready: Box::new(verdict),
             ..views()
         },
@@ -209,7 +209,7 @@ async fn reload_answers_with_the_problems_of_the_file() {
     let (reload, mut asked) = mpsc::channel::<oneshot::Sender<Result<(), String>>>(1);
     let server = Running::start(
         &web(),
-        Views {
+        Handlers {
             reload: Some(reload),
             ..views()
         },
@@ -245,7 +245,7 @@ async fn reload_answers_with_the_problems_of_the_file() {
 #[tokio::test]
 async fn all_routes_stand_below_the_prefix() {
     let server = Running::start(
-        &Web {
+        &WebSettings {
             route_prefix: "/castai".to_owned(),
             ..web()
         },
@@ -273,7 +273,7 @@ async fn all_routes_stand_below_the_prefix() {
 #[tokio::test]
 async fn an_address_in_use_is_named_with_its_cause() {
     let server = Running::start(&web(), views());
-    let error = server::bind(&Web {
+    let error = server::bind(&WebSettings {
         listen: vec![server.address],
         ..web()
     })
@@ -289,7 +289,7 @@ async fn an_address_in_use_is_named_with_its_cause() {
 #[tokio::test]
 async fn every_address_is_served() {
     let listen = vec!["127.0.0.1:0".parse().unwrap(), "[::]:0".parse().unwrap()];
-    let bound = server::bind(&Web { listen, ..web() }).unwrap();
+    let bound = server::bind(&WebSettings { listen, ..web() }).unwrap();
     let addresses = bound.addresses();
     assert!(addresses.len() == 2 && addresses.iter().all(|address| address.port() != 0));
     let serving = tokio::spawn(bound.serve(views(), std::future::pending()));

@@ -1,4 +1,4 @@
-//! TLS, client certificates, and files that change.
+//! Tests of TLS, client certificates, and certificate reloads.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot set up its world fails"
@@ -19,7 +19,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::certificates::{Authority, Signed};
 use super::{Reply, Running, views, with_file};
 
-/// A folder with certificate, key, authorities and a web configuration.
+/// Creates a folder with a certificate, its key, the CA and a web configuration.
 fn folder(authority: &Authority, more: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     place(folder.path(), &authority.sign("exporter.example"));
@@ -29,7 +29,7 @@ fn folder(authority: &Authority, more: &str) -> TempDir {
     folder
 }
 
-/// Puts a certificate in the place of the former one, as a mounted Secret does: the name points elsewhere.
+/// Replaces a certificate as a mounted Secret does: by moving a symlink.
 fn place(folder: &Path, signed: &Signed) {
     for (name, text) in [("tls.crt", &signed.certificate), ("tls.key", &signed.key)] {
         std::fs::write(folder.join("next"), text).unwrap();
@@ -37,7 +37,8 @@ fn place(folder: &Path, signed: &Signed) {
     }
 }
 
-/// Asks over TLS, with a certificate of its own or without; the certificate that the server showed.
+/// Sends a request over TLS, optionally with a client certificate, and returns the server's
+/// certificate.
 async fn ask(
     server: &Running,
     trusted: &Authority,
@@ -65,7 +66,7 @@ async fn ask(
         .await;
     let mut stream = stream.map_err(|error| error.to_string())?;
     let shown = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
-    // In TLS 1.3 a refused client learns of it only when it reads.
+    // In TLS 1.3 a rejected client learns of it on its first read.
     let request = b"GET /metrics HTTP/1.1\r\nHost: exporter\r\n\r\n";
     let mut answer = Vec::new();
     let asked = async {

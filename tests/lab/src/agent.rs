@@ -1,6 +1,6 @@
-//! The CAST AI agent itself, as a container beside it meets it: its health and its metrics, as the container beside it sees them.
+//! Fake CAST AI agent: its health and metrics ports as a sidecar sees them.
 //!
-//! Bodies, codes and order are those of the public agent, v0.123.1, as it was observed.
+//! Bodies, status codes and their order are those observed of agent v0.123.1.
 
 use std::fmt::Write as _;
 use std::io;
@@ -8,43 +8,41 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::answer::Answer;
 use crate::fault::Fault;
-use crate::journal::lock;
-use crate::reply::{
-    After, {self},
-};
-use crate::request::{Request, Unread};
-use crate::server::{Server, Service, Visit};
-use crate::vocabulary::vocabulary;
-use crate::web;
+use crate::fault_enum::fault_enum;
+use crate::mutex::lock;
+use crate::request::{Request, RequestReader};
+use crate::response::Response;
+use crate::response_writer::{self, ConnectionAction};
+use crate::server::{AcceptedConnection, ConnectionHandler, Server};
+use crate::shutdown;
 
-vocabulary! {
-    /// What the agent can show of itself.
+fault_enum! {
+    /// States of the agent.
     AgentFault {
-        /// Its ports are closed, as for 15 s after a fatal error.
+        /// The ports are closed, as for 15 s after a fatal error.
         Refused = "refused",
         /// Requests are read and never answered.
         Hang = "hang",
-        /// It is not registered yet, or learns where it is.
+        /// Not registered yet, or still discovering its environment.
         NotStarted = "not-started",
-        /// Its watches are not filled yet.
+        /// The informer caches are not synced yet.
         Initialising = "initialising",
-        /// No delta has succeeded for twelve minutes.
+        /// No delta has been sent successfully for twelve minutes.
         Overdue = "overdue",
-        /// It could not initialise for fifteen minutes.
+        /// Initialisation has been failing for fifteen minutes.
         HardTimeout = "hard-timeout",
-        /// An agent before v0.104: its health is at `/`, and always ok.
+        /// An agent before v0.104: health is at `/` and always ok.
         Old = "old",
-        /// Something else answers with a page.
+        /// Another server answers with an HTML page.
         Html = "html",
-        /// Something else answers that it has nothing of the kind.
-        Impostor = "impostor",
+        /// Another server answers 404.
+        OtherServer = "other-server",
     } with {
     }
 }
 
-/// A running agent, as far as its own pod sees it.
+/// A running fake agent.
 #[derive(Debug)]
 pub struct Agent {
     health: Server<AgentFault>,
@@ -55,13 +53,13 @@ pub struct Agent {
 #[derive(Debug)]
 struct State {
     started: SystemTime,
-    leads: bool,
-    /// The agent's requests to the API server, by code.
+    is_leader: bool,
+    /// Number of the agent's API-server requests by status code.
     requests: Vec<(String, u64)>,
 }
 
-/// One of its two ports.
-struct App {
+/// Handler of one of the two ports.
+struct Handler {
     metrics: bool,
     state: Arc<Mutex<State>>,
 }
@@ -69,7 +67,7 @@ struct App {
 // === impl Agent ===
 
 impl Agent {
-    /// Starts listening on two ports of an address; must be called inside a runtime.
+    /// Starts listening on two ports of `addr`. Requires a tokio runtime.
     pub fn start(addr: SocketAddr) -> io::Result<Self> {
         let started = SystemTime::now() - Duration::from_hours(1);
         let requests = [
@@ -84,13 +82,13 @@ impl Agent {
             .to_vec();
         let state = Arc::new(Mutex::new(State {
             started,
-            leads: true,
+            is_leader: true,
             requests,
         }));
         let server = |metrics| {
             Server::start(
                 addr,
-                Arc::new(App {
+                Arc::new(Handler {
                     metrics,
                     state: state.clone(),
                 }),
@@ -103,41 +101,41 @@ impl Agent {
         })
     }
 
-    /// The port of `/healthz` and `/readyz`.
+    /// Returns the port of `/healthz` and `/readyz`.
     pub fn health_port(&self) -> u16 {
         self.health.addr().port()
     }
 
-    /// The port of `/metrics`.
+    /// Returns the port of `/metrics`.
     pub fn metrics_port(&self) -> u16 {
         self.metrics.addr().port()
     }
 
-    /// Is in this state from now on.
+    /// Puts the agent into this state.
     pub async fn set(&self, fault: AgentFault) {
         self.health.set(fault.clone()).await;
         self.metrics.set(fault).await;
     }
 
-    /// Is well from now on, and has been for an hour.
+    /// Makes the agent healthy, with an uptime of one hour.
     pub async fn heal(&self) {
         self.health.heal().await;
         self.metrics.heal().await;
         lock(&self.state).started = SystemTime::now() - Duration::from_hours(1);
     }
 
-    /// Was started just now.
+    /// Resets the process start time to now.
     pub fn restart(&self) {
         lock(&self.state).started = SystemTime::now();
     }
 
-    /// Leads, or follows.
-    pub fn lead(&self, leads: bool) {
-        lock(&self.state).leads = leads;
+    /// Sets whether the agent is the leader.
+    pub fn set_leader(&self, is_leader: bool) {
+        lock(&self.state).is_leader = is_leader;
     }
 
-    /// Has met so many more answers with this code at the API server.
-    pub fn meet(&self, code: &str, count: u64) {
+    /// Adds `count` API-server responses with this status code.
+    pub fn add_api_responses(&self, code: &str, count: u64) {
         let requests = &mut lock(&self.state).requests;
         match requests.iter_mut().find(|(known, _)| known == code) {
             Some((_, counted)) => *counted += count,
@@ -146,86 +144,95 @@ impl Agent {
     }
 }
 
-// === impl App ===
+// === impl Handler ===
 
-impl Service for App {
+impl ConnectionHandler for Handler {
     type Fault = AgentFault;
 
-    fn line(fault: &AgentFault) -> Option<&Fault> {
+    fn generic_fault(fault: &AgentFault) -> Option<&Fault> {
         matches!(fault, AgentFault::Refused).then_some(&Fault::Refused)
     }
 
-    async fn serve(self: Arc<Self>, mut visit: Visit<AgentFault>) -> io::Result<()> {
-        if !visit.first_byte().await? {
+    async fn serve(
+        self: Arc<Self>,
+        mut connection: AcceptedConnection<AgentFault>,
+    ) -> io::Result<()> {
+        if !connection.first_byte().await? {
             return Ok(());
         }
-        let mut unread = Unread::default();
-        while let Some(request) = unread.request(&mut visit.stream).await? {
-            visit.entry.request(request.clone());
-            let fault = visit.fault();
+        let mut requests = RequestReader::default();
+        while let Some(request) = requests.next(&mut connection.stream).await? {
+            connection.recorder.request_received(request.clone());
+            let fault = connection.fault();
             if fault == Some(AgentFault::Hang) {
-                return web::drain(&mut visit.stream).await;
+                return shutdown::drain(&mut connection.stream).await;
             }
-            let answer = self.answer(&request, fault.as_ref());
-            let after =
-                reply::perform(&mut visit.stream, &visit.entry, &request, answer, None).await?;
-            if !matches!(after, After::Keep) || request.wants_close() {
+            let response = self.respond(&request, fault.as_ref());
+            let action = response_writer::send_with_fault(
+                &mut connection.stream,
+                &connection.recorder,
+                &request,
+                response,
+                None,
+            )
+            .await?;
+            if !matches!(action, ConnectionAction::KeepAlive) || request.wants_close() {
                 break;
             }
         }
-        web::end(visit.stream).await
+        shutdown::close(connection.stream).await
     }
 }
 
-impl App {
-    fn answer(&self, request: &Request, fault: Option<&AgentFault>) -> Answer {
+impl Handler {
+    fn respond(&self, request: &Request, fault: Option<&AgentFault>) -> Response {
         let path = request.path();
         if fault == Some(&AgentFault::Html) {
-            return Answer::html(200, "Welcome");
+            return Response::html(200, "Welcome");
         }
-        if fault == Some(&AgentFault::Impostor) {
-            return Answer::text(404, "404 page not found\n");
+        if fault == Some(&AgentFault::OtherServer) {
+            return Response::text(404, "404 page not found\n");
         }
         if self.metrics {
             return if path == "/metrics" {
-                self.numbers()
+                self.metrics_page()
             } else {
-                Answer::text(404, "404 page not found\n")
+                Response::text(404, "404 page not found\n")
             };
         }
         let old = fault == Some(&AgentFault::Old);
         match (path, fault) {
-            ("/", _) if old => Answer::text(200, "ok"),
-            ("/healthz" | "/readyz", _) if old => Answer::text(404, "404 page not found\n"),
+            ("/", _) if old => Response::text(200, "ok"),
+            ("/healthz" | "/readyz", _) if old => Response::text(404, "404 page not found\n"),
             ("/healthz", Some(AgentFault::NotStarted)) => {
-                unwell("liveness", "controller not started")
+                unhealthy("liveness", "controller not started")
             }
-            ("/healthz", Some(AgentFault::HardTimeout)) => unwell(
+            ("/healthz", Some(AgentFault::HardTimeout)) => unhealthy(
                 "liveness",
                 "controller initialization exceeded hard timeout of 15m30s",
             ),
-            ("/healthz", Some(AgentFault::Overdue)) => unwell(
+            ("/healthz", Some(AgentFault::Overdue)) => unhealthy(
                 "liveness",
                 "last healthy action is over the healthy limit of 12m0s",
             ),
             ("/readyz", Some(AgentFault::NotStarted)) => {
-                unwell("readiness", "controller initialization not started")
+                unhealthy("readiness", "controller initialization not started")
             }
-            ("/readyz", Some(AgentFault::Initialising | AgentFault::HardTimeout)) => unwell(
+            ("/readyz", Some(AgentFault::Initialising | AgentFault::HardTimeout)) => unhealthy(
                 "readiness",
                 "controller not initialized or snapshot not sent",
             ),
-            ("/readyz", Some(AgentFault::Overdue)) => unwell(
+            ("/readyz", Some(AgentFault::Overdue)) => unhealthy(
                 "readiness",
                 "last healthy action is over the healthy limit of 12m0s",
             ),
-            ("/healthz" | "/readyz", _) => Answer::text(200, "ok"),
-            _ => Answer::text(404, "404 page not found\n"),
+            ("/healthz" | "/readyz", _) => Response::text(200, "ok"),
+            _ => Response::text(404, "404 page not found\n"),
         }
     }
 
-    /// The families of the real one that matter here, in its order.
-    fn numbers(&self) -> Answer {
+    /// Returns the metric families that the exporter reads, in the agent's order.
+    fn metrics_page(&self) -> Response {
         let state = lock(&self.state);
         let started = state
             .started
@@ -246,16 +253,16 @@ impl App {
              process_start_time_seconds {started:.2}\n\
              # HELP rest_client_requests_total [ALPHA] Number of HTTP requests, partitioned by status code, method, and host.\n\
              # TYPE rest_client_requests_total counter\n",
-            u8::from(state.leads)
+            u8::from(state.is_leader)
         );
         for (code, count) in &state.requests {
             writeln!(
                 text,
                 "rest_client_requests_total{{code=\"{code}\",host=\"10.96.0.1:443\",method=\"PUT\"}} {count}"
             )
-            .expect("a String takes everything");
+            .expect("writing to a String never fails");
         }
-        Answer::new(
+        Response::new(
             200,
             "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
             text,
@@ -263,6 +270,6 @@ impl App {
     }
 }
 
-fn unwell(check: &str, why: &str) -> Answer {
-    Answer::text(503, &format!("{check} check failed: {why}\n"))
+fn unhealthy(check: &str, why: &str) -> Response {
+    Response::text(503, &format!("{check} check failed: {why}\n"))
 }

@@ -1,13 +1,14 @@
-//! A Kubernetes API server, as far as the agent's way to it goes: one service address and several endpoints.
+//! Fake Kubernetes API server with one service address and several endpoints.
 //!
-//! Wire format: the Kubernetes API reference (`Status`, `Namespace`, `EndpointSliceList`, `version.Info`),
-//! with the texts of the upstream API server.
+//! Wire format: the Kubernetes API reference (`Status`, `Namespace`, `EndpointSliceList`,
+//! `version.Info`), with the messages of the upstream API server.
 
-mod api;
-mod follow;
+mod handler;
+mod list_watch;
 mod logs;
-mod object;
-mod storage;
+mod object_store;
+mod resource;
+mod responses;
 pub mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,65 +16,65 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use api::Api;
-pub use logs::{Gap, Logs};
+use handler::Handler;
+pub use logs::{ContainerLogs, LogFault};
+pub use object_store::ObjectStore;
 use serde_json::Value;
-pub use storage::Objects;
 
 use crate::fault::Fault;
-use crate::journal::lock;
+use crate::fault_enum::fault_enum;
+use crate::http_service::HttpService;
+use crate::mutex::lock;
 use crate::pki::Pki;
 use crate::server::Server;
-use crate::vocabulary::vocabulary;
-use crate::web::Web;
 
-vocabulary! {
-    /// What the API server can do wrong.
+fault_enum! {
+    /// Faults of the API server.
     ApiFault {
-        /// 401: the token is not accepted, as after its service account was made anew.
+        /// 401: the token is invalid, as after its service account was recreated.
         Unauthorized = "unauthorized",
-        /// 401, as for an expired token: the server does not say why.
+        /// 401: the token has expired. The response is the same as `unauthorized`.
         TokenExpired = "token-expired",
-        /// 403 by RBAC: the service account may not read.
+        /// 403 by RBAC: the service account has no permissions.
         Forbidden = "forbidden",
-        /// 403 for `system:anonymous`: something on the way takes the token off.
+        /// 403 for `system:anonymous`: a proxy strips the token.
         AnonymousForbidden = "anonymous-forbidden",
-        /// 403 by RBAC for the endpoint slices alone.
+        /// 403 by RBAC for endpoint slices only.
         SlicesForbidden = "slices-forbidden",
-        /// 429 by priority and fairness.
+        /// 429 by API Priority and Fairness.
         Throttled = "throttled",
-        /// 429 by something in front of the API server.
+        /// 429 by a proxy in front of the API server.
         ThrottledByProxy = "throttled-by-proxy",
         /// 500: `etcdserver: request timed out`.
         EtcdTimeout = "etcd-timeout",
         /// 500: `etcdserver: leader changed`.
         EtcdLeaderChanged = "etcd-leader-changed",
-        /// 504 with etcd's text.
+        /// 504 with etcd's message.
         EtcdGatewayTimeout = "etcd-gateway-timeout",
         /// 500 `InternalError`.
         ServerError = "server-error",
         /// 503: `apiserver not ready`.
         NotReady = "not-ready",
-        /// 403 whose message holds escape sequences, line feeds and markup.
+        /// 403 with escape sequences, line feeds and markup in its message.
         Hostile = "hostile",
     } with {
-        /// 403 by RBAC for this resource alone.
+        /// 403 by RBAC for this resource only.
         Denied(String) = "denied" like "nodes",
-    } or Line(Fault)
+    } or Generic(Fault)
 }
 
-/// How an API server is set up.
+/// Settings of an API server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The service address, `KUBERNETES_SERVICE_HOST`.
+    /// Address of the service, `KUBERNETES_SERVICE_HOST`.
     pub service: SocketAddr,
-    /// The addresses behind it.
+    /// Addresses of the endpoints behind the service.
     pub endpoints: Vec<SocketAddr>,
-    /// The tokens it accepts.
+    /// Bearer tokens to accept.
     pub tokens: Vec<String>,
     /// `gitVersion`.
     pub version: String,
-    /// DNS names in its certificate beside those of the service.
+    /// DNS names in the certificate, in addition to those of the service.
     pub names: Vec<String>,
 }
 
@@ -83,24 +84,24 @@ pub struct ApiServer {
     service: Server<ApiFault>,
     endpoints: Vec<Server<ApiFault>>,
     state: Arc<Mutex<State>>,
-    objects: Objects,
-    logs: Logs,
+    objects: ObjectStore,
+    logs: ContainerLogs,
 }
 
 #[derive(Debug, Default)]
 struct State {
     tokens: Vec<String>,
     slices: Vec<SocketAddr>,
-    /// Objects by the path under which they are read.
+    /// Extra objects by request path.
     objects: BTreeMap<String, Value>,
-    /// Resources that the account may not read, as RBAC names them.
+    /// Resources that the service account may not read, as RBAC names them.
     denied: BTreeSet<String>,
 }
 
-/// The names that every API server's certificate has.
+/// DNS names in every API server's certificate.
 ///
-/// The first is the common name and differs from that of a cluster's authority, `kubernetes`:
-/// `OpenSSL` takes a certificate whose subject is its issuer for self-signed.
+/// The first one is the common name. It differs from that of the cluster CA, `kubernetes`: OpenSSL
+/// takes a certificate for self-signed if its subject equals its issuer.
 const NAMES: [&str; 4] = [
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
@@ -128,7 +129,7 @@ impl Default for Options {
 // === impl ApiServer ===
 
 impl ApiServer {
-    /// Starts listening; must be called inside a runtime.
+    /// Starts listening. Requires a tokio runtime.
     pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
         let addresses = std::iter::once(&options.service)
             .chain(&options.endpoints)
@@ -143,15 +144,15 @@ impl ApiServer {
             tokens: options.tokens,
             ..State::default()
         }));
-        let (objects, logs) = (Objects::default(), Logs::default());
+        let (objects, logs) = (ObjectStore::default(), ContainerLogs::default());
         objects.replace(workload::healthy());
-        let api = Api {
+        let api = Handler {
             version: options.version,
             state: state.clone(),
             objects: objects.clone(),
             logs: logs.clone(),
         };
-        let web = Arc::new(Web::new(api, pki, names));
+        let web = Arc::new(HttpService::tls(api, pki, names));
 
         let service = Server::start(options.service, web.clone())?;
         let mut endpoints: Vec<Server<ApiFault>> = Vec::new();
@@ -176,42 +177,42 @@ impl ApiServer {
         })
     }
 
-    /// The service address.
+    /// Returns the service address.
     pub fn addr(&self) -> SocketAddr {
         self.service.addr()
     }
 
-    /// What it stores.
-    pub fn objects(&self) -> &Objects {
+    /// Returns the stored objects.
+    pub fn objects(&self) -> &ObjectStore {
         &self.objects
     }
 
-    /// The logs of containers.
-    pub fn logs(&self) -> &Logs {
+    /// Returns the container logs.
+    pub fn logs(&self) -> &ContainerLogs {
         &self.logs
     }
 
-    /// What stands behind the service address, as one server.
+    /// Returns the server at the service address.
     pub fn service(&self) -> &Server<ApiFault> {
         &self.service
     }
 
-    /// The servers of the endpoint slices.
+    /// Returns the servers of the endpoints.
     pub fn endpoints(&self) -> &[Server<ApiFault>] {
         &self.endpoints
     }
 
-    /// Lets all addresses misbehave.
+    /// Injects a fault at all addresses.
     pub async fn set(&self, fault: impl Into<ApiFault>) {
         let fault = fault.into();
-        self.objects.cut_watches();
+        self.objects.close_watches();
         self.service.set(fault.clone()).await;
         for endpoint in &self.endpoints {
             endpoint.set(fault.clone()).await;
         }
     }
 
-    /// Lets all addresses behave.
+    /// Removes the faults at all addresses.
     pub async fn heal(&self) {
         self.service.heal().await;
         for endpoint in &self.endpoints {
@@ -219,12 +220,12 @@ impl ApiServer {
         }
     }
 
-    /// Accepts these tokens and no others from now on.
+    /// Replaces the accepted bearer tokens.
     pub fn set_tokens(&self, tokens: Vec<String>) {
         lock(&self.state).tokens = tokens;
     }
 
-    /// Has this object under a path such as `/api/v1/namespaces/a/configmaps/b`, or none.
+    /// Serves `object` at a path such as `/api/v1/namespaces/a/configmaps/b`, or removes it.
     pub fn set_object(&self, path: &str, object: Option<Value>) {
         let objects = &mut lock(&self.state).objects;
         match object {
@@ -233,12 +234,13 @@ impl ApiServer {
         }
     }
 
-    /// Lets the account read everything but these resources, such as `configmaps` or `pods/log`.
+    /// Denies the service account access to these resources only, such as `configmaps` or
+    /// `pods/log`.
     pub fn deny(&self, resources: &[&str]) {
         lock(&self.state).denied = resources.iter().map(ToString::to_string).collect();
     }
 
-    /// What the endpoint slices list from now on.
+    /// Replaces the addresses in the endpoint slices.
     pub fn set_slices(&self, endpoints: Vec<SocketAddr>) {
         lock(&self.state).slices = endpoints;
     }
@@ -256,36 +258,36 @@ mod tests {
     );
 
     #[tokio::test]
-    async fn a_token_opens_what_anonymous_may_not_see() {
+    async fn token_grants_access_that_anonymous_lacks() {
         let pki = Pki::new("kubernetes");
         let api = ApiServer::start(&pki, Options::default()).unwrap();
         let name = "kubernetes.default.svc";
-        let ask = async |path: &str, headers: &str| {
+        let get_path = async |path: &str, headers: &str| {
             get(&pki, api.addr(), name, path, headers).await.unwrap()
         };
         assert!(
-            ask("/version", "")
+            get_path("/version", "")
                 .await
                 .contains(r#""gitVersion":"v1.33.2""#)
         );
         assert!(
-            ask("/api/v1/namespaces/kube-system", "")
+            get_path("/api/v1/namespaces/kube-system", "")
                 .await
                 .contains("system:anonymous")
         );
         assert!(
-            ask("/version", "Authorization: Bearer wrong\r\n")
+            get_path("/version", "Authorization: Bearer wrong\r\n")
                 .await
                 .starts_with("HTTP/1.1 401 ")
         );
         assert!(
-            ask("/api/v1/namespaces/kube-system", BEARER)
+            get_path("/api/v1/namespaces/kube-system", BEARER)
                 .await
                 .contains(r#""kind":"Namespace""#)
         );
         let slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices\
                       ?labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes";
-        let listed = ask(slices, BEARER).await;
+        let listed = get_path(slices, BEARER).await;
         assert!(
             listed.contains("127.0.10.1") && listed.contains("127.0.10.2"),
             "{listed}"
@@ -293,17 +295,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_endpoint_fails_alone() {
+    async fn fault_of_one_endpoint_does_not_affect_the_other() {
         let pki = Pki::new("kubernetes");
         let api = ApiServer::start(&pki, Options::default()).unwrap();
         let [first, second] = api.endpoints() else {
             panic!("two endpoints")
         };
         first.set(Fault::Refused).await;
-        let refused = get(&pki, first.addr(), "127.0.10.1", "/version", "")
+        let error = get(&pki, first.addr(), "127.0.10.1", "/version", "")
             .await
             .unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         get(&pki, second.addr(), "127.0.10.2", "/version", "")
             .await
             .unwrap();

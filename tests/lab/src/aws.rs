@@ -1,7 +1,7 @@
-//! AWS as a pod meets it: one account, and the servers that know it.
+//! Fake AWS: one account and the services that share it.
 //!
-//! They refuse what AWS refuses: every request is checked for its key, its session, its scope, its date and its
-//! signature, which is computed here and not by any SDK.
+//! The services verify every request as AWS does: access key, session, credential scope, date and
+//! signature. The signature is computed here, not by an SDK.
 
 pub mod account;
 pub mod ec2;
@@ -9,73 +9,74 @@ pub mod eks;
 pub mod pod_identity;
 pub mod sts;
 
-mod denial;
 mod instance;
+mod jwt_verifier;
+mod policy_denial;
 mod random;
 mod signature;
+mod signer;
 #[cfg(test)]
 mod tests;
-mod token;
 mod web_identity;
 mod xml;
 
 use std::net::SocketAddr;
 
-pub use account::{Account, Issued, Provider, Role, Signs, WebIdentity};
+pub use account::{Account, OidcProvider, Role, SessionCredentials, SigningKeys, WebIdentity};
 pub use ec2::{Ec2, Ec2Fault};
 pub use eks::{Eks, EksFault};
 pub use instance::Instance;
 pub use pod_identity::{PodIdentity, PodIdentityFault};
 use serde_json::json;
-pub use signature::Signer;
+pub use signer::Signer;
 pub use sts::{Sts, StsFault};
 use time::{Duration, OffsetDateTime};
 
-use crate::answer::Answer;
 use crate::fault::Fault;
+use crate::jwt_with_claims;
 use crate::request::Request;
-use crate::token_with;
+use crate::response::Response;
 
-/// The account that everything belongs to, by default.
+/// Default account ID.
 pub const ACCOUNT: &str = "123456789012";
-/// The region that everything is in, by default.
+/// Default region.
 pub const REGION: &str = "eu-central-1";
-/// The id of the agent's key, by default.
+/// Default access key ID of the agent.
 pub const KEY_ID: &str = "AKIALABLABLABLABLAB1";
-/// The secret of the agent's key, by default.
+/// Default secret access key of the agent.
 pub const SECRET: &str = "lab/user/secret/access/key/0123456789abc";
-/// The agent's role, by default.
+/// Default role of the agent.
 pub const ROLE: &str = "castai-agent";
-/// Who signs the tokens of service accounts, by default.
+/// Default issuer of service-account tokens.
 pub const ISSUER: &str = "https://oidc.eks.eu-central-1.amazonaws.com/id/LAB";
-/// The agent's service account, by default.
+/// Default subject of the agent's service-account tokens.
 pub const SUBJECT: &str = "system:serviceaccount:castai-agent:castai-agent";
 
-/// Where a service of AWS is set up.
+/// Address, names and region of an AWS service.
 #[derive(Clone, Debug)]
-pub struct Place {
-    /// Where it listens.
+pub struct Endpoint {
+    /// Address to listen on.
     pub addr: SocketAddr,
-    /// The names that it answers to and that are in its certificate; its address is there too.
+    /// Host names to accept and to include in the certificate, in addition to the address.
     pub names: Vec<String>,
-    /// The region that signatures must be for.
+    /// Region that signatures must be scoped to.
     pub region: String,
 }
 
-// === impl Place ===
+// === impl Endpoint ===
 
-impl Place {
-    /// Of STS.
+impl Endpoint {
+    /// Default endpoint of STS.
     pub fn sts() -> Self {
         Self::of("sts", 60)
     }
 
-    /// Of EC2.
+    /// Default endpoint of EC2.
     pub fn ec2() -> Self {
         Self::of("ec2", 61)
     }
 
-    /// Of EKS.
+    /// Default endpoint of EKS.
     pub fn eks() -> Self {
         Self::of("eks", 62)
     }
@@ -92,16 +93,16 @@ impl Place {
     }
 }
 
-/// A token of the agent's service account for EKS Pod Identity, for a day.
+/// Creates a token of the agent's service account for EKS Pod Identity, valid for one day.
 pub fn pod_identity_token() -> String {
     let now = OffsetDateTime::now_utc().unix_timestamp();
     let audience = pod_identity::AUDIENCE;
-    token_with(
+    jwt_with_claims(
         &json!({ "iss": ISSUER, "sub": SUBJECT, "aud": [audience], "iat": now - 60, "exp": now + 86_400 }),
     )
 }
 
-/// What a server with a fault on the line takes for the time.
+/// Returns the server's clock, skewed by [`Fault::Clock`].
 fn now(line: Option<&Fault>) -> OffsetDateTime {
     let skew = if let Some(Fault::Clock(skew)) = line {
         skew.0
@@ -111,7 +112,7 @@ fn now(line: Option<&Fault>) -> OffsetDateTime {
     OffsetDateTime::now_utc() + Duration::seconds(skew)
 }
 
-/// Whether a request is meant for a server of these names, whatever the port.
+/// Whether the request's `Host` is one of `names`, with any port.
 fn is_for(request: &Request, names: &[String]) -> bool {
     let host = request.header("host").unwrap_or_default();
     let bare = host
@@ -121,7 +122,7 @@ fn is_for(request: &Request, names: &[String]) -> bool {
     names.iter().any(|name| name.eq_ignore_ascii_case(bare))
 }
 
-/// What AWS's front says of a host or an operation that nobody is behind.
-fn unknown_operation() -> Answer {
-    Answer::new(404, "application/xml", "<UnknownOperationException/>\n")
+/// Response to an unknown host or operation.
+fn unknown_operation() -> Response {
+    Response::new(404, "application/xml", "<UnknownOperationException/>\n")
 }

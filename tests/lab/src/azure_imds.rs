@@ -1,6 +1,7 @@
-//! Azure's instance metadata service: what a node is, and tokens of its identities.
+//! Fake Azure instance metadata service: instance metadata and managed-identity tokens.
 //!
-//! Wire format: Azure's "Instance Metadata Service" and "Use managed identities on a virtual machine".
+//! Wire format: Azure's "Instance Metadata Service" and "Use managed identities on a virtual
+//! machine".
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,52 +11,52 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::HOSTILE_TEXT;
-use crate::answer::Answer;
 use crate::fault::Fault;
+use crate::fault_enum::fault_enum;
+use crate::http_service::{HttpHandler, HttpService};
 use crate::request::Request;
+use crate::response::Response;
 use crate::server::Server;
-use crate::vocabulary::vocabulary;
-use crate::web::{Application, Web};
 
-vocabulary! {
-    /// What Azure's instance metadata service can do wrong.
+fault_enum! {
+    /// Faults of Azure's instance metadata service.
     AzureImdsFault {
-        /// 403 to everything: this pod may not ask.
+        /// 403 to everything: access from pods is restricted.
         Restricted = "restricted",
-        /// The header of the request gets lost on the way.
+        /// The `Metadata` header of the request is lost.
         HeaderLost = "header-lost",
-        /// The version of the request is none.
+        /// 400: the API version is unknown.
         VersionUnknown = "version-unknown",
         /// 429 to everything.
         RateLimited = "rate-limited",
-        /// 410 to everything: it is being updated.
+        /// 410 to everything: the service is being updated.
         Gone = "gone",
         /// 500 to everything.
         ServerError = "server-error",
-        /// The answer has no subscription.
+        /// The metadata has no subscription ID.
         NoSubscription = "no-subscription",
-        /// The node has no identity.
+        /// The node has no managed identity.
         NoIdentity = "no-identity",
-        /// The node has several identities, and the request names none.
+        /// The node has several managed identities and the request names none.
         ManyIdentities = "many-identities",
-        /// Values that hold escape sequences, line feeds and markup.
+        /// Values with escape sequences, line feeds and markup.
         Hostile = "hostile",
     } with {
-    } or Line(Fault)
+    } or Generic(Fault)
 }
 
-/// How instance metadata is set up.
+/// Settings of the metadata service.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where it listens.
+    /// Address to listen on.
     pub addr: SocketAddr,
-    /// The subscription.
+    /// Subscription ID.
     pub subscription: String,
-    /// The resource group of the nodes.
+    /// Resource group of the nodes.
     pub node_resource_group: String,
-    /// The region.
+    /// Region of the node.
     pub location: String,
-    /// The token that it gives, whomever it is for.
+    /// Access token to issue for every resource.
     pub token: String,
 }
 
@@ -65,16 +66,16 @@ pub struct AzureImds {
     server: Server<AzureImdsFault>,
 }
 
-struct App {
+struct Handler {
     options: Options,
 }
 
-/// The token that it gives by default.
+/// Default access token.
 pub const AZURE_TOKEN: &str = "eyJ0eXAiOiJKV1QifQ.lab-azure-access-token.c2ln";
-/// The subscription by default.
+/// Default subscription ID.
 pub const SUBSCRIPTION: &str = "00000000-1111-2222-3333-444444444444";
 
-/// The versions that it knows; the true one knows more.
+/// Supported API versions; the real service has more.
 const VERSIONS: &[&str] = &["2018-02-01", "2021-02-01", "2021-05-01", "2021-12-13"];
 
 // === impl Options ===
@@ -94,12 +95,12 @@ impl Default for Options {
 // === impl AzureImds ===
 
 impl AzureImds {
-    /// Starts listening; must be called inside a runtime.
+    /// Starts listening. Requires a tokio runtime.
     pub fn start(options: Options) -> io::Result<Self> {
         Ok(Self {
             server: Server::start(
                 options.addr,
-                Arc::new(Web::over(App { options }, None, Vec::new())),
+                Arc::new(HttpService::plain(Handler { options })),
             )?,
         })
     }
@@ -113,20 +114,20 @@ impl Deref for AzureImds {
     }
 }
 
-// === impl App ===
+// === impl Handler ===
 
-impl Application for App {
+impl HttpHandler for Handler {
     type Fault = AzureImdsFault;
 
-    fn line(fault: &AzureImdsFault) -> Option<&Fault> {
-        if let AzureImdsFault::Line(line) = fault {
-            Some(line)
+    fn generic_fault(fault: &AzureImdsFault) -> Option<&Fault> {
+        if let AzureImdsFault::Generic(generic) = fault {
+            Some(generic)
         } else {
             None
         }
     }
 
-    fn answer(&self, request: &Request, fault: Option<&AzureImdsFault>) -> Answer {
+    fn respond(&self, request: &Request, fault: Option<&AzureImdsFault>) -> Response {
         let header = request
             .header("metadata")
             .is_some_and(|value| value.eq_ignore_ascii_case("true"));
@@ -134,7 +135,7 @@ impl Application for App {
         let known = version
             .as_deref()
             .is_some_and(|version| VERSIONS.contains(&version));
-        let answer = match fault {
+        let response = match fault {
             Some(AzureImdsFault::Restricted) => {
                 bad(403, "Forbidden. Access to this endpoint is not allowed")
             }
@@ -156,16 +157,16 @@ impl Application for App {
             Some(AzureImdsFault::VersionUnknown) => bad(400, "Bad request. api-version is invalid"),
             _ if !known => bad(400, "Bad request. api-version is invalid"),
             _ => match request.path() {
-                "/metadata/instance" => Answer::json(200, &self.instance(fault)),
+                "/metadata/instance" => Response::json(200, &self.instance(fault)),
                 "/metadata/identity/oauth2/token" => self.identity(request, fault),
                 _ => bad(404, "Not found"),
             },
         };
-        answer.with("Server", "IMDS/150.870.65.1854")
+        response.with_header("Server", "IMDS/150.870.65.1854")
     }
 }
 
-impl App {
+impl Handler {
     fn instance(&self, fault: Option<&AzureImdsFault>) -> Value {
         let Options {
             subscription,
@@ -195,9 +196,9 @@ impl App {
         json!({ "compute": compute, "network": { "interface": [] } })
     }
 
-    fn identity(&self, request: &Request, fault: Option<&AzureImdsFault>) -> Answer {
+    fn identity(&self, request: &Request, fault: Option<&AzureImdsFault>) -> Response {
         let invalid = |why: &str| {
-            Answer::json(
+            Response::json(
                 400,
                 &json!({ "error": "invalid_request", "error_description": why }),
             )
@@ -213,7 +214,7 @@ impl App {
                  the token request",
                 )
             }
-            _ => Answer::json(
+            _ => Response::json(
                 200,
                 &json!({
                     "access_token": self.options.token,
@@ -230,8 +231,8 @@ impl App {
     }
 }
 
-fn bad(status: u16, why: &str) -> Answer {
-    Answer::json(status, &json!({ "error": why }))
+fn bad(status: u16, why: &str) -> Response {
+    Response::json(status, &json!({ "error": why }))
 }
 
 #[cfg(test)]
@@ -240,20 +241,20 @@ mod tests {
     use crate::client::get_plain;
 
     #[tokio::test]
-    async fn an_answer_needs_the_header_the_version_and_no_proxy() {
+    async fn metadata_requires_the_header_a_version_and_no_proxy() {
         let imds = AzureImds::start(Options::default()).unwrap();
-        let ask = async |target: &str, headers: &str| {
+        let get_metadata = async |target: &str, headers: &str| {
             get_plain(imds.addr(), target, headers).await.unwrap()
         };
-        let (right, header) = (
+        let (valid, header) = (
             "/metadata/instance?api-version=2021-05-01&format=json",
             "Metadata: True\r\n",
         );
         for (target, headers, status) in [
-            (right, header, "200"),
-            (right, "", "400"),
+            (valid, header, "200"),
+            (valid, "", "400"),
             (
-                right,
+                valid,
                 "Metadata: True\r\nX-Forwarded-For: 10.0.0.1\r\n",
                 "400",
             ),
@@ -271,8 +272,8 @@ mod tests {
             ),
             ("/metadata/other?api-version=2021-05-01", header, "404"),
         ] {
-            let answer = ask(target, headers).await;
-            assert_eq!(&answer[9..12], status, "{target} {headers:?}: {answer}");
+            let response = get_metadata(target, headers).await;
+            assert_eq!(&response[9..12], status, "{target} {headers:?}: {response}");
         }
     }
 }

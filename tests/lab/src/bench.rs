@@ -1,4 +1,4 @@
-//! The budgets, measured on an exporter binary in the pretend world: one table, the limits beside the figures.
+//! `lab bench`: measures an exporter binary and compares the figures with the budgets.
 
 mod blackbox;
 mod exporter;
@@ -19,59 +19,59 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use scale::Scale;
+use scale::ClusterSize;
 use table::{Row, Table};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What was asked for on the command line.
+/// Command-line arguments of `lab bench`.
 pub(crate) struct Arguments {
     exporter: PathBuf,
     effort: Effort,
-    /// A large cluster is measured, and nothing else.
+    /// Measure a large cluster only.
     scale: bool,
 }
 
-/// How often and how long is measured.
+/// Number and duration of the measurements.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// Starts.
+    /// Number of starts.
     starts: usize,
-    /// Scrapes.
+    /// Number of scrapes.
     scrapes: usize,
-    /// Rounds before the memory is looked at.
+    /// Number of check rounds before memory is measured.
     rounds: u32,
-    /// How long the CPU time of the idle exporter is counted.
+    /// Duration of the idle CPU measurement.
     idle: Duration,
-    /// How long fresh connections are made side by side.
+    /// Duration of the comparison with `blackbox_exporter`.
     handshakes: Duration,
-    /// Attempts whose phases are compared.
+    /// Number of attempts to compare phase durations of.
     phases: usize,
-    /// The large cluster.
-    large: Scale,
+    /// Size of the large cluster.
+    large: ClusterSize,
 }
 
 // === impl Arguments ===
 
 impl Arguments {
-    pub(crate) fn read(words: &[OsString]) -> Result<Self, String> {
+    pub(crate) fn parse(args: &[OsString]) -> Result<Self, String> {
         let (mut exporter, mut effort, mut scale) = (None, Effort::FULL, false);
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            match word.to_str() {
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            match arg.to_str() {
                 Some("--exporter") => {
                     exporter = Some(PathBuf::from(
-                        words.next().ok_or("--exporter wants a path")?,
-                    ))
+                        args.next().ok_or("--exporter requires a path")?,
+                    ));
                 }
                 Some("--quick") => effort = Effort::QUICK,
                 Some("--scale") => scale = true,
-                _ => return Err(format!("{} means nothing here", word.display())),
+                _ => return Err(format!("unexpected argument: {}", arg.display())),
             }
         }
-        let exporter = exporter.ok_or("--exporter is missing")?;
+        let exporter = exporter.ok_or("--exporter is required")?;
         if !exporter.is_file() {
             return Err(format!(
-                "{} is not there; build it first",
+                "{} does not exist; build it first",
                 exporter.display()
             ));
         }
@@ -93,13 +93,13 @@ impl Effort {
         idle: Duration::from_mins(2),
         handshakes: Duration::from_mins(1),
         phases: 40,
-        large: Scale {
+        large: ClusterSize {
             nodes: 5000,
             pods: 150_000,
-            span: Duration::from_mins(1),
+            duration: Duration::from_mins(1),
         },
     };
-    /// Shows that everything can be measured; the figures are rough.
+    /// Smoke test: the figures are rough.
     const QUICK: Self = Self {
         starts: 5,
         scrapes: 20,
@@ -107,21 +107,21 @@ impl Effort {
         idle: Duration::from_secs(10),
         handshakes: Duration::from_secs(5),
         phases: 5,
-        large: Scale {
+        large: ClusterSize {
             nodes: 500,
             pods: 5000,
-            span: Duration::from_secs(10),
+            duration: Duration::from_secs(10),
         },
     };
 }
 
-/// Measures everything, prints the table, and fails when a limit is exceeded.
+/// Runs all measurements, prints the table, and fails if a limit is exceeded.
 pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
     let (mut interrupt, mut terminate) = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
-    // Whatever ends it drops the processes and the files.
+    // Every exit drops the processes and files, which cleans them up.
     let table = tokio::select! {
         table = measure(&arguments) => table?,
         _ = interrupt.recv() => return Ok(ExitCode::FAILURE),
@@ -142,28 +142,28 @@ async fn measure(arguments: &Arguments) -> io::Result<Table> {
     let Arguments {
         exporter, effort, ..
     } = arguments;
-    let blackbox = blackbox::version().await?;
+    let blackbox_version = blackbox::version().await?;
     let mut table = Table::default();
     table.note(machine::description()?);
-    table.note(format!("blackbox: {blackbox}"));
+    table.note(blackbox_version);
     table.row(size(exporter)?);
-    say("starts");
+    report_progress("start-up time");
     table.row(start::measure(exporter, effort.starts).await?);
-    say("phases against the servers' clocks");
+    report_progress("phase durations against the servers' clocks");
     table.rows(phases::measure(exporter, effort.phases).await?);
-    say("fresh connections beside blackbox");
+    report_progress("fresh HTTPS probes against blackbox_exporter");
     table.rows(handshakes::measure(exporter, effort.handshakes).await?);
-    say("scrapes");
+    report_progress("scrapes");
     table.rows(scrape::measure(exporter, effort.scrapes).await?);
-    say("idle at default intervals");
+    report_progress("idle CPU at default intervals");
     table.row(idle::cpu(exporter, effort.idle).await?);
-    say("memory");
+    report_progress("memory");
     table.rows(idle::memory(exporter, effort.rounds).await?);
-    table.note(format!("load at the end: {}", machine::load()?));
+    table.note(format!("load average at the end: {}", machine::load()?));
     Ok(table)
 }
 
-/// What a large cluster costs.
+/// Measures the cost of a large cluster.
 async fn measure_large(
     Arguments {
         exporter, effort, ..
@@ -171,38 +171,33 @@ async fn measure_large(
 ) -> io::Result<Table> {
     let mut table = Table::default();
     table.note(machine::description()?);
-    say("a large cluster");
+    report_progress("large cluster");
     table.rows(scale::measure(exporter, effort.large).await?);
-    table.note(format!("load at the end: {}", machine::load()?));
+    table.note(format!("load average at the end: {}", machine::load()?));
     Ok(table)
 }
 
 fn size(exporter: &std::path::Path) -> io::Result<Row> {
     let bytes = std::fs::metadata(exporter)?.len();
-    Ok(Row::limited(
-        "size of the binary",
-        bytes,
-        9_000_000,
-        "bytes",
-    ))
+    Ok(Row::limited("binary size", bytes, 9_000_000, "bytes"))
 }
 
-fn say(what: &str) {
-    eprintln!("bench: {what}");
+fn report_progress(step: &str) {
+    eprintln!("bench: {step}");
 }
 
-/// The value below which so many hundredths of the values are.
-fn percentile(values: &[f64], hundredths: usize) -> f64 {
+/// Returns a percentile of the values, by the nearest rank.
+fn percentile(values: &[f64], percent: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted
-        .get((sorted.len() * hundredths / 100).min(sorted.len().saturating_sub(1)))
+        .get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)))
         .copied()
         .unwrap_or(f64::NAN)
 }
 
-fn failed(what: impl Into<String>) -> io::Error {
-    io::Error::other(what.into())
+fn error(message: impl Into<String>) -> io::Error {
+    io::Error::other(message.into())
 }
 
 #[cfg(test)]
@@ -210,9 +205,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_percentile_is_one_of_the_values() {
+    fn percentile_is_one_of_the_values() {
         let values = [5.0, 1.0, 4.0, 2.0, 3.0];
-        let found = [0, 50, 95, 100].map(|hundredths| percentile(&values, hundredths).to_string());
+        let found = [0, 50, 95, 100].map(|percent| percentile(&values, percent).to_string());
         assert_eq!(found, ["1", "3", "5", "5"]);
         assert!(percentile(&[], 50).is_nan());
     }

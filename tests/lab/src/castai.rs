@@ -1,4 +1,4 @@
-//! CAST AI's API, as far as reading goes, behind an edge that can get in the way.
+//! Fake CAST AI API, read-only, behind a fake Cloudflare edge.
 //!
 //! Wire format: CAST AI's published API description; the edge's pages as Cloudflare documents them.
 
@@ -10,34 +10,34 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use time::Duration;
 
-use crate::answer::{Answer, rfc3339};
 use crate::fault::Fault;
-use crate::journal::lock;
+use crate::fault_enum::fault_enum;
+use crate::http_service::{HttpHandler, HttpService};
+use crate::mutex::lock;
 use crate::pki::Pki;
 use crate::request::Request;
+use crate::response::{Response, rfc3339};
 use crate::server::Server;
-use crate::vocabulary::vocabulary;
-use crate::web::{Application, Web};
 use crate::{API_KEY, CLUSTER_ID, HOSTILE_TEXT};
 
-vocabulary! {
-    /// What CAST AI can do wrong.
+fault_enum! {
+    /// Faults of CAST AI.
     CastAiFault {
-        /// 401: the key is not accepted.
+        /// 401: the API key is invalid.
         TokenInvalid = "token-invalid",
-        /// 403: the key may not see this cluster.
+        /// 403: the API key has no access to the cluster.
         Forbidden = "forbidden",
         /// 404: the cluster was deleted.
         ClusterNotFound = "cluster-not-found",
-        /// 429 by the application.
+        /// 429 from the application.
         RateLimited = "rate-limited",
-        /// Another client error, 422.
+        /// 422, another client error.
         ClientError = "client-error",
-        /// A client error that nobody expects, 418.
+        /// 418, a client error that no client expects.
         Teapot = "teapot",
-        /// 500 by the application.
+        /// 500 from the application.
         ServerError = "server-error",
-        /// 503 by the application.
+        /// 503 from the application.
         Unavailable = "unavailable",
         /// 403 with the edge's page.
         Waf = "waf",
@@ -45,30 +45,30 @@ vocabulary! {
         WafRateLimited = "waf-rate-limited",
         /// 503 with the edge's page.
         WafUnavailable = "waf-unavailable",
-        /// A page of HTML with status 200.
+        /// An HTML page with status 200.
         HtmlOk = "html-ok",
-        /// JSON with status 200 that does not come from the application.
+        /// JSON with status 200 that is not from the application.
         JsonWithoutId = "json-without-id",
-        /// 403 whose message holds escape sequences, line feeds and markup.
+        /// 403 with escape sequences, line feeds and markup in its message.
         Hostile = "hostile",
     } with {
-    } or Line(Fault)
+    } or Generic(Fault)
 }
 
-/// How CAST AI is set up.
+/// Settings of CAST AI.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where it listens.
+    /// Address to listen on.
     pub addr: SocketAddr,
-    /// The DNS names in its certificate; its address is there too.
+    /// DNS names in the certificate, in addition to its address.
     pub names: Vec<String>,
-    /// The key it accepts.
+    /// API key to accept.
     pub key: String,
-    /// The cluster it knows.
+    /// ID of the only cluster.
     pub cluster_id: String,
 }
 
-/// A running CAST AI.
+/// A running CAST AI API.
 #[derive(Debug)]
 pub struct CastAi {
     server: Server<CastAiFault>,
@@ -79,13 +79,13 @@ pub struct CastAi {
 struct State {
     key: String,
     cluster_id: String,
-    /// Fields of the cluster that differ from those of a healthy one.
+    /// Cluster fields that differ from those of a healthy cluster.
     fields: Vec<(String, Value)>,
-    /// The latest version of the agent.
+    /// Latest version of the agent.
     latest: String,
 }
 
-struct App {
+struct Handler {
     state: Arc<Mutex<State>>,
 }
 
@@ -108,7 +108,7 @@ impl Default for Options {
 // === impl CastAi ===
 
 impl CastAi {
-    /// Starts listening; must be called inside a runtime.
+    /// Starts listening. Requires a tokio runtime.
     pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
         let (fields, latest) = (Vec::new(), "0.123.1".to_owned());
         let state = State {
@@ -120,8 +120,8 @@ impl CastAi {
         let state = Arc::new(Mutex::new(state));
         let mut names = options.names;
         names.push(options.addr.ip().to_string());
-        let web = Web::new(
-            App {
+        let web = HttpService::tls(
+            Handler {
                 state: state.clone(),
             },
             pki,
@@ -133,23 +133,23 @@ impl CastAi {
         })
     }
 
-    /// Whether the key came with this request.
+    /// Whether the request carries the accepted API key.
     pub fn has_key(&self, request: &Request) -> bool {
         request.header("x-api-key") == Some(lock(&self.state).key.as_str())
     }
 
-    /// Accepts this key and no other from now on.
+    /// Replaces the accepted API key.
     pub fn set_key(&self, key: &str) {
         key.clone_into(&mut lock(&self.state).key);
     }
 
-    /// Changes a field of the cluster, such as `agentStatus`.
+    /// Sets a field of the cluster, such as `agentStatus`.
     pub fn set_field(&self, name: &str, value: Value) {
         lock(&self.state).fields.push((name.to_owned(), value));
     }
 
-    /// Publishes a version of the agent, such as `0.161.1`.
-    pub fn publish(&self, version: &str) {
+    /// Sets the latest version of the agent, such as `0.161.1`.
+    pub fn set_latest_agent_version(&self, version: &str) {
         version.clone_into(&mut lock(&self.state).latest);
     }
 
@@ -167,43 +167,46 @@ impl Deref for CastAi {
     }
 }
 
-// === impl App ===
+// === impl Handler ===
 
-impl Application for App {
+impl HttpHandler for Handler {
     type Fault = CastAiFault;
 
-    fn line(fault: &CastAiFault) -> Option<&Fault> {
-        if let CastAiFault::Line(line) = fault {
-            Some(line)
+    fn generic_fault(fault: &CastAiFault) -> Option<&Fault> {
+        if let CastAiFault::Generic(generic) = fault {
+            Some(generic)
         } else {
             None
         }
     }
 
-    fn answer(&self, request: &Request, fault: Option<&CastAiFault>) -> Answer {
-        let answer = match fault {
+    fn respond(&self, request: &Request, fault: Option<&CastAiFault>) -> Response {
+        let response = match fault {
             Some(CastAiFault::Waf) => blocked(403, "Attention Required! | Cloudflare"),
             Some(CastAiFault::WafRateLimited) => {
-                blocked(429, "Access denied | Error 1015").with("Retry-After", "60")
+                blocked(429, "Access denied | Error 1015").with_header("Retry-After", "60")
             }
             Some(CastAiFault::WafUnavailable) => blocked(503, "Service Temporarily Unavailable"),
-            Some(CastAiFault::HtmlOk) => Answer::html(200, "Welcome"),
-            Some(CastAiFault::JsonWithoutId) => Answer::json(200, &json!({ "status": "ok" })),
+            Some(CastAiFault::HtmlOk) => Response::html(200, "Welcome"),
+            Some(CastAiFault::JsonWithoutId) => Response::json(200, &json!({ "status": "ok" })),
             _ => self
                 .application(request, fault)
-                .with(REQUEST_ID, "2f9c1e7a-5d0b-4a3e-9c61-7b8d2e4f6a10"),
+                .with_header(REQUEST_ID, "2f9c1e7a-5d0b-4a3e-9c61-7b8d2e4f6a10"),
         };
-        answer.with("Server", "cloudflare").with("CF-RAY", CF_RAY)
+        response
+            .with_header("Server", "cloudflare")
+            .with_header("CF-RAY", CF_RAY)
     }
 }
 
-impl App {
-    fn application(&self, request: &Request, fault: Option<&CastAiFault>) -> Answer {
+impl Handler {
+    fn application(&self, request: &Request, fault: Option<&CastAiFault>) -> Response {
         match fault {
             Some(CastAiFault::ServerError) => return error(500, "Internal Server Error"),
             Some(CastAiFault::Unavailable) => return error(503, "Service Unavailable"),
             Some(CastAiFault::RateLimited) => {
-                return error(429, "quota exceeded: requests per minute").with("Retry-After", "30");
+                return error(429, "quota exceeded: requests per minute")
+                    .with_header("Retry-After", "30");
             }
             _ => {}
         }
@@ -226,9 +229,9 @@ impl App {
             .path()
             .strip_prefix("/v1/kubernetes/external-clusters/")
         {
-            Some(id) if id == state.cluster_id && !gone => Answer::json(200, &state.cluster()),
+            Some(id) if id == state.cluster_id && !gone => Response::json(200, &state.cluster()),
             Some(_) => error(404, "Cluster not found"),
-            None if request.path() == "/v1/me" => Answer::json(200, &me()),
+            None if request.path() == "/v1/me" => Response::json(200, &me()),
             None if request.path() == "/cluster-management/v1/components:getByName" => {
                 state.component(request)
             }
@@ -240,10 +243,10 @@ impl App {
 // === impl State ===
 
 impl State {
-    /// One of CAST AI's components, by its name.
-    fn component(&self, request: &Request) -> Answer {
+    /// Returns a component of CAST AI by name.
+    fn component(&self, request: &Request) -> Response {
         match request.query("name").as_deref() {
-            Some("castai-agent") => Answer::json(
+            Some("castai-agent") => Response::json(
                 200,
                 &json!({
                     "id": "7d2c5f10-4b1e-4c52-9a36-1f0e2d3c4b5a",
@@ -288,20 +291,20 @@ impl State {
     }
 }
 
-fn error(status: u16, message: &str) -> Answer {
-    Answer::json(
+fn error(status: u16, message: &str) -> Response {
+    Response::json(
         status,
         &json!({ "message": message, "fieldViolations": [] }),
     )
 }
 
-fn blocked(status: u16, title: &str) -> Answer {
+fn blocked(status: u16, title: &str) -> Response {
     let body = format!(
         "<!DOCTYPE html>\n<html lang=\"en-US\"><head><title>{title}</title></head><body>\
          <h1>Sorry, you have been blocked</h1><p>Cloudflare Ray ID: <strong>{}</strong></p></body></html>\n",
         CF_RAY.split_once('-').map_or(CF_RAY, |(ray, _)| ray)
     );
-    Answer::new(status, "text/html; charset=UTF-8", body)
+    Response::new(status, "text/html; charset=UTF-8", body)
 }
 
 fn me() -> Value {
@@ -319,30 +322,38 @@ mod tests {
     use crate::client::get;
 
     #[tokio::test]
-    async fn the_key_opens_the_cluster_and_every_request_is_written_down() {
+    async fn api_key_grants_access_and_requests_are_logged() {
         let pki = Pki::new("lab");
         let castai = CastAi::start(&pki, Options::default()).unwrap();
         let path = format!("/v1/kubernetes/external-clusters/{CLUSTER_ID}");
         let key = format!("X-Api-Key: {API_KEY}\r\n");
-        let ask = async |headers: &str| {
+        let get_cluster = async |headers: &str| {
             get(&pki, castai.addr(), "api.cast.lab", &path, headers)
                 .await
                 .unwrap()
         };
-        assert!(ask("").await.contains(r#""message":"Unauthorized""#));
-        assert!(ask(&key).await.contains(r#""agentStatus":"online""#));
+        assert!(
+            get_cluster("")
+                .await
+                .contains(r#""message":"Unauthorized""#)
+        );
+        assert!(
+            get_cluster(&key)
+                .await
+                .contains(r#""agentStatus":"online""#)
+        );
         castai.set(CastAiFault::Waf).await;
-        let page = ask(&key).await;
+        let page = get_cluster(&key).await;
         assert!(
             page.contains("CF-RAY") && !page.contains(REQUEST_ID),
             "{page}"
         );
-        let sent: Vec<bool> = castai
-            .journal()
+        let has_key: Vec<bool> = castai
+            .request_log()
             .requests()
             .iter()
             .map(|request| castai.has_key(request))
             .collect();
-        assert_eq!(sent, [false, true, true]);
+        assert_eq!(has_key, [false, true, true]);
     }
 }

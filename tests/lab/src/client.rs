@@ -1,4 +1,4 @@
-//! A client for the lab's own tests: one request, and what came of it.
+//! Minimal HTTP client for the lab's own tests.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +18,10 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use crate::pki::Pki;
 use crate::request::Request;
 
-/// Trusts the authority of this world; `name` is a DNS name or an address.
+/// Generous, because many faults are tested concurrently.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Opens a TLS connection that trusts `pki`. `name` is a DNS name or an IP address.
 pub(crate) async fn connect(
     pki: &Pki,
     addr: SocketAddr,
@@ -40,7 +43,7 @@ pub(crate) async fn connect(
         .await
 }
 
-/// Everything that is answered to a GET, within a second.
+/// Sends a GET over TLS and returns the raw response; times out after three seconds.
 pub(crate) async fn get(
     pki: &Pki,
     addr: SocketAddr,
@@ -50,17 +53,19 @@ pub(crate) async fn get(
 ) -> io::Result<String> {
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n{headers}\r\n");
-    within_a_second(async { ask(connect(pki, addr, name).await?, request.as_bytes()).await }).await
+    with_timeout(async { exchange(connect(pki, addr, name).await?, request.as_bytes()).await })
+        .await
 }
 
-/// Everything that is answered to a GET in the clear, within a second.
+/// Sends a GET over plain HTTP and returns the raw response; times out after three seconds.
 pub(crate) async fn get_plain(addr: SocketAddr, path: &str, headers: &str) -> io::Result<String> {
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n{headers}\r\n");
-    within_a_second(async { ask(TcpStream::connect(addr).await?, request.as_bytes()).await }).await
+    with_timeout(async { exchange(TcpStream::connect(addr).await?, request.as_bytes()).await })
+        .await
 }
 
-/// Everything that is answered to this request in the clear, within a second.
+/// Sends `request` over plain HTTP and returns the raw response; times out after three seconds.
 pub(crate) async fn send(addr: SocketAddr, request: &Request) -> io::Result<String> {
     let Request {
         method,
@@ -78,21 +83,21 @@ pub(crate) async fn send(addr: SocketAddr, request: &Request) -> io::Result<Stri
         "{method} {target} HTTP/1.1\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
     );
     let bytes = [head.as_bytes(), body].concat();
-    within_a_second(async { ask(TcpStream::connect(addr).await?, &bytes).await }).await
+    with_timeout(async { exchange(TcpStream::connect(addr).await?, &bytes).await }).await
 }
 
-async fn ask(
+async fn exchange(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     request: &[u8],
 ) -> io::Result<String> {
     stream.write_all(request).await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await?;
+    Ok(String::from_utf8_lossy(&response).into_owned())
 }
 
-async fn within_a_second(exchange: impl Future<Output = io::Result<String>>) -> io::Result<String> {
-    timeout(Duration::from_secs(1), exchange)
+async fn with_timeout(request: impl Future<Output = io::Result<String>>) -> io::Result<String> {
+    timeout(TIMEOUT, request)
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

@@ -1,10 +1,10 @@
-//! A healthy world, the exporter in it, and a person who breaks it by name.
+//! `lab demo`: fake servers, the exporter, and commands that inject faults by name.
 
 pub(crate) mod clouds;
+pub(crate) mod commands;
 pub(crate) mod exporter;
-pub(crate) mod keeper;
-pub(crate) mod switch;
-pub(crate) mod world;
+pub(crate) mod supervisor;
+pub(crate) mod test_bed;
 
 use std::ffi::OsString;
 use std::io;
@@ -14,15 +14,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clouds::Provider;
+use commands::Outcome;
 use exporter::Exporter;
-use switch::Outcome;
+use test_bed::TestBed;
 use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time;
-use world::World;
 
-/// What was asked for on the command line.
+/// Command-line arguments of `lab demo`.
 pub(crate) struct Arguments {
     exporter: PathBuf,
     listen: Option<SocketAddr>,
@@ -33,37 +33,37 @@ pub(crate) struct Arguments {
 // === impl Arguments ===
 
 impl Arguments {
-    pub(crate) fn read(words: &[OsString]) -> Result<Self, String> {
-        let mut words = words.iter();
+    pub(crate) fn parse(args: &[OsString]) -> Result<Self, String> {
+        let mut args = args.iter();
         let (mut exporter, mut listen, mut provider, mut flags) =
             (None, None, Provider::default(), Vec::new());
-        while let Some(word) = words.next() {
-            match word.to_str() {
+        while let Some(arg) = args.next() {
+            match arg.to_str() {
                 Some("--exporter") => {
                     exporter = Some(PathBuf::from(
-                        words.next().ok_or("--exporter wants a path")?,
-                    ))
+                        args.next().ok_or("--exporter requires a path")?,
+                    ));
                 }
                 Some("--listen") => {
-                    let addr = words.next().and_then(|addr| addr.to_str()?.parse().ok());
-                    listen = Some(
-                        addr.ok_or("--listen wants an address and a port, such as 127.0.0.1:9878")?,
-                    );
+                    let addr = args.next().and_then(|addr| addr.to_str()?.parse().ok());
+                    listen = Some(addr.ok_or(
+                        "--listen requires an address and a port, such as 127.0.0.1:9878",
+                    )?);
                 }
                 Some("--provider") => {
-                    let word = words.next().and_then(|word| word.to_str());
-                    provider = word
-                        .and_then(Provider::read)
-                        .ok_or("--provider is eks, gke or aks")?;
+                    let arg = args.next().and_then(|arg| arg.to_str());
+                    provider = arg
+                        .and_then(Provider::parse)
+                        .ok_or("--provider must be eks, gke or aks")?;
                 }
-                Some("--") => flags.extend(words.by_ref().cloned()),
-                _ => return Err(format!("{} means nothing here", word.display())),
+                Some("--") => flags.extend(args.by_ref().cloned()),
+                _ => return Err(format!("unexpected argument: {}", arg.display())),
             }
         }
-        let exporter = exporter.ok_or("--exporter is missing")?;
+        let exporter = exporter.ok_or("--exporter is required")?;
         if !exporter.is_file() {
             return Err(format!(
-                "{} is not there; build it first",
+                "{} does not exist; build it first",
                 exporter.display()
             ));
         }
@@ -76,7 +76,7 @@ impl Arguments {
     }
 }
 
-/// Runs until the person, a signal or the exporter ends it; then nothing of it is left.
+/// Runs until the user quits, a signal arrives or the exporter exits. Leaves nothing behind.
 pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
     let (mut interrupt, mut terminate, mut hangup) = (
         signal(SignalKind::interrupt())?,
@@ -84,36 +84,36 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
         signal(SignalKind::hangup())?,
     );
     let listen = arguments.listen.map_or_else(free_port, Ok)?;
-    let mut world = World::of(arguments.provider)?;
-    let mut exporter = Exporter::start(&arguments.exporter, &arguments.flags, listen, &world)?;
-    let mut lines = lines();
+    let mut test_bed = TestBed::with_provider(arguments.provider)?;
+    let mut exporter = Exporter::start(&arguments.exporter, &arguments.flags, listen, &test_bed)?;
+    let mut lines = stdin_lines();
 
-    println!("{}", world.description());
+    println!("{}", test_bed.description());
     println!("exporter      {}", exporter.description());
-    println!("\n{}\n", switch::HELP);
-    let mut answers = std::pin::pin!(answering(listen));
+    println!("\n{}\n", commands::HELP);
+    let mut listening = std::pin::pin!(listens(listen));
     let mut waiting = true;
 
     let code = loop {
         tokio::select! {
-            up = &mut answers, if waiting => {
+            up = &mut listening, if waiting => {
                 waiting = false;
-                println!("{}", if up { "the exporter answers" } else { "the exporter does not answer yet" });
+                println!("{}", if up { "exporter is listening" } else { "exporter is not listening yet" });
             }
             line = lines.recv() => {
                 let Some(line) = line else { break ExitCode::SUCCESS };
-                match switch::apply(&line, &mut world).await {
-                    Outcome::Said(text) => println!("{text}"),
+                match commands::execute(&line, &mut test_bed).await {
+                    Outcome::Print(text) => println!("{text}"),
                     Outcome::Quit => break ExitCode::SUCCESS,
                     Outcome::Restart(text) => {
                         exporter.stop().await;
-                        exporter = Exporter::start(&arguments.exporter, &arguments.flags, listen, &world)?;
+                        exporter = Exporter::start(&arguments.exporter, &arguments.flags, listen, &test_bed)?;
                         println!("{text}");
                     }
                 }
             }
-            status = exporter.ended() => {
-                eprintln!("lab: the exporter ended: {status}");
+            status = exporter.exited() => {
+                eprintln!("lab: exporter exited: {status}");
                 break ExitCode::FAILURE;
             }
             _ = interrupt.recv() => break ExitCode::SUCCESS,
@@ -125,8 +125,8 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
     Ok(code)
 }
 
-/// The lines of stdin, read by a thread that does not hold up the end of the process.
-fn lines() -> mpsc::Receiver<String> {
+/// Reads lines of stdin on a thread, which does not delay the exit of the process.
+fn stdin_lines() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(16);
     std::thread::spawn(move || {
         for line in io::stdin().lines().map_while(Result::ok) {
@@ -138,13 +138,13 @@ fn lines() -> mpsc::Receiver<String> {
     receiver
 }
 
-/// A port that was free a moment ago.
+/// Returns a port that was free a moment ago.
 pub(crate) fn free_port() -> io::Result<SocketAddr> {
     std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()
 }
 
-/// Whether something listens there within ten seconds.
-async fn answering(addr: SocketAddr) -> bool {
+/// Whether a server listens at `addr` within ten seconds.
+async fn listens(addr: SocketAddr) -> bool {
     let connects = async {
         while TcpStream::connect(addr).await.is_err() {
             time::sleep(Duration::from_millis(50)).await;

@@ -1,48 +1,48 @@
-//! A recursive resolver with one small zone, over UDP and TCP.
+//! Fake recursive DNS resolver with one small zone, over UDP and TCP.
 
-mod world;
+mod resolver;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use resolver::{Faults, Resolver, normalize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time;
-use world::{Faults, World, canonical};
 
-use crate::journal::lock;
-use crate::vocabulary::vocabulary;
+use crate::fault_enum::fault_enum;
+use crate::mutex::lock;
 
-vocabulary! {
-    /// What the resolver can do wrong, for one name or for all.
+fault_enum! {
+    /// Faults of the resolver, for one name or for all.
     DnsFault {
         /// The name does not exist.
         Nxdomain = "nxdomain",
-        /// The resolver failed.
+        /// The resolver answers SERVFAIL.
         Servfail = "servfail",
-        /// The resolver does not want to.
+        /// The resolver answers REFUSED.
         Refused = "refused",
-        /// No answer at all.
+        /// No response.
         Silent = "silent",
-        /// The name exists and has no address.
+        /// The name exists but has no address.
         NoAddress = "no-address",
-        /// The name has no IPv4 address; others are told.
+        /// The name has no IPv4 address; IPv6 addresses are returned.
         NoIpv4 = "no-ipv4",
-        /// Over UDP the answer is cut, so that TCP must be used.
+        /// The UDP response is truncated, so that the client must use TCP.
         Truncated = "truncated",
-        /// Over UDP the answer is cut, and TCP is silent.
+        /// The UDP response is truncated and TCP queries get no response.
         TruncatedSilent = "truncated-silent",
-        /// Binary noise for an answer.
+        /// Binary garbage instead of a response.
         Noise = "noise",
-        /// The right answer to another question.
-        OtherQuestion = "other-question",
+        /// The response has another question section.
+        OtherQuery = "other-query",
     } with {
-        /// The answer comes late.
+        /// The response is delayed.
         Slow(Duration) = "slow" like "6s",
-        /// The name leads to this address.
+        /// The name resolves to this address.
         Address(String) = "address" like "192.0.2.1",
     }
 }
@@ -51,81 +51,85 @@ vocabulary! {
 #[derive(Debug)]
 pub struct Dns {
     addr: SocketAddr,
-    world: Arc<World>,
+    resolver: Arc<Resolver>,
     task: AbortHandle,
 }
 
-/// A question that was asked.
+/// A DNS query.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Question {
-    /// In lower case, without the last dot.
+pub struct DnsQuery {
+    /// Lower case, without the final dot.
     pub name: String,
     /// `A`, `AAAA`, …
     pub record_type: String,
-    /// Whether it came over TCP.
+    /// Whether the query came over TCP.
     pub tcp: bool,
 }
 
-/// Questions answered at a time.
-const TASKS: usize = 512;
+/// Limit of concurrent queries.
+const MAX_CONCURRENT_QUERIES: usize = 512;
 
 // === impl Dns ===
 
 impl Dns {
-    /// Starts on `ip` and a free port, with these names; must be called inside a runtime.
+    /// Starts on `ip` and a free port, with these names. Requires a tokio runtime.
     pub fn start<'a>(
         ip: IpAddr,
         zone: impl IntoIterator<Item = (&'a str, IpAddr)>,
     ) -> io::Result<Self> {
         let (udp, tcp) = bind(ip)?;
         let addr = udp.local_addr()?;
-        let world = Arc::new(World::default());
-        let task = tokio::spawn(run(udp, tcp, world.clone())).abort_handle();
-        let dns = Self { addr, world, task };
+        let resolver = Arc::new(Resolver::default());
+        let task = tokio::spawn(run(udp, tcp, resolver.clone())).abort_handle();
+        let dns = Self {
+            addr,
+            resolver,
+            task,
+        };
         for (name, address) in zone {
             dns.add(name, address);
         }
         Ok(dns)
     }
 
-    /// Where it listens, over UDP and TCP.
+    /// Returns the address it listens on over UDP and TCP.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
     /// Adds an address to a name.
     pub fn add(&self, name: &str, address: IpAddr) {
-        lock(&self.world.zone)
-            .entry(canonical(name))
+        lock(&self.resolver.zone)
+            .entry(normalize(name))
             .or_default()
             .push(address);
     }
 
-    /// Misbehaves for every name from now on.
+    /// Injects a fault for all names.
     pub fn set(&self, fault: DnsFault) {
-        lock(&self.world.faults).all = Some(fault);
+        lock(&self.resolver.faults).all = Some(fault);
     }
 
-    /// Misbehaves for this name from now on.
+    /// Injects a fault for one name.
     pub fn set_for(&self, name: &str, fault: DnsFault) {
-        lock(&self.world.faults)
+        lock(&self.resolver.faults)
             .names
-            .insert(canonical(name), fault);
+            .insert(normalize(name), fault);
     }
 
-    /// Behaves from now on.
+    /// Removes all faults.
     pub fn heal(&self) {
-        *lock(&self.world.faults) = Faults::default();
+        *lock(&self.resolver.faults) = Faults::default();
     }
 
-    /// What was asked so far.
-    pub fn questions(&self) -> Vec<Question> {
-        lock(&self.world.questions).clone()
+    /// Returns the queries so far.
+    pub fn queries(&self) -> Vec<DnsQuery> {
+        lock(&self.resolver.queries).clone()
     }
 
-    /// Forgets what was asked.
+    /// Clears the recorded queries.
     pub fn clear(&self) {
-        lock(&self.world.questions).clear();
+        lock(&self.resolver.queries).clear();
     }
 }
 
@@ -135,7 +139,7 @@ impl Drop for Dns {
     }
 }
 
-/// The same free port over UDP and TCP.
+/// Binds the same free port over UDP and TCP.
 fn bind(ip: IpAddr) -> io::Result<(UdpSocket, TcpListener)> {
     let mut attempts = 0;
     loop {
@@ -152,26 +156,26 @@ fn bind(ip: IpAddr) -> io::Result<(UdpSocket, TcpListener)> {
     }
 }
 
-async fn run(udp: UdpSocket, tcp: TcpListener, world: Arc<World>) {
+async fn run(udp: UdpSocket, tcp: TcpListener, resolver: Arc<Resolver>) {
     let udp = Arc::new(udp);
     let mut tasks = JoinSet::new();
     let mut datagram = [0; 4096];
     loop {
         tokio::select! {
             Some(_) = tasks.join_next() => {}
-            Ok((length, peer)) = udp.recv_from(&mut datagram), if tasks.len() < TASKS => {
-                let (udp, world, message) = (udp.clone(), world.clone(), datagram[..length].to_vec());
+            Ok((length, peer)) = udp.recv_from(&mut datagram), if tasks.len() < MAX_CONCURRENT_QUERIES => {
+                let (udp, resolver, message) = (udp.clone(), resolver.clone(), datagram[..length].to_vec());
                 tasks.spawn(async move {
-                    if let Some(answer) = world.answer(&message, false).await {
-                        // Whoever asked may have left.
-                        let _ = udp.send_to(&answer, peer).await;
+                    if let Some(response) = resolver.respond(&message, false).await {
+                        // The client may be gone.
+                        let _ = udp.send_to(&response, peer).await;
                     }
                 });
             }
-            Ok((stream, _peer)) = tcp.accept(), if tasks.len() < TASKS => {
-                let conversation = time::timeout(Duration::from_mins(1), converse(stream, world.clone()));
+            Ok((stream, _peer)) = tcp.accept(), if tasks.len() < MAX_CONCURRENT_QUERIES => {
+                let conversation = time::timeout(Duration::from_mins(1), serve_tcp(stream, resolver.clone()));
                 tasks.spawn(async move {
-                    // Whoever asked may have left.
+                    // The client may be gone.
                     let _ = conversation.await;
                 });
             }
@@ -180,17 +184,17 @@ async fn run(udp: UdpSocket, tcp: TcpListener, world: Arc<World>) {
     }
 }
 
-async fn converse(mut stream: TcpStream, world: Arc<World>) -> io::Result<()> {
+async fn serve_tcp(mut stream: TcpStream, resolver: Arc<Resolver>) -> io::Result<()> {
     loop {
         let mut message = vec![0; usize::from(stream.read_u16().await?)];
         stream.read_exact(&mut message).await?;
-        match world.answer(&message, true).await {
-            Some(answer) => {
-                let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
+        match resolver.respond(&message, true).await {
+            Some(response) => {
+                let length = u16::try_from(response.len()).map_err(io::Error::other)?;
                 stream.write_u16(length).await?;
-                stream.write_all(&answer).await?;
+                stream.write_all(&response).await?;
             }
-            None => return crate::web::drain(&mut stream).await,
+            None => return crate::shutdown::drain(&mut stream).await,
         }
     }
 }
@@ -205,12 +209,12 @@ mod tests {
 
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 20, 1));
 
-    async fn ask(dns: &Dns, name: &str, tcp: bool) -> Option<Message> {
+    async fn query(dns: &Dns, name: &str, tcp: bool) -> Option<Message> {
         let mut query = Message::new(7, MessageType::Query, OpCode::Query);
         query.add_query(Query::query(Name::from_ascii(name).unwrap(), RecordType::A));
         let query = query.to_vec().unwrap();
         let exchange = async {
-            let mut answer = vec![0; 4096];
+            let mut response = vec![0; 4096];
             let length = if tcp {
                 let mut stream = TcpStream::connect(dns.addr()).await.unwrap();
                 stream
@@ -219,13 +223,13 @@ mod tests {
                     .unwrap();
                 stream.write_all(&query).await.unwrap();
                 let length = usize::from(stream.read_u16().await.unwrap());
-                stream.read_exact(&mut answer[..length]).await.unwrap()
+                stream.read_exact(&mut response[..length]).await.unwrap()
             } else {
                 let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
                 socket.send_to(&query, dns.addr()).await.unwrap();
-                socket.recv(&mut answer).await.unwrap()
+                socket.recv(&mut response).await.unwrap()
             };
-            Message::from_vec(&answer[..length]).unwrap()
+            Message::from_vec(&response[..length]).unwrap()
         };
         time::timeout(Duration::from_millis(300), exchange)
             .await
@@ -233,19 +237,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_fail_alone_or_together() {
+    async fn faults_apply_to_one_name_or_all() {
         let dns = Dns::start(
             [127, 0, 0, 1].into(),
             [("api.cast.lab", ADDRESS), ("other.lab", ADDRESS)],
         )
         .unwrap();
         let code = async |name: &str| {
-            ask(&dns, name, false)
+            query(&dns, name, false)
                 .await
-                .map(|answer| answer.metadata.response_code)
+                .map(|response| response.metadata.response_code)
         };
         assert_eq!(
-            ask(&dns, "API.cast.lab.", false).await.unwrap().answers[0].data,
+            query(&dns, "API.cast.lab.", false).await.unwrap().answers[0].data,
             RData::A(A([127, 0, 20, 1].into()))
         );
         assert_eq!(code("nowhere.lab.").await, Some(ResponseCode::NXDomain));
@@ -259,19 +263,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cut_answer_is_whole_over_tcp() {
+    async fn truncated_udp_response_is_complete_over_tcp() {
         let dns = Dns::start([127, 0, 0, 1].into(), [("api.cast.lab", ADDRESS)]).unwrap();
         dns.set(DnsFault::Truncated);
         let (udp, tcp) = (
-            ask(&dns, "api.cast.lab.", false).await.unwrap(),
-            ask(&dns, "api.cast.lab.", true).await.unwrap(),
+            query(&dns, "api.cast.lab.", false).await.unwrap(),
+            query(&dns, "api.cast.lab.", true).await.unwrap(),
         );
         assert!(udp.metadata.truncation && udp.answers.is_empty());
         assert!(!tcp.metadata.truncation && tcp.answers.len() == 1);
         assert_eq!(
-            dns.questions()
+            dns.queries()
                 .iter()
-                .map(|question| question.tcp)
+                .map(|query| query.tcp)
                 .collect::<Vec<_>>(),
             [false, true]
         );

@@ -1,127 +1,127 @@
-//! What any server of the lab can do wrong on the way to an answer, in the order of the way.
+//! Generic faults, in the order of a connection's phases.
 
 use std::time::Duration;
 
-use crate::pki::Certificate;
-use crate::vocabulary::{Skew, vocabulary};
+use crate::fault_enum::{ClockSkew, fault_enum};
+use crate::pki::CertificateKind;
 
-vocabulary! {
-    /// One way to misbehave that does not depend on what the server is for.
+fault_enum! {
+    /// A fault that does not depend on what the server does.
     Fault {
         /// Nothing listens: the kernel answers SYN with RST.
         Refused = "refused",
         /// The accept queue is full: SYN stays unanswered.
         TcpHang = "tcp-hang",
-        /// RST as soon as the connection is accepted.
+        /// RST right after the connection is accepted.
         Reset = "reset",
-        /// RST once the first bytes came, as filters of server names do.
+        /// RST after the client's first bytes, as SNI filters do.
         ResetOnHello = "reset-on-hello",
-        /// FIN as soon as the connection is accepted.
+        /// FIN right after the connection is accepted.
         Close = "close",
-        /// The client's hello is read and never answered.
+        /// The `ClientHello` is read and never answered.
         TlsHang = "tls-hang",
-        /// The server's first flight stops in the middle, as it does behind a too small MTU.
+        /// The server's first flight stops halfway, as with an MTU that is too small.
         TlsHangPartial = "tls-hang-partial",
-        /// The handshake ends in the alert `handshake_failure`.
+        /// The handshake fails with the alert `handshake_failure`.
         TlsAlert = "tls-alert",
-        /// The handshake ends in the alert `protocol_version`, as at a server that knows TLS 1.0 only.
+        /// The handshake fails with the alert `protocol_version`, as with a TLS 1.0 server.
         TlsVersion = "tls-version",
-        /// Plain HTTP answers on the TLS port.
+        /// The TLS port answers in plain HTTP.
         TlsPlainHttp = "tls-plain-http",
-        /// Binary noise answers the client's hello.
+        /// The `ClientHello` is answered with binary garbage.
         TlsNoise = "tls-noise",
-        /// The certificate's time is over.
+        /// The certificate has expired.
         CertExpired = "cert-expired",
-        /// The certificate's time has not come.
+        /// The certificate is not valid yet.
         CertNotYetValid = "cert-not-yet-valid",
         /// The certificate is for another name and address.
-        CertOtherName = "cert-other-name",
-        /// The certificate lacks the addresses.
-        CertNoAddress = "cert-no-address",
-        /// An inspecting proxy's authority signed the certificate.
+        CertWrongName = "cert-wrong-name",
+        /// The certificate lacks the IP SANs.
+        CertNoIpSan = "cert-no-ip-san",
+        /// The certificate is signed by a TLS-inspecting proxy's CA.
         CertIntercepted = "cert-intercepted",
-        /// An authority with the right name and another key signed the certificate.
+        /// The certificate is signed by a CA with the right name and another key.
         CertForeignCa = "cert-foreign-ca",
-        /// The certificate signed itself.
+        /// The certificate is self-signed.
         CertSelfSigned = "cert-self-signed",
-        /// An intermediate authority signed the certificate and is not sent along.
-        CertIncomplete = "cert-incomplete",
-        /// The chain is longer than 32 KiB.
+        /// The chain lacks its intermediate certificate.
+        CertMissingIntermediate = "cert-missing-intermediate",
+        /// The certificate chain is larger than 32 KiB.
         CertHuge = "cert-huge",
-        /// A foreign certificate whose names hold escape sequences, line feeds and markup.
+        /// The certificate is untrusted; its names hold escape sequences and markup.
         CertHostile = "cert-hostile",
         /// The request is read and never answered.
         HttpHang = "http-hang",
-        /// FIN instead of an answer.
+        /// FIN instead of a response.
         HttpClose = "http-close",
-        /// RST instead of an answer.
+        /// RST instead of a response.
         HttpReset = "http-reset",
-        /// The answer comes byte by byte, one each second, from its first line on.
+        /// The response arrives one byte per second, starting with its status line.
         DripHead = "drip-head",
-        /// The body comes byte by byte, one each second.
+        /// The body arrives one byte per second.
         DripBody = "drip-body",
-        /// The body never ends.
+        /// The body is endless.
         EndlessBody = "endless-body",
-        /// The header section never ends.
+        /// The header section is endless.
         EndlessHeaders = "endless-headers",
-        /// Interim answers never end.
+        /// Interim responses repeat endlessly.
         EndlessInterim = "endless-interim",
         /// The header section is complete and larger than 16 KiB.
         HugeHeaders = "huge-headers",
-        /// A body without status line and headers, as before HTTP/1.0.
+        /// A body without status line and headers, as in HTTP/0.9.
         Http09 = "http-0-9",
-        /// Binary noise instead of HTTP.
+        /// Binary garbage instead of HTTP.
         Noise = "noise",
-        /// The connection ends in the middle of the body.
+        /// The connection closes in the middle of the body.
         Truncated = "truncated",
-        /// The body has length zero.
+        /// The body is empty.
         Empty = "empty",
-        /// The right answer, and then FIN without a word of it before.
+        /// An intact response, then FIN without a `Connection: close` header.
         CloseAfterEach = "close-after-each",
-        /// 400 with every header of the request in the body.
+        /// 400 with all request headers in the body.
         Echo = "echo",
-        /// Every redirect leads to the same place.
+        /// A redirect to the same URL.
         RedirectLoop = "redirect-loop",
     } with {
-        /// The server's hello comes late.
+        /// The `ServerHello` is delayed.
         TlsSlow(Duration) = "tls-slow" like "6s",
-        /// The answer comes late.
-        AnswerSlow(Duration) = "answer-slow" like "11s",
-        /// The certificate is about to expire.
+        /// The response is delayed.
+        ResponseSlow(Duration) = "response-slow" like "11s",
+        /// The certificate expires soon.
         CertExpiresIn(Duration) = "cert-expires-in" like "3600s",
-        /// A page of HTML with this status.
+        /// An HTML page with this status.
         Html(u16) = "html" like "502",
         /// This status without a body.
         Status(u16) = "status" like "503",
-        /// A redirect to another address.
+        /// A redirect to another URL.
         RedirectTo(String) = "redirect-to" like "https://elsewhere.example/",
-        /// The `Date` header is off by so much.
-        Clock(Skew) = "clock" like "+600s",
+        /// The `Date` header is off by this much.
+        Clock(ClockSkew) = "clock" like "+600s",
     }
 }
 
 impl Fault {
-    /// The certificate that the server shows.
-    pub(crate) fn certificate(&self) -> Certificate {
+    /// Returns the certificate to present.
+    pub(crate) fn certificate(&self) -> CertificateKind {
         match self {
-            Self::CertExpired => Certificate::Expired,
-            Self::CertNotYetValid => Certificate::NotYetValid,
-            Self::CertOtherName => Certificate::OtherName,
-            Self::CertNoAddress => Certificate::NoAddress,
-            Self::CertIntercepted => Certificate::Intercepted,
-            Self::CertForeignCa => Certificate::ForeignCa,
-            Self::CertSelfSigned => Certificate::SelfSigned,
-            Self::CertIncomplete => Certificate::Incomplete,
-            Self::CertHuge => Certificate::Huge,
-            Self::CertHostile => Certificate::Hostile,
-            Self::CertExpiresIn(remaining) => Certificate::ExpiresIn(*remaining),
-            _ => Certificate::Good,
+            Self::CertExpired => CertificateKind::Expired,
+            Self::CertNotYetValid => CertificateKind::NotYetValid,
+            Self::CertWrongName => CertificateKind::WrongName,
+            Self::CertNoIpSan => CertificateKind::NoIpSan,
+            Self::CertIntercepted => CertificateKind::Intercepted,
+            Self::CertForeignCa => CertificateKind::ForeignCa,
+            Self::CertSelfSigned => CertificateKind::SelfSigned,
+            Self::CertMissingIntermediate => CertificateKind::MissingIntermediate,
+            Self::CertHuge => CertificateKind::Huge,
+            Self::CertHostile => CertificateKind::Hostile,
+            Self::CertExpiresIn(remaining) => CertificateKind::ExpiresIn(*remaining),
+            _ => CertificateKind::Valid,
         }
     }
 
-    /// Whether it shows before there is a request, so that a kept connection must end for it to show.
+    /// Whether the fault shows before the first request. Kept-alive connections would hide it.
     pub(crate) fn precedes_request(&self) -> bool {
-        self.certificate() != Certificate::Good
+        self.certificate() != CertificateKind::Valid
             || matches!(
                 self,
                 Self::Refused

@@ -1,6 +1,7 @@
-//! Google's metadata server, as a pod of GKE sees it.
+//! Fake Google metadata server, as a GKE pod sees it.
 //!
-//! Wire format: Compute Engine's "About VM metadata" and "Predefined metadata keys"; GKE's "About Workload Identity".
+//! Wire format: Compute Engine's "About VM metadata" and "Predefined metadata keys"; GKE's "About
+//! Workload Identity".
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,54 +11,54 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::HOSTILE_TEXT;
-use crate::answer::Answer;
 use crate::fault::Fault;
+use crate::fault_enum::fault_enum;
+use crate::http_service::{HttpHandler, HttpService};
 use crate::request::Request;
+use crate::response::Response;
 use crate::server::Server;
-use crate::vocabulary::vocabulary;
-use crate::web::{Application, Web};
 
-vocabulary! {
-    /// What Google's metadata server can do wrong.
+fault_enum! {
+    /// Faults of Google's metadata server.
     GceFault {
-        /// The instance has no attribute `cluster-name`.
+        /// The instance has no `cluster-name` attribute.
         NoClusterName = "no-cluster-name",
-        /// The attribute `cluster-name` is empty.
+        /// The `cluster-name` attribute is empty.
         EmptyClusterName = "empty-cluster-name",
-        /// The zone is none that the agent finds a region in.
+        /// The zone has no region that the agent can parse.
         OddZone = "odd-zone",
-        /// There is no service account.
+        /// The instance has no service account.
         NoServiceAccount = "no-service-account",
-        /// The header of the request gets lost on the way.
+        /// The `Metadata-Flavor` header of the request is lost.
         HeaderLost = "header-lost",
-        /// Everything is answered, and not by Google's metadata server.
-        Impostor = "impostor",
+        /// Another server answers, without the `Metadata-Flavor` header.
+        OtherServer = "other-server",
         /// 429 to everything.
         RateLimited = "rate-limited",
         /// 503 to everything.
         Unavailable = "unavailable",
         /// 500 to everything.
         ServerError = "server-error",
-        /// Values that hold escape sequences, line feeds and markup.
+        /// Values with escape sequences, line feeds and markup.
         Hostile = "hostile",
     } with {
-    } or Line(Fault)
+    } or Generic(Fault)
 }
 
-/// How the metadata server is set up.
+/// Settings of the metadata server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where it listens.
+    /// Address to listen on.
     pub addr: SocketAddr,
-    /// The project.
+    /// Project ID.
     pub project: String,
-    /// The cluster's name.
+    /// Name of the cluster.
     pub cluster: String,
-    /// Where the cluster is: a region or a zone.
+    /// Location of the cluster: a region or a zone.
     pub location: String,
-    /// The node's zone.
+    /// Zone of the node.
     pub zone: String,
-    /// The token that it gives.
+    /// Access token to issue.
     pub token: String,
 }
 
@@ -67,11 +68,11 @@ pub struct Gce {
     server: Server<GceFault>,
 }
 
-struct App {
+struct Handler {
     options: Options,
 }
 
-/// The token that it gives by default.
+/// Default access token.
 pub const GOOGLE_TOKEN: &str = "ya29.lab-google-access-token-0123456789";
 
 const ROOT: &str = "/computeMetadata/v1/";
@@ -94,12 +95,12 @@ impl Default for Options {
 // === impl Gce ===
 
 impl Gce {
-    /// Starts listening; must be called inside a runtime.
+    /// Starts listening. Requires a tokio runtime.
     pub fn start(options: Options) -> io::Result<Self> {
         Ok(Self {
             server: Server::start(
                 options.addr,
-                Arc::new(Web::over(App { options }, None, Vec::new())),
+                Arc::new(HttpService::plain(Handler { options })),
             )?,
         })
     }
@@ -113,45 +114,45 @@ impl Deref for Gce {
     }
 }
 
-// === impl App ===
+// === impl Handler ===
 
-impl Application for App {
+impl HttpHandler for Handler {
     type Fault = GceFault;
 
-    fn line(fault: &GceFault) -> Option<&Fault> {
-        if let GceFault::Line(line) = fault {
-            Some(line)
+    fn generic_fault(fault: &GceFault) -> Option<&Fault> {
+        if let GceFault::Generic(generic) = fault {
+            Some(generic)
         } else {
             None
         }
     }
 
-    fn answer(&self, request: &Request, fault: Option<&GceFault>) -> Answer {
-        let answer = match fault {
+    fn respond(&self, request: &Request, fault: Option<&GceFault>) -> Response {
+        let response = match fault {
             Some(GceFault::HeaderLost) => forbidden("Missing Metadata-Flavor:Google header."),
-            Some(GceFault::RateLimited) => Answer::text(429, "Too Many Requests"),
-            Some(GceFault::Unavailable) => Answer::text(503, "Service Unavailable"),
-            Some(GceFault::ServerError) => Answer::text(500, "Internal Server Error"),
+            Some(GceFault::RateLimited) => Response::text(429, "Too Many Requests"),
+            Some(GceFault::Unavailable) => Response::text(503, "Service Unavailable"),
+            Some(GceFault::ServerError) => Response::text(500, "Internal Server Error"),
             _ if request.header("x-forwarded-for").is_some() => {
                 forbidden("Request has X-Forwarded-For header.")
             }
             _ if request.header("metadata-flavor") != Some("Google") => {
                 forbidden("Missing Metadata-Flavor:Google header.")
             }
-            _ if request.method != "GET" => Answer::text(405, "Method Not Allowed"),
+            _ if request.method != "GET" => Response::text(405, "Method Not Allowed"),
             _ => self.value(request, fault),
         };
         match fault {
-            Some(GceFault::Impostor) => answer.with("Server", "nginx"),
-            _ => answer
-                .with("Metadata-Flavor", "Google")
-                .with("Server", "Metadata Server for VM"),
+            Some(GceFault::OtherServer) => response.with_header("Server", "nginx"),
+            _ => response
+                .with_header("Metadata-Flavor", "Google")
+                .with_header("Server", "Metadata Server for VM"),
         }
     }
 }
 
-impl App {
-    fn value(&self, request: &Request, fault: Option<&GceFault>) -> Answer {
+impl Handler {
+    fn value(&self, request: &Request, fault: Option<&GceFault>) -> Response {
         let Options {
             project,
             cluster,
@@ -169,7 +170,7 @@ impl App {
             }
             Some("instance/zone") => format!("projects/1234567890/zones/{zone}"),
             Some("instance/attributes/cluster-name") if fault == Some(&GceFault::NoClusterName) => {
-                return missing();
+                return not_found();
             }
             Some("instance/attributes/cluster-name")
                 if fault == Some(&GceFault::EmptyClusterName) =>
@@ -184,20 +185,20 @@ impl App {
             Some("instance/service-accounts/default/token") if accounts => {
                 let token =
                     json!({ "access_token": token, "expires_in": 3599, "token_type": "Bearer" });
-                return Answer::json(200, &token);
+                return Response::json(200, &token);
             }
-            _ => return missing(),
+            _ => return not_found(),
         };
-        Answer::new(200, "application/text", value).with("ETag", "5f2a1c0d9e8b7a64")
+        Response::new(200, "application/text", value).with_header("ETag", "5f2a1c0d9e8b7a64")
     }
 }
 
-fn missing() -> Answer {
-    Answer::html(404, "Error 404 (Not Found)!!1")
+fn not_found() -> Response {
+    Response::html(404, "Error 404 (Not Found)!!1")
 }
 
-fn forbidden(why: &str) -> Answer {
-    Answer::new(
+fn forbidden(why: &str) -> Response {
+    Response::new(
         403,
         "text/html; charset=UTF-8",
         format!("<!DOCTYPE html>\n<html lang=en>\n<p>{why}</p></html>\n"),
@@ -210,38 +211,38 @@ mod tests {
     use crate::client::get_plain;
 
     #[tokio::test]
-    async fn a_value_needs_the_header_and_no_proxy() {
+    async fn values_require_the_header_and_no_proxy() {
         let gce = Gce::start(Options::default()).unwrap();
-        let ask = async |path: &str, headers: &str| {
+        let get_value = async |path: &str, headers: &str| {
             get_plain(gce.addr(), &format!("/computeMetadata/v1/{path}"), headers)
                 .await
                 .unwrap()
         };
         let flavor = "Metadata-Flavor: Google\r\n";
         assert!(
-            ask("project/project-id", "")
+            get_value("project/project-id", "")
                 .await
                 .starts_with("HTTP/1.1 403")
         );
         let forwarded = format!("{flavor}X-Forwarded-For: 10.0.0.1\r\n");
         assert!(
-            ask("project/project-id", &forwarded)
+            get_value("project/project-id", &forwarded)
                 .await
                 .starts_with("HTTP/1.1 403")
         );
-        let given = ask("project/project-id", flavor).await;
+        let response = get_value("project/project-id", flavor).await;
         assert!(
-            given.ends_with("lab-project") && given.contains("Metadata-Flavor: Google\r\n"),
-            "{given}"
+            response.ends_with("lab-project") && response.contains("Metadata-Flavor: Google\r\n"),
+            "{response}"
         );
         assert!(
-            ask("instance/attributes/other", flavor)
+            get_value("instance/attributes/other", flavor)
                 .await
                 .starts_with("HTTP/1.1 404")
         );
-        gce.set(GceFault::Impostor).await;
+        gce.set(GceFault::OtherServer).await;
         assert!(
-            !ask("project/project-id", flavor)
+            !get_value("project/project-id", flavor)
                 .await
                 .contains("Metadata-Flavor")
         );

@@ -1,6 +1,7 @@
-//! The instance metadata service of an EC2 node: version 2 with its tokens, and what of version 1 is left.
+//! Fake EC2 instance metadata service: `IMDSv2` with its tokens, and the rest of `IMDSv1`.
 //!
-//! Wire format: the EC2 user guide, "Access instance metadata"; the credentials document as the guide shows it.
+//! Wire format: the EC2 user guide, "Access instance metadata"; the credentials document as the
+//! guide shows it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,101 +11,99 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use time::Duration;
 
-use crate::answer::{Answer, rfc3339};
 use crate::fault::Fault;
-use crate::reply::{
-    After, {self},
-};
-use crate::request::{Request, Unread};
-use crate::server::{Server, Service, Visit};
-use crate::vocabulary::vocabulary;
-use crate::{HOSTILE_TEXT, web};
+use crate::fault_enum::fault_enum;
+use crate::request::{Request, RequestReader};
+use crate::response::{Response, rfc3339};
+use crate::response_writer::{self, ConnectionAction};
+use crate::server::{AcceptedConnection, ConnectionHandler, Server};
+use crate::{HOSTILE_TEXT, shutdown};
 
-vocabulary! {
-    /// What instance metadata can do wrong.
+fault_enum! {
+    /// Faults of the instance metadata service.
     ImdsFault {
         /// Nothing listens.
         Refused = "refused",
         /// SYN stays unanswered.
         TcpHang = "tcp-hang",
-        /// RST as soon as the connection is accepted.
+        /// RST right after the connection is accepted.
         Reset = "reset",
         /// Requests are read and never answered.
         Hang = "hang",
-        /// The answer with the token gets lost; without a token everything is answered.
+        /// The token response is lost (hop limit 1); tokens are optional.
         HopLimit = "hop-limit",
-        /// The answer with the token gets lost, and without a token nothing is given.
+        /// The token response is lost (hop limit 1); tokens are required.
         HopLimitRequired = "hop-limit-required",
-        /// 405 to the request for a token, as old stand-ins do; without one everything is answered.
+        /// 405 to token requests, as from emulators; tokens are optional.
         NoTokens = "no-tokens",
-        /// 405 to the request for a token, and without one nothing is given.
+        /// 405 to token requests; tokens are required.
         TokenRequired = "token-required",
-        /// 400 to the request for a token: its header got lost.
+        /// 400 to token requests: the TTL header is missing.
         HeaderLost = "header-lost",
         /// 403 to everything.
         Disabled = "disabled",
         /// The node has no role.
         NoRole = "no-role",
-        /// EC2 may not take the node's role.
+        /// The role's trust policy does not allow EC2 to assume it.
         RoleTrust = "role-trust",
-        /// The document of the role's keys has a code that nobody knows.
+        /// The credentials document has an unknown `Code`.
         RoleCode = "role-code",
-        /// The instance's identity document has no region.
+        /// The instance identity document has no region.
         NoRegion = "no-region",
-        /// The instance's identity document names another region.
+        /// The instance identity document names another region.
         OtherRegion = "other-region",
         /// 500 to everything.
         ServerError = "server-error",
         /// 429 to everything.
         Throttled = "throttled",
-        /// A page of HTML with status 200 to everything.
+        /// An HTML page with status 200 to everything.
         HtmlOk = "html-ok",
-        /// Binary noise instead of HTTP.
+        /// Binary garbage instead of HTTP.
         Noise = "noise",
-        /// The body never ends.
+        /// The body is endless.
         EndlessBody = "endless-body",
-        /// Answers that hold escape sequences, line feeds and markup.
+        /// Responses with escape sequences, line feeds and markup.
         Hostile = "hostile",
     } with {
     }
 }
 
-/// How instance metadata is set up.
+/// Settings of the instance metadata service.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where it listens.
+    /// Address to listen on.
     pub addr: SocketAddr,
-    /// The node's role.
+    /// Role of the node.
     pub role: String,
-    /// The region.
+    /// Region of the node.
     pub region: String,
-    /// The account.
+    /// AWS account ID.
     pub account: String,
 }
 
-/// A running metadata service.
+/// A running instance metadata service.
 #[derive(Debug)]
 pub struct Imds {
     server: Server<ImdsFault>,
 }
 
-struct App {
+struct Handler {
     options: Options,
 }
 
-/// The token that it gives.
+/// The only `IMDSv2` token.
 pub const IMDS_TOKEN: &str = "AQAEAlabM2V0YWRhdGF0b2tlbg==";
-/// The id of the node's role's key.
+/// Access key ID of the node's role.
 pub const ROLE_KEY_ID: &str = "ASIALABLABLABLABLABL";
-/// The token of the node's role's session.
+/// Session token of the node's role.
 pub const ROLE_TOKEN: &str = "lab-role-session-token";
-/// The secret of the node's role.
+/// Secret access key of the node's role.
 pub const ROLE_SECRET: &str = "lab/role/secret/access/key/0123456789abc";
 
 const TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 const TOKEN: &str = "x-aws-ec2-metadata-token";
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
-/// The longest life of a token, six hours.
+/// Maximum TTL of a token: six hours.
 const LONGEST: u32 = 21_600;
 
 // === impl Options ===
@@ -123,10 +122,10 @@ impl Default for Options {
 // === impl Imds ===
 
 impl Imds {
-    /// Starts listening; must be called inside a runtime.
+    /// Starts listening. Requires a tokio runtime.
     pub fn start(options: Options) -> io::Result<Self> {
         Ok(Self {
-            server: Server::start(options.addr, Arc::new(App { options }))?,
+            server: Server::start(options.addr, Arc::new(Handler { options }))?,
         })
     }
 }
@@ -139,12 +138,12 @@ impl Deref for Imds {
     }
 }
 
-// === impl App ===
+// === impl Handler ===
 
-impl Service for App {
+impl ConnectionHandler for Handler {
     type Fault = ImdsFault;
 
-    fn line(fault: &ImdsFault) -> Option<&Fault> {
+    fn generic_fault(fault: &ImdsFault) -> Option<&Fault> {
         match fault {
             ImdsFault::Refused => Some(&Fault::Refused),
             ImdsFault::TcpHang => Some(&Fault::TcpHang),
@@ -154,34 +153,43 @@ impl Service for App {
         }
     }
 
-    async fn serve(self: Arc<Self>, mut visit: Visit<ImdsFault>) -> io::Result<()> {
-        if visit.fault() == Some(ImdsFault::Reset) {
-            return visit.stream.set_zero_linger();
+    async fn serve(
+        self: Arc<Self>,
+        mut connection: AcceptedConnection<ImdsFault>,
+    ) -> io::Result<()> {
+        if connection.fault() == Some(ImdsFault::Reset) {
+            return connection.stream.set_zero_linger();
         }
-        if !visit.first_byte().await? {
+        if !connection.first_byte().await? {
             return Ok(());
         }
-        let mut unread = Unread::default();
-        while let Some(request) = unread.request(&mut visit.stream).await? {
-            visit.entry.request(request.clone());
-            let fault = visit.fault();
-            let Some(answer) = self.answer(&request, fault.as_ref()) else {
-                return web::drain(&mut visit.stream).await;
+        let mut requests = RequestReader::default();
+        while let Some(request) = requests.next(&mut connection.stream).await? {
+            connection.recorder.request_received(request.clone());
+            let fault = connection.fault();
+            let Some(response) = self.respond(&request, fault.as_ref()) else {
+                return shutdown::drain(&mut connection.stream).await;
             };
-            let line = fault.as_ref().and_then(Self::line);
-            let after =
-                reply::perform(&mut visit.stream, &visit.entry, &request, answer, line).await?;
-            if !matches!(after, After::Keep) || request.wants_close() {
+            let generic = fault.as_ref().and_then(Self::generic_fault);
+            let action = response_writer::send_with_fault(
+                &mut connection.stream,
+                &connection.recorder,
+                &request,
+                response,
+                generic,
+            )
+            .await?;
+            if !matches!(action, ConnectionAction::KeepAlive) || request.wants_close() {
                 break;
             }
         }
-        web::end(visit.stream).await
+        shutdown::close(connection.stream).await
     }
 }
 
-impl App {
-    /// What is answered; nothing if the answer gets lost.
-    fn answer(&self, request: &Request, fault: Option<&ImdsFault>) -> Option<Answer> {
+impl Handler {
+    /// Returns the response, or `None` if it gets lost.
+    fn respond(&self, request: &Request, fault: Option<&ImdsFault>) -> Option<Response> {
         let wants_token = request.path() == "/latest/api/token";
         Some(match fault {
             Some(ImdsFault::Hang) => return None,
@@ -189,8 +197,8 @@ impl App {
             Some(ImdsFault::Disabled) => error(403, "Forbidden"),
             Some(ImdsFault::ServerError) => error(500, "Internal Server Error"),
             Some(ImdsFault::Throttled) => error(429, "Too Many Requests"),
-            Some(ImdsFault::HtmlOk) => Answer::html(200, "Welcome"),
-            Some(ImdsFault::Hostile) => Answer::text(200, HOSTILE_TEXT),
+            Some(ImdsFault::HtmlOk) => Response::html(200, "Welcome"),
+            Some(ImdsFault::Hostile) => Response::text(200, HOSTILE_TEXT),
             Some(ImdsFault::NoTokens | ImdsFault::TokenRequired) if wants_token => {
                 error(405, "Method Not Allowed")
             }
@@ -200,7 +208,7 @@ impl App {
         })
     }
 
-    fn metadata(&self, request: &Request, fault: Option<&ImdsFault>) -> Answer {
+    fn metadata(&self, request: &Request, fault: Option<&ImdsFault>) -> Response {
         let optional = matches!(fault, Some(ImdsFault::HopLimit | ImdsFault::NoTokens));
         match request.header(TOKEN) {
             Some(IMDS_TOKEN) => {}
@@ -211,15 +219,15 @@ impl App {
             return error(405, "Method Not Allowed");
         }
         match request.path() {
-            "/latest/meta-data/" => Answer::text(200, "ami-id\nhostname\niam/\ninstance-id"),
+            "/latest/meta-data/" => Response::text(200, "ami-id\nhostname\niam/\ninstance-id"),
             "/latest/dynamic/instance-identity/document" => {
-                Answer::text(200, &self.document(fault).to_string())
+                Response::text(200, &self.document(fault).to_string())
             }
             path => match path.strip_prefix(ROLES) {
                 _ if fault == Some(&ImdsFault::NoRole) => error(404, "Not Found"),
-                Some("") => Answer::text(200, &self.options.role),
+                Some("") => Response::text(200, &self.options.role),
                 Some(role) if role == self.options.role => {
-                    Answer::text(200, &credentials(fault).to_string())
+                    Response::text(200, &credentials(fault).to_string())
                 }
                 _ => error(404, "Not Found"),
             },
@@ -247,17 +255,17 @@ impl App {
     }
 }
 
-/// A token, if the request says for how long.
-fn token(request: &Request) -> Answer {
+/// Issues a token if the request states a valid TTL.
+fn token(request: &Request) -> Response {
     let seconds = request
         .header(TTL)
         .and_then(|seconds| seconds.parse::<u32>().ok());
     match seconds {
         _ if request.method != "PUT" => error(405, "Method Not Allowed"),
-        // A request that came through a proxy gets none.
+        // Requests through a proxy are rejected.
         _ if request.header("x-forwarded-for").is_some() => error(403, "Forbidden"),
-        Some(seconds @ 1..=LONGEST) => Answer::text(200, IMDS_TOKEN)
-            .with("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", seconds.to_string()),
+        Some(seconds @ 1..=LONGEST) => Response::text(200, IMDS_TOKEN)
+            .with_header("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", seconds.to_string()),
         _ => error(400, "Bad Request"),
     }
 }
@@ -285,13 +293,13 @@ fn credentials(fault: Option<&ImdsFault>) -> Value {
     })
 }
 
-fn error(status: u16, title: &str) -> Answer {
+fn error(status: u16, title: &str) -> Response {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Transitional//EN\"\n\
          \t\"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd\">\n<html>\n <head>\n  <title>{status} - {title}</title>\n \
          </head>\n <body>\n  <h1>{status} - {title}</h1>\n </body>\n</html>\n"
     );
-    Answer::new(status, "text/html", body).with("Server", "EC2ws")
+    Response::new(status, "text/html", body).with_header("Server", "EC2ws")
 }
 
 #[cfg(test)]
@@ -301,21 +309,21 @@ mod tests {
 
     use super::*;
 
-    async fn ask(imds: &Imds, line: &str, headers: &str) -> String {
+    async fn send(imds: &Imds, line: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(imds.addr()).await.unwrap();
         let request =
             format!("{line} HTTP/1.1\r\nHost: imds\r\nConnection: close\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        response
     }
 
     #[tokio::test]
-    async fn a_token_needs_its_time_to_live_and_opens_the_rest() {
+    async fn token_requires_a_ttl_and_grants_access_to_metadata() {
         let imds = Imds::start(Options::default()).unwrap();
         let status =
-            async |line: &str, headers: &str| ask(&imds, line, headers).await[9..12].to_owned();
+            async |line: &str, headers: &str| send(&imds, line, headers).await[9..12].to_owned();
         let (put, top) = ("PUT /latest/api/token", "GET /latest/meta-data/");
         assert_eq!(status(put, "").await, "400");
         assert_eq!(
@@ -323,8 +331,8 @@ mod tests {
             "400"
         );
         assert_eq!(status(top, "").await, "401");
-        let given = ask(&imds, put, "X-aws-ec2-metadata-token-ttl-seconds: 60\r\n").await;
-        assert!(given.ends_with(IMDS_TOKEN), "{given}");
+        let response = send(&imds, put, "X-aws-ec2-metadata-token-ttl-seconds: 60\r\n").await;
+        assert!(response.ends_with(IMDS_TOKEN), "{response}");
         assert_eq!(
             status(top, &format!("X-aws-ec2-metadata-token: {IMDS_TOKEN}\r\n")).await,
             "200"

@@ -1,8 +1,8 @@
-//! The pretend world: servers on loopback that misbehave in one named way each.
+//! Fake servers on loopback for tests, the demo and the benchmarks.
 //!
-//! Every server has a healthy state and a vocabulary of faults; [`Server::set`] makes it misbehave in that one way
-//! until [`Server::heal`]. Every server writes down what it saw, by its own clock, in a [`Journal`].
-//! Dropping a server closes its port and its connections.
+//! Each server is healthy by default and has an enum of faults: [`Server::set`] injects one,
+//! [`Server::heal`] removes it. Each server records its connections and requests, timed by its own
+//! clock, in a [`RequestLog`]. Dropping a server closes its port and its connections.
 
 pub mod agent;
 pub mod apiserver;
@@ -13,25 +13,26 @@ pub mod cloud_api;
 pub mod dns;
 pub mod gce;
 pub mod imds;
-pub mod impostor;
 pub mod pki;
 pub mod proxy;
+pub mod rogue_server;
 
-mod answer;
-mod base64;
-mod certificates;
 #[cfg(test)]
 mod client;
 mod fault;
-mod journal;
+mod fault_enum;
+mod http_service;
+mod jwt;
+mod mutex;
 mod port;
-mod reply;
 mod request;
+mod request_log;
+mod response;
+mod response_writer;
 mod server;
-mod token;
-mod valve;
-mod vocabulary;
-mod web;
+mod server_certificates;
+mod shutdown;
+mod stalling_stream;
 
 pub use agent::{Agent, AgentFault};
 pub use apiserver::{ApiFault, ApiServer};
@@ -41,22 +42,22 @@ pub use castai::{CastAi, CastAiFault};
 pub use cloud_api::{CloudApi, CloudApiFault};
 pub use dns::{Dns, DnsFault};
 pub use fault::Fault;
+pub use fault_enum::{ClockSkew, UnknownFaultError};
 pub use gce::{Gce, GceFault};
 pub use imds::{Imds, ImdsFault};
-pub use impostor::Impostor;
-pub use journal::{Connection, Exchange, Journal};
-pub use pki::{Certificate, Pki};
+pub use jwt::{jwt_with_claims, service_account_token};
+pub use pki::{CertificateKind, Pki};
 pub use proxy::{Proxy, ProxyFault};
 pub use request::Request;
+pub use request_log::{Connection, Exchange, RequestLog};
+pub use rogue_server::RogueServer;
 pub use server::Server;
-pub use token::{service_account_token, token_with};
-pub use vocabulary::{Skew, UnknownFault};
 
-/// The token of the agent's service account, by default.
+/// Default token of the agent's service account.
 pub const TOKEN: &str = "lab-service-account-token";
-/// The agent's key, by default.
+/// Default CAST AI API key of the agent.
 pub const API_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-/// The agent's cluster, by default.
+/// Default cluster ID of the agent.
 pub const CLUSTER_ID: &str = "11112222-3333-4444-8555-666677778888";
-/// What hostile bodies say.
+/// Text with escape sequences, line feeds, a forged log line and markup, for the `hostile` faults.
 pub const HOSTILE_TEXT: &str = "\u{1b}[2J\u{1b}]0;owned\u{7} \r\nlevel=error msg=\"forged line\"\n\u{202e}<script>alert(1)</script><img src=x onerror=alert(1)> \"' $(id) `id` {{7*7}}";

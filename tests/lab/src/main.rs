@@ -1,9 +1,9 @@
-//! The pretend world to play with, `lab demo --exporter PATH`, and to measure in, `lab bench --exporter PATH`.
+//! Command-line tool around the fake servers: `lab demo` and `lab bench`.
 
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "it talks with a person at a terminal"
+    reason = "a command-line tool"
 )]
 
 mod bench;
@@ -16,19 +16,26 @@ const USAGE: &str = "\
 usage: lab demo --exporter PATH [--listen ADDRESS:PORT] [--provider eks|gke|aks] [-- EXPORTER-FLAG...]
        lab bench --exporter PATH [--quick] [--scale]
 
-demo starts a pretend API server, CAST AI, DNS, proxy and cloud on loopback and the exporter beside them,
-then reads from stdin how the world shall break. End of input, Ctrl-C and SIGTERM end it all.
-bench measures the budgets on that exporter and prints them beside their limits; exit 1 when one is exceeded;
-with --scale those of a large cluster.
+demo starts a fake API server, CAST AI, DNS server, proxy and cloud on loopback, and the exporter.
+It reads commands from stdin that inject faults. End of input, Ctrl-C or SIGTERM stops everything.
+
+bench measures the exporter and compares the figures with their limits; --scale does so for a large
+cluster, --quick takes rough figures. The exit code is 1 if a limit is exceeded.
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let task = match arguments.split_first() {
-        Some((word, rest)) if word == "demo" => demo::Arguments::read(rest).map(Task::Demo),
-        Some((word, rest)) if word == "bench" => bench::Arguments::read(rest).map(Task::Bench),
-        Some((word, rest)) if word == demo::keeper::WORD => Ok(Task::Keep(rest.to_vec())),
-        _ => Err("say what to do".to_owned()),
+        Some((subcommand, rest)) if subcommand == "demo" => {
+            demo::Arguments::parse(rest).map(Task::Demo)
+        }
+        Some((subcommand, rest)) if subcommand == "bench" => {
+            bench::Arguments::parse(rest).map(Task::Bench)
+        }
+        Some((subcommand, rest)) if subcommand == demo::supervisor::SUBCOMMAND => {
+            Ok(Task::Supervise(rest.to_vec()))
+        }
+        _ => Err("missing or unknown command".to_owned()),
     };
     let task = match task {
         Ok(task) => task,
@@ -37,17 +44,17 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // What is measured must not wait for the servers, so they have a thread of their own.
+    // The servers get a worker thread so that they do not delay what the main thread measures.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build();
-    let ended = runtime.and_then(|runtime| match task {
+    let result = runtime.and_then(|runtime| match task {
         Task::Demo(arguments) => runtime.block_on(demo::run(arguments)),
         Task::Bench(arguments) => runtime.block_on(bench::run(arguments)),
-        Task::Keep(command) => runtime.block_on(demo::keeper::keep(&command)),
+        Task::Supervise(command) => runtime.block_on(demo::supervisor::supervise(&command)),
     });
-    ended.unwrap_or_else(|error| {
+    result.unwrap_or_else(|error| {
         eprintln!("lab: {error}");
         ExitCode::FAILURE
     })
@@ -56,5 +63,5 @@ fn main() -> ExitCode {
 enum Task {
     Bench(bench::Arguments),
     Demo(demo::Arguments),
-    Keep(Vec<OsString>),
+    Supervise(Vec<OsString>),
 }

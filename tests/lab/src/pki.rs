@@ -1,4 +1,4 @@
-//! Certificate authorities made at run time, and every kind of bad certificate.
+//! Certificate authorities created at run time, and every kind of bad certificate.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,62 +13,62 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// The authorities of one pretend world; cheap to clone.
+/// A set of certificate authorities; cheap to clone.
 #[derive(Clone)]
 pub struct Pki {
-    authorities: Arc<Authorities>,
+    authorities: Arc<CertificateAuthorities>,
 }
 
-/// What a server shows.
+/// A valid certificate, or one of several bad ones.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Certificate {
-    /// Signed by the authority, for the right names, valid since yesterday and for a year.
-    Good,
-    /// Its time ended yesterday.
+pub enum CertificateKind {
+    /// Signed by the trusted CA for the right names, valid from yesterday for a year.
+    Valid,
+    /// Expired yesterday.
     Expired,
-    /// Its time begins tomorrow.
+    /// Valid from tomorrow.
     NotYetValid,
-    /// Valid for so much longer.
+    /// Expires after this duration.
     ExpiresIn(Duration),
     /// For `elsewhere.example` and 192.0.2.1.
-    OtherName,
-    /// For the right DNS names, without any address.
-    NoAddress,
+    WrongName,
+    /// For the right DNS names, without IP SANs.
+    NoIpSan,
     /// Signed by "Example Corp TLS Inspection CA".
     Intercepted,
-    /// Signed by an authority that has the right name and another key.
+    /// Signed by a CA with the same name as the trusted one but another key.
     ForeignCa,
-    /// Signed by itself.
+    /// Self-signed.
     SelfSigned,
-    /// Signed by an intermediate authority that is not sent along.
-    Incomplete,
-    /// A chain of more than 32 KiB.
+    /// Signed by an intermediate CA that is missing from the chain.
+    MissingIntermediate,
+    /// With a chain of more than 32 KiB.
     Huge,
-    /// Foreign, with escape sequences, line feeds and markup in its names.
+    /// Signed by an untrusted CA, with escape sequences, line feeds and markup in its names.
     Hostile,
 }
 
-/// A chain, leaf first, and the leaf's key.
+/// A certificate chain, leaf first, and the leaf's key.
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: KeyPair,
 }
 
-struct Authorities {
-    trusted: Authority,
-    intermediate: Authority,
-    same_name: Authority,
-    inspection: Authority,
-    hostile: Authority,
+struct CertificateAuthorities {
+    trusted: CertificateAuthority,
+    intermediate: CertificateAuthority,
+    lookalike: CertificateAuthority,
+    inspection: CertificateAuthority,
+    hostile: CertificateAuthority,
 }
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+type CertificateAuthority = CertifiedIssuer<'static, KeyPair>;
 
-/// What the hostile certificate calls itself and its issuer.
+/// Subject and issuer name of the hostile certificate.
 pub const HOSTILE_NAME: &str =
     "\u{1b}[31mroot\u{1b}[0m\r\nlevel=error msg=\"forged\"\n<script>alert(1)</script>";
 
-/// The organisation of the inspecting authority.
+/// Organisation of the TLS-inspecting CA.
 pub const INSPECTION_ORGANISATION: &str = "Example Corp";
 
 const DAY: Duration = Duration::from_hours(24);
@@ -76,27 +76,27 @@ const DAY: Duration = Duration::from_hours(24);
 // === impl Pki ===
 
 impl Pki {
-    /// Makes the authorities; `name` becomes the common name of the trusted one.
+    /// Creates the authorities. `name` is the common name of the trusted one.
     ///
     /// # Panics
     ///
-    /// If the system has no random numbers.
+    /// If the system's random number generator fails.
     pub fn new(name: &str) -> Self {
-        let trusted = root(&subject(name, None));
+        let trusted = root_ca(&subject(name, None));
         let intermediate = CertifiedIssuer::signed_by(
-            authority(&subject("Lab Intermediate", None)),
+            ca_params(&subject("Lab Intermediate", None)),
             new_key(),
             &trusted,
         )
-        .expect("the parameters are valid");
-        let authorities = Authorities {
+        .expect("valid parameters");
+        let authorities = CertificateAuthorities {
             intermediate,
-            same_name: root(&subject(name, None)),
-            inspection: root(&subject(
+            lookalike: root_ca(&subject(name, None)),
+            inspection: root_ca(&subject(
                 "Example Corp TLS Inspection CA",
                 Some(INSPECTION_ORGANISATION),
             )),
-            hostile: root(&subject(&format!("{HOSTILE_NAME} CA"), Some(HOSTILE_NAME))),
+            hostile: root_ca(&subject(&format!("{HOSTILE_NAME} CA"), Some(HOSTILE_NAME))),
             trusted,
         };
         Self {
@@ -104,48 +104,48 @@ impl Pki {
         }
     }
 
-    /// The certificate of the trusted authority.
+    /// Returns the certificate of the trusted CA.
     pub fn ca_pem(&self) -> String {
         self.authorities.trusted.pem()
     }
 
-    /// The certificate of the inspecting authority, for those who install it.
+    /// Returns the certificate of the TLS-inspecting CA, for clients that install it.
     pub fn inspection_ca_pem(&self) -> String {
         self.authorities.inspection.pem()
     }
 
-    /// Issues a certificate for these DNS names and addresses.
+    /// Issues a certificate for these DNS names and IP addresses.
     ///
     /// # Panics
     ///
     /// If a name is not ASCII.
-    pub fn issue(&self, kind: Certificate, names: &[String]) -> Identity {
+    pub fn issue(&self, kind: CertificateKind, names: &[String]) -> Identity {
         let now = OffsetDateTime::now_utc();
-        let mut leaf = leaf(kind, names);
+        let mut leaf = leaf_params(kind, names);
         (leaf.not_before, leaf.not_after) = match kind {
-            Certificate::Expired => (now - 30 * DAY, now - DAY),
-            Certificate::NotYetValid => (now + DAY, now + 30 * DAY),
-            Certificate::ExpiresIn(remaining) => (now - 30 * DAY, now + remaining),
+            CertificateKind::Expired => (now - 30 * DAY, now - DAY),
+            CertificateKind::NotYetValid => (now + DAY, now + 30 * DAY),
+            CertificateKind::ExpiresIn(remaining) => (now - 30 * DAY, now + remaining),
             _ => (now - DAY, now + 365 * DAY),
         };
         let key = new_key();
         let authorities = &self.authorities;
         let issuer = match kind {
-            Certificate::Intercepted => &authorities.inspection,
-            Certificate::ForeignCa => &authorities.same_name,
-            Certificate::Hostile => &authorities.hostile,
-            Certificate::Incomplete => &authorities.intermediate,
+            CertificateKind::Intercepted => &authorities.inspection,
+            CertificateKind::ForeignCa => &authorities.lookalike,
+            CertificateKind::Hostile => &authorities.hostile,
+            CertificateKind::MissingIntermediate => &authorities.intermediate,
             _ => &authorities.trusted,
         };
         let certificate = match kind {
-            Certificate::SelfSigned => leaf.self_signed(&key),
+            CertificateKind::SelfSigned => leaf.self_signed(&key),
             _ => leaf.signed_by(&key, issuer),
         }
-        .expect("the parameters are valid");
+        .expect("valid parameters");
         let mut chain = vec![certificate.der().clone()];
         match kind {
-            Certificate::SelfSigned | Certificate::Incomplete => {}
-            Certificate::Huge => chain.extend((0..3).map(|_| bulky())),
+            CertificateKind::SelfSigned | CertificateKind::MissingIntermediate => {}
+            CertificateKind::Huge => chain.extend((0..3).map(|_| bulky_certificate())),
             _ => chain.push(issuer.der().clone()),
         }
         Identity { chain, key }
@@ -161,27 +161,28 @@ impl fmt::Debug for Pki {
 // === impl Identity ===
 
 impl Identity {
-    /// The chain, leaf first.
+    /// Returns the certificate chain, leaf first.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.chain
     }
 
-    /// TLS 1.2 and 1.3, HTTP/1.1, no client certificates.
+    /// Returns a configuration for TLS 1.2 and 1.3 and HTTP/1.1, without client certificates.
     pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
-        let key = PrivateKeyDer::try_from(self.key.serialize_der()).expect("rcgen writes PKCS#8");
+        let key = PrivateKeyDer::try_from(self.key.serialize_der())
+            .expect("rcgen serializes keys as PKCS#8");
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .expect("ring knows the default versions")
+            .expect("ring supports the default versions")
             .with_no_client_auth()
             .with_single_cert(self.chain.clone(), key)
-            .expect("the key belongs to the certificate");
+            .expect("key matches the certificate");
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Arc::new(config)
     }
 }
 
 fn new_key() -> KeyPair {
-    KeyPair::generate().expect("the system has random numbers")
+    KeyPair::generate().expect("random number generator works")
 }
 
 fn subject(common_name: &str, organisation: Option<&str>) -> DistinguishedName {
@@ -193,7 +194,7 @@ fn subject(common_name: &str, organisation: Option<&str>) -> DistinguishedName {
     name
 }
 
-fn authority(name: &DistinguishedName) -> CertificateParams {
+fn ca_params(name: &DistinguishedName) -> CertificateParams {
     let now = OffsetDateTime::now_utc();
     let mut params = CertificateParams::default();
     params.not_before = now - 400 * DAY;
@@ -204,31 +205,31 @@ fn authority(name: &DistinguishedName) -> CertificateParams {
     params
 }
 
-fn root(name: &DistinguishedName) -> Authority {
-    CertifiedIssuer::self_signed(authority(name), new_key()).expect("the parameters are valid")
+fn root_ca(name: &DistinguishedName) -> CertificateAuthority {
+    CertifiedIssuer::self_signed(ca_params(name), new_key()).expect("valid parameters")
 }
 
-fn leaf(kind: Certificate, names: &[String]) -> CertificateParams {
+fn leaf_params(kind: CertificateKind, names: &[String]) -> CertificateParams {
     let elsewhere = ["elsewhere.example".to_owned(), "192.0.2.1".to_owned()];
     let names: Vec<String> = match kind {
-        Certificate::OtherName => elsewhere.to_vec(),
-        Certificate::NoAddress => names
+        CertificateKind::WrongName => elsewhere.to_vec(),
+        CertificateKind::NoIpSan => names
             .iter()
             .filter(|name| name.parse::<std::net::IpAddr>().is_err())
             .cloned()
             .collect(),
         _ => names.to_vec(),
     };
-    let common_name = if kind == Certificate::Hostile {
+    let common_name = if kind == CertificateKind::Hostile {
         HOSTILE_NAME
     } else {
         names.first().map_or("lab", |name| name)
     };
     let distinguished_name = subject(
         common_name,
-        (kind == Certificate::Hostile).then_some(HOSTILE_NAME),
+        (kind == CertificateKind::Hostile).then_some(HOSTILE_NAME),
     );
-    let mut params = CertificateParams::new(names).expect("the names are ASCII");
+    let mut params = CertificateParams::new(names).expect("names are ASCII");
     params.distinguished_name = distinguished_name;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -236,9 +237,9 @@ fn leaf(kind: Certificate, names: &[String]) -> CertificateParams {
     params
 }
 
-/// A certificate of 15 KiB, so that three of them pass 32 KiB and stay below what a TLS message may hold.
-fn bulky() -> CertificateDer<'static> {
-    let mut params = authority(&subject("Lab Bulky Intermediate", None));
+/// Creates a certificate of 15 KiB: three of them exceed 32 KiB and still fit a TLS message.
+fn bulky_certificate() -> CertificateDer<'static> {
+    let mut params = ca_params(&subject("Lab Bulky Intermediate", None));
     let mut octets = vec![0x04, 0x82, 0x3a, 0x00];
     octets.resize(4 + 0x3a00, 0x2a);
     params.custom_extensions = vec![CustomExtension::from_oid_content(
@@ -247,7 +248,7 @@ fn bulky() -> CertificateDer<'static> {
     )];
     params
         .self_signed(&new_key())
-        .expect("the parameters are valid")
+        .expect("valid parameters")
         .der()
         .clone()
 }
@@ -257,8 +258,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_huge_chain_passes_32_kib_and_fits_a_handshake_message() {
-        let identity = Pki::new("lab").issue(Certificate::Huge, &["a.example".to_owned()]);
+    fn huge_chain_exceeds_32_kib_and_fits_a_handshake_message() {
+        let identity = Pki::new("lab").issue(CertificateKind::Huge, &["a.example".to_owned()]);
         let size: usize = identity
             .chain()
             .iter()

@@ -1,4 +1,4 @@
-//! A TCP port that can be open, closed, or open and deaf, and that keeps its number all the while.
+//! A TCP port that can be open, closed or black-holed without losing its number.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-/// A port of this process.
+/// A TCP port owned by this process.
 pub(crate) struct Port {
     addr: SocketAddr,
-    /// Bound and never listening: it keeps the number while nothing listens.
+    /// Bound but never listening: reserves the number while nothing listens.
     _reserved: TcpSocket,
     state: State,
 }
@@ -18,29 +18,29 @@ pub(crate) struct Port {
 enum State {
     Open(TcpListener),
     Closed,
-    /// Never accepted from, with a queue that the stream inside fills.
-    Deaf(
+    /// A listener that never accepts, and the connection that fills its queue.
+    BlackHoled(
         #[expect(dead_code, reason = "kept open")] TcpListener,
         #[expect(dead_code, reason = "kept open")] TcpStream,
     ),
 }
 
-/// Where ports are taken from: the kernel's own choice for connections begins behind it, so that none of them can
-/// hold a number while the port is closed.
-const NUMBERS: Range<u16> = 10_000..32_768;
+/// Range to pick ports from. It stops where the kernel's ephemeral range begins, so that no outgoing
+/// connection can take the number of a closed port.
+const PORT_RANGE: Range<u16> = 10_000..32_768;
 
 // === impl Port ===
 
 impl Port {
-    /// Takes a port; 0 means any that nobody has.
+    /// Binds and listens. Port 0 picks a free port.
     pub(crate) fn open(addr: SocketAddr) -> io::Result<Self> {
         let reserved = if addr.port() == 0 {
-            any(addr)?
+            bind_free_port(addr)?
         } else {
-            socket(addr)?
+            bind(addr)?
         };
         let addr = reserved.local_addr()?;
-        let state = State::Open(socket(addr)?.listen(1024)?);
+        let state = State::Open(bind(addr)?.listen(1024)?);
         Ok(Self {
             addr,
             _reserved: reserved,
@@ -52,48 +52,49 @@ impl Port {
         self.addr
     }
 
-    /// Listens, from a closed or deaf state.
+    /// Listens again after `close` or `black_hole`.
     pub(crate) fn reopen(&mut self) -> io::Result<()> {
         if !matches!(self.state, State::Open(_)) {
             self.state = State::Closed;
-            self.state = State::Open(socket(self.addr)?.listen(1024)?);
+            self.state = State::Open(bind(self.addr)?.listen(1024)?);
         }
         Ok(())
     }
 
-    /// Answers SYN with RST from now on.
+    /// Stops listening: the kernel answers SYN with RST.
     pub(crate) fn close(&mut self) {
         self.state = State::Closed;
     }
 
-    /// Leaves SYN unanswered from now on: a queue of length one, and one in it.
-    pub(crate) async fn deafen(&mut self) -> io::Result<()> {
+    /// Leaves SYN unanswered: the accept queue has length one and is full.
+    pub(crate) async fn black_hole(&mut self) -> io::Result<()> {
         self.state = State::Closed;
-        let listener = socket(self.addr)?.listen(0)?;
+        let listener = bind(self.addr)?.listen(0)?;
         let filler = TcpStream::connect(self.addr).await?;
-        self.state = State::Deaf(listener, filler);
+        self.state = State::BlackHoled(listener, filler);
         Ok(())
     }
 
-    /// The next connection; never, while there can be none.
+    /// Accepts the next connection. Pending forever while the port is closed or black-holed.
     pub(crate) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         match &self.state {
             State::Open(listener) => listener.accept().await,
-            State::Closed | State::Deaf(..) => std::future::pending().await,
+            State::Closed | State::BlackHoled(..) => std::future::pending().await,
         }
     }
 }
 
-/// Bound first without reuse, which nobody else's socket can bear; each process begins elsewhere.
-fn any(addr: SocketAddr) -> io::Result<TcpSocket> {
+/// Binds a free port of the range. The first bind is without `SO_REUSEADDR`, which fails if another
+/// socket has the port. The start depends on the process ID, to avoid collisions.
+fn bind_free_port(addr: SocketAddr) -> io::Result<TcpSocket> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let all = NUMBERS.end - NUMBERS.start;
+    let all = PORT_RANGE.end - PORT_RANGE.start;
     for _ in 0..all {
         let nth =
             u32::from(NEXT.fetch_add(1, Ordering::Relaxed)) + std::process::id().wrapping_mul(97);
         let number =
-            NUMBERS.start + u16::try_from(nth % u32::from(all)).expect("it is less than all");
-        let socket = fresh(addr)?;
+            PORT_RANGE.start + u16::try_from(nth % u32::from(all)).expect("the remainder fits");
+        let socket = new_socket(addr)?;
         socket.set_reuseaddr(false)?;
         match socket.bind(SocketAddr::new(addr.ip(), number)) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
@@ -107,14 +108,14 @@ fn any(addr: SocketAddr) -> io::Result<TcpSocket> {
     Err(io::ErrorKind::AddrInUse.into())
 }
 
-fn socket(addr: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = fresh(addr)?;
+fn bind(addr: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = new_socket(addr)?;
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     Ok(socket)
 }
 
-fn fresh(addr: SocketAddr) -> io::Result<TcpSocket> {
+fn new_socket(addr: SocketAddr) -> io::Result<TcpSocket> {
     if addr.is_ipv4() {
         TcpSocket::new_v4()
     } else {
@@ -131,10 +132,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_port_is_open_closed_deaf_and_open_again() {
+    async fn port_closes_black_holes_and_reopens() {
         let mut port = Port::open("127.0.0.1:0".parse().unwrap()).unwrap();
         assert!(
-            NUMBERS.contains(&port.addr().port()),
+            PORT_RANGE.contains(&port.addr().port()),
             "the kernel could give {} to a connection",
             port.addr()
         );
@@ -146,9 +147,9 @@ mod tests {
             connect().await.unwrap().unwrap_err().kind(),
             io::ErrorKind::ConnectionRefused
         );
-        port.deafen().await.unwrap();
+        port.black_hole().await.unwrap();
         let connect = || timeout(Duration::from_millis(200), TcpStream::connect(port.addr));
-        assert!(connect().await.is_err(), "a SYN was answered");
+        assert!(connect().await.is_err(), "SYN was answered");
         port.reopen().unwrap();
         let connect = || timeout(Duration::from_millis(200), TcpStream::connect(port.addr));
         connect().await.unwrap().unwrap();

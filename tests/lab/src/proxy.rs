@@ -1,6 +1,6 @@
-//! An HTTP proxy that knows CONNECT, and every way in which such proxies stand in the way.
+//! Fake HTTP proxy that supports CONNECT.
 
-mod middleman;
+mod connect;
 
 use std::collections::HashMap;
 use std::io;
@@ -9,67 +9,68 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use middleman::Middleman;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use connect::ConnectHandler;
 
-use crate::base64;
-use crate::journal::lock;
+use crate::fault_enum::fault_enum;
+use crate::mutex::lock;
 use crate::pki::Pki;
 use crate::server::Server;
-use crate::vocabulary::vocabulary;
 
-vocabulary! {
-    /// What the proxy can do wrong.
+fault_enum! {
+    /// Faults of the proxy.
     ProxyFault {
         /// Nothing listens.
         Refused = "refused",
         /// SYN stays unanswered.
         TcpHang = "tcp-hang",
-        /// RST as soon as the connection is accepted.
+        /// RST right after the connection is accepted.
         Reset = "reset",
-        /// FIN as soon as the connection is accepted.
+        /// FIN right after the connection is accepted.
         Close = "close",
-        /// FIN instead of an answer to CONNECT.
+        /// FIN instead of a response to CONNECT.
         HttpClose = "http-close",
-        /// 407: it wants credentials, whatever is sent.
+        /// 407, whatever credentials are sent.
         AuthRequired = "407",
-        /// 403: the host is not on its list.
+        /// 403: the host is not allowed.
         Denied = "403",
-        /// 502: it does not reach the target.
+        /// 502: the target is unreachable.
         BadGateway = "502",
         /// 403 with Squid's page and headers.
         Squid = "squid",
         /// The CONNECT is read and never answered.
         Hang = "hang",
-        /// The tunnel opens and swallows everything.
+        /// The tunnel opens and discards everything.
         TunnelHang = "tunnel-hang",
-        /// The tunnel opens and ends at once.
+        /// The tunnel opens and closes immediately.
         TunnelClose = "tunnel-close",
-        /// The tunnel opens and the proxy answers in the target's place, with its own certificate.
+        /// The tunnel opens; the proxy serves a block page with its own certificate.
         BlockPage = "block-page",
-        /// The same, with `Via` and `X-Squid-Error`, and a certificate of the trusted authority.
+        /// A block page with `Via`, `X-Squid-Error` and a trusted certificate.
         BlockPageVia = "block-page-via",
-        /// Binary noise instead of an answer.
+        /// Binary garbage instead of a response.
         Noise = "noise",
-        /// A header section without an end.
+        /// The header section is endless.
         EndlessHeaders = "endless-headers",
-        /// The answer to CONNECT comes byte by byte, one each second.
+        /// The response to CONNECT arrives one byte per second.
         DripHead = "drip-head",
-        /// 403 whose page and headers hold escape sequences and markup.
+        /// 403 with escape sequences and markup in its page and headers.
         Hostile = "hostile",
     } with {
-        /// The answer to CONNECT comes late.
+        /// The response to CONNECT is delayed.
         Slow(Duration) = "slow" like "6s",
     }
 }
 
-/// How a proxy is set up.
+/// Settings of a proxy.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where it listens.
+    /// Address to listen on.
     pub addr: SocketAddr,
-    /// The names it can resolve; addresses on loopback need none.
+    /// Host names that the proxy can resolve. Loopback addresses need no entry.
     pub hosts: HashMap<String, IpAddr>,
-    /// `user:password`, if it wants them.
+    /// Required credentials, as `user:password`.
     pub credentials: Option<String>,
 }
 
@@ -95,32 +96,32 @@ impl Default for Options {
 // === impl Proxy ===
 
 impl Proxy {
-    /// Starts listening; must be called inside a runtime.
+    /// Starts listening. Requires a tokio runtime.
     pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
         let hosts = Arc::new(Mutex::new(options.hosts));
         let authorization = options
             .credentials
-            .map(|plain| format!("Basic {}", base64::padded(plain.as_bytes())));
-        let middleman = Middleman {
+            .map(|plain| format!("Basic {}", STANDARD.encode(plain)));
+        let handler = ConnectHandler {
             hosts: hosts.clone(),
             authorization,
             pki: pki.clone(),
         };
         Ok(Self {
-            server: Server::start(options.addr, Arc::new(middleman))?,
+            server: Server::start(options.addr, Arc::new(handler))?,
             hosts,
         })
     }
 
-    /// Lets it resolve this name.
+    /// Adds a host name that the proxy can resolve.
     pub fn add_host(&self, name: &str, address: IpAddr) {
         lock(&self.hosts).insert(name.to_owned(), address);
     }
 
-    /// The targets of all CONNECTs so far.
+    /// Returns the targets of all CONNECT requests so far.
     pub fn targets(&self) -> Vec<String> {
         let connects = self
-            .journal()
+            .request_log()
             .requests()
             .into_iter()
             .filter(|request| request.method == "CONNECT");
@@ -149,13 +150,13 @@ mod tests {
             .write_all(format!("CONNECT {target} HTTP/1.1\r\n{headers}\r\n").as_bytes())
             .await
             .unwrap();
-        let mut answer = vec![0; 4096];
-        let length = stream.read(&mut answer).await.unwrap();
-        String::from_utf8_lossy(&answer[..length]).into_owned()
+        let mut response = vec![0; 4096];
+        let length = stream.read(&mut response).await.unwrap();
+        String::from_utf8_lossy(&response[..length]).into_owned()
     }
 
     #[tokio::test]
-    async fn it_opens_tunnels_to_loopback_for_those_with_credentials() {
+    async fn tunnels_require_credentials_and_a_loopback_target() {
         let pki = Pki::new("lab");
         let credentials = Some("user:pass".to_owned());
         let proxy = Proxy::start(
@@ -166,26 +167,26 @@ mod tests {
             },
         )
         .unwrap();
-        let behind = crate::Impostor::plain([127, 0, 0, 1].into()).unwrap();
-        let given = "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n";
+        let target_server = crate::RogueServer::plain([127, 0, 0, 1].into()).unwrap();
+        let credentials_header = "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n";
         assert!(
-            connect(&proxy, behind.addr(), "")
+            connect(&proxy, target_server.addr(), "")
                 .await
                 .starts_with("HTTP/1.1 407 ")
         );
         assert!(
-            connect(&proxy, behind.addr(), given)
+            connect(&proxy, target_server.addr(), credentials_header)
                 .await
                 .starts_with("HTTP/1.1 200 ")
         );
         assert!(
-            connect(&proxy, "192.0.2.1:443".parse().unwrap(), given)
+            connect(&proxy, "192.0.2.1:443".parse().unwrap(), credentials_header)
                 .await
                 .starts_with("HTTP/1.1 503 ")
         );
         proxy.set(ProxyFault::Squid).await;
         assert!(
-            connect(&proxy, behind.addr(), given)
+            connect(&proxy, target_server.addr(), credentials_header)
                 .await
                 .contains("X-Squid-Error")
         );

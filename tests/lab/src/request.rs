@@ -1,33 +1,35 @@
-//! Reading an HTTP/1.1 request: strict enough for a client that is under test, and bounded.
+//! Bounded, strict HTTP/1.1 request parser.
 
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// One request as it came.
+/// An HTTP request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Request {
     /// `GET`, `CONNECT`, …
     pub method: String,
-    /// The path and query, or what stands in their place.
+    /// Request target: a path with a query, or an authority for `CONNECT`.
     pub target: String,
-    /// Names and values, in their order.
+    /// Names and values, in wire order.
     pub headers: Vec<(String, String)>,
-    /// Up to 64 KiB.
+    /// Body, at most 64 KiB.
     pub body: Vec<u8>,
 }
 
-/// The bytes of a connection that were read and belong to a later request.
+/// Reads requests from a connection; buffers bytes that belong to later requests.
 #[derive(Debug, Default)]
-pub(crate) struct Unread(Vec<u8>);
+pub(crate) struct RequestReader {
+    buffer: Vec<u8>,
+}
 
-/// Bytes that a header section or a body may have.
-const LIMIT: usize = 64 * 1024;
+/// Size limit of a header section and of a body.
+const MAX_BYTES: usize = 64 * 1024;
 
 // === impl Request ===
 
 impl Request {
-    /// The value of the first header of this name.
+    /// Returns the value of the first header called `name`.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         headers
@@ -35,14 +37,14 @@ impl Request {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The target without its query.
+    /// Returns the target without its query.
     pub fn path(&self) -> &str {
         self.target
             .split_once('?')
             .map_or(self.target.as_str(), |(path, _)| path)
     }
 
-    /// The decoded value of a query parameter.
+    /// Returns the decoded value of a query parameter.
     pub fn query(&self, name: &str) -> Option<String> {
         let (_, query) = self.target.split_once('?')?;
         let mut pairs = query
@@ -53,7 +55,7 @@ impl Request {
             .map(|(_, value)| decode(value))
     }
 
-    /// Every parameter of the query and of a form in the body, decoded.
+    /// Returns all decoded parameters of the query and of a form body.
     pub fn parameters(&self) -> Vec<(String, String)> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
         let body = std::str::from_utf8(&self.body).unwrap_or_default();
@@ -93,52 +95,56 @@ impl Request {
     }
 }
 
-// === impl Unread ===
+// === impl RequestReader ===
 
-impl Unread {
-    /// Reads the next request; `None` is the end of the connection.
-    pub(crate) async fn request(
+impl RequestReader {
+    /// Reads the next request, or `None` at the end of the connection.
+    pub(crate) async fn next(
         &mut self,
         stream: &mut (impl AsyncRead + Unpin),
     ) -> io::Result<Option<Request>> {
         let malformed = || io::Error::from(io::ErrorKind::InvalidData);
         let end = loop {
-            if let Some(end) = self.0.windows(4).position(|window| window == b"\r\n\r\n") {
+            if let Some(end) = self
+                .buffer
+                .windows(4)
+                .position(|window| window == b"\r\n\r\n")
+            {
                 break end + 4;
             }
-            if self.0.len() > LIMIT {
+            if self.buffer.len() > MAX_BYTES {
                 return Err(malformed());
             }
-            if stream.read_buf(&mut self.0).await? == 0 {
+            if stream.read_buf(&mut self.buffer).await? == 0 {
                 return Ok(None);
             }
         };
-        let head: Vec<u8> = self.0.drain(..end).collect();
+        let head: Vec<u8> = self.buffer.drain(..end).collect();
         let mut request = Request::parse(&head).ok_or_else(malformed)?;
         let length = match request.header("content-length") {
             Some(length) => length
                 .parse()
                 .ok()
-                .filter(|length| *length <= LIMIT)
+                .filter(|length| *length <= MAX_BYTES)
                 .ok_or_else(malformed)?,
             None => 0,
         };
-        while self.0.len() < length {
-            if stream.read_buf(&mut self.0).await? == 0 {
+        while self.buffer.len() < length {
+            if stream.read_buf(&mut self.buffer).await? == 0 {
                 return Ok(None);
             }
         }
-        request.body = self.0.drain(..length).collect();
+        request.body = self.buffer.drain(..length).collect();
         Ok(Some(request))
     }
 
-    /// The bytes that came after the last request.
-    pub(crate) fn into_rest(self) -> Vec<u8> {
-        self.0
+    /// Returns the bytes read after the last request.
+    pub(crate) fn into_unread_bytes(self) -> Vec<u8> {
+        self.buffer
     }
 }
 
-/// Undoes `%41` and `+`.
+/// Decodes `%41` and `+`.
 fn decode(text: &str) -> String {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
@@ -163,36 +169,36 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn two_requests_in_one_segment_are_told_apart() {
+    async fn two_requests_in_one_segment_are_separated() {
         let mut wire: &[u8] =
             b"POST /a?x=k8s.io%2Fname%3Dy HTTP/1.1\r\nContent-Length: 2\r\n\r\nhiGET /b HTTP/1.1\r\n\r\n";
-        let mut unread = Unread::default();
-        let first = unread.request(&mut wire).await.unwrap().unwrap();
+        let mut requests = RequestReader::default();
+        let first = requests.next(&mut wire).await.unwrap().unwrap();
         assert_eq!(
             (first.path(), first.body.as_slice()),
             ("/a", b"hi".as_slice())
         );
         assert_eq!(first.query("x").as_deref(), Some("k8s.io/name=y"));
         assert_eq!(
-            unread.request(&mut wire).await.unwrap().unwrap().target,
+            requests.next(&mut wire).await.unwrap().unwrap().target,
             "/b"
         );
-        assert_eq!(unread.request(&mut wire).await.unwrap(), None);
+        assert_eq!(requests.next(&mut wire).await.unwrap(), None);
     }
 
     #[tokio::test]
-    async fn hostile_requests_are_errors() {
+    async fn malformed_and_oversized_requests_are_rejected() {
         for wire in [
             &b"\r\n\r\n"[..],
             b"GET / HTTP/2\r\n\r\n",
             b"GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n",
         ] {
-            assert!(Unread::default().request(&mut &*wire).await.is_err());
+            assert!(RequestReader::default().next(&mut &*wire).await.is_err());
         }
-        let endless = vec![b'a'; 2 * LIMIT];
+        let endless = vec![b'a'; 2 * MAX_BYTES];
         assert!(
-            Unread::default()
-                .request(&mut endless.as_slice())
+            RequestReader::default()
+                .next(&mut endless.as_slice())
                 .await
                 .is_err()
         );

@@ -1,4 +1,4 @@
-//! A server behind one port: takes connections, and its fault can be changed while it runs.
+//! A TCP server with a fault that can be changed at run time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,37 +11,37 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time;
 
 use crate::fault::Fault;
-use crate::journal::{Entry, Journal};
 use crate::port::Port;
+use crate::request_log::{ConnectionRecorder, RequestLog};
 
-/// A port and the one way in which it misbehaves; dropped, it closes the port and every connection.
+/// A running server. Dropping it closes its port and its connections.
 #[derive(Debug)]
 pub struct Server<F> {
     addr: SocketAddr,
-    journal: Journal,
+    request_log: RequestLog,
     commands: mpsc::Sender<Command<F>>,
     task: AbortHandle,
 }
 
-/// What a server does with the connections it takes.
-pub(crate) trait Service: Send + Sync + 'static {
-    /// What can go wrong.
+/// Serves the connections of a [`Server`].
+pub(crate) trait ConnectionHandler: Send + Sync + 'static {
+    /// Faults of this server.
     type Fault: Clone + PartialEq + Send + Sync + 'static;
 
-    /// What can go wrong on the way, if it is that.
-    fn line(fault: &Self::Fault) -> Option<&Fault>;
+    /// Returns the generic fault inside `fault`, if it is one.
+    fn generic_fault(fault: &Self::Fault) -> Option<&Fault>;
 
-    /// Serves one connection from its first byte to its end.
+    /// Serves one connection until it is closed.
     fn serve(
         self: Arc<Self>,
-        visit: Visit<Self::Fault>,
+        connection: AcceptedConnection<Self::Fault>,
     ) -> impl Future<Output = io::Result<()>> + Send;
 }
 
-/// A connection on its way through a server.
-pub(crate) struct Visit<F> {
+/// An accepted connection.
+pub(crate) struct AcceptedConnection<F> {
     pub(crate) stream: TcpStream,
-    pub(crate) entry: Entry,
+    pub(crate) recorder: ConnectionRecorder,
     pub(crate) fault: watch::Receiver<Option<F>>,
 }
 
@@ -50,57 +50,58 @@ struct Command<F> {
     done: oneshot::Sender<io::Result<()>>,
 }
 
-/// Connections at a time; more are closed at once.
-const CONNECTIONS: usize = 512;
-/// How long a connection may last.
-const LIFETIME: Duration = Duration::from_mins(10);
+/// Limit of concurrent connections; further ones are closed immediately.
+const MAX_CONNECTIONS: usize = 512;
+/// Connections are closed after this time.
+const MAX_CONNECTION_AGE: Duration = Duration::from_mins(10);
 
 // === impl Server ===
 
 impl<F: Clone + PartialEq + Send + Sync + 'static> Server<F> {
-    pub(crate) fn start<S: Service<Fault = F>>(
+    pub(crate) fn start<H: ConnectionHandler<Fault = F>>(
         addr: SocketAddr,
-        service: Arc<S>,
+        handler: Arc<H>,
     ) -> io::Result<Self> {
         let port = Port::open(addr)?;
         let addr = port.addr();
-        let journal = Journal::default();
+        let request_log = RequestLog::default();
         let (commands, received) = mpsc::channel(1);
-        let task = tokio::spawn(run(port, received, journal.clone(), service)).abort_handle();
+        let task = tokio::spawn(run(port, received, request_log.clone(), handler)).abort_handle();
         Ok(Self {
             addr,
-            journal,
+            request_log,
             commands,
             task,
         })
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// What it saw.
-    pub fn journal(&self) -> &Journal {
-        &self.journal
+    /// Returns the log of its connections and requests.
+    pub fn request_log(&self) -> &RequestLog {
+        &self.request_log
     }
 
-    /// Misbehaves from now on; on return it is so.
+    /// Injects a fault, effective on return.
     ///
-    /// Idle connections end if they would hide the fault; what hangs already stays until its client leaves.
+    /// Idle connections that would hide the fault are closed. Connections that already hang stay
+    /// open until the client disconnects.
     ///
     /// # Panics
     ///
-    /// If the kernel refuses to listen again.
+    /// If the port cannot be reopened.
     pub async fn set(&self, fault: impl Into<F>) {
         self.command(Some(fault.into())).await;
     }
 
-    /// Behaves from now on.
+    /// Removes the fault, effective on return.
     ///
     /// # Panics
     ///
-    /// If the kernel refuses to listen again.
+    /// If the port cannot be reopened.
     pub async fn heal(&self) {
         self.command(None).await;
     }
@@ -110,9 +111,7 @@ impl<F: Clone + PartialEq + Send + Sync + 'static> Server<F> {
         if self.commands.send(Command { fault, done }).await.is_ok()
             && let Ok(applied) = applied.await
         {
-            applied.unwrap_or_else(|error| {
-                panic!("{} is reserved for this server: {error}", self.addr)
-            });
+            applied.unwrap_or_else(|error| panic!("failed to reopen {}: {error}", self.addr));
         }
     }
 }
@@ -123,60 +122,61 @@ impl<F> Drop for Server<F> {
     }
 }
 
-// === impl Visit ===
+// === impl AcceptedConnection ===
 
-impl<F: Clone> Visit<F> {
-    /// The fault of this moment.
+impl<F: Clone> AcceptedConnection<F> {
+    /// Returns the current fault.
     pub(crate) fn fault(&mut self) -> Option<F> {
         self.fault.borrow_and_update().clone()
     }
 
-    /// Waits for the client's first byte; false if it left without.
+    /// Waits for the client's first byte. Returns false if the client disconnected without sending
+    /// one.
     pub(crate) async fn first_byte(&self) -> io::Result<bool> {
-        let came = self.stream.peek(&mut [0]).await? > 0;
-        if came {
-            self.entry.first_byte();
+        let received = self.stream.peek(&mut [0]).await? > 0;
+        if received {
+            self.recorder.first_byte();
         }
-        Ok(came)
+        Ok(received)
     }
 }
 
-async fn run<S: Service>(
+async fn run<H: ConnectionHandler>(
     mut port: Port,
-    mut commands: mpsc::Receiver<Command<S::Fault>>,
-    journal: Journal,
-    service: Arc<S>,
+    mut commands: mpsc::Receiver<Command<H::Fault>>,
+    request_log: RequestLog,
+    handler: Arc<H>,
 ) {
     let (setting, fault) = watch::channel(None);
-    let mut visits = JoinSet::new();
+    let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             biased;
             command = commands.recv() => {
                 let Some(Command { fault, done }) = command else { return };
-                let applied = match fault.as_ref().and_then(S::line) {
+                let applied = match fault.as_ref().and_then(H::generic_fault) {
                     Some(Fault::Refused) => { port.close(); Ok(()) }
-                    Some(Fault::TcpHang) => port.deafen().await,
+                    Some(Fault::TcpHang) => port.black_hole().await,
                     _ => port.reopen(),
                 };
                 setting.send_if_modified(|now| std::mem::replace(now, fault) != *now);
-                // Nobody waits if the caller was cancelled.
+                // The receiver is gone if the caller was cancelled.
                 let _ = done.send(applied);
             }
-            Some(_) = visits.join_next() => {}
+            Some(_) = connections.join_next() => {}
             accepted = port.accept() => {
                 let accepted_at = Instant::now();
                 match accepted {
-                    Ok((stream, peer)) if visits.len() < CONNECTIONS => {
-                        let entry = journal.open(peer, accepted_at);
-                        // Small pieces must leave when they are written; without it they only leave later.
+                    Ok((stream, peer)) if connections.len() < MAX_CONNECTIONS => {
+                        let recorder = request_log.open(peer, accepted_at);
+                        // Best effort: without TCP_NODELAY, small writes only arrive later.
                         let _ = stream.set_nodelay(true);
-                        let visit = Visit { stream, entry: entry.clone(), fault: fault.clone() };
-                        let served = time::timeout(LIFETIME, service.clone().serve(visit));
-                        visits.spawn(async move {
-                            // A client may leave or talk nonsense at any time.
+                        let connection = AcceptedConnection { stream, recorder: recorder.clone(), fault: fault.clone() };
+                        let served = time::timeout(MAX_CONNECTION_AGE, handler.clone().serve(connection));
+                        connections.spawn(async move {
+                            // Clients may disconnect or send garbage at any time.
                             let _ = served.await;
-                            entry.ended();
+                            recorder.closed();
                         });
                     }
                     Ok(_) => {}
@@ -199,7 +199,7 @@ mod tests {
     use crate::pki::Pki;
 
     #[tokio::test]
-    async fn nothing_outlives_a_server() {
+    async fn dropping_a_server_closes_its_connections() {
         let pki = Pki::new("lab");
         let castai = CastAi::start(&pki, Options::default()).unwrap();
         let addr = castai.addr();
@@ -217,12 +217,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_idle_connection_does_not_hide_a_fault() {
+    async fn idle_connections_close_when_a_fault_is_set() {
         let pki = Pki::new("lab");
         let castai = CastAi::start(&pki, Options::default()).unwrap();
         let mut idle = connect(&pki, castai.addr(), "api.cast.lab").await.unwrap();
         castai
-            .set(Fault::AnswerSlow(Duration::from_millis(1)))
+            .set(Fault::ResponseSlow(Duration::from_millis(1)))
             .await;
         get(&pki, castai.addr(), "api.cast.lab", "/", "")
             .await

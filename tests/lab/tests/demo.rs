@@ -1,4 +1,4 @@
-//! However the demo ends, nothing of it is left.
+//! The demo cleans up after itself, however it exits.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -9,22 +9,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A running demo with a stand-in for the exporter.
+/// A running demo with a shell script in place of the exporter.
 struct Demo {
     process: Child,
     exporter: u32,
     files: PathBuf,
-    own: PathBuf,
-    /// Closed, it would end the demo, too.
+    directory: PathBuf,
+    /// Kept open: closing it would end the demo.
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Demo {
     fn start(name: &str) -> Self {
-        let own =
+        let directory =
             std::env::temp_dir().join(format!("castai-lab-test-{name}-{}", std::process::id()));
-        fs::create_dir_all(&own).unwrap();
-        let script = own.join("exporter");
+        fs::create_dir_all(&directory).unwrap();
+        let script = directory.join("exporter");
         fs::write(
             &script,
             "#!/bin/sh\necho $$ > \"$0.pid\"\nexec /bin/sleep 600\n",
@@ -45,8 +45,8 @@ impl Demo {
             .map(Result::unwrap)
             .find_map(|line| Some(line.strip_prefix("files")?.trim().into()))
             .unwrap();
-        let pid = own.join("exporter.pid");
-        eventually("the exporter starts", || {
+        let pid = directory.join("exporter.pid");
+        wait_until("exporter started", || {
             fs::read_to_string(&pid).is_ok_and(|pid| pid.ends_with('\n'))
         });
         let exporter = fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
@@ -54,7 +54,7 @@ impl Demo {
             process,
             exporter,
             files,
-            own,
+            directory,
             _stdout: stdout,
         }
     }
@@ -70,11 +70,11 @@ impl Demo {
         );
     }
 
-    fn assert_nothing_is_left(mut self) {
+    fn assert_cleaned_up(mut self) {
         self.process.wait().unwrap();
-        eventually("the exporter ends", || !alive(self.exporter));
-        assert!(!self.files.exists(), "files are left");
-        fs::remove_dir_all(&self.own).unwrap();
+        wait_until("exporter exited", || !alive(self.exporter));
+        assert!(!self.files.exists(), "temporary files remain");
+        fs::remove_dir_all(&self.directory).unwrap();
     }
 }
 
@@ -82,44 +82,47 @@ fn alive(pid: u32) -> bool {
     Path::new("/proc").join(pid.to_string()).exists()
 }
 
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(10), "not so: {what}");
+    while !condition() {
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "timed out waiting until {what}"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
 #[test]
-fn end_of_input_ends_it() {
+fn demo_exits_at_end_of_input() {
     let mut demo = Demo::start("eof");
     drop(demo.process.stdin.take());
-    demo.assert_nothing_is_left();
+    demo.assert_cleaned_up();
 }
 
 #[test]
-fn signals_end_it() {
+fn demo_exits_on_signals() {
     for name in ["-INT", "-TERM", "-HUP"] {
         let demo = Demo::start(name);
         demo.signal(name, demo.process.id());
-        demo.assert_nothing_is_left();
+        demo.assert_cleaned_up();
     }
 }
 
 #[test]
-fn the_exporters_end_ends_it() {
+fn demo_exits_with_the_exporter() {
     let demo = Demo::start("death");
     demo.signal("-KILL", demo.exporter);
-    demo.assert_nothing_is_left();
+    demo.assert_cleaned_up();
 }
 
 #[test]
-fn the_exporter_does_not_outlive_a_demo_that_was_killed() {
+fn exporter_dies_with_a_killed_demo() {
     let mut demo = Demo::start("kill");
     demo.signal("-KILL", demo.process.id());
     demo.process.wait().unwrap();
-    eventually("the exporter ends", || !alive(demo.exporter));
-    // Whoever is killed cannot tidy up.
+    wait_until("exporter exited", || !alive(demo.exporter));
+    // A killed demo cannot clean up its files.
     fs::remove_dir_all(&demo.files).unwrap();
-    fs::remove_dir_all(&demo.own).unwrap();
+    fs::remove_dir_all(&demo.directory).unwrap();
 }

@@ -1,5 +1,5 @@
-//! The chart: what it refuses, what a real API server thinks of what it renders, and what its policy does to the
-//! agent's pods.
+//! Tests of the chart: validation, rendered objects on a real API server, and the sidecar admission
+//! policy.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::support::cluster::Cluster;
 use crate::support::helm::{CHART, Helm, POLICIES};
 
-/// Values that all mean something, and together use every template.
+/// Sets of values that together cover every template.
 pub(super) const SWITCHES: &[&[&str]] = &[
     &[],
     &["sidecar.enabled=true"],
@@ -66,7 +66,7 @@ pub(super) const SWITCHES: &[&[&str]] = &[
     ],
 ];
 
-/// What must be refused before it reaches the cluster, and a word of why.
+/// Values that the chart must reject, and a word of the error.
 const REFUSED: &[(&[&str], &str)] = &[
     (&["image.repository="], "repository"),
     (&["image.repository=Has Spaces"], "repository"),
@@ -258,7 +258,7 @@ async fn an_api_server_accepts_every_switch_strictly() {
     }
 }
 
-/// A pod with the shape of the agent's.
+/// Returns a pod shaped like the agent's.
 fn agent_pod() -> Value {
     let secure = json!({
         "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] },
@@ -290,7 +290,7 @@ fn agent_pod() -> Value {
     })
 }
 
-/// A real API server with the chart's policy in force, and a namespace that enforces `restricted`.
+/// A real API server with the chart's policy, and a namespace that enforces `restricted`.
 struct Policy {
     cluster: Cluster,
     dir: TempDir,
@@ -313,7 +313,7 @@ impl Policy {
         policy
     }
 
-    /// Installs or upgrades, and waits until the policy acts with these values.
+    /// Installs or upgrades the chart and waits until the policy applies these values.
     async fn install(&self, values: &[&str]) {
         static REVISION: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let revision = REVISION.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -350,7 +350,7 @@ impl Policy {
         }
     }
 
-    /// What the API server would make of a pod.
+    /// Returns the pod as the API server would admit it (dry run).
     async fn try_pod(&self, pod: &Value) -> Result<Value, String> {
         let path = self.dir.path().join("pod.json");
         fs::write(&path, pod.to_string()).unwrap();
@@ -559,7 +559,7 @@ async fn quotas_and_ranges_meet_a_sidecar_that_names_all_its_resources() {
     let hard = json!({ "hard": { "limits.cpu": "9", "limits.memory": "9Gi", "requests.cpu": "9", "requests.memory": "9Gi" } });
     policy.apply(&object("ResourceQuota", hard)).await.unwrap();
     let began = Instant::now();
-    // A quota that was not counted yet refuses everything.
+    // A quota rejects everything until the controller has calculated its usage.
     let accepted = loop {
         match policy.try_pod(&agent_pod()).await {
             Ok(pod) => break pod,
@@ -570,7 +570,7 @@ async fn quotas_and_ranges_meet_a_sidecar_that_names_all_its_resources() {
     assert!(sidecar(&accepted).is_some());
     policy.delete("resourcequota", "t").await;
 
-    // What no policy can know beforehand: then the values have to follow.
+    // The policy cannot know this limit range, so the values must match it.
     let range = object(
         "LimitRange",
         json!({ "limits": [{ "type": "Container", "min": { "memory": "16Mi" } }] }),

@@ -1,5 +1,5 @@
-//! The companion beside a real API server, with the rights that the chart gives it and no others: it reads the agent's
-//! environment, follows it, and acts as the agent.
+//! Tests of the companion on a real API server, with exactly the chart's permissions: it reads the
+//! agent's environment, follows changes, and acts with the agent's identity.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use castai_health_exporter::catalogue::permission;
-use lab::aws::{Place, Provider, ROLE, Role, SUBJECT, Signs, WebIdentity};
+use lab::aws::{Endpoint, OidcProvider, ROLE, Role, SUBJECT, SigningKeys, WebIdentity};
 use lab::{CastAi, Dns, Ec2, Pki, Sts};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -18,11 +18,12 @@ use super::role::{AUDIENCE, ISSUER};
 use crate::support::cluster::{Account, ApiServer, Cluster, Token};
 use crate::support::helm::{AGENT_CHART, CHART, Helm};
 
-/// A look at the agent every 15 s, and an attempt after it.
+/// One poll of the agent every 15 s, plus an attempt.
 const FOLLOWED: Duration = Duration::from_secs(45);
 pub(super) const NAMESPACE: &str = "castai-agent";
 
-/// A real control plane with an agent-shaped chart and ours, a pretend CAST AI, and what the companion's pod is given.
+/// A real control plane with the agent's chart and ours, a simulated CAST AI, and the files of the
+/// companion's pod.
 pub(super) struct Scene {
     pub(super) cluster: Cluster,
     castai: CastAi,
@@ -38,12 +39,12 @@ impl Scene {
         Self::of(Cluster::start(1).await.unwrap(), ApiServer::PORT).await
     }
 
-    /// In this cluster, whose API server the companion reaches at this port.
+    /// Starts the test bed in this cluster; the companion reaches its API server at this port.
     pub(super) async fn of(cluster: Cluster, port: u16) -> Self {
         Self::within(cluster, port, NAMESPACE).await
     }
 
-    /// The same with the companion in this namespace, whatever the agent's is.
+    /// Starts the test bed with the companion in the namespace `own`.
     async fn within(cluster: Cluster, port: u16, own: &str) -> Self {
         let public = Pki::new("Lab Public Root");
         let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
@@ -77,7 +78,7 @@ impl Scene {
         };
         let mount = cluster.mount(&account).await.unwrap();
         let host = cluster.api_servers()[0].host;
-        let aws = [Place::sts(), Place::ec2()]
+        let aws = [Endpoint::sts(), Endpoint::ec2()]
             .map(|place| format!("{} {}\n", place.addr.ip(), place.names[0]));
         fs::write(
             dir.path().join("hosts"),
@@ -111,7 +112,7 @@ impl Scene {
         }
     }
 
-    /// Installs or upgrades the agent; it asks nothing of AWS.
+    /// Installs or upgrades the agent without calls to AWS.
     pub(super) async fn agent(&self, helm: &Helm, url: &str) {
         self.agent_with(
             helm,
@@ -121,7 +122,7 @@ impl Scene {
         .await;
     }
 
-    /// The same with these values as well.
+    /// Installs or upgrades the agent with additional values.
     async fn agent_with(&self, helm: &Helm, url: &str, more: &Value) {
         let mut values = json!({
             "apiURL": url,
@@ -162,7 +163,7 @@ impl Scene {
         format!("https://{}", self.castai.addr())
     }
 
-    /// What the kubelet would mount of the agent's Secret.
+    /// Writes the files that the kubelet would mount from the agent's Secret.
     pub(super) fn mount_secret(&self) {
         let folder = self.dir.path().join("mounts/secrets/castai-agent");
         fs::create_dir_all(&folder).unwrap();
@@ -173,7 +174,7 @@ impl Scene {
         Exporter::start(&self.env, &self.file).await
     }
 
-    /// Examines once: the checks by name.
+    /// Runs `check` and returns the results by check name.
     async fn check(&self) -> BTreeMap<String, Value> {
         let report = exporter::check(&self.env, &self.file).await;
         let checks = report["checks"].as_array().unwrap();
@@ -218,7 +219,7 @@ async fn it_follows_the_agent_through_upgrade_rollback_removal_and_return() {
     scene.agent(&helm3, &scene.url()).await;
     shows(&fine).await;
 
-    // The agent is upgraded with a slip, and rolled back.
+    // Upgrade the agent with an invalid value, then roll back.
     scene.agent(&helm3, "/no/host").await;
     let slip = r#"castai_health_failure{check="castai_api",mode="agent_config_invalid"} 1"#;
     shows(&[slip.to_owned(), info("pod")]).await;
@@ -231,7 +232,7 @@ async fn it_follows_the_agent_through_upgrade_rollback_removal_and_return() {
         .unwrap();
     shows(&fine).await;
 
-    // It is removed, account and all, and comes back by the other Helm.
+    // Uninstall the agent with its account, then reinstall it with the other Helm.
     helm3
         .on(
             &scene.cluster,
@@ -243,7 +244,7 @@ async fn it_follows_the_agent_through_upgrade_rollback_removal_and_return() {
     scene.agent(&helm4, &scene.url()).await;
     shows(&fine).await;
 
-    // Its Deployment has no pod, and then there is no Deployment.
+    // Scale the Deployment to zero, then delete it.
     let agent = ["--namespace", NAMESPACE, "deployment", "castai-agent"];
     scene
         .cluster
@@ -268,7 +269,7 @@ async fn it_follows_the_agent_through_upgrade_rollback_removal_and_return() {
     ])
     .await;
 
-    // It comes back under another name, and the label of the chart tells which it is.
+    // Recreate it under another name; the chart's labels identify it.
     let mut renamed: Value = serde_json::from_str(&known).unwrap();
     renamed["metadata"] = json!({
         "name": "prod-castai-agent",
@@ -305,7 +306,7 @@ async fn a_value_that_lies_in_a_secret_that_is_not_mounted_is_unknown_and_not_mi
     let evidence = checks["castai_api"]["evidence"].as_str().unwrap();
     for word in [
         "answers",
-        "API_KEY may lie in the Secret castai-agent",
+        "API_KEY may be stored in the Secret castai-agent",
         "agent.secrets",
     ] {
         assert!(evidence.contains(word), "{word}: {evidence}");
@@ -317,7 +318,7 @@ async fn a_value_that_lies_in_a_secret_that_is_not_mounted_is_unknown_and_not_mi
     );
 }
 
-/// AWS as the agent's environment leads to it.
+/// AWS as the agent's environment addresses it.
 struct Aws {
     account: lab::aws::Account,
     sts: Sts,
@@ -325,26 +326,27 @@ struct Aws {
 }
 
 impl Aws {
-    /// With the issuer of the cluster's tokens as a provider, and a role that the agent's account may take.
+    /// Starts AWS with the cluster's token issuer as OIDC provider and a role for the agent's
+    /// account.
     async fn of(cluster: &Cluster) -> Self {
         let account = lab::aws::Account::default();
-        let sts = Sts::start(&account, None, Place::sts()).unwrap();
-        let ec2 = Ec2::start(&account, None, Place::ec2()).unwrap();
+        let sts = Sts::start(&account, None, Endpoint::sts()).unwrap();
+        let ec2 = Ec2::start(&account, None, Endpoint::ec2()).unwrap();
         let keys = cluster
             .kubectl(&["get", "--raw", "/openid/v1/jwks"])
             .await
             .unwrap();
-        account.set_provider(Provider {
+        account.set_provider(OidcProvider {
             issuer: ISSUER.to_owned(),
             audiences: vec![AUDIENCE.to_owned()],
-            signs: Signs::Keys(serde_json::from_str(&keys).unwrap()),
+            signing_keys: SigningKeys::Jwks(serde_json::from_str(&keys).unwrap()),
         });
         let aws = Self { account, sts, ec2 };
         aws.trust(SUBJECT);
         aws
     }
 
-    /// The role trusts this account and no other.
+    /// Sets the trust policy of the role to this one subject.
     fn trust(&self, subject: &str) {
         let (issuer, audience, subject) =
             (ISSUER.to_owned(), AUDIENCE.to_owned(), subject.to_owned());
@@ -360,7 +362,7 @@ impl Aws {
         });
     }
 
-    /// The agent's values with this role, and a token for it made for this audience.
+    /// Returns agent values with this role, and writes a token for this audience.
     fn values(&self, role: &str, audience: &str) -> Value {
         json!({
             "role": role,
@@ -394,7 +396,7 @@ async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
         SUBJECT,
         AUDIENCE,
         "serviceaccount/token of the agent's pod",
-        "a sidecar can tell",
+        "only a sidecar can check",
     ] {
         assert!(said.contains(word), "{word}: {said}");
     }
@@ -406,7 +408,7 @@ async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
             .contains(&format!("assumed-role/{ROLE}/"))
     );
 
-    // What AWS refuses the agent it refuses here, and for the same reason.
+    // AWS rejects the companion for the same reason as it rejects the agent.
     aws.trust("system:serviceaccount:castai-agent:another");
     let checks = scene.check().await;
     assert_eq!(
@@ -431,7 +433,7 @@ async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
         checks["aws_credentials"]
     );
 
-    // The account got its role, and the pod is older.
+    // The account got its role after the pod was created.
     scene
         .agent_with(&helm, &scene.url(), &aws.values("", AUDIENCE))
         .await;
@@ -546,9 +548,9 @@ async fn from_another_namespace_it_sees_all_but_what_lies_in_secrets() {
     let seen = [
         status("apiserver", "ok"),
         status("cluster_metadata", "ok"),
-        // There is no node, and it sees that.
+        // The cluster has no node.
         status("agent_workload", "failing"),
-        // Keys may lie in the agent's Secret, and would go before the role.
+        // Keys in the agent's Secret would override the role.
         status("sts_identity", "unknown"),
         status("castai_api", "unknown"),
         info("pod"),
@@ -591,7 +593,7 @@ fn modes(check: &Value) -> Vec<&str> {
 async fn an_agent_of_many_pods_is_seen_page_by_page() {
     let scene = Scene::start().await;
     scene.mount_secret();
-    // More than one page, and far more than one answer may hold.
+    // More than one page of pods, and more than one response may contain.
     let values =
         json!({ "replicas": 60, "env": { "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED": "false" } });
     scene.agent_with(&Helm::four(), &scene.url(), &values).await;
@@ -613,49 +615,49 @@ async fn an_agent_of_many_pods_is_seen_page_by_page() {
         .await;
 }
 
-/// Role, resource, verb; the check that does not work without it, and a word of its evidence.
-const RIGHTS: &[(&str, &str, &str, &str, &str)] = &[
+/// Role, resource and verb; the check that fails without it, and a word of its evidence.
+const PERMISSIONS: &[(&str, &str, &str, &str, &str)] = &[
     (
         "castai-agent/castai-health-exporter",
         "deployments",
         "get",
         "castai_api",
-        "may not get deployments.apps",
+        "is not allowed to get deployments.apps",
     ),
     (
         "castai-agent/castai-health-exporter",
         "replicasets",
         "get",
         "castai_api",
-        "may not get replicasets.apps",
+        "is not allowed to get replicasets.apps",
     ),
     (
         "castai-agent/castai-health-exporter",
         "serviceaccounts/token",
         "create",
         "apiserver",
-        "may not create serviceaccounts/token",
+        "is not allowed to create serviceaccounts/token",
     ),
     (
         "castai-agent/castai-health-exporter",
         "serviceaccounts",
         "get",
         "aws_credentials",
-        "may not get serviceaccounts/castai-agent",
+        "is not allowed to get serviceaccounts/castai-agent",
     ),
     (
         "default/castai-health-exporter-default",
         "endpointslices",
         "get",
         "apiserver",
-        "may not be listed",
+        "may not list the addresses",
     ),
 ];
 
 #[tokio::test]
 async fn each_right_is_needed_and_there_is_no_other() {
     let scene = Scene::start().await;
-    // An agent that asks AWS, which is nowhere here.
+    // An agent that calls AWS, which does not exist here.
     let keys = json!({ "env": { "AWS_ACCESS_KEY_ID": lab::aws::KEY_ID, "AWS_SECRET_ACCESS_KEY": lab::aws::SECRET } });
     scene.agent_with(&Helm::four(), &scene.url(), &keys).await;
     scene.mount_secret();
@@ -694,7 +696,7 @@ async fn each_right_is_needed_and_there_is_no_other() {
         }
     }
     granted.sort();
-    let mut needed: Vec<_> = RIGHTS
+    let mut needed: Vec<_> = PERMISSIONS
         .iter()
         .map(|(role, resource, verb, ..)| {
             (
@@ -704,18 +706,18 @@ async fn each_right_is_needed_and_there_is_no_other() {
             )
         })
         .collect();
-    // What is watched; that each check names the verb it lacks is held where the checks are.
-    for right in permission::RIGHTS
+    // Watched resources. Tests of the checks cover the verb that each check names.
+    for right in permission::PERMISSIONS
         .iter()
         .filter(|right| !right.checks.is_empty())
     {
-        let role = match right.place {
-            permission::Place::AgentNamespace => "castai-agent/castai-health-exporter",
-            permission::Place::Cluster => "/castai-health-exporter-cluster",
-            permission::Place::Namespace(_) => continue,
+        let role = match right.scope {
+            permission::RoleScope::AgentNamespace => "castai-agent/castai-health-exporter",
+            permission::RoleScope::Cluster => "/castai-health-exporter-cluster",
+            permission::RoleScope::Namespace(_) => continue,
         };
         if right.resource != "namespaces" {
-            // The namespace is read as the agent.
+            // The namespace is read with the agent's identity.
             needed.extend(right.verbs.iter().map(|verb| {
                 (
                     role.to_owned(),
@@ -729,7 +731,7 @@ async fn each_right_is_needed_and_there_is_no_other() {
     needed.dedup();
     assert_eq!(granted, needed, "the chart gives more or less than is used");
 
-    for (role, resource, verb, check, word) in RIGHTS {
+    for (role, resource, verb, check, word) in PERMISSIONS {
         let (namespace, name) = role.split_once('/').unwrap();
         let get = ["get", "role", "--namespace", namespace, name, "-ojson"];
         let whole = scene.cluster.kubectl(&get).await.unwrap();

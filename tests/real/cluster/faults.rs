@@ -1,5 +1,5 @@
-//! The agent's workload broken in a real cluster: real controllers say what is wrong, the companion names exactly that,
-//! and it heals. There is no kubelet: the test says what one would.
+//! Faults of the agent's workload in a real cluster: real controllers report them, and the
+//! companion names the mode. The cluster has no kubelet; the test writes what a kubelet would.
 
 use std::time::Duration;
 
@@ -12,23 +12,22 @@ use super::companion::{NAMESPACE, Scene};
 use crate::support::cluster::{ApiServer, Cluster};
 use crate::support::helm::{AGENT_CHART, Helm};
 
-/// Two intervals of 2 s and an attempt, and what controllers and a busy machine take before.
+/// Two intervals of 2 s and an attempt, plus time for controllers on a busy machine.
 const TOLD: Duration = Duration::from_secs(30);
-/// How often is looked again.
 const AGAIN: Duration = Duration::from_millis(200);
 const PODS: &str = "/api/v1/namespaces/castai-agent/pods";
 const DEPLOYMENT: &str = "deployment/castai-agent";
-/// Nobody renews a node's lease here, and no node is to be lost for it.
+/// Nothing renews node leases here, so the controller that would mark nodes lost is off.
 const NODES_LIVE: &str = "kube-controller-manager=--controllers=*,-node-lifecycle-controller";
 
-/// A companion beside an agent that runs.
+/// A companion beside a running agent.
 struct Story {
     scene: Scene,
     exporter: Exporter,
 }
 
 impl Story {
-    /// Starts it, and waits until all is well.
+    /// Starts the test bed and waits until every check is healthy.
     async fn begin(cluster: Cluster, port: u16) -> Self {
         let scene = Scene::of(cluster, port).await;
         scene.mount_secret();
@@ -55,13 +54,13 @@ impl Story {
         .await;
     }
 
-    /// A kubelet registers its node, and says that it is ready.
+    /// Registers a node and reports it ready, as a kubelet does.
     async fn join(&self) {
         let node = node();
         self.put(&node).await;
         self.patch("node/node-1", &json!({ "status": node["status"] }), true)
             .await;
-        // What the controller does that is off here.
+        // The controller that removes this taint is off.
         self.kubectl("taint node node-1 node.kubernetes.io/not-ready-")
             .await;
     }
@@ -79,17 +78,17 @@ impl Story {
         if status {
             words.push("--subresource=status");
         }
-        // A pod may be gone by now.
+        // The pod may already be deleted.
         drop(self.scene.cluster.kubectl(&words).await);
     }
 
-    /// Has the agent's pods made anew, as a rollout or a lost node would.
+    /// Recreates the agent's pods, as a rollout or a lost node would.
     async fn remake_pods(&self) {
         self.kubectl("delete pods --all --force --grace-period=0")
             .await;
     }
 
-    /// What a kubelet does: pods with a node run, pods that are to end do.
+    /// Acts as the kubelet: starts pods that have a node and removes pods that are terminating.
     async fn play_kubelet(&self) {
         let pods: Value = serde_json::from_str(&self.kubectl("get pods -ojson").await).unwrap();
         for pod in pods["items"].as_array().unwrap() {
@@ -110,12 +109,12 @@ impl Story {
         }
     }
 
-    /// The root is told, and nothing that does not follow from it.
+    /// Waits until the root cause is reported with nothing but its consequences.
     async fn is_told(&self, check: CheckId, mode: M) {
         self.exporter.tells((check, mode), TOLD).await;
     }
 
-    /// Nothing is wrong, and the agent was looked at.
+    /// Waits until nothing fails and the agent has been checked.
     async fn is_well(&self) {
         let began = Instant::now();
         loop {
@@ -153,7 +152,7 @@ fn node() -> Value {
     })
 }
 
-/// The status of a pod that runs.
+/// Returns the status of a running pod.
 fn running(pod: &Value) -> Value {
     let now = pod["metadata"]["creationTimestamp"].clone();
     let container = |container: &Value| {
@@ -274,7 +273,7 @@ async fn the_agents_pods_are_refused_by_real_admission() {
     story.is_well().await;
 }
 
-/// Asks a service that does not exist of every new pod.
+/// Returns a webhook configuration for new pods whose service does not exist.
 fn webhook() -> Value {
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
@@ -298,7 +297,7 @@ async fn an_upgrade_that_will_be_refused_is_foretold() {
     let adopt = |release: &str| {
         format!("annotate --overwrite {DEPLOYMENT} meta.helm.sh/release-name={release}")
     };
-    // Somebody has the umbrella's release adopt what was installed alone.
+    // Let the umbrella release adopt the agent that was installed alone.
     story.kubectl(&adopt("castai")).await;
     story
         .is_told(CheckId::AgentUpgrade, M::AgentUpgradeSelectorImmutable)
@@ -329,7 +328,8 @@ async fn an_upgrade_that_will_be_refused_is_foretold() {
     story.is_well().await;
 }
 
-/// Compacts so soon that a watch cannot be resumed after a few seconds, and watches by etcd alone.
+/// Flags for frequent compaction, so that a watch expires after seconds, and for watches served by
+/// etcd.
 const FORGETFUL: [&str; 2] = [
     "kube-apiserver=--etcd-compaction-interval=2s",
     "kube-apiserver=--watch-cache=false",
@@ -352,7 +352,7 @@ async fn watches_are_cut_hang_and_come_too_late_to_be_resumed() {
             .unwrap()
     };
 
-    // What happens while the watches are cut is seen when they are back.
+    // Changes during a broken watch show up once the watch resumes.
     link("reset").await;
     story.is_told(CheckId::Apiserver, M::NetReset).await;
     story
@@ -363,7 +363,7 @@ async fn watches_are_cut_hang_and_come_too_late_to_be_resumed() {
         .is_told(CheckId::AgentWorkload, M::AgentScaledToZero)
         .await;
 
-    // So long that the API server has forgotten where they were.
+    // Wait until etcd has compacted the last resource version of the watches.
     let list = story.kubectl(&format!("get --raw {PODS}")).await;
     let list: Value = serde_json::from_str(&list).unwrap();
     let version = list["metadata"]["resourceVersion"].as_str().unwrap();
@@ -380,7 +380,7 @@ async fn watches_are_cut_hang_and_come_too_late_to_be_resumed() {
     link("ok").await;
     story.is_well().await;
 
-    // And the API server itself, which the whole companion notices and survives.
+    // Restart the API server as well; every check of the companion recovers.
     story.scene.cluster.kill("kube-apiserver").await.unwrap();
     story.is_told(CheckId::Apiserver, M::NetReset).await;
     story.scene.cluster.revive("kube-apiserver").await.unwrap();

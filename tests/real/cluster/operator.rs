@@ -1,4 +1,4 @@
-//! The Prometheus Operator's objects, as the operator's own schemas see them on a real API server.
+//! Tests of Prometheus Operator objects against the operator's CRD schemas on a real API server.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use super::chart::{SWITCHES, template};
 use crate::support::cluster::Cluster;
 use crate::support::helm::Helm;
 
-/// Names the folder that `scripts/install-crds` makes.
+/// Variable with the folder that `scripts/install-crds` creates.
 const FOLDER: &str = "CRD_TEST_FOLDER";
 const KINDS: [&str; 3] = ["podmonitors", "prometheusrules", "alertmanagerconfigs"];
-/// How long an API server may take to serve a new kind.
+/// Time that an API server may take to serve a new kind.
 const SERVED: Duration = Duration::from_secs(30);
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Every value that shapes what is made for the operator.
+/// Every value that changes an operator object.
 const MONITORED: &[&[&str]] = &[
     &["podMonitor.enabled=true"],
     &[
@@ -38,7 +38,7 @@ const MONITORED: &[&[&str]] = &[
     ],
 ];
 
-/// An API server that knows the operator's kinds.
+/// An API server with the operator's CRDs.
 struct Operated {
     cluster: Cluster,
     dir: TempDir,
@@ -79,7 +79,7 @@ impl Operated {
         }
     }
 
-    /// Whether the API server would take these objects, and every field of them.
+    /// Validates objects strictly (server-side dry run).
     async fn accepts(&self, objects: &str) -> Result<(), String> {
         let path = self.dir.path().join("objects.yaml");
         fs::write(&path, objects).unwrap();

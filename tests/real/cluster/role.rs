@@ -1,34 +1,33 @@
-//! A real API server's service account, pod and tokens, as AWS and `aws_credentials` look at them.
+//! Tests of `aws_credentials` with a real API server's service account, pod and tokens.
 
 use std::fs;
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
-use lab::aws::{Provider, ROLE, Role, SUBJECT, Signs, WebIdentity};
-use test_support::world::standing_of;
-use test_support::world::{CheckContext, evidence};
+use lab::aws::{OidcProvider, ROLE, Role, SUBJECT, SigningKeys, WebIdentity};
+use test_support::lab_cluster::{LabCluster, evidence, standing_of};
 
 use super::AGENT;
 use crate::support::cluster::{ApiServer, Cluster};
 
-/// Who signs the tokens of `tests/cluster`.
+/// Token issuer of `tests/cluster`.
 pub(super) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
-/// Whom the webhook of EKS has them made for.
+/// Token audience that the webhook of EKS requests.
 pub(super) const AUDIENCE: &str = "sts.amazonaws.com";
 
-async fn seen(world: &CheckContext, check: CheckId) -> (Status, Vec<M>, String) {
-    let standings = world.look().await;
-    let standing = standing_of(&standings, check);
+async fn seen(world: &LabCluster, check: CheckId) -> (Status, Vec<M>, String) {
+    let check_states = world.look().await;
+    let check_state = standing_of(&check_states, check);
     (
-        standing.status(),
-        standing.settled.modes().to_vec(),
-        evidence(standing),
+        check_state.status(),
+        check_state.settled.modes().to_vec(),
+        evidence(check_state),
     )
 }
 
-/// The lab's world, with a real API server in the place of the lab's.
-async fn world_of(cluster: &Cluster) -> CheckContext {
+/// Returns a lab cluster with a real API server in place of the lab's.
+async fn world_of(cluster: &Cluster) -> LabCluster {
     let mount = cluster.mount(&AGENT).await.unwrap();
-    let mut world = CheckContext::start();
+    let mut world = LabCluster::start();
     let place = |dir: &std::path::Path| format!("service_account_dir: {}\n", dir.display());
     world.file = world.file.replace(&place(world.dir.path()), &place(&mount));
     assert!(world.file.contains(&place(&mount)));
@@ -61,7 +60,9 @@ async fn a_role_is_annotated_injected_and_changed_on_a_real_service_account() {
     let (status, _, said) = seen(&world, CheckId::AwsCredentials).await;
     assert_eq!(status, Status::Ok, "{said}");
     assert!(
-        said.contains("may not get serviceaccounts/castai-agent in the namespace castai-agent"),
+        said.contains(
+            "is not allowed to get serviceaccounts/castai-agent in namespace castai-agent"
+        ),
         "{said}"
     );
     kubectl("create role reader --verb=get --resource=serviceaccounts,pods").await;
@@ -81,7 +82,8 @@ async fn a_role_is_annotated_injected_and_changed_on_a_real_service_account() {
         "{said}"
     );
 
-    // As the webhook would: a token by TokenRequest, whose signature the lab's STS checks with the cluster's keys.
+    // Like the webhook, get a token by TokenRequest. The lab's STS verifies it with the cluster's
+    // keys.
     let token = kubectl(&format!(
         "create token castai-agent --audience={AUDIENCE} --duration=24h"
     ))
@@ -91,10 +93,10 @@ async fn a_role_is_annotated_injected_and_changed_on_a_real_service_account() {
         .kubectl(&["get", "--raw", "/openid/v1/jwks"])
         .await
         .unwrap();
-    let provider = |keys: &str| Provider {
+    let provider = |keys: &str| OidcProvider {
         issuer: ISSUER.to_owned(),
         audiences: vec![AUDIENCE.to_owned()],
-        signs: Signs::Keys(serde_json::from_str(keys).unwrap()),
+        signing_keys: SigningKeys::Jwks(serde_json::from_str(keys).unwrap()),
     };
     world.account.set_provider(provider(&keys));
     let trust = |issuer: &str| WebIdentity {
@@ -109,7 +111,7 @@ async fn a_role_is_annotated_injected_and_changed_on_a_real_service_account() {
     });
     world.env.insert("AWS_ROLE_ARN".to_owned(), arn.to_owned());
     let file = world.mounted("aws-token");
-    // v0.93 asks the global STS.
+    // Agent v0.93 uses the global STS endpoint.
     world.dns.add("sts.amazonaws.com", world.sts.addr().ip());
     kubectl("delete pod agent --grace-period=0 --force").await;
     kubectl(&pod.replace("v0.93.0", "v0.123.1")).await;
@@ -176,7 +178,7 @@ async fn the_agents_version_is_read_from_the_image_of_a_real_pod() {
     ])
     .await;
     world.with_pod_identity(Some(&lab::aws::pod_identity_token()));
-    // Nothing is sent there: the agent's SDK refuses the address.
+    // The agent's SDK rejects this address, so no request is sent.
     world.set_env(
         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
         "http://169.254.170.23/v1/credentials",

@@ -1,4 +1,5 @@
-//! A large cluster behind the real API server: kwok plays its kubelets.
+//! Memory and CPU of the companion in a large cluster on a real API server; kwok simulates the
+//! kubelets.
 
 use std::ffi::OsString;
 use std::net::TcpListener;
@@ -18,9 +19,9 @@ const STAGES: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/cluster/kwok-stages.yaml"
 );
-/// The budget while 5,000 nodes and three times as many pods are watched, in KiB.
+/// Memory limit in KiB while watching 5,000 nodes and three times as many pods.
 const MEMORY: u64 = 14 * 1024;
-/// How long it is followed.
+/// Duration of the measurement.
 const FOLLOWED: Duration = Duration::from_mins(1);
 
 fn named(variable: &str) -> OsString {
@@ -43,7 +44,7 @@ fn begin(program: OsString, arguments: &[&str]) -> Child {
         .unwrap()
 }
 
-/// A number of `/proc/PID/status`, in KiB.
+/// Returns a field of `/proc/PID/status`, in KiB.
 fn status(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status
@@ -53,7 +54,7 @@ fn status(pid: u32, name: &str) -> u64 {
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// CPU time so far, in seconds; the main thread's, which does all but hash passwords.
+/// Returns the CPU seconds of the main thread, which does everything except password hashing.
 fn cpu(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
     Duration::from_nanos(stat.split_whitespace().next().unwrap().parse().unwrap()).as_secs_f64()
@@ -65,7 +66,8 @@ async fn five_thousand_nodes_and_fifty_thousand_pods_are_known_at_once_and_held_
     let cluster = Cluster::start_with(&[
         "kube-apiserver=--max-requests-inflight=3000",
         "kube-apiserver=--max-mutating-requests-inflight=2000",
-        // kwok renews a lease in a quarter of its time, 50 s: the usual grace, after which pods are marked not ready.
+        // kwok renews a lease after a quarter of its duration, 50 s, which is the default grace
+        // period for marking pods not ready.
         "kube-controller-manager=--node-monitor-grace-period=30m",
     ])
     .await
@@ -93,7 +95,7 @@ async fn five_thousand_nodes_and_fifty_thousand_pods_are_known_at_once_and_held_
             .unwrap();
         assert!(made.success(), "{what}");
     }
-    // kwok has made all of them run when none is pending any more.
+    // kwok has started every pod once none is pending.
     let pending = [
         "get",
         "--raw",

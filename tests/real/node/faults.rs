@@ -1,4 +1,5 @@
-//! The agent's workload broken on a real node: the kubelet says what is wrong, the companion names exactly that, and it heals.
+//! Faults of the agent's workload on a real node: the kubelet reports them, and the companion names
+//! the mode.
 
 use std::time::Duration;
 
@@ -8,15 +9,14 @@ use test_support::exporter::Exporter;
 use test_support::failures::Pair;
 use tokio::time::{Instant, sleep};
 
-use crate::node::site::{STAND_IN, Site};
+use crate::node::node_cluster::{NodeCluster, STAND_IN};
 use crate::support::helm::Helm;
 
-/// What the kubelet takes until it says so, its first pause between two starts among it, two intervals and an attempt.
+/// Includes the kubelet's first back-off, two intervals and an attempt.
 const TOLD: Duration = Duration::from_secs(45);
-/// How often is looked again.
 const AGAIN: Duration = Duration::from_millis(300);
 const DEPLOYMENT: &str = "deployment/castai-agent";
-/// What looks at the agent, and at what it needs.
+/// Checks of the agent and of its dependencies.
 const LOOKED_AT: [CheckId; 6] = [
     CheckId::Apiserver,
     CheckId::CastaiApi,
@@ -26,34 +26,35 @@ const LOOKED_AT: [CheckId; 6] = [
     CheckId::ImagePull,
 ];
 
-/// The agent's own words when all is well, when it cannot go on, and when CAST AI refuses it.
+/// Agent log lines of a delivery, of a fatal configuration error, of a lost lease, and of a key
+/// that CAST AI rejects.
 const DELIVERED: &str = r#"time="x" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
 const NO_PROVIDER: &str = r#"time="x" level=fatal msg="agent failed: unknown provider \"eksx\"""#;
 const LEASE_LOST: &str = r#"E1122 13:00:10.148702       1 leaderelection.go:316] error retrieving resource lock castai-agent/agent-leader-election-lock: Get "https://10.96.0.21:443/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases/x?timeout=3s": net/http: TLS handshake timeout"#;
 const UNAUTHORIZED: &str = r#"time="x" level=error msg="failed getting agent configuration: request error status_code=401 body={\"message\":\"Unauthorized\"}""#;
 const CONTROLLER_REFUSED: &str = r#"time="x" level=error msg="polling actions: get action request failed: iteration: 3 get cluster-actions: request error host=https://api.cast.ai, status_code=401 body={\"message\":\"Unauthorized\"}""#;
 
-/// One way to break the agent.
+/// A way to break the agent.
 struct Story {
-    /// What is done to the template of its pods.
+    /// Patch of the pod template.
     pod: Value,
     root: Pair,
-    /// What is told beside it, as its consequence or its cause.
+    /// Causes and consequences reported beside the root.
     also: &'static [Pair],
-    /// What the evidence of the root holds.
+    /// Values that the evidence of the root must contain.
     says: &'static [&'static str],
 }
 
-/// A companion beside a stand-in for the agent that does as it is told.
+/// A companion beside an agent stand-in that follows a script.
 struct Scene {
-    site: Site,
+    site: NodeCluster,
     companion: Exporter,
 }
 
 impl Scene {
-    /// Starts it, and waits until all is well.
+    /// Starts the test bed and waits until every check is healthy.
     async fn begin() -> Self {
-        let site = Site::bare().await;
+        let site = NodeCluster::bare().await;
         let helm = Helm::four();
         let image = format!("image={STAND_IN}");
         site.agent(
@@ -61,7 +62,7 @@ impl Scene {
             &["replicas=1", &image, "env.LEADER_ELECTION_ENABLED=false"],
         )
         .await;
-        // One pod after the other, so that each story is of one pod.
+        // A single pod at a time, so that each fault affects one pod.
         let mut well = template(&agent(&["repeat", DELIVERED, "serve", "200"]));
         well["spec"]["strategy"] = json!({ "type": "Recreate", "rollingUpdate": null });
         site.kubectl(&["patch", DEPLOYMENT, &format!("--patch={well}")])
@@ -76,14 +77,14 @@ impl Scene {
         scene
     }
 
-    /// Changes the template of the agent's pods.
+    /// Patches the template of the agent's pods.
     async fn change(&self, pod: &Value) {
         self.site
             .kubectl(&["patch", DEPLOYMENT, &format!("--patch={}", template(pod))])
             .await;
     }
 
-    /// Breaks it, waits until the root is told and all else follows from it, and heals it.
+    /// Breaks the agent, waits for the root cause and its consequences, and heals it.
     async fn play(&self, story: Story) {
         let Story {
             pod,
@@ -112,7 +113,7 @@ impl Scene {
         .await;
     }
 
-    /// Nothing is wrong, and these checks have seen it.
+    /// Waits until nothing fails and these checks have run.
     async fn is_well(&self, seen: &[CheckId]) {
         let began = Instant::now();
         loop {
@@ -139,7 +140,7 @@ impl Scene {
         }
     }
 
-    /// Waits until something is so.
+    /// Waits until a condition holds.
     async fn waits(&self, what: &str, so: impl AsyncFn() -> bool) {
         let began = Instant::now();
         while !so().await {
@@ -155,23 +156,23 @@ impl Scene {
     }
 }
 
-/// A change of the template of a Deployment's pods.
+/// Returns a patch of a Deployment's pod template.
 fn template(pod: &Value) -> Value {
     json!({ "spec": { "template": { "spec": pod } } })
 }
 
-/// A pod's template in which the agent does this.
+/// Returns a pod template in which the agent runs this script.
 fn agent(words: &[&str]) -> Value {
     container(json!({ "args": words }))
 }
 
-/// A pod's template in which the agent's container is changed so.
+/// Returns a pod template with a changed agent container.
 fn container(mut change: Value) -> Value {
     change["name"] = "agent".into();
     json!({ "containers": [change] })
 }
 
-/// A variable of the agent that comes from something that is not there.
+/// Returns an agent variable whose source does not exist.
 fn variable(from: &str, name: &str) -> Value {
     let key = json!({ "name": name, "key": "none" });
     container(json!({ "env": [{ "name": "EXTRA", "valueFrom": { from: key } }] }))
@@ -198,14 +199,23 @@ async fn whatever_befalls_the_agent_on_a_real_node_is_told_by_its_one_root_and_e
     scene.is_well(&LOOKED_AT).await;
 }
 
-/// The agent's container ends, again and again, and why.
+/// The agent's container exits repeatedly, for different reasons.
 async fn ends(scene: &Scene) {
     let stories = [
         Story {
             also: &[(CheckId::AgentLog, M::AgentConfigInvalid)],
             ..workload(
                 M::AgentCrashloop,
-                agent(&["serve", "200", "wait", "4", "say", NO_PROVIDER, "exit", "1"]),
+                agent(&[
+                    "serve",
+                    "200",
+                    "sleep",
+                    "4",
+                    "log",
+                    NO_PROVIDER,
+                    "exit",
+                    "1",
+                ]),
                 &["container agent", "exit code 1"],
             )
         },
@@ -213,11 +223,11 @@ async fn ends(scene: &Scene) {
             also: &[(CheckId::AgentLog, M::TlsHandshakeTimeout)],
             ..workload(
                 M::AgentCompleted,
-                agent(&["serve", "200", "wait", "1", "say", LEASE_LOST, "exit", "0"]),
+                agent(&["serve", "200", "sleep", "1", "log", LEASE_LOST, "exit", "0"]),
                 &["exit code 0", "Completed"],
             )
         },
-        workload(M::AgentOomkilled, agent(&["grow"]), &["OOMKilled"]),
+        workload(M::AgentOomkilled, agent(&["allocate"]), &["OOMKilled"]),
         workload(
             M::AgentLivenessKilled,
             container(json!({
@@ -227,7 +237,7 @@ async fn ends(scene: &Scene) {
             &["liveness probe"],
         ),
         Story {
-            pod: agent(&["impostor"]),
+            pod: agent(&["not-found"]),
             root: (CheckId::AgentHealth, M::AgentPortTaken),
             also: &[],
             says: &["404"],
@@ -237,8 +247,8 @@ async fn ends(scene: &Scene) {
         scene.play(story).await;
     }
 
-    // Two containers end again and again: both are named, and the remedy's command reads what both have said.
-    let ends = |name: &str, code: &str| json!({ "name": name, "args": ["say", format!("the last of {name}"), "exit", code] });
+    // Two containers crash: the evidence names both, and the remedy prints the logs of both.
+    let ends = |name: &str, code: &str| json!({ "name": name, "args": ["log", format!("the last of {name}"), "exit", code] });
     let root = (CheckId::AgentWorkload, M::AgentCrashloop);
     scene
         .change(&json!({ "containers": [ends("agent", "3"), ends("monitor", "4")] }))
@@ -257,7 +267,7 @@ async fn ends(scene: &Scene) {
         .await;
     let (_, command) = root.1.entry().remedy.split_once("`kubectl ").unwrap();
     let command: Vec<&str> = command.split(" | ").next().unwrap().split(' ').collect();
-    // Between two starts the kubelet may have removed what it names.
+    // Between two starts the kubelet may have removed the container.
     scene
         .waits("what both said is read", async || {
             let said = scene.site.kubectl(&command).await;
@@ -269,7 +279,7 @@ async fn ends(scene: &Scene) {
     scene.heal(root).await;
 }
 
-/// The agent's container is never started, and why.
+/// The agent's container never starts, for different reasons.
 async fn does_not_start(scene: &Scene) {
     scene.site.apply(&registry()).await;
     let stories = [
@@ -305,7 +315,7 @@ async fn does_not_start(scene: &Scene) {
         scene.play(story).await;
     }
 
-    // It stays the one root while the kubelet pauses, and when the new pod's address is known.
+    // It remains the only root during back-off and after the new pod gets an address.
     let Story {
         pod,
         root,
@@ -317,28 +327,28 @@ async fn does_not_start(scene: &Scene) {
     let health = async || scene.companion.evidence(CheckId::AgentHealth).await;
     scene
         .waits("asked at its port", async || {
-            health().await.contains("no agent runs")
+            health().await.contains("no agent pod is running")
         })
         .await;
     scene.is_told(root, also, &["ImagePullBackOff"]).await;
     scene.heal(root).await;
 }
 
-/// The agent's log is read on over the kubelet's rotation.
+/// The agent's log is followed across a rotation by the kubelet.
 async fn is_followed(scene: &Scene) {
     let log = |mode: M| (CheckId::AgentLog, mode);
     let before = [
         "serve",
         "200",
-        "say",
+        "log",
         "this is the first line",
         "repeat",
         UNAUTHORIZED,
-        "wait",
+        "sleep",
         "6",
         "flood",
     ];
-    let after = ["wait", "6", "repeat", LEASE_LOST];
+    let after = ["sleep", "6", "repeat", LEASE_LOST];
     scene.change(&agent(&[&before[..], &after].concat())).await;
     scene.is_told(log(M::CastaiTokenInvalid), &[], &[]).await;
     let file = async || {
@@ -350,7 +360,7 @@ async fn is_followed(scene: &Scene) {
     scene
         .waits("rotated", async || !file().await.contains("the first line"))
         .await;
-    // What is still said holds, and what is new is read in the new file.
+    // Incidents that continue are kept, and new ones are read from the new file.
     let both = [M::CastaiTokenInvalid, M::TlsHandshakeTimeout]
         .map(log)
         .into();
@@ -362,15 +372,15 @@ async fn is_followed(scene: &Scene) {
     scene.heal(log(M::CastaiTokenInvalid)).await;
 }
 
-/// The agent's pod is evicted, and its node does not answer.
+/// The agent's pod is evicted; then its node stops responding.
 async fn is_lost(scene: &Scene) {
     let limits = json!({ "limits": { "ephemeral-storage": "40Ki" }, "requests": { "ephemeral-storage": "1Ki" } });
     let mut pod = container(json!({
         "args": ["flood"], "resources": limits,
-        // So that the next pod does not count before it is evicted as well.
+        // Without readiness the next pod would count before it is evicted as well.
         "readinessProbe": { "httpGet": { "path": "/readyz", "port": 9876 } },
     }));
-    // The kubelet evicts nobody of a critical priority for what it writes.
+    // The kubelet evicts no pod of critical priority for its disk usage.
     pod["priorityClassName"] = Value::Null;
     scene
         .play(workload(M::AgentEvicted, pod, &["Evicted", "ephemeral"]))
@@ -388,13 +398,13 @@ async fn is_lost(scene: &Scene) {
     scene.is_well(&LOOKED_AT).await;
 }
 
-/// What else is CAST AI's ends, or is refused.
+/// Other CAST AI workloads crash, or CAST AI rejects them.
 async fn has_siblings(scene: &Scene) {
     let controller = ["castai-cluster-controller", "cluster-controller"];
     for ([name, container], words, root) in [
         (
             controller,
-            ["say", CONTROLLER_REFUSED, "exit", "1"].as_slice(),
+            ["log", CONTROLLER_REFUSED, "exit", "1"].as_slice(),
             (CheckId::ClusterController, M::AgentCrashloop),
         ),
         (
@@ -404,7 +414,7 @@ async fn has_siblings(scene: &Scene) {
         ),
         (
             ["castai-evictor", "evictor"],
-            &["grow"],
+            &["allocate"],
             (CheckId::Components, M::AgentOomkilled),
         ),
     ] {
@@ -415,7 +425,7 @@ async fn has_siblings(scene: &Scene) {
     }
 }
 
-/// A Deployment of CAST AI's beside the agent.
+/// Returns a CAST AI Deployment other than the agent.
 fn sibling(name: &str, container: &str, words: &[&str]) -> Value {
     let labels = json!({ "app.kubernetes.io/name": name });
     let container = json!({
@@ -445,7 +455,8 @@ fn image(mode: M, image: &str, policy: &str) -> Story {
     )
 }
 
-/// A registry that refuses everybody, where the kubelet's containerd reaches it without TLS.
+/// Returns a registry that rejects every pull, over plain HTTP as the node's containerd is
+/// configured.
 fn registry() -> Value {
     let container = json!({ "name": "registry", "image": STAND_IN, "imagePullPolicy": "Never", "args": ["registry"] });
     json!({

@@ -1,4 +1,4 @@
-//! The image itself, as the registry would get it.
+//! Tests of the container image as it is pushed to the registry.
 
 use std::env;
 use std::path::PathBuf;
@@ -6,11 +6,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Names the OCI archive that `scripts/build-image` makes.
+/// Variable with the OCI archive that `scripts/build-image` creates.
 const ARCHIVE: &str = "IMAGE_TEST_ARCHIVE";
-/// What it is called in that archive.
+/// Name of the image in the archive.
 pub(super) const NAME: &str = "local.test/castai-health-exporter";
-/// Nine megabytes for the program, and the authorities.
+/// Nine megabytes for the program, plus the CA certificates.
 const MOST: u64 = 9_000_000 + 400_000;
 
 pub(super) fn archive() -> PathBuf {
@@ -20,7 +20,7 @@ pub(super) fn archive() -> PathBuf {
     path.unwrap_or_else(|| panic!("{ARCHIVE} names no image; run `make test-node`"))
 }
 
-/// A file of the archive.
+/// Reads a file of the archive.
 fn member(path: &str) -> Vec<u8> {
     let output = Command::new("tar")
         .arg("-xOf")

@@ -1,21 +1,21 @@
-//! All is well for an hour, whatever restarts, and nobody is told anything.
+//! A healthy cluster sends no notification for an hour, whatever restarts.
 
 use std::env;
 use std::time::Duration;
 
 use castai_health_exporter::alerting::settings::Settings;
 use castai_health_exporter::alerting::time_scale::TimeScale;
-use test_support::world::CheckContext;
+use test_support::lab_cluster::LabCluster;
 use tokio::time::{Instant, sleep};
 
-use super::beside::Beside;
+use super::monitored_lab::MonitoredLab;
 use super::short;
 use crate::support::monitoring::{Monitoring, RUNBOOKS};
 
-/// For how many minutes the soak lasts, and so many times as fast as the committed rules.
+/// Duration of the soak in minutes, and speed-up over the committed rules.
 const SOAK_MINUTES: &str = "SOAK_MINUTES";
 const SOAK_PACE: u32 = 6;
-/// Between two restarts.
+/// Pause between two restarts.
 const RESTS: Duration = Duration::from_secs(20);
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn nobody_is_told_anything_while_all_is_well_whatever_restarts() {
         runbook_base: RUNBOOKS,
     };
     let mut monitoring = Monitoring::start(&settings, Duration::from_secs(2)).await;
-    let mut beside = Beside::start(CheckContext::start()).await;
+    let mut beside = MonitoredLab::start(LabCluster::start()).await;
     monitoring.scrape("healthy", &[beside.exporter.address()]);
     let began = Instant::now();
     let mut restarts = 0;

@@ -1,4 +1,4 @@
-//! A real Kubernetes control plane: `tests/cluster`, started, broken and mended by a test.
+//! A real Kubernetes control plane: runs `tests/cluster` and breaks and repairs its components.
 
 use std::fs::File;
 use std::net::IpAddr;
@@ -14,14 +14,14 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Names the program that `scripts/build-kube` builds.
+/// Variable with the program that `scripts/build-kube` builds.
 const PROGRAM: &str = "KUBE_TEST_BINARY";
-/// How long `kube up` takes to end once its input has ended, at most.
+/// Time that `kube up` takes at most to exit after its input is closed.
 const END: Duration = Duration::from_secs(5);
-/// Each takes a gigabyte and, while it starts, all cores.
+/// A cluster uses a gigabyte and, while it starts, all cores.
 static TWO_AT_A_TIME: Semaphore = Semaphore::const_new(2);
 
-/// A running control plane. Dropping it ends it and removes its files.
+/// A running control plane. Dropping it kills it and removes its files.
 pub(crate) struct Cluster {
     program: PathBuf,
     process: Child,
@@ -30,7 +30,7 @@ pub(crate) struct Cluster {
     _turn: SemaphorePermit<'static>,
 }
 
-/// What `kube up` says when it is ready.
+/// Output of `kube up` when it is ready.
 #[derive(Deserialize)]
 struct Info {
     servers: Vec<ApiServer>,
@@ -41,26 +41,25 @@ struct Info {
 /// One of the API servers that share the etcd.
 #[derive(Deserialize)]
 pub(crate) struct ApiServer {
-    /// The component, for [`Cluster::pause`] and its like.
+    /// Component name, for [`Cluster::pause`] and similar.
     pub(crate) name: String,
-    /// Its address; the port is [`ApiServer::PORT`].
+    /// Address; the port is [`ApiServer::PORT`].
     pub(crate) host: IpAddr,
 }
 
-/// What an API server shows at the handshake.
+/// Certificate of an API server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Certificate {
-    /// The right one.
     Valid,
-    /// Ended an hour ago.
+    /// Expired an hour ago.
     Expired,
-    /// Signed by an authority that no pod knows.
+    /// Signed by a CA that pods do not trust.
     ForeignCa,
-    /// Right but for its one name.
+    /// Valid, but issued for another name.
     OtherName(&'static str),
 }
 
-/// A service account, and what a pod of it is to be given.
+/// A service account and the credentials of its pods.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Account<'a> {
     pub(crate) namespace: &'a str,
@@ -69,16 +68,16 @@ pub(crate) struct Account<'a> {
     pub(crate) grants: &'a [Grant],
 }
 
-/// The token of a pod.
+/// Token of a pod.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Token {
-    /// For ten minutes, by a `TokenRequest`.
+    /// Valid for ten minutes, issued by a `TokenRequest`.
     Valid,
-    /// Signed by the right key, ended an hour ago.
+    /// Signed by the right key, expired an hour ago.
     Expired,
 }
 
-/// A right that is bound to an account of its own name.
+/// A permission bound to an account of the same name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Grant {
     /// Get namespaces, by a `ClusterRoleBinding`.
@@ -87,7 +86,7 @@ pub(crate) enum Grant {
     EndpointSlices,
 }
 
-/// Why a control plane does not do what the test wants.
+/// An error of the control plane under test.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClusterError {
     /// The program was not built.
@@ -95,26 +94,21 @@ pub(crate) enum ClusterError {
         "{PROGRAM} names no program; run `make test`, or: export {PROGRAM}=\"$(scripts/build-kube)\""
     )]
     NotInstalled,
-    /// The program said no.
+    /// The program rejected a request.
     #[error("kube {request}: {answer}")]
-    Refused {
-        /// What it was asked.
-        request: String,
-        /// What it said.
-        answer: String,
-    },
-    /// The program could not be asked.
+    Refused { request: String, answer: String },
+    /// The program could not be reached.
     #[error("kube: {0}")]
     Io(#[from] io::Error),
 }
 
 impl Cluster {
-    /// Starts API servers with an etcd, and waits until they are ready: some four seconds.
+    /// Starts API servers with an etcd and waits until they are ready, about four seconds.
     pub(crate) async fn start(api_servers: usize) -> Result<Self, ClusterError> {
         Self::up(&["--apiservers", &api_servers.to_string()]).await
     }
 
-    /// The same with one API server, and with these arguments for components, each as `NAME=--flag=value`.
+    /// Starts one API server with these arguments for components, each as `NAME=--flag=value`.
     pub(crate) async fn start_with(arguments: &[&str]) -> Result<Self, ClusterError> {
         let arguments: Vec<&str> = arguments
             .iter()
@@ -123,7 +117,8 @@ impl Cluster {
         Self::up(&arguments).await
     }
 
-    /// Starts an API server and a real node, and waits until pods can run and names resolve: some nine seconds, as root.
+    /// Starts an API server and a real node and waits until pods run and names resolve, about nine
+    /// seconds. Needs root.
     pub(crate) async fn start_with_node() -> Result<Self, ClusterError> {
         Self::up(&["--node"]).await
     }
@@ -163,42 +158,42 @@ impl Cluster {
         })
     }
 
-    /// All API servers; the first is `kube-apiserver`, the second `kube-apiserver-2`.
+    /// Returns all API servers; the first is `kube-apiserver`, the second `kube-apiserver-2`.
     pub(crate) fn api_servers(&self) -> &[ApiServer] {
         &self.info.servers
     }
 
-    /// The folder that holds all of it.
+    /// Returns the folder with all files of the cluster.
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
-    /// The program that holds all components, `kubectl` among them.
+    /// Returns the program that contains all components and `kubectl`.
     pub(crate) fn program(&self) -> &Path {
         &self.program
     }
 
-    /// The administrator's kubeconfig.
+    /// Returns the administrator's kubeconfig.
     pub(crate) fn kubeconfig(&self) -> &Path {
         &self.info.kubeconfig
     }
 
-    /// Stops a component where it stands: its port still accepts, nothing answers.
+    /// Pauses a component: its port accepts connections, but nothing responds.
     pub(crate) async fn pause(&self, component: &str) -> Result<(), ClusterError> {
         self.control(&format!("pause {component}")).await.map(drop)
     }
 
-    /// Lets a paused component go on.
+    /// Resumes a paused component.
     pub(crate) async fn resume(&self, component: &str) -> Result<(), ClusterError> {
         self.control(&format!("resume {component}")).await.map(drop)
     }
 
-    /// Ends a component at once: its port refuses.
+    /// Kills a component: its port refuses connections.
     pub(crate) async fn kill(&self, component: &str) -> Result<(), ClusterError> {
         self.control(&format!("kill {component}")).await.map(drop)
     }
 
-    /// Starts a killed component at its old address; an API server is ready then.
+    /// Restarts a killed component at its old address; an API server is ready on return.
     pub(crate) async fn revive(&self, component: &str) -> Result<(), ClusterError> {
         self.control(&format!("start {component}")).await?;
         if self
@@ -212,7 +207,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Sends one request as `kube ctl` does, and returns what was said beside `ok`.
+    /// Sends one request as `kube ctl` does and returns the response without `ok`.
     pub(crate) async fn control(&self, request: &str) -> Result<String, ClusterError> {
         let mut socket = UnixStream::connect(&self.info.control).await?;
         socket.write_all(format!("{request}\n").as_bytes()).await?;
@@ -227,7 +222,7 @@ impl Cluster {
         }
     }
 
-    /// Gives an API server another certificate; it is shown within a quarter of a second.
+    /// Replaces the certificate of an API server; it takes effect within a quarter of a second.
     pub(crate) async fn certify(
         &self,
         server: &ApiServer,
@@ -243,8 +238,8 @@ impl Cluster {
         self.kube(&arguments).await.map(drop)
     }
 
-    /// Makes what is missing of an account, and the directory with `token`, `ca.crt` and `namespace` that a pod of it
-    /// is given. The next call for the account replaces them there in one step.
+    /// Creates what the account lacks, and the directory with `token`, `ca.crt` and `namespace`
+    /// that its pods mount. Another call for the same account replaces the files atomically.
     pub(crate) async fn mount(&self, account: &Account<'_>) -> Result<PathBuf, ClusterError> {
         let Account {
             namespace,
@@ -282,7 +277,7 @@ impl Cluster {
         Ok(directory)
     }
 
-    /// Takes a right away from an account.
+    /// Removes a permission from an account.
     pub(crate) async fn revoke(
         &self,
         account: &Account<'_>,
@@ -297,7 +292,7 @@ impl Cluster {
             .map(drop)
     }
 
-    /// Puts what stands in for CAST AI's programs into the node as an image.
+    /// Imports the stand-in for CAST AI's programs into the node as an image.
     pub(crate) async fn load_stand_in(&self, image: &str) -> Result<(), ClusterError> {
         let program = self.program.with_file_name("stand-in");
         self.kube(&[
@@ -311,7 +306,7 @@ impl Cluster {
         .map(drop)
     }
 
-    /// Runs kubectl as the administrator, and returns what it prints.
+    /// Runs kubectl as the administrator and returns its output.
     pub(crate) async fn kubectl(&self, arguments: &[&str]) -> Result<String, ClusterError> {
         let kubeconfig = format!("--kubeconfig={}", self.info.kubeconfig.display());
         self.kube(&[["kubectl", &kubeconfig].as_slice(), arguments].concat())
@@ -343,9 +338,9 @@ impl Cluster {
 }
 
 impl ApiServer {
-    /// The port of every API server.
+    /// Port of every API server.
     pub(crate) const PORT: u16 = 6443;
-    /// The port by which the first one is reached through a link that has faults.
+    /// Port of the first API server through a link with injected faults.
     pub(crate) const LINK: u16 = 7443;
 }
 

@@ -7,24 +7,24 @@ use tokio::process::Command;
 
 use crate::support::cluster::Cluster;
 
-/// Names the folder that `scripts/build-helm` makes.
+/// Variable with the folder that `scripts/build-helm` creates.
 const FOLDER: &str = "HELM_TEST_BINARIES";
 
-/// Our chart, and one with the shape of the agent's.
+/// Our chart, and one shaped like the agent's.
 pub(crate) const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/chart");
 pub(crate) const AGENT_CHART: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/agent-chart");
-/// What a cluster serves that has the policy; `helm template` cannot know.
+/// API version of the policy; `helm template` cannot discover it.
 pub(crate) const POLICIES: &str = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
 
-/// One of the two.
+/// A version of Helm.
 #[derive(Clone, Debug)]
 pub(crate) struct Helm {
     program: PathBuf,
 }
 
 impl Helm {
-    /// Both.
+    /// Returns both versions.
     pub(crate) fn both() -> [Self; 2] {
         let folder = env::var_os(FOLDER)
             .map(PathBuf::from)
@@ -37,23 +37,22 @@ impl Helm {
         })
     }
 
-    /// The newer one.
+    /// Returns Helm 4.
     pub(crate) fn four() -> Self {
         let [_, four] = Self::both();
         four
     }
 
-    /// The program.
     pub(crate) fn program(&self) -> &Path {
         &self.program
     }
 
-    /// Runs it without a cluster: what it prints, or what it complains of.
+    /// Runs Helm without a cluster and returns its output, or its error output.
     pub(crate) async fn offline(&self, arguments: &[&str]) -> Result<String, String> {
         self.run(arguments, Path::new("/nonexistent")).await
     }
 
-    /// Runs it as the cluster's administrator.
+    /// Runs Helm as the cluster's administrator.
     pub(crate) async fn on(&self, cluster: &Cluster, arguments: &[&str]) -> Result<String, String> {
         self.run(arguments, cluster.kubeconfig()).await
     }

@@ -1,4 +1,4 @@
-//! Debian's Prometheus and Alertmanager on loopback, and a receiver that writes down whom they tell.
+//! Debian's Prometheus and Alertmanager on loopback, and a webhook that records notifications.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -19,38 +19,38 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Where the rules of the test say that the runbooks are.
+/// Base URL of the runbooks in these tests.
 pub(crate) const RUNBOOKS: &str = "https://example.org/runbooks";
 
-/// One message of Alertmanager's, and when it came.
+/// A notification of Alertmanager.
 #[derive(Clone, Debug)]
 pub(crate) struct Notification {
-    /// The last part of the address: `pager`, `ticket` or `deadman`.
+    /// Last segment of the webhook path: `pager`, `ticket` or `deadman`.
     pub(crate) receiver: String,
-    /// What Alertmanager sent.
+    /// Payload of the webhook.
     pub(crate) body: Value,
-    /// When.
+    /// Time of arrival.
     pub(crate) at: Instant,
 }
 
-/// Names another Prometheus than Debian's.
+/// Variable with a Prometheus other than Debian's.
 const PROMETHEUS: &str = "PROMETHEUS";
 
-/// Prometheus with our rules, Alertmanager with our routes, and whoever is told.
+/// Prometheus with our rules, Alertmanager with our routes, and the webhook.
 pub(crate) struct Monitoring {
     directory: TempDir,
     prometheus: String,
     told: watch::Receiver<Vec<Notification>>,
     program: Process,
-    /// Held until the end, which ends it as well.
+    /// Dropping it kills the process.
     _alertmanager: Process,
 }
 
-/// A program that ends with its owner.
+/// A child process that is killed on drop.
 struct Process(Child);
 
 impl Monitoring {
-    /// Starts all of it, with the rules and routes at this pace.
+    /// Starts everything with the rules and routes at this time scale.
     pub(crate) async fn start(settings: &Settings<'_>, scrape: Duration) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
@@ -99,19 +99,19 @@ impl Monitoring {
         }
     }
 
-    /// Ends Prometheus without a word and starts it again.
+    /// Kills Prometheus and starts it again.
     pub(crate) async fn restart_prometheus(&mut self) {
         self.program.end();
         self.program = start_prometheus(self.directory.path(), &self.prometheus);
         ready(&self.prometheus, self.directory.path()).await;
     }
 
-    /// Lets Prometheus scrape these addresses as exporters of a cluster; none takes the cluster away.
+    /// Sets the exporters of a cluster as scrape targets; an empty list removes the cluster.
     pub(crate) fn scrape(&self, cluster: &str, addresses: &[&str]) {
         let targets =
             json!([{"targets": addresses, "labels": {"cluster": cluster, "namespace": "castai-agent"}}]).to_string();
         let folder = self.directory.path().join("targets");
-        // Renamed into its place, so that it is never read half.
+        // Renamed into place, so that Prometheus never reads half a file.
         let (new, file) = (
             folder.join(format!("{cluster}.new")),
             folder.join(format!("{cluster}.json")),
@@ -120,12 +120,12 @@ impl Monitoring {
         fs::rename(new, file).unwrap();
     }
 
-    /// What was told of a cluster so far.
+    /// Returns the notifications of a cluster so far.
     pub(crate) fn told(&self, cluster: &str) -> Vec<Notification> {
         about(&self.told.borrow(), cluster)
     }
 
-    /// Waits until the last word about a cluster has this status.
+    /// Waits until the latest notification of a cluster has this status.
     pub(crate) async fn until(
         &self,
         cluster: &str,
@@ -145,7 +145,7 @@ impl Monitoring {
         about(&heard, cluster).pop()
     }
 
-    /// Everybody who was told something, the dead man left out.
+    /// Returns all notifications except the watchdog's.
     pub(crate) fn everything(&self) -> Vec<Notification> {
         self.told
             .borrow()
@@ -155,7 +155,7 @@ impl Monitoring {
             .collect()
     }
 
-    /// Whether the watchdog was heard.
+    /// Whether a notification of the watchdog arrived.
     pub(crate) fn watchdog_was_heard(&self) -> bool {
         self.told
             .borrow()
@@ -163,7 +163,7 @@ impl Monitoring {
             .any(|one| one.receiver == "deadman")
     }
 
-    /// Lets Prometheus scrape what one address serves as so many clusters.
+    /// Scrapes one address as many clusters.
     pub(crate) fn scrape_as(
         &self,
         clusters: usize,
@@ -183,7 +183,7 @@ impl Monitoring {
         fs::rename(folder.join("fleet.new"), folder.join("fleet.json")).unwrap();
     }
 
-    /// How long each rule took the last time.
+    /// Returns the duration of the latest evaluation of each rule.
     pub(crate) async fn evaluations(&self) -> Vec<(String, f64)> {
         let answer = get(&self.prometheus, "/api/v1/rules")
             .await
@@ -206,7 +206,7 @@ impl Monitoring {
             .collect()
     }
 
-    /// The resident memory of Prometheus, in bytes.
+    /// Returns the resident memory of Prometheus, in bytes.
     pub(crate) async fn memory(&self) -> f64 {
         let metrics = get(&self.prometheus, "/metrics")
             .await
@@ -219,7 +219,7 @@ impl Monitoring {
             .expect("Prometheus tells its own memory")
     }
 
-    /// What Prometheus answers to a query over its last minutes.
+    /// Runs a range query over the last minutes.
     pub(crate) async fn query(&self, expr: &str, minutes: u64) -> Result<Vec<Value>, String> {
         let now = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
@@ -250,7 +250,7 @@ fn start_prometheus(path: &Path, address: &str) -> Process {
     let arguments = [
         "--config.file=prometheus.yaml",
         "--storage.tsdb.path=prometheus",
-        // Sooner than the minute after which it repeats what no Alertmanager was there to hear.
+        // Resend sooner than the default minute alerts that no Alertmanager received.
         "--rules.alert.resend-delay=2s",
         &listen,
     ];
@@ -258,7 +258,7 @@ fn start_prometheus(path: &Path, address: &str) -> Process {
     Process::start(path, Path::new(&program), &arguments)
 }
 
-/// Waits until a program of this folder says that it is ready.
+/// Waits until a program with this folder is ready.
 async fn ready(address: &str, folder: &Path) {
     let began = Instant::now();
     while get(address, "/-/ready").await.is_none() {
@@ -316,7 +316,7 @@ fn free_port() -> String {
         .to_string()
 }
 
-/// A webhook that writes down what it is told.
+/// Serves a webhook that records notifications.
 async fn receive() -> (String, watch::Receiver<Vec<Notification>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -330,7 +330,7 @@ async fn receive() -> (String, watch::Receiver<Vec<Notification>>) {
     (address, told)
 }
 
-/// Reads requests until the connection ends.
+/// Reads requests until the connection closes.
 async fn hear(mut stream: TcpStream, told: &watch::Sender<Vec<Notification>>) -> Option<()> {
     let mut read = Vec::new();
     loop {
@@ -369,7 +369,7 @@ async fn hear(mut stream: TcpStream, told: &watch::Sender<Vec<Notification>>) ->
     }
 }
 
-/// The body of an answer with status 200.
+/// Returns the body of a response with status 200.
 async fn get(address: &str, path: &str) -> Option<String> {
     let stream = TcpStream::connect(address).await.ok()?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))

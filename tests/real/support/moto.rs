@@ -1,9 +1,14 @@
-//! moto: AWS's IAM, STS and EC2 by another hand, which checks signatures and evaluates real policies.
+//! moto: an independent implementation of AWS's IAM, STS and EC2 that verifies signatures and
+//! evaluates policies.
 //!
-//! Where it differs from AWS: its refusals of EC2 come in the envelope of STS, and so does `AccessDenied`, which EC2 calls
-//! `UnauthorizedOperation`; errors of STS stand one element deeper; `GetCallerIdentity` is refused to nobody; web
-//! identities are not looked at. What a GET would carry it takes from its headers, so that no signature of one is right;
-//! that is mended before it starts.
+//! Where it differs from AWS:
+//!
+//! * EC2 denials come in the envelope of STS, and with `AccessDenied` instead of
+//!   `UnauthorizedOperation`.
+//! * Errors of STS are nested one element deeper.
+//! * `GetCallerIdentity` is never denied.
+//! * Web identity tokens are not verified.
+//! * The signature of a GET is computed with wrong headers. The start script patches this.
 
 use std::fs::File;
 use std::io;
@@ -20,9 +25,9 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-/// Says where the program is, and installs it.
+/// Script that prints the program's path, and installs it if needed.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/install-moto");
-/// A GET without a body has none to be signed.
+/// A GET without a body signs no content headers.
 const START_MENDED: &str = "
 import sys
 from moto.iam import access_control
@@ -35,17 +40,17 @@ def read_without_body(self, *arguments, **named):
 access_control.IAMRequestBase.__init__ = read_without_body
 main(sys.argv[1:])
 ";
-/// How long it may take to start on a machine that does other things as well.
+/// Time to start on a busy machine.
 const START: Duration = Duration::from_mins(1);
-/// How long one answer may take.
+/// Timeout of a request.
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// The account that moto pretends to be.
+/// Account that moto simulates.
 pub(crate) const ACCOUNT: &str = "123456789012";
-/// The region that requests are signed for.
+/// Region that requests are signed for.
 pub(crate) const REGION: &str = "eu-central-1";
 
-/// A running moto with IAM enforced. Dropping it ends it.
+/// A running moto with IAM enforced. Dropping it kills it.
 pub(crate) struct Moto {
     _process: Child,
     addr: SocketAddr,
@@ -53,35 +58,35 @@ pub(crate) struct Moto {
     _dir: TempDir,
 }
 
-/// A user's key.
+/// Access key of a user.
 #[derive(Clone)]
 pub(crate) struct Key {
     pub(crate) id: String,
     pub(crate) secret: String,
 }
 
-/// An answer: its status and its body.
+/// A response.
 pub(crate) struct Seen {
     pub(crate) status: u16,
     pub(crate) body: String,
 }
 
-/// Why moto does not do what the test wants.
+/// An error of moto.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MotoError {
-    /// The program was not installed.
+    /// The program is not installed.
     #[error("moto is not installed; run `make test`, or: scripts/install-moto")]
     NotInstalled,
-    /// It said something else than hoped for.
+    /// It rejected a request of the test setup.
     #[error("moto: {0}")]
     Refused(String),
-    /// It could not be asked.
+    /// It could not be reached.
     #[error("moto: {0}")]
     Io(#[from] io::Error),
 }
 
 impl Moto {
-    /// Starts it on a port of its own, with an administrator, and lets IAM decide from then on.
+    /// Starts moto on a free port with an administrator, and enforces IAM from then on.
     pub(crate) async fn start() -> Result<Self, MotoError> {
         let place = Command::new(SCRIPT).arg("--where").output().await?;
         let program = PathBuf::from(String::from_utf8_lossy(&place.stdout).trim());
@@ -129,12 +134,12 @@ impl Moto {
         Ok(moto)
     }
 
-    /// The endpoint of all its services.
+    /// Returns the endpoint of all services.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// Adds a user who may do nothing, with a key.
+    /// Adds a user without permissions and returns its access key.
     pub(crate) async fn add_user(&self, name: &str) -> Result<Key, MotoError> {
         self.iam(&[("Action", "CreateUser"), ("UserName", name)])
             .await?;
@@ -151,7 +156,7 @@ impl Moto {
             .ok_or(MotoError::Refused(body))
     }
 
-    /// The user's one policy: such an effect on this action, or none at all.
+    /// Sets the user's only policy to this effect for this action, or removes it.
     pub(crate) async fn set_policy(
         &self,
         user: &str,
@@ -181,7 +186,7 @@ impl Moto {
         self.iam(&put).await.map(drop)
     }
 
-    /// One request of a service's query protocol, signed by hand.
+    /// Sends one request of a service's query protocol with a hand-made signature.
     pub(crate) async fn ask(
         &self,
         service: &str,
@@ -191,7 +196,7 @@ impl Moto {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
             .finish();
-        // moto computes the signature of what it would have sent itself.
+        // moto signs the encoding that its own client would send.
         let body = body.replace('*', "%2A").replace('+', "%20");
         let headers = vec![(
             "Content-Type".to_owned(),
@@ -211,7 +216,7 @@ impl Moto {
         .await
     }
 
-    /// Makes a cluster of EKS that lets these networks in.
+    /// Creates an EKS cluster with these authorized networks.
     pub(crate) async fn add_cluster(&self, name: &str, networks: &[&str]) -> Result<(), MotoError> {
         let cluster = serde_json::json!({
             "name": name,
@@ -252,7 +257,7 @@ impl Moto {
             region: REGION.to_owned(),
             service: service.to_owned(),
         };
-        // moto finds the service by the host that was signed for.
+        // moto selects the service by the signed host.
         let host = format!("{service}.{REGION}.amazonaws.com");
         request
             .headers
@@ -270,11 +275,11 @@ impl Moto {
         }
     }
 
-    /// Zero more requests are answered without a signature.
+    /// Sets the number of further requests allowed without a signature to zero.
     async fn enforce(&self) -> Result<(), MotoError> {
         let headers = vec![
             ("Host".to_owned(), self.addr.to_string()),
-            // As a form it would not be read.
+            // moto does not read a form here.
             ("Content-Type".to_owned(), "text/plain".to_owned()),
         ];
         let target = "/moto-api/reset-auth".to_owned();

@@ -1,9 +1,9 @@
-//! promtool, which reads what Prometheus would read.
+//! Runs promtool.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// Asserts that promtool has no complaint about an exposition.
+/// Asserts that promtool accepts an exposition.
 pub(crate) fn assert_accepts(text: &str) {
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])

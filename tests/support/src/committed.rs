@@ -6,17 +6,16 @@ const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// A committed file.
 pub struct Committed {
-    /// Its path in the repository.
+    /// Path in the repository.
     pub path: String,
-    /// Its text.
     pub contents: String,
 }
 
 /// Reads every file of a folder of the repository, sorted by path.
 pub fn committed(folder: &str) -> Vec<Committed> {
-    let entries = std::fs::read_dir(Path::new(REPOSITORY).join(folder))
+    let check_specs = std::fs::read_dir(Path::new(REPOSITORY).join(folder))
         .unwrap_or_else(|error| panic!("{folder}: {error}; run `cargo xtask generate`"));
-    let mut files: Vec<Committed> = entries
+    let mut files: Vec<Committed> = check_specs
         .map(|entry| {
             let entry = entry.unwrap();
             Committed {

@@ -1,10 +1,10 @@
-//! The generated dashboards, taken apart.
+//! Parsed dashboards.
 
 use castai_health_exporter::alerting::dashboards::files;
 use castai_health_exporter::alerting::settings::Settings;
 use serde_json::Value;
 
-/// The path and the JSON of each dashboard.
+/// Returns the path and JSON of each dashboard.
 pub fn dashboards() -> Vec<(String, Value)> {
     files(&Settings::DEFAULT)
         .into_iter()
@@ -12,7 +12,7 @@ pub fn dashboards() -> Vec<(String, Value)> {
         .collect()
 }
 
-/// Every panel, those in collapsed rows too.
+/// Returns every panel, including those in collapsed rows.
 pub fn panels(dashboard: &Value) -> Vec<&Value> {
     let top = dashboard["panels"].as_array().unwrap();
     top.iter()
@@ -24,7 +24,7 @@ pub fn panels(dashboard: &Value) -> Vec<&Value> {
         .collect()
 }
 
-/// The queries of a panel.
+/// Returns the queries of a panel.
 pub fn expressions(panel: &Value) -> Vec<String> {
     let targets = panel["targets"].as_array().into_iter().flatten();
     targets

@@ -1,4 +1,4 @@
-//! The exporter's own binary, running as a daemon beside whatever a test breaks.
+//! The exporter's binary, running as a daemon.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-/// The exporter's binary, which Cargo builds one folder above the test's own.
+/// Returns the path of the binary, which Cargo builds one folder above the test's own.
 pub fn program() -> PathBuf {
     let test = env::current_exe().expect("the test has a path");
     let folder = test.parent().and_then(Path::parent);
@@ -23,10 +23,9 @@ pub fn program() -> PathBuf {
         .join("castai-health-exporter")
 }
 
-/// How often a test looks again while it waits.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// A running daemon. Dropping it ends it.
+/// A running daemon. Dropping it kills it.
 pub struct Exporter {
     _process: Child,
     address: String,
@@ -34,19 +33,19 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Starts it with this environment and nothing else, and waits until it listens.
+    /// Starts the daemon with exactly this environment and waits until it listens.
     pub async fn start(env: &BTreeMap<String, String>, file: &Path) -> Self {
         Self::run(Command::new(program()), env, file).await
     }
 
-    /// The same in the network of a process, to which [`Exporter::reached_at`] then leads.
+    /// Starts the daemon in the network namespace of a process; see [`Exporter::reached_at`].
     pub async fn start_beside(process: &str, env: &BTreeMap<String, String>, file: &Path) -> Self {
         let mut command = Command::new("nsenter");
         command.args(["--target", process, "--net"]).arg(program());
         Self::run(command, env, file).await
     }
 
-    /// The same exporter at an address that leads to it.
+    /// Sets the address at which the test reaches the daemon.
     pub fn reached_at(self, address: String) -> Self {
         Self { address, ..self }
     }
@@ -82,22 +81,22 @@ impl Exporter {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address of the HTTP server.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Everything it has logged.
+    /// Returns the log so far.
     pub fn log(&self) -> String {
         self.log.borrow().clone()
     }
 
-    /// What Prometheus would get.
+    /// Returns the text of `/metrics`.
     pub async fn metrics(&self) -> String {
         fetch(&self.address, "/metrics").await.unwrap()
     }
 
-    /// Waits until `/metrics` has all these lines, for so long at most.
+    /// Waits until `/metrics` has all these lines and returns the time that took.
     pub async fn shows(&self, lines: &[&str], within: Duration) -> Duration {
         let began = Instant::now();
         loop {
@@ -123,7 +122,7 @@ impl Exporter {
     }
 }
 
-/// The body of what a server answers.
+/// Returns the body of an HTTP response.
 pub async fn fetch(address: &str, path: &str) -> Result<String, Box<dyn std::error::Error>> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =
@@ -137,7 +136,7 @@ pub async fn fetch(address: &str, path: &str) -> Result<String, Box<dyn std::err
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-/// Examines once, with this environment and nothing else, and returns the document.
+/// Runs `check` with exactly this environment and returns the JSON.
 pub async fn check(env: &BTreeMap<String, String>, file: &Path) -> serde_json::Value {
     let output = Command::new(program())
         .args(["check", "--output", "json", "--config.file"])
@@ -151,7 +150,7 @@ pub async fn check(env: &BTreeMap<String, String>, file: &Path) -> serde_json::V
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {complaint}"))
 }
 
-/// The address that the log names, once it does.
+/// Returns the listen address once the log has it.
 fn listening(log: &str) -> Option<String> {
     let line = log
         .lines()

@@ -1,22 +1,21 @@
-//! What a running exporter finds wrong, and what the catalogue lets stand beside a root.
+//! Failures that a running exporter reports, compared with the catalogue's relations.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::{CheckId, FailureMode, relations};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, mute, relations};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::exporter::{Exporter, fetch};
 
-/// How often is looked again.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// A check, and what is wrong with what it looks at.
+/// A check and its failure mode.
 pub type Pair = (CheckId, FailureMode);
 
 impl Exporter {
-    /// What fails now, as Prometheus sees it.
+    /// Returns the current failures from `/metrics`.
     pub async fn failures(&self) -> BTreeSet<Pair> {
         let metrics = self.metrics().await;
         let lines = metrics
@@ -32,7 +31,8 @@ impl Exporter {
         lines.map(|line| pair(line).unwrap()).collect()
     }
 
-    /// Waits until a root is told and nothing that does not follow from it, for so long at most.
+    /// Waits until only a root cause and its consequences are reported, and returns the time that
+    /// took.
     pub async fn tells(&self, root: Pair, within: Duration) -> Duration {
         let began = Instant::now();
         loop {
@@ -62,7 +62,7 @@ impl Exporter {
         }
     }
 
-    /// The evidence of a check.
+    /// Returns the evidence of a check.
     pub async fn evidence(&self, check: CheckId) -> String {
         let body = fetch(self.address(), "/api/v1/status").await.unwrap();
         let status: Value = serde_json::from_str(&body).unwrap();
@@ -75,9 +75,9 @@ impl Exporter {
     }
 }
 
-/// Whether a pair is this root, follows from it, or is muted while it is told.
+/// Whether a failure is this root, follows from it, or is muted by it.
 fn explains(root: Pair, (check, mode): Pair) -> bool {
-    let muted = relations::MUTES.iter().any(|row| {
+    let muted = mute::MUTES.iter().any(|row| {
         (row.check, row.muted) == (root.0, check)
             && row.modes.contains(&root.1)
             && row.muted_modes.contains(&mode)

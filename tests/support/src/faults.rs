@@ -1,4 +1,4 @@
-//! Breaks a [`CheckContext`] in one way, and heals it.
+//! Breaks a [`LabCluster`] in one way, and heals it.
 
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,29 +9,29 @@ use lab::{
     GceFault, ImdsFault, PodIdentityFault, ProxyFault, StsFault,
 };
 
+use crate::lab_cluster::{CASTAI, EC2, EKS, KUBERNETES, LabCluster, STS};
 use crate::scenarios::{Break, WebIdentity};
-use crate::world::{CASTAI, EC2, EKS, KUBERNETES, STS, CheckContext};
 
-/// The name of the pod that the lab's token is bound to.
+/// Pod that the lab's token is bound to.
 const POD: &str = "castai-agent-6d8f9c7b5-x2x4z";
 
-/// A healthy world in which this can be broken.
-pub fn world_for(broken: Break) -> CheckContext {
+/// Returns a healthy lab cluster that is set up for this fault.
+pub fn world_for(broken: Break) -> LabCluster {
     match broken {
-        Break::Proxy(_) | Break::CastaiBehindProxy(_) => CheckContext::behind_a_proxy(),
-        Break::Gce(_) | Break::Gke(_) => CheckContext::of("gke"),
-        Break::AzureImds(_) | Break::Aks(_) => CheckContext::of("aks"),
+        Break::Proxy(_) | Break::CastaiBehindProxy(_) => LabCluster::behind_a_proxy(),
+        Break::Gce(_) | Break::Gke(_) => LabCluster::of("gke"),
+        Break::AzureImds(_) | Break::Aks(_) => LabCluster::of("aks"),
         Break::Discovery(_)
         | Break::DiscoveryByTokens(_)
         | Break::Ec2InDiscovery(_)
-        | Break::EksInDiscovery(_) => CheckContext::in_discovery(),
-        Break::StsForRole(_) | Break::ProxyToAws(STS, _) => CheckContext::with_a_role(),
-        _ => CheckContext::start(),
+        | Break::EksInDiscovery(_) => LabCluster::in_discovery(),
+        Break::StsForRole(_) | Break::ProxyToAws(STS, _) => LabCluster::with_a_role(),
+        _ => LabCluster::start(),
     }
 }
 
 #[expect(clippy::too_many_lines, reason = "an arm for each kind of break")]
-pub async fn break_world(world: &mut CheckContext, broken: Break) {
+pub async fn break_world(world: &mut LabCluster, broken: Break) {
     match broken {
         Break::Api(fault) => world.api.set(fault.parse::<ApiFault>().unwrap()).await,
         Break::OneEndpoint(fault) => {
@@ -48,7 +48,7 @@ pub async fn break_world(world: &mut CheckContext, broken: Break) {
         Break::Proxy(fault) => world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await,
         Break::ProxyToApi(fault) => {
             world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await;
-            // Go sends loopback addresses through no proxy, so the service gets a name here.
+            // Go never proxies loopback addresses, so the service gets a name here.
             world.dns.add("apiserver.lab", world.api.addr().ip());
             world.env.insert(
                 "NO_PROXY".to_owned(),
@@ -111,14 +111,14 @@ pub async fn break_world(world: &mut CheckContext, broken: Break) {
                 .set(fault.parse::<CloudApiFault>().unwrap())
                 .await
         }
-        Break::Elsewhere(provider, variables) => {
+        Break::DiscoveredAgent(provider, variables) => {
             world.move_to(provider);
             for (name, value) in variables {
                 world.set_env(name, value);
             }
         }
         Break::Agent(fault) => world.agent.set(fault.parse::<AgentFault>().unwrap()).await,
-        Break::Meets(code) => world.agent.meet(code, 40),
+        Break::Meets(code) => world.agent.add_api_responses(code, 40),
         Break::Lease(lease) => world.with_lease("agent-leader-election-lock", lease),
         Break::Cluster(field, value) => world
             .castai
@@ -130,7 +130,7 @@ pub async fn break_world(world: &mut CheckContext, broken: Break) {
         Break::Sts(fault) => world.sts.set(fault.parse::<StsFault>().unwrap()).await,
         Break::StsForRole(fault) => {
             world.sts.set(fault.parse::<StsFault>().unwrap()).await;
-            // What was given before would do for minutes.
+            // Cached credentials would last for minutes.
             world.configure();
         }
         Break::Ec2(fault) | Break::Ec2InDiscovery(fault) => {
@@ -196,14 +196,14 @@ pub async fn break_world(world: &mut CheckContext, broken: Break) {
             world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
         }
         Break::PodIdentityOf(version) => {
-            // Its SDK takes no addresses from the environment.
+            // The SDK of this agent ignores endpoint variables.
             world.dns.add("sts.amazonaws.com", world.sts.addr().ip());
             world
                 .dns
                 .add("ec2.eu-central-1.amazonaws.com", world.ec2.addr().ip());
             world.file = format!("{}  version: {version}\n", world.file);
             world.with_pod_identity(Some(&lab::aws::pod_identity_token()));
-            // Nothing is sent there: the agent's SDK refuses the address.
+            // The agent's SDK rejects this address, so no request is sent.
             world.set_env(
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI",
                 "http://169.254.170.23/v1/credentials",
@@ -212,8 +212,8 @@ pub async fn break_world(world: &mut CheckContext, broken: Break) {
     }
 }
 
-impl CheckContext {
-    /// Gives the agent a role of its service account, with this in the token's file.
+impl LabCluster {
+    /// Gives the agent a role by web identity, with this token.
     pub fn with_web_identity(&mut self, token: WebIdentity) {
         let file = self.mounted("aws-token");
         match token {
@@ -232,7 +232,7 @@ impl CheckContext {
                     "iat": now + made,
                     "exp": now + ends,
                 });
-                fs::write(&file, lab::token_with(&claims)).unwrap();
+                fs::write(&file, lab::jwt_with_claims(&claims)).unwrap();
             }
         }
         self.set_env(
@@ -242,7 +242,7 @@ impl CheckContext {
         self.set_env("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap());
     }
 
-    /// Nobody renews this lease any more: it has this holder, and was renewed so many seconds ago, or is gone.
+    /// Stops renewing a lease and sets its holder and age in seconds, or deletes it.
     pub fn with_lease(&mut self, name: &'static str, lease: Option<(Option<&str>, i64)>) {
         self.no_leader = Some(name);
         match lease {
@@ -259,7 +259,7 @@ impl CheckContext {
         }
     }
 
-    /// Lets the agent have noted this id of its cluster.
+    /// Writes the cluster id that the agent noted in its `ConfigMap`.
     pub fn with_cluster_id(&self, id: &str) {
         self.api.objects().put(serde_json::json!({
             "kind": "ConfigMap", "apiVersion": "v1",
@@ -268,21 +268,21 @@ impl CheckContext {
         }));
     }
 
-    /// Gives the agent a key.
+    /// Gives the agent an access key.
     pub fn with_key(&mut self, id: &str, secret: &str) {
         self.env
             .insert("AWS_ACCESS_KEY_ID".to_owned(), id.to_owned());
         self.set_env("AWS_SECRET_ACCESS_KEY", secret);
     }
 
-    /// The same world, and the agent has a role of its service account.
+    /// Returns a lab cluster whose agent has a role by web identity.
     pub fn with_a_role() -> Self {
         let mut world = Self::start();
         world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
         world
     }
 
-    /// Gives the agent EKS Pod Identity, with this in the token's file.
+    /// Gives the agent EKS Pod Identity with this token.
     pub fn with_pod_identity(&mut self, token: Option<&str>) {
         let file = self.mounted("eks-token");
         if let Some(token) = token {
@@ -298,7 +298,7 @@ impl CheckContext {
         );
     }
 
-    /// Stands in a pod of the agent of this version, as its token and the API say.
+    /// Runs the exporter in an agent pod of this version.
     pub fn in_the_agents_pod(&self, version: &str) {
         let token = lab::service_account_token(SystemTime::now() + Duration::from_hours(1));
         fs::write(self.mounted("token"), &token).unwrap();
@@ -311,13 +311,13 @@ impl CheckContext {
         self.annotate(None);
     }
 
-    /// The API tells this of the pod.
+    /// Adds the pod to the API server.
     pub fn has_pod(&self, pod: &serde_json::Value) {
         let path = format!("/api/v1/namespaces/castai-agent/pods/{POD}");
         self.api.set_object(&path, Some(pod.clone()));
     }
 
-    /// The API tells that this pod's node is the lab's instance, and in this region.
+    /// Adds the pod's node to the API server as the lab's instance in this region.
     pub fn has_node(&self, region: &str) {
         let instance = Instance::default().id;
         let node = serde_json::json!({
@@ -328,7 +328,7 @@ impl CheckContext {
             .set_object("/api/v1/nodes/ip-10-0-1-23.ec2.internal", Some(node));
     }
 
-    /// The service account's annotation names this role.
+    /// Sets the role annotation of the service account.
     pub fn annotate(&self, role: Option<&str>) {
         let annotations =
             role.map(|role| serde_json::json!({ "eks.amazonaws.com/role-arn": role }));
@@ -341,7 +341,7 @@ impl CheckContext {
 }
 
 pub async fn heal(
-    world: &mut CheckContext,
+    world: &mut LabCluster,
     (env, file): (std::collections::BTreeMap<String, String>, String),
 ) {
     world.api.heal().await;

@@ -1,4 +1,4 @@
-//! A board with one check of each kind, for the tests of the views.
+//! Health states for tests of the output formats.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,9 +6,9 @@ use castai_health_exporter::catalogue::{CheckId, FailureMode, Need, Phase};
 use castai_health_exporter::config::{AgentEnvironment, Vantage};
 use castai_health_exporter::exporter::{Exporter, Reload};
 use castai_health_exporter::report::{
-    DateSample, Ended, Finding, PhaseTime, Report, TargetReport, Verdict,
+    DateSample, Finding, PhaseOutcome, PhaseTiming, Report, TargetReport, Verdict,
 };
-use castai_health_exporter::state::{Board, Entry, Posting};
+use castai_health_exporter::state::{AttemptResult, CheckSpec, HealthState};
 
 /// 2025-01-01T00:00:00Z.
 pub const NEW_YEAR: u64 = 1_735_689_600;
@@ -17,42 +17,46 @@ pub fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(NEW_YEAR + seconds)
 }
 
-/// All checks, none examined.
-pub fn blank() -> Board {
+/// Returns all checks before their first run.
+pub fn blank() -> HealthState {
     of(CheckId::ALL)
 }
 
-/// These checks, none examined.
-fn of(checks: &[CheckId]) -> Board {
-    let entry = |check: &CheckId| Entry {
+/// Returns these checks before their first run.
+fn of(checks: &[CheckId]) -> HealthState {
+    let entry = |check: &CheckId| CheckSpec {
         check: *check,
         need: Need::Start,
         interval: check.entry().interval,
         subject: 0,
     };
-    Board::new(&checks.iter().map(entry).collect::<Vec<_>>())
+    HealthState::new(&checks.iter().map(entry).collect::<Vec<_>>())
 }
 
-pub fn post(board: &Board, check: CheckId, report: Report) {
-    board.post(
+pub fn post(health: &HealthState, check: CheckId, report: Report) {
+    health.record(
         check,
-        Posting {
+        AttemptResult {
             report,
-            disturbed: false,
+            self_throttled: false,
             panicked: false,
         },
     );
 }
 
-pub fn phase(phase: Phase, millis: u64, ended: Ended) -> PhaseTime {
-    PhaseTime {
+pub fn phase(phase: Phase, millis: u64, outcome: PhaseOutcome) -> PhaseTiming {
+    PhaseTiming {
         phase,
-        took: Duration::from_millis(millis),
-        ended,
+        duration: Duration::from_millis(millis),
+        outcome,
     }
 }
 
-pub fn target(name: &str, outcome: Result<&str, Finding>, phases: Vec<PhaseTime>) -> TargetReport {
+pub fn target(
+    name: &str,
+    outcome: Result<&str, Finding>,
+    phases: Vec<PhaseTiming>,
+) -> TargetReport {
     TargetReport {
         target: name.to_owned(),
         in_use: true,
@@ -69,17 +73,18 @@ pub fn hang() -> Finding {
     )
 }
 
-/// One target hangs in its handshake, one is dead, and the server's clock was read earlier.
+/// Returns a report with one target that hangs in the TLS handshake, one unreachable target, and an
+/// earlier clock reading.
 pub fn hanging_apiserver() -> Report {
     let refused = Finding::new(
         FailureMode::NetRefused,
         "10.0.0.2:443 refused the connection",
     );
     let phases = vec![
-        phase(Phase::Connect, 4, Ended::Done),
-        phase(Phase::Tls, 15_000, Ended::TimedOut),
+        phase(Phase::Connect, 4, PhaseOutcome::Done),
+        phase(Phase::Tls, 15_000, PhaseOutcome::TimedOut),
     ];
-    let dead = vec![phase(Phase::Connect, 1, Ended::Failed)];
+    let dead = vec![phase(Phase::Connect, 1, PhaseOutcome::Failed)];
     let used = TargetReport {
         not_after: Some(1_800_000_000),
         ..target("10.0.0.1:443", Err(hang()), phases)
@@ -97,13 +102,14 @@ pub fn hanging_apiserver() -> Report {
         targets: vec![used, spare],
         dates,
         at: at(30),
-        ..Report::bare(Verdict::failing(hang()))
+        ..Report::from_verdict(Verdict::failing(hang()))
     }
 }
 
-/// `dns` is ok, `apiserver` fails, `castai_api` warns, `clock` was not examined.
-pub fn eventful() -> Board {
-    let board = of(&[
+/// Returns a state in which `dns` is ok, `apiserver` fails, `castai_api` warns and `clock` has not
+/// run.
+pub fn eventful() -> HealthState {
+    let health = of(&[
         CheckId::Dns,
         CheckId::Apiserver,
         CheckId::CastaiApi,
@@ -112,32 +118,32 @@ pub fn eventful() -> Board {
     let names = target(
         "api.cast.ai",
         Ok("1 address"),
-        vec![phase(Phase::Resolve, 3, Ended::Done)],
+        vec![phase(Phase::Resolve, 3, PhaseOutcome::Done)],
     );
     let resolved = Verdict::Ok("api.cast.ai resolves".into());
     post(
-        &board,
+        &health,
         CheckId::Dns,
         Report {
             targets: vec![names],
             at: at(10),
-            ..Report::bare(resolved)
+            ..Report::from_verdict(resolved)
         },
     );
-    post(&board, CheckId::Apiserver, hanging_apiserver());
+    post(&health, CheckId::Apiserver, hanging_apiserver());
     let slow = Finding::new(
         FailureMode::CastaiSlow,
         "answered <b>\"late\"</b> & after 11 s",
     );
     post(
-        &board,
+        &health,
         CheckId::CastaiApi,
         Report {
             at: at(20),
-            ..Report::bare(Verdict::Warning(vec![slow]))
+            ..Report::from_verdict(Verdict::Warning(vec![slow]))
         },
     );
-    board
+    health
 }
 
 pub fn exporter() -> Exporter {
@@ -155,9 +161,9 @@ pub fn exporter() -> Exporter {
     }
 }
 
-/// A board whose targets try to break the exposition with their names.
-pub fn hostile() -> Board {
-    let board = blank();
+/// Returns a state whose target names try to break the exposition format.
+pub fn hostile() -> HealthState {
+    let health = blank();
     let names = [
         "a\"} 1\nfailure 7\\",
         "twice",
@@ -168,12 +174,12 @@ pub fn hostile() -> Board {
         .map(|name| target(name, Ok("fine"), Vec::new()))
         .to_vec();
     post(
-        &board,
+        &health,
         CheckId::Apiserver,
         Report {
             targets,
-            ..Report::bare(Verdict::Ok("fine".into()))
+            ..Report::from_verdict(Verdict::Ok("fine".into()))
         },
     );
-    board
+    health
 }

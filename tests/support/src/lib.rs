@@ -1,10 +1,11 @@
-//! A lab with the exporter in it, the scenarios that break it, and boards for the tests of the views.
+//! Code shared by `tests/it` and `tests/real`: the lab cluster, the scenarios, and states for tests
+//! of the output formats.
 
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
     missing_docs,
-    reason = "it belongs to the tests, which say by failing that something went wrong"
+    reason = "test code: it fails by panicking, and names say what fields are"
 )]
 
 pub mod committed;
@@ -12,8 +13,8 @@ pub mod dashboards;
 pub mod exporter;
 pub mod failures;
 pub mod fixture;
+pub mod lab_cluster;
 pub mod pods;
 pub mod scenarios;
-pub mod world;
 
 mod faults;

@@ -1,16 +1,16 @@
-//! States of pods.
+//! Pod states.
 
 use lab::apiserver::workload;
 use serde_json::{Value, json};
 
-/// The pod runs, but its containers are not ready.
+/// Makes the pod run with containers that are not ready.
 pub fn not_ready(pod: &mut Value) {
     pod["status"]["conditions"][1] =
         workload::condition("Ready", "False", "ContainersNotReady", "");
     pod["status"]["containerStatuses"][0]["ready"] = json!(false);
 }
 
-/// Its first container waits for this reason.
+/// Makes the first container wait for this reason.
 pub fn wait_for(pod: &mut Value, reason: &str, text: &str) {
     not_ready(pod);
     pod["status"]["phase"] = json!("Pending");

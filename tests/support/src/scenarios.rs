@@ -1,34 +1,35 @@
-//! One scenario for each (check, mode): what is broken, and the verdict that must follow.
+//! One scenario for each (check, mode): the fault, and the verdict that must follow.
 //!
-//! A new failure mode gets a row here; its test in `tests/it/scenarios.rs` comes with the row.
+//! A new failure mode gets a row here; its test in `tests/it/scenarios.rs` is generated from the
+//! row.
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 
 pub use crate::faults::{break_world, heal, world_for};
-use crate::world::{CASTAI, EC2, KUBERNETES, STS};
+use crate::lab_cluster::{CASTAI, EC2, KUBERNETES, STS};
 
-/// What is broken.
+/// A fault of the lab cluster.
 #[derive(Clone, Copy, Debug)]
 pub enum Break {
     /// All addresses of the API server.
     Api(&'static str),
     /// The first of two addresses behind the service.
     OneEndpoint(&'static str),
-    /// CAST AI, reached straight.
+    /// CAST AI without a proxy.
     Castai(&'static str),
-    /// CAST AI, reached through a proxy.
+    /// CAST AI behind a proxy.
     CastaiBehindProxy(&'static str),
-    /// The proxy on the way to CAST AI.
+    /// The proxy to CAST AI.
     Proxy(&'static str),
-    /// The proxy on the way to the API server, because `NO_PROXY` lacks the service's address.
+    /// The proxy to the API server, used because `NO_PROXY` lacks the service's address.
     ProxyToApi(&'static str),
-    /// One name.
+    /// One DNS name.
     Name(&'static str, &'static str),
-    /// The address of the API server is one that no route leads to.
+    /// An unroutable address of the API server.
     ApiAddress(&'static str),
-    /// One variable of the agent's environment.
+    /// A variable of the agent's environment.
     Env(&'static str, &'static str),
-    /// One variable of the agent's environment is gone.
+    /// A missing variable of the agent's environment.
     NoEnv(&'static str),
     /// The mounted token.
     Token(Option<&'static str>),
@@ -36,84 +37,83 @@ pub enum Break {
     Clocks(&'static str),
     /// Instance metadata.
     Imds(&'static str),
-    /// Instance metadata, when the agent is told nothing of its cluster.
+    /// Instance metadata, for an agent that has to discover its cluster.
     Discovery(&'static str),
-    /// STS, which only the exporter asks.
+    /// STS, used by the exporter only.
     Sts(&'static str),
-    /// STS, which the agent asks for the role of its service account.
+    /// STS, used by the agent for a role by web identity.
     StsForRole(&'static str),
     /// EC2.
     Ec2(&'static str),
-    /// EC2, when the agent is told nothing of its cluster.
+    /// EC2, for an agent that has to discover its cluster.
     Ec2InDiscovery(&'static str),
-    /// The proxy on the way to STS, or to EC2.
+    /// The proxy to STS or to EC2.
     ProxyToAws(&'static str, &'static str),
-    /// A key in the agent's secret: its id, its secret.
+    /// An access key in the agent's Secret: its id and secret.
     Keys(&'static str, &'static str),
-    /// The same beside the role of its service account.
+    /// An access key beside a role by web identity.
     KeysBesideRole,
-    /// The role that a profile takes with a key trusts nobody.
+    /// A profile with a key for a role whose trust policy allows nobody.
     ProfileRole,
-    /// The node is in another region.
+    /// A node in another region.
     InAnotherRegion,
-    /// EC2 knows no instance.
+    /// EC2 without instances.
     NoInstances,
-    /// The same, and the agent may not ask without a token.
+    /// Instance metadata that requires tokens, for an agent that has to discover its cluster.
     DiscoveryByTokens(&'static str),
-    /// Several variables of the agent's environment; without a value one is gone.
+    /// Several variables of the agent's environment; `None` unsets one.
     Envs(&'static [(&'static str, Option<&'static str>)]),
     /// Google's metadata server, on GKE.
     Gce(&'static str),
     /// Azure's instance metadata service, on AKS.
     AzureImds(&'static str),
-    /// Whom the control plane lets in, on EKS.
+    /// Authorized networks of the control plane on EKS.
     Eks(&'static str),
-    /// The same, when the agent is told nothing of its cluster.
+    /// The same on EKS, for an agent that has to discover its cluster.
     EksInDiscovery(&'static str),
-    /// Whom the control plane lets in, on GKE.
+    /// Authorized networks of the control plane on GKE.
     Gke(&'static str),
-    /// Whom the control plane lets in, on AKS.
+    /// Authorized networks of the control plane on AKS.
     Aks(&'static str),
-    /// The cluster is one of another provider, of which this is given.
-    Elsewhere(&'static str, &'static [(&'static str, &'static str)]),
-    /// The agent's web-identity token.
+    /// A cluster of another provider, with these variables.
+    DiscoveredAgent(&'static str, &'static [(&'static str, &'static str)]),
+    /// The agent's web identity token.
     Irsa(WebIdentity),
-    /// The agent's token for EKS Pod Identity; `None` is no file.
+    /// The agent's token for EKS Pod Identity; `None` is a missing file.
     PodIdentity(Option<&'static str>),
     /// EKS Pod Identity with an agent of this version.
     PodIdentityOf(&'static str),
-    /// EKS Pod Identity's agent on the node.
+    /// The EKS Pod Identity Agent on the node.
     PodIdentityAgent(&'static str),
-    /// The service account was given a role after the pod was made; then the variables.
+    /// A role that the service account got after the pod was created, with these variables.
     LateRole(&'static [(&'static str, &'static str)]),
-    /// The service account's role was changed after the pod was made.
+    /// A role of the service account that changed after the pod was created.
     ChangedRole,
-    /// A field of the cluster, as CAST AI tells it: its name and its value as JSON.
+    /// A field of the cluster at CAST AI: its name and its JSON value.
     Cluster(&'static str, &'static str),
-    /// The agent's own health.
+    /// The agent's health endpoint.
     Agent(&'static str),
-    /// The agent's lease: its holder, if it has one, and how many seconds ago it was renewed; `None` is no lease.
+    /// The agent's lease: its holder, if any, and its age in seconds; `None` is a missing lease.
     Lease(Option<(Option<&'static str>, i64)>),
-    /// The agent has met so many answers with this code at the API server since the last look.
+    /// API-server responses with this code, counted by the agent since the last attempt.
     Meets(&'static str),
-    /// The cluster is gone at CAST AI, and its id stands only in the agent's `ConfigMap`.
+    /// A cluster deleted at CAST AI whose id is known only from the agent's `ConfigMap`.
     ClusterOfConfigMap(&'static str),
 }
 
-/// What is in the file that `AWS_WEB_IDENTITY_TOKEN_FILE` names.
+/// Contents of the file in `AWS_WEB_IDENTITY_TOKEN_FILE`.
 #[derive(Clone, Copy, Debug)]
 pub enum WebIdentity {
-    /// No such file.
     Missing,
     /// This text.
     Text(&'static str),
-    /// A token for this audience that was made so many seconds ago and ends in so many.
+    /// A token for this audience, issued and expiring this many seconds ago and from now.
     Token(&'static str, i64, i64),
 }
 
-/// One scenario: what is broken, and what has to be said.
+/// A fault and the expected verdict.
 pub struct Scenario {
-    /// The name of its test.
+    /// Name of its test.
     pub name: &'static str,
     pub broken: Break,
     pub check: CheckId,
@@ -121,7 +121,7 @@ pub struct Scenario {
     pub status: Status,
 }
 
-/// The scenario with this name.
+/// Returns the scenario with this name.
 pub fn scenario(name: &str) -> &'static Scenario {
     let named = SCENARIOS.iter().find(|scenario| scenario.name == name);
     named.unwrap_or_else(|| panic!("no scenario is named {name}"))
@@ -141,7 +141,7 @@ macro_rules! scenarios {
             },)+
         ];
 
-        /// Calls a macro with the names of all scenarios, so that each can be a test.
+        /// Calls a macro with the names of all scenarios, to generate a test for each.
         #[macro_export]
         macro_rules! for_each_scenario {
             ($d with:ident) => {
@@ -161,7 +161,7 @@ scenarios! {
     a_name_without_an_address: Break::Name(CASTAI, "no-address") => Dns NetDnsNoAddress Failing;
     a_name_that_only_the_exporter_asks_for: Break::Name(KUBERNETES, "nxdomain") => Dns NetDnsNxdomain Warning;
 
-    // === apiserver: the way ===
+    // === apiserver: network and TLS ===
     an_api_server_whose_name_does_not_exist: Break::Name(KUBERNETES, "nxdomain") => Apiserver NetDnsNxdomain Warning;
     an_api_server_whose_resolver_fails: Break::Name(KUBERNETES, "servfail") => Apiserver NetDnsServfail Warning;
     an_api_server_whose_resolver_is_silent: Break::Name(KUBERNETES, "silent") => Apiserver NetDnsTimeout Warning;
@@ -181,7 +181,7 @@ scenarios! {
     an_api_server_behind_tls_inspection: Break::Api("cert-intercepted") => Apiserver TlsIntercepted Failing;
     an_api_server_with_an_expired_certificate: Break::Api("cert-expired") => Apiserver TlsExpired Failing;
     an_api_server_from_the_future: Break::Api("cert-not-yet-valid") => Apiserver TlsNotYetValid Failing;
-    an_api_server_with_anothers_certificate: Break::Api("cert-other-name") => Apiserver TlsHostnameMismatch Failing;
+    an_api_server_with_anothers_certificate: Break::Api("cert-wrong-name") => Apiserver TlsHostnameMismatch Failing;
     an_api_server_that_sends_an_alert: Break::Api("tls-alert") => Apiserver TlsProtocol Failing;
     an_api_server_that_speaks_old_tls: Break::Api("tls-version") => Apiserver TlsProtocol Failing;
     an_api_server_that_speaks_plain_http: Break::Api("tls-plain-http") => Apiserver TlsProtocol Failing;
@@ -196,7 +196,7 @@ scenarios! {
     an_api_server_with_huge_headers: Break::Api("huge-headers") => Apiserver HttpProtocol Failing;
     an_api_server_whose_answer_is_cut: Break::Api("truncated") => Apiserver HttpProtocol Failing;
 
-    // === apiserver: what it answers ===
+    // === apiserver: responses ===
     an_api_server_of_two_that_refuses: Break::OneEndpoint("refused") => Apiserver K8sEndpointDown Failing;
     an_api_server_of_two_that_hangs: Break::OneEndpoint("tls-hang") => Apiserver K8sEndpointDown Failing;
     an_api_server_of_two_that_is_not_ready: Break::OneEndpoint("not-ready") => Apiserver K8sEndpointDown Failing;
@@ -213,10 +213,10 @@ scenarios! {
     an_api_server_that_answers_a_page: Break::Api("html:200") => Apiserver K8sUnexpectedBody Failing;
     a_load_balancer_that_answers_a_page: Break::Api("html:502") => Apiserver K8sUnexpectedBody Failing;
     an_api_server_with_a_slow_handshake: Break::Api("tls-slow:1200ms") => Apiserver K8sSlow Failing;
-    an_api_server_with_a_slow_answer: Break::Api("answer-slow:1200ms") => Apiserver K8sSlow Failing;
+    an_api_server_with_a_slow_answer: Break::Api("response-slow:1200ms") => Apiserver K8sSlow Failing;
     an_api_server_at_a_port_that_is_none: Break::Env("KUBERNETES_SERVICE_PORT", "99999") => Apiserver AgentConfigInvalid Failing;
 
-    // === castai_api: the way ===
+    // === castai_api: network and TLS ===
     cast_ai_whose_name_does_not_exist: Break::Name(CASTAI, "nxdomain") => CastaiApi NetDnsNxdomain Failing;
     cast_ai_whose_resolver_fails: Break::Name(CASTAI, "servfail") => CastaiApi NetDnsServfail Failing;
     cast_ai_whose_resolver_is_silent: Break::Name(CASTAI, "silent") => CastaiApi NetDnsTimeout Failing;
@@ -240,11 +240,11 @@ scenarios! {
     cast_ai_that_hangs_in_the_handshake: Break::Castai("tls-hang") => CastaiApi TlsHandshakeTimeout Failing;
     cast_ai_whose_large_packets_are_lost: Break::Castai("tls-hang-partial") => CastaiApi TlsHandshakeTimeout Failing;
     cast_ai_with_a_foreign_ca: Break::Castai("cert-foreign-ca") => CastaiApi TlsUnknownAuthority Failing;
-    cast_ai_without_its_intermediate: Break::Castai("cert-incomplete") => CastaiApi TlsUnknownAuthority Failing;
+    cast_ai_without_its_intermediate: Break::Castai("cert-missing-intermediate") => CastaiApi TlsUnknownAuthority Failing;
     cast_ai_behind_tls_inspection: Break::Castai("cert-intercepted") => CastaiApi TlsIntercepted Failing;
     cast_ai_with_an_expired_certificate: Break::Castai("cert-expired") => CastaiApi TlsExpired Failing;
     cast_ai_from_the_future: Break::Castai("cert-not-yet-valid") => CastaiApi TlsNotYetValid Failing;
-    cast_ai_with_anothers_certificate: Break::Castai("cert-other-name") => CastaiApi TlsHostnameMismatch Failing;
+    cast_ai_with_anothers_certificate: Break::Castai("cert-wrong-name") => CastaiApi TlsHostnameMismatch Failing;
     cast_ai_that_sends_an_alert: Break::Castai("tls-alert") => CastaiApi TlsProtocol Failing;
     cast_ai_that_speaks_plain_http: Break::Castai("tls-plain-http") => CastaiApi TlsProtocol Failing;
     cast_ai_that_does_not_answer: Break::Castai("http-hang") => CastaiApi HttpTimeout Failing;
@@ -254,7 +254,7 @@ scenarios! {
     cast_ai_that_speaks_noise: Break::Castai("noise") => CastaiApi HttpProtocol Failing;
     cast_ai_whose_answer_is_cut: Break::Castai("truncated") => CastaiApi HttpProtocol Failing;
 
-    // === castai_api: what it answers ===
+    // === castai_api: responses ===
     an_edge_that_blocks: Break::Castai("waf") => CastaiApi CastaiWafBlocked Failing;
     an_edge_that_limits: Break::Castai("waf-rate-limited") => CastaiApi CastaiWafBlocked Failing;
     a_key_that_is_not_set: Break::NoEnv("API_KEY") => CastaiApi CastaiKeyMissing Failing;
@@ -266,7 +266,7 @@ scenarios! {
     a_certificate_that_is_a_path: Break::Env("TLS_CA_CERT_FILE", "/etc/ssl/ca.pem") => CastaiApi AgentConfigInvalid Failing;
     cast_ai_that_limits: Break::Castai("rate-limited") => CastaiApi CastaiRateLimited Failing;
     cast_ai_that_finds_fault_with_the_request: Break::Castai("client-error") => CastaiApi CastaiClientError Failing;
-    cast_ai_that_is_slow: Break::Castai("answer-slow:1200ms") => CastaiApi CastaiSlow Failing;
+    cast_ai_that_is_slow: Break::Castai("response-slow:1200ms") => CastaiApi CastaiSlow Failing;
     cast_ai_with_an_error: Break::Castai("server-error") => CastaiApi CastaiServerError Failing;
     cast_ai_that_is_not_available: Break::Castai("unavailable") => CastaiApi CastaiServerError Failing;
     cast_ai_that_answers_a_page: Break::Castai("html-ok") => CastaiApi CastaiUnexpectedBody Failing;
@@ -305,7 +305,7 @@ scenarios! {
     a_role_that_may_not_be_taken: Break::Imds("role-trust") => AwsCredentials AwsImdsRoleTrust Failing;
     a_role_behind_an_error: Break::Imds("server-error") => AwsCredentials AwsImdsServerError Failing;
 
-    // === aws_credentials: what the agent is given ===
+    // === aws_credentials: configured credentials ===
     no_credentials_at_all: Break::Env("AWS_EC2_METADATA_DISABLED", "true") => AwsCredentials AwsNoCredentials Failing;
     a_server_of_credentials_somewhere: Break::Env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://192.0.2.1/") => AwsCredentials AwsNoCredentials Failing;
     a_key_without_its_secret: Break::Env("AWS_ACCESS_KEY_ID", "AKIALABLABLABLABLAB1") => AwsCredentials AwsKeyIncomplete Warning;
@@ -330,7 +330,7 @@ scenarios! {
     a_page_in_the_place_of_pod_identity: Break::PodIdentityAgent("html:200") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
     a_gateway_in_the_place_of_pod_identity: Break::PodIdentityAgent("html:502") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
     a_pod_identity_at_another_address: Break::PodIdentityAgent("other-address") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
-    a_pod_identity_that_gives_half_a_key: Break::PodIdentityAgent("half-a-key") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    a_pod_identity_that_gives_half_a_key: Break::PodIdentityAgent("missing-secret") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
     a_pod_identity_that_gives_something_else: Break::PodIdentityAgent("other-document") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
     a_pod_identity_whose_role_eks_may_not_take: Break::PodIdentityAgent("denied") => AwsCredentials AwsPodIdentityDenied Failing;
     a_pod_identity_without_an_association: Break::PodIdentityAgent("no-association") => AwsCredentials AwsPodIdentityNoAssociation Failing;
@@ -342,7 +342,7 @@ scenarios! {
     a_pod_identity_that_cannot_reach_eks: Break::PodIdentityAgent("backend-unreachable") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
     a_pod_identity_before_an_error_of_eks: Break::PodIdentityAgent("backend-error") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
     a_pod_identity_before_an_eks_that_is_away: Break::PodIdentityAgent("backend-unavailable") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
-    a_pod_identity_that_gives_what_is_over: Break::PodIdentityAgent("over-already") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
+    a_pod_identity_that_gives_what_is_over: Break::PodIdentityAgent("expired-credentials") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
     a_role_that_came_after_the_pod: Break::LateRole(&[]) => AwsCredentials AwsIrsaNotInjected Failing;
     a_role_that_came_after_the_pod_beside_a_key: Break::LateRole(&[("AWS_ACCESS_KEY_ID", lab::aws::KEY_ID), ("AWS_SECRET_ACCESS_KEY", lab::aws::SECRET)]) => AwsCredentials AwsIrsaNotInjected Warning;
     a_pod_identity_that_the_agent_does_not_know: Break::PodIdentityOf("v0.93.0") => AwsCredentials AwsPodIdentityUnsupportedByAgentSdk Failing;
@@ -358,7 +358,7 @@ scenarios! {
     a_node_with_an_empty_cluster_name: Break::Gce("empty-cluster-name") => GceMetadata GcpMetadataAttrMissing Failing;
     a_node_in_a_zone_without_a_region: Break::Gce("odd-zone") => GceMetadata GcpMetadataAttrMissing Failing;
     google_metadata_that_loses_a_header: Break::Gce("header-lost") => GceMetadata GcpMetadataHeaderMissing Failing;
-    somebody_else_in_google_metadatas_place: Break::Gce("impostor") => GceMetadata GcpMetadataHeaderMissing Failing;
+    somebody_else_in_google_metadatas_place: Break::Gce("other-server") => GceMetadata GcpMetadataHeaderMissing Failing;
     a_page_in_google_metadatas_place: Break::Gce("html:200") => GceMetadata GcpMetadataHeaderMissing Failing;
     a_pod_that_is_nobody_to_google: Break::Gce("no-service-account") => GceMetadata GcpMetadataNoSa Warning;
     google_metadata_that_limits: Break::Gce("rate-limited") => GceMetadata GcpMetadataRateLimited Failing;
@@ -368,7 +368,7 @@ scenarios! {
     azure_metadata_that_refuses: Break::AzureImds("refused") => AzureImds AzureImdsUnreachable Failing;
     azure_metadata_that_swallows_syn: Break::AzureImds("tcp-hang") => AzureImds AzureImdsUnreachable Failing;
     azure_metadata_that_never_answers: Break::AzureImds("http-hang") => AzureImds AzureImdsUnreachable Failing;
-    azure_metadata_that_is_slow: Break::AzureImds("answer-slow:600ms") => AzureImds AzureImdsUnreachable Failing;
+    azure_metadata_that_is_slow: Break::AzureImds("response-slow:600ms") => AzureImds AzureImdsUnreachable Failing;
     azure_metadata_with_an_error: Break::AzureImds("server-error") => AzureImds AzureImdsUnreachable Failing;
     azure_metadata_that_is_being_updated: Break::AzureImds("gone") => AzureImds AzureImdsUnreachable Failing;
     azure_metadata_that_answers_a_page: Break::AzureImds("html:200") => AzureImds AzureImdsUnreachable Failing;
@@ -377,7 +377,7 @@ scenarios! {
     azure_metadata_that_loses_a_header: Break::AzureImds("header-lost") => AzureImds AzureImdsBadRequest Failing;
     azure_metadata_of_another_version: Break::AzureImds("version-unknown") => AzureImds AzureImdsBadRequest Failing;
     azure_metadata_that_limits: Break::AzureImds("rate-limited") => AzureImds AzureImdsRateLimited Failing;
-    // === sts_identity: the way, as the agent goes it for its role ===
+    // === sts_identity: network and TLS, for web identity ===
     sts_whose_name_is_nxdomain: Break::Name(STS, "nxdomain") => StsIdentity NetDnsNxdomain Warning;
     ec2_whose_name_is_nxdomain: Break::Name(EC2, "nxdomain") => Ec2Api NetDnsNxdomain Failing;
     sts_whose_name_is_servfail: Break::Name(STS, "servfail") => StsIdentity NetDnsServfail Warning;
@@ -396,7 +396,7 @@ scenarios! {
     sts_that_is_inspected: Break::StsForRole("cert-intercepted") => StsIdentity TlsIntercepted Failing;
     sts_that_has_an_expired_certificate: Break::StsForRole("cert-expired") => StsIdentity TlsExpired Failing;
     sts_that_comes_from_the_future: Break::StsForRole("cert-not-yet-valid") => StsIdentity TlsNotYetValid Failing;
-    sts_that_has_anothers_certificate: Break::StsForRole("cert-other-name") => StsIdentity TlsHostnameMismatch Failing;
+    sts_that_has_anothers_certificate: Break::StsForRole("cert-wrong-name") => StsIdentity TlsHostnameMismatch Failing;
     sts_that_sends_an_alert: Break::StsForRole("tls-alert") => StsIdentity TlsProtocol Failing;
     sts_that_does_not_answer: Break::StsForRole("http-hang") => StsIdentity HttpTimeout Failing;
     sts_that_speaks_noise: Break::StsForRole("noise") => StsIdentity HttpProtocol Failing;
@@ -409,7 +409,7 @@ scenarios! {
     ec2_that_is_inspected: Break::Ec2("cert-intercepted") => Ec2Api TlsIntercepted Failing;
     ec2_that_has_an_expired_certificate: Break::Ec2("cert-expired") => Ec2Api TlsExpired Failing;
     ec2_that_comes_from_the_future: Break::Ec2("cert-not-yet-valid") => Ec2Api TlsNotYetValid Failing;
-    ec2_that_has_anothers_certificate: Break::Ec2("cert-other-name") => Ec2Api TlsHostnameMismatch Failing;
+    ec2_that_has_anothers_certificate: Break::Ec2("cert-wrong-name") => Ec2Api TlsHostnameMismatch Failing;
     ec2_that_sends_an_alert: Break::Ec2("tls-alert") => Ec2Api TlsProtocol Failing;
     ec2_that_does_not_answer: Break::Ec2("http-hang") => Ec2Api HttpTimeout Failing;
     ec2_that_speaks_noise: Break::Ec2("noise") => Ec2Api HttpProtocol Failing;
@@ -423,7 +423,7 @@ scenarios! {
     an_endpoint_that_is_no_url: Break::Env("AWS_ENDPOINT_URL_STS", "sts.lab") => StsIdentity AgentConfigInvalid Failing;
     an_endpoint_of_another_kind: Break::Env("AWS_ENDPOINT_URL_EC2", "ftp://ec2.lab") => Ec2Api AgentConfigInvalid Failing;
 
-    // === sts_identity: what it answers for the role of the service account ===
+    // === sts_identity: responses for web identity ===
     a_role_that_does_not_trust_the_token: Break::StsForRole("trust-denied") => StsIdentity AwsIrsaTrustDenied Failing;
     an_issuer_that_the_account_does_not_know: Break::StsForRole("no-oidc-provider") => StsIdentity AwsIrsaOidcProviderMissing Failing;
     an_audience_that_the_provider_does_not_list: Break::StsForRole("wrong-audience") => StsIdentity AwsIrsaWrongAudience Failing;
@@ -437,11 +437,11 @@ scenarios! {
     sts_with_an_error: Break::StsForRole("internal-failure") => StsIdentity AwsStsServerError Failing;
     sts_that_is_not_available: Break::StsForRole("unavailable") => StsIdentity AwsStsServerError Failing;
     sts_that_answers_a_page: Break::StsForRole("html:200") => StsIdentity ProxyBlockPage Failing;
-    sts_that_is_slow: Break::StsForRole("answer-slow:1200ms") => StsIdentity AwsSlow Warning;
+    sts_that_is_slow: Break::StsForRole("response-slow:1200ms") => StsIdentity AwsSlow Warning;
     a_region_where_sts_is_not_active: Break::StsForRole("region-disabled") => StsIdentity AwsRegionNotEnabled Failing;
     a_role_of_a_profile_that_trusts_nobody: Break::ProfileRole => StsIdentity AwsStsDenied Failing;
 
-    // === sts_identity: what it answers to a key ===
+    // === sts_identity: responses for an access key ===
     an_endpoint_policy_before_sts: Break::Sts("caller-denied-vpce") => StsIdentity AwsStsDenied Warning;
     an_organisation_before_sts: Break::Sts("caller-denied-scp") => StsIdentity AwsStsDenied Warning;
     sts_that_nobody_needs_and_refuses: Break::Sts("refused") => StsIdentity NetRefused Warning;
@@ -473,9 +473,9 @@ scenarios! {
     a_resource_policy_against_ec2: Break::Ec2("denied-resource-policy-explicit") => Ec2Api Ec2DeniedResourcePolicy Failing;
     an_endpoint_policy_without_ec2: Break::Ec2("denied-vpce") => Ec2Api Ec2DeniedVpcePolicy Failing;
     an_endpoint_policy_against_ec2: Break::Ec2("denied-vpce-explicit") => Ec2Api Ec2DeniedVpcePolicy Failing;
-    ec2_that_denies_without_a_reason: Break::Ec2("denied-bare") => Ec2Api Ec2DeniedUnspecified Failing;
+    ec2_that_denies_without_a_reason: Break::Ec2("denied-without-reason") => Ec2Api Ec2DeniedUnspecified Failing;
     ec2_that_encodes_its_reason: Break::Ec2("denied-encoded") => Ec2Api Ec2DeniedUnspecified Failing;
-    a_stand_in_that_denies_ec2: Break::Ec2("denied-by-stand-in") => Ec2Api Ec2DeniedUnspecified Failing;
+    a_stand_in_that_denies_ec2: Break::Ec2("denied-by-emulator") => Ec2Api Ec2DeniedUnspecified Failing;
     ec2_that_throttles: Break::Ec2("throttled") => Ec2Api Ec2Throttled Failing;
     ec2_that_throttles_in_other_words: Break::Ec2("throttling") => Ec2Api Ec2Throttled Failing;
     ec2_with_an_error: Break::Ec2("internal-error") => Ec2Api Ec2ServerError Failing;
@@ -483,7 +483,7 @@ scenarios! {
     ec2_that_answers_a_page_with_200: Break::Ec2("html:200") => Ec2Api Ec2UnexpectedBody Failing;
     ec2_that_answers_a_page_with_403: Break::Ec2("html:403") => Ec2Api Ec2UnexpectedBody Failing;
     ec2_that_answers_another_question: Break::Ec2("other-document") => Ec2Api Ec2UnexpectedBody Failing;
-    ec2_that_is_slow: Break::Ec2("answer-slow:1200ms") => Ec2Api AwsSlow Warning;
+    ec2_that_is_slow: Break::Ec2("response-slow:1200ms") => Ec2Api AwsSlow Warning;
     ec2_that_does_not_believe_the_key: Break::Ec2("auth-failure") => Ec2Api AwsAuthFailureAmbiguous Failing;
     ec2_for_which_the_session_is_over: Break::Ec2("request-expired") => Ec2Api AwsSessionExpired Failing;
     ec2_whose_clock_is_another: Break::Ec2("clock:+600s") => Ec2Api AwsClockSkew Failing;
@@ -507,23 +507,23 @@ scenarios! {
         ("AWS_ACCESS_KEY_ID", Some("AKIALABLABLABLABLAB1")),
         ("AWS_SECRET_ACCESS_KEY", Some("secret")),
     ]) => ClusterMetadata MetadataUnresolvable Failing;
-    an_aks_cluster_without_its_subscription: Break::Elsewhere("aks", &[("AKS_LOCATION", "westeurope"), ("AKS_NODE_RESOURCE_GROUP", "MC_lab")]) => ClusterMetadata AgentConfigEnvMissing Failing;
-    a_kops_cluster_without_its_state_store: Break::Elsewhere("kops", &[("KOPS_CSP", "aws"), ("KOPS_REGION", "eu-central-1"), ("KOPS_CLUSTER_NAME", "lab")]) => ClusterMetadata AgentConfigEnvMissing Failing;
-    an_openshift_cluster_without_its_id: Break::Elsewhere("openshift", &[("OPENSHIFT_CSP", "aws"), ("OPENSHIFT_INTERNAL_ID", "")]) => ClusterMetadata AgentConfigEnvMissing Failing;
+    an_aks_cluster_without_its_subscription: Break::DiscoveredAgent("aks", &[("AKS_LOCATION", "westeurope"), ("AKS_NODE_RESOURCE_GROUP", "MC_lab")]) => ClusterMetadata AgentConfigEnvMissing Failing;
+    a_kops_cluster_without_its_state_store: Break::DiscoveredAgent("kops", &[("KOPS_CSP", "aws"), ("KOPS_REGION", "eu-central-1"), ("KOPS_CLUSTER_NAME", "lab")]) => ClusterMetadata AgentConfigEnvMissing Failing;
+    an_openshift_cluster_without_its_id: Break::DiscoveredAgent("openshift", &[("OPENSHIFT_CSP", "aws"), ("OPENSHIFT_INTERNAL_ID", "")]) => ClusterMetadata AgentConfigEnvMissing Failing;
     a_gke_cluster_with_a_variable_of_eks: Break::Envs(&[("PROVIDER", Some("gke")), ("EKS_CLUSTER_NAME", None)]) => ClusterMetadata AgentConfigEnvMissing Failing;
-    a_cluster_of_ones_own_without_its_name: Break::Elsewhere("selfhostedec2", &[("SELFHOSTEDEC2_REGION", "eu-central-1"), ("SELFHOSTEDEC2_ACCOUNT_ID", "123456789012")]) => ClusterMetadata AgentConfigEnvMissing Warning;
+    a_cluster_of_ones_own_without_its_name: Break::DiscoveredAgent("selfhostedec2", &[("SELFHOSTEDEC2_REGION", "eu-central-1"), ("SELFHOSTEDEC2_ACCOUNT_ID", "123456789012")]) => ClusterMetadata AgentConfigEnvMissing Warning;
 
     a_cluster_in_another_region: Break::InAnotherRegion => ClusterMetadata MetadataRegionMismatch Failing;
     a_cluster_of_another_name: Break::Env("EKS_CLUSTER_NAME", "other") => ClusterMetadata MetadataClusterNameMismatch Warning;
     // === control_plane_access ===
     a_firewall_of_eks_that_does_not_know_cast_ai: Break::Eks("blocked") => ControlPlaneAccess CpfwBlocked Failing;
-    a_firewall_of_eks_with_many_networks: Break::EksInDiscovery("blocked-by-many") => ControlPlaneAccess CpfwBlocked Failing;
+    a_firewall_of_eks_with_many_networks: Break::EksInDiscovery("blocked-by-long-list") => ControlPlaneAccess CpfwBlocked Failing;
     a_control_plane_of_eks_without_an_address: Break::Eks("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
     a_firewall_of_gke_that_does_not_know_cast_ai: Break::Gke("blocked") => ControlPlaneAccess CpfwBlocked Failing;
-    a_firewall_of_gke_with_many_networks: Break::Gke("blocked-by-many") => ControlPlaneAccess CpfwBlocked Failing;
+    a_firewall_of_gke_with_many_networks: Break::Gke("blocked-by-long-list") => ControlPlaneAccess CpfwBlocked Failing;
     a_control_plane_of_gke_without_an_address: Break::Gke("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
     a_firewall_of_aks_that_does_not_know_cast_ai: Break::Aks("blocked") => ControlPlaneAccess CpfwBlocked Failing;
-    a_firewall_of_aks_with_a_service_tag: Break::Aks("blocked-beside-tag") => ControlPlaneAccess CpfwBlocked Failing;
+    a_firewall_of_aks_with_a_service_tag: Break::Aks("blocked-with-service-tag") => ControlPlaneAccess CpfwBlocked Failing;
     a_control_plane_of_aks_without_an_address: Break::Aks("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
 
     // === clock ===
@@ -545,7 +545,7 @@ scenarios! {
     an_agent_that_initialises: Break::Agent("initialising") => AgentHealth AgentNotReadyInitialising Failing;
     an_agent_that_delivers_nothing: Break::Agent("overdue") => AgentHealth AgentUnhealthy Failing;
     an_agent_that_could_not_initialise: Break::Agent("hard-timeout") => AgentHealth AgentUnhealthy Failing;
-    another_server_on_the_agents_port: Break::Agent("impostor") => AgentHealth AgentPortTaken Failing;
+    another_server_on_the_agents_port: Break::Agent("other-server") => AgentHealth AgentPortTaken Failing;
     a_page_on_the_agents_port: Break::Agent("html") => AgentHealth AgentPortTaken Failing;
     a_health_port_that_is_none: Break::Env("HEALTHZ_PORT", "none") => AgentHealth AgentConfigInvalid Failing;
     an_agent_without_a_lease: Break::Lease(None) => AgentHealth AgentNoLeader Failing;
@@ -557,6 +557,6 @@ scenarios! {
     an_agent_that_meets_errors: Break::Meets("503") => AgentHealth K8sServerError Warning;
     an_agent_that_gets_no_answer: Break::Meets("<error>") => AgentHealth K8sNoAnswer Warning;
 
-    // === cluster_status, by the id that the agent noted ===
+    // === cluster_status, by the cluster id in the ConfigMap ===
     a_cluster_that_is_gone_by_the_agents_own_id: Break::ClusterOfConfigMap("00000000-0000-4000-8000-000000000000") => ClusterStatus CastaiClusterNotFound Failing;
 }

@@ -1,4 +1,4 @@
-//! The tests of the alerts of failure modes: everything that can happen to one, each in a cluster of its own.
+//! Tests of the alerts on failure modes: one scenario per cluster.
 
 use std::time::Duration;
 
@@ -6,27 +6,29 @@ use castai_health_exporter::alerting::rules::failures::annotations;
 use castai_health_exporter::alerting::rules::group::KEEP_FIRING_FOR;
 use castai_health_exporter::alerting::settings::Settings;
 use castai_health_exporter::alerting::visibility::Visibility;
-use castai_health_exporter::catalogue::alert::{ALERTS, patience};
+use castai_health_exporter::catalogue::alert::{ALERTS, for_duration};
 use castai_health_exporter::catalogue::{Alert, CheckId, FailureMode, Need, Scope, Severity};
 
-use crate::promtool::simulated_exporter::{Says, Speaker};
-use crate::promtool::test_case::{Expected, Firing, STEP, TestCase, Told, expanded};
+use crate::promtool::simulated_exporter::{Phase, SimulatedExporter};
+use crate::promtool::test_case::{
+    ExpectedAlert, Firing, FiringClusters, STEP, TestCase, expand_templates,
+};
 
-/// When every fault begins.
-const FAULT: Duration = Duration::from_mins(2);
+/// Time at which every failure starts.
+const FAILURE_START: Duration = Duration::from_mins(2);
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// What happens in one cluster, and from when until when the alert fires there.
-struct Story {
+/// A scenario in one cluster and the period in which the alert fires.
+struct Scenario {
     cluster: String,
     mode: FailureMode,
-    speakers: Vec<Speaker>,
+    exporters: Vec<SimulatedExporter>,
     fires: Option<(Duration, Duration)>,
     severity: Severity,
-    place: Visibility,
+    visibility: Visibility,
 }
 
-/// One test per alert; its clusters are the stories.
+/// Returns one test case per alert, with a scenario per cluster.
 pub(super) fn test_cases(check: CheckId, settings: &Settings<'_>) -> Vec<TestCase> {
     ALERTS
         .iter()
@@ -36,52 +38,57 @@ pub(super) fn test_cases(check: CheckId, settings: &Settings<'_>) -> Vec<TestCas
 }
 
 fn case(alert: &'static Alert, settings: &Settings<'_>) -> TestCase {
-    let stories = stories(alert);
-    let firing = |story: &Story| {
+    let scenarios = scenarios(alert);
+    let firing = |scenario: &Scenario| {
         let label = |name, value: &str| (name, value.to_owned());
-        let words = if alert.check.entry().scope == Scope::Cluster {
+        let sentence = if alert.check.entry().scope == Scope::Cluster {
             ""
         } else {
-            story.place.words()
+            scenario.visibility.sentence()
         };
         Firing {
             labels: vec![
-                label("cluster", &story.cluster),
+                label("cluster", &scenario.cluster),
                 label("namespace", "castai-agent"),
                 label("check", alert.check.label()),
-                label("mode", story.mode.label()),
-                label("severity", story.severity.label()),
+                label("mode", scenario.mode.label()),
+                label("severity", scenario.severity.label()),
             ],
-            annotations: expanded(annotations(alert, story.mode, words, settings.runbook_base)),
+            annotations: expand_templates(annotations(
+                alert,
+                scenario.mode,
+                sentence,
+                settings.runbook_base,
+            )),
         }
     };
     let fires_at = |at: Duration| {
-        stories.iter().filter(move |story| {
-            story
+        scenarios.iter().filter(move |scenario| {
+            scenario
                 .fires
                 .is_some_and(|(from, until)| from <= at && at < until)
         })
     };
-    let begin = |mode: &FailureMode| FAULT + patience(alert.check, *mode);
-    let first = alert.modes.iter().map(begin).min().unwrap_or(FAULT);
-    let all = alert.modes.iter().map(begin).max().unwrap_or(FAULT);
+    let begin = |mode: &FailureMode| FAILURE_START + for_duration(alert.check, *mode);
+    let first = alert.modes.iter().map(begin).min().unwrap_or(FAILURE_START);
+    let all = alert.modes.iter().map(begin).max().unwrap_or(FAILURE_START);
     let expected = [first.saturating_sub(STEP), all]
-        .map(|at| Expected {
+        .map(|at| ExpectedAlert {
             at,
             alert: alert.name,
             firing: fires_at(at).map(firing).collect(),
         })
         .into();
-    // Around the end of a story a moment is left out: the last sample and the evaluation need not coincide.
+    // No expectation near the end of a scenario: the last sample and the evaluation may not coincide.
     let clear = |at: &Duration| {
-        stories
+        scenarios
             .iter()
-            .filter_map(|story| story.fires)
+            .filter_map(|scenario| scenario.fires)
             .all(|(_, until)| at.abs_diff(until) >= MINUTE)
     };
-    let mut moments: Vec<Duration> = stories
+    let mut moments: Vec<Duration> = scenarios
         .iter()
-        .filter_map(|story| story.fires)
+        .filter_map(|scenario| scenario.fires)
         .flat_map(|(from, until)| {
             [
                 from.saturating_sub(STEP),
@@ -93,233 +100,250 @@ fn case(alert: &'static Alert, settings: &Settings<'_>) -> TestCase {
         .collect();
     moments.sort_unstable();
     moments.dedup();
-    let told = moments
+    let firing_clusters = moments
         .into_iter()
         .filter(clear)
-        .filter(|at| *at < length(alert))
-        .map(|at| Told {
+        .filter(|at| *at < test_duration(alert))
+        .map(|at| FiringClusters {
             at,
             alert: alert.name,
-            clusters: fires_at(at).map(|story| story.cluster.clone()).collect(),
+            clusters: fires_at(at)
+                .map(|scenario| scenario.cluster.clone())
+                .collect(),
         })
         .collect();
     TestCase {
-        name: format!(
-            "{}: each cluster has a story, and its name says which",
-            alert.name
-        ),
-        series: stories
+        name: format!("{}: one scenario per cluster", alert.name),
+        series: scenarios
             .iter()
-            .flat_map(|story| {
-                story
-                    .speakers
+            .flat_map(|scenario| {
+                scenario
+                    .exporters
                     .iter()
-                    .map(move |speaker| (speaker, story.mode))
+                    .map(move |exporter| (exporter, scenario.mode))
             })
-            .flat_map(|(speaker, mode)| speaker.series(alert.check, mode))
+            .flat_map(|(exporter, mode)| exporter.series(alert.check, mode))
             .collect(),
-        expected,
-        told,
+        expected_alerts: expected,
+        firing_clusters,
     }
 }
 
-/// How long everybody fails who does: long enough for every mode to be told.
-fn long(alert: &Alert) -> Duration {
+/// Returns how long failures last: long enough for every alert to fire.
+fn failure_duration(alert: &Alert) -> Duration {
     let longest = alert
         .modes
         .iter()
-        .map(|mode| patience(alert.check, *mode))
+        .map(|mode| for_duration(alert.check, *mode))
         .max();
     longest.unwrap_or_default() + 5 * MINUTE
 }
 
-/// How long the whole test lasts.
-fn length(alert: &Alert) -> Duration {
-    FAULT + 2 * long(alert) + 4 * KEEP_FIRING_FOR
+/// Returns the length of the test.
+fn test_duration(alert: &Alert) -> Duration {
+    FAILURE_START + 2 * failure_duration(alert) + 4 * KEEP_FIRING_FOR
 }
 
-/// One story for each mode, and for the first mode everything else that can happen.
-fn stories(alert: &'static Alert) -> Vec<Story> {
+/// Returns a scenario per mode, and every other course of events for the first mode.
+fn scenarios(alert: &'static Alert) -> Vec<Scenario> {
     let mode = alert.modes[0];
-    let (long, length) = (long(alert), length(alert));
-    let begins = FAULT + patience(alert.check, mode);
-    let ill = vec![(FAULT, Says::Ok), (long, Says::Failing), (length, Says::Ok)];
-    let well = vec![(length, Says::Ok)];
-    let ends = FAULT + long + KEEP_FIRING_FOR;
-    let story =
-        |cluster: &str, speakers: Vec<Speaker>, fires: Option<(Duration, Duration)>| Story {
-            cluster: cluster.to_owned(),
-            mode,
-            speakers: speakers
-                .into_iter()
-                .map(|speaker| Speaker {
-                    cluster: cluster.to_owned(),
-                    ..speaker
-                })
-                .collect(),
-            fires,
-            severity: Severity::Critical,
-            place: Visibility::Pod,
-        };
-    let sidecar = |says: &[(Duration, Says)]| Speaker::sidecar(says);
-    let mut stories: Vec<Story> = alert
+    let (long, length) = (failure_duration(alert), test_duration(alert));
+    let fires_from = FAILURE_START + for_duration(alert.check, mode);
+    let failing = vec![
+        (FAILURE_START, Phase::Ok),
+        (long, Phase::Failing),
+        (length, Phase::Ok),
+    ];
+    let healthy = vec![(length, Phase::Ok)];
+    let resolves = FAILURE_START + long + KEEP_FIRING_FOR;
+    let scenario = |cluster: &str,
+                    exporters: Vec<SimulatedExporter>,
+                    fires: Option<(Duration, Duration)>| Scenario {
+        cluster: cluster.to_owned(),
+        mode,
+        exporters: exporters
+            .into_iter()
+            .map(|exporter| SimulatedExporter {
+                cluster: cluster.to_owned(),
+                ..exporter
+            })
+            .collect(),
+        fires,
+        severity: Severity::Critical,
+        visibility: Visibility::Sidecar,
+    };
+    let sidecar = |phases: &[(Duration, Phase)]| SimulatedExporter::sidecar(phases);
+    let mut scenarios: Vec<Scenario> = alert
         .modes
         .iter()
-        .map(|mode| Story {
+        .map(|mode| Scenario {
             mode: *mode,
-            ..story(
+            ..scenario(
                 &format!("mode-{mode}"),
-                vec![sidecar(&ill)],
-                Some((FAULT + patience(alert.check, *mode), ends)),
+                vec![sidecar(&failing)],
+                Some((FAILURE_START + for_duration(alert.check, *mode), resolves)),
             )
         })
         .collect();
 
     let flapping: Vec<_> = (0..length.as_secs() / STEP.as_secs())
-        .map(|i| (STEP, if i % 2 == 0 { Says::Ok } else { Says::Failing }))
+        .map(|i| {
+            (
+                STEP,
+                if i % 2 == 0 {
+                    Phase::Ok
+                } else {
+                    Phase::Failing
+                },
+            )
+        })
         .collect();
     let not_applicable = [
-        (FAULT, Says::Ok),
-        (long, Says::Failing),
-        (length, Says::NotApplicable),
+        (FAILURE_START, Phase::Ok),
+        (long, Phase::Failing),
+        (length, Phase::NotApplicable),
     ];
     let unknown = [
-        (FAULT, Says::Ok),
-        (long, Says::Failing),
-        (length, Says::UnknownSince),
+        (FAILURE_START, Phase::Ok),
+        (long, Phase::Failing),
+        (length, Phase::UnknownInEpisode),
     ];
-    let (away, dumb) = (3 * MINUTE, KEEP_FIRING_FOR);
+    let (absent_for, unknown_for) = (3 * MINUTE, KEEP_FIRING_FOR);
     let restart = [
-        (FAULT, Says::Ok),
-        (long, Says::Failing),
-        (away, Says::Nothing),
-        (dumb, Says::Unknown),
-        (long, Says::Failing),
-        (length, Says::Ok),
+        (FAILURE_START, Phase::Ok),
+        (long, Phase::Failing),
+        (absent_for, Phase::Absent),
+        (unknown_for, Phase::UnknownAfterStart),
+        (long, Phase::Failing),
+        (length, Phase::Ok),
     ];
     let gone = [
-        (FAULT, Says::Ok),
-        (long, Says::Failing),
-        (length, Says::Nothing),
+        (FAILURE_START, Phase::Ok),
+        (long, Phase::Failing),
+        (length, Phase::Absent),
     ];
-    stories.extend([
-        story("healthy", vec![sidecar(&well)], None),
-        story("flapping", vec![sidecar(&flapping)], None),
-        story(
+    scenarios.extend([
+        scenario("healthy", vec![sidecar(&healthy)], None),
+        scenario("flapping", vec![sidecar(&flapping)], None),
+        scenario(
             "not-applicable-later",
             vec![sidecar(&not_applicable)],
-            Some((begins, ends)),
+            Some((fires_from, resolves)),
         ),
-        story(
+        scenario(
             "unknown-later",
             vec![sidecar(&unknown)],
-            Some((begins, length)),
+            Some((fires_from, length)),
         ),
-        story(
+        scenario(
             "exporter-restarts",
             vec![sidecar(&restart)],
-            Some((begins, ends + away + dumb + long)),
+            Some((fires_from, resolves + absent_for + unknown_for + long)),
         ),
-        story(
-            "exporter-vanishes",
+        scenario(
+            "exporter-removed",
             vec![sidecar(&gone)],
-            Some((begins, ends + 3 * KEEP_FIRING_FOR)),
+            Some((fires_from, resolves + 3 * KEEP_FIRING_FOR)),
         ),
-        story(
+        scenario(
             "pod-replaced",
-            pod_replaced(long, length, begins.saturating_sub(MINUTE)),
-            Some((begins, ends + MINUTE / 2)),
+            pod_replaced(long, length, fires_from.saturating_sub(MINUTE)),
+            Some((fires_from, resolves + MINUTE / 2)),
         ),
     ]);
 
-    let needed = |cluster: &str, need: Need, says: Says, severity: Severity| {
-        let says = [(FAULT, Says::Ok), (long, says), (length, Says::Ok)];
-        let speaker = Speaker {
+    let needed = |cluster: &str, need: Need, phases: Phase, severity: Severity| {
+        let phases = [
+            (FAILURE_START, Phase::Ok),
+            (long, phases),
+            (length, Phase::Ok),
+        ];
+        let exporter = SimulatedExporter {
             need,
-            ..sidecar(&says)
+            ..sidecar(&phases)
         };
-        Story {
+        Scenario {
             severity,
-            ..story(cluster, vec![speaker], Some((begins, ends)))
+            ..scenario(cluster, vec![exporter], Some((fires_from, resolves)))
         }
     };
-    stories.extend([
+    scenarios.extend([
         needed(
             "needed-for-a-feature",
             Need::Feature,
-            Says::Failing,
+            Phase::Failing,
             Severity::Warning,
         ),
-        needed("not-needed", Need::None, Says::Failing, Severity::Info),
-        needed("survived", Need::Start, Says::Warning, Severity::Warning),
+        needed("not-needed", Need::None, Phase::Failing, Severity::Info),
+        needed("warning", Need::Start, Phase::Warning, Severity::Warning),
     ]);
     if alert.check.entry().scope == Scope::Pod {
-        let spare = Speaker {
+        let spare = SimulatedExporter {
             instance: "10.0.0.3:9878",
-            ..sidecar(&well)
+            ..sidecar(&healthy)
         };
-        let placed = |cluster: &str, speakers: Vec<Speaker>, place: Visibility| {
-            let severity = if place.survived() {
+        let visible = |cluster: &str, exporters: Vec<SimulatedExporter>, visibility: Visibility| {
+            let severity = if visibility.agent_survives() {
                 Severity::Warning
             } else {
                 Severity::Critical
             };
-            Story {
+            Scenario {
                 severity,
-                place,
-                ..story(cluster, speakers, Some((begins, ends)))
+                visibility,
+                ..scenario(cluster, exporters, Some((fires_from, resolves)))
             }
         };
-        let companion = |says: &[(Duration, Says)]| Speaker::companion(says);
-        stories.extend([
-            placed(
-                "only-the-pod",
-                vec![sidecar(&ill), companion(&well)],
-                Visibility::PodOnly,
+        let companion = |phases: &[(Duration, Phase)]| SimulatedExporter::companion(phases);
+        scenarios.extend([
+            visible(
+                "sidecar-only",
+                vec![sidecar(&failing), companion(&healthy)],
+                Visibility::SidecarOnly,
             ),
-            placed(
-                "everywhere",
-                vec![sidecar(&ill), companion(&ill)],
-                Visibility::Everywhere,
+            visible(
+                "sidecar-and-companion",
+                vec![sidecar(&failing), companion(&failing)],
+                Visibility::Both,
             ),
-            placed(
-                "only-the-companion",
-                vec![sidecar(&well), companion(&ill)],
-                Visibility::BesideOnly,
+            visible(
+                "companion-only",
+                vec![sidecar(&healthy), companion(&failing)],
+                Visibility::CompanionOnly,
             ),
-            placed(
-                "a-companion-alone",
-                vec![companion(&ill)],
-                Visibility::Beside,
+            visible(
+                "companion-without-sidecar",
+                vec![companion(&failing)],
+                Visibility::Companion,
             ),
-            placed(
+            visible(
                 "one-of-two-pods",
-                vec![sidecar(&ill), spare],
-                Visibility::SomePods,
+                vec![sidecar(&failing), spare],
+                Visibility::SomeSidecars,
             ),
         ]);
     }
-    stories
+    scenarios
 }
 
-/// The old pod fails until this moment, and then a new one fails.
-fn pod_replaced(long: Duration, length: Duration, at: Duration) -> Vec<Speaker> {
+/// Returns a pod that fails and is replaced by one that fails as well.
+fn pod_replaced(long: Duration, length: Duration, at: Duration) -> Vec<SimulatedExporter> {
     let old = [
-        (FAULT, Says::Ok),
-        (at.saturating_sub(FAULT), Says::Failing),
-        (length, Says::Nothing),
+        (FAILURE_START, Phase::Ok),
+        (at.saturating_sub(FAILURE_START), Phase::Failing),
+        (length, Phase::Absent),
     ];
     let new = [
-        (at, Says::Nothing),
-        (STEP, Says::Unknown),
-        ((FAULT + long).saturating_sub(at), Says::Failing),
-        (length, Says::Ok),
+        (at, Phase::Absent),
+        (STEP, Phase::UnknownAfterStart),
+        ((FAILURE_START + long).saturating_sub(at), Phase::Failing),
+        (length, Phase::Ok),
     ];
     vec![
-        Speaker::sidecar(&old),
-        Speaker {
+        SimulatedExporter::sidecar(&old),
+        SimulatedExporter {
             instance: "10.0.0.9:9878",
-            ..Speaker::sidecar(&new)
+            ..SimulatedExporter::sidecar(&new)
         },
     ]
 }

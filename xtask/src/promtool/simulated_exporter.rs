@@ -1,4 +1,4 @@
-//! What one exporter says of a check over time, as the series of promtool's tests.
+//! The series that one exporter exposes for a check over time.
 
 use std::time::Duration;
 
@@ -6,81 +6,81 @@ use castai_health_exporter::catalogue::{CheckId, FailureMode, Need, Status};
 
 use crate::promtool::test_case::STEP;
 
-/// What the exporter says for some time.
+/// State of the check for some time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Says {
-    /// All is well.
+pub(super) enum Phase {
+    /// The check is ok.
     Ok,
-    /// It fails.
+    /// The check is failing.
     Failing,
-    /// It warns.
+    /// The check is warning.
     Warning,
-    /// It cannot find out, within the episode.
-    UnknownSince,
-    /// It cannot find out, and has just started.
-    Unknown,
-    /// It has no meaning here.
+    /// The check is unknown during an episode.
+    UnknownInEpisode,
+    /// The check is unknown after the exporter started.
+    UnknownAfterStart,
+    /// The check is not applicable.
     NotApplicable,
-    /// Nothing: it is not there.
-    Nothing,
+    /// The exporter is not running.
+    Absent,
 }
 
-/// One exporter and what it says.
-pub(super) struct Speaker {
+/// An exporter and the phases that its check goes through.
+pub(super) struct SimulatedExporter {
     pub(super) cluster: String,
     pub(super) vantage: &'static str,
     pub(super) instance: &'static str,
     pub(super) need: Need,
-    pub(super) says: Vec<(Duration, Says)>,
+    pub(super) phases: Vec<(Duration, Phase)>,
 }
 
-impl Speaker {
-    /// The agent's sidecar in the cluster `one`, in a check that the agent cannot work without.
-    pub(super) fn sidecar(says: &[(Duration, Says)]) -> Self {
+impl SimulatedExporter {
+    /// A sidecar in the cluster `one`, with a check that the agent needs to start.
+    pub(super) fn sidecar(phases: &[(Duration, Phase)]) -> Self {
         let (vantage, instance) = ("sidecar", "10.0.0.1:9878");
         Self {
             cluster: "one".to_owned(),
             vantage,
             instance,
             need: Need::Start,
-            says: says.to_vec(),
+            phases: phases.to_vec(),
         }
     }
 
-    /// The same, beside it.
-    pub(super) fn companion(says: &[(Duration, Says)]) -> Self {
+    /// A companion in the same cluster.
+    pub(super) fn companion(phases: &[(Duration, Phase)]) -> Self {
         Self {
             vantage: "companion",
             instance: "10.0.0.2:9878",
-            ..Self::sidecar(says)
+            ..Self::sidecar(phases)
         }
     }
 
-    /// Everything it says of a check, where its failures have this mode.
+    /// Returns the series of a check whose failures have this mode.
     pub(super) fn series(&self, check: CheckId, mode: FailureMode) -> Vec<(String, String)> {
         let target = format!(
             "cluster=\"{}\",namespace=\"castai-agent\",job=\"castai-health-exporter\",instance=\"{}\"",
             self.cluster, self.instance
         );
-        let there = |says: Says| (says != Says::Nothing).then_some(1);
+        let present = |phase: Phase| (phase != Phase::Absent).then_some(1);
         let mut all = vec![
             (
                 format!(
                     "castai_health_exporter_info{{{target},vantage=\"{}\"}}",
                     self.vantage
                 ),
-                self.values(&there),
+                self.values(&present),
             ),
             (
                 format!(
                     "castai_health_check_need{{{target},check=\"{check}\",need=\"{}\"}}",
                     self.need.label()
                 ),
-                self.values(&there),
+                self.values(&present),
             ),
         ];
         for status in Status::ALL {
-            let is = |says: Says| status_of(says).map(|now| i32::from(now == *status));
+            let is = |phase: Phase| status_of(phase).map(|now| i32::from(now == *status));
             all.push((
                 format!(
                     "castai_health_check_status{{{target},check=\"{check}\",status=\"{status}\"}}"
@@ -88,29 +88,34 @@ impl Speaker {
                 self.values(&is),
             ));
         }
-        let fails = |says: Says| matches!(says, Says::Failing | Says::UnknownSince).then_some(1);
-        let shows = |says: Says| {
-            matches!(says, Says::Failing | Says::UnknownSince | Says::Warning).then_some(1)
+        let failing =
+            |phase: Phase| matches!(phase, Phase::Failing | Phase::UnknownInEpisode).then_some(1);
+        let reported = |phase: Phase| {
+            matches!(
+                phase,
+                Phase::Failing | Phase::UnknownInEpisode | Phase::Warning
+            )
+            .then_some(1)
         };
         all.push((
             format!("castai_health_failure{{{target},check=\"{check}\",mode=\"{mode}\"}}"),
-            self.values(&shows),
+            self.values(&reported),
         ));
         all.push((
             format!(
                 "castai_health_check_episode_start_timestamp_seconds{{{target},check=\"{check}\"}}"
             ),
-            self.values(&fails),
+            self.values(&failing),
         ));
         all.retain(|(_, values)| values.split(' ').any(|value| !value.starts_with('_')));
         all
     }
 
-    /// Values in promtool's notation; where there is none, the series has ended.
-    fn values(&self, of: &dyn Fn(Says) -> Option<i32>) -> String {
+    /// Returns values in promtool's notation; a phase without a value makes the series stale.
+    fn values(&self, of: &dyn Fn(Phase) -> Option<i32>) -> String {
         let mut runs: Vec<(Option<i32>, usize)> = Vec::new();
-        for (during, says) in &self.says {
-            let (value, samples) = (of(*says), samples(*during));
+        for (during, phase) in &self.phases {
+            let (value, samples) = (of(*phase), samples(*during));
             match runs.last_mut() {
                 Some((last, run)) if *last == value => *run += samples,
                 _ => runs.push((value, samples)),
@@ -140,13 +145,13 @@ fn samples(during: Duration) -> usize {
     usize::try_from(during.as_secs() / STEP.as_secs()).unwrap_or(usize::MAX)
 }
 
-fn status_of(says: Says) -> Option<Status> {
-    match says {
-        Says::Ok => Some(Status::Ok),
-        Says::Failing => Some(Status::Failing),
-        Says::Warning => Some(Status::Warning),
-        Says::UnknownSince | Says::Unknown => Some(Status::Unknown),
-        Says::NotApplicable => Some(Status::NotApplicable),
-        Says::Nothing => None,
+fn status_of(phase: Phase) -> Option<Status> {
+    match phase {
+        Phase::Ok => Some(Status::Ok),
+        Phase::Failing => Some(Status::Failing),
+        Phase::Warning => Some(Status::Warning),
+        Phase::UnknownInEpisode | Phase::UnknownAfterStart => Some(Status::Unknown),
+        Phase::NotApplicable => Some(Status::NotApplicable),
+        Phase::Absent => None,
     }
 }

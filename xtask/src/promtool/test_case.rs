@@ -1,51 +1,51 @@
-//! One test of promtool: series, and what fires when.
+//! A test case of promtool: input series and expected alerts.
 
 use std::time::Duration;
 
 use castai_health_exporter::alerting::time_scale::TimeScale;
 use castai_health_exporter::alerting::yaml::Yaml;
 
-/// The time between two samples.
+/// Interval between samples.
 pub(super) const STEP: Duration = Duration::from_secs(30);
 
-/// One test.
+/// A test case.
 pub(super) struct TestCase {
-    /// A sentence.
+    /// Description.
     pub(super) name: String,
-    /// The series and their values.
+    /// Input series and their values.
     pub(super) series: Vec<(String, String)>,
-    /// What fires when, with everything that people are told.
-    pub(super) expected: Vec<Expected>,
-    /// Where it fires when.
-    pub(super) told: Vec<Told>,
+    /// Expected alerts with their annotations.
+    pub(super) expected_alerts: Vec<ExpectedAlert>,
+    /// Clusters in which the alert is expected to fire.
+    pub(super) firing_clusters: Vec<FiringClusters>,
 }
 
-/// Where an alert fires at one moment, and nowhere else.
-pub(super) struct Told {
-    /// After so long.
+/// The clusters in which an alert fires at a time; it fires in no other.
+pub(super) struct FiringClusters {
+    /// Time since the start.
     pub(super) at: Duration,
-    /// The alert.
+    /// Name of the alert.
     pub(super) alert: &'static str,
-    /// In these clusters.
+    /// Names of the clusters.
     pub(super) clusters: Vec<String>,
 }
 
-/// What an alert does at one moment.
-pub(super) struct Expected {
-    /// After so long.
+/// The expected state of an alert at a time.
+pub(super) struct ExpectedAlert {
+    /// Time since the start.
     pub(super) at: Duration,
-    /// The alert.
+    /// Name of the alert.
     pub(super) alert: &'static str,
-    /// Those that fire; none is silence.
+    /// Firing alerts; empty if the alert is silent.
     pub(super) firing: Vec<Firing>,
 }
 
-/// An alert that fires.
+/// A firing alert.
 #[derive(Clone)]
 pub(super) struct Firing {
-    /// Its labels.
+    /// Labels.
     pub(super) labels: Vec<(&'static str, String)>,
-    /// What people are told.
+    /// Annotations.
     pub(super) annotations: Vec<(&'static str, String)>,
 }
 
@@ -57,7 +57,7 @@ impl TestCase {
                 ("values", Yaml::text(values.clone())),
             ])
         });
-        let expected = self.expected.iter().map(|expected| {
+        let expected = self.expected_alerts.iter().map(|expected| {
             Yaml::map([
                 (
                     "eval_time",
@@ -76,17 +76,22 @@ impl TestCase {
             ("input_series", Yaml::List(series.collect())),
             ("alert_rule_test", Yaml::List(expected.collect())),
         ];
-        if !self.told.is_empty() {
+        if !self.firing_clusters.is_empty() {
             entries.push((
                 "promql_expr_test",
-                Yaml::List(self.told.iter().map(Told::yaml).collect()),
+                Yaml::List(
+                    self.firing_clusters
+                        .iter()
+                        .map(FiringClusters::yaml)
+                        .collect(),
+                ),
             ));
         }
         Yaml::map(entries)
     }
 }
 
-impl Told {
+impl FiringClusters {
     fn yaml(&self) -> Yaml {
         let expr = format!(
             "count by (cluster) (ALERTS{{alertname=\"{}\",alertstate=\"firing\"}})",
@@ -123,8 +128,10 @@ impl Firing {
     }
 }
 
-/// Texts as they are after Prometheus has expanded them.
-pub(super) fn expanded(annotations: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
+/// Returns annotations as Prometheus expands them.
+pub(super) fn expand_templates(
+    annotations: Vec<(&'static str, String)>,
+) -> Vec<(&'static str, String)> {
     annotations
         .into_iter()
         .map(|(key, value)| (key, value.replace("{{ \"{{\" }}", "{{")))

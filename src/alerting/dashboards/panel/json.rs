@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::alerting::dashboards::panel::{Form, Panel, Target, data_source, only_for};
+use crate::alerting::dashboards::panel::{Panel, Query, ResultFormat, data_source, override_for};
 
 impl Panel {
     pub(in crate::alerting::dashboards) fn json(&self, id: u32, x: u32, y: u32) -> Value {
         let targets: Vec<Value> = self
-            .targets
+            .queries
             .iter()
             .zip('A'..)
             .map(|(target, id)| target.json(id))
@@ -19,7 +19,7 @@ impl Panel {
             .collect();
         let colour = match self.kind {
             "timeseries" => json!({"mode": "palette-classic"}),
-            // Where thresholds colour, Grafana merges a timeline's values by threshold and forgets their words.
+            // With thresholds, Grafana merges a timeline's values and drops their mappings.
             "state-timeline" => json!({"fixedColor": "text", "mode": "fixed"}),
             _ => json!({"mode": "thresholds"}),
         };
@@ -33,13 +33,13 @@ impl Panel {
         if let Some(decimals) = self.decimals {
             defaults["decimals"] = json!(decimals);
         }
-        if let Some(text) = self.otherwise {
+        if let Some(text) = self.no_value {
             defaults["noValue"] = json!(text);
         }
         let mut overrides = self.overrides.clone();
         if self.kind == "table" {
-            // A unit for all columns would make numbers of account ids.
-            overrides.push(only_for(
+            // A unit on all columns would format account ids as numbers.
+            overrides.push(override_for(
                 "Value",
                 &[json!({"id": "unit", "value": self.unit})],
             ));
@@ -89,7 +89,10 @@ impl Panel {
                     "stacking": {"group": "A", "mode": if self.stacked { "normal" } else { "none" }},
                     "thresholdsStyle": {"mode": limits},
                 });
-                for (side, value) in [("axisSoftMin", self.axis.0), ("axisSoftMax", self.axis.1)] {
+                for (side, value) in [
+                    ("axisSoftMin", self.soft_axis.0),
+                    ("axisSoftMax", self.soft_axis.1),
+                ] {
                     if let Some(value) = value {
                         custom[side] = json!(value);
                     }
@@ -108,7 +111,7 @@ impl Panel {
             "stat" => json!({
                 "colorMode": "value", "graphMode": "none", "justifyMode": "auto", "orientation": "auto",
                 "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": false},
-                "textMode": if self.by_name { "name" } else { "auto" }, "wideLayout": true,
+                "textMode": if self.show_name { "name" } else { "auto" }, "wideLayout": true,
             }),
             "state-timeline" => json!({
                 "alignValue": "left", "legend": legend, "mergeValues": true, "rowHeight": 0.85, "showValue": "auto",
@@ -130,14 +133,14 @@ impl Panel {
     }
 }
 
-impl Target {
+impl Query {
     fn json(&self, id: char) -> Value {
-        let format = match self.form {
-            Form::Table => "table",
-            Form::Heatmap => "heatmap",
-            Form::Range | Form::Instant => "time_series",
+        let format = match self.format {
+            ResultFormat::Table => "table",
+            ResultFormat::Heatmap => "heatmap",
+            ResultFormat::Range | ResultFormat::Instant => "time_series",
         };
-        let instant = matches!(self.form, Form::Instant | Form::Table);
+        let instant = matches!(self.format, ResultFormat::Instant | ResultFormat::Table);
         json!({
             "datasource": data_source(), "editorMode": "code", "expr": self.expr, "format": format,
             "instant": instant, "legendFormat": self.legend, "range": !instant, "refId": id.to_string(),

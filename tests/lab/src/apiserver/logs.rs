@@ -1,6 +1,7 @@
-//! The logs of containers, as `pods/log` gives them.
+//! Container logs, as served by `pods/log`.
 //!
-//! Wire format: `PodLogOptions` of the Kubernetes API reference, with the texts of kubelet and API server.
+//! Wire format: `PodLogOptions` of the Kubernetes API reference, with the messages of kubelet and
+//! API server.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,31 +10,34 @@ use serde_json::{Value, json};
 use time::Duration;
 use tokio::sync::mpsc;
 
-use super::object::status;
-use crate::answer::{Answer, rfc3339};
-use crate::journal::lock;
+use super::responses::status;
+use crate::mutex::lock;
 use crate::request::Request;
+use crate::response::{Response, rfc3339};
 
-/// What containers have written; tests may write on at any time.
+/// Container logs. Tests may append to them at any time.
 #[derive(Clone, Debug, Default)]
-pub struct Logs(Arc<Mutex<BTreeMap<Key, Vec<Line>>>>, Arc<Mutex<Broken>>);
+pub struct ContainerLogs {
+    lines: Arc<Mutex<BTreeMap<LogKey, Vec<Line>>>>,
+    faults: Arc<Mutex<LogFaults>>,
+}
 
-/// Pod, container, and whether it is that of the container before.
-type Key = (String, String, bool);
+/// Pod, container, and whether it is the log of the previous container.
+type LogKey = (String, String, bool);
 
-/// Why a log cannot be read.
+/// Reason why a log cannot be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Gap {
-    /// The kubelet does not answer the API server.
-    NoKubelet,
-    /// It begins, and does not end.
-    Late,
+pub enum LogFault {
+    /// The API server cannot reach the kubelet.
+    KubeletUnreachable,
+    /// The response starts and then stalls.
+    Stalled,
 }
 
 #[derive(Debug, Default)]
-struct Broken {
-    gaps: BTreeMap<Key, Gap>,
-    /// What holds late answers open.
+struct LogFaults {
+    faults: BTreeMap<LogKey, LogFault>,
+    /// Senders that keep stalled responses open.
     open: Vec<mpsc::Sender<Vec<u8>>>,
 }
 
@@ -43,21 +47,21 @@ struct Line {
     text: String,
 }
 
-// === impl Logs ===
+// === impl ContainerLogs ===
 
-impl Logs {
-    /// A container writes a line now.
+impl ContainerLogs {
+    /// Appends a line with the current time.
     pub fn write(&self, pod: &str, container: &str, line: &str) {
         self.write_ago(pod, container, 0, line);
     }
 
-    /// A container wrote a line so many seconds ago.
+    /// Inserts a line written `seconds` ago.
     pub fn write_ago(&self, pod: &str, container: &str, seconds: i64, line: &str) {
         let line = Line {
             at: rfc3339(Duration::seconds(seconds)),
             text: line.to_owned(),
         };
-        let mut logs = lock(&self.0);
+        let mut logs = lock(&self.lines);
         let log = logs
             .entry((pod.to_owned(), container.to_owned(), false))
             .or_default();
@@ -65,47 +69,49 @@ impl Logs {
         log.sort_by(|one, other| one.at.cmp(&other.at));
     }
 
-    /// A container is started anew: what it wrote is the log of the one before.
+    /// Restarts a container: its log becomes the log of the previous container.
     pub fn restart(&self, pod: &str, container: &str) {
-        let mut logs = lock(&self.0);
+        let mut logs = lock(&self.lines);
         let written = logs
             .remove(&(pod.to_owned(), container.to_owned(), false))
             .unwrap_or_default();
         logs.insert((pod.to_owned(), container.to_owned(), true), written);
     }
 
-    /// The kubelet begins a new file: what was written is not to be had any longer.
+    /// Rotates a log: earlier lines are gone.
     pub fn rotate(&self, pod: &str, container: &str) {
-        lock(&self.0).remove(&(pod.to_owned(), container.to_owned(), false));
+        lock(&self.lines).remove(&(pod.to_owned(), container.to_owned(), false));
     }
 
-    /// From now on a log, or that of the container before, cannot be read.
-    pub fn tear(&self, pod: &str, container: &str, previous: bool, gap: Gap) {
-        lock(&self.1)
-            .gaps
-            .insert((pod.to_owned(), container.to_owned(), previous), gap);
+    /// Makes the log of the current or previous container unreadable.
+    pub fn set_fault(&self, pod: &str, container: &str, previous: bool, fault: LogFault) {
+        lock(&self.faults)
+            .faults
+            .insert((pod.to_owned(), container.to_owned(), previous), fault);
     }
 
-    /// All can be read again.
-    pub fn mend(&self) {
-        *lock(&self.1) = Broken::default();
+    /// Makes all logs readable again.
+    pub fn clear_faults(&self) {
+        *lock(&self.faults) = LogFaults::default();
     }
 
-    /// Nobody has written anything.
+    /// Removes all logs.
     pub fn clear(&self) {
-        lock(&self.0).clear();
+        lock(&self.lines).clear();
     }
 
-    /// What is asked for, oldest first.
-    pub(super) fn answer(&self, request: &Request, pod: &str) -> Answer {
+    /// Returns the requested lines, oldest first.
+    pub(super) fn respond(&self, request: &Request, pod: &str) -> Response {
         let query = |name: &str| request.query(name);
         let truth = |name: &str| query(name).as_deref() == Some("true");
         let number = |name: &str| query(name).and_then(|text| text.parse::<usize>().ok());
         let container = query("container").unwrap_or_else(|| "agent".to_owned());
-        if let Some(answer) = self.torn(&(pod.to_owned(), container.clone(), truth("previous"))) {
-            return answer;
+        if let Some(response) =
+            self.faulty_response(&(pod.to_owned(), container.clone(), truth("previous")))
+        {
+            return response;
         }
-        let logs = lock(&self.0);
+        let logs = lock(&self.lines);
         let Some(log) = logs.get(&(pod.to_owned(), container.clone(), truth("previous"))) else {
             if truth("previous") {
                 let text = format!(
@@ -113,13 +119,13 @@ impl Logs {
                 );
                 return status(400, Some("BadRequest"), &text, &json!({}));
             }
-            return Answer::text(200, "");
+            return Response::text(200, "");
         };
         let since = query("sinceTime").or_else(|| {
             number("sinceSeconds")
                 .map(|ago| rfc3339(Duration::seconds(i64::try_from(ago).unwrap_or(0))))
         });
-        // The API counts whole seconds.
+        // The API has a resolution of one second.
         let since = since
             .map(|since| since.chars().take(19).collect::<String>())
             .unwrap_or_default();
@@ -141,23 +147,23 @@ impl Logs {
             .collect::<String>()
             .into_bytes();
         text.truncate(number("limitBytes").unwrap_or(usize::MAX));
-        Answer::new(200, "text/plain", text)
+        Response::new(200, "text/plain", text)
     }
 
-    fn torn(&self, key: &Key) -> Option<Answer> {
-        let mut broken = lock(&self.1);
-        match broken.gaps.get(key)? {
-            Gap::NoKubelet => {
+    fn faulty_response(&self, key: &LogKey) -> Option<Response> {
+        let mut broken = lock(&self.faults);
+        match broken.faults.get(key)? {
+            LogFault::KubeletUnreachable => {
                 let (pod, container, _) = key;
                 let path =
                     format!("https://10.0.1.2:10250/containerLogs/castai-agent/{pod}/{container}");
                 let text = format!("Get \"{path}\": dial tcp 10.0.1.2:10250: i/o timeout");
                 Some(status(500, None, &text, &Value::Null))
             }
-            Gap::Late => {
-                let (sender, pieces) = mpsc::channel(1);
+            LogFault::Stalled => {
+                let (sender, chunks) = mpsc::channel(1);
                 broken.open.push(sender);
-                Some(Answer::stream("text/plain", pieces))
+                Some(Response::stream("text/plain", chunks))
             }
         }
     }

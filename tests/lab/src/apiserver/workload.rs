@@ -1,28 +1,29 @@
-//! The agent's cluster: what its objects look like while everything is well, and parts to break it with.
+//! Objects of a healthy cluster with the agent, and building blocks for broken ones.
 
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::Objects;
-use crate::answer::rfc3339;
+use super::ObjectStore;
+use crate::response::rfc3339;
 
 /// The agent's namespace, and the name of its Deployment.
 pub const AGENT: &str = "castai-agent";
-/// The present `ReplicaSet` of the agent.
+/// The agent's current `ReplicaSet`.
 pub const REPLICA_SET: &str = "castai-agent-6d8f9c7b5";
 /// The agent's pod.
 pub const POD: &str = "castai-agent-6d8f9c7b5-x2x4z";
 /// The node of the agent's pod.
 pub const NODE: &str = "node-1";
-/// How often leaders renew their leases.
-const RENEWED: std::time::Duration = std::time::Duration::from_secs(2);
-/// The image of the agent.
+/// Interval at which leaders renew their leases.
+const RENEW_INTERVAL: std::time::Duration = std::time::Duration::from_secs(2);
+/// The agent's image.
 pub const IMAGE: &str = "us-docker.pkg.dev/castai-hub/library/agent:v0.123.1";
 
-/// A healthy cluster: the agent and its lease, the cluster controller and the evictor, two nodes.
+/// Returns a healthy cluster: the agent with its lease, the cluster controller, the evictor, two
+/// nodes.
 pub fn healthy() -> Vec<Value> {
-    let mut objects = installed(AGENT, AGENT, REPLICA_SET, &[POD], IMAGE);
-    objects.extend(installed(
+    let mut objects = deployment_with_pods(AGENT, AGENT, REPLICA_SET, &[POD], IMAGE);
+    objects.extend(deployment_with_pods(
         "castai-cluster-controller",
         "cluster-controller",
         "castai-cluster-controller-7f6d5c4b3",
@@ -32,7 +33,7 @@ pub fn healthy() -> Vec<Value> {
         ],
         "us-docker.pkg.dev/castai-hub/library/cluster-controller:v0.63.6",
     ));
-    objects.extend(installed(
+    objects.extend(deployment_with_pods(
         "castai-evictor",
         "castai-evictor",
         "castai-evictor-5c4d3b2a1",
@@ -55,7 +56,7 @@ pub fn healthy() -> Vec<Value> {
     objects
 }
 
-/// Who leads: the lease and its holder, of the agent and of the cluster controller.
+/// Leases of the agent and the cluster controller, with their holders.
 pub const LEASES: [(&str, &str); 2] = [
     ("agent-leader-election-lock", POD),
     (
@@ -64,20 +65,17 @@ pub const LEASES: [(&str, &str); 2] = [
     ),
 ];
 
-/// What the agent notes of itself once it is registered.
-pub fn agent_metadata() -> Value {
-    json!({
-        "kind": "ConfigMap", "apiVersion": "v1",
-        "metadata": { "name": "castai-agent-metadata", "namespace": AGENT },
-        "data": { "CLUSTER_ID": crate::CLUSTER_ID },
-    })
-}
-
-/// A Deployment with its `ReplicaSet` and pods, all well.
-pub fn installed(name: &str, release: &str, set: &str, pods: &[&str], image: &str) -> Vec<Value> {
+/// Returns a healthy Deployment with its `ReplicaSet` and pods.
+pub fn deployment_with_pods(
+    name: &str,
+    release: &str,
+    set: &str,
+    pods: &[&str],
+    image: &str,
+) -> Vec<Value> {
     let labels = json!({ "app.kubernetes.io/name": name, "app.kubernetes.io/instance": release });
     let replicas = pods.len();
-    // Evictor's chart names it after itself.
+    // The evictor's chart names its container after the release.
     let container = if name == "castai-evictor" {
         name
     } else {
@@ -124,7 +122,7 @@ pub fn installed(name: &str, release: &str, set: &str, pods: &[&str], image: &st
     [deployment, replica_set].into_iter().chain(pods).collect()
 }
 
-/// A pod that runs.
+/// Returns a running pod.
 pub fn pod(name: &str, set: &str, labels: &Value, container: &str, image: &str) -> Value {
     json!({
         "kind": "Pod", "apiVersion": "v1",
@@ -144,7 +142,7 @@ pub fn pod(name: &str, set: &str, labels: &Value, container: &str, image: &str) 
     })
 }
 
-/// A container that runs since two hours ago.
+/// Returns the status of a container that has been running for two hours.
 pub fn running(name: &str, image: &str) -> Value {
     json!({
         "name": name, "image": image, "ready": true, "started": true, "restartCount": 0,
@@ -152,14 +150,14 @@ pub fn running(name: &str, image: &str) -> Value {
     })
 }
 
-/// What is left of a container's run that began and ended so many seconds ago.
-pub fn terminated(code: i32, reason: &str, began: i64, ended: i64) -> Value {
+/// Returns the state of a container that ran from `started` to `finished` seconds ago.
+pub fn terminated(code: i32, reason: &str, started: i64, finished: i64) -> Value {
     json!({ "terminated": {
-        "exitCode": code, "reason": reason, "startedAt": ago(began), "finishedAt": ago(ended),
+        "exitCode": code, "reason": reason, "startedAt": ago(started), "finishedAt": ago(finished),
     } })
 }
 
-/// A node with these labels.
+/// Returns a node with these labels.
 pub fn node(name: &str, provider_id: &str, labels: &[(&str, &str)]) -> Value {
     let labels: serde_json::Map<String, Value> = labels
         .iter()
@@ -173,7 +171,7 @@ pub fn node(name: &str, provider_id: &str, labels: &[(&str, &str)]) -> Value {
     })
 }
 
-/// An event about an object.
+/// Returns a warning event about an object.
 pub fn event(kind: &str, name: &str, reason: &str, message: &str) -> Value {
     json!({
         "kind": "Event", "apiVersion": "v1",
@@ -184,7 +182,7 @@ pub fn event(kind: &str, name: &str, reason: &str, message: &str) -> Value {
     })
 }
 
-/// A lease that was renewed just now.
+/// Returns a lease renewed one second ago.
 pub fn lease(name: &str, holder: &str) -> Value {
     json!({
         "kind": "Lease", "apiVersion": "coordination.k8s.io/v1",
@@ -196,8 +194,8 @@ pub fn lease(name: &str, holder: &str) -> Value {
     })
 }
 
-/// Renews the leases as their leaders do, each as long as it is there and has its healthy holder.
-pub async fn lead(objects: Objects) {
+/// Renews the leases that exist and have their original holder, until aborted.
+pub async fn renew_leases(objects: ObjectStore) {
     loop {
         for (name, holder) in LEASES {
             let lease = objects.get("Lease", AGENT, name);
@@ -205,16 +203,16 @@ pub async fn lead(objects: Objects) {
                 objects.put(self::lease(name, holder));
             }
         }
-        tokio::time::sleep(RENEWED).await;
+        tokio::time::sleep(RENEW_INTERVAL).await;
     }
 }
 
-/// A condition that has been so for an hour.
+/// Returns a condition that has had its status for one hour.
 pub fn condition(kind: &str, status: &str, reason: &str, message: &str) -> Value {
     json!({ "type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": ago(3600) })
 }
 
-/// The uid of an object, by its name.
+/// Derives an object's UID from its name.
 pub fn uid(name: &str) -> String {
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
@@ -226,7 +224,7 @@ pub fn uid(name: &str) -> String {
     )
 }
 
-/// So many seconds ago, as `Time` is written.
+/// Formats the time `seconds` ago as a Kubernetes `Time`.
 pub fn ago(seconds: i64) -> String {
     let text = rfc3339(Duration::seconds(seconds));
     format!("{}Z", &text[..19])

@@ -1,4 +1,4 @@
-//! What AWS knows of one account: keys, sessions, roles, issuers and instances.
+//! An AWS account: access keys, sessions, roles, OIDC providers and instances.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -6,30 +6,30 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use super::signature::{Flaw, Signed};
+use super::signature::{ParsedSignature, SignatureError};
 use super::{ACCOUNT, ISSUER, Instance, KEY_ID, ROLE, SECRET, SUBJECT, random};
 use crate::imds;
-use crate::journal::lock;
+use crate::mutex::lock;
 use crate::request::Request;
 
-/// An account; cheap to clone, and the servers that share it see every change at once.
+/// An AWS account; cheap to clone. Services that share it see changes immediately.
 #[derive(Clone, Debug)]
 pub struct Account {
     state: Arc<Mutex<State>>,
 }
 
-/// A role, and who may take it.
+/// An IAM role and its trust policy.
 #[derive(Clone, Debug)]
 pub struct Role {
-    /// Its name.
+    /// Name of the role.
     pub name: String,
-    /// The tokens with which it may be taken.
+    /// Tokens that the trust policy accepts.
     pub web_identity: Option<WebIdentity>,
-    /// The ARNs of those who may take it with keys.
+    /// ARNs of the principals that may assume the role.
     pub principals: Vec<String>,
 }
 
-/// What a role's trust demands of a token.
+/// Conditions of a trust policy on a web-identity token.
 #[derive(Clone, Debug)]
 pub struct WebIdentity {
     /// `iss`.
@@ -40,69 +40,69 @@ pub struct WebIdentity {
     pub subject: String,
 }
 
-/// An issuer of tokens that the account knows: an IAM OIDC identity provider.
+/// An IAM OIDC identity provider.
 #[derive(Clone, Debug)]
-pub struct Provider {
+pub struct OidcProvider {
     /// `iss`.
     pub issuer: String,
-    /// The audiences it lists.
+    /// Accepted audiences.
     pub audiences: Vec<String>,
-    /// Whose signature counts.
-    pub signs: Signs,
+    /// Keys that verify the issuer's tokens.
+    pub signing_keys: SigningKeys,
 }
 
-/// Whose signature counts.
+/// Keys that verify the tokens of an issuer.
 #[derive(Clone, Debug)]
-pub enum Signs {
-    /// The lab's, which anybody can make.
+pub enum SigningKeys {
+    /// The lab's fake signature is accepted.
     Lab,
-    /// That of one of these keys (a JSON web key set).
-    Keys(Value),
-    /// Nobody's: the issuer's keys cannot be had.
-    Nobody,
+    /// A JSON Web Key Set.
+    Jwks(Value),
+    /// The issuer's keys cannot be retrieved.
+    Unavailable,
 }
 
-/// Temporary credentials.
+/// Credentials of a session.
 #[derive(Clone, Debug)]
-pub struct Issued {
-    /// The key's id.
+pub struct SessionCredentials {
+    /// Access key ID.
     pub key_id: String,
-    /// Its secret.
+    /// Secret access key.
     pub secret: String,
-    /// The session's token.
+    /// Session token.
     pub token: String,
-    /// Whose they are.
+    /// ARN of the session.
     pub arn: String,
-    /// The unique id of whose they are.
+    /// Unique ID of the session.
     pub user_id: String,
-    /// When they end.
-    pub ends: OffsetDateTime,
+    /// Expiry time.
+    pub expires: OffsetDateTime,
 }
 
-/// Who signed a request.
+/// Authenticated principal of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     pub(super) arn: String,
     pub(super) user_id: String,
 }
 
-/// Why nobody is believed to have signed a request.
+/// Reason why a request could not be authenticated.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum AuthError {
     Unsigned,
     Incomplete(String),
     UnknownKey,
-    SessionOver,
-    Region,
-    Service,
-    /// Its date is too far from the server's clock: by how much past it is, and the date itself.
+    SessionExpired,
+    WrongRegion,
+    WrongService,
+    /// Clock skew beyond the tolerance: age of the signature, and its date.
     Skewed(Duration, String),
-    Mismatch,
+    SignatureMismatch,
 }
 
-/// What a server demands of a signature.
+/// Credential scope that a service requires, and its clock.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Demand<'a> {
+pub(super) struct CredentialScope<'a> {
     pub(super) service: &'static str,
     pub(super) region: &'a str,
     pub(super) now: OffsetDateTime,
@@ -112,7 +112,7 @@ pub(super) struct Demand<'a> {
 struct State {
     keys: BTreeMap<String, Key>,
     roles: Vec<Role>,
-    providers: Vec<Provider>,
+    providers: Vec<OidcProvider>,
     instances: Vec<Instance>,
 }
 
@@ -122,18 +122,19 @@ struct Key {
     token: Option<String>,
     arn: String,
     user_id: String,
-    ends: Option<OffsetDateTime>,
+    expires: Option<OffsetDateTime>,
 }
 
-/// How far the date of a signature may be off.
-pub(super) const TOLERANCE: Duration = Duration::minutes(5);
-const CAPITALS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-const ALL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/// Tolerated clock skew of a signature.
+pub(super) const MAX_CLOCK_SKEW: Duration = Duration::minutes(5);
+const KEY_ID_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+const SECRET_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 // === impl Account ===
 
 impl Default for Account {
-    /// The agent's user and key, the agent's role for its service account, the node's role and the node itself.
+    /// Contains the agent's user and access key, the agent's role for its service account, the
+    /// node's role and the node.
     fn default() -> Self {
         let state = State {
             keys: BTreeMap::new(),
@@ -145,7 +146,7 @@ impl Default for Account {
             state: Arc::new(Mutex::new(state)),
         };
         let user = account.add_user("castai-agent", KEY_ID, SECRET);
-        account.set_provider(Provider::default());
+        account.set_provider(OidcProvider::default());
         account.set_role(Role {
             name: ROLE.to_owned(),
             web_identity: Some(WebIdentity {
@@ -155,7 +156,7 @@ impl Default for Account {
             }),
             principals: vec![user],
         });
-        let node = Issued {
+        let node = SessionCredentials {
             key_id: imds::ROLE_KEY_ID.to_owned(),
             secret: imds::ROLE_SECRET.to_owned(),
             token: imds::ROLE_TOKEN.to_owned(),
@@ -164,111 +165,111 @@ impl Default for Account {
                 Instance::default().id
             ),
             user_id: format!("AROALABLABLABLABLABL2:{}", Instance::default().id),
-            ends: OffsetDateTime::now_utc() + Duration::hours(6),
+            expires: OffsetDateTime::now_utc() + Duration::hours(6),
         };
-        account.know(&node);
+        account.add_session(&node);
         account
     }
 }
 
 impl Account {
-    /// Adds a user with a key; its ARN is returned.
+    /// Adds a user with an access key. Returns the user's ARN.
     pub fn add_user(&self, name: &str, key_id: &str, secret: &str) -> String {
         let arn = format!("arn:aws:iam::{ACCOUNT}:user/{name}");
-        let user_id = format!("AIDA{}", random::letters(17, CAPITALS));
+        let user_id = format!("AIDA{}", random::random_string(17, KEY_ID_ALPHABET));
         let key = Key {
             secret: secret.to_owned(),
             token: None,
             arn: arn.clone(),
             user_id,
-            ends: None,
+            expires: None,
         };
         lock(&self.state).keys.insert(key_id.to_owned(), key);
         arn
     }
 
-    /// Forgets a key.
+    /// Deletes an access key.
     pub fn remove_key(&self, key_id: &str) {
         lock(&self.state).keys.remove(key_id);
     }
 
-    /// Adds a role, or changes the one of this name.
+    /// Adds or replaces a role.
     pub fn set_role(&self, role: Role) {
         let roles = &mut lock(&self.state).roles;
         roles.retain(|known| known.name != role.name);
         roles.push(role);
     }
 
-    /// Deletes a role; its sessions go on, as AWS's do.
+    /// Deletes a role. Its sessions stay valid, as in AWS.
     pub fn remove_role(&self, name: &str) {
         lock(&self.state).roles.retain(|known| known.name != name);
     }
 
-    /// The ARN of a role.
+    /// Returns the ARN of a role.
     pub fn role_arn(name: &str) -> String {
         format!("arn:aws:iam::{ACCOUNT}:role/{name}")
     }
 
-    /// Adds an issuer, or changes the one of this name.
-    pub fn set_provider(&self, provider: Provider) {
+    /// Adds or replaces an OIDC provider.
+    pub fn set_provider(&self, provider: OidcProvider) {
         let providers = &mut lock(&self.state).providers;
         providers.retain(|known| known.issuer != provider.issuer);
         providers.push(provider);
     }
 
-    /// Deletes an issuer.
+    /// Deletes an OIDC provider.
     pub fn remove_provider(&self, issuer: &str) {
         lock(&self.state)
             .providers
             .retain(|known| known.issuer != issuer);
     }
 
-    /// These instances and no others.
+    /// Replaces all instances.
     pub fn set_instances(&self, instances: Vec<Instance>) {
         lock(&self.state).instances = instances;
     }
 
-    /// A session of a role that lasts so long.
-    pub fn issue(&self, role: &str, session: &str, life: Duration) -> Issued {
-        let issued = Issued {
-            key_id: format!("ASIA{}", random::letters(16, CAPITALS)),
-            secret: random::letters(40, ALL),
-            token: random::letters(356, ALL),
+    /// Creates a session of a role.
+    pub fn issue(&self, role: &str, session: &str, lifetime: Duration) -> SessionCredentials {
+        let issued = SessionCredentials {
+            key_id: format!("ASIA{}", random::random_string(16, KEY_ID_ALPHABET)),
+            secret: random::random_string(40, SECRET_ALPHABET),
+            token: random::random_string(356, SECRET_ALPHABET),
             arn: format!("arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{session}"),
             user_id: format!("AROALABLABLABLABLABL1:{session}"),
-            ends: OffsetDateTime::now_utc() + life,
+            expires: OffsetDateTime::now_utc() + lifetime,
         };
-        self.know(&issued);
+        self.add_session(&issued);
         issued
     }
 
-    /// Ends every session now.
+    /// Expires all sessions.
     pub fn end_sessions(&self) {
         let now = OffsetDateTime::now_utc();
         for key in lock(&self.state)
             .keys
             .values_mut()
-            .filter(|key| key.ends.is_some())
+            .filter(|key| key.expires.is_some())
         {
-            key.ends = Some(now);
+            key.expires = Some(now);
         }
     }
 
-    fn know(&self, issued: &Issued) {
-        let Issued {
+    fn add_session(&self, issued: &SessionCredentials) {
+        let SessionCredentials {
             key_id,
             secret,
             token,
             arn,
             user_id,
-            ends,
+            expires,
         } = issued.clone();
         let key = Key {
             secret,
             token: Some(token),
             arn,
             user_id,
-            ends: Some(ends),
+            expires: Some(expires),
         };
         lock(&self.state).keys.insert(key_id, key);
     }
@@ -281,7 +282,7 @@ impl Account {
             .cloned()
     }
 
-    pub(super) fn provider(&self, issuer: &str) -> Option<Provider> {
+    pub(super) fn provider(&self, issuer: &str) -> Option<OidcProvider> {
         lock(&self.state)
             .providers
             .iter()
@@ -298,36 +299,39 @@ impl Account {
             .collect()
     }
 
-    /// Who signed a request, in the order in which AWS looks.
+    /// Authenticates a request, with checks in the order of AWS.
     pub(super) fn authenticate(
         &self,
         request: &Request,
-        demand: Demand<'_>,
-    ) -> Result<Caller, Refusal> {
-        let signed = Signed::read(request).map_err(|flaw| match flaw {
-            Flaw::Unsigned => Refusal::Unsigned,
-            Flaw::Incomplete(what) => Refusal::Incomplete(what),
+        scope: CredentialScope<'_>,
+    ) -> Result<Caller, AuthError> {
+        let signature = ParsedSignature::parse(request).map_err(|error| match error {
+            SignatureError::Unsigned => AuthError::Unsigned,
+            SignatureError::Incomplete(part) => AuthError::Incomplete(part),
         })?;
         let state = lock(&self.state);
-        let key = state.keys.get(&signed.key_id).ok_or(Refusal::UnknownKey)?;
+        let key = state
+            .keys
+            .get(&signature.key_id)
+            .ok_or(AuthError::UnknownKey)?;
         if key.token.as_deref() != request.header("x-amz-security-token") {
-            return Err(Refusal::UnknownKey);
+            return Err(AuthError::UnknownKey);
         }
-        if key.ends.is_some_and(|end| end <= demand.now) {
-            return Err(Refusal::SessionOver);
+        if key.expires.is_some_and(|expires| expires <= scope.now) {
+            return Err(AuthError::SessionExpired);
         }
-        if signed.region != demand.region {
-            return Err(Refusal::Region);
+        if signature.region != scope.region {
+            return Err(AuthError::WrongRegion);
         }
-        if signed.service != demand.service {
-            return Err(Refusal::Service);
+        if signature.service != scope.service {
+            return Err(AuthError::WrongService);
         }
-        let age = demand.now - signed.at;
-        if age.abs() > TOLERANCE {
-            return Err(Refusal::Skewed(age, signed.stamp));
+        let age = scope.now - signature.at;
+        if age.abs() > MAX_CLOCK_SKEW {
+            return Err(AuthError::Skewed(age, signature.date));
         }
-        if !signed.fits(request, &key.secret) {
-            return Err(Refusal::Mismatch);
+        if !signature.matches(request, &key.secret) {
+            return Err(AuthError::SignatureMismatch);
         }
         Ok(Caller {
             arn: key.arn.clone(),
@@ -336,15 +340,15 @@ impl Account {
     }
 }
 
-// === impl Provider ===
+// === impl OidcProvider ===
 
-impl Default for Provider {
-    /// The default issuer's.
+impl Default for OidcProvider {
+    /// The provider of the default issuer.
     fn default() -> Self {
         Self {
             issuer: ISSUER.to_owned(),
             audiences: vec!["sts.amazonaws.com".to_owned()],
-            signs: Signs::Lab,
+            signing_keys: SigningKeys::Lab,
         }
     }
 }

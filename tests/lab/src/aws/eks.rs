@@ -1,6 +1,7 @@
-//! EKS, as far as `DescribeCluster` goes.
+//! Fake EKS with `DescribeCluster`.
 //!
-//! Wire format: the Amazon EKS API reference (`DescribeCluster`, "Common errors"), AWS's REST protocol with JSON.
+//! Wire format: the Amazon EKS API reference (`DescribeCluster`, "Common errors"), AWS's REST-JSON
+//! protocol.
 
 use std::io;
 use std::ops::Deref;
@@ -8,86 +9,86 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::account::{Account, Caller, Demand, Refusal};
-use super::denial::Denial;
-use super::{ACCOUNT, Place, is_for, now, random, unknown_operation};
+use super::account::{Account, AuthError, Caller, CredentialScope};
+use super::policy_denial::PolicyDenial;
+use super::{ACCOUNT, Endpoint, is_for, now, random, unknown_operation};
 use crate::HOSTILE_TEXT;
-use crate::answer::Answer;
 use crate::fault::Fault;
+use crate::fault_enum::fault_enum;
+use crate::http_service::{HttpHandler, HttpService};
 use crate::pki::Pki;
 use crate::request::Request;
+use crate::response::Response;
 use crate::server::Server;
-use crate::vocabulary::vocabulary;
-use crate::web::{Application, Web};
 
-vocabulary! {
-    /// What the cluster's control plane lets in, and what EKS answers instead of telling it.
+fault_enum! {
+    /// Control-plane access states of the cluster, and API errors.
     EksFault {
-        /// Only networks that do not hold CAST AI's address may reach the control plane.
+        /// Access is limited to networks that do not contain CAST AI's address.
         Blocked = "blocked",
-        /// The same, and the cluster is being changed.
+        /// As `blocked`, during an update of the cluster.
         BlockedWhileUpdating = "blocked-while-updating",
-        /// The same, and the list has 40 networks, the most that EKS takes, none of them short.
-        BlockedByMany = "blocked-by-many",
-        /// The same, and an entry of the list holds what a shell would run.
-        BlockedByHostile = "blocked-by-hostile",
-        /// A network that holds CAST AI's address may reach the control plane.
+        /// As `blocked`, with 40 long networks, the maximum of EKS.
+        BlockedByLongList = "blocked-by-long-list",
+        /// As `blocked`, with a shell command in the allow list.
+        BlockedByHostileEntry = "blocked-by-hostile-entry",
+        /// Access is limited to networks, one of which contains CAST AI's address.
         Listed = "listed",
-        /// The control plane has no address on the internet, and a list that nobody uses.
+        /// The control plane has no public endpoint; the allow list is unused.
         Private = "private",
-        /// 403: no policy of the caller allows it.
+        /// 403: no identity-based policy allows it.
         AccessDenied = "access-denied",
         /// 403: a service control policy denies it.
         DeniedScp = "denied-scp",
-        /// 404: there is no such cluster.
+        /// 404: the cluster does not exist.
         NotFound = "not-found",
         /// 429: too many requests.
         Throttled = "throttled",
-        /// 403: the session is over.
+        /// 403: the session has expired.
         ExpiredToken = "expired-token",
         /// 500.
         ServerError = "server-error",
-        /// JSON that is not about a cluster.
-        SomethingElse = "something-else",
-        /// 403 whose message holds escape sequences, line feeds and markup.
+        /// JSON that does not describe a cluster.
+        UnrelatedJson = "unrelated-json",
+        /// 403 with escape sequences, line feeds and markup in its message.
         Hostile = "hostile",
     } with {
-    } or Line(Fault)
+    } or Generic(Fault)
 }
 
-/// A running EKS.
+/// A running EKS service.
 #[derive(Debug)]
 pub struct Eks {
     server: Server<EksFault>,
 }
 
-struct App {
+struct Handler {
     account: Account,
     names: Vec<String>,
     region: String,
 }
 
-/// The only cluster.
+/// Name of the only cluster.
 const CLUSTER: &str = "lab";
 
 // === impl Eks ===
 
 impl Eks {
-    /// Starts listening, in the clear without authorities; must be called inside a runtime.
-    pub fn start(account: &Account, pki: Option<&Pki>, place: Place) -> io::Result<Self> {
-        let Place {
+    /// Starts listening, over plain HTTP if `pki` is `None`. Requires a tokio runtime.
+    pub fn start(account: &Account, pki: Option<&Pki>, endpoint: Endpoint) -> io::Result<Self> {
+        let Endpoint {
             addr,
             mut names,
             region,
-        } = place;
+        } = endpoint;
         names.push(addr.ip().to_string());
-        let app = App {
+        let handler = Handler {
             account: account.clone(),
             names: names.clone(),
             region,
         };
         Ok(Self {
-            server: Server::start(addr, Arc::new(Web::over(app, pki, names)))?,
+            server: Server::start(addr, Arc::new(HttpService::new(handler, pki, names)))?,
         })
     }
 }
@@ -100,20 +101,20 @@ impl Deref for Eks {
     }
 }
 
-// === impl App ===
+// === impl Handler ===
 
-impl Application for App {
+impl HttpHandler for Handler {
     type Fault = EksFault;
 
-    fn line(fault: &EksFault) -> Option<&Fault> {
-        if let EksFault::Line(line) = fault {
-            Some(line)
+    fn generic_fault(fault: &EksFault) -> Option<&Fault> {
+        if let EksFault::Generic(generic) = fault {
+            Some(generic)
         } else {
             None
         }
     }
 
-    fn answer(&self, request: &Request, fault: Option<&EksFault>) -> Answer {
+    fn respond(&self, request: &Request, fault: Option<&EksFault>) -> Response {
         if !is_for(request, &self.names) {
             return unknown_operation();
         }
@@ -128,7 +129,7 @@ impl Application for App {
         }
         let caller = match self.caller(request, fault) {
             Ok(caller) => caller,
-            Err(refused) => return refused,
+            Err(rejection) => return rejection,
         };
         let Some(name) = request
             .path()
@@ -139,12 +140,12 @@ impl Application for App {
         };
         match fault {
             Some(EksFault::AccessDenied) => {
-                return self.denied(&caller, name, Denial::NoIdentityPolicy);
+                return self.denied(&caller, name, PolicyDenial::NoIdentityPolicy);
             }
-            Some(EksFault::DeniedScp) => return self.denied(&caller, name, Denial::Scp),
+            Some(EksFault::DeniedScp) => return self.denied(&caller, name, PolicyDenial::Scp),
             Some(EksFault::Hostile) => return error(403, "AccessDeniedException", HOSTILE_TEXT),
-            Some(EksFault::SomethingElse) => {
-                return Answer::json(200, &json!({ "clusters": [CLUSTER] }));
+            Some(EksFault::UnrelatedJson) => {
+                return Response::json(200, &json!({ "clusters": [CLUSTER] }));
             }
             _ => {}
         }
@@ -155,15 +156,15 @@ impl Application for App {
                 &format!("No cluster found for name: {name}."),
             );
         }
-        Answer::json(200, &self.cluster(fault))
+        Response::json(200, &self.cluster(fault))
     }
 }
 
-impl App {
-    fn caller(&self, request: &Request, fault: Option<&EksFault>) -> Result<Caller, Answer> {
-        let refused = |code: &str, message: &str| error(403, code, message);
+impl Handler {
+    fn caller(&self, request: &Request, fault: Option<&EksFault>) -> Result<Caller, Response> {
+        let forbidden = |code: &str, message: &str| error(403, code, message);
         let expired = || {
-            refused(
+            forbidden(
                 "ExpiredTokenException",
                 "The security token included in the request is expired",
             )
@@ -171,35 +172,35 @@ impl App {
         if fault == Some(&EksFault::ExpiredToken) {
             return Err(expired());
         }
-        let demand = Demand {
+        let scope = CredentialScope {
             service: "eks",
             region: &self.region,
-            now: now(fault.and_then(Self::line)),
+            now: now(fault.and_then(Self::generic_fault)),
         };
-        let signature = |message: &str| refused("InvalidSignatureException", message);
-        self.account.authenticate(request, demand).map_err(|refusal| match refusal {
-            Refusal::Unsigned => refused("MissingAuthenticationTokenException", "Missing Authentication Token"),
-            Refusal::Incomplete(what) => refused("IncompleteSignatureException", &what),
-            Refusal::UnknownKey => {
-                refused("UnrecognizedClientException", "The security token included in the request is invalid.")
+        let bad_signature = |message: &str| forbidden("InvalidSignatureException", message);
+        self.account.authenticate(request, scope).map_err(|error| match error {
+            AuthError::Unsigned => forbidden("MissingAuthenticationTokenException", "Missing Authentication Token"),
+            AuthError::Incomplete(part) => forbidden("IncompleteSignatureException", &part),
+            AuthError::UnknownKey => {
+                forbidden("UnrecognizedClientException", "The security token included in the request is invalid.")
             }
-            Refusal::SessionOver => expired(),
-            Refusal::Region => signature("Credential should be scoped to a valid region. "),
-            Refusal::Service => signature("Credential should be scoped to correct service: 'eks'. "),
-            Refusal::Skewed(_, stamp) => signature(&format!("Signature expired: {stamp} is now earlier than allowed.")),
-            Refusal::Mismatch => signature(
+            AuthError::SessionExpired => expired(),
+            AuthError::WrongRegion => bad_signature("Credential should be scoped to a valid region. "),
+            AuthError::WrongService => bad_signature("Credential should be scoped to correct service: 'eks'. "),
+            AuthError::Skewed(_, stamp) => bad_signature(&format!("Signature expired: {stamp} is now earlier than allowed.")),
+            AuthError::SignatureMismatch => bad_signature(
                 "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
                  Access Key and signing method. Consult the service documentation for details.",
             ),
         })
     }
 
-    fn denied(&self, caller: &Caller, name: &str, denial: Denial) -> Answer {
-        let on = format!(" on resource: {}", self.arn(name));
+    fn denied(&self, caller: &Caller, name: &str, denial: PolicyDenial) -> Response {
+        let resource = format!(" on resource: {}", self.arn(name));
         error(
             403,
             "AccessDeniedException",
-            &denial.sentence_on(&caller.arn, "eks:DescribeCluster", &on),
+            &denial.message_for_resource(&caller.arn, "eks:DescribeCluster", &resource),
         )
     }
 
@@ -232,22 +233,22 @@ impl App {
     }
 }
 
-/// The networks of a state.
+/// Returns the allow list.
 fn networks(fault: Option<&EksFault>) -> Vec<String> {
-    let one = |network: &str| vec!["203.0.113.0/24".to_owned(), network.to_owned()];
+    let with_default = |network: &str| vec!["203.0.113.0/24".to_owned(), network.to_owned()];
     match fault {
-        Some(EksFault::Blocked | EksFault::BlockedWhileUpdating) => one("198.51.100.7/32"),
-        Some(EksFault::BlockedByMany) => (0..40)
+        Some(EksFault::Blocked | EksFault::BlockedWhileUpdating) => with_default("198.51.100.7/32"),
+        Some(EksFault::BlockedByLongList) => (0..40)
             .map(|last| format!("2001:db8:ffff:ffff:ffff::{last:x}/128"))
             .collect(),
-        Some(EksFault::BlockedByHostile) => one("$(reboot)"),
-        Some(EksFault::Listed) => one("35.221.40.0/24"),
+        Some(EksFault::BlockedByHostileEntry) => with_default("$(reboot)"),
+        Some(EksFault::Listed) => with_default("35.221.40.0/24"),
         _ => vec!["0.0.0.0/0".to_owned()],
     }
 }
 
-fn error(status: u16, code: &str, message: &str) -> Answer {
-    Answer::json(status, &json!({ "message": message }))
-        .with("x-amzn-RequestId", random::request_id())
-        .with("x-amzn-ErrorType", code)
+fn error(status: u16, code: &str, message: &str) -> Response {
+    Response::json(status, &json!({ "message": message }))
+        .with_header("x-amzn-RequestId", random::request_id())
+        .with_header("x-amzn-ErrorType", code)
 }

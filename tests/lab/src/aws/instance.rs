@@ -1,27 +1,27 @@
-//! Instances of EC2, as far as the agent looks at them.
+//! EC2 instances.
 
 use std::fmt::Write as _;
 
 use super::xml::escaped;
 use super::{ACCOUNT, REGION};
 
-/// An instance.
+/// An EC2 instance.
 #[derive(Clone, Debug)]
 pub struct Instance {
-    /// Its id.
+    /// Instance ID.
     pub id: String,
-    /// Where it runs.
+    /// Region of the instance.
     pub region: String,
     /// Whether it is a spot instance.
     pub spot: bool,
-    /// Its tags.
+    /// Tags of the instance.
     pub tags: Vec<(String, String)>,
 }
 
 // === impl Instance ===
 
 impl Default for Instance {
-    /// The node that instance metadata tells of, in the cluster `lab`.
+    /// The node described by the instance metadata service, in the cluster `lab`.
     fn default() -> Self {
         Self {
             id: "i-0123456789abcdef0".to_owned(),
@@ -36,7 +36,7 @@ impl Default for Instance {
 }
 
 impl Instance {
-    /// The reservation that holds it, as `DescribeInstances` shows it.
+    /// Returns its reservation as `DescribeInstances` shows it.
     pub(super) fn reservation(&self, with_tags: bool) -> String {
         let Self { id, region, .. } = self;
         let mut item = format!(
@@ -67,7 +67,7 @@ impl Instance {
                     item,
                     "{tag}<key>{key}</key>\n                            <value>{value}</value>\n                        </item>\n"
                 )
-                .expect("a String takes everything");
+                .expect("writing to a String never fails");
             }
             item.push_str("                    </tagSet>\n");
         }

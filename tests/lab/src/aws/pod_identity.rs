@@ -1,7 +1,8 @@
-//! The agent of EKS Pod Identity on the node, which gives a pod the credentials of its role.
+//! Fake EKS Pod Identity Agent, which issues credentials of a role to a pod.
 //!
-//! Wire format: the published source of `eks-pod-identity-agent` (its handler, its validation and its errors), and the
-//! EKS Auth API reference, `AssumeRoleForPodIdentity`, for what the service behind it says.
+//! Wire format: the published source of `eks-pod-identity-agent` (its handler, its validation and
+//! its errors), and the EKS Auth API reference, `AssumeRoleForPodIdentity`, for the errors of the
+//! service behind it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,71 +12,71 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 use time::Duration;
 
-use super::account::{Account, Signs};
-use super::{ACCOUNT, ROLE, is_for, now, random, token};
+use super::account::{Account, SigningKeys};
+use super::{ACCOUNT, ROLE, is_for, jwt_verifier, now, random};
 use crate::HOSTILE_TEXT;
-use crate::answer::{Answer, rfc3339};
 use crate::fault::Fault;
-use crate::journal::lock;
+use crate::fault_enum::fault_enum;
+use crate::http_service::{HttpHandler, HttpService};
+use crate::mutex::lock;
 use crate::request::Request;
+use crate::response::{Response, rfc3339};
 use crate::server::Server;
-use crate::vocabulary::vocabulary;
-use crate::web::{Application, Web};
 
-vocabulary! {
-    /// What the agent of EKS Pod Identity can do wrong, or find wrong.
+fault_enum! {
+    /// Faults of the EKS Pod Identity Agent.
     PodIdentityFault {
-        /// The request's token gets lost on the way.
+        /// The token of the request is lost.
         TokenLost = "token-lost",
-        /// 400: the service does not take the token.
+        /// 400: EKS Auth rejects the token.
         TokenInvalid = "token-invalid",
-        /// 400: the service says that the token's time is over.
+        /// 400: EKS Auth reports an expired token.
         TokenExpired = "token-expired",
-        /// 400: EKS may not take the role for the pod.
+        /// 400: EKS may not assume the role.
         Denied = "denied",
         /// 404: the service account has no association.
         NoAssociation = "no-association",
-        /// 429 by the agent.
+        /// 429 from the agent.
         Throttled = "throttled",
-        /// 429 by the service behind it.
+        /// 429 from EKS Auth.
         ServiceThrottled = "service-throttled",
-        /// 500: the agent cannot reach the service behind it.
+        /// 500: the agent cannot reach EKS Auth.
         BackendUnreachable = "backend-unreachable",
-        /// 500 by the service behind it.
+        /// 500 from EKS Auth.
         BackendError = "backend-error",
-        /// 503 by the service behind it.
+        /// 503 from EKS Auth.
         BackendUnavailable = "backend-unavailable",
-        /// 403: the agent was called by another address than its own.
+        /// 403: the agent was called at another address.
         OtherAddress = "other-address",
-        /// 200 with credentials whose time is over.
-        OverAlready = "over-already",
-        /// 200 with a key and no secret.
-        HalfAKey = "half-a-key",
-        /// 200 with JSON that holds no credentials.
+        /// 200 with credentials that have expired.
+        ExpiredCredentials = "expired-credentials",
+        /// 200 with an access key ID and no secret access key.
+        MissingSecret = "missing-secret",
+        /// 200 with JSON that contains no credentials.
         OtherDocument = "other-document",
         /// 400 with escape sequences, line feeds and markup.
         Hostile = "hostile",
     } with {
-    } or Line(Fault)
+    } or Generic(Fault)
 }
 
-/// How the agent of EKS Pod Identity is set up.
+/// Settings of the EKS Pod Identity Agent.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where it listens.
+    /// Address to listen on.
     pub addr: SocketAddr,
-    /// The role of each service account, by the token's `sub`.
+    /// Pod identity associations: the `sub` of a token and the name of a role.
     pub associations: Vec<(String, String)>,
 }
 
-/// A running agent of EKS Pod Identity.
+/// A running EKS Pod Identity Agent.
 #[derive(Debug)]
 pub struct PodIdentity {
     server: Server<PodIdentityFault>,
     issued: Arc<Mutex<Vec<String>>>,
 }
 
-struct App {
+struct Handler {
     account: Account,
     associations: Vec<(String, String)>,
     address: String,
@@ -83,7 +84,7 @@ struct App {
 }
 
 const PATH: &str = "/v1/credentials";
-/// Whom its tokens are made for.
+/// Audience of its tokens.
 pub(super) const AUDIENCE: &str = "pods.eks.amazonaws.com";
 
 // === impl Options ===
@@ -100,29 +101,29 @@ impl Default for Options {
 // === impl PodIdentity ===
 
 impl PodIdentity {
-    /// Starts listening in the clear, as it does on a node; must be called inside a runtime.
+    /// Starts listening over plain HTTP, as on a node. Requires a tokio runtime.
     pub fn start(account: &Account, options: Options) -> io::Result<Self> {
         let Options { addr, associations } = options;
         let issued: Arc<Mutex<Vec<String>>> = Arc::default();
         let address = addr.ip().to_string();
-        let app = App {
+        let handler = Handler {
             account: account.clone(),
             associations,
             address,
             issued: issued.clone(),
         };
         Ok(Self {
-            server: Server::start(addr, Arc::new(Web::over(app, None, Vec::new())))?,
+            server: Server::start(addr, Arc::new(HttpService::plain(handler)))?,
             issued,
         })
     }
 
-    /// What `AWS_CONTAINER_CREDENTIALS_FULL_URI` has to be.
+    /// Returns the value for `AWS_CONTAINER_CREDENTIALS_FULL_URI`.
     pub fn uri(&self) -> String {
         format!("http://{}{PATH}", self.addr())
     }
 
-    /// Every secret and session token that it gave away.
+    /// Returns all secret access keys and session tokens issued so far.
     pub fn issued(&self) -> Vec<String> {
         lock(&self.issued).clone()
     }
@@ -136,20 +137,20 @@ impl Deref for PodIdentity {
     }
 }
 
-// === impl App ===
+// === impl Handler ===
 
-impl Application for App {
+impl HttpHandler for Handler {
     type Fault = PodIdentityFault;
 
-    fn line(fault: &PodIdentityFault) -> Option<&Fault> {
-        if let PodIdentityFault::Line(line) = fault {
-            Some(line)
+    fn generic_fault(fault: &PodIdentityFault) -> Option<&Fault> {
+        if let PodIdentityFault::Generic(generic) = fault {
+            Some(generic)
         } else {
             None
         }
     }
 
-    fn answer(&self, request: &Request, fault: Option<&PodIdentityFault>) -> Answer {
+    fn respond(&self, request: &Request, fault: Option<&PodIdentityFault>) -> Response {
         if request.path() != PATH {
             return error(404, "404 page not found");
         }
@@ -162,32 +163,32 @@ impl Application for App {
             }
             _ => {}
         }
-        let sent = request
+        let token = request
             .header("authorization")
             .filter(|_| fault != Some(&PodIdentityFault::TokenLost));
-        let sent = sent.unwrap_or_default();
-        if sent.is_empty() {
+        let token = token.unwrap_or_default();
+        if token.is_empty() {
             return error(400, "Service account token cannot be empty");
         }
-        let Some(claims) = token::claims(sent) else {
-            let what = "token is malformed: token contains an invalid number of segments";
+        let Some(claims) = jwt_verifier::parse_claims(token) else {
+            let reason = "token is malformed: token contains an invalid number of segments";
             return error(
                 400,
-                &format!("Service account token cannot be parsed: {what}"),
+                &format!("Service account token cannot be parsed: {reason}"),
             );
         };
-        if claims.expires <= now(fault.and_then(Self::line)).unix_timestamp() {
-            let what = "token has invalid claims: token is expired";
+        if claims.expires <= now(fault.and_then(Self::generic_fault)).unix_timestamp() {
+            let reason = "token has invalid claims: token is expired";
             return error(
                 400,
-                &format!("Service account token failed basic claim validations: {what}"),
+                &format!("Service account token failed basic claim validations: {reason}"),
             );
         }
-        if let Some(answer) = service(fault) {
-            return answer;
+        if let Some(response) = eks_auth_error(fault) {
+            return response;
         }
-        let known = claims.audiences.iter().any(|audience| audience == AUDIENCE);
-        if !known || !token::is_signed_by(sent, &Signs::Lab) {
+        let audience_accepted = claims.audiences.iter().any(|audience| audience == AUDIENCE);
+        if !audience_accepted || !jwt_verifier::is_signed_by(token, &SigningKeys::Lab) {
             return token_invalid();
         }
         match self
@@ -201,37 +202,37 @@ impl Application for App {
     }
 }
 
-impl App {
-    fn credentials(&self, role: &str, fault: Option<&PodIdentityFault>) -> Answer {
-        let life = if fault == Some(&PodIdentityFault::OverAlready) {
+impl Handler {
+    fn credentials(&self, role: &str, fault: Option<&PodIdentityFault>) -> Response {
+        let lifetime = if fault == Some(&PodIdentityFault::ExpiredCredentials) {
             -Duration::MINUTE
         } else {
             Duration::hours(6)
         };
         let session = format!("eks-lab-castai-age-{}", random::request_id());
-        let issued = self.account.issue(role, &session, life);
+        let issued = self.account.issue(role, &session, lifetime);
         lock(&self.issued).extend([issued.secret.clone(), issued.token.clone()]);
         let mut document = json!({
             "AccessKeyId": issued.key_id,
             "SecretAccessKey": issued.secret,
             "Token": issued.token,
             "AccountId": ACCOUNT,
-            "Expiration": rfc3339(-life),
+            "Expiration": rfc3339(-lifetime),
         });
         match fault {
-            Some(PodIdentityFault::HalfAKey) => document["SecretAccessKey"] = json!(null),
+            Some(PodIdentityFault::MissingSecret) => document["SecretAccessKey"] = json!(null),
             Some(PodIdentityFault::OtherDocument) => document = json!({ "status": "ok" }),
             _ => {}
         }
-        Answer::json(200, &document)
+        Response::json(200, &document)
     }
 }
 
-/// What the service behind it says, when it says no.
-fn service(fault: Option<&PodIdentityFault>) -> Option<Answer> {
+/// Returns the error of EKS Auth, if any.
+fn eks_auth_error(fault: Option<&PodIdentityFault>) -> Option<Response> {
     Some(match fault? {
         PodIdentityFault::TokenInvalid => token_invalid(),
-        PodIdentityFault::TokenExpired => refused(
+        PodIdentityFault::TokenExpired => rejected(
             400,
             "ExpiredTokenException",
             "The token included in the request is expired.",
@@ -239,21 +240,21 @@ fn service(fault: Option<&PodIdentityFault>) -> Option<Answer> {
         ),
         PodIdentityFault::Denied => {
             let text = "EKS does not have permissions to assume the associated role.";
-            refused(400, "AccessDeniedException", text, "client")
+            rejected(400, "AccessDeniedException", text, "client")
         }
         PodIdentityFault::NoAssociation => no_association(),
         PodIdentityFault::ServiceThrottled => {
-            refused(429, "ThrottlingException", "Rate exceeded", "client")
+            rejected(429, "ThrottlingException", "Rate exceeded", "client")
         }
-        // The agent has no request id and no code to tell of then.
+        // In this case the agent reports neither a request ID nor a code.
         PodIdentityFault::BackendUnreachable => error(500, "[]"),
-        PodIdentityFault::BackendError => refused(
+        PodIdentityFault::BackendError => rejected(
             500,
             "InternalServerException",
             "Internal server error",
             "server",
         ),
-        PodIdentityFault::BackendUnavailable => refused(
+        PodIdentityFault::BackendUnavailable => rejected(
             503,
             "ServiceUnavailableException",
             "Service is currently unavailable",
@@ -263,8 +264,8 @@ fn service(fault: Option<&PodIdentityFault>) -> Option<Answer> {
     })
 }
 
-fn token_invalid() -> Answer {
-    refused(
+fn token_invalid() -> Response {
+    rejected(
         400,
         "InvalidTokenException",
         "The token included in the request is not valid.",
@@ -272,12 +273,12 @@ fn token_invalid() -> Answer {
     )
 }
 
-fn no_association() -> Answer {
+fn no_association() -> Response {
     let text = "No association found for the service account in the cluster lab.";
-    refused(404, "ResourceNotFoundException", text, "client")
+    rejected(404, "ResourceNotFoundException", text, "client")
 }
 
-fn other_address(host: &str) -> Answer {
+fn other_address(host: &str) -> Response {
     let text = format!(
         "Access Denied. Called agent through invalid address, please use either [169.254.170.23 fd00:ec2::23] address \
          not {host}"
@@ -285,17 +286,17 @@ fn other_address(host: &str) -> Answer {
     error(403, &text)
 }
 
-fn refused(status: u16, code: &str, message: &str, whose: &str) -> Answer {
+fn rejected(status: u16, code: &str, message: &str, at_fault: &str) -> Response {
     error(
         status,
         &format!(
-            "[{}]: ({code}): {message}, fault: {whose}",
+            "[{}]: ({code}): {message}, fault: {at_fault}",
             random::request_id()
         ),
     )
 }
 
-/// As Go's `http.Error` answers.
-fn error(status: u16, text: &str) -> Answer {
-    Answer::text(status, &format!("{text}\n")).with("X-Content-Type-Options", "nosniff")
+/// Formats an error like Go's `http.Error`.
+fn error(status: u16, text: &str) -> Response {
+    Response::text(status, &format!("{text}\n")).with_header("X-Content-Type-Options", "nosniff")
 }

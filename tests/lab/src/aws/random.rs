@@ -1,9 +1,9 @@
-//! Ids and secrets that nobody can guess.
+//! Random IDs and secrets.
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-/// So many letters of an alphabet of at most 256.
-pub(super) fn letters(length: usize, alphabet: &[u8]) -> String {
+/// Returns a random string over an alphabet of at most 256 letters.
+pub(super) fn random_string(length: usize, alphabet: &[u8]) -> String {
     let mut bytes = vec![0; length];
     SystemRandom::new()
         .fill(&mut bytes)
@@ -14,8 +14,8 @@ pub(super) fn letters(length: usize, alphabet: &[u8]) -> String {
         .collect()
 }
 
-/// A request id as AWS writes it.
+/// Returns a random AWS request ID.
 pub(super) fn request_id() -> String {
-    let hex = |length| letters(length, b"0123456789abcdef");
+    let hex = |length| random_string(length, b"0123456789abcdef");
     format!("{}-{}-4{}-a{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12))
 }

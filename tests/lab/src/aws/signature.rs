@@ -1,6 +1,7 @@
-//! Signature Version 4, computed from the bytes of a request.
+//! AWS Signature Version 4, computed from the bytes of a request.
 //!
-//! Wire format: the IAM user guide, "Create a signed AWS API request", whose worked example is a test here.
+//! Wire format: the IAM user guide, "Create a signed AWS API request"; its worked example is a test
+//! here.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,104 +11,39 @@ use time::{Date, Month, OffsetDateTime, Time};
 
 use crate::request::Request;
 
-/// Signs requests by hand, for tests that ask AWS, or a stand-in, without an SDK.
-#[derive(Clone, Debug)]
-pub struct Signer {
-    /// The key's id.
-    pub key_id: String,
-    /// Its secret.
-    pub secret: String,
-    /// The token of a session.
-    pub token: Option<String>,
-    /// The region of the scope.
-    pub region: String,
-    /// The service of the scope.
-    pub service: String,
-}
-
-/// What a request says of its own signature.
+/// The parsed `Authorization` and `X-Amz-Date` headers of a request.
 #[derive(Debug)]
-pub(super) struct Signed {
+pub(super) struct ParsedSignature {
     pub(super) key_id: String,
     pub(super) region: String,
     pub(super) service: String,
-    /// `X-Amz-Date`, as written and as a time.
-    pub(super) stamp: String,
+    /// `X-Amz-Date`, verbatim and parsed.
+    pub(super) date: String,
     pub(super) at: OffsetDateTime,
     headers: Vec<String>,
     signature: String,
 }
 
-/// Why a request cannot be judged.
+/// Reason why a signature cannot be verified.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Flaw {
-    /// It says nothing of a signature.
+pub(super) enum SignatureError {
+    /// The request has no `Authorization` header.
     Unsigned,
-    /// It says too little, and what.
+    /// The named part is missing or malformed.
     Incomplete(String),
 }
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const TERMINATOR: &str = "aws4_request";
+pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(super) const TERMINATOR: &str = "aws4_request";
 
-// === impl Signer ===
+// === impl ParsedSignature ===
 
-impl Signer {
-    /// The headers to add to a request, `Host` among them.
-    pub fn headers(
-        &self,
-        request: &Request,
-        host: &str,
-        at: impl Into<OffsetDateTime>,
-    ) -> Vec<(String, String)> {
-        let stamp = stamp(at.into());
-        let mut headers = vec![
-            ("Host".to_owned(), host.to_owned()),
-            ("X-Amz-Date".to_owned(), stamp.clone()),
-        ];
-        headers.extend(
-            self.token
-                .iter()
-                .map(|token| ("X-Amz-Security-Token".to_owned(), token.clone())),
-        );
-        let mut signed = request.clone();
-        signed.headers.extend(headers.clone());
-        let names: Vec<String> = signed
-            .headers
-            .iter()
-            .map(|(name, _)| name.to_ascii_lowercase())
-            .collect();
-        let names = sorted(names);
-        let signature = signature(
-            &signed,
-            &names,
-            &stamp,
-            &self.region,
-            &self.service,
-            &self.secret,
-        );
-        let scope = format!(
-            "{}/{}/{}/{TERMINATOR}",
-            &stamp[..8],
-            self.region,
-            self.service
-        );
-        let value = format!(
-            "{ALGORITHM} Credential={}/{scope}, SignedHeaders={}, Signature={signature}",
-            self.key_id,
-            names.join(";")
-        );
-        headers.push(("Authorization".to_owned(), value));
-        headers
-    }
-}
-
-// === impl Signed ===
-
-impl Signed {
-    pub(super) fn read(request: &Request) -> Result<Self, Flaw> {
-        let value = request.header("authorization").ok_or(Flaw::Unsigned)?;
-        let incomplete = |what: &str| Flaw::Incomplete(what.to_owned());
+impl ParsedSignature {
+    pub(super) fn parse(request: &Request) -> Result<Self, SignatureError> {
+        let value = request
+            .header("authorization")
+            .ok_or(SignatureError::Unsigned)?;
+        let incomplete = |part: &str| SignatureError::Incomplete(part.to_owned());
         let parts = value
             .strip_prefix(ALGORITHM)
             .ok_or_else(|| incomplete("the algorithm AWS4-HMAC-SHA256"))?;
@@ -117,7 +53,7 @@ impl Signed {
             .collect();
         let part = |name: &str| {
             let found = parts.get(name).copied().filter(|part| !part.is_empty());
-            found.ok_or_else(|| Flaw::Incomplete(format!("'{name}' parameter")))
+            found.ok_or_else(|| SignatureError::Incomplete(format!("'{name}' parameter")))
         };
         let (credential, headers, signature) = (
             part("Credential")?,
@@ -134,34 +70,34 @@ impl Signed {
                 "'Host' among its signed headers, in their order",
             ));
         }
-        let stamp = request
+        let date = request
             .header("x-amz-date")
             .ok_or_else(|| incomplete("existence of an 'X-Amz-Date' header"))?;
-        let at = read_stamp(stamp)
-            .filter(|_| stamp.starts_with(day))
+        let at = parse_date(date)
+            .filter(|_| date.starts_with(day))
             .ok_or_else(|| incomplete("a valid date"))?;
         Ok(Self {
             key_id: (*key_id).to_owned(),
             region: (*region).to_owned(),
             service: (*service).to_owned(),
-            stamp: stamp.to_owned(),
+            date: date.to_owned(),
             at,
             headers,
             signature: signature.to_owned(),
         })
     }
 
-    /// Whether it is the one that this secret makes; every header of AWS's must be signed.
-    pub(super) fn fits(&self, request: &Request, secret: &str) -> bool {
+    /// Whether `secret` produces this signature and all `X-Amz-*` headers are signed.
+    pub(super) fn matches(&self, request: &Request, secret: &str) -> bool {
         let mut names = request
             .headers
             .iter()
             .map(|(name, _)| name.to_ascii_lowercase());
         let all = names.all(|name| !name.starts_with("x-amz-") || self.headers.contains(&name));
-        all && signature(
+        all && compute(
             request,
             &self.headers,
-            &self.stamp,
+            &self.date,
             &self.region,
             &self.service,
             secret,
@@ -169,8 +105,8 @@ impl Signed {
     }
 }
 
-/// A time as `X-Amz-Date` has it.
-pub(super) fn stamp(at: OffsetDateTime) -> String {
+/// Formats a time for `X-Amz-Date`.
+pub(super) fn format_date(at: OffsetDateTime) -> String {
     let (hour, minute, second) = at.to_hms();
     format!(
         "{}{:02}{:02}T{hour:02}{minute:02}{second:02}Z",
@@ -180,11 +116,11 @@ pub(super) fn stamp(at: OffsetDateTime) -> String {
     )
 }
 
-fn read_stamp(text: &str) -> Option<OffsetDateTime> {
-    let sound =
+fn parse_date(text: &str) -> Option<OffsetDateTime> {
+    let well_formed =
         text.len() == 16 && text.is_ascii() && text.as_bytes()[8] == b'T' && text.ends_with('Z');
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<u8>().ok();
-    if !sound {
+    if !well_formed {
         return None;
     }
     let month = Month::try_from(number(4, 6)?).ok()?;
@@ -193,36 +129,40 @@ fn read_stamp(text: &str) -> Option<OffsetDateTime> {
     Some(date.with_time(time).assume_utc())
 }
 
-/// Steps 1 to 4 of the guide.
-fn signature(
+/// Computes the signature: steps 1 to 4 of the guide.
+pub(super) fn compute(
     request: &Request,
     headers: &[String],
-    stamp: &str,
+    date: &str,
     region: &str,
     service: &str,
     secret: &str,
 ) -> String {
-    let day = &stamp[..8];
-    let canonical = canonical(request, headers);
+    let day = &date[..8];
+    let canonical = canonical_request(request, headers);
     let to_sign = format!(
-        "{ALGORITHM}\n{stamp}\n{day}/{region}/{service}/{TERMINATOR}\n{}",
-        hash(canonical.as_bytes())
+        "{ALGORITHM}\n{date}\n{day}/{region}/{service}/{TERMINATOR}\n{}",
+        sha256_hex(canonical.as_bytes())
     );
     let mut key = format!("AWS4{secret}").into_bytes();
     for step in [day, region, service, TERMINATOR] {
-        key = mac(&key, step);
+        key = hmac_sha256(&key, step);
     }
-    hex(&mac(&key, &to_sign))
+    hex(&hmac_sha256(&key, &to_sign))
 }
 
-/// The canonical request; only services like S3 have paths that this would not do for.
-fn canonical(request: &Request, headers: &[String]) -> String {
+/// Returns the canonical request. S3 encodes paths differently.
+fn canonical_request(request: &Request, headers: &[String]) -> String {
     let (path, query) = request
         .target
         .split_once('?')
         .unwrap_or((&request.target, ""));
     let path = if path.is_empty() { "/" } else { path };
-    let path = path.split('/').map(encoded).collect::<Vec<_>>().join("/");
+    let path = path
+        .split('/')
+        .map(percent_encode)
+        .collect::<Vec<_>>()
+        .join("/");
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let query = sorted(
         pairs
@@ -244,18 +184,18 @@ fn canonical(request: &Request, headers: &[String]) -> String {
         let values: Vec<String> = values
             .map(|(_, value)| value.split_whitespace().collect::<Vec<_>>().join(" "))
             .collect();
-        writeln!(lines, "{name}:{}", values.join(",")).expect("a String takes everything");
+        writeln!(lines, "{name}:{}", values.join(",")).expect("writing to a String never fails");
     }
     let (method, query, names, body) = (
         &request.method,
         query.join("&"),
         headers.join(";"),
-        hash(&request.body),
+        sha256_hex(&request.body),
     );
     format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{body}")
 }
 
-fn encoded(segment: &str) -> String {
+fn percent_encode(segment: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
             char::from(byte).to_string()
@@ -265,24 +205,24 @@ fn encoded(segment: &str) -> String {
     segment.bytes().map(encode).collect()
 }
 
-fn sorted(mut names: Vec<String>) -> Vec<String> {
+pub(super) fn sorted(mut names: Vec<String>) -> Vec<String> {
     names.sort();
     names
 }
 
-fn mac(key: &[u8], text: &str) -> Vec<u8> {
+fn hmac_sha256(key: &[u8], text: &str) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
         .as_ref()
         .to_vec()
 }
 
-fn hash(bytes: &[u8]) -> String {
+fn sha256_hex(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes everything");
+        write!(text, "{byte:02x}").expect("writing to a String never fails");
         text
     })
 }
@@ -290,6 +230,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::signer::Signer;
 
     fn request(target: &str, headers: &[(&str, &str)]) -> Request {
         let headers = headers
@@ -315,8 +256,8 @@ mod tests {
     }
 
     #[test]
-    fn the_worked_examples_of_aws_have_the_signatures_that_aws_prints() {
-        let at = read_stamp("20150830T123600Z").unwrap();
+    fn signatures_match_the_aws_worked_examples() {
+        let at = parse_date("20150830T123600Z").unwrap();
         let form = request(
             "/?Action=ListUsers&Version=2010-05-08",
             &[(
@@ -350,43 +291,46 @@ mod tests {
                 "{headers:?}"
             );
             request.headers.extend(headers);
-            let read = Signed::read(&request).unwrap();
+            let parsed = ParsedSignature::parse(&request).unwrap();
             assert_eq!(
-                (read.key_id.as_str(), read.region.as_str(), read.at),
+                (parsed.key_id.as_str(), parsed.region.as_str(), parsed.at),
                 ("AKIDEXAMPLE", "us-east-1", at)
             );
-            assert!(read.fits(&request, &signer.secret) && !read.fits(&request, "another secret"));
+            assert!(
+                parsed.matches(&request, &signer.secret)
+                    && !parsed.matches(&request, "another secret")
+            );
             request.body.push(b'x');
             assert!(
-                !read.fits(&request, &signer.secret),
-                "the body is signed as well"
+                !parsed.matches(&request, &signer.secret),
+                "the signature does not cover the body"
             );
         }
     }
 
     #[test]
-    fn a_signature_that_says_too_little_is_incomplete() {
+    fn partial_signatures_are_incomplete() {
         let date = ("X-Amz-Date", "20150830T123600Z");
-        let whole = "AWS4-HMAC-SHA256 Credential=A/20150830/r/s/aws4_request, SignedHeaders=host, Signature=0";
+        let complete = "AWS4-HMAC-SHA256 Credential=A/20150830/r/s/aws4_request, SignedHeaders=host, Signature=0";
         let read = |value: &str, date| {
-            Signed::read(&request("/", &[("Authorization", value), date])).map(|_| ())
+            ParsedSignature::parse(&request("/", &[("Authorization", value), date])).map(|_| ())
         };
         assert_eq!(
-            Signed::read(&request("/", &[])).map(|_| ()),
-            Err(Flaw::Unsigned)
+            ParsedSignature::parse(&request("/", &[])).map(|_| ()),
+            Err(SignatureError::Unsigned)
         );
-        assert_eq!(read(whole, date), Ok(()));
+        assert_eq!(read(complete, date), Ok(()));
         for (value, date) in [
             ("Bearer x", date),
-            (&whole[..60], date),
-            (&*whole.replace("=host", "=accept"), date),
-            (&*whole.replace("/r/s/", "/r/"), date),
-            (whole, ("X-Amz-Date", "20150831T123600Z")),
-            (whole, ("X-Amz-Date", "yesterday")),
-            (whole, ("Date", "20150830T123600Z")),
+            (&complete[..60], date),
+            (&*complete.replace("=host", "=accept"), date),
+            (&*complete.replace("/r/s/", "/r/"), date),
+            (complete, ("X-Amz-Date", "20150831T123600Z")),
+            (complete, ("X-Amz-Date", "yesterday")),
+            (complete, ("Date", "20150830T123600Z")),
         ] {
             assert!(
-                matches!(read(value, date), Err(Flaw::Incomplete(_))),
+                matches!(read(value, date), Err(SignatureError::Incomplete(_))),
                 "{value} {date:?}"
             );
         }

@@ -1,7 +1,10 @@
-//! The security token service.
+//! Fake AWS Security Token Service.
 //!
-//! Wire format: the STS API reference (`AssumeRole`, `AssumeRoleWithWebIdentity`, `GetCallerIdentity`, "Common errors")
-//! and, for its words on signatures, the IAM user guide, "Troubleshoot Signature Version 4 signing".
+//! Wire format: the STS API reference (`AssumeRole`, `AssumeRoleWithWebIdentity`,
+//! `GetCallerIdentity`, "Common errors") and, for signature errors, the IAM user guide,
+//! "Troubleshoot Signature Version 4 signing".
+
+mod errors;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,44 +13,42 @@ use std::sync::Arc;
 
 use time::{Duration, OffsetDateTime};
 
-use super::account::{Account, Caller, Demand, Issued, Refusal, TOLERANCE};
-use super::denial::Denial;
-use super::signature::stamp;
-use super::xml::{
-    Error, escaped, {self},
-};
-use super::{Place, is_for, now, unknown_operation, web_identity};
+use super::account::{Account, AuthError, Caller, CredentialScope, SessionCredentials};
+use super::policy_denial::PolicyDenial;
+use super::signature::format_date;
+use super::xml::{self, AwsError, escaped};
+use super::{Endpoint, is_for, now, unknown_operation, web_identity};
 use crate::HOSTILE_TEXT;
-use crate::answer::Answer;
 use crate::fault::Fault;
+use crate::fault_enum::fault_enum;
+use crate::http_service::{HttpHandler, HttpService};
 use crate::pki::Pki;
 use crate::request::Request;
+use crate::response::Response;
 use crate::server::Server;
-use crate::vocabulary::vocabulary;
-use crate::web::{Application, Web};
 
-vocabulary! {
-    /// What STS can do wrong, or find wrong.
+fault_enum! {
+    /// Faults of STS.
     StsFault {
         /// 403 to `AssumeRoleWithWebIdentity`: the role does not trust the token.
         TrustDenied = "trust-denied",
-        /// 400 to `AssumeRoleWithWebIdentity`: the account has no provider for the issuer.
+        /// 400 to `AssumeRoleWithWebIdentity`: the issuer has no OIDC provider.
         NoProvider = "no-oidc-provider",
-        /// 400 to `AssumeRoleWithWebIdentity`: the provider does not list the audience.
+        /// 400 to `AssumeRoleWithWebIdentity`: the audience is not accepted.
         WrongAudience = "wrong-audience",
-        /// 400 to `AssumeRoleWithWebIdentity`: the issuer's keys cannot be had.
+        /// 400 to `AssumeRoleWithWebIdentity`: the issuer's keys are unavailable.
         NoVerificationKey = "no-verification-key",
-        /// 400 to `AssumeRoleWithWebIdentity`: the issuer's certificate is another than registered.
+        /// 400 to `AssumeRoleWithWebIdentity`: the thumbprint does not match.
         Thumbprint = "thumbprint",
-        /// 400 to `AssumeRoleWithWebIdentity`: the token's time is over.
+        /// 400 to `AssumeRoleWithWebIdentity`: the token has expired.
         WebIdentityExpired = "web-identity-expired",
-        /// 400 to `AssumeRoleWithWebIdentity`: the issuer cannot be reached.
+        /// 400 to `AssumeRoleWithWebIdentity`: the issuer is unreachable.
         IdpUnreachable = "idp-unreachable",
-        /// 403 to `AssumeRoleWithWebIdentity`: the issuer refuses the token.
+        /// 403 to `AssumeRoleWithWebIdentity`: the issuer rejects the token.
         IdpRejected = "idp-rejected",
         /// 403 to `AssumeRole`: no policy allows it.
         AssumeRoleDenied = "assume-role-denied",
-        /// 403 to `GetCallerIdentity`: the policy of a VPC endpoint does not allow it.
+        /// 403 to `GetCallerIdentity`: no VPC endpoint policy allows it.
         CallerDeniedVpce = "caller-denied-vpce",
         /// 403 to `GetCallerIdentity`: a service control policy denies it.
         CallerDeniedScp = "caller-denied-scp",
@@ -57,30 +58,30 @@ vocabulary! {
         RegionDisabled = "region-disabled",
         /// 400 to everything: too many requests.
         Throttled = "throttled",
-        /// 403 to everything that is signed: the key is unknown.
+        /// 403 to signed requests: the access key is unknown.
         InvalidClientToken = "invalid-client-token",
-        /// 403 to everything that is signed: the signature is not the right one.
+        /// 403 to signed requests: the signature does not match.
         SignatureMismatch = "signature-mismatch",
-        /// 403 to everything that is signed: its date is too old.
+        /// 403 to signed requests: the signature has expired.
         SignatureExpired = "signature-expired",
-        /// 400 to everything that is signed: the signature says too little.
+        /// 400 to signed requests: the signature is incomplete.
         SignatureIncomplete = "signature-incomplete",
-        /// 403 to everything that is signed: the session's time is over.
+        /// 403 to signed requests: the session has expired.
         ExpiredToken = "expired-token",
         /// 500 to everything.
         InternalFailure = "internal-failure",
         /// 503 to everything.
         Unavailable = "unavailable",
-        /// `GetCallerIdentity` tells of another account.
+        /// `GetCallerIdentity` returns another account.
         OtherAccount = "other-account",
-        /// `GetCallerIdentity` tells of another role.
+        /// `GetCallerIdentity` returns another role.
         OtherRole = "other-role",
-        /// An answer with status 200 that names nobody.
+        /// `GetCallerIdentity` returns status 200 without an identity.
         NoIdentity = "no-identity",
-        /// 403 whose message holds escape sequences, line feeds and markup.
+        /// 403 with escape sequences, line feeds and markup in its message.
         Hostile = "hostile",
     } with {
-    } or Line(Fault)
+    } or Generic(Fault)
 }
 
 /// A running STS.
@@ -89,7 +90,7 @@ pub struct Sts {
     server: Server<StsFault>,
 }
 
-struct App {
+struct Handler {
     account: Account,
     names: Vec<String>,
     region: String,
@@ -100,21 +101,21 @@ const VERSION: &str = "2011-06-15";
 // === impl Sts ===
 
 impl Sts {
-    /// Starts listening, in the clear without authorities; must be called inside a runtime.
-    pub fn start(account: &Account, pki: Option<&Pki>, place: Place) -> io::Result<Self> {
-        let Place {
+    /// Starts listening, over plain HTTP if `pki` is `None`. Requires a tokio runtime.
+    pub fn start(account: &Account, pki: Option<&Pki>, endpoint: Endpoint) -> io::Result<Self> {
+        let Endpoint {
             addr,
             mut names,
             region,
-        } = place;
+        } = endpoint;
         names.push(addr.ip().to_string());
-        let app = App {
+        let handler = Handler {
             account: account.clone(),
             names: names.clone(),
             region,
         };
         Ok(Self {
-            server: Server::start(addr, Arc::new(Web::over(app, pki, names)))?,
+            server: Server::start(addr, Arc::new(HttpService::new(handler, pki, names)))?,
         })
     }
 }
@@ -127,40 +128,40 @@ impl Deref for Sts {
     }
 }
 
-// === impl App ===
+// === impl Handler ===
 
-impl Application for App {
+impl HttpHandler for Handler {
     type Fault = StsFault;
 
-    fn line(fault: &StsFault) -> Option<&Fault> {
-        if let StsFault::Line(line) = fault {
-            Some(line)
+    fn generic_fault(fault: &StsFault) -> Option<&Fault> {
+        if let StsFault::Generic(generic) = fault {
+            Some(generic)
         } else {
             None
         }
     }
 
-    fn answer(&self, request: &Request, fault: Option<&StsFault>) -> Answer {
+    fn respond(&self, request: &Request, fault: Option<&StsFault>) -> Response {
         if !is_for(request, &self.names) {
             return unknown_operation();
         }
-        self.judge(request, fault)
+        self.handle(request, fault)
             .unwrap_or_else(|error| error.in_sts_envelope())
     }
 }
 
-impl App {
-    fn judge(&self, request: &Request, fault: Option<&StsFault>) -> Result<Answer, Error> {
+impl Handler {
+    fn handle(&self, request: &Request, fault: Option<&StsFault>) -> Result<Response, AwsError> {
         let parameters: BTreeMap<String, String> = request.parameters().into_iter().collect();
         let parameter = |name: &str| parameters.get(name).filter(|value| !value.is_empty());
         let action = parameter("Action").map_or("", String::as_str);
         match fault {
-            Some(StsFault::InternalFailure) => return Err(internal_failure()),
-            Some(StsFault::Unavailable) => return Err(unavailable()),
+            Some(StsFault::InternalFailure) => return Err(errors::internal_failure()),
+            Some(StsFault::Unavailable) => return Err(errors::unavailable()),
             Some(StsFault::Throttled) => {
-                return Err(Error::new(400, "Throttling", "Rate exceeded"));
+                return Err(AwsError::new(400, "Throttling", "Rate exceeded"));
             }
-            Some(StsFault::RegionDisabled) => return Err(region_disabled(&self.region)),
+            Some(StsFault::RegionDisabled) => return Err(errors::region_disabled(&self.region)),
             _ => {}
         }
         if !matches!(
@@ -170,32 +171,32 @@ impl App {
         {
             let version = parameter("Version").map_or("null", String::as_str);
             let text = format!("Could not find operation {action} for version {version}");
-            return Err(Error::new(400, "InvalidAction", text));
+            return Err(AwsError::new(400, "InvalidAction", text));
         }
-        let now = now(fault.and_then(Self::line));
-        let wanted = |name: &str| {
+        let now = now(fault.and_then(Self::generic_fault));
+        let required = |name: &str| {
             parameter(name)
                 .map(String::as_str)
-                .ok_or_else(|| missing(name))
+                .ok_or_else(|| errors::missing_parameter(name))
         };
         if action == "AssumeRoleWithWebIdentity" {
             let (arn, session) = (
-                wanted("RoleArn")?,
-                session_name(wanted("RoleSessionName")?)?,
+                required("RoleArn")?,
+                session_name(required("RoleSessionName")?)?,
             );
-            let token = wanted("WebIdentityToken")?;
-            let life = life(parameter("DurationSeconds"))?;
-            if let Some(error) = web_identity_fault(fault, now) {
+            let token = required("WebIdentityToken")?;
+            let lifetime = lifetime(parameter("DurationSeconds"))?;
+            if let Some(error) = errors::web_identity_fault(fault, now) {
                 return Err(error);
             }
-            let claims = web_identity::judge(&self.account, token, arn, now)?;
-            let issued = self.issue(arn, session, life);
+            let claims = web_identity::evaluate(&self.account, token, arn, now)?;
+            let issued = self.issue(arn, session, lifetime);
             let result = format!(
                 "    <SubjectFromWebIdentityToken>{}</SubjectFromWebIdentityToken>\n    <Audience>{}</Audience>\n{}    \
                  <Provider>arn:aws:iam::{}:oidc-provider/{}</Provider>\n",
                 escaped(&claims.subject),
                 escaped(&claims.audiences.join(",")),
-                given(&issued),
+                format_credentials(&issued),
                 super::ACCOUNT,
                 escaped(claims.issuer.trim_start_matches("https://")),
             );
@@ -204,10 +205,10 @@ impl App {
         let caller = self.caller(request, fault, now)?;
         if action == "AssumeRole" {
             let (arn, session) = (
-                wanted("RoleArn")?,
-                session_name(wanted("RoleSessionName")?)?,
+                required("RoleArn")?,
+                session_name(required("RoleSessionName")?)?,
             );
-            let life = life(parameter("DurationSeconds"))?;
+            let lifetime = lifetime(parameter("DurationSeconds"))?;
             let trusted = self
                 .account
                 .role(arn)
@@ -217,14 +218,14 @@ impl App {
                     "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
                     caller.arn
                 );
-                return Err(Error::new(403, "AccessDenied", text));
+                return Err(AwsError::new(403, "AccessDenied", text));
             }
             return Ok(xml::sts_result(
                 action,
-                &given(&self.issue(arn, session, life)),
+                &format_credentials(&self.issue(arn, session, lifetime)),
             ));
         }
-        identity(&caller, fault)
+        caller_identity(&caller, fault)
     }
 
     fn caller(
@@ -232,66 +233,50 @@ impl App {
         request: &Request,
         fault: Option<&StsFault>,
         now: OffsetDateTime,
-    ) -> Result<Caller, Error> {
-        let demand = Demand {
+    ) -> Result<Caller, AwsError> {
+        let scope = CredentialScope {
             service: "sts",
             region: &self.region,
             now,
         };
         let forced = match fault {
-            Some(StsFault::InvalidClientToken) => Some(Refusal::UnknownKey),
-            Some(StsFault::SignatureMismatch) => Some(Refusal::Mismatch),
-            Some(StsFault::SignatureExpired) => Some(Refusal::Skewed(
+            Some(StsFault::InvalidClientToken) => Some(AuthError::UnknownKey),
+            Some(StsFault::SignatureMismatch) => Some(AuthError::SignatureMismatch),
+            Some(StsFault::SignatureExpired) => Some(AuthError::Skewed(
                 Duration::minutes(10),
-                stamp(now - Duration::minutes(10)),
+                format_date(now - Duration::minutes(10)),
             )),
             Some(StsFault::SignatureIncomplete) => {
-                Some(Refusal::Incomplete("'Signature' parameter".to_owned()))
+                Some(AuthError::Incomplete("'Signature' parameter".to_owned()))
             }
-            Some(StsFault::ExpiredToken) => Some(Refusal::SessionOver),
+            Some(StsFault::ExpiredToken) => Some(AuthError::SessionExpired),
             _ => None,
         };
-        let authenticated = self.account.authenticate(request, demand);
+        let authenticated = self.account.authenticate(request, scope);
         forced
             .map_or(authenticated, Err)
-            .map_err(|refusal| refused(refusal, now))
+            .map_err(|error| errors::unauthenticated(error, now))
     }
 
-    fn issue(&self, role_arn: &str, session: &str, life: Duration) -> Issued {
+    fn issue(&self, role_arn: &str, session: &str, lifetime: Duration) -> SessionCredentials {
         self.account.issue(
             role_arn.rsplit('/').next().unwrap_or_default(),
             session,
-            life,
+            lifetime,
         )
     }
 }
 
-fn web_identity_fault(fault: Option<&StsFault>, now: OffsetDateTime) -> Option<Error> {
-    let now = now.unix_timestamp();
-    Some(match fault? {
-        StsFault::TrustDenied => web_identity::not_trusted(),
-        StsFault::NoProvider => web_identity::no_provider(super::ISSUER),
-        StsFault::WrongAudience => web_identity::wrong_audience(),
-        StsFault::NoVerificationKey => web_identity::no_key(),
-        StsFault::Thumbprint => web_identity::thumbprint(),
-        StsFault::WebIdentityExpired => web_identity::expired(now, now - 60),
-        StsFault::IdpUnreachable => web_identity::unreachable(),
-        StsFault::IdpRejected => web_identity::rejected_claim(),
-        StsFault::Hostile => Error::new(403, "AccessDenied", HOSTILE_TEXT),
-        _ => return None,
-    })
-}
-
-fn identity(caller: &Caller, fault: Option<&StsFault>) -> Result<Answer, Error> {
+fn caller_identity(caller: &Caller, fault: Option<&StsFault>) -> Result<Response, AwsError> {
     const ACTION: &str = "sts:GetCallerIdentity";
     let Caller { arn, user_id } = caller;
-    let denied = |text: String| Err(Error::new(403, "AccessDenied", text));
+    let denied = |text: String| Err(AwsError::new(403, "AccessDenied", text));
     let account = super::ACCOUNT;
     let (arn, account) = match fault {
         Some(StsFault::CallerDeniedVpce) => {
-            return denied(Denial::NoEndpointPolicy.sentence(arn, ACTION));
+            return denied(PolicyDenial::NoEndpointPolicy.message(arn, ACTION));
         }
-        Some(StsFault::CallerDeniedScp) => return denied(Denial::Scp.sentence(arn, ACTION)),
+        Some(StsFault::CallerDeniedScp) => return denied(PolicyDenial::Scp.message(arn, ACTION)),
         Some(StsFault::CallerDenied) => return denied("Access denied".to_owned()),
         Some(StsFault::Hostile) => return denied(HOSTILE_TEXT.to_owned()),
         Some(StsFault::NoIdentity) => return Ok(xml::sts_result("GetCallerIdentity", "")),
@@ -309,18 +294,18 @@ fn identity(caller: &Caller, fault: Option<&StsFault>) -> Result<Answer, Error> 
     Ok(xml::sts_result("GetCallerIdentity", &result))
 }
 
-/// The user that came of it, and its credentials.
-fn given(issued: &Issued) -> String {
-    let Issued {
+/// Formats the assumed-role user and its credentials.
+fn format_credentials(issued: &SessionCredentials) -> String {
+    let SessionCredentials {
         key_id,
         secret,
         token,
         arn,
         user_id,
-        ends,
+        expires,
     } = issued;
-    let (hour, minute, second) = ends.to_hms();
-    let (year, month, day) = (ends.year(), u8::from(ends.month()), ends.day());
+    let (hour, minute, second) = expires.to_hms();
+    let (year, month, day) = (expires.year(), u8::from(expires.month()), expires.day());
     format!(
         "    <AssumedRoleUser>\n      <AssumedRoleId>{user_id}</AssumedRoleId>\n      <Arn>{}</Arn>\n    \
          </AssumedRoleUser>\n    <Credentials>\n      <AccessKeyId>{key_id}</AccessKeyId>\n      \
@@ -330,55 +315,22 @@ fn given(issued: &Issued) -> String {
     )
 }
 
-fn refused(refusal: Refusal, now: OffsetDateTime) -> Error {
-    let mismatch = |text: String| Error::new(403, "SignatureDoesNotMatch", text);
-    match refusal {
-        Refusal::Unsigned => Error::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
-        Refusal::Incomplete(what) => {
-            Error::new(400, "IncompleteSignature", format!("Authorization header requires {what}."))
-        }
-        Refusal::UnknownKey => {
-            Error::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
-        }
-        Refusal::SessionOver => {
-            Error::new(403, "ExpiredToken", "The security token included in the request is expired")
-        }
-        Refusal::Region => mismatch("Credential should be scoped to a valid region. ".to_owned()),
-        Refusal::Service => mismatch("Credential should be scoped to correct service: 'sts'. ".to_owned()),
-        Refusal::Skewed(age, date) => {
-            let clock = stamp(now);
-            mismatch(if age.is_positive() {
-                let border = stamp(now - TOLERANCE);
-                format!("Signature expired: {date} is now earlier than {border} ({clock} - 5 min.)")
-            } else {
-                let border = stamp(now + TOLERANCE);
-                format!("Signature not yet current: {date} is still later than {border} ({clock} + 5 min.)")
-            })
-        }
-        Refusal::Mismatch => mismatch(
-            "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
-             Access Key and signing method. Consult the service documentation for details."
-                .to_owned(),
-        ),
-    }
-}
-
-fn session_name(name: &str) -> Result<&str, Error> {
-    let sound = name
+fn session_name(name: &str) -> Result<&str, AwsError> {
+    let valid = name
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"_=,.@-".contains(&byte));
-    if sound && (2..=64).contains(&name.len()) {
+    if valid && (2..=64).contains(&name.len()) {
         return Ok(name);
     }
     let text = format!(
         "1 validation error detected: Value '{name}' at 'roleSessionName' failed to satisfy constraint: Member must \
          satisfy regular expression pattern: [\\w+=,.@-]*"
     );
-    Err(Error::new(400, "ValidationError", text))
+    Err(AwsError::new(400, "ValidationError", text))
 }
 
-/// The life of a session: an hour, unless a quarter to twelve hours are asked for.
-fn life(seconds: Option<&String>) -> Result<Duration, Error> {
+/// Parses `DurationSeconds`: 15 minutes to 12 hours, one hour by default.
+fn lifetime(seconds: Option<&String>) -> Result<Duration, AwsError> {
     let Some(text) = seconds else {
         return Ok(Duration::hours(1));
     };
@@ -389,37 +341,5 @@ fn life(seconds: Option<&String>) -> Result<Duration, Error> {
     let text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
     seconds
         .map(Duration::seconds)
-        .ok_or_else(|| Error::new(400, "ValidationError", text))
-}
-
-fn missing(name: &str) -> Error {
-    let text = format!(
-        "1 validation error detected: Value null at '{}{}' failed to satisfy constraint: Member must not be null",
-        name[..1].to_ascii_lowercase(),
-        &name[1..]
-    );
-    Error::new(400, "ValidationError", text)
-}
-
-fn internal_failure() -> Error {
-    let text =
-        "The request processing has failed because of an unknown error, exception or failure.";
-    Error::new(500, "InternalFailure", text)
-}
-
-fn unavailable() -> Error {
-    Error::new(
-        503,
-        "ServiceUnavailable",
-        "The request has failed due to a temporary failure of the server.",
-    )
-}
-
-fn region_disabled(region: &str) -> Error {
-    let text = format!(
-        "STS is not activated in this region for account:{}. Your account administrator can activate STS in this \
-         region ({region}) using the IAM Console.",
-        super::ACCOUNT
-    );
-    Error::new(403, "RegionDisabledException", text)
+        .ok_or_else(|| AwsError::new(400, "ValidationError", text))
 }

@@ -1,22 +1,22 @@
-//! The envelopes of AWS's query protocols.
+//! XML envelopes of AWS's query protocols.
 //!
-//! Wire format: the STS API reference ("Common errors", the sample responses of each action) and the EC2 API reference
-//! ("Error codes for the Amazon EC2 API", "Example error response").
+//! Wire format: the STS API reference ("Common errors", the sample responses of each action) and
+//! the EC2 API reference ("Error codes for the Amazon EC2 API", "Example error response").
 
 use super::random;
-use crate::answer::Answer;
+use crate::response::Response;
 
-/// An error: status, code and message.
+/// An AWS error with status, code and message.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Error {
+pub(super) struct AwsError {
     pub(super) status: u16,
     pub(super) code: &'static str,
     pub(super) message: String,
 }
 
-// === impl Error ===
+// === impl AwsError ===
 
-impl Error {
+impl AwsError {
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -25,8 +25,8 @@ impl Error {
         }
     }
 
-    /// In the envelope of STS and most services with a query protocol.
-    pub(super) fn in_sts_envelope(&self) -> Answer {
+    /// Wraps the error in the envelope of STS and most query-protocol services.
+    pub(super) fn in_sts_envelope(&self) -> Response {
         let id = random::request_id();
         let fault = if self.status < 500 {
             "Sender"
@@ -42,8 +42,8 @@ impl Error {
         sts(self.status, &id, body)
     }
 
-    /// In the envelope of EC2.
-    pub(super) fn in_ec2_envelope(&self) -> Answer {
+    /// Wraps the error in the envelope of EC2.
+    pub(super) fn in_ec2_envelope(&self) -> Response {
         let id = random::request_id();
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{}</Code><Message>{}</Message>\
@@ -55,8 +55,8 @@ impl Error {
     }
 }
 
-/// An answer of STS; `result` is what stands between the tags of the action's result.
-pub(super) fn sts_result(action: &str, result: &str) -> Answer {
+/// Returns a successful STS response; `result` is the content of the action's result element.
+pub(super) fn sts_result(action: &str, result: &str) -> Response {
     let id = random::request_id();
     let body = format!(
         "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  <{action}Result>\n{result}  \
@@ -66,18 +66,18 @@ pub(super) fn sts_result(action: &str, result: &str) -> Answer {
     sts(200, &id, body)
 }
 
-/// An answer of EC2; `result` is what stands behind its request id.
-pub(super) fn ec2_result(action: &str, result: &str) -> Answer {
+/// Returns a successful EC2 response; `result` follows the request ID.
+pub(super) fn ec2_result(action: &str, result: &str) -> Response {
     let id = random::request_id();
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response \
          xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\n    <requestId>{id}</requestId>\n{result}\
          </{action}Response>"
     );
-    ec2(200, &id, body).with("Vary", "accept-encoding")
+    ec2(200, &id, body).with_header("Vary", "accept-encoding")
 }
 
-/// Text as it stands between tags.
+/// Escapes text for XML.
 pub(super) fn escaped(text: &str) -> String {
     let escape = |letter: char| match letter {
         '&' => "&amp;".to_owned(),
@@ -88,17 +88,17 @@ pub(super) fn escaped(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-fn sts(status: u16, id: &str, body: String) -> Answer {
-    Answer::new(status, "text/xml", body).with("x-amzn-RequestId", id)
+fn sts(status: u16, id: &str, body: String) -> Response {
+    Response::new(status, "text/xml", body).with_header("x-amzn-RequestId", id)
 }
 
-fn ec2(status: u16, id: &str, body: String) -> Answer {
-    Answer::new(status, "text/xml;charset=UTF-8", body)
-        .with("x-amzn-requestid", id)
-        .with("Cache-Control", "no-cache, no-store")
-        .with(
+fn ec2(status: u16, id: &str, body: String) -> Response {
+    Response::new(status, "text/xml;charset=UTF-8", body)
+        .with_header("x-amzn-requestid", id)
+        .with_header("Cache-Control", "no-cache, no-store")
+        .with_header(
             "Strict-Transport-Security",
             "max-age=31536000; includeSubDomains",
         )
-        .with("Server", "AmazonEC2")
+        .with_header("Server", "AmazonEC2")
 }

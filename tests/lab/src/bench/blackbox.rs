@@ -1,29 +1,29 @@
-//! Debian's blackbox exporter, which does the same with other means.
+//! Debian's `blackbox_exporter`, for comparison.
 
 use std::net::SocketAddr;
 use std::{fs, io};
 
 use tokio::process::Command;
 
-use super::failed;
-use super::fetch::{answers, fetch, value};
+use super::error;
+use super::fetch::{fetch, series_value, wait_until_listening};
 use super::process::Process;
 use crate::demo::free_port;
-use crate::demo::world::World;
+use crate::demo::test_bed::TestBed;
 
 const PROGRAM: &str = "prometheus-blackbox-exporter";
 
-/// A running blackbox exporter.
+/// A running `blackbox_exporter`.
 pub(crate) struct Blackbox {
     pub(crate) process: Process,
     addr: SocketAddr,
 }
 
-/// Its version; or how it is installed.
+/// Returns the version, or an error with the install command.
 pub(crate) async fn version() -> io::Result<String> {
-    let missing = |error| {
-        failed(format!(
-            "{PROGRAM} cannot be run ({error}); install it: apt-get install --no-install-recommends {PROGRAM}"
+    let missing = |cause| {
+        error(format!(
+            "failed to run {PROGRAM}: {cause}; install it: apt-get install --no-install-recommends {PROGRAM}"
         ))
     };
     let output = Command::new(PROGRAM)
@@ -31,7 +31,7 @@ pub(crate) async fn version() -> io::Result<String> {
         .output()
         .await
         .map_err(missing)?;
-    // It has told this on either stream.
+    // Some versions print it to stdout, others to stderr.
     let text = [output.stdout, output.stderr].concat();
     Ok(String::from_utf8_lossy(&text)
         .lines()
@@ -43,15 +43,15 @@ pub(crate) async fn version() -> io::Result<String> {
 // === impl Blackbox ===
 
 impl Blackbox {
-    /// Starts it with the authority of this world's API server.
-    pub(crate) async fn start(world: &World) -> io::Result<Self> {
-        let authority = world.directory().join("serviceaccount/ca.crt");
+    /// Starts it with the CA of the test bed's API server.
+    pub(crate) async fn start(test_bed: &TestBed) -> io::Result<Self> {
+        let ca_file = test_bed.directory().join("serviceaccount/ca.crt");
         let module = format!(
             "modules:\n  https:\n    prober: http\n    timeout: 5s\n    http:\n      preferred_ip_protocol: ip4\n      \
              enable_http2: false\n      tls_config: {{ ca_file: {} }}\n",
-            authority.display()
+            ca_file.display()
         );
-        let file = world.directory().join("blackbox.yaml");
+        let file = test_bed.directory().join("blackbox.yaml");
         fs::write(&file, module)?;
         let addr = free_port()?;
         let mut command = Command::new(PROGRAM);
@@ -60,22 +60,22 @@ impl Blackbox {
             .arg("--log.level=error");
         command.arg(format!("--web.listen-address={addr}"));
         let process = Process::start(&mut command)?;
-        answers(addr).await?;
+        wait_until_listening(addr).await?;
         Ok(Self { process, addr })
     }
 
-    /// Asks for `/version` there, on a fresh connection.
+    /// Probes `/version` of a target over a new connection.
     pub(crate) async fn probe(&self, target: SocketAddr) -> io::Result<()> {
-        let told = fetch(
+        let metrics = fetch(
             self.addr,
             &format!("/probe?module=https&target=https%3A%2F%2F{target}%2Fversion"),
         )
         .await?;
-        if value(&told, "probe_success") == Some(1.0) {
+        if series_value(&metrics, "probe_success") == Some(1.0) {
             Ok(())
         } else {
-            Err(failed(format!(
-                "{PROGRAM} does not reach {target}:\n{told}"
+            Err(error(format!(
+                "{PROGRAM} failed to probe {target}:\n{metrics}"
             )))
         }
     }

@@ -1,4 +1,4 @@
-//! The exporter as the benchmark starts it: in a pod's surroundings, without a keeper between it and the kernel.
+//! Runs the exporter for the benchmark, in a pod's environment and without a supervisor.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -9,11 +9,11 @@ use std::{fs, io};
 use tokio::process::Command;
 use tokio::time;
 
-use super::fetch::{answers, fetch, value};
+use super::fetch::{fetch, series_value, wait_until_listening};
 use super::process::Process;
 use crate::demo::exporter::environment;
 use crate::demo::free_port;
-use crate::demo::world::{SERVICE_NAME, World};
+use crate::demo::test_bed::{SERVICE_NAME, TestBed};
 
 /// A running exporter.
 pub(crate) struct Exporter {
@@ -21,57 +21,65 @@ pub(crate) struct Exporter {
     pub(crate) addr: SocketAddr,
 }
 
-/// How it is told to run.
+/// Settings of an exporter under test.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Setting {
-    /// These checks alone.
+pub(crate) struct ExporterSettings {
+    /// Enable this check only.
     pub(crate) only: Option<&'static str>,
-    /// An attempt each second, as often as can be.
-    pub(crate) hurried: bool,
-    /// Fixed addresses of the API servers, instead of those that the API lists.
-    pub(crate) fixed: bool,
-    /// The system's authorities, instead of `TLS_CA_CERT_FILE`.
+    /// Run checks every second, the shortest interval.
+    pub(crate) every_second: bool,
+    /// Configure the API-server addresses instead of discovering them.
+    pub(crate) static_addresses: bool,
+    /// Trust the system's CAs instead of `TLS_CA_CERT_FILE`.
     pub(crate) system_roots: bool,
 }
 
 const CHECKS: [&str; 4] = ["dns", "apiserver", "castai_api", "clock"];
-/// What a pod's resolver is told by default.
+/// Default resolver configuration of a pod.
 const RESOLV_CONF: &str =
     "search castai-agent.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
-/// Where distributions keep the authorities that they know.
-const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// The system's CA bundle.
+const SYSTEM_CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 // === impl Exporter ===
 
 impl Exporter {
-    /// Starts it; it may not listen yet.
-    pub(crate) fn begin(program: &Path, world: &World, setting: Setting) -> io::Result<Self> {
-        let (mut command, addr) = Self::command(program, world, setting)?;
+    /// Starts the exporter without waiting until it listens.
+    pub(crate) fn spawn(
+        program: &Path,
+        test_bed: &TestBed,
+        settings: ExporterSettings,
+    ) -> io::Result<Self> {
+        let (mut command, addr) = Self::command(program, test_bed, settings)?;
         Ok(Self {
             process: Process::start(&mut command)?,
             addr,
         })
     }
 
-    /// Starts it, and waits until it listens.
-    pub(crate) async fn start(program: &Path, world: &World, setting: Setting) -> io::Result<Self> {
-        let exporter = Self::begin(program, world, setting)?;
-        answers(exporter.addr).await?;
+    /// Starts the exporter and waits until it listens.
+    pub(crate) async fn start(
+        program: &Path,
+        test_bed: &TestBed,
+        settings: ExporterSettings,
+    ) -> io::Result<Self> {
+        let exporter = Self::spawn(program, test_bed, settings)?;
+        wait_until_listening(exporter.addr).await?;
         Ok(exporter)
     }
 
-    /// What starts it, and where it will listen.
+    /// Returns the command that starts the exporter, and the address it will listen on.
     pub(crate) fn command(
         program: &Path,
-        world: &World,
-        setting: Setting,
+        test_bed: &TestBed,
+        settings: ExporterSettings,
     ) -> io::Result<(Command, SocketAddr)> {
         let addr = free_port()?;
-        let file = world
+        let file = test_bed
             .directory()
             .join(format!("exporter-{}.yaml", addr.port()));
-        fs::write(world.directory().join("resolv.conf"), RESOLV_CONF)?;
-        fs::write(&file, setting.file(world))?;
+        fs::write(test_bed.directory().join("resolv.conf"), RESOLV_CONF)?;
+        fs::write(&file, settings.config_file(test_bed))?;
         let mut command = Command::new(program);
         command.arg("--config.file").arg(file).args([
             "--log.level",
@@ -81,11 +89,11 @@ impl Exporter {
         command
             .arg(addr.to_string())
             .env_clear()
-            .envs(environment(world));
-        if setting.system_roots {
+            .envs(environment(test_bed));
+        if settings.system_roots {
             command
                 .env_remove("TLS_CA_CERT_FILE")
-                .env("SSL_CERT_FILE", bundle(world)?);
+                .env("SSL_CERT_FILE", write_ca_bundle(test_bed)?);
         }
         Ok((command, addr))
     }
@@ -94,26 +102,26 @@ impl Exporter {
         fetch(self.addr, "/metrics").await
     }
 
-    /// Waits until every check has been examined so often, and always found all well.
-    pub(crate) async fn rounds(&self, wanted: u32) -> io::Result<()> {
-        let of = |metrics: &str, metric: &str, check: &str| {
-            value(
+    /// Waits until every check has run `wanted` times. Fails if a check fails.
+    pub(crate) async fn wait_for_rounds(&self, rounds: u32) -> io::Result<()> {
+        let counter = |metrics: &str, metric: &str, check: &str| {
+            series_value(
                 metrics,
                 &format!("castai_health_check_{metric}_total{{check=\"{check}\"}}"),
             )
         };
         loop {
             let metrics = self.metrics().await?;
-            let failed = CHECKS
-                .iter()
-                .find(|check| of(&metrics, "failures", check).is_some_and(|count| count > 0.0));
-            if let Some(check) = failed {
-                return Err(super::failed(format!(
-                    "{check} fails in a healthy world; the figures would tell nothing"
+            let failing = CHECKS.iter().find(|check| {
+                counter(&metrics, "failures", check).is_some_and(|count| count > 0.0)
+            });
+            if let Some(check) = failing {
+                return Err(super::error(format!(
+                    "{check} fails although the test bed is healthy"
                 )));
             }
             if CHECKS.iter().all(|check| {
-                of(&metrics, "attempts", check).is_some_and(|count| count >= wanted.into())
+                counter(&metrics, "attempts", check).is_some_and(|count| count >= rounds.into())
             }) {
                 return Ok(());
             }
@@ -122,49 +130,53 @@ impl Exporter {
     }
 }
 
-// === impl Setting ===
+// === impl ExporterSettings ===
 
-impl Setting {
-    fn file(self, world: &World) -> String {
-        let directory = world.directory().display();
+impl ExporterSettings {
+    fn config_file(self, test_bed: &TestBed) -> String {
+        let directory = test_bed.directory().display();
         let mut file = format!(
             "dns:\n  nameservers: [\"{dns}\"]\n  hosts_file: {directory}/hosts\n  resolv_conf: {directory}/resolv.conf\n\
              apiserver:\n  service_account_dir: {directory}/serviceaccount\n  dns_name: {SERVICE_NAME}:{port}\n",
-            dns = world.dns.addr(),
-            port = world.apiserver.addr().port(),
+            dns = test_bed.dns.addr(),
+            port = test_bed.apiserver.addr().port(),
         );
-        if self.fixed {
-            let addresses: Vec<_> = world
+        if self.static_addresses {
+            let addresses: Vec<_> = test_bed
                 .apiserver
                 .endpoints()
                 .iter()
-                .map(|one| format!("\"{}\"", one.addr()))
+                .map(|endpoint| format!("\"{}\"", endpoint.addr()))
                 .collect();
             writeln!(file, "  addresses: [{}]", addresses.join(", "))
-                .expect("a String takes everything");
+                .expect("writing to a String never fails");
         }
-        // Without it one check could not be ok.
+        // Without a latest version, one check could not be ok.
         file.push_str("agent:\n  latest_version: v0.123.1\n");
         file.push_str("checks:\n");
         for check in CHECKS {
             let enabled = self.only.is_none_or(|only| only == check);
-            let interval = if self.hurried { ", interval: 1s" } else { "" };
+            let interval = if self.every_second {
+                ", interval: 1s"
+            } else {
+                ""
+            };
             writeln!(file, "  {check}: {{ enabled: {enabled}{interval} }}")
-                .expect("a String takes everything");
+                .expect("writing to a String never fails");
         }
         file
     }
 }
 
-/// The system's authorities and the world's own, so that all is well with either.
-fn bundle(world: &World) -> io::Result<PathBuf> {
-    let path = world.directory().join("bundle.pem");
+/// Writes a bundle of the system's CAs and the test bed's, so that checks succeed with either.
+fn write_ca_bundle(test_bed: &TestBed) -> io::Result<PathBuf> {
+    let path = test_bed.directory().join("bundle.pem");
     fs::write(
         &path,
         format!(
             "{}\n{}",
-            fs::read_to_string(SYSTEM_ROOTS)?,
-            world.public.ca_pem()
+            fs::read_to_string(SYSTEM_CA_BUNDLE)?,
+            test_bed.public_ca.ca_pem()
         ),
     )?;
     Ok(path)

@@ -1,4 +1,6 @@
-//! Fresh HTTPS probes beside blackbox: the same targets, at the same time, counted by the servers' own journals.
+//! CPU cost of fresh HTTPS probes, side by side with `blackbox_exporter`.
+//!
+//! Both probe the same targets at the same time; the servers' request logs count the handshakes.
 
 use std::collections::HashSet;
 use std::io;
@@ -6,82 +8,82 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lab::Journal;
+use lab::RequestLog;
 use tokio::time;
 
 use super::blackbox::Blackbox;
-use super::exporter::{Exporter, Setting};
-use super::failed;
+use super::error;
+use super::exporter::{Exporter, ExporterSettings};
 use super::idle::SCRAPE_INTERVAL;
-use super::scrape::{MOST_ENDPOINTS, count};
+use super::scrape::{MAX_ENDPOINTS, to_f64};
 use super::table::Row;
-use crate::demo::world::World;
+use crate::demo::test_bed::TestBed;
 
-/// When both have done what they do once.
-const SETTLED: Duration = Duration::from_secs(3);
+/// Time for start-up work to finish.
+const WARM_UP: Duration = Duration::from_secs(3);
 const ROUND: Duration = Duration::from_secs(1);
 const LIMIT: f64 = 0.3;
 
-pub(crate) async fn measure(program: &Path, span: Duration) -> io::Result<[Row; 4]> {
-    let world = World::with_endpoints(MOST_ENDPOINTS)?;
-    let setting = Setting {
+pub(crate) async fn measure(program: &Path, duration: Duration) -> io::Result<[Row; 4]> {
+    let test_bed = TestBed::with_endpoints(MAX_ENDPOINTS)?;
+    let settings = ExporterSettings {
         only: Some("apiserver"),
-        hurried: true,
-        fixed: true,
-        ..Setting::default()
+        every_second: true,
+        static_addresses: true,
+        ..ExporterSettings::default()
     };
-    let exporter = Exporter::start(program, &world, setting).await?;
-    let blackbox = Blackbox::start(&world).await?;
-    let servers: Vec<_> = std::iter::once(world.apiserver.service())
-        .chain(world.apiserver.endpoints())
+    let exporter = Exporter::start(program, &test_bed, settings).await?;
+    let blackbox = Blackbox::start(&test_bed).await?;
+    let servers: Vec<_> = std::iter::once(test_bed.apiserver.service())
+        .chain(test_bed.apiserver.endpoints())
         .collect();
-    // The service stands for its address and for its name, as with ours.
+    // The service is two targets, by address and by DNS name, as in the exporter.
     let targets: Vec<_> = [servers[0]]
         .iter()
         .chain(&servers)
         .map(|server| server.addr())
         .collect();
     for _ in 0..2 {
-        round(&blackbox, &targets).await?;
+        probe_all(&blackbox, &targets).await?;
     }
-    time::sleep(SETTLED).await;
+    time::sleep(WARM_UP).await;
 
-    let mut seen = Seen::default();
-    let look = |seen: &mut Seen| {
-        servers
-            .iter()
-            .for_each(|server| seen.look(server.addr(), server.journal()))
+    let mut counts = HandshakeCounts::default();
+    let update = |counts: &mut HandshakeCounts| {
+        for server in &servers {
+            counts.update(server.addr(), server.request_log());
+        }
     };
-    look(&mut seen);
+    update(&mut counts);
     let before = (
         exporter.process.cpu()?,
         blackbox.process.cpu()?,
-        seen.ours.len(),
-        seen.blackbox.len(),
+        counts.ours.len(),
+        counts.blackbox.len(),
     );
-    let began = Instant::now();
-    let mut scraped = began;
-    while began.elapsed() < span {
-        let next = time::sleep(ROUND);
-        round(&blackbox, &targets).await?;
+    let start = Instant::now();
+    let mut scraped = start;
+    while start.elapsed() < duration {
+        let next_round = time::sleep(ROUND);
+        probe_all(&blackbox, &targets).await?;
         if scraped.elapsed() >= SCRAPE_INTERVAL {
             scraped = Instant::now();
             exporter.metrics().await?;
         }
-        next.await;
-        look(&mut seen);
+        next_round.await;
+        update(&mut counts);
     }
     let ours = Cost {
         millis: exporter.process.cpu()? - before.0,
-        handshakes: seen.ours.len() - before.2,
+        handshakes: counts.ours.len() - before.2,
     };
     let theirs = Cost {
         millis: blackbox.process.cpu()? - before.1,
-        handshakes: seen.blackbox.len() - before.3,
+        handshakes: counts.blackbox.len() - before.3,
     };
-    if seen.unknown > 0 || ours.handshakes == 0 || theirs.handshakes == 0 {
-        return Err(failed(format!(
-            "the journals cannot tell who shook hands: {seen:?}"
+    if counts.unknown > 0 || ours.handshakes == 0 || theirs.handshakes == 0 {
+        return Err(error(format!(
+            "the request logs do not identify the clients: {counts:?}"
         )));
     }
     if exporter
@@ -89,43 +91,41 @@ pub(crate) async fn measure(program: &Path, span: Duration) -> io::Result<[Row; 
         .await?
         .contains("\ncastai_health_failure{")
     {
-        return Err(failed(
-            "a target fails in a healthy world; the figures would tell nothing",
-        ));
+        return Err(error("a target fails although the test bed is healthy"));
     }
-    let (memory, highest) = blackbox.process.memory()?;
+    let (memory, peak) = blackbox.process.memory()?;
     Ok([
         Row::limited(
-            "CPU per fresh HTTPS probe, of blackbox's",
-            ours.each() / theirs.each(),
+            "CPU per fresh HTTPS probe, relative to blackbox",
+            ours.per_handshake() / theirs.per_handshake(),
             LIMIT,
             "×",
         )
-        .with("side by side, the same targets"),
-        Row::told("  this exporter", ours.each(), "ms")
+        .with("same targets, same time"),
+        Row::unlimited("  this exporter", ours.per_handshake(), "ms")
             .with(format!("{} handshakes", ours.handshakes)),
-        Row::told("  blackbox", theirs.each(), "ms")
+        Row::unlimited("  blackbox", theirs.per_handshake(), "ms")
             .with(format!("{} handshakes", theirs.handshakes)),
-        Row::told("  blackbox, memory", memory, "MiB").with(format!("highest {highest:.1} MiB")),
+        Row::unlimited("  blackbox, memory", memory, "MiB").with(format!("peak {peak:.1} MiB")),
     ])
 }
 
-async fn round(blackbox: &Blackbox, targets: &[SocketAddr]) -> io::Result<()> {
+async fn probe_all(blackbox: &Blackbox, targets: &[SocketAddr]) -> io::Result<()> {
     for target in targets {
         blackbox.probe(*target).await?;
     }
     Ok(())
 }
 
-/// CPU time for so many handshakes.
+/// CPU time for a number of handshakes.
 struct Cost {
     millis: f64,
     handshakes: usize,
 }
 
-/// Whose handshakes a server finished; a connection is known by both of its ends and its time.
+/// Completed handshakes by client. A connection is identified by its two addresses and its time.
 #[derive(Debug, Default)]
-struct Seen {
+struct HandshakeCounts {
     ours: HashSet<(SocketAddr, SocketAddr, Instant)>,
     blackbox: HashSet<(SocketAddr, SocketAddr, Instant)>,
     unknown: usize,
@@ -134,28 +134,29 @@ struct Seen {
 // === impl Cost ===
 
 impl Cost {
-    fn each(&self) -> f64 {
-        self.millis / count(self.handshakes)
+    fn per_handshake(&self) -> f64 {
+        self.millis / to_f64(self.handshakes)
     }
 }
 
-// === impl Seen ===
+// === impl HandshakeCounts ===
 
-impl Seen {
-    fn look(&mut self, server: SocketAddr, journal: &Journal) {
-        for connection in journal.connections() {
+impl HandshakeCounts {
+    fn update(&mut self, server: SocketAddr, request_log: &RequestLog) {
+        for connection in request_log.connections() {
             let Some(exchange) = connection
                 .exchanges
                 .first()
-                .filter(|_| connection.handshaken.is_some())
+                .filter(|_| connection.handshake_completed.is_some())
             else {
                 continue;
             };
-            let who = exchange.request.header("user-agent").unwrap_or_default();
+            let user_agent = exchange.request.header("user-agent").unwrap_or_default();
             let id = (server, connection.peer, connection.accepted);
-            if who.starts_with("castai-health-exporter/") {
+            if user_agent.starts_with("castai-health-exporter/") {
                 self.ours.insert(id);
-            } else if who.starts_with("Blackbox") || who.starts_with("Go-http-client") {
+            } else if user_agent.starts_with("Blackbox") || user_agent.starts_with("Go-http-client")
+            {
                 self.blackbox.insert(id);
             } else {
                 self.unknown += 1;

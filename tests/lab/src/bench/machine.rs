@@ -1,4 +1,4 @@
-//! Where it was measured.
+//! Description of the machine.
 
 use std::{fs, io};
 
@@ -11,13 +11,13 @@ pub(crate) fn description() -> io::Result<String> {
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("unknown", |(_, name)| name.trim());
     Ok(format!(
-        "{cores} cores of {model}, Linux {}, load {}",
+        "{cores} cores of {model}, Linux {}, load average {}",
         kernel.trim(),
         load()?
     ))
 }
 
-/// How busy the machine was in the last minute.
+/// Returns the load average of the last minute.
 pub(crate) fn load() -> io::Result<String> {
     let load = fs::read_to_string("/proc/loadavg")?;
     Ok(load

@@ -1,7 +1,8 @@
-//! The durations that are published, held against the server's own clock.
+//! Compares published phase durations with the server's clock.
 //!
-//! `tls` against accept → handshake finished, `request` against request received → answer's last byte given to the
-//! kernel; of several requests the longest, as it is published.
+//! `tls` is compared with accept → handshake completed, `request` with request received → last byte
+//! of the response handed to the kernel. With several requests the longest one counts, as in the
+//! published metric.
 
 use std::io;
 use std::path::Path;
@@ -10,18 +11,18 @@ use std::time::{Duration, Instant};
 use lab::{Connection, Fault};
 use tokio::time;
 
-use super::exporter::{Exporter, Setting};
-use super::fetch::value;
+use super::exporter::{Exporter, ExporterSettings};
+use super::fetch::series_value;
 use super::table::Row;
-use super::{failed, percentile};
-use crate::demo::world::{CASTAI_NAME, World};
+use super::{error, percentile};
+use crate::demo::test_bed::{CASTAI_NAME, TestBed};
 
 const LIMIT_MS: f64 = 1.0;
-/// How long an attempt may be waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout of an attempt.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// One comparison that is made again and again.
-struct Case {
+/// A phase to compare.
+struct Comparison {
     phase: &'static str,
     fault: Option<Fault>,
     clock: fn(&Connection) -> Option<Duration>,
@@ -29,10 +30,10 @@ struct Case {
 
 pub(crate) async fn measure(program: &Path, attempts: usize) -> io::Result<[Row; 4]> {
     let case = |phase, fault, clock| {
-        of_case(
+        compare(
             program,
             attempts,
-            Case {
+            Comparison {
                 phase,
                 fault,
                 clock,
@@ -40,8 +41,8 @@ pub(crate) async fn measure(program: &Path, attempts: usize) -> io::Result<[Row;
         )
     };
     let tls_slow = Fault::TlsSlow(Duration::from_millis(200));
-    let answer_slow = Fault::AnswerSlow(Duration::from_millis(300));
-    // Side by side: they sleep most of the time.
+    let answer_slow = Fault::ResponseSlow(Duration::from_millis(300));
+    // Concurrently: they sleep most of the time.
     let rows = tokio::try_join!(
         case("tls", Some(tls_slow), handshake),
         case("request", Some(answer_slow), longest_answer),
@@ -51,18 +52,18 @@ pub(crate) async fn measure(program: &Path, attempts: usize) -> io::Result<[Row;
     Ok(rows.into())
 }
 
-async fn of_case(program: &Path, attempts: usize, case: Case) -> io::Result<Row> {
-    let world = World::start()?;
+async fn compare(program: &Path, attempts: usize, case: Comparison) -> io::Result<Row> {
+    let test_bed = TestBed::start()?;
     if let Some(fault) = &case.fault {
-        world.castai.set(fault.clone()).await;
+        test_bed.castai.set(fault.clone()).await;
     }
-    let setting = Setting {
+    let settings = ExporterSettings {
         only: Some("castai_api"),
-        hurried: true,
-        ..Setting::default()
+        every_second: true,
+        ..ExporterSettings::default()
     };
-    let exporter = Exporter::start(program, &world, setting).await?;
-    let target = format!("{CASTAI_NAME}:{}", world.castai.addr().port());
+    let exporter = Exporter::start(program, &test_bed, settings).await?;
+    let target = format!("{CASTAI_NAME}:{}", test_bed.castai.addr().port());
     let phase = case.phase;
     let series = format!(
         "castai_health_target_phase_seconds{{check=\"castai_api\",target=\"{target}\",phase=\"{phase}\"}}"
@@ -70,53 +71,54 @@ async fn of_case(program: &Path, attempts: usize, case: Case) -> io::Result<Row>
     let mut differences = Vec::new();
     let mut last: Option<Instant> = None;
     for _ in 0..attempts {
-        let connection = next(&world, last).await?;
+        let connection = next_attempt(&test_bed, last).await?;
         last = Some(connection.accepted);
-        let told = value(&exporter.metrics().await?, &series)
-            .ok_or_else(|| failed(format!("{series} is missing")))?;
-        let clock =
-            (case.clock)(&connection).ok_or_else(|| failed("the server did not come to an end"))?;
-        differences.push((told - clock.as_secs_f64()).abs() * 1000.0);
+        let published = series_value(&exporter.metrics().await?, &series)
+            .ok_or_else(|| error(format!("{series} is missing")))?;
+        let clock = (case.clock)(&connection)
+            .ok_or_else(|| error("the server did not complete the phase"))?;
+        differences.push((published - clock.as_secs_f64()).abs() * 1000.0);
     }
     let fault = case
         .fault
         .map_or_else(|| "healthy".to_owned(), |fault| fault.to_string());
-    let what = format!("{phase} against the server's clock, {fault}");
+    let label = format!("{phase} vs. server clock, {fault}");
     let remark = format!(
-        "median difference of {attempts}; p95 {:.2} ms",
+        "median difference over {attempts} attempts; p95 {:.2} ms",
         percentile(&differences, 95)
     );
-    Ok(Row::limited(what, percentile(&differences, 50), LIMIT_MS, "ms").with(remark))
+    Ok(Row::limited(label, percentile(&differences, 50), LIMIT_MS, "ms").with(remark))
 }
 
-/// The connection of the next attempt, when the attempt is over and published.
-async fn next(world: &World, last: Option<Instant>) -> io::Result<Connection> {
-    let came = async {
+/// Waits until the next attempt is complete and published; returns its connection.
+async fn next_attempt(test_bed: &TestBed, last: Option<Instant>) -> io::Result<Connection> {
+    let attempt = async {
         loop {
-            let newest = world.castai.journal().connections().pop();
+            let newest = test_bed.castai.request_log().connections().pop();
             if let Some(newest) =
-                newest.filter(|one| one.ended.is_some() && Some(one.accepted) != last)
+                newest.filter(|one| one.closed.is_some() && Some(one.accepted) != last)
             {
-                // It is published once the client has closed the connection, and long before the next attempt.
+                // The exporter publishes it right after it closes the connection, long before its
+                // next attempt.
                 time::sleep(Duration::from_millis(30)).await;
                 return newest;
             }
             time::sleep(Duration::from_millis(10)).await;
         }
     };
-    time::timeout(PATIENCE, came)
+    time::timeout(ATTEMPT_TIMEOUT, attempt)
         .await
-        .map_err(|_| failed("the exporter does not come to CAST AI"))
+        .map_err(|_| error("timed out waiting for a request to CAST AI"))
 }
 
 fn handshake(connection: &Connection) -> Option<Duration> {
-    Some(connection.handshaken? - connection.accepted)
+    Some(connection.handshake_completed? - connection.accepted)
 }
 
 fn longest_answer(connection: &Connection) -> Option<Duration> {
-    let took = connection
+    let durations = connection
         .exchanges
         .iter()
         .map(|one| Some(one.last_byte_sent? - one.received));
-    took.collect::<Option<Vec<_>>>()?.into_iter().max()
+    durations.collect::<Option<Vec<_>>>()?.into_iter().max()
 }

@@ -1,4 +1,4 @@
-//! A process that is measured, and what the kernel says of it.
+//! A process under test and its resource usage.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::{fs, io};
 
 use tokio::process::{Child, Command};
 
-use super::failed;
+use super::error;
 
-/// A running process; dropped, it is killed.
+/// A running process; killed when dropped.
 pub(crate) struct Process {
     child: Child,
     pid: u32,
@@ -25,11 +25,11 @@ impl Process {
             .spawn()?;
         let pid = child
             .id()
-            .ok_or_else(|| failed("the process ended at once"))?;
+            .ok_or_else(|| error("the process exited immediately"))?;
         Ok(Self { child, pid })
     }
 
-    /// CPU time of all threads so far, in milliseconds.
+    /// Returns the CPU time of all threads, in milliseconds.
     pub(crate) fn cpu(&self) -> io::Result<f64> {
         let mut sum = Duration::ZERO;
         for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
@@ -38,12 +38,12 @@ impl Process {
                 .split_whitespace()
                 .next()
                 .and_then(|nanos| nanos.parse().ok());
-            sum += Duration::from_nanos(nanos.ok_or_else(|| failed("schedstat holds no number"))?);
+            sum += Duration::from_nanos(nanos.ok_or_else(|| error("failed to parse schedstat"))?);
         }
         Ok(sum.as_secs_f64() * 1000.0)
     }
 
-    /// Resident memory in MiB, now and at its highest.
+    /// Returns the current and the peak resident memory in MiB.
     pub(crate) fn memory(&self) -> io::Result<(f64, f64)> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         let mib = |name: &str| {
@@ -52,11 +52,11 @@ impl Process {
         };
         mib("VmRSS:")
             .zip(mib("VmHWM:"))
-            .ok_or_else(|| failed("the process has no memory any more"))
+            .ok_or_else(|| error("the process has exited"))
     }
 
-    /// Ends it, and returns when it is gone.
-    pub(crate) async fn end(mut self) -> io::Result<()> {
+    /// Kills the process and waits until it has exited.
+    pub(crate) async fn kill(mut self) -> io::Result<()> {
         self.child.kill().await
     }
 }

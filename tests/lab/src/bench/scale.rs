@@ -1,32 +1,32 @@
-//! A large cluster: what it costs to learn it, to follow it, and to hold what is kept of it.
+//! Cost of a large cluster: initial lists, watches, and memory.
 
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lab::apiserver::{Objects, workload};
+use lab::apiserver::{ObjectStore, workload};
 use serde_json::{Value, json};
 use tokio::time;
 
-use super::exporter::{Exporter, Setting};
-use super::fetch::value;
-use super::scrape::count;
+use super::exporter::{Exporter, ExporterSettings};
+use super::fetch::series_value;
+use super::scrape::to_f64;
 use super::table::Row;
-use crate::demo::world::World;
+use crate::demo::test_bed::TestBed;
 
-/// How large it is, and how long it is followed.
+/// Size of the cluster and duration of the measurement.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scale {
+pub(crate) struct ClusterSize {
     pub(crate) nodes: usize,
     pub(crate) pods: usize,
-    pub(crate) span: Duration,
+    pub(crate) duration: Duration,
 }
 
-/// Changes of nodes and pods in a second; each twentieth pod that changes is a new one.
-const CHANGES: (usize, usize) = (50, 500);
-const NEW: usize = 20;
-/// A real node's object has about so many images, which are most of it.
-const IMAGES: usize = 30;
+/// Node and pod changes per second. Every 20th changed pod is a new one.
+const CHANGES_PER_SECOND: (usize, usize) = (50, 500);
+const NEW_POD_EVERY: usize = 20;
+/// Images per node: about as many as on a real node, and most of its size.
+const IMAGES_PER_NODE: usize = 30;
 const CHECKS: [&str; 6] = [
     "agent_workload",
     "agent_upgrade",
@@ -36,107 +36,113 @@ const CHECKS: [&str; 6] = [
     "node_lifecycle",
 ];
 
-pub(crate) async fn measure(program: &Path, scale: Scale) -> io::Result<Vec<Row>> {
-    let world = World::start()?;
-    let objects = world.apiserver.objects();
-    for number in 0..scale.nodes {
+pub(crate) async fn measure(program: &Path, size: ClusterSize) -> io::Result<Vec<Row>> {
+    let test_bed = TestBed::start()?;
+    let objects = test_bed.apiserver.objects();
+    for number in 0..size.nodes {
         objects.put(node(number));
     }
-    for number in 0..scale.pods {
-        objects.put(pod(number, scale.nodes, "Running"));
+    for number in 0..size.pods {
+        objects.put(pod(number, size.nodes, "Running"));
     }
-    let began = Instant::now();
-    let exporter = Exporter::start(program, &world, Setting::default()).await?;
-    while !known(&exporter.metrics().await?, scale.nodes) {
-        if began.elapsed() > Duration::from_mins(2) {
-            return Err(super::failed(
-                "not every check had its verdict within two minutes",
+    let start = Instant::now();
+    let exporter = Exporter::start(program, &test_bed, ExporterSettings::default()).await?;
+    while !all_verdicts_known(&exporter.metrics().await?, size.nodes) {
+        if start.elapsed() > Duration::from_mins(2) {
+            return Err(super::error(
+                "some checks have no verdict after two minutes",
             ));
         }
         time::sleep(Duration::from_millis(50)).await;
     }
-    let (first, first_cpu) = (began.elapsed(), exporter.process.cpu()? / 1000.0);
+    let (first, first_cpu) = (start.elapsed(), exporter.process.cpu()? / 1000.0);
     let (after_lists, _) = exporter.process.memory()?;
 
-    let (cpu, began, requests) = (exporter.process.cpu()?, Instant::now(), requests(&world));
+    let (cpu, start, requests) = (
+        exporter.process.cpu()?,
+        Instant::now(),
+        request_count(&test_bed),
+    );
     let mut round: u32 = 0;
-    while began.elapsed() < scale.span {
-        time::sleep_until((began + Duration::from_millis(100) * round).into()).await;
-        churn(objects, scale, round as usize);
+    while start.elapsed() < size.duration {
+        time::sleep_until((start + Duration::from_millis(100) * round).into()).await;
+        churn(objects, size, round as usize);
         round += 1;
         if round.is_multiple_of(150) {
             exporter.metrics().await?;
         }
     }
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = start.elapsed().as_secs_f64();
     let per_second = (exporter.process.cpu()? - cpu) / seconds;
-    let asked = count(self::requests(&world) - requests) / seconds;
-    let (now, highest) = exporter.process.memory()?;
-    if !known(&exporter.metrics().await?, scale.nodes) {
-        return Err(super::failed(
-            "a check lost its verdict while the cluster changed",
-        ));
+    let request_rate = to_f64(self::request_count(&test_bed) - requests) / seconds;
+    let (now, peak) = exporter.process.memory()?;
+    if !all_verdicts_known(&exporter.metrics().await?, size.nodes) {
+        return Err(super::error("a check lost its verdict during the churn"));
     }
-    let Scale { nodes, pods, .. } = scale;
-    let size = format!(
+    let ClusterSize { nodes, pods, .. } = size;
+    let description = format!(
         "{nodes} nodes of {:.1} KiB, {pods} pods",
-        count(node(0).to_string().len()) / 1024.0
+        to_f64(node(0).to_string().len()) / 1024.0
     );
     let changes = format!(
-        "{} nodes and {} pods change a second, for {seconds:.0} s",
-        CHANGES.0, CHANGES.1
+        "{} node and {} pod changes per second for {seconds:.0} s",
+        CHANGES_PER_SECOND.0, CHANGES_PER_SECOND.1
     );
     Ok(vec![
-        Row::limited("first verdicts, CPU of one core", first_cpu, 10.0, "s").with(size),
-        Row::limited("first verdicts, after", first.as_secs_f64(), 25.0, "s")
-            .with("the lab's own time among it"),
-        Row::limited("memory after the first lists", after_lists, 14.0, "MiB"),
-        Row::limited("memory while it changes", now, 14.0, "MiB")
-            .with(format!("highest {highest:.1} MiB")),
-        Row::limited("CPU per second while it changes", per_second, 10.0, "ms").with(changes),
-        Row::limited("requests per second beside open watches", asked, 2.0, ""),
+        Row::limited("CPU time until the first verdicts", first_cpu, 10.0, "s").with(description),
+        Row::limited(
+            "time until the first verdicts",
+            first.as_secs_f64(),
+            25.0,
+            "s",
+        )
+        .with("including the lab's own time"),
+        Row::limited("memory after the initial lists", after_lists, 14.0, "MiB"),
+        Row::limited("memory during churn", now, 14.0, "MiB").with(format!("peak {peak:.1} MiB")),
+        Row::limited("CPU per second during churn", per_second, 10.0, "ms").with(changes),
+        Row::limited("requests per second besides watches", request_rate, 2.0, ""),
     ])
 }
 
-/// Whether every watched check has its verdict, and the nodes are counted.
-fn known(metrics: &str, nodes: usize) -> bool {
-    let well = |check: &&str| {
+/// Whether every watched check has a verdict and all nodes are counted.
+fn all_verdicts_known(metrics: &str, nodes: usize) -> bool {
+    let has_verdict = |check: &&str| {
         let status = |status: &str| {
-            value(
+            series_value(
                 metrics,
                 &format!("castai_health_check_status{{check=\"{check}\",status=\"{status}\"}}"),
             ) == Some(1.0)
         };
         status("ok") || status("warning")
     };
-    let counted = value(metrics, "castai_health_nodes{lifecycle=\"spot\"}").unwrap_or(0.0)
-        + value(metrics, "castai_health_nodes{lifecycle=\"on_demand\"}").unwrap_or(0.0);
-    CHECKS.iter().all(well) && counted >= count(nodes)
+    let counted = series_value(metrics, "castai_health_nodes{lifecycle=\"spot\"}").unwrap_or(0.0)
+        + series_value(metrics, "castai_health_nodes{lifecycle=\"on_demand\"}").unwrap_or(0.0);
+    CHECKS.iter().all(has_verdict) && counted >= to_f64(nodes)
 }
 
-/// A tenth of a second's changes.
-fn churn(objects: &Objects, scale: Scale, round: usize) {
-    for at in 0..CHANGES.0 / 10 {
-        objects.put(node((round * 7919 + at * 613) % scale.nodes));
+/// Applies the changes of 100 ms.
+fn churn(objects: &ObjectStore, size: ClusterSize, round: usize) {
+    for at in 0..CHANGES_PER_SECOND.0 / 10 {
+        objects.put(node((round * 7919 + at * 613) % size.nodes));
     }
-    for at in 0..CHANGES.1 / 10 {
-        let number = (round * 104_729 + at * 3571) % scale.pods;
-        if at.is_multiple_of(NEW) {
-            // It is made, waits for its node and image, and runs.
-            objects.put(pod(number, scale.nodes, "Pending"));
+    for at in 0..CHANGES_PER_SECOND.1 / 10 {
+        let number = (round * 104_729 + at * 3571) % size.pods;
+        if at.is_multiple_of(NEW_POD_EVERY) {
+            // A new pod is pending before it runs.
+            objects.put(pod(number, size.nodes, "Pending"));
         }
-        objects.put(pod(number, scale.nodes, "Running"));
+        objects.put(pod(number, size.nodes, "Running"));
     }
 }
 
-/// All requests so far that are no watches.
-fn requests(world: &World) -> usize {
-    let servers = world
+/// Counts all requests so far except watches.
+fn request_count(test_bed: &TestBed) -> usize {
+    let servers = test_bed
         .apiserver
         .endpoints()
         .iter()
-        .chain([world.apiserver.service()]);
-    let connections = servers.flat_map(|server| server.journal().connections());
+        .chain([test_bed.apiserver.service()]);
+    let connections = servers.flat_map(|server| server.request_log().connections());
     let exchanges = connections.flat_map(|connection| connection.exchanges);
     exchanges
         .filter(|exchange| exchange.request.query("watch").is_none())
@@ -173,7 +179,7 @@ fn node(number: usize) -> Value {
             "sizeBytes": 100_000_000 + at,
         })
     };
-    node["status"]["images"] = (0..IMAGES).map(image).collect();
+    node["status"]["images"] = (0..IMAGES_PER_NODE).map(image).collect();
     node
 }
 

@@ -1,4 +1,4 @@
-//! From exec to the first complete scrape.
+//! Time from exec to the first complete scrape.
 
 use std::io;
 use std::path::Path;
@@ -6,44 +6,44 @@ use std::time::{Duration, Instant};
 
 use tokio::time;
 
-use super::exporter::{Exporter, Setting};
+use super::exporter::{Exporter, ExporterSettings};
 use super::fetch::fetch;
 use super::table::Row;
-use super::{failed, percentile};
-use crate::demo::world::World;
+use super::{error, percentile};
+use crate::demo::test_bed::TestBed;
 
-/// How often it is asked whether it answers.
-const AGAIN: Duration = Duration::from_millis(1);
+/// Polling interval.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 pub(crate) async fn measure(program: &Path, starts: usize) -> io::Result<Row> {
-    let world = World::start()?;
+    let test_bed = TestBed::start()?;
     let mut millis = Vec::new();
     for _ in 0..starts {
-        // The first reads of files and the fork are on the exporter's account, as they are for a kubelet.
-        let began = Instant::now();
-        let exporter = Exporter::begin(
+        // Fork and cold file reads count, as they do for a kubelet.
+        let start = Instant::now();
+        let exporter = Exporter::spawn(
             program,
-            &world,
-            Setting {
+            &test_bed,
+            ExporterSettings {
                 system_roots: true,
-                ..Setting::default()
+                ..ExporterSettings::default()
             },
         )?;
         while fetch(exporter.addr, "/metrics").await.is_err() {
-            if began.elapsed() > Duration::from_secs(10) {
-                return Err(failed("the exporter does not answer"));
+            if start.elapsed() > Duration::from_secs(10) {
+                return Err(error("the exporter did not respond within 10 s"));
             }
-            time::sleep(AGAIN).await;
+            time::sleep(POLL_INTERVAL).await;
         }
-        millis.push(began.elapsed().as_secs_f64() * 1000.0);
-        exporter.process.end().await?;
+        millis.push(start.elapsed().as_secs_f64() * 1000.0);
+        exporter.process.kill().await?;
     }
     let remark = format!(
         "median of {starts} starts; p95 {:.1} ms",
         percentile(&millis, 95)
     );
     Ok(Row::limited(
-        "start to the first complete /metrics",
+        "start to first complete /metrics",
         percentile(&millis, 50),
         30.0,
         "ms",

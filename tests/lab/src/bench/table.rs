@@ -1,18 +1,18 @@
-//! Figures beside their limits.
+//! Table of figures and their limits.
 
 use std::fmt;
 
-/// What was measured, and where.
+/// Measured figures, and notes about the environment.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     notes: Vec<String>,
     rows: Vec<Row>,
 }
 
-/// One figure.
+/// A measured figure.
 #[derive(Debug)]
 pub(crate) struct Row {
-    what: String,
+    label: String,
     figure: f64,
     unit: &'static str,
     limit: Option<f64>,
@@ -58,9 +58,9 @@ impl fmt::Display for Table {
                 .unwrap_or_default()
         };
         let (first, second, third) = (width(0), width(1), width(2));
-        for [what, measured, limit, verdict, remark] in &lines {
+        for [label, measured, limit, verdict, remark] in &lines {
             let line = format!(
-                "{what:first$}  {measured:>second$}  {limit:>third$}  {verdict:4}  {remark}"
+                "{label:first$}  {measured:>second$}  {limit:>third$}  {verdict:4}  {remark}"
             );
             writeln!(f, "{}", line.trim_end())?;
         }
@@ -71,32 +71,36 @@ impl fmt::Display for Table {
 // === impl Row ===
 
 impl Row {
-    /// A figure that must not be above its limit.
+    /// Creates a row with a figure that must not exceed its limit.
     pub(crate) fn limited(
-        what: impl Into<String>,
+        label: impl Into<String>,
         figure: impl Figure,
         limit: impl Figure,
         unit: &'static str,
     ) -> Self {
-        let row = Self::told(what, figure, unit);
+        let row = Self::unlimited(label, figure, unit);
         Self {
-            limit: Some(limit.float()),
+            limit: Some(limit.to_f64()),
             ..row
         }
     }
 
-    /// A figure that has no limit.
-    pub(crate) fn told(what: impl Into<String>, figure: impl Figure, unit: &'static str) -> Self {
+    /// Creates a row with a figure without a limit.
+    pub(crate) fn unlimited(
+        label: impl Into<String>,
+        figure: impl Figure,
+        unit: &'static str,
+    ) -> Self {
         Self {
-            what: what.into(),
-            figure: figure.float(),
+            label: label.into(),
+            figure: figure.to_f64(),
             unit,
             limit: None,
             remark: String::new(),
         }
     }
 
-    /// What else is to be said.
+    /// Adds a remark.
     pub(crate) fn with(self, remark: impl Into<String>) -> Self {
         Self {
             remark: remark.into(),
@@ -104,7 +108,7 @@ impl Row {
         }
     }
 
-    /// What could not be measured is above every limit.
+    /// A figure that could not be measured (NaN) exceeds every limit.
     fn is_within_limit(&self) -> bool {
         self.limit.is_none_or(|limit| self.figure <= limit)
     }
@@ -122,7 +126,7 @@ impl Row {
         };
         let limit = self.limit.map(number).unwrap_or_default();
         [
-            self.what.clone(),
+            self.label.clone(),
             number(self.figure),
             limit,
             verdict.to_owned(),
@@ -131,13 +135,13 @@ impl Row {
     }
 }
 
-/// What a figure can be.
+/// A type of figure.
 pub(crate) trait Figure {
-    fn float(self) -> f64;
+    fn to_f64(self) -> f64;
 }
 
 impl Figure for f64 {
-    fn float(self) -> f64 {
+    fn to_f64(self) -> f64 {
         self
     }
 }
@@ -147,12 +151,12 @@ impl Figure for u64 {
         clippy::cast_precision_loss,
         reason = "sizes and counts are far below 2^52"
     )]
-    fn float(self) -> f64 {
+    fn to_f64(self) -> f64 {
         self as f64
     }
 }
 
-/// Counts as they are, and of measures as many places as tell something.
+/// Formats counts without and measurements with significant decimals.
 fn number(figure: f64) -> String {
     if figure.fract() == 0.0 && figure.abs() >= 1.0 || figure >= 1000.0 {
         format!("{figure:.0}")
@@ -168,14 +172,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_above_its_limit_or_was_not_measured_fails() {
+    fn figures_above_the_limit_and_nan_fail() {
         let within = |figure: f64| Row::limited("memory", figure, 9.0, "MiB").is_within_limit();
         assert!(within(9.0) && !within(9.01) && !within(f64::NAN));
-        assert!(Row::told("memory", 1e9, "MiB").is_within_limit());
+        assert!(Row::unlimited("memory", 1e9, "MiB").is_within_limit());
     }
 
     #[test]
-    fn the_table_shows_limit_and_verdict_in_columns() {
+    fn table_aligns_figure_limit_and_verdict() {
         let mut table = Table::default();
         table.note("two cores".to_owned());
         table.row(Row::limited("size", 1234_u64, 9000_u64, "bytes"));

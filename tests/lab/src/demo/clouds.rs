@@ -1,14 +1,14 @@
-//! The clouds that the demo's cluster can be in: who answers there, and what the agent is told.
+//! Cloud APIs and metadata services of the demo, and the agent's settings for them.
 
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
-use lab::aws::{Account, Place};
+use lab::aws::{Account, Endpoint};
 use lab::cloud_api::{Kind, Options};
 use lab::{AzureImds, CloudApi, Ec2, Eks, Gce, Imds, Pki, Sts, azure_imds, gce, imds};
 
-/// Where the cluster is.
+/// Cloud provider of the cluster.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Provider {
     #[default]
@@ -17,7 +17,7 @@ pub(crate) enum Provider {
     Aks,
 }
 
-/// All of them, whichever the cluster is in, so that whoever asks the wrong one is seen.
+/// All clouds run, whatever the provider, so that requests to the wrong one are visible.
 pub(crate) struct Clouds {
     pub(crate) provider: Provider,
     pub(crate) imds: Imds,
@@ -39,13 +39,13 @@ const AKS_NAME: &str = "management.lab";
 // === impl Provider ===
 
 impl Provider {
-    pub(crate) fn read(word: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         [Self::Eks, Self::Gke, Self::Aks]
             .into_iter()
-            .find(|provider| provider.label() == word)
+            .find(|provider| provider.name() == name)
     }
 
-    const fn label(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Self::Eks => "eks",
             Self::Gke => "gke",
@@ -62,9 +62,9 @@ impl Clouds {
         Ok(Self {
             provider,
             imds: Imds::start(imds::Options::default())?,
-            sts: Sts::start(&account, Some(public), Place::sts())?,
-            ec2: Ec2::start(&account, Some(public), Place::ec2())?,
-            eks: Eks::start(&account, Some(public), Place::eks())?,
+            sts: Sts::start(&account, Some(public), Endpoint::sts())?,
+            ec2: Ec2::start(&account, Some(public), Endpoint::ec2())?,
+            eks: Eks::start(&account, Some(public), Endpoint::eks())?,
             gce: Gce::start(gce::Options::default())?,
             azure: AzureImds::start(azure_imds::Options::default())?,
             gke: CloudApi::start(public, Options::new(Kind::Google, GKE_NAME))?,
@@ -72,8 +72,8 @@ impl Clouds {
         })
     }
 
-    /// The names that resolve.
-    pub(crate) fn names(&self) -> [(&'static str, IpAddr); 5] {
+    /// Returns the DNS records of the cloud APIs.
+    pub(crate) fn dns_records(&self) -> [(&'static str, IpAddr); 5] {
         [
             (STS_NAME, self.sts.addr().ip()),
             (EC2_NAME, self.ec2.addr().ip()),
@@ -83,11 +83,12 @@ impl Clouds {
         ]
     }
 
-    /// What the agent is told: on EKS all of its cluster, elsewhere nothing, so that it asks.
+    /// Returns the agent's environment. Only on EKS does it name the cluster; elsewhere the agent
+    /// discovers it.
     pub(crate) fn environment(&self, directory: &Path) -> Vec<(&'static str, String)> {
         let url = |name: &str, port: u16| format!("https://{name}:{port}");
         let mut environment = vec![
-            ("PROVIDER", self.provider.label().to_owned()),
+            ("PROVIDER", self.provider.name().to_owned()),
             (
                 "AWS_EC2_METADATA_SERVICE_ENDPOINT",
                 format!("http://{}", self.imds.addr()),
@@ -111,18 +112,18 @@ impl Clouds {
             ("GCE_METADATA_HOST", self.gce.addr().to_string()),
         ];
         if self.provider == Provider::Eks {
-            let told = [
+            let cluster = [
                 ("EKS_ACCOUNT_ID", "123456789012"),
                 ("EKS_REGION", "eu-central-1"),
                 ("EKS_CLUSTER_NAME", "lab"),
             ];
-            environment.extend(told.map(|(name, value)| (name, value.to_owned())));
+            environment.extend(cluster.map(|(name, value)| (name, value.to_owned())));
         }
         environment
     }
 
-    /// What no variable says.
-    pub(crate) fn settings(&self, directory: &Path) -> String {
+    /// Returns the settings that have no environment variable.
+    pub(crate) fn config(&self, directory: &Path) -> String {
         format!(
             "azure:\n  metadata_address: '{}'\ncontrol_plane:\n  ca_file: {}\n  google_api: https://{GKE_NAME}:{}\n  \
              azure_api: https://{AKS_NAME}:{}\n",
@@ -133,7 +134,7 @@ impl Clouds {
         )
     }
 
-    /// Who is where.
+    /// Describes the addresses of the servers.
     pub(crate) fn description(&self) -> Vec<String> {
         match self.provider {
             Provider::Eks => vec![
@@ -153,7 +154,7 @@ impl Clouds {
         }
     }
 
-    /// Makes all of them healthy.
+    /// Removes all faults.
     pub(crate) async fn heal(&self) {
         self.imds.heal().await;
         self.sts.heal().await;

@@ -1,4 +1,4 @@
-//! The exporter as the demo starts it: with a pod's environment, and a file for what differs from a pod.
+//! Runs the exporter for the demo, with a pod's environment and a configuration file.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,21 +10,19 @@ use std::time::Duration;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time;
 
-use super::keeper;
-use super::world::{
-    World, {self},
-};
+use super::supervisor;
+use super::test_bed::{self, TestBed};
 
 /// A running exporter.
 pub(crate) struct Exporter {
-    keeper: Child,
-    /// While this is open the keeper keeps; `Child` itself would close it on waiting.
-    lifeline: Option<ChildStdin>,
+    supervisor: Child,
+    /// Open while the exporter should run. `Child::wait` would close it.
+    stdin: Option<ChildStdin>,
     listen: SocketAddr,
 }
 
-/// Checks that look every two seconds, because somebody waits for them.
-const OFTEN: [&str; 15] = [
+/// Checks that run every two seconds, because a user is waiting for them.
+const FAST_CHECKS: [&str; 15] = [
     "dns",
     "apiserver",
     "castai_api",
@@ -49,13 +47,13 @@ impl Exporter {
         program: &Path,
         flags: &[OsString],
         listen: SocketAddr,
-        world: &World,
+        test_bed: &TestBed,
     ) -> io::Result<Self> {
-        let file = world.directory().join("exporter.yaml");
-        std::fs::write(&file, config_file(world))?;
+        let file = test_bed.directory().join("exporter.yaml");
+        std::fs::write(&file, config_file(test_bed))?;
         let mut command = Command::new(std::env::current_exe()?);
         command
-            .arg(keeper::WORD)
+            .arg(supervisor::SUBCOMMAND)
             .arg(program)
             .arg("--config.file")
             .arg(&file);
@@ -63,13 +61,13 @@ impl Exporter {
             .arg("--web.listen-address")
             .arg(listen.to_string())
             .args(flags);
-        command.env_clear().envs(environment(world));
-        // Its own group, so that Ctrl-C reaches the demo alone and the demo ends the rest.
-        let mut keeper = command.stdin(Stdio::piped()).process_group(0).spawn()?;
-        let lifeline = keeper.stdin.take();
+        command.env_clear().envs(environment(test_bed));
+        // A separate process group: Ctrl-C reaches the demo only, which then stops the exporter.
+        let mut supervisor = command.stdin(Stdio::piped()).process_group(0).spawn()?;
+        let stdin = supervisor.stdin.take();
         Ok(Self {
-            keeper,
-            lifeline,
+            supervisor,
+            stdin,
             listen,
         })
     }
@@ -79,29 +77,29 @@ impl Exporter {
         format!("http://{listen}/metrics  http://{listen}/api/v1/status  http://{listen}/")
     }
 
-    /// Resolves when it has ended by itself.
-    pub(crate) async fn ended(&mut self) -> String {
-        self.keeper
+    /// Resolves when the exporter exits on its own.
+    pub(crate) async fn exited(&mut self) -> String {
+        self.supervisor
             .wait()
             .await
             .map_or_else(|error| error.to_string(), |status| status.to_string())
     }
 
-    /// Ends it, and returns when it is gone.
+    /// Stops the exporter and waits until it has exited.
     pub(crate) async fn stop(&mut self) {
-        drop(self.lifeline.take());
-        if time::timeout(Duration::from_secs(5), self.keeper.wait())
+        drop(self.stdin.take());
+        if time::timeout(Duration::from_secs(5), self.supervisor.wait())
             .await
             .is_err()
         {
-            eprintln!("lab: the exporter does not end");
+            eprintln!("lab: exporter did not exit within 5 s");
         }
     }
 }
 
-/// What a pod of the agent would have.
-pub(crate) fn environment(world: &World) -> Vec<(&'static str, String)> {
-    let api = world.apiserver.addr();
+/// Returns the environment of an agent pod.
+pub(crate) fn environment(test_bed: &TestBed) -> Vec<(&'static str, String)> {
+    let api = test_bed.apiserver.addr();
     let mut environment = vec![
         ("KUBERNETES_SERVICE_HOST", api.ip().to_string()),
         ("KUBERNETES_SERVICE_PORT", api.port().to_string()),
@@ -109,43 +107,47 @@ pub(crate) fn environment(world: &World) -> Vec<(&'static str, String)> {
             "API_URL",
             format!(
                 "https://{}:{}",
-                world::CASTAI_NAME,
-                world.castai.addr().port()
+                test_bed::CASTAI_NAME,
+                test_bed.castai.addr().port()
             ),
         ),
         ("API_KEY", lab::API_KEY.to_owned()),
         ("STATIC_CLUSTER_ID", lab::CLUSTER_ID.to_owned()),
-        ("HEALTHZ_PORT", world.agent.health_port().to_string()),
-        ("METRICS_PORT", world.agent.metrics_port().to_string()),
-        ("TLS_CA_CERT_FILE", world.public.ca_pem()),
+        ("HEALTHZ_PORT", test_bed.agent.health_port().to_string()),
+        ("METRICS_PORT", test_bed.agent.metrics_port().to_string()),
+        ("TLS_CA_CERT_FILE", test_bed.public_ca.ca_pem()),
     ];
-    environment.extend(world.clouds.environment(world.directory()));
-    if world.behind_proxy {
-        let proxy = world.proxy.addr().port();
+    environment.extend(test_bed.clouds.environment(test_bed.directory()));
+    if test_bed.behind_proxy {
+        let proxy = test_bed.proxy.addr().port();
         environment.push((
             "HTTPS_PROXY",
-            format!("http://{}:{proxy}", world::PROXY_NAME),
+            format!("http://{}:{proxy}", test_bed::PROXY_NAME),
         ));
-        let direct = world.clouds.names().map(|(name, _)| name).join(",");
+        let direct = test_bed
+            .clouds
+            .dns_records()
+            .map(|(name, _)| name)
+            .join(",");
         environment.push(("NO_PROXY", format!("127.0.0.0/8,.svc,{direct}")));
     }
     environment
 }
 
-/// What differs from a pod: where the account's files are, a resolver with a port, a service without port 443.
-fn config_file(world: &World) -> String {
+/// Returns settings that differ from a pod: paths of mounted files, DNS server, service port.
+fn config_file(test_bed: &TestBed) -> String {
     format!(
         "apiserver:\n  service_account_dir: {account}\n  dns_name: {name}:{port}\n\
          dns:\n  nameservers: [\"{dns}\"]\n  hosts_file: {hosts}\n\
          checks:\n{checks}{clouds}",
-        checks = OFTEN
+        checks = FAST_CHECKS
             .map(|check| format!("  {check}: {{ interval: 2s }}\n"))
             .concat(),
-        clouds = world.clouds.settings(world.directory()),
-        account = world.directory().join("serviceaccount").display(),
-        name = world::SERVICE_NAME,
-        port = world.apiserver.addr().port(),
-        dns = world.dns.addr(),
-        hosts = world.directory().join("hosts").display(),
+        clouds = test_bed.clouds.config(test_bed.directory()),
+        account = test_bed.directory().join("serviceaccount").display(),
+        name = test_bed::SERVICE_NAME,
+        port = test_bed.apiserver.addr().port(),
+        dns = test_bed.dns.addr(),
+        hosts = test_bed.directory().join("hosts").display(),
     )
 }

@@ -1,0 +1,65 @@
+//! A container whose log is followed.
+
+use jiff::Timestamp;
+
+use crate::kube::types::pod::{ContainerStatus, Pod};
+
+/// A container whose log is followed, as the kubelet last reported it.
+#[derive(Clone, Debug)]
+pub struct LogContainer {
+    /// The namespace of the pod.
+    pub namespace: String,
+    /// The name of the pod.
+    pub pod: String,
+    /// The unique ID of the pod.
+    pub uid: String,
+    /// The name of the container.
+    pub name: String,
+    /// Number of restarts.
+    pub restarts: u32,
+    /// Start of the current run; `None` if the container is not running.
+    pub running_since: Option<Timestamp>,
+    /// Start and end of the last completed run.
+    pub last_run: Option<(Timestamp, Timestamp)>,
+    /// Exit code and reason of the last completed run.
+    pub last_exit: String,
+}
+
+impl LogContainer {
+    /// Returns the containers of these names in the pods of a namespace.
+    pub fn of_pods<'a>(
+        namespace: &str,
+        pods: impl Iterator<Item = &'a Pod>,
+        names: &[&str],
+    ) -> Vec<Self> {
+        pods.flat_map(|pod| pod.containers.iter().map(move |container| (pod, container)))
+            .filter(|(_, container)| names.contains(&container.name.as_str()))
+            .map(|(pod, container)| Self::new(namespace, pod, container))
+            .collect()
+    }
+
+    fn new(namespace: &str, pod: &Pod, container: &ContainerStatus) -> Self {
+        let exit = container.last_exit();
+        Self {
+            namespace: namespace.to_owned(),
+            pod: pod.name.clone(),
+            uid: pod.uid.clone(),
+            name: container.name.clone(),
+            restarts: container.restart_count,
+            running_since: container
+                .state
+                .running
+                .as_ref()
+                .and_then(|running| running.started_at),
+            last_run: exit.and_then(|exit| Some((exit.started_at?, exit.finished_at?))),
+            last_exit: exit.map_or_else(String::new, |exit| {
+                format!("exit code {}, {}", exit.exit_code, exit.reason)
+            }),
+        }
+    }
+
+    /// Returns the key by which containers are ordered.
+    pub(super) fn sort_key(&self) -> (&str, &str) {
+        (&self.pod, &self.name)
+    }
+}

@@ -1,0 +1,44 @@
+//! A fault of one pod, or of the creation of pods.
+
+use crate::catalogue::mode_set::WORKLOAD;
+use crate::catalogue::{FailureMode, Family};
+use crate::classify::{Kind, classify};
+
+/// A fault of one pod, or of the creation of pods.
+#[derive(Debug)]
+pub(super) struct WorkloadFault {
+    pub(super) mode: FailureMode,
+    /// The affected object and the cause.
+    pub(super) evidence: String,
+    /// Whether the pod works despite the fault.
+    pub(super) is_minor: bool,
+}
+
+impl WorkloadFault {
+    pub(super) fn new(mode: FailureMode, evidence: String) -> Self {
+        Self {
+            mode,
+            evidence,
+            is_minor: false,
+        }
+    }
+
+    /// Returns whether the fault names no cause.
+    pub(super) fn is_unspecific(&self) -> bool {
+        self.mode == FailureMode::AgentUnavailable
+    }
+
+    /// Appends the evidence of another fault of the same pod and severity.
+    pub(super) fn merge(mut self, other: &Self) -> Self {
+        if other.is_minor == self.is_minor && !self.evidence.contains(&other.evidence) {
+            self.evidence = format!("{}; {}", self.evidence, other.evidence);
+        }
+        self
+    }
+}
+
+/// Classifies a reason and its message; `None` if they indicate no fault of a workload.
+pub(super) fn classify_reason(reason: &str, message: &str) -> Option<FailureMode> {
+    let mode = classify(Some(Kind::K8sEvent), &format!("{reason}: {message}")).mode()?;
+    (WORKLOAD.contains(&mode) || mode.family() == Family::Image).then_some(mode)
+}

@@ -1,0 +1,191 @@
+//! The result of `check` as text: one line per check, with evidence and a fix for each failure.
+
+use std::fmt;
+
+use crate::catalogue::{
+    CheckId, RUNBOOK_BASE, Status, alert, first_sentence, relations, remedy, runbook_url,
+};
+use crate::exporter::Exporter;
+use crate::report::Finding;
+use crate::state::CheckState;
+
+/// Line width of evidence and fixes in columns.
+const MAX_COLUMNS: usize = 100;
+const INDENT: &str = "    ";
+
+/// The result of `check`, displayed as text.
+#[derive(Debug)]
+pub struct TextReport<'a> {
+    /// State of every check that ran.
+    pub check_states: &'a [CheckState],
+    /// This exporter.
+    pub exporter: &'a Exporter,
+    /// Whether to colour the symbols.
+    pub colours: bool,
+    /// Whether to list checks that did not run.
+    pub list_skipped: bool,
+}
+
+impl fmt::Display for TextReport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.exporter.environment_problems {
+            writeln!(f, "{} {problem}", self.symbol(Status::Failing))?;
+        }
+        for check in CheckId::ALL {
+            if let Some(check_state) = self
+                .check_states
+                .iter()
+                .find(|check_state| check_state.check == *check)
+            {
+                self.check(f, check_state)?;
+            }
+            let skipped = self
+                .exporter
+                .skipped
+                .iter()
+                .find(|skipped| skipped.check == *check && self.list_skipped);
+            if let Some(skipped) = skipped {
+                writeln!(
+                    f,
+                    "{} {check}: skipped: {}",
+                    self.symbol(Status::NotApplicable),
+                    skipped.why
+                )?;
+            }
+        }
+        writeln!(f, "\n{}", self.summary())
+    }
+}
+
+impl TextReport<'_> {
+    fn check(&self, f: &mut fmt::Formatter<'_>, check_state: &CheckState) -> fmt::Result {
+        let status = check_state.status();
+        write!(f, "{} {}: ", self.symbol(status), check_state.check)?;
+        let Some(report) = &check_state.latest else {
+            return writeln!(f, "no result yet");
+        };
+        match status {
+            Status::Unknown => write!(f, "unknown, ")?,
+            Status::NotApplicable => write!(f, "not applicable, ")?,
+            Status::Ok | Status::Warning | Status::Failing => {}
+        }
+        match report.verdict.findings() {
+            [] => writeln!(f, "{}", report.verdict.evidence()),
+            findings => {
+                let causes: Vec<_> = findings.iter().map(cause).collect();
+                writeln!(f, "{}", causes.join("; "))?;
+                findings
+                    .iter()
+                    .try_for_each(|finding| self.hint(f, check_state.check, finding))
+            }
+        }
+    }
+
+    fn hint(&self, f: &mut fmt::Formatter<'_>, check: CheckId, finding: &Finding) -> fmt::Result {
+        paragraph(f, finding.evidence.as_str())?;
+        let (root, _) = relations::root(check, finding.mode);
+        if root != check
+            && self
+                .check_states
+                .iter()
+                .any(|other| other.check == root && other.status() == Status::Failing)
+        {
+            return writeln!(f, "{INDENT}caused by: {root}");
+        }
+        paragraph(f, &format!("fix: {}", remedy(check, finding.mode)))?;
+        let base = &self.exporter.runbook_base;
+        match alert::root_alert(check, finding.mode) {
+            // Without a base URL, runbook links are paths in the repository.
+            Some(alert) if base == RUNBOOK_BASE => {
+                writeln!(
+                    f,
+                    "{INDENT}details: castai-health-exporter explain {}",
+                    alert.name
+                )
+            }
+            Some(_) => match runbook_url(base, check, finding.mode) {
+                Some(runbook) => writeln!(f, "{INDENT}runbook: {runbook}"),
+                None => Ok(()),
+            },
+            None => Ok(()),
+        }
+    }
+
+    fn symbol(&self, status: Status) -> String {
+        let (symbol, colour) = match status {
+            Status::Ok => ("√", 32),
+            Status::Warning => ("‼", 33),
+            Status::Failing => ("×", 31),
+            Status::Unknown => ("?", 33),
+            Status::NotApplicable => ("-", 2),
+        };
+        if self.colours {
+            format!("\u{1b}[{colour}m{symbol}\u{1b}[0m")
+        } else {
+            symbol.to_owned()
+        }
+    }
+
+    fn summary(&self) -> String {
+        let count = |status: Status| {
+            self.check_states
+                .iter()
+                .filter(|check_state| check_state.status() == status)
+                .count()
+        };
+        let words = [
+            (Status::Failing, "failing"),
+            (Status::Warning, "warning"),
+            (Status::Unknown, "unknown"),
+            (Status::Ok, "ok"),
+            (Status::NotApplicable, "not applicable"),
+        ];
+        let parts: Vec<String> = words
+            .iter()
+            .map(|(status, word)| (count(*status), word))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect();
+        let failing = self
+            .check_states
+            .iter()
+            .filter(|check_state| check_state.status() == Status::Failing);
+        let failing: Vec<&str> = failing
+            .map(|check_state| check_state.check.label())
+            .collect();
+        let names = if failing.is_empty() {
+            String::new()
+        } else {
+            format!("; failing: {}", failing.join(", "))
+        };
+        if parts.is_empty() {
+            "no checks ran".to_owned()
+        } else {
+            parts.join(", ") + &names
+        }
+    }
+}
+
+/// Returns the meaning of the failure mode in one sentence, with its label.
+fn cause(finding: &Finding) -> String {
+    let sentence = first_sentence(finding.mode.entry().meaning);
+    format!("{} ({})", sentence.trim_end_matches('.'), finding.mode)
+}
+
+/// Writes indented lines of bounded width.
+fn paragraph(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty()
+            && line.chars().count() + 1 + word.chars().count() > MAX_COLUMNS - INDENT.len()
+        {
+            writeln!(f, "{INDENT}{line}")?;
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    writeln!(f, "{INDENT}{line}")
+}

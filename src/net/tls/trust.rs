@@ -1,0 +1,159 @@
+//! Trusted root certificates and the client certificate.
+
+use std::sync::Arc;
+
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// Number of certificates that are read of one PEM bundle.
+const MAX_ROOTS: usize = 2048;
+
+/// Trusted root certificates, and the client certificate to present.
+#[derive(Debug)]
+pub struct Trust {
+    pub(super) config: ClientConfig,
+    pub(super) verifier: Arc<WebPkiServerVerifier>,
+    /// Subjects of the roots, DER-encoded.
+    pub(super) root_subjects: Vec<Vec<u8>>,
+    /// The configured certificates, one of which a self-signed server may present itself.
+    pub(super) pinned: Arc<[CertificateDer<'static>]>,
+    pub(super) scope: PkiScope,
+}
+
+/// The kind of CA that is expected at a target.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PkiScope {
+    /// A public name: an unknown CA is a TLS-inspecting proxy.
+    Public,
+    /// A cluster with a private CA.
+    Cluster,
+}
+
+/// A client certificate with its key.
+#[derive(Debug)]
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+/// The reason why root certificates or a client certificate cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TrustError {
+    /// The system has no root certificates.
+    #[error("no CA certificates found on this system; set SSL_CERT_FILE or mount a CA bundle")]
+    NoRoots,
+    /// The PEM text is invalid.
+    #[error("{0}")]
+    Pem(String),
+    /// rustls rejects the settings.
+    #[error("{0}")]
+    Rustls(#[from] rustls::Error),
+}
+
+impl Identity {
+    /// Parses a client certificate and its key.
+    ///
+    /// # Errors
+    /// If either is not PEM.
+    pub fn pem(chain: &[u8], key: &[u8]) -> Result<Self, TrustError> {
+        let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>();
+        let chain =
+            chain.map_err(|error| TrustError::Pem(format!("client certificate: {error:?}")))?;
+        let key = PrivateKeyDer::from_pem_slice(key);
+        let key = key.map_err(|error| TrustError::Pem(format!("client key: {error:?}")))?;
+        Ok(Self { chain, key })
+    }
+}
+
+impl Trust {
+    /// Trusts the system's roots: `SSL_CERT_FILE`, `SSL_CERT_DIR`, or the paths of the
+    /// distributions.
+    ///
+    /// # Errors
+    /// If the system has none.
+    pub fn system(scope: PkiScope) -> Result<Self, TrustError> {
+        let roots = system_roots();
+        if roots.is_empty() {
+            return Err(TrustError::NoRoots);
+        }
+        Self::new(roots, None, scope)
+    }
+
+    /// Trusts only the certificates of a PEM bundle.
+    ///
+    /// # Errors
+    /// If it contains no valid certificate.
+    pub fn pem(pem: &[u8], scope: PkiScope) -> Result<Self, TrustError> {
+        // Go skips invalid certificates as long as one is valid.
+        let certificates = CertificateDer::pem_slice_iter(pem)
+            .take(MAX_ROOTS)
+            .filter_map(Result::ok)
+            .collect();
+        Self::authorities(certificates, None, scope)
+    }
+
+    /// Trusts only these certificates, and presents a client certificate if one is given.
+    ///
+    /// # Errors
+    /// If none of the certificates is valid.
+    pub fn authorities(
+        certificates: Vec<CertificateDer<'static>>,
+        identity: Option<Identity>,
+        scope: PkiScope,
+    ) -> Result<Self, TrustError> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates.iter().cloned());
+        if roots.is_empty() {
+            return Err(TrustError::Pem("contains no valid certificate".to_owned()));
+        }
+        Ok(Self {
+            pinned: certificates.into(),
+            ..Self::new(roots, identity, scope)?
+        })
+    }
+
+    fn new(
+        roots: RootCertStore,
+        identity: Option<Identity>,
+        scope: PkiScope,
+    ) -> Result<Self, TrustError> {
+        let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
+        let root_subjects = roots
+            .roots
+            .iter()
+            .map(|root| root.subject.to_vec())
+            .collect();
+        let roots = Arc::new(roots);
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
+                .build()
+                .map_err(|error| TrustError::Pem(error.to_string()))?;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots);
+        let mut config = match identity {
+            None => builder.with_no_client_auth(),
+            Some(Identity { chain, key }) => builder.with_client_auth_cert(chain, key)?,
+        };
+        config.resumption = Resumption::disabled();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            config,
+            verifier,
+            root_subjects,
+            pinned: Arc::default(),
+            scope,
+        })
+    }
+}
+
+/// Reads the system's root certificates, which may be none.
+pub(super) fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}

@@ -1,0 +1,82 @@
+//! The verdict of a check, and the findings behind it.
+
+use crate::catalogue::{FailureMode, Status};
+use crate::report::evidence::Evidence;
+
+/// A failure mode with its evidence.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Finding {
+    /// The failure mode.
+    pub mode: FailureMode,
+    /// The evidence.
+    pub evidence: Evidence,
+}
+
+/// The verdict of one attempt. A probe finds one mode; a check of watched objects finds all that
+/// hold.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// The agent can use it.
+    Ok(Evidence),
+    /// Advice, or a fault that the agent survives; never empty.
+    Warning(Vec<Finding>),
+    /// The agent cannot use it; never empty.
+    Failing(Vec<Finding>),
+    /// Not tested or not determined, with the reason.
+    Unknown(Evidence),
+    /// Not applicable here, with the reason.
+    NotApplicable(Evidence),
+}
+
+impl Verdict {
+    /// Returns a verdict that fails with one finding.
+    pub fn failing(finding: Finding) -> Self {
+        Self::Failing(vec![finding])
+    }
+
+    /// Returns the status without the evidence.
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Ok(_) => Status::Ok,
+            Self::Warning(_) => Status::Warning,
+            Self::Failing(_) => Status::Failing,
+            Self::Unknown(_) => Status::Unknown,
+            Self::NotApplicable(_) => Status::NotApplicable,
+        }
+    }
+
+    /// Returns the findings; empty unless warning or failing.
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Self::Warning(findings) | Self::Failing(findings) => findings,
+            Self::Ok(_) | Self::Unknown(_) | Self::NotApplicable(_) => &[],
+        }
+    }
+
+    /// Returns the failure modes; empty unless warning or failing.
+    pub fn modes(&self) -> Vec<FailureMode> {
+        self.findings().iter().map(|finding| finding.mode).collect()
+    }
+
+    /// Returns the evidence, joined if there are several findings.
+    pub fn evidence(&self) -> Evidence {
+        match self {
+            Self::Ok(evidence) | Self::Unknown(evidence) | Self::NotApplicable(evidence) => {
+                evidence.clone()
+            }
+            Self::Warning(findings) | Self::Failing(findings) => {
+                Evidence::joined(findings.iter().map(|finding| &finding.evidence))
+            }
+        }
+    }
+}
+
+impl Finding {
+    /// Creates a finding.
+    pub fn new(mode: FailureMode, evidence: impl Into<Evidence>) -> Self {
+        Self {
+            mode,
+            evidence: evidence.into(),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Tests of the agent's environment as a companion reads it: what it cannot see is not reported
+//! missing.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use castai_health_exporter::catalogue::{CheckId, Status};
+use castai_health_exporter::checks::{Attempt, Check, CheckSet};
+use castai_health_exporter::config::agent::discovered::UnresolvedVariable;
+use castai_health_exporter::config::agent::mounted_token::MountedToken;
+use castai_health_exporter::config::{
+    AgentDiscovery, AgentEnvironment, ApiKey, Config, DiscoveredAgent, Flags, Secret, Vantage,
+};
+use test_support::lab_cluster::LabCluster;
+
+/// Variables of the exporter's own pod; the agent has none of them.
+const OWN: [(&str, &str); 4] = [
+    ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
+    ("KUBERNETES_SERVICE_PORT", "443"),
+    ("API_KEY", "not-the-agents"),
+    ("HTTPS_PROXY", "http://not-the-agents:3128"),
+];
+
+fn found(variables: &[(&str, &str)], unseen: &[(Option<&str>, &str)]) -> AgentDiscovery {
+    let unseen = unseen.iter().map(|(variable, place)| UnresolvedVariable {
+        variable: variable.map(str::to_owned),
+        place: (*place).to_owned(),
+    });
+    AgentDiscovery::Found(DiscoveredAgent {
+        source: AgentEnvironment::Pod,
+        object: "castai-agent-1".to_owned(),
+        address: Some("10.0.3.7".to_owned()),
+        service_account: "castai-agent".to_owned(),
+        variables: variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Secret::new(*value)))
+            .collect(),
+        unseen: unseen.collect(),
+        tokens: Vec::new(),
+        version: None,
+        skips_agent: false,
+    })
+}
+
+fn beside(seen: &AgentDiscovery) -> Config {
+    let flags = Flags {
+        vantage: Some("companion".to_owned()),
+        ..Flags::default()
+    };
+    let own: BTreeMap<_, _> = OWN.into();
+    Config::load_beside(&flags, &|name| own.get(name).map(OsString::from), seen).unwrap()
+}
+
+/// Returns the verdict of a check that needs no network.
+async fn verdict(config: &Config, check: CheckId) -> (Status, String) {
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    let check_set = CheckSet::new(config);
+    let row = check_set
+        .checks
+        .iter()
+        .find(|row| row.check == check)
+        .unwrap();
+    let verdict = row.runner.run(&Attempt::default()).await.verdict;
+    (verdict.status(), verdict.evidence().to_string())
+}
+
+#[test]
+fn the_agents_variables_are_those_that_were_seen_and_none_of_our_own() {
+    let config = beside(&found(
+        &[
+            ("API_URL", "api.eu.cast.ai"),
+            ("API_KEY", "key"),
+            ("PROVIDER", "gke"),
+        ],
+        &[],
+    ));
+    assert_eq!(
+        (config.vantage, config.agent_environment),
+        (Vantage::Companion, AgentEnvironment::Pod)
+    );
+    assert_eq!(
+        config.castai.url.unwrap().unwrap().as_str(),
+        "https://api.eu.cast.ai/"
+    );
+    assert_eq!(config.castai.key, ApiKey::Present(Secret::new("key")));
+    assert!(
+        config
+            .proxy
+            .proxy_for(true, "api.eu.cast.ai", 443)
+            .is_none()
+    );
+    assert!(matches!(
+        config.apiserver,
+        castai_health_exporter::config::Apiserver::InCluster(_)
+    ));
+    assert!(
+        config.environment_problems.is_empty(),
+        "{}",
+        config.environment_problems
+    );
+}
+
+#[test]
+fn a_key_that_is_not_seen_is_not_missing() {
+    let config = beside(&found(
+        &[("API_URL", "api.cast.ai")],
+        &[(None, "the Secret castai-agent")],
+    ));
+    let ApiKey::Unresolved(why) = &config.castai.key else {
+        panic!("{:?}", config.castai.key)
+    };
+    assert!(why.contains("the Secret castai-agent"), "{why}");
+    assert!(
+        config.environment_problems.is_empty(),
+        "{}",
+        config.environment_problems
+    );
+    let config = beside(&found(&[("API_URL", "api.cast.ai")], &[]));
+    assert_eq!(config.castai.key, ApiKey::Missing);
+}
+
+#[tokio::test]
+async fn an_agent_that_is_not_installed_or_not_seen_is_not_failing() {
+    for (seen, status) in [
+        (
+            AgentDiscovery::Absent("there is no Deployment".to_owned()),
+            Status::NotApplicable,
+        ),
+        (
+            AgentDiscovery::Unreadable("it is forbidden".to_owned()),
+            Status::Unknown,
+        ),
+        (AgentDiscovery::NotLookedFor, Status::Unknown),
+    ] {
+        let config = beside(&seen);
+        assert_eq!(config.agent_environment, AgentEnvironment::None);
+        for check in [
+            CheckId::CastaiApi,
+            CheckId::AwsCredentials,
+            CheckId::Imds,
+            CheckId::ClusterMetadata,
+        ] {
+            assert_eq!(verdict(&config, check).await.0, status, "{check}, {seen:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_agents_pods_alone_are_given_does_not_apply_elsewhere() {
+    let eks = ("PROVIDER", "eks");
+    for (variables, word) in [
+        (
+            [
+                ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"),
+                ("AWS_ROLE_ARN", "arn:aws:iam::1:role/a"),
+            ],
+            "/var/run/token",
+        ),
+        (
+            [("AWS_PROFILE", "agent"), ("AWS_REGION", "eu-central-1")],
+            "AWS_PROFILE",
+        ),
+        (
+            [
+                ("AWS_SHARED_CREDENTIALS_FILE", "/aws/credentials"),
+                ("AWS_REGION", "eu"),
+            ],
+            "AWS_SHARED_CREDENTIALS_FILE",
+        ),
+        (
+            [
+                (
+                    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                    "http://169.254.170.23/v1/credentials",
+                ),
+                ("AWS_REGION", "eu"),
+            ],
+            "Pod Identity",
+        ),
+        (
+            [("AWS_CA_BUNDLE", "/ca.pem"), ("AWS_REGION", "eu")],
+            "/ca.pem",
+        ),
+    ] {
+        let config = beside(&found(&[variables.as_slice(), &[eks]].concat(), &[]));
+        for check in [CheckId::AwsCredentials, CheckId::ControlPlaneAccess] {
+            let (status, evidence) = verdict(&config, check).await;
+            assert_eq!(status, Status::NotApplicable, "{check}: {evidence}");
+            assert!(
+                evidence.contains(word) && evidence.contains("run the exporter as a sidecar"),
+                "{check}: {evidence}"
+            );
+            assert_eq!(
+                evidence.contains("without a companion"),
+                check == CheckId::ControlPlaneAccess,
+                "{evidence}"
+            );
+        }
+    }
+    // A companion can request a token for the account that the pod mounts.
+    let irsa = [
+        eks,
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"),
+        ("AWS_ROLE_ARN", "arn:aws:iam::1:role/a"),
+    ];
+    let AgentDiscovery::Found(mut elsewhere) = found(&irsa, &[]) else {
+        panic!("it was found")
+    };
+    let token = MountedToken {
+        file: "/var/run/token".into(),
+        audience: Some("sts.amazonaws.com".to_owned()),
+    };
+    elsewhere.tokens.push(token.clone());
+    let config = beside(&AgentDiscovery::Found(elsewhere));
+    assert_eq!(config.aws.asked, Some(token));
+    assert_eq!(
+        verdict(&config, CheckId::AwsCredentials).await.0,
+        Status::Unknown,
+        "there is no API server to ask"
+    );
+    let keys = [
+        eks,
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    assert_eq!(
+        verdict(&beside(&found(&keys, &[])), CheckId::AwsCredentials)
+            .await
+            .0,
+        Status::Ok
+    );
+    let hidden = beside(&found(&[eks], &[(None, "the Secret castai-agent")]));
+    for check in [CheckId::AwsCredentials, CheckId::ControlPlaneAccess] {
+        let (status, evidence) = verdict(&hidden, check).await;
+        assert_eq!(status, Status::Unknown);
+        assert!(
+            evidence.contains("AWS_ACCESS_KEY_ID may be stored in the Secret castai-agent"),
+            "{evidence}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_control_planes_of_gke_and_aks_are_looked_at_from_beside_the_agent() {
+    for provider in ["gke", "aks"] {
+        let world = LabCluster::of(provider);
+        // Writes the file.
+        world.config();
+        let flags = Flags {
+            config_file: Some(world.mounted("exporter.yaml")),
+            vantage: Some("companion".to_owned()),
+            ..Flags::default()
+        };
+        let variables: Vec<_> = world
+            .env
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let own = |name: &str| {
+            name.starts_with("KUBERNETES_")
+                .then(|| OsString::from(&world.env[name]))
+        };
+        let config = Config::load_beside(&flags, &own, &found(&variables, &[])).unwrap();
+        let (status, evidence) = verdict(&config, CheckId::ControlPlaneAccess).await;
+        assert!(
+            status == Status::Ok && evidence.contains("lab allows CAST AI"),
+            "{provider}: {evidence}"
+        );
+    }
+}

@@ -1,0 +1,266 @@
+//! Tests of GKE and AKS beyond the scenarios: requests sent, their proxies, and endpoints left
+//! alone.
+
+use castai_health_exporter::catalogue::mode_set::{AZURE_IMDS, GCE_METADATA};
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Need, Status};
+use castai_health_exporter::state::CheckState;
+use lab::{AzureImdsFault, GceFault, RequestLog};
+use test_support::lab_cluster::{LabCluster, evidence};
+
+fn of(check_states: &[CheckState], check: CheckId) -> &CheckState {
+    check_states
+        .iter()
+        .find(|check_state| check_state.check == check)
+        .unwrap()
+}
+
+fn asked(request_log: &RequestLog) -> Vec<String> {
+    request_log
+        .requests()
+        .iter()
+        .map(|request| request.target.clone())
+        .collect()
+}
+
+#[tokio::test]
+async fn on_gke_google_alone_is_asked_and_what_the_agent_asks() {
+    let mut world = LabCluster::of("gke");
+    world.assert_healthy().await;
+    let root = "/computeMetadata/v1/";
+    let paths = [
+        "project/project-id",
+        "instance/attributes/cluster-name",
+        "instance/zone",
+        "instance/attributes/cluster-location",
+    ];
+    assert_eq!(
+        asked(world.gce.request_log())[..4],
+        paths.map(|path| format!("{root}{path}"))
+    );
+    let check_states = world.look().await;
+    assert_eq!(of(&check_states, CheckId::GceMetadata).need, Need::Start);
+    assert_eq!(of(&check_states, CheckId::AzureImds).need, Need::None);
+    let metadata = evidence(of(&check_states, CheckId::ClusterMetadata));
+    assert!(
+        metadata.contains("instance/attributes/cluster-name \"lab\""),
+        "{metadata}"
+    );
+    assert!(
+        world.imds.request_log().connections().is_empty()
+            && world.azure.request_log().connections().is_empty()
+    );
+
+    for (name, value) in [
+        ("GKE_PROJECT_ID", "lab-project"),
+        ("GKE_CLUSTER_NAME", "lab"),
+        ("GKE_REGION", "given"),
+    ] {
+        world.set_env(name, value);
+    }
+    world.gce.request_log().clear();
+    world.assert_healthy().await;
+    assert_eq!(
+        asked(world.gce.request_log())[0],
+        format!("{root}instance/attributes/cluster-location")
+    );
+}
+
+#[tokio::test]
+async fn what_is_given_is_asked_of_nobody() {
+    let mut world = LabCluster::of("gke");
+    for name in [
+        "GKE_PROJECT_ID",
+        "GKE_CLUSTER_NAME",
+        "GKE_REGION",
+        "GKE_LOCATION",
+    ] {
+        world.set_env(name, "given");
+    }
+    let check_states = world.look().await;
+    let gce = of(&check_states, CheckId::GceMetadata);
+    assert_eq!(
+        (gce.status(), gce.need),
+        (Status::NotApplicable, Need::None)
+    );
+    assert_eq!(
+        of(&check_states, CheckId::ClusterMetadata).status(),
+        Status::Ok
+    );
+    assert!(
+        !asked(world.gce.request_log())
+            .iter()
+            .any(|path| path.contains("attributes"))
+    );
+
+    let mut world = LabCluster::of("aks");
+    world.set_env("AKS_LOCATION", "westeurope");
+    let check_states = world.look().await;
+    assert_eq!(
+        of(&check_states, CheckId::AzureImds).status(),
+        Status::NotApplicable,
+        "the agent exits before it sends a request"
+    );
+    world.set_env("AKS_NODE_RESOURCE_GROUP", "MC_a_b_westeurope");
+    world.set_env("AKS_SUBSCRIPTION_ID", lab::azure_imds::SUBSCRIPTION);
+    world.azure.request_log().clear();
+    let check_states = world.look().await;
+    let azure = of(&check_states, CheckId::AzureImds);
+    assert_eq!(
+        (azure.status(), azure.need),
+        (Status::NotApplicable, Need::None)
+    );
+    assert_eq!(
+        of(&check_states, CheckId::ClusterMetadata).status(),
+        Status::Ok
+    );
+    assert!(
+        !asked(world.azure.request_log())
+            .iter()
+            .any(|path| path.contains("/instance"))
+    );
+}
+
+#[tokio::test]
+async fn on_aks_azure_alone_is_asked_and_what_the_agent_asks() {
+    let world = LabCluster::of("aks");
+    world.assert_healthy().await;
+    assert_eq!(
+        asked(world.azure.request_log())[0],
+        "/metadata/instance?api-version=2021-05-01&format=json"
+    );
+    let check_states = world.look().await;
+    assert_eq!(of(&check_states, CheckId::AzureImds).need, Need::Start);
+    let metadata = evidence(of(&check_states, CheckId::ClusterMetadata));
+    assert!(
+        metadata.contains("node resource group \"MC_lab-group_lab_westeurope\""),
+        "{metadata}"
+    );
+    assert!(
+        world.imds.request_log().connections().is_empty()
+            && world.gce.request_log().connections().is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_proxy_that_the_agent_takes_is_taken_and_told() {
+    // Go never proxies loopback addresses; Google's metadata name is not one.
+    let mut world = LabCluster::of("gke");
+    world.set_env("GCE_METADATA_HOST", "metadata.google.internal");
+    world.set_env(
+        "HTTP_PROXY",
+        &format!("http://proxy.lab:{}", world.proxy.addr().port()),
+    );
+    let check_states = world.look().await;
+    let gce = of(&check_states, CheckId::GceMetadata);
+    assert_eq!(
+        gce.settled.modes(),
+        [M::GcpMetadataHeaderMissing],
+        "{}",
+        evidence(gce)
+    );
+    let said = evidence(gce);
+    assert!(
+        said.contains("through the proxy proxy.lab:") && said.contains("into NO_PROXY"),
+        "{said}"
+    );
+    assert!(world.gce.request_log().connections().is_empty());
+
+    let mut world = LabCluster::of("aks");
+    world.file = world
+        .file
+        .replace(&world.azure.addr().to_string(), "169.254.169.254:80");
+    world.set_env(
+        "HTTP_PROXY",
+        &format!("http://proxy.lab:{}", world.proxy.addr().port()),
+    );
+    let check_states = world.look().await;
+    let azure = of(&check_states, CheckId::AzureImds);
+    assert_eq!(
+        azure.settled.modes(),
+        [M::AzureImdsUnreachable],
+        "{}",
+        evidence(azure)
+    );
+    let said = evidence(azure);
+    assert!(
+        said.contains("through the proxy proxy.lab:") && said.contains("169.254.169.254"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_the_nodes_own_is_not_asked() {
+    for host in [
+        "192.0.2.1",
+        "metadata.example",
+        "me:secret@127.0.0.1",
+        "127.0.0.1/?x",
+        "2001:db8::1",
+    ] {
+        let mut world = LabCluster::of("gke");
+        world.set_env("GCE_METADATA_HOST", host);
+        let check_states = world.look().await;
+        let gce = of(&check_states, CheckId::GceMetadata);
+        assert_eq!(gce.status(), Status::Unknown, "{host}");
+        assert!(
+            evidence(gce).contains("does not ask there") && !evidence(gce).contains("secret"),
+            "{}",
+            evidence(gce)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_metadata_server_that_fails_blocks_the_clusters_metadata() {
+    let world = LabCluster::of("gke");
+    world.gce.set(GceFault::NoClusterName).await;
+    let check_states = world.look().await;
+    assert_eq!(
+        evidence(of(&check_states, CheckId::ClusterMetadata)),
+        "blocked by gce_metadata: gcp_metadata_attr_missing"
+    );
+    let said = evidence(of(&check_states, CheckId::GceMetadata));
+    assert!(said.contains("GKE_CLUSTER_NAME is not set"), "{said}");
+    let world = LabCluster::of("aks");
+    world.azure.set(AzureImdsFault::Restricted).await;
+    let check_states = world.look().await;
+    assert_eq!(
+        evidence(of(&check_states, CheckId::ClusterMetadata)),
+        "blocked by azure_imds: azure_imds_restricted"
+    );
+}
+
+#[tokio::test]
+async fn hostile_bytes_of_metadata_servers_reach_no_evidence() {
+    for name in [
+        "hostile",
+        "endless-body",
+        "noise",
+        "html:500",
+        "status:418",
+        "huge-headers",
+        "truncated",
+    ] {
+        let (gke, aks) = (LabCluster::of("gke"), LabCluster::of("aks"));
+        gke.gce.set(name.parse::<GceFault>().unwrap()).await;
+        aks.azure.set(name.parse::<AzureImdsFault>().unwrap()).await;
+        for (world, check, modes) in [
+            (gke, CheckId::GceMetadata, GCE_METADATA),
+            (aks, CheckId::AzureImds, AZURE_IMDS),
+        ] {
+            let check_states = world.look().await;
+            for check_state in &check_states {
+                let shown = evidence(check_state);
+                assert!(
+                    !shown.chars().any(char::is_control) && shown.len() < 4096,
+                    "{name} {check}: {shown:?}"
+                );
+            }
+            let seen = of(&check_states, check).settled.modes();
+            assert!(
+                seen.iter().all(|mode| modes.contains(mode)),
+                "{name}: {seen:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! Tests of kubeconfig access to the API server: every form of credentials, and unknown verdicts.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use castai_health_exporter::catalogue::{CheckId, FailureMode, Status};
+use castai_health_exporter::config::InCluster;
+use castai_health_exporter::kube::{ApiEndpoint, AuthError, ExecPlugin};
+use castai_health_exporter::state::CheckState;
+use lab::ApiFault;
+use test_support::exporter::Exporter;
+use test_support::lab_cluster::{LabCluster, evidence};
+use tokio::time::sleep;
+
+/// A token that the lab's API server accepts.
+const BY_TOKEN: &str = "token: lab-service-account-token";
+
+/// Returns a lab cluster reached by a kubeconfig with these `cluster` and `user` entries.
+fn kubeconfig(cluster: impl Fn(&LabCluster) -> String, user: &str) -> LabCluster {
+    let mut world = LabCluster::start();
+    let (before, after) = (
+        world.file.find("apiserver:").unwrap(),
+        world.file.find("dns:").unwrap(),
+    );
+    let path = world.mounted("kubeconfig");
+    world.file.replace_range(
+        before..after,
+        &format!("kubeconfig: {}\nscope: pod\n", path.display()),
+    );
+    write(&world, &cluster(&world), user);
+    world.only = Some(&[CheckId::Apiserver]);
+    world.set_env("PROVIDER", "eks");
+    world
+}
+
+fn write(world: &LabCluster, cluster: &str, user: &str) {
+    let text = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: here\n\
+         contexts: [{{ name: here, context: {{ cluster: lab, user: agent }} }}]\n\
+         clusters: [{{ name: lab, cluster: {{ {cluster} }} }}]\n\
+         users: [{{ name: agent, user: {{ {user} }} }}]\n"
+    );
+    fs::write(world.mounted("kubeconfig"), text).unwrap();
+}
+
+/// Returns a `cluster` entry with the CA as a file.
+fn server(world: &LabCluster) -> String {
+    format!(
+        "server: 'https://{}', certificate-authority: ca.crt",
+        world.api.addr()
+    )
+}
+
+/// Returns a `cluster` entry with the CA inline.
+fn server_with_data(world: &LabCluster) -> String {
+    let authority = STANDARD.encode(fs::read(world.mounted("ca.crt")).unwrap());
+    format!(
+        "server: 'https://{}', certificate-authority-data: {authority}",
+        world.api.addr()
+    )
+}
+
+async fn apiserver(world: &LabCluster) -> CheckState {
+    world
+        .look()
+        .await
+        .into_iter()
+        .find(|check_state| check_state.check == CheckId::Apiserver)
+        .unwrap()
+}
+
+async fn assert_ok(world: &LabCluster) {
+    let check_state = apiserver(world).await;
+    assert_eq!(
+        check_state.status(),
+        Status::Ok,
+        "{}",
+        evidence(&check_state)
+    );
+}
+
+async fn assert_unknown(world: &LabCluster, because: &str) {
+    let check_state = apiserver(world).await;
+    assert_eq!(
+        check_state.status(),
+        Status::Unknown,
+        "{}",
+        evidence(&check_state)
+    );
+    assert!(
+        evidence(&check_state).contains(because),
+        "{}",
+        evidence(&check_state)
+    );
+}
+
+/// Returns a plugin that logs each run and prints the credential in `credential`.
+fn plugin(world: &LabCluster, credential: &str) -> String {
+    fs::write(world.mounted("credential"), credential).unwrap();
+    let dir = world.dir.path().display();
+    let script = format!("echo \"$KUBERNETES_EXEC_INFO\" >> {dir}/runs\ncat {dir}/credential\n");
+    fs::write(world.mounted("plugin.sh"), script).unwrap();
+    format!(
+        "exec: {{ apiVersion: client.authentication.k8s.io/v1, command: sh, args: ['{dir}/plugin.sh'], \
+         interactiveMode: Never }}"
+    )
+}
+
+fn runs(world: &LabCluster) -> Vec<String> {
+    fs::read_to_string(world.mounted("runs"))
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+fn with_plugin(credential: &str) -> LabCluster {
+    let world = kubeconfig(server, "");
+    let exec = plugin(&world, credential);
+    write(&world, &server(&world), &exec);
+    world
+}
+
+fn credential(status: &str) -> String {
+    format!(
+        r#"{{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{{{status}}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_token_in_the_file_opens_the_api_server() {
+    assert_ok(&kubeconfig(server, BY_TOKEN)).await;
+    let wrong = apiserver(&kubeconfig(server, "token: another")).await;
+    assert_eq!(wrong.settled.modes(), [FailureMode::K8sUnauthorized]);
+}
+
+#[tokio::test]
+async fn a_token_file_is_read_each_time_and_a_line_feed_at_its_end_means_nothing() {
+    let world = kubeconfig(server, "tokenFile: token");
+    fs::write(world.mounted("token"), format!("{}\n", lab::TOKEN)).unwrap();
+    assert_ok(&world).await;
+    world.api.set_tokens(vec!["the-next-token".to_owned()]);
+    fs::write(world.mounted("token"), "the-next-token").unwrap();
+    assert_ok(&world).await;
+    fs::remove_file(world.mounted("token")).unwrap();
+    assert_unknown(&world, "token: No such file").await;
+}
+
+#[tokio::test]
+async fn the_authority_may_stand_in_the_file_itself() {
+    assert_ok(&kubeconfig(server_with_data, BY_TOKEN)).await;
+    let other = lab::Pki::new("kubernetes").ca_pem();
+    let foreign = move |world: &LabCluster| {
+        format!(
+            "server: 'https://{}', certificate-authority-data: {}",
+            world.api.addr(),
+            STANDARD.encode(&other)
+        )
+    };
+    let check_state = apiserver(&kubeconfig(foreign, BY_TOKEN)).await;
+    assert_eq!(
+        check_state.settled.modes(),
+        [FailureMode::TlsUnknownAuthority]
+    );
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_taken_along_and_a_broken_one_is_said() {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["agent".to_owned()]).unwrap();
+    let (cert, key) = (
+        STANDARD.encode(cert.pem()),
+        STANDARD.encode(signing_key.serialize_pem()),
+    );
+    let user = format!("{BY_TOKEN}, client-certificate-data: {cert}, client-key-data: {key}");
+    assert_ok(&kubeconfig(server, &user)).await;
+    let noise = STANDARD.encode("noise");
+    let user = format!("{BY_TOKEN}, client-certificate-data: {cert}, client-key-data: {noise}");
+    assert_unknown(&kubeconfig(server, &user), "client key").await;
+}
+
+#[tokio::test]
+async fn the_certificate_may_bear_another_name_when_the_file_says_so() {
+    let named =
+        |world: &LabCluster| format!("{}, tls-server-name: kubernetes.default.svc", server(world));
+    let world = kubeconfig(named, BY_TOKEN);
+    world
+        .api
+        .set("cert-no-ip-san".parse::<ApiFault>().unwrap())
+        .await;
+    assert_ok(&world).await;
+    write(&world, &server(&world), BY_TOKEN);
+    assert_eq!(
+        apiserver(&world).await.settled.modes(),
+        [FailureMode::TlsHostnameMismatch]
+    );
+}
+
+#[tokio::test]
+async fn the_path_of_the_server_goes_before_every_path() {
+    let behind = |world: &LabCluster| server(world).replacen("',", "/k8s/clusters/c-1/',", 1);
+    let world = kubeconfig(behind, BY_TOKEN);
+    apiserver(&world).await;
+    let asked = world.api.service().request_log().requests();
+    assert_eq!(asked[0].path(), "/k8s/clusters/c-1/version");
+}
+
+#[tokio::test]
+async fn the_files_own_proxy_is_asked_with_its_decoded_credentials() {
+    let behind = |world: &LabCluster| {
+        format!(
+            "{}, proxy-url: 'http://user:p%40ss@proxy.lab:{}'",
+            server(world),
+            world.proxy.addr().port()
+        )
+    };
+    let world = kubeconfig(behind, BY_TOKEN);
+    assert_ok(&world).await;
+    let asked = world.proxy.request_log().requests();
+    assert_eq!(asked[0].target, world.api.addr().to_string());
+    let expected = format!("Basic {}", STANDARD.encode("user:p@ss"));
+    assert_eq!(
+        asked[0].header("proxy-authorization"),
+        Some(expected.as_str())
+    );
+}
+
+#[tokio::test]
+async fn a_socks_proxy_in_the_file_is_not_probed_and_says_so() {
+    let behind = |world: &LabCluster| {
+        format!(
+            "{}, proxy-url: 'socks5://user:secret@proxy.lab:1080'",
+            server(world)
+        )
+    };
+    let world = kubeconfig(behind, BY_TOKEN);
+    assert_unknown(&world, "SOCKS").await;
+    assert!(!evidence(&apiserver(&world).await).contains("secret"));
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_environment_is_passed_by_where_no_proxy_says_so() {
+    let by_name = |world: &LabCluster| {
+        let server = server(world).replacen("127.96.0.1", "apiserver.lab", 1);
+        format!("{server}, tls-server-name: kubernetes.default.svc")
+    };
+    let mut world = kubeconfig(by_name, BY_TOKEN);
+    world.dns.add("apiserver.lab", world.api.addr().ip());
+    world
+        .env
+        .insert("NO_PROXY".to_owned(), "apiserver.lab".to_owned());
+    world.set_env("HTTPS_PROXY", "http://127.0.0.1:1");
+    world.config();
+    let exporter = Exporter::start(&world.env, &world.mounted("exporter.yaml")).await;
+    exporter
+        .shows(
+            &[r#"castai_health_check_status{check="apiserver",status="ok"} 1"#],
+            Duration::from_secs(20),
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn a_plugin_is_asked_once_and_again_when_its_token_is_refused() {
+    let world = with_plugin(&credential(r#""token":"lab-service-account-token""#));
+    assert_ok(&world).await;
+    assert_ok(&world).await;
+    let told = runs(&world);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains(r#""kind":"ExecCredential""#)
+            && told[0].contains(r#""interactive":false"#),
+        "{told:?}"
+    );
+    world.api.set_tokens(vec!["the-next-token".to_owned()]);
+    fs::write(
+        world.mounted("credential"),
+        credential(r#""token":"the-next-token""#),
+    )
+    .unwrap();
+    assert_eq!(
+        apiserver(&world).await.settled.modes(),
+        [FailureMode::K8sUnauthorized]
+    );
+    assert_ok(&world).await;
+    assert_eq!(runs(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn a_credential_that_has_ended_is_not_kept() {
+    let ended =
+        r#""token":"lab-service-account-token","expirationTimestamp":"2023-11-14T22:13:20Z""#;
+    let world = with_plugin(&credential(ended));
+    assert_ok(&world).await;
+    assert_ok(&world).await;
+    assert_eq!(runs(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn a_plugin_that_gives_nothing_is_unknown_and_its_output_is_not_shown() {
+    assert_unknown(
+        &with_plugin("secret"),
+        "plugin sh printed no ExecCredential",
+    )
+    .await;
+    let failing = "exec: { command: sh, args: ['-c', 'echo secret; echo go away >&2; exit 3'] }";
+    let world = kubeconfig(server, failing);
+    assert_unknown(&world, "exit status: 3 \"go away\"").await;
+    assert!(!evidence(&apiserver(&world).await).contains("secret"));
+    assert_unknown(
+        &kubeconfig(server, "exec: { command: /nowhere/plugin }"),
+        "failed to start",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_hangs_is_given_up_and_holds_nobody_up() {
+    let world = kubeconfig(server, "exec: { command: sleep, args: ['600'] }");
+    let path = world.mounted("kubeconfig");
+    let plugin = ExecPlugin::with_timeout(Duration::from_millis(200));
+    let mut access = std::pin::pin!(ApiEndpoint::from_kubeconfig(&path, None, &plugin));
+    tokio::select! {
+        biased;
+        _ = &mut access => panic!("nothing else ran while the plugin did"),
+        () = sleep(Duration::from_millis(1)) => {}
+    }
+    let Err(error @ AuthError::Kubeconfig { .. }) = access.await else {
+        panic!("it gave no token")
+    };
+    assert!(
+        error
+            .to_string()
+            .contains("exec plugin sleep timed out after 200ms"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_kubeconfig_is_unknown() {
+    let world = kubeconfig(server, BY_TOKEN);
+    fs::write(world.mounted("kubeconfig"), "clusters: [\n").unwrap();
+    assert_unknown(&world, "failed to use kubeconfig").await;
+}
+
+#[test]
+fn only_a_token_that_is_not_there_is_the_agents_trouble() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let place = InCluster {
+        host: "127.0.0.1".to_owned(),
+        port: 443,
+        service_account_dir: dir.path().to_owned(),
+        dns_name: ("kubernetes.default.svc".to_owned(), 443),
+        addresses: None,
+    };
+    let token: PathBuf = dir.path().join("token");
+    let missing = |text: &str| match ApiEndpoint::in_cluster(&place) {
+        Err(AuthError::TokenMissing(_)) => {}
+        other => panic!("{text}: {other:?}"),
+    };
+    missing("no file");
+    fs::write(&token, " \n").unwrap();
+    missing("an empty file");
+    fs::remove_file(&token).unwrap();
+    // Reading a directory fails even as root, which file permissions do not stop.
+    fs::create_dir(&token).unwrap();
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o000)).unwrap();
+    let Err(AuthError::TokenUnreadable(error)) = ApiEndpoint::in_cluster(&place) else {
+        panic!("it cannot be read")
+    };
+    assert!(error.contains(&token.display().to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn targets_with_an_ipv6_address_are_reached() {
+    let mut world = LabCluster::start();
+    let pki = lab::Pki::new("IPv6");
+    let here = std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));
+    let names = vec!["apiserver.lab".to_owned()];
+    let api = lab::apiserver::Options {
+        service: here,
+        endpoints: vec![here],
+        names,
+        ..lab::apiserver::Options::default()
+    };
+    world.api = lab::ApiServer::start(&pki, api).unwrap();
+    let castai = lab::castai::Options {
+        addr: here,
+        ..lab::castai::Options::default()
+    };
+    world.castai = lab::CastAi::start(&pki, castai).unwrap();
+    fs::write(world.mounted("ca.crt"), pki.ca_pem()).unwrap();
+    let port = world.api.addr().port().to_string();
+    let start = world.file.find("  dns_name: ").unwrap();
+    let end = start + world.file[start..].find('\n').unwrap();
+    world
+        .file
+        .replace_range(start..end, &format!("  dns_name: apiserver.lab:{port}"));
+    world.dns.add("apiserver.lab", here.ip());
+    world.env.insert("KUBERNETES_SERVICE_PORT".to_owned(), port);
+    world
+        .env
+        .insert("KUBERNETES_SERVICE_HOST".to_owned(), "::1".to_owned());
+    world
+        .env
+        .insert("TLS_CA_CERT_FILE".to_owned(), pki.ca_pem());
+    world.set_env(
+        "API_URL",
+        &format!("https://[::1]:{}", world.castai.addr().port()),
+    );
+    world.assert_healthy().await;
+    let asked = world.castai.request_log().requests();
+    let host = world.castai.addr().to_string();
+    assert!(
+        !asked.is_empty()
+            && asked
+                .iter()
+                .all(|request| request.header("host") == Some(host.as_str())),
+        "{asked:?}"
+    );
+    assert!(!world.api.service().request_log().requests().is_empty());
+}

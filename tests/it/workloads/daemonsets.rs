@@ -1,0 +1,239 @@
+//! Tests of DaemonSets while nodes come and go, and of pods that need separate nodes.
+
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
+use lab::apiserver::workload::AGENT;
+use lab::apiserver::{ObjectStore, workload};
+use serde_json::{Value, json};
+use test_support::lab_cluster::{LabCluster, evidence};
+use test_support::pods::{not_ready, wait_for};
+
+use super::{REFUSALS, WORKLOADS, without_a_node};
+
+const NAME: &str = "castai-spot-handler";
+const IMAGE: &str = "spot-handler:1";
+
+/// A way to break a pod.
+type Break = fn(&mut Value);
+
+/// Creates the spot handler with these numbers of desired and available pods.
+fn installed(objects: &ObjectStore, desired: u32, available: u32) {
+    objects.put(json!({
+        "kind": "DaemonSet", "apiVersion": "apps/v1",
+        "metadata": {
+            "name": NAME, "namespace": AGENT, "uid": workload::uid(NAME),
+            "labels": { "helm.sh/chart": "castai-spot-handler-0.30.0" },
+            "annotations": { "meta.helm.sh/release-name": NAME, "meta.helm.sh/release-namespace": AGENT },
+        },
+        "spec": { "template": { "spec": { "containers": [{ "name": "spot-handler", "image": IMAGE }] } } },
+        "status": { "desiredNumberScheduled": desired, "numberAvailable": available },
+    }));
+}
+
+/// Creates one of its pods, `made` seconds old.
+fn pod(objects: &ObjectStore, name: &str, made: i64, change: impl FnOnce(&mut Value)) {
+    let mut pod = workload::pod(
+        name,
+        "",
+        &json!({ "name": "spot-handler" }),
+        "spot-handler",
+        IMAGE,
+    );
+    pod["metadata"]["creationTimestamp"] = json!(workload::ago(made));
+    pod["metadata"]["ownerReferences"] = json!([{
+        "apiVersion": "apps/v1", "kind": "DaemonSet", "name": NAME, "uid": workload::uid(NAME), "controller": true,
+    }]);
+    change(&mut pod);
+    objects.put(pod);
+}
+
+fn creating(pod: &mut Value) {
+    wait_for(pod, "ContainerCreating", "");
+}
+
+/// The kubelet reported the pod ready and has since been unreachable.
+fn unheard_of(pod: &mut Value) {
+    pod["status"]["conditions"][1] = workload::condition("Ready", "False", "NodeNotReady", "");
+}
+
+fn crashing(pod: &mut Value) {
+    not_ready(pod);
+    let status = &mut pod["status"]["containerStatuses"][0];
+    status["restartCount"] = json!(6);
+    status["lastState"] = workload::terminated(1, "Error", 45, 24);
+    status["state"] =
+        json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 2m40s" } });
+}
+
+#[tokio::test]
+async fn a_component_on_each_node_whose_token_was_invalidated_is_told() {
+    let world = LabCluster::start();
+    let objects = world.api.objects();
+    installed(objects, 1, 1);
+    pod(objects, "castai-spot-handler-a", 7200, |_| {});
+    world.assert_healthy().await;
+    world
+        .api
+        .logs()
+        .write("castai-spot-handler-a", "spot-handler", REFUSALS[0].1);
+    let root = world
+        .assert_root(CheckId::Components, M::CastaiTokenInvalid, Status::Failing)
+        .await;
+    let said = evidence(&root);
+    assert!(
+        said.contains("helm upgrade -i castai-spot-handler castai-helm/castai-spot-handler"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_component_on_each_node_may_take_its_time_where_nodes_come_and_go() {
+    let world = LabCluster::start();
+    let objects = world.api.objects();
+    let only = "castai-spot-handler-a";
+    for first in [true, false] {
+        installed(objects, 4, 1);
+        if !first {
+            pod(objects, "castai-spot-handler-z", 7200, |_| {});
+        }
+        // Pods on a new node, on a lost node, and on a lost node from which the pod is being
+        // deleted.
+        pod(objects, only, 60, creating);
+        let cni =
+            "Failed to create pod sandbox: network plugin is not ready: cni config uninitialized";
+        objects.put(workload::event("Pod", only, "FailedCreatePodSandBox", cni));
+        pod(objects, "castai-spot-handler-b", 7200, unheard_of);
+        pod(objects, "castai-spot-handler-c", 7200, |pod| {
+            unheard_of(pod);
+            pod["metadata"]["deletionTimestamp"] = json!(workload::ago(600));
+        });
+        if first {
+            installed(objects, 3, 0);
+        }
+        world.assert_healthy().await;
+    }
+}
+
+#[tokio::test]
+async fn a_component_on_more_nodes_than_pods_are_kept_is_not_missed() {
+    let world = LabCluster::start();
+    let objects = world.api.objects();
+    installed(objects, 2101, 2100);
+    for number in 0..2100 {
+        pod(
+            objects,
+            &format!("castai-spot-handler-{number:04}"),
+            7200,
+            |_| {},
+        );
+    }
+    pod(objects, "castai-spot-handler-new", 60, creating);
+    world.assert_healthy().await;
+    pod(objects, "castai-spot-handler-0000", 7200, crashing);
+    installed(objects, 2101, 2099);
+    world
+        .assert_root(CheckId::Components, M::AgentCrashloop, Status::Warning)
+        .await;
+}
+
+#[tokio::test]
+async fn a_component_on_each_node_that_is_broken_is_told() {
+    let world = LabCluster::start();
+    let objects = world.api.objects();
+    let (works, other) = ("castai-spot-handler-a", "castai-spot-handler-b");
+    for (mode, made, change) in [
+        // Too long for a new node.
+        (M::AgentUnavailable, 600, creating as Break),
+        (M::AgentUnavailable, 600, not_ready),
+        // New nodes do not cause this.
+        (M::AgentCrashloop, 60, crashing),
+    ] {
+        installed(objects, 2, 1);
+        pod(objects, works, 7200, |_| {});
+        pod(objects, other, made, change);
+        let root = world
+            .assert_root(CheckId::Components, mode, Status::Warning)
+            .await;
+        assert!(
+            evidence(&root).contains("spot-handler: "),
+            "{}",
+            evidence(&root)
+        );
+        // If no pod works, this is more than a warning.
+        installed(objects, 1, 0);
+        objects.remove("Pod", AGENT, works);
+        world
+            .assert_root(CheckId::Components, mode, Status::Failing)
+            .await;
+        objects.replace(workload::healthy());
+        world.assert_healthy().await;
+    }
+}
+
+#[tokio::test]
+async fn a_component_on_each_node_whose_pods_are_not_made_is_told() {
+    let world = LabCluster::start();
+    let objects = world.api.objects();
+    installed(objects, 2, 0);
+    world
+        .assert_root(CheckId::Components, M::AgentUnavailable, Status::Failing)
+        .await;
+    let text = "pods \"x\" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=5, limited: pods=5";
+    objects.put(workload::event("DaemonSet", NAME, "FailedCreate", text));
+    world
+        .assert_root(
+            CheckId::Components,
+            M::AgentFailedCreateQuota,
+            Status::Failing,
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn a_second_pod_that_has_no_node_of_its_own_is_no_fault_where_the_first_works() {
+    const ALONE: &str = "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules. preemption: 0/1 nodes \
+                         are available: 1 No preemption victims found for incoming pod.";
+    let world = LabCluster::start();
+    let objects = world.api.objects();
+    let of = &WORKLOADS[1];
+    let mut pods = objects.all("Pod");
+    pods.retain(|pod| {
+        pod["metadata"]["name"]
+            .as_str()
+            .is_some_and(|name| name.starts_with(of.set))
+    });
+    without_a_node(objects, of, ALONE);
+    objects.put(pods.remove(0));
+    objects.change("Deployment", AGENT, of.deployment, |deployment| {
+        let text = format!("ReplicaSet \"{}\" has timed out progressing.", of.set);
+        deployment["status"]["conditions"][1] =
+            workload::condition("Progressing", "False", "ProgressDeadlineExceeded", &text);
+    });
+    world.assert_healthy().await;
+    let check_states = world.look().await;
+    let controller = check_states
+        .iter()
+        .find(|check_state| check_state.check == of.check)
+        .unwrap();
+    assert!(
+        evidence(controller).contains("1 of 2 pods work; for 1 more there is no node"),
+        "{}",
+        evidence(controller)
+    );
+    // If no pod works, the cause is not a missing second node.
+    without_a_node(objects, of, ALONE);
+    world
+        .assert_root(of.check, M::AgentUnschedulableSelector, Status::Failing)
+        .await;
+    // Other scheduling problems are still reported.
+    objects.replace(workload::healthy());
+    world.assert_healthy().await;
+    without_a_node(
+        objects,
+        of,
+        "0/3 nodes are available: 1 node(s) didn't match pod anti-affinity rules, 2 Insufficient cpu.",
+    );
+    objects.put(pods.remove(0));
+    world
+        .assert_root(of.check, M::AgentUnschedulableResources, Status::Warning)
+        .await;
+}

@@ -1,0 +1,656 @@
+//! A cluster with a real node, a stand-in for the agent, and a simulated CAST AI that pods can
+//! reach.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use castai_health_exporter::alerting::rules::groups;
+use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::time_scale::TimeScale;
+use castai_health_exporter::alerting::yaml::Yaml;
+use lab::{CastAi, Pki};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use test_support::exporter::{Exporter, fetch};
+use test_support::lab_cluster::CASTAI;
+use tokio::process::{Child, Command};
+use tokio::time::sleep;
+
+use crate::node::image;
+use crate::support::cluster::{Account, Cluster, Token};
+use crate::support::helm::{AGENT_CHART, CHART, Helm};
+use crate::support::monitoring::RUNBOOKS;
+
+const NAMESPACE: &str = "castai-agent";
+/// Image of the stand-in for CAST AI's programs.
+pub(super) const STAND_IN: &str = "local.test/stand-in:1";
+const AGENTS_PODS: &str = "app.kubernetes.io/name=castai-agent";
+/// The node's address, at which this machine publishes servers for pods.
+const NODE: &str = "10.77.0.1";
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// A poll of the companion every 15 s, a slow check every minute, and a busy machine.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// Speed-up of the rules: the fastest alert fires after 4 s.
+const PACE: u32 = 30;
+const AGAIN: Duration = Duration::from_millis(300);
+/// Short intervals for the checks that the faults affect, so that a test takes minutes.
+const QUICK: [&str; 6] = [
+    "agent_workload",
+    "agent_health",
+    "agent_log",
+    "cluster_controller",
+    "components",
+    "image_pull",
+];
+
+/// A cluster with a node.
+pub(super) struct NodeCluster {
+    pub(super) castai: CastAi,
+    cluster: Cluster,
+    public: Pki,
+    dir: TempDir,
+}
+
+/// A real Prometheus in the node's network. Dropping it kills it.
+pub(super) struct Prometheus {
+    _process: Child,
+    address: String,
+}
+
+impl NodeCluster {
+    /// Starts a cluster with the image and a namespace with quota and limit range.
+    pub(super) async fn start() -> Self {
+        let site = Self::bare().await;
+        site.import().await;
+        for (kind, spec) in [
+            (
+                "ResourceQuota",
+                json!({ "hard": { "limits.cpu": "9", "limits.memory": "9Gi", "requests.cpu": "9", "requests.memory": "9Gi" } }),
+            ),
+            (
+                "LimitRange",
+                json!({ "limits": [{ "type": "Container", "min": { "memory": "16Mi" }, "max": { "cpu": "2" } }] }),
+            ),
+        ] {
+            let metadata = json!({ "name": "bounds", "namespace": NAMESPACE });
+            site.apply(
+                &json!({ "apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec }),
+            )
+            .await;
+        }
+        site
+    }
+
+    /// Starts a cluster with only the agent's namespace.
+    pub(super) async fn bare() -> Self {
+        let cluster = Cluster::start_with_node().await.unwrap();
+        let public = Pki::new("Lab Public Root");
+        let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
+        let port = castai.addr().port();
+        cluster
+            .control(&format!("publish {port} {}", castai.addr()))
+            .await
+            .unwrap();
+        fs::write(cluster.path().join("hosts"), format!("{NODE} {CASTAI}\n")).unwrap();
+        let site = Self {
+            castai,
+            cluster,
+            public,
+            dir: TempDir::new().unwrap(),
+        };
+        site.cluster.load_stand_in(STAND_IN).await.unwrap();
+        site.tools();
+        let restricted = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": {
+            "name": NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" },
+        }});
+        site.apply(&restricted).await;
+        site
+    }
+
+    /// Imports the image into the node's containerd under two names: the chart's tag and the
+    /// README's.
+    async fn import(&self) {
+        let socket = self.cluster.path().join("node/containerd.sock");
+        let imported = Command::new("ctr")
+            .arg("--address")
+            .arg(&socket)
+            .args([
+                "--namespace",
+                "k8s.io",
+                "images",
+                "import",
+                "--base-name",
+                image::NAME,
+            ])
+            .arg(image::archive())
+            .output()
+            .await
+            .unwrap();
+        assert!(
+            imported.status.success(),
+            "{}",
+            String::from_utf8_lossy(&imported.stderr)
+        );
+    }
+
+    /// Puts `helm` and `kubectl` on the `PATH`.
+    fn tools(&self) {
+        let bin = self.dir.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        symlink(Helm::four().program(), bin.join("helm")).unwrap();
+        let kubectl = bin.join("kubectl");
+        fs::write(
+            &kubectl,
+            format!(
+                "#!/bin/sh\nexec {} kubectl \"$@\"\n",
+                self.cluster.program().display()
+            ),
+        )
+        .unwrap();
+        fs::set_permissions(&kubectl, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Runs a block of README.md, with the registry replaced.
+    pub(super) async fn readme(&self, block: &str) {
+        let commands =
+            readme_block(block).replace("registry.example.com/castai-health-exporter", image::NAME);
+        let path = format!(
+            "{}:{}",
+            self.dir.path().join("bin").display(),
+            std::env::var_os("PATH").unwrap().display()
+        );
+        let ran = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &commands])
+            .current_dir(ROOT)
+            .env("PATH", path)
+            .env("KUBECONFIG", self.cluster.kubeconfig())
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(
+            ran.status.success(),
+            "{commands}\n{said}\n{}",
+            self.state().await
+        );
+    }
+
+    /// Installs or upgrades the agent's stand-in, without AWS calls, and waits for its pods.
+    pub(super) async fn agent(&self, helm: &Helm, values: &[&str]) {
+        let written = json!({
+            "apiURL": format!("https://{CASTAI}:{}", self.castai.addr().port()),
+            "apiKey": lab::API_KEY,
+            "env": {
+                "TLS_CA_CERT_FILE": self.public.ca_pem(),
+                "STATIC_CLUSTER_ID": lab::CLUSTER_ID,
+                "EKS_ACCOUNT_ID": "123456789012",
+                "EKS_REGION": "eu-central-1",
+                "EKS_CLUSTER_NAME": "lab",
+                "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED": "false",
+            },
+        });
+        let path = self.dir.path().join("agent.json");
+        fs::write(&path, written.to_string()).unwrap();
+        let mut arguments = vec![
+            "upgrade",
+            "--install",
+            "castai-agent",
+            AGENT_CHART,
+            "-f",
+            path.to_str().unwrap(),
+        ];
+        arguments.extend(values.iter().flat_map(|value| ["--set", *value]));
+        self.helm(helm, &arguments).await;
+    }
+
+    /// Installs or upgrades our chart with these values.
+    pub(super) async fn exporter(&self, helm: &Helm, values: &[&str]) {
+        let repository = format!("image.repository={}", image::NAME);
+        let mut arguments = vec![
+            "upgrade",
+            "--install",
+            "castai-health-exporter",
+            CHART,
+            "--set",
+            &repository,
+        ];
+        arguments.extend(values.iter().flat_map(|value| ["--set", *value]));
+        self.helm(helm, &arguments).await;
+    }
+
+    /// Starts the test build of the program in the node's network, with the companion's account and
+    /// permissions.
+    pub(super) async fn companion(&self, helm: &Helm) -> Exporter {
+        // The chart creates account and permissions; its own pod stays unschedulable.
+        self.exporter(helm, &["companion.nodeSelector.pool=none"])
+            .await;
+        let account = Account {
+            namespace: NAMESPACE,
+            name: "castai-health-exporter",
+            token: Token::Valid,
+            grants: &[],
+        };
+        let mount = self.cluster.mount(&account).await.unwrap();
+        let folder = self.dir.path();
+        let secret = folder.join("mounts/secrets/castai-agent");
+        fs::create_dir_all(&secret).unwrap();
+        fs::write(secret.join("API_KEY"), lab::API_KEY).unwrap();
+        fs::write(folder.join("resolv.conf"), format!("nameserver {NODE}\n")).unwrap();
+        let quick = QUICK
+            .map(|check| format!("{check}: {{ interval: 3s }}"))
+            .join(", ");
+        let file = folder.join("exporter.yaml");
+        let text = format!(
+            "vantage: companion\n\
+             apiserver: {{ service_account_dir: {}, dns_name: 'kubernetes.default.svc.cluster.local' }}\n\
+             agent: {{ namespace: {NAMESPACE}, mounts: mounts }}\n\
+             dns: {{ resolv_conf: resolv.conf }}\n\
+             checks: {{ {quick} }}\n",
+            mount.display(),
+        );
+        fs::write(&file, text).unwrap();
+        let service = self
+            .get(&["service", "kubernetes", "--namespace=default"])
+            .await;
+        let address = service["spec"]["clusterIP"].as_str().unwrap().to_owned();
+        let env = [
+            ("KUBERNETES_SERVICE_HOST".to_owned(), address),
+            ("KUBERNETES_SERVICE_PORT".to_owned(), "443".to_owned()),
+        ];
+        let exporter = Exporter::start_beside(&self.init(), &env.into(), &file).await;
+        let address = self.control(&format!("open {}", exporter.address())).await;
+        exporter.reached_at(address)
+    }
+
+    /// Returns the PID of the node's first process, which holds its namespaces.
+    fn init(&self) -> String {
+        fs::read_to_string(self.cluster.path().join("pids/init.pid"))
+            .unwrap()
+            .trim()
+            .to_owned()
+    }
+
+    /// Sends a control request to the cluster.
+    pub(super) async fn control(&self, request: &str) -> String {
+        self.cluster.control(request).await.unwrap()
+    }
+
+    pub(super) async fn helm(&self, helm: &Helm, arguments: &[&str]) {
+        let arguments = [arguments, &["--namespace", NAMESPACE]].concat();
+        helm.on(&self.cluster, &arguments)
+            .await
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+    }
+
+    pub(super) async fn kubectl(&self, arguments: &[&str]) -> String {
+        let namespaced = [["--namespace", NAMESPACE].as_slice(), arguments].concat();
+        match self.cluster.kubectl(&namespaced).await {
+            Ok(said) => said,
+            Err(error) => panic!("{error}\n{}", self.state().await),
+        }
+    }
+
+    pub(super) async fn apply(&self, object: &Value) {
+        let path = self.dir.path().join("object.json");
+        fs::write(&path, object.to_string()).unwrap();
+        self.cluster
+            .kubectl(&["apply", "-f", path.to_str().unwrap()])
+            .await
+            .unwrap();
+    }
+
+    pub(super) async fn get(&self, what: &[&str]) -> Value {
+        serde_json::from_str(
+            &self
+                .kubectl(&[["get", "-ojson"].as_slice(), what].concat())
+                .await,
+        )
+        .unwrap()
+    }
+
+    /// Returns the state of the cluster for the message of a failed test.
+    pub(super) async fn state(&self) -> String {
+        let of = ["get", "pods,events", "--namespace", NAMESPACE, "-owide"];
+        let mut text = self
+            .cluster
+            .kubectl(&of)
+            .await
+            .unwrap_or_else(|error| error.to_string());
+        let log = [
+            "logs",
+            "--namespace",
+            NAMESPACE,
+            "deploy/castai-health-exporter",
+            "--tail=30",
+        ];
+        text.push_str(
+            &self
+                .cluster
+                .kubectl(&log)
+                .await
+                .unwrap_or_else(|error| error.to_string()),
+        );
+        text
+    }
+
+    /// Returns the agent's Deployment without the counters that controllers write.
+    pub(super) async fn deployment(&self) -> String {
+        let object = self.get(&["deployment", "castai-agent"]).await;
+        json!({ "labels": object["metadata"]["labels"], "spec": object["spec"] }).to_string()
+    }
+
+    /// Returns the names of the pods that are not terminating.
+    pub(super) async fn pods(&self, selector: &str) -> Vec<String> {
+        let list = self.get(&["pods", "-l", selector]).await;
+        let pods = list["items"].as_array().unwrap().iter();
+        let stay = pods.filter(|pod| pod["metadata"].get("deletionTimestamp").is_none());
+        stay.map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub(super) async fn agents_pods(&self) -> Vec<String> {
+        self.pods(AGENTS_PODS).await
+    }
+
+    pub(super) async fn containers(&self, pod: &str) -> Vec<String> {
+        let pod = self.get(&["pod", pod]).await;
+        let containers = pod["spec"]["containers"].as_array().unwrap().iter();
+        containers
+            .map(|container| container["name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub(super) async fn restarts(&self, pod: &str) -> u64 {
+        let pod = self.get(&["pod", pod]).await;
+        let containers = pod["status"]["containerStatuses"]
+            .as_array()
+            .unwrap()
+            .iter();
+        containers
+            .map(|container| container["restartCount"].as_u64().unwrap())
+            .sum()
+    }
+
+    /// Waits until every agent pod exists, is ready and has a sidecar.
+    pub(super) async fn every_agent_pod_has_a_sidecar(&self, within: Duration) {
+        self.kubectl(&[
+            "rollout",
+            "status",
+            "deploy/castai-agent",
+            &format!("--timeout={}s", within.as_secs()),
+        ])
+        .await;
+        let pods = self.agents_pods().await;
+        assert_eq!(pods.len(), 2, "{pods:?}\n{}", self.state().await);
+        for pod in pods {
+            assert_eq!(
+                self.containers(&pod).await,
+                ["agent", "monitor", "castai-health-exporter"],
+                "{pod}"
+            );
+            self.kubectl(&[
+                "wait",
+                "--for=condition=Ready",
+                &format!("pod/{pod}"),
+                "--timeout=60s",
+            ])
+            .await;
+        }
+    }
+
+    pub(super) async fn replace_the_agents_pods(&self) {
+        for pod in self.agents_pods().await {
+            self.kubectl(&["delete", "pod", &pod]).await;
+            self.kubectl(&["rollout", "status", "deploy/castai-agent", "--timeout=90s"])
+                .await;
+        }
+    }
+
+    /// Waits until an exporter reports this vantage, this source of the agent's environment, and
+    /// these check statuses.
+    pub(super) async fn sees(
+        &self,
+        pod: &str,
+        vantage: &str,
+        environment: &str,
+        checks: &[(&str, &str)],
+    ) {
+        let object = self.get(&["pod", pod]).await;
+        let address = self
+            .open(object["status"]["podIP"].as_str().unwrap(), 9878)
+            .await;
+        let scope = if vantage == "sidecar" { "pod" } else { "all" };
+        let mut wanted = vec![format!(
+            r#"castai_health_exporter_info{{vantage="{vantage}",scope="{scope}",agent_environment="{environment}"}} 1"#
+        )];
+        wanted.extend(checks.iter().map(|(check, status)| {
+            format!(r#"castai_health_check_status{{check="{check}",status="{status}"}} 1"#)
+        }));
+        let began = Instant::now();
+        loop {
+            let metrics = fetch(&address, "/metrics").await.unwrap_or_default();
+            let missing: Vec<_> = wanted
+                .iter()
+                .filter(|line| !metrics.lines().any(|has| has == **line))
+                .collect();
+            if missing.is_empty() {
+                println!("{pod} sees it after {:.1} s", began.elapsed().as_secs_f64());
+                return;
+            }
+            if began.elapsed() > PATIENCE {
+                let container = ["logs", pod, "-c", "castai-health-exporter", "--tail=40"];
+                panic!(
+                    "{pod} does not show {missing:?}\n{}\n{metrics}",
+                    self.kubectl(&container).await
+                );
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
+    /// Returns a local address that forwards to one in the node's network.
+    async fn open(&self, host: &str, port: u16) -> String {
+        self.control(&format!("open {host}:{port}")).await
+    }
+
+    /// Adds an unknown flag to the sidecar's arguments in the policy.
+    pub(super) async fn break_the_sidecars_arguments(&self) {
+        let name = "castai-health-exporter";
+        let policy = self
+            .get(&["mutatingadmissionpolicy", name])
+            .await
+            .to_string();
+        let broken = policy.replace("--vantage=sidecar", "--no.such-flag");
+        assert_ne!(broken, policy);
+        self.apply(&serde_json::from_str(&broken).unwrap()).await;
+    }
+
+    /// Waits until the agent's containers run while the sidecar does not, and returns the sidecar's
+    /// state.
+    pub(super) async fn agent_runs_while_the_sidecar_does_not(&self, within: Duration) -> String {
+        let began = Instant::now();
+        loop {
+            let list = self.get(&["pods", "-l", AGENTS_PODS]).await;
+            for pod in list["items"].as_array().unwrap() {
+                let states = pod["status"]["containerStatuses"]
+                    .as_array()
+                    .cloned()
+                    .unwrap_or_default();
+                let state = |name: &str| {
+                    states
+                        .iter()
+                        .find(|state| state["name"] == name)
+                        .cloned()
+                        .unwrap_or_default()
+                };
+                let sidecar = state("castai-health-exporter");
+                let runs = ["agent", "monitor"]
+                    .iter()
+                    .all(|name| state(name)["state"].get("running").is_some());
+                let waits = sidecar["state"]["waiting"]["reason"]
+                    .as_str()
+                    .filter(|why| *why != "ContainerCreating");
+                // Between two starts the kubelet reports either the exit or the back-off.
+                let ended = sidecar["state"]["terminated"]["exitCode"]
+                    .as_i64()
+                    .filter(|code| *code != 0);
+                let ended = ended.map(|code| format!("ended with {code}"));
+                if let Some(broken) = waits.map(str::to_owned).or(ended).filter(|_| runs) {
+                    return format!("the agent runs, the sidecar is {broken}");
+                }
+            }
+            assert!(began.elapsed() < within, "{}", self.state().await);
+            sleep(AGAIN).await;
+        }
+    }
+
+    /// Returns all objects with our name, and all changes to the agent's objects.
+    pub(super) async fn left_behind(&self) -> String {
+        let kinds = "deployments,pods,configmaps,secrets,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings,\
+                     networkpolicies,mutatingadmissionpolicies,mutatingadmissionpolicybindings";
+        let ours = [
+            "get",
+            kinds,
+            "--all-namespaces",
+            "-oname",
+            "-l",
+            "app.kubernetes.io/name=castai-health-exporter",
+        ];
+        let named = self
+            .cluster
+            .kubectl(&["get", kinds, "--all-namespaces", "-oname"])
+            .await
+            .unwrap();
+        let named = named
+            .lines()
+            .filter(|line| line.contains("castai-health-exporter"));
+        named.fold(self.cluster.kubectl(&ours).await.unwrap(), |all, line| {
+            all + line + "\n"
+        })
+    }
+
+    /// Returns the targets of Prometheus' pod discovery: one for each port of each container.
+    /// Debian's Prometheus lacks this discovery, so the labels come from a file.
+    async fn discovered(&self) -> Value {
+        let list = self.get(&["pods"]).await;
+        let mut targets = Vec::new();
+        for pod in list["items"].as_array().unwrap() {
+            for container in pod["spec"]["containers"].as_array().unwrap() {
+                for port in container["ports"].as_array().into_iter().flatten() {
+                    let address = format!(
+                        "{}:{}",
+                        pod["status"]["podIP"].as_str().unwrap(),
+                        port["containerPort"]
+                    );
+                    let labels = json!({
+                        "__meta_kubernetes_namespace": pod["metadata"]["namespace"],
+                        "__meta_kubernetes_pod_name": pod["metadata"]["name"],
+                        "__meta_kubernetes_pod_container_port_name": port["name"],
+                    });
+                    targets.push(json!({ "targets": [address], "labels": labels }));
+                }
+            }
+        }
+        Value::Array(targets)
+    }
+
+    /// Starts a real Prometheus in the node's network, configured as in README.md.
+    pub(super) async fn prometheus(&self) -> Prometheus {
+        let folder = self.dir.path().join("prometheus");
+        fs::create_dir_all(&folder).unwrap();
+        let targets = folder.join("targets.json");
+        fs::write(&targets, self.discovered().await.to_string()).unwrap();
+        let config = readme_block("scrape");
+        let (before, discovery) = config.split_once("    kubernetes_sd_configs:\n").unwrap();
+        let (_, after) = discovery.split_once("    relabel_configs:\n").unwrap();
+        let settings = Settings {
+            time_scale: TimeScale::faster(PACE),
+            runbook_base: RUNBOOKS,
+        };
+        for group in groups(&settings) {
+            let rules = Yaml::map([("groups", Yaml::List(vec![group.yaml(settings.time_scale)]))])
+                .document();
+            fs::write(folder.join(format!("{}.rules", group.name)), rules).unwrap();
+        }
+        let config = format!(
+            "rule_files: ['*.rules']\n{before}    file_sd_configs: [{{ files: [{}] }}]\n    scrape_interval: 2s\n    scrape_timeout: 2s\n    \
+             relabel_configs:\n{after}",
+            targets.display()
+        );
+        fs::write(folder.join("prometheus.yml"), config).unwrap();
+        let init = self.init();
+        let mut log = fs::File::create(folder.join("log")).unwrap();
+        log.flush().unwrap();
+        let process = Command::new("nsenter")
+            .args([
+                "--target",
+                &init,
+                "--net",
+                "prometheus",
+                "--web.listen-address=10.77.0.1:9090",
+            ])
+            .arg(format!(
+                "--config.file={}",
+                folder.join("prometheus.yml").display()
+            ))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.join("data").display()
+            ))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Prometheus {
+            _process: process,
+            address: self.open(NODE, 9090).await,
+        }
+    }
+}
+
+impl Prometheus {
+    /// Waits until a query returns this number.
+    pub(super) async fn counts(&self, query: &str, wanted: f64) {
+        let began = Instant::now();
+        let path: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
+        loop {
+            let answer = fetch(&self.address, &format!("/api/v1/query?query={path}"))
+                .await
+                .unwrap_or_default();
+            let json: Value = serde_json::from_str(&answer).unwrap_or_default();
+            let value = json["data"]["result"][0]["value"][1]
+                .as_str()
+                .and_then(|text| text.parse::<f64>().ok());
+            if value.is_some_and(|value| (value - wanted).abs() < 0.5) {
+                println!(
+                    "{query} is {wanted} after {:.1} s",
+                    began.elapsed().as_secs_f64()
+                );
+                return;
+            }
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{query} is not {wanted}: {answer}"
+            );
+            sleep(AGAIN).await;
+        }
+    }
+}
+
+/// Returns the code block of README.md after `<!-- tested: NAME -->`.
+fn readme_block(name: &str) -> String {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let mark = format!("<!-- tested: {name} -->\n```");
+    let (_, after) = readme
+        .split_once(&mark)
+        .unwrap_or_else(|| panic!("README.md has no {mark}"));
+    let (_, block) = after.split_once('\n').unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    block.to_owned()
+}

@@ -1,0 +1,163 @@
+//! A cause with consequences in other checks notifies once.
+
+use castai_health_exporter::catalogue::{CheckId, FailureMode};
+use lab::apiserver::workload;
+use lab::{AgentFault, ApiFault, CastAiFault};
+use serde_json::json;
+use test_support::lab_cluster::LabCluster;
+use test_support::pods::wait_for;
+use test_support::scenarios::heal;
+use tokio::time::{Instant, sleep};
+
+use super::monitored_lab::MonitoredLab;
+use super::{LONGER_THAN_KEPT, Row, WITHIN, row};
+use crate::support::monitoring::Monitoring;
+
+/// A cause with consequences that appear in other checks after a while.
+#[derive(Clone, Copy)]
+pub(super) enum Spread {
+    /// CAST AI rejects the key; the agent is unhealthy and is killed repeatedly.
+    InvalidKey,
+    /// The API server rejects the agent's account; the agent loses its lease and exits.
+    NoAccount,
+    /// The agent is scaled to zero; the lease expires and the console shows the cluster as not
+    /// responding.
+    NobodyRuns,
+    /// The registry rejects all pulls; the agent does not come back from an upgrade, and other pods
+    /// do not start.
+    NoImage,
+}
+
+impl Spread {
+    pub(super) const ALL: [Self; 4] = [
+        Self::InvalidKey,
+        Self::NoAccount,
+        Self::NobodyRuns,
+        Self::NoImage,
+    ];
+
+    fn cause(self) -> (CheckId, FailureMode) {
+        match self {
+            Self::InvalidKey => (CheckId::CastaiApi, FailureMode::CastaiTokenInvalid),
+            Self::NoAccount => (CheckId::Apiserver, FailureMode::K8sRbacForbidden),
+            Self::NobodyRuns => (CheckId::AgentWorkload, FailureMode::AgentScaledToZero),
+            Self::NoImage => (CheckId::AgentWorkload, FailureMode::ImageAuthFailed),
+        }
+    }
+
+    async fn befall(self, world: &LabCluster) {
+        let objects = world.api.objects();
+        let ends = |code: i32, reason: &str| {
+            objects.change("Pod", workload::AGENT, workload::POD, |pod| {
+                let status = &mut pod["status"]["containerStatuses"][0];
+                status["restartCount"] = json!(6);
+                status["ready"] = json!(false);
+                status["lastState"] = workload::terminated(code, reason, 45, 24);
+                status["state"] = json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 2m40s" } });
+                pod["status"]["conditions"][1] = workload::condition("Ready", "False", "ContainersNotReady", "");
+            });
+        };
+        match self {
+            Self::InvalidKey => {
+                world.castai.set(CastAiFault::TokenInvalid).await;
+                world.agent.set(AgentFault::Overdue).await;
+                ends(137, "Error");
+            }
+            Self::NoAccount => {
+                world
+                    .api
+                    .set("denied:namespaces".parse::<ApiFault>().unwrap())
+                    .await;
+                world.agent.set(AgentFault::Refused).await;
+                world
+                    .castai
+                    .set_field("agentStatus", json!("non-responding"));
+                ends(0, "Completed");
+            }
+            Self::NobodyRuns => {
+                objects.remove("Pod", workload::AGENT, workload::POD);
+                objects.change("Deployment", workload::AGENT, "castai-agent", |it| {
+                    it["spec"]["replicas"] = json!(0)
+                });
+                objects.change("ReplicaSet", workload::AGENT, workload::REPLICA_SET, |it| {
+                    it["spec"]["replicas"] = json!(0);
+                    it["status"] = json!({ "replicas": 0 });
+                });
+                nobody_leads(world).await;
+            }
+            Self::NoImage => {
+                let refused = "failed to fetch oauth token: unexpected status: 401 Unauthorized";
+                objects.change("Pod", workload::AGENT, workload::POD, |pod| {
+                    wait_for(pod, "ErrImagePull", refused)
+                });
+                let mut pod =
+                    workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");
+                pod["metadata"]["namespace"] = json!("shop");
+                wait_for(&mut pod, "ErrImagePull", refused);
+                objects.put(pod);
+                nobody_leads(world).await;
+            }
+        }
+    }
+}
+
+/// Simulates an agent that does not run.
+async fn nobody_leads(world: &LabCluster) {
+    world.agent.set(AgentFault::Refused).await;
+    world
+        .api
+        .objects()
+        .put(workload::lease("agent-leader-election-lock", ""));
+    world
+        .castai
+        .set_field("agentStatus", json!("non-responding"));
+}
+
+/// Plays a cause with its consequences and expects a single notification.
+pub(super) async fn spread(monitoring: &Monitoring, spread: Spread) -> Row {
+    let (check, mode) = spread.cause();
+    let cluster = format!("{check}-{mode}-and-what-follows").replace('_', "-");
+    let mut beside = MonitoredLab::start(LabCluster::start()).await;
+    let healthy = (beside.world.env.clone(), beside.world.file.clone());
+    monitoring.scrape(&cluster, &[beside.exporter.address()]);
+    beside
+        .exporter
+        .shows(
+            &[r#"castai_health_check_status{check="agent_workload",status="ok"} 1"#],
+            WITHIN,
+        )
+        .await;
+    spread.befall(&beside.world).await;
+    let began = Instant::now();
+    let first = monitoring.until(&cluster, "firing", WITHIN).await;
+    // Long enough for any further notification.
+    sleep(LONGER_THAN_KEPT * 3).await;
+    let metrics = beside.exporter.metrics().await;
+    heal(&mut beside.world, healthy).await;
+    let last = if first.is_some() {
+        monitoring.until(&cluster, "resolved", WITHIN).await
+    } else {
+        None
+    };
+    let mut row = row(
+        monitoring,
+        &cluster,
+        spread.cause(),
+        "critical",
+        began,
+        first.as_ref(),
+    );
+    row.story = cluster;
+    let shown: Vec<&str> = metrics
+        .lines()
+        .filter(|line| line.starts_with("castai_health_failure{"))
+        .collect();
+    if shown.len() < 2 {
+        row.problems.push(format!("nothing followed: {shown:?}"));
+    }
+    if last.is_none() {
+        row.problems
+            .push(format!("nobody was told that it is over, of {shown:?}"));
+    }
+    row
+}

@@ -1,0 +1,111 @@
+//! A lab cluster with the exporter's binary: standalone, as a sidecar, or as a companion.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use castai_health_exporter::catalogue::CheckId;
+use lab::AgentFault;
+use lab::apiserver::workload;
+use serde_json::{Value, json};
+use test_support::exporter::Exporter;
+use test_support::lab_cluster::LabCluster;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// The agent's timeout: long enough for a busy machine.
+const PATIENT: &str = "4s";
+
+/// A lab cluster with an exporter.
+pub(super) struct MonitoredLab {
+    pub(super) world: LabCluster,
+    pub(super) exporter: Exporter,
+    /// Lease renewals; dropped with the lab cluster.
+    _leaders: JoinSet<()>,
+}
+
+impl MonitoredLab {
+    pub(super) async fn start(world: LabCluster) -> Self {
+        let mut leaders = JoinSet::new();
+        leaders.spawn(workload::renew_leases(world.api.objects().clone()));
+        fs::write(
+            world.mounted("resolv.conf"),
+            "options ndots:1 timeout:4 attempts:1\n",
+        )
+        .unwrap();
+        let exporter = Self::exporter(&world, &world.env, json!({})).await;
+        Self {
+            world,
+            exporter,
+            _leaders: leaders,
+        }
+    }
+
+    /// Restarts the exporter with the current environment and file.
+    pub(super) async fn restart(&mut self) {
+        self.exporter = Self::exporter(&self.world, &self.world.env, json!({})).await;
+    }
+
+    /// Replaces the agent's pod; its ports are closed for a moment.
+    pub(super) async fn replace_the_agent(&self) {
+        let objects = self.world.api.objects();
+        let mut pod = objects.get("Pod", workload::AGENT, workload::POD).unwrap();
+        objects.remove("Pod", workload::AGENT, workload::POD);
+        self.world.agent.set(AgentFault::Refused).await;
+        sleep(Duration::from_secs(3)).await;
+        self.world.agent.heal().await;
+        pod["metadata"]["creationTimestamp"] = Value::Null;
+        objects.put(pod);
+    }
+
+    /// Starts a second exporter that only runs the checks of the agent's pod.
+    pub(super) async fn sidecar(&self) -> Exporter {
+        Self::exporter(
+            &self.world,
+            &self.world.env,
+            json!({ "vantage": "sidecar", "scope": "pod" }),
+        )
+        .await
+    }
+
+    /// Starts a second exporter as a companion, which reads the agent's environment through the
+    /// API.
+    pub(super) async fn companion(&self) -> Exporter {
+        let Self { world, .. } = self;
+        let (own, agents): (BTreeMap<_, _>, BTreeMap<_, _>) = world
+            .env
+            .clone()
+            .into_iter()
+            .partition(|(name, _)| name.starts_with("KUBERNETES_"));
+        let variables: Vec<Value> = agents
+            .iter()
+            .map(|(name, value)| json!({ "name": name, "value": value }))
+            .collect();
+        world
+            .api
+            .objects()
+            .change("Pod", workload::AGENT, workload::POD, |pod| {
+                pod["spec"]["containers"][0]["env"] = json!(variables);
+                pod["status"]["podIP"] = json!("127.0.0.1");
+            });
+        Self::exporter(world, &own, json!({ "vantage": "companion" })).await
+    }
+
+    async fn exporter(world: &LabCluster, env: &BTreeMap<String, String>, more: Value) -> Exporter {
+        let vantage = more["vantage"].as_str().unwrap_or("exporter");
+        let path = world.mounted(&format!("{vantage}.yaml"));
+        let mut file: Value = serde_saphyr::from_str(&world.file).unwrap();
+        file.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        for check in CheckId::ALL {
+            let settings = &mut file["checks"][check.label()];
+            settings["interval"] = json!("3s");
+            for (_, limit) in settings["limits"].as_object_mut().into_iter().flatten() {
+                *limit = json!(PATIENT);
+            }
+        }
+        fs::write(&path, file.to_string()).unwrap();
+        Exporter::start(env, &path).await
+    }
+}
