@@ -1,6 +1,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# Most tests wait for timeouts; more threads than cores let them overlap.
+export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
 .PHONY: help fetch check install lint deny advisories prose test test-pages test-fleet test-scale test-node demo \
 	bench bench-scale soak generate pictures
@@ -47,7 +49,7 @@ test: install lint ## Install, lint and run all tests that need no root
 	cargo test --locked --workspace
 
 test-pages: install ## Inject each failure under a real Prometheus and Alertmanager; check every notification
-	EVERY_MODE=1 cargo test --locked --test real -- --ignored --nocapture notifications::whoever
+	EVERY_MODE=1 cargo test --locked --test real -- --ignored --nocapture notifications::every_alert_notifies_once
 
 test-fleet: install ## Measure what the rules of 300 clusters cost one Prometheus
 	cargo test --locked --test real -- --ignored --nocapture fleet::
@@ -75,7 +77,7 @@ bench-scale: ## Measure the cost of a large cluster: 5,000 nodes, 150,000 pods, 
 	scripts/bench "$$(scripts/build-release)" --scale
 
 soak: install ## Run a healthy hour with restarts, during which no alert may fire
-	SOAK_MINUTES=60 cargo test --locked --test real -- --ignored --nocapture nobody_is_told_anything
+	SOAK_MINUTES=60 cargo test --locked --test real -- --ignored --nocapture healthy_soak_sends_no_notification
 
 generate: ## Write all generated files
 	cargo xtask generate

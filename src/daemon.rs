@@ -24,7 +24,7 @@ use crate::scheduler::{RunningChecks, check_specs};
 use crate::server::{BindError, Bound};
 use crate::{log, server};
 
-/// How long attempts in flight may take to finish at shutdown.
+/// Time that attempts in flight may take to finish at shutdown.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 
 /// Why the daemon could not start.

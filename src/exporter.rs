@@ -12,12 +12,12 @@ pub const REVISION: &str = env!("BUILD_REVISION");
 /// The compiler it was built with.
 pub const RUSTVERSION: &str = env!("BUILD_RUSTVERSION");
 
-/// How this process runs.
+/// Settings and state of this process.
 #[derive(Clone, Debug)]
 pub struct Exporter {
     /// Its vantage.
     pub vantage: Vantage,
-    /// Which checks run; `None` is all of them.
+    /// The checks to run; `None` means all of them.
     pub scope: Option<Scope>,
     /// Where the agent's environment was read from.
     pub agent_environment: AgentEnvironment,

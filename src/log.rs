@@ -50,7 +50,7 @@ pub fn change(change: &VerdictChange, runbook_base: &str) {
         status: status.label(),
         before: change.before.map(Status::label),
         modes: listed(&modes),
-        // What alerts see, if it differs from what this attempt found.
+        // The modes that alerts see, if they differ from what this attempt found.
         settled: listed(&change.settled).filter(|_| change.settled != modes),
         evidence: verdict.evidence().to_string(),
         cause: first.map(|finding| first_sentence(finding.mode.entry().meaning)),

@@ -57,7 +57,7 @@ pub struct Report {
     pub dates: Vec<DateSample>,
     /// Expiry of the credentials in seconds since 1970.
     pub credentials_expiry: Option<i64>,
-    /// Observations that have metrics of their own.
+    /// Observations with dedicated metrics.
     pub observations: Vec<Observation>,
     /// The agent's AWS identity.
     pub identity: Option<AwsIdentity>,

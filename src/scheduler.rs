@@ -41,7 +41,7 @@ pub struct RunningChecks {
     watch_tasks: JoinSet<()>,
 }
 
-/// What every check task shares: where results go, and what other checks have completed.
+/// State shared by all check tasks: where results go, and what other checks have completed.
 #[derive(Clone)]
 struct SchedulerContext {
     health: Arc<HealthState>,

@@ -39,7 +39,7 @@ use crate::config::{ConfigErrors, WebSettings};
 
 /// Concurrent connections; further ones wait in the kernel's backlog.
 const MAX_CONNECTIONS: usize = 64;
-/// How long requests in progress may take after shutdown was requested.
+/// Time that requests in progress may take after shutdown was requested.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(700);
 /// Pause after a failed accept, usually for lack of file descriptors.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);

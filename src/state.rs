@@ -19,7 +19,7 @@ use crate::report::{Evidence, LatestReports, Report, Verdict};
 pub struct CheckState {
     /// The check.
     pub check: CheckId,
-    /// What the agent needs it for.
+    /// The agent's need for it.
     pub need: Need,
     /// Time between two attempts.
     pub interval: Duration,
@@ -42,7 +42,7 @@ pub struct CheckState {
 pub struct CheckSpec {
     /// The check.
     pub check: CheckId,
-    /// What the agent needs it for.
+    /// The agent's need for it.
     pub need: Need,
     /// Time between two attempts.
     pub interval: Duration,

@@ -1,4 +1,4 @@
-//! What the API server shows of the agent's AWS identity: its role annotation, its pod and its EC2
+//! The agent's AWS identity in the API server: its role annotation, its pod and its EC2
 //! instance.
 
 use serde::Deserialize;

@@ -139,7 +139,7 @@ fn meaning(alert: &Alert) -> String {
             .iter()
             .map(|row| format!("`{}`", row.check))
             .collect::<Vec<_>>()
-            .join(" and ");
+            .join(", ");
         line(
             &mut text,
             &format!(

@@ -1,4 +1,4 @@
-//! Which vantages see a failure: the agent's sidecar, the companion, or both.
+//! Vantages that see a failure: the agent's sidecar, the companion, or both.
 
 /// The vantages that see a failure; the number is the value of the recorded series.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -84,7 +84,7 @@ impl Yaml {
         }
     }
 
-    /// Writes a list item; the first entry of a map goes on the line of the dash.
+    /// Writes a list item; the first entry of a map is on the line of the dash.
     fn write_in_item(&self, text: &mut String, depth: usize) {
         let Self::Map(entries) = self else {
             return self.write(text, depth + 1);

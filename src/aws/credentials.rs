@@ -62,7 +62,7 @@ pub enum CredentialsError {
     Unavailable(Evidence),
 }
 
-/// What STS exchanges for credentials.
+/// Input of an STS call that returns credentials.
 #[derive(Clone, Debug)]
 pub enum StsExchange {
     /// A service account token.
@@ -220,11 +220,11 @@ impl CredentialProvider {
                 Err(unavailable("the profile contains no credentials"))
             }
             (CredentialSource::Container, _) => self
-                .from_container_endpoint()
+                .read_container_endpoint()
                 .await
                 .map_err(CredentialsError::Unavailable),
             (CredentialSource::Imds, _) => self
-                .from_imds()
+                .read_imds()
                 .await
                 .map_err(CredentialsError::Unavailable),
         }
@@ -264,7 +264,7 @@ impl CredentialProvider {
         })
     }
 
-    async fn from_container_endpoint(&self) -> Result<Credentials, Evidence> {
+    async fn read_container_endpoint(&self) -> Result<Credentials, Evidence> {
         let variables = &self.aws.variables;
         let container = variables
             .container
@@ -283,7 +283,7 @@ impl CredentialProvider {
         ))
     }
 
-    async fn from_imds(&self) -> Result<Credentials, Evidence> {
+    async fn read_imds(&self) -> Result<Credentials, Evidence> {
         if self.aws.metadata.disabled {
             return Err(Evidence::from(
                 "no credentials are configured, and AWS_EC2_METADATA_DISABLED rules out the node's role",

@@ -1,6 +1,6 @@
 //! EC2 instance metadata, read as the agent's SDK reads it: first a session token, then the data.
 //!
-//! Without a token it tries IMDSv1, which distinguishes a hop limit from an unreachable service.
+//! Without a token it tries `IMDSv1`, which distinguishes a hop limit from an unreachable service.
 //! Requests bypass proxies.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -88,7 +88,7 @@ impl<'a> ImdsSession<'a> {
         self.target.authority()
     }
 
-    /// Fetches a session token, or tries IMDSv1 without one. Returns a finding that the agent
+    /// Fetches a session token, or tries `IMDSv1` without one. Returns a finding that the agent
     /// survives.
     ///
     /// # Errors
@@ -129,7 +129,7 @@ impl<'a> ImdsSession<'a> {
                 self.connection = Some(connection);
                 Ok(Ok(()))
             }
-            // Go's SDK falls back to IMDSv1 on these.
+            // Go's SDK falls back to `IMDSv1` on these.
             403..=405 => Ok(Err(NoToken::Rejected(status))),
             400 => Err(Finding::new(
                 M::AwsImdsServerError,

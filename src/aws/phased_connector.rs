@@ -81,7 +81,7 @@ impl PhasedConnector {
     /// Runs one SDK call and returns its result with the response.
     ///
     /// # Errors
-    /// If the request was not sent, got no response, or was answered with an error.
+    /// If the request was not sent, got no response, or returned an error.
     pub async fn call<T, E: fmt::Debug>(
         &self,
         call: impl Future<Output = Result<T, SdkError<E, orchestrator::HttpResponse>>>,
@@ -128,10 +128,10 @@ impl PhasedConnector {
         };
         let outcome = self.send(request).await;
         *locked(&self.0.outcome) = Some(outcome.clone());
-        let answer = outcome.map_err(|_| ConnectorError::io(RequestFailed.into()))?;
-        let mut response = http::Response::new(SdkBody::from(answer.body));
-        *response.status_mut() = answer.status;
-        *response.headers_mut() = answer.headers;
+        let received = outcome.map_err(|_| ConnectorError::io(RequestFailed.into()))?;
+        let mut response = http::Response::new(SdkBody::from(received.body));
+        *response.status_mut() = received.status;
+        *response.headers_mut() = received.headers;
         orchestrator::HttpResponse::try_from(response)
             .map_err(|error| ConnectorError::other(error.into(), None))
     }

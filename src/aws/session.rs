@@ -35,7 +35,7 @@ pub struct AwsSession {
     hints: Mutex<ClusterHints>,
 }
 
-/// What the Kubernetes API shows about the agent.
+/// Facts about the agent from the Kubernetes API.
 #[derive(Debug, Default)]
 struct ClusterHints {
     /// The agent's version, from its image tag.

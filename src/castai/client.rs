@@ -33,7 +33,7 @@ pub struct CastaiClient {
     pub network: PodNetwork,
 }
 
-/// Why there are no trusted roots to verify CAST AI's certificate with.
+/// The reason why there are no trusted roots for CAST AI's certificate.
 #[derive(Debug)]
 enum TrustConfigError {
     /// The agent's own setting is invalid, so the agent fails too.

@@ -4,7 +4,7 @@
 use crate::config::Agent;
 use crate::kube::{Client, ClientError, ObjectRequest};
 
-/// Why the cluster ID is not known.
+/// The reason why the cluster ID is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterIdError {
     /// The ConfigMap could not be read.

@@ -1,8 +1,8 @@
-//! Why a request to CAST AI failed or was not sent.
+//! The error of CAST AI's client.
 
 use crate::report::{Evidence, Finding};
 
-/// Why a request to CAST AI failed or was not sent.
+/// A request to CAST AI that failed or was not sent.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CastaiError {
     /// The agent's API settings are not known to this process.

@@ -35,7 +35,7 @@ pub struct ExporterAlertEntry {
     pub impact: &'static str,
     /// Commands that confirm the problem independently of the exporter.
     pub diagnosis: &'static [&'static str],
-    /// How to fix it, most likely fix first.
+    /// Remediation, most likely fix first.
     pub remedy: &'static str,
 }
 

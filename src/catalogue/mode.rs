@@ -52,13 +52,13 @@ pub struct ModeEntry {
     pub category: Category,
     /// The checks that can show it.
     pub checks: &'static [CheckId],
-    /// What else sets it apart from the others of its category.
+    /// Further properties, besides its category.
     pub properties: &'static [Property],
-    /// What is wrong when this mode holds: one sentence or two.
+    /// The cause in one or two sentences.
     pub meaning: &'static str,
-    /// How it differs from the modes that look like it.
+    /// The difference to modes that look like it.
     pub distinguishing: &'static str,
-    /// How to fix it, most likely fix first.
+    /// Remediation, most likely fix first.
     pub remedy: &'static str,
 }
 

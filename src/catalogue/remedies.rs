@@ -15,7 +15,7 @@ pub struct Remedy {
     pub checks: &'static [CheckId],
     /// The modes.
     pub modes: &'static [FailureMode],
-    /// How to fix it, most likely fix first.
+    /// Remediation, most likely fix first.
     pub text: &'static str,
 }
 

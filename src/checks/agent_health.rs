@@ -15,7 +15,7 @@ use metrics::{AgentMetrics, Counters, MetricsParser};
 use crate::agent::leader_election::LeaderLease;
 use crate::catalogue::{CheckId, FailureMode as M, Phase, Property, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
-use crate::classify::{Kind, classify};
+use crate::classify::{TextKind, classify};
 use crate::config::{
     Agent, AgentEnvironment, CheckSettings, Config, ConfigError, DiscoveredAgent, Vantage,
 };
@@ -42,7 +42,7 @@ pub struct AgentHealth {
     last_counters: Mutex<Option<Counters>>,
 }
 
-/// Where the agent's health port is reached.
+/// The location of the agent's health port.
 #[derive(Debug)]
 enum AgentEndpoint {
     /// In this pod, on localhost.
@@ -244,7 +244,7 @@ impl AgentEndpoint {
         if config.vantage == Vantage::Sidecar && config.agent_environment == AgentEnvironment::Own {
             return Self::Local;
         }
-        match config.agent_seen.found() {
+        match config.agent_discovery.found() {
             None => Self::Unavailable(Verdict::NotApplicable(Evidence::from(
                 "the agent is not in this pod; only a sidecar in the agent's pod can check it",
             ))),
@@ -341,7 +341,7 @@ fn port_taken(port: u16, context: &str, status: u16, body: &str) -> Finding {
 /// Judges an unhealthy response.
 fn unhealthy(path: &str, status: u16, body: &str, starting: bool) -> Verdict {
     let evidence = format!("{path} returned {status} {}", quote(body.as_bytes()));
-    if classify(Some(Kind::AgentLog), body).mode() != Some(M::AgentNotReadyInitialising) {
+    if classify(Some(TextKind::AgentLog), body).mode() != Some(M::AgentNotReadyInitialising) {
         return Verdict::failing(Finding::new(M::AgentUnhealthy, evidence));
     }
     if starting {

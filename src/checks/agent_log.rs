@@ -13,13 +13,13 @@ use crate::agent::logs::{Incident, IncidentTracker, LogContainer, LogTail, LogTa
 use crate::catalogue::metric::LOG_SOURCES;
 use crate::catalogue::{CheckId, FailureMode as M, alert};
 use crate::checks::{Attempt, Check, agent_workload};
-use crate::classify::About;
+use crate::classify::Peer;
 use crate::config::Installation;
 use crate::kube::Store;
 use crate::report::{Evidence, Finding, LatestReports, Observation, Report, Verdict};
 
-/// How long after a restart the previous container's log is reported if the new one shows no
-/// success.
+/// The time after a restart during which the previous container's log is reported, unless the new
+/// container shows that it works.
 const PREVIOUS_LOG_WINDOW: SignedDuration = SignedDuration::from_mins(3);
 
 /// The check `agent_log`.
@@ -218,20 +218,21 @@ fn active_incidents<'a>(
         ..
     } = &log_tail.container;
     let now = log_tail.reference_time(now);
-    let own = log_tail
+    let current = log_tail
         .tracker
         .active(now)
         .into_iter()
         .filter(|incident| !resolved(incident, reports));
-    let own: Vec<_> = own
+    let current: Vec<_> = current
         .map(|incident| ReportedIncident::new(log_tail, incident, &log_tail.tracker, false))
         .collect();
-    let young = running_since.is_some_and(|since| now.duration_since(since) < PREVIOUS_LOG_WINDOW);
-    if !own.is_empty() || !young || log_tail.tracker.has_worked() {
-        return own;
+    let recently_started =
+        running_since.is_some_and(|since| now.duration_since(since) < PREVIOUS_LOG_WINDOW);
+    if !current.is_empty() || !recently_started || log_tail.tracker.has_worked() {
+        return current;
     }
     let (Some(before), Some((_, ended))) = (&log_tail.previous_run, last_run) else {
-        return own;
+        return current;
     };
     let mut reported: Vec<_> = before
         .active(*ended)
@@ -263,7 +264,7 @@ impl<'a> ReportedIncident<'a> {
     ) -> Self {
         // The agent tolerates incidents during which it still delivers.
         let survived =
-            incident.sticky && incident.peer == About::Cloud || tracker.delivers_despite(incident);
+            incident.sticky && incident.peer == Peer::Cloud || tracker.delivers_despite(incident);
         let reported = Self {
             log_tail,
             incident,

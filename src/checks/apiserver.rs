@@ -75,7 +75,7 @@ impl Apiserver {
         } else {
             Vec::new()
         };
-        let ((agent, fresh), name, mut others) = tokio::join!(
+        let ((agent, new), name, mut others) = tokio::join!(
             self.probe_agent_address_and_new_backends(
                 endpoint,
                 attempt,
@@ -85,7 +85,7 @@ impl Apiserver {
             self.probe_dns_name(endpoint, config, attempt),
             self.probe_backends(endpoint, &known_backends, attempt),
         );
-        others.extend(fresh);
+        others.extend(new);
         if let Some(found) = &agent.addresses {
             others.retain(|(address, _)| found.contains(address));
         }
@@ -123,13 +123,13 @@ impl Apiserver {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone_from(found);
-        let fresh: Vec<_> = found
+        let new: Vec<_> = found
             .iter()
             .copied()
             .filter(|address| !known_backends.contains(address))
             .collect();
-        let fresh = self.probe_backends(endpoint, &fresh, attempt).await;
-        (agent, fresh)
+        let new = self.probe_backends(endpoint, &new, attempt).await;
+        (agent, new)
     }
 
     async fn kubeconfig(&self, endpoint: &ApiEndpoint, attempt: &Attempt) -> Report {
@@ -240,17 +240,17 @@ impl Apiserver {
     async fn agent_credentials(
         &self,
         connection: &mut Connection,
-        own: &ApiEndpoint,
+        endpoint: &ApiEndpoint,
     ) -> Result<ApiEndpoint, TokenError> {
         match &self.context.agent {
-            None => Ok(own.clone()),
+            None => Ok(endpoint.clone()),
             Some(account) => {
                 let token = account
-                    .token(connection, &self.context.network.resolver, own, None)
+                    .token(connection, &self.context.network.resolver, endpoint, None)
                     .await?;
                 Ok(ApiEndpoint {
                     credentials: token.credentials(),
-                    ..own.clone()
+                    ..endpoint.clone()
                 })
             }
         }

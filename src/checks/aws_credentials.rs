@@ -103,7 +103,7 @@ impl AwsCredentials {
                     role_arn,
                 }),
             ) => self.web_identity(token_file, role_arn.as_deref()).await,
-            (CredentialSource::Profile, Profile::Valid(gives)) => check_profile(gives),
+            (CredentialSource::Profile, Profile::Valid(credentials)) => check_profile(credentials),
             (CredentialSource::Profile, Profile::Invalid(why)) => {
                 Verdict::Unknown(Evidence::from(why.as_str())).into()
             }
@@ -201,8 +201,8 @@ fn check_static_keys(variables: &CredentialVariables) -> SourceResult {
     .into()
 }
 
-fn check_profile(gives: &ProfileCredentials) -> SourceResult {
-    match gives {
+fn check_profile(credentials: &ProfileCredentials) -> SourceResult {
+    match credentials {
         ProfileCredentials::Keys(key) => Verdict::Ok(Evidence::from(format!(
             "the profile has access key {}",
             key_suffix(&key.id)
@@ -232,7 +232,7 @@ fn report_incomplete_key(
     next: CredentialSource,
     result: SourceResult,
 ) -> SourceResult {
-    let (there, missing) = match &variables.key_id {
+    let (present, missing) = match &variables.key_id {
         Some(id) => (
             format!("the access key ID {}", key_suffix(id)),
             "its secret",
@@ -240,7 +240,7 @@ fn report_incomplete_key(
         None => ("a secret access key".to_owned(), "its access key ID"),
     };
     let evidence = format!(
-        "{there} is set but {missing} is not, so the agent ignores both and uses {}: {}",
+        "{present} is set but {missing} is not, so the agent ignores both and uses {}: {}",
         next.label(),
         result.verdict.evidence()
     );

@@ -26,7 +26,10 @@ pub struct AzureImds {
 impl AzureImds {
     /// Creates the check.
     pub fn new(config: &Config, settings: &CheckSettings, context: &CheckContext) -> Self {
-        let (variables, endpoint) = (config.told.clone(), config.clouds.azure.clone());
+        let (variables, endpoint) = (
+            config.provider_variables.clone(),
+            config.clouds.azure.clone(),
+        );
         Self {
             variables,
             endpoint,

@@ -23,12 +23,12 @@ pub struct Clock;
 
 impl Check for Clock {
     async fn run(&self, attempt: &Attempt) -> Report {
-        let fresh = |at: SystemTime| at.elapsed().map_or(true, |age| age <= MAX_SAMPLE_AGE);
+        let is_recent = |at: SystemTime| at.elapsed().map_or(true, |age| age <= MAX_SAMPLE_AGE);
         let compared = |check: CheckId| CheckId::Clock.entry().prerequisites.contains(&check);
         let samples = attempt
             .reports()
             .iter()
-            .filter(|(check, report)| compared(*check) && fresh(report.at));
+            .filter(|(check, report)| compared(*check) && is_recent(report.at));
         let mut reports = attempt
             .reports()
             .iter()

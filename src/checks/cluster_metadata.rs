@@ -25,7 +25,7 @@ impl ClusterMetadata {
     /// Creates the check for a configuration.
     pub fn new(config: &Config, context: &CheckContext) -> Self {
         Self {
-            variables: config.told.clone(),
+            variables: config.provider_variables.clone(),
             aws: config.aws.clone(),
             context: context.clone(),
         }
@@ -82,8 +82,8 @@ impl ClusterMetadata {
             )));
         };
         match report.targets.first().map(|target| &target.outcome) {
-            Some(Ok(seen)) => Verdict::Ok(self.evidence(format!(
-                "{missing} is not set, so the agent discovers it: {seen}"
+            Some(Ok(values)) => Verdict::Ok(self.evidence(format!(
+                "{missing} is not set, so the agent discovers it: {values}"
             ))),
             _ => Verdict::Unknown(Evidence::from(format!(
                 "{metadata}: {}",
@@ -95,8 +95,8 @@ impl ClusterMetadata {
     /// Judges a group of variables of which only some are set.
     fn judge_partial(&self, set: &[&str], missing: &[&str]) -> Verdict {
         let (set, missing) = (set.join(", "), missing.join(", "));
-        let finding = |then: &str| {
-            let text = format!("{set} is set and {missing} is not{then}");
+        let finding = |consequence: &str| {
+            let text = format!("{set} is set and {missing} is not{consequence}");
             Finding::new(M::AgentConfigEnvMissing, self.evidence(text))
         };
         if self.variables.provider.map(Provider::rule) == Some(VariableRule::Unchecked) {
@@ -133,14 +133,14 @@ impl ClusterMetadata {
         let Some(imds) = reports.report(CheckId::Imds) else {
             return unknown("the check imds, which reads this metadata, has not run".to_owned());
         };
-        let seen = match imds.targets.first().map(|target| &target.outcome) {
-            Some(Ok(seen)) => seen,
+        let metadata = match imds.targets.first().map(|target| &target.outcome) {
+            Some(Ok(metadata)) => metadata,
             Some(Err(finding)) => return unknown(format!("imds: {}", finding.evidence)),
             None => return unknown(format!("imds: {}", imds.verdict.evidence())),
         };
         let Some(ec2) = reports.report(CheckId::Ec2Api) else {
             return unknown(format!(
-                "{seen}; the check ec2_api, which reads the cluster name, has not run"
+                "{metadata}; the check ec2_api, which reads the cluster name, has not run"
             ));
         };
         if let Some(name) = ec2
@@ -149,7 +149,7 @@ impl ClusterMetadata {
             .and_then(|instance| instance.cluster.as_deref())
         {
             return Verdict::Ok(Evidence::from(format!(
-                "EKS_* is not set, so the agent discovers the values: {seen}, and the name {} \
+                "EKS_* is not set, so the agent discovers the values: {metadata}, and the name {} \
                  from its instance's tag",
                 quote(name.as_bytes())
             )));
@@ -166,7 +166,7 @@ impl ClusterMetadata {
             modes.join(", ")
         };
         unknown(format!(
-            "{seen}; the agent reads the name from EC2, and ec2_api reports: {result}"
+            "{metadata}; the agent reads the name from EC2, and ec2_api reports: {result}"
         ))
     }
 

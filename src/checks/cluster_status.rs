@@ -15,7 +15,7 @@ use crate::castai::{CastaiError, client, cluster_id};
 use crate::catalogue::metric::{AGENT_STATUSES, CLUSTER_STATUSES, OTHER};
 use crate::catalogue::{FailureMode as M, alert};
 use crate::checks::{Attempt, Check, CheckContext};
-use crate::classify::{Kind, classify};
+use crate::classify::{TextKind, classify};
 use crate::config::{Agent, Castai, CheckSettings, Config, Secret};
 use crate::kube::Client;
 use crate::net::Response;
@@ -228,7 +228,7 @@ impl Cluster {
     fn describe_reconcile_error(&self, error: &str) -> String {
         let times = self.error_count.filter(|count| *count > 1);
         let times = times.map_or_else(String::new, |count| format!(" ({count} times)"));
-        let failure_mode = match classify(Some(Kind::K8sEvent), error).mode() {
+        let failure_mode = match classify(Some(TextKind::K8sEvent), error).mode() {
             None | Some(M::Unclassified) => String::new(),
             Some(mode) => format!("; {}", alert::explain_mode(mode)),
         };

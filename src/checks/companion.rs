@@ -19,7 +19,7 @@ pub fn fixed_verdict(check: CheckId, config: &Config) -> Option<Verdict> {
         return None;
     }
     let unknown = |why: &str| Some(Verdict::Unknown(Evidence::from(why)));
-    match &config.agent_seen {
+    match &config.agent_discovery {
         AgentDiscovery::NotLookedFor => None,
         AgentDiscovery::Absent(why) => Some(Verdict::NotApplicable(Evidence::from(format!(
             "{why}: the agent is not installed"
@@ -41,7 +41,9 @@ pub fn fixed_verdict(check: CheckId, config: &Config) -> Option<Verdict> {
                 aws_credentials(config, agent)
             }
             // On EKS the control plane is described with the agent's credentials.
-            CheckId::ControlPlaneAccess if config.told.provider == Some(Provider::Eks) => {
+            CheckId::ControlPlaneAccess
+                if config.provider_variables.provider == Some(Provider::Eks) =>
+            {
                 aws_credentials(config, agent).map(|verdict| match verdict {
                     Verdict::NotApplicable(why) => {
                         Verdict::NotApplicable(Evidence::from(format!("{why}, {SIDECAR_SCOPE}")))

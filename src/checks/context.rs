@@ -29,17 +29,17 @@ impl CheckContext {
             Client::new(config, &network.resolver),
             &config.installation.namespace,
         ));
-        let account = |place: &AgentLocation| {
-            let seen = config
-                .agent_seen
+        let account = |location: &AgentLocation| {
+            let discovered = config
+                .agent_discovery
                 .found()
                 .map(|elsewhere| elsewhere.service_account.as_str());
             Arc::new(ServiceAccountTokens::new(
-                &place.namespace,
-                seen.unwrap_or(&place.service_account),
+                &location.namespace,
+                discovered.unwrap_or(&location.service_account),
             ))
         };
-        let agent = config.agent_place.as_ref().map(account);
+        let agent = config.agent_location.as_ref().map(account);
         let requester = TokenRequester::new(Arc::clone(&store.client), agent.clone());
         Self {
             aws: Arc::new(AwsSession::new(config, &network, requester)),

@@ -47,7 +47,7 @@ impl ControlPlaneAccess {
             None => Trust::system(PkiScope::Public),
         };
         let trust = trust.map(Arc::new).map_err(|error| error.to_string());
-        let (variables, clouds) = (config.told.clone(), config.clouds.clone());
+        let (variables, clouds) = (config.provider_variables.clone(), config.clouds.clone());
         Self {
             variables,
             clouds,

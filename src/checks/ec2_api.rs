@@ -23,7 +23,7 @@ pub struct Ec2Api {
     context: CheckContext,
 }
 
-/// Why the check is not ok.
+/// A result other than ok.
 enum Ec2ApiError {
     /// The agent cannot work.
     Failing(Finding),
@@ -42,7 +42,7 @@ struct RequestContext<'a> {
     /// Whether STS accepts the same credentials.
     accepted: bool,
     /// The instance that this pod runs on, if known.
-    own: Option<Ec2Instance>,
+    node_instance: Option<Ec2Instance>,
 }
 
 impl Ec2Api {
@@ -70,10 +70,10 @@ impl Ec2Api {
             "{} is allowed to describe instances in {}",
             request.caller, request.region
         );
-        let Some((own, id)) = request
-            .own
+        let Some((node_instance, id)) = request
+            .node_instance
             .as_ref()
-            .and_then(|own| own.id.as_ref().map(|id| (own, id)))
+            .and_then(|node_instance| node_instance.id.as_ref().map(|id| (node_instance, id)))
         else {
             self.check_latency(timer)?;
             return Ok(Evidence::from(format!(
@@ -87,12 +87,12 @@ impl Ec2Api {
             Err(error) => return Err(self.explain(&error, request).await),
         };
         let Some(described) = described else {
-            return Err(not_visible(own, id, request, reports));
+            return Err(not_visible(node_instance, id, request, reports));
         };
         let cluster = described.cluster().map(str::to_owned);
         *instance = Some(Ec2Instance {
             cluster: cluster.clone(),
-            ..own.clone()
+            ..node_instance.clone()
         });
         let uses_discovery = self.context.aws.settings().used() == AwsUsage::Discovery;
         let quoted_id = quote(id.as_bytes());
@@ -124,8 +124,7 @@ impl Ec2Api {
         };
         let took = exceeded.duration.as_secs_f64();
         let evidence = format!(
-            "{} took {took:.1} s; every snapshot is delayed as much if a node's lifecycle has to \
-             be looked up in EC2",
+            "{} took {took:.1} s; every snapshot that needs an EC2 lookup is delayed by as much",
             exceeded.what
         );
         Err(Ec2ApiError::Tolerated(Finding::new(M::AwsSlow, evidence)))
@@ -210,7 +209,7 @@ impl Check for Ec2Api {
                 |identity| quote(identity.arn.as_bytes()),
             ),
             accepted: identity.is_some(),
-            own: aws
+            node_instance: aws
                 .own_instance(reports)
                 .await
                 .or_else(|| aws.node_instance()),
@@ -228,7 +227,7 @@ impl Check for Ec2Api {
             &service_target.endpoint,
             &request.cached.credentials,
         );
-        let mut instance = request.own.clone();
+        let mut instance = request.node_instance.clone();
         let result = self
             .send_requests(&ec2, &request, &timer, reports, &mut instance)
             .await;
@@ -271,17 +270,17 @@ fn allowed(error: &CallError) -> bool {
 
 /// Explains why EC2 does not return this node's instance.
 fn not_visible(
-    own: &Ec2Instance,
+    node_instance: &Ec2Instance,
     id: &str,
     request: &RequestContext<'_>,
     reports: &LatestReports,
 ) -> Ec2ApiError {
     let (region, caller, id) = (request.region, &request.caller, quote(id.as_bytes()));
     let empty = format!("EC2 in {region} does not return this node's instance {id} to {caller}");
-    if own.region != region {
+    if node_instance.region != region {
         let evidence = format!(
             "{empty}, which is in {}: the agent is configured with the wrong region",
-            own.region
+            node_instance.region
         );
         return Ec2ApiError::Failing(Finding::new(M::Ec2RegionWrong, evidence));
     }
@@ -294,7 +293,7 @@ fn not_visible(
     let account = identity
         .and_then(|report| report.identity.as_ref())
         .map(|identity| identity.account.as_str());
-    let cause = match (account, own.account.as_deref()) {
+    let cause = match (account, node_instance.account.as_deref()) {
         (Some(account), Some(owner)) if account != owner => format!(
             ", which belongs to account {owner}, while the caller belongs to {account}: give the \
              agent a role or key of the cluster's account"

@@ -56,7 +56,7 @@ impl GceMetadata {
     /// Creates the check.
     pub fn new(config: &Config, settings: &CheckSettings, context: &CheckContext) -> Self {
         let needs_service_account = config.check(CheckId::ControlPlaneAccess).enabled;
-        let (variables, clouds) = (config.told.clone(), config.clouds.clone());
+        let (variables, clouds) = (config.provider_variables.clone(), config.clouds.clone());
         Self {
             variables,
             clouds,

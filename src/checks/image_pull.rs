@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::catalogue::{CheckId, FailureMode, Family, Property};
 use crate::checks::{Attempt, Check, CheckContext};
-use crate::classify::{Kind, classify, registry};
+use crate::classify::{TextKind, classify, registry};
 use crate::config::{Config, Provider};
 use crate::kube::Store;
 use crate::kube::types::node::Node;
@@ -54,7 +54,7 @@ impl ImagePull {
     pub fn new(config: &Config, context: &CheckContext) -> Self {
         Self {
             store: Arc::clone(&context.store),
-            provider: config.told.provider,
+            provider: config.provider_variables.provider,
         }
     }
 
@@ -172,7 +172,7 @@ fn group_by_mode<'a>(
 
 fn failure_mode(image: &PendingImage) -> FailureMode {
     let message = format!("{}: {}", image.reason, image.message);
-    let mode = classify(Some(Kind::K8sEvent), &message).mode();
+    let mode = classify(Some(TextKind::K8sEvent), &message).mode();
     mode.filter(|mode| mode.family() == Family::Image)
         .unwrap_or(FailureMode::ImageUnknown)
 }

@@ -19,7 +19,7 @@ pub struct Imds {
     context: CheckContext,
 }
 
-/// What the agent reads from instance metadata.
+/// The values that the agent reads from instance metadata.
 #[derive(Clone, Copy, Debug)]
 struct WantedMetadata {
     /// Region and account, without which it does not start.
@@ -34,7 +34,7 @@ struct InstanceMetadata {
     facts: Vec<String>,
     /// A failure that the agent tolerates.
     tolerated: Option<Finding>,
-    /// When the role's credentials expire.
+    /// The expiry of the role's credentials.
     expiry: Option<i64>,
     /// The instance of this node.
     instance: Option<Ec2Instance>,

@@ -36,7 +36,7 @@ impl NodeLifecycle {
     pub fn new(config: &Config, context: &CheckContext) -> Self {
         Self {
             store: Arc::clone(&context.store),
-            provider: config.told.provider,
+            provider: config.provider_variables.provider,
             queries_ec2: config.aws.lifecycle,
         }
     }
@@ -77,7 +77,7 @@ impl NodeLifecycle {
                 .collect::<Vec<_>>()
                 .join(", ");
             let unresolved = format!(
-                "{labelled}; {} have to be looked up in EC2 ({named}{})",
+                "{labelled}; EC2 lookups required: {} ({named}{})",
                 unresolved.len(),
                 if unresolved.len() > MAX_NAMED_NODES {
                     ", …"
@@ -126,7 +126,7 @@ impl NodeLifecycle {
                 Verdict::failing(Finding::new(FailureMode::LifecycleUnresolved, evidence))
             }
             (None, Some(Verdict::Ok(_) | Verdict::Warning(_))) => Verdict::Ok(Evidence::from(
-                format!("{unresolved}, which the agent can query"),
+                format!("{unresolved}, and the agent can query EC2"),
             )),
             (None, _) => Verdict::Unknown(Evidence::from(format!(
                 "{unresolved}; whether the agent can query EC2 is unknown"

@@ -51,7 +51,7 @@ pub struct CheckSet<E = AnyCheck> {
 pub struct ScheduledCheck<E = AnyCheck> {
     /// The identifier of the check.
     pub check: CheckId,
-    /// What the agent needs this dependency for.
+    /// The purpose for which the agent needs this dependency.
     pub need: Need,
     /// The time between two attempts.
     pub interval: Duration,
@@ -244,11 +244,11 @@ fn need(check: CheckId, config: &Config) -> Need {
         CheckId::AzureImds => {
             metadata_need(config, Provider::Aks, |variables| variables.set.is_empty())
         }
-        CheckId::ControlPlaneAccess => match config.told.provider {
+        CheckId::ControlPlaneAccess => match config.provider_variables.provider {
             Some(Provider::Eks | Provider::Gke | Provider::Aks) => Need::Feature,
             _ => Need::None,
         },
-        CheckId::ClusterMetadata if config.told.provider.is_none() => Need::None,
+        CheckId::ClusterMetadata if config.provider_variables.provider.is_none() => Need::None,
         CheckId::Dns
         | CheckId::Apiserver
         | CheckId::CastaiApi
@@ -262,11 +262,11 @@ fn need(check: CheckId, config: &Config) -> Need {
 fn subject(check: CheckId, config: &Config) -> u64 {
     let Config {
         agent,
-        agent_seen,
+        agent_discovery,
         apiserver,
         castai,
         installation,
-        told,
+        provider_variables,
         aws,
         clouds,
         control_plane,
@@ -279,19 +279,21 @@ fn subject(check: CheckId, config: &Config) -> u64 {
         CheckId::Apiserver => &[apiserver, dns, proxy],
         CheckId::CastaiApi => &[castai, dns, proxy],
         CheckId::ClusterStatus => &[agent, apiserver, castai, dns, proxy],
-        CheckId::Imds => &[told, aws, proxy],
-        CheckId::AwsCredentials => &[told, agent, apiserver, aws, proxy],
-        CheckId::ClusterMetadata => &[told, aws, clouds, dns, proxy],
-        CheckId::ControlPlaneAccess => &[told, aws, clouds, control_plane, dns, proxy],
-        CheckId::GceMetadata | CheckId::AzureImds => &[told, clouds, dns, proxy],
-        CheckId::StsIdentity | CheckId::Ec2Api => &[told, aws, dns, proxy],
+        CheckId::Imds => &[provider_variables, aws, proxy],
+        CheckId::AwsCredentials => &[provider_variables, agent, apiserver, aws, proxy],
+        CheckId::ClusterMetadata => &[provider_variables, aws, clouds, dns, proxy],
+        CheckId::ControlPlaneAccess => {
+            &[provider_variables, aws, clouds, control_plane, dns, proxy]
+        }
+        CheckId::GceMetadata | CheckId::AzureImds => &[provider_variables, clouds, dns, proxy],
+        CheckId::StsIdentity | CheckId::Ec2Api => &[provider_variables, aws, dns, proxy],
         CheckId::AgentUpgrade => &[installation, apiserver, castai, dns, proxy],
         CheckId::ClusterController | CheckId::Components => {
             &[installation, agent, apiserver, castai, dns, proxy]
         }
         CheckId::AgentWorkload | CheckId::ImagePull => &[installation, apiserver, dns, proxy],
-        CheckId::NodeLifecycle => &[apiserver, told, aws, dns, proxy],
-        CheckId::AgentHealth => &[agent, agent_seen, apiserver, dns, proxy],
+        CheckId::NodeLifecycle => &[apiserver, provider_variables, aws, dns, proxy],
+        CheckId::AgentHealth => &[agent, agent_discovery, apiserver, dns, proxy],
         CheckId::AgentLog => &[apiserver, dns, installation, proxy],
         CheckId::Dns => &[apiserver, castai, aws, dns, proxy],
     };
@@ -327,7 +329,8 @@ fn metadata_need(
     provider: Provider,
     reads_metadata: impl Fn(&ProviderVariables) -> bool,
 ) -> Need {
-    let needed = config.told.provider == Some(provider) && reads_metadata(&config.told);
+    let needed = config.provider_variables.provider == Some(provider)
+        && reads_metadata(&config.provider_variables);
     if needed { Need::Start } else { Need::None }
 }
 

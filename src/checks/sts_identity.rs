@@ -35,14 +35,14 @@ pub struct StsIdentity {
 struct PartialReport {
     /// The agent's identity.
     identity: Option<AwsIdentity>,
-    /// When the agent's credentials expire.
+    /// The expiry of the agent's credentials.
     end: Option<i64>,
     date: Option<DateSample>,
 }
 
-/// Why the identity could not be determined or is wrong.
+/// An identity that is unknown or wrong.
 enum StsIdentityError {
-    /// A failure, and whether the agent works despite it.
+    /// A failure. The agent works despite it if it is tolerated.
     Found { finding: Finding, tolerated: bool },
     /// The check could not be performed.
     Unknown(Evidence),
@@ -103,7 +103,8 @@ impl StsIdentity {
         self.compare(&caller, &cached, reports)?;
         if let Some(exceeded) = agent_timeouts::first_exceeded(&self.timeouts, timer) {
             let evidence = format!(
-                "{} took {:.1} s; every operation of the agent that needs STS is delayed as much",
+                "{} took {:.1} s; every operation of the agent that needs STS is delayed by as \
+                 much",
                 exceeded.what,
                 exceeded.duration.as_secs_f64()
             );

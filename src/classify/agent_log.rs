@@ -1,28 +1,31 @@
-//! Lines of the logs of CAST AI's components, in every format that stands there: logfmt of logrus and slog, slog's JSON, klog,
-//! the plain lines of the HTTP client and of the AWS SDK, command-line errors, Go panics.
+//! Log lines of CAST AI's components in all their formats: logfmt of logrus and slog, slog's JSON,
+//! klog, plain lines of the HTTP client and the AWS SDK, command-line errors, Go panics.
 //!
-//! Level alone decides nothing: an info line may carry the cause of the end (`shutdown triggered by …`), and healthy starts
-//! print errors. A line is read for the innermost cause that it names; its wrappers differ from version to version.
+//! The level alone decides nothing: an info line may contain the cause of an exit (`shutdown
+//! triggered by …`), and healthy starts log errors. The innermost cause in a line decides; its
+//! wrappers differ between versions.
 
+mod fields;
 pub(super) mod format;
+mod header;
+mod prefix;
 
 use format::{Entry, Level};
 
-use super::go_error::Cause;
-use super::{
-    Reading, Rule, aws_error, castai, cloud_metadata, contains_any, first_match, go_error,
-    image_pull, kube_text, pod, sounds_like_a_fault,
-};
 use crate::catalogue::FailureMode as M;
+use crate::classify::go_error::Cause;
+use crate::classify::reading::Reading;
+use crate::classify::rule::{Rule, contains_any, first_match, sounds_like_a_fault};
+use crate::classify::{aws_error, castai, cloud_metadata, go_error, image_pull, kube_text, pod};
 
-/// What a line says.
+/// Classifies a line.
 pub(super) fn read(line: &str) -> Reading {
     let entry = Entry::parse(line);
     let text = entry.text();
     reading_of(&entry, &text)
 }
 
-/// What a line says that was taken apart already.
+/// Classifies a parsed line.
 pub(super) fn reading_of(entry: &Entry, text: &str) -> Reading {
     let telling = entry.level != Level::Quiet || contains_any(text, TELLING);
     // A line without any format may be the message of an event.
@@ -47,7 +50,7 @@ pub(super) fn reading_of(entry: &Entry, text: &str) -> Reading {
     }
 }
 
-/// What a message says, apart from its level; nothing if no rule knows it.
+/// Classifies a message regardless of its level; `None` if no rule matches.
 fn judge(text: &str) -> Option<Reading> {
     if let Some(mode) = castai::log_text(text) {
         return Some(mode.into());
@@ -84,7 +87,7 @@ fn judge(text: &str) -> Option<Reading> {
     first_match(CAUSE_UNTOLD, text).map(Reading::from)
 }
 
-/// The mode of a cause that does not name its phase depends on whom the line is about.
+/// Returns the mode of a cause without a phase, which depends on the peer.
 fn in_context(cause: Cause, text: &str) -> Reading {
     let about_kubernetes = !speaks_of_castai(text) && kube_text::speaks_of_kubernetes(text);
     match cause {
@@ -101,7 +104,7 @@ fn in_context(cause: Cause, text: &str) -> Reading {
     }
 }
 
-/// Whether a text is about the way to CAST AI.
+/// Returns whether a text concerns a connection to CAST AI.
 pub(super) fn speaks_of_castai(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "castai api",
@@ -115,7 +118,8 @@ pub(super) fn speaks_of_castai(text: &str) -> bool {
     contains_any(text, WORDS) || names_a_host_of_castai(text)
 }
 
-/// Whether `cast.ai` stands in the text as a host, not as an API group of the cluster.
+/// Returns whether the text contains `cast.ai` as a host rather than as an API group of the
+/// cluster.
 fn names_a_host_of_castai(text: &str) -> bool {
     const GROUPS: &[&str] = &[
         "autoscaling.",
@@ -131,14 +135,14 @@ fn names_a_host_of_castai(text: &str) -> bool {
     })
 }
 
-/// Info lines that tell of a fault.
+/// Info lines that report a fault.
 const TELLING: &[&str] = &[
     "shutdown triggered by",
     "continuity token mismatch",
     "watch ended with error",
 ];
 
-/// What healthy agents write as well, or what follows from something that another line names.
+/// Lines that healthy agents log as well, or consequences of a cause named in another line.
 const CONSEQUENCES: &[&str] = &[
     "failed to send logs after shutdown timed out",
     "context canceled before registration was initiated",
@@ -158,11 +162,12 @@ const CONSEQUENCES: &[&str] = &[
     "couldn't get resource list for ",
     "stale GroupVersion discovery",
     "falling back to IMDSv1",
-    // The agent's discovery takes every error for one that it can cut in two; the line before names the error.
+    // The agent's discovery splits every error without checking its shape; the line before names
+    // the error.
     "index out of range [1] with length 1",
 ];
 
-/// What the components say in words of their own.
+/// The components' own messages.
 const OWN_WORDS: &[Rule] = &[
     (&["continuity token mismatch"], M::CastaiContinuityToken),
     (&["invalid continuity token"], M::CastaiContinuityToken),
@@ -172,7 +177,7 @@ const OWN_WORDS: &[Rule] = &[
         &["cluster ID is still empty after initialization"],
         M::CastaiUnexpectedBody,
     ),
-    // Only CAST AI is spoken to by gRPC with a token.
+    // Only CAST AI is called over gRPC with a token.
     (&["code = Unauthenticated"], M::CastaiTokenInvalid),
     (&["bind: address already in use"], M::AgentPortTaken),
     (
@@ -229,14 +234,14 @@ const OWN_WORDS: &[Rule] = &[
     (&["parsing cluster id"], M::AgentConfigInvalid),
 ];
 
-/// An answer that is not what the client can read.
+/// Responses that the client cannot parse.
 const UNREADABLE: &[&str] = &[
     "looking for beginning of value",
     "json: cannot unmarshal",
     "unexpected end of JSON input",
 ];
 
-/// What failed, where nothing in the line says why.
+/// Failed operations whose line does not give the cause.
 const CAUSE_UNTOLD: &[Rule] = &[
     (&["failed sending delta:"], M::CastaiDeliveryFailed),
     (
@@ -251,7 +256,7 @@ const CAUSE_UNTOLD: &[Rule] = &[
 ];
 
 impl Entry {
-    /// The message and the error beside it, as one text.
+    /// Returns message and error field as one text.
     pub(super) fn text(&self) -> String {
         match &self.error {
             Some(error) => format!("{}: {error}", self.message),

@@ -1,43 +1,48 @@
-//! What AWS and its SDKs say: texts of the Go SDK in both generations, and error bodies as received.
+//! Errors of AWS and its SDKs: texts of both generations of the Go SDK, and error bodies as
+//! received.
 //!
-//! The first SDK writes `Code: message\n\tstatus code: 403, request id: …\ncaused by: …`, the second
-//! `operation error EC2: DescribeInstances, https response error StatusCode: 403, …, api error Code: message`.
-//! In both the innermost code decides; the wrappers around it change from version to version.
+//! The first SDK writes `Code: message
+//! \tstatus code: 403, request id: …
+//! caused by: …`, the second `operation error EC2: DescribeInstances, https response error
+//! StatusCode: 403, …, api error Code: message`. In both, the innermost code decides; the wrappers
+//! differ between versions.
 
 use serde_json::Value;
 
-use super::castai::is_html;
-use super::go_error::Cause;
-use super::{Reading, Rule, contains_any, first_match, go_error};
 use crate::catalogue::{FailureMode, FailureMode as M};
+use crate::classify::go_error;
+use crate::classify::go_error::Cause;
+use crate::classify::html::is_html;
+use crate::classify::reading::Reading;
+use crate::classify::rule::{Rule, contains_any, first_match};
 
-/// Whose answer it is, as far as the text tells.
+/// The service that responded, as far as the text shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Service {
     /// EC2.
     Ec2,
     /// STS.
     Sts,
-    /// The agent of EKS Pod Identity, or the service behind it.
+    /// The EKS Pod Identity agent, or the service behind it.
     PodIdentity,
     /// Instance metadata.
     Imds,
-    /// The text does not tell.
+    /// Not shown by the text.
     Unknown,
 }
 
-/// An error as a body of AWS's tells it.
+/// A parsed AWS error body.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ErrorBody {
-    /// The code; without one it was not AWS that answered.
+    /// Error code; without one, the response is not from AWS.
     pub code: Option<String>,
-    /// The words.
+    /// Error message.
     pub message: Option<String>,
-    /// By which AWS finds the request.
+    /// Request ID.
     pub request_id: Option<String>,
 }
 
-/// Code, words and request id of an error body, in whichever envelope: EC2's, STS's, or JSON.
+/// Parses an error body in any envelope: EC2's, STS's, or JSON.
 pub fn error_body(body: &str) -> ErrorBody {
     let body = body.trim();
     let ((code, message), request_id) = if body.starts_with('{') {
@@ -57,12 +62,12 @@ pub fn error_body(body: &str) -> ErrorBody {
     }
 }
 
-/// The mode of a service's error code, with its message where the code alone does not decide.
+/// Returns the mode of a service's error code, using the message where the code alone is ambiguous.
 pub fn code(service: Service, code: &str, message: &str) -> Option<FailureMode> {
     first_match(PHRASES, message).or_else(|| mode_of_code(code, message, service))
 }
 
-/// What a log text of the SDK says; nothing if it is not about AWS or no rule knows it.
+/// Classifies a log text of the SDK; `None` if it is not about AWS or no rule matches.
 pub(super) fn log_text(text: &str) -> Option<Reading> {
     if let Some(mode) = first_match(PHRASES, text) {
         return Some(mode.into());
@@ -86,13 +91,13 @@ pub(super) fn log_text(text: &str) -> Option<Reading> {
     }
 }
 
-/// What an error body says.
+/// Classifies an error body.
 pub(super) fn read_body(body: &str) -> Reading {
     let body = body.trim();
     if body.is_empty() {
         return Reading::Harmless;
     }
-    // The metadata service answers with pages.
+    // The metadata service responds with HTML pages.
     if let Some(mode) = first_match(IMDS_PAGES, body) {
         return mode.into();
     }
@@ -105,7 +110,7 @@ pub(super) fn read_body(body: &str) -> Reading {
         (tag(body, "Code"), tag(body, "Message"))
     };
     let Some(code) = code else {
-        // Not a document: perhaps a line of the SDK, or a plain text of the Pod Identity agent.
+        // Not a document: perhaps a line of the SDK, or plain text of the Pod Identity agent.
         return log_text(body).unwrap_or_else(|| M::Unclassified.into());
     };
     let message = message.unwrap_or_default();
@@ -126,7 +131,8 @@ pub(super) fn read_body(body: &str) -> Reading {
 }
 
 impl Service {
-    /// The service that was asked last: the innermost operation, or the address of who hands out credentials for it.
+    /// Returns the last service called: the innermost operation, or the address of its credential
+    /// source.
     fn of(text: &str) -> Self {
         const POD_IDENTITY: &[&str] = &[
             "169.254.170.23",
@@ -180,7 +186,7 @@ impl Service {
     }
 }
 
-/// Whether a text is about AWS.
+/// Returns whether a text is about AWS.
 fn speaks_of_aws(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "operation error ",
@@ -208,7 +214,7 @@ fn speaks_of_aws(text: &str) -> bool {
     contains_any(text, WORDS) && !speaks_of_other_clouds(text)
 }
 
-/// Metadata of GKE and AKS stand at the same address.
+/// GKE and AKS have their metadata at the same address.
 fn speaks_of_other_clouds(text: &str) -> bool {
     contains_any(
         text,
@@ -222,7 +228,7 @@ fn speaks_of_other_clouds(text: &str) -> bool {
     )
 }
 
-/// The instance metadata service, whose answers have a status and no code.
+/// Classifies errors of the instance metadata service, which have a status and no code.
 fn imds(text: &str) -> Reading {
     let looking_for_role = contains_any(
         text,
@@ -242,14 +248,14 @@ fn imds(text: &str) -> Reading {
         404 if looking_for_role => M::AwsImdsNoRole,
         404 => M::MetadataUnresolvable,
         500..=599 => M::AwsImdsServerError,
-        // Without an answer nobody knows whether there would have been a role.
+        // Without a response it is unknown whether a role exists.
         _ if looking_for_role => M::AwsNoCredentials,
         _ => M::AwsImdsUnreachable,
     };
     mode.into()
 }
 
-/// No answer came: the cause on the way, or what the text says of whom it was asking.
+/// No response arrived: the transport cause, or the peer named in the text.
 fn on_the_way(cause: Cause, text: &str, service: Service) -> Reading {
     match (cause, service) {
         (Cause::GivenUp, _) if text.contains("context canceled") => Reading::Harmless,
@@ -259,7 +265,7 @@ fn on_the_way(cause: Cause, text: &str, service: Service) -> Reading {
         (_, Service::PodIdentity) => M::AwsPodIdentityAgentUnreachable.into(),
         (Cause::Mode(mode), _) => mode.into(),
         (_, Service::Sts) => M::AwsStsUnreachable.into(),
-        // Seen when STS or its name does not answer: the text breaks off where credentials are fetched.
+        // Seen when STS or its name does not respond: the text stops where credentials are fetched.
         _ if text.contains("get credentials: ") => M::AwsStsUnreachable.into(),
         (Cause::GivenUp, _) => Reading::Harmless,
         (Cause::NotConnected, _) => M::NetConnectTimeout.into(),
@@ -267,7 +273,7 @@ fn on_the_way(cause: Cause, text: &str, service: Service) -> Reading {
     }
 }
 
-/// The mode of the innermost code in a text.
+/// Returns the mode of the innermost code in a text.
 fn coded(text: &str, service: Service) -> Option<FailureMode> {
     let (at, code) = CODES
         .iter()
@@ -282,7 +288,7 @@ fn coded(text: &str, service: Service) -> Option<FailureMode> {
     mode_of_code(code, &text[at..], service)
 }
 
-/// The mode of an error code, with its message where the code alone does not decide.
+/// Returns the mode of an error code, using the message where the code alone is ambiguous.
 fn mode_of_code(code: &str, message: &str, service: Service) -> Option<FailureMode> {
     let web_identity =
         message.contains("WebIdentity") || message.contains("Token expired: current date/time");
@@ -339,14 +345,14 @@ fn mode_of_code(code: &str, message: &str, service: Service) -> Option<FailureMo
     })
 }
 
-/// Policies that stand around STS, whatever the role's own say.
+/// Policies around STS that apply regardless of the role's own policies.
 const PERIMETERS: &[&str] = &[
     "vpc endpoint policy",
     "service control policy",
     "resource control policy",
 ];
 
-/// Which kind of policy denies, from the end of the message; AWS names one kind only.
+/// Returns which kind of policy denies, from the end of the message; AWS names only one.
 fn denied(message: &str) -> FailureMode {
     const KINDS: &[(&str, FailureMode)] = &[
         ("service control policy", M::Ec2DeniedScp),
@@ -364,7 +370,8 @@ fn denied(message: &str) -> FailureMode {
     else {
         return M::Ec2DeniedUnspecified;
     };
-    // The kind stands right behind the phrase, at most an article and a word like "organization's" before it.
+    // The kind directly follows the phrase, after at most an article and a word like
+    // "organization's".
     let reason: String = reason.chars().take(64).collect();
     if reason.contains("identity-based policy") {
         return if explicit.is_some() {
@@ -379,7 +386,7 @@ fn denied(message: &str) -> FailureMode {
         .map_or(M::Ec2DeniedUnspecified, |(_, mode)| *mode)
 }
 
-/// Code and message of a JSON error.
+/// Parses code and message of a JSON error.
 fn json(body: &str) -> (Option<String>, Option<String>) {
     let Ok(value) = serde_json::from_str::<Value>(body) else {
         return (None, None);
@@ -398,7 +405,7 @@ fn json(body: &str) -> (Option<String>, Option<String>) {
     )
 }
 
-/// The code behind a message that comes without one: some services send it in a header.
+/// Infers the code from a message: some services send the code in a header only.
 fn code_of_message(message: &str) -> Option<String> {
     const MESSAGES: &[(&str, &str)] = &[
         (
@@ -426,14 +433,14 @@ fn code_of_message(message: &str) -> Option<String> {
         .map(|(_, code)| (*code).to_owned())
 }
 
-/// The text of the first element with this name.
+/// Returns the text of the first element with this name.
 fn tag(body: &str, name: &str) -> Option<String> {
     let (_, rest) = body.split_once(&format!("<{name}>"))?;
     rest.split_once("</")
         .map(|(text, _)| text.trim().to_owned())
 }
 
-/// Whatever AWS calls its errors, where a mode depends on it.
+/// AWS error codes that determine a mode.
 const CODES: &[&str] = &[
     "UnauthorizedOperation",
     "AccessDenied",
@@ -476,7 +483,7 @@ const CODES: &[&str] = &[
     "AssumeRoleUnauthorizedAccess",
 ];
 
-/// Texts that stand for themselves, in order.
+/// Phrases that are decisive without a code, in order of precedence.
 const PHRASES: &[Rule] = &[
     (
         &["only loopback hosts are allowed"],
@@ -569,7 +576,7 @@ const PHRASES: &[Rule] = &[
     ),
 ];
 
-/// The pages of the instance metadata service.
+/// HTML pages of the instance metadata service.
 const IMDS_PAGES: &[Rule] = &[
     (
         &["<title>401 - Unauthorized</title>"],
@@ -578,7 +585,7 @@ const IMDS_PAGES: &[Rule] = &[
     (&["<title>403 - Forbidden</title>"], M::AwsImdsDisabled),
 ];
 
-/// What remains where no source gave credentials and none says why.
+/// Texts that report missing credentials without a reason.
 const NO_CREDENTIALS: &[Rule] = &[
     (&["AssumeRoleUnauthorizedAccess"], M::AwsImdsRoleTrust),
     (&["no EC2 instance role found"], M::AwsImdsNoRole),
@@ -590,3 +597,12 @@ const NO_CREDENTIALS: &[Rule] = &[
     ),
     (&["get credentials: "], M::AwsNoCredentials),
 ];
+
+/// Returns whether this is an AWS error document.
+pub(super) fn is_error_xml(text: &str) -> bool {
+    text.contains("<Code>")
+        && contains_any(
+            text,
+            &["<ErrorResponse", "<Response>", "<Errors>", "<Error>"],
+        )
+}

@@ -1,27 +1,28 @@
-//! The answers of CAST AI, as received and as its components write them into their logs.
+//! CAST AI's responses, as received and as its components log them.
 
-use super::contains_any;
 use crate::catalogue::{FailureMode, FailureMode as M};
+use crate::classify::html::is_html;
+use crate::classify::rule::contains_any;
 
-/// The body of a 400 that makes the agent start over.
+/// Body of a 400 response that makes the agent start over.
 const CONTINUITY: &str = "invalid continuity token";
 
-/// An HTTP answer from CAST AI's address.
+/// An HTTP response from CAST AI's address.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Answer<'a> {
     /// The status code.
     pub status: u16,
-    /// The header `Content-Type`; where it is not known the body's shape decides.
+    /// `Content-Type` header; if unknown, the body's shape decides.
     pub content_type: Option<&'a str>,
-    /// The header `X-Castai-Request-Id`: the application itself answered.
+    /// `X-Castai-Request-Id` header, set by the application itself.
     pub request_id: Option<&'a str>,
-    /// All headers in one text, where they are known: marks of proxies and filters are looked for in them.
+    /// All headers as one text, if known; searched for marks of proxies and filters.
     pub headers: &'a str,
-    /// The body, or its beginning.
+    /// The body, or its start.
     pub body: &'a str,
 }
 
-/// What an answer from CAST AI's address means; `None` for a healthy one.
+/// Returns the mode of a response from CAST AI's address; `None` if it is healthy.
 pub fn castai_answer(answer: &Answer<'_>) -> Option<FailureMode> {
     if answer.body.contains(CONTINUITY) {
         return Some(M::CastaiContinuityToken);
@@ -48,7 +49,7 @@ pub fn castai_answer(answer: &Answer<'_>) -> Option<FailureMode> {
     })
 }
 
-/// What a page means that stands where CAST AI's JSON should be.
+/// Returns the mode of a page in place of CAST AI's JSON.
 fn page(answer: &Answer<'_>) -> FailureMode {
     let has = |marks: &[&str]| {
         contains_any(&answer.body.to_lowercase(), marks)
@@ -68,38 +69,12 @@ fn page(answer: &Answer<'_>) -> FailureMode {
     }
 }
 
-/// Whether this is a web page.
-pub fn is_html(content_type: Option<&str>, body: &str) -> bool {
-    let start: String = body
-        .trim_start_matches('\u{feff}')
-        .trim_start()
-        .chars()
-        .take(14)
-        .collect();
-    let start = start.to_ascii_lowercase();
-    [
-        "<!doctype html",
-        "<html",
-        "<head",
-        "<body",
-        "<title",
-        "<h1",
-        "<center",
-    ]
-    .iter()
-    .any(|tag| start.starts_with(tag))
-        || content_type.is_some_and(|kind| {
-            kind.trim_start()
-                .to_ascii_lowercase()
-                .starts_with("text/html")
-        })
-}
-
 fn is_json(body: &str) -> bool {
     body.trim_start().starts_with(['{', '['])
 }
 
-/// The mode of a log text with `status_code=… body=…`, if it is one; without `status_code=` no answer had come.
+/// Returns the mode of a log text with `status_code=… body=…`; without `status_code=` there was no
+/// response.
 pub fn log_text(text: &str) -> Option<FailureMode> {
     let (before, behind) = text.split_once("status_code=")?;
     let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
@@ -116,7 +91,7 @@ pub fn log_text(text: &str) -> Option<FailureMode> {
         body,
         ..Answer::default()
     })?;
-    // A registration names no cluster yet, so 404 cannot be about one, unless it says so.
+    // A registration does not name a cluster yet, so its 404 is not about one, unless it says so.
     let about_cluster =
         !text.contains("requesting castai api") || body.to_lowercase().contains("cluster");
     Some(if mode == M::CastaiClusterNotFound && !about_cluster {
@@ -157,7 +132,8 @@ const PROXY_MARKS: &[&str] = &[
     "captive portal",
 ];
 
-/// How the edge in front of CAST AI words a block, in lower case. Its other pages tell that CAST AI behind it does not answer.
+/// Block messages of the edge in front of CAST AI, in lower case. Its other pages mean that CAST AI
+/// behind it does not respond.
 const EDGE_MARKS: &[&str] = &[
     "just a moment",
     "attention required",

@@ -1,10 +1,12 @@
-//! What the clouds' metadata servers make CAST AI's components say.
+//! Log texts about the clouds' metadata servers.
 
-use super::go_error::Cause;
-use super::{Reading, Rule, contains_any, first_match, go_error};
 use crate::catalogue::FailureMode as M;
+use crate::classify::go_error;
+use crate::classify::go_error::Cause;
+use crate::classify::reading::Reading;
+use crate::classify::rule::{Rule, contains_any, first_match};
 
-/// What a log text about them says; nothing if it is about something else.
+/// Classifies a log text about metadata servers; `None` if it is about something else.
 pub(super) fn log_text(text: &str) -> Option<Reading> {
     if let Some(mode) = first_match(ANSWERS, text) {
         return Some(mode.into());
@@ -33,7 +35,7 @@ pub(super) fn log_text(text: &str) -> Option<Reading> {
     Some(match go_error::cause(text) {
         Some(Cause::GivenUp) => Reading::Harmless,
         Some(_) if google => M::GcpMetadataUnreachable.into(),
-        // A chain of the SDK says more.
+        // The SDK's credential chain is more specific.
         Some(_) if amazon && contains_any(text, &["operation error ", "NoCredentialProviders"]) => {
             return None;
         }
@@ -44,7 +46,7 @@ pub(super) fn log_text(text: &str) -> Option<Reading> {
     })
 }
 
-/// They answered.
+/// Errors with a response.
 const ANSWERS: &[Rule] = &[
     (
         &["GCE metadata \"", "service-accounts/default", "not defined"],

@@ -1,24 +1,24 @@
-//! How Go names the faults of networks, proxies, TLS and HTTP, whoever wraps them.
+//! Go's error texts for network, proxy, TLS and HTTP failures, whatever wraps them.
 
-use super::{Rule, contains_any, first_match};
 use crate::catalogue::{FailureMode, FailureMode as M};
+use crate::classify::rule::{Rule, contains_any, first_match};
 
-/// What a Go error text says about the way to a target.
+/// Transport failure in a Go error text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Cause {
-    /// It names the fault.
+    /// A named failure.
     Mode(FailureMode),
-    /// The time was up, and the text does not tell in which phase.
+    /// A timeout in an unknown phase.
     Deadline,
-    /// The time was up before there was a connection; resolve, connect, proxy and TLS are all possible.
+    /// A timeout before the connection was established: resolve, connect, proxy or TLS.
     NotConnected,
-    /// A connection that had stood is lost without a word from the other side.
+    /// An established connection was lost without an error from the other side.
     Lost,
-    /// Somebody gave up because of something else: a consequence.
+    /// The operation was cancelled: a consequence of something else.
     GivenUp,
 }
 
-/// The cause that a Go error text names, if it names one.
+/// Returns the cause in a Go error text, if any.
 pub fn cause(text: &str) -> Option<Cause> {
     proxy(text)
         .or_else(|| tls(text))
@@ -30,7 +30,8 @@ pub fn cause(text: &str) -> Option<Cause> {
         .or_else(|| vague(text))
 }
 
-/// What Go says about a proxy: `proxyconnect` if it cannot be reached, a bare status text behind the address if it refuses.
+/// Matches proxy errors: `proxyconnect` if the proxy is unreachable, a bare status text after the
+/// address if it refuses.
 fn proxy(text: &str) -> Option<FailureMode> {
     if text.contains("Proxy Authentication Required") {
         return Some(M::ProxyAuthRequired);
@@ -56,7 +57,7 @@ fn proxy(text: &str) -> Option<FailureMode> {
     refused_connect(text).then_some(M::ProxyDenied)
 }
 
-/// Whether the text ends an `https` request with nothing but the words of an HTTP status: the answer to CONNECT.
+/// Returns whether an `https` request ends with only a status text: the response to CONNECT.
 fn refused_connect(text: &str) -> bool {
     const STATUS: &[&str] = &[
         "Forbidden",
@@ -89,20 +90,21 @@ fn refused_connect(text: &str) -> bool {
     })
 }
 
-/// Whether the quoted text that ends three bytes before the end of `before` is an `https` address.
+/// Returns whether the quoted text that ends three bytes before the end of `before` is an `https`
+/// URL.
 fn quoted_before_is_https(before: &str) -> bool {
     let Some(quoted) = before.strip_suffix("\": ") else {
         return false;
     };
     let quoted = quoted.strip_suffix('\\').unwrap_or(quoted);
-    // An address is short; looking no farther back keeps this linear for hostile texts.
+    // URLs are short; a bounded window keeps this linear for hostile texts.
     let window = tail(quoted, 2048);
     window
         .rfind('"')
         .is_some_and(|open| window[open + 1..].starts_with("https://"))
 }
 
-/// The last bytes of a text, at most `limit`, cut where a character begins.
+/// Returns the last bytes of a text, at most `limit`, cut at a character boundary.
 fn tail(text: &str, limit: usize) -> &str {
     let mut from = text.len().saturating_sub(limit);
     while !text.is_char_boundary(from) {
@@ -118,7 +120,7 @@ fn tls(text: &str) -> Option<FailureMode> {
     first_match(TLS, text)
 }
 
-/// Whether the candidate authority that Go names is evidently a product that opens TLS.
+/// Returns whether the authority named by Go is evidently a TLS-inspecting product.
 fn names_an_interceptor(text: &str) -> bool {
     const PRODUCTS: &[&str] = &[
         "zscaler",
@@ -147,13 +149,14 @@ fn names_an_interceptor(text: &str) -> bool {
         .is_some_and(|(_, name)| contains_any(&name.to_lowercase(), PRODUCTS))
 }
 
-/// What Go says about a name: everything behind `lookup` belongs to the resolver, `i/o timeout` included.
+/// Matches name resolution errors: everything after `lookup` belongs to the resolver, `i/o timeout`
+/// included.
 fn lookup(text: &str) -> Option<FailureMode> {
     if text.contains("no suitable address") {
         return Some(M::NetDnsNoAddress);
     }
     let (_, behind) = text.split_once("lookup ")?;
-    // Old agents take an address with a scheme for a name.
+    // Old agents use an address with a scheme as a name.
     if ["https: ", "https on ", "http: ", "http on "]
         .iter()
         .any(|host| behind.starts_with(host))
@@ -163,7 +166,7 @@ fn lookup(text: &str) -> Option<FailureMode> {
     first_match(LOOKUP, behind)
 }
 
-/// What names no phase and no fault, only that it is over.
+/// Matches timeouts and cancellations without a phase or failure.
 fn vague(text: &str) -> Option<Cause> {
     const DEADLINE: &[&str] = &[
         "context deadline exceeded",
@@ -212,7 +215,7 @@ fn vague(text: &str) -> Option<Cause> {
     contains_any(text, GIVEN_UP).then_some(Cause::GivenUp)
 }
 
-/// Whether the other side hung up: `EOF` as the last word of an error.
+/// Returns whether the error ends with `EOF`: the other side closed the connection.
 fn ends_with_eof(text: &str) -> bool {
     if text.contains("JSON") || text.contains("parsing json") {
         return false;
@@ -228,7 +231,7 @@ fn ends_with_eof(text: &str) -> bool {
     })
 }
 
-/// Faults of the settings that show only when a request is made.
+/// Configuration errors that surface only when a request is made.
 const SETTINGS: &[Rule] = &[
     (
         &["invalid header field value for \"X-Api-Key\""],
@@ -262,7 +265,7 @@ const SETTINGS: &[Rule] = &[
     (&["dial tcp: unknown port"], M::AgentConfigInvalid),
 ];
 
-/// TLS: first what is wrong with the certificate, then with the conversation.
+/// TLS: certificate errors first, then protocol errors.
 const TLS: &[Rule] = &[
     (
         &["certificate signed by unknown authority"],
@@ -308,7 +311,7 @@ const TLS: &[Rule] = &[
     (&["x509: "], M::TlsProtocol),
 ];
 
-/// What stands behind `lookup NAME`.
+/// Errors after `lookup NAME`.
 const LOOKUP: &[Rule] = &[
     (&["no such host"], M::NetDnsNxdomain),
     (&["No such host is known"], M::NetDnsNxdomain),
@@ -326,7 +329,7 @@ const LOOKUP: &[Rule] = &[
     (&["Temporary failure in name resolution"], M::NetDnsTimeout),
 ];
 
-/// TCP: before and after the connection stands.
+/// TCP errors, before and after the connection is established.
 const CONNECTION: &[Rule] = &[
     (&["connection refused"], M::NetRefused),
     (&["actively refused"], M::NetRefused),
@@ -359,7 +362,7 @@ const CONNECTION: &[Rule] = &[
     (&["graceful shutdown GOAWAY"], M::NetReset),
 ];
 
-/// HTTP: an answer that is none.
+/// Malformed HTTP responses.
 const HTTP: &[Rule] = &[
     (&["malformed HTTP"], M::HttpProtocol),
     (&["malformed MIME header"], M::HttpProtocol),

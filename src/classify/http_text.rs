@@ -1,19 +1,20 @@
-//! HTTP answers as text: with status line and headers, or the body alone.
+//! HTTP responses as text: with status line and headers, or the body alone.
 
 use serde_json::Value;
 
-use super::castai::{Answer, castai_answer};
-use super::{
-    Reading, agent_log, aws_error, castai, contains_any, kube_status, sounds_like_a_fault,
-};
 use crate::catalogue::FailureMode as M;
+use crate::classify::castai::{Answer, castai_answer};
+use crate::classify::html::is_html;
+use crate::classify::reading::Reading;
+use crate::classify::rule::{contains_any, sounds_like_a_fault};
+use crate::classify::{agent_log, aws_error, castai, http_message, kube_status};
 
-/// What an HTTP answer says.
+/// Classifies an HTTP response.
 pub(super) fn read(text: &str) -> Reading {
     if let Some(mode) = castai::log_text(text) {
         return mode.into();
     }
-    let Some((status, headers, body)) = parts(text) else {
+    let Some((status, headers, body)) = http_message::parts(text) else {
         return read_body(text.trim());
     };
     let header = |name: &str| {
@@ -24,9 +25,9 @@ pub(super) fn read(text: &str) -> Reading {
     };
     let content_type = header("content-type");
     if kube_status::is_status(body) {
-        return from_kubernetes(text).unwrap_or(Reading::Harmless);
+        return kube_status::from_response(text).unwrap_or(Reading::Harmless);
     }
-    if is_aws_xml(body) {
+    if aws_error::is_error_xml(body) {
         return aws_error::read_body(body);
     }
     if contains_any(
@@ -48,16 +49,7 @@ pub(super) fn read(text: &str) -> Reading {
     )
 }
 
-/// What an answer with its status line says if it comes from an API server.
-pub(super) fn from_kubernetes(text: &str) -> Option<Reading> {
-    let (status, _, body) = parts(text)?;
-    Some(
-        kube_status::kube_status(status, None, body.as_bytes())
-            .map_or(Reading::Harmless, Reading::from),
-    )
-}
-
-/// What CAST AI says about a cluster in a healthy answer.
+/// Classifies a cluster object in a healthy response of CAST AI.
 fn cluster(value: &Value) -> Reading {
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
     match text("agentStatus") {
@@ -68,57 +60,12 @@ fn cluster(value: &Value) -> Reading {
     }
 }
 
-/// Whether this is an error document of AWS.
-pub(super) fn is_aws_xml(text: &str) -> bool {
-    text.contains("<Code>")
-        && contains_any(
-            text,
-            &["<ErrorResponse", "<Response>", "<Errors>", "<Error>"],
-        )
-}
-
-/// Status, headers and body of `HTTP/1.1 403 Forbidden …`, `HTTP 403: …` or `403 Forbidden …`.
-pub(super) fn parts(text: &str) -> Option<(u16, &str, &str)> {
-    let text = text.trim_start();
-    let behind = match text.strip_prefix("HTTP") {
-        Some(rest) => rest.split_once(' ')?.1,
-        None => text,
-    };
-    let status = behind
-        .get(..3)?
-        .parse()
-        .ok()
-        .filter(|status| (100..=599).contains(status))?;
-    if behind[3..].starts_with(|next: char| next.is_ascii_alphanumeric()) {
-        return None;
-    }
-    let Some((_, rest)) = behind.split_once('\n') else {
-        // All on one line: the body begins where JSON or a page does.
-        return Some((
-            status,
-            "",
-            behind.find(['{', '<']).map_or("", |at| &behind[at..]),
-        ));
-    };
-    if let Some(body) = rest
-        .strip_prefix("\r\n")
-        .or_else(|| rest.strip_prefix('\n'))
-    {
-        return Some((status, "", body));
-    }
-    let (headers, body) = rest
-        .split_once("\r\n\r\n")
-        .or_else(|| rest.split_once("\n\n"))
-        .unwrap_or((rest, ""));
-    Some((status, headers, body))
-}
-
-/// What a body without its status says.
+/// Classifies a body without its status.
 fn read_body(body: &str) -> Reading {
     if body.is_empty() {
         return Reading::Harmless;
     }
-    if castai::is_html(None, body) {
+    if is_html(None, body) {
         let status = page_status(body);
         return castai_answer(&Answer {
             status,
@@ -127,7 +74,7 @@ fn read_body(body: &str) -> Reading {
         })
         .map_or(Reading::Harmless, Reading::from);
     }
-    if is_aws_xml(body) {
+    if aws_error::is_error_xml(body) {
         return aws_error::read_body(body);
     }
     let Ok(value) = serde_json::from_str::<Value>(body) else {
@@ -154,7 +101,7 @@ fn read_body(body: &str) -> Reading {
     }
 }
 
-/// What a body in plain words says: gateways answer so.
+/// Classifies a plain-text body, as gateways send it.
 fn read_plain(body: &str) -> Reading {
     const GATEWAY: &[&str] = &[
         "upstream connect error",
@@ -180,7 +127,7 @@ fn read_plain(body: &str) -> Reading {
     }
 }
 
-/// The status that a page names in its first words.
+/// Returns the status in the first words of a page.
 fn page_status(body: &str) -> u16 {
     const NAMES: &[(&str, u16)] = &[
         ("error code: 10", 403),
@@ -220,9 +167,9 @@ fn page_status(body: &str) -> u16 {
     named(title).or_else(|| named(&head)).unwrap_or(200)
 }
 
-/// The status that a JSON body of CAST AI names or implies.
+/// Returns the status that a JSON body of CAST AI names or implies.
 fn json_status(value: &Value) -> Option<u16> {
-    /// As gRPC numbers them, for a gateway that copies the number into the body.
+    /// gRPC status codes, for gateways that copy the number into the body.
     const GRPC: &[(u64, u16)] = &[
         (3, 400),
         (5, 404),

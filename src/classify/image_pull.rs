@@ -1,9 +1,9 @@
-//! Why an image cannot be pulled, as kubelet and container runtime put it.
+//! Image pull errors of the kubelet and container runtimes.
 
-use super::contains_any;
 use crate::catalogue::{FailureMode, FailureMode as M};
+use crate::classify::rule::contains_any;
 
-/// The mode of a message about pulling an image; nothing if it is about something else.
+/// Returns the mode of an image pull message; `None` if it is about something else.
 pub(super) fn mode(message: &str) -> Option<FailureMode> {
     const ABOUT: &[&str] = &[
         "failed to pull",
@@ -38,7 +38,8 @@ pub(super) fn mode(message: &str) -> Option<FailureMode> {
     {
         return Some(M::ImageUnknown);
     }
-    // One entry for each credential that was tried; an answer about the image outranks a refusal without credentials.
+    // One entry per credential tried; a response about the image outranks a refusal without
+    // credentials.
     let entries: Vec<_> = message.split("rpc error:").map(entry).collect();
     let best = entries
         .iter()
@@ -48,7 +49,7 @@ pub(super) fn mode(message: &str) -> Option<FailureMode> {
     Some(best.or_else(|| entry(&message)).unwrap_or(M::ImageUnknown))
 }
 
-/// The kind of registry that an image's name leads to; one of [`crate::catalogue::metric::REGISTRIES`].
+/// Returns the kind of registry in an image name: one of [`crate::catalogue::metric::REGISTRIES`].
 pub fn registry(image: &str) -> &'static str {
     let Some((host, _)) = image.split_once('/') else {
         return "dockerhub";
@@ -89,12 +90,13 @@ pub fn registry(image: &str) -> &'static str {
     }
 }
 
-/// Whether a back-off carries the error behind it, as newer kubelets do: `Back-off pulling image "x": RegistryUnavailable: …`.
+/// Returns whether a back-off contains the error, as newer kubelets write it: `Back-off pulling
+/// image "x": RegistryUnavailable: …`.
 fn has_reason(message: &str) -> bool {
     message.contains("\": ")
 }
 
-/// What was found out about the image itself goes before what was said to a stranger.
+/// Facts about the image itself outrank responses to an anonymous pull.
 fn rank(mode: FailureMode) -> u8 {
     match mode {
         M::ImageNotFound => 0,
@@ -105,7 +107,7 @@ fn rank(mode: FailureMode) -> u8 {
     }
 }
 
-/// The mode of one entry.
+/// Returns the mode of one entry.
 fn entry(text: &str) -> Option<FailureMode> {
     let rule = |rules: &[(&[&str], FailureMode)]| {
         rules
@@ -137,7 +139,7 @@ fn entry(text: &str) -> Option<FailureMode> {
     status(text).or_else(|| rule(BY_WORDING))
 }
 
-/// The mode of the HTTP status that an entry names.
+/// Returns the mode of the HTTP status in an entry.
 fn status(text: &str) -> Option<FailureMode> {
     const BEFORE: &[&str] = &[
         "unexpected status",
@@ -148,7 +150,7 @@ fn status(text: &str) -> Option<FailureMode> {
     let rest = BEFORE
         .iter()
         .find_map(|words| text.split_once(words).map(|(_, rest)| rest))?;
-    // Behind it stand a method and an address, or a bracket; the status follows a colon and a blank.
+    // It is followed by a method and a URL, or a bracket; the status follows a colon and a space.
     let code = rest
         .match_indices(": ")
         .filter_map(|(at, separator)| rest.get(at + separator.len()..at + separator.len() + 3))
@@ -169,7 +171,7 @@ fn status(text: &str) -> Option<FailureMode> {
     }
 }
 
-/// What decides whatever else the message says.
+/// Decisive whatever else the message says.
 const BEFORE_STATUS: &[(&[&str], FailureMode)] = &[
     (
         &["is not present with pull policy of never"],
@@ -211,7 +213,7 @@ const BEFORE_STATUS: &[(&[&str], FailureMode)] = &[
     ),
 ];
 
-/// What keeps the node from the registry.
+/// Failures between the node and the registry.
 const ON_THE_WAY: &[(&[&str], FailureMode)] = &[
     (&["tls handshake timeout"], M::ImageTimeout),
     (
@@ -235,7 +237,7 @@ const ON_THE_WAY: &[(&[&str], FailureMode)] = &[
     ),
 ];
 
-/// What the registry says without a status.
+/// Registry messages without a status.
 const BY_WORDING: &[(&[&str], FailureMode)] = &[
     (
         &[

@@ -1,12 +1,14 @@
-//! The answers of an API server, as received.
+//! Responses of an API server, as received.
 
 use serde_json::Value;
 
-use super::castai::is_html;
-use super::{Reading, contains_any, http_text, kube_text, pod};
 use crate::catalogue::{FailureMode, FailureMode as M};
+use crate::classify::html::is_html;
+use crate::classify::kube_text::names_etcd;
+use crate::classify::reading::Reading;
+use crate::classify::{http_message, kube_text, pod};
 
-/// What an answer from the API server's address means; `None` for a healthy one.
+/// Returns the mode of a response from the API server's address; `None` if it is healthy.
 pub fn kube_status(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<FailureMode> {
     let text = String::from_utf8_lossy(body);
     if (200..=299).contains(&status) {
@@ -18,9 +20,9 @@ pub fn kube_status(status: u16, content_type: Option<&str>, body: &[u8]) -> Opti
     Some(plain(status, text.trim()))
 }
 
-/// What a body alone says.
+/// Classifies a body alone.
 pub(super) fn read_body(text: &str) -> Reading {
-    if let Some(reading) = http_text::from_kubernetes(text) {
+    if let Some(reading) = from_response(text) {
         return reading;
     }
     if let Some(status) = Status::parse(text) {
@@ -45,12 +47,12 @@ pub(super) fn read_body(text: &str) -> Reading {
     }
 }
 
-/// Whether a body is a `Status` object.
+/// Returns whether a body is a `Status` object.
 pub(super) fn is_status(body: &str) -> bool {
     Status::parse(body).is_some()
 }
 
-/// The fields of a `Status` object.
+/// Fields of a `Status` object.
 struct Status {
     success: bool,
     code: u16,
@@ -112,12 +114,8 @@ impl Status {
     }
 }
 
-/// Whether a message blames the database.
-pub(super) fn names_etcd(message: &str) -> bool {
-    contains_any(message, &["etcdserver", "etcd"])
-}
-
-/// The mode of an answer that is no `Status`: the API server writes a few of its refusals as plain text.
+/// Returns the mode of a response that is not a `Status`: the API server sends some refusals as
+/// plain text.
 fn plain(status: u16, body: &str) -> FailureMode {
     if is_html(None, body) {
         return M::K8sUnexpectedBody;
@@ -129,7 +127,7 @@ fn plain(status: u16, body: &str) -> FailureMode {
     }
 }
 
-/// The mode of a plain text that an API server writes.
+/// Returns the mode of a plain text of an API server.
 fn plain_mode(body: &str) -> Option<FailureMode> {
     const OWN: &[&str] = &[
         "Internal Server Error: \"",
@@ -153,11 +151,18 @@ fn plain_mode(body: &str) -> Option<FailureMode> {
     })
 }
 
-/// As [`names_etcd`], for the list of `/readyz?verbose`, where etcd may be among what works.
+/// Like [`names_etcd`], for the list of `/readyz?verbose`, where etcd may be among the healthy
+/// items.
 fn names_etcd_failing(body: &str) -> bool {
     if body.contains("[-]") {
         body.contains("[-]etcd")
     } else {
         names_etcd(body)
     }
+}
+
+/// Classifies a response with a status line, if it comes from an API server.
+pub(super) fn from_response(text: &str) -> Option<Reading> {
+    let (status, _, body) = http_message::parts(text)?;
+    Some(kube_status(status, None, body.as_bytes()).map_or(Reading::Harmless, Reading::from))
 }

@@ -1,15 +1,14 @@
-//! How Kubernetes words its refusals, in logs and in the messages of objects.
+//! Kubernetes' wording of refusals, in logs and object messages.
 
 use serde_json::Value;
 
-use super::castai::is_html;
-use super::kube_status::names_etcd;
-use super::{
-    Reading, Rule, contains_any, first_match, go_error, image_pull, pod, sounds_like_a_fault,
-};
 use crate::catalogue::{FailureMode, FailureMode as M};
+use crate::classify::html::is_html;
+use crate::classify::reading::Reading;
+use crate::classify::rule::{Rule, contains_any, first_match, sounds_like_a_fault};
+use crate::classify::{go_error, image_pull, pod};
 
-/// What the message of an event says.
+/// Classifies the message of an event.
 pub(super) fn read_event(text: &str) -> Reading {
     let object = serde_json::from_str::<Value>(text).ok();
     let field = |name: &str| object.as_ref()?.get(name)?.as_str();
@@ -26,7 +25,7 @@ pub(super) fn read_event(text: &str) -> Reading {
     }
 }
 
-/// The mode that a refusal of the API server has, in client-go's words or its own.
+/// Returns the mode of an API server's refusal, as client-go or the server words it.
 pub(super) fn mode(text: &str) -> Option<FailureMode> {
     if let Some(answer) = wrapped_answer(text) {
         return answer_mode(answer);
@@ -40,7 +39,7 @@ pub(super) fn mode(text: &str) -> Option<FailureMode> {
     first_match(REFUSALS, text)
 }
 
-/// Whether a text is about the API server.
+/// Returns whether a text is about the API server.
 pub(super) fn speaks_of_kubernetes(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "resource lock",
@@ -70,8 +69,8 @@ pub(super) fn speaks_of_kubernetes(text: &str) -> bool {
     contains_any(text, WORDS)
 }
 
-/// The answer inside of `an error on the server ("…") has prevented the request from succeeding`: client-go's wrapper for an
-/// answer that is an error or that it cannot read.
+/// Returns the response inside `an error on the server ("…") has prevented the request from
+/// succeeding`, client-go's wrapper for errors and for responses it cannot parse.
 fn wrapped_answer(text: &str) -> Option<&str> {
     let (_, inner) = text.split_once("an error on the server (")?;
     inner
@@ -79,7 +78,8 @@ fn wrapped_answer(text: &str) -> Option<&str> {
         .next()
 }
 
-/// The mode of such an answer; nothing where its words name a cause on the way, which others read.
+/// Returns the mode of such a response; `None` if it names a transport cause, which other rules
+/// match.
 fn answer_mode(answer: &str) -> Option<FailureMode> {
     if is_html(None, answer.trim_start_matches(['"', '\\'])) {
         Some(M::K8sUnexpectedBody)
@@ -92,7 +92,7 @@ fn answer_mode(answer: &str) -> Option<FailureMode> {
     }
 }
 
-/// In the words of the API server, in order.
+/// The API server's own wording, in order of precedence.
 const REFUSALS: &[Rule] = &[
     (&["not yet ready to handle request"], M::K8sServerError),
     (&["system:anonymous", "cannot"], M::K8sAnonymousForbidden),
@@ -141,3 +141,8 @@ const REFUSALS: &[Rule] = &[
         M::K8sTokenMissing,
     ),
 ];
+
+/// Returns whether a message blames etcd.
+pub(super) fn names_etcd(message: &str) -> bool {
+    contains_any(message, &["etcdserver", "etcd"])
+}

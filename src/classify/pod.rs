@@ -1,14 +1,15 @@
-//! Why a pod does not run: the words of scheduler, kubelet and controllers.
+//! Messages of scheduler, kubelet and controllers about pods that do not run.
 
-use super::{Rule, first_match};
 use crate::catalogue::{FailureMode, FailureMode as M};
+use crate::classify::rule::{Rule, first_match};
 
-/// The mode of a message about a pod or its making; nothing if no rule knows it.
+/// Returns the mode of a message about a pod or its creation; `None` if no rule matches.
 pub(super) fn mode(message: &str) -> Option<FailureMode> {
     scheduling(message).or_else(|| first_match(RULES, message))
 }
 
-/// The reason that keeps most nodes out, of `0/5 nodes are available: 1 Insufficient cpu, 4 node(s) had untolerated taint {…}.`
+/// Returns the reason that excludes most nodes in `0/5 nodes are available: 1 Insufficient cpu, 4
+/// node(s) had untolerated taint {…}.`
 fn scheduling(message: &str) -> Option<FailureMode> {
     let (_, reasons) = message.split_once("nodes are available: ")?;
     let reasons = reasons.split(" preemption: ").next()?;
@@ -16,7 +17,7 @@ fn scheduling(message: &str) -> Option<FailureMode> {
         let (count, text) = reason.trim().split_once(' ')?;
         Some((count.parse::<u64>().ok()?, first_match(RULES, text)?))
     });
-    // Of equal counts the first.
+    // The first of equal counts wins.
     counted
         .fold(None, |best: Option<(u64, FailureMode)>, next| {
             best.filter(|best| best.0 >= next.0).or(Some(next))
@@ -24,7 +25,7 @@ fn scheduling(message: &str) -> Option<FailureMode> {
         .map(|best| best.1)
 }
 
-/// In order: what is more specific stands before what it may be wrapped in.
+/// In order of precedence: specific messages before their wrappers.
 const RULES: &[Rule] = &[
     (&["field is immutable"], M::AgentUpgradeSelectorImmutable),
     (

@@ -1,9 +1,9 @@
-//! The agent of EKS Pod Identity on the node: plain texts, with the code of the service behind it in brackets.
+//! Responses of the EKS Pod Identity agent: plain text, with the backend's code in brackets.
 
-use super::castai::is_html;
 use crate::catalogue::{FailureMode, FailureMode as M};
+use crate::classify::html::is_html;
 
-/// What an answer means that gives no credentials.
+/// Returns the mode of a response without credentials.
 pub fn pod_identity(status: u16, body: &str) -> FailureMode {
     let text = body.trim();
     let code = text
@@ -22,9 +22,9 @@ pub fn pod_identity(status: u16, body: &str) -> FailureMode {
     match status {
         429 => M::AwsPodIdentityThrottled,
         400 if text.starts_with("Service account token") => M::AwsPodIdentityTokenInvalid,
-        // A service that could not even be asked has neither code nor request id: the text is `[]`.
+        // A backend that could not be reached has neither code nor request ID: the text is `[]`.
         500..=599 if !is_html(None, text) => M::AwsPodIdentityBackendUnreachable,
-        // Whatever answers so is not the agent, or was not asked by its own address.
+        // Whatever responds like this is not the agent, or was not addressed by its own address.
         _ => M::AwsPodIdentityAgentUnreachable,
     }
 }

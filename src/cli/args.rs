@@ -83,7 +83,7 @@ pub(super) struct GlobalFlags {
     /// Scope of the checks to run: all, pod, cluster [default: all].
     #[arg(long, value_name = "SCOPE", global = true)]
     scope: Option<String>,
-    /// Vantage: sidecar, companion [default: sidecar if the agent's environment variables are set].
+    /// Vantage: sidecar, companion [default: sidecar if the agent's environment variables are set]
     ///
     /// A companion reads the agent's environment from its pod or Deployment through the API server.
     #[arg(long, value_name = "VANTAGE", global = true)]

@@ -128,7 +128,7 @@ impl AuthorizedNetworks {
         &self.tags
     }
 
-    /// How many entries could not be parsed.
+    /// Returns the number of entries that could not be parsed.
     pub fn invalid_entries(&self) -> usize {
         self.invalid
     }

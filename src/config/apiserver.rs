@@ -1,11 +1,11 @@
-//! How to reach the API server.
+//! Access to the API server.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::config::config_error::ConfigError;
 
-/// How to reach the API server.
+/// Access to the API server.
 #[derive(Clone, Debug)]
 pub enum Apiserver {
     /// From a pod's `KUBERNETES_SERVICE_HOST`, `KUBERNETES_SERVICE_PORT` and mounted service

@@ -11,9 +11,9 @@ pub struct ConfigError {
     pub line: Option<u64>,
     /// The key, flag or variable.
     pub key: String,
-    /// What is wrong, with the value unless it is a secret.
+    /// The error, with the value unless it is a secret.
     pub what: String,
-    /// What would be valid.
+    /// A valid alternative.
     pub right: String,
 }
 

@@ -24,7 +24,7 @@ mod tests {
 
     #[test]
     fn typo_suggests_the_closest_name() {
-        let known = ["interval", "enabled", "limits"];
+        let known = ["interval", "enabled", "timeouts"];
         assert_eq!(did_you_mean("intervall", &known), Some("interval"));
         assert_eq!(did_you_mean("Enabled", &known), Some("enabled"));
         assert_eq!(did_you_mean("colour", &known), None);

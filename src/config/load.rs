@@ -127,8 +127,8 @@ fn read_file(flags: &Flags) -> (File, PathBuf, ConfigErrors) {
 impl Sources<'_> {
     fn config(&mut self) -> Config {
         let installation = self.installation();
-        let agent_place = self.agent_place(&installation);
-        let own = self.env.known && agent_place.is_none();
+        let agent_location = self.agent_location(&installation);
+        let own = self.env.known && agent_location.is_none();
         let vantage = self.setting(
             "--vantage",
             self.flags.vantage.as_deref(),
@@ -159,14 +159,14 @@ impl Sources<'_> {
                 None if own => AgentEnvironment::Own,
                 None => AgentEnvironment::None,
             },
-            agent_place,
-            agent_seen: self.seen.clone(),
+            agent_location,
+            agent_discovery: self.seen.clone(),
             web: self.web(),
             log: self.log(),
             runbook_base: runbook_base.unwrap_or_else(|| RUNBOOK_BASE.to_owned()),
             apiserver: self.apiserver(),
             castai: self.castai(),
-            told: self.env.told.clone(),
+            provider_variables: self.env.provider_variables.clone(),
             installation,
             aws: self.aws(),
             agent: self.env.agent.clone(),

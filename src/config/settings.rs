@@ -25,26 +25,26 @@ use crate::config::vantage::Vantage;
 pub struct Config {
     /// Where this process runs relative to the agent.
     pub vantage: Vantage,
-    /// Which checks run; `None` means all of them.
+    /// The checks to run; `None` means all of them.
     pub scope: Option<Scope>,
     /// Where the agent's environment was read from.
     pub agent_environment: AgentEnvironment,
     /// Where to discover the agent through the API server.
-    pub agent_place: Option<AgentLocation>,
-    /// What discovery found.
-    pub agent_seen: AgentDiscovery,
+    pub agent_location: Option<AgentLocation>,
+    /// Result of discovery.
+    pub agent_discovery: AgentDiscovery,
     /// Settings of the HTTP server.
     pub web: WebSettings,
     /// Settings of the log.
     pub log: LogSettings,
     /// Base URL of the published runbooks, without a trailing slash.
     pub runbook_base: String,
-    /// How to reach the API server.
+    /// Access to the API server.
     pub apiserver: Apiserver,
     /// CAST AI's API and the agent's credentials for it.
     pub castai: Castai,
     /// The cluster metadata in the agent's environment.
-    pub told: ProviderVariables,
+    pub provider_variables: ProviderVariables,
     /// The agent's installation.
     pub installation: Installation,
     /// The agent's use of AWS and its AWS settings.
@@ -57,7 +57,7 @@ pub struct Config {
     pub control_plane: ControlPlane,
     /// Settings of name resolution.
     pub dns: DnsSettings,
-    /// Which requests use which proxy, by Go's rules.
+    /// Proxy selection by Go's rules.
     pub proxy: ProxyRules,
     /// Settings of every check, in catalogue order.
     pub checks: Vec<CheckSettings>,

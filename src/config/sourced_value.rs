@@ -18,9 +18,9 @@ pub struct SourcedValue {
 /// Why a value is invalid, and what would be valid.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InvalidValue {
-    /// What is wrong.
+    /// The error.
     pub what: String,
-    /// What would be valid.
+    /// A valid alternative.
     pub right: String,
 }
 

@@ -106,7 +106,7 @@ impl AgentWatcher {
 }
 
 fn location_and_client(config: &Config) -> Option<(AgentLocation, Client)> {
-    let place = config.agent_place.clone()?;
+    let place = config.agent_location.clone()?;
     // The agent's proxies do not apply to the exporter, and may be what is broken.
     let own = Config {
         proxy: ProxyRules::default(),

@@ -1,4 +1,4 @@
-//! What the handlers serve; a reload replaces it.
+//! The state that the handlers serve; a reload replaces it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +22,7 @@ use crate::status::Document;
 /// Sends the result of a reload back to the HTTP client that requested it.
 pub(super) type ReloadReply = oneshot::Sender<Result<(), String>>;
 
-/// What the handlers serve; a reload replaces it.
+/// The state that the handlers serve; a reload replaces it.
 #[derive(Debug)]
 pub(super) struct LiveState {
     pub(super) health: Arc<HealthState>,
@@ -107,7 +107,7 @@ impl LiveState {
         for problem in &problems.0 {
             tracing::error!(
                 problem = problem.to_string(),
-                "the configuration is wrong and the old one stays"
+                "configuration reload failed; keeping the previous configuration"
             );
         }
         let mut exporter = self.exporter();

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a signal requests.
+/// The action that a signal requests.
 pub(super) enum SignalAction {
     Reload,
     End(&'static str),

@@ -146,12 +146,12 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_value_stands_without_quotes() {
+    fn plain_value_is_not_quoted() {
         assert_eq!(logfmt(&line("ok")), "level=info evidence=ok");
     }
 
     #[test]
-    fn a_value_that_a_reader_would_misread_is_quoted_and_escaped() {
+    fn ambiguous_value_is_quoted_and_escaped() {
         assert_eq!(logfmt(&line("")), r#"level=info evidence="""#);
         assert_eq!(logfmt(&line("a=b")), r#"level=info evidence="a=b""#);
         assert_eq!(
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_bytes_make_neither_a_second_line_nor_an_escape_sequence() {
+    fn control_characters_cannot_inject_a_line_or_escape_sequence() {
         assert_eq!(
             logfmt(&line("a\nlevel=error\u{1b}[2J")),
             r#"level=info evidence="a level=error[2J""#
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_a_library_names_it() {
+    fn library_line_has_its_source() {
         let fields = Fields {
             message: "hello".to_owned(),
             rest: Vec::new(),

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_the_program_may_hold_anything() {
+    fn program_name_may_contain_parentheses() {
         let stat = "7 (a) R (b) S 1 7 7 0 -1 4 9 0 0 0 150 50 0 0 20 0 3 0 6000 1 1";
         let process = Process::parse(
             stat,
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_soft_limit_of_files_is_read_and_unlimited_is_absent() {
+    fn max_fds_is_the_soft_limit_and_unlimited_is_absent() {
         let limits = "Limit   Soft Limit  Hard Limit  Units\nMax open files            1024                 4096                 files\n";
         assert_eq!(Process::parse("", "", limits, None).max_fds, Some(1024.0));
         assert_eq!(
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_can_be_read() {
+    fn own_process_metrics_are_read() {
         let process = Process::read();
         assert!(process.resident_bytes > Some(100_000.0), "{process:?}");
         assert!(process.open_fds > Some(2.0), "{process:?}");

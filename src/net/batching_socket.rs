@@ -162,7 +162,7 @@ impl AsyncRead for BatchingSocket {
                         }
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                            this.batch = Vec::new()
+                            this.batch = Vec::new();
                         }
                         Err(error) => return Poll::Ready(Err(error)),
                     }
@@ -296,17 +296,17 @@ mod tests {
         let mut question = [0; 8];
         peer.read_exact(&mut question).await.unwrap();
         assert_eq!(&question, b"question");
-        peer.write_all(b"answer").await.unwrap();
-        let mut rest = vec![0; 2 * READ_BYTES - begin.len() + b"answer".len()];
+        peer.write_all(b"result").await.unwrap();
+        let mut rest = vec![0; 2 * READ_BYTES - begin.len() + b"result".len()];
         socket.read_exact(&mut rest).await.unwrap();
-        assert!(rest.ends_with(b"aanswer"), "in order and whole");
+        assert!(rest.ends_with(b"aresult"), "in order and whole");
         assert_eq!(
             begin
                 .iter()
                 .chain(&rest)
                 .filter(|byte| **byte == b'a')
                 .count(),
-            2 * READ_BYTES + 1
+            2 * READ_BYTES
         );
     }
 
@@ -329,13 +329,13 @@ mod tests {
             })
             .await
         };
-        let answer = async {
+        let peer_task = async {
             let mut question = [0; 8];
             peer.read_exact(&mut question).await.unwrap();
-            peer.write_all(b"answer").await.unwrap();
+            peer.write_all(b"result").await.unwrap();
         };
-        let (response, ()) = tokio::join!(exchange, answer);
-        assert_eq!(response.unwrap(), b"answer");
+        let (response, ()) = tokio::join!(exchange, peer_task);
+        assert_eq!(response.unwrap(), b"result");
     }
 
     #[tokio::test(start_paused = true)]

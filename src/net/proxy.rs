@@ -83,28 +83,28 @@ pub async fn tunnel(
                 "closed the connection before the CONNECT request ({error})"
             ))
         })?;
-    let mut answer = Vec::new();
+    let mut head = Vec::new();
     // Go accepts a bare line feed as a line ending.
-    while !answer.ends_with(b"\n\r\n") && !answer.ends_with(b"\n\n") {
+    while !head.ends_with(b"\n\r\n") && !head.ends_with(b"\n\n") {
         // Byte by byte, because the bytes after the headers belong to the tunnel.
         let byte = transport.read_u8().await.map_err(|error| {
             failed(format!(
                 "closed the connection without responding to CONNECT ({error}) {}",
-                quote(&answer)
+                quote(&head)
             ))
         })?;
-        answer.push(byte);
-        if answer.len() > MAX_HEADER_BYTES {
+        head.push(byte);
+        if head.len() > MAX_HEADER_BYTES {
             return Err(failed(format!(
                 "responded to CONNECT with more than {MAX_HEADER_BYTES} bytes of headers"
             )));
         }
     }
-    let Some(mode) = diagnose(&answer) else {
+    let Some(mode) = diagnose(&head) else {
         return Ok(transport);
     };
     let page_timeout = PAGE_TIMEOUT.min(limit.saturating_sub(began.elapsed()) / 2);
-    let page = read_page(&mut transport, &answer, page_timeout).await;
+    let page = read_page(&mut transport, &head, page_timeout).await;
     let redacted = |bytes: &[u8]| quote(without_credentials(bytes, proxy).as_bytes());
     let page = if page.is_empty() {
         String::new()
@@ -112,7 +112,7 @@ pub async fn tunnel(
         format!(": {}", redacted(&page))
     };
     let target = authority(host, port);
-    let status = redacted(status_line(&answer));
+    let status = redacted(status_line(&head));
     Err(PhaseError::failed(
         mode,
         format!("proxy {name} responded to CONNECT {target} with {status}{page}"),
@@ -159,9 +159,8 @@ fn without_credentials(bytes: &[u8], proxy: &Proxy) -> String {
     text
 }
 
-fn status_line(answer: &[u8]) -> &[u8] {
-    answer
-        .split(|byte| *byte == b'\n')
+fn status_line(head: &[u8]) -> &[u8] {
+    head.split(|byte| *byte == b'\n')
         .next()
         .unwrap_or_default()
         .trim_ascii_end()
@@ -169,8 +168,8 @@ fn status_line(answer: &[u8]) -> &[u8] {
 
 /// Returns the failure mode of a CONNECT response, or `None` for an open tunnel. Like Go, it
 /// accepts only status 200.
-pub fn diagnose(answer: &[u8]) -> Option<FailureMode> {
-    let line = String::from_utf8_lossy(status_line(answer)).into_owned();
+pub fn diagnose(head: &[u8]) -> Option<FailureMode> {
+    let line = String::from_utf8_lossy(status_line(head)).into_owned();
     let mut words = line.split(' ');
     let http = words
         .next()
@@ -260,8 +259,8 @@ mod tests {
             ),
             ("", Some(FailureMode::ProxyUnreachable)),
         ];
-        for (answer, mode) in cases {
-            assert_eq!(diagnose(answer.as_bytes()), mode, "{answer}");
+        for (head, mode) in cases {
+            assert_eq!(diagnose(head.as_bytes()), mode, "{head}");
         }
     }
 

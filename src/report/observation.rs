@@ -1,4 +1,4 @@
-//! Observations besides the verdict, which have metrics of their own.
+//! Observations besides the verdict, with dedicated metrics.
 
 use crate::catalogue::FailureMode;
 

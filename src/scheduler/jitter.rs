@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interval_stays_within_a_tenth() {
+    fn jitter_stays_within_ten_percent() {
         for _ in 0..1000 {
             let interval = around(Duration::from_secs(10));
             assert!(

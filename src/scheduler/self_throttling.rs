@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-/// How often the event loop is sampled during an attempt.
+/// Interval at which the event loop is sampled during an attempt.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(250);
 /// Delay of a sample above which the event loop counts as late.
 const MAX_DELAY: Duration = Duration::from_millis(100);
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_count_is_read() {
+    fn nr_throttled_is_parsed_from_cpu_stat() {
         assert_eq!(
             nr_throttled("usage_usec 5\nnr_periods 2\nnr_throttled 7\nthrottled_usec 9\n"),
             Some(7)
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_loop_that_was_blocked_is_noticed() {
+    async fn blocked_event_loop_is_detected() {
         let disturbance = SelfThrottling {
             throttled_before: None,
             late: AtomicBool::new(false),

@@ -30,7 +30,7 @@ pub type Runbooks = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// Requests a reload of the configuration; the errors come back on the inner channel.
 pub type Reload = mpsc::Sender<oneshot::Sender<Result<(), String>>>;
 
-/// What all connections share.
+/// State shared by all connections.
 pub(super) struct Shared {
     pub(super) handlers: Handlers,
     pub(super) access: Access,

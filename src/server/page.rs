@@ -57,7 +57,7 @@ pub fn html(page: &Page, prefix: &str) -> String {
                 let (remedy, route) = (escaped(remedy), escaped(&format!("{prefix}{runbook}")));
                 let _ = writeln!(
                     html,
-                    "<dd>What mends it: {remedy} <a href=\"{route}\">Runbook</a></dd>"
+                    "<dd>Fix: {remedy} <a href=\"{route}\">Runbook</a></dd>"
                 );
             }
         }

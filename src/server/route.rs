@@ -1,6 +1,6 @@
 //! Request routing: from a path to a route. Pure.
 
-/// What a path requests.
+/// A route.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Route<'a> {
     Page,
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_taken_below_the_prefix_only() {
+    fn routes_are_matched_below_the_prefix() {
         for (path, prefix, route) in [
             ("/", "", Route::Page),
             ("/metrics", "", Route::Metrics),

@@ -111,12 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failing_attempt_names_the_episode() {
+    fn first_failing_attempt_opens_an_episode_with_its_mode() {
         assert_eq!(settled_after([failing(HANG)]).modes(), [HANG]);
     }
 
     #[test]
-    fn another_mode_takes_over_only_after_three_attempts_in_a_row() {
+    fn mode_changes_after_three_consecutive_attempts() {
         let two = settled_after([failing(HANG), failing(RESET), failing(RESET)]);
         assert_eq!(two.modes(), [HANG]);
         let interrupted = settled_after([HANG, RESET, RESET, HANG, RESET].map(failing));
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shortage_gives_way_to_its_explanation_at_once_and_not_the_other_way_round() {
+    fn generic_mode_is_replaced_immediately_by_a_specific_one() {
         let [shortage, crash] =
             [FailureMode::AgentUnavailable, FailureMode::AgentCrashloop].map(failing);
         let explained = [shortage.clone(), crash];
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_does_not_end_an_episode_but_ok_does() {
+    fn ok_closes_an_episode_and_unknown_does_not() {
         let unknown = Report::from_verdict(Verdict::Unknown("cannot tell".into()));
         let open = settled_after([failing(HANG), unknown]);
         assert_eq!(open.modes(), [HANG]);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_begins_no_episode() {
+    fn warning_opens_no_episode() {
         let warning = Report::from_verdict(Verdict::Warning(vec![Finding::new(HANG, "seen")]));
         let settled = settled_after([warning]);
         assert_eq!(settled.modes(), [HANG]);
@@ -163,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_time_out_outside_an_episode_is_excused() {
+    fn timeout_is_suppressed_only_outside_an_episode() {
         assert!(StableModes::default().suppresses(&failing(HANG).verdict));
         assert!(!StableModes::default().suppresses(&failing(RESET).verdict));
         assert!(!settled_after([failing(RESET)]).suppresses(&failing(HANG).verdict));
     }
 
     #[test]
-    fn a_machine_that_is_always_busy_hides_a_fault_only_twice() {
+    fn timeouts_are_suppressed_at_most_twice_in_a_row() {
         let mut settled = StableModes::default();
         let hang = failing(HANG).verdict;
         assert_eq!(

@@ -6,11 +6,13 @@ use castai_health_exporter::state::CheckState;
 use lab::{AgentFault, ApiFault};
 use test_support::lab_cluster::{LabCluster, evidence};
 
+use crate::golden_entries::assert_evidence;
+
 const LEASE: &str = "agent-leader-election-lock";
 
 async fn agent_health(world: &LabCluster) -> CheckState {
     world
-        .look()
+        .run_checks()
         .await
         .into_iter()
         .find(|check_state| check_state.check == CheckId::AgentHealth)
@@ -18,7 +20,7 @@ async fn agent_health(world: &LabCluster) -> CheckState {
 }
 
 #[tokio::test]
-async fn an_agent_that_was_started_just_now_may_take_its_time() {
+async fn newly_started_agent_has_a_grace_period() {
     let world = LabCluster::start();
     world.agent.restart();
     for fault in [AgentFault::NotStarted, AgentFault::Initialising] {
@@ -38,7 +40,7 @@ async fn an_agent_that_was_started_just_now_may_take_its_time() {
 }
 
 #[tokio::test]
-async fn an_older_agent_is_asked_at_its_own_place() {
+async fn older_agent_is_probed_at_its_health_path() {
     let world = LabCluster::start();
     world.agent.set(AgentFault::Old).await;
     let check_state = agent_health(&world).await;
@@ -56,19 +58,15 @@ async fn an_older_agent_is_asked_at_its_own_place() {
 }
 
 #[tokio::test]
-async fn a_followers_word_says_nothing_of_deliveries() {
+async fn standby_replica_does_not_prove_deliveries() {
     let world = LabCluster::start();
     world.agent.set_leader(false);
     let check_state = agent_health(&world).await;
-    assert!(
-        evidence(&check_state).contains("is a follower"),
-        "{}",
-        evidence(&check_state)
-    );
+    assert_evidence("agent_health_of_standby_replica", &evidence(&check_state));
 }
 
 #[tokio::test]
-async fn a_lease_that_may_not_be_read_leaves_the_rest_judged() {
+async fn unreadable_lease_leaves_other_probes_judged() {
     let world = LabCluster::start();
     world.api.set(ApiFault::Denied("leases".to_owned())).await;
     let check_state = agent_health(&world).await;
@@ -78,16 +76,14 @@ async fn a_lease_that_may_not_be_read_leaves_the_rest_judged() {
         "{}",
         evidence(&check_state)
     );
-    let right = "is not allowed to get leases/agent-leader-election-lock in namespace castai-agent";
-    assert!(
-        evidence(&check_state).contains(right),
-        "{}",
-        evidence(&check_state)
+    assert_evidence(
+        "agent_health_without_lease_permission",
+        &evidence(&check_state),
     );
 }
 
 #[tokio::test]
-async fn without_leader_election_no_lease_is_missed() {
+async fn no_lease_is_expected_without_leader_election() {
     let mut world = LabCluster::start();
     world.no_leader = Some(LEASE);
     world.api.objects().remove("Lease", "castai-agent", LEASE);
@@ -96,7 +92,7 @@ async fn without_leader_election_no_lease_is_missed() {
 }
 
 /// The agent holds its lease in namespace `ops`; the chart's namespace has no holder.
-fn led_in_ops(world: &mut LabCluster) {
+fn hold_lease_in_ops(world: &mut LabCluster) {
     world.no_leader = Some(LEASE);
     let objects = world.api.objects();
     let mut lease = objects.get("Lease", "castai-agent", LEASE).unwrap();
@@ -106,7 +102,7 @@ fn led_in_ops(world: &mut LabCluster) {
 }
 
 #[tokio::test]
-async fn a_lease_counts_where_the_agent_looks_for_it() {
+async fn lease_is_read_in_the_agents_namespace() {
     let mut world = LabCluster::start();
     world.set_env("LEADER_ELECTION_NAMESPACE", "ops");
     world.only = Some(&[CheckId::AgentHealth]);
@@ -119,11 +115,11 @@ async fn a_lease_counts_where_the_agent_looks_for_it() {
         evidence(&check_state)
     );
     assert!(
-        evidence(&check_state).contains("lease ops/agent-leader-election-lock does not exist"),
+        evidence(&check_state).contains("ops/agent-leader-election-lock"),
         "{}",
         evidence(&check_state)
     );
-    led_in_ops(&mut world);
+    hold_lease_in_ops(&mut world);
     let check_state = agent_health(&world).await;
     assert_eq!(
         check_state.status(),
@@ -134,12 +130,12 @@ async fn a_lease_counts_where_the_agent_looks_for_it() {
 }
 
 #[tokio::test]
-async fn an_agent_in_another_namespace_still_elects_in_the_charts_until_it_is_told() {
+async fn lease_namespace_defaults_to_the_charts() {
     let mut world = LabCluster::start();
     world.file = world.file.replace("agent:\n", "agent:\n  namespace: ops\n");
     world.only = Some(&[CheckId::AgentHealth]);
     world.configure();
-    led_in_ops(&mut world);
+    hold_lease_in_ops(&mut world);
     let check_state = agent_health(&world).await;
     assert_eq!(
         check_state.settled.modes(),
@@ -147,17 +143,14 @@ async fn an_agent_in_another_namespace_still_elects_in_the_charts_until_it_is_to
         "{}",
         evidence(&check_state)
     );
-    let there = "lease castai-agent/agent-leader-election-lock does not exist";
+    let lease = "castai-agent/agent-leader-election-lock";
     assert!(
-        evidence(&check_state).contains(there),
+        evidence(&check_state).contains(lease),
         "{}",
         evidence(&check_state)
     );
     let remedy = FailureMode::AgentNoLeader.entry().remedy;
-    assert!(
-        remedy.contains("in another namespace must set `LEADER_ELECTION_NAMESPACE`"),
-        "{remedy}"
-    );
+    assert!(remedy.contains("`LEADER_ELECTION_NAMESPACE`"), "{remedy}");
 }
 
 /// Returns a lab cluster seen by a companion, whose agent pod has this address.
@@ -185,7 +178,7 @@ fn companion(address: Option<&str>) -> LabCluster {
 }
 
 #[tokio::test]
-async fn from_another_pod_the_agent_is_asked_at_its_pods_address() {
+async fn companion_probes_the_agent_at_its_pod_ip() {
     let world = companion(Some("127.0.0.1"));
     let check_state = agent_health(&world).await;
     assert_eq!(
@@ -221,7 +214,7 @@ async fn from_another_pod_the_agent_is_asked_at_its_pods_address() {
 }
 
 #[tokio::test]
-async fn a_pod_without_an_address_and_an_agent_that_nobody_looked_for_are_not_judged() {
+async fn agent_without_pod_ip_or_discovery_is_unknown() {
     assert_eq!(
         agent_health(&companion(None)).await.status(),
         Status::Unknown
@@ -230,6 +223,6 @@ async fn a_pod_without_an_address_and_an_agent_that_nobody_looked_for_are_not_ju
     world.seen = Some(AgentDiscovery::Absent(
         "there is no Deployment castai-agent".to_owned(),
     ));
-    world.configure_anew();
+    world.restart_exporter();
     assert_eq!(agent_health(&world).await.status(), Status::NotApplicable);
 }

@@ -10,7 +10,7 @@ use test_support::lab_cluster::{LabCluster, evidence};
 
 async fn apiserver(world: &LabCluster) -> CheckState {
     world
-        .look()
+        .run_checks()
         .await
         .into_iter()
         .find(|check_state| check_state.check == CheckId::Apiserver)
@@ -25,10 +25,14 @@ fn targets(check_state: &CheckState) -> usize {
 }
 
 #[tokio::test]
-async fn every_address_behind_the_service_is_a_target_at_the_first_look() {
+async fn every_service_endpoint_is_a_target_of_the_first_attempt() {
     let world = LabCluster::start();
     let check_state = apiserver(&world).await;
-    assert_eq!(targets(&check_state), 4, "service, name, two addresses");
+    assert_eq!(
+        targets(&check_state),
+        4,
+        "targets: service, name, two endpoints"
+    );
     let in_use: Vec<_> = check_state
         .latest
         .as_ref()
@@ -41,7 +45,7 @@ async fn every_address_behind_the_service_is_a_target_at_the_first_look() {
 }
 
 #[tokio::test]
-async fn without_the_right_to_list_them_the_services_address_alone_is_judged() {
+async fn without_list_permission_only_the_service_address_is_probed() {
     let world = LabCluster::start();
     world.api.set(ApiFault::SlicesForbidden).await;
     let check_state = apiserver(&world).await;
@@ -55,7 +59,7 @@ async fn without_the_right_to_list_them_the_services_address_alone_is_judged() {
 }
 
 #[tokio::test]
-async fn the_last_known_addresses_serve_when_they_cannot_be_listed_any_more() {
+async fn last_known_endpoints_are_kept_when_listing_fails() {
     let world = LabCluster::start();
     world.assert_healthy().await;
     world.api.set(ApiFault::SlicesForbidden).await;
@@ -73,11 +77,11 @@ async fn the_last_known_addresses_serve_when_they_cannot_be_listed_any_more() {
 }
 
 #[tokio::test]
-async fn an_address_that_left_the_service_is_no_target_any_more() {
+async fn removed_endpoint_is_no_longer_a_target() {
     let world = LabCluster::start();
     world.assert_healthy().await;
     let [first, second] = world.api.endpoints() else {
-        panic!("two endpoints")
+        panic!("two endpoints are expected")
     };
     second.set("refused".parse::<ApiFault>().unwrap()).await;
     world.api.set_slices(vec![first.addr()]);
@@ -92,7 +96,7 @@ async fn an_address_that_left_the_service_is_no_target_any_more() {
 }
 
 #[tokio::test]
-async fn addresses_of_the_configuration_replace_those_of_the_service() {
+async fn configured_targets_replace_service_endpoints() {
     let mut world = LabCluster::start();
     let first = world.api.endpoints()[0].addr();
     world.file = world.file.replacen(
@@ -110,11 +114,11 @@ async fn addresses_of_the_configuration_replace_those_of_the_service() {
         .requests()
         .into_iter()
         .filter(|request| request.path().contains("slices"));
-    assert_eq!(slices.count(), 0, "nothing is listed then");
+    assert_eq!(slices.count(), 0, "endpoints are not listed");
 }
 
 #[tokio::test]
-async fn one_unreadable_certificate_beside_the_right_one_does_no_harm() {
+async fn unparsable_ca_certificate_beside_a_valid_one_is_ignored() {
     let world = LabCluster::start();
     let mounted = fs::read_to_string(world.mounted("ca.crt")).unwrap();
     let broken =
@@ -124,7 +128,7 @@ async fn one_unreadable_certificate_beside_the_right_one_does_no_harm() {
 }
 
 #[tokio::test]
-async fn a_rotated_token_is_used_at_once() {
+async fn rotated_token_is_used_immediately() {
     let world = LabCluster::start();
     world.assert_healthy().await;
     world.api.set_tokens(vec!["the-next-token".to_owned()]);
@@ -133,7 +137,7 @@ async fn a_rotated_token_is_used_at_once() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_fails_still_tells_when_it_ends() {
+async fn untrusted_certificate_still_reports_its_expiry() {
     let world = LabCluster::start();
     world
         .api
@@ -144,6 +148,6 @@ async fn a_certificate_that_fails_still_tells_when_it_ends() {
     assert!(matches!(report.verdict, Verdict::Failing(_)));
     assert!(
         report.targets[0].not_after.is_some(),
-        "the metric must not vanish when it matters"
+        "certificate expiry is missing for a failing target"
     );
 }

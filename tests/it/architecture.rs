@@ -65,7 +65,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metrics", &["catalogue", "exporter", "report", "state"]),
     ("status", &["catalogue", "exporter", "report", "state"]),
     ("log", &["catalogue", "config", "report", "state"]),
-    ("server", &["catalogue", "config"]),
+    ("server", &["config"]),
     ("alerting", &["catalogue"]),
     (
         "daemon",

@@ -11,14 +11,14 @@ fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn holding(list: &[&str], of: &str) -> Option<String> {
+fn network_containing(list: &[&str], of: &str) -> Option<String> {
     AuthorizedNetworks::parse(list.iter().copied())
         .narrowest_containing(address(of))
         .map(CidrBlock::to_string)
 }
 
 #[test]
-fn an_address_is_held_by_its_networks_and_by_no_other() {
+fn address_is_contained_only_in_its_networks() {
     for (list, by) in [
         (&["35.221.40.21/32"][..], Some("35.221.40.21/32")),
         (&["35.221.40.21"], Some("35.221.40.21/32")),
@@ -49,19 +49,23 @@ fn an_address_is_held_by_its_networks_and_by_no_other() {
         ),
         (&[], None),
     ] {
-        assert_eq!(holding(list, CASTAI).as_deref(), by, "{list:?}");
+        assert_eq!(network_containing(list, CASTAI).as_deref(), by, "{list:?}");
         let mapped = format!("::ffff:{CASTAI}");
-        assert_eq!(holding(list, &mapped).as_deref(), by, "{list:?}, mapped");
+        assert_eq!(
+            network_containing(list, &mapped).as_deref(),
+            by,
+            "{list:?}, mapped"
+        );
     }
-    assert_eq!(holding(&["0.0.0.0/0"], "2001:db8::1"), None);
+    assert_eq!(network_containing(&["0.0.0.0/0"], "2001:db8::1"), None);
     assert_eq!(
-        holding(&["2001:db8::/32"], "2001:db8::1").as_deref(),
+        network_containing(&["2001:db8::/32"], "2001:db8::1").as_deref(),
         Some("2001:db8::/32")
     );
 }
 
 #[test]
-fn the_merged_list_loses_nothing_and_repeats_nothing() {
+fn merged_list_is_complete_and_without_duplicates() {
     let merged = |list: &[&str], more: &[&str]| {
         let more: Vec<_> = more.iter().map(|text| address(text)).collect();
         AuthorizedNetworks::parse(list.iter().copied()).merged_with(&more)
@@ -83,12 +87,12 @@ fn the_merged_list_loses_nothing_and_repeats_nothing() {
     assert_eq!(
         merged(&["203.0.113.0/24", "$(reboot)"], &[CASTAI]),
         None,
-        "half a list would lock somebody out"
+        "an incomplete list would lock clients out"
     );
 }
 
 #[test]
-fn a_sentence_shows_a_few() {
+fn evidence_lists_a_few_networks() {
     let many: Vec<String> = (0..40)
         .map(|last| format!("198.51.100.{last}/32"))
         .collect();
@@ -98,7 +102,7 @@ fn a_sentence_shows_a_few() {
 }
 
 /// A network of either family that contains the address; host bits are arbitrary.
-fn around(held: IpAddr) -> impl Strategy<Value = String> {
+fn network_containing_strategy(held: IpAddr) -> impl Strategy<Value = String> {
     let most = if held.is_ipv4() { 32u8 } else { 128 };
     (0..=most, any::<u128>()).prop_map(move |(length, noise)| match held {
         IpAddr::V4(held) => {
@@ -122,7 +126,7 @@ fn around(held: IpAddr) -> impl Strategy<Value = String> {
 }
 
 /// A network that does not contain the address: it differs in a bit of the prefix.
-fn beside(held: IpAddr) -> impl Strategy<Value = String> {
+fn network_excluding_strategy(held: IpAddr) -> impl Strategy<Value = String> {
     (0..32u8, 0..=32u8).prop_map(move |(bit, more)| match held {
         IpAddr::V4(held) => {
             let length = (bit + 1).saturating_add(more).min(32);
@@ -153,10 +157,10 @@ fn others() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn neither_order_nor_what_else_stands_there_hides_a_network(
+    fn network_is_found_in_any_order_among_others(
         (held, by, rest) in addresses().prop_flat_map(|held| {
-            let rest = proptest::collection::vec(prop_oneof![beside(held), others()], 0..6);
-            (Just(held), around(held), rest)
+            let rest = proptest::collection::vec(prop_oneof![network_excluding_strategy(held), others()], 0..6);
+            (Just(held), network_containing_strategy(held), rest)
         }),
         place in any::<prop::sample::Index>(),
     ) {
@@ -169,8 +173,8 @@ proptest! {
     }
 
     #[test]
-    fn what_is_merged_lets_in_whom_it_is_for_and_whom_the_list_let_in(
-        list in proptest::collection::vec(addresses().prop_flat_map(around), 0..8),
+    fn merged_list_contains_old_and_new_addresses(
+        list in proptest::collection::vec(addresses().prop_flat_map(network_containing_strategy), 0..8),
         more in proptest::collection::vec(addresses(), 0..4),
         somebody in addresses(),
     ) {

@@ -6,10 +6,12 @@ use lab::ImdsFault;
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config as Cases, TestRunner};
-use test_support::lab_cluster::{LabCluster, evidence, standing_of};
+use test_support::lab_cluster::{LabCluster, evidence, state_of};
 use test_support::scenarios::WebIdentity;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+
+use crate::golden_entries::assert_evidence;
 
 const AWS: [CheckId; 3] = [
     CheckId::Imds,
@@ -18,25 +20,25 @@ const AWS: [CheckId; 3] = [
 ];
 
 #[tokio::test]
-async fn nothing_is_asked_of_instance_metadata_elsewhere() {
+async fn imds_is_not_queried_outside_aws() {
     let mut world = LabCluster::start();
     for provider in ["gke", "aks", "kops", "anywhere", "openshift"] {
-        world.move_to(provider);
-        let check_states = world.look().await;
+        world.set_provider(provider);
+        let check_states = world.run_checks().await;
         for check in [CheckId::Imds, CheckId::AwsCredentials] {
             assert_eq!(
-                standing_of(&check_states, check).status(),
+                state_of(&check_states, check).status(),
                 Status::NotApplicable,
                 "{check} on {provider}"
             );
         }
         for check in [CheckId::Imds, CheckId::StsIdentity, CheckId::Ec2Api] {
             assert_eq!(
-                standing_of(&check_states, check).status(),
+                state_of(&check_states, check).status(),
                 Status::NotApplicable,
                 "{check} on {provider}"
             );
-            assert_eq!(standing_of(&check_states, check).need, Need::None);
+            assert_eq!(state_of(&check_states, check).need, Need::None);
         }
     }
     for request_log in [
@@ -49,12 +51,12 @@ async fn nothing_is_asked_of_instance_metadata_elsewhere() {
 }
 
 #[tokio::test]
-async fn nothing_is_asked_when_the_agent_asks_nothing_either() {
+async fn aws_is_not_called_when_the_agent_does_not() {
     let mut world = LabCluster::start();
     world.set_env("EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED", "false");
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     assert_eq!(
-        AWS.map(|check| standing_of(&check_states, check).status()),
+        AWS.map(|check| state_of(&check_states, check).status()),
         [Status::NotApplicable, Status::NotApplicable, Status::Ok]
     );
     for request_log in [world.sts.request_log(), world.ec2.request_log()] {
@@ -62,22 +64,22 @@ async fn nothing_is_asked_when_the_agent_asks_nothing_either() {
     }
     assert!(
         world.imds.request_log().connections().len() == 1,
-        "who looks at the control plane needs a key"
+        "control_plane_access needs credentials"
     );
-    let world = LabCluster::with_a_role();
-    let check_states = world.look().await;
+    let world = LabCluster::with_web_identity_role();
+    let check_states = world.run_checks().await;
     assert_eq!(
-        standing_of(&check_states, CheckId::Imds).status(),
+        state_of(&check_states, CheckId::Imds).status(),
         Status::NotApplicable
     );
     assert_eq!(
-        standing_of(&check_states, CheckId::AwsCredentials).status(),
+        state_of(&check_states, CheckId::AwsCredentials).status(),
         Status::Ok
     );
     // The exporter looks up its own instance once.
     let visits = || world.imds.request_log().connections().len();
     assert_eq!(visits(), 1);
-    world.look().await;
+    world.run_checks().await;
     assert_eq!(visits(), 1);
     assert!(
         world
@@ -90,11 +92,11 @@ async fn nothing_is_asked_when_the_agent_asks_nothing_either() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_first_and_used_for_the_role() {
+async fn imds_token_is_requested_first_and_used_for_the_role() {
     let world = LabCluster::start();
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     let requests = world.imds.request_log().requests();
-    let asked: Vec<_> = requests
+    let requests: Vec<_> = requests
         .iter()
         .map(|request| format!("{} {}", request.method, request.target))
         .collect();
@@ -107,15 +109,15 @@ async fn a_token_is_asked_for_first_and_used_for_the_role() {
     let document = "GET /latest/dynamic/instance-identity/document".to_owned();
     // One request to check, one to use, and one to identify the instance.
     assert_eq!(
-        asked,
+        requests,
         [&role[..], &role[..], &[role[0].clone(), document]].concat()
     );
     assert_eq!(
         world.imds.request_log().connections().len(),
         3,
-        "each on one connection"
+        "one connection per request"
     );
-    let end = standing_of(&check_states, CheckId::AwsCredentials)
+    let end = state_of(&check_states, CheckId::AwsCredentials)
         .latest
         .as_ref()
         .unwrap()
@@ -128,60 +130,57 @@ async fn a_token_is_asked_for_first_and_used_for_the_role() {
             .as_secs()
             .cast_signed();
     assert!((21_000..=21_600).contains(&left), "{left} s");
-    assert_eq!(
-        standing_of(&check_states, CheckId::Imds).need,
-        Need::Feature
-    );
+    assert_eq!(state_of(&check_states, CheckId::Imds).need, Need::Feature);
 }
 
 #[tokio::test]
-async fn discovery_needs_instance_metadata_to_start() {
+async fn discovery_without_imds_fails() {
     let world = LabCluster::in_discovery();
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     for check in AWS {
         assert_eq!(
-            standing_of(&check_states, check).status(),
+            state_of(&check_states, check).status(),
             Status::Ok,
             "{}",
-            evidence(standing_of(&check_states, check))
+            evidence(state_of(&check_states, check))
         );
-        assert_eq!(standing_of(&check_states, check).need, Need::Start);
+        assert_eq!(state_of(&check_states, check).need, Need::Start);
     }
     assert!(
-        evidence(standing_of(&check_states, CheckId::ClusterMetadata))
+        evidence(state_of(&check_states, CheckId::ClusterMetadata))
             .contains("account 123456789012")
     );
     world.imds.set(ImdsFault::Disabled).await;
-    let check_states = world.look().await;
-    let metadata = standing_of(&check_states, CheckId::ClusterMetadata);
+    let check_states = world.run_checks().await;
+    let metadata = state_of(&check_states, CheckId::ClusterMetadata);
     assert_eq!(metadata.status(), Status::Unknown);
     assert_eq!(evidence(metadata), "blocked by imds: aws_imds_disabled");
 }
 
 #[tokio::test]
-async fn a_stand_in_without_tokens_is_good_enough_for_the_agent() {
+async fn imds_emulator_without_tokens_is_ok() {
     let world = LabCluster::start();
     world.imds.set(ImdsFault::NoTokens).await;
     world.assert_healthy().await;
 }
 
 #[tokio::test]
-async fn a_token_that_gets_lost_costs_discovery_time_and_nothing_else() {
+async fn lost_imds_token_response_only_delays_discovery() {
     let world = LabCluster::in_discovery();
     world.imds.set(ImdsFault::HopLimit).await;
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     assert_eq!(
-        AWS.map(|check| standing_of(&check_states, check).status()),
+        AWS.map(|check| state_of(&check_states, check).status()),
         [Status::Warning, Status::Ok, Status::Ok]
     );
     assert_eq!(
-        standing_of(&check_states, CheckId::Imds).settled.modes(),
+        state_of(&check_states, CheckId::Imds).settled.modes(),
         [M::AwsImdsHopLimit]
     );
 }
 
 #[tokio::test]
-async fn no_key_no_token_and_no_signature_is_shown() {
+async fn keys_tokens_and_signatures_are_redacted() {
     let mut world = LabCluster::start();
     let token = {
         world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
@@ -195,25 +194,25 @@ async fn no_key_no_token_and_no_signature_is_shown() {
         lab::imds::IMDS_TOKEN,
         lab::imds::ROLE_SECRET,
     ];
-    let mut shown = format!("{:?}", world.look().await);
+    let mut shown = format!("{:?}", world.run_checks().await);
     world.unset_env("AWS_WEB_IDENTITY_TOKEN_FILE");
-    shown = format!("{shown}{:?}", world.look().await);
+    shown = format!("{shown}{:?}", world.run_checks().await);
     world.set_env("AWS_ACCESS_KEY_ID", secrets[0]);
-    shown = format!("{shown}{:?}", world.look().await);
+    shown = format!("{shown}{:?}", world.run_checks().await);
     world.set_env("AWS_SECRET_ACCESS_KEY", secrets[1]);
     world.set_env("AWS_SESSION_TOKEN", secrets[2]);
-    shown = format!("{shown}{:?}", world.look().await);
+    shown = format!("{shown}{:?}", world.run_checks().await);
     assert!(
         shown.contains("…LAB1"),
         "the end of a key's id tells two keys apart"
     );
     for secret in secrets.into_iter().chain(parts) {
-        assert!(!shown.contains(secret), "{secret} is shown");
+        assert!(!shown.contains(secret), "{secret} is in the output");
     }
 }
 
 #[tokio::test]
-async fn where_another_sdk_would_go_elsewhere_the_evidence_says_so() {
+async fn evidence_names_diverging_credential_source_of_other_sdk() {
     let mut world = LabCluster::start();
     world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
     let file = world.mounted("credentials");
@@ -223,16 +222,13 @@ async fn where_another_sdk_would_go_elsewhere_the_evidence_says_so() {
     )
     .unwrap();
     world.set_env("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap());
-    let check_states = world.look().await;
-    let said = evidence(standing_of(&check_states, CheckId::AwsCredentials));
-    assert!(
-        said.starts_with("source web_identity: ") && said.contains("would use profile here"),
-        "{said}"
-    );
+    let check_states = world.run_checks().await;
+    let evidence = evidence(state_of(&check_states, CheckId::AwsCredentials));
+    assert_evidence("web_identity_beside_profile", &evidence);
 }
 
 #[tokio::test]
-async fn a_source_that_is_not_examined_is_unknown_and_says_so() {
+async fn unsupported_credential_source_is_unknown_and_named() {
     let mut world = LabCluster::start();
     let file = world.mounted("config");
     world.set_env("AWS_CONFIG_FILE", file.to_str().unwrap());
@@ -241,8 +237,8 @@ async fn a_source_that_is_not_examined_is_unknown_and_says_so() {
         ("sso_session = work", "SSO"),
     ] {
         std::fs::write(&file, format!("[default]\n{text}\n")).unwrap();
-        let check_states = world.look().await;
-        let credentials = standing_of(&check_states, CheckId::AwsCredentials);
+        let check_states = world.run_checks().await;
+        let credentials = state_of(&check_states, CheckId::AwsCredentials);
         assert_eq!(credentials.status(), Status::Unknown);
         assert!(
             evidence(credentials).contains(way),
@@ -253,11 +249,11 @@ async fn a_source_that_is_not_examined_is_unknown_and_says_so() {
 }
 
 #[tokio::test]
-async fn hostile_bytes_of_instance_metadata_reach_no_evidence() {
+async fn hostile_imds_responses_do_not_reach_evidence() {
     let world = LabCluster::in_discovery();
     for fault in [ImdsFault::Hostile, ImdsFault::EndlessBody, ImdsFault::Noise] {
         world.imds.set(fault.clone()).await;
-        for check_state in world.look().await {
+        for check_state in world.run_checks().await {
             let shown = evidence(&check_state);
             assert!(
                 !shown.chars().any(char::is_control) && shown.len() < 4096,
@@ -269,7 +265,7 @@ async fn hostile_bytes_of_instance_metadata_reach_no_evidence() {
 }
 
 #[test]
-fn whatever_instance_metadata_answers_is_one_of_its_modes() {
+fn any_imds_response_maps_to_a_published_mode() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -299,8 +295,8 @@ fn whatever_instance_metadata_answers_is_one_of_its_modes() {
                     let _ = stream.write_all(&answer).await;
                 }
             };
-            let check_states = tokio::select! { check_states = world.look() => check_states, () = serve => unreachable!() };
-            let imds = standing_of(&check_states, CheckId::Imds);
+            let check_states = tokio::select! { check_states = world.run_checks() => check_states, () = serve => unreachable!() };
+            let imds = state_of(&check_states, CheckId::Imds);
             assert_eq!(imds.status(), Status::Failing, "{}", evidence(imds));
             assert!(imds.settled.modes().iter().all(|mode| IMDS.contains(mode)));
             assert!(!evidence(imds).chars().any(char::is_control));

@@ -15,7 +15,7 @@ use test_support::lab_cluster::{LabCluster, evidence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-const ASKING: [CheckId; 2] = [CheckId::StsIdentity, CheckId::Ec2Api];
+const AWS_CHECKS: [CheckId; 2] = [CheckId::StsIdentity, CheckId::Ec2Api];
 const ROLE: &str = "arn:aws:sts::123456789012:assumed-role/castai-agent/";
 
 fn of(check_states: &[CheckState], check: CheckId) -> &CheckState {
@@ -41,14 +41,14 @@ fn actions(request_log: &lab::RequestLog) -> Vec<String> {
 }
 
 /// Sends STS and EC2 requests to this address over plain HTTP.
-fn lead_to(world: &mut LabCluster, address: &str) {
+fn send_aws_to(world: &mut LabCluster, address: &str) {
     world.set_env("AWS_ENDPOINT_URL_STS", address);
     world.set_env("AWS_ENDPOINT_URL_EC2", address);
 }
 
 #[tokio::test]
-async fn a_minute_costs_three_calls_and_a_role_is_taken_once_in_ten() {
-    let world = LabCluster::with_a_role();
+async fn makes_three_aws_calls_a_minute_and_assumes_the_role_every_ten() {
+    let world = LabCluster::with_web_identity_role();
     world.assert_healthy().await;
     world.assert_healthy().await;
     let sts = [
@@ -61,14 +61,14 @@ async fn a_minute_costs_three_calls_and_a_role_is_taken_once_in_ten() {
     assert_eq!(
         world.ec2.request_log().connections().len(),
         2,
-        "one connection an attempt"
+        "one connection per attempt"
     );
 }
 
 #[tokio::test]
-async fn who_the_agent_is_stands_in_the_evidence_and_in_the_report() {
-    let world = LabCluster::with_a_role();
-    let check_states = world.look().await;
+async fn identity_arn_is_in_evidence_and_report() {
+    let world = LabCluster::with_web_identity_role();
+    let check_states = world.run_checks().await;
     let sts = of(&check_states, CheckId::StsIdentity);
     assert!(evidence(sts).contains(ROLE), "{}", evidence(sts));
     let report = sts.latest.as_ref().unwrap();
@@ -89,27 +89,27 @@ async fn who_the_agent_is_stands_in_the_evidence_and_in_the_report() {
 }
 
 #[tokio::test]
-async fn a_denial_names_the_caller_and_the_command_that_mends_it() {
-    let world = LabCluster::with_a_role();
+async fn denied_ec2_names_the_caller_and_the_policy_command() {
+    let world = LabCluster::with_web_identity_role();
     world.ec2.set(Ec2Fault::DeniedIdentityPolicy).await;
-    let said = evidence(of(&world.look().await, CheckId::Ec2Api));
+    let text = evidence(of(&world.run_checks().await, CheckId::Ec2Api));
     for part in [
         ROLE,
         "eu-central-1",
         "UnauthorizedOperation",
         "attach-role-policy --role-name castai-agent",
     ] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(text.contains(part), "{part}: {text}");
     }
 }
 
 #[tokio::test]
-async fn a_role_that_trusts_another_is_told_with_what_the_token_says() {
-    let mut world = LabCluster::with_a_role();
+async fn trust_policy_denial_names_the_token_claims() {
+    let mut world = LabCluster::with_web_identity_role();
     world.sts.set(StsFault::TrustDenied).await;
     world.configure();
-    let check_states = world.look().await;
-    let said = evidence(of(&check_states, CheckId::StsIdentity));
+    let check_states = world.run_checks().await;
+    let text = evidence(of(&check_states, CheckId::StsIdentity));
     for part in [
         "arn:aws:iam::123456789012:role/castai-agent",
         "https://oidc.eks.eu-central-1.amazonaws.com/id/LAB",
@@ -117,7 +117,7 @@ async fn a_role_that_trusts_another_is_told_with_what_the_token_says() {
         "sts.amazonaws.com",
         "arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-central-1.amazonaws.com/id/LAB",
     ] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(text.contains(part), "{part}: {text}");
     }
     let ec2 = of(&check_states, CheckId::Ec2Api);
     assert_eq!(ec2.status(), Status::Unknown);
@@ -129,11 +129,11 @@ async fn a_role_that_trusts_another_is_told_with_what_the_token_says() {
 }
 
 #[tokio::test]
-async fn a_role_that_was_given_serves_while_sts_is_out_of_reach() {
-    let world = LabCluster::with_a_role();
+async fn cached_role_credentials_are_used_while_sts_is_unreachable() {
+    let world = LabCluster::with_web_identity_role();
     world.assert_healthy().await;
     world.sts.set(lab::Fault::Refused).await;
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     assert_eq!(
         of(&check_states, CheckId::StsIdentity).settled.modes(),
         [M::NetRefused]
@@ -142,11 +142,11 @@ async fn a_role_that_was_given_serves_while_sts_is_out_of_reach() {
 }
 
 #[tokio::test]
-async fn a_session_that_ended_early_is_not_used_again() {
-    let world = LabCluster::with_a_role();
+async fn expired_session_is_not_reused() {
+    let world = LabCluster::with_web_identity_role();
     world.assert_healthy().await;
     world.account.end_sessions();
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     assert_eq!(
         of(&check_states, CheckId::StsIdentity).settled.modes(),
         [M::AwsSessionExpired]
@@ -155,8 +155,8 @@ async fn a_session_that_ended_early_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn what_an_endpoint_echoes_is_taken_out_of_evidence() {
-    let mut world = LabCluster::with_a_role();
+async fn echoed_secrets_are_removed_from_evidence() {
+    let mut world = LabCluster::with_web_identity_role();
     let token = std::fs::read_to_string(world.mounted("aws-token")).unwrap();
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     world.with_key(
@@ -174,7 +174,7 @@ async fn what_an_endpoint_echoes_is_taken_out_of_evidence() {
                 world.unset_env(name);
             }
         }
-        lead_to(
+        send_aws_to(
             &mut world,
             &format!("http://{}", server.local_addr().unwrap()),
         );
@@ -197,7 +197,7 @@ async fn what_an_endpoint_echoes_is_taken_out_of_evidence() {
                 }
             }
         };
-        let check_states = tokio::select! { check_states = world.look() => check_states, () = echo => unreachable!() };
+        let check_states = tokio::select! { check_states = world.run_checks() => check_states, () = echo => unreachable!() };
         let shown = format!("{check_states:?}");
         let parts: Vec<&str> = token.split('.').collect();
         for secret in [
@@ -207,24 +207,27 @@ async fn what_an_endpoint_echoes_is_taken_out_of_evidence() {
             parts[1],
             parts[2],
         ] {
-            assert!(!shown.contains(secret), "{secret} is shown with {source}");
+            assert!(
+                !shown.contains(secret),
+                "{secret} is in the output with {source}"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn nothing_secret_is_told_to_who_has_not_proven_to_be_aws() {
+async fn no_credentials_are_sent_to_an_unverified_endpoint() {
     let pki = Pki::new("Nobody's Root");
     let names = || vec!["sts.lab".to_owned(), "ec2.lab".to_owned()];
     let ip = IpAddr::from([127, 0, 66, 1]);
     let rogue = RogueServer::tls(ip, &pki, CertificateKind::Valid, names()).unwrap();
-    let mut world = LabCluster::with_a_role();
+    let mut world = LabCluster::with_web_identity_role();
     let address = format!("https://sts.lab:{}", rogue.addr().port());
     world.dns.add("sts.lab", ip);
-    lead_to(&mut world, &address);
-    let check_states = world.look().await;
+    send_aws_to(&mut world, &address);
+    let check_states = world.run_checks().await;
     assert!(!rogue.request_log().connections().is_empty());
-    assert_eq!(rogue.received(), b"", "nothing is said inside");
+    assert_eq!(rogue.received(), b"", "nothing is sent through the tunnel");
     let sts = of(&check_states, CheckId::StsIdentity);
     assert!(
         sts.settled
@@ -237,11 +240,11 @@ async fn nothing_secret_is_told_to_who_has_not_proven_to_be_aws() {
 }
 
 #[tokio::test]
-async fn a_redirect_takes_no_key_along() {
+async fn redirect_receives_no_signature() {
     let rogue = RogueServer::plain(IpAddr::from([127, 0, 66, 2])).unwrap();
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut world = LabCluster::with_a_role();
-    lead_to(
+    let mut world = LabCluster::with_web_identity_role();
+    send_aws_to(
         &mut world,
         &format!("http://{}", server.local_addr().unwrap()),
     );
@@ -258,7 +261,7 @@ async fn a_redirect_takes_no_key_along() {
             let _ = stream.write_all(answer.as_bytes()).await;
         }
     };
-    let check_states = tokio::select! { check_states = world.look() => check_states, () = serve => unreachable!() };
+    let check_states = tokio::select! { check_states = world.run_checks() => check_states, () = serve => unreachable!() };
     assert_eq!(
         of(&check_states, CheckId::StsIdentity).settled.modes(),
         [M::ProxyBlockPage]
@@ -267,15 +270,15 @@ async fn a_redirect_takes_no_key_along() {
 }
 
 #[tokio::test]
-async fn a_proxy_on_the_way_hears_a_name_and_nothing_else() {
+async fn proxy_sees_only_the_connect_host_name() {
     let rogue = RogueServer::plain(IpAddr::from([127, 0, 66, 3])).unwrap();
-    let mut world = LabCluster::with_a_role();
+    let mut world = LabCluster::with_web_identity_role();
     world.env.insert(
         "NO_PROXY".to_owned(),
         "127.0.0.0/8,kubernetes.default.svc,api.cast.lab".to_owned(),
     );
     world.set_env("HTTPS_PROXY", &format!("http://{}", rogue.addr()));
-    world.look().await;
+    world.run_checks().await;
     let heard = String::from_utf8(rogue.received()).unwrap();
     assert!(heard.contains("CONNECT sts.lab:"), "{heard}");
     let token = std::fs::read_to_string(world.mounted("aws-token")).unwrap();
@@ -290,12 +293,12 @@ async fn a_proxy_on_the_way_hears_a_name_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn hostile_bytes_of_aws_reach_no_evidence() {
-    let mut world = LabCluster::with_a_role();
+async fn hostile_aws_responses_do_not_reach_evidence() {
+    let mut world = LabCluster::with_web_identity_role();
     world.sts.set(StsFault::Hostile).await;
     world.ec2.set(Ec2Fault::Hostile).await;
     for _ in 0..2 {
-        for check_state in world.look().await {
+        for check_state in world.run_checks().await {
             let shown = evidence(&check_state);
             assert!(
                 !shown.chars().any(char::is_control) && shown.len() < 4096,
@@ -309,7 +312,7 @@ async fn hostile_bytes_of_aws_reach_no_evidence() {
 }
 
 #[test]
-fn whatever_aws_answers_is_one_of_its_modes() {
+fn any_aws_response_maps_to_a_published_mode() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -333,7 +336,7 @@ fn whatever_aws_answers_is_one_of_its_modes() {
         runtime.block_on(async {
             let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let mut world = LabCluster::start();
-            lead_to(&mut world, &format!("http://{}", server.local_addr().unwrap()));
+            send_aws_to(&mut world, &format!("http://{}", server.local_addr().unwrap()));
             let serve = async {
                 loop {
                     let Ok((mut stream, _)) = server.accept().await else { continue };
@@ -341,8 +344,8 @@ fn whatever_aws_answers_is_one_of_its_modes() {
                     let _ = stream.write_all(&answer).await;
                 }
             };
-            let check_states = tokio::select! { check_states = world.look() => check_states, () = serve => unreachable!() };
-            for check in ASKING {
+            let check_states = tokio::select! { check_states = world.run_checks() => check_states, () = serve => unreachable!() };
+            for check in AWS_CHECKS {
                 let check_state = of(&check_states, check);
                 let modes = check_state.settled.modes();
                 assert!(!modes.is_empty(), "{check} is {}: {}", check_state.status(), evidence(check_state));
@@ -356,11 +359,11 @@ fn whatever_aws_answers_is_one_of_its_modes() {
 }
 
 #[tokio::test]
-async fn sts_that_does_not_answer_is_not_asked_twice() {
-    let mut world = LabCluster::with_a_role();
+async fn unresponsive_sts_is_called_once_per_attempt() {
+    let mut world = LabCluster::with_web_identity_role();
     world.sts.set(lab::Fault::HttpHang).await;
     world.configure();
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     assert_eq!(
         of(&check_states, CheckId::StsIdentity).settled.modes(),
         [M::HttpTimeout]

@@ -3,7 +3,7 @@
 use castai_health_exporter::catalogue::FailureMode;
 use castai_health_exporter::classify::castai::Answer;
 use castai_health_exporter::classify::{
-    Kind, Reading, castai_answer, classify, classify_line, kube_status,
+    Reading, TextKind, castai_answer, classify, classify_line, kube_status,
 };
 use proptest::prelude::{ProptestConfig, any};
 use proptest::proptest;
@@ -16,20 +16,17 @@ fn label(reading: Reading) -> &'static str {
 }
 
 /// Classifies every text of a table and reports all mismatches at once.
-fn all_read_as_written(read: impl Fn(&str) -> Reading, rows: &[Row]) {
+fn assert_classified(read: impl Fn(&str) -> Reading, rows: &[Row]) {
     let wrong: Vec<_> = rows
         .iter()
         .filter(|(text, expected)| label(read(text)) != *expected)
         .map(|(text, expected)| {
-            format!(
-                "{expected:?} expected, {:?} read from {text}",
-                label(read(text))
-            )
+            format!("expected {expected:?}, got {:?}: {text}", label(read(text)))
         })
         .collect();
     assert!(
         wrong.is_empty(),
-        "{} of {} texts misread:\n{}",
+        "{} of {} texts misclassified:\n{}",
         wrong.len(),
         rows.len(),
         wrong.join("\n")
@@ -42,7 +39,7 @@ mod events;
 mod responses;
 
 #[test]
-fn a_line_may_name_its_own_kind() {
+fn explain_detects_the_kind_of_a_line() {
     let rows: &[Row] = &[
         (
             r#"{"kind":"agent_log","text":"time=\"2026-11-22T13:04:54Z\" level=error msg=\"registering cluster: requesting castai api: request error status_code=401 body={}\""}"#,
@@ -65,30 +62,30 @@ fn a_line_may_name_its_own_kind() {
             "",
         ),
     ];
-    all_read_as_written(classify_line, rows);
+    assert_classified(classify_line, rows);
 }
 
 #[test]
-fn kinds_are_named_as_in_the_documentation() {
-    for (name, kind) in Kind::NAMED {
+fn text_kinds_match_the_documentation() {
+    for (name, kind) in TextKind::NAMED {
         assert_eq!(name.parse(), Ok(*kind));
     }
-    assert!("agentlog".parse::<Kind>().is_err());
+    assert!("agentlog".parse::<TextKind>().is_err());
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn no_text_makes_a_reader_panic(text in any::<String>()) {
+    fn classifier_never_panics(text in any::<String>()) {
         classify_line(&text);
-        for (_, kind) in Kind::NAMED {
+        for (_, kind) in TextKind::NAMED {
             classify(Some(*kind), &text);
         }
     }
 
     #[test]
-    fn no_almost_sensible_line_makes_a_reader_panic(
+    fn classifier_never_panics_on_almost_valid_lines(
         start in r#"(time="2026-11-22T13:04:54Z" |E1122 13:04:54\.1 1 x\.go:1\] |SDK 2026/11/22 13:03:16 |2026/11/22 13:04:54\.1 WARN RESTY |\{"msg":")?"#,
         middle in r#"(level=[a-z]* |msg="?|error="|status_code=[0-9]{0,6} |body=|lookup |EOF|Post "https://|": Forbidden|\\|é|"){0,12}"#,
         end in any::<String>(),
@@ -97,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn no_answer_makes_a_reader_panic(status in any::<u16>(), body in any::<Vec<u8>>()) {
+    fn response_classifier_never_panics(status in any::<u16>(), body in any::<Vec<u8>>()) {
         kube_status(status, None, &body);
         let body = String::from_utf8_lossy(&body);
         castai_answer(&Answer { status, body: &body, ..Answer::default() });
@@ -105,7 +102,7 @@ proptest! {
 }
 
 #[test]
-fn a_long_line_is_read_in_linear_time() {
+fn long_line_is_classified_in_linear_time() {
     for part in [
         "EOF",
         "\": Forbidden",

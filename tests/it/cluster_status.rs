@@ -1,13 +1,15 @@
-//! What CAST AI thinks of the cluster: how its id is found, and what is no failure.
+//! Tests of the cluster status at CAST AI: finding the cluster ID, and statuses that are not failures.
 
 use castai_health_exporter::catalogue::{CheckId, Status};
 use castai_health_exporter::state::CheckState;
 use serde_json::json;
 use test_support::lab_cluster::{LabCluster, evidence};
 
+use crate::golden_entries::assert_evidence;
+
 async fn cluster_status(world: &LabCluster) -> CheckState {
     world
-        .look()
+        .run_checks()
         .await
         .into_iter()
         .find(|check_state| check_state.check == CheckId::ClusterStatus)
@@ -15,15 +17,15 @@ async fn cluster_status(world: &LabCluster) -> CheckState {
 }
 
 /// Returns a lab cluster whose agent has no configured cluster id.
-fn registered() -> LabCluster {
+fn without_static_id() -> LabCluster {
     let mut world = LabCluster::start();
     world.unset_env("STATIC_CLUSTER_ID");
     world
 }
 
 #[tokio::test]
-async fn without_a_static_id_the_agents_own_note_serves() {
-    let world = registered();
+async fn cluster_id_is_read_from_config_map() {
+    let world = without_static_id();
     world.with_cluster_id(lab::CLUSTER_ID);
     let check_state = cluster_status(&world).await;
     assert_eq!(
@@ -35,8 +37,8 @@ async fn without_a_static_id_the_agents_own_note_serves() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_not_known_is_unknown_and_says_why() {
-    let world = registered();
+async fn missing_cluster_id_is_unknown_with_the_reason() {
+    let world = without_static_id();
     world
         .api
         .objects()
@@ -55,16 +57,14 @@ async fn an_id_that_is_not_known_is_unknown_and_says_why() {
         .set(lab::ApiFault::Denied("configmaps".to_owned()))
         .await;
     let check_state = cluster_status(&world).await;
-    let right = "is not allowed to get configmaps/castai-agent-metadata in namespace castai-agent";
-    assert!(
-        evidence(&check_state).contains(right),
-        "{}",
-        evidence(&check_state)
+    assert_evidence(
+        "cluster_status_without_config_map_permission",
+        &evidence(&check_state),
     );
 }
 
 #[tokio::test]
-async fn a_cluster_that_sleeps_is_no_failure() {
+async fn hibernated_cluster_is_ok() {
     let world = LabCluster::start();
     world.castai.set_field("status", json!("hibernated"));
     world.castai.set_field("agentStatus", json!("disconnected"));
@@ -72,7 +72,7 @@ async fn a_cluster_that_sleeps_is_no_failure() {
 }
 
 #[tokio::test]
-async fn trouble_on_the_way_is_told_by_castai_api_alone() {
+async fn connection_failure_is_reported_by_castai_api_only() {
     let world = LabCluster::start();
     world.castai.set(lab::CastAiFault::TokenInvalid).await;
     let check_state = cluster_status(&world).await;

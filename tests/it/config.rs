@@ -27,5 +27,5 @@ fn load(flags: &Flags, variables: &[(&str, &str)]) -> Result<Config, ConfigError
 
 /// Returns the configuration for environment variables alone.
 fn of_environment(variables: &[(&str, &str)]) -> Config {
-    load(&Flags::default(), variables).expect("an environment fails nothing")
+    load(&Flags::default(), variables).expect("an environment never prevents a start")
 }

@@ -14,8 +14,10 @@ use lab::{AzureImdsFault, CertificateKind, CloudApiFault, EksFault, GceFault, Pk
 use test_support::lab_cluster::{LabCluster, evidence};
 use test_support::scenarios::WebIdentity;
 
-async fn looked(world: &LabCluster) -> (Status, String) {
-    let check_states: Vec<CheckState> = world.look().await;
+use crate::golden_entries::assert_evidence;
+
+async fn check_control_plane_access(world: &LabCluster) -> (Status, String) {
+    let check_states: Vec<CheckState> = world.run_checks().await;
     let check_state = check_states
         .iter()
         .find(|check_state| check_state.check == CheckId::ControlPlaneAccess)
@@ -38,39 +40,31 @@ async fn with(provider: &str, fault: &str) -> (Status, String) {
                 .await
         }
     }
-    looked(&world).await
+    check_control_plane_access(&world).await
 }
 
 #[tokio::test]
-async fn whoever_is_let_in_is_named_with_the_reason() {
+async fn blocking_networks_are_named_with_the_reason() {
     for (provider, fault, reason) in [
         ("eks", "listed", "35.221.40.21 (in 35.221.40.0/24)"),
         ("gke", "listed", "35.221.40.21 (in 35.221.40.0/24)"),
         ("aks", "listed", "35.221.40.21 (in 35.221.40.0/24)"),
-        (
-            "gke",
-            "google-only",
-            "35.221.40.21 (as an address of Google Cloud's",
-        ),
+        ("gke", "google-only", "35.221.40.21 (a Google Cloud address"),
     ] {
-        let (status, said) = with(provider, fault).await;
-        assert_eq!(status, Status::Ok, "{said}");
-        assert!(
-            said.contains(reason) && said.contains("documentation of 2023"),
-            "{said}"
-        );
+        let (status, evidence) = with(provider, fault).await;
+        assert_eq!(status, Status::Ok, "{evidence}");
+        assert!(evidence.contains(reason), "{evidence}");
+        assert_evidence(&format!("control_plane_{provider}_{fault}"), &evidence);
     }
     for provider in ["eks", "gke", "aks"] {
-        let (status, said) = looked(&LabCluster::of(provider)).await;
-        assert!(
-            status == Status::Ok && said.contains("open to all addresses"),
-            "{said}"
-        );
+        let (status, evidence) = check_control_plane_access(&LabCluster::of(provider)).await;
+        assert_eq!(status, Status::Ok, "{evidence}");
+        assert_evidence(&format!("control_plane_{provider}_open"), &evidence);
     }
 }
 
 #[tokio::test]
-async fn the_remedy_repeats_the_whole_list() {
+async fn remedy_contains_the_full_network_list() {
     for (provider, command) in [
         (
             "eks",
@@ -89,88 +83,83 @@ async fn the_remedy_repeats_the_whole_list() {
              --api-server-authorized-ip-ranges 203.0.113.0/24,198.51.100.7/32,35.221.40.21/32`",
         ),
     ] {
-        let (status, said) = with(provider, "blocked").await;
+        let (status, evidence) = with(provider, "blocked").await;
         assert_eq!(status, Status::Failing);
-        assert!(said.contains(command), "{said}");
+        assert!(evidence.contains(command), "{evidence}");
     }
     for (provider, show) in [("eks", "aws eks describe-cluster"), ("aks", "az aks show")] {
-        let (status, said) = with(provider, "blocked-by-long-list").await;
+        let (status, evidence) = with(provider, "blocked-by-long-list").await;
         assert_eq!(status, Status::Failing);
         assert!(
-            said.contains(&format!("to the whole list from `{show}")) && !said.ends_with('…'),
-            "{said}"
+            evidence.contains(&format!("`{show}")) && !evidence.ends_with('…'),
+            "{evidence}"
         );
     }
 }
 
 #[tokio::test]
-async fn what_eks_does_not_tell_blocks_nobody() {
-    for (fault, why) in [
-        (
-            "access-denied",
-            "allow eks:DescribeCluster on this cluster for \"arn:aws:sts::123456789012:assumed-role/lab-node",
-        ),
-        ("denied-scp", "service control policy"),
-        ("not-found", "correct EKS_REGION or EKS_CLUSTER_NAME"),
-        ("throttled", "TooManyRequestsException"),
-        ("expired-token", "the next attempt uses new credentials"),
-        ("server-error", "ServerException"),
-        ("unrelated-json", "no cluster"),
-        ("hostile", "AccessDeniedException"),
-        ("blocked-while-updating", "in progress (UPDATING)"),
-        ("blocked-by-hostile-entry", "could not be read"),
-        ("refused", "net_refused"),
-        ("reset", "net_reset"),
-        ("tls-hang", "tls_handshake_timeout"),
-        ("cert-foreign-ca", "tls_unknown_authority"),
-        ("cert-wrong-name", "tls_hostname_mismatch"),
-        ("html:200", "no cluster"),
-        ("html:503", "503"),
-        ("noise", "http_protocol"),
-        ("truncated", "http_protocol"),
-        ("endless-body", "no cluster"),
-        ("clock:+600s", "InvalidSignatureException"),
-        ("redirect-to:https://elsewhere.example/", "returned 30"),
+async fn missing_eks_fields_are_not_blocking() {
+    for fault in [
+        "access-denied",
+        "denied-scp",
+        "not-found",
+        "throttled",
+        "expired-token",
+        "server-error",
+        "unrelated-json",
+        "hostile",
+        "blocked-while-updating",
+        "blocked-by-hostile-entry",
+        "refused",
+        "reset",
+        "tls-hang",
+        "cert-foreign-ca",
+        "cert-wrong-name",
+        "html:200",
+        "html:503",
+        "noise",
+        "truncated",
+        "endless-body",
+        "clock:+600s",
+        "redirect-to:https://elsewhere.example/",
     ] {
-        let (status, said) = with("eks", fault).await;
+        let (status, evidence) = with("eks", fault).await;
+        assert_eq!(status, Status::Unknown, "{fault}: {evidence}");
+        assert_evidence(&format!("control_plane_eks_{fault}"), &evidence);
         assert!(
-            status == Status::Unknown && said.contains(why),
-            "{fault}: {status} {said}"
-        );
-        assert!(
-            !said.chars().any(char::is_control) && !said.contains("reboot"),
-            "{fault}: {said}"
+            !evidence.chars().any(char::is_control) && !evidence.contains("reboot"),
+            "{fault}: {evidence}"
         );
         for secret in [ROLE_SECRET, ROLE_TOKEN] {
-            assert!(!said.contains(secret), "{fault}: {said}");
+            assert!(!evidence.contains(secret), "{fault}: {evidence}");
         }
     }
 }
 
 #[tokio::test]
-async fn eks_is_asked_as_the_agent_and_without_its_credentials_not_at_all() {
+async fn eks_is_called_with_the_agents_credentials_only() {
     let mut world = LabCluster::start();
-    let (status, said) = looked(&world).await;
-    assert_eq!(status, Status::Ok, "{said}");
+    let (status, evidence) = check_control_plane_access(&world).await;
+    assert_eq!(status, Status::Ok, "{evidence}");
     world.set_env("EKS_CLUSTER_NAME", "another");
-    let (status, said) = looked(&world).await;
+    let (status, evidence) = check_control_plane_access(&world).await;
     assert!(
-        status == Status::Unknown && said.contains("there is no cluster another in eu-central-1"),
-        "{said}"
+        status == Status::Unknown && evidence.contains("another"),
+        "{evidence}"
     );
     world.set_env("EKS_CLUSTER_NAME", "$(reboot)/..");
-    let (status, said) = looked(&world).await;
+    let (status, evidence) = check_control_plane_access(&world).await;
     assert!(
-        status == Status::Unknown && !said.contains("reboot"),
-        "{said}"
+        status == Status::Unknown && !evidence.contains("reboot"),
+        "{evidence}"
     );
     world.set_env("EKS_CLUSTER_NAME", "lab");
 
     world.with_key(lab::aws::KEY_ID, "another secret");
-    let (status, said) = looked(&world).await;
+    let (status, evidence) = check_control_plane_access(&world).await;
     assert!(
-        status == Status::Unknown && said.contains("InvalidSignatureException"),
-        "{said}"
+        status == Status::Unknown && evidence.contains("InvalidSignatureException"),
+        "{evidence}"
     );
     world.with_key(lab::aws::KEY_ID, lab::aws::SECRET);
     // An agent that does not call AWS still has credentials.
@@ -179,14 +168,14 @@ async fn eks_is_asked_as_the_agent_and_without_its_credentials_not_at_all() {
         [world.sts.request_log(), world.ec2.request_log()].map(|of| of.requests().len())
     };
     let before = asked(&world);
-    assert_eq!(looked(&world).await.0, Status::Ok);
-    assert_eq!(asked(&world), before, "nobody else of AWS is asked");
+    assert_eq!(check_control_plane_access(&world).await.0, Status::Ok);
+    assert_eq!(asked(&world), before, "no other AWS service is called");
     for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
         world.unset_env(name);
     }
     world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
-    let (status, said) = looked(&world).await;
-    assert_eq!(status, Status::Ok, "{said}");
+    let (status, evidence) = check_control_plane_access(&world).await;
+    assert_eq!(status, Status::Ok, "{evidence}");
 
     let connections = world.eks.request_log().connections().len();
     for name in [
@@ -197,16 +186,14 @@ async fn eks_is_asked_as_the_agent_and_without_its_credentials_not_at_all() {
         world.unset_env(name);
     }
     world.set_env("AWS_EC2_METADATA_DISABLED", "true");
-    let (status, said) = looked(&world).await;
-    assert!(
-        status == Status::Unknown && said.contains("without credentials"),
-        "{said}"
-    );
+    let (status, evidence) = check_control_plane_access(&world).await;
+    assert_eq!(status, Status::Unknown);
+    assert_evidence("control_plane_eks_without_credentials", &evidence);
     assert_eq!(world.eks.request_log().connections().len(), connections);
 }
 
 #[tokio::test]
-async fn what_could_not_be_found_out_blocks_nobody() {
+async fn undetermined_access_is_not_blocking() {
     for fault in [
         "forbidden",
         "expired",
@@ -228,77 +215,71 @@ async fn what_could_not_be_found_out_blocks_nobody() {
         "redirect-to:https://elsewhere.example/",
     ] {
         for provider in ["gke", "aks"] {
-            let (status, said) = with(provider, fault).await;
-            assert_eq!(status, Status::Unknown, "{provider} {fault}: {said}");
+            let (status, evidence) = with(provider, fault).await;
+            assert_eq!(status, Status::Unknown, "{provider} {fault}: {evidence}");
             assert!(
-                !said.chars().any(char::is_control) && !said.contains("reboot"),
-                "{provider} {fault}: {said}"
+                !evidence.chars().any(char::is_control) && !evidence.contains("reboot"),
+                "{provider} {fault}: {evidence}"
             );
             for secret in [GOOGLE_TOKEN, AZURE_TOKEN] {
-                assert!(!said.contains(secret), "{provider} {fault}: {said}");
+                assert!(!evidence.contains(secret), "{provider} {fault}: {evidence}");
             }
         }
     }
-    let (_, said) = with("gke", "forbidden").await;
+    let (_, evidence) = with("gke", "forbidden").await;
     assert!(
-        said.contains("container.clusters.get") && said.contains("roles/container.clusterViewer"),
-        "{said}"
+        evidence.contains("container.clusters.get")
+            && evidence.contains("roles/container.clusterViewer"),
+        "{evidence}"
     );
-    let (_, said) = with("aks", "forbidden").await;
+    let (_, evidence) = with("aks", "forbidden").await;
     assert!(
-        said.contains("az role assignment create --role Reader"),
-        "{said}"
+        evidence.contains("az role assignment create --role Reader"),
+        "{evidence}"
     );
 }
 
 #[tokio::test]
-async fn without_a_token_nobody_is_blamed() {
+async fn missing_cloud_token_is_unknown() {
     let world = LabCluster::of("gke");
     world.gce.set(GceFault::NoServiceAccount).await;
-    let (status, said) = looked(&world).await;
-    assert!(
-        status == Status::Unknown && said.contains("failed to get a Google token"),
-        "{said}"
-    );
-    for (fault, why) in [
-        (AzureImdsFault::NoIdentity, "Identity not found"),
-        (
-            AzureImdsFault::ManyIdentities,
-            "Multiple user assigned identities",
-        ),
-        (AzureImdsFault::Restricted, "not allowed"),
+    let (status, evidence) = check_control_plane_access(&world).await;
+    assert_eq!(status, Status::Unknown);
+    assert_evidence("control_plane_gke_without_token", &evidence);
+    for fault in [
+        AzureImdsFault::NoIdentity,
+        AzureImdsFault::ManyIdentities,
+        AzureImdsFault::Restricted,
     ] {
         let mut world = LabCluster::of("aks");
         world.set_env("AKS_LOCATION", "westeurope");
         world.set_env("AKS_NODE_RESOURCE_GROUP", "MC_lab-group_lab_westeurope");
         world.set_env("AKS_SUBSCRIPTION_ID", lab::azure_imds::SUBSCRIPTION);
         world.azure.set(fault.clone()).await;
-        let (status, said) = looked(&world).await;
-        assert!(
-            status == Status::Unknown && said.contains(why),
-            "{fault}: {said}"
-        );
+        let (status, evidence) = check_control_plane_access(&world).await;
+        assert_eq!(status, Status::Unknown, "{fault}");
+        assert_evidence(&format!("control_plane_aks_token_{fault}"), &evidence);
         if fault == AzureImdsFault::ManyIdentities {
             world.set_env("AZURE_CLIENT_ID", WORKLOAD_CLIENT_ID);
             assert_eq!(
-                looked(&world).await.0,
+                check_control_plane_access(&world).await.0,
                 Status::Ok,
-                "an identity that is named is found"
+                "a configured identity is used"
             );
         }
     }
 }
 
 #[tokio::test]
-async fn a_workload_identity_goes_before_the_nodes() {
+async fn workload_identity_overrides_node_identity() {
     let mut world = LabCluster::of("aks");
     let file = world.mounted("azure-token");
     fs::write(&file, FEDERATED_TOKEN).unwrap();
     world.set_env("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap());
     world.set_env("AZURE_CLIENT_ID", WORKLOAD_CLIENT_ID);
     world.set_env("AZURE_TENANT_ID", TENANT_ID);
-    let (status, said) = looked(&world).await;
-    assert_eq!(status, Status::Ok, "{said}");
+    let (status, evidence) = check_control_plane_access(&world).await;
+    assert_eq!(status, Status::Ok, "{evidence}");
     assert!(
         !world
             .azure
@@ -319,53 +300,57 @@ async fn a_workload_identity_goes_before_the_nodes() {
     );
 
     world.apis[2].set(CloudApiFault::Hostile).await;
-    let (status, said) = looked(&world).await;
+    let (status, evidence) = check_control_plane_access(&world).await;
     assert_eq!(status, Status::Unknown);
     assert!(
-        !said.contains(FEDERATED_TOKEN) && !said.chars().any(char::is_control),
-        "{said}"
+        !evidence.contains(FEDERATED_TOKEN) && !evidence.chars().any(char::is_control),
+        "{evidence}"
     );
     world.apis[2].set(CloudApiFault::Forbidden).await;
-    let (status, said) = looked(&world).await;
+    let (status, evidence) = check_control_plane_access(&world).await;
     assert!(
-        status == Status::Unknown && said.contains("AADSTS70021"),
-        "{said}"
+        status == Status::Unknown && evidence.contains("AADSTS70021"),
+        "{evidence}"
     );
     fs::remove_file(&file).unwrap();
-    let (status, said) = looked(&world).await;
+    let (status, evidence) = check_control_plane_access(&world).await;
     assert!(
-        status == Status::Unknown && said.contains("AZURE_FEDERATED_TOKEN_FILE"),
-        "{said}"
+        status == Status::Unknown && evidence.contains("AZURE_FEDERATED_TOKEN_FILE"),
+        "{evidence}"
     );
 }
 
 #[tokio::test]
-async fn other_addresses_of_cast_ai_are_looked_for() {
+async fn configured_castai_addresses_are_checked() {
     let mut world = LabCluster::of("gke");
     world.file = world.file.replace(
         "control_plane:\n",
         "control_plane:\n  castai_addresses: [203.0.113.9, 192.0.2.1]\n",
     );
     world.configure();
-    let (status, said) = looked(&world).await;
-    assert!(status == Status::Ok && !said.contains("2023"), "{said}");
+    let (status, evidence) = check_control_plane_access(&world).await;
+    assert!(
+        status == Status::Ok && !evidence.contains("2023"),
+        "{evidence}"
+    );
     world.apis[0].set(CloudApiFault::Blocked).await;
-    let (status, said) = looked(&world).await;
+    let (status, evidence) = check_control_plane_access(&world).await;
     assert_eq!(status, Status::Failing);
     assert!(
-        said.contains("203.0.113.0/24,198.51.100.7/32,192.0.2.1/32`") && !said.contains("35.221"),
-        "{said}"
+        evidence.contains("203.0.113.0/24,198.51.100.7/32,192.0.2.1/32`")
+            && !evidence.contains("35.221"),
+        "{evidence}"
     );
     world.apis[0].set(CloudApiFault::GoogleOnly).await;
-    let (status, said) = looked(&world).await;
+    let (status, evidence) = check_control_plane_access(&world).await;
     assert!(
-        status == Status::Unknown && said.contains("192.0.2.1 is not in"),
-        "{said}"
+        status == Status::Unknown && evidence.contains("192.0.2.1"),
+        "{evidence}"
     );
 }
 
 #[tokio::test]
-async fn a_cluster_of_aks_whose_name_cannot_be_told_is_asked_for_by_its_id() {
+async fn aks_cluster_is_looked_up_by_configured_id() {
     let mut world = LabCluster::of("aks");
     for (name, value) in [
         ("AKS_LOCATION", "westeurope"),
@@ -374,10 +359,10 @@ async fn a_cluster_of_aks_whose_name_cannot_be_told_is_asked_for_by_its_id() {
     ] {
         world.set_env(name, value);
     }
-    let (status, said) = looked(&world).await;
+    let (status, evidence) = check_control_plane_access(&world).await;
     assert!(
-        status == Status::Unknown && said.contains("control_plane.azure_cluster"),
-        "{said}"
+        status == Status::Unknown && evidence.contains("control_plane.azure_cluster"),
+        "{evidence}"
     );
     let id = format!(
         "/subscriptions/{}/resourceGroups/lab-group/providers/Microsoft.ContainerService/managedClusters/lab",
@@ -388,14 +373,14 @@ async fn a_cluster_of_aks_whose_name_cannot_be_told_is_asked_for_by_its_id() {
         &format!("control_plane:\n  azure_cluster: {id}\n"),
     );
     world.configure();
-    assert_eq!(looked(&world).await.0, Status::Ok);
+    assert_eq!(check_control_plane_access(&world).await.0, Status::Ok);
 }
 
 #[tokio::test]
-async fn nothing_is_asked_of_a_cloud_that_is_not_this_clusters() {
+async fn other_clouds_are_not_called() {
     for provider in ["kops", "anywhere", "openshift", "selfhostedec2"] {
         let world = LabCluster::of(provider);
-        let check_states = world.look().await;
+        let check_states = world.run_checks().await;
         let check_state = check_states
             .iter()
             .find(|check_state| check_state.check == CheckId::ControlPlaneAccess)
@@ -449,7 +434,7 @@ async fn nothing_is_asked_of_a_cloud_that_is_not_this_clusters() {
 }
 
 #[tokio::test]
-async fn no_impostor_hears_a_token() {
+async fn impostor_metadata_server_receives_no_token() {
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let elsewhere = Pki::new("Somebody Else");
     let rogue = RogueServer::tls(
@@ -474,8 +459,8 @@ async fn no_impostor_hears_a_token() {
             &format!("lab:{}", rogue.addr().port()),
         );
         world.configure();
-        let (status, said) = looked(&world).await;
-        assert_eq!(status, Status::Unknown, "{said}");
+        let (status, evidence) = check_control_plane_access(&world).await;
+        assert_eq!(status, Status::Unknown, "{evidence}");
     }
     assert!(!rogue.request_log().connections().is_empty());
     for secret in [GOOGLE_TOKEN, AZURE_TOKEN] {

@@ -23,10 +23,10 @@ impl Daemon {
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
-            .expect("the program starts");
-        let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
+            .expect("failed to start the binary");
+        let mut log = BufReader::new(child.stderr.take().expect("stderr is piped"));
         let mut first = String::new();
-        log.read_line(&mut first).expect("a line of the log");
+        log.read_line(&mut first).expect("the log has a first line");
         let address = first
             .split("address=")
             .nth(1)
@@ -42,10 +42,10 @@ impl Daemon {
     }
 
     fn get(&self, path: &str) -> String {
-        self.ask("GET", path).expect("it answers")
+        self.request("GET", path).expect("the daemon responds")
     }
 
-    fn ask(&self, method: &str, path: &str) -> io::Result<String> {
+    fn request(&self, method: &str, path: &str) -> io::Result<String> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         write!(
@@ -62,12 +62,12 @@ impl Daemon {
         let sent = Command::new("kill")
             .args(["-s", name, &id])
             .status()
-            .expect("kill is there");
+            .expect("failed to run kill");
         assert!(sent.success());
     }
 
     /// Waits until `/metrics` contains a line.
-    fn shows(&self, line: &str) {
+    fn wait_for_metric(&self, line: &str) {
         let began = Instant::now();
         while !self.get("/metrics").lines().any(|shown| shown == line) {
             assert!(
@@ -80,13 +80,19 @@ impl Daemon {
     }
 
     /// Kills it and returns the rest of its log.
-    fn end(mut self) -> String {
+    fn kill_and_read_log(mut self) -> String {
         self.signal("TERM");
         let mut rest = String::new();
         self.log
             .read_to_string(&mut rest)
-            .expect("the log is UTF-8");
-        assert!(self.child.wait().expect("it ends").success(), "{rest}");
+            .expect("the log is not UTF-8");
+        assert!(
+            self.child
+                .wait()
+                .expect("the daemon did not exit")
+                .success(),
+            "{rest}"
+        );
         rest
     }
 }
@@ -108,11 +114,13 @@ fn with_file(path: &Path) -> Daemon {
 }
 
 #[test]
-fn without_a_flag_it_serves_what_it_knows() {
+fn serves_metrics_without_any_flag() {
     let daemon = Daemon::start(&mut program(&[]));
     assert!(daemon.get("/-/healthy").starts_with("HTTP/1.1 200"));
-    daemon.shows("castai_health_check_status{check=\"castai_api\",status=\"not_applicable\"} 1");
-    daemon.shows("castai_health_config_last_reload_successful 1");
+    daemon.wait_for_metric(
+        "castai_health_check_status{check=\"castai_api\",status=\"not_applicable\"} 1",
+    );
+    daemon.wait_for_metric("castai_health_config_last_reload_successful 1");
     assert!(
         daemon
             .get("/api/v1/status")
@@ -127,24 +135,24 @@ fn without_a_flag_it_serves_what_it_knows() {
 }
 
 #[test]
-fn its_page_shows_first_what_is_broken_and_what_mends_it() {
+fn status_page_lists_failures_first_with_remedies() {
     let closed = TcpListener::bind("127.0.0.1:0")
         .expect("a port")
         .local_addr()
-        .expect("an address");
+        .expect("the log has an address");
     let daemon = Daemon::start(
         program(&[])
             .env("API_URL", format!("http://{closed}"))
             .env("API_KEY", "key"),
     );
-    daemon.shows("castai_health_failure{check=\"castai_api\",mode=\"net_refused\"} 1");
+    daemon.wait_for_metric("castai_health_failure{check=\"castai_api\",mode=\"net_refused\"} 1");
     let page = daemon.get("/");
-    let first = page.split("<dt>").nth(1).expect("the page shows checks");
+    let first = page.split("<dt>").nth(1).expect("the page lists checks");
     assert!(
         first.starts_with("castai_api</dt>\n<dd>failing: "),
         "{page}"
     );
-    assert!(first.contains("What mends it: "), "{page}");
+    assert!(first.contains("Fix: "), "{page}");
     assert!(
         first.contains("href=\"/runbooks/CastaiApiUnreachable#castai-api-net-refused\""),
         "{page}"
@@ -152,7 +160,7 @@ fn its_page_shows_first_what_is_broken_and_what_mends_it() {
 }
 
 #[test]
-fn it_becomes_ready_when_every_check_had_its_first_verdict() {
+fn becomes_ready_after_the_first_verdict_of_every_check() {
     let daemon = Daemon::start(&mut program(&[]));
     let began = Instant::now();
     while daemon.get("/-/ready").starts_with("HTTP/1.1 503") {
@@ -164,14 +172,23 @@ fn it_becomes_ready_when_every_check_had_its_first_verdict() {
 }
 
 #[test]
-fn a_signal_ends_it_within_a_second_even_while_an_attempt_hangs() {
+fn sigterm_exits_within_a_second_while_an_attempt_hangs() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}", silent.local_addr().expect("an address"));
+    let url = format!(
+        "http://{}",
+        silent.local_addr().expect("the log has an address")
+    );
     let mut daemon = Daemon::start(program(&[]).env("API_URL", url).env("API_KEY", "key"));
-    let _hanging = silent.accept().expect("an attempt begins");
+    let _hanging = silent.accept().expect("no attempt started");
     daemon.signal("TERM");
     let began = Instant::now();
-    assert!(daemon.child.wait().expect("it ends").success());
+    assert!(
+        daemon
+            .child
+            .wait()
+            .expect("the daemon did not exit")
+            .success()
+    );
     assert!(
         began.elapsed() < Duration::from_secs(1),
         "{:?}",
@@ -180,27 +197,32 @@ fn a_signal_ends_it_within_a_second_even_while_an_attempt_hangs() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_one_clear_error() {
+fn port_in_use_is_reported_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = taken.local_addr().expect("an address").to_string();
+    let address = taken
+        .local_addr()
+        .expect("the log has an address")
+        .to_string();
     let output = program(&["--web.listen-address", &address])
         .output()
-        .expect("the program starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
+        .expect("failed to start the binary");
+    let evidence = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{evidence}");
     assert!(
-        said.starts_with("error: ") && said.contains(&address) && said.lines().count() == 1,
-        "{said}"
+        evidence.starts_with("error: ")
+            && evidence.contains(&address)
+            && evidence.lines().count() == 1,
+        "{evidence}"
     );
 }
 
 #[test]
-fn a_hang_up_reads_the_file_again_and_a_wrong_one_keeps_the_old() {
+fn sighup_reloads_and_keeps_the_configuration_if_the_file_is_invalid() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("config.yaml");
     fs::write(&file, "checks:\n  clock:\n    interval: 40s\n").unwrap();
     let daemon = with_file(&file);
-    daemon.shows("castai_health_check_interval_seconds{check=\"clock\"} 40");
+    daemon.wait_for_metric("castai_health_check_interval_seconds{check=\"clock\"} 40");
 
     fs::write(
         &file,
@@ -208,7 +230,7 @@ fn a_hang_up_reads_the_file_again_and_a_wrong_one_keeps_the_old() {
     )
     .unwrap();
     daemon.signal("HUP");
-    daemon.shows("castai_health_check_interval_seconds{check=\"clock\"} 50");
+    daemon.wait_for_metric("castai_health_check_interval_seconds{check=\"clock\"} 50");
     assert!(!daemon.get("/metrics").contains("check=\"dns\""));
     assert!(
         daemon
@@ -218,18 +240,20 @@ fn a_hang_up_reads_the_file_again_and_a_wrong_one_keeps_the_old() {
 
     fs::write(&file, "checks:\n  clock:\n    interval: soon\n").unwrap();
     daemon.signal("HUP");
-    daemon.shows("castai_health_config_last_reload_successful 0");
-    daemon.shows("castai_health_check_interval_seconds{check=\"clock\"} 50");
-    let log = daemon.end();
+    daemon.wait_for_metric("castai_health_config_last_reload_successful 0");
+    daemon.wait_for_metric("castai_health_check_interval_seconds{check=\"clock\"} 50");
+    let log = daemon.kill_and_read_log();
     assert!(
-        log.contains("level=error msg=\"the configuration is wrong and the old one stays\""),
+        log.contains(
+            "level=error msg=\"configuration reload failed; keeping the previous configuration\""
+        ),
         "{log}"
     );
     assert!(log.contains("checks.clock.interval"), "{log}");
 }
 
 #[test]
-fn after_a_reload_no_verdict_on_a_former_target_lingers() {
+fn reload_removes_series_of_former_targets() {
     let dir = tempfile::tempdir().expect("a folder");
     let (file, key) = (dir.path().join("config.yaml"), dir.path().join("key"));
     fs::write(&key, "key").unwrap();
@@ -243,32 +267,32 @@ fn after_a_reload_no_verdict_on_a_former_target_lingers() {
     let daemon = with_file(&file);
     let refused = "castai_health_failure{check=\"castai_api\",mode=\"net_refused\"} 1";
     let attempts = "castai_health_check_attempts_total{check=\"castai_api\"} 1";
-    daemon.shows(refused);
-    daemon.shows(attempts);
+    daemon.wait_for_metric(refused);
+    daemon.wait_for_metric(attempts);
 
     fs::write(&file, written(1) + "log:\n  level: warn\n").unwrap();
     assert!(
         daemon
-            .ask("POST", "/-/reload")
+            .request("POST", "/-/reload")
             .unwrap()
             .starts_with("HTTP/1.1 200")
     );
-    daemon.shows(refused);
+    daemon.wait_for_metric(refused);
 
     fs::write(
         &file,
-        written(silent.local_addr().expect("an address").port()),
+        written(silent.local_addr().expect("the log has an address").port()),
     )
     .unwrap();
     assert!(
         daemon
-            .ask("POST", "/-/reload")
+            .request("POST", "/-/reload")
             .unwrap()
             .starts_with("HTTP/1.1 200")
     );
     let metrics = daemon.get("/metrics");
     assert!(!metrics.lines().any(|line| line == refused), "{metrics}");
-    daemon.shows("castai_health_check_status{check=\"castai_api\",status=\"unknown\"} 1");
+    daemon.wait_for_metric("castai_health_check_status{check=\"castai_api\",status=\"unknown\"} 1");
     assert!(
         !daemon
             .get("/metrics")
@@ -277,46 +301,48 @@ fn after_a_reload_no_verdict_on_a_former_target_lingers() {
 }
 
 #[test]
-fn a_reload_over_http_says_what_is_wrong() {
+fn http_reload_reports_configuration_problems() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("config.yaml");
     fs::write(&file, "scope: pod\n").unwrap();
     let daemon = with_file(&file);
     assert!(
         daemon
-            .ask("POST", "/-/reload")
+            .request("POST", "/-/reload")
             .unwrap()
             .starts_with("HTTP/1.1 200")
     );
     fs::write(&file, "scope: moon\n").unwrap();
-    let refused = daemon.ask("POST", "/-/reload").unwrap();
+    let refused = daemon.request("POST", "/-/reload").unwrap();
     assert!(
         refused.starts_with("HTTP/1.1 500") && refused.contains("moon"),
         "{refused}"
     );
-    daemon.shows("castai_health_config_last_reload_successful 0");
+    daemon.wait_for_metric("castai_health_config_last_reload_successful 0");
     fs::write(&file, "scope: pod\n").unwrap();
     assert!(
         daemon
-            .ask("POST", "/-/reload")
+            .request("POST", "/-/reload")
             .unwrap()
             .starts_with("HTTP/1.1 200")
     );
-    daemon.shows("castai_health_config_last_reload_successful 1");
+    daemon.wait_for_metric("castai_health_config_last_reload_successful 1");
 }
 
 #[test]
-fn each_change_of_verdict_is_one_line_and_each_problem_of_the_environment_too() {
+fn logs_one_line_per_verdict_change_and_environment_problem() {
     let mut command = program(&[]);
     let daemon = Daemon::start(
         command
             .env("API_URL", ":::")
             .env("API_KEY", "squeamish-ossifrage"),
     );
-    daemon.shows("castai_health_failure{check=\"castai_api\",mode=\"agent_config_invalid\"} 1");
-    let log = daemon.end();
+    daemon.wait_for_metric(
+        "castai_health_failure{check=\"castai_api\",mode=\"agent_config_invalid\"} 1",
+    );
+    let log = daemon.kill_and_read_log();
     let lines = |words: &str| log.lines().filter(|line| line.contains(words)).count();
-    assert_eq!(lines("the agent's environment makes no sense"), 1, "{log}");
+    assert_eq!(lines("the agent's environment is invalid"), 1, "{log}");
     assert_eq!(
         lines("level=error msg=\"castai_api is failing\" check=castai_api status=failing"),
         1,
@@ -326,19 +352,19 @@ fn each_change_of_verdict_is_one_line_and_each_problem_of_the_environment_too() 
 }
 
 #[test]
-fn the_log_can_be_json() {
+fn log_format_json_writes_json() {
     let mut command = program(&["--log.format=json"]);
     command
         .args(["--web.listen-address=127.0.0.1:0"])
         .stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the program starts");
+    let mut child = command.spawn().expect("failed to start the binary");
     let mut line = String::new();
-    BufReader::new(child.stderr.take().expect("it is piped"))
+    BufReader::new(child.stderr.take().expect("stderr is piped"))
         .read_line(&mut line)
         .expect("a line");
     let _ = child.kill();
     let _ = child.wait();
-    let line: serde_json::Value = serde_json::from_str(&line).expect("one object a line");
+    let line: serde_json::Value = serde_json::from_str(&line).expect("one JSON object per line");
     assert_eq!(line["level"], "info");
     assert_eq!(line["msg"], "castai-health-exporter starts");
 }

@@ -7,6 +7,8 @@ use castai_health_exporter::state::CheckState;
 use lab::{AzureImdsFault, GceFault, RequestLog};
 use test_support::lab_cluster::{LabCluster, evidence};
 
+use crate::golden_entries::assert_evidence;
+
 fn of(check_states: &[CheckState], check: CheckId) -> &CheckState {
     check_states
         .iter()
@@ -14,7 +16,7 @@ fn of(check_states: &[CheckState], check: CheckId) -> &CheckState {
         .unwrap()
 }
 
-fn asked(request_log: &RequestLog) -> Vec<String> {
+fn queried_hosts(request_log: &RequestLog) -> Vec<String> {
     request_log
         .requests()
         .iter()
@@ -23,7 +25,7 @@ fn asked(request_log: &RequestLog) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn on_gke_google_alone_is_asked_and_what_the_agent_asks() {
+async fn gke_queries_only_gce_metadata() {
     let mut world = LabCluster::of("gke");
     world.assert_healthy().await;
     let root = "/computeMetadata/v1/";
@@ -34,10 +36,10 @@ async fn on_gke_google_alone_is_asked_and_what_the_agent_asks() {
         "instance/attributes/cluster-location",
     ];
     assert_eq!(
-        asked(world.gce.request_log())[..4],
+        queried_hosts(world.gce.request_log())[..4],
         paths.map(|path| format!("{root}{path}"))
     );
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     assert_eq!(of(&check_states, CheckId::GceMetadata).need, Need::Start);
     assert_eq!(of(&check_states, CheckId::AzureImds).need, Need::None);
     let metadata = evidence(of(&check_states, CheckId::ClusterMetadata));
@@ -60,13 +62,13 @@ async fn on_gke_google_alone_is_asked_and_what_the_agent_asks() {
     world.gce.request_log().clear();
     world.assert_healthy().await;
     assert_eq!(
-        asked(world.gce.request_log())[0],
+        queried_hosts(world.gce.request_log())[0],
         format!("{root}instance/attributes/cluster-location")
     );
 }
 
 #[tokio::test]
-async fn what_is_given_is_asked_of_nobody() {
+async fn configured_metadata_is_not_queried() {
     let mut world = LabCluster::of("gke");
     for name in [
         "GKE_PROJECT_ID",
@@ -76,7 +78,7 @@ async fn what_is_given_is_asked_of_nobody() {
     ] {
         world.set_env(name, "given");
     }
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     let gce = of(&check_states, CheckId::GceMetadata);
     assert_eq!(
         (gce.status(), gce.need),
@@ -87,14 +89,14 @@ async fn what_is_given_is_asked_of_nobody() {
         Status::Ok
     );
     assert!(
-        !asked(world.gce.request_log())
+        !queried_hosts(world.gce.request_log())
             .iter()
             .any(|path| path.contains("attributes"))
     );
 
     let mut world = LabCluster::of("aks");
     world.set_env("AKS_LOCATION", "westeurope");
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     assert_eq!(
         of(&check_states, CheckId::AzureImds).status(),
         Status::NotApplicable,
@@ -103,7 +105,7 @@ async fn what_is_given_is_asked_of_nobody() {
     world.set_env("AKS_NODE_RESOURCE_GROUP", "MC_a_b_westeurope");
     world.set_env("AKS_SUBSCRIPTION_ID", lab::azure_imds::SUBSCRIPTION);
     world.azure.request_log().clear();
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     let azure = of(&check_states, CheckId::AzureImds);
     assert_eq!(
         (azure.status(), azure.need),
@@ -114,25 +116,25 @@ async fn what_is_given_is_asked_of_nobody() {
         Status::Ok
     );
     assert!(
-        !asked(world.azure.request_log())
+        !queried_hosts(world.azure.request_log())
             .iter()
             .any(|path| path.contains("/instance"))
     );
 }
 
 #[tokio::test]
-async fn on_aks_azure_alone_is_asked_and_what_the_agent_asks() {
+async fn aks_queries_only_azure_imds() {
     let world = LabCluster::of("aks");
     world.assert_healthy().await;
     assert_eq!(
-        asked(world.azure.request_log())[0],
+        queried_hosts(world.azure.request_log())[0],
         "/metadata/instance?api-version=2021-05-01&format=json"
     );
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     assert_eq!(of(&check_states, CheckId::AzureImds).need, Need::Start);
     let metadata = evidence(of(&check_states, CheckId::ClusterMetadata));
     assert!(
-        metadata.contains("node resource group \"MC_lab-group_lab_westeurope\""),
+        metadata.contains("MC_lab-group_lab_westeurope"),
         "{metadata}"
     );
     assert!(
@@ -142,7 +144,7 @@ async fn on_aks_azure_alone_is_asked_and_what_the_agent_asks() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_the_agent_takes_is_taken_and_told() {
+async fn metadata_request_through_proxy_is_reported() {
     // Go never proxies loopback addresses; Google's metadata name is not one.
     let mut world = LabCluster::of("gke");
     world.set_env("GCE_METADATA_HOST", "metadata.google.internal");
@@ -150,7 +152,7 @@ async fn a_proxy_that_the_agent_takes_is_taken_and_told() {
         "HTTP_PROXY",
         &format!("http://proxy.lab:{}", world.proxy.addr().port()),
     );
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     let gce = of(&check_states, CheckId::GceMetadata);
     assert_eq!(
         gce.settled.modes(),
@@ -158,10 +160,10 @@ async fn a_proxy_that_the_agent_takes_is_taken_and_told() {
         "{}",
         evidence(gce)
     );
-    let said = evidence(gce);
+    let text = evidence(gce);
     assert!(
-        said.contains("through the proxy proxy.lab:") && said.contains("into NO_PROXY"),
-        "{said}"
+        text.contains("proxy.lab:") && text.contains("NO_PROXY"),
+        "{text}"
     );
     assert!(world.gce.request_log().connections().is_empty());
 
@@ -173,7 +175,7 @@ async fn a_proxy_that_the_agent_takes_is_taken_and_told() {
         "HTTP_PROXY",
         &format!("http://proxy.lab:{}", world.proxy.addr().port()),
     );
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     let azure = of(&check_states, CheckId::AzureImds);
     assert_eq!(
         azure.settled.modes(),
@@ -181,15 +183,15 @@ async fn a_proxy_that_the_agent_takes_is_taken_and_told() {
         "{}",
         evidence(azure)
     );
-    let said = evidence(azure);
+    let text = evidence(azure);
     assert!(
-        said.contains("through the proxy proxy.lab:") && said.contains("169.254.169.254"),
-        "{said}"
+        text.contains("proxy.lab:") && text.contains("169.254.169.254"),
+        "{text}"
     );
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_the_nodes_own_is_not_asked() {
+async fn metadata_host_must_be_link_local() {
     for host in [
         "192.0.2.1",
         "metadata.example",
@@ -199,31 +201,28 @@ async fn a_host_that_is_not_the_nodes_own_is_not_asked() {
     ] {
         let mut world = LabCluster::of("gke");
         world.set_env("GCE_METADATA_HOST", host);
-        let check_states = world.look().await;
+        let check_states = world.run_checks().await;
         let gce = of(&check_states, CheckId::GceMetadata);
         assert_eq!(gce.status(), Status::Unknown, "{host}");
-        assert!(
-            evidence(gce).contains("does not ask there") && !evidence(gce).contains("secret"),
-            "{}",
-            evidence(gce)
-        );
+        assert!(!evidence(gce).contains("secret"), "{}", evidence(gce));
+        assert_evidence(&format!("gce_metadata_host_{host}"), &evidence(gce));
     }
 }
 
 #[tokio::test]
-async fn a_metadata_server_that_fails_blocks_the_clusters_metadata() {
+async fn metadata_server_failure_blocks_cluster_metadata() {
     let world = LabCluster::of("gke");
     world.gce.set(GceFault::NoClusterName).await;
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     assert_eq!(
         evidence(of(&check_states, CheckId::ClusterMetadata)),
         "blocked by gce_metadata: gcp_metadata_attr_missing"
     );
-    let said = evidence(of(&check_states, CheckId::GceMetadata));
-    assert!(said.contains("GKE_CLUSTER_NAME is not set"), "{said}");
+    let text = evidence(of(&check_states, CheckId::GceMetadata));
+    assert!(text.contains("GKE_CLUSTER_NAME"), "{text}");
     let world = LabCluster::of("aks");
     world.azure.set(AzureImdsFault::Restricted).await;
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     assert_eq!(
         evidence(of(&check_states, CheckId::ClusterMetadata)),
         "blocked by azure_imds: azure_imds_restricted"
@@ -231,7 +230,7 @@ async fn a_metadata_server_that_fails_blocks_the_clusters_metadata() {
 }
 
 #[tokio::test]
-async fn hostile_bytes_of_metadata_servers_reach_no_evidence() {
+async fn hostile_metadata_responses_do_not_reach_evidence() {
     for name in [
         "hostile",
         "endless-body",
@@ -248,7 +247,7 @@ async fn hostile_bytes_of_metadata_servers_reach_no_evidence() {
             (gke, CheckId::GceMetadata, GCE_METADATA),
             (aks, CheckId::AzureImds, AZURE_IMDS),
         ] {
-            let check_states = world.look().await;
+            let check_states = world.run_checks().await;
             for check_state in &check_states {
                 let shown = evidence(check_state);
                 assert!(

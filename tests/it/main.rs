@@ -15,6 +15,7 @@ mod catalogue;
 mod dashboards;
 mod generated;
 mod golden;
+mod golden_entries;
 mod rules;
 
 // Pure functions: configuration, classification, parsers.

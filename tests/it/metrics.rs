@@ -25,14 +25,14 @@ fn exposed(health: &HealthState) -> String {
 /// Returns the series without prefix, and their values.
 fn series(text: &str) -> BTreeMap<&str, &str> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    let parsed = lines.map(|line| line.rsplit_once(' ').expect("a series and its value"));
+    let parsed = lines.map(|line| line.rsplit_once(' ').expect("a line is not a sample"));
     parsed
         .map(|(name, value)| (name.trim_start_matches(PREFIX), value))
         .collect()
 }
 
 #[test]
-fn what_a_server_says_cannot_break_the_exposition() {
+fn hostile_target_names_cannot_break_the_exposition() {
     let health = fixture::hostile();
     let text = exposed(&health);
     assert_eq!(
@@ -49,7 +49,7 @@ fn what_a_server_says_cannot_break_the_exposition() {
 }
 
 #[test]
-fn before_its_first_verdict_a_check_is_unknown_and_nothing_else_is_claimed() {
+fn check_without_verdict_exposes_only_unknown_status() {
     let text = exposed(&fixture::blank());
     let series = series(&text);
     for check in CheckId::ALL {
@@ -92,7 +92,7 @@ fn before_its_first_verdict_a_check_is_unknown_and_nothing_else_is_claimed() {
 }
 
 #[test]
-fn exactly_what_the_catalogue_lists_is_exposed() {
+fn exposed_metrics_match_the_catalogue() {
     let health = fixture::blank();
     for (check, report) in fixture::eventful()
         .check_states()
@@ -183,7 +183,7 @@ fn exactly_what_the_catalogue_lists_is_exposed() {
 }
 
 #[test]
-fn a_label_takes_only_the_values_that_the_catalogue_closes_it_to() {
+fn label_values_match_the_catalogue() {
     let text = exposed(&fixture::eventful());
     for metric in METRICS {
         let name = metric.full_name();
@@ -208,7 +208,7 @@ fn a_label_takes_only_the_values_that_the_catalogue_closes_it_to() {
 }
 
 #[test]
-fn a_failure_has_a_series_while_it_holds_and_while_nobody_can_tell() {
+fn failure_series_is_kept_while_unknown() {
     let failure = "failure{check=\"apiserver\",mode=\"tls_handshake_timeout\"}";
     let health = fixture::eventful();
     assert!(series(&exposed(&health)).contains_key(failure));
@@ -233,7 +233,7 @@ fn a_failure_has_a_series_while_it_holds_and_while_nobody_can_tell() {
 }
 
 #[test]
-fn the_histogram_is_cumulative_and_holds_the_time_out_but_not_the_quick_refusal() {
+fn histogram_is_cumulative_and_counts_timeouts() {
     let text = exposed(&fixture::eventful());
     let series = series(&text);
     let at = |what: &str| series[format!("phase_duration_seconds_{what}").as_str()];
@@ -263,7 +263,7 @@ fn the_histogram_is_cumulative_and_holds_the_time_out_but_not_the_quick_refusal(
 }
 
 #[test]
-fn a_target_shows_its_last_attempt() {
+fn target_series_show_the_last_attempt() {
     let text = exposed(&fixture::eventful());
     let series = series(&text);
     let value = |name: &str| series[name];
@@ -289,7 +289,7 @@ fn a_target_shows_its_last_attempt() {
 }
 
 #[test]
-fn a_phase_that_was_taken_twice_counts_with_its_sum() {
+fn repeated_phase_counts_with_its_sum() {
     let health = fixture::blank();
     let twice = vec![
         phase(Phase::Request, 20, PhaseOutcome::Done),
@@ -310,7 +310,7 @@ fn a_phase_that_was_taken_twice_counts_with_its_sum() {
 }
 
 #[test]
-fn the_newest_reading_of_a_clock_is_shown() {
+fn latest_clock_reading_is_exposed() {
     let health = fixture::blank();
     let read = |skew, seconds| {
         let dates = vec![DateSample {
@@ -334,7 +334,7 @@ fn the_newest_reading_of_a_clock_is_shown() {
 }
 
 #[test]
-fn a_reload_that_failed_is_shown_with_the_time_of_the_last_good_one() {
+fn failed_reload_keeps_last_success_timestamp() {
     let reload = Reload {
         successful: false,
         succeeded: at(5),
@@ -353,7 +353,7 @@ fn a_reload_that_failed_is_shown_with_the_time_of_the_last_good_one() {
 }
 
 #[test]
-fn the_worst_that_the_checks_can_show_stays_within_800_series() {
+fn worst_case_exposition_has_at_most_800_series() {
     let health = fixture::blank();
     for check in CheckId::ALL {
         let every = |_| {

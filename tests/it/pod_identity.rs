@@ -7,14 +7,16 @@ use lab::aws::{Account, REGION, ROLE, pod_identity_token};
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config as Cases, TestRunner};
-use test_support::lab_cluster::{LabCluster, evidence, standing_of};
+use test_support::lab_cluster::{LabCluster, evidence, state_of};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use crate::golden_entries::assert_evidence;
+
 /// Runs the checks and returns the verdict of `aws_credentials`.
 async fn credentials(world: &LabCluster) -> (Status, Vec<M>, String) {
-    let check_states = world.look().await;
-    let check_state = standing_of(&check_states, CheckId::AwsCredentials);
+    let check_states = world.run_checks().await;
+    let check_state = state_of(&check_states, CheckId::AwsCredentials);
     (
         check_state.status(),
         check_state.settled.modes().to_vec(),
@@ -24,24 +26,21 @@ async fn credentials(world: &LabCluster) -> (Status, Vec<M>, String) {
 
 /// Returns an agent pod of this version whose service account got its role after the pod was
 /// created.
-fn with_a_late_role(version: &str) -> LabCluster {
+fn with_role_added_after_pod(version: &str) -> LabCluster {
     let world = LabCluster::start();
-    world.in_the_agents_pod(version);
+    world.run_in_agent_pod(version);
     world.annotate(Some(&Account::role_arn(ROLE)));
     world
 }
 
 #[tokio::test]
-async fn what_pod_identity_gives_is_used_and_never_shown() {
+async fn pod_identity_credentials_are_used_and_redacted() {
     let mut world = LabCluster::start();
     world.with_pod_identity(Some(&pod_identity_token()));
-    let check_states = world.look().await;
-    let said = evidence(standing_of(&check_states, CheckId::AwsCredentials));
-    assert!(
-        said.starts_with("source container: ") && said.contains(" gives the key …"),
-        "{said}"
-    );
-    let identity = standing_of(&check_states, CheckId::StsIdentity);
+    let check_states = world.run_checks().await;
+    let text = evidence(state_of(&check_states, CheckId::AwsCredentials));
+    assert_evidence("pod_identity_ok", &text);
+    let identity = state_of(&check_states, CheckId::StsIdentity);
     assert!(
         evidence(identity).contains(":assumed-role/castai-agent/eks-lab-"),
         "{}",
@@ -53,13 +52,13 @@ async fn what_pod_identity_gives_is_used_and_never_shown() {
         CheckId::Ec2Api,
     ] {
         assert_eq!(
-            standing_of(&check_states, check).status(),
+            state_of(&check_states, check).status(),
             Status::Ok,
             "{check}: {}",
-            evidence(standing_of(&check_states, check))
+            evidence(state_of(&check_states, check))
         );
     }
-    let end = standing_of(&check_states, CheckId::AwsCredentials)
+    let end = state_of(&check_states, CheckId::AwsCredentials)
         .latest
         .as_ref()
         .unwrap()
@@ -81,21 +80,21 @@ async fn what_pod_identity_gives_is_used_and_never_shown() {
         .map(String::as_str)
         .chain(token.rsplit('.').take(1))
     {
-        assert!(!shown.contains(secret), "{secret} is shown");
+        assert!(!shown.contains(secret), "{secret} is in the output");
     }
     assert!(!world.pod_identity.issued().is_empty());
 }
 
 #[tokio::test]
-async fn pod_identity_is_asked_once_with_its_token_and_by_no_proxy() {
+async fn pod_identity_is_called_once_with_token_and_without_proxy() {
     let mut world = LabCluster::start();
     world.with_pod_identity(Some(&pod_identity_token()));
     world.set_env(
         "HTTP_PROXY",
         &format!("http://proxy.lab:{}", world.proxy.addr().port()),
     );
-    let (status, _, said) = credentials(&world).await;
-    assert_eq!(status, Status::Ok, "{said}");
+    let (status, _, text) = credentials(&world).await;
+    assert_eq!(status, Status::Ok, "{text}");
     let requests = world.pod_identity.request_log().requests();
     let tokens: Vec<_> = requests
         .iter()
@@ -107,17 +106,17 @@ async fn pod_identity_is_asked_once_with_its_token_and_by_no_proxy() {
 }
 
 #[tokio::test]
-async fn an_old_agent_takes_credentials_from_loopback_and_not_from_pod_identity() {
+async fn old_agent_sdk_uses_loopback_but_not_pod_identity() {
     let mut world = LabCluster::start();
-    world.in_the_agents_pod("v0.93.0");
+    world.run_in_agent_pod("v0.93.0");
     world.with_pod_identity(Some(&pod_identity_token()));
     world.set_env(
         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
         "http://[fd00:ec2::23]/v1/credentials",
     );
-    let (_, modes, said) = credentials(&world).await;
-    assert_eq!(modes, [M::AwsPodIdentityUnsupportedByAgentSdk], "{said}");
-    assert!(said.contains("the agent v0.93.0"), "{said}");
+    let (_, modes, text) = credentials(&world).await;
+    assert_eq!(modes, [M::AwsPodIdentityUnsupportedByAgentSdk], "{text}");
+    assert!(text.contains("agent v0.93.0"), "{text}");
     // The version that the cluster reports overrides the configured one.
     world.file.push_str("  version: v0.123.1\n");
     world.configure();
@@ -133,30 +132,26 @@ async fn an_old_agent_takes_credentials_from_loopback_and_not_from_pod_identity(
 }
 
 #[tokio::test]
-async fn a_service_account_that_may_not_be_read_is_a_remark_that_names_the_right() {
-    let world = with_a_late_role("v0.123.1");
+async fn unreadable_service_account_is_noted_with_the_missing_permission() {
+    let world = with_role_added_after_pod("v0.123.1");
     world.api.deny(&["serviceaccounts"]);
-    let (status, modes, said) = credentials(&world).await;
-    assert_eq!((status, modes), (Status::Ok, Vec::new()), "{said}");
-    let right = "is not allowed to get serviceaccounts/castai-agent in namespace castai-agent";
-    assert!(
-        said.contains("whether the agent's service account has a role annotation is unknown")
-            && said.contains(right),
-        "{said}"
-    );
+    let (status, modes, text) = credentials(&world).await;
+    assert_eq!((status, modes), (Status::Ok, Vec::new()), "{text}");
+    assert!(text.contains("serviceaccounts/castai-agent"), "{text}");
+    assert_evidence("pod_identity_without_service_account_permission", &text);
     world.api.deny(&["pods"]);
-    let (status, modes, said) = credentials(&world).await;
+    let (status, modes, text) = credentials(&world).await;
     assert_eq!(
         (status, modes),
         (Status::Failing, vec![M::AwsIrsaNotInjected]),
-        "{said}"
+        "{text}"
     );
-    assert!(said.contains("rollout restart"), "{said}");
+    assert!(text.contains("rollout restart"), "{text}");
 }
 
 #[tokio::test]
-async fn the_pod_tells_why_it_was_not_given_the_role() {
-    let world = with_a_late_role("v0.123.1");
+async fn missing_injection_is_explained_from_the_pod() {
+    let world = with_role_added_after_pod("v0.123.1");
     let pod = |skipped: &str, container: serde_json::Value| {
         serde_json::json!({
             "metadata": { "annotations": { "eks.amazonaws.com/skip-containers": skipped } },
@@ -167,88 +162,78 @@ async fn the_pod_tells_why_it_was_not_given_the_role() {
         "monitor,agent",
         serde_json::json!({ "name": "agent", "image": "agent:v0.123.1" }),
     ));
-    let (_, modes, said) = credentials(&world).await;
-    assert_eq!(modes, [M::AwsIrsaNotInjected], "{said}");
-    assert!(
-        said.contains("skip-containers leaves the agent's container out"),
-        "{said}"
-    );
+    let (_, modes, text) = credentials(&world).await;
+    assert_eq!(modes, [M::AwsIrsaNotInjected], "{text}");
+    assert_evidence("web_identity_skip_containers", &text);
 
     let given = serde_json::json!({ "name": "agent", "env": [{ "name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/t" }] });
     world.has_pod(&pod("", given));
-    let (status, _, said) = credentials(&world).await;
-    assert_eq!(status, Status::Unknown, "{said}");
-    assert!(said.contains("the exporter's container does not"), "{said}");
+    let (status, _, text) = credentials(&world).await;
+    assert_eq!(status, Status::Unknown, "{text}");
+    assert_evidence("web_identity_not_in_exporter_container", &text);
 
     world.has_pod(&pod("", serde_json::json!({ "name": "exporter" })));
-    let (status, modes, said) = credentials(&world).await;
-    assert_eq!((status, modes), (Status::Ok, Vec::new()), "{said}");
-    assert!(said.contains("because it is not the agent's"), "{said}");
+    let (status, modes, text) = credentials(&world).await;
+    assert_eq!((status, modes), (Status::Ok, Vec::new()), "{text}");
+    assert_evidence("web_identity_in_other_pod", &text);
 }
 
 #[tokio::test]
-async fn where_metadata_is_out_of_reach_the_node_tells_which_instance_ec2_should_show() {
-    let mut world = LabCluster::with_a_role();
+async fn instance_id_falls_back_to_node_provider_id_without_imds() {
+    let mut world = LabCluster::with_web_identity_role();
     world.imds.set(ImdsFault::HopLimitRequired).await;
     let ec2 = async |world: &LabCluster| {
-        let check_states = world.look().await;
-        let check_state = standing_of(&check_states, CheckId::Ec2Api);
+        let check_states = world.run_checks().await;
+        let check_state = state_of(&check_states, CheckId::Ec2Api);
         (
             check_state.status(),
             check_state.settled.modes().to_vec(),
             evidence(check_state),
         )
     };
-    let (status, _, said) = ec2(&world).await;
-    assert!(
-        status == Status::Ok
-            && said.contains("neither instance metadata nor the node's providerID"),
-        "{said}"
-    );
+    let (status, _, text) = ec2(&world).await;
+    assert_eq!(status, Status::Ok);
+    assert_evidence("ec2_api_without_instance_id", &text);
 
-    world.in_the_agents_pod("v0.123.1");
+    world.run_in_agent_pod("v0.123.1");
     world.has_node(REGION);
-    let (status, _, said) = ec2(&world).await;
-    assert!(
-        status == Status::Ok && said.contains("and sees this node's instance"),
-        "{said}"
-    );
+    let (status, _, text) = ec2(&world).await;
+    assert_eq!(status, Status::Ok);
+    assert_evidence("ec2_api_with_instance_id_of_node", &text);
 
     world.account.set_instances(Vec::new());
-    let (_, modes, said) = ec2(&world).await;
-    assert_eq!(modes, [M::Ec2InstanceNotVisible], "{said}");
+    let (_, modes, text) = ec2(&world).await;
+    assert_eq!(modes, [M::Ec2InstanceNotVisible], "{text}");
 
     // A pod never moves to another node, so this stands for a new pod.
     world.has_node("ap-southeast-2");
     world.configure();
-    let (.., said) = ec2(&world).await;
-    assert!(said.contains("which is in ap-southeast-2"), "{said}");
+    let (.., text) = ec2(&world).await;
+    assert!(text.contains("ap-southeast-2"), "{text}");
 
     world.api.deny(&["nodes"]);
     world.configure();
-    let (status, _, said) = ec2(&world).await;
-    assert!(
-        status == Status::Ok && said.contains("nor the node's providerID"),
-        "{said}"
-    );
+    let (status, _, text) = ec2(&world).await;
+    assert_eq!(status, Status::Ok);
+    assert_evidence("ec2_api_without_node_permission", &text);
 }
 
 #[tokio::test]
-async fn nothing_is_read_of_the_cluster_without_a_service_accounts_token() {
+async fn kubernetes_api_is_not_read_without_a_service_account_token() {
     let world = LabCluster::start();
     world.annotate(Some(&Account::role_arn(ROLE)));
     assert_eq!(credentials(&world).await.0, Status::Ok);
     let requests = world.api.service().request_log().requests();
     // Log requests belong to `agent_log`.
     let of_the_own_pod = |target: &str| target.contains("/pods/") && !target.contains("/log?");
-    let asked = requests
+    let requests = requests
         .iter()
         .find(|one| one.target.contains("/serviceaccounts/") || of_the_own_pod(&one.target));
-    assert!(asked.is_none(), "{asked:?}");
+    assert!(requests.is_none(), "{requests:?}");
 }
 
 #[test]
-fn whatever_a_server_of_credentials_answers_is_one_of_the_checks_modes() {
+fn any_credentials_response_maps_to_a_published_mode() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -283,11 +268,11 @@ fn whatever_a_server_of_credentials_answers_is_one_of_the_checks_modes() {
                     let _ = stream.write_all(&answer).await;
                 }
             };
-            let (status, modes, said) =
+            let (status, modes, text) =
                 tokio::select! { seen = credentials(&world) => seen, () = serve => unreachable!() };
             assert!(
                 matches!(status, Status::Failing | Status::Warning),
-                "{said}"
+                "{text}"
             );
             assert!(
                 modes
@@ -295,7 +280,7 @@ fn whatever_a_server_of_credentials_answers_is_one_of_the_checks_modes() {
                     .all(|mode| modes_of(CheckId::AwsCredentials).any(|of| of == *mode)),
                 "{modes:?}"
             );
-            assert!(!said.chars().any(char::is_control), "{said:?}");
+            assert!(!text.chars().any(char::is_control), "{text:?}");
         });
         Ok(())
     });

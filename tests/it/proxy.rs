@@ -13,9 +13,9 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 /// A proxy that answers every request with these bytes and then stays silent.
-struct Scripted(SocketAddr, AbortHandle);
+struct ScriptedProxy(SocketAddr, AbortHandle);
 
-impl Scripted {
+impl ScriptedProxy {
     async fn start(answer: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -38,19 +38,19 @@ impl Scripted {
     }
 }
 
-impl Drop for Scripted {
+impl Drop for ScriptedProxy {
     fn drop(&mut self) {
         self.1.abort();
     }
 }
 
 /// Returns the verdict of `castai_api` behind a proxy with this response.
-async fn behind(answer: &'static str) -> (Vec<FailureMode>, String) {
-    let proxy = Scripted::start(answer).await;
+async fn castai_behind(answer: &'static str) -> (Vec<FailureMode>, String) {
+    let proxy = ScriptedProxy::start(answer).await;
     let mut world = LabCluster::start();
     world.set_env("HTTPS_PROXY", &format!("http://user:password@{}", proxy.0));
     let check_state = world
-        .look()
+        .run_checks()
         .await
         .into_iter()
         .find(|check_state| check_state.check == CheckId::CastaiApi)
@@ -59,7 +59,7 @@ async fn behind(answer: &'static str) -> (Vec<FailureMode>, String) {
 }
 
 /// Returns a lab cluster with a plain HTTP API server behind this proxy.
-fn plain_behind(proxy: &str) -> LabCluster {
+fn plain_apiserver_behind(proxy: &str) -> LabCluster {
     let mut world = LabCluster::start();
     let (before, after) = (
         world.file.find("apiserver:").unwrap(),
@@ -82,46 +82,51 @@ fn plain_behind(proxy: &str) -> LabCluster {
 }
 
 #[tokio::test]
-async fn bare_line_feeds_end_the_answer_of_a_proxy_too() {
-    let (modes, said) = behind("HTTP/1.1 200 OK\nVia: lab\n\n").await;
+async fn proxy_response_may_end_with_bare_line_feeds() {
+    let (modes, evidence) = castai_behind("HTTP/1.1 200 OK\nVia: lab\n\n").await;
     assert_eq!(
         modes,
         [FailureMode::TlsHandshakeTimeout],
-        "the tunnel is open: {said}"
+        "the tunnel opens: {evidence}"
     );
 }
 
 #[tokio::test]
-async fn a_status_beside_200_opens_no_tunnel() {
-    let (modes, said) = behind("HTTP/1.1 204 No Content\r\n\r\n").await;
-    assert_eq!(modes, [FailureMode::ProxyDenied], "{said}");
+async fn only_status_200_opens_a_tunnel() {
+    let (modes, evidence) = castai_behind("HTTP/1.1 204 No Content\r\n\r\n").await;
+    assert_eq!(modes, [FailureMode::ProxyDenied], "{evidence}");
 }
 
 #[tokio::test]
-async fn the_beginning_of_a_denial_is_quoted_and_never_waited_for_long() {
-    let (modes, said) = behind("HTTP/1.1 403 Forbidden\r\n\r\nnot on the list, ECHO").await;
-    assert_eq!(modes, [FailureMode::ProxyDenied], "{said}");
+async fn denial_body_is_quoted_without_waiting_for_its_end() {
+    let (modes, evidence) =
+        castai_behind("HTTP/1.1 403 Forbidden\r\n\r\nnot on the list, ECHO").await;
+    assert_eq!(modes, [FailureMode::ProxyDenied], "{evidence}");
     assert!(
-        said.contains("\"HTTP/1.1 403 Forbidden\": \"not on the list, Basic [redacted]\""),
-        "{said}"
+        evidence.contains("\"HTTP/1.1 403 Forbidden\": \"not on the list, Basic [redacted]\""),
+        "{evidence}"
     );
-    let (modes, said) = behind("HTTP/1.1 407 No\r\nContent-Length: 4\r\n\r\nfour and more").await;
-    assert_eq!(modes, [FailureMode::ProxyAuthRequired], "{said}");
-    assert!(said.ends_with("\"HTTP/1.1 407 No\": \"four\""), "{said}");
+    let (modes, evidence) =
+        castai_behind("HTTP/1.1 407 No\r\nContent-Length: 4\r\n\r\nfour and more").await;
+    assert_eq!(modes, [FailureMode::ProxyAuthRequired], "{evidence}");
+    assert!(
+        evidence.ends_with("\"HTTP/1.1 407 No\": \"four\""),
+        "{evidence}"
+    );
 }
 
 #[tokio::test]
-async fn a_forwarding_proxy_gets_the_whole_address_and_its_credentials() {
+async fn forward_proxy_gets_absolute_uri_and_credentials() {
     let proxy = RogueServer::plain([127, 0, 0, 1].into()).unwrap();
-    plain_behind(&format!("http://user:p%40ss@{}", proxy.addr()))
-        .look()
+    plain_apiserver_behind(&format!("http://user:p%40ss@{}", proxy.addr()))
+        .run_checks()
         .await;
     assert!(proxy.has_received("GET http://apiserver.lab:8080/version HTTP/1.1\r\n"));
     assert!(proxy.has_received("proxy-authorization: Basic dXNlcjpwQHNz\r\n"));
 }
 
 #[tokio::test]
-async fn a_forwarding_proxy_with_tls_is_verified_before_it_is_told_anything() {
+async fn https_forward_proxy_is_verified_before_the_request() {
     let pki = Pki::new("Proxy Root");
     let proxy = RogueServer::tls(
         [127, 0, 0, 1].into(),
@@ -130,9 +135,9 @@ async fn a_forwarding_proxy_with_tls_is_verified_before_it_is_told_anything() {
         Vec::new(),
     )
     .unwrap();
-    let mut world = plain_behind(&format!("https://user:p%40ss@{}", proxy.addr()));
+    let mut world = plain_apiserver_behind(&format!("https://user:p%40ss@{}", proxy.addr()));
     let check_state = world
-        .look()
+        .run_checks()
         .await
         .into_iter()
         .find(|check_state| check_state.check == CheckId::Apiserver)
@@ -150,7 +155,9 @@ async fn a_forwarding_proxy_with_tls_is_verified_before_it_is_told_anything() {
     world.config();
     let exporter = Exporter::start(&world.env, &world.mounted("exporter.yaml")).await;
     let silent = r#"castai_health_failure{check="apiserver",mode="http_timeout"} 1"#;
-    exporter.shows(&[silent], Duration::from_secs(30)).await;
+    exporter
+        .wait_for_metrics(&[silent], Duration::from_secs(30))
+        .await;
     assert!(proxy.has_received("GET http://apiserver.lab:8080/version HTTP/1.1\r\n"));
     assert!(proxy.has_received("proxy-authorization: Basic dXNlcjpwQHNz\r\n"));
 }

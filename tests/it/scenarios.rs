@@ -4,7 +4,9 @@
 
 use castai_health_exporter::catalogue::{CheckId, Status};
 use test_support::lab_cluster::{LabCluster, evidence};
-use test_support::scenarios::{Scenario, break_world, heal, scenario, world_for};
+use test_support::scenarios::{Scenario, heal, inject_fault, lab_cluster_for, scenario};
+
+use crate::golden_entries::assert_evidence;
 
 macro_rules! tests {
     ($($name:ident)+) => {
@@ -20,23 +22,23 @@ macro_rules! tests {
 test_support::for_each_scenario!(tests);
 
 async fn play(scenario: &Scenario) {
-    let mut world = world_for(scenario.broken);
+    let mut world = lab_cluster_for(scenario.fault);
     world.assert_healthy().await;
     let healthy = (world.env.clone(), world.file.clone());
-    break_world(&mut world, scenario.broken).await;
+    inject_fault(&mut world, scenario.fault).await;
     let root = world
         .assert_root(scenario.check, scenario.mode, scenario.status)
         .await;
-    assert!(!evidence(&root).is_empty());
+    assert_evidence(scenario.name, &evidence(&root));
     heal(&mut world, healthy).await;
     world.assert_healthy().await;
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_not_probed_is_unknown_and_says_so() {
+async fn socks_proxy_is_unknown_and_named() {
     let mut world = LabCluster::start();
     world.set_env("HTTPS_PROXY", "socks5://proxy.lab:1080");
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     let castai = check_states
         .iter()
         .find(|check_state| check_state.check == CheckId::CastaiApi)

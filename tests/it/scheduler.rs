@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 const INTERVAL: Duration = Duration::from_mins(1);
 
 /// Blocks `clock` while the API server refuses connections.
-const BLOCKS: &[Block] = &[Block {
+const API_SERVER_BLOCKS_CLOCK: &[Block] = &[Block {
     check: CheckId::Apiserver,
     modes: &[FailureMode::NetRefused],
     blocked: CheckId::Clock,
@@ -27,7 +27,7 @@ const BLOCKS: &[Block] = &[Block {
 
 /// A scripted step of a check.
 #[derive(Clone, Copy)]
-enum Act {
+enum Step {
     Ok,
     OkAfter(Duration),
     Fails(FailureMode),
@@ -39,43 +39,47 @@ enum Act {
 }
 
 /// A check that plays a script and repeats its last step.
-struct Scripted {
-    acts: &'static [Act],
-    began: Mutex<Vec<Instant>>,
+struct ScriptedCheck {
+    steps: &'static [Step],
+    start_times: Mutex<Vec<Instant>>,
     in_flight: Arc<AtomicUsize>,
 }
 
 /// An attempt in flight.
-struct Flight(Arc<AtomicUsize>);
+struct InFlightGuard(Arc<AtomicUsize>);
 
-impl Drop for Flight {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Check for Scripted {
+impl Check for ScriptedCheck {
     async fn run(&self, attempt: &Attempt) -> Report {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let _flight = Flight(Arc::clone(&self.in_flight));
-        let act = {
-            let mut began = self.began.lock().unwrap();
-            began.push(Instant::now());
-            *self.acts.get(began.len() - 1).or(self.acts.last()).unwrap()
+        let _guard = InFlightGuard(Arc::clone(&self.in_flight));
+        let step = {
+            let mut start_times = self.start_times.lock().unwrap();
+            start_times.push(Instant::now());
+            *self
+                .steps
+                .get(start_times.len() - 1)
+                .or(self.steps.last())
+                .unwrap()
         };
-        match act {
-            Act::Ok => {}
-            Act::OkAfter(span) => sleep(span).await,
-            Act::Fails(mode) => {
+        match step {
+            Step::Ok => {}
+            Step::OkAfter(span) => sleep(span).await,
+            Step::Fails(mode) => {
                 return Report::from_verdict(Verdict::failing(Finding::new(mode, "seen")));
             }
-            Act::Stalls(mode) => {
+            Step::Stalls(mode) => {
                 std::thread::sleep(Duration::from_millis(400));
                 sleep(Duration::from_millis(300)).await;
                 return Report::from_verdict(Verdict::failing(Finding::new(mode, "seen")));
             }
-            Act::Panics => panic!("a bug in a check"),
-            Act::Hangs => {
+            Step::Panics => panic!("a bug in a check"),
+            Step::Hangs => {
                 attempt.start_target("10.0.0.1:443", true).begin(Phase::Tls);
                 pending::<()>().await;
             }
@@ -84,12 +88,12 @@ impl Check for Scripted {
     }
 }
 
-type Row = Arc<ScheduledCheck<Scripted>>;
+type TestCheck = Arc<ScheduledCheck<ScriptedCheck>>;
 
-fn row(check: CheckId, acts: &'static [Act]) -> Row {
-    let runner = Scripted {
-        acts,
-        began: Mutex::default(),
+fn test_check(check: CheckId, steps: &'static [Step]) -> TestCheck {
+    let runner = ScriptedCheck {
+        steps,
+        start_times: Mutex::default(),
         in_flight: Arc::default(),
     };
     Arc::new(ScheduledCheck {
@@ -101,29 +105,32 @@ fn row(check: CheckId, acts: &'static [Act]) -> Row {
     })
 }
 
-fn began(row: &Row) -> Vec<Instant> {
-    row.runner.began.lock().unwrap().clone()
+fn start_times(test_check: &TestCheck) -> Vec<Instant> {
+    test_check.runner.start_times.lock().unwrap().clone()
 }
 
 /// A scheduler under test, its health state and its change notifications.
-struct Stage {
-    check_set: CheckSet<Scripted>,
+struct TestScheduler {
+    check_set: CheckSet<ScriptedCheck>,
     health: Arc<HealthState>,
     on_change: OnChange,
     changes: mpsc::UnboundedReceiver<VerdictChange>,
 }
 
-impl Stage {
-    fn new(rows: &[&Row]) -> Self {
-        let rows = rows.iter().map(|row| Arc::clone(row)).collect();
+impl TestScheduler {
+    fn new(rows: &[&TestCheck]) -> Self {
+        let rows = rows
+            .iter()
+            .map(|test_check| Arc::clone(test_check))
+            .collect();
         let check_set = CheckSet {
             checks: rows,
-            blocks: BLOCKS,
+            blocks: API_SERVER_BLOCKS_CLOCK,
             watch_tasks: Vec::new(),
         };
         let health = Arc::new(HealthState::new(&scheduler::check_specs(&check_set)));
-        let (tell, changes) = mpsc::unbounded_channel();
-        let on_change: OnChange = Arc::new(move |change| drop(tell.send(change.clone())));
+        let (sender, changes) = mpsc::unbounded_channel();
+        let on_change: OnChange = Arc::new(move |change| drop(sender.send(change.clone())));
         Self {
             check_set,
             health,
@@ -132,7 +139,7 @@ impl Stage {
         }
     }
 
-    async fn once(&self) {
+    async fn run_once(&self) {
         scheduler::run_once(&self.check_set, &self.health, &self.on_change).await;
     }
 
@@ -149,7 +156,7 @@ impl Stage {
     }
 
     /// Waits until a check has this status.
-    async fn becomes(&mut self, check: CheckId, status: Status) {
+    async fn wait_for_status(&mut self, check: CheckId, status: Status) {
         while let Some(change) = self.changes.recv().await {
             if change.check == check && change.report.verdict.status() == status {
                 return;
@@ -159,14 +166,14 @@ impl Stage {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_is_unknown_and_counted_and_stops_neither_the_others_nor_the_next_attempt() {
+async fn panic_is_unknown_and_counted_and_isolated() {
     let (dns, apiserver) = (
-        row(CheckId::Dns, &[Act::Panics, Act::Ok]),
-        row(CheckId::Apiserver, &[Act::Ok]),
+        test_check(CheckId::Dns, &[Step::Panics, Step::Ok]),
+        test_check(CheckId::Apiserver, &[Step::Ok]),
     );
-    let mut stage = Stage::new(&[&dns, &apiserver]);
-    stage.once().await;
-    let broken = stage.check_state(CheckId::Dns);
+    let mut scheduler = TestScheduler::new(&[&dns, &apiserver]);
+    scheduler.run_once().await;
+    let broken = scheduler.check_state(CheckId::Dns);
     assert_eq!(
         (broken.status(), broken.counts.panics),
         (Status::Unknown, 1)
@@ -176,136 +183,145 @@ async fn a_panic_is_unknown_and_counted_and_stops_neither_the_others_nor_the_nex
         "{}",
         evidence(&broken)
     );
-    assert_eq!(stage.check_state(CheckId::Apiserver).status(), Status::Ok);
-    let watch = stage.watch();
-    stage.becomes(CheckId::Dns, Status::Ok).await;
-    assert_eq!(stage.check_state(CheckId::Dns).counts.panics, 1);
+    assert_eq!(
+        scheduler.check_state(CheckId::Apiserver).status(),
+        Status::Ok
+    );
+    let watch = scheduler.watch();
+    scheduler.wait_for_status(CheckId::Dns, Status::Ok).await;
+    assert_eq!(scheduler.check_state(CheckId::Dns).counts.panics, 1);
     watch.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn examining_once_looks_again_when_this_process_itself_was_held_up() {
-    let held_up = row(
+async fn run_once_retries_after_self_throttling() {
+    let held_up = test_check(
         CheckId::Dns,
-        &[Act::Stalls(FailureMode::NetDnsTimeout), Act::Ok],
+        &[Step::Stalls(FailureMode::NetDnsTimeout), Step::Ok],
     );
-    let for_ever = row(
+    let for_ever = test_check(
         CheckId::Apiserver,
-        &[Act::Stalls(FailureMode::TlsHandshakeTimeout)],
+        &[Step::Stalls(FailureMode::TlsHandshakeTimeout)],
     );
-    let stage = Stage::new(&[&held_up, &for_ever]);
-    stage.once().await;
+    let scheduler = TestScheduler::new(&[&held_up, &for_ever]);
+    scheduler.run_once().await;
     assert_eq!(
         (
-            stage.check_state(CheckId::Dns).status(),
-            began(&held_up).len()
+            scheduler.check_state(CheckId::Dns).status(),
+            start_times(&held_up).len()
         ),
         (Status::Ok, 2)
     );
     assert_eq!(
         (
-            stage.check_state(CheckId::Apiserver).status(),
-            began(&for_ever).len()
+            scheduler.check_state(CheckId::Apiserver).status(),
+            start_times(&for_ever).len()
         ),
         (Status::Failing, 3)
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_panics_is_examined_again_and_again() {
-    let dns = row(CheckId::Dns, &[Act::Panics, Act::Panics, Act::Ok]);
-    let mut stage = Stage::new(&[&dns]);
-    let watch = stage.watch();
-    stage.becomes(CheckId::Dns, Status::Ok).await;
-    assert_eq!(stage.check_state(CheckId::Dns).counts.panics, 2);
+async fn panicking_check_keeps_running() {
+    let dns = test_check(CheckId::Dns, &[Step::Panics, Step::Panics, Step::Ok]);
+    let mut scheduler = TestScheduler::new(&[&dns]);
+    let watch = scheduler.watch();
+    scheduler.wait_for_status(CheckId::Dns, Status::Ok).await;
+    assert_eq!(scheduler.check_state(CheckId::Dns).counts.panics, 2);
     watch.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_that_blocks_makes_the_dependent_unknown_without_examining_it() {
-    let apiserver = row(CheckId::Apiserver, &[Act::Fails(FailureMode::NetRefused)]);
+async fn blocking_failure_makes_dependent_unknown_without_running_it() {
+    let apiserver = test_check(CheckId::Apiserver, &[Step::Fails(FailureMode::NetRefused)]);
     let (clock, castai) = (
-        row(CheckId::Clock, &[Act::Ok]),
-        row(CheckId::CastaiApi, &[Act::Ok]),
+        test_check(CheckId::Clock, &[Step::Ok]),
+        test_check(CheckId::CastaiApi, &[Step::Ok]),
     );
-    let stage = Stage::new(&[&apiserver, &castai, &clock]);
-    stage.once().await;
-    let blocked = stage.check_state(CheckId::Clock);
+    let scheduler = TestScheduler::new(&[&apiserver, &castai, &clock]);
+    scheduler.run_once().await;
+    let blocked = scheduler.check_state(CheckId::Clock);
     assert_eq!(evidence(&blocked), "blocked by apiserver: net_refused");
     assert_eq!(
-        (blocked.status(), began(&clock).len()),
+        (blocked.status(), start_times(&clock).len()),
         (Status::Unknown, 0)
     );
     assert_eq!(
         (
-            stage.check_state(CheckId::CastaiApi).status(),
-            began(&castai).len()
+            scheduler.check_state(CheckId::CastaiApi).status(),
+            start_times(&castai).len()
         ),
         (Status::Ok, 1)
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_failure_of_the_prerequisite_blocks_nothing_nor_does_the_same_one_elsewhere() {
-    let apiserver = row(CheckId::Apiserver, &[Act::Fails(FailureMode::NetReset)]);
-    let castai = row(CheckId::CastaiApi, &[Act::Fails(FailureMode::NetRefused)]);
-    let clock = row(CheckId::Clock, &[Act::Ok]);
-    let stage = Stage::new(&[&apiserver, &castai, &clock]);
-    stage.once().await;
+async fn other_failures_of_prerequisite_do_not_block() {
+    let apiserver = test_check(CheckId::Apiserver, &[Step::Fails(FailureMode::NetReset)]);
+    let castai = test_check(CheckId::CastaiApi, &[Step::Fails(FailureMode::NetRefused)]);
+    let clock = test_check(CheckId::Clock, &[Step::Ok]);
+    let scheduler = TestScheduler::new(&[&apiserver, &castai, &clock]);
+    scheduler.run_once().await;
     assert_eq!(
         (
-            stage.check_state(CheckId::Clock).status(),
-            began(&clock).len()
+            scheduler.check_state(CheckId::Clock).status(),
+            start_times(&clock).len()
         ),
         (Status::Ok, 1)
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_blocked_check_is_examined_once_the_block_is_gone() {
-    let apiserver = row(
+async fn blocked_check_runs_once_the_prerequisite_recovers() {
+    let apiserver = test_check(
         CheckId::Apiserver,
-        &[Act::Fails(FailureMode::NetRefused), Act::Ok],
+        &[Step::Fails(FailureMode::NetRefused), Step::Ok],
     );
-    let clock = row(CheckId::Clock, &[Act::Ok]);
-    let stage = Stage::new(&[&apiserver, &clock]);
-    stage.once().await;
-    assert_eq!(stage.check_state(CheckId::Clock).status(), Status::Unknown);
-    stage.once().await;
-    assert_eq!(stage.check_state(CheckId::Clock).status(), Status::Ok);
+    let clock = test_check(CheckId::Clock, &[Step::Ok]);
+    let scheduler = TestScheduler::new(&[&apiserver, &clock]);
+    scheduler.run_once().await;
+    assert_eq!(
+        scheduler.check_state(CheckId::Clock).status(),
+        Status::Unknown
+    );
+    scheduler.run_once().await;
+    assert_eq!(scheduler.check_state(CheckId::Clock).status(), Status::Ok);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_blocked_for_long_is_examined_at_once_when_the_block_is_gone() {
-    const REFUSED: Act = Act::Fails(FailureMode::NetRefused);
-    let apiserver = row(
+async fn long_blocked_check_runs_immediately_after_recovery() {
+    const API_SERVER_REFUSES: Step = Step::Fails(FailureMode::NetRefused);
+    let apiserver = test_check(
         CheckId::Apiserver,
         &[
-            REFUSED,
-            REFUSED,
-            REFUSED,
-            REFUSED,
-            REFUSED,
-            REFUSED,
-            Act::Ok,
+            API_SERVER_REFUSES,
+            API_SERVER_REFUSES,
+            API_SERVER_REFUSES,
+            API_SERVER_REFUSES,
+            API_SERVER_REFUSES,
+            API_SERVER_REFUSES,
+            Step::Ok,
         ],
     );
-    let clock = row(CheckId::Clock, &[Act::Ok]);
-    let mut stage = Stage::new(&[&apiserver, &clock]);
-    let watch = stage.watch();
-    stage.becomes(CheckId::Clock, Status::Ok).await;
-    assert_eq!(began(&clock), [began(&apiserver)[6]]);
+    let clock = test_check(CheckId::Clock, &[Step::Ok]);
+    let mut scheduler = TestScheduler::new(&[&apiserver, &clock]);
+    let watch = scheduler.watch();
+    scheduler.wait_for_status(CheckId::Clock, Status::Ok).await;
+    assert_eq!(start_times(&clock), [start_times(&apiserver)[6]]);
     watch.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_keeps_what_was_learnt() {
-    let apiserver = row(CheckId::Apiserver, &[Act::Hangs]);
-    let stage = Stage::new(&[&apiserver]);
-    stage.once().await;
-    let check_state = stage.check_state(CheckId::Apiserver);
+async fn deadline_keeps_partial_results() {
+    let apiserver = test_check(CheckId::Apiserver, &[Step::Hangs]);
+    let scheduler = TestScheduler::new(&[&apiserver]);
+    scheduler.run_once().await;
+    let check_state = scheduler.check_state(CheckId::Apiserver);
     let report = check_state.latest.unwrap();
-    let target = report.targets.first().expect("the target it was at");
+    let target = report
+        .targets
+        .first()
+        .expect("the target in progress is kept");
     assert_eq!(target.target, "10.0.0.1:443");
     assert_eq!(
         target.outcome.as_ref().unwrap_err().mode,
@@ -321,38 +337,43 @@ async fn the_deadline_keeps_what_was_learnt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_has_25_seconds() {
-    const JUST: Act = Act::OkAfter(Duration::from_millis(24_900));
-    const NOT: Act = Act::OkAfter(Duration::from_millis(25_100));
-    let stage = Stage::new(&[&row(CheckId::Apiserver, &[JUST])]);
-    stage.once().await;
-    assert_eq!(stage.check_state(CheckId::Apiserver).status(), Status::Ok);
-    let stage = Stage::new(&[&row(CheckId::Apiserver, &[NOT])]);
-    stage.once().await;
+async fn attempt_deadline_is_25_seconds() {
+    const JUST: Step = Step::OkAfter(Duration::from_millis(24_900));
+    const NOT: Step = Step::OkAfter(Duration::from_millis(25_100));
+    let scheduler = TestScheduler::new(&[&test_check(CheckId::Apiserver, &[JUST])]);
+    scheduler.run_once().await;
     assert_eq!(
-        stage.check_state(CheckId::Apiserver).status(),
+        scheduler.check_state(CheckId::Apiserver).status(),
+        Status::Ok
+    );
+    let scheduler = TestScheduler::new(&[&test_check(CheckId::Apiserver, &[NOT])]);
+    scheduler.run_once().await;
+    assert_eq!(
+        scheduler.check_state(CheckId::Apiserver).status(),
         Status::Unknown
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_of_verdict_brings_the_next_attempt_sooner() {
-    let dns = row(
+async fn verdict_change_shortens_the_next_interval() {
+    let dns = test_check(
         CheckId::Dns,
         &[
-            Act::Ok,
-            Act::Ok,
-            Act::Fails(FailureMode::NetRefused),
-            Act::Ok,
-            Act::Panics,
+            Step::Ok,
+            Step::Ok,
+            Step::Fails(FailureMode::NetRefused),
+            Step::Ok,
+            Step::Panics,
         ],
     );
-    let mut stage = Stage::new(&[&dns]);
-    let watch = stage.watch();
-    stage.becomes(CheckId::Dns, Status::Unknown).await;
+    let mut scheduler = TestScheduler::new(&[&dns]);
+    let watch = scheduler.watch();
+    scheduler
+        .wait_for_status(CheckId::Dns, Status::Unknown)
+        .await;
     watch.stop().await;
-    let began = began(&dns);
-    let waited: Vec<_> = began
+    let start_times = start_times(&dns);
+    let waited: Vec<_> = start_times
         .windows(2)
         .map(|pair| (pair[1] - pair[0]).as_secs())
         .collect();
@@ -363,9 +384,9 @@ async fn a_change_of_verdict_brings_the_next_attempt_sooner() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_stays_unknown_is_looked_at_again_after_twice_as_long_each_time() {
-    const UNKNOWN: Act = Act::Panics;
-    let dns = row(
+async fn unknown_check_backs_off_exponentially() {
+    const UNKNOWN: Step = Step::Panics;
+    let dns = test_check(
         CheckId::Dns,
         &[
             UNKNOWN,
@@ -374,15 +395,15 @@ async fn what_stays_unknown_is_looked_at_again_after_twice_as_long_each_time() {
             UNKNOWN,
             UNKNOWN,
             UNKNOWN,
-            Act::Ok,
+            Step::Ok,
         ],
     );
-    let mut stage = Stage::new(&[&dns]);
-    let watch = stage.watch();
-    stage.becomes(CheckId::Dns, Status::Ok).await;
+    let mut scheduler = TestScheduler::new(&[&dns]);
+    let watch = scheduler.watch();
+    scheduler.wait_for_status(CheckId::Dns, Status::Ok).await;
     watch.stop().await;
-    let began = began(&dns);
-    let waited: Vec<_> = began
+    let start_times = start_times(&dns);
+    let waited: Vec<_> = start_times
         .windows(2)
         .map(|pair| (pair[1] - pair[0]).as_secs())
         .collect();
@@ -393,11 +414,11 @@ async fn what_stays_unknown_is_looked_at_again_after_twice_as_long_each_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stopping_ends_the_attempts_in_flight() {
-    let dns = row(CheckId::Dns, &[Act::Hangs]);
-    let stage = Stage::new(&[&dns]);
+async fn stop_cancels_attempts_in_flight() {
+    let dns = test_check(CheckId::Dns, &[Step::Hangs]);
+    let scheduler = TestScheduler::new(&[&dns]);
     let in_flight = || dns.runner.in_flight.load(Ordering::Relaxed);
-    let watch = stage.watch();
+    let watch = scheduler.watch();
     sleep(Duration::from_secs(2)).await;
     assert_eq!(in_flight(), 1);
     watch.stop().await;
@@ -405,29 +426,29 @@ async fn stopping_ends_the_attempts_in_flight() {
     sleep(INTERVAL).await;
     assert_eq!(
         (
-            began(&dns).len(),
-            stage.check_state(CheckId::Dns).latest.is_none()
+            start_times(&dns).len(),
+            scheduler.check_state(CheckId::Dns).latest.is_none()
         ),
         (1, true)
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dependent_waits_for_the_first_verdict_of_its_prerequisites() {
+async fn dependent_waits_for_first_verdict_of_prerequisites() {
     const LONG: Duration = Duration::from_secs(20);
-    let apiserver = row(CheckId::Apiserver, &[Act::OkAfter(LONG)]);
+    let apiserver = test_check(CheckId::Apiserver, &[Step::OkAfter(LONG)]);
     let (castai, clock) = (
-        row(CheckId::CastaiApi, &[Act::Ok]),
-        row(CheckId::Clock, &[Act::Ok]),
+        test_check(CheckId::CastaiApi, &[Step::Ok]),
+        test_check(CheckId::Clock, &[Step::Ok]),
     );
-    let stage = Stage::new(&[&clock, &apiserver, &castai]);
-    stage.once().await;
-    assert!(began(&clock)[0] >= began(&apiserver)[0] + LONG);
-    assert!(began(&castai)[0] < began(&apiserver)[0] + LONG);
+    let scheduler = TestScheduler::new(&[&clock, &apiserver, &castai]);
+    scheduler.run_once().await;
+    assert!(start_times(&clock)[0] >= start_times(&apiserver)[0] + LONG);
+    assert!(start_times(&castai)[0] < start_times(&apiserver)[0] + LONG);
 
-    let mut stage = Stage::new(&[&clock, &apiserver, &castai]);
-    let watch = stage.watch();
-    stage.becomes(CheckId::Clock, Status::Ok).await;
+    let mut scheduler = TestScheduler::new(&[&clock, &apiserver, &castai]);
+    let watch = scheduler.watch();
+    scheduler.wait_for_status(CheckId::Clock, Status::Ok).await;
     watch.stop().await;
-    assert!(began(&clock)[1] >= began(&apiserver)[1] + LONG);
+    assert!(start_times(&clock)[1] >= start_times(&apiserver)[1] + LONG);
 }

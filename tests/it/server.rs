@@ -21,10 +21,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Timeout of every wait in these tests.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A server that runs until it is stopped or dropped.
-struct Running {
+struct RunningServer {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<std::io::Result<()>>,
@@ -32,18 +32,18 @@ struct Running {
 
 /// A parsed response.
 #[derive(Debug)]
-struct Reply {
+struct ParsedResponse {
     status: u16,
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
 }
 
-impl Running {
-    fn start(web: &WebSettings, views: Handlers) -> Self {
-        let bound = server::bind(web).expect("loopback has free ports");
+impl RunningServer {
+    fn start(web: &WebSettings, fixed_handlers: Handlers) -> Self {
+        let bound = server::bind(web).expect("no free port on loopback");
         let address = bound.addresses()[0];
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(bound.serve(views, async {
+        let served = tokio::spawn(bound.serve(fixed_handlers, async {
             let _ = stopped.await;
         }));
         Self {
@@ -56,29 +56,33 @@ impl Running {
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address)
             .await
-            .expect("the server listens")
+            .expect("the server does not listen")
     }
 
     /// Sends a request without a body and reads the response to its end.
-    async fn ask(&self, method: &str, path: &str, headers: &str) -> Reply {
+    async fn request(&self, method: &str, path: &str, headers: &str) -> ParsedResponse {
         let mut stream = self.connect().await;
-        ask(&mut stream, method, path, headers).await
+        request(&mut stream, method, path, headers).await
     }
 
-    async fn get(&self, path: &str) -> Reply {
-        self.ask("GET", path, "").await
+    async fn get(&self, path: &str) -> ParsedResponse {
+        self.request("GET", path, "").await
     }
 
     async fn stop(mut self) {
-        let _ = self.stop.take().expect("stopped once").send(());
+        let _ = self
+            .stop
+            .take()
+            .expect("the server is stopped twice")
+            .send(());
         self.served
             .await
-            .expect("it did not panic")
-            .expect("it served");
+            .expect("the server panicked")
+            .expect("the server failed");
     }
 }
 
-impl Reply {
+impl ParsedResponse {
     fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
@@ -88,21 +92,21 @@ impl Reply {
     }
 }
 
-async fn ask(
+async fn request(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     method: &str,
     path: &str,
     headers: &str,
-) -> Reply {
+) -> ParsedResponse {
     let request = format!("{method} {path} HTTP/1.1\r\nHost: exporter\r\n{headers}\r\n");
     stream
         .write_all(request.as_bytes())
         .await
-        .expect("the server reads");
+        .expect("the server does not read");
     let mut answer = Vec::new();
-    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
-    read.expect("an answer in time")
-        .expect("an answer to its end");
+    let read = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut answer)).await;
+    read.expect("no response in time")
+        .expect("the response is incomplete");
     let end = answer
         .windows(4)
         .position(|window| window == b"\r\n\r\n")
@@ -119,7 +123,7 @@ async fn ask(
         line.split_once(": ")
             .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
     };
-    Reply {
+    ParsedResponse {
         status,
         headers: lines.filter_map(header).collect(),
         body: answer[end + 4..].to_vec(),
@@ -145,7 +149,7 @@ fn with_file(path: PathBuf) -> WebSettings {
 }
 
 /// Handlers with fixed responses.
-fn views() -> Handlers {
+fn fixed_handlers() -> Handlers {
     Handlers {
         metrics: Box::new(|| b"# HELP up Up.\n# TYPE up gauge\nup 1\n".repeat(50)),
         status_json: Box::new(|| br#"{"schema_version":1}"#.to_vec()),

@@ -8,7 +8,7 @@ use test_support::fixture;
 
 fn document(exporter: &Exporter) -> Value {
     let json = Document::new(&fixture::eventful().check_states(), exporter).json();
-    serde_json::from_str(&json).expect("it is JSON")
+    serde_json::from_str(&json).expect("the document is JSON")
 }
 
 fn check(document: &Value, id: &str) -> Value {
@@ -16,12 +16,12 @@ fn check(document: &Value, id: &str) -> Value {
     checks
         .iter()
         .find(|check| check["id"] == id)
-        .expect("every check is listed")
+        .expect("a check is missing")
         .clone()
 }
 
 #[test]
-fn a_failing_check_is_written_as_documented() {
+fn failing_check_has_documented_fields() {
     let mode = FailureMode::TlsHandshakeTimeout.entry();
     let runbook = "https://example.org/runbooks/CastaiApiserverTlsHandshakeTimeout.md#apiserver-tls-handshake-timeout";
     let evidence = "10.0.0.1:443 took the connection, then said nothing for 15 s";
@@ -79,7 +79,7 @@ fn a_failing_check_is_written_as_documented() {
 }
 
 #[test]
-fn the_head_of_the_document_says_who_wrote_it_and_counts() {
+fn document_head_has_exporter_and_summary() {
     let problems = vec!["environment: API_URL: \":::\" is not an address".to_owned()];
     let document = document(&Exporter {
         environment_problems: problems.clone(),
@@ -107,7 +107,7 @@ fn the_head_of_the_document_says_who_wrote_it_and_counts() {
 }
 
 #[test]
-fn a_check_that_was_not_examined_yet_is_unknown_and_says_so() {
+fn check_before_its_first_run_is_unknown_with_a_reason() {
     let clock = check(&document(&fixture::exporter()), "clock");
     assert_eq!(clock["status"], "unknown");
     assert_eq!(clock["evidence"], "not examined yet");
@@ -115,7 +115,7 @@ fn a_check_that_was_not_examined_yet_is_unknown_and_says_so() {
 }
 
 #[test]
-fn a_check_that_does_not_run_is_listed_with_the_reason_and_with_the_same_keys() {
+fn skipped_check_is_listed_with_reason_and_same_keys() {
     let skipped = vec![Skipped {
         check: CheckId::Clock,
         why: "disabled in the configuration".to_owned(),
@@ -126,8 +126,8 @@ fn a_check_that_does_not_run_is_listed_with_the_reason_and_with_the_same_keys() 
     };
     let mut check_states = fixture::eventful().check_states();
     check_states.retain(|check_state| check_state.check != CheckId::Clock);
-    let document: Value =
-        serde_json::from_str(&Document::new(&check_states, &exporter).json()).expect("it is JSON");
+    let document: Value = serde_json::from_str(&Document::new(&check_states, &exporter).json())
+        .expect("the document is JSON");
     let clock = check(&document, "clock");
     assert_eq!(clock["status"], "skipped");
     assert_eq!(clock["evidence"], "disabled in the configuration");
@@ -151,7 +151,7 @@ fn a_check_that_does_not_run_is_listed_with_the_reason_and_with_the_same_keys() 
 }
 
 #[test]
-fn a_warning_keeps_its_modes_and_opens_no_episode() {
+fn warning_has_modes_but_no_episode() {
     let castai = check(&document(&fixture::exporter()), "castai_api");
     assert_eq!(castai["status"], "warning");
     assert_eq!(castai["settled_modes"], json!(["castai_slow"]));

@@ -13,13 +13,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 /// Whether a text contains control characters that could move a terminal's cursor or forge a line.
-fn steers(text: &str) -> bool {
+fn has_control_characters(text: &str) -> bool {
     text.chars()
         .any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c))
 }
 
 #[tokio::test]
-async fn the_key_and_the_token_stay_on_their_own_hosts() {
+async fn api_key_and_token_are_sent_to_their_hosts_only() {
     let world = LabCluster::start();
     let rogue = RogueServer::plain([127, 0, 0, 1].into()).unwrap();
     let redirect = format!("redirect-to:http://{}/", rogue.addr());
@@ -28,7 +28,7 @@ async fn the_key_and_the_token_stay_on_their_own_hosts() {
         .set(redirect.parse::<CastAiFault>().unwrap())
         .await;
     world.api.set(redirect.parse::<ApiFault>().unwrap()).await;
-    world.look().await;
+    world.run_checks().await;
     assert_eq!(rogue.received(), b"", "a redirect was followed");
     for request in world.castai.request_log().requests() {
         assert!(
@@ -45,7 +45,7 @@ async fn the_key_and_the_token_stay_on_their_own_hosts() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_where_the_certificate_does_not_verify() {
+async fn no_request_is_sent_on_an_unverified_connection() {
     let world = LabCluster::start();
     for fault in [
         "cert-foreign-ca",
@@ -58,21 +58,21 @@ async fn nothing_is_sent_where_the_certificate_does_not_verify() {
             .set(fault.parse::<CastAiFault>().unwrap())
             .await;
         world.api.set(fault.parse::<ApiFault>().unwrap()).await;
-        world.look().await;
+        world.run_checks().await;
     }
     assert!(world.castai.request_log().requests().is_empty());
     assert!(world.api.service().request_log().requests().is_empty());
 }
 
 #[tokio::test]
-async fn what_a_server_echoes_of_key_and_token_is_not_shown() {
+async fn echoed_key_and_token_are_redacted() {
     let world = LabCluster::start();
     world
         .castai
         .set("echo".parse::<CastAiFault>().unwrap())
         .await;
     world.api.set("echo".parse::<ApiFault>().unwrap()).await;
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     let shown = format!("{check_states:?}");
     assert!(shown.contains("[redacted]"), "nothing came back: {shown}");
     assert!(
@@ -82,7 +82,7 @@ async fn what_a_server_echoes_of_key_and_token_is_not_shown() {
 }
 
 #[test]
-fn a_kubeconfig_that_does_not_parse_is_not_quoted() {
+fn invalid_kubeconfig_is_not_quoted() {
     let dir = tempfile::TempDir::new().unwrap();
     for text in [
         "users:\n- user:\n    token: SECRET-TOKEN: oops: [\"\n",
@@ -108,7 +108,7 @@ fn a_kubeconfig_that_does_not_parse_is_not_quoted() {
 }
 
 #[tokio::test]
-async fn a_server_that_closes_after_each_answer_is_healthy() {
+async fn connection_close_after_each_response_is_ok() {
     let world = LabCluster::start();
     world
         .castai
@@ -125,9 +125,9 @@ async fn a_server_that_closes_after_each_answer_is_healthy() {
 const LATEST: &str = "/cluster-management/v1/components:getByName";
 
 #[tokio::test]
-async fn cast_ai_is_only_read() {
+async fn castai_requests_are_read_only() {
     let world = LabCluster::start();
-    world.look().await;
+    world.run_checks().await;
     let requests = world.castai.request_log().requests();
     assert!(requests.iter().all(|request| request.method == "GET"));
     let (latest, cluster): (Vec<_>, Vec<_>) = requests
@@ -149,19 +149,19 @@ async fn cast_ai_is_only_read() {
     assert_eq!(
         keys,
         [false, true, true],
-        "first without the key, then with it, then about the cluster"
+        "requests: without key, with key, cluster"
     );
 }
 
 #[tokio::test]
-async fn without_a_cluster_id_the_key_is_judged_by_whose_it_is() {
+async fn api_key_is_checked_without_a_cluster_id() {
     let mut world = LabCluster::start();
     world.unset_env("STATIC_CLUSTER_ID");
     world
         .api
         .objects()
         .remove("ConfigMap", "castai-agent", "castai-agent-metadata");
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     let castai = check_states
         .iter()
         .find(|check_state| check_state.check == CheckId::CastaiApi)
@@ -176,7 +176,7 @@ async fn without_a_cluster_id_the_key_is_judged_by_whose_it_is() {
 }
 
 #[tokio::test]
-async fn hostile_bytes_reach_no_evidence() {
+async fn hostile_responses_do_not_reach_evidence() {
     let world = LabCluster::start();
     for fault in ["hostile", "cert-hostile", "noise", "tls-noise", "http-0-9"] {
         world
@@ -184,9 +184,13 @@ async fn hostile_bytes_reach_no_evidence() {
             .set(fault.parse::<CastAiFault>().unwrap())
             .await;
         world.api.set(fault.parse::<ApiFault>().unwrap()).await;
-        for check_state in world.look().await {
+        for check_state in world.run_checks().await {
             let shown = evidence(&check_state);
-            assert!(!steers(&shown), "{fault} {}: {shown:?}", check_state.check);
+            assert!(
+                !has_control_characters(&shown),
+                "{fault} {}: {shown:?}",
+                check_state.check
+            );
             assert!(
                 shown.len() < 4096,
                 "{fault} {}: {} bytes",
@@ -198,7 +202,7 @@ async fn hostile_bytes_reach_no_evidence() {
 }
 
 #[tokio::test]
-async fn an_endless_body_is_cut() {
+async fn endless_body_is_truncated() {
     let world = LabCluster::start();
     world
         .castai
@@ -208,7 +212,7 @@ async fn an_endless_body_is_cut() {
         .api
         .set("endless-body".parse::<ApiFault>().unwrap())
         .await;
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     for check in [CheckId::CastaiApi, CheckId::Apiserver] {
         let check_state = check_states
             .iter()
@@ -224,7 +228,7 @@ async fn an_endless_body_is_cut() {
 }
 
 #[test]
-fn whatever_a_server_answers_is_a_mode_in_time() {
+fn any_response_maps_to_a_mode_in_time() {
     let runtime = Arc::new(
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -257,11 +261,11 @@ fn whatever_a_server_answers_is_a_mode_in_time() {
                 }
             };
             let began = Instant::now();
-            let check_states = tokio::select! { check_states = world.look() => check_states, () = serve => unreachable!() };
-            assert!(began.elapsed() < Duration::from_secs(25), "longer than an attempt may take");
+            let check_states = tokio::select! { check_states = world.run_checks() => check_states, () = serve => unreachable!() };
+            assert!(began.elapsed() < Duration::from_secs(25), "longer than the attempt deadline");
             let castai = check_states.iter().find(|check_state| check_state.check == CheckId::CastaiApi).unwrap();
             assert_eq!(castai.status(), Status::Failing, "{}", evidence(castai));
-            assert!(!steers(&evidence(castai)));
+            assert!(!has_control_characters(&evidence(castai)));
         });
         Ok(())
     });

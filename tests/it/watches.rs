@@ -15,51 +15,51 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 /// A store that watches the lab's API server.
-struct Fed {
+struct WatchedStore {
     world: LabCluster,
     store: Store,
     tasks: JoinSet<()>,
 }
 
-impl Fed {
+impl WatchedStore {
     fn start() -> Self {
         let world = LabCluster::start();
         let store = store(&world.config());
-        let mut fed = Self {
+        let mut watched = Self {
             world,
             store,
             tasks: JoinSet::new(),
         };
-        fed.feed();
-        fed
+        watched.watch_task();
+        watched
     }
 
-    fn feed(&mut self) {
+    fn watch_task(&mut self) {
         self.tasks = JoinSet::new();
-        for feed in self.store.all_watch_tasks() {
-            feed.reset();
-            self.tasks.spawn(followed(feed));
+        for watch_task in self.store.all_watch_tasks() {
+            watch_task.reset();
+            self.tasks.spawn(run_watch_task(watch_task));
         }
     }
 
     /// Waits until a condition holds for the pods in the agent's namespace.
     async fn pods(&self, wanted: impl Fn(&[Arc<Pod>]) -> bool) -> Vec<Arc<Pod>> {
-        let began = Instant::now();
+        let start = Instant::now();
         loop {
             let pods = self.store.pods.read().await;
             let pods = pods.unwrap_or_default();
             if wanted(&pods) {
                 return pods;
             }
-            assert!(began.elapsed() < Duration::from_secs(20), "{pods:?}");
+            assert!(start.elapsed() < Duration::from_secs(20), "{pods:?}");
             sleep(Duration::from_millis(20)).await;
         }
     }
 }
 
-async fn followed(feed: WatchTask) {
+async fn run_watch_task(watch_task: WatchTask) {
     loop {
-        feed.run().await;
+        watch_task.run().await;
         sleep(Duration::from_millis(50)).await;
     }
 }
@@ -83,9 +83,9 @@ fn another_pod(name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_there_is_listed_and_what_changes_is_followed() {
-    let fed = Fed::start();
-    let pods = fed.pods(|pods| pods.len() == 4).await;
+async fn lists_then_watches_changes() {
+    let watched = WatchedStore::start();
+    let pods = watched.pods(|pods| pods.len() == 4).await;
     let agent = pods.iter().find(|pod| pod.name == workload::POD).unwrap();
     assert!(
         agent.is_ready()
@@ -93,20 +93,23 @@ async fn what_is_there_is_listed_and_what_changes_is_followed() {
                 .container("agent")
                 .is_some_and(|agent| agent.state.running.is_some())
     );
-    let objects = fed.world.api.objects();
+    let objects = watched.world.api.objects();
     objects.put(another_pod("castai-agent-6d8f9c7b5-later"));
-    fed.pods(|pods| pods.len() == 5).await;
+    watched.pods(|pods| pods.len() == 5).await;
     objects.change("Pod", workload::AGENT, workload::POD, |pod| {
         pod["status"]["phase"] = json!("Failed")
     });
-    fed.pods(|pods| pods.iter().any(|pod| pod.phase == "Failed"))
+    watched
+        .pods(|pods| pods.iter().any(|pod| pod.phase == "Failed"))
         .await;
     objects.remove("Pod", workload::AGENT, workload::POD);
-    fed.pods(|pods| pods.len() == 4 && pods.iter().all(|pod| pod.name != workload::POD))
+    watched
+        .pods(|pods| pods.len() == 4 && pods.iter().all(|pod| pod.name != workload::POD))
         .await;
-    assert_eq!(fed.store.nodes.read().await.unwrap().len(), 2);
+    assert_eq!(watched.store.nodes.read().await.unwrap().len(), 2);
     assert!(
-        fed.store
+        watched
+            .store
             .pending_image_pods
             .read()
             .await
@@ -116,11 +119,11 @@ async fn what_is_there_is_listed_and_what_changes_is_followed() {
 }
 
 #[tokio::test]
-async fn a_watch_that_is_cut_goes_on_where_it_was() {
-    let fed = Fed::start();
-    fed.pods(|pods| pods.len() == 4).await;
+async fn resumes_from_resource_version_after_broken_watch() {
+    let watched = WatchedStore::start();
+    watched.pods(|pods| pods.len() == 4).await;
     let lists = || {
-        let connections = fed.world.api.service().request_log().connections();
+        let connections = watched.world.api.service().request_log().connections();
         let requests = connections
             .iter()
             .flat_map(|one| one.exchanges.clone())
@@ -130,51 +133,48 @@ async fn a_watch_that_is_cut_goes_on_where_it_was() {
             .count()
     };
     assert_eq!(lists(), 1);
-    fed.world.api.objects().close_watches();
-    fed.world
+    watched.world.api.objects().close_watches();
+    watched
+        .world
         .api
         .objects()
         .put(another_pod("castai-agent-6d8f9c7b5-while-cut"));
-    fed.pods(|pods| pods.len() == 5).await;
-    assert_eq!(
-        lists(),
-        1,
-        "it went on from the last version, without a list"
-    );
+    watched.pods(|pods| pods.len() == 5).await;
+    assert_eq!(lists(), 1, "the watch resumes without a list request");
 }
 
 #[tokio::test]
-async fn a_state_that_was_forgotten_is_listed_anew() {
-    let fed = Fed::start();
-    fed.pods(|pods| pods.len() == 4).await;
-    let objects = fed.world.api.objects();
+async fn relists_after_410_gone() {
+    let watched = WatchedStore::start();
+    watched.pods(|pods| pods.len() == 4).await;
+    let objects = watched.world.api.objects();
     objects.remove("Pod", workload::AGENT, workload::POD);
     objects.put(another_pod("castai-agent-6d8f9c7b5-new"));
     objects.compact();
     objects.close_watches();
     let new =
         |pods: &[Arc<Pod>]| pods.iter().any(|pod| pod.name.ends_with("new")) && pods.len() == 4;
-    fed.pods(new).await;
+    watched.pods(new).await;
 }
 
 #[tokio::test]
-async fn a_long_list_comes_in_pages_once_the_newest_is_asked_for() {
-    let fed = Fed::start();
-    fed.pods(|pods| pods.len() == 4).await;
-    let objects = fed.world.api.objects();
+async fn lists_in_pages_at_the_latest_resource_version() {
+    let watched = WatchedStore::start();
+    watched.pods(|pods| pods.len() == 4).await;
+    let objects = watched.world.api.objects();
     for number in 0..1200 {
         objects.put(another_pod(&format!("castai-agent-6d8f9c7b5-{number:04}")));
     }
     objects.compact();
     objects.close_watches();
-    fed.pods(|pods| pods.len() == 1204).await;
+    watched.pods(|pods| pods.len() == 1204).await;
 }
 
 #[tokio::test]
-async fn the_pods_that_stand_on_every_node_leave_room_for_the_agents() {
-    let fed = Fed::start();
-    fed.pods(|pods| pods.len() == 4).await;
-    let objects = fed.world.api.objects();
+async fn daemonset_pods_do_not_evict_agent_pods_from_the_store() {
+    let watched = WatchedStore::start();
+    watched.pods(|pods| pods.len() == 4).await;
+    let objects = watched.world.api.objects();
     for number in 0..2100 {
         let mut pod = another_pod(&format!("castai-kvisor-agent-{number:04}"));
         pod["metadata"]["ownerReferences"][0]["kind"] = json!("DaemonSet");
@@ -194,41 +194,44 @@ async fn the_pods_that_stand_on_every_node_leave_room_for_the_agents() {
     let right = |pods: &[Arc<Pod>]| {
         pods.len() == 2000 && named(pods, workload::POD) && named(pods, "castai-kvisor-agent-0000")
     };
-    fed.pods(|pods| right(pods) && named(pods, "castai-kvisor-agent-1990"))
+    watched
+        .pods(|pods| right(pods) && named(pods, "castai-kvisor-agent-1990"))
         .await;
     // A relist has the same limit.
     objects.put(another_pod("castai-agent-6d8f9c7b5-late"));
     objects.compact();
     objects.close_watches();
-    fed.pods(|pods| right(pods) && named(pods, "castai-agent-6d8f9c7b5-late"))
+    watched
+        .pods(|pods| right(pods) && named(pods, "castai-agent-6d8f9c7b5-late"))
         .await;
 }
 
 #[tokio::test]
-async fn a_missing_right_is_named_and_a_right_that_comes_back_is_used() {
-    let mut fed = Fed::start();
-    fed.world
+async fn forbidden_watch_is_named_and_recovers_when_permission_returns() {
+    let mut watched = WatchedStore::start();
+    watched
+        .world
         .api
         .set("denied:nodes".parse::<lab::ApiFault>().unwrap())
         .await;
-    fed.feed();
-    fed.pods(|pods| pods.len() == 4).await;
-    let Err(ClientError::Forbidden(permission)) = fed.store.nodes.read().await else {
+    watched.watch_task();
+    watched.pods(|pods| pods.len() == 4).await;
+    let Err(ClientError::Forbidden(permission)) = watched.store.nodes.read().await else {
         panic!("the permission is missing")
     };
     assert!(permission.starts_with("list nodes"), "{permission}");
-    fed.world.api.heal().await;
-    let began = Instant::now();
-    while fed.store.nodes.read().await.is_err() {
-        assert!(began.elapsed() < Duration::from_secs(20));
+    watched.world.api.heal().await;
+    let start = Instant::now();
+    while watched.store.nodes.read().await.is_err() {
+        assert!(start.elapsed() < Duration::from_secs(20));
         sleep(Duration::from_millis(20)).await;
     }
 }
 
 #[tokio::test]
-async fn only_a_pod_whose_image_does_not_come_is_kept_and_the_reason_outlives_the_pause() {
-    let fed = Fed::start();
-    let objects = fed.world.api.objects();
+async fn keeps_only_pods_with_image_pull_errors_and_remembers_the_reason_during_back_off() {
+    let watched = WatchedStore::start();
+    let objects = watched.world.api.objects();
     let waiting = |reason: &str, message: &str| {
         let mut pod = another_pod("web-1");
         pod["metadata"]["namespace"] = json!("shop");
@@ -244,15 +247,15 @@ async fn only_a_pod_whose_image_does_not_come_is_kept_and_the_reason_outlives_th
         "failed to fetch oauth token: unexpected status: 401 Unauthorized",
     ));
     let kept = async |wanted: &str| {
-        let began = Instant::now();
+        let start = Instant::now();
         loop {
-            let kept = fed.store.pending_image_pods.read().await.unwrap();
+            let kept = watched.store.pending_image_pods.read().await.unwrap();
             if kept.iter().any(|pod| *pod.images[0].reason == *wanted)
                 || (wanted.is_empty() && kept.is_empty())
             {
                 return kept;
             }
-            assert!(began.elapsed() < Duration::from_secs(20), "{kept:?}");
+            assert!(start.elapsed() < Duration::from_secs(20), "{kept:?}");
             sleep(Duration::from_millis(20)).await;
         }
     };

@@ -27,13 +27,13 @@ const AGENT: Account<'_> = Account {
 };
 /// Two intervals of 2 s and an attempt of at most 3 s.
 /// The API server caches a deleted token for 10 s more (`TOKEN_CACHE`).
-const NOTICED: Duration = Duration::from_secs(7);
+const DETECTION_TIMEOUT: Duration = Duration::from_secs(7);
 const TOKEN_CACHE: Duration = Duration::from_secs(12);
 /// Allowance for the control plane and the test on a busy machine.
-const SLACK: Duration = Duration::from_secs(8);
+const BUSY_MACHINE_ALLOWANCE: Duration = Duration::from_secs(8);
 
 /// A real control plane, an exporter configured as in the agent's pod, and a simulated CAST AI.
-struct Scene {
+struct ApiserverBed {
     exporter: Exporter,
     cluster: Cluster,
     mount: PathBuf,
@@ -41,7 +41,7 @@ struct Scene {
     _dir: TempDir,
 }
 
-impl Scene {
+impl ApiserverBed {
     /// Starts the exporter as in a pod of the agent.
     async fn start(api_servers: usize) -> Self {
         Self::of(&AGENT, api_servers).await
@@ -65,22 +65,27 @@ impl Scene {
             ("KUBERNETES_SERVICE_HOST", host),
             ("KUBERNETES_SERVICE_PORT", ApiServer::PORT.to_string()),
         ];
-        Self::beside(cluster, mount, &env, &file).await
+        Self::start_with_env(cluster, mount, &env, &file).await
     }
 
     /// Starts the exporter as on an administrator's machine.
     async fn with_a_kubeconfig() -> Self {
         let cluster = Cluster::start(1).await.unwrap();
         let file = format!("kubeconfig: {}\n", cluster.kubeconfig().display());
-        Self::beside(cluster, PathBuf::new(), &[], &file).await
+        Self::start_with_env(cluster, PathBuf::new(), &[], &file).await
     }
 
-    async fn beside(cluster: Cluster, mount: PathBuf, way: &[(&str, String)], file: &str) -> Self {
+    async fn start_with_env(
+        cluster: Cluster,
+        mount: PathBuf,
+        way: &[(&str, String)],
+        file: &str,
+    ) -> Self {
         let public = Pki::new("Lab Public Root");
         let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
         let dir = TempDir::new().unwrap();
-        let limits = "{ connect: 2s, tls: 2s, answer: 2s }";
-        let checks = format!("checks:\n  apiserver:\n    interval: 2s\n    limits: {limits}\n");
+        let limits = "{ connect: 2s, tls: 2s, response: 2s }";
+        let checks = format!("checks:\n  apiserver:\n    interval: 2s\n    timeouts: {limits}\n");
         let path = dir.path().join("exporter.yaml");
         fs::write(&path, file.to_owned() + &checks).unwrap();
         let castai_env = [
@@ -103,33 +108,36 @@ impl Scene {
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect();
         let exporter = Exporter::start(&env, &path).await;
-        let scene = Self {
+        let bed = Self {
             exporter,
             cluster,
             mount,
             _castai: castai,
             _dir: dir,
         };
-        scene.healthy().await;
-        scene
+        bed.wait_until_healthy().await;
+        bed
     }
 
-    async fn healthy(&self) {
+    async fn wait_until_healthy(&self) {
         let ok = r#"castai_health_check_status{check="apiserver",status="ok"} 1"#;
         self.exporter
-            .shows(&[ok], NOTICED + TOKEN_CACHE + SLACK)
+            .wait_for_metrics(
+                &[ok],
+                DETECTION_TIMEOUT + TOKEN_CACHE + BUSY_MACHINE_ALLOWANCE,
+            )
             .await;
     }
 
     /// Waits until `apiserver` reports this mode and no other.
-    async fn fails(&self, mode: &str, within: Duration) {
+    async fn wait_for_mode(&self, mode: &str, within: Duration) {
         let failing = r#"castai_health_check_status{check="apiserver",status="failing"} 1"#;
         let failure = format!(r#"castai_health_failure{{check="apiserver",mode="{mode}"}} 1"#);
         let took = self
             .exporter
-            .shows(&[failing, &failure], within + SLACK)
+            .wait_for_metrics(&[failing, &failure], within + BUSY_MACHINE_ALLOWANCE)
             .await;
-        println!("{mode} was shown after {:.1} s", took.as_secs_f64());
+        println!("{mode} reported after {:.1} s", took.as_secs_f64());
         let metrics = self.exporter.metrics().await;
         let shown = metrics
             .lines()
@@ -140,33 +148,30 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn an_api_server_is_stopped_killed_and_started_again() {
-    let scene = Scene::start(1).await;
-    let name = scene.cluster.api_servers()[0].name.clone();
-    scene.cluster.pause(&name).await.unwrap();
-    scene.fails("tls_handshake_timeout", NOTICED).await;
-    scene.cluster.resume(&name).await.unwrap();
-    scene.healthy().await;
-    scene.cluster.kill(&name).await.unwrap();
-    scene.fails("net_refused", NOTICED).await;
-    scene.cluster.revive(&name).await.unwrap();
-    scene.healthy().await;
+async fn apiserver_pause_kill_and_restart_are_detected() {
+    let bed = ApiserverBed::start(1).await;
+    let name = bed.cluster.api_servers()[0].name.clone();
+    bed.cluster.pause(&name).await.unwrap();
+    bed.wait_for_mode("tls_handshake_timeout", DETECTION_TIMEOUT)
+        .await;
+    bed.cluster.resume(&name).await.unwrap();
+    bed.wait_until_healthy().await;
+    bed.cluster.kill(&name).await.unwrap();
+    bed.wait_for_mode("net_refused", DETECTION_TIMEOUT).await;
+    bed.cluster.revive(&name).await.unwrap();
+    bed.wait_until_healthy().await;
 }
 
 #[tokio::test]
-async fn the_agents_account_is_deleted_made_anew_and_loses_its_rights() {
-    let scene = Scene::start(1).await;
-    scene
-        .cluster
-        .revoke(&AGENT, Grant::Namespaces)
-        .await
-        .unwrap();
-    scene.fails("k8s_rbac_forbidden", NOTICED).await;
-    scene.cluster.mount(&AGENT).await.unwrap();
-    scene.healthy().await;
-    let token = fs::read(scene.mount.join("token")).unwrap();
-    scene
-        .cluster
+async fn deleted_service_account_and_lost_rbac_are_detected() {
+    let bed = ApiserverBed::start(1).await;
+    bed.cluster.revoke(&AGENT, Grant::Namespaces).await.unwrap();
+    bed.wait_for_mode("k8s_rbac_forbidden", DETECTION_TIMEOUT)
+        .await;
+    bed.cluster.mount(&AGENT).await.unwrap();
+    bed.wait_until_healthy().await;
+    let token = fs::read(bed.mount.join("token")).unwrap();
+    bed.cluster
         .kubectl(&[
             "delete",
             "serviceaccount",
@@ -176,31 +181,33 @@ async fn the_agents_account_is_deleted_made_anew_and_loses_its_rights() {
         ])
         .await
         .unwrap();
-    scene.fails("k8s_unauthorized", NOTICED + TOKEN_CACHE).await;
-    scene.cluster.mount(&AGENT).await.unwrap();
-    assert_ne!(fs::read(scene.mount.join("token")).unwrap(), token);
-    scene.healthy().await;
-    scene
-        .cluster
+    bed.wait_for_mode("k8s_unauthorized", DETECTION_TIMEOUT + TOKEN_CACHE)
+        .await;
+    bed.cluster.mount(&AGENT).await.unwrap();
+    assert_ne!(fs::read(bed.mount.join("token")).unwrap(), token);
+    bed.wait_until_healthy().await;
+    bed.cluster
         .mount(&Account {
             token: Token::Expired,
             ..AGENT
         })
         .await
         .unwrap();
-    scene.fails("k8s_token_expired", NOTICED).await;
-    scene.cluster.mount(&AGENT).await.unwrap();
-    scene.healthy().await;
-    fs::remove_file(scene.mount.join("token")).unwrap();
-    scene.fails("k8s_token_missing", NOTICED).await;
-    scene.cluster.mount(&AGENT).await.unwrap();
-    scene.healthy().await;
+    bed.wait_for_mode("k8s_token_expired", DETECTION_TIMEOUT)
+        .await;
+    bed.cluster.mount(&AGENT).await.unwrap();
+    bed.wait_until_healthy().await;
+    fs::remove_file(bed.mount.join("token")).unwrap();
+    bed.wait_for_mode("k8s_token_missing", DETECTION_TIMEOUT)
+        .await;
+    bed.cluster.mount(&AGENT).await.unwrap();
+    bed.wait_until_healthy().await;
 }
 
 #[tokio::test]
-async fn an_api_server_shows_certificates_that_nobody_should_accept() {
-    let scene = Scene::start(1).await;
-    let server = &scene.cluster.api_servers()[0];
+async fn untrusted_apiserver_certificates_are_detected() {
+    let bed = ApiserverBed::start(1).await;
+    let server = &bed.cluster.api_servers()[0];
     for (certificate, mode) in [
         (Certificate::Expired, "tls_expired"),
         (Certificate::ForeignCa, "tls_unknown_authority"),
@@ -209,73 +216,73 @@ async fn an_api_server_shows_certificates_that_nobody_should_accept() {
             "tls_hostname_mismatch",
         ),
     ] {
-        scene.cluster.certify(server, certificate).await.unwrap();
-        scene.fails(mode, NOTICED).await;
-        scene
-            .cluster
+        bed.cluster.certify(server, certificate).await.unwrap();
+        bed.wait_for_mode(mode, DETECTION_TIMEOUT).await;
+        bed.cluster
             .certify(server, Certificate::Valid)
             .await
             .unwrap();
-        scene.healthy().await;
+        bed.wait_until_healthy().await;
     }
 }
 
 #[tokio::test]
-async fn one_of_two_api_servers_hangs() {
-    let scene = Scene::start(2).await;
-    for server in scene.cluster.api_servers() {
-        scene.cluster.pause(&server.name).await.unwrap();
-        scene.fails("k8s_endpoint_down", NOTICED).await;
-        scene.cluster.resume(&server.name).await.unwrap();
-        scene.healthy().await;
+async fn one_hanging_apiserver_of_two_is_endpoint_down() {
+    let bed = ApiserverBed::start(2).await;
+    for server in bed.cluster.api_servers() {
+        bed.cluster.pause(&server.name).await.unwrap();
+        bed.wait_for_mode("k8s_endpoint_down", DETECTION_TIMEOUT)
+            .await;
+        bed.cluster.resume(&server.name).await.unwrap();
+        bed.wait_until_healthy().await;
     }
 }
 
 #[tokio::test]
-async fn one_of_two_api_servers_dies_and_then_the_other() {
-    let scene = Scene::start(2).await;
-    let [first, second] = scene.cluster.api_servers() else {
-        panic!("two were started")
+async fn losing_both_apiservers_one_by_one_is_detected() {
+    let bed = ApiserverBed::start(2).await;
+    let [first, second] = bed.cluster.api_servers() else {
+        panic!("two API servers were started")
     };
-    scene.cluster.kill(&second.name).await.unwrap();
-    scene.fails("k8s_endpoint_down", NOTICED).await;
-    scene.cluster.kill(&first.name).await.unwrap();
-    scene.fails("net_refused", NOTICED).await;
-    scene.cluster.revive(&second.name).await.unwrap();
-    scene.cluster.revive(&first.name).await.unwrap();
-    scene.healthy().await;
+    bed.cluster.kill(&second.name).await.unwrap();
+    bed.wait_for_mode("k8s_endpoint_down", DETECTION_TIMEOUT)
+        .await;
+    bed.cluster.kill(&first.name).await.unwrap();
+    bed.wait_for_mode("net_refused", DETECTION_TIMEOUT).await;
+    bed.cluster.revive(&second.name).await.unwrap();
+    bed.cluster.revive(&first.name).await.unwrap();
+    bed.wait_until_healthy().await;
 }
 
 #[tokio::test]
-async fn one_of_two_api_servers_shows_an_expired_certificate() {
-    let scene = Scene::start(2).await;
-    let second = &scene.cluster.api_servers()[1];
-    scene
-        .cluster
+async fn expired_certificate_on_one_of_two_apiservers_is_detected() {
+    let bed = ApiserverBed::start(2).await;
+    let second = &bed.cluster.api_servers()[1];
+    bed.cluster
         .certify(second, Certificate::Expired)
         .await
         .unwrap();
-    scene.fails("k8s_endpoint_down", NOTICED).await;
-    scene
-        .cluster
+    bed.wait_for_mode("k8s_endpoint_down", DETECTION_TIMEOUT)
+        .await;
+    bed.cluster
         .certify(second, Certificate::Valid)
         .await
         .unwrap();
-    scene.healthy().await;
+    bed.wait_until_healthy().await;
 }
 
 #[tokio::test]
-async fn an_api_server_without_its_etcd_answers_only_what_needs_none() {
-    let scene = Scene::start(1).await;
-    scene.cluster.pause("etcd").await.unwrap();
-    scene.fails("http_timeout", NOTICED).await;
-    scene.cluster.resume("etcd").await.unwrap();
-    scene.healthy().await;
+async fn apiserver_without_etcd_is_detected() {
+    let bed = ApiserverBed::start(1).await;
+    bed.cluster.pause("etcd").await.unwrap();
+    bed.wait_for_mode("http_timeout", DETECTION_TIMEOUT).await;
+    bed.cluster.resume("etcd").await.unwrap();
+    bed.wait_until_healthy().await;
 }
 
 #[tokio::test]
-async fn a_pod_that_may_not_list_addresses_judges_the_one_that_the_agent_uses() {
-    let scene = Scene::of(
+async fn without_endpointslice_permission_the_service_address_is_probed() {
+    let bed = ApiserverBed::of(
         &Account {
             grants: &[Grant::Namespaces],
             ..AGENT
@@ -283,26 +290,27 @@ async fn a_pod_that_may_not_list_addresses_judges_the_one_that_the_agent_uses() 
         2,
     )
     .await;
-    let [first, second] = scene.cluster.api_servers() else {
-        panic!("two were started")
+    let [first, second] = bed.cluster.api_servers() else {
+        panic!("two API servers were started")
     };
     assert!(
-        !scene
-            .exporter
+        !bed.exporter
             .metrics()
             .await
             .contains(&second.host.to_string())
     );
-    scene.cluster.pause(&first.name).await.unwrap();
-    scene.fails("tls_handshake_timeout", NOTICED).await;
+    bed.cluster.pause(&first.name).await.unwrap();
+    bed.wait_for_mode("tls_handshake_timeout", DETECTION_TIMEOUT)
+        .await;
 }
 
 #[tokio::test]
-async fn outside_of_the_cluster_kubectls_own_file_is_enough() {
-    let scene = Scene::with_a_kubeconfig().await;
-    let server = &scene.cluster.api_servers()[0];
-    scene.cluster.pause(&server.name).await.unwrap();
-    scene.fails("tls_handshake_timeout", NOTICED).await;
-    scene.cluster.resume(&server.name).await.unwrap();
-    scene.healthy().await;
+async fn kubeconfig_suffices_outside_the_cluster() {
+    let bed = ApiserverBed::with_a_kubeconfig().await;
+    let server = &bed.cluster.api_servers()[0];
+    bed.cluster.pause(&server.name).await.unwrap();
+    bed.wait_for_mode("tls_handshake_timeout", DETECTION_TIMEOUT)
+        .await;
+    bed.cluster.resume(&server.name).await.unwrap();
+    bed.wait_until_healthy().await;
 }

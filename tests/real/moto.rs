@@ -1,25 +1,29 @@
 //! Tests of AWS requests with moto: real signatures and real policies.
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
-use test_support::lab_cluster::{LabCluster, evidence, standing_of};
+use test_support::lab_cluster::{LabCluster, evidence, state_of};
 
 use crate::support::moto::{ACCOUNT, Key, Moto};
 
 /// Parameters of `DescribeInstances` as a dry run.
-const DRY: &[(&str, &str)] = &[
+const DRY_RUN_PARAMETERS: &[(&str, &str)] = &[
     ("Action", "DescribeInstances"),
     ("Version", "2016-11-15"),
     ("DryRun", "true"),
 ];
 /// Parameters of `GetCallerIdentity`.
-const WHO: &[(&str, &str)] = &[("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
+const CALLER_IDENTITY_PARAMETERS: &[(&str, &str)] =
+    &[("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
 
 #[tokio::test]
-async fn a_signature_by_hand_is_checked_and_policies_decide() {
+async fn moto_verifies_signatures_and_evaluates_policies() {
     let moto = Moto::start().await.unwrap();
     let key = moto.add_user("castai-agent").await.unwrap();
-    let dry = async |key: &Key| moto.ask("ec2", key, DRY).await.unwrap();
-    let who = moto.ask("sts", &key, WHO).await.unwrap();
+    let dry = async |key: &Key| moto.ask("ec2", key, DRY_RUN_PARAMETERS).await.unwrap();
+    let who = moto
+        .ask("sts", &key, CALLER_IDENTITY_PARAMETERS)
+        .await
+        .unwrap();
     let arn = format!("<Arn>arn:aws:iam::{ACCOUNT}:user/castai-agent</Arn>");
     assert!(
         who.status == 200 && who.body.contains(&arn),
@@ -59,13 +63,15 @@ async fn a_signature_by_hand_is_checked_and_policies_decide() {
         id: "AKIAUNKNOWN".to_owned(),
         ..key
     };
-    let who = moto.ask("sts", &unknown, WHO).await.unwrap();
+    let who = moto
+        .ask("sts", &unknown, CALLER_IDENTITY_PARAMETERS)
+        .await
+        .unwrap();
     assert!(who.body.contains("InvalidClientTokenId"), "{}", who.body);
 }
 
 #[tokio::test]
-async fn the_control_plane_is_looked_at_where_a_policy_allows_it_and_blocks_nobody_where_none_does()
-{
+async fn control_plane_access_needs_a_policy_and_is_unknown_without() {
     let moto = Moto::start().await.unwrap();
     let key = moto.add_user("castai-agent").await.unwrap();
     moto.add_cluster("lab", &["203.0.113.0/24"]).await.unwrap();
@@ -82,55 +88,57 @@ async fn the_control_plane_is_looked_at_where_a_policy_allows_it_and_blocks_nobo
     world.set_env("AWS_EC2_METADATA_DISABLED", "true");
     world.with_key(&key.id, &key.secret);
     let seen = async |world: &LabCluster| {
-        let check_states = world.look().await;
-        let check_state = standing_of(&check_states, CheckId::ControlPlaneAccess);
+        let check_states = world.run_checks().await;
+        let check_state = state_of(&check_states, CheckId::ControlPlaneAccess);
         (
             check_state.status(),
             check_state.settled.modes().to_vec(),
             evidence(check_state),
         )
     };
-    let (status, modes, said) = seen(&world).await;
+    let (status, modes, evidence) = seen(&world).await;
     assert!(
-        status == Status::Unknown && modes.is_empty() && said.contains("allow eks:DescribeCluster"),
-        "{said}"
+        status == Status::Unknown
+            && modes.is_empty()
+            && evidence.contains("allow eks:DescribeCluster"),
+        "{evidence}"
     );
     moto.set_policy("castai-agent", Some("Allow"), "eks:DescribeCluster")
         .await
         .unwrap();
-    let (status, modes, said) = seen(&world).await;
+    let (status, modes, evidence) = seen(&world).await;
     assert_eq!(
         (status, modes),
         (Status::Failing, vec![M::CpfwBlocked]),
-        "{said}"
+        "{evidence}"
     );
     assert!(
-        said.contains("publicAccessCidrs=203.0.113.0/24,35.221.40.21/32`"),
-        "{said}"
+        evidence.contains("publicAccessCidrs=203.0.113.0/24,35.221.40.21/32`"),
+        "{evidence}"
     );
     world.set_env("EKS_CLUSTER_NAME", "open");
     assert_eq!(seen(&world).await.0, Status::Ok);
     world.set_env("EKS_CLUSTER_NAME", "unknown");
-    let (status, modes, said) = seen(&world).await;
+    let (status, modes, evidence) = seen(&world).await;
     assert!(
         status == Status::Unknown
             && modes.is_empty()
-            && said.contains("there is no cluster unknown"),
-        "{said}"
+            && evidence.contains("there is no cluster unknown"),
+        "{evidence}"
     );
     world.set_env("EKS_CLUSTER_NAME", "lab");
     moto.set_policy("castai-agent", Some("Deny"), "eks:*")
         .await
         .unwrap();
-    let (status, _, said) = seen(&world).await;
+    let (status, _, evidence) = seen(&world).await;
     assert!(
-        status == Status::Unknown && said.contains("allow eks:DescribeCluster"),
-        "{said}"
+        status == Status::Unknown && evidence.contains("allow eks:DescribeCluster"),
+        "{evidence}"
     );
 }
 
 #[tokio::test]
-async fn the_exporters_own_calls_are_allowed_denied_and_refused_as_policies_and_keys_say() {
+async fn exporter_calls_follow_policies_and_keys() {
     let moto = Moto::start().await.unwrap();
     let key = moto.add_user("castai-agent").await.unwrap();
     let mut world = LabCluster::start();
@@ -138,38 +146,38 @@ async fn the_exporters_own_calls_are_allowed_denied_and_refused_as_policies_and_
         world.set_env(variable, &moto.url());
     }
     // moto is written in Python and loads a service on its first request.
-    world.file = world.file.replace("answer: 1s", "answer: 10s");
+    world.file = world.file.replace("response: 1s", "response: 10s");
     // moto has no instance for this node.
     world.set_env("AWS_EC2_METADATA_DISABLED", "true");
     world.with_key(&key.id, &key.secret);
     let seen = async |world: &LabCluster, check: CheckId| {
-        let check_states = world.look().await;
-        let check_state = standing_of(&check_states, check);
+        let check_states = world.run_checks().await;
+        let check_state = state_of(&check_states, check);
         (
             check_state.status(),
             check_state.settled.modes().to_vec(),
             evidence(check_state),
         )
     };
-    let (status, _, said) = seen(&world, CheckId::StsIdentity).await;
-    assert_eq!(status, Status::Ok, "{said}");
+    let (status, _, evidence) = seen(&world, CheckId::StsIdentity).await;
+    assert_eq!(status, Status::Ok, "{evidence}");
     assert!(
-        said.contains("arn:aws:iam::123456789012:user/castai-agent"),
-        "{said}"
+        evidence.contains("arn:aws:iam::123456789012:user/castai-agent"),
+        "{evidence}"
     );
 
     // No policy, an allow, a deny, no policy again.
     let denied = [M::Ec2DeniedUnspecified];
-    let (_, modes, said) = seen(&world, CheckId::Ec2Api).await;
-    assert_eq!(modes, denied, "{said}");
+    let (_, modes, evidence) = seen(&world, CheckId::Ec2Api).await;
+    assert_eq!(modes, denied, "{evidence}");
     moto.set_policy("castai-agent", Some("Allow"), "ec2:DescribeInstances")
         .await
         .unwrap();
     world.configure();
-    let (status, modes, said) = seen(&world, CheckId::Ec2Api).await;
+    let (status, modes, evidence) = seen(&world, CheckId::Ec2Api).await;
     assert!(
         status != Status::Failing && !modes.contains(&denied[0]),
-        "{modes:?} {said}"
+        "{modes:?} {evidence}"
     );
     moto.set_policy("castai-agent", Some("Deny"), "ec2:*")
         .await
@@ -183,18 +191,18 @@ async fn the_exporters_own_calls_are_allowed_denied_and_refused_as_policies_and_
     assert!(!seen(&world, CheckId::Ec2Api).await.1.contains(&denied[0]));
 
     world.with_key(&key.id, "another secret");
-    let (status, modes, said) = seen(&world, CheckId::StsIdentity).await;
+    let (status, modes, evidence) = seen(&world, CheckId::StsIdentity).await;
     assert_eq!(
         (status, modes),
         (Status::Failing, vec![M::AwsKeySecretWrong]),
-        "{said}"
+        "{evidence}"
     );
     world.with_key("AKIAUNKNOWNUNKNOWN00", &key.secret);
-    let (status, modes, said) = seen(&world, CheckId::StsIdentity).await;
+    let (status, modes, evidence) = seen(&world, CheckId::StsIdentity).await;
     assert_eq!(
         (status, modes),
         (Status::Failing, vec![M::AwsKeyInvalid]),
-        "{said}"
+        "{evidence}"
     );
     world.with_key(&key.id, &key.secret);
     assert_eq!(seen(&world, CheckId::StsIdentity).await.0, Status::Ok);

@@ -15,82 +15,89 @@ use node_cluster::NodeCluster;
 use crate::support::helm::{AGENT_CHART, CHART, Helm};
 
 /// Time for a rolling update of the agent.
-const ROLLED: Duration = Duration::from_secs(90);
+const ROLLOUT_TIMEOUT: Duration = Duration::from_secs(90);
 /// Time until every API server applies a policy; there is no status for it.
-const ACTS: Duration = Duration::from_secs(5);
+const POLICY_DELAY: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 #[ignore = "needs root and a kubelet: make test-node"]
-async fn both_vantages_are_installed_as_the_readme_says_and_outlive_what_becomes_of_the_agent() {
-    let site = NodeCluster::start().await;
+async fn readme_installation_survives_agent_upgrade_and_removal() {
+    let cluster = NodeCluster::start().await;
     let [helm3, helm4] = Helm::both();
-    site.agent(&helm4, &[]).await;
-    let before = site.deployment().await;
+    cluster.agent(&helm4, &[]).await;
+    let before = cluster.deployment().await;
 
-    site.readme("install").await;
-    site.kubectl(&[
-        "rollout",
-        "status",
-        "deploy/castai-health-exporter",
-        "--timeout=90s",
-    ])
-    .await;
-    let companion = site
+    cluster.readme("install").await;
+    cluster
+        .kubectl(&[
+            "rollout",
+            "status",
+            "deploy/castai-health-exporter",
+            "--timeout=90s",
+        ])
+        .await;
+    let companion = cluster
         .pods("app.kubernetes.io/name=castai-health-exporter")
         .await;
     let fine = [("apiserver", "ok"), ("castai_api", "ok"), ("dns", "ok")];
-    site.sees(&companion[0], "companion", "pod", &fine).await;
+    cluster
+        .wait_for_verdicts(&companion[0], "companion", "pod", &fine)
+        .await;
     assert_eq!(
-        site.deployment().await,
+        cluster.deployment().await,
         before,
-        "the companion touches nothing of the agent's"
+        "the companion changed the agent's Deployment"
     );
 
-    site.readme("sidecar").await;
-    site.every_agent_pod_has_a_sidecar(ROLLED).await;
+    cluster.readme("sidecar").await;
+    cluster.every_agent_pod_has_a_sidecar(ROLLOUT_TIMEOUT).await;
     // It was configured to expect a sidecar, so it was recreated.
-    site.kubectl(&[
-        "rollout",
-        "status",
-        "deploy/castai-health-exporter",
-        "--timeout=90s",
-    ])
-    .await;
-    let companion = site
+    cluster
+        .kubectl(&[
+            "rollout",
+            "status",
+            "deploy/castai-health-exporter",
+            "--timeout=90s",
+        ])
+        .await;
+    let companion = cluster
         .pods("app.kubernetes.io/name=castai-health-exporter")
         .await;
-    for pod in site.agents_pods().await {
-        site.sees(&pod, "sidecar", "own", &fine).await;
+    for pod in cluster.agents_pods().await {
+        cluster
+            .wait_for_verdicts(&pod, "sidecar", "own", &fine)
+            .await;
     }
     assert_eq!(
-        site.deployment().await,
+        cluster.deployment().await,
         before,
-        "the Deployment is the agent's alone"
+        "the agent's Deployment has other field managers"
     );
 
     // Prometheus with the README's configuration discovers all three, shows the failure, and an
     // alert fires.
-    let prometheus = site.prometheus().await;
+    let prometheus = cluster.prometheus().await;
     prometheus
-        .counts("sum(up{job='castai-health-exporter'})", 3.0)
+        .wait_for_query("sum(up{job='castai-health-exporter'})", 3.0)
         .await;
     prometheus
-        .counts("max(castai_health_agent_pods{exporter='present'})", 2.0)
+        .wait_for_query("max(castai_health_agent_pods{exporter='present'})", 2.0)
         .await;
     let broken = "count(castai_health_failure{check='castai_api',mode='castai_token_invalid'})";
-    let told = "count(ALERTS{check='castai_api',mode='castai_token_invalid',alertstate='firing'})";
-    site.castai.set(CastAiFault::TokenInvalid).await;
-    prometheus.counts(broken, 3.0).await;
-    prometheus.counts(told, 1.0).await;
-    site.castai.heal().await;
+    let notifications =
+        "count(ALERTS{check='castai_api',mode='castai_token_invalid',alertstate='firing'})";
+    cluster.castai.set(CastAiFault::TokenInvalid).await;
+    prometheus.wait_for_query(broken, 3.0).await;
+    prometheus.wait_for_query(notifications, 1.0).await;
+    cluster.castai.heal().await;
     prometheus
-        .counts(
+        .wait_for_query(
             "count(castai_health_check_status{check='castai_api',status='ok'} == 1)",
             3.0,
         )
         .await;
     prometheus
-        .counts(&format!("{told} or vector(0)"), 0.0)
+        .wait_for_query(&format!("{notifications} or vector(0)"), 0.0)
         .await;
     drop(prometheus);
 
@@ -126,85 +133,96 @@ async fn both_vantages_are_installed_as_the_readme_says_and_outlive_what_becomes
             &["rollback", "castai-agent", "1"],
         ),
     ] {
-        site.helm(helm, arguments).await;
-        site.every_agent_pod_has_a_sidecar(ROLLED).await;
+        cluster.helm(helm, arguments).await;
+        cluster.every_agent_pod_has_a_sidecar(ROLLOUT_TIMEOUT).await;
         println!("{what}: every pod of the agent has a sidecar");
     }
     for helm in [&helm3, &helm4] {
-        site.helm(helm, &["uninstall", "castai-agent", "--wait"])
+        cluster
+            .helm(helm, &["uninstall", "castai-agent", "--wait"])
             .await;
-        site.sees(
-            &companion[0],
-            "companion",
-            "none",
-            &[
-                ("apiserver", "not_applicable"),
-                ("castai_api", "not_applicable"),
-            ],
-        )
-        .await;
-        site.agent(helm, &[]).await;
-        site.every_agent_pod_has_a_sidecar(ROLLED).await;
-        site.sees(&companion[0], "companion", "pod", &fine).await;
+        cluster
+            .wait_for_verdicts(
+                &companion[0],
+                "companion",
+                "none",
+                &[
+                    ("apiserver", "not_applicable"),
+                    ("castai_api", "not_applicable"),
+                ],
+            )
+            .await;
+        cluster.agent(helm, &[]).await;
+        cluster.every_agent_pod_has_a_sidecar(ROLLOUT_TIMEOUT).await;
+        cluster
+            .wait_for_verdicts(&companion[0], "companion", "pod", &fine)
+            .await;
     }
-    site.kubectl(&["delete", "deployment", "castai-agent"])
+    cluster
+        .kubectl(&["delete", "deployment", "castai-agent"])
         .await;
-    site.agent(&helm4, &[]).await;
-    site.every_agent_pod_has_a_sidecar(ROLLED).await;
-    site.sees(&companion[0], "companion", "pod", &fine).await;
+    cluster.agent(&helm4, &[]).await;
+    cluster.every_agent_pod_has_a_sidecar(ROLLOUT_TIMEOUT).await;
+    cluster
+        .wait_for_verdicts(&companion[0], "companion", "pod", &fine)
+        .await;
     assert_eq!(
-        site.pods("app.kubernetes.io/name=castai-health-exporter")
+        cluster
+            .pods("app.kubernetes.io/name=castai-health-exporter")
             .await,
         companion,
         "it was never replaced"
     );
-    assert_eq!(site.restarts(&companion[0]).await, 0);
+    assert_eq!(cluster.restarts(&companion[0]).await, 0);
 
     // Without the policy new pods have no sidecar, which is reported; an upgrade of our release
     // fixes it.
-    site.kubectl(&[
-        "delete",
-        "mutatingadmissionpolicybinding",
-        "castai-health-exporter",
-    ])
-    .await;
-    tokio::time::sleep(ACTS).await;
-    site.replace_the_agents_pods().await;
-    let prometheus = site.prometheus().await;
-    let told = "count(ALERTS{alertname='CastaiHealthSidecarMissing',alertstate='firing'})";
-    prometheus.counts(told, 1.0).await;
-    site.helm(
-        &helm4,
-        &["upgrade", "castai-health-exporter", CHART, "--reuse-values"],
-    )
-    .await;
-    tokio::time::sleep(ACTS).await;
-    site.replace_the_agents_pods().await;
-    site.every_agent_pod_has_a_sidecar(ROLLED).await;
+    cluster
+        .kubectl(&[
+            "delete",
+            "mutatingadmissionpolicybinding",
+            "castai-health-exporter",
+        ])
+        .await;
+    tokio::time::sleep(POLICY_DELAY).await;
+    cluster.replace_the_agents_pods().await;
+    let prometheus = cluster.prometheus().await;
+    let notifications = "count(ALERTS{alertname='CastaiHealthSidecarMissing',alertstate='firing'})";
+    prometheus.wait_for_query(notifications, 1.0).await;
+    cluster
+        .helm(
+            &helm4,
+            &["upgrade", "castai-health-exporter", CHART, "--reuse-values"],
+        )
+        .await;
+    tokio::time::sleep(POLICY_DELAY).await;
+    cluster.replace_the_agents_pods().await;
+    cluster.every_agent_pod_has_a_sidecar(ROLLOUT_TIMEOUT).await;
     prometheus
-        .counts(&format!("{told} or vector(0)"), 0.0)
+        .wait_for_query(&format!("{notifications} or vector(0)"), 0.0)
         .await;
     drop(prometheus);
 
     // Uninstalling restores the agent's Deployment.
-    let before = site.deployment().await;
-    site.helm(&helm4, &["uninstall", "castai-health-exporter", "--wait"])
+    let before = cluster.deployment().await;
+    cluster
+        .helm(&helm4, &["uninstall", "castai-health-exporter", "--wait"])
         .await;
-    tokio::time::sleep(ACTS).await;
-    site.replace_the_agents_pods().await;
-    assert_eq!(site.deployment().await, before);
-    for pod in site.agents_pods().await {
-        assert_eq!(site.containers(&pod).await, ["agent", "monitor"]);
+    tokio::time::sleep(POLICY_DELAY).await;
+    cluster.replace_the_agents_pods().await;
+    assert_eq!(cluster.deployment().await, before);
+    for pod in cluster.agents_pods().await {
+        assert_eq!(cluster.containers(&pod).await, ["agent", "monitor"]);
     }
-    assert_eq!(site.left_behind().await, "");
+    assert_eq!(cluster.leftovers().await, "");
 }
 
 #[tokio::test]
 #[ignore = "needs root and a kubelet: make test-node"]
-async fn whatever_is_wrong_with_the_sidecar_the_agent_runs() {
-    let site = NodeCluster::start().await;
-    let helm = Helm::four();
-    site.agent(&helm, &["replicas=1"]).await;
+async fn broken_sidecar_does_not_stop_the_agent() {
+    let cluster = NodeCluster::start().await;
+    let helm = Helm::latest();
+    cluster.agent(&helm, &["replicas=1"]).await;
     for (what, values) in [
         ("an image that nobody has", "image.tag=none"),
         ("a flag that it does not know", "image.pullPolicy=Never"),
@@ -215,14 +233,17 @@ async fn whatever_is_wrong_with_the_sidecar_the_agent_runs() {
             "image.pullPolicy=Never",
             values,
         ];
-        site.exporter(&helm, &sidecar).await;
+        cluster.exporter(&helm, &sidecar).await;
         if what.contains("flag") {
-            site.break_the_sidecars_arguments().await;
+            cluster.break_the_sidecars_arguments().await;
         }
-        tokio::time::sleep(ACTS).await;
-        site.kubectl(&["delete", "pod", "-l", "app.kubernetes.io/name=castai-agent"])
+        tokio::time::sleep(POLICY_DELAY).await;
+        cluster
+            .kubectl(&["delete", "pod", "-l", "app.kubernetes.io/name=castai-agent"])
             .await;
-        let containers = site.agent_runs_while_the_sidecar_does_not(ROLLED).await;
+        let containers = cluster
+            .agent_runs_while_the_sidecar_does_not(ROLLOUT_TIMEOUT)
+            .await;
         println!("{what}: {containers}");
     }
 }

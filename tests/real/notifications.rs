@@ -17,51 +17,53 @@ use castai_health_exporter::alerting::time_scale::TimeScale;
 use castai_health_exporter::catalogue::{
     CheckId, ExporterAlert, FailureMode, Status, alert, relations, runbook_url,
 };
-use consequences::{Spread, spread};
+use consequences::{SharedCause, consequences_notify_once};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use monitored_lab::MonitoredLab;
 use serde_json::{Value, json};
 use test_support::lab_cluster::LabCluster;
-use test_support::scenarios::{Break, SCENARIOS, Scenario, break_world, heal, world_for};
+use test_support::scenarios::{
+    InjectedFault, SCENARIOS, Scenario, heal, inject_fault, lab_cluster_for,
+};
 use tokio::time::{Instant, sleep};
-use vantages::{PLACES, seen_at};
+use vantages::{VANTAGE_CASES, vantages_are_named};
 
 use crate::support::monitoring::{Monitoring, Notification, RUNBOOKS};
 
 /// Speed-up over the committed rules.
-const PACE: u32 = 30;
+const RULE_SPEEDUP: u32 = 30;
 /// Limit for `for`, evaluation and grouping together, on a busy machine.
-const WITHIN: Duration = Duration::from_mins(3);
+const NOTIFICATION_TIMEOUT: Duration = Duration::from_mins(3);
 /// Longer than `keep_firing_for`.
-const LONGER_THAN_KEPT: Duration = Duration::from_secs(14);
+const RESOLVE_DELAY: Duration = Duration::from_secs(14);
 /// Number of lab clusters in parallel.
-const SIDE_BY_SIDE: usize = 12;
+const PARALLEL_LABS: usize = 12;
 /// Delays that are late for an impatient agent, and for the agent of these tests.
-const LATE: (&str, &str) = ("slow:1200ms", "slow:5000ms");
+const DELAYS: (&str, &str) = ("slow:1200ms", "slow:5000ms");
 /// Variable: if set, all failure modes are tested, not only one per alert.
 const EVERY_MODE: &str = "EVERY_MODE";
 /// Variable: if set, only scenarios whose check and mode contain it are tested.
-const STORIES: &str = "STORIES";
+const SCENARIO_FILTER: &str = "STORIES";
 
 /// Result of one scenario.
 struct Row {
-    story: String,
+    scenario_name: String,
     alert: &'static str,
     severity: &'static str,
     seconds: f64,
-    told: usize,
+    notifications: usize,
     resolved: usize,
     problems: Vec<String>,
 }
 
 /// Returns the first scenario of each alert, or of each root.
-fn chosen() -> Vec<&'static Scenario> {
+fn selected_scenarios() -> Vec<&'static Scenario> {
     let every = env::var_os(EVERY_MODE).is_some();
-    let wanted = env::var_os(STORIES)
+    let wanted = env::var_os(SCENARIO_FILTER)
         .unwrap_or_default()
         .into_string()
-        .expect("it is text");
+        .expect("the variable is not UTF-8");
     let mut seen = BTreeSet::new();
     let new = |scenario: &&Scenario| {
         if !format!("{} {}", scenario.check, scenario.mode).contains(&wanted) {
@@ -69,7 +71,7 @@ fn chosen() -> Vec<&'static Scenario> {
         }
         let root = relations::root(scenario.check, scenario.mode);
         let alert = alert::root_alert(scenario.check, scenario.mode)
-            .expect("every pair has an alert")
+            .expect("a mode has no alert")
             .name;
         root == (scenario.check, scenario.mode)
             && seen.insert(if every {
@@ -83,10 +85,10 @@ fn chosen() -> Vec<&'static Scenario> {
 
 #[tokio::test]
 #[ignore = "it takes minutes; `make test-pages` runs it"]
-async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
+async fn every_alert_notifies_once_and_resolves() {
     let began = Instant::now();
     let settings = Settings {
-        time_scale: TimeScale::faster(PACE),
+        time_scale: TimeScale::faster(RULE_SPEEDUP),
         runbook_base: RUNBOOKS,
     };
     let monitoring = Monitoring::start(&settings, Duration::from_secs(1)).await;
@@ -94,15 +96,26 @@ async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
     monitoring.scrape("healthy", &[healthy.exporter.address()]);
 
     let (stories, others) = tokio::join!(
-        futures_util::stream::iter(chosen())
+        futures_util::stream::iter(selected_scenarios())
             .map(|scenario| play(&monitoring, scenario))
-            .buffer_unordered(SIDE_BY_SIDE)
+            .buffer_unordered(PARALLEL_LABS)
             .collect::<Vec<Row>>(),
         async {
-            let (restarted, deleted) = tokio::join!(restarted(&monitoring), deleted(&monitoring));
-            let places = join_all(PLACES.iter().map(|place| seen_at(&monitoring, place))).await;
-            let followed = join_all(Spread::ALL.map(|cause| spread(&monitoring, cause))).await;
-            [restarted, deleted]
+            let (exporter_restarts, agent_is_deleted) = tokio::join!(
+                exporter_restarts(&monitoring),
+                agent_is_deleted(&monitoring)
+            );
+            let places = join_all(
+                VANTAGE_CASES
+                    .iter()
+                    .map(|case| vantages_are_named(&monitoring, case)),
+            )
+            .await;
+            let followed = join_all(
+                SharedCause::ALL.map(|cause| consequences_notify_once(&monitoring, cause)),
+            )
+            .await;
+            [exporter_restarts, agent_is_deleted]
                 .into_iter()
                 .chain(places)
                 .chain(followed)
@@ -113,48 +126,52 @@ async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
     crate::support::promtool::assert_accepts(&healthy.exporter.metrics().await);
 
     let mut rows: Vec<Row> = stories.into_iter().chain(others).collect();
-    rows.sort_by(|one, other| (one.alert, &one.story).cmp(&(other.alert, &other.story)));
+    rows.sort_by(|one, other| {
+        (one.alert, &one.scenario_name).cmp(&(other.alert, &other.scenario_name))
+    });
     println!(
         "{:<58} {:<36} {:<9} {:>7} {:>5} {:>9}",
         "story", "alert", "severity", "seconds", "told", "resolved"
     );
     for row in &rows {
         let Row {
-            story,
+            scenario_name,
             alert,
             severity,
             seconds,
-            told,
+            notifications,
             resolved,
             problems,
         } = row;
-        println!("{story:<58} {alert:<36} {severity:<9} {seconds:>7.1} {told:>5} {resolved:>9}");
+        println!(
+            "{scenario_name:<58} {alert:<36} {severity:<9} {seconds:>7.1} {notifications:>5} {resolved:>9}"
+        );
         for problem in problems {
             println!("    {problem}");
         }
     }
     println!(
-        "{} stories in {:.0} s",
+        "{} scenarios in {:.0} s",
         rows.len(),
         began.elapsed().as_secs_f64()
     );
     let wrong: Vec<&str> = rows
         .iter()
         .filter(|row| !row.problems.is_empty())
-        .map(|row| row.story.as_str())
+        .map(|row| row.scenario_name.as_str())
         .collect();
     assert!(
         wrong.is_empty(),
-        "{wrong:?}; EVERY_MODE=1 tells of every failure mode"
+        "{wrong:?}; EVERY_MODE=1 covers every failure mode"
     );
     assert!(
-        monitoring.told("healthy").is_empty(),
+        monitoring.notifications("healthy").is_empty(),
         "{:?}",
-        monitoring.told("healthy")
+        monitoring.notifications("healthy")
     );
-    assert!(monitoring.watchdog_was_heard());
+    assert!(monitoring.watchdog_notified());
     assert!(
-        empty.is_empty() || env::var_os(STORIES).is_some(),
+        empty.is_empty() || env::var_os(SCENARIO_FILTER).is_some(),
         "panels without data: {empty:#?}"
     );
 }
@@ -163,28 +180,30 @@ async fn whoever_has_to_know_is_told_once_and_again_when_it_is_over() {
 async fn play(monitoring: &Monitoring, scenario: &Scenario) -> Row {
     let (check, mode) = (scenario.check, scenario.mode);
     let cluster = format!("{check}-{mode}").replace('_', "-");
-    let mut world = world_for(scenario.broken);
+    let mut world = lab_cluster_for(scenario.fault);
     let healthy = (world.env.clone(), world.file.clone());
-    break_world(&mut world, later(scenario.broken)).await;
+    inject_fault(&mut world, with_longer_delay(scenario.fault)).await;
     // A pod never changes its region, so only a new pod fixes this.
-    let moved = matches!(scenario.broken, Break::InAnotherRegion);
+    let moved = matches!(scenario.fault, InjectedFault::NodeInOtherRegion);
     let given_anew = moved || (&world.env, &world.file) != (&healthy.0, &healthy.1);
-    let mut beside = MonitoredLab::start(world).await;
-    monitoring.scrape(&cluster, &[beside.exporter.address()]);
+    let mut monitored = MonitoredLab::start(world).await;
+    monitoring.scrape(&cluster, &[monitored.exporter.address()]);
     let began = Instant::now();
     let first = tokio::select! {
-        first = monitoring.until(&cluster, "firing", WITHIN) => first,
-        () = go_on(&beside.world, scenario.broken) => None,
+        first = monitoring.wait_for_status(&cluster, "firing", NOTIFICATION_TIMEOUT) => first,
+        () = keep_injecting(&monitored.world, scenario.fault) => None,
     };
-    let metrics = beside.exporter.metrics().await;
+    let metrics = monitored.exporter.metrics().await;
     let severity = severity(&metrics, check, scenario.status);
-    heal(&mut beside.world, healthy).await;
+    heal(&mut monitored.world, healthy).await;
     if given_anew {
-        beside.restart().await;
-        monitoring.scrape(&cluster, &[beside.exporter.address()]);
+        monitored.restart().await;
+        monitoring.scrape(&cluster, &[monitored.exporter.address()]);
     }
     let last = if first.is_some() {
-        monitoring.until(&cluster, "resolved", WITHIN).await
+        monitoring
+            .wait_for_status(&cluster, "resolved", NOTIFICATION_TIMEOUT)
+            .await
     } else {
         None
     };
@@ -202,7 +221,7 @@ async fn play(monitoring: &Monitoring, scenario: &Scenario) -> Row {
             .filter(|line| line.contains("health_failure{"))
             .collect::<Vec<_>>()
             .join("; ");
-        row.problems.push(format!("the exporter shows {shown}"));
+        row.problems.push(format!("the exporter reports {shown}"));
     }
     if last.is_none() {
         row.problems
@@ -212,76 +231,85 @@ async fn play(monitoring: &Monitoring, scenario: &Scenario) -> Row {
 }
 
 /// Returns the fault with a delay that is late for the agent of these tests.
-fn later(broken: Break) -> Break {
-    let late = |fault: &'static str| &*fault.replace(LATE.0, LATE.1).leak();
-    match broken {
-        Break::Api(fault) => Break::Api(late(fault)),
-        Break::Castai(fault) => Break::Castai(late(fault)),
-        Break::StsForRole(fault) => Break::StsForRole(late(fault)),
-        Break::Ec2(fault) => Break::Ec2(late(fault)),
+fn with_longer_delay(fault: InjectedFault) -> InjectedFault {
+    let late = |fault: &'static str| &*fault.replace(DELAYS.0, DELAYS.1).leak();
+    match fault {
+        InjectedFault::Apiserver(fault) => InjectedFault::Apiserver(late(fault)),
+        InjectedFault::Castai(fault) => InjectedFault::Castai(late(fault)),
+        InjectedFault::StsForRole(fault) => InjectedFault::StsForRole(late(fault)),
+        InjectedFault::Ec2(fault) => InjectedFault::Ec2(late(fault)),
         other => other,
     }
 }
 
 /// Repeats what a broken cluster does; never returns.
-async fn go_on(world: &LabCluster, broken: Break) {
+async fn keep_injecting(world: &LabCluster, fault: InjectedFault) {
     loop {
         sleep(Duration::from_secs(1)).await;
-        if let Break::Meets(code) = broken {
+        if let InjectedFault::AgentApiResponses(code) = fault {
             world.agent.add_api_responses(code, 40);
         }
     }
 }
 
 /// Restarts the exporter during a failure and expects no further notification.
-async fn restarted(monitoring: &Monitoring) -> Row {
+async fn exporter_restarts(monitoring: &Monitoring) -> Row {
     let cluster = "the-exporter-restarts-meanwhile";
     let mut world = LabCluster::start();
     let healthy = (world.env.clone(), world.file.clone());
-    break_world(&mut world, Break::Castai("token-invalid")).await;
-    let mut beside = MonitoredLab::start(world).await;
-    monitoring.scrape(cluster, &[beside.exporter.address()]);
+    inject_fault(&mut world, InjectedFault::Castai("token-invalid")).await;
+    let mut monitored = MonitoredLab::start(world).await;
+    monitoring.scrape(cluster, &[monitored.exporter.address()]);
     let began = Instant::now();
-    let first = monitoring.until(cluster, "firing", WITHIN).await;
-    beside.restart().await;
+    let first = monitoring
+        .wait_for_status(cluster, "firing", NOTIFICATION_TIMEOUT)
+        .await;
+    monitored.restart().await;
     sleep(Duration::from_secs(2)).await;
-    monitoring.scrape(cluster, &[beside.exporter.address()]);
-    sleep(LONGER_THAN_KEPT).await;
+    monitoring.scrape(cluster, &[monitored.exporter.address()]);
+    sleep(RESOLVE_DELAY).await;
     let mut meanwhile = Vec::new();
-    if monitoring.told(cluster).len() != 1 {
+    if monitoring.notifications(cluster).len() != 1 {
         meanwhile.push("the restart was told of".to_owned());
     }
-    heal(&mut beside.world, healthy).await;
-    monitoring.until(cluster, "resolved", WITHIN).await;
+    heal(&mut monitored.world, healthy).await;
+    monitoring
+        .wait_for_status(cluster, "resolved", NOTIFICATION_TIMEOUT)
+        .await;
     let pair = (CheckId::CastaiApi, FailureMode::CastaiTokenInvalid);
     let mut row = row(monitoring, cluster, pair, "critical", began, first.as_ref());
-    cluster.clone_into(&mut row.story);
+    cluster.clone_into(&mut row.scenario_name);
     row.problems.extend(meanwhile);
     row
 }
 
 /// Deletes the agent together with its sidecar.
-async fn deleted(monitoring: &Monitoring) -> Row {
+async fn agent_is_deleted(monitoring: &Monitoring) -> Row {
     let cluster = "the-agent-is-deleted";
-    let beside = MonitoredLab::start(LabCluster::start()).await;
-    monitoring.scrape(cluster, &[beside.exporter.address()]);
+    let monitored = MonitoredLab::start(LabCluster::start()).await;
+    monitoring.scrape(cluster, &[monitored.exporter.address()]);
     sleep(Duration::from_secs(8)).await;
     monitoring.scrape(cluster, &[]);
-    drop(beside);
+    drop(monitored);
     let began = Instant::now();
-    let first = monitoring.until(cluster, "firing", WITHIN).await;
+    let first = monitoring
+        .wait_for_status(cluster, "firing", NOTIFICATION_TIMEOUT)
+        .await;
     let back = MonitoredLab::start(LabCluster::start()).await;
     monitoring.scrape(cluster, &[back.exporter.address()]);
-    monitoring.until(cluster, "resolved", WITHIN).await;
+    monitoring
+        .wait_for_status(cluster, "resolved", NOTIFICATION_TIMEOUT)
+        .await;
     let alert = ExporterAlert::ExporterAbsent.entry();
-    let told = monitoring.told(cluster);
+    let notifications = monitoring.notifications(cluster);
     let is = |status: &str| {
-        told.iter()
+        notifications
+            .iter()
             .filter(|one| one.body["status"] == status)
             .count()
     };
     let mut problems = Vec::new();
-    for one in &told {
+    for one in &notifications {
         if one.receiver != "pager"
             || one.body["alerts"]
                 .as_array()
@@ -292,11 +320,11 @@ async fn deleted(monitoring: &Monitoring) -> Row {
     }
     let (firing, resolved) = (is("firing"), is("resolved"));
     if (firing, resolved) != (1, 1)
-        || told
+        || notifications
             .iter()
             .any(|one| one.body["groupLabels"]["cluster"] != cluster)
     {
-        problems.push(format!("{told:?}"));
+        problems.push(format!("{notifications:?}"));
     }
     if first
         .as_ref()
@@ -305,11 +333,11 @@ async fn deleted(monitoring: &Monitoring) -> Row {
         problems.push(format!("{first:?}"));
     }
     Row {
-        story: cluster.to_owned(),
+        scenario_name: cluster.to_owned(),
         alert: alert.name,
         severity: alert.severity.label(),
         seconds: first.map_or(f64::NAN, |one| one.at.duration_since(began).as_secs_f64()),
-        told: firing,
+        notifications: firing,
         resolved,
         problems,
     }
@@ -325,17 +353,21 @@ fn row(
     first: Option<&Notification>,
 ) -> Row {
     let alert = alert::for_mode(check, mode)
-        .expect("a root has an alert")
+        .expect("a root cause has no alert")
         .name;
-    let told = monitoring.told(cluster);
+    let notifications = monitoring.notifications(cluster);
     let is = |status: &str| {
-        told.iter()
+        notifications
+            .iter()
             .filter(|one| one.body["status"] == status)
             .count()
     };
     let mut problems = Vec::new();
     if (is("firing"), is("resolved")) != (1, 1) {
-        let bodies: Vec<String> = told.iter().map(|one| short(&one.body)).collect();
+        let bodies: Vec<String> = notifications
+            .iter()
+            .map(|one| alert_labels(&one.body))
+            .collect();
         problems.push(format!("not once each: {}", bodies.join(" | ")));
     }
     if let Some(first) = first {
@@ -345,9 +377,12 @@ fn row(
             "namespace": "castai-agent", "severity": severity,
         });
         if alerts.len() != 1 || alerts[0]["labels"] != wanted {
-            problems.push(format!("instead of {wanted}: {}", short(&first.body)));
+            problems.push(format!(
+                "expected {wanted}, got {}",
+                alert_labels(&first.body)
+            ));
         }
-        let url = runbook_url(RUNBOOKS, check, mode).expect("it has a runbook");
+        let url = runbook_url(RUNBOOKS, check, mode).expect("the alert has no runbook");
         if alerts
             .iter()
             .all(|one| one["annotations"]["runbook_url"] != url.as_str())
@@ -356,22 +391,22 @@ fn row(
         }
         let receiver = receiver_of(alert, severity).trim_start_matches("castai-");
         if first.receiver != receiver {
-            problems.push(format!("told to {}, not to {receiver}", first.receiver));
+            problems.push(format!("sent to {}, not to {receiver}", first.receiver));
         }
     }
     Row {
-        story: format!("{check} {mode}"),
+        scenario_name: format!("{check} {mode}"),
         alert,
         severity,
         seconds: first.map_or(f64::NAN, |one| one.at.duration_since(began).as_secs_f64()),
-        told: is("firing"),
+        notifications: is("firing"),
         resolved: is("resolved"),
         problems,
     }
 }
 
 /// Returns the labels of a notification's alerts.
-fn short(body: &Value) -> String {
+fn alert_labels(body: &Value) -> String {
     let alerts = body["alerts"].as_array().cloned().unwrap_or_default();
     let labels: Vec<String> = alerts
         .iter()

@@ -16,11 +16,11 @@ fn run(program: &str, arguments: &[&str]) -> Output {
         .args(arguments)
         .current_dir(REPOSITORY)
         .output();
-    run.unwrap_or_else(|error| panic!("{program}: {error}; `make install` brings it"))
+    run.unwrap_or_else(|error| panic!("{program}: {error}; run `make install`"))
 }
 
 /// Runs a program that must succeed and returns its output.
-fn said(program: &str, arguments: &[&str]) -> String {
+fn output_of(program: &str, arguments: &[&str]) -> String {
     let output = run(program, arguments);
     let words = [output.stdout, output.stderr].concat();
     let words = String::from_utf8_lossy(&words).into_owned();
@@ -34,17 +34,16 @@ fn said(program: &str, arguments: &[&str]) -> String {
 
 /// Returns the latest promtool, which `scripts/build-prometheus` builds.
 fn newest_promtool() -> String {
-    let folder = std::env::var_os("PROMETHEUS_TEST_BINARIES")
-        .expect("`make test` names the newest Prometheus in it");
+    let folder = std::env::var_os("PROMETHEUS_TEST_BINARIES").expect("`make test` sets it");
     Path::new(&folder).join("promtool").display().to_string()
 }
 
 #[test]
-fn promtool_accepts_the_rules_be_it_old_or_new() {
+fn old_and_new_promtool_accept_the_rules() {
     for promtool in ["promtool", &newest_promtool()] {
-        println!("{}", said(promtool, &["--version"]));
+        println!("{}", output_of(promtool, &["--version"]));
         for file in committed("alerts/rules") {
-            let words = said(
+            let words = output_of(
                 promtool,
                 &["check", "rules", "--lint=all", "--lint-fatal", &file.path],
             );
@@ -54,20 +53,20 @@ fn promtool_accepts_the_rules_be_it_old_or_new() {
 }
 
 #[test]
-fn promtool_sees_every_alert_fire_and_end_as_it_should() {
+fn promtool_tests_pass() {
     assert!(committed("alerts/tests").len() > CheckId::ALL.len());
     all_tests_pass("promtool");
 }
 
 #[test]
-fn the_newest_promtool_sees_the_same() {
+fn promtool_tests_pass_with_newest_promtool() {
     all_tests_pass(&newest_promtool());
 }
 
 fn all_tests_pass(promtool: &str) {
     let test = |file: Committed| {
         let promtool = promtool.to_owned();
-        thread::spawn(move || said(&promtool, &["test", "rules", &file.path]))
+        thread::spawn(move || output_of(&promtool, &["test", "rules", &file.path]))
     };
     let tests: Vec<_> = committed("alerts/tests").into_iter().map(test).collect();
     for test in tests {
@@ -76,7 +75,7 @@ fn all_tests_pass(promtool: &str) {
 }
 
 #[test]
-fn a_test_that_expects_something_else_fails() {
+fn promtool_test_with_wrong_expectation_fails() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dns_test.yaml");
     let contents = committed_file("alerts/tests/dns_test.yaml")
@@ -94,7 +93,7 @@ fn a_test_that_expects_something_else_fails() {
 #[test]
 fn amtool_accepts_the_configuration_and_routes_by_severity() {
     let configuration = "alerts/alertmanager/alertmanager.yaml";
-    let words = said("amtool", &["check-config", configuration]);
+    let words = output_of("amtool", &["check-config", configuration]);
     assert!(
         words.contains(&format!(
             "{} inhibit rules",
@@ -119,7 +118,7 @@ fn amtool_accepts_the_configuration_and_routes_by_severity() {
             &labels[0],
             &labels[1],
         ];
-        let receiver = said("amtool", &arguments);
+        let receiver = output_of("amtool", &arguments);
         let receiver = receiver
             .lines()
             .find(|line| !line.starts_with("Warning"))

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::catalogue::{FailureMode, FailureMode as M, Property};
-use crate::classify::About;
+use crate::classify::Peer;
 
 /// A failure that a log reports, with all its occurrences.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub struct Incident {
     /// The failure mode.
     pub mode: FailureMode,
     /// The peer of the failed request.
-    pub peer: About,
+    pub peer: Peer,
     /// The message of the first occurrence.
     pub message: String,
     /// Time of the first occurrence.

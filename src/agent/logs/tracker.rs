@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::agent::logs::incident::Incident;
 use crate::catalogue::FailureMode as M;
-use crate::classify::{LogLine, Sign};
+use crate::classify::{Liveness, LogLine};
 
 /// Time after the last occurrence after which an incident is over; the agent retries everything
 /// every 15 s.
@@ -43,8 +43,8 @@ impl IncidentTracker {
     /// Records a line.
     pub(super) fn record(&mut self, at: Timestamp, line: LogLine) {
         match line.sign {
-            Some(Sign::Delivered) => self.last_delivery = Some(at),
-            Some(Sign::Follows) => self.is_follower = true,
+            Some(Liveness::Delivered) => self.last_delivery = Some(at),
+            Some(Liveness::Follows) => self.is_follower = true,
             None => {}
         }
         let Some(mode) = line.reading.mode() else {

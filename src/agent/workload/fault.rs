@@ -2,7 +2,7 @@
 
 use crate::catalogue::mode_set::WORKLOAD;
 use crate::catalogue::{FailureMode, Family};
-use crate::classify::{Kind, classify};
+use crate::classify::{TextKind, classify};
 
 /// A fault of one pod, or of the creation of pods.
 #[derive(Debug)]
@@ -39,6 +39,6 @@ impl WorkloadFault {
 
 /// Classifies a reason and its message; `None` if they indicate no fault of a workload.
 pub(super) fn classify_reason(reason: &str, message: &str) -> Option<FailureMode> {
-    let mode = classify(Some(Kind::K8sEvent), &format!("{reason}: {message}")).mode()?;
+    let mode = classify(Some(TextKind::K8sEvent), &format!("{reason}: {message}")).mode()?;
     (WORKLOAD.contains(&mode) || mode.family() == Family::Image).then_some(mode)
 }

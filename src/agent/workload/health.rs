@@ -224,12 +224,12 @@ impl PodTally {
             .filter(|fault| fault.mode == mode)
             .map(|fault| fault.evidence.as_str())
             .collect();
-        let more = same.len().saturating_sub(MAX_NAMED_PODS);
+        let unnamed = same.len().saturating_sub(MAX_NAMED_PODS);
         let parts = same
             .iter()
             .take(MAX_NAMED_PODS)
             .map(|evidence| (*evidence).to_owned())
-            .chain((more > 0).then(|| format!("and {more} more")))
+            .chain((unnamed > 0).then(|| format!("and {unnamed} more")))
             .chain(self.remark.clone());
         let evidence = parts.collect::<Vec<_>>().join("; ");
         Finding::new(mode, evidence)

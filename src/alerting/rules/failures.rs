@@ -14,7 +14,7 @@ use crate::alerting::visibility::Visibility;
 use crate::catalogue::alert::ALERTS;
 use crate::catalogue::{Alert, CheckId, FailureMode, Scope, Severity, alert, remedy, runbook_url};
 
-/// How long a failure is kept while its exporter is gone.
+/// Time for which a failure is kept while its exporter is gone.
 const RETENTION: Duration = Duration::from_mins(15);
 
 /// A check whose attempts alternate between failing and warning counts as failing.

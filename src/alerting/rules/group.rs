@@ -9,7 +9,7 @@ use crate::catalogue::Severity;
 /// Evaluation interval of every group.
 pub const EVALUATION_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How long an alert keeps firing after its expression stopped matching.
+/// Time for which an alert keeps firing after its expression stopped matching.
 pub const KEEP_FIRING_FOR: Duration = Duration::from_mins(5);
 
 /// Rules that Prometheus evaluates in order.
@@ -46,9 +46,9 @@ pub struct AlertRule {
     pub labels: Vec<(&'static str, String)>,
     /// Expression; the alert fires for each of its series.
     pub expr: String,
-    /// How long the expression must match before the alert fires.
+    /// Time for which the expression must match before the alert fires.
     pub for_duration: Duration,
-    /// How long the alert keeps firing afterwards, so that a flapping failure notifies once.
+    /// Time for which the alert keeps firing afterwards, so that a flapping failure notifies once.
     pub keep_firing_for: Duration,
     /// Shortest time from the failure until the expression matches: the ranges in it.
     pub window: Duration,

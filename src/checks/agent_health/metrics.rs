@@ -26,7 +26,7 @@ pub(super) struct MetricsParser {
 /// The agent's metrics at one moment.
 #[derive(Debug, Default)]
 pub(super) struct AgentMetrics {
-    /// When the agent started, in seconds since 1970.
+    /// The agent's start time, in seconds since 1970.
     started: Option<f64>,
     /// Whether this agent is the leader.
     pub(super) leads: Option<bool>,
@@ -37,7 +37,7 @@ pub(super) struct AgentMetrics {
 /// Values that only increase while the agent runs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Counters {
-    /// When the agent started, in milliseconds since 1970. Counters of different starts are not
+    /// The agent's start time, in milliseconds since 1970. Counters of different starts are not
     /// comparable.
     started: i64,
     /// Requests to the API server that succeeded, or failed with the normal codes 404, 409 and 410.

@@ -15,9 +15,9 @@ use crate::report::{LatestReports, Verdict};
 
 /// The API path that returns the agent's latest version.
 const PATH: &str = "/cluster-management/v1/components:getByName?name=castai-agent";
-/// How long a version is cached. New versions are published every few days.
+/// The time for which a version is cached. New versions are published every few days.
 const CACHE_TTL: Duration = Duration::from_hours(1);
-/// How long to wait after a failed request.
+/// The delay after a failed request.
 const RETRY_DELAY: Duration = Duration::from_mins(5);
 
 /// Looks up the latest version and caches it.
@@ -28,7 +28,7 @@ pub(super) struct LatestVersion {
     cache: Mutex<Cache>,
 }
 
-/// Why the latest version is unknown.
+/// The reason why the latest version is unknown.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}, and agent.latest_version is not set")]
 pub(super) struct LatestVersionError(String);
@@ -36,9 +36,9 @@ pub(super) struct LatestVersionError(String);
 #[derive(Debug, Default)]
 struct Cache {
     version: Option<Version>,
-    /// Why the last request failed.
+    /// The error of the last request.
     error: Option<String>,
-    /// When to send the next request.
+    /// The time of the next request.
     next: Option<Instant>,
 }
 

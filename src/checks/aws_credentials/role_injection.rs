@@ -45,7 +45,10 @@ pub(super) struct AgentObjects {
 impl RoleInjection {
     pub(super) fn new(config: &Config, context: &CheckContext) -> Self {
         let kube_client = context.store.client.with_timeouts(Timeouts::AUXILIARY);
-        let agent = config.agent_place.as_ref().zip(config.agent_seen.found());
+        let agent = config
+            .agent_location
+            .as_ref()
+            .zip(config.agent_discovery.found());
         let agent = agent.map(|(apiserver, result)| (apiserver.namespace.clone(), result.clone()));
         Self {
             apiserver: config.apiserver.clone(),
@@ -140,7 +143,7 @@ impl RoleInjection {
         let (apiserver, location) = match namespace {
             Some(namespace) => (
                 format!("namespaces/{}/", escaped(namespace)),
-                format!(" in namespace {namespace}"),
+                format!(" in the namespace {namespace}"),
             ),
             None => (String::new(), String::new()),
         };

@@ -9,7 +9,7 @@ const SUFFIX_CHARS: usize = 4;
 #[derive(Debug)]
 pub(super) struct SourceResult {
     pub(super) verdict: Verdict,
-    /// When the credentials, or the token they are requested with, expire.
+    /// The expiry of the credentials, or of the token that they are requested with.
     pub(super) expiry: Option<i64>,
     /// The credential server that was queried.
     pub(super) target: Option<TargetReport>,

@@ -1,4 +1,4 @@
-//! The authorized networks of a cluster's control plane, and why they could not be read.
+//! The authorized networks of a cluster's control plane, and the error if they could not be read.
 
 use std::fmt::Display;
 
@@ -13,7 +13,7 @@ pub(super) struct ClusterAccess {
     pub(super) remedy: Remedy,
 }
 
-/// Why the authorized networks could not be read.
+/// The reason why the authorized networks could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct AccessListError(String);

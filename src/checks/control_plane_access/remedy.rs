@@ -86,14 +86,14 @@ impl Remedy {
                  Then enable optimisation again"
             );
         }
-        let alone = AuthorizedNetworks::default()
+        let missing_list = AuthorizedNetworks::default()
             .merged_with(missing)
             .unwrap_or_default();
         let replace = replace.trim_end();
         format!(
-            "Add {alone} to the whole list from `{show}`, then set it with `{replace} …`, which \
-             replaces the list. It is too long to print here or contains an unreadable entry. \
-             Then enable optimisation again"
+            "Add {missing_list} to the whole list from `{show}`, then set it with `{replace} …`, \
+             which replaces the list. It is too long to print here or contains an unreadable \
+             entry. Then enable optimisation again"
         )
     }
 }
@@ -128,14 +128,14 @@ mod tests {
             many,
             vec!["203.0.113.0/24".to_owned(), "$(reboot)".to_owned()],
         ] {
-            let said = instructions(&list);
+            let text = instructions(&list);
             assert!(
-                said.contains("az aks show") && said.contains("Add 35.221.40.21/32"),
-                "{said}"
+                text.contains("az aks show") && text.contains("Add 35.221.40.21/32"),
+                "{text}"
             );
             assert!(
-                !said.contains("198.51.100") && !said.contains("reboot"),
-                "{said}"
+                !text.contains("198.51.100") && !text.contains("reboot"),
+                "{text}"
             );
         }
     }

@@ -184,7 +184,7 @@ mod tests {
 
     const ID: &str = "12121212-3434-5656-7878-909090909090";
 
-    fn seen(pull_identity: Option<ImagePullIdentity>) -> AksClusterInfo {
+    fn aks_cluster(pull_identity: Option<ImagePullIdentity>) -> AksClusterInfo {
         AksClusterInfo {
             options: "--subscription 0 --resource-group group --name lab".to_owned(),
             pull_identity,
@@ -220,7 +220,7 @@ mod tests {
                 ],
             ),
         ] {
-            let text = remedy(M::ImageAuthFailed, false, Some(&seen(pull_identity)));
+            let text = remedy(M::ImageAuthFailed, false, Some(&aks_cluster(pull_identity)));
             let attach = "`az aks update --subscription 0 --resource-group group --name lab \
                           --attach-acr shop`";
             for part in words
@@ -261,7 +261,7 @@ mod tests {
                 "`az acr manifest list-metadata -r shop -n team/web ",
             ),
         ] {
-            let text = remedy(mode, false, Some(&seen(None)));
+            let text = remedy(mode, false, Some(&aks_cluster(None)));
             assert!(text.contains(command), "{mode}: {text}");
         }
         let images = || [("node-1", "shop.azurecr.io/web:1")].into_iter();

@@ -1,8 +1,12 @@
-//! The formats of log lines: which level, which message, which error beside it.
+//! Log line formats: level, message and error field.
 
 use serde_json::Value;
 
-/// How loud a line is.
+use super::fields::{Fields, quoted};
+use super::header::{level, level_and_message};
+use super::prefix::{is_klog, without_colours, without_prefix};
+
+/// Severity of a line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::classify) enum Level {
     /// Info and below.
@@ -15,28 +19,31 @@ pub(in crate::classify) enum Level {
     Unknown,
 }
 
-/// A line taken apart.
+/// A parsed line.
 #[derive(Debug)]
 pub(in crate::classify) struct Entry {
     pub(super) level: Level,
     pub(super) message: String,
     /// The field `error` or `err`.
     pub(super) error: Option<String>,
-    /// Whether the line has no known format, so that it may come from elsewhere.
+    /// Whether the line has no known format, so that it may come from another program.
     pub(super) bare: bool,
-    /// Whether a line without level may be about a fault at all; what is indented belongs to the line before it.
+    /// Whether a line without level may report a fault; an indented line continues the previous
+    /// one.
     pub(super) may_be_a_fault: bool,
 }
 
 impl Entry {
-    /// Takes a line apart; what has no known format is a message without level.
+    /// Parses a line; without a known format it is a message without level.
     pub(in crate::classify) fn parse(line: &str) -> Self {
         let indented = line.starts_with([' ', '\t']);
-        let line = without_prefix(line.trim());
+        let line = without_colours(line.trim());
+        let (line, dated) = without_prefix(&line);
         json(line)
             .or_else(|| klog(line))
-            .or_else(|| dated(line))
+            .or_else(|| http_client(line))
             .or_else(|| logfmt(line))
+            .or_else(|| headed(line, dated))
             .unwrap_or_else(|| Self::plain(line, indented))
     }
 
@@ -50,7 +57,7 @@ impl Entry {
         }
     }
 
-    /// Command-line errors, panics and everything else that stands there as it is.
+    /// Parses command-line errors, panics and other unformatted lines.
     fn plain(line: &str, indented: bool) -> Self {
         const LOUD: &[&str] = &["Error: ", "panic: ", "fatal error: "];
         const STACK: &[&str] = &[
@@ -79,52 +86,13 @@ impl Entry {
     }
 }
 
-/// The line without what `kubectl logs --prefix --timestamps` and container runtimes put before it.
-fn without_prefix(line: &str) -> &str {
-    let mut line = line;
-    if line.starts_with("[pod/") {
-        line = line.split_once("] ").map_or(line, |(_, rest)| rest);
-    }
-    if let Some((first, rest)) = line.split_once(' ')
-        && is_rfc3339(first)
-    {
-        line = rest;
-        for stream in ["stderr F ", "stdout F ", "stderr P ", "stdout P "] {
-            line = line.strip_prefix(stream).unwrap_or(line);
-        }
-    }
-    line.trim_start()
-}
-
-fn is_rfc3339(word: &str) -> bool {
-    let bytes = word.as_bytes();
-    (20..=40).contains(&bytes.len())
-        && bytes[4] == b'-'
-        && bytes[7] == b'-'
-        && bytes[10] == b'T'
-        && bytes[..4].iter().all(u8::is_ascii_digit)
-}
-
-fn level(name: &str) -> Level {
-    let name = name.to_ascii_lowercase();
-    let is = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
-    if is(&["err", "fatal", "panic", "crit", "dpanic"]) {
-        Level::Error
-    } else if is(&["warn"]) {
-        Level::Warning
-    } else if is(&["info", "debug", "trace", "notice"]) {
-        Level::Quiet
-    } else {
-        Level::Unknown
-    }
-}
-
-/// A line of slog's or zap's JSON.
+/// Parses a JSON line of slog, zap, pino, or a collector that wraps another line.
 fn json(line: &str) -> Option<Entry> {
     if !line.starts_with('{') {
         return None;
     }
     let value: Value = serde_json::from_str(line).ok()?;
+    let value = value.get("jsonPayload").unwrap_or(&value);
     let text = |keys: &[&str]| {
         keys.iter().find_map(|key| value.get(*key)).map(|value| {
             value
@@ -132,15 +100,46 @@ fn json(line: &str) -> Option<Entry> {
                 .map_or_else(|| value.to_string(), str::to_owned)
         })
     };
-    let message = text(&["msg", "message"])?;
-    Some(Entry::new(
-        level(&text(&["level", "severity"]).unwrap_or_default()),
-        message,
-        text(&["error", "err"]),
-    ))
+    if let Some(wrapped) = text(&["log", "textPayload"]) {
+        return Some(Entry::parse(&wrapped));
+    }
+    let error = text(&["error", "err", "exception", "stack"]);
+    let message = text(&["msg", "message", "@message", "log"]).or_else(|| error.clone())?;
+    let level = text(&["level", "severity", "lvl", "log.level", "@level"]).unwrap_or_default();
+    Some(Entry::new(json_level(&level), message, error))
 }
 
-/// `E1122 13:04:54.148702       1 leaderelection.go:448] …`.
+/// Parses a level, by name or as pino's number.
+fn json_level(name: &str) -> Level {
+    match name.parse::<u32>() {
+        Ok(number @ 10..=69) => match number / 10 {
+            1..=3 => Level::Quiet,
+            4 => Level::Warning,
+            _ => Level::Error,
+        },
+        _ => level(name),
+    }
+}
+
+/// Parses a plain line whose header has a level; fields in a JSON object at its end belong to the
+/// error.
+fn headed(line: &str, dated: bool) -> Option<Entry> {
+    let (level, message) = level_and_message(line, dated)?;
+    let error = message
+        .find("{\"")
+        .and_then(|at| serde_json::from_str::<Value>(&message[at..]).ok())
+        .and_then(|fields| {
+            ["error", "err"]
+                .iter()
+                .find_map(|key| fields.get(*key)?.as_str().map(str::to_owned))
+        });
+    let mut entry = Entry::new(level, message.to_owned(), error);
+    entry.bare = level != Level::Quiet;
+    entry.may_be_a_fault = !line.starts_with("WARNING: ");
+    Some(entry)
+}
+
+/// Parses `E1122 13:04:54.148702       1 leaderelection.go:448] …`.
 fn klog(line: &str) -> Option<Entry> {
     let bytes = line.as_bytes();
     let level = match bytes.first()? {
@@ -149,7 +148,7 @@ fn klog(line: &str) -> Option<Entry> {
         b'E' | b'F' => Level::Error,
         _ => return None,
     };
-    if bytes.len() < 6 || !bytes[1..5].iter().all(u8::is_ascii_digit) || bytes[5] != b' ' {
+    if !is_klog(bytes) {
         return None;
     }
     let (head, message) = line.split_once("] ")?;
@@ -165,12 +164,13 @@ fn klog(line: &str) -> Option<Entry> {
     } else {
         (message.to_owned(), None)
     };
-    // The file tells whom the line is about.
+    // The file name identifies the peer.
     Some(Entry::new(level, format!("{file}] {message}"), error))
 }
 
-/// `2026/11/22 13:04:54.148702 WARN RESTY …` of the HTTP client, `SDK 2026/11/22 13:03:16 WARN …` of the AWS SDK.
-fn dated(line: &str) -> Option<Entry> {
+/// Parses `2026/11/22 13:04:54.148702 WARN RESTY …` of the HTTP client and `SDK 2026/11/22 13:03:16
+/// WARN …` of the AWS SDK.
+fn http_client(line: &str) -> Option<Entry> {
     let (sdk, rest) = line
         .strip_prefix("SDK ")
         .map_or((false, line), |rest| (true, rest));
@@ -188,13 +188,13 @@ fn dated(line: &str) -> Option<Entry> {
     let (word, message) = rest.split_once(' ').unwrap_or((rest, ""));
     Some(match level(word) {
         Level::Unknown => Entry::new(Level::Unknown, rest.to_owned(), None),
-        // A failed attempt is worth an error also where the client only warns of it.
+        // A failed attempt counts as an error even if the client logs it as a warning.
         Level::Warning if !sdk => Entry::new(Level::Error, message.to_owned(), None),
         level => Entry::new(level, message.to_owned(), None),
     })
 }
 
-/// `time="…" level=error msg="…" error="…"`, also where the quote before the message is missing.
+/// Parses `time="…" level=error msg="…" error="…"`, even without the quote before the message.
 fn logfmt(line: &str) -> Option<Entry> {
     let mut found = Level::Unknown;
     let mut message = None;
@@ -217,57 +217,11 @@ fn logfmt(line: &str) -> Option<Entry> {
     }
     let rest = fields.0.trim();
     if !rest.is_empty() {
-        // What follows is no field: the message goes on without its quotes.
+        // The rest is not a field: the message continues without its quotes.
         if let Some(message) = &mut message {
             message.push(' ');
             message.push_str(rest.strip_suffix('"').unwrap_or(rest));
         }
     }
     known.then(|| Entry::new(found, message.unwrap_or_default(), error))
-}
-
-/// Fields `key=value` one after another; ends where something else stands, which is what is left.
-struct Fields<'a>(&'a str);
-
-impl Iterator for Fields<'_> {
-    type Item = (String, String);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let line = self.0.trim_start();
-        let key = line
-            .bytes()
-            .take_while(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte))
-            .count();
-        let (key, behind) = line.split_at_checked(key)?;
-        let value = behind.strip_prefix('=').filter(|_| !key.is_empty())?;
-        let (value, rest) = if value.starts_with('"') {
-            quoted(value)
-        } else {
-            let end = value.find(' ').unwrap_or(value.len());
-            (value[..end].to_owned(), &value[end..])
-        };
-        self.0 = rest;
-        Some((key.to_owned(), value))
-    }
-}
-
-/// The text in quotes at the beginning, without its escapes, and what follows; a quote that is never closed goes to the end.
-fn quoted(text: &str) -> (String, &str) {
-    let mut plain = String::new();
-    let mut characters = text.char_indices().skip(1);
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '"' => return (plain, &text[at + 1..]),
-            '\\' => match characters.next() {
-                Some((_, 'n')) => plain.push('\n'),
-                Some((_, 't')) => plain.push('\t'),
-                Some((_, 'r')) => plain.push('\r'),
-                Some((_, escaped @ ('"' | '\\'))) => plain.push(escaped),
-                Some((_, other)) => plain.extend(['\\', other]),
-                None => plain.push('\\'),
-            },
-            _ => plain.push(character),
-        }
-    }
-    (plain, "")
 }

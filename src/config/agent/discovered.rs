@@ -105,7 +105,7 @@ impl DiscoveredAgent {
         }
         let whole = || self.unseen.iter().find(|unseen| unseen.variable.is_none());
         self.referred(variable)
-            .or_else(|| whole().map(|unseen| not_mounted(variable, "may lie", &unseen.place)))
+            .or_else(|| whole().map(|unseen| not_mounted(variable, "may be stored", &unseen.place)))
     }
 
     /// The same, for a variable whose source is certain.
@@ -114,13 +114,13 @@ impl DiscoveredAgent {
             .unseen
             .iter()
             .find(|unseen| unseen.variable.as_deref() == Some(variable))?;
-        Some(not_mounted(variable, "lies", &unseen.place))
+        Some(not_mounted(variable, "is stored", &unseen.place))
     }
 }
 
-fn not_mounted(variable: &str, lies: &str, place: &str) -> String {
+fn not_mounted(variable: &str, verb: &str, place: &str) -> String {
     format!(
-        "{variable} {lies} in {place}, which is not mounted here; the companion sees those that its chart's \
+        "{variable} {verb} in {place}, which is not mounted here; the companion sees those that its chart's \
          agent.secrets and agent.configMaps list, in the agent's own namespace"
     )
 }
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_missing_there_only_when_nothing_hides_it() {
+    fn variable_is_unset_only_if_no_source_may_contain_it() {
         let unseen = |variable: Option<&str>, place: &str| UnresolvedVariable {
             variable: variable.map(str::to_owned),
             place: place.to_owned(),

@@ -34,7 +34,7 @@ pub(crate) struct AgentEnv {
     pub(crate) roots: Option<Result<Vec<u8>, ConfigError>>,
     pub(crate) service: KubernetesServiceVariable,
     pub(crate) kubeconfig: Option<String>,
-    pub(crate) told: ProviderVariables,
+    pub(crate) provider_variables: ProviderVariables,
     pub(crate) agent: Agent,
     pub(crate) aws: Aws,
     pub(crate) clouds: CloudMetadata,
@@ -81,7 +81,7 @@ impl AgentEnv {
         // Set but empty counts: the agent then finds no certificate and exits.
         let roots = written("TLS_CA_CERT_FILE").map(|written| written.read(pem));
         let service = service(&written);
-        let told = ProviderVariables::read(variable);
+        let provider_variables = ProviderVariables::read(variable);
         let host_header = set("API_HOST_HEADER_OVERRIDE")
             .and_then(|written| written.noting(&mut problems, header));
         let timeout =
@@ -111,9 +111,9 @@ impl AgentEnv {
             service,
             kubeconfig: variable("KUBECONFIG").filter(|path| !path.is_empty()),
             agent: Agent::read(variable),
-            aws: Aws::read(told.provider, variable),
+            aws: Aws::read(provider_variables.provider, variable),
             clouds: CloudMetadata::read(variable),
-            told,
+            provider_variables,
             proxy,
             problems,
         }

@@ -1,4 +1,4 @@
-//! Which requests use which proxy, by Go's rules (`golang.org/x/net/http/httpproxy`).
+//! Proxy selection by Go's rules (`golang.org/x/net/http/httpproxy`).
 
 mod address;
 mod no_proxy;

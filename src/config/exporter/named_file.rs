@@ -7,7 +7,7 @@ use crate::config::sourced_value::SourcedValue;
 /// A file or directory named by a flag or the configuration file.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NamedFile {
-    /// What it is used for.
+    /// Its purpose.
     pub purpose: Purpose,
     /// Its path.
     pub path: PathBuf,
@@ -15,7 +15,7 @@ pub struct NamedFile {
     pub written: SourcedValue,
 }
 
-/// What a named file is used for.
+/// The purpose of a named file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Purpose {
     /// To reach the API server.

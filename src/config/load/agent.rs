@@ -60,7 +60,7 @@ pub(super) fn environment(
 
 impl Sources<'_> {
     /// Returns where to discover the agent, if it has to be discovered.
-    pub(super) fn agent_place(&mut self, installation: &Installation) -> Option<AgentLocation> {
+    pub(super) fn agent_location(&mut self, installation: &Installation) -> Option<AgentLocation> {
         let flags = self.flags;
         let service_account = self.setting(
             "--agent.service-account",

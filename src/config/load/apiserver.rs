@@ -1,4 +1,4 @@
-//! How to reach the API server: a pod's environment, or a kubeconfig.
+//! Access to the API server: a pod's environment, or a kubeconfig.
 
 use std::path::PathBuf;
 

@@ -10,7 +10,7 @@ use crate::config::sourced_value::InvalidValue;
 use crate::config::values;
 
 const INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
-const LEAST_LIMIT: Duration = Duration::from_millis(100);
+const MIN_TIMEOUT: Duration = Duration::from_millis(100);
 
 impl Sources<'_> {
     pub(super) fn checks(&mut self) -> Vec<CheckSettings> {
@@ -52,8 +52,8 @@ impl Sources<'_> {
         {
             timeouts = within(timeouts, timeout);
         }
-        let mut limit = |name: &str, phases: &[Phase]| {
-            self.key(&format!("checks.{check}.limits.{name}"), |text| {
+        let mut timeout_of = |name: &str, phases: &[Phase]| {
+            self.key(&format!("checks.{check}.timeouts.{name}"), |text| {
                 if !phases
                     .iter()
                     .any(|phase| check.entry().phases.contains(phase))
@@ -63,18 +63,18 @@ impl Sources<'_> {
                         "remove the key",
                     ));
                 }
-                values::duration_within(text, LEAST_LIMIT, ATTEMPT_TIMEOUT)
+                values::duration_within(text, MIN_TIMEOUT, ATTEMPT_TIMEOUT)
             })
         };
-        let resolve = limit("resolve", &[Phase::Resolve]);
-        let connect = limit("connect", &[Phase::Connect]);
-        let tls = limit("tls", &[Phase::Tls]);
-        let answer = limit("answer", &[Phase::Proxy, Phase::Request]);
+        let resolve = timeout_of("resolve", &[Phase::Resolve]);
+        let connect = timeout_of("connect", &[Phase::Connect]);
+        let tls = timeout_of("tls", &[Phase::Tls]);
+        let response = timeout_of("response", &[Phase::Proxy, Phase::Request]);
         Timeouts {
             resolve: resolve.unwrap_or(timeouts.resolve),
             connect: connect.unwrap_or(timeouts.connect),
             tls: tls.unwrap_or(timeouts.tls),
-            answer: answer.unwrap_or(timeouts.answer),
+            answer: response.unwrap_or(timeouts.answer),
         }
     }
 }
@@ -84,7 +84,7 @@ fn within(timeouts: Timeouts, timeout: Duration) -> Timeouts {
     let most = if timeout.is_zero() {
         ATTEMPT_TIMEOUT
     } else {
-        timeout.clamp(LEAST_LIMIT, ATTEMPT_TIMEOUT)
+        timeout.clamp(MIN_TIMEOUT, ATTEMPT_TIMEOUT)
     };
     Timeouts {
         resolve: timeouts.resolve.min(most),

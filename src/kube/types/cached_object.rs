@@ -1,4 +1,4 @@
-//! What a reflector needs to know of a type that it caches.
+//! The interface of a type that a reflector caches.
 
 use serde::de::DeserializeOwned;
 

@@ -121,7 +121,7 @@ impl Connection {
         self.used = true;
         let name = format!("{} {}", request.method, request.path);
         let mut hidden = request.secrets.clone();
-        let request = self.build(request)?;
+        let request = self.build(&request)?;
         hidden.extend(secrets(request.headers()));
         let target = self.target.clone();
         let progress = ResponseProgress::default();
@@ -152,7 +152,7 @@ impl Connection {
         self.used = true;
         // The query of a list or watch is too long to be readable in evidence.
         let name = format!("GET {}", path.split('?').next().unwrap_or_default());
-        let request = self.build(HttpRequest::new(Method::GET, path, headers))?;
+        let request = self.build(&HttpRequest::new(Method::GET, path, headers))?;
         let hidden = secrets(request.headers());
         let target = self.target.clone();
         let progress = ResponseProgress::default();
@@ -179,9 +179,9 @@ impl Connection {
             .await
     }
 
-    fn build(&self, request: HttpRequest<'_>) -> Result<Request<Full<Bytes>>, Finding> {
+    fn build(&self, request: &HttpRequest<'_>) -> Result<Request<Full<Bytes>>, Finding> {
         let path = request.path.split('?').next().unwrap_or_default();
-        self.try_build(&request).map_err(|error| {
+        self.try_build(request).map_err(|error| {
             Finding::new(
                 FailureMode::HttpProtocol,
                 format!("{path} is not a valid request path ({error})"),

@@ -34,7 +34,7 @@ pub struct Response {
     received_at: SystemTime,
 }
 
-/// How much of a response has arrived; outlives a cancelled request.
+/// The part of a response that has arrived; outlives a cancelled request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ResponseProgress(Arc<Mutex<Option<(StatusCode, usize)>>>);
 

@@ -52,7 +52,7 @@ impl ResolvConf {
                     conf.nameservers.extend(words.next().and_then(address));
                 }
                 Some("domain") => {
-                    conf.search = words.next().into_iter().filter_map(suffix).collect()
+                    conf.search = words.next().into_iter().filter_map(suffix).collect();
                 }
                 Some("search") => conf.search = words.filter_map(suffix).collect(),
                 Some("options") => words.for_each(|option| conf.option(option)),
@@ -76,7 +76,7 @@ impl ResolvConf {
         match option.split_once(':').unwrap_or((option, "")) {
             ("ndots", count) => self.ndots = leading_number(count).min(MAX_NDOTS),
             ("timeout", seconds) => {
-                self.timeout = Duration::from_secs(leading_number(seconds).max(1) as u64)
+                self.timeout = Duration::from_secs(leading_number(seconds).max(1) as u64);
             }
             ("attempts", count) => self.attempts = leading_number(count).max(1),
             ("use-vc" | "usevc" | "tcp", "") => self.tcp = true,

@@ -8,8 +8,8 @@ const DOCUMENT: &[Row] = &[(
 )];
 
 #[test]
-fn the_documents_lines_are_read_as_they_stand_there() {
-    all_read_as_written(classify_line, DOCUMENT);
+fn lines_of_the_troubleshooting_document_have_their_modes() {
+    assert_classified(classify_line, DOCUMENT);
 }
 
 const HEALTHY: &[Row] = &[
@@ -97,8 +97,8 @@ const HEALTHY: &[Row] = &[
 ];
 
 #[test]
-fn healthy_runs_say_nothing() {
-    all_read_as_written(classify_line, HEALTHY);
+fn healthy_log_lines_have_no_mode() {
+    assert_classified(classify_line, HEALTHY);
 }
 
 const CONSEQUENCES: &[Row] = &[
@@ -171,11 +171,11 @@ const CONSEQUENCES: &[Row] = &[
 ];
 
 #[test]
-fn mere_consequences_say_nothing() {
-    all_read_as_written(classify_line, CONSEQUENCES);
+fn consequences_have_no_mode() {
+    assert_classified(classify_line, CONSEQUENCES);
 }
 
-const WAY_TO_CASTAI: &[Row] = &[
+const CASTAI_CONNECTION: &[Row] = &[
     (
         r#"2026/11/22 13:04:54.148702 WARN RESTY Post "https://api.cast.ai/v1/kubernetes/external-clusters": dial tcp: lookup api.cast.ai on 10.96.0.10:53: no such host, Attempt 1"#,
         "net_dns_nxdomain",
@@ -343,8 +343,8 @@ const WAY_TO_CASTAI: &[Row] = &[
 ];
 
 #[test]
-fn the_way_to_cast_ai_is_named_in_every_wording() {
-    all_read_as_written(classify_line, WAY_TO_CASTAI);
+fn castai_connection_errors_have_their_modes() {
+    assert_classified(classify_line, CASTAI_CONNECTION);
 }
 
 const RUNNING: &[Row] = &[
@@ -435,8 +435,8 @@ const RUNNING: &[Row] = &[
 ];
 
 #[test]
-fn trouble_while_running_is_named() {
-    all_read_as_written(classify_line, RUNNING);
+fn runtime_errors_have_their_modes() {
+    assert_classified(classify_line, RUNNING);
 }
 
 const API_SERVER: &[Row] = &[
@@ -559,8 +559,8 @@ const API_SERVER: &[Row] = &[
 ];
 
 #[test]
-fn trouble_with_the_api_server_is_named() {
-    all_read_as_written(classify_line, API_SERVER);
+fn apiserver_errors_have_their_modes() {
+    assert_classified(classify_line, API_SERVER);
 }
 
 const SETTINGS: &[Row] = &[
@@ -595,8 +595,8 @@ const SETTINGS: &[Row] = &[
 ];
 
 #[test]
-fn settings_that_the_agent_cannot_use_are_named() {
-    all_read_as_written(classify_line, SETTINGS);
+fn configuration_errors_have_their_modes() {
+    assert_classified(classify_line, SETTINGS);
 }
 
 const UNKNOWN: &[Row] = &[
@@ -630,12 +630,12 @@ const UNKNOWN: &[Row] = &[
 ];
 
 #[test]
-fn what_no_rule_knows_is_unclassified_if_it_is_an_error() {
-    all_read_as_written(classify_line, UNKNOWN);
+fn unrecognised_error_lines_are_unclassified() {
+    assert_classified(classify_line, UNKNOWN);
 }
 
 #[test]
-fn what_kubectl_puts_before_a_line_does_not_matter() {
+fn kubectl_log_prefixes_are_ignored() {
     let line = r#"time="2026-11-22T13:04:54Z" level=error msg="failed to send logs: request error status_code=401 body={}""#;
     for prefix in [
         "2026-11-22T13:04:54.148702123Z ",

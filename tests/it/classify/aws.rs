@@ -14,8 +14,8 @@ const DOCUMENT: &[Row] = &[
 ];
 
 #[test]
-fn the_documents_lines_are_read_as_they_stand_there() {
-    all_read_as_written(classify_line, DOCUMENT);
+fn lines_of_the_troubleshooting_document_have_their_modes() {
+    assert_classified(classify_line, DOCUMENT);
 }
 
 const CREDENTIALS: &[Row] = &[
@@ -146,13 +146,13 @@ const CREDENTIALS: &[Row] = &[
 ];
 
 #[test]
-fn where_credentials_fail_is_named() {
-    all_read_as_written(classify_line, CREDENTIALS);
+fn credential_errors_have_their_modes() {
+    assert_classified(classify_line, CREDENTIALS);
 }
 
 /// Messages of AWS SDK v1 on one line, as they follow `agent stopped with an error: `; the
 /// innermost cause counts.
-const FIRST_SDK: &[Row] = &[
+const SDK_V1: &[Row] = &[
     (
         r"registering cluster: getting cluster name: describing instance_id=i-0abc: WebIdentityErr: failed fetching WebIdentity token: \ncaused by: WebIdentityErr: unable to read file at /var/run/secrets/eks.amazonaws.com/serviceaccount/token\ncaused by: open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: permission denied",
         "aws_irsa_token_file_missing",
@@ -260,14 +260,14 @@ const FIRST_SDK: &[Row] = &[
 ];
 
 #[test]
-fn what_the_first_sdk_prints_in_many_lines_is_named() {
-    all_read_as_written(
+fn sdk_v1_multi_line_errors_have_their_modes() {
+    assert_classified(
         |error| {
             classify_line(&format!(
                 "time=\"2024-11-22T13:04:54Z\" level=error msg=\"agent stopped with an error: {error}\" provider=eks"
             ))
         },
-        FIRST_SDK,
+        SDK_V1,
     );
 }
 
@@ -395,12 +395,12 @@ const EC2_ERRORS: &[Row] = &[
 ];
 
 #[test]
-fn what_ec2_answers_is_named_at_start_and_while_running() {
+fn ec2_errors_have_their_modes_at_start_and_later() {
     for wrapper in [
         r#"level=error msg="registering cluster: building register cluster request: getting cluster name: describing instance_id=i-0abc"#,
         r#"level=warning msg="failed to determine node lifecycle, some functionality might be limited: getting instances by instance IDs: describing instances"#,
     ] {
-        all_read_as_written(
+        assert_classified(
             |error| {
                 classify_line(&format!(
                     "time=\"2026-11-22T13:04:54Z\" {wrapper}: operation error EC2: DescribeInstances, https response error StatusCode: 403, RequestID: , {error}\" provider=eks"
@@ -411,7 +411,7 @@ fn what_ec2_answers_is_named_at_start_and_while_running() {
     }
     let attempts = r#"time="2026-11-22T13:04:54Z" level=error msg="describing instance_id=i-0abc: operation error EC2: DescribeInstances, exceeded maximum number of attempts, 3, https response error StatusCode: 503, RequestID: 1, api error RequestLimitExceeded: Request limit exceeded.""#;
     let skew = r#"time="2026-11-22T13:04:54Z" level=error msg="describing instance_id=i-0abc: operation error EC2: DescribeInstances, Probable clock skew error: https response error StatusCode: 400, RequestID: 1, api error RequestExpired: Request has expired.""#;
-    all_read_as_written(
+    assert_classified(
         classify_line,
         &[
             (attempts, "ec2_throttled"),
@@ -460,8 +460,8 @@ const METADATA: &[Row] = &[
 ];
 
 #[test]
-fn missing_metadata_is_named() {
-    all_read_as_written(classify_line, METADATA);
+fn missing_metadata_has_its_mode() {
+    assert_classified(classify_line, METADATA);
 }
 
 const BODIES: &[Row] = &[
@@ -528,11 +528,11 @@ const BODIES: &[Row] = &[
 ];
 
 #[test]
-fn error_bodies_of_aws_are_read() {
-    all_read_as_written(|text| classify(Some(Kind::AwsErrorBody), text), BODIES);
-    all_read_as_written(classify_line, BODIES);
-    all_read_as_written(
-        |text| classify(Some(Kind::AwsErrorBody), text),
+fn aws_error_bodies_have_their_modes() {
+    assert_classified(|text| classify(Some(TextKind::AwsErrorBody), text), BODIES);
+    assert_classified(classify_line, BODIES);
+    assert_classified(
+        |text| classify(Some(TextKind::AwsErrorBody), text),
         &[
             (
                 r#"<?xml version="1.0" encoding="iso-8859-1"?><html><head><title>401 - Unauthorized</title></head></html>"#,

@@ -18,9 +18,9 @@ const DOCUMENT: &[Row] = &[
 ];
 
 #[test]
-fn the_documents_lines_are_read_as_they_stand_there() {
-    all_read_as_written(classify_line, DOCUMENT);
-    all_read_as_written(|text| classify(Some(Kind::K8sEvent), text), DOCUMENT);
+fn lines_of_the_troubleshooting_document_have_their_modes() {
+    assert_classified(classify_line, DOCUMENT);
+    assert_classified(|text| classify(Some(TextKind::K8sEvent), text), DOCUMENT);
 }
 
 const IMAGES: &[Row] = &[
@@ -283,9 +283,9 @@ const IMAGES: &[Row] = &[
 ];
 
 #[test]
-fn why_an_image_cannot_be_pulled_is_named() {
-    all_read_as_written(|text| classify(Some(Kind::K8sEvent), text), IMAGES);
-    all_read_as_written(classify_line, IMAGES);
+fn image_pull_errors_have_their_modes() {
+    assert_classified(|text| classify(Some(TextKind::K8sEvent), text), IMAGES);
+    assert_classified(classify_line, IMAGES);
 }
 
 const PODS: &[Row] = &[
@@ -390,12 +390,12 @@ const PODS: &[Row] = &[
 ];
 
 #[test]
-fn why_a_pod_does_not_run_is_named() {
-    all_read_as_written(|text| classify(Some(Kind::K8sEvent), text), PODS);
-    all_read_as_written(classify_line, PODS);
+fn pod_start_errors_have_their_modes() {
+    assert_classified(|text| classify(Some(TextKind::K8sEvent), text), PODS);
+    assert_classified(classify_line, PODS);
 }
 
-const OWN_WORD: &[Row] = &[
+const AGENT_HEALTH: &[Row] = &[
     (
         r#"time="2026-11-22T13:04:54Z" level=info msg="shutdown triggered by \"healthz server\"" error="listen tcp :9876: bind: address already in use""#,
         "agent_port_taken",
@@ -423,8 +423,8 @@ const OWN_WORD: &[Row] = &[
 ];
 
 #[test]
-fn the_agents_own_word_is_read() {
-    all_read_as_written(classify_line, OWN_WORD);
+fn termination_messages_have_their_modes() {
+    assert_classified(classify_line, AGENT_HEALTH);
 }
 
 const OBJECTS: &[Row] = &[
@@ -455,6 +455,6 @@ const OBJECTS: &[Row] = &[
 ];
 
 #[test]
-fn what_objects_say_is_read() {
-    all_read_as_written(classify_line, OBJECTS);
+fn json_objects_have_their_modes() {
+    assert_classified(classify_line, OBJECTS);
 }

@@ -20,7 +20,7 @@ const VARIABLES: &[&str] = &[
 ];
 
 /// Almost valid text: tokens that the parsers look for, in any order, with anything in between.
-fn nearly() -> impl Strategy<Value = String> {
+fn almost_valid_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("://".to_owned()),
         Just("https".to_owned()),
@@ -36,21 +36,21 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_environment_stops_the_exporter(values in proptest::collection::vec(nearly(), VARIABLES.len())) {
+    fn any_environment_loads(values in proptest::collection::vec(almost_valid_text(), VARIABLES.len())) {
         let mut variables: Vec<_> = VARIABLES.iter().copied().zip(values.iter().map(String::as_str)).collect();
         variables.push(("API_KEY", "never\u{1}shown"));
-        let config = load(&Flags::default(), &variables).expect("an environment fails nothing");
+        let config = load(&Flags::default(), &variables).expect("an environment never prevents a start");
         let shown = format!("{config:?}");
         prop_assert!(!shown.contains("never"));
     }
 
     #[test]
-    fn any_text_is_a_file_or_a_list_of_problems(text in "\\PC{0,80}|([a-z_]{1,12}: ?[\\[{&*!|>'\"a-z0-9:]{0,9}\n? ?){0,9}") {
+    fn any_file_loads_or_lists_problems(text in "\\PC{0,80}|([a-z_]{1,12}: ?[\\[{&*!|>'\"a-z0-9:]{0,9}\n? ?){0,9}") {
         let _ = WebConfig::parse("web.yaml", &text, Path::new(""));
     }
 
     #[test]
-    fn any_flag_is_a_value_or_a_problem(text in nearly()) {
+    fn any_flag_parses_or_is_a_problem(text in almost_valid_text()) {
         let flags = Flags {
             scope: Some(text.clone()),
             web_listen_address: vec![text.clone()],
@@ -58,19 +58,19 @@ proptest! {
             web_route_prefix: Some(text),
             ..Flags::default()
         };
-        let problems = load(&flags, &[]).expect_err("no scope is called so");
+        let problems = load(&flags, &[]).expect_err("unknown scopes are rejected");
         prop_assert!(problems.0.iter().all(|problem| problem.origin == "flag"));
     }
 
     #[test]
-    fn any_host_has_a_way(proxy in nearly(), exceptions in nearly(), host in nearly(), port in 1_u16..) {
+    fn any_host_has_a_proxy_decision(proxy in almost_valid_text(), exceptions in almost_valid_text(), host in almost_valid_text(), port in 1_u16..) {
         let value = |name: &str| Some(if name == "NO_PROXY" { exceptions.clone() } else { proxy.clone() });
         let (rules, _) = ProxyRules::from_environment(value);
         let _ = rules.proxy_for(true, &host, port);
     }
 
     #[test]
-    fn a_duration_is_read_as_it_is_written(millis in 0_u64..100_000_000) {
+    fn durations_round_trip(millis in 0_u64..100_000_000) {
         let duration = std::time::Duration::from_millis(millis);
         prop_assert_eq!(values::duration(&values::compact(duration)), Ok(duration));
     }

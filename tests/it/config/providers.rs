@@ -4,7 +4,7 @@ use castai_health_exporter::config::{Provider, ProviderVariables};
 
 use super::of_environment;
 
-fn told(variables: &[(&str, &str)]) -> ProviderVariables {
+fn provider_variables(variables: &[(&str, &str)]) -> ProviderVariables {
     ProviderVariables::read(&|name| {
         variables
             .iter()
@@ -14,10 +14,10 @@ fn told(variables: &[(&str, &str)]) -> ProviderVariables {
 }
 
 #[test]
-fn every_provider_is_known_by_its_word() {
+fn provider_variable_selects_the_provider() {
     for provider in Provider::ALL {
         assert_eq!(
-            told(&[("PROVIDER", provider.label())]).provider,
+            provider_variables(&[("PROVIDER", provider.label())]).provider,
             Some(*provider)
         );
     }
@@ -27,12 +27,16 @@ fn every_provider_is_known_by_its_word() {
         vec![("PROVIDER", "EKS")],
         vec![("API_KEY", "x")],
     ] {
-        assert_eq!(told(&nothing), ProviderVariables::default(), "{nothing:?}");
+        assert_eq!(
+            provider_variables(&nothing),
+            ProviderVariables::default(),
+            "{nothing:?}"
+        );
     }
 }
 
 #[test]
-fn variables_of_a_provider_tell_of_it_and_go_before_the_word() {
+fn provider_specific_variables_override_provider_variable() {
     for (name, provider) in [
         ("EKS_REGION", Provider::Eks),
         ("EKS_API_TIMEOUT", Provider::Eks),
@@ -43,45 +47,52 @@ fn variables_of_a_provider_tell_of_it_and_go_before_the_word() {
         ("ANYWHERE_CLUSTER_NAME", Provider::Anywhere),
     ] {
         for value in ["x", ""] {
-            let told = told(&[(name, value), ("PROVIDER", "openshift")]);
+            let provider_variables =
+                provider_variables(&[(name, value), ("PROVIDER", "openshift")]);
             assert_eq!(
-                (told.provider, told.overruled),
+                (provider_variables.provider, provider_variables.overruled),
                 (Some(provider), Some(Provider::Openshift)),
                 "{name}={value}"
             );
-            assert_eq!(told.set, [name]);
+            assert_eq!(provider_variables.set, [name]);
         }
     }
-    assert_eq!(told(&[("OPENSHIFT_CSP", "aws")]).provider, None);
     assert_eq!(
-        told(&[("GKE_REGION", "x"), ("EKS_REGION", "x")]).provider,
+        provider_variables(&[("OPENSHIFT_CSP", "aws")]).provider,
+        None
+    );
+    assert_eq!(
+        provider_variables(&[("GKE_REGION", "x"), ("EKS_REGION", "x")]).provider,
         Some(Provider::Eks)
     );
 }
 
 #[test]
-fn what_is_empty_has_no_value() {
-    let told = told(&[
+fn empty_variable_counts_as_unset() {
+    let provider_variables = provider_variables(&[
         ("PROVIDER", "aks"),
         ("AKS_LOCATION", "westeurope"),
         ("AKS_SUBSCRIPTION_ID", ""),
     ]);
-    assert_eq!(told.set, ["AKS_LOCATION", "AKS_SUBSCRIPTION_ID"]);
     assert_eq!(
-        told.missing,
+        provider_variables.set,
+        ["AKS_LOCATION", "AKS_SUBSCRIPTION_ID"]
+    );
+    assert_eq!(
+        provider_variables.missing,
         ["AKS_NODE_RESOURCE_GROUP", "AKS_SUBSCRIPTION_ID"]
     );
     assert_eq!(
         (
-            told.value("AKS_LOCATION"),
-            told.value("AKS_SUBSCRIPTION_ID")
+            provider_variables.value("AKS_LOCATION"),
+            provider_variables.value("AKS_SUBSCRIPTION_ID")
         ),
         (Some("westeurope"), None)
     );
 }
 
 #[test]
-fn a_word_that_the_agent_does_not_know_is_its_trouble() {
+fn unknown_provider_is_reported() {
     let config = of_environment(&[
         ("API_KEY", "x"),
         ("API_URL", "api.cast.ai"),

@@ -6,21 +6,21 @@ use castai_health_exporter::server::Handlers;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{PATIENCE, Running, views, web};
+use super::{RunningServer, TIMEOUT, fixed_handlers, web};
 
 /// Waits until the server closes the connection and returns the bytes received before.
-async fn until_cut(stream: &mut TcpStream) -> Vec<u8> {
-    let mut said = Vec::new();
+async fn read_until_closed(stream: &mut TcpStream) -> Vec<u8> {
+    let mut evidence = Vec::new();
     // A reset also closes the connection.
-    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said))
+    let _ = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut evidence))
         .await
-        .expect("it is cut in time");
-    said
+        .expect("the connection is not closed in time");
+    evidence
 }
 
 #[tokio::test]
-async fn who_sends_headers_slowly_or_none_is_cut_and_holds_up_nobody() {
-    let server = Running::start(&web(), views());
+async fn slowloris_is_disconnected_and_delays_no_other_client() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     let mut slow = server.connect().await;
     slow.write_all(b"GET /metrics HTTP/1.1\r\nHost:")
         .await
@@ -29,14 +29,14 @@ async fn who_sends_headers_slowly_or_none_is_cut_and_holds_up_nobody() {
     let began = Instant::now();
     assert_eq!(server.get("/metrics").await.status, 200);
     assert!(began.elapsed() < Duration::from_secs(2));
-    until_cut(&mut slow).await;
-    until_cut(&mut silent).await;
+    read_until_closed(&mut slow).await;
+    read_until_closed(&mut silent).await;
     assert!(began.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]
-async fn more_silent_clients_than_there_are_places_delay_a_scrape_by_seconds_only() {
-    let server = Running::start(&web(), views());
+async fn silent_clients_above_connection_limit_delay_a_scrape_by_seconds() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     let mut silent = Vec::new();
     for _ in 0..100 {
         silent.push(server.connect().await);
@@ -51,40 +51,40 @@ async fn more_silent_clients_than_there_are_places_delay_a_scrape_by_seconds_onl
 }
 
 #[tokio::test]
-async fn headers_beyond_the_bound_are_refused() {
-    let server = Running::start(&web(), views());
+async fn oversized_headers_are_rejected() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     let mut stream = server.connect().await;
     stream
         .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
         .await
         .unwrap();
     let _ = stream.write_all(&vec![b'x'; 64 * 1024]).await;
-    let said = until_cut(&mut stream).await;
+    let evidence = read_until_closed(&mut stream).await;
     assert!(
-        said.is_empty() || said.starts_with(b"HTTP/1.1 431"),
+        evidence.is_empty() || evidence.starts_with(b"HTTP/1.1 431"),
         "{}",
-        String::from_utf8_lossy(&said)
+        String::from_utf8_lossy(&evidence)
     );
     assert_eq!(server.get("/metrics").await.status, 200);
 }
 
 #[tokio::test]
-async fn a_body_is_not_read() {
-    let server = Running::start(&web(), views());
+async fn request_body_is_not_read() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     let mut stream = server.connect().await;
     let request = b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n";
     stream.write_all(request).await.unwrap();
-    let said = until_cut(&mut stream).await;
+    let evidence = read_until_closed(&mut stream).await;
     assert!(
-        said.starts_with(b"HTTP/1.1 403"),
+        evidence.starts_with(b"HTTP/1.1 403"),
         "{}",
-        String::from_utf8_lossy(&said)
+        String::from_utf8_lossy(&evidence)
     );
 }
 
 #[tokio::test]
-async fn noise_ends_its_own_connection_only() {
-    let server = Running::start(&web(), views());
+async fn garbage_closes_only_its_own_connection() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     for noise in [
         b"\x16\x03\x01\x02\x00\x01\x00".as_slice(),
         b"\0\0\0\0\r\n\r\n",
@@ -94,18 +94,18 @@ async fn noise_ends_its_own_connection_only() {
         let mut stream = server.connect().await;
         stream.write_all(noise).await.unwrap();
         stream.shutdown().await.unwrap();
-        until_cut(&mut stream).await;
+        read_until_closed(&mut stream).await;
     }
     assert_eq!(server.get("/metrics").await.status, 200);
 }
 
 #[tokio::test]
-async fn a_view_that_panics_ends_its_own_connection_only() {
-    let server = Running::start(
+async fn handler_panic_closes_only_its_own_connection() {
+    let server = RunningServer::start(
         &web(),
         Handlers {
-            status_json: Box::new(|| panic!("on purpose")),
-            ..views()
+            status_json: Box::new(|| panic!("handler panic")),
+            ..fixed_handlers()
         },
     );
     let mut stream = server.connect().await;
@@ -113,13 +113,13 @@ async fn a_view_that_panics_ends_its_own_connection_only() {
         .write_all(b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
         .await
         .unwrap();
-    assert!(until_cut(&mut stream).await.is_empty());
+    assert!(read_until_closed(&mut stream).await.is_empty());
     assert_eq!(server.get("/metrics").await.status, 200);
 }
 
 #[tokio::test]
-async fn the_end_comes_within_a_second_even_with_clients_that_hang() {
-    let server = Running::start(&web(), views());
+async fn shutdown_takes_less_than_a_second_with_hanging_clients() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     let mut hanging = server.connect().await;
     hanging.write_all(b"GET /").await.unwrap();
     assert_eq!(server.get("/-/healthy").await.status, 200);
@@ -132,7 +132,7 @@ async fn the_end_comes_within_a_second_even_with_clients_that_hang() {
     );
     assert!(
         TcpStream::connect(address).await.is_err(),
-        "nobody listens any more"
+        "the port is still open"
     );
-    until_cut(&mut hanging).await;
+    read_until_closed(&mut hanging).await;
 }

@@ -1,8 +1,5 @@
 //! Tests of basic authentication.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot set up its world fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 
@@ -10,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
 
-use super::{Running, views, with_file};
+use super::{RunningServer, fixed_handlers, with_file};
 
 fn write(folder: &Path, password: &str) {
     let hash = bcrypt::hash(password, 4).unwrap();
@@ -22,10 +19,10 @@ fn write(folder: &Path, password: &str) {
     std::fs::rename(folder.join("next"), folder.join("web.yaml")).unwrap();
 }
 
-fn started(password: &str) -> (TempDir, Running) {
+fn start_with_password(password: &str) -> (TempDir, RunningServer) {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), password);
-    let server = Running::start(&with_file(folder.path().join("web.yaml")), views());
+    let server = RunningServer::start(&with_file(folder.path().join("web.yaml")), fixed_handlers());
     (folder, server)
 }
 
@@ -34,8 +31,8 @@ fn header(credentials: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_route_asks_for_the_password() {
-    let (_folder, server) = started("right");
+async fn every_route_requires_basic_auth() {
+    let (_folder, server) = start_with_password("right");
     for path in [
         "/",
         "/metrics",
@@ -50,7 +47,9 @@ async fn every_route_asks_for_the_password() {
             (401, "Basic"),
             "{path}"
         );
-        let reply = server.ask("GET", path, &header("prometheus:right")).await;
+        let reply = server
+            .request("GET", path, &header("prometheus:right"))
+            .await;
         assert_eq!(
             reply.status,
             if path == "/nowhere" { 404 } else { 200 },
@@ -60,8 +59,8 @@ async fn every_route_asks_for_the_password() {
 }
 
 #[tokio::test]
-async fn only_the_right_password_of_a_known_user_opens() {
-    let (_folder, server) = started("ri:ght");
+async fn wrong_password_or_unknown_user_gets_401() {
+    let (_folder, server) = start_with_password("ri:ght");
     for (sent, status) in [
         (header("prometheus:ri:ght"), 200),
         (header("some.body:ri:ght"), 200),
@@ -77,7 +76,7 @@ async fn only_the_right_password_of_a_known_user_opens() {
         // The second response comes from the password cache.
         for _ in 0..2 {
             assert_eq!(
-                server.ask("GET", "/metrics", &sent).await.status,
+                server.request("GET", "/metrics", &sent).await.status,
                 status,
                 "{sent}"
             );
@@ -86,11 +85,11 @@ async fn only_the_right_password_of_a_known_user_opens() {
 }
 
 #[tokio::test]
-async fn a_changed_password_holds_at_once() {
-    let (folder, server) = started("old");
+async fn changed_password_takes_effect_immediately() {
+    let (folder, server) = start_with_password("old");
     assert_eq!(
         server
-            .ask("GET", "/metrics", &header("prometheus:old"))
+            .request("GET", "/metrics", &header("prometheus:old"))
             .await
             .status,
         200
@@ -98,14 +97,14 @@ async fn a_changed_password_holds_at_once() {
     write(folder.path(), "new");
     assert_eq!(
         server
-            .ask("GET", "/metrics", &header("prometheus:old"))
+            .request("GET", "/metrics", &header("prometheus:old"))
             .await
             .status,
         401
     );
     assert_eq!(
         server
-            .ask("GET", "/metrics", &header("prometheus:new"))
+            .request("GET", "/metrics", &header("prometheus:new"))
             .await
             .status,
         200
@@ -113,11 +112,13 @@ async fn a_changed_password_holds_at_once() {
 }
 
 #[tokio::test]
-async fn the_headers_of_the_file_stand_on_every_answer() {
-    let (_folder, server) = started("right");
+async fn configured_headers_are_on_every_response() {
+    let (_folder, server) = start_with_password("right");
     for reply in [
         server.get("/").await,
-        server.ask("GET", "/", &header("prometheus:right")).await,
+        server
+            .request("GET", "/", &header("prometheus:right"))
+            .await,
     ] {
         assert_eq!(reply.header("x-frame-options"), "sameorigin");
         assert_eq!(reply.header("content-security-policy"), "sandbox");
@@ -125,11 +126,11 @@ async fn the_headers_of_the_file_stand_on_every_answer() {
 }
 
 #[tokio::test]
-async fn many_guesses_leave_those_who_know_the_password_in() {
-    let (_folder, server) = started("right");
+async fn password_guessing_does_not_lock_out_valid_users() {
+    let (_folder, server) = start_with_password("right");
     assert_eq!(
         server
-            .ask("GET", "/metrics", &header("prometheus:right"))
+            .request("GET", "/metrics", &header("prometheus:right"))
             .await
             .status,
         200
@@ -137,7 +138,7 @@ async fn many_guesses_leave_those_who_know_the_password_in() {
     for guess in 0..200 {
         assert_eq!(
             server
-                .ask("GET", "/metrics", &header(&format!("prometheus:{guess}")))
+                .request("GET", "/metrics", &header(&format!("prometheus:{guess}")))
                 .await
                 .status,
             401
@@ -145,7 +146,7 @@ async fn many_guesses_leave_those_who_know_the_password_in() {
     }
     assert_eq!(
         server
-            .ask("GET", "/metrics", &header("prometheus:right"))
+            .request("GET", "/metrics", &header("prometheus:right"))
             .await
             .status,
         200

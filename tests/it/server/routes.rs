@@ -10,11 +10,11 @@ use castai_health_exporter::server::Handlers;
 use flate2::read::GzDecoder;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Running, views, web};
+use super::{RunningServer, fixed_handlers, web};
 
 #[tokio::test]
-async fn metrics_are_served_as_prometheus_expects_them() {
-    let server = Running::start(&web(), views());
+async fn metrics_have_prometheus_content_type() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     let reply = server.get("/metrics?x=1").await;
     assert_eq!(reply.status, 200);
     assert_eq!(
@@ -30,8 +30,8 @@ async fn metrics_are_served_as_prometheus_expects_them() {
 }
 
 #[tokio::test]
-async fn an_answer_is_compressed_for_those_who_ask_for_it() {
-    let server = Running::start(&web(), views());
+async fn response_is_gzipped_on_accept_encoding() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     for (accepted, zipped) in [
         ("gzip", true),
         ("deflate, GZIP;q=0.5", true),
@@ -41,7 +41,7 @@ async fn an_answer_is_compressed_for_those_who_ask_for_it() {
         ("br", false),
     ] {
         let reply = server
-            .ask(
+            .request(
                 "GET",
                 "/metrics",
                 &format!("Accept-Encoding: {accepted}\r\n"),
@@ -67,8 +67,8 @@ async fn an_answer_is_compressed_for_those_who_ask_for_it() {
 }
 
 #[tokio::test]
-async fn each_route_answers_with_its_own_kind() {
-    let server = Running::start(&web(), views());
+async fn each_route_has_its_content_type() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     for (path, status, kind, holds) in [
         ("/", 200, "text/html; charset=utf-8", "href=\"/metrics\""),
         ("/api/v1/status", 200, "application/json", "schema_version"),
@@ -113,8 +113,8 @@ async fn each_route_answers_with_its_own_kind() {
 }
 
 #[tokio::test]
-async fn the_page_escapes_what_it_shows_and_forbids_scripts() {
-    let server = Running::start(&web(), views());
+async fn page_escapes_html_and_has_content_security_policy() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     let reply = server.get("/").await;
     assert!(
         reply
@@ -124,17 +124,16 @@ async fn the_page_escapes_what_it_shows_and_forbids_scripts() {
     assert!(!reply.text().contains("<script"), "{}", reply.text());
     let escaped = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;more&quot;";
     assert!(reply.text().contains(escaped), "{}", reply.text());
-    let mended =
-        "What mends it: &lt;b&gt;wait&lt;/b&gt; <a href=\"/runbooks/CastaiDown#dns\">Runbook</a>";
+    let mended = "Fix: &lt;b&gt;wait&lt;/b&gt; <a href=\"/runbooks/CastaiDown#dns\">Runbook</a>";
     assert!(reply.text().contains(mended), "{}", reply.text());
 }
 
 #[tokio::test]
-async fn head_has_the_headers_of_get_and_no_body() {
-    let server = Running::start(&web(), views());
+async fn head_has_headers_of_get_without_body() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     for path in ["/metrics", "/", "/-/healthy", "/nowhere"] {
         let get = server.get(path).await;
-        let head = server.ask("HEAD", path, "").await;
+        let head = server.request("HEAD", path, "").await;
         assert_eq!(head.status, get.status, "{path}");
         assert_eq!(
             head.header("content-length"),
@@ -151,26 +150,26 @@ async fn head_has_the_headers_of_get_and_no_body() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_the_right_ones() {
-    let server = Running::start(&web(), views());
+async fn wrong_method_gets_405_with_allow_header() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     for (method, path, allowed) in [
         ("POST", "/metrics", "GET, HEAD"),
         ("DELETE", "/", "GET, HEAD"),
         ("OPTIONS", "/api/v1/status", "GET, HEAD"),
         ("GET", "/-/reload", "POST, PUT"),
     ] {
-        let reply = server.ask(method, path, "").await;
+        let reply = server.request(method, path, "").await;
         assert_eq!(
             (reply.status, reply.header("allow")),
             (405, allowed),
             "{method} {path}"
         );
     }
-    assert_eq!(server.ask("POST", "/nowhere", "").await.status, 404);
+    assert_eq!(server.request("POST", "/nowhere", "").await.status, 404);
 }
 
 #[tokio::test]
-async fn not_ready_says_what_is_missing_until_it_is_there() {
+async fn readiness_503_lists_checks_without_verdict() {
     let ready = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&ready);
     let verdict = move || {
@@ -180,11 +179,11 @@ async fn not_ready_says_what_is_missing_until_it_is_there() {
             Err("waiting for dns".to_owned())
         }
     };
-    let server = Running::start(
+    let server = RunningServer::start(
         &web(),
         Handlers {
             ready: Box::new(verdict),
-            ..views()
+            ..fixed_handlers()
         },
     );
     let reply = server.get("/-/ready").await;
@@ -195,23 +194,23 @@ async fn not_ready_says_what_is_missing_until_it_is_there() {
 }
 
 #[tokio::test]
-async fn reload_is_forbidden_unless_it_is_enabled() {
-    let server = Running::start(&web(), views());
+async fn reload_is_forbidden_unless_enabled() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     let reply = server
-        .ask("POST", "/-/reload", "Content-Length: 0\r\n")
+        .request("POST", "/-/reload", "Content-Length: 0\r\n")
         .await;
     assert_eq!(reply.status, 403);
     assert!(reply.text().contains("--web.enable-lifecycle"));
 }
 
 #[tokio::test]
-async fn reload_answers_with_the_problems_of_the_file() {
+async fn reload_response_lists_configuration_problems() {
     let (reload, mut asked) = mpsc::channel::<oneshot::Sender<Result<(), String>>>(1);
-    let server = Running::start(
+    let server = RunningServer::start(
         &web(),
         Handlers {
             reload: Some(reload),
-            ..views()
+            ..fixed_handlers()
         },
     );
     let reader = tokio::spawn(async move {
@@ -222,13 +221,13 @@ async fn reload_answers_with_the_problems_of_the_file() {
     });
     assert_eq!(
         server
-            .ask("POST", "/-/reload", "Content-Length: 0\r\n")
+            .request("POST", "/-/reload", "Content-Length: 0\r\n")
             .await
             .status,
         200
     );
     let reply = server
-        .ask("PUT", "/-/reload", "Content-Length: 5\r\n\r\nhello")
+        .request("PUT", "/-/reload", "Content-Length: 5\r\n\r\nhello")
         .await;
     assert_eq!(
         (reply.status, reply.text()),
@@ -236,20 +235,20 @@ async fn reload_answers_with_the_problems_of_the_file() {
     );
     reader.await.unwrap();
     assert_eq!(
-        server.ask("POST", "/-/reload", "").await.status,
+        server.request("POST", "/-/reload", "").await.status,
         503,
         "nobody reads any more"
     );
 }
 
 #[tokio::test]
-async fn all_routes_stand_below_the_prefix() {
-    let server = Running::start(
+async fn all_routes_are_below_the_route_prefix() {
+    let server = RunningServer::start(
         &WebSettings {
             route_prefix: "/castai".to_owned(),
             ..web()
         },
-        views(),
+        fixed_handlers(),
     );
     assert_eq!(server.get("/castai/metrics").await.status, 200);
     assert_eq!(server.get("/metrics").await.status, 404);
@@ -271,8 +270,8 @@ async fn all_routes_stand_below_the_prefix() {
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_named_with_its_cause() {
-    let server = Running::start(&web(), views());
+async fn address_in_use_is_named_with_its_cause() {
+    let server = RunningServer::start(&web(), fixed_handlers());
     let error = server::bind(&WebSettings {
         listen: vec![server.address],
         ..web()
@@ -287,18 +286,18 @@ async fn an_address_in_use_is_named_with_its_cause() {
 }
 
 #[tokio::test]
-async fn every_address_is_served() {
+async fn every_listen_address_is_served() {
     let listen = vec!["127.0.0.1:0".parse().unwrap(), "[::]:0".parse().unwrap()];
     let bound = server::bind(&WebSettings { listen, ..web() }).unwrap();
     let addresses = bound.addresses();
     assert!(addresses.len() == 2 && addresses.iter().all(|address| address.port() != 0));
-    let serving = tokio::spawn(bound.serve(views(), std::future::pending()));
+    let serving = tokio::spawn(bound.serve(fixed_handlers(), std::future::pending()));
     for address in addresses {
         let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", address.port()))
             .await
             .unwrap();
         assert_eq!(
-            super::ask(&mut stream, "GET", "/-/healthy", "")
+            super::request(&mut stream, "GET", "/-/healthy", "")
                 .await
                 .status,
             200

@@ -1,8 +1,5 @@
 //! Tests of TLS, client certificates, and certificate reloads.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot set up its world fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,13 +13,13 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::certificates::{Authority, Signed};
-use super::{Reply, Running, views, with_file};
+use super::certificates::{Authority, SignedCertificate};
+use super::{ParsedResponse, RunningServer, fixed_handlers, with_file};
 
 /// Creates a folder with a certificate, its key, the CA and a web configuration.
 fn folder(authority: &Authority, more: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    place(folder.path(), &authority.sign("exporter.example"));
+    replace_certificate(folder.path(), &authority.sign("exporter.example"));
     std::fs::write(folder.path().join("clients.pem"), authority.pem()).unwrap();
     let file = format!("tls_server_config:\n  cert_file: tls.crt\n  key_file: tls.key\n{more}");
     std::fs::write(folder.path().join("web.yaml"), file).unwrap();
@@ -30,7 +27,7 @@ fn folder(authority: &Authority, more: &str) -> TempDir {
 }
 
 /// Replaces a certificate as a mounted Secret does: by moving a symlink.
-fn place(folder: &Path, signed: &Signed) {
+fn replace_certificate(folder: &Path, signed: &SignedCertificate) {
     for (name, text) in [("tls.crt", &signed.certificate), ("tls.key", &signed.key)] {
         std::fs::write(folder.join("next"), text).unwrap();
         std::fs::rename(folder.join("next"), folder.join(name)).unwrap();
@@ -39,11 +36,11 @@ fn place(folder: &Path, signed: &Signed) {
 
 /// Sends a request over TLS, optionally with a client certificate, and returns the server's
 /// certificate.
-async fn ask(
-    server: &Running,
+async fn request(
+    server: &RunningServer,
     trusted: &Authority,
-    own: Option<&Signed>,
-) -> Result<(Reply, Vec<u8>), String> {
+    own: Option<&SignedCertificate>,
+) -> Result<(ParsedResponse, Vec<u8>), String> {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_slice(trusted.pem().as_bytes()).unwrap())
@@ -78,7 +75,7 @@ async fn ask(
         .map_err(|error: std::io::Error| error.to_string())?;
     let status = String::from_utf8_lossy(&answer[9..12]).parse().unwrap();
     Ok((
-        Reply {
+        ParsedResponse {
             status,
             headers: std::collections::BTreeMap::default(),
             body: answer,
@@ -91,34 +88,34 @@ async fn ask(
 async fn metrics_are_served_over_tls() {
     let authority = Authority::new();
     let folder = folder(&authority, "");
-    let server = Running::start(&with_file(folder.path().join("web.yaml")), views());
-    let (reply, _) = ask(&server, &authority, None).await.unwrap();
+    let server = RunningServer::start(&with_file(folder.path().join("web.yaml")), fixed_handlers());
+    let (reply, _) = request(&server, &authority, None).await.unwrap();
     assert_eq!(reply.status, 200);
     assert!(
-        ask(&server, &Authority::new(), None).await.is_err(),
-        "another authority is not trusted"
+        request(&server, &Authority::new(), None).await.is_err(),
+        "a certificate of another CA is accepted"
     );
 }
 
 #[tokio::test]
-async fn a_renewed_certificate_is_shown_without_a_restart_and_a_broken_one_changes_nothing() {
+async fn certificate_is_reloaded_and_an_invalid_one_is_ignored() {
     let authority = Authority::new();
     let folder = folder(&authority, "");
-    let server = Running::start(&with_file(folder.path().join("web.yaml")), views());
-    let (_, first) = ask(&server, &authority, None).await.unwrap();
-    place(folder.path(), &authority.sign("exporter.example"));
-    let (_, second) = ask(&server, &authority, None).await.unwrap();
+    let server = RunningServer::start(&with_file(folder.path().join("web.yaml")), fixed_handlers());
+    let (_, first) = request(&server, &authority, None).await.unwrap();
+    replace_certificate(folder.path(), &authority.sign("exporter.example"));
+    let (_, second) = request(&server, &authority, None).await.unwrap();
     assert_ne!(first, second);
     std::fs::write(folder.path().join("tls.crt"), "half a certif").unwrap();
-    let (_, third) = ask(&server, &authority, None).await.unwrap();
+    let (_, third) = request(&server, &authority, None).await.unwrap();
     assert_eq!(second, third);
-    place(folder.path(), &authority.sign("exporter.example"));
-    let (_, fourth) = ask(&server, &authority, None).await.unwrap();
+    replace_certificate(folder.path(), &authority.sign("exporter.example"));
+    let (_, fourth) = request(&server, &authority, None).await.unwrap();
     assert_ne!(third, fourth);
 }
 
 #[tokio::test]
-async fn clients_show_the_certificate_that_the_file_asks_for() {
+async fn client_certificate_is_required_as_configured() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let (known, unknown) = (
         authority.sign("prometheus.example"),
@@ -139,35 +136,39 @@ async fn clients_show_the_certificate_that_the_file_asks_for() {
         (others.as_str(), false, false, false),
     ] {
         let folder = folder(&authority, file);
-        let server = Running::start(&with_file(folder.path().join("web.yaml")), views());
+        let server =
+            RunningServer::start(&with_file(folder.path().join("web.yaml")), fixed_handlers());
         for (own, expected) in [
             (None, without),
             (Some(&known), with_known),
             (Some(&unknown), with_unknown),
         ] {
-            let answered = ask(&server, &authority, own).await;
+            let answered = request(&server, &authority, own).await;
             assert_eq!(answered.is_ok(), expected, "{file} {:?}", answered.err());
         }
     }
 }
 
 #[tokio::test]
-async fn plain_text_on_the_tls_port_ends_its_own_connection_only() {
+async fn plain_http_on_tls_port_closes_only_its_own_connection() {
     let authority = Authority::new();
     let folder = folder(&authority, "  min_version: TLS13\n");
-    let server = Running::start(&with_file(folder.path().join("web.yaml")), views());
+    let server = RunningServer::start(&with_file(folder.path().join("web.yaml")), fixed_handlers());
     let mut stream = server.connect().await;
     tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         .await
         .unwrap();
-    let mut said = Vec::new();
-    let _ = stream.read_to_end(&mut said).await;
-    assert!(!String::from_utf8_lossy(&said).contains("up 1"));
-    assert_eq!(ask(&server, &authority, None).await.unwrap().0.status, 200);
+    let mut evidence = Vec::new();
+    let _ = stream.read_to_end(&mut evidence).await;
+    assert!(!String::from_utf8_lossy(&evidence).contains("up 1"));
+    assert_eq!(
+        request(&server, &authority, None).await.unwrap().0.status,
+        200
+    );
 }
 
 #[test]
-fn a_key_of_another_certificate_is_found_before_anything_is_served() {
+fn mismatched_key_and_certificate_fail_before_listening() {
     let authority = Authority::new();
     let folder = folder(&authority, "");
     std::fs::write(

@@ -8,7 +8,7 @@ use lab::apiserver::{LogFault, workload};
 use serde_json::json;
 use test_support::lab_cluster::{LabCluster, evidence};
 
-use super::REFUSALS;
+use super::TOKEN_REJECTED_LINES;
 
 /// Creates a component with all pods running.
 fn component(world: &LabCluster, name: &str) -> String {
@@ -23,7 +23,7 @@ fn component(world: &LabCluster, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_component_of_a_full_installation_is_heard() {
+async fn logs_of_every_component_are_read() {
     let world = LabCluster::start();
     let pods: Vec<_> = COMPONENTS
         .iter()
@@ -34,7 +34,10 @@ async fn every_component_of_a_full_installation_is_heard() {
     let name = last
         .trim_start_matches("castai-")
         .trim_end_matches("-5c4d3b2a1-x1x2x");
-    world.api.logs().write(last, name, REFUSALS[0].1);
+    world
+        .api
+        .logs()
+        .write(last, name, TOKEN_REJECTED_LINES[0].1);
     let root = world
         .assert_root(CheckId::Components, M::CastaiTokenInvalid, Status::Failing)
         .await;
@@ -42,7 +45,7 @@ async fn every_component_of_a_full_installation_is_heard() {
 }
 
 #[tokio::test]
-async fn what_is_known_of_a_component_is_told_though_another_ones_log_cannot_be_read() {
+async fn component_failure_is_reported_while_another_log_is_unreadable() {
     let world = LabCluster::start();
     let (refused, unread) = (
         component(&world, "pod-mutator"),
@@ -52,7 +55,7 @@ async fn what_is_known_of_a_component_is_told_though_another_ones_log_cannot_be_
         .api
         .logs()
         .set_fault(&unread, "egressd", false, LogFault::KubeletUnreachable);
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     let of = |check: CheckId| move |check_state: &&CheckState| check_state.check == check;
     let well = check_states.iter().find(of(CheckId::Components)).unwrap();
     assert_eq!(well.status(), Status::Ok);
@@ -64,7 +67,7 @@ async fn what_is_known_of_a_component_is_told_though_another_ones_log_cannot_be_
     world
         .api
         .logs()
-        .write(&refused, "pod-mutator", REFUSALS[0].1);
+        .write(&refused, "pod-mutator", TOKEN_REJECTED_LINES[0].1);
     world.api.objects().change("Pod", AGENT, &unread, |pod| {
         pod["status"]["containerStatuses"] = json!([])
     });
@@ -75,7 +78,7 @@ async fn what_is_known_of_a_component_is_told_though_another_ones_log_cannot_be_
 }
 
 #[tokio::test]
-async fn a_cluster_controller_that_works_in_part_is_told_though_its_logs_cannot_be_read() {
+async fn partly_available_cluster_controller_is_reported_without_log_access() {
     let world = LabCluster::start();
     let pods = [
         "castai-cluster-controller-7f6d5c4b3-aaaaa",
@@ -93,7 +96,7 @@ async fn a_cluster_controller_that_works_in_part_is_told_though_its_logs_cannot_
             .find(|check_state| check_state.check == CheckId::ClusterController)
             .unwrap()
     };
-    let well = controller(world.look().await);
+    let well = controller(world.run_checks().await);
     assert_eq!(well.status(), Status::Ok);
     assert!(
         evidence(&well).contains(&format!("not read: {}/cluster-controller (", pods[0])),
@@ -106,7 +109,10 @@ async fn a_cluster_controller_that_works_in_part_is_told_though_its_logs_cannot_
         false,
         LogFault::KubeletUnreachable,
     );
-    assert_eq!(controller(world.look().await).status(), Status::Unknown);
+    assert_eq!(
+        controller(world.run_checks().await).status(),
+        Status::Unknown
+    );
     world.api.objects().change("Pod", AGENT, pods[1], |pod| {
         pod["status"]["containerStatuses"][0]["restartCount"] = json!(7);
         pod["status"]["containerStatuses"][0]["state"] =
@@ -115,7 +121,7 @@ async fn a_cluster_controller_that_works_in_part_is_told_though_its_logs_cannot_
         pod["status"]["containerStatuses"][0]["ready"] = json!(false);
         pod["status"]["conditions"] = json!([{ "type": "Ready", "status": "False" }]);
     });
-    let half = controller(world.look().await);
+    let half = controller(world.run_checks().await);
     assert_eq!(
         (half.settled.modes(), half.status()),
         (&[M::AgentCrashloop][..], Status::Warning),

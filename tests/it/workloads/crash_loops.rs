@@ -7,10 +7,11 @@ use serde_json::json;
 use test_support::lab_cluster::{LabCluster, evidence};
 use test_support::pods::{not_ready, wait_for};
 
-use super::{NOT_MADE, WORKLOADS, no_pods};
+use super::{CREATION_ERRORS, WORKLOADS, remove_pods};
+use crate::golden_entries::assert_evidence;
 
 /// Returns a lab cluster in which only `agent_workload` runs.
-fn only_the_agents_workload() -> (LabCluster, ObjectStore) {
+fn agent_workload_only() -> (LabCluster, ObjectStore) {
     let mut world = LabCluster::start();
     world.only = Some(&[CheckId::AgentWorkload]);
     world.configure();
@@ -20,7 +21,7 @@ fn only_the_agents_workload() -> (LabCluster, ObjectStore) {
 
 /// The agent started five seconds ago after `restarts` restarts; its last run took `lasted`
 /// seconds.
-fn runs_again(objects: &ObjectStore, restarts: u32, code: i32, lasted: i64) {
+fn restart_agent(objects: &ObjectStore, restarts: u32, code: i32, lasted: i64) {
     objects.change("Pod", AGENT, workload::POD, |pod| {
         let status = &mut pod["status"]["containerStatuses"][0];
         let reason = if code == 0 { "Completed" } else { "Error" };
@@ -31,125 +32,108 @@ fn runs_again(objects: &ObjectStore, restarts: u32, code: i32, lasted: i64) {
 }
 
 /// The kubelet reported `ago` seconds ago that it killed the agent.
-fn kill_told(objects: &ObjectStore, ago: i64) {
+fn add_kill_event(objects: &ObjectStore, ago: i64) {
     let text = "Container agent failed liveness probe, will be restarted";
     let mut event = workload::event("Pod", workload::POD, "Killing", text);
     event["lastTimestamp"] = json!(workload::ago(ago));
     objects.put(event);
 }
 
-fn kills_forgotten(objects: &ObjectStore) {
+fn expire_kill_events(objects: &ObjectStore) {
     objects.remove("Event", AGENT, &format!("{}.killing", workload::POD));
 }
 
-async fn assert_said(world: &LabCluster, mode: M, words: &str) {
-    let said = evidence(
-        &world
-            .assert_root(CheckId::AgentWorkload, mode, Status::Failing)
-            .await,
-    );
-    assert!(said.contains(words), "{words}: {said}");
+async fn assert_mode_and_evidence(world: &LabCluster, mode: M, entry: &str) {
+    let root = world
+        .assert_root(CheckId::AgentWorkload, mode, Status::Failing)
+        .await;
+    assert_evidence(entry, &evidence(&root));
 }
 
 #[tokio::test]
-async fn an_agent_that_is_killed_for_hours_is_told_so_also_when_the_kubelet_says_it_no_more() {
-    let (world, objects) = only_the_agents_workload();
+async fn liveness_kills_are_remembered_after_the_event_expires() {
+    let (world, objects) = agent_workload_only();
     // The first container ran for days.
-    runs_again(&objects, 1, 0, 300_000);
-    kill_told(&objects, 7);
+    restart_agent(&objects, 1, 0, 300_000);
+    add_kill_event(&objects, 7);
     world.assert_ok().await;
-    runs_again(&objects, 2, 0, 806);
-    kill_told(&objects, 7);
-    assert_said(
+    restart_agent(&objects, 2, 0, 806);
+    add_kill_event(&objects, 7);
+    assert_mode_and_evidence(
         &world,
         M::AgentLivenessKilled,
-        "the kubelet killed it because its liveness probe failed",
+        "crash_loop_killed_by_kubelet",
     )
     .await;
-    kills_forgotten(&objects);
+    expire_kill_events(&objects);
     for (restarts, lasted) in [(3, 790), (4, 816), (5, 975)] {
-        runs_again(&objects, restarts, 0, lasted);
-        assert_said(
-            &world,
-            M::AgentLivenessKilled,
-            "of every kill the kubelet does not tell",
-        )
-        .await;
+        restart_agent(&objects, restarts, 0, lasted);
+        let entry = format!("crash_loop_kill_{restarts}_without_event");
+        assert_mode_and_evidence(&world, M::AgentLivenessKilled, &entry).await;
     }
     // An agent that loses the API server survives until its lease expires.
-    runs_again(&objects, 6, 0, 300);
+    restart_agent(&objects, 6, 0, 300);
     for _ in 0..3 {
-        world.look().await;
+        world.run_checks().await;
     }
-    assert_said(
-        &world,
-        M::AgentCompleted,
-        "after losing the API server or its lease",
-    )
-    .await;
+    assert_mode_and_evidence(&world, M::AgentCompleted, "crash_loop_after_lost_lease").await;
 }
 
 #[tokio::test]
-async fn an_agent_that_is_killed_while_it_registers_is_told_so_also_when_the_kubelet_says_it_no_more()
- {
-    let (world, objects) = only_the_agents_workload();
-    runs_again(&objects, 2, 1, 46);
-    kill_told(&objects, 20);
-    assert_said(&world, M::AgentLivenessKilled, "the kubelet killed it").await;
-    kills_forgotten(&objects);
-    runs_again(&objects, 3, 1, 47);
-    assert_said(
+async fn liveness_kills_during_registration_are_remembered() {
+    let (world, objects) = agent_workload_only();
+    restart_agent(&objects, 2, 1, 46);
+    add_kill_event(&objects, 20);
+    assert_mode_and_evidence(
         &world,
         M::AgentLivenessKilled,
-        "of every kill the kubelet does not tell",
+        "crash_loop_killed_by_kubelet_during_registration",
+    )
+    .await;
+    expire_kill_events(&objects);
+    restart_agent(&objects, 3, 1, 47);
+    assert_mode_and_evidence(
+        &world,
+        M::AgentLivenessKilled,
+        "crash_loop_registration_kill_without_event",
     )
     .await;
 }
 
 #[tokio::test]
-async fn an_exporter_that_comes_late_to_a_loop_says_no_more_than_it_can_know() {
-    let (mut world, objects) = only_the_agents_workload();
-    for (told, lasted, mode, words) in [
+async fn exporter_started_during_a_crash_loop_reports_only_what_is_proven() {
+    let (mut world, objects) = agent_workload_only();
+    for (kill_event, lasted, mode, entry) in [
         (
             Some(2400),
             806,
             M::AgentLivenessKilled,
-            "of every kill the kubelet does not tell",
+            "late_exporter_old_kill_event",
         ),
-        (
-            None,
-            806,
-            M::AgentCompleted,
-            "or the kubelet killed it because it had delivered nothing for 12 minutes",
-        ),
-        (
-            None,
-            300,
-            M::AgentCompleted,
-            "after losing the API server or its lease",
-        ),
+        (None, 806, M::AgentCompleted, "late_exporter_no_kill_event"),
+        (None, 300, M::AgentCompleted, "late_exporter_short_runs"),
         (
             Some(2400),
             300,
             M::AgentCompleted,
-            "after losing the API server or its lease",
+            "late_exporter_short_runs_and_old_kill_event",
         ),
     ] {
-        world.configure_anew();
-        runs_again(&objects, 5, 0, lasted);
-        kills_forgotten(&objects);
-        if let Some(ago) = told {
-            kill_told(&objects, ago);
+        world.restart_exporter();
+        restart_agent(&objects, 5, 0, lasted);
+        expire_kill_events(&objects);
+        if let Some(ago) = kill_event {
+            add_kill_event(&objects, ago);
         }
-        assert_said(&world, mode, words).await;
+        assert_mode_and_evidence(&world, mode, entry).await;
     }
 }
 
 #[tokio::test]
-async fn an_agent_that_runs_for_longer_than_before_is_well() {
-    let (world, objects) = only_the_agents_workload();
+async fn crash_loop_ends_when_the_container_outlives_its_last_run() {
+    let (world, objects) = agent_workload_only();
     let since = |runs: i64| {
-        runs_again(&objects, 5, 0, 800);
+        restart_agent(&objects, 5, 0, 800);
         objects.change("Pod", AGENT, workload::POD, |pod| {
             let status = &mut pod["status"]["containerStatuses"][0];
             status["lastState"] = workload::terminated(0, "Completed", runs + 801, runs + 1);
@@ -165,11 +149,11 @@ async fn an_agent_that_runs_for_longer_than_before_is_well() {
 }
 
 #[tokio::test]
-async fn a_pod_that_is_not_made_is_told_by_events_alone() {
+async fn pod_creation_failure_is_detected_from_events() {
     let world = LabCluster::start();
     let objects = world.api.objects();
-    for (mode, text) in NOT_MADE {
-        no_pods(objects, &WORKLOADS[0]);
+    for (mode, text) in CREATION_ERRORS {
+        remove_pods(objects, &WORKLOADS[0]);
         objects.change("ReplicaSet", AGENT, workload::REPLICA_SET, |set| {
             set["status"] = json!({ "replicas": 0 })
         });
@@ -182,18 +166,14 @@ async fn a_pod_that_is_not_made_is_told_by_events_alone() {
         let root = world
             .assert_root(CheckId::AgentWorkload, *mode, Status::Failing)
             .await;
-        assert!(
-            evidence(&root).contains("cannot create its pod: "),
-            "{}",
-            evidence(&root)
-        );
+        assert_evidence(&format!("agent_workload_creation_{mode}"), &evidence(&root));
         objects.replace(workload::healthy());
         world.assert_healthy().await;
     }
 }
 
 #[tokio::test]
-async fn an_init_container_keeps_the_agent_from_running() {
+async fn failing_init_container_is_reported() {
     let world = LabCluster::start();
     let objects = world.api.objects();
     let image = "r.example.com/init:1";

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use test_support::lab_cluster::{LabCluster, evidence};
 use test_support::pods::{not_ready, wait_for};
 
-use super::{REFUSALS, WORKLOADS, without_a_node};
+use super::{TOKEN_REJECTED_LINES, WORKLOADS, without_a_node};
+use crate::golden_entries::assert_evidence;
 
 const NAME: &str = "castai-spot-handler";
 const IMAGE: &str = "spot-handler:1";
 
 /// A way to break a pod.
-type Break = fn(&mut Value);
+type PodFault = fn(&mut Value);
 
 /// Creates the spot handler with these numbers of desired and available pods.
 fn installed(objects: &ObjectStore, desired: u32, available: u32) {
@@ -51,7 +52,7 @@ fn creating(pod: &mut Value) {
 }
 
 /// The kubelet reported the pod ready and has since been unreachable.
-fn unheard_of(pod: &mut Value) {
+fn unreachable_kubelet(pod: &mut Value) {
     pod["status"]["conditions"][1] = workload::condition("Ready", "False", "NodeNotReady", "");
 }
 
@@ -65,28 +66,29 @@ fn crashing(pod: &mut Value) {
 }
 
 #[tokio::test]
-async fn a_component_on_each_node_whose_token_was_invalidated_is_told() {
+async fn daemonset_with_invalid_token_is_reported() {
     let world = LabCluster::start();
     let objects = world.api.objects();
     installed(objects, 1, 1);
     pod(objects, "castai-spot-handler-a", 7200, |_| {});
     world.assert_healthy().await;
-    world
-        .api
-        .logs()
-        .write("castai-spot-handler-a", "spot-handler", REFUSALS[0].1);
+    world.api.logs().write(
+        "castai-spot-handler-a",
+        "spot-handler",
+        TOKEN_REJECTED_LINES[0].1,
+    );
     let root = world
         .assert_root(CheckId::Components, M::CastaiTokenInvalid, Status::Failing)
         .await;
-    let said = evidence(&root);
+    let evidence = evidence(&root);
     assert!(
-        said.contains("helm upgrade -i castai-spot-handler castai-helm/castai-spot-handler"),
-        "{said}"
+        evidence.contains("helm upgrade -i castai-spot-handler castai-helm/castai-spot-handler"),
+        "{evidence}"
     );
 }
 
 #[tokio::test]
-async fn a_component_on_each_node_may_take_its_time_where_nodes_come_and_go() {
+async fn daemonset_pods_on_new_and_lost_nodes_have_a_grace_period() {
     let world = LabCluster::start();
     let objects = world.api.objects();
     let only = "castai-spot-handler-a";
@@ -101,9 +103,9 @@ async fn a_component_on_each_node_may_take_its_time_where_nodes_come_and_go() {
         let cni =
             "Failed to create pod sandbox: network plugin is not ready: cni config uninitialized";
         objects.put(workload::event("Pod", only, "FailedCreatePodSandBox", cni));
-        pod(objects, "castai-spot-handler-b", 7200, unheard_of);
+        pod(objects, "castai-spot-handler-b", 7200, unreachable_kubelet);
         pod(objects, "castai-spot-handler-c", 7200, |pod| {
-            unheard_of(pod);
+            unreachable_kubelet(pod);
             pod["metadata"]["deletionTimestamp"] = json!(workload::ago(600));
         });
         if first {
@@ -114,7 +116,7 @@ async fn a_component_on_each_node_may_take_its_time_where_nodes_come_and_go() {
 }
 
 #[tokio::test]
-async fn a_component_on_more_nodes_than_pods_are_kept_is_not_missed() {
+async fn daemonset_larger_than_the_pod_cache_is_not_missing() {
     let world = LabCluster::start();
     let objects = world.api.objects();
     installed(objects, 2101, 2100);
@@ -136,13 +138,13 @@ async fn a_component_on_more_nodes_than_pods_are_kept_is_not_missed() {
 }
 
 #[tokio::test]
-async fn a_component_on_each_node_that_is_broken_is_told() {
+async fn broken_daemonset_pod_is_reported() {
     let world = LabCluster::start();
     let objects = world.api.objects();
     let (works, other) = ("castai-spot-handler-a", "castai-spot-handler-b");
     for (mode, made, change) in [
         // Too long for a new node.
-        (M::AgentUnavailable, 600, creating as Break),
+        (M::AgentUnavailable, 600, creating as PodFault),
         (M::AgentUnavailable, 600, not_ready),
         // New nodes do not cause this.
         (M::AgentCrashloop, 60, crashing),
@@ -170,7 +172,7 @@ async fn a_component_on_each_node_that_is_broken_is_told() {
 }
 
 #[tokio::test]
-async fn a_component_on_each_node_whose_pods_are_not_made_is_told() {
+async fn daemonset_pod_creation_failure_is_reported() {
     let world = LabCluster::start();
     let objects = world.api.objects();
     installed(objects, 2, 0);
@@ -189,8 +191,8 @@ async fn a_component_on_each_node_whose_pods_are_not_made_is_told() {
 }
 
 #[tokio::test]
-async fn a_second_pod_that_has_no_node_of_its_own_is_no_fault_where_the_first_works() {
-    const ALONE: &str = "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules. preemption: 0/1 nodes \
+async fn unschedulable_second_replica_is_ok_while_the_first_works() {
+    const ONE_POD_PER_NODE: &str = "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules. preemption: 0/1 nodes \
                          are available: 1 No preemption victims found for incoming pod.";
     let world = LabCluster::start();
     let objects = world.api.objects();
@@ -201,7 +203,7 @@ async fn a_second_pod_that_has_no_node_of_its_own_is_no_fault_where_the_first_wo
             .as_str()
             .is_some_and(|name| name.starts_with(of.set))
     });
-    without_a_node(objects, of, ALONE);
+    without_a_node(objects, of, ONE_POD_PER_NODE);
     objects.put(pods.remove(0));
     objects.change("Deployment", AGENT, of.deployment, |deployment| {
         let text = format!("ReplicaSet \"{}\" has timed out progressing.", of.set);
@@ -209,18 +211,17 @@ async fn a_second_pod_that_has_no_node_of_its_own_is_no_fault_where_the_first_wo
             workload::condition("Progressing", "False", "ProgressDeadlineExceeded", &text);
     });
     world.assert_healthy().await;
-    let check_states = world.look().await;
+    let check_states = world.run_checks().await;
     let controller = check_states
         .iter()
         .find(|check_state| check_state.check == of.check)
         .unwrap();
-    assert!(
-        evidence(controller).contains("1 of 2 pods work; for 1 more there is no node"),
-        "{}",
-        evidence(controller)
+    assert_evidence(
+        "cluster_controller_unschedulable_replica",
+        &evidence(controller),
     );
     // If no pod works, the cause is not a missing second node.
-    without_a_node(objects, of, ALONE);
+    without_a_node(objects, of, ONE_POD_PER_NODE);
     world
         .assert_root(of.check, M::AgentUnschedulableSelector, Status::Failing)
         .await;

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::cluster::Cluster;
-use crate::support::helm::{CHART, Helm, POLICIES};
+use crate::support::helm::{CHART, Helm, POLICY_API_VERSION};
 
 /// Sets of values that together cover every template.
-pub(super) const SWITCHES: &[&[&str]] = &[
+pub(super) const VALUE_SETS: &[&[&str]] = &[
     &[],
     &["sidecar.enabled=true"],
     &["sidecar.enabled=true", "companion.enabled=false"],
@@ -67,7 +67,7 @@ pub(super) const SWITCHES: &[&[&str]] = &[
 ];
 
 /// Values that the chart must reject, and a word of the error.
-const REFUSED: &[(&[&str], &str)] = &[
+const INVALID_VALUES: &[(&[&str], &str)] = &[
     (&["image.repository="], "repository"),
     (&["image.repository=Has Spaces"], "repository"),
     (&["image.digest=sha256:short"], "digest"),
@@ -125,7 +125,7 @@ pub(super) async fn template(helm: &Helm, values: &[&str]) -> Result<String, Str
         "--namespace",
         "castai-agent",
         "--api-versions",
-        POLICIES,
+        POLICY_API_VERSION,
     ];
     arguments.extend(values.iter().flat_map(|value| ["--set", *value]));
     helm.offline(&arguments).await
@@ -139,7 +139,7 @@ async fn the_chart_passes_lint() {
 }
 
 #[tokio::test]
-async fn what_is_said_of_the_control_plane_comes_into_the_companions_file() {
+async fn control_plane_values_are_rendered_into_the_companion_config() {
     const ID: &str = "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/lab-group/providers/Microsoft.ContainerService/managedClusters/lab";
     let of = |key: &str, value: &str| format!("companion.config.control_plane.{key}={value}");
     let values = [
@@ -164,12 +164,12 @@ async fn what_is_said_of_the_control_plane_comes_into_the_companions_file() {
 }
 
 #[tokio::test]
-async fn what_the_api_server_would_refuse_the_chart_refuses() {
+async fn chart_rejects_values_that_the_apiserver_would_reject() {
     for helm in Helm::both() {
-        for (values, word) in REFUSED {
+        for (values, word) in INVALID_VALUES {
             let refused = template(&helm, values)
                 .await
-                .expect_err(&format!("{values:?} was accepted"));
+                .expect_err(&format!("{values:?} is accepted"));
             assert!(refused.contains(word), "{values:?}: {refused}");
         }
     }
@@ -188,7 +188,7 @@ async fn before_1_36_a_sidecar_is_refused_with_what_else_there_is() {
         let refused = helm.offline(&arguments).await.unwrap_err();
         for word in [
             "1.36",
-            POLICIES,
+            POLICY_API_VERSION,
             "deploy/kustomize",
             "server-side apply",
             "companion",
@@ -199,13 +199,13 @@ async fn before_1_36_a_sidecar_is_refused_with_what_else_there_is() {
 }
 
 #[tokio::test]
-async fn for_the_prometheus_operator_there_is_a_pod_monitor() {
+async fn chart_renders_a_pod_monitor() {
     let values = [
         "podMonitor.enabled=true",
         "podMonitor.labels.release=prometheus",
         "agent.namespace=elsewhere",
     ];
-    let rendered = template(&Helm::four(), &values).await.unwrap();
+    let rendered = template(&Helm::latest(), &values).await.unwrap();
     for line in [
         "kind: PodMonitor",
         "release: prometheus",
@@ -218,7 +218,7 @@ async fn for_the_prometheus_operator_there_is_a_pod_monitor() {
         !rendered.contains("prometheus.io/scrape"),
         "it would be scraped twice"
     );
-    let rules = template(&Helm::four(), &["prometheusRule.enabled=true"])
+    let rules = template(&Helm::latest(), &["prometheusRule.enabled=true"])
         .await
         .unwrap();
     let brought = fs::read_dir(format!("{CHART}/files/rules"))
@@ -235,7 +235,7 @@ async fn for_the_prometheus_operator_there_is_a_pod_monitor() {
 }
 
 #[tokio::test]
-async fn an_api_server_accepts_every_switch_strictly() {
+async fn apiserver_accepts_rendered_chart_strictly() {
     let cluster = Cluster::start(1).await.unwrap();
     let dir = TempDir::new().unwrap();
     for namespace in ["castai-agent", "elsewhere"] {
@@ -246,7 +246,7 @@ async fn an_api_server_accepts_every_switch_strictly() {
     }
     for (helm, values) in Helm::both()
         .iter()
-        .flat_map(|helm| SWITCHES.iter().map(move |values| (helm, values)))
+        .flat_map(|helm| VALUE_SETS.iter().map(move |values| (helm, values)))
     {
         let path = dir.path().join("rendered.yaml");
         fs::write(&path, template(helm, values).await.unwrap()).unwrap();
@@ -291,12 +291,12 @@ fn agent_pod() -> Value {
 }
 
 /// A real API server with the chart's policy, and a namespace that enforces `restricted`.
-struct Policy {
+struct PolicyCluster {
     cluster: Cluster,
     dir: TempDir,
 }
 
-impl Policy {
+impl PolicyCluster {
     async fn installed() -> Self {
         let cluster = Cluster::start(1).await.unwrap();
         let policy = Self {
@@ -332,11 +332,11 @@ impl Policy {
             "sidecar.enabled=true",
         ];
         arguments.extend(all.iter().chain(values).flat_map(|value| ["--set", *value]));
-        Helm::four().on(&self.cluster, &arguments).await.unwrap();
+        Helm::latest().on(&self.cluster, &arguments).await.unwrap();
         let began = Instant::now();
         let image = format!("local.test/exporter:r{revision}");
         loop {
-            let created = self.try_pod(&agent_pod()).await;
+            let created = self.admit(&agent_pod()).await;
             if created.is_ok_and(|pod| {
                 sidecar(&pod).is_some_and(|sidecar| sidecar["image"] == image.as_str())
             }) {
@@ -344,14 +344,14 @@ impl Policy {
             }
             assert!(
                 began.elapsed() < Duration::from_secs(20),
-                "the policy does not act: {values:?}"
+                "the policy does not apply: {values:?}"
             );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 
     /// Returns the pod as the API server would admit it (dry run).
-    async fn try_pod(&self, pod: &Value) -> Result<Value, String> {
+    async fn admit(&self, pod: &Value) -> Result<Value, String> {
         let path = self.dir.path().join("pod.json");
         fs::write(&path, pod.to_string()).unwrap();
         let arguments = [
@@ -404,9 +404,9 @@ fn sidecar(pod: &Value) -> Option<&Value> {
 }
 
 #[tokio::test]
-async fn the_agents_pods_get_a_sidecar_that_has_what_the_agent_has() {
-    let policy = Policy::installed().await;
-    let pod = policy.try_pod(&agent_pod()).await.unwrap();
+async fn policy_injects_a_sidecar_with_the_agents_environment() {
+    let policy = PolicyCluster::installed().await;
+    let pod = policy.admit(&agent_pod()).await.unwrap();
     let names: Vec<_> = pod["spec"]["containers"]
         .as_array()
         .unwrap()
@@ -416,7 +416,7 @@ async fn the_agents_pods_get_a_sidecar_that_has_what_the_agent_has() {
     assert_eq!(
         names,
         ["agent", "monitor", "castai-health-exporter"],
-        "last, so that logs and exec mean the agent"
+        "the sidecar is last, so logs and exec default to the agent"
     );
     let (agent, sidecar) = (&pod["spec"]["containers"][0], sidecar(&pod).unwrap());
     assert_eq!(
@@ -448,7 +448,7 @@ async fn the_agents_pods_get_a_sidecar_that_has_what_the_agent_has() {
     ] {
         assert!(
             sidecar.get(never).is_none(),
-            "{never} could make the agent unready"
+            "{never} could make the agent's pod unready"
         );
     }
     assert!(
@@ -474,8 +474,8 @@ async fn the_agents_pods_get_a_sidecar_that_has_what_the_agent_has() {
 }
 
 #[tokio::test]
-async fn pods_that_are_unlike_the_agents_are_let_through_as_they_are() {
-    let policy = Policy::installed().await;
+async fn policy_leaves_other_pods_unchanged() {
+    let policy = PolicyCluster::installed().await;
     let changed = |change: &dyn Fn(&mut Value)| {
         let mut pod = agent_pod();
         change(&mut pod);
@@ -509,7 +509,7 @@ async fn pods_that_are_unlike_the_agents_are_let_through_as_they_are() {
     ];
     for (what, pod) in without {
         let created = policy
-            .try_pod(&pod)
+            .admit(&pod)
             .await
             .unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(
@@ -527,8 +527,8 @@ async fn pods_that_are_unlike_the_agents_are_let_through_as_they_are() {
         pod["spec"]["automountServiceAccountToken"] = json!(false);
     });
     assert!(
-        sidecar(&policy.try_pod(&bare).await.unwrap()).is_some(),
-        "without environment, mounts and token"
+        sidecar(&policy.admit(&bare).await.unwrap()).is_some(),
+        "the sidecar has no environment, mounts and token"
     );
     let root = changed(&|pod| {
         pod["spec"]["securityContext"] = json!({ "runAsUser": 0 });
@@ -544,24 +544,24 @@ async fn pods_that_are_unlike_the_agents_are_let_through_as_they_are() {
         ])
         .await
         .unwrap();
-    let as_root = policy.try_pod(&root).await.unwrap();
+    let as_root = policy.admit(&root).await.unwrap();
     assert_eq!(
         sidecar(&as_root).unwrap()["securityContext"]["runAsNonRoot"],
         false,
-        "else it would never start"
+        "otherwise the agent would never start"
     );
 }
 
 #[tokio::test]
-async fn quotas_and_ranges_meet_a_sidecar_that_names_all_its_resources() {
-    let policy = Policy::installed().await;
+async fn injected_sidecar_satisfies_quota_and_limit_range() {
+    let policy = PolicyCluster::installed().await;
     let object = |kind: &str, spec: Value| json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": "t", "namespace": "castai-agent" }, "spec": spec });
     let hard = json!({ "hard": { "limits.cpu": "9", "limits.memory": "9Gi", "requests.cpu": "9", "requests.memory": "9Gi" } });
     policy.apply(&object("ResourceQuota", hard)).await.unwrap();
     let began = Instant::now();
     // A quota rejects everything until the controller has calculated its usage.
     let accepted = loop {
-        match policy.try_pod(&agent_pod()).await {
+        match policy.admit(&agent_pod()).await {
             Ok(pod) => break pod,
             Err(error) => assert!(began.elapsed() < Duration::from_secs(15), "{error}"),
         }
@@ -576,13 +576,13 @@ async fn quotas_and_ranges_meet_a_sidecar_that_names_all_its_resources() {
         json!({ "limits": [{ "type": "Container", "min": { "memory": "16Mi" } }] }),
     );
     policy.apply(&range).await.unwrap();
-    assert!(policy.try_pod(&agent_pod()).await.is_ok());
+    assert!(policy.admit(&agent_pod()).await.is_ok());
     policy.delete("limitrange", "t").await;
     policy
         .install(&["sidecar.resources.requests.memory=8Mi"])
         .await;
     policy.apply(&range).await.unwrap();
-    let refused = policy.try_pod(&agent_pod()).await.unwrap_err();
+    let refused = policy.admit(&agent_pod()).await.unwrap_err();
     assert!(
         refused.contains("minimum memory usage per Container is 16Mi"),
         "{refused}"
@@ -592,12 +592,12 @@ async fn quotas_and_ranges_meet_a_sidecar_that_names_all_its_resources() {
         .install(&["sidecar.resources.requests.memory=16Mi"])
         .await;
     policy.apply(&range).await.unwrap();
-    assert!(policy.try_pod(&agent_pod()).await.is_ok());
+    assert!(policy.admit(&agent_pod()).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_slip_in_the_policy_would_be_seen_here_and_not_first_by_the_agent() {
-    let policy = Policy::installed().await;
+async fn mutated_policy_is_rejected_by_the_apiserver() {
+    let policy = PolicyCluster::installed().await;
     let installed = policy.cluster.kubectl(&[
         "get",
         "mutatingadmissionpolicy",
@@ -627,11 +627,11 @@ async fn a_slip_in_the_policy_would_be_seen_here_and_not_first_by_the_agent() {
         policy.replace(&broken).await;
         let began = Instant::now();
         let refused = loop {
-            match policy.try_pod(&agent_pod()).await {
+            match policy.admit(&agent_pod()).await {
                 Err(refused) => break refused,
                 Ok(_) => assert!(
                     began.elapsed() < Duration::from_secs(15),
-                    "{wrong} was let through"
+                    "{wrong} is accepted"
                 ),
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

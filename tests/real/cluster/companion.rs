@@ -19,12 +19,12 @@ use crate::support::cluster::{Account, ApiServer, Cluster, Token};
 use crate::support::helm::{AGENT_CHART, CHART, Helm};
 
 /// One poll of the agent every 15 s, plus an attempt.
-const FOLLOWED: Duration = Duration::from_secs(45);
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(45);
 pub(super) const NAMESPACE: &str = "castai-agent";
 
 /// A real control plane with the agent's chart and ours, a simulated CAST AI, and the files of the
 /// companion's pod.
-pub(super) struct Scene {
+pub(super) struct CompanionBed {
     pub(super) cluster: Cluster,
     castai: CastAi,
     public: Pki,
@@ -34,18 +34,18 @@ pub(super) struct Scene {
     dir: TempDir,
 }
 
-impl Scene {
+impl CompanionBed {
     async fn start() -> Self {
         Self::of(Cluster::start(1).await.unwrap(), ApiServer::PORT).await
     }
 
     /// Starts the test bed in this cluster; the companion reaches its API server at this port.
     pub(super) async fn of(cluster: Cluster, port: u16) -> Self {
-        Self::within(cluster, port, NAMESPACE).await
+        Self::start_in_namespace(cluster, port, NAMESPACE).await
     }
 
     /// Starts the test bed with the companion in the namespace `own`.
-    async fn within(cluster: Cluster, port: u16, own: &str) -> Self {
+    async fn start_in_namespace(cluster: Cluster, port: u16, own: &str) -> Self {
         let public = Pki::new("Lab Public Root");
         let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
         let dns = Dns::start(
@@ -69,7 +69,7 @@ impl Scene {
             "--set",
             &agent,
         ];
-        Helm::four().on(&cluster, &install).await.unwrap();
+        Helm::latest().on(&cluster, &install).await.unwrap();
         let account = Account {
             namespace: own,
             name: "castai-health-exporter",
@@ -196,11 +196,11 @@ fn info(environment: &str) -> String {
 }
 
 #[tokio::test]
-async fn it_follows_the_agent_through_upgrade_rollback_removal_and_return() {
-    let scene = Scene::start().await;
+async fn companion_follows_agent_upgrade_rollback_and_reinstall() {
+    let bed = CompanionBed::start().await;
     let [helm3, helm4] = Helm::both();
-    scene.mount_secret();
-    let exporter = scene.exporter().await;
+    bed.mount_secret();
+    let exporter = bed.exporter().await;
     let absent = [
         status("apiserver", "not_applicable"),
         status("castai_api", "not_applicable"),
@@ -211,58 +211,56 @@ async fn it_follows_the_agent_through_upgrade_rollback_removal_and_return() {
         status("castai_api", "ok"),
         info("pod"),
     ];
-    let shows = async |lines: &[String]| {
+    let wait_for_metrics = async |lines: &[String]| {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        exporter.shows(&lines, FOLLOWED).await
+        exporter.wait_for_metrics(&lines, FOLLOW_TIMEOUT).await
     };
-    shows(&absent).await;
-    scene.agent(&helm3, &scene.url()).await;
-    shows(&fine).await;
+    wait_for_metrics(&absent).await;
+    bed.agent(&helm3, &bed.url()).await;
+    wait_for_metrics(&fine).await;
 
     // Upgrade the agent with an invalid value, then roll back.
-    scene.agent(&helm3, "/no/host").await;
+    bed.agent(&helm3, "/no/host").await;
     let slip = r#"castai_health_failure{check="castai_api",mode="agent_config_invalid"} 1"#;
-    shows(&[slip.to_owned(), info("pod")]).await;
+    wait_for_metrics(&[slip.to_owned(), info("pod")]).await;
     helm3
         .on(
-            &scene.cluster,
+            &bed.cluster,
             &["rollback", "castai-agent", "1", "--namespace", NAMESPACE],
         )
         .await
         .unwrap();
-    shows(&fine).await;
+    wait_for_metrics(&fine).await;
 
     // Uninstall the agent with its account, then reinstall it with the other Helm.
     helm3
         .on(
-            &scene.cluster,
+            &bed.cluster,
             &["uninstall", "castai-agent", "--namespace", NAMESPACE],
         )
         .await
         .unwrap();
-    shows(&absent).await;
-    scene.agent(&helm4, &scene.url()).await;
-    shows(&fine).await;
+    wait_for_metrics(&absent).await;
+    bed.agent(&helm4, &bed.url()).await;
+    wait_for_metrics(&fine).await;
 
     // Scale the Deployment to zero, then delete it.
     let agent = ["--namespace", NAMESPACE, "deployment", "castai-agent"];
-    scene
-        .cluster
+    bed.cluster
         .kubectl(&[["scale", "--replicas=0"].as_slice(), &agent].concat())
         .await
         .unwrap();
-    shows(&[status("castai_api", "ok"), info("deployment")]).await;
-    let known = scene
+    wait_for_metrics(&[status("castai_api", "ok"), info("deployment")]).await;
+    let known = bed
         .cluster
         .kubectl(&[["get", "-ojson"].as_slice(), &agent].concat())
         .await
         .unwrap();
-    scene
-        .cluster
+    bed.cluster
         .kubectl(&[["delete"].as_slice(), &agent].concat())
         .await
         .unwrap();
-    shows(&[
+    wait_for_metrics(&[
         status("apiserver", "ok"),
         status("castai_api", "not_applicable"),
         info("none"),
@@ -277,14 +275,13 @@ async fn it_follows_the_agent_through_upgrade_rollback_removal_and_return() {
         "labels": renamed["metadata"]["labels"],
     });
     renamed["spec"]["replicas"] = json!(1);
-    let path = scene.dir.path().join("renamed.json");
+    let path = bed.dir.path().join("renamed.json");
     fs::write(&path, renamed.to_string()).unwrap();
-    scene
-        .cluster
+    bed.cluster
         .kubectl(&["create", "-f", path.to_str().unwrap()])
         .await
         .unwrap();
-    shows(&fine).await;
+    wait_for_metrics(&fine).await;
 
     let log = exporter.log();
     assert!(
@@ -294,10 +291,10 @@ async fn it_follows_the_agent_through_upgrade_rollback_removal_and_return() {
 }
 
 #[tokio::test]
-async fn a_value_that_lies_in_a_secret_that_is_not_mounted_is_unknown_and_not_missing() {
-    let scene = Scene::start().await;
-    scene.agent(&Helm::four(), &scene.url()).await;
-    let checks = scene.check().await;
+async fn unmounted_secret_value_is_unknown_not_missing() {
+    let bed = CompanionBed::start().await;
+    bed.agent(&Helm::latest(), &bed.url()).await;
+    let checks = bed.check().await;
     assert_eq!(
         checks["castai_api"]["status"], "unknown",
         "{:?}",
@@ -377,20 +374,19 @@ impl Aws {
 }
 
 #[tokio::test]
-async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
-    let scene = Scene::start().await;
-    scene.mount_secret();
-    let aws = Aws::of(&scene.cluster).await;
+async fn companion_assumes_the_agents_role_with_requested_tokens() {
+    let bed = CompanionBed::start().await;
+    bed.mount_secret();
+    let aws = Aws::of(&bed.cluster).await;
     let role = lab::aws::Account::role_arn(ROLE);
-    let helm = Helm::four();
-    scene
-        .agent_with(&helm, &scene.url(), &aws.values(&role, AUDIENCE))
+    let helm = Helm::latest();
+    bed.agent_with(&helm, &bed.url(), &aws.values(&role, AUDIENCE))
         .await;
-    let checks = scene.check().await;
+    let checks = bed.check().await;
     for check in ["aws_credentials", "sts_identity", "ec2_api"] {
         assert_eq!(checks[check]["status"], "ok", "{:?}", checks[check]);
     }
-    let said = checks["aws_credentials"]["evidence"].as_str().unwrap();
+    let evidence = checks["aws_credentials"]["evidence"].as_str().unwrap();
     for word in [
         "source web_identity",
         SUBJECT,
@@ -398,9 +394,9 @@ async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
         "serviceaccount/token of the agent's pod",
         "only a sidecar can check",
     ] {
-        assert!(said.contains(word), "{word}: {said}");
+        assert!(evidence.contains(word), "{word}: {evidence}");
     }
-    assert!(!said.contains("may not"), "{said}");
+    assert!(!evidence.contains("may not"), "{evidence}");
     assert!(
         checks["sts_identity"]["evidence"]
             .as_str()
@@ -410,7 +406,7 @@ async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
 
     // AWS rejects the companion for the same reason as it rejects the agent.
     aws.trust("system:serviceaccount:castai-agent:another");
-    let checks = scene.check().await;
+    let checks = bed.check().await;
     assert_eq!(
         modes(&checks["sts_identity"]),
         ["aws_irsa_trust_denied"],
@@ -418,14 +414,13 @@ async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
         checks["sts_identity"]
     );
     aws.trust(SUBJECT);
-    scene
-        .agent_with(
-            &helm,
-            &scene.url(),
-            &aws.values(&role, "pods.eks.amazonaws.com"),
-        )
-        .await;
-    let checks = scene.check().await;
+    bed.agent_with(
+        &helm,
+        &bed.url(),
+        &aws.values(&role, "pods.eks.amazonaws.com"),
+    )
+    .await;
+    let checks = bed.check().await;
     assert_eq!(
         modes(&checks["aws_credentials"]),
         ["aws_irsa_wrong_audience"],
@@ -434,8 +429,7 @@ async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
     );
 
     // The account got its role after the pod was created.
-    scene
-        .agent_with(&helm, &scene.url(), &aws.values("", AUDIENCE))
+    bed.agent_with(&helm, &bed.url(), &aws.values("", AUDIENCE))
         .await;
     let annotate = [
         "annotate",
@@ -445,12 +439,11 @@ async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
         "castai-agent",
     ];
     let annotation = format!("eks.amazonaws.com/role-arn={role}");
-    scene
-        .cluster
+    bed.cluster
         .kubectl(&[annotate.as_slice(), &[&annotation]].concat())
         .await
         .unwrap();
-    let checks = scene.check().await;
+    let checks = bed.check().await;
     assert_eq!(
         modes(&checks["aws_credentials"]),
         ["aws_irsa_not_injected"],
@@ -460,11 +453,11 @@ async fn it_takes_the_role_of_the_agents_account_with_tokens_like_the_agents() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_agents_values_is_told_and_ends_with_them_while_it_runs() {
-    let scene = Scene::start().await;
-    scene.mount_secret();
-    let aws = Aws::of(&scene.cluster).await;
-    let helm = Helm::four();
+async fn invalid_agent_values_are_reported_and_recover_without_restart() {
+    let bed = CompanionBed::start().await;
+    bed.mount_secret();
+    let aws = Aws::of(&bed.cluster).await;
+    let helm = Helm::latest();
     let with = |changes: Value| {
         let mut values = aws.values("", AUDIENCE);
         let env = values["env"].as_object_mut().unwrap();
@@ -481,15 +474,13 @@ async fn what_is_wrong_with_the_agents_values_is_told_and_ends_with_them_while_i
     ]
     .map(|check| status(check, "ok"))
     .to_vec();
-    let exporter = scene.exporter().await;
-    let shows = async |lines: &[String]| {
+    let exporter = bed.exporter().await;
+    let wait_for_metrics = async |lines: &[String]| {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        exporter.shows(&lines, FOLLOWED).await
+        exporter.wait_for_metrics(&lines, FOLLOW_TIMEOUT).await
     };
-    scene
-        .agent_with(&helm, &scene.url(), &with(json!({})))
-        .await;
-    shows(&fine).await;
+    bed.agent_with(&helm, &bed.url(), &with(json!({}))).await;
+    wait_for_metrics(&fine).await;
     let slips = [
         (
             json!({ "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE" }),
@@ -513,15 +504,13 @@ async fn what_is_wrong_with_the_agents_values_is_told_and_ends_with_them_while_i
         ),
     ];
     for (slip, check, mode) in slips {
-        scene.agent_with(&helm, &scene.url(), &with(slip)).await;
-        shows(&[format!(
+        bed.agent_with(&helm, &bed.url(), &with(slip)).await;
+        wait_for_metrics(&[format!(
             r#"castai_health_failure{{check="{check}",mode="{mode}"}} 1"#
         )])
         .await;
-        scene
-            .agent_with(&helm, &scene.url(), &with(json!({})))
-            .await;
-        shows(&fine).await;
+        bed.agent_with(&helm, &bed.url(), &with(json!({}))).await;
+        wait_for_metrics(&fine).await;
     }
     let log = exporter.log();
     assert!(
@@ -531,15 +520,15 @@ async fn what_is_wrong_with_the_agents_values_is_told_and_ends_with_them_while_i
 }
 
 #[tokio::test]
-async fn from_another_namespace_it_sees_all_but_what_lies_in_secrets() {
-    let scene = Scene::within(
+async fn companion_in_another_namespace_sees_all_but_secrets() {
+    let bed = CompanionBed::start_in_namespace(
         Cluster::start(1).await.unwrap(),
         ApiServer::PORT,
         "monitoring",
     )
     .await;
     let values = json!({ "role": lab::aws::Account::role_arn(ROLE) });
-    let helm = Helm::four();
+    let helm = Helm::latest();
     let absent = [
         status("apiserver", "not_applicable"),
         status("castai_api", "not_applicable"),
@@ -555,15 +544,15 @@ async fn from_another_namespace_it_sees_all_but_what_lies_in_secrets() {
         status("castai_api", "unknown"),
         info("pod"),
     ];
-    let exporter = scene.exporter().await;
-    let shows = async |lines: &[String]| {
+    let exporter = bed.exporter().await;
+    let wait_for_metrics = async |lines: &[String]| {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        exporter.shows(&lines, FOLLOWED).await
+        exporter.wait_for_metrics(&lines, FOLLOW_TIMEOUT).await
     };
-    shows(&absent).await;
-    scene.agent_with(&helm, &scene.url(), &values).await;
-    shows(&seen).await;
-    let checks = scene.check().await;
+    wait_for_metrics(&absent).await;
+    bed.agent_with(&helm, &bed.url(), &values).await;
+    wait_for_metrics(&seen).await;
+    let checks = bed.check().await;
     for check in ["castai_api", "sts_identity"] {
         let evidence = checks[check]["evidence"].to_string();
         assert!(
@@ -572,12 +561,12 @@ async fn from_another_namespace_it_sees_all_but_what_lies_in_secrets() {
         );
     }
     helm.on(
-        &scene.cluster,
+        &bed.cluster,
         &["uninstall", "castai-agent", "--namespace", NAMESPACE],
     )
     .await
     .unwrap();
-    shows(&absent).await;
+    wait_for_metrics(&absent).await;
 }
 
 fn modes(check: &Value) -> Vec<&str> {
@@ -590,13 +579,13 @@ fn modes(check: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn an_agent_of_many_pods_is_seen_page_by_page() {
-    let scene = Scene::start().await;
-    scene.mount_secret();
+async fn agent_with_many_pods_is_listed_in_pages() {
+    let bed = CompanionBed::start().await;
+    bed.mount_secret();
     // More than one page of pods, and more than one response may contain.
     let values =
         json!({ "replicas": 60, "env": { "EKS_API_NODE_LIFECYCLE_DISCOVERY_ENABLED": "false" } });
-    scene.agent_with(&Helm::four(), &scene.url(), &values).await;
+    bed.agent_with(&Helm::latest(), &bed.url(), &values).await;
     let pods = [
         "get",
         "pods",
@@ -606,12 +595,12 @@ async fn an_agent_of_many_pods_is_seen_page_by_page() {
         "-oname",
     ];
     let began = Instant::now();
-    while scene.cluster.kubectl(&pods).await.unwrap().lines().count() < 60 {
-        assert!(began.elapsed() < FOLLOWED, "there are too few pods");
+    while bed.cluster.kubectl(&pods).await.unwrap().lines().count() < 60 {
+        assert!(began.elapsed() < FOLLOW_TIMEOUT, "too few pods exist");
     }
-    let exporter = scene.exporter().await;
+    let exporter = bed.exporter().await;
     exporter
-        .shows(&[&info("pod"), &status("castai_api", "ok")], FOLLOWED)
+        .wait_for_metrics(&[&info("pod"), &status("castai_api", "ok")], FOLLOW_TIMEOUT)
         .await;
 }
 
@@ -655,12 +644,12 @@ const PERMISSIONS: &[(&str, &str, &str, &str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn each_right_is_needed_and_there_is_no_other() {
-    let scene = Scene::start().await;
+async fn chart_grants_exactly_the_needed_permissions() {
+    let bed = CompanionBed::start().await;
     // An agent that calls AWS, which does not exist here.
     let keys = json!({ "env": { "AWS_ACCESS_KEY_ID": lab::aws::KEY_ID, "AWS_SECRET_ACCESS_KEY": lab::aws::SECRET } });
-    scene.agent_with(&Helm::four(), &scene.url(), &keys).await;
-    scene.mount_secret();
+    bed.agent_with(&Helm::latest(), &bed.url(), &keys).await;
+    bed.mount_secret();
     let everywhere = ["get", "roles,clusterroles", "--all-namespaces", "-ojson"];
     let labelled = [
         everywhere.as_slice(),
@@ -668,7 +657,7 @@ async fn each_right_is_needed_and_there_is_no_other() {
     ]
     .concat();
     let roles: Value =
-        serde_json::from_str(&scene.cluster.kubectl(&labelled).await.unwrap()).unwrap();
+        serde_json::from_str(&bed.cluster.kubectl(&labelled).await.unwrap()).unwrap();
     let mut granted = Vec::new();
     for role in roles["items"].as_array().unwrap() {
         let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
@@ -729,28 +718,30 @@ async fn each_right_is_needed_and_there_is_no_other() {
     }
     needed.sort();
     needed.dedup();
-    assert_eq!(granted, needed, "the chart gives more or less than is used");
+    assert_eq!(
+        granted, needed,
+        "the chart grants more or less than is used"
+    );
 
     for (role, resource, verb, check, word) in PERMISSIONS {
         let (namespace, name) = role.split_once('/').unwrap();
         let get = ["get", "role", "--namespace", namespace, name, "-ojson"];
-        let whole = scene.cluster.kubectl(&get).await.unwrap();
+        let whole = bed.cluster.kubectl(&get).await.unwrap();
         let mut role: Value = serde_json::from_str(&whole).unwrap();
         role["rules"]
             .as_array_mut()
             .unwrap()
             .retain(|rule| rule["resources"] != serde_json::json!([resource]));
-        let path = scene.dir.path().join("role.json");
+        let path = bed.dir.path().join("role.json");
         let replaced = async |text: String| {
             fs::write(&path, text).unwrap();
-            scene
-                .cluster
+            bed.cluster
                 .kubectl(&["replace", "--force", "-f", path.to_str().unwrap()])
                 .await
                 .unwrap();
         };
         replaced(role.to_string()).await;
-        let checks = scene.check().await;
+        let checks = bed.check().await;
         let evidence = checks[*check]["evidence"].as_str().unwrap();
         assert!(
             evidence.contains(word),
@@ -758,7 +749,7 @@ async fn each_right_is_needed_and_there_is_no_other() {
         );
         replaced(whole).await;
     }
-    let checks = scene.check().await;
+    let checks = bed.check().await;
     assert_eq!(
         (
             &checks["apiserver"]["status"],

@@ -8,44 +8,48 @@ use serde_json::{Value, json};
 use test_support::exporter::Exporter;
 use tokio::time::{Instant, sleep};
 
-use super::companion::{NAMESPACE, Scene};
+use super::companion::{CompanionBed, NAMESPACE};
 use crate::support::cluster::{ApiServer, Cluster};
 use crate::support::helm::{AGENT_CHART, Helm};
 
 /// Two intervals of 2 s and an attempt, plus time for controllers on a busy machine.
-const TOLD: Duration = Duration::from_secs(30);
-const AGAIN: Duration = Duration::from_millis(200);
+const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 const PODS: &str = "/api/v1/namespaces/castai-agent/pods";
 const DEPLOYMENT: &str = "deployment/castai-agent";
 /// Nothing renews node leases here, so the controller that would mark nodes lost is off.
-const NODES_LIVE: &str = "kube-controller-manager=--controllers=*,-node-lifecycle-controller";
+const NODE_LIFECYCLE_OFF: &str =
+    "kube-controller-manager=--controllers=*,-node-lifecycle-controller";
 
 /// A companion beside a running agent.
-struct Story {
-    scene: Scene,
+struct FaultBed {
+    companion: CompanionBed,
     exporter: Exporter,
 }
 
-impl Story {
+impl FaultBed {
     /// Starts the test bed and waits until every check is healthy.
-    async fn begin(cluster: Cluster, port: u16) -> Self {
-        let scene = Scene::of(cluster, port).await;
-        scene.mount_secret();
-        scene.agent(&Helm::four(), &scene.url()).await;
-        let exporter = scene.exporter().await;
-        let story = Self { scene, exporter };
-        story.join().await;
-        story.is_well().await;
-        story
+    async fn start(cluster: Cluster, port: u16) -> Self {
+        let companion = CompanionBed::of(cluster, port).await;
+        companion.mount_secret();
+        companion.agent(&Helm::latest(), &companion.url()).await;
+        let exporter = companion.exporter().await;
+        let bed = Self {
+            companion,
+            exporter,
+        };
+        bed.register_node().await;
+        bed.wait_until_healthy().await;
+        bed
     }
 
     async fn kubectl(&self, words: &str) -> String {
         let words: Vec<&str> = words.split(' ').chain(["--namespace", NAMESPACE]).collect();
-        self.scene.cluster.kubectl(&words).await.unwrap()
+        self.companion.cluster.kubectl(&words).await.unwrap()
     }
 
-    async fn put(&self, object: &Value) {
-        let path = self.scene.cluster.path().join("object.json");
+    async fn apply(&self, object: &Value) {
+        let path = self.companion.cluster.path().join("object.json");
         std::fs::write(&path, object.to_string()).unwrap();
         self.kubectl(&format!(
             "apply --server-side --force-conflicts -f {}",
@@ -55,9 +59,9 @@ impl Story {
     }
 
     /// Registers a node and reports it ready, as a kubelet does.
-    async fn join(&self) {
+    async fn register_node(&self) {
         let node = node();
-        self.put(&node).await;
+        self.apply(&node).await;
         self.patch("node/node-1", &json!({ "status": node["status"] }), true)
             .await;
         // The controller that removes this taint is off.
@@ -79,17 +83,17 @@ impl Story {
             words.push("--subresource=status");
         }
         // The pod may already be deleted.
-        drop(self.scene.cluster.kubectl(&words).await);
+        drop(self.companion.cluster.kubectl(&words).await);
     }
 
     /// Recreates the agent's pods, as a rollout or a lost node would.
-    async fn remake_pods(&self) {
+    async fn recreate_pods(&self) {
         self.kubectl("delete pods --all --force --grace-period=0")
             .await;
     }
 
     /// Acts as the kubelet: starts pods that have a node and removes pods that are terminating.
-    async fn play_kubelet(&self) {
+    async fn act_as_kubelet(&self) {
         let pods: Value = serde_json::from_str(&self.kubectl("get pods -ojson").await).unwrap();
         for pod in pods["items"].as_array().unwrap() {
             let name = pod["metadata"]["name"].as_str().unwrap();
@@ -110,15 +114,17 @@ impl Story {
     }
 
     /// Waits until the root cause is reported with nothing but its consequences.
-    async fn is_told(&self, check: CheckId, mode: M) {
-        self.exporter.tells((check, mode), TOLD).await;
+    async fn wait_for_root(&self, check: CheckId, mode: M) {
+        self.exporter
+            .wait_for_root((check, mode), REPORT_TIMEOUT)
+            .await;
     }
 
     /// Waits until nothing fails and the agent has been checked.
-    async fn is_well(&self) {
+    async fn wait_until_healthy(&self) {
         let began = Instant::now();
         loop {
-            self.play_kubelet().await;
+            self.act_as_kubelet().await;
             let metrics = self.exporter.metrics().await;
             let ok = |check: &str| {
                 metrics.contains(&format!(
@@ -130,8 +136,11 @@ impl Story {
                 return;
             }
             let log = self.exporter.log();
-            assert!(began.elapsed() < TOLD * 2, "not well: {failures:?}\n{log}");
-            sleep(AGAIN).await;
+            assert!(
+                began.elapsed() < REPORT_TIMEOUT * 2,
+                "not healthy: {failures:?}\n{log}"
+            );
+            sleep(POLL_INTERVAL).await;
         }
     }
 }
@@ -170,107 +179,104 @@ fn running(pod: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_agents_workload_is_broken_by_real_controllers() {
-    let story = Story::begin(
-        Cluster::start_with(&[NODES_LIVE]).await.unwrap(),
+async fn agent_faults_by_real_controllers_have_their_modes() {
+    let bed = FaultBed::start(
+        Cluster::start_with(&[NODE_LIFECYCLE_OFF]).await.unwrap(),
         ApiServer::PORT,
     )
     .await;
-    let workload = async |mode: M| story.is_told(CheckId::AgentWorkload, mode).await;
+    let workload = async |mode: M| bed.wait_for_root(CheckId::AgentWorkload, mode).await;
 
-    story.kubectl(&format!("delete {DEPLOYMENT}")).await;
+    bed.kubectl(&format!("delete {DEPLOYMENT}")).await;
     workload(M::AgentDeploymentMissing).await;
-    story.scene.agent(&Helm::four(), &story.scene.url()).await;
-    story.is_well().await;
+    bed.companion
+        .agent(&Helm::latest(), &bed.companion.url())
+        .await;
+    bed.wait_until_healthy().await;
 
-    story
-        .kubectl(&format!("scale --replicas=0 {DEPLOYMENT}"))
+    bed.kubectl(&format!("scale --replicas=0 {DEPLOYMENT}"))
         .await;
     workload(M::AgentScaledToZero).await;
-    story
-        .kubectl(&format!("scale --replicas=1 {DEPLOYMENT}"))
+    bed.kubectl(&format!("scale --replicas=1 {DEPLOYMENT}"))
         .await;
-    story.is_well().await;
+    bed.wait_until_healthy().await;
 
-    story
-        .kubectl("taint node node-1 dedicated=gpu:NoSchedule")
+    bed.kubectl("taint node node-1 dedicated=gpu:NoSchedule")
         .await;
-    story.remake_pods().await;
+    bed.recreate_pods().await;
     workload(M::AgentUnschedulableTaint).await;
-    story.kubectl("taint node node-1 dedicated-").await;
-    story.is_well().await;
+    bed.kubectl("taint node node-1 dedicated-").await;
+    bed.wait_until_healthy().await;
 
-    story.kubectl("delete node node-1").await;
-    story.remake_pods().await;
+    bed.kubectl("delete node node-1").await;
+    bed.recreate_pods().await;
     workload(M::AgentUnschedulableResources).await;
-    let said = story.exporter.evidence(CheckId::AgentWorkload).await;
-    assert!(said.contains("no nodes available"), "{said}");
-    story.join().await;
-    story.is_well().await;
+    let evidence = bed.exporter.evidence(CheckId::AgentWorkload).await;
+    assert!(evidence.contains("no nodes available"), "{evidence}");
+    bed.register_node().await;
+    bed.wait_until_healthy().await;
 
-    story
-        .patch(
-            DEPLOYMENT,
-            &json!({ "spec": { "template": { "spec": { "nodeSelector": { "pool": "x" } } } } }),
-            false,
-        )
-        .await;
+    bed.patch(
+        DEPLOYMENT,
+        &json!({ "spec": { "template": { "spec": { "nodeSelector": { "pool": "x" } } } } }),
+        false,
+    )
+    .await;
     workload(M::AgentUnschedulableSelector).await;
-    story.kubectl(&format!("rollout undo {DEPLOYMENT}")).await;
-    story.is_well().await;
+    bed.kubectl(&format!("rollout undo {DEPLOYMENT}")).await;
+    bed.wait_until_healthy().await;
 }
 
 #[tokio::test]
-async fn the_agents_pods_are_refused_by_real_admission() {
-    let story = Story::begin(
-        Cluster::start_with(&[NODES_LIVE]).await.unwrap(),
+async fn admission_rejections_have_their_modes() {
+    let bed = FaultBed::start(
+        Cluster::start_with(&[NODE_LIFECYCLE_OFF]).await.unwrap(),
         ApiServer::PORT,
     )
     .await;
-    let workload = async |mode: M| story.is_told(CheckId::AgentWorkload, mode).await;
+    let workload = async |mode: M| bed.wait_for_root(CheckId::AgentWorkload, mode).await;
 
-    story.kubectl("create quota full --hard=pods=0").await;
-    story.remake_pods().await;
+    bed.kubectl("create quota full --hard=pods=0").await;
+    bed.recreate_pods().await;
     workload(M::AgentFailedCreateQuota).await;
-    story.kubectl("delete quota full").await;
-    story.is_well().await;
+    bed.kubectl("delete quota full").await;
+    bed.wait_until_healthy().await;
 
-    story
-        .kubectl(&format!(
-            "label namespace {NAMESPACE} pod-security.kubernetes.io/enforce=baseline"
-        ))
-        .await;
-    story
-        .patch(
-            DEPLOYMENT,
-            &json!({ "spec": { "template": { "spec": { "hostNetwork": true } } } }),
-            false,
-        )
-        .await;
+    bed.kubectl(&format!(
+        "label namespace {NAMESPACE} pod-security.kubernetes.io/enforce=baseline"
+    ))
+    .await;
+    bed.patch(
+        DEPLOYMENT,
+        &json!({ "spec": { "template": { "spec": { "hostNetwork": true } } } }),
+        false,
+    )
+    .await;
     workload(M::AgentFailedCreatePsa).await;
-    story
-        .kubectl(&format!(
-            "label namespace {NAMESPACE} pod-security.kubernetes.io/enforce-"
-        ))
-        .await;
-    story.kubectl(&format!("rollout undo {DEPLOYMENT}")).await;
-    story.is_well().await;
+    bed.kubectl(&format!(
+        "label namespace {NAMESPACE} pod-security.kubernetes.io/enforce-"
+    ))
+    .await;
+    bed.kubectl(&format!("rollout undo {DEPLOYMENT}")).await;
+    bed.wait_until_healthy().await;
 
-    story.put(&webhook()).await;
-    story.remake_pods().await;
+    bed.apply(&webhook()).await;
+    bed.recreate_pods().await;
     workload(M::AgentFailedCreateWebhook).await;
-    let said = story.exporter.evidence(CheckId::AgentWorkload).await;
-    assert!(said.contains("pods.nobody.test"), "it is named: {said}");
-    story
-        .kubectl("delete validatingwebhookconfiguration nobody")
+    let evidence = bed.exporter.evidence(CheckId::AgentWorkload).await;
+    assert!(
+        evidence.contains("pods.nobody.test"),
+        "it is named: {evidence}"
+    );
+    bed.kubectl("delete validatingwebhookconfiguration nobody")
         .await;
-    story.is_well().await;
+    bed.wait_until_healthy().await;
 
-    story.kubectl("delete serviceaccount castai-agent").await;
-    story.remake_pods().await;
+    bed.kubectl("delete serviceaccount castai-agent").await;
+    bed.recreate_pods().await;
     workload(M::AgentFailedCreateSa).await;
-    story.kubectl("create serviceaccount castai-agent").await;
-    story.is_well().await;
+    bed.kubectl("create serviceaccount castai-agent").await;
+    bed.wait_until_healthy().await;
 }
 
 /// Returns a webhook configuration for new pods whose service does not exist.
@@ -288,9 +294,9 @@ fn webhook() -> Value {
 }
 
 #[tokio::test]
-async fn an_upgrade_that_will_be_refused_is_foretold() {
-    let story = Story::begin(
-        Cluster::start_with(&[NODES_LIVE]).await.unwrap(),
+async fn helm_ownership_conflict_is_reported_before_the_upgrade() {
+    let bed = FaultBed::start(
+        Cluster::start_with(&[NODE_LIFECYCLE_OFF]).await.unwrap(),
         ApiServer::PORT,
     )
     .await;
@@ -298,14 +304,13 @@ async fn an_upgrade_that_will_be_refused_is_foretold() {
         format!("annotate --overwrite {DEPLOYMENT} meta.helm.sh/release-name={release}")
     };
     // Let the umbrella release adopt the agent that was installed alone.
-    story.kubectl(&adopt("castai")).await;
-    story
-        .is_told(CheckId::AgentUpgrade, M::AgentUpgradeSelectorImmutable)
+    bed.kubectl(&adopt("castai")).await;
+    bed.wait_for_root(CheckId::AgentUpgrade, M::AgentUpgradeSelectorImmutable)
         .await;
-    let said = story.exporter.evidence(CheckId::AgentUpgrade).await;
+    let evidence = bed.exporter.evidence(CheckId::AgentUpgrade).await;
     assert!(
-        said.contains("instance=castai-agent,") && said.contains("instance=castai,"),
-        "{said}"
+        evidence.contains("instance=castai-agent,") && evidence.contains("instance=castai,"),
+        "{evidence}"
     );
     let upgrade = [
         "upgrade",
@@ -316,36 +321,35 @@ async fn an_upgrade_that_will_be_refused_is_foretold() {
         NAMESPACE,
         "--take-ownership",
     ];
-    let refused = Helm::four()
-        .on(&story.scene.cluster, &upgrade)
+    let refused = Helm::latest()
+        .on(&bed.companion.cluster, &upgrade)
         .await
         .unwrap_err();
     assert!(
         refused.contains("field is immutable"),
         "it was right: {refused}"
     );
-    story.kubectl(&adopt("castai-agent")).await;
-    story.is_well().await;
+    bed.kubectl(&adopt("castai-agent")).await;
+    bed.wait_until_healthy().await;
 }
 
 /// Flags for frequent compaction, so that a watch expires after seconds, and for watches served by
 /// etcd.
-const FORGETFUL: [&str; 2] = [
+const FAST_COMPACTION: [&str; 2] = [
     "kube-apiserver=--etcd-compaction-interval=2s",
     "kube-apiserver=--watch-cache=false",
 ];
 
 #[tokio::test]
-async fn watches_are_cut_hang_and_come_too_late_to_be_resumed() {
-    let arguments = [&FORGETFUL[..], &[NODES_LIVE]].concat();
-    let story = Story::begin(
+async fn broken_hanging_and_expired_watches_recover() {
+    let arguments = [&FAST_COMPACTION[..], &[NODE_LIFECYCLE_OFF]].concat();
+    let bed = FaultBed::start(
         Cluster::start_with(&arguments).await.unwrap(),
         ApiServer::LINK,
     )
     .await;
     let link = async |fault: &str| {
-        story
-            .scene
+        bed.companion
             .cluster
             .control(&format!("link {fault}"))
             .await
@@ -354,41 +358,43 @@ async fn watches_are_cut_hang_and_come_too_late_to_be_resumed() {
 
     // Changes during a broken watch show up once the watch resumes.
     link("reset").await;
-    story.is_told(CheckId::Apiserver, M::NetReset).await;
-    story
-        .kubectl(&format!("scale --replicas=0 {DEPLOYMENT}"))
+    bed.wait_for_root(CheckId::Apiserver, M::NetReset).await;
+    bed.kubectl(&format!("scale --replicas=0 {DEPLOYMENT}"))
         .await;
     link("ok").await;
-    story
-        .is_told(CheckId::AgentWorkload, M::AgentScaledToZero)
+    bed.wait_for_root(CheckId::AgentWorkload, M::AgentScaledToZero)
         .await;
 
     // Wait until etcd has compacted the last resource version of the watches.
-    let list = story.kubectl(&format!("get --raw {PODS}")).await;
+    let list = bed.kubectl(&format!("get --raw {PODS}")).await;
     let list: Value = serde_json::from_str(&list).unwrap();
     let version = list["metadata"]["resourceVersion"].as_str().unwrap();
     link("reset").await;
-    story
-        .kubectl(&format!("scale --replicas=1 {DEPLOYMENT}"))
+    bed.kubectl(&format!("scale --replicas=1 {DEPLOYMENT}"))
         .await;
     let again = format!("get --raw {PODS}?watch=true&timeoutSeconds=1&resourceVersion={version}");
     let began = Instant::now();
-    while !story.kubectl(&again).await.contains("\"code\":410") {
-        assert!(began.elapsed() < TOLD, "nothing is forgotten");
-        story.play_kubelet().await;
+    while !bed.kubectl(&again).await.contains("\"code\":410") {
+        assert!(
+            began.elapsed() < REPORT_TIMEOUT,
+            "the resource version has not expired"
+        );
+        bed.act_as_kubelet().await;
     }
     link("ok").await;
-    story.is_well().await;
+    bed.wait_until_healthy().await;
 
     // Restart the API server as well; every check of the companion recovers.
-    story.scene.cluster.kill("kube-apiserver").await.unwrap();
-    story.is_told(CheckId::Apiserver, M::NetReset).await;
-    story.scene.cluster.revive("kube-apiserver").await.unwrap();
-    story.is_well().await;
-    story
-        .kubectl(&format!("scale --replicas=0 {DEPLOYMENT}"))
+    bed.companion.cluster.kill("kube-apiserver").await.unwrap();
+    bed.wait_for_root(CheckId::Apiserver, M::NetReset).await;
+    bed.companion
+        .cluster
+        .revive("kube-apiserver")
+        .await
+        .unwrap();
+    bed.wait_until_healthy().await;
+    bed.kubectl(&format!("scale --replicas=0 {DEPLOYMENT}"))
         .await;
-    story
-        .is_told(CheckId::AgentWorkload, M::AgentScaledToZero)
+    bed.wait_for_root(CheckId::AgentWorkload, M::AgentScaledToZero)
         .await;
 }

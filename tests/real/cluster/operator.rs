@@ -6,19 +6,19 @@ use std::{env, fs};
 
 use tempfile::TempDir;
 
-use super::chart::{SWITCHES, template};
+use super::chart::{VALUE_SETS, template};
 use crate::support::cluster::Cluster;
 use crate::support::helm::Helm;
 
 /// Variable with the folder that `scripts/install-crds` creates.
-const FOLDER: &str = "CRD_TEST_FOLDER";
+const CRD_FOLDER_VARIABLE: &str = "CRD_TEST_FOLDER";
 const KINDS: [&str; 3] = ["podmonitors", "prometheusrules", "alertmanagerconfigs"];
 /// Time that an API server may take to serve a new kind.
-const SERVED: Duration = Duration::from_secs(30);
+const CRD_TIMEOUT: Duration = Duration::from_secs(30);
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Every value that changes an operator object.
-const MONITORED: &[&[&str]] = &[
+const OPERATOR_VALUES: &[&[&str]] = &[
     &["podMonitor.enabled=true"],
     &[
         "podMonitor.enabled=true",
@@ -39,18 +39,18 @@ const MONITORED: &[&[&str]] = &[
 ];
 
 /// An API server with the operator's CRDs.
-struct Operated {
+struct OperatorCluster {
     cluster: Cluster,
     dir: TempDir,
 }
 
-impl Operated {
+impl OperatorCluster {
     async fn start() -> Self {
-        let folder = env::var_os(FOLDER)
+        let folder = env::var_os(CRD_FOLDER_VARIABLE)
             .map(PathBuf::from)
             .filter(|folder| folder.is_dir());
         let folder = folder.unwrap_or_else(|| {
-            panic!("{FOLDER} names no folder; run `make test`, or: export {FOLDER}=\"$(scripts/install-crds)\"")
+            panic!("{CRD_FOLDER_VARIABLE} is not a folder; run `make test`, or: export {CRD_FOLDER_VARIABLE}=\"$(scripts/install-crds)\"")
         });
         let cluster = Cluster::start(1).await.unwrap();
         for kind in KINDS {
@@ -64,7 +64,7 @@ impl Operated {
                 .kubectl(&["get", &format!("{kind}.monitoring.coreos.com")])
                 .await
             {
-                assert!(began.elapsed() < SERVED, "{error}");
+                assert!(began.elapsed() < CRD_TIMEOUT, "{error}");
             }
         }
         for namespace in ["castai-agent", "elsewhere", "monitoring"] {
@@ -80,7 +80,7 @@ impl Operated {
     }
 
     /// Validates objects strictly (server-side dry run).
-    async fn accepts(&self, objects: &str) -> Result<(), String> {
+    async fn validate(&self, objects: &str) -> Result<(), String> {
         let path = self.dir.path().join("objects.yaml");
         fs::write(&path, objects).unwrap();
         let arguments = [
@@ -99,30 +99,30 @@ impl Operated {
 }
 
 #[tokio::test]
-async fn the_operators_schemas_accept_what_is_made_for_it_and_no_slip() {
-    let operated = Operated::start().await;
+async fn operator_schemas_accept_chart_objects_and_reject_typos() {
+    let operated = OperatorCluster::start().await;
     for (helm, values) in Helm::both()
         .iter()
-        .flat_map(|helm| MONITORED.iter().map(move |values| (helm, values)))
+        .flat_map(|helm| OPERATOR_VALUES.iter().map(move |values| (helm, values)))
     {
         let rendered = template(helm, values).await.unwrap();
         assert!(rendered.contains("monitoring.coreos.com/v1"), "{values:?}");
         operated
-            .accepts(&rendered)
+            .validate(&rendered)
             .await
             .unwrap_or_else(|error| panic!("{values:?}: {error}"));
     }
     let monitored = ["podMonitor.enabled=true", "prometheusRule.enabled=true"];
-    for values in SWITCHES {
-        let rendered = template(&Helm::four(), &[*values, &monitored].concat())
+    for values in VALUE_SETS {
+        let rendered = template(&Helm::latest(), &[*values, &monitored].concat())
             .await
             .unwrap();
         operated
-            .accepts(&rendered)
+            .validate(&rendered)
             .await
             .unwrap_or_else(|error| panic!("{values:?}: {error}"));
     }
-    let rendered = template(&Helm::four(), &monitored).await.unwrap();
+    let rendered = template(&Helm::latest(), &monitored).await.unwrap();
     for (right, slip, complaint) in [
         (
             "- port: health-metrics",
@@ -138,7 +138,7 @@ async fn the_operators_schemas_accept_what_is_made_for_it_and_no_slip() {
     ] {
         assert!(rendered.contains(right), "{right}");
         let refused = operated
-            .accepts(&rendered.replacen(right, slip, 1))
+            .validate(&rendered.replacen(right, slip, 1))
             .await
             .expect_err(slip);
         assert!(refused.contains(complaint), "{slip}: {refused}");
@@ -146,15 +146,15 @@ async fn the_operators_schemas_accept_what_is_made_for_it_and_no_slip() {
 }
 
 #[tokio::test]
-async fn the_operators_schemas_accept_the_rules_and_routes_of_the_repository() {
-    let operated = Operated::start().await;
+async fn operator_schemas_accept_committed_rules_and_routes() {
+    let operated = OperatorCluster::start().await;
     for file in [
         "alerts/prometheusrule.yaml",
         "alerts/alertmanager/alertmanagerconfig.yaml",
     ] {
         let objects = fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
         operated
-            .accepts(&objects)
+            .validate(&objects)
             .await
             .unwrap_or_else(|error| panic!("{file}: {error}"));
     }

@@ -4,7 +4,7 @@ use std::fs;
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use lab::aws::{OidcProvider, ROLE, Role, SUBJECT, SigningKeys, WebIdentity};
-use test_support::lab_cluster::{LabCluster, evidence, standing_of};
+use test_support::lab_cluster::{LabCluster, evidence, state_of};
 
 use super::AGENT;
 use crate::support::cluster::{ApiServer, Cluster};
@@ -15,8 +15,8 @@ pub(super) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 pub(super) const AUDIENCE: &str = "sts.amazonaws.com";
 
 async fn seen(world: &LabCluster, check: CheckId) -> (Status, Vec<M>, String) {
-    let check_states = world.look().await;
-    let check_state = standing_of(&check_states, check);
+    let check_states = world.run_checks().await;
+    let check_state = state_of(&check_states, check);
     (
         check_state.status(),
         check_state.settled.modes().to_vec(),
@@ -43,7 +43,7 @@ async fn world_of(cluster: &Cluster) -> LabCluster {
 }
 
 #[tokio::test]
-async fn a_role_is_annotated_injected_and_changed_on_a_real_service_account() {
+async fn role_annotation_changes_are_detected_on_a_real_service_account() {
     let cluster = Cluster::start(1).await.unwrap();
     let kubectl = async |words: &str| {
         let words: Vec<&str> = words
@@ -57,29 +57,32 @@ async fn a_role_is_annotated_injected_and_changed_on_a_real_service_account() {
     kubectl(pod).await;
     let arn = "arn:aws:iam::123456789012:role/castai-agent";
 
-    let (status, _, said) = seen(&world, CheckId::AwsCredentials).await;
-    assert_eq!(status, Status::Ok, "{said}");
+    let (status, _, evidence) = seen(&world, CheckId::AwsCredentials).await;
+    assert_eq!(status, Status::Ok, "{evidence}");
     assert!(
-        said.contains(
+        evidence.contains(
             "is not allowed to get serviceaccounts/castai-agent in namespace castai-agent"
         ),
-        "{said}"
+        "{evidence}"
     );
     kubectl("create role reader --verb=get --resource=serviceaccounts,pods").await;
     kubectl("create rolebinding reader --role=reader --serviceaccount=castai-agent:castai-agent")
         .await;
-    let (status, _, said) = seen(&world, CheckId::AwsCredentials).await;
-    assert!(status == Status::Ok && !said.contains("may not"), "{said}");
+    let (status, _, evidence) = seen(&world, CheckId::AwsCredentials).await;
+    assert!(
+        status == Status::Ok && !evidence.contains("may not"),
+        "{evidence}"
+    );
 
     kubectl(&format!(
         "annotate serviceaccount castai-agent eks.amazonaws.com/role-arn={arn}"
     ))
     .await;
-    let (status, modes, said) = seen(&world, CheckId::AwsCredentials).await;
+    let (status, modes, evidence) = seen(&world, CheckId::AwsCredentials).await;
     assert_eq!(
         (status, modes),
         (Status::Failing, vec![M::AwsIrsaNotInjected]),
-        "{said}"
+        "{evidence}"
     );
 
     // Like the webhook, get a token by TokenRequest. The lab's STS verifies it with the cluster's
@@ -116,10 +119,10 @@ async fn a_role_is_annotated_injected_and_changed_on_a_real_service_account() {
     kubectl("delete pod agent --grace-period=0 --force").await;
     kubectl(&pod.replace("v0.93.0", "v0.123.1")).await;
     world.set_env("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap());
-    let (status, _, said) = seen(&world, CheckId::AwsCredentials).await;
-    assert_eq!(status, Status::Ok, "{said}");
-    let (status, _, said) = seen(&world, CheckId::StsIdentity).await;
-    assert_eq!(status, Status::Ok, "{said}");
+    let (status, _, evidence) = seen(&world, CheckId::AwsCredentials).await;
+    assert_eq!(status, Status::Ok, "{evidence}");
+    let (status, _, evidence) = seen(&world, CheckId::StsIdentity).await;
+    assert_eq!(status, Status::Ok, "{evidence}");
 
     world.account.set_provider(provider(r#"{"keys":[]}"#));
     world.configure();
@@ -134,17 +137,17 @@ async fn a_role_is_annotated_injected_and_changed_on_a_real_service_account() {
     ))
     .await;
     world.configure();
-    let (status, modes, said) = seen(&world, CheckId::StsIdentity).await;
+    let (status, modes, evidence) = seen(&world, CheckId::StsIdentity).await;
     assert_eq!(
         (status, modes),
         (Status::Warning, vec![M::AwsRoleMismatch]),
-        "{said}"
+        "{evidence}"
     );
-    assert!(said.contains("rollout restart"), "{said}");
+    assert!(evidence.contains("rollout restart"), "{evidence}");
 }
 
 #[tokio::test]
-async fn the_agents_version_is_read_from_the_image_of_a_real_pod() {
+async fn agent_version_is_read_from_the_image_of_a_real_pod() {
     let cluster = Cluster::start(1).await.unwrap();
     let kubectl = async |words: &[&str]| cluster.kubectl(words).await.unwrap();
     let mut world = world_of(&cluster).await;
@@ -183,14 +186,14 @@ async fn the_agents_version_is_read_from_the_image_of_a_real_pod() {
         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
         "http://169.254.170.23/v1/credentials",
     );
-    let (status, modes, said) = seen(&world, CheckId::AwsCredentials).await;
+    let (status, modes, evidence) = seen(&world, CheckId::AwsCredentials).await;
     assert_eq!(
         (status, modes),
         (
             Status::Failing,
             vec![M::AwsPodIdentityUnsupportedByAgentSdk]
         ),
-        "{said}"
+        "{evidence}"
     );
-    assert!(said.contains("the agent v0.93.0"), "{said}");
+    assert!(evidence.contains("the agent v0.93.0"), "{evidence}");
 }

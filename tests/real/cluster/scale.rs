@@ -20,13 +20,13 @@ const STAGES: &str = concat!(
     "/tests/cluster/kwok-stages.yaml"
 );
 /// Memory limit in KiB while watching 5,000 nodes and three times as many pods.
-const MEMORY: u64 = 14 * 1024;
+const MAX_RSS_KIB: u64 = 14 * 1024;
 /// Duration of the measurement.
-const FOLLOWED: Duration = Duration::from_mins(1);
+const MEASURED_FOR: Duration = Duration::from_mins(1);
 
 fn named(variable: &str) -> OsString {
     env::var_os(variable)
-        .unwrap_or_else(|| panic!("{variable} names no program; run `make test-scale`"))
+        .unwrap_or_else(|| panic!("{variable} is not a program; run `make test-scale`"))
 }
 
 fn begin(program: OsString, arguments: &[&str]) -> Child {
@@ -45,9 +45,9 @@ fn begin(program: OsString, arguments: &[&str]) -> Child {
 }
 
 /// Returns a field of `/proc/PID/status`, in KiB.
-fn status(pid: u32, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status
+fn proc_status_kib(pid: u32, name: &str) -> u64 {
+    let proc_status_kib = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = proc_status_kib
         .lines()
         .find_map(|line| line.strip_prefix(name))
         .unwrap();
@@ -55,14 +55,14 @@ fn status(pid: u32, name: &str) -> u64 {
 }
 
 /// Returns the CPU seconds of the main thread, which does everything except password hashing.
-fn cpu(pid: u32) -> f64 {
+fn cpu_seconds(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
     Duration::from_nanos(stat.split_whitespace().next().unwrap().parse().unwrap()).as_secs_f64()
 }
 
 #[tokio::test]
 #[ignore = "it takes minutes and five gigabytes; `make test-scale` runs it"]
-async fn five_thousand_nodes_and_fifty_thousand_pods_are_known_at_once_and_held_in_little_memory() {
+async fn companion_watches_5000_nodes_within_memory_budget() {
     let cluster = Cluster::start_with(&[
         "kube-apiserver=--max-requests-inflight=3000",
         "kube-apiserver=--max-mutating-requests-inflight=2000",
@@ -133,20 +133,20 @@ async fn five_thousand_nodes_and_fifty_thousand_pods_are_known_at_once_and_held_
         );
         sleep(Duration::from_millis(50)).await;
     }
-    let (known, spent) = (began.elapsed().as_secs_f64(), cpu(pid));
-    sleep(FOLLOWED).await;
+    let (known, spent) = (began.elapsed().as_secs_f64(), cpu_seconds(pid));
+    sleep(MEASURED_FOR).await;
     let (now, highest, followed) = (
-        status(pid, "VmRSS:"),
-        status(pid, "VmHWM:"),
-        cpu(pid) - spent,
+        proc_status_kib(pid, "VmRSS:"),
+        proc_status_kib(pid, "VmHWM:"),
+        cpu_seconds(pid) - spent,
     );
     println!(
         "{NODES} nodes and {PODS} pods: all nodes counted after {known:.2} s, {spent:.2} s of one core"
     );
-    println!("memory {now} KiB, highest {highest} KiB (limit {MEMORY})");
+    println!("memory {now} KiB, highest {highest} KiB (limit {MAX_RSS_KIB})");
     println!(
-        "{:.2} ms CPU a second while kwok renews its leases",
-        followed * 1000.0 / FOLLOWED.as_secs_f64()
+        "{:.2} ms CPU per second while kwok renews leases",
+        followed * 1000.0 / MEASURED_FOR.as_secs_f64()
     );
-    assert!(highest <= MEMORY, "{highest} KiB");
+    assert!(highest <= MAX_RSS_KIB, "{highest} KiB");
 }

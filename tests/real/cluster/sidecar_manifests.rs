@@ -44,7 +44,7 @@ fn containers(deployment: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn server_side_apply_adds_the_sidecar_and_takes_it_out_without_a_trace() {
+async fn server_side_apply_adds_and_removes_the_sidecar() {
     let cluster = Cluster::start(1).await.unwrap();
     for helm in Helm::both() {
         cluster
@@ -75,7 +75,7 @@ async fn server_side_apply_adds_the_sidecar_and_takes_it_out_without_a_trace() {
         assert_eq!(
             containers(&deployment(&cluster).await),
             with,
-            "an upgrade keeps it"
+            "an upgrade keeps the sidecar"
         );
         helm.on(
             &cluster,
@@ -92,7 +92,7 @@ async fn server_side_apply_adds_the_sidecar_and_takes_it_out_without_a_trace() {
         assert_eq!(
             containers(&deployment(&cluster).await),
             with,
-            "a rollback keeps it"
+            "a rollback keeps the sidecar"
         );
         apply("remove.yaml").await;
         let after = deployment(&cluster).await;
@@ -125,7 +125,7 @@ async fn kustomize_appends_a_sidecar_with_the_agents_environment() {
         "--namespace",
         "castai-agent",
     ];
-    let rendered = Helm::four().offline(&template).await.unwrap();
+    let rendered = Helm::latest().offline(&template).await.unwrap();
     fs::write(dir.path().join("agent.yaml"), rendered).unwrap();
     symlink(
         Path::new(DEPLOY).join("kustomize"),

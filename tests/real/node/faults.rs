@@ -6,18 +6,18 @@ use std::time::Duration;
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M};
 use serde_json::{Value, json};
 use test_support::exporter::Exporter;
-use test_support::failures::Pair;
+use test_support::failures::Failure;
 use tokio::time::{Instant, sleep};
 
-use crate::node::node_cluster::{NodeCluster, STAND_IN};
+use crate::node::node_cluster::{NodeCluster, STAND_IN_IMAGE};
 use crate::support::helm::Helm;
 
 /// Includes the kubelet's first back-off, two intervals and an attempt.
-const TOLD: Duration = Duration::from_secs(45);
-const AGAIN: Duration = Duration::from_millis(300);
+const REPORT_TIMEOUT: Duration = Duration::from_secs(45);
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 const DEPLOYMENT: &str = "deployment/castai-agent";
 /// Checks of the agent and of its dependencies.
-const LOOKED_AT: [CheckId; 6] = [
+const CHECKS: [CheckId; 6] = [
     CheckId::Apiserver,
     CheckId::CastaiApi,
     CheckId::AgentWorkload,
@@ -28,93 +28,97 @@ const LOOKED_AT: [CheckId; 6] = [
 
 /// Agent log lines of a delivery, of a fatal configuration error, of a lost lease, and of a key
 /// that CAST AI rejects.
-const DELIVERED: &str = r#"time="x" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
-const NO_PROVIDER: &str = r#"time="x" level=fatal msg="agent failed: unknown provider \"eksx\"""#;
-const LEASE_LOST: &str = r#"E1122 13:00:10.148702       1 leaderelection.go:316] error retrieving resource lock castai-agent/agent-leader-election-lock: Get "https://10.96.0.21:443/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases/x?timeout=3s": net/http: TLS handshake timeout"#;
-const UNAUTHORIZED: &str = r#"time="x" level=error msg="failed getting agent configuration: request error status_code=401 body={\"message\":\"Unauthorized\"}""#;
-const CONTROLLER_REFUSED: &str = r#"time="x" level=error msg="polling actions: get action request failed: iteration: 3 get cluster-actions: request error host=https://api.cast.ai, status_code=401 body={\"message\":\"Unauthorized\"}""#;
+const DELIVERY_LINE: &str = r#"time="x" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
+const FATAL_LINE: &str = r#"time="x" level=fatal msg="agent failed: unknown provider \"eksx\"""#;
+const LEASE_LOST_LINE: &str = r#"E1122 13:00:10.148702       1 leaderelection.go:316] error retrieving resource lock castai-agent/agent-leader-election-lock: Get "https://10.96.0.21:443/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases/x?timeout=3s": net/http: TLS handshake timeout"#;
+const UNAUTHORIZED_LINE: &str = r#"time="x" level=error msg="failed getting agent configuration: request error status_code=401 body={\"message\":\"Unauthorized\"}""#;
+const CONTROLLER_UNAUTHORIZED_LINE: &str = r#"time="x" level=error msg="polling actions: get action request failed: iteration: 3 get cluster-actions: request error host=https://api.cast.ai, status_code=401 body={\"message\":\"Unauthorized\"}""#;
 
 /// A way to break the agent.
-struct Story {
+struct WorkloadFault {
     /// Patch of the pod template.
     pod: Value,
-    root: Pair,
+    root: Failure,
     /// Causes and consequences reported beside the root.
-    also: &'static [Pair],
+    also: &'static [Failure],
     /// Values that the evidence of the root must contain.
-    says: &'static [&'static str],
+    evidence: &'static [&'static str],
 }
 
 /// A companion beside an agent stand-in that follows a script.
-struct Scene {
-    site: NodeCluster,
+struct NodeFaultBed {
+    cluster: NodeCluster,
     companion: Exporter,
 }
 
-impl Scene {
+impl NodeFaultBed {
     /// Starts the test bed and waits until every check is healthy.
-    async fn begin() -> Self {
-        let site = NodeCluster::bare().await;
-        let helm = Helm::four();
-        let image = format!("image={STAND_IN}");
-        site.agent(
-            &helm,
-            &["replicas=1", &image, "env.LEADER_ELECTION_ENABLED=false"],
-        )
-        .await;
+    async fn start() -> Self {
+        let cluster = NodeCluster::start_without_image().await;
+        let helm = Helm::latest();
+        let image = format!("image={STAND_IN_IMAGE}");
+        cluster
+            .agent(
+                &helm,
+                &["replicas=1", &image, "env.LEADER_ELECTION_ENABLED=false"],
+            )
+            .await;
         // A single pod at a time, so that each fault affects one pod.
-        let mut well = template(&agent(&["repeat", DELIVERED, "serve", "200"]));
+        let mut well = template(&agent(&["repeat", DELIVERY_LINE, "serve", "200"]));
         well["spec"]["strategy"] = json!({ "type": "Recreate", "rollingUpdate": null });
-        site.kubectl(&["patch", DEPLOYMENT, &format!("--patch={well}")])
+        cluster
+            .kubectl(&["patch", DEPLOYMENT, &format!("--patch={well}")])
             .await;
-        site.kubectl(&["rollout", "status", DEPLOYMENT, "--timeout=60s"])
+        cluster
+            .kubectl(&["rollout", "status", DEPLOYMENT, "--timeout=60s"])
             .await;
-        let scene = Self {
-            companion: site.companion(&helm).await,
-            site,
+        let bed = Self {
+            companion: cluster.companion(&helm).await,
+            cluster,
         };
-        scene.is_well(&LOOKED_AT).await;
-        scene
+        bed.wait_until_healthy(&CHECKS).await;
+        bed
     }
 
     /// Patches the template of the agent's pods.
     async fn change(&self, pod: &Value) {
-        self.site
+        self.cluster
             .kubectl(&["patch", DEPLOYMENT, &format!("--patch={}", template(pod))])
             .await;
     }
 
     /// Breaks the agent, waits for the root cause and its consequences, and heals it.
-    async fn play(&self, story: Story) {
-        let Story {
+    async fn play(&self, fault: WorkloadFault) {
+        let WorkloadFault {
             pod,
             root,
             also,
-            says,
-        } = story;
+            evidence,
+        } = fault;
         self.change(&pod).await;
-        self.is_told(root, also, says).await;
+        self.wait_for_root(root, also, evidence).await;
         self.heal(root).await;
     }
 
-    async fn heal(&self, root: Pair) {
-        self.site.kubectl(&["rollout", "undo", DEPLOYMENT]).await;
-        self.is_well(&[root.0, CheckId::AgentWorkload]).await;
+    async fn heal(&self, root: Failure) {
+        self.cluster.kubectl(&["rollout", "undo", DEPLOYMENT]).await;
+        self.wait_until_healthy(&[root.0, CheckId::AgentWorkload])
+            .await;
     }
 
-    async fn is_told(&self, root: Pair, also: &[Pair], says: &[&str]) {
-        self.companion.tells(root, TOLD).await;
-        self.waits(&format!("with {also:?} and {says:?}"), async || {
+    async fn wait_for_root(&self, root: Failure, also: &[Failure], evidence: &[&str]) {
+        self.companion.wait_for_root(root, REPORT_TIMEOUT).await;
+        self.wait_until(&format!("with {also:?} and {evidence:?}"), async || {
             let failures = self.companion.failures().await;
-            let said = self.companion.evidence(root.0).await;
+            let text = self.companion.evidence(root.0).await;
             also.iter().all(|pair| failures.contains(pair))
-                && says.iter().all(|word| said.contains(word))
+                && evidence.iter().all(|word| text.contains(word))
         })
         .await;
     }
 
     /// Waits until nothing fails and these checks have run.
-    async fn is_well(&self, seen: &[CheckId]) {
+    async fn wait_until_healthy(&self, seen: &[CheckId]) {
         let began = Instant::now();
         loop {
             let metrics = self.companion.metrics().await;
@@ -125,32 +129,32 @@ impl Scene {
                 ))
             };
             if failures.is_empty() && seen.iter().all(ok) {
-                println!("  all is well after {:.1} s", began.elapsed().as_secs_f64());
+                println!("  healthy after {:.1} s", began.elapsed().as_secs_f64());
                 return;
             }
-            if began.elapsed() > TOLD {
+            if began.elapsed() > REPORT_TIMEOUT {
                 let missing: Vec<_> = seen.iter().filter(|check| !ok(check)).collect();
                 panic!(
                     "{failures:?}, {missing:?} not ok\n{}\n{}",
                     self.companion.log(),
-                    self.site.state().await
+                    self.cluster.state().await
                 );
             }
-            sleep(AGAIN).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
     /// Waits until a condition holds.
-    async fn waits(&self, what: &str, so: impl AsyncFn() -> bool) {
+    async fn wait_until(&self, what: &str, so: impl AsyncFn() -> bool) {
         let began = Instant::now();
         while !so().await {
             let failures = self.companion.failures().await;
             assert!(
-                began.elapsed() < TOLD,
+                began.elapsed() < REPORT_TIMEOUT,
                 "not {what}: {failures:?}\n{}",
                 self.companion.log()
             );
-            sleep(AGAIN).await;
+            sleep(POLL_INTERVAL).await;
         }
         println!("  {what} {:.1} s later", began.elapsed().as_secs_f64());
     }
@@ -178,52 +182,52 @@ fn variable(from: &str, name: &str) -> Value {
     container(json!({ "env": [{ "name": "EXTRA", "valueFrom": { from: key } }] }))
 }
 
-fn workload(mode: M, pod: Value, says: &'static [&'static str]) -> Story {
-    Story {
+fn workload(mode: M, pod: Value, evidence: &'static [&'static str]) -> WorkloadFault {
+    WorkloadFault {
         pod,
         root: (CheckId::AgentWorkload, mode),
         also: &[],
-        says,
+        evidence,
     }
 }
 
 #[tokio::test]
 #[ignore = "needs root and a kubelet: make test-node"]
-async fn whatever_befalls_the_agent_on_a_real_node_is_told_by_its_one_root_and_ends() {
-    let scene = Scene::begin().await;
-    ends(&scene).await;
-    does_not_start(&scene).await;
-    is_followed(&scene).await;
-    is_lost(&scene).await;
-    has_siblings(&scene).await;
-    scene.is_well(&LOOKED_AT).await;
+async fn every_agent_fault_on_a_real_node_has_one_root_and_recovers() {
+    let bed = NodeFaultBed::start().await;
+    container_exits(&bed).await;
+    container_never_starts(&bed).await;
+    log_is_followed_over_rotation(&bed).await;
+    pod_and_node_are_lost(&bed).await;
+    other_workloads_fail(&bed).await;
+    bed.wait_until_healthy(&CHECKS).await;
 }
 
 /// The agent's container exits repeatedly, for different reasons.
-async fn ends(scene: &Scene) {
+async fn container_exits(bed: &NodeFaultBed) {
     let stories = [
-        Story {
+        WorkloadFault {
             also: &[(CheckId::AgentLog, M::AgentConfigInvalid)],
             ..workload(
                 M::AgentCrashloop,
+                agent(&["serve", "200", "sleep", "4", "log", FATAL_LINE, "exit", "1"]),
+                &["container agent", "exit code 1"],
+            )
+        },
+        WorkloadFault {
+            also: &[(CheckId::AgentLog, M::TlsHandshakeTimeout)],
+            ..workload(
+                M::AgentCompleted,
                 agent(&[
                     "serve",
                     "200",
                     "sleep",
-                    "4",
-                    "log",
-                    NO_PROVIDER,
-                    "exit",
                     "1",
+                    "log",
+                    LEASE_LOST_LINE,
+                    "exit",
+                    "0",
                 ]),
-                &["container agent", "exit code 1"],
-            )
-        },
-        Story {
-            also: &[(CheckId::AgentLog, M::TlsHandshakeTimeout)],
-            ..workload(
-                M::AgentCompleted,
-                agent(&["serve", "200", "sleep", "1", "log", LEASE_LOST, "exit", "0"]),
                 &["exit code 0", "Completed"],
             )
         },
@@ -236,52 +240,51 @@ async fn ends(scene: &Scene) {
             })),
             &["liveness probe"],
         ),
-        Story {
+        WorkloadFault {
             pod: agent(&["not-found"]),
             root: (CheckId::AgentHealth, M::AgentPortTaken),
             also: &[],
-            says: &["404"],
+            evidence: &["404"],
         },
     ];
-    for story in stories {
-        scene.play(story).await;
+    for fault in stories {
+        bed.play(fault).await;
     }
 
     // Two containers crash: the evidence names both, and the remedy prints the logs of both.
-    let ends = |name: &str, code: &str| json!({ "name": name, "args": ["log", format!("the last of {name}"), "exit", code] });
+    let container_exits = |name: &str, code: &str| json!({ "name": name, "args": ["log", format!("the last of {name}"), "exit", code] });
     let root = (CheckId::AgentWorkload, M::AgentCrashloop);
-    scene
-        .change(&json!({ "containers": [ends("agent", "3"), ends("monitor", "4")] }))
-        .await;
-    scene
-        .is_told(
-            root,
-            &[],
-            &[
-                "container agent",
-                "exit code 3",
-                "container monitor",
-                "exit code 4",
-            ],
-        )
-        .await;
+    bed.change(
+        &json!({ "containers": [container_exits("agent", "3"), container_exits("monitor", "4")] }),
+    )
+    .await;
+    bed.wait_for_root(
+        root,
+        &[],
+        &[
+            "container agent",
+            "exit code 3",
+            "container monitor",
+            "exit code 4",
+        ],
+    )
+    .await;
     let (_, command) = root.1.entry().remedy.split_once("`kubectl ").unwrap();
     let command: Vec<&str> = command.split(" | ").next().unwrap().split(' ').collect();
     // Between two starts the kubelet may have removed the container.
-    scene
-        .waits("what both said is read", async || {
-            let said = scene.site.kubectl(&command).await;
-            ["agent", "monitor"]
-                .iter()
-                .all(|name| said.contains(&format!("the last of {name}")))
-        })
-        .await;
-    scene.heal(root).await;
+    bed.wait_until("what both said is read", async || {
+        let evidence = bed.cluster.kubectl(&command).await;
+        ["agent", "monitor"]
+            .iter()
+            .all(|name| evidence.contains(&format!("the last of {name}")))
+    })
+    .await;
+    bed.heal(root).await;
 }
 
 /// The agent's container never starts, for different reasons.
-async fn does_not_start(scene: &Scene) {
-    scene.site.apply(&registry()).await;
+async fn container_never_starts(bed: &NodeFaultBed) {
+    bed.cluster.apply(&registry()).await;
     let stories = [
         workload(
             M::AgentConfigMissing,
@@ -311,31 +314,30 @@ async fn does_not_start(scene: &Scene) {
         image(M::ImageNeverPull, "local.test/none:1", "Never"),
         image(M::ImageRefused, "127.0.0.1:1/none:1", "Always"),
     ];
-    for story in stories {
-        scene.play(story).await;
+    for fault in stories {
+        bed.play(fault).await;
     }
 
     // It remains the only root during back-off and after the new pod gets an address.
-    let Story {
+    let WorkloadFault {
         pod,
         root,
         also,
-        says,
+        evidence,
     } = image(M::ImageAuthFailed, "127.0.0.1:5000/none:1", "Always");
-    scene.change(&pod).await;
-    scene.is_told(root, also, says).await;
-    let health = async || scene.companion.evidence(CheckId::AgentHealth).await;
-    scene
-        .waits("asked at its port", async || {
-            health().await.contains("no agent pod is running")
-        })
-        .await;
-    scene.is_told(root, also, &["ImagePullBackOff"]).await;
-    scene.heal(root).await;
+    bed.change(&pod).await;
+    bed.wait_for_root(root, also, evidence).await;
+    let health = async || bed.companion.evidence(CheckId::AgentHealth).await;
+    bed.wait_until("asked at its port", async || {
+        health().await.contains("no agent pod is running")
+    })
+    .await;
+    bed.wait_for_root(root, also, &["ImagePullBackOff"]).await;
+    bed.heal(root).await;
 }
 
 /// The agent's log is followed across a rotation by the kubelet.
-async fn is_followed(scene: &Scene) {
+async fn log_is_followed_over_rotation(bed: &NodeFaultBed) {
     let log = |mode: M| (CheckId::AgentLog, mode);
     let before = [
         "serve",
@@ -343,37 +345,35 @@ async fn is_followed(scene: &Scene) {
         "log",
         "this is the first line",
         "repeat",
-        UNAUTHORIZED,
+        UNAUTHORIZED_LINE,
         "sleep",
         "6",
         "flood",
     ];
-    let after = ["sleep", "6", "repeat", LEASE_LOST];
-    scene.change(&agent(&[&before[..], &after].concat())).await;
-    scene.is_told(log(M::CastaiTokenInvalid), &[], &[]).await;
+    let after = ["sleep", "6", "repeat", LEASE_LOST_LINE];
+    bed.change(&agent(&[&before[..], &after].concat())).await;
+    bed.wait_for_root(log(M::CastaiTokenInvalid), &[], &[])
+        .await;
     let file = async || {
-        scene
-            .site
+        bed.cluster
             .kubectl(&["logs", DEPLOYMENT, "--container=agent"])
             .await
     };
-    scene
-        .waits("rotated", async || !file().await.contains("the first line"))
+    bed.wait_until("rotated", async || !file().await.contains("the first line"))
         .await;
     // Incidents that continue are kept, and new ones are read from the new file.
     let both = [M::CastaiTokenInvalid, M::TlsHandshakeTimeout]
         .map(log)
         .into();
-    scene
-        .waits("told of both", async || {
-            scene.companion.failures().await == both
-        })
-        .await;
-    scene.heal(log(M::CastaiTokenInvalid)).await;
+    bed.wait_until("told of both", async || {
+        bed.companion.failures().await == both
+    })
+    .await;
+    bed.heal(log(M::CastaiTokenInvalid)).await;
 }
 
 /// The agent's pod is evicted; then its node stops responding.
-async fn is_lost(scene: &Scene) {
+async fn pod_and_node_are_lost(bed: &NodeFaultBed) {
     let limits = json!({ "limits": { "ephemeral-storage": "40Ki" }, "requests": { "ephemeral-storage": "1Ki" } });
     let mut pod = container(json!({
         "args": ["flood"], "resources": limits,
@@ -382,34 +382,32 @@ async fn is_lost(scene: &Scene) {
     }));
     // The kubelet evicts no pod of critical priority for its disk usage.
     pod["priorityClassName"] = Value::Null;
-    scene
-        .play(workload(M::AgentEvicted, pod, &["Evicted", "ephemeral"]))
+    bed.play(workload(M::AgentEvicted, pod, &["Evicted", "ephemeral"]))
         .await;
 
-    scene.site.control("pause kubelet").await;
-    scene
-        .is_told(
-            (CheckId::AgentWorkload, M::AgentUnavailable),
-            &[],
-            &["NodeNotReady"],
-        )
-        .await;
-    scene.site.control("resume kubelet").await;
-    scene.is_well(&LOOKED_AT).await;
+    bed.cluster.control("pause kubelet").await;
+    bed.wait_for_root(
+        (CheckId::AgentWorkload, M::AgentUnavailable),
+        &[],
+        &["NodeNotReady"],
+    )
+    .await;
+    bed.cluster.control("resume kubelet").await;
+    bed.wait_until_healthy(&CHECKS).await;
 }
 
 /// Other CAST AI workloads crash, or CAST AI rejects them.
-async fn has_siblings(scene: &Scene) {
+async fn other_workloads_fail(bed: &NodeFaultBed) {
     let controller = ["castai-cluster-controller", "cluster-controller"];
     for ([name, container], words, root) in [
         (
             controller,
-            ["log", CONTROLLER_REFUSED, "exit", "1"].as_slice(),
+            ["log", CONTROLLER_UNAUTHORIZED_LINE, "exit", "1"].as_slice(),
             (CheckId::ClusterController, M::AgentCrashloop),
         ),
         (
             controller,
-            &["repeat", CONTROLLER_REFUSED],
+            &["repeat", CONTROLLER_UNAUTHORIZED_LINE],
             (CheckId::ClusterController, M::CastaiTokenInvalid),
         ),
         (
@@ -418,18 +416,18 @@ async fn has_siblings(scene: &Scene) {
             (CheckId::Components, M::AgentOomkilled),
         ),
     ] {
-        scene.site.apply(&sibling(name, container, words)).await;
-        scene.is_told(root, &[], &[]).await;
-        scene.site.kubectl(&["delete", "deployment", name]).await;
-        scene.is_well(&[CheckId::AgentWorkload]).await;
+        bed.cluster.apply(&deployment(name, container, words)).await;
+        bed.wait_for_root(root, &[], &[]).await;
+        bed.cluster.kubectl(&["delete", "deployment", name]).await;
+        bed.wait_until_healthy(&[CheckId::AgentWorkload]).await;
     }
 }
 
 /// Returns a CAST AI Deployment other than the agent.
-fn sibling(name: &str, container: &str, words: &[&str]) -> Value {
+fn deployment(name: &str, container: &str, words: &[&str]) -> Value {
     let labels = json!({ "app.kubernetes.io/name": name });
     let container = json!({
-        "name": container, "image": STAND_IN, "imagePullPolicy": "Never", "args": words,
+        "name": container, "image": STAND_IN_IMAGE, "imagePullPolicy": "Never", "args": words,
         "resources": { "limits": { "memory": "32Mi" } },
         "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
     });
@@ -447,7 +445,7 @@ fn sibling(name: &str, container: &str, words: &[&str]) -> Value {
     })
 }
 
-fn image(mode: M, image: &str, policy: &str) -> Story {
+fn image(mode: M, image: &str, policy: &str) -> WorkloadFault {
     workload(
         mode,
         container(json!({ "image": image, "imagePullPolicy": policy })),
@@ -458,7 +456,7 @@ fn image(mode: M, image: &str, policy: &str) -> Story {
 /// Returns a registry that rejects every pull, over plain HTTP as the node's containerd is
 /// configured.
 fn registry() -> Value {
-    let container = json!({ "name": "registry", "image": STAND_IN, "imagePullPolicy": "Never", "args": ["registry"] });
+    let container = json!({ "name": "registry", "image": STAND_IN_IMAGE, "imagePullPolicy": "Never", "args": ["registry"] });
     json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "registry", "namespace": "default" },
         "spec": { "hostNetwork": true, "containers": [container] },

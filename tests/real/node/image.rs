@@ -7,17 +7,17 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Variable with the OCI archive that `scripts/build-image` creates.
-const ARCHIVE: &str = "IMAGE_TEST_ARCHIVE";
+const ARCHIVE_VARIABLE: &str = "IMAGE_TEST_ARCHIVE";
 /// Name of the image in the archive.
-pub(super) const NAME: &str = "local.test/castai-health-exporter";
+pub(super) const IMAGE_NAME: &str = "local.test/castai-health-exporter";
 /// Nine megabytes for the program, plus the CA certificates.
-const MOST: u64 = 9_000_000 + 400_000;
+const MAX_IMAGE_BYTES: u64 = 9_000_000 + 400_000;
 
 pub(super) fn archive() -> PathBuf {
-    let path = env::var_os(ARCHIVE)
+    let path = env::var_os(ARCHIVE_VARIABLE)
         .map(PathBuf::from)
         .filter(|path| path.is_file());
-    path.unwrap_or_else(|| panic!("{ARCHIVE} names no image; run `make test-node`"))
+    path.unwrap_or_else(|| panic!("{ARCHIVE_VARIABLE} is not an image; run `make test-node`"))
 }
 
 /// Reads a file of the archive.
@@ -45,7 +45,7 @@ fn blob(reference: &Value) -> Vec<u8> {
 
 #[test]
 #[ignore = "needs the image: make test-node"]
-fn the_image_is_the_program_and_its_authorities_and_nothing_else() {
+fn image_contains_only_the_binary_and_ca_certificates() {
     let json = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).unwrap();
     let index = json(member("index.json"));
     let manifest = json(blob(&index["manifests"][0]));
@@ -100,7 +100,7 @@ fn the_image_is_the_program_and_its_authorities_and_nothing_else() {
     );
     println!("the image holds {size} bytes, {compressed} compressed");
     assert!(
-        size <= MOST,
-        "the image holds {size} bytes, more than {MOST}"
+        size <= MAX_IMAGE_BYTES,
+        "the image has {size} bytes, more than {MAX_IMAGE_BYTES}"
     );
 }

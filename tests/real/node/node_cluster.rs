@@ -27,18 +27,18 @@ use crate::support::monitoring::RUNBOOKS;
 
 const NAMESPACE: &str = "castai-agent";
 /// Image of the stand-in for CAST AI's programs.
-pub(super) const STAND_IN: &str = "local.test/stand-in:1";
-const AGENTS_PODS: &str = "app.kubernetes.io/name=castai-agent";
+pub(super) const STAND_IN_IMAGE: &str = "local.test/stand-in:1";
+const AGENT_POD_SELECTOR: &str = "app.kubernetes.io/name=castai-agent";
 /// The node's address, at which this machine publishes servers for pods.
 const NODE: &str = "10.77.0.1";
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const REPOSITORY_ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// A poll of the companion every 15 s, a slow check every minute, and a busy machine.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 /// Speed-up of the rules: the fastest alert fires after 4 s.
-const PACE: u32 = 30;
-const AGAIN: Duration = Duration::from_millis(300);
+const RULE_SPEEDUP: u32 = 30;
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 /// Short intervals for the checks that the faults affect, so that a test takes minutes.
-const QUICK: [&str; 6] = [
+const SHORT_INTERVALS: [&str; 6] = [
     "agent_workload",
     "agent_health",
     "agent_log",
@@ -64,8 +64,8 @@ pub(super) struct Prometheus {
 impl NodeCluster {
     /// Starts a cluster with the image and a namespace with quota and limit range.
     pub(super) async fn start() -> Self {
-        let site = Self::bare().await;
-        site.import().await;
+        let cluster = Self::start_without_image().await;
+        cluster.import().await;
         for (kind, spec) in [
             (
                 "ResourceQuota",
@@ -77,16 +77,16 @@ impl NodeCluster {
             ),
         ] {
             let metadata = json!({ "name": "bounds", "namespace": NAMESPACE });
-            site.apply(
+            cluster.apply(
                 &json!({ "apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec }),
             )
             .await;
         }
-        site
+        cluster
     }
 
     /// Starts a cluster with only the agent's namespace.
-    pub(super) async fn bare() -> Self {
+    pub(super) async fn start_without_image() -> Self {
         let cluster = Cluster::start_with_node().await.unwrap();
         let public = Pki::new("Lab Public Root");
         let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
@@ -96,19 +96,19 @@ impl NodeCluster {
             .await
             .unwrap();
         fs::write(cluster.path().join("hosts"), format!("{NODE} {CASTAI}\n")).unwrap();
-        let site = Self {
+        let cluster = Self {
             castai,
             cluster,
             public,
             dir: TempDir::new().unwrap(),
         };
-        site.cluster.load_stand_in(STAND_IN).await.unwrap();
-        site.tools();
+        cluster.cluster.load_stand_in(STAND_IN_IMAGE).await.unwrap();
+        cluster.tools();
         let restricted = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": {
             "name": NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" },
         }});
-        site.apply(&restricted).await;
-        site
+        cluster.apply(&restricted).await;
+        cluster
     }
 
     /// Imports the image into the node's containerd under two names: the chart's tag and the
@@ -124,7 +124,7 @@ impl NodeCluster {
                 "images",
                 "import",
                 "--base-name",
-                image::NAME,
+                image::IMAGE_NAME,
             ])
             .arg(image::archive())
             .output()
@@ -141,7 +141,7 @@ impl NodeCluster {
     fn tools(&self) {
         let bin = self.dir.path().join("bin");
         fs::create_dir(&bin).unwrap();
-        symlink(Helm::four().program(), bin.join("helm")).unwrap();
+        symlink(Helm::latest().program(), bin.join("helm")).unwrap();
         let kubectl = bin.join("kubectl");
         fs::write(
             &kubectl,
@@ -156,8 +156,10 @@ impl NodeCluster {
 
     /// Runs a block of README.md, with the registry replaced.
     pub(super) async fn readme(&self, block: &str) {
-        let commands =
-            readme_block(block).replace("registry.example.com/castai-health-exporter", image::NAME);
+        let commands = readme_block(block).replace(
+            "registry.example.com/castai-health-exporter",
+            image::IMAGE_NAME,
+        );
         let path = format!(
             "{}:{}",
             self.dir.path().join("bin").display(),
@@ -165,16 +167,16 @@ impl NodeCluster {
         );
         let ran = Command::new("bash")
             .args(["-euo", "pipefail", "-c", &commands])
-            .current_dir(ROOT)
+            .current_dir(REPOSITORY_ROOT)
             .env("PATH", path)
             .env("KUBECONFIG", self.cluster.kubeconfig())
             .output()
             .await
             .unwrap();
-        let said = String::from_utf8_lossy(&ran.stderr);
+        let evidence = String::from_utf8_lossy(&ran.stderr);
         assert!(
             ran.status.success(),
-            "{commands}\n{said}\n{}",
+            "{commands}\n{evidence}\n{}",
             self.state().await
         );
     }
@@ -209,7 +211,7 @@ impl NodeCluster {
 
     /// Installs or upgrades our chart with these values.
     pub(super) async fn exporter(&self, helm: &Helm, values: &[&str]) {
-        let repository = format!("image.repository={}", image::NAME);
+        let repository = format!("image.repository={}", image::IMAGE_NAME);
         let mut arguments = vec![
             "upgrade",
             "--install",
@@ -240,7 +242,7 @@ impl NodeCluster {
         fs::create_dir_all(&secret).unwrap();
         fs::write(secret.join("API_KEY"), lab::API_KEY).unwrap();
         fs::write(folder.join("resolv.conf"), format!("nameserver {NODE}\n")).unwrap();
-        let quick = QUICK
+        let quick = SHORT_INTERVALS
             .map(|check| format!("{check}: {{ interval: 3s }}"))
             .join(", ");
         let file = folder.join("exporter.yaml");
@@ -261,9 +263,9 @@ impl NodeCluster {
             ("KUBERNETES_SERVICE_HOST".to_owned(), address),
             ("KUBERNETES_SERVICE_PORT".to_owned(), "443".to_owned()),
         ];
-        let exporter = Exporter::start_beside(&self.init(), &env.into(), &file).await;
+        let exporter = Exporter::start_in_network_of(&self.init(), &env.into(), &file).await;
         let address = self.control(&format!("open {}", exporter.address())).await;
-        exporter.reached_at(address)
+        exporter.with_address(address)
     }
 
     /// Returns the PID of the node's first process, which holds its namespaces.
@@ -289,7 +291,7 @@ impl NodeCluster {
     pub(super) async fn kubectl(&self, arguments: &[&str]) -> String {
         let namespaced = [["--namespace", NAMESPACE].as_slice(), arguments].concat();
         match self.cluster.kubectl(&namespaced).await {
-            Ok(said) => said,
+            Ok(evidence) => evidence,
             Err(error) => panic!("{error}\n{}", self.state().await),
         }
     }
@@ -353,7 +355,7 @@ impl NodeCluster {
     }
 
     pub(super) async fn agents_pods(&self) -> Vec<String> {
-        self.pods(AGENTS_PODS).await
+        self.pods(AGENT_POD_SELECTOR).await
     }
 
     pub(super) async fn containers(&self, pod: &str) -> Vec<String> {
@@ -412,7 +414,7 @@ impl NodeCluster {
 
     /// Waits until an exporter reports this vantage, this source of the agent's environment, and
     /// these check statuses.
-    pub(super) async fn sees(
+    pub(super) async fn wait_for_verdicts(
         &self,
         pod: &str,
         vantage: &str,
@@ -438,17 +440,20 @@ impl NodeCluster {
                 .filter(|line| !metrics.lines().any(|has| has == **line))
                 .collect();
             if missing.is_empty() {
-                println!("{pod} sees it after {:.1} s", began.elapsed().as_secs_f64());
+                println!(
+                    "{pod} reports it after {:.1} s",
+                    began.elapsed().as_secs_f64()
+                );
                 return;
             }
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > TIMEOUT {
                 let container = ["logs", pod, "-c", "castai-health-exporter", "--tail=40"];
                 panic!(
-                    "{pod} does not show {missing:?}\n{}\n{metrics}",
+                    "{pod} does not report {missing:?}\n{}\n{metrics}",
                     self.kubectl(&container).await
                 );
             }
-            sleep(AGAIN).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -474,7 +479,7 @@ impl NodeCluster {
     pub(super) async fn agent_runs_while_the_sidecar_does_not(&self, within: Duration) -> String {
         let began = Instant::now();
         loop {
-            let list = self.get(&["pods", "-l", AGENTS_PODS]).await;
+            let list = self.get(&["pods", "-l", AGENT_POD_SELECTOR]).await;
             for pod in list["items"].as_array().unwrap() {
                 let states = pod["status"]["containerStatuses"]
                     .as_array()
@@ -498,18 +503,18 @@ impl NodeCluster {
                 let ended = sidecar["state"]["terminated"]["exitCode"]
                     .as_i64()
                     .filter(|code| *code != 0);
-                let ended = ended.map(|code| format!("ended with {code}"));
+                let ended = ended.map(|code| format!("exited with {code}"));
                 if let Some(broken) = waits.map(str::to_owned).or(ended).filter(|_| runs) {
                     return format!("the agent runs, the sidecar is {broken}");
                 }
             }
             assert!(began.elapsed() < within, "{}", self.state().await);
-            sleep(AGAIN).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
     /// Returns all objects with our name, and all changes to the agent's objects.
-    pub(super) async fn left_behind(&self) -> String {
+    pub(super) async fn leftovers(&self) -> String {
         let kinds = "deployments,pods,configmaps,secrets,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings,\
                      networkpolicies,mutatingadmissionpolicies,mutatingadmissionpolicybindings";
         let ours = [
@@ -568,7 +573,7 @@ impl NodeCluster {
         let (before, discovery) = config.split_once("    kubernetes_sd_configs:\n").unwrap();
         let (_, after) = discovery.split_once("    relabel_configs:\n").unwrap();
         let settings = Settings {
-            time_scale: TimeScale::faster(PACE),
+            time_scale: TimeScale::faster(RULE_SPEEDUP),
             runbook_base: RUNBOOKS,
         };
         for group in groups(&settings) {
@@ -616,7 +621,7 @@ impl NodeCluster {
 
 impl Prometheus {
     /// Waits until a query returns this number.
-    pub(super) async fn counts(&self, query: &str, wanted: f64) {
+    pub(super) async fn wait_for_query(&self, query: &str, wanted: f64) {
         let began = Instant::now();
         let path: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
         loop {
@@ -635,17 +640,17 @@ impl Prometheus {
                 return;
             }
             assert!(
-                began.elapsed() < PATIENCE,
+                began.elapsed() < TIMEOUT,
                 "{query} is not {wanted}: {answer}"
             );
-            sleep(AGAIN).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 }
 
 /// Returns the code block of README.md after `<!-- tested: NAME -->`.
 fn readme_block(name: &str) -> String {
-    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let readme = fs::read_to_string(Path::new(REPOSITORY_ROOT).join("README.md")).unwrap();
     let mark = format!("<!-- tested: {name} -->\n```");
     let (_, after) = readme
         .split_once(&mark)

@@ -10,42 +10,42 @@ use test_support::scenarios::heal;
 use tokio::time::{Instant, sleep};
 
 use super::monitored_lab::MonitoredLab;
-use super::{LONGER_THAN_KEPT, Row, WITHIN, row};
+use super::{NOTIFICATION_TIMEOUT, RESOLVE_DELAY, Row, row};
 use crate::support::monitoring::Monitoring;
 
 /// A cause with consequences that appear in other checks after a while.
 #[derive(Clone, Copy)]
-pub(super) enum Spread {
+pub(super) enum SharedCause {
     /// CAST AI rejects the key; the agent is unhealthy and is killed repeatedly.
     InvalidKey,
     /// The API server rejects the agent's account; the agent loses its lease and exits.
-    NoAccount,
+    AccountForbidden,
     /// The agent is scaled to zero; the lease expires and the console shows the cluster as not
     /// responding.
-    NobodyRuns,
+    ScaledToZero,
     /// The registry rejects all pulls; the agent does not come back from an upgrade, and other pods
     /// do not start.
-    NoImage,
+    ImageUnauthorized,
 }
 
-impl Spread {
+impl SharedCause {
     pub(super) const ALL: [Self; 4] = [
         Self::InvalidKey,
-        Self::NoAccount,
-        Self::NobodyRuns,
-        Self::NoImage,
+        Self::AccountForbidden,
+        Self::ScaledToZero,
+        Self::ImageUnauthorized,
     ];
 
     fn cause(self) -> (CheckId, FailureMode) {
         match self {
             Self::InvalidKey => (CheckId::CastaiApi, FailureMode::CastaiTokenInvalid),
-            Self::NoAccount => (CheckId::Apiserver, FailureMode::K8sRbacForbidden),
-            Self::NobodyRuns => (CheckId::AgentWorkload, FailureMode::AgentScaledToZero),
-            Self::NoImage => (CheckId::AgentWorkload, FailureMode::ImageAuthFailed),
+            Self::AccountForbidden => (CheckId::Apiserver, FailureMode::K8sRbacForbidden),
+            Self::ScaledToZero => (CheckId::AgentWorkload, FailureMode::AgentScaledToZero),
+            Self::ImageUnauthorized => (CheckId::AgentWorkload, FailureMode::ImageAuthFailed),
         }
     }
 
-    async fn befall(self, world: &LabCluster) {
+    async fn inject(self, world: &LabCluster) {
         let objects = world.api.objects();
         let ends = |code: i32, reason: &str| {
             objects.change("Pod", workload::AGENT, workload::POD, |pod| {
@@ -63,7 +63,7 @@ impl Spread {
                 world.agent.set(AgentFault::Overdue).await;
                 ends(137, "Error");
             }
-            Self::NoAccount => {
+            Self::AccountForbidden => {
                 world
                     .api
                     .set("denied:namespaces".parse::<ApiFault>().unwrap())
@@ -74,7 +74,7 @@ impl Spread {
                     .set_field("agentStatus", json!("non-responding"));
                 ends(0, "Completed");
             }
-            Self::NobodyRuns => {
+            Self::ScaledToZero => {
                 objects.remove("Pod", workload::AGENT, workload::POD);
                 objects.change("Deployment", workload::AGENT, "castai-agent", |it| {
                     it["spec"]["replicas"] = json!(0)
@@ -83,9 +83,9 @@ impl Spread {
                     it["spec"]["replicas"] = json!(0);
                     it["status"] = json!({ "replicas": 0 });
                 });
-                nobody_leads(world).await;
+                stop_agent(world).await;
             }
-            Self::NoImage => {
+            Self::ImageUnauthorized => {
                 let refused = "failed to fetch oauth token: unexpected status: 401 Unauthorized";
                 objects.change("Pod", workload::AGENT, workload::POD, |pod| {
                     wait_for(pod, "ErrImagePull", refused)
@@ -95,14 +95,14 @@ impl Spread {
                 pod["metadata"]["namespace"] = json!("shop");
                 wait_for(&mut pod, "ErrImagePull", refused);
                 objects.put(pod);
-                nobody_leads(world).await;
+                stop_agent(world).await;
             }
         }
     }
 }
 
 /// Simulates an agent that does not run.
-async fn nobody_leads(world: &LabCluster) {
+async fn stop_agent(world: &LabCluster) {
     world.agent.set(AgentFault::Refused).await;
     world
         .api
@@ -114,50 +114,57 @@ async fn nobody_leads(world: &LabCluster) {
 }
 
 /// Plays a cause with its consequences and expects a single notification.
-pub(super) async fn spread(monitoring: &Monitoring, spread: Spread) -> Row {
-    let (check, mode) = spread.cause();
+pub(super) async fn consequences_notify_once(
+    monitoring: &Monitoring,
+    consequences_notify_once: SharedCause,
+) -> Row {
+    let (check, mode) = consequences_notify_once.cause();
     let cluster = format!("{check}-{mode}-and-what-follows").replace('_', "-");
-    let mut beside = MonitoredLab::start(LabCluster::start()).await;
-    let healthy = (beside.world.env.clone(), beside.world.file.clone());
-    monitoring.scrape(&cluster, &[beside.exporter.address()]);
-    beside
+    let mut monitored = MonitoredLab::start(LabCluster::start()).await;
+    let healthy = (monitored.world.env.clone(), monitored.world.file.clone());
+    monitoring.scrape(&cluster, &[monitored.exporter.address()]);
+    monitored
         .exporter
-        .shows(
+        .wait_for_metrics(
             &[r#"castai_health_check_status{check="agent_workload",status="ok"} 1"#],
-            WITHIN,
+            NOTIFICATION_TIMEOUT,
         )
         .await;
-    spread.befall(&beside.world).await;
+    consequences_notify_once.inject(&monitored.world).await;
     let began = Instant::now();
-    let first = monitoring.until(&cluster, "firing", WITHIN).await;
+    let first = monitoring
+        .wait_for_status(&cluster, "firing", NOTIFICATION_TIMEOUT)
+        .await;
     // Long enough for any further notification.
-    sleep(LONGER_THAN_KEPT * 3).await;
-    let metrics = beside.exporter.metrics().await;
-    heal(&mut beside.world, healthy).await;
+    sleep(RESOLVE_DELAY * 3).await;
+    let metrics = monitored.exporter.metrics().await;
+    heal(&mut monitored.world, healthy).await;
     let last = if first.is_some() {
-        monitoring.until(&cluster, "resolved", WITHIN).await
+        monitoring
+            .wait_for_status(&cluster, "resolved", NOTIFICATION_TIMEOUT)
+            .await
     } else {
         None
     };
     let mut row = row(
         monitoring,
         &cluster,
-        spread.cause(),
+        consequences_notify_once.cause(),
         "critical",
         began,
         first.as_ref(),
     );
-    row.story = cluster;
+    row.scenario_name = cluster;
     let shown: Vec<&str> = metrics
         .lines()
         .filter(|line| line.starts_with("castai_health_failure{"))
         .collect();
     if shown.len() < 2 {
-        row.problems.push(format!("nothing followed: {shown:?}"));
+        row.problems.push(format!("no consequence: {shown:?}"));
     }
     if last.is_none() {
         row.problems
-            .push(format!("nobody was told that it is over, of {shown:?}"));
+            .push(format!("no resolved notification for {shown:?}"));
     }
     row
 }

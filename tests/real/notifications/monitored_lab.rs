@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// The agent's timeout: long enough for a busy machine.
-const PATIENT: &str = "4s";
+const AGENT_TIMEOUT: &str = "4s";
 
 /// A lab cluster with an exporter.
 pub(super) struct MonitoredLab {
@@ -47,7 +47,7 @@ impl MonitoredLab {
     }
 
     /// Replaces the agent's pod; its ports are closed for a moment.
-    pub(super) async fn replace_the_agent(&self) {
+    pub(super) async fn replace_agent_pod(&self) {
         let objects = self.world.api.objects();
         let mut pod = objects.get("Pod", workload::AGENT, workload::POD).unwrap();
         objects.remove("Pod", workload::AGENT, workload::POD);
@@ -101,8 +101,8 @@ impl MonitoredLab {
         for check in CheckId::ALL {
             let settings = &mut file["checks"][check.label()];
             settings["interval"] = json!("3s");
-            for (_, limit) in settings["limits"].as_object_mut().into_iter().flatten() {
-                *limit = json!(PATIENT);
+            for (_, limit) in settings["timeouts"].as_object_mut().into_iter().flatten() {
+                *limit = json!(AGENT_TIMEOUT);
             }
         }
         fs::write(&path, file.to_string()).unwrap();

@@ -7,50 +7,50 @@ use test_support::lab_cluster::LabCluster;
 use tokio::time::Instant;
 
 use super::monitored_lab::MonitoredLab;
-use super::{Row, WITHIN, row};
+use super::{NOTIFICATION_TIMEOUT, Row, row};
 use crate::support::monitoring::Monitoring;
 
-/// Which of the sidecar and the companion, each in a lab cluster of its kind, gets its key
-/// rejected.
-pub(super) struct Seen {
+/// The vantages (sidecar, companion) whose API key is rejected, each in a separate lab
+/// cluster.
+pub(super) struct VantageCase {
     cluster: &'static str,
-    in_the_pod: bool,
-    beside: bool,
-    place: Visibility,
+    sidecar_fails: bool,
+    companion_fails: bool,
+    visibility: Visibility,
     severity: &'static str,
 }
 
-pub(super) const PLACES: [Seen; 3] = [
-    Seen {
+pub(super) const VANTAGE_CASES: [VantageCase; 3] = [
+    VantageCase {
         cluster: "seen-everywhere",
-        in_the_pod: true,
-        beside: true,
-        place: Visibility::Both,
+        sidecar_fails: true,
+        companion_fails: true,
+        visibility: Visibility::Both,
         severity: "critical",
     },
-    Seen {
+    VantageCase {
         cluster: "seen-in-the-pod-only",
-        in_the_pod: true,
-        beside: false,
-        place: Visibility::SidecarOnly,
+        sidecar_fails: true,
+        companion_fails: false,
+        visibility: Visibility::SidecarOnly,
         severity: "critical",
     },
-    Seen {
+    VantageCase {
         cluster: "seen-beside-it-only",
-        in_the_pod: false,
-        beside: true,
-        place: Visibility::CompanionOnly,
+        sidecar_fails: false,
+        companion_fails: true,
+        visibility: Visibility::CompanionOnly,
         severity: "warning",
     },
 ];
 
 /// Expects one notification that names the vantages which see the failure.
-pub(super) async fn seen_at(monitoring: &Monitoring, seen: &Seen) -> Row {
-    let Seen {
+pub(super) async fn vantages_are_named(monitoring: &Monitoring, seen: &VantageCase) -> Row {
+    let VantageCase {
         cluster,
-        in_the_pod,
-        beside,
-        place,
+        sidecar_fails,
+        companion_fails,
+        visibility,
         severity,
     } = *seen;
     let (pods, other) = (
@@ -62,40 +62,47 @@ pub(super) async fn seen_at(monitoring: &Monitoring, seen: &Seen) -> Row {
     // Both were healthy before.
     for exporter in [&sidecar, &companion] {
         exporter
-            .shows(
+            .wait_for_metrics(
                 &[r#"castai_health_check_status{check="castai_api",status="ok"} 1"#],
-                WITHIN,
+                NOTIFICATION_TIMEOUT,
             )
             .await;
     }
-    let broken: Vec<&LabCluster> = [(in_the_pod, &pods.world), (beside, &other.world)]
-        .into_iter()
-        .filter(|one| one.0)
-        .map(|one| one.1)
-        .collect();
+    let broken: Vec<&LabCluster> = [
+        (sidecar_fails, &pods.world),
+        (companion_fails, &other.world),
+    ]
+    .into_iter()
+    .filter(|one| one.0)
+    .map(|one| one.1)
+    .collect();
     for world in &broken {
         world.castai.set(CastAiFault::TokenInvalid).await;
     }
     let began = Instant::now();
-    let first = monitoring.until(cluster, "firing", WITHIN).await;
+    let first = monitoring
+        .wait_for_status(cluster, "firing", NOTIFICATION_TIMEOUT)
+        .await;
     for world in &broken {
         world.castai.heal().await;
     }
     let last = if first.is_some() {
-        monitoring.until(cluster, "resolved", WITHIN).await
+        monitoring
+            .wait_for_status(cluster, "resolved", NOTIFICATION_TIMEOUT)
+            .await
     } else {
         None
     };
     let pair = (CheckId::CastaiApi, FailureMode::CastaiTokenInvalid);
     let mut row = row(monitoring, cluster, pair, severity, began, first.as_ref());
-    cluster.clone_into(&mut row.story);
-    let told = first
+    cluster.clone_into(&mut row.scenario_name);
+    let notifications = first
         .map(|first| first.body["alerts"][0]["annotations"].to_string())
         .unwrap_or_default();
-    if !told.contains(place.sentence().trim()) {
+    if !notifications.contains(visibility.sentence().trim()) {
         row.problems.push(format!(
-            "it is not said that it is{}: {told}",
-            place.sentence()
+            "the text does not name the vantage{}: {notifications}",
+            visibility.sentence()
         ));
     }
     if last.is_none() {

@@ -15,11 +15,11 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Variable with the program that `scripts/build-kube` builds.
-const PROGRAM: &str = "KUBE_TEST_BINARY";
+const KUBE_VARIABLE: &str = "KUBE_TEST_BINARY";
 /// Time that `kube up` takes at most to exit after its input is closed.
-const END: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// A cluster uses a gigabyte and, while it starts, all cores.
-static TWO_AT_A_TIME: Semaphore = Semaphore::const_new(2);
+static MAX_PARALLEL_CLUSTERS: Semaphore = Semaphore::const_new(2);
 
 /// A running control plane. Dropping it kills it and removes its files.
 pub(crate) struct Cluster {
@@ -91,7 +91,7 @@ pub(crate) enum Grant {
 pub(crate) enum ClusterError {
     /// The program was not built.
     #[error(
-        "{PROGRAM} names no program; run `make test`, or: export {PROGRAM}=\"$(scripts/build-kube)\""
+        "{KUBE_VARIABLE} is not a program; run `make test`, or: export {KUBE_VARIABLE}=\"$(scripts/build-kube)\""
     )]
     NotInstalled,
     /// The program rejected a request.
@@ -124,11 +124,14 @@ impl Cluster {
     }
 
     async fn up(arguments: &[&str]) -> Result<Self, ClusterError> {
-        let program = env::var_os(PROGRAM)
+        let program = env::var_os(KUBE_VARIABLE)
             .map(PathBuf::from)
             .filter(|path| path.is_file());
         let program = program.ok_or(ClusterError::NotInstalled)?;
-        let turn = TWO_AT_A_TIME.acquire().await.expect("it is never closed");
+        let turn = MAX_PARALLEL_CLUSTERS
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
         let directory = tempfile::Builder::new().prefix("kube-").tempdir()?;
         let log = directory.path().join("up.log");
         let mut process = Command::new(&program)
@@ -142,7 +145,7 @@ impl Cluster {
             .kill_on_drop(true)
             .spawn()?;
         let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("it is piped"))
+        BufReader::new(process.stdout.take().expect("stderr is piped"))
             .read_line(&mut line)
             .await?;
         let info = serde_json::from_str(&line).map_err(|_| ClusterError::Refused {
@@ -214,7 +217,7 @@ impl Cluster {
         let mut answer = String::new();
         BufReader::new(socket).read_line(&mut answer).await?;
         match answer.trim().strip_prefix("ok") {
-            Some(said) => Ok(said.trim().to_owned()),
+            Some(evidence) => Ok(evidence.trim().to_owned()),
             None => Err(ClusterError::Refused {
                 request: request.to_owned(),
                 answer,
@@ -333,7 +336,7 @@ impl Cluster {
         self.directory
             .path()
             .to_str()
-            .expect("temporary directories have plain names")
+            .expect("the path is not UTF-8")
     }
 }
 
@@ -357,7 +360,7 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         drop(self.process.stdin.take()); // its end is the cluster's
         let begin = Instant::now();
-        while matches!(self.process.try_wait(), Ok(None)) && begin.elapsed() < END {
+        while matches!(self.process.try_wait(), Ok(None)) && begin.elapsed() < SHUTDOWN_TIMEOUT {
             thread::sleep(Duration::from_millis(10));
         }
     }

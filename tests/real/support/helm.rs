@@ -8,14 +8,15 @@ use tokio::process::Command;
 use crate::support::cluster::Cluster;
 
 /// Variable with the folder that `scripts/build-helm` creates.
-const FOLDER: &str = "HELM_TEST_BINARIES";
+const HELM_FOLDER_VARIABLE: &str = "HELM_TEST_BINARIES";
 
 /// Our chart, and one shaped like the agent's.
 pub(crate) const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/chart");
 pub(crate) const AGENT_CHART: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/agent-chart");
 /// API version of the policy; `helm template` cannot discover it.
-pub(crate) const POLICIES: &str = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
+pub(crate) const POLICY_API_VERSION: &str =
+    "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
 
 /// A version of Helm.
 #[derive(Clone, Debug)]
@@ -26,11 +27,11 @@ pub(crate) struct Helm {
 impl Helm {
     /// Returns both versions.
     pub(crate) fn both() -> [Self; 2] {
-        let folder = env::var_os(FOLDER)
+        let folder = env::var_os(HELM_FOLDER_VARIABLE)
             .map(PathBuf::from)
             .filter(|folder| folder.join("helm4").is_file());
         let folder = folder.unwrap_or_else(|| {
-            panic!("{FOLDER} names no folder; run `make test`, or: export {FOLDER}=\"$(scripts/build-helm)\"")
+            panic!("{HELM_FOLDER_VARIABLE} is not a folder; run `make test`, or: export {HELM_FOLDER_VARIABLE}=\"$(scripts/build-helm)\"")
         });
         ["helm3", "helm4"].map(|name| Self {
             program: folder.join(name),
@@ -38,9 +39,9 @@ impl Helm {
     }
 
     /// Returns Helm 4.
-    pub(crate) fn four() -> Self {
-        let [_, four] = Self::both();
-        four
+    pub(crate) fn latest() -> Self {
+        let [_, latest] = Self::both();
+        latest
     }
 
     pub(crate) fn program(&self) -> &Path {

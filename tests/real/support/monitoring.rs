@@ -34,13 +34,13 @@ pub(crate) struct Notification {
 }
 
 /// Variable with a Prometheus other than Debian's.
-const PROMETHEUS: &str = "PROMETHEUS";
+const PROMETHEUS_VARIABLE: &str = "PROMETHEUS";
 
 /// Prometheus with our rules, Alertmanager with our routes, and the webhook.
 pub(crate) struct Monitoring {
     directory: TempDir,
     prometheus: String,
-    told: watch::Receiver<Vec<Notification>>,
+    notifications: watch::Receiver<Vec<Notification>>,
     program: Process,
     /// Dropping it kills the process.
     _alertmanager: Process,
@@ -63,7 +63,7 @@ impl Monitoring {
                     .document();
             fs::write(path.join(format!("rules/{}.yaml", group.name)), document).unwrap();
         }
-        let (receiver, told) = receive().await;
+        let (receiver, notifications) = receive().await;
         let [prometheus, manager] = [free_port(), free_port()];
         let routes =
             alertmanager::configuration(&format!("http://{receiver}"), settings.time_scale);
@@ -93,7 +93,7 @@ impl Monitoring {
         Self {
             directory,
             prometheus,
-            told,
+            notifications,
             program,
             _alertmanager: alertmanager,
         }
@@ -121,33 +121,33 @@ impl Monitoring {
     }
 
     /// Returns the notifications of a cluster so far.
-    pub(crate) fn told(&self, cluster: &str) -> Vec<Notification> {
-        about(&self.told.borrow(), cluster)
+    pub(crate) fn notifications(&self, cluster: &str) -> Vec<Notification> {
+        notifications_of(&self.notifications.borrow(), cluster)
     }
 
     /// Waits until the latest notification of a cluster has this status.
-    pub(crate) async fn until(
+    pub(crate) async fn wait_for_status(
         &self,
         cluster: &str,
         status: &str,
         within: Duration,
     ) -> Option<Notification> {
-        let mut told = self.told.clone();
+        let mut notifications = self.notifications.clone();
         let wanted = |all: &Vec<Notification>| {
-            about(all, cluster)
+            notifications_of(all, cluster)
                 .last()
                 .is_some_and(|one| one.body["status"] == status)
         };
-        let heard = timeout(within, told.wait_for(wanted))
+        let received = timeout(within, notifications.wait_for(wanted))
             .await
             .ok()?
-            .expect("the receiver lives as long as the test");
-        about(&heard, cluster).pop()
+            .expect("the webhook stopped");
+        notifications_of(&received, cluster).pop()
     }
 
     /// Returns all notifications except the watchdog's.
-    pub(crate) fn everything(&self) -> Vec<Notification> {
-        self.told
+    pub(crate) fn all_notifications(&self) -> Vec<Notification> {
+        self.notifications
             .borrow()
             .iter()
             .filter(|one| one.receiver != "deadman")
@@ -156,8 +156,8 @@ impl Monitoring {
     }
 
     /// Whether a notification of the watchdog arrived.
-    pub(crate) fn watchdog_was_heard(&self) -> bool {
-        self.told
+    pub(crate) fn watchdog_notified(&self) -> bool {
+        self.notifications
             .borrow()
             .iter()
             .any(|one| one.receiver == "deadman")
@@ -187,7 +187,7 @@ impl Monitoring {
     pub(crate) async fn evaluations(&self) -> Vec<(String, f64)> {
         let answer = get(&self.prometheus, "/api/v1/rules")
             .await
-            .expect("Prometheus answers");
+            .expect("Prometheus does not respond");
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let groups = answer["data"]["groups"].as_array().unwrap().clone();
         let rules = groups.iter().flat_map(|group| {
@@ -210,13 +210,13 @@ impl Monitoring {
     pub(crate) async fn memory(&self) -> f64 {
         let metrics = get(&self.prometheus, "/metrics")
             .await
-            .expect("Prometheus answers");
+            .expect("Prometheus does not respond");
         let memory = metrics
             .lines()
             .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
         memory
             .and_then(|bytes| bytes.parse().ok())
-            .expect("Prometheus tells its own memory")
+            .expect("Prometheus does not report its memory")
     }
 
     /// Runs a range query over the last minutes.
@@ -254,7 +254,7 @@ fn start_prometheus(path: &Path, address: &str) -> Process {
         "--rules.alert.resend-delay=2s",
         &listen,
     ];
-    let program = env::var_os(PROMETHEUS).unwrap_or_else(|| "prometheus".into());
+    let program = env::var_os(PROMETHEUS_VARIABLE).unwrap_or_else(|| "prometheus".into());
     Process::start(path, Path::new(&program), &arguments)
 }
 
@@ -273,7 +273,7 @@ async fn ready(address: &str, folder: &Path) {
     }
 }
 
-fn about(all: &[Notification], cluster: &str) -> Vec<Notification> {
+fn notifications_of(all: &[Notification], cluster: &str) -> Vec<Notification> {
     let of = |one: &&Notification| {
         one.receiver != "deadman" && one.body["groupLabels"]["cluster"] == cluster
     };
@@ -291,7 +291,7 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn();
-        Self(child.unwrap_or_else(|error| panic!("{name}: {error}; `make install` brings it")))
+        Self(child.unwrap_or_else(|error| panic!("{name}: {error}; run `make install`")))
     }
 }
 
@@ -320,18 +320,21 @@ fn free_port() -> String {
 async fn receive() -> (String, watch::Receiver<Vec<Notification>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let (writer, told) = watch::channel(Vec::new());
+    let (writer, notifications) = watch::channel(Vec::new());
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let writer = writer.clone();
-            tokio::spawn(async move { hear(stream, &writer).await });
+            tokio::spawn(async move { serve_webhook(stream, &writer).await });
         }
     });
-    (address, told)
+    (address, notifications)
 }
 
 /// Reads requests until the connection closes.
-async fn hear(mut stream: TcpStream, told: &watch::Sender<Vec<Notification>>) -> Option<()> {
+async fn serve_webhook(
+    mut stream: TcpStream,
+    notifications: &watch::Sender<Vec<Notification>>,
+) -> Option<()> {
     let mut read = Vec::new();
     loop {
         let head = loop {
@@ -354,7 +357,7 @@ async fn hear(mut stream: TcpStream, told: &watch::Sender<Vec<Notification>>) ->
         }
         let body = serde_json::from_slice(&read[head..head + length]).ok()?;
         let receiver = text.split(' ').nth(1)?.trim_start_matches('/').to_owned();
-        told.send_modify(|all| {
+        notifications.send_modify(|all| {
             all.push(Notification {
                 receiver,
                 body,

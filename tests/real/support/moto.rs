@@ -26,9 +26,9 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 /// Script that prints the program's path, and installs it if needed.
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/install-moto");
+const INSTALL_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/install-moto");
 /// A GET without a body signs no content headers.
-const START_MENDED: &str = "
+const PATCHED_START: &str = "
 import sys
 from moto.iam import access_control
 from moto.server import main
@@ -41,9 +41,9 @@ access_control.IAMRequestBase.__init__ = read_without_body
 main(sys.argv[1:])
 ";
 /// Time to start on a busy machine.
-const START: Duration = Duration::from_mins(1);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// Timeout of a request.
-const ANSWER: Duration = Duration::from_secs(20);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Account that moto simulates.
 pub(crate) const ACCOUNT: &str = "123456789012";
@@ -66,7 +66,7 @@ pub(crate) struct Key {
 }
 
 /// A response.
-pub(crate) struct Seen {
+pub(crate) struct MotoResponse {
     pub(crate) status: u16,
     pub(crate) body: String,
 }
@@ -88,7 +88,7 @@ pub(crate) enum MotoError {
 impl Moto {
     /// Starts moto on a free port with an administrator, and enforces IAM from then on.
     pub(crate) async fn start() -> Result<Self, MotoError> {
-        let place = Command::new(SCRIPT).arg("--where").output().await?;
+        let place = Command::new(INSTALL_SCRIPT).arg("--where").output().await?;
         let program = PathBuf::from(String::from_utf8_lossy(&place.stdout).trim());
         if !program.is_file() {
             return Err(MotoError::NotInstalled);
@@ -96,14 +96,14 @@ impl Moto {
         let dir = TempDir::new()?;
         let log = dir.path().join("moto.log");
         let process = Command::new(program.with_file_name("python"))
-            .args(["-c", START_MENDED, "-H", "127.0.0.1", "-p", "0"])
+            .args(["-c", PATCHED_START, "-H", "127.0.0.1", "-p", "0"])
             .env_remove("INITIAL_NO_AUTH_ACTION_COUNT")
             .stdin(Stdio::null())
             .stdout(File::create(&log)?)
             .stderr(File::options().append(true).open(&log)?)
             .kill_on_drop(true)
             .spawn()?;
-        let listening = async {
+        let listen_address = async {
             loop {
                 let text = std::fs::read_to_string(&log).unwrap_or_default();
                 let address = text
@@ -115,7 +115,7 @@ impl Moto {
                 sleep(Duration::from_millis(50)).await;
             }
         };
-        let addr = timeout(START, listening).await;
+        let addr = timeout(START_TIMEOUT, listen_address).await;
         let addr = addr
             .map_err(|_| MotoError::Refused(std::fs::read_to_string(&log).unwrap_or_default()))?;
         let nobody = Key {
@@ -192,7 +192,7 @@ impl Moto {
         service: &str,
         key: &Key,
         form: &[(&str, &str)],
-    ) -> Result<Seen, MotoError> {
+    ) -> Result<MotoResponse, MotoError> {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
             .finish();
@@ -236,7 +236,7 @@ impl Moto {
             headers,
             body: cluster.to_string().into_bytes(),
         };
-        let Seen { status, body } = self.signed("eks", &self.admin, request).await?;
+        let MotoResponse { status, body } = self.signed("eks", &self.admin, request).await?;
         if status == 200 {
             Ok(())
         } else {
@@ -249,7 +249,7 @@ impl Moto {
         service: &str,
         key: &Key,
         mut request: Request,
-    ) -> Result<Seen, MotoError> {
+    ) -> Result<MotoResponse, MotoError> {
         let signer = Signer {
             key_id: key.id.clone(),
             secret: key.secret.clone(),
@@ -267,7 +267,7 @@ impl Moto {
 
     async fn iam(&self, form: &[(&str, &str)]) -> Result<String, MotoError> {
         let form = [form, &[("Version", "2010-05-08")]].concat();
-        let Seen { status, body } = self.ask("iam", &self.admin, &form).await?;
+        let MotoResponse { status, body } = self.ask("iam", &self.admin, &form).await?;
         if status == 200 {
             Ok(body)
         } else {
@@ -298,7 +298,7 @@ impl Moto {
         }
     }
 
-    async fn send(&self, request: &Request) -> Result<Seen, MotoError> {
+    async fn send(&self, request: &Request) -> Result<MotoResponse, MotoError> {
         let Request {
             method,
             target,
@@ -322,7 +322,7 @@ impl Moto {
             stream.read_to_string(&mut answer).await?;
             Ok::<_, io::Error>(answer)
         };
-        let answer = timeout(ANSWER, exchange)
+        let answer = timeout(REQUEST_TIMEOUT, exchange)
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         let (head, body) = answer
@@ -330,7 +330,7 @@ impl Moto {
             .ok_or_else(|| MotoError::Refused(answer.clone()))?;
         let status = head.get(9..12).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| MotoError::Refused(head.to_owned()))?;
-        Ok(Seen {
+        Ok(MotoResponse {
             status,
             body: body.to_owned(),
         })

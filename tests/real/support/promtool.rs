@@ -11,17 +11,17 @@ pub(crate) fn assert_accepts(text: &str) {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("promtool is installed by `make install`");
+        .expect("failed to run promtool; run `make install`");
     promtool
         .stdin
         .take()
-        .expect("it is piped")
+        .expect("stderr is piped")
         .write_all(text.as_bytes())
-        .expect("promtool reads");
-    let said = promtool.wait_with_output().expect("promtool ends");
-    let words = [said.stdout, said.stderr].concat();
+        .expect("promtool does not read stdin");
+    let evidence = promtool.wait_with_output().expect("promtool does not exit");
+    let words = [evidence.stdout, evidence.stderr].concat();
     assert!(
-        said.status.success() && words.is_empty(),
+        evidence.status.success() && words.is_empty(),
         "{}\n{text}",
         String::from_utf8_lossy(&words)
     );

@@ -16,14 +16,14 @@ use tokio::time::{Instant, sleep};
 
 /// Returns the path of the binary, which Cargo builds one folder above the test's own.
 pub fn program() -> PathBuf {
-    let test = env::current_exe().expect("the test has a path");
+    let test = env::current_exe().expect("the path of the test is unknown");
     let folder = test.parent().and_then(Path::parent);
     folder
-        .expect("it is in target/PROFILE/deps")
+        .expect("the test is not in target/PROFILE/deps")
         .join("castai-health-exporter")
 }
 
-const AGAIN: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A running daemon. Dropping it kills it.
 pub struct Exporter {
@@ -39,14 +39,19 @@ impl Exporter {
     }
 
     /// Starts the daemon in the network namespace of a process; see [`Exporter::reached_at`].
-    pub async fn start_beside(process: &str, env: &BTreeMap<String, String>, file: &Path) -> Self {
+    pub async fn start_in_network_of(
+        process: &str,
+        env: &BTreeMap<String, String>,
+        file: &Path,
+    ) -> Self {
         let mut command = Command::new("nsenter");
         command.args(["--target", process, "--net"]).arg(program());
         Self::run(command, env, file).await
     }
 
     /// Sets the address at which the test reaches the daemon.
-    pub fn reached_at(self, address: String) -> Self {
+    #[must_use]
+    pub fn with_address(self, address: String) -> Self {
         Self { address, ..self }
     }
 
@@ -72,8 +77,10 @@ impl Exporter {
                 });
             }
         });
-        let heard = log.wait_for(|log| listening(log).is_some()).await;
-        let address = listening(&heard.expect("it says where it listens before it ends")).unwrap();
+        let listening_log = log.wait_for(|log| listen_address(log).is_some()).await;
+        let address =
+            listen_address(&listening_log.expect("the daemon exited before it logged its address"))
+                .unwrap();
         Self {
             _process: process,
             address,
@@ -97,7 +104,7 @@ impl Exporter {
     }
 
     /// Waits until `/metrics` has all these lines and returns the time that took.
-    pub async fn shows(&self, lines: &[&str], within: Duration) -> Duration {
+    pub async fn wait_for_metrics(&self, lines: &[&str], within: Duration) -> Duration {
         let began = Instant::now();
         loop {
             let metrics = self.metrics().await;
@@ -109,7 +116,7 @@ impl Exporter {
             }
             assert!(
                 began.elapsed() < within,
-                "no {lines:?} within {within:?}; {}\n{}",
+                "{lines:?} not exposed within {within:?}; {}\n{}",
                 metrics
                     .lines()
                     .filter(|line| line.contains("health_failure{"))
@@ -117,7 +124,7 @@ impl Exporter {
                     .join("\n"),
                 self.log()
             );
-            sleep(AGAIN).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 }
@@ -151,7 +158,7 @@ pub async fn check(env: &BTreeMap<String, String>, file: &Path) -> serde_json::V
 }
 
 /// Returns the listen address once the log has it.
-fn listening(log: &str) -> Option<String> {
+fn listen_address(log: &str) -> Option<String> {
     let line = log
         .lines()
         .find(|line| line.contains("castai-health-exporter starts"))?;

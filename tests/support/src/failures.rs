@@ -9,56 +9,56 @@ use tokio::time::{Instant, sleep};
 
 use crate::exporter::{Exporter, fetch};
 
-const AGAIN: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A check and its failure mode.
-pub type Pair = (CheckId, FailureMode);
+pub type Failure = (CheckId, FailureMode);
 
 impl Exporter {
     /// Returns the current failures from `/metrics`.
-    pub async fn failures(&self) -> BTreeSet<Pair> {
+    pub async fn failures(&self) -> BTreeSet<Failure> {
         let metrics = self.metrics().await;
         let lines = metrics
             .lines()
             .filter_map(|line| line.strip_prefix("castai_health_failure{check=\""));
-        let pair = |line: &str| {
+        let failure = |line: &str| {
             let (check, rest) = line.split_once("\",mode=\"")?;
             Some((
                 CheckId::from_label(check)?,
                 FailureMode::from_label(rest.split('"').next()?)?,
             ))
         };
-        lines.map(|line| pair(line).unwrap()).collect()
+        lines.map(|line| failure(line).unwrap()).collect()
     }
 
     /// Waits until only a root cause and its consequences are reported, and returns the time that
     /// took.
-    pub async fn tells(&self, root: Pair, within: Duration) -> Duration {
-        let began = Instant::now();
+    pub async fn wait_for_root(&self, root: Failure, within: Duration) -> Duration {
+        let start = Instant::now();
         loop {
             let failures = self.failures().await;
-            if failures.contains(&root) && failures.iter().all(|pair| explains(root, *pair)) {
+            if failures.contains(&root) && failures.iter().all(|failure| explains(root, *failure)) {
                 println!(
-                    "{} {} was told after {:.1} s",
+                    "{} {} reported after {:.1} s",
                     root.0,
                     root.1,
-                    began.elapsed().as_secs_f64()
+                    start.elapsed().as_secs_f64()
                 );
-                return began.elapsed();
+                return start.elapsed();
             }
-            if began.elapsed() > within {
-                let mut said = String::new();
+            if start.elapsed() > within {
+                let mut evidence = String::new();
                 for (check, _) in &failures {
-                    said = format!("{said}\n{check}: {}", self.evidence(*check).await);
+                    evidence = format!("{evidence}\n{check}: {}", self.evidence(*check).await);
                 }
                 panic!(
-                    "no {} {}, but {failures:?}{said}\n{}",
+                    "{} {} not reported; failures: {failures:?}{evidence}\n{}",
                     root.0,
                     root.1,
                     self.log()
                 );
             }
-            sleep(AGAIN).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -67,16 +67,16 @@ impl Exporter {
         let body = fetch(self.address(), "/api/v1/status").await.unwrap();
         let status: Value = serde_json::from_str(&body).unwrap();
         let checks = status["checks"].as_array().unwrap();
-        let of = checks
+        let row = checks
             .iter()
             .find(|row| row["id"] == check.label())
             .unwrap();
-        of["evidence"].as_str().unwrap().to_owned()
+        row["evidence"].as_str().unwrap().to_owned()
     }
 }
 
 /// Whether a failure is this root, follows from it, or is muted by it.
-fn explains(root: Pair, (check, mode): Pair) -> bool {
+fn explains(root: Failure, (check, mode): Failure) -> bool {
     let muted = mute::MUTES.iter().any(|row| {
         (row.check, row.muted) == (root.0, check)
             && row.modes.contains(&root.1)

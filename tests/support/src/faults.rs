@@ -10,43 +10,47 @@ use lab::{
 };
 
 use crate::lab_cluster::{CASTAI, EC2, EKS, KUBERNETES, LabCluster, STS};
-use crate::scenarios::{Break, WebIdentity};
+use crate::scenarios::{InjectedFault, WebIdentity};
 
 /// Pod that the lab's token is bound to.
 const POD: &str = "castai-agent-6d8f9c7b5-x2x4z";
 
 /// Returns a healthy lab cluster that is set up for this fault.
-pub fn world_for(broken: Break) -> LabCluster {
-    match broken {
-        Break::Proxy(_) | Break::CastaiBehindProxy(_) => LabCluster::behind_a_proxy(),
-        Break::Gce(_) | Break::Gke(_) => LabCluster::of("gke"),
-        Break::AzureImds(_) | Break::Aks(_) => LabCluster::of("aks"),
-        Break::Discovery(_)
-        | Break::DiscoveryByTokens(_)
-        | Break::Ec2InDiscovery(_)
-        | Break::EksInDiscovery(_) => LabCluster::in_discovery(),
-        Break::StsForRole(_) | Break::ProxyToAws(STS, _) => LabCluster::with_a_role(),
+pub fn lab_cluster_for(fault: InjectedFault) -> LabCluster {
+    match fault {
+        InjectedFault::Proxy(_) | InjectedFault::CastaiBehindProxy(_) => {
+            LabCluster::behind_a_proxy()
+        }
+        InjectedFault::Gce(_) | InjectedFault::Gke(_) => LabCluster::of("gke"),
+        InjectedFault::AzureImds(_) | InjectedFault::Aks(_) => LabCluster::of("aks"),
+        InjectedFault::Discovery(_)
+        | InjectedFault::DiscoveryWithRequiredToken(_)
+        | InjectedFault::Ec2InDiscovery(_)
+        | InjectedFault::EksInDiscovery(_) => LabCluster::in_discovery(),
+        InjectedFault::StsForRole(_) | InjectedFault::ProxyToAws(STS, _) => {
+            LabCluster::with_web_identity_role()
+        }
         _ => LabCluster::start(),
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "an arm for each kind of break")]
-pub async fn break_world(world: &mut LabCluster, broken: Break) {
-    match broken {
-        Break::Api(fault) => world.api.set(fault.parse::<ApiFault>().unwrap()).await,
-        Break::OneEndpoint(fault) => {
+#[expect(clippy::too_many_lines, reason = "one arm per fault")]
+pub async fn inject_fault(world: &mut LabCluster, fault: InjectedFault) {
+    match fault {
+        InjectedFault::Apiserver(fault) => world.api.set(fault.parse::<ApiFault>().unwrap()).await,
+        InjectedFault::OneEndpoint(fault) => {
             world.api.endpoints()[0]
                 .set(fault.parse::<ApiFault>().unwrap())
-                .await
+                .await;
         }
-        Break::Castai(fault) | Break::CastaiBehindProxy(fault) => {
+        InjectedFault::Castai(fault) | InjectedFault::CastaiBehindProxy(fault) => {
             world
                 .castai
                 .set(fault.parse::<CastAiFault>().unwrap())
                 .await;
         }
-        Break::Proxy(fault) => world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await,
-        Break::ProxyToApi(fault) => {
+        InjectedFault::Proxy(fault) => world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await,
+        InjectedFault::ProxyToApiserver(fault) => {
             world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await;
             // Go never proxies loopback addresses, so the service gets a name here.
             world.dns.add("apiserver.lab", world.api.addr().ip());
@@ -63,27 +67,31 @@ pub async fn break_world(world: &mut LabCluster, broken: Break) {
                 &format!("http://proxy.lab:{}", world.proxy.addr().port()),
             );
         }
-        Break::Name(name, fault) => world.dns.set_for(name, fault.parse::<DnsFault>().unwrap()),
-        Break::ApiAddress(address) => world.set_env("KUBERNETES_SERVICE_HOST", address),
-        Break::Env(name, value) => world.set_env(name, value),
-        Break::NoEnv(name) => world.unset_env(name),
-        Break::Token(None) => fs::remove_file(world.mounted("token")).unwrap(),
-        Break::Token(Some(token)) => fs::write(world.mounted("token"), token).unwrap(),
-        Break::Clocks(fault) => {
+        InjectedFault::DnsName(name, fault) => {
+            world.dns.set_for(name, fault.parse::<DnsFault>().unwrap());
+        }
+        InjectedFault::ApiserverAddress(address) => {
+            world.set_env("KUBERNETES_SERVICE_HOST", address);
+        }
+        InjectedFault::Env(name, value) => world.set_env(name, value),
+        InjectedFault::UnsetEnv(name) => world.unset_env(name),
+        InjectedFault::Token(None) => fs::remove_file(world.mounted("token")).unwrap(),
+        InjectedFault::Token(Some(token)) => fs::write(world.mounted("token"), token).unwrap(),
+        InjectedFault::Clocks(fault) => {
             world.api.set(fault.parse::<ApiFault>().unwrap()).await;
             world
                 .castai
                 .set(fault.parse::<CastAiFault>().unwrap())
                 .await;
         }
-        Break::Imds(fault) | Break::Discovery(fault) => {
-            world.imds.set(fault.parse::<ImdsFault>().unwrap()).await
+        InjectedFault::Imds(fault) | InjectedFault::Discovery(fault) => {
+            world.imds.set(fault.parse::<ImdsFault>().unwrap()).await;
         }
-        Break::DiscoveryByTokens(fault) => {
+        InjectedFault::DiscoveryWithRequiredToken(fault) => {
             world.imds.set(fault.parse::<ImdsFault>().unwrap()).await;
             world.set_env("AWS_EC2_METADATA_V1_DISABLED", "true");
         }
-        Break::Envs(variables) => {
+        InjectedFault::Envs(variables) => {
             for (name, value) in variables {
                 match value {
                     Some(value) => world.set_env(name, value),
@@ -91,52 +99,54 @@ pub async fn break_world(world: &mut LabCluster, broken: Break) {
                 }
             }
         }
-        Break::Gce(fault) => world.gce.set(fault.parse::<GceFault>().unwrap()).await,
-        Break::AzureImds(fault) => {
+        InjectedFault::Gce(fault) => world.gce.set(fault.parse::<GceFault>().unwrap()).await,
+        InjectedFault::AzureImds(fault) => {
             world
                 .azure
                 .set(fault.parse::<AzureImdsFault>().unwrap())
-                .await
+                .await;
         }
-        Break::Eks(fault) | Break::EksInDiscovery(fault) => {
+        InjectedFault::Eks(fault) | InjectedFault::EksInDiscovery(fault) => {
             world.eks.set(fault.parse::<EksFault>().unwrap()).await;
         }
-        Break::Gke(fault) => {
+        InjectedFault::Gke(fault) => {
             world.apis[0]
                 .set(fault.parse::<CloudApiFault>().unwrap())
-                .await
+                .await;
         }
-        Break::Aks(fault) => {
+        InjectedFault::Aks(fault) => {
             world.apis[1]
                 .set(fault.parse::<CloudApiFault>().unwrap())
-                .await
+                .await;
         }
-        Break::DiscoveredAgent(provider, variables) => {
-            world.move_to(provider);
+        InjectedFault::OtherProvider(provider, variables) => {
+            world.set_provider(provider);
             for (name, value) in variables {
                 world.set_env(name, value);
             }
         }
-        Break::Agent(fault) => world.agent.set(fault.parse::<AgentFault>().unwrap()).await,
-        Break::Meets(code) => world.agent.add_api_responses(code, 40),
-        Break::Lease(lease) => world.with_lease("agent-leader-election-lock", lease),
-        Break::Cluster(field, value) => world
+        InjectedFault::AgentHealthz(fault) => {
+            world.agent.set(fault.parse::<AgentFault>().unwrap()).await;
+        }
+        InjectedFault::AgentApiResponses(code) => world.agent.add_api_responses(code, 40),
+        InjectedFault::Lease(lease) => world.with_lease("agent-leader-election-lock", lease),
+        InjectedFault::CastaiClusterField(field, value) => world
             .castai
             .set_field(field, serde_json::from_str(value).unwrap()),
-        Break::ClusterOfConfigMap(id) => {
+        InjectedFault::ClusterIdInConfigMap(id) => {
             world.unset_env("STATIC_CLUSTER_ID");
             world.with_cluster_id(id);
         }
-        Break::Sts(fault) => world.sts.set(fault.parse::<StsFault>().unwrap()).await,
-        Break::StsForRole(fault) => {
+        InjectedFault::Sts(fault) => world.sts.set(fault.parse::<StsFault>().unwrap()).await,
+        InjectedFault::StsForRole(fault) => {
             world.sts.set(fault.parse::<StsFault>().unwrap()).await;
             // Cached credentials would last for minutes.
             world.configure();
         }
-        Break::Ec2(fault) | Break::Ec2InDiscovery(fault) => {
-            world.ec2.set(fault.parse::<Ec2Fault>().unwrap()).await
+        InjectedFault::Ec2(fault) | InjectedFault::Ec2InDiscovery(fault) => {
+            world.ec2.set(fault.parse::<Ec2Fault>().unwrap()).await;
         }
-        Break::ProxyToAws(name, fault) => {
+        InjectedFault::ProxyToAws(name, fault) => {
             world.proxy.set(fault.parse::<ProxyFault>().unwrap()).await;
             let others = [CASTAI, STS, EC2, EKS]
                 .into_iter()
@@ -152,12 +162,12 @@ pub async fn break_world(world: &mut LabCluster, broken: Break) {
                 &format!("http://proxy.lab:{}", world.proxy.addr().port()),
             );
         }
-        Break::Keys(id, secret) => world.with_key(id, secret),
-        Break::KeysBesideRole => {
+        InjectedFault::AccessKey(id, secret) => world.with_key(id, secret),
+        InjectedFault::AccessKeyBesideRole => {
             world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
             world.with_key(lab::aws::KEY_ID, lab::aws::SECRET);
         }
-        Break::ProfileRole => {
+        InjectedFault::ProfileRole => {
             let file = world.mounted("credentials");
             let (id, secret) = (lab::aws::KEY_ID, lab::aws::SECRET);
             let key = format!("aws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
@@ -165,7 +175,7 @@ pub async fn break_world(world: &mut LabCluster, broken: Break) {
             fs::write(&file, format!("[default]\n{role}[base]\n{key}")).unwrap();
             world.set_env("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap());
         }
-        Break::InAnotherRegion => {
+        InjectedFault::NodeInOtherRegion => {
             world.imds.set(ImdsFault::OtherRegion).await;
             world.account.set_instances(vec![Instance {
                 region: "us-west-2".to_owned(),
@@ -173,29 +183,29 @@ pub async fn break_world(world: &mut LabCluster, broken: Break) {
             }]);
             world.configure();
         }
-        Break::NoInstances => world.account.set_instances(Vec::new()),
-        Break::Irsa(token) => world.with_web_identity(token),
-        Break::PodIdentity(token) => world.with_pod_identity(token),
-        Break::PodIdentityAgent(fault) => {
+        InjectedFault::NoInstances => world.account.set_instances(Vec::new()),
+        InjectedFault::Irsa(token) => world.with_web_identity(token),
+        InjectedFault::PodIdentity(token) => world.with_pod_identity(token),
+        InjectedFault::PodIdentityAgent(fault) => {
             world.with_pod_identity(Some(&lab::aws::pod_identity_token()));
             world
                 .pod_identity
                 .set(fault.parse::<PodIdentityFault>().unwrap())
                 .await;
         }
-        Break::LateRole(variables) => {
-            world.in_the_agents_pod("v0.123.1");
+        InjectedFault::RoleAddedAfterPod(variables) => {
+            world.run_in_agent_pod("v0.123.1");
             world.annotate(Some(&Account::role_arn(lab::aws::ROLE)));
             for (name, value) in variables {
                 world.set_env(name, value);
             }
         }
-        Break::ChangedRole => {
-            world.in_the_agents_pod("v0.123.1");
+        InjectedFault::RoleChangedAfterPod => {
+            world.run_in_agent_pod("v0.123.1");
             world.annotate(Some(&Account::role_arn("another")));
             world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
         }
-        Break::PodIdentityOf(version) => {
+        InjectedFault::PodIdentityWithAgentVersion(version) => {
             // The SDK of this agent ignores endpoint variables.
             world.dns.add("sts.amazonaws.com", world.sts.addr().ip());
             world
@@ -254,7 +264,7 @@ impl LabCluster {
                         lease["spec"]["holderIdentity"] = serde_json::json!(holder);
                         lease["spec"]["renewTime"] =
                             serde_json::json!(lab::apiserver::workload::ago(renewed));
-                    })
+                    });
             }
         }
     }
@@ -276,7 +286,7 @@ impl LabCluster {
     }
 
     /// Returns a lab cluster whose agent has a role by web identity.
-    pub fn with_a_role() -> Self {
+    pub fn with_web_identity_role() -> Self {
         let mut world = Self::start();
         world.with_web_identity(WebIdentity::Token("sts.amazonaws.com", -60, 86_000));
         world
@@ -299,7 +309,7 @@ impl LabCluster {
     }
 
     /// Runs the exporter in an agent pod of this version.
-    pub fn in_the_agents_pod(&self, version: &str) {
+    pub fn run_in_agent_pod(&self, version: &str) {
         let token = lab::service_account_token(SystemTime::now() + Duration::from_hours(1));
         fs::write(self.mounted("token"), &token).unwrap();
         self.api.set_tokens(vec![lab::TOKEN.to_owned(), token]);

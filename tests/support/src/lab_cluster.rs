@@ -38,10 +38,10 @@ const AZURE_LOGIN: &str = "login.lab";
 pub const KUBERNETES: &str = "kubernetes.default.svc";
 
 /// Timeouts that end a hang after a second, for all targets.
-const LIMITS: &str = "limits: { resolve: 1s, connect: 1s, tls: 1s, answer: 1s }";
+const LIMITS: &str = "timeouts: { resolve: 1s, connect: 1s, tls: 1s, response: 1s }";
 
 /// Checks of one cloud, and the providers that they apply to.
-const ELSEWHERE: &[(CheckId, &[&str])] = &[
+const CLOUD_CHECKS: &[(CheckId, &[&str])] = &[
     (CheckId::Imds, &["eks"]),
     (CheckId::AwsCredentials, &["eks"]),
     (CheckId::StsIdentity, &["eks"]),
@@ -85,7 +85,7 @@ pub struct LabCluster {
 
 impl LabCluster {
     /// Starts a healthy lab cluster; must be called inside a runtime.
-    #[expect(clippy::too_many_lines, reason = "it is one list of servers")]
+    #[expect(clippy::too_many_lines, reason = "all servers start here")]
     pub fn start() -> Self {
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let (cluster, public) = (Pki::new("kubernetes"), Pki::new("Lab Public Root"));
@@ -177,12 +177,12 @@ impl LabCluster {
         let file = format!(
             "apiserver:\n  service_account_dir: {dir}\n  dns_name: {KUBERNETES}:{port}\n\
              dns:\n  nameservers: ['{dns}']\n  resolv_conf: {dir}/resolv.conf\n  hosts_file: /dev/null\n\
-             checks:\n  dns: {{ limits: {{ resolve: 1s }} }}\n  apiserver: {{ {LIMITS} }}\n  castai_api: {{ {LIMITS} }}\n  \
+             checks:\n  dns: {{ timeouts: {{ resolve: 1s }} }}\n  apiserver: {{ {LIMITS} }}\n  castai_api: {{ {LIMITS} }}\n  \
              sts_identity: {{ {LIMITS} }}\n  ec2_api: {{ {LIMITS} }}\n  \
-             imds: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n  \
-             aws_credentials: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n  \
-             gce_metadata: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n  \
-             azure_imds: {{ limits: {{ connect: 500ms, answer: 500ms }} }}\n\
+             imds: {{ timeouts: {{ connect: 500ms, response: 500ms }} }}\n  \
+             aws_credentials: {{ timeouts: {{ connect: 500ms, response: 500ms }} }}\n  \
+             gce_metadata: {{ timeouts: {{ connect: 500ms, response: 500ms }} }}\n  \
+             azure_imds: {{ timeouts: {{ connect: 500ms, response: 500ms }} }}\n\
              azure:\n  metadata_address: '{azure}'\n\
              control_plane:\n  ca_file: {dir}/public.pem\n  google_api: https://{GOOGLE_API}:{google}\n  \
              azure_api: https://{AZURE_API}:{manager}\n  azure_login: https://{AZURE_LOGIN}:{login}\n\
@@ -258,12 +258,12 @@ impl LabCluster {
     /// Starts a lab cluster of this provider whose agent has to discover it.
     pub fn of(provider: &str) -> Self {
         let mut world = Self::start();
-        world.move_to(provider);
+        world.set_provider(provider);
         world
     }
 
     /// Changes the provider of the cluster; the agent has to discover it.
-    pub fn move_to(&mut self, provider: &str) {
+    pub fn set_provider(&mut self, provider: &str) {
         self.env.retain(|name, _| !name.starts_with("EKS_"));
         self.set_env("PROVIDER", provider);
     }
@@ -307,7 +307,7 @@ impl LabCluster {
     }
 
     /// Restarts the exporter without any cached state.
-    pub fn configure_anew(&mut self) {
+    pub fn restart_exporter(&mut self) {
         self.configure();
         self.health = Arc::new(HealthState::new(&scheduler::check_specs(&self.check_set)));
     }
@@ -323,7 +323,7 @@ impl LabCluster {
     }
 
     /// Runs every check once.
-    pub async fn look(&self) -> Vec<CheckState> {
+    pub async fn run_checks(&self) -> Vec<CheckState> {
         let quiet: OnChange = Arc::new(|_| {});
         for (name, holder) in workload::LEASES {
             if self.no_leader != Some(name) {
@@ -341,14 +341,14 @@ impl LabCluster {
             .get("PROVIDER")
             .map(String::as_str)
             .unwrap_or_default();
-        for check_state in self.look().await {
+        for check_state in self.run_checks().await {
             let of = |(check, at): &(CheckId, &[&str])| {
                 *check == check_state.check && at.iter().all(|at| *at != provider)
             };
             // With a role by web identity the agent does not use instance metadata.
             let unasked =
                 check_state.check == CheckId::Imds && self.env.contains_key("AWS_ROLE_ARN");
-            let elsewhere = unasked || ELSEWHERE.iter().any(of);
+            let elsewhere = unasked || CLOUD_CHECKS.iter().any(of);
             let healthy = if elsewhere {
                 Status::NotApplicable
             } else {
@@ -366,7 +366,7 @@ impl LabCluster {
 
     /// Asserts that every check that runs is `ok`.
     pub async fn assert_ok(&self) {
-        for check_state in self.look().await {
+        for check_state in self.run_checks().await {
             assert_eq!(
                 check_state.status(),
                 Status::Ok,
@@ -385,7 +385,7 @@ impl LabCluster {
         mode: FailureMode,
         status: Status,
     ) -> CheckState {
-        let check_states = self.look().await;
+        let check_states = self.run_checks().await;
         let root = check_states
             .iter()
             .find(|check_state| check_state.check == check)
@@ -419,7 +419,7 @@ pub fn evidence(check_state: &CheckState) -> String {
 }
 
 /// Returns the state of a check.
-pub fn standing_of(check_states: &[CheckState], check: CheckId) -> &CheckState {
+pub fn state_of(check_states: &[CheckState], check: CheckId) -> &CheckState {
     check_states
         .iter()
         .find(|check_state| check_state.check == check)

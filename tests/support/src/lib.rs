@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     missing_docs,
-    reason = "test code: it fails by panicking, and names say what fields are"
+    reason = "test code fails by panicking; field names need no comments"
 )]
 
 pub mod committed;

@@ -5,14 +5,14 @@
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 
-pub use crate::faults::{break_world, heal, world_for};
+pub use crate::faults::{heal, inject_fault, lab_cluster_for};
 use crate::lab_cluster::{CASTAI, EC2, KUBERNETES, STS};
 
 /// A fault of the lab cluster.
 #[derive(Clone, Copy, Debug)]
-pub enum Break {
+pub enum InjectedFault {
     /// All addresses of the API server.
-    Api(&'static str),
+    Apiserver(&'static str),
     /// The first of two addresses behind the service.
     OneEndpoint(&'static str),
     /// CAST AI without a proxy.
@@ -22,15 +22,15 @@ pub enum Break {
     /// The proxy to CAST AI.
     Proxy(&'static str),
     /// The proxy to the API server, used because `NO_PROXY` lacks the service's address.
-    ProxyToApi(&'static str),
+    ProxyToApiserver(&'static str),
     /// One DNS name.
-    Name(&'static str, &'static str),
+    DnsName(&'static str, &'static str),
     /// An unroutable address of the API server.
-    ApiAddress(&'static str),
+    ApiserverAddress(&'static str),
     /// A variable of the agent's environment.
     Env(&'static str, &'static str),
     /// A missing variable of the agent's environment.
-    NoEnv(&'static str),
+    UnsetEnv(&'static str),
     /// The mounted token.
     Token(Option<&'static str>),
     /// The clocks of all servers.
@@ -50,17 +50,17 @@ pub enum Break {
     /// The proxy to STS or to EC2.
     ProxyToAws(&'static str, &'static str),
     /// An access key in the agent's Secret: its id and secret.
-    Keys(&'static str, &'static str),
+    AccessKey(&'static str, &'static str),
     /// An access key beside a role by web identity.
-    KeysBesideRole,
-    /// A profile with a key for a role whose trust policy allows nobody.
+    AccessKeyBesideRole,
+    /// A profile with a key for a role whose trust policy has no principals.
     ProfileRole,
     /// A node in another region.
-    InAnotherRegion,
+    NodeInOtherRegion,
     /// EC2 without instances.
     NoInstances,
     /// Instance metadata that requires tokens, for an agent that has to discover its cluster.
-    DiscoveryByTokens(&'static str),
+    DiscoveryWithRequiredToken(&'static str),
     /// Several variables of the agent's environment; `None` unsets one.
     Envs(&'static [(&'static str, Option<&'static str>)]),
     /// Google's metadata server, on GKE.
@@ -76,29 +76,29 @@ pub enum Break {
     /// Authorized networks of the control plane on AKS.
     Aks(&'static str),
     /// A cluster of another provider, with these variables.
-    DiscoveredAgent(&'static str, &'static [(&'static str, &'static str)]),
+    OtherProvider(&'static str, &'static [(&'static str, &'static str)]),
     /// The agent's web identity token.
     Irsa(WebIdentity),
     /// The agent's token for EKS Pod Identity; `None` is a missing file.
     PodIdentity(Option<&'static str>),
     /// EKS Pod Identity with an agent of this version.
-    PodIdentityOf(&'static str),
+    PodIdentityWithAgentVersion(&'static str),
     /// The EKS Pod Identity Agent on the node.
     PodIdentityAgent(&'static str),
     /// A role that the service account got after the pod was created, with these variables.
-    LateRole(&'static [(&'static str, &'static str)]),
+    RoleAddedAfterPod(&'static [(&'static str, &'static str)]),
     /// A role of the service account that changed after the pod was created.
-    ChangedRole,
+    RoleChangedAfterPod,
     /// A field of the cluster at CAST AI: its name and its JSON value.
-    Cluster(&'static str, &'static str),
+    CastaiClusterField(&'static str, &'static str),
     /// The agent's health endpoint.
-    Agent(&'static str),
+    AgentHealthz(&'static str),
     /// The agent's lease: its holder, if any, and its age in seconds; `None` is a missing lease.
     Lease(Option<(Option<&'static str>, i64)>),
     /// API-server responses with this code, counted by the agent since the last attempt.
-    Meets(&'static str),
+    AgentApiResponses(&'static str),
     /// A cluster deleted at CAST AI whose id is known only from the agent's `ConfigMap`.
-    ClusterOfConfigMap(&'static str),
+    ClusterIdInConfigMap(&'static str),
 }
 
 /// Contents of the file in `AWS_WEB_IDENTITY_TOKEN_FILE`.
@@ -115,7 +115,7 @@ pub enum WebIdentity {
 pub struct Scenario {
     /// Name of its test.
     pub name: &'static str,
-    pub broken: Break,
+    pub fault: InjectedFault,
     pub check: CheckId,
     pub mode: M,
     pub status: Status,
@@ -124,17 +124,17 @@ pub struct Scenario {
 /// Returns the scenario with this name.
 pub fn scenario(name: &str) -> &'static Scenario {
     let named = SCENARIOS.iter().find(|scenario| scenario.name == name);
-    named.unwrap_or_else(|| panic!("no scenario is named {name}"))
+    named.unwrap_or_else(|| panic!("unknown scenario {name}"))
 }
 
 // `$d` is a dollar sign: the inner macro's own variables need one.
 macro_rules! scenarios {
-    (($d:tt) $($name:ident: $broken:expr => $check:ident $mode:ident $status:ident;)+) => {
+    (($d:tt) $($name:ident: $fault:expr => $check:ident $mode:ident $status:ident;)+) => {
         /// All scenarios.
         pub const SCENARIOS: &[Scenario] = &[
             $(Scenario {
                 name: stringify!($name),
-                broken: $broken,
+                fault: $fault,
                 check: CheckId::$check,
                 mode: M::$mode,
                 status: Status::$status,
@@ -154,352 +154,352 @@ macro_rules! scenarios {
 scenarios! {
     ($)
     // === dns ===
-    a_name_that_does_not_exist: Break::Name(CASTAI, "nxdomain") => Dns NetDnsNxdomain Failing;
-    a_resolver_that_fails: Break::Name(CASTAI, "servfail") => Dns NetDnsServfail Failing;
-    a_resolver_that_refuses: Break::Name(CASTAI, "refused") => Dns NetDnsServfail Failing;
-    a_resolver_that_is_silent: Break::Name(CASTAI, "silent") => Dns NetDnsTimeout Failing;
-    a_name_without_an_address: Break::Name(CASTAI, "no-address") => Dns NetDnsNoAddress Failing;
-    a_name_that_only_the_exporter_asks_for: Break::Name(KUBERNETES, "nxdomain") => Dns NetDnsNxdomain Warning;
+    dns_name_is_nxdomain: InjectedFault::DnsName(CASTAI, "nxdomain") => Dns NetDnsNxdomain Failing;
+    dns_resolver_responds_servfail: InjectedFault::DnsName(CASTAI, "servfail") => Dns NetDnsServfail Failing;
+    dns_resolver_responds_refused: InjectedFault::DnsName(CASTAI, "refused") => Dns NetDnsServfail Failing;
+    dns_resolver_times_out: InjectedFault::DnsName(CASTAI, "silent") => Dns NetDnsTimeout Failing;
+    dns_name_has_no_address: InjectedFault::DnsName(CASTAI, "no-address") => Dns NetDnsNoAddress Failing;
+    dns_failure_of_unused_name_is_a_warning: InjectedFault::DnsName(KUBERNETES, "nxdomain") => Dns NetDnsNxdomain Warning;
 
     // === apiserver: network and TLS ===
-    an_api_server_whose_name_does_not_exist: Break::Name(KUBERNETES, "nxdomain") => Apiserver NetDnsNxdomain Warning;
-    an_api_server_whose_resolver_fails: Break::Name(KUBERNETES, "servfail") => Apiserver NetDnsServfail Warning;
-    an_api_server_whose_resolver_is_silent: Break::Name(KUBERNETES, "silent") => Apiserver NetDnsTimeout Warning;
-    an_api_server_whose_name_has_no_address: Break::Name(KUBERNETES, "no-address") => Apiserver NetDnsNoAddress Warning;
-    an_api_server_that_swallows_syn: Break::Api("tcp-hang") => Apiserver NetConnectTimeout Failing;
-    an_api_server_that_refuses: Break::Api("refused") => Apiserver NetRefused Failing;
-    an_api_server_without_a_route: Break::ApiAddress("224.0.0.1") => Apiserver NetUnreachable Failing;
-    an_api_server_that_resets: Break::Api("reset-on-hello") => Apiserver NetReset Failing;
-    an_api_server_that_closes_instead_of_answering: Break::Api("http-close") => Apiserver NetReset Failing;
-    an_api_server_behind_an_unreachable_proxy: Break::ProxyToApi("refused") => Apiserver ProxyUnreachable Failing;
-    an_api_server_behind_a_proxy_that_wants_credentials: Break::ProxyToApi("407") => Apiserver ProxyAuthRequired Failing;
-    an_api_server_behind_a_proxy_that_denies: Break::ProxyToApi("403") => Apiserver ProxyDenied Failing;
-    an_api_server_that_hangs_in_the_handshake: Break::Api("tls-hang") => Apiserver TlsHandshakeTimeout Failing;
-    an_api_server_whose_large_packets_are_lost: Break::Api("tls-hang-partial") => Apiserver TlsHandshakeTimeout Failing;
-    an_api_server_with_a_foreign_ca: Break::Api("cert-foreign-ca") => Apiserver TlsUnknownAuthority Failing;
-    an_api_server_with_a_self_signed_certificate: Break::Api("cert-self-signed") => Apiserver TlsUnknownAuthority Failing;
-    an_api_server_behind_tls_inspection: Break::Api("cert-intercepted") => Apiserver TlsIntercepted Failing;
-    an_api_server_with_an_expired_certificate: Break::Api("cert-expired") => Apiserver TlsExpired Failing;
-    an_api_server_from_the_future: Break::Api("cert-not-yet-valid") => Apiserver TlsNotYetValid Failing;
-    an_api_server_with_anothers_certificate: Break::Api("cert-wrong-name") => Apiserver TlsHostnameMismatch Failing;
-    an_api_server_that_sends_an_alert: Break::Api("tls-alert") => Apiserver TlsProtocol Failing;
-    an_api_server_that_speaks_old_tls: Break::Api("tls-version") => Apiserver TlsProtocol Failing;
-    an_api_server_that_speaks_plain_http: Break::Api("tls-plain-http") => Apiserver TlsProtocol Failing;
-    an_api_server_that_speaks_noise_for_tls: Break::Api("tls-noise") => Apiserver TlsProtocol Failing;
-    an_api_server_with_a_huge_chain: Break::Api("cert-huge") => Apiserver TlsProtocol Failing;
-    an_api_server_that_does_not_answer: Break::Api("http-hang") => Apiserver HttpTimeout Failing;
-    an_api_server_that_drips_its_headers: Break::Api("drip-head") => Apiserver HttpTimeout Failing;
-    an_api_server_that_drips_its_body: Break::Api("drip-body") => Apiserver HttpTimeout Failing;
-    an_api_server_that_speaks_http_0_9: Break::Api("http-0-9") => Apiserver HttpProtocol Failing;
-    an_api_server_that_speaks_noise: Break::Api("noise") => Apiserver HttpProtocol Failing;
-    an_api_server_with_endless_headers: Break::Api("endless-headers") => Apiserver HttpProtocol Failing;
-    an_api_server_with_huge_headers: Break::Api("huge-headers") => Apiserver HttpProtocol Failing;
-    an_api_server_whose_answer_is_cut: Break::Api("truncated") => Apiserver HttpProtocol Failing;
+    apiserver_name_is_nxdomain: InjectedFault::DnsName(KUBERNETES, "nxdomain") => Apiserver NetDnsNxdomain Warning;
+    apiserver_name_is_servfail: InjectedFault::DnsName(KUBERNETES, "servfail") => Apiserver NetDnsServfail Warning;
+    apiserver_name_times_out_in_dns: InjectedFault::DnsName(KUBERNETES, "silent") => Apiserver NetDnsTimeout Warning;
+    apiserver_name_has_no_address: InjectedFault::DnsName(KUBERNETES, "no-address") => Apiserver NetDnsNoAddress Warning;
+    apiserver_drops_syn: InjectedFault::Apiserver("tcp-hang") => Apiserver NetConnectTimeout Failing;
+    apiserver_refuses_connections: InjectedFault::Apiserver("refused") => Apiserver NetRefused Failing;
+    apiserver_is_unroutable: InjectedFault::ApiserverAddress("224.0.0.1") => Apiserver NetUnreachable Failing;
+    apiserver_resets_connections: InjectedFault::Apiserver("reset-on-hello") => Apiserver NetReset Failing;
+    apiserver_closes_before_response: InjectedFault::Apiserver("http-close") => Apiserver NetReset Failing;
+    apiserver_proxy_is_unreachable: InjectedFault::ProxyToApiserver("refused") => Apiserver ProxyUnreachable Failing;
+    apiserver_proxy_responds_407: InjectedFault::ProxyToApiserver("407") => Apiserver ProxyAuthRequired Failing;
+    apiserver_proxy_responds_403: InjectedFault::ProxyToApiserver("403") => Apiserver ProxyDenied Failing;
+    apiserver_hangs_in_tls_handshake: InjectedFault::Apiserver("tls-hang") => Apiserver TlsHandshakeTimeout Failing;
+    apiserver_loses_large_packets_mtu: InjectedFault::Apiserver("tls-hang-partial") => Apiserver TlsHandshakeTimeout Failing;
+    apiserver_has_unknown_ca: InjectedFault::Apiserver("cert-foreign-ca") => Apiserver TlsUnknownAuthority Failing;
+    apiserver_has_self_signed_certificate: InjectedFault::Apiserver("cert-self-signed") => Apiserver TlsUnknownAuthority Failing;
+    apiserver_is_tls_inspected: InjectedFault::Apiserver("cert-intercepted") => Apiserver TlsIntercepted Failing;
+    apiserver_has_expired_certificate: InjectedFault::Apiserver("cert-expired") => Apiserver TlsExpired Failing;
+    apiserver_certificate_is_not_yet_valid: InjectedFault::Apiserver("cert-not-yet-valid") => Apiserver TlsNotYetValid Failing;
+    apiserver_certificate_has_other_hostname: InjectedFault::Apiserver("cert-wrong-name") => Apiserver TlsHostnameMismatch Failing;
+    apiserver_sends_tls_alert: InjectedFault::Apiserver("tls-alert") => Apiserver TlsProtocol Failing;
+    apiserver_supports_only_old_tls: InjectedFault::Apiserver("tls-version") => Apiserver TlsProtocol Failing;
+    apiserver_serves_plain_http: InjectedFault::Apiserver("tls-plain-http") => Apiserver TlsProtocol Failing;
+    apiserver_sends_garbage_in_tls_handshake: InjectedFault::Apiserver("tls-noise") => Apiserver TlsProtocol Failing;
+    apiserver_sends_huge_certificate_chain: InjectedFault::Apiserver("cert-huge") => Apiserver TlsProtocol Failing;
+    apiserver_does_not_respond: InjectedFault::Apiserver("http-hang") => Apiserver HttpTimeout Failing;
+    apiserver_drips_headers: InjectedFault::Apiserver("drip-head") => Apiserver HttpTimeout Failing;
+    apiserver_drips_body: InjectedFault::Apiserver("drip-body") => Apiserver HttpTimeout Failing;
+    apiserver_speaks_http_0_9: InjectedFault::Apiserver("http-0-9") => Apiserver HttpProtocol Failing;
+    apiserver_sends_garbage: InjectedFault::Apiserver("noise") => Apiserver HttpProtocol Failing;
+    apiserver_sends_endless_headers: InjectedFault::Apiserver("endless-headers") => Apiserver HttpProtocol Failing;
+    apiserver_sends_huge_headers: InjectedFault::Apiserver("huge-headers") => Apiserver HttpProtocol Failing;
+    apiserver_truncates_response: InjectedFault::Apiserver("truncated") => Apiserver HttpProtocol Failing;
 
     // === apiserver: responses ===
-    an_api_server_of_two_that_refuses: Break::OneEndpoint("refused") => Apiserver K8sEndpointDown Failing;
-    an_api_server_of_two_that_hangs: Break::OneEndpoint("tls-hang") => Apiserver K8sEndpointDown Failing;
-    an_api_server_of_two_that_is_not_ready: Break::OneEndpoint("not-ready") => Apiserver K8sEndpointDown Failing;
-    a_token_that_is_not_accepted: Break::Api("unauthorized") => Apiserver K8sUnauthorized Failing;
-    a_token_that_has_ended: Break::Token(Some("e30.eyJleHAiOjE3MDAwMDAwMDB9.c2ln")) => Apiserver K8sTokenExpired Failing;
-    a_token_that_is_not_mounted: Break::Token(None) => Apiserver K8sTokenMissing Failing;
-    an_account_without_rights: Break::Api("forbidden") => Apiserver K8sRbacForbidden Failing;
-    a_token_that_is_taken_off_on_the_way: Break::Api("anonymous-forbidden") => Apiserver K8sAnonymousForbidden Failing;
-    an_api_server_that_throttles: Break::Api("throttled") => Apiserver K8sThrottled Failing;
-    an_api_server_without_its_database: Break::Api("etcd-timeout") => Apiserver K8sEtcdError Failing;
-    an_api_server_without_its_leader: Break::Api("etcd-leader-changed") => Apiserver K8sEtcdError Failing;
-    an_api_server_with_an_error: Break::Api("server-error") => Apiserver K8sServerError Failing;
-    an_api_server_that_is_not_ready: Break::Api("not-ready") => Apiserver K8sServerError Failing;
-    an_api_server_that_answers_a_page: Break::Api("html:200") => Apiserver K8sUnexpectedBody Failing;
-    a_load_balancer_that_answers_a_page: Break::Api("html:502") => Apiserver K8sUnexpectedBody Failing;
-    an_api_server_with_a_slow_handshake: Break::Api("tls-slow:1200ms") => Apiserver K8sSlow Failing;
-    an_api_server_with_a_slow_answer: Break::Api("response-slow:1200ms") => Apiserver K8sSlow Failing;
-    an_api_server_at_a_port_that_is_none: Break::Env("KUBERNETES_SERVICE_PORT", "99999") => Apiserver AgentConfigInvalid Failing;
+    apiserver_endpoint_refuses_connections: InjectedFault::OneEndpoint("refused") => Apiserver K8sEndpointDown Failing;
+    apiserver_endpoint_hangs_in_tls_handshake: InjectedFault::OneEndpoint("tls-hang") => Apiserver K8sEndpointDown Failing;
+    apiserver_endpoint_is_not_ready: InjectedFault::OneEndpoint("not-ready") => Apiserver K8sEndpointDown Failing;
+    apiserver_rejects_token: InjectedFault::Apiserver("unauthorized") => Apiserver K8sUnauthorized Failing;
+    apiserver_token_is_expired: InjectedFault::Token(Some("e30.eyJleHAiOjE3MDAwMDAwMDB9.c2ln")) => Apiserver K8sTokenExpired Failing;
+    apiserver_token_is_not_mounted: InjectedFault::Token(None) => Apiserver K8sTokenMissing Failing;
+    apiserver_rbac_forbids: InjectedFault::Apiserver("forbidden") => Apiserver K8sRbacForbidden Failing;
+    apiserver_token_is_stripped_anonymous: InjectedFault::Apiserver("anonymous-forbidden") => Apiserver K8sAnonymousForbidden Failing;
+    apiserver_throttles_requests: InjectedFault::Apiserver("throttled") => Apiserver K8sThrottled Failing;
+    apiserver_loses_etcd: InjectedFault::Apiserver("etcd-timeout") => Apiserver K8sEtcdError Failing;
+    apiserver_etcd_leader_changes: InjectedFault::Apiserver("etcd-leader-changed") => Apiserver K8sEtcdError Failing;
+    apiserver_responds_500: InjectedFault::Apiserver("server-error") => Apiserver K8sServerError Failing;
+    apiserver_is_not_ready: InjectedFault::Apiserver("not-ready") => Apiserver K8sServerError Failing;
+    apiserver_responds_with_html: InjectedFault::Apiserver("html:200") => Apiserver K8sUnexpectedBody Failing;
+    apiserver_load_balancer_responds_502: InjectedFault::Apiserver("html:502") => Apiserver K8sUnexpectedBody Failing;
+    apiserver_has_slow_tls_handshake: InjectedFault::Apiserver("tls-slow:1200ms") => Apiserver K8sSlow Failing;
+    apiserver_responds_slowly: InjectedFault::Apiserver("response-slow:1200ms") => Apiserver K8sSlow Failing;
+    apiserver_port_is_invalid: InjectedFault::Env("KUBERNETES_SERVICE_PORT", "99999") => Apiserver AgentConfigInvalid Failing;
 
     // === castai_api: network and TLS ===
-    cast_ai_whose_name_does_not_exist: Break::Name(CASTAI, "nxdomain") => CastaiApi NetDnsNxdomain Failing;
-    cast_ai_whose_resolver_fails: Break::Name(CASTAI, "servfail") => CastaiApi NetDnsServfail Failing;
-    cast_ai_whose_resolver_is_silent: Break::Name(CASTAI, "silent") => CastaiApi NetDnsTimeout Failing;
-    cast_ai_whose_name_has_no_address: Break::Name(CASTAI, "no-address") => CastaiApi NetDnsNoAddress Failing;
-    cast_ai_that_swallows_syn: Break::Castai("tcp-hang") => CastaiApi NetConnectTimeout Failing;
-    cast_ai_that_refuses: Break::Castai("refused") => CastaiApi NetRefused Failing;
-    cast_ai_without_a_route: Break::Name(CASTAI, "address:224.0.0.1") => CastaiApi NetUnreachable Failing;
-    cast_ai_that_resets: Break::Castai("reset") => CastaiApi NetReset Failing;
-    cast_ai_that_resets_upon_its_name: Break::Castai("reset-on-hello") => CastaiApi NetReset Failing;
-    cast_ai_that_closes_at_once: Break::Castai("close") => CastaiApi NetReset Failing;
-    a_proxy_that_is_gone: Break::Proxy("refused") => CastaiApi ProxyUnreachable Failing;
-    a_proxy_that_never_answers: Break::Proxy("hang") => CastaiApi ProxyUnreachable Failing;
-    a_proxy_that_speaks_noise: Break::Proxy("noise") => CastaiApi ProxyUnreachable Failing;
-    a_proxy_that_wants_credentials: Break::Proxy("407") => CastaiApi ProxyAuthRequired Failing;
-    a_proxy_that_denies: Break::Proxy("403") => CastaiApi ProxyDenied Failing;
-    a_proxy_that_denies_with_a_page: Break::Proxy("squid") => CastaiApi ProxyDenied Failing;
-    a_proxy_that_answers_in_cast_ais_place: Break::Proxy("block-page-via") => CastaiApi ProxyBlockPage Failing;
-    a_proxy_with_its_own_certificate: Break::Proxy("block-page") => CastaiApi TlsIntercepted Failing;
-    a_tunnel_that_leads_nowhere: Break::Proxy("tunnel-hang") => CastaiApi TlsHandshakeTimeout Failing;
-    cast_ai_that_refuses_behind_a_proxy: Break::CastaiBehindProxy("token-invalid") => CastaiApi CastaiTokenInvalid Failing;
-    cast_ai_that_hangs_in_the_handshake: Break::Castai("tls-hang") => CastaiApi TlsHandshakeTimeout Failing;
-    cast_ai_whose_large_packets_are_lost: Break::Castai("tls-hang-partial") => CastaiApi TlsHandshakeTimeout Failing;
-    cast_ai_with_a_foreign_ca: Break::Castai("cert-foreign-ca") => CastaiApi TlsUnknownAuthority Failing;
-    cast_ai_without_its_intermediate: Break::Castai("cert-missing-intermediate") => CastaiApi TlsUnknownAuthority Failing;
-    cast_ai_behind_tls_inspection: Break::Castai("cert-intercepted") => CastaiApi TlsIntercepted Failing;
-    cast_ai_with_an_expired_certificate: Break::Castai("cert-expired") => CastaiApi TlsExpired Failing;
-    cast_ai_from_the_future: Break::Castai("cert-not-yet-valid") => CastaiApi TlsNotYetValid Failing;
-    cast_ai_with_anothers_certificate: Break::Castai("cert-wrong-name") => CastaiApi TlsHostnameMismatch Failing;
-    cast_ai_that_sends_an_alert: Break::Castai("tls-alert") => CastaiApi TlsProtocol Failing;
-    cast_ai_that_speaks_plain_http: Break::Castai("tls-plain-http") => CastaiApi TlsProtocol Failing;
-    cast_ai_that_does_not_answer: Break::Castai("http-hang") => CastaiApi HttpTimeout Failing;
-    cast_ai_that_drips: Break::Castai("drip-body") => CastaiApi HttpTimeout Failing;
-    cast_ai_that_goes_round_in_interim_answers: Break::Castai("endless-interim") => CastaiApi HttpTimeout Failing;
-    cast_ai_that_speaks_http_0_9: Break::Castai("http-0-9") => CastaiApi HttpProtocol Failing;
-    cast_ai_that_speaks_noise: Break::Castai("noise") => CastaiApi HttpProtocol Failing;
-    cast_ai_whose_answer_is_cut: Break::Castai("truncated") => CastaiApi HttpProtocol Failing;
+    castai_name_is_nxdomain: InjectedFault::DnsName(CASTAI, "nxdomain") => CastaiApi NetDnsNxdomain Failing;
+    castai_name_is_servfail: InjectedFault::DnsName(CASTAI, "servfail") => CastaiApi NetDnsServfail Failing;
+    castai_name_times_out_in_dns: InjectedFault::DnsName(CASTAI, "silent") => CastaiApi NetDnsTimeout Failing;
+    castai_name_has_no_address: InjectedFault::DnsName(CASTAI, "no-address") => CastaiApi NetDnsNoAddress Failing;
+    castai_drops_syn: InjectedFault::Castai("tcp-hang") => CastaiApi NetConnectTimeout Failing;
+    castai_refuses_connections: InjectedFault::Castai("refused") => CastaiApi NetRefused Failing;
+    castai_is_unroutable: InjectedFault::DnsName(CASTAI, "address:224.0.0.1") => CastaiApi NetUnreachable Failing;
+    castai_resets_connections: InjectedFault::Castai("reset") => CastaiApi NetReset Failing;
+    castai_resets_after_sni: InjectedFault::Castai("reset-on-hello") => CastaiApi NetReset Failing;
+    castai_closes_immediately: InjectedFault::Castai("close") => CastaiApi NetReset Failing;
+    castai_proxy_refuses_connections: InjectedFault::Proxy("refused") => CastaiApi ProxyUnreachable Failing;
+    castai_proxy_does_not_respond: InjectedFault::Proxy("hang") => CastaiApi ProxyUnreachable Failing;
+    castai_proxy_sends_garbage: InjectedFault::Proxy("noise") => CastaiApi ProxyUnreachable Failing;
+    castai_proxy_responds_407: InjectedFault::Proxy("407") => CastaiApi ProxyAuthRequired Failing;
+    castai_proxy_responds_403: InjectedFault::Proxy("403") => CastaiApi ProxyDenied Failing;
+    castai_proxy_responds_403_with_squid_page: InjectedFault::Proxy("squid") => CastaiApi ProxyDenied Failing;
+    castai_proxy_sends_block_page: InjectedFault::Proxy("block-page-via") => CastaiApi ProxyBlockPage Failing;
+    castai_proxy_intercepts_tls: InjectedFault::Proxy("block-page") => CastaiApi TlsIntercepted Failing;
+    castai_proxy_tunnel_hangs: InjectedFault::Proxy("tunnel-hang") => CastaiApi TlsHandshakeTimeout Failing;
+    castai_rejects_key_behind_proxy: InjectedFault::CastaiBehindProxy("token-invalid") => CastaiApi CastaiTokenInvalid Failing;
+    castai_hangs_in_tls_handshake: InjectedFault::Castai("tls-hang") => CastaiApi TlsHandshakeTimeout Failing;
+    castai_loses_large_packets_mtu: InjectedFault::Castai("tls-hang-partial") => CastaiApi TlsHandshakeTimeout Failing;
+    castai_has_unknown_ca: InjectedFault::Castai("cert-foreign-ca") => CastaiApi TlsUnknownAuthority Failing;
+    castai_omits_intermediate_certificate: InjectedFault::Castai("cert-missing-intermediate") => CastaiApi TlsUnknownAuthority Failing;
+    castai_is_tls_inspected: InjectedFault::Castai("cert-intercepted") => CastaiApi TlsIntercepted Failing;
+    castai_has_expired_certificate: InjectedFault::Castai("cert-expired") => CastaiApi TlsExpired Failing;
+    castai_certificate_is_not_yet_valid: InjectedFault::Castai("cert-not-yet-valid") => CastaiApi TlsNotYetValid Failing;
+    castai_certificate_has_other_hostname: InjectedFault::Castai("cert-wrong-name") => CastaiApi TlsHostnameMismatch Failing;
+    castai_sends_tls_alert: InjectedFault::Castai("tls-alert") => CastaiApi TlsProtocol Failing;
+    castai_serves_plain_http: InjectedFault::Castai("tls-plain-http") => CastaiApi TlsProtocol Failing;
+    castai_does_not_respond: InjectedFault::Castai("http-hang") => CastaiApi HttpTimeout Failing;
+    castai_drips_body: InjectedFault::Castai("drip-body") => CastaiApi HttpTimeout Failing;
+    castai_sends_endless_1xx_responses: InjectedFault::Castai("endless-interim") => CastaiApi HttpTimeout Failing;
+    castai_speaks_http_0_9: InjectedFault::Castai("http-0-9") => CastaiApi HttpProtocol Failing;
+    castai_sends_garbage: InjectedFault::Castai("noise") => CastaiApi HttpProtocol Failing;
+    castai_truncates_response: InjectedFault::Castai("truncated") => CastaiApi HttpProtocol Failing;
 
     // === castai_api: responses ===
-    an_edge_that_blocks: Break::Castai("waf") => CastaiApi CastaiWafBlocked Failing;
-    an_edge_that_limits: Break::Castai("waf-rate-limited") => CastaiApi CastaiWafBlocked Failing;
-    a_key_that_is_not_set: Break::NoEnv("API_KEY") => CastaiApi CastaiKeyMissing Failing;
-    a_key_with_a_line_feed: Break::Env("API_KEY", "secret-key\n") => CastaiApi CastaiKeyMalformed Failing;
-    a_key_that_was_revoked: Break::Castai("token-invalid") => CastaiApi CastaiTokenInvalid Failing;
-    a_key_of_another_cluster: Break::Castai("forbidden") => CastaiApi CastaiForbidden Failing;
-    a_cluster_that_was_deleted: Break::Castai("cluster-not-found") => CastaiApi CastaiClusterNotFound Failing;
-    an_api_address_that_is_none: Break::Env("API_URL", ":::") => CastaiApi AgentConfigInvalid Failing;
-    a_certificate_that_is_a_path: Break::Env("TLS_CA_CERT_FILE", "/etc/ssl/ca.pem") => CastaiApi AgentConfigInvalid Failing;
-    cast_ai_that_limits: Break::Castai("rate-limited") => CastaiApi CastaiRateLimited Failing;
-    cast_ai_that_finds_fault_with_the_request: Break::Castai("client-error") => CastaiApi CastaiClientError Failing;
-    cast_ai_that_is_slow: Break::Castai("response-slow:1200ms") => CastaiApi CastaiSlow Failing;
-    cast_ai_with_an_error: Break::Castai("server-error") => CastaiApi CastaiServerError Failing;
-    cast_ai_that_is_not_available: Break::Castai("unavailable") => CastaiApi CastaiServerError Failing;
-    cast_ai_that_answers_a_page: Break::Castai("html-ok") => CastaiApi CastaiUnexpectedBody Failing;
-    cast_ai_that_answers_without_an_id: Break::Castai("json-without-id") => CastaiApi CastaiUnexpectedBody Failing;
-    cast_ai_that_leads_in_circles: Break::Castai("redirect-loop") => CastaiApi CastaiUnexpectedBody Failing;
+    castai_waf_blocks_request: InjectedFault::Castai("waf") => CastaiApi CastaiWafBlocked Failing;
+    castai_waf_rate_limits: InjectedFault::Castai("waf-rate-limited") => CastaiApi CastaiWafBlocked Failing;
+    castai_api_key_is_missing: InjectedFault::UnsetEnv("API_KEY") => CastaiApi CastaiKeyMissing Failing;
+    castai_api_key_has_trailing_newline: InjectedFault::Env("API_KEY", "secret-key\n") => CastaiApi CastaiKeyMalformed Failing;
+    castai_api_key_is_revoked: InjectedFault::Castai("token-invalid") => CastaiApi CastaiTokenInvalid Failing;
+    castai_api_key_is_forbidden: InjectedFault::Castai("forbidden") => CastaiApi CastaiForbidden Failing;
+    castai_cluster_is_deleted: InjectedFault::Castai("cluster-not-found") => CastaiApi CastaiClusterNotFound Failing;
+    castai_api_url_is_invalid: InjectedFault::Env("API_URL", ":::") => CastaiApi AgentConfigInvalid Failing;
+    castai_ca_variable_holds_a_path: InjectedFault::Env("TLS_CA_CERT_FILE", "/etc/ssl/ca.pem") => CastaiApi AgentConfigInvalid Failing;
+    castai_rate_limits_requests: InjectedFault::Castai("rate-limited") => CastaiApi CastaiRateLimited Failing;
+    castai_responds_400: InjectedFault::Castai("client-error") => CastaiApi CastaiClientError Failing;
+    castai_responds_slowly: InjectedFault::Castai("response-slow:1200ms") => CastaiApi CastaiSlow Failing;
+    castai_responds_500: InjectedFault::Castai("server-error") => CastaiApi CastaiServerError Failing;
+    castai_responds_503: InjectedFault::Castai("unavailable") => CastaiApi CastaiServerError Failing;
+    castai_responds_with_html: InjectedFault::Castai("html-ok") => CastaiApi CastaiUnexpectedBody Failing;
+    castai_responds_without_cluster_id: InjectedFault::Castai("json-without-id") => CastaiApi CastaiUnexpectedBody Failing;
+    castai_redirects_in_a_loop: InjectedFault::Castai("redirect-loop") => CastaiApi CastaiUnexpectedBody Failing;
 
     // === imds ===
-    instance_metadata_that_refuses: Break::Imds("refused") => Imds AwsImdsUnreachable Warning;
-    instance_metadata_that_swallows_syn: Break::Imds("tcp-hang") => Imds AwsImdsUnreachable Warning;
-    instance_metadata_that_resets: Break::Imds("reset") => Imds AwsImdsUnreachable Warning;
-    instance_metadata_that_never_answers: Break::Imds("hang") => Imds AwsImdsUnreachable Warning;
-    instance_metadata_behind_one_hop_too_many: Break::Imds("hop-limit-required") => Imds AwsImdsHopLimit Warning;
-    instance_metadata_whose_token_gets_lost: Break::Imds("hop-limit") => Imds AwsImdsHopLimit Warning;
-    instance_metadata_that_wants_a_token_and_gives_none: Break::Imds("token-required") => Imds AwsImdsTokenRequired Warning;
-    instance_metadata_that_is_disabled: Break::Imds("disabled") => Imds AwsImdsDisabled Warning;
-    a_node_without_a_role: Break::Imds("no-role") => Imds AwsImdsNoRole Warning;
-    a_node_whose_role_ec2_may_not_take: Break::Imds("role-trust") => Imds AwsImdsRoleTrust Warning;
-    a_node_whose_role_has_an_unknown_code: Break::Imds("role-code") => Imds AwsImdsServerError Warning;
-    instance_metadata_with_an_error: Break::Imds("server-error") => Imds AwsImdsServerError Warning;
-    instance_metadata_that_throttles: Break::Imds("throttled") => Imds AwsImdsServerError Warning;
-    instance_metadata_that_answers_a_page: Break::Imds("html-ok") => Imds AwsImdsServerError Warning;
-    instance_metadata_that_speaks_noise: Break::Imds("noise") => Imds AwsImdsServerError Warning;
-    instance_metadata_that_loses_a_header: Break::Imds("header-lost") => Imds AwsImdsServerError Warning;
-    discovery_without_instance_metadata: Break::Discovery("refused") => Imds AwsImdsUnreachable Failing;
-    discovery_behind_one_hop_too_many: Break::Discovery("hop-limit-required") => Imds AwsImdsHopLimit Failing;
-    discovery_whose_token_gets_lost: Break::Discovery("hop-limit") => Imds AwsImdsHopLimit Warning;
-    discovery_whose_token_gets_lost_and_must_not: Break::DiscoveryByTokens("hop-limit") => Imds AwsImdsHopLimit Failing;
-    discovery_without_a_region: Break::Discovery("no-region") => Imds AwsImdsServerError Failing;
+    imds_refuses_connections: InjectedFault::Imds("refused") => Imds AwsImdsUnreachable Warning;
+    imds_drops_syn: InjectedFault::Imds("tcp-hang") => Imds AwsImdsUnreachable Warning;
+    imds_resets_connections: InjectedFault::Imds("reset") => Imds AwsImdsUnreachable Warning;
+    imds_does_not_respond: InjectedFault::Imds("hang") => Imds AwsImdsUnreachable Warning;
+    imds_hop_limit_is_too_low: InjectedFault::Imds("hop-limit-required") => Imds AwsImdsHopLimit Warning;
+    imds_token_response_is_lost: InjectedFault::Imds("hop-limit") => Imds AwsImdsHopLimit Warning;
+    imds_requires_token_but_issues_none: InjectedFault::Imds("token-required") => Imds AwsImdsTokenRequired Warning;
+    imds_is_disabled: InjectedFault::Imds("disabled") => Imds AwsImdsDisabled Warning;
+    imds_node_has_no_role: InjectedFault::Imds("no-role") => Imds AwsImdsNoRole Warning;
+    imds_role_does_not_trust_ec2: InjectedFault::Imds("role-trust") => Imds AwsImdsRoleTrust Warning;
+    imds_role_has_unknown_code: InjectedFault::Imds("role-code") => Imds AwsImdsServerError Warning;
+    imds_responds_500: InjectedFault::Imds("server-error") => Imds AwsImdsServerError Warning;
+    imds_throttles_requests: InjectedFault::Imds("throttled") => Imds AwsImdsServerError Warning;
+    imds_responds_with_html: InjectedFault::Imds("html-ok") => Imds AwsImdsServerError Warning;
+    imds_sends_garbage: InjectedFault::Imds("noise") => Imds AwsImdsServerError Warning;
+    imds_request_header_is_lost: InjectedFault::Imds("header-lost") => Imds AwsImdsServerError Warning;
+    discovery_imds_refuses_connections: InjectedFault::Discovery("refused") => Imds AwsImdsUnreachable Failing;
+    discovery_imds_hop_limit_is_too_low: InjectedFault::Discovery("hop-limit-required") => Imds AwsImdsHopLimit Failing;
+    discovery_imds_token_response_is_lost: InjectedFault::Discovery("hop-limit") => Imds AwsImdsHopLimit Warning;
+    discovery_imds_required_token_is_lost: InjectedFault::DiscoveryWithRequiredToken("hop-limit") => Imds AwsImdsHopLimit Failing;
+    discovery_imds_has_no_region: InjectedFault::Discovery("no-region") => Imds AwsImdsServerError Failing;
 
     // === aws_credentials: the node's role ===
-    a_role_behind_no_instance_metadata: Break::Imds("refused") => AwsCredentials AwsImdsUnreachable Failing;
-    a_role_behind_one_hop_too_many: Break::Imds("hop-limit-required") => AwsCredentials AwsImdsHopLimit Failing;
-    a_role_behind_a_missing_token: Break::Imds("token-required") => AwsCredentials AwsImdsTokenRequired Failing;
-    a_role_behind_disabled_instance_metadata: Break::Imds("disabled") => AwsCredentials AwsImdsDisabled Failing;
-    a_role_that_is_not_there: Break::Imds("no-role") => AwsCredentials AwsImdsNoRole Failing;
-    a_role_that_may_not_be_taken: Break::Imds("role-trust") => AwsCredentials AwsImdsRoleTrust Failing;
-    a_role_behind_an_error: Break::Imds("server-error") => AwsCredentials AwsImdsServerError Failing;
+    node_role_imds_refuses_connections: InjectedFault::Imds("refused") => AwsCredentials AwsImdsUnreachable Failing;
+    node_role_imds_hop_limit_is_too_low: InjectedFault::Imds("hop-limit-required") => AwsCredentials AwsImdsHopLimit Failing;
+    node_role_imds_requires_token: InjectedFault::Imds("token-required") => AwsCredentials AwsImdsTokenRequired Failing;
+    node_role_imds_is_disabled: InjectedFault::Imds("disabled") => AwsCredentials AwsImdsDisabled Failing;
+    node_role_is_missing: InjectedFault::Imds("no-role") => AwsCredentials AwsImdsNoRole Failing;
+    node_role_does_not_trust_ec2: InjectedFault::Imds("role-trust") => AwsCredentials AwsImdsRoleTrust Failing;
+    node_role_imds_responds_500: InjectedFault::Imds("server-error") => AwsCredentials AwsImdsServerError Failing;
 
     // === aws_credentials: configured credentials ===
-    no_credentials_at_all: Break::Env("AWS_EC2_METADATA_DISABLED", "true") => AwsCredentials AwsNoCredentials Failing;
-    a_server_of_credentials_somewhere: Break::Env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://192.0.2.1/") => AwsCredentials AwsNoCredentials Failing;
-    a_key_without_its_secret: Break::Env("AWS_ACCESS_KEY_ID", "AKIALABLABLABLABLAB1") => AwsCredentials AwsKeyIncomplete Warning;
-    a_secret_without_its_key: Break::Env("AWS_SECRET_ACCESS_KEY", "secret") => AwsCredentials AwsKeyIncomplete Warning;
-    half_a_key_and_nothing_else: Break::Envs(&[("AWS_ACCESS_KEY_ID", Some("AKIALABLABLABLABLAB1")), ("AWS_EC2_METADATA_DISABLED", Some("true"))]) => AwsCredentials AwsKeyIncomplete Failing;
-    a_profile_that_is_nowhere: Break::Env("AWS_PROFILE", "nowhere") => AwsCredentials AwsProfileInvalid Failing;
-    a_bundle_that_is_nowhere: Break::Env("AWS_CA_BUNDLE", "/nowhere/bundle.pem") => AwsCredentials AwsCaBundleInvalid Failing;
-    a_bundle_without_a_certificate: Break::Env("AWS_CA_BUNDLE", "/dev/null") => AwsCredentials AwsCaBundleInvalid Failing;
-    a_web_identity_without_a_role: Break::Env("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token") => AwsCredentials AwsIrsaRoleArnMissing Failing;
-    a_web_identity_without_its_token: Break::Irsa(WebIdentity::Missing) => AwsCredentials AwsIrsaTokenFileMissing Failing;
-    a_web_identity_with_an_empty_token: Break::Irsa(WebIdentity::Text("\n")) => AwsCredentials AwsIrsaTokenInvalid Failing;
-    a_web_identity_with_something_else: Break::Irsa(WebIdentity::Text("no token")) => AwsCredentials AwsIrsaTokenInvalid Failing;
-    a_web_identity_that_is_over: Break::Irsa(WebIdentity::Token("sts.amazonaws.com", -90_000, -60)) => AwsCredentials AwsIrsaTokenExpired Failing;
-    a_web_identity_that_is_nearly_over: Break::Irsa(WebIdentity::Token("sts.amazonaws.com", -82_000, 4_000)) => AwsCredentials AwsIrsaTokenExpired Warning;
-    a_web_identity_for_the_api_server: Break::Irsa(WebIdentity::Token("https://kubernetes.default.svc", -60, 3_600)) => AwsCredentials AwsIrsaWrongAudience Failing;
-    a_pod_identity_without_its_token: Break::PodIdentity(None) => AwsCredentials AwsPodIdentityTokenInvalid Failing;
-    a_pod_identity_with_an_empty_token: Break::PodIdentity(Some("")) => AwsCredentials AwsPodIdentityTokenInvalid Failing;
-    a_pod_identity_whose_agent_refuses: Break::PodIdentityAgent("refused") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
-    a_pod_identity_whose_agent_swallows_syn: Break::PodIdentityAgent("tcp-hang") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
-    a_pod_identity_whose_agent_never_answers: Break::PodIdentityAgent("http-hang") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
-    a_pod_identity_whose_agent_speaks_noise: Break::PodIdentityAgent("noise") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
-    a_page_in_the_place_of_pod_identity: Break::PodIdentityAgent("html:200") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
-    a_gateway_in_the_place_of_pod_identity: Break::PodIdentityAgent("html:502") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
-    a_pod_identity_at_another_address: Break::PodIdentityAgent("other-address") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
-    a_pod_identity_that_gives_half_a_key: Break::PodIdentityAgent("missing-secret") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
-    a_pod_identity_that_gives_something_else: Break::PodIdentityAgent("other-document") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
-    a_pod_identity_whose_role_eks_may_not_take: Break::PodIdentityAgent("denied") => AwsCredentials AwsPodIdentityDenied Failing;
-    a_pod_identity_without_an_association: Break::PodIdentityAgent("no-association") => AwsCredentials AwsPodIdentityNoAssociation Failing;
-    a_pod_identity_whose_token_gets_lost: Break::PodIdentityAgent("token-lost") => AwsCredentials AwsPodIdentityTokenInvalid Failing;
-    a_pod_identity_whose_token_eks_does_not_take: Break::PodIdentityAgent("token-invalid") => AwsCredentials AwsPodIdentityTokenInvalid Failing;
-    a_pod_identity_whose_token_is_over_for_eks: Break::PodIdentityAgent("token-expired") => AwsCredentials AwsPodIdentityTokenInvalid Failing;
-    a_pod_identity_that_throttles: Break::PodIdentityAgent("throttled") => AwsCredentials AwsPodIdentityThrottled Warning;
-    a_pod_identity_that_eks_throttles: Break::PodIdentityAgent("service-throttled") => AwsCredentials AwsPodIdentityThrottled Warning;
-    a_pod_identity_that_cannot_reach_eks: Break::PodIdentityAgent("backend-unreachable") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
-    a_pod_identity_before_an_error_of_eks: Break::PodIdentityAgent("backend-error") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
-    a_pod_identity_before_an_eks_that_is_away: Break::PodIdentityAgent("backend-unavailable") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
-    a_pod_identity_that_gives_what_is_over: Break::PodIdentityAgent("expired-credentials") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
-    a_role_that_came_after_the_pod: Break::LateRole(&[]) => AwsCredentials AwsIrsaNotInjected Failing;
-    a_role_that_came_after_the_pod_beside_a_key: Break::LateRole(&[("AWS_ACCESS_KEY_ID", lab::aws::KEY_ID), ("AWS_SECRET_ACCESS_KEY", lab::aws::SECRET)]) => AwsCredentials AwsIrsaNotInjected Warning;
-    a_pod_identity_that_the_agent_does_not_know: Break::PodIdentityOf("v0.93.0") => AwsCredentials AwsPodIdentityUnsupportedByAgentSdk Failing;
+    credentials_are_not_configured: InjectedFault::Env("AWS_EC2_METADATA_DISABLED", "true") => AwsCredentials AwsNoCredentials Failing;
+    credentials_uri_is_not_allowed: InjectedFault::Env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://192.0.2.1/") => AwsCredentials AwsNoCredentials Failing;
+    access_key_without_secret: InjectedFault::Env("AWS_ACCESS_KEY_ID", "AKIALABLABLABLABLAB1") => AwsCredentials AwsKeyIncomplete Warning;
+    secret_without_access_key: InjectedFault::Env("AWS_SECRET_ACCESS_KEY", "secret") => AwsCredentials AwsKeyIncomplete Warning;
+    incomplete_access_key_is_the_only_source: InjectedFault::Envs(&[("AWS_ACCESS_KEY_ID", Some("AKIALABLABLABLABLAB1")), ("AWS_EC2_METADATA_DISABLED", Some("true"))]) => AwsCredentials AwsKeyIncomplete Failing;
+    aws_profile_does_not_exist: InjectedFault::Env("AWS_PROFILE", "nowhere") => AwsCredentials AwsProfileInvalid Failing;
+    aws_ca_bundle_is_missing: InjectedFault::Env("AWS_CA_BUNDLE", "/nowhere/bundle.pem") => AwsCredentials AwsCaBundleInvalid Failing;
+    aws_ca_bundle_is_empty: InjectedFault::Env("AWS_CA_BUNDLE", "/dev/null") => AwsCredentials AwsCaBundleInvalid Failing;
+    web_identity_role_arn_is_missing: InjectedFault::Env("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token") => AwsCredentials AwsIrsaRoleArnMissing Failing;
+    web_identity_token_file_is_missing: InjectedFault::Irsa(WebIdentity::Missing) => AwsCredentials AwsIrsaTokenFileMissing Failing;
+    web_identity_token_is_empty: InjectedFault::Irsa(WebIdentity::Text("\n")) => AwsCredentials AwsIrsaTokenInvalid Failing;
+    web_identity_token_is_malformed: InjectedFault::Irsa(WebIdentity::Text("no token")) => AwsCredentials AwsIrsaTokenInvalid Failing;
+    web_identity_token_is_expired: InjectedFault::Irsa(WebIdentity::Token("sts.amazonaws.com", -90_000, -60)) => AwsCredentials AwsIrsaTokenExpired Failing;
+    web_identity_token_expires_soon: InjectedFault::Irsa(WebIdentity::Token("sts.amazonaws.com", -82_000, 4_000)) => AwsCredentials AwsIrsaTokenExpired Warning;
+    web_identity_token_has_wrong_audience: InjectedFault::Irsa(WebIdentity::Token("https://kubernetes.default.svc", -60, 3_600)) => AwsCredentials AwsIrsaWrongAudience Failing;
+    pod_identity_token_file_is_missing: InjectedFault::PodIdentity(None) => AwsCredentials AwsPodIdentityTokenInvalid Failing;
+    pod_identity_token_file_is_empty: InjectedFault::PodIdentity(Some("")) => AwsCredentials AwsPodIdentityTokenInvalid Failing;
+    pod_identity_agent_refuses_connections: InjectedFault::PodIdentityAgent("refused") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    pod_identity_agent_drops_syn: InjectedFault::PodIdentityAgent("tcp-hang") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    pod_identity_agent_does_not_respond: InjectedFault::PodIdentityAgent("http-hang") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    pod_identity_agent_sends_garbage: InjectedFault::PodIdentityAgent("noise") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    pod_identity_agent_responds_with_html: InjectedFault::PodIdentityAgent("html:200") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    pod_identity_agent_responds_502: InjectedFault::PodIdentityAgent("html:502") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    pod_identity_agent_has_other_address: InjectedFault::PodIdentityAgent("other-address") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    pod_identity_credentials_are_incomplete: InjectedFault::PodIdentityAgent("missing-secret") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    pod_identity_agent_sends_other_document: InjectedFault::PodIdentityAgent("other-document") => AwsCredentials AwsPodIdentityAgentUnreachable Failing;
+    pod_identity_role_does_not_trust_eks: InjectedFault::PodIdentityAgent("denied") => AwsCredentials AwsPodIdentityDenied Failing;
+    pod_identity_has_no_association: InjectedFault::PodIdentityAgent("no-association") => AwsCredentials AwsPodIdentityNoAssociation Failing;
+    pod_identity_token_is_lost: InjectedFault::PodIdentityAgent("token-lost") => AwsCredentials AwsPodIdentityTokenInvalid Failing;
+    pod_identity_token_is_rejected: InjectedFault::PodIdentityAgent("token-invalid") => AwsCredentials AwsPodIdentityTokenInvalid Failing;
+    pod_identity_token_is_expired: InjectedFault::PodIdentityAgent("token-expired") => AwsCredentials AwsPodIdentityTokenInvalid Failing;
+    pod_identity_throttles_requests: InjectedFault::PodIdentityAgent("throttled") => AwsCredentials AwsPodIdentityThrottled Warning;
+    pod_identity_is_throttled_by_eks: InjectedFault::PodIdentityAgent("service-throttled") => AwsCredentials AwsPodIdentityThrottled Warning;
+    pod_identity_agent_cannot_reach_eks: InjectedFault::PodIdentityAgent("backend-unreachable") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
+    pod_identity_eks_responds_500: InjectedFault::PodIdentityAgent("backend-error") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
+    pod_identity_eks_responds_503: InjectedFault::PodIdentityAgent("backend-unavailable") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
+    pod_identity_credentials_are_expired: InjectedFault::PodIdentityAgent("expired-credentials") => AwsCredentials AwsPodIdentityBackendUnreachable Failing;
+    web_identity_not_injected_into_old_pod: InjectedFault::RoleAddedAfterPod(&[]) => AwsCredentials AwsIrsaNotInjected Failing;
+    web_identity_not_injected_beside_access_key: InjectedFault::RoleAddedAfterPod(&[("AWS_ACCESS_KEY_ID", lab::aws::KEY_ID), ("AWS_SECRET_ACCESS_KEY", lab::aws::SECRET)]) => AwsCredentials AwsIrsaNotInjected Warning;
+    pod_identity_is_unsupported_by_agent_sdk: InjectedFault::PodIdentityWithAgentVersion("v0.93.0") => AwsCredentials AwsPodIdentityUnsupportedByAgentSdk Failing;
 
     // === gce_metadata ===
-    google_metadata_that_refuses: Break::Gce("refused") => GceMetadata GcpMetadataUnreachable Failing;
-    google_metadata_that_swallows_syn: Break::Gce("tcp-hang") => GceMetadata GcpMetadataUnreachable Failing;
-    google_metadata_that_never_answers: Break::Gce("http-hang") => GceMetadata GcpMetadataUnreachable Failing;
-    google_metadata_that_resets: Break::Gce("reset") => GceMetadata GcpMetadataUnreachable Failing;
-    google_metadata_that_speaks_noise: Break::Gce("noise") => GceMetadata GcpMetadataUnreachable Failing;
-    google_metadata_with_an_error: Break::Gce("server-error") => GceMetadata GcpMetadataUnreachable Failing;
-    a_node_without_a_cluster_name: Break::Gce("no-cluster-name") => GceMetadata GcpMetadataAttrMissing Failing;
-    a_node_with_an_empty_cluster_name: Break::Gce("empty-cluster-name") => GceMetadata GcpMetadataAttrMissing Failing;
-    a_node_in_a_zone_without_a_region: Break::Gce("odd-zone") => GceMetadata GcpMetadataAttrMissing Failing;
-    google_metadata_that_loses_a_header: Break::Gce("header-lost") => GceMetadata GcpMetadataHeaderMissing Failing;
-    somebody_else_in_google_metadatas_place: Break::Gce("other-server") => GceMetadata GcpMetadataHeaderMissing Failing;
-    a_page_in_google_metadatas_place: Break::Gce("html:200") => GceMetadata GcpMetadataHeaderMissing Failing;
-    a_pod_that_is_nobody_to_google: Break::Gce("no-service-account") => GceMetadata GcpMetadataNoSa Warning;
-    google_metadata_that_limits: Break::Gce("rate-limited") => GceMetadata GcpMetadataRateLimited Failing;
-    google_metadata_that_is_not_available: Break::Gce("unavailable") => GceMetadata GcpMetadataRateLimited Failing;
+    gce_metadata_refuses_connections: InjectedFault::Gce("refused") => GceMetadata GcpMetadataUnreachable Failing;
+    gce_metadata_drops_syn: InjectedFault::Gce("tcp-hang") => GceMetadata GcpMetadataUnreachable Failing;
+    gce_metadata_does_not_respond: InjectedFault::Gce("http-hang") => GceMetadata GcpMetadataUnreachable Failing;
+    gce_metadata_resets_connections: InjectedFault::Gce("reset") => GceMetadata GcpMetadataUnreachable Failing;
+    gce_metadata_sends_garbage: InjectedFault::Gce("noise") => GceMetadata GcpMetadataUnreachable Failing;
+    gce_metadata_responds_500: InjectedFault::Gce("server-error") => GceMetadata GcpMetadataUnreachable Failing;
+    gce_metadata_has_no_cluster_name: InjectedFault::Gce("no-cluster-name") => GceMetadata GcpMetadataAttrMissing Failing;
+    gce_metadata_cluster_name_is_empty: InjectedFault::Gce("empty-cluster-name") => GceMetadata GcpMetadataAttrMissing Failing;
+    gce_metadata_zone_has_no_region: InjectedFault::Gce("odd-zone") => GceMetadata GcpMetadataAttrMissing Failing;
+    gce_metadata_request_header_is_lost: InjectedFault::Gce("header-lost") => GceMetadata GcpMetadataHeaderMissing Failing;
+    gce_metadata_is_another_server: InjectedFault::Gce("other-server") => GceMetadata GcpMetadataHeaderMissing Failing;
+    gce_metadata_responds_with_html: InjectedFault::Gce("html:200") => GceMetadata GcpMetadataHeaderMissing Failing;
+    gce_metadata_has_no_service_account: InjectedFault::Gce("no-service-account") => GceMetadata GcpMetadataNoSa Warning;
+    gce_metadata_rate_limits_requests: InjectedFault::Gce("rate-limited") => GceMetadata GcpMetadataRateLimited Failing;
+    gce_metadata_responds_503: InjectedFault::Gce("unavailable") => GceMetadata GcpMetadataRateLimited Failing;
 
     // === azure_imds ===
-    azure_metadata_that_refuses: Break::AzureImds("refused") => AzureImds AzureImdsUnreachable Failing;
-    azure_metadata_that_swallows_syn: Break::AzureImds("tcp-hang") => AzureImds AzureImdsUnreachable Failing;
-    azure_metadata_that_never_answers: Break::AzureImds("http-hang") => AzureImds AzureImdsUnreachable Failing;
-    azure_metadata_that_is_slow: Break::AzureImds("response-slow:600ms") => AzureImds AzureImdsUnreachable Failing;
-    azure_metadata_with_an_error: Break::AzureImds("server-error") => AzureImds AzureImdsUnreachable Failing;
-    azure_metadata_that_is_being_updated: Break::AzureImds("gone") => AzureImds AzureImdsUnreachable Failing;
-    azure_metadata_that_answers_a_page: Break::AzureImds("html:200") => AzureImds AzureImdsUnreachable Failing;
-    azure_metadata_without_a_subscription: Break::AzureImds("no-subscription") => AzureImds AzureImdsUnreachable Failing;
-    azure_metadata_that_is_guarded: Break::AzureImds("restricted") => AzureImds AzureImdsRestricted Failing;
-    azure_metadata_that_loses_a_header: Break::AzureImds("header-lost") => AzureImds AzureImdsBadRequest Failing;
-    azure_metadata_of_another_version: Break::AzureImds("version-unknown") => AzureImds AzureImdsBadRequest Failing;
-    azure_metadata_that_limits: Break::AzureImds("rate-limited") => AzureImds AzureImdsRateLimited Failing;
+    azure_imds_refuses_connections: InjectedFault::AzureImds("refused") => AzureImds AzureImdsUnreachable Failing;
+    azure_imds_drops_syn: InjectedFault::AzureImds("tcp-hang") => AzureImds AzureImdsUnreachable Failing;
+    azure_imds_does_not_respond: InjectedFault::AzureImds("http-hang") => AzureImds AzureImdsUnreachable Failing;
+    azure_imds_responds_slowly: InjectedFault::AzureImds("response-slow:600ms") => AzureImds AzureImdsUnreachable Failing;
+    azure_imds_responds_500: InjectedFault::AzureImds("server-error") => AzureImds AzureImdsUnreachable Failing;
+    azure_imds_responds_410_gone: InjectedFault::AzureImds("gone") => AzureImds AzureImdsUnreachable Failing;
+    azure_imds_responds_with_html: InjectedFault::AzureImds("html:200") => AzureImds AzureImdsUnreachable Failing;
+    azure_imds_has_no_subscription: InjectedFault::AzureImds("no-subscription") => AzureImds AzureImdsUnreachable Failing;
+    azure_imds_is_restricted: InjectedFault::AzureImds("restricted") => AzureImds AzureImdsRestricted Failing;
+    azure_imds_request_header_is_lost: InjectedFault::AzureImds("header-lost") => AzureImds AzureImdsBadRequest Failing;
+    azure_imds_api_version_is_unknown: InjectedFault::AzureImds("version-unknown") => AzureImds AzureImdsBadRequest Failing;
+    azure_imds_rate_limits_requests: InjectedFault::AzureImds("rate-limited") => AzureImds AzureImdsRateLimited Failing;
     // === sts_identity: network and TLS, for web identity ===
-    sts_whose_name_is_nxdomain: Break::Name(STS, "nxdomain") => StsIdentity NetDnsNxdomain Warning;
-    ec2_whose_name_is_nxdomain: Break::Name(EC2, "nxdomain") => Ec2Api NetDnsNxdomain Failing;
-    sts_whose_name_is_servfail: Break::Name(STS, "servfail") => StsIdentity NetDnsServfail Warning;
-    ec2_whose_name_is_servfail: Break::Name(EC2, "servfail") => Ec2Api NetDnsServfail Failing;
-    sts_whose_name_is_silent: Break::Name(STS, "silent") => StsIdentity NetDnsTimeout Warning;
-    ec2_whose_name_is_silent: Break::Name(EC2, "silent") => Ec2Api NetDnsTimeout Failing;
-    sts_whose_name_is_no_address: Break::Name(STS, "no-address") => StsIdentity NetDnsNoAddress Warning;
-    ec2_whose_name_is_no_address: Break::Name(EC2, "no-address") => Ec2Api NetDnsNoAddress Failing;
-    sts_without_a_route: Break::Name(STS, "address:224.0.0.1") => StsIdentity NetUnreachable Warning;
-    ec2_without_a_route: Break::Name(EC2, "address:224.0.0.1") => Ec2Api NetUnreachable Failing;
-    sts_that_swallows_syn: Break::StsForRole("tcp-hang") => StsIdentity NetConnectTimeout Failing;
-    sts_that_refuses: Break::StsForRole("refused") => StsIdentity NetRefused Failing;
-    sts_that_resets: Break::StsForRole("reset-on-hello") => StsIdentity NetReset Failing;
-    sts_that_hangs_in_the_handshake: Break::StsForRole("tls-hang") => StsIdentity TlsHandshakeTimeout Failing;
-    sts_that_has_a_foreign_ca: Break::StsForRole("cert-foreign-ca") => StsIdentity TlsUnknownAuthority Failing;
-    sts_that_is_inspected: Break::StsForRole("cert-intercepted") => StsIdentity TlsIntercepted Failing;
-    sts_that_has_an_expired_certificate: Break::StsForRole("cert-expired") => StsIdentity TlsExpired Failing;
-    sts_that_comes_from_the_future: Break::StsForRole("cert-not-yet-valid") => StsIdentity TlsNotYetValid Failing;
-    sts_that_has_anothers_certificate: Break::StsForRole("cert-wrong-name") => StsIdentity TlsHostnameMismatch Failing;
-    sts_that_sends_an_alert: Break::StsForRole("tls-alert") => StsIdentity TlsProtocol Failing;
-    sts_that_does_not_answer: Break::StsForRole("http-hang") => StsIdentity HttpTimeout Failing;
-    sts_that_speaks_noise: Break::StsForRole("noise") => StsIdentity HttpProtocol Failing;
-    sts_that_is_cut_off: Break::StsForRole("truncated") => StsIdentity HttpProtocol Failing;
-    ec2_that_swallows_syn: Break::Ec2("tcp-hang") => Ec2Api NetConnectTimeout Failing;
-    ec2_that_refuses: Break::Ec2("refused") => Ec2Api NetRefused Failing;
-    ec2_that_resets: Break::Ec2("reset-on-hello") => Ec2Api NetReset Failing;
-    ec2_that_hangs_in_the_handshake: Break::Ec2("tls-hang") => Ec2Api TlsHandshakeTimeout Failing;
-    ec2_that_has_a_foreign_ca: Break::Ec2("cert-foreign-ca") => Ec2Api TlsUnknownAuthority Failing;
-    ec2_that_is_inspected: Break::Ec2("cert-intercepted") => Ec2Api TlsIntercepted Failing;
-    ec2_that_has_an_expired_certificate: Break::Ec2("cert-expired") => Ec2Api TlsExpired Failing;
-    ec2_that_comes_from_the_future: Break::Ec2("cert-not-yet-valid") => Ec2Api TlsNotYetValid Failing;
-    ec2_that_has_anothers_certificate: Break::Ec2("cert-wrong-name") => Ec2Api TlsHostnameMismatch Failing;
-    ec2_that_sends_an_alert: Break::Ec2("tls-alert") => Ec2Api TlsProtocol Failing;
-    ec2_that_does_not_answer: Break::Ec2("http-hang") => Ec2Api HttpTimeout Failing;
-    ec2_that_speaks_noise: Break::Ec2("noise") => Ec2Api HttpProtocol Failing;
-    ec2_that_is_cut_off: Break::Ec2("truncated") => Ec2Api HttpProtocol Failing;
-    a_proxy_before_sts_gone: Break::ProxyToAws(STS, "refused") => StsIdentity ProxyUnreachable Failing;
-    a_proxy_before_sts_wanting_credentials: Break::ProxyToAws(STS, "407") => StsIdentity ProxyAuthRequired Failing;
-    a_proxy_before_sts_denying: Break::ProxyToAws(STS, "403") => StsIdentity ProxyDenied Failing;
-    a_proxy_before_ec2_gone: Break::ProxyToAws(EC2, "refused") => Ec2Api ProxyUnreachable Failing;
-    a_proxy_before_ec2_wanting_credentials: Break::ProxyToAws(EC2, "407") => Ec2Api ProxyAuthRequired Failing;
-    a_proxy_before_ec2_denying: Break::ProxyToAws(EC2, "403") => Ec2Api ProxyDenied Failing;
-    an_endpoint_that_is_no_url: Break::Env("AWS_ENDPOINT_URL_STS", "sts.lab") => StsIdentity AgentConfigInvalid Failing;
-    an_endpoint_of_another_kind: Break::Env("AWS_ENDPOINT_URL_EC2", "ftp://ec2.lab") => Ec2Api AgentConfigInvalid Failing;
+    sts_name_is_nxdomain: InjectedFault::DnsName(STS, "nxdomain") => StsIdentity NetDnsNxdomain Warning;
+    ec2_name_is_nxdomain: InjectedFault::DnsName(EC2, "nxdomain") => Ec2Api NetDnsNxdomain Failing;
+    sts_name_is_servfail: InjectedFault::DnsName(STS, "servfail") => StsIdentity NetDnsServfail Warning;
+    ec2_name_is_servfail: InjectedFault::DnsName(EC2, "servfail") => Ec2Api NetDnsServfail Failing;
+    sts_name_times_out_in_dns: InjectedFault::DnsName(STS, "silent") => StsIdentity NetDnsTimeout Warning;
+    ec2_name_times_out_in_dns: InjectedFault::DnsName(EC2, "silent") => Ec2Api NetDnsTimeout Failing;
+    sts_name_has_no_address: InjectedFault::DnsName(STS, "no-address") => StsIdentity NetDnsNoAddress Warning;
+    ec2_name_has_no_address: InjectedFault::DnsName(EC2, "no-address") => Ec2Api NetDnsNoAddress Failing;
+    sts_is_unroutable: InjectedFault::DnsName(STS, "address:224.0.0.1") => StsIdentity NetUnreachable Warning;
+    ec2_is_unroutable: InjectedFault::DnsName(EC2, "address:224.0.0.1") => Ec2Api NetUnreachable Failing;
+    sts_drops_syn: InjectedFault::StsForRole("tcp-hang") => StsIdentity NetConnectTimeout Failing;
+    sts_refuses_connections: InjectedFault::StsForRole("refused") => StsIdentity NetRefused Failing;
+    sts_resets_connections: InjectedFault::StsForRole("reset-on-hello") => StsIdentity NetReset Failing;
+    sts_hangs_in_tls_handshake: InjectedFault::StsForRole("tls-hang") => StsIdentity TlsHandshakeTimeout Failing;
+    sts_has_unknown_ca: InjectedFault::StsForRole("cert-foreign-ca") => StsIdentity TlsUnknownAuthority Failing;
+    sts_is_tls_inspected: InjectedFault::StsForRole("cert-intercepted") => StsIdentity TlsIntercepted Failing;
+    sts_has_expired_certificate: InjectedFault::StsForRole("cert-expired") => StsIdentity TlsExpired Failing;
+    sts_certificate_is_not_yet_valid: InjectedFault::StsForRole("cert-not-yet-valid") => StsIdentity TlsNotYetValid Failing;
+    sts_certificate_has_other_hostname: InjectedFault::StsForRole("cert-wrong-name") => StsIdentity TlsHostnameMismatch Failing;
+    sts_sends_tls_alert: InjectedFault::StsForRole("tls-alert") => StsIdentity TlsProtocol Failing;
+    sts_does_not_respond: InjectedFault::StsForRole("http-hang") => StsIdentity HttpTimeout Failing;
+    sts_sends_garbage: InjectedFault::StsForRole("noise") => StsIdentity HttpProtocol Failing;
+    sts_truncates_response: InjectedFault::StsForRole("truncated") => StsIdentity HttpProtocol Failing;
+    ec2_drops_syn: InjectedFault::Ec2("tcp-hang") => Ec2Api NetConnectTimeout Failing;
+    ec2_refuses_connections: InjectedFault::Ec2("refused") => Ec2Api NetRefused Failing;
+    ec2_resets_connections: InjectedFault::Ec2("reset-on-hello") => Ec2Api NetReset Failing;
+    ec2_hangs_in_tls_handshake: InjectedFault::Ec2("tls-hang") => Ec2Api TlsHandshakeTimeout Failing;
+    ec2_has_unknown_ca: InjectedFault::Ec2("cert-foreign-ca") => Ec2Api TlsUnknownAuthority Failing;
+    ec2_is_tls_inspected: InjectedFault::Ec2("cert-intercepted") => Ec2Api TlsIntercepted Failing;
+    ec2_has_expired_certificate: InjectedFault::Ec2("cert-expired") => Ec2Api TlsExpired Failing;
+    ec2_certificate_is_not_yet_valid: InjectedFault::Ec2("cert-not-yet-valid") => Ec2Api TlsNotYetValid Failing;
+    ec2_certificate_has_other_hostname: InjectedFault::Ec2("cert-wrong-name") => Ec2Api TlsHostnameMismatch Failing;
+    ec2_sends_tls_alert: InjectedFault::Ec2("tls-alert") => Ec2Api TlsProtocol Failing;
+    ec2_does_not_respond: InjectedFault::Ec2("http-hang") => Ec2Api HttpTimeout Failing;
+    ec2_sends_garbage: InjectedFault::Ec2("noise") => Ec2Api HttpProtocol Failing;
+    ec2_truncates_response: InjectedFault::Ec2("truncated") => Ec2Api HttpProtocol Failing;
+    sts_proxy_refuses_connections: InjectedFault::ProxyToAws(STS, "refused") => StsIdentity ProxyUnreachable Failing;
+    sts_proxy_responds_407: InjectedFault::ProxyToAws(STS, "407") => StsIdentity ProxyAuthRequired Failing;
+    sts_proxy_responds_403: InjectedFault::ProxyToAws(STS, "403") => StsIdentity ProxyDenied Failing;
+    ec2_proxy_refuses_connections: InjectedFault::ProxyToAws(EC2, "refused") => Ec2Api ProxyUnreachable Failing;
+    ec2_proxy_responds_407: InjectedFault::ProxyToAws(EC2, "407") => Ec2Api ProxyAuthRequired Failing;
+    ec2_proxy_responds_403: InjectedFault::ProxyToAws(EC2, "403") => Ec2Api ProxyDenied Failing;
+    sts_endpoint_url_is_invalid: InjectedFault::Env("AWS_ENDPOINT_URL_STS", "sts.lab") => StsIdentity AgentConfigInvalid Failing;
+    ec2_endpoint_url_has_unsupported_scheme: InjectedFault::Env("AWS_ENDPOINT_URL_EC2", "ftp://ec2.lab") => Ec2Api AgentConfigInvalid Failing;
 
     // === sts_identity: responses for web identity ===
-    a_role_that_does_not_trust_the_token: Break::StsForRole("trust-denied") => StsIdentity AwsIrsaTrustDenied Failing;
-    an_issuer_that_the_account_does_not_know: Break::StsForRole("no-oidc-provider") => StsIdentity AwsIrsaOidcProviderMissing Failing;
-    an_audience_that_the_provider_does_not_list: Break::StsForRole("wrong-audience") => StsIdentity AwsIrsaWrongAudience Failing;
-    an_audience_of_ones_own: Break::Irsa(WebIdentity::Token("mine", -60, 86_000)) => StsIdentity AwsIrsaWrongAudience Failing;
-    an_issuer_whose_keys_are_not_public: Break::StsForRole("no-verification-key") => StsIdentity AwsIrsaTokenInvalid Failing;
-    an_issuer_with_another_thumbprint: Break::StsForRole("thumbprint") => StsIdentity AwsIrsaTokenInvalid Failing;
-    an_issuer_that_rejects_the_token: Break::StsForRole("idp-rejected") => StsIdentity AwsIrsaTokenInvalid Failing;
-    a_token_that_is_over_for_sts: Break::StsForRole("web-identity-expired") => StsIdentity AwsIrsaTokenExpired Failing;
-    an_issuer_that_sts_cannot_reach: Break::StsForRole("idp-unreachable") => StsIdentity AwsIrsaIdpUnreachable Failing;
-    sts_that_throttles: Break::StsForRole("throttled") => StsIdentity AwsStsThrottled Failing;
-    sts_with_an_error: Break::StsForRole("internal-failure") => StsIdentity AwsStsServerError Failing;
-    sts_that_is_not_available: Break::StsForRole("unavailable") => StsIdentity AwsStsServerError Failing;
-    sts_that_answers_a_page: Break::StsForRole("html:200") => StsIdentity ProxyBlockPage Failing;
-    sts_that_is_slow: Break::StsForRole("response-slow:1200ms") => StsIdentity AwsSlow Warning;
-    a_region_where_sts_is_not_active: Break::StsForRole("region-disabled") => StsIdentity AwsRegionNotEnabled Failing;
-    a_role_of_a_profile_that_trusts_nobody: Break::ProfileRole => StsIdentity AwsStsDenied Failing;
+    sts_trust_policy_denies_web_identity: InjectedFault::StsForRole("trust-denied") => StsIdentity AwsIrsaTrustDenied Failing;
+    sts_oidc_provider_is_missing: InjectedFault::StsForRole("no-oidc-provider") => StsIdentity AwsIrsaOidcProviderMissing Failing;
+    sts_audience_is_not_allowed: InjectedFault::StsForRole("wrong-audience") => StsIdentity AwsIrsaWrongAudience Failing;
+    sts_audience_is_custom: InjectedFault::Irsa(WebIdentity::Token("mine", -60, 86_000)) => StsIdentity AwsIrsaWrongAudience Failing;
+    sts_oidc_verification_key_is_missing: InjectedFault::StsForRole("no-verification-key") => StsIdentity AwsIrsaTokenInvalid Failing;
+    sts_oidc_thumbprint_is_wrong: InjectedFault::StsForRole("thumbprint") => StsIdentity AwsIrsaTokenInvalid Failing;
+    sts_oidc_provider_rejects_token: InjectedFault::StsForRole("idp-rejected") => StsIdentity AwsIrsaTokenInvalid Failing;
+    sts_web_identity_token_is_expired: InjectedFault::StsForRole("web-identity-expired") => StsIdentity AwsIrsaTokenExpired Failing;
+    sts_oidc_provider_is_unreachable: InjectedFault::StsForRole("idp-unreachable") => StsIdentity AwsIrsaIdpUnreachable Failing;
+    sts_throttles_requests: InjectedFault::StsForRole("throttled") => StsIdentity AwsStsThrottled Failing;
+    sts_responds_500: InjectedFault::StsForRole("internal-failure") => StsIdentity AwsStsServerError Failing;
+    sts_responds_503: InjectedFault::StsForRole("unavailable") => StsIdentity AwsStsServerError Failing;
+    sts_responds_with_html: InjectedFault::StsForRole("html:200") => StsIdentity ProxyBlockPage Failing;
+    sts_responds_slowly: InjectedFault::StsForRole("response-slow:1200ms") => StsIdentity AwsSlow Warning;
+    sts_region_is_not_enabled: InjectedFault::StsForRole("region-disabled") => StsIdentity AwsRegionNotEnabled Failing;
+    sts_profile_role_trusts_nobody: InjectedFault::ProfileRole => StsIdentity AwsStsDenied Failing;
 
     // === sts_identity: responses for an access key ===
-    an_endpoint_policy_before_sts: Break::Sts("caller-denied-vpce") => StsIdentity AwsStsDenied Warning;
-    an_organisation_before_sts: Break::Sts("caller-denied-scp") => StsIdentity AwsStsDenied Warning;
-    sts_that_nobody_needs_and_refuses: Break::Sts("refused") => StsIdentity NetRefused Warning;
-    sts_that_nobody_needs_and_throttles: Break::Sts("throttled") => StsIdentity AwsStsThrottled Warning;
-    sts_that_names_nobody: Break::Sts("no-identity") => StsIdentity ProxyBlockPage Warning;
-    a_key_that_aws_does_not_know: Break::Keys("AKIANOBODYNOBODYNOBO", "lab/user/secret/access/key/0123456789abc") => StsIdentity AwsKeyInvalid Failing;
-    a_key_with_a_line_feed_in_its_id: Break::Keys("AKIALABLABLABLABLAB1\n", "lab/user/secret/access/key/0123456789abc") => StsIdentity AwsKeyInvalid Failing;
-    a_key_with_anothers_secret: Break::Keys("AKIALABLABLABLABLAB1", "not/the/secret") => StsIdentity AwsKeySecretWrong Failing;
-    a_key_with_a_line_feed_in_its_secret: Break::Keys("AKIALABLABLABLABLAB1", "lab/user/secret/access/key/0123456789abc\n") => StsIdentity AwsKeySecretWrong Failing;
-    a_signature_that_lost_a_part: Break::Sts("signature-incomplete") => StsIdentity AwsKeySecretWrong Failing;
-    a_session_that_is_over: Break::Sts("expired-token") => StsIdentity AwsSessionExpired Failing;
-    a_clock_that_sts_does_not_accept: Break::Sts("clock:+600s") => StsIdentity AwsClockSkew Failing;
-    an_account_that_is_not_the_clusters: Break::Env("EKS_ACCOUNT_ID", "210987654321") => StsIdentity AwsAccountMismatch Failing;
-    keys_that_shadow_a_role: Break::KeysBesideRole => StsIdentity AwsRoleMismatch Warning;
-    a_role_that_was_changed_after_the_pod: Break::ChangedRole => StsIdentity AwsRoleMismatch Warning;
+    sts_vpc_endpoint_policy_denies: InjectedFault::Sts("caller-denied-vpce") => StsIdentity AwsStsDenied Warning;
+    sts_service_control_policy_denies: InjectedFault::Sts("caller-denied-scp") => StsIdentity AwsStsDenied Warning;
+    sts_unused_by_agent_refuses_connections: InjectedFault::Sts("refused") => StsIdentity NetRefused Warning;
+    sts_unused_by_agent_throttles_requests: InjectedFault::Sts("throttled") => StsIdentity AwsStsThrottled Warning;
+    sts_response_has_no_identity: InjectedFault::Sts("no-identity") => StsIdentity ProxyBlockPage Warning;
+    sts_access_key_is_unknown: InjectedFault::AccessKey("AKIANOBODYNOBODYNOBO", "lab/user/secret/access/key/0123456789abc") => StsIdentity AwsKeyInvalid Failing;
+    sts_access_key_id_has_newline: InjectedFault::AccessKey("AKIALABLABLABLABLAB1\n", "lab/user/secret/access/key/0123456789abc") => StsIdentity AwsKeyInvalid Failing;
+    sts_secret_key_is_wrong: InjectedFault::AccessKey("AKIALABLABLABLABLAB1", "not/the/secret") => StsIdentity AwsKeySecretWrong Failing;
+    sts_secret_key_has_newline: InjectedFault::AccessKey("AKIALABLABLABLABLAB1", "lab/user/secret/access/key/0123456789abc\n") => StsIdentity AwsKeySecretWrong Failing;
+    sts_signature_is_incomplete: InjectedFault::Sts("signature-incomplete") => StsIdentity AwsKeySecretWrong Failing;
+    sts_session_is_expired: InjectedFault::Sts("expired-token") => StsIdentity AwsSessionExpired Failing;
+    sts_reports_clock_skew: InjectedFault::Sts("clock:+600s") => StsIdentity AwsClockSkew Failing;
+    sts_account_is_not_the_clusters: InjectedFault::Env("EKS_ACCOUNT_ID", "210987654321") => StsIdentity AwsAccountMismatch Failing;
+    access_keys_shadow_a_role: InjectedFault::AccessKeyBesideRole => StsIdentity AwsRoleMismatch Warning;
+    role_changed_after_pod_creation: InjectedFault::RoleChangedAfterPod => StsIdentity AwsRoleMismatch Warning;
 
     // === ec2_api ===
-    a_caller_whom_no_policy_allows_ec2: Break::Ec2("denied-identity-policy") => Ec2Api Ec2DeniedIdentityPolicy Failing;
-    a_caller_whom_a_policy_denies_ec2: Break::Ec2("denied-explicit") => Ec2Api Ec2DeniedExplicitIdentity Failing;
-    an_organisation_that_denies_ec2: Break::Ec2("denied-scp") => Ec2Api Ec2DeniedScp Failing;
-    an_organisation_that_does_not_allow_ec2: Break::Ec2("denied-scp-implicit") => Ec2Api Ec2DeniedScp Failing;
-    an_organisation_that_names_its_policy: Break::Ec2("denied-scp-by-name") => Ec2Api Ec2DeniedScp Failing;
-    a_resource_control_policy_that_denies_ec2: Break::Ec2("denied-rcp") => Ec2Api Ec2DeniedRcp Failing;
-    a_boundary_that_does_not_allow_ec2: Break::Ec2("denied-boundary") => Ec2Api Ec2DeniedBoundary Failing;
-    a_boundary_that_denies_ec2: Break::Ec2("denied-boundary-explicit") => Ec2Api Ec2DeniedBoundary Failing;
-    a_session_policy_without_ec2: Break::Ec2("denied-session-policy") => Ec2Api Ec2DeniedSessionPolicy Failing;
-    a_session_policy_against_ec2: Break::Ec2("denied-session-policy-explicit") => Ec2Api Ec2DeniedSessionPolicy Failing;
-    a_resource_policy_without_ec2: Break::Ec2("denied-resource-policy") => Ec2Api Ec2DeniedResourcePolicy Failing;
-    a_resource_policy_against_ec2: Break::Ec2("denied-resource-policy-explicit") => Ec2Api Ec2DeniedResourcePolicy Failing;
-    an_endpoint_policy_without_ec2: Break::Ec2("denied-vpce") => Ec2Api Ec2DeniedVpcePolicy Failing;
-    an_endpoint_policy_against_ec2: Break::Ec2("denied-vpce-explicit") => Ec2Api Ec2DeniedVpcePolicy Failing;
-    ec2_that_denies_without_a_reason: Break::Ec2("denied-without-reason") => Ec2Api Ec2DeniedUnspecified Failing;
-    ec2_that_encodes_its_reason: Break::Ec2("denied-encoded") => Ec2Api Ec2DeniedUnspecified Failing;
-    a_stand_in_that_denies_ec2: Break::Ec2("denied-by-emulator") => Ec2Api Ec2DeniedUnspecified Failing;
-    ec2_that_throttles: Break::Ec2("throttled") => Ec2Api Ec2Throttled Failing;
-    ec2_that_throttles_in_other_words: Break::Ec2("throttling") => Ec2Api Ec2Throttled Failing;
-    ec2_with_an_error: Break::Ec2("internal-error") => Ec2Api Ec2ServerError Failing;
-    ec2_that_is_not_available: Break::Ec2("unavailable") => Ec2Api Ec2ServerError Failing;
-    ec2_that_answers_a_page_with_200: Break::Ec2("html:200") => Ec2Api Ec2UnexpectedBody Failing;
-    ec2_that_answers_a_page_with_403: Break::Ec2("html:403") => Ec2Api Ec2UnexpectedBody Failing;
-    ec2_that_answers_another_question: Break::Ec2("other-document") => Ec2Api Ec2UnexpectedBody Failing;
-    ec2_that_is_slow: Break::Ec2("response-slow:1200ms") => Ec2Api AwsSlow Warning;
-    ec2_that_does_not_believe_the_key: Break::Ec2("auth-failure") => Ec2Api AwsAuthFailureAmbiguous Failing;
-    ec2_for_which_the_session_is_over: Break::Ec2("request-expired") => Ec2Api AwsSessionExpired Failing;
-    ec2_whose_clock_is_another: Break::Ec2("clock:+600s") => Ec2Api AwsClockSkew Failing;
-    a_region_that_is_not_switched_on: Break::Ec2("opt-in-required") => Ec2Api AwsRegionNotEnabled Failing;
-    ec2_that_shows_nothing: Break::Ec2("empty-set") => Ec2Api Ec2InstanceNotVisible Failing;
-    ec2_that_knows_no_instance: Break::NoInstances => Ec2Api Ec2InstanceNotVisible Failing;
-    ec2_that_does_not_know_the_id: Break::Ec2("instance-not-found") => Ec2Api Ec2InstanceNotVisible Failing;
-    an_instance_without_the_clusters_tag: Break::Ec2InDiscovery("no-tags") => Ec2Api Ec2TagsMissing Failing;
-    ec2_asked_in_the_wrong_region: Break::InAnotherRegion => Ec2Api Ec2RegionWrong Failing;
+    ec2_denied_without_identity_policy: InjectedFault::Ec2("denied-identity-policy") => Ec2Api Ec2DeniedIdentityPolicy Failing;
+    ec2_denied_by_identity_policy: InjectedFault::Ec2("denied-explicit") => Ec2Api Ec2DeniedExplicitIdentity Failing;
+    ec2_denied_by_scp: InjectedFault::Ec2("denied-scp") => Ec2Api Ec2DeniedScp Failing;
+    ec2_not_allowed_by_scp: InjectedFault::Ec2("denied-scp-implicit") => Ec2Api Ec2DeniedScp Failing;
+    ec2_denied_by_named_scp: InjectedFault::Ec2("denied-scp-by-name") => Ec2Api Ec2DeniedScp Failing;
+    ec2_denied_by_rcp: InjectedFault::Ec2("denied-rcp") => Ec2Api Ec2DeniedRcp Failing;
+    ec2_not_allowed_by_permissions_boundary: InjectedFault::Ec2("denied-boundary") => Ec2Api Ec2DeniedBoundary Failing;
+    ec2_denied_by_permissions_boundary: InjectedFault::Ec2("denied-boundary-explicit") => Ec2Api Ec2DeniedBoundary Failing;
+    ec2_not_allowed_by_session_policy: InjectedFault::Ec2("denied-session-policy") => Ec2Api Ec2DeniedSessionPolicy Failing;
+    ec2_denied_by_session_policy: InjectedFault::Ec2("denied-session-policy-explicit") => Ec2Api Ec2DeniedSessionPolicy Failing;
+    ec2_not_allowed_by_resource_policy: InjectedFault::Ec2("denied-resource-policy") => Ec2Api Ec2DeniedResourcePolicy Failing;
+    ec2_denied_by_resource_policy: InjectedFault::Ec2("denied-resource-policy-explicit") => Ec2Api Ec2DeniedResourcePolicy Failing;
+    ec2_not_allowed_by_vpc_endpoint_policy: InjectedFault::Ec2("denied-vpce") => Ec2Api Ec2DeniedVpcePolicy Failing;
+    ec2_denied_by_vpc_endpoint_policy: InjectedFault::Ec2("denied-vpce-explicit") => Ec2Api Ec2DeniedVpcePolicy Failing;
+    ec2_denies_without_reason: InjectedFault::Ec2("denied-without-reason") => Ec2Api Ec2DeniedUnspecified Failing;
+    ec2_denies_with_encoded_message: InjectedFault::Ec2("denied-encoded") => Ec2Api Ec2DeniedUnspecified Failing;
+    ec2_denied_by_emulator: InjectedFault::Ec2("denied-by-emulator") => Ec2Api Ec2DeniedUnspecified Failing;
+    ec2_throttles_requests: InjectedFault::Ec2("throttled") => Ec2Api Ec2Throttled Failing;
+    ec2_throttles_with_other_code: InjectedFault::Ec2("throttling") => Ec2Api Ec2Throttled Failing;
+    ec2_responds_500: InjectedFault::Ec2("internal-error") => Ec2Api Ec2ServerError Failing;
+    ec2_responds_503: InjectedFault::Ec2("unavailable") => Ec2Api Ec2ServerError Failing;
+    ec2_responds_200_with_html: InjectedFault::Ec2("html:200") => Ec2Api Ec2UnexpectedBody Failing;
+    ec2_responds_403_with_html: InjectedFault::Ec2("html:403") => Ec2Api Ec2UnexpectedBody Failing;
+    ec2_responds_with_other_document: InjectedFault::Ec2("other-document") => Ec2Api Ec2UnexpectedBody Failing;
+    ec2_responds_slowly: InjectedFault::Ec2("response-slow:1200ms") => Ec2Api AwsSlow Warning;
+    ec2_responds_auth_failure: InjectedFault::Ec2("auth-failure") => Ec2Api AwsAuthFailureAmbiguous Failing;
+    ec2_responds_request_expired: InjectedFault::Ec2("request-expired") => Ec2Api AwsSessionExpired Failing;
+    ec2_reports_clock_skew: InjectedFault::Ec2("clock:+600s") => Ec2Api AwsClockSkew Failing;
+    ec2_region_is_not_enabled: InjectedFault::Ec2("opt-in-required") => Ec2Api AwsRegionNotEnabled Failing;
+    ec2_returns_empty_set: InjectedFault::Ec2("empty-set") => Ec2Api Ec2InstanceNotVisible Failing;
+    ec2_has_no_instances: InjectedFault::NoInstances => Ec2Api Ec2InstanceNotVisible Failing;
+    ec2_instance_is_not_found: InjectedFault::Ec2("instance-not-found") => Ec2Api Ec2InstanceNotVisible Failing;
+    ec2_instance_has_no_cluster_tag: InjectedFault::Ec2InDiscovery("no-tags") => Ec2Api Ec2TagsMissing Failing;
+    ec2_region_is_wrong: InjectedFault::NodeInOtherRegion => Ec2Api Ec2RegionWrong Failing;
 
     // === cluster_metadata ===
-    a_cluster_without_its_region: Break::NoEnv("EKS_REGION") => ClusterMetadata AgentConfigEnvMissing Failing;
-    a_cluster_with_an_empty_name: Break::Env("EKS_CLUSTER_NAME", "") => ClusterMetadata AgentConfigEnvMissing Failing;
-    an_account_that_became_a_number: Break::Env("EKS_ACCOUNT_ID", "1.23456789012e+11") => ClusterMetadata MetadataAccountMalformed Warning;
-    an_account_with_a_digit_too_few: Break::Env("EKS_ACCOUNT_ID", "12345678901") => ClusterMetadata MetadataAccountMalformed Failing;
-    a_cluster_that_nobody_tells_of: Break::Envs(&[
+    eks_region_is_missing: InjectedFault::UnsetEnv("EKS_REGION") => ClusterMetadata AgentConfigEnvMissing Failing;
+    eks_cluster_name_is_empty: InjectedFault::Env("EKS_CLUSTER_NAME", "") => ClusterMetadata AgentConfigEnvMissing Failing;
+    eks_account_id_became_a_number: InjectedFault::Env("EKS_ACCOUNT_ID", "1.23456789012e+11") => ClusterMetadata MetadataAccountMalformed Warning;
+    eks_account_id_is_too_short: InjectedFault::Env("EKS_ACCOUNT_ID", "12345678901") => ClusterMetadata MetadataAccountMalformed Failing;
+    cluster_metadata_is_undiscoverable: InjectedFault::Envs(&[
         ("EKS_ACCOUNT_ID", None),
         ("EKS_REGION", None),
         ("EKS_CLUSTER_NAME", None),
@@ -507,56 +507,56 @@ scenarios! {
         ("AWS_ACCESS_KEY_ID", Some("AKIALABLABLABLABLAB1")),
         ("AWS_SECRET_ACCESS_KEY", Some("secret")),
     ]) => ClusterMetadata MetadataUnresolvable Failing;
-    an_aks_cluster_without_its_subscription: Break::DiscoveredAgent("aks", &[("AKS_LOCATION", "westeurope"), ("AKS_NODE_RESOURCE_GROUP", "MC_lab")]) => ClusterMetadata AgentConfigEnvMissing Failing;
-    a_kops_cluster_without_its_state_store: Break::DiscoveredAgent("kops", &[("KOPS_CSP", "aws"), ("KOPS_REGION", "eu-central-1"), ("KOPS_CLUSTER_NAME", "lab")]) => ClusterMetadata AgentConfigEnvMissing Failing;
-    an_openshift_cluster_without_its_id: Break::DiscoveredAgent("openshift", &[("OPENSHIFT_CSP", "aws"), ("OPENSHIFT_INTERNAL_ID", "")]) => ClusterMetadata AgentConfigEnvMissing Failing;
-    a_gke_cluster_with_a_variable_of_eks: Break::Envs(&[("PROVIDER", Some("gke")), ("EKS_CLUSTER_NAME", None)]) => ClusterMetadata AgentConfigEnvMissing Failing;
-    a_cluster_of_ones_own_without_its_name: Break::DiscoveredAgent("selfhostedec2", &[("SELFHOSTEDEC2_REGION", "eu-central-1"), ("SELFHOSTEDEC2_ACCOUNT_ID", "123456789012")]) => ClusterMetadata AgentConfigEnvMissing Warning;
+    aks_subscription_is_missing: InjectedFault::OtherProvider("aks", &[("AKS_LOCATION", "westeurope"), ("AKS_NODE_RESOURCE_GROUP", "MC_lab")]) => ClusterMetadata AgentConfigEnvMissing Failing;
+    kops_state_store_is_missing: InjectedFault::OtherProvider("kops", &[("KOPS_CSP", "aws"), ("KOPS_REGION", "eu-central-1"), ("KOPS_CLUSTER_NAME", "lab")]) => ClusterMetadata AgentConfigEnvMissing Failing;
+    openshift_cluster_id_is_missing: InjectedFault::OtherProvider("openshift", &[("OPENSHIFT_CSP", "aws"), ("OPENSHIFT_INTERNAL_ID", "")]) => ClusterMetadata AgentConfigEnvMissing Failing;
+    gke_cluster_has_eks_variables: InjectedFault::Envs(&[("PROVIDER", Some("gke")), ("EKS_CLUSTER_NAME", None)]) => ClusterMetadata AgentConfigEnvMissing Failing;
+    selfhosted_ec2_cluster_name_is_missing: InjectedFault::OtherProvider("selfhostedec2", &[("SELFHOSTEDEC2_REGION", "eu-central-1"), ("SELFHOSTEDEC2_ACCOUNT_ID", "123456789012")]) => ClusterMetadata AgentConfigEnvMissing Warning;
 
-    a_cluster_in_another_region: Break::InAnotherRegion => ClusterMetadata MetadataRegionMismatch Failing;
-    a_cluster_of_another_name: Break::Env("EKS_CLUSTER_NAME", "other") => ClusterMetadata MetadataClusterNameMismatch Warning;
+    cluster_region_mismatches_node: InjectedFault::NodeInOtherRegion => ClusterMetadata MetadataRegionMismatch Failing;
+    cluster_name_mismatches_node: InjectedFault::Env("EKS_CLUSTER_NAME", "other") => ClusterMetadata MetadataClusterNameMismatch Warning;
     // === control_plane_access ===
-    a_firewall_of_eks_that_does_not_know_cast_ai: Break::Eks("blocked") => ControlPlaneAccess CpfwBlocked Failing;
-    a_firewall_of_eks_with_many_networks: Break::EksInDiscovery("blocked-by-long-list") => ControlPlaneAccess CpfwBlocked Failing;
-    a_control_plane_of_eks_without_an_address: Break::Eks("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
-    a_firewall_of_gke_that_does_not_know_cast_ai: Break::Gke("blocked") => ControlPlaneAccess CpfwBlocked Failing;
-    a_firewall_of_gke_with_many_networks: Break::Gke("blocked-by-long-list") => ControlPlaneAccess CpfwBlocked Failing;
-    a_control_plane_of_gke_without_an_address: Break::Gke("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
-    a_firewall_of_aks_that_does_not_know_cast_ai: Break::Aks("blocked") => ControlPlaneAccess CpfwBlocked Failing;
-    a_firewall_of_aks_with_a_service_tag: Break::Aks("blocked-with-service-tag") => ControlPlaneAccess CpfwBlocked Failing;
-    a_control_plane_of_aks_without_an_address: Break::Aks("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
+    eks_authorized_networks_omit_castai: InjectedFault::Eks("blocked") => ControlPlaneAccess CpfwBlocked Failing;
+    eks_authorized_networks_long_list_omits_castai: InjectedFault::EksInDiscovery("blocked-by-long-list") => ControlPlaneAccess CpfwBlocked Failing;
+    eks_control_plane_is_private: InjectedFault::Eks("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
+    gke_authorized_networks_omit_castai: InjectedFault::Gke("blocked") => ControlPlaneAccess CpfwBlocked Failing;
+    gke_authorized_networks_long_list_omits_castai: InjectedFault::Gke("blocked-by-long-list") => ControlPlaneAccess CpfwBlocked Failing;
+    gke_control_plane_is_private: InjectedFault::Gke("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
+    aks_authorized_networks_omit_castai: InjectedFault::Aks("blocked") => ControlPlaneAccess CpfwBlocked Failing;
+    aks_authorized_networks_with_service_tag_omit_castai: InjectedFault::Aks("blocked-with-service-tag") => ControlPlaneAccess CpfwBlocked Failing;
+    aks_control_plane_is_private: InjectedFault::Aks("private") => ControlPlaneAccess CpfwPrivateOnly Warning;
 
     // === clock ===
-    a_clock_that_is_ten_minutes_off: Break::Clocks("clock:+600s") => Clock ClockSkew Failing;
-    a_clock_that_is_a_minute_off: Break::Clocks("clock:-60s") => Clock ClockSkew Warning;
+    clock_skew_of_ten_minutes_fails: InjectedFault::Clocks("clock:+600s") => Clock ClockSkew Failing;
+    clock_skew_of_a_minute_warns: InjectedFault::Clocks("clock:-60s") => Clock ClockSkew Warning;
 
     // === cluster_status ===
-    a_cluster_that_does_not_respond: Break::Cluster("agentStatus", "\"non-responding\"") => ClusterStatus CastaiNotResponding Failing;
-    a_cluster_that_waits_for_its_agent: Break::Cluster("agentStatus", "\"waiting-connection\"") => ClusterStatus CastaiNotResponding Failing;
-    a_cluster_that_is_disconnected: Break::Cluster("agentStatus", "\"disconnected\"") => ClusterStatus CastaiDisconnected Failing;
-    a_cluster_whose_snapshots_get_lost: Break::Cluster("agentSnapshotReceivedAt", "\"2025-07-01T09:00:00Z\"") => ClusterStatus CastaiAcceptedButStale Failing;
-    a_cluster_that_cast_ai_cannot_work_on: Break::Cluster("status", "\"failed\"") => ClusterStatus CastaiReconcileFailed Failing;
-    a_cluster_that_cast_ai_hardly_works_on: Break::Cluster("status", "\"warning\"") => ClusterStatus CastaiReconcileFailed Warning;
-    a_control_plane_that_cast_ai_does_not_reach: Break::Cluster("reconcileError", "\"No access to Kubernetes API server, please check your firewall settings\"") => ClusterStatus CastaiReconcileFailed Warning;
+    cluster_is_not_responding: InjectedFault::CastaiClusterField("agentStatus", "\"non-responding\"") => ClusterStatus CastaiNotResponding Failing;
+    cluster_waits_for_connection: InjectedFault::CastaiClusterField("agentStatus", "\"waiting-connection\"") => ClusterStatus CastaiNotResponding Failing;
+    cluster_is_disconnected: InjectedFault::CastaiClusterField("agentStatus", "\"disconnected\"") => ClusterStatus CastaiDisconnected Failing;
+    cluster_snapshots_are_stale: InjectedFault::CastaiClusterField("agentSnapshotReceivedAt", "\"2025-07-01T09:00:00Z\"") => ClusterStatus CastaiAcceptedButStale Failing;
+    cluster_reconciliation_failed: InjectedFault::CastaiClusterField("status", "\"failed\"") => ClusterStatus CastaiReconcileFailed Failing;
+    cluster_reconciliation_warns: InjectedFault::CastaiClusterField("status", "\"warning\"") => ClusterStatus CastaiReconcileFailed Warning;
+    cluster_control_plane_is_unreachable_for_castai: InjectedFault::CastaiClusterField("reconcileError", "\"No access to Kubernetes API server, please check your firewall settings\"") => ClusterStatus CastaiReconcileFailed Warning;
     // === agent_health ===
-    an_agent_whose_ports_are_closed: Break::Agent("refused") => AgentHealth AgentHealthUnreachable Failing;
-    an_agent_that_never_answers: Break::Agent("hang") => AgentHealth AgentHealthUnreachable Failing;
-    an_agent_that_has_not_started: Break::Agent("not-started") => AgentHealth AgentNotReadyInitialising Failing;
-    an_agent_that_initialises: Break::Agent("initialising") => AgentHealth AgentNotReadyInitialising Failing;
-    an_agent_that_delivers_nothing: Break::Agent("overdue") => AgentHealth AgentUnhealthy Failing;
-    an_agent_that_could_not_initialise: Break::Agent("hard-timeout") => AgentHealth AgentUnhealthy Failing;
-    another_server_on_the_agents_port: Break::Agent("other-server") => AgentHealth AgentPortTaken Failing;
-    a_page_on_the_agents_port: Break::Agent("html") => AgentHealth AgentPortTaken Failing;
-    a_health_port_that_is_none: Break::Env("HEALTHZ_PORT", "none") => AgentHealth AgentConfigInvalid Failing;
-    an_agent_without_a_lease: Break::Lease(None) => AgentHealth AgentNoLeader Failing;
-    an_agent_that_nobody_leads: Break::Lease(Some((None, 60))) => AgentHealth AgentNoLeader Failing;
-    a_leader_that_is_dead: Break::Lease(Some((Some("6f1c"), 40))) => AgentHealth AgentLeaseStale Failing;
-    an_agent_that_the_api_server_does_not_know: Break::Meets("401") => AgentHealth K8sUnauthorized Warning;
-    an_agent_that_may_not_read: Break::Meets("403") => AgentHealth K8sRbacForbidden Warning;
-    an_agent_that_is_throttled: Break::Meets("429") => AgentHealth K8sThrottled Warning;
-    an_agent_that_meets_errors: Break::Meets("503") => AgentHealth K8sServerError Warning;
-    an_agent_that_gets_no_answer: Break::Meets("<error>") => AgentHealth K8sNoAnswer Warning;
+    agent_healthz_port_is_closed: InjectedFault::AgentHealthz("refused") => AgentHealth AgentHealthUnreachable Failing;
+    agent_healthz_does_not_respond: InjectedFault::AgentHealthz("hang") => AgentHealth AgentHealthUnreachable Failing;
+    agent_has_not_started: InjectedFault::AgentHealthz("not-started") => AgentHealth AgentNotReadyInitialising Failing;
+    agent_is_initialising: InjectedFault::AgentHealthz("initialising") => AgentHealth AgentNotReadyInitialising Failing;
+    agent_delivers_no_snapshots: InjectedFault::AgentHealthz("overdue") => AgentHealth AgentUnhealthy Failing;
+    agent_initialisation_timed_out: InjectedFault::AgentHealthz("hard-timeout") => AgentHealth AgentUnhealthy Failing;
+    agent_port_is_taken: InjectedFault::AgentHealthz("other-server") => AgentHealth AgentPortTaken Failing;
+    agent_port_serves_html: InjectedFault::AgentHealthz("html") => AgentHealth AgentPortTaken Failing;
+    agent_healthz_port_is_invalid: InjectedFault::Env("HEALTHZ_PORT", "none") => AgentHealth AgentConfigInvalid Failing;
+    agent_lease_is_missing: InjectedFault::Lease(None) => AgentHealth AgentNoLeader Failing;
+    agent_lease_has_no_holder: InjectedFault::Lease(Some((None, 60))) => AgentHealth AgentNoLeader Failing;
+    agent_lease_is_stale: InjectedFault::Lease(Some((Some("6f1c"), 40))) => AgentHealth AgentLeaseStale Failing;
+    agent_gets_401_from_apiserver: InjectedFault::AgentApiResponses("401") => AgentHealth K8sUnauthorized Warning;
+    agent_gets_403_from_apiserver: InjectedFault::AgentApiResponses("403") => AgentHealth K8sRbacForbidden Warning;
+    agent_gets_429_from_apiserver: InjectedFault::AgentApiResponses("429") => AgentHealth K8sThrottled Warning;
+    agent_gets_503_from_apiserver: InjectedFault::AgentApiResponses("503") => AgentHealth K8sServerError Warning;
+    agent_gets_no_apiserver_response: InjectedFault::AgentApiResponses("<error>") => AgentHealth K8sNoAnswer Warning;
 
     // === cluster_status, by the cluster id in the ConfigMap ===
-    a_cluster_that_is_gone_by_the_agents_own_id: Break::ClusterOfConfigMap("00000000-0000-4000-8000-000000000000") => ClusterStatus CastaiClusterNotFound Failing;
+    cluster_id_in_config_map_is_deleted: InjectedFault::ClusterIdInConfigMap("00000000-0000-4000-8000-000000000000") => ClusterStatus CastaiClusterNotFound Failing;
 }

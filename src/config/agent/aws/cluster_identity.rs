@@ -1,6 +1,6 @@
 //! The cluster's account, region and name in the agent's environment.
 
-/// Which of account, region and name are configured.
+/// The configured part of account, region and name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ClusterIdentity {
     /// No variable of the group is set: the agent discovers them.
@@ -23,7 +23,7 @@ pub enum ClusterIdentity {
     },
 }
 
-/// How an account ID is written.
+/// Notation of an account ID.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Account {
     /// Twelve digits.

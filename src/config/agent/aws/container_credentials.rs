@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_is_asked_where_gos_sdk_asks_it_and_keys_stay_on_the_node() {
+    fn container_credentials_endpoint_must_be_on_the_node() {
         let read = |text: &str| CredentialServer::read(&Container::Full(text.to_owned()));
         for (text, host, port, path, eks) in [
             (

@@ -1,4 +1,4 @@
-//! Which credential source the agent uses, by the rules of Go's SDK (`resolveCredentialChain`).
+//! The credential source that the agent uses, by the rules of Go's SDK (`resolveCredentialChain`).
 //!
 //! Only the first configured source is used; if it fails, no other is tried.
 

@@ -39,7 +39,7 @@ pub struct Aws {
     pub asked: Option<MountedToken>,
 }
 
-/// What the agent uses AWS for.
+/// Purpose of the agent's AWS access.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum AwsUsage {
     /// Nothing; gives the reason.
@@ -75,7 +75,7 @@ impl Aws {
         }
     }
 
-    /// What the agent uses AWS for.
+    /// Returns what the agent uses AWS for.
     pub fn used(&self) -> AwsUsage {
         if !self.provider.is_some_and(Provider::is_aws) {
             return AwsUsage::Nothing(Provider::elsewhere(self.provider, "AWS", "EKS_*"));

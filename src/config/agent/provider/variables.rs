@@ -26,7 +26,7 @@ struct Group {
     beside: &'static [&'static str],
 }
 
-/// How the agent handles a partially configured group.
+/// The agent's handling of a partially configured group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum VariableRule {
     /// One variable of the group makes the agent require all; otherwise it exits at startup.

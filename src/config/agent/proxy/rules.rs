@@ -103,7 +103,7 @@ impl Proxy {
     /// Parses the `proxy-url` of a kubeconfig. The text is never shown: it may contain a password.
     ///
     /// # Errors
-    /// What is wrong with it; unlike Go's rules for the environment, client-go requires the scheme.
+    /// The error; unlike Go's rules for the environment, client-go requires the scheme.
     pub fn from_url(text: &str) -> Result<Self, InvalidValue> {
         match address::meaning(text) {
             ProxySetting::Through(_) if !text.contains("://") => Err(InvalidValue::new(

@@ -26,7 +26,7 @@ pub enum ProxyError {
     NotProbed(ConfigError),
 }
 
-/// How Go handles a proxy setting.
+/// Go's handling of a proxy setting.
 pub(super) enum ProxySetting {
     /// Go uses this proxy.
     Through(Proxy),

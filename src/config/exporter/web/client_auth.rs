@@ -23,7 +23,7 @@ use crate::config::exporter::web::pem::{Pem, name};
 use crate::config::sourced_value::InvalidValue;
 use crate::config::values::word;
 
-/// What a client must present.
+/// The certificate that a client must present.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum ClientAuth {
     /// Nothing.

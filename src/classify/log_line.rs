@@ -1,50 +1,52 @@
-//! A line as one who follows a log needs it: what it says, about whom, and signs that the agent works.
+//! A log line as the log tailer needs it: its meaning, the peer, and signs of liveness.
 
-use super::agent_log::format::Entry;
-use super::agent_log::{reading_of, speaks_of_castai};
-use super::{Reading, contains_any, kube_text};
 use crate::catalogue::FailureMode;
+use crate::classify::agent_log::format::Entry;
+use crate::classify::agent_log::{reading_of, speaks_of_castai};
+use crate::classify::kube_text;
+use crate::classify::reading::Reading;
+use crate::classify::rule::contains_any;
 
-/// A line of the log of one of CAST AI's components.
+/// A log line of a CAST AI component.
 #[derive(Clone, Debug)]
 pub struct LogLine {
-    /// What it says.
+    /// Its meaning.
     pub reading: Reading,
-    /// Whom a fault is about.
-    pub about: About,
-    /// A sign that the agent works.
-    pub sign: Option<Sign>,
-    /// The fault is told once and lasts until something refutes it.
+    /// The peer that a fault concerns.
+    pub about: Peer,
+    /// Evidence that the agent works.
+    pub sign: Option<Liveness>,
+    /// Whether the fault is logged once and lasts until refuted.
     pub lasts: bool,
-    /// It is about a delta, which is sent again until it arrives.
+    /// Whether it concerns a delta, which is retried until delivered.
     pub delivery: bool,
     /// The message without time, level and fields.
     pub words: String,
 }
 
-/// Whom a fault is about.
+/// The peer that a fault concerns.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum About {
+pub enum Peer {
     /// The API server.
     Kubernetes,
     /// CAST AI.
     Castai,
     /// AWS, or the metadata of another cloud.
     Cloud,
-    /// The component itself: its settings, its ports, its pod.
+    /// The component itself: its settings, ports or pod.
     Itself,
 }
 
-/// A sign that the agent works.
+/// Evidence that the agent works.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Sign {
-    /// A delta arrived.
+pub enum Liveness {
+    /// A delta was delivered.
     Delivered,
-    /// It lives, and another instance leads.
+    /// It is alive, and another replica leads.
     Follows,
 }
 
-/// Reads a line of a log.
+/// Parses and classifies a log line.
 pub fn log_line(line: &str) -> LogLine {
     let entry = Entry::parse(line);
     let text = entry.text();
@@ -53,7 +55,7 @@ pub fn log_line(line: &str) -> LogLine {
         reading,
         about: reading
             .mode()
-            .map_or(About::Itself, |mode| about(mode, &text)),
+            .map_or(Peer::Itself, |mode| about(mode, &text)),
         sign: sign(&text),
         lasts: text.contains("failed to determine node lifecycle"),
         delivery: text.contains("failed sending delta"),
@@ -61,20 +63,20 @@ pub fn log_line(line: &str) -> LogLine {
     }
 }
 
-fn sign(text: &str) -> Option<Sign> {
+fn sign(text: &str) -> Option<Liveness> {
     // Agents up to v0.23 wrote `delta with items[3] sent, response_code=204`.
     if text.contains("delta upload finished")
         || text.contains("delta with items[") && text.contains("response_code=2")
     {
-        Some(Sign::Delivered)
+        Some(Liveness::Delivered)
     } else if text.contains("Not a leader, skipping sending deltas") {
-        Some(Sign::Follows)
+        Some(Liveness::Follows)
     } else {
         None
     }
 }
 
-fn about(mode: FailureMode, text: &str) -> About {
+fn about(mode: FailureMode, text: &str) -> Peer {
     const CLOUD: &[&str] = &[
         "amazonaws",
         "operation error ",
@@ -86,23 +88,23 @@ fn about(mode: FailureMode, text: &str) -> About {
     let label = mode.label();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| label.starts_with(prefix));
     if starts(&["castai_"]) {
-        About::Castai
+        Peer::Castai
     } else if starts(&["k8s_"]) {
-        About::Kubernetes
+        Peer::Kubernetes
     } else if starts(&["aws_", "ec2_", "gcp_", "azure_"])
         || mode == FailureMode::MetadataUnresolvable
     {
-        // What the agent is not told is what the metadata did not tell it.
-        About::Cloud
+        // Missing metadata is attributed to the metadata service.
+        Peer::Cloud
     } else if !starts(&["net_", "tls_", "proxy_", "http_"]) {
-        About::Itself
+        Peer::Itself
     } else if contains_any(text, CLOUD) {
-        About::Cloud
+        Peer::Cloud
     } else if speaks_of_castai(text) {
-        About::Castai
+        Peer::Castai
     } else if kube_text::speaks_of_kubernetes(text) || text.contains("Get \"https://") {
-        About::Kubernetes
+        Peer::Kubernetes
     } else {
-        About::Itself
+        Peer::Itself
     }
 }

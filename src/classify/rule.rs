@@ -1,0 +1,49 @@
+//! Substring rules, from which the tables are built.
+
+use crate::catalogue::FailureMode;
+
+/// A rule: all of the substrings must occur in the text.
+pub(super) type Rule = (&'static [&'static str], FailureMode);
+
+/// Returns the mode of the first matching rule.
+pub(super) fn first_match(rules: &[Rule], text: &str) -> Option<FailureMode> {
+    rules
+        .iter()
+        .find(|(words, _)| words.iter().all(|word| text.contains(word)))
+        .map(|(_, mode)| *mode)
+}
+
+/// Returns whether any of the substrings occurs in the text.
+pub(super) fn contains_any(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.contains(word))
+}
+
+/// Returns whether a text without level or code suggests a fault at all.
+pub(super) fn sounds_like_a_fault(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "error",
+        "fail",
+        "denied",
+        "cannot",
+        "can't",
+        "unable",
+        "refused",
+        "timeout",
+        "timed out",
+        "invalid",
+        "panic",
+        "fatal",
+        "forbidden",
+        "exceeded",
+        "unauthorized",
+        "not found",
+        "missing",
+        "unreachable",
+        "expired",
+        "rejected",
+        "couldn't",
+        "could not",
+        "no access",
+    ];
+    contains_any(&text.to_lowercase(), WORDS)
+}

@@ -1,0 +1,120 @@
+//! Golden files with one entry per test case: evidence of checks and problems of configurations.
+//!
+//! `UPDATE_GOLDEN=1 cargo test --test it` rewrites the entries of the tests that run.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+/// Guards the files, because tests run in parallel.
+static FILES: Mutex<()> = Mutex::new(());
+
+/// Compares evidence with its entry; addresses, ports, durations and times may differ.
+pub(crate) fn assert_evidence(name: &str, evidence: &str) {
+    assert_entry("evidence.txt", name, &normalised(evidence));
+}
+
+/// Compares the problems of a configuration, one per line, with their entry.
+pub(crate) fn assert_problems(name: &str, problems: &str) {
+    assert_entry("problems.txt", name, problems);
+}
+
+fn assert_entry(file: &str, name: &str, actual: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/it/golden")
+        .join(file);
+    let guard = FILES.lock().unwrap();
+    let mut entries = parse(&fs::read_to_string(&path).unwrap_or_default());
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        entries.insert(name.to_owned(), actual.trim_end().to_owned());
+        fs::write(&path, format(&entries)).unwrap();
+    }
+    drop(guard);
+    let expected = entries.get(name).map_or("", String::as_str);
+    assert!(
+        actual.trim_end() == expected,
+        "{name} in tests/it/golden/{file} differs; UPDATE_GOLDEN=1 updates it:\n\
+         expected: {expected}\nactual:   {actual}"
+    );
+}
+
+/// Parses entries: a name at the start of a line, its text in the indented lines below.
+fn parse(text: &str) -> BTreeMap<String, String> {
+    let mut entries = BTreeMap::new();
+    let mut name = String::new();
+    for line in text.lines() {
+        match line.strip_prefix("  ") {
+            Some(line) => {
+                let entry: &mut String = entries.entry(name.clone()).or_default();
+                if !entry.is_empty() {
+                    entry.push('\n');
+                }
+                entry.push_str(line);
+            }
+            None => line.clone_into(&mut name),
+        }
+    }
+    entries
+}
+
+fn format(entries: &BTreeMap<String, String>) -> String {
+    let mut text = String::new();
+    for (name, entry) in entries {
+        writeln!(text, "{name}").unwrap();
+        for line in entry.lines() {
+            writeln!(text, "  {line}").unwrap();
+        }
+    }
+    text
+}
+
+/// Replaces loopback addresses, ports, durations, times and temporary folders.
+fn normalised(text: &str) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let starts_word = !result.ends_with(|last: char| last.is_ascii_alphanumeric());
+        if let Some(after) = rest.strip_prefix("/tmp/") {
+            result.push_str("TMP/");
+            rest = after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '.');
+            rest = rest.strip_prefix('/').unwrap_or(rest);
+        } else if next.is_ascii_digit() && starts_word {
+            let length = rest
+                .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-')))
+                .unwrap_or(rest.len());
+            let (token, after) = rest.split_at(length);
+            let trimmed = token.trim_end_matches(['.', ':', '-']);
+            rest = &rest[trimmed.len()..];
+            let unit = after.starts_with(" s") || after.starts_with(" ms");
+            result.push_str(&normalised_number(trimmed, unit && trimmed == token));
+        } else {
+            result.push(next);
+            rest = &rest[next.len_utf8()..];
+        }
+    }
+    result
+}
+
+fn normalised_number(token: &str, before_seconds: bool) -> String {
+    let number = |text: &str| text.parse::<f64>().is_ok();
+    let (host, port) = token.split_once(':').unwrap_or((token, ""));
+    if token.len() >= 20 && token.contains('T') && token.ends_with('Z') {
+        "TIME".to_owned()
+    } else if host.starts_with("127.") && host.matches('.').count() == 3 {
+        let separator = if port.is_empty() { "" } else { ":PORT" };
+        format!("LOOPBACK{separator}")
+    } else if before_seconds && number(token)
+        || token
+            .strip_suffix("ms")
+            .or(token.strip_suffix('s'))
+            .is_some_and(number)
+    {
+        "N".to_owned() + token.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
+    } else if token.len() == 5 && number(token) && !token.contains('.') {
+        "PORT".to_owned()
+    } else {
+        token.to_owned()
+    }
+}
