@@ -6,10 +6,10 @@ pub mod alertmanager;
 pub mod dashboards;
 pub mod directory;
 pub mod file;
+pub mod generator_options;
 pub mod prometheus_rule;
 pub mod rules;
 pub mod runbooks;
-pub mod settings;
 pub mod time_scale;
 pub mod visibility;
 pub mod yaml;
@@ -17,7 +17,7 @@ pub mod yaml;
 use crate::alerting::file::{
     ALERTMANAGER, GeneratedFile, MARKDOWN_HEADER, PROMETHEUS_RULES, RULES, RUNBOOKS, YAML_HEADER,
 };
-use crate::alerting::settings::Settings;
+use crate::alerting::generator_options::GeneratorOptions;
 use crate::alerting::yaml::Yaml;
 
 /// Folders in which every file with a header is generated.
@@ -26,7 +26,7 @@ pub const FOLDERS: &[&str] = &[RUNBOOKS, RULES, ALERTMANAGER];
 pub const HEADERS: [&str; 2] = [MARKDOWN_HEADER, YAML_HEADER];
 
 /// Returns every file that a user of the exporter may generate.
-pub fn files(settings: &Settings<'_>) -> Vec<GeneratedFile> {
+pub fn files(settings: &GeneratorOptions<'_>) -> Vec<GeneratedFile> {
     let groups = rules::groups(settings);
     let mut files = runbooks::files();
     files.extend(groups.iter().map(|group| {

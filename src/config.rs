@@ -9,6 +9,7 @@ pub mod config_error;
 pub(crate) mod did_you_mean;
 pub mod exporter;
 mod load;
+pub(crate) mod regular_file;
 pub mod secret;
 pub mod settings;
 pub mod sourced_value;

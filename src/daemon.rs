@@ -63,7 +63,7 @@ pub fn run(
     config: Config,
     load: impl Fn(&AgentDiscovery) -> Result<Config, ConfigErrors>,
 ) -> Result<(), StartError> {
-    log::install(config.log.level, config.log.format);
+    let _flush = log::install(config.log.level, config.log.format);
     log::install_panic_hook();
     let runtime = runtime();
     let ended = runtime.block_on(serve(config, load));

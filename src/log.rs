@@ -4,30 +4,44 @@
 //! attempt.
 
 mod format;
+mod line_queue;
 
 use std::io;
 
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::catalogue::{FailureMode, Status, first_sentence, remedy, runbook_url};
 use crate::config::LogFormat;
 use crate::log::format::Lines;
+use crate::log::line_queue::LineQueue;
+pub use crate::log::line_queue::LogFlush;
 use crate::state::VerdictChange;
 
 /// Logs the exporter's events of at least this level, and warnings of libraries, to standard error.
-pub fn install(level: Level, format: LogFormat) {
+///
+/// Logging never blocks. The caller keeps the result until the process exits.
+pub fn install(level: Level, format: LogFormat) -> LogFlush {
     let ours = Targets::new()
         .with_default(LevelFilter::from_level(level.min(Level::WARN)))
         .with_target(env!("CARGO_CRATE_NAME"), level);
+    let dropped = move |count| format::dropped_lines(format, count);
+    let queue = LineQueue::start(io::stderr(), dropped).ok();
+    let writer = match queue.clone() {
+        Some(queue) => BoxMakeWriter::new(move || queue.clone()),
+        // Without a thread, logging can block.
+        None => BoxMakeWriter::new(io::stderr),
+    };
     let lines = tracing_subscriber::fmt::layer()
         .event_format(Lines(format))
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_filter(ours);
     // A second call, in a test, keeps the first subscriber.
     let _ = tracing_subscriber::registry().with(lines).try_init();
+    LogFlush::new(queue)
 }
 
 /// Logs a panic as one line, which log parsers understand, instead of several.
@@ -51,7 +65,7 @@ pub fn change(change: &VerdictChange, runbook_base: &str) {
         before: change.before.map(Status::label),
         modes: listed(&modes),
         // The modes that alerts see, if they differ from what this attempt found.
-        settled: listed(&change.settled).filter(|_| change.settled != modes),
+        stable_modes: listed(&change.stable_modes).filter(|_| change.stable_modes != modes),
         evidence: verdict.evidence().to_string(),
         cause: first.map(|finding| first_sentence(finding.mode.entry().meaning)),
         hint: first.map(|finding| remedy(change.check, finding.mode)),
@@ -69,7 +83,7 @@ struct Line {
     status: &'static str,
     before: Option<&'static str>,
     modes: Option<String>,
-    settled: Option<String>,
+    stable_modes: Option<String>,
     cause: Option<&'static str>,
     evidence: String,
     hint: Option<&'static str>,
@@ -83,9 +97,9 @@ macro_rules! levels {
                 tracing::$level!(
                     check = self.check,
                     status = self.status,
-                    before = self.before,
+                    previous = self.before,
                     modes = self.modes,
-                    settled = self.settled,
+                    stable_modes = self.stable_modes,
                     cause = self.cause,
                     evidence = self.evidence,
                     hint = self.hint,

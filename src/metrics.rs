@@ -61,7 +61,7 @@ fn of_checks(check_states: &[CheckState]) -> Vec<MetricFamily> {
             .map(move |need| ([of.check.label(), need.label()], truth(*need == of.need)))
     });
     let failures = check_states.iter().flat_map(|of| {
-        of.settled
+        of.stable_modes
             .modes()
             .iter()
             .map(|mode| ([of.check.label(), mode.label()], 1.0))
@@ -101,7 +101,7 @@ fn of_checks(check_states: &[CheckState]) -> Vec<MetricFamily> {
         family(
             names::EPISODE_START,
             one(|of| {
-                of.settled
+                of.stable_modes
                     .episode()
                     .map(|episode| since_1970(episode.began))
             }),

@@ -14,31 +14,40 @@
 //! exporter-toolkit.
 //!
 //! Invariant: it serves [`Handlers`] and knows neither state nor scheduler. A connection carries
-//! one request, is bounded in time and size, and cannot block another.
+//! one request, is bounded in time and size, and cannot block another. Clients that are not
+//! authenticated occupy a bounded number of connections and a bounded share of a core.
 
 mod auth_policy;
 mod basic_auth;
 mod connection;
+mod cpu_share;
 mod handlers;
+mod handshake;
+mod open_connections;
 pub mod page;
+mod password_checks;
+mod rate_limiter;
 mod response;
 mod route;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use auth_policy::Access;
 use handlers::Shared;
 pub use handlers::{Handlers, Reload, Runbooks};
-use tokio::sync::{Semaphore, watch};
+use handshake::HandshakeQueue;
+use open_connections::OpenConnections;
+use tokio::net::TcpSocket;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::{ConfigErrors, WebSettings};
 
-/// Concurrent connections; further ones wait in the kernel's backlog.
-const MAX_CONNECTIONS: usize = 64;
+/// Length of the kernel's queue of connections to accept; the kernel caps it at `somaxconn`.
+const BACKLOG: u32 = 4096;
 /// Time that requests in progress may take after shutdown was requested.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(700);
 /// Pause after a failed accept, usually for lack of file descriptors.
@@ -47,7 +56,7 @@ const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// A server that listens but does not accept connections yet.
 #[derive(Debug)]
 pub struct Bound {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<tokio::net::TcpListener>,
     access: Access,
     prefix: String,
 }
@@ -69,7 +78,7 @@ pub enum BindError {
 }
 
 /// Binds the addresses and reads the web configuration, so that errors surface before anything else
-/// starts.
+/// starts. Must be called from within the runtime.
 pub fn bind(web: &WebSettings) -> Result<Bound, BindError> {
     let access = Access::open(web.config_file.as_deref()).map_err(BindError::Config)?;
     let listeners = web.listen.iter().map(|address| {
@@ -85,18 +94,28 @@ pub fn bind(web: &WebSettings) -> Result<Bound, BindError> {
     })
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address).or_else(|error| {
-        // `[::]` stands for all addresses; without IPv6 that means those of IPv4.
+fn listen(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+    listen_at(address).or_else(|error| {
+        // `[::]` means all addresses; without IPv6 that means those of IPv4.
         let unspecified = address.is_ipv6() && address.ip().is_unspecified();
         if unspecified && error.kind() != io::ErrorKind::AddrInUse {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).map_err(|_| error)
+            listen_at((Ipv4Addr::UNSPECIFIED, address.port()).into()).map_err(|_| error)
         } else {
             Err(error)
         }
-    })?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    })
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // The port of a server that has just stopped can be bound at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Bound {
@@ -114,16 +133,16 @@ impl Bound {
             handlers,
             access: self.access,
             prefix: self.prefix,
+            handshakes: HandshakeQueue::default(),
         });
-        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let open = Arc::new(OpenConnections::default());
         let (ending, _) = watch::channel(false);
         let mut accepting = JoinSet::new();
         for listener in self.listeners {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
             accepting.spawn(accept(
                 listener,
                 Arc::clone(&shared),
-                Arc::clone(&permits),
+                Arc::clone(&open),
                 ending.subscribe(),
             ));
         }
@@ -138,31 +157,36 @@ impl Bound {
 async fn accept(
     listener: tokio::net::TcpListener,
     shared: Arc<Shared>,
-    permits: Arc<Semaphore>,
+    open: Arc<OpenConnections>,
     mut ending: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
     let watching = ending.clone();
-    let next = async || {
-        let permit = Arc::clone(&permits).acquire_owned().await;
-        (listener.accept().await, permit)
-    };
+    let mut accept_failed = false;
     loop {
         tokio::select! {
             () = connection::ended(&mut ending) => break,
             Some(_) = connections.join_next() => {}
-            (accepted, permit) = next() => match accepted {
+            accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
+                    accept_failed = false;
                     let (shared, ending) = (Arc::clone(&shared), watching.clone());
+                    let (slot, evicted) = open.add(peer.ip());
                     connections.spawn(async move {
-                        if let Err(why) = connection::serve(stream, &shared, ending).await {
+                        let served = connection::serve(stream, &slot, evicted, &shared, ending);
+                        if let Err(why) = served.await {
                             tracing::debug!(%peer, why, "connection ended early");
                         }
-                        drop(permit);
                     });
+                    // A request that has arrived is read before newer connections are accepted.
+                    tokio::task::yield_now().await;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    if !accept_failed {
+                        tracing::warn!(%error, "cannot accept connections; closing idle ones");
+                    }
+                    accept_failed = true;
+                    open.evict();
                     tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
                 }
             },

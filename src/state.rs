@@ -28,7 +28,7 @@ pub struct CheckState {
     /// The latest report; `None` before the first verdict.
     pub latest: Option<Arc<Report>>,
     /// The modes that hold, smoothed over the episode.
-    pub settled: StableModes,
+    pub stable_modes: StableModes,
     /// Counters since the process started.
     pub counts: Counts,
     /// When the latest attempt that tested something finished.
@@ -82,7 +82,7 @@ pub struct VerdictChange {
     /// The new report.
     pub report: Arc<Report>,
     /// The modes that hold now, smoothed over the episode.
-    pub settled: Vec<FailureMode>,
+    pub stable_modes: Vec<FailureMode>,
 }
 
 /// The states of all checks, in catalogue order.
@@ -177,7 +177,7 @@ impl CheckState {
             interval: entry.interval,
             subject: entry.subject,
             latest: None,
-            settled: StableModes::default(),
+            stable_modes: StableModes::default(),
             counts: Counts::new(entry.check),
             last_attempt: None,
             last_success: None,
@@ -199,7 +199,7 @@ impl CheckState {
         } = result;
         self.counts.self_throttled += u64::from(self_throttled);
         self.counts.panics += u64::from(panicked);
-        let suppressed = self_throttled && self.settled.suppresses(&report.verdict);
+        let suppressed = self_throttled && self.stable_modes.suppresses(&report.verdict);
         if suppressed {
             report.verdict = Verdict::Unknown(Evidence::from(format!(
                 "this container was throttled or late itself, so that this time-out proves nothing: {}",
@@ -207,7 +207,7 @@ impl CheckState {
             )));
         }
         self.counts.record(&report);
-        self.settled.record(&report);
+        self.stable_modes.record(&report);
         match report.verdict.status() {
             Status::Ok | Status::Warning => self.last_success = Some(report.at),
             Status::Failing | Status::Unknown | Status::NotApplicable => {}
@@ -230,7 +230,7 @@ impl CheckState {
             check: self.check,
             before,
             report,
-            settled: self.settled.modes().to_vec(),
+            stable_modes: self.stable_modes.modes().to_vec(),
         };
         RecordedAttempt {
             change: Some(change).filter(|_| !same),

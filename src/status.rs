@@ -17,9 +17,9 @@
 //! | `.need` | `start`, `feature` or `none`; `null` if skipped |
 //! | `.evidence` | the sentence for people; the reason if unknown, not applicable or skipped |
 //! | `.modes[]` | what the last attempt found: `mode`, `evidence`, `meaning`, `remedy`, `runbook` (URL) |
-//! | `.settled_modes` | the modes that hold, as in the metric `failure` |
-//! | `.episode_began` | when the first failing attempt of the open episode finished |
-//! | `.targets[]` | `target`, `in_use` (by the agent), `up`, `mode`, `evidence`, `phases[]` (`phase`, `seconds`, `ended`: `done`, `failed`, `timed_out`), `seconds` (all phases), `certificate_not_after` |
+//! | `.stable_modes` | the modes that hold, as in the metric `failure` |
+//! | `.episode_start` | when the first failing attempt of the open episode finished |
+//! | `.targets[]` | `target`, `in_use` (by the agent), `up`, `mode`, `evidence`, `phases[]` (`phase`, `seconds`, `outcome`: `done`, `failed`, `timed_out`), `seconds` (all phases), `certificate_not_after` |
 //! | `.at` | when the last attempt finished |
 //! | `.seconds` | its duration: the longest target, since targets are tested in parallel |
 //! | `.last_attempt`, `.last_success` | when it last tested something, and when it was last `ok` or `warning` |
@@ -83,8 +83,8 @@ struct CheckStatus {
     need: Option<&'static str>,
     evidence: String,
     modes: Vec<Mode>,
-    settled_modes: Vec<&'static str>,
-    episode_began: Option<Timestamp>,
+    stable_modes: Vec<&'static str>,
+    episode_start: Option<Timestamp>,
     targets: Vec<Target>,
     at: Option<Timestamp>,
     seconds: Option<f64>,
@@ -180,14 +180,14 @@ impl CheckStatus {
                 .iter()
                 .map(|finding| Mode::new(check_state.check, finding, exporter))
                 .collect(),
-            settled_modes: check_state
-                .settled
+            stable_modes: check_state
+                .stable_modes
                 .modes()
                 .iter()
                 .map(|mode| mode.label())
                 .collect(),
-            episode_began: check_state
-                .settled
+            episode_start: check_state
+                .stable_modes
                 .episode()
                 .and_then(|episode| timestamp(episode.began)),
             seconds: targets.iter().map(|target| target.seconds).reduce(f64::max),
@@ -213,8 +213,8 @@ impl CheckStatus {
             need: None,
             evidence: skipped.why.clone(),
             modes: Vec::new(),
-            settled_modes: Vec::new(),
-            episode_began: None,
+            stable_modes: Vec::new(),
+            episode_start: None,
             targets: Vec::new(),
             at: None,
             seconds: None,

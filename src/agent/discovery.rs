@@ -135,7 +135,7 @@ async fn owned_pods(
     deployment: &AgentDeployment,
 ) -> Result<Vec<(bool, PodWithSpec)>, DiscoveryError> {
     let mut pods = Vec::new();
-    // By UID of the ReplicaSet: whether it has the current revision, or None if it has another
+    // Keyed by ReplicaSet UID: whether it has the current revision, or None if it has another
     // owner.
     let mut revisions: BTreeMap<String, Option<bool>> = BTreeMap::new();
     for pod in list_pods(api, namespace, &deployment.spec.selector.to_string()).await? {
@@ -167,7 +167,7 @@ async fn owned_pods(
     Ok(pods)
 }
 
-/// Lists the pods of a selector, page by page. Each pod is parsed while its page arrives.
+/// Lists the pods that match a selector, page by page. Parses each pod as its page arrives.
 async fn list_pods(
     api: &mut ApiConnection,
     namespace: &str,
@@ -276,7 +276,7 @@ fn unparsable(subject: &str, error: &serde_json::Error) -> DiscoveryError {
     let (line, column) = (error.line(), error.column());
     malformed(
         subject,
-        &format!("invalid JSON at line {line} column {column}"),
+        &format!("invalid JSON at line {line}, column {column}"),
     )
 }
 

@@ -7,8 +7,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::agent::aws_identity::agent_container;
-use crate::config::Secret;
 use crate::config::agent::discovered::UnresolvedVariable;
+use crate::config::{Secret, regular_file};
 use crate::kube::types::pod_spec::{Container, EnvFromSource, EnvVarSource, PodSpec, PodWithSpec};
 
 /// Largest value of a Secret or `ConfigMap`, in bytes.
@@ -170,7 +170,7 @@ impl MountedObjects {
             .join(path_component(name)?)
             .join(path_component(key)?);
         let mut value = Vec::new();
-        fs::File::open(path)
+        regular_file::open(&path)
             .ok()?
             .take(MAX_VALUE_BYTES)
             .read_to_end(&mut value)

@@ -11,10 +11,10 @@ mod status;
 use serde_json::Value;
 
 use crate::alerting::file::{DASHBOARDS, GeneratedFile};
-use crate::alerting::settings::Settings;
+use crate::alerting::generator_options::GeneratorOptions;
 
 /// Returns both dashboards.
-pub fn files(settings: &Settings<'_>) -> [GeneratedFile; 2] {
+pub fn files(settings: &GeneratorOptions<'_>) -> [GeneratedFile; 2] {
     let file = |name: &str, dashboard: &Value| GeneratedFile {
         path: format!("{DASHBOARDS}/{name}.json"),
         contents: format!("{dashboard:#}\n"),

@@ -5,11 +5,11 @@ pub mod failures;
 pub mod group;
 pub mod slo;
 
+use crate::alerting::generator_options::GeneratorOptions;
 use crate::alerting::rules::group::Group;
-use crate::alerting::settings::Settings;
 
 /// Returns every group: one per check that has alerts, then `exporter` and `slo`.
-pub fn groups(settings: &Settings<'_>) -> Vec<Group> {
+pub fn groups(settings: &GeneratorOptions<'_>) -> Vec<Group> {
     let mut groups = failures::groups(settings);
     groups.extend([exporter::group(settings), slo::group(settings)]);
     groups

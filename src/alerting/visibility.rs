@@ -3,7 +3,7 @@
 /// The vantages that see a failure; the number is the value of the recorded series.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Visibility {
-    /// The check has cluster scope: every vantage sees the same.
+    /// The check has cluster scope: every vantage sees the same result.
     Cluster = 0,
     /// Sidecar and companion see it.
     Both = 1,

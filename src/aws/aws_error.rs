@@ -108,7 +108,7 @@ impl fmt::Display for AwsError<'_> {
                     .unwrap_or("unknown type");
                 write!(
                     f,
-                    "the {service} endpoint returned {status} with {} bytes of {}, which is not a response of {service}",
+                    "the {service} endpoint returned {status} with {} bytes of {}, which is not a response from {service}",
                     self.response.body.len(),
                     quote(kind.as_bytes())
                 )?;

@@ -14,7 +14,7 @@ use crate::config::agent::aws::profile::{ProfileCredentials, Role};
 use crate::config::agent::aws::{AccessKey, CredentialSource, Profile, profile};
 use crate::config::{Aws, Config, Secret};
 use crate::kube::token_claims::TokenClaims;
-use crate::net::PodNetwork;
+use crate::net::NetworkContext;
 use crate::report::{Evidence, PhaseTimer};
 
 /// Age at which cached credentials are requested again, so that a broken trust policy shows long
@@ -27,7 +27,7 @@ const EXPIRY_MARGIN: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct CredentialProvider {
     aws: Arc<Aws>,
-    network: PodNetwork,
+    network: NetworkContext,
     token_requester: TokenRequester,
     imds_timeouts: Timeouts,
     endpoint_timeouts: Timeouts,
@@ -88,7 +88,7 @@ impl CredentialProvider {
     pub fn new(
         config: &Config,
         aws: &Arc<Aws>,
-        network: &PodNetwork,
+        network: &NetworkContext,
         token_requester: TokenRequester,
     ) -> Self {
         Self {

@@ -1,6 +1,5 @@
 //! Service account tokens for AWS: read from a projected volume or requested from the API server.
 
-use std::fs::File;
 use std::io;
 use std::io::Read;
 use std::path::Path;
@@ -8,7 +7,7 @@ use std::sync::Arc;
 
 use crate::catalogue::FailureMode as M;
 use crate::config::agent::mounted_token::MountedToken;
-use crate::config::{Aws, Secret};
+use crate::config::{Aws, Secret, regular_file};
 use crate::kube::token_claims::TokenClaims;
 use crate::kube::{Client, ServiceAccountTokens, token_claims};
 use crate::net::certificate::date;
@@ -255,7 +254,7 @@ fn describe_read_error(file: &Path, error: &io::Error) -> String {
 
 fn read(file: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
-    File::open(file)?
+    regular_file::open(file)?
         .take(MAX_TOKEN_BYTES)
         .read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -16,7 +16,7 @@ use crate::config::agent::aws::{
     AwsUsage, ClusterIdentity, CredentialSource, Endpoint, Service, Version, ca_bundle, profile,
 };
 use crate::config::{Aws, Config};
-use crate::net::{PodNetwork, Target, Trust, tls};
+use crate::net::{NetworkContext, Target, Trust, tls};
 use crate::report::{Ec2Instance, Evidence, Finding, LatestReports, PhaseTimer, Verdict};
 
 /// Interval between attempts to read instance metadata that failed before.
@@ -26,7 +26,7 @@ const IMDS_RETRY_INTERVAL: Duration = Duration::from_mins(10);
 #[derive(Debug)]
 pub struct AwsSession {
     aws: Arc<Aws>,
-    network: PodNetwork,
+    network: NetworkContext,
     imds_timeouts: Timeouts,
     credentials: CredentialProvider,
     /// The content of `AWS_CA_BUNDLE` and the roots parsed from it.
@@ -68,7 +68,7 @@ pub struct ServiceTarget {
 
 impl AwsSession {
     /// Creates a session without cached credentials.
-    pub fn new(config: &Config, network: &PodNetwork, token_requester: TokenRequester) -> Self {
+    pub fn new(config: &Config, network: &NetworkContext, token_requester: TokenRequester) -> Self {
         let aws = Arc::new(config.aws.clone());
         Self {
             credentials: CredentialProvider::new(config, &aws, network, token_requester),

@@ -13,7 +13,7 @@ use crate::catalogue::{FailureMode, Timeouts};
 use crate::classify::{castai, castai_answer};
 use crate::config::{ApiKey, Castai, CheckSettings, Secret};
 use crate::net::tls::trust::PkiScope;
-use crate::net::{Certificate, Connection, PodNetwork, Response, Target, Trust};
+use crate::net::{Certificate, Connection, NetworkContext, Response, Target, Trust};
 use crate::report::{Evidence, Finding, PhaseTimer, Verdict};
 
 /// The header that carries the API key.
@@ -30,7 +30,7 @@ pub struct CastaiClient {
     trust: Result<Arc<Trust>, TrustConfigError>,
     timeouts: Timeouts,
     /// The pod's resolver and proxies.
-    pub network: PodNetwork,
+    pub network: NetworkContext,
 }
 
 /// The reason why there are no trusted roots for CAST AI's certificate.
@@ -44,7 +44,7 @@ enum TrustConfigError {
 
 impl CastaiClient {
     /// Creates a client from the agent's settings.
-    pub fn new(settings: &Castai, check: &CheckSettings, network: &PodNetwork) -> Self {
+    pub fn new(settings: &Castai, check: &CheckSettings, network: &NetworkContext) -> Self {
         let trust = match &settings.roots {
             None => network
                 .system_trust()

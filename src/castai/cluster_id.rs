@@ -18,7 +18,7 @@ pub enum ClusterIdError {
     NoConfigMap(String),
     /// The ConfigMap has no `CLUSTER_ID`.
     #[error(
-        "STATIC_CLUSTER_ID is not set, and ConfigMap {0}, which the agent fills on registration, \
+        "STATIC_CLUSTER_ID is not set, and ConfigMap {0}, which the agent populates on registration, \
          has no CLUSTER_ID"
     )]
     NoClusterId(String),

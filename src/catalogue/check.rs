@@ -201,7 +201,7 @@ checks! {
     }
     /// The agent's Deployment and pods.
     AgentWorkload = "agent_workload" {
-        question: "Is the agent installed, and do its pods run?",
+        question: "Is the agent installed, and are its pods running?",
         scope: Cluster,
         interval: Duration::from_secs(15),
         prerequisites: [Apiserver],
@@ -219,7 +219,7 @@ checks! {
     }
     /// CAST AI's cluster controller.
     ClusterController = "cluster_controller" {
-        question: "Does the CAST AI cluster controller run, where it is installed?",
+        question: "If the CAST AI cluster controller is installed, is it running?",
         scope: Cluster,
         interval: Duration::from_secs(15),
         prerequisites: [Apiserver],
@@ -228,7 +228,7 @@ checks! {
     }
     /// CAST AI's other components.
     Components = "components" {
-        question: "Do the other CAST AI components run, where they are installed?",
+        question: "If other CAST AI components are installed, are they running?",
         scope: Cluster,
         interval: Duration::from_secs(15),
         prerequisites: [Apiserver],
@@ -237,7 +237,7 @@ checks! {
     }
     /// Image pulls of all pods.
     ImagePull = "image_pull" {
-        question: "Can the pods of this cluster pull their images?",
+        question: "Can the pods in this cluster pull their images?",
         scope: Cluster,
         interval: Duration::from_secs(15),
         prerequisites: [Apiserver, ControlPlaneAccess, AgentWorkload],

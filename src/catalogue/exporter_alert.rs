@@ -93,7 +93,7 @@ exporter_alerts! {
         for_duration: Duration::from_mins(5),
         summary: "The exporter that watches the CAST AI agent is gone.",
         meaning: "No exporter in this cluster and namespace has been scraped for ten minutes, although one was scraped within the last day. A sidecar disappears together with the agent's pod, so the agent itself may be deleted, scaled to zero or unschedulable. Or this cluster's monitoring is cut off.",
-        impact: "It is unknown whether the agent works. If its pod is gone, CAST AI receives no snapshots, shows the cluster as not responding after about five minutes, and stops optimising and healing it.",
+        impact: "The agent's health is unknown. If its pod is gone, CAST AI receives no snapshots, shows the cluster as not responding after about five minutes, and stops optimising and healing it.",
         diagnosis: &[
             "kubectl -n castai-agent get deployments,pods -o wide",
             "kubectl -n castai-agent get events --sort-by=.lastTimestamp | tail -20",
@@ -220,9 +220,9 @@ exporter_alerts! {
         name: "CastaiHealthExporterThrottled",
         severity: Severity::Info,
         for_duration: Duration::from_mins(30),
-        summary: "The exporter that watches the CAST AI agent gets too little CPU to measure timeouts.",
+        summary: "The exporter that watches the CAST AI agent does not get enough CPU to measure timeouts.",
         meaning: "During more than half of the attempts of the check {check}, the exporter itself was CPU-throttled or delayed.",
-        impact: "Timeouts are reported later, because such an attempt proves nothing. Nothing else is affected.",
+        impact: "Timeouts are reported late, because throttled attempts are inconclusive. Nothing else is affected.",
         diagnosis: &["kubectl -n castai-agent top pods --containers"],
         remedy: "Raise or remove the exporter's CPU limit (it uses a few milliseconds of CPU per second), or move the pod to a node with spare CPU; the agent is affected there as well.",
     }

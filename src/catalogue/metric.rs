@@ -113,7 +113,7 @@ metrics! {
         "Number of attempts during which this process was CPU-throttled or delayed.";
     PHASE_DURATION = Histogram "phase_duration_seconds" [CHECK, PHASE] SECONDS,
         "Duration of a phase of the connection to the targets that the agent uses. Timeouts count with the time they took, immediate failures do not count.";
-    TARGET_PHASE = Gauge "target_phase_seconds" [CHECK, TARGET, PHASE] SECONDS,
+    TARGET_PHASE = Gauge "target_phase_duration_seconds" [CHECK, TARGET, PHASE] SECONDS,
         "Duration of a phase in the last attempt, up to the timeout if it did not finish.";
     TARGET_UP = Gauge "target_up" [CHECK, TARGET] None,
         "Whether the last attempt found no problem with the target.";

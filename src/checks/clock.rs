@@ -34,7 +34,7 @@ impl Check for Clock {
             .iter()
             .filter(|(check, _)| compared(*check));
         if reports.all(|(_, report)| matches!(report.verdict, Verdict::NotApplicable(_))) {
-            let why = "no check that reads a server's time is enabled here";
+            let why = "no check enabled here reads a server's time";
             return Report::from_verdict(Verdict::NotApplicable(Evidence::from(why)));
         }
         let dates: Vec<_> = samples
@@ -72,7 +72,7 @@ fn judge(samples: &[DateSample]) -> Verdict {
             "{evidence}; unconfirmed until a second source agrees"
         ))),
         None => Verdict::Ok(Evidence::from(format!(
-            "{evidence}; the sources disagree, so the clock of one of the servers is wrong"
+            "{evidence}; the sources disagree, so one of the servers' clocks is wrong"
         ))),
     }
 }

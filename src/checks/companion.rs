@@ -6,7 +6,7 @@ use crate::config::agent::aws::{AwsUsage, Container, CredentialVariables};
 use crate::config::{AgentDiscovery, Config, DiscoveredAgent, Provider};
 use crate::report::{Evidence, Verdict};
 
-/// Ends the evidence of a check that needs data from the agent's pod.
+/// Closing clause of the evidence of a check that needs data from the agent's pod.
 const SIDECAR_ONLY: &str =
     "which only exists in the agent's pods; run the exporter as a sidecar to check it";
 

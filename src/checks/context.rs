@@ -6,13 +6,13 @@ use crate::aws::projected_token::TokenRequester;
 use crate::aws::session::AwsSession;
 use crate::config::{AgentLocation, Config};
 use crate::kube::{Client, ServiceAccountTokens, Store};
-use crate::net::PodNetwork;
+use crate::net::NetworkContext;
 
 /// Shared network settings, AWS session, Kubernetes store and service account.
 #[derive(Clone, Debug)]
 pub struct CheckContext {
     /// The pod's resolver, proxies and root certificates.
-    pub network: PodNetwork,
+    pub network: NetworkContext,
     /// The session that the AWS checks share.
     pub aws: Arc<AwsSession>,
     /// The watched Kubernetes objects.
@@ -24,7 +24,7 @@ pub struct CheckContext {
 impl CheckContext {
     /// Creates the context for a configuration.
     pub fn new(config: &Config) -> Self {
-        let network = PodNetwork::new(config);
+        let network = NetworkContext::new(config);
         let store = Arc::new(Store::new(
             Client::new(config, &network.resolver),
             &config.installation.namespace,

@@ -62,7 +62,7 @@ impl NodeLifecycle {
             .to_vec();
         unresolved.sort_unstable();
         let labelled = format!(
-            "of {} nodes, {} are labelled as spot and {} as on-demand",
+            "{} nodes: {} labelled as spot and {} as on-demand",
             nodes.len(),
             count(Lifecycle::Spot),
             count(Lifecycle::OnDemand)

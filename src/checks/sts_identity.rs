@@ -103,7 +103,7 @@ impl StsIdentity {
         self.compare(&caller, &cached, reports)?;
         if let Some(exceeded) = agent_timeouts::first_exceeded(&self.timeouts, timer) {
             let evidence = format!(
-                "{} took {:.1} s; every operation of the agent that needs STS is delayed by as \
+                "{} took {:.1} s; every agent operation that needs STS is delayed by as \
                  much",
                 exceeded.what,
                 exceeded.duration.as_secs_f64()

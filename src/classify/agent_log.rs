@@ -8,35 +8,44 @@
 mod fields;
 pub(super) mod format;
 mod header;
+mod level;
 mod prefix;
 
-use format::{Entry, Level};
+use format::Entry;
+use level::Level;
 
 use crate::catalogue::FailureMode as M;
 use crate::classify::go_error::Cause;
 use crate::classify::reading::Reading;
 use crate::classify::rule::{Rule, contains_any, first_match, sounds_like_a_fault};
-use crate::classify::{aws_error, castai, cloud_metadata, go_error, image_pull, kube_text, pod};
+use crate::classify::{
+    aws_error, castai, cloud_metadata, console, go_error, harmless, image_pull, kube_text,
+    kubectl_output, non_go_error, pod,
+};
 
 /// Classifies a line.
 pub(super) fn read(line: &str) -> Reading {
+    if let Some(reading) = kubectl_output::read(line) {
+        return reading;
+    }
     let entry = Entry::parse(line);
     let text = entry.text();
     reading_of(&entry, &text)
 }
 
+/// Returns whether a text has the format of a log line: a level, fields, or a dated header.
+pub(super) fn is_log_line(text: &str) -> bool {
+    !Entry::parse(text).bare
+}
+
 /// Classifies a parsed line.
 pub(super) fn reading_of(entry: &Entry, text: &str) -> Reading {
     let telling = entry.level != Level::Quiet || contains_any(text, TELLING);
-    // A line without any format may be the message of an event.
-    let event = if entry.bare {
-        image_pull::mode(text).or_else(|| pod::mode(text))
-    } else {
-        None
-    };
-    match event.map(Reading::from).or_else(|| judge(text)) {
-        Some(reading) if telling => reading,
-        Some(_) => Reading::Harmless,
+    if !telling {
+        return Reading::Harmless;
+    }
+    match judge(text) {
+        Some(reading) => reading,
         None => match entry.level {
             Level::Error => M::Unclassified.into(),
             Level::Unknown if entry.may_be_a_fault && sounds_like_a_fault(text) => {
@@ -55,13 +64,27 @@ fn judge(text: &str) -> Option<Reading> {
     if let Some(mode) = castai::log_text(text) {
         return Some(mode.into());
     }
-    if contains_any(text, CONSEQUENCES) {
+    if harmless::is_harmless(text) {
         return Some(Reading::Harmless);
+    }
+    if let Some(mode) = console::mode(text) {
+        return Some(mode.into());
     }
     if let Some((_, event)) = text.split_once("k8s events detected: ") {
         return Some(kube_text::read_event(event));
     }
+    if text.contains("code = Unauthenticated") {
+        let mode = if rejects_the_key(text) {
+            M::CastaiTokenInvalid
+        } else {
+            M::Unclassified
+        };
+        return Some(mode.into());
+    }
     if let Some(mode) = first_match(OWN_WORDS, text) {
+        return Some(mode.into());
+    }
+    if let Some(mode) = image_pull::mode(text).or_else(|| pod::mode(text)) {
         return Some(mode.into());
     }
     if let Some(reading) = cloud_metadata::log_text(text).or_else(|| aws_error::log_text(text)) {
@@ -73,11 +96,16 @@ fn judge(text: &str) -> Option<Reading> {
     if let Some(cause) = go_error::cause(text) {
         return Some(in_context(cause, text));
     }
+    if let Some(mode) = non_go_error::mode(text) {
+        return Some(mode.into());
+    }
     if contains_any(text, UNREADABLE) {
-        let about_castai = speaks_of_castai(text);
         return Some(
-            if about_castai {
+            if speaks_of_castai(text) {
                 M::CastaiUnexpectedBody
+            } else if text.contains("error parsing HTTP ") {
+                // A container registry's client.
+                M::Unclassified
             } else {
                 M::K8sUnexpectedBody
             }
@@ -85,6 +113,18 @@ fn judge(text: &str) -> Option<Reading> {
         );
     }
     first_match(CAUSE_UNTOLD, text).map(Reading::from)
+}
+
+/// Returns whether a gRPC call was rejected in CAST AI's words; other APIs use the same code.
+fn rejects_the_key(text: &str) -> bool {
+    const REASONS: &[&str] = &[
+        "desc = invalid token",
+        "desc = invalid api key",
+        "desc = invalid API key",
+        "desc = unauthorized",
+        "desc = Unauthorized",
+    ];
+    speaks_of_castai(text) || contains_any(text, REASONS)
 }
 
 /// Returns the mode of a cause without a phase, which depends on the peer.
@@ -95,13 +135,36 @@ fn in_context(cause: Cause, text: &str) -> Reading {
         Cause::Deadline | Cause::Lost | Cause::NotConnected if about_kubernetes => {
             M::K8sNoAnswer.into()
         }
+        Cause::Deadline if is_unexplained_wait(text) => M::Unclassified.into(),
         Cause::Deadline | Cause::Lost => M::HttpTimeout.into(),
         Cause::NotConnected => M::NetConnectTimeout.into(),
         Cause::GivenUp if text.contains("failed sending delta: timed out") => {
             M::CastaiDeliveryFailed.into()
         }
+        Cause::GivenUp if is_unexplained_wait(text) => M::Unclassified.into(),
         Cause::GivenUp => Reading::Harmless,
     }
+}
+
+/// Returns whether Helm or kubectl gave up waiting for the workload, without naming a cause.
+fn is_unexplained_wait(text: &str) -> bool {
+    const WAITED: &[&str] = &[
+        "INSTALLATION FAILED: ",
+        "UPGRADE FAILED: ",
+        "ROLLBACK FAILED: ",
+        "UNINSTALLATION FAILED: ",
+    ];
+    let words = [
+        "timed out waiting for the condition",
+        "context deadline exceeded",
+    ];
+    let Some(at) = words.iter().find_map(|words| text.find(words)) else {
+        return false;
+    };
+    let before = text[..at].trim_end();
+    contains_any(text, WAITED)
+        || before.is_empty()
+        || before.eq_ignore_ascii_case("error:") && text.contains("condition")
 }
 
 /// Returns whether a text concerns a connection to CAST AI.
@@ -142,31 +205,6 @@ const TELLING: &[&str] = &[
     "watch ended with error",
 ];
 
-/// Lines that healthy agents log as well, or consequences of a cause named in another line.
-const CONSEQUENCES: &[&str] = &[
-    "failed to send logs after shutdown timed out",
-    "context canceled before registration was initiated",
-    "leader election stopped unexpectedly",
-    "healthz server closed",
-    "metrics server closed",
-    "http: Server closed",
-    "context done",
-    "unexpected agent restart detected",
-    "unable to retrieve the complete list of server APIs",
-    "Skipping conditional informer",
-    "client-side throttling",
-    "loading metadata failed: parsing json",
-    "the object has been modified",
-    "lock is held by",
-    "Failed getting pod metrics",
-    "couldn't get resource list for ",
-    "stale GroupVersion discovery",
-    "falling back to IMDSv1",
-    // The agent's discovery splits every error without checking its shape; the line before names
-    // the error.
-    "index out of range [1] with length 1",
-];
-
 /// The components' own messages.
 const OWN_WORDS: &[Rule] = &[
     (&["continuity token mismatch"], M::CastaiContinuityToken),
@@ -177,8 +215,6 @@ const OWN_WORDS: &[Rule] = &[
         &["cluster ID is still empty after initialization"],
         M::CastaiUnexpectedBody,
     ),
-    // Only CAST AI is called over gRPC with a token.
-    (&["code = Unauthenticated"], M::CastaiTokenInvalid),
     (&["bind: address already in use"], M::AgentPortTaken),
     (
         &["last healthy action is over the healthy limit"],

@@ -61,7 +61,12 @@ fn page(answer: &Answer<'_>) -> FailureMode {
     if has(PROXY_MARKS) {
         return M::ProxyBlockPage;
     }
+    let by_edge = has(EDGE_PAGE_MARKS) && !has(EDGE_MARKS) && !has(WAF_MARKS);
     match answer.status {
+        // The edge checks the key before it forwards a request, and answers with its own page.
+        401 => M::CastaiTokenInvalid,
+        403 if by_edge => M::CastaiForbidden,
+        429 if by_edge => M::CastaiRateLimited,
         403 | 429 => M::CastaiWafBlocked,
         500..=599 if has(EDGE_MARKS) => M::CastaiWafBlocked,
         500..=599 => M::CastaiServerError,
@@ -76,7 +81,10 @@ fn is_json(body: &str) -> bool {
 /// Returns the mode of a log text with `status_code=… body=…`; without `status_code=` there was no
 /// response.
 pub fn log_text(text: &str) -> Option<FailureMode> {
-    let (before, behind) = text.split_once("status_code=")?;
+    let (before, behind) = text.split_once("status_code=").or_else(|| {
+        // Terraform's provider.
+        text.split_once("expected status code 200, received: status=")
+    })?;
     let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
     let status: u16 = behind[..digits].parse().ok()?;
     let body = behind[digits..]
@@ -130,6 +138,22 @@ const PROXY_MARKS: &[&str] = &[
     "corporate policy",
     "acceptable use",
     "captive portal",
+];
+
+/// The footer of the edge's own pages, in lower case.
+const EDGE_PAGE_MARKS: &[&str] = &["<center>nginx", "<center>openresty", "<address>nginx"];
+
+/// Products that filter requests before the edge, in lower case.
+const WAF_MARKS: &[&str] = &[
+    "cloudflare",
+    "cloudfront",
+    "akamai",
+    "incapsula",
+    "imperva",
+    "sucuri",
+    "mod_security",
+    "modsecurity",
+    "web application firewall",
 ];
 
 /// Block messages of the edge in front of CAST AI, in lower case. Its other pages mean that CAST AI

@@ -1,6 +1,6 @@
 //! Log texts about the clouds' metadata servers.
 
-use crate::catalogue::FailureMode as M;
+use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::go_error;
 use crate::classify::go_error::Cause;
 use crate::classify::reading::Reading;
@@ -17,6 +17,8 @@ pub(super) fn log_text(text: &str) -> Option<Reading> {
             "computeMetadata",
             "metadata.google.internal",
             "GCE metadata",
+            "GKE Metadata Server",
+            "Google Compute Engine metadata service",
             "GKE_",
         ],
     );
@@ -25,12 +27,16 @@ pub(super) fn log_text(text: &str) -> Option<Reading> {
         &[
             "metadata/instance?",
             "failed to retrieve instance metadata",
+            "//169.254.169.254/metadata/",
             "AKS_",
         ],
     );
     let amazon = text.contains("//169.254.169.254/latest/") && !text.contains("status code: ");
     if !google && !azure && !amazon {
         return None;
+    }
+    if google && let Some(mode) = google_status(text) {
+        return Some(mode.into());
     }
     Some(match go_error::cause(text) {
         Some(Cause::GivenUp) => Reading::Harmless,
@@ -46,6 +52,26 @@ pub(super) fn log_text(text: &str) -> Option<Reading> {
     })
 }
 
+/// Returns the mode of a status of Google's metadata server, which clients word differently.
+fn google_status(text: &str) -> Option<FailureMode> {
+    let status = [
+        "http status code: ",
+        "status code ",
+        "status code: ",
+        "Status: ",
+        "HTTP status ",
+    ]
+    .iter()
+    .find_map(|words| text.split_once(words)?.1.get(..3)?.parse::<u16>().ok())?;
+    match status {
+        403 => Some(M::GcpMetadataHeaderMissing),
+        404 if text.contains("service-accounts/") => Some(M::GcpMetadataNoSa),
+        404 => Some(M::GcpMetadataAttrMissing),
+        429 | 503 => Some(M::GcpMetadataRateLimited),
+        _ => None,
+    }
+}
+
 /// Errors with a response.
 const ANSWERS: &[Rule] = &[
     (
@@ -57,6 +83,34 @@ const ANSWERS: &[Rule] = &[
         M::GcpMetadataAttrMissing,
     ),
     (&["compute: Received 403"], M::GcpMetadataHeaderMissing),
+    (
+        &["Missing required header", "Metadata-Flavor"],
+        M::GcpMetadataHeaderMissing,
+    ),
+    (
+        &["Missing Metadata-Flavor:Google header"],
+        M::GcpMetadataHeaderMissing,
+    ),
+    (
+        &["does not have permission to get URL", "/computeMetadata/"],
+        M::GcpMetadataHeaderMissing,
+    ),
+    (
+        &["Compute Engine Metadata server unavailable"],
+        M::GcpMetadataUnreachable,
+    ),
+    (
+        &["no response from the IMDS endpoint"],
+        M::AzureImdsUnreachable,
+    ),
+    (
+        &["Required metadata header not specified"],
+        M::AzureImdsBadRequest,
+    ),
+    (
+        &["api-version was not specified in the request"],
+        M::AzureImdsBadRequest,
+    ),
     (&["compute: Received 429"], M::GcpMetadataRateLimited),
     (&["compute: Received 503"], M::GcpMetadataRateLimited),
     (

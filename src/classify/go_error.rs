@@ -1,7 +1,11 @@
 //! Go's error texts for network, proxy, TLS and HTTP failures, whatever wraps them.
 
+mod rules;
+
+use rules::{CONNECTION, HTTP, LOOKUP, SETTINGS, TLS};
+
 use crate::catalogue::{FailureMode, FailureMode as M};
-use crate::classify::rule::{Rule, contains_any, first_match};
+use crate::classify::rule::{contains_any, first_match};
 
 /// Transport failure in a Go error text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,12 +85,42 @@ fn refused_connect(text: &str) -> bool {
     STATUS.iter().any(|status| {
         text.match_indices(status).any(|(at, _)| {
             let before = &text[..at];
-            let after = &text[at + status.len()..];
-            let ends = after.is_empty()
-                || after.starts_with([',', '"', '\n', ')'])
-                || after.starts_with(" provider=");
-            ends && before.ends_with("\": ") && quoted_before_is_https(before)
+            ends_here(&text[at + status.len()..])
+                && before.ends_with("\": ")
+                && quoted_before_is_https(before)
         })
+    }) || own_reason_phrase(text)
+}
+
+/// Returns whether an error ends before this text.
+fn ends_here(after: &str) -> bool {
+    after.is_empty() || after.starts_with([',', '"', '\n', ')']) || after.starts_with(" provider=")
+}
+
+/// Returns whether an `https` request ends with the proxy's own reason phrase, such as
+/// `Blocked by policy` or `URLBlocked`: Go's errors begin with a lower-case word, or are `EOF`.
+fn own_reason_phrase(text: &str) -> bool {
+    const MAX_PHRASE_BYTES: usize = 60;
+    text.match_indices("\": ").any(|(at, mark)| {
+        let after = &text[at + mark.len()..];
+        let word = after
+            .bytes()
+            .take_while(|byte| byte.is_ascii_lowercase() || *byte == b'_')
+            .take(MAX_PHRASE_BYTES);
+        let is_phrase = !after.starts_with("EOF")
+            && (after.starts_with(|first: char| first.is_ascii_uppercase())
+                || word.into_iter().any(|byte| byte == b'_'));
+        if !is_phrase {
+            return false;
+        }
+        let length = after
+            .bytes()
+            .take(MAX_PHRASE_BYTES + 1)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b" _-.'/".contains(byte))
+            .count();
+        length <= MAX_PHRASE_BYTES
+            && ends_here(&after[length..])
+            && quoted_before_is_https(&text[..at + mark.len()])
     })
 }
 
@@ -97,7 +131,7 @@ fn quoted_before_is_https(before: &str) -> bool {
         return false;
     };
     let quoted = quoted.strip_suffix('\\').unwrap_or(quoted);
-    // URLs are short; a bounded window keeps this linear for hostile texts.
+    // URLs are short; a bounded window keeps this linear on hostile input.
     let window = tail(quoted, 2048);
     window
         .rfind('"')
@@ -111,6 +145,15 @@ fn tail(text: &str, limit: usize) -> &str {
         from += 1;
     }
     &text[from..]
+}
+
+/// Returns the first bytes of a text, at most `limit`, cut at a character boundary.
+fn head(text: &str, limit: usize) -> &str {
+    let mut end = text.len().min(limit);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 fn tls(text: &str) -> Option<FailureMode> {
@@ -155,15 +198,46 @@ fn lookup(text: &str) -> Option<FailureMode> {
     if text.contains("no suitable address") {
         return Some(M::NetDnsNoAddress);
     }
-    let (_, behind) = text.split_once("lookup ")?;
+    text.match_indices("lookup ")
+        .find_map(|(at, word)| resolver_error(&text[at + word.len()..]))
+}
+
+/// Returns the mode of `NAME: reason` or `NAME on SERVER: reason`; `None` if the word before was
+/// part of a sentence, as in `node lookup failed: …`.
+fn resolver_error(behind: &str) -> Option<FailureMode> {
+    const MAX_NAME_BYTES: usize = 300;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.*".contains(byte);
+    let length = behind
+        .bytes()
+        .take(MAX_NAME_BYTES)
+        .take_while(is_name)
+        .count();
+    let (name, rest) = behind.split_at(length);
+    let reason = match rest.strip_prefix(" on ") {
+        Some(server) => head(server, MAX_NAME_BYTES)
+            .find(": ")
+            .map(|at| &server[at + 2..]),
+        None => rest.strip_prefix(": "),
+    }?;
     // Old agents use an address with a scheme as a name.
-    if ["https: ", "https on ", "http: ", "http on "]
-        .iter()
-        .any(|host| behind.starts_with(host))
-    {
+    if matches!(name, "http" | "https") {
         return Some(M::AgentConfigInvalid);
     }
-    first_match(LOOKUP, behind)
+    let window = head(reason, MAX_NAME_BYTES);
+    let mode = first_match(LOOKUP, window)?;
+    let is_resolver = LOOKUP
+        .iter()
+        .any(|(words, _)| reason.starts_with(words[0].trim_start_matches(": ")))
+        || [
+            "read udp ",
+            "write udp ",
+            "dial udp ",
+            "dial tcp ",
+            "getaddrinfow: ",
+        ]
+        .iter()
+        .any(|start| reason.starts_with(start));
+    is_resolver.then_some(mode)
 }
 
 /// Matches timeouts and cancellations without a phase or failure.
@@ -230,148 +304,3 @@ fn ends_with_eof(text: &str) -> bool {
             && (after.trim().is_empty() || after.starts_with([',', '\n', ']']))
     })
 }
-
-/// Configuration errors that surface only when a request is made.
-const SETTINGS: &[Rule] = &[
-    (
-        &["invalid header field value for \"X-Api-Key\""],
-        M::CastaiKeyMalformed,
-    ),
-    (
-        &["invalid header field value for \\\"X-Api-Key\\\""],
-        M::CastaiKeyMalformed,
-    ),
-    (&["no Host in request URL"], M::AgentConfigInvalid),
-    (&["unsupported protocol scheme"], M::AgentConfigInvalid),
-    (
-        &["first path segment in URL cannot contain colon"],
-        M::AgentConfigInvalid,
-    ),
-    (&["missing protocol scheme"], M::AgentConfigInvalid),
-    (&["invalid port", "after host"], M::AgentConfigInvalid),
-    (&["invalid URL escape"], M::AgentConfigInvalid),
-    (
-        &["invalid character", "in host name"],
-        M::AgentConfigInvalid,
-    ),
-    (
-        &["net/url: invalid control character in URL"],
-        M::AgentConfigInvalid,
-    ),
-    (
-        &["dial tcp: address ", ": invalid port"],
-        M::AgentConfigInvalid,
-    ),
-    (&["dial tcp: unknown port"], M::AgentConfigInvalid),
-];
-
-/// TLS: certificate errors first, then protocol errors.
-const TLS: &[Rule] = &[
-    (
-        &["certificate signed by unknown authority"],
-        M::TlsUnknownAuthority,
-    ),
-    (
-        &["not yet valid: current time", "is before"],
-        M::TlsNotYetValid,
-    ),
-    (&["certificate has expired"], M::TlsExpired),
-    (&["x509: certificate is valid for "], M::TlsHostnameMismatch),
-    (&["any IP SANs"], M::TlsHostnameMismatch),
-    (
-        &["x509: certificate is not valid for any names"],
-        M::TlsHostnameMismatch,
-    ),
-    (
-        &["x509: certificate relies on legacy Common Name field"],
-        M::TlsHostnameMismatch,
-    ),
-    (&["x509: certificate has no names"], M::TlsHostnameMismatch),
-    (
-        &["not authorized to sign other certificates"],
-        M::TlsUnknownAuthority,
-    ),
-    (
-        &["x509: failed to load system roots"],
-        M::TlsUnknownAuthority,
-    ),
-    (&["certificate is not trusted"], M::TlsUnknownAuthority),
-    (&["TLS handshake timeout"], M::TlsHandshakeTimeout),
-    (
-        &["first record does not look like a TLS handshake"],
-        M::TlsProtocol,
-    ),
-    (
-        &["server gave HTTP response to HTTPS client"],
-        M::TlsProtocol,
-    ),
-    (&["remote error: tls: "], M::TlsProtocol),
-    (&["local error: tls: "], M::TlsProtocol),
-    (&["tls: "], M::TlsProtocol),
-    (&["x509: "], M::TlsProtocol),
-];
-
-/// Errors after `lookup NAME`.
-const LOOKUP: &[Rule] = &[
-    (&["no such host"], M::NetDnsNxdomain),
-    (&["No such host is known"], M::NetDnsNxdomain),
-    (&["server misbehaving"], M::NetDnsServfail),
-    (&["no answer from DNS server"], M::NetDnsServfail),
-    (&["cannot unmarshal DNS message"], M::NetDnsServfail),
-    (&["no data of the requested type"], M::NetDnsNoAddress),
-    (&["i/o timeout"], M::NetDnsTimeout),
-    (&[": timeout"], M::NetDnsTimeout),
-    (&["context deadline exceeded"], M::NetDnsTimeout),
-    (&["connection refused"], M::NetDnsTimeout),
-    (&["network is unreachable"], M::NetDnsTimeout),
-    (&["no route to host"], M::NetDnsTimeout),
-    (&["operation not permitted"], M::NetDnsTimeout),
-    (&["Temporary failure in name resolution"], M::NetDnsTimeout),
-];
-
-/// TCP errors, before and after the connection is established.
-const CONNECTION: &[Rule] = &[
-    (&["connection refused"], M::NetRefused),
-    (&["actively refused"], M::NetRefused),
-    (&["no route to host"], M::NetUnreachable),
-    (&["network is unreachable"], M::NetUnreachable),
-    (&["host is down"], M::NetUnreachable),
-    (&["cannot assign requested address"], M::NetUnreachable),
-    (&["connect: operation not permitted"], M::NetUnreachable),
-    (&["connection timed out"], M::NetConnectTimeout),
-    (
-        &["did not properly respond after a period of time"],
-        M::NetConnectTimeout,
-    ),
-    (&["read udp ", ":53: i/o timeout"], M::NetDnsTimeout),
-    (&["read tcp ", "i/o timeout"], M::HttpTimeout),
-    (&["write tcp ", "i/o timeout"], M::HttpTimeout),
-    (&["dial tcp ", "i/o timeout"], M::NetConnectTimeout),
-    (
-        &["dial tcp ", "context deadline exceeded"],
-        M::NetConnectTimeout,
-    ),
-    (&["connection reset by peer"], M::NetReset),
-    (&["forcibly closed"], M::NetReset),
-    (&["broken pipe"], M::NetReset),
-    (&["server closed idle connection"], M::NetReset),
-    (
-        &["server sent GOAWAY and closed the connection"],
-        M::NetReset,
-    ),
-    (&["graceful shutdown GOAWAY"], M::NetReset),
-];
-
-/// Malformed HTTP responses.
-const HTTP: &[Rule] = &[
-    (&["malformed HTTP"], M::HttpProtocol),
-    (&["malformed MIME header"], M::HttpProtocol),
-    (&["server response headers exceeded"], M::HttpProtocol),
-    (&["http2: frame too large"], M::HttpProtocol),
-    (&["http2: response body closed"], M::HttpProtocol),
-    (&["stream error: stream ID"], M::HttpProtocol),
-    (&["connection error: "], M::HttpProtocol),
-    (&["gzip: invalid header"], M::HttpProtocol),
-    (&["invalid byte in chunk length"], M::HttpProtocol),
-    (&["stopped after 10 redirects"], M::HttpProtocol),
-];

@@ -112,7 +112,7 @@ fn read_plain(body: &str) -> Reading {
     if contains_any(body, GATEWAY) {
         return M::CastaiServerError.into();
     }
-    let mode = match page_status(body) {
+    let mode = match plain_status(body) {
         200 => None,
         status => castai_answer(&Answer {
             status,
@@ -127,39 +127,50 @@ fn read_plain(body: &str) -> Reading {
     }
 }
 
+/// Returns the status with which a plain text begins; in a sentence, the words prove nothing.
+fn plain_status(body: &str) -> u16 {
+    let head: String = body.chars().take(64).collect::<String>().to_lowercase();
+    STATUS_NAMES
+        .iter()
+        .find(|(name, _)| head.starts_with(name))
+        .map_or(200, |(_, status)| *status)
+}
+
+/// Status codes by their usual names, in lower case.
+const STATUS_NAMES: &[(&str, u16)] = &[
+    ("error code: 10", 403),
+    ("407", 407),
+    ("proxy authentication required", 407),
+    ("401", 401),
+    ("unauthorized", 401),
+    ("403", 403),
+    ("forbidden", 403),
+    ("access denied", 403),
+    ("attention required", 403),
+    ("just a moment", 403),
+    ("blocked", 403),
+    ("404", 404),
+    ("not found", 404),
+    ("429", 429),
+    ("too many requests", 429),
+    ("502", 502),
+    ("bad gateway", 502),
+    ("503", 503),
+    ("unavailable", 503),
+    ("504", 504),
+    ("gateway time", 504),
+    ("500", 500),
+    ("server error", 500),
+];
+
 /// Returns the status in the first words of a page.
 fn page_status(body: &str) -> u16 {
-    const NAMES: &[(&str, u16)] = &[
-        ("error code: 10", 403),
-        ("407", 407),
-        ("proxy authentication required", 407),
-        ("401", 401),
-        ("unauthorized", 401),
-        ("403", 403),
-        ("forbidden", 403),
-        ("access denied", 403),
-        ("attention required", 403),
-        ("just a moment", 403),
-        ("blocked", 403),
-        ("404", 404),
-        ("not found", 404),
-        ("429", 429),
-        ("too many requests", 429),
-        ("502", 502),
-        ("bad gateway", 502),
-        ("503", 503),
-        ("unavailable", 503),
-        ("504", 504),
-        ("gateway time", 504),
-        ("500", 500),
-        ("server error", 500),
-    ];
     let head: String = body.chars().take(1024).collect::<String>().to_lowercase();
     let title = head.split_once("<title").map_or("", |(_, rest)| {
         rest.split_once("</title").map_or(rest, |(title, _)| title)
     });
     let named = |text: &str| {
-        NAMES
+        STATUS_NAMES
             .iter()
             .find(|(name, _)| text.contains(name))
             .map(|(_, status)| *status)

@@ -1,30 +1,16 @@
 //! Image pull errors of the kubelet and container runtimes.
 
+mod registry;
+
+pub use registry::registry;
+
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::rule::contains_any;
 
 /// Returns the mode of an image pull message; `None` if it is about something else.
 pub(super) fn mode(message: &str) -> Option<FailureMode> {
-    const ABOUT: &[&str] = &[
-        "failed to pull",
-        "pulling image",
-        "pull image",
-        "errimage",
-        "imagepull",
-        "invalidimagename",
-        "pull policy of never",
-        "image pull failed",
-        "registryunavailable",
-        "signaturevalidationfailed",
-        "couldn't parse image",
-        "invalid reference format",
-        "imageinspecterror",
-        "failed to fetch oauth token",
-        "failed to authorize",
-        "pull access denied",
-    ];
-    let message = message.to_lowercase();
-    if !contains_any(&message, ABOUT) {
+    let message = message.to_ascii_lowercase();
+    if !is_about_a_pull(&message) {
         return None;
     }
     if contains_any(
@@ -49,45 +35,86 @@ pub(super) fn mode(message: &str) -> Option<FailureMode> {
     Some(best.or_else(|| entry(&message)).unwrap_or(M::ImageUnknown))
 }
 
-/// Returns the kind of registry in an image name: one of [`crate::catalogue::metric::REGISTRIES`].
-pub fn registry(image: &str) -> &'static str {
-    let Some((host, _)) = image.split_once('/') else {
-        return "dockerhub";
-    };
-    let host = host
-        .split(':')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let ends = |names: &[&str]| {
-        names
-            .iter()
-            .any(|name| host == name.trim_start_matches('.') || host.ends_with(name))
-    };
-    if !host.contains('.') && host != "localhost"
-        || host == "docker.io"
-        || host.ends_with(".docker.io")
-    {
-        "dockerhub"
-    } else if ends(&[".azurecr.io", ".azurecr.cn", ".azurecr.us"]) {
-        "acr"
-    } else if host.contains(".dkr.ecr.") || host == "public.ecr.aws" {
-        "ecr"
-    } else if host == "k8s.gcr.io" || ends(&["registry.k8s.io"]) {
-        "k8s"
-    } else if host.ends_with("-docker.pkg.dev") || host == "docker.pkg.dev" {
-        "gar"
-    } else if ends(&[".gcr.io"]) {
-        "gcr"
-    } else if ends(&[".quay.io"]) {
-        "quay"
-    } else if ends(&[".ghcr.io"]) {
-        "ghcr"
-    } else if host == "mcr.microsoft.com" || host.ends_with(".mcr.microsoft.com") {
-        "mcr"
-    } else {
-        "other"
+/// Returns whether a message, in lower case, is about a failed pull.
+///
+/// The kubelet's preface says so; docker, ctr, crictl, containerd and CRI-O write the error alone,
+/// which shows by the registry's API or by words that only registries use.
+fn is_about_a_pull(message: &str) -> bool {
+    const PREFACES: &[&str] = &[
+        "failed to pull image",
+        "failed to pull and unpack image",
+        "pulling image failed",
+        "error pulling image",
+        "pulling image: ",
+        "back-off pulling image",
+        "cannotpullcontainererror",
+        "pullimage ",
+        "pullimage\\",
+        "errimage",
+        "imagepullbackoff",
+        "invalidimagename",
+        "pull policy of never",
+        "image pull failed",
+        "failed to pull ",
+        "registryunavailable",
+        "signaturevalidationfailed",
+        "couldn't parse image",
+        "invalid reference format",
+        "imageinspecterror",
+    ];
+    const REGISTRY: &[&str] = &[
+        "failed to fetch oauth token",
+        "failed to fetch anonymous token",
+        "failed to authorize: ",
+        "pull access denied",
+        "failed to resolve reference ",
+        "failed to resolve ref ",
+        "failed to do request: head ",
+        "failed to extract layer",
+        "failed to register layer",
+        "failed to copy: httpreadseeker",
+        "error reading manifest",
+        "reading manifest ",
+        "initializing source docker://",
+        "pinging docker registry",
+        "pinging container registry",
+        "manifest unknown",
+        "manifest for ",
+        "toomanyrequests: ",
+        "no basic auth credentials",
+        "no matching manifest for ",
+        "no match for platform in manifest",
+        "unexpected status from head request to ",
+        "unexpected status from get request to ",
+        "requested access to the resource is denied",
+        "artifactregistry.repositories.downloadartifacts",
+        "unable to retrieve auth token: ",
+        "exec format error",
+        "/v2/\": ",
+        "/v2/: ",
+    ];
+    if contains_any(
+        message,
+        &[
+            "failed to pull chart",
+            "helm pull",
+            "successfully pulled image",
+        ],
+    ) {
+        return false;
     }
+    contains_any(message, PREFACES)
+        || contains_any(message, REGISTRY)
+        || message.contains("error response from daemon: ")
+            && contains_any(
+                message,
+                &[
+                    "/v2/",
+                    "received unexpected http status",
+                    "unauthorized: ",
+                    "denied: ",
+                ],
+            )
 }
 
 /// Returns whether a back-off contains the error, as newer kubelets write it: `Back-off pulling
@@ -122,7 +149,7 @@ fn entry(text: &str) -> Option<FailureMode> {
     if contains_any(of_signature, &["required", "rejected"]) {
         return Some(M::ImageSignature);
     }
-    if text.contains("lookup ") && text.contains("timeout") {
+    if text.contains("lookup ") && contains_any(text, &["timeout", "device or resource busy"]) {
         return Some(M::ImageDns);
     }
     if let Some(mode) = rule(ON_THE_WAY) {
@@ -208,6 +235,7 @@ const BEFORE_STATUS: &[(&[&str], FailureMode)] = &[
             "no matching manifest for",
             "no image found in image index",
             "no image found in manifest list",
+            "exec format error",
         ],
         M::ImagePlatformMismatch,
     ),
@@ -224,7 +252,14 @@ const ON_THE_WAY: &[(&[&str], FailureMode)] = &[
         ],
         M::ImageTlsUntrusted,
     ),
-    (&["no such host", "server misbehaving"], M::ImageDns),
+    (
+        &[
+            "no such host",
+            "server misbehaving",
+            "temporary failure in name resolution",
+        ],
+        M::ImageDns,
+    ),
     (&["connection refused"], M::ImageRefused),
     (
         &[
@@ -232,6 +267,7 @@ const ON_THE_WAY: &[(&[&str], FailureMode)] = &[
             "context deadline exceeded",
             "client.timeout",
             "connection timed out",
+            "timeout awaiting response headers",
         ],
         M::ImageTimeout,
     ),
@@ -245,6 +281,7 @@ const BY_WORDING: &[(&[&str], FailureMode)] = &[
             "\" denied",
             "requested access to the resource is denied",
             "403 forbidden",
+            "(403)",
         ],
         M::ImageForbidden,
     ),
@@ -257,6 +294,8 @@ const BY_WORDING: &[(&[&str], FailureMode)] = &[
             "failed to fetch oauth token",
             "failed to fetch anonymous token",
             "insufficient_scope",
+            "unable to retrieve auth token",
+            "unauthenticated request",
             "authorization failed",
         ],
         M::ImageAuthFailed,
@@ -275,34 +314,3 @@ const BY_WORDING: &[(&[&str], FailureMode)] = &[
         M::ImageRegistryUnavailable,
     ),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_leads_to_one_kind_of_registry() {
-        for (image, kind) in [
-            ("nginx", "dockerhub"),
-            ("library/nginx:1", "dockerhub"),
-            ("docker.io/library/nginx", "dockerhub"),
-            ("shop.azurecr.io/web:1", "acr"),
-            ("shop.azurecr.cn/web", "acr"),
-            ("123456789012.dkr.ecr.eu-central-1.amazonaws.com/web", "ecr"),
-            ("public.ecr.aws/x/y", "ecr"),
-            ("us-docker.pkg.dev/castai-hub/library/agent:v1", "gar"),
-            ("gcr.io/x/y", "gcr"),
-            ("eu.gcr.io/x/y", "gcr"),
-            ("registry.k8s.io/pause:3.9", "k8s"),
-            ("k8s.gcr.io/cpvpa-amd64:v0.8.3", "k8s"),
-            ("quay.io/x/y", "quay"),
-            ("ghcr.io/x/y", "ghcr"),
-            ("mcr.microsoft.com/x", "mcr"),
-            ("registry.example.com:5000/x", "other"),
-            ("localhost:5000/x", "other"),
-            ("notazurecr.io/x", "other"),
-        ] {
-            assert_eq!(registry(image), kind, "{image}");
-        }
-    }
-}

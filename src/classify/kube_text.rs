@@ -110,7 +110,7 @@ const REFUSALS: &[Rule] = &[
         &["the server has asked for the client to provide credentials"],
         M::K8sUnauthorized,
     ),
-    (&["You must be logged in to the server"], M::K8sUnauthorized),
+    (&["ou must be logged in to the server"], M::K8sUnauthorized),
     (
         &["the server has received too many requests"],
         M::K8sThrottled,
@@ -136,6 +136,7 @@ const REFUSALS: &[Rule] = &[
         &["couldn't get version/kind; json parse error"],
         M::K8sUnexpectedBody,
     ),
+    (&["serializer for text/html", "exist"], M::K8sUnexpectedBody),
     (
         &["serviceaccount/token: no such file or directory"],
         M::K8sTokenMissing,

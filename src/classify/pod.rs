@@ -15,7 +15,12 @@ fn scheduling(message: &str) -> Option<FailureMode> {
     let reasons = reasons.split(" preemption: ").next()?;
     let counted = reasons.split(", ").filter_map(|reason| {
         let (count, text) = reason.trim().split_once(' ')?;
-        Some((count.parse::<u64>().ok()?, first_match(RULES, text)?))
+        let mode = if text.starts_with("Insufficient ") {
+            M::AgentUnschedulableResources
+        } else {
+            first_match(RULES, text)?
+        };
+        Some((count.parse::<u64>().ok()?, mode))
     });
     // The first of equal counts wins.
     counted
@@ -42,8 +47,8 @@ const RULES: &[Rule] = &[
         M::AgentFailedCreatePsa,
     ),
     (&["violates PodSecurity"], M::AgentFailedCreatePsa),
-    (&["exceeded quota"], M::AgentFailedCreateQuota),
-    (&["failed quota"], M::AgentFailedCreateQuota),
+    (&["xceeded quota: "], M::AgentFailedCreateQuota),
+    (&["ailed quota: "], M::AgentFailedCreateQuota),
     (&["insufficient quota to match"], M::AgentFailedCreateQuota),
     (
         &["error looking up service account"],
@@ -95,7 +100,17 @@ const RULES: &[Rule] = &[
         &["unbound immediate PersistentVolumeClaims"],
         M::AgentUnschedulableVolume,
     ),
-    (&["Insufficient "], M::AgentUnschedulableResources),
+    (&["Insufficient cpu"], M::AgentUnschedulableResources),
+    (&["Insufficient memory"], M::AgentUnschedulableResources),
+    (&["Insufficient pods"], M::AgentUnschedulableResources),
+    (
+        &["Insufficient ephemeral-storage"],
+        M::AgentUnschedulableResources,
+    ),
+    (
+        &["nodes are available", "Insufficient "],
+        M::AgentUnschedulableResources,
+    ),
     (&["Too many pods"], M::AgentUnschedulableResources),
     (
         &["free ports for the requested pod ports"],
@@ -127,10 +142,14 @@ const RULES: &[Rule] = &[
         &["didn't match node selector"],
         M::AgentUnschedulableSelector,
     ),
-    (&["MountVolume."], M::AgentFailedMount),
-    (&["AttachVolume."], M::AgentFailedMount),
+    (&["MountVolume.", "failed"], M::AgentFailedMount),
+    (&["AttachVolume.", "failed"], M::AgentFailedMount),
+    (&["MapVolume.", "failed"], M::AgentFailedMount),
+    (&["Couldn't get configMap "], M::AgentFailedMount),
+    (&["Couldn't get secret "], M::AgentFailedMount),
     (&["Unable to attach or mount volumes"], M::AgentFailedMount),
     (&["Failed to create pod sandbox"], M::AgentSandboxFailed),
+    (&["Failed create pod sandbox"], M::AgentSandboxFailed),
     (&["FailedCreatePodSandBox"], M::AgentSandboxFailed),
     (&["CreateContainerConfigError"], M::AgentConfigMissing),
     (&["couldn't find key ", " in Secret"], M::AgentConfigMissing),
@@ -149,6 +168,10 @@ const RULES: &[Rule] = &[
         M::AgentProgressDeadline,
     ),
     (&["ProgressDeadlineExceeded"], M::AgentProgressDeadline),
+    (
+        &["deployment \"", "exceeded its progress deadline"],
+        M::AgentProgressDeadline,
+    ),
     (
         &["deployments.apps \"castai-agent\" not found"],
         M::AgentDeploymentMissing,

@@ -45,5 +45,18 @@ pub(super) fn sounds_like_a_fault(text: &str) -> bool {
         "could not",
         "no access",
     ];
-    contains_any(&text.to_lowercase(), WORDS)
+    const NONE: &[&str] = &[
+        "0 errors",
+        "0 failed",
+        "error count: 0",
+        "errors: 0",
+        "failed: 0",
+        "no error",
+        "without error",
+        "error: null",
+        "error=<nil>",
+        "err=<nil>",
+    ];
+    let text = text.to_ascii_lowercase();
+    contains_any(&text, WORDS) && !contains_any(&text, NONE)
 }

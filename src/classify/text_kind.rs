@@ -38,10 +38,12 @@ impl TextKind {
     /// Guesses the kind of a text by its shape; the default is a log line.
     pub(super) fn guess(text: &str) -> Self {
         let text = text.trim_start();
-        if text.starts_with("HTTP/") {
+        // Without a status line, only the reason phrase of CAST AI's edge is unmistakable.
+        if text.starts_with("HTTP/") || text.starts_with("401 Authorization Required") {
             return Self::Http;
         }
-        if text.starts_with('<') {
+        // syslog's priority in brackets is not a tag.
+        if text.starts_with('<') && !text[1..].starts_with(|next: char| next.is_ascii_digit()) {
             return if aws_error::is_error_xml(text) {
                 Self::AwsErrorBody
             } else {

@@ -39,7 +39,7 @@ pub(super) enum Command {
     Run,
     /// Run checks once and report failures with their fixes.
     Check(CheckArgs),
-    /// Explain a failure mode, an alert or an error message, or classify each line of standard input.
+    /// Explain a failure mode, an alert or an error message, or name the cause in text read from standard input.
     Explain(ExplainArgs),
     /// Write alert rules, runbooks, dashboards and Alertmanager configuration.
     Generate(GenerateArgs),

@@ -31,7 +31,7 @@ pub(super) fn run(
     config: Config,
     load: &impl Fn(&AgentDiscovery) -> Result<Config, ConfigErrors>,
 ) -> Exit {
-    log::install(config.log.level, config.log.format);
+    let _flush = log::install(config.log.level, config.log.format);
     log::install_panic_hook();
     let runtime = daemon::runtime();
     let config = &runtime.block_on(daemon::beside_the_agent(config, load));

@@ -2,7 +2,7 @@
 
 use crate::alerting;
 use crate::alerting::directory::{self, DirectoryError, FileChange};
-use crate::alerting::settings::Settings;
+use crate::alerting::generator_options::GeneratorOptions;
 use crate::cli::args::GenerateArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::print;
@@ -27,12 +27,12 @@ fn generate(options: &GenerateArgs) -> Result<Vec<FileChange>, DirectoryError> {
     let runbook_base = options
         .runbook_base_url
         .as_deref()
-        .map_or(Settings::DEFAULT.runbook_base, |base| {
+        .map_or(GeneratorOptions::DEFAULT.runbook_base, |base| {
             base.trim_end_matches('/')
         });
-    let settings = Settings {
+    let settings = GeneratorOptions {
         runbook_base,
-        ..Settings::DEFAULT
+        ..GeneratorOptions::DEFAULT
     };
     let files = alerting::files(&settings);
     let changes = directory::changes(&options.dir, files, alerting::FOLDERS, &alerting::HEADERS)?;

@@ -87,7 +87,7 @@ fn diagnose(response: &Response, proxied: bool) -> Option<(M, &'static str)> {
         429 => (M::AzureImdsRateLimited, ""),
         410 => (
             M::AzureImdsUnreachable,
-            ": the service is being updated, for up to 70 seconds:",
+            ": the service is being updated, which takes up to 70 seconds:",
         ),
         _ => (M::AzureImdsUnreachable, ""),
     })

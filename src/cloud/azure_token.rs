@@ -1,8 +1,8 @@
 //! Tokens for Azure Resource Manager: from the pod's workload identity, or from a managed identity
 //! of its node.
 
-use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::{Url, form_urlencoded};
@@ -10,8 +10,8 @@ use url::{Url, form_urlencoded};
 use crate::catalogue::FailureMode;
 use crate::cloud::api::Api;
 use crate::cloud::{CloudApiError, MetadataServer, api};
-use crate::config::Secret;
 use crate::config::exporter::control_plane::{AzureWorkloadIdentity, is_plain};
+use crate::config::{Secret, regular_file};
 
 /// Name of the metadata service in errors.
 const METADATA_SERVICE: &str = "Azure's metadata service";
@@ -40,7 +40,7 @@ pub async fn from_workload_identity(
         ));
     }
     let mut text = String::new();
-    File::open(token_file)
+    regular_file::open(Path::new(token_file))
         .and_then(|file| file.take(MAX_TOKEN_BYTES).read_to_string(&mut text))
         .map_err(|error| {
             CloudApiError::InvalidSetting(format!(

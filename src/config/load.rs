@@ -1,6 +1,6 @@
 //! Builds the configuration: flags over file over the agent's environment over defaults.
 
-mod agent;
+mod agent_environment;
 mod apiserver;
 mod checks;
 mod control_plane;
@@ -74,7 +74,8 @@ impl Config {
     ) -> Result<Self, ConfigErrors> {
         let (file, folder, problems) = read_file(flags);
         let own = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
-        let (seen, env) = agent::environment(agent::looked_for(flags, &file), seen, &own);
+        let (seen, env) =
+            agent_environment::environment(agent_environment::looked_for(flags, &file), seen, &own);
         let own = ExporterIdentity::read(&own);
         let mut sources = Sources {
             flags,

@@ -1,12 +1,11 @@
 //! Preflight validation: the files that a configuration names exist and are usable.
 
-use std::fs::File;
 use std::io;
 use std::io::Read;
 use std::path::Path;
 
 use crate::config::sourced_value::InvalidValue;
-use crate::config::{Apiserver, Config, ConfigErrors, NamedFile, Purpose};
+use crate::config::{Apiserver, Config, ConfigErrors, NamedFile, Purpose, regular_file};
 use crate::kube::kubeconfig;
 
 /// Returns the problems with the named files of these purposes. Runs no exec plugin of a
@@ -45,7 +44,7 @@ async fn validate(config: &Config, named: &NamedFile) -> Result<(), InvalidValue
 }
 
 fn readable(path: &Path) -> Result<(), InvalidValue> {
-    let read = || -> io::Result<usize> { File::open(path)?.read(&mut [0]) };
+    let read = || -> io::Result<usize> { regular_file::open(path)?.read(&mut [0]) };
     let wrong = |error| {
         InvalidValue::new(
             format!("{}: {error}", path.display()),

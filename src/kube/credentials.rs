@@ -1,12 +1,13 @@
 //! Credentials for requests to the API server.
 
+use std::io;
 use std::io::Read;
 use std::path::Path;
-use std::{fs, io};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
+use crate::config::regular_file;
 use crate::kube::token_claims::{self, TokenClaims};
 
 /// Largest token, CA bundle or key file that is read, in bytes.
@@ -56,7 +57,7 @@ pub(super) fn read_token(path: &Path) -> io::Result<String> {
 
 pub(super) fn read_file(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    fs::File::open(path)?
+    regular_file::open(path.as_ref())?
         .take(MAX_FILE_BYTES)
         .read_to_end(&mut content)?;
     Ok(content)

@@ -51,7 +51,7 @@ pub enum ClientError {
         mode: Option<FailureMode>,
     },
     /// The response is not what the API server returns for this request.
-    #[error("malformed response of the API server for {subject}: {cause}")]
+    #[error("malformed response from the API server for {subject}: {cause}")]
     Malformed {
         /// The requested objects.
         subject: String,

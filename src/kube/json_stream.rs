@@ -1,4 +1,4 @@
-//! Splits lists and watches of the API server into objects while they arrive, without buffering the
+//! Splits API server lists and watches into objects as they arrive, without buffering the
 //! body.
 
 use memchr::memchr;
@@ -10,7 +10,7 @@ const MAX_ENVELOPE_BYTES: usize = 64 << 10;
 /// Capacity that a buffer retains between objects, in bytes.
 const RETAINED_BYTES: usize = 64 << 10;
 
-/// The bytes are not a list or watch of the API server.
+/// The bytes are not a list or watch response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SplitError {
     /// An object or the list's envelope exceeds the size limit.

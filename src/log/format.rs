@@ -6,7 +6,7 @@ use std::fmt::Write;
 use jiff::{Timestamp, Unit};
 use serde_json::Value;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
@@ -39,20 +39,31 @@ where
         event.record(&mut fields);
         let now = Timestamp::now();
         let line = fields.lead(&now, *event.metadata().level(), event.metadata().target());
-        match self.0 {
-            LogFormat::Logfmt => writeln!(writer, "{}", logfmt(&line)),
-            LogFormat::Json => writeln!(writer, "{}", json(&line)),
-        }
+        writer.write_str(&rendered(self.0, &line))
     }
 }
 
+/// Returns the line about lines that were dropped because standard error was blocked.
+pub(super) fn dropped_lines(format: LogFormat, count: u64) -> String {
+    let fields = Fields {
+        message: "log lines dropped: standard error was blocked".to_owned(),
+        rest: vec![("dropped", Value::from(count))],
+    };
+    let target = env!("CARGO_CRATE_NAME");
+    rendered(format, &fields.lead(&Timestamp::now(), Level::WARN, target))
+}
+
+fn rendered(format: LogFormat, line: &[(&'static str, Value)]) -> String {
+    let mut text = match format {
+        LogFormat::Logfmt => logfmt(line),
+        LogFormat::Json => json(line),
+    };
+    text.push('\n');
+    text
+}
+
 impl Fields {
-    fn lead(
-        self,
-        now: &Timestamp,
-        level: tracing::Level,
-        target: &str,
-    ) -> Vec<(&'static str, Value)> {
+    fn lead(self, now: &Timestamp, level: Level, target: &str) -> Vec<(&'static str, Value)> {
         let now = now.round(Unit::Millisecond).unwrap_or(*now);
         let mut line = vec![
             ("time", Value::from(format!("{now:.3}"))),

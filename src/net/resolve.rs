@@ -28,7 +28,7 @@ pub use resolv_conf::ResolvConf;
 use routable::{has_route, routable};
 
 use crate::catalogue::FailureMode;
-use crate::config::DnsSettings;
+use crate::config::{DnsSettings, regular_file};
 use crate::net::PhaseError;
 use crate::report::{Finding, PhaseOutcome};
 
@@ -71,7 +71,7 @@ impl Resolver {
         }
     }
 
-    /// Returns the addresses of a name that this pod has a route to.
+    /// Resolves a name and returns the addresses that this pod has a route to.
     ///
     /// # Errors
     /// A mode `net_dns_*` with the nameserver's response as evidence.
@@ -282,7 +282,7 @@ pub fn timed_out(host: &str, resolver: &Resolver, limit: Duration) -> Finding {
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    fs::File::open(path)?
+    regular_file::open(path)?
         .take(MAX_FILE_BYTES)
         .read_to_end(&mut text)?;
     Ok(text)

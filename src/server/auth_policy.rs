@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::config::exporter::web::FileVersion;
 use crate::config::{ConfigErrors, WebConfig};
 use crate::server::basic_auth::Auth;
+use crate::server::rate_limiter::RateLimiter;
 
 /// The web configuration, kept in sync with its files.
 #[derive(Debug)]
@@ -14,11 +15,12 @@ pub(super) struct Access {
     state: Mutex<State>,
 }
 
-/// TLS, headers and users for one connection.
+/// TLS, headers, users and rate limit for one connection.
 #[derive(Debug)]
 pub(super) struct AuthPolicy {
     pub(super) config: WebConfig,
     pub(super) auth: Auth,
+    pub(super) rate_limiter: Option<RateLimiter>,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,12 @@ impl Access {
 impl AuthPolicy {
     fn new(config: WebConfig) -> Self {
         let auth = Auth::new(&config.users);
-        Self { config, auth }
+        let rate_limiter = config.rate_limit.map(RateLimiter::new);
+        Self {
+            config,
+            auth,
+            rate_limiter,
+        }
     }
 }
 

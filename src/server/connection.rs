@@ -1,6 +1,8 @@
 //! One connection: handshake, one request, one response, all bounded.
 
 use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -9,10 +11,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 use crate::server::auth_policy::AuthPolicy;
 use crate::server::handlers::Shared;
+use crate::server::open_connections::{ConnectionSlot, Evicted};
 use crate::server::response::respond;
 
 /// Limit of a handshake and of a request's header section; slower clients are port scanners or
@@ -26,6 +28,8 @@ const MAX_HEADERS: usize = 16 * 1024;
 /// Serves a connection until it closes; returns why it closed early.
 pub(super) async fn serve(
     stream: TcpStream,
+    slot: &ConnectionSlot,
+    evicted: Evicted,
     shared: &Shared,
     ending: watch::Receiver<bool>,
 ) -> Result<(), String> {
@@ -33,21 +37,25 @@ pub(super) async fn serve(
     let policy = shared.access.policy();
     let served = async {
         match &policy.config.tls {
-            None => exchange(stream, shared, &policy, ending).await,
+            None => exchange(stream, slot, shared, &policy, ending).await,
             Some(tls) => {
-                let handshake =
-                    TlsAcceptor::from(std::sync::Arc::clone(tls.config())).accept(stream);
+                let handshake = shared
+                    .handshakes
+                    .handshake(stream, slot, Arc::clone(tls.config()));
                 let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake)
                     .await
                     .map_err(|_| "no TLS handshake in time".to_owned())?
                     .map_err(|error| format!("TLS: {error}"))?;
-                exchange(stream, shared, &policy, ending).await
+                exchange(stream, slot, shared, &policy, ending).await
             }
         }
     };
-    tokio::time::timeout(CONNECTION_TIMEOUT, served)
-        .await
-        .map_err(|_| "not done in time".to_owned())?
+    tokio::select! {
+        _ = evicted => Err("closed to make room for a newer connection".to_owned()),
+        served = tokio::time::timeout(CONNECTION_TIMEOUT, served) => {
+            served.map_err(|_| "not done in time".to_owned())?
+        }
+    }
 }
 
 /// Resolves once shutdown was requested, or its sender is gone.
@@ -57,19 +65,22 @@ pub(super) async fn ended(ending: &mut watch::Receiver<bool>) {
 
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
+    slot: &ConnectionSlot,
     shared: &Shared,
     policy: &AuthPolicy,
     mut ending: watch::Receiver<bool>,
 ) -> Result<(), String> {
-    let service =
-        service_fn(async |request| Ok::<_, Infallible>(respond(shared, policy, &request).await));
+    let service = service_fn(async |request| {
+        slot.set_busy();
+        Ok::<_, Infallible>(respond(shared, policy, slot.source(), &request).await)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HANDSHAKE_TIMEOUT)
         .max_buf_size(MAX_HEADERS)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
+    let mut connection = pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return ended.map_err(|error| error.to_string()),
         () = ended(&mut ending) => connection.as_mut().graceful_shutdown(),

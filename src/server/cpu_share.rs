@@ -10,7 +10,7 @@ const PAUSE_PER_WORK: u32 = 4;
 /// Longest pause, so that a bcrypt hash of high cost does not block the next client for minutes.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// A share of a core: every piece of work is followed by a pause in proportion.
+/// Limits work to a share of a core: each piece is followed by a proportional pause.
 ///
 /// Work that the kernel throttled took longer and is followed by a longer pause.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::fmt;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::server::auth_policy::Access;
+use crate::server::handshake::HandshakeQueue;
 use crate::server::page::Page;
 
 /// The functions that produce the responses.
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub(super) handlers: Handlers,
     pub(super) access: Access,
     pub(super) prefix: String,
+    pub(super) handshakes: HandshakeQueue,
 }
 
 impl fmt::Debug for Handlers {

@@ -121,8 +121,9 @@ impl State {
     /// Closes the oldest idle connection of a source, or its oldest if all are busy.
     fn evict(&mut self, source: IpAddr) {
         let of_source = |connection: &Connection| connection.source == source;
-        let idle =
-            |connection: &Connection| of_source(connection) && !connection.busy.load(Ordering::Relaxed);
+        let idle = |connection: &Connection| {
+            of_source(connection) && !connection.busy.load(Ordering::Relaxed)
+        };
         let victim = self
             .connections
             .iter()

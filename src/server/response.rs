@@ -1,6 +1,8 @@
 //! The response to one request.
 
 use std::io::Write;
+use std::net::IpAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -14,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::server::auth_policy::AuthPolicy;
 use crate::server::handlers::Shared;
 use crate::server::page;
+use crate::server::password_checks::Busy;
 use crate::server::route::Route;
 
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -23,6 +26,9 @@ const JSON: &str = "application/json";
 /// The page runs no scripts, loads and submits nothing, and must not be framed.
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// `Retry-After` while too many passwords are waiting to be verified.
+const AUTH_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// A response before its last headers.
 struct PendingResponse {
@@ -38,17 +44,10 @@ struct PendingResponse {
 pub(super) async fn respond(
     shared: &Shared,
     policy: &AuthPolicy,
+    source: IpAddr,
     request: &Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let allowed = policy
-        .auth
-        .allows(request.headers().get(header::AUTHORIZATION))
-        .await;
-    let answer = if allowed {
-        routed(shared, request).await
-    } else {
-        PendingResponse::unauthorized()
-    };
+    let answer = answer(shared, policy, source, request).await;
     let zip = answer.compressible && accepts_gzip(request.headers());
     let mut response = Response::new(Full::new(Bytes::from(if zip {
         zipped(&answer.body)
@@ -82,6 +81,35 @@ pub(super) async fn respond(
         }
     }
     response
+}
+
+async fn answer(
+    shared: &Shared,
+    policy: &AuthPolicy,
+    source: IpAddr,
+    request: &Request<Incoming>,
+) -> PendingResponse {
+    if let Some(limiter) = &policy.rate_limiter
+        && let Err(wait) = limiter.take()
+    {
+        let sentence = "rate_limit of the web configuration exceeded";
+        return PendingResponse::retry_later(StatusCode::TOO_MANY_REQUESTS, sentence, wait);
+    }
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    match policy.auth.allows(source, authorization).await {
+        Ok(true) => routed(shared, request).await,
+        Ok(false) => PendingResponse::unauthorized(),
+        Err(Busy::Source) => PendingResponse::retry_later(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many passwords from this address are waiting to be verified",
+            AUTH_RETRY_AFTER,
+        ),
+        Err(Busy::Server) => PendingResponse::retry_later(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many passwords are waiting to be verified",
+            AUTH_RETRY_AFTER,
+        ),
+    }
 }
 
 async fn routed(shared: &Shared, request: &Request<Incoming>) -> PendingResponse {
@@ -160,6 +188,11 @@ impl PendingResponse {
 
     fn unauthorized() -> Self {
         Self::text(StatusCode::UNAUTHORIZED, "unauthorized").with(header::WWW_AUTHENTICATE, "Basic")
+    }
+
+    fn retry_later(status: StatusCode, sentence: &str, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self::text(status, sentence).with(header::RETRY_AFTER, &seconds.to_string())
     }
 
     fn wrong_method(methods: &[&str]) -> Self {

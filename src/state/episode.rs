@@ -103,11 +103,11 @@ mod tests {
     }
 
     fn settled_after(reports: impl IntoIterator<Item = Report>) -> StableModes {
-        let mut settled = StableModes::default();
+        let mut stable_modes = StableModes::default();
         for report in reports {
-            settled.record(&report);
+            stable_modes.record(&report);
         }
-        settled
+        stable_modes
     }
 
     #[test]
@@ -157,9 +157,9 @@ mod tests {
     #[test]
     fn warning_opens_no_episode() {
         let warning = Report::from_verdict(Verdict::Warning(vec![Finding::new(HANG, "seen")]));
-        let settled = settled_after([warning]);
-        assert_eq!(settled.modes(), [HANG]);
-        assert!(settled.episode().is_none());
+        let stable_modes = settled_after([warning]);
+        assert_eq!(stable_modes.modes(), [HANG]);
+        assert!(stable_modes.episode().is_none());
     }
 
     #[test]
@@ -171,13 +171,13 @@ mod tests {
 
     #[test]
     fn timeouts_are_suppressed_at_most_twice_in_a_row() {
-        let mut settled = StableModes::default();
+        let mut stable_modes = StableModes::default();
         let hang = failing(HANG).verdict;
         assert_eq!(
             [
-                settled.suppresses(&hang),
-                settled.suppresses(&hang),
-                settled.suppresses(&hang)
+                stable_modes.suppresses(&hang),
+                stable_modes.suppresses(&hang),
+                stable_modes.suppresses(&hang)
             ],
             [true, true, false]
         );

@@ -23,7 +23,7 @@ struct Phase {
     #[serde(rename = "phase")]
     label: &'static str,
     seconds: f64,
-    ended: &'static str,
+    outcome: &'static str,
 }
 
 impl Target {
@@ -50,7 +50,7 @@ impl Target {
 
 impl Phase {
     fn new(time: &PhaseTiming) -> Self {
-        let ended = match time.outcome {
+        let outcome = match time.outcome {
             PhaseOutcome::Done => "done",
             PhaseOutcome::Failed => "failed",
             PhaseOutcome::TimedOut => "timed_out",
@@ -58,7 +58,7 @@ impl Phase {
         Self {
             label: time.phase.label(),
             seconds: time.duration.as_secs_f64(),
-            ended,
+            outcome,
         }
     }
 }

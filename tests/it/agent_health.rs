@@ -33,7 +33,7 @@ async fn newly_started_agent_has_a_grace_period() {
             evidence(&check_state)
         );
         assert_eq!(
-            check_state.settled.modes(),
+            check_state.stable_modes.modes(),
             [FailureMode::AgentNotReadyInitialising]
         );
     }
@@ -109,7 +109,7 @@ async fn lease_is_read_in_the_agents_namespace() {
     world.configure();
     let check_state = agent_health(&world).await;
     assert_eq!(
-        check_state.settled.modes(),
+        check_state.stable_modes.modes(),
         [FailureMode::AgentNoLeader],
         "{}",
         evidence(&check_state)
@@ -138,7 +138,7 @@ async fn lease_namespace_defaults_to_the_charts() {
     hold_lease_in_ops(&mut world);
     let check_state = agent_health(&world).await;
     assert_eq!(
-        check_state.settled.modes(),
+        check_state.stable_modes.modes(),
         [FailureMode::AgentNoLeader],
         "{}",
         evidence(&check_state)
@@ -189,7 +189,7 @@ async fn companion_probes_the_agent_at_its_pod_ip() {
     );
     world.agent.set(AgentFault::Overdue).await;
     assert_eq!(
-        agent_health(&world).await.settled.modes(),
+        agent_health(&world).await.stable_modes.modes(),
         [FailureMode::AgentUnhealthy]
     );
     world.agent.set(AgentFault::Refused).await;

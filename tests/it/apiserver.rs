@@ -69,7 +69,7 @@ async fn last_known_endpoints_are_kept_when_listing_fails() {
         .await;
     let check_state = apiserver(&world).await;
     assert_eq!(
-        check_state.settled.modes(),
+        check_state.stable_modes.modes(),
         [FailureMode::K8sEndpointDown],
         "{}",
         evidence(&check_state)

@@ -176,7 +176,7 @@ proptest! {
     fn merged_list_contains_old_and_new_addresses(
         list in proptest::collection::vec(addresses().prop_flat_map(network_containing_strategy), 0..8),
         more in proptest::collection::vec(addresses(), 0..4),
-        somebody in addresses(),
+        other in addresses(),
     ) {
         let before = AuthorizedNetworks::parse(list.iter().map(String::as_str));
         let merged = before.merged_with(&more).unwrap();
@@ -185,7 +185,7 @@ proptest! {
             prop_assert!(after.narrowest_containing(*address).is_some(), "{} in {}", address, merged);
         }
         prop_assert_eq!(after.invalid_entries(), 0);
-        let wanted = before.narrowest_containing(somebody).is_some() || more.contains(&somebody);
-        prop_assert_eq!(after.narrowest_containing(somebody).is_some(), wanted, "{} in {}", somebody, merged);
+        let wanted = before.narrowest_containing(other).is_some() || more.contains(&other);
+        prop_assert_eq!(after.narrowest_containing(other).is_some(), wanted, "{} in {}", other, merged);
     }
 }

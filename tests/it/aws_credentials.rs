@@ -174,7 +174,7 @@ async fn lost_imds_token_response_only_delays_discovery() {
         [Status::Warning, Status::Ok, Status::Ok]
     );
     assert_eq!(
-        state_of(&check_states, CheckId::Imds).settled.modes(),
+        state_of(&check_states, CheckId::Imds).stable_modes.modes(),
         [M::AwsImdsHopLimit]
     );
 }
@@ -298,7 +298,7 @@ fn any_imds_response_maps_to_a_published_mode() {
             let check_states = tokio::select! { check_states = world.run_checks() => check_states, () = serve => unreachable!() };
             let imds = state_of(&check_states, CheckId::Imds);
             assert_eq!(imds.status(), Status::Failing, "{}", evidence(imds));
-            assert!(imds.settled.modes().iter().all(|mode| IMDS.contains(mode)));
+            assert!(imds.stable_modes.modes().iter().all(|mode| IMDS.contains(mode)));
             assert!(!evidence(imds).chars().any(char::is_control));
         });
         Ok(())

@@ -135,7 +135,7 @@ async fn cached_role_credentials_are_used_while_sts_is_unreachable() {
     world.sts.set(lab::Fault::Refused).await;
     let check_states = world.run_checks().await;
     assert_eq!(
-        of(&check_states, CheckId::StsIdentity).settled.modes(),
+        of(&check_states, CheckId::StsIdentity).stable_modes.modes(),
         [M::NetRefused]
     );
     assert_eq!(of(&check_states, CheckId::Ec2Api).status(), Status::Ok);
@@ -148,7 +148,7 @@ async fn expired_session_is_not_reused() {
     world.account.end_sessions();
     let check_states = world.run_checks().await;
     assert_eq!(
-        of(&check_states, CheckId::StsIdentity).settled.modes(),
+        of(&check_states, CheckId::StsIdentity).stable_modes.modes(),
         [M::AwsSessionExpired]
     );
     world.assert_healthy().await;
@@ -163,7 +163,7 @@ async fn echoed_secrets_are_removed_from_evidence() {
         "AKIALABLABLABLABLAB1",
         "lab/user/secret/access/key/0123456789abc",
     );
-    world.set_env("AWS_SESSION_TOKEN", "a-session-token-that-nobody-may-see");
+    world.set_env("AWS_SESSION_TOKEN", "a-session-token");
     for source in ["static", "web_identity"] {
         if source == "web_identity" {
             for name in [
@@ -185,8 +185,8 @@ async fn echoed_secrets_are_removed_from_evidence() {
                 };
                 let mut bytes = vec![0; 16 * 1024];
                 let length = stream.read(&mut bytes).await.unwrap_or(0);
-                let told = String::from_utf8_lossy(&bytes[..length]).into_owned();
-                for chunk in [told.as_str(), &told[told.len() / 2..]] {
+                let request = String::from_utf8_lossy(&bytes[..length]).into_owned();
+                for chunk in [request.as_str(), &request[request.len() / 2..]] {
                     let body = format!(
                         "<Response><Errors><Error><Code>AuthFailure</Code><Message>{chunk}</Message></Error></Errors></Response>"
                     );
@@ -230,7 +230,7 @@ async fn no_credentials_are_sent_to_an_unverified_endpoint() {
     assert_eq!(rogue.received(), b"", "nothing is sent through the tunnel");
     let sts = of(&check_states, CheckId::StsIdentity);
     assert!(
-        sts.settled
+        sts.stable_modes
             .modes()
             .iter()
             .all(|mode| matches!(mode, M::TlsUnknownAuthority | M::TlsIntercepted)),
@@ -263,7 +263,7 @@ async fn redirect_receives_no_signature() {
     };
     let check_states = tokio::select! { check_states = world.run_checks() => check_states, () = serve => unreachable!() };
     assert_eq!(
-        of(&check_states, CheckId::StsIdentity).settled.modes(),
+        of(&check_states, CheckId::StsIdentity).stable_modes.modes(),
         [M::ProxyBlockPage]
     );
     assert!(rogue.request_log().connections().is_empty());
@@ -279,8 +279,8 @@ async fn proxy_sees_only_the_connect_host_name() {
     );
     world.set_env("HTTPS_PROXY", &format!("http://{}", rogue.addr()));
     world.run_checks().await;
-    let heard = String::from_utf8(rogue.received()).unwrap();
-    assert!(heard.contains("CONNECT sts.lab:"), "{heard}");
+    let received = String::from_utf8(rogue.received()).unwrap();
+    assert!(received.contains("CONNECT sts.lab:"), "{received}");
     let token = std::fs::read_to_string(world.mounted("aws-token")).unwrap();
     for secret in [
         "AWS4",
@@ -288,7 +288,7 @@ async fn proxy_sees_only_the_connect_host_name() {
         "uthorization",
         token.split('.').nth(1).unwrap(),
     ] {
-        assert!(!heard.contains(secret), "{secret} in {heard}");
+        assert!(!received.contains(secret), "{secret} in {received}");
     }
 }
 
@@ -347,7 +347,7 @@ fn any_aws_response_maps_to_a_published_mode() {
             let check_states = tokio::select! { check_states = world.run_checks() => check_states, () = serve => unreachable!() };
             for check in AWS_CHECKS {
                 let check_state = of(&check_states, check);
-                let modes = check_state.settled.modes();
+                let modes = check_state.stable_modes.modes();
                 assert!(!modes.is_empty(), "{check} is {}: {}", check_state.status(), evidence(check_state));
                 assert!(modes.iter().all(|mode| modes_of(check).any(|of| of == *mode)), "{check}: {modes:?}");
                 assert!(!evidence(check_state).chars().any(char::is_control));
@@ -365,7 +365,7 @@ async fn unresponsive_sts_is_called_once_per_attempt() {
     world.configure();
     let check_states = world.run_checks().await;
     assert_eq!(
-        of(&check_states, CheckId::StsIdentity).settled.modes(),
+        of(&check_states, CheckId::StsIdentity).stable_modes.modes(),
         [M::HttpTimeout]
     );
     let ec2 = of(&check_states, CheckId::Ec2Api);

@@ -35,6 +35,7 @@ fn assert_classified(read: impl Fn(&str) -> Reading, rows: &[Row]) {
 
 mod agent_log;
 mod aws;
+mod cases;
 mod events;
 mod responses;
 

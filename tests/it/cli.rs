@@ -317,12 +317,19 @@ fn wait_repeats_until_the_duration_has_passed() {
 fn explain_classifies_each_line_of_stdin() {
     let input = b"all is well\nGet \"https://api.cast.ai\": net/http: TLS handshake timeout\n\xff\xfe noise\n";
     let text = stdout_for_input(&["explain", "-"], input);
-    assert!(text.starts_with("2: tls_handshake_timeout — "), "{text}");
+    assert!(
+        text.starts_with("tls_handshake_timeout\n  line 2: Get ")
+            && text.contains("\nOther lines: 2 harmless, 0 with a fault that is not recognised.\n"),
+        "{text}"
+    );
     let objects: Vec<Value> = stdout_for_input(&["explain", "-", "--output", "json"], input)
         .lines()
         .map(|line| serde_json::from_str(line).expect("one object a line"))
         .collect();
-    assert_eq!(objects.len(), 3);
+    assert_eq!(objects.len(), 4);
+    let root =
+        json!({"mode": "tls_handshake_timeout", "count": 1, "lines": [{"first": 2, "last": 2}]});
+    assert_eq!(objects[3]["summary"]["root_cause"], root);
     assert_eq!(objects[0], json!({"line": 1, "mode": null}));
     assert_eq!(
         objects[1],

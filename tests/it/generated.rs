@@ -6,7 +6,7 @@ use std::path::Path;
 use castai_health_exporter::alerting;
 use castai_health_exporter::alerting::directory;
 use castai_health_exporter::alerting::file::RUNBOOKS;
-use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use castai_health_exporter::catalogue::alert::{modes_of, root_alert};
 use castai_health_exporter::catalogue::{CheckId, runbook_url};
 
@@ -21,7 +21,7 @@ fn read(path: &str) -> String {
 fn committed_rules_runbooks_and_dashboards_are_up_to_date() {
     let changes = directory::changes(
         Path::new(REPOSITORY),
-        alerting::files(&Settings::DEFAULT),
+        alerting::files(&GeneratorOptions::DEFAULT),
         alerting::FOLDERS,
         &alerting::HEADERS,
     );
@@ -52,7 +52,7 @@ fn every_runbook_url_points_to_an_existing_section() {
 
 #[test]
 fn runbooks_follow_the_prometheus_operator_template() {
-    for file in alerting::files(&Settings::DEFAULT)
+    for file in alerting::files(&GeneratorOptions::DEFAULT)
         .iter()
         .filter(|file| file.path.starts_with(RUNBOOKS) && file.path.contains("Castai"))
     {

@@ -155,7 +155,7 @@ async fn metadata_request_through_proxy_is_reported() {
     let check_states = world.run_checks().await;
     let gce = of(&check_states, CheckId::GceMetadata);
     assert_eq!(
-        gce.settled.modes(),
+        gce.stable_modes.modes(),
         [M::GcpMetadataHeaderMissing],
         "{}",
         evidence(gce)
@@ -178,7 +178,7 @@ async fn metadata_request_through_proxy_is_reported() {
     let check_states = world.run_checks().await;
     let azure = of(&check_states, CheckId::AzureImds);
     assert_eq!(
-        azure.settled.modes(),
+        azure.stable_modes.modes(),
         [M::AzureImdsUnreachable],
         "{}",
         evidence(azure)
@@ -255,7 +255,7 @@ async fn hostile_metadata_responses_do_not_reach_evidence() {
                     "{name} {check}: {shown:?}"
                 );
             }
-            let seen = of(&check_states, check).settled.modes();
+            let seen = of(&check_states, check).stable_modes.modes();
             assert!(
                 seen.iter().all(|mode| modes.contains(mode)),
                 "{name}: {seen:?}"

@@ -70,7 +70,7 @@ fn format(entries: &BTreeMap<String, String>) -> String {
     text
 }
 
-/// Replaces loopback addresses, ports, durations, times and temporary folders.
+/// Replaces loopback addresses, ports, durations, times, key IDs, request IDs and temporary folders.
 fn normalised(text: &str) -> String {
     let mut result = String::new();
     let mut rest = text;
@@ -80,6 +80,15 @@ fn normalised(text: &str) -> String {
             result.push_str("TMP/");
             rest = after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '.');
             rest = rest.strip_prefix('/').unwrap_or(rest);
+        } else if let Some(after) = rest.strip_prefix("access key …") {
+            result.push_str("access key …KEY");
+            rest = after.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+        } else if starts_word && rest.get(..36).is_some_and(is_random_uuid) {
+            result.push_str("UUID");
+            rest = &rest[36..];
+        } else if starts_word && length_of_word(rest) >= 60 {
+            result.push_str("ENCODED");
+            rest = &rest[length_of_word(rest)..];
         } else if next.is_ascii_digit() && starts_word {
             let length = rest
                 .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-')))
@@ -88,7 +97,9 @@ fn normalised(text: &str) -> String {
             let trimmed = token.trim_end_matches(['.', ':', '-']);
             rest = &rest[trimmed.len()..];
             let unit = after.starts_with(" s") || after.starts_with(" ms");
-            result.push_str(&normalised_number(trimmed, unit && trimmed == token));
+            let before_seconds = unit && trimmed == token;
+            let is_port = result.ends_with(':') || result.ends_with("port ");
+            result.push_str(&normalised_number(trimmed, before_seconds, is_port));
         } else {
             result.push(next);
             rest = &rest[next.len_utf8()..];
@@ -97,14 +108,35 @@ fn normalised(text: &str) -> String {
     result
 }
 
-fn normalised_number(token: &str, before_seconds: bool) -> String {
+fn length_of_word(text: &str) -> usize {
+    text.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')))
+        .unwrap_or(text.len())
+}
+
+/// Whether the text is a UUID of version 4.
+fn is_random_uuid(text: &str) -> bool {
+    text.char_indices().all(|(index, c)| match index {
+        8 | 13 | 18 | 23 => c == '-',
+        14 => c == '4',
+        _ => c.is_ascii_hexdigit(),
+    })
+}
+
+fn normalised_number(token: &str, before_seconds: bool, is_port: bool) -> String {
     let number = |text: &str| text.parse::<f64>().is_ok();
     let (host, port) = token.split_once(':').unwrap_or((token, ""));
-    if token.len() >= 20 && token.contains('T') && token.ends_with('Z') {
+    if token.len() >= 16 && token.contains('T') && token.ends_with('Z') {
         "TIME".to_owned()
-    } else if host.starts_with("127.") && host.matches('.').count() == 3 {
+    } else if token.len() == 10 && token.chars().all(|c| c.is_ascii_digit()) {
+        "TIME".to_owned()
+    } else if host.matches('.').count() == 3 && (host.starts_with("127.") || port.len() > 4) {
         let separator = if port.is_empty() { "" } else { ":PORT" };
-        format!("LOOPBACK{separator}")
+        let host = if host.starts_with("127.") {
+            "LOOPBACK"
+        } else {
+            host
+        };
+        format!("{host}{separator}")
     } else if before_seconds && number(token)
         || token
             .strip_suffix("ms")
@@ -112,7 +144,7 @@ fn normalised_number(token: &str, before_seconds: bool) -> String {
             .is_some_and(number)
     {
         "N".to_owned() + token.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
-    } else if token.len() == 5 && number(token) && !token.contains('.') {
+    } else if is_port && token.len() == 5 && number(token) {
         "PORT".to_owned()
     } else {
         token.to_owned()

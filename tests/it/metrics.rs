@@ -268,7 +268,9 @@ fn target_series_show_the_last_attempt() {
     let series = series(&text);
     let value = |name: &str| series[name];
     assert_eq!(
-        value("target_phase_seconds{check=\"apiserver\",target=\"10.0.0.1:443\",phase=\"tls\"}"),
+        value(
+            "target_phase_duration_seconds{check=\"apiserver\",target=\"10.0.0.1:443\",phase=\"tls\"}"
+        ),
         "15"
     );
     assert_eq!(
@@ -305,7 +307,7 @@ fn repeated_phase_counts_with_its_sum() {
         },
     );
     let text = exposed(&health);
-    let name = "target_phase_seconds{check=\"apiserver\",target=\"a\",phase=\"request\"}";
+    let name = "target_phase_duration_seconds{check=\"apiserver\",target=\"a\",phase=\"request\"}";
     assert_eq!(series(&text)[name], "0.05", "{text}");
 }
 

@@ -19,7 +19,7 @@ async fn credentials(world: &LabCluster) -> (Status, Vec<M>, String) {
     let check_state = state_of(&check_states, CheckId::AwsCredentials);
     (
         check_state.status(),
-        check_state.settled.modes().to_vec(),
+        check_state.stable_modes.modes().to_vec(),
         evidence(check_state),
     )
 }
@@ -187,7 +187,7 @@ async fn instance_id_falls_back_to_node_provider_id_without_imds() {
         let check_state = state_of(&check_states, CheckId::Ec2Api);
         (
             check_state.status(),
-            check_state.settled.modes().to_vec(),
+            check_state.stable_modes.modes().to_vec(),
             evidence(check_state),
         )
     };
@@ -205,7 +205,7 @@ async fn instance_id_falls_back_to_node_provider_id_without_imds() {
     let (_, modes, text) = ec2(&world).await;
     assert_eq!(modes, [M::Ec2InstanceNotVisible], "{text}");
 
-    // A pod never moves to another node, so this stands for a new pod.
+    // A pod never moves to another node, so this represents a new pod.
     world.has_node("ap-southeast-2");
     world.configure();
     let (.., text) = ec2(&world).await;

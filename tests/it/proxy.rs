@@ -55,7 +55,10 @@ async fn castai_behind(answer: &'static str) -> (Vec<FailureMode>, String) {
         .into_iter()
         .find(|check_state| check_state.check == CheckId::CastaiApi)
         .unwrap();
-    (check_state.settled.modes().to_vec(), evidence(&check_state))
+    (
+        check_state.stable_modes.modes().to_vec(),
+        evidence(&check_state),
+    )
 }
 
 /// Returns a lab cluster with a plain HTTP API server behind this proxy.
@@ -143,7 +146,7 @@ async fn https_forward_proxy_is_verified_before_the_request() {
         .find(|check_state| check_state.check == CheckId::Apiserver)
         .unwrap();
     assert_eq!(
-        check_state.settled.modes(),
+        check_state.stable_modes.modes(),
         [FailureMode::ProxyUnreachable],
         "{}",
         evidence(&check_state)

@@ -77,12 +77,12 @@ fn read(text: &str, hostname: &str) -> String {
 
 #[test]
 fn resolv_conf_is_parsed_like_go_does() {
-    let nobody = "127.0.0.1,::1 [] ndots:1 timeout:5 attempts:2";
+    let defaults = "127.0.0.1,::1 [] ndots:1 timeout:5 attempts:2";
     let long = "a".repeat(64);
     for (text, expected) in [
-        ("", nobody),
-        ("# nameserver 10.0.0.1\n;nameserver 10.0.0.2\n", nobody),
-        ("nameserver\nnameserver dns.example\n\u{fffd}\0\n", nobody),
+        ("", defaults),
+        ("# nameserver 10.0.0.1\n;nameserver 10.0.0.2\n", defaults),
+        ("nameserver\nnameserver dns.example\n\u{fffd}\0\n", defaults),
         (
             "nameserver 10.0.0.10",
             "10.0.0.10 [] ndots:1 timeout:5 attempts:2",
@@ -194,7 +194,7 @@ async fn unreadable_resolv_conf_is_not_a_resolver_failure() {
     fs::remove_file(&bed.path).unwrap();
     fs::create_dir(&bed.path).unwrap();
     assert_eq!(bed.resolver.resolve("host.lab").await.unwrap(), [ADDRESS]);
-    let stop = bed.resolver.resolve("nobody.lab").await.unwrap_err();
+    let stop = bed.resolver.resolve("missing.lab").await.unwrap_err();
     assert_eq!(stop.finding.mode, FailureMode::NetDnsNxdomain);
     assert!(
         stop.finding.evidence.as_str().contains("resolv.conf"),

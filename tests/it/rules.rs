@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use castai_health_exporter::alerting::alertmanager::inhibition;
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use castai_health_exporter::alerting::rules::group::{AlertRule, Group, Rule};
 use castai_health_exporter::alerting::rules::groups;
-use castai_health_exporter::alerting::settings::Settings;
 use castai_health_exporter::catalogue::alert::{ALERTS, CAUSE_LEAD_TIME, for_duration};
 use castai_health_exporter::catalogue::exporter_alert::SLO_CHECKS;
 use castai_health_exporter::catalogue::metric::{METRICS, MetricKind};
@@ -39,7 +39,7 @@ fn promtool_tests_fire_and_silence_every_alert() {
             }
         }
     }
-    let rules = groups(&Settings::DEFAULT);
+    let rules = groups(&GeneratorOptions::DEFAULT);
     let names: BTreeSet<String> = rules
         .iter()
         .flat_map(Group::alerts)
@@ -58,7 +58,7 @@ fn promtool_tests_fire_and_silence_every_alert() {
 
 #[test]
 fn every_failure_mode_has_one_alert_with_all_annotations() {
-    let rules = groups(&Settings::DEFAULT);
+    let rules = groups(&GeneratorOptions::DEFAULT);
     let alerts: Vec<&AlertRule> = rules.iter().flat_map(Group::alerts).collect();
     for alert in ALERTS {
         for mode in alert.modes {
@@ -108,7 +108,7 @@ fn every_failure_mode_has_one_alert_with_all_annotations() {
 
 #[test]
 fn rules_aggregate_by_cluster_and_never_by_pod() {
-    for group in groups(&Settings::DEFAULT) {
+    for group in groups(&GeneratorOptions::DEFAULT) {
         for rule in &group.rules {
             let (Rule::Record { expr, .. } | Rule::Alert(AlertRule { expr, .. })) = rule;
             for clause in expr.split(" by (").skip(1) {
@@ -124,7 +124,7 @@ fn rules_aggregate_by_cluster_and_never_by_pod() {
 
 #[test]
 fn inhibiting_alert_fires_first_and_resolves_last() {
-    let rules = groups(&Settings::DEFAULT);
+    let rules = groups(&GeneratorOptions::DEFAULT);
     let alerts: Vec<&AlertRule> = rules.iter().flat_map(Group::alerts).collect();
     let mut compared = 0;
     for inhibition in inhibition::inhibitions() {
@@ -305,7 +305,7 @@ fn alerts_with_a_cause_fire_before_check_failing() {
 #[test]
 fn prometheus_rule_objects_match_the_rules_and_fit_kubectl_apply() {
     let documents = committed_file("alerts/prometheusrule.yaml");
-    let groups = groups(&Settings::DEFAULT);
+    let groups = groups(&GeneratorOptions::DEFAULT);
     assert_eq!(documents.split("---\n").count(), groups.len());
     for (document, group) in documents.split("---\n").zip(&groups) {
         let object: serde_json::Value = serde_saphyr::from_str(document).unwrap();
@@ -355,7 +355,7 @@ static NAMES: LazyLock<BTreeSet<String>> =
         {
             names.extend(["_bucket", "_sum", "_count"].map(|end| metric.full_name() + end));
         }
-        let groups = groups(&Settings::DEFAULT);
+        let groups = groups(&GeneratorOptions::DEFAULT);
         names.extend(groups.into_iter().flat_map(|group| group.rules).filter_map(
             |rule| match rule {
                 Rule::Record { name, .. } => Some(name),
@@ -422,7 +422,7 @@ pub(crate) fn assert_published(text: &str) {
 
 #[test]
 fn rules_and_promtool_tests_use_only_published_metrics() {
-    for group in groups(&Settings::DEFAULT) {
+    for group in groups(&GeneratorOptions::DEFAULT) {
         for rule in &group.rules {
             let (Rule::Record { expr, .. } | Rule::Alert(AlertRule { expr, .. })) = rule;
             assert_published(expr);

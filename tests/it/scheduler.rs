@@ -1,5 +1,8 @@
 //! Tests of the scheduler on a paused clock that jumps to the next timer.
 
+mod blocking;
+mod intervals;
+
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,7 +11,7 @@ use std::time::Duration;
 use castai_health_exporter::catalogue::relations::Block;
 use castai_health_exporter::catalogue::{CheckId, FailureMode, Need, Phase, Status};
 use castai_health_exporter::checks::{Attempt, Check, CheckSet, ScheduledCheck};
-use castai_health_exporter::report::{Finding, PhaseOutcome, Report, Verdict};
+use castai_health_exporter::report::{Finding, Report, Verdict};
 use castai_health_exporter::scheduler;
 use castai_health_exporter::scheduler::{OnChange, RunningChecks};
 use castai_health_exporter::state::{CheckState, HealthState, VerdictChange};
@@ -232,188 +235,6 @@ async fn panicking_check_keeps_running() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn blocking_failure_makes_dependent_unknown_without_running_it() {
-    let apiserver = test_check(CheckId::Apiserver, &[Step::Fails(FailureMode::NetRefused)]);
-    let (clock, castai) = (
-        test_check(CheckId::Clock, &[Step::Ok]),
-        test_check(CheckId::CastaiApi, &[Step::Ok]),
-    );
-    let scheduler = TestScheduler::new(&[&apiserver, &castai, &clock]);
-    scheduler.run_once().await;
-    let blocked = scheduler.check_state(CheckId::Clock);
-    assert_eq!(evidence(&blocked), "blocked by apiserver: net_refused");
-    assert_eq!(
-        (blocked.status(), start_times(&clock).len()),
-        (Status::Unknown, 0)
-    );
-    assert_eq!(
-        (
-            scheduler.check_state(CheckId::CastaiApi).status(),
-            start_times(&castai).len()
-        ),
-        (Status::Ok, 1)
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn other_failures_of_prerequisite_do_not_block() {
-    let apiserver = test_check(CheckId::Apiserver, &[Step::Fails(FailureMode::NetReset)]);
-    let castai = test_check(CheckId::CastaiApi, &[Step::Fails(FailureMode::NetRefused)]);
-    let clock = test_check(CheckId::Clock, &[Step::Ok]);
-    let scheduler = TestScheduler::new(&[&apiserver, &castai, &clock]);
-    scheduler.run_once().await;
-    assert_eq!(
-        (
-            scheduler.check_state(CheckId::Clock).status(),
-            start_times(&clock).len()
-        ),
-        (Status::Ok, 1)
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn blocked_check_runs_once_the_prerequisite_recovers() {
-    let apiserver = test_check(
-        CheckId::Apiserver,
-        &[Step::Fails(FailureMode::NetRefused), Step::Ok],
-    );
-    let clock = test_check(CheckId::Clock, &[Step::Ok]);
-    let scheduler = TestScheduler::new(&[&apiserver, &clock]);
-    scheduler.run_once().await;
-    assert_eq!(
-        scheduler.check_state(CheckId::Clock).status(),
-        Status::Unknown
-    );
-    scheduler.run_once().await;
-    assert_eq!(scheduler.check_state(CheckId::Clock).status(), Status::Ok);
-}
-
-#[tokio::test(start_paused = true)]
-async fn long_blocked_check_runs_immediately_after_recovery() {
-    const API_SERVER_REFUSES: Step = Step::Fails(FailureMode::NetRefused);
-    let apiserver = test_check(
-        CheckId::Apiserver,
-        &[
-            API_SERVER_REFUSES,
-            API_SERVER_REFUSES,
-            API_SERVER_REFUSES,
-            API_SERVER_REFUSES,
-            API_SERVER_REFUSES,
-            API_SERVER_REFUSES,
-            Step::Ok,
-        ],
-    );
-    let clock = test_check(CheckId::Clock, &[Step::Ok]);
-    let mut scheduler = TestScheduler::new(&[&apiserver, &clock]);
-    let watch = scheduler.watch();
-    scheduler.wait_for_status(CheckId::Clock, Status::Ok).await;
-    assert_eq!(start_times(&clock), [start_times(&apiserver)[6]]);
-    watch.stop().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn deadline_keeps_partial_results() {
-    let apiserver = test_check(CheckId::Apiserver, &[Step::Hangs]);
-    let scheduler = TestScheduler::new(&[&apiserver]);
-    scheduler.run_once().await;
-    let check_state = scheduler.check_state(CheckId::Apiserver);
-    let report = check_state.latest.unwrap();
-    let target = report
-        .targets
-        .first()
-        .expect("the target in progress is kept");
-    assert_eq!(target.target, "10.0.0.1:443");
-    assert_eq!(
-        target.outcome.as_ref().unwrap_err().mode,
-        FailureMode::TlsHandshakeTimeout
-    );
-    let phases: Vec<_> = target
-        .phases
-        .iter()
-        .map(|time| (time.phase, time.outcome))
-        .collect();
-    assert_eq!(phases, [(Phase::Tls, PhaseOutcome::TimedOut)]);
-    assert_eq!(apiserver.runner.in_flight.load(Ordering::Relaxed), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn attempt_deadline_is_25_seconds() {
-    const JUST: Step = Step::OkAfter(Duration::from_millis(24_900));
-    const NOT: Step = Step::OkAfter(Duration::from_millis(25_100));
-    let scheduler = TestScheduler::new(&[&test_check(CheckId::Apiserver, &[JUST])]);
-    scheduler.run_once().await;
-    assert_eq!(
-        scheduler.check_state(CheckId::Apiserver).status(),
-        Status::Ok
-    );
-    let scheduler = TestScheduler::new(&[&test_check(CheckId::Apiserver, &[NOT])]);
-    scheduler.run_once().await;
-    assert_eq!(
-        scheduler.check_state(CheckId::Apiserver).status(),
-        Status::Unknown
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn verdict_change_shortens_the_next_interval() {
-    let dns = test_check(
-        CheckId::Dns,
-        &[
-            Step::Ok,
-            Step::Ok,
-            Step::Fails(FailureMode::NetRefused),
-            Step::Ok,
-            Step::Panics,
-        ],
-    );
-    let mut scheduler = TestScheduler::new(&[&dns]);
-    let watch = scheduler.watch();
-    scheduler
-        .wait_for_status(CheckId::Dns, Status::Unknown)
-        .await;
-    watch.stop().await;
-    let start_times = start_times(&dns);
-    let waited: Vec<_> = start_times
-        .windows(2)
-        .map(|pair| (pair[1] - pair[0]).as_secs())
-        .collect();
-    // Waits after the first verdict, after the same verdict, after a failure, and after `ok`.
-    let [4..6, 53..67, 4..6, 4..6] = waited[..] else {
-        panic!("{waited:?}")
-    };
-}
-
-#[tokio::test(start_paused = true)]
-async fn unknown_check_backs_off_exponentially() {
-    const UNKNOWN: Step = Step::Panics;
-    let dns = test_check(
-        CheckId::Dns,
-        &[
-            UNKNOWN,
-            UNKNOWN,
-            UNKNOWN,
-            UNKNOWN,
-            UNKNOWN,
-            UNKNOWN,
-            Step::Ok,
-        ],
-    );
-    let mut scheduler = TestScheduler::new(&[&dns]);
-    let watch = scheduler.watch();
-    scheduler.wait_for_status(CheckId::Dns, Status::Ok).await;
-    watch.stop().await;
-    let start_times = start_times(&dns);
-    let waited: Vec<_> = start_times
-        .windows(2)
-        .map(|pair| (pair[1] - pair[0]).as_secs())
-        .collect();
-    // The wait doubles up to the check's interval.
-    let [4..6, 8..12, 17..23, 35..45, 53..67, 53..67] = waited[..] else {
-        panic!("{waited:?}")
-    };
-}
-
-#[tokio::test(start_paused = true)]
 async fn stop_cancels_attempts_in_flight() {
     let dns = test_check(CheckId::Dns, &[Step::Hangs]);
     let scheduler = TestScheduler::new(&[&dns]);
@@ -431,24 +252,4 @@ async fn stop_cancels_attempts_in_flight() {
         ),
         (1, true)
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn dependent_waits_for_first_verdict_of_prerequisites() {
-    const LONG: Duration = Duration::from_secs(20);
-    let apiserver = test_check(CheckId::Apiserver, &[Step::OkAfter(LONG)]);
-    let (castai, clock) = (
-        test_check(CheckId::CastaiApi, &[Step::Ok]),
-        test_check(CheckId::Clock, &[Step::Ok]),
-    );
-    let scheduler = TestScheduler::new(&[&clock, &apiserver, &castai]);
-    scheduler.run_once().await;
-    assert!(start_times(&clock)[0] >= start_times(&apiserver)[0] + LONG);
-    assert!(start_times(&castai)[0] < start_times(&apiserver)[0] + LONG);
-
-    let mut scheduler = TestScheduler::new(&[&clock, &apiserver, &castai]);
-    let watch = scheduler.watch();
-    scheduler.wait_for_status(CheckId::Clock, Status::Ok).await;
-    watch.stop().await;
-    assert!(start_times(&clock)[1] >= start_times(&apiserver)[1] + LONG);
 }

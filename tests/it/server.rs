@@ -1,10 +1,12 @@
 //! Tests of the exporter's HTTP server over real sockets.
 
+mod blocked_log;
 mod certificates;
 mod limits;
 mod passwords;
 mod routes;
 mod tls;
+mod toolkit_files;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

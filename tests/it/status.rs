@@ -1,6 +1,6 @@
 //! Tests of the JSON of `/api/v1/status` and `check --output json`, which scripts read.
 
-use castai_health_exporter::catalogue::{CheckId, FailureMode};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, remedy};
 use castai_health_exporter::exporter::{Exporter, Skipped};
 use castai_health_exporter::status::Document;
 use serde_json::{Value, json};
@@ -36,11 +36,11 @@ fn failing_check_has_documented_fields() {
             "mode": "tls_handshake_timeout",
             "evidence": evidence,
             "meaning": mode.meaning,
-            "remedy": mode.remedy,
+            "remedy": remedy(CheckId::Apiserver, FailureMode::TlsHandshakeTimeout),
             "runbook": runbook,
         }],
-        "settled_modes": ["tls_handshake_timeout"],
-        "episode_began": "2025-01-01T00:00:30Z",
+        "stable_modes": ["tls_handshake_timeout"],
+        "episode_start": "2025-01-01T00:00:30Z",
         "targets": [
             {
                 "target": "10.0.0.1:443",
@@ -49,8 +49,8 @@ fn failing_check_has_documented_fields() {
                 "mode": "tls_handshake_timeout",
                 "evidence": evidence,
                 "phases": [
-                    {"phase": "connect", "seconds": 0.004, "ended": "done"},
-                    {"phase": "tls", "seconds": 15.0, "ended": "timed_out"},
+                    {"phase": "connect", "seconds": 0.004, "outcome": "done"},
+                    {"phase": "tls", "seconds": 15.0, "outcome": "timed_out"},
                 ],
                 "seconds": 15.004,
                 "certificate_not_after": "2027-01-15T08:00:00Z",
@@ -61,7 +61,7 @@ fn failing_check_has_documented_fields() {
                 "up": false,
                 "mode": "net_refused",
                 "evidence": "10.0.0.2:443 refused the connection",
-                "phases": [{"phase": "connect", "seconds": 0.001, "ended": "failed"}],
+                "phases": [{"phase": "connect", "seconds": 0.001, "outcome": "failed"}],
                 "seconds": 0.001,
                 "certificate_not_after": null,
             },
@@ -154,7 +154,7 @@ fn skipped_check_is_listed_with_reason_and_same_keys() {
 fn warning_has_modes_but_no_episode() {
     let castai = check(&document(&fixture::exporter()), "castai_api");
     assert_eq!(castai["status"], "warning");
-    assert_eq!(castai["settled_modes"], json!(["castai_slow"]));
-    assert_eq!(castai["episode_began"], Value::Null);
+    assert_eq!(castai["stable_modes"], json!(["castai_slow"]));
+    assert_eq!(castai["episode_start"], Value::Null);
     assert_eq!(castai["last_success"], "2025-01-01T00:00:20Z");
 }

@@ -97,7 +97,7 @@ async fn lists_then_watches_changes() {
     objects.put(another_pod("castai-agent-6d8f9c7b5-later"));
     watched.pods(|pods| pods.len() == 5).await;
     objects.change("Pod", workload::AGENT, workload::POD, |pod| {
-        pod["status"]["phase"] = json!("Failed")
+        pod["status"]["phase"] = json!("Failed");
     });
     watched
         .pods(|pods| pods.iter().any(|pod| pod.phase == "Failed"))
@@ -271,7 +271,7 @@ async fn keeps_only_pods_with_image_pull_errors_and_remembers_the_reason_during_
     );
     assert_eq!(&*pods[0].name, "shop/web-1");
     objects.change("Pod", "shop", "web-1", |pod| {
-        pod["status"]["phase"] = json!("Running")
+        pod["status"]["phase"] = json!("Running");
     });
     kept("").await;
 }

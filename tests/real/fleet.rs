@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use castai_health_exporter::alerting::time_scale::TimeScale;
 use castai_health_exporter::catalogue::CheckId;
 use castai_health_exporter::metrics::exposition;
@@ -87,7 +87,7 @@ async fn rules_of_300_clusters_evaluate_within_the_limit() {
         .filter(|line| !line.starts_with('#'))
         .count();
     let address = serve(failing, healthy).await;
-    let settings = Settings {
+    let settings = GeneratorOptions {
         time_scale: TimeScale::faster(RULE_SPEEDUP),
         runbook_base: RUNBOOKS,
     };

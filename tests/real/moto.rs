@@ -92,7 +92,7 @@ async fn control_plane_access_needs_a_policy_and_is_unknown_without() {
         let check_state = state_of(&check_states, CheckId::ControlPlaneAccess);
         (
             check_state.status(),
-            check_state.settled.modes().to_vec(),
+            check_state.stable_modes.modes().to_vec(),
             evidence(check_state),
         )
     };
@@ -155,7 +155,7 @@ async fn exporter_calls_follow_policies_and_keys() {
         let check_state = state_of(&check_states, check);
         (
             check_state.status(),
-            check_state.settled.modes().to_vec(),
+            check_state.stable_modes.modes().to_vec(),
             evidence(check_state),
         )
     };

@@ -21,6 +21,7 @@ const POLICY_DELAY: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 #[ignore = "needs root and a kubelet: make test-node"]
+#[expect(clippy::too_many_lines, reason = "one installation, step by step")]
 async fn readme_installation_survives_agent_upgrade_and_removal() {
     let cluster = NodeCluster::start().await;
     let [helm3, helm4] = Helm::both();
@@ -224,7 +225,7 @@ async fn broken_sidecar_does_not_stop_the_agent() {
     let helm = Helm::latest();
     cluster.agent(&helm, &["replicas=1"]).await;
     for (what, values) in [
-        ("an image that nobody has", "image.tag=none"),
+        ("a missing image", "image.tag=none"),
         ("a flag that it does not know", "image.pullPolicy=Never"),
     ] {
         let sidecar = [

@@ -3,6 +3,7 @@
 //! Each scenario is one cluster; all run in parallel, thirty times as fast as the committed rules.
 
 mod consequences;
+mod lifecycle;
 mod monitored_lab;
 mod soak;
 mod vantages;
@@ -12,14 +13,15 @@ use std::env;
 use std::time::Duration;
 
 use castai_health_exporter::alerting::alertmanager::receiver_of;
-use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use castai_health_exporter::alerting::time_scale::TimeScale;
 use castai_health_exporter::catalogue::{
-    CheckId, ExporterAlert, FailureMode, Status, alert, relations, runbook_url,
+    CheckId, FailureMode, Status, alert, relations, runbook_url,
 };
 use consequences::{SharedCause, consequences_notify_once};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
+use lifecycle::{agent_is_deleted, exporter_restarts};
 use monitored_lab::MonitoredLab;
 use serde_json::{Value, json};
 use test_support::lab_cluster::LabCluster;
@@ -33,16 +35,22 @@ use crate::support::monitoring::{Monitoring, Notification, RUNBOOKS};
 
 /// Speed-up over the committed rules.
 const RULE_SPEEDUP: u32 = 30;
+
 /// Limit for `for`, evaluation and grouping together, on a busy machine.
 const NOTIFICATION_TIMEOUT: Duration = Duration::from_mins(3);
+
 /// Longer than `keep_firing_for`.
 const RESOLVE_DELAY: Duration = Duration::from_secs(14);
+
 /// Number of lab clusters in parallel.
 const PARALLEL_LABS: usize = 12;
+
 /// Delays that are late for an impatient agent, and for the agent of these tests.
 const DELAYS: (&str, &str) = ("slow:1200ms", "slow:5000ms");
+
 /// Variable: if set, all failure modes are tested, not only one per alert.
 const EVERY_MODE: &str = "EVERY_MODE";
+
 /// Variable: if set, only scenarios whose check and mode contain it are tested.
 const SCENARIO_FILTER: &str = "STORIES";
 
@@ -87,7 +95,7 @@ fn selected_scenarios() -> Vec<&'static Scenario> {
 #[ignore = "it takes minutes; `make test-pages` runs it"]
 async fn every_alert_notifies_once_and_resolves() {
     let began = Instant::now();
-    let settings = Settings {
+    let settings = GeneratorOptions {
         time_scale: TimeScale::faster(RULE_SPEEDUP),
         runbook_base: RUNBOOKS,
     };
@@ -95,7 +103,7 @@ async fn every_alert_notifies_once_and_resolves() {
     let healthy = MonitoredLab::start(LabCluster::start()).await;
     monitoring.scrape("healthy", &[healthy.exporter.address()]);
 
-    let (stories, others) = tokio::join!(
+    let (scenarios, others) = tokio::join!(
         futures_util::stream::iter(selected_scenarios())
             .map(|scenario| play(&monitoring, scenario))
             .buffer_unordered(PARALLEL_LABS)
@@ -125,13 +133,13 @@ async fn every_alert_notifies_once_and_resolves() {
     let empty = crate::dashboards::without_data(&monitoring, began.elapsed()).await;
     crate::support::promtool::assert_accepts(&healthy.exporter.metrics().await);
 
-    let mut rows: Vec<Row> = stories.into_iter().chain(others).collect();
+    let mut rows: Vec<Row> = scenarios.into_iter().chain(others).collect();
     rows.sort_by(|one, other| {
         (one.alert, &one.scenario_name).cmp(&(other.alert, &other.scenario_name))
     });
     println!(
         "{:<58} {:<36} {:<9} {:>7} {:>5} {:>9}",
-        "story", "alert", "severity", "seconds", "told", "resolved"
+        "scenario", "alert", "severity", "seconds", "firing", "resolved"
     );
     for row in &rows {
         let Row {
@@ -224,8 +232,7 @@ async fn play(monitoring: &Monitoring, scenario: &Scenario) -> Row {
         row.problems.push(format!("the exporter reports {shown}"));
     }
     if last.is_none() {
-        row.problems
-            .push("nobody was told that it is over".to_owned());
+        row.problems.push("no resolved notification".to_owned());
     }
     row
 }
@@ -249,97 +256,6 @@ async fn keep_injecting(world: &LabCluster, fault: InjectedFault) {
         if let InjectedFault::AgentApiResponses(code) = fault {
             world.agent.add_api_responses(code, 40);
         }
-    }
-}
-
-/// Restarts the exporter during a failure and expects no further notification.
-async fn exporter_restarts(monitoring: &Monitoring) -> Row {
-    let cluster = "the-exporter-restarts-meanwhile";
-    let mut world = LabCluster::start();
-    let healthy = (world.env.clone(), world.file.clone());
-    inject_fault(&mut world, InjectedFault::Castai("token-invalid")).await;
-    let mut monitored = MonitoredLab::start(world).await;
-    monitoring.scrape(cluster, &[monitored.exporter.address()]);
-    let began = Instant::now();
-    let first = monitoring
-        .wait_for_status(cluster, "firing", NOTIFICATION_TIMEOUT)
-        .await;
-    monitored.restart().await;
-    sleep(Duration::from_secs(2)).await;
-    monitoring.scrape(cluster, &[monitored.exporter.address()]);
-    sleep(RESOLVE_DELAY).await;
-    let mut meanwhile = Vec::new();
-    if monitoring.notifications(cluster).len() != 1 {
-        meanwhile.push("the restart was told of".to_owned());
-    }
-    heal(&mut monitored.world, healthy).await;
-    monitoring
-        .wait_for_status(cluster, "resolved", NOTIFICATION_TIMEOUT)
-        .await;
-    let pair = (CheckId::CastaiApi, FailureMode::CastaiTokenInvalid);
-    let mut row = row(monitoring, cluster, pair, "critical", began, first.as_ref());
-    cluster.clone_into(&mut row.scenario_name);
-    row.problems.extend(meanwhile);
-    row
-}
-
-/// Deletes the agent together with its sidecar.
-async fn agent_is_deleted(monitoring: &Monitoring) -> Row {
-    let cluster = "the-agent-is-deleted";
-    let monitored = MonitoredLab::start(LabCluster::start()).await;
-    monitoring.scrape(cluster, &[monitored.exporter.address()]);
-    sleep(Duration::from_secs(8)).await;
-    monitoring.scrape(cluster, &[]);
-    drop(monitored);
-    let began = Instant::now();
-    let first = monitoring
-        .wait_for_status(cluster, "firing", NOTIFICATION_TIMEOUT)
-        .await;
-    let back = MonitoredLab::start(LabCluster::start()).await;
-    monitoring.scrape(cluster, &[back.exporter.address()]);
-    monitoring
-        .wait_for_status(cluster, "resolved", NOTIFICATION_TIMEOUT)
-        .await;
-    let alert = ExporterAlert::ExporterAbsent.entry();
-    let notifications = monitoring.notifications(cluster);
-    let is = |status: &str| {
-        notifications
-            .iter()
-            .filter(|one| one.body["status"] == status)
-            .count()
-    };
-    let mut problems = Vec::new();
-    for one in &notifications {
-        if one.receiver != "pager"
-            || one.body["alerts"]
-                .as_array()
-                .is_none_or(|alerts| alerts.len() != 1)
-        {
-            problems.push(one.body.to_string());
-        }
-    }
-    let (firing, resolved) = (is("firing"), is("resolved"));
-    if (firing, resolved) != (1, 1)
-        || notifications
-            .iter()
-            .any(|one| one.body["groupLabels"]["cluster"] != cluster)
-    {
-        problems.push(format!("{notifications:?}"));
-    }
-    if first
-        .as_ref()
-        .is_none_or(|one| one.body["alerts"][0]["labels"]["alertname"] != alert.name)
-    {
-        problems.push(format!("{first:?}"));
-    }
-    Row {
-        scenario_name: cluster.to_owned(),
-        alert: alert.name,
-        severity: alert.severity.label(),
-        seconds: first.map_or(f64::NAN, |one| one.at.duration_since(began).as_secs_f64()),
-        notifications: firing,
-        resolved,
-        problems,
     }
 }
 

@@ -7,7 +7,7 @@ use castai_health_exporter::alerting::directory::{
     DirectoryError, FileChange, {self},
 };
 use castai_health_exporter::alerting::file::GeneratedFile;
-use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 
 use crate::chart::CHART_RULES;
 use crate::header::{MARKDOWN_HEADER, YAML_HEADER};
@@ -30,7 +30,7 @@ pub(crate) fn changes(repository: &Path) -> Result<Vec<FileChange>, DirectoryErr
 
 /// Returns every generated file of the repository.
 fn files(repository: &Path) -> Result<Vec<GeneratedFile>, DirectoryError> {
-    let mut files = alerting::files(&Settings::DEFAULT);
+    let mut files = alerting::files(&GeneratorOptions::DEFAULT);
     // Helm reads no file outside its chart.
     let copies: Vec<GeneratedFile> = files.iter().filter_map(chart::copy).collect();
     files.extend(copies);
@@ -39,7 +39,7 @@ fn files(repository: &Path) -> Result<Vec<GeneratedFile>, DirectoryError> {
     files.push(readme::file(&readme));
     files.push(chart::readme(&values));
     files.extend(permissions::files());
-    files.extend(promtool::files(&Settings::DEFAULT));
+    files.extend(promtool::files(&GeneratorOptions::DEFAULT));
     Ok(files)
 }
 

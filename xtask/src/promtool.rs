@@ -8,7 +8,7 @@ mod slo_alerts;
 mod test_case;
 
 use castai_health_exporter::alerting::file::GeneratedFile;
-use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use castai_health_exporter::alerting::yaml::Yaml;
 use castai_health_exporter::catalogue::CheckId;
 use castai_health_exporter::catalogue::alert::ALERTS;
@@ -20,7 +20,7 @@ use crate::promtool::test_case::TestCase;
 pub(crate) const RULE_TESTS: &str = "alerts/tests";
 
 /// Returns one file of tests per group of rules.
-pub(crate) fn files(settings: &Settings<'_>) -> Vec<GeneratedFile> {
+pub(crate) fn files(settings: &GeneratorOptions<'_>) -> Vec<GeneratedFile> {
     let checks = CheckId::ALL
         .iter()
         .filter(|check| ALERTS.iter().any(|alert| alert.check == **check));

@@ -9,14 +9,14 @@ pub enum LogError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// Other logs used up the time of the attempt.
-    #[error("other logs used up the time of the attempt")]
+    #[error("other logs used up the attempt's time")]
     OutOfTime,
 }
 
 /// An error while reading one log.
 #[derive(Debug)]
 pub(super) enum ReadError {
-    /// There is no log: the container has not started or was deleted.
+    /// No log: the container has not started or was deleted.
     NoLog,
     /// A part of the log was not read.
     Incomplete(String),

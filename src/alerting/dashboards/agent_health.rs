@@ -7,14 +7,14 @@ use crate::alerting::dashboards::panel::Panel;
 use crate::alerting::dashboards::status::{
     SEVERITY_COLOURS, STATUS_MAPPINGS, phase_colours, worst_status,
 };
+use crate::alerting::generator_options::GeneratorOptions;
 use crate::alerting::rules::slo::ERROR_RATIO;
-use crate::alerting::settings::Settings;
 use crate::catalogue::exporter_alert::SLO_TARGET;
 use crate::catalogue::{CheckId, Phase};
 
 const INFO: &str = "castai_health_exporter_info";
 
-pub(super) fn dashboard(settings: &Settings<'_>) -> Value {
+pub(super) fn dashboard(settings: &GeneratorOptions<'_>) -> Value {
     let properties = Dashboard {
         uid: "castai-agent-health",
         title: "CAST AI agent health",
@@ -171,7 +171,7 @@ fn connection(check: CheckId) -> Row {
                 "Phase durations, slowest target",
                 "Duration of each phase in the last attempt. The line is the agent's TLS timeout.",
                 "s",
-                format!("max by (phase) (castai_health_target_phase_seconds{{{of}}})"),
+                format!("max by (phase) (castai_health_target_phase_duration_seconds{{{of}}})"),
                 "{{phase}}",
             )
             .thresholds_from_green(&[(timeout, "red")])

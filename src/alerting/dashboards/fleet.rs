@@ -5,12 +5,12 @@ use serde_json::Value;
 use crate::alerting::dashboards::layout::{Dashboard, Row, render, runbooks, variable};
 use crate::alerting::dashboards::panel::Panel;
 use crate::alerting::dashboards::status::{SEVERITY_COLOURS, STATUS_MAPPINGS, worst_status};
-use crate::alerting::settings::Settings;
+use crate::alerting::generator_options::GeneratorOptions;
 use crate::catalogue::ExporterAlert;
 
 const CLUSTER: &str = "cluster=~\"$cluster\"";
 
-pub(super) fn dashboard(settings: &Settings<'_>) -> Value {
+pub(super) fn dashboard(settings: &GeneratorOptions<'_>) -> Value {
     let properties = Dashboard {
         uid: "castai-agent-fleet",
         title: "CAST AI agent health / fleet",

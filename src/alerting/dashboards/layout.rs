@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::alerting::dashboards::panel;
 use crate::alerting::dashboards::panel::Panel;
-use crate::alerting::settings::Settings;
+use crate::alerting::generator_options::GeneratorOptions;
 use crate::catalogue::metric::METRICS;
 
 /// Label matchers of every query about one cluster.
@@ -146,7 +146,7 @@ pub(super) fn variable(label: &str, of: &str, all: &str) -> Value {
 }
 
 /// Returns the variable with the base URL of the runbooks, which viewers can change.
-pub(super) fn runbooks(settings: &Settings<'_>) -> Value {
+pub(super) fn runbooks(settings: &GeneratorOptions<'_>) -> Value {
     json!({
         "current": {"selected": false, "text": settings.runbook_base, "value": settings.runbook_base},
         "hide": 0, "label": "Runbooks", "name": "runbooks",

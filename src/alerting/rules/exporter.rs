@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use crate::alerting::generator_options::GeneratorOptions;
 use crate::alerting::rules::group::{
     AlertRule, Group, KEEP_FIRING_FOR, Rule, escape_template, severity_label,
 };
-use crate::alerting::settings::Settings;
 use crate::alerting::time_scale::TimeScale;
 use crate::catalogue::{ExporterAlert, metric};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// Returns the group `exporter`.
-pub fn group(settings: &Settings<'_>) -> Group {
+pub fn group(settings: &GeneratorOptions<'_>) -> Group {
     let rule = |alert: &ExporterAlert| {
         let (expr, window) = expression(*alert, settings.time_scale)?;
         let labels = vec![severity_label(alert.entry().severity)];
@@ -161,7 +161,7 @@ pub(super) fn alert_rule(
     expr: String,
     window: Duration,
     labels: Vec<(&'static str, String)>,
-    settings: &Settings<'_>,
+    settings: &GeneratorOptions<'_>,
 ) -> AlertRule {
     let entry = alert.entry();
     // Templates see the labels of the series, not those that the rule adds.

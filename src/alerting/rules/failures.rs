@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use crate::alerting::generator_options::GeneratorOptions;
 use crate::alerting::rules::group::{
     AlertRule, Group, KEEP_FIRING_FOR, Rule, escape_template, severity_label,
 };
-use crate::alerting::settings::Settings;
 use crate::alerting::time_scale::TimeScale;
 use crate::alerting::visibility::Visibility;
 use crate::catalogue::alert::ALERTS;
@@ -32,7 +32,7 @@ const VANTAGES: [&str; 2] = ["sidecar", "companion"];
 const INSTANCE: &str = "cluster, namespace, job, instance";
 
 /// Returns one group per check that has alerts.
-pub fn groups(settings: &Settings<'_>) -> Vec<Group> {
+pub fn groups(settings: &GeneratorOptions<'_>) -> Vec<Group> {
     let with_alerts = |check: &&CheckId| ALERTS.iter().any(|alert| alert.check == **check);
     CheckId::ALL
         .iter()
@@ -41,7 +41,7 @@ pub fn groups(settings: &Settings<'_>) -> Vec<Group> {
         .collect()
 }
 
-fn group(check: CheckId, settings: &Settings<'_>) -> Group {
+fn group(check: CheckId, settings: &GeneratorOptions<'_>) -> Group {
     let record = |name: &str, label: Option<(&'static str, String)>, expr: String| Rule::Record {
         name: name.to_owned(),
         labels: label.into_iter().collect(),
@@ -168,7 +168,11 @@ fn rank_and_visibility(check: CheckId) -> String {
     cases.join("\nor\n")
 }
 
-fn alert_rule(alert: &'static Alert, mode: FailureMode, settings: &Settings<'_>) -> AlertRule {
+fn alert_rule(
+    alert: &'static Alert,
+    mode: FailureMode,
+    settings: &GeneratorOptions<'_>,
+) -> AlertRule {
     let check = alert.check;
     let template = if check.entry().scope == Scope::Cluster {
         String::new()

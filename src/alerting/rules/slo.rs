@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::alerting::generator_options::GeneratorOptions;
 use crate::alerting::rules::exporter::alert_rule;
 use crate::alerting::rules::group::{Group, Rule, severity_label};
-use crate::alerting::settings::Settings;
 use crate::alerting::time_scale::TimeScale;
 use crate::catalogue::exporter_alert::{SLO_CHECKS, SLO_TARGET};
 use crate::catalogue::{ExporterAlert, Severity};
@@ -62,7 +62,7 @@ const BURN_RATES: [BurnRate; 4] = [
 ];
 
 /// Returns the group `slo`.
-pub fn group(settings: &Settings<'_>) -> Group {
+pub fn group(settings: &GeneratorOptions<'_>) -> Group {
     let time_scale = settings.time_scale;
     let checks: Vec<&str> = SLO_CHECKS.iter().map(|check| check.label()).collect();
     let checks = checks.join("|");

@@ -13,7 +13,7 @@ pub(super) const ALERTS: &[Alert] = &[
         check: CheckId::AgentHealth,
         modes: AGENT_UNHEALTHY,
         summary: "The CAST AI agent reports itself unhealthy or does not respond.",
-        impact: "Its snapshots do not arrive, or soon will not: Kubernetes restarts it, and CAST AI shows the cluster as not responding after some minutes.",
+        impact: "Its snapshots do not arrive, or soon will not: Kubernetes restarts it, and CAST AI shows the cluster as not responding after several minutes.",
         diagnosis: &[
             "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
             "kubectl -n castai-agent logs deployment/castai-agent -c agent --since=10m | castai-health-exporter explain -",
@@ -56,7 +56,7 @@ pub(super) const ALERTS: &[Alert] = &[
         check: CheckId::AgentLog,
         modes: LOG_CASTAI,
         summary: "The CAST AI agent logs that CAST AI rejects its requests.",
-        impact: "Snapshots are delayed or lost. After twelve minutes without a delivery the agent is restarted, repeatedly.",
+        impact: "Snapshots are delayed or lost. After twelve minutes without a delivery, Kubernetes restarts the agent repeatedly.",
         diagnosis: LOG_DIAGNOSIS,
     },
     Alert {
@@ -72,7 +72,7 @@ pub(super) const ALERTS: &[Alert] = &[
         check: CheckId::AgentLog,
         modes: LOG_CLOUD,
         summary: "The CAST AI agent logs that it cannot use the cloud's API.",
-        impact: "If the agent has to discover its cluster, it does not start. Otherwise its snapshots are delayed by up to two minutes, and spot nodes may be shown as on-demand.",
+        impact: "An agent that has to discover its cluster does not start. Otherwise its snapshots are delayed by up to two minutes, and spot nodes may be shown as on-demand.",
         diagnosis: LOG_DIAGNOSIS,
     },
     Alert {

@@ -40,7 +40,7 @@ pub(super) const ALERTS: &[Alert] = &[
             matches!(mode.category(), Category::Denied | Category::Misconfigured)
         }),
         summary: "CAST AI rejects the agent's configuration: its API key, cluster ID or API address.",
-        impact: "CAST AI rejects every request of the agent. After twelve minutes the liveness probe restarts the agent, repeatedly, and no message gives the reason.",
+        impact: "CAST AI rejects every request from the agent. After twelve minutes the liveness probe restarts the agent repeatedly, and no message gives the reason.",
         diagnosis: &[
             "kubectl -n castai-agent get secret castai-agent -o jsonpath='{.data.API_KEY}' | base64 -d | wc -c",
             "kubectl -n castai-agent get configmap castai-agent-metadata -o jsonpath='{.data.CLUSTER_ID}'",

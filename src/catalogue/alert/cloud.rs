@@ -16,7 +16,7 @@ pub(super) const ALERTS: &[Alert] = &[
         check: CheckId::Imds,
         modes: IMDS,
         summary: "The EC2 instance metadata service does not return what the CAST AI agent needs.",
-        impact: "Without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME the agent does not start. With all three it only lacks the node's role, so spot nodes may be shown as on-demand.",
+        impact: "Without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME the agent does not start. With all three it starts without the node's role, so spot nodes may be shown as on-demand.",
         diagnosis: &[
             "kubectl -n castai-agent set env deploy/castai-agent --list | grep -E 'EKS_|AWS_EC2_METADATA|PROXY'",
             "kubectl -n castai-agent get networkpolicy",
@@ -39,8 +39,8 @@ pub(super) const ALERTS: &[Alert] = &[
         name: "CastaiAwsCredentialsDegraded",
         check: CheckId::AwsCredentials,
         modes: AWS_CREDENTIALS_DEGRADED,
-        summary: "The CAST AI agent gets different AWS credentials than its service account is configured for, or gets them late.",
-        impact: "The agent uses the next credentials that it finds, often the node's role, which may lack permission to query EC2. Then spot nodes may be shown as on-demand, and without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME the agent does not start.",
+        summary: "The CAST AI agent gets AWS credentials other than those configured for its service account, or gets them late.",
+        impact: "The agent falls back to the next credentials it finds, often the node's role, which may lack permission to query EC2. In that case, spot nodes may be shown as on-demand, and without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME the agent does not start.",
         diagnosis: &[
             "kubectl -n castai-agent get serviceaccount castai-agent -o yaml",
             "kubectl -n castai-agent get pods -o yaml | grep -A1 -E 'name: AWS_|eks.amazonaws.com'",
@@ -78,7 +78,7 @@ pub(super) const ALERTS: &[Alert] = &[
         check: CheckId::StsIdentity,
         modes: STS_UNREACHABLE,
         summary: "The CAST AI agent cannot reach the AWS Security Token Service (STS).",
-        impact: "An agent with an IAM role for its service account gets no credentials: snapshots wait up to two minutes for STS, and spot nodes may be shown as on-demand. Without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME it does not start. Where the agent does not need STS, only its identity is unknown.",
+        impact: "An agent with an IAM role for its service account gets no credentials: snapshots wait up to two minutes for STS, and spot nodes may be shown as on-demand. Without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME it does not start. If the agent does not need STS, only the identity remains unknown.",
         diagnosis: &[
             "kubectl -n castai-agent set env deploy/castai-agent --list | grep -E 'PROXY|AWS_|EKS_REGION'",
             "kubectl -n castai-agent get networkpolicy",
@@ -116,7 +116,7 @@ pub(super) const ALERTS: &[Alert] = &[
         check: CheckId::StsIdentity,
         modes: STS_ERRORS,
         summary: "The AWS Security Token Service (STS) denies or throttles requests, returns errors or responds late.",
-        impact: "An agent with an IAM role for its service account may get no new credentials; its present ones are valid for at most one hour.",
+        impact: "An agent with an IAM role for its service account may get no new credentials; its current ones are valid for at most one hour.",
         diagnosis: &[
             "aws ec2 describe-vpc-endpoints --filters Name=service-name,Values=com.amazonaws.REGION.sts --query 'VpcEndpoints[].PolicyDocument'",
             "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=AssumeRoleWithWebIdentity --max-results 5",
@@ -127,7 +127,7 @@ pub(super) const ALERTS: &[Alert] = &[
         check: CheckId::Ec2Api,
         modes: EC2_UNREACHABLE,
         summary: "The CAST AI agent cannot reach the EC2 API.",
-        impact: "Every snapshot that contains a node whose purchase option only EC2 knows waits up to two minutes, and spot nodes are shown as on-demand. Without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME the agent does not start.",
+        impact: "Every snapshot that needs EC2 to determine a node's purchase option is delayed by up to two minutes, and spot nodes are shown as on-demand. Without EKS_ACCOUNT_ID, EKS_REGION and EKS_CLUSTER_NAME the agent does not start.",
         diagnosis: &[
             "kubectl -n castai-agent set env deploy/castai-agent --list | grep -E 'PROXY|AWS_|EKS_REGION'",
             "kubectl -n castai-agent get networkpolicy",

@@ -11,7 +11,7 @@ pub(super) const ALERTS: &[Alert] = &[
         check: CheckId::NodeLifecycle,
         modes: LIFECYCLE_UNRESOLVED,
         summary: "The CAST AI agent cannot determine which nodes are spot instances.",
-        impact: "Spot nodes are shown as on-demand, so savings are calculated wrongly.",
+        impact: "Spot nodes are shown as on-demand, so the reported savings are wrong.",
         diagnosis: &[
             "kubectl get nodes -L eks.amazonaws.com/capacityType,karpenter.sh/capacity-type,scheduling.cast.ai/spot",
             "kubectl -n castai-agent logs deployment/castai-agent -c agent | grep \"determine node lifecycle\"",
@@ -36,7 +36,7 @@ pub(super) const ALERTS: &[Alert] = &[
             !matches!(mode.category(), Category::Error)
         }),
         summary: "CAST AI does not report this cluster as connected.",
-        impact: "The savings in the console and the decisions of the autoscaler are based on the last snapshot; the cluster is not optimised.",
+        impact: "The savings in the console and the autoscaler's decisions are based on the last snapshot; the cluster is not optimised.",
         diagnosis: &[
             "kubectl -n castai-agent get deployment,pods -l app.kubernetes.io/name=castai-agent -o wide",
             "kubectl -n castai-agent get configmap castai-agent-metadata -o jsonpath='{.data.CLUSTER_ID}'",

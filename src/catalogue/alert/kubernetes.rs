@@ -41,7 +41,7 @@ pub(super) const ALERTS: &[Alert] = &[
         check: CheckId::Apiserver,
         modes: &[M::TlsHandshakeTimeout],
         summary: "The TLS handshake between the CAST AI agent and the Kubernetes API server times out.",
-        impact: "The agent waits 10 seconds for a handshake. Then it cannot start, or exits and restarts in a loop.",
+        impact: "After waiting 10 seconds for a handshake, the agent cannot start, or exits and restarts in a loop.",
         diagnosis: &[
             "kubectl -n castai-agent get pods -o wide",
             "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes",

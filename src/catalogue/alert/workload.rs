@@ -56,7 +56,7 @@ pub(super) const ALERTS: &[Alert] = &[
             matches!(mode.category(), Category::NotCreated)
         }),
         summary: "Kubernetes rejects the creation of the CAST AI agent's pods.",
-        impact: "There is no pod of the agent, or none of its new version. The Deployment alone shows little of it.",
+        impact: "The agent has no pods, or none of the new version. The Deployment's status alone does not show why.",
         diagnosis: &[
             "kubectl -n castai-agent describe replicasets -l app.kubernetes.io/name=castai-agent",
             "kubectl -n castai-agent get events --sort-by=.lastTimestamp",
@@ -82,7 +82,7 @@ pub(super) const ALERTS: &[Alert] = &[
         check: CheckId::AgentWorkload,
         modes: IMAGE_PULL,
         summary: "The CAST AI agent's image cannot be pulled.",
-        impact: "No snapshots are delivered until the image is pulled. If a pod of an older version still runs, only the new version is affected.",
+        impact: "No snapshots are delivered until the image is pulled. If a pod of an older version is still running, only the new version is affected.",
         diagnosis: &[
             "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o wide",
             "kubectl -n castai-agent describe pod -l app.kubernetes.io/name=castai-agent",
@@ -114,7 +114,7 @@ pub(super) const ALERTS: &[Alert] = &[
         name: "CastaiClusterControllerDown",
         check: CheckId::ClusterController,
         modes: WORKLOAD,
-        summary: "The CAST AI cluster controller does not run as it should.",
+        summary: "The CAST AI cluster controller is not running correctly.",
         impact: "CAST AI can neither add, drain or remove nodes nor upgrade its components.",
         diagnosis: &[
             "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-cluster-controller -o wide",
@@ -138,7 +138,7 @@ pub(super) const ALERTS: &[Alert] = &[
         name: "CastaiClusterControllerNoLeader",
         check: CheckId::ClusterController,
         modes: LEADERLESS,
-        summary: "No instance of the CAST AI cluster controller is the leader, although its pods run.",
+        summary: "No instance of the CAST AI cluster controller is the leader, although its pods are running.",
         impact: "Only the leader receives actions from CAST AI, so nodes are neither added nor removed.",
         diagnosis: &[
             "kubectl -n castai-agent get lease cluster-controller -o yaml",
@@ -163,7 +163,7 @@ pub(super) const ALERTS: &[Alert] = &[
         modes: modes_where!(CheckId::Components, |mode| {
             matches!(mode.family(), Family::Workload)
         }),
-        summary: "A CAST AI component does not run as it should.",
+        summary: "A CAST AI component is not running correctly.",
         impact: "The component's features do not work; the agent itself is not affected.",
         diagnosis: &[
             "kubectl -n castai-agent get deployments,daemonsets",
@@ -174,7 +174,7 @@ pub(super) const ALERTS: &[Alert] = &[
         name: "CastaiImagePullFailing",
         check: CheckId::ImagePull,
         modes: IMAGE_PULL,
-        summary: "Pods of this cluster wait for images that cannot be pulled.",
+        summary: "Pods in this cluster are waiting for images that cannot be pulled.",
         impact: "The pods do not start. If new nodes are affected, workloads that CAST AI moves there stay down.",
         diagnosis: &[
             "kubectl get pods --all-namespaces --field-selector status.phase=Pending -o wide",

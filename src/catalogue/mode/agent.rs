@@ -57,9 +57,9 @@ macro_rules! agent {
                 a lease, or without a holder, the mode is `agent_no_leader`. A killed leader is \
                 replaced after 16 s.",
             remedy: "Find the holder and the last renewal: `kubectl -n castai-agent get lease \
-                agent-leader-election-lock -o yaml`. Check that the agent's pods run: `kubectl -n \
-                castai-agent get pods -l app.kubernetes.io/name=castai-agent`. If they run, \
-                delete them, and look at the `apiserver` check.",
+                agent-leader-election-lock -o yaml`. Check that the agent's pods are running: \
+                `kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent`. If \
+                they are running, delete them, and look at the `apiserver` check.",
         }
         AgentNotReadyInitialising = "agent_not_ready_initialising" {
             category: Unhealthy,
@@ -68,9 +68,9 @@ macro_rules! agent {
             meaning: "The agent is running but has not collected its first snapshot yet.",
             distinguishing: "Its readiness endpoint says so. A delta that is overdue later on is \
                 `agent_unhealthy`.",
-            remedy: "Wait two minutes. Then find what its watches lack, usually a role: `kubectl \
-                -n castai-agent logs deploy/castai-agent -c agent | grep -E 'has not been \
-                synced|Failed to watch'`.",
+            remedy: "Wait two minutes. Then find what its watches are missing, usually a role: \
+                `kubectl -n castai-agent logs deploy/castai-agent -c agent | grep -E 'has not \
+                been synced|Failed to watch'`.",
         }
         AgentUnhealthy = "agent_unhealthy" {
             category: Unhealthy,

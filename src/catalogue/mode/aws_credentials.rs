@@ -196,8 +196,8 @@ macro_rules! aws_credentials {
             category: Throttled,
             checks: [AwsCredentials, AgentLog],
             properties: [Transient],
-            meaning: "EKS throttles requests for pod credentials.",
-            distinguishing: "A transient refusal, not a denial.",
+            meaning: "EKS is throttling requests for pod credentials.",
+            distinguishing: "Transient; the request was not denied.",
             remedy: "Wait: the request is retried. If it persists, look for many pods that start \
                 at the same time, or for one that crash-loops.",
         }
@@ -215,7 +215,7 @@ macro_rules! aws_credentials {
             checks: [AwsCredentials, AgentLog],
             meaning: "This agent is too old for EKS Pod Identity: its AWS SDK rejects the address \
                 of the credentials.",
-            distinguishing: "Detected before any request is sent. Agents from v0.94.0 on accept \
+            distinguishing: "Detected before any request is sent. Agents v0.94.0 and later accept \
                 it.",
             remedy: "Upgrade the agent: `helm repo update && helm upgrade castai-agent \
                 castai-helm/castai-agent -n castai-agent --reuse-values`. Until then, use a \

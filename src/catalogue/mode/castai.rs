@@ -44,10 +44,10 @@ macro_rules! castai {
                 (403).",
             distinguishing: "The response is CAST AI's own JSON; an HTML page with 403 comes from \
                 its edge (`castai_waf_blocked`) or from a proxy (`proxy_block_page`).",
-            remedy: "Store a key of the right organisation in the agent's Secret and restart the \
-                agent: either another onboarding revoked the cluster's token, or the key belongs \
-                to another organisation. For the cluster controller: `helm repo update && helm \
-                upgrade -i cluster-controller castai-helm/castai-cluster-controller -n \
+            remedy: "Store a key from the right organisation in the agent's Secret and restart \
+                the agent: either another onboarding revoked the cluster's token, or the key \
+                belongs to another organisation. For the cluster controller: `helm repo update && \
+                helm upgrade -i cluster-controller castai-helm/castai-cluster-controller -n \
                 castai-agent --set castai.apiKey=$CASTAI_API_TOKEN --set \
                 castai.clusterID=$CLUSTER_ID`.",
         }
@@ -67,7 +67,8 @@ macro_rules! castai {
         CastaiClusterNotFound = "castai_cluster_not_found" {
             category: Denied,
             checks: [CastaiApi, ClusterStatus, AgentLog],
-            meaning: "CAST AI no longer knows this cluster (404), while the agent keeps running.",
+            meaning: "CAST AI no longer has a record of this cluster (404), but the agent is \
+                still running.",
             distinguishing: "This is a response to a request that contains the cluster ID. A key \
                 of another organisation gets 403.",
             remedy: "Reconnect the cluster, which was deleted in the console: run the script of \
@@ -78,10 +79,10 @@ macro_rules! castai {
             category: Throttled,
             checks: [CastaiApi, AgentLog],
             properties: [Transient],
-            meaning: "CAST AI rejects requests because there are too many (429).",
+            meaning: "CAST AI is rate limiting requests (429).",
             distinguishing: "The response is JSON from the application; an HTML page with 429 \
                 comes from the edge (`castai_waf_blocked`).",
-            remedy: "Wait: the agent retries by itself. If it persists, check for several agents \
+            remedy: "Wait: the agent retries on its own. If it persists, check for several agents \
                 of one cluster (`kubectl get deploy -A -l app.kubernetes.io/name=castai-agent`) \
                 and for other tools that use the same key. Otherwise request a higher quota from \
                 CAST AI.",
@@ -125,7 +126,7 @@ macro_rules! castai {
             checks: [CastaiApi, AgentLog],
             meaning: "Something responds at CAST AI's address, but not with what CAST AI would \
                 return.",
-            distinguishing: "This includes status 200: the agent takes a portal's page for \
+            distinguishing: "This includes status 200: the agent treats a portal's page as \
                 success and reports itself healthy. With marks of a filter it is \
                 `proxy_block_page`.",
             remedy: "Compare `API_URL` with `https://api.cast.ai` and check the page title in the \
@@ -191,7 +192,7 @@ macro_rules! castai {
             checks: [ClusterStatus],
             meaning: "CAST AI lists the agent as online, but the last snapshot it holds is old.",
             distinguishing: "Requests succeed and no error is reported: either something in \
-                between responds instead of CAST AI (the agent takes a page with status 200 for \
+                between responds instead of CAST AI (the agent treats a page with status 200 as \
                 success), or the agent idles as a follower without a leader. Once CAST AI \
                 notices, the mode becomes `castai_not_responding`.",
             remedy: "Check that a leader is sending data: `kubectl -n castai-agent logs \

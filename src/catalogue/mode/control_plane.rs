@@ -27,13 +27,13 @@ macro_rules! control_plane {
             checks: [ControlPlaneAccess],
             meaning: "The control plane has no public address, so CAST AI cannot reach it.",
             distinguishing: "Unlike in `cpfw_blocked`, no allow list is involved: nothing is \
-                reachable from outside. The agent itself works, because it only connects \
-                outwards.",
+                reachable from outside. The agent itself works, because it makes only outbound \
+                connections.",
             remedy: "Do nothing if CAST AI only monitors the cluster. For optimisation from \
                 outside, give the control plane a public address with an allow list (`aws eks \
                 update-cluster-config --name CLUSTER --resources-vpc-config \
                 endpointPublicAccess=true,publicAccessCidrs=35.221.40.21/32`), or use CAST AI's \
-                cluster controller, which only connects outwards.",
+                cluster controller, which makes only outbound connections.",
         }
     } };
 }

@@ -43,7 +43,7 @@ macro_rules! ec2 {
             checks: [Ec2Api, AgentLog],
             meaning: "The role's permissions boundary does not allow `ec2:DescribeInstances`.",
             distinguishing: "The policy may allow it; the boundary limits it.",
-            remedy: "Add `ec2:DescribeInstances` to the boundary. Show it: `aws iam get-role \
+            remedy: "Add `ec2:DescribeInstances` to the boundary. To view it: `aws iam get-role \
                 --role-name ROLE --query Role.PermissionsBoundary`.",
         }
         Ec2DeniedSessionPolicy = "ec2_denied_session_policy" {
@@ -67,8 +67,8 @@ macro_rules! ec2 {
             checks: [Ec2Api, AgentLog],
             meaning: "The policy of the VPC endpoint for EC2 does not allow the request.",
             distinguishing: "From outside this VPC the same role succeeds.",
-            remedy: "Allow the role and `ec2:DescribeInstances` in the endpoint policy. Show it: \
-                `aws ec2 describe-vpc-endpoints --filters \
+            remedy: "Allow the role and `ec2:DescribeInstances` in the endpoint policy. To view \
+                it: `aws ec2 describe-vpc-endpoints --filters \
                 Name=service-name,Values=com.amazonaws.REGION.ec2 --query \
                 'VpcEndpoints[].PolicyDocument'`.",
         }
@@ -87,7 +87,8 @@ macro_rules! ec2 {
             category: Throttled,
             checks: [Ec2Api, AgentLog],
             properties: [Transient],
-            meaning: "EC2 throttles requests because the account sends too many in this region.",
+            meaning: "EC2 is throttling requests: the account exceeds its rate limit in this \
+                region.",
             distinguishing: "The limit is shared by all tools of the account; status 503 does not \
                 mean an outage here.",
             remedy: "Wait. Find the caller with too many requests in CloudTrail \

@@ -25,8 +25,8 @@ macro_rules! gcp {
             checks: [GceMetadata, AgentLog],
             meaning: "GKE's metadata server responds, but lacks a value that the agent needs.",
             distinguishing: "The response is 404 or empty for one path, which the agent logs as \
-                `not defined`; no response is `gcp_metadata_unreachable`. Nodes outside GKE have \
-                no `cluster-name`.",
+                `not defined`; if there is no response, the mode is `gcp_metadata_unreachable`. \
+                Nodes outside GKE have no `cluster-name`.",
             remedy: "Set the variable that the evidence names, preferably all four: `kubectl -n \
                 castai-agent set env deploy/castai-agent GKE_PROJECT_ID=PROJECT \
                 GKE_CLUSTER_NAME=NAME GKE_REGION=REGION GKE_LOCATION=LOCATION`. If this is not a \
@@ -37,7 +37,7 @@ macro_rules! gcp {
             checks: [GceMetadata, AgentLog],
             meaning: "GKE's metadata server has no service account for this pod.",
             distinguishing: "404 for the account's path only. The agent does not need a Google \
-                service account; the exporter does, to read the control plane's authorised \
+                service account; the exporter does, to read the control plane's authorized \
                 networks.",
             remedy: "Complete the Workload Identity setup: `kubectl -n castai-agent annotate \
                 serviceaccount castai-agent \
@@ -51,9 +51,9 @@ macro_rules! gcp {
             meaning: "The metadata request lost its `Metadata-Flavor` header, or the response \
                 does not come from the metadata server.",
             distinguishing: "403 from the metadata server, or a response without \
-                `Metadata-Flavor: Google`, as a proxy sends it. The agent would accept such a \
-                response as true.",
-            remedy: "Add `169.254.169.254` and `metadata.google.internal` to `NO_PROXY`. Show the \
+                `Metadata-Flavor: Google`, such as one from a proxy. The agent would accept such \
+                a response as genuine.",
+            remedy: "Add `169.254.169.254` and `metadata.google.internal` to `NO_PROXY`. List the \
                 settings: `kubectl -n castai-agent set env deploy/castai-agent --list | grep -iE \
                 'proxy|GCE_METADATA_HOST'`. Then check what responds at the address in the \
                 evidence.",
@@ -61,7 +61,7 @@ macro_rules! gcp {
         GcpMetadataRateLimited = "gcp_metadata_rate_limited" {
             category: Throttled,
             checks: [GceMetadata, AgentLog],
-            meaning: "GKE's metadata server rejects requests because there are too many.",
+            meaning: "GKE's metadata server is rate limiting requests.",
             distinguishing: "The response is 429 or 503, and transient; no response is \
                 `gcp_metadata_unreachable`.",
             remedy: "Wait. Look for a pod on this node that queries the server in a loop: \

@@ -48,7 +48,7 @@ macro_rules! image {
         ImageRateLimited = "image_rate_limited" {
             category: NotStarting,
             checks: [AgentWorkload, ClusterController, Components, ImagePull],
-            meaning: "The registry rejects pulls because there are too many.",
+            meaning: "The registry is rate limiting pulls.",
             distinguishing: "429, or the registry's own message.",
             remedy: "Log in to the registry (Docker Hub counts anonymous pulls by address), or \
                 pull through a mirror.",
@@ -56,7 +56,8 @@ macro_rules! image {
         ImageTlsUntrusted = "image_tls_untrusted" {
             category: NotStarting,
             checks: [AgentWorkload, ClusterController, Components, ImagePull],
-            meaning: "The node does not trust the registry's certificate, or TLS fails.",
+            meaning: "The node does not trust the registry's certificate, or the TLS handshake \
+                fails.",
             distinguishing: "The registry is reachable; its certificate or protocol is the \
                 problem.",
             remedy: "Install the registry's CA on the nodes, or exempt the registry from TLS \

@@ -35,7 +35,8 @@ macro_rules! imds {
             meaning: "The instance metadata service is disabled, or something in front of it \
                 denies access.",
             distinguishing: "The response is 403, or the SDK's own setting \
-                (`AWS_EC2_METADATA_DISABLED`) disables it; no response is `aws_imds_unreachable`.",
+                (`AWS_EC2_METADATA_DISABLED`) disables it; if there is no response, the mode is \
+                `aws_imds_unreachable`.",
             remedy: "Set `EKS_ACCOUNT_ID`, `EKS_REGION` and `EKS_CLUSTER_NAME` and use IRSA, or \
                 enable the service: `aws ec2 modify-instance-metadata-options --instance-id i-… \
                 --http-endpoint enabled`. Check for kube2iam or a similar proxy in front of it.",

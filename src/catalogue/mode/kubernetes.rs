@@ -77,7 +77,7 @@ macro_rules! kubernetes {
             category: Throttled,
             checks: [Apiserver, AgentHealth, AgentLog],
             properties: [Transient],
-            meaning: "The API server rejects requests because there are too many (429).",
+            meaning: "The API server is rate limiting requests (429).",
             distinguishing: "The server says so itself. `client-side throttling` in the agent's \
                 log is the agent's own rate limiter and harmless.",
             remedy: "Find the client that floods the server: `kubectl get --raw /metrics | grep \
@@ -105,8 +105,8 @@ macro_rules! kubernetes {
                 server itself; a page from a load balancer is `k8s_unexpected_body`; a response \
                 that names etcd is `k8s_etcd_error`.",
             remedy: "Run `kubectl get --raw /readyz?verbose` to see which component is not ready. \
-                If only one API group fails, run `kubectl get apiservices | grep False` and \
-                repair or delete that APIService. During a control-plane upgrade, wait.",
+                If only one API group fails, run `kubectl get apiservices | grep False` and fix \
+                or delete that APIService. During a control-plane upgrade, wait.",
         }
         K8sUnexpectedBody = "k8s_unexpected_body" {
             category: Error,
@@ -115,8 +115,7 @@ macro_rules! kubernetes {
             distinguishing: "The body is neither a Kubernetes Status nor an object: it comes from \
                 a load balancer, a proxy or a portal. A Status with 5xx is `k8s_server_error`.",
             remedy: "Check the page title in the evidence. Exclude the API server from the proxy \
-                (add the service range to `NO_PROXY`), or repair the load balancer in front of \
-                it.",
+                (add the service range to `NO_PROXY`), or fix the load balancer in front of it.",
         }
         K8sNoAnswer = "k8s_no_answer" {
             category: Unreachable,
@@ -126,9 +125,9 @@ macro_rules! kubernetes {
                 request got.",
             distinguishing: "`context deadline exceeded` on a lease hides whether TCP, TLS or \
                 HTTP hung; even a refused connection looks like this. The `apiserver` check names \
-                the phase; trust it over this mode.",
+                the phase; rely on that instead.",
             remedy: "Check the `apiserver` check for the phase and follow that mode. The agent \
-                exits by itself (exit code 0) after about ten seconds of this; a single restart \
+                exits on its own (exit code 0) after about ten seconds of this; a single restart \
                 after a control-plane update is normal. Otherwise: `kubectl -n castai-agent \
                 delete pod -l app.kubernetes.io/name=castai-agent`.",
         }

@@ -26,9 +26,10 @@ macro_rules! metadata {
                 discoverable.",
             distinguishing: "The metadata service does not exist or does not have the value; if \
                 it fails in a way that has its own mode, that mode is reported instead.",
-            remedy: "Configure them: `EKS_ACCOUNT_ID`, `EKS_REGION`, `EKS_CLUSTER_NAME` (EKS); \
-                `GKE_PROJECT_ID`, `GKE_CLUSTER_NAME`, `GKE_LOCATION`, `GKE_REGION` (GKE); \
-                `AKS_LOCATION`, `AKS_SUBSCRIPTION_ID`, `AKS_NODE_RESOURCE_GROUP` (AKS).",
+            remedy: "Set the missing variables: `EKS_ACCOUNT_ID`, `EKS_REGION`, \
+                `EKS_CLUSTER_NAME` (EKS); `GKE_PROJECT_ID`, `GKE_CLUSTER_NAME`, `GKE_LOCATION`, \
+                `GKE_REGION` (GKE); `AKS_LOCATION`, `AKS_SUBSCRIPTION_ID`, \
+                `AKS_NODE_RESOURCE_GROUP` (AKS).",
         }
         MetadataRegionMismatch = "metadata_region_mismatch" {
             category: Mismatch,
@@ -66,9 +67,9 @@ macro_rules! metadata {
             checks: [NodeLifecycle],
             meaning: "The labels of some nodes do not show whether they are spot instances, and \
                 the agent cannot query EC2: spot nodes may appear as on-demand.",
-            distinguishing: "Only nodes without a decisive label need EC2. When EC2 denies the \
-                request, the agent marks no spot nodes in that delta at all, not even those with \
-                decisive labels.",
+            distinguishing: "Only nodes whose labels do not show it need EC2. If EC2 denies the \
+                request, the agent marks no node in that delta as spot, not even those with spot \
+                labels.",
             remedy: "Allow the agent to call `ec2:DescribeInstances`: attach the managed policy \
                 `AmazonEC2ReadOnlyAccess` to the role of its service account (`kubectl -n \
                 castai-agent annotate serviceaccount castai-agent \

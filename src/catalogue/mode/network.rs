@@ -14,9 +14,9 @@ macro_rules! network {
             remedy: "Compare the name in the evidence with the agent's settings: `kubectl -n \
                 castai-agent set env deploy/castai-agent --list | grep -E 'URL|PROXY|REGION'`. \
                 Resolve it from inside the cluster, with NAME from the evidence: `kubectl run \
-                dns-test --rm -it --restart=Never --image=busybox:1.36 -- nslookup NAME.`. If only \
-                that fails, check the upstream zone and the forwarders in `kubectl -n kube-system \
-                get configmap coredns -o yaml`.",
+                dns-test --rm -it --restart=Never --image=busybox:1.36 -- nslookup NAME.`. If \
+                only that fails, check the upstream zone and the forwarders in `kubectl -n \
+                kube-system get configmap coredns -o yaml`.",
         }
         NetDnsServfail = "net_dns_servfail" {
             category: Dns,
@@ -102,12 +102,12 @@ macro_rules! network {
             checks: [Apiserver, CastaiApi, StsIdentity, Ec2Api, AgentLog],
             meaning: "The connection was established, then closed or reset before a response \
                 arrived.",
-            distinguishing: "Something in between, or the server itself, hung up. A reset right \
-                after the first TLS message points to a filter on server names (SNI). Before the \
-                connection is established it is `net_refused`; silence is `http_timeout` or \
-                `tls_handshake_timeout`.",
-            remedy: "Ignore a single reset: the other side restarted. If it persists, look for a \
-                firewall that filters by server name (SNI) and allow the host in the evidence \
+            distinguishing: "A middlebox, or the server itself, closed the connection. A reset \
+                right after the first TLS message points to a filter on server names (SNI). \
+                Before the connection is established it is `net_refused`; silence is \
+                `http_timeout` or `tls_handshake_timeout`.",
+            remedy: "Ignore a single reset: the peer probably restarted. If it persists, look for \
+                a firewall that filters by server name (SNI) and allow the host in the evidence \
                 there. If only one node is affected: `kubectl -n castai-agent delete pod -l \
                 app.kubernetes.io/name=castai-agent`.",
         }
@@ -116,8 +116,8 @@ macro_rules! network {
             checks: [Apiserver, CastaiApi, StsIdentity, Ec2Api, AgentLog],
             meaning: "The proxy in the agent's settings cannot be resolved or reached, or does \
                 not respond.",
-            distinguishing: "The failure is before the proxy; its refusals are \
-                `proxy_auth_required` and `proxy_denied`. Go marks it with `proxyconnect`.",
+            distinguishing: "The proxy was never reached; its refusals are `proxy_auth_required` \
+                and `proxy_denied`. Go marks it with `proxyconnect`.",
             remedy: "Check the proxy settings: `kubectl -n castai-agent set env \
                 deploy/castai-agent --list | grep -i proxy`. Correct the host and port of \
                 `HTTPS_PROXY`, and allow the pods to reach the proxy. If no proxy is wanted: \
@@ -178,10 +178,10 @@ macro_rules! network {
             distinguishing: "The chain is complete but ends in another root. If the issuer is \
                 evidently a corporate filter, the mode is `tls_intercepted`. Names and dates were \
                 not the problem (`tls_hostname_mismatch`, `tls_expired`).",
-            remedy: "Check the issuer in the evidence. If your company inspects TLS, exempt \
-                the host in the evidence from inspection or make the agent trust the inspecting \
-                root. If the host uses a private CA, add that CA to the roots that the agent uses \
-                for this host.",
+            remedy: "Check the issuer in the evidence. If your company inspects TLS, exempt the \
+                host in the evidence from inspection or make the agent trust the inspecting root. \
+                If the host uses a private CA, add that CA to the roots that the agent uses for \
+                this host.",
         }
         TlsIntercepted = "tls_intercepted" {
             category: Certificate,
@@ -189,8 +189,8 @@ macro_rules! network {
             meaning: "A TLS-inspecting proxy is presenting its own certificate.",
             distinguishing: "Like `tls_unknown_authority`, but the issuer is evidently neither a \
                 public authority nor the cluster's.",
-            remedy: "Exempt the host in the evidence from inspection, or make the agent trust \
-                the inspecting root for this host.",
+            remedy: "Exempt the host in the evidence from inspection, or make the agent trust the \
+                inspecting root for this host.",
         }
         TlsExpired = "tls_expired" {
             category: Certificate,
@@ -200,8 +200,8 @@ macro_rules! network {
             distinguishing: "The end date is in the past. A start date in the future is \
                 `tls_not_yet_valid`. If many unrelated servers appear expired at once, this \
                 node's clock is ahead: see `clock_skew`.",
-            remedy: "Renew the certificate of the host in the evidence. If the certificate \
-                does not belong to that host, something in between presents it: see the issuer.",
+            remedy: "Renew the certificate of the host in the evidence. If the certificate does \
+                not belong to that host, something in between presents it: see the issuer.",
         }
         TlsNotYetValid = "tls_not_yet_valid" {
             category: Certificate,
@@ -221,9 +221,9 @@ macro_rules! network {
                 dialled.",
             distinguishing: "The chain is trusted, only the name is wrong; an unknown chain is \
                 `tls_unknown_authority`.",
-            remedy: "Compare the names in the evidence with the address that was dialled. \
-                Correct the URL in the agent's settings or the DNS record that points the name to \
-                another server.",
+            remedy: "Compare the names in the evidence with the address that was dialled. Correct \
+                the URL in the agent's settings or the DNS record that points the name to another \
+                server.",
         }
         TlsProtocol = "tls_protocol" {
             category: Unreachable,

@@ -7,7 +7,7 @@ macro_rules! sts {
             category: Denied,
             checks: [StsIdentity, AgentLog],
             meaning: "AWS does not recognise the access key.",
-            distinguishing: "The key ID is wrong, deleted, disabled or belongs to another \
+            distinguishing: "The key ID is wrong, deleted or disabled, or belongs to another \
                 partition; if only its secret is wrong, it is `aws_key_secret_wrong`.",
             remedy: "Store a valid key, without a trailing newline, in the Secret `castai-agent` \
                 (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), then `kubectl -n castai-agent \
@@ -30,8 +30,8 @@ macro_rules! sts {
             distinguishing: "AWS names the time as the reason, or the `Date` of its response \
                 differs by more than five minutes. `RequestExpired` alone does not say whether \
                 the clock or the session is at fault.",
-            remedy: "Repair time synchronisation on the node: `chronyc tracking`. Compare with \
-                the `clock` check.",
+            remedy: "Fix time synchronisation on the node: `chronyc tracking`. Compare with the \
+                `clock` check.",
         }
         AwsSessionExpired = "aws_session_expired" {
             category: Denied,
@@ -71,7 +71,7 @@ macro_rules! sts {
                 as `5.892517896e+11` is converted back to digits.",
             remedy: "If `EKS_ACCOUNT_ID` is wrong, set it: `kubectl -n castai-agent set env \
                 deploy/castai-agent EKS_ACCOUNT_ID=000000000000`. If the credentials are wrong, \
-                give the agent a role or key of the cluster's account: those of another account \
+                give the agent a role or key from the cluster's account: those of another account \
                 see none of its instances.",
         }
         AwsRoleMismatch = "aws_role_mismatch" {
@@ -102,7 +102,7 @@ macro_rules! sts {
             checks: [AgentLog],
             meaning: "Credentials could not be fetched in time, most likely because STS is \
                 unreachable; the text does not name a phase.",
-            distinguishing: "The `sts_identity` check names the phase; trust it over this mode.",
+            distinguishing: "The `sts_identity` check names the phase; rely on that instead.",
             remedy: "Create a VPC endpoint for `sts` if the cluster is private. List the existing \
                 ones: `aws ec2 describe-vpc-endpoints --filters \
                 Name=service-name,Values=com.amazonaws.REGION.sts`. Agents up to v0.95 also need \
@@ -122,17 +122,18 @@ macro_rules! sts {
             category: Throttled,
             checks: [StsIdentity, AgentLog],
             properties: [Transient],
-            meaning: "STS throttles requests.",
+            meaning: "STS is throttling requests.",
             distinguishing: "Transient, and affects the whole account.",
-            remedy: "Wait. Use the regional endpoint, and find the caller with too many requests \
-                in CloudTrail.",
+            remedy: "Wait. Use the regional endpoint, and find the caller that sends too many \
+                requests in CloudTrail.",
         }
         AwsStsServerError = "aws_sts_server_error" {
             category: Error,
             checks: [StsIdentity, AgentLog],
             properties: [Transient],
             meaning: "STS responds with a server error (5xx).",
-            distinguishing: "The request arrived; no response is `aws_sts_unreachable`.",
+            distinguishing: "The request arrived; if there is no response, the mode is \
+                `aws_sts_unreachable`.",
             remedy: "Wait, and check the AWS Health Dashboard for the region.",
         }
     } };

@@ -18,7 +18,7 @@ macro_rules! workload {
         AgentCompleted = "agent_completed" {
             category: Restarting,
             checks: [AgentWorkload],
-            meaning: "The agent exits by itself with exit code 0, repeatedly: it lost the API \
+            meaning: "The agent repeatedly exits on its own with exit code 0: it lost the API \
                 server or its lease.",
             distinguishing: "The container's last state is `Completed` with exit code 0, which is \
                 never normal for the agent. Agents up to v0.105 exit like this after any failure. \
@@ -43,7 +43,7 @@ macro_rules! workload {
             category: Restarting,
             checks: [AgentWorkload, ClusterController, Components, AgentLog],
             meaning: "Kubernetes killed the container because its liveness probe failed.",
-            distinguishing: "The kubelet reports it; the container did not exit by itself.",
+            distinguishing: "The kubelet reports it; the container did not exit on its own.",
             remedy: "Read the first error in `kubectl -n castai-agent logs deploy/castai-agent -c \
                 agent --previous`. At startup, a dependency hangs for 30 s or more. Later, no \
                 delta was delivered for 12 minutes: look at the `castai_api` check.",
@@ -51,7 +51,7 @@ macro_rules! workload {
         AgentEvicted = "agent_evicted" {
             category: Unscheduled,
             checks: [AgentWorkload, ClusterController, Components],
-            meaning: "The pod was evicted because its node ran short of a resource.",
+            meaning: "The pod was evicted because its node ran low on a resource.",
             distinguishing: "The pod failed with reason `Evicted`; its containers did not crash.",
             remedy: "Find the resource: `kubectl describe node NODE | grep -A8 Conditions`. Give \
                 the pod requests that match its usage, and a priority class.",
@@ -108,8 +108,8 @@ macro_rules! workload {
             checks: [AgentWorkload, ClusterController, Components],
             meaning: "A Secret or ConfigMap that the container's environment references is \
                 missing, or lacks the key.",
-            distinguishing: "The container waits with `CreateContainerConfigError`, so it has not \
-                started.",
+            distinguishing: "The container is waiting with `CreateContainerConfigError`, so it \
+                has not started.",
             remedy: "Check the Secret: `kubectl -n castai-agent get secret castai-agent`. Create \
                 it again: `kubectl -n castai-agent create secret generic castai-agent \
                 --from-literal=API_KEY=$CASTAI_API_TOKEN`.",
@@ -137,8 +137,8 @@ macro_rules! workload {
             meaning: "An admission webhook fails or rejects the pod.",
             distinguishing: "The event names the webhook: it is unreachable, or it denies the \
                 request.",
-            remedy: "Repair the service behind the webhook, or exempt the namespace \
-                `castai-agent`. List the webhooks: `kubectl get \
+            remedy: "Fix the service behind the webhook, or exempt the namespace `castai-agent`. \
+                List the webhooks: `kubectl get \
                 validatingwebhookconfigurations,mutatingwebhookconfigurations`.",
         }
         AgentFailedCreateSa = "agent_failed_create_sa" {

@@ -179,7 +179,7 @@ impl Counters {
         }
         let (_, mode, what) = ERROR_CODES[kind];
         let evidence = format!(
-            "of the agent's last {all} requests to the API server, {most} {what}, \
+            "{most} of the agent's last {all} requests to the API server {what}, \
                      according to its own metrics"
         );
         Some(Finding::new(mode, evidence))

@@ -54,7 +54,7 @@ pub(super) async fn check_token(
         RemainingLifetime::Low => Verdict::Warning(vec![Finding::new(
             M::AwsIrsaTokenExpired,
             format!(
-                "{token}: less than {LOW_LIFETIME_PERCENT} % of its lifetime is left, and the \
+                "{token}: less than {LOW_LIFETIME_PERCENT}% of its lifetime is left, and the \
                  kubelet has not rotated it"
             ),
         )]),

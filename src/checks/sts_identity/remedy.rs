@@ -90,7 +90,7 @@ fn web_identity_remedy(mode: M, role: &str, claims: &TokenClaims) -> String {
                 .map_or_else(|| "at an unknown time".to_owned(), date)
         ),
         M::AwsIrsaTokenInvalid | M::AwsIrsaIdpUnreachable => format!(
-            ": make the keys of the issuer {issuer} readable for STS; test \
+            ": make the keys of issuer {issuer} readable by STS; test \
              https://{host}/.well-known/openid-configuration from outside the cluster"
         ),
         M::AwsStsDenied => {

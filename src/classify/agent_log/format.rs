@@ -3,21 +3,9 @@
 use serde_json::Value;
 
 use super::fields::{Fields, quoted};
-use super::header::{level, level_and_message};
+use super::header::level_and_message;
+use super::level::{Level, level};
 use super::prefix::{is_klog, without_colours, without_prefix};
-
-/// Severity of a line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::classify) enum Level {
-    /// Info and below.
-    Quiet,
-    /// A warning.
-    Warning,
-    /// Error and above.
-    Error,
-    /// The format has no level.
-    Unknown,
-}
 
 /// A parsed line.
 #[derive(Debug)]
@@ -134,7 +122,6 @@ fn headed(line: &str, dated: bool) -> Option<Entry> {
                 .find_map(|key| fields.get(*key)?.as_str().map(str::to_owned))
         });
     let mut entry = Entry::new(level, message.to_owned(), error);
-    entry.bare = level != Level::Quiet;
     entry.may_be_a_fault = !line.starts_with("WARNING: ");
     Some(entry)
 }

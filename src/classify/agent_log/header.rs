@@ -1,6 +1,6 @@
 //! Headers of plain-text log lines: dates, threads and a level before the message.
 
-use super::format::Level;
+use super::level::{Level, level};
 
 /// Most words before the level.
 const MAX_HEADER_WORDS: usize = 9;
@@ -35,8 +35,8 @@ pub(super) fn level_and_message(line: &str, dated: bool) -> Option<(Level, &str)
         }
         if is_time(name) {
             behind_date = true;
-        } else if let Some(found) = python_level(word) {
-            return Some((found, behind));
+        } else if let Some(found) = python(rest) {
+            return Some(found);
         } else if word.starts_with('[') && !word.contains("://") {
             // The name of a thread or logger may contain spaces.
             let close = rest.find(']').filter(|at| *at < 80)?;
@@ -64,34 +64,21 @@ fn terminal(line: &str) -> Option<(Level, &str)> {
     is_stamp.then(|| (level, message.trim_start()))
 }
 
-/// Parses the level in `ERROR:root:`.
-fn python_level(word: &str) -> Option<Level> {
-    let (name, logger) = word.split_once(':')?;
-    let is_level = name.bytes().all(|byte| byte.is_ascii_uppercase()) && logger.ends_with(':');
-    is_level
-        .then(|| level(name))
-        .filter(|level| *level != Level::Unknown)
+/// Parses `ERROR:root:message`.
+fn python(line: &str) -> Option<(Level, &str)> {
+    let (name, rest) = line.split_once(':')?;
+    let (logger, message) = rest.split_once(':')?;
+    let is_header =
+        name.bytes().all(|byte| byte.is_ascii_uppercase()) && !logger.contains([' ', '/']);
+    let level = level(name);
+    (is_header && level != Level::Unknown).then_some((level, message))
 }
 
 /// Returns whether a word consists of the digits of a date or time.
 fn is_time(word: &str) -> bool {
-    word.starts_with(|first: char| first.is_ascii_digit())
+    word.starts_with(|first: char| first.is_ascii_digit() || first == '+')
         && word.len() >= 5
         && word
             .bytes()
             .all(|byte| byte.is_ascii_digit() || b"-:.,/TZ+".contains(&byte))
-}
-
-/// Parses the name of a level.
-pub(super) fn level(name: &str) -> Level {
-    if !(3..=8).contains(&name.len()) {
-        return Level::Unknown;
-    }
-    match name.to_ascii_lowercase().as_str() {
-        "err" | "error" | "fatal" | "panic" | "crit" | "critical" | "dpanic" | "severe"
-        | "emerg" | "alert" | "erro" | "fata" => Level::Error,
-        "warn" | "warning" => Level::Warning,
-        "info" | "debug" | "trace" | "notice" | "verbose" | "fine" | "debu" => Level::Quiet,
-        _ => Level::Unknown,
-    }
 }

@@ -65,7 +65,7 @@ pub struct DiscoveredAgent {
 /// A variable, or a whole source of variables, whose value is not visible.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UnresolvedVariable {
-    /// The variable; `None` stands for everything that the source may contain.
+    /// The variable; `None` means everything that the source may contain.
     pub variable: Option<String>,
     /// Where it is stored, for example `the Secret castai-agent`.
     pub place: String,

@@ -7,6 +7,6 @@ use std::path::PathBuf;
 pub struct MountedToken {
     /// Its path in the agent's container.
     pub file: PathBuf,
-    /// Its audience; `None` stands for the API server.
+    /// Its audience; `None` means the API server.
     pub audience: Option<String>,
 }

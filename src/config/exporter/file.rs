@@ -2,8 +2,8 @@
 //!
 //! The meaning of values is not known here.
 
-use std::fs::File as Opened;
-use std::io::Read;
+use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 
 use serde_saphyr::Spanned;
@@ -12,10 +12,17 @@ use crate::config::config_error::{ConfigError, ConfigErrors};
 use crate::config::did_you_mean::did_you_mean;
 use crate::config::exporter::keys::{Key, Kind};
 use crate::config::exporter::yaml::{Node, parse};
+use crate::config::regular_file;
 use crate::config::sourced_value::{InvalidValue, SourcedValue};
 
 /// Maximum size of a configuration file, in bytes.
 const MAX_SIZE: u64 = 1 << 20;
+
+/// Structural errors that are listed; further ones are counted.
+const MAX_LISTED_ERRORS: usize = 100;
+
+/// Stands for a key in errors about the whole file.
+const WHOLE_FILE: &str = "(file)";
 
 /// The values of a file, with known keys and correct types.
 #[derive(Debug, Default)]
@@ -34,24 +41,20 @@ struct Walk<'a> {
     known: Vec<(Vec<&'static str>, Kind)>,
     file: File,
     problems: ConfigErrors,
+    /// Errors beyond those listed.
+    omitted: usize,
 }
 
-/// Reads the whole text of a file, bounded.
+/// Reads the whole text of a regular file, bounded.
 pub(crate) fn read_text(path: &Path) -> Result<String, InvalidValue> {
-    let right = "a readable file of UTF-8 text, at most 1 MiB";
-    let mut text = String::new();
-    Opened::open(path)
-        .and_then(|file| file.take(MAX_SIZE + 1).read_to_string(&mut text))
+    regular_file::read(path, MAX_SIZE)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
         .map_err(|error| {
-            InvalidValue::new(format!("{} cannot be read: {error}", path.display()), right)
-        })?;
-    if text.len() as u64 > MAX_SIZE {
-        return Err(InvalidValue::new(
-            format!("{} is larger than 1 MiB", path.display()),
-            right,
-        ));
-    }
-    Ok(text)
+            InvalidValue::new(
+                format!("{} cannot be read: {error}", path.display()),
+                "a readable file of UTF-8 text, at most 1 MiB",
+            )
+        })
 }
 
 impl File {
@@ -66,12 +69,22 @@ impl File {
             known,
             file: Self::default(),
             problems: ConfigErrors::default(),
+            omitted: 0,
         };
         match parse(text) {
             Ok(root) => walk.section(&mut Vec::new(), &root),
             Err((line, fault)) => {
-                walk.wrong(line, "", format!("not YAML: {fault}"), "fix the syntax")
+                walk.wrong(line, "", format!("not YAML: {fault}"), "fix the syntax");
             }
+        }
+        if walk.omitted > 0 {
+            walk.problems.0.push(ConfigError {
+                origin: origin.to_owned(),
+                line: None,
+                key: WHOLE_FILE.to_owned(),
+                what: format!("{} further errors are not listed", walk.omitted),
+                right: "fix those listed first".to_owned(),
+            });
         }
         (walk.file, walk.problems)
     }
@@ -122,16 +135,12 @@ impl Walk<'_> {
                 return;
             }
         };
-        for (i, (name, value)) in entries.iter().enumerate() {
-            let twin = entries[..i]
-                .iter()
-                .find(|(before, _)| before.value == name.value);
+        let mut first_lines = HashMap::with_capacity(entries.len());
+        for (name, value) in entries {
             path.push(name.value.clone());
-            if let Some((before, _)) = twin {
-                let what = format!(
-                    "is defined twice, first on line {}",
-                    before.referenced.line()
-                );
+            let first_line = first_lines.get(name.value.as_str()).copied();
+            if let Some(first_line) = first_line {
+                let what = format!("is defined twice, first on line {first_line}");
                 self.wrong(line(name), &path.join("."), what, "remove one of them");
             } else if let Some(kind) = self.kind(path) {
                 self.leaf(path, kind, value, line(value).or(line(name)));
@@ -139,6 +148,9 @@ impl Walk<'_> {
                 self.section(path, value);
             } else {
                 self.unknown(path, line(name));
+            }
+            if first_line.is_none() {
+                first_lines.insert(name.value.as_str(), name.referenced.line());
             }
             path.pop();
         }
@@ -173,6 +185,11 @@ impl Walk<'_> {
     }
 
     fn unknown(&mut self, path: &[String], line: Option<u64>) {
+        // Finding a similar name is too expensive for an error that is not listed.
+        if self.problems.0.len() >= MAX_LISTED_ERRORS {
+            self.omitted += 1;
+            return;
+        }
         let (name, section) = path.split_last().expect("write the name of a key");
         let siblings = self.names(section);
         let elsewhere = self
@@ -197,7 +214,11 @@ impl Walk<'_> {
         what: impl Into<String>,
         right: impl Into<String>,
     ) {
-        let key = if key.is_empty() { "(file)" } else { key };
+        if self.problems.0.len() >= MAX_LISTED_ERRORS {
+            self.omitted += 1;
+            return;
+        }
+        let key = if key.is_empty() { WHOLE_FILE } else { key };
         let problem = ConfigError {
             origin: self.origin.to_owned(),
             line,
@@ -257,9 +278,11 @@ fn text_of(node: &Node, kind: Kind) -> Result<String, InvalidValue> {
             "has no value",
             format!("{right}, or leave the key out"),
         )),
-        (Node::Switch(value), Kind::Switch) => Ok(value.to_string()),
-        (Node::Number(value), Kind::Number)
-        | (Node::Text(value), Kind::Text | Kind::Texts | Kind::Duration) => Ok(value.clone()),
+        (Node::Switch(value), Kind::Switch | Kind::Scalar) => Ok(value.to_string()),
+        (Node::Number(value), Kind::Number | Kind::Scalar)
+        | (Node::Text(value), Kind::Text | Kind::Scalar | Kind::Texts | Kind::Duration) => {
+            Ok(value.clone())
+        }
         // `0` is a duration; a number without a unit gets an error that says so.
         (Node::Number(value), Kind::Duration) => Ok(value.clone()),
         (Node::Number(_) | Node::Switch(_), Kind::Text | Kind::Texts) => Err(InvalidValue::new(
@@ -276,7 +299,7 @@ fn text_of(node: &Node, kind: Kind) -> Result<String, InvalidValue> {
 fn article(kind: Kind) -> &'static str {
     match kind {
         Kind::Switch => "true or false",
-        Kind::Text => "a text",
+        Kind::Text | Kind::Scalar => "a text",
         Kind::Number => "an integer",
         Kind::Duration => "a duration such as 15s",
         Kind::Texts => "a string or a list of strings",

@@ -10,6 +10,8 @@ pub enum Kind {
     Switch,
     /// A string.
     Text,
+    /// A string; numbers and booleans are taken as written.
+    Scalar,
     /// An integer.
     Number,
     /// A duration in Go's format: `15s`, `1m30s`, `500ms`.
@@ -21,7 +23,7 @@ pub enum Kind {
 /// A key of a YAML file.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
-    /// Its path. `<check>` stands for each check, `<name>` for any word.
+    /// Its path. `<check>` is a placeholder for each check, `<name>` for any word.
     pub path: &'static str,
     /// Type of its value.
     pub kind: Kind,
@@ -324,7 +326,7 @@ impl Kind {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Switch => "true or false",
-            Self::Text => "text",
+            Self::Text | Self::Scalar => "text",
             Self::Number => "number",
             Self::Duration => "duration",
             Self::Texts => "text or list of texts",

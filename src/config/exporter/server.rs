@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Settings of the HTTP server.
 #[derive(Clone, Debug)]
 pub struct WebSettings {
-    /// Listen addresses; `[::]` stands for all addresses of both families.
+    /// Listen addresses; `[::]` means all addresses of both families.
     pub listen: Vec<SocketAddr>,
     /// The exporter-toolkit's web configuration file for TLS and basic authentication.
     pub config_file: Option<PathBuf>,

@@ -6,12 +6,14 @@
 mod client_auth;
 mod file_version;
 mod pem;
+mod rate_limit;
 mod tls;
 
 use std::path::Path;
 use std::str::FromStr;
 
 pub use file_version::FileVersion;
+pub use rate_limit::RateLimit;
 pub use tls::Tls;
 
 use crate::config::config_error::ConfigErrors;
@@ -31,6 +33,8 @@ pub struct WebConfig {
     pub headers: Vec<(String, String)>,
     /// Users with bcrypt hashes; if empty, no authentication is required.
     pub users: Vec<(String, Secret)>,
+    /// Limit of the requests of all clients together, if configured.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// The keys of this file.
@@ -107,8 +111,18 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "http_server_config.headers.<name>",
-        Kind::Text,
+        Kind::Scalar,
         "A header added to every response.",
+    ),
+    key(
+        "rate_limit.interval",
+        Kind::Duration,
+        "Time per request of all clients together; 0 disables the limit.",
+    ),
+    key(
+        "rate_limit.burst",
+        Kind::Number,
+        "Requests that may exceed the interval at once.",
     ),
     key(
         "basic_auth_users.<name>",
@@ -135,8 +149,8 @@ const HEADERS: &[(&str, &[&str])] = &[
     ("Content-Security-Policy", &[]),
 ];
 
-/// A higher cost keeps a core busy for seconds per request.
-const MOST_COST: u32 = 15;
+/// A higher cost keeps a core busy for minutes per password.
+const MAX_BCRYPT_COST: u32 = 18;
 
 impl WebConfig {
     /// Reads the file and every file it references, and reports all errors at once.
@@ -154,6 +168,7 @@ impl WebConfig {
     pub fn parse(origin: &str, text: &str, folder: &Path) -> Result<Self, ConfigErrors> {
         let (file, mut problems) = File::parse(origin, text, KEYS);
         let tls = tls::read(&file, folder, &mut problems);
+        let rate_limit = rate_limit::read(&file, &mut problems);
         let mut headers = Vec::new();
         for (name, written) in file.named("http_server_config.headers") {
             headers.extend(written.noting(&mut problems, |value| header(name, value)));
@@ -171,6 +186,7 @@ impl WebConfig {
                 tls,
                 headers,
                 users,
+                rate_limit,
             })
         } else {
             Err(problems)
@@ -207,10 +223,10 @@ fn hash(text: &str) -> Result<Secret, InvalidValue> {
     let right = "hash the password with bcrypt, for example htpasswd -nBC 10 ''";
     let parts = bcrypt::HashParts::from_str(text)
         .map_err(|_| InvalidValue::new("is not a bcrypt hash", right))?;
-    if parts.get_cost() > MOST_COST {
+    if parts.get_cost() > MAX_BCRYPT_COST {
         return Err(InvalidValue::new(
             format!("has the cost {}", parts.get_cost()),
-            format!("at most {MOST_COST}"),
+            format!("at most {MAX_BCRYPT_COST}"),
         ));
     }
     Ok(Secret::new(text))

@@ -240,7 +240,7 @@ impl Connection {
                 format!("{target} closed the connection without responding to {request}")
             }
             _ => format!(
-                "the response of {target} to {request} is not HTTP or was cut off ({error})"
+                "the response from {target} to {request} is not HTTP or was cut off ({error})"
             ),
         };
         PhaseError::failed(mode, evidence)

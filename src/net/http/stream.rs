@@ -1,4 +1,4 @@
-//! A response body that is read while it arrives, such as a long list or a watch.
+//! A response body that is read as it arrives, such as a long list or a watch.
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Trusted root certificates and the client certificate.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio_rustls::rustls;
@@ -11,6 +13,9 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// Number of certificates that are read of one PEM bundle.
 const MAX_ROOTS: usize = 2048;
+
+/// Size of the largest file that `SSL_CERT_FILE` may name.
+const MAX_BUNDLE_BYTES: u64 = 16 << 20;
 
 /// Trusted root certificates, and the client certificate to present.
 #[derive(Debug)]
@@ -154,6 +159,16 @@ impl Trust {
 /// Reads the system's root certificates, which may be none.
 pub(super) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if std::env::var_os("SSL_CERT_FILE").is_none_or(|path| is_ca_bundle(Path::new(&path))) {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
     roots
+}
+
+/// Returns whether `rustls-native-certs`, which reads the whole file, can read it in bounded time.
+fn is_ca_bundle(path: &Path) -> bool {
+    // The crate skips a missing file.
+    fs::metadata(path).map_or(true, |file| {
+        file.is_file() && file.len() <= MAX_BUNDLE_BYTES
+    })
 }

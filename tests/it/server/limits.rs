@@ -1,12 +1,17 @@
 //! Tests of connection limits: slow, silent, greedy and malformed clients, and shutdown.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use castai_health_exporter::server::Handlers;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
 
 use super::{RunningServer, TIMEOUT, fixed_handlers, web};
+
+/// Deadline of a health probe; silent clients hold a connection for five seconds.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Waits until the server closes the connection and returns the bytes received before.
 async fn read_until_closed(stream: &mut TcpStream) -> Vec<u8> {
@@ -34,20 +39,80 @@ async fn slowloris_is_disconnected_and_delays_no_other_client() {
     assert!(began.elapsed() < Duration::from_secs(10));
 }
 
+/// Opens a connection from this loopback address, sends bytes, and holds it until it is closed.
+async fn hold_connection(from: [u8; 4], to: SocketAddr, sent: &'static [u8]) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    let Ok(mut stream) = socket.connect(to).await else {
+        return;
+    };
+    // The server may have closed it already.
+    let _ = stream.write_all(sent).await;
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+}
+
 #[tokio::test]
-async fn silent_clients_above_connection_limit_delay_a_scrape_by_seconds() {
+async fn health_and_readiness_respond_under_idle_and_dripping_connections() {
     let server = RunningServer::start(&web(), fixed_handlers());
-    let mut silent = Vec::new();
-    for _ in 0..100 {
-        silent.push(server.connect().await);
+    let mut clients = JoinSet::new();
+    for _ in 0..300 {
+        clients.spawn(hold_connection([127, 0, 0, 1], server.address, b""));
+        clients.spawn(hold_connection(
+            [127, 0, 0, 1],
+            server.address,
+            b"GET /metr",
+        ));
     }
-    let began = Instant::now();
-    assert_eq!(server.get("/metrics").await.status, 200);
-    assert!(
-        began.elapsed() < Duration::from_secs(15),
-        "{:?}",
-        began.elapsed()
+    let healthy = tokio::time::timeout(HEALTH_TIMEOUT, async {
+        for path in ["/-/healthy", "/-/ready"] {
+            assert_eq!(server.get(path).await.status, 200);
+            // Once a client was closed, the server has reached its limit.
+            clients.join_next().await.unwrap().unwrap();
+        }
+    });
+    healthy.await.expect("health under idle connections");
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_their_response_are_closed_for_newer_ones() {
+    let server = RunningServer::start(
+        &web(),
+        Handlers {
+            metrics: Box::new(|| vec![b'x'; 16 << 20]),
+            ..fixed_handlers()
+        },
     );
+    let mut slow_readers = Vec::new();
+    for _ in 0..200 {
+        let mut stream = server.connect().await;
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        slow_readers.push(stream);
+    }
+    let healthy = tokio::time::timeout(HEALTH_TIMEOUT, server.get("/-/healthy"));
+    assert_eq!(healthy.await.expect("health").status, 200);
+}
+
+#[tokio::test]
+async fn flood_from_one_address_closes_only_its_own_connections() {
+    let server = RunningServer::start(&web(), fixed_handlers());
+    let mut unhurried = server.connect().await;
+    unhurried
+        .write_all(b"GET /-/healthy HTTP/1.1\r\n")
+        .await
+        .unwrap();
+    let mut clients = JoinSet::new();
+    for _ in 0..300 {
+        clients.spawn(hold_connection([127, 0, 0, 2], server.address, b""));
+    }
+    for _ in 0..200 {
+        clients.join_next().await.unwrap().unwrap();
+    }
+    unhurried.write_all(b"Host: x\r\n\r\n").await.unwrap();
+    let response = read_until_closed(&mut unhurried).await;
+    assert!(response.starts_with(b"HTTP/1.1 200"), "{response:?}");
 }
 
 #[tokio::test]

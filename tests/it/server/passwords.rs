@@ -6,6 +6,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 
 use super::{RunningServer, fixed_handlers, with_file};
 
@@ -149,6 +150,40 @@ async fn password_guessing_does_not_lock_out_valid_users() {
             .request("GET", "/metrics", &header("prometheus:right"))
             .await
             .status,
+        200
+    );
+}
+
+/// A hash that no password matches and that takes the server at least a quarter of a second.
+fn expensive_hash() -> String {
+    format!("$2y$12${}", ".".repeat(53))
+}
+
+#[tokio::test]
+async fn passwords_of_clients_that_hang_up_stay_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!(
+        "basic_auth_users:\n  slow: {}\n  prometheus: {}\n",
+        expensive_hash(),
+        bcrypt::hash("right", 4).unwrap()
+    );
+    std::fs::write(folder.path().join("web.yaml"), file).unwrap();
+    let server = RunningServer::start(&with_file(folder.path().join("web.yaml")), fixed_handlers());
+    let right = header("prometheus:right");
+    assert_eq!(server.request("GET", "/metrics", &right).await.status, 200);
+    for guess in 0..40 {
+        let mut stream = server.connect().await;
+        let authorization = header(&format!("slow:{guess}"));
+        let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{authorization}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+    }
+    let reply = server
+        .request("GET", "/metrics", &header("slow:last"))
+        .await;
+    assert_eq!((reply.status, reply.header("retry-after")), (429, "5"));
+    // A cached result does not wait for the others.
+    assert_eq!(
+        server.request("GET", "/-/healthy", &right).await.status,
         200
     );
 }

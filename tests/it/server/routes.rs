@@ -124,8 +124,8 @@ async fn page_escapes_html_and_has_content_security_policy() {
     assert!(!reply.text().contains("<script"), "{}", reply.text());
     let escaped = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;more&quot;";
     assert!(reply.text().contains(escaped), "{}", reply.text());
-    let mended = "Fix: &lt;b&gt;wait&lt;/b&gt; <a href=\"/runbooks/CastaiDown#dns\">Runbook</a>";
-    assert!(reply.text().contains(mended), "{}", reply.text());
+    let remedy = "Fix: &lt;b&gt;wait&lt;/b&gt; <a href=\"/runbooks/CastaiDown#dns\">Runbook</a>";
+    assert!(reply.text().contains(remedy), "{}", reply.text());
 }
 
 #[tokio::test]
@@ -237,7 +237,7 @@ async fn reload_response_lists_configuration_problems() {
     assert_eq!(
         server.request("POST", "/-/reload", "").await.status,
         503,
-        "nobody reads any more"
+        "the reload channel is closed"
     );
 }
 

@@ -8,7 +8,7 @@ use lab::apiserver::{LogFault, workload};
 use serde_json::json;
 use test_support::lab_cluster::{LabCluster, evidence};
 
-use super::TOKEN_REJECTED_LINES;
+use super::faults::TOKEN_REJECTED_LINES;
 
 /// Creates a component with all pods running.
 fn component(world: &LabCluster, name: &str) -> String {
@@ -69,7 +69,7 @@ async fn component_failure_is_reported_while_another_log_is_unreadable() {
         .logs()
         .write(&refused, "pod-mutator", TOKEN_REJECTED_LINES[0].1);
     world.api.objects().change("Pod", AGENT, &unread, |pod| {
-        pod["status"]["containerStatuses"] = json!([])
+        pod["status"]["containerStatuses"] = json!([]);
     });
     let root = world
         .assert_root(CheckId::Components, M::CastaiTokenInvalid, Status::Failing)
@@ -123,7 +123,7 @@ async fn partly_available_cluster_controller_is_reported_without_log_access() {
     });
     let half = controller(world.run_checks().await);
     assert_eq!(
-        (half.settled.modes(), half.status()),
+        (half.stable_modes.modes(), half.status()),
         (&[M::AgentCrashloop][..], Status::Warning),
         "{}",
         evidence(&half)

@@ -7,7 +7,9 @@ use serde_json::json;
 use test_support::lab_cluster::{LabCluster, evidence};
 use test_support::pods::{not_ready, wait_for};
 
-use super::{CREATION_ERRORS, WORKLOADS, remove_pods};
+use super::WORKLOADS;
+use super::faults::CREATION_ERRORS;
+use super::objects::remove_pods;
 use crate::golden_entries::assert_evidence;
 
 /// Returns a lab cluster in which only `agent_workload` runs.
@@ -152,10 +154,10 @@ async fn crash_loop_ends_when_the_container_outlives_its_last_run() {
 async fn pod_creation_failure_is_detected_from_events() {
     let world = LabCluster::start();
     let objects = world.api.objects();
-    for (mode, text) in CREATION_ERRORS {
+    for (index, (mode, text)) in CREATION_ERRORS.iter().enumerate() {
         remove_pods(objects, &WORKLOADS[0]);
         objects.change("ReplicaSet", AGENT, workload::REPLICA_SET, |set| {
-            set["status"] = json!({ "replicas": 0 })
+            set["status"] = json!({ "replicas": 0 });
         });
         objects.put(workload::event(
             "ReplicaSet",
@@ -166,7 +168,10 @@ async fn pod_creation_failure_is_detected_from_events() {
         let root = world
             .assert_root(CheckId::AgentWorkload, *mode, Status::Failing)
             .await;
-        assert_evidence(&format!("agent_workload_creation_{mode}"), &evidence(&root));
+        assert_evidence(
+            &format!("agent_workload_creation_{index}_{mode}"),
+            &evidence(&root),
+        );
         objects.replace(workload::healthy());
         world.assert_healthy().await;
     }

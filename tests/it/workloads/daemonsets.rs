@@ -1,4 +1,4 @@
-//! Tests of DaemonSets while nodes come and go, and of pods that need separate nodes.
+//! Tests of daemon sets while nodes come and go, and of pods that need separate nodes.
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use lab::apiserver::workload::AGENT;
@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use test_support::lab_cluster::{LabCluster, evidence};
 use test_support::pods::{not_ready, wait_for};
 
-use super::{TOKEN_REJECTED_LINES, WORKLOADS, without_a_node};
+use super::WORKLOADS;
+use super::faults::TOKEN_REJECTED_LINES;
+use super::objects::without_a_node;
 use crate::golden_entries::assert_evidence;
 
 const NAME: &str = "castai-spot-handler";
+
 const IMAGE: &str = "spot-handler:1";
 
 /// A way to break a pod.

@@ -265,10 +265,10 @@ async fn admission_rejections_have_their_modes() {
     workload(M::AgentFailedCreateWebhook).await;
     let evidence = bed.exporter.evidence(CheckId::AgentWorkload).await;
     assert!(
-        evidence.contains("pods.nobody.test"),
+        evidence.contains("pods.missing.test"),
         "it is named: {evidence}"
     );
-    bed.kubectl("delete validatingwebhookconfiguration nobody")
+    bed.kubectl("delete validatingwebhookconfiguration missing")
         .await;
     bed.wait_until_healthy().await;
 
@@ -283,11 +283,11 @@ async fn admission_rejections_have_their_modes() {
 fn webhook() -> Value {
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
-        "metadata": { "name": "nobody" },
+        "metadata": { "name": "missing" },
         "webhooks": [{
-            "name": "pods.nobody.test", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "name": "pods.missing.test", "sideEffects": "None", "admissionReviewVersions": ["v1"],
             "failurePolicy": "Fail", "timeoutSeconds": 1,
-            "clientConfig": { "service": { "name": "nobody", "namespace": NAMESPACE } },
+            "clientConfig": { "service": { "name": "missing", "namespace": NAMESPACE } },
             "rules": [{ "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"] }],
         }],
     })

@@ -6,7 +6,8 @@ use std::{env, fs};
 
 use tempfile::TempDir;
 
-use super::chart::{VALUE_SETS, template};
+use super::chart::template;
+use super::chart::values::VALUE_SETS;
 use crate::support::cluster::Cluster;
 use crate::support::helm::Helm;
 

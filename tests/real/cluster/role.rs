@@ -19,7 +19,7 @@ async fn seen(world: &LabCluster, check: CheckId) -> (Status, Vec<M>, String) {
     let check_state = state_of(&check_states, check);
     (
         check_state.status(),
-        check_state.settled.modes().to_vec(),
+        check_state.stable_modes.modes().to_vec(),
         evidence(check_state),
     )
 }

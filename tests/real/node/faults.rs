@@ -1,9 +1,12 @@
 //! Faults of the agent's workload on a real node: the kubelet reports them, and the companion names
 //! the mode.
 
+mod patches;
+
 use std::time::Duration;
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M};
+use patches::{agent, container, deployment, image, registry, template, variable, workload};
 use serde_json::{Value, json};
 use test_support::exporter::Exporter;
 use test_support::failures::Failure;
@@ -14,8 +17,11 @@ use crate::support::helm::Helm;
 
 /// Includes the kubelet's first back-off, two intervals and an attempt.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(45);
+
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
+
 const DEPLOYMENT: &str = "deployment/castai-agent";
+
 /// Checks of the agent and of its dependencies.
 const CHECKS: [CheckId; 6] = [
     CheckId::Apiserver,
@@ -29,9 +35,13 @@ const CHECKS: [CheckId; 6] = [
 /// Agent log lines of a delivery, of a fatal configuration error, of a lost lease, and of a key
 /// that CAST AI rejects.
 const DELIVERY_LINE: &str = r#"time="x" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
+
 const FATAL_LINE: &str = r#"time="x" level=fatal msg="agent failed: unknown provider \"eksx\"""#;
+
 const LEASE_LOST_LINE: &str = r#"E1122 13:00:10.148702       1 leaderelection.go:316] error retrieving resource lock castai-agent/agent-leader-election-lock: Get "https://10.96.0.21:443/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases/x?timeout=3s": net/http: TLS handshake timeout"#;
+
 const UNAUTHORIZED_LINE: &str = r#"time="x" level=error msg="failed getting agent configuration: request error status_code=401 body={\"message\":\"Unauthorized\"}""#;
+
 const CONTROLLER_UNAUTHORIZED_LINE: &str = r#"time="x" level=error msg="polling actions: get action request failed: iteration: 3 get cluster-actions: request error host=https://api.cast.ai, status_code=401 body={\"message\":\"Unauthorized\"}""#;
 
 /// A way to break the agent.
@@ -160,37 +170,6 @@ impl NodeFaultBed {
     }
 }
 
-/// Returns a patch of a Deployment's pod template.
-fn template(pod: &Value) -> Value {
-    json!({ "spec": { "template": { "spec": pod } } })
-}
-
-/// Returns a pod template in which the agent runs this script.
-fn agent(words: &[&str]) -> Value {
-    container(json!({ "args": words }))
-}
-
-/// Returns a pod template with a changed agent container.
-fn container(mut change: Value) -> Value {
-    change["name"] = "agent".into();
-    json!({ "containers": [change] })
-}
-
-/// Returns an agent variable whose source does not exist.
-fn variable(from: &str, name: &str) -> Value {
-    let key = json!({ "name": name, "key": "none" });
-    container(json!({ "env": [{ "name": "EXTRA", "valueFrom": { from: key } }] }))
-}
-
-fn workload(mode: M, pod: Value, evidence: &'static [&'static str]) -> WorkloadFault {
-    WorkloadFault {
-        pod,
-        root: (CheckId::AgentWorkload, mode),
-        also: &[],
-        evidence,
-    }
-}
-
 #[tokio::test]
 #[ignore = "needs root and a kubelet: make test-node"]
 async fn every_agent_fault_on_a_real_node_has_one_root_and_recovers() {
@@ -205,7 +184,7 @@ async fn every_agent_fault_on_a_real_node_has_one_root_and_recovers() {
 
 /// The agent's container exits repeatedly, for different reasons.
 async fn container_exits(bed: &NodeFaultBed) {
-    let stories = [
+    let faults = [
         WorkloadFault {
             also: &[(CheckId::AgentLog, M::AgentConfigInvalid)],
             ..workload(
@@ -247,7 +226,7 @@ async fn container_exits(bed: &NodeFaultBed) {
             evidence: &["404"],
         },
     ];
-    for fault in stories {
+    for fault in faults {
         bed.play(fault).await;
     }
 
@@ -285,11 +264,11 @@ async fn container_exits(bed: &NodeFaultBed) {
 /// The agent's container never starts, for different reasons.
 async fn container_never_starts(bed: &NodeFaultBed) {
     bed.cluster.apply(&registry()).await;
-    let stories = [
+    let faults = [
         workload(
             M::AgentConfigMissing,
-            variable("secretKeyRef", "nobody"),
-            &["secret \"nobody\" not found"],
+            variable("secretKeyRef", "missing"),
+            &["secret \"missing\" not found"],
         ),
         workload(
             M::AgentConfigMissing,
@@ -299,10 +278,10 @@ async fn container_never_starts(bed: &NodeFaultBed) {
         workload(
             M::AgentFailedMount,
             json!({
-                "volumes": [{ "name": "extra", "secret": { "secretName": "nobody" } }],
+                "volumes": [{ "name": "extra", "secret": { "secretName": "missing" } }],
                 "containers": [{ "name": "agent", "volumeMounts": [{ "name": "extra", "mountPath": "/extra" }] }],
             }),
-            &["secret \"nobody\" not found"],
+            &["secret \"missing\" not found"],
         ),
         workload(
             M::AgentUnschedulableResources,
@@ -314,7 +293,7 @@ async fn container_never_starts(bed: &NodeFaultBed) {
         image(M::ImageNeverPull, "local.test/none:1", "Never"),
         image(M::ImageRefused, "127.0.0.1:1/none:1", "Always"),
     ];
-    for fault in stories {
+    for fault in faults {
         bed.play(fault).await;
     }
 
@@ -365,7 +344,7 @@ async fn log_is_followed_over_rotation(bed: &NodeFaultBed) {
     let both = [M::CastaiTokenInvalid, M::TlsHandshakeTimeout]
         .map(log)
         .into();
-    bed.wait_until("told of both", async || {
+    bed.wait_until("both reported", async || {
         bed.companion.failures().await == both
     })
     .await;
@@ -421,44 +400,4 @@ async fn other_workloads_fail(bed: &NodeFaultBed) {
         bed.cluster.kubectl(&["delete", "deployment", name]).await;
         bed.wait_until_healthy(&[CheckId::AgentWorkload]).await;
     }
-}
-
-/// Returns a CAST AI Deployment other than the agent.
-fn deployment(name: &str, container: &str, words: &[&str]) -> Value {
-    let labels = json!({ "app.kubernetes.io/name": name });
-    let container = json!({
-        "name": container, "image": STAND_IN_IMAGE, "imagePullPolicy": "Never", "args": words,
-        "resources": { "limits": { "memory": "32Mi" } },
-        "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
-    });
-    let unprivileged =
-        json!({ "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } });
-    json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": name, "namespace": "castai-agent" },
-        "spec": {
-            "selector": { "matchLabels": labels },
-            "template": {
-                "metadata": { "labels": labels },
-                "spec": { "terminationGracePeriodSeconds": 1, "securityContext": unprivileged, "containers": [container] },
-            },
-        },
-    })
-}
-
-fn image(mode: M, image: &str, policy: &str) -> WorkloadFault {
-    workload(
-        mode,
-        container(json!({ "image": image, "imagePullPolicy": policy })),
-        &["castai-agent-", "none:1"],
-    )
-}
-
-/// Returns a registry that rejects every pull, over plain HTTP as the node's containerd is
-/// configured.
-fn registry() -> Value {
-    let container = json!({ "name": "registry", "image": STAND_IN_IMAGE, "imagePullPolicy": "Never", "args": ["registry"] });
-    json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "registry", "namespace": "default" },
-        "spec": { "hostNetwork": true, "containers": [container] },
-    })
 }

@@ -1,29 +1,24 @@
 //! A cluster with a real node, a stand-in for the agent, and a simulated CAST AI that pods can
 //! reach.
 
+mod prometheus;
+mod sidecars;
+
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use castai_health_exporter::alerting::rules::groups;
-use castai_health_exporter::alerting::settings::Settings;
-use castai_health_exporter::alerting::time_scale::TimeScale;
-use castai_health_exporter::alerting::yaml::Yaml;
 use lab::{CastAi, Pki};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use test_support::exporter::{Exporter, fetch};
+use test_support::exporter::Exporter;
 use test_support::lab_cluster::CASTAI;
-use tokio::process::{Child, Command};
-use tokio::time::sleep;
+use tokio::process::Command;
 
 use crate::node::image;
 use crate::support::cluster::{Account, Cluster, Token};
 use crate::support::helm::{AGENT_CHART, CHART, Helm};
-use crate::support::monitoring::RUNBOOKS;
 
 const NAMESPACE: &str = "castai-agent";
 /// Image of the stand-in for CAST AI's programs.
@@ -53,12 +48,6 @@ pub(super) struct NodeCluster {
     cluster: Cluster,
     public: Pki,
     dir: TempDir,
-}
-
-/// A real Prometheus in the node's network. Dropping it kills it.
-pub(super) struct Prometheus {
-    _process: Child,
-    address: String,
 }
 
 impl NodeCluster {
@@ -377,274 +366,9 @@ impl NodeCluster {
             .sum()
     }
 
-    /// Waits until every agent pod exists, is ready and has a sidecar.
-    pub(super) async fn every_agent_pod_has_a_sidecar(&self, within: Duration) {
-        self.kubectl(&[
-            "rollout",
-            "status",
-            "deploy/castai-agent",
-            &format!("--timeout={}s", within.as_secs()),
-        ])
-        .await;
-        let pods = self.agents_pods().await;
-        assert_eq!(pods.len(), 2, "{pods:?}\n{}", self.state().await);
-        for pod in pods {
-            assert_eq!(
-                self.containers(&pod).await,
-                ["agent", "monitor", "castai-health-exporter"],
-                "{pod}"
-            );
-            self.kubectl(&[
-                "wait",
-                "--for=condition=Ready",
-                &format!("pod/{pod}"),
-                "--timeout=60s",
-            ])
-            .await;
-        }
-    }
-
-    pub(super) async fn replace_the_agents_pods(&self) {
-        for pod in self.agents_pods().await {
-            self.kubectl(&["delete", "pod", &pod]).await;
-            self.kubectl(&["rollout", "status", "deploy/castai-agent", "--timeout=90s"])
-                .await;
-        }
-    }
-
-    /// Waits until an exporter reports this vantage, this source of the agent's environment, and
-    /// these check statuses.
-    pub(super) async fn wait_for_verdicts(
-        &self,
-        pod: &str,
-        vantage: &str,
-        environment: &str,
-        checks: &[(&str, &str)],
-    ) {
-        let object = self.get(&["pod", pod]).await;
-        let address = self
-            .open(object["status"]["podIP"].as_str().unwrap(), 9878)
-            .await;
-        let scope = if vantage == "sidecar" { "pod" } else { "all" };
-        let mut wanted = vec![format!(
-            r#"castai_health_exporter_info{{vantage="{vantage}",scope="{scope}",agent_environment="{environment}"}} 1"#
-        )];
-        wanted.extend(checks.iter().map(|(check, status)| {
-            format!(r#"castai_health_check_status{{check="{check}",status="{status}"}} 1"#)
-        }));
-        let began = Instant::now();
-        loop {
-            let metrics = fetch(&address, "/metrics").await.unwrap_or_default();
-            let missing: Vec<_> = wanted
-                .iter()
-                .filter(|line| !metrics.lines().any(|has| has == **line))
-                .collect();
-            if missing.is_empty() {
-                println!(
-                    "{pod} reports it after {:.1} s",
-                    began.elapsed().as_secs_f64()
-                );
-                return;
-            }
-            if began.elapsed() > TIMEOUT {
-                let container = ["logs", pod, "-c", "castai-health-exporter", "--tail=40"];
-                panic!(
-                    "{pod} does not report {missing:?}\n{}\n{metrics}",
-                    self.kubectl(&container).await
-                );
-            }
-            sleep(POLL_INTERVAL).await;
-        }
-    }
-
     /// Returns a local address that forwards to one in the node's network.
     async fn open(&self, host: &str, port: u16) -> String {
         self.control(&format!("open {host}:{port}")).await
-    }
-
-    /// Adds an unknown flag to the sidecar's arguments in the policy.
-    pub(super) async fn break_the_sidecars_arguments(&self) {
-        let name = "castai-health-exporter";
-        let policy = self
-            .get(&["mutatingadmissionpolicy", name])
-            .await
-            .to_string();
-        let broken = policy.replace("--vantage=sidecar", "--no.such-flag");
-        assert_ne!(broken, policy);
-        self.apply(&serde_json::from_str(&broken).unwrap()).await;
-    }
-
-    /// Waits until the agent's containers run while the sidecar does not, and returns the sidecar's
-    /// state.
-    pub(super) async fn agent_runs_while_the_sidecar_does_not(&self, within: Duration) -> String {
-        let began = Instant::now();
-        loop {
-            let list = self.get(&["pods", "-l", AGENT_POD_SELECTOR]).await;
-            for pod in list["items"].as_array().unwrap() {
-                let states = pod["status"]["containerStatuses"]
-                    .as_array()
-                    .cloned()
-                    .unwrap_or_default();
-                let state = |name: &str| {
-                    states
-                        .iter()
-                        .find(|state| state["name"] == name)
-                        .cloned()
-                        .unwrap_or_default()
-                };
-                let sidecar = state("castai-health-exporter");
-                let runs = ["agent", "monitor"]
-                    .iter()
-                    .all(|name| state(name)["state"].get("running").is_some());
-                let waits = sidecar["state"]["waiting"]["reason"]
-                    .as_str()
-                    .filter(|why| *why != "ContainerCreating");
-                // Between two starts the kubelet reports either the exit or the back-off.
-                let ended = sidecar["state"]["terminated"]["exitCode"]
-                    .as_i64()
-                    .filter(|code| *code != 0);
-                let ended = ended.map(|code| format!("exited with {code}"));
-                if let Some(broken) = waits.map(str::to_owned).or(ended).filter(|_| runs) {
-                    return format!("the agent runs, the sidecar is {broken}");
-                }
-            }
-            assert!(began.elapsed() < within, "{}", self.state().await);
-            sleep(POLL_INTERVAL).await;
-        }
-    }
-
-    /// Returns all objects with our name, and all changes to the agent's objects.
-    pub(super) async fn leftovers(&self) -> String {
-        let kinds = "deployments,pods,configmaps,secrets,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings,\
-                     networkpolicies,mutatingadmissionpolicies,mutatingadmissionpolicybindings";
-        let ours = [
-            "get",
-            kinds,
-            "--all-namespaces",
-            "-oname",
-            "-l",
-            "app.kubernetes.io/name=castai-health-exporter",
-        ];
-        let named = self
-            .cluster
-            .kubectl(&["get", kinds, "--all-namespaces", "-oname"])
-            .await
-            .unwrap();
-        let named = named
-            .lines()
-            .filter(|line| line.contains("castai-health-exporter"));
-        named.fold(self.cluster.kubectl(&ours).await.unwrap(), |all, line| {
-            all + line + "\n"
-        })
-    }
-
-    /// Returns the targets of Prometheus' pod discovery: one for each port of each container.
-    /// Debian's Prometheus lacks this discovery, so the labels come from a file.
-    async fn discovered(&self) -> Value {
-        let list = self.get(&["pods"]).await;
-        let mut targets = Vec::new();
-        for pod in list["items"].as_array().unwrap() {
-            for container in pod["spec"]["containers"].as_array().unwrap() {
-                for port in container["ports"].as_array().into_iter().flatten() {
-                    let address = format!(
-                        "{}:{}",
-                        pod["status"]["podIP"].as_str().unwrap(),
-                        port["containerPort"]
-                    );
-                    let labels = json!({
-                        "__meta_kubernetes_namespace": pod["metadata"]["namespace"],
-                        "__meta_kubernetes_pod_name": pod["metadata"]["name"],
-                        "__meta_kubernetes_pod_container_port_name": port["name"],
-                    });
-                    targets.push(json!({ "targets": [address], "labels": labels }));
-                }
-            }
-        }
-        Value::Array(targets)
-    }
-
-    /// Starts a real Prometheus in the node's network, configured as in README.md.
-    pub(super) async fn prometheus(&self) -> Prometheus {
-        let folder = self.dir.path().join("prometheus");
-        fs::create_dir_all(&folder).unwrap();
-        let targets = folder.join("targets.json");
-        fs::write(&targets, self.discovered().await.to_string()).unwrap();
-        let config = readme_block("scrape");
-        let (before, discovery) = config.split_once("    kubernetes_sd_configs:\n").unwrap();
-        let (_, after) = discovery.split_once("    relabel_configs:\n").unwrap();
-        let settings = Settings {
-            time_scale: TimeScale::faster(RULE_SPEEDUP),
-            runbook_base: RUNBOOKS,
-        };
-        for group in groups(&settings) {
-            let rules = Yaml::map([("groups", Yaml::List(vec![group.yaml(settings.time_scale)]))])
-                .document();
-            fs::write(folder.join(format!("{}.rules", group.name)), rules).unwrap();
-        }
-        let config = format!(
-            "rule_files: ['*.rules']\n{before}    file_sd_configs: [{{ files: [{}] }}]\n    scrape_interval: 2s\n    scrape_timeout: 2s\n    \
-             relabel_configs:\n{after}",
-            targets.display()
-        );
-        fs::write(folder.join("prometheus.yml"), config).unwrap();
-        let init = self.init();
-        let mut log = fs::File::create(folder.join("log")).unwrap();
-        log.flush().unwrap();
-        let process = Command::new("nsenter")
-            .args([
-                "--target",
-                &init,
-                "--net",
-                "prometheus",
-                "--web.listen-address=10.77.0.1:9090",
-            ])
-            .arg(format!(
-                "--config.file={}",
-                folder.join("prometheus.yml").display()
-            ))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                folder.join("data").display()
-            ))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        Prometheus {
-            _process: process,
-            address: self.open(NODE, 9090).await,
-        }
-    }
-}
-
-impl Prometheus {
-    /// Waits until a query returns this number.
-    pub(super) async fn wait_for_query(&self, query: &str, wanted: f64) {
-        let began = Instant::now();
-        let path: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
-        loop {
-            let answer = fetch(&self.address, &format!("/api/v1/query?query={path}"))
-                .await
-                .unwrap_or_default();
-            let json: Value = serde_json::from_str(&answer).unwrap_or_default();
-            let value = json["data"]["result"][0]["value"][1]
-                .as_str()
-                .and_then(|text| text.parse::<f64>().ok());
-            if value.is_some_and(|value| (value - wanted).abs() < 0.5) {
-                println!(
-                    "{query} is {wanted} after {:.1} s",
-                    began.elapsed().as_secs_f64()
-                );
-                return;
-            }
-            assert!(
-                began.elapsed() < TIMEOUT,
-                "{query} is not {wanted}: {answer}"
-            );
-            sleep(POLL_INTERVAL).await;
-        }
     }
 }
 

@@ -77,7 +77,7 @@ impl SharedCause {
             Self::ScaledToZero => {
                 objects.remove("Pod", workload::AGENT, workload::POD);
                 objects.change("Deployment", workload::AGENT, "castai-agent", |it| {
-                    it["spec"]["replicas"] = json!(0)
+                    it["spec"]["replicas"] = json!(0);
                 });
                 objects.change("ReplicaSet", workload::AGENT, workload::REPLICA_SET, |it| {
                     it["spec"]["replicas"] = json!(0);
@@ -88,7 +88,7 @@ impl SharedCause {
             Self::ImageUnauthorized => {
                 let refused = "failed to fetch oauth token: unexpected status: 401 Unauthorized";
                 objects.change("Pod", workload::AGENT, workload::POD, |pod| {
-                    wait_for(pod, "ErrImagePull", refused)
+                    wait_for(pod, "ErrImagePull", refused);
                 });
                 let mut pod =
                     workload::pod("web-1", "web", &json!({}), "web", "shop.azurecr.io/web:1");

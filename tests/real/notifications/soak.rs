@@ -3,7 +3,7 @@
 use std::env;
 use std::time::Duration;
 
-use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use castai_health_exporter::alerting::time_scale::TimeScale;
 use test_support::lab_cluster::LabCluster;
 use tokio::time::{Instant, sleep};
@@ -24,7 +24,7 @@ async fn healthy_soak_sends_no_notification() {
     let minutes = env::var_os(SOAK_MINUTES)
         .and_then(|minutes| minutes.to_str()?.parse().ok())
         .unwrap_or(2);
-    let settings = Settings {
+    let settings = GeneratorOptions {
         time_scale: TimeScale::faster(SOAK_SPEEDUP),
         runbook_base: RUNBOOKS,
     };

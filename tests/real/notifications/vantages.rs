@@ -106,8 +106,7 @@ pub(super) async fn vantages_are_named(monitoring: &Monitoring, seen: &VantageCa
         ));
     }
     if last.is_none() {
-        row.problems
-            .push("nobody was told that it is over".to_owned());
+        row.problems.push("no resolved notification".to_owned());
     }
     row
 }

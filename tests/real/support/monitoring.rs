@@ -7,8 +7,8 @@ use std::time::Duration;
 use std::{env, fs};
 
 use castai_health_exporter::alerting::alertmanager;
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use castai_health_exporter::alerting::rules::groups;
-use castai_health_exporter::alerting::settings::Settings;
 use castai_health_exporter::alerting::yaml::Yaml;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
@@ -51,7 +51,7 @@ struct Process(Child);
 
 impl Monitoring {
     /// Starts everything with the rules and routes at this time scale.
-    pub(crate) async fn start(settings: &Settings<'_>, scrape: Duration) -> Self {
+    pub(crate) async fn start(settings: &GeneratorOptions<'_>, scrape: Duration) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         for folder in ["rules", "targets", "prometheus", "alertmanager"] {
@@ -362,7 +362,7 @@ async fn serve_webhook(
                 receiver,
                 body,
                 at: Instant::now(),
-            })
+            });
         });
         read.drain(..head + length);
         stream

@@ -118,14 +118,14 @@ impl Moto {
         let addr = timeout(START_TIMEOUT, listen_address).await;
         let addr = addr
             .map_err(|_| MotoError::Refused(std::fs::read_to_string(&log).unwrap_or_default()))?;
-        let nobody = Key {
+        let anonymous = Key {
             id: "AKIANOBODY".to_owned(),
             secret: "nothing".to_owned(),
         };
         let mut moto = Self {
             _process: process,
             addr,
-            admin: nobody,
+            admin: anonymous,
             _dir: dir,
         };
         moto.admin = moto.add_user("admin").await?;

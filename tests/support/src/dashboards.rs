@@ -1,12 +1,12 @@
 //! Parsed dashboards.
 
 use castai_health_exporter::alerting::dashboards::files;
-use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use serde_json::Value;
 
 /// Returns the path and JSON of each dashboard.
 pub fn dashboards() -> Vec<(String, Value)> {
-    files(&Settings::DEFAULT)
+    files(&GeneratorOptions::DEFAULT)
         .into_iter()
         .map(|file| (file.path, serde_json::from_str(&file.contents).unwrap()))
         .collect()

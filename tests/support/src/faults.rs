@@ -9,8 +9,8 @@ use lab::{
     GceFault, ImdsFault, PodIdentityFault, ProxyFault, StsFault,
 };
 
+use crate::injected_fault::{InjectedFault, WebIdentity};
 use crate::lab_cluster::{CASTAI, EC2, EKS, KUBERNETES, LabCluster, STS};
-use crate::scenarios::{InjectedFault, WebIdentity};
 
 /// Pod that the lab's token is bound to.
 const POD: &str = "castai-agent-6d8f9c7b5-x2x4z";

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use castai_health_exporter::catalogue::{CheckId, FailureMode, Status, relations};
+use castai_health_exporter::catalogue::CheckId;
 use castai_health_exporter::checks::CheckSet;
 use castai_health_exporter::config::{AgentDiscovery, Config, Flags};
 use castai_health_exporter::scheduler;
@@ -39,17 +39,6 @@ pub const KUBERNETES: &str = "kubernetes.default.svc";
 
 /// Timeouts that end a hang after a second, for all targets.
 const LIMITS: &str = "timeouts: { resolve: 1s, connect: 1s, tls: 1s, response: 1s }";
-
-/// Checks of one cloud, and the providers that they apply to.
-const CLOUD_CHECKS: &[(CheckId, &[&str])] = &[
-    (CheckId::Imds, &["eks"]),
-    (CheckId::AwsCredentials, &["eks"]),
-    (CheckId::StsIdentity, &["eks"]),
-    (CheckId::Ec2Api, &["eks"]),
-    (CheckId::GceMetadata, &["gke"]),
-    (CheckId::AzureImds, &["aks"]),
-    (CheckId::ControlPlaneAccess, &["eks", "gke", "aks"]),
-];
 
 /// Everything the agent depends on, and the environment and files of its pod.
 pub struct LabCluster {
@@ -332,80 +321,6 @@ impl LabCluster {
         }
         scheduler::run_once(&self.check_set, &self.health, &quiet).await;
         self.health.check_states()
-    }
-
-    /// Asserts that every check is `ok`, except those of other clouds.
-    pub async fn assert_healthy(&self) {
-        let provider = self
-            .env
-            .get("PROVIDER")
-            .map(String::as_str)
-            .unwrap_or_default();
-        for check_state in self.run_checks().await {
-            let of = |(check, at): &(CheckId, &[&str])| {
-                *check == check_state.check && at.iter().all(|at| *at != provider)
-            };
-            // With a role by web identity the agent does not use instance metadata.
-            let unasked =
-                check_state.check == CheckId::Imds && self.env.contains_key("AWS_ROLE_ARN");
-            let elsewhere = unasked || CLOUD_CHECKS.iter().any(of);
-            let healthy = if elsewhere {
-                Status::NotApplicable
-            } else {
-                Status::Ok
-            };
-            assert_eq!(
-                check_state.status(),
-                healthy,
-                "{}: {}",
-                check_state.check,
-                evidence(&check_state)
-            );
-        }
-    }
-
-    /// Asserts that every check that runs is `ok`.
-    pub async fn assert_ok(&self) {
-        for check_state in self.run_checks().await {
-            assert_eq!(
-                check_state.status(),
-                Status::Ok,
-                "{}: {}",
-                check_state.check,
-                evidence(&check_state)
-            );
-        }
-    }
-
-    /// Asserts that this is the only root: all other checks are `ok`, `unknown` or its
-    /// consequences.
-    pub async fn assert_root(
-        &self,
-        check: CheckId,
-        mode: FailureMode,
-        status: Status,
-    ) -> CheckState {
-        let check_states = self.run_checks().await;
-        let root = check_states
-            .iter()
-            .find(|check_state| check_state.check == check)
-            .unwrap()
-            .clone();
-        assert_eq!(root.settled.modes(), [mode], "{check}: {}", evidence(&root));
-        assert_eq!(root.status(), status, "{check}: {}", evidence(&root));
-        for other in check_states.iter().filter(|other| other.check != check) {
-            let modes = other.settled.modes();
-            let follows = |seen: &FailureMode| {
-                relations::root(other.check, *seen) == relations::root(check, mode)
-            };
-            assert!(
-                modes.iter().all(follows),
-                "{} beside {check} {mode}: {}",
-                other.check,
-                evidence(other)
-            );
-        }
-        root
     }
 }
 

@@ -17,4 +17,6 @@ pub mod lab_cluster;
 pub mod pods;
 pub mod scenarios;
 
+mod assertions;
 mod faults;
+mod injected_fault;

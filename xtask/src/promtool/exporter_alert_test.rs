@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use castai_health_exporter::alerting::rules::exporter::annotations;
-use castai_health_exporter::alerting::settings::Settings;
 use castai_health_exporter::catalogue::ExporterAlert;
 
 use crate::promtool::test_case::{ExpectedAlert, Firing, STEP, TestCase, expand_templates};
@@ -20,7 +20,7 @@ pub(super) type Labels = &'static [(&'static str, &'static str)];
 pub(super) struct ExporterAlertTest<'a> {
     pub(super) alert: ExporterAlert,
     pub(super) labels: Labels,
-    pub(super) settings: &'a Settings<'a>,
+    pub(super) settings: &'a GeneratorOptions<'a>,
 }
 
 impl ExporterAlertTest<'_> {

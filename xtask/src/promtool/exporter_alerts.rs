@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use castai_health_exporter::catalogue::{ExporterAlert, metric};
 
 use crate::promtool::exporter_alert_test::{AGENT, ExporterAlertTest, Labels, TARGET};
@@ -11,7 +11,7 @@ use crate::promtool::test_case::{Firing, TestCase};
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// Returns the test cases of the group `exporter`.
-pub(super) fn exporter(settings: &Settings<'_>) -> Vec<TestCase> {
+pub(super) fn exporter(settings: &GeneratorOptions<'_>) -> Vec<TestCase> {
     ExporterAlert::ALL
         .iter()
         .flat_map(|alert| test_cases(*alert, settings))
@@ -19,7 +19,7 @@ pub(super) fn exporter(settings: &Settings<'_>) -> Vec<TestCase> {
 }
 
 #[expect(clippy::too_many_lines, reason = "one arm per alert")]
-fn test_cases(alert: ExporterAlert, settings: &Settings<'_>) -> Vec<TestCase> {
+fn test_cases(alert: ExporterAlert, settings: &GeneratorOptions<'_>) -> Vec<TestCase> {
     let test = |labels: Labels| ExporterAlertTest {
         alert,
         labels,

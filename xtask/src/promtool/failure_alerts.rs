@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use castai_health_exporter::alerting::rules::failures::annotations;
 use castai_health_exporter::alerting::rules::group::KEEP_FIRING_FOR;
-use castai_health_exporter::alerting::settings::Settings;
 use castai_health_exporter::alerting::visibility::Visibility;
 use castai_health_exporter::catalogue::alert::{ALERTS, for_duration};
 use castai_health_exporter::catalogue::{Alert, CheckId, FailureMode, Need, Scope, Severity};
@@ -29,7 +29,7 @@ struct Scenario {
 }
 
 /// Returns one test case per alert, with a scenario per cluster.
-pub(super) fn test_cases(check: CheckId, settings: &Settings<'_>) -> Vec<TestCase> {
+pub(super) fn test_cases(check: CheckId, settings: &GeneratorOptions<'_>) -> Vec<TestCase> {
     ALERTS
         .iter()
         .filter(|alert| alert.check == check)
@@ -37,7 +37,7 @@ pub(super) fn test_cases(check: CheckId, settings: &Settings<'_>) -> Vec<TestCas
         .collect()
 }
 
-fn case(alert: &'static Alert, settings: &Settings<'_>) -> TestCase {
+fn case(alert: &'static Alert, settings: &GeneratorOptions<'_>) -> TestCase {
     let scenarios = scenarios(alert);
     let firing = |scenario: &Scenario| {
         let label = |name, value: &str| (name, value.to_owned());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use castai_health_exporter::alerting::settings::Settings;
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use castai_health_exporter::catalogue::ExporterAlert;
 
 use crate::promtool::exporter_alert_test::{AGENT, ExporterAlertTest, TARGET};
@@ -11,7 +11,7 @@ use crate::promtool::test_case::TestCase;
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// Returns the test cases of the group `slo`.
-pub(super) fn test_cases(settings: &Settings<'_>) -> Vec<TestCase> {
+pub(super) fn test_cases(settings: &GeneratorOptions<'_>) -> Vec<TestCase> {
     let alert = ExporterAlert::ErrorBudgetBurn;
     let series = |failures: &str| {
         let of = |metric: &str, values: &str| {

@@ -28,7 +28,7 @@ pub enum ClusterIdentity {
 pub enum Account {
     /// Twelve digits.
     Digits,
-    /// A floating-point number that stands for these twelve digits.
+    /// Twelve digits in floating-point notation.
     Scientific(String),
     /// Anything else.
     Malformed,

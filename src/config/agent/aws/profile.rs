@@ -1,14 +1,13 @@
 //! The AWS shared configuration files, as far as Go's SDK takes credentials from them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::config::agent::aws::credential_variables::{AccessKey, CredentialVariables};
 use crate::config::secret::Secret;
-use crate::config::values;
+use crate::config::{regular_file, values};
 
 /// Maximum file size in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -245,6 +244,8 @@ fn parse(text: &str, sections: &mut Sections) {
 
 fn bounded(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE).read_to_end(&mut bytes)?;
+    regular_file::open(path)?
+        .take(MAX_FILE)
+        .read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

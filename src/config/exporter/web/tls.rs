@@ -177,20 +177,26 @@ impl Section<'_> {
     }
 
     fn required(&mut self, key: &str, place: &SourcedValue) -> Option<Pem> {
-        let named = [key.to_owned(), format!("{key}_file")]
-            .iter()
-            .any(|key| self.file.one(&name(key)).is_some());
-        let pem = self.pem(key);
-        if !named {
+        let key_file = format!("{key}_file");
+        let written = [&key_file, key]
+            .into_iter()
+            .filter_map(|key| self.file.one(&name(key)));
+        let (empty, set): (Vec<_>, Vec<_>) = written.partition(|written| written.value.is_empty());
+        if set.is_empty() {
+            let what = if empty.is_empty() {
+                "is missing"
+            } else {
+                "is empty"
+            };
             let missing = SourcedValue {
-                key: name(&format!("{key}_file")),
+                key: name(&key_file),
                 ..place.clone()
             };
-            let wrong =
-                InvalidValue::new("is missing", format!("TLS requires {key}_file or {key}"));
-            self.problems.0.push(missing.problem(wrong));
+            let wrong = InvalidValue::new(what, format!("TLS requires {key_file} or {key}"));
+            let at = empty.first().map_or(&missing, |empty| empty);
+            self.problems.0.push(at.problem(wrong));
         }
-        pem
+        self.pem(key)
     }
 
     fn chain(&mut self, pem: &Pem) -> Option<Vec<CertificateDer<'static>>> {

@@ -66,7 +66,7 @@ async fn compare(program: &Path, attempts: usize, case: Comparison) -> io::Resul
     let target = format!("{CASTAI_NAME}:{}", test_bed.castai.addr().port());
     let phase = case.phase;
     let series = format!(
-        "castai_health_target_phase_seconds{{check=\"castai_api\",target=\"{target}\",phase=\"{phase}\"}}"
+        "castai_health_target_phase_duration_seconds{{check=\"castai_api\",target=\"{target}\",phase=\"{phase}\"}}"
     );
     let mut differences = Vec::new();
     let mut last: Option<Instant> = None;

@@ -5,14 +5,14 @@ use crate::catalogue::RUNBOOK_BASE;
 
 /// Settings that differ between the committed files, a test and another publisher.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings<'a> {
+pub struct GeneratorOptions<'a> {
     /// Scale of every duration in the rules.
     pub time_scale: TimeScale,
     /// URL or path below which the runbooks are published.
     pub runbook_base: &'a str,
 }
 
-impl Settings<'static> {
+impl GeneratorOptions<'static> {
     /// Settings of the committed files.
     pub const DEFAULT: Self = Self {
         time_scale: TimeScale::REAL_TIME,

@@ -11,14 +11,14 @@ use crate::report::{Evidence, Finding, Verdict};
 
 /// The pod's DNS resolver, proxy settings and system root certificates.
 #[derive(Clone, Debug)]
-pub struct PodNetwork {
+pub struct NetworkContext {
     /// Resolves names without a cache.
     pub resolver: Arc<Resolver>,
     proxies: Arc<ProxyRules>,
     system_trust: Arc<OnceLock<Result<Arc<Trust>, TrustError>>>,
 }
 
-impl PodNetwork {
+impl NetworkContext {
     /// Returns the network of a configuration.
     pub fn new(config: &Config) -> Self {
         Self {
@@ -90,7 +90,7 @@ mod tests {
                 .map(|(_, value)| OsString::from(value))
         };
         let config = Config::load(&Flags::default(), &value).expect("an environment fails nothing");
-        PodNetwork::new(&config).proxy_bypass_note(host, 80)
+        NetworkContext::new(&config).proxy_bypass_note(host, 80)
     }
 
     #[test]

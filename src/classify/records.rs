@@ -1,0 +1,233 @@
+//! Splits a paste into records: an error over several lines, a stack trace, a page or a JSON
+//! object is one record.
+
+/// Longest record in bytes; what follows belongs to the next record.
+const MAX_RECORD_BYTES: usize = 1024 * 1024;
+/// Most lines of a record.
+const MAX_RECORD_LINES: usize = 1000;
+
+/// Consecutive lines that report one thing.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Record {
+    /// Number of the first line, counted from 1.
+    pub first_line: usize,
+    /// Number of the last line.
+    pub last_line: usize,
+    /// The lines, separated by line feeds.
+    pub text: String,
+}
+
+/// Collects lines into records.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    current: Option<Record>,
+    block: Block,
+    lines: usize,
+}
+
+/// The text that the current record still lacks.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Block {
+    /// Nothing: the next line decides.
+    #[default]
+    None,
+    /// A JSON object or array with this many open brackets.
+    Json(Brackets),
+    /// A page, until this closing tag.
+    Page(&'static str),
+    /// klog's text between `<` and ` >`.
+    Klog,
+    /// A Python traceback, until the line with the exception.
+    Traceback,
+    /// The headers of an HTTP response.
+    Headers,
+    /// A quoted YAML value, until this quote.
+    Quoted(char),
+}
+
+/// Nesting of a JSON text that may continue on the next line.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Brackets {
+    depth: usize,
+    in_string: bool,
+}
+
+impl Brackets {
+    fn read(mut self, line: &str) -> Self {
+        let mut escaped = false;
+        for byte in line.bytes() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if self.in_string => escaped = true,
+                b'"' => self.in_string = !self.in_string,
+                b'{' | b'[' if !self.in_string => self.depth += 1,
+                b'}' | b']' if !self.in_string => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        self
+    }
+}
+
+impl Records {
+    /// Adds a line; returns the record that it completes, which is the one before.
+    pub(super) fn push(&mut self, line: &str) -> Option<Record> {
+        self.lines += 1;
+        let is_full = self.current.as_ref().is_some_and(|record| {
+            record.text.len() > MAX_RECORD_BYTES
+                || record.last_line - record.first_line >= MAX_RECORD_LINES
+        });
+        if !is_full
+            && let Some(current) = &mut self.current
+            && continues(current, self.block, line)
+        {
+            current.text.push('\n');
+            current.text.push_str(line);
+            current.last_line = self.lines;
+            self.block = after_line(self.block, line);
+            return None;
+        }
+        let complete = self.current.take();
+        self.block = Block::None;
+        if !line.trim().is_empty() {
+            self.current = Some(Record {
+                first_line: self.lines,
+                last_line: self.lines,
+                text: line.to_owned(),
+            });
+            self.block = opened_by(line);
+        }
+        complete
+    }
+
+    /// Returns the last record.
+    pub(super) fn finish(&mut self) -> Option<Record> {
+        self.block = Block::None;
+        self.current.take()
+    }
+}
+
+/// Returns whether a line belongs to the current record.
+fn continues(current: &Record, block: Block, line: &str) -> bool {
+    match block {
+        Block::Json(_) | Block::Page(_) | Block::Klog => return true,
+        Block::Quoted(_) => return line.starts_with(' '),
+        Block::Traceback => return !line.trim().is_empty(),
+        Block::Headers => {
+            return line.trim().is_empty() || is_header(line) || line.starts_with(['<', '{']);
+        }
+        Block::None => {}
+    }
+    let trimmed = line.trim_start_matches(['│', ' ', '\t']);
+    let is_cause = [
+        "caused by:",
+        "Caused by:",
+        "Suppressed: ",
+        "nested exception",
+    ]
+    .iter()
+    .any(|start| trimmed.starts_with(start));
+    if is_cause || is_stack_frame(line) || line.starts_with("\tstatus code: ") {
+        return true;
+    }
+    let starts_document = ["<?xml", "<Response", "<ErrorResponse"]
+        .iter()
+        .any(|start| line.starts_with(start));
+    if starts_document {
+        // A document follows the line that reports its status.
+        return current.text.contains("Error") || current.text.starts_with("<?xml");
+    }
+    // Terraform draws a box around an error of several lines.
+    let in_box = line.starts_with('│') || line.starts_with('╵');
+    in_box && current.text.starts_with(['╷', '│'])
+        || line.starts_with('\t') && current.text.starts_with("Error")
+}
+
+fn is_stack_frame(line: &str) -> bool {
+    let indented = line.starts_with([' ', '\t']);
+    let frame = line.trim_start();
+    indented
+        && (frame.starts_with("at ")
+            || frame.starts_with("... ")
+            || frame.starts_with("File \"")
+            || frame.starts_with("status code: "))
+}
+
+fn is_header(line: &str) -> bool {
+    line.split_once(": ").is_some_and(|(name, _)| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    })
+}
+
+/// Returns what a first line leaves open.
+fn opened_by(line: &str) -> Block {
+    let start = line.trim_start();
+    if start.starts_with('{') || start == "[" {
+        return json_block(Brackets::default().read(line));
+    }
+    if start.starts_with("HTTP/") {
+        return Block::Headers;
+    }
+    if line.starts_with("Traceback (most recent call last):") {
+        return Block::Traceback;
+    }
+    if line.ends_with("=<") {
+        return Block::Klog;
+    }
+    for key in ["message: ", "error: ", "reason: "] {
+        let value = start.trim_start_matches("- ").strip_prefix(key);
+        if let Some(quote) = value.and_then(|value| value.chars().next())
+            && matches!(quote, '"' | '\'')
+            && (start.len() == key.len() + 1 || !start.ends_with(quote))
+        {
+            return Block::Quoted(quote);
+        }
+    }
+    page_block(line)
+}
+
+fn json_block(brackets: Brackets) -> Block {
+    if brackets.depth > 0 {
+        Block::Json(brackets)
+    } else {
+        Block::None
+    }
+}
+
+/// Returns the closing tag of a page that a line opens.
+fn page_block(line: &str) -> Block {
+    const PAGES: &[(&str, &str)] = &[
+        ("<html", "</html>"),
+        ("<HTML", "</HTML>"),
+        ("<!DOCTYPE", "</html>"),
+        ("<!doctype", "</html>"),
+        ("<Response>", "</Response>"),
+        ("<ErrorResponse", "</ErrorResponse>"),
+        ("<Error>", "</Error>"),
+    ];
+    PAGES
+        .iter()
+        .find(|(open, _)| line.contains(open))
+        .filter(|(_, close)| !line.contains(close))
+        .map_or(Block::None, |(_, close)| Block::Page(close))
+}
+
+/// Returns what is still open after another line.
+fn after_line(block: Block, line: &str) -> Block {
+    match block {
+        Block::None => page_block(line),
+        Block::Json(brackets) => json_block(brackets.read(line)),
+        Block::Page(close) if line.contains(close) => Block::None,
+        Block::Klog if line.starts_with(" >") => Block::None,
+        Block::Quoted(quote) if line.trim_end().ends_with(quote) => Block::None,
+        Block::Traceback if !line.starts_with([' ', '\t']) => Block::None,
+        Block::Headers if line.starts_with('{') => json_block(Brackets::default().read(line)),
+        Block::Headers if line.starts_with('<') => page_block(line),
+        Block::Page(_) | Block::Klog | Block::Quoted(_) | Block::Traceback | Block::Headers => {
+            block
+        }
+    }
+}

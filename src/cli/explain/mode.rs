@@ -1,0 +1,65 @@
+//! The explanation of a failure mode, as text and as JSON.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::catalogue::{Alert, CheckId, FailureMode, RUNBOOK_BASE, alert, remedy, runbook_url};
+
+/// Returns the explanation of a failure mode.
+pub(super) fn mode_text(mode: FailureMode) -> String {
+    format!("{mode}\n\n{}", mode_details(mode))
+}
+
+/// Returns meaning, remedy and checks of a failure mode.
+pub(super) fn mode_details(mode: FailureMode) -> String {
+    let entry = mode.entry();
+    let mut text = format!(
+        "Meaning: {}\n\nHow to distinguish it: {}\n\nFix: {}\n",
+        entry.meaning, entry.distinguishing, entry.remedy
+    );
+    for (check, alert, runbook) in pairs_of(mode) {
+        writeln!(
+            text,
+            "\nCheck {check}: alert {}, runbook {runbook}",
+            alert.name
+        )
+        .expect("writing to a string succeeds");
+        let here = remedy(check, mode);
+        if here != entry.remedy {
+            writeln!(text, "Fix for this check: {here}").expect("writing to a string succeeds");
+        }
+    }
+    text
+}
+
+/// Returns the explanation of a failure mode as JSON.
+pub(super) fn mode_json(mode: FailureMode) -> Value {
+    let entry = mode.entry();
+    let pairs: Vec<Value> = pairs_of(mode)
+        .map(|(check, alert, runbook)| {
+            let remedy = remedy(check, mode);
+            json!({"check": check.label(), "alert": alert.name, "runbook": runbook, "remedy": remedy})
+        })
+        .collect();
+    json!({
+        "mode": entry.label,
+        "meaning": entry.meaning,
+        "distinguishing": entry.distinguishing,
+        "remedy": entry.remedy,
+        "checks": pairs,
+    })
+}
+
+/// Returns the checks that can report a mode, with the alert and runbook of each pair.
+fn pairs_of(mode: FailureMode) -> impl Iterator<Item = (CheckId, &'static Alert, String)> {
+    CheckId::ALL.iter().filter_map(move |check| {
+        let alert = alert::root_alert(*check, mode)?;
+        Some((*check, alert, runbook_url(RUNBOOK_BASE, *check, mode)?))
+    })
+}
+
+/// Formats a JSON value for people.
+pub(super) fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}

@@ -1,0 +1,108 @@
+//! Values of the chart: valid sets and rejected ones.
+
+/// Sets of values that together cover every template.
+pub(in crate::cluster) const VALUE_SETS: &[&[&str]] = &[
+    &[],
+    &["sidecar.enabled=true"],
+    &["sidecar.enabled=true", "companion.enabled=false"],
+    &[
+        "agent.namespace=elsewhere",
+        "sidecar.enabled=true",
+        "agent.deployment=other",
+        "agent.serviceAccount=other",
+    ],
+    &[
+        "rbac.create=false",
+        "companion.serviceAccount.create=false",
+        "companion.serviceAccount.name=mine",
+    ],
+    &["rbac.endpointSlices=false"],
+    &["dashboards.enabled=true", "dashboards.labels.folder=castai"],
+    &[
+        "networkPolicy.enabled=true",
+        "networkPolicy.from[0].namespaceSelector.matchLabels.name=monitoring",
+    ],
+    &[
+        "companion.config.log.level=debug",
+        "companion.hostNetwork=true",
+        "companion.dnsPolicy=Default",
+        "port=12345",
+    ],
+    &[
+        "companion.scrapeAnnotations=false",
+        "companion.podLabels.team=sre",
+        "companion.podAnnotations.a=b",
+    ],
+    &[
+        "image.digest=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "imagePullSecrets={pull}",
+    ],
+    &[
+        "agent.secrets={one,two.three}",
+        "agent.configMaps={four}",
+        "companion.priorityClassName=system-cluster-critical",
+    ],
+    &[
+        "companion.extraArgs={--web.enable-lifecycle}",
+        "companion.extraEnv[0].name=A",
+        "companion.extraEnv[0].value=b",
+    ],
+    &[
+        "nameOverride=other",
+        "fullnameOverride=another",
+        "log.level=debug",
+        "log.format=json",
+        "image.pullPolicy=Always",
+    ],
+];
+
+/// Values that the chart must reject, and a word of the error.
+pub(super) const INVALID_VALUES: &[(&[&str], &str)] = &[
+    (&["image.repository="], "repository"),
+    (&["image.repository=Has Spaces"], "repository"),
+    (&["image.digest=sha256:short"], "digest"),
+    (&["image.pullPolicy=Sometimes"], "pullPolicy"),
+    (&["port=0"], "port"),
+    (&["port=99999"], "port"),
+    (&["port=9876"], "port"),
+    (&["sidecar.resources.requests.memory=16Mib"], "memory"),
+    (&["sidecar.resources.limits.cpu=lots"], "cpu"),
+    (&["sidecar.resources.limits=null"], "limits"),
+    (
+        &[
+            "sidecar.enabled=true",
+            "sidecar.resources.requests.memory=65Mi",
+        ],
+        "above its limit",
+    ),
+    (
+        &["companion.resources.requests.cpu=201m"],
+        "above its limit",
+    ),
+    (
+        &["companion.resources.requests.cpu=0.21"],
+        "above its limit",
+    ),
+    (&["sidecar.podLabels=null"], "podLabels"),
+    (&["agent.namespace=No_Name"], "namespace"),
+    (&["agent.secrets={Not A Name}"], "secrets"),
+    (&["log.level=loud"], "level"),
+    (&["companion.replicas=2"], "replicas"),
+    (
+        &["companion.config.control_plane.castai_addresses={35.221.40.21/32}"],
+        "castai_addresses",
+    ),
+    (
+        &["companion.config.control_plane.azure_cluster=lab"],
+        "azure_cluster",
+    ),
+    (
+        &["companion.config.control_plane.google_api=http://container.lab"],
+        "google_api",
+    ),
+    (
+        &["companion.config.control_plane.addresses={35.221.40.21}"],
+        "addresses",
+    ),
+    (&["podMonitor.interval=soon"], "interval"),
+];
