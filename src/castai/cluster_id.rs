@@ -1,4 +1,4 @@
-//! The cluster's ID at CAST AI, from the agent's environment or the ConfigMap it writes on
+//! The cluster's ID at CAST AI, from the agent's environment or the `ConfigMap` it writes on
 //! registration.
 
 use crate::config::Agent;
@@ -7,16 +7,16 @@ use crate::kube::{Client, ClientError, ObjectRequest};
 /// The reason why the cluster ID is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterIdError {
-    /// The ConfigMap could not be read.
+    /// The `ConfigMap` could not be read.
     #[error("STATIC_CLUSTER_ID is not set, and {0}")]
     Unreadable(ClientError),
-    /// The ConfigMap does not exist.
+    /// The `ConfigMap` does not exist.
     #[error(
         "STATIC_CLUSTER_ID is not set, and ConfigMap {0}, which the agent creates on \
          registration, does not exist"
     )]
     NoConfigMap(String),
-    /// The ConfigMap has no `CLUSTER_ID`.
+    /// The `ConfigMap` has no `CLUSTER_ID`.
     #[error(
         "STATIC_CLUSTER_ID is not set, and ConfigMap {0}, which the agent populates on registration, \
          has no CLUSTER_ID"
@@ -24,7 +24,7 @@ pub enum ClusterIdError {
     NoClusterId(String),
 }
 
-/// Returns the configured cluster ID, or reads it from the agent's ConfigMap.
+/// Returns the configured cluster ID, or reads it from the agent's `ConfigMap`.
 ///
 /// # Errors
 /// When neither source has an ID.

@@ -98,7 +98,7 @@ impl AgentUpgrade {
             return TestResult::Unknown(format!(
                 "the agent's Helm release is unknown (set agent.release), so whether its next \
                  upgrade matches the selector {} is unknown too",
-                deployment.selector.to_string()
+                deployment.selector
             ));
         };
         let labels = &deployment.selector.match_labels;

@@ -183,9 +183,9 @@ impl Cluster {
                 self.describe_reconcile_error(error),
             );
             if status == "failed" {
-                failing.push(finding)
+                failing.push(finding);
             } else {
-                warnings.push(finding)
+                warnings.push(finding);
             }
         } else if matches!(status, "failed" | "warning") {
             let evidence = format!(
@@ -194,9 +194,9 @@ impl Cluster {
             );
             let finding = Finding::new(M::CastaiReconcileFailed, evidence);
             if status == "failed" {
-                failing.push(finding)
+                failing.push(finding);
             } else {
-                warnings.push(finding)
+                warnings.push(finding);
             }
         }
         if !failing.is_empty() {

@@ -200,7 +200,7 @@ fn report(
         let evidence = format!("{component}: {}", finding.evidence);
         match findings.iter_mut().find(|known| known.mode == finding.mode) {
             Some(known) => {
-                *known = Finding::new(known.mode, format!("{}; {evidence}", known.evidence))
+                *known = Finding::new(known.mode, format!("{}; {evidence}", known.evidence));
             }
             None => findings.push(Finding::new(finding.mode, evidence)),
         }

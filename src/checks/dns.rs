@@ -160,7 +160,7 @@ fn judge(targets: &[TargetReport]) -> Verdict {
             match found.iter_mut().find(|merged| merged.mode == finding.mode) {
                 Some(merged) => {
                     merged.evidence =
-                        Evidence::joined([&merged.evidence, &finding.evidence].into_iter())
+                        Evidence::joined([&merged.evidence, &finding.evidence].into_iter());
                 }
                 None => found.push(finding.clone()),
             }

@@ -126,7 +126,7 @@ impl GceMetadata {
         if self.needs_service_account && began.elapsed() <= READ_BUDGET {
             match gce::value(server, gce::ACCOUNT).await {
                 Ok(account) => {
-                    facts.push(format!("the service account {}", quote(account.as_bytes())))
+                    facts.push(format!("the service account {}", quote(account.as_bytes())));
                 }
                 Err(finding) => exporter_failure = Some(finding),
             }

@@ -1,6 +1,6 @@
 //! Checks that AWS accepts the agent's credentials and resolves them to the expected identity.
 //!
-//! The agent calls STS only to assume a role and never calls GetCallerIdentity. An unreachable STS
+//! The agent calls STS only to assume a role and never calls `GetCallerIdentity`. An unreachable STS
 //! therefore fails the check only if the agent has a role to assume, whereas rejected credentials
 //! are rejected by every AWS service.
 
@@ -119,7 +119,7 @@ impl StsIdentity {
         )))
     }
 
-    /// Explains a failed GetCallerIdentity.
+    /// Explains a failed `GetCallerIdentity`.
     async fn explain_caller_error(
         &self,
         cached: &CachedCredentials,
@@ -297,7 +297,7 @@ impl Check for StsIdentity {
     }
 }
 
-/// Explains a failed AssumeRole or AssumeRoleWithWebIdentity.
+/// Explains a failed `AssumeRole` or `AssumeRoleWithWebIdentity`.
 fn explain_assume_role_error(
     exchange: &StsExchange,
     error: &CallError,

@@ -128,7 +128,7 @@ pub(super) enum CheckFormat {
     Text,
     /// The document served at /api/v1/status.
     Json,
-    /// A JUnit report for CI systems.
+    /// A `JUnit` report for CI systems.
     Junit,
 }
 

@@ -29,7 +29,7 @@ pub(super) fn run(options: &CatalogueArgs) -> Exit {
 fn as_text() -> String {
     let mut text = String::from("CHECKS\n");
     let mut row = |name: &str, description: &str| {
-        writeln!(text, "  {name:<40} {description}").expect("writing to a string succeeds")
+        writeln!(text, "  {name:<40} {description}").expect("writing to a string succeeds");
     };
     for check in CheckId::ALL {
         row(check.label(), check.entry().question);

@@ -52,7 +52,7 @@ impl AgentWatcher {
             ),
             AgentDiscovery::Absent(why) => tracing::info!(why, "the agent is not installed"),
             AgentDiscovery::Unreadable(why) => {
-                tracing::warn!(why, "the agent's environment is not known")
+                tracing::warn!(why, "the agent's environment is not known");
             }
         }
     }

@@ -162,7 +162,7 @@ mod tests {
         for bytes in list.as_bytes().chunks(chunk) {
             items
                 .feed(bytes, |item| {
-                    found.push(String::from_utf8_lossy(item).trim().to_owned())
+                    found.push(String::from_utf8_lossy(item).trim().to_owned());
                 })
                 .unwrap();
         }
@@ -228,7 +228,7 @@ mod tests {
             for bytes in text.as_bytes().chunks(chunk) {
                 lines
                     .feed(bytes, |line| {
-                        found.push(String::from_utf8_lossy(line).into_owned())
+                        found.push(String::from_utf8_lossy(line).into_owned());
                     })
                     .unwrap();
             }

@@ -280,7 +280,7 @@ mod tests {
             "nothing was collected: {socket:?}"
         );
         let (last, ()) = tokio::join!(read_some(&mut socket), async {
-            peer.write_all(b"last").await.unwrap()
+            peer.write_all(b"last").await.unwrap();
         });
         assert_eq!(last, b"last");
     }
@@ -322,7 +322,7 @@ mod tests {
                     Poll::Ready(read) => return Poll::Ready(read.map(|()| buf.filled().to_vec())),
                     Poll::Pending if written => {}
                     Poll::Pending => {
-                        written = Pin::new(&mut socket).poll_write(cx, b"question").is_ready()
+                        written = Pin::new(&mut socket).poll_write(cx, b"question").is_ready();
                     }
                 }
                 Poll::Pending

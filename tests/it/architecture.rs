@@ -175,7 +175,7 @@ fn every_module_has_a_layer_and_is_in_the_architecture_map() {
     let modules: BTreeSet<&str> = EXPORTER
         .modules
         .keys()
-        .map(|path| path.top())
+        .map(references::ModulePath::top)
         .filter(|top| !top.is_empty())
         .collect();
     let layers: BTreeSet<&str> = LAYERS.iter().map(|(module, _)| *module).collect();

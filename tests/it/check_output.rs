@@ -1,4 +1,4 @@
-//! Output of `check` as text and JUnit XML.
+//! Output of `check` as text and `JUnit` XML.
 
 use castai_health_exporter::catalogue::CheckId;
 use castai_health_exporter::cli::check::junit;

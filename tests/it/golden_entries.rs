@@ -125,9 +125,9 @@ fn is_random_uuid(text: &str) -> bool {
 fn normalised_number(token: &str, before_seconds: bool, is_port: bool) -> String {
     let number = |text: &str| text.parse::<f64>().is_ok();
     let (host, port) = token.split_once(':').unwrap_or((token, ""));
-    if token.len() >= 16 && token.contains('T') && token.ends_with('Z') {
-        "TIME".to_owned()
-    } else if token.len() == 10 && token.chars().all(|c| c.is_ascii_digit()) {
+    let is_timestamp = token.len() >= 16 && token.contains('T') && token.ends_with('Z');
+    let is_unix_time = token.len() == 10 && token.chars().all(|c| c.is_ascii_digit());
+    if is_timestamp || is_unix_time {
         "TIME".to_owned()
     } else if host.matches('.').count() == 3 && (host.starts_with("127.") || port.len() > 4) {
         let separator = if port.is_empty() { "" } else { ":PORT" };

@@ -38,7 +38,7 @@ const COMPANION: &str = r#"  - {place: agent, apiGroup: "apps", resource: deploy
   - {place: agent, apiGroup: "", resource: serviceaccounts/token, name: serviceAccount, verbs: [create], reads: "Ten-minute tokens with which the checks authenticate as the agent."}
 "#;
 
-/// Only the EndpointSlice of the API server, which is less than listing all.
+/// Only the `EndpointSlice` of the API server, which is less than listing all.
 const SLICE: &Permission = &Permission {
     verbs: &["get"],
     names: &["kubernetes"],
@@ -89,7 +89,7 @@ fn needed() -> impl Iterator<Item = &'static Permission> {
     std::iter::once(SLICE).chain(needed)
 }
 
-/// Returns a Role and a RoleBinding per namespace.
+/// Returns a Role and a `RoleBinding` per namespace.
 fn roles(permissions: &[&Permission]) -> String {
     let mut namespaces: Vec<&str> = permissions
         .iter()

@@ -46,8 +46,11 @@ fn filled(readme: &str) -> String {
     filled
 }
 
+/// Renders a table.
+type Render = fn() -> String;
+
 /// The tables by name.
-pub(crate) const TABLES: [(&str, fn() -> String); 3] = [
+pub(crate) const TABLES: [(&str, Render); 3] = [
     ("checks", checks),
     ("metrics", metrics),
     ("configuration", configuration),

@@ -116,7 +116,7 @@ pub fn inhibitions() -> Vec<Inhibition> {
             target,
             equal,
             external,
-        })
+        });
     };
     // Most clusters already alert on an unreachable API server.
     let apiserver = ALERTS

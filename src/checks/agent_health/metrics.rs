@@ -115,7 +115,7 @@ impl AgentMetrics {
             }
             // The registration's Lease has a name label; the controller's is empty.
             "leader_election_master_status" if labels.contains("name=\"\"") => {
-                self.leads = Some(value > 0.0)
+                self.leads = Some(value > 0.0);
             }
             "castai_agent_delta_send_seconds_count" => self.counters.sends = whole(value),
             "castai_agent_delta_send_seconds_sum" => self.counters.send_seconds = value,

@@ -78,7 +78,7 @@ impl LatestVersion {
                     };
                 }
                 Err(why) => {
-                    (cache.error, cache.next) = (Some(why), Some(Instant::now() + RETRY_DELAY))
+                    (cache.error, cache.next) = (Some(why), Some(Instant::now() + RETRY_DELAY));
                 }
             }
         }

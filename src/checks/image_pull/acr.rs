@@ -59,7 +59,7 @@ impl<'a> AcrFailures<'a> {
             repository,
         } = pull;
         let options = aks.map_or("-g GROUP -n CLUSTER", |aks| aks.options.as_str());
-        let test = format!("test from a node with `az aks check-acr {options} --acr {host}`");
+        let verification = format!("test from a node with `az aks check-acr {options} --acr {host}`");
         let text = match mode {
             M::ImageAuthFailed => {
                 let who = self.pull_identity(
@@ -67,26 +67,26 @@ impl<'a> AcrFailures<'a> {
                     options,
                     aks.and_then(|aks| aks.pull_identity.as_ref()),
                 );
-                format!("{who}; {test}")
+                format!("{who}; {verification}")
             }
             M::ImageForbidden => format!(
                 "Allow the nodes' network in the registry, which rejects networks, not \
                  identities, this way: see `az acr show -n {registry} --query \
                  \"{{public:publicNetworkAccess,others:networkRuleSet.defaultAction}}\"` and `az \
                  acr network-rule list -n {registry}`; a registry with a private endpoint must \
-                 be reached through it; {test}"
+                 be reached through it; {verification}"
             ),
             M::ImageDns => format!(
                 "If `az acr private-endpoint-connection list -r {registry}` shows a private \
                  endpoint, link the zone privatelink.azurecr.io to the nodes' network: `az \
                  network private-dns link vnet list -g GROUP -z privatelink.azurecr.io` lists \
-                 the links; {test}"
+                 the links; {verification}"
             ),
             M::ImageTimeout => format!(
                 "Allow egress from the nodes to all endpoints that `az acr show-endpoints -n \
                  {registry}` lists; if `az acr private-endpoint-connection list -r {registry}` \
                  shows a private endpoint, peer the nodes' network with its network and link it \
-                 to the zone privatelink.azurecr.io; {test}"
+                 to the zone privatelink.azurecr.io; {verification}"
             ),
             M::ImageNotFound => format!(
                 "List the existing tags with `az acr repository show-tags -n {registry} \

@@ -146,143 +146,202 @@ fn test_duration(alert: &Alert) -> Duration {
 
 /// Returns a scenario per mode, and every other course of events for the first mode.
 fn scenarios(alert: &'static Alert) -> Vec<Scenario> {
-    let mode = alert.modes[0];
-    let (long, length) = (failure_duration(alert), test_duration(alert));
-    let fires_from = FAILURE_START + for_duration(alert.check, mode);
-    let failing = vec![
-        (FAILURE_START, Phase::Ok),
-        (long, Phase::Failing),
-        (length, Phase::Ok),
-    ];
-    let healthy = vec![(length, Phase::Ok)];
-    let resolves = FAILURE_START + long + KEEP_FIRING_FOR;
-    let scenario = |cluster: &str,
-                    exporters: Vec<SimulatedExporter>,
-                    fires: Option<(Duration, Duration)>| Scenario {
-        cluster: cluster.to_owned(),
-        mode,
-        exporters: exporters
-            .into_iter()
-            .map(|exporter| SimulatedExporter {
-                cluster: cluster.to_owned(),
-                ..exporter
-            })
-            .collect(),
-        fires,
-        severity: Severity::Critical,
-        visibility: Visibility::Sidecar,
-    };
-    let sidecar = |phases: &[(Duration, Phase)]| SimulatedExporter::sidecar(phases);
-    let mut scenarios: Vec<Scenario> = alert
-        .modes
-        .iter()
-        .map(|mode| Scenario {
-            mode: *mode,
-            ..scenario(
-                &format!("mode-{mode}"),
-                vec![sidecar(&failing)],
-                Some((FAILURE_START + for_duration(alert.check, *mode), resolves)),
-            )
-        })
-        .collect();
-
-    let flapping: Vec<_> = (0..length.as_secs() / STEP.as_secs())
-        .map(|i| {
-            (
-                STEP,
-                if i % 2 == 0 {
-                    Phase::Ok
-                } else {
-                    Phase::Failing
-                },
-            )
-        })
-        .collect();
-    let not_applicable = [
-        (FAILURE_START, Phase::Ok),
-        (long, Phase::Failing),
-        (length, Phase::NotApplicable),
-    ];
-    let unknown = [
-        (FAILURE_START, Phase::Ok),
-        (long, Phase::Failing),
-        (length, Phase::UnknownInEpisode),
-    ];
-    let (absent_for, unknown_for) = (3 * MINUTE, KEEP_FIRING_FOR);
-    let restart = [
-        (FAILURE_START, Phase::Ok),
-        (long, Phase::Failing),
-        (absent_for, Phase::Absent),
-        (unknown_for, Phase::UnknownAfterStart),
-        (long, Phase::Failing),
-        (length, Phase::Ok),
-    ];
-    let gone = [
-        (FAILURE_START, Phase::Ok),
-        (long, Phase::Failing),
-        (length, Phase::Absent),
-    ];
-    scenarios.extend([
-        scenario("healthy", vec![sidecar(&healthy)], None),
-        scenario("flapping", vec![sidecar(&flapping)], None),
-        scenario(
-            "not-applicable-later",
-            vec![sidecar(&not_applicable)],
-            Some((fires_from, resolves)),
-        ),
-        scenario(
-            "unknown-later",
-            vec![sidecar(&unknown)],
-            Some((fires_from, length)),
-        ),
-        scenario(
-            "exporter-restarts",
-            vec![sidecar(&restart)],
-            Some((fires_from, resolves + absent_for + unknown_for + long)),
-        ),
-        scenario(
-            "exporter-removed",
-            vec![sidecar(&gone)],
-            Some((fires_from, resolves + 3 * KEEP_FIRING_FOR)),
-        ),
-        scenario(
-            "pod-replaced",
-            pod_replaced(long, length, fires_from.saturating_sub(MINUTE)),
-            Some((fires_from, resolves + MINUTE / 2)),
-        ),
-    ]);
-
-    let needed = |cluster: &str, need: Need, phases: Phase, severity: Severity| {
-        let phases = [
-            (FAILURE_START, Phase::Ok),
-            (long, phases),
-            (length, Phase::Ok),
-        ];
-        let exporter = SimulatedExporter {
-            need,
-            ..sidecar(&phases)
-        };
-        Scenario {
-            severity,
-            ..scenario(cluster, vec![exporter], Some((fires_from, resolves)))
-        }
-    };
-    scenarios.extend([
-        needed(
-            "needed-for-a-feature",
-            Need::Feature,
-            Phase::Failing,
-            Severity::Warning,
-        ),
-        needed("not-needed", Need::None, Phase::Failing, Severity::Info),
-        needed("warning", Need::Start, Phase::Warning, Severity::Warning),
-    ]);
+    let course = Course::new(alert);
+    let mut scenarios = course.of_each_mode();
+    scenarios.extend(course.over_time());
+    scenarios.extend(course.by_need());
     if alert.check.entry().scope == Scope::Pod {
+        scenarios.extend(course.by_visibility());
+    }
+    scenarios
+}
+
+/// The course of a failure in the scenarios of one alert.
+struct Course {
+    alert: &'static Alert,
+    /// Duration of a failure.
+    failure: Duration,
+    /// Length of the test.
+    length: Duration,
+    fires_from: Duration,
+    resolves: Duration,
+}
+
+impl Course {
+    fn new(alert: &'static Alert) -> Self {
+        let failure = failure_duration(alert);
+        Self {
+            alert,
+            failure,
+            length: test_duration(alert),
+            fires_from: FAILURE_START + for_duration(alert.check, alert.modes[0]),
+            resolves: FAILURE_START + failure + KEEP_FIRING_FOR,
+        }
+    }
+
+    /// Returns the phases of an exporter that is in `during` for the failure and in `after` later.
+    fn phases(&self, during: Phase, after: Phase) -> [(Duration, Phase); 3] {
+        [
+            (FAILURE_START, Phase::Ok),
+            (self.failure, during),
+            (self.length, after),
+        ]
+    }
+
+    fn failing(&self) -> [(Duration, Phase); 3] {
+        self.phases(Phase::Failing, Phase::Ok)
+    }
+
+    fn healthy(&self) -> [(Duration, Phase); 1] {
+        [(self.length, Phase::Ok)]
+    }
+
+    fn while_failing(&self) -> (Duration, Duration) {
+        (self.fires_from, self.resolves)
+    }
+
+    fn scenario(
+        &self,
+        cluster: &str,
+        exporters: Vec<SimulatedExporter>,
+        fires: Option<(Duration, Duration)>,
+    ) -> Scenario {
+        let exporters = exporters.into_iter().map(|exporter| SimulatedExporter {
+            cluster: cluster.to_owned(),
+            ..exporter
+        });
+        Scenario {
+            cluster: cluster.to_owned(),
+            mode: self.alert.modes[0],
+            exporters: exporters.collect(),
+            fires,
+            severity: Severity::Critical,
+            visibility: Visibility::Sidecar,
+        }
+    }
+
+    fn of_each_mode(&self) -> Vec<Scenario> {
+        let scenario = |mode: &FailureMode| {
+            let fires_from = FAILURE_START + for_duration(self.alert.check, *mode);
+            let exporters = vec![SimulatedExporter::sidecar(&self.failing())];
+            let fires = Some((fires_from, self.resolves));
+            Scenario {
+                mode: *mode,
+                ..self.scenario(&format!("mode-{mode}"), exporters, fires)
+            }
+        };
+        self.alert.modes.iter().map(scenario).collect()
+    }
+
+    fn over_time(&self) -> Vec<Scenario> {
+        let sidecar = |phases: &[(Duration, Phase)]| vec![SimulatedExporter::sidecar(phases)];
+        let flapping: Vec<_> = (0..self.length.as_secs() / STEP.as_secs())
+            .map(|i| (STEP, [Phase::Ok, Phase::Failing][usize::from(i % 2 == 1)]))
+            .collect();
+        let (absent_for, unknown_for) = (3 * MINUTE, KEEP_FIRING_FOR);
+        let restart = [
+            (FAILURE_START, Phase::Ok),
+            (self.failure, Phase::Failing),
+            (absent_for, Phase::Absent),
+            (unknown_for, Phase::UnknownAfterStart),
+            (self.failure, Phase::Failing),
+            (self.length, Phase::Ok),
+        ];
+        let until = |end: Duration| Some((self.fires_from, end));
+        let replaced_at = self.fires_from.saturating_sub(MINUTE);
+        vec![
+            self.scenario("healthy", sidecar(&self.healthy()), None),
+            self.scenario("flapping", sidecar(&flapping), None),
+            self.scenario(
+                "not-applicable-later",
+                sidecar(&self.phases(Phase::Failing, Phase::NotApplicable)),
+                Some(self.while_failing()),
+            ),
+            self.scenario(
+                "unknown-later",
+                sidecar(&self.phases(Phase::Failing, Phase::UnknownInEpisode)),
+                until(self.length),
+            ),
+            self.scenario(
+                "exporter-restarts",
+                sidecar(&restart),
+                until(self.resolves + absent_for + unknown_for + self.failure),
+            ),
+            self.scenario(
+                "exporter-removed",
+                sidecar(&self.phases(Phase::Failing, Phase::Absent)),
+                until(self.resolves + 3 * KEEP_FIRING_FOR),
+            ),
+            self.scenario(
+                "pod-replaced",
+                pod_replaced(self.failure, self.length, replaced_at),
+                until(self.resolves + MINUTE / 2),
+            ),
+        ]
+    }
+
+    fn by_need(&self) -> Vec<Scenario> {
+        [
+            (
+                "needed-for-a-feature",
+                Need::Feature,
+                Phase::Failing,
+                Severity::Warning,
+            ),
+            ("not-needed", Need::None, Phase::Failing, Severity::Info),
+            ("warning", Need::Start, Phase::Warning, Severity::Warning),
+        ]
+        .map(|(cluster, need, during, severity)| {
+            let exporter = SimulatedExporter {
+                need,
+                ..SimulatedExporter::sidecar(&self.phases(during, Phase::Ok))
+            };
+            Scenario {
+                severity,
+                ..self.scenario(cluster, vec![exporter], Some(self.while_failing()))
+            }
+        })
+        .into()
+    }
+
+    fn by_visibility(&self) -> Vec<Scenario> {
+        let (failing, healthy) = (self.failing(), self.healthy());
+        let sidecar = |phases: &[(Duration, Phase)]| SimulatedExporter::sidecar(phases);
+        let companion = |phases: &[(Duration, Phase)]| SimulatedExporter::companion(phases);
         let spare = SimulatedExporter {
             instance: "10.0.0.3:9878",
             ..sidecar(&healthy)
         };
-        let visible = |cluster: &str, exporters: Vec<SimulatedExporter>, visibility: Visibility| {
+        let both = "sidecar-and-companion";
+        [
+            (
+                "sidecar-only",
+                vec![sidecar(&failing), companion(&healthy)],
+                Visibility::SidecarOnly,
+            ),
+            (
+                both,
+                vec![sidecar(&failing), companion(&failing)],
+                Visibility::Both,
+            ),
+            (
+                "companion-only",
+                vec![sidecar(&healthy), companion(&failing)],
+                Visibility::CompanionOnly,
+            ),
+            (
+                "companion-without-sidecar",
+                vec![companion(&failing)],
+                Visibility::Companion,
+            ),
+            (
+                "one-of-two-pods",
+                vec![sidecar(&failing), spare],
+                Visibility::SomeSidecars,
+            ),
+        ]
+        .into_iter()
+        .map(|(cluster, exporters, visibility)| {
             let severity = if visibility.agent_survives() {
                 Severity::Warning
             } else {
@@ -291,39 +350,11 @@ fn scenarios(alert: &'static Alert) -> Vec<Scenario> {
             Scenario {
                 severity,
                 visibility,
-                ..scenario(cluster, exporters, Some((fires_from, resolves)))
+                ..self.scenario(cluster, exporters, Some(self.while_failing()))
             }
-        };
-        let companion = |phases: &[(Duration, Phase)]| SimulatedExporter::companion(phases);
-        scenarios.extend([
-            visible(
-                "sidecar-only",
-                vec![sidecar(&failing), companion(&healthy)],
-                Visibility::SidecarOnly,
-            ),
-            visible(
-                "sidecar-and-companion",
-                vec![sidecar(&failing), companion(&failing)],
-                Visibility::Both,
-            ),
-            visible(
-                "companion-only",
-                vec![sidecar(&healthy), companion(&failing)],
-                Visibility::CompanionOnly,
-            ),
-            visible(
-                "companion-without-sidecar",
-                vec![companion(&failing)],
-                Visibility::Companion,
-            ),
-            visible(
-                "one-of-two-pods",
-                vec![sidecar(&failing), spare],
-                Visibility::SomeSidecars,
-            ),
-        ]);
+        })
+        .collect()
     }
-    scenarios
 }
 
 /// Returns a pod that fails and is replaced by one that fails as well.
