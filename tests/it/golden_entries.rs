@@ -86,6 +86,9 @@ fn normalised(text: &str) -> String {
         } else if starts_word && rest.get(..36).is_some_and(is_random_uuid) {
             result.push_str("UUID");
             rest = &rest[36..];
+        } else if is_unix_time(rest) && !result.ends_with(|last: char| last.is_ascii_digit()) {
+            result.push_str("TIME");
+            rest = &rest[10..];
         } else if starts_word && length_of_word(rest) >= 60 {
             result.push_str("ENCODED");
             rest = &rest[length_of_word(rest)..];
@@ -96,7 +99,9 @@ fn normalised(text: &str) -> String {
             let (token, after) = rest.split_at(length);
             let trimmed = token.trim_end_matches(['.', ':', '-']);
             rest = &rest[trimmed.len()..];
-            let unit = after.starts_with(" s") || after.starts_with(" ms");
+            let unit = [" s", " ms", " bytes exceeds"]
+                .iter()
+                .any(|unit| after.starts_with(unit));
             let before_seconds = unit && trimmed == token;
             let is_port = result.ends_with(':') || result.ends_with("port ");
             result.push_str(&normalised_number(trimmed, before_seconds, is_port));
@@ -106,6 +111,13 @@ fn normalised(text: &str) -> String {
         }
     }
     result
+}
+
+/// Whether the text starts with a number of ten digits.
+fn is_unix_time(text: &str) -> bool {
+    let digits = text.find(|c: char| !c.is_ascii_digit());
+    digits.unwrap_or(text.len()) == 10
+        && !text[10..].starts_with(|next: char| next.is_ascii_alphabetic())
 }
 
 fn length_of_word(text: &str) -> usize {
@@ -125,9 +137,7 @@ fn is_random_uuid(text: &str) -> bool {
 fn normalised_number(token: &str, before_seconds: bool, is_port: bool) -> String {
     let number = |text: &str| text.parse::<f64>().is_ok();
     let (host, port) = token.split_once(':').unwrap_or((token, ""));
-    let is_timestamp = token.len() >= 16 && token.contains('T') && token.ends_with('Z');
-    let is_unix_time = token.len() == 10 && token.chars().all(|c| c.is_ascii_digit());
-    if is_timestamp || is_unix_time {
+    if token.len() >= 16 && token.contains('T') && token.ends_with('Z') {
         "TIME".to_owned()
     } else if host.matches('.').count() == 3 && (host.starts_with("127.") || port.len() > 4) {
         let separator = if port.is_empty() { "" } else { ":PORT" };

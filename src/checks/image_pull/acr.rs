@@ -59,7 +59,8 @@ impl<'a> AcrFailures<'a> {
             repository,
         } = pull;
         let options = aks.map_or("-g GROUP -n CLUSTER", |aks| aks.options.as_str());
-        let verification = format!("test from a node with `az aks check-acr {options} --acr {host}`");
+        let verification =
+            format!("test from a node with `az aks check-acr {options} --acr {host}`");
         let text = match mode {
             M::ImageAuthFailed => {
                 let who = self.pull_identity(
