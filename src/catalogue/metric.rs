@@ -27,7 +27,7 @@ pub enum MetricKind {
 /// The values of a label.
 #[derive(Clone, Copy, Debug)]
 pub enum LabelValues {
-    /// The labels of [`Check::ALL`].
+    /// The labels of [`CheckId::ALL`].
     Checks,
     /// The labels of [`FailureMode::ALL`].
     Modes,

@@ -38,7 +38,7 @@ impl Exporter {
         Self::run(Command::new(program()), env, file).await
     }
 
-    /// Starts the daemon in the network namespace of a process; see [`Exporter::reached_at`].
+    /// Starts the daemon in the network namespace of a process; see [`Exporter::with_address`].
     pub async fn start_in_network_of(
         process: &str,
         env: &BTreeMap<String, String>,
