@@ -194,7 +194,7 @@ fn environment_problems(config: &Config) {
     for problem in &config.environment_problems.0 {
         tracing::error!(
             problem = problem.to_string(),
-            "the agent's environment makes no sense"
+            "the agent's environment contains an invalid value"
         );
     }
 }

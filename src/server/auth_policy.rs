@@ -59,7 +59,7 @@ impl Access {
                     state.policy = Arc::new(AuthPolicy::new(config));
                 }
                 Err(problems) => {
-                    tracing::warn!(%problems, "web configuration makes no sense; the former one holds");
+                    tracing::warn!(%problems, "web configuration is invalid; keeping the previous one");
                     state.file_version = now;
                 }
             }
