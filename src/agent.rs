@@ -3,7 +3,7 @@
 pub mod aws_identity;
 pub mod discovery;
 mod environment;
-pub mod leader_election;
+pub mod leader_lease;
 pub mod logs;
 pub mod pod_uptime;
 mod projected_tokens;

@@ -13,7 +13,7 @@ pub mod mute;
 pub mod permission;
 pub mod phase;
 pub mod relations;
-pub mod remedies;
+pub mod remedy_overrides;
 mod sentence;
 pub mod timeouts;
 
@@ -24,7 +24,7 @@ pub use mode::category::{Category, Property};
 pub use mode::{FailureMode, Family};
 pub use permission::Permission;
 pub use phase::Phase;
-pub use remedies::remedy;
+pub use remedy_overrides::remedy;
 pub use sentence::first_sentence;
 pub use timeouts::Timeouts;
 

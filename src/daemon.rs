@@ -1,7 +1,7 @@
 //! The daemon: binds first, then runs the checks until a signal stops it; a reload replaces the
 //! checks, never the listeners.
 
-mod agent_watcher;
+mod discovery_loop;
 mod live_state;
 pub mod preflight;
 mod signals;
@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_watcher::AgentWatcher;
+use discovery_loop::DiscoveryLoop;
 use live_state::{LiveState, ReloadReply};
 use signals::{SignalAction, Signals};
 use tokio::runtime::Runtime;
@@ -88,13 +88,13 @@ async fn serve(
         let _ = ended.await;
     });
     let examining = async {
-        let mut agent_watcher = AgentWatcher::new(&config);
-        let config = discover_first(&mut agent_watcher, config, &load).await;
+        let mut discovery_loop = DiscoveryLoop::new(&config);
+        let config = discover_first(&mut discovery_loop, config, &load).await;
         let check_set = CheckSet::new(&config);
         live.replace(&config, &check_specs(&check_set));
         environment_problems(&config);
         let watch = RunningChecks::start(&check_set, &live.health, &live.on_change());
-        let watch = run_until_reload(&live, watch, signals, asked, agent_watcher, load).await;
+        let watch = run_until_reload(&live, watch, signals, asked, discovery_loop, load).await;
         drop(end);
         let _ = timeout(SHUTDOWN_GRACE, watch.stop()).await;
         Ok(())
@@ -111,21 +111,21 @@ pub async fn beside_the_agent(
     config: Config,
     load: &impl Fn(&AgentDiscovery) -> Result<Config, ConfigErrors>,
 ) -> Config {
-    discover_first(&mut AgentWatcher::new(&config), config, load).await
+    discover_first(&mut DiscoveryLoop::new(&config), config, load).await
 }
 
 async fn discover_first(
-    agent_watcher: &mut AgentWatcher,
+    discovery_loop: &mut DiscoveryLoop,
     config: Config,
     load: &impl Fn(&AgentDiscovery) -> Result<Config, ConfigErrors>,
 ) -> Config {
-    if agent_watcher.discover().await.is_none() {
+    if discovery_loop.discover().await.is_none() {
         return config;
     }
-    agent_watcher.log_discovery();
+    discovery_loop.log_discovery();
     // Errors in flags and file were reported before; errors in the agent's environment are never
     // fatal.
-    load(agent_watcher.discovered()).unwrap_or(config)
+    load(discovery_loop.discovered()).unwrap_or(config)
 }
 
 /// Runs until a signal stops the process, and applies reloads; returns the checks that still run.
@@ -134,12 +134,12 @@ async fn run_until_reload(
     mut watch: RunningChecks,
     mut signals: Signals,
     mut asked: mpsc::Receiver<ReloadReply>,
-    mut agent_watcher: AgentWatcher,
+    mut discovery_loop: DiscoveryLoop,
     load: impl Fn(&AgentDiscovery) -> Result<Config, ConfigErrors>,
 ) -> RunningChecks {
     loop {
         let (asked_for, reply) = tokio::select! {
-            () = agent_watcher.changed() => (false, None),
+            () = discovery_loop.changed() => (false, None),
             signal = signals.next() => match signal {
                 SignalAction::Reload => (true, None),
                 SignalAction::End(signal) => {
@@ -149,9 +149,9 @@ async fn run_until_reload(
             },
             Some(reply) = asked.recv() => (true, Some(reply)),
         };
-        let outcome = match load(agent_watcher.discovered()) {
+        let outcome = match load(discovery_loop.discovered()) {
             Ok(config) => {
-                agent_watcher.set_location(&config);
+                discovery_loop.set_location(&config);
                 watch = swap(live, watch, &config).await;
                 if asked_for {
                     tracing::info!(

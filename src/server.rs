@@ -29,6 +29,7 @@ mod password_checks;
 mod rate_limiter;
 mod response;
 mod route;
+mod shared_state;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,10 +37,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_policy::Access;
-use handlers::Shared;
 pub use handlers::{Handlers, Reload, Runbooks};
 use handshake::HandshakeQueue;
 use open_connections::OpenConnections;
+use shared_state::Shared;
 use tokio::net::TcpSocket;
 use tokio::sync::watch;
 use tokio::task::JoinSet;

@@ -14,13 +14,13 @@ mod azure;
 mod castai;
 pub mod category;
 mod clock;
-mod control_plane;
+mod cluster_metadata;
+mod control_plane_access;
 mod ec2;
 mod gcp;
 mod image;
 mod imds;
 mod kubernetes;
-mod metadata;
 mod network;
 mod sts;
 mod workload;
@@ -30,13 +30,13 @@ use aws_credentials::aws_credentials;
 use azure::azure;
 use castai::castai;
 use clock::clock;
-use control_plane::control_plane;
+use cluster_metadata::cluster_metadata;
+use control_plane_access::control_plane_access;
 use ec2::ec2;
 use gcp::gcp;
 use image::image;
 use imds::imds;
 use kubernetes::kubernetes;
-use metadata::metadata;
 use network::network;
 use sts::sts;
 use workload::workload;
@@ -185,6 +185,6 @@ impl fmt::Display for FailureMode {
 // Each family appends its rows and passes them to the next macro in the list; the last one declares
 // the enum.
 network! {
-    kubernetes! castai! agent! clock! aws_credentials! imds! sts! ec2! metadata! gcp! azure! workload! control_plane! image!
+    kubernetes! castai! agent! clock! aws_credentials! imds! sts! ec2! cluster_metadata! gcp! azure! workload! control_plane_access! image!
     failure_modes!
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 use http::HeaderMap;
 use metrics::{AgentMetrics, Counters, MetricsParser};
 
-use crate::agent::leader_election::LeaderLease;
+use crate::agent::leader_lease::LeaderLease;
 use crate::catalogue::{CheckId, FailureMode as M, Phase, Property, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::classify::{TextKind, classify};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::agent::leader_election::LeaderLease;
+use crate::agent::leader_lease::LeaderLease;
 use crate::agent::rejected_tokens::{RejectedTokens, RejectionScan, containers_to_scan};
 use crate::agent::workload::{LivenessKillTracker, NamespaceSnapshot};
 use crate::catalogue::FailureMode;

@@ -22,7 +22,7 @@ use crate::cloud::api::Api;
 use crate::cloud::control_plane::AddressAccess;
 use crate::cloud::{MetadataServer, api};
 use crate::config::agent::link_local::Endpoint;
-use crate::config::exporter::control_plane;
+use crate::config::exporter::control_plane_access;
 use crate::config::{CloudMetadata, Config, Provider, ProviderVariables};
 use crate::net::tls::trust::PkiScope;
 use crate::net::{Target, Trust};
@@ -33,7 +33,7 @@ use crate::report::{Evidence, Finding, PhaseTimer, Report, Verdict};
 pub struct ControlPlaneAccess {
     variables: ProviderVariables,
     clouds: CloudMetadata,
-    settings: control_plane::ControlPlane,
+    settings: control_plane_access::ControlPlaneAccessSettings,
     trust: Result<Arc<Trust>, String>,
     context: CheckContext,
 }
@@ -170,7 +170,7 @@ impl ControlPlaneAccess {
 
     /// Returns a note if the addresses are the documented default rather than configured.
     fn default_address_note(&self) -> &'static str {
-        if self.settings.addresses == [control_plane::DOCUMENTED] {
+        if self.settings.addresses == [control_plane_access::DOCUMENTED] {
             "; this address is from CAST AI's documentation of 2023: set \
              control_plane.castai_addresses if it has changed"
         } else {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::cloud::api::Api;
 use crate::cloud::{AuthorizedNetworks, CloudApiError, ControlPlane, api};
 use crate::config::Secret;
-use crate::config::exporter::control_plane::AksCluster;
+use crate::config::exporter::control_plane_access::AksCluster;
 use crate::report::ImagePullIdentity;
 
 /// Version of the container service API.

@@ -10,7 +10,7 @@ use url::{Url, form_urlencoded};
 use crate::catalogue::FailureMode;
 use crate::cloud::api::Api;
 use crate::cloud::{CloudApiError, MetadataServer, api};
-use crate::config::exporter::control_plane::{AzureWorkloadIdentity, is_plain};
+use crate::config::exporter::control_plane_access::{AzureWorkloadIdentity, is_plain};
 use crate::config::{Secret, regular_file};
 
 /// Name of the metadata service in errors.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::cloud::authorized_networks::{AuthorizedNetworks, CidrBlock};
-use crate::config::exporter::control_plane::DOCUMENTED;
+use crate::config::exporter::control_plane_access::DOCUMENTED;
 
 /// The network access settings of a control plane.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

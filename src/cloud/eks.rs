@@ -43,7 +43,7 @@ mod tests {
 
     use super::*;
     use crate::cloud::control_plane::AddressAccess;
-    use crate::config::exporter::control_plane::DOCUMENTED;
+    use crate::config::exporter::control_plane_access::DOCUMENTED;
 
     #[test]
     fn describe_cluster_response_contains_public_access_cidrs() {

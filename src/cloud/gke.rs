@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::cloud::api::Api;
 use crate::cloud::{AuthorizedNetworks, CloudApiError, ControlPlane, api};
 use crate::config::Secret;
-use crate::config::exporter::control_plane::is_plain;
+use crate::config::exporter::control_plane_access::is_plain;
 
 /// The requested fields; a whole cluster exceeds the limit for responses.
 const FIELDS: &str = "status,masterAuthorizedNetworksConfig,privateClusterConfig/enablePrivateEndpoint,\

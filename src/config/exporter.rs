@@ -1,7 +1,7 @@
 //! The exporter's own configuration: flags, the configuration file and the web configuration file.
 
 pub mod check;
-pub mod control_plane;
+pub mod control_plane_access;
 pub mod dns;
 pub(crate) mod file;
 pub mod flags;

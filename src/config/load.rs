@@ -3,7 +3,7 @@
 mod agent_environment;
 mod apiserver;
 mod checks;
-mod control_plane;
+mod control_plane_access;
 mod installation;
 mod sources;
 mod web;
@@ -21,7 +21,7 @@ use crate::config::agent::env;
 use crate::config::agent::environment_source::AgentEnvironment;
 use crate::config::agent::link_local::Endpoint;
 use crate::config::config_error::ConfigErrors;
-use crate::config::exporter::control_plane::ExporterIdentity;
+use crate::config::exporter::control_plane_access::ExporterIdentity;
 use crate::config::exporter::dns::DnsSettings;
 use crate::config::exporter::file;
 use crate::config::exporter::file::File;

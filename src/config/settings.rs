@@ -13,7 +13,7 @@ use crate::config::agent::proxy::ProxyRules;
 use crate::config::apiserver::Apiserver;
 use crate::config::config_error::ConfigErrors;
 use crate::config::exporter::check::CheckSettings;
-use crate::config::exporter::control_plane::ControlPlane;
+use crate::config::exporter::control_plane_access::ControlPlaneAccessSettings;
 use crate::config::exporter::dns::DnsSettings;
 use crate::config::exporter::log::LogSettings;
 use crate::config::exporter::named_file::NamedFile;
@@ -54,7 +54,7 @@ pub struct Config {
     /// Addresses of the metadata servers of Google Cloud and Azure.
     pub clouds: CloudMetadata,
     /// Settings of the control-plane firewall check.
-    pub control_plane: ControlPlane,
+    pub control_plane: ControlPlaneAccessSettings,
     /// Settings of name resolution.
     pub dns: DnsSettings,
     /// Proxy selection by Go's rules.

@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::server::auth_policy::AuthPolicy;
-use crate::server::handlers::Shared;
 use crate::server::open_connections::{ConnectionSlot, Evicted};
 use crate::server::response::respond;
+use crate::server::shared_state::Shared;
 
 /// Limit of a handshake and of a request's header section; slower clients are port scanners or
 /// worse.

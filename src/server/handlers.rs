@@ -1,11 +1,9 @@
-//! The functions that produce the responses, and what all connections share.
+//! The functions that produce the responses.
 
 use std::fmt;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::server::auth_policy::Access;
-use crate::server::handshake::HandshakeQueue;
 use crate::server::page::Page;
 
 /// The functions that produce the responses.
@@ -31,17 +29,9 @@ pub type Runbooks = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// Requests a reload of the configuration; the errors come back on the inner channel.
 pub type Reload = mpsc::Sender<oneshot::Sender<Result<(), String>>>;
 
-/// State shared by all connections.
-pub(super) struct Shared {
-    pub(super) handlers: Handlers,
-    pub(super) access: Access,
-    pub(super) prefix: String,
-    pub(super) handshakes: HandshakeQueue,
-}
-
 impl fmt::Debug for Handlers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Views")
+        f.debug_struct("Handlers")
             .field("reload", &self.reload.is_some())
             .finish_non_exhaustive()
     }

@@ -14,10 +14,10 @@ use hyper::{Request, Response, StatusCode, header};
 use tokio::sync::oneshot;
 
 use crate::server::auth_policy::AuthPolicy;
-use crate::server::handlers::Shared;
 use crate::server::page;
 use crate::server::password_checks::Busy;
 use crate::server::route::Route;
+use crate::server::shared_state::Shared;
 
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use castai_health_exporter::catalogue::alert::{ALERTS, modes_of};
 use castai_health_exporter::catalogue::relations::{BLOCKS, CONSEQUENCES, root};
-use castai_health_exporter::catalogue::remedies::REMEDIES;
+use castai_health_exporter::catalogue::remedy_overrides::REMEDY_OVERRIDES;
 use castai_health_exporter::catalogue::{CheckId, FailureMode, anchor, remedy};
 use test_support::scenarios::SCENARIOS;
 
@@ -158,7 +158,7 @@ fn unimplemented_modes_are_printed_and_have_no_label() {
 
 #[test]
 fn every_specific_remedy_belongs_to_one_published_pair() {
-    for row in REMEDIES {
+    for row in REMEDY_OVERRIDES {
         for (check, mode) in row
             .checks
             .iter()

@@ -5,7 +5,7 @@ use crate::checks::control_plane_access::cluster_access::{AccessListError, Clust
 use crate::checks::control_plane_access::remedy::Remedy;
 use crate::cloud::azure_imds::AzureInstance;
 use crate::cloud::{MetadataServer, azure_token};
-use crate::config::exporter::control_plane::AksCluster;
+use crate::config::exporter::control_plane_access::AksCluster;
 use crate::report::{AksClusterInfo, PhaseTimer};
 
 impl ControlPlaneAccess {

@@ -9,7 +9,7 @@ use crate::checks::control_plane_access::remedy::Remedy;
 use crate::cloud::eks;
 use crate::cloud::eks::EksCluster;
 use crate::config::agent::aws::{ClusterIdentity, Service};
-use crate::config::exporter::control_plane::is_plain;
+use crate::config::exporter::control_plane_access::is_plain;
 use crate::net::Response;
 use crate::report::evidence::quote;
 use crate::report::{LatestReports, PhaseTimer};

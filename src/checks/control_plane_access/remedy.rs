@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::cloud::AuthorizedNetworks;
 use crate::cloud::eks::EksCluster;
 use crate::cloud::gke::GkeCluster;
-use crate::config::exporter::control_plane::AksCluster;
+use crate::config::exporter::control_plane_access::AksCluster;
 
 /// Longer lists are not printed: evidence is truncated, and a truncated list would lock users out.
 const MAX_LIST_BYTES: usize = 900;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::registry;
-use crate::config::exporter::control_plane::is_plain;
+use crate::config::exporter::control_plane_access::is_plain;
 use crate::report::{AksClusterInfo, ImagePullIdentity};
 
 /// Failed pulls from Azure Container Registry with the same mode.

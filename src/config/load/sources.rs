@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::config::agent::discovered::AgentDiscovery;
 use crate::config::agent::env::AgentEnv;
 use crate::config::config_error::ConfigErrors;
-use crate::config::exporter::control_plane::ExporterIdentity;
+use crate::config::exporter::control_plane_access::ExporterIdentity;
 use crate::config::exporter::file;
 use crate::config::exporter::file::File;
 use crate::config::exporter::flags::Flags;

@@ -1,6 +1,6 @@
 //! Failures of the access of CAST AI to the control plane.
 
-macro_rules! control_plane {
+macro_rules! control_plane_access {
     ($next:ident! $($rest:tt)*) => { $next! { $($rest)*
         [ControlPlane: "CAST AI's access to the control plane."]
         CpfwBlocked = "cpfw_blocked" {
@@ -38,4 +38,4 @@ macro_rules! control_plane {
     } };
 }
 
-pub(super) use control_plane;
+pub(super) use control_plane_access;

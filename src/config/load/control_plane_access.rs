@@ -5,14 +5,16 @@ use std::net::IpAddr;
 use url::Url;
 
 use crate::config::agent::env;
-use crate::config::exporter::control_plane;
-use crate::config::exporter::control_plane::{AksCluster, ControlPlane, DOCUMENTED, MAX_ADDRESSES};
+use crate::config::exporter::control_plane_access;
+use crate::config::exporter::control_plane_access::{
+    AksCluster, ControlPlaneAccessSettings, DOCUMENTED, MAX_ADDRESSES,
+};
 use crate::config::load::sources::Sources;
 use crate::config::sourced_value::InvalidValue;
 use crate::config::values;
 
 impl Sources<'_> {
-    pub(super) fn control_plane(&mut self) -> ControlPlane {
+    pub(super) fn control_plane(&mut self) -> ControlPlaneAccessSettings {
         let addresses = self.keys("control_plane.castai_addresses", MAX_ADDRESSES, |text| {
             let wrong = || {
                 InvalidValue::new(
@@ -24,7 +26,8 @@ impl Sources<'_> {
         });
         let mut api = |key: &str, usual: &str| {
             let usual = || Url::parse(usual).expect("it is one");
-            self.key(key, control_plane::api).unwrap_or_else(usual)
+            self.key(key, control_plane_access::api)
+                .unwrap_or_else(usual)
         };
         let google_api = api(
             "control_plane.google_api",
@@ -34,10 +37,10 @@ impl Sources<'_> {
         let login = self.own.login.clone();
         let usual = || Url::parse("https://login.microsoftonline.com").expect("it is one");
         let azure_login = self
-            .key("control_plane.azure_login", control_plane::api)
+            .key("control_plane.azure_login", control_plane_access::api)
             .or(login)
             .unwrap_or_else(usual);
-        ControlPlane {
+        ControlPlaneAccessSettings {
             addresses: addresses
                 .filter(|list| !list.is_empty())
                 .unwrap_or_else(|| vec![DOCUMENTED]),

@@ -17,7 +17,7 @@ pub const MAX_ADDRESSES: usize = 16;
 
 /// Settings of the control-plane firewall check.
 #[derive(Clone, Debug)]
-pub struct ControlPlane {
+pub struct ControlPlaneAccessSettings {
     /// Source addresses of CAST AI.
     pub addresses: Vec<IpAddr>,
     /// PEM roots that replace the system's.

@@ -1,6 +1,6 @@
 //! Failures of the cluster's own metadata: account, region, name and purchase options.
 
-macro_rules! metadata {
+macro_rules! cluster_metadata {
     ($next:ident! $($rest:tt)*) => { $next! { $($rest)*
         [Metadata: "The cluster's account, region and name, and its nodes' purchase options."]
         AgentConfigEnvMissing = "agent_config_env_missing" {
@@ -80,4 +80,4 @@ macro_rules! metadata {
     } };
 }
 
-pub(super) use metadata;
+pub(super) use cluster_metadata;

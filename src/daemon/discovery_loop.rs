@@ -1,4 +1,4 @@
-//! Watches the agent from another pod, so that an upgrade of the agent needs no restart of the
+//! Repeats the discovery of the agent from another pod, so that its upgrade needs no restart of the
 //! exporter.
 
 use std::sync::Arc;
@@ -20,14 +20,14 @@ const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Discovers the agent repeatedly; does nothing without a configured location.
 #[derive(Debug)]
-pub(super) struct AgentWatcher {
+pub(super) struct DiscoveryLoop {
     location_and_client: Option<(AgentLocation, Client)>,
     discovered: AgentDiscovery,
     /// Whether the last discovery failed and an earlier result is in use.
     stale: bool,
 }
 
-impl AgentWatcher {
+impl DiscoveryLoop {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             location_and_client: location_and_client(config),

@@ -10,7 +10,7 @@ use crate::catalogue::relations::root;
 
 /// A remedy of some modes in some checks.
 #[derive(Debug)]
-pub struct Remedy {
+pub struct RemedyOverride {
     /// The checks.
     pub checks: &'static [CheckId],
     /// The modes.
@@ -26,8 +26,8 @@ const OTHER_WORKLOADS: &[CheckId] = &[CheckId::ClusterController, CheckId::Compo
 const CLUSTER_CONTROLLER: &[CheckId] = &[CheckId::ClusterController];
 
 /// The remedies that replace those of the modes.
-pub const REMEDIES: &[Remedy] = &[
-    Remedy {
+pub const REMEDY_OVERRIDES: &[RemedyOverride] = &[
+    RemedyOverride {
         checks: APISERVER,
         modes: &[M::NetConnectTimeout],
         text: "Allow egress from the agent's pods to the address in the evidence, usually port 443 \
@@ -36,7 +36,7 @@ pub const REMEDIES: &[Remedy] = &[
             address with `kubectl -n default get endpointslices -l \
             kubernetes.io/service-name=kubernetes`.",
     },
-    Remedy {
+    RemedyOverride {
         checks: APISERVER,
         modes: &[M::NetRefused],
         text: "Check whether the API server's endpoints are alive: `kubectl -n default get \
@@ -44,7 +44,7 @@ pub const REMEDIES: &[Remedy] = &[
             address in the evidence, so that API server or the load balancer in front of it is \
             down, or the agent's kubeconfig has the wrong port.",
     },
-    Remedy {
+    RemedyOverride {
         checks: APISERVER,
         modes: &[M::NetReset],
         text: "Ignore a single reset: an API server or its load balancer restarted. If it persists, \
@@ -53,14 +53,14 @@ pub const REMEDIES: &[Remedy] = &[
             affected: `kubectl -n castai-agent delete pod -l \
             app.kubernetes.io/name=castai-agent`.",
     },
-    Remedy {
+    RemedyOverride {
         checks: APISERVER,
         modes: &[M::ProxyUnreachable, M::ProxyAuthRequired, M::ProxyDenied],
         text: "Bypass the proxy for the API server: add the service range and the cluster's names \
             to `NO_PROXY`, for example `kubectl -n castai-agent set env deploy/castai-agent \
             NO_PROXY=10.96.0.0/12,169.254.169.254,.svc,.cluster.local,localhost`.",
     },
-    Remedy {
+    RemedyOverride {
         checks: APISERVER,
         modes: &[M::TlsHandshakeTimeout],
         text: "Delete the agent's pod to give it a new network path: `kubectl -n castai-agent \
@@ -69,7 +69,7 @@ pub const REMEDIES: &[Remedy] = &[
             `NO_PROXY` contains the service range, then check the MTU of the pod network and the \
             node's conntrack table.",
     },
-    Remedy {
+    RemedyOverride {
         checks: APISERVER,
         modes: &[M::TlsUnknownAuthority, M::TlsIntercepted],
         text: "Check the issuer in the evidence. If it is the cluster's new CA, the pod holds an \
@@ -78,7 +78,7 @@ pub const REMEDIES: &[Remedy] = &[
             add the service range and the API server's name to `NO_PROXY`, or exempt the API \
             server from inspection.",
     },
-    Remedy {
+    RemedyOverride {
         checks: APISERVER,
         modes: &[M::TlsExpired],
         text: "Renew the API server's certificate. Self-managed: `kubeadm certs check-expiration`, \
@@ -86,7 +86,7 @@ pub const REMEDIES: &[Remedy] = &[
             renew it in time: if the certificate in the evidence is not theirs, something in \
             between presents it.",
     },
-    Remedy {
+    RemedyOverride {
         checks: APISERVER,
         modes: &[M::TlsHostnameMismatch],
         text: "Compare the names in the evidence with the address that the agent dials. \
@@ -94,14 +94,14 @@ pub const REMEDIES: &[Remedy] = &[
             apiserver --apiserver-cert-extra-sans ADDRESS`). Otherwise use an address in the \
             agent's kubeconfig that the certificate names.",
     },
-    Remedy {
+    RemedyOverride {
         checks: APISERVER,
         modes: &[M::HttpTimeout],
         text: "Check the load and health of the API server: `kubectl get --raw /readyz?verbose`. If \
             a proxy is in front of it, add the service range to `NO_PROXY`. If only large \
             responses are affected, check the MTU of the pod network.",
     },
-    Remedy {
+    RemedyOverride {
         checks: CASTAI_API,
         modes: &[M::TlsHandshakeTimeout],
         text: "Allow the host in the evidence on everything that inspects or filters TLS (firewall, \
@@ -111,7 +111,7 @@ pub const REMEDIES: &[Remedy] = &[
             --image=curlimages/curl -- -sv https://api.cast.ai/`. If only this node is affected: \
             `kubectl -n castai-agent delete pod -l app.kubernetes.io/name=castai-agent`.",
     },
-    Remedy {
+    RemedyOverride {
         checks: CASTAI_API,
         modes: &[M::TlsUnknownAuthority, M::TlsIntercepted],
         text: "Check the issuer in the evidence. If your company inspects TLS, exempt \
@@ -120,14 +120,14 @@ pub const REMEDIES: &[Remedy] = &[
             trustedCACert=ca.pem`. It replaces the system roots, so append the public ones if \
             both are needed.",
     },
-    Remedy {
+    RemedyOverride {
         checks: CASTAI_API,
         modes: &[M::HttpTimeout],
         text: "Check CAST AI's status page, and the load and health of any proxy in front of \
             `api.cast.ai`. If only large uploads are affected, check the MTU of the pod network \
             and any filter on body size.",
     },
-    Remedy {
+    RemedyOverride {
         checks: AWS_APIS,
         modes: &[M::NetConnectTimeout],
         text: "Allow egress to the address and port in the evidence: `kubectl -n castai-agent get \
@@ -136,7 +136,7 @@ pub const REMEDIES: &[Remedy] = &[
             and `com.amazonaws.REGION.ec2`, with private DNS and a security group that allows \
             the nodes on port 443.",
     },
-    Remedy {
+    RemedyOverride {
         checks: AWS_APIS,
         modes: &[M::TlsHandshakeTimeout],
         text: "Allow the host in the evidence on everything that inspects or filters TLS (firewall, \
@@ -145,7 +145,7 @@ pub const REMEDIES: &[Remedy] = &[
             path. If only this node is affected: `kubectl -n castai-agent delete pod -l \
             app.kubernetes.io/name=castai-agent`.",
     },
-    Remedy {
+    RemedyOverride {
         checks: AWS_APIS,
         modes: &[M::TlsUnknownAuthority, M::TlsIntercepted],
         text: "Check the issuer in the evidence. If your company inspects TLS, exempt the AWS \
@@ -153,13 +153,13 @@ pub const REMEDIES: &[Remedy] = &[
             roots and set `AWS_CA_BUNDLE` to that file; the chart's `trustedCACert` applies to \
             CAST AI only. The agent does not start with a bundle that it cannot read.",
     },
-    Remedy {
+    RemedyOverride {
         checks: AWS_APIS,
         modes: &[M::HttpTimeout],
         text: "Check the AWS Health Dashboard for the region, and the load and health of any proxy \
             or VPC endpoint in front of the host in the evidence.",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: TOKEN_REJECTED,
         text: "Create a key in the console (API access keys), export it as `CASTAI_API_TOKEN`, and \
@@ -170,7 +170,7 @@ pub const REMEDIES: &[Remedy] = &[
             castai.clusterID=$CLUSTER_ID`. If one release contains all components, set the key \
             there.",
     },
-    Remedy {
+    RemedyOverride {
         checks: CLUSTER_CONTROLLER,
         modes: LEADERLESS,
         text: "Check the holder of the lease: `kubectl -n castai-agent get lease cluster-controller \
@@ -179,7 +179,7 @@ pub const REMEDIES: &[Remedy] = &[
             Then restart its pods: `kubectl -n castai-agent rollout restart \
             deployment/castai-cluster-controller`.",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: &[M::AgentCrashloop],
         text: "Read the log of the previous container, with POD from the evidence: `kubectl -n \
@@ -187,27 +187,27 @@ pub const REMEDIES: &[Remedy] = &[
             castai-health-exporter explain -`. Then check its events: `kubectl -n castai-agent \
             describe pod POD`.",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: &[M::AgentOomkilled],
         text: "Raise the memory limit of the container in the evidence: set \
             `resources.limits.memory` in the values of its Helm release and upgrade it (`helm \
             list -n castai-agent`).",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: &[M::AgentLivenessKilled],
         text: "Read the first error of the previous container, with POD from the evidence: `kubectl \
             -n castai-agent logs POD --all-containers --ignore-errors --previous`. The probe \
             failed because the process hung or could not reach something that it needs.",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: &[M::AgentUnschedulableResources],
         text: "Add a node, lower the requests of the workload in the evidence, or give it a \
             priority class: `kubectl -n castai-agent describe pod POD | tail`.",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: &[M::AgentUnschedulableSelector],
         text: "Compare the node selector and affinity of the pod in the evidence (`kubectl -n \
@@ -215,20 +215,20 @@ pub const REMEDIES: &[Remedy] = &[
             `kubectl get nodes --show-labels`. Use `kubernetes.io/os`, not \
             `beta.kubernetes.io/os`.",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: &[M::AgentUnschedulableVolume],
         text: "Check the claim and the zone of its volume: `kubectl -n castai-agent get pvc`. Free \
             a node in that zone, or delete the claim if its data is not needed.",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: &[M::AgentFailedMount],
         text: "Find the volume in the events of the pod in the evidence: `kubectl -n castai-agent \
             describe pod POD | tail`. Restore the missing Secret or ConfigMap by upgrading the \
             workload's Helm release.",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: &[M::AgentConfigMissing],
         text: "Restore the Secret or ConfigMap in the evidence by upgrading the workload's Helm \
@@ -236,35 +236,35 @@ pub const REMEDIES: &[Remedy] = &[
             castai-helm/CHART -n castai-agent --reuse-values --set \
             castai.apiKey=$CASTAI_API_TOKEN`.",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: &[M::AgentFailedCreateSa],
         text: "Recreate the service account by upgrading the workload's Helm release: `helm list -n \
             castai-agent`, then `helm upgrade RELEASE castai-helm/CHART -n castai-agent \
             --reuse-values`.",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: &[M::AgentSandboxFailed],
         text: "Check the events of the pod in the evidence: `kubectl -n castai-agent describe pod \
             POD | tail`. The node is out of IP addresses, or its CNI pod is broken. Delete the \
             pod to try another node.",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: &[M::AgentProgressDeadline],
         text: "Check the rollout of the workload in the evidence: `kubectl -n castai-agent rollout \
             status deploy/NAME`, and the events of its new pods. Roll back with `kubectl -n \
             castai-agent rollout undo deploy/NAME`.",
     },
-    Remedy {
+    RemedyOverride {
         checks: CLUSTER_CONTROLLER,
         modes: &[M::AgentScaledToZero],
         text: "Scale it up: `kubectl -n castai-agent scale deployment castai-cluster-controller \
             --replicas=2`. If it returns to 0, find what scales it: an autoscaler, a hibernation \
             schedule, or GitOps.",
     },
-    Remedy {
+    RemedyOverride {
         checks: OTHER_WORKLOADS,
         modes: &[M::AgentUnavailable],
         text: "Check the events of the pod in the evidence: `kubectl -n castai-agent describe pod \
@@ -276,7 +276,7 @@ pub const REMEDIES: &[Remedy] = &[
 /// Returns the remedy of a pair or, if the pair is a consequence, of its root cause.
 pub fn remedy(check: CheckId, mode: FailureMode) -> &'static str {
     let (check, mode) = root(check, mode);
-    let specific = REMEDIES
+    let specific = REMEDY_OVERRIDES
         .iter()
         .find(|row| row.checks.contains(&check) && row.modes.contains(&mode));
     specific.map_or(mode.entry().remedy, |row| row.text)

@@ -1,0 +1,13 @@
+//! State shared by all connections.
+
+use crate::server::auth_policy::Access;
+use crate::server::handlers::Handlers;
+use crate::server::handshake::HandshakeQueue;
+
+/// State shared by all connections.
+pub(super) struct Shared {
+    pub(super) handlers: Handlers,
+    pub(super) access: Access,
+    pub(super) prefix: String,
+    pub(super) handshakes: HandshakeQueue,
+}
