@@ -251,7 +251,7 @@ impl NamespaceSnapshot {
             count => format!("{count} times"),
         };
         let evidence = format!(
-            "{}: container {} was restarted {restarts}; last exit{at}{run_time} with code {} ({}): {cause}{termination_message}",
+            "{}: container {} was restarted {restarts}; last exit{at}{run_time} with exit code {} ({}): {cause}{termination_message}",
             pod.name, container.name, exit.exit_code, exit.reason
         );
         WorkloadFault::new(mode, evidence)
