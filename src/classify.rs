@@ -36,7 +36,7 @@ mod records;
 mod rule;
 mod text_kind;
 
-pub use aws_error::{Service as AwsService, code as aws_code, error_body as aws_error_body};
+pub use aws_error::{AwsErrorSource, code as aws_code, error_body as aws_error_body};
 pub use castai::castai_answer;
 pub use dispatch::{classify, classify_line};
 pub use image_pull::registry;

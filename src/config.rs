@@ -25,7 +25,7 @@ pub use agent::installation::Installation;
 pub use agent::objects::{Agent, ObjectName};
 pub use agent::provider::{Provider, ProviderVariables};
 pub use agent::proxy::ProxyRules;
-pub use apiserver::{Apiserver, InCluster};
+pub use apiserver::{ApiserverLocation, InCluster};
 pub use config_error::{ConfigError, ConfigErrors};
 pub use exporter::check::CheckSettings;
 pub use exporter::dns::DnsSettings;

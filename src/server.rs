@@ -22,7 +22,7 @@ mod basic_auth;
 mod connection;
 mod cpu_share;
 mod handlers;
-mod handshake;
+mod handshake_queue;
 mod open_connections;
 pub mod page;
 mod password_checks;
@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use auth_policy::Access;
 pub use handlers::{Handlers, Reload, Runbooks};
-use handshake::HandshakeQueue;
+use handshake_queue::HandshakeQueue;
 use open_connections::OpenConnections;
 use shared_state::Shared;
 use tokio::net::TcpSocket;

@@ -3,13 +3,13 @@
 //! Invariant: std and facts only. It knows neither the scheduler nor the views.
 
 pub mod counts;
-pub mod episode;
+pub mod stable_modes;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 pub use counts::{Counts, PhaseCount};
-pub use episode::{Episode, StableModes};
+pub use stable_modes::{Episode, StableModes};
 
 use crate::catalogue::{CheckId, FailureMode, Need, Status};
 use crate::report::{Evidence, LatestReports, Report, Verdict};

@@ -48,13 +48,13 @@ pub const SKIPPED: &str = "skipped";
 pub struct Document {
     schema_version: u32,
     at: Option<Timestamp>,
-    exporter: Peer,
+    exporter: VantagePeer,
     summary: Summary,
     checks: Vec<CheckStatus>,
 }
 
 #[derive(Debug, Serialize)]
-struct Peer {
+struct VantagePeer {
     version: &'static str,
     revision: &'static str,
     vantage: &'static str,
@@ -124,7 +124,7 @@ impl Document {
         Self {
             schema_version: SCHEMA_VERSION,
             at: timestamp(SystemTime::now()),
-            exporter: Peer::new(exporter),
+            exporter: VantagePeer::new(exporter),
             summary: Summary {
                 ok: with(Status::Ok),
                 warning: with(Status::Warning),
@@ -146,7 +146,7 @@ impl Document {
     }
 }
 
-impl Peer {
+impl VantagePeer {
     fn new(exporter: &Exporter) -> Self {
         Self {
             version: VERSION,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::catalogue::FailureMode as M;
 use crate::classify;
-use crate::config::agent::aws::Service;
+use crate::config::agent::aws::AwsService;
 use crate::net::Response;
 use crate::report::DateSample;
 use crate::report::evidence::quote;
@@ -15,7 +15,7 @@ const MAX_SIGNATURE_SKEW: f64 = 300.0;
 /// An error response.
 #[derive(Debug)]
 pub struct AwsError<'a> {
-    service: Service,
+    service: AwsService,
     response: &'a Response,
     /// AWS's error code; `None` if the response is not from AWS.
     pub code: Option<String>,
@@ -26,7 +26,7 @@ pub struct AwsError<'a> {
 
 impl<'a> AwsError<'a> {
     /// Parses a response in XML or JSON.
-    pub fn parse(service: Service, response: &'a Response) -> Self {
+    pub fn parse(service: AwsService, response: &'a Response) -> Self {
         let body = String::from_utf8_lossy(&response.body);
         let error = classify::aws_error_body(&body);
         let header = || response.header("x-amzn-requestid").map(str::to_owned);
@@ -52,9 +52,9 @@ impl<'a> AwsError<'a> {
             return Some(self.mode_without_code());
         };
         let service = match self.service {
-            Service::Sts => classify::AwsService::Sts,
-            Service::Ec2 => classify::AwsService::Ec2,
-            Service::Eks => return None,
+            AwsService::Sts => classify::AwsErrorSource::Sts,
+            AwsService::Ec2 => classify::AwsErrorSource::Ec2,
+            AwsService::Eks => return None,
         };
         let mode = classify::aws_code(service, code, &self.message)?;
         Some(match mode {
@@ -71,7 +71,10 @@ impl<'a> AwsError<'a> {
 
     /// Returns the mode of a response without an AWS code: from a proxy, or from a failing AWS.
     fn mode_without_code(&self) -> M {
-        match (self.response.status.as_u16(), self.service == Service::Sts) {
+        match (
+            self.response.status.as_u16(),
+            self.service == AwsService::Sts,
+        ) {
             (429, true) => M::AwsStsThrottled,
             (429, false) => M::Ec2Throttled,
             (500.., true) => M::AwsStsServerError,

@@ -10,7 +10,7 @@ use crate::catalogue::{FailureMode as M, Timeouts};
 use crate::classify::pod_identity;
 use crate::config::Secret;
 use crate::config::agent::aws::{
-    AccessKey, Container, CredentialServer, CredentialVariables, SkippedReason,
+    AccessKey, ContainerCredentialsUri, CredentialServer, CredentialVariables, SkippedReason,
 };
 use crate::net::{Resolver, Target};
 use crate::report::{Evidence, Finding, PhaseTimer};
@@ -102,7 +102,7 @@ pub async fn request(
 /// # Errors
 /// If the endpoint is not supported, its token is invalid, or the request fails.
 pub async fn obtain(
-    container: &Container,
+    container: &ContainerCredentialsUri,
     variables: &CredentialVariables,
     timeouts: Timeouts,
     resolver: &Resolver,

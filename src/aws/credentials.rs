@@ -294,7 +294,7 @@ impl CredentialProvider {
             .metadata
             .endpoint
             .as_ref()
-            .map_err(|why| Evidence::from(why.as_str()))?;
+            .map_err(|why| Evidence::from(why.to_string()))?;
         let timer = PhaseTimer::default();
         let mut imds =
             ImdsSession::new(endpoint, self.imds_timeouts, &self.network.resolver, &timer);

@@ -9,7 +9,7 @@ use http::Request;
 
 use crate::aws::signed_operation::SignedOperation;
 use crate::aws::{CallError, PhasedConnector};
-use crate::config::agent::aws::{Endpoint, Service};
+use crate::config::agent::aws::{AwsService, ServiceEndpoint};
 use crate::net::Response;
 
 /// Error code of a dry run if the caller has the permission.
@@ -47,11 +47,11 @@ impl Ec2 {
     /// Creates a client.
     pub fn new(
         connector: &PhasedConnector,
-        endpoint: &Endpoint,
+        endpoint: &ServiceEndpoint,
         credentials: &Credentials,
     ) -> Self {
         Self(SignedOperation::new(
-            (Service::Ec2, "DescribeInstances"),
+            (AwsService::Ec2, "DescribeInstances"),
             connector,
             endpoint,
             credentials,

@@ -7,7 +7,7 @@ use http::Request;
 
 use crate::aws::signed_operation::SignedOperation;
 use crate::aws::{CallError, PhasedConnector};
-use crate::config::agent::aws::{Endpoint, Service};
+use crate::config::agent::aws::{AwsService, ServiceEndpoint};
 use crate::net::Response;
 
 /// A client for EKS at one endpoint.
@@ -18,11 +18,11 @@ impl Eks {
     /// Creates a client.
     pub fn new(
         connector: &PhasedConnector,
-        endpoint: &Endpoint,
+        endpoint: &ServiceEndpoint,
         credentials: &Credentials,
     ) -> Self {
         Self(SignedOperation::new(
-            (Service::Eks, "DescribeCluster"),
+            (AwsService::Eks, "DescribeCluster"),
             connector,
             endpoint,
             credentials,

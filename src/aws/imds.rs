@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::aws::credentials_document;
 use crate::catalogue::{FailureMode as M, Timeouts};
 use crate::config::agent::aws::AccessKey;
-use crate::config::agent::link_local::Endpoint;
+use crate::config::agent::link_local::LinkLocalEndpoint;
 use crate::net::{Connection, Resolver, Response, Target};
 use crate::report::evidence::quote;
 use crate::report::{Ec2Instance, Finding, PhaseTimer};
@@ -59,7 +59,7 @@ enum NoToken {
 impl<'a> ImdsSession<'a> {
     /// Prepares a session that records its phases in a timer.
     pub fn new(
-        endpoint: &'a Endpoint,
+        endpoint: &'a LinkLocalEndpoint,
         timeouts: Timeouts,
         resolver: &'a Resolver,
         timer: &'a PhaseTimer,

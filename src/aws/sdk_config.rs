@@ -9,14 +9,14 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 
 use crate::aws::PhasedConnector;
-use crate::config::agent::aws::{AccessKey, Endpoint};
+use crate::config::agent::aws::{AccessKey, ServiceEndpoint};
 
 /// Provider name of all credentials in the SDK's debug output.
 pub(super) const PROVIDER_NAME: &str = "castai-health-exporter";
 
 /// Returns the settings for one endpoint: one attempt, no timeouts of the SDK, nothing from the
 /// environment.
-pub(super) fn new(connector: &PhasedConnector, endpoint: &Endpoint) -> SdkConfig {
+pub(super) fn new(connector: &PhasedConnector, endpoint: &ServiceEndpoint) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(endpoint.signing_region.clone()))

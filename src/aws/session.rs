@@ -13,8 +13,10 @@ use crate::aws::projected_token::TokenRequester;
 use crate::aws::{PhasedConnector, Sts};
 use crate::catalogue::{CheckId, FailureMode, Timeouts};
 use crate::config::agent::aws::{
-    AwsUsage, ClusterIdentity, CredentialSource, Endpoint, Service, Version, ca_bundle, profile,
+    AwsService, AwsUsage, ClusterIdentity, CredentialSource, ServiceEndpoint, Version, ca_bundle,
+    profile,
 };
+use crate::config::agent::setting_error::SettingError;
 use crate::config::{Aws, Config};
 use crate::net::{NetworkContext, Target, Trust, tls};
 use crate::report::{Ec2Instance, Evidence, Finding, LatestReports, PhaseTimer, Verdict};
@@ -61,7 +63,7 @@ enum OwnInstance {
 #[derive(Debug)]
 pub struct ServiceTarget {
     /// URL and signing region.
-    pub endpoint: Endpoint,
+    pub endpoint: ServiceEndpoint,
     /// Host, port, trust and proxy.
     pub target: Target,
 }
@@ -155,7 +157,11 @@ impl AwsSession {
     ///
     /// # Errors
     /// If the agent's SDK rejects the endpoint settings.
-    pub fn endpoint(&self, service: Service, region: &str) -> Result<Endpoint, String> {
+    pub fn endpoint(
+        &self,
+        service: AwsService,
+        region: &str,
+    ) -> Result<ServiceEndpoint, SettingError> {
         self.aws.endpoints.or_profile(&self.profile_settings()).of(
             service,
             region,
@@ -169,13 +175,17 @@ impl AwsSession {
     /// A failing or unknown verdict if endpoint, trust or proxy settings are invalid.
     pub fn service_target(
         &self,
-        service: Service,
+        service: AwsService,
         region: &str,
         timeouts: Timeouts,
     ) -> Result<ServiceTarget, Verdict> {
         let endpoint = self.endpoint(service, region);
-        let endpoint = endpoint
-            .map_err(|why| Verdict::failing(Finding::new(FailureMode::AgentConfigInvalid, why)))?;
+        let endpoint = endpoint.map_err(|why| {
+            Verdict::failing(Finding::new(
+                FailureMode::AgentConfigInvalid,
+                why.to_string(),
+            ))
+        })?;
         let https = endpoint.url.scheme() == "https";
         let host = endpoint
             .url
@@ -313,7 +323,7 @@ impl AwsSession {
         let sts = if self.uses_sts() && sts_is_checked {
             Err(Evidence::from("STS does not issue them, see sts_identity"))
         } else {
-            self.service_target(Service::Sts, region, timeouts)
+            self.service_target(AwsService::Sts, region, timeouts)
                 .map_err(|verdict| verdict.evidence())
                 .map(|target| {
                     let connector = PhasedConnector::new(

@@ -22,7 +22,7 @@ use aws_types::region::SigningRegion;
 use http::Request;
 
 use crate::aws::{CallError, PhasedConnector, sdk_config};
-use crate::config::agent::aws::{Endpoint, Service};
+use crate::config::agent::aws::{AwsService, ServiceEndpoint};
 use crate::net::Response;
 
 /// One operation of a service at one endpoint, with one set of credentials.
@@ -40,9 +40,9 @@ struct Rejected;
 impl SignedOperation {
     /// Creates an operation.
     pub(super) fn new(
-        (service, name): (Service, &'static str),
+        (service, name): (AwsService, &'static str),
         connector: &PhasedConnector,
-        endpoint: &Endpoint,
+        endpoint: &ServiceEndpoint,
         credentials: &Credentials,
     ) -> Self {
         let config = sdk_config::new(connector, endpoint);

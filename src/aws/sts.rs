@@ -10,7 +10,7 @@ use aws_sdk_sts::config::{Builder, IdentityCache};
 
 use crate::aws::{CallError, PhasedConnector, sdk_config};
 use crate::config::Secret;
-use crate::config::agent::aws::Endpoint;
+use crate::config::agent::aws::ServiceEndpoint;
 use crate::config::agent::aws::profile::Role;
 use crate::net::Response;
 
@@ -35,7 +35,7 @@ pub struct Sts {
 
 impl Sts {
     /// Creates a client.
-    pub fn new(connector: &PhasedConnector, endpoint: &Endpoint) -> Self {
+    pub fn new(connector: &PhasedConnector, endpoint: &ServiceEndpoint) -> Self {
         Self {
             connector: connector.clone(),
             config: sdk_config::new(connector, endpoint),

@@ -18,7 +18,7 @@ use verdict::judge;
 use crate::catalogue::{CheckId, FailureMode, Timeouts};
 use crate::checks::error_verdict::endpoint_verdict;
 use crate::checks::{Attempt, Check, CheckContext};
-use crate::config::{Apiserver as ApiserverConfig, CheckSettings, InCluster};
+use crate::config::{ApiserverLocation, CheckSettings, InCluster};
 use crate::kube::{ApiEndpoint, TokenError};
 use crate::net::{Connection, Response, Target, agent_timeouts};
 use crate::report::{DateSample, Evidence, Finding, PhaseTimer, Report, TargetReport, Verdict};
@@ -32,7 +32,7 @@ const ADDRESSES_UNKNOWN: &str = "; the service account may not list the addresse
 /// The check `apiserver`.
 #[derive(Debug)]
 pub struct Apiserver {
-    config: ApiserverConfig,
+    config: ApiserverLocation,
     timeouts: Timeouts,
     context: CheckContext,
     known_backends: Mutex<Vec<SocketAddr>>,
@@ -49,7 +49,11 @@ struct AgentProbe {
 
 impl Apiserver {
     /// Creates the check.
-    pub fn new(config: &ApiserverConfig, settings: &CheckSettings, context: &CheckContext) -> Self {
+    pub fn new(
+        config: &ApiserverLocation,
+        settings: &CheckSettings,
+        context: &CheckContext,
+    ) -> Self {
         let (config, context) = (config.clone(), context.clone());
         Self {
             config,
@@ -306,7 +310,7 @@ impl Check for Apiserver {
             Ok(endpoint) => endpoint,
             Err(error) => return Report::from_verdict(endpoint_verdict(error)),
         };
-        if let ApiserverConfig::InCluster(config) = &self.config {
+        if let ApiserverLocation::InCluster(config) = &self.config {
             self.in_cluster(&endpoint, config, attempt).await
         } else {
             self.kubeconfig(&endpoint, attempt).await

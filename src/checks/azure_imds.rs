@@ -8,7 +8,7 @@ use crate::checks::{Attempt, Check, CheckContext};
 use crate::cloud::MetadataServer;
 use crate::cloud::azure_imds::AzureInstance;
 use crate::cloud::metadata_server::proxy_note;
-use crate::config::agent::link_local::Endpoint;
+use crate::config::agent::link_local::LinkLocalEndpoint;
 use crate::config::{CheckSettings, Config, Provider, ProviderVariables};
 use crate::net::{Target, agent_timeouts};
 use crate::report::evidence::quote;
@@ -18,7 +18,7 @@ use crate::report::{Evidence, Finding, PhaseTimer, Report, Verdict};
 #[derive(Debug)]
 pub struct AzureImds {
     variables: ProviderVariables,
-    endpoint: Endpoint,
+    endpoint: LinkLocalEndpoint,
     timeouts: Timeouts,
     context: CheckContext,
 }
@@ -100,7 +100,7 @@ impl Check for AzureImds {
         if let Some(why) = self.not_applicable_reason() {
             return Report::from_verdict(Verdict::NotApplicable(Evidence::from(why)));
         }
-        let Endpoint { host, port, prefix } = &self.endpoint;
+        let LinkLocalEndpoint { host, port, prefix } = &self.endpoint;
         let proxy = match self.context.network.proxy_for(false, host, *port) {
             Ok(proxy) => proxy,
             Err(verdict) => return Report::from_verdict(verdict),

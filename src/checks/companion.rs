@@ -2,7 +2,7 @@
 //! own pod.
 
 use crate::catalogue::CheckId;
-use crate::config::agent::aws::{AwsUsage, Container, CredentialVariables};
+use crate::config::agent::aws::{AwsUsage, ContainerCredentialsUri, CredentialVariables};
 use crate::config::{AgentDiscovery, Config, DiscoveredAgent, Provider};
 use crate::report::{Evidence, Verdict};
 
@@ -128,11 +128,11 @@ fn aws_credentials(config: &Config, agent: &DiscoveredAgent) -> Option<Verdict> 
     } else {
         container.as_ref().map(|container| {
             needs_sidecar(match container {
-                Container::Full(_) => {
+                ContainerCredentialsUri::Full(_) => {
                     "the agent's credentials come from EKS Pod Identity or another credential \
                      server, in exchange for a token"
                 }
-                Container::Relative(_) => {
+                ContainerCredentialsUri::Relative(_) => {
                     "the agent's credentials come from the ECS credential endpoint"
                 }
             })

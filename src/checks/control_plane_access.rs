@@ -21,7 +21,7 @@ use crate::checks::{Attempt, Check, CheckContext};
 use crate::cloud::api::Api;
 use crate::cloud::control_plane::AddressAccess;
 use crate::cloud::{MetadataServer, api};
-use crate::config::agent::link_local::Endpoint;
+use crate::config::agent::link_local::LinkLocalEndpoint;
 use crate::config::exporter::control_plane_access;
 use crate::config::{CloudMetadata, Config, Provider, ProviderVariables};
 use crate::net::tls::trust::PkiScope;
@@ -57,7 +57,11 @@ impl ControlPlaneAccess {
         }
     }
 
-    fn metadata<'a>(&'a self, endpoint: &'a Endpoint, timer: &'a PhaseTimer) -> MetadataServer<'a> {
+    fn metadata<'a>(
+        &'a self,
+        endpoint: &'a LinkLocalEndpoint,
+        timer: &'a PhaseTimer,
+    ) -> MetadataServer<'a> {
         // The response contains a token, so it never goes through a proxy.
         let target = Target {
             host: endpoint.host.clone(),

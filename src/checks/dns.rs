@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 
 use crate::catalogue::{Phase, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
-use crate::config::agent::aws::{AwsUsage, Service};
-use crate::config::{Apiserver, CheckSettings, Config};
+use crate::config::agent::aws::{AwsService, AwsUsage};
+use crate::config::{ApiserverLocation, CheckSettings, Config};
 use crate::net::{Target, resolve};
 use crate::report::{Evidence, Finding, LatestReports, Report, TargetReport, Verdict};
 
@@ -41,7 +41,7 @@ impl Dns {
                 true,
             );
         }
-        if let Apiserver::InCluster(in_cluster) = &config.apiserver {
+        if let ApiserverLocation::InCluster(in_cluster) = &config.apiserver {
             push(
                 &mut names,
                 context
@@ -69,8 +69,9 @@ impl Dns {
         if matches!(used, AwsUsage::Nothing(_)) {
             return names;
         }
-        for service in [Service::Sts, Service::Ec2] {
-            let needed = used == AwsUsage::Discovery && (service == Service::Ec2 || aws.uses_sts());
+        for service in [AwsService::Sts, AwsService::Ec2] {
+            let needed =
+                used == AwsUsage::Discovery && (service == AwsService::Ec2 || aws.uses_sts());
             let Ok(endpoint) = aws.endpoint(service, &region) else {
                 continue;
             };

@@ -11,7 +11,7 @@ use crate::catalogue::alert::modes_of;
 use crate::catalogue::{CheckId, FailureMode as M, Family, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::CheckSettings;
-use crate::config::agent::aws::{AwsUsage, Service};
+use crate::config::agent::aws::{AwsService, AwsUsage};
 use crate::net::agent_timeouts;
 use crate::report::evidence::quote;
 use crate::report::{Ec2Instance, Evidence, Finding, LatestReports, PhaseTimer, Report, Verdict};
@@ -135,7 +135,7 @@ impl Ec2Api {
             CallError::Transport(finding) => return Ec2ApiError::Failing(finding.clone()),
             CallError::NotSent(why) => return Ec2ApiError::Unknown(Evidence::from(why.as_str())),
             CallError::Response(response) => {
-                let aws_error = AwsError::parse(Service::Ec2, response);
+                let aws_error = AwsError::parse(AwsService::Ec2, response);
                 (
                     aws_error.mode(request.cached.are_temporary()),
                     aws_error.to_string(),
@@ -181,7 +181,7 @@ impl Check for Ec2Api {
             match self
                 .context
                 .aws
-                .service_target(Service::Ec2, &region, self.timeouts)
+                .service_target(AwsService::Ec2, &region, self.timeouts)
             {
                 Ok(service_target) => service_target,
                 Err(verdict) => return Report::from_verdict(verdict),
@@ -265,7 +265,7 @@ fn allowed(error: &CallError) -> bool {
     let CallError::Response(response) = error else {
         return false;
     };
-    AwsError::parse(Service::Ec2, response).code.as_deref() == Some(ec2::DRY_RUN_ALLOWED)
+    AwsError::parse(AwsService::Ec2, response).code.as_deref() == Some(ec2::DRY_RUN_ALLOWED)
 }
 
 /// Explains why EC2 does not return this node's instance.

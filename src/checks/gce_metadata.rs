@@ -11,7 +11,7 @@ use crate::catalogue::{CheckId, FailureMode as M, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::cloud::metadata_server::proxy_note;
 use crate::cloud::{MetadataServer, gce};
-use crate::config::agent::link_local::Endpoint;
+use crate::config::agent::link_local::LinkLocalEndpoint;
 use crate::config::{CheckSettings, CloudMetadata, Config, Provider, ProviderVariables};
 use crate::net::Target;
 use crate::report::evidence::quote;
@@ -67,7 +67,7 @@ impl GceMetadata {
     }
 
     /// Returns what the agent reads and from which endpoint, or why it reads nothing.
-    fn wanted(&self) -> Result<(Vec<MetadataValue>, &Endpoint), Verdict> {
+    fn wanted(&self) -> Result<(Vec<MetadataValue>, &LinkLocalEndpoint), Verdict> {
         let not_applicable = |why: String| Err(Verdict::NotApplicable(Evidence::from(why)));
         if self.variables.provider != Some(Provider::Gke) {
             return not_applicable(Provider::elsewhere(
@@ -88,7 +88,7 @@ impl GceMetadata {
         }
         match &self.clouds.gce {
             Ok(endpoint) => Ok((values, endpoint)),
-            Err(why) => Err(Verdict::Unknown(Evidence::from(why.as_str()))),
+            Err(why) => Err(Verdict::Unknown(Evidence::from(why.to_string()))),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::aws::imds::ImdsSession;
 use crate::catalogue::Timeouts;
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::agent::aws::{AwsUsage, CredentialSource, profile};
-use crate::config::agent::link_local::Endpoint;
+use crate::config::agent::link_local::LinkLocalEndpoint;
 use crate::config::{Aws, CheckSettings};
 use crate::net::authority;
 use crate::report::{Ec2Instance, Evidence, Finding, Report, Verdict};
@@ -51,7 +51,7 @@ impl Imds {
     }
 
     /// Returns what the agent reads and from which endpoint, or why it reads nothing.
-    fn wanted(&self) -> Result<(WantedMetadata, &Endpoint), Verdict> {
+    fn wanted(&self) -> Result<(WantedMetadata, &LinkLocalEndpoint), Verdict> {
         let not_applicable = |why: String| Err(Verdict::NotApplicable(Evidence::from(why)));
         let document = match self.aws.used() {
             AwsUsage::Nothing(why) => return not_applicable(why),
@@ -81,7 +81,7 @@ impl Imds {
         }
         match &self.aws.metadata.endpoint {
             Ok(endpoint) => Ok((wanted, endpoint)),
-            Err(why) => Err(Verdict::Unknown(Evidence::from(why.as_str()))),
+            Err(why) => Err(Verdict::Unknown(Evidence::from(why.to_string()))),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::catalogue::{Category, CheckId, FailureMode as M, Family, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::CheckSettings;
 use crate::config::agent::aws::cluster_identity::Account;
-use crate::config::agent::aws::{AwsUsage, ClusterIdentity, Service, cluster_identity};
+use crate::config::agent::aws::{AwsService, AwsUsage, ClusterIdentity, cluster_identity};
 use crate::net::{Response, agent_timeouts};
 use crate::report::evidence::quote;
 use crate::report::{
@@ -243,7 +243,7 @@ impl Check for StsIdentity {
             match self
                 .context
                 .aws
-                .service_target(Service::Sts, &region, self.timeouts)
+                .service_target(AwsService::Sts, &region, self.timeouts)
             {
                 Ok(service_target) => service_target,
                 Err(verdict) => return Report::from_verdict(verdict),
@@ -334,7 +334,7 @@ fn describe_error(
         CallError::Response(response) => {
             let response: &Response = response;
             partial.date = response.date_sample(CLOCK_SOURCE);
-            let aws_error = AwsError::parse(Service::Sts, response);
+            let aws_error = AwsError::parse(AwsService::Sts, response);
             // Modes that this check does not publish stay without a name.
             let mode = aws_error
                 .mode(temporary)

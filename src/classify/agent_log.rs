@@ -5,13 +5,13 @@
 //! triggered by …`), and healthy starts log errors. The innermost cause in a line decides; its
 //! wrappers differ between versions.
 
+pub(super) mod entry;
 mod fields;
-pub(super) mod format;
 mod header;
 mod level;
 mod prefix;
 
-use format::Entry;
+use entry::Entry;
 use level::Level;
 
 use crate::catalogue::FailureMode as M;

@@ -19,7 +19,7 @@ pub(super) use body::is_error_xml;
 use body::{json, tag};
 use codes::{CODES, coded, mode_of_code};
 use phrases::{IMDS_PAGES, NO_CREDENTIALS, PHRASES};
-pub use service::Service;
+pub use service::AwsErrorSource;
 
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::go_error;
@@ -36,8 +36,8 @@ pub(super) fn log_text(text: &str) -> Option<Reading> {
     if !speaks_of_aws(text) {
         return other_sdks::mode(text).map(Reading::from);
     }
-    let service = Service::of(text);
-    if service == Service::Imds {
+    let service = AwsErrorSource::of(text);
+    if service == AwsErrorSource::Imds {
         return Some(imds(text));
     }
     // Without a status, AWS did not answer; the reason phrase may look like a code.
@@ -134,15 +134,15 @@ fn imds(text: &str) -> Reading {
 }
 
 /// No response arrived: the transport cause, or the peer named in the text.
-fn on_the_way(cause: Cause, text: &str, service: Service) -> Reading {
+fn on_the_way(cause: Cause, text: &str, service: AwsErrorSource) -> Reading {
     match (cause, service) {
         (Cause::GivenUp, _) if text.contains("context canceled") => Reading::Harmless,
-        (_, Service::PodIdentity) if text.contains("operation error EKS Auth") => {
+        (_, AwsErrorSource::PodIdentity) if text.contains("operation error EKS Auth") => {
             M::AwsPodIdentityBackendUnreachable.into()
         }
-        (_, Service::PodIdentity) => M::AwsPodIdentityAgentUnreachable.into(),
+        (_, AwsErrorSource::PodIdentity) => M::AwsPodIdentityAgentUnreachable.into(),
         (Cause::Mode(mode), _) => mode.into(),
-        (_, Service::Sts) => M::AwsStsUnreachable.into(),
+        (_, AwsErrorSource::Sts) => M::AwsStsUnreachable.into(),
         // Seen when STS or its name does not respond: the text stops where credentials are fetched.
         _ if text.contains("get credentials: ") => M::AwsStsUnreachable.into(),
         (Cause::GivenUp, _) => Reading::Harmless,
@@ -152,7 +152,7 @@ fn on_the_way(cause: Cause, text: &str, service: Service) -> Reading {
 }
 
 /// Returns the mode of a service's error code, using the message where the code alone is ambiguous.
-pub fn code(service: Service, code: &str, message: &str) -> Option<FailureMode> {
+pub fn code(service: AwsErrorSource, code: &str, message: &str) -> Option<FailureMode> {
     first_match(PHRASES, message).or_else(|| mode_of_code(code, message, service))
 }
 
@@ -180,11 +180,11 @@ pub(super) fn read_body(body: &str) -> Reading {
     };
     let message = message.unwrap_or_default();
     let service = if body.contains("<Response>") || body.contains("<Errors>") {
-        Service::Ec2
+        AwsErrorSource::Ec2
     } else if body.contains("sts.amazonaws.com") || body.contains("<ErrorResponse") {
-        Service::Sts
+        AwsErrorSource::Sts
     } else {
-        Service::of(body)
+        AwsErrorSource::of(body)
     };
     if code == "Success" || code == "DryRunOperation" {
         return Reading::Harmless;

@@ -14,7 +14,7 @@ pub fn kube_status(status: u16, content_type: Option<&str>, body: &[u8]) -> Opti
     if (200..=299).contains(&status) {
         return is_html(content_type, &text).then_some(M::K8sUnexpectedBody);
     }
-    if let Some(message) = Status::parse(&text) {
+    if let Some(message) = StatusBody::parse(&text) {
         return Some(message.mode(status));
     }
     Some(plain(status, text.trim()))
@@ -25,7 +25,7 @@ pub(super) fn read_body(text: &str) -> Reading {
     if let Some(reading) = from_response(text) {
         return reading;
     }
-    if let Some(status) = Status::parse(text) {
+    if let Some(status) = StatusBody::parse(text) {
         if status.success || matches!(status.code, 409 | 410) {
             return Reading::Harmless;
         }
@@ -47,20 +47,20 @@ pub(super) fn read_body(text: &str) -> Reading {
     }
 }
 
-/// Returns whether a body is a `Status` object.
+/// Returns whether a body is a `StatusBody` object.
 pub(super) fn is_status(body: &str) -> bool {
-    Status::parse(body).is_some()
+    StatusBody::parse(body).is_some()
 }
 
-/// Fields of a `Status` object.
-struct Status {
+/// Fields of a `StatusBody` object.
+struct StatusBody {
     success: bool,
     code: u16,
     reason: String,
     message: String,
 }
 
-impl Status {
+impl StatusBody {
     fn parse(body: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(body.trim()).ok()?;
         if value.get("kind")?.as_str()? != "Status" {
@@ -114,7 +114,7 @@ impl Status {
     }
 }
 
-/// Returns the mode of a response that is not a `Status`: the API server sends some refusals as
+/// Returns the mode of a response that is not a `StatusBody`: the API server sends some refusals as
 /// plain text.
 fn plain(status: u16, body: &str) -> FailureMode {
     if is_html(None, body) {

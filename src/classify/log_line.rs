@@ -1,7 +1,7 @@
 //! A log line as the log tailer needs it: its meaning, the peer, and signs of liveness.
 
 use crate::catalogue::FailureMode;
-use crate::classify::agent_log::format::Entry;
+use crate::classify::agent_log::entry::Entry;
 use crate::classify::agent_log::{reading_of, speaks_of_castai};
 use crate::classify::kube_text;
 use crate::classify::reading::Reading;

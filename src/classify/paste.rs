@@ -4,7 +4,7 @@ use crate::catalogue::relations::BLOCKS;
 use crate::catalogue::{Category, CheckId, FailureMode, FailureMode as M, Property};
 use crate::classify::dispatch::classify_line;
 use crate::classify::reading::Reading;
-use crate::classify::records::{Record, Records};
+use crate::classify::records::{Record, RecordIter};
 
 /// Most records kept as evidence of one mode.
 const MAX_EVIDENCE: usize = 3;
@@ -12,7 +12,7 @@ const MAX_EVIDENCE: usize = 3;
 /// Collects the lines of a paste.
 #[derive(Debug, Default)]
 pub struct Paste {
-    records: Records,
+    records: RecordIter,
     summary: PasteSummary,
 }
 

@@ -19,15 +19,15 @@ pub struct Record {
 
 /// Collects lines into records.
 #[derive(Debug, Default)]
-pub(super) struct Records {
+pub(super) struct RecordIter {
     current: Option<Record>,
-    block: Block,
+    block: RecordBlock,
     lines: usize,
 }
 
 /// The text that the current record still lacks.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Block {
+enum RecordBlock {
     /// Nothing: the next line decides.
     #[default]
     None,
@@ -69,7 +69,7 @@ impl Brackets {
     }
 }
 
-impl Records {
+impl RecordIter {
     /// Adds a line; returns the record that it completes, which is the one before.
     pub(super) fn push(&mut self, line: &str) -> Option<Record> {
         self.lines += 1;
@@ -88,7 +88,7 @@ impl Records {
             return None;
         }
         let complete = self.current.take();
-        self.block = Block::None;
+        self.block = RecordBlock::None;
         if !line.trim().is_empty() {
             self.current = Some(Record {
                 first_line: self.lines,
@@ -102,21 +102,21 @@ impl Records {
 
     /// Returns the last record.
     pub(super) fn finish(&mut self) -> Option<Record> {
-        self.block = Block::None;
+        self.block = RecordBlock::None;
         self.current.take()
     }
 }
 
 /// Returns whether a line belongs to the current record.
-fn continues(current: &Record, block: Block, line: &str) -> bool {
+fn continues(current: &Record, block: RecordBlock, line: &str) -> bool {
     match block {
-        Block::Json(_) | Block::Page(_) | Block::Klog => return true,
-        Block::Quoted(_) => return line.starts_with(' '),
-        Block::Traceback => return !line.trim().is_empty(),
-        Block::Headers => {
+        RecordBlock::Json(_) | RecordBlock::Page(_) | RecordBlock::Klog => return true,
+        RecordBlock::Quoted(_) => return line.starts_with(' '),
+        RecordBlock::Traceback => return !line.trim().is_empty(),
+        RecordBlock::Headers => {
             return line.trim().is_empty() || is_header(line) || line.starts_with(['<', '{']);
         }
-        Block::None => {}
+        RecordBlock::None => {}
     }
     let trimmed = line.trim_start_matches(['│', ' ', '\t']);
     let is_cause = [
@@ -163,19 +163,19 @@ fn is_header(line: &str) -> bool {
 }
 
 /// Returns what a first line leaves open.
-fn opened_by(line: &str) -> Block {
+fn opened_by(line: &str) -> RecordBlock {
     let start = line.trim_start();
     if start.starts_with('{') || start == "[" {
         return json_block(Brackets::default().read(line));
     }
     if start.starts_with("HTTP/") {
-        return Block::Headers;
+        return RecordBlock::Headers;
     }
     if line.starts_with("Traceback (most recent call last):") {
-        return Block::Traceback;
+        return RecordBlock::Traceback;
     }
     if line.ends_with("=<") {
-        return Block::Klog;
+        return RecordBlock::Klog;
     }
     for key in ["message: ", "error: ", "reason: "] {
         let value = start.trim_start_matches("- ").strip_prefix(key);
@@ -183,22 +183,22 @@ fn opened_by(line: &str) -> Block {
             && matches!(quote, '"' | '\'')
             && (start.len() == key.len() + 1 || !start.ends_with(quote))
         {
-            return Block::Quoted(quote);
+            return RecordBlock::Quoted(quote);
         }
     }
     page_block(line)
 }
 
-fn json_block(brackets: Brackets) -> Block {
+fn json_block(brackets: Brackets) -> RecordBlock {
     if brackets.depth > 0 {
-        Block::Json(brackets)
+        RecordBlock::Json(brackets)
     } else {
-        Block::None
+        RecordBlock::None
     }
 }
 
 /// Returns the closing tag of a page that a line opens.
-fn page_block(line: &str) -> Block {
+fn page_block(line: &str) -> RecordBlock {
     const PAGES: &[(&str, &str)] = &[
         ("<html", "</html>"),
         ("<HTML", "</HTML>"),
@@ -212,22 +212,24 @@ fn page_block(line: &str) -> Block {
         .iter()
         .find(|(open, _)| line.contains(open))
         .filter(|(_, close)| !line.contains(close))
-        .map_or(Block::None, |(_, close)| Block::Page(close))
+        .map_or(RecordBlock::None, |(_, close)| RecordBlock::Page(close))
 }
 
 /// Returns what is still open after another line.
-fn after_line(block: Block, line: &str) -> Block {
+fn after_line(block: RecordBlock, line: &str) -> RecordBlock {
     match block {
-        Block::None => page_block(line),
-        Block::Json(brackets) => json_block(brackets.read(line)),
-        Block::Page(close) if line.contains(close) => Block::None,
-        Block::Klog if line.starts_with(" >") => Block::None,
-        Block::Quoted(quote) if line.trim_end().ends_with(quote) => Block::None,
-        Block::Traceback if !line.starts_with([' ', '\t']) => Block::None,
-        Block::Headers if line.starts_with('{') => json_block(Brackets::default().read(line)),
-        Block::Headers if line.starts_with('<') => page_block(line),
-        Block::Page(_) | Block::Klog | Block::Quoted(_) | Block::Traceback | Block::Headers => {
-            block
-        }
+        RecordBlock::None => page_block(line),
+        RecordBlock::Json(brackets) => json_block(brackets.read(line)),
+        RecordBlock::Page(close) if line.contains(close) => RecordBlock::None,
+        RecordBlock::Klog if line.starts_with(" >") => RecordBlock::None,
+        RecordBlock::Quoted(quote) if line.trim_end().ends_with(quote) => RecordBlock::None,
+        RecordBlock::Traceback if !line.starts_with([' ', '\t']) => RecordBlock::None,
+        RecordBlock::Headers if line.starts_with('{') => json_block(Brackets::default().read(line)),
+        RecordBlock::Headers if line.starts_with('<') => page_block(line),
+        RecordBlock::Page(_)
+        | RecordBlock::Klog
+        | RecordBlock::Quoted(_)
+        | RecordBlock::Traceback
+        | RecordBlock::Headers => block,
     }
 }

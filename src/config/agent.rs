@@ -12,3 +12,4 @@ pub mod mounted_token;
 pub mod objects;
 pub mod provider;
 pub mod proxy;
+pub mod setting_error;

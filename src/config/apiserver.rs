@@ -7,7 +7,7 @@ use crate::config::config_error::ConfigError;
 
 /// Access to the API server.
 #[derive(Clone, Debug)]
-pub enum Apiserver {
+pub enum ApiserverLocation {
     /// From a pod's `KUBERNETES_SERVICE_HOST`, `KUBERNETES_SERVICE_PORT` and mounted service
     /// account.
     InCluster(InCluster),

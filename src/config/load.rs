@@ -19,7 +19,7 @@ use crate::config::agent::cloud_metadata::CloudMetadata;
 use crate::config::agent::discovered::AgentDiscovery;
 use crate::config::agent::env;
 use crate::config::agent::environment_source::AgentEnvironment;
-use crate::config::agent::link_local::Endpoint;
+use crate::config::agent::link_local::LinkLocalEndpoint;
 use crate::config::config_error::ConfigErrors;
 use crate::config::exporter::control_plane_access::ExporterIdentity;
 use crate::config::exporter::dns::DnsSettings;
@@ -253,7 +253,7 @@ impl Sources<'_> {
     fn clouds(&mut self) -> CloudMetadata {
         let azure = self.key("azure.metadata_address", |text| {
             let right = "write a link-local or loopback address, perhaps with a port";
-            Endpoint::read(&format!("http://{text}"))
+            LinkLocalEndpoint::read(&format!("http://{text}"))
                 .map_err(|why| InvalidValue::new(format!("{} {why}", values::shown(text)), right))
         });
         let clouds = self.env.clouds.clone();

@@ -10,7 +10,7 @@ use crate::config::agent::installation::Installation;
 use crate::config::agent::objects::Agent;
 use crate::config::agent::provider::variables::ProviderVariables;
 use crate::config::agent::proxy::ProxyRules;
-use crate::config::apiserver::Apiserver;
+use crate::config::apiserver::ApiserverLocation;
 use crate::config::config_error::ConfigErrors;
 use crate::config::exporter::check::CheckSettings;
 use crate::config::exporter::control_plane_access::ControlPlaneAccessSettings;
@@ -40,7 +40,7 @@ pub struct Config {
     /// Base URL of the published runbooks, without a trailing slash.
     pub runbook_base: String,
     /// Access to the API server.
-    pub apiserver: Apiserver,
+    pub apiserver: ApiserverLocation,
     /// CAST AI's API and the agent's credentials for it.
     pub castai: Castai,
     /// The cluster metadata in the agent's environment.

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::config::sourced_value::InvalidValue;
-use crate::config::{Apiserver, Config, ConfigErrors, NamedFile, Purpose, regular_file};
+use crate::config::{ApiserverLocation, Config, ConfigErrors, NamedFile, Purpose, regular_file};
 use crate::kube::kubeconfig;
 
 /// Returns the problems with the named files of these purposes. Runs no exec plugin of a
@@ -28,8 +28,10 @@ async fn validate(config: &Config, named: &NamedFile) -> Result<(), InvalidValue
     match named.purpose {
         Purpose::Kubeconfig => {
             let context = match &config.apiserver {
-                Apiserver::Kubeconfig { context, .. } => context.as_deref(),
-                Apiserver::InCluster(_) | Apiserver::Invalid(_) | Apiserver::Absent => None,
+                ApiserverLocation::Kubeconfig { context, .. } => context.as_deref(),
+                ApiserverLocation::InCluster(_)
+                | ApiserverLocation::Invalid(_)
+                | ApiserverLocation::Absent => None,
             };
             let loaded = kubeconfig::load(&named.path, context).await;
             loaded.map(drop).map_err(|why| {

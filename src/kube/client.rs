@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::catalogue::Timeouts;
 use crate::classify::kube_status;
 use crate::config::agent::proxy::ProxyError;
-use crate::config::{Apiserver, Config, ProxyRules};
+use crate::config::{ApiserverLocation, Config, ProxyRules};
 use crate::kube::connection::ApiConnection;
 use crate::kube::endpoint::ApiEndpoint;
 use crate::kube::error::ClientError;
@@ -16,7 +16,7 @@ use crate::report::PhaseTimer;
 /// A client for the API server. Each connection reads the token or kubeconfig again.
 #[derive(Clone, Debug)]
 pub struct Client {
-    location: Apiserver,
+    location: ApiserverLocation,
     resolver: Arc<Resolver>,
     proxies: ProxyRules,
     exec_plugin: Arc<ExecPlugin>,
@@ -60,14 +60,14 @@ impl Client {
     /// If no API server is configured, or if its address, proxy or credentials are unusable.
     pub async fn endpoint(&self) -> Result<ApiEndpoint, ClientError> {
         let mut endpoint = match &self.location {
-            Apiserver::InCluster(pod) => ApiEndpoint::in_cluster(pod)?,
-            Apiserver::Kubeconfig { path, context } => {
+            ApiserverLocation::InCluster(pod) => ApiEndpoint::in_cluster(pod)?,
+            ApiserverLocation::Kubeconfig { path, context } => {
                 ApiEndpoint::from_kubeconfig(path, context.as_deref(), &self.exec_plugin).await?
             }
-            Apiserver::Invalid(problem) => {
+            ApiserverLocation::Invalid(problem) => {
                 return Err(ClientError::InvalidAddress(problem.clone()));
             }
-            Apiserver::Absent => return Err(ClientError::NotConfigured),
+            ApiserverLocation::Absent => return Err(ClientError::NotConfigured),
         };
         // A proxy-url in the kubeconfig takes precedence over the environment, as in client-go.
         if endpoint.proxy.is_none() {

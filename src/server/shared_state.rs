@@ -2,7 +2,7 @@
 
 use crate::server::auth_policy::Access;
 use crate::server::handlers::Handlers;
-use crate::server::handshake::HandshakeQueue;
+use crate::server::handshake_queue::HandshakeQueue;
 
 /// State shared by all connections.
 pub(super) struct Shared {

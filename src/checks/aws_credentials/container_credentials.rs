@@ -7,7 +7,7 @@ use crate::catalogue::{FailureMode as M, Timeouts};
 use crate::checks::aws_credentials::source_result::{SourceResult, key_suffix};
 use crate::checks::{Attempt, CheckContext};
 use crate::config::agent::aws::{
-    Container, CredentialServer, CredentialVariables, SkippedReason, Version,
+    ContainerCredentialsUri, CredentialServer, CredentialVariables, SkippedReason, Version,
 };
 use crate::net::authority;
 use crate::net::certificate::date;
@@ -15,7 +15,7 @@ use crate::report::{Evidence, Finding, Verdict};
 
 /// Checks the token, then requests credentials as the agent's SDK does.
 pub(super) async fn check_server(
-    container: &Container,
+    container: &ContainerCredentialsUri,
     variables: &CredentialVariables,
     timeouts: Timeouts,
     context: &CheckContext,

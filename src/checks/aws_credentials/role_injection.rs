@@ -12,7 +12,7 @@ use crate::catalogue::{CheckId, FailureMode as M, Timeouts};
 use crate::checks::CheckContext;
 use crate::checks::aws_credentials::source_result::SourceResult;
 use crate::config::agent::aws::{CredentialSource, CredentialVariables};
-use crate::config::{AgentEnvironment, Apiserver, Config, DiscoveredAgent};
+use crate::config::{AgentEnvironment, ApiserverLocation, Config, DiscoveredAgent};
 use crate::kube::self_pod::SelfPod;
 use crate::kube::{ApiEndpoint, Client, ObjectRequest};
 use crate::net::Response;
@@ -22,7 +22,7 @@ use crate::report::{Ec2Instance, Evidence, Finding, LatestReports, Verdict};
 /// Reads the agent's pod, its service account and its node from the API.
 #[derive(Debug)]
 pub(super) struct RoleInjection {
-    apiserver: Apiserver,
+    apiserver: ApiserverLocation,
     kube_client: Client,
     /// The pod's name, used if its token does not contain it.
     pod: Option<String>,
@@ -61,7 +61,7 @@ impl RoleInjection {
 
     /// Reads the objects. Returns `None` outside a pod or while `apiserver` is failing.
     pub(super) async fn read_objects(&self, reports: &LatestReports) -> Option<AgentObjects> {
-        let Apiserver::InCluster(apiserver) = &self.apiserver else {
+        let ApiserverLocation::InCluster(apiserver) = &self.apiserver else {
             return None;
         };
         let reached = reports

@@ -8,7 +8,7 @@ use crate::checks::control_plane_access::cluster_access::{AccessListError, Clust
 use crate::checks::control_plane_access::remedy::Remedy;
 use crate::cloud::eks;
 use crate::cloud::eks::EksCluster;
-use crate::config::agent::aws::{ClusterIdentity, Service};
+use crate::config::agent::aws::{AwsService, ClusterIdentity};
 use crate::config::exporter::control_plane_access::is_plain;
 use crate::net::Response;
 use crate::report::evidence::quote;
@@ -40,7 +40,7 @@ impl ControlPlaneAccess {
         let service_target =
             context
                 .aws
-                .service_target(Service::Eks, &cluster.region, Timeouts::CONTROL_PLANE);
+                .service_target(AwsService::Eks, &cluster.region, Timeouts::CONTROL_PLANE);
         let service_target =
             service_target.map_err(|verdict| AccessListError::new(verdict.evidence()))?;
         let connector = PhasedConnector::new(
@@ -110,7 +110,7 @@ impl ControlPlaneAccess {
         reports: &LatestReports,
     ) -> String {
         let EksCluster { region, name } = cluster;
-        let aws_error = AwsError::parse(Service::Eks, response);
+        let aws_error = AwsError::parse(AwsService::Eks, response);
         let caller = reports
             .report(CheckId::StsIdentity)
             .and_then(|report| report.identity.as_ref());

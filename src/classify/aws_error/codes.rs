@@ -1,12 +1,12 @@
 //! AWS error codes.
 
 use super::denial::denied;
-use super::service::Service;
+use super::service::AwsErrorSource;
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::rule::contains_any;
 
 /// Returns the mode of the innermost code in a text.
-pub(super) fn coded(text: &str, service: Service, codes: &[&str]) -> Option<FailureMode> {
+pub(super) fn coded(text: &str, service: AwsErrorSource, codes: &[&str]) -> Option<FailureMode> {
     let (at, code) = codes
         .iter()
         .filter_map(|code| {
@@ -21,7 +21,11 @@ pub(super) fn coded(text: &str, service: Service, codes: &[&str]) -> Option<Fail
 }
 
 /// Returns the mode of an error code, using the message where the code alone is ambiguous.
-pub(super) fn mode_of_code(code: &str, message: &str, service: Service) -> Option<FailureMode> {
+pub(super) fn mode_of_code(
+    code: &str,
+    message: &str,
+    service: AwsErrorSource,
+) -> Option<FailureMode> {
     let web_identity =
         message.contains("WebIdentity") || message.contains("Token expired: current date/time");
     Some(match code.trim_end_matches("Exception") {
@@ -35,12 +39,14 @@ pub(super) fn mode_of_code(code: &str, message: &str, service: Service) -> Optio
             M::AwsIrsaTrustDenied
         }
         "AccessDenied"
-            if message.contains("associated role") || service == Service::PodIdentity =>
+            if message.contains("associated role") || service == AwsErrorSource::PodIdentity =>
         {
             M::AwsPodIdentityDenied
         }
-        "AccessDenied" if service == Service::Sts => M::AwsStsDenied,
-        "AccessDenied" if service == Service::Ec2 || message.contains("ec2:") => denied(message),
+        "AccessDenied" if service == AwsErrorSource::Sts => M::AwsStsDenied,
+        "AccessDenied" if service == AwsErrorSource::Ec2 || message.contains("ec2:") => {
+            denied(message)
+        }
         "AuthFailure" | "RequestExpired" => M::AwsAuthFailureAmbiguous,
         "InvalidClientTokenId" | "InvalidAccessKeyId" | "UnrecognizedClient" => M::AwsKeyInvalid,
         "SignatureDoesNotMatch"
@@ -50,7 +56,7 @@ pub(super) fn mode_of_code(code: &str, message: &str, service: Service) -> Optio
         }
         "SignatureDoesNotMatch" | "IncompleteSignature" => M::AwsKeySecretWrong,
         "RequestTimeTooSkewed" => M::AwsClockSkew,
-        "ExpiredToken" | "InvalidToken" if service == Service::PodIdentity => {
+        "ExpiredToken" | "InvalidToken" if service == AwsErrorSource::PodIdentity => {
             M::AwsPodIdentityTokenInvalid
         }
         "ExpiredToken" if web_identity || code == "ExpiredTokenException" => M::AwsIrsaTokenExpired,
@@ -64,13 +70,15 @@ pub(super) fn mode_of_code(code: &str, message: &str, service: Service) -> Optio
         }
         "InvalidIdentityToken" | "IDPRejectedClaim" => M::AwsIrsaTokenInvalid,
         "IDPCommunicationError" => M::AwsIrsaIdpUnreachable,
-        "ResourceNotFound" if service == Service::PodIdentity => M::AwsPodIdentityNoAssociation,
+        "ResourceNotFound" if service == AwsErrorSource::PodIdentity => {
+            M::AwsPodIdentityNoAssociation
+        }
         "RequestLimitExceeded" | "EC2Throttled" => M::Ec2Throttled,
         "Throttling" | "Throttled" | "TooManyRequests" => service.throttled(),
         "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable"
         | "InternalServer" => service.server_error(),
         "InvalidInstanceID.NotFound" | "InvalidInstanceID.Malformed" => M::Ec2RegionWrong,
-        "UnknownError" if service == Service::Ec2 => M::Ec2UnexpectedBody,
+        "UnknownError" if service == AwsErrorSource::Ec2 => M::Ec2UnexpectedBody,
         "UnknownError" => M::ProxyBlockPage,
         "AssumeRoleUnauthorizedAccess" => M::AwsImdsRoleTrust,
         _ => return None,

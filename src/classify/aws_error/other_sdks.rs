@@ -4,7 +4,7 @@
 
 use super::codes::{coded, mode_of_code};
 use super::denial::denied;
-use super::service::Service;
+use super::service::AwsErrorSource;
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::rule::{Rule, contains_any, first_match};
 
@@ -19,7 +19,7 @@ pub(super) fn mode(text: &str) -> Option<FailureMode> {
     if contains_any(text, DENIALS) {
         return Some(denied(text));
     }
-    coded(text, Service::of(text), DISTINCT_CODES)
+    coded(text, AwsErrorSource::of(text), DISTINCT_CODES)
         .or_else(|| java_call(text))
         .or_else(|| first_match(NO_CREDENTIALS, text))
 }
@@ -32,10 +32,10 @@ fn cli_call(text: &str) -> Option<(&str, &str)> {
     Some((code, operation))
 }
 
-fn service_of(operation: &str) -> Service {
+fn service_of(operation: &str) -> AwsErrorSource {
     match operation {
-        "AssumeRoleWithWebIdentity" | "GetCallerIdentity" => Service::Sts,
-        "AssumeRoleForPodIdentity" => Service::PodIdentity,
+        "AssumeRoleWithWebIdentity" | "GetCallerIdentity" => AwsErrorSource::Sts,
+        "AssumeRoleForPodIdentity" => AwsErrorSource::PodIdentity,
         "DescribeInstances"
         | "DescribeInstanceTypes"
         | "DescribeRegions"
@@ -43,8 +43,8 @@ fn service_of(operation: &str) -> Service {
         | "DescribeSubnets"
         | "DescribeVpcs"
         | "DescribeSecurityGroups"
-        | "RunInstances" => Service::Ec2,
-        _ => Service::Unknown,
+        | "RunInstances" => AwsErrorSource::Ec2,
+        _ => AwsErrorSource::Unknown,
     }
 }
 
@@ -54,9 +54,9 @@ fn java_call(text: &str) -> Option<FailureMode> {
     let (_, rest) = text.split_once("(Service: ")?;
     let name = rest.split([';', ',']).next()?;
     let service = match name {
-        "AmazonEC2" | "Ec2" => Service::Ec2,
-        "AWSSecurityTokenService" | "Sts" => Service::Sts,
-        "EksAuth" => Service::PodIdentity,
+        "AmazonEC2" | "Ec2" => AwsErrorSource::Ec2,
+        "AWSSecurityTokenService" | "Sts" => AwsErrorSource::Sts,
+        "EksAuth" => AwsErrorSource::PodIdentity,
         _ => return None,
     };
     if let Some((_, code)) = rest.split_once("Error Code: ") {

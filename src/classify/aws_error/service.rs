@@ -5,7 +5,7 @@ use crate::classify::rule::contains_any;
 
 /// The service that responded, as far as the text shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Service {
+pub enum AwsErrorSource {
     /// EC2.
     Ec2,
     /// STS.
@@ -18,7 +18,7 @@ pub enum Service {
     Unknown,
 }
 
-impl Service {
+impl AwsErrorSource {
     /// Returns the last service called: the innermost operation, or the address of its credential
     /// source.
     pub(super) fn of(text: &str) -> Self {

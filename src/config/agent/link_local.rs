@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 /// A metadata endpoint on the node.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Endpoint {
+pub struct LinkLocalEndpoint {
     /// An address (IPv6 without brackets), or the name of Google's metadata server.
     pub host: String,
     /// The port.
@@ -18,7 +18,7 @@ pub struct Endpoint {
 /// Name of Google's metadata server, which resolves on every node.
 const GOOGLE: &str = "metadata.google.internal";
 
-impl Endpoint {
+impl LinkLocalEndpoint {
     /// Parses a URL.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 use crate::config::config_error::{ConfigError, ConfigErrors};
 use crate::config::did_you_mean::did_you_mean;
 use crate::config::exporter::keys::{Key, Kind};
-use crate::config::exporter::yaml::{Node, parse};
+use crate::config::exporter::yaml::{YamlNode, parse};
 use crate::config::regular_file;
 use crate::config::sourced_value::{InvalidValue, SourcedValue};
 
@@ -27,11 +27,11 @@ const WHOLE_FILE: &str = "(file)";
 /// The values of a file, with known keys and correct types.
 #[derive(Debug, Default)]
 pub(crate) struct File {
-    entries: Vec<Entry>,
+    entries: Vec<FileEntry>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct FileEntry {
     path: Vec<String>,
     values: Vec<SourcedValue>,
 }
@@ -124,10 +124,10 @@ impl File {
 }
 
 impl Walk<'_> {
-    fn section(&mut self, path: &mut Vec<String>, node: &Spanned<Node>) {
+    fn section(&mut self, path: &mut Vec<String>, node: &Spanned<YamlNode>) {
         let entries = match &node.value {
-            Node::Null => return,
-            Node::Map(entries) => entries,
+            YamlNode::Null => return,
+            YamlNode::Map(entries) => entries,
             other => {
                 let what = format!("is {}, not a section", other.kind());
                 let right = format!("write the keys beneath it: {}", self.names(path).join(", "));
@@ -156,9 +156,9 @@ impl Walk<'_> {
         }
     }
 
-    fn leaf(&mut self, path: &[String], kind: Kind, node: &Spanned<Node>, line: Option<u64>) {
+    fn leaf(&mut self, path: &[String], kind: Kind, node: &Spanned<YamlNode>, line: Option<u64>) {
         let items = match (&node.value, kind) {
-            (Node::List(items), Kind::Texts) if !items.is_empty() => items.as_slice(),
+            (YamlNode::List(items), Kind::Texts) if !items.is_empty() => items.as_slice(),
             _ => std::slice::from_ref(node),
         };
         let key = path.join(".");
@@ -177,7 +177,7 @@ impl Walk<'_> {
         }
         // A partial list would mean something else.
         if values.len() == items.len() {
-            self.file.entries.push(Entry {
+            self.file.entries.push(FileEntry {
                 path: path.to_vec(),
                 values,
             });
@@ -271,24 +271,26 @@ fn line<T>(node: &Spanned<T>) -> Option<u64> {
 
 /// Returns a scalar as text if it has the right type; errors do not show it, since it may be a
 /// secret.
-fn text_of(node: &Node, kind: Kind) -> Result<String, InvalidValue> {
+fn text_of(node: &YamlNode, kind: Kind) -> Result<String, InvalidValue> {
     let right = format!("write {}", article(kind));
     match (node, kind) {
-        (Node::Null, _) => Err(InvalidValue::new(
+        (YamlNode::Null, _) => Err(InvalidValue::new(
             "has no value",
             format!("{right}, or leave the key out"),
         )),
-        (Node::Switch(value), Kind::Switch | Kind::Scalar) => Ok(value.to_string()),
-        (Node::Number(value), Kind::Number | Kind::Scalar)
-        | (Node::Text(value), Kind::Text | Kind::Scalar | Kind::Texts | Kind::Duration) => {
+        (YamlNode::Switch(value), Kind::Switch | Kind::Scalar) => Ok(value.to_string()),
+        (YamlNode::Number(value), Kind::Number | Kind::Scalar)
+        | (YamlNode::Text(value), Kind::Text | Kind::Scalar | Kind::Texts | Kind::Duration) => {
             Ok(value.clone())
         }
         // `0` is a duration; a number without a unit gets an error that says so.
-        (Node::Number(value), Kind::Duration) => Ok(value.clone()),
-        (Node::Number(_) | Node::Switch(_), Kind::Text | Kind::Texts) => Err(InvalidValue::new(
-            format!("is {}, not a string", node.kind()),
-            "write it in quotes",
-        )),
+        (YamlNode::Number(value), Kind::Duration) => Ok(value.clone()),
+        (YamlNode::Number(_) | YamlNode::Switch(_), Kind::Text | Kind::Texts) => {
+            Err(InvalidValue::new(
+                format!("is {}, not a string", node.kind()),
+                "write it in quotes",
+            ))
+        }
         _ => Err(InvalidValue::new(
             format!("is {}, not {}", node.kind(), article(kind)),
             right,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::agent::env::KubernetesServiceVariable;
-use crate::config::apiserver::{Apiserver, InCluster};
+use crate::config::apiserver::{ApiserverLocation, InCluster};
 use crate::config::exporter::named_file::{NamedFile, Purpose};
 use crate::config::load::sources::Sources;
 use crate::config::sourced_value::{InvalidValue, SourcedValue};
@@ -16,7 +16,7 @@ const DNS_NAME: (&str, u16) = ("kubernetes.default.svc", 443);
 const MOST_ADDRESSES: usize = 8;
 
 impl Sources<'_> {
-    pub(super) fn apiserver(&mut self) -> Apiserver {
+    pub(super) fn apiserver(&mut self) -> ApiserverLocation {
         let service_account_dir =
             self.named_file("apiserver.service_account_dir", Purpose::ServiceAccount);
         let dns_name = self.key("apiserver.dns_name", |text| {
@@ -41,7 +41,7 @@ impl Sources<'_> {
             self.contradiction(
                 "remove the key: it applies only in a pod, and the kubeconfig names its server",
             );
-            return Apiserver::Kubeconfig { path, context };
+            return ApiserverLocation::Kubeconfig { path, context };
         }
         if context.is_some() {
             let written = match &self.flags.context {
@@ -59,9 +59,11 @@ impl Sources<'_> {
             self.problems.0.push(written.problem(wrong));
         }
         match &self.env.service {
-            KubernetesServiceVariable::Absent => Apiserver::Absent,
-            KubernetesServiceVariable::Invalid(problem) => Apiserver::Invalid(problem.clone()),
-            KubernetesServiceVariable::At(host, port) => Apiserver::InCluster(InCluster {
+            KubernetesServiceVariable::Absent => ApiserverLocation::Absent,
+            KubernetesServiceVariable::Invalid(problem) => {
+                ApiserverLocation::Invalid(problem.clone())
+            }
+            KubernetesServiceVariable::At(host, port) => ApiserverLocation::InCluster(InCluster {
                 host: host.clone(),
                 port: *port,
                 service_account_dir: service_account_dir

@@ -298,7 +298,7 @@ fn imds_endpoint_must_be_link_local() {
         "http://169.254.169.254?x",
         "nonsense",
     ] {
-        let problem = at(refused).expect_err(refused);
+        let problem = at(refused).expect_err(refused).to_string();
         assert!(!problem.contains("hidden"), "{problem}");
         problems.push(problem);
     }

@@ -93,7 +93,7 @@ fn companion_uses_discovered_variables_and_not_its_own() {
     );
     assert!(matches!(
         config.apiserver,
-        castai_health_exporter::config::Apiserver::InCluster(_)
+        castai_health_exporter::config::ApiserverLocation::InCluster(_)
     ));
     assert!(
         config.environment_problems.is_empty(),

@@ -3,7 +3,7 @@
 
 use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use castai_health_exporter::config::Provider;
-use castai_health_exporter::config::agent::aws::{Aws, Service, Version};
+use castai_health_exporter::config::agent::aws::{Aws, AwsService, Version};
 
 use crate::golden_entries::assert_problems;
 
@@ -26,7 +26,7 @@ const REGIONS: &[&str] = &[
 ];
 
 fn of(
-    service: Service,
+    service: AwsService,
     region: &str,
     agent: Option<Version>,
     variables: &[(&str, &str)],
@@ -41,6 +41,7 @@ fn of(
     endpoints
         .of(service, region, agent)
         .map(|endpoint| endpoint.url.to_string())
+        .map_err(|error| error.to_string())
 }
 
 #[tokio::test]
@@ -58,7 +59,7 @@ async fn sts_endpoints_match_the_aws_sdk() {
             let Ok(theirs) = DefaultResolver::new().resolve_endpoint(&params).await else {
                 continue;
             };
-            let ours = of(Service::Sts, region, None, variables).unwrap();
+            let ours = of(AwsService::Sts, region, None, variables).unwrap();
             assert_eq!(
                 ours.trim_end_matches('/'),
                 theirs.url(),
@@ -71,7 +72,7 @@ async fn sts_endpoints_match_the_aws_sdk() {
 #[test]
 fn ec2_endpoints_follow_the_sts_pattern() {
     let at = |region: &str, variables: &[(&str, &str)]| {
-        of(Service::Ec2, region, None, variables).unwrap()
+        of(AwsService::Ec2, region, None, variables).unwrap()
     };
     for (region, variables, host) in [
         ("eu-central-1", &[][..], "ec2.eu-central-1.amazonaws.com"),
@@ -108,7 +109,7 @@ fn ec2_endpoints_follow_the_sts_pattern() {
 fn eks_endpoints_do_not_depend_on_the_agent_version() {
     let old = Some(Version(0, 95, 0));
     let at = |region: &str, variables: &[(&str, &str)]| {
-        of(Service::Eks, region, old, variables).unwrap()
+        of(AwsService::Eks, region, old, variables).unwrap()
     };
     for (region, variables, host) in [
         ("eu-central-1", &[][..], "eks.eu-central-1.amazonaws.com"),
@@ -162,7 +163,7 @@ fn eks_endpoints_do_not_depend_on_the_agent_version() {
 fn old_agent_uses_the_global_sts_endpoint() {
     let old = Some(Version(0, 95, 0));
     let at = |region: &str, agent, variables: &[(&str, &str)]| {
-        of(Service::Sts, region, agent, variables).unwrap()
+        of(AwsService::Sts, region, agent, variables).unwrap()
     };
     let (global, regional) = (
         "https://sts.amazonaws.com/",
@@ -209,22 +210,22 @@ fn endpoint_variables_override_endpoints() {
         ),
     );
     let at = |service, variables: &[(&str, &str)]| of(service, "eu-central-1", None, variables);
-    assert_eq!(at(Service::Sts, &[all]).unwrap(), "https://all.example/");
+    assert_eq!(at(AwsService::Sts, &[all]).unwrap(), "https://all.example/");
     assert_eq!(
-        at(Service::Sts, &[all, sts]).unwrap(),
+        at(AwsService::Sts, &[all, sts]).unwrap(),
         "http://127.0.0.1:5000/sts"
     );
     assert_eq!(
-        at(Service::Ec2, &[all, ec2]).unwrap(),
+        at(AwsService::Ec2, &[all, ec2]).unwrap(),
         "https://vpce-1.ec2.eu-central-1.vpce.amazonaws.com/"
     );
     let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
     assert_eq!(
-        at(Service::Ec2, &[ec2, ignored]).unwrap(),
+        at(AwsService::Ec2, &[ec2, ignored]).unwrap(),
         "https://ec2.eu-central-1.amazonaws.com/"
     );
     let old = of(
-        Service::Ec2,
+        AwsService::Ec2,
         "eu-central-1",
         Some(Version(0, 95, 0)),
         &[ec2],
@@ -240,7 +241,7 @@ fn endpoint_variables_override_endpoints() {
 fn unusable_endpoint_is_reported_without_its_secrets() {
     let why = |text: &str, more: &[(&str, &str)]| {
         let variables = [&[("AWS_ENDPOINT_URL_EC2", text)], more].concat();
-        of(Service::Ec2, "eu-central-1", None, &variables).expect_err(text)
+        of(AwsService::Ec2, "eu-central-1", None, &variables).expect_err(text)
     };
     let problems = [
         why("ec2.lab", &[]),
@@ -256,6 +257,6 @@ fn unusable_endpoint_is_reported_without_its_secrets() {
         "eu-central-1.evil.example",
         "eu-central-1/",
     ] {
-        assert!(of(Service::Ec2, region, None, &[]).is_err(), "{region}");
+        assert!(of(AwsService::Ec2, region, None, &[]).is_err(), "{region}");
     }
 }

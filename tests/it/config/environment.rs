@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use castai_health_exporter::catalogue::CheckId;
 use castai_health_exporter::config::{
-    AgentEnvironment, ApiKey, Apiserver, Config, Flags, Secret, Vantage,
+    AgentEnvironment, ApiKey, ApiserverLocation, Config, Flags, Secret, Vantage,
 };
 
 use super::{load, of_environment};
@@ -34,7 +34,7 @@ fn sidecar_needs_no_configuration() {
     assert_eq!(problems(&config), "");
     assert_eq!(config.vantage, Vantage::Sidecar);
     assert_eq!(config.agent_environment, AgentEnvironment::Own);
-    let Apiserver::InCluster(apiserver) = &config.apiserver else {
+    let ApiserverLocation::InCluster(apiserver) = &config.apiserver else {
         panic!("{:?}", config.apiserver)
     };
     assert_eq!(
@@ -216,7 +216,7 @@ fn invalid_api_server_address_is_reported() {
         let host = host.map(|host| ("KUBERNETES_SERVICE_HOST", host));
         let port = port.map(|port| ("KUBERNETES_SERVICE_PORT", port));
         let config = of_environment(&host.into_iter().chain(port).collect::<Vec<_>>());
-        let Apiserver::Invalid(problem) = &config.apiserver else {
+        let ApiserverLocation::Invalid(problem) = &config.apiserver else {
             panic!("{:?}", config.apiserver)
         };
         assert_eq!(problem.key, key);
@@ -228,7 +228,7 @@ fn invalid_api_server_address_is_reported() {
     for host in ["fd00::1", "cluster-dns-1a2b3c4d.hcp.westeurope.azmk8s.io"] {
         let config = of_environment(&[("KUBERNETES_SERVICE_HOST", host), POD[1]]);
         assert!(
-            matches!(&config.apiserver, Apiserver::InCluster(found) if found.host == host),
+            matches!(&config.apiserver, ApiserverLocation::InCluster(found) if found.host == host),
             "{host}"
         );
     }
@@ -237,7 +237,7 @@ fn invalid_api_server_address_is_reported() {
 #[test]
 fn kubeconfig_is_used_where_the_agent_uses_it() {
     let path = |config: &Config| match &config.apiserver {
-        Apiserver::Kubeconfig { path, .. } => path.display().to_string(),
+        ApiserverLocation::Kubeconfig { path, .. } => path.display().to_string(),
         other => format!("{other:?}").split('(').next().unwrap().to_owned(),
     };
     let kubeconfig = ("KUBECONFIG", "/home/me/.kube/config:/other");

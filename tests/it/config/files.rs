@@ -8,7 +8,7 @@ use std::time::Duration;
 use castai_health_exporter::catalogue::{CheckId, Scope};
 use castai_health_exporter::config::exporter::keys;
 use castai_health_exporter::config::{
-    ApiKey, Apiserver, Config, ConfigErrors, Flags, Secret, Vantage,
+    ApiKey, ApiserverLocation, Config, ConfigErrors, Flags, Secret, Vantage,
 };
 
 use super::{folder, load};
@@ -75,7 +75,7 @@ fn defaults_apply_without_a_file() {
     );
     assert_eq!(config.log.level, tracing::Level::INFO);
     assert_eq!(config.dns.resolv_conf, Path::new("/etc/resolv.conf"));
-    assert!(matches!(config.apiserver, Apiserver::Absent));
+    assert!(matches!(config.apiserver, ApiserverLocation::Absent));
     assert!(config.castai.url.is_none() && config.environment_problems.is_empty());
     for check in CheckId::ALL {
         let settings = config.check(*check);
@@ -99,7 +99,7 @@ fn every_key_takes_effect() {
     assert_eq!(config.web.listen.len(), 3);
     assert_eq!(config.web.route_prefix, "/castai");
     assert!(config.web.enable_lifecycle);
-    let Apiserver::InCluster(apiserver) = &config.apiserver else {
+    let ApiserverLocation::InCluster(apiserver) = &config.apiserver else {
         panic!("{:?}", config.apiserver)
     };
     assert_eq!(

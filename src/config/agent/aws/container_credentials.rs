@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-use crate::config::agent::aws::credential_variables::Container;
+use crate::config::agent::aws::credential_variables::ContainerCredentialsUri;
 use crate::config::values;
 
 /// Link-local addresses of the EKS Pod Identity agent.
@@ -44,8 +44,8 @@ impl CredentialServer {
     /// # Errors
     /// Why it is not queried: only addresses on the node are allowed, because the response contains
     /// keys.
-    pub fn read(container: &Container) -> Result<Self, SkippedReason> {
-        let Container::Full(text) = container else {
+    pub fn read(container: &ContainerCredentialsUri) -> Result<Self, SkippedReason> {
+        let ContainerCredentialsUri::Full(text) = container else {
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI points to an ECS endpoint, which the exporter does not query";
             return Err(SkippedReason::NotExamined(why.to_owned()));
         };
@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn container_credentials_endpoint_must_be_on_the_node() {
-        let read = |text: &str| CredentialServer::read(&Container::Full(text.to_owned()));
+        let read =
+            |text: &str| CredentialServer::read(&ContainerCredentialsUri::Full(text.to_owned()));
         for (text, host, port, path, eks) in [
             (
                 "http://169.254.170.23/v1/credentials",

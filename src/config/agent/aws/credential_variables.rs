@@ -26,7 +26,7 @@ pub struct CredentialVariables {
     /// The two profile files, credentials last.
     pub profile_files: Vec<PathBuf>,
     /// `AWS_CONTAINER_CREDENTIALS_FULL_URI`, or `…_RELATIVE_URI`.
-    pub container: Option<Container>,
+    pub container: Option<ContainerCredentialsUri>,
     /// `AWS_CONTAINER_AUTHORIZATION_TOKEN`.
     pub container_token: Option<Secret>,
     /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`.
@@ -46,7 +46,7 @@ pub struct AccessKey {
 
 /// Setting of the container credentials endpoint.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Container {
+pub enum ContainerCredentialsUri {
     /// A full URI.
     Full(String),
     /// A path on ECS's endpoint.
@@ -77,8 +77,11 @@ impl CredentialVariables {
             default_profile: set("AWS_DEFAULT_PROFILE"),
             profile_files: files.into_iter().flatten().collect(),
             container: set("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-                .map(Container::Full)
-                .or_else(|| set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").map(Container::Relative)),
+                .map(ContainerCredentialsUri::Full)
+                .or_else(|| {
+                    set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+                        .map(ContainerCredentialsUri::Relative)
+                }),
             container_token: set("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(Secret::new),
             container_token_file: set("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(PathBuf::from),
         }

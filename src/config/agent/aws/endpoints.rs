@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use crate::config::agent::aws::version::Version;
+use crate::config::agent::setting_error::SettingError;
 use crate::config::values;
 
 /// An AWS service that the agent's SDK calls, or could call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Service {
+pub enum AwsService {
     /// The Security Token Service.
     Sts,
     /// The Elastic Compute Cloud.
@@ -44,7 +45,7 @@ struct EndpointOverride {
 
 /// A service endpoint.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Endpoint {
+pub struct ServiceEndpoint {
     /// Its URL.
     pub url: Url,
     /// Signing region; the global endpoint has its own.
@@ -173,23 +174,23 @@ impl Endpoints {
     /// The setting that the agent's SDK cannot use either.
     pub fn of(
         &self,
-        service: Service,
+        service: AwsService,
         region: &str,
         agent: Option<Version>,
-    ) -> Result<Endpoint, String> {
+    ) -> Result<ServiceEndpoint, SettingError> {
         let label = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if region.is_empty() || region.len() > MAX_LABEL || !region.bytes().all(label) {
-            return Err(format!(
+            return Err(SettingError::from(format!(
                 "{} is not a region; expected one such as eu-central-1",
                 values::shown(region)
-            ));
+            )));
         }
         // A service that the agent does not call does not depend on its version.
-        let old = service != Service::Eks && agent.is_some_and(|agent| agent < Version::SDK_V2);
+        let old = service != AwsService::Eks && agent.is_some_and(|agent| agent < Version::SDK_V2);
         if let Some(given) = self.given(service).filter(|_| !old) {
             return self.as_given(given, region);
         }
-        let global = service == Service::Sts && old && self.legacy_sts.unwrap_or(true);
+        let global = service == AwsService::Sts && old && self.legacy_sts.unwrap_or(true);
         let (host, signing_region) =
             if global && LEGACY_REGIONS.contains(&region) && !self.fips && !self.dual_stack {
                 ("sts.amazonaws.com".to_owned(), "us-east-1".to_owned())
@@ -198,50 +199,54 @@ impl Endpoints {
             };
         let url = Url::parse(&format!("https://{host}/"))
             .map_err(|error| format!("{host} is not a host: {error}"))?;
-        Ok(Endpoint {
+        Ok(ServiceEndpoint {
             url,
             signing_region,
             set_by: None,
         })
     }
 
-    fn given(&self, service: Service) -> Option<&EndpointOverride> {
+    fn given(&self, service: AwsService) -> Option<&EndpointOverride> {
         let own = match service {
-            Service::Sts => &self.sts,
-            Service::Ec2 => &self.ec2,
-            Service::Eks => &self.eks,
+            AwsService::Sts => &self.sts,
+            AwsService::Ec2 => &self.ec2,
+            AwsService::Eks => &self.eks,
         };
         own.as_ref()
             .or(self.everything.as_ref())
             .filter(|_| !self.ignored)
     }
 
-    fn as_given(&self, given: &EndpointOverride, region: &str) -> Result<Endpoint, String> {
+    fn as_given(
+        &self,
+        given: &EndpointOverride,
+        region: &str,
+    ) -> Result<ServiceEndpoint, SettingError> {
         let EndpointOverride { name, text } = given;
         if self.fips || self.dual_stack {
             let with = if self.fips { "FIPS" } else { "dual-stack" };
-            return Err(format!(
+            return Err(SettingError::from(format!(
                 "{name} cannot be combined with {with} endpoints: the agent's SDK rejects both together"
-            ));
+            )));
         }
         let url = Url::parse(text)
             .map_err(|error| format!("{name} is not a URL ({error}): write https://host"))?;
         if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
-            return Err(format!(
+            return Err(SettingError::from(format!(
                 "{name} has the scheme {}: expected an http or https URL",
                 values::shown(url.scheme())
-            ));
+            )));
         }
         if !url.username().is_empty()
             || url.password().is_some()
             || url.query().is_some()
             || url.fragment().is_some()
         {
-            return Err(format!(
+            return Err(SettingError::from(format!(
                 "{name} contains more than scheme, host, port and path"
-            ));
+            )));
         }
-        Ok(Endpoint {
+        Ok(ServiceEndpoint {
             url,
             signing_region: region.to_owned(),
             set_by: Some(name),
@@ -249,19 +254,21 @@ impl Endpoints {
     }
 
     /// Returns AWS's default host name of the service.
-    fn name(&self, service: Service, region: &str) -> String {
+    fn name(&self, service: AwsService, region: &str) -> String {
         let fits = |partition: &&Partition| region.starts_with(partition.prefix);
         let partition = OTHERS.iter().find(fits).unwrap_or(&AWS);
         // All endpoints of government regions are FIPS endpoints.
         let government = partition.prefix == GOVERNMENT.prefix && !self.dual_stack;
         let service = match (service, self.fips && !government) {
-            (Service::Sts, false) => "sts",
-            (Service::Sts, true) => "sts-fips",
-            (Service::Ec2, false) => "ec2",
-            (Service::Ec2, true) => "ec2-fips",
-            (Service::Eks, false) => "eks",
-            (Service::Eks, true) if partition.prefix.is_empty() && !self.dual_stack => "fips.eks",
-            (Service::Eks, true) => "eks-fips",
+            (AwsService::Sts, false) => "sts",
+            (AwsService::Sts, true) => "sts-fips",
+            (AwsService::Ec2, false) => "ec2",
+            (AwsService::Ec2, true) => "ec2-fips",
+            (AwsService::Eks, false) => "eks",
+            (AwsService::Eks, true) if partition.prefix.is_empty() && !self.dual_stack => {
+                "fips.eks"
+            }
+            (AwsService::Eks, true) => "eks-fips",
         };
         let suffix = if self.dual_stack {
             partition.dual_stack
@@ -272,7 +279,7 @@ impl Endpoints {
     }
 }
 
-impl Service {
+impl AwsService {
     /// Returns the name for people.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! Instance metadata settings of the agent's SDK.
 
-use crate::config::agent::link_local::Endpoint;
+use crate::config::agent::link_local::LinkLocalEndpoint;
+use crate::config::agent::setting_error::SettingError;
 
 const IPV4: &str = "http://169.254.169.254";
 const IPV6: &str = "http://[fd00:ec2::254]";
@@ -13,7 +14,7 @@ pub struct Metadata {
     /// `AWS_EC2_METADATA_V1_DISABLED`: the SDK does not fall back to requests without a token.
     pub v1_disabled: bool,
     /// The endpoint, or why the exporter does not query it.
-    pub endpoint: Result<Endpoint, String>,
+    pub endpoint: Result<LinkLocalEndpoint, SettingError>,
 }
 
 impl Metadata {
@@ -36,8 +37,8 @@ impl Metadata {
 }
 
 /// Parses the endpoint; only addresses on the node are allowed.
-fn endpoint(text: &str) -> Result<Endpoint, String> {
-    Endpoint::read(text).map_err(|why| {
-        format!("AWS_EC2_METADATA_SERVICE_ENDPOINT {why}; the exporter does not query it")
+fn endpoint(text: &str) -> Result<LinkLocalEndpoint, SettingError> {
+    LinkLocalEndpoint::read(text).map_err(|why| {
+        format!("AWS_EC2_METADATA_SERVICE_ENDPOINT {why}; the exporter does not query it").into()
     })
 }

@@ -11,6 +11,7 @@ use crate::config::agent::aws::version::Version;
 use crate::config::agent::env;
 use crate::config::agent::mounted_token::MountedToken;
 use crate::config::agent::provider::kind::Provider;
+use crate::config::agent::setting_error::SettingError;
 use crate::config::exporter::file;
 
 /// The agent's AWS settings.
@@ -101,10 +102,10 @@ fn go_false(text: &str) -> bool {
 ///
 /// # Errors
 /// Why the agent does not start with it.
-pub fn ca_bundle(path: &Path) -> Result<Vec<u8>, String> {
+pub fn ca_bundle(path: &Path) -> Result<Vec<u8>, SettingError> {
     let text = file::read_text(path).map_err(|wrong| wrong.what)?;
     let readable = env::pem(&text).is_ok();
     readable
         .then(|| text.into_bytes())
-        .ok_or_else(|| format!("{} contains no readable certificate", path.display()))
+        .ok_or_else(|| format!("{} contains no readable certificate", path.display()).into())
 }
