@@ -210,7 +210,7 @@ async fn unmounted_secret_value_is_unknown_not_missing() {
     );
     let evidence = checks["castai_api"]["evidence"].as_str().unwrap();
     for word in [
-        "answers",
+        "is reachable",
         "API_KEY may be stored in the Secret castai-agent",
         "agent.secrets",
     ] {

@@ -85,7 +85,7 @@ async fn companion_assumes_the_agents_role_with_requested_tokens() {
         "source web_identity",
         SUBJECT,
         AUDIENCE,
-        "serviceaccount/token of the agent's pod",
+        "serviceaccount/token in the agent's pod",
         "only a sidecar can check",
     ] {
         assert!(evidence.contains(word), "{word}: {evidence}");
