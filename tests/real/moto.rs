@@ -123,7 +123,7 @@ async fn control_plane_access_needs_a_policy_and_is_unknown_without() {
     assert!(
         status == Status::Unknown
             && modes.is_empty()
-            && evidence.contains("there is no cluster unknown"),
+            && evidence.contains("cluster unknown does not exist"),
         "{evidence}"
     );
     world.set_env("EKS_CLUSTER_NAME", "lab");

@@ -61,7 +61,7 @@ async fn role_annotation_changes_are_detected_on_a_real_service_account() {
     assert_eq!(status, Status::Ok, "{evidence}");
     assert!(
         evidence.contains(
-            "is not allowed to get serviceaccounts/castai-agent in namespace castai-agent"
+            "is not allowed to get serviceaccounts/castai-agent in the namespace castai-agent"
         ),
         "{evidence}"
     );
@@ -195,5 +195,5 @@ async fn agent_version_is_read_from_the_image_of_a_real_pod() {
         ),
         "{evidence}"
     );
-    assert!(evidence.contains("the agent v0.93.0"), "{evidence}");
+    assert!(evidence.contains("agent v0.93.0"), "{evidence}");
 }
