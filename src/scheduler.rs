@@ -1,4 +1,5 @@
-//! Runs the checks: intervals, jitter, deadlines, fast re-probe after a change, contained panics.
+//! Runs the checks: intervals, jitter, deadlines, fast re-probe after a change, of the check itself
+//! or of those that it follows from, contained panics.
 //!
 //! Invariant: nothing else creates intervals, deadlines or tasks, except the server for its
 //! connections.
@@ -6,6 +7,7 @@
 pub mod jitter;
 pub mod self_throttling;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::catalogue::relations::Block;
-use crate::catalogue::{CheckId, FailureMode, timeouts};
+use crate::catalogue::{CheckId, Effect, FailureMode, Relation, timeouts};
 use crate::checks::{Attempt, Check, CheckSet, ScheduledCheck, WatchTask};
 use crate::report::{Evidence, Finding, LatestReports, Report, Verdict};
 use crate::state::{AttemptResult, CheckSpec, HealthState, RecordedAttempt, VerdictChange};
@@ -25,6 +26,10 @@ use crate::state::{AttemptResult, CheckSpec, HealthState, RecordedAttempt, Verdi
 const START_SPREAD: Duration = Duration::from_secs(1);
 /// Longest pause after a change of verdict, so that an episode settles or closes quickly.
 const REPROBE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Pause between a change of a prerequisite and the next attempt of a derived check, so that
+/// several changes at once cause one attempt, and changes in a row no storm.
+const DERIVED_PAUSE: Duration = Duration::from_secs(1);
 
 /// First and longest pause before a broken watch restarts; it doubles each time.
 const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -46,12 +51,15 @@ pub struct RunningChecks {
 struct SchedulerContext {
     health: Arc<HealthState>,
     on_change: OnChange,
-    blocks: &'static [Block],
+    relations: &'static [Relation],
     /// The checks with a verdict so far, for checks that wait for a prerequisite.
     completed: Arc<watch::Sender<Vec<CheckId>>>,
-    /// Notified on every change of verdict, for blocked checks.
-    changed: Arc<watch::Sender<()>>,
+    /// The number of changes of verdict by check, for blocked and derived checks.
+    changes: Arc<watch::Sender<Changes>>,
 }
+
+/// The number of changes of verdict by check.
+type Changes = BTreeMap<CheckId, u64>;
 
 /// Returns what the state needs to know of the checks in a set.
 pub fn check_specs<E>(check_set: &CheckSet<E>) -> Vec<CheckSpec> {
@@ -112,6 +120,7 @@ impl RunningChecks {
                 context.wait_for_prerequisites(&first).await;
                 let mut pause = REPROBE_INTERVAL;
                 loop {
+                    let known = context.changes_of(&first);
                     let recorded = context.attempt(&row).await;
                     context.mark_completed(row.check);
                     // An unknown verdict is retried with a doubling pause, so that a first attempt
@@ -126,6 +135,8 @@ impl RunningChecks {
                         () = sleep(jitter::around(pause)) => {}
                         // The check was unknown only because another check blocked it.
                         () = context.unblocked(row.check) => {}
+                        // The check's verdict follows from others, and one of them changed.
+                        () = context.prerequisite_changed(row.check, &first, known) => {}
                     }
                 }
             });
@@ -182,9 +193,9 @@ impl SchedulerContext {
         Self {
             health,
             on_change,
-            blocks: check_set.blocks,
+            relations: check_set.relations,
             completed: Arc::default(),
-            changed: Arc::default(),
+            changes: Arc::default(),
         }
     }
 
@@ -200,15 +211,34 @@ impl SchedulerContext {
 
     /// Resolves when a blocked check is no longer blocked; never resolves if it is not blocked.
     async fn unblocked(&self, check: CheckId) {
-        let mut changed = self.changed.subscribe();
-        let free = |(): &()| blocked(check, self.blocks, &self.health.peers()).is_none();
-        if free(&()) {
+        let mut changes = self.changes.subscribe();
+        let free = |_: &Changes| blocked(check, self.relations, &self.health.peers()).is_none();
+        if free(&Changes::new()) {
             std::future::pending::<()>().await;
         }
-        changed
+        changes
             .wait_for(free)
             .await
             .expect("this context holds the sender");
+    }
+
+    /// Returns how often these checks changed their verdict.
+    fn changes_of(&self, checks: &[CheckId]) -> u64 {
+        total(&self.changes.borrow(), checks)
+    }
+
+    /// Resolves soon after a prerequisite of a derived check changed beyond the known changes;
+    /// never resolves for other checks.
+    async fn prerequisite_changed(&self, check: CheckId, prerequisites: &[CheckId], known: u64) {
+        if !check.entry().is_derived() {
+            std::future::pending::<()>().await;
+        }
+        self.changes
+            .subscribe()
+            .wait_for(|changes| total(changes, prerequisites) > known)
+            .await
+            .expect("this context holds the sender");
+        sleep(jitter::around(DERIVED_PAUSE)).await;
     }
 
     fn mark_completed(&self, check: CheckId) {
@@ -224,7 +254,7 @@ impl SchedulerContext {
     /// Runs one attempt of one check and records it.
     async fn attempt<E: Check>(&self, row: &Arc<ScheduledCheck<E>>) -> RecordedAttempt {
         let check = row.check;
-        let result = match blocked(check, self.blocks, &self.health.peers()) {
+        let result = match blocked(check, self.relations, &self.health.peers()) {
             Some(why) => AttemptResult {
                 report: Report::from_verdict(Verdict::Unknown(why)),
                 self_throttled: false,
@@ -235,7 +265,8 @@ impl SchedulerContext {
         let recorded = self.health.record(check, result);
         if let Some(change) = &recorded.change {
             (self.on_change)(change);
-            self.changed.send_replace(());
+            self.changes
+                .send_modify(|changes| *changes.entry(check).or_default() += 1);
         }
         recorded
     }
@@ -249,25 +280,32 @@ impl fmt::Debug for SchedulerContext {
     }
 }
 
-/// Returns why a check is blocked: a prerequisite fails in a mode that makes the attempt pointless.
-fn blocked(check: CheckId, blocks: &[Block], peers: &LatestReports) -> Option<Evidence> {
-    let by = |block: &&Block| block.blocked == check && failing_mode_of(block, peers).is_some();
-    let block = blocks.iter().find(by)?;
-    let mode = failing_mode_of(block, peers)?;
-    Some(Evidence::from(format!(
-        "blocked by {}: {mode}",
-        block.check
-    )))
+/// Returns how often these checks changed their verdict.
+fn total(changes: &Changes, checks: &[CheckId]) -> u64 {
+    checks.iter().filter_map(|check| changes.get(check)).sum()
 }
 
-fn failing_mode_of(block: &Block, peers: &LatestReports) -> Option<FailureMode> {
-    let Verdict::Failing(findings) = &peers.report(block.check)?.verdict else {
+/// Returns why a check is blocked: a prerequisite fails in a mode that makes the attempt pointless.
+fn blocked(check: CheckId, relations: &[Relation], peers: &LatestReports) -> Option<Evidence> {
+    let blocks = |relation: &&Relation| {
+        relation.affected == check && matches!(relation.effect, Effect::Blocks)
+    };
+    let mut blocking = relations.iter().filter(blocks);
+    blocking.find_map(|relation| {
+        let mode = failing_mode_of(relation, peers)?;
+        let why = format!("blocked by {}: {mode}", relation.cause);
+        Some(Evidence::from(why))
+    })
+}
+
+fn failing_mode_of(relation: &Relation, peers: &LatestReports) -> Option<FailureMode> {
+    let Verdict::Failing(findings) = &peers.report(relation.cause)?.verdict else {
         return None;
     };
     findings
         .iter()
         .map(|finding| finding.mode)
-        .find(|mode| block.modes.contains(mode))
+        .find(|mode| relation.modes.contains(mode))
 }
 
 /// Runs one attempt under the deadline; a panic affects only this check.

@@ -3,14 +3,17 @@
 //!
 //! The most specific cause of each pod counts, and the causes of several pods are grouped by mode.
 
+mod exit_fault;
+mod exits;
 mod fault;
 mod health;
-mod liveness_kills;
+mod kill_events;
 mod pod_health;
 mod restarts;
 mod snapshot;
+mod startup;
 
+pub use exits::ExitTracker;
 pub use health::WorkloadHealth;
-pub use liveness_kills::LivenessKillTracker;
 pub use restarts::RestartCounter;
 pub use snapshot::NamespaceSnapshot;

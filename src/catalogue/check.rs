@@ -60,6 +60,14 @@ pub struct CheckEntry {
     pub timeouts: Timeouts,
 }
 
+impl CheckEntry {
+    /// Returns whether the check measures no target: its verdict follows from those of its
+    /// prerequisites and from the objects of the cluster, so it can change whenever they do.
+    pub fn is_derived(&self) -> bool {
+        self.phases.is_empty() && self.timeouts == Timeouts::NONE
+    }
+}
+
 const NO_PHASES: &[Phase] = &[];
 const PLAIN_HTTP: &[Phase] = &[Phase::Resolve, Phase::Connect, Phase::Request];
 const PLAIN_HTTP_BY_ADDRESS: &[Phase] = &[Phase::Connect, Phase::Request];

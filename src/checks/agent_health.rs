@@ -137,6 +137,13 @@ impl AgentHealth {
         let evidence = &why.evidence;
         match &self.endpoint {
             _ if why.mode == M::AgentPortTaken => Verdict::failing(why.clone()),
+            _ if why.mode == M::HttpTimeout => Verdict::failing(Finding::new(
+                M::AgentUnresponsive,
+                format!(
+                    "{evidence}; the agent accepts connections but does not respond: it hangs, or \
+                     it gets no CPU time"
+                ),
+            )),
             // A network policy may drop traffic between pods; only a refusal proves that the pod
             // was reached.
             AgentEndpoint::Remote { pod, .. } if why.mode != M::NetRefused => {
@@ -145,12 +152,23 @@ impl AgentHealth {
                      blocks this pod; run the exporter as a sidecar to distinguish them"
                 )))
             }
-            _ => Verdict::failing(Finding::new(
+            _ if why.mode == M::NetConnectTimeout => Verdict::failing(Finding::new(
+                M::AgentUnresponsive,
+                format!(
+                    "{evidence}; the agent's port is open, but the agent accepts no more \
+                     connections: it hangs, or it gets no CPU time"
+                ),
+            )),
+            _ if why.mode == M::NetRefused => Verdict::failing(Finding::new(
                 M::AgentHealthUnreachable,
                 format!(
                     "{evidence}; the agent has not started yet, or is shutting down after a \
                      fatal error, which takes 15 s with its ports closed: read its log now"
                 ),
+            )),
+            _ => Verdict::failing(Finding::new(
+                M::AgentHealthUnreachable,
+                format!("{evidence}; the agent closed the connection, as when it is shutting down"),
             )),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::agent::discovery::AGENT_LABEL;
-use crate::agent::workload::{LivenessKillTracker, NamespaceSnapshot, RestartCounter};
+use crate::agent::workload::{ExitTracker, NamespaceSnapshot, RestartCounter};
 use crate::catalogue::metric::EXPORTER_IN_POD;
 use crate::catalogue::{FailureMode, Family};
 use crate::checks::{Attempt, Check, CheckContext};
@@ -23,7 +23,7 @@ const MAX_LISTED_DEPLOYMENTS: usize = 8;
 pub struct AgentWorkload {
     agent: Installation,
     store: Arc<Store>,
-    kills: LivenessKillTracker,
+    exits: ExitTracker,
     restarts: RestartCounter,
 }
 
@@ -33,7 +33,7 @@ impl AgentWorkload {
         Self {
             agent: config.installation.clone(),
             store: Arc::clone(&context.store),
-            kills: LivenessKillTracker::default(),
+            exits: ExitTracker::default(),
             restarts: RestartCounter::default(),
         }
     }
@@ -153,7 +153,7 @@ impl AgentWorkload {
 impl Check for AgentWorkload {
     async fn run(&self, _attempt: &Attempt) -> Report {
         match NamespaceSnapshot::read(&self.store).await {
-            Ok(snapshot) => self.judge(&snapshot.with_kills(&self.kills)),
+            Ok(snapshot) => self.judge(&snapshot.with_exits(&self.exits)),
             Err(error) => Report::from_verdict(error.into()),
         }
     }

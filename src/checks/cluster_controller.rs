@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::agent::leader_lease::LeaderLease;
 use crate::agent::rejected_tokens::{RejectedTokens, RejectionScan, containers_to_scan};
-use crate::agent::workload::{LivenessKillTracker, NamespaceSnapshot};
+use crate::agent::workload::{ExitTracker, NamespaceSnapshot};
 use crate::catalogue::FailureMode;
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{Config, ObjectName};
@@ -25,7 +25,7 @@ const MAX_LOG_PODS: usize = 4;
 #[derive(Debug)]
 pub struct ClusterController {
     store: Arc<Store>,
-    kills: LivenessKillTracker,
+    exits: ExitTracker,
     rejected_tokens: RejectedTokens,
 }
 
@@ -38,7 +38,7 @@ impl ClusterController {
         );
         Self {
             store,
-            kills: LivenessKillTracker::default(),
+            exits: ExitTracker::default(),
             rejected_tokens,
         }
     }
@@ -46,7 +46,7 @@ impl ClusterController {
     async fn judge(&self) -> Result<Verdict, Verdict> {
         let snapshot = NamespaceSnapshot::read(&self.store)
             .await?
-            .with_kills(&self.kills);
+            .with_exits(&self.exits);
         let Some(deployment) = snapshot.deployment(DEPLOYMENT) else {
             return Ok(Verdict::NotApplicable(Evidence::from(
                 "the cluster controller is not installed: CAST AI only has read access to this \

@@ -6,7 +6,7 @@ use crate::agent::logs::SkippedLogs;
 use crate::agent::rejected_tokens::{
     InstalledComponent, RejectedTokens, RejectionScan, containers_to_scan,
 };
-use crate::agent::workload::{LivenessKillTracker, NamespaceSnapshot, WorkloadHealth};
+use crate::agent::workload::{ExitTracker, NamespaceSnapshot, WorkloadHealth};
 use crate::catalogue::metric::COMPONENTS;
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::Config;
@@ -19,7 +19,7 @@ use crate::report::{Evidence, Finding, Observation, Report, Verdict};
 #[derive(Debug)]
 pub struct Components {
     store: Arc<Store>,
-    kills: LivenessKillTracker,
+    exits: ExitTracker,
     rejected_tokens: RejectedTokens,
 }
 
@@ -32,7 +32,7 @@ impl Components {
         );
         Self {
             store,
-            kills: LivenessKillTracker::default(),
+            exits: ExitTracker::default(),
             rejected_tokens,
         }
     }
@@ -40,7 +40,7 @@ impl Components {
     async fn evaluate(&self) -> Result<Report, Verdict> {
         let snapshot = NamespaceSnapshot::read(&self.store)
             .await?
-            .with_kills(&self.kills);
+            .with_exits(&self.exits);
         let daemon_sets = self.store.daemon_sets.read().await?;
         let components = judge(&snapshot, &daemon_sets);
         if components.is_empty() {
@@ -177,10 +177,9 @@ fn report(
     rejected: Vec<ComponentFinding>,
     skipped: &SkippedLogs,
 ) -> Report {
-    let is_down = |health: &WorkloadHealth| health.working == 0 && !health.findings.is_empty();
     let any_down = components
         .iter()
-        .any(|component| is_down(&component.health));
+        .any(|component| component.health.is_down());
     let failing = any_down || !rejected.is_empty();
     let unhealthy = components.iter().flat_map(|component| {
         component

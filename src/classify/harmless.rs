@@ -35,6 +35,8 @@ const CONSEQUENCES: &[&str] = &[
     "failed to send logs after shutdown timed out",
     "context canceled before registration was initiated",
     "leader election stopped unexpectedly",
+    // `shutdown triggered by "leader election" (no error)`.
+    "\" (no error)",
     "healthz server closed",
     "metrics server closed",
     "http: Server closed",

@@ -1,6 +1,6 @@
 //! A paste of many lines, summarised: its root cause, other findings, and what is left.
 
-use crate::catalogue::relations::BLOCKS;
+use crate::catalogue::relation::blocking;
 use crate::catalogue::{Category, CheckId, FailureMode, FailureMode as M, Property};
 use crate::classify::dispatch::classify_line;
 use crate::classify::reading::Reading;
@@ -136,11 +136,8 @@ fn blocks(cause: FailureMode, other: FailureMode) -> bool {
         CheckId::ClusterController,
         CheckId::Components,
     ];
-    let is_blocked = |check: CheckId| {
-        BLOCKS
-            .iter()
-            .any(|block| block.blocked == check && block.modes.contains(&cause))
-    };
+    let is_blocked =
+        |check: CheckId| blocking(check).any(|relation| relation.modes.contains(&cause));
     let mut checks = other
         .entry()
         .checks

@@ -70,7 +70,7 @@ const RULES: &[Rule] = &[
     ),
     (
         &["Liveness probe failed: ", "deadline exceeded"],
-        M::AgentHealthUnreachable,
+        M::AgentUnresponsive,
     ),
     (&["Liveness probe failed"], M::AgentUnhealthy),
     (
@@ -79,7 +79,7 @@ const RULES: &[Rule] = &[
     ),
     (
         &["Readiness probe failed: ", "deadline exceeded"],
-        M::AgentHealthUnreachable,
+        M::AgentUnresponsive,
     ),
     (&["Readiness probe failed"], M::AgentNotReadyInitialising),
     (&["The node was low on resource"], M::AgentEvicted),

@@ -40,6 +40,33 @@ async fn newly_started_agent_has_a_grace_period() {
 }
 
 #[tokio::test]
+async fn hang_closed_port_and_restart_in_sequence_have_their_own_verdicts() {
+    use FailureMode as M;
+    let mut world = LabCluster::start();
+    world.only = Some(&[CheckId::AgentHealth]);
+    world.configure();
+    for (fault, mode) in [
+        (AgentFault::Hang, M::AgentUnresponsive),
+        (AgentFault::Refused, M::AgentHealthUnreachable),
+        (AgentFault::Hang, M::AgentUnresponsive),
+    ] {
+        world.agent.set(fault).await;
+        let broken = agent_health(&world).await;
+        assert_eq!(
+            (broken.status(), broken.stable_modes.modes()),
+            (Status::Failing, &[mode][..]),
+            "{}",
+            evidence(&broken)
+        );
+        world.agent.restart();
+        world.agent.set(AgentFault::NotStarted).await;
+        assert_eq!(agent_health(&world).await.status(), Status::Warning);
+        world.agent.heal().await;
+        assert_eq!(agent_health(&world).await.status(), Status::Ok);
+    }
+}
+
+#[tokio::test]
 async fn older_agent_is_probed_at_its_health_path() {
     let world = LabCluster::start();
     world.agent.set(AgentFault::Old).await;
@@ -204,9 +231,12 @@ async fn companion_probes_the_agent_at_its_pod_ip() {
     world.agent.set(AgentFault::Hang).await;
     let silent = agent_health(&world).await;
     assert_eq!(
-        silent.status(),
-        Status::Unknown,
-        "a network policy may be why: {}",
+        (
+            silent.status(),
+            silent.latest.as_ref().unwrap().verdict.modes()
+        ),
+        (Status::Failing, vec![FailureMode::AgentUnresponsive]),
+        "no network policy accepts connections: {}",
         evidence(&silent)
     );
     world.agent.heal().await;

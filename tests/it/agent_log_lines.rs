@@ -441,6 +441,10 @@ pub(crate) const LINES: &[(FailureMode, &str)] = &[
         r#"time="2026-11-22T13:04:54Z" level=error msg="k8s events detected: TYPE:Warning REASON:Unhealthy TIMESTAMP:2026-11-22 13:04:50 +0000 UTC MESSAGE:Liveness probe failed: Get \"http://10.0.3.7:9876/healthz\": dial tcp 10.0.3.7:9876: connect: connection refused""#,
     ),
     (
+        M::AgentUnresponsive,
+        r#"time="2026-11-22T13:04:54Z" level=error msg="k8s events detected: TYPE:Warning REASON:Unhealthy TIMESTAMP:2026-11-22 13:04:50 +0000 UTC MESSAGE:Liveness probe failed: Get \"http://10.0.3.7:9876/healthz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)""#,
+    ),
+    (
         M::AgentOomkilled,
         r#"time="2026-11-22T13:04:54Z" level=error msg="k8s events detected: TYPE:Warning REASON:OOMKilling TIMESTAMP:2026-11-22 13:04:50 +0000 UTC MESSAGE:Memory cgroup out of memory: Killed process 4711 (castai-agent)""#,
     ),

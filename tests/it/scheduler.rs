@@ -1,6 +1,7 @@
 //! Tests of the scheduler on a paused clock that jumps to the next timer.
 
 mod blocking;
+mod derived;
 mod intervals;
 
 use std::future::pending;
@@ -8,8 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::relations::Block;
-use castai_health_exporter::catalogue::{CheckId, FailureMode, Need, Phase, Status};
+use castai_health_exporter::catalogue::{
+    CheckId, Effect, FailureMode, Need, Phase, Relation, Status,
+};
 use castai_health_exporter::checks::{Attempt, Check, CheckSet, ScheduledCheck};
 use castai_health_exporter::report::{Finding, Report, Verdict};
 use castai_health_exporter::scheduler;
@@ -22,10 +24,12 @@ use tokio::time::{Instant, sleep};
 const INTERVAL: Duration = Duration::from_mins(1);
 
 /// Blocks `clock` while the API server refuses connections.
-const API_SERVER_BLOCKS_CLOCK: &[Block] = &[Block {
-    check: CheckId::Apiserver,
+const API_SERVER_BLOCKS_CLOCK: &[Relation] = &[Relation {
+    cause: CheckId::Apiserver,
     modes: &[FailureMode::NetRefused],
-    blocked: CheckId::Clock,
+    affected: CheckId::Clock,
+    effect: Effect::Blocks,
+    at_any_severity: false,
 }];
 
 /// A scripted step of a check.
@@ -34,6 +38,8 @@ enum Step {
     Ok,
     OkAfter(Duration),
     Fails(FailureMode),
+    /// Fails while this check fails, and is `ok` otherwise.
+    Follows(CheckId),
     Panics,
     /// Starts a handshake that never completes.
     Hangs,
@@ -75,6 +81,12 @@ impl Check for ScriptedCheck {
             Step::OkAfter(span) => sleep(span).await,
             Step::Fails(mode) => {
                 return Report::from_verdict(Verdict::failing(Finding::new(mode, "seen")));
+            }
+            Step::Follows(check) => {
+                let report = attempt.reports().report(check);
+                if let Some(Verdict::Failing(findings)) = report.map(|report| &report.verdict) {
+                    return Report::from_verdict(Verdict::Failing(findings.clone()));
+                }
             }
             Step::Stalls(mode) => {
                 std::thread::sleep(Duration::from_millis(400));
@@ -128,7 +140,7 @@ impl TestScheduler {
             .collect();
         let check_set = CheckSet {
             checks: rows,
-            blocks: API_SERVER_BLOCKS_CLOCK,
+            relations: API_SERVER_BLOCKS_CLOCK,
             watch_tasks: Vec::new(),
         };
         let health = Arc::new(HealthState::new(&scheduler::check_specs(&check_set)));

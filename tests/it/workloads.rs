@@ -12,6 +12,7 @@ mod faults;
 mod image_pull;
 mod node_lifecycle;
 mod objects;
+mod restarts;
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use castai_health_exporter::report::Observation;

@@ -1,5 +1,7 @@
 //! The health of a Deployment or `DaemonSet`.
 
+use jiff::Timestamp;
+
 use crate::agent::workload::fault::{WorkloadFault, classify_reason};
 use crate::agent::workload::pod_health::{finished_pod_fault, lacks_only_a_separate_node};
 use crate::agent::workload::snapshot::NamespaceSnapshot;
@@ -24,6 +26,8 @@ pub struct WorkloadHealth {
     pub desired: u32,
     /// Number of pods that are ready and not in a crash loop.
     pub working: u32,
+    /// Whether pods are missing only because they are starting, which is not a failure yet.
+    pub starting: bool,
     /// A past or harmless oddity.
     pub remark: Option<String>,
 }
@@ -37,7 +41,19 @@ struct PodTally {
     existing: u32,
     /// Number of pods that need not work.
     tolerated: u32,
-    remark: Option<String>,
+    /// The pods that are starting without a fault.
+    starts: Vec<String>,
+    /// Whether these starts explain why pods are missing.
+    starting: bool,
+    remarks: Vec<String>,
+}
+
+/// A pod that should work.
+struct LivePod<'a> {
+    pod: &'a Pod,
+    fault: Option<WorkloadFault>,
+    /// When its start began, if it is starting without a fault.
+    starting_since: Option<Timestamp>,
 }
 
 impl NamespaceSnapshot {
@@ -56,7 +72,7 @@ impl NamespaceSnapshot {
                 "{} more cannot be scheduled because each needs a separate node, which is normal on few nodes",
                 tally.tolerated
             );
-            tally.remark.get_or_insert(remark);
+            tally.remarks.push(remark);
         }
         tally.faults.extend(
             self.replica_sets_of(deployment)
@@ -73,6 +89,7 @@ impl NamespaceSnapshot {
             tally.tolerated == 0 && progress.reason == "ProgressDeadlineExceeded"
         });
         if let Some(late) = late.filter(|_| tally.faults.iter().all(WorkloadFault::is_unspecific)) {
+            tally.starting = false;
             tally.faults = vec![WorkloadFault::new(
                 FailureMode::AgentProgressDeadline,
                 late.message.clone(),
@@ -104,7 +121,7 @@ impl NamespaceSnapshot {
     /// Returns whether a pod is not ready because its node is new or unreachable.
     fn is_excused_by_node(&self, pod: &Pod, fault: Option<&WorkloadFault>) -> bool {
         let is_normal_at_startup =
-            fault.is_none_or(|fault| fault.mode.has(Property::NewNode)) && self.is_starting(pod);
+            fault.is_none_or(|fault| fault.mode.has(Property::NewNode)) && self.is_new(pod);
         is_normal_at_startup || pod.is_on_unreachable_node()
     }
 
@@ -120,11 +137,9 @@ impl NamespaceSnapshot {
         let (tolerated, live): (Vec<_>, Vec<_>) = pods
             .iter()
             .filter(|pod| !pod.terminating && !pod.is_finished())
-            .map(|pod| (*pod, self.pod_fault(pod, main)))
-            .partition(|(pod, fault)| !pod.is_ready() && is_tolerated(pod, fault.as_ref()));
-        let working = count(live.iter().filter(|(pod, fault)| {
-            pod.is_ready() && fault.as_ref().is_none_or(|fault| fault.is_minor)
-        }));
+            .map(|pod| self.live_pod(pod, main))
+            .partition(|live| !live.pod.is_ready() && is_tolerated(live.pod, live.fault.as_ref()));
+        let working = count(live.iter().filter(|live| live.is_working()));
         let finished = pods
             .iter()
             .filter(|pod| pod.is_finished())
@@ -132,32 +147,72 @@ impl NamespaceSnapshot {
         // A finished pod explains the shortage only while its replacements are starting.
         let explains_shortage = finished.is_some_and(|finished| {
             live.iter()
-                .all(|(pod, _)| pod.owner == finished.owner && self.is_starting(pod))
+                .all(|live| live.pod.owner == finished.owner && self.is_new(live.pod))
         });
-        let tolerated = count(tolerated.iter());
-        let existing = count(live.iter()) + tolerated;
-        let mut faults: Vec<WorkloadFault> =
-            live.into_iter().filter_map(|(_, fault)| fault).collect();
-        let mut remark = None;
+        let mut tally = PodTally {
+            desired,
+            working,
+            existing: count(live.iter()) + count(tolerated.iter()),
+            tolerated: count(tolerated.iter()),
+            starts: live
+                .iter()
+                .filter_map(|live| self.describe(live, main))
+                .collect(),
+            starting: false,
+            remarks: live
+                .iter()
+                .filter(|live| live.is_working() && live.fault.is_none())
+                .find_map(|live| self.recent_exit(live.pod, main))
+                .map(|exit| format!("previously, {exit}"))
+                .into_iter()
+                .collect(),
+            faults: live
+                .into_iter()
+                .filter_map(|live| {
+                    let starts = live.starting_since.is_some();
+                    live.fault.filter(|fault| !starts || !fault.is_unspecific())
+                })
+                .collect(),
+        };
+        tally.starting = tally.has_shortage()
+            && working + tally.tolerated + count(tally.starts.iter()) >= desired
+            && tally.faults.iter().all(|fault| fault.is_minor);
         match finished.and_then(|pod| finished_pod_fault(pod)) {
             Some(fault)
                 if explains_shortage
-                    && working + tolerated < desired
-                    && faults.iter().all(WorkloadFault::is_unspecific) =>
+                    && tally.has_shortage()
+                    && tally.faults.iter().all(WorkloadFault::is_unspecific) =>
             {
-                faults = vec![fault];
+                tally.faults = vec![fault];
             }
-            Some(fault) => remark = Some(format!("previously, {}", fault.evidence)),
+            Some(fault) => tally
+                .remarks
+                .push(format!("previously, {}", fault.evidence)),
             None => {}
         }
-        PodTally {
-            faults,
-            desired,
-            working,
-            existing,
-            tolerated,
-            remark,
+        tally
+    }
+
+    fn live_pod<'a>(&self, pod: &'a Pod, main: &str) -> LivePod<'a> {
+        let fault = self.pod_fault(pod, main);
+        let is_faultless = fault
+            .as_ref()
+            .is_none_or(|fault| fault.is_unspecific() || fault.is_minor);
+        LivePod {
+            pod,
+            starting_since: self.starting_since(pod).filter(|_| is_faultless),
+            fault,
         }
+    }
+
+    /// Describes the start of a pod, and the exit before it.
+    fn describe(&self, live: &LivePod<'_>, main: &str) -> Option<String> {
+        let start = self.describe_start(live.pod, live.starting_since?);
+        let is_known = live.fault.as_ref().is_some_and(|fault| fault.is_minor);
+        Some(match self.recent_exit(live.pod, main) {
+            Some(exit) if !is_known => format!("{start}; {exit}"),
+            _ => start,
+        })
     }
 
     /// Returns the fault of a controller that cannot create pods.
@@ -190,7 +245,18 @@ impl PodTally {
     }
 
     fn into_health(mut self, name: &str) -> WorkloadHealth {
-        if self.faults.is_empty() && self.has_shortage() {
+        let starting = self.starting && self.has_shortage();
+        if starting {
+            let starts: Vec<String> = self.starts.iter().take(MAX_NAMED_PODS).cloned().collect();
+            if self.working == 0 && self.faults.is_empty() {
+                self.faults.push(WorkloadFault::new(
+                    FailureMode::AgentUnavailable,
+                    starts.join("; "),
+                ));
+            } else {
+                self.remarks.extend(starts);
+            }
+        } else if self.faults.is_empty() && self.has_shortage() {
             let evidence = format!(
                 "{} of {} pods of {name} are available; {} exist",
                 self.working, self.desired, self.existing
@@ -212,7 +278,8 @@ impl PodTally {
             findings,
             desired: self.desired,
             working: self.working,
-            remark: self.remark,
+            starting,
+            remark: Some(self.remarks.join("; ")).filter(|remark| !remark.is_empty()),
         }
     }
 
@@ -230,14 +297,14 @@ impl PodTally {
             .take(MAX_NAMED_PODS)
             .map(|evidence| (*evidence).to_owned())
             .chain((unnamed > 0).then(|| format!("and {unnamed} more")))
-            .chain(self.remark.clone());
+            .chain(self.remarks.iter().cloned());
         let evidence = parts.collect::<Vec<_>>().join("; ");
         Finding::new(mode, evidence)
     }
 }
 
 impl WorkloadHealth {
-    /// Returns the verdict: a warning while at least one pod works.
+    /// Returns the verdict: a warning while at least one pod works, or the pods are starting.
     pub fn verdict(self, healthy: impl FnOnce(&Self) -> String) -> Verdict {
         if self.findings.is_empty() {
             let remark = self
@@ -247,11 +314,22 @@ impl WorkloadHealth {
                 .unwrap_or_default();
             return Verdict::Ok(Evidence::from(format!("{}{remark}", healthy(&self))));
         }
-        if self.working > 0 {
-            Verdict::Warning(self.findings)
-        } else {
+        if self.is_down() {
             Verdict::Failing(self.findings)
+        } else {
+            Verdict::Warning(self.findings)
         }
+    }
+
+    /// Returns whether no pod works, for another reason than that they are starting.
+    pub fn is_down(&self) -> bool {
+        self.working == 0 && !self.starting && !self.findings.is_empty()
+    }
+}
+
+impl LivePod<'_> {
+    fn is_working(&self) -> bool {
+        self.pod.is_ready() && self.fault.as_ref().is_none_or(|fault| fault.is_minor)
     }
 }
 

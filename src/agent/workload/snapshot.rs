@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::agent::workload::liveness_kills::{
-    KnownKills, LivenessKillTracker, is_kill_event, is_near_exit,
-};
+use crate::agent::workload::exits::{ContainerExits, ExitTracker, KnownExits};
+use crate::agent::workload::kill_events::{explains, is_kill_event};
 use crate::kube::types::event::Event;
 use crate::kube::types::pod::{ContainerStatus, Pod};
 use crate::kube::types::workload::{DaemonSet, Deployment, ReplicaSet};
 use crate::kube::{ClientError, Store};
 
-/// Time that a pod may take to become ready, in seconds; the agent takes half a minute.
-const STARTUP_SECONDS: i64 = 5 * 60;
+/// Time for which a pod is new, in seconds; its node may be new as well.
+const NEW_POD_SECONDS: i64 = 5 * 60;
 
 /// The agent's namespace at one moment.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub struct NamespaceSnapshot {
     pub(super) replica_sets: Vec<Arc<ReplicaSet>>,
     pub(super) pods: Vec<Arc<Pod>>,
     pub(super) events: Vec<Arc<Event>>,
-    pub(super) kills: KnownKills,
+    pub(super) exits: KnownExits,
     pub(super) now: Timestamp,
 }
 
@@ -38,17 +37,26 @@ impl NamespaceSnapshot {
             replica_sets: store.replica_sets.read().await?,
             pods: store.pods.read().await?,
             events: store.events.read().await?,
-            kills: KnownKills::new(),
+            exits: KnownExits::new(),
             now: Timestamp::now(),
         })
     }
 
-    /// Adds the liveness kills that earlier snapshots contained, and remembers those of this one.
+    /// Adds the exits that earlier snapshots contained, and remembers those of this one.
     #[must_use]
-    pub fn with_kills(mut self, tracker: &LivenessKillTracker) -> Self {
+    pub fn with_exits(mut self, tracker: &ExitTracker) -> Self {
         let pods = self.pods.iter().map(AsRef::as_ref);
-        self.kills = tracker.update(pods, |pod, container| self.has_kill_event(pod, container));
+        self.exits = tracker.update(pods, |pod, container| self.has_kill_event(pod, container));
         self
+    }
+
+    /// Returns the known exits of a container.
+    pub(super) fn exits_of(
+        &self,
+        pod: &Pod,
+        container: &ContainerStatus,
+    ) -> Option<&ContainerExits> {
+        self.exits.get(&(pod.uid.clone(), container.name.clone()))
     }
 
     /// Returns the Deployment with this name.
@@ -88,10 +96,10 @@ impl NamespaceSnapshot {
         sets.filter(|set: &&ReplicaSet| set.owner.as_deref() == Some(deployment.uid.as_str()))
     }
 
-    /// Returns whether a pod was created so recently that it may still be starting.
-    pub(super) fn is_starting(&self, pod: &Pod) -> bool {
+    /// Returns whether a pod was created so recently that its node may be new as well.
+    pub(super) fn is_new(&self, pod: &Pod) -> bool {
         pod.created
-            .is_none_or(|at| self.now.as_second() - at.as_second() < STARTUP_SECONDS)
+            .is_none_or(|at| self.now.as_second() - at.as_second() < NEW_POD_SECONDS)
     }
 
     /// Returns the newest event about an object that matches.
@@ -120,7 +128,7 @@ impl NamespaceSnapshot {
             return false;
         };
         self.newest_event(&pod.uid, |event| {
-            is_kill_event(event, container) && is_near_exit(event, exit)
+            is_kill_event(event, container) && explains(event, exit)
         })
         .is_some()
     }

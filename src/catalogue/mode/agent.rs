@@ -77,8 +77,8 @@ macro_rules! agent {
             checks: [AgentHealth, AgentLog],
             meaning: "The agent reports itself unhealthy: no delta has succeeded for a long time, \
                 or it never finished starting.",
-            distinguishing: "It responds; if it does not, the mode is `agent_health_unreachable`. \
-                The cause is in its log or in another check.",
+            distinguishing: "It responds; if it does not, the mode is `agent_health_unreachable` \
+                or `agent_unresponsive`. The cause is in its log or in another check.",
             remedy: "Read its own report: `kubectl -n castai-agent get --raw \
                 /api/v1/namespaces/castai-agent/pods/POD:9876/proxy/healthz`, and the first error \
                 in `kubectl -n castai-agent logs deploy/castai-agent -c agent`.",
@@ -86,13 +86,29 @@ macro_rules! agent {
         AgentHealthUnreachable = "agent_health_unreachable" {
             category: Unhealthy,
             checks: [AgentHealth, AgentLog],
-            properties: [Timeout],
-            meaning: "The agent's health port does not respond.",
-            distinguishing: "After a fatal error the port is closed for 15 s while the agent \
-                tries to send its log; at startup it is not open yet.",
+            meaning: "The agent's health port is closed, so the agent is not running yet or is \
+                shutting down.",
+            distinguishing: "Connections are refused. After a fatal error the port is closed for \
+                15 s while the agent tries to send its log; at startup it is not open yet. A port \
+                that accepts connections and stays silent is `agent_unresponsive`.",
             remedy: "Check the pods and find the cause in the log: `kubectl -n castai-agent get \
                 pods -l app.kubernetes.io/name=castai-agent` and `kubectl -n castai-agent logs \
                 deploy/castai-agent -c agent --previous`.",
+        }
+        AgentUnresponsive = "agent_unresponsive" {
+            category: Unhealthy,
+            checks: [AgentHealth, AgentLog],
+            properties: [Timeout],
+            meaning: "The agent hangs: its health port accepts connections but does not respond.",
+            distinguishing: "The process exists, because the port is open; a closed port is \
+                `agent_health_unreachable`. The log usually stops without an error.",
+            remedy: "Wait for the liveness probe, which restarts a hanging agent after about 30 s. \
+                If it hangs again, check for CPU throttling and a node under pressure: `kubectl \
+                -n castai-agent top pod --containers` and `kubectl top node`. Raise or remove the \
+                CPU limit: `helm upgrade castai-agent castai-helm/castai-agent -n castai-agent \
+                --reuse-values --set resources.limits.cpu=null`. If no probe restarts it, delete \
+                the pod: `kubectl -n castai-agent delete pod -l \
+                app.kubernetes.io/name=castai-agent`.",
         }
     } };
 }

@@ -48,7 +48,7 @@ pub enum Category {
 /// A property of a failure that its category does not imply.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Property {
-    /// Often resolves without action; alerts wait longer.
+    /// Often resolves without action.
     Transient,
     /// Recognised by elapsed time alone, so a throttled exporter can mistake its own delay for it.
     Timeout,

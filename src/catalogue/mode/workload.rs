@@ -228,6 +228,20 @@ macro_rules! workload {
                 its previous values; `--set` alone would replace them. Otherwise run the script \
                 of the Connect cluster screen again.",
         }
+        AgentKilled = "agent_killed" {
+            category: Restarting,
+            checks: [AgentWorkload, ClusterController, Components],
+            meaning: "The container was killed with SIGKILL from outside: not for its own memory \
+                limit, and not for a failed liveness probe.",
+            distinguishing: "The exit code is 137, the reason is not `OOMKilled`, and no event \
+                reports a failed liveness probe. The container's log ends without a cause.",
+            remedy: "Look at the node, with POD from the evidence: `kubectl -n castai-agent get \
+                pod POD -o wide`, then `kubectl describe node NODE | tail -30`. After `SystemOOM`, \
+                lower the memory usage of the node, or give the container a memory request that \
+                matches its usage. After a reboot or a restart of the container runtime, no \
+                action is needed. Otherwise find what kills the process: `kubectl exec`, a \
+                security agent, or a script on the node.",
+        }
     } };
 }
 

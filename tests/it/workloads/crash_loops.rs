@@ -4,7 +4,7 @@ use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use lab::apiserver::workload::AGENT;
 use lab::apiserver::{ObjectStore, workload};
 use serde_json::json;
-use test_support::lab_cluster::{LabCluster, evidence};
+use test_support::lab_cluster::{LabCluster, evidence, state_of};
 use test_support::pods::{not_ready, wait_for};
 
 use super::WORKLOADS;
@@ -21,10 +21,11 @@ fn agent_workload_only() -> (LabCluster, ObjectStore) {
     (world, objects)
 }
 
-/// The agent started five seconds ago after `restarts` restarts; its last run took `lasted`
-/// seconds.
+/// The agent started five seconds ago after `restarts` restarts and is not ready yet; its last run
+/// took `lasted` seconds.
 fn restart_agent(objects: &ObjectStore, restarts: u32, code: i32, lasted: i64) {
     objects.change("Pod", AGENT, workload::POD, |pod| {
+        not_ready(pod);
         let status = &mut pod["status"]["containerStatuses"][0];
         let reason = if code == 0 { "Completed" } else { "Error" };
         status["restartCount"] = json!(restarts);
@@ -58,7 +59,9 @@ async fn liveness_kills_are_remembered_after_the_event_expires() {
     // The first container ran for days.
     restart_agent(&objects, 1, 0, 300_000);
     add_kill_event(&objects, 7);
-    world.assert_ok().await;
+    world
+        .assert_root(CheckId::AgentWorkload, M::AgentUnavailable, Status::Warning)
+        .await;
     restart_agent(&objects, 2, 0, 806);
     add_kill_event(&objects, 7);
     assert_mode_and_evidence(
@@ -132,7 +135,7 @@ async fn exporter_started_during_a_crash_loop_reports_only_what_is_proven() {
 }
 
 #[tokio::test]
-async fn crash_loop_ends_when_the_container_outlives_its_last_run() {
+async fn crash_loop_of_an_unready_container_ends_when_it_outlives_its_last_run() {
     let (world, objects) = agent_workload_only();
     let since = |runs: i64| {
         restart_agent(&objects, 5, 0, 800);
@@ -147,7 +150,10 @@ async fn crash_loop_ends_when_the_container_outlives_its_last_run() {
         .assert_root(CheckId::AgentWorkload, M::AgentCompleted, Status::Failing)
         .await;
     since(930);
-    world.assert_ok().await;
+    let check_states = world.run_checks().await;
+    let agent = state_of(&check_states, CheckId::AgentWorkload);
+    let report = agent.latest.as_ref().unwrap();
+    assert_eq!(report.verdict.modes(), [M::AgentUnavailable]);
 }
 
 #[tokio::test]

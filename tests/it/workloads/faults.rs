@@ -7,7 +7,8 @@ use serde_json::json;
 use test_support::pods::not_ready;
 
 use super::objects::{
-    each_pod, keep_starting, killed_by_its_probe, scaled_to_zero, terminate, wait_for_reason,
+    each_pod, keep_starting, killed, killed_by_its_probe, scaled_to_zero, terminate,
+    wait_for_reason,
 };
 use super::{Fault, Workload};
 
@@ -189,6 +190,7 @@ pub(super) const FAULTS: &[Fault] = &[
         terminate(objects, of, 137, "OOMKilled");
     }),
     fault(M::AgentLivenessKilled, killed_by_its_probe),
+    fault(M::AgentKilled, killed),
     fault(M::AgentEvicted, |objects, of| {
         each_pod(objects, of, |pod| {
             pod["status"] = json!({

@@ -29,19 +29,31 @@ pub(super) fn terminate(objects: &ObjectStore, of: &Workload, code: i32, reason:
     });
 }
 
-/// The container is running again after the kill, but not for long.
-pub(super) fn killed_by_its_probe(objects: &ObjectStore, of: &Workload) {
+/// The container is running again after a kill with SIGKILL, but it is not ready yet.
+pub(super) fn killed(objects: &ObjectStore, of: &Workload) {
     each_pod(objects, of, |pod| {
+        not_ready(pod);
         let status = &mut pod["status"]["containerStatuses"][0];
         status["restartCount"] = json!(3);
-        status["lastState"] = workload::terminated(137, "Error", 800, 10);
+        status["lastState"] = workload::terminated(137, "Error", 300, 10);
         status["state"] = json!({ "running": { "startedAt": workload::ago(9) } });
+    });
+}
+
+/// The same after a longer run, and the kubelet reported before that it kills the container.
+pub(super) fn killed_by_its_probe(objects: &ObjectStore, of: &Workload) {
+    killed(objects, of);
+    each_pod(objects, of, |pod| {
+        let status = &mut pod["status"]["containerStatuses"][0];
+        status["lastState"] = workload::terminated(137, "Error", 800, 10);
         let name = pod["metadata"]["name"].as_str().unwrap();
         let text = format!(
             "Container {} failed liveness probe, will be restarted",
             of.container
         );
-        objects.put(workload::event("Pod", name, "Killing", &text));
+        let mut event = workload::event("Pod", name, "Killing", &text);
+        event["lastTimestamp"] = json!(workload::ago(12));
+        objects.put(event);
     });
 }
 

@@ -125,6 +125,18 @@ const CONSEQUENCES: &[Row] = &[
         "",
     ),
     (
+        r#"time="2026-11-22T13:05:54Z" level=info msg="shutdown triggered by \"leader election\" (no error)" version=v0.123.1"#,
+        "",
+    ),
+    (
+        r#"time="2026-11-22T13:05:54Z" level=info msg="shutdown triggered by \"controller\" (no error)""#,
+        "",
+    ),
+    (
+        r#"time="2026-11-22T13:05:54Z" level=info msg="shutdown triggered by \"metrics server\" (no error)""#,
+        "",
+    ),
+    (
         r#"time="2026-11-22T13:05:54Z" level=warning msg="failed sending delta request: Post \"https://api.cast.ai/v1/kubernetes/clusters/1/agent-deltas\": io: read/write on closed pipe" attempts=2"#,
         "",
     ),
