@@ -1,4 +1,5 @@
-//! Tells the program which compiler and which commit it is built from.
+//! Tells the program which compiler and which commit it is built from, and where its runbooks are
+//! published.
 
 use std::process::Command;
 
@@ -17,4 +18,15 @@ fn main() {
         .filter(|revision| !revision.is_empty())
         .unwrap_or("unknown".into());
     println!("cargo::rustc-env=BUILD_REVISION={}", revision.display());
+    let repository = std::env::var_os("CARGO_PKG_REPOSITORY").unwrap_or_default();
+    let repository = repository.to_string_lossy();
+    let runbooks = if repository.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "{}/blob/main/alerts/runbooks",
+            repository.trim_end_matches('/')
+        )
+    };
+    println!("cargo::rustc-env=RUNBOOK_BASE={runbooks}");
 }

@@ -9,33 +9,43 @@ pub mod exporter_alert;
 pub mod metric;
 pub mod mode;
 pub mod mode_set;
-pub mod mute;
 pub mod permission;
 pub mod phase;
-pub mod relations;
+pub mod relation;
 pub mod remedy_overrides;
 mod sentence;
+pub mod severity;
 pub mod timeouts;
 
 pub use alert::Alert;
 pub use check::{CheckId, Need, Scope, Status};
-pub use exporter_alert::{ExporterAlert, Severity};
+pub use exporter_alert::ExporterAlert;
 pub use mode::category::{Category, Property};
 pub use mode::{FailureMode, Family};
 pub use permission::Permission;
 pub use phase::Phase;
+pub use relation::{Effect, Relation};
 pub use remedy_overrides::remedy;
 pub use sentence::first_sentence;
+pub use severity::Severity;
 pub use timeouts::Timeouts;
 
-/// Default base of runbook links: the folder in this repository.
-pub const RUNBOOK_BASE: &str = "alerts/runbooks";
+/// Default base of runbook links: the published repository that `Cargo.toml` names; empty if it
+/// names none.
+pub const RUNBOOK_BASE: &str = env!("RUNBOOK_BASE");
 
-/// Returns the link to the runbook section of a (check, mode), if the catalogue lists the pair.
+/// Returns the link to the runbook section of a (check, mode); none without a base, or if the
+/// catalogue does not list the pair.
 pub fn runbook_url(base: &str, check: CheckId, mode: FailureMode) -> Option<String> {
-    let alert = alert::root_alert(check, mode)?;
-    let (check, mode) = relations::root(check, mode);
-    Some(format!("{base}/{}.md#{}", alert.name, anchor(check, mode)))
+    if base.is_empty() {
+        return None;
+    }
+    let alert = alert::covering(check, mode)?;
+    Some(format!(
+        "{base}/{}.md#{}",
+        alert.name,
+        anchor(alert.check, mode)
+    ))
 }
 
 /// Returns the anchor of a pair's section in its runbook.

@@ -3,7 +3,7 @@
 //! Data flows one way, and the modules are listed in that order:
 //!
 //! ```text
-//! agent's environment + flags + file ─► config ─► checks ─► scheduler ─► state ─► metrics · status · log · page
+//! agent's environment + flags + file ─► config ─► checks ─► scheduler ─► state ─► diagnosis ─► metrics · status · log · page
 //! catalogue ─► rules · runbooks · dashboards · docs · explain · HELP texts
 //! ```
 //!
@@ -27,7 +27,8 @@ pub mod cloud;
 pub mod kube;
 pub mod net;
 
-// Scheduling and state.
+// Scheduling, state, and what the state means.
+pub mod diagnosis;
 pub mod scheduler;
 pub mod state;
 

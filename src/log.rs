@@ -14,8 +14,11 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::catalogue::{FailureMode, Status, first_sentence, remedy, runbook_url};
+use crate::catalogue::{
+    CheckId, FailureMode, Severity, Status, first_sentence, remedy, runbook_url,
+};
 use crate::config::LogFormat;
+use crate::diagnosis::Diagnosis;
 use crate::log::format::Lines;
 use crate::log::line_queue::LineQueue;
 pub use crate::log::line_queue::LogFlush;
@@ -54,7 +57,7 @@ pub fn install_panic_hook() {
 }
 
 /// Logs a change of verdict.
-pub fn change(change: &VerdictChange, runbook_base: &str) {
+pub fn change(change: &VerdictChange, diagnosis: &Diagnosis, runbook_base: &str) {
     let verdict = &change.report.verdict;
     let status = verdict.status();
     let first = verdict.findings().first();
@@ -66,6 +69,17 @@ pub fn change(change: &VerdictChange, runbook_base: &str) {
         modes: listed(&modes),
         // The modes that alerts see, if they differ from what this attempt found.
         stable_modes: listed(&change.stable_modes).filter(|_| change.stable_modes != modes),
+        severity: diagnosis
+            .of(change.check)
+            .map(|failure| failure.severity)
+            .max()
+            .map(Severity::label),
+        caused_by: diagnosis.root_of(change.check).map(CheckId::label),
+        also_affected: {
+            let affected = diagnosis.affected_by(change.check);
+            let labels: Vec<_> = affected.iter().map(|check| check.label()).collect();
+            (!labels.is_empty()).then(|| labels.join(","))
+        },
         evidence: verdict.evidence().to_string(),
         cause: first.map(|finding| first_sentence(finding.mode.entry().meaning)),
         hint: first.map(|finding| remedy(change.check, finding.mode)),
@@ -84,6 +98,9 @@ struct Line {
     before: Option<&'static str>,
     modes: Option<String>,
     stable_modes: Option<String>,
+    severity: Option<&'static str>,
+    caused_by: Option<&'static str>,
+    also_affected: Option<String>,
     cause: Option<&'static str>,
     evidence: String,
     hint: Option<&'static str>,
@@ -100,6 +117,9 @@ macro_rules! levels {
                     previous = self.before,
                     modes = self.modes,
                     stable_modes = self.stable_modes,
+                    severity = self.severity,
+                    caused_by = self.caused_by,
+                    also_affected = self.also_affected,
                     cause = self.cause,
                     evidence = self.evidence,
                     hint = self.hint,

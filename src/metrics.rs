@@ -14,7 +14,8 @@ use prometheus::TextEncoder;
 use prometheus::proto::MetricFamily;
 
 use crate::catalogue::metric::MAX_TARGETS;
-use crate::catalogue::{CheckId, Need, Status, metric as names};
+use crate::catalogue::{CheckId, Status, metric as names};
+use crate::diagnosis::{Diagnosis, Failure};
 use crate::exporter::{Exporter, REVISION, RUSTVERSION, VERSION};
 use crate::metrics::process::Process;
 use crate::metrics::series::{family, histograms};
@@ -29,7 +30,9 @@ const UNRESOLVED: &str = "unresolved";
 
 /// Renders all metrics in text format 0.0.4.
 pub fn exposition(check_states: &[CheckState], exporter: &Exporter, process: &Process) -> String {
+    let diagnosis = Diagnosis::new(check_states, exporter.vantage);
     let mut families = of_checks(check_states);
+    families.extend(of_diagnosis(&diagnosis));
     families.extend(of_targets(check_states));
     families.extend(of_facts(check_states));
     families.extend(of_cluster(check_states));
@@ -55,17 +58,6 @@ fn of_checks(check_states: &[CheckState]) -> Vec<MetricFamily> {
             .iter()
             .map(move |status| ([of.check.label(), status.label()], truth(*status == now)))
     });
-    let needs = check_states.iter().flat_map(|of| {
-        Need::ALL
-            .iter()
-            .map(move |need| ([of.check.label(), need.label()], truth(*need == of.need)))
-    });
-    let failures = check_states.iter().flat_map(|of| {
-        of.stable_modes
-            .modes()
-            .iter()
-            .map(|mode| ([of.check.label(), mode.label()], 1.0))
-    });
     let phases = check_states.iter().flat_map(|of| {
         of.counts
             .phases
@@ -74,8 +66,6 @@ fn of_checks(check_states: &[CheckState]) -> Vec<MetricFamily> {
     });
     vec![
         family(names::CHECK_STATUS, statuses),
-        family(names::FAILURE, failures),
-        family(names::CHECK_NEED, needs),
         family(
             names::CHECK_ATTEMPTS,
             one(|of| Some(count(of.counts.attempts))),
@@ -109,6 +99,45 @@ fn of_checks(check_states: &[CheckState]) -> Vec<MetricFamily> {
         family(
             names::CHECK_INTERVAL,
             one(|of| Some(of.interval.as_secs_f64())),
+        ),
+    ]
+}
+
+fn of_diagnosis(diagnosis: &Diagnosis) -> [MetricFamily; 3] {
+    let cause = |caused_by: Option<CheckId>| caused_by.map_or("", CheckId::label);
+    let of = |name: &'static str, failure: &Failure| {
+        let severity = failure.severity.label();
+        (
+            [
+                name,
+                failure.mode.label(),
+                severity,
+                cause(failure.caused_by),
+            ],
+            1.0,
+        )
+    };
+    [
+        family(
+            names::FAILURE,
+            diagnosis
+                .failures
+                .iter()
+                .map(|failure| of(failure.check.label(), failure)),
+        ),
+        family(
+            names::COMPONENT_FAILURE,
+            diagnosis
+                .component_failures
+                .iter()
+                .map(|component| of(component.component, &component.failure)),
+        ),
+        family(
+            names::CHECK_UNKNOWN,
+            diagnosis
+                .unknown_checks
+                .iter()
+                .map(|unknown| ([unknown.check.label(), cause(unknown.caused_by)], 1.0)),
         ),
     ]
 }
@@ -214,7 +243,7 @@ fn of_facts(check_states: &[CheckState]) -> [MetricFamily; 4] {
 }
 
 /// Metrics of watched cluster objects.
-fn of_cluster(check_states: &[CheckState]) -> [MetricFamily; 8] {
+fn of_cluster(check_states: &[CheckState]) -> [MetricFamily; 7] {
     let observations = || {
         check_states
             .iter()
@@ -235,10 +264,6 @@ fn of_cluster(check_states: &[CheckState]) -> [MetricFamily; 8] {
     });
     let pods = observations().filter_map(|fact| match fact {
         Observation::AgentPods(exporter, count) => Some(([*exporter], f64::from(*count))),
-        _ => None,
-    });
-    let components = observations().filter_map(|fact| match fact {
-        Observation::ComponentFailure(component, mode) => Some(([*component, mode.label()], 1.0)),
         _ => None,
     });
     let nodes = || {
@@ -267,7 +292,6 @@ fn of_cluster(check_states: &[CheckState]) -> [MetricFamily; 8] {
             names::AGENT_RESTARTS,
             restarts.map(|total| ([], count(total))),
         ),
-        family(names::COMPONENT_FAILURE, components),
         family(
             names::NODES,
             nodes().map(|(kind, count)| ([kind], f64::from(count))),

@@ -10,6 +10,7 @@
 //! | `at` | when the document was written |
 //! | `exporter` | `version`, `revision`, `vantage` (`sidecar`, `companion`), `scope` (`all`, `pod`, `cluster`), `agent_environment` (`own`, `pod`, `deployment`, `none`), `config_reload_successful`, `environment_problems` (sentences) |
 //! | `summary` | number of checks per status: `ok`, `warning`, `failing`, `unknown`, `not_applicable`, `skipped` |
+//! | `root_causes[]` | what is wrong now, most urgent first: `check`, `mode`, `severity` (`critical`, `warning`, `info`), `since`, `also_affected` (checks that fail or are unknown because of it) |
 //! | `checks[].id` | the check's label, which never changes |
 //! | `.question` | the question that the check answers |
 //! | `.scope` | `pod` or `cluster` |
@@ -18,6 +19,8 @@
 //! | `.evidence` | the sentence for people; the reason if unknown, not applicable or skipped |
 //! | `.modes[]` | what the last attempt found: `mode`, `evidence`, `meaning`, `remedy`, `runbook` (URL) |
 //! | `.stable_modes` | the modes that hold, as in the metric `failure` |
+//! | `.severity` | the severity of its failures; `null` if it has none |
+//! | `.caused_by` | the check whose failure explains or blocks this one; `null` for a root cause |
 //! | `.episode_start` | when the first failing attempt of the open episode finished |
 //! | `.targets[]` | `target`, `in_use` (by the agent), `up`, `mode`, `evidence`, `phases[]` (`phase`, `seconds`, `outcome`: `done`, `failed`, `timed_out`), `seconds` (all phases), `certificate_not_after` |
 //! | `.at` | when the last attempt finished |
@@ -33,7 +36,8 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use target::Target;
 
-use crate::catalogue::{CheckId, Status, remedy, runbook_url};
+use crate::catalogue::{CheckId, Severity, Status, remedy, runbook_url};
+use crate::diagnosis::{Diagnosis, Failure};
 use crate::exporter::{Exporter, REVISION, Skipped, VERSION};
 use crate::report::Finding;
 use crate::state::CheckState;
@@ -50,7 +54,17 @@ pub struct Document {
     at: Option<Timestamp>,
     exporter: VantagePeer,
     summary: Summary,
+    root_causes: Vec<RootCause>,
     checks: Vec<CheckStatus>,
+}
+
+#[derive(Debug, Serialize)]
+struct RootCause {
+    check: &'static str,
+    mode: &'static str,
+    severity: &'static str,
+    since: Option<Timestamp>,
+    also_affected: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,6 +98,8 @@ struct CheckStatus {
     evidence: String,
     modes: Vec<Mode>,
     stable_modes: Vec<&'static str>,
+    severity: Option<&'static str>,
+    caused_by: Option<&'static str>,
     episode_start: Option<Timestamp>,
     targets: Vec<Target>,
     at: Option<Timestamp>,
@@ -112,9 +128,13 @@ impl Document {
                 .filter(|check_state| check_state.status() == status)
                 .count()
         };
-        let entered = check_states
-            .iter()
-            .map(|check_state| (check_state.check, CheckStatus::of(check_state, exporter)));
+        let diagnosis = Diagnosis::new(check_states, exporter.vantage);
+        let entered = check_states.iter().map(|check_state| {
+            (
+                check_state.check,
+                CheckStatus::of(check_state, &diagnosis, exporter),
+            )
+        });
         let skipped = exporter
             .skipped
             .iter()
@@ -133,6 +153,11 @@ impl Document {
                 not_applicable: with(Status::NotApplicable),
                 skipped: exporter.skipped.len(),
             },
+            root_causes: diagnosis
+                .roots()
+                .into_iter()
+                .map(|root| RootCause::new(root, &diagnosis))
+                .collect(),
             checks: checks.into_iter().map(|(_, check)| check).collect(),
         }
     }
@@ -143,6 +168,22 @@ impl Document {
             serde_json::to_string_pretty(self).expect("strings and numbers can be written");
         text.push('\n');
         text
+    }
+}
+
+impl RootCause {
+    fn new(root: &Failure, diagnosis: &Diagnosis) -> Self {
+        Self {
+            check: root.check.label(),
+            mode: root.mode.label(),
+            severity: root.severity.label(),
+            since: timestamp(root.since),
+            also_affected: diagnosis
+                .affected_by(root.check)
+                .into_iter()
+                .map(CheckId::label)
+                .collect(),
+        }
     }
 }
 
@@ -161,7 +202,7 @@ impl VantagePeer {
 }
 
 impl CheckStatus {
-    fn of(check_state: &CheckState, exporter: &Exporter) -> Self {
+    fn of(check_state: &CheckState, diagnosis: &Diagnosis, exporter: &Exporter) -> Self {
         let latest = check_state.latest.as_deref();
         let findings = latest.map_or(&[][..], |report| report.verdict.findings());
         let targets: Vec<Target> = latest
@@ -186,6 +227,12 @@ impl CheckStatus {
                 .iter()
                 .map(|mode| mode.label())
                 .collect(),
+            severity: diagnosis
+                .of(check_state.check)
+                .map(|failure| failure.severity)
+                .max()
+                .map(Severity::label),
+            caused_by: diagnosis.root_of(check_state.check).map(CheckId::label),
             episode_start: check_state
                 .stable_modes
                 .episode()
@@ -214,6 +261,8 @@ impl CheckStatus {
             evidence: skipped.why.clone(),
             modes: Vec::new(),
             stable_modes: Vec::new(),
+            severity: None,
+            caused_by: None,
             episode_start: None,
             targets: Vec::new(),
             at: None,

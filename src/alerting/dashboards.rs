@@ -6,6 +6,7 @@ mod agent_health;
 mod fleet;
 mod layout;
 mod panel;
+mod root_causes;
 mod status;
 
 use serde_json::Value;

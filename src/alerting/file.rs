@@ -4,8 +4,8 @@
 pub const RUNBOOKS: &str = "alerts/runbooks";
 /// Folder of the rules, one file per group.
 pub const RULES: &str = "alerts/rules";
-/// Folder of the Alertmanager configuration.
-pub const ALERTMANAGER: &str = "alerts/alertmanager";
+/// Rules that users switch on themselves.
+pub const OPTIONAL_RULES: &str = "alerts/optional.yaml";
 /// The rules as objects of the Prometheus Operator.
 pub const PROMETHEUS_RULES: &str = "alerts/prometheusrule.yaml";
 /// Folder of the Grafana dashboards.

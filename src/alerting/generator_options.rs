@@ -8,7 +8,7 @@ use crate::catalogue::RUNBOOK_BASE;
 pub struct GeneratorOptions<'a> {
     /// Scale of every duration in the rules.
     pub time_scale: TimeScale,
-    /// URL or path below which the runbooks are published.
+    /// URL below which the runbooks are published; empty for no links.
     pub runbook_base: &'a str,
 }
 

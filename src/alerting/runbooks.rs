@@ -3,9 +3,12 @@
 use std::fmt::Write;
 
 use crate::alerting::file::{GeneratedFile, MARKDOWN_HEADER, RUNBOOKS};
-use crate::catalogue::alert::ALERTS;
-use crate::catalogue::relations::{CONSEQUENCES, Consequence};
-use crate::catalogue::{Alert, ExporterAlert, FailureMode, Scope, alert, anchor, remedy};
+use crate::alerting::rules::selector::Selector;
+use crate::catalogue::alert::{ALERTS, documented_as};
+use crate::catalogue::relation::RELATIONS;
+use crate::catalogue::{
+    Alert, CheckId, Effect, ExporterAlert, FailureMode, Scope, alert, anchor, remedy,
+};
 
 /// The command of the exporter as diagnosis steps spell it.
 const CHECK_COMMAND: &str = "castai-health-exporter check";
@@ -114,40 +117,28 @@ fn meaning(alert: &Alert) -> String {
             ),
         );
     }
-    let follows = |row: &&Consequence| {
-        let roots = row.root.as_slice();
-        let roots = if roots.is_empty() { row.modes } else { roots };
-        row.of == alert.check && roots.iter().any(|mode| alert.modes.contains(mode))
-    };
-    let (other, also): (Vec<_>, Vec<_>) = CONSEQUENCES
-        .iter()
-        .filter(follows)
-        .partition(|row| row.root.is_some());
-    for row in other {
-        for (mode, root) in row.modes.iter().zip(row.root) {
-            line(
-                &mut text,
-                &format!(
-                    "\n`{mode}` in check `{}` is a consequence of `{root}` and has no separate alert.",
-                    row.check
-                ),
-            );
-        }
-    }
-    if !also.is_empty() {
-        let also = also
-            .iter()
-            .map(|row| format!("`{}`", row.check))
-            .collect::<Vec<_>>()
-            .join(", ");
-        line(
-            &mut text,
-            &format!(
-                "\nThe same modes in {also} are consequences of this failure and have no separate alert."
-            ),
-        );
+    let affected = affected_by(alert);
+    if !affected.is_empty() {
+        let effect = "While this failure holds, these checks may fail as a consequence, which notifies no one:";
+        line(&mut text, &format!("\n{effect} {}.", affected.join(", ")));
     }
     text.trim_end().to_owned()
+}
+
+/// Returns the checks that this alert's failures explain.
+fn affected_by(alert: &Alert) -> Vec<String> {
+    let mut affected: Vec<_> = RELATIONS
+        .iter()
+        .filter(|relation| {
+            relation.cause == alert.check
+                && !matches!(relation.effect, Effect::Blocks)
+                && relation.modes.iter().any(|mode| alert.modes.contains(mode))
+        })
+        .map(|relation| relation.affected)
+        .collect();
+    affected.sort_unstable();
+    affected.dedup();
+    affected.iter().map(|check| format!("`{check}`")).collect()
 }
 
 fn diagnosis(alert: &Alert) -> String {
@@ -185,13 +176,19 @@ fn in_container(command: &str, scope: Scope) -> String {
 
 fn mitigation(page: &mut String, alert: &Alert, mode: FailureMode) {
     let entry = mode.entry();
-    let anchor = anchor(alert.check, mode);
+    // A failure that is documented under its usual cause can be linked by its mode too.
+    let covered = Selector::new(alert).modes.into_iter().filter(|other| {
+        CheckId::ALL
+            .iter()
+            .any(|check| documented_as(*check, *other) == (alert.check, mode))
+    });
+    let anchors: Vec<String> = covered
+        .map(|mode| format!("<a id=\"{}\"></a>", anchor(alert.check, mode)))
+        .collect();
+    let anchors = anchors.join("\n");
     line(
         page,
-        &format!(
-            "\n<a id=\"{anchor}\"></a>\n\n### {}: `{mode}`\n",
-            alert.check
-        ),
+        &format!("\n{anchors}\n\n### {}: `{mode}`\n", alert.check),
     );
     line(
         page,

@@ -1,7 +1,5 @@
 //! Alerts: each covers some failure modes of one check and has a runbook of the same name.
 
-use std::time::Duration;
-
 mod agent;
 mod castai_api;
 mod cloud;
@@ -14,65 +12,42 @@ pub use entry::Alert;
 
 use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::FailureMode;
-use crate::catalogue::mode::category::Property;
-use crate::catalogue::mute::MUTES;
-use crate::catalogue::relations::root;
+use crate::catalogue::relation::explaining;
 use crate::catalogue::sentence::first_sentence;
+
+/// The alerts by area: Kubernetes, CAST AI, the cloud, workloads, the cluster, the agent itself.
+pub const AREAS: &[(&str, &[Alert])] = &[
+    ("kubernetes", kubernetes::ALERTS),
+    ("castai_api", castai_api::ALERTS),
+    ("cloud", cloud::ALERTS),
+    ("workload", workload::ALERTS),
+    ("cluster", cluster::ALERTS),
+    ("agent", agent::ALERTS),
+];
 
 /// All alerts, in the order of the runbook index.
 pub const ALERTS: &[Alert] = &{
-    const PARTS: &[&[Alert]] = &[
-        kubernetes::ALERTS,
-        castai_api::ALERTS,
-        cloud::ALERTS,
-        workload::ALERTS,
-        cluster::ALERTS,
-        agent::ALERTS,
-    ];
     const COUNT: usize = {
-        let (mut count, mut part) = (0, 0);
-        while part < PARTS.len() {
-            count += PARTS[part].len();
-            part += 1;
+        let (mut count, mut area) = (0, 0);
+        while area < AREAS.len() {
+            count += AREAS[area].1.len();
+            area += 1;
         }
         count
     };
-    let mut all = [PARTS[0][0]; COUNT];
-    let (mut count, mut part) = (0, 0);
-    while part < PARTS.len() {
+    let mut all = [AREAS[0].1[0]; COUNT];
+    let (mut count, mut area) = (0, 0);
+    while area < AREAS.len() {
         let mut at = 0;
-        while at < PARTS[part].len() {
-            all[count] = PARTS[part][at];
+        while at < AREAS[area].1.len() {
+            all[count] = AREAS[area].1[at];
             count += 1;
             at += 1;
         }
-        part += 1;
+        area += 1;
     }
     all
 };
-
-/// Extra `for` duration of a consequence, because Prometheus scrapes and evaluates it at another
-/// time than its cause.
-pub const CAUSE_LEAD_TIME: Duration = Duration::from_mins(1);
-
-/// Returns the `for` duration of a pair's rule.
-///
-/// It spans at least two intervals of the check, so that one failed attempt notifies no one, and is
-/// longer than that of every cause that inhibits the pair, so that the cause is notified first.
-pub fn for_duration(check: CheckId, mode: FailureMode) -> Duration {
-    let minutes = if mode.has(Property::Transient) { 10 } else { 5 };
-    let muting = MUTES
-        .iter()
-        .filter(|mute| mute.muted == check && mute.muted_modes.contains(&mode));
-    let causes = muting.flat_map(|mute| {
-        mute.modes
-            .iter()
-            .map(|cause| for_duration(mute.check, *cause) + CAUSE_LEAD_TIME)
-    });
-    Duration::from_mins(minutes)
-        .max(check.entry().interval * 2)
-        .max(causes.max().unwrap_or_default())
-}
 
 /// Returns the alert that covers a (check, mode).
 pub fn for_mode(check: CheckId, mode: FailureMode) -> Option<&'static Alert> {
@@ -86,9 +61,25 @@ pub fn by_name(name: &str) -> Option<&'static Alert> {
     ALERTS.iter().find(|alert| alert.name == name)
 }
 
-/// Returns the alert of a pair or, if the pair is a consequence, of its root cause.
-pub fn root_alert(check: CheckId, mode: FailureMode) -> Option<&'static Alert> {
-    let (check, mode) = root(check, mode);
+/// Returns the pair under which a failure has its alert and its runbook section.
+///
+/// It is the pair itself, unless the failure usually only follows from another check's: then it is
+/// that of the cause.
+pub fn documented_as(check: CheckId, mode: FailureMode) -> (CheckId, FailureMode) {
+    if for_mode(check, mode).is_some() {
+        return (check, mode);
+    }
+    explaining(check, mode)
+        .next()
+        .map_or((check, mode), |relation| {
+            let same = relation.modes.contains(&mode);
+            (relation.cause, if same { mode } else { relation.modes[0] })
+        })
+}
+
+/// Returns the alert of a failure, whether it has its own or shares that of its usual cause.
+pub fn covering(check: CheckId, mode: FailureMode) -> Option<&'static Alert> {
+    let (check, mode) = documented_as(check, mode);
     for_mode(check, mode)
 }
 

@@ -4,19 +4,7 @@
 use std::time::Duration;
 
 use crate::catalogue::check::CheckId;
-
-/// The severity of an alert.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Severity {
-    /// Always fires and notifies no one; its absence is the signal.
-    None,
-    /// Context for another problem.
-    Info,
-    /// A ticket: the agent survives it, or a feature is degraded.
-    Warning,
-    /// A page: the agent cannot work.
-    Critical,
-}
+use crate::catalogue::severity::Severity;
 
 /// The published row of an alert.
 #[derive(Debug)]
@@ -74,14 +62,9 @@ impl ExporterAlert {
             .find(|alert| alert.entry().name == name)
     }
 
-    /// Returns the alerts that are redundant while this one fires in the same cluster and
-    /// namespace.
-    pub const fn mutes(self) -> &'static [Self] {
-        match self {
-            Self::ExporterAbsent => &[Self::VantageAbsent, Self::ExporterDown],
-            Self::ExporterDown => &[Self::VantageAbsent],
-            _ => &[],
-        }
+    /// Returns whether users have to switch it on.
+    pub const fn is_optional(self) -> bool {
+        matches!(self, Self::Watchdog | Self::SameRootInManyClusters)
     }
 }
 
@@ -92,14 +75,14 @@ exporter_alerts! {
         severity: Severity::Critical,
         for_duration: Duration::from_mins(5),
         summary: "The exporter that watches the CAST AI agent is gone.",
-        meaning: "No exporter in this cluster and namespace has been scraped for ten minutes, although one was scraped within the last day. A sidecar disappears together with the agent's pod, so the agent itself may be deleted, scaled to zero or unschedulable. Or this cluster's monitoring is cut off.",
+        meaning: "No exporter in this cluster and namespace has been scraped for ten minutes, although one was scraped within the last day. Either it does not run, or Prometheus cannot scrape it. A sidecar disappears together with the agent's pod, so the agent itself may be deleted, scaled to zero or unschedulable. Or this cluster's monitoring is cut off.",
         impact: "The agent's health is unknown. If its pod is gone, CAST AI receives no snapshots, shows the cluster as not responding after about five minutes, and stops optimising and healing it.",
         diagnosis: &[
             "kubectl -n castai-agent get deployments,pods -o wide",
             "kubectl -n castai-agent get events --sort-by=.lastTimestamp | tail -20",
             "helm list -n castai-agent",
         ],
-        remedy: "Deployment missing: while Helm still has the release, recreate it with its previous values: `helm repo update && helm upgrade castai-agent castai-helm/castai-agent -n castai-agent --reuse-values`. Otherwise run the script from the Connect cluster screen again. Scaled to zero: `kubectl -n castai-agent scale deployment/castai-agent --replicas=1`. Pod pending: the events name the resource, taint or quota that blocks it. Pod running: the exporter's container is missing or Prometheus cannot reach it; check the Targets page of Prometheus. If no rule of this cluster returns data, its own Prometheus or the connection from it to the central one is down. If the cluster was removed on purpose, silence this alert for a day; it then resolves by itself.",
+        remedy: "Deployment missing: while Helm still has the release, recreate it with its previous values: `helm repo update && helm upgrade castai-agent castai-helm/castai-agent -n castai-agent --reuse-values`. Otherwise run the script from the Connect cluster screen again. Scaled to zero: `kubectl -n castai-agent scale deployment/castai-agent --replicas=1`. Pod pending: the events name the resource, taint or quota that blocks it. Pod running: the exporter's container is missing or Prometheus cannot reach it; the Targets page of Prometheus shows the error. Connection refused or timed out: check that the PodMonitor or annotation names the port (9878), and that no NetworkPolicy blocks Prometheus. 401 or a TLS error: configure the scrape with the credentials or certificate that `--web.config.file` requires. If no rule of this cluster returns data, its own Prometheus or the connection from it to the central one is down. If the cluster was removed on purpose, silence this alert for a day; it then resolves by itself.",
     }
     /// One of two exporters is no longer scraped.
     VantageAbsent {
@@ -130,28 +113,13 @@ exporter_alerts! {
         ],
         remedy: "If the pods are older than the policy, replace them one by one, as described in the chart's notes: `for pod in $(kubectl -n castai-agent get pod -l app.kubernetes.io/name=castai-agent -o name); do kubectl -n castai-agent delete $pod; kubectl -n castai-agent rollout status deploy/castai-agent; done`. If new pods have no sidecar either, check three things: the policy or its binding is gone (`helm upgrade` of castai-health-exporter restores them); the namespace or the pods' labels differ from the chart's values (`agent.namespace`, `sidecar.podLabels`); a container of the agent already uses port 9878 (`port`). To exclude a pod, label it `castai-health-exporter/inject: \"false\"`.",
     }
-    /// A scrape target does not respond.
-    ExporterDown {
-        name: "CastaiHealthExporterDown",
-        severity: Severity::Warning,
-        for_duration: Duration::from_mins(10),
-        summary: "Prometheus discovers the exporter that watches the CAST AI agent but cannot scrape it.",
-        meaning: "Every scrape of the job {job} has failed for at least five minutes.",
-        impact: "The agent is not monitored. Alerts that were firing keep firing for 15 minutes.",
-        diagnosis: &[
-            "kubectl -n castai-agent get pods -o wide",
-            "kubectl -n castai-agent logs -l app.kubernetes.io/name=castai-health-exporter --tail=50",
-            "kubectl -n castai-agent get networkpolicy",
-        ],
-        remedy: "Read the error on the Targets page of Prometheus. Connection refused or timed out: check that the container runs, that the PodMonitor or annotation names its port (9878), and that no NetworkPolicy blocks Prometheus. 401 or a TLS error: configure the scrape with the credentials or certificate that `--web.config.file` requires.",
-    }
     /// A check fails and no other alert names the cause.
     CheckFailing {
         name: "CastaiCheckFailing",
         severity: Severity::Critical,
-        for_duration: Duration::from_mins(20),
+        for_duration: Duration::from_mins(15),
         summary: "A check that the CAST AI agent depends on is failing, and no other alert names the cause.",
-        meaning: "The check {check} has been failing for twenty minutes. Its failure mode changed too often for an alert of that mode, or it is the consequence of a failure that no other check sees.",
+        meaning: "The check {check} has been failing for fifteen minutes. Its failure mode changed too often for an alert of that mode.",
         impact: "The agent cannot work while this check fails.",
         diagnosis: &[
             "castai-health-exporter check",
@@ -267,6 +235,20 @@ exporter_alerts! {
         ],
         remedy: "Self-managed API server: `kubeadm certs check-expiration`, `kubeadm certs renew all`, then restart the control plane. Certificate of a proxy or filter: have its owner renew it. Managed control planes and CAST AI renew their certificates in time: if one of theirs is about to expire, something in between presents it.",
     }
+    /// Many clusters have the same root cause.
+    SameRootInManyClusters {
+        name: "CastaiHealthSameRootInManyClusters",
+        severity: Severity::Critical,
+        for_duration: Duration::from_mins(5),
+        summary: "The same failure keeps the CAST AI agents of ten or more clusters from working.",
+        meaning: "The check {check} fails with the failure mode {mode} in at least ten clusters at the same time.",
+        impact: "The agents of these clusters do not work. The cause is probably one that they share: CAST AI itself, an AWS region, a proxy, a firewall or a certificate authority.",
+        diagnosis: &[
+            "promtool query instant http://localhost:9090 'count by (cluster) (castai_health_failure{caused_by=\"\", severity=\"critical\"})'",
+            "castai-health-exporter check",
+        ],
+        remedy: "Fix the shared cause, not each cluster: look at https://status.cast.ai for CAST AI, at the AWS Health Dashboard for the region, and at the last change of the proxy, the firewall or the certificate authority that these clusters share. The runbook of the failure mode has the rest.",
+    }
     /// Notifications reach the receiver.
     Watchdog {
         name: "CastaiHealthWatchdog",
@@ -277,17 +259,5 @@ exporter_alerts! {
         impact: "None. If it stops, no alert of these rules is delivered.",
         diagnosis: &["amtool alert query alertname=CastaiHealthWatchdog"],
         remedy: "Do nothing while it fires. If it stops, check that Prometheus and Alertmanager run, that the rules are loaded (Rules page of Prometheus), and that Alertmanager's route leads to the receiver.",
-    }
-}
-
-impl Severity {
-    /// Returns the value of the label `severity`.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
     }
 }

@@ -1,8 +1,9 @@
 //! The metrics: names, types, labels and help texts.
 
-use crate::catalogue::check::{CheckId, Need, Status};
+use crate::catalogue::check::{CheckId, Status};
 use crate::catalogue::mode::FailureMode;
 use crate::catalogue::phase::Phase;
+use crate::catalogue::severity::Severity;
 
 /// Prefix of every metric except `process_*`.
 pub const PREFIX: &str = "castai_health_";
@@ -33,8 +34,10 @@ pub enum LabelValues {
     Modes,
     /// The labels of [`Status::ALL`].
     Statuses,
-    /// The labels of [`Need::ALL`].
-    Needs,
+    /// The labels of [`Severity::OF_FAILURES`].
+    Severities,
+    /// The labels of [`CheckId::ALL`], or empty.
+    Causes,
     /// The labels of [`Phase::ALL`].
     Phases,
     /// One of these words.
@@ -75,6 +78,18 @@ const CHECK: Label = Label {
     name: "check",
     values: LabelValues::Checks,
 };
+const MODE: Label = Label {
+    name: "mode",
+    values: LabelValues::Modes,
+};
+const SEVERITY: Label = Label {
+    name: "severity",
+    values: LabelValues::Severities,
+};
+const CAUSED_BY: Label = Label {
+    name: "caused_by",
+    values: LabelValues::Causes,
+};
 const PHASE: Label = Label {
     name: "phase",
     values: LabelValues::Phases,
@@ -99,10 +114,10 @@ macro_rules! metrics {
 metrics! {
     CHECK_STATUS = Gauge "check_status" [CHECK, Label { name: "status", values: LabelValues::Statuses }] None,
         "Whether this is the current status of the check; unknown before the first verdict.";
-    FAILURE = Gauge "failure" [CHECK, Label { name: "mode", values: LabelValues::Modes }] None,
-        "Whether this failure mode holds now. Settled over the attempts of an episode and kept while the check is unknown; absent otherwise.";
-    CHECK_NEED = Gauge "check_need" [CHECK, Label { name: "need", values: LabelValues::Needs }] None,
-        "Whether this is the agent's need for the check (start: it cannot work without it; feature: a feature is degraded without it).";
+    FAILURE = Gauge "failure" [CHECK, MODE, SEVERITY, CAUSED_BY] None,
+        "1 for each failure that holds now; settled over the attempts of an episode and kept while the check is unknown. caused_by is the check whose failure explains this one, empty for a root cause.";
+    CHECK_UNKNOWN = Gauge "check_unknown" [CHECK, CAUSED_BY] None,
+        "1 for each check without a result although the agent needs what it tests. caused_by is the check whose failure blocks it, empty if none does.";
     CHECK_ATTEMPTS = Counter "check_attempts_total" [CHECK] None,
         "Number of attempts that tested the target; unknown and not_applicable do not count.";
     CHECK_FAILURES = Counter "check_failures_total" [CHECK] None,
@@ -152,9 +167,9 @@ metrics! {
     AGENT_RESTARTS = Counter "agent_restarts_total" [] None,
         "Number of container restarts over all pods of the agent since this process started.";
     COMPONENT_FAILURE = Gauge "component_failure" [
-        Label { name: "component", values: LabelValues::Words(COMPONENTS) }, Label { name: "mode", values: LabelValues::Modes }
+        Label { name: "component", values: LabelValues::Words(COMPONENTS) }, MODE, SEVERITY, CAUSED_BY
     ] None,
-        "Whether this failure mode of another CAST AI component holds now; absent otherwise.";
+        "1 for each failure of another CAST AI component that holds now, with the labels of the failure.";
     NODES = Gauge "nodes" [Label { name: "lifecycle", values: LabelValues::Words(LIFECYCLES) }] None,
         "Number of nodes by purchase option as the agent derives it from their labels; only EC2 knows the option of unresolved nodes.";
     NODES_UNRESOLVED = Gauge "nodes_lifecycle_unresolved" [] None,
@@ -316,7 +331,14 @@ impl LabelValues {
             Self::Checks => Some(CheckId::ALL.iter().map(|check| check.label()).collect()),
             Self::Modes => Some(FailureMode::ALL.iter().map(|mode| mode.label()).collect()),
             Self::Statuses => Some(Status::ALL.iter().map(|status| status.label()).collect()),
-            Self::Needs => Some(Need::ALL.iter().map(|need| need.label()).collect()),
+            Self::Severities => {
+                let all = Severity::OF_FAILURES.iter();
+                Some(all.map(|severity| severity.label()).collect())
+            }
+            Self::Causes => {
+                let checks = CheckId::ALL.iter().map(|check| check.label());
+                Some(checks.chain([""]).collect())
+            }
             Self::Phases => Some(Phase::ALL.iter().map(|phase| phase.label()).collect()),
             Self::Words(words) => Some(words.to_vec()),
             Self::Targets | Self::Constant(_) | Self::OneOf(_) => None,

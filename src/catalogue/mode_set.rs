@@ -116,6 +116,11 @@ pub const APISERVER_UNREACHABLE: &[FailureMode] = modes_where!(CheckId::Apiserve
     matches!(mode.family(), Family::Network)
 });
 
+/// A certificate that something on the path presents in the server's place.
+pub const INTERCEPTED: &[FailureMode] = modes_where!(CheckId::CastaiApi, |mode| {
+    matches!(mode, M::TlsUnknownAuthority | M::TlsIntercepted)
+});
+
 /// CAST AI does not serve the agent's requests.
 pub const CASTAI_UNAVAILABLE: &[FailureMode] = modes_where!(CheckId::CastaiApi, |mode| {
     !matches!(mode.category(), Category::Dns | Category::Slow)
@@ -139,6 +144,14 @@ pub const TOKEN_REJECTED: &[FailureMode] = modes_where!(CheckId::Components, |mo
 /// Any CAST AI workload does not run.
 pub const WORKLOAD: &[FailureMode] = modes_where!(CheckId::ClusterController, |mode| {
     matches!(mode.family(), Family::Workload)
+});
+
+/// A workload fails for a reason outside its pods: the namespace, the nodes, admission.
+pub const NAMESPACE_WIDE: &[FailureMode] = modes_where!(CheckId::ClusterController, |mode| {
+    matches!(
+        mode.category(),
+        Category::NotCreated | Category::Unscheduled
+    ) || matches!(mode, M::AgentUnavailable)
 });
 
 /// Only the agent shows these: its Deployment is missing, or its process exits with code 0.
@@ -208,6 +221,12 @@ pub const CLOCK_DEPENDENT: &[FailureMode] = modes_where!(CheckId::Apiserver, |mo
 
 /// A purchase option that only EC2 knows.
 pub const LIFECYCLE_UNRESOLVED: &[FailureMode] = modes_where!(CheckId::NodeLifecycle);
+
+/// Returns whether a proxy, a firewall or an intercepting CA on the path can be the cause, so that
+/// several servers show it.
+pub(super) const fn is_on_path(mode: FailureMode) -> bool {
+    matches!(mode.family(), Family::Network) && is_unreachable(mode)
+}
 
 /// Returns whether the connection to the target fails after its name resolved.
 pub(super) const fn is_unreachable(mode: FailureMode) -> bool {

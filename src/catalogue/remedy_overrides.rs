@@ -3,10 +3,10 @@
 //! The remedy of a mode must fit every check that shows it. A command or setting of one target
 //! belongs here.
 
+use crate::catalogue::alert::documented_as;
 use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::{FailureMode, FailureMode as M};
 use crate::catalogue::mode_set::{LEADERLESS, TOKEN_REJECTED};
-use crate::catalogue::relations::root;
 
 /// A remedy of some modes in some checks.
 #[derive(Debug)]
@@ -273,9 +273,9 @@ pub const REMEDY_OVERRIDES: &[RemedyOverride] = &[
     },
 ];
 
-/// Returns the remedy of a pair or, if the pair is a consequence, of its root cause.
+/// Returns the remedy of a pair or of the pair under which it is documented.
 pub fn remedy(check: CheckId, mode: FailureMode) -> &'static str {
-    let (check, mode) = root(check, mode);
+    let (check, mode) = documented_as(check, mode);
     let specific = REMEDY_OVERRIDES
         .iter()
         .find(|row| row.checks.contains(&check) && row.modes.contains(&mode));

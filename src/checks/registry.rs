@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalogue::relations::{BLOCKS, Block};
-use crate::catalogue::{CheckId, Need};
+use crate::catalogue::relation::RELATIONS;
+use crate::catalogue::{CheckId, Need, Relation};
 use crate::checks::agent_health::AgentHealth;
 use crate::checks::agent_log::AgentLog;
 use crate::checks::agent_upgrade::AgentUpgrade;
@@ -40,8 +40,8 @@ use crate::report::Report;
 pub struct CheckSet<E = AnyCheck> {
     /// The enabled checks.
     pub checks: Vec<Arc<ScheduledCheck<E>>>,
-    /// The failures that block other checks.
-    pub blocks: &'static [Block],
+    /// The failures that block other checks are among these.
+    pub relations: &'static [Relation],
     /// The watches that fill the store for these checks.
     pub watch_tasks: Vec<WatchTask>,
 }
@@ -147,7 +147,7 @@ impl CheckSet {
         let watch_tasks = context.store.watch_tasks(&ids);
         Self {
             checks,
-            blocks: BLOCKS,
+            relations: RELATIONS,
             watch_tasks,
         }
     }

@@ -7,7 +7,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::catalogue;
-use crate::config::Flags;
+use crate::config::sourced_value::InvalidValue;
+use crate::config::{Flags, values};
 
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -41,7 +42,7 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Explain a failure mode, an alert or an error message, or name the cause in text read from standard input.
     Explain(ExplainArgs),
-    /// Write alert rules, runbooks, dashboards and Alertmanager configuration.
+    /// Write alert rules, runbooks and dashboards.
     Generate(GenerateArgs),
     /// List all checks, failure modes, alerts and metrics.
     Catalogue(CatalogueArgs),
@@ -159,9 +160,17 @@ pub(super) struct GenerateArgs {
     /// Write nothing; list outdated files and exit with 1 if there are any.
     #[arg(long)]
     pub(super) check: bool,
-    /// Base URL of the runbook links in alerts and dashboards [default: paths in the repository].
-    #[arg(long, value_name = "URL")]
+    /// Base URL of the runbook links in alerts and dashboards; without one there are no links.
+    #[arg(long, value_name = "URL", value_parser = base_url)]
     pub(super) runbook_base_url: Option<String>,
+}
+
+/// Accepts an absolute URL: a relative link leads nowhere in a notification.
+fn base_url(text: &str) -> Result<String, String> {
+    match values::link(text) {
+        Ok(_) => Ok(text.trim_end_matches('/').to_owned()),
+        Err(InvalidValue { what, right }) => Err(format!("{what}: {right}")),
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 
 use crate::catalogue::alert::{ALERTS, modes_of};
 use crate::catalogue::metric::METRICS;
-use crate::catalogue::mute::MUTES;
 use crate::catalogue::permission::{PERMISSIONS, RoleScope};
-use crate::catalogue::relations::{BLOCKS, CONSEQUENCES};
-use crate::catalogue::{CheckId, ExporterAlert, FailureMode};
+use crate::catalogue::relation::RELATIONS;
+use crate::catalogue::{CheckId, Effect, ExporterAlert, FailureMode, Relation};
 use crate::cli::args::CatalogueArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::print;
@@ -66,13 +65,7 @@ fn as_json() -> Value {
             "diagnosis": alert.diagnosis,
         })).collect::<Vec<_>>(),
         "exporter_alerts": ExporterAlert::ALL.iter().map(|alert| exporter_alert_json(*alert)).collect::<Vec<_>>(),
-        "consequences": CONSEQUENCES.iter().map(|row| json!({
-            "check": row.check.label(), "of": row.of.label(), "modes": labels(row.modes),
-            "root_mode": row.root.map(FailureMode::label),
-        })).collect::<Vec<_>>(),
-        "blocks": BLOCKS.iter().map(|row| json!({
-            "check": row.check.label(), "modes": labels(row.modes), "blocked": row.blocked.label(),
-        })).collect::<Vec<_>>(),
+        "relations": RELATIONS.iter().map(relation_json).collect::<Vec<_>>(),
         "permissions": PERMISSIONS.iter().map(|permission| {
             let namespace = match permission.scope {
                 RoleScope::Cluster => None,
@@ -89,11 +82,6 @@ fn as_json() -> Value {
                 "purpose": permission.purpose,
             })
         }).collect::<Vec<_>>(),
-        "mutes": MUTES.iter().map(|row| json!({
-            "check": row.check.label(), "modes": labels(row.modes),
-            "muted": row.muted.label(), "muted_modes": labels(row.muted_modes),
-            "same_mode": row.same_mode,
-        })).collect::<Vec<_>>(),
         "metrics": METRICS.iter().map(|metric| json!({
             "name": metric.full_name(),
             "type": metric.kind.label(),
@@ -103,6 +91,23 @@ fn as_json() -> Value {
                 "name": label.name, "values": label.values.closed(),
             })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
+    })
+}
+
+fn relation_json(relation: &Relation) -> Value {
+    let (effect, modes) = match relation.effect {
+        Effect::Fails(modes) => ("fails", modes),
+        Effect::FailsAlike => ("fails", relation.modes),
+        Effect::Blocks => ("blocks", &[][..]),
+    };
+    json!({
+        "cause": relation.cause.label(),
+        "cause_modes": labels(relation.modes),
+        "affected": relation.affected.label(),
+        "effect": effect,
+        "affected_modes": labels(modes),
+        "same_mode": matches!(relation.effect, Effect::FailsAlike),
+        "at_any_severity": relation.at_any_severity,
     })
 }
 

@@ -27,9 +27,7 @@ fn generate(options: &GenerateArgs) -> Result<Vec<FileChange>, DirectoryError> {
     let runbook_base = options
         .runbook_base_url
         .as_deref()
-        .map_or(GeneratorOptions::DEFAULT.runbook_base, |base| {
-            base.trim_end_matches('/')
-        });
+        .unwrap_or(GeneratorOptions::DEFAULT.runbook_base);
     let settings = GeneratorOptions {
         runbook_base,
         ..GeneratorOptions::DEFAULT

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::alerting::runbooks;
-use crate::catalogue::{
-    CheckId, FailureMode, Status, alert, anchor, first_sentence, relations, remedy,
-};
+use crate::catalogue::{CheckId, FailureMode, Status, alert, anchor, first_sentence, remedy};
 use crate::config::{Config, ConfigErrors};
+use crate::diagnosis::Diagnosis;
 use crate::exporter::{Exporter, Reload, VERSION};
 use crate::log;
 use crate::metrics::exposition;
@@ -65,20 +64,15 @@ impl LiveState {
     }
 
     fn page(&self) -> Page {
-        let mut check_states = self.health.check_states();
-        let ranks: Vec<_> = check_states
-            .iter()
-            .map(|check_state| (check_state.check, rank(check_state, &check_states)))
-            .collect();
-        check_states.sort_by_key(|check_state| {
-            ranks
-                .iter()
-                .find(|(check, _)| *check == check_state.check)
-                .map(|(_, rank)| *rank)
-        });
+        let check_states = self.health.check_states();
+        let diagnosis = Diagnosis::new(&check_states, self.exporter().vantage);
+        let ordered = by_urgency(&check_states, &diagnosis);
         Page {
             version: VERSION.to_owned(),
-            facts: check_states.iter().map(fact).collect(),
+            facts: ordered
+                .into_iter()
+                .map(|check_state| fact(check_state, &diagnosis))
+                .collect(),
         }
     }
 
@@ -120,7 +114,11 @@ impl LiveState {
 
     pub(super) fn on_change(self: &Arc<Self>) -> OnChange {
         let live = Arc::clone(self);
-        Arc::new(move |change| log::change(change, &live.exporter().runbook_base))
+        Arc::new(move |change| {
+            let exporter = live.exporter();
+            let diagnosis = Diagnosis::new(&live.health.check_states(), exporter.vantage);
+            log::change(change, &diagnosis, &exporter.runbook_base);
+        })
     }
 
     fn exporter(&self) -> MutexGuard<'_, Exporter> {
@@ -128,22 +126,22 @@ impl LiveState {
     }
 }
 
-/// Sort key: failing checks first; a root is as urgent as its consequences.
-fn rank(check_state: &CheckState, all: &[CheckState]) -> (u8, bool) {
-    let roots = |of: &CheckState| -> Vec<_> {
-        let modes = of.latest.iter().flat_map(|report| report.verdict.modes());
-        modes.map(|mode| relations::root(of.check, mode)).collect()
-    };
-    let own = roots(check_state);
-    let alike = all
-        .iter()
-        .filter(|other| roots(other).iter().any(|root| own.contains(root)));
-    let most = alike.map(|other| urgency(other.status())).min();
-    let follows = own.iter().any(|(check, _)| *check != check_state.check);
-    (
-        most.unwrap_or_else(|| urgency(check_state.status())),
-        follows,
-    )
+/// Returns root causes first, each followed by what it also affects, then the other checks.
+fn by_urgency<'a>(check_states: &'a [CheckState], diagnosis: &Diagnosis) -> Vec<&'a CheckState> {
+    let mut order: Vec<CheckId> = Vec::new();
+    for root in diagnosis.root_checks() {
+        order.push(root);
+        order.extend(diagnosis.affected_by(root));
+    }
+    let mut ordered: Vec<&CheckState> = check_states.iter().collect();
+    ordered.sort_by_key(|check_state| {
+        let position = order.iter().position(|check| *check == check_state.check);
+        (
+            position.unwrap_or(order.len()),
+            urgency(check_state.status()),
+        )
+    });
+    ordered
 }
 
 /// Returns how urgent a status is; lower is more urgent.
@@ -157,8 +155,9 @@ const fn urgency(status: Status) -> u8 {
     }
 }
 
-/// Renders one check with its fix for the status page.
-fn fact(check_state: &CheckState) -> Fact {
+/// Renders one check for the status page: a root cause with its fix and what it also affects, a
+/// consequence with its cause.
+fn fact(check_state: &CheckState, diagnosis: &Diagnosis) -> Fact {
     let word = check_state.check.to_string();
     let Some(report) = &check_state.latest else {
         return Fact {
@@ -175,8 +174,8 @@ fn fact(check_state: &CheckState) -> Fact {
         )
     });
     let causes: String = causes.collect();
-    let mending = |mode: FailureMode| {
-        let (root, of) = relations::root(check_state.check, mode);
+    let fix = |mode: FailureMode| {
+        let (root, of) = alert::documented_as(check_state.check, mode);
         let route = format!(
             "/runbooks/{}#{}",
             alert::for_mode(root, of)?.name,
@@ -184,15 +183,28 @@ fn fact(check_state: &CheckState) -> Fact {
         );
         Some((remedy(check_state.check, mode).to_owned(), route))
     };
-    let sentence = format!(
+    let mut sentence = format!(
         "{}: {causes}{}",
         check_state.status(),
         report.verdict.evidence()
     );
+    let root = diagnosis.root_of(check_state.check);
+    let affected = diagnosis.affected_by(check_state.check);
+    if let Some(root) = root {
+        sentence = format!("{sentence} Caused by: {root}.");
+    } else if !affected.is_empty() {
+        let affected: Vec<_> = affected.iter().map(|check| check.label()).collect();
+        sentence = format!("{sentence} Also affected: {}.", affected.join(", "));
+    }
+    let remedies = if root.is_none() {
+        modes.into_iter().filter_map(fix).collect()
+    } else {
+        Vec::new()
+    };
     Fact {
         word,
         sentence,
-        remedies: modes.into_iter().filter_map(mending).collect(),
+        remedies,
     }
 }
 

@@ -20,12 +20,15 @@ pub struct Episode {
     pub began: SystemTime,
     contender: Vec<FailureMode>,
     streak: u32,
+    /// Consecutive attempts that were only a warning.
+    warnings: u32,
 }
 
 /// The modes that hold, smoothed over the episode.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct StableModes {
     modes: Vec<FailureMode>,
+    since: Option<SystemTime>,
     episode: Option<Episode>,
     suppressed: u32,
 }
@@ -34,6 +37,18 @@ impl StableModes {
     /// Returns the modes that hold now.
     pub fn modes(&self) -> &[FailureMode] {
         &self.modes
+    }
+
+    /// Returns when the check stopped being `ok`, if modes hold.
+    pub fn since(&self) -> Option<SystemTime> {
+        self.since
+    }
+
+    /// Returns whether the check is failing, not only warning. Like another mode, a warning must
+    /// hold for three attempts in a row to take over within an episode.
+    pub fn is_failing(&self) -> bool {
+        let episode = self.episode.as_ref();
+        episode.is_some_and(|episode| episode.warnings < ATTEMPTS_TO_SETTLE)
     }
 
     /// Returns the open episode.
@@ -56,6 +71,12 @@ impl StableModes {
 
     /// Records one attempt.
     pub fn record(&mut self, report: &Report) {
+        match &report.verdict {
+            Verdict::Warning(_) | Verdict::Failing(_) => {
+                self.since.get_or_insert(report.at);
+            }
+            Verdict::Ok(_) | Verdict::Unknown(_) | Verdict::NotApplicable(_) => {}
+        }
         match (&report.verdict, &mut self.episode) {
             (Verdict::Ok(_) | Verdict::NotApplicable(_), _) => *self = Self::default(),
             (Verdict::Unknown(_), _) => {}
@@ -67,9 +88,14 @@ impl StableModes {
                     began: report.at,
                     contender: Vec::new(),
                     streak: 0,
+                    warnings: 0,
                 });
             }
             (Verdict::Warning(_) | Verdict::Failing(_), Some(episode)) => {
+                episode.warnings = match report.verdict {
+                    Verdict::Warning(_) => episode.warnings + 1,
+                    _ => 0,
+                };
                 let modes = report.verdict.modes();
                 if modes == self.modes {
                     episode.streak = 0;

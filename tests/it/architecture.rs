@@ -62,9 +62,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("state", &["catalogue", "report"]),
     ("scheduler", &["catalogue", "checks", "report", "state"]),
     ("exporter", &["catalogue", "config"]),
-    ("metrics", &["catalogue", "exporter", "report", "state"]),
-    ("status", &["catalogue", "exporter", "report", "state"]),
-    ("log", &["catalogue", "config", "report", "state"]),
+    ("diagnosis", &["catalogue", "config", "report", "state"]),
+    (
+        "metrics",
+        &["catalogue", "diagnosis", "exporter", "report", "state"],
+    ),
+    (
+        "status",
+        &["catalogue", "diagnosis", "exporter", "report", "state"],
+    ),
+    (
+        "log",
+        &["catalogue", "config", "diagnosis", "report", "state"],
+    ),
     ("server", &["config"]),
     ("alerting", &["catalogue"]),
     (
@@ -75,6 +85,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "catalogue",
             "checks",
             "config",
+            "diagnosis",
             "exporter",
             "kube",
             "log",
@@ -95,6 +106,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "classify",
             "config",
             "daemon",
+            "diagnosis",
             "exporter",
             "log",
             "report",

@@ -1,9 +1,11 @@
 //! Consistency of the catalogue: unique names, complete texts, and a scenario for every (check, mode).
 
+mod relations;
+
 use std::collections::BTreeSet;
 
-use castai_health_exporter::catalogue::alert::{ALERTS, modes_of};
-use castai_health_exporter::catalogue::relations::{BLOCKS, CONSEQUENCES, root};
+use castai_health_exporter::catalogue::alert::{ALERTS, documented_as, for_mode, modes_of};
+use castai_health_exporter::catalogue::relation::explaining;
 use castai_health_exporter::catalogue::remedy_overrides::REMEDY_OVERRIDES;
 use castai_health_exporter::catalogue::{CheckId, FailureMode, anchor, remedy};
 use test_support::scenarios::SCENARIOS;
@@ -46,47 +48,30 @@ fn every_scenario_provokes_a_published_pair() {
 }
 
 #[test]
-fn every_pair_has_one_alert_or_is_a_consequence() {
+fn every_pair_has_one_alert_or_shares_that_of_its_cause() {
     for (check, mode) in pairs() {
-        let alerts = ALERTS
+        let own = ALERTS
             .iter()
             .filter(|alert| alert.check == check && alert.modes.contains(&mode))
             .count();
-        let roots = CONSEQUENCES
-            .iter()
-            .filter(|row| row.check == check && row.modes.contains(&mode))
-            .count();
-        assert_eq!(
-            alerts + roots,
-            1,
-            "{check} {mode} has {alerts} alerts and {roots} roots"
-        );
-    }
-}
-
-#[test]
-fn every_consequence_has_a_root_cause_with_an_alert() {
-    for row in CONSEQUENCES {
-        for mode in row.modes.iter().map(|mode| row.root.unwrap_or(*mode)) {
-            let owned = ALERTS
-                .iter()
-                .any(|alert| alert.check == row.of && alert.modes.contains(&mode));
-            assert!(
-                owned,
-                "{} {mode} follows from {} {mode}, which has no alert",
-                row.check, row.of
-            );
-        }
-    }
-}
-
-#[test]
-fn only_prerequisites_block_a_check() {
-    for block in BLOCKS {
+        let explained = explaining(check, mode).next().is_some();
         assert!(
-            block.blocked.entry().prerequisites.contains(&block.check),
-            "{block:?}"
+            own == 1 || own == 0 && explained,
+            "{check} {mode} has {own} alerts"
         );
+        let (of, documented) = documented_as(check, mode);
+        assert!(for_mode(of, documented).is_some(), "{check} {mode}");
+        assert_eq!(own == 1, (of, documented) == (check, mode));
+    }
+}
+
+#[test]
+fn every_alert_covers_only_modes_that_its_check_shows() {
+    for alert in ALERTS {
+        assert!(!alert.modes.is_empty(), "{}", alert.name);
+        for mode in alert.modes {
+            assert!(mode.shown_by(alert.check), "{} {mode}", alert.name);
+        }
     }
 }
 
@@ -168,7 +153,7 @@ fn every_specific_remedy_belongs_to_one_published_pair() {
             assert_eq!(
                 remedy(check, mode),
                 row.text,
-                "{check} {mode} has two rows, or is a consequence"
+                "{check} {mode} has two rows, or shares the section of its cause"
             );
         }
     }
@@ -200,7 +185,7 @@ const AGENT_WORKLOAD: &[&str] = &[
 #[test]
 fn remedies_mention_only_the_target_of_their_check() {
     for (check, words) in OTHER_TARGETS {
-        for mode in modes_of(*check).filter(|mode| root(*check, *mode).0 == *check) {
+        for mode in modes_of(*check).filter(|mode| documented_as(*check, *mode).0 == *check) {
             let remedy = remedy(*check, mode);
             let found = words.iter().find(|word| remedy.contains(**word));
             assert_eq!(found, None, "{check} {mode}: {remedy}");

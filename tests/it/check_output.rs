@@ -16,6 +16,37 @@ fn text(exporter: &Exporter, colours: bool, list_skipped: bool) -> String {
     .to_string()
 }
 
+#[test]
+fn root_cause_comes_first_and_in_the_last_line_with_its_consequences_beneath() {
+    let text = TextReport {
+        check_states: &fixture::dns_outage().check_states(),
+        exporter: &fixture::exporter(),
+        colours: false,
+        list_skipped: true,
+    }
+    .to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("× dns: "), "{text}");
+    let beneath = lines
+        .iter()
+        .skip_while(|line| **line != "    also affected:")
+        .skip(1);
+    let marks = [
+        "      × castai_api: ",
+        "      ? cluster_status: ",
+        "      × agent_log: ",
+    ];
+    for (line, mark) in beneath.zip(marks) {
+        assert!(line.starts_with(mark), "{line} is not {mark}");
+    }
+    assert_eq!(lines.last(), Some(&"root cause: dns (net_dns_timeout)"));
+    assert_eq!(
+        text.matches("fix: ").count(),
+        1,
+        "only roots have a fix: {text}"
+    );
+}
+
 /// Lines that are not indented: one per check, and the summary.
 fn check_lines(text: &str) -> Vec<&str> {
     text.lines()
@@ -27,14 +58,12 @@ fn check_lines(text: &str) -> Vec<&str> {
 fn every_check_has_one_line_with_symbol_and_mode() {
     let text = text(&fixture::exporter(), false, true);
     let expected = [
-        ("√ dns: ", ""),
         ("× apiserver: ", "(tls_handshake_timeout)"),
         ("‼ castai_api: ", "(castai_slow)"),
+        ("√ dns: ", ""),
         ("? clock: ", ""),
-        (
-            "1 failing, 1 warning, 1 unknown, 1 ok; failing: apiserver",
-            "",
-        ),
+        ("1 failing, 1 warning, 1 unknown, 1 ok", ""),
+        ("root cause: apiserver (tls_handshake_timeout)", ""),
     ];
     let lines = check_lines(&text);
     assert_eq!(lines.len(), expected.len(), "{text}");
@@ -84,7 +113,7 @@ fn environment_problems_are_listed_first() {
         true,
     );
     assert!(
-        text.starts_with("× environment: API_URL: \":::\" is not a URL\n√ dns"),
+        text.starts_with("× environment: API_URL: \":::\" is not a URL\n× apiserver"),
         "{text}"
     );
 }

@@ -145,7 +145,7 @@ fn status_page_lists_failures_first_with_remedies() {
             .env("API_URL", format!("http://{closed}"))
             .env("API_KEY", "key"),
     );
-    daemon.wait_for_metric("castai_health_failure{check=\"castai_api\",mode=\"net_refused\"} 1");
+    daemon.wait_for_metric("castai_health_failure{check=\"castai_api\",mode=\"net_refused\",severity=\"critical\",caused_by=\"\"} 1");
     let page = daemon.get("/");
     let first = page.split("<dt>").nth(1).expect("the page lists checks");
     assert!(
@@ -265,7 +265,7 @@ fn reload_removes_series_of_former_targets() {
     };
     fs::write(&file, written(1)).unwrap();
     let daemon = with_file(&file);
-    let refused = "castai_health_failure{check=\"castai_api\",mode=\"net_refused\"} 1";
+    let refused = "castai_health_failure{check=\"castai_api\",mode=\"net_refused\",severity=\"critical\",caused_by=\"\"} 1";
     let attempts = "castai_health_check_attempts_total{check=\"castai_api\"} 1";
     daemon.wait_for_metric(refused);
     daemon.wait_for_metric(attempts);
@@ -338,7 +338,7 @@ fn logs_one_line_per_verdict_change_and_environment_problem() {
             .env("API_KEY", "squeamish-ossifrage"),
     );
     daemon.wait_for_metric(
-        "castai_health_failure{check=\"castai_api\",mode=\"agent_config_invalid\"} 1",
+        "castai_health_failure{check=\"castai_api\",mode=\"agent_config_invalid\",severity=\"critical\",caused_by=\"\"} 1",
     );
     let log = daemon.kill_and_read_log();
     let lines = |words: &str| log.lines().filter(|line| line.contains(words)).count();

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use castai_health_exporter::alerting::dashboards::files;
+use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use serde_json::Value;
 use test_support::dashboards::{dashboards, expressions, panels};
 
@@ -132,6 +134,100 @@ fn timelines_have_value_mappings_and_tables_link_by_column() {
         }
     }
     assert!(timelines > 4, "{timelines}");
+}
+
+/// Returns the URL of every link in a dashboard.
+fn links(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(fields) => {
+            let own = fields.get("url").and_then(Value::as_str);
+            own.into_iter()
+                .chain(fields.values().flat_map(links))
+                .filter(|url| !url.is_empty())
+                .collect()
+        }
+        Value::Array(items) => items.iter().flat_map(links).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn links_lead_to_a_dashboard_or_to_an_absolute_runbook_url() {
+    for base in ["", "https://example.org/runbooks"] {
+        let options = GeneratorOptions {
+            runbook_base: base,
+            ..GeneratorOptions::DEFAULT
+        };
+        let mut runbooks = 0;
+        for file in files(&options) {
+            let dashboard: Value = serde_json::from_str(&file.contents).unwrap();
+            for url in links(&dashboard) {
+                // Grafana prefixes the path of its root URL only if a path starts with a slash.
+                let dashboard = url.starts_with("/d/castai-agent-health?var-cluster=");
+                let runbook = !base.is_empty() && url.starts_with(base);
+                assert!(dashboard || runbook, "{}: {url:?} with {base:?}", file.path);
+                runbooks += usize::from(runbook);
+            }
+        }
+        assert_eq!(runbooks > 2, !base.is_empty(), "{runbooks} with {base:?}");
+    }
+}
+
+#[test]
+fn root_causes_and_consequences_have_tables_of_their_own() {
+    for (path, dashboard) in dashboards() {
+        let table = |title: &str| {
+            panels(&dashboard)
+                .into_iter()
+                .find(|panel| panel["title"] == title)
+                .map(|panel| expressions(panel).concat())
+        };
+        let roots = table("Root causes").unwrap_or_else(|| panic!("{path}"));
+        assert!(
+            roots.contains("caused_by=\"\"") && !roots.contains("caused_by!="),
+            "{roots}"
+        );
+        if path.contains("agent-health") {
+            let affected = table("Also affected").unwrap();
+            assert!(
+                affected.contains("caused_by!=\"\"") && !affected.contains("caused_by=\"\""),
+                "{affected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn fleet_dashboard_is_legible_with_hundreds_of_clusters() {
+    let all = dashboards();
+    let (_, fleet) = all.iter().find(|(path, _)| path.contains("fleet")).unwrap();
+    let mut sorted = 0;
+    for panel in panels(fleet) {
+        let title = &panel["title"];
+        let options = &panel["options"];
+        match panel["type"].as_str().unwrap() {
+            "table" => {
+                assert_eq!(options["footer"]["enablePagination"], true, "{title}");
+                sorted += usize::from(!options["sortBy"].as_array().unwrap().is_empty());
+            }
+            "state-timeline" | "timeseries" => {
+                for expr in expressions(panel) {
+                    let few = expr.starts_with("count(") || expr.contains("topk(");
+                    assert!(few, "{title}: one series per cluster: {expr}");
+                }
+            }
+            _ => {}
+        }
+    }
+    assert!(sorted > 2, "{sorted}");
+    for name in ["cluster", "severity"] {
+        let variables = fleet["templating"]["list"].as_array().unwrap();
+        assert!(variables.iter().any(|variable| variable["name"] == name));
+        let filtered = panels(fleet)
+            .into_iter()
+            .filter(|panel| expressions(panel).concat().contains(&format!("${name}\"")));
+        assert!(filtered.count() > 5, "{name}");
+    }
 }
 
 #[test]

@@ -38,6 +38,17 @@ fn golden_check_text() {
 }
 
 #[test]
+fn golden_check_text_of_a_root_cause_with_consequences() {
+    let report = TextReport {
+        check_states: &fixture::dns_outage().check_states(),
+        exporter: &fixture::exporter(),
+        colours: false,
+        list_skipped: true,
+    };
+    assert_golden("check_dns_outage.txt", &report.to_string());
+}
+
+#[test]
 fn golden_check_junit() {
     let check_states = fixture::eventful().check_states();
     let report = junit::report(&check_states, &fixture::exporter(), false);

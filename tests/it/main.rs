@@ -16,6 +16,7 @@ mod dashboards;
 mod generated;
 mod golden;
 mod golden_entries;
+mod remote_write;
 mod rules;
 
 // Pure functions: configuration, classification, parsers.
@@ -44,6 +45,7 @@ mod workloads;
 
 // State, scheduler and output formats.
 mod check_output;
+mod diagnosis;
 mod metrics;
 mod scheduler;
 mod status;

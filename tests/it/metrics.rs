@@ -130,8 +130,16 @@ fn exposed_metrics_match_the_catalogue() {
         Observation::AgentRestarts(3),
         Observation::Nodes("unresolved", 2),
         Observation::ImagePullFailures("acr", FailureMode::ImageAuthFailed, 4),
-        Observation::ComponentFailure("evictor", FailureMode::AgentOomkilled),
     ];
+    let evictor = Finding::new(FailureMode::AgentOomkilled, "it exceeded its memory limit");
+    post(
+        &health,
+        CheckId::Components,
+        Report {
+            observations: vec![Observation::ComponentFailure("evictor", evictor.mode)],
+            ..Report::from_verdict(Verdict::failing(evictor))
+        },
+    );
     post(
         &health,
         CheckId::AgentWorkload,
@@ -209,7 +217,7 @@ fn label_values_match_the_catalogue() {
 
 #[test]
 fn failure_series_is_kept_while_unknown() {
-    let failure = "failure{check=\"apiserver\",mode=\"tls_handshake_timeout\"}";
+    let failure = "failure{check=\"apiserver\",mode=\"tls_handshake_timeout\",severity=\"critical\",caused_by=\"\"}";
     let health = fixture::eventful();
     assert!(series(&exposed(&health)).contains_key(failure));
     post(

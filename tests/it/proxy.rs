@@ -157,7 +157,7 @@ async fn https_forward_proxy_is_verified_before_the_request() {
     world.set_env("SSL_CERT_FILE", &roots);
     world.config();
     let exporter = Exporter::start(&world.env, &world.mounted("exporter.yaml")).await;
-    let silent = r#"castai_health_failure{check="apiserver",mode="http_timeout"} 1"#;
+    let silent = r#"castai_health_failure{check="apiserver",mode="http_timeout",severity="critical",caused_by=""} 1"#;
     exporter
         .wait_for_metrics(&[silent], Duration::from_secs(30))
         .await;

@@ -1,106 +1,209 @@
-//! Invariants of the alert rules, their tests, and the inhibition rules.
+//! Invariants of the alert rules and of their promtool tests.
+
+mod annotations;
+mod published;
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::LazyLock;
 use std::time::Duration;
 
-use castai_health_exporter::alerting::alertmanager::inhibition;
 use castai_health_exporter::alerting::generator_options::GeneratorOptions;
-use castai_health_exporter::alerting::rules::group::{AlertRule, Group, Rule};
-use castai_health_exporter::alerting::rules::groups;
-use castai_health_exporter::catalogue::alert::{ALERTS, CAUSE_LEAD_TIME, for_duration};
-use castai_health_exporter::catalogue::exporter_alert::SLO_CHECKS;
-use castai_health_exporter::catalogue::metric::{METRICS, MetricKind};
-use castai_health_exporter::catalogue::mute::MUTES;
-use castai_health_exporter::catalogue::relations::{BLOCKS, CONSEQUENCES, root};
-use castai_health_exporter::catalogue::{CheckId, ExporterAlert, FailureMode};
+use castai_health_exporter::alerting::rules::group::{AlertRule, FAILURES_INTERVAL, Group, Rule};
+use castai_health_exporter::alerting::rules::selector::Selector;
+use castai_health_exporter::alerting::rules::{exporter, groups};
+use castai_health_exporter::catalogue::alert::{ALERTS, covering, modes_of};
+use castai_health_exporter::catalogue::{Alert, CheckId, ExporterAlert, FailureMode};
+pub(crate) use published::assert_published;
 use test_support::committed::{committed, committed_file};
-
-use crate::cli::program;
 
 /// `kubectl apply` stores a copy of the object in an annotation, which is limited to 256 KiB.
 const MAX_OBJECT_BYTES: usize = 200 * 1024;
 
-#[test]
-fn promtool_tests_fire_and_silence_every_alert() {
-    let (mut firing, mut silent) = (BTreeSet::new(), BTreeSet::new());
-    for file in committed("alerts/tests") {
-        let document: serde_json::Value = serde_saphyr::from_str(&file.contents).unwrap();
-        for test in document["tests"].as_array().unwrap() {
-            for expected in test["alert_rule_test"].as_array().unwrap() {
-                let name = expected["alertname"].as_str().unwrap().to_owned();
-                let fired = !expected["exp_alerts"].as_array().unwrap().is_empty();
-                if fired {
-                    firing.insert(name)
-                } else {
-                    silent.insert(name)
-                };
-            }
-        }
-    }
-    let rules = groups(&GeneratorOptions::DEFAULT);
-    let names: BTreeSet<String> = rules
+/// Returns every group, including the optional one.
+fn all_groups(settings: &GeneratorOptions<'_>) -> Vec<Group> {
+    let mut all = groups(settings);
+    all.push(exporter::optional(settings));
+    all
+}
+
+/// Returns every alerting rule.
+fn alert_rules(settings: &GeneratorOptions<'_>) -> Vec<AlertRule> {
+    all_groups(settings)
         .iter()
         .flat_map(Group::alerts)
-        .map(|alert| alert.name.to_owned())
-        .collect();
-    assert_eq!(
-        firing, names,
-        "a test names an unknown alert, or an alert has no test"
-    );
-    let always_firing: BTreeSet<String> = [ExporterAlert::Watchdog.entry().name.to_owned()].into();
-    assert_eq!(
-        names.difference(&silent).cloned().collect::<BTreeSet<_>>(),
-        always_firing
-    );
+        .cloned()
+        .collect()
+}
+
+/// Returns the rules of the failure alerts.
+fn failure_rules(settings: &GeneratorOptions<'_>) -> Vec<(&'static Alert, AlertRule)> {
+    let rules = alert_rules(settings);
+    let rule = |alert: &'static Alert| {
+        let of_alert: Vec<_> = rules
+            .iter()
+            .filter(|rule| rule.name == alert.name)
+            .collect();
+        assert_eq!(of_alert.len(), 1, "{}", alert.name);
+        (alert, of_alert[0].clone())
+    };
+    ALERTS.iter().map(rule).collect()
+}
+
+fn pairs() -> impl Iterator<Item = (CheckId, FailureMode)> {
+    CheckId::ALL
+        .iter()
+        .flat_map(|check| modes_of(*check).map(|mode| (*check, mode)))
+}
+
+/// Returns whether label matchers as the rules write them select a failure.
+fn selects(matchers: &str, check: CheckId, mode: FailureMode) -> bool {
+    let accepts = |label: &str, value: &str| {
+        let Some((_, from)) = matchers.split_once(&format!("{label}=")) else {
+            return true;
+        };
+        let pattern = from.trim_start_matches('~').trim_start_matches('"');
+        let (pattern, _) = pattern.split_once('"').expect("the value is quoted");
+        pattern.split('|').any(|one| match one.strip_suffix(".+") {
+            Some(prefix) => value.len() > prefix.len() && value.starts_with(prefix),
+            None => one == value,
+        })
+    };
+    accepts("check", check.label()) && accepts("mode", mode.label())
 }
 
 #[test]
-fn every_failure_mode_has_one_alert_with_all_annotations() {
-    let rules = groups(&GeneratorOptions::DEFAULT);
-    let alerts: Vec<&AlertRule> = rules.iter().flat_map(Group::alerts).collect();
-    for alert in ALERTS {
-        for mode in alert.modes {
-            let of_pair = |rule: &&&AlertRule| {
-                rule.check == Some(alert.check.label()) && rule.mode == Some(mode.label())
-            };
-            assert_eq!(
-                alerts.iter().filter(of_pair).count(),
-                1,
-                "{} {mode}",
-                alert.check
+fn every_failure_is_selected_by_exactly_one_alert() {
+    let rules = failure_rules(&GeneratorOptions::DEFAULT);
+    let matchers = |rule: &AlertRule| {
+        let (_, from) = rule
+            .expr
+            .split_once("castai_health_failure{")
+            .expect("it selects failures");
+        let (matchers, _) = from.split_once('}').expect("the selector ends");
+        assert!(matchers.contains("caused_by=\"\""), "{}", rule.name);
+        matchers.to_owned()
+    };
+    let matchers: Vec<String> = rules.iter().map(|(_, rule)| matchers(rule)).collect();
+    for (check, mode) in pairs() {
+        let selecting: Vec<&str> = rules
+            .iter()
+            .zip(&matchers)
+            .filter(|(_, matchers)| selects(matchers, check, mode))
+            .map(|((alert, _), _)| alert.name)
+            .collect();
+        let alert = covering(check, mode).map(|alert| alert.name);
+        assert_eq!(
+            selecting,
+            alert.into_iter().collect::<Vec<_>>(),
+            "{check} {mode}"
+        );
+    }
+}
+
+#[test]
+fn selectors_do_not_overlap() {
+    let selectors: Vec<_> = ALERTS
+        .iter()
+        .map(|alert| (alert.name, Selector::new(alert)))
+        .collect();
+    for (check, mode) in pairs() {
+        let covers = |selector: &Selector| {
+            selector.checks.contains(&check) && selector.modes.contains(&mode)
+        };
+        let covering: Vec<&str> = selectors
+            .iter()
+            .filter(|(_, selector)| covers(selector))
+            .map(|(name, _)| *name)
+            .collect();
+        assert_eq!(covering.len(), 1, "{check} {mode}: {covering:?}");
+    }
+}
+
+#[test]
+fn alert_that_stops_the_agent_fires_within_two_minutes() {
+    for (alert, rule) in failure_rules(&GeneratorOptions::DEFAULT) {
+        let longest = match alert.check {
+            // The cloud's API is asked every ten minutes.
+            CheckId::ControlPlaneAccess => 20,
+            _ if alert.can_stop_agent() => 2,
+            _ => 10,
+        };
+        assert_eq!(rule.for_duration, alert.for_duration());
+        assert!(
+            rule.for_duration <= Duration::from_mins(longest),
+            "{}",
+            alert.name
+        );
+        for check in Selector::new(alert).checks {
+            assert!(
+                rule.for_duration >= 2 * check.entry().interval,
+                "{} {check}",
+                alert.name
             );
         }
+        assert!(rule.for_duration >= 2 * FAILURES_INTERVAL, "{}", alert.name);
     }
-    for alert in &alerts {
-        let annotations: Vec<&str> = alert.annotations.iter().map(|(name, _)| *name).collect();
-        assert_eq!(
-            annotations,
-            ["summary", "description", "impact", "remedy", "runbook_url"],
+}
+
+#[test]
+fn alerts_survive_a_restart_of_the_exporter() {
+    let rules = alert_rules(&GeneratorOptions::DEFAULT);
+    // The one is about a moment, the other always fires.
+    let exceptions =
+        [ExporterAlert::CheckPanicked, ExporterAlert::Watchdog].map(|alert| alert.entry().name);
+    for rule in rules.iter().filter(|rule| !exceptions.contains(&rule.name)) {
+        assert!(
+            rule.keep_firing_for >= Duration::from_mins(5),
             "{}",
+            rule.name
+        );
+    }
+}
+
+#[test]
+fn only_the_slo_group_records_series() {
+    for group in all_groups(&GeneratorOptions::DEFAULT) {
+        let records = group
+            .rules
+            .iter()
+            .any(|rule| matches!(rule, Rule::Record { .. }));
+        assert_eq!(records, group.name == "slo", "{}", group.name);
+    }
+}
+
+#[test]
+fn rules_select_by_metric_and_never_by_job_or_instance() {
+    for group in all_groups(&GeneratorOptions::DEFAULT) {
+        for rule in &group.rules {
+            let (Rule::Record { expr, .. } | Rule::Alert(AlertRule { expr, .. })) = rule;
+            for label in ["job", "instance", "pod", "container", "service"] {
+                let selects = ["=", "!="]
+                    .iter()
+                    .any(|operator| expr.contains(&format!("{label}{operator}")));
+                assert!(!selects, "a release may have any name: {expr}");
+            }
+            let words = expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            assert!(!words.into_iter().any(|word| word == "up"), "{expr}");
+        }
+    }
+}
+
+#[test]
+fn failure_rules_compute_nothing_from_numbers() {
+    for (alert, rule) in failure_rules(&GeneratorOptions::DEFAULT) {
+        // Label values are between quotes.
+        let code: String = rule.expr.split('"').step_by(2).collect();
+        assert!(
+            !code.contains(['*', '/', '+', '-', '<', '>', '%', '^']),
+            "{}: {code}",
             alert.name
         );
-        let summary = &alert.annotations[0].1;
+        let numbers: BTreeSet<&str> = code
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+            .collect();
         assert!(
-            !summary.contains("{{") && summary.ends_with('.'),
-            "{}: {summary}",
-            alert.name
-        );
-        assert!(
-            alert.labels.iter().all(|(_, value)| !value.contains("{{")),
-            "{}",
-            alert.name
-        );
-        let comparisons = ["==", "> ", ">=", "unless", "vector(1)"];
-        assert!(
-            comparisons.iter().any(|sign| alert.expr.contains(sign)),
-            "{} has no comparison",
-            alert.name
-        );
-        assert!(
-            !alert.expr.contains("topk") && !alert.expr.contains("absent("),
-            "{}",
+            numbers.is_subset(&BTreeSet::from(["1", "10m"])),
+            "{}: {numbers:?}",
             alert.name
         );
     }
@@ -118,188 +221,89 @@ fn rules_aggregate_by_cluster_and_never_by_pod() {
                 !expr.contains(", pod"),
                 "a pod label restarts `for` when the pod is replaced: {expr}"
             );
+            assert!(
+                !expr.contains("topk") && !expr.contains("absent("),
+                "{expr}"
+            );
         }
     }
 }
 
 #[test]
-fn inhibiting_alert_fires_first_and_resolves_last() {
-    let rules = groups(&GeneratorOptions::DEFAULT);
-    let alerts: Vec<&AlertRule> = rules.iter().flat_map(Group::alerts).collect();
-    let mut compared = 0;
-    for inhibition in inhibition::inhibitions() {
-        let matching = |matchers: &[inhibition::Matcher]| {
-            alerts
-                .iter()
-                .filter(|alert| matchers.iter().all(|one| one.can_match(alert)))
-                .copied()
-                .collect::<Vec<_>>()
-        };
-        let (sources, targets) = (matching(&inhibition.source), matching(&inhibition.target));
-        assert!(
-            inhibition.external || !sources.is_empty(),
-            "no alert matches the source of {inhibition:?}"
-        );
-        assert!(
-            !targets.is_empty(),
-            "no alert matches the target of {inhibition:?}"
-        );
-        for (source, target) in sources
-            .iter()
-            .flat_map(|source| targets.iter().map(move |target| (source, target)))
-        {
-            assert!(
-                !std::ptr::eq(*source, *target),
-                "{} mutes itself",
-                source.name
-            );
-            let burn = target.name == ExporterAlert::ErrorBudgetBurn.entry().name;
-            if burn
-                && !SLO_CHECKS
-                    .iter()
-                    .any(|check| source.check == Some(check.label()))
-            {
-                continue;
+fn rules_are_short_enough_to_be_read() {
+    let files = committed("alerts/rules");
+    let lines: usize = files.iter().map(|file| file.contents.lines().count()).sum();
+    assert!(lines < 1500, "{lines} lines");
+    let of_groups: BTreeSet<String> = groups(&GeneratorOptions::DEFAULT)
+        .into_iter()
+        .map(|group| format!("alerts/rules/{}.yaml", group.name))
+        .collect();
+    let present: BTreeSet<String> = files.into_iter().map(|file| file.path).collect();
+    assert_eq!(present, of_groups);
+}
+
+#[test]
+fn promtool_tests_fire_and_silence_every_alert() {
+    let (mut firing, mut silent) = (BTreeSet::new(), BTreeSet::new());
+    for test in promtool_tests() {
+        for expected in test["alert_rule_test"].as_array().into_iter().flatten() {
+            let name = expected["alertname"].as_str().unwrap().to_owned();
+            let fired = !expected["exp_alerts"].as_array().unwrap().is_empty();
+            if fired {
+                firing.insert(name)
+            } else {
+                silent.insert(name)
+            };
+        }
+    }
+    let names: BTreeSet<String> = alert_rules(&GeneratorOptions::DEFAULT)
+        .into_iter()
+        .map(|rule| rule.name.to_owned())
+        .collect();
+    assert_eq!(
+        firing, names,
+        "a test names an unknown alert, or an alert has no test"
+    );
+    let always_firing = BTreeSet::from([ExporterAlert::Watchdog.entry().name.to_owned()]);
+    assert_eq!(&names - &silent, always_firing);
+}
+
+#[test]
+fn promtool_tests_fire_for_every_check_and_mode() {
+    let mut tested = BTreeSet::new();
+    for test in promtool_tests() {
+        for expected in test["promql_expr_test"].as_array().into_iter().flatten() {
+            let value = |text: &str, label: &str| {
+                let (_, from) = text.split_once(&format!("{label}=\""))?;
+                from.split_once('"').map(|(value, _)| value.to_owned())
+            };
+            let alert = value(expected["expr"].as_str().unwrap(), "alertname");
+            for sample in expected["exp_samples"].as_array().unwrap() {
+                let labels = sample["labels"].as_str().unwrap();
+                let pair = value(labels, "check").zip(value(labels, "mode"));
+                tested.extend(alert.clone().zip(pair));
             }
-            let (early, late) = (
-                source.earliest_notification(),
-                target.earliest_notification(),
-            );
-            assert!(
-                early <= late,
-                "{} {:?} fires after {early:?}, {} after {late:?}",
-                source.name,
-                source.mode,
-                target.name
-            );
-            assert!(
-                source.keep_firing_for >= target.keep_firing_for,
-                "{} resolves before {}",
-                source.name,
-                target.name
-            );
-            // A blocked check recovers only after the check that blocked it.
-            let lags = target.name == ExporterAlert::CheckUnknown.entry().name;
-            assert!(
-                !lags || source.keep_firing_for > target.keep_firing_for,
-                "{} resolves at the same time as {}",
-                source.name,
-                target.name
-            );
-            compared += 1;
         }
     }
-    assert!(compared > 100, "{compared}");
-}
-
-#[test]
-fn only_critical_alerts_mute_agent_workload() {
-    let target = |one: &&inhibition::Inhibition| {
-        one.target
-            .iter()
-            .any(|by| by.label == "check" && by.values == [CheckId::AgentWorkload.label()])
-            && one.target.iter().any(|by| by.label == "mode")
-    };
-    let inhibitions = inhibition::inhibitions();
-    let muting: Vec<_> = inhibitions.iter().filter(target).collect();
-    assert!(!muting.is_empty());
-    for one in muting {
-        assert!(
-            one.source
-                .iter()
-                .any(|by| by.label == "severity" && by.values == ["critical"]),
-            "{one:?}"
-        );
-    }
-}
-
-#[test]
-fn agent_image_pull_failure_mutes_only_the_same_mode() {
-    let names = |matchers: &[inhibition::Matcher], check: CheckId| {
-        matchers
-            .iter()
-            .any(|by| by.label == "check" && by.values == [check.label()])
-            && matchers.iter().any(|by| by.label == "mode")
-    };
-    let inhibitions = inhibition::inhibitions();
-    let row = |one: &&inhibition::Inhibition| {
-        names(&one.source, CheckId::AgentWorkload) && names(&one.target, CheckId::ImagePull)
-    };
-    let muting: Vec<_> = inhibitions.iter().filter(row).collect();
-    assert_eq!(muting.len(), 1);
-    assert!(muting[0].equal.contains(&"mode"), "{:?}", muting[0]);
-}
-
-#[test]
-fn every_relation_of_the_catalogue_has_an_inhibition_rule() {
-    let inhibitions = inhibition::inhibitions();
-    let mutes = |check: CheckId, mode: FailureMode, muted: CheckId| {
-        let (check, mode) = root(check, mode);
-        let is = |matchers: &[inhibition::Matcher], label: &str, value: &'static str| {
-            matchers
-                .iter()
-                .any(|one| one.label == label && one.values.contains(&value))
-        };
-        inhibitions.iter().any(|one| {
-            is(&one.source, "check", check.label())
-                && is(&one.source, "mode", mode.label())
-                && is(&one.target, "check", muted.label())
+    let all: BTreeSet<_> = pairs()
+        .map(|(check, mode)| {
+            let alert = covering(check, mode).expect("the pair has an alert");
+            (alert.name.to_owned(), (check.to_string(), mode.to_string()))
         })
-    };
-    for row in CONSEQUENCES {
-        assert!(
-            row.modes
-                .iter()
-                .all(|mode| mutes(row.check, *mode, row.check)),
-            "{row:?}"
-        );
-    }
-    for row in BLOCKS {
-        assert!(
-            row.modes
-                .iter()
-                .all(|mode| mutes(row.check, *mode, row.blocked)),
-            "{row:?}"
-        );
-    }
-    for row in MUTES {
-        assert!(
-            row.modes
-                .iter()
-                .all(|mode| mutes(row.check, *mode, row.muted)),
-            "{row:?}"
-        );
-        let causes = row
-            .modes
-            .iter()
-            .map(|mode| for_duration(row.check, *mode))
-            .max()
-            .unwrap();
-        let late = row
-            .muted_modes
-            .iter()
-            .all(|mode| for_duration(row.muted, *mode) >= causes + CAUSE_LEAD_TIME);
-        assert!(late, "a consequence may fire before its cause: {row:?}");
-    }
+        .collect();
+    assert_eq!(tested, all);
 }
 
-#[test]
-fn alerts_with_a_cause_fire_before_check_failing() {
-    for alert in ALERTS {
-        for mode in alert.modes {
-            assert!(
-                for_duration(alert.check, *mode)
-                    <= ExporterAlert::CheckFailing.entry().for_duration,
-                "{} {mode}",
-                alert.name
-            );
-            assert!(
-                for_duration(alert.check, *mode) >= Duration::from_mins(2),
-                "{} {mode}",
-                alert.name
-            );
-        }
-    }
+/// Returns the committed tests of all rules.
+fn promtool_tests() -> Vec<serde_json::Value> {
+    let tests = |contents: &str| {
+        let document: serde_json::Value = serde_saphyr::from_str(contents).unwrap();
+        document["tests"].as_array().unwrap().clone()
+    };
+    committed("alerts/tests")
+        .iter()
+        .flat_map(|file| tests(&file.contents))
+        .collect()
 }
 
 #[test]
@@ -319,156 +323,4 @@ fn prometheus_rule_objects_match_the_rules_and_fit_kubectl_apply() {
             group.name
         );
     }
-    let manager = committed_file("alerts/alertmanager/alertmanagerconfig.yaml");
-    let manager: serde_json::Value = serde_saphyr::from_str(&manager).unwrap();
-    let foreign = inhibition::inhibitions()
-        .iter()
-        .filter(|one| one.external)
-        .count();
-    let rules = manager["spec"]["inhibitRules"].as_array().unwrap().len();
-    assert_eq!(rules, inhibition::inhibitions().len() - foreign);
-}
-
-/// Labels that Prometheus or a rule adds.
-const ADDED: &[&str] = &[
-    "cluster",
-    "namespace",
-    "job",
-    "instance",
-    "vantage",
-    "severity",
-    "window",
-    "alertname",
-    "alertstate",
-    "long",
-    "short",
-    "le",
-];
-
-/// Names of all metrics and recorded series.
-static NAMES: LazyLock<BTreeSet<String>> =
-    LazyLock::new(|| {
-        let mut names: BTreeSet<String> = METRICS.iter().map(|metric| metric.full_name()).collect();
-        for metric in METRICS
-            .iter()
-            .filter(|metric| metric.kind == MetricKind::Histogram)
-        {
-            names.extend(["_bucket", "_sum", "_count"].map(|end| metric.full_name() + end));
-        }
-        let groups = groups(&GeneratorOptions::DEFAULT);
-        names.extend(groups.into_iter().flat_map(|group| group.rules).filter_map(
-            |rule| match rule {
-                Rule::Record { name, .. } => Some(name),
-                Rule::Alert(_) => None,
-            },
-        ));
-        names
-    });
-
-/// Asserts that every metric, label and label value in an expression is published.
-pub(crate) fn assert_published(text: &str) {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    for name in text
-        .split(|c: char| !word(c))
-        .filter(|name| name.contains("castai_health_"))
-    {
-        assert!(NAMES.contains(name), "{name} is not published: {text}");
-    }
-    let labels: BTreeSet<&str> = METRICS
-        .iter()
-        .flat_map(|metric| metric.labels)
-        .map(|label| label.name)
-        .chain(ADDED.iter().copied())
-        .collect();
-    for selector in text
-        .split('{')
-        .skip(1)
-        .filter_map(|rest| rest.split_once('}'))
-        .map(|(inside, _)| inside)
-    {
-        for matcher in selector
-            .split("\",")
-            .filter(|matcher| matcher.contains('"'))
-        {
-            let (label, value) = matcher
-                .split_once(['=', '!'])
-                .expect("a matcher has an operator");
-            assert!(
-                labels.contains(label.trim()),
-                "{label} is not a published label: {text}"
-            );
-            let value = value.trim_start_matches(['=', '~']).trim_matches('"');
-            // Metrics may share a label name with different values.
-            let of_name = METRICS
-                .iter()
-                .flat_map(|metric| metric.labels)
-                .filter(|one| one.name == label.trim());
-            let closed: Vec<&str> = of_name
-                .filter_map(|label| label.values.closed())
-                .flatten()
-                .collect();
-            if closed.is_empty() {
-                continue;
-            }
-            for value in value
-                .split('|')
-                .filter(|value| !value.is_empty() && !value.contains(['$', '.']))
-            {
-                assert!(closed.contains(&value), "{label} is never {value}: {text}");
-            }
-        }
-    }
-}
-
-#[test]
-fn rules_and_promtool_tests_use_only_published_metrics() {
-    for group in groups(&GeneratorOptions::DEFAULT) {
-        for rule in &group.rules {
-            let (Rule::Record { expr, .. } | Rule::Alert(AlertRule { expr, .. })) = rule;
-            assert_published(expr);
-        }
-    }
-    for file in committed("alerts/tests") {
-        let document: serde_json::Value = serde_saphyr::from_str(&file.contents).unwrap();
-        for test in document["tests"].as_array().unwrap() {
-            for series in test["input_series"].as_array().unwrap() {
-                assert_published(series["series"].as_str().unwrap());
-            }
-        }
-    }
-}
-
-#[test]
-#[should_panic(expected = "is not published")]
-fn misspelt_metric_is_detected() {
-    assert_published("castai_health_failures{check=\"dns\"} == 1");
-}
-
-#[test]
-#[should_panic(expected = "is never")]
-fn unknown_label_value_is_detected() {
-    assert_published("castai_health_failure{check=\"dns\",mode=\"nxdomain\"} == 1");
-}
-
-#[test]
-fn generate_uses_runbook_base_url() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path().to_str().unwrap();
-    let output = program(&[
-        "generate",
-        folder,
-        "--runbook-base-url",
-        "https://example.org/books/",
-    ])
-    .output()
-    .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let rules = std::fs::read_to_string(Path::new(folder).join("alerts/rules/dns.yaml")).unwrap();
-    let mode = FailureMode::NetDnsTimeout;
-    assert!(
-        rules.contains(
-            "runbook_url: 'https://example.org/books/CastaiDnsFailing.md#dns-net-dns-timeout'"
-        ),
-        "{mode}"
-    );
 }

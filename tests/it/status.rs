@@ -40,6 +40,8 @@ fn failing_check_has_documented_fields() {
             "runbook": runbook,
         }],
         "stable_modes": ["tls_handshake_timeout"],
+        "severity": "critical",
+        "caused_by": null,
         "episode_start": "2025-01-01T00:00:30Z",
         "targets": [
             {
@@ -104,6 +106,23 @@ fn document_head_has_exporter_and_summary() {
     assert_eq!(document["exporter"], expected);
     let summary = json!({"ok": 1, "warning": 1, "failing": 1, "unknown": 1, "not_applicable": 0, "skipped": 0});
     assert_eq!(document["summary"], summary);
+    let root_causes = json!([
+        {
+            "check": "apiserver",
+            "mode": "tls_handshake_timeout",
+            "severity": "critical",
+            "since": "2025-01-01T00:00:30Z",
+            "also_affected": [],
+        },
+        {
+            "check": "castai_api",
+            "mode": "castai_slow",
+            "severity": "warning",
+            "since": "2025-01-01T00:00:20Z",
+            "also_affected": [],
+        },
+    ]);
+    assert_eq!(document["root_causes"], root_causes);
 }
 
 #[test]

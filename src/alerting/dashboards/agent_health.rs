@@ -1,18 +1,20 @@
 //! The dashboard of one cluster.
 
+mod details;
+
 use serde_json::Value;
 
-use crate::alerting::dashboards::layout::{Dashboard, Row, SELECTED, render, runbooks, variable};
-use crate::alerting::dashboards::panel::Panel;
-use crate::alerting::dashboards::status::{
-    SEVERITY_COLOURS, STATUS_MAPPINGS, phase_colours, worst_status,
+use crate::alerting::dashboards::agent_health::details::{
+    agent, cloud, connection, exporter, objectives,
 };
+use crate::alerting::dashboards::layout::{Dashboard, INFO, Row, SELECTED, render, variable};
+use crate::alerting::dashboards::panel::Panel;
+use crate::alerting::dashboards::root_causes::{
+    FAILURE_WORDS, SEVERITY_WORDS, alerts, roots, roots_and_consequences, severity_code,
+};
+use crate::alerting::dashboards::status::{STATUS_MAPPINGS, worst_status};
 use crate::alerting::generator_options::GeneratorOptions;
-use crate::alerting::rules::slo::ERROR_RATIO;
-use crate::catalogue::exporter_alert::SLO_TARGET;
-use crate::catalogue::{CheckId, Phase};
-
-const INFO: &str = "castai_health_exporter_info";
+use crate::catalogue::{CheckId, Phase, Severity};
 
 pub(super) fn dashboard(settings: &GeneratorOptions<'_>) -> Value {
     let properties = Dashboard {
@@ -31,10 +33,9 @@ pub(super) fn dashboard(settings: &GeneratorOptions<'_>) -> Value {
                 &format!("{INFO}{{cluster=~\"$cluster\",namespace=~\"$namespace\"}}"),
                 ".+",
             ),
-            runbooks(settings),
         ],
     };
-    let mut rows = vec![overview()];
+    let mut rows = vec![overview(settings.runbook_base)];
     rows.extend(
         CheckId::ALL
             .iter()
@@ -46,345 +47,148 @@ pub(super) fn dashboard(settings: &GeneratorOptions<'_>) -> Value {
 }
 
 /// Status now and over time.
-fn overview() -> Row {
-    let with_status = |status: &str| {
-        // Without an exporter the panel shows no data rather than zero.
-        format!(
-            "sum(max by (check) (castai_health_check_status{{{SELECTED},status=\"{status}\"}}))"
+fn overview(runbook_base: &str) -> Row {
+    let mut panels = Vec::from(numbers());
+    panels.extend(root_causes(runbook_base));
+    panels.extend([
+        Panel::states(
+            "Checks",
+            "Worst status of each check across all exporters.",
+            worst_status("check", SELECTED),
+            "{{check}}",
         )
-    };
-    let alerts = "ALERTS{alertname=~\"Castai.+\",alertstate=\"firing\",severity!=\"none\",cluster=~\"$cluster\"}";
+        .value_mappings(STATUS_MAPPINGS)
+        .sized(24, 15),
+        Panel::states(
+            "Failures",
+            "Severity of each root cause over time. A consequence has its cause in another check and notifies no one.",
+            roots_and_consequences("check, mode", SELECTED),
+            "{{check}} {{mode}}",
+        )
+        .value_mappings(FAILURE_WORDS)
+        .no_value("No failures in this time range")
+        .sized(24, 7),
+    ]);
+    panels.extend(alerts_and_exporters(runbook_base));
     Row {
         title: "Can the agent work?",
         collapsed: false,
-        panels: vec![
-            Panel::stat("Failing", "Checks that are failing now.", "short", with_status("failing"))
-                .thresholds_from_green(&[(1.0, "red")]),
-            Panel::stat("Warnings", "Checks with a problem that the agent survives.", "short", with_status("warning"))
-                .thresholds_from_green(&[(1.0, "orange")]),
-            Panel::stat("Unknown", "Checks with an undetermined result.", "short", with_status("unknown"))
-                .thresholds_from_green(&[(1.0, "blue")]),
-            Panel::stat(
-                "CAST AI last reachable",
-                "Time since CAST AI last accepted the agent's API key. CAST AI shows a cluster as disconnected after about five minutes.",
-                "s",
-                format!("time() - max(castai_health_check_last_success_timestamp_seconds{{{SELECTED},check=\"castai_api\"}})"),
-            )
-            .thresholds_from_green(&[(120.0, "orange"), (300.0, "red")])
-            .decimals(0),
-            Panel::stat(
-                "Last snapshot",
-                "Time since the agent last delivered a snapshot to CAST AI. It reports itself unhealthy after twelve minutes.",
-                "s",
-                format!("time() - max(castai_health_agent_last_delivery_timestamp_seconds{{{SELECTED}}})"),
-            )
-            .thresholds_from_green(&[(300.0, "orange"), (720.0, "red")])
-            .decimals(0),
-            Panel::stat(
-                "Console status",
-                "Status of this cluster in the CAST AI console.",
-                "short",
-                format!("max by (status) (castai_health_cluster_agent_status{{{SELECTED}}}) == 1"),
-            )
-            .legend("{{status}}")
-            .show_name(),
-            Panel::table(
-                "Current failures",
-                "Failures by status, check and failure mode. Click a mode to open the runbooks.",
-                format!(
-                    "max by (status, check, mode) (castai_health_failure{{{SELECTED}}} * on (cluster, namespace, job, instance, check) group_left (status) (castai_health_check_status{{{SELECTED},status=~\"failing|warning|unknown\"}} == 1))"
-                ),
-                &["status", "check", "mode"],
-            )
-            .column_colours("status", &[("failing", "red"), ("warning", "orange"), ("unknown", "blue")])
-            .no_value("No failures")
-            .sized(16, 6)
-            .column_link("mode", "All runbooks", "${runbooks}/README.md"),
-            Panel::stat(
-                "Exporters",
-                "Exporters that Prometheus scrapes: two with a sidecar and a companion.",
-                "short",
-                format!("count({INFO}{{{SELECTED}}}) or vector(0)"),
-            )
-            .thresholds_from_red(&[(1.0, "green")])
-            .sized(4, 6),
-            Panel::stat(
-                "Next certificate expiry",
-                "Time until the next server certificate expires.",
-                "s",
-                format!("min(castai_health_tls_certificate_not_after_timestamp_seconds{{{SELECTED}}}) - time()"),
-            )
-            .thresholds_from_red(&[(604_800.0, "orange"), (1_814_400.0, "green")])
-            .sized(4, 6),
-            Panel::states(
-                "Checks",
-                "Worst status of each check across all exporters.",
-                worst_status("check", SELECTED),
-                "{{check}}",
-            )
-            .value_mappings(STATUS_MAPPINGS)
-            .sized(24, 15),
-            Panel::states(
-                "Failure modes",
-                "Failure mode of each failing check. Click to open the runbooks.",
-                format!("max by (check, mode) (castai_health_failure{{{SELECTED}}})"),
-                "{{check}} {{mode}}",
-            )
-            .value_mappings(&[(1, "failing", "red")])
-            .no_value("No failures in this time range")
-            .sized(24, 6)
-            .link("All runbooks", "${runbooks}/README.md"),
-            Panel::table(
-                "Firing alerts",
-                "Alerts with severity, check and failure mode. Click a name to open its runbook.",
-                format!("max by (severity, alertname, check, mode, cluster, namespace) ({alerts})"),
-                &["severity", "alertname", "check", "mode", "cluster", "namespace"],
-            )
-            .column_colours("severity", SEVERITY_COLOURS)
-            .wide_column("alertname")
-            .no_value("No firing alerts")
-            .sized(24, 6)
-            .column_link("alertname", "Runbook", "${runbooks}/${__data.fields.alertname}.md"),
-        ],
+        panels,
     }
 }
 
-/// Connections to the targets of a check.
-fn connection(check: CheckId) -> Row {
-    let of = format!("{SELECTED},check=\"{check}\"");
-    let timeouts = check.entry().timeouts;
-    let timeout = timeouts.of_agent(Phase::Tls).as_secs_f64();
-    // Rows of checks that every agent needs are expanded.
-    let (title, collapsed) = match check {
-        CheckId::Apiserver => ("Kubernetes API server", false),
-        CheckId::CastaiApi => ("CAST AI", false),
-        CheckId::StsIdentity => ("AWS STS", true),
-        CheckId::Ec2Api => ("AWS EC2", true),
-        other => (other.label(), true),
+/// Single numbers at the top.
+fn numbers() -> [Panel; 6] {
+    // Without an exporter the panel shows no data rather than zero.
+    let or_zero = |query: &str| format!("{query} or 0 * group({INFO}{{{SELECTED}}})");
+    let with_severity = |severity: Severity| {
+        let all = roots("cluster, namespace, check, mode", SELECTED);
+        or_zero(&format!("count({all} == {})", severity_code(severity)))
     };
-    let buckets = format!("castai_health_phase_duration_seconds_bucket{{{of},phase=\"tls\"}}");
-    Row {
-        title,
-        collapsed,
-        panels: vec![
-            Panel::lines(
-                "Phase durations, slowest target",
-                "Duration of each phase in the last attempt. The line is the agent's TLS timeout.",
-                "s",
-                format!("max by (phase) (castai_health_target_phase_duration_seconds{{{of}}})"),
-                "{{phase}}",
-            )
-            .thresholds_from_green(&[(timeout, "red")])
-            .axis_from_zero()
-            .series_colours(&phase_colours()),
-            Panel::heatmap(
-                "TLS handshakes",
-                "Distribution of TLS handshake durations.",
-                format!("sum by (le) (increase({buckets}[$__rate_interval]))"),
-            ),
-            Panel::lines(
-                "Phase durations, 99th percentile",
-                "99 of 100 attempts are faster.",
-                "s",
-                // Phases without samples are NaN and would appear in the legend.
-                format!("histogram_quantile(0.99, sum by (le, phase) (rate(castai_health_phase_duration_seconds_bucket{{{of}}}[$__rate_interval]))) >= 0"),
-                "{{phase}}",
-            )
-            .axis_from_zero()
-            .series_colours(&phase_colours()),
-            Panel::states(
-                "Targets",
-                "Whether the last attempt at each address succeeded.",
-                format!("min by (target) (castai_health_target_up{{{of}}})"),
-                "{{target}}",
-            )
-            .value_mappings(&[(0, "down", "red"), (1, "up", "green")])
-            .sized(16, 6),
-            Panel::lines(
-                "Failed attempts",
-                "Share of attempts that failed.",
-                "percentunit",
-                format!(
-                    "sum(rate(castai_health_check_failures_total{{{of}}}[$__rate_interval])) / (sum(rate(castai_health_check_attempts_total{{{of}}}[$__rate_interval])) > 0)"
-                ),
-                "failed",
-            )
-            .soft_axis(0.0, 1.0)
-            .series_colours(&[("failed", "red")])
-            .sized(8, 6),
-        ],
-    }
-}
-
-fn cloud() -> Row {
-    Row {
-        title: "Cloud",
-        collapsed: false,
-        panels: vec![
-            Panel::table(
-                "Identity",
-                "AWS identity of the agent.",
-                format!("max by (account, role, credential_source) (castai_health_aws_identity_info{{{SELECTED}}})"),
-                &["account", "role", "credential_source"],
-            ),
-            Panel::lines(
-                "AWS credentials expiry",
-                "Time until the agent's AWS credentials, or the token exchanged for them, expire.",
-                "s",
-                format!("min(castai_health_aws_credentials_expiry_timestamp_seconds{{{SELECTED}}}) - time()"),
-                "credentials",
-            )
-            .axis_from_zero()
-            .sized(12, 8),
-            Panel::lines(
-                "Nodes by purchase option",
-                "Purchase options as the agent determines them.",
-                "short",
-                format!("max by (lifecycle) (castai_health_nodes{{{SELECTED}}})"),
-                "{{lifecycle}}",
-            )
-            .stacked()
-            .axis_from_zero()
-            .decimals(0),
-            Panel::lines(
-                "Nodes with unknown purchase option",
-                "CAST AI shows these nodes as on-demand.",
-                "short",
-                format!("max(castai_health_nodes_lifecycle_unresolved{{{SELECTED}}})"),
-                "unresolved",
-            )
-            .soft_axis(0.0, 1.0)
-            .decimals(0),
-            Panel::lines(
-                "Clock skew",
-                "Local clock minus the clock of each server. AWS rejects signatures from five minutes on.",
-                "s",
-                format!("max by (source) (castai_health_clock_skew_seconds{{{SELECTED}}})"),
-                "{{source}}",
-            )
-            .soft_axis(-5.0, 5.0),
-        ],
-    }
-}
-
-fn agent() -> Row {
-    Row {
-        title: "Agent",
-        collapsed: false,
-        panels: vec![
-            Panel::table(
-                "Versions",
-                "Agent versions running in this cluster.",
-                format!("max by (version) (castai_health_agent_info{{{SELECTED}}})"),
-                &["version"],
-            )
-            .sized(8, 8),
-            Panel::lines(
-                "Restarts",
-                "Container restarts of the agent.",
-                "short",
-                format!("max(increase(castai_health_agent_restarts_total{{{SELECTED}}}[$__rate_interval]))"),
-                "restarts",
-            )
-            .soft_axis(0.0, 1.0)
-            .decimals(0),
-            Panel::lines(
-                "Failing image pulls",
-                "Pods that cannot pull their image.",
-                "short",
-                format!("max by (registry, mode) (castai_health_image_pull_failures{{{SELECTED}}})"),
-                "{{registry}} {{mode}}",
-            )
-            .no_value("No failing image pulls")
-            .soft_axis(0.0, 1.0)
-            .decimals(0),
-        ],
-    }
-}
-
-fn objectives() -> Row {
-    let limit = 1.0 - SLO_TARGET;
-    let ratio = |window: &str| {
-        format!(
-            "max by (check) ({ERROR_RATIO}{{cluster=~\"$cluster\",namespace=~\"$namespace\",window=\"{window}\"}})"
+    let unknown = or_zero(&format!(
+        "count(group by (check) (castai_health_check_unknown{{{SELECTED},caused_by=\"\"}}))"
+    ));
+    [
+        Panel::stat("Critical", "Root causes that keep the agent from working.", "short", with_severity(Severity::Critical))
+            .thresholds_from_green(&[(1.0, "red")]),
+        Panel::stat("Warning", "Root causes that the agent survives.", "short", with_severity(Severity::Warning))
+            .thresholds_from_green(&[(1.0, "orange")]),
+        Panel::stat("Unknown", "Checks that the agent needs and that return no result, other than because of a root cause.", "short", unknown)
+            .thresholds_from_green(&[(1.0, "blue")]),
+        Panel::stat(
+            "CAST AI last reachable",
+            "Time since CAST AI last accepted the agent's API key. CAST AI shows a cluster as disconnected after about five minutes.",
+            "s",
+            format!("time() - max(castai_health_check_last_success_timestamp_seconds{{{SELECTED},check=\"castai_api\"}})"),
         )
-    };
-    Row {
-        title: "Objectives",
-        collapsed: true,
-        panels: vec![
-            Panel::lines(
-                "Burn rate",
-                "Error budget consumption relative to the 99% objective. The lines are the alert thresholds 1, 6 and 14.4.",
-                "short",
-                format!("{} / {limit:.3}", ratio("1h")),
-                "{{check}} 1h",
-            )
-            .query(format!("{} / {limit:.3}", ratio("6h")), "{{check}} 6h")
-            .query(format!("{} / {limit:.3}", ratio("3d")), "{{check}} 3d")
-            .thresholds_from_green(&[(1.0, "yellow"), (6.0, "orange"), (14.4, "red")])
-            .sized(12, 8),
-            Panel::lines(
-                "Failed attempts",
-                "Share of failed attempts per check.",
-                "percentunit",
-                format!(
-                    "sum by (check) (rate(castai_health_check_failures_total{{{SELECTED}}}[$__rate_interval])) / (sum by (check) (rate(castai_health_check_attempts_total{{{SELECTED}}}[$__rate_interval])) > 0)"
-                ),
-                "{{check}}",
-            )
-            .soft_axis(0.0, 1.0)
-            .sized(12, 8),
-        ],
-    }
+        .thresholds_from_green(&[(120.0, "orange"), (300.0, "red")])
+        .decimals(0),
+        Panel::stat(
+            "Last snapshot",
+            "Time since the agent last delivered a snapshot to CAST AI. It reports itself unhealthy after twelve minutes.",
+            "s",
+            format!("time() - max(castai_health_agent_last_delivery_timestamp_seconds{{{SELECTED}}})"),
+        )
+        .thresholds_from_green(&[(300.0, "orange"), (720.0, "red")])
+        .decimals(0),
+        Panel::stat(
+            "Console status",
+            "Status of this cluster in the CAST AI console.",
+            "short",
+            format!("max by (status) (castai_health_cluster_agent_status{{{SELECTED}}}) == 1"),
+        )
+        .legend("{{status}}")
+        .show_name(),
+    ]
 }
 
-fn exporter() -> Row {
-    Row {
-        title: "Exporter",
-        collapsed: true,
-        panels: vec![
-            Panel::table(
-                "Exporters",
-                "Vantage and scope of each exporter.",
-                format!("max by (instance, vantage, scope, agent_environment) ({INFO}{{{SELECTED}}})"),
-                &["instance", "vantage", "scope", "agent_environment"],
+/// Tables of the root causes and of what they affect.
+fn root_causes(runbook_base: &str) -> [Panel; 2] {
+    let failing = format!(
+        "max by (caused_by, check, mode) (castai_health_failure{{{SELECTED},caused_by!=\"\"}})"
+    );
+    let blocked = format!(
+        "max by (caused_by, check) (castai_health_check_unknown{{{SELECTED},caused_by!=\"\"}})"
+    );
+    [
+        Panel::table(
+            "Root causes",
+            "What is wrong now. If several exporters see a failure, the highest severity counts.",
+            roots("check, mode", SELECTED),
+            &["severity", "check", "mode"],
+        )
+        .value_column("severity")
+        .column_words("severity", SEVERITY_WORDS)
+        .column_width("severity", 80)
+        .sorted_by(&["severity"])
+        .no_value("No failures")
+        .sized(12, 7)
+        .runbook_link(runbook_base, "mode", "All runbooks", "README"),
+        Panel::table(
+            "Also affected",
+            "Failures that a root cause explains, and checks that it blocks (mode unknown). Fix the root cause instead.",
+            format!(
+                "{failing} or on (caused_by, check) label_replace({blocked}, \"mode\", \"unknown\", \"\", \"\")"
             ),
-            Panel::table(
-                "Versions",
-                "Version and revision of each exporter.",
-                format!("max by (instance, version, revision) (castai_health_build_info{{{SELECTED}}})"),
-                &["instance", "version", "revision"],
-            ),
-            Panel::lines(
-                "Scrape duration",
-                "Time Prometheus takes to scrape each exporter.",
-                "s",
-                format!("max by (instance) (scrape_duration_seconds{{{SELECTED}}})"),
-                "{{instance}}",
-            ),
-            Panel::lines(
-                "Memory",
-                "Resident memory of each exporter.",
-                "bytes",
-                format!("max by (instance) (process_resident_memory_bytes{{{SELECTED}}})"),
-                "{{instance}}",
-            ),
-            Panel::lines(
-                "CPU",
-                "CPU time per second of each exporter.",
-                "s",
-                format!("sum by (instance) (rate(process_cpu_seconds_total{{{SELECTED}}}[$__rate_interval]))"),
-                "{{instance}}",
-            ),
-            Panel::lines(
-                "Throttled attempts",
-                "Attempts during which the exporter itself was CPU-throttled or delayed, and attempts that panicked.",
-                "ops",
-                format!("sum(rate(castai_health_check_throttled_total{{{SELECTED}}}[$__rate_interval]))"),
-                "throttled",
-            )
-            .query(format!("sum(rate(castai_health_check_panics_total{{{SELECTED}}}[$__rate_interval]))"), "panics"),
-        ],
-    }
+            &["caused_by", "check", "mode"],
+        )
+        .no_value("Nothing else is affected")
+        .sized(12, 7),
+    ]
+}
+
+fn alerts_and_exporters(runbook_base: &str) -> [Panel; 3] {
+    [
+        Panel::table(
+            "Firing alerts",
+            "Alerts of this cluster.",
+            alerts("alertname, check, mode, cluster, namespace", "cluster=~\"$cluster\""),
+            &["severity", "alertname", "check", "mode", "cluster", "namespace"],
+        )
+        .value_column("severity")
+        .column_words("severity", SEVERITY_WORDS)
+        .column_width("severity", 80)
+        .column_width("alertname", 290)
+        .column_width("mode", 190)
+        .sorted_by(&["severity"])
+        .no_value("No firing alerts")
+        .sized(16, 6)
+        .runbook_link(runbook_base, "alertname", "Runbook", "${__data.fields.alertname}"),
+        Panel::stat(
+            "Exporters",
+            "Exporters that Prometheus scrapes: two with a sidecar and a companion.",
+            "short",
+            format!("count({INFO}{{{SELECTED}}}) or vector(0)"),
+        )
+        .thresholds_from_red(&[(1.0, "green")])
+        .sized(4, 6),
+        Panel::stat(
+            "Next certificate expiry",
+            "Time until the next server certificate expires.",
+            "s",
+            format!("min(castai_health_tls_certificate_not_after_timestamp_seconds{{{SELECTED}}}) - time()"),
+        )
+        .thresholds_from_red(&[(604_800.0, "orange"), (1_814_400.0, "green")])
+        .sized(4, 6),
+    ]
 }

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use crate::alerting::dashboards::panel;
 use crate::alerting::dashboards::panel::Panel;
-use crate::alerting::generator_options::GeneratorOptions;
 use crate::catalogue::metric::METRICS;
 
+/// The metric that each exporter publishes once.
+pub(super) const INFO: &str = "castai_health_exporter_info";
 /// Label matchers of every query about one cluster.
 pub(super) const SELECTED: &str = "cluster=~\"$cluster\",namespace=~\"$namespace\",job=~\"$job\"";
 
@@ -145,12 +146,17 @@ pub(super) fn variable(label: &str, of: &str, all: &str) -> Value {
     })
 }
 
-/// Returns the variable with the base URL of the runbooks, which viewers can change.
-pub(super) fn runbooks(settings: &GeneratorOptions<'_>) -> Value {
+/// Returns a variable with these values; the first ones are selected.
+pub(super) fn choice(name: &str, label: &str, values: &[&str], selected: usize) -> Value {
+    let options: Vec<Value> = values
+        .iter()
+        .zip(0..)
+        .map(|(value, i)| json!({"selected": i < selected, "text": value, "value": value}))
+        .collect();
     json!({
-        "current": {"selected": false, "text": settings.runbook_base, "value": settings.runbook_base},
-        "hide": 0, "label": "Runbooks", "name": "runbooks",
-        "options": [{"selected": true, "text": settings.runbook_base, "value": settings.runbook_base}],
-        "query": settings.runbook_base, "type": "textbox",
+        "allValue": ".+",
+        "current": {"selected": true, "text": values[..selected], "value": values[..selected]},
+        "hide": 0, "includeAll": true, "label": label, "multi": true, "name": name, "options": options,
+        "query": values.join(","), "type": "custom",
     })
 }

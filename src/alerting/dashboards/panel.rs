@@ -1,6 +1,7 @@
 //! A Grafana panel: its queries and options.
 
 mod json;
+mod table;
 
 use serde_json::{Value, json};
 
@@ -9,6 +10,8 @@ pub(super) struct Query {
     pub(super) expr: String,
     legend: String,
     format: ResultFormat,
+    /// Header of the column with the values, in a table that shows them.
+    header: Option<&'static str>,
 }
 
 /// Format of the result.
@@ -35,6 +38,10 @@ pub(super) struct Panel {
     links: Vec<Value>,
     /// Columns of a table, left to right.
     columns: &'static [&'static str],
+    /// Columns that a table is sorted by, highest value first.
+    sorted_by: &'static [&'static str],
+    /// Whether a table has pages instead of a scroll bar.
+    paged: bool,
     /// Overrides for single columns or series.
     overrides: Vec<Value>,
     stacked: bool,
@@ -71,6 +78,8 @@ impl Panel {
             thresholds: vec![(None, "text")],
             links: Vec::new(),
             columns: &[],
+            sorted_by: &[],
+            paged: false,
             overrides: Vec::new(),
             stacked: false,
             show_name: false,
@@ -122,20 +131,6 @@ impl Panel {
         )
     }
 
-    /// A table: one row per series, with labels or `Value` as columns.
-    pub(super) fn table(
-        title: &str,
-        description: &str,
-        expr: String,
-        columns: &'static [&'static str],
-    ) -> Self {
-        let panel = Self::new("table", title, description, "short", (12, 8));
-        Self {
-            columns,
-            ..panel.with_query(expr, "", ResultFormat::Table)
-        }
-    }
-
     /// Adds a query.
     pub(super) fn query(self, expr: String, legend: &str) -> Self {
         self.with_query(expr, legend, ResultFormat::Range)
@@ -146,6 +141,7 @@ impl Panel {
             expr,
             legend: legend.to_owned(),
             format,
+            header: None,
         });
         self
     }
@@ -182,21 +178,6 @@ impl Panel {
         self
     }
 
-    /// Colours the texts of a table column.
-    pub(super) fn column_colours(mut self, column: &str, words: &[(&str, &str)]) -> Self {
-        let words = mappings(
-            words
-                .iter()
-                .map(|(word, colour)| ((*word).to_owned(), *word, *colour)),
-        );
-        let text = json!({"id": "custom.cellOptions", "value": {"type": "color-text"}});
-        self.overrides.push(override_for(
-            column,
-            &[text, json!({"id": "mappings", "value": words})],
-        ));
-        self
-    }
-
     /// Gives series fixed colours.
     pub(super) fn series_colours(mut self, lines: &[(&str, &str)]) -> Self {
         self.overrides.extend(lines.iter().map(|(line, colour)| {
@@ -205,24 +186,6 @@ impl Panel {
                 &[json!({"id": "color", "value": {"fixedColor": colour, "mode": "fixed"}})],
             )
         }));
-        self
-    }
-
-    /// Widens a table column for long texts.
-    pub(super) fn wide_column(mut self, column: &str) -> Self {
-        self.overrides.push(override_for(
-            column,
-            &[json!({"id": "custom.width", "value": 300})],
-        ));
-        self
-    }
-
-    /// Adds a link to a table column.
-    pub(super) fn column_link(mut self, column: &str, title: &str, url: &str) -> Self {
-        self.overrides.push(override_for(
-            column,
-            &[json!({"id": "links", "value": [link_json(title, url)]})],
-        ));
         self
     }
 

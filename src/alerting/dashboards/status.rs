@@ -1,4 +1,4 @@
-//! Statuses, severities and phases as panels show them: words, colours and queries.
+//! Statuses and phases as panels show them: words, colours and queries.
 
 use crate::catalogue::{Phase, Status};
 
@@ -35,10 +35,6 @@ pub(super) const STATUS_MAPPINGS: &[(u8, &str, &str)] = &[
     (3, "warning", "orange"),
     (4, "failing", "red"),
 ];
-
-/// Colours of the severities.
-pub(super) const SEVERITY_COLOURS: &[(&str, &str)] =
-    &[("critical", "red"), ("warning", "orange"), ("info", "blue")];
 
 /// Returns a fixed colour per phase.
 pub(super) fn phase_colours() -> Vec<(&'static str, &'static str)> {

@@ -1,157 +1,121 @@
-//! Alerts that belong to no single failure mode.
+//! Alerts that belong to no single failure mode: about the exporter itself and missing results.
 
 use std::time::Duration;
 
 use crate::alerting::generator_options::GeneratorOptions;
+use crate::alerting::rules::description::PLACE;
 use crate::alerting::rules::group::{
-    AlertRule, Group, KEEP_FIRING_FOR, Rule, escape_template, severity_label,
+    AlertRule, EVALUATION_INTERVAL, Group, KEEP_FIRING_FOR, Rule, escape_template, runbook,
+    severity_label,
 };
 use crate::alerting::time_scale::TimeScale;
-use crate::catalogue::{ExporterAlert, metric};
+use crate::alerting::vantages::{IN_COMPANION, check_command};
+use crate::catalogue::ExporterAlert;
 
-const MINUTE: Duration = Duration::from_mins(1);
+/// Labels of one exporter.
+const EXPORTER: &str = "cluster, namespace, job, instance";
 
 /// Returns the group `exporter`.
 pub fn group(settings: &GeneratorOptions<'_>) -> Group {
-    let rule = |alert: &ExporterAlert| {
-        let (expr, window) = expression(*alert, settings.time_scale)?;
-        let labels = vec![severity_label(alert.entry().severity)];
-        Some(Rule::Alert(alert_rule(
-            *alert, expr, window, labels, settings,
-        )))
-    };
     Group {
         name: "exporter".to_owned(),
-        rules: ExporterAlert::ALL.iter().filter_map(rule).collect(),
+        interval: EVALUATION_INTERVAL,
+        rules: rules(settings, |alert| !alert.is_optional()),
     }
 }
 
-/// Returns the expression of an alert and the longest range in it; `None` if its metric is not
-/// published or the alert has several rules.
-fn expression(alert: ExporterAlert, time_scale: TimeScale) -> Option<(String, Duration)> {
-    let window = |minutes: u32| MINUTE * minutes;
-    let of = |minutes: u32| time_scale.format(window(minutes));
+/// Returns the group `optional`: alerts that users switch on themselves.
+pub fn optional(settings: &GeneratorOptions<'_>) -> Group {
+    Group {
+        name: "optional".to_owned(),
+        interval: EVALUATION_INTERVAL,
+        rules: rules(settings, ExporterAlert::is_optional),
+    }
+}
+
+fn rules(settings: &GeneratorOptions<'_>, wanted: impl Fn(ExporterAlert) -> bool) -> Vec<Rule> {
+    let rule = |alert: ExporterAlert| {
+        let expr = expression(alert, settings.time_scale)?;
+        let labels = vec![severity_label(alert.entry().severity)];
+        Some(Rule::Alert(alert_rule(alert, expr, labels, settings)))
+    };
+    let all = ExporterAlert::ALL.iter().copied();
+    all.filter(|alert| wanted(*alert))
+        .filter_map(rule)
+        .collect()
+}
+
+/// Returns the expression of an alert; `None` if the alert has several rules.
+fn expression(alert: ExporterAlert, time_scale: TimeScale) -> Option<String> {
+    let of = |minutes: u64| time_scale.format(Duration::from_mins(minutes));
     let by_check = "max by (cluster, namespace, check)";
-    let (expr, minutes) = match alert {
-        ExporterAlert::Watchdog => ("vector(1)".to_owned(), 0),
-        ExporterAlert::ExporterAbsent => (absent("cluster, namespace", "", time_scale), 10),
-        ExporterAlert::VantageAbsent => (
-            absent(
-                "cluster, namespace, vantage",
-                &format!(
-                    "\nand on (cluster, namespace) group by (cluster, namespace) (present_over_time(castai_health_exporter_info[{}]))",
-                    of(10)
-                ),
-                time_scale,
-            ),
-            10,
+    Some(match alert {
+        ExporterAlert::Watchdog => "vector(1)".to_owned(),
+        ExporterAlert::SameRootInManyClusters => {
+            "count by (check, mode) (\n  group by (cluster, check, mode) (castai_health_failure{caused_by=\"\", severity=\"critical\"})\n) >= 10".to_owned()
+        }
+        ExporterAlert::ExporterAbsent => absent("cluster, namespace", time_scale),
+        ExporterAlert::VantageAbsent => format!(
+            "{}\nand on (cluster, namespace)\ngroup by (cluster, namespace) (castai_health_exporter_info)",
+            absent("cluster, namespace, vantage", time_scale)
         ),
-        ExporterAlert::ExporterDown => (
-            format!(
-                "max by (cluster, namespace, job) (max_over_time(up{{job=~\".*castai-health.*\"}}[{}])) == 0",
-                of(5)
-            ),
-            5,
+        ExporterAlert::SidecarMissing => {
+            "max by (cluster, namespace) (castai_health_agent_pods{exporter=\"missing\"}) > 0".to_owned()
+        }
+        ExporterAlert::CheckFailing => format!(
+            "{by_check} (castai_health_failure{{severity=\"critical\", caused_by=\"\"}}) == 1\n\
+             unless on (cluster, namespace)\n  ALERTS{{alertname=~\"Castai.+\", alertstate=\"firing\", severity=\"critical\", mode!=\"\"}}"
         ),
-        ExporterAlert::SidecarMissing => (
-            format!(
-                "max by (cluster, namespace) (min_over_time(castai_health_agent_pods{{exporter=\"missing\"}}[{}])) > 0",
-                of(5)
-            ),
-            5,
+        ExporterAlert::CheckUnknown => {
+            format!("{by_check} (castai_health_check_unknown{{caused_by=\"\"}}) == 1")
+        }
+        // Compares with the exporter's other checks, so that only its own clock matters.
+        ExporterAlert::CheckStalled => format!(
+            "{by_check} (\n  max by ({EXPORTER}) (castai_health_check_last_attempt_timestamp_seconds)\n  \
+             - on ({EXPORTER}) group_right () castai_health_check_last_attempt_timestamp_seconds\n  \
+             > on ({EXPORTER}, check) clamp_min(10 * castai_health_check_interval_seconds, 900)\n  \
+             unless on ({EXPORTER}, check) castai_health_check_status{{status=~\"unknown|not_applicable\"}} == 1\n)"
         ),
-        ExporterAlert::CheckFailing => (
-            format!(
-                "{by_check} (\n  max_over_time(castai_health_check_status{{status=\"failing\"}}[{of}])\n  \
-                 and on (cluster, namespace, job, instance, check) castai_health_check_need{{need=\"start\"}} == 1\n) == 1\n\
-                 unless on (cluster, namespace)\n  max_over_time(ALERTS{{alertname=~\"Castai.+\",alertstate=\"firing\",mode!=\"\"}}[{of}])",
-                of = of(3)
-            ),
-            0,
-        ),
-        // Instant vectors: ranges over every check of a fleet take seconds to evaluate.
-        ExporterAlert::CheckUnknown => (
-            format!(
-                "{by_check} (\n  castai_health_check_status{{status=\"unknown\"}}\n  \
-                 unless on (cluster, namespace, job, instance, check) castai_health_check_need{{need=\"none\"}} == 1\n) == 1"
-            ),
-            0,
-        ),
-        ExporterAlert::CheckStalled => (stalled(by_check), 0),
-        ExporterAlert::CheckPanicked => (
-            format!(
-                "sum by (cluster, namespace, check) (increase(castai_health_check_panics_total[{}])) > 0",
-                of(15)
-            ),
-            0,
+        ExporterAlert::CheckPanicked => format!(
+            "sum by (cluster, namespace, check) (increase(castai_health_check_panics_total[{}])) > 0",
+            of(15)
         ),
         ExporterAlert::ExporterThrottled => {
             let rate = |metric: &str| {
-                format!(
-                    "sum by (cluster, namespace, check) (rate({metric}[{}]))",
-                    of(15)
-                )
+                format!("sum by (cluster, namespace, check) (rate({metric}[{}]))", of(15))
             };
-            let attempts = rate("castai_health_check_attempts_total");
-            let throttled = rate("castai_health_check_throttled_total");
-            (format!("{throttled} / ({attempts} > 0) > 0.5"), 15)
-        }
-        ExporterAlert::ReloadFailed => (
             format!(
-                "max by (cluster, namespace) (max_over_time(castai_health_config_last_reload_successful[{}])) == 0",
-                of(5)
-            ),
-            5,
-        ),
-        ExporterAlert::UnclassifiedLines => {
-            metric::by_name("unclassified_lines_total")?;
-            (
-                format!(
-                    "sum by (cluster, namespace, source) (increase(castai_health_unclassified_lines_total[{}])) > 0",
-                    of(60)
-                ),
-                0,
+                "{}\n/\n({} > 0)\n> 0.5",
+                rate("castai_health_check_throttled_total"),
+                rate("castai_health_check_attempts_total")
             )
         }
-        ExporterAlert::CertificateExpiring => (
-            format!(
-                "{by_check} (\n  last_over_time(castai_health_tls_certificate_not_after_timestamp_seconds[{}]) - time() < 7 * 86400 > 0\n)",
-                of(15)
-            ),
-            0,
+        ExporterAlert::ReloadFailed => {
+            "max by (cluster, namespace) (castai_health_config_last_reload_successful == bool 0) == 1".to_owned()
+        }
+        ExporterAlert::UnclassifiedLines => format!(
+            "sum by (cluster, namespace, source) (increase(castai_health_unclassified_lines_total[{}])) > 0",
+            of(60)
+        ),
+        ExporterAlert::CertificateExpiring => format!(
+            "{by_check} (castai_health_tls_certificate_not_after_timestamp_seconds - time() > 0) < 7 * 86400"
         ),
         ExporterAlert::ErrorBudgetBurn => return None,
-    };
-    Some((expr, window(minutes)))
+    })
 }
 
-/// Compares with the exporter's other checks, so that only its own clock matters.
-fn stalled(by_check: &str) -> String {
-    let exporter = "cluster, namespace, job, instance";
-    format!(
-        "{by_check} (\n  \
-           (\n    \
-             max by ({exporter}) (castai_health_check_last_attempt_timestamp_seconds)\n    \
-             - on ({exporter}) group_right () castai_health_check_last_attempt_timestamp_seconds\n  \
-           )\n  \
-           > on ({exporter}, check) clamp_min(10 * castai_health_check_interval_seconds, 900)\n  \
-           unless on ({exporter}, check) castai_health_check_status{{status=~\"unknown|not_applicable\"}} == 1\n\
-         )"
-    )
-}
-
-/// Selects exporters seen within a day, but not within ten minutes, that have no scrape target.
-fn absent(by: &str, and: &str, time_scale: TimeScale) -> String {
-    let present = |within: u32| {
+/// Selects exporters that were scraped within a day, but not within ten minutes.
+fn absent(by: &str, time_scale: TimeScale) -> String {
+    let present = |window: Duration| {
         format!(
             "group by ({by}) (present_over_time(castai_health_exporter_info[{}]))",
-            time_scale.format(MINUTE * within)
+            time_scale.format(window)
         )
     };
     format!(
-        "(\n  {}\n  unless on ({by})\n  {}\n  unless on (cluster, namespace)\n  group by (cluster, namespace) (up{{job=~\".*castai-health.*\"}} == 0)\n){and}",
-        present(24 * 60),
-        present(10)
+        "{}\nunless\n{}",
+        present(Duration::from_hours(24)),
+        present(Duration::from_mins(10))
     )
 }
 
@@ -159,7 +123,6 @@ fn absent(by: &str, and: &str, time_scale: TimeScale) -> String {
 pub(super) fn alert_rule(
     alert: ExporterAlert,
     expr: String,
-    window: Duration,
     labels: Vec<(&'static str, String)>,
     settings: &GeneratorOptions<'_>,
 ) -> AlertRule {
@@ -172,16 +135,25 @@ pub(super) fn alert_rule(
             |(_, value)| value.clone(),
         )
     };
-    let annotations = annotations(alert, &value, settings.runbook_base);
+    let mut annotations = vec![
+        ("summary", escape_template(entry.summary)),
+        ("description", description(alert, &value)),
+    ];
+    let nobody_to_ask = alert.is_optional() || alert == ExporterAlert::ExporterAbsent;
+    annotations.push(if nobody_to_ask && settings.runbook_base.is_empty() {
+        (
+            "runbook",
+            format!("castai-health-exporter explain {}", entry.name),
+        )
+    } else {
+        runbook(settings.runbook_base, entry.name, "")
+    });
     AlertRule {
         name: entry.name,
         labels,
         expr,
         for_duration: entry.for_duration,
         keep_firing_for: keep_firing_for(alert),
-        window,
-        check: None,
-        mode: None,
         annotations,
     }
 }
@@ -189,28 +161,34 @@ pub(super) fn alert_rule(
 /// Returns how long an alert keeps firing after its expression stopped matching.
 fn keep_firing_for(alert: ExporterAlert) -> Duration {
     match alert {
-        // A blocked check recovers after the check that blocked it, whose alert must last longer.
-        ExporterAlert::CheckUnknown | ExporterAlert::Watchdog | ExporterAlert::CheckPanicked => {
-            Duration::ZERO
-        }
+        ExporterAlert::Watchdog | ExporterAlert::CheckPanicked => Duration::ZERO,
         _ => KEEP_FIRING_FOR,
     }
 }
 
-/// Returns the annotations of an alert with these label values.
-pub fn annotations(
-    alert: ExporterAlert,
-    label: &dyn Fn(&str) -> String,
-    runbook_base: &str,
-) -> Vec<(&'static str, String)> {
+fn description(alert: ExporterAlert, label: &dyn Fn(&str) -> String) -> String {
     let entry = alert.entry();
-    vec![
-        ("summary", escape_template(entry.summary)),
-        ("description", filled(entry.meaning, label)),
-        ("impact", escape_template(entry.impact)),
-        ("remedy", escape_template(entry.remedy)),
-        ("runbook_url", format!("{runbook_base}/{}.md", entry.name)),
-    ]
+    let meaning = filled(entry.meaning, label);
+    let impact = escape_template(entry.impact);
+    if alert.is_optional() {
+        let command = escape_template(entry.diagnosis[0]);
+        return format!("{meaning}\n{impact}\nEvidence: {command}");
+    }
+    let command = evidence_command(entry.diagnosis[0]);
+    format!("{meaning}\n{impact} {PLACE}\nEvidence: {command}")
+}
+
+/// Returns a command of the runbook with the labels of the alert filled in.
+fn evidence_command(command: &str) -> String {
+    if command.starts_with("castai-health-exporter check") {
+        return check_command(false);
+    }
+    let namespace = "-n {{ $labels.namespace }}";
+    let command = escape_template(command).replace("-n castai-agent", namespace);
+    match command.strip_prefix("castai-health-exporter ") {
+        Some(arguments) => format!("{IN_COMPANION} {arguments}"),
+        None => command,
+    }
 }
 
 /// Replaces each `{label}` in a text.

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use crate::alerting::time_scale::TimeScale;
+use crate::alerting::vantages::IN_COMPANION;
 use crate::alerting::yaml::Yaml;
 use crate::catalogue::Severity;
 
-/// Evaluation interval of every group.
-pub const EVALUATION_INTERVAL: Duration = Duration::from_secs(30);
+/// Evaluation interval of the groups about failures; part of the time from a fault to its alert.
+pub const FAILURES_INTERVAL: Duration = Duration::from_secs(15);
+/// Evaluation interval of the other groups.
+pub const EVALUATION_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Time for which an alert keeps firing after its expression stopped matching.
 pub const KEEP_FIRING_FOR: Duration = Duration::from_mins(5);
@@ -15,8 +18,10 @@ pub const KEEP_FIRING_FOR: Duration = Duration::from_mins(5);
 /// Rules that Prometheus evaluates in order.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// Check of the rules, `exporter` or `slo`; also the file name.
+    /// Area of the rules; also the file name.
     pub name: String,
+    /// Time between two evaluations.
+    pub interval: Duration,
     /// The rules in evaluation order.
     pub rules: Vec<Rule>,
 }
@@ -50,12 +55,6 @@ pub struct AlertRule {
     pub for_duration: Duration,
     /// Time for which the alert keeps firing afterwards, so that a flapping failure notifies once.
     pub keep_firing_for: Duration,
-    /// Shortest time from the failure until the expression matches: the ranges in it.
-    pub window: Duration,
-    /// Check of the alert, if it belongs to one.
-    pub check: Option<&'static str>,
-    /// Failure mode of the alert, if it belongs to one.
-    pub mode: Option<&'static str>,
     /// Annotations, which may contain templates.
     pub annotations: Vec<(&'static str, String)>,
 }
@@ -65,10 +64,7 @@ impl Group {
     pub fn yaml(&self, time_scale: TimeScale) -> Yaml {
         Yaml::map([
             ("name", Yaml::plain(self.full_name())),
-            (
-                "interval",
-                Yaml::plain(time_scale.format(EVALUATION_INTERVAL)),
-            ),
+            ("interval", Yaml::plain(time_scale.format(self.interval))),
             (
                 "rules",
                 Yaml::List(
@@ -114,19 +110,6 @@ impl Rule {
 }
 
 impl AlertRule {
-    /// Returns the shortest time from the failure to the alert.
-    pub fn earliest_notification(&self) -> Duration {
-        self.window + self.for_duration
-    }
-
-    /// Returns the severity if the rule sets it and not the expression.
-    pub fn severity(&self) -> Option<&str> {
-        self.labels
-            .iter()
-            .find(|(name, _)| *name == "severity")
-            .map(|(_, value)| value.as_str())
-    }
-
     fn yaml(&self, time_scale: TimeScale) -> Yaml {
         let mut entries = vec![
             ("alert", Yaml::plain(self.name)),
@@ -152,12 +135,24 @@ pub fn severity_label(severity: Severity) -> (&'static str, String) {
     ("severity", severity.label().to_owned())
 }
 
+/// Returns the annotation with the link to a runbook, or with the command that prints it if no base
+/// URL is known: a relative link leads nowhere in a notification.
+pub fn runbook(base: &str, alert: &str, anchor: &str) -> (&'static str, String) {
+    if base.is_empty() {
+        return ("runbook", format!("{IN_COMPANION} explain {alert}"));
+    }
+    ("runbook_url", format!("{base}/{alert}.md{anchor}"))
+}
+
 fn texts(entries: &[(&'static str, String)]) -> Yaml {
-    Yaml::map(
-        entries
-            .iter()
-            .map(|(key, value)| (*key, Yaml::text(value.clone()))),
-    )
+    let text = |value: &String| {
+        if value.contains('\n') {
+            Yaml::Block(value.clone())
+        } else {
+            Yaml::text(value.clone())
+        }
+    };
+    Yaml::map(entries.iter().map(|(key, value)| (*key, text(value))))
 }
 
 /// Escapes text so that Prometheus expands nothing in it.

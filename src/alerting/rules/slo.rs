@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::alerting::generator_options::GeneratorOptions;
 use crate::alerting::rules::exporter::alert_rule;
-use crate::alerting::rules::group::{Group, Rule, severity_label};
+use crate::alerting::rules::group::{EVALUATION_INTERVAL, Group, Rule, severity_label};
 use crate::alerting::time_scale::TimeScale;
 use crate::catalogue::exporter_alert::{SLO_CHECKS, SLO_TARGET};
 use crate::catalogue::{ExporterAlert, Severity};
@@ -15,8 +15,9 @@ const MINUTE: Duration = Duration::from_mins(1);
 pub const ERROR_RATIO: &str =
     "cluster_namespace_check:castai_health_check_failures_per_attempt:ratio";
 
-/// Windows read from the counters; longer ones are sums of these, which keeps evaluation cheap.
-const COUNTER_WINDOWS: [Duration; 2] = [Duration::from_mins(5), Duration::from_mins(30)];
+/// Windows of the recorded ratios; averages over these give the longer ones. Attempts are regular, so
+/// the average of ratios is the ratio.
+const RECORDED: [Duration; 2] = [Duration::from_mins(5), Duration::from_mins(30)];
 
 /// Without history a failure exceeds every window at once; alerts that name the cause fire first.
 const AFTER_CAUSE_ALERTS: Duration = Duration::from_mins(12);
@@ -30,7 +31,7 @@ struct BurnRate {
     for_duration: Duration,
 }
 
-const BURN_RATES: [BurnRate; 4] = [
+const BURN_RATES: [BurnRate; 3] = [
     BurnRate {
         severity: Severity::Critical,
         long: Duration::from_hours(1),
@@ -52,13 +53,6 @@ const BURN_RATES: [BurnRate; 4] = [
         factor: 3.0,
         for_duration: Duration::from_hours(1),
     },
-    BurnRate {
-        severity: Severity::Warning,
-        long: Duration::from_hours(72),
-        short: Duration::from_hours(6),
-        factor: 1.0,
-        for_duration: Duration::from_hours(3),
-    },
 ];
 
 /// Returns the group `slo`.
@@ -66,94 +60,67 @@ pub fn group(settings: &GeneratorOptions<'_>) -> Group {
     let time_scale = settings.time_scale;
     let checks: Vec<&str> = SLO_CHECKS.iter().map(|check| check.label()).collect();
     let checks = checks.join("|");
-    let mut rules = Vec::new();
-    for base in COUNTER_WINDOWS {
-        for counted in ["attempts", "failures"] {
-            let window = time_scale.format(base);
-            rules.push(Rule::Record {
-                name: increase_of(counted),
-                labels: vec![("window", window.clone())],
-                expr: format!(
-                    "sum by (cluster, namespace, check) (increase(castai_health_check_{counted}_total{{check=~\"{checks}\"}}[{window}]))"
-                ),
-            });
-        }
-    }
-    let mut windows: Vec<Duration> = BURN_RATES
+    let mut rules: Vec<Rule> = RECORDED
         .iter()
-        .flat_map(|burn| [burn.long, burn.short])
+        .map(|window| ratio(&checks, &time_scale.format(*window)))
         .collect();
-    windows.sort_unstable();
-    windows.dedup();
-    rules.extend(windows.into_iter().map(|window| ratio(window, time_scale)));
     for burn in &BURN_RATES {
         let (long, short) = (time_scale.format(burn.long), time_scale.format(burn.short));
         let limit = burn.factor * (1.0 - SLO_TARGET);
-        let over = |window: &str| {
-            format!(
-                "max by (cluster, namespace, check) ({ERROR_RATIO}{{window=\"{window}\"}}) > {limit:.3}"
-            )
-        };
+        let over = |window: Duration| format!("{} > {limit:.3}", average(window, time_scale));
+        let explained = time_scale.format(burn.short.max(MINUTE * 10));
         let expr = format!(
             "(\n  {}\n  and\n  {}\n)\nunless on (cluster, namespace, check)\n  \
-             max_over_time(ALERTS{{alertname=~\"Castai.+\",alertstate=\"firing\",mode!=\"\"}}[{}])",
-            over(&long),
-            over(&short),
-            time_scale.format(burn.short.max(MINUTE * 10))
+             max_over_time(ALERTS{{alertname=~\"Castai.+\", alertstate=\"firing\", mode!=\"\"}}[{explained}])\n\
+             unless on (cluster, namespace, check)\n  \
+             max_over_time(castai_health_failure{{check=~\"{checks}\", caused_by!=\"\"}}[{explained}])",
+            over(burn.long),
+            over(burn.short),
         );
         let labels = vec![
             severity_label(burn.severity),
             ("long", long),
             ("short", short),
         ];
-        let mut alert = alert_rule(
-            ExporterAlert::ErrorBudgetBurn,
-            expr,
-            Duration::ZERO,
-            labels,
-            settings,
-        );
+        let mut alert = alert_rule(ExporterAlert::ErrorBudgetBurn, expr, labels, settings);
         alert.for_duration = burn.for_duration;
         rules.push(Rule::Alert(alert));
     }
     Group {
         name: "slo".to_owned(),
+        interval: EVALUATION_INTERVAL,
         rules,
     }
 }
 
-fn increase_of(counted: &str) -> String {
-    format!("cluster_namespace_check:castai_health_check_{counted}:increase")
-}
-
-/// Returns the ratio of failed attempts within a window.
-fn ratio(window: Duration, time_scale: TimeScale) -> Rule {
-    let base = if window < Duration::from_hours(6) {
-        COUNTER_WINDOWS[0]
-    } else {
-        COUNTER_WINDOWS[1]
-    };
-    let base = if window == COUNTER_WINDOWS[1] {
-        window
-    } else {
-        base
-    };
-    let step = time_scale.format(base);
+/// Records the ratio of failed attempts within a window.
+fn ratio(checks: &str, window: &str) -> Rule {
     let sum = |counted: &str| {
-        let steps = format!("{}{{window=\"{step}\"}}", increase_of(counted));
-        let sum = if window == base {
-            steps
-        } else {
-            format!(
-                "sum_over_time({steps}[{}:{step}])",
-                time_scale.format(window)
-            )
-        };
-        format!("sum by (cluster, namespace, check) ({sum})")
+        format!(
+            "sum by (cluster, namespace, check) (increase(castai_health_check_{counted}_total{{check=~\"{checks}\"}}[{window}]))"
+        )
     };
     Rule::Record {
         name: ERROR_RATIO.to_owned(),
-        labels: vec![("window", time_scale.format(window))],
-        expr: format!("{}\n/\n({} > 0)", sum("failures"), sum("attempts")),
+        labels: vec![("window", window.to_owned())],
+        expr: format!("{}\n/ ({} > 0)", sum("failures"), sum("attempts")),
     }
+}
+
+/// Returns the ratio within a window as the average of recorded ones.
+fn average(window: Duration, time_scale: TimeScale) -> String {
+    let recorded = if window < Duration::from_hours(6) && window != RECORDED[1] {
+        RECORDED[0]
+    } else {
+        RECORDED[1]
+    };
+    let step = time_scale.format(recorded);
+    let series = format!("{ERROR_RATIO}{{window=\"{step}\"}}");
+    let window_text = time_scale.format(window);
+    let averaged = if window == recorded {
+        series
+    } else {
+        format!("avg_over_time({series}[{window_text}:{step}])")
+    };
+    format!("max by (cluster, namespace, check) ({averaged})")
 }

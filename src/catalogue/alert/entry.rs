@@ -1,7 +1,10 @@
 //! The row of an alert.
 
+use std::time::Duration;
+
 use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::FailureMode;
+use crate::catalogue::relation::{Effect, RELATIONS};
 
 /// An alert and its runbook.
 #[derive(Clone, Copy, Debug)]
@@ -18,4 +21,49 @@ pub struct Alert {
     pub impact: &'static str,
     /// Commands that confirm the problem independently of the exporter.
     pub diagnosis: &'static [&'static str],
+}
+
+impl Alert {
+    /// Returns how long a failure must last before the alert fires.
+    ///
+    /// Two minutes where the failure stops the agent, five where it degrades something; at least
+    /// two attempts of the check either way. A consequence may be seen up to 75 s before its cause,
+    /// the longest interval of a cause plus the longest attempt, and must stay quiet until then.
+    pub fn for_duration(&self) -> Duration {
+        let minutes = if self.can_stop_agent() { 2 } else { 5 };
+        Duration::from_mins(minutes).max(self.check.entry().interval * 2)
+    }
+
+    /// Returns whether the agent cannot work without what the check tests, in every configuration.
+    pub const fn can_stop_agent(&self) -> bool {
+        matches!(
+            self.check,
+            CheckId::Dns
+                | CheckId::Apiserver
+                | CheckId::CastaiApi
+                | CheckId::ClusterMetadata
+                | CheckId::AgentWorkload
+        )
+    }
+
+    /// Returns the checks whose failure explains this alert, where the exporter that reports the
+    /// alert may not see the cause (it has the other vantage) or where the failure outlasts it (it
+    /// is observed, not probed).
+    pub fn explained_by(&self) -> Vec<CheckId> {
+        let entry = self.check.entry();
+        let observed = entry.phases.is_empty();
+        let mut causes: Vec<CheckId> = RELATIONS
+            .iter()
+            .filter(|relation| {
+                relation.affected == self.check
+                    && matches!(relation.effect, Effect::Fails(_))
+                    && self.modes.iter().any(|mode| relation.can_explain(*mode))
+                    && (observed || relation.cause.entry().scope != entry.scope)
+            })
+            .map(|relation| relation.cause)
+            .collect();
+        causes.sort_unstable();
+        causes.dedup();
+        causes
+    }
 }

@@ -4,8 +4,9 @@
 
 use std::fmt::Write;
 
-use crate::catalogue::{Status, remedy};
+use crate::catalogue::{CheckId, Status, remedy};
 use crate::cli::exit::Exit;
+use crate::diagnosis::Diagnosis;
 use crate::exporter::Exporter;
 use crate::state::CheckState;
 
@@ -23,6 +24,7 @@ pub fn report(check_states: &[CheckState], exporter: &Exporter, strict: bool) ->
     let tests = check_states.len() + exporter.skipped.len();
     let failures = check_states.iter().filter(fails).count();
     let skipped = check_states.iter().filter(skips).count() + exporter.skipped.len();
+    let diagnosis = Diagnosis::new(check_states, exporter.vantage);
     let mut cases = String::new();
     for check_state in check_states {
         let outcome = if fails(&check_state) {
@@ -32,7 +34,8 @@ pub fn report(check_states: &[CheckState], exporter: &Exporter, strict: bool) ->
         } else {
             Outcome::Passed
         };
-        case(&mut cases, check_state, &outcome);
+        let root = diagnosis.root_of(check_state.check);
+        case(&mut cases, check_state, &outcome, root);
     }
     for skipped in &exporter.skipped {
         let (check, why) = (skipped.check, escaped(&skipped.why));
@@ -59,13 +62,14 @@ enum Outcome {
     Skipped,
 }
 
-fn case(cases: &mut String, check_state: &CheckState, outcome: &Outcome) {
+fn case(cases: &mut String, check_state: &CheckState, outcome: &Outcome, root: Option<CheckId>) {
     let (check, status) = (check_state.check, check_state.status());
     let evidence = check_state
         .latest
         .as_ref()
         .map_or_else(String::new, |report| report.verdict.evidence().to_string());
-    let evidence = escaped(&evidence);
+    let caused_by = root.map_or_else(String::new, |root| format!("caused by {root}: "));
+    let evidence = escaped(&(caused_by + &evidence));
     let findings = check_state
         .latest
         .as_ref()

@@ -1,10 +1,10 @@
-//! The result of `check` as text: one line per check, with evidence and a fix for each failure.
+//! The result of `check` as text: root causes with evidence, fix and what they also affect, then
+//! one line per remaining check.
 
 use std::fmt;
 
-use crate::catalogue::{
-    CheckId, RUNBOOK_BASE, Status, alert, first_sentence, relations, remedy, runbook_url,
-};
+use crate::catalogue::{CheckId, RUNBOOK_BASE, Status, alert, first_sentence, remedy, runbook_url};
+use crate::diagnosis::Diagnosis;
 use crate::exporter::Exporter;
 use crate::report::Finding;
 use crate::state::CheckState;
@@ -31,12 +31,14 @@ impl fmt::Display for TextReport<'_> {
         for problem in &self.exporter.environment_problems {
             writeln!(f, "{} {problem}", self.symbol(Status::Failing))?;
         }
+        let diagnosis = Diagnosis::new(self.check_states, self.exporter.vantage);
+        for root in diagnosis.root_checks() {
+            self.root(f, root, &diagnosis)?;
+        }
         for check in CheckId::ALL {
-            if let Some(check_state) = self
-                .check_states
-                .iter()
-                .find(|check_state| check_state.check == *check)
-            {
+            let explained =
+                diagnosis.of(*check).next().is_some() || diagnosis.root_of(*check).is_some();
+            if let Some(check_state) = self.state(*check).filter(|_| !explained) {
                 self.check(f, check_state)?;
             }
             let skipped = self
@@ -53,11 +55,88 @@ impl fmt::Display for TextReport<'_> {
                 )?;
             }
         }
-        writeln!(f, "\n{}", self.summary())
+        writeln!(f, "\n{}", self.summary())?;
+        match self.root_causes(&diagnosis).as_slice() {
+            [] => Ok(()),
+            [root] => writeln!(f, "root cause: {root}"),
+            roots => writeln!(f, "root causes: {}", roots.join(", ")),
+        }
     }
 }
 
 impl TextReport<'_> {
+    fn state(&self, check: CheckId) -> Option<&CheckState> {
+        self.check_states
+            .iter()
+            .find(|check_state| check_state.check == check)
+    }
+
+    /// Writes a root cause and what it also affects.
+    fn root(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        root: CheckId,
+        diagnosis: &Diagnosis,
+    ) -> fmt::Result {
+        let Some(check_state) = self.state(root) else {
+            return Ok(());
+        };
+        self.check(f, check_state)?;
+        let affected = diagnosis.affected_by(root);
+        if !affected.is_empty() {
+            writeln!(f, "{INDENT}also affected:")?;
+        }
+        for check_state in affected.into_iter().filter_map(|check| self.state(check)) {
+            let (symbol, check) = (self.symbol(check_state.status()), check_state.check);
+            let report = check_state.latest.as_ref();
+            let findings = report.map_or(&[][..], |report| report.verdict.findings());
+            let causes: Vec<_> = findings.iter().map(cause).collect();
+            match (causes.as_slice(), report) {
+                ([], Some(report)) => writeln!(
+                    f,
+                    "{INDENT}  {symbol} {check}: {}, {}",
+                    check_state.status(),
+                    report.verdict.evidence()
+                )?,
+                ([], None) => writeln!(f, "{INDENT}  {symbol} {check}: no result yet")?,
+                (causes, _) => writeln!(f, "{INDENT}  {symbol} {check}: {}", causes.join("; "))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the root causes of what fails, or of what warns if nothing fails.
+    fn root_causes(&self, diagnosis: &Diagnosis) -> Vec<String> {
+        let with = |status: Status| -> Vec<String> {
+            let of = |root: &CheckId| {
+                let affected = diagnosis.affected_by(*root);
+                std::iter::once(root).chain(&affected).any(|check| {
+                    self.state(*check)
+                        .is_some_and(|state| state.status() == status)
+                })
+            };
+            let name = |root: CheckId| {
+                let modes: Vec<_> = diagnosis
+                    .of(root)
+                    .map(|failure| failure.mode.label())
+                    .collect();
+                format!("{root} ({})", modes.join(", "))
+            };
+            diagnosis
+                .root_checks()
+                .into_iter()
+                .filter(of)
+                .map(name)
+                .collect()
+        };
+        let failing = with(Status::Failing);
+        if failing.is_empty() {
+            with(Status::Warning)
+        } else {
+            failing
+        }
+    }
+
     fn check(&self, f: &mut fmt::Formatter<'_>, check_state: &CheckState) -> fmt::Result {
         let status = check_state.status();
         write!(f, "{} {}: ", self.symbol(status), check_state.check)?;
@@ -83,18 +162,9 @@ impl TextReport<'_> {
 
     fn hint(&self, f: &mut fmt::Formatter<'_>, check: CheckId, finding: &Finding) -> fmt::Result {
         paragraph(f, finding.evidence.as_str())?;
-        let (root, _) = relations::root(check, finding.mode);
-        if root != check
-            && self
-                .check_states
-                .iter()
-                .any(|other| other.check == root && other.status() == Status::Failing)
-        {
-            return writeln!(f, "{INDENT}caused by: {root}");
-        }
         paragraph(f, &format!("fix: {}", remedy(check, finding.mode)))?;
         let base = &self.exporter.runbook_base;
-        match alert::root_alert(check, finding.mode) {
+        match alert::covering(check, finding.mode) {
             // Without a base URL, runbook links are paths in the repository.
             Some(alert) if base == RUNBOOK_BASE => {
                 writeln!(
@@ -146,22 +216,10 @@ impl TextReport<'_> {
             .filter(|(count, _)| *count > 0)
             .map(|(count, word)| format!("{count} {word}"))
             .collect();
-        let failing = self
-            .check_states
-            .iter()
-            .filter(|check_state| check_state.status() == Status::Failing);
-        let failing: Vec<&str> = failing
-            .map(|check_state| check_state.check.label())
-            .collect();
-        let names = if failing.is_empty() {
-            String::new()
-        } else {
-            format!("; failing: {}", failing.join(", "))
-        };
         if parts.is_empty() {
             "no checks ran".to_owned()
         } else {
-            parts.join(", ") + &names
+            parts.join(", ")
         }
     }
 }

@@ -19,12 +19,9 @@ pub(super) fn mode_details(mode: FailureMode) -> String {
         entry.meaning, entry.distinguishing, entry.remedy
     );
     for (check, alert, runbook) in pairs_of(mode) {
-        writeln!(
-            text,
-            "\nCheck {check}: alert {}, runbook {runbook}",
-            alert.name
-        )
-        .expect("writing to a string succeeds");
+        let runbook = runbook.map_or_else(String::new, |runbook| format!(", runbook {runbook}"));
+        writeln!(text, "\nCheck {check}: alert {}{runbook}", alert.name)
+            .expect("writing to a string succeeds");
         let here = remedy(check, mode);
         if here != entry.remedy {
             writeln!(text, "Fix for this check: {here}").expect("writing to a string succeeds");
@@ -51,11 +48,11 @@ pub(super) fn mode_json(mode: FailureMode) -> Value {
     })
 }
 
-/// Returns the checks that can report a mode, with the alert and runbook of each pair.
-fn pairs_of(mode: FailureMode) -> impl Iterator<Item = (CheckId, &'static Alert, String)> {
+/// Returns the checks that can report a mode, with the alert and published runbook of each pair.
+fn pairs_of(mode: FailureMode) -> impl Iterator<Item = (CheckId, &'static Alert, Option<String>)> {
     CheckId::ALL.iter().filter_map(move |check| {
-        let alert = alert::root_alert(*check, mode)?;
-        Some((*check, alert, runbook_url(RUNBOOK_BASE, *check, mode)?))
+        let alert = alert::covering(*check, mode)?;
+        Some((*check, alert, runbook_url(RUNBOOK_BASE, *check, mode)))
     })
 }
 

@@ -1,6 +1,8 @@
 //! Assertions on the checks of a [`LabCluster`].
 
-use castai_health_exporter::catalogue::{CheckId, FailureMode, Status, relations};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, Status};
+use castai_health_exporter::config::Vantage;
+use castai_health_exporter::diagnosis::Diagnosis;
 use castai_health_exporter::state::CheckState;
 
 use crate::lab_cluster::{LabCluster, evidence};
@@ -60,8 +62,8 @@ impl LabCluster {
         }
     }
 
-    /// Asserts that this is the only root: all other checks are `ok`, `unknown` or its
-    /// consequences.
+    /// Asserts that a check shows this mode, and that there is one root cause: this failure or the
+    /// one that explains it. All other checks are `ok`, `unknown` or consequences.
     pub async fn assert_root(
         &self,
         check: CheckId,
@@ -81,18 +83,17 @@ impl LabCluster {
             evidence(&root)
         );
         assert_eq!(root.status(), status, "{check}: {}", evidence(&root));
-        for other in check_states.iter().filter(|other| other.check != check) {
-            let modes = other.stable_modes.modes();
-            let follows = |seen: &FailureMode| {
-                relations::root(other.check, *seen) == relations::root(check, mode)
-            };
-            assert!(
-                modes.iter().all(follows),
-                "{} beside {check} {mode}: {}",
-                other.check,
-                evidence(other)
-            );
-        }
+        let diagnosis = Diagnosis::new(&check_states, Vantage::Sidecar);
+        let cause = diagnosis.root_of(check).unwrap_or(check);
+        let beside: Vec<String> = check_states
+            .iter()
+            .filter(|other| diagnosis.root_checks().contains(&other.check) && other.check != cause)
+            .map(|other| format!("{}: {}", other.check, evidence(other)))
+            .collect();
+        assert!(
+            diagnosis.root_checks() == [cause],
+            "root causes beside {check} {mode}: {beside:#?}"
+        );
         root
     }
 }

@@ -1,9 +1,9 @@
-//! Failures that a running exporter reports, compared with the catalogue's relations.
+//! Failures and root causes that a running exporter reports.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use castai_health_exporter::catalogue::{CheckId, FailureMode, mute, relations};
+use castai_health_exporter::catalogue::{CheckId, FailureMode};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -17,18 +17,12 @@ pub type Failure = (CheckId, FailureMode);
 impl Exporter {
     /// Returns the current failures from `/metrics`.
     pub async fn failures(&self) -> BTreeSet<Failure> {
-        let metrics = self.metrics().await;
-        let lines = metrics
-            .lines()
-            .filter_map(|line| line.strip_prefix("castai_health_failure{check=\""));
-        let failure = |line: &str| {
-            let (check, rest) = line.split_once("\",mode=\"")?;
-            Some((
-                CheckId::from_label(check)?,
-                FailureMode::from_label(rest.split('"').next()?)?,
-            ))
-        };
-        lines.map(|line| failure(line).unwrap()).collect()
+        failures(&self.metrics().await, "")
+    }
+
+    /// Returns the current root causes from `/metrics`.
+    pub async fn root_causes(&self) -> BTreeSet<Failure> {
+        failures(&self.metrics().await, "caused_by=\"\"")
     }
 
     /// Waits until only a root cause and its consequences are reported, and returns the time that
@@ -36,8 +30,8 @@ impl Exporter {
     pub async fn wait_for_root(&self, root: Failure, within: Duration) -> Duration {
         let start = Instant::now();
         loop {
-            let failures = self.failures().await;
-            if failures.contains(&root) && failures.iter().all(|failure| explains(root, *failure)) {
+            let roots = self.root_causes().await;
+            if roots.iter().eq([&root]) {
                 println!(
                     "{} {} reported after {:.1} s",
                     root.0,
@@ -47,12 +41,13 @@ impl Exporter {
                 return start.elapsed();
             }
             if start.elapsed() > within {
+                let failures = self.failures().await;
                 let mut evidence = String::new();
                 for (check, _) in &failures {
                     evidence = format!("{evidence}\n{check}: {}", self.evidence(*check).await);
                 }
                 panic!(
-                    "{} {} not reported; failures: {failures:?}{evidence}\n{}",
+                    "{} {} not reported as the only root; roots: {roots:?}; failures: {failures:?}{evidence}\n{}",
                     root.0,
                     root.1,
                     self.log()
@@ -75,13 +70,21 @@ impl Exporter {
     }
 }
 
-/// Whether a failure is this root, follows from it, or is muted by it.
-fn explains(root: Failure, (check, mode): Failure) -> bool {
-    let muted = mute::MUTES.iter().any(|row| {
-        (row.check, row.muted) == (root.0, check)
-            && row.modes.contains(&root.1)
-            && row.muted_modes.contains(&mode)
-            && (!row.same_mode || mode == root.1)
-    });
-    relations::root(check, mode) == relations::root(root.0, root.1) || muted
+/// Returns the failures in an exposition whose series contains a label.
+fn failures(metrics: &str, label: &str) -> BTreeSet<Failure> {
+    let lines = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("castai_health_failure{"))
+        .filter(|line| line.contains(label));
+    let failure = |line: &str| {
+        let value = |label: &str| {
+            let (_, rest) = line.split_once(&format!("{label}=\""))?;
+            rest.split('"').next()
+        };
+        Some((
+            CheckId::from_label(value("check")?)?,
+            FailureMode::from_label(value("mode")?)?,
+        ))
+    };
+    lines.map(|line| failure(line).unwrap()).collect()
 }

@@ -146,6 +146,34 @@ pub fn eventful() -> HealthState {
     health
 }
 
+/// Returns a state in which no name resolves: `dns` fails, `castai_api` and `agent_log` follow, and
+/// `cluster_status` is blocked.
+pub fn dns_outage() -> HealthState {
+    let health = of(&[
+        CheckId::Dns,
+        CheckId::Apiserver,
+        CheckId::CastaiApi,
+        CheckId::ClusterStatus,
+        CheckId::AgentLog,
+    ]);
+    let report = |verdict: Verdict| Report {
+        at: at(30),
+        ..Report::from_verdict(verdict)
+    };
+    let unresolved =
+        |evidence: &str| Verdict::failing(Finding::new(FailureMode::NetDnsTimeout, evidence));
+    let silent = "api.cast.ai: 10.0.0.10:53 did not answer within 5 s";
+    post(&health, CheckId::Dns, report(unresolved(silent)));
+    let fine = Verdict::Ok("10.0.0.1:443 accepts the agent's token".into());
+    post(&health, CheckId::Apiserver, report(fine));
+    post(&health, CheckId::CastaiApi, report(unresolved(silent)));
+    let blocked = Verdict::Unknown("blocked by castai_api: net_dns_timeout".into());
+    post(&health, CheckId::ClusterStatus, report(blocked));
+    let line = "agent: lookup api.cast.ai: i/o timeout";
+    post(&health, CheckId::AgentLog, report(unresolved(line)));
+    health
+}
+
 pub fn exporter() -> Exporter {
     Exporter {
         vantage: Vantage::Sidecar,

@@ -191,7 +191,7 @@ impl LabCluster {
         let (check_set, health) = (
             CheckSet {
                 checks: Vec::new(),
-                blocks: &[],
+                relations: &[],
                 watch_tasks: Vec::new(),
             },
             Arc::new(HealthState::new(&[])),

@@ -438,7 +438,7 @@ scenarios! {
     cluster_control_plane_is_unreachable_for_castai: InjectedFault::CastaiClusterField("reconcileError", "\"No access to Kubernetes API server, please check your firewall settings\"") => ClusterStatus CastaiReconcileFailed Warning;
     // === agent_health ===
     agent_healthz_port_is_closed: InjectedFault::AgentHealthz("refused") => AgentHealth AgentHealthUnreachable Failing;
-    agent_healthz_does_not_respond: InjectedFault::AgentHealthz("hang") => AgentHealth AgentHealthUnreachable Failing;
+    agent_healthz_does_not_respond: InjectedFault::AgentHealthz("hang") => AgentHealth AgentUnresponsive Failing;
     agent_has_not_started: InjectedFault::AgentHealthz("not-started") => AgentHealth AgentNotReadyInitialising Failing;
     agent_is_initialising: InjectedFault::AgentHealthz("initialising") => AgentHealth AgentNotReadyInitialising Failing;
     agent_delivers_no_snapshots: InjectedFault::AgentHealthz("overdue") => AgentHealth AgentUnhealthy Failing;

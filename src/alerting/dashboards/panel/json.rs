@@ -39,10 +39,12 @@ impl Panel {
         let mut overrides = self.overrides.clone();
         if self.kind == "table" {
             // A unit on all columns would format account ids as numbers.
-            overrides.push(override_for(
-                "Value",
-                &[json!({"id": "unit", "value": self.unit})],
-            ));
+            overrides.extend(self.queries.iter().filter_map(|query| {
+                Some(override_for(
+                    query.header?,
+                    &[json!({"id": "unit", "value": self.unit})],
+                ))
+            }));
         } else {
             defaults["unit"] = json!(self.unit);
         }
@@ -58,18 +60,7 @@ impl Panel {
             "type": self.kind,
         });
         if self.kind == "table" {
-            let hidden = ["Time", "__name__", "Value"]
-                .into_iter()
-                .filter(|name| !self.columns.contains(name));
-            let excluded: serde_json::Map<String, Value> =
-                hidden.map(|name| (name.to_owned(), json!(true))).collect();
-            let order: serde_json::Map<String, Value> = self
-                .columns
-                .iter()
-                .zip(0..)
-                .map(|(name, index)| ((*name).to_owned(), json!(index)))
-                .collect();
-            panel["transformations"] = json!([{"id": "organize", "options": {"excludeByName": excluded, "indexByName": order, "renameByName": {}}}]);
+            panel["transformations"] = self.transformations();
         }
         panel
     }
@@ -100,6 +91,7 @@ impl Panel {
                 custom
             }
             "state-timeline" => json!({"fillOpacity": 80, "lineWidth": 0}),
+            "table" if self.paged => json!({"filterable": true}),
             _ => json!({}),
         }
     }
@@ -126,7 +118,16 @@ impl Panel {
                 "yAxis": {"axisPlacement": "left", "reverse": false, "unit": self.unit},
             }),
             "table" => {
-                json!({"cellHeight": "sm", "footer": {"countRows": false, "fields": "", "reducer": ["sum"], "show": false}, "showHeader": true})
+                let sorted: Vec<Value> = self
+                    .sorted_by
+                    .iter()
+                    .map(|column| json!({"desc": true, "displayName": column}))
+                    .collect();
+                json!({
+                    "cellHeight": "sm",
+                    "footer": {"countRows": false, "enablePagination": self.paged, "fields": "", "reducer": ["sum"], "show": false},
+                    "showHeader": true, "sortBy": sorted,
+                })
             }
             _ => json!({"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}),
         }
