@@ -4,7 +4,7 @@ SHELL := bash
 # Most tests wait for timeouts, so more of them than cores run side by side.
 export RUST_TEST_THREADS ?= $(shell echo $$((6 * $$(nproc))))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
-.PHONY: help fetch check install lint deny advisories prose test test-pages test-fleet test-scale test-node demo \
+.PHONY: help fetch check install lint deny advisories prose test test-pages test-latency test-fleet test-scale test-node demo \
 	bench bench-scale soak generate pictures
 
 help: ## List the targets
@@ -50,6 +50,9 @@ test: install lint ## Install, lint and run all tests that need no root
 
 test-pages: install ## Inject each failure under a real Prometheus and Alertmanager; check every notification
 	EVERY_MODE=1 cargo test --locked --test real -- --ignored --nocapture notifications::every_alert_notifies_once
+
+test-latency: install ## Measure the time from a fault to its alert at production intervals (15 minutes)
+	cargo test --locked --test real -- --ignored --nocapture latency::
 
 test-fleet: install ## Measure what the rules of 300 clusters cost one Prometheus
 	cargo test --locked --test real -- --ignored --nocapture fleet::

@@ -132,7 +132,9 @@ impl ApiserverBed {
     /// Waits until `apiserver` reports this mode and no other.
     async fn wait_for_mode(&self, mode: &str, within: Duration) {
         let failing = r#"castai_health_check_status{check="apiserver",status="failing"} 1"#;
-        let failure = format!(r#"castai_health_failure{{check="apiserver",mode="{mode}"}} 1"#);
+        let failure = format!(
+            r#"castai_health_failure{{check="apiserver",mode="{mode}",severity="critical",caused_by=""}} 1"#
+        );
         let took = self
             .exporter
             .wait_for_metrics(&[failing, &failure], within + BUSY_MACHINE_ALLOWANCE)

@@ -11,10 +11,9 @@ use castai_health_exporter::metrics::process::Process;
 use castai_health_exporter::report::{Report, Verdict};
 use castai_health_exporter::state::HealthState;
 use test_support::fixture;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 use tokio::time::sleep;
 
+use crate::support::exposition_server::serve;
 use crate::support::monitoring::{Monitoring, RUNBOOKS};
 
 const CLUSTERS: usize = 300;
@@ -28,39 +27,6 @@ const EVALUATIONS: (u32, u32) = (24, 8);
 const MAX_RULE_SECONDS: f64 = 1.0;
 /// Evaluation interval.
 const EVALUATION_INTERVAL: Duration = Duration::from_secs(15);
-
-/// Serves `failing` at `/ill` and `healthy` everywhere else.
-async fn serve(failing: String, healthy: String) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let (failing, healthy) = (failing.clone(), healthy.clone());
-            tokio::spawn(async move {
-                let mut request = [0; 4096];
-                while let Ok(read @ 1..) = stream.read(&mut request).await {
-                    let body = if request[..read].starts_with(b"GET /ill") {
-                        &failing
-                    } else {
-                        &healthy
-                    };
-                    let head = format!(
-                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
-                        body.len()
-                    );
-                    if stream
-                        .write_all(format!("{head}{body}").as_bytes())
-                        .await
-                        .is_err()
-                    {
-                        break;
-                    }
-                }
-            });
-        }
-    });
-    address
-}
 
 #[tokio::test]
 #[ignore = "it takes minutes and a machine of its own; `make test-fleet` runs it"]

@@ -25,6 +25,7 @@ mod node;
 // Prometheus and Alertmanager: `make test-pages`, `make soak`, `make test-fleet`.
 mod dashboards;
 mod fleet;
+mod notification_texts;
 mod notifications;
 
 mod support;

@@ -1,8 +1,10 @@
-//! Tests of notifications with the real exporter, Prometheus, Alertmanager and a webhook.
+//! Tests of notifications with the real exporter, Prometheus, an Alertmanager as
+//! kube-prometheus-stack configures it, and a webhook.
 //!
 //! Each scenario is one cluster; all run in parallel, thirty times as fast as the committed rules.
 
 mod consequences;
+mod latency;
 mod lifecycle;
 mod monitored_lab;
 mod soak;
@@ -12,18 +14,16 @@ use std::collections::BTreeSet;
 use std::env;
 use std::time::Duration;
 
-use castai_health_exporter::alerting::alertmanager::receiver_of;
 use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 use castai_health_exporter::alerting::time_scale::TimeScale;
-use castai_health_exporter::catalogue::{
-    CheckId, FailureMode, Status, alert, relations, runbook_url,
-};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, Status, alert, runbook_url};
 use consequences::{SharedCause, consequences_notify_once};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use lifecycle::{agent_is_deleted, exporter_restarts};
 use monitored_lab::MonitoredLab;
 use serde_json::{Value, json};
+use test_support::exporter::{Exporter, fetch};
 use test_support::lab_cluster::LabCluster;
 use test_support::scenarios::{
     InjectedFault, SCENARIOS, Scenario, heal, inject_fault, lab_cluster_for,
@@ -31,7 +31,8 @@ use test_support::scenarios::{
 use tokio::time::{Instant, sleep};
 use vantages::{VANTAGE_CASES, vantages_are_named};
 
-use crate::support::monitoring::{Monitoring, Notification, RUNBOOKS};
+use crate::support::monitoring::{Monitoring, RUNBOOKS};
+use crate::support::webhook::Notification;
 
 /// Speed-up over the committed rules.
 const RULE_SPEEDUP: u32 = 30;
@@ -65,7 +66,7 @@ struct Row {
     problems: Vec<String>,
 }
 
-/// Returns the first scenario of each alert, or of each root.
+/// Returns the first scenario of each alert, or of each (check, mode).
 fn selected_scenarios() -> Vec<&'static Scenario> {
     let every = env::var_os(EVERY_MODE).is_some();
     let wanted = env::var_os(SCENARIO_FILTER)
@@ -77,16 +78,11 @@ fn selected_scenarios() -> Vec<&'static Scenario> {
         if !format!("{} {}", scenario.check, scenario.mode).contains(&wanted) {
             return false;
         }
-        let root = relations::root(scenario.check, scenario.mode);
-        let alert = alert::root_alert(scenario.check, scenario.mode)
-            .expect("a mode has no alert")
-            .name;
-        root == (scenario.check, scenario.mode)
-            && seen.insert(if every {
-                (alert, Some(scenario.mode))
-            } else {
-                (alert, None)
-            })
+        if !every {
+            let alert = alert::covering(scenario.check, scenario.mode);
+            return seen.insert((alert.expect("a mode has no alert").name, None));
+        }
+        seen.insert((scenario.check.label(), Some(scenario.mode)))
     };
     SCENARIOS.iter().filter(new).collect()
 }
@@ -201,8 +197,7 @@ async fn play(monitoring: &Monitoring, scenario: &Scenario) -> Row {
         first = monitoring.wait_for_status(&cluster, "firing", NOTIFICATION_TIMEOUT) => first,
         () = keep_injecting(&monitored.world, scenario.fault) => None,
     };
-    let metrics = monitored.exporter.metrics().await;
-    let severity = severity(&metrics, check, scenario.status);
+    let root = root_cause(&monitored.exporter, (check, mode), scenario.status).await;
     heal(&mut monitored.world, healthy).await;
     if given_anew {
         monitored.restart().await;
@@ -215,22 +210,14 @@ async fn play(monitoring: &Monitoring, scenario: &Scenario) -> Row {
     } else {
         None
     };
-    let mut row = row(
-        monitoring,
-        &cluster,
-        (check, mode),
-        severity,
-        began,
-        first.as_ref(),
-    );
-    if first.is_none() {
-        let shown = metrics
-            .lines()
-            .filter(|line| line.contains("health_failure{"))
-            .collect::<Vec<_>>()
-            .join("; ");
-        row.problems.push(format!("the exporter reports {shown}"));
-    }
+    let mut row = match &root {
+        Ok(root) => row(monitoring, &cluster, root, began, first.as_ref()),
+        Err(root_causes) => Row {
+            problems: vec![format!("not one root cause: {root_causes}")],
+            ..Row::new(&cluster)
+        },
+    };
+    row.scenario_name = format!("{check} {mode}");
     if last.is_none() {
         row.problems.push("no resolved notification".to_owned());
     }
@@ -259,16 +246,76 @@ async fn keep_injecting(world: &LabCluster, fault: InjectedFault) {
     }
 }
 
+/// The root cause that a notification must name.
+struct RootCause {
+    check: CheckId,
+    mode: FailureMode,
+    severity: &'static str,
+}
+
+/// Returns the only root cause that an exporter reports; it must have the alert of the failure that
+/// was injected. The severity follows from what the exporter says the agent needs.
+async fn root_cause(
+    exporter: &Exporter,
+    (check, mode): (CheckId, FailureMode),
+    status: Status,
+) -> Result<RootCause, String> {
+    let document = fetch(exporter.address(), "/api/v1/status").await.unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let [root] = document["root_causes"].as_array().unwrap().as_slice() else {
+        return Err(document["root_causes"].to_string());
+    };
+    let text = |key: &str| root[key].as_str().unwrap().to_owned();
+    let (root_check, root_mode) = (
+        CheckId::from_label(&text("check")).unwrap(),
+        FailureMode::from_label(&text("mode")).unwrap(),
+    );
+    let alert = |check, mode| alert::covering(check, mode).map(|alert| alert.name);
+    if alert(root_check, root_mode) != alert(check, mode) {
+        return Err(root.to_string());
+    }
+    let checks = document["checks"].as_array().unwrap();
+    let row = checks.iter().find(|row| row["id"] == root_check.label());
+    let severity = match row.unwrap()["need"].as_str().unwrap() {
+        "none" => "info",
+        "start" if status == Status::Failing => "critical",
+        _ => "warning",
+    };
+    Ok(RootCause {
+        check: root_check,
+        mode: root_mode,
+        severity,
+    })
+}
+
+impl Row {
+    fn new(cluster: &str) -> Self {
+        Self {
+            scenario_name: cluster.to_owned(),
+            alert: "",
+            severity: "",
+            seconds: f64::NAN,
+            notifications: 0,
+            resolved: 0,
+            problems: Vec::new(),
+        }
+    }
+}
+
 /// Compares the notifications of a cluster with the expected ones.
 fn row(
     monitoring: &Monitoring,
     cluster: &str,
-    (check, mode): (CheckId, FailureMode),
-    severity: &'static str,
+    root: &RootCause,
     began: Instant,
     first: Option<&Notification>,
 ) -> Row {
-    let alert = alert::for_mode(check, mode)
+    let RootCause {
+        check,
+        mode,
+        severity,
+    } = *root;
+    let alert = alert::covering(check, mode)
         .expect("a root cause has no alert")
         .name;
     let notifications = monitoring.notifications(cluster);
@@ -290,7 +337,7 @@ fn row(
         let alerts = first.body["alerts"].as_array().cloned().unwrap_or_default();
         let wanted = json!({
             "alertname": alert, "check": check.label(), "cluster": cluster, "mode": mode.label(),
-            "namespace": "castai-agent", "severity": severity,
+            "namespace": cluster, "severity": severity,
         });
         if alerts.len() != 1 || alerts[0]["labels"] != wanted {
             problems.push(format!(
@@ -305,19 +352,20 @@ fn row(
         {
             problems.push(format!("no link to {url}"));
         }
-        let receiver = receiver_of(alert, severity).trim_start_matches("castai-");
-        if first.receiver != receiver {
-            problems.push(format!("sent to {}, not to {receiver}", first.receiver));
+        let description = alerts[0]["annotations"]["description"].to_string();
+        let evidence = format!("kubectl -n {cluster} exec ");
+        if !description.contains(&evidence) || !description.contains(cluster) {
+            problems.push(format!("no command or place in {description}"));
         }
     }
     Row {
-        scenario_name: format!("{check} {mode}"),
         alert,
         severity,
         seconds: first.map_or(f64::NAN, |one| one.at.duration_since(began).as_secs_f64()),
         notifications: is("firing"),
         resolved: is("resolved"),
         problems,
+        ..Row::new(cluster)
     }
 }
 
@@ -329,19 +377,4 @@ fn alert_labels(body: &Value) -> String {
         .map(|one| format!("{} {}", one["status"], one["labels"]))
         .collect();
     format!("{} [{}]", body["status"], labels.join(", "))
-}
-
-/// Returns the severity that the catalogue gives a verdict, from what the exporter says the agent
-/// needs.
-fn severity(metrics: &str, check: CheckId, status: Status) -> &'static str {
-    let needed = |need: &str| {
-        metrics.contains(&format!(
-            "check_need{{check=\"{check}\",need=\"{need}\"}} 1"
-        ))
-    };
-    match status {
-        _ if needed("none") => "info",
-        Status::Failing if needed("start") => "critical",
-        _ => "warning",
-    }
 }

@@ -1,12 +1,12 @@
-//! Tests of rules, routes and inhibitions with promtool and amtool.
+//! Tests of the rules with promtool, and of the example for Alertmanager with amtool.
 
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
 
-use castai_health_exporter::alerting::alertmanager;
-use castai_health_exporter::alerting::alertmanager::inhibition;
-use castai_health_exporter::catalogue::{CheckId, ExporterAlert};
+use castai_health_exporter::alerting::file::OPTIONAL_RULES;
+use castai_health_exporter::catalogue::alert::ALERTS;
+use castai_health_exporter::catalogue::{ExporterAlert, Severity};
 use test_support::committed::{Committed, committed, committed_file};
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
@@ -42,19 +42,32 @@ fn newest_promtool() -> String {
 fn old_and_new_promtool_accept_the_rules() {
     for promtool in ["promtool", &newest_promtool()] {
         println!("{}", output_of(promtool, &["--version"]));
-        for file in committed("alerts/rules") {
+        for path in rule_files() {
             let words = output_of(
                 promtool,
-                &["check", "rules", "--lint=all", "--lint-fatal", &file.path],
+                &["check", "rules", "--lint=all", "--lint-fatal", &path],
             );
             assert!(words.contains("SUCCESS"), "{words}");
         }
     }
 }
 
+/// Returns the paths of all rules, including the optional ones.
+fn rule_files() -> impl Iterator<Item = String> {
+    let files = committed("alerts/rules").into_iter().map(|file| file.path);
+    files.chain([OPTIONAL_RULES.to_owned()])
+}
+
 #[test]
 fn promtool_tests_pass() {
-    assert!(committed("alerts/tests").len() > CheckId::ALL.len());
+    for path in rule_files() {
+        let name = Path::new(&path)
+            .file_stem()
+            .expect("it is a file")
+            .display()
+            .to_string();
+        committed_file(&format!("alerts/tests/{name}_test.yaml"));
+    }
     all_tests_pass("promtool");
 }
 
@@ -77,58 +90,69 @@ fn all_tests_pass(promtool: &str) {
 #[test]
 fn promtool_test_with_wrong_expectation_fails() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("dns_test.yaml");
-    let contents = committed_file("alerts/tests/dns_test.yaml")
+    let path = folder.path().join("kubernetes_test.yaml");
+    let contents = committed_file("alerts/tests/kubernetes_test.yaml")
         .replace("'../rules/", &format!("'{REPOSITORY}/alerts/rules/"));
-    let wrong = contents.replace("'critical'", "'warning'");
-    assert_ne!(contents, wrong);
-    std::fs::write(&path, wrong).unwrap();
-    assert!(
-        !run("promtool", &["test", "rules", path.to_str().unwrap()])
-            .status
-            .success()
-    );
+    let test = |contents: &str| {
+        std::fs::write(&path, contents).unwrap();
+        let output = run("promtool", &["test", "rules", path.to_str().unwrap()]);
+        output.status.success()
+    };
+    assert!(test(&contents));
+    for (right, wrong) in [
+        ("severity: 'critical'", "severity: 'warning'"),
+        ("mode: 'net_dns_nxdomain'", "mode: 'net_dns_timeout'"),
+        ("the resolver answered NXDOMAIN", "the resolver is slow"),
+        (
+            "cluster=\"info\"}', value: 1",
+            "cluster=\"info\"}', value: 2",
+        ),
+    ] {
+        let wrong = contents.replace(right, wrong);
+        assert_ne!(contents, wrong);
+        assert!(
+            !test(&wrong),
+            "promtool does not notice the lack of {right}"
+        );
+    }
 }
 
 #[test]
-fn amtool_accepts_the_configuration_and_routes_by_severity() {
-    let configuration = "alerts/alertmanager/alertmanager.yaml";
-    let words = output_of("amtool", &["check-config", configuration]);
-    assert!(
-        words.contains(&format!(
-            "{} inhibit rules",
-            inhibition::inhibitions().len()
-        )),
-        "{words}"
-    );
+fn amtool_accepts_the_example_and_routes_by_severity() {
+    const CONFIGURATION: &str = "alerts/alertmanager/alertmanager.yaml";
+    let words = output_of("amtool", &["check-config", CONFIGURATION]);
+    assert!(words.contains("0 inhibit rules"), "{words}");
+    let failures = ALERTS.iter().flat_map(|alert| {
+        Severity::OF_FAILURES
+            .iter()
+            .map(|severity| (alert.name, *severity))
+    });
+    let exporter = ExporterAlert::ALL.iter().map(|alert| alert.entry());
+    let ours = failures.chain(exporter.map(|entry| (entry.name, entry.severity)));
     println!("{:<45} {:<10} receiver", "alert", "severity");
-    let watchdog = ExporterAlert::Watchdog.entry();
-    let rows = alertmanager::alert_names()
-        .filter(|name| *name != watchdog.name)
-        .zip(["critical", "warning", "info"].into_iter().cycle())
-        .chain([(watchdog.name, "none"), ("SomebodyElses", "critical")]);
-    for (name, severity) in rows {
-        let labels = [format!("alertname={name}"), format!("severity={severity}")];
-        let arguments = [
-            "config",
-            "routes",
-            "test",
-            "--config.file",
-            configuration,
-            &labels[0],
-            &labels[1],
-        ];
-        let receiver = output_of("amtool", &arguments);
-        let receiver = receiver
-            .lines()
-            .find(|line| !line.starts_with("Warning"))
-            .unwrap_or_default();
-        let expected = if name == "SomebodyElses" {
-            "castai-null"
-        } else {
-            alertmanager::receiver_of(name, severity)
+    for (name, severity) in ours.chain([("SomeoneElses", Severity::Critical)]) {
+        let receiver = receiver_of(CONFIGURATION, name, severity);
+        println!("{name:<45} {:<10} {receiver}", severity.label());
+        let expected = match severity {
+            _ if name == "SomeoneElses" => "default",
+            Severity::Critical => "pager",
+            Severity::Warning => "tickets",
+            Severity::Info => "nobody",
+            Severity::None => "dead-mans-switch",
         };
-        println!("{name:<45} {severity:<10} {receiver}");
-        assert_eq!(receiver, expected, "{name} {severity}");
+        assert_eq!(receiver, expected, "{name} {}", severity.label());
     }
+}
+
+/// Returns the receiver that Alertmanager notifies of an alert.
+fn receiver_of(configuration: &str, name: &str, severity: Severity) -> String {
+    let labels = [
+        format!("alertname={name}"),
+        format!("severity={}", severity.label()),
+    ];
+    let command = ["config", "routes", "test", "--config.file", configuration];
+    let arguments = [&command[..], &[&labels[0], &labels[1]]].concat();
+    let words = output_of("amtool", &arguments);
+    let receiver = words.lines().find(|line| !line.starts_with("Warning"));
+    receiver.unwrap_or_default().to_owned()
 }

@@ -1,7 +1,9 @@
 //! Control of the real programs.
 
 pub(crate) mod cluster;
+pub(crate) mod exposition_server;
 pub(crate) mod helm;
 pub(crate) mod monitoring;
 pub(crate) mod moto;
 pub(crate) mod promtool;
+pub(crate) mod webhook;

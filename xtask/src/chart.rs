@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use castai_health_exporter::alerting::file::{DASHBOARDS, GeneratedFile, RULES};
+use castai_health_exporter::alerting::file::{DASHBOARDS, GeneratedFile, OPTIONAL_RULES, RULES};
 
 use crate::header::MARKDOWN_HEADER;
 use crate::markdown::escape_cell;
@@ -87,7 +87,8 @@ pub(crate) fn copy(file: &GeneratedFile) -> Option<GeneratedFile> {
             .strip_prefix(DASHBOARDS)
             .map(|name| format!("{CHART_DASHBOARDS}{name}"))
     };
-    let path = rules.or_else(dashboards)?;
+    let optional = || (file.path == OPTIONAL_RULES).then(|| format!("{CHART_RULES}/optional.yaml"));
+    let path = rules.or_else(dashboards).or_else(optional)?;
     Some(GeneratedFile {
         path,
         contents: file.contents.clone(),
@@ -157,6 +158,32 @@ mod tests {
             value("f", "\"\"", ""),
         ];
         assert_eq!(documented(text), wanted);
+    }
+
+    #[test]
+    fn chart_has_a_copy_of_rules_and_dashboards_only() {
+        let copied = |path: &str| {
+            let contents = String::new();
+            let path = path.to_owned();
+            copy(&GeneratedFile { path, contents }).map(|copy| copy.path)
+        };
+        for (path, chart_path) in [
+            (
+                "alerts/rules/cloud.yaml",
+                Some("deploy/chart/files/rules/cloud.yaml"),
+            ),
+            (
+                "alerts/optional.yaml",
+                Some("deploy/chart/files/rules/optional.yaml"),
+            ),
+            (
+                "dashboards/fleet.json",
+                Some("deploy/chart/files/dashboards/fleet.json"),
+            ),
+            ("alerts/prometheusrule.yaml", None),
+        ] {
+            assert_eq!(copied(path).as_deref(), chart_path, "{path}");
+        }
     }
 
     #[test]

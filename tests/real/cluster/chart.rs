@@ -1,7 +1,9 @@
 //! Tests of the chart: validation, rendered objects on a real API server, and the sidecar admission
 //! policy.
 
+mod notes;
 mod policy;
+mod rules;
 pub(super) mod values;
 
 use std::fs;
@@ -113,20 +115,6 @@ async fn chart_renders_a_pod_monitor() {
         !rendered.contains("prometheus.io/scrape"),
         "it would be scraped twice"
     );
-    let rules = template(&Helm::latest(), &["prometheusRule.enabled=true"])
-        .await
-        .unwrap();
-    let brought = fs::read_dir(format!("{CHART}/files/rules"))
-        .unwrap()
-        .count();
-    assert!(brought > 10, "{brought}");
-    assert_eq!(rules.matches("kind: PrometheusRule").count(), brought);
-    for line in [
-        "name: exporter-castai-health-exporter-aws-credentials",
-        "- alert: CastaiApiserverUnreachable",
-    ] {
-        assert!(rules.contains(line), "{line}");
-    }
 }
 
 #[tokio::test]

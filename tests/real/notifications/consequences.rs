@@ -2,7 +2,7 @@
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode};
 use lab::apiserver::workload;
-use lab::{AgentFault, ApiFault, CastAiFault};
+use lab::{AgentFault, ApiFault, CastAiFault, DnsFault, Ec2Fault, ProxyFault, StsFault};
 use serde_json::json;
 use test_support::lab_cluster::LabCluster;
 use test_support::pods::wait_for;
@@ -10,12 +10,22 @@ use test_support::scenarios::heal;
 use tokio::time::{Instant, sleep};
 
 use super::monitored_lab::MonitoredLab;
-use super::{NOTIFICATION_TIMEOUT, RESOLVE_DELAY, Row, row};
+use super::{NOTIFICATION_TIMEOUT, RESOLVE_DELAY, RootCause, Row, row};
 use crate::support::monitoring::Monitoring;
 
 /// A cause with consequences that appear in other checks after a while.
 #[derive(Clone, Copy)]
 pub(super) enum SharedCause {
+    /// No name resolves; nothing outside the cluster can be reached.
+    SilentResolver,
+    /// A firewall drops all connections out of the cluster; the API server is inside.
+    BlockedEgress,
+    /// The proxy in front of CAST AI, STS and EC2 requires a password.
+    ProxyRequiresPassword,
+    /// A proxy presents certificates of another CA for CAST AI, STS and EC2.
+    InterceptingProxy,
+    /// The node of the agent, the cluster controller and the evictor is dead.
+    DeadNode,
     /// CAST AI rejects the key; the agent is unhealthy and is killed repeatedly.
     InvalidKey,
     /// The API server rejects the agent's account; the agent loses its lease and exits.
@@ -29,7 +39,12 @@ pub(super) enum SharedCause {
 }
 
 impl SharedCause {
-    pub(super) const ALL: [Self; 4] = [
+    pub(super) const ALL: [Self; 9] = [
+        Self::SilentResolver,
+        Self::BlockedEgress,
+        Self::ProxyRequiresPassword,
+        Self::InterceptingProxy,
+        Self::DeadNode,
         Self::InvalidKey,
         Self::AccountForbidden,
         Self::ScaledToZero,
@@ -38,11 +53,27 @@ impl SharedCause {
 
     fn cause(self) -> (CheckId, FailureMode) {
         match self {
+            Self::SilentResolver => (CheckId::Dns, FailureMode::NetDnsTimeout),
+            Self::BlockedEgress => (CheckId::CastaiApi, FailureMode::NetConnectTimeout),
+            Self::ProxyRequiresPassword => (CheckId::CastaiApi, FailureMode::ProxyAuthRequired),
+            Self::InterceptingProxy => (CheckId::CastaiApi, FailureMode::TlsIntercepted),
+            Self::DeadNode => (CheckId::AgentWorkload, FailureMode::AgentUnavailable),
             Self::InvalidKey => (CheckId::CastaiApi, FailureMode::CastaiTokenInvalid),
             Self::AccountForbidden => (CheckId::Apiserver, FailureMode::K8sRbacForbidden),
             Self::ScaledToZero => (CheckId::AgentWorkload, FailureMode::AgentScaledToZero),
             Self::ImageUnauthorized => (CheckId::AgentWorkload, FailureMode::ImageAuthFailed),
         }
+    }
+
+    /// Returns a healthy cluster in which this can happen.
+    fn lab_cluster(self) -> LabCluster {
+        let mut world = LabCluster::start();
+        if matches!(self, Self::ProxyRequiresPassword | Self::InterceptingProxy) {
+            let proxy = format!("http://proxy.lab:{}", world.proxy.addr().port());
+            world.set_env("HTTPS_PROXY", &proxy);
+            world.set_env("NO_PROXY", "127.0.0.0/8,kubernetes.default.svc");
+        }
+        world
     }
 
     async fn inject(self, world: &LabCluster) {
@@ -58,6 +89,34 @@ impl SharedCause {
             });
         };
         match self {
+            Self::SilentResolver => world.dns.set(DnsFault::Silent),
+            Self::BlockedEgress => {
+                world
+                    .castai
+                    .set("tcp-hang".parse::<CastAiFault>().unwrap())
+                    .await;
+                world.sts.set("tcp-hang".parse::<StsFault>().unwrap()).await;
+                world.ec2.set("tcp-hang".parse::<Ec2Fault>().unwrap()).await;
+            }
+            Self::ProxyRequiresPassword => {
+                world.proxy.set("407".parse::<ProxyFault>().unwrap()).await;
+            }
+            Self::InterceptingProxy => {
+                world
+                    .proxy
+                    .set("block-page".parse::<ProxyFault>().unwrap())
+                    .await;
+            }
+            Self::DeadNode => {
+                for (namespace, pod) in WORKLOADS {
+                    objects.change("Pod", namespace, pod, |pod| {
+                        pod["status"]["containerStatuses"][0]["ready"] = json!(false);
+                        let not_ready = workload::condition("Ready", "False", "", "");
+                        pod["status"]["conditions"] = json!([not_ready]);
+                    });
+                }
+                stop_agent(world).await;
+            }
             Self::InvalidKey => {
                 world.castai.set(CastAiFault::TokenInvalid).await;
                 world.agent.set(AgentFault::Overdue).await;
@@ -101,6 +160,14 @@ impl SharedCause {
     }
 }
 
+/// The pods on the node of the agent, each with its namespace.
+const WORKLOADS: [(&str, &str); 4] = [
+    (workload::AGENT, workload::POD),
+    (workload::AGENT, "castai-cluster-controller-7f6d5c4b3-aaaaa"),
+    (workload::AGENT, "castai-cluster-controller-7f6d5c4b3-bbbbb"),
+    (workload::AGENT, "castai-evictor-5c4d3b2a1-ccccc"),
+];
+
 /// Simulates an agent that does not run.
 async fn stop_agent(world: &LabCluster) {
     world.agent.set(AgentFault::Refused).await;
@@ -114,13 +181,10 @@ async fn stop_agent(world: &LabCluster) {
 }
 
 /// Plays a cause with its consequences and expects a single notification.
-pub(super) async fn consequences_notify_once(
-    monitoring: &Monitoring,
-    consequences_notify_once: SharedCause,
-) -> Row {
-    let (check, mode) = consequences_notify_once.cause();
+pub(super) async fn consequences_notify_once(monitoring: &Monitoring, shared: SharedCause) -> Row {
+    let (check, mode) = shared.cause();
     let cluster = format!("{check}-{mode}-and-what-follows").replace('_', "-");
-    let mut monitored = MonitoredLab::start(LabCluster::start()).await;
+    let mut monitored = MonitoredLab::start(shared.lab_cluster()).await;
     let healthy = (monitored.world.env.clone(), monitored.world.file.clone());
     monitoring.scrape(&cluster, &[monitored.exporter.address()]);
     monitored
@@ -130,14 +194,14 @@ pub(super) async fn consequences_notify_once(
             NOTIFICATION_TIMEOUT,
         )
         .await;
-    consequences_notify_once.inject(&monitored.world).await;
+    shared.inject(&monitored.world).await;
     let began = Instant::now();
     let first = monitoring
         .wait_for_status(&cluster, "firing", NOTIFICATION_TIMEOUT)
         .await;
     // Long enough for any further notification.
     sleep(RESOLVE_DELAY * 3).await;
-    let metrics = monitored.exporter.metrics().await;
+    let shown = monitored.exporter.failures().await;
     heal(&mut monitored.world, healthy).await;
     let last = if first.is_some() {
         monitoring
@@ -146,19 +210,12 @@ pub(super) async fn consequences_notify_once(
     } else {
         None
     };
-    let mut row = row(
-        monitoring,
-        &cluster,
-        consequences_notify_once.cause(),
-        "critical",
-        began,
-        first.as_ref(),
-    );
-    row.scenario_name = cluster;
-    let shown: Vec<&str> = metrics
-        .lines()
-        .filter(|line| line.starts_with("castai_health_failure{"))
-        .collect();
+    let root = RootCause {
+        check,
+        mode,
+        severity: "critical",
+    };
+    let mut row = row(monitoring, &cluster, &root, began, first.as_ref());
     if shown.len() < 2 {
         row.problems.push(format!("no consequence: {shown:?}"));
     }

@@ -8,7 +8,7 @@ use test_support::scenarios::{InjectedFault, heal, inject_fault};
 use tokio::time::{Instant, sleep};
 
 use super::monitored_lab::MonitoredLab;
-use super::{NOTIFICATION_TIMEOUT, RESOLVE_DELAY, Row, row};
+use super::{NOTIFICATION_TIMEOUT, RESOLVE_DELAY, RootCause, Row, row};
 use crate::support::monitoring::Monitoring;
 
 /// Restarts the exporter during a failure and expects no further notification.
@@ -35,9 +35,12 @@ pub(super) async fn exporter_restarts(monitoring: &Monitoring) -> Row {
     monitoring
         .wait_for_status(cluster, "resolved", NOTIFICATION_TIMEOUT)
         .await;
-    let pair = (CheckId::CastaiApi, FailureMode::CastaiTokenInvalid);
-    let mut row = row(monitoring, cluster, pair, "critical", began, first.as_ref());
-    cluster.clone_into(&mut row.scenario_name);
+    let root = RootCause {
+        check: CheckId::CastaiApi,
+        mode: FailureMode::CastaiTokenInvalid,
+        severity: "critical",
+    };
+    let mut row = row(monitoring, cluster, &root, began, first.as_ref());
     row.problems.extend(meanwhile);
     row
 }
@@ -69,11 +72,8 @@ pub(super) async fn agent_is_deleted(monitoring: &Monitoring) -> Row {
     };
     let mut problems = Vec::new();
     for one in &notifications {
-        if one.receiver != "pager"
-            || one.body["alerts"]
-                .as_array()
-                .is_none_or(|alerts| alerts.len() != 1)
-        {
+        let alerts = one.body["alerts"].as_array();
+        if alerts.is_none_or(|alerts| alerts.len() != 1) {
             problems.push(one.body.to_string());
         }
     }
@@ -81,7 +81,7 @@ pub(super) async fn agent_is_deleted(monitoring: &Monitoring) -> Row {
     if (firing, resolved) != (1, 1)
         || notifications
             .iter()
-            .any(|one| one.body["groupLabels"]["cluster"] != cluster)
+            .any(|one| one.body["commonLabels"]["cluster"] != cluster)
     {
         problems.push(format!("{notifications:?}"));
     }

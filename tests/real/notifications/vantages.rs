@@ -1,13 +1,14 @@
 //! With a sidecar and a companion, notifications say which of them sees the failure.
 
-use castai_health_exporter::alerting::visibility::Visibility;
+use castai_health_exporter::alerting::vantages::{BOTH, COMPANION, SIDECAR};
 use castai_health_exporter::catalogue::{CheckId, FailureMode};
 use lab::CastAiFault;
+use test_support::exporter::Exporter;
 use test_support::lab_cluster::LabCluster;
 use tokio::time::Instant;
 
 use super::monitored_lab::MonitoredLab;
-use super::{NOTIFICATION_TIMEOUT, Row, row};
+use super::{NOTIFICATION_TIMEOUT, RootCause, Row, row};
 use crate::support::monitoring::Monitoring;
 
 /// The vantages (sidecar, companion) whose API key is rejected, each in a separate lab
@@ -16,7 +17,7 @@ pub(super) struct VantageCase {
     cluster: &'static str,
     sidecar_fails: bool,
     companion_fails: bool,
-    visibility: Visibility,
+    sentence: &'static str,
     severity: &'static str,
 }
 
@@ -25,22 +26,22 @@ pub(super) const VANTAGE_CASES: [VantageCase; 3] = [
         cluster: "seen-everywhere",
         sidecar_fails: true,
         companion_fails: true,
-        visibility: Visibility::Both,
+        sentence: BOTH,
         severity: "critical",
     },
     VantageCase {
         cluster: "seen-in-the-pod-only",
         sidecar_fails: true,
         companion_fails: false,
-        visibility: Visibility::SidecarOnly,
+        sentence: SIDECAR,
         severity: "critical",
     },
     VantageCase {
         cluster: "seen-beside-it-only",
         sidecar_fails: false,
         companion_fails: true,
-        visibility: Visibility::CompanionOnly,
-        severity: "warning",
+        sentence: COMPANION,
+        severity: "info",
     },
 ];
 
@@ -50,13 +51,14 @@ pub(super) async fn vantages_are_named(monitoring: &Monitoring, seen: &VantageCa
         cluster,
         sidecar_fails,
         companion_fails,
-        visibility,
+        sentence,
         severity,
     } = *seen;
     let (pods, other) = (
         MonitoredLab::start(LabCluster::start()).await,
         MonitoredLab::start(LabCluster::start()).await,
     );
+    other.add_sidecar_to_agent_pod();
     let (sidecar, companion) = (pods.sidecar().await, other.companion().await);
     monitoring.scrape(cluster, &[sidecar.address(), companion.address()]);
     // Both were healthy before.
@@ -68,22 +70,29 @@ pub(super) async fn vantages_are_named(monitoring: &Monitoring, seen: &VantageCa
             )
             .await;
     }
-    let broken: Vec<&LabCluster> = [
-        (sidecar_fails, &pods.world),
-        (companion_fails, &other.world),
+    let broken: Vec<(&LabCluster, &Exporter)> = [
+        (sidecar_fails, &pods.world, &sidecar),
+        (companion_fails, &other.world, &companion),
     ]
     .into_iter()
     .filter(|one| one.0)
-    .map(|one| one.1)
+    .map(|(_, world, exporter)| (world, exporter))
     .collect();
-    for world in &broken {
-        world.castai.set(CastAiFault::TokenInvalid).await;
-    }
     let began = Instant::now();
+    for (world, exporter) in &broken {
+        world.castai.set(CastAiFault::TokenInvalid).await;
+        // The sidecar's alert comes first: the companion's is inhibited only while that fires.
+        exporter
+            .wait_for_metrics(
+                &[r#"castai_health_check_status{check="castai_api",status="failing"} 1"#],
+                NOTIFICATION_TIMEOUT,
+            )
+            .await;
+    }
     let first = monitoring
         .wait_for_status(cluster, "firing", NOTIFICATION_TIMEOUT)
         .await;
-    for world in &broken {
+    for (world, _) in &broken {
         world.castai.heal().await;
     }
     let last = if first.is_some() {
@@ -93,17 +102,18 @@ pub(super) async fn vantages_are_named(monitoring: &Monitoring, seen: &VantageCa
     } else {
         None
     };
-    let pair = (CheckId::CastaiApi, FailureMode::CastaiTokenInvalid);
-    let mut row = row(monitoring, cluster, pair, severity, began, first.as_ref());
-    cluster.clone_into(&mut row.scenario_name);
+    let root = RootCause {
+        check: CheckId::CastaiApi,
+        mode: FailureMode::CastaiTokenInvalid,
+        severity,
+    };
+    let mut row = row(monitoring, cluster, &root, began, first.as_ref());
     let notifications = first
         .map(|first| first.body["alerts"][0]["annotations"].to_string())
         .unwrap_or_default();
-    if !notifications.contains(visibility.sentence().trim()) {
-        row.problems.push(format!(
-            "the text does not name the vantage{}: {notifications}",
-            visibility.sentence()
-        ));
+    if !notifications.contains(sentence) {
+        row.problems
+            .push(format!("the text lacks \"{sentence}\": {notifications}"));
     }
     if last.is_none() {
         row.problems.push("no resolved notification".to_owned());

@@ -1,4 +1,7 @@
 //! Debian's Prometheus and Alertmanager on loopback, and a webhook that records notifications.
+//!
+//! Alertmanager is configured as kube-prometheus-stack configures it by default: its grouping, its
+//! inhibition rules, nothing of ours. Its receiver is called `null`; here it is the webhook.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -6,37 +9,28 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use std::{env, fs};
 
-use castai_health_exporter::alerting::alertmanager;
 use castai_health_exporter::alerting::generator_options::GeneratorOptions;
-use castai_health_exporter::alerting::rules::groups;
+use castai_health_exporter::alerting::rules::{exporter, groups};
+use castai_health_exporter::alerting::time_scale::TimeScale;
 use castai_health_exporter::alerting::yaml::Yaml;
+use castai_health_exporter::catalogue::ExporterAlert;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::support::webhook::{Notification, receive};
+
 /// Base URL of the runbooks in these tests.
 pub(crate) const RUNBOOKS: &str = "https://example.org/runbooks";
-
-/// A notification of Alertmanager.
-#[derive(Clone, Debug)]
-pub(crate) struct Notification {
-    /// Last segment of the webhook path: `pager`, `ticket` or `deadman`.
-    pub(crate) receiver: String,
-    /// Payload of the webhook.
-    pub(crate) body: Value,
-    /// Time of arrival.
-    pub(crate) at: Instant,
-}
 
 /// Variable with a Prometheus other than Debian's.
 const PROMETHEUS_VARIABLE: &str = "PROMETHEUS";
 
-/// Prometheus with our rules, Alertmanager with our routes, and the webhook.
+/// Prometheus with our rules, the Alertmanager, and the webhook.
 pub(crate) struct Monitoring {
     directory: TempDir,
     prometheus: String,
@@ -50,14 +44,18 @@ pub(crate) struct Monitoring {
 struct Process(Child);
 
 impl Monitoring {
-    /// Starts everything with the rules and routes at this time scale.
+    /// Starts everything with the rules and the grouping at this time scale.
     pub(crate) async fn start(settings: &GeneratorOptions<'_>, scrape: Duration) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         for folder in ["rules", "targets", "prometheus", "alertmanager"] {
             fs::create_dir(path.join(folder)).unwrap();
         }
-        for group in groups(settings) {
+        // The optional alerts are loaded too: the watchdog proves that notifications are delivered.
+        for group in groups(settings)
+            .into_iter()
+            .chain([exporter::optional(settings)])
+        {
             let document =
                 Yaml::map([("groups", Yaml::List(vec![group.yaml(settings.time_scale)]))])
                     .document();
@@ -65,9 +63,8 @@ impl Monitoring {
         }
         let (receiver, notifications) = receive().await;
         let [prometheus, manager] = [free_port(), free_port()];
-        let routes =
-            alertmanager::configuration(&format!("http://{receiver}"), settings.time_scale);
-        fs::write(path.join("alertmanager.yaml"), routes).unwrap();
+        let configuration = kube_prometheus_stack(&receiver, settings.time_scale);
+        fs::write(path.join("alertmanager.yaml"), configuration.to_string()).unwrap();
         let every = format!("{}ms", scrape.as_millis());
         let configuration = json!({
             "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
@@ -107,9 +104,12 @@ impl Monitoring {
     }
 
     /// Sets the exporters of a cluster as scrape targets; an empty list removes the cluster.
+    ///
+    /// kube-prometheus-stack groups by namespace alone, so each cluster has another namespace here,
+    /// as if each had a separate Alertmanager.
     pub(crate) fn scrape(&self, cluster: &str, addresses: &[&str]) {
-        let targets =
-            json!([{"targets": addresses, "labels": {"cluster": cluster, "namespace": "castai-agent"}}]).to_string();
+        let labels = json!({"cluster": cluster, "namespace": cluster});
+        let targets = json!([{"targets": addresses, "labels": labels}]).to_string();
         let folder = self.directory.path().join("targets");
         // Renamed into place, so that Prometheus never reads half a file.
         let (new, file) = (
@@ -147,20 +147,16 @@ impl Monitoring {
 
     /// Returns all notifications except the watchdog's.
     pub(crate) fn all_notifications(&self) -> Vec<Notification> {
-        self.notifications
-            .borrow()
-            .iter()
-            .filter(|one| one.receiver != "deadman")
+        let all = self.notifications.borrow();
+        all.iter()
+            .filter(|one| !is_watchdog(one))
             .cloned()
             .collect()
     }
 
     /// Whether a notification of the watchdog arrived.
     pub(crate) fn watchdog_notified(&self) -> bool {
-        self.notifications
-            .borrow()
-            .iter()
-            .any(|one| one.receiver == "deadman")
+        self.notifications.borrow().iter().any(is_watchdog)
     }
 
     /// Scrapes one address as many clusters.
@@ -204,6 +200,15 @@ impl Monitoring {
                 (name, rule["evaluationTime"].as_f64().unwrap())
             })
             .collect()
+    }
+
+    /// Returns the pending and firing alerts, with their annotations.
+    pub(crate) async fn alerts(&self) -> Vec<Value> {
+        let answer = get(&self.prometheus, "/api/v1/alerts")
+            .await
+            .expect("Prometheus does not respond");
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        answer["data"]["alerts"].as_array().unwrap().clone()
     }
 
     /// Returns the resident memory of Prometheus, in bytes.
@@ -274,10 +279,48 @@ async fn ready(address: &str, folder: &Path) {
 }
 
 fn notifications_of(all: &[Notification], cluster: &str) -> Vec<Notification> {
-    let of = |one: &&Notification| {
-        one.receiver != "deadman" && one.body["groupLabels"]["cluster"] == cluster
-    };
+    let of = |one: &&Notification| one.body["groupLabels"]["namespace"] == cluster;
     all.iter().filter(of).cloned().collect()
+}
+
+fn is_watchdog(one: &Notification) -> bool {
+    one.body["commonLabels"]["alertname"] == ExporterAlert::Watchdog.entry().name
+}
+
+/// The Alertmanager configuration in the default values of the chart kube-prometheus-stack
+/// (`alertmanager.config`), with the webhook as its only receiver.
+fn kube_prometheus_stack(webhook: &str, time_scale: TimeScale) -> Value {
+    let of = |seconds: u64| time_scale.format(Duration::from_secs(seconds));
+    json!({
+        "global": {"resolve_timeout": of(300)},
+        "inhibit_rules": [
+            {
+                "source_matchers": ["severity = critical"],
+                "target_matchers": ["severity =~ warning|info"],
+                "equal": ["namespace", "alertname"],
+            },
+            {
+                "source_matchers": ["severity = warning"],
+                "target_matchers": ["severity = info"],
+                "equal": ["namespace", "alertname"],
+            },
+            {
+                "source_matchers": ["alertname = InfoInhibitor"],
+                "target_matchers": ["severity = info"],
+                "equal": ["namespace"],
+            },
+            {"target_matchers": ["alertname = InfoInhibitor"]},
+        ],
+        "route": {
+            "group_by": ["namespace"],
+            "group_wait": of(30),
+            "group_interval": of(300),
+            "repeat_interval": of(12 * 3600),
+            "receiver": "null",
+            "routes": [{"receiver": "null", "matchers": ["alertname = \"Watchdog\""]}],
+        },
+        "receivers": [{"name": "null", "webhook_configs": [{"url": format!("http://{webhook}/")}]}],
+    })
 }
 
 impl Process {
@@ -314,62 +357,6 @@ fn free_port() -> String {
         .local_addr()
         .unwrap()
         .to_string()
-}
-
-/// Serves a webhook that records notifications.
-async fn receive() -> (String, watch::Receiver<Vec<Notification>>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let (writer, notifications) = watch::channel(Vec::new());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let writer = writer.clone();
-            tokio::spawn(async move { serve_webhook(stream, &writer).await });
-        }
-    });
-    (address, notifications)
-}
-
-/// Reads requests until the connection closes.
-async fn serve_webhook(
-    mut stream: TcpStream,
-    notifications: &watch::Sender<Vec<Notification>>,
-) -> Option<()> {
-    let mut read = Vec::new();
-    loop {
-        let head = loop {
-            if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
-                break end + 4;
-            }
-            if stream.read_buf(&mut read).await.ok()? == 0 {
-                return None;
-            }
-        };
-        let text = String::from_utf8_lossy(&read[..head]).to_ascii_lowercase();
-        let length: usize = text
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:"))?
-            .trim()
-            .parse()
-            .ok()?;
-        while read.len() < head + length {
-            stream.read_buf(&mut read).await.ok()?;
-        }
-        let body = serde_json::from_slice(&read[head..head + length]).ok()?;
-        let receiver = text.split(' ').nth(1)?.trim_start_matches('/').to_owned();
-        notifications.send_modify(|all| {
-            all.push(Notification {
-                receiver,
-                body,
-                at: Instant::now(),
-            });
-        });
-        read.drain(..head + length);
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            .await
-            .ok()?;
-    }
 }
 
 /// Returns the body of a response with status 200.

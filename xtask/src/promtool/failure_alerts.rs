@@ -1,380 +1,333 @@
-//! Tests of the alerts on failure modes: one scenario per cluster.
+//! Tests of the alerts about failures: what each says, and its course in one cluster per scenario.
 
 use std::time::Duration;
 
 use castai_health_exporter::alerting::generator_options::GeneratorOptions;
-use castai_health_exporter::alerting::rules::failures::annotations;
 use castai_health_exporter::alerting::rules::group::KEEP_FIRING_FOR;
-use castai_health_exporter::alerting::visibility::Visibility;
-use castai_health_exporter::catalogue::alert::{ALERTS, for_duration};
-use castai_health_exporter::catalogue::{Alert, CheckId, FailureMode, Need, Scope, Severity};
-
-use crate::promtool::simulated_exporter::{Phase, SimulatedExporter};
-use crate::promtool::test_case::{
-    ExpectedAlert, Firing, FiringClusters, STEP, TestCase, expand_templates,
+use castai_health_exporter::alerting::rules::selector::Selector;
+use castai_health_exporter::catalogue::alert::documented_as;
+use castai_health_exporter::catalogue::relation::explaining;
+use castai_health_exporter::catalogue::{
+    Alert, CheckId, Effect, FailureMode, Relation, Scope, Severity,
 };
 
+use crate::promtool::notification::{SeenBy, of_failure};
+use crate::promtool::series::{Exporter, MINUTE, STEP, Series, Span, present};
+use crate::promtool::test_case::{ExpectedNotifications, ExpectedResult, TestCase};
+
 /// Time at which every failure starts.
-const FAILURE_START: Duration = Duration::from_mins(2);
-const MINUTE: Duration = Duration::from_mins(1);
+const START: Duration = Duration::from_mins(2);
 
-/// A scenario in one cluster and the period in which the alert fires.
-struct Scenario {
-    cluster: String,
-    mode: FailureMode,
-    exporters: Vec<SimulatedExporter>,
-    fires: Option<(Duration, Duration)>,
-    severity: Severity,
-    visibility: Visibility,
-}
+/// Time for which a cause that is over still explains a failure.
+const OUTLASTS_CAUSE: Duration = Duration::from_mins(10);
 
-/// Returns one test case per alert, with a scenario per cluster.
-pub(super) fn test_cases(check: CheckId, settings: &GeneratorOptions<'_>) -> Vec<TestCase> {
-    ALERTS
+/// Returns the tests of some alerts.
+pub(super) fn test_cases(alerts: &[Alert], settings: &GeneratorOptions<'_>) -> Vec<TestCase> {
+    alerts
         .iter()
-        .filter(|alert| alert.check == check)
-        .map(|alert| case(alert, settings))
+        .flat_map(|alert| [text(alert, settings), course(alert)])
         .collect()
 }
 
-fn case(alert: &'static Alert, settings: &GeneratorOptions<'_>) -> TestCase {
-    let scenarios = scenarios(alert);
-    let firing = |scenario: &Scenario| {
-        let label = |name, value: &str| (name, value.to_owned());
-        let sentence = if alert.check.entry().scope == Scope::Cluster {
-            ""
-        } else {
-            scenario.visibility.sentence()
-        };
-        Firing {
-            labels: vec![
-                label("cluster", &scenario.cluster),
-                label("namespace", "castai-agent"),
-                label("check", alert.check.label()),
-                label("mode", scenario.mode.label()),
-                label("severity", scenario.severity.label()),
-            ],
-            annotations: expand_templates(annotations(
-                alert,
-                scenario.mode,
-                sentence,
-                settings.runbook_base,
-            )),
+/// Returns the (check, mode) pairs that an alert covers, its own check first.
+fn pairs(alert: &Alert) -> Vec<(CheckId, FailureMode)> {
+    let selector = Selector::new(alert);
+    let mut pairs = Vec::new();
+    for check in selector.checks {
+        for mode in &selector.modes {
+            let (of, documented) = documented_as(check, *mode);
+            if mode.shown_by(check) && of == alert.check && alert.modes.contains(&documented) {
+                pairs.push((check, *mode));
+            }
         }
+    }
+    pairs
+}
+
+/// Checks the whole notification: seen by the sidecar, by the companion and by both; with and
+/// without a label `cluster`.
+fn text(alert: &Alert, settings: &GeneratorOptions<'_>) -> TestCase {
+    let (check, mode) = (alert.check, alert.modes[0]);
+    let fires = START + alert.for_duration();
+    let span = [(START, fires + 5 * MINUTE)];
+    let sidecar = Exporter::sidecar("sidecar");
+    let companion = Exporter::companion("companion");
+    let no_cluster = [sidecar, companion].map(Exporter::without_cluster);
+    let scenarios = match check.entry().scope {
+        Scope::Pod => vec![
+            (vec![sidecar], SeenBy::Sidecar),
+            (vec![companion], SeenBy::Companion),
+            (no_cluster.to_vec(), SeenBy::Both),
+        ],
+        Scope::Cluster => vec![
+            (vec![companion], SeenBy::Companion),
+            (vec![companion.without_cluster()], SeenBy::Companion),
+        ],
     };
-    let fires_at = |at: Duration| {
+    let mut series = Vec::new();
+    for exporter in scenarios.iter().flat_map(|(exporters, _)| exporters) {
+        series.push(exporter.info(&present(&[(Duration::ZERO, fires + 5 * MINUTE)])));
+        series.push(exporter.root(check, mode, Severity::Critical, &span));
+        if check == CheckId::Components {
+            let labels = format!(
+                "component=\"evictor\",mode=\"{mode}\",severity=\"critical\",caused_by=\"\""
+            );
+            let metric = "castai_health_component_failure";
+            series.push(exporter.series(metric, &labels, &present(&span)));
+        }
+    }
+    let notification = |(exporters, seen_by): &(Vec<Exporter>, SeenBy)| {
+        let (severity, cluster) = (Severity::Critical, exporters[0].cluster);
+        of_failure(
+            alert,
+            mode,
+            severity,
+            cluster,
+            *seen_by,
+            settings.runbook_base,
+        )
+    };
+    TestCase {
+        name: format!("{} names the cause, the place and the command", alert.name),
+        series,
+        notifications: vec![
+            ExpectedNotifications {
+                at: fires.saturating_sub(STEP),
+                alert: alert.name,
+                notifications: Vec::new(),
+            },
+            ExpectedNotifications {
+                at: fires,
+                alert: alert.name,
+                notifications: scenarios.iter().map(notification).collect(),
+            },
+        ],
+        results: Vec::new(),
+    }
+}
+
+/// A scenario: one cluster.
+struct Scenario {
+    cluster: &'static str,
+    series: Vec<Series>,
+    /// The pairs and severities with which the alert fires.
+    alerts: Vec<(CheckId, FailureMode, Severity)>,
+    /// The time in which it fires; `None` if it never does.
+    fires: Option<Span>,
+}
+
+/// Checks when the alert fires and resolves.
+fn course(alert: &Alert) -> TestCase {
+    let fires = START + alert.for_duration();
+    let end = fires + 5 * MINUTE;
+    let scenarios = scenarios(alert, fires, end);
+    let firing = |at: Duration| {
         scenarios.iter().filter(move |scenario| {
             scenario
                 .fires
                 .is_some_and(|(from, until)| from <= at && at < until)
         })
     };
-    let begin = |mode: &FailureMode| FAILURE_START + for_duration(alert.check, *mode);
-    let first = alert.modes.iter().map(begin).min().unwrap_or(FAILURE_START);
-    let all = alert.modes.iter().map(begin).max().unwrap_or(FAILURE_START);
-    let expected = [first.saturating_sub(STEP), all]
-        .map(|at| ExpectedAlert {
-            at,
-            alert: alert.name,
-            firing: fires_at(at).map(firing).collect(),
-        })
-        .into();
-    // No expectation near the end of a scenario: the last sample and the evaluation may not coincide.
-    let clear = |at: &Duration| {
-        scenarios
-            .iter()
-            .filter_map(|scenario| scenario.fires)
-            .all(|(_, until)| at.abs_diff(until) >= MINUTE)
+    let with_labels = |at: Duration| ExpectedResult {
+        at,
+        query: query(alert, "cluster, check, mode, severity"),
+        samples: firing(at).flat_map(Scenario::samples).collect(),
     };
-    let mut moments: Vec<Duration> = scenarios
-        .iter()
-        .filter_map(|scenario| scenario.fires)
-        .flat_map(|(from, until)| {
-            [
-                from.saturating_sub(STEP),
-                from,
-                until.saturating_sub(MINUTE),
-                until + MINUTE,
-            ]
-        })
-        .collect();
-    moments.sort_unstable();
-    moments.dedup();
-    let firing_clusters = moments
-        .into_iter()
-        .filter(clear)
-        .filter(|at| *at < test_duration(alert))
-        .map(|at| FiringClusters {
-            at,
-            alert: alert.name,
-            clusters: fires_at(at)
-                .map(|scenario| scenario.cluster.clone())
-                .collect(),
-        })
-        .collect();
+    let by_cluster = |at: Duration| ExpectedResult {
+        at,
+        query: query(alert, "cluster"),
+        samples: firing(at)
+            .map(|scenario| {
+                (
+                    format!("cluster=\"{}\"", scenario.cluster),
+                    scenario.alerts.len(),
+                )
+            })
+            .collect(),
+    };
+    // No expectation in the minute after a window of the rule ends: promtool 2 includes a sample at
+    // its start, promtool 3 does not.
+    let outlasted = end + OUTLASTS_CAUSE + alert.for_duration();
+    let mut results = vec![
+        by_cluster(fires.saturating_sub(STEP)),
+        with_labels(fires),
+        by_cluster(end + KEEP_FIRING_FOR.saturating_sub(STEP)),
+        by_cluster(end + KEEP_FIRING_FOR),
+        by_cluster(outlasted.saturating_sub(MINUTE)),
+    ];
+    if !alert.explained_by().is_empty() {
+        results.push(by_cluster(outlasted));
+    }
+    results.push(by_cluster(outlasted + 20 * MINUTE));
     TestCase {
-        name: format!("{}: one scenario per cluster", alert.name),
+        name: format!("{}, one scenario per cluster", alert.name),
         series: scenarios
             .iter()
-            .flat_map(|scenario| {
-                scenario
-                    .exporters
-                    .iter()
-                    .map(move |exporter| (exporter, scenario.mode))
-            })
-            .flat_map(|(exporter, mode)| exporter.series(alert.check, mode))
+            .flat_map(|scenario| scenario.series.clone())
             .collect(),
-        expected_alerts: expected,
-        firing_clusters,
+        notifications: Vec::new(),
+        results,
     }
 }
 
-/// Returns how long failures last: long enough for every alert to fire.
-fn failure_duration(alert: &Alert) -> Duration {
-    let longest = alert
-        .modes
-        .iter()
-        .map(|mode| for_duration(alert.check, *mode))
-        .max();
-    longest.unwrap_or_default() + 5 * MINUTE
+fn query(alert: &Alert, labels: &str) -> String {
+    let name = alert.name;
+    format!("count by ({labels}) (ALERTS{{alertname=\"{name}\", alertstate=\"firing\"}})")
 }
 
-/// Returns the length of the test.
-fn test_duration(alert: &Alert) -> Duration {
-    FAILURE_START + 2 * failure_duration(alert) + 4 * KEEP_FIRING_FOR
+impl Scenario {
+    fn samples(&self) -> Vec<(String, usize)> {
+        let sample = |(check, mode, severity): &(CheckId, FailureMode, Severity)| {
+            let labels = format!(
+                "cluster=\"{}\", check=\"{check}\", mode=\"{mode}\", severity=\"{}\"",
+                self.cluster,
+                severity.label()
+            );
+            (labels, 1)
+        };
+        self.alerts.iter().map(sample).collect()
+    }
 }
 
-/// Returns a scenario per mode, and every other course of events for the first mode.
-fn scenarios(alert: &'static Alert) -> Vec<Scenario> {
-    let course = Course::new(alert);
-    let mut scenarios = course.of_each_mode();
-    scenarios.extend(course.over_time());
-    scenarios.extend(course.by_need());
-    if alert.check.entry().scope == Scope::Pod {
-        scenarios.extend(course.by_visibility());
+/// Returns the scenarios of an alert whose failure starts at [`START`] and ends at `end`.
+fn scenarios(alert: &Alert, fires: Duration, end: Duration) -> Vec<Scenario> {
+    let (check, mode) = (alert.check, alert.modes[0]);
+    let failing = [(START, end)];
+    let while_failing = Some((fires, end + KEEP_FIRING_FOR));
+    let scenario = |cluster, severity, series: Vec<Series>, fires| Scenario {
+        cluster,
+        series,
+        alerts: vec![(check, mode, severity)],
+        fires,
+    };
+    let one = |cluster: &'static str, severity, spans: &[Span], fires| {
+        let series = Exporter::sidecar(cluster).root(check, mode, severity, spans);
+        scenario(cluster, severity, vec![series], fires)
+    };
+    let every = "every-mode";
+    let critical = |(check, mode)| (check, mode, Severity::Critical);
+    let of_pair =
+        |(check, mode)| Exporter::sidecar(every).root(check, mode, Severity::Critical, &failing);
+    let gap = KEEP_FIRING_FOR.saturating_sub(MINUTE);
+    let back = end + gap + 5 * MINUTE;
+    let both = "sidecar-and-companion";
+    let root = |exporter: Exporter| exporter.root(check, mode, Severity::Critical, &failing);
+    let consequence =
+        |exporter: Exporter| exporter.consequence(check, mode, cause(alert), &failing);
+    let mixed = "root-and-consequence";
+    let mut scenarios = vec![
+        Scenario {
+            cluster: every,
+            series: pairs(alert).into_iter().map(of_pair).collect(),
+            alerts: pairs(alert).into_iter().map(critical).collect(),
+            fires: while_failing,
+        },
+        one("warning", Severity::Warning, &failing, while_failing),
+        one("info", Severity::Info, &failing, while_failing),
+        one(
+            "exporter-restarts",
+            Severity::Critical,
+            &[(START, end), (end + gap, back)],
+            Some((fires, back + KEEP_FIRING_FOR)),
+        ),
+        scenario(
+            both,
+            Severity::Critical,
+            vec![
+                root(Exporter::sidecar(both)),
+                root(Exporter::companion(both)),
+            ],
+            while_failing,
+        ),
+        scenario(
+            mixed,
+            Severity::Critical,
+            vec![
+                root(Exporter::sidecar(mixed)),
+                consequence(Exporter::companion(mixed)),
+            ],
+            while_failing,
+        ),
+        scenario(
+            "consequence",
+            Severity::Critical,
+            vec![consequence(Exporter::sidecar("consequence"))],
+            None,
+        ),
+    ];
+    scenarios.extend(explained(alert, end));
+    scenarios
+}
+
+/// Returns a check whose failure explains an alert's; any check if none does.
+fn cause(alert: &Alert) -> CheckId {
+    let (check, mode) = (alert.check, alert.modes[0]);
+    let other = if check == CheckId::Dns {
+        CheckId::Apiserver
+    } else {
+        CheckId::Dns
+    };
+    explaining(check, mode)
+        .next()
+        .map_or(other, |relation| relation.cause)
+}
+
+/// Returns scenarios in which another exporter sees a failure that explains this one.
+fn explained(alert: &Alert, end: Duration) -> Vec<Scenario> {
+    let (check, mode) = (alert.check, alert.modes[0]);
+    let outlasted = end + OUTLASTS_CAUSE + alert.for_duration();
+    let long = (START, outlasted + 5 * MINUTE);
+    let explained = alert.explained_by().into_iter().map(|cause| {
+        let cluster = cause.label();
+        let failure = Exporter::companion(cluster).root(check, mode, Severity::Critical, &[long]);
+        Scenario {
+            cluster,
+            series: vec![
+                cause_series(alert, cause, Severity::Critical, cluster, end),
+                failure,
+            ],
+            alerts: vec![(check, mode, Severity::Critical)],
+            fires: Some((outlasted, long.1 + KEEP_FIRING_FOR)),
+        }
+    });
+    let mut scenarios: Vec<Scenario> = explained.collect();
+    if let Some(cause) = alert
+        .explained_by()
+        .first()
+        .filter(|_| alert.can_stop_agent())
+    {
+        let cluster = "cause-of-lower-severity";
+        let fires = START + alert.for_duration();
+        let failure =
+            Exporter::companion(cluster).root(check, mode, Severity::Critical, &[(START, end)]);
+        scenarios.push(Scenario {
+            cluster,
+            series: vec![
+                cause_series(alert, *cause, Severity::Warning, cluster, end),
+                failure,
+            ],
+            alerts: vec![(check, mode, Severity::Critical)],
+            fires: Some((fires, end + KEEP_FIRING_FOR)),
+        });
     }
     scenarios
 }
 
-/// The course of a failure in the scenarios of one alert.
-struct Course {
-    alert: &'static Alert,
-    /// Duration of a failure.
-    failure: Duration,
-    /// Length of the test.
-    length: Duration,
-    fires_from: Duration,
-    resolves: Duration,
-}
-
-impl Course {
-    fn new(alert: &'static Alert) -> Self {
-        let failure = failure_duration(alert);
-        Self {
-            alert,
-            failure,
-            length: test_duration(alert),
-            fires_from: FAILURE_START + for_duration(alert.check, alert.modes[0]),
-            resolves: FAILURE_START + failure + KEEP_FIRING_FOR,
-        }
-    }
-
-    /// Returns the phases of an exporter that is in `during` for the failure and in `after` later.
-    fn phases(&self, during: Phase, after: Phase) -> [(Duration, Phase); 3] {
-        [
-            (FAILURE_START, Phase::Ok),
-            (self.failure, during),
-            (self.length, after),
-        ]
-    }
-
-    fn failing(&self) -> [(Duration, Phase); 3] {
-        self.phases(Phase::Failing, Phase::Ok)
-    }
-
-    fn healthy(&self) -> [(Duration, Phase); 1] {
-        [(self.length, Phase::Ok)]
-    }
-
-    fn while_failing(&self) -> (Duration, Duration) {
-        (self.fires_from, self.resolves)
-    }
-
-    fn scenario(
-        &self,
-        cluster: &str,
-        exporters: Vec<SimulatedExporter>,
-        fires: Option<(Duration, Duration)>,
-    ) -> Scenario {
-        let exporters = exporters.into_iter().map(|exporter| SimulatedExporter {
-            cluster: cluster.to_owned(),
-            ..exporter
-        });
-        Scenario {
-            cluster: cluster.to_owned(),
-            mode: self.alert.modes[0],
-            exporters: exporters.collect(),
-            fires,
-            severity: Severity::Critical,
-            visibility: Visibility::Sidecar,
-        }
-    }
-
-    fn of_each_mode(&self) -> Vec<Scenario> {
-        let scenario = |mode: &FailureMode| {
-            let fires_from = FAILURE_START + for_duration(self.alert.check, *mode);
-            let exporters = vec![SimulatedExporter::sidecar(&self.failing())];
-            let fires = Some((fires_from, self.resolves));
-            Scenario {
-                mode: *mode,
-                ..self.scenario(&format!("mode-{mode}"), exporters, fires)
-            }
-        };
-        self.alert.modes.iter().map(scenario).collect()
-    }
-
-    fn over_time(&self) -> Vec<Scenario> {
-        let sidecar = |phases: &[(Duration, Phase)]| vec![SimulatedExporter::sidecar(phases)];
-        let flapping: Vec<_> = (0..self.length.as_secs() / STEP.as_secs())
-            .map(|i| (STEP, [Phase::Ok, Phase::Failing][usize::from(i % 2 == 1)]))
-            .collect();
-        let (absent_for, unknown_for) = (3 * MINUTE, KEEP_FIRING_FOR);
-        let restart = [
-            (FAILURE_START, Phase::Ok),
-            (self.failure, Phase::Failing),
-            (absent_for, Phase::Absent),
-            (unknown_for, Phase::UnknownAfterStart),
-            (self.failure, Phase::Failing),
-            (self.length, Phase::Ok),
-        ];
-        let until = |end: Duration| Some((self.fires_from, end));
-        let replaced_at = self.fires_from.saturating_sub(MINUTE);
-        vec![
-            self.scenario("healthy", sidecar(&self.healthy()), None),
-            self.scenario("flapping", sidecar(&flapping), None),
-            self.scenario(
-                "not-applicable-later",
-                sidecar(&self.phases(Phase::Failing, Phase::NotApplicable)),
-                Some(self.while_failing()),
-            ),
-            self.scenario(
-                "unknown-later",
-                sidecar(&self.phases(Phase::Failing, Phase::UnknownInEpisode)),
-                until(self.length),
-            ),
-            self.scenario(
-                "exporter-restarts",
-                sidecar(&restart),
-                until(self.resolves + absent_for + unknown_for + self.failure),
-            ),
-            self.scenario(
-                "exporter-removed",
-                sidecar(&self.phases(Phase::Failing, Phase::Absent)),
-                until(self.resolves + 3 * KEEP_FIRING_FOR),
-            ),
-            self.scenario(
-                "pod-replaced",
-                pod_replaced(self.failure, self.length, replaced_at),
-                until(self.resolves + MINUTE / 2),
-            ),
-        ]
-    }
-
-    fn by_need(&self) -> Vec<Scenario> {
-        [
-            (
-                "needed-for-a-feature",
-                Need::Feature,
-                Phase::Failing,
-                Severity::Warning,
-            ),
-            ("not-needed", Need::None, Phase::Failing, Severity::Info),
-            ("warning", Need::Start, Phase::Warning, Severity::Warning),
-        ]
-        .map(|(cluster, need, during, severity)| {
-            let exporter = SimulatedExporter {
-                need,
-                ..SimulatedExporter::sidecar(&self.phases(during, Phase::Ok))
-            };
-            Scenario {
-                severity,
-                ..self.scenario(cluster, vec![exporter], Some(self.while_failing()))
-            }
-        })
-        .into()
-    }
-
-    fn by_visibility(&self) -> Vec<Scenario> {
-        let (failing, healthy) = (self.failing(), self.healthy());
-        let sidecar = |phases: &[(Duration, Phase)]| SimulatedExporter::sidecar(phases);
-        let companion = |phases: &[(Duration, Phase)]| SimulatedExporter::companion(phases);
-        let spare = SimulatedExporter {
-            instance: "10.0.0.3:9878",
-            ..sidecar(&healthy)
-        };
-        let both = "sidecar-and-companion";
-        [
-            (
-                "sidecar-only",
-                vec![sidecar(&failing), companion(&healthy)],
-                Visibility::SidecarOnly,
-            ),
-            (
-                both,
-                vec![sidecar(&failing), companion(&failing)],
-                Visibility::Both,
-            ),
-            (
-                "companion-only",
-                vec![sidecar(&healthy), companion(&failing)],
-                Visibility::CompanionOnly,
-            ),
-            (
-                "companion-without-sidecar",
-                vec![companion(&failing)],
-                Visibility::Companion,
-            ),
-            (
-                "one-of-two-pods",
-                vec![sidecar(&failing), spare],
-                Visibility::SomeSidecars,
-            ),
-        ]
-        .into_iter()
-        .map(|(cluster, exporters, visibility)| {
-            let severity = if visibility.agent_survives() {
-                Severity::Warning
-            } else {
-                Severity::Critical
-            };
-            Scenario {
-                severity,
-                visibility,
-                ..self.scenario(cluster, exporters, Some(self.while_failing()))
-            }
-        })
-        .collect()
-    }
-}
-
-/// Returns a pod that fails and is replaced by one that fails as well.
-fn pod_replaced(long: Duration, length: Duration, at: Duration) -> Vec<SimulatedExporter> {
-    let old = [
-        (FAILURE_START, Phase::Ok),
-        (at.saturating_sub(FAILURE_START), Phase::Failing),
-        (length, Phase::Absent),
-    ];
-    let new = [
-        (at, Phase::Absent),
-        (STEP, Phase::UnknownAfterStart),
-        ((FAILURE_START + long).saturating_sub(at), Phase::Failing),
-        (length, Phase::Ok),
-    ];
-    vec![
-        SimulatedExporter::sidecar(&old),
-        SimulatedExporter {
-            instance: "10.0.0.9:9878",
-            ..SimulatedExporter::sidecar(&new)
-        },
-    ]
+/// Returns the failure of a cause as the sidecar sees it.
+fn cause_series(
+    alert: &Alert,
+    cause: CheckId,
+    severity: Severity,
+    cluster: &'static str,
+    end: Duration,
+) -> Series {
+    let explains = |relation: &&Relation| {
+        relation.cause == cause && !matches!(relation.effect, Effect::Blocks)
+    };
+    let relation = alert
+        .modes
+        .iter()
+        .find_map(|mode| explaining(alert.check, *mode).find(explains));
+    let mode = relation.map_or(alert.modes[0], |relation| relation.modes[0]);
+    Exporter::sidecar(cluster).root(cause, mode, severity, &[(START, end)])
 }

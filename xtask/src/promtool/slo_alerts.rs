@@ -3,65 +3,125 @@
 use std::time::Duration;
 
 use castai_health_exporter::alerting::generator_options::GeneratorOptions;
-use castai_health_exporter::catalogue::ExporterAlert;
+use castai_health_exporter::catalogue::{CheckId, ExporterAlert, FailureMode, Severity};
 
-use crate::promtool::exporter_alert_test::{AGENT, ExporterAlertTest, TARGET};
-use crate::promtool::test_case::TestCase;
+use crate::promtool::notification::{Notification, of_exporter_alert};
+use crate::promtool::series::{Exporter, MINUTE, Series, Span};
+use crate::promtool::test_case::{ExpectedNotifications, TestCase};
 
-const MINUTE: Duration = Duration::from_mins(1);
+const SIDECAR: Exporter = Exporter::sidecar("one");
+/// The time in which attempts fail: two hours after an hour and a half of history.
+const FAILING: &[Span] = &[(Duration::from_mins(90), Duration::from_mins(210))];
+/// Failed attempts in that time: all of them.
+const ALL_FAIL: &str = "0x179 0+1x240 240x900";
 
 /// Returns the test cases of the group `slo`.
 pub(super) fn test_cases(settings: &GeneratorOptions<'_>) -> Vec<TestCase> {
-    let alert = ExporterAlert::ErrorBudgetBurn;
-    let series = |failures: &str| {
-        let of = |metric: &str, values: &str| {
-            (
-                format!("castai_health_check_{metric}_total{{{TARGET},check=\"castai_api\"}}"),
-                values.to_owned(),
-            )
-        };
-        vec![of("attempts", "0+1x3000"), of("failures", failures)]
+    let burns = |severity: &'static str, long: &'static str, short: &'static str| {
+        let labels = [
+            ("check", "castai_api"),
+            ("severity", severity),
+            ("long", long),
+            ("short", short),
+        ];
+        of_exporter_alert(
+            ExporterAlert::ErrorBudgetBurn,
+            &labels,
+            settings.runbook_base,
+        )
     };
-    let fast = ExporterAlertTest {
-        alert,
-        labels: &[("check", "castai_api"), ("long", "1h"), ("short", "5m")],
-        settings,
-    };
-    let slow = ExporterAlertTest {
-        alert,
-        labels: &[("check", "castai_api"), ("long", "6h"), ("short", "30m")],
-        settings,
-    };
-    let fires_at = (
-        format!(
-            "ALERTS{{{AGENT},alertname=\"CastaiApiUnreachable\",alertstate=\"firing\",mode=\"net_refused\",check=\"castai_api\",severity=\"critical\"}}"
-        ),
-        "_x200 1x400 stale _x100".to_owned(),
+    let (hour, hours, day) = (
+        burns("critical", "1h", "5m"),
+        burns("critical", "6h", "30m"),
+        burns("warning", "1d", "2h"),
     );
+    let silent = |minutes: &[u32]| {
+        minutes
+            .iter()
+            .map(|at| (*at, Vec::new()))
+            .collect::<Vec<_>>()
+    };
+    let root = |check, mode| SIDECAR.root(check, mode, Severity::Critical, FAILING);
+    let refused = FailureMode::NetRefused;
+    // Each window is checked while attempts fail, at their end and when the window has passed.
+    let all_windows = silent(&[
+        92, 105, 150, 205, 212, 217, 225, 235, 245, 270, 320, 340, 400,
+    ]);
     vec![
-        fast.case(
-            "fires early when every other attempt fails",
-            series("0x179 0+0.5x600"),
+        case(
+            "fires while every other attempt fails without a lasting failure, and resolves",
+            attempts("0x179 0+0.5x240 120x900"),
             vec![
-                fast.at(85 * MINUTE, vec![]),
-                fast.at(130 * MINUTE, vec![fast.firing()]),
-                fast.at(150 * MINUTE, vec![fast.firing(), slow.firing()]),
+                (85, vec![]),
+                (103, vec![]),
+                (130, vec![hour.clone()]),
+                (150, vec![hour.clone(), hours.clone()]),
+                (190, vec![hour.clone(), hours.clone(), day.clone()]),
+                (218, vec![hour.clone(), hours.clone(), day.clone()]),
+                (220, vec![hours.clone(), day.clone()]),
+                (260, vec![day]),
+                (400, vec![]),
             ],
         ),
-        fast.case(
-            "fires after alerts with a cause when there is no history",
-            series("0+1x100"),
-            vec![fast.at(11 * MINUTE, vec![])],
+        case(
+            "fires although an alert of another check names a cause there",
+            [
+                attempts("0x179 0+0.5x240 120x900"),
+                vec![root(CheckId::Apiserver, refused)],
+            ]
+            .concat(),
+            vec![(150, vec![hour.clone(), hours])],
         ),
-        fast.case(
-            "is silent when one in a thousand attempts fails",
-            series("0+0.001x3000"),
-            vec![fast.at(10 * 60 * MINUTE, vec![])],
+        case(
+            "is silent while an alert names the cause, and afterwards",
+            [attempts(ALL_FAIL), vec![root(CheckId::CastaiApi, refused)]].concat(),
+            all_windows.clone(),
         ),
-        fast.case(
-            "is silent while an alert names the cause and shortly afterwards",
-            [series("0x179 0+1x420 420x300"), vec![fires_at]].concat(),
-            vec![fast.at(150 * MINUTE, vec![]), fast.at(302 * MINUTE, vec![])],
+        case(
+            "is silent while another check's failure explains the failures, and afterwards",
+            [
+                attempts(ALL_FAIL),
+                vec![SIDECAR.consequence(CheckId::CastaiApi, refused, CheckId::Apiserver, FAILING)],
+            ]
+            .concat(),
+            all_windows,
+        ),
+        case(
+            "fires long after alerts with a cause would, if there is no history",
+            attempts("0+1x100"),
+            vec![(3, vec![]), (16, vec![]), (18, vec![hour])],
+        ),
+        case(
+            "is silent while one in a thousand attempts fails",
+            attempts("0+0.001x1300"),
+            silent(&[60, 400, 600]),
         ),
     ]
+}
+
+/// Returns the counters of attempts and of failed ones.
+fn attempts(failures: &str) -> Vec<Series> {
+    let counter = |counted: &str, values: &str| {
+        let metric = format!("castai_health_check_{counted}_total");
+        SIDECAR.series(&metric, "check=\"castai_api\"", values)
+    };
+    vec![
+        counter("attempts", "0+1x1300"),
+        counter("failures", failures),
+    ]
+}
+
+fn case(what: &str, series: Vec<Series>, expected: Vec<(u32, Vec<Notification>)>) -> TestCase {
+    let alert = ExporterAlert::ErrorBudgetBurn.entry().name;
+    let at = |(minutes, notifications)| ExpectedNotifications {
+        at: minutes * MINUTE,
+        alert,
+        notifications,
+    };
+    TestCase {
+        name: format!("{alert} {what}"),
+        series,
+        notifications: expected.into_iter().map(at).collect(),
+        results: Vec::new(),
+    }
 }

@@ -1,139 +1,123 @@
-//! A test case of promtool: input series and expected alerts.
+//! A test case of promtool: input series, and what fires at which time.
 
 use std::time::Duration;
 
 use castai_health_exporter::alerting::time_scale::TimeScale;
 use castai_health_exporter::alerting::yaml::Yaml;
 
-/// Interval between samples.
-pub(super) const STEP: Duration = Duration::from_secs(30);
+use crate::promtool::notification::Notification;
+use crate::promtool::series::{STEP, Series};
 
 /// A test case.
 pub(super) struct TestCase {
     /// Description.
     pub(super) name: String,
-    /// Input series and their values.
-    pub(super) series: Vec<(String, String)>,
+    /// Input series.
+    pub(super) series: Vec<Series>,
     /// Expected alerts with their annotations.
-    pub(super) expected_alerts: Vec<ExpectedAlert>,
-    /// Clusters in which the alert is expected to fire.
-    pub(super) firing_clusters: Vec<FiringClusters>,
+    pub(super) notifications: Vec<ExpectedNotifications>,
+    /// Expected results of queries.
+    pub(super) results: Vec<ExpectedResult>,
 }
 
-/// The clusters in which an alert fires at a time; it fires in no other.
-pub(super) struct FiringClusters {
+/// The notifications of an alert at a time; none if it is silent.
+pub(super) struct ExpectedNotifications {
     /// Time since the start.
     pub(super) at: Duration,
     /// Name of the alert.
     pub(super) alert: &'static str,
-    /// Names of the clusters.
-    pub(super) clusters: Vec<String>,
+    /// All notifications.
+    pub(super) notifications: Vec<Notification>,
 }
 
-/// The expected state of an alert at a time.
-pub(super) struct ExpectedAlert {
+/// The result of a query at a time.
+pub(super) struct ExpectedResult {
     /// Time since the start.
     pub(super) at: Duration,
-    /// Name of the alert.
-    pub(super) alert: &'static str,
-    /// Firing alerts; empty if the alert is silent.
-    pub(super) firing: Vec<Firing>,
-}
-
-/// A firing alert.
-#[derive(Clone)]
-pub(super) struct Firing {
-    /// Labels.
-    pub(super) labels: Vec<(&'static str, String)>,
-    /// Annotations.
-    pub(super) annotations: Vec<(&'static str, String)>,
+    /// The query.
+    pub(super) query: String,
+    /// Labels and value of each sample.
+    pub(super) samples: Vec<(String, usize)>,
 }
 
 impl TestCase {
+    /// Returns the test case as promtool reads it.
     pub(super) fn yaml(&self) -> Yaml {
-        let series = self.series.iter().map(|(series, values)| {
-            Yaml::map([
-                ("series", Yaml::text(series.clone())),
-                ("values", Yaml::text(values.clone())),
-            ])
-        });
-        let expected = self.expected_alerts.iter().map(|expected| {
-            Yaml::map([
-                (
-                    "eval_time",
-                    Yaml::plain(TimeScale::REAL_TIME.format(expected.at)),
-                ),
-                ("alertname", Yaml::plain(expected.alert)),
-                (
-                    "exp_alerts",
-                    Yaml::List(expected.firing.iter().map(Firing::yaml).collect()),
-                ),
-            ])
+        let series = self.series.iter().map(|series| {
+            let (name, values) = (quoted(&series.name), quoted(&series.values));
+            Yaml::plain(format!("{{series: {name}, values: {values}}}"))
         });
         let mut entries = vec![
             ("name", Yaml::text(self.name.clone())),
-            ("interval", Yaml::plain(TimeScale::REAL_TIME.format(STEP))),
+            ("interval", eval_time(STEP)),
             ("input_series", Yaml::List(series.collect())),
-            ("alert_rule_test", Yaml::List(expected.collect())),
         ];
-        if !self.firing_clusters.is_empty() {
-            entries.push((
-                "promql_expr_test",
-                Yaml::List(
-                    self.firing_clusters
-                        .iter()
-                        .map(FiringClusters::yaml)
-                        .collect(),
-                ),
-            ));
+        let notifications = self.notifications.iter().map(ExpectedNotifications::yaml);
+        let results = self.results.iter().map(ExpectedResult::yaml);
+        for (key, expected) in [
+            ("alert_rule_test", notifications.collect::<Vec<_>>()),
+            ("promql_expr_test", results.collect()),
+        ] {
+            if !expected.is_empty() {
+                entries.push((key, Yaml::List(expected)));
+            }
         }
         Yaml::map(entries)
     }
 }
 
-impl FiringClusters {
+impl ExpectedNotifications {
     fn yaml(&self) -> Yaml {
-        let expr = format!(
-            "count by (cluster) (ALERTS{{alertname=\"{}\",alertstate=\"firing\"}})",
-            self.alert
-        );
-        let samples = self.clusters.iter().map(|cluster| {
-            let labels = Yaml::text(format!("{{cluster=\"{cluster}\"}}"));
-            Yaml::map([("labels", labels), ("value", Yaml::plain("1"))])
-        });
+        let notifications = self.notifications.iter().map(notification);
         Yaml::map([
-            (
-                "eval_time",
-                Yaml::plain(TimeScale::REAL_TIME.format(self.at)),
-            ),
-            ("expr", Yaml::text(expr)),
-            ("exp_samples", Yaml::List(samples.collect())),
+            ("eval_time", eval_time(self.at)),
+            ("alertname", Yaml::plain(self.alert)),
+            ("exp_alerts", Yaml::List(notifications.collect())),
         ])
     }
 }
 
-impl Firing {
+impl ExpectedResult {
     fn yaml(&self) -> Yaml {
-        let texts = |entries: &[(&'static str, String)]| {
-            Yaml::map(
-                entries
-                    .iter()
-                    .map(|(key, value)| (*key, Yaml::text(value.clone()))),
-            )
+        let sample = |(labels, value): &(String, usize)| {
+            let labels = quoted(&format!("{{{labels}}}"));
+            Yaml::plain(format!("{{labels: {labels}, value: {value}}}"))
         };
         Yaml::map([
-            ("exp_labels", texts(&self.labels)),
-            ("exp_annotations", texts(&self.annotations)),
+            ("eval_time", eval_time(self.at)),
+            ("expr", Yaml::text(self.query.clone())),
+            (
+                "exp_samples",
+                Yaml::List(self.samples.iter().map(sample).collect()),
+            ),
         ])
     }
 }
 
-/// Returns annotations as Prometheus expands them.
-pub(super) fn expand_templates(
-    annotations: Vec<(&'static str, String)>,
-) -> Vec<(&'static str, String)> {
-    annotations
-        .into_iter()
-        .map(|(key, value)| (key, value.replace("{{ \"{{\" }}", "{{")))
-        .collect()
+fn notification(notification: &Notification) -> Yaml {
+    let label = |(name, value): &(&str, String)| format!("{name}: {}", quoted(value));
+    let labels: Vec<String> = notification.labels.iter().map(label).collect();
+    let annotations = notification.annotations.iter().map(|(name, text)| {
+        let text = if text.contains('\n') {
+            Yaml::Block(text.clone())
+        } else {
+            Yaml::text(text.clone())
+        };
+        (*name, text)
+    });
+    Yaml::map([
+        (
+            "exp_labels",
+            Yaml::plain(format!("{{{}}}", labels.join(", "))),
+        ),
+        ("exp_annotations", Yaml::map(annotations)),
+    ])
+}
+
+fn eval_time(at: Duration) -> Yaml {
+    Yaml::plain(TimeScale::REAL_TIME.format(at))
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }

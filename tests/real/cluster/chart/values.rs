@@ -48,6 +48,10 @@ pub(in crate::cluster) const VALUE_SETS: &[&[&str]] = &[
         "companion.extraEnv[0].value=b",
     ],
     &[
+        "prometheusRule.runbookBaseUrl=https://runbooks.example.com/castai",
+        "sidecar.enabled=true",
+    ],
+    &[
         "nameOverride=other",
         "fullnameOverride=another",
         "log.level=debug",
@@ -105,4 +109,34 @@ pub(super) const INVALID_VALUES: &[(&[&str], &str)] = &[
         "addresses",
     ),
     (&["podMonitor.interval=soon"], "interval"),
+    (&["prometheusRule.disable={CastaiClockSkew}"], "disable"),
+    (&["prometheusRule.disabled=CastaiClockSkew"], "disabled"),
+    (&["prometheusRule.disabled.CastaiClockSkew=1"], "disabled"),
+    (&["prometheusRule.namespace=No_Name"], "namespace"),
+    (
+        &["prometheusRule.overrides.CastaiClockSkew.keep_firing_for=5m"],
+        "keep_firing_for",
+    ),
+    (
+        &["prometheusRule.overrides.CastaiClockSkew.for=soon"],
+        "for",
+    ),
+    (
+        &["prometheusRule.overrides.CastaiClockSkew.severity="],
+        "severity",
+    ),
+    (
+        &["prometheusRule.additionalRuleLabels.not-a-label=x"],
+        "not-a-label",
+    ),
+    (
+        &["prometheusRule.additionalRuleAnnotations.a=1"],
+        "additionalRuleAnnotations",
+    ),
+    (&["prometheusRule.runbookBaseUrl=docs"], "runbookBaseUrl"),
+    (
+        &["prometheusRule.runbookBaseUrl=https://example.com/{{ $labels.x }}"],
+        "runbookBaseUrl",
+    ),
+    (&["prometheusRule.watchdog=yes"], "watchdog"),
 ];

@@ -35,7 +35,7 @@ async fn companion_follows_agent_upgrade_rollback_and_reinstall() {
 
     // Upgrade the agent with an invalid value, then roll back.
     bed.agent(&helm3, "/no/host").await;
-    let slip = r#"castai_health_failure{check="castai_api",mode="agent_config_invalid"} 1"#;
+    let slip = r#"castai_health_failure{check="castai_api",mode="agent_config_invalid",severity="critical",caused_by=""} 1"#;
     wait_for_metrics(&[slip.to_owned(), info("pod")]).await;
     helm3
         .on(
@@ -158,7 +158,7 @@ async fn invalid_agent_values_are_reported_and_recover_without_restart() {
     for (slip, check, mode) in slips {
         bed.agent_with(&helm, &bed.url(), &with(slip)).await;
         wait_for_metrics(&[format!(
-            r#"castai_health_failure{{check="{check}",mode="{mode}"}} 1"#
+            r#"castai_health_failure{{check="{check}",mode="{mode}",severity="warning",caused_by=""}} 1"#
         )])
         .await;
         bed.agent_with(&helm, &bed.url(), &with(json!({}))).await;
