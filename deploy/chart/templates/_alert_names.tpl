@@ -1,0 +1,116 @@
+{{- /* The names of all alerts in files/rules, and the selectors of the failures whose alert is
+       disabled or is reported differently, as JSON. */ -}}
+{{- define "castai-health-exporter.alerts" -}}
+{{- $names := list -}}
+{{- $hidden := list -}}
+{{- $changed := list -}}
+{{- $overrides := .Values.prometheusRule.overrides | default dict -}}
+{{- $disabled := include "castai-health-exporter.disabledAlerts" . | fromJsonArray -}}
+{{- range $path, $_ := .Files.Glob "files/rules/*.yaml" -}}
+{{- range ($.Files.Get $path | fromYaml).groups -}}
+{{- range .rules -}}
+{{- if .alert -}}
+{{- $names = append $names .alert -}}
+{{- $override := get $overrides .alert | default dict -}}
+{{- $failures := include "castai-health-exporter.failureSelector" . -}}
+{{- if not $failures -}}
+{{- else if has .alert $disabled -}}
+{{- $hidden = append $hidden $failures -}}
+{{- else if or $override.severity $override.for -}}
+{{- $changed = append $changed $failures -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- dict "names" (uniq $names) "hidden" $hidden "changed" $changed | toJson -}}
+{{- end -}}
+
+{{- /* The names in prometheusRule.disabled, which is a list or a map, as JSON. */ -}}
+{{- define "castai-health-exporter.disabledAlerts" -}}
+{{- $disabled := .Values.prometheusRule.disabled | default list -}}
+{{- if kindIs "map" $disabled -}}
+{{- $names := list -}}
+{{- range $name, $is := $disabled -}}
+{{- if $is -}}
+{{- $names = append $names $name -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $names -}}
+{{- else -}}
+{{- toJson $disabled -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* The failures that a rule reports; empty for an alert about the exporter. */ -}}
+{{- define "castai-health-exporter.failureSelector" -}}
+{{- regexFind "castai_health_failure\\{check=[^}]*, caused_by=\"\"\\}" .expr -}}
+{{- end -}}
+
+{{- /* Fails if an option names an alert that does not exist, or sets a label that identifies one. */ -}}
+{{- define "castai-health-exporter.checkRuleValues" -}}
+{{- $rule := .root.Values.prometheusRule -}}
+{{- $overrides := $rule.overrides | default dict -}}
+{{- $errors := list -}}
+{{- range $option, $names := dict "disabled" (include "castai-health-exporter.disabledAlerts" .root | fromJsonArray) "overrides" (keys $overrides | sortAlpha) -}}
+{{- range $names -}}
+{{- if not (has . $.names) -}}
+{{- $near := include "castai-health-exporter.nearAlerts" (dict "name" . "names" $.names) -}}
+{{- $errors = append $errors (printf "prometheusRule.%s: unknown alert %s%s" $option . $near) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $errors -}}
+{{- $errors = append $errors "To list all alerts, run: castai-health-exporter catalogue" -}}
+{{- end -}}
+{{- $labels := dict "additionalRuleLabels" $rule.additionalRuleLabels -}}
+{{- range $alert, $override := $overrides -}}
+{{- $_ := set $labels (printf "overrides.%s.labels" $alert) (get ($override | default dict) "labels") -}}
+{{- end -}}
+{{- range $option, $set := $labels -}}
+{{- range $label, $_ := pick ($set | default dict) "alertname" "check" "cluster" "mode" "namespace" -}}
+{{- $errors = append $errors (printf "prometheusRule.%s: the label %s identifies the failure and cannot be changed" $option $label) -}}
+{{- end -}}
+{{- if hasKey ($set | default dict) "severity" -}}
+{{- $errors = append $errors (printf "prometheusRule.%s: set the severity of an alert with prometheusRule.overrides.ALERT.severity" $option) -}}
+{{- end -}}
+{{- end -}}
+{{- if $errors -}}
+{{- fail (printf "\n%s\n" (join "\n" $errors)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* A suggestion of up to three similar names: those that share most pairs of letters (Dice's
+       coefficient), because templates have no edit distance. */ -}}
+{{- define "castai-health-exporter.nearAlerts" -}}
+{{- $name := .name | lower | trimPrefix "castai" -}}
+{{- $best := 0 -}}
+{{- $scored := list -}}
+{{- range .names -}}
+{{- $candidate := . | lower | trimPrefix "castai" -}}
+{{- $shared := 0 -}}
+{{- range $i := untilStep 0 (sub (len $name) 1 | int) 1 -}}
+{{- if contains (substr $i (add $i 2 | int) $name) $candidate -}}
+{{- $shared = add $shared 1 -}}
+{{- end -}}
+{{- end -}}
+{{- $score := div (mul 2000 $shared) (add (len $name) (len $candidate)) -}}
+{{- $best = max $best $score -}}
+{{- $scored = append $scored (dict "name" . "score" $score) -}}
+{{- end -}}
+{{- $near := list -}}
+{{- range $scored -}}
+{{- if and (ge .score 300) (ge (mul 5 .score) (mul 4 $best)) -}}
+{{- $near = append $near (printf "%04d%s" (sub 9999 .score) .name) -}}
+{{- end -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range sortAlpha $near -}}
+{{- if lt (len $names) 3 -}}
+{{- $names = append $names (substr 4 -1 .) -}}
+{{- end -}}
+{{- end -}}
+{{- with $names -}}
+{{- printf " (did you mean %s?)" (join ", " . ) -}}
+{{- end -}}
+{{- end -}}
