@@ -3,8 +3,8 @@ import React from 'react';
 import { createRoot } from 'react-dom/client';
 import { lastValueFrom } from 'rxjs';
 import {
-  LoadingState, Registry, ThemeContext, applyFieldOverrides, createTheme, getFieldDisplayValues, identityOverrideProcessor,
-  setTimeZoneResolver, standardTransformers, standardTransformersRegistry, transformDataFrame,
+  LoadingState, Registry, ThemeContext, applyFieldOverrides, cacheFieldDisplayNames, createTheme, getFieldDisplayValues,
+  identityOverrideProcessor, setTimeZoneResolver, standardTransformers, standardTransformersRegistry, transformDataFrame,
 } from '@grafana/data';
 import { initPluginTranslations } from '@grafana/i18n';
 import { BigValue, GlobalStyles, Icon, PanelChrome, TimeSeries } from '@grafana/ui';
@@ -46,9 +46,12 @@ async function load(panel, width) {
   const frames = await queryPanel(panel, view, width);
   const data = await lastValueFrom(transformDataFrame(panel.transformations ?? [], frames));
   const { fieldConfig } = panel;
-  return applyFieldOverrides({
+  const shown = applyFieldOverrides({
     data, fieldConfig, fieldConfigRegistry: fieldConfigRegistry(fieldConfig), replaceVariables: identity, theme, timeZone: 'utc',
   });
+  // Tables take their headers from this cache.
+  cacheFieldDisplayNames(shown);
+  return shown;
 }
 
 function Stat({ panel, data, width, height }) {

@@ -23,7 +23,9 @@ export async function queryPanel(panel, view, width) {
     if (status !== 'success') {
       throw new Error(`${error}: ${query}`);
     }
-    return target.format === 'table' ? table(target, data.result) : series(target, query, data.result, times);
+    // Grafana numbers the value columns if there are several.
+    const value = panel.targets.length > 1 ? `Value #${target.refId}` : 'Value';
+    return target.format === 'table' ? table(target, value, data.result) : series(target, query, data.result, times);
   });
   return (await Promise.all(frames)).flat();
 }
@@ -67,7 +69,7 @@ function seriesName(legend, metric) {
   return (metric.__name__ ?? '') + (inside && `{${inside}}`);
 }
 
-function table(target, result) {
+function table(target, valueName, result) {
   if (result.length === 0) {
     return [];
   }
@@ -76,7 +78,7 @@ function table(target, result) {
   const fields = [
     column('Time', FieldType.time, ({ value }) => value[0] * 1000),
     ...labels.map((label) => column(label, FieldType.string, ({ metric }) => metric[label] ?? '')),
-    column('Value', FieldType.number, ({ value }) => Number(value[1])),
+    column(valueName, FieldType.number, ({ value }) => Number(value[1])),
   ];
   return [toDataFrame({ refId: target.refId, fields })];
 }

@@ -17,7 +17,7 @@ const CLUSTERS = {
 const PICTURES = [
   { file: 'healthy', dashboard: 'agent-health', cluster: 'prod-eu', rows: 1 },
   { file: 'broken', dashboard: 'agent-health', cluster: 'prod-us', rows: 2 },
-  { file: 'fleet', dashboard: 'fleet', rows: 2 },
+  { file: 'fleet', dashboard: 'fleet', rows: 3 },
 ];
 const MINUTE = 60_000;
 // Duration of the healthy phase, minimum duration of the faults, and timeout for checks and alerts.
