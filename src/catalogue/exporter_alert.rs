@@ -104,7 +104,7 @@ exporter_alerts! {
         severity: Severity::Warning,
         for_duration: Duration::from_mins(15),
         summary: "Pods of the CAST AI agent run without the exporter sidecar.",
-        meaning: "Every pod of the agent is expected to have a sidecar, and for twenty minutes at least one pod has had none. The sidecar is injected when a pod is created, never later.",
+        meaning: "Every pod of the agent is expected to have a sidecar, and for fifteen minutes at least one pod has had none. The sidecar is injected when a pod is created, never later.",
         impact: "The agent is not affected. Failures that only its own pod can detect (a node that cannot reach AWS, a token that was not mounted) go unnoticed for that pod; the companion still covers the rest.",
         diagnosis: &[
             "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent -o jsonpath='{range .items[*]}{.metadata.name}{\": \"}{.spec.containers[*].name}{\"\\n\"}{end}'",

@@ -8,8 +8,11 @@ mod series;
 mod slo_alerts;
 mod test_case;
 
+use std::time::Duration;
+
 use castai_health_exporter::alerting::file::{GeneratedFile, OPTIONAL_RULES, RULES};
 use castai_health_exporter::alerting::generator_options::GeneratorOptions;
+use castai_health_exporter::alerting::rules::group::EVALUATION_INTERVAL;
 use castai_health_exporter::alerting::time_scale::TimeScale;
 use castai_health_exporter::alerting::yaml::Yaml;
 use castai_health_exporter::catalogue::alert::AREAS;
@@ -29,7 +32,7 @@ pub(crate) fn files(settings: &GeneratorOptions<'_>) -> Vec<GeneratedFile> {
     };
     let failures = AREAS.iter().map(|(area, alerts)| {
         let cases = failure_alerts::test_cases(alerts, settings);
-        file(area, &rules(&[*area]), &cases)
+        file(area, STEP, &rules(&[*area]), &cases)
     });
     let exporter = exporter_alerts::test_cases(settings, |alert| !alert.is_optional());
     let optional = exporter_alerts::test_cases(settings, |alert| alert.is_optional());
@@ -39,21 +42,36 @@ pub(crate) fn files(settings: &GeneratorOptions<'_>) -> Vec<GeneratedFile> {
     failures
         .chain([
             // Some alerts depend on whether one that names the cause is firing.
-            file("exporter", &rules(&["exporter", "kubernetes"]), &exporter),
-            file("optional", &[OPTIONAL_RULES.to_owned()], &optional),
-            file("slo", &rules(&["slo", "castai_api", "kubernetes"]), &slo),
-            file("one_root", &rules(&all), &one_root::test_cases()),
+            file(
+                "exporter",
+                EVALUATION_INTERVAL,
+                &rules(&["exporter", "kubernetes"]),
+                &exporter,
+            ),
+            file(
+                "optional",
+                EVALUATION_INTERVAL,
+                &[OPTIONAL_RULES.to_owned()],
+                &optional,
+            ),
+            file(
+                "slo",
+                EVALUATION_INTERVAL,
+                &rules(&["slo", "castai_api", "kubernetes"]),
+                &slo,
+            ),
+            file("one_root", STEP, &rules(&all), &one_root::test_cases()),
         ])
         .collect()
 }
 
-fn file(name: &str, rules: &[String], cases: &[TestCase]) -> GeneratedFile {
+fn file(name: &str, interval: Duration, rules: &[String], cases: &[TestCase]) -> GeneratedFile {
     let from_tests = |path: &String| path.replacen("alerts/", "../", 1);
     let document = Yaml::map([
         ("rule_files", Yaml::texts(rules.iter().map(from_tests))),
         (
             "evaluation_interval",
-            Yaml::plain(TimeScale::REAL_TIME.format(STEP)),
+            Yaml::plain(TimeScale::REAL_TIME.format(interval)),
         ),
         (
             "tests",

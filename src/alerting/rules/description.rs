@@ -12,7 +12,7 @@ pub const PLACE: &str =
     "Namespace {{ $labels.namespace }}{{ with $labels.cluster }}, cluster {{ . }}{{ end }}.";
 
 /// Names the components that fail in the mode of the alert.
-const COMPONENTS: &str = "Components:{{ range query (printf \"max by (component) (castai_health_component_failure{cluster=%q, namespace=%q, mode=%q})\" $labels.cluster $labels.namespace $labels.mode) }} {{ .Labels.component }}{{ end }}";
+const COMPONENTS: &str = "Components:{{ range query (printf \"max by (component) (castai_health_component_failure{cluster=%q, namespace=%q, mode=%q})\" $labels.cluster $labels.namespace $labels.mode) | sortByLabel \"component\" }} {{ .Labels.component }}{{ end }}";
 
 /// Returns the description: the cause by mode, the impact, where it is seen, and the commands that
 /// print the evidence, the fix and the runbook.

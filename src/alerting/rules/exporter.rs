@@ -55,9 +55,12 @@ fn expression(alert: ExporterAlert, time_scale: TimeScale) -> Option<String> {
             "count by (check, mode) (\n  group by (cluster, check, mode) (castai_health_failure{caused_by=\"\", severity=\"critical\"})\n) >= 10".to_owned()
         }
         ExporterAlert::ExporterAbsent => absent("cluster, namespace", time_scale),
+        // While the agent does not run, which is another alert, its pods have no sidecar.
         ExporterAlert::VantageAbsent => format!(
-            "{}\nand on (cluster, namespace)\ngroup by (cluster, namespace) (castai_health_exporter_info)",
-            absent("cluster, namespace, vantage", time_scale)
+            "{}\nand on (cluster, namespace)\ngroup by (cluster, namespace) (castai_health_exporter_info)\n\
+             unless on (cluster, namespace)\n  max_over_time(castai_health_failure{{check=\"agent_workload\", severity=\"critical\"}}[{}])",
+            absent("cluster, namespace, vantage", time_scale),
+            of(10)
         ),
         ExporterAlert::SidecarMissing => {
             "max by (cluster, namespace) (castai_health_agent_pods{exporter=\"missing\"}) > 0".to_owned()

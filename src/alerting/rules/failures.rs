@@ -63,11 +63,12 @@ fn expression(alert: &Alert, selector: &Selector, time_scale: TimeScale) -> Stri
     if causes.is_empty() {
         return roots;
     }
-    // A failure of lower severity does not explain that the agent does not run.
+    // A failure that the agent survives does not explain why it does not run, and a failure of
+    // something that it does not use explains nothing.
     let severity = if alert.can_stop_agent() {
         ", severity=\"critical\""
     } else {
-        ""
+        ", severity!=\"info\""
     };
     format!(
         "{roots}\nunless on (cluster, namespace)\n  max_over_time(castai_health_failure{{{}{severity}}}[{}])",

@@ -291,21 +291,19 @@ fn explained(alert: &Alert, end: Duration) -> Vec<Scenario> {
         }
     });
     let mut scenarios: Vec<Scenario> = explained.collect();
-    if let Some(cause) = alert
-        .explained_by()
-        .first()
-        .filter(|_| alert.can_stop_agent())
-    {
+    if let Some(cause) = alert.explained_by().first() {
+        let too_low = if alert.can_stop_agent() {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
         let cluster = "cause-of-lower-severity";
         let fires = START + alert.for_duration();
         let failure =
             Exporter::companion(cluster).root(check, mode, Severity::Critical, &[(START, end)]);
         scenarios.push(Scenario {
             cluster,
-            series: vec![
-                cause_series(alert, *cause, Severity::Warning, cluster, end),
-                failure,
-            ],
+            series: vec![cause_series(alert, *cause, too_low, cluster, end), failure],
             alerts: vec![(check, mode, Severity::Critical)],
             fires: Some((fires, end + KEEP_FIRING_FOR)),
         });

@@ -12,6 +12,14 @@ const FAULT: &[Span] = &[(Duration::from_mins(2), Duration::from_mins(32))];
 /// Failures that outlast the fault for some minutes.
 const OUTLASTS: &[Span] = &[(Duration::from_mins(4), Duration::from_mins(40))];
 
+/// All of a test.
+const ALWAYS: &[Span] = &[(Duration::ZERO, Duration::from_mins(80))];
+/// The time in which a pod runs that the fault stops.
+const AROUND_FAULT: &[Span] = &[
+    (Duration::ZERO, Duration::from_mins(2)),
+    (Duration::from_mins(34), Duration::from_mins(80)),
+];
+
 /// Returns the test cases.
 pub(super) fn test_cases() -> Vec<TestCase> {
     let (sidecar, companion) = (Exporter::sidecar("one"), Exporter::companion("one"));
@@ -21,6 +29,7 @@ pub(super) fn test_cases() -> Vec<TestCase> {
             "DNS fails only in the agent's pod",
             "CastaiDnsFailing",
             vec![
+                sidecar.info(&present(ALWAYS)),
                 sidecar.root(C::Dns, M::NetDnsTimeout, critical, FAULT),
                 sidecar.consequence(C::Apiserver, M::NetDnsTimeout, C::Dns, FAULT),
                 sidecar.consequence(C::CastaiApi, M::NetDnsTimeout, C::Dns, FAULT),
@@ -34,6 +43,7 @@ pub(super) fn test_cases() -> Vec<TestCase> {
             "the agent's image does not exist",
             "CastaiAgentImagePullFailing",
             vec![
+                sidecar.info(&present(AROUND_FAULT)),
                 companion.root(C::AgentWorkload, M::ImageNotFound, critical, FAULT),
                 companion.consequence(C::ImagePull, M::ImageNotFound, C::AgentWorkload, FAULT),
                 companion.consequence(
@@ -54,6 +64,7 @@ pub(super) fn test_cases() -> Vec<TestCase> {
             "a firewall blocks all connections out of the agent's pod",
             "CastaiApiserverUnreachable",
             vec![
+                sidecar.info(&present(ALWAYS)),
                 sidecar.root(C::Apiserver, M::NetConnectTimeout, critical, FAULT),
                 sidecar.consequence(C::CastaiApi, M::NetConnectTimeout, C::Apiserver, FAULT),
                 sidecar.consequence(C::Ec2Api, M::NetConnectTimeout, C::Apiserver, FAULT),
@@ -64,9 +75,7 @@ pub(super) fn test_cases() -> Vec<TestCase> {
 }
 
 fn case(what: &str, alert: &str, mut series: Vec<Series>) -> TestCase {
-    let always = present(&[(Duration::ZERO, 80 * MINUTE)]);
-    series.push(Exporter::sidecar("one").info(&always));
-    series.push(Exporter::companion("one").info(&always));
+    series.push(Exporter::companion("one").info(&present(ALWAYS)));
     let firing = |minutes: u32, fires: bool| ExpectedResult {
         at: minutes * MINUTE,
         query: "count by (alertname) (ALERTS{alertstate=\"firing\"})".to_owned(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode, Severity};
 
-/// Interval between samples and between evaluations.
+/// Interval between samples, and between evaluations of the failure alerts.
 pub(super) const STEP: Duration = Duration::from_secs(30);
 
 /// A minute.

@@ -217,7 +217,7 @@ async fn rules_are_put_into_the_given_namespace_with_labels() {
         let objects = Objects::render(&helm, &[]).await;
         let metadata = &objects.rule_objects()[0]["metadata"];
         assert_eq!(metadata["namespace"], "castai-agent");
-        assert_eq!(metadata["labels"].get("release"), None);
+        assert_eq!(metadata["labels"]["release"], "kube-prometheus-stack");
     }
 }
 

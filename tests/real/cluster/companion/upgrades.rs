@@ -157,8 +157,13 @@ async fn invalid_agent_values_are_reported_and_recover_without_restart() {
     ];
     for (slip, check, mode) in slips {
         bed.agent_with(&helm, &bed.url(), &with(slip)).await;
+        let severity = if check == "cluster_metadata" {
+            "critical"
+        } else {
+            "warning"
+        };
         wait_for_metrics(&[format!(
-            r#"castai_health_failure{{check="{check}",mode="{mode}",severity="warning",caused_by=""}} 1"#
+            r#"castai_health_failure{{check="{check}",mode="{mode}",severity="{severity}",caused_by=""}} 1"#
         )])
         .await;
         bed.agent_with(&helm, &bed.url(), &with(json!({}))).await;
