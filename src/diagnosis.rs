@@ -191,21 +191,29 @@ fn observations(check_states: &[CheckState]) -> impl Iterator<Item = &Observatio
         .flat_map(|report| &report.observations)
 }
 
-/// Returns the check whose failure explains another.
+/// Returns the check whose failure explains another: of all that do, the most severe one, and of
+/// several alike the first in the table.
 fn cause_of(
     failure: &Failure,
     failures: &[Failure],
     check_states: &[CheckState],
 ) -> Option<CheckId> {
-    let holds = |relation: &&Relation| {
-        failures.iter().any(|cause| {
+    let severity_of = |relation: &Relation| {
+        let causes = failures.iter().filter(|cause| {
             cause.check == relation.cause
                 && relation.explains(cause.mode, failure.mode)
                 && (relation.at_any_severity || cause.severity >= failure.severity)
-        })
+        });
+        causes.map(|cause| cause.severity).max()
     };
-    let explained = explaining(failure.check, failure.mode).find(holds);
-    explained.map(|relation| relation.cause).or_else(|| {
+    let mut explained: Option<(Severity, CheckId)> = None;
+    for relation in explaining(failure.check, failure.mode) {
+        let severity = severity_of(relation);
+        if severity > explained.map(|(severity, _)| severity) {
+            explained = severity.map(|severity| (severity, relation.cause));
+        }
+    }
+    explained.map(|(_, cause)| cause).or_else(|| {
         // The failure is kept from before the check became unknown.
         let kept = check_states.iter().any(|check_state| {
             check_state.check == failure.check && check_state.status() == Status::Unknown

@@ -82,7 +82,8 @@ macro_rules! relations {
     (@any) => { false };
 }
 
-/// All relations. If several explain a failure, the first one that holds does.
+/// All relations. Of several that explain a failure, the one with the most severe cause does, then
+/// the first.
 pub const RELATIONS: &[Relation] = relations! {
     // A wrong clock makes valid certificates look invalid.
     Clock &[M::ClockSkew] => Apiserver Fails(CLOCK_DEPENDENT), at_any_severity;

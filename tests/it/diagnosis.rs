@@ -189,6 +189,39 @@ fn unrelated_failures_stay_two_root_causes() {
 }
 
 #[test]
+fn most_severe_of_several_causes_explains_a_failure() {
+    let history = |check, need, status, mode| History {
+        check,
+        need,
+        attempts: vec![(status, vec![mode])],
+    };
+    let diagnosis = diagnose(&[
+        history(
+            CheckId::Dns,
+            Need::Start,
+            Status::Warning,
+            M::NetDnsNxdomain,
+        ),
+        history(
+            CheckId::CastaiApi,
+            Need::Start,
+            Status::Failing,
+            M::NetRefused,
+        ),
+        history(
+            CheckId::AgentHealth,
+            Need::Feature,
+            Status::Failing,
+            M::AgentUnhealthy,
+        ),
+    ]);
+    assert_eq!(
+        diagnosis.root_of(CheckId::AgentHealth),
+        Some(CheckId::CastaiApi)
+    );
+}
+
+#[test]
 fn failure_kept_while_its_check_is_blocked_is_a_consequence() {
     let history = |check, attempts| History {
         check,
