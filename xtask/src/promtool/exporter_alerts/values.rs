@@ -49,11 +49,11 @@ pub(super) fn check_panicked() -> Vec<Course> {
 }
 
 pub(super) fn exporter_throttled() -> Vec<Course> {
-    let attempts = || series("check_attempts_total", APISERVER, "0+2x400");
+    let interval = || series("check_interval_seconds", APISERVER, "30x400");
     courses(
         |values| {
             vec![
-                attempts(),
+                interval(),
                 series("check_throttled_total", APISERVER, values),
             ]
         },
