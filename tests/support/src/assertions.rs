@@ -19,7 +19,7 @@ const CLOUD_CHECKS: &[(CheckId, &[&str])] = &[
 ];
 
 impl LabCluster {
-    /// Asserts that every check is `ok`, except those of other clouds.
+    /// Asserts that every check is `ok`, except those of other clouds. A server may be slow.
     pub async fn assert_healthy(&self) {
         let provider = self
             .env
@@ -39,11 +39,11 @@ impl LabCluster {
             } else {
                 Status::Ok
             };
-            assert_eq!(
-                check_state.status(),
-                healthy,
-                "{}: {}",
+            assert!(
+                check_state.status() == healthy || is_only_slow(&check_state),
+                "{} is {}: {}",
                 check_state.check,
+                check_state.status(),
                 evidence(&check_state)
             );
         }
@@ -85,16 +85,13 @@ impl LabCluster {
         assert_eq!(root.status(), status, "{check}: {}", evidence(&root));
         let diagnosis = Diagnosis::new(&check_states, Vantage::Sidecar);
         let cause = diagnosis.root_of(check).unwrap_or(check);
-        // On a busy machine any server may be slow.
-        let is_slow = |other: &CheckState| {
-            let modes = other.stable_modes.modes();
-            modes.iter().all(|mode| mode.category() == Category::Slow)
-        };
         let roots = diagnosis.root_checks();
         assert!(roots.contains(&cause), "{cause} is no root: {diagnosis:#?}");
         let beside: Vec<String> = check_states
             .iter()
-            .filter(|other| roots.contains(&other.check) && other.check != cause && !is_slow(other))
+            .filter(|other| {
+                roots.contains(&other.check) && other.check != cause && !is_only_slow(other)
+            })
             .map(|other| format!("{}: {}", other.check, evidence(other)))
             .collect();
         assert!(
@@ -103,4 +100,11 @@ impl LabCluster {
         );
         root
     }
+}
+
+/// Returns whether a check only warns that a server is slow, as any may be on a busy machine.
+fn is_only_slow(check_state: &CheckState) -> bool {
+    let modes = check_state.stable_modes.modes();
+    let slow = modes.iter().all(|mode| mode.category() == Category::Slow);
+    check_state.status() == Status::Warning && slow
 }
