@@ -3,13 +3,16 @@
 //!
 //! Invariant: pure functions of the states; no clock and no I/O. The views show what this decides.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::catalogue::relation::{blocking, explaining};
 use crate::catalogue::{CheckId, FailureMode, Need, Relation, Scope, Severity, Status};
 use crate::config::Vantage;
 use crate::report::Observation;
 use crate::state::CheckState;
+
+/// Intervals without an attempt after which a check has stalled, and the shortest such time.
+const STALLED_AFTER: (u32, Duration) = (10, Duration::from_mins(15));
 
 /// A failure that holds now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,6 +56,8 @@ pub struct Diagnosis {
     pub component_failures: Vec<ComponentFailure>,
     /// The checks without a result.
     pub unknown_checks: Vec<UnknownCheck>,
+    /// The checks that have stopped running.
+    pub stalled_checks: Vec<CheckId>,
 }
 
 impl Diagnosis {
@@ -68,7 +73,8 @@ impl Diagnosis {
         }
         Self {
             component_failures: component_failures(check_states, &failures),
-            unknown_checks: unknown_checks(check_states, &failures),
+            unknown_checks: unknown_checks(check_states),
+            stalled_checks: stalled_checks(check_states),
             failures,
         }
     }
@@ -100,6 +106,11 @@ impl Diagnosis {
         self.failures
             .iter()
             .filter(move |failure| failure.check == check)
+    }
+
+    /// Returns the highest severity of a check's failures; `None` if it has none.
+    pub fn severity_of(&self, check: CheckId) -> Option<Severity> {
+        self.of(check).map(|failure| failure.severity).max()
     }
 
     /// Returns the root that explains a check's failures or keeps it from being tested; `None` if
@@ -139,26 +150,19 @@ impl Diagnosis {
 
 fn failures_without_cause(check_states: &[CheckState], vantage: Vantage) -> Vec<Failure> {
     let stands_in = vantage == Vantage::Companion && all_agent_pods_have_sidecars(check_states);
-    let of = |check_state: &CheckState| {
+    let states = check_states.iter();
+    let failures = states.flat_map(|check_state| {
         let stable = &check_state.stable_modes;
-        let since = stable.since().unwrap_or(SystemTime::UNIX_EPOCH);
-        let failure = Failure {
+        let severity = severity(check_state, stands_in);
+        stable.modes().iter().map(move |mode| Failure {
             check: check_state.check,
-            mode: FailureMode::ALL[0],
-            severity: severity(check_state, stands_in),
+            mode: *mode,
+            severity,
             caused_by: None,
-            since,
-        };
-        stable
-            .modes()
-            .iter()
-            .map(|mode| Failure {
-                mode: *mode,
-                ..failure
-            })
-            .collect::<Vec<_>>()
-    };
-    check_states.iter().flat_map(of).collect()
+            since: stable.since().unwrap_or(SystemTime::UNIX_EPOCH),
+        })
+    });
+    failures.collect()
 }
 
 fn severity(check_state: &CheckState, stands_in: bool) -> Severity {
@@ -218,16 +222,20 @@ fn cause_of(
         let kept = check_states.iter().any(|check_state| {
             check_state.check == failure.check && check_state.status() == Status::Unknown
         });
-        blocker_of(failure.check, failures).filter(|_| kept)
+        blocker_of(failure.check, check_states).filter(|_| kept)
     })
 }
 
-/// Returns the check whose failure blocks another.
-fn blocker_of(check: CheckId, failures: &[Failure]) -> Option<CheckId> {
+/// Returns the check whose failure blocks another; a warning blocks none.
+fn blocker_of(check: CheckId, check_states: &[CheckState]) -> Option<CheckId> {
     let holds = |relation: &&Relation| {
-        failures
-            .iter()
-            .any(|cause| cause.check == relation.cause && relation.modes.contains(&cause.mode))
+        check_states.iter().any(|cause| {
+            let stable = &cause.stable_modes;
+            let mut modes = stable.modes().iter();
+            cause.check == relation.cause
+                && stable.is_failing()
+                && modes.any(|mode| relation.modes.contains(mode))
+        })
     };
     blocking(check).find(holds).map(|relation| relation.cause)
 }
@@ -251,7 +259,26 @@ fn component_failures(check_states: &[CheckState], failures: &[Failure]) -> Vec<
         .collect()
 }
 
-fn unknown_checks(check_states: &[CheckState], failures: &[Failure]) -> Vec<UnknownCheck> {
+/// Returns the checks that show a result although their last attempt is old. It is compared with
+/// those of the other checks, so that no clock is needed.
+fn stalled_checks(check_states: &[CheckState]) -> Vec<CheckId> {
+    let attempts = check_states.iter().filter_map(|state| state.last_attempt);
+    let Some(newest) = attempts.max() else {
+        return Vec::new();
+    };
+    let is_stalled = |state: &&CheckState| {
+        let (intervals, shortest) = STALLED_AFTER;
+        let age = state
+            .last_attempt
+            .and_then(|attempt| newest.duration_since(attempt).ok());
+        let has_result = !matches!(state.status(), Status::Unknown | Status::NotApplicable);
+        has_result && age.is_some_and(|age| age > shortest.max(state.interval * intervals))
+    };
+    let stalled = check_states.iter().filter(is_stalled);
+    stalled.map(|state| state.check).collect()
+}
+
+fn unknown_checks(check_states: &[CheckState]) -> Vec<UnknownCheck> {
     check_states
         .iter()
         .filter(|check_state| {
@@ -259,7 +286,7 @@ fn unknown_checks(check_states: &[CheckState], failures: &[Failure]) -> Vec<Unkn
         })
         .map(|check_state| UnknownCheck {
             check: check_state.check,
-            caused_by: blocker_of(check_state.check, failures),
+            caused_by: blocker_of(check_state.check, check_states),
         })
         .collect()
 }

@@ -69,11 +69,7 @@ pub fn change(change: &VerdictChange, diagnosis: &Diagnosis, runbook_base: &str)
         modes: listed(&modes),
         // The modes that alerts see, if they differ from what this attempt found.
         stable_modes: listed(&change.stable_modes).filter(|_| change.stable_modes != modes),
-        severity: diagnosis
-            .of(change.check)
-            .map(|failure| failure.severity)
-            .max()
-            .map(Severity::label),
+        severity: diagnosis.severity_of(change.check).map(Severity::label),
         caused_by: diagnosis.root_of(change.check).map(CheckId::label),
         also_affected: {
             let affected = diagnosis.affected_by(change.check);

@@ -4,6 +4,7 @@
 //! nothing, so it cannot disagree with the state. It writes what the catalogue lists and nothing
 //! else.
 
+mod failures;
 pub mod process;
 mod series;
 
@@ -15,7 +16,7 @@ use prometheus::proto::MetricFamily;
 
 use crate::catalogue::metric::MAX_TARGETS;
 use crate::catalogue::{CheckId, Status, metric as names};
-use crate::diagnosis::{Diagnosis, Failure};
+use crate::diagnosis::Diagnosis;
 use crate::exporter::{Exporter, REVISION, RUSTVERSION, VERSION};
 use crate::metrics::process::Process;
 use crate::metrics::series::{family, histograms};
@@ -32,7 +33,7 @@ const UNRESOLVED: &str = "unresolved";
 pub fn exposition(check_states: &[CheckState], exporter: &Exporter, process: &Process) -> String {
     let diagnosis = Diagnosis::new(check_states, exporter.vantage);
     let mut families = of_checks(check_states);
-    families.extend(of_diagnosis(&diagnosis));
+    families.extend(failures::families(&diagnosis));
     families.extend(of_targets(check_states));
     families.extend(of_facts(check_states));
     families.extend(of_cluster(check_states));
@@ -74,10 +75,14 @@ fn of_checks(check_states: &[CheckState]) -> Vec<MetricFamily> {
             names::CHECK_FAILURES,
             one(|of| Some(count(of.counts.failures))),
         ),
-        family(names::CHECK_PANICS, one(|of| Some(count(of.counts.panics)))),
+        // Zeros are left out: they would be most of what the rules of a fleet read.
+        family(
+            names::CHECK_PANICS,
+            one(|of| Some(count(of.counts.panics)).filter(|panics| *panics > 0.0)),
+        ),
         family(
             names::CHECK_THROTTLED,
-            one(|of| Some(count(of.counts.self_throttled))),
+            one(|of| Some(count(of.counts.self_throttled)).filter(|count| *count > 0.0)),
         ),
         histograms(names::PHASE_DURATION, phases),
         family(
@@ -99,45 +104,6 @@ fn of_checks(check_states: &[CheckState]) -> Vec<MetricFamily> {
         family(
             names::CHECK_INTERVAL,
             one(|of| Some(of.interval.as_secs_f64())),
-        ),
-    ]
-}
-
-fn of_diagnosis(diagnosis: &Diagnosis) -> [MetricFamily; 3] {
-    let cause = |caused_by: Option<CheckId>| caused_by.map_or("", CheckId::label);
-    let of = |name: &'static str, failure: &Failure| {
-        let severity = failure.severity.label();
-        (
-            [
-                name,
-                failure.mode.label(),
-                severity,
-                cause(failure.caused_by),
-            ],
-            1.0,
-        )
-    };
-    [
-        family(
-            names::FAILURE,
-            diagnosis
-                .failures
-                .iter()
-                .map(|failure| of(failure.check.label(), failure)),
-        ),
-        family(
-            names::COMPONENT_FAILURE,
-            diagnosis
-                .component_failures
-                .iter()
-                .map(|component| of(component.component, &component.failure)),
-        ),
-        family(
-            names::CHECK_UNKNOWN,
-            diagnosis
-                .unknown_checks
-                .iter()
-                .map(|unknown| ([unknown.check.label(), cause(unknown.caused_by)], 1.0)),
         ),
     ]
 }

@@ -228,9 +228,7 @@ impl CheckStatus {
                 .map(|mode| mode.label())
                 .collect(),
             severity: diagnosis
-                .of(check_state.check)
-                .map(|failure| failure.severity)
-                .max()
+                .severity_of(check_state.check)
                 .map(Severity::label),
             caused_by: diagnosis.root_of(check_state.check).map(CheckId::label),
             episode_start: check_state

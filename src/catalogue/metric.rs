@@ -118,14 +118,16 @@ metrics! {
         "1 for each failure that holds now; settled over the attempts of an episode and kept while the check is unknown. caused_by is the check whose failure explains this one, empty for a root cause.";
     CHECK_UNKNOWN = Gauge "check_unknown" [CHECK, CAUSED_BY] None,
         "1 for each check without a result although the agent needs what it tests. caused_by is the check whose failure blocks it, empty if none does.";
+    CHECK_STALLED = Gauge "check_stalled" [CHECK] None,
+        "1 for each check whose last attempt is older than 10 intervals and 15 minutes, compared with those of the other checks.";
     CHECK_ATTEMPTS = Counter "check_attempts_total" [CHECK] None,
         "Number of attempts that tested the target; unknown and not_applicable do not count.";
     CHECK_FAILURES = Counter "check_failures_total" [CHECK] None,
         "Number of attempts after which the check was failing.";
     CHECK_PANICS = Counter "check_panics_total" [CHECK] None,
-        "Number of attempts that panicked because of a bug in this program.";
+        "Number of attempts that panicked because of a bug in this program; absent before the first.";
     CHECK_THROTTLED = Counter "check_throttled_total" [CHECK] None,
-        "Number of attempts during which this process was CPU-throttled or delayed.";
+        "Number of attempts during which this process was CPU-throttled or delayed; absent before the first.";
     PHASE_DURATION = Histogram "phase_duration_seconds" [CHECK, PHASE] SECONDS,
         "Duration of a phase of the connection to the targets that the agent uses. Timeouts count with the time they took, immediate failures do not count.";
     TARGET_PHASE = Gauge "target_phase_duration_seconds" [CHECK, TARGET, PHASE] SECONDS,

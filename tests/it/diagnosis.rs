@@ -1,19 +1,18 @@
 //! Tests of the diagnosis: which failure is the root cause, and how urgent each is.
 
-use std::collections::BTreeSet;
+mod properties;
 
-use castai_health_exporter::catalogue::alert::modes_of;
-use castai_health_exporter::catalogue::relation::{blocking, explaining};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use castai_health_exporter::catalogue::{
     CheckId, FailureMode, FailureMode as M, Need, Severity, Status,
 };
 use castai_health_exporter::config::Vantage;
-use castai_health_exporter::diagnosis::{Diagnosis, Failure};
+use castai_health_exporter::diagnosis::Diagnosis;
 use castai_health_exporter::report::{Finding, Observation, Report, Verdict};
 use castai_health_exporter::state::{CheckSpec, CheckState, HealthState};
-use proptest::prelude::*;
-use proptest::sample::{select, subsequence};
-use test_support::fixture::post;
+use test_support::fixture::{self, post};
 
 /// The attempts of a check, oldest first.
 #[derive(Clone, Debug)]
@@ -306,117 +305,50 @@ fn companion_reports_pod_scope_as_info_while_every_agent_pod_has_a_sidecar() {
     assert_eq!(severities(Vantage::Sidecar, 2, 0), (CRITICAL, CRITICAL));
 }
 
-fn history(check: CheckId) -> impl Strategy<Value = History> {
-    let modes: Vec<FailureMode> = modes_of(check).collect();
-    let need = select(Need::ALL);
-    let status = prop_oneof![
-        2 => Just(Status::Ok),
-        1 => Just(Status::Warning),
-        4 => Just(Status::Failing),
-        1 => Just(Status::Unknown),
-        1 => Just(Status::NotApplicable),
-    ];
-    let most = modes.len().min(2);
-    let attempt = (status, subsequence(modes, 1..=most));
-    (need, prop::collection::vec(attempt, 0..4)).prop_map(move |(need, attempts)| History {
-        check,
-        need,
-        attempts,
-    })
+#[test]
+fn check_with_an_old_result_is_stalled_unless_it_is_unknown() {
+    let old = fixture::at(0);
+    let report = |seconds, status, modes: &[FailureMode]| Report {
+        at: old + Duration::from_secs(seconds),
+        ..Report::from_verdict(verdict(status, modes))
+    };
+    let stalled = |last: Status, newest: u64| {
+        let health = fixture::blank();
+        post(
+            &health,
+            CheckId::CastaiApi,
+            report(0, Status::Failing, &[M::NetRefused]),
+        );
+        post(
+            &health,
+            CheckId::CastaiApi,
+            report(1, last, &[M::NetRefused]),
+        );
+        post(&health, CheckId::Dns, report(newest, Status::Ok, &[]));
+        Diagnosis::new(&health.check_states(), Vantage::Sidecar).stalled_checks
+    };
+    assert_eq!(stalled(Status::Failing, 900), []);
+    assert_eq!(stalled(Status::Failing, 902), [CheckId::CastaiApi]);
+    assert_eq!(stalled(Status::Unknown, 902), []);
 }
 
-fn any_histories() -> impl Strategy<Value = Vec<History>> {
-    CheckId::ALL
-        .iter()
-        .map(|check| history(*check))
-        .collect::<Vec<_>>()
-}
-
-fn failure_of(diagnosis: &Diagnosis, check: CheckId) -> Vec<Failure> {
-    diagnosis.of(check).copied().collect()
-}
-
-proptest! {
-    #[test]
-    fn every_consequence_leads_to_a_root_cause_that_holds(histories in any_histories()) {
-        let diagnosis = diagnose(&histories);
-        for failure in &diagnosis.failures {
-            let mut cause = *failure;
-            let mut steps = 0;
-            while let Some(check) = cause.caused_by {
-                let causes = failure_of(&diagnosis, check);
-                prop_assert!(!causes.is_empty(), "{check} does not fail: {failure:?}");
-                cause = *causes.iter().min_by_key(|cause| cause.caused_by).unwrap();
-                steps += 1;
-                prop_assert!(steps <= CheckId::ALL.len(), "circle: {failure:?}");
-            }
-        }
-        let affected: Vec<CheckId> = diagnosis
-            .root_checks()
-            .into_iter()
-            .flat_map(|root| diagnosis.affected_by(root))
-            .collect();
-        for failure in &diagnosis.failures {
-            let own = failure_of(&diagnosis, failure.check);
-            let is_root = own.iter().any(|own| own.caused_by.is_none());
-            prop_assert_ne!(is_root, affected.contains(&failure.check), "{:?}", failure);
-        }
-    }
-
-    #[test]
-    fn consequence_becomes_a_root_cause_when_its_cause_heals(
-        histories in any_histories(),
-        healed in select(CheckId::ALL),
-    ) {
-        let mut histories = histories;
-        for history in histories.iter_mut().filter(|history| history.check == healed) {
-            history.attempts.push((Status::Ok, Vec::new()));
-        }
-        let diagnosis = diagnose(&histories);
-        prop_assert!(failure_of(&diagnosis, healed).is_empty());
-        let by_healed = |failure: &Failure| failure.caused_by == Some(healed);
-        prop_assert!(!diagnosis.failures.iter().any(by_healed), "{:?}", diagnosis);
-    }
-
-    #[test]
-    fn diagnosis_is_deterministic_and_complete(histories in any_histories()) {
-        let states = states(&histories);
-        let diagnosis = Diagnosis::new(&states, Vantage::Companion);
-        let mut reversed = states.clone();
-        reversed.reverse();
-        let mut other = Diagnosis::new(&reversed, Vantage::Companion);
-        let key = |failure: &Failure| (failure.check, failure.mode);
-        other.failures.sort_by_key(key);
-        let mut sorted = diagnosis.failures.clone();
-        sorted.sort_by_key(key);
-        prop_assert_eq!(sorted, other.failures);
-        for state in &states {
-            let shown: Vec<FailureMode> =
-                diagnosis.of(state.check).map(|failure| failure.mode).collect();
-            prop_assert_eq!(shown, state.stable_modes.modes());
-        }
-    }
-
-    #[test]
-    fn failure_is_explained_only_by_one_as_severe_unless_the_table_says_so(
-        histories in any_histories(),
-    ) {
-        let states = states(&histories);
-        let diagnosis = Diagnosis::new(&states, Vantage::Sidecar);
-        for failure in &diagnosis.failures {
-            let Some(cause) = failure.caused_by else { continue };
-            let causes = failure_of(&diagnosis, cause);
-            let explains = explaining(failure.check, failure.mode).any(|relation| {
-                relation.cause == cause
-                    && causes.iter().any(|cause| {
-                        relation.explains(cause.mode, failure.mode)
-                            && (relation.at_any_severity || cause.severity >= failure.severity)
-                    })
-            });
-            let state = states.iter().find(|state| state.check == failure.check).unwrap();
-            let blocked = state.status() == Status::Unknown
-                && blocking(failure.check).any(|relation| relation.cause == cause);
-            prop_assert!(explains || blocked, "{failure:?} by {causes:?}");
-        }
-    }
+#[test]
+fn warning_blocks_no_check() {
+    let blocked_by = |status: Status| {
+        let diagnosis = diagnose(&[
+            History {
+                check: CheckId::Imds,
+                need: Need::Start,
+                attempts: vec![(status, vec![M::AwsImdsUnreachable])],
+            },
+            History {
+                check: CheckId::ClusterMetadata,
+                need: Need::Start,
+                attempts: vec![(Status::Unknown, Vec::new())],
+            },
+        ]);
+        diagnosis.root_of(CheckId::ClusterMetadata)
+    };
+    assert_eq!(blocked_by(Status::Failing), Some(CheckId::Imds));
+    assert_eq!(blocked_by(Status::Warning), None);
 }

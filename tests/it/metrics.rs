@@ -10,7 +10,7 @@ use castai_health_exporter::metrics::process::Process;
 use castai_health_exporter::report::{
     AwsIdentity, DateSample, Finding, Observation, PhaseOutcome, Report, Verdict,
 };
-use castai_health_exporter::state::HealthState;
+use castai_health_exporter::state::{AttemptResult, HealthState};
 use test_support::fixture;
 use test_support::fixture::{at, phase, post, target};
 
@@ -82,6 +82,9 @@ fn check_without_verdict_exposes_only_unknown_status() {
         "tls_certificate",
         "check_last_",
         "aws_",
+        "check_panics",
+        "check_stalled",
+        "check_throttled",
     ] {
         let claimed: Vec<_> = series
             .keys()
@@ -101,6 +104,14 @@ fn exposed_metrics_match_the_catalogue() {
     {
         post(&health, check, (*report).clone());
     }
+    health.record(
+        CheckId::Clock,
+        AttemptResult {
+            report: Report::from_verdict(Verdict::Ok("in time".into())),
+            self_throttled: true,
+            panicked: true,
+        },
+    );
     let observations = vec![
         Observation::AgentStatus("online"),
         Observation::ClusterStatus("ready"),

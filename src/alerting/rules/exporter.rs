@@ -72,15 +72,9 @@ fn expression(alert: ExporterAlert, time_scale: TimeScale) -> Option<String> {
         ExporterAlert::CheckUnknown => {
             format!("{by_check} (castai_health_check_unknown{{caused_by=\"\"}}) == 1")
         }
-        // Compares with the exporter's other checks, so that only its own clock matters; the join
-        // sees old attempts only, because it would cost most of all rules of a fleet.
-        ExporterAlert::CheckStalled => format!(
-            "{by_check} (\n  max by ({EXPORTER}) (castai_health_check_last_attempt_timestamp_seconds)\n  \
-             - on ({EXPORTER}) group_right () (castai_health_check_last_attempt_timestamp_seconds < time() - 900)\n  \
-             > on ({EXPORTER}, check) clamp_min(10 * castai_health_check_interval_seconds, 900)\n  \
-             unless on ({EXPORTER}, check) castai_health_check_status{{status=~\"unknown|not_applicable\"}} == 1\n)"
-        ),
-        // Instant vectors: a range over every check of a fleet takes long.
+        ExporterAlert::CheckStalled => {
+            format!("{by_check} (castai_health_check_stalled) == 1")
+        }
         ExporterAlert::CheckPanicked => format!(
             "{by_check} (\n  castai_health_check_panics_total > 0\n  \
              unless castai_health_check_panics_total <= castai_health_check_panics_total offset {}\n) > 0",

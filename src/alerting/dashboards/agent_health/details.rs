@@ -239,10 +239,10 @@ pub(super) fn exporter() -> Row {
                 "Throttled attempts",
                 "Attempts during which the exporter itself was CPU-throttled or delayed, and attempts that panicked.",
                 "ops",
-                format!("sum(rate(castai_health_check_throttled_total{{{SELECTED}}}[$__rate_interval]))"),
+                format!("sum(rate(castai_health_check_throttled_total{{{SELECTED}}}[$__rate_interval])) or 0 * group({INFO}{{{SELECTED}}})"),
                 "throttled",
             )
-            .query(format!("sum(rate(castai_health_check_panics_total{{{SELECTED}}}[$__rate_interval]))"), "panics"),
+            .query(format!("sum(rate(castai_health_check_panics_total{{{SELECTED}}}[$__rate_interval])) or 0 * group({INFO}{{{SELECTED}}})"), "panics"),
         ],
     }
 }

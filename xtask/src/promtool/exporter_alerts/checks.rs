@@ -86,36 +86,11 @@ pub(super) fn check_unknown() -> Vec<Course> {
 }
 
 pub(super) fn check_stalled() -> Vec<Course> {
-    let attempts = |check: &str, values: &str| {
-        let labels = format!("check=\"{check}\"");
-        series("check_last_attempt_timestamp_seconds", &labels, values)
-    };
-    let of = |status: &str, values: &str| {
-        let status = format!("check=\"apiserver\",status=\"{status}\"");
-        vec![
-            series("check_status", &status, "1x400"),
-            series("check_interval_seconds", APISERVER, "15x400"),
-            attempts("apiserver", values),
-            attempts("dns", "0+30x400"),
-        ]
-    };
-    vec![
-        Course {
-            what: "fires when a check makes no attempts, and resolves",
-            series: of("ok", "0+30x19 570x100 3600+30x200"),
-            fires: &[(29, false), (31, true), (64, true), (67, false)],
-        },
-        Course {
-            what: "is silent while attempts continue",
-            series: of("ok", "0+30x300"),
-            fires: &[(31, false)],
-        },
-        Course {
-            what: "is silent while the check is unknown",
-            series: of("unknown", "0+30x19 570x200"),
-            fires: &[(31, false), (60, false)],
-        },
-    ]
+    vec![Course {
+        what: "fires when a check makes no attempts, and resolves",
+        series: vec![series("check_stalled", APISERVER, "_x19 1x100 _x200")],
+        fires: &[(14, false), (16, true), (64, true), (67, false)],
+    }]
 }
 
 pub(super) fn same_root_in_many_clusters() -> Vec<Course> {

@@ -40,7 +40,7 @@ pub(super) fn check_panicked() -> Vec<Course> {
         [
             (
                 "fires after a panic, and resolves",
-                "0x19 1x200",
+                "_x19 1x200",
                 &[(9, false), (11, true), (40, false)],
             ),
             ("is silent without new panics", "3x200", &[(30, false)]),
@@ -60,7 +60,7 @@ pub(super) fn exporter_throttled() -> Vec<Course> {
         [
             (
                 "fires while most attempts are throttled, and resolves",
-                "0x19 0+2x200 400x200",
+                "_x19 2+2x200 400x200",
                 &[(40, false), (60, true), (110, true), (130, false)],
             ),
             (
