@@ -2,7 +2,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 # Most tests wait for timeouts, so more of them than cores run side by side.
-export RUST_TEST_THREADS ?= $(shell echo $$((6 * $$(nproc))))
+export RUST_TEST_THREADS ?= $(shell echo $$((4 * $$(nproc))))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
 .PHONY: help fetch check install lint deny advisories prose test test-pages test-latency test-fleet test-scale test-node demo \
 	bench bench-scale soak generate pictures

@@ -120,9 +120,9 @@ fn long_line_is_classified_in_linear_time() {
         );
         let begun = std::time::Instant::now();
         classify_line(&line);
-        // A quadratic algorithm would take many minutes, a busy machine some seconds.
+        // A quadratic algorithm would take minutes.
         assert!(
-            begun.elapsed().as_secs() < 60,
+            begun.elapsed().as_secs() < 10,
             "{part:?} took {:?}",
             begun.elapsed()
         );

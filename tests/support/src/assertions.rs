@@ -1,6 +1,6 @@
 //! Assertions on the checks of a [`LabCluster`].
 
-use castai_health_exporter::catalogue::{Category, CheckId, FailureMode, Status};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, Status};
 use castai_health_exporter::config::Vantage;
 use castai_health_exporter::diagnosis::Diagnosis;
 use castai_health_exporter::state::CheckState;
@@ -19,7 +19,7 @@ const CLOUD_CHECKS: &[(CheckId, &[&str])] = &[
 ];
 
 impl LabCluster {
-    /// Asserts that every check is `ok`, except those of other clouds. A server may be slow.
+    /// Asserts that every check is `ok`, except those of other clouds.
     pub async fn assert_healthy(&self) {
         let provider = self
             .env
@@ -39,11 +39,11 @@ impl LabCluster {
             } else {
                 Status::Ok
             };
-            assert!(
-                check_state.status() == healthy || is_only_slow(&check_state),
-                "{} is {}: {}",
-                check_state.check,
+            assert_eq!(
                 check_state.status(),
+                healthy,
+                "{}: {}",
+                check_state.check,
                 evidence(&check_state)
             );
         }
@@ -89,9 +89,7 @@ impl LabCluster {
         assert!(roots.contains(&cause), "{cause} is no root: {diagnosis:#?}");
         let beside: Vec<String> = check_states
             .iter()
-            .filter(|other| {
-                roots.contains(&other.check) && other.check != cause && !is_only_slow(other)
-            })
+            .filter(|other| roots.contains(&other.check) && other.check != cause)
             .map(|other| format!("{}: {}", other.check, evidence(other)))
             .collect();
         assert!(
@@ -100,11 +98,4 @@ impl LabCluster {
         );
         root
     }
-}
-
-/// Returns whether a check only warns that a server is slow, as any may be on a busy machine.
-fn is_only_slow(check_state: &CheckState) -> bool {
-    let modes = check_state.stable_modes.modes();
-    let slow = modes.iter().all(|mode| mode.category() == Category::Slow);
-    check_state.status() == Status::Warning && slow
 }
