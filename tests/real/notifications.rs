@@ -276,9 +276,15 @@ async fn root_cause(
     }
     let checks = document["checks"].as_array().unwrap();
     let row = checks.iter().find(|row| row["id"] == root_check.label());
-    let severity = match row.unwrap()["need"].as_str().unwrap() {
+    let row = row.unwrap();
+    let fails = if root_check == check {
+        status == Status::Failing
+    } else {
+        row["status"] == Status::Failing.label()
+    };
+    let severity = match row["need"].as_str().unwrap() {
         "none" => "info",
-        "start" if status == Status::Failing => "critical",
+        "start" if fails => "critical",
         _ => "warning",
     };
     Ok(RootCause {
