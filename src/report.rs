@@ -57,6 +57,10 @@ pub struct Report {
     pub dates: Vec<DateSample>,
     /// Expiry of the credentials in seconds since 1970.
     pub credentials_expiry: Option<i64>,
+    /// Time at which the credentials that the check used were obtained.
+    pub credentials_obtained: Option<SystemTime>,
+    /// Time at which the agent last complained about its cloud credentials.
+    pub credentials_complaint: Option<SystemTime>,
     /// Observations with dedicated metrics.
     pub observations: Vec<Observation>,
     /// The agent's AWS identity.
@@ -81,6 +85,8 @@ impl Report {
             targets: Vec::new(),
             dates: Vec::new(),
             credentials_expiry: None,
+            credentials_obtained: None,
+            credentials_complaint: None,
             observations: Vec::new(),
             identity: None,
             instance: None,

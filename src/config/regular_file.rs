@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::own_resources;
+
 /// Opens a regular file.
 ///
 /// Opening a FIFO would block, and a device such as `/dev/zero` has no end.
@@ -11,7 +13,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    File::open(path)
+    File::open(path).inspect_err(own_resources::note)
 }
 
 /// Reads a regular file; fails if it is larger than `max_bytes`.

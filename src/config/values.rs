@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::config::sourced_value::InvalidValue;
+use crate::redaction::scrubbed;
 
 const NANOSECONDS: u128 = 1;
 const SECOND: u128 = 1_000_000_000;
@@ -247,8 +248,9 @@ pub fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, InvalidValue>
         })
 }
 
-/// Formats a value for a sentence: quoted, truncated, on one line.
+/// Formats a value for a sentence: quoted, truncated, on one line, without secrets.
 pub fn shown(text: &str) -> String {
+    let text = scrubbed(text);
     let cut: String = text.chars().take(100).collect();
     let ellipsis = if cut.len() < text.len() { "…" } else { "" };
     format!("{cut:?}{ellipsis}")

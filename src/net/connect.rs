@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use crate::catalogue::FailureMode;
 use crate::net::PhaseError;
+use crate::own_resources;
 use crate::report::{Finding, PhaseOutcome};
 
 /// Delay before the next address is tried in parallel (RFC 8305 §5).
@@ -28,6 +29,7 @@ pub struct FailedAddresses(Mutex<Vec<(SocketAddr, FailureMode, String)>>);
 
 impl FailedAddresses {
     fn push(&self, address: SocketAddr, error: &io::Error) {
+        own_resources::note_connect(address, error);
         let failure = (address, diagnose(error), error.to_string());
         self.0
             .lock()

@@ -5,6 +5,7 @@ pub mod request;
 pub mod response;
 pub mod stream;
 
+mod pace;
 mod redaction;
 
 /// The `User-Agent` of every request.

@@ -22,8 +22,6 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 const MAX_PAGE_BYTES: u64 = 1024;
 /// Time to wait for an error page.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Shorter values are not treated as secrets, because they would match everywhere.
-const MIN_SECRET_LENGTH: usize = 6;
 
 /// Performs the TLS handshake with the proxy itself, if its URL is `https://…`.
 ///
@@ -105,14 +103,13 @@ pub async fn tunnel(
     };
     let page_timeout = PAGE_TIMEOUT.min(limit.saturating_sub(began.elapsed()) / 2);
     let page = read_page(&mut transport, &head, page_timeout).await;
-    let redacted = |bytes: &[u8]| quote(without_credentials(bytes, proxy).as_bytes());
     let page = if page.is_empty() {
         String::new()
     } else {
-        format!(": {}", redacted(&page))
+        format!(": {}", quote(&page))
     };
     let target = authority(host, port);
-    let status = redacted(status_line(&head));
+    let status = quote(status_line(&head));
     Err(PhaseError::failed(
         mode,
         format!("proxy {name} responded to CONNECT {target} with {status}{page}"),
@@ -140,23 +137,6 @@ async fn read_page(transport: &mut Transport, head: &[u8], limit: Duration) -> V
     // The part that arrived before a timeout or an error is still useful.
     let _ = timeout(limit, read).await;
     page
-}
-
-/// Redacts credentials, because a page may echo the request.
-fn without_credentials(bytes: &[u8], proxy: &Proxy) -> String {
-    let mut text = String::from_utf8_lossy(bytes).into_owned();
-    if let Some(credentials) = &proxy.credentials {
-        let plain = credentials.reveal();
-        let password = plain
-            .split_once(':')
-            .map_or(plain, |(_, password)| password);
-        for secret in [STANDARD.encode(plain).as_str(), plain, password] {
-            if secret.len() >= MIN_SECRET_LENGTH {
-                text = text.replace(secret, "[redacted]");
-            }
-        }
-    }
-    text
 }
 
 fn status_line(head: &[u8]) -> &[u8] {

@@ -7,6 +7,7 @@ pub mod resolv_conf;
 
 mod hosts_file;
 mod routable;
+mod runtime;
 mod search_list;
 
 use std::io::Read;
@@ -16,16 +17,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-use hickory_resolver::TokioResolver;
+use hickory_resolver::Resolver as HickoryResolver;
 use hickory_resolver::config::{
     NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts, ServerOrderingStrategy,
 };
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::Name;
 pub use resolv_conf::ResolvConf;
 use routable::{has_route, routable};
+use runtime::NotingRuntime;
 
 use crate::catalogue::FailureMode;
 use crate::config::{DnsSettings, regular_file};
@@ -48,7 +49,7 @@ pub struct Resolver {
 #[derive(Debug)]
 struct DnsClient {
     text: Vec<u8>,
-    dns: TokioResolver,
+    dns: HickoryResolver<NotingRuntime>,
     nameservers: Vec<SocketAddr>,
     conf: ResolvConf,
     read_error: Option<String>,
@@ -189,7 +190,7 @@ impl DnsClient {
         options.server_ordering_strategy = ServerOrderingStrategy::UserProvidedOrder;
         options.num_concurrent_reqs = 1;
         let config = ResolverConfig::from_parts(None, Vec::new(), servers);
-        let dns = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        let dns = HickoryResolver::builder_with_config(config, NotingRuntime::default())
             .with_options(options)
             .build()
             .expect("only TLS settings can be invalid, and there are none");

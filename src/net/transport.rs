@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -32,7 +32,15 @@ pub struct CountingStream<S> {
 
 /// Number of received bytes and the first of them; outlives the stream.
 #[derive(Clone, Debug, Default)]
-pub struct ReceivedBytes(Arc<Mutex<(u64, Vec<u8>)>>);
+pub struct ReceivedBytes(Arc<Mutex<Received>>);
+
+#[derive(Debug, Default)]
+struct Received {
+    count: u64,
+    prefix: Vec<u8>,
+    /// The count after which reads fail.
+    limit: Option<u64>,
+}
 
 impl Transport {
     /// Wraps a TCP connection.
@@ -64,23 +72,41 @@ impl Transport {
 impl ReceivedBytes {
     /// Returns the number of received bytes.
     pub fn count(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+        self.lock().count
     }
 
     /// Returns the first received bytes.
     pub fn prefix(&self) -> Vec<u8> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .1
-            .clone()
+        self.lock().prefix.clone()
     }
 
-    fn add(&self, bytes: &[u8]) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0 += bytes.len() as u64;
-        let room = PREFIX_BYTES.saturating_sub(state.1.len()).min(bytes.len());
-        state.1.extend_from_slice(&bytes[..room]);
+    /// Lets reads fail after this many more bytes; `None` removes the limit.
+    pub fn limit(&self, bytes: Option<u64>) {
+        let mut received = self.lock();
+        received.limit = bytes.map(|bytes| received.count + bytes);
+    }
+
+    /// Returns whether a read failed because of the limit.
+    pub fn is_over_limit(&self) -> bool {
+        let received = self.lock();
+        received.limit.is_some_and(|limit| received.count > limit)
+    }
+
+    fn add(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut received = self.lock();
+        received.count += bytes.len() as u64;
+        let room = PREFIX_BYTES.saturating_sub(received.prefix.len());
+        received
+            .prefix
+            .extend_from_slice(&bytes[..room.min(bytes.len())]);
+        if received.limit.is_some_and(|limit| received.count > limit) {
+            return Err(io::Error::other("too many bytes before the response"));
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Received> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,7 +120,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for CountingStream<S> {
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            this.received.add(&buf.filled()[before..]);
+            this.received.add(&buf.filled()[before..])?;
         }
         read
     }

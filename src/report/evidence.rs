@@ -2,12 +2,19 @@
 
 use std::fmt;
 
+use crate::redaction::{known_secrets_hidden, scrubbed};
+
 /// Longest evidence, in bytes.
 const MAX_EVIDENCE_BYTES: usize = 2048;
 /// Longest quote of untrusted input, in bytes.
 const MAX_QUOTE_BYTES: usize = 300;
+/// Number of bytes of untrusted input that are searched for secrets before it is quoted.
+const MAX_SCRUBBED_BYTES: usize = 8192;
 /// Number of leading bytes of an HTML page that are searched for its title.
 const TITLE_SEARCH_BYTES: usize = 4096;
+
+/// Between several pieces of evidence.
+const SEPARATOR: &str = "; ";
 
 /// One line of text: bounded, without control characters, without secrets.
 ///
@@ -21,11 +28,20 @@ impl Evidence {
         let mut whole = String::new();
         for part in parts {
             if !whole.is_empty() {
-                whole.push_str("; ");
+                whole.push_str(SEPARATOR);
             }
             whole.push_str(&part.0);
         }
         Self::from(whole)
+    }
+
+    /// Adds a remark. Of long evidence the end is cut, not the remark.
+    #[must_use]
+    pub fn with_remark(&self, remark: &str) -> Self {
+        let room = MAX_EVIDENCE_BYTES.saturating_sub(remark.len() + SEPARATOR.len());
+        let cut = self.0.floor_char_boundary(room);
+        let ellipsis = if cut < self.0.len() { "…" } else { "" };
+        Self::from(format!("{}{ellipsis}{SEPARATOR}{remark}", &self.0[..cut]))
     }
 
     /// Returns the text.
@@ -35,16 +51,14 @@ impl Evidence {
 }
 
 /// Quotes untrusted bytes: truncated, decoded as UTF-8 with replacements, without control
-/// characters.
+/// characters and secrets.
 pub fn quote(untrusted: &[u8]) -> String {
-    let cut = &untrusted[..untrusted.len().min(MAX_QUOTE_BYTES)];
-    let text = String::from_utf8_lossy(cut);
-    let ellipsis = if untrusted.len() > cut.len() {
-        "…"
-    } else {
-        ""
-    };
-    format!("\"{}{ellipsis}\"", single_line(text.trim()))
+    let searched = &untrusted[..untrusted.len().min(MAX_SCRUBBED_BYTES)];
+    let text = String::from_utf8_lossy(searched);
+    let clean = scrubbed(&text);
+    let cut = clean.floor_char_boundary(MAX_QUOTE_BYTES);
+    let ellipsis = if cut < clean.len() { "…" } else { "" };
+    format!("\"{}{ellipsis}\"", single_line(clean[..cut].trim()))
 }
 
 /// Quotes the beginning of a body, or only the title of an HTML page.
@@ -96,7 +110,7 @@ fn is_unsafe(c: char) -> bool {
 
 impl From<String> for Evidence {
     fn from(text: String) -> Self {
-        let mut line = single_line(&text);
+        let mut line = single_line(&known_secrets_hidden(&text));
         if line.len() > MAX_EVIDENCE_BYTES {
             let end = (0..=MAX_EVIDENCE_BYTES)
                 .rev()

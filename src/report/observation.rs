@@ -27,6 +27,8 @@ pub enum Observation {
     ClusterStatus(&'static str),
     /// Time at which CAST AI last received a snapshot, in seconds since 1970.
     SnapshotReceived(i64),
+    /// Number of watched objects of a resource that are left out for a reason.
+    ObjectsLeftOut(&'static str, &'static str, u32),
     /// Number of this container's log lines that no rule matched.
     UnclassifiedLines(&'static str, u64),
 }

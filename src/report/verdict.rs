@@ -1,6 +1,6 @@
 //! The verdict of a check, and the findings behind it.
 
-use crate::catalogue::{FailureMode, Status};
+use crate::catalogue::{CheckId, FailureMode, Situation, Status, remedy_in};
 use crate::report::evidence::Evidence;
 
 /// A failure mode with its evidence.
@@ -10,6 +10,8 @@ pub struct Finding {
     pub mode: FailureMode,
     /// The evidence.
     pub evidence: Evidence,
+    /// The evidence beside the failure that decides its fix.
+    pub situation: Option<Situation>,
 }
 
 /// The verdict of one attempt. A probe finds one mode; a check of watched objects finds all that
@@ -53,6 +55,24 @@ impl Verdict {
         }
     }
 
+    /// Adds a remark to the evidence, to that of the first finding if there are several.
+    #[must_use]
+    pub fn with_remark(self, remark: &str) -> Self {
+        let first = |mut findings: Vec<Finding>| {
+            if let Some(first) = findings.first_mut() {
+                first.evidence = first.evidence.with_remark(remark);
+            }
+            findings
+        };
+        match self {
+            Self::Ok(evidence) => Self::Ok(evidence.with_remark(remark)),
+            Self::Warning(findings) => Self::Warning(first(findings)),
+            Self::Failing(findings) => Self::Failing(first(findings)),
+            Self::Unknown(evidence) => Self::Unknown(evidence.with_remark(remark)),
+            Self::NotApplicable(evidence) => Self::NotApplicable(evidence.with_remark(remark)),
+        }
+    }
+
     /// Returns the failure modes; empty unless warning or failing.
     pub fn modes(&self) -> Vec<FailureMode> {
         self.findings().iter().map(|finding| finding.mode).collect()
@@ -77,6 +97,27 @@ impl Finding {
         Self {
             mode,
             evidence: evidence.into(),
+            situation: None,
         }
+    }
+
+    /// Sets the situation, which decides the remedy.
+    #[must_use]
+    pub fn in_situation(self, situation: Option<Situation>) -> Self {
+        Self { situation, ..self }
+    }
+
+    /// Replaces the evidence.
+    #[must_use]
+    pub fn with_evidence(self, evidence: impl Into<Evidence>) -> Self {
+        Self {
+            evidence: evidence.into(),
+            ..self
+        }
+    }
+
+    /// Returns the remedy that fits the evidence.
+    pub fn remedy(&self, check: CheckId) -> &'static str {
+        remedy_in(check, self.mode, self.situation)
     }
 }

@@ -140,7 +140,10 @@ mod tests {
             object: "castai-agent-1".to_owned(),
             address: None,
             service_account: "castai-agent".to_owned(),
-            variables: BTreeMap::from([("API_URL".to_owned(), Secret::new("https://api.cast.ai"))]),
+            variables: BTreeMap::from([(
+                "API_URL".to_owned(),
+                Secret::unregistered("https://api.cast.ai"),
+            )]),
             unseen: vec![unseen(Some("API_KEY"), "the Secret a")],
             tokens: Vec::new(),
             version: None,

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinHandle;
 
 use super::USER_AGENT;
-use super::redaction::secrets;
+use super::redaction::{remember, secrets};
 use super::request::HttpRequest;
 use super::response::{Response, ResponseProgress};
 use super::stream::{Stream, StreamResponse};
@@ -24,6 +25,9 @@ use crate::report::{Finding, PhaseOutcome, PhaseTimer};
 
 /// Largest header section of a response, in bytes.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+/// Largest number of bytes before the end of a response's headers, with all interim responses.
+const MAX_HEAD_BYTES: u64 = 64 * 1024;
 
 /// An HTTP/1.1 connection, directly or through a proxy.
 pub struct Connection {
@@ -123,6 +127,7 @@ impl Connection {
         let mut hidden = request.secrets.clone();
         let request = self.build(&request)?;
         hidden.extend(secrets(request.headers()));
+        remember(&hidden);
         let target = self.target.clone();
         let progress = ResponseProgress::default();
         let on_timeout = |limit: Duration| {
@@ -131,10 +136,8 @@ impl Connection {
                 .timed_out(&target.authority(), &name, limit)
         };
         let act = async {
-            let received = self.received.count();
             let began = Instant::now();
-            let response = self.sender.send_request(request).await;
-            let response = response.map_err(|error| self.broken(&error, &name, received))?;
+            let response = self.head(request, &name).await?;
             Response::collect(response, began, &progress).await
         };
         let response = target
@@ -154,6 +157,7 @@ impl Connection {
         let name = format!("GET {}", path.split('?').next().unwrap_or_default());
         let request = self.build(&HttpRequest::new(Method::GET, path, headers))?;
         let hidden = secrets(request.headers());
+        remember(&hidden);
         let target = self.target.clone();
         let progress = ResponseProgress::default();
         let on_timeout = |limit: Duration| {
@@ -162,10 +166,8 @@ impl Connection {
                 .timed_out(&target.authority(), &name, limit)
         };
         let act = async {
-            let received = self.received.count();
             let began = Instant::now();
-            let response = self.sender.send_request(request).await;
-            let response = response.map_err(|error| self.broken(&error, &name, received))?;
+            let response = self.head(request, &name).await?;
             if response.status().is_success() {
                 let window = self.batch_window.clone();
                 let stream = Stream::new(response.into_body(), name.clone(), window);
@@ -177,6 +179,29 @@ impl Connection {
         target
             .run_phase(Phase::Request, &PhaseTimer::default(), act, on_timeout)
             .await
+    }
+
+    /// Sends a request and reads the head of the response.
+    async fn head(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        name: &str,
+    ) -> Result<http::Response<Incoming>, PhaseError> {
+        let received = self.received.count();
+        self.received.limit(Some(MAX_HEAD_BYTES));
+        let response = self.sender.send_request(request).await;
+        let is_flood = self.received.is_over_limit();
+        self.received.limit(None);
+        response.map_err(|error| {
+            if is_flood {
+                let target = self.target.authority();
+                let evidence = format!(
+                    "{target} responded to {name} with more than {MAX_HEAD_BYTES} bytes before the end of its headers"
+                );
+                return PhaseError::failed(FailureMode::HttpProtocol, evidence);
+            }
+            self.broken(&error, name, received)
+        })
     }
 
     fn build(&self, request: &HttpRequest<'_>) -> Result<Request<Full<Bytes>>, Finding> {

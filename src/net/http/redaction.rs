@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, HeaderValue};
 
+use crate::redaction;
+
 /// Replacement for a secret.
 const REDACTED: &[u8] = b"[redacted]";
 /// Shorter values are not treated as secrets, because they would match everywhere.
@@ -22,6 +24,13 @@ pub(super) fn secrets(headers: &HeaderMap) -> Vec<Vec<u8>> {
     bare.filter(|secret| secret.len() >= MIN_SECRET_LENGTH)
         .map(<[u8]>::to_vec)
         .collect()
+}
+
+/// Remembers secrets that a request sends, because the response may echo them in another encoding.
+pub(super) fn remember(secrets: &[Vec<u8>]) {
+    for secret in secrets {
+        redaction::remember(secret);
+    }
 }
 
 /// Returns the bytes with every secret replaced, or `None` if they contain none.

@@ -17,6 +17,9 @@ use crate::report::{DateSample, Finding};
 /// Largest body that is kept, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
+/// Largest number of chunks that a body is read in; a server may send one byte per chunk.
+const MAX_FRAMES: usize = 4096;
+
 /// A response with a bounded body.
 #[derive(Clone, Debug)]
 pub struct Response {
@@ -154,7 +157,10 @@ async fn read_body(
     progress: &ResponseProgress,
 ) -> Result<(Bytes, bool), PhaseError> {
     let mut kept = Vec::new();
-    while let Some(frame) = body.frame().await {
+    for _ in 0..MAX_FRAMES {
+        let Some(frame) = body.frame().await else {
+            return Ok((kept.into(), false));
+        };
         let frame = frame.map_err(|error| {
             let evidence = format!(
                 "the response with status {status} was cut off after {} bytes ({error})",
@@ -172,5 +178,5 @@ async fn read_body(
             return Ok((kept.into(), true));
         }
     }
-    Ok((kept.into(), false))
+    Ok((kept.into(), true))
 }

@@ -7,6 +7,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use super::pace::Pace;
 use super::response::Response;
 use crate::catalogue::FailureMode;
 use crate::net::batching_socket::BatchWindow;
@@ -27,6 +28,7 @@ pub struct Stream {
     body: Incoming,
     request: String,
     batch_window: BatchWindow,
+    pace: Pace,
 }
 
 impl Stream {
@@ -35,6 +37,7 @@ impl Stream {
             body,
             request,
             batch_window,
+            pace: Pace::start(),
         }
     }
 
@@ -67,6 +70,7 @@ impl Stream {
                 Some(Ok(frame)) => {
                     // Trailers are ignored.
                     if let Ok(data) = frame.into_data() {
+                        self.pace.wait(data.len()).await;
                         return Ok(Some(data));
                     }
                 }

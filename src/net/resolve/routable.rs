@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use crate::catalogue::FailureMode;
 use crate::net::PhaseError;
+use crate::own_resources;
 
 /// Documentation addresses, which only a default route covers (RFC 5737, RFC 3849). No packet is
 /// sent to them.
@@ -56,6 +57,7 @@ pub(super) fn has_route(address: IpAddr) -> bool {
         Ipv6Addr::UNSPECIFIED.into()
     };
     UdpSocket::bind((any, 0))
+        .inspect_err(own_resources::note)
         .and_then(|socket| socket.connect((address, 53)))
         .is_ok()
 }

@@ -11,6 +11,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use crate::own_resources;
+
 /// Number of certificates that are read of one PEM bundle.
 const MAX_ROOTS: usize = 2048;
 
@@ -160,7 +162,13 @@ impl Trust {
 pub(super) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     if std::env::var_os("SSL_CERT_FILE").is_none_or(|path| is_ca_bundle(Path::new(&path))) {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let loaded = rustls_native_certs::load_native_certs();
+        for error in &loaded.errors {
+            if let rustls_native_certs::ErrorKind::Io { inner, .. } = &error.kind {
+                own_resources::note(inner);
+            }
+        }
+        roots.add_parsable_certificates(loaded.certs);
     }
     roots
 }

@@ -144,7 +144,7 @@ fn gives(
     );
     let role = value("role_arn");
     let with = |arn: String, key: AccessKey| {
-        let external_id = value("external_id").map(Secret::new);
+        let external_id = value("external_id").map(Secret::unregistered);
         ProfileCredentials::Role(Role {
             arn,
             key,

@@ -18,6 +18,14 @@ pub(crate) fn url(text: &str) -> Result<url::Url, InvalidValue> {
             right,
         ));
     }
+    let shown = |text: &str| {
+        // A password may contain anything, so its end cannot be told.
+        if text.contains('@') {
+            "a URL with a user name or password".to_owned()
+        } else {
+            shown(text)
+        }
+    };
     if let Some(byte) = text
         .bytes()
         .find(|byte| byte.is_ascii_control() || matches!(byte, b' ' | b'\\'))

@@ -71,7 +71,10 @@ pub(super) fn meaning(text: &str) -> ProxySetting {
     }
     let credentials = user.map(|user| {
         let (name, password) = user.split_once(':').unwrap_or((user, ""));
-        Secret::new(format!("{}:{}", decoded(name), decoded(password)))
+        let plain = decoded(password);
+        // The password is secret without the name, and as the variable writes it.
+        let parts = vec![password.to_owned(), plain.clone(), user.to_owned()];
+        Secret::with_parts(format!("{}:{plain}", decoded(name)), parts)
     });
     ProxySetting::Through(Proxy {
         tls: scheme == "https",
