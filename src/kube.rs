@@ -2,6 +2,8 @@
 //!
 //! Objects are reduced on arrival to the few fields that checks need.
 
+pub mod access_review;
+pub mod caller;
 pub mod client;
 pub mod connection;
 pub mod credentials;
@@ -18,6 +20,8 @@ pub mod token_claims;
 pub mod token_request;
 pub mod types;
 
+pub use access_review::{AccessRules, ReviewedAccess};
+pub use caller::Caller;
 pub use client::{Client, ObjectRequest};
 pub use connection::ApiConnection;
 pub use credentials::Credentials;

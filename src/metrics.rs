@@ -5,6 +5,7 @@
 //! else.
 
 mod failures;
+mod left_out;
 pub mod process;
 mod series;
 
@@ -37,6 +38,7 @@ pub fn exposition(check_states: &[CheckState], exporter: &Exporter, process: &Pr
     families.extend(of_targets(check_states));
     families.extend(of_facts(check_states));
     families.extend(of_cluster(check_states));
+    families.push(left_out::family(check_states));
     families.extend(of_exporter(exporter));
     families.extend(of_process(process));
     families.retain(|family| !family.get_metric().is_empty());

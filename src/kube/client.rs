@@ -6,6 +6,7 @@ use crate::catalogue::Timeouts;
 use crate::classify::kube_status;
 use crate::config::agent::proxy::ProxyError;
 use crate::config::{ApiserverLocation, Config, ProxyRules};
+use crate::kube::caller::CallerOwner;
 use crate::kube::connection::ApiConnection;
 use crate::kube::endpoint::ApiEndpoint;
 use crate::kube::error::ClientError;
@@ -20,6 +21,7 @@ pub struct Client {
     resolver: Arc<Resolver>,
     proxies: ProxyRules,
     exec_plugin: Arc<ExecPlugin>,
+    owner: CallerOwner,
     timeouts: Timeouts,
 }
 
@@ -41,6 +43,7 @@ impl Client {
             resolver: Arc::clone(resolver),
             proxies: config.proxy.clone(),
             exec_plugin: Arc::default(),
+            owner: CallerOwner::from_config(config),
             timeouts: Timeouts::APISERVER,
         }
     }
@@ -107,6 +110,7 @@ impl Client {
         Ok(ApiConnection::new(
             connection,
             endpoint,
+            self.owner,
             Arc::clone(&self.resolver),
         ))
     }
@@ -119,9 +123,10 @@ impl Client {
         &self,
         request: &ObjectRequest,
     ) -> Result<Option<Response>, ClientError> {
-        let response = self.connect().await?.get(&request.path).await?;
+        let mut api = self.connect().await?;
+        let response = api.get(&request.path).await?;
         match response.status.as_u16() {
-            403 => Err(ClientError::Forbidden(request.permission.clone())),
+            403 => Err(api.forbidden(request.permission.clone())),
             404 => Ok(None),
             status => match kube_status(status, Some(&response.content_type()), &response.body) {
                 None => Ok(Some(response)),
@@ -132,6 +137,11 @@ impl Client {
                 )),
             },
         }
+    }
+
+    /// Returns the owner of the credentials that this client uses.
+    pub fn owner(&self) -> CallerOwner {
+        self.owner
     }
 
     /// Discards the cached credential of the exec plugin after the API server rejected it.

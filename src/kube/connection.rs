@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method};
+use serde_json::Value;
+
+use crate::kube::caller::{Caller, CallerOwner};
 use crate::kube::endpoint::ApiEndpoint;
 use crate::kube::error::ClientError;
 use crate::kube::token_request::{IssuedToken, ServiceAccountTokens, TokenError};
-use crate::net::{Connection, Resolver, Response, StreamResponse};
+use crate::net::{Connection, HttpRequest, Resolver, Response, StreamResponse};
 use crate::report::PhaseTimer;
 
 /// An open connection with the credentials to use on it.
@@ -13,6 +19,7 @@ use crate::report::PhaseTimer;
 pub struct ApiConnection {
     connection: Connection,
     endpoint: ApiEndpoint,
+    owner: CallerOwner,
     resolver: Arc<Resolver>,
 }
 
@@ -20,11 +27,13 @@ impl ApiConnection {
     pub(super) fn new(
         connection: Connection,
         endpoint: ApiEndpoint,
+        owner: CallerOwner,
         resolver: Arc<Resolver>,
     ) -> Self {
         Self {
             connection,
             endpoint,
+            owner,
             resolver,
         }
     }
@@ -40,6 +49,48 @@ impl ApiConnection {
             .get(&self.resolver, &path, headers, &PhaseTimer::default())
             .await
             .map_err(ClientError::Request)
+    }
+
+    /// Sends an object with a POST request and reads the bounded response.
+    ///
+    /// # Errors
+    /// If no response arrives.
+    pub async fn post(&mut self, path: &str, object: &Value) -> Result<Response, ClientError> {
+        let path = self.endpoint.request_path(path);
+        let mut headers = self.endpoint.credentials.headers.clone();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let request = HttpRequest {
+            body: Bytes::from(object.to_string()),
+            ..HttpRequest::new(Method::POST, &path, headers)
+        };
+        self.connection
+            .request(&self.resolver, request, &PhaseTimer::default())
+            .await
+            .map_err(ClientError::Request)
+    }
+
+    /// Uses a token of the agent's service account for all further requests.
+    ///
+    /// # Errors
+    /// If the API server issues no token.
+    pub async fn act_as_agent(&mut self, tokens: &ServiceAccountTokens) -> Result<(), TokenError> {
+        let token = self.token(tokens, None).await?;
+        self.endpoint.credentials = token.credentials();
+        self.owner = CallerOwner::Agent;
+        Ok(())
+    }
+
+    /// Returns the caller, as the credentials name it.
+    pub fn caller(&self) -> Caller {
+        Caller::new(self.owner, &self.endpoint.credentials)
+    }
+
+    /// Returns the error for a permission that the API server denied.
+    pub fn forbidden(&self, permission: String) -> ClientError {
+        ClientError::Forbidden {
+            caller: self.caller(),
+            permission,
+        }
     }
 
     /// Sends a GET request and streams the response body.

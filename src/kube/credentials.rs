@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::config::regular_file;
 use crate::kube::token_claims::{self, TokenClaims};
+use crate::redaction;
 
 /// Largest token, CA bundle or key file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -27,6 +28,7 @@ impl Credentials {
     /// a header.
     pub(super) fn authorization(text: &str) -> Option<Self> {
         let mut value = HeaderValue::from_str(text).ok()?;
+        redaction::remember_authorization(text);
         value.set_sensitive(true);
         Some(Self {
             headers: HeaderMap::from_iter([(AUTHORIZATION, value)]),

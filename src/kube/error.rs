@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use crate::catalogue::FailureMode;
 use crate::config::ConfigError;
+use crate::kube::caller::Caller;
 use crate::kube::endpoint::AuthError;
 use crate::net::Response;
 use crate::report::{Evidence, Finding};
@@ -35,9 +36,14 @@ pub enum ClientError {
     /// A request on an established connection got no response.
     #[error("{}", .0.evidence)]
     Request(Finding),
-    /// RBAC denies this permission to the exporter's service account.
-    #[error("the exporter's service account is not allowed to {0}")]
-    Forbidden(String),
+    /// RBAC denies a permission.
+    #[error("{caller} is not allowed to {permission}")]
+    Forbidden {
+        /// The account whose credentials were used.
+        caller: Caller,
+        /// The permission, such as `list pods`.
+        permission: String,
+    },
     /// The API server rejected a request.
     #[error("{request} returned {status} {body}{}", in_parentheses(*mode))]
     Rejected {

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::config::Secret;
 use crate::config::exporter::yaml;
 use crate::report::evidence::quote;
+use crate::{own_resources, redaction};
 
 /// Time after which a plugin is killed.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -93,7 +94,7 @@ impl ExecPlugin {
     /// If the plugin returns no credential within the timeout.
     pub async fn credential(&self, exec: &ExecConfig) -> Result<Credential, ExecPluginError> {
         // The value sorts the keys, which makes equal configurations compare equal.
-        let plugin = Secret::new(
+        let plugin = Secret::unregistered(
             serde_json::to_value(exec)
                 .map_err(|error| ExecPluginError(error.to_string()))?
                 .to_string(),
@@ -166,6 +167,9 @@ async fn run(name: &str, exec: &ExecConfig) -> Result<Vec<u8>, String> {
         .iter()
         .flatten()
         .filter_map(|pair| Some((pair.get("name")?, pair.get("value")?)));
+    for secret in configured_secrets(exec) {
+        redaction::remember(secret.as_bytes());
+    }
     let mut plugin = Command::new(name)
         .args(exec.args.iter().flatten())
         .envs(variables)
@@ -175,6 +179,7 @@ async fn run(name: &str, exec: &ExecConfig) -> Result<Vec<u8>, String> {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
+        .inspect_err(own_resources::note)
         .map_err(|error| format!("failed to start: {error}"))?;
     let (output, errors) =
         tokio::join!(bounded(plugin.stdout.take()), bounded(plugin.stderr.take()));
@@ -184,6 +189,30 @@ async fn run(name: &str, exec: &ExecConfig) -> Result<Vec<u8>, String> {
     } else {
         Err(format!("failed with {status}: {}", quote(&errors)))
     }
+}
+
+/// Returns the values of variables and options whose name says that they are secret. A plugin may
+/// print them.
+fn configured_secrets(exec: &ExecConfig) -> Vec<&str> {
+    let is_secret = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        ["key", "token", "secret", "password"]
+            .iter()
+            .any(|word| name.contains(word))
+    };
+    let variables = exec.env.iter().flatten().filter_map(|pair| {
+        let name = pair.get("name").filter(|name| is_secret(name));
+        name.and_then(|_| pair.get("value")).map(String::as_str)
+    });
+    let args: Vec<&str> = exec.args.iter().flatten().map(String::as_str).collect();
+    let options = args.iter().enumerate().filter_map(|(at, option)| {
+        let name = option.starts_with('-').then_some(*option)?;
+        match name.split_once('=') {
+            Some((name, value)) => is_secret(name).then_some(value),
+            None => args.get(at + 1).copied().filter(|_| is_secret(name)),
+        }
+    });
+    variables.chain(options).collect()
 }
 
 async fn bounded(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {

@@ -1,9 +1,10 @@
 //! Caches the objects of one resource with a list and a watch.
 
 mod cache;
+mod listed_objects;
+mod object_set;
 mod watch_event;
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,21 +12,29 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
-use self::cache::{Cache, insert};
-use self::watch_event::WatchEvent;
-use crate::catalogue::timeouts::{WATCH_IDLE_TIMEOUT, WATCH_STALE_AFTER};
+use self::cache::Cache;
+use self::listed_objects::ListedObjects;
+use self::object_set::ObjectSet;
+use self::watch_event::{WatchEvent, metadata};
+use crate::catalogue::timeouts::{
+    FIRST_LIST_WAIT, LIST_TIMEOUT, WATCH_IDLE_TIMEOUT, WATCH_STALE_AFTER,
+};
 use crate::catalogue::{FailureMode, Permission};
 use crate::kube::client::Client;
 use crate::kube::connection::ApiConnection;
 use crate::kube::error::ClientError;
-use crate::kube::json_stream::{ItemSplitter, LineSplitter};
+use crate::kube::json_stream::{ItemSplitter, LineSplitter, MAX_TEXT_BYTES};
 use crate::kube::types::cached_object::{CachedObject, RawObject};
+use crate::kube::types::left_out::{LeftOut, LeftOutReason};
 use crate::kube::types::object::{ListEnvelope, ListMeta};
 use crate::net::{Response, StreamResponse};
 
 /// Objects per page of a list.
 const PAGE_SIZE: usize = 500;
+/// Most pages of a list, which are enough for a million objects.
+const MAX_PAGES: u32 = 2000;
 /// Shortest requested duration of a watch, and the range of its jitter, in seconds.
 const WATCH_SECONDS: (u32, u32) = (300, 120);
 /// A watch that closes sooner counts as failed, which prevents a busy loop.
@@ -68,17 +77,19 @@ impl<K: CachedObject> Reflector<K> {
     /// Waits for the first list and returns the cached objects.
     ///
     /// # Errors
-    /// If the first list failed, or if the watch is stale.
+    /// If the first list failed or does not end, or if the watch is stale.
     pub async fn read(&self) -> Result<Vec<Arc<K>>, ClientError> {
-        self.initialized
-            .subscribe()
-            .wait_for(|initialized| *initialized)
-            .await
-            .expect("the reflector holds the sender");
+        let mut initialized = self.initialized.subscribe();
+        let listed = timeout(FIRST_LIST_WAIT, initialized.wait_for(|listed| *listed));
+        if listed.await.is_err() {
+            return Err(
+                self.malformed(&format!("the list has not ended after {FIRST_LIST_WAIT:?}"))
+            );
+        }
         let cache = self.lock();
         match (cache.last_contact, &cache.error) {
             (Some(last_contact), _) if last_contact.elapsed() <= WATCH_STALE_AFTER => {
-                Ok(cache.objects.values().cloned().collect())
+                Ok(cache.objects.all())
             }
             (None, Some(error)) => Err(error.clone()),
             (last_contact, error) => Err(ClientError::Stale {
@@ -87,6 +98,11 @@ impl<K: CachedObject> Reflector<K> {
                 cause: error.clone().map(Box::new),
             }),
         }
+    }
+
+    /// Returns the number of objects that are left out of the cache.
+    pub fn left_out(&self) -> LeftOut {
+        self.lock().objects.left_out()
     }
 
     /// Empties the cache, so that readers wait for the next list.
@@ -108,7 +124,11 @@ impl<K: CachedObject> Reflector<K> {
         loop {
             let version = self.lock().resource_version.clone();
             match version {
-                None => self.list(client, &mut api).await?,
+                None => timeout(LIST_TIMEOUT, self.list(client, &mut api))
+                    .await
+                    .map_err(|_| {
+                        self.malformed(&format!("the list did not end within {LIST_TIMEOUT:?}"))
+                    })??,
                 Some(version) => self.watch(client, &mut api, &version).await?,
             }
         }
@@ -116,21 +136,20 @@ impl<K: CachedObject> Reflector<K> {
 
     /// Reads all pages and replaces the cache.
     async fn list(&self, client: &Client, api: &mut ApiConnection) -> Result<(), ClientError> {
-        let (previous, expired) = {
-            let cache = self.lock();
-            (cache.objects.clone(), cache.version_expired)
-        };
-        let mut objects = HashMap::new();
+        let expired = self.lock().version_expired;
+        let mut listed = ListedObjects::default();
         let mut page = if expired {
             String::new()
         } else {
             "&resourceVersion=0".to_owned()
         };
+        let mut pages = 1..=MAX_PAGES;
         let meta = loop {
+            if pages.next().is_none() {
+                return Err(self.malformed(&format!("it has more than {MAX_PAGES} pages")));
+            }
             let path = format!("{}?limit={PAGE_SIZE}{page}{}", self.path, self.selector());
-            let meta = self
-                .list_page(client, api, &path, &previous, &mut objects)
-                .await?;
+            let meta = self.list_page(client, api, &path, &mut listed).await?;
             if meta.r#continue.is_empty() {
                 break meta;
             }
@@ -138,6 +157,7 @@ impl<K: CachedObject> Reflector<K> {
                 url::form_urlencoded::byte_serialize(meta.r#continue.as_bytes()).collect();
             page = format!("&continue={token}");
         };
+        let objects = listed.finish().map_err(|error| self.malformed(&error))?;
         *self.lock() = Cache {
             objects,
             resource_version: Some(meta.resource_version),
@@ -153,40 +173,28 @@ impl<K: CachedObject> Reflector<K> {
         client: &Client,
         api: &mut ApiConnection,
         path: &str,
-        previous: &HashMap<Box<str>, Arc<K>>,
-        objects: &mut HashMap<Box<str>, Arc<K>>,
+        listed: &mut ListedObjects<K>,
     ) -> Result<ListMeta, ClientError> {
         let mut stream = match api.stream(path).await? {
             StreamResponse::Stream(stream) => stream,
             StreamResponse::Rejected(response) => {
-                return Err(self.rejected(client, &response, "list"));
+                return Err(self.rejected(client, api, &response, "list"));
             }
         };
-        let mut items = ItemSplitter::default();
-        let mut invalid = None;
+        let mut items = ItemSplitter::new(MAX_TEXT_BYTES);
         while let Some(bytes) = stream
             .next(WATCH_IDLE_TIMEOUT)
             .await
             .map_err(ClientError::Request)?
         {
-            let each = |item: &[u8]| match serde_json::from_slice::<K::Raw>(item) {
-                Ok(raw) => {
-                    let uid: Box<str> = raw.uid().into();
-                    let known = previous.get(&uid).map(AsRef::as_ref);
-                    if let Some(object) = K::from_raw(raw, known) {
-                        insert(objects, uid, object);
-                    }
-                }
-                Err(error) => invalid = Some(error),
-            };
+            listed
+                .count_bytes(bytes.len())
+                .map_err(|error| self.malformed(&error))?;
             items
-                .feed(&bytes, each)
+                .feed(&bytes, |item| listed.add(item, &self.lock().objects))
                 .map_err(|error| self.malformed(&error))?;
         }
         let envelope = items.envelope().map_err(|error| self.malformed(&error))?;
-        if let Some(error) = invalid {
-            return Err(self.malformed(&error));
-        }
         let envelope: ListEnvelope =
             serde_json::from_slice(&envelope).map_err(|error| self.malformed(&error))?;
         Ok(envelope.metadata)
@@ -214,11 +222,13 @@ impl<K: CachedObject> Reflector<K> {
                 return Ok(());
             }
             StreamResponse::Rejected(response) => {
-                return Err(self.rejected(client, &response, "watch"));
+                return Err(self.rejected(client, api, &response, "watch"));
             }
         };
+        // The API server sends all later events from here, so the cache is current even without one.
+        self.lock().last_contact = Some(Instant::now());
         stream.batch_reads(BATCH_WINDOW);
-        let mut lines = LineSplitter::default();
+        let mut lines = LineSplitter::new(MAX_TEXT_BYTES);
         let mut end = None;
         loop {
             let bytes = match stream.next(WATCH_IDLE_TIMEOUT).await {
@@ -235,15 +245,14 @@ impl<K: CachedObject> Reflector<K> {
                     return Err(ClientError::Request(finding));
                 }
             };
-            let each = |line: &[u8]| {
-                if !line.trim_ascii().is_empty() && end.is_none() {
+            lines.feed(&bytes, |line| match line {
+                Ok(line) if end.is_none() && !line.trim_ascii().is_empty() => {
                     end = self.apply(line).err();
                 }
-            };
-            if let Err(error) = lines.feed(&bytes, each) {
-                self.lock().resource_version = None;
-                return Err(self.malformed(&error));
-            }
+                Ok(_) => {}
+                // Its previous form stays until the next list.
+                Err(_) => self.lock().objects.leave_out("", LeftOutReason::TooLarge),
+            });
             match end {
                 None => {}
                 Some(WatchEnd::VersionExpired) => return Ok(()),
@@ -259,6 +268,13 @@ impl<K: CachedObject> Reflector<K> {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
+                // Only the object is unreadable if the line is an event with metadata.
+                if let Some(metadata) = metadata(line).filter(|_| error.is_data()) {
+                    cache.advance(&metadata.resource_version);
+                    let unreadable = LeftOutReason::Unreadable;
+                    cache.objects.leave_out(&metadata.uid, unreadable);
+                    return Ok(());
+                }
                 cache.resource_version = None;
                 return Err(WatchEnd::Failed(self.malformed(&error)));
             }
@@ -267,11 +283,9 @@ impl<K: CachedObject> Reflector<K> {
             WatchEvent::Added(raw) | WatchEvent::Modified(raw) => {
                 cache.advance(raw.resource_version());
                 let uid: Box<str> = raw.uid().into();
-                match K::from_raw(raw, cache.objects.get(&uid).map(AsRef::as_ref)) {
-                    Some(object) => insert(&mut cache.objects, uid, object),
-                    None => {
-                        cache.objects.remove(&uid);
-                    }
+                match K::from_raw(raw, cache.objects.get(&uid)) {
+                    Some(object) => cache.objects.insert(uid, object),
+                    None => cache.objects.remove(&uid),
                 }
             }
             WatchEvent::Deleted(raw) => {
@@ -295,7 +309,13 @@ impl<K: CachedObject> Reflector<K> {
 
     /// Returns the error for a rejected request. A missing permission invalidates the cache at
     /// once.
-    fn rejected(&self, client: &Client, response: &Response, verb: &str) -> ClientError {
+    fn rejected(
+        &self,
+        client: &Client,
+        api: &ApiConnection,
+        response: &Response,
+        verb: &str,
+    ) -> ClientError {
         let Permission {
             group, resource, ..
         } = self.permission;
@@ -304,13 +324,13 @@ impl<K: CachedObject> Reflector<K> {
         match response.status {
             StatusCode::FORBIDDEN => {
                 cache.last_contact = None;
-                cache.objects.clear();
+                cache.objects = ObjectSet::default();
                 let group = if group.is_empty() {
                     String::new()
                 } else {
                     format!(".{group}")
                 };
-                ClientError::Forbidden(format!(
+                api.forbidden(format!(
                     "{verb} {resource}{group} ({}): {}",
                     self.path,
                     response.quoted()

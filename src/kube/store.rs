@@ -10,6 +10,7 @@ use crate::kube::client::Client;
 use crate::kube::reflector::Reflector;
 use crate::kube::types::cached_object::CachedObject;
 use crate::kube::types::event::Event;
+use crate::kube::types::left_out::LeftOut;
 use crate::kube::types::node::Node;
 use crate::kube::types::pending_image_pod::PendingImagePod;
 use crate::kube::types::pod::Pod;
@@ -48,6 +49,7 @@ pub struct WatchTask {
 /// A reflector of any resource.
 trait AnyReflector: Send + Sync {
     fn permission(&self) -> &'static Permission;
+    fn left_out(&self) -> LeftOut;
     fn reset(&self);
     fn run<'a>(&'a self, client: &'a Client) -> BoxFuture<'a, ()>;
 }
@@ -55,6 +57,10 @@ trait AnyReflector: Send + Sync {
 impl<K: CachedObject> AnyReflector for Reflector<K> {
     fn permission(&self) -> &'static Permission {
         Reflector::permission(self)
+    }
+
+    fn left_out(&self) -> LeftOut {
+        Reflector::left_out(self)
     }
 
     fn reset(&self) {
@@ -107,9 +113,29 @@ impl Store {
             .collect()
     }
 
+    /// Returns the numbers of objects that are left out of what a check reads, by resource.
+    pub fn left_out(&self, check: CheckId) -> Vec<(&'static str, LeftOut)> {
+        let reflectors = self.reflectors().into_iter();
+        reflectors
+            .filter(|reflector| reflector.permission().checks.contains(&check))
+            .map(|reflector| (reflector.permission().resource, reflector.left_out()))
+            .filter(|(_, left_out)| !left_out.is_empty())
+            .collect()
+    }
+
     /// Returns the tasks for all reflectors.
     pub fn all_watch_tasks(&self) -> Vec<WatchTask> {
-        let all: [Arc<dyn AnyReflector>; 7] = [
+        self.reflectors()
+            .into_iter()
+            .map(|reflector| WatchTask {
+                client: Arc::clone(&self.client),
+                reflector,
+            })
+            .collect()
+    }
+
+    fn reflectors(&self) -> [Arc<dyn AnyReflector>; 7] {
+        [
             self.deployments.clone(),
             self.replica_sets.clone(),
             self.daemon_sets.clone(),
@@ -117,13 +143,7 @@ impl Store {
             self.events.clone(),
             self.nodes.clone(),
             self.pending_image_pods.clone(),
-        ];
-        all.into_iter()
-            .map(|reflector| WatchTask {
-                client: Arc::clone(&self.client),
-                reflector,
-            })
-            .collect()
+        ]
     }
 }
 

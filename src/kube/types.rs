@@ -2,6 +2,8 @@
 
 pub mod cached_object;
 pub mod event;
+pub mod left_out;
+mod lenient;
 pub mod node;
 pub mod object;
 pub mod pending_image_pod;

@@ -15,14 +15,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 /// A store that watches the lab's API server.
-struct WatchedStore {
-    world: LabCluster,
-    store: Store,
+pub(crate) struct WatchedStore {
+    pub(crate) world: LabCluster,
+    pub(crate) store: Store,
     tasks: JoinSet<()>,
 }
 
 impl WatchedStore {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let world = LabCluster::start();
         let store = store(&world.config());
         let mut watched = Self {
@@ -43,7 +43,7 @@ impl WatchedStore {
     }
 
     /// Waits until a condition holds for the pods in the agent's namespace.
-    async fn pods(&self, wanted: impl Fn(&[Arc<Pod>]) -> bool) -> Vec<Arc<Pod>> {
+    pub(crate) async fn pods(&self, wanted: impl Fn(&[Arc<Pod>]) -> bool) -> Vec<Arc<Pod>> {
         let start = Instant::now();
         loop {
             let pods = self.store.pods.read().await;
@@ -216,7 +216,7 @@ async fn forbidden_watch_is_named_and_recovers_when_permission_returns() {
         .await;
     watched.watch_task();
     watched.pods(|pods| pods.len() == 4).await;
-    let Err(ClientError::Forbidden(permission)) = watched.store.nodes.read().await else {
+    let Err(ClientError::Forbidden { permission, .. }) = watched.store.nodes.read().await else {
         panic!("the permission is missing")
     };
     assert!(permission.starts_with("list nodes"), "{permission}");

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::kube::types::object::ListEnvelope;
+use crate::kube::types::object::{ListEnvelope, Object, ObjectMeta};
 
 /// An event of a watch on objects of type `R`.
 #[derive(Deserialize)]
@@ -26,4 +26,14 @@ pub(super) enum WatchEvent<R> {
 pub(super) struct ErrorStatus {
     pub(super) code: u16,
     pub(super) message: String,
+}
+
+/// Returns the metadata of the object in an event, whatever else it contains.
+pub(super) fn metadata(line: &[u8]) -> Option<ObjectMeta> {
+    match serde_json::from_slice(line).ok()? {
+        WatchEvent::<Object>::Added(object)
+        | WatchEvent::Modified(object)
+        | WatchEvent::Deleted(object) => Some(object.metadata),
+        WatchEvent::Bookmark(_) | WatchEvent::Error(_) => None,
+    }
 }

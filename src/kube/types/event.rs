@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::kube::types::cached_object::{CachedObject, RawObject};
+use crate::kube::types::cached_object::{CachedObject, RawObject, text_bytes};
+use crate::kube::types::lenient;
 use crate::kube::types::object::{ObjectMeta, bounded_text};
 
 /// An event.
@@ -34,8 +35,11 @@ pub struct RawEvent {
     message: String,
     #[serde(default, rename = "type")]
     kind: String,
+    #[serde(default, deserialize_with = "lenient::time")]
     first_timestamp: Option<Timestamp>,
+    #[serde(default, deserialize_with = "lenient::time")]
     last_timestamp: Option<Timestamp>,
+    #[serde(default, deserialize_with = "lenient::time")]
     event_time: Option<Timestamp>,
     series: Option<EventSeries>,
 }
@@ -49,6 +53,7 @@ struct ObjectReference {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct EventSeries {
+    #[serde(default, deserialize_with = "lenient::time")]
     last_observed_time: Option<Timestamp>,
 }
 
@@ -65,6 +70,8 @@ impl RawObject for RawEvent {
 impl CachedObject for Event {
     type Raw = RawEvent;
     const MAX_CACHED: usize = 1000;
+    const MAX_CACHED_BYTES: usize = 1 << 20;
+    const OPTIONAL: bool = true;
 
     fn from_raw(raw: RawEvent, _previous: Option<&Self>) -> Option<Self> {
         let series = raw.series.and_then(|series| series.last_observed_time);
@@ -79,6 +86,10 @@ impl CachedObject for Event {
                 .or(raw.first_timestamp)
                 .or(raw.metadata.creation_timestamp),
         })
+    }
+
+    fn allocated_bytes(&self) -> usize {
+        text_bytes([self.involved_uid.as_str(), &self.reason, &self.message])
     }
 
     /// Retains the newest.

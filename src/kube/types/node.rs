@@ -7,6 +7,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::kube::types::cached_object::CachedObject;
+use crate::kube::types::lenient;
 use crate::kube::types::object::Object;
 
 /// A node.
@@ -128,6 +129,7 @@ pub struct NodeSpec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct NodeStatus {
+    #[serde(deserialize_with = "lenient::list")]
     conditions: Vec<NodeCondition>,
 }
 
@@ -142,6 +144,7 @@ struct NodeCondition {
 impl CachedObject for Node {
     type Raw = Object<NodeSpec, NodeStatus, PurchaseLabels>;
     const MAX_CACHED: usize = 20_000;
+    const MAX_CACHED_BYTES: usize = 6 << 20;
 
     fn from_raw(raw: Self::Raw, _previous: Option<&Self>) -> Option<Self> {
         let Object {
@@ -162,6 +165,10 @@ impl CachedObject for Node {
             purchase_labels: metadata.labels,
             ready,
         })
+    }
+
+    fn allocated_bytes(&self) -> usize {
+        self.name.len()
     }
 }
 

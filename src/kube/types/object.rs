@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Longest text from another component that is kept, in bytes.
-const MAX_TEXT_BYTES: usize = 1024;
+use crate::kube::json_stream::MAX_TEXT_BYTES;
+use crate::kube::types::lenient;
 
 /// Labels, annotations or a label selector.
 pub type Map = BTreeMap<String, String>;
@@ -24,10 +24,10 @@ pub struct Object<S = IgnoredAny, T = IgnoredAny, L = IgnoredAny, A = IgnoredAny
     /// The metadata.
     pub metadata: ObjectMeta<L, A>,
     /// The spec.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub spec: S,
     /// The status.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub status: T,
 }
 
@@ -51,17 +51,19 @@ pub struct ObjectMeta<L = IgnoredAny, A = IgnoredAny> {
     #[serde(default)]
     pub resource_version: String,
     /// Time of creation.
+    #[serde(default, deserialize_with = "lenient::time")]
     pub creation_timestamp: Option<Timestamp>,
     /// Time of the request to delete the object.
+    #[serde(default, deserialize_with = "lenient::time")]
     pub deletion_timestamp: Option<Timestamp>,
     /// The labels.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub labels: L,
     /// The annotations.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub annotations: A,
     /// The owners.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::list")]
     pub owner_references: Vec<OwnerReference>,
 }
 
@@ -75,6 +77,7 @@ pub struct OwnerReference {
     #[serde(default)]
     pub name: String,
     /// The unique ID.
+    #[serde(default)]
     pub uid: String,
     /// Whether this owner is the managing controller.
     #[serde(default)]

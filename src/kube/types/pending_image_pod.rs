@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::kube::types::cached_object::CachedObject;
+use crate::kube::types::cached_object::{CachedObject, slice_bytes, text_bytes};
+use crate::kube::types::lenient;
 use crate::kube::types::object::Object;
 use crate::kube::types::pod::ContainerWaiting;
 
@@ -37,6 +38,7 @@ pub struct PendingImage {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PendingPodSpec {
+    #[serde(deserialize_with = "lenient::or_default")]
     node_name: String,
 }
 
@@ -44,7 +46,9 @@ pub struct PendingPodSpec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PendingPodStatus {
+    #[serde(deserialize_with = "lenient::list")]
     init_container_statuses: Vec<PendingContainerStatus>,
+    #[serde(deserialize_with = "lenient::list")]
     container_statuses: Vec<PendingContainerStatus>,
 }
 
@@ -65,6 +69,8 @@ struct PendingContainerState {
 impl CachedObject for PendingImagePod {
     type Raw = Object<PendingPodSpec, PendingPodStatus>;
     const MAX_CACHED: usize = 2000;
+    const MAX_CACHED_BYTES: usize = 2 << 20;
+    const OPTIONAL: bool = true;
 
     fn from_raw(raw: Self::Raw, previous: Option<&Self>) -> Option<Self> {
         let Object {
@@ -85,6 +91,18 @@ impl CachedObject for PendingImagePod {
             created: metadata.creation_timestamp,
             images,
         })
+    }
+
+    fn allocated_bytes(&self) -> usize {
+        let images = slice_bytes(&self.images, |image| {
+            text_bytes([
+                &*image.container,
+                &image.image,
+                &image.reason,
+                &image.message,
+            ])
+        });
+        text_bytes([&*self.name, &self.node]) + images
     }
 
     /// Retains the newest.

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::kube::types::cached_object::CachedObject;
+use crate::kube::types::cached_object::{CachedObject, condition_bytes, slice_bytes, text_bytes};
+use crate::kube::types::lenient;
 use crate::kube::types::object::{Condition, Object, bounded_text, condition};
 
 /// The container of the exporter in the agent's pod.
@@ -62,13 +63,13 @@ pub struct ContainerStatus {
     #[serde(default)]
     pub ready: bool,
     /// Number of restarts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::count")]
     pub restart_count: u32,
     /// The current state.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub state: ContainerState,
     /// The previous state.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub last_state: ContainerState,
     /// Whether it is an init container, which is expected to exit.
     #[serde(skip)]
@@ -102,6 +103,7 @@ pub struct ContainerWaiting {
 #[serde(rename_all = "camelCase")]
 pub struct ContainerRunning {
     /// Time of its start.
+    #[serde(default, deserialize_with = "lenient::time")]
     pub started_at: Option<Timestamp>,
 }
 
@@ -110,7 +112,7 @@ pub struct ContainerRunning {
 #[serde(rename_all = "camelCase")]
 pub struct ContainerTerminated {
     /// The exit code.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::exit_code")]
     pub exit_code: i32,
     /// The reason, such as `Completed`, `Error` or `OOMKilled`.
     #[serde(default)]
@@ -119,8 +121,10 @@ pub struct ContainerTerminated {
     #[serde(default, deserialize_with = "bounded_text")]
     pub message: String,
     /// Time of its start.
+    #[serde(default, deserialize_with = "lenient::time")]
     pub started_at: Option<Timestamp>,
     /// Time of its exit.
+    #[serde(default, deserialize_with = "lenient::time")]
     pub finished_at: Option<Timestamp>,
 }
 
@@ -135,6 +139,7 @@ pub struct InjectionLabel {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ContainerNames {
+    #[serde(deserialize_with = "lenient::list")]
     containers: Vec<ContainerName>,
 }
 
@@ -151,14 +156,18 @@ pub struct PodStatus {
     reason: String,
     #[serde(deserialize_with = "bounded_text")]
     message: String,
+    #[serde(deserialize_with = "lenient::list")]
     conditions: Vec<Condition>,
+    #[serde(deserialize_with = "lenient::list")]
     init_container_statuses: Vec<ContainerStatus>,
+    #[serde(deserialize_with = "lenient::list")]
     container_statuses: Vec<ContainerStatus>,
 }
 
 impl CachedObject for Pod {
     type Raw = Object<ContainerNames, PodStatus, InjectionLabel>;
     const MAX_CACHED: usize = 2000;
+    const MAX_CACHED_BYTES: usize = 4 << 20;
 
     fn from_raw(raw: Self::Raw, previous: Option<&Self>) -> Option<Self> {
         let Object {
@@ -198,6 +207,22 @@ impl CachedObject for Pod {
                 .any(|container| container.name == EXPORTER_CONTAINER),
             opts_out_of_exporter: metadata.labels.inject.as_deref() == Some("false"),
         })
+    }
+
+    fn allocated_bytes(&self) -> usize {
+        let Self {
+            uid,
+            name,
+            owner,
+            phase,
+            reason,
+            message,
+            ..
+        } = self;
+        let owner = owner.as_deref().unwrap_or_default();
+        text_bytes([uid.as_str(), name, owner, phase, reason, message])
+            + condition_bytes(&self.conditions)
+            + slice_bytes(&self.containers, ContainerStatus::allocated_bytes)
     }
 
     /// Retains the pods of Deployments, then `DaemonSet` pods that are not ready, then the newest.
@@ -251,6 +276,15 @@ impl ContainerStatus {
             .terminated
             .as_ref()
             .or(self.last_state.terminated.as_ref())
+    }
+
+    fn allocated_bytes(&self) -> usize {
+        let states = [&self.state, &self.last_state];
+        let waiting = states.iter().filter_map(|state| state.waiting.as_ref());
+        let waiting = waiting.flat_map(|waiting| [waiting.reason.as_str(), &waiting.message]);
+        let exits = states.iter().filter_map(|state| state.terminated.as_ref());
+        let exits = exits.flat_map(|exit| [exit.reason.as_str(), &exit.message]);
+        text_bytes([self.name.as_str(), &self.image]) + text_bytes(waiting) + text_bytes(exits)
     }
 
     /// Old kubelets report the cause only during a pull attempt; the back-off keeps the previous

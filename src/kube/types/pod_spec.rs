@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::kube::types::lenient;
 use crate::kube::types::object::{Map, Object};
 
 /// A pod with its spec, addresses and annotations.
@@ -15,12 +16,14 @@ pub type PodWithSpec = Object<PodSpec, PodAddresses, IgnoredAny, Map>;
 #[serde(rename_all = "camelCase", default)]
 pub struct PodSpec {
     /// The containers.
+    #[serde(deserialize_with = "lenient::list")]
     pub containers: Vec<Container>,
     /// The node that the pod is assigned to.
     pub node_name: Option<String>,
     /// The service account.
     pub service_account_name: Option<String>,
     /// The volumes.
+    #[serde(deserialize_with = "lenient::list")]
     pub volumes: Vec<Volume>,
 }
 
@@ -46,13 +49,13 @@ pub struct Container {
     #[serde(default)]
     pub image: String,
     /// The environment variables.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::list")]
     pub env: Vec<EnvVar>,
     /// The objects whose keys become environment variables.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::list")]
     pub env_from: Vec<EnvFromSource>,
     /// The mounted volumes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::list")]
     pub volume_mounts: Vec<VolumeMount>,
 }
 
@@ -132,7 +135,7 @@ pub struct Volume {
     /// The name.
     pub name: String,
     /// The projected sources.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub projected: ProjectedVolumeSource,
 }
 
@@ -141,6 +144,7 @@ pub struct Volume {
 #[serde(default)]
 pub struct ProjectedVolumeSource {
     /// The sources.
+    #[serde(deserialize_with = "lenient::list")]
     pub sources: Vec<VolumeProjection>,
 }
 

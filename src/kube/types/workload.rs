@@ -5,7 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::kube::types::cached_object::CachedObject;
+use crate::kube::types::cached_object::{
+    CachedObject, condition_bytes, map_bytes, slice_bytes, text_bytes,
+};
+use crate::kube::types::lenient;
 use crate::kube::types::object::{Condition, Map, Object, ObjectMeta};
 
 /// The annotation with the revision of a Deployment's pod template.
@@ -47,8 +50,10 @@ pub struct Deployment {
 #[serde(rename_all = "camelCase", default)]
 pub struct LabelSelector {
     /// Labels with the required values.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub match_labels: Map,
     /// Further requirements.
+    #[serde(deserialize_with = "lenient::list")]
     pub match_expressions: Vec<LabelSelectorRequirement>,
 }
 
@@ -57,7 +62,7 @@ pub struct LabelSelector {
 pub struct LabelSelectorRequirement {
     key: String,
     operator: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::list")]
     values: Vec<String>,
 }
 
@@ -112,6 +117,7 @@ pub struct DaemonSet {
 #[serde(bound(deserialize = "P: Deserialize<'de> + Default"))]
 pub struct WorkloadSpec<P = ContainerImages> {
     /// Number of desired pods.
+    #[serde(default, deserialize_with = "lenient::optional_count")]
     pub replicas: Option<u32>,
     /// The selector of its pods.
     #[serde(default)]
@@ -134,7 +140,7 @@ pub struct PodTemplateSpec<P = ContainerImages> {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct ContainerImages {
     /// The containers.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::list")]
     pub containers: Vec<ContainerImage>,
 }
 
@@ -142,10 +148,15 @@ pub struct ContainerImages {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkloadStatus {
+    #[serde(deserialize_with = "lenient::count")]
     replicas: u32,
+    #[serde(deserialize_with = "lenient::count")]
     updated_replicas: u32,
+    #[serde(deserialize_with = "lenient::count")]
     ready_replicas: u32,
+    #[serde(deserialize_with = "lenient::count")]
     available_replicas: u32,
+    #[serde(deserialize_with = "lenient::list")]
     conditions: Vec<Condition>,
 }
 
@@ -153,13 +164,16 @@ pub struct WorkloadStatus {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DaemonSetStatus {
+    #[serde(deserialize_with = "lenient::count")]
     desired_number_scheduled: u32,
+    #[serde(deserialize_with = "lenient::count")]
     number_available: u32,
 }
 
 impl CachedObject for Deployment {
     type Raw = Object<WorkloadSpec, WorkloadStatus, Map, Map>;
     const MAX_CACHED: usize = 500;
+    const MAX_CACHED_BYTES: usize = 1 << 20;
 
     fn from_raw(raw: Self::Raw, _previous: Option<&Self>) -> Option<Self> {
         let Object {
@@ -183,11 +197,21 @@ impl CachedObject for Deployment {
             conditions: status.conditions,
         })
     }
+
+    fn allocated_bytes(&self) -> usize {
+        let release = self.helm_release.as_deref().unwrap_or_default();
+        text_bytes([self.uid.as_str(), &self.name, release])
+            + map_bytes(&self.labels)
+            + self.selector.allocated_bytes()
+            + slice_bytes(&self.containers, ContainerImage::allocated_bytes)
+            + condition_bytes(&self.conditions)
+    }
 }
 
 impl CachedObject for ReplicaSet {
     type Raw = Object<WorkloadSpec, WorkloadStatus>;
     const MAX_CACHED: usize = 2000;
+    const MAX_CACHED_BYTES: usize = 1 << 20;
 
     fn from_raw(raw: Self::Raw, _previous: Option<&Self>) -> Option<Self> {
         let Object {
@@ -204,11 +228,17 @@ impl CachedObject for ReplicaSet {
             conditions: status.conditions,
         })
     }
+
+    fn allocated_bytes(&self) -> usize {
+        let owner = self.owner.as_deref().unwrap_or_default();
+        text_bytes([self.uid.as_str(), &self.name, owner]) + condition_bytes(&self.conditions)
+    }
 }
 
 impl CachedObject for DaemonSet {
     type Raw = Object<WorkloadSpec, DaemonSetStatus, Map, Map>;
     const MAX_CACHED: usize = 500;
+    const MAX_CACHED_BYTES: usize = 1 << 20;
 
     fn from_raw(raw: Self::Raw, _previous: Option<&Self>) -> Option<Self> {
         let Object {
@@ -225,6 +255,29 @@ impl CachedObject for DaemonSet {
             desired: status.desired_number_scheduled,
             available: status.number_available,
         })
+    }
+
+    fn allocated_bytes(&self) -> usize {
+        let release = self.helm_release.as_deref().unwrap_or_default();
+        text_bytes([self.uid.as_str(), &self.name, release])
+            + map_bytes(&self.labels)
+            + slice_bytes(&self.containers, ContainerImage::allocated_bytes)
+    }
+}
+
+impl LabelSelector {
+    fn allocated_bytes(&self) -> usize {
+        let expressions = slice_bytes(&self.match_expressions, |requirement| {
+            text_bytes([requirement.key.as_str(), &requirement.operator])
+                + slice_bytes(&requirement.values, String::len)
+        });
+        map_bytes(&self.match_labels) + expressions
+    }
+}
+
+impl ContainerImage {
+    fn allocated_bytes(&self) -> usize {
+        text_bytes([self.name.as_str(), &self.image])
     }
 }
 

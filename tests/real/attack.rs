@@ -1,0 +1,140 @@
+//! Attacks the exporter with hostile peers, objects, logs and clients, and prints what that costs:
+//! `make attack`.
+//!
+//! Each attack runs in a new lab. The checks that it does not break must keep their
+//! rhythm, health must respond, memory must stay flat, and no output may show a secret.
+
+mod attacks;
+mod clients;
+mod figures;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use test_support::exporter::{Exporter, fetch, program};
+use test_support::lab_cluster::LabCluster;
+use tokio::time::{Instant, sleep};
+
+use self::attacks::{ATTACKS, Attack};
+use self::figures::{Figures, Sample};
+
+/// Interval of every check.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// Duration of an attack, unless `ATTACK_SECONDS` says otherwise.
+const DEFAULT_SECONDS: u64 = 40;
+/// Pause between two requests for health.
+const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
+/// Time until every check has a verdict.
+const START_TIMEOUT: Duration = Duration::from_mins(2);
+/// Checks whose interval the lab's file does not set.
+const OTHER_CHECKS: &[&str] = &[
+    "agent_workload",
+    "agent_upgrade",
+    "cluster_controller",
+    "components",
+    "image_pull",
+    "node_lifecycle",
+    "clock",
+    "cluster_status",
+    "agent_health",
+    "agent_log",
+    "cluster_metadata",
+    "agent_permissions",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it takes half an hour and needs an idle machine: `make attack`"]
+async fn attacks_stop_no_other_check_and_show_no_secret() {
+    let seconds = variable("ATTACK_SECONDS").parse();
+    let duration = Duration::from_secs(seconds.unwrap_or(DEFAULT_SECONDS));
+    let only = variable("ATTACKS");
+    let build = env::var_os("EXPORTER_TEST_BINARY").map_or_else(program, PathBuf::from);
+    println!("{}", Figures::HEADING);
+    let (first, others) = ATTACKS.split_first().expect("there are attacks");
+    let usual = run(first, None, &build, duration).await;
+    println!("{usual}");
+    let mut broken = usual.problems();
+    for attack in others.iter().filter(|attack| attack.name.contains(&only)) {
+        let figures = run(attack, Some(&usual), &build, duration).await;
+        println!("{figures}");
+        broken.extend(figures.problems());
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// Returns an environment variable, or an empty text.
+fn variable(name: &str) -> String {
+    env::var_os(name)
+        .and_then(|value| value.into_string().ok())
+        .unwrap_or_default()
+}
+
+async fn run(
+    attack: &Attack,
+    usual: Option<&Figures>,
+    build: &Path,
+    duration: Duration,
+) -> Figures {
+    let mut world = LabCluster::behind_a_proxy();
+    world.file = with_intervals(&world.file);
+    (attack.prepare)(&mut world);
+    world.config();
+    let exporter = Exporter::start_build(build, &world.env, &world.mounted("exporter.yaml")).await;
+    let renewal = tokio::spawn(lab::apiserver::workload::renew_leases(
+        world.api.objects().clone(),
+    ));
+    let began = Instant::now();
+    let mut slowest_health = Duration::ZERO;
+    while fetch(exporter.address(), "/-/ready").await.unwrap().trim() != "ready" {
+        assert!(
+            began.elapsed() < START_TIMEOUT,
+            "{}: {}",
+            attack.name,
+            exporter.log()
+        );
+        sleep(HEALTH_INTERVAL).await;
+    }
+    let healthy = Sample::take(&exporter).await;
+    let clients = (attack.begin)(&world, exporter.address().to_owned()).await;
+    // Once every check has run again, its status shows whether the attack affects it.
+    let settling = INTERVAL * 5;
+    let (mut before, began) = (None, Instant::now());
+    while began.elapsed() < settling + duration {
+        if before.is_none() && began.elapsed() >= settling {
+            before = Some((Sample::take(&exporter).await, Instant::now()));
+        }
+        let asked = Instant::now();
+        let answer = fetch(exporter.address(), "/-/healthy").await;
+        slowest_health = slowest_health.max(asked.elapsed());
+        if let Err(error) = answer {
+            panic!("{}: health does not respond: {error}", attack.name);
+        }
+        sleep(HEALTH_INTERVAL).await;
+    }
+    let (before, since) = before.expect("the attack is longer than it takes to settle");
+    let after = Sample::take(&exporter).await;
+    let window = since.elapsed();
+    drop(clients);
+    renewal.abort();
+    Figures::new(
+        attack.name,
+        usual,
+        &healthy,
+        &before,
+        &after,
+        window,
+        slowest_health,
+    )
+}
+
+/// Returns the lab's configuration with a short interval for every check.
+fn with_intervals(file: &str) -> String {
+    let interval = format!("interval: {}s", INTERVAL.as_secs());
+    let file = file.replace(": { timeouts:", &format!(": {{ {interval}, timeouts:"));
+    let others = OTHER_CHECKS
+        .iter()
+        .map(|check| format!("  {check}: {{ {interval} }}\n"));
+    let others = others.collect::<Vec<_>>().concat();
+    file.replacen("checks:\n", &format!("checks:\n{others}"), 1)
+}
