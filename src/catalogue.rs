@@ -3,6 +3,7 @@
 //!
 //! Invariant: std only. No clock, no network, no metrics library, no YAML.
 
+pub mod agent_permission;
 pub mod alert;
 pub mod check;
 pub mod exporter_alert;
@@ -15,8 +16,10 @@ pub mod relation;
 pub mod remedy_overrides;
 mod sentence;
 pub mod severity;
+pub mod situation;
 pub mod timeouts;
 
+pub use agent_permission::AgentPermission;
 pub use alert::Alert;
 pub use check::{CheckId, Need, Scope, Status};
 pub use exporter_alert::ExporterAlert;
@@ -28,6 +31,7 @@ pub use relation::{Effect, Relation};
 pub use remedy_overrides::remedy;
 pub use sentence::first_sentence;
 pub use severity::Severity;
+pub use situation::{Situation, remedy_in};
 pub use timeouts::Timeouts;
 
 /// Default base of runbook links: the published repository that `Cargo.toml` names; empty if it

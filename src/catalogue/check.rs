@@ -112,7 +112,7 @@ checks! {
     Dns = "dns" {
         question: "Do the names that the agent needs resolve through the pod's own resolver?",
         scope: Pod,
-        interval: Duration::from_secs(30),
+        interval: Duration::from_secs(15),
         prerequisites: [],
         phases: &[Phase::Resolve],
         timeouts: DNS,
@@ -130,7 +130,7 @@ checks! {
     CastaiApi = "castai_api" {
         question: "Is the CAST AI API reachable, and does it accept the agent's API key?",
         scope: Pod,
-        interval: Duration::from_secs(30),
+        interval: Duration::from_secs(15),
         prerequisites: [],
         phases: Phase::ALL,
         timeouts: CASTAI_API,
@@ -139,7 +139,7 @@ checks! {
     Imds = "imds" {
         question: "Does the EC2 instance metadata service return what the agent needs?",
         scope: Pod,
-        interval: Duration::from_mins(1),
+        interval: Duration::from_secs(20),
         prerequisites: [],
         phases: PLAIN_HTTP_BY_ADDRESS,
         timeouts: IMDS,
@@ -148,7 +148,7 @@ checks! {
     AwsCredentials = "aws_credentials" {
         question: "Which AWS credentials does the agent use, and are they present, readable and fresh?",
         scope: Pod,
-        interval: Duration::from_mins(1),
+        interval: Duration::from_secs(20),
         prerequisites: [Apiserver, Imds],
         phases: PLAIN_HTTP_BY_ADDRESS,
         timeouts: CREDENTIALS,
@@ -157,7 +157,7 @@ checks! {
     GceMetadata = "gce_metadata" {
         question: "Does the Google Cloud metadata server return the cluster details that the agent is not configured with?",
         scope: Pod,
-        interval: Duration::from_mins(1),
+        interval: Duration::from_secs(20),
         prerequisites: [],
         phases: PLAIN_HTTP,
         timeouts: GCE_METADATA,
@@ -166,7 +166,7 @@ checks! {
     AzureImds = "azure_imds" {
         question: "Does the Azure instance metadata service return the cluster details that the agent is not configured with?",
         scope: Pod,
-        interval: Duration::from_mins(1),
+        interval: Duration::from_secs(20),
         prerequisites: [],
         phases: PLAIN_HTTP,
         timeouts: AZURE_IMDS,
@@ -175,7 +175,7 @@ checks! {
     StsIdentity = "sts_identity" {
         question: "Does AWS accept the agent's credentials, and which identity do they belong to?",
         scope: Pod,
-        interval: Duration::from_mins(1),
+        interval: Duration::from_secs(20),
         prerequisites: [Imds, AwsCredentials],
         phases: Phase::ALL,
         timeouts: AWS,
@@ -184,7 +184,7 @@ checks! {
     Ec2Api = "ec2_api" {
         question: "Can the agent describe instances in EC2, and does it see the cluster's instances?",
         scope: Pod,
-        interval: Duration::from_mins(1),
+        interval: Duration::from_secs(20),
         prerequisites: [Imds, AwsCredentials, StsIdentity],
         phases: Phase::ALL,
         timeouts: AWS,
@@ -193,7 +193,7 @@ checks! {
     ClusterMetadata = "cluster_metadata" {
         question: "Does the agent know the cluster's account, region and name?",
         scope: Pod,
-        interval: Duration::from_mins(1),
+        interval: Duration::from_secs(20),
         prerequisites: [Imds, Ec2Api, GceMetadata, AzureImds],
         phases: NO_PHASES,
         timeouts: NONE,
@@ -256,7 +256,7 @@ checks! {
     NodeLifecycle = "node_lifecycle" {
         question: "Can the agent determine which nodes are spot instances?",
         scope: Cluster,
-        interval: Duration::from_mins(5),
+        interval: Duration::from_secs(15),
         prerequisites: [Apiserver, AwsCredentials, StsIdentity, Ec2Api],
         phases: NO_PHASES,
         timeouts: NONE,
@@ -274,8 +274,8 @@ checks! {
     ClusterStatus = "cluster_status" {
         question: "Does CAST AI report the cluster as connected, and can it manage the cluster?",
         scope: Cluster,
-        interval: Duration::from_mins(1),
-        prerequisites: [CastaiApi],
+        interval: Duration::from_secs(30),
+        prerequisites: [Apiserver, CastaiApi],
         phases: NO_PHASES,
         timeouts: CASTAI_API,
     }
@@ -293,7 +293,16 @@ checks! {
         question: "Which failures does the agent's own log report?",
         scope: Cluster,
         interval: Duration::from_secs(15),
-        prerequisites: [Apiserver],
+        prerequisites: [Apiserver, AgentWorkload],
+        phases: NO_PHASES,
+        timeouts: NONE,
+    }
+    /// The permissions of the agent's service account.
+    AgentPermissions = "agent_permissions" {
+        question: "Does the agent's service account have the permissions that the agent needs?",
+        scope: Cluster,
+        interval: Duration::from_secs(30),
+        prerequisites: [Apiserver, AgentWorkload, AgentHealth, AgentLog],
         phases: NO_PHASES,
         timeouts: NONE,
     }

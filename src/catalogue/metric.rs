@@ -2,6 +2,7 @@
 
 use crate::catalogue::check::{CheckId, Status};
 use crate::catalogue::mode::FailureMode;
+use crate::catalogue::permission::{LEFT_OUT_REASONS, WATCHED_RESOURCES};
 use crate::catalogue::phase::Phase;
 use crate::catalogue::severity::Severity;
 
@@ -180,6 +181,12 @@ metrics! {
         Label { name: "registry", values: LabelValues::Words(REGISTRIES) }, Label { name: "mode", values: LabelValues::Modes }
     ] None,
         "Number of containers that currently cannot pull their image, by kind of registry; absent if there are none.";
+    OBJECTS_LEFT_OUT = Gauge "watched_objects_left_out" [
+        CHECK,
+        Label { name: "resource", values: LabelValues::Words(WATCHED_RESOURCES) },
+        Label { name: "reason", values: LabelValues::Words(LEFT_OUT_REASONS) }
+    ] None,
+        "Number of Kubernetes objects that a check leaves out because they are unreadable, too large, or more than fit into memory; absent if there are none.";
     UNCLASSIFIED_LINES = Counter "unclassified_lines_total" [Label { name: "source", values: LabelValues::Words(LOG_SOURCES) }] None,
         "Number of log lines of the agent, by container, that report a failure of no known mode.";
     EXPORTER_INFO = Gauge "exporter_info" [

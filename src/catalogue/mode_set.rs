@@ -98,6 +98,11 @@ pub const EC2_DENIED: &[FailureMode] = modes_where!(CheckId::Ec2Api, |mode| {
     matches!(mode.category(), Category::Denied)
 });
 
+/// EC2 rejects requests whatever the credentials, or fails.
+pub const EC2_ERRORS: &[FailureMode] = modes_where!(CheckId::Ec2Api, |mode| {
+    matches!(mode.category(), Category::Throttled | Category::Error)
+});
+
 /// The API server does not serve the agent's requests.
 pub const APISERVER_UNAVAILABLE: &[FailureMode] = modes_where!(CheckId::Apiserver, |mode| {
     !matches!(
@@ -108,12 +113,28 @@ pub const APISERVER_UNAVAILABLE: &[FailureMode] = modes_where!(CheckId::Apiserve
 
 /// The API server serves none of the agent's requests until someone intervenes.
 pub const APISERVER_DOWN: &[FailureMode] = modes_where!(CheckId::Apiserver, |mode| {
-    is_unreachable(mode) || matches!(mode.category(), Category::Denied)
+    is_unreachable(mode)
+        || matches!(mode.category(), Category::Denied)
+        || matches!(mode, M::K8sEtcdError)
 });
 
-/// The connection to the API server fails, so nothing is known about the API itself.
+/// The API server serves no request of the agent's account, whatever its permissions are.
+pub const APISERVER_UNUSABLE: &[FailureMode] = modes_where!(CheckId::Apiserver, |mode| {
+    matches!(mode.family(), Family::Network | Family::Kubernetes)
+        && !matches!(
+            mode.category(),
+            Category::Dns | Category::Slow | Category::Degraded
+        )
+        && !matches!(mode, M::K8sRbacForbidden)
+});
+
+/// The agent's account lacks a permission.
+pub const FORBIDDEN: &[FailureMode] = modes_where!(CheckId::AgentPermissions);
+
+/// The connection to the API server fails, or it cannot reach its storage, so nothing is known about
+/// its objects.
 pub const APISERVER_UNREACHABLE: &[FailureMode] = modes_where!(CheckId::Apiserver, |mode| {
-    matches!(mode.family(), Family::Network)
+    matches!(mode.family(), Family::Network) || matches!(mode, M::K8sEtcdError)
 });
 
 /// A certificate that something on the path presents in the server's place.
@@ -182,6 +203,12 @@ pub const LEADERLESS: &[FailureMode] = modes_where!(CheckId::AgentHealth, |mode|
     matches!(mode.category(), Category::Leaderless)
 });
 
+/// No instance of the cluster controller is the leader.
+pub const CONTROLLER_LEADERLESS: &[FailureMode] =
+    modes_where!(CheckId::ClusterController, |mode| {
+        matches!(mode.category(), Category::Leaderless)
+    });
+
 /// The agent's own client metrics show errors of the API server.
 pub const AGENT_CLIENT_ERRORS: &[FailureMode] = modes_where!(CheckId::AgentHealth, |mode| {
     matches!(mode.family(), Family::Kubernetes)
@@ -200,6 +227,17 @@ pub const LOG_CASTAI: &[FailureMode] = modes_where!(CheckId::AgentLog, |mode| {
 /// The agent's log names a failure of the API server.
 pub const LOG_APISERVER: &[FailureMode] = modes_where!(CheckId::AgentLog, |mode| {
     matches!(mode.family(), Family::Kubernetes)
+});
+
+/// The agent's log shows what an agent without a permission logs.
+pub const LOG_FORBIDDEN: &[FailureMode] = modes_where!(CheckId::AgentLog, |mode| {
+    matches!(mode, M::K8sRbacForbidden)
+        || matches!(mode.category(), Category::Unhealthy | Category::Leaderless)
+});
+
+/// The agent's own client metrics show refusals of the API server.
+pub const CLIENT_FORBIDDEN: &[FailureMode] = modes_where!(CheckId::AgentHealth, |mode| {
+    matches!(mode, M::K8sRbacForbidden)
 });
 
 /// The agent's log names a failure of a cloud API.

@@ -34,6 +34,19 @@ pub struct Permission {
     pub purpose: &'static str,
 }
 
+/// Resources whose objects are watched.
+pub const WATCHED_RESOURCES: &[&str] = &[
+    "deployments",
+    "replicasets",
+    "daemonsets",
+    "pods",
+    "events",
+    "nodes",
+];
+
+/// Reasons why a watched object is left out of what checks read.
+pub const LEFT_OUT_REASONS: &[&str] = &["unreadable", "too_large", "over_limit"];
+
 const LIST_AND_WATCH: &[&str] = &["list", "watch"];
 
 /// Checks that read the state of CAST AI's workloads.

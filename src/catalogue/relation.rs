@@ -4,11 +4,12 @@ use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::{FailureMode, FailureMode as M};
 use crate::catalogue::mode_set::{
     AGENT_CLIENT_ERRORS, AGENT_CUT_OFF, AGENT_ONLY, AGENT_UNHEALTHY, APISERVER_DOWN,
-    APISERVER_UNAVAILABLE, APISERVER_UNREACHABLE, AWS_CREDENTIALS_UNUSABLE, AWS_IDENTITY_REJECTED,
-    AZURE_IMDS, CASTAI_DOWN, CASTAI_UNAVAILABLE, CLOCK_DEPENDENT, DNS, EC2_DENIED, EC2_UNREACHABLE,
-    GCE_METADATA, IMAGE_PULL, IMDS, INTERCEPTED, LEADERLESS, LIFECYCLE_UNRESOLVED, LOG_AGENT,
-    LOG_APISERVER, LOG_CASTAI, LOG_CLOUD, LOG_NETWORK, NAMESPACE_WIDE, NOT_RECEIVED, RESTARTING,
-    STS_UNREACHABLE, TOKEN_REJECTED, WORKLOAD, is_on_path, modes_where,
+    APISERVER_UNAVAILABLE, APISERVER_UNREACHABLE, APISERVER_UNUSABLE, AWS_CREDENTIALS_UNUSABLE,
+    AWS_IDENTITY_REJECTED, AZURE_IMDS, CASTAI_DOWN, CASTAI_UNAVAILABLE, CLIENT_FORBIDDEN,
+    CLOCK_DEPENDENT, DNS, EC2_DENIED, EC2_ERRORS, EC2_UNREACHABLE, FORBIDDEN, GCE_METADATA,
+    IMAGE_PULL, IMDS, INTERCEPTED, LEADERLESS, LIFECYCLE_UNRESOLVED, LOG_AGENT, LOG_APISERVER,
+    LOG_CASTAI, LOG_CLOUD, LOG_FORBIDDEN, LOG_NETWORK, NAMESPACE_WIDE, NOT_RECEIVED, RESTARTING,
+    STS_ERRORS, STS_UNREACHABLE, TOKEN_REJECTED, WORKLOAD, is_on_path, modes_where,
 };
 
 /// The effect of a failure on another check.
@@ -119,6 +120,7 @@ pub const RELATIONS: &[Relation] = relations! {
     Apiserver APISERVER_UNREACHABLE => ImagePull Blocks;
     Apiserver APISERVER_UNREACHABLE => NodeLifecycle Blocks;
     Apiserver APISERVER_UNREACHABLE => AgentLog Blocks;
+    Apiserver APISERVER_UNUSABLE => AgentPermissions Blocks;
     Apiserver APISERVER_UNAVAILABLE => AgentLog Fails(LOG_APISERVER);
     Apiserver APISERVER_UNAVAILABLE => AgentLog Fails(LOG_NETWORK);
     Apiserver APISERVER_UNAVAILABLE => AgentHealth Fails(AGENT_CLIENT_ERRORS);
@@ -126,6 +128,15 @@ pub const RELATIONS: &[Relation] = relations! {
     Apiserver APISERVER_DOWN => AgentHealth Fails(LEADERLESS);
     Apiserver APISERVER_DOWN => AgentWorkload Fails(RESTARTING);
     Apiserver APISERVER_DOWN => ClusterStatus Fails(NOT_RECEIVED);
+
+    // A lost permission. If the agent's account may read nothing, the API server's check says so.
+    Apiserver &[M::K8sRbacForbidden] => AgentPermissions Fails(FORBIDDEN);
+    AgentPermissions FORBIDDEN => AgentLog Fails(LOG_FORBIDDEN);
+    AgentPermissions FORBIDDEN => AgentHealth Fails(CLIENT_FORBIDDEN);
+    AgentPermissions FORBIDDEN => AgentHealth Fails(AGENT_CUT_OFF);
+    AgentPermissions FORBIDDEN => AgentHealth Fails(LEADERLESS);
+    AgentPermissions FORBIDDEN => AgentWorkload Fails(RESTARTING);
+    AgentPermissions FORBIDDEN => ClusterStatus Fails(NOT_RECEIVED);
 
     // CAST AI's API.
     CastaiApi CASTAI_UNAVAILABLE => ClusterStatus Blocks;
@@ -157,6 +168,8 @@ pub const RELATIONS: &[Relation] = relations! {
     StsIdentity STS_UNREACHABLE => AgentLog Fails(LOG_CLOUD);
     StsIdentity STS_UNREACHABLE => AgentLog Fails(LOG_NETWORK);
     Ec2Api EC2_DENIED => AgentLog Fails(LOG_CLOUD);
+    StsIdentity STS_ERRORS => AgentLog Fails(LOG_CLOUD);
+    Ec2Api EC2_ERRORS => AgentLog Fails(LOG_CLOUD);
     Ec2Api EC2_UNREACHABLE => AgentLog Fails(LOG_CLOUD);
     Ec2Api EC2_UNREACHABLE => AgentLog Fails(LOG_NETWORK);
     GceMetadata GCE_METADATA => AgentLog Fails(LOG_CLOUD);
@@ -164,9 +177,8 @@ pub const RELATIONS: &[Relation] = relations! {
     // The purchase option is unresolved because EC2 cannot be queried.
     Imds IMDS => NodeLifecycle Fails(LIFECYCLE_UNRESOLVED);
     AwsCredentials AWS_CREDENTIALS_UNUSABLE => NodeLifecycle Fails(LIFECYCLE_UNRESOLVED);
-    StsIdentity AWS_IDENTITY_REJECTED => NodeLifecycle Fails(LIFECYCLE_UNRESOLVED);
-    Ec2Api EC2_DENIED => NodeLifecycle Fails(LIFECYCLE_UNRESOLVED);
-    Ec2Api EC2_UNREACHABLE => NodeLifecycle Fails(LIFECYCLE_UNRESOLVED);
+    StsIdentity modes_where!(CheckId::StsIdentity) => NodeLifecycle Fails(LIFECYCLE_UNRESOLVED);
+    Ec2Api modes_where!(CheckId::Ec2Api) => NodeLifecycle Fails(LIFECYCLE_UNRESOLVED);
 
     // An agent that restarts or does not start has closed ports, and its log only repeats why it
     // exited.

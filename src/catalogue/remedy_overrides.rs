@@ -6,7 +6,7 @@
 use crate::catalogue::alert::documented_as;
 use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::{FailureMode, FailureMode as M};
-use crate::catalogue::mode_set::{LEADERLESS, TOKEN_REJECTED};
+use crate::catalogue::mode_set::{CONTROLLER_LEADERLESS, TOKEN_REJECTED};
 
 /// A remedy of some modes in some checks.
 #[derive(Debug)]
@@ -63,20 +63,27 @@ pub const REMEDY_OVERRIDES: &[RemedyOverride] = &[
     RemedyOverride {
         checks: APISERVER,
         modes: &[M::TlsHandshakeTimeout],
-        text: "Delete the agent's pod to give it a new network path: `kubectl -n castai-agent \
-            delete pod -l app.kubernetes.io/name=castai-agent`. If it happens again, check \
-            `kubectl get --raw /readyz?verbose`, compare nodes and endpoints, check that \
-            `NO_PROXY` contains the service range, then check the MTU of the pod network and the \
-            node's conntrack table.",
+        text: "Check whether other clients reach the API server: `kubectl get --raw \
+            /readyz?verbose`. If they do, delete the agent's pod to give it a new network path: \
+            `kubectl -n castai-agent delete pod -l app.kubernetes.io/name=castai-agent`; if it \
+            happens again, check that `NO_PROXY` contains the service range, the MTU of the pod \
+            network, and the node's conntrack table. If they do not, repair the control plane: a \
+            new pod would not help.",
     },
     RemedyOverride {
         checks: APISERVER,
-        modes: &[M::TlsUnknownAuthority, M::TlsIntercepted],
-        text: "Check the issuer in the evidence. If it is the cluster's new CA, the pod holds an \
-            outdated `ca.crt`: `kubectl -n castai-agent delete pod -l \
-            app.kubernetes.io/name=castai-agent`. If it is a TLS-inspecting proxy, bypass it: \
-            add the service range and the API server's name to `NO_PROXY`, or exempt the API \
-            server from inspection.",
+        modes: &[M::TlsUnknownAuthority],
+        text: "Delete the agent's pod, whose `ca.crt` is outdated if the issuer in the evidence is \
+            the cluster's new CA: `kubectl -n castai-agent delete pod -l \
+            app.kubernetes.io/name=castai-agent`. If the issuer is not the cluster's, something \
+            between the node and the API server presents its own certificate: bypass it.",
+    },
+    RemedyOverride {
+        checks: APISERVER,
+        modes: &[M::TlsIntercepted],
+        text: "Bypass the TLS-inspecting proxy whose issuer is in the evidence: add the service \
+            range and the API server's name to `NO_PROXY`, or exempt the API server from \
+            inspection.",
     },
     RemedyOverride {
         checks: APISERVER,
@@ -172,7 +179,7 @@ pub const REMEDY_OVERRIDES: &[RemedyOverride] = &[
     },
     RemedyOverride {
         checks: CLUSTER_CONTROLLER,
-        modes: LEADERLESS,
+        modes: CONTROLLER_LEADERLESS,
         text: "Check the holder of the lease: `kubectl -n castai-agent get lease cluster-controller \
             -o yaml`. Check that the controller may update it: `kubectl auth can-i update leases \
             -n castai-agent --as system:serviceaccount:castai-agent:castai-cluster-controller`. \

@@ -29,6 +29,10 @@ pub const WATCH_STALE_AFTER: Duration = Duration::from_mins(3);
 /// Idle time after which a watch is replaced by a new list; API servers send a bookmark every
 /// minute.
 pub const WATCH_IDLE_TIMEOUT: Duration = Duration::from_mins(2);
+/// Time for which a check waits for the first list of a resource.
+pub const FIRST_LIST_WAIT: Duration = Duration::from_secs(20);
+/// Longest duration of a list of all objects of a resource.
+pub const LIST_TIMEOUT: Duration = Duration::from_mins(5);
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

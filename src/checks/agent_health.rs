@@ -4,31 +4,32 @@
 //! `/healthz` alone proves little: it stays ok for twelve minutes after the last delta, and forever
 //! in a follower.
 
+mod leadership;
 mod metrics;
+mod refusals;
+mod verdict;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use http::HeaderMap;
+use leadership::{Leadership, is_only_agent};
 use metrics::{AgentMetrics, Counters, MetricsParser};
+use refusals::Refusals;
+use verdict::{STARTUP_SECONDS, judge, port_taken, unhealthy};
 
 use crate::agent::leader_lease::LeaderLease;
 use crate::catalogue::{CheckId, FailureMode as M, Phase, Property, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
-use crate::classify::{TextKind, classify};
 use crate::config::{
     Agent, AgentEnvironment, CheckSettings, Config, ConfigError, DiscoveredAgent, Vantage,
 };
 use crate::kube::Client;
 use crate::net::{Connection, Response, StreamResponse, Target};
-use crate::report::evidence::quote;
 use crate::report::{Evidence, Finding, LatestReports, PhaseTimer, Report, Verdict};
 
 /// The agent's address inside its own pod.
 const LOCALHOST: &str = "127.0.0.1";
-/// The time after its start during which an agent may be unready, in seconds. Healthy agents take
-/// 36.
-const STARTUP_SECONDS: f64 = 90.0;
 
 /// The check `agent_health`.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub struct AgentHealth {
     kube_client: Arc<Client>,
     /// The agent's counters at the previous attempt. Only their increase matters.
     last_counters: Mutex<Option<Counters>>,
+    refusals: Mutex<Refusals>,
+    leadership: Mutex<Leadership>,
 }
 
 /// The location of the agent's health port.
@@ -72,19 +75,23 @@ impl AgentHealth {
             context: context.clone(),
             kube_client: Arc::clone(&context.store.client),
             last_counters: Mutex::default(),
+            refusals: Mutex::default(),
+            leadership: Mutex::default(),
         }
     }
 
-    async fn evaluate(&self) -> Result<Verdict, ConfigError> {
+    async fn evaluate(&self, reports: &LatestReports) -> Result<Verdict, ConfigError> {
         let (health, metrics) = (
             self.agent.health_port.clone()?,
             self.agent.metrics_port.clone()?,
         );
         let metrics = self.read_metrics(metrics).await;
         let increase = metrics.as_ref().and_then(|metrics| self.increase(metrics));
+        let refused = self.refused(increase.as_ref(), reports);
         let health_response = match self.query(health, "/healthz").await {
             HealthResponse::Response(404, _) => {
-                return Ok(self.judge_old_agent(health, increase.as_ref()).await);
+                let increase = increase.as_ref();
+                return Ok(self.judge_old_agent(health, increase, refused).await);
             }
             response => response,
         };
@@ -99,30 +106,48 @@ impl AgentHealth {
                 return Ok(unhealthy("/healthz", status, &body, starting));
             }
         }
-        match self.query(health, "/readyz").await {
+        let readiness = self.query(health, "/readyz").await;
+        let unready = match readiness {
             HealthResponse::Unavailable(why) => return Ok(self.unreachable(&why)),
-            HealthResponse::Response(200, _) => {}
+            HealthResponse::Response(200, _) => None,
             HealthResponse::Response(status, body) => {
-                return Ok(unhealthy("/readyz", status, &body, starting));
+                Some(unhealthy("/readyz", status, &body, starting))
             }
+        };
+        if let Some(verdict) = &unready
+            && apiserver_fails(reports)
+        {
+            return Ok(verdict.clone());
         }
         let lease = LeaderLease::read(&self.kube_client, self.agent.lease.as_ref()).await;
+        // An agent that lost its lease to another holder restarts, and is not ready for a while.
+        let stolen =
+            lock(&self.leadership).stolen(&lease, metrics.as_ref(), is_only_agent(reports));
+        if let Some(verdict) = stolen.map(Verdict::failing).or(unready) {
+            return Ok(verdict);
+        }
         Ok(judge(
             "/healthz and /readyz return ok",
             metrics.as_ref(),
             increase.as_ref(),
+            refused,
             &lease,
         ))
     }
 
     /// Judges agents before v0.104, which report health at `/` and return ok from the start.
-    async fn judge_old_agent(&self, port: u16, increase: Option<&Counters>) -> Verdict {
+    async fn judge_old_agent(
+        &self,
+        port: u16,
+        increase: Option<&Counters>,
+        refused: Option<Finding>,
+    ) -> Verdict {
         match self.query(port, "/").await {
             HealthResponse::Response(200, _) => {
                 let lease = LeaderLease::read(&self.kube_client, self.agent.lease.as_ref()).await;
                 let health =
                     "/ returns ok, which agents before v0.104 do unconditionally from the start";
-                judge(health, None, increase, &lease)
+                judge(health, None, increase, refused, &lease)
             }
             HealthResponse::Response(status @ 300..500, body) => {
                 self.unreachable(&port_taken(port, "/healthz returned 404, /", status, &body))
@@ -248,12 +273,16 @@ impl AgentHealth {
 
     /// Returns the increase of the agent's counters since the last attempt, unless it restarted.
     fn increase(&self, metrics: &AgentMetrics) -> Option<Counters> {
-        let mut last_counters = self
-            .last_counters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let last = last_counters.replace(metrics.counters.clone())?;
+        let last = lock(&self.last_counters).replace(metrics.counters.clone())?;
         metrics.counters.since(&last)
+    }
+
+    /// Counts refused requests and returns the finding if they recur.
+    fn refused(&self, increase: Option<&Counters>, reports: &LatestReports) -> Option<Finding> {
+        let (now, mut refusals) = (Instant::now(), lock(&self.refusals));
+        refusals.record(now, increase);
+        refusals.follow_permissions(reports);
+        refusals.finding(now)
     }
 }
 
@@ -286,7 +315,7 @@ impl Check for AgentHealth {
         if let AgentEndpoint::Unavailable(why) = &self.endpoint {
             return Report::from_verdict(why.clone());
         }
-        Report::from_verdict(match self.evaluate().await {
+        Report::from_verdict(match self.evaluate(attempt.reports()).await {
             Ok(Verdict::Failing(why)) if why[0].mode == M::AgentHealthUnreachable => {
                 match why_not_running(attempt.reports()) {
                     Some(mode) => Verdict::NotApplicable(Evidence::from(format!(
@@ -313,61 +342,12 @@ fn why_not_running(reports: &LatestReports) -> Option<M> {
     why.iter().map(|finding| finding.mode).find(known)
 }
 
-/// Judges an agent that returns ok by its Lease and counters.
-fn judge(
-    health: &str,
-    metrics: Option<&AgentMetrics>,
-    increase: Option<&Counters>,
-    lease: &LeaderLease,
-) -> Verdict {
-    if let Some(finding) = lease.finding() {
-        return Verdict::failing(Finding::new(
-            finding.mode,
-            format!("{health}, but {}", finding.evidence),
-        ));
-    }
-    if let Some(finding) = increase.and_then(Counters::finding) {
-        return Verdict::Warning(vec![Finding::new(
-            finding.mode,
-            format!("{health}, but {}", finding.evidence),
-        )]);
-    }
-    let role = match metrics.and_then(|metrics| metrics.leads) {
-        Some(true) => "; this agent is the leader",
-        Some(false) => {
-            "; this agent is a follower, so this does not prove that snapshots are delivered"
-        }
-        None => "",
-    };
-    let sends = increase
-        .and_then(Counters::mean_send)
-        .map_or_else(String::new, |seconds| {
-            format!("; sending a delta took {seconds:.2} s on average, successful or not")
-        });
-    Verdict::Ok(Evidence::from(format!("{health}{role}{sends}; {lease}")))
+/// Returns whether the API server fails, so that no lease can be read.
+fn apiserver_fails(reports: &LatestReports) -> bool {
+    let report = reports.report(CheckId::Apiserver);
+    report.is_some_and(|report| matches!(report.verdict, Verdict::Failing(_)))
 }
 
-/// Builds the finding for a response that no agent sends.
-fn port_taken(port: u16, context: &str, status: u16, body: &str) -> Finding {
-    let body = quote(body.as_bytes());
-    let evidence = format!(
-        "another server listens on the agent's health port {port}: {context} {status} {body}"
-    );
-    Finding::new(M::AgentPortTaken, evidence)
-}
-
-/// Judges an unhealthy response.
-fn unhealthy(path: &str, status: u16, body: &str, starting: bool) -> Verdict {
-    let evidence = format!("{path} returned {status} {}", quote(body.as_bytes()));
-    if classify(Some(TextKind::AgentLog), body).mode() != Some(M::AgentNotReadyInitialising) {
-        return Verdict::failing(Finding::new(M::AgentUnhealthy, evidence));
-    }
-    if starting {
-        let evidence = format!(
-            "{evidence}; the agent started less than {STARTUP_SECONDS} s ago, and healthy agents \
-             take 36 s to become ready"
-        );
-        return Verdict::Warning(vec![Finding::new(M::AgentNotReadyInitialising, evidence)]);
-    }
-    Verdict::failing(Finding::new(M::AgentNotReadyInitialising, evidence))
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

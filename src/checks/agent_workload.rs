@@ -11,7 +11,7 @@ use crate::config::{Config, Installation};
 use crate::kube::Store;
 use crate::kube::types::pod::{ContainerWaiting, Pod};
 use crate::kube::types::workload::Deployment;
-use crate::report::{Finding, Observation, Report, Verdict};
+use crate::report::{Evidence, Finding, Observation, Report, Verdict};
 
 /// The name of the agent's container.
 const CONTAINER: &str = "agent";
@@ -131,6 +131,12 @@ impl AgentWorkload {
             deployment,
             ..
         } = &self.agent;
+        if !self.store.deployments.left_out().is_empty() {
+            return Verdict::Unknown(Evidence::from(format!(
+                "Deployment {deployment} is not among the Deployments of namespace {namespace} \
+                 that can be read"
+            )));
+        }
         let others: Vec<&str> = snapshot
             .deployments
             .iter()

@@ -6,28 +6,29 @@
 
 mod backends;
 mod response;
+mod service_history;
+mod storage;
 mod verdict;
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::StatusCode;
 use response::{accept, ok_evidence, reachable_evidence, version};
+use service_history::ServiceHistory;
 use verdict::judge;
 
 use crate::catalogue::{CheckId, FailureMode, Timeouts};
 use crate::checks::error_verdict::endpoint_verdict;
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{ApiserverLocation, CheckSettings, InCluster};
-use crate::kube::{ApiEndpoint, TokenError};
+use crate::kube::caller::CallerOwner;
+use crate::kube::{ApiEndpoint, Caller, TokenError};
 use crate::net::{Connection, Response, Target, agent_timeouts};
 use crate::report::{DateSample, Evidence, Finding, PhaseTimer, Report, TargetReport, Verdict};
 
 /// The first object that old agents read.
 const KUBE_SYSTEM: &str = "/api/v1/namespaces/kube-system";
-/// Added to the evidence if the account may not list the addresses behind the service.
-const ADDRESSES_UNKNOWN: &str = "; the service account may not list the addresses behind it, so \
-                                 a single failed API server would go unnoticed";
 
 /// The check `apiserver`.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Apiserver {
     timeouts: Timeouts,
     context: CheckContext,
     known_backends: Mutex<Vec<SocketAddr>>,
+    history: Mutex<ServiceHistory>,
 }
 
 /// The result of probing the address that the agent uses.
@@ -60,6 +62,7 @@ impl Apiserver {
             timeouts: settings.timeouts,
             context,
             known_backends: Mutex::default(),
+            history: Mutex::default(),
         }
     }
 
@@ -79,7 +82,14 @@ impl Apiserver {
         } else {
             Vec::new()
         };
-        let ((agent, new), name, mut others) = tokio::join!(
+        let again = async {
+            if direct {
+                Box::pin(self.probe_service_again(endpoint)).await
+            } else {
+                Vec::new()
+            }
+        };
+        let ((agent, new), name, mut others, again) = tokio::join!(
             self.probe_agent_address_and_new_backends(
                 endpoint,
                 attempt,
@@ -88,15 +98,17 @@ impl Apiserver {
             ),
             self.probe_dns_name(endpoint, config, attempt),
             self.probe_backends(endpoint, &known_backends, attempt),
+            again,
         );
         others.extend(new);
         if let Some(found) = &agent.addresses {
             others.retain(|(address, _)| found.contains(address));
         }
-        let verdict = match (
-            judge(&agent.target, &name, &others, endpoint),
-            agent.not_as_agent,
-        ) {
+        let verdict = judge(&agent.target, &name, &others, endpoint);
+        let verdict = self
+            .history()
+            .judge(verdict, (&agent.target, &name), &again, &others);
+        let verdict = match (verdict, agent.not_as_agent) {
             (Verdict::Ok(_) | Verdict::Warning(_), Some(instead)) => instead,
             (verdict, _) => verdict,
         };
@@ -189,6 +201,7 @@ impl Apiserver {
                     None
                 }
             };
+            let is_agent = agent.is_some();
             let mut agent = agent.unwrap_or_else(|| endpoint.clone());
             let mut response = self
                 .get(&mut connection, "/version", &agent, &timer)
@@ -208,22 +221,32 @@ impl Apiserver {
                     .await?;
             }
             date = response.date_sample(CheckId::Apiserver.label());
-            let version = version(&response, &agent)?;
+            let caller = self.caller(is_agent, &agent);
+            let version = version(&response, &agent, &caller)?;
             agent_timeouts::check(&self.timeouts, &timer, FailureMode::K8sSlow)?;
             if not_as_agent.is_none() {
-                let response = self
-                    .get(&mut connection, KUBE_SYSTEM, &agent, &timer)
-                    .await?;
-                accept(&response, &agent, KUBE_SYSTEM)?;
+                let response = self.get(&mut connection, KUBE_SYSTEM, &agent, &timer).await;
+                let response = match response {
+                    Err(finding) if finding.mode == FailureMode::HttpTimeout => {
+                        // Boxed, because it is rare and would enlarge every attempt.
+                        return Err(Box::pin(self.explain_missing_object(&agent, finding)).await);
+                    }
+                    response => response?,
+                };
+                accept(&response, &agent, &caller, KUBE_SYSTEM)?;
                 agent_timeouts::check(&self.timeouts, &timer, FailureMode::K8sSlow)?;
             }
             if list {
                 addresses = self.list_backends(&mut connection, endpoint).await;
             }
             let note = if list && addresses.is_none() {
-                ADDRESSES_UNKNOWN
+                let own = self.own_caller(endpoint);
+                format!(
+                    "; the addresses behind it cannot be listed as {own}, so a single failed API \
+                     server would go unnoticed"
+                )
             } else {
-                ""
+                String::new()
             };
             Ok(Evidence::from(format!(
                 "{}{note}",
@@ -258,6 +281,24 @@ impl Apiserver {
                 })
             }
         }
+    }
+
+    /// Returns the caller with the credentials of this process.
+    fn own_caller(&self, endpoint: &ApiEndpoint) -> Caller {
+        Caller::new(self.context.store.client.owner(), &endpoint.credentials)
+    }
+
+    /// Returns the caller with the credentials of an endpoint: the agent, or this process.
+    fn caller(&self, is_agent: bool, endpoint: &ApiEndpoint) -> Caller {
+        if is_agent && self.context.agent.is_some() {
+            Caller::new(CallerOwner::Agent, &endpoint.credentials)
+        } else {
+            self.own_caller(endpoint)
+        }
+    }
+
+    fn history(&self) -> MutexGuard<'_, ServiceHistory> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn get(

@@ -139,6 +139,13 @@ fn reachable(response: &Response, connection: &Connection, path: &str) -> Result
     }
 }
 
+/// Returns whether a response is a web page; the failure mode says whose.
+fn is_page(response: &Response) -> bool {
+    response
+        .header("content-type")
+        .is_some_and(|kind| kind.starts_with("text/html"))
+}
+
 /// Accepts only a healthy response to the request with the key.
 fn accepted(response: &Response, connection: &Connection, path: &str) -> Result<(), Finding> {
     let about_cluster = path.contains("/external-clusters/");
@@ -171,9 +178,10 @@ fn accepted(response: &Response, connection: &Connection, path: &str) -> Result<
         }
 
         Some(FailureMode::CastaiTokenInvalid | FailureMode::CastaiForbidden)
-            if !is_from_application(response) =>
+            if !is_from_application(response) && !is_page(response) =>
         {
-            // Neither JSON nor a request ID: an intermediary rejected the request.
+            // Neither JSON nor a request ID, nor a page of the edge, which checks the key before it
+            // forwards a request: an intermediary rejected the request.
             Err(response_finding(
                 FailureMode::CastaiUnexpectedBody,
                 response,

@@ -4,6 +4,9 @@
 //! Reads what CAST AI's console shows. Connection failures are reported by `castai_api` and only
 //! make this check `unknown`.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,16 +14,17 @@ use serde_json::Value;
 use url::Url;
 
 use crate::castai::client::CastaiClient;
-use crate::castai::{CastaiError, client, cluster_id};
+use crate::castai::cluster_id::ClusterIdMemory;
+use crate::castai::{CastaiError, client};
 use crate::catalogue::metric::{AGENT_STATUSES, CLUSTER_STATUSES, OTHER};
-use crate::catalogue::{FailureMode as M, alert};
+use crate::catalogue::{CheckId, FailureMode as M, alert};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::classify::{TextKind, classify};
 use crate::config::{Agent, Castai, CheckSettings, Config, Secret};
 use crate::kube::Client;
 use crate::net::Response;
 use crate::report::evidence::quote;
-use crate::report::{Evidence, Finding, Observation, Report, Verdict};
+use crate::report::{Evidence, Finding, LatestReports, Observation, Report, Verdict};
 
 /// The age in seconds above which a snapshot is stale. The agent sends one every 15 s, EC2 lookups
 /// may delay one by two minutes, and CAST AI's console reports a cluster as not responding after
@@ -33,6 +37,7 @@ pub struct ClusterStatus {
     client: CastaiClient,
     agent: Agent,
     kube_client: Arc<Client>,
+    known_id: ClusterIdMemory,
 }
 
 /// The judged fields of CAST AI's cluster object. All but the ID may be missing or have unknown
@@ -56,12 +61,24 @@ impl ClusterStatus {
             client: CastaiClient::new(castai, check, &context.network),
             agent: config.agent.clone(),
             kube_client: Arc::clone(&context.store.client),
+            known_id: ClusterIdMemory::default(),
         }
     }
 
-    async fn evaluate(&self) -> Result<Report, Verdict> {
+    async fn evaluate(&self, reports: &LatestReports) -> Result<Report, Verdict> {
         let (url, key) = self.client.settings().map_err(downgrade)?;
-        let id = cluster_id::find(self.client.cluster_id(), &self.agent, &self.kube_client).await;
+        let apiserver = reports.report(CheckId::Apiserver);
+        let is_apiserver_down =
+            apiserver.is_some_and(|report| matches!(report.verdict, Verdict::Failing(_)));
+        let id = self
+            .known_id
+            .find(
+                self.client.cluster_id(),
+                &self.agent,
+                &self.kube_client,
+                is_apiserver_down,
+            )
+            .await;
         let id = id.map_err(|why| unknown(format!("the cluster ID is unknown: {why}")))?;
         let (response, path) = self.fetch(url, key, &id).await?;
         // Either clock may be wrong; use the one that makes the snapshot younger.
@@ -112,8 +129,10 @@ impl ClusterStatus {
 }
 
 impl Check for ClusterStatus {
-    async fn run(&self, _attempt: &Attempt) -> Report {
-        self.evaluate().await.unwrap_or_else(Report::from_verdict)
+    async fn run(&self, attempt: &Attempt) -> Report {
+        self.evaluate(attempt.reports())
+            .await
+            .unwrap_or_else(Report::from_verdict)
     }
 }
 
@@ -188,10 +207,8 @@ impl Cluster {
                 warnings.push(finding);
             }
         } else if matches!(status, "failed" | "warning") {
-            let evidence = format!(
-                "{state}, without a reason; CAST AI's autoscaling does not \
-                                    work"
-            );
+            let evidence =
+                format!("{state}, without a reason; CAST AI's autoscaling does not work");
             let finding = Finding::new(M::CastaiReconcileFailed, evidence);
             if status == "failed" {
                 failing.push(finding);
@@ -299,97 +316,5 @@ fn downgrade(error: CastaiError) -> Verdict {
     match error {
         CastaiError::Failed(finding) => Verdict::Unknown(finding.evidence),
         other => other.into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: &str = "2026-11-25T12:00:00Z";
-
-    fn verdict(json: &str) -> Verdict {
-        let json = serde_json::from_str(json).expect("it is JSON");
-        Cluster::read(&json)
-            .expect("it has an id")
-            .judge(NOW.parse().expect("a time"))
-    }
-
-    #[test]
-    fn missing_fields_and_unknown_statuses_are_ok() {
-        for json in [
-            r#"{"id":"c"}"#,
-            r#"{"id":"c","agentStatus":"brand-new","status":"sparkling","agentSnapshotReceivedAt":7,"more":{"a":[1]}}"#,
-            r#"{"id":"c","status":"ready","agentStatus":"online","reconcileError":null,"reconcileInfo":{}}"#,
-            r#"{"id":"c","agentStatus":"waiting-connection","createdAt":"2026-11-25T11:58:00Z"}"#,
-        ] {
-            assert!(
-                matches!(verdict(json), Verdict::Ok(_)),
-                "{json}: {:?}",
-                verdict(json)
-            );
-        }
-    }
-
-    #[test]
-    fn hibernating_and_deleted_clusters_are_not_applicable() {
-        for status in [
-            "hibernating",
-            "hibernated",
-            "resuming",
-            "deleting",
-            "deleted",
-            "archived",
-        ] {
-            let json = format!(r#"{{"id":"c","status":"{status}","agentStatus":"disconnected"}}"#);
-            assert!(
-                matches!(verdict(&json), Verdict::NotApplicable(_)),
-                "{json}"
-            );
-        }
-        assert!(matches!(
-            verdict(r#"{"id":"c","agentStatus":"disconnecting"}"#),
-            Verdict::NotApplicable(_)
-        ));
-    }
-
-    #[test]
-    fn reconcile_error_of_a_ready_cluster_is_a_warning() {
-        let both = verdict(
-            r#"{"id":"c","status":"failed","agentStatus":"disconnected","reconcileError":"boom"}"#,
-        );
-        assert_eq!(
-            both.modes(),
-            [M::CastaiDisconnected, M::CastaiReconcileFailed]
-        );
-        let warnings = verdict(
-            r#"{"id":"c","status":"ready","agentStatus":"online","reconcileError":"boom"}"#,
-        );
-        assert!(matches!(warnings, Verdict::Warning(_)), "{warnings:?}");
-    }
-
-    #[test]
-    fn reconcile_error_about_the_firewall_is_explained() {
-        let text = "No access to Kubernetes API server, please check your firewall settings";
-        let json = format!(
-            r#"{{"id":"c","status":"failed","agentStatus":"online","reconcileError":"{text}"}}"#
-        );
-        let evidence = verdict(&json).evidence().to_string();
-        assert!(evidence.contains("cpfw_blocked"), "{evidence}");
-    }
-
-    #[test]
-    fn snapshot_is_stale_after_five_minutes() {
-        let json = |at: &str| {
-            format!(r#"{{"id":"c","agentStatus":"online","agentSnapshotReceivedAt":"{at}"}}"#)
-        };
-        assert!(matches!(
-            verdict(&json("2026-11-25T11:55:00Z")),
-            Verdict::Ok(_)
-        ));
-        assert_eq!(
-            verdict(&json("2026-11-25T11:54:59Z")).modes(),
-            [M::CastaiAcceptedButStale]
-        );
     }
 }

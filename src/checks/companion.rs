@@ -79,7 +79,8 @@ const fn reads_the_environment(check: CheckId) -> bool {
         | CheckId::ImagePull
         | CheckId::NodeLifecycle
         | CheckId::Clock
-        | CheckId::AgentLog => false,
+        | CheckId::AgentLog
+        | CheckId::AgentPermissions => false,
     }
 }
 

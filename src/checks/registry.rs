@@ -9,6 +9,7 @@ use crate::catalogue::relation::RELATIONS;
 use crate::catalogue::{CheckId, Need, Relation};
 use crate::checks::agent_health::AgentHealth;
 use crate::checks::agent_log::AgentLog;
+use crate::checks::agent_permissions::AgentPermissions;
 use crate::checks::agent_upgrade::AgentUpgrade;
 use crate::checks::agent_workload::AgentWorkload;
 use crate::checks::apiserver::Apiserver;
@@ -29,7 +30,7 @@ use crate::checks::image_pull::ImagePull;
 use crate::checks::imds::Imds;
 use crate::checks::node_lifecycle::NodeLifecycle;
 use crate::checks::sts_identity::StsIdentity;
-use crate::checks::{Attempt, Check, CheckContext, companion};
+use crate::checks::{Attempt, Check, CheckContext, WatchedCheck, companion};
 use crate::config::agent::aws::AwsUsage;
 use crate::config::{CheckSettings, Config, Provider, ProviderVariables};
 use crate::kube::WatchTask;
@@ -37,7 +38,7 @@ use crate::report::Report;
 
 /// The enabled checks, prerequisites before the checks that they can block.
 #[derive(Debug)]
-pub struct CheckSet<E = AnyCheck> {
+pub struct CheckSet<E = WatchedCheck<AnyCheck>> {
     /// The enabled checks.
     pub checks: Vec<Arc<ScheduledCheck<E>>>,
     /// The failures that block other checks are among these.
@@ -48,7 +49,7 @@ pub struct CheckSet<E = AnyCheck> {
 
 /// A check with its schedule.
 #[derive(Debug)]
-pub struct ScheduledCheck<E = AnyCheck> {
+pub struct ScheduledCheck<E = WatchedCheck<AnyCheck>> {
     /// The identifier of the check.
     pub check: CheckId,
     /// The purpose for which the agent needs this dependency.
@@ -108,6 +109,8 @@ pub enum AnyCheck {
     AgentHealth(Box<AgentHealth>),
     /// `agent_log`.
     AgentLog(AgentLog),
+    /// `agent_permissions`.
+    AgentPermissions(Box<AgentPermissions>),
 }
 
 impl CheckSet {
@@ -129,6 +132,7 @@ impl CheckSet {
                 None => AnyCheck::new(config, settings, &context),
             };
             let check = settings.check;
+            let runner = WatchedCheck::new(check, &context.store, runner);
             let (need, interval, subject) = (
                 need(check, config),
                 settings.interval,
@@ -211,8 +215,9 @@ impl AnyCheck {
             CheckId::AgentHealth => {
                 Self::AgentHealth(Box::new(AgentHealth::new(config, settings, context)))
             }
-            CheckId::AgentLog => {
-                Self::AgentLog(AgentLog::new(&config.installation, &context.store))
+            CheckId::AgentLog => Self::AgentLog(AgentLog::new(config, context)),
+            CheckId::AgentPermissions => {
+                Self::AgentPermissions(Box::new(AgentPermissions::new(config, context)))
             }
         }
     }
@@ -253,7 +258,8 @@ fn need(check: CheckId, config: &Config) -> Need {
         | CheckId::Apiserver
         | CheckId::CastaiApi
         | CheckId::ClusterMetadata
-        | CheckId::AgentWorkload => Need::Start,
+        | CheckId::AgentWorkload
+        | CheckId::AgentPermissions => Need::Start,
     }
 }
 
@@ -293,7 +299,9 @@ fn subject(check: CheckId, config: &Config) -> u64 {
         }
         CheckId::AgentWorkload | CheckId::ImagePull => &[installation, apiserver, dns, proxy],
         CheckId::NodeLifecycle => &[apiserver, provider_variables, aws, dns, proxy],
-        CheckId::AgentHealth => &[agent, agent_discovery, apiserver, dns, proxy],
+        CheckId::AgentHealth | CheckId::AgentPermissions => {
+            &[agent, agent_discovery, apiserver, dns, proxy]
+        }
         CheckId::AgentLog => &[apiserver, dns, installation, proxy],
         CheckId::Dns => &[apiserver, castai, aws, dns, proxy],
     };
@@ -359,6 +367,7 @@ impl Check for AnyCheck {
             Self::FixedVerdict(check) => check.run(attempt).await,
             Self::AgentHealth(check) => check.run(attempt).await,
             Self::AgentLog(check) => check.run(attempt).await,
+            Self::AgentPermissions(check) => check.run(attempt).await,
         }
     }
 }

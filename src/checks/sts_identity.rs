@@ -6,6 +6,8 @@
 
 mod remedy;
 
+use std::time::SystemTime;
+
 use crate::aws::credentials::{CachePolicy, CachedCredentials, CredentialsError, StsExchange};
 use crate::aws::{AwsError, CallError, CallerIdentity, PhasedConnector, Sts};
 use crate::catalogue::alert::modes_of;
@@ -37,6 +39,8 @@ struct PartialReport {
     identity: Option<AwsIdentity>,
     /// The expiry of the agent's credentials.
     end: Option<i64>,
+    /// When the agent's credentials were obtained.
+    obtained: Option<SystemTime>,
     date: Option<DateSample>,
 }
 
@@ -68,7 +72,7 @@ impl StsIdentity {
         let cached = match self
             .context
             .aws
-            .credentials(Ok(sts), CachePolicy::Revalidate)
+            .credentials(Ok(sts), cache_policy(reports))
             .await
         {
             Ok(cached) => cached,
@@ -78,6 +82,7 @@ impl StsIdentity {
             }
         };
         partial.end = cached.expiry();
+        partial.obtained = Some(cached.obtained_at);
         validate_key(&cached)?;
         let (caller, response) = match sts.caller_identity(&cached.credentials).await {
             Ok(answered) => answered,
@@ -291,10 +296,20 @@ impl Check for StsIdentity {
             targets,
             dates: partial.date.into_iter().collect(),
             credentials_expiry: partial.end,
+            credentials_obtained: partial.obtained,
             identity: partial.identity,
             ..Report::from_verdict(verdict)
         }
     }
+}
+
+/// Returns which cached credentials are good enough: none that the agent has complained about since
+/// they were obtained, because they would hide that STS issues no new ones.
+fn cache_policy(reports: &LatestReports) -> CachePolicy {
+    reports
+        .report(CheckId::AgentLog)
+        .and_then(|report| report.credentials_complaint)
+        .map_or(CachePolicy::Revalidate, CachePolicy::NewerThan)
 }
 
 /// Explains a failed `AssumeRole` or `AssumeRoleWithWebIdentity`.

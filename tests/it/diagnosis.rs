@@ -1,5 +1,6 @@
 //! Tests of the diagnosis: which failure is the root cause, and how urgent each is.
 
+mod control_plane;
 mod properties;
 
 use std::collections::BTreeSet;

@@ -27,8 +27,9 @@ impl Alert {
     /// Returns how long a failure must last before the alert fires.
     ///
     /// Two minutes where the failure stops the agent, five where it degrades something; at least
-    /// two attempts of the check either way. A consequence may be seen up to 75 s before its cause,
-    /// the longest interval of a cause plus the longest attempt, and must stay quiet until then.
+    /// two attempts of the check either way. A consequence may be seen up to a minute before its
+    /// cause, the longest interval of a cause plus the longest attempt, and must stay quiet until
+    /// then.
     pub fn for_duration(&self) -> Duration {
         let minutes = if self.can_stop_agent() { 2 } else { 5 };
         Duration::from_mins(minutes).max(self.check.entry().interval * 2)
@@ -43,6 +44,7 @@ impl Alert {
                 | CheckId::CastaiApi
                 | CheckId::ClusterMetadata
                 | CheckId::AgentWorkload
+                | CheckId::AgentPermissions
         )
     }
 

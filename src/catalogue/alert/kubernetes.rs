@@ -4,7 +4,7 @@ use crate::catalogue::alert::entry::Alert;
 use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::FailureMode as M;
 use crate::catalogue::mode::category::Category;
-use crate::catalogue::mode_set::{DNS, is_error, modes_where};
+use crate::catalogue::mode_set::{DNS, FORBIDDEN, is_error, modes_where};
 
 pub(super) const ALERTS: &[Alert] = &[
     Alert {
@@ -73,6 +73,19 @@ pub(super) const ALERTS: &[Alert] = &[
             "kubectl auth can-i get namespaces/kube-system --as system:serviceaccount:castai-agent:castai-agent",
             "kubectl -n castai-agent get serviceaccount castai-agent -o yaml",
             "kubectl get clusterrolebinding castai-agent -o yaml",
+        ],
+    },
+    Alert {
+        name: "CastaiAgentPermissionsMissing",
+        check: CheckId::AgentPermissions,
+        modes: FORBIDDEN,
+        summary: "The service account of the CAST AI agent lacks a permission that the agent needs.",
+        impact: "The agent still reports itself ready, but delivers incomplete data. After its next start it never becomes ready, or it cannot become the leader.",
+        diagnosis: &[
+            "kubectl auth can-i --list --as system:serviceaccount:castai-agent:castai-agent",
+            "kubectl get clusterrole castai-agent -o yaml",
+            "kubectl get clusterrolebinding castai-agent -o yaml",
+            "kubectl -n castai-agent get role,rolebinding castai-agent -o yaml",
         ],
     },
     Alert {

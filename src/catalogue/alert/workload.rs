@@ -5,7 +5,7 @@ use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::category::Category;
 use crate::catalogue::mode::{FailureMode as M, Family};
 use crate::catalogue::mode_set::{
-    IMAGE_PULL, LEADERLESS, RESTARTING, TOKEN_REJECTED, WORKLOAD, modes_where,
+    CONTROLLER_LEADERLESS, IMAGE_PULL, RESTARTING, TOKEN_REJECTED, WORKLOAD, modes_where,
 };
 
 pub(super) const ALERTS: &[Alert] = &[
@@ -137,7 +137,7 @@ pub(super) const ALERTS: &[Alert] = &[
     Alert {
         name: "CastaiClusterControllerNoLeader",
         check: CheckId::ClusterController,
-        modes: LEADERLESS,
+        modes: CONTROLLER_LEADERLESS,
         summary: "No instance of the CAST AI cluster controller is the leader, although its pods are running.",
         impact: "Only the leader receives actions from CAST AI, so nodes are neither added nor removed.",
         diagnosis: &[

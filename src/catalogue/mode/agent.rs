@@ -61,6 +61,20 @@ macro_rules! agent {
                 `kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent`. If \
                 they are running, delete them, and look at the `apiserver` check.",
         }
+        AgentLeaseStolen = "agent_lease_stolen" {
+            category: Leaderless,
+            checks: [AgentHealth],
+            meaning: "Another process holds the agent's leader election lease and renews it, so \
+                the agent delivers nothing.",
+            distinguishing: "The lease is fresh, but its holder is not this agent, and the agent \
+                has no other replica. A lease that is not renewed is `agent_lease_stale`.",
+            remedy: "Find the holder in the evidence, and the other writer of the lease: `kubectl \
+                -n castai-agent get lease agent-leader-election-lock -o yaml --show-managed-fields`. \
+                It is usually a second installation of the agent: `kubectl get deploy -A -l \
+                app.kubernetes.io/name=castai-agent`. Remove it, or give it its own lease \
+                (`LEADER_ELECTION_NAMESPACE`). If no process is behind the holder, delete the \
+                lease: `kubectl -n castai-agent delete lease agent-leader-election-lock`.",
+        }
         AgentNotReadyInitialising = "agent_not_ready_initialising" {
             category: Unhealthy,
             checks: [AgentHealth, AgentLog],

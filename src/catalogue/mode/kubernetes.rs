@@ -51,11 +51,13 @@ macro_rules! kubernetes {
         }
         K8sRbacForbidden = "k8s_rbac_forbidden" {
             category: Denied,
-            checks: [Apiserver, AgentHealth, AgentLog],
-            meaning: "The API server recognises the account but denies the request (403).",
+            checks: [Apiserver, AgentPermissions, AgentHealth, AgentLog],
+            meaning: "The API server recognises the agent's account but denies it a permission \
+                that the agent needs (403).",
             distinguishing: "The response names user, verb and resource. The user \
                 `system:anonymous` is `k8s_anonymous_forbidden`; a bare `Forbidden` after an \
-                address is a proxy (`proxy_denied`).",
+                address is a proxy (`proxy_denied`). A permission that only the exporter needs \
+                makes its checks unknown instead.",
             remedy: "Restore the chart's roles: `helm upgrade castai-agent \
                 castai-helm/castai-agent -n castai-agent --reuse-values`. Verify with the verb \
                 and resource in the evidence: `kubectl auth can-i list pods \
@@ -90,8 +92,9 @@ macro_rules! kubernetes {
             checks: [Apiserver, AgentLog],
             properties: [Transient],
             meaning: "The API server responds, but etcd does not, or etcd has no leader.",
-            distinguishing: "The server names etcd in its response; other 5xx responses are \
-                `k8s_server_error`.",
+            distinguishing: "The server names etcd in its response, or `/version` responds while \
+                no stored object does; other 5xx responses are `k8s_server_error`. If \
+                `/readyz?verbose` reports etcd as ok, the mode is `http_timeout`.",
             remedy: "Managed: open a ticket with the provider. Self-managed: run `kubectl get \
                 --raw /readyz?verbose | grep etcd`, then `etcdctl endpoint status --cluster -w \
                 table` on a control-plane node, and check disk latency, disk space and quorum.",

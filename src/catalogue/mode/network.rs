@@ -245,11 +245,25 @@ macro_rules! network {
             meaning: "TCP and TLS are established, but no response arrived in time.",
             distinguishing: "The path works up to the server; before that the mode is \
                 `net_connect_timeout` or `tls_handshake_timeout`. A response that arrives late is \
-                `k8s_slow` or `castai_slow`. From `context deadline exceeded` alone, a log cannot \
-                separate a silent proxy from a silent server.",
+                `k8s_slow` or `castai_slow`. A log that does not show how far the request got is \
+                `net_no_answer`.",
             remedy: "Check the load and health of the host in the evidence and of any proxy in \
                 front of it. If only large uploads are affected, check the MTU and any filter on \
                 body size.",
+        }
+        NetNoAnswer = "net_no_answer" {
+            category: Unreachable,
+            checks: [AgentLog],
+            properties: [Timeout, Symptom],
+            meaning: "A log says that a server did not respond in time, but not how far the \
+                request got.",
+            distinguishing: "`context deadline exceeded` alone hides whether the lookup, TCP, TLS \
+                or HTTP hung. For the API server the mode is `k8s_no_answer`. The check of that \
+                server names the phase; rely on that instead.",
+            remedy: "Check `dns` and the check of the server in the evidence, and follow the mode \
+                that they name. If they are ok, the request was slow only then: `kubectl -n \
+                castai-agent logs deploy/castai-agent -c agent --since=10m | \
+                castai-health-exporter explain -`.",
         }
         HttpProtocol = "http_protocol" {
             category: Unreachable,

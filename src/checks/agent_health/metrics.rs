@@ -185,6 +185,18 @@ impl Counters {
         Some(Finding::new(mode, evidence))
     }
 
+    /// Returns the number of requests that were refused with 403.
+    pub(super) fn forbidden(&self) -> u64 {
+        let codes = ERROR_CODES.iter().zip(self.errors);
+        let forbidden = codes.filter(|((_, mode, _), _)| *mode == M::K8sRbacForbidden);
+        forbidden.map(|(_, count)| count).sum()
+    }
+
+    /// Returns the agent's start time, in milliseconds since 1970.
+    pub(super) fn started(&self) -> i64 {
+        self.started
+    }
+
     /// Returns the average duration of a delta send in seconds.
     pub(super) fn mean_send(&self) -> Option<f64> {
         #[expect(
@@ -205,6 +217,23 @@ fn whole(value: f64) -> u64 {
     )]
     let whole = value.clamp(0.0, 1e15) as u64;
     whole
+}
+
+#[cfg(test)]
+impl Counters {
+    /// Returns counters of refused requests only.
+    pub(super) fn with_forbidden(count: u64) -> Self {
+        Self {
+            errors: std::array::from_fn(|kind| {
+                if ERROR_CODES[kind].0 == "403" {
+                    count
+                } else {
+                    0
+                }
+            }),
+            ..Self::default()
+        }
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::checks::apiserver::response::{ok_evidence, version};
 use crate::config::InCluster;
 use crate::kube::{ApiEndpoint, endpoint_slices};
 use crate::net::{Connection, Target, agent_timeouts};
-use crate::report::{PhaseTimer, TargetReport};
+use crate::report::{Finding, PhaseTimer, TargetReport};
 
 /// The number of addresses behind the service that are probed. With the service and its DNS name:
 /// ten targets.
@@ -89,6 +89,30 @@ impl Apiserver {
         join_all(probes).await
     }
 
+    /// Opens further connections to the service's address if it failed recently.
+    pub(super) async fn probe_service_again(
+        &self,
+        endpoint: &ApiEndpoint,
+    ) -> Vec<Result<(), Finding>> {
+        let count = self.history().extra_probes();
+        let probe = async |_| {
+            let target = self.target(
+                endpoint,
+                endpoint.host.clone(),
+                endpoint.port,
+                endpoint.server_name.clone(),
+            );
+            let timer = PhaseTimer::default();
+            let mut connection = target.open(&self.context.network.resolver, &timer).await?;
+            let response = self
+                .get(&mut connection, "/version", endpoint, &timer)
+                .await?;
+            version(&response, endpoint, &self.own_caller(endpoint))?;
+            agent_timeouts::check(&self.timeouts, &timer, FailureMode::K8sSlow)
+        };
+        join_all((0..count).map(probe)).await
+    }
+
     /// Probes `/version` on a target that the agent does not use itself.
     async fn probe_version(
         &self,
@@ -103,7 +127,7 @@ impl Apiserver {
             let response = self
                 .get(&mut connection, "/version", endpoint, &timer)
                 .await?;
-            let version = version(&response, endpoint)?;
+            let version = version(&response, endpoint, &self.own_caller(endpoint))?;
             agent_timeouts::check(&self.timeouts, &timer, FailureMode::K8sSlow)?;
             Ok(ok_evidence(&name, &version, &connection))
         };

@@ -1,8 +1,8 @@
 //! Failure modes and evidence from the API server's responses.
 
-use crate::catalogue::FailureMode;
+use crate::catalogue::{Category, FailureMode};
 use crate::classify::kube_status;
-use crate::kube::ApiEndpoint;
+use crate::kube::{ApiEndpoint, Caller};
 use crate::net::certificate::date;
 use crate::net::{Connection, Response, authority};
 use crate::report::{Evidence, Finding};
@@ -11,12 +11,21 @@ use crate::report::{Evidence, Finding};
 pub(super) fn accept(
     response: &Response,
     endpoint: &ApiEndpoint,
+    caller: &Caller,
     path: &str,
 ) -> Result<(), Finding> {
     let media = response.content_type();
     match kube_status(response.status.as_u16(), Some(&media), &response.body) {
         None => Ok(()),
-        Some(FailureMode::K8sUnauthorized) => Err(unauthorized(response, endpoint, path)),
+        Some(FailureMode::K8sUnauthorized) => Err(unauthorized(response, endpoint, caller, path)),
+        Some(mode) if mode.category() == Category::Denied => Err(Finding::new(
+            mode,
+            format!(
+                "GET {path} as {caller} returned {} {}",
+                response.status,
+                response.quoted()
+            ),
+        )),
         Some(mode) => Err(Finding::new(
             mode,
             format!(
@@ -29,21 +38,30 @@ pub(super) fn accept(
 }
 
 /// Returns the version in a `/version` response.
-pub(super) fn version(response: &Response, endpoint: &ApiEndpoint) -> Result<String, Finding> {
-    accept(response, endpoint, "/version")?;
+pub(super) fn version(
+    response: &Response,
+    endpoint: &ApiEndpoint,
+    caller: &Caller,
+) -> Result<String, Finding> {
+    accept(response, endpoint, caller, "/version")?;
     let version = response
         .json()
         .and_then(|json| Some(json.get("gitVersion")?.as_str()?.to_owned()));
     version.ok_or_else(|| unexpected(response, "/version"))
 }
 
-fn unauthorized(response: &Response, endpoint: &ApiEndpoint, path: &str) -> Finding {
+fn unauthorized(
+    response: &Response,
+    endpoint: &ApiEndpoint,
+    caller: &Caller,
+    path: &str,
+) -> Finding {
     let now = jiff::Timestamp::now().as_second();
     match endpoint.credentials.token_expiry {
         Some(expiry) if expiry < now => Finding::new(
             FailureMode::K8sTokenExpired,
             format!(
-                "GET {path} returned {}; the service account token expired at {}",
+                "GET {path} returned {}; the token of {caller} expired at {}",
                 response.status,
                 date(expiry)
             ),
@@ -51,7 +69,7 @@ fn unauthorized(response: &Response, endpoint: &ApiEndpoint, path: &str) -> Find
         _ => Finding::new(
             FailureMode::K8sUnauthorized,
             format!(
-                "GET {path} returned {} {}",
+                "GET {path} as {caller} returned {} {}",
                 response.status,
                 response.quoted()
             ),

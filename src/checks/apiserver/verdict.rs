@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::catalogue::{Category, FailureMode, Family};
+use crate::catalogue::{Category, FailureMode, Family, Situation};
 use crate::kube::ApiEndpoint;
 use crate::report::{Evidence, Finding, TargetReport, Verdict};
 
@@ -16,7 +16,7 @@ pub(super) fn judge(
 ) -> Verdict {
     let failing: Vec<_> = others
         .iter()
-        .filter(|(_, target)| is_server_failure(target))
+        .filter(|(_, target)| target.outcome.as_ref().is_err_and(is_server_failure))
         .map(|(_, target)| target)
         .collect();
     let some_failing = !failing.is_empty() && failing.len() < others.len();
@@ -30,10 +30,9 @@ pub(super) fn judge(
         })
     };
     match &main.outcome {
-        Err(finding) if !(some_failing && routed_there(finding)) => Verdict::failing(Finding::new(
-            finding.mode,
-            with_backends(finding, others, &failing),
-        )),
+        Err(finding) if !(some_failing && routed_there(finding)) => {
+            Verdict::failing(with_backends(finding, others, &failing))
+        }
         outcome if some_failing => {
             let each: Vec<_> = failing
                 .iter()
@@ -71,35 +70,49 @@ pub(super) fn judge(
 }
 
 /// Reports whether the server itself failed, as opposed to rejecting the account.
-fn is_server_failure(target: &TargetReport) -> bool {
-    target
-        .outcome
-        .as_ref()
-        .is_err_and(|finding| match finding.mode.family() {
-            Family::Network => true,
-            Family::Kubernetes => {
-                matches!(finding.mode.category(), Category::Error | Category::Slow)
-            }
-            _ => false,
-        })
+pub(super) fn is_server_failure(finding: &Finding) -> bool {
+    match finding.mode.family() {
+        Family::Network => true,
+        Family::Kubernetes => matches!(finding.mode.category(), Category::Error | Category::Slow),
+        _ => false,
+    }
 }
 
+/// Adds what the addresses behind the service show, which decides the fix.
 fn with_backends(
     finding: &Finding,
     others: &[(SocketAddr, TargetReport)],
     failing: &[&TargetReport],
-) -> String {
-    if others.is_empty() || finding.mode.family() != Family::Network {
-        return finding.evidence.to_string();
+) -> Finding {
+    let is_decided = finding.situation.is_some();
+    if others.is_empty() || is_decided || finding.mode.family() != Family::Network {
+        return finding.clone();
     }
-    let result = if failing.is_empty() {
-        "respond"
+    let count = others.len();
+    let (result, situation) = if failing.is_empty() {
+        (
+            format!("all {count} API-server addresses behind the service respond"),
+            Some(Situation::ServicePath),
+        )
+    } else if failing.len() == count {
+        (
+            format!("all {count} API-server addresses behind the service fail"),
+            Some(Situation::AllApiservers),
+        )
     } else {
-        "fail"
+        (
+            format!(
+                "{} of {count} API-server addresses behind the service fail",
+                failing.len()
+            ),
+            None,
+        )
     };
-    format!(
-        "{}; all {} API-server addresses behind the service {result} when probed directly",
-        finding.evidence,
-        others.len()
-    )
+    finding
+        .clone()
+        .with_evidence(format!(
+            "{}; {result} when probed directly",
+            finding.evidence
+        ))
+        .in_situation(situation)
 }

@@ -11,13 +11,13 @@ use super::logs::ContainerLogs;
 use super::object_store::ObjectStore;
 use super::resource::Resource;
 use super::responses::{namespace, slice, status};
-use super::{ApiFault, State};
-use crate::HOSTILE_TEXT;
+use super::{ApiFault, State, access_review};
 use crate::fault::Fault;
 use crate::http_service::HttpHandler;
 use crate::mutex::lock;
 use crate::request::Request;
 use crate::response::{Response, rfc3339};
+use crate::{HOSTILE_TEXT, echo};
 
 /// Handles the requests of all addresses.
 pub(super) struct Handler {
@@ -36,6 +36,11 @@ const ISSUED_TOKEN: &str = "lab-token-of-the-agents-account";
 const TOKEN_REQUEST_PATH: &str =
     "/api/v1/namespaces/castai-agent/serviceaccounts/castai-agent/token";
 
+/// Body of `/readyz?verbose` of a healthy API server, shortened.
+const READY: &str = "[+]ping ok\n[+]log ok\n[+]etcd ok\n[+]etcd-readiness ok\n[+]informer-sync ok\nreadyz check passed\n";
+/// Body of `/readyz` while etcd does not answer, shortened.
+const ETCD_NOT_READY: &str = "[+]ping ok\n[+]log ok\n[-]etcd failed: reason withheld\n[-]etcd-readiness failed: reason withheld\n[+]informer-sync ok\nreadyz check failed\n";
+
 // === impl Handler ===
 
 impl HttpHandler for Handler {
@@ -47,6 +52,13 @@ impl HttpHandler for Handler {
         } else {
             None
         }
+    }
+
+    fn hangs(&self, request: &Request, fault: Option<&ApiFault>) -> bool {
+        let is_stored = request.method == "GET"
+            && Resource::parse(request)
+                .is_some_and(|resource| resource.group != "authorization.k8s.io");
+        is_stored && matches!(fault, Some(ApiFault::EtcdHang | ApiFault::StorageHang))
     }
 
     fn respond(&self, request: &Request, fault: Option<&ApiFault>) -> Response {
@@ -118,6 +130,11 @@ impl Handler {
     fn dispatch(&self, request: &Request, user: &str, fault: Option<&ApiFault>) -> Response {
         match request.path() {
             TOKEN_REQUEST_PATH if request.method == "POST" => return self.issue_token(),
+            path @ (access_review::RULES_PATH | access_review::ACCESS_PATH)
+                if request.method == "POST" =>
+            {
+                return self.review(path, request, user, fault);
+            }
             _ if request.method != "GET" => {
                 return status(
                     405,
@@ -127,10 +144,17 @@ impl Handler {
                 );
             }
             "/version" => return Response::json(200, &self.version()),
+            "/readyz" if fault == Some(&ApiFault::EtcdHang) => {
+                return Response::text(500, ETCD_NOT_READY);
+            }
+            "/readyz" if request.query("verbose").is_some() => return Response::text(200, READY),
             "/healthz" | "/livez" | "/readyz" => return Response::text(200, "ok"),
             _ => {}
         }
         let Some(resource) = Resource::parse(request) else {
+            if let Some(object) = lock(&self.state).objects.get(request.path()) {
+                return Response::json(200, object);
+            }
             return if user == USER {
                 Response::text(404, "404 page not found\n")
             } else {
@@ -141,7 +165,10 @@ impl Handler {
             Some(ApiFault::Forbidden) => true,
             Some(ApiFault::SlicesForbidden) => resource.kind == "endpointslices",
             Some(ApiFault::Denied(denied)) => resource.rbac_name() == *denied,
-            _ => user != USER || lock(&self.state).denied.contains(&resource.rbac_name()),
+            _ => {
+                let roles = &lock(&self.state).roles;
+                user != USER || !roles.allow(&resource.rbac_name(), resource.namespace, fault)
+            }
         };
         if denied {
             return resource.forbidden(user);
@@ -157,6 +184,15 @@ impl Handler {
                 let text = "etcdserver: request timed out, possibly due to previous leader failure";
                 status(504, Some("Timeout"), text, &Value::Null)
             }
+            Some(ApiFault::EchoInWatch) if resource.verb == "watch" => {
+                let text = echo::credentials(request, "base64");
+                let error = json!({ "type": "ERROR", "object": { "code": 500, "message": text } });
+                Response::new(200, "application/json", format!("{error}\n"))
+            }
+            Some(ApiFault::EndlessPages) if resource.verb == "list" => Response::json(
+                200,
+                &json!({ "metadata": { "resourceVersion": "1", "continue": "more" }, "items": [] }),
+            ),
             Some(ApiFault::Hostile) => status(403, Some("Forbidden"), HOSTILE_TEXT, &json!({})),
             _ if resource.rbac_name() == "pods/log" => self.container_log(&resource, request),
             _ if lock(&self.state).objects.contains_key(request.path()) => {
@@ -166,6 +202,25 @@ impl Handler {
             _ if resource.kind == "endpointslices" => self.endpoint_slices(request),
             _ if resource.kind == "namespaces" => namespace(resource.name),
             _ => self.extra_object(request.path(), &resource),
+        }
+    }
+
+    /// Answers a review of the caller's own permissions.
+    fn review(
+        &self,
+        path: &str,
+        request: &Request,
+        user: &str,
+        fault: Option<&ApiFault>,
+    ) -> Response {
+        if user != USER || fault == Some(&ApiFault::ReviewsForbidden) {
+            return access_review::forbidden(path, user);
+        }
+        let state = lock(&self.state);
+        if path == access_review::RULES_PATH {
+            access_review::rules(request, &state, fault)
+        } else {
+            access_review::access(request, &state, fault)
         }
     }
 

@@ -1,0 +1,176 @@
+//! Whether the agent's lease is held by the agent.
+//!
+//! The holder of the lease is a random UUID that the agent chooses at its start, so only the past
+//! shows whose it is: the holder that was seen while this agent was the leader is the agent.
+
+use crate::agent::leader_lease::LeaderLease;
+use crate::catalogue::metric::EXPORTER_IN_POD;
+use crate::catalogue::{CheckId, FailureMode as M};
+use crate::checks::agent_health::metrics::AgentMetrics;
+use crate::config::ObjectName;
+use crate::report::evidence::quote;
+use crate::report::{Finding, LatestReports, Observation};
+
+/// The agent's own identities that are remembered: one for each start.
+const MAX_IDENTITIES: usize = 4;
+/// The age of the last renewal up to which a holder is alive; leaders renew every 2 s.
+const ALIVE_SECONDS: f64 = 10.0;
+/// The uptime from which an agent that has never been the leader should be, in seconds.
+const ELECTED_AFTER_SECONDS: f64 = 90.0;
+
+/// The holders of the lease so far.
+#[derive(Debug, Default)]
+pub(super) struct Leadership {
+    /// The holders that were this agent, newest last, with the start of its process.
+    own: Vec<(i64, String)>,
+    /// The foreign holder of the last attempt.
+    suspect: Option<String>,
+}
+
+impl Leadership {
+    /// Returns the finding if another holder has the lease. `only_agent` says whether this agent's
+    /// pod is the only one, so that no other replica can be the holder.
+    pub(super) fn stolen(
+        &mut self,
+        lease: &LeaderLease,
+        metrics: Option<&AgentMetrics>,
+        only_agent: bool,
+    ) -> Option<Finding> {
+        let suspect = self.suspect.take();
+        let (name, holder, renewal_age) = lease.holder()?;
+        if renewal_age > ALIVE_SECONDS {
+            return None;
+        }
+        let metrics = metrics?;
+        let started = metrics.counters.started();
+        let led = self.own.iter().any(|(start, _)| *start == started);
+        let is_own = self.own.iter().any(|(_, own)| own == holder);
+        match metrics.leads {
+            // This process became the leader as another holder, and still believes to lead.
+            Some(true) if led && !is_own => Some(self.finding(name, holder)),
+            Some(true) => {
+                if !is_own {
+                    self.own.push((started, holder.to_owned()));
+                    let surplus = self.own.len().saturating_sub(MAX_IDENTITIES);
+                    self.own.drain(..surplus);
+                }
+                None
+            }
+            Some(false) if only_agent && !is_own => {
+                let was_seen = suspect.as_deref() == Some(holder);
+                self.suspect = Some(holder.to_owned());
+                let is_due = led
+                    || !self.own.is_empty()
+                    || metrics.age().is_some_and(|age| age > ELECTED_AFTER_SECONDS);
+                // An agent that has just been elected reports it in the next attempt.
+                (was_seen && is_due).then(|| self.finding(name, holder))
+            }
+            Some(false) | None => None,
+        }
+    }
+
+    fn finding(&self, name: &ObjectName, holder: &str) -> Finding {
+        let own = self.own.last().map_or_else(String::new, |(_, own)| {
+            format!(" (it held the lease as {})", quote(own.as_bytes()))
+        });
+        let evidence = format!(
+            "lease {} is held and renewed by {}, which is not this agent{own}, so the agent \
+             delivers nothing",
+            name.shown(),
+            quote(holder.as_bytes())
+        );
+        Finding::new(M::AgentLeaseStolen, evidence)
+    }
+}
+
+/// Returns whether the agent has a single pod, as far as is known.
+pub(super) fn is_only_agent(reports: &LatestReports) -> bool {
+    let observations = reports
+        .report(CheckId::AgentWorkload)
+        .map(|report| report.observations.as_slice())
+        .unwrap_or_default();
+    let pods = observations
+        .iter()
+        .filter_map(|observation| match observation {
+            Observation::AgentPods(exporter, count) if EXPORTER_IN_POD.contains(exporter) => {
+                Some(*count)
+            }
+            _ => None,
+        });
+    pods.sum::<u32>() == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::agent_health::metrics::MetricsParser;
+
+    fn lease(holder: &str) -> LeaderLease {
+        LeaderLease::Found {
+            name: ObjectName {
+                namespace: "castai-agent".to_owned(),
+                name: "agent-leader-election-lock".to_owned(),
+            },
+            holder: Some(holder.to_owned()),
+            renewal_age: Some(1.0),
+        }
+    }
+
+    /// Returns the metrics of an agent process.
+    fn agent(started: u32, leads: u8) -> AgentMetrics {
+        let text = format!(
+            "process_start_time_seconds {started}\nleader_election_master_status{{name=\"\"}} {leads}\n"
+        );
+        let mut parser = MetricsParser::default();
+        parser.feed(text.as_bytes()).unwrap();
+        parser.finish()
+    }
+
+    #[test]
+    fn foreign_holder_is_named_while_the_agent_still_believes_to_lead() {
+        let mut leadership = Leadership::default();
+        let mut stolen = |holder, agent| leadership.stolen(&lease(holder), Some(&agent), true);
+        assert_eq!(stolen("uuid-1", agent(1, 1)), None);
+        let finding = stolen("thief", agent(1, 1)).unwrap();
+        assert_eq!(finding.mode, M::AgentLeaseStolen);
+        let evidence = finding.evidence.to_string();
+        assert!(
+            evidence.contains("\"thief\"") && evidence.contains("\"uuid-1\""),
+            "{evidence}"
+        );
+    }
+
+    #[test]
+    fn restarted_agent_that_cannot_lead_is_seen_in_the_second_attempt() {
+        let mut leadership = Leadership::default();
+        let mut stolen = |holder, agent| leadership.stolen(&lease(holder), Some(&agent), true);
+        assert_eq!(stolen("uuid-1", agent(1, 1)), None);
+        assert_eq!(stolen("thief", agent(2, 0)), None);
+        assert!(stolen("thief", agent(2, 0)).is_some());
+        assert_eq!(stolen("uuid-2", agent(2, 1)), None, "the agent leads again");
+    }
+
+    #[test]
+    fn restart_with_a_new_identity_is_no_theft() {
+        let mut leadership = Leadership::default();
+        let mut stolen = |holder, agent| leadership.stolen(&lease(holder), Some(&agent), true);
+        for (holder, agent) in [
+            ("uuid-1", agent(1, 1)),
+            ("uuid-1", agent(2, 0)),
+            ("uuid-1", agent(2, 0)),
+            ("uuid-2", agent(2, 0)),
+            ("uuid-2", agent(2, 1)),
+        ] {
+            assert_eq!(stolen(holder, agent), None, "{holder}");
+        }
+    }
+
+    #[test]
+    fn another_replica_may_hold_the_lease() {
+        let mut leadership = Leadership::default();
+        for _ in 0..3 {
+            let stolen = leadership.stolen(&lease("uuid-1"), Some(&agent(1, 0)), false);
+            assert_eq!(stolen, None);
+        }
+    }
+}
