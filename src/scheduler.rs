@@ -1,5 +1,5 @@
-//! Runs the checks: intervals, jitter, deadlines, fast re-probe after a change, of the check itself
-//! or of those that it follows from, contained panics.
+//! Runs the checks: intervals, jitter, deadlines, fast re-probe after a change of the check itself
+//! or of related ones, contained panics.
 //!
 //! Invariant: nothing else creates intervals, deadlines or tasks, except the server for its
 //! connections.
@@ -7,11 +7,15 @@
 pub mod jitter;
 pub mod self_throttling;
 
-use std::collections::BTreeMap;
+mod neighbours;
+mod pacing;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use neighbours::NeighbourChanges;
+use pacing::Pacing;
 use self_throttling::SelfThrottling;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -24,15 +28,8 @@ use crate::state::{AttemptResult, CheckSpec, HealthState, RecordedAttempt, Verdi
 
 /// Window within which all checks start, each at a random moment.
 const START_SPREAD: Duration = Duration::from_secs(1);
-/// Longest pause after a change of verdict, so that an episode settles or closes quickly.
-const REPROBE_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Pause between a change of a prerequisite and the next attempt of a derived check, so that
-/// several changes at once cause one attempt, and changes in a row no storm.
-const DERIVED_PAUSE: Duration = Duration::from_secs(1);
-
 /// First and longest pause before a broken watch restarts; it doubles each time.
-const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 /// A watch that ran for this long was healthy, so its back-off starts over.
 const WATCH_HEALTHY_AFTER: Duration = Duration::from_mins(1);
 
@@ -54,12 +51,9 @@ struct SchedulerContext {
     relations: &'static [Relation],
     /// The checks with a verdict so far, for checks that wait for a prerequisite.
     completed: Arc<watch::Sender<Vec<CheckId>>>,
-    /// The number of changes of verdict by check, for blocked and derived checks.
-    changes: Arc<watch::Sender<Changes>>,
+    /// The changes of verdict that concern other checks.
+    changes: Arc<watch::Sender<NeighbourChanges>>,
 }
-
-/// The number of changes of verdict by check.
-type Changes = BTreeMap<CheckId, u64>;
 
 /// Returns what the state needs to know of the checks in a set.
 pub fn check_specs<E>(check_set: &CheckSet<E>) -> Vec<CheckSpec> {
@@ -118,25 +112,22 @@ impl RunningChecks {
             tasks.spawn(async move {
                 sleep(jitter::within(START_SPREAD)).await;
                 context.wait_for_prerequisites(&first).await;
-                let mut pause = REPROBE_INTERVAL;
+                let mut pacing = Pacing::new(row.check, row.interval);
                 loop {
-                    let known = context.changes_of(&first);
+                    let (began, known) = (Instant::now(), context.changes_for(row.check));
                     let recorded = context.attempt(&row).await;
                     context.mark_completed(row.check);
-                    // An unknown verdict is retried with a doubling pause, so that a first attempt
-                    // during startup does not last for a long interval.
-                    let wanted = match (recorded.change, recorded.unknown) {
-                        (Some(_), _) => REPROBE_INTERVAL,
-                        (None, true) => pause * 2,
-                        (None, false) => row.interval,
-                    };
-                    pause = wanted.min(row.interval);
+                    let pause = pacing.pause_after(&recorded, began.elapsed());
                     tokio::select! {
-                        () = sleep(jitter::around(pause)) => {}
+                        // One change may resolve both: a check that was blocked runs at once.
+                        biased;
                         // The check was unknown only because another check blocked it.
                         () = context.unblocked(row.check) => {}
-                        // The check's verdict follows from others, and one of them changed.
-                        () = context.prerequisite_changed(row.check, &first, known) => {}
+                        () = sleep(jitter::around(pause)) => {}
+                        // A related check changed, which often concerns this one too.
+                        () = context.neighbour_changed(row.check, known) => {
+                            sleep(pacing.pause_after_neighbour(began.elapsed())).await;
+                        }
                     }
                 }
             });
@@ -212,8 +203,9 @@ impl SchedulerContext {
     /// Resolves when a blocked check is no longer blocked; never resolves if it is not blocked.
     async fn unblocked(&self, check: CheckId) {
         let mut changes = self.changes.subscribe();
-        let free = |_: &Changes| blocked(check, self.relations, &self.health.peers()).is_none();
-        if free(&Changes::new()) {
+        let free =
+            |_: &NeighbourChanges| blocked(check, self.relations, &self.health.peers()).is_none();
+        if free(&NeighbourChanges::default()) {
             std::future::pending::<()>().await;
         }
         changes
@@ -222,23 +214,18 @@ impl SchedulerContext {
             .expect("this context holds the sender");
     }
 
-    /// Returns how often these checks changed their verdict.
-    fn changes_of(&self, checks: &[CheckId]) -> u64 {
-        total(&self.changes.borrow(), checks)
+    /// Returns the number of changes so far that concern a check.
+    fn changes_for(&self, check: CheckId) -> u64 {
+        self.changes.borrow().concerning(check)
     }
 
-    /// Resolves soon after a prerequisite of a derived check changed beyond the known changes;
-    /// never resolves for other checks.
-    async fn prerequisite_changed(&self, check: CheckId, prerequisites: &[CheckId], known: u64) {
-        if !check.entry().is_derived() {
-            std::future::pending::<()>().await;
-        }
+    /// Resolves when a change concerns a check beyond the known ones.
+    async fn neighbour_changed(&self, check: CheckId, known: u64) {
         self.changes
             .subscribe()
-            .wait_for(|changes| total(changes, prerequisites) > known)
+            .wait_for(|changes| changes.concerning(check) > known)
             .await
             .expect("this context holds the sender");
-        sleep(jitter::around(DERIVED_PAUSE)).await;
     }
 
     fn mark_completed(&self, check: CheckId) {
@@ -254,19 +241,24 @@ impl SchedulerContext {
     /// Runs one attempt of one check and records it.
     async fn attempt<E: Check>(&self, row: &Arc<ScheduledCheck<E>>) -> RecordedAttempt {
         let check = row.check;
-        let result = match blocked(check, self.relations, &self.health.peers()) {
+        let peers = self.health.peers();
+        let mut modes = peers
+            .report(check)
+            .map_or_else(Vec::new, |report| report.verdict.modes());
+        let result = match blocked(check, self.relations, &peers) {
             Some(why) => AttemptResult {
                 report: Report::from_verdict(Verdict::Unknown(why)),
                 self_throttled: false,
                 panicked: false,
             },
-            None => attempt(row, self.health.peers()).await,
+            None => attempt(row, peers).await,
         };
         let recorded = self.health.record(check, result);
         if let Some(change) = &recorded.change {
             (self.on_change)(change);
+            modes.extend(change.report.verdict.modes());
             self.changes
-                .send_modify(|changes| *changes.entry(check).or_default() += 1);
+                .send_modify(|changes| changes.record(check, &modes, self.relations));
         }
         recorded
     }
@@ -278,11 +270,6 @@ impl fmt::Debug for SchedulerContext {
             .field("board", &self.health)
             .finish_non_exhaustive()
     }
-}
-
-/// Returns how often these checks changed their verdict.
-fn total(changes: &Changes, checks: &[CheckId]) -> u64 {
-    checks.iter().filter_map(|check| changes.get(check)).sum()
 }
 
 /// Returns why a check is blocked: a prerequisite fails in a mode that makes the attempt pointless.

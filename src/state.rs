@@ -68,6 +68,8 @@ pub struct RecordedAttempt {
     pub change: Option<VerdictChange>,
     /// Whether the verdict is `unknown`.
     pub unknown: bool,
+    /// Whether the verdict is `failing`.
+    pub failing: bool,
     /// Whether its timeout was attributed to this process, so that it proves nothing.
     pub suppressed: bool,
 }
@@ -225,7 +227,7 @@ impl CheckState {
                 && before.verdict.modes() == report.verdict.modes()
         });
         let before = before.map(|before| before.verdict.status());
-        let unknown = report.verdict.status() == Status::Unknown;
+        let status = report.verdict.status();
         let change = VerdictChange {
             check: self.check,
             before,
@@ -234,7 +236,8 @@ impl CheckState {
         };
         RecordedAttempt {
             change: Some(change).filter(|_| !same),
-            unknown,
+            unknown: status == Status::Unknown,
+            failing: status == Status::Failing,
             suppressed,
         }
     }

@@ -15,7 +15,7 @@ use crate::agent::aws_identity::{
 use crate::agent::environment::{self, MountedObjects};
 use crate::agent::projected_tokens;
 use crate::config::{AgentDiscovery, AgentEnvironment, AgentLocation, DiscoveredAgent};
-use crate::kube::json_stream::ItemSplitter;
+use crate::kube::json_stream::{ItemSplitter, SplitError};
 use crate::kube::types::object::{List, ListEnvelope, Map, Object, ObjectMeta};
 use crate::kube::types::pod_spec::{PodSpec, PodWithSpec};
 use crate::kube::types::workload::{WorkloadSpec, revision};
@@ -28,6 +28,10 @@ pub const AGENT_LABEL: (&str, &str) = ("app.kubernetes.io/name", "castai-agent")
 const MAX_LABELLED_DEPLOYMENTS: usize = 4;
 /// Pods per page of a list.
 const PAGE_SIZE: usize = 50;
+/// Longest environment variable, in bytes, as in Linux.
+const MAX_VARIABLE_BYTES: usize = 128 << 10;
+/// Number of bytes of pods that are searched for the agent's newest pod.
+const MAX_PODS_BYTES: usize = 4 << 20;
 /// Timeout for each chunk of a page.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -175,6 +179,7 @@ async fn list_pods(
 ) -> Result<Vec<PodWithSpec>, DiscoveryError> {
     let subject = format!("pods in namespace {namespace}");
     let mut pods = Vec::new();
+    let (mut bytes_read, mut invalid) = (0, None);
     let mut next = String::new();
     loop {
         let query = form_urlencoded::Serializer::new(String::new())
@@ -189,23 +194,28 @@ async fn list_pods(
                 return Err(rejected(&response, "list pods", &subject));
             }
         };
-        let mut items = ItemSplitter::default();
-        let mut invalid = None;
+        let mut items = ItemSplitter::new(MAX_VARIABLE_BYTES);
         while let Some(bytes) = stream
             .next(CHUNK_TIMEOUT)
             .await
             .map_err(ClientError::Request)?
         {
-            let each = |item: &[u8]| match serde_json::from_slice(item) {
-                Ok(pod) => pods.push(pod),
-                Err(error) => invalid = invalid.take().or(Some(error)),
+            let each = |item: Result<&[u8], SplitError>| {
+                let parsed = item
+                    .map_err(|error| malformed(&subject, &error))
+                    .and_then(|item| {
+                        bytes_read += item.len();
+                        serde_json::from_slice(item).map_err(|error| unparsable(&subject, &error))
+                    });
+                match parsed {
+                    Ok(pod) if bytes_read <= MAX_PODS_BYTES => pods.push(pod),
+                    Ok(_) => {}
+                    Err(error) => invalid = Some(error),
+                }
             };
             items
                 .feed(&bytes, each)
                 .map_err(|error| malformed(&subject, &error))?;
-        }
-        if let Some(error) = invalid {
-            return Err(unparsable(&subject, &error));
         }
         let envelope = items
             .envelope()
@@ -213,8 +223,12 @@ async fn list_pods(
         let envelope: ListEnvelope =
             serde_json::from_slice(&envelope).map_err(|error| unparsable(&subject, &error))?;
         next = envelope.metadata.r#continue;
-        if next.is_empty() {
-            return Ok(pods);
+        if next.is_empty() || bytes_read > MAX_PODS_BYTES {
+            // A pod that cannot be read matters only if no other can.
+            return match invalid.filter(|_| pods.is_empty()) {
+                Some(error) => Err(error),
+                None => Ok(pods),
+            };
         }
     }
 }

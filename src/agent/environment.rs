@@ -104,7 +104,7 @@ impl Environment {
         self.unresolved
             .retain(|unresolved| unresolved.variable.as_deref() != Some(&name));
         match value {
-            Some(value) => drop(self.variables.insert(name, Secret::new(value))),
+            Some(value) => drop(self.variables.insert(name, Secret::unregistered(value))),
             None => drop(self.variables.remove(&name)),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::catalogue::FailureMode as M;
+use crate::catalogue::{FailureMode as M, Situation};
 use crate::config::ObjectName;
 use crate::kube::{Client, ClientError, ObjectRequest};
 use crate::report::Finding;
@@ -80,18 +80,31 @@ impl LeaderLease {
         }
     }
 
+    /// Returns the name, the holder and the age of the last renewal in seconds, if it is held.
+    pub fn holder(&self) -> Option<(&ObjectName, &str, f64)> {
+        match self {
+            Self::Found {
+                name,
+                holder: Some(holder),
+                renewal_age: Some(age),
+            } => Some((name, holder, *age)),
+            _ => None,
+        }
+    }
+
     /// Returns the fault that the lease shows.
     pub fn finding(&self) -> Option<Finding> {
         match self {
             Self::Disabled | Self::Unreadable(_) => None,
-            Self::NotFound(name) => Some(Finding::new(
-                M::AgentNoLeader,
-                format!(
+            Self::NotFound(name) => {
+                let evidence = format!(
                     "lease {} does not exist: no replica was able to create it, so none is the leader and none delivers \
                      data",
                     name.shown()
-                ),
-            )),
+                );
+                let finding = Finding::new(M::AgentNoLeader, evidence);
+                Some(finding.in_situation(Some(Situation::LeaseMissing)))
+            }
             Self::Found {
                 name,
                 holder: None,
@@ -104,6 +117,7 @@ impl LeaderLease {
                         name.shown()
                     );
                     Finding::new(M::AgentNoLeader, evidence)
+                        .in_situation(Some(Situation::LeaseReleased))
                 })
             }
             Self::Found {

@@ -41,6 +41,8 @@ pub struct CachedCredentials {
     pub credentials: Credentials,
     /// The source they were obtained from.
     pub source: CredentialSource,
+    /// When they were requested.
+    pub obtained_at: SystemTime,
     obtained: Instant,
 }
 
@@ -51,6 +53,8 @@ pub enum CachePolicy {
     UseCached,
     /// For ten minutes; then they are requested again.
     Revalidate,
+    /// The same, if they were requested after this time.
+    NewerThan(SystemTime),
 }
 
 /// The reason why the agent has no credentials.
@@ -142,8 +146,10 @@ impl CredentialProvider {
         }
         let profile = profile::read(&self.aws.variables);
         let source = self.aws.variables.source(&profile);
+        // Taken before the request, so that a later complaint of the agent counts as newer.
+        let requested = (SystemTime::now(), Instant::now());
         let obtained = self.obtain(sts, source, &profile).await;
-        if obtained.is_err() && policy == CachePolicy::Revalidate {
+        if obtained.is_err() && policy != CachePolicy::UseCached {
             // Drops credentials that STS no longer issues, but keeps them if STS is unreachable.
             cached.take_if(|_| {
                 !matches!(
@@ -155,7 +161,8 @@ impl CredentialProvider {
         let credentials = CachedCredentials {
             credentials: obtained?,
             source,
-            obtained: Instant::now(),
+            obtained_at: requested.0,
+            obtained: requested.1,
         };
         Ok(cached.insert(credentials).clone())
     }
@@ -318,9 +325,13 @@ fn system_time(unix_seconds: Option<i64>) -> Option<SystemTime> {
 
 impl CachedCredentials {
     fn satisfies(&self, policy: CachePolicy) -> bool {
-        let is_young =
-            policy == CachePolicy::UseCached || self.obtained.elapsed() < REVALIDATE_AFTER;
-        is_young
+        let is_young = || self.obtained.elapsed() < REVALIDATE_AFTER;
+        let is_new_enough = match policy {
+            CachePolicy::UseCached => true,
+            CachePolicy::Revalidate => is_young(),
+            CachePolicy::NewerThan(time) => is_young() && self.obtained_at > time,
+        };
+        is_new_enough
             && self
                 .credentials
                 .expiry()

@@ -13,6 +13,7 @@ use crate::config::Secret;
 use crate::config::agent::aws::ServiceEndpoint;
 use crate::config::agent::aws::profile::Role;
 use crate::net::Response;
+use crate::redaction;
 
 /// Session name unless one is configured.
 const DEFAULT_SESSION_NAME: &str = "castai-health-exporter";
@@ -115,6 +116,8 @@ fn issued(
         return Err(CallError::Response(Box::new(response)));
     };
     let expiry = SystemTime::try_from(issued.expiration).ok();
+    redaction::remember(issued.secret_access_key.as_bytes());
+    redaction::remember(issued.session_token.as_bytes());
     Ok(Credentials::new(
         issued.access_key_id,
         issued.secret_access_key,

@@ -1,6 +1,8 @@
 //! The cluster's ID at CAST AI, from the agent's environment or the `ConfigMap` it writes on
 //! registration.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::config::Agent;
 use crate::kube::{Client, ClientError, ObjectRequest};
 
@@ -22,6 +24,43 @@ pub enum ClusterIdError {
          has no CLUSTER_ID"
     )]
     NoClusterId(String),
+}
+
+/// The cluster ID that was last read. It does not change, and CAST AI's view counts most while the
+/// API server is away.
+#[derive(Debug, Default)]
+pub struct ClusterIdMemory(Mutex<Option<String>>);
+
+impl ClusterIdMemory {
+    /// Returns the cluster ID as [`find`] does, or the last known one if the `ConfigMap` cannot be
+    /// read. While the API server is down, a known ID is not read again.
+    ///
+    /// # Errors
+    /// When neither source has an ID.
+    pub async fn find(
+        &self,
+        configured: Option<&str>,
+        agent: &Agent,
+        kube_client: &Client,
+        is_apiserver_down: bool,
+    ) -> Result<String, ClusterIdError> {
+        let known = self.known().clone();
+        if is_apiserver_down && let Some(id) = known {
+            return Ok(id);
+        }
+        match find(configured, agent, kube_client).await {
+            Ok(id) => {
+                self.known().replace(id.clone());
+                Ok(id)
+            }
+            Err(error @ ClusterIdError::Unreadable(_)) => known.ok_or(error),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Returns the configured cluster ID, or reads it from the agent's `ConfigMap`.

@@ -1,6 +1,7 @@
 //! Tests of `agent_log`: every mode, root causes, expiry and missing permissions.
 
 mod pods;
+mod restarts;
 mod tail;
 mod unclassified;
 
@@ -117,6 +118,9 @@ async fn crash_loop_cause_is_read_from_previous_container() {
         .find(|(mode, _)| *mode == M::Ec2DeniedUnspecified)
         .unwrap()
         .1;
+    // Two exits in a row, seen by the exporter, are a loop.
+    restart_agent(&world, 3, true);
+    assert_eq!(agent_log(&world).await.status(), Status::Ok);
     world.api.logs().write_ago(POD, "agent", 20, denied);
     world.api.logs().write_ago(
         POD,

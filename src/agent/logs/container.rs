@@ -38,6 +38,21 @@ impl LogContainer {
             .collect()
     }
 
+    /// Returns a container of which only the names are known, as if it had run since a time.
+    /// Whether it exists shows when its log is read.
+    pub fn named(namespace: &str, pod: &str, name: &str, since: Timestamp) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
+            uid: String::new(),
+            name: name.to_owned(),
+            restarts: 0,
+            running_since: Some(since),
+            last_run: None,
+            last_exit: String::new(),
+        }
+    }
+
     fn new(namespace: &str, pod: &Pod, container: &ContainerStatus) -> Self {
         let exit = container.last_exit();
         Self {

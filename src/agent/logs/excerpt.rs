@@ -1,5 +1,6 @@
 //! Excerpts of log messages.
 
+use crate::redaction::scrubbed;
 use crate::report::evidence::quote;
 
 /// Bytes that are quoted of a long message: at its start, and at its end, where the cause usually
@@ -8,6 +9,8 @@ const EXCERPT_BYTES: (usize, usize) = (80, 200);
 
 /// Quotes a message; of a long one the start and the end.
 pub fn excerpt(message: &str) -> String {
+    // Before the cut, which could leave a part of a secret that looks like none.
+    let message = scrubbed(message);
     let (head, tail) = EXCERPT_BYTES;
     if message.len() <= head + tail {
         return quote(message.as_bytes());

@@ -1,9 +1,16 @@
 //! A failure that a log reports.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::catalogue::{FailureMode, FailureMode as M, Property};
+use crate::catalogue::{Category, FailureMode, FailureMode as M, Property};
 use crate::classify::Peer;
+
+/// Times after the last occurrence after which an incident is over. The agent retries most requests
+/// every 15 s.
+const RESOLVED_AFTER: SignedDuration = SignedDuration::from_secs(40);
+/// The same for requests that are retried more rarely: a watch that is denied waits for up to a
+/// minute.
+const RARE_RESOLVED_AFTER: SignedDuration = SignedDuration::from_secs(75);
 
 /// A failure that a log reports, with all its occurrences.
 #[derive(Clone, Debug)]
@@ -23,8 +30,16 @@ pub struct Incident {
     /// Whether the agent logs the failure only once, so that it lasts until another line disproves
     /// it.
     pub sticky: bool,
+    /// Whether it concerns the credentials of a cloud.
+    pub credentials: bool,
+    /// Time of the event that the log reports.
+    pub event_at: Option<Timestamp>,
     /// Time at which it last prevented a delivery.
     pub(super) delivery_failed_at: Option<Timestamp>,
+    /// Whether newer evidence has shown that it is over.
+    pub(super) refuted: bool,
+    /// Longest time between two occurrences.
+    pub(super) longest_gap: SignedDuration,
 }
 
 /// The precision with which a mode names the cause.
@@ -54,6 +69,7 @@ impl Incident {
 
     /// Counts another occurrence.
     pub(super) fn recur(&mut self, at: Timestamp, delivery_failed_at: Option<Timestamp>) {
+        self.longest_gap = self.longest_gap.max(at.duration_since(self.last));
         self.last = at;
         self.count += 1;
         self.delivery_failed_at = delivery_failed_at.or(self.delivery_failed_at);
@@ -72,6 +88,17 @@ impl Incident {
         }
         let (own, others) = (self.specificity(), other.specificity());
         own > others || own == others && self.first < other.first
+    }
+
+    /// Returns the time after the last occurrence after which the incident is over.
+    pub(super) fn resolved_after(&self) -> SignedDuration {
+        // Without a valid token the agent loses its lease, and retries that every two seconds.
+        let is_lease = self.peer == Peer::Kubernetes && self.mode != M::K8sRbacForbidden;
+        if self.mode.category() == Category::Denied && !is_lease {
+            return RARE_RESOLVED_AFTER;
+        }
+        // Twice the observed pause between retries, which grows while the client backs off.
+        (self.longest_gap * 2).clamp(RESOLVED_AFTER, RARE_RESOLVED_AFTER)
     }
 
     /// Returns whether a sticky incident resolves by itself.

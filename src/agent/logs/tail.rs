@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::agent::logs::container::LogContainer;
 use crate::agent::logs::error::{LogError, ReadError};
+use crate::agent::logs::incident::Incident;
 use crate::agent::logs::read_budget::ReadBudget;
 use crate::agent::logs::tracker::IncidentTracker;
 use crate::catalogue::FailureMode;
@@ -107,6 +108,28 @@ impl LogTail {
             (None, Some((_, ended))) => ended,
             _ => now - self.clock_lag,
         }
+    }
+
+    /// Marks incidents of the current and the previous run that newer evidence disproves, judging by
+    /// the time of their last occurrence by the exporter's clock.
+    pub(super) fn refute(&mut self, is_disproved: impl Fn(&Incident, Timestamp) -> bool) {
+        let lag = self.clock_lag;
+        let is_disproved = |incident: &Incident| is_disproved(incident, incident.last + lag);
+        self.tracker.refute(is_disproved);
+        if let Some(previous) = &mut self.previous_run {
+            previous.refute(is_disproved);
+        }
+    }
+
+    /// Returns the time of the last complaint about credentials, by the exporter's clock.
+    pub fn last_credentials_complaint(&self) -> Option<Timestamp> {
+        let previous = self.previous_run.iter();
+        [&self.tracker]
+            .into_iter()
+            .chain(previous)
+            .filter_map(IncidentTracker::last_credentials_complaint)
+            .max()
+            .map(|at| at + self.clock_lag)
     }
 
     pub(super) fn priority(&self) -> ReadPriority {
@@ -278,10 +301,9 @@ impl LogTail {
             // The container is waiting for its start, or the pod was deleted.
             400 | 404 => return Err(ReadError::NoLog),
             403 => {
-                return Err(ClientError::Forbidden(format!(
-                    "get pods/log in namespace {namespace}"
-                ))
-                .into());
+                return Err(api
+                    .forbidden(format!("get pods/log in namespace {namespace}"))
+                    .into());
             }
             _ => {
                 return Err(ReadError::Failed(LogError::Client(ClientError::Rejected {

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 
 use crate::agent::logs::container::LogContainer;
 use crate::agent::logs::error::{LogError, ReadError};
+use crate::agent::logs::incident::Incident;
 use crate::agent::logs::read_budget::ReadBudget;
 use crate::agent::logs::skipped::SkippedLogs;
 use crate::agent::logs::tail::{LogTail, ReadPriority};
 use crate::catalogue::{FailureMode, Timeouts};
-use crate::kube::Client;
+use crate::kube::{Client, ClientError};
 
 /// Largest number of containers that one check follows.
 const MAX_CONTAINERS: usize = 24;
@@ -116,9 +117,22 @@ impl LogTails {
         }
     }
 
+    /// Notes why the logs of other pods are not among the tails.
+    pub fn skip_other_pods(&mut self, cause: &ClientError) {
+        self.skipped.unread.push(format!("other pods ({cause})"));
+    }
+
     /// Returns the logs that the last poll did not read.
     pub fn skipped(&self) -> &SkippedLogs {
         &self.skipped
+    }
+
+    /// Marks incidents that newer evidence disproves, judging by the time of their last occurrence by
+    /// the exporter's clock. They stay over unless the log reports them again.
+    pub fn refute(&mut self, is_disproved: impl Fn(&Incident, Timestamp) -> bool) {
+        for tail in &mut self.tails {
+            tail.refute(&is_disproved);
+        }
     }
 
     /// Returns the tails, ordered by pod and container.

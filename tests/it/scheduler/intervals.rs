@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode, Phase, Status};
 use castai_health_exporter::report::PhaseOutcome;
+use tokio::time::sleep;
 
 use super::{Step, TestScheduler, start_times, test_check};
 
@@ -108,4 +109,38 @@ async fn unknown_check_backs_off_exponentially() {
     let [4..6, 8..12, 17..23, 35..45, 53..67, 53..67] = waited[..] else {
         panic!("{waited:?}")
     };
+}
+
+/// Returns the seconds between the starts of the attempts of a check within ten minutes.
+async fn spacing(steps: &'static [Step]) -> Vec<f64> {
+    let castai_api = test_check(CheckId::CastaiApi, steps);
+    let scheduler = TestScheduler::new(&[&castai_api]);
+    let watch = scheduler.watch();
+    sleep(Duration::from_mins(10)).await;
+    watch.stop().await;
+    start_times(&castai_api)
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).as_secs_f64())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn failing_check_runs_more_often() {
+    let spacing = spacing(&[Step::Ok, Step::Fails(FailureMode::NetRefused)]).await;
+    // After two changes of verdict.
+    let steady = &spacing[2..];
+    assert!(
+        steady.iter().all(|seconds| (13.0..17.0).contains(seconds)),
+        "{spacing:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempt_that_timed_out_is_followed_by_the_next_at_once() {
+    let spacing = spacing(&[Step::Ok, Step::Hangs]).await;
+    let steady = &spacing[2..];
+    assert!(
+        steady.iter().all(|seconds| (25.8..26.3).contains(seconds)),
+        "{spacing:?}"
+    );
 }
