@@ -18,6 +18,7 @@ use crate::catalogue::FailureMode as M;
 use crate::classify::go_error::Cause;
 use crate::classify::reading::Reading;
 use crate::classify::rule::{Rule, contains_any, first_match, sounds_like_a_fault};
+use crate::classify::text::{Grams, Text};
 use crate::classify::{
     aws_error, castai, cloud_metadata, console, go_error, harmless, image_pull, kube_text,
     kubectl_output, non_go_error, pod,
@@ -30,7 +31,7 @@ pub(super) fn read(line: &str) -> Reading {
     }
     let entry = Entry::parse(line);
     let text = entry.text();
-    reading_of(&entry, &text)
+    reading_of(&entry, Text::new(&text, &Grams::of(&text)))
 }
 
 /// Returns whether a text has the format of a log line: a level, fields, or a dated header.
@@ -39,7 +40,7 @@ pub(super) fn is_log_line(text: &str) -> bool {
 }
 
 /// Classifies a parsed line.
-pub(super) fn reading_of(entry: &Entry, text: &str) -> Reading {
+pub(super) fn reading_of(entry: &Entry, text: Text<'_>) -> Reading {
     let telling = entry.level != Level::Quiet || contains_any(text, TELLING);
     if !telling {
         return Reading::Harmless;
@@ -60,7 +61,7 @@ pub(super) fn reading_of(entry: &Entry, text: &str) -> Reading {
 }
 
 /// Classifies a message regardless of its level; `None` if no rule matches.
-fn judge(text: &str) -> Option<Reading> {
+fn judge(text: Text<'_>) -> Option<Reading> {
     if let Some(mode) = castai::log_text(text) {
         return Some(mode.into());
     }
@@ -93,7 +94,7 @@ fn judge(text: &str) -> Option<Reading> {
     if let Some(mode) = kube_text::mode(text) {
         return Some(mode.into());
     }
-    if let Some(cause) = go_error::cause(text) {
+    if let Some(cause) = go_error::cause_in(text) {
         return Some(in_context(cause, text));
     }
     if let Some(mode) = non_go_error::mode(text) {
@@ -116,7 +117,7 @@ fn judge(text: &str) -> Option<Reading> {
 }
 
 /// Returns whether a gRPC call was rejected in CAST AI's words; other APIs use the same code.
-fn rejects_the_key(text: &str) -> bool {
+fn rejects_the_key(text: Text<'_>) -> bool {
     const REASONS: &[&str] = &[
         "desc = invalid token",
         "desc = invalid api key",
@@ -128,7 +129,7 @@ fn rejects_the_key(text: &str) -> bool {
 }
 
 /// Returns the mode of a cause without a phase, which depends on the peer.
-fn in_context(cause: Cause, text: &str) -> Reading {
+fn in_context(cause: Cause, text: Text<'_>) -> Reading {
     let about_kubernetes = !speaks_of_castai(text) && kube_text::speaks_of_kubernetes(text);
     match cause {
         Cause::Mode(mode) => mode.into(),
@@ -136,7 +137,8 @@ fn in_context(cause: Cause, text: &str) -> Reading {
             M::K8sNoAnswer.into()
         }
         Cause::Deadline if is_unexplained_wait(text) => M::Unclassified.into(),
-        Cause::Deadline | Cause::Lost => M::HttpTimeout.into(),
+        Cause::Deadline => M::NetNoAnswer.into(),
+        Cause::Lost => M::HttpTimeout.into(),
         Cause::NotConnected => M::NetConnectTimeout.into(),
         Cause::GivenUp if text.contains("failed sending delta: timed out") => {
             M::CastaiDeliveryFailed.into()
@@ -147,12 +149,14 @@ fn in_context(cause: Cause, text: &str) -> Reading {
 }
 
 /// Returns whether Helm or kubectl gave up waiting for the workload, without naming a cause.
-fn is_unexplained_wait(text: &str) -> bool {
+fn is_unexplained_wait(text: Text<'_>) -> bool {
     const WAITED: &[&str] = &[
         "INSTALLATION FAILED: ",
         "UPGRADE FAILED: ",
         "ROLLBACK FAILED: ",
         "UNINSTALLATION FAILED: ",
+        "due to atomic being set: ",
+        "due to rollback-on-fail being set: ",
     ];
     let words = [
         "timed out waiting for the condition",
@@ -161,14 +165,14 @@ fn is_unexplained_wait(text: &str) -> bool {
     let Some(at) = words.iter().find_map(|words| text.find(words)) else {
         return false;
     };
-    let before = text[..at].trim_end();
+    let before = text.as_str()[..at].trim_end();
     contains_any(text, WAITED)
         || before.is_empty()
         || before.eq_ignore_ascii_case("error:") && text.contains("condition")
 }
 
 /// Returns whether a text concerns a connection to CAST AI.
-pub(super) fn speaks_of_castai(text: &str) -> bool {
+pub(super) fn speaks_of_castai(text: Text<'_>) -> bool {
     const WORDS: &[&str] = &[
         "castai api",
         "/v1/kubernetes/",
@@ -183,7 +187,7 @@ pub(super) fn speaks_of_castai(text: &str) -> bool {
 
 /// Returns whether the text contains `cast.ai` as a host rather than as an API group of the
 /// cluster.
-fn names_a_host_of_castai(text: &str) -> bool {
+fn names_a_host_of_castai(text: Text<'_>) -> bool {
     const GROUPS: &[&str] = &[
         "autoscaling.",
         "pod-mutations.",
@@ -192,7 +196,7 @@ fn names_a_host_of_castai(text: &str) -> bool {
         "live.",
     ];
     text.match_indices("cast.ai").any(|(at, _)| {
-        let before = &text[..at];
+        let before = &text.as_str()[..at];
         let word = before.rsplit([' ', '"']).next().unwrap_or_default();
         !GROUPS.iter().any(|group| before.ends_with(group)) && !word.contains("/apis/")
     })
@@ -203,10 +207,12 @@ const TELLING: &[&str] = &[
     "shutdown triggered by",
     "continuity token mismatch",
     "watch ended with error",
+    "k8s events detected: ",
 ];
 
 /// The components' own messages.
 const OWN_WORDS: &[Rule] = &[
+    (&["leader election stopped unexpectedly"], M::AgentCompleted),
     (&["continuity token mismatch"], M::CastaiContinuityToken),
     (&["invalid continuity token"], M::CastaiContinuityToken),
     (&["API_KEY", "is required"], M::CastaiKeyMissing),

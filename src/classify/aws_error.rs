@@ -27,9 +27,10 @@ use crate::classify::go_error::Cause;
 use crate::classify::html::is_html;
 use crate::classify::reading::Reading;
 use crate::classify::rule::{contains_any, first_match};
+use crate::classify::text::{Grams, Text};
 
 /// Classifies a log text of the SDK; `None` if it is not about AWS or no rule matches.
-pub(super) fn log_text(text: &str) -> Option<Reading> {
+pub(super) fn log_text(text: Text<'_>) -> Option<Reading> {
     if let Some(mode) = first_match(PHRASES, text) {
         return Some(mode.into());
     }
@@ -43,14 +44,14 @@ pub(super) fn log_text(text: &str) -> Option<Reading> {
     // Without a status, AWS did not answer; the reason phrase may look like a code.
     if text.contains("StatusCode: 0,")
         && let Some(Cause::Mode(mode @ (M::ProxyDenied | M::ProxyAuthRequired))) =
-            go_error::cause(text)
+            go_error::cause_in(text)
     {
         return Some(mode.into());
     }
     if let Some(mode) = coded(text, service, CODES) {
         return Some(mode.into());
     }
-    match go_error::cause(text) {
+    match go_error::cause_in(text) {
         Some(cause) => Some(on_the_way(cause, text, service)),
         None if text.contains("StatusCode: 5") || text.contains("status code: 5") => {
             Some(service.server_error().into())
@@ -62,7 +63,7 @@ pub(super) fn log_text(text: &str) -> Option<Reading> {
 }
 
 /// Returns whether a text is about AWS.
-fn speaks_of_aws(text: &str) -> bool {
+fn speaks_of_aws(text: Text<'_>) -> bool {
     const WORDS: &[&str] = &[
         "operation error ",
         "configuring aws client",
@@ -90,7 +91,7 @@ fn speaks_of_aws(text: &str) -> bool {
 }
 
 /// GKE and AKS have their metadata at the same address.
-fn speaks_of_other_clouds(text: &str) -> bool {
+fn speaks_of_other_clouds(text: Text<'_>) -> bool {
     contains_any(
         text,
         &[
@@ -104,7 +105,7 @@ fn speaks_of_other_clouds(text: &str) -> bool {
 }
 
 /// Classifies errors of the instance metadata service, which have a status and no code.
-fn imds(text: &str) -> Reading {
+fn imds(text: Text<'_>) -> Reading {
     let looking_for_role = contains_any(
         text,
         &[
@@ -123,7 +124,7 @@ fn imds(text: &str) -> Reading {
         404 if looking_for_role => M::AwsImdsNoRole,
         404 => M::MetadataUnresolvable,
         500..=599 => M::AwsImdsServerError,
-        0 if matches!(go_error::cause(text), Some(Cause::Mode(mode)) if mode != M::HttpTimeout) => {
+        0 if matches!(go_error::cause_in(text), Some(Cause::Mode(mode)) if mode != M::HttpTimeout) => {
             M::AwsImdsUnreachable
         }
         // Without a response it is unknown whether a role exists.
@@ -134,7 +135,7 @@ fn imds(text: &str) -> Reading {
 }
 
 /// No response arrived: the transport cause, or the peer named in the text.
-fn on_the_way(cause: Cause, text: &str, service: AwsErrorSource) -> Reading {
+fn on_the_way(cause: Cause, text: Text<'_>, service: AwsErrorSource) -> Reading {
     match (cause, service) {
         (Cause::GivenUp, _) if text.contains("context canceled") => Reading::Harmless,
         (_, AwsErrorSource::PodIdentity) if text.contains("operation error EKS Auth") => {
@@ -147,12 +148,15 @@ fn on_the_way(cause: Cause, text: &str, service: AwsErrorSource) -> Reading {
         _ if text.contains("get credentials: ") => M::AwsStsUnreachable.into(),
         (Cause::GivenUp, _) => Reading::Harmless,
         (Cause::NotConnected, _) => M::NetConnectTimeout.into(),
-        (Cause::Deadline | Cause::Lost, _) => M::HttpTimeout.into(),
+        (Cause::Deadline, _) => M::NetNoAnswer.into(),
+        (Cause::Lost, _) => M::HttpTimeout.into(),
     }
 }
 
 /// Returns the mode of a service's error code, using the message where the code alone is ambiguous.
 pub fn code(service: AwsErrorSource, code: &str, message: &str) -> Option<FailureMode> {
+    let grams = Grams::of(message);
+    let message = Text::new(message, &grams);
     first_match(PHRASES, message).or_else(|| mode_of_code(code, message, service))
 }
 
@@ -176,7 +180,8 @@ pub(super) fn read_body(body: &str) -> Reading {
     };
     let Some(code) = code else {
         // Not a document: perhaps a line of the SDK, or plain text of the Pod Identity agent.
-        return log_text(body).unwrap_or_else(|| M::Unclassified.into());
+        return log_text(Text::new(body, &Grams::of(body)))
+            .unwrap_or_else(|| M::Unclassified.into());
     };
     let message = message.unwrap_or_default();
     let service = if body.contains("<Response>") || body.contains("<Errors>") {
@@ -184,13 +189,12 @@ pub(super) fn read_body(body: &str) -> Reading {
     } else if body.contains("sts.amazonaws.com") || body.contains("<ErrorResponse") {
         AwsErrorSource::Sts
     } else {
-        AwsErrorSource::of(body)
+        AwsErrorSource::of(Text::new(body, &Grams::of(body)))
     };
     if code == "Success" || code == "DryRunOperation" {
         return Reading::Harmless;
     }
-    first_match(PHRASES, &message)
-        .or_else(|| mode_of_code(&code, &message, service))
+    self::code(service, &code, &message)
         .unwrap_or(M::Unclassified)
         .into()
 }

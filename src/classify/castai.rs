@@ -3,6 +3,7 @@
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::html::is_html;
 use crate::classify::rule::contains_any;
+use crate::classify::text::Text;
 
 /// Body of a 400 response that makes the agent start over.
 const CONTINUITY: &str = "invalid continuity token";
@@ -61,7 +62,9 @@ fn page(answer: &Answer<'_>) -> FailureMode {
     if has(PROXY_MARKS) {
         return M::ProxyBlockPage;
     }
-    let by_edge = has(EDGE_PAGE_MARKS) && !has(EDGE_MARKS) && !has(WAF_MARKS);
+    let body = answer.body.to_lowercase();
+    // Every response that passes the edge has its headers.
+    let by_edge = has(EDGE_PAGE_MARKS) && !has(EDGE_MARKS) && !contains_any(&body, WAF_MARKS);
     match answer.status {
         // The edge checks the key before it forwards a request, and answers with its own page.
         401 => M::CastaiTokenInvalid,
@@ -80,17 +83,19 @@ fn is_json(body: &str) -> bool {
 
 /// Returns the mode of a log text with `status_code=… body=…`; without `status_code=` there was no
 /// response.
-pub fn log_text(text: &str) -> Option<FailureMode> {
+pub(super) fn log_text(text: Text<'_>) -> Option<FailureMode> {
     let (before, behind) = text.split_once("status_code=").or_else(|| {
         // Terraform's provider.
         text.split_once("expected status code 200, received: status=")
     })?;
     let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
     let status: u16 = behind[..digits].parse().ok()?;
-    let body = behind[digits..]
+    let body = text
+        .part(&behind[digits..])
         .split_once("body=")
         .map_or("", |(_, body)| body);
-    let request_id = before
+    let request_id = text
+        .part(before)
         .split_once("request_id=")
         .map(|(_, id)| id.trim_matches(['"', '\\', ' ']));
     let mode = castai_answer(&Answer {

@@ -5,9 +5,10 @@ use crate::classify::go_error;
 use crate::classify::go_error::Cause;
 use crate::classify::reading::Reading;
 use crate::classify::rule::{Rule, contains_any, first_match};
+use crate::classify::text::Text;
 
 /// Classifies a log text about metadata servers; `None` if it is about something else.
-pub(super) fn log_text(text: &str) -> Option<Reading> {
+pub(super) fn log_text(text: Text<'_>) -> Option<Reading> {
     if let Some(mode) = first_match(ANSWERS, text) {
         return Some(mode.into());
     }
@@ -38,7 +39,7 @@ pub(super) fn log_text(text: &str) -> Option<Reading> {
     if google && let Some(mode) = google_status(text) {
         return Some(mode.into());
     }
-    Some(match go_error::cause(text) {
+    Some(match go_error::cause_in(text) {
         Some(Cause::GivenUp) => Reading::Harmless,
         Some(_) if google => M::GcpMetadataUnreachable.into(),
         // The SDK's credential chain is more specific.
@@ -53,7 +54,7 @@ pub(super) fn log_text(text: &str) -> Option<Reading> {
 }
 
 /// Returns the mode of a status of Google's metadata server, which clients word differently.
-fn google_status(text: &str) -> Option<FailureMode> {
+fn google_status(text: Text<'_>) -> Option<FailureMode> {
     let status = [
         "http status code: ",
         "status code ",

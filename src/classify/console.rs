@@ -1,11 +1,21 @@
 //! Sentences of CAST AI's console.
 
 use crate::catalogue::{FailureMode, FailureMode as M};
+use crate::classify::text::Text;
 
 /// Returns the mode of a sentence or status of the console; it must be the whole text.
-pub(super) fn mode(text: &str) -> Option<FailureMode> {
+pub(super) fn mode(text: Text<'_>) -> Option<FailureMode> {
+    /// Each sentence contains one of these words.
+    const KEYWORDS: &[&str] = &[
+        "respond",
+        "disconnect",
+        "unable",
+        "outdated",
+        "reconcil",
+        "access",
+    ];
     // The longest sentence has fewer bytes.
-    if text.len() > 200 {
+    if text.len() > 200 || !KEYWORDS.iter().any(|word| text.may_contain(word)) {
         return None;
     }
     let text = text

@@ -4,15 +4,27 @@ use serde_json::Value;
 
 use crate::catalogue::FailureMode as M;
 use crate::classify::reading::Reading;
+use crate::classify::text::{Grams, Text};
 use crate::classify::text_kind::TextKind;
 use crate::classify::{
-    agent_log, aws_error, cloud_metadata, http_text, kube_status, kube_text, kubectl_output,
+    agent_log, aws_error, cloud_metadata, http_text, kube_objects, kube_status, kube_text,
+    kubectl_output,
 };
 
 /// Classifies a text; without a kind, its shape decides where it comes from.
 ///
 /// A kind is a hint: a text that is not a body of the declared kind is classified as what it is.
 pub fn classify(kind: Option<TextKind>, text: &str) -> Reading {
+    if let Some(reading) = curl_headers(text) {
+        return reading;
+    }
+    if let Some(statements) = kube_objects::statements(text) {
+        return worst(
+            statements
+                .iter()
+                .map(|statement| classify(None, &statement.text)),
+        );
+    }
     let kind = kind.unwrap_or_else(|| TextKind::guess(text));
     if kind == TextKind::AgentLog {
         return agent_log::read(text);
@@ -46,7 +58,8 @@ pub fn classify(kind: Option<TextKind>, text: &str) -> Reading {
         match TextKind::guess(text) {
             TextKind::AwsErrorBody if kind != TextKind::AwsErrorBody => aws_error::read_body(text),
             TextKind::ApiserverBody => kube_status::read_body(text),
-            _ => cloud_metadata::log_text(text).unwrap_or(Reading::Harmless),
+            _ => cloud_metadata::log_text(Text::new(text, &Grams::of(text)))
+                .unwrap_or(Reading::Harmless),
         }
     };
     match as_log {
@@ -54,6 +67,34 @@ pub fn classify(kind: Option<TextKind>, text: &str) -> Reading {
         Reading::Mode(mode) if mode != M::Unclassified => as_log,
         _ => reading,
     }
+}
+
+/// Returns the first reading that names a failure, or else one that reports an unknown one.
+fn worst(readings: impl Iterator<Item = Reading>) -> Reading {
+    let mut worst = Reading::Harmless;
+    for reading in readings {
+        match reading {
+            Reading::Harmless => {}
+            Reading::Mode(M::Unclassified) => worst = reading,
+            Reading::Mode(_) => return reading,
+        }
+    }
+    worst
+}
+
+/// Classifies the headers of a response as `curl -v` prints them, with `< ` before each line.
+///
+/// They may be a proxy's answer to CONNECT, so that only the statuses of a rejected key and of a
+/// proxy name a mode.
+fn curl_headers(text: &str) -> Option<Reading> {
+    let status = text.trim_start().strip_prefix("< HTTP/")?;
+    let status: u16 = status.split(' ').nth(1)?.trim().parse().ok()?;
+    Some(match status {
+        401 => M::CastaiTokenInvalid.into(),
+        407 => M::ProxyAuthRequired.into(),
+        400.. => M::Unclassified.into(),
+        _ => Reading::Harmless,
+    })
 }
 
 /// Returns whether a text is neither a document nor an HTTP response; syslog's priority and a bracketed
@@ -77,7 +118,10 @@ pub fn classify_line(line: &str) -> Reading {
 
 /// Parses `{"kind":…,"text":…}`; an unknown kind counts as none.
 fn labelled(line: &str) -> Option<(Option<TextKind>, String)> {
-    if !line.trim_start().starts_with('{') {
+    let is_labelled = line.trim_start().starts_with('{')
+        && line.contains("\"kind\"")
+        && line.contains("\"text\"");
+    if !is_labelled {
         return None;
     }
     let Value::Object(mut object) = serde_json::from_str(line).ok()? else {

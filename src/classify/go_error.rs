@@ -6,6 +6,7 @@ use rules::{CONNECTION, HTTP, LOOKUP, SETTINGS, TLS};
 
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::rule::{contains_any, first_match};
+use crate::classify::text::{Grams, Text};
 
 /// Transport failure in a Go error text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,6 +25,11 @@ pub enum Cause {
 
 /// Returns the cause in a Go error text, if any.
 pub fn cause(text: &str) -> Option<Cause> {
+    cause_in(Text::new(text, &Grams::of(text)))
+}
+
+/// Returns the cause in an indexed text.
+pub(super) fn cause_in(text: Text<'_>) -> Option<Cause> {
     proxy(text)
         .or_else(|| tls(text))
         .or_else(|| first_match(SETTINGS, text))
@@ -36,7 +42,7 @@ pub fn cause(text: &str) -> Option<Cause> {
 
 /// Matches proxy errors: `proxyconnect` if the proxy is unreachable, a bare status text after the
 /// address if it refuses.
-fn proxy(text: &str) -> Option<FailureMode> {
+fn proxy(text: Text<'_>) -> Option<FailureMode> {
     if text.contains("Proxy Authentication Required") {
         return Some(M::ProxyAuthRequired);
     }
@@ -62,7 +68,7 @@ fn proxy(text: &str) -> Option<FailureMode> {
 }
 
 /// Returns whether an `https` request ends with only a status text: the response to CONNECT.
-fn refused_connect(text: &str) -> bool {
+fn refused_connect(text: Text<'_>) -> bool {
     const STATUS: &[&str] = &[
         "Forbidden",
         "Bad Gateway",
@@ -82,10 +88,13 @@ fn refused_connect(text: &str) -> bool {
         "Temporary Redirect",
         "Not Acceptable",
     ];
+    if !text.contains("https://") {
+        return false;
+    }
     STATUS.iter().any(|status| {
         text.match_indices(status).any(|(at, _)| {
-            let before = &text[..at];
-            ends_here(&text[at + status.len()..])
+            let before = &text.as_str()[..at];
+            ends_here(&text.as_str()[at + status.len()..])
                 && before.ends_with("\": ")
                 && quoted_before_is_https(before)
         })
@@ -99,10 +108,10 @@ fn ends_here(after: &str) -> bool {
 
 /// Returns whether an `https` request ends with the proxy's own reason phrase, such as
 /// `Blocked by policy` or `URLBlocked`: Go's errors begin with a lower-case word, or are `EOF`.
-fn own_reason_phrase(text: &str) -> bool {
+fn own_reason_phrase(text: Text<'_>) -> bool {
     const MAX_PHRASE_BYTES: usize = 60;
     text.match_indices("\": ").any(|(at, mark)| {
-        let after = &text[at + mark.len()..];
+        let after = &text.as_str()[at + mark.len()..];
         let word = after
             .bytes()
             .take_while(|byte| byte.is_ascii_lowercase() || *byte == b'_')
@@ -120,7 +129,7 @@ fn own_reason_phrase(text: &str) -> bool {
             .count();
         length <= MAX_PHRASE_BYTES
             && ends_here(&after[length..])
-            && quoted_before_is_https(&text[..at + mark.len()])
+            && quoted_before_is_https(&text.as_str()[..at + mark.len()])
     })
 }
 
@@ -156,7 +165,7 @@ fn head(text: &str, limit: usize) -> &str {
     &text[..end]
 }
 
-fn tls(text: &str) -> Option<FailureMode> {
+fn tls(text: Text<'_>) -> Option<FailureMode> {
     if text.contains("certificate signed by unknown authority") && names_an_interceptor(text) {
         return Some(M::TlsIntercepted);
     }
@@ -164,7 +173,7 @@ fn tls(text: &str) -> Option<FailureMode> {
 }
 
 /// Returns whether the authority named by Go is evidently a TLS-inspecting product.
-fn names_an_interceptor(text: &str) -> bool {
+fn names_an_interceptor(text: Text<'_>) -> bool {
     const PRODUCTS: &[&str] = &[
         "zscaler",
         "netskope",
@@ -194,12 +203,12 @@ fn names_an_interceptor(text: &str) -> bool {
 
 /// Matches name resolution errors: everything after `lookup` belongs to the resolver, `i/o timeout`
 /// included.
-fn lookup(text: &str) -> Option<FailureMode> {
+fn lookup(text: Text<'_>) -> Option<FailureMode> {
     if text.contains("no suitable address") {
         return Some(M::NetDnsNoAddress);
     }
     text.match_indices("lookup ")
-        .find_map(|(at, word)| resolver_error(&text[at + word.len()..]))
+        .find_map(|(at, word)| resolver_error(&text.as_str()[at + word.len()..]))
 }
 
 /// Returns the mode of `NAME: reason` or `NAME on SERVER: reason`; `None` if the word before was
@@ -241,7 +250,7 @@ fn resolver_error(behind: &str) -> Option<FailureMode> {
 }
 
 /// Matches timeouts and cancellations without a phase or failure.
-fn vague(text: &str) -> Option<Cause> {
+fn vague(text: Text<'_>) -> Option<Cause> {
     const DEADLINE: &[&str] = &[
         "context deadline exceeded",
         "would exceed context deadline",
@@ -290,7 +299,7 @@ fn vague(text: &str) -> Option<Cause> {
 }
 
 /// Returns whether the error ends with `EOF`: the other side closed the connection.
-fn ends_with_eof(text: &str) -> bool {
+fn ends_with_eof(text: Text<'_>) -> bool {
     if text.contains("JSON") || text.contains("parsing json") {
         return false;
     }
@@ -298,8 +307,8 @@ fn ends_with_eof(text: &str) -> bool {
         return true;
     }
     text.match_indices("EOF").any(|(at, word)| {
-        let before = &text[..at];
-        let after = text[at + word.len()..].trim_start_matches(['"', '\'', '\\', ')']);
+        let before = &text.as_str()[..at];
+        let after = text.as_str()[at + word.len()..].trim_start_matches(['"', '\'', '\\', ')']);
         (before.is_empty() || before.ends_with(": "))
             && (after.trim().is_empty() || after.starts_with([',', '\n', ']']))
     })

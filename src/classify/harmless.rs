@@ -1,9 +1,10 @@
 //! Lines that healthy systems log as well, or that only follow from a cause in another line.
 
 use crate::classify::rule::contains_any;
+use crate::classify::text::Text;
 
 /// Returns whether a text is harmless whatever else it says.
-pub(super) fn is_harmless(text: &str) -> bool {
+pub(super) fn is_harmless(text: Text<'_>) -> bool {
     contains_any(text, SERVER_SIDE) || contains_any(text, CONSEQUENCES)
 }
 
@@ -18,7 +19,8 @@ const SERVER_SIDE: &[&str] = &[
     "http: proxy error: context canceled",
     "http: abort Handler",
     "http: Accept error: ",
-    "ServerHandshake(\"",
+    "ServerHandshake(",
+    "Server.Serve failed to create ServerTransport",
     "rejected connection from \"",
     "while SSL handshaking, client: ",
     "client prematurely closed connection",
@@ -34,7 +36,6 @@ const SERVER_SIDE: &[&str] = &[
 const CONSEQUENCES: &[&str] = &[
     "failed to send logs after shutdown timed out",
     "context canceled before registration was initiated",
-    "leader election stopped unexpectedly",
     // `shutdown triggered by "leader election" (no error)`.
     "\" (no error)",
     "healthz server closed",

@@ -7,11 +7,12 @@ use crate::classify::castai::{Answer, castai_answer};
 use crate::classify::html::is_html;
 use crate::classify::reading::Reading;
 use crate::classify::rule::{contains_any, sounds_like_a_fault};
+use crate::classify::text::{Grams, Text};
 use crate::classify::{agent_log, aws_error, castai, http_message, kube_status};
 
 /// Classifies an HTTP response.
 pub(super) fn read(text: &str) -> Reading {
-    if let Some(mode) = castai::log_text(text) {
+    if let Some(mode) = castai::log_text(Text::new(text, &Grams::of(text))) {
         return mode.into();
     }
     let Some((status, headers, body)) = http_message::parts(text) else {
@@ -122,7 +123,7 @@ fn read_plain(body: &str) -> Reading {
     };
     match mode {
         Some(mode) => mode.into(),
-        None if sounds_like_a_fault(body) => M::Unclassified.into(),
+        None if sounds_like_a_fault(Text::new(body, &Grams::of(body))) => M::Unclassified.into(),
         None => Reading::Harmless,
     }
 }

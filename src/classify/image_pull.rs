@@ -6,93 +6,50 @@ pub use registry::registry;
 
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::rule::contains_any;
+use crate::classify::text::Text;
 
 /// Returns the mode of an image pull message; `None` if it is about something else.
-pub(super) fn mode(message: &str) -> Option<FailureMode> {
-    let message = message.to_ascii_lowercase();
-    if !is_about_a_pull(&message) {
+pub(super) fn mode(message: Text<'_>) -> Option<FailureMode> {
+    let may_be = |words: &[&str]| words.iter().any(|word| message.may_contain(word));
+    if !may_be(PREFACES) && !may_be(REGISTRY) && !may_be(DAEMON) {
+        return None;
+    }
+    let lower = message.to_ascii_lowercase();
+    let message = message.part(&lower);
+    if !is_about_a_pull(message) {
         return None;
     }
     if contains_any(
-        &message,
+        message,
         &[
             "back-off pulling image",
             "error: imagepullbackoff",
             "error: errimagepull",
         ],
-    ) && !has_reason(&message)
+    ) && !has_reason(message)
     {
         return Some(M::ImageUnknown);
     }
     // One entry per credential tried; a response about the image outranks a refusal without
     // credentials.
-    let entries: Vec<_> = message.split("rpc error:").map(entry).collect();
+    let entries: Vec<_> = message
+        .as_str()
+        .split("rpc error:")
+        .map(|text| entry(message.part(text)))
+        .collect();
     let best = entries
         .iter()
         .flatten()
         .min_by_key(|mode| rank(**mode))
         .copied();
-    Some(best.or_else(|| entry(&message)).unwrap_or(M::ImageUnknown))
+    Some(best.or_else(|| entry(message)).unwrap_or(M::ImageUnknown))
 }
 
 /// Returns whether a message, in lower case, is about a failed pull.
 ///
 /// The kubelet's preface says so; docker, ctr, crictl, containerd and CRI-O write the error alone,
 /// which shows by the registry's API or by words that only registries use.
-fn is_about_a_pull(message: &str) -> bool {
-    const PREFACES: &[&str] = &[
-        "failed to pull image",
-        "failed to pull and unpack image",
-        "pulling image failed",
-        "error pulling image",
-        "pulling image: ",
-        "back-off pulling image",
-        "cannotpullcontainererror",
-        "pullimage ",
-        "pullimage\\",
-        "errimage",
-        "imagepullbackoff",
-        "invalidimagename",
-        "pull policy of never",
-        "image pull failed",
-        "failed to pull ",
-        "registryunavailable",
-        "signaturevalidationfailed",
-        "couldn't parse image",
-        "invalid reference format",
-        "imageinspecterror",
-    ];
-    const REGISTRY: &[&str] = &[
-        "failed to fetch oauth token",
-        "failed to fetch anonymous token",
-        "failed to authorize: ",
-        "pull access denied",
-        "failed to resolve reference ",
-        "failed to resolve ref ",
-        "failed to do request: head ",
-        "failed to extract layer",
-        "failed to register layer",
-        "failed to copy: httpreadseeker",
-        "error reading manifest",
-        "reading manifest ",
-        "initializing source docker://",
-        "pinging docker registry",
-        "pinging container registry",
-        "manifest unknown",
-        "manifest for ",
-        "toomanyrequests: ",
-        "no basic auth credentials",
-        "no matching manifest for ",
-        "no match for platform in manifest",
-        "unexpected status from head request to ",
-        "unexpected status from get request to ",
-        "requested access to the resource is denied",
-        "artifactregistry.repositories.downloadartifacts",
-        "unable to retrieve auth token: ",
-        "exec format error",
-        "/v2/\": ",
-        "/v2/: ",
-    ];
+fn is_about_a_pull(message: Text<'_>) -> bool {
     if contains_any(
         message,
         &[
@@ -105,7 +62,7 @@ fn is_about_a_pull(message: &str) -> bool {
     }
     contains_any(message, PREFACES)
         || contains_any(message, REGISTRY)
-        || message.contains("error response from daemon: ")
+        || contains_any(message, DAEMON)
             && contains_any(
                 message,
                 &[
@@ -119,7 +76,7 @@ fn is_about_a_pull(message: &str) -> bool {
 
 /// Returns whether a back-off contains the error, as newer kubelets write it: `Back-off pulling
 /// image "x": RegistryUnavailable: …`.
-fn has_reason(message: &str) -> bool {
+fn has_reason(message: Text<'_>) -> bool {
     message.contains("\": ")
 }
 
@@ -135,7 +92,7 @@ fn rank(mode: FailureMode) -> u8 {
 }
 
 /// Returns the mode of one entry.
-fn entry(text: &str) -> Option<FailureMode> {
+fn entry(text: Text<'_>) -> Option<FailureMode> {
     let rule = |rules: &[(&[&str], FailureMode)]| {
         rules
             .iter()
@@ -167,7 +124,7 @@ fn entry(text: &str) -> Option<FailureMode> {
 }
 
 /// Returns the mode of the HTTP status in an entry.
-fn status(text: &str) -> Option<FailureMode> {
+fn status(text: Text<'_>) -> Option<FailureMode> {
     const BEFORE: &[&str] = &[
         "unexpected status",
         "failed with status code [",
@@ -197,6 +154,66 @@ fn status(text: &str) -> Option<FailureMode> {
         _ => None,
     }
 }
+
+/// Words of the kubelet and the runtimes that announce a failed pull, in lower case.
+const PREFACES: &[&str] = &[
+    "failed to pull image",
+    "failed to pull and unpack image",
+    "pulling image failed",
+    "error pulling image",
+    "pulling image: ",
+    "back-off pulling image",
+    "cannotpullcontainererror",
+    "pullimage ",
+    "pullimage\\",
+    "errimage",
+    "imagepullbackoff",
+    "invalidimagename",
+    "pull policy of never",
+    "image pull failed",
+    "failed to pull ",
+    "registryunavailable",
+    "signaturevalidationfailed",
+    "couldn't parse image",
+    "invalid reference format",
+    "imageinspecterror",
+];
+
+/// Words that only registries and their clients use, in lower case.
+const REGISTRY: &[&str] = &[
+    "failed to fetch oauth token",
+    "failed to fetch anonymous token",
+    "failed to authorize: ",
+    "pull access denied",
+    "failed to resolve reference ",
+    "failed to resolve ref ",
+    "failed to do request: head ",
+    "failed to extract layer",
+    "failed to register layer",
+    "failed to copy: httpreadseeker",
+    "error reading manifest",
+    "reading manifest ",
+    "initializing source docker://",
+    "pinging docker registry",
+    "pinging container registry",
+    "manifest unknown",
+    "manifest for ",
+    "toomanyrequests: ",
+    "no basic auth credentials",
+    "no matching manifest for ",
+    "no match for platform in manifest",
+    "unexpected status from head request to ",
+    "unexpected status from get request to ",
+    "requested access to the resource is denied",
+    "artifactregistry.repositories.downloadartifacts",
+    "unable to retrieve auth token: ",
+    "exec format error",
+    "/v2/\": ",
+    "/v2/: ",
+];
+
+/// Docker's preface to any error, in lower case.
+const DAEMON: &[&str] = &["error response from daemon: "];
 
 /// Decisive whatever else the message says.
 const BEFORE_STATUS: &[(&[&str], FailureMode)] = &[

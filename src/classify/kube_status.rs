@@ -6,6 +6,7 @@ use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::html::is_html;
 use crate::classify::kube_text::names_etcd;
 use crate::classify::reading::Reading;
+use crate::classify::text::{Grams, Text};
 use crate::classify::{http_message, kube_text, pod};
 
 /// Returns the mode of a response from the API server's address; `None` if it is healthy.
@@ -40,7 +41,7 @@ pub(super) fn read_body(text: &str) -> Reading {
     {
         return Reading::Harmless;
     }
-    match kube_text::mode(body).or_else(|| plain_mode(body)) {
+    match kube_text::mode(Text::new(body, &Grams::of(body))).or_else(|| plain_mode(body)) {
         Some(mode) => mode.into(),
         None if body.is_empty() || body == "ok" => Reading::Harmless,
         None => M::K8sUnexpectedBody.into(),
@@ -96,9 +97,9 @@ impl StatusBody {
             _ => 0,
         };
         let status = if status == 0 { by_reason } else { status };
-        if let Some(mode) =
-            pod::mode(&self.message).filter(|_| matches!(status, 403 | 404 | 422 | 500))
-        {
+        let grams = Grams::of(&self.message);
+        let message = Text::new(&self.message, &grams);
+        if let Some(mode) = pod::mode(message).filter(|_| matches!(status, 403 | 404 | 422 | 500)) {
             return mode;
         }
         match status {
@@ -109,7 +110,7 @@ impl StatusBody {
             429 => M::K8sThrottled,
             500..=599 if names_etcd(&self.message) => M::K8sEtcdError,
             500..=599 => M::K8sServerError,
-            _ => kube_text::mode(&self.message).unwrap_or(M::Unclassified),
+            _ => kube_text::mode(message).unwrap_or(M::Unclassified),
         }
     }
 }

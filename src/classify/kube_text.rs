@@ -6,15 +6,22 @@ use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::html::is_html;
 use crate::classify::reading::Reading;
 use crate::classify::rule::{Rule, contains_any, first_match, sounds_like_a_fault};
+use crate::classify::text::{Grams, Haystack, Text};
 use crate::classify::{go_error, image_pull, pod};
 
 /// Classifies the message of an event.
 pub(super) fn read_event(text: &str) -> Reading {
-    let object = serde_json::from_str::<Value>(text).ok();
+    let object = text
+        .trim_start()
+        .starts_with('{')
+        .then(|| serde_json::from_str::<Value>(text).ok())
+        .flatten();
     let field = |name: &str| object.as_ref()?.get(name)?.as_str();
     let message = field("message")
         .map(|message| format!("{}: {message}", field("reason").unwrap_or_default()));
     let text = message.as_deref().unwrap_or(text);
+    let grams = Grams::of(text);
+    let text = Text::new(text, &grams);
     match image_pull::mode(text)
         .or_else(|| pod::mode(text))
         .or_else(|| mode(text))
@@ -26,13 +33,13 @@ pub(super) fn read_event(text: &str) -> Reading {
 }
 
 /// Returns the mode of an API server's refusal, as client-go or the server words it.
-pub(super) fn mode(text: &str) -> Option<FailureMode> {
+pub(super) fn mode(text: Text<'_>) -> Option<FailureMode> {
     if let Some(answer) = wrapped_answer(text) {
         return answer_mode(answer);
     }
     if text.contains("Unauthorized")
         && speaks_of_kubernetes(text)
-        && go_error::cause(text).is_none()
+        && go_error::cause_in(text).is_none()
     {
         return Some(M::K8sUnauthorized);
     }
@@ -40,7 +47,7 @@ pub(super) fn mode(text: &str) -> Option<FailureMode> {
 }
 
 /// Returns whether a text is about the API server.
-pub(super) fn speaks_of_kubernetes(text: &str) -> bool {
+pub(super) fn speaks_of_kubernetes(text: Text<'_>) -> bool {
     const WORDS: &[&str] = &[
         "resource lock",
         "leaderelection",
@@ -71,21 +78,22 @@ pub(super) fn speaks_of_kubernetes(text: &str) -> bool {
 
 /// Returns the response inside `an error on the server ("…") has prevented the request from
 /// succeeding`, client-go's wrapper for errors and for responses it cannot parse.
-fn wrapped_answer(text: &str) -> Option<&str> {
+fn wrapped_answer(text: Text<'_>) -> Option<Text<'_>> {
     let (_, inner) = text.split_once("an error on the server (")?;
-    inner
+    let answer = inner
         .split("has prevented the request from succeeding")
-        .next()
+        .next()?;
+    Some(text.part(answer))
 }
 
 /// Returns the mode of such a response; `None` if it names a transport cause, which other rules
 /// match.
-fn answer_mode(answer: &str) -> Option<FailureMode> {
+fn answer_mode(answer: Text<'_>) -> Option<FailureMode> {
     if is_html(None, answer.trim_start_matches(['"', '\\'])) {
         Some(M::K8sUnexpectedBody)
     } else if names_etcd(answer) {
         Some(M::K8sEtcdError)
-    } else if go_error::cause(answer).is_some() {
+    } else if go_error::cause_in(answer).is_some() {
         None
     } else {
         Some(M::K8sServerError)
@@ -144,6 +152,6 @@ const REFUSALS: &[Rule] = &[
 ];
 
 /// Returns whether a message blames etcd.
-pub(super) fn names_etcd(message: &str) -> bool {
+pub(super) fn names_etcd(message: impl Haystack) -> bool {
     contains_any(message, &["etcdserver", "etcd"])
 }

@@ -2,6 +2,8 @@
 
 use crate::catalogue::FailureMode as M;
 use crate::classify::reading::Reading;
+use crate::classify::rule::contains_any;
+use crate::classify::text::{Grams, Text};
 use crate::classify::{image_pull, kube_text};
 
 /// Most words before the type of an event.
@@ -21,6 +23,10 @@ pub(super) fn read(line: &str) -> Option<Reading> {
 
 /// Returns whether an event is of type Normal, and its reason and message.
 fn event(line: &str) -> Option<(bool, &str)> {
+    // Few lines name a type at all.
+    if !contains_any(line, &["Normal", "Warning"]) {
+        return None;
+    }
     for (mark, normal) in [
         ("type: 'Normal' reason: ", true),
         ("type: 'Warning' reason: ", false),
@@ -83,7 +89,9 @@ fn normal_event(event: &str) -> Reading {
     if event.contains("failed liveness probe") {
         M::AgentLivenessKilled.into()
     } else if event.contains("Back-off pulling image") {
-        image_pull::mode(event).unwrap_or(M::ImageUnknown).into()
+        image_pull::mode(Text::new(event, &Grams::of(event)))
+            .unwrap_or(M::ImageUnknown)
+            .into()
     } else {
         Reading::Harmless
     }

@@ -3,9 +3,10 @@
 
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::rule::{Rule, contains_any, first_match};
+use crate::classify::text::Text;
 
 /// Returns the mode of a transport error; the deepest layer that failed decides.
-pub(super) fn mode(text: &str) -> Option<FailureMode> {
+pub(super) fn mode(text: Text<'_>) -> Option<FailureMode> {
     proxy(text)
         .or_else(|| first_match(TLS, text))
         .or_else(|| first_match(DNS, text))
@@ -13,7 +14,7 @@ pub(super) fn mode(text: &str) -> Option<FailureMode> {
 }
 
 /// Matches errors of the tunnel through a proxy.
-fn proxy(text: &str) -> Option<FailureMode> {
+fn proxy(text: Text<'_>) -> Option<FailureMode> {
     const REFUSED: &[&str] = &[
         "from proxy after CONNECT",
         "CONNECT tunnel failed, response ",
@@ -144,6 +145,16 @@ const TLS: &[Rule] = &[
         M::TlsUnknownAuthority,
     ),
     (&["SEC_ERROR_UNKNOWN_ISSUER"], M::TlsUnknownAuthority),
+    (
+        &["InvalidCertificate(UnknownIssuer)"],
+        M::TlsUnknownAuthority,
+    ),
+    (&["InvalidCertificate(Expired"], M::TlsExpired),
+    (&["InvalidCertificate(NotValidYet"], M::TlsNotYetValid),
+    (
+        &["InvalidCertificate(NotValidForName"],
+        M::TlsHostnameMismatch,
+    ),
     (&["RemoteCertificateChainErrors"], M::TlsUnknownAuthority),
     (&["UntrustedRoot"], M::TlsUnknownAuthority),
     (
@@ -257,6 +268,7 @@ const CONNECTION: &[Rule] = &[
     (&["ECONNRESET"], M::NetReset),
     (&["socket hang up"], M::NetReset),
     (&["RemoteDisconnected"], M::NetReset),
+    (&["hyper::Error(IncompleteMessage)"], M::NetReset),
     (&["Remote end closed connection"], M::NetReset),
     (
         &["Connection was closed before we received a valid response"],

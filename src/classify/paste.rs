@@ -3,6 +3,7 @@
 use crate::catalogue::relation::blocking;
 use crate::catalogue::{Category, CheckId, FailureMode, FailureMode as M, Property};
 use crate::classify::dispatch::classify_line;
+use crate::classify::kube_objects;
 use crate::classify::reading::Reading;
 use crate::classify::records::{Record, RecordIter};
 
@@ -67,17 +68,42 @@ impl PasteSummary {
 
     fn add(&mut self, record: Record) {
         let lines = record.last_line - record.first_line + 1;
-        let mode = match classify_line(&record.text) {
-            Reading::Harmless => {
-                self.harmless += lines;
-                return;
-            }
-            Reading::Mode(M::Unclassified) => {
-                self.unknown += lines;
-                return;
-            }
-            Reading::Mode(mode) => mode,
+        let Some(statements) = kube_objects::statements(&record.text) else {
+            let reading = classify_line(&record.text);
+            return self.add_reading(reading, lines, record);
         };
+        let mut is_unknown = false;
+        let mut is_fault = false;
+        for statement in statements {
+            let reading = classify_line(&statement.text);
+            is_unknown |= reading == Reading::Mode(M::Unclassified);
+            if let Reading::Mode(mode) = reading
+                && mode != M::Unclassified
+            {
+                is_fault = true;
+                let evidence = Record {
+                    text: statement.to_string(),
+                    ..record
+                };
+                self.add_finding(mode, evidence);
+            }
+        }
+        match (is_fault, is_unknown) {
+            (true, _) => {}
+            (false, true) => self.unknown += lines,
+            (false, false) => self.harmless += lines,
+        }
+    }
+
+    fn add_reading(&mut self, reading: Reading, lines: usize, record: Record) {
+        match reading {
+            Reading::Harmless => self.harmless += lines,
+            Reading::Mode(M::Unclassified) => self.unknown += lines,
+            Reading::Mode(mode) => self.add_finding(mode, record),
+        }
+    }
+
+    fn add_finding(&mut self, mode: FailureMode, record: Record) {
         let known = self
             .findings
             .iter()
@@ -117,7 +143,8 @@ fn is_consequence(mode: FailureMode) -> bool {
         )
         || matches!(
             mode,
-            M::AgentCrashloop
+            M::AgentCompleted
+                | M::AgentCrashloop
                 | M::AgentLivenessKilled
                 | M::AgentProgressDeadline
                 | M::AgentUnavailable

@@ -2,15 +2,16 @@
 
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::rule::{Rule, first_match};
+use crate::classify::text::Text;
 
 /// Returns the mode of a message about a pod or its creation; `None` if no rule matches.
-pub(super) fn mode(message: &str) -> Option<FailureMode> {
+pub(super) fn mode(message: Text<'_>) -> Option<FailureMode> {
     scheduling(message).or_else(|| first_match(RULES, message))
 }
 
 /// Returns the reason that excludes most nodes in `0/5 nodes are available: 1 Insufficient cpu, 4
 /// node(s) had untolerated taint {…}.`
-fn scheduling(message: &str) -> Option<FailureMode> {
+fn scheduling(message: Text<'_>) -> Option<FailureMode> {
     let (_, reasons) = message.split_once("nodes are available: ")?;
     let reasons = reasons.split(" preemption: ").next()?;
     let counted = reasons.split(", ").filter_map(|reason| {
@@ -18,7 +19,7 @@ fn scheduling(message: &str) -> Option<FailureMode> {
         let mode = if text.starts_with("Insufficient ") {
             M::AgentUnschedulableResources
         } else {
-            first_match(RULES, text)?
+            first_match(RULES, message.part(text))?
         };
         Some((count.parse::<u64>().ok()?, mode))
     });

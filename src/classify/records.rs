@@ -5,6 +5,8 @@
 const MAX_RECORD_BYTES: usize = 1024 * 1024;
 /// Most lines of a record.
 const MAX_RECORD_LINES: usize = 1000;
+/// Longest JSON document in bytes, one member on each line as kubectl prints it.
+const MAX_DOCUMENT_BYTES: usize = 8 * 1024 * 1024;
 
 /// Consecutive lines that report one thing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -41,8 +43,12 @@ enum RecordBlock {
     Traceback,
     /// The headers of an HTTP response.
     Headers,
+    /// A JSON document of which kubectl prints each member on its own line.
+    Document(Brackets),
     /// A quoted YAML value, until this quote.
     Quoted(char),
+    /// A YAML value without quotes, while lines are indented deeper than its key.
+    Folded(usize),
 }
 
 /// Nesting of a JSON text that may continue on the next line.
@@ -74,6 +80,9 @@ impl RecordIter {
     pub(super) fn push(&mut self, line: &str) -> Option<Record> {
         self.lines += 1;
         let is_full = self.current.as_ref().is_some_and(|record| {
+            if matches!(self.block, RecordBlock::Document(_)) {
+                return record.text.len() > MAX_DOCUMENT_BYTES;
+            }
             record.text.len() > MAX_RECORD_BYTES
                 || record.last_line - record.first_line >= MAX_RECORD_LINES
         });
@@ -81,8 +90,7 @@ impl RecordIter {
             && let Some(current) = &mut self.current
             && continues(current, self.block, line)
         {
-            current.text.push('\n');
-            current.text.push_str(line);
+            append(&mut current.text, self.block, line);
             current.last_line = self.lines;
             self.block = after_line(self.block, line);
             return None;
@@ -107,11 +115,35 @@ impl RecordIter {
     }
 }
 
+/// Appends a line; a YAML value that was wrapped becomes one line again.
+fn append(text: &mut String, block: RecordBlock, line: &str) {
+    match block {
+        RecordBlock::Quoted('"') if text.ends_with('\\') => {
+            text.pop();
+            let line = line.trim_start();
+            // A space at the start of a continued line is escaped.
+            text.push_str(line.strip_prefix('\\').unwrap_or(line));
+        }
+        RecordBlock::Quoted(_) | RecordBlock::Folded(_) => {
+            text.push(' ');
+            text.push_str(line.trim_start());
+        }
+        _ => {
+            text.push('\n');
+            text.push_str(line);
+        }
+    }
+}
+
 /// Returns whether a line belongs to the current record.
 fn continues(current: &Record, block: RecordBlock, line: &str) -> bool {
     match block {
         RecordBlock::Json(_) | RecordBlock::Page(_) | RecordBlock::Klog => return true,
+        RecordBlock::Document(_) => return is_json_member(line),
         RecordBlock::Quoted(_) => return line.starts_with(' '),
+        RecordBlock::Folded(indent) => {
+            return !line.trim().is_empty() && indent_of(line) > indent;
+        }
         RecordBlock::Traceback => return !line.trim().is_empty(),
         RecordBlock::Headers => {
             return line.trim().is_empty() || is_header(line) || line.starts_with(['<', '{']);
@@ -143,6 +175,21 @@ fn continues(current: &Record, block: RecordBlock, line: &str) -> bool {
         || line.starts_with('\t') && current.text.starts_with("Error")
 }
 
+/// Returns whether a line can belong to a JSON document with one member on each line.
+fn is_json_member(line: &str) -> bool {
+    let line = line.trim_start();
+    line.is_empty()
+        || line.starts_with(['"', '{', '}', '[', ']', '-'])
+        || line.starts_with(|first: char| first.is_ascii_digit())
+        || ["true", "false", "null"]
+            .iter()
+            .any(|word| line.starts_with(word))
+}
+
+fn indent_of(line: &str) -> usize {
+    line.bytes().take_while(|byte| *byte == b' ').count()
+}
+
 fn is_stack_frame(line: &str) -> bool {
     let indented = line.starts_with([' ', '\t']);
     let frame = line.trim_start();
@@ -165,6 +212,9 @@ fn is_header(line: &str) -> bool {
 /// Returns what a first line leaves open.
 fn opened_by(line: &str) -> RecordBlock {
     let start = line.trim_start();
+    if line == "{" {
+        return RecordBlock::Document(Brackets::default().read(line));
+    }
     if start.starts_with('{') || start == "[" {
         return json_block(Brackets::default().read(line));
     }
@@ -177,16 +227,23 @@ fn opened_by(line: &str) -> RecordBlock {
     if line.ends_with("=<") {
         return RecordBlock::Klog;
     }
-    for key in ["message: ", "error: ", "reason: "] {
-        let value = start.trim_start_matches("- ").strip_prefix(key);
-        if let Some(quote) = value.and_then(|value| value.chars().next())
-            && matches!(quote, '"' | '\'')
-            && (start.len() == key.len() + 1 || !start.ends_with(quote))
-        {
-            return RecordBlock::Quoted(quote);
-        }
+    yaml_value(line, start).unwrap_or_else(|| page_block(line))
+}
+
+/// Returns what a YAML value that may be wrapped leaves open.
+fn yaml_value(line: &str, start: &str) -> Option<RecordBlock> {
+    let member = start.trim_start_matches("- ");
+    let value = ["message: ", "error: ", "reason: "]
+        .iter()
+        .find_map(|key| member.strip_prefix(key))?;
+    let first = value.chars().next()?;
+    if matches!(first, '"' | '\'') {
+        let is_open = value.len() == 1 || !value.ends_with(first);
+        return is_open.then_some(RecordBlock::Quoted(first));
     }
-    page_block(line)
+    // Only values of nested keys are wrapped; `error: …` at the start of a line is a sentence.
+    let indent = indent_of(line) + (start.len() - member.len());
+    (indent > 0).then_some(RecordBlock::Folded(indent))
 }
 
 fn json_block(brackets: Brackets) -> RecordBlock {
@@ -208,6 +265,9 @@ fn page_block(line: &str) -> RecordBlock {
         ("<ErrorResponse", "</ErrorResponse>"),
         ("<Error>", "</Error>"),
     ];
+    if !line.contains('<') {
+        return RecordBlock::None;
+    }
     PAGES
         .iter()
         .find(|(open, _)| line.contains(open))
@@ -220,6 +280,14 @@ fn after_line(block: RecordBlock, line: &str) -> RecordBlock {
     match block {
         RecordBlock::None => page_block(line),
         RecordBlock::Json(brackets) => json_block(brackets.read(line)),
+        RecordBlock::Document(brackets) => {
+            let brackets = brackets.read(line);
+            if brackets.depth > 0 {
+                RecordBlock::Document(brackets)
+            } else {
+                RecordBlock::None
+            }
+        }
         RecordBlock::Page(close) if line.contains(close) => RecordBlock::None,
         RecordBlock::Klog if line.starts_with(" >") => RecordBlock::None,
         RecordBlock::Quoted(quote) if line.trim_end().ends_with(quote) => RecordBlock::None,
@@ -229,6 +297,7 @@ fn after_line(block: RecordBlock, line: &str) -> RecordBlock {
         RecordBlock::Page(_)
         | RecordBlock::Klog
         | RecordBlock::Quoted(_)
+        | RecordBlock::Folded(_)
         | RecordBlock::Traceback
         | RecordBlock::Headers => block,
     }

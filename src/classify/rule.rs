@@ -1,25 +1,26 @@
 //! Substring rules, from which the tables are built.
 
 use crate::catalogue::FailureMode;
+use crate::classify::text::{Haystack, Text};
 
 /// A rule: all of the substrings must occur in the text.
 pub(super) type Rule = (&'static [&'static str], FailureMode);
 
 /// Returns the mode of the first matching rule.
-pub(super) fn first_match(rules: &[Rule], text: &str) -> Option<FailureMode> {
+pub(super) fn first_match(rules: &[Rule], text: impl Haystack) -> Option<FailureMode> {
     rules
         .iter()
-        .find(|(words, _)| words.iter().all(|word| text.contains(word)))
+        .find(|(words, _)| words.iter().all(|word| text.has(word)))
         .map(|(_, mode)| *mode)
 }
 
 /// Returns whether any of the substrings occurs in the text.
-pub(super) fn contains_any(text: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| text.contains(word))
+pub(super) fn contains_any(text: impl Haystack, words: &[&str]) -> bool {
+    words.iter().any(|word| text.has(word))
 }
 
 /// Returns whether a text without level or code suggests a fault at all.
-pub(super) fn sounds_like_a_fault(text: &str) -> bool {
+pub(super) fn sounds_like_a_fault(text: Text<'_>) -> bool {
     const WORDS: &[&str] = &[
         "error",
         "fail",
@@ -57,6 +58,10 @@ pub(super) fn sounds_like_a_fault(text: &str) -> bool {
         "error=<nil>",
         "err=<nil>",
     ];
-    let text = text.to_ascii_lowercase();
-    contains_any(&text, WORDS) && !contains_any(&text, NONE)
+    if !WORDS.iter().any(|word| text.may_contain(word)) {
+        return false;
+    }
+    let lower = text.to_ascii_lowercase();
+    let text = text.part(&lower);
+    contains_any(text, WORDS) && !contains_any(text, NONE)
 }

@@ -69,7 +69,8 @@ impl TextKind {
         if has("apiVersion") && has("kind") || has("gitVersion") {
             return Self::ApiserverBody;
         }
-        if has("level") || has("msg") || has("time") {
+        let is_log = ENVELOPE_KEYS.iter().any(|key| has(key));
+        if is_log || has("level") || has("msg") || has("time") {
             return Self::AgentLog;
         }
         if has("__type") || has("Code") || has("Message") || text.contains("associated role") {
@@ -78,6 +79,19 @@ impl TextKind {
         Self::Http
     }
 }
+
+/// Keys that only log collectors and structured loggers write.
+const ENVELOPE_KEYS: &[&str] = &[
+    "jsonPayload",
+    "textPayload",
+    "@timestamp",
+    "log.level",
+    "@level",
+    "severity",
+    "lvl",
+    "logger",
+    "stream",
+];
 
 impl FromStr for TextKind {
     type Err = UnknownKindError;

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::io::{IsTerminal, Write};
 
+use crate::redaction::scrubbed;
 use crate::report::evidence::single_line;
 
 /// Writes to standard output and ignores a closed pipe.
@@ -14,7 +15,11 @@ pub(super) fn print(text: &str) {
 
 /// Writes one line to standard error: `error: …`.
 pub(super) fn diagnostic(severity: &str, message: &str) {
-    let _ = writeln!(io::stderr().lock(), "{severity}: {}", single_line(message));
+    let _ = writeln!(
+        io::stderr().lock(),
+        "{severity}: {}",
+        single_line(&scrubbed(message))
+    );
 }
 
 /// Replaces the progress line; an empty text removes it.

@@ -37,6 +37,7 @@ mod agent_log;
 mod aws;
 mod cases;
 mod events;
+mod lists;
 mod responses;
 
 #[test]

@@ -33,20 +33,25 @@ impl Iterator for Fields<'_> {
 /// end.
 pub(super) fn quoted(text: &str) -> (String, &str) {
     let mut plain = String::new();
-    let mut characters = text.char_indices().skip(1);
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '"' => return (plain, &text[at + 1..]),
-            '\\' => match characters.next() {
-                Some((_, 'n')) => plain.push('\n'),
-                Some((_, 't')) => plain.push('\t'),
-                Some((_, 'r')) => plain.push('\r'),
-                Some((_, escaped @ ('"' | '\\'))) => plain.push(escaped),
-                Some((_, other)) => plain.extend(['\\', other]),
-                None => plain.push('\\'),
-            },
-            _ => plain.push(character),
+    let mut rest = text.get(1..).unwrap_or_default();
+    while let Some(at) = memchr::memchr2(b'"', b'\\', rest.as_bytes()) {
+        plain.push_str(&rest[..at]);
+        let is_end = rest.as_bytes()[at] == b'"';
+        rest = &rest[at + 1..];
+        if is_end {
+            return (plain, rest);
         }
+        let mut characters = rest.chars();
+        match characters.next() {
+            Some('n') => plain.push('\n'),
+            Some('t') => plain.push('\t'),
+            Some('r') => plain.push('\r'),
+            Some(escaped @ ('"' | '\\')) => plain.push(escaped),
+            Some(other) => plain.extend(['\\', other]),
+            None => plain.push('\\'),
+        }
+        rest = characters.as_str();
     }
+    plain.push_str(rest);
     (plain, "")
 }

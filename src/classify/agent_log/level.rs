@@ -18,11 +18,33 @@ pub(super) fn level(name: &str) -> Level {
     if !(3..=8).contains(&name.len()) {
         return Level::Unknown;
     }
-    match name.to_ascii_lowercase().as_str() {
-        "err" | "error" | "fatal" | "panic" | "crit" | "critical" | "dpanic" | "severe"
-        | "emerg" | "alert" | "erro" | "fata" => Level::Error,
-        "warn" | "warning" => Level::Warning,
-        "info" | "debug" | "trace" | "notice" | "verbose" | "fine" | "debu" => Level::Quiet,
-        _ => Level::Unknown,
-    }
+    NAMES
+        .iter()
+        .find(|(known, _)| name.eq_ignore_ascii_case(known))
+        .map_or(Level::Unknown, |(_, level)| *level)
 }
+
+/// Levels by their names in logging libraries.
+const NAMES: &[(&str, Level)] = &[
+    ("info", Level::Quiet),
+    ("debug", Level::Quiet),
+    ("error", Level::Error),
+    ("warn", Level::Warning),
+    ("warning", Level::Warning),
+    ("trace", Level::Quiet),
+    ("notice", Level::Quiet),
+    ("verbose", Level::Quiet),
+    ("fine", Level::Quiet),
+    ("debu", Level::Quiet),
+    ("err", Level::Error),
+    ("fatal", Level::Error),
+    ("panic", Level::Error),
+    ("crit", Level::Error),
+    ("critical", Level::Error),
+    ("dpanic", Level::Error),
+    ("severe", Level::Error),
+    ("emerg", Level::Error),
+    ("alert", Level::Error),
+    ("erro", Level::Error),
+    ("fata", Level::Error),
+];

@@ -63,17 +63,22 @@ pub(super) fn without_prefix(line: &str) -> (&str, bool) {
 fn structured_start(line: &str) -> Option<usize> {
     let window = line.len().min(MAX_PREFIX_BYTES);
     let bytes = line.as_bytes();
-    (0..window).find(|&at| {
-        let boundary = at == 0 || matches!(bytes[at - 1], b' ' | b'\t' | b':' | b'|');
-        boundary
-            && (bytes[at] == b't' && starts_a_record(&bytes[at..])
-                || bytes[at] == b'l' && bytes[at..].starts_with(b"level=")
-                || is_klog(&bytes[at..])
-                || bytes[at] == b'{'
-                    && at > 0
-                    && line.is_char_boundary(at)
-                    && is_log_json(&line[at..]))
-    })
+    let mut boundary = true;
+    for (at, byte) in bytes[..window].iter().enumerate() {
+        let starts = boundary
+            && match byte {
+                b't' => starts_a_record(&bytes[at..]),
+                b'l' => bytes[at..].starts_with(b"level="),
+                b'I' | b'W' | b'E' | b'F' => is_klog(&bytes[at..]),
+                b'{' => at > 0 && is_log_json(&line[at..]),
+                _ => false,
+            };
+        if starts {
+            return Some(at);
+        }
+        boundary = matches!(byte, b' ' | b'\t' | b':' | b'|');
+    }
+    None
 }
 
 fn starts_a_record(bytes: &[u8]) -> bool {
@@ -137,6 +142,9 @@ fn behind_syslog(line: &str) -> Option<&str> {
 
 /// Returns the text behind `containerd[889]: ` or `node-1 containerd[889]: `.
 fn behind_unit(line: &str) -> Option<&str> {
+    if !line.contains(']') {
+        return None;
+    }
     let (before, rest) = line.split_once("]: ")?;
     let (unit, pid) = before.rsplit_once('[')?;
     let is_unit = unit.len() < 100 && unit.split(' ').count() <= 2 && !unit.contains(['"', '=']);
@@ -148,6 +156,9 @@ fn behind_unit(line: &str) -> Option<&str> {
 fn behind_bar(line: &str) -> Option<&str> {
     if let Some(rest) = line.strip_prefix(['│', '╷', '╵']) {
         return Some(rest.trim_start());
+    }
+    if !line.contains('|') && !line.contains('│') {
+        return None;
     }
     if let Some((before, rest)) = line.split_once("]: │ ")
         && before.starts_with('[')

@@ -4,9 +4,14 @@ use super::denial::denied;
 use super::service::AwsErrorSource;
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::rule::contains_any;
+use crate::classify::text::Text;
 
 /// Returns the mode of the innermost code in a text.
-pub(super) fn coded(text: &str, service: AwsErrorSource, codes: &[&str]) -> Option<FailureMode> {
+pub(super) fn coded(
+    text: Text<'_>,
+    service: AwsErrorSource,
+    codes: &[&str],
+) -> Option<FailureMode> {
     let (at, code) = codes
         .iter()
         .filter_map(|code| {
@@ -17,13 +22,13 @@ pub(super) fn coded(text: &str, service: AwsErrorSource, codes: &[&str]) -> Opti
             (begins && ends).then_some((at, *code))
         })
         .max()?;
-    mode_of_code(code, &text[at..], service)
+    mode_of_code(code, text.part(&text.as_str()[at..]), service)
 }
 
 /// Returns the mode of an error code, using the message where the code alone is ambiguous.
 pub(super) fn mode_of_code(
     code: &str,
-    message: &str,
+    message: Text<'_>,
     service: AwsErrorSource,
 ) -> Option<FailureMode> {
     let web_identity =

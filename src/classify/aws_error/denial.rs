@@ -1,9 +1,10 @@
 //! The kind of policy that denies a request.
 
 use crate::catalogue::{FailureMode, FailureMode as M};
+use crate::classify::text::Text;
 
 /// Returns which kind of policy denies, from the end of the message; AWS names only one.
-pub(super) fn denied(message: &str) -> FailureMode {
+pub(super) fn denied(message: Text<'_>) -> FailureMode {
     const KINDS: &[(&str, FailureMode)] = &[
         ("service control policy", M::Ec2DeniedScp),
         ("resource control policy", M::Ec2DeniedRcp),
@@ -12,7 +13,8 @@ pub(super) fn denied(message: &str) -> FailureMode {
         ("permissions boundary", M::Ec2DeniedBoundary),
         ("vpc endpoint policy", M::Ec2DeniedVpcePolicy),
     ];
-    let message = message.to_lowercase();
+    let lower = message.to_ascii_lowercase();
+    let message = message.part(&lower);
     let explicit = message
         .split_once("with an explicit deny in ")
         .map(|(_, rest)| rest);

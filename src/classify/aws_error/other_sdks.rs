@@ -7,9 +7,10 @@ use super::denial::denied;
 use super::service::AwsErrorSource;
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::rule::{Rule, contains_any, first_match};
+use crate::classify::text::Text;
 
 /// Returns the mode of a text, whatever program wrote it.
-pub(super) fn mode(text: &str) -> Option<FailureMode> {
+pub(super) fn mode(text: Text<'_>) -> Option<FailureMode> {
     if let Some((code, operation)) = cli_call(text) {
         return mode_of_code(code, text, service_of(operation));
     }
@@ -25,7 +26,7 @@ pub(super) fn mode(text: &str) -> Option<FailureMode> {
 }
 
 /// Parses `An error occurred (CODE) when calling the OPERATION operation`.
-fn cli_call(text: &str) -> Option<(&str, &str)> {
+fn cli_call(text: Text<'_>) -> Option<(&str, &str)> {
     let (_, rest) = text.split_once("An error occurred (")?;
     let (code, rest) = rest.split_once(") when calling the ")?;
     let (operation, _) = rest.split_once(" operation")?;
@@ -50,7 +51,7 @@ fn service_of(operation: &str) -> AwsErrorSource {
 
 /// Parses `(Service: AmazonEC2; Status Code: 403; Error Code: CODE; …)`, or without a code
 /// `(Service: Sts, Status Code: 403, …)`.
-fn java_call(text: &str) -> Option<FailureMode> {
+fn java_call(text: Text<'_>) -> Option<FailureMode> {
     let (_, rest) = text.split_once("(Service: ")?;
     let name = rest.split([';', ',']).next()?;
     let service = match name {
@@ -117,6 +118,10 @@ const MESSAGES: &[Rule] = &[
     ),
     (
         &["169.254.170.23", "has an invalid host"],
+        M::AwsPodIdentityUnsupportedByAgentSdk,
+    ),
+    (
+        &["169.254.170.23", "did not refer to the loopback interface"],
         M::AwsPodIdentityUnsupportedByAgentSdk,
     ),
     (

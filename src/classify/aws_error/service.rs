@@ -2,6 +2,7 @@
 
 use crate::catalogue::{FailureMode, FailureMode as M};
 use crate::classify::rule::contains_any;
+use crate::classify::text::Text;
 
 /// The service that responded, as far as the text shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,7 +22,7 @@ pub enum AwsErrorSource {
 impl AwsErrorSource {
     /// Returns the last service called: the innermost operation, or the address of its credential
     /// source.
-    pub(super) fn of(text: &str) -> Self {
+    pub(super) fn of(text: Text<'_>) -> Self {
         const POD_IDENTITY: &[&str] = &[
             "169.254.170.23",
             "fd00:ec2::23",
@@ -33,7 +34,7 @@ impl AwsErrorSource {
             return Self::PodIdentity;
         }
         if let Some(at) = text.rfind("operation error ") {
-            let operation = &text[at + "operation error ".len()..];
+            let operation = &text.as_str()[at + "operation error ".len()..];
             return match operation.split(':').next().unwrap_or_default() {
                 "EC2" => Self::Ec2,
                 "STS" => Self::Sts,

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::catalogue::{CheckId, Status, remedy};
+use crate::catalogue::{CheckId, Status};
 use crate::cli::exit::Exit;
 use crate::diagnosis::Diagnosis;
 use crate::exporter::Exporter;
@@ -112,7 +112,7 @@ fn case(cases: &mut String, check_state: &CheckState, outcome: &Outcome, root: O
                         "{}: {}\n{}",
                         finding.mode,
                         finding.mode.entry().meaning,
-                        remedy(check, finding.mode)
+                        finding.remedy(check)
                     )
                 })
                 .collect();

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::catalogue::{CheckId, RUNBOOK_BASE, Status, alert, first_sentence, remedy, runbook_url};
+use crate::catalogue::{CheckId, RUNBOOK_BASE, Status, alert, first_sentence, runbook_url};
 use crate::diagnosis::Diagnosis;
 use crate::exporter::Exporter;
 use crate::report::Finding;
@@ -162,7 +162,7 @@ impl TextReport<'_> {
 
     fn hint(&self, f: &mut fmt::Formatter<'_>, check: CheckId, finding: &Finding) -> fmt::Result {
         paragraph(f, finding.evidence.as_str())?;
-        paragraph(f, &format!("fix: {}", remedy(check, finding.mode)))?;
+        paragraph(f, &format!("fix: {}", finding.remedy(check)))?;
         let base = &self.exporter.runbook_base;
         match alert::covering(check, finding.mode) {
             // Without a base URL, runbook links are paths in the repository.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::catalogue::situation::situations;
 use crate::catalogue::{Alert, CheckId, FailureMode, RUNBOOK_BASE, alert, remedy, runbook_url};
 
 /// Returns the explanation of a failure mode.
@@ -25,6 +26,11 @@ pub(super) fn mode_details(mode: FailureMode) -> String {
         let here = remedy(check, mode);
         if here != entry.remedy {
             writeln!(text, "Fix for this check: {here}").expect("writing to a string succeeds");
+        }
+        for row in situations(check, mode) {
+            let condition = row.situation.condition();
+            writeln!(text, "Fix if {condition}: {}", row.text)
+                .expect("writing to a string succeeds");
         }
     }
     text

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::catalogue::{FailureMode, first_sentence};
 use crate::classify::{Paste, PasteFinding, PasteSummary, Record, classify_line};
 use crate::cli::explain::mode::{mode_details, mode_json, pretty};
+use crate::redaction::scrubbed;
 use crate::report::evidence::single_line;
 
 /// Longest part of a line that is classified; the rest is discarded.
@@ -105,7 +106,7 @@ fn summary_text(summary: &PasteSummary) -> String {
 /// Appends the records that show a failure.
 fn evidence(text: &mut String, finding: &PasteFinding, indent: &str) {
     for record in &finding.evidence {
-        let quoted: String = single_line(record.text.trim())
+        let quoted: String = single_line(scrubbed(&record.text).trim())
             .chars()
             .take(MAX_EVIDENCE_CHARS)
             .collect();
@@ -154,7 +155,7 @@ fn bounded_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool
             break;
         }
         any = true;
-        let end = chunk.iter().position(|byte| *byte == b'\n');
+        let end = memchr::memchr(b'\n', chunk);
         let part = &chunk[..end.unwrap_or(chunk.len())];
         line.extend_from_slice(&part[..part.len().min(MAX_LINE_BYTES - line.len())]);
         let taken = end.map_or(chunk.len(), |end| end + 1);

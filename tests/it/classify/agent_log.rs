@@ -55,7 +55,7 @@ const RUNNING: &[Row] = &[
     ),
     (
         r#"time="2026-11-22T13:04:54Z" level=warning msg="failed sending delta request: Post \"https://api.cast.ai/v1/kubernetes/clusters/1/agent-deltas\": context deadline exceeded" attempts=1"#,
-        "http_timeout",
+        "net_no_answer",
     ),
     (
         r#"time="2026-11-22T13:04:54Z" level=warning msg="failed sending delta request: Post \"https://api.cast.ai/v1/kubernetes/clusters/1/agent-deltas\": http2: client connection lost" attempts=1"#,

@@ -137,7 +137,7 @@ const EC2_ERRORS: &[Row] = &[
         "request send failed, Post \\\"https://ec2.eu-central-1.amazonaws.com/\\\": Forbidden",
         "proxy_denied",
     ),
-    ("canceled, context deadline exceeded", "http_timeout"),
+    ("canceled, context deadline exceeded", "net_no_answer"),
     (
         "deserialization failed, failed to decode response body, expected element",
         "ec2_unexpected_body",

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use castai_health_exporter::catalogue::FailureMode;
-use castai_health_exporter::classify::{Paste, TextKind, classify};
+use castai_health_exporter::classify::{Paste, Reading, TextKind, classify, log_line};
 use serde_json::Value;
 
 const LINES: &str = include_str!("cases/lines.jsonl");
 const VARIATIONS: &str = include_str!("cases/variations.jsonl");
+/// Lines of the programs around the agent, written before the classifier was run on them.
+const PROGRAMS: &str = include_str!("cases/programs.jsonl");
 const MORE_VARIATIONS: &str = include_str!("cases/more_variations.jsonl");
 
 /// A text and the modes that are right for it; `None` is a harmless text.
@@ -68,6 +70,7 @@ fn assert_score(name: &str, lines: &str, kind: impl Fn(&Case) -> Option<TextKind
 #[test]
 fn pasted_lines_are_right_with_their_kind() {
     assert_score("lines", LINES, |case| case.kind);
+    assert_score("programs", PROGRAMS, |case| case.kind);
 }
 
 #[test]
@@ -75,6 +78,7 @@ fn pasted_lines_are_right_without_a_kind() {
     assert_score("lines", LINES, |_| None);
     assert_score("variations", VARIATIONS, |_| None);
     assert_score("more variations", MORE_VARIATIONS, |_| None);
+    assert_score("programs", PROGRAMS, |_| None);
 }
 
 /// A kind is a hint: a command-line error is the same fault whatever kind it is given.
@@ -128,6 +132,19 @@ fn pastes_have_their_root_cause() {
             root.is_some_and(|root| modes.iter().any(|mode| mode == root)),
             "{name}: {root:?}, expected {modes:?}"
         );
+    }
+}
+
+#[test]
+fn lost_lease_is_named_unless_its_cause_is() {
+    let lost = "time=\"2026-11-22T13:05:54Z\" level=error msg=\"leader election stopped unexpectedly - triggering app shutdown\"\n\
+        time=\"2026-11-22T13:05:54Z\" level=info msg=\"shutdown triggered by \\\"leader election\\\"\" error=\"leader election stopped unexpectedly\"\n";
+    assert_eq!(root_cause(lost), Some("agent_completed"));
+    let cause = "E1122 13:05:44.1       1 leaderelection.go:448] \"Failed to update lock\" err=\"Put \\\"https://10.100.0.1:443/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases/agent-leader-election-lock\\\": context deadline exceeded\"\n";
+    assert_eq!(root_cause(&format!("{cause}{lost}")), Some("k8s_no_answer"));
+    for line in lost.lines() {
+        // The daemon sees the exit itself in the agent's pod.
+        assert_eq!(log_line(line).reading, Reading::Harmless, "{line}");
     }
 }
 

@@ -65,7 +65,7 @@ const CASTAI_CONNECTION: &[Row] = &[
     ),
     (
         r#"2026/11/22 13:04:54.148702 WARN RESTY Post "https://api.cast.ai/v1/kubernetes/external-clusters": context deadline exceeded, Attempt 1"#,
-        "http_timeout",
+        "net_no_answer",
     ),
     (
         r#"2026/11/22 13:04:54.148702 WARN RESTY Post "https://api.cast.ai/v1/kubernetes/external-clusters": net/http: invalid header field value for "X-Api-Key", Attempt 1"#,

@@ -117,14 +117,6 @@ const CONSEQUENCES: &[Row] = &[
         "",
     ),
     (
-        r#"time="2026-11-22T13:05:54Z" level=error msg="leader election stopped unexpectedly - triggering app shutdown""#,
-        "",
-    ),
-    (
-        r#"time="2026-11-22T13:05:54Z" level=info msg="shutdown triggered by \"leader election\"" error="leader election stopped unexpectedly""#,
-        "",
-    ),
-    (
         r#"time="2026-11-22T13:05:54Z" level=info msg="shutdown triggered by \"leader election\" (no error)" version=v0.123.1"#,
         "",
     ),

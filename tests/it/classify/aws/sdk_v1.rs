@@ -95,7 +95,7 @@ const SDK_V1: &[Row] = &[
     ),
     (
         r"registering cluster: getting cluster name: describing instance_id=i-0abc: RequestCanceled: request context canceled\ncaused by: context deadline exceeded",
-        "http_timeout",
+        "net_no_answer",
     ),
     (
         r#"registering cluster: getting cluster name: describing instance_id=i-0abc: CredentialsEndpointError: failed to load credentials\ncaused by: RequestError: send request failed\ncaused by: Get \"http://169.254.170.23/v1/credentials\": dial tcp 169.254.170.23:80: connect: connection refused"#,
