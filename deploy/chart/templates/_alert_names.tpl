@@ -80,37 +80,11 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* A suggestion of up to three similar names: those that share most pairs of letters (Dice's
-       coefficient), because templates have no edit distance. */ -}}
+{{- /* A suggestion of up to three similar names. */ -}}
 {{- define "castai-health-exporter.nearAlerts" -}}
-{{- $name := .name | lower | trimPrefix "castai" -}}
-{{- $best := 0 -}}
-{{- $scored := list -}}
-{{- range .names -}}
-{{- $candidate := . | lower | trimPrefix "castai" -}}
-{{- $shared := 0 -}}
-{{- range $i := untilStep 0 (sub (len $name) 1 | int) 1 -}}
-{{- if contains (substr $i (add $i 2 | int) $name) $candidate -}}
-{{- $shared = add $shared 1 -}}
-{{- end -}}
-{{- end -}}
-{{- $score := div (mul 2000 $shared) (add (len $name) (len $candidate)) -}}
-{{- $best = max $best $score -}}
-{{- $scored = append $scored (dict "name" . "score" $score) -}}
-{{- end -}}
-{{- $near := list -}}
-{{- range $scored -}}
-{{- if and (ge .score 300) (ge (mul 5 .score) (mul 4 $best)) -}}
-{{- $near = append $near (printf "%04d%s" (sub 9999 .score) .name) -}}
-{{- end -}}
-{{- end -}}
 {{- $names := list -}}
-{{- range sortAlpha $near -}}
-{{- if lt (len $names) 3 -}}
-{{- $names = append $names (substr 4 -1 .) -}}
+{{- range .names -}}
+{{- $names = append $names (dict "name" . "text" (lower . | trimPrefix "castai")) -}}
 {{- end -}}
-{{- end -}}
-{{- with $names -}}
-{{- printf " (did you mean %s?)" (join ", " . ) -}}
-{{- end -}}
+{{- include "castai-health-exporter.similar" (dict "text" (lower .name | trimPrefix "castai") "names" $names) -}}
 {{- end -}}

@@ -15,6 +15,14 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "castai-health-exporter.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
+{{- define "castai-health-exporter.agentNamespace" -}}
+{{- default (include "castai-health-exporter.namespace" .) .Values.agent.namespace -}}
+{{- end -}}
+
 {{- /* Must not match the agent's labels: its PodDisruptionBudget, its topology spread and our admission policy select by them. */ -}}
 {{- define "castai-health-exporter.selector" -}}
 app.kubernetes.io/name: {{ include "castai-health-exporter.name" . }}
@@ -22,54 +30,81 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{- define "castai-health-exporter.labels" -}}
-{{ include "castai-health-exporter.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- include "castai-health-exporter.labelsAnd" (dict "root" . "labels" dict) -}}
+{{- end -}}
+
+{{- /* The labels of an object and more of them; none can replace what selectors rely on. */ -}}
+{{- define "castai-health-exporter.labelsAnd" -}}
+{{- $selector := include "castai-health-exporter.selector" .root | fromYaml -}}
+{{- $own := dict
+      "app.kubernetes.io/version" .root.Chart.AppVersion
+      "app.kubernetes.io/managed-by" .root.Release.Service
+      "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_")
+-}}
+{{- mergeOverwrite $own (.root.Values.commonLabels | default dict) (.labels | default dict) $selector | toYaml -}}
+{{- end -}}
+
+{{- /* Annotations in addition to the common ones, as YAML; empty if there are none. */ -}}
+{{- define "castai-health-exporter.annotations" -}}
+{{- with mergeOverwrite dict (.root.Values.commonAnnotations | default dict) (.annotations | default dict) -}}
+{{- toYaml . -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* The metadata of an object: `name`, `namespace` unless it has none, additional `labels` and
+       `annotations`. */ -}}
+{{- define "castai-health-exporter.metadata" -}}
+name: {{ .name }}
+{{- with .namespace }}
+namespace: {{ . }}
+{{- end }}
+labels: {{- include "castai-health-exporter.labelsAnd" . | nindent 2 }}
+{{- with include "castai-health-exporter.annotations" . }}
+annotations: {{- . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "castai-health-exporter.image" -}}
-{{- if .Values.image.digest -}}
-{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- $global := .Values.global | default dict -}}
+{{- $image := .Values.image -}}
+{{- $name := $image.repository -}}
+{{- with $global.imageRegistry | default $global.registry | default $image.registry -}}
+{{- $name = printf "%s/%s" (toString . | trimSuffix "/") $name -}}
+{{- end -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $name $image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- printf "%s:%s" $name (default .Chart.AppVersion $image.tag) -}}
 {{- end -}}
-{{- end -}}
-
-{{- define "castai-health-exporter.agentNamespace" -}}
-{{- default .Release.Namespace .Values.agent.namespace -}}
 {{- end -}}
 
 {{- define "castai-health-exporter.serviceAccount" -}}
-{{- if .Values.companion.serviceAccount.create -}}
-{{- default (include "castai-health-exporter.fullname" .) .Values.companion.serviceAccount.name -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "castai-health-exporter.fullname" .) .Values.serviceAccount.name -}}
 {{- else -}}
-{{- default "default" .Values.companion.serviceAccount.name -}}
+{{- default "default" .Values.serviceAccount.name -}}
 {{- end -}}
 {{- end -}}
 
-{{- /* A resource quantity in thousandths of a unit. */ -}}
+{{- /* A resource quantity in thousandths of a unit; empty if it has another form. */ -}}
 {{- define "castai-health-exporter.milli" -}}
 {{- $text := toString . -}}
-{{- $units := dict "m" 1 "k" 1000000 "M" 1000000000 "G" 1000000000000 "Ki" 1024000 "Mi" 1048576000 "Gi" 1073741824000 -}}
+{{- $units := dict "" 1000 "m" 1 "k" 1000000 "M" 1000000000 "G" 1000000000000 "Ki" 1024000 "Mi" 1048576000 "Gi" 1073741824000 -}}
 {{- $unit := regexFind "[A-Za-z]*$" $text -}}
-{{- $number := trimSuffix $unit $text -}}
-{{- $scale := ternary 1000 (get $units $unit) (eq $unit "") -}}
-{{- mulf (float64 $number) $scale | int64 -}}
+{{- if and (hasKey $units $unit) (regexMatch "^[0-9]+(\\.[0-9]+)?[A-Za-z]*$" $text) -}}
+{{- mulf (float64 (trimSuffix $unit $text)) (get $units $unit) | int64 -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* The API server rejects requests above limits. For the sidecar, that would block the agent's pod. */ -}}
-{{- define "castai-health-exporter.resources" -}}
-{{- $of := .of -}}
+{{- define "castai-health-exporter.checkResources" -}}
 {{- range $what := list "cpu" "memory" -}}
-{{- $request := include "castai-health-exporter.milli" (get $.resources.requests $what) | int64 -}}
-{{- $limit := include "castai-health-exporter.milli" (get $.resources.limits $what) | int64 -}}
-{{- if gt $request $limit -}}
-{{- fail (printf "%s.resources: the %s request is above its limit, so the API server would reject the pod" $of $what) -}}
+{{- $request := dig "requests" $what "" $.resources | include "castai-health-exporter.milli" -}}
+{{- $limit := dig "limits" $what "" $.resources | include "castai-health-exporter.milli" -}}
+{{- if and $request $limit (gt (int64 $request) (int64 $limit)) -}}
+{{- fail (printf "%s: the %s request is above its limit, so the API server would reject the pod" $.path $what) -}}
 {{- end -}}
 {{- end -}}
-requests: {cpu: {{ .resources.requests.cpu | toString | quote }}, memory: {{ .resources.requests.memory | quote }}}
-limits: {cpu: {{ .resources.limits.cpu | toString | quote }}, memory: {{ .resources.limits.memory | quote }}}
 {{- end -}}
 
 {{- /* The RBAC rules of one account in one namespace (or cluster-wide), from files/permissions.yaml. */ -}}

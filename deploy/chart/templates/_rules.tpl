@@ -18,7 +18,7 @@
 {{- if not .alert -}}
 {{- $rules = append $rules . -}}
 {{- else if not (has .alert $disabled) -}}
-{{- include "castai-health-exporter.changeAlert" (dict "values" $values "rule" . "alerts" $.alerts "commands" $commands) -}}
+{{- include "castai-health-exporter.changeAlert" (dict "values" $values "rule" . "alerts" $.alerts "commands" $commands "dashboards" $root.Values.dashboards.baseUrl) -}}
 {{- $rules = append $rules . -}}
 {{- $alerts = add $alerts 1 -}}
 {{- end -}}
@@ -53,6 +53,9 @@
 {{- end -}}
 {{- $annotations = omit $annotations "runbook" -}}
 {{- $_ := set $annotations "runbook_url" (printf "%s/%s.md%s" (trimSuffix "/" .) $rule.alert $anchor) -}}
+{{- end -}}
+{{- with .dashboards -}}
+{{- $_ := set $annotations "dashboard_url" (printf "%s/d/castai-agent-health?var-cluster={{ $labels.cluster | urlquery }}&var-namespace={{ $labels.namespace | urlquery }}" (trimSuffix "/" .)) -}}
 {{- end -}}
 {{- $_ := set $rule "annotations" (mergeOverwrite $annotations (.values.additionalRuleAnnotations | default dict)) -}}
 {{- $labels := mergeOverwrite dict ($rule.labels | default dict) (.values.additionalRuleLabels | default dict) ($override.labels | default dict) -}}
@@ -92,10 +95,11 @@
 {{- define "castai-health-exporter.commands" -}}
 {{- $agentNamespace := include "castai-health-exporter.agentNamespace" . -}}
 {{- $label := "{{ $labels.namespace }}" -}}
-{{- $here := eq .Release.Namespace $agentNamespace -}}
+{{- $namespace := include "castai-health-exporter.namespace" . -}}
+{{- $here := eq $namespace $agentNamespace -}}
 {{- /* The series of a companion elsewhere have its namespace, not the agent's. */ -}}
 {{- $ofAgent := printf "kubectl -n %s" (ternary $label $agentNamespace $here) -}}
-{{- $ofRelease := printf "kubectl -n %s" (ternary $label .Release.Namespace $here) -}}
+{{- $ofRelease := printf "kubectl -n %s" (ternary $label $namespace $here) -}}
 {{- $any := printf "kubectl -n %s" $label -}}
 {{- $program := "-- /castai-health-exporter" -}}
 {{- $sidecar := printf "%s exec deploy/%s -c castai-health-exporter %s" $ofAgent .Values.agent.deployment $program -}}
@@ -131,11 +135,26 @@
 
 {{- /* Flags that a check in the companion's pod needs, because only the running exporter has them. */ -}}
 {{- define "castai-health-exporter.checkFlags" -}}
+{{- range include "castai-health-exporter.checkArguments" . | fromJsonArray }} {{ . }}{{ end -}}
+{{- end -}}
+
+{{- /* The same flags, as JSON. */ -}}
+{{- define "castai-health-exporter.checkArguments" -}}
+{{- $arguments := list -}}
 {{- $agentNamespace := include "castai-health-exporter.agentNamespace" . -}}
-{{- if ne .Release.Namespace $agentNamespace }} --agent.namespace={{ $agentNamespace }}{{ end -}}
-{{- if ne .Values.agent.deployment "castai-agent" }} --agent.deployment={{ .Values.agent.deployment }}{{ end -}}
-{{- if ne .Values.agent.serviceAccount "castai-agent" }} --agent.service-account={{ .Values.agent.serviceAccount }}{{ end -}}
-{{- include "castai-health-exporter.configFlag" . -}}
+{{- if ne (include "castai-health-exporter.namespace" .) $agentNamespace -}}
+{{- $arguments = append $arguments (printf "--agent.namespace=%s" $agentNamespace) -}}
+{{- end -}}
+{{- if ne .Values.agent.deployment "castai-agent" -}}
+{{- $arguments = append $arguments (printf "--agent.deployment=%s" .Values.agent.deployment) -}}
+{{- end -}}
+{{- if ne .Values.agent.serviceAccount "castai-agent" -}}
+{{- $arguments = append $arguments (printf "--agent.service-account=%s" .Values.agent.serviceAccount) -}}
+{{- end -}}
+{{- with include "castai-health-exporter.configFlag" . -}}
+{{- $arguments = append $arguments (trim .) -}}
+{{- end -}}
+{{- toJson $arguments -}}
 {{- end -}}
 
 {{- define "castai-health-exporter.configFlag" -}}

@@ -18,7 +18,7 @@ use test_support::exporter;
 use test_support::exporter::Exporter;
 
 use crate::support::cluster::{Account, ApiServer, Cluster, Token};
-use crate::support::helm::{AGENT_CHART, CHART, Helm};
+use crate::support::helm::{AGENT_CHART, CHART, Helm, IMAGE};
 
 /// One poll of the agent every 15 s, plus an attempt.
 const FOLLOW_TIMEOUT: Duration = Duration::from_secs(45);
@@ -70,6 +70,8 @@ impl CompanionBed {
             own,
             "--create-namespace",
             "--set",
+            IMAGE,
+            "--set",
             &agent,
         ];
         Helm::latest().on(&cluster, &install).await.unwrap();
@@ -95,7 +97,7 @@ impl CompanionBed {
              dns: {{ hosts_file: hosts, nameservers: ['{}'] }}\n\
              vantage: companion\n\
              checks: {{ apiserver: {{ interval: 2s }}, castai_api: {{ interval: 2s }}, agent_workload: {{ interval: 2s }}, \
-             agent_upgrade: {{ interval: 2s }} }}\n",
+             agent_upgrade: {{ interval: 2s }}, agent_permissions: {{ interval: 2s }} }}\n",
             mount.display(),
             dns.addr(),
         );

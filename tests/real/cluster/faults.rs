@@ -18,18 +18,18 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 const PODS: &str = "/api/v1/namespaces/castai-agent/pods";
 const DEPLOYMENT: &str = "deployment/castai-agent";
 /// Nothing renews node leases here, so the controller that would mark nodes lost is off.
-const NODE_LIFECYCLE_OFF: &str =
+pub(super) const NODE_LIFECYCLE_OFF: &str =
     "kube-controller-manager=--controllers=*,-node-lifecycle-controller";
 
 /// A companion beside a running agent.
-struct FaultBed {
-    companion: CompanionBed,
-    exporter: Exporter,
+pub(super) struct FaultBed {
+    pub(super) companion: CompanionBed,
+    pub(super) exporter: Exporter,
 }
 
 impl FaultBed {
     /// Starts the test bed and waits until every check is healthy.
-    async fn start(cluster: Cluster, port: u16) -> Self {
+    pub(super) async fn start(cluster: Cluster, port: u16) -> Self {
         let companion = CompanionBed::of(cluster, port).await;
         companion.mount_secret();
         companion.agent(&Helm::latest(), &companion.url()).await;
@@ -43,7 +43,7 @@ impl FaultBed {
         bed
     }
 
-    async fn kubectl(&self, words: &str) -> String {
+    pub(super) async fn kubectl(&self, words: &str) -> String {
         let words: Vec<&str> = words.split(' ').chain(["--namespace", NAMESPACE]).collect();
         self.companion.cluster.kubectl(&words).await.unwrap()
     }
@@ -69,7 +69,7 @@ impl FaultBed {
             .await;
     }
 
-    async fn patch(&self, what: &str, patch: &Value, status: bool) {
+    pub(super) async fn patch(&self, what: &str, patch: &Value, status: bool) {
         let patch = format!("--patch={patch}");
         let mut words = vec![
             "patch",
@@ -114,14 +114,14 @@ impl FaultBed {
     }
 
     /// Waits until the root cause is reported with nothing but its consequences.
-    async fn wait_for_root(&self, check: CheckId, mode: M) {
+    pub(super) async fn wait_for_root(&self, check: CheckId, mode: M) {
         self.exporter
             .wait_for_root((check, mode), REPORT_TIMEOUT)
             .await;
     }
 
     /// Waits until nothing fails and the agent has been checked.
-    async fn wait_until_healthy(&self) {
+    pub(super) async fn wait_until_healthy(&self) {
         let began = Instant::now();
         loop {
             self.act_as_kubelet().await;

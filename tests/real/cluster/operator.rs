@@ -1,18 +1,17 @@
 //! Tests of Prometheus Operator objects against the operator's CRD schemas on a real API server.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
 use tempfile::TempDir;
 
-use super::chart::template;
 use super::chart::values::VALUE_SETS;
+use super::chart::{template, without_tests};
 use crate::support::cluster::Cluster;
+use crate::support::crds::operator_crd;
 use crate::support::helm::Helm;
 
-/// Variable with the folder that `scripts/install-crds` creates.
-const CRD_FOLDER_VARIABLE: &str = "CRD_TEST_FOLDER";
 const KINDS: [&str; 2] = ["podmonitors", "prometheusrules"];
 /// Time that an API server may take to serve a new kind.
 const CRD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -60,15 +59,9 @@ struct OperatorCluster {
 
 impl OperatorCluster {
     async fn start() -> Self {
-        let folder = env::var_os(CRD_FOLDER_VARIABLE)
-            .map(PathBuf::from)
-            .filter(|folder| folder.is_dir());
-        let folder = folder.unwrap_or_else(|| {
-            panic!("{CRD_FOLDER_VARIABLE} is not a folder; run `make test`, or: export {CRD_FOLDER_VARIABLE}=\"$(scripts/install-crds)\"")
-        });
         let cluster = Cluster::start(1).await.unwrap();
         for kind in KINDS {
-            let path = folder.join(format!("{kind}.yaml"));
+            let path = operator_crd(kind);
             cluster
                 .kubectl(&["apply", "--server-side", "-f", path.to_str().unwrap()])
                 .await
@@ -96,7 +89,7 @@ impl OperatorCluster {
     /// Validates objects strictly (server-side dry run).
     async fn validate(&self, objects: &str) -> Result<(), String> {
         let path = self.dir.path().join("objects.yaml");
-        fs::write(&path, objects).unwrap();
+        fs::write(&path, without_tests(objects)).unwrap();
         let arguments = [
             "apply",
             "--dry-run=server",
@@ -139,8 +132,8 @@ async fn operator_schemas_accept_chart_objects_and_reject_typos() {
     let rendered = template(&Helm::latest(), &monitored).await.unwrap();
     for (right, slip, complaint) in [
         (
-            "- port: health-metrics",
-            "- prot: health-metrics",
+            "path: /metrics\n      port: health-metrics",
+            "path: /metrics\n      prot: health-metrics",
             "unknown field \"spec.podMetricsEndpoints[0].prot\"",
         ),
         (

@@ -1,13 +1,13 @@
 //! Tests of the notes that Helm prints after an installation.
 
-use crate::support::helm::{CHART, Helm};
+use crate::support::helm::{CHART, Helm, IMAGE};
 
 const WARNING: &str = "WARNING: ";
 
 /// Returns the notes; only Helm 4 renders them without a cluster.
 async fn notes(values: &[&str]) -> String {
     let mut arguments = vec!["install", "exporter", CHART, "--dry-run=client"];
-    arguments.extend(["--namespace", "castai-agent"]);
+    arguments.extend(["--namespace", "castai-agent", "--set", IMAGE]);
     arguments.extend(values.iter().flat_map(|value| ["--set", *value]));
     let printed = Helm::latest().offline(&arguments).await.unwrap();
     let (_, notes) = printed.split_once("\nNOTES:\n").unwrap();

@@ -1,5 +1,8 @@
 //! Tests of the sidecar admission policy on a real API server.
 
+mod architectures;
+mod near_misses;
+
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -66,6 +69,11 @@ impl PolicyCluster {
 
     /// Installs or upgrades the chart and waits until the policy applies these values.
     async fn install(&self, values: &[&str]) {
+        self.install_for(values, &agent_pod()).await;
+    }
+
+    /// Installs or upgrades the chart and waits until the policy applies these values to a pod.
+    async fn install_for(&self, values: &[&str], pod: &Value) {
         static REVISION: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let revision = REVISION.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let tag = format!("image.tag=r{revision}");
@@ -87,7 +95,7 @@ impl PolicyCluster {
         let began = Instant::now();
         let image = format!("local.test/exporter:r{revision}");
         loop {
-            let created = self.admit(&agent_pod()).await;
+            let created = self.admit(pod).await;
             if created.is_ok_and(|pod| {
                 sidecar(&pod).is_some_and(|sidecar| sidecar["image"] == image.as_str())
             }) {
@@ -225,85 +233,6 @@ async fn policy_injects_a_sidecar_with_the_agents_environment() {
 }
 
 #[tokio::test]
-async fn policy_leaves_other_pods_unchanged() {
-    let policy = PolicyCluster::installed().await;
-    let changed = |change: &dyn Fn(&mut Value)| {
-        let mut pod = agent_pod();
-        change(&mut pod);
-        pod
-    };
-    let without = [
-        (
-            "opted out",
-            changed(&|pod| {
-                pod["metadata"]["labels"]["castai-health-exporter/inject"] = json!("false");
-            }),
-        ),
-        (
-            "another label",
-            changed(&|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] = json!("other")),
-        ),
-        (
-            "no container of that name",
-            changed(&|pod| pod["spec"]["containers"][0]["name"] = json!("other")),
-        ),
-        (
-            "the port is taken",
-            changed(&|pod| {
-                pod["spec"]["containers"][0]["ports"] = json!([{ "containerPort": 9878 }]);
-            }),
-        ),
-        (
-            "it has one",
-            changed(&|pod| pod["spec"]["containers"][1]["name"] = json!("castai-health-exporter")),
-        ),
-    ];
-    for (what, pod) in without {
-        let created = policy
-            .admit(&pod)
-            .await
-            .unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!(
-            created["spec"]["containers"].as_array().unwrap().len(),
-            2,
-            "{what}"
-        );
-    }
-    let bare = changed(&|pod| {
-        for container in pod["spec"]["containers"].as_array_mut().unwrap() {
-            for field in ["env", "envFrom", "volumeMounts"] {
-                container.as_object_mut().unwrap().remove(field);
-            }
-        }
-        pod["spec"]["automountServiceAccountToken"] = json!(false);
-    });
-    assert!(
-        sidecar(&policy.admit(&bare).await.unwrap()).is_some(),
-        "the sidecar has no environment, mounts and token"
-    );
-    let root = changed(&|pod| {
-        pod["spec"]["securityContext"] = json!({ "runAsUser": 0 });
-        pod["metadata"]["namespace"] = json!("castai-agent");
-    });
-    policy
-        .cluster
-        .kubectl(&[
-            "label",
-            "namespace",
-            "castai-agent",
-            "pod-security.kubernetes.io/enforce-",
-        ])
-        .await
-        .unwrap();
-    let as_root = policy.admit(&root).await.unwrap();
-    assert_eq!(
-        sidecar(&as_root).unwrap()["securityContext"]["runAsNonRoot"],
-        false,
-        "otherwise the agent would never start"
-    );
-}
-
-#[tokio::test]
 async fn injected_sidecar_satisfies_quota_and_limit_range() {
     let policy = PolicyCluster::installed().await;
     let object = |kind: &str, spec: Value| json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": "t", "namespace": "castai-agent" }, "spec": spec });
@@ -390,4 +319,46 @@ async fn mutated_policy_is_rejected_by_the_apiserver() {
         assert!(refused.contains(complaint), "{wrong}: {refused}");
         policy.install(&[]).await;
     }
+}
+
+#[tokio::test]
+async fn sidecar_needs_no_environment_mounts_or_user_of_the_agent() {
+    let policy = PolicyCluster::installed().await;
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut pod = agent_pod();
+        change(&mut pod);
+        pod
+    };
+    let bare = changed(&|pod| {
+        for container in pod["spec"]["containers"].as_array_mut().unwrap() {
+            for field in ["env", "envFrom", "volumeMounts"] {
+                container.as_object_mut().unwrap().remove(field);
+            }
+        }
+        pod["spec"]["automountServiceAccountToken"] = json!(false);
+    });
+    assert!(
+        sidecar(&policy.admit(&bare).await.unwrap()).is_some(),
+        "the sidecar has no environment, mounts and token"
+    );
+    let root = changed(&|pod| {
+        pod["spec"]["securityContext"] = json!({ "runAsUser": 0 });
+        pod["metadata"]["namespace"] = json!("castai-agent");
+    });
+    policy
+        .cluster
+        .kubectl(&[
+            "label",
+            "namespace",
+            "castai-agent",
+            "pod-security.kubernetes.io/enforce-",
+        ])
+        .await
+        .unwrap();
+    let as_root = policy.admit(&root).await.unwrap();
+    assert_eq!(
+        sidecar(&as_root).unwrap()["securityContext"]["runAsNonRoot"],
+        false,
+        "otherwise the agent would never start"
+    );
 }

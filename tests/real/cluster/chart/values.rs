@@ -13,8 +13,8 @@ pub(in crate::cluster) const VALUE_SETS: &[&[&str]] = &[
     ],
     &[
         "rbac.create=false",
-        "companion.serviceAccount.create=false",
-        "companion.serviceAccount.name=mine",
+        "serviceAccount.create=false",
+        "serviceAccount.name=mine",
     ],
     &["rbac.endpointSlices=false"],
     &["dashboards.enabled=true", "dashboards.labels.folder=castai"],
@@ -24,14 +24,14 @@ pub(in crate::cluster) const VALUE_SETS: &[&[&str]] = &[
     ],
     &[
         "companion.config.log.level=debug",
-        "companion.hostNetwork=true",
-        "companion.dnsPolicy=Default",
+        "hostNetwork=true",
+        "dnsPolicy=Default",
         "port=12345",
     ],
     &[
         "companion.scrapeAnnotations=false",
-        "companion.podLabels.team=sre",
-        "companion.podAnnotations.a=b",
+        "podLabels.team=sre",
+        "podAnnotations.a=b",
     ],
     &[
         "image.digest=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -40,12 +40,12 @@ pub(in crate::cluster) const VALUE_SETS: &[&[&str]] = &[
     &[
         "agent.secrets={one,two.three}",
         "agent.configMaps={four}",
-        "companion.priorityClassName=system-cluster-critical",
+        "priorityClassName=system-cluster-critical",
     ],
     &[
-        "companion.extraArgs={--web.enable-lifecycle}",
-        "companion.extraEnv[0].name=A",
-        "companion.extraEnv[0].value=b",
+        "extraArgs={--scope=all}",
+        "extraEnv[0].name=A",
+        "extraEnv[0].value=b",
     ],
     &[
         "prometheusRule.runbookBaseUrl=https://runbooks.example.com/castai",
@@ -80,11 +80,11 @@ pub(super) const INVALID_VALUES: &[(&[&str], &str)] = &[
         "above its limit",
     ),
     (
-        &["companion.resources.requests.cpu=201m"],
+        &["resources.limits.cpu=200m", "resources.requests.cpu=201m"],
         "above its limit",
     ),
     (
-        &["companion.resources.requests.cpu=0.21"],
+        &["resources.limits.cpu=0.2", "resources.requests.cpu=0.21"],
         "above its limit",
     ),
     (&["sidecar.podLabels=null"], "podLabels"),
@@ -92,6 +92,17 @@ pub(super) const INVALID_VALUES: &[(&[&str], &str)] = &[
     (&["agent.secrets={Not A Name}"], "secrets"),
     (&["log.level=loud"], "level"),
     (&["companion.replicas=2"], "replicas"),
+    (&["image.architectures={s390x}"], "architectures"),
+    (
+        &["global.imageRegistry=Not A Registry"],
+        "is not the name of an image",
+    ),
+    (
+        &["image.repository=castai-health-exporter"],
+        "image.registry",
+    ),
+    (&["networkPolicy.egress.ports={0}"], "ports"),
+    (&["web.basicAuth.users.a=plain"], "users"),
     (
         &["companion.config.control_plane.castai_addresses={35.221.40.21/32}"],
         "castai_addresses",
@@ -139,4 +150,28 @@ pub(super) const INVALID_VALUES: &[(&[&str], &str)] = &[
         "runbookBaseUrl",
     ),
     (&["prometheusRule.watchdog=yes"], "watchdog"),
+];
+
+/// Values in maps whose names the chart does not know.
+pub(super) const FREE_VALUES: &[&str] = &[
+    "global.anything.at=all",
+    "commonLabels.a=b",
+    "commonAnnotations.a=b",
+    "deploymentAnnotations.a=b",
+    "podLabels.a=b",
+    "podAnnotations.a=b",
+    "nodeSelector.a=b",
+    "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight=1",
+    "resources.requests.ephemeral-storage=1Mi",
+    "podSecurityContext.fsGroup=1",
+    "securityContext.runAsUser=1",
+    "dnsConfig.nameservers[0]=10.0.0.1",
+    "strategy.type=RollingUpdate",
+    "strategy.rollingUpdate.maxSurge=1",
+    "livenessProbe.periodSeconds=1",
+    "serviceAccount.labels.a=b",
+    "service.annotations.a=b",
+    "companion.config.checks.dns.interval=1m",
+    "podMonitor.tlsConfig.insecureSkipVerify=true",
+    "dashboards.annotations.a=b",
 ];

@@ -1,33 +1,24 @@
-//! The objects of a rendered chart.
+//! The rules of a rendered chart.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::ENABLED;
-use crate::cluster::chart::template;
+use crate::cluster::chart::rendered::Rendered;
 use crate::support::helm::Helm;
 
-/// A rendered chart.
-pub(super) struct Objects(Vec<Value>);
+/// A chart rendered with its rules.
+pub(super) struct Objects(Rendered);
 
 impl Objects {
     /// Renders the chart with its rules and these values.
     pub(super) async fn render(helm: &Helm, values: &[&str]) -> Self {
-        let rendered = template(helm, &[&[ENABLED], values].concat())
-            .await
-            .unwrap_or_else(|error| panic!("{values:?}: {error}"));
-        let documents = rendered.split("\n---\n");
-        Self(
-            documents
-                .map(|document| serde_saphyr::from_str(document).unwrap())
-                .collect(),
-        )
+        Self(Rendered::with(helm, &[&[ENABLED], values].concat()).await)
     }
 
     pub(super) fn of_kind(&self, kind: &str) -> Vec<&Value> {
-        let objects = self.0.iter();
-        objects.filter(|object| object["kind"] == kind).collect()
+        self.0.of_kind(kind)
     }
 
     pub(super) fn rule_objects(&self) -> Vec<&Value> {
@@ -68,7 +59,6 @@ impl Objects {
 
     /// Returns the arguments of the companion.
     pub(super) fn companion_arguments(&self) -> Vec<String> {
-        let container = &self.of_kind("Deployment")[0]["spec"]["template"]["spec"]["containers"][0];
-        serde_json::from_value(container["args"].clone()).unwrap()
+        self.0.arguments()
     }
 }
