@@ -1,5 +1,7 @@
 //! The README of the Helm chart, with a table of the values documented in `values.yaml`.
 
+pub(crate) mod known_values;
+
 use std::fmt::Write;
 
 use castai_health_exporter::alerting::file::{DASHBOARDS, GeneratedFile, OPTIONAL_RULES, RULES};
@@ -21,20 +23,23 @@ const MARK: &str = "-- ";
 const TEXT: &str = "\
 # castai-health-exporter
 
-Installs the exporter next to the CAST AI agent: the companion by default, the sidecar with `sidecar.enabled` (Kubernetes 1.36 or newer). \
-Run both for the most precise diagnosis. The README of the repository explains what each of them sees, which permissions it has, and the \
-steps after the installation.
+Installs the exporter next to the CAST AI agent: the companion by default, and the sidecar with `sidecar.enabled` (Kubernetes 1.36 or \
+newer). [docs/install.md](../../docs/install.md) has the steps for Helm, umbrella charts, Argo CD, Flux and Terraform, and \
+[docs/monitoring.md](../../docs/monitoring.md) those for each kind of Prometheus.
 
 ```sh
 helm install castai-health-exporter deploy/chart --namespace castai-agent --set image.repository=registry.example.com/castai-health-exporter
 ```
 
-`values.schema.json` rejects values that the API server would reject, because an invalid sidecar would keep new agent pods from starting. \
-`helm template` has no cluster to query, so with `sidecar.enabled` it needs \
+The chart fails if a value is unknown, and names similar ones. It rejects values that the API server would reject, because an invalid \
+sidecar would keep new agent pods from starting. It uses no hooks, apart from the pod of `helm test`, and reads nothing from the cluster, \
+so `helm template` renders what `helm install` does. `helm template` cannot discover API versions: with `sidecar.enabled` it needs \
 `--api-versions admissionregistration.k8s.io/v1/MutatingAdmissionPolicy`.
 
+[ci](ci) contains sets of values for common platforms, which the tests render and install.
+
 Only the companion checks control plane access, configured by `companion.config.control_plane`: on GKE and AKS with its own service account, \
-which needs a cloud identity through `companion.serviceAccount.annotations`, on EKS with the agent's. Without a companion the sidecar runs \
+which needs a cloud identity through `serviceAccount.annotations`, on EKS with the agent's. Without a companion the sidecar runs \
 this check with the agent's service account and default settings.
 
 | Value | Default | Description |
@@ -198,6 +203,6 @@ mod tests {
                 .map(|value| value.meaning.is_empty())
         };
         assert_eq!(meant("sidecar.enabled"), Some(false));
-        assert_eq!(meant("companion.resources.limits"), Some(false));
+        assert_eq!(meant("resources.limits"), Some(false));
     }
 }

@@ -9,10 +9,11 @@ use castai_health_exporter::alerting::directory::{
 use castai_health_exporter::alerting::file::GeneratedFile;
 use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 
-use crate::chart::CHART_RULES;
+use crate::chart::{CHART_RULES, known_values};
 use crate::header::{MARKDOWN_HEADER, YAML_HEADER};
 use crate::promtool::RULE_TESTS;
-use crate::{chart, permissions, promtool, readme};
+use crate::release::Release;
+use crate::{chart, docs, permissions, promtool, release};
 
 /// Folders in which every file with a header is generated.
 const FOLDERS: [&str; 2] = [RULE_TESTS, CHART_RULES];
@@ -34,10 +35,18 @@ fn files(repository: &Path) -> Result<Vec<GeneratedFile>, DirectoryError> {
     // Helm reads no file outside its chart.
     let copies: Vec<GeneratedFile> = files.iter().filter_map(chart::copy).collect();
     files.extend(copies);
-    let readme = directory::read(repository, readme::PATH)?;
+    for path in docs::PAGES {
+        files.push(docs::file(path, &directory::read(repository, path)?));
+    }
+    let release = Release::parse(&directory::read(repository, release::MANIFEST)?);
+    for (path, stamps) in release::FILES {
+        let file = directory::read(repository, path)?;
+        files.push(release.stamp(path, stamps, &file));
+    }
     let values = directory::read(repository, chart::VALUES)?;
-    files.push(readme::file(&readme));
     files.push(chart::readme(&values));
+    let schema = directory::read(repository, known_values::SCHEMA)?;
+    files.push(known_values::file(&schema));
     files.extend(permissions::files());
     files.extend(promtool::files(&GeneratorOptions::DEFAULT));
     Ok(files)
@@ -59,11 +68,14 @@ mod tests {
     }
 
     #[test]
-    fn readme_contains_every_table() {
-        let readme = directory::read(&repository(), readme::PATH).expect("README.md is readable");
-        for (table, _) in readme::TABLES {
-            let table = format!("<!-- generated: {table} -->\n| ");
-            assert!(readme.contains(&table), "{table}");
+    fn pages_contain_every_table() {
+        let pages: String = docs::PAGES
+            .iter()
+            .map(|path| directory::read(&repository(), path).expect("pages are readable"))
+            .collect();
+        for (table, _) in docs::TABLES {
+            let table = format!("<!-- generated: {table} -->\n");
+            assert!(pages.contains(&table), "{table}");
         }
     }
 }

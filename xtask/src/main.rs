@@ -4,12 +4,13 @@
 //! `castai_health_exporter::alerting`; this package adds what only the repository holds.
 
 mod chart;
+mod docs;
 mod generate;
 mod header;
 mod markdown;
 mod permissions;
 mod promtool;
-mod readme;
+mod release;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,34 +1,44 @@
-//! The tables of README.md, between `<!-- generated: NAME -->` and `<!-- end generated -->`.
+//! The tables of the pages in docs, between `<!-- generated: NAME -->` and `<!-- end generated -->`.
+
+mod symptoms;
 
 use std::fmt::Write;
 
 use castai_health_exporter::alerting::file::GeneratedFile;
-use castai_health_exporter::catalogue::CheckId;
-use castai_health_exporter::catalogue::alert::modes_of;
+use castai_health_exporter::catalogue::alert::covering;
 use castai_health_exporter::catalogue::metric::METRICS;
-use castai_health_exporter::config::exporter::keys::KEYS;
+use castai_health_exporter::catalogue::{CheckId, FailureMode};
+use castai_health_exporter::config::exporter::keys::{KEYS, Key};
+use castai_health_exporter::config::exporter::web;
 
 use crate::markdown::escape_cell;
 
-/// Path in the repository.
-pub(crate) const PATH: &str = "README.md";
+/// The pages with tables.
+pub(crate) const PAGES: [&str; 4] = [
+    "docs/checks.md",
+    "docs/metrics.md",
+    "docs/configuration.md",
+    "docs/symptoms.md",
+];
+/// Path of a runbook from a page.
+const RUNBOOKS: &str = "../alerts/runbooks";
 
 const BEGIN: &str = "<!-- generated: ";
 const BEGIN_ENDS: &str = " -->";
 const END: &str = "<!-- end generated -->";
 
-/// Returns README.md with its tables updated.
-pub(crate) fn file(readme: &str) -> GeneratedFile {
+/// Returns a page with its tables updated.
+pub(crate) fn file(path: &str, page: &str) -> GeneratedFile {
     GeneratedFile {
-        path: PATH.to_owned(),
-        contents: filled(readme),
+        path: path.to_owned(),
+        contents: filled(page),
     }
 }
 
 /// Fills in the tables; a marker with an unknown name or without an end is left as it is.
-fn filled(readme: &str) -> String {
+fn filled(page: &str) -> String {
     let mut filled = String::new();
-    let mut rest = readme;
+    let mut rest = page;
     while let Some((before, from)) = rest.split_once(BEGIN) {
         let block = from
             .split_once(BEGIN_ENDS)
@@ -50,10 +60,13 @@ fn filled(readme: &str) -> String {
 type Render = fn() -> String;
 
 /// The tables by name.
-pub(crate) const TABLES: [(&str, Render); 3] = [
+pub(crate) const TABLES: [(&str, Render); 6] = [
     ("checks", checks),
+    ("modes", modes),
     ("metrics", metrics),
     ("configuration", configuration),
+    ("web configuration", web_configuration),
+    ("symptoms", symptom_sections),
 ];
 
 fn table(name: &str) -> Option<String> {
@@ -61,23 +74,49 @@ fn table(name: &str) -> Option<String> {
     Some(table())
 }
 
+fn symptom_sections() -> String {
+    symptoms::sections(RUNBOOKS)
+}
+
 fn checks() -> String {
     rows(
-        &["Check", "Question", "Interval", "Failure modes"],
+        &["Check", "Question", "Interval", "Scope"],
         CheckId::ALL,
         |check| {
             let entry = check.entry();
-            let mut modes: Vec<String> = Vec::new();
-            for mode in modes_of(*check).map(|mode| format!("`{mode}`")) {
-                if !modes.contains(&mode) {
-                    modes.push(mode);
-                }
-            }
             vec![
                 format!("`{check}`"),
                 entry.question.to_owned(),
                 format!("{} s", entry.interval.as_secs()),
-                modes.join(" "),
+                format!("`{}`", entry.scope.label()),
+            ]
+        },
+    )
+}
+
+fn modes() -> String {
+    rows(
+        &["Failure mode", "Meaning", "Checks", "Alerts"],
+        FailureMode::ALL,
+        |mode| {
+            let shown: Vec<CheckId> = CheckId::ALL
+                .iter()
+                .copied()
+                .filter(|check| mode.shown_by(*check))
+                .collect();
+            let checks: Vec<String> = shown.iter().map(|check| format!("`{check}`")).collect();
+            let mut alerts: Vec<String> = Vec::new();
+            for alert in shown.iter().filter_map(|check| covering(*check, *mode)) {
+                let link = format!("[{0}]({RUNBOOKS}/{0}.md)", alert.name);
+                if !alerts.contains(&link) {
+                    alerts.push(link);
+                }
+            }
+            vec![
+                format!("`{mode}`"),
+                mode.entry().meaning.to_owned(),
+                checks.join(" "),
+                alerts.join(" "),
             ]
         },
     )
@@ -104,7 +143,15 @@ fn metrics() -> String {
 }
 
 fn configuration() -> String {
-    rows(&["Key", "Value", "Default", "Meaning"], KEYS, |key| {
+    keys(KEYS)
+}
+
+fn web_configuration() -> String {
+    keys(web::KEYS)
+}
+
+fn keys(keys: &[Key]) -> String {
+    rows(&["Key", "Value", "Default", "Meaning"], keys, |key| {
         vec![
             format!("`{}`", key.path),
             key.kind.label().to_owned(),
