@@ -1,12 +1,13 @@
 # One static binary and its CA bundle in an empty image.
 #
 #   docker build --build-arg REVISION="$(git rev-parse --short=12 HEAD)" --tag castai-health-exporter .
-#   docker build --build-arg TARGETARCH=arm64 …
+#   docker buildx build --platform linux/amd64,linux/arm64 …
 #
-# scripts/build-image replaces the first stage with a binary that is already built.
+# scripts/build-image replaces the first stage with binaries that are already built.
 
-FROM rust:1.95.0-slim-bookworm AS builder
-ARG TARGETARCH=amd64
+FROM --platform=$BUILDPLATFORM rust:1.95.0-slim-bookworm AS builder
+# The builder sets it to the architecture of the image.
+ARG TARGETARCH
 ARG REVISION=unknown
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /source
@@ -23,7 +24,7 @@ RUN case $TARGETARCH in \
       arm64) TARGET=aarch64-unknown-linux-gnu ;; \
       *) echo "no build for $TARGETARCH" >&2; exit 1 ;; \
     esac && \
-    export TARGET CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc && \
+    export TARGET && \
     rustup target add "$TARGET" && \
     install -D "$(scripts/build-release)" /out/castai-health-exporter && \
     install -D -m 644 /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ca-certificates.crt

@@ -4,11 +4,14 @@ SHELL := bash
 # Most tests wait for timeouts, so more of them than cores run side by side.
 export RUST_TEST_THREADS ?= $(shell echo $$((4 * $$(nproc))))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
-.PHONY: help fetch check install lint deny advisories prose test test-pages test-latency test-fleet test-scale test-node demo \
-	bench bench-scale soak generate pictures
+REGISTRY := $(shell sed -n 's/^registry = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
+ARCHITECTURE := $(shell dpkg --print-architecture 2>/dev/null)
+IMAGE ?= $(or $(REGISTRY),local.test)/castai-health-exporter:$(VERSION)
+.PHONY: help fetch check install lint deny advisories prose test test-pages test-latency test-sequences test-fleet test-scale test-node demo \
+	image test-arm64 package sbom attack fuzz bench bench-scale soak generate pictures
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 fetch: ## Download the Rust dependencies
 	cargo fetch --locked
@@ -54,6 +57,9 @@ test-pages: install ## Inject each failure under a real Prometheus and Alertmana
 test-latency: install ## Measure the time from a fault to its alert at production intervals (15 minutes)
 	cargo test --locked --test real -- --ignored --nocapture latency::
 
+test-sequences: ## Measure how long faults in a row take to be named and to heal, at production intervals (40 minutes)
+	cargo test --locked --test it -- --ignored --nocapture sequences::measured
+
 test-fleet: install ## Measure what the rules of 300 clusters cost one Prometheus
 	cargo test --locked --test real -- --ignored --nocapture fleet::
 
@@ -62,11 +68,28 @@ test-scale: ## Watch 5,000 nodes and 50,000 pods of a real API server, simulated
 	KUBE_TEST_BINARY="$$kube" KWOK_TEST_BINARY="$$kwok" EXPORTER_TEST_BINARY="$$release" \
 	cargo test --locked --test real -- --ignored --nocapture cluster::scale
 
-test-node: install ## Test image, chart and the README's install section on a real node; needs root
+test-node: install ## Test image, chart and the commands of the documentation on a real node; needs root
 	kube="$$(scripts/build-node)" && helm="$$(scripts/build-helm)" && release="$$(scripts/build-release)" && \
-	image="$$(scripts/build-image "$$release" "local.test/castai-health-exporter:$(VERSION)")" && \
+	image="$$(scripts/build-image "local.test/castai-health-exporter:$(VERSION)" "$(ARCHITECTURE)=$$release")" && \
 	KUBE_TEST_BINARY="$$kube" HELM_TEST_BINARIES="$$helm" IMAGE_TEST_ARCHIVE="$$image" \
 	cargo test --locked --test real -- --ignored --nocapture --test-threads 1 node::
+
+image: ## Build the image for amd64 and arm64 and print the path of the OCI archive (30 minutes)
+	@amd64="$$(TARGET=x86_64-unknown-linux-gnu scripts/build-release)" && \
+	arm64="$$(TARGET=aarch64-unknown-linux-gnu scripts/build-release)" && \
+	scripts/build-image "$(IMAGE)" "amd64=$$amd64" "arm64=$$arm64"
+
+test-arm64: ## Run the program for arm64 in an emulator against the lab (15 minutes)
+	scripts/install-arm64 >/dev/null
+	program="$$(PROFILE=test TARGET=aarch64-unknown-linux-gnu scripts/build-release)" && \
+	ARM64_TEST_BINARY="$$program" cargo test --locked --test real -- --ignored --nocapture arm64::
+
+sbom: ## Write the bill of materials of the release binary, as CycloneDX, to target/sbom.json
+	scripts/build-sbom
+
+package: install ## Package the chart, the CLI of this machine and their checksums into target/package
+	folder="$$(mktemp -d)" && ln -s "$$(scripts/build-helm)/helm4" "$$folder/helm" && \
+	PATH="$$folder:$$PATH" scripts/build-package && rm -r "$$folder"
 
 PROVIDER ?= eks
 demo: ## Run the exporter in a simulated cluster with switches to break it; PROVIDER=gke or aks
@@ -78,6 +101,14 @@ bench: install ## Measure the budgets on the static release binary
 
 bench-scale: ## Measure the cost of a large cluster: 5,000 nodes, 150,000 pods, changes every second
 	scripts/bench "$$(scripts/build-release)" --scale
+
+attack: ## Attack the release build and measure attempts, memory, health and leaks (35 minutes)
+	release="$$(scripts/build-release)" && EXPORTER_TEST_BINARY="$$release" \
+	cargo test --locked --test real -- --ignored --nocapture attack::
+
+MINUTES ?= 1
+fuzz: ## Run each fuzz target for MINUTES=1; the parsers must survive any input
+	MINUTES=$(MINUTES) scripts/fuzz
 
 soak: install ## Run a healthy hour with restarts, during which no alert may fire
 	SOAK_MINUTES=60 cargo test --locked --test real -- --ignored --nocapture healthy_soak_sends_no_notification

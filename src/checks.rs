@@ -5,6 +5,7 @@
 
 pub mod agent_health;
 pub mod agent_log;
+pub mod agent_permissions;
 pub mod agent_upgrade;
 pub mod agent_workload;
 pub mod apiserver;
@@ -29,11 +30,13 @@ pub mod imds;
 pub mod node_lifecycle;
 pub mod registry;
 pub mod sts_identity;
+pub mod watched_check;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use context::CheckContext;
 pub use registry::{AnyCheck, CheckSet, ScheduledCheck};
+pub use watched_check::WatchedCheck;
 
 use crate::catalogue::Phase;
 pub use crate::kube::WatchTask;
@@ -95,7 +98,8 @@ impl Attempt {
             if named {
                 finding
             } else {
-                Finding::new(finding.mode, format!("{target}: {}", finding.evidence))
+                let evidence = format!("{target}: {}", finding.evidence);
+                finding.with_evidence(evidence)
             }
         });
         let mut targets = self.lock();

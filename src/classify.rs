@@ -8,8 +8,9 @@
 //! API server and of CAST AI, `aws_error` those of AWS, `non_go_error` those of clients in other
 //! languages, `agent_log` parses log formats, `image_pull` and `pod` know the messages of kubelet,
 //! scheduler and controllers. `dispatch` selects the rules for a text, `records` splits a paste,
-//! and `paste` finds its root cause. If a wording fits several causes, the ambiguous mode is the
-//! result.
+//! `kube_objects` reads lists of `kubectl get -o json`, and `paste` finds the root cause. `text`
+//! makes the search for hundreds of words in a line cheap. If a wording fits several causes, the
+//! ambiguous mode is the result.
 
 mod agent_log;
 mod aws_error;
@@ -23,6 +24,7 @@ mod html;
 mod http_message;
 mod http_text;
 mod image_pull;
+mod kube_objects;
 pub mod kube_status;
 mod kube_text;
 mod kubectl_output;
@@ -34,6 +36,7 @@ mod pod_identity;
 mod reading;
 mod records;
 mod rule;
+mod text;
 mod text_kind;
 
 pub use aws_error::{AwsErrorSource, code as aws_code, error_body as aws_error_body};
@@ -41,7 +44,7 @@ pub use castai::castai_answer;
 pub use dispatch::{classify, classify_line};
 pub use image_pull::registry;
 pub use kube_status::kube_status;
-pub use log_line::{Liveness, LogLine, Peer, log_line};
+pub use log_line::{LeaseSign, Liveness, LogLine, Peer, log_line};
 pub use paste::{Paste, PasteFinding, PasteSummary};
 pub use pod_identity::pod_identity;
 pub use reading::Reading;

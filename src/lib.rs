@@ -12,6 +12,8 @@
 
 // Facts: no network, no clock.
 pub mod catalogue;
+pub mod own_resources;
+pub mod redaction;
 pub mod report;
 
 // Configuration, and classification of text into failure modes.

@@ -14,9 +14,7 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::catalogue::{
-    CheckId, FailureMode, Severity, Status, first_sentence, remedy, runbook_url,
-};
+use crate::catalogue::{CheckId, FailureMode, Severity, Status, first_sentence, runbook_url};
 use crate::config::LogFormat;
 use crate::diagnosis::Diagnosis;
 use crate::log::format::Lines;
@@ -78,7 +76,7 @@ pub fn change(change: &VerdictChange, diagnosis: &Diagnosis, runbook_base: &str)
         },
         evidence: verdict.evidence().to_string(),
         cause: first.map(|finding| first_sentence(finding.mode.entry().meaning)),
-        hint: first.map(|finding| remedy(change.check, finding.mode)),
+        hint: first.map(|finding| finding.remedy(change.check)),
         runbook: first.and_then(|finding| runbook_url(runbook_base, change.check, finding.mode)),
     };
     match status {

@@ -6,6 +6,7 @@ use crate::alerting::file::{GeneratedFile, MARKDOWN_HEADER, RUNBOOKS};
 use crate::alerting::rules::selector::Selector;
 use crate::catalogue::alert::{ALERTS, documented_as};
 use crate::catalogue::relation::RELATIONS;
+use crate::catalogue::situation::situations;
 use crate::catalogue::{
     Alert, CheckId, Effect, ExporterAlert, FailureMode, Scope, alert, anchor, remedy,
 };
@@ -199,6 +200,10 @@ fn mitigation(page: &mut String, alert: &Alert, mode: FailureMode) {
             remedy(alert.check, mode)
         ),
     );
+    for row in situations(alert.check, mode) {
+        let condition = row.situation.condition();
+        line(page, &format!("\n**Fix if {condition}:** {}", row.text));
+    }
 }
 
 fn section(page: &mut String, title: &str, text: &str) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::alerting::runbooks;
-use crate::catalogue::{CheckId, FailureMode, Status, alert, anchor, first_sentence, remedy};
+use crate::catalogue::{CheckId, Status, alert, anchor, first_sentence};
 use crate::config::{Config, ConfigErrors};
 use crate::diagnosis::Diagnosis;
 use crate::exporter::{Exporter, Reload, VERSION};
@@ -174,15 +174,17 @@ fn fact(check_state: &CheckState, diagnosis: &Diagnosis) -> Fact {
         )
     });
     let causes: String = causes.collect();
-    let fix = |mode: FailureMode| {
+    let findings = report.verdict.findings();
+    let fixes = findings.iter().filter_map(|finding| {
+        let mode = finding.mode;
         let (root, of) = alert::documented_as(check_state.check, mode);
         let route = format!(
             "/runbooks/{}#{}",
             alert::for_mode(root, of)?.name,
             anchor(root, of)
         );
-        Some((remedy(check_state.check, mode).to_owned(), route))
-    };
+        Some((finding.remedy(check_state.check).to_owned(), route))
+    });
     let mut sentence = format!(
         "{}: {causes}{}",
         check_state.status(),
@@ -197,7 +199,7 @@ fn fact(check_state: &CheckState, diagnosis: &Diagnosis) -> Fact {
         sentence = format!("{sentence} Also affected: {}.", affected.join(", "));
     }
     let remedies = if root.is_none() {
-        modes.into_iter().filter_map(fix).collect()
+        fixes.collect()
     } else {
         Vec::new()
     };

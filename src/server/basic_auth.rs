@@ -33,7 +33,7 @@ impl Auth {
             .unwrap_or(DEFAULT_BCRYPT_COST);
         Self {
             users: users.iter().cloned().collect(),
-            placeholder_hash: Secret::new(format!("$2y${cost:02}${}", ".".repeat(53))),
+            placeholder_hash: Secret::unregistered(format!("$2y${cost:02}${}", ".".repeat(53))),
             checks: Arc::default(),
         }
     }
@@ -74,7 +74,7 @@ fn credentials(header: &HeaderValue) -> Option<(String, Secret)> {
     }
     let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (name, password) = decoded.split_once(':')?;
-    Some((name.to_owned(), Secret::new(password)))
+    Some((name.to_owned(), Secret::unregistered(password)))
 }
 
 fn digest(parts: &[&[u8]]) -> Digest {

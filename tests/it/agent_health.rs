@@ -187,7 +187,7 @@ fn companion(address: Option<&str>) -> LabCluster {
     let variables = world
         .env
         .iter()
-        .map(|(name, value)| (name.clone(), Secret::new(value.as_str())));
+        .map(|(name, value)| (name.clone(), Secret::unregistered(value.as_str())));
     world.seen = Some(AgentDiscovery::Found(DiscoveredAgent {
         source: AgentEnvironment::Pod,
         object: lab::apiserver::workload::POD.to_owned(),
@@ -255,4 +255,37 @@ async fn agent_without_pod_ip_or_discovery_is_unknown() {
     ));
     world.restart_exporter();
     assert_eq!(agent_health(&world).await.status(), Status::NotApplicable);
+}
+
+#[tokio::test]
+async fn rare_refusals_add_up_over_attempts_until_the_permission_is_back() {
+    let world = LabCluster::start();
+    assert_eq!(agent_health(&world).await.status(), Status::Ok);
+    world.api.deny(&["pods"]);
+    let mut check_state = agent_health(&world).await;
+    for refusals in 1..=3 {
+        world.agent.add_api_responses("403", 1);
+        world.agent.add_api_responses("200", 60);
+        check_state = agent_health(&world).await;
+        let expected = if refusals < 3 {
+            Status::Ok
+        } else {
+            Status::Warning
+        };
+        assert_eq!(check_state.status(), expected, "{}", evidence(&check_state));
+    }
+    assert_eq!(
+        check_state.stable_modes.modes(),
+        [FailureMode::K8sRbacForbidden]
+    );
+    world.api.deny(&[]);
+    // This attempt still precedes the one of `agent_permissions` that sees the permission again.
+    agent_health(&world).await;
+    let check_state = agent_health(&world).await;
+    assert_eq!(
+        check_state.status(),
+        Status::Ok,
+        "{}",
+        evidence(&check_state)
+    );
 }

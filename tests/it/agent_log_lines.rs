@@ -86,6 +86,10 @@ pub(crate) const LINES: &[(FailureMode, &str)] = &[
     ),
     (
         M::HttpTimeout,
+        r#"2026/11/22 13:04:54.148702 WARN RESTY Post "https://api.cast.ai/v1/kubernetes/external-clusters": context deadline exceeded (Client.Timeout exceeded while awaiting headers), Attempt 1"#,
+    ),
+    (
+        M::NetNoAnswer,
         r#"2026/11/22 13:04:54.148702 WARN RESTY Post "https://api.cast.ai/v1/kubernetes/external-clusters": context deadline exceeded, Attempt 1"#,
     ),
     (

@@ -151,3 +151,115 @@ async fn untrusted_certificate_still_reports_its_expiry() {
         "certificate expiry is missing for a failing target"
     );
 }
+
+/// Returns the modes of the latest attempt, and its evidence.
+fn latest(check_state: &CheckState) -> (Vec<FailureMode>, String) {
+    let report = check_state.latest.as_ref().unwrap();
+    (
+        report.verdict.modes(),
+        report.verdict.evidence().to_string(),
+    )
+}
+
+/// Returns a lab cluster in which only `apiserver` runs.
+fn apiserver_only() -> LabCluster {
+    let mut world = LabCluster::start();
+    world.only = Some(&[CheckId::Apiserver]);
+    world.configure();
+    world
+}
+
+#[tokio::test]
+async fn hanging_apiserver_stays_visible_while_the_service_routes_to_it() {
+    let world = apiserver_only();
+    world.assert_ok().await;
+    let [first, second] = world.api.endpoints() else {
+        panic!("two endpoints are expected")
+    };
+    second
+        .set(ApiFault::from("tls-hang".parse::<lab::Fault>().unwrap()))
+        .await;
+    world
+        .api
+        .service()
+        .set("every-second-hangs".parse::<ApiFault>().unwrap())
+        .await;
+    let listed = latest(&apiserver(&world).await);
+    assert_eq!(listed.0, [FailureMode::K8sEndpointDown], "{}", listed.1);
+    // The API server that hangs no longer renews its entry in the list of addresses.
+    world.api.set_slices(vec![first.addr()]);
+    for _ in 0..4 {
+        let (modes, evidence) = latest(&apiserver(&world).await);
+        assert_eq!(modes, [FailureMode::K8sEndpointDown], "{evidence}");
+        assert!(evidence.contains(&second.addr().to_string()), "{evidence}");
+    }
+    world.api.heal().await;
+    for attempt in 0.. {
+        let check_state = apiserver(&world).await;
+        if check_state.status() == Status::Ok {
+            break;
+        }
+        assert!(attempt < 2, "{}", evidence(&check_state));
+    }
+}
+
+#[tokio::test]
+async fn intermittent_failures_are_seen_without_the_list_of_addresses() {
+    let world = apiserver_only();
+    world.api.deny(&["endpointslices"]);
+    world.assert_ok().await;
+    let healthy = evidence(&apiserver(&world).await);
+    assert!(
+        healthy.contains("cannot be listed as the agent's service account"),
+        "{healthy}"
+    );
+    world
+        .api
+        .service()
+        .set("every-second-hangs".parse::<ApiFault>().unwrap())
+        .await;
+    // The first attempt meets the failure on one of its two connections.
+    assert_ne!(apiserver(&world).await.status(), Status::Ok);
+    for _ in 0..3 {
+        let (modes, evidence) = latest(&apiserver(&world).await);
+        assert_eq!(modes, [FailureMode::K8sEndpointDown], "{evidence}");
+    }
+}
+
+#[tokio::test]
+async fn remedy_follows_from_which_addresses_fail() {
+    let world = apiserver_only();
+    world.assert_ok().await;
+    let fault = || "tls-hang".parse::<ApiFault>().unwrap();
+    let remedy = async || {
+        let check_state = apiserver(&world).await;
+        let report = check_state.latest.as_ref().unwrap();
+        let [finding] = report.verdict.findings() else {
+            panic!("one finding is expected: {}", evidence(&check_state));
+        };
+        assert_eq!(
+            finding.mode,
+            FailureMode::TlsHandshakeTimeout,
+            "{}",
+            finding.evidence
+        );
+        finding.remedy(CheckId::Apiserver)
+    };
+    world.api.service().set(fault()).await;
+    let pod_path = remedy().await;
+    assert!(pod_path.starts_with("Delete the agent's pod"), "{pod_path}");
+    world.api.set(fault()).await;
+    let control_plane = remedy().await;
+    assert!(
+        control_plane.starts_with("Repair the control plane"),
+        "{control_plane}"
+    );
+    let unknown = castai_health_exporter::catalogue::remedy(
+        CheckId::Apiserver,
+        FailureMode::TlsHandshakeTimeout,
+    );
+    assert!(
+        unknown.starts_with("Check whether other clients"),
+        "{unknown}"
+    );
+}

@@ -4,10 +4,12 @@ mod relations;
 
 use std::collections::BTreeSet;
 
+use castai_health_exporter::catalogue::agent_permission::AGENT_PERMISSIONS;
 use castai_health_exporter::catalogue::alert::{ALERTS, documented_as, for_mode, modes_of};
 use castai_health_exporter::catalogue::relation::explaining;
 use castai_health_exporter::catalogue::remedy_overrides::REMEDY_OVERRIDES;
-use castai_health_exporter::catalogue::{CheckId, FailureMode, anchor, remedy};
+use castai_health_exporter::catalogue::situation::SITUATION_REMEDIES;
+use castai_health_exporter::catalogue::{CheckId, FailureMode, anchor, remedy, remedy_in};
 use test_support::scenarios::SCENARIOS;
 
 use crate::agent_log_lines::LINES;
@@ -190,5 +192,34 @@ fn remedies_mention_only_the_target_of_their_check() {
             let found = words.iter().find(|word| remedy.contains(**word));
             assert_eq!(found, None, "{check} {mode}: {remedy}");
         }
+    }
+}
+
+#[test]
+fn every_remedy_of_a_situation_belongs_to_one_published_pair() {
+    for row in SITUATION_REMEDIES {
+        for mode in row.modes {
+            assert!(
+                pairs().contains(&(row.check, *mode)),
+                "{} {mode}",
+                row.check
+            );
+            let text = remedy_in(row.check, *mode, Some(row.situation));
+            assert_eq!(text, row.text, "{} {mode} has two rows", row.check);
+            assert_ne!(text, remedy(row.check, *mode));
+            assert_eq!(remedy_in(row.check, *mode, None), remedy(row.check, *mode));
+        }
+    }
+}
+
+#[test]
+fn no_permission_of_the_agent_is_listed_twice() {
+    let mut listed = BTreeSet::new();
+    for permission in AGENT_PERMISSIONS {
+        assert!(
+            listed.insert((permission.group, permission.resource)),
+            "{permission:?}"
+        );
+        assert!(!permission.verbs.is_empty());
     }
 }

@@ -37,6 +37,34 @@ async fn cluster_id_is_read_from_config_map() {
 }
 
 #[tokio::test]
+async fn cluster_id_is_remembered_while_the_api_server_is_away() {
+    let world = without_static_id();
+    world.with_cluster_id(lab::CLUSTER_ID);
+    assert_eq!(cluster_status(&world).await.status(), Status::Ok);
+    for fault in [
+        lab::ApiFault::Denied("configmaps".to_owned()),
+        "refused".parse().unwrap(),
+    ] {
+        world.api.set(fault).await;
+        let check_state = cluster_status(&world).await;
+        assert_eq!(
+            check_state.status(),
+            Status::Ok,
+            "{}",
+            evidence(&check_state)
+        );
+    }
+    // An agent that has not registered has no ID, whatever was known before.
+    world.api.heal().await;
+    world
+        .api
+        .objects()
+        .remove("ConfigMap", "castai-agent", "castai-agent-metadata");
+    cluster_status(&world).await;
+    assert_eq!(cluster_status(&world).await.status(), Status::Unknown);
+}
+
+#[tokio::test]
 async fn missing_cluster_id_is_unknown_with_the_reason() {
     let world = without_static_id();
     world

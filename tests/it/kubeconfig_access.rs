@@ -20,7 +20,7 @@ use test_support::lab_cluster::{LabCluster, evidence};
 use crate::golden_entries::assert_evidence;
 
 /// A token that the lab's API server accepts.
-const BY_TOKEN: &str = "token: lab-service-account-token";
+const BY_TOKEN: &str = "token: lab-sa-7Qx2mVt9Kd4RwZ8b";
 
 /// Returns a lab cluster reached by a kubeconfig with these `cluster` and `user` entries.
 fn kubeconfig(cluster: impl Fn(&LabCluster) -> String, user: &str) -> LabCluster {

@@ -28,6 +28,7 @@ mod config;
 // Checks in a simulated cluster.
 mod agent_health;
 mod agent_log;
+mod agent_permissions;
 mod apiserver;
 mod aws_credentials;
 mod aws_requests;
@@ -39,7 +40,10 @@ mod pod_identity;
 mod proxy;
 mod resolver;
 mod scenarios;
+mod secrets;
+mod sequences;
 mod untrusted_input;
+mod watched_objects;
 mod watches;
 mod workloads;
 
@@ -53,4 +57,6 @@ mod status;
 // Our binary and its server.
 mod cli;
 mod daemon;
+mod explain_page;
+mod own_resources;
 mod server;

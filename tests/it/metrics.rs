@@ -94,6 +94,20 @@ fn check_without_verdict_exposes_only_unknown_status() {
     }
 }
 
+/// Returns one observation of each kind about Kubernetes objects.
+fn workload_observations() -> Vec<Observation> {
+    vec![
+        Observation::AgentVersion("v0.123.1".to_owned()),
+        Observation::AgentReplicas("desired", 1),
+        Observation::AgentPods("missing", 1),
+        Observation::AgentRestarts(3),
+        Observation::Nodes("unresolved", 2),
+        Observation::ImagePullFailures("acr", FailureMode::ImageAuthFailed, 4),
+        Observation::ObjectsLeftOut("pods", "unreadable", 2),
+        Observation::ObjectsLeftOut("pods", "unreadable", 3),
+    ]
+}
+
 #[test]
 fn exposed_metrics_match_the_catalogue() {
     let health = fixture::blank();
@@ -134,14 +148,7 @@ fn exposed_metrics_match_the_catalogue() {
             ..Report::from_verdict(Verdict::Ok("online".into()))
         },
     );
-    let observations = vec![
-        Observation::AgentVersion("v0.123.1".to_owned()),
-        Observation::AgentReplicas("desired", 1),
-        Observation::AgentPods("missing", 1),
-        Observation::AgentRestarts(3),
-        Observation::Nodes("unresolved", 2),
-        Observation::ImagePullFailures("acr", FailureMode::ImageAuthFailed, 4),
-    ];
+    let observations = workload_observations();
     let evictor = Finding::new(FailureMode::AgentOomkilled, "it exceeded its memory limit");
     post(
         &health,
@@ -410,4 +417,17 @@ fn worst_case_exposition_has_at_most_800_series() {
     let text = exposed(&health);
     assert!(series(&text).len() <= 800, "{} series", series(&text).len());
     assert!(text.len() <= 100 * 1024, "{} bytes", text.len());
+}
+
+#[test]
+fn objects_that_two_watches_leave_out_are_summed() {
+    let health = fixture::blank();
+    let report = Report {
+        observations: workload_observations(),
+        ..Report::from_verdict(Verdict::Ok("it runs".into()))
+    };
+    post(&health, CheckId::ImagePull, report);
+    let name =
+        "watched_objects_left_out{check=\"image_pull\",resource=\"pods\",reason=\"unreadable\"}";
+    assert_eq!(series(&exposed(&health))[name], "5");
 }

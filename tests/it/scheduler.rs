@@ -3,6 +3,7 @@
 mod blocking;
 mod derived;
 mod intervals;
+mod neighbours;
 
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -134,13 +135,17 @@ struct TestScheduler {
 
 impl TestScheduler {
     fn new(rows: &[&TestCheck]) -> Self {
+        Self::with_relations(rows, API_SERVER_BLOCKS_CLOCK)
+    }
+
+    fn with_relations(rows: &[&TestCheck], relations: &'static [Relation]) -> Self {
         let rows = rows
             .iter()
             .map(|test_check| Arc::clone(test_check))
             .collect();
         let check_set = CheckSet {
             checks: rows,
-            relations: API_SERVER_BLOCKS_CLOCK,
+            relations,
             watch_tasks: Vec::new(),
         };
         let health = Arc::new(HealthState::new(&scheduler::check_specs(&check_set)));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use castai_health_exporter::catalogue::{CheckId, Status};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, Status};
 use lab::{ApiFault, CastAiFault, RogueServer};
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
@@ -203,27 +203,35 @@ async fn hostile_responses_do_not_reach_evidence() {
 
 #[tokio::test]
 async fn endless_body_is_truncated() {
-    let world = LabCluster::start();
-    world
-        .castai
-        .set("endless-body".parse::<CastAiFault>().unwrap())
-        .await;
-    world
-        .api
-        .set("endless-body".parse::<ApiFault>().unwrap())
-        .await;
-    let check_states = world.run_checks().await;
-    for check in [CheckId::CastaiApi, CheckId::Apiserver] {
-        let check_state = check_states
-            .iter()
-            .find(|check_state| check_state.check == check)
-            .unwrap();
-        assert_eq!(
-            check_state.status(),
-            Status::Failing,
-            "{check}: {}",
-            evidence(check_state)
-        );
+    let mut world = LabCluster::start();
+    world.only = Some(&[CheckId::CastaiApi, CheckId::Apiserver]);
+    world.configure();
+    for fault in ["endless-body", "endless-chunks"] {
+        world
+            .castai
+            .set(fault.parse::<CastAiFault>().unwrap())
+            .await;
+        world.api.set(fault.parse::<ApiFault>().unwrap()).await;
+        let check_states = world.run_checks().await;
+        for check in [CheckId::CastaiApi, CheckId::Apiserver] {
+            let check_state = check_states
+                .iter()
+                .find(|check_state| check_state.check == check)
+                .unwrap();
+            let shown = evidence(check_state);
+            assert_eq!(
+                check_state.status(),
+                Status::Failing,
+                "{fault}: {check}: {shown}"
+            );
+            assert!(
+                !check_state
+                    .stable_modes
+                    .modes()
+                    .contains(&FailureMode::HttpTimeout),
+                "{fault}: {check} read until the timeout: {shown}"
+            );
+        }
     }
 }
 

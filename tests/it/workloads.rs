@@ -14,6 +14,7 @@ mod node_lifecycle;
 mod objects;
 mod restarts;
 
+use castai_health_exporter::catalogue::agent_permission::AGENT_PERMISSIONS;
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use castai_health_exporter::report::Observation;
 use faults::{
@@ -202,6 +203,12 @@ async fn agent_health_is_not_applicable_while_no_agent_pod_runs() {
     health(Status::Failing).await;
 }
 
+fn agent_needs(verb: &str, resource: &str) -> bool {
+    AGENT_PERMISSIONS
+        .iter()
+        .any(|needed| needed.resource == resource && needed.verbs.contains(&verb))
+}
+
 #[tokio::test]
 async fn missing_rbac_permission_makes_only_dependent_checks_unknown() {
     let world = LabCluster::start();
@@ -244,7 +251,14 @@ async fn missing_rbac_permission_makes_only_dependent_checks_unknown() {
             let denied = checks.contains(&check_state.check);
             // Checks of other clouds do not apply here.
             let elsewhere = check_state.status() == Status::NotApplicable && !denied;
-            let wanted = if denied { Status::Unknown } else { Status::Ok };
+            let wanted = if denied {
+                Status::Unknown
+            } else if check_state.check == CheckId::AgentPermissions && agent_needs(verb, resource)
+            {
+                Status::Failing
+            } else {
+                Status::Ok
+            };
             let as_wanted = check_state.status() == wanted || elsewhere;
             assert!(
                 as_wanted,

@@ -1,6 +1,7 @@
 //! Tests of the exporter's binary with a real Kubernetes API server that stops, rejects and
 //! misbehaves.
 
+mod agent_permissions;
 mod chart;
 mod companion;
 mod faults;
@@ -13,6 +14,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use castai_health_exporter::catalogue::CheckId;
 use lab::{CastAi, Pki};
 use tempfile::TempDir;
 use test_support::exporter::Exporter;
@@ -85,7 +87,9 @@ impl ApiserverBed {
         let castai = CastAi::start(&public, lab::castai::Options::default()).unwrap();
         let dir = TempDir::new().unwrap();
         let limits = "{ connect: 2s, tls: 2s, response: 2s }";
-        let checks = format!("checks:\n  apiserver:\n    interval: 2s\n    timeouts: {limits}\n");
+        let checks = format!(
+            "checks:\n  agent_permissions:\n    interval: 2s\n  apiserver:\n    interval: 2s\n    timeouts: {limits}\n"
+        );
         let path = dir.path().join("exporter.yaml");
         fs::write(&path, file.to_owned() + &checks).unwrap();
         let castai_env = [
@@ -277,7 +281,12 @@ async fn expired_certificate_on_one_of_two_apiservers_is_detected() {
 async fn apiserver_without_etcd_is_detected() {
     let bed = ApiserverBed::start(1).await;
     bed.cluster.pause("etcd").await.unwrap();
-    bed.wait_for_mode("http_timeout", DETECTION_TIMEOUT).await;
+    bed.wait_for_mode("k8s_etcd_error", DETECTION_TIMEOUT).await;
+    let evidence = bed.exporter.evidence(CheckId::Apiserver).await;
+    assert!(
+        evidence.contains("/version responds") && evidence.contains("/readyz?verbose"),
+        "{evidence}"
+    );
     bed.cluster.resume("etcd").await.unwrap();
     bed.wait_until_healthy().await;
 }

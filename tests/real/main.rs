@@ -9,6 +9,9 @@
     reason = "a test fails by panicking, and prints what helps to understand the failure"
 )]
 
+// The release build of the exporter: `make attack`.
+mod attack;
+
 // promtool and amtool.
 mod exposition;
 mod rules;
@@ -27,5 +30,14 @@ mod dashboards;
 mod fleet;
 mod notification_texts;
 mod notifications;
+
+// The scripts of the release workflow: Helm and Python.
+mod release;
+
+// The program for another architecture, in QEMU: `make test-arm64`.
+mod arm64;
+
+// Commands and configurations of the documentation, with all of the programs above.
+mod pages;
 
 mod support;

@@ -6,6 +6,7 @@
 mod faults;
 mod image;
 mod node_cluster;
+mod value_files;
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ async fn readme_installation_survives_agent_upgrade_and_removal() {
     cluster.agent(&helm4, &[]).await;
     let before = cluster.deployment().await;
 
-    cluster.readme("install").await;
+    cluster.run_block("install").await;
     cluster
         .kubectl(&[
             "rollout",
@@ -50,7 +51,7 @@ async fn readme_installation_survives_agent_upgrade_and_removal() {
         "the companion changed the agent's Deployment"
     );
 
-    cluster.readme("sidecar").await;
+    cluster.run_block("sidecar").await;
     cluster.every_agent_pod_has_a_sidecar(ROLLOUT_TIMEOUT).await;
     // It was configured to expect a sidecar, so it was recreated.
     cluster

@@ -40,13 +40,13 @@ pub fn description(alert: &Alert, selector: &Selector) -> String {
 fn cause(selector: &Selector) -> String {
     let mut text = String::new();
     for (i, mode) in selector.modes.iter().enumerate() {
-        let condition = if i == 0 { "{{ if" } else { "{{- else if" };
+        let condition = if i == 0 { "{{ if" } else { "\n{{- else if" };
         let sentence = escape_template(first_sentence(mode.entry().meaning));
-        writeln!(
+        write!(
             text,
             "{condition} eq $labels.mode \"{mode}\" }}}}{sentence}"
         )
         .expect("writing to a string succeeds");
     }
-    text + "{{- end }}"
+    text + "{{ end }}"
 }

@@ -45,7 +45,7 @@ fn credential(status: &str) -> String {
 
 #[tokio::test]
 async fn exec_plugin_runs_once_and_again_after_401() {
-    let world = with_plugin(&credential(r#""token":"lab-service-account-token""#));
+    let world = with_plugin(&credential(r#""token":"lab-sa-7Qx2mVt9Kd4RwZ8b""#));
     assert_ok(&world).await;
     assert_ok(&world).await;
     let exec_infos = runs(&world);
@@ -71,8 +71,7 @@ async fn exec_plugin_runs_once_and_again_after_401() {
 
 #[tokio::test]
 async fn expired_exec_credential_is_not_cached() {
-    let ended =
-        r#""token":"lab-service-account-token","expirationTimestamp":"2023-11-14T22:13:20Z""#;
+    let ended = r#""token":"lab-sa-7Qx2mVt9Kd4RwZ8b","expirationTimestamp":"2023-11-14T22:13:20Z""#;
     let world = with_plugin(&credential(ended));
     assert_ok(&world).await;
     assert_ok(&world).await;
@@ -108,4 +107,23 @@ async fn hanging_exec_plugin_is_killed_and_blocks_no_other_check() {
         panic!("the plugin has no token")
     };
     assert!(error.to_string().contains("200ms"), "{error}");
+}
+
+#[tokio::test]
+async fn secrets_that_a_failing_plugin_prints_are_redacted() {
+    let world = kubeconfig(server, "");
+    let script = world.mounted("plugin.sh");
+    let text = "echo \"password=hunter2-x, token $PLUGIN_TOKEN, argument $2\" >&2\nexit 1\n";
+    fs::write(&script, text).unwrap();
+    let exec = format!(
+        "exec: {{ apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: Never, \
+         args: ['{}', --client-secret, zK4vPq8w], env: [{{ name: PLUGIN_TOKEN, value: mJ7xTb2n }}] }}",
+        script.display()
+    );
+    write(&world, &server(&world), &exec);
+    let shown = evidence(&apiserver(&world).await);
+    assert!(
+        shown.contains("password=[redacted], token [redacted], argument [redacted]"),
+        "{shown}"
+    );
 }

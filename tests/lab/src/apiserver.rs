@@ -3,6 +3,7 @@
 //! Wire format: the Kubernetes API reference (`Status`, `Namespace`, `EndpointSliceList`,
 //! `version.Info`), with the messages of the upstream API server.
 
+mod access_review;
 mod handler;
 mod list_watch;
 mod logs;
@@ -11,11 +12,12 @@ mod resource;
 mod responses;
 pub mod workload;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use access_review::Roles;
 use handler::Handler;
 pub use logs::{ContainerLogs, LogFault};
 pub use object_store::ObjectStore;
@@ -51,10 +53,20 @@ fault_enum! {
         EtcdLeaderChanged = "etcd-leader-changed",
         /// 504 with etcd's message.
         EtcdGatewayTimeout = "etcd-gateway-timeout",
+        /// etcd does not answer: neither do requests for stored objects.
+        EtcdHang = "etcd-hang",
+        /// The same, and `/readyz` does not know yet.
+        StorageHang = "storage-hang",
+        /// 403 by RBAC for reviews of the account's own permissions too.
+        ReviewsForbidden = "reviews-forbidden",
         /// 500 `InternalError`.
         ServerError = "server-error",
         /// 503: `apiserver not ready`.
         NotReady = "not-ready",
+        /// Watches end with an error event that has the request's credentials.
+        EchoInWatch = "echo-in-watch",
+        /// The pages of a list never end.
+        EndlessPages = "endless-pages",
         /// 403 with escape sequences, line feeds and markup in its message.
         Hostile = "hostile",
     } with {
@@ -94,8 +106,8 @@ struct State {
     slices: Vec<SocketAddr>,
     /// Extra objects by request path.
     objects: BTreeMap<String, Value>,
-    /// Resources that the service account may not read, as RBAC names them.
-    denied: BTreeSet<String>,
+    /// Permissions of the service account.
+    roles: Roles,
 }
 
 /// DNS names in every API server's certificate.
@@ -237,7 +249,19 @@ impl ApiServer {
     /// Denies the service account access to these resources only, such as `configmaps` or
     /// `pods/log`.
     pub fn deny(&self, resources: &[&str]) {
-        lock(&self.state).denied = resources.iter().map(ToString::to_string).collect();
+        lock(&self.state).roles.denied = resources.iter().map(ToString::to_string).collect();
+    }
+
+    /// Grants the service account access to a denied resource in this namespace only.
+    pub fn grant_in(&self, namespace: &str, resource: &str) {
+        let granted = (namespace.to_owned(), resource.to_owned());
+        lock(&self.state).roles.granted_in.insert(granted);
+    }
+
+    /// Sets whether an authorizer beside RBAC grants the permissions, which rules reviews cannot
+    /// list.
+    pub fn set_rules_incomplete(&self, incomplete: bool) {
+        lock(&self.state).roles.incomplete = incomplete;
     }
 
     /// Replaces the addresses in the endpoint slices.
@@ -251,11 +275,7 @@ mod tests {
     use super::*;
     use crate::client::get;
 
-    const BEARER: &str = concat!(
-        "Authorization: Bearer ",
-        "lab-service-account-token",
-        "\r\n"
-    );
+    const BEARER: &str = concat!("Authorization: Bearer ", "lab-sa-7Qx2mVt9Kd4RwZ8b", "\r\n");
 
     #[tokio::test]
     async fn token_grants_access_that_anonymous_lacks() {

@@ -1,6 +1,7 @@
 //! `lab bench`: measures an exporter binary and compares the figures with the budgets.
 
 mod blackbox;
+mod explain;
 mod exporter;
 mod fetch;
 mod handshakes;
@@ -46,6 +47,8 @@ pub(crate) struct Effort {
     handshakes: Duration,
     /// Number of attempts to compare phase durations of.
     phases: usize,
+    /// Size in bytes of the logs that are explained.
+    log_bytes: usize,
     /// Size of the large cluster.
     large: ClusterSize,
 }
@@ -93,6 +96,7 @@ impl Effort {
         idle: Duration::from_mins(2),
         handshakes: Duration::from_mins(1),
         phases: 40,
+        log_bytes: 50_000_000,
         large: ClusterSize {
             nodes: 5000,
             pods: 150_000,
@@ -107,6 +111,7 @@ impl Effort {
         idle: Duration::from_secs(10),
         handshakes: Duration::from_secs(5),
         phases: 5,
+        log_bytes: 5_000_000,
         large: ClusterSize {
             nodes: 500,
             pods: 5000,
@@ -153,6 +158,8 @@ async fn measure(arguments: &Arguments) -> io::Result<Table> {
     table.rows(phases::measure(exporter, effort.phases).await?);
     report_progress("fresh HTTPS probes against blackbox_exporter");
     table.rows(handshakes::measure(exporter, effort.handshakes).await?);
+    report_progress("throughput of explain");
+    table.rows(explain::measure(exporter, effort.log_bytes).await?);
     report_progress("scrapes");
     table.rows(scrape::measure(exporter, effort.scrapes).await?);
     report_progress("idle CPU at default intervals");

@@ -52,6 +52,10 @@ fault_enum! {
         /// 403 with escape sequences, line feeds and markup in its message.
         Hostile = "hostile",
     } with {
+        /// The page of the nginx behind the edge, with this status.
+        NginxPage(u16) = "nginx-page" like "401",
+        /// The edge's own bare page, with this status.
+        EdgePage(u16) = "edge-page" like "403",
     } or Generic(Fault)
 }
 
@@ -187,6 +191,8 @@ impl HttpHandler for Handler {
                 blocked(429, "Access denied | Error 1015").with_header("Retry-After", "60")
             }
             Some(CastAiFault::WafUnavailable) => blocked(503, "Service Temporarily Unavailable"),
+            Some(CastAiFault::NginxPage(status)) => bare_page(*status, "nginx"),
+            Some(CastAiFault::EdgePage(status)) => bare_page(*status, "cloudflare"),
             Some(CastAiFault::HtmlOk) => Response::html(200, "Welcome"),
             Some(CastAiFault::JsonWithoutId) => Response::json(200, &json!({ "status": "ok" })),
             _ => self
@@ -305,6 +311,21 @@ fn blocked(status: u16, title: &str) -> Response {
         CF_RAY.split_once('-').map_or(CF_RAY, |(ray, _)| ray)
     );
     Response::new(status, "text/html; charset=UTF-8", body)
+}
+
+/// Returns the page that nginx and Cloudflare send unless another is configured.
+fn bare_page(status: u16, server: &str) -> Response {
+    let title = match status {
+        401 => "401 Authorization Required",
+        403 => "403 Forbidden",
+        429 => "429 Too Many Requests",
+        _ => "500 Internal Server Error",
+    };
+    let body = format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
+         <hr><center>{server}</center>\r\n</body>\r\n</html>\r\n"
+    );
+    Response::new(status, "text/html", body)
 }
 
 fn me() -> Value {

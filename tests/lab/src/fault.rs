@@ -20,6 +20,8 @@ fault_enum! {
         Close = "close",
         /// The `ClientHello` is read and never answered.
         TlsHang = "tls-hang",
+        /// The same in every second connection, as if one of two servers behind the address hangs.
+        EverySecondHangs = "every-second-hangs",
         /// The server's first flight stops halfway, as with an MTU that is too small.
         TlsHangPartial = "tls-hang-partial",
         /// The handshake fails with the alert `handshake_failure`.
@@ -60,6 +62,8 @@ fault_enum! {
         DripHead = "drip-head",
         /// The body arrives one byte per second.
         DripBody = "drip-body",
+        /// The body is endless and arrives in chunks of one byte.
+        EndlessChunks = "endless-chunks",
         /// The body is endless.
         EndlessBody = "endless-body",
         /// The header section is endless.
@@ -93,6 +97,8 @@ fault_enum! {
         Html(u16) = "html" like "502",
         /// This status without a body.
         Status(u16) = "status" like "503",
+        /// 400 with the request's credentials in this encoding.
+        EchoAs(String) = "echo-as" like "base64",
         /// A redirect to another URL.
         RedirectTo(String) = "redirect-to" like "https://elsewhere.example/",
         /// The `Date` header is off by this much.
@@ -130,6 +136,7 @@ impl Fault {
                     | Self::ResetOnHello
                     | Self::Close
                     | Self::TlsHang
+                    | Self::EverySecondHangs
                     | Self::TlsHangPartial
                     | Self::TlsAlert
                     | Self::TlsVersion

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -26,12 +27,19 @@ pub(crate) trait HttpHandler: Send + Sync + 'static {
 
     fn generic_fault(fault: &Self::Fault) -> Option<&Fault>;
     fn respond(&self, request: &Request, fault: Option<&Self::Fault>) -> Response;
+
+    /// Whether this request is read and never answered.
+    fn hangs(&self, _request: &Request, _fault: Option<&Self::Fault>) -> bool {
+        false
+    }
 }
 
 /// Serves an [`HttpHandler`] over TLS, or over plain HTTP.
 pub(crate) struct HttpService<H> {
     handler: H,
     certificates: Option<ServerCertificates>,
+    /// Connections during a fault that affects every second one.
+    alternating: AtomicUsize,
 }
 
 /// `ServerHello` and part of what follows it in the same flight.
@@ -53,6 +61,7 @@ impl<H: HttpHandler> HttpService<H> {
         Self {
             handler,
             certificates: pki.map(|pki| ServerCertificates::new(pki, names)),
+            alternating: AtomicUsize::new(0),
         }
     }
 }
@@ -69,7 +78,11 @@ impl<H: HttpHandler> ConnectionHandler for HttpService<H> {
         mut connection: AcceptedConnection<H::Fault>,
     ) -> io::Result<()> {
         let fault = connection.fault();
-        let generic = fault.as_ref().and_then(H::generic_fault);
+        let mut generic = fault.as_ref().and_then(H::generic_fault);
+        if generic == Some(&Fault::EverySecondHangs) {
+            let earlier = self.alternating.fetch_add(1, Ordering::Relaxed);
+            generic = earlier.is_multiple_of(2).then_some(&Fault::TlsHang);
+        }
         match generic {
             Some(Fault::Reset) => return connection.stream.set_zero_linger(),
             Some(Fault::Close) => return shutdown::close(connection.stream).await,
@@ -150,7 +163,11 @@ impl<H: HttpHandler> HttpService<H> {
             recorder.request_received(request.clone());
             let fault = fault.borrow().clone();
             let response = self.handler.respond(&request, fault.as_ref());
-            let generic = fault.as_ref().and_then(H::generic_fault);
+            let generic = if self.handler.hangs(&request, fault.as_ref()) {
+                Some(&Fault::HttpHang)
+            } else {
+                fault.as_ref().and_then(H::generic_fault)
+            };
             match response_writer::send_with_fault(stream, recorder, &request, response, generic)
                 .await?
             {

@@ -19,6 +19,7 @@ pub mod rogue_server;
 
 #[cfg(test)]
 mod client;
+mod echo;
 mod fault;
 mod fault_enum;
 mod http_service;
@@ -54,9 +55,9 @@ pub use rogue_server::RogueServer;
 pub use server::Server;
 
 /// Default token of the agent's service account.
-pub const TOKEN: &str = "lab-service-account-token";
+pub const TOKEN: &str = "lab-sa-7Qx2mVt9Kd4RwZ8b";
 /// Default CAST AI API key of the agent.
-pub const API_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub const API_KEY: &str = "9f3c61d07ab84e52c8d1f60b7e94a3250d6eb87f14c92a53e07d8b6f41a2c395";
 /// Default cluster ID of the agent.
 pub const CLUSTER_ID: &str = "11112222-3333-4444-8555-666677778888";
 /// Text with escape sequences, line feeds, a forged log line and markup, for the `hostile` faults.

@@ -58,6 +58,8 @@ fault_enum! {
         /// 403 with escape sequences and markup in its page and headers.
         Hostile = "hostile",
     } with {
+        /// 403 with the request's credentials in this encoding.
+        EchoAs(String) = "echo-as" like "base64",
         /// The response to CONNECT is delayed.
         Slow(Duration) = "slow" like "6s",
     }

@@ -12,7 +12,7 @@ use crate::fault_enum::ClockSkew;
 use crate::request::Request;
 use crate::request_log::ConnectionRecorder;
 use crate::response::Response;
-use crate::shutdown;
+use crate::{echo, shutdown};
 
 /// The server's next step on a connection.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,9 @@ pub(crate) const NOISE: [u8; 32] = [
     0x00, 0xff, 0xfe, 0x1b, 0x5b, 0x33, 0x31, 0x6d, 0x80, 0x81, 0x0d, 0x0a, 0x0d, 0x0a, 0x9c, 0x07,
     0xc3, 0x28, 0xf0, 0x28, 0x8c, 0xbc, 0x00, 0x00, 0x7f, 0x45, 0x4c, 0x46, 0xde, 0xad, 0xbe, 0xef,
 ];
+
+/// An interim response.
+const INTERIM: &[u8] = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n";
 
 /// Pause between the chunks of an endless response, to keep its CPU cost low.
 const ENDLESS_PAUSE: Duration = Duration::from_millis(1);
@@ -70,6 +73,9 @@ pub(crate) async fn send_with_fault(
         Some(Fault::Echo) => {
             response = Response::text(400, &format!("bad request: {:?}", request.headers));
         }
+        Some(Fault::EchoAs(encoding)) => {
+            response = Response::text(400, &echo::credentials(request, encoding));
+        }
         Some(Fault::Empty) => response.body.clear(),
         Some(Fault::RedirectLoop) => {
             response = Response::html(302, "Found").with_header("Location", request.target.clone());
@@ -93,13 +99,12 @@ pub(crate) async fn send_with_fault(
             .await;
         }
         Some(Fault::EndlessInterim) => {
-            return repeat_forever(
-                stream,
-                recorder,
-                b"",
-                b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n",
-            )
-            .await;
+            return repeat_forever(stream, recorder, b"", &INTERIM.repeat(100)).await;
+        }
+        Some(Fault::EndlessChunks) => {
+            let head = format!("{}Transfer-Encoding: chunked\r\n\r\n", response.head(skew));
+            let chunks = b"1\r\n \r\n".repeat(1000);
+            return repeat_forever(stream, recorder, head.as_bytes(), &chunks).await;
         }
         Some(Fault::EndlessBody) => {
             let head = format!("{}Connection: close\r\n\r\n", response.head(skew));

@@ -104,3 +104,48 @@ fn image_contains_only_the_binary_and_ca_certificates() {
         "the image has {size} bytes, more than {MAX_IMAGE_BYTES}"
     );
 }
+
+#[test]
+#[ignore = "needs buildah as root: make test-node"]
+fn archive_for_several_architectures_has_an_image_for_each() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let programs = ["amd64", "arm64"].map(|architecture| {
+        let path = dir.path().join(architecture);
+        std::fs::write(&path, architecture).unwrap();
+        format!("{architecture}={}", path.display())
+    });
+    let built = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/build-image"))
+        .arg("local.test/several:1")
+        .args(&programs)
+        .env("XDG_CACHE_HOME", dir.path())
+        .output()
+        .unwrap();
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    let archive = PathBuf::from(String::from_utf8(built.stdout).unwrap().trim());
+    let member = |path: &str| -> Value {
+        let read = Command::new("tar")
+            .arg("-xOf")
+            .arg(&archive)
+            .arg(path)
+            .output();
+        serde_json::from_slice(&read.unwrap().stdout).unwrap()
+    };
+    let blob = |reference: &Value| {
+        let digest = reference["digest"].as_str().unwrap().replace(':', "/");
+        member(&format!("blobs/{digest}"))
+    };
+    let index = blob(&member("index.json")["manifests"][0]);
+    let mut platforms = Vec::new();
+    for manifest in index["manifests"].as_array().unwrap() {
+        let image = blob(&blob(manifest)["config"]);
+        assert_eq!(image["architecture"], manifest["platform"]["architecture"]);
+        assert_eq!(image["config"]["User"], "65532:65532");
+        platforms.push(image["architecture"].as_str().unwrap().to_owned());
+    }
+    platforms.sort();
+    assert_eq!(platforms, ["amd64", "arm64"]);
+}

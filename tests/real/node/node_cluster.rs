@@ -5,8 +5,6 @@ mod prometheus;
 mod sidecars;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
 use std::time::Duration;
 
 use lab::{CastAi, Pki};
@@ -19,6 +17,8 @@ use tokio::process::Command;
 use crate::node::image;
 use crate::support::cluster::{Account, Cluster, Token};
 use crate::support::helm::{AGENT_CHART, CHART, Helm};
+use crate::support::pages;
+use crate::support::shell::Shell;
 
 const NAMESPACE: &str = "castai-agent";
 /// Image of the stand-in for CAST AI's programs.
@@ -26,7 +26,6 @@ pub(super) const STAND_IN_IMAGE: &str = "local.test/stand-in:1";
 const AGENT_POD_SELECTOR: &str = "app.kubernetes.io/name=castai-agent";
 /// The node's address, at which this machine publishes servers for pods.
 const NODE: &str = "10.77.0.1";
-const REPOSITORY_ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// A poll of the companion every 15 s, a slow check every minute, and a busy machine.
 const TIMEOUT: Duration = Duration::from_mins(2);
 /// Speed-up of the rules: the fastest alert fires after 4 s.
@@ -47,6 +46,7 @@ pub(super) struct NodeCluster {
     pub(super) castai: CastAi,
     cluster: Cluster,
     public: Pki,
+    shell: Shell,
     dir: TempDir,
 }
 
@@ -85,14 +85,15 @@ impl NodeCluster {
             .await
             .unwrap();
         fs::write(cluster.path().join("hosts"), format!("{NODE} {CASTAI}\n")).unwrap();
+        let shell = Shell::new(&cluster);
         let cluster = Self {
             castai,
             cluster,
             public,
+            shell,
             dir: TempDir::new().unwrap(),
         };
         cluster.cluster.load_stand_in(STAND_IN_IMAGE).await.unwrap();
-        cluster.tools();
         let restricted = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": {
             "name": NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" },
         }});
@@ -126,48 +127,12 @@ impl NodeCluster {
         );
     }
 
-    /// Puts `helm` and `kubectl` on the `PATH`.
-    fn tools(&self) {
-        let bin = self.dir.path().join("bin");
-        fs::create_dir(&bin).unwrap();
-        symlink(Helm::latest().program(), bin.join("helm")).unwrap();
-        let kubectl = bin.join("kubectl");
-        fs::write(
-            &kubectl,
-            format!(
-                "#!/bin/sh\nexec {} kubectl \"$@\"\n",
-                self.cluster.program().display()
-            ),
-        )
-        .unwrap();
-        fs::set_permissions(&kubectl, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    /// Runs a block of README.md, with the registry replaced.
-    pub(super) async fn readme(&self, block: &str) {
-        let commands = readme_block(block).replace(
-            "registry.example.com/castai-health-exporter",
-            image::IMAGE_NAME,
-        );
-        let path = format!(
-            "{}:{}",
-            self.dir.path().join("bin").display(),
-            std::env::var_os("PATH").unwrap().display()
-        );
-        let ran = Command::new("bash")
-            .args(["-euo", "pipefail", "-c", &commands])
-            .current_dir(REPOSITORY_ROOT)
-            .env("PATH", path)
-            .env("KUBECONFIG", self.cluster.kubeconfig())
-            .output()
-            .await
-            .unwrap();
-        let evidence = String::from_utf8_lossy(&ran.stderr);
-        assert!(
-            ran.status.success(),
-            "{commands}\n{evidence}\n{}",
-            self.state().await
-        );
+    /// Runs a block of the documentation and returns its output.
+    pub(super) async fn run_block(&self, name: &str) -> String {
+        match self.shell.run(&pages::block(name)).await {
+            Ok(printed) => printed,
+            Err(error) => panic!("{name}: {error}\n{}", self.state().await),
+        }
     }
 
     /// Installs or upgrades the agent's stand-in, without AWS calls, and waits for its pods.
@@ -198,6 +163,20 @@ impl NodeCluster {
         self.helm(helm, &arguments).await;
     }
 
+    /// Installs one agent that reports itself healthy and delivers.
+    pub(super) async fn healthy_agent(&self, helm: &Helm) {
+        let image = format!("image={STAND_IN_IMAGE}");
+        let values = ["replicas=1", &image, "env.LEADER_ELECTION_ENABLED=false"];
+        self.agent(helm, &values).await;
+        let container = json!({ "name": "agent", "args": ["serve", "200"] });
+        let patch = json!({ "spec": { "template": { "spec": { "containers": [container] } } } });
+        let deployment = "deployment/castai-agent";
+        self.kubectl(&["patch", deployment, &format!("--patch={patch}")])
+            .await;
+        self.kubectl(&["rollout", "status", deployment, "--timeout=60s"])
+            .await;
+    }
+
     /// Installs or upgrades our chart with these values.
     pub(super) async fn exporter(&self, helm: &Helm, values: &[&str]) {
         let repository = format!("image.repository={}", image::IMAGE_NAME);
@@ -217,8 +196,7 @@ impl NodeCluster {
     /// permissions.
     pub(super) async fn companion(&self, helm: &Helm) -> Exporter {
         // The chart creates account and permissions; its own pod stays unschedulable.
-        self.exporter(helm, &["companion.nodeSelector.pool=none"])
-            .await;
+        self.exporter(helm, &["nodeSelector.pool=none"]).await;
         let account = Account {
             namespace: NAMESPACE,
             name: "castai-health-exporter",
@@ -265,16 +243,30 @@ impl NodeCluster {
             .to_owned()
     }
 
+    /// Runs curl in the node's network and returns its output.
+    pub(super) async fn curl(&self, arguments: &[&str]) -> String {
+        let ran = Command::new("nsenter")
+            .args(["--target", &self.init(), "--net", "curl"])
+            .args(arguments)
+            .output()
+            .await
+            .unwrap();
+        String::from_utf8_lossy(&ran.stdout).into_owned()
+    }
+
     /// Sends a control request to the cluster.
     pub(super) async fn control(&self, request: &str) -> String {
         self.cluster.control(request).await.unwrap()
     }
 
     pub(super) async fn helm(&self, helm: &Helm, arguments: &[&str]) {
+        let ran = self.try_helm(helm, arguments).await;
+        ran.unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+    }
+
+    pub(super) async fn try_helm(&self, helm: &Helm, arguments: &[&str]) -> Result<String, String> {
         let arguments = [arguments, &["--namespace", NAMESPACE]].concat();
-        helm.on(&self.cluster, &arguments)
-            .await
-            .unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+        helm.on(&self.cluster, &arguments).await
     }
 
     pub(super) async fn kubectl(&self, arguments: &[&str]) -> String {
@@ -370,16 +362,4 @@ impl NodeCluster {
     async fn open(&self, host: &str, port: u16) -> String {
         self.control(&format!("open {host}:{port}")).await
     }
-}
-
-/// Returns the code block of README.md after `<!-- tested: NAME -->`.
-fn readme_block(name: &str) -> String {
-    let readme = fs::read_to_string(Path::new(REPOSITORY_ROOT).join("README.md")).unwrap();
-    let mark = format!("<!-- tested: {name} -->\n```");
-    let (_, after) = readme
-        .split_once(&mark)
-        .unwrap_or_else(|| panic!("README.md has no {mark}"));
-    let (_, block) = after.split_once('\n').unwrap();
-    let (block, _) = block.split_once("```").unwrap();
-    block.to_owned()
 }

@@ -18,6 +18,9 @@ pub(crate) const AGENT_CHART: &str =
 pub(crate) const POLICY_API_VERSION: &str =
     "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
 
+/// Image of our chart in tests; without a registry the chart refuses to render.
+pub(crate) const IMAGE: &str = "image.repository=local.test/castai-health-exporter";
+
 /// A version of Helm.
 #[derive(Clone, Debug)]
 pub(crate) struct Helm {

@@ -21,12 +21,18 @@ const CLOUD_CHECKS: &[(CheckId, &[&str])] = &[
 impl LabCluster {
     /// Asserts that every check is `ok`, except those of other clouds.
     pub async fn assert_healthy(&self) {
+        let unhealthy = self.unhealthy(&self.run_checks().await);
+        assert!(unhealthy.is_empty(), "{unhealthy:#?}");
+    }
+
+    /// Returns the checks that are not as in a healthy cluster, each with its evidence.
+    pub fn unhealthy(&self, check_states: &[CheckState]) -> Vec<String> {
         let provider = self
             .env
             .get("PROVIDER")
             .map(String::as_str)
             .unwrap_or_default();
-        for check_state in self.run_checks().await {
+        let is_unhealthy = |check_state: &&CheckState| {
             let of = |(check, at): &(CheckId, &[&str])| {
                 *check == check_state.check && at.iter().all(|at| *at != provider)
             };
@@ -39,14 +45,16 @@ impl LabCluster {
             } else {
                 Status::Ok
             };
-            assert_eq!(
-                check_state.status(),
-                healthy,
-                "{}: {}",
-                check_state.check,
-                evidence(&check_state)
-            );
-        }
+            check_state.status() != healthy
+        };
+        check_states
+            .iter()
+            .filter(is_unhealthy)
+            .map(|check_state| {
+                let (check, status) = (check_state.check, check_state.status());
+                format!("{check} is {status}: {}", evidence(check_state))
+            })
+            .collect()
     }
 
     /// Asserts that every check that runs is `ok`.

@@ -27,7 +27,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A running daemon. Dropping it kills it.
 pub struct Exporter {
-    _process: Child,
+    process: Child,
     address: String,
     log: watch::Receiver<String>,
 }
@@ -36,6 +36,11 @@ impl Exporter {
     /// Starts the daemon with exactly this environment and waits until it listens.
     pub async fn start(env: &BTreeMap<String, String>, file: &Path) -> Self {
         Self::run(Command::new(program()), env, file).await
+    }
+
+    /// Starts this build of the daemon.
+    pub async fn start_build(build: &Path, env: &BTreeMap<String, String>, file: &Path) -> Self {
+        Self::run(Command::new(build), env, file).await
     }
 
     /// Starts the daemon in the network namespace of a process; see [`Exporter::with_address`].
@@ -82,7 +87,7 @@ impl Exporter {
             listen_address(&listening_log.expect("the daemon exited before it logged its address"))
                 .unwrap();
         Self {
-            _process: process,
+            process,
             address,
             log,
         }
@@ -91,6 +96,11 @@ impl Exporter {
     /// Returns the address of the HTTP server.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Returns the process ID.
+    pub fn pid(&self) -> u32 {
+        self.process.id().expect("the daemon exited")
     }
 
     /// Returns the log so far.

@@ -128,6 +128,7 @@ pub async fn inject_fault(world: &mut LabCluster, fault: InjectedFault) {
         InjectedFault::AgentHealthz(fault) => {
             world.agent.set(fault.parse::<AgentFault>().unwrap()).await;
         }
+        InjectedFault::LostPermission(resource) => world.api.deny(&[resource]),
         InjectedFault::AgentApiResponses(code) => world.agent.add_api_responses(code, 40),
         InjectedFault::Lease(lease) => world.with_lease("agent-leader-election-lock", lease),
         InjectedFault::CastaiClusterField(field, value) => world
@@ -354,19 +355,31 @@ pub async fn heal(
     world: &mut LabCluster,
     (env, file): (std::collections::BTreeMap<String, String>, String),
 ) {
-    world.api.heal().await;
-    world.castai.heal().await;
-    world.castai.reset_fields();
-    world.agent.heal().await;
-    world.no_leader = None;
+    heal_servers(world).await;
     world
         .api
         .objects()
         .replace(lab::apiserver::workload::healthy());
     world.api.logs().clear();
+    fs::write(world.mounted("token"), lab::TOKEN).unwrap();
+    world.file = file;
+    world.restore_env(env);
+}
+
+/// Heals the servers. Objects, logs, environment and the exporter's memory stay as they are.
+pub async fn heal_servers(world: &mut LabCluster) {
+    world.api.heal().await;
+    world.api.deny(&[]);
+    world.castai.heal().await;
+    world.castai.reset_fields();
+    world.agent.heal().await;
+    world.no_leader = None;
+    for (name, holder) in lab::apiserver::workload::LEASES {
+        let lease = lab::apiserver::workload::lease(name, holder);
+        world.api.objects().put(lease);
+    }
     world.dns.heal();
     world.proxy.heal().await;
-    fs::write(world.mounted("token"), lab::TOKEN).unwrap();
     world.imds.heal().await;
     world.gce.heal().await;
     world.azure.heal().await;
@@ -378,6 +391,4 @@ pub async fn heal(
     for api in &world.apis {
         api.heal().await;
     }
-    world.file = file;
-    world.restore_env(env);
 }

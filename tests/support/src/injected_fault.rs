@@ -87,6 +87,8 @@ pub enum InjectedFault {
     AgentHealthz(&'static str),
     /// The agent's lease: its holder, if any, and its age in seconds; `None` is a missing lease.
     Lease(Option<(Option<&'static str>, i64)>),
+    /// A permission that the agent's account has lost, by its resource.
+    LostPermission(&'static str),
     /// API-server responses with this code, counted by the agent since the last attempt.
     AgentApiResponses(&'static str),
     /// A cluster deleted at CAST AI whose id is known only from the agent's `ConfigMap`.

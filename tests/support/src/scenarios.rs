@@ -5,7 +5,7 @@
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 
-pub use crate::faults::{heal, inject_fault, lab_cluster_for};
+pub use crate::faults::{heal, heal_servers, inject_fault, lab_cluster_for};
 pub use crate::injected_fault::{InjectedFault, WebIdentity};
 use crate::lab_cluster::{CASTAI, EC2, KUBERNETES, STS};
 
@@ -106,6 +106,8 @@ scenarios! {
     apiserver_throttles_requests: InjectedFault::Apiserver("throttled") => Apiserver K8sThrottled Failing;
     apiserver_loses_etcd: InjectedFault::Apiserver("etcd-timeout") => Apiserver K8sEtcdError Failing;
     apiserver_etcd_leader_changes: InjectedFault::Apiserver("etcd-leader-changed") => Apiserver K8sEtcdError Failing;
+    apiserver_etcd_hangs: InjectedFault::Apiserver("etcd-hang") => Apiserver K8sEtcdError Failing;
+    apiserver_storage_hangs_although_etcd_is_ready: InjectedFault::Apiserver("storage-hang") => Apiserver HttpTimeout Failing;
     apiserver_responds_500: InjectedFault::Apiserver("server-error") => Apiserver K8sServerError Failing;
     apiserver_is_not_ready: InjectedFault::Apiserver("not-ready") => Apiserver K8sServerError Failing;
     apiserver_responds_with_html: InjectedFault::Apiserver("html:200") => Apiserver K8sUnexpectedBody Failing;
@@ -147,7 +149,7 @@ scenarios! {
     castai_serves_plain_http: InjectedFault::Castai("tls-plain-http") => CastaiApi TlsProtocol Failing;
     castai_does_not_respond: InjectedFault::Castai("http-hang") => CastaiApi HttpTimeout Failing;
     castai_drips_body: InjectedFault::Castai("drip-body") => CastaiApi HttpTimeout Failing;
-    castai_sends_endless_1xx_responses: InjectedFault::Castai("endless-interim") => CastaiApi HttpTimeout Failing;
+    castai_sends_endless_1xx_responses: InjectedFault::Castai("endless-interim") => CastaiApi HttpProtocol Failing;
     castai_speaks_http_0_9: InjectedFault::Castai("http-0-9") => CastaiApi HttpProtocol Failing;
     castai_sends_garbage: InjectedFault::Castai("noise") => CastaiApi HttpProtocol Failing;
     castai_truncates_response: InjectedFault::Castai("truncated") => CastaiApi HttpProtocol Failing;
@@ -155,6 +157,11 @@ scenarios! {
     // === castai_api: responses ===
     castai_waf_blocks_request: InjectedFault::Castai("waf") => CastaiApi CastaiWafBlocked Failing;
     castai_waf_rate_limits: InjectedFault::Castai("waf-rate-limited") => CastaiApi CastaiWafBlocked Failing;
+    castai_edge_forbids_with_its_bare_page: InjectedFault::Castai("edge-page:403") => CastaiApi CastaiWafBlocked Failing;
+    castai_edge_rate_limits_with_its_bare_page: InjectedFault::Castai("edge-page:429") => CastaiApi CastaiWafBlocked Failing;
+    castai_nginx_rejects_key: InjectedFault::Castai("nginx-page:401") => CastaiApi CastaiTokenInvalid Failing;
+    castai_nginx_forbids: InjectedFault::Castai("nginx-page:403") => CastaiApi CastaiForbidden Failing;
+    castai_nginx_rate_limits: InjectedFault::Castai("nginx-page:429") => CastaiApi CastaiRateLimited Failing;
     castai_api_key_is_missing: InjectedFault::UnsetEnv("API_KEY") => CastaiApi CastaiKeyMissing Failing;
     castai_api_key_has_trailing_newline: InjectedFault::Env("API_KEY", "secret-key\n") => CastaiApi CastaiKeyMalformed Failing;
     castai_api_key_is_revoked: InjectedFault::Castai("token-invalid") => CastaiApi CastaiTokenInvalid Failing;
@@ -207,7 +214,7 @@ scenarios! {
     credentials_are_not_configured: InjectedFault::Env("AWS_EC2_METADATA_DISABLED", "true") => AwsCredentials AwsNoCredentials Failing;
     credentials_uri_is_not_allowed: InjectedFault::Env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://192.0.2.1/") => AwsCredentials AwsNoCredentials Failing;
     access_key_without_secret: InjectedFault::Env("AWS_ACCESS_KEY_ID", "AKIALABLABLABLABLAB1") => AwsCredentials AwsKeyIncomplete Warning;
-    secret_without_access_key: InjectedFault::Env("AWS_SECRET_ACCESS_KEY", "secret") => AwsCredentials AwsKeyIncomplete Warning;
+    secret_without_access_key: InjectedFault::Env("AWS_SECRET_ACCESS_KEY", "wZ4kTq8vRb1nX6yP") => AwsCredentials AwsKeyIncomplete Warning;
     incomplete_access_key_is_the_only_source: InjectedFault::Envs(&[("AWS_ACCESS_KEY_ID", Some("AKIALABLABLABLABLAB1")), ("AWS_EC2_METADATA_DISABLED", Some("true"))]) => AwsCredentials AwsKeyIncomplete Failing;
     aws_profile_does_not_exist: InjectedFault::Env("AWS_PROFILE", "nowhere") => AwsCredentials AwsProfileInvalid Failing;
     aws_ca_bundle_is_missing: InjectedFault::Env("AWS_CA_BUNDLE", "/nowhere/bundle.pem") => AwsCredentials AwsCaBundleInvalid Failing;
@@ -403,7 +410,7 @@ scenarios! {
         ("EKS_CLUSTER_NAME", None),
         ("AWS_EC2_METADATA_DISABLED", Some("true")),
         ("AWS_ACCESS_KEY_ID", Some("AKIALABLABLABLABLAB1")),
-        ("AWS_SECRET_ACCESS_KEY", Some("secret")),
+        ("AWS_SECRET_ACCESS_KEY", Some("wZ4kTq8vRb1nX6yP")),
     ]) => ClusterMetadata MetadataUnresolvable Failing;
     aks_subscription_is_missing: InjectedFault::OtherProvider("aks", &[("AKS_LOCATION", "westeurope"), ("AKS_NODE_RESOURCE_GROUP", "MC_lab")]) => ClusterMetadata AgentConfigEnvMissing Failing;
     kops_state_store_is_missing: InjectedFault::OtherProvider("kops", &[("KOPS_CSP", "aws"), ("KOPS_REGION", "eu-central-1"), ("KOPS_CLUSTER_NAME", "lab")]) => ClusterMetadata AgentConfigEnvMissing Failing;
@@ -449,6 +456,7 @@ scenarios! {
     agent_lease_is_missing: InjectedFault::Lease(None) => AgentHealth AgentNoLeader Failing;
     agent_lease_has_no_holder: InjectedFault::Lease(Some((None, 60))) => AgentHealth AgentNoLeader Failing;
     agent_lease_is_stale: InjectedFault::Lease(Some((Some("6f1c"), 40))) => AgentHealth AgentLeaseStale Failing;
+    agent_lease_is_stolen: InjectedFault::Lease(Some((Some("7d1f0a52-5d3f-4a3c-9a53-1f5d7c0e2b11"), 1))) => AgentHealth AgentLeaseStolen Failing;
     agent_gets_401_from_apiserver: InjectedFault::AgentApiResponses("401") => AgentHealth K8sUnauthorized Warning;
     agent_gets_403_from_apiserver: InjectedFault::AgentApiResponses("403") => AgentHealth K8sRbacForbidden Warning;
     agent_gets_429_from_apiserver: InjectedFault::AgentApiResponses("429") => AgentHealth K8sThrottled Warning;
@@ -457,4 +465,8 @@ scenarios! {
 
     // === cluster_status, by the cluster id in the ConfigMap ===
     cluster_id_in_config_map_is_deleted: InjectedFault::ClusterIdInConfigMap("00000000-0000-4000-8000-000000000000") => ClusterStatus CastaiClusterNotFound Failing;
+
+    // === agent_permissions ===
+    agent_account_loses_pods: InjectedFault::LostPermission("pods") => AgentPermissions K8sRbacForbidden Failing;
+    agent_account_loses_an_optional_permission: InjectedFault::LostPermission("csinodes") => AgentPermissions K8sRbacForbidden Warning;
 }

@@ -22,7 +22,7 @@ pub(crate) struct Exporter {
 }
 
 /// Checks that run every two seconds, because a user is waiting for them.
-const FAST_CHECKS: [&str; 15] = [
+const FAST_CHECKS: [&str; 16] = [
     "dns",
     "apiserver",
     "castai_api",
@@ -38,6 +38,7 @@ const FAST_CHECKS: [&str; 15] = [
     "cluster_status",
     "agent_health",
     "agent_log",
+    "agent_permissions",
 ];
 
 // === impl Exporter ===

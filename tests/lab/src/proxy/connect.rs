@@ -21,7 +21,7 @@ use crate::response::Response;
 use crate::server::{AcceptedConnection, ConnectionHandler};
 use crate::server_certificates::ServerCertificates;
 use crate::stalling_stream::StallingStream;
-use crate::{response_writer, shutdown};
+use crate::{echo, response_writer, shutdown};
 
 /// Handles the proxy's connections.
 pub(super) struct ConnectHandler {
@@ -116,6 +116,9 @@ impl ConnectHandler {
         let response = match fault {
             _ if request.method != "CONNECT" => page(405, "Method Not Allowed"),
             Some(ProxyFault::AuthRequired) => unauthenticated(),
+            Some(ProxyFault::EchoAs(encoding)) => {
+                Response::text(403, &echo::credentials(request, encoding))
+            }
             Some(ProxyFault::Denied) => page(403, "Forbidden"),
             Some(ProxyFault::BadGateway) => page(502, "Bad Gateway"),
             Some(ProxyFault::Squid) => page(403, "ERROR: The requested URL could not be retrieved")

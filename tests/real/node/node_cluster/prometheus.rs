@@ -14,8 +14,9 @@ use test_support::exporter::fetch;
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-use super::{NODE, NodeCluster, POLL_INTERVAL, RULE_SPEEDUP, TIMEOUT, readme_block};
+use super::{NODE, NodeCluster, POLL_INTERVAL, RULE_SPEEDUP, TIMEOUT};
 use crate::support::monitoring::RUNBOOKS;
+use crate::support::pages;
 
 /// A real Prometheus in the node's network. Dropping it kills it.
 pub(in crate::node) struct Prometheus {
@@ -49,13 +50,14 @@ impl NodeCluster {
         Value::Array(targets)
     }
 
-    /// Starts a real Prometheus in the node's network, configured as in README.md.
+    /// Starts a real Prometheus in the node's network, configured as in docs/monitoring.md.
     pub(in crate::node) async fn prometheus(&self) -> Prometheus {
         let folder = self.dir.path().join("prometheus");
         fs::create_dir_all(&folder).unwrap();
         let targets = folder.join("targets.json");
         fs::write(&targets, self.discovered().await.to_string()).unwrap();
-        let config = readme_block("scrape");
+        let config = pages::block("scrape");
+        let (_, config) = config.split_once("scrape_configs:\n").unwrap();
         let (before, discovery) = config.split_once("    kubernetes_sd_configs:\n").unwrap();
         let (_, after) = discovery.split_once("    relabel_configs:\n").unwrap();
         let settings = GeneratorOptions {
@@ -68,7 +70,7 @@ impl NodeCluster {
             fs::write(folder.join(format!("{}.rules", group.name)), rules).unwrap();
         }
         let config = format!(
-            "rule_files: ['*.rules']\n{before}    file_sd_configs: [{{ files: [{}] }}]\n    scrape_interval: 2s\n    scrape_timeout: 2s\n    \
+            "rule_files: ['*.rules']\nscrape_configs:\n{before}    file_sd_configs: [{{ files: [{}] }}]\n    scrape_interval: 2s\n    scrape_timeout: 2s\n    \
              relabel_configs:\n{after}",
             targets.display()
         );
