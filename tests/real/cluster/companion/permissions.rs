@@ -43,7 +43,7 @@ const PERMISSIONS: &[(&str, &str, &str, &str, &str)] = &[
         "endpointslices",
         "get",
         "apiserver",
-        "may not list the addresses",
+        "cannot be listed as the exporter's service account",
     ),
 ];
 

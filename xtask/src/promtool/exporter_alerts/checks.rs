@@ -89,7 +89,7 @@ pub(super) fn check_stalled() -> Vec<Course> {
     vec![Course {
         what: "fires when a check makes no attempts, and resolves",
         series: vec![series("check_stalled", APISERVER, "_x19 1x100 _x200")],
-        fires: &[(14, false), (16, true), (64, true), (67, false)],
+        fires: &[(14, false), (16, true), (64, true), (72, false)],
     }]
 }
 
