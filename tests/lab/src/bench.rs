@@ -186,7 +186,7 @@ async fn measure_large(
 
 fn size(exporter: &std::path::Path) -> io::Result<Row> {
     let bytes = std::fs::metadata(exporter)?.len();
-    Ok(Row::limited("binary size", bytes, 9_000_000, "bytes"))
+    Ok(Row::limited("binary size", bytes, 14_000_000, "bytes"))
 }
 
 fn report_progress(step: &str) {

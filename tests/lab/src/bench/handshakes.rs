@@ -22,7 +22,7 @@ use crate::demo::test_bed::TestBed;
 /// Time for start-up work to finish.
 const WARM_UP: Duration = Duration::from_secs(3);
 const ROUND: Duration = Duration::from_secs(1);
-const LIMIT: f64 = 0.3;
+const LIMIT: f64 = 0.25;
 
 pub(crate) async fn measure(program: &Path, duration: Duration) -> io::Result<[Row; 4]> {
     let test_bed = TestBed::with_endpoints(MAX_ENDPOINTS)?;

@@ -14,7 +14,7 @@ use crate::demo::test_bed::TestBed;
 const WARM_UP: Duration = Duration::from_secs(5);
 /// Scrape interval of Prometheus.
 pub(crate) const SCRAPE_INTERVAL: Duration = Duration::from_secs(15);
-const LIMIT_MIB: f64 = 9.0;
+const LIMIT_MIB: f64 = 12.0;
 
 /// Measures CPU time at default intervals, including scrapes.
 pub(crate) async fn cpu(program: &Path, duration: Duration) -> io::Result<Row> {
