@@ -10,7 +10,7 @@ use serde_json::Value;
 const ARCHIVE_VARIABLE: &str = "IMAGE_TEST_ARCHIVE";
 /// Name of the image in the archive.
 pub(super) const IMAGE_NAME: &str = "local.test/castai-health-exporter";
-/// Nine megabytes for the program, plus the CA certificates.
+/// Fourteen megabytes for the program, plus the CA certificates.
 const MAX_IMAGE_BYTES: u64 = 14_000_000 + 400_000;
 
 pub(super) fn archive() -> PathBuf {
