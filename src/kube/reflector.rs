@@ -284,7 +284,7 @@ impl<K: CachedObject> Reflector<K> {
                 cache.advance(raw.resource_version());
                 let uid: Box<str> = raw.uid().into();
                 match K::from_raw(raw, cache.objects.get(&uid)) {
-                    Some(object) => cache.objects.insert(uid, object),
+                    Some(object) => cache.objects.insert(&uid, object),
                     None => cache.objects.remove(&uid),
                 }
             }

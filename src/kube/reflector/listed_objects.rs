@@ -42,7 +42,7 @@ impl<K: CachedObject> ListedObjects<K> {
                 self.any_readable = true;
                 let uid: Box<str> = raw.uid().into();
                 if let Some(object) = K::from_raw(raw, previous.get(&uid)) {
-                    self.objects.insert(uid, object);
+                    self.objects.insert(&uid, object);
                 }
             }
             Err(error) => {

@@ -1,5 +1,6 @@
 //! Cached objects within a limit of number and bytes, and a count of those that are left out.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::mem::size_of;
@@ -17,8 +18,9 @@ const ENTRY_BYTES: usize = 96;
 
 /// Objects by unique ID.
 ///
-/// A set with too many objects drops the one of the lowest rank. A set with too many bytes drops
-/// the largest object, so that a few huge objects cannot displace all others.
+/// A set with too many objects drops the one of the lowest rank, and of several the new one. A set
+/// with too many bytes drops the largest object, so that a few huge objects cannot displace all
+/// others.
 #[derive(Debug)]
 pub(super) struct ObjectSet<K> {
     by_uid: HashMap<Box<str>, Entry<K>>,
@@ -51,24 +53,21 @@ impl<K: CachedObject> ObjectSet<K> {
     }
 
     /// Inserts or replaces an object.
-    pub(super) fn insert(&mut self, uid: Box<str>, object: K) {
-        self.remove(&uid);
+    pub(super) fn insert(&mut self, uid: &str, object: K) {
+        self.remove(uid);
         let bytes = size_of::<K>() + object.allocated_bytes() + uid.len() + ENTRY_BYTES;
         if bytes > MAX_OBJECT_BYTES {
-            self.leave_out(&uid, LeftOutReason::TooLarge);
+            self.leave_out(uid, LeftOutReason::TooLarge);
             return;
         }
         self.bytes += bytes;
         let object = Arc::new(object);
-        self.by_uid.insert(uid, Entry { object, bytes });
+        self.by_uid.insert(uid.into(), Entry { object, bytes });
         while self.by_uid.len() > K::MAX_CACHED {
-            self.evict(|entry| {
-                let (rank, time) = entry.object.retention_rank();
-                (rank, time, usize::MAX - entry.bytes)
-            });
+            self.evict(uid, |entry| entry.object.retention_rank());
         }
         while self.bytes > K::MAX_CACHED_BYTES {
-            self.evict(|entry| (0, 0, usize::MAX - entry.bytes));
+            self.evict(uid, |_| (0, 0));
         }
     }
 
@@ -88,9 +87,12 @@ impl<K: CachedObject> ObjectSet<K> {
         }
     }
 
-    /// Drops the object with the lowest rank.
-    fn evict(&mut self, rank: impl Fn(&Entry<K>) -> (u8, i64, usize)) {
-        let lowest = self.by_uid.iter().min_by_key(|(_, entry)| rank(entry));
+    /// Drops the object with the lowest rank: of several the largest, and of these the new one.
+    fn evict(&mut self, new: &str, rank: impl Fn(&Entry<K>) -> (u8, i64)) {
+        let lowest = self
+            .by_uid
+            .iter()
+            .min_by_key(|(uid, entry)| (rank(entry), Reverse(entry.bytes), ***uid != *new));
         if let Some(uid) = lowest.map(|(uid, _)| uid.clone()) {
             self.leave_out(&uid, LeftOutReason::OverLimit);
         }
