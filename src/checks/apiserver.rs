@@ -176,12 +176,7 @@ impl Apiserver {
         attempt: &Attempt,
         list: bool,
     ) -> AgentProbe {
-        let target = self.target(
-            endpoint,
-            endpoint.host.clone(),
-            endpoint.port,
-            endpoint.server_name.clone(),
-        );
+        let target = self.own_target(endpoint);
         let name = target.authority();
         let timer = attempt.start_target(&name, true);
         let (mut date, mut addresses, mut not_as_agent) = (None, None, None);
@@ -317,6 +312,16 @@ impl Apiserver {
                 timer,
             )
             .await
+    }
+
+    /// Returns the target that the agent uses itself.
+    fn own_target(&self, endpoint: &ApiEndpoint) -> Target {
+        self.target(
+            endpoint,
+            endpoint.host.clone(),
+            endpoint.port,
+            endpoint.server_name.clone(),
+        )
     }
 
     fn target(

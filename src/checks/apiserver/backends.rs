@@ -96,12 +96,7 @@ impl Apiserver {
     ) -> Vec<Result<(), Finding>> {
         let count = self.history().extra_probes();
         let probe = async |_| {
-            let target = self.target(
-                endpoint,
-                endpoint.host.clone(),
-                endpoint.port,
-                endpoint.server_name.clone(),
-            );
+            let target = self.own_target(endpoint);
             let timer = PhaseTimer::default();
             let mut connection = target.open(&self.context.network.resolver, &timer).await?;
             let response = self

@@ -58,12 +58,7 @@ impl Apiserver {
     }
 
     async fn readyz(&self, endpoint: &ApiEndpoint) -> Result<Response, Finding> {
-        let target = self.target(
-            endpoint,
-            endpoint.host.clone(),
-            endpoint.port,
-            endpoint.server_name.clone(),
-        );
+        let target = self.own_target(endpoint);
         let timer = PhaseTimer::default();
         let mut connection = target.open(&self.context.network.resolver, &timer).await?;
         self.get(&mut connection, READYZ, endpoint, &timer).await
