@@ -74,7 +74,7 @@ test-node: install ## Test image, chart and the commands of the documentation on
 	KUBE_TEST_BINARY="$$kube" HELM_TEST_BINARIES="$$helm" IMAGE_TEST_ARCHIVE="$$image" \
 	cargo test --locked --test real -- --ignored --nocapture --test-threads 1 node::
 
-image: ## Build the image for amd64 and arm64 and print the path of the OCI archive (30 minutes)
+image: ## Build the image for amd64 and arm64 and print the path of the OCI archive (15 minutes)
 	@amd64="$$(TARGET=x86_64-unknown-linux-gnu scripts/build-release)" && \
 	arm64="$$(TARGET=aarch64-unknown-linux-gnu scripts/build-release)" && \
 	scripts/build-image "$(IMAGE)" "amd64=$$amd64" "arm64=$$arm64"
