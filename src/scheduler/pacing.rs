@@ -7,7 +7,13 @@ use crate::state::RecordedAttempt;
 
 /// Longest pause after a change of verdict, so that an episode settles or closes quickly.
 const REPROBE_INTERVAL: Duration = Duration::from_secs(5);
-/// Time between the starts of two attempts of a failing check, so that recovery shows soon.
+/// Time between the starts of two attempts of a check that began to fail, so that a failure which
+/// heals before its alert fires (`Alert::for_duration`) is seen to heal in time.
+const EARLY_FAILING_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a check counts as one that began to fail: the shortest `for`, and a minute more.
+const EARLY_FAILING_PERIOD: Duration = Duration::from_mins(3);
+/// Time between the starts of two attempts afterwards: recovery shows soon, without more load on the
+/// target than in good times.
 const FAILING_INTERVAL: Duration = Duration::from_secs(15);
 /// The same for checks with a long interval, which are rare for a reason: this part of it.
 const FAILING_INTERVAL_DIVISOR: u32 = 20;
@@ -27,6 +33,7 @@ pub(super) struct Pacing {
     is_derived: bool,
     interval: Duration,
     pause: Duration,
+    failing_for: Duration,
 }
 
 impl Pacing {
@@ -36,6 +43,7 @@ impl Pacing {
             is_derived: check.entry().is_derived(),
             interval,
             pause: REPROBE_INTERVAL,
+            failing_for: Duration::ZERO,
         }
     }
 
@@ -47,7 +55,7 @@ impl Pacing {
             // Doubles, so that a first attempt during startup does not last for a long interval.
             self.pause * 2
         } else if recorded.failing {
-            FAILING_INTERVAL
+            self.failing_interval()
                 .max(self.interval / FAILING_INTERVAL_DIVISOR)
                 .saturating_sub(took)
                 .max(MIN_FAILING_PAUSE)
@@ -55,7 +63,20 @@ impl Pacing {
             self.interval
         };
         self.pause = pause.min(self.interval);
+        self.failing_for = if recorded.failing {
+            self.failing_for + took + self.pause
+        } else {
+            Duration::ZERO
+        };
         self.pause
+    }
+
+    fn failing_interval(&self) -> Duration {
+        if self.failing_for < EARLY_FAILING_PERIOD {
+            EARLY_FAILING_INTERVAL
+        } else {
+            FAILING_INTERVAL
+        }
     }
 
     /// Returns the pause after a change of a related check, a time after the last attempt began.

@@ -125,12 +125,16 @@ async fn spacing(steps: &'static [Step]) -> Vec<f64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failing_check_runs_more_often() {
+async fn failing_check_runs_more_often_and_most_often_in_its_first_three_minutes() {
     let spacing = spacing(&[Step::Ok, Step::Fails(FailureMode::NetRefused)]).await;
-    // After two changes of verdict.
-    let steady = &spacing[2..];
+    // After the first verdict.
+    let failing = &spacing[1..];
+    let early = failing.iter().take_while(|seconds| **seconds < 7.0).count();
+    assert!((33..40).contains(&early), "{spacing:?}");
     assert!(
-        steady.iter().all(|seconds| (13.0..17.0).contains(seconds)),
+        failing[early..]
+            .iter()
+            .all(|seconds| (13.0..17.0).contains(seconds)),
         "{spacing:?}"
     );
 }
