@@ -10,7 +10,7 @@ use castai_health_exporter::catalogue::relation::explaining;
 use castai_health_exporter::catalogue::remedy_overrides::REMEDY_OVERRIDES;
 use castai_health_exporter::catalogue::situation::SITUATION_REMEDIES;
 use castai_health_exporter::catalogue::{CheckId, FailureMode, anchor, remedy, remedy_in};
-use test_support::scenarios::SCENARIOS;
+use test_support::scenarios::scenarios;
 
 use crate::agent_log_lines::LINES;
 use crate::workloads;
@@ -27,8 +27,7 @@ fn pairs() -> BTreeSet<(CheckId, FailureMode)> {
 
 #[test]
 fn every_check_and_mode_pair_has_a_scenario() {
-    let mut covered_pairs: BTreeSet<_> = SCENARIOS
-        .iter()
+    let mut covered_pairs: BTreeSet<_> = scenarios()
         .map(|scenario| (scenario.check, scenario.mode))
         .collect();
     covered_pairs.extend(workloads::covered_pairs());
@@ -39,7 +38,7 @@ fn every_check_and_mode_pair_has_a_scenario() {
 
 #[test]
 fn every_scenario_provokes_a_published_pair() {
-    for scenario in SCENARIOS {
+    for scenario in scenarios() {
         assert!(
             pairs().contains(&(scenario.check, scenario.mode)),
             "{} {}",

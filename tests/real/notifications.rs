@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use test_support::exporter::{Exporter, fetch};
 use test_support::lab_cluster::LabCluster;
 use test_support::scenarios::{
-    InjectedFault, SCENARIOS, Scenario, heal, inject_fault, lab_cluster_for,
+    InjectedFault, Scenario, heal, inject_fault, lab_cluster_for, scenarios,
 };
 use tokio::time::{Instant, sleep};
 use vantages::{VANTAGE_CASES, vantages_are_named};
@@ -84,7 +84,7 @@ fn selected_scenarios() -> Vec<&'static Scenario> {
         }
         seen.insert((scenario.check.label(), Some(scenario.mode)))
     };
-    SCENARIOS.iter().filter(new).collect()
+    scenarios().filter(new).collect()
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! Faults of the agent's workload on a real node: the kubelet reports them, and the companion names
 //! the mode.
 
+mod log_lines;
 mod patches;
 
 use std::time::Duration;
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M};
+use log_lines::{
+    CONTROLLER_UNAUTHORIZED_LINE, DELIVERY_LINE, FATAL_LINE, LEASE_LOST_LINE, UNAUTHORIZED_LINE,
+};
 use patches::{agent, container, deployment, image, registry, template, variable, workload};
 use serde_json::{Value, json};
 use test_support::exporter::Exporter;
@@ -31,18 +35,6 @@ const CHECKS: [CheckId; 6] = [
     CheckId::AgentLog,
     CheckId::ImagePull,
 ];
-
-/// Agent log lines of a delivery, of a fatal configuration error, of a lost lease, and of a key
-/// that CAST AI rejects.
-const DELIVERY_LINE: &str = r#"time="x" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
-
-const FATAL_LINE: &str = r#"time="x" level=fatal msg="agent failed: unknown provider \"eksx\"""#;
-
-const LEASE_LOST_LINE: &str = r#"E1122 13:00:10.148702       1 leaderelection.go:316] error retrieving resource lock castai-agent/agent-leader-election-lock: Get "https://10.96.0.21:443/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases/x?timeout=3s": net/http: TLS handshake timeout"#;
-
-const UNAUTHORIZED_LINE: &str = r#"time="x" level=error msg="failed getting agent configuration: request error status_code=401 body={\"message\":\"Unauthorized\"}""#;
-
-const CONTROLLER_UNAUTHORIZED_LINE: &str = r#"time="x" level=error msg="polling actions: get action request failed: iteration: 3 get cluster-actions: request error host=https://api.cast.ai, status_code=401 body={\"message\":\"Unauthorized\"}""#;
 
 /// A way to break the agent.
 struct WorkloadFault {
