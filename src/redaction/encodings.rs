@@ -5,6 +5,8 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
+/// Characters that need no percent encoding, besides letters and digits (RFC 3986).
+const UNRESERVED: &[u8] = b"-._~";
 /// Number of positions of a text in a larger one that give different base64.
 const BASE64_OFFSETS: usize = 3;
 
@@ -24,8 +26,11 @@ pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
             forms.push(encoded.as_bytes()[from..to].to_vec());
         }
     }
-    forms.push(percent_encoded(secret, true));
-    forms.push(percent_encoded(secret, false));
+    // Some programs encode unreserved characters too.
+    for unreserved in [UNRESERVED, b""] {
+        forms.push(percent_encoded(secret, unreserved, true));
+        forms.push(percent_encoded(secret, unreserved, false));
+    }
     if let Ok(text) = std::str::from_utf8(secret) {
         forms.extend([json(text), html(text)].map(String::into_bytes));
     }
@@ -34,11 +39,11 @@ pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
     forms
 }
 
-fn percent_encoded(secret: &[u8], upper_case: bool) -> Vec<u8> {
+fn percent_encoded(secret: &[u8], unreserved: &[u8], upper_case: bool) -> Vec<u8> {
     let mut text = String::with_capacity(secret.len());
     for byte in secret {
         let written = match *byte {
-            byte if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+            byte if byte.is_ascii_alphanumeric() || unreserved.contains(&byte) => {
                 text.push(char::from(byte));
                 Ok(())
             }

@@ -1,39 +1,7 @@
 //! Finds text that looks like a secret, including secrets that this process does not hold.
 
-/// Names whose value is a secret, in lower case without separators.
-const SECRET_NAMES: &[&str] = &[
-    "accesskey",
-    "accesstoken",
-    "apikey",
-    "authorization",
-    "authtoken",
-    "awssecretaccesskey",
-    "awssessiontoken",
-    "clientassertion",
-    "clientsecret",
-    "idtoken",
-    "passphrase",
-    "passwd",
-    "password",
-    "privatekey",
-    "proxyauthorization",
-    "pwd",
-    "refreshtoken",
-    "secret",
-    "secretaccesskey",
-    "secretkey",
-    "securitytoken",
-    "sessiontoken",
-    "sig",
-    "signature",
-    "token",
-    "xamzsecuritytoken",
-    "xamzsignature",
-    "xapikey",
-    "xawsec2metadatatoken",
-];
-/// Authorization schemes before a credential.
-const SCHEMES: &[&str] = &["Bearer ", "Basic ", "bearer ", "basic "];
+use crate::redaction::names::SCHEMES;
+
 /// Prefixes of AWS access keys, and their length.
 const AWS_KEY_PREFIXES: [&str; 2] = ["AKIA", "ASIA"];
 const AWS_KEY_BYTES: usize = 20;
@@ -43,12 +11,10 @@ const API_KEY_BYTES: usize = 64;
 const MIN_JWT_PART_BYTES: usize = 8;
 /// Shortest credential after an authorization scheme, in bytes.
 const MIN_CREDENTIAL_BYTES: usize = 8;
-/// Shortest value of a name that is not in quotes, in bytes.
-const MIN_VALUE_BYTES: usize = 6;
-/// Longest value, in bytes.
-const MAX_VALUE_BYTES: usize = 4096;
-/// Words that stand for a missing value.
-const NO_VALUES: &[&str] = &["null", "none", "nil", "true", "false", "<nil>", "redacted"];
+/// Longest part of a URL that is searched for its user and password, in bytes.
+const MAX_URL_BYTES: usize = 4096;
+/// Longest private key that is searched for its end, in bytes.
+const MAX_PRIVATE_KEY_BYTES: usize = 16 * 1024;
 
 type Range = (usize, usize);
 
@@ -73,19 +39,13 @@ pub(super) fn unmistakable(text: &str) -> Vec<Range> {
     found
 }
 
-/// Returns the ranges that are named like a secret, AWS access keys and CAST AI API keys.
-pub(super) fn named(text: &str) -> Vec<Range> {
-    let mut found = Vec::new();
-    for prefix in AWS_KEY_PREFIXES {
-        found.extend(
-            text.match_indices(prefix)
-                .filter_map(|(at, _)| aws_key(text.as_bytes(), at)),
-        );
-    }
-    found.extend(api_keys(text.as_bytes()));
-    let separators = text.match_indices(['=', ':']);
-    found.extend(separators.filter_map(|(at, _)| value_of_secret_name(text, at)));
-    found
+/// Returns the ranges of AWS access keys.
+pub(super) fn aws_access_keys(text: &str) -> Vec<Range> {
+    let of_prefix = |prefix| {
+        text.match_indices(prefix)
+            .filter_map(|(at, _)| aws_key(text.as_bytes(), at))
+    };
+    AWS_KEY_PREFIXES.into_iter().flat_map(of_prefix).collect()
 }
 
 fn jwt(bytes: &[u8], at: usize) -> Option<Range> {
@@ -109,11 +69,26 @@ fn jwt(bytes: &[u8], at: usize) -> Option<Range> {
 
 /// Returns user and password of a URL, from the end of `://`.
 fn user_info(text: &str, from: usize) -> Option<Range> {
-    let authority = text[from..]
-        .split(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | '<' | '>'))
-        .next()?;
-    let at = authority.rfind('@')?;
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>');
+    let searched = &text[from..text.floor_char_boundary(from + MAX_URL_BYTES)];
+    let url = searched.split(ends).next()?;
+    let authority = url.split(['/', '?', '#']).next()?;
+    let at = match authority.rfind('@') {
+        Some(at) => at,
+        // A password with a slash ends the authority too early. A port is a number.
+        None if authority
+            .split_once(':')
+            .is_some_and(|(_, port)| !is_number(port)) =>
+        {
+            url.rfind('@')?
+        }
+        None => return None,
+    };
     (at > 0).then_some((from, from + at))
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn credential(bytes: &[u8], from: usize) -> Option<Range> {
@@ -126,19 +101,31 @@ fn credential(bytes: &[u8], from: usize) -> Option<Range> {
 
 /// Returns what follows the first line of each private key, up to its last line.
 fn private_keys(text: &str) -> impl Iterator<Item = Range> {
-    const BEGIN: &str = "PRIVATE KEY-----";
+    const KIND: &str = "PRIVATE KEY";
     const END: &str = "-----END";
-    text.match_indices(BEGIN).filter_map(|(at, _)| {
-        let from = at + BEGIN.len();
-        if text[..at]
-            .rfind("-----")
-            .is_none_or(|dashes| text[dashes..at].starts_with(END))
-        {
+    text.match_indices(KIND).filter_map(|(at, _)| {
+        let after = text[at + KIND.len()..]
+            .trim_start_matches(" BLOCK")
+            .strip_prefix("-----")?;
+        let from = text.len() - after.len();
+        let dashes = text[..at].rfind("-----")?;
+        if text[dashes..at].starts_with(END) {
             return None;
         }
-        let to = text[from..].find(END).map_or(text.len(), |end| from + end);
+        let limit = text.floor_char_boundary(from + MAX_PRIVATE_KEY_BYTES);
+        let to = text[from..limit].find(END).map_or(limit, |end| from + end);
         (to > from).then_some((from, to))
     })
+}
+
+/// Returns the private key whose first line is missing, because a log was cut.
+pub(super) fn cut_private_key(text: &str) -> Option<Range> {
+    const BEGIN: &str = "-----BEGIN ";
+    const END: &str = "-----END ";
+    let end = text.find(END)?;
+    let is_key = text[end..].lines().next()?.contains("PRIVATE KEY");
+    let from = text.ceil_char_boundary(end.saturating_sub(MAX_PRIVATE_KEY_BYTES));
+    (is_key && !text[..end].contains(BEGIN)).then_some((from, end))
 }
 
 fn aws_key(bytes: &[u8], at: usize) -> Option<Range> {
@@ -152,8 +139,9 @@ fn aws_key(bytes: &[u8], at: usize) -> Option<Range> {
     (starts_word && ends_word && to - at == AWS_KEY_BYTES).then_some((at, to))
 }
 
-/// Returns words that have the form of an API key. Digests have the same, after their algorithm.
-fn api_keys(bytes: &[u8]) -> Vec<Range> {
+/// Returns words that have the form of a CAST AI API key. Digests have the same, after their algorithm.
+pub(super) fn api_keys(text: &str) -> Vec<Range> {
+    let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
@@ -167,44 +155,6 @@ fn api_keys(bytes: &[u8]) -> Vec<Range> {
         at = to.max(at + 1);
     }
     found
-}
-
-/// Returns the value after a separator, if the name before it is that of a secret.
-fn value_of_secret_name(text: &str, separator: usize) -> Option<Range> {
-    let before = text[..separator].trim_end_matches(['"', '\'', '\\', ' ']);
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let start = before.rfind(|c| !is_name(c)).map_or(0, |at| {
-        at + text[at..].chars().next().map_or(1, char::len_utf8)
-    });
-    let name: String = before[start..]
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
-    SECRET_NAMES.binary_search(&name.as_str()).ok()?;
-    let mut after = text[separator + 1..].trim_start_matches(' ');
-    for opening in ['[', '\\'] {
-        after = after.strip_prefix(opening).unwrap_or(after);
-    }
-    let unquoted = after.strip_prefix(['"', '\'']);
-    let (quoted, mut after) = (unquoted.is_some(), unquoted.unwrap_or(after));
-    for scheme in SCHEMES {
-        after = after.strip_prefix(scheme).unwrap_or(after);
-    }
-    let from = text.len() - after.len();
-    let searched = &after[..after.floor_char_boundary(MAX_VALUE_BYTES)];
-    let ends = |c: char| {
-        matches!(c, '"' | '\'' | '\\') || !quoted && (c.is_whitespace() || ",;&})]".contains(c))
-    };
-    let value = searched.split(ends).next()?;
-    // Without quotes or an equals sign, what follows may be a sentence.
-    let certain = quoted || text[separator..].starts_with('=');
-    let is_secret = if certain {
-        !value.is_empty() && !NO_VALUES.contains(&value)
-    } else {
-        value.len() >= MIN_VALUE_BYTES && value.bytes().any(|byte| byte.is_ascii_digit())
-    };
-    is_secret.then_some((from, from + value.len()))
 }
 
 /// Returns the end of the bytes from a position that belong together.
@@ -225,13 +175,7 @@ fn is_token_byte(byte: u8) -> bool {
 mod tests {
     use proptest::prelude::{any, proptest};
 
-    use super::*;
     use crate::redaction::{known_secrets_hidden, scrubbed};
-
-    #[test]
-    fn names_are_sorted_for_the_search() {
-        assert!(SECRET_NAMES.is_sorted());
-    }
 
     #[test]
     fn secrets_in_log_lines_are_hidden() {
