@@ -3,6 +3,7 @@
 //! Objects are reduced on arrival to the few fields that checks need.
 
 pub mod access_review;
+pub mod api_request;
 pub mod caller;
 pub mod client;
 pub mod connection;
@@ -21,6 +22,7 @@ pub mod token_request;
 pub mod types;
 
 pub use access_review::{AccessRules, ReviewedAccess};
+pub use api_request::{ApiReply, ListQuery, PodPort};
 pub use caller::Caller;
 pub use client::{Client, ObjectRequest};
 pub use connection::ApiConnection;

@@ -1,22 +1,29 @@
 //! `check`: runs checks once, or until nothing fails, and reports the results.
 
+pub mod certificates;
+pub(super) mod doctor;
 pub mod junit;
+mod progress;
+pub(super) mod preflight;
+pub mod short;
 pub mod text;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 
-use crate::catalogue::{CheckId, Status};
-use crate::checks::CheckSet;
-use crate::cli::args::{CheckArgs, CheckFormat};
+use crate::catalogue::CheckId;
+use crate::checks::{Check, CheckSet};
+use crate::cli::args::check::{CheckArgs, CheckFormat};
+use crate::cli::check::progress::progress;
+use crate::cli::check::short::ShortReport;
 use crate::cli::check::text::TextReport;
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::output::print;
 use crate::config::{AgentDiscovery, Config, ConfigErrors, Purpose};
-use crate::daemon::preflight;
+use crate::daemon::startup_checks;
 use crate::exporter::Exporter;
 use crate::scheduler::OnChange;
 use crate::state::{CheckState, HealthState};
@@ -54,7 +61,7 @@ pub(super) fn run(
         check_set.only(&options.checks)
     };
     let health = Arc::new(HealthState::new(&scheduler::check_specs(&check_set)));
-    let problems = runtime.block_on(preflight::problems(config, &[Purpose::Kubeconfig]));
+    let problems = runtime.block_on(startup_checks::problems(config, &[Purpose::Kubeconfig]));
     if !problems.is_empty() {
         return Exit::invalid(&problems);
     }
@@ -64,24 +71,49 @@ pub(super) fn run(
         .iter()
         .map(|check_state| check_state.check)
         .collect();
-    let exporter = Exporter::new(config, &entered);
+    report(options, &check_states, &Exporter::new(config, &entered))
+}
+
+/// Prints the report, and returns the exit code of the worst status.
+fn report(options: &CheckArgs, check_states: &[CheckState], exporter: &Exporter) -> Exit {
+    if options.quiet {
+        return exit(check_states, options.strict);
+    }
+    let expiring = &certificates::expiring(check_states, SystemTime::now());
     print(&match options.output {
         CheckFormat::Text => TextReport {
-            check_states: &check_states,
-            exporter: &exporter,
+            check_states,
+            expiring,
+            exporter,
             colours: output::supports_colours(),
             list_skipped: options.checks.is_empty(),
         }
         .to_string(),
-        CheckFormat::Json => Document::new(&check_states, &exporter).json(),
-        CheckFormat::Junit => junit::report(&check_states, &exporter, options.strict),
+        CheckFormat::Short => ShortReport {
+            check_states,
+            expiring,
+            exporter,
+            strict: options.strict,
+        }
+        .to_string(),
+        CheckFormat::Json => Document::new(check_states, exporter).json(),
+        CheckFormat::Junit => junit::report(check_states, expiring, exporter, options.strict),
     });
-    exit(&check_states, options.strict)
+    exit(check_states, options.strict)
 }
 
-async fn run_checks(options: &CheckArgs, check_set: &CheckSet, health: &Arc<HealthState>) {
+async fn run_checks<E: Check>(
+    options: &CheckArgs,
+    check_set: &CheckSet<E>,
+    health: &Arc<HealthState>,
+) {
     let until = options.wait.map(|wait| Instant::now() + wait);
-    let on_change = progress(health);
+    let shows_progress = output::supports_progress() && !options.quiet;
+    let on_change: OnChange = if shows_progress {
+        progress(health, until.is_some())
+    } else {
+        Arc::new(|_| {})
+    };
     loop {
         scheduler::run_once(check_set, health, &on_change).await;
         let again = until.is_some_and(|until| Instant::now() + RETRY_PAUSE < until);
@@ -90,32 +122,9 @@ async fn run_checks(options: &CheckArgs, check_set: &CheckSet, health: &Arc<Heal
         }
         sleep(RETRY_PAUSE).await;
     }
-    if output::supports_progress() {
+    if shows_progress {
         output::progress("");
     }
-}
-
-/// Returns a callback that shows the running checks on a terminal.
-fn progress(health: &Arc<HealthState>) -> OnChange {
-    if !output::supports_progress() {
-        return Arc::new(|_| {});
-    }
-    let show = |health: &HealthState| {
-        let waiting: Vec<&str> = health.waiting().iter().map(|check| check.label()).collect();
-        let failing = health
-            .check_states()
-            .iter()
-            .filter(|check_state| check_state.status() == Status::Failing)
-            .count();
-        output::progress(&match (waiting.is_empty(), failing) {
-            (false, _) => format!("running {} …", waiting.join(", ")),
-            (true, 0) => String::new(),
-            (true, failing) => format!("{failing} failing, retrying …"),
-        });
-    };
-    show(health);
-    let health = Arc::clone(health);
-    Arc::new(move |_| show(&health))
 }
 
 /// Returns the exit code of the worst status.
@@ -123,5 +132,10 @@ fn exit(check_states: &[CheckState], strict: bool) -> Exit {
     let fails = check_states
         .iter()
         .any(|check_state| Exit::for_status(check_state.status(), strict) == Exit::Failing);
-    if fails { Exit::Failing } else { Exit::Success }
+    let expires = || strict && !certificates::expiring(check_states, SystemTime::now()).is_empty();
+    if fails || expires() {
+        Exit::Failing
+    } else {
+        Exit::Success
+    }
 }

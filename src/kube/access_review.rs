@@ -21,7 +21,7 @@ pub struct ReviewedAccess<'a> {
     pub verb: &'a str,
     /// The API group; empty is the core group.
     pub group: &'a str,
-    /// The resource.
+    /// The resource, with a subresource as in `pods/log`.
     pub resource: &'a str,
     /// The namespace; `None` is all namespaces.
     pub namespace: Option<&'a str>,
@@ -131,10 +131,15 @@ pub async fn is_allowed(
     api: &mut ApiConnection,
     access: &ReviewedAccess<'_>,
 ) -> Result<bool, ClientError> {
+    let (resource, subresource) = access
+        .resource
+        .split_once('/')
+        .unwrap_or((access.resource, ""));
     let body = json!({
         "kind": "SelfSubjectAccessReview", "apiVersion": API_VERSION,
         "spec": { "resourceAttributes": {
-            "verb": access.verb, "group": access.group, "resource": access.resource,
+            "verb": access.verb, "group": access.group,
+            "resource": resource, "subresource": subresource,
             "namespace": access.namespace, "name": access.name,
         } },
     });

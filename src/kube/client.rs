@@ -64,8 +64,8 @@ impl Client {
     pub async fn endpoint(&self) -> Result<ApiEndpoint, ClientError> {
         let mut endpoint = match &self.location {
             ApiserverLocation::InCluster(pod) => ApiEndpoint::in_cluster(pod)?,
-            ApiserverLocation::Kubeconfig { path, context } => {
-                ApiEndpoint::from_kubeconfig(path, context.as_deref(), &self.exec_plugin).await?
+            ApiserverLocation::Kubeconfig { files, context } => {
+                ApiEndpoint::from_kubeconfig(files, context.as_deref(), &self.exec_plugin).await?
             }
             ApiserverLocation::Invalid(problem) => {
                 return Err(ClientError::InvalidAddress(problem.clone()));

@@ -69,6 +69,39 @@ impl ApiConnection {
             .map_err(ClientError::Request)
     }
 
+    /// Changes an object with a JSON merge patch and reads the bounded response.
+    ///
+    /// # Errors
+    /// If no response arrives.
+    pub async fn patch(&mut self, path: &str, patch: &Value) -> Result<Response, ClientError> {
+        let path = self.endpoint.request_path(path);
+        let mut headers = self.endpoint.credentials.headers.clone();
+        let merge_patch = HeaderValue::from_static("application/merge-patch+json");
+        headers.insert(CONTENT_TYPE, merge_patch);
+        let request = HttpRequest {
+            body: Bytes::from(patch.to_string()),
+            ..HttpRequest::new(Method::PATCH, &path, headers)
+        };
+        self.connection
+            .request(&self.resolver, request, &PhaseTimer::default())
+            .await
+            .map_err(ClientError::Request)
+    }
+
+    /// Sends a DELETE request and reads the bounded response.
+    ///
+    /// # Errors
+    /// If no response arrives.
+    pub async fn delete(&mut self, path: &str) -> Result<Response, ClientError> {
+        let path = self.endpoint.request_path(path);
+        let headers = self.endpoint.credentials.headers.clone();
+        let request = HttpRequest::new(Method::DELETE, &path, headers);
+        self.connection
+            .request(&self.resolver, request, &PhaseTimer::default())
+            .await
+            .map_err(ClientError::Request)
+    }
+
     /// Uses a token of the agent's service account for all further requests.
     ///
     /// # Errors

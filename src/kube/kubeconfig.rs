@@ -1,18 +1,22 @@
 //! The endpoint and credentials of a kubeconfig, with the precedence rules of client-go.
 
+mod error;
+mod files;
+
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
+use error::KubeconfigError;
+use files::read_merged;
+use kube::config::{AuthInfo, KubeConfigOptions};
 use secrecy::ExposeSecret;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 use crate::config::agent::proxy::Proxy;
-use crate::config::exporter::yaml;
 use crate::kube::credentials::{Credentials, read_file, read_token};
 use crate::kube::endpoint::{ApiEndpoint, AuthError};
 use crate::kube::exec_plugin::ExecPlugin;
@@ -23,26 +27,21 @@ use crate::net::tls::trust::{Identity, PkiScope};
 /// `NO_PROXY`.
 const NO_PROXY_URL: &str = "http://no-proxy.invalid";
 
-/// An error while loading a kubeconfig. Omits the file's text, which may be secret.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{0}")]
-pub struct KubeconfigError(String);
-
 impl ApiEndpoint {
     /// Returns the endpoint of a kubeconfig. Supports every authentication method of client-go.
     ///
     /// # Errors
-    /// If the file is unusable, or if its exec plugin returns no credential.
+    /// If a file is unusable, or if the exec plugin returns no credential.
     pub async fn from_kubeconfig(
-        path: &Path,
+        files: &[PathBuf],
         context: Option<&str>,
         plugin: &ExecPlugin,
     ) -> Result<Self, AuthError> {
         let unusable = |error: &dyn fmt::Display| AuthError::Kubeconfig {
-            path: path.to_owned(),
+            path: list(files),
             cause: error.to_string(),
         };
-        let mut config = load(path, context)
+        let mut config = load(files, context)
             .await
             .map_err(|error| unusable(&error))?;
         let host = config.cluster_url.host().unwrap_or_default().to_owned();
@@ -75,9 +74,12 @@ impl ApiEndpoint {
 /// Loads a context of a kubeconfig and validates its cluster. Does not read credentials.
 ///
 /// # Errors
-/// If the file is unusable.
-pub async fn load(path: &Path, context: Option<&str>) -> Result<kube::Config, KubeconfigError> {
-    let config = load_context(path, context).await?;
+/// If a file is unusable.
+pub async fn load(
+    files: &[PathBuf],
+    context: Option<&str>,
+) -> Result<kube::Config, KubeconfigError> {
+    let config = load_context(files, context).await?;
     if config.accept_invalid_certs {
         return Err(KubeconfigError(
             "insecure-skip-tls-verify is not supported: credentials are only sent over verified \
@@ -93,8 +95,11 @@ pub async fn load(path: &Path, context: Option<&str>) -> Result<kube::Config, Ku
 }
 
 /// Loads a context without the proxy settings that kube would add from the environment.
-async fn load_context(path: &Path, context: Option<&str>) -> Result<kube::Config, KubeconfigError> {
-    let mut file = read_kubeconfig(path)?;
+async fn load_context(
+    files: &[PathBuf],
+    context: Option<&str>,
+) -> Result<kube::Config, KubeconfigError> {
+    let mut file = read_merged(files)?;
     for cluster in file
         .clusters
         .iter_mut()
@@ -121,69 +126,10 @@ async fn load_context(path: &Path, context: Option<&str>) -> Result<kube::Config
     Ok(config)
 }
 
-/// Reads a kubeconfig. Errors omit its text, because any line may contain a token.
-fn read_kubeconfig(path: &Path) -> Result<Kubeconfig, KubeconfigError> {
-    let bytes = read_file(path).map_err(|error| KubeconfigError(error.to_string()))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_error| KubeconfigError("the file is not UTF-8".to_owned()))?;
-    let value =
-        yaml::parse(text.trim_start_matches('\u{feff}')).map_err(|(line, _fault)| match line {
-            Some(line) => KubeconfigError(format!("not a kubeconfig: invalid YAML at line {line}")),
-            None => KubeconfigError("not a kubeconfig: invalid YAML".to_owned()),
-        })?;
-    let mut file =
-        serde_json::from_value(value.value.to_json()).map_err(|error| without_content(&error))?;
-    resolve_paths(&mut file, path.parent().unwrap_or(Path::new("")));
-    Ok(file)
-}
-
-/// Resolves paths relative to the file's directory. A command without a slash stays, for lookup in
-/// `PATH`.
-fn resolve_paths(file: &mut Kubeconfig, folder: &Path) {
-    let clusters = file
-        .clusters
-        .iter_mut()
-        .filter_map(|named| named.cluster.as_mut());
-    let authorities = clusters.filter_map(|cluster| cluster.certificate_authority.as_mut());
-    let users = file
-        .auth_infos
-        .iter_mut()
-        .filter_map(|named| named.auth_info.as_mut());
-    let files = users.flat_map(|user| {
-        let AuthInfo {
-            client_certificate,
-            client_key,
-            token_file,
-            exec,
-            ..
-        } = user;
-        let command = exec
-            .as_mut()
-            .and_then(|exec| exec.command.as_mut())
-            .filter(|command| command.contains('/'));
-        [
-            client_certificate.as_mut(),
-            client_key.as_mut(),
-            token_file.as_mut(),
-            command,
-        ]
-    });
-    for path in authorities.chain(files.flatten()) {
-        // join keeps absolute paths.
-        *path = folder.join(&*path).to_string_lossy().into_owned();
-    }
-}
-
-/// Describes the expected value and omits the actual one.
-fn without_content(error: &serde_json::Error) -> KubeconfigError {
-    let text = error.to_string();
-    KubeconfigError(match text.rsplit_once(", expected ") {
-        Some((_content, expected)) => {
-            format!("not a kubeconfig: expected {expected}")
-        }
-        None if text.starts_with("missing field") => format!("not a kubeconfig: {text}"),
-        None => "not a kubeconfig".to_owned(),
-    })
+/// Joins paths as in `KUBECONFIG`.
+fn list(files: &[PathBuf]) -> PathBuf {
+    let files: Vec<_> = files.iter().map(|path| path.to_string_lossy()).collect();
+    files.join(":").into()
 }
 
 fn trust(config: &kube::Config) -> Result<Trust, Box<dyn std::error::Error>> {
@@ -338,41 +284,5 @@ mod tests {
             "{removed}"
         );
         assert!(authorization("Bearer a\nb").is_err());
-    }
-
-    #[test]
-    fn paths_are_relative_to_the_kubeconfig_and_bare_commands_use_path() {
-        let user = json!({ "name": "u", "user": {
-            "client-certificate": "c.crt", "client-key": "/keys/c.key", "tokenFile": "t", "exec": { "command": "bin/x" },
-        }});
-        let bare = json!({ "name": "b", "user": { "exec": { "command": "aws" } } });
-        let cluster = json!({ "name": "c", "cluster": { "certificate-authority": "ca.crt" } });
-        let file = json!({ "clusters": [cluster], "users": [user, bare] });
-        let mut file: Kubeconfig = serde_json::from_value(file).unwrap();
-        resolve_paths(&mut file, Path::new("/home"));
-        let ca = file.clusters[0]
-            .cluster
-            .as_ref()
-            .unwrap()
-            .certificate_authority
-            .as_deref();
-        assert_eq!(ca, Some("/home/ca.crt"));
-        let users: Vec<_> = file
-            .auth_infos
-            .iter()
-            .map(|named| named.auth_info.as_ref().unwrap())
-            .collect();
-        let paths = [
-            &users[0].client_certificate,
-            &users[0].client_key,
-            &users[0].token_file,
-        ];
-        assert_eq!(
-            paths.map(Option::as_deref),
-            [Some("/home/c.crt"), Some("/keys/c.key"), Some("/home/t")]
-        );
-        let commands =
-            [users[0], users[1]].map(|user| user.exec.as_ref().unwrap().command.as_deref());
-        assert_eq!(commands, [Some("/home/bin/x"), Some("aws")]);
     }
 }

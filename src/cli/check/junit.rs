@@ -5,13 +5,21 @@
 use std::fmt::Write;
 
 use crate::catalogue::{CheckId, Status};
+use crate::cli::check::certificates::ExpiringCertificate;
 use crate::cli::exit::Exit;
+use crate::cli::prose;
 use crate::diagnosis::Diagnosis;
 use crate::exporter::Exporter;
+use crate::report::Finding;
 use crate::state::CheckState;
 
 /// Returns a test suite with one test case per check.
-pub fn report(check_states: &[CheckState], exporter: &Exporter, strict: bool) -> String {
+pub fn report(
+    check_states: &[CheckState],
+    expiring: &[ExpiringCertificate],
+    exporter: &Exporter,
+    strict: bool,
+) -> String {
     let fails =
         |check_state: &&CheckState| Exit::for_status(check_state.status(), strict) == Exit::Failing;
     let skips = |check_state: &&CheckState| {
@@ -21,8 +29,9 @@ pub fn report(check_states: &[CheckState], exporter: &Exporter, strict: bool) ->
                 Status::Unknown | Status::NotApplicable
             )
     };
-    let tests = check_states.len() + exporter.skipped.len();
-    let failures = check_states.iter().filter(fails).count();
+    let tests = check_states.len() + exporter.skipped.len() + expiring.len();
+    let failing_certificates = if strict { expiring.len() } else { 0 };
+    let failures = check_states.iter().filter(fails).count() + failing_certificates;
     let skipped = check_states.iter().filter(skips).count() + exporter.skipped.len();
     let diagnosis = Diagnosis::new(check_states, exporter.vantage);
     let mut cases = String::new();
@@ -36,6 +45,9 @@ pub fn report(check_states: &[CheckState], exporter: &Exporter, strict: bool) ->
         };
         let root = diagnosis.root_of(check_state.check);
         case(&mut cases, check_state, &outcome, root);
+    }
+    for certificate in expiring {
+        certificate_case(&mut cases, certificate, strict);
     }
     for skipped in &exporter.skipped {
         let (check, why) = (skipped.check, escaped(&skipped.why));
@@ -60,6 +72,23 @@ enum Outcome {
     Passed,
     Failure,
     Skipped,
+}
+
+fn certificate_case(cases: &mut String, certificate: &ExpiringCertificate, fails: bool) {
+    let (check, evidence) = (certificate.check, escaped(&certificate.evidence));
+    line(
+        cases,
+        &format!(r#"    <testcase classname="castai-health-exporter" name="{check} certificate">"#),
+    );
+    line(
+        cases,
+        &if fails {
+            format!(r#"      <failure type="certificate" message="{evidence}"/>"#)
+        } else {
+            format!("      <system-out>warning: {evidence}</system-out>")
+        },
+    );
+    line(cases, "    </testcase>");
 }
 
 fn case(cases: &mut String, check_state: &CheckState, outcome: &Outcome, root: Option<CheckId>) {
@@ -107,14 +136,7 @@ fn case(cases: &mut String, check_state: &CheckState, outcome: &Outcome, root: O
                 .map_or(status.label(), |finding| finding.mode.label());
             let remedies: Vec<String> = findings
                 .iter()
-                .map(|finding| {
-                    format!(
-                        "{}: {}\n{}",
-                        finding.mode,
-                        finding.mode.entry().meaning,
-                        finding.remedy(check)
-                    )
-                })
+                .map(|finding| remedy_of(check, finding))
                 .collect();
             let remedies = escaped(&remedies.join("\n\n"));
             line(
@@ -128,12 +150,20 @@ fn case(cases: &mut String, check_state: &CheckState, outcome: &Outcome, root: O
     line(cases, "    </testcase>");
 }
 
+/// Returns meaning and fix of a failure; each command is on a line of its own.
+fn remedy_of(check: CheckId, finding: &Finding) -> String {
+    let mut text = format!("{}: {}\n", finding.mode, finding.mode.entry().meaning);
+    prose::remedy(&mut text, "", "fix", &finding.remedy(check))
+        .expect("writing to a string succeeds");
+    text.trim_end().to_owned()
+}
+
 fn line(text: &mut String, line: &str) {
     writeln!(text, "{line}").expect("writing to a string succeeds");
 }
 
 /// Escapes text for XML 1.0; characters that it cannot represent become U+FFFD.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

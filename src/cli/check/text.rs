@@ -3,21 +3,26 @@
 
 use std::fmt;
 
-use crate::catalogue::{CheckId, RUNBOOK_BASE, Status, alert, first_sentence, runbook_url};
+use crate::catalogue::{
+    CheckId, ExporterAlert, RUNBOOK_BASE, Status, alert, first_sentence, runbook_url,
+};
+use crate::cli::check::certificates::ExpiringCertificate;
+use crate::cli::prose;
 use crate::diagnosis::Diagnosis;
 use crate::exporter::Exporter;
 use crate::report::Finding;
 use crate::state::CheckState;
 
-/// Line width of evidence and fixes in columns.
-const MAX_COLUMNS: usize = 100;
-const INDENT: &str = "    ";
+/// Indentation of everything below the line of a check.
+pub(super) const INDENT: &str = "    ";
 
 /// The result of `check`, displayed as text.
 #[derive(Debug)]
 pub struct TextReport<'a> {
     /// State of every check that ran.
     pub check_states: &'a [CheckState],
+    /// Certificates that expire soon.
+    pub expiring: &'a [ExpiringCertificate],
     /// This exporter.
     pub exporter: &'a Exporter,
     /// Whether to colour the symbols.
@@ -54,6 +59,15 @@ impl fmt::Display for TextReport<'_> {
                     skipped.why
                 )?;
             }
+        }
+        for certificate in self.expiring {
+            let (symbol, check) = (self.symbol(Status::Warning), certificate.check);
+            writeln!(f, "{symbol} {check}: {}", certificate.evidence)?;
+            writeln!(
+                f,
+                "{INDENT}details: castai-health-exporter explain {}",
+                ExporterAlert::CertificateExpiring.entry().name
+            )?;
         }
         writeln!(f, "\n{}", self.summary())?;
         match self.root_causes(&diagnosis).as_slice() {
@@ -162,7 +176,7 @@ impl TextReport<'_> {
 
     fn hint(&self, f: &mut fmt::Formatter<'_>, check: CheckId, finding: &Finding) -> fmt::Result {
         paragraph(f, finding.evidence.as_str())?;
-        paragraph(f, &format!("fix: {}", finding.remedy(check)))?;
+        prose::remedy(f, INDENT, "fix", &finding.remedy(check))?;
         let base = &self.exporter.runbook_base;
         match alert::covering(check, finding.mode) {
             // Without a base URL, runbook links are paths in the repository.
@@ -182,18 +196,7 @@ impl TextReport<'_> {
     }
 
     fn symbol(&self, status: Status) -> String {
-        let (symbol, colour) = match status {
-            Status::Ok => ("√", 32),
-            Status::Warning => ("‼", 33),
-            Status::Failing => ("×", 31),
-            Status::Unknown => ("?", 33),
-            Status::NotApplicable => ("-", 2),
-        };
-        if self.colours {
-            format!("\u{1b}[{colour}m{symbol}\u{1b}[0m")
-        } else {
-            symbol.to_owned()
-        }
+        symbol(status, self.colours)
     }
 
     fn summary(&self) -> String {
@@ -224,26 +227,29 @@ impl TextReport<'_> {
     }
 }
 
+/// Returns the symbol of a status, on a terminal in its colour.
+pub(super) fn symbol(status: Status, colours: bool) -> String {
+    let (symbol, colour) = match status {
+        Status::Ok => ("√", 32),
+        Status::Warning => ("‼", 33),
+        Status::Failing => ("×", 31),
+        Status::Unknown => ("?", 33),
+        Status::NotApplicable => ("-", 2),
+    };
+    if colours {
+        format!("\u{1b}[{colour}m{symbol}\u{1b}[0m")
+    } else {
+        symbol.to_owned()
+    }
+}
+
 /// Returns the meaning of the failure mode in one sentence, with its label.
 fn cause(finding: &Finding) -> String {
     let sentence = first_sentence(finding.mode.entry().meaning);
     format!("{} ({})", sentence.trim_end_matches('.'), finding.mode)
 }
 
-/// Writes indented lines of bounded width.
-fn paragraph(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty()
-            && line.chars().count() + 1 + word.chars().count() > MAX_COLUMNS - INDENT.len()
-        {
-            writeln!(f, "{INDENT}{line}")?;
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    writeln!(f, "{INDENT}{line}")
+/// Writes a paragraph below a check.
+pub(super) fn paragraph(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    prose::paragraph(f, INDENT, text)
 }

@@ -1,6 +1,6 @@
 //! The state of a reflector: cached objects, resource version and last error.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use crate::kube::error::ClientError;
 use crate::kube::reflector::object_set::ObjectSet;

@@ -1,0 +1,114 @@
+//! One examination: every vantage is asked, and the answers are merged.
+
+use crate::catalogue::{CheckId, Need};
+use crate::checks::CheckSet;
+use crate::cli::check::doctor::session::Doctor;
+use crate::cli::check::doctor::short_lived_pod;
+use crate::cli::exit::Exit;
+use crate::config::AgentDiscovery;
+use crate::doctor::discovery::{DiscoveredExporters, exporters};
+use crate::doctor::verdict_document::VerdictDocument;
+use crate::doctor::visibility::needs_only_the_api;
+use crate::doctor::{Findings, Place, View};
+
+/// What all vantages see.
+pub(super) struct Examination {
+    /// Namespace and Deployment of the agent.
+    pub(super) agent: (String, String),
+    /// Why the agent's environment is not known.
+    pub(super) agent_problem: Option<String>,
+    /// The views of all vantages.
+    pub(super) views: Vec<View>,
+    /// The merged result.
+    pub(super) findings: Findings,
+    /// Checks that no vantage has run, because only a pod can.
+    pub(super) only_in_a_pod: Vec<CheckId>,
+    /// What the reader should know about the search.
+    pub(super) remarks: Vec<String>,
+    /// Base URL of the runbooks.
+    pub(super) runbook_base: String,
+}
+
+impl Examination {
+    /// Asks every vantage once.
+    ///
+    /// # Errors
+    /// If the short-lived pod has nothing to run, may not be run, or on a signal.
+    pub(super) async fn run(doctor: &Doctor<'_>) -> Result<Self, Exit> {
+        let (config, client) = (doctor.config(), doctor.client());
+        let namespace = config.installation.namespace.as_str();
+        let DiscoveredExporters { pods, problems } = if doctor.is_cut_off() {
+            DiscoveredExporters::default()
+        } else {
+            doctor.show("looking for exporters");
+            exporters(client, namespace).await
+        };
+        let short_lived = if doctor.options().in_cluster && !doctor.is_cut_off() {
+            short_lived_pod::run(doctor, &pods).await.map(Some)?
+        } else {
+            None
+        };
+        doctor.show("checking");
+        let (mut views, own) = tokio::join!(View::ask_all(client, &pods), own_view(doctor));
+        views.extend(short_lived);
+        views.push(own);
+        views.sort_by_key(|view| view.place);
+        for view in &mut views {
+            view.keep(&doctor.options().checks);
+        }
+        let findings = Findings::merge(&views);
+        Ok(Self {
+            agent: (
+                namespace.to_owned(),
+                config.installation.deployment.clone(),
+            ),
+            agent_problem: match &config.agent_discovery {
+                AgentDiscovery::Absent(why) | AgentDiscovery::Unreadable(why) => Some(why.clone()),
+                AgentDiscovery::Found(_) | AgentDiscovery::NotLookedFor => None,
+            },
+            only_in_a_pod: only_in_a_pod(doctor, &findings),
+            views,
+            findings,
+            remarks: doctor.remarks().iter().cloned().chain(problems).collect(),
+            runbook_base: config.runbook_base.clone(),
+        })
+    }
+
+    /// Returns the exit code of the worst status at any vantage. Without one, a short-lived pod that
+    /// could not run is an error.
+    pub(super) fn exit(&self, strict: bool) -> Exit {
+        let fails = self.findings.any("failing");
+        let strictly = strict && (self.findings.any("warning") || self.findings.any("unknown"));
+        let pod_failed = |view: &View| view.place == Place::ShortLivedPod && view.verdict.is_err();
+        if fails || strictly {
+            Exit::Failing
+        } else if self.views.iter().any(pod_failed) {
+            Exit::Usage
+        } else {
+            Exit::Success
+        }
+    }
+}
+
+async fn own_view(doctor: &Doctor<'_>) -> View {
+        let document = doctor.own_document().await;
+        View::of_this_machine(
+            VerdictDocument::parse(document.as_bytes()).expect("this program reads its own format"),
+        )
+    }
+
+/// Returns the checks that the agent needs and that no vantage has run.
+fn only_in_a_pod(doctor: &Doctor<'_>, findings: &Findings) -> Vec<CheckId> {
+    let ran = |check: CheckId| {
+        let shared = &findings.checks;
+        shared
+            .iter()
+            .any(|shared| shared.id.as_str() == check.label())
+    };
+    let check_set = CheckSet::new(doctor.config());
+    let needed = check_set.checks.iter().filter(|row| row.need != Need::None);
+    let not_run = needed.map(|row| row.check).filter(|check| {
+        !needs_only_the_api(*check) && doctor.is_selected(*check) && !ran(*check)
+    });
+    not_run.collect()
+}

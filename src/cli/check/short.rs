@@ -1,0 +1,69 @@
+//! The result of `check` as one line per failing check, root causes first.
+
+use std::fmt;
+
+use crate::cli::check::certificates::ExpiringCertificate;
+use crate::cli::exit::Exit;
+use crate::diagnosis::Diagnosis;
+use crate::exporter::Exporter;
+use crate::state::CheckState;
+
+/// The result of `check`, displayed as one line per check that sets exit code 1.
+#[derive(Debug)]
+pub struct ShortReport<'a> {
+    /// State of every check that ran.
+    pub check_states: &'a [CheckState],
+    /// Certificates that expire soon.
+    pub expiring: &'a [ExpiringCertificate],
+    /// This exporter.
+    pub exporter: &'a Exporter,
+    /// Whether warnings and unknown results are failures too.
+    pub strict: bool,
+}
+
+impl fmt::Display for ShortReport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let diagnosis = Diagnosis::new(self.check_states, self.exporter.vantage);
+        let mut failing: Vec<_> = self
+            .check_states
+            .iter()
+            .filter(|state| Exit::for_status(state.status(), self.strict) == Exit::Failing)
+            .map(|state| (diagnosis.root_of(state.check), state))
+            .collect();
+        failing.sort_by_key(|(root, _)| root.is_some());
+        for (root, state) in failing {
+            write!(f, "{} ({})", state.check, modes(state))?;
+            if let Some(root) = root {
+                write!(f, ", caused by {root}")?;
+            }
+            match &state.latest {
+                Some(report) => writeln!(f, ": {}", report.verdict.evidence())?,
+                None => writeln!(f, ": no result yet")?,
+            }
+        }
+        for certificate in self.expiring.iter().filter(|_| self.strict) {
+            writeln!(
+                f,
+                "{} (certificate): {}",
+                certificate.check, certificate.evidence
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the failure modes of a check, or its status if it has none.
+fn modes(state: &CheckState) -> String {
+    let findings = state
+        .latest
+        .as_ref()
+        .map_or(&[][..], |report| report.verdict.findings());
+    if findings.is_empty() {
+        return state.status().to_string();
+    }
+    let modes: Vec<_> = findings
+        .iter()
+        .map(|finding| finding.mode.label())
+        .collect();
+    modes.join(", ")
+}
