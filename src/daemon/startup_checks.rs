@@ -1,4 +1,4 @@
-//! Preflight validation: the files that a configuration names exist and are usable.
+//! Checks at startup: the files that a configuration names exist and are usable.
 
 use std::io;
 use std::io::Read;
@@ -33,9 +33,10 @@ async fn validate(config: &Config, named: &NamedFile) -> Result<(), InvalidValue
                 | ApiserverLocation::Invalid(_)
                 | ApiserverLocation::Absent => None,
             };
-            let loaded = kubeconfig::load(&named.path, context).await;
+            let loaded = kubeconfig::load(std::slice::from_ref(&named.path), context).await;
             loaded.map(drop).map_err(|why| {
-                InvalidValue::new(why.to_string(), "give a kubeconfig that kubectl can use")
+                let what = format!("{}: {why}", named.path.display());
+                InvalidValue::new(what, "give a kubeconfig that kubectl can use")
             })
         }
         Purpose::ServiceAccount => ["token", "ca.crt"]

@@ -169,3 +169,26 @@ async fn dashboards_have_namespace_folder_and_links() {
     }
     assert!(linked > 50, "{linked}");
 }
+
+#[tokio::test]
+async fn dashboards_link_to_the_runbooks_of_the_values_or_nowhere() {
+    let helm = Helm::latest();
+    for (base, sections) in [("", 0), ("https://runbooks.example.com/castai/", 1)] {
+        let base_value = format!("prometheusRule.runbookBaseUrl={base}");
+        let values = ["dashboards.enabled=true", &base_value];
+        let rendered = Rendered::with(&helm, &values).await;
+        for object in rendered.of_kind("ConfigMap") {
+            let files = object["data"].as_object().unwrap();
+            for (name, text) in files {
+                let text = text.as_str().unwrap();
+                let parsed: Value = serde_json::from_str(text).unwrap();
+                assert!(parsed["panels"].is_array(), "{name}");
+                assert!(!text.contains("runbooks.invalid"), "{name} with {base}");
+                let link = "https://runbooks.example.com/castai/${__data.fields.page}";
+                let wanted = sections * usize::from(name == "agent-health.json");
+                assert_eq!(text.matches(link).count(), wanted, "{name} with {base}");
+            }
+        }
+        assert_eq!(rendered.of_kind("ConfigMap").len(), 2);
+    }
+}

@@ -177,3 +177,24 @@ async fn egress_can_be_narrowed_extended_or_left_open() {
     assert_eq!(spec["policyTypes"], serde_json::json!(["Ingress"]));
     assert_eq!(spec.get("egress"), None);
 }
+
+#[tokio::test]
+async fn policy_is_on_where_the_values_say_who_scrapes() {
+    let helm = Helm::latest();
+    let scraper = "networkPolicy.from[0].namespaceSelector.matchLabels.name=monitoring";
+    let count = |rendered: &Rendered| rendered.of_kind("NetworkPolicy").len();
+    assert_eq!(count(&Rendered::with(&helm, &[]).await), 0);
+    let rendered = Rendered::with(&helm, &[scraper]).await;
+    let spec = &rendered.one("NetworkPolicy")["spec"];
+    let from = &spec["ingress"][0]["from"][0]["namespaceSelector"]["matchLabels"];
+    assert_eq!(from["name"], "monitoring");
+    // Nobody who says who scrapes expects that a proxy on another port is cut off.
+    assert_eq!(spec["policyTypes"], serde_json::json!(["Ingress"]));
+    assert_eq!(spec.get("egress"), None);
+    let off = [scraper, "networkPolicy.enabled=false"];
+    assert_eq!(count(&Rendered::with(&helm, &off).await), 0);
+    let on = [scraper, "networkPolicy.enabled=true"];
+    let rendered = Rendered::with(&helm, &on).await;
+    let types = &rendered.one("NetworkPolicy")["spec"]["policyTypes"];
+    assert_eq!(types, &serde_json::json!(["Ingress", "Egress"]));
+}

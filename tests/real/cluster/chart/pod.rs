@@ -172,3 +172,69 @@ async fn a_chart_without_a_registry_fails_with_one_sentence() {
         assert!(error.contains(sentence), "{error}");
     }
 }
+
+#[tokio::test]
+async fn secrets_are_mounted_with_the_listed_keys_only() {
+    let values = [
+        "agent.secrets[0]=whole.secret",
+        "agent.secrets[1].name=shared",
+        "agent.secrets[1].keys={API_KEY,API_URL}",
+    ];
+    let rendered = Rendered::with(&Helm::latest(), &values).await;
+    let volumes = rendered.pod()["volumes"].as_array().unwrap();
+    let item = |key: &str| json!({"key": key, "path": key});
+    assert_eq!(
+        &json!(volumes),
+        &json!([
+            {"name": "secret-whole-secret", "secret": {"secretName": "whole.secret", "optional": true}},
+            {"name": "secret-shared", "secret": {
+                "secretName": "shared", "optional": true, "items": [item("API_KEY"), item("API_URL")],
+            }},
+        ])
+    );
+    let mounts = rendered.container()["volumeMounts"].as_array().unwrap();
+    let paths: Vec<&Value> = mounts.iter().map(|mount| &mount["mountPath"]).collect();
+    // The exporter knows from the path whether it sees every key.
+    assert_eq!(
+        paths,
+        [
+            "/etc/castai-agent/secrets/whole.secret",
+            "/etc/castai-agent/secret-keys/shared"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn tokens_are_requested_of_the_agents_account_only_or_not_at_all() {
+    const TOKENS: &str = "serviceaccounts/token";
+    const FLAG: &str = "--agent.no-token-requests";
+    let helm = Helm::latest();
+    let rules = |rendered: &Rendered| -> Vec<Value> {
+        let roles = ["Role", "ClusterRole"]
+            .into_iter()
+            .flat_map(|kind| rendered.of_kind(kind));
+        roles
+            .flat_map(|role| role["rules"].as_array().unwrap().clone())
+            .filter(|rule| rule["resources"] == json!([TOKENS]))
+            .collect()
+    };
+    let values = ["agent.serviceAccount=the-agent", "sidecar.enabled=true"];
+    let rendered = Rendered::with(&helm, &values).await;
+    assert_eq!(
+        rules(&rendered),
+        [json!({
+            "apiGroups": [""], "resources": [TOKENS], "resourceNames": ["the-agent"], "verbs": ["create"],
+        })]
+    );
+    assert!(!rendered.arguments().contains(&FLAG.to_owned()));
+    let values = [values[0], values[1], "agent.tokenRequests=false"];
+    let rendered = Rendered::with(&helm, &values).await;
+    assert!(rules(&rendered).is_empty());
+    assert!(rendered.arguments().contains(&FLAG.to_owned()));
+    // So does the pod of `helm test`.
+    let test = &rendered.one("Pod")["spec"]["containers"][0]["args"];
+    assert!(test.as_array().unwrap().contains(&json!(FLAG)), "{test}");
+    // The sidecar has the agent's own token.
+    let policy = rendered.one("MutatingAdmissionPolicy").to_string();
+    assert!(!policy.contains(FLAG), "{policy}");
+}

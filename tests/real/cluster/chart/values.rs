@@ -17,6 +17,7 @@ pub(in crate::cluster) const VALUE_SETS: &[&[&str]] = &[
         "serviceAccount.name=mine",
     ],
     &["rbac.endpointSlices=false"],
+    &["events.enabled=true", "sidecar.enabled=true"],
     &["dashboards.enabled=true", "dashboards.labels.folder=castai"],
     &[
         "networkPolicy.enabled=true",

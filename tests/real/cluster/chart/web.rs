@@ -52,8 +52,17 @@ async fn probes_follow_tls_password_and_prefix() {
             vec!["web.externalUrl=https://example.com/a", "web.routePrefix=/"],
             get("/-/healthy"),
         ),
-        (TLS.to_vec(), https),
-        (vec![&enabled, &user], tcp.clone()),
+        (TLS.to_vec(), https.clone()),
+        (vec![&enabled, &user], get("/-/healthy")),
+        (vec![TLS[0], TLS[1], &enabled, &user], https),
+        (
+            vec![&enabled, &user, "web.routePrefix=/castai"],
+            get("/castai/-/healthy"),
+        ),
+        (
+            vec![&enabled, &user, "web.basicAuth.openRoutes={metrics}"],
+            tcp.clone(),
+        ),
         (vec!["web.configSecret.name=own"], tcp),
     ] {
         let rendered = Rendered::with(&helm, &values).await;
@@ -65,6 +74,40 @@ async fn probes_follow_tls_password_and_prefix() {
     assert_eq!(liveness.get("httpGet"), None);
     assert_eq!(liveness["exec"]["command"], json!([true]));
     assert_eq!(rendered.container().get("readinessProbe"), None);
+}
+
+#[tokio::test]
+async fn open_routes_are_those_of_the_values() {
+    let helm = Helm::latest();
+    let [enabled, user] = password();
+    let open = |rendered: &Rendered| -> Vec<String> {
+        let arguments = rendered.arguments();
+        let routes = arguments
+            .iter()
+            .filter_map(|argument| argument.strip_prefix("--web.open-route="));
+        routes.map(str::to_owned).collect()
+    };
+    let rendered = Rendered::with(&helm, &[&enabled, &user]).await;
+    assert_eq!(open(&rendered), ["health"]);
+    let template = &rendered.one("Deployment")["spec"]["template"];
+    assert_eq!(template["metadata"].get("annotations"), None);
+    // Prometheus needs no password for open metrics, so neither does a monitor.
+    let values = [
+        &enabled,
+        &user,
+        "web.basicAuth.openRoutes={health,metrics}",
+        MONITOR,
+    ];
+    let rendered = Rendered::with(&helm, &values).await;
+    assert_eq!(open(&rendered), ["health", "metrics"]);
+    let rendered = Rendered::with(&helm, &values[..3]).await;
+    let template = &rendered.one("Deployment")["spec"]["template"];
+    assert_eq!(
+        template["metadata"]["annotations"]["prometheus.io/scrape"],
+        "true"
+    );
+    // Without users, every route is open.
+    assert!(open(&Rendered::with(&helm, &[]).await).is_empty());
 }
 
 #[tokio::test]
@@ -106,6 +149,11 @@ async fn web_configuration_is_a_secret_that_the_exporter_accepts() {
         .map(|volume| &volume["secret"]["secretName"])
         .collect();
     assert!(secrets.contains(&&json!(name)) && secrets.contains(&&json!("certificate")));
+    let certificate = volumes.iter().find(|volume| volume["name"] == "web-tls");
+    assert_eq!(
+        certificate.unwrap()["secret"]["items"],
+        json!([{"key": "tls.crt", "path": "tls.crt"}, {"key": "tls.key", "path": "tls.key"}])
+    );
     // The exporter reads the file, with a certificate where the Secret is mounted.
     let dir = tempfile::TempDir::new().unwrap();
     let identity = rcgen::generate_simple_self_signed(["exporter".to_owned()]).unwrap();
@@ -156,6 +204,14 @@ async fn chart_refuses_what_probes_or_monitors_could_not_follow() {
             (
                 vec!["extraArgs={--web.route-prefix=/x}"],
                 "extraArgs: set web.routePrefix instead",
+            ),
+            (
+                vec!["extraArgs={--web.open-route=metrics}"],
+                "extraArgs: set web.basicAuth.openRoutes instead",
+            ),
+            (
+                vec!["extraArgs={--agent.no-token-requests}"],
+                "extraArgs: set agent.tokenRequests instead",
             ),
             (
                 vec!["extraArgs={--web.listen-address=:1}"],
