@@ -27,6 +27,7 @@ pub mod fixed_verdict;
 pub mod gce_metadata;
 pub mod image_pull;
 pub mod imds;
+pub mod known_values;
 pub mod node_lifecycle;
 pub mod registry;
 pub mod sts_identity;
@@ -34,7 +35,7 @@ pub mod watched_check;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use context::CheckContext;
+pub use context::{AgentIdentity, CheckContext};
 pub use registry::{AnyCheck, CheckSet, ScheduledCheck};
 pub use watched_check::WatchedCheck;
 

@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use crate::alerting::file::{GeneratedFile, MARKDOWN_HEADER, RUNBOOKS};
+use crate::alerting::markdown;
 use crate::alerting::rules::selector::Selector;
 use crate::catalogue::alert::{ALERTS, documented_as};
 use crate::catalogue::relation::RELATIONS;
 use crate::catalogue::situation::situations;
 use crate::catalogue::{
-    Alert, CheckId, Effect, ExporterAlert, FailureMode, Scope, alert, anchor, remedy,
+    Alert, CheckId, Effect, ExporterAlert, FailureMode, Remedy, Scope, alert, anchor, remedy,
 };
 
 /// The command of the exporter as diagnosis steps spell it.
@@ -49,18 +50,28 @@ pub fn exporter_alert_page(alert: ExporterAlert) -> String {
     let mut page = format!("{MARKDOWN_HEADER}\n# {}\n\n{}\n", entry.name, entry.summary);
     section(&mut page, "Meaning", &placeholders_as_code(entry.meaning));
     section(&mut page, "Impact", entry.impact);
-    let commands: Vec<_> = entry
-        .diagnosis
-        .iter()
-        .map(|command| in_container(command, Scope::Pod))
-        .collect();
+    let commands = exporter_diagnosis_commands(alert);
     section(
         &mut page,
         "Diagnosis",
         &format!("```sh\n{}\n```", commands.join("\n")),
     );
-    section(&mut page, "Mitigation", entry.remedy);
+    section(
+        &mut page,
+        "Mitigation",
+        &markdown::remedy("Fix", &alert.remedy(), |command| {
+            in_container(command, Scope::Pod)
+        }),
+    );
     page
+}
+
+/// Returns the commands that confirm an alert that belongs to no single failure mode.
+pub fn exporter_diagnosis_commands(alert: ExporterAlert) -> Vec<String> {
+    let commands = alert.entry().diagnosis.iter();
+    commands
+        .map(|command| in_container(command, Scope::Pod))
+        .collect()
 }
 
 /// Formats `{label}` placeholders as code.
@@ -85,7 +96,8 @@ pub fn alert_page(alert: &Alert) -> String {
     page
 }
 
-fn index() -> String {
+/// Returns the list of all pages.
+pub fn index() -> String {
     let mut index = format!("{MARKDOWN_HEADER}\n# Runbooks\n\n| Alert | Summary |\n|---|---|\n");
     for alert in ALERTS {
         line(
@@ -118,7 +130,10 @@ fn meaning(alert: &Alert) -> String {
             ),
         );
     }
-    let affected = affected_by(alert);
+    let affected: Vec<_> = affected_by(alert)
+        .iter()
+        .map(|check| format!("`{check}`"))
+        .collect();
     if !affected.is_empty() {
         let effect = "While this failure holds, these checks may fail as a consequence, which notifies no one:";
         line(&mut text, &format!("\n{effect} {}.", affected.join(", ")));
@@ -127,7 +142,7 @@ fn meaning(alert: &Alert) -> String {
 }
 
 /// Returns the checks that this alert's failures explain.
-fn affected_by(alert: &Alert) -> Vec<String> {
+pub fn affected_by(alert: &Alert) -> Vec<CheckId> {
     let mut affected: Vec<_> = RELATIONS
         .iter()
         .filter(|relation| {
@@ -139,21 +154,26 @@ fn affected_by(alert: &Alert) -> Vec<String> {
         .collect();
     affected.sort_unstable();
     affected.dedup();
-    affected.iter().map(|check| format!("`{check}`")).collect()
+    affected
 }
 
 fn diagnosis(alert: &Alert) -> String {
+    format!(
+        "The exporter logs the evidence of the last attempt (`check={}`) and serves it at `/api/v1/status`.\n\
+         Re-run the check, then confirm independently:\n\n```sh\n{}\n```",
+        alert.check,
+        diagnosis_commands(alert).join("\n")
+    )
+}
+
+/// Returns the commands that confirm an alert about failures.
+pub fn diagnosis_commands(alert: &Alert) -> Vec<String> {
     let check = alert.check;
     let look = format!("{CHECK_COMMAND} {check}");
-    let commands = std::iter::once(look.as_str()).chain(alert.diagnosis.iter().copied());
-    format!(
-        "The exporter logs the evidence of the last attempt (`check={check}`) and serves it at `/api/v1/status`.\n\
-         Re-run the check, then confirm independently:\n\n```sh\n{}\n```",
-        commands
-            .map(|command| in_container(command, check.entry().scope))
-            .collect::<Vec<_>>()
-            .join("\n")
-    )
+    std::iter::once(look.as_str())
+        .chain(alert.diagnosis.iter().copied())
+        .map(|command| in_container(command, check.entry().scope))
+        .collect()
 }
 
 /// Wraps a command of the exporter in the `kubectl exec` that runs it in its containers.
@@ -194,16 +214,25 @@ fn mitigation(page: &mut String, alert: &Alert, mode: FailureMode) {
     line(
         page,
         &format!(
-            "{}\n\n**How to distinguish it:** {}\n\n**Fix:** {}",
+            "{}\n\n**How to distinguish it:** {}\n\n{}",
             entry.meaning,
             entry.distinguishing,
-            remedy(alert.check, mode)
+            fix("Fix", alert.check, &remedy(alert.check, mode))
         ),
     );
     for row in situations(alert.check, mode) {
-        let condition = row.situation.condition();
-        line(page, &format!("\n**Fix if {condition}:** {}", row.text));
+        let title = format!("Fix if {}", row.situation.condition());
+        line(
+            page,
+            &format!("\n{}", fix(&title, alert.check, &row.remedy())),
+        );
     }
+}
+
+fn fix(title: &str, check: CheckId, remedy: &Remedy) -> String {
+    markdown::remedy(title, remedy, |command| {
+        in_container(command, check.entry().scope)
+    })
 }
 
 fn section(page: &mut String, title: &str, text: &str) {

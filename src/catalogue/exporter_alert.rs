@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::catalogue::check::CheckId;
+use crate::catalogue::remedy::{Remedy, RemedyValues};
 use crate::catalogue::severity::Severity;
 
 /// The published row of an alert.
@@ -23,7 +24,7 @@ pub struct ExporterAlertEntry {
     pub impact: &'static str,
     /// Commands that confirm the problem independently of the exporter.
     pub diagnosis: &'static [&'static str],
-    /// Remediation, most likely fix first.
+    /// Remediation, most likely fix first; marked text of a [`Remedy`].
     pub remedy: &'static str,
 }
 
@@ -54,6 +55,11 @@ macro_rules! exporter_alerts {
 }
 
 impl ExporterAlert {
+    /// Returns the remedy.
+    pub fn remedy(self) -> Remedy {
+        Remedy::new(self.entry().remedy, &RemedyValues::default())
+    }
+
     /// Returns the alert with this name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL
@@ -82,7 +88,20 @@ exporter_alerts! {
             "kubectl -n castai-agent get events --sort-by=.lastTimestamp | tail -20",
             "helm list -n castai-agent",
         ],
-        remedy: "Deployment missing: while Helm still has the release, recreate it with its previous values: `helm repo update && helm upgrade castai-agent castai-helm/castai-agent -n castai-agent --reuse-values`. Otherwise run the script from the Connect cluster screen again. Scaled to zero: `kubectl -n castai-agent scale deployment/castai-agent --replicas=1`. Pod pending: the events name the resource, taint or quota that blocks it. Pod running: the exporter's container is missing or Prometheus cannot reach it; the Targets page of Prometheus shows the error. Connection refused or timed out: check that the PodMonitor or annotation names the port (9878), and that no NetworkPolicy blocks Prometheus. 401 or a TLS error: configure the scrape with the credentials or certificate that `--web.config.file` requires. If no rule of this cluster returns data, its own Prometheus or the connection from it to the central one is down. If the cluster was removed on purpose, silence this alert for a day; it then resolves by itself.",
+        remedy: "Deployment missing: while Helm still has the release, recreate it with its \
+            previous values; otherwise run the script from the Connect cluster screen again:\n\
+            $ helm repo update\n\
+            $ helm upgrade {release} castai-helm/castai-agent -n {namespace} --reuse-values\n\
+            Scaled to zero:\n\
+            $ kubectl -n {namespace} scale deployment/{deployment} --replicas=1\n\
+            Pod pending: the events name the resource, taint or quota that blocks it. Pod running: \
+            the exporter's container is missing or Prometheus cannot reach it; the Targets page of \
+            Prometheus shows the error. Connection refused or timed out: check that the PodMonitor \
+            or annotation names the port (9878), and that no NetworkPolicy blocks Prometheus. 401 \
+            or a TLS error: configure the scrape with the credentials or certificate that \
+            `--web.config.file` requires. If no rule of this cluster returns data, its own \
+            Prometheus or the connection from it to the central one is down. If the cluster was \
+            removed on purpose, silence this alert for a day; it then resolves by itself.",
     }
     /// One of two exporters is no longer scraped.
     VantageAbsent {
@@ -96,7 +115,12 @@ exporter_alerts! {
             "kubectl -n castai-agent get pods -o wide",
             "kubectl -n castai-agent get pods -o jsonpath='{range .items[*]}{.metadata.name}{\": \"}{.spec.containers[*].name}{\"\\n\"}{end}'",
         ],
-        remedy: "Sidecar: an upgrade of the agent may have removed the container; install it again as described in the deployment notes. If the agent's pod itself is gone, fix that first: `kubectl -n castai-agent get deployment castai-agent`. Companion: check its Deployment and events. If it was removed on purpose, silence this alert for a day; it then resolves by itself.",
+        remedy: "Sidecar: an upgrade of the agent may have removed the container; install it again \
+            as described in the deployment notes. If the agent's pod itself is gone, fix that \
+            first:\n\
+            $ kubectl -n {namespace} get deployment {deployment}\n\
+            Companion: check its Deployment and events. If it was removed on purpose, silence this \
+            alert for a day; it then resolves by itself.",
     }
     /// A pod of the agent lacks its sidecar.
     SidecarMissing {
@@ -111,7 +135,15 @@ exporter_alerts! {
             "kubectl get mutatingadmissionpolicy,mutatingadmissionpolicybinding castai-health-exporter",
             "kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent --show-labels",
         ],
-        remedy: "If the pods are older than the policy, replace them one by one, as described in the chart's notes: `for pod in $(kubectl -n castai-agent get pod -l app.kubernetes.io/name=castai-agent -o name); do kubectl -n castai-agent delete $pod; kubectl -n castai-agent rollout status deploy/castai-agent; done`. If new pods have no sidecar either, check three things: the policy or its binding is gone (`helm upgrade` of castai-health-exporter restores them); the namespace or the pods' labels differ from the chart's values (`agent.namespace`, `sidecar.podLabels`); a container of the agent already uses port 9878 (`port`). To exclude a pod, label it `castai-health-exporter/inject: \"false\"`.",
+        remedy: "If the pods are older than the policy, replace them one by one:\n\
+            $ for pod in $(kubectl -n {namespace} get pod -l app.kubernetes.io/name=castai-agent \
+            -o name); do kubectl -n {namespace} delete \"$pod\"; kubectl -n {namespace} rollout \
+            status deploy/{deployment}; done\n\
+            If new pods have no sidecar either, check three things: the policy or its binding is \
+            gone (`helm upgrade` of castai-health-exporter restores them); the namespace or the \
+            pods' labels differ from the chart's values (`agent.namespace`, `sidecar.podLabels`); \
+            a container of the agent already uses port 9878 (`port`). To exclude a pod, label it \
+            `castai-health-exporter/inject: \"false\"`.",
     }
     /// A check fails and no other alert names the cause.
     CheckFailing {
@@ -126,7 +158,11 @@ exporter_alerts! {
             "kubectl -n castai-agent get pods -o wide",
             "kubectl -n castai-agent logs deployment/castai-agent -c agent --since=15m | castai-health-exporter explain -",
         ],
-        remedy: "Open the exporter's status page: it shows the evidence of the last attempt and the failure mode. Then run `castai-health-exporter explain MODE` for the fix. Modes that alternate usually have one cause on the network path: a proxy, a firewall or a load balancer that treats connections differently.",
+        remedy: "Open the exporter's status page: it shows the evidence of the last attempt and \
+            the failure mode. Then read the fix, with the label `mode` of the alert:\n\
+            $ castai-health-exporter explain MODE\n\
+            Modes that alternate usually have one cause on the network path: a proxy, a firewall \
+            or a load balancer that treats connections differently.",
     }
     /// The error budget is used up too fast.
     ErrorBudgetBurn {
@@ -141,7 +177,12 @@ exporter_alerts! {
             "kubectl -n castai-agent logs deployment/castai-agent -c agent --since=1h | castai-health-exporter explain -",
             "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes",
         ],
-        remedy: "Find the pattern in the exporter's log, which has a line with mode and evidence for every change. Always the same address: one endpoint or proxy of several is broken. Always the same time: a job saturates the node or the gateway. Always the same node: move the agent with `kubectl -n castai-agent delete pod -l app.kubernetes.io/name=castai-agent`. Then follow the runbook section of the recurring mode.",
+        remedy: "Find the pattern in the exporter's log, which has a line with mode and evidence \
+            for every change. Always the same address: one endpoint or proxy of several is broken. \
+            Always the same time: a job saturates the node or the gateway. Always the same node: \
+            move the agent to another one:\n\
+            $ kubectl -n {namespace} delete pod -l app.kubernetes.io/name=castai-agent\n\
+            Then follow the runbook section of the recurring mode.",
     }
     /// A check returns no result.
     CheckUnknown {
@@ -233,7 +274,13 @@ exporter_alerts! {
             "castai-health-exporter check",
             "openssl s_client -connect HOST:PORT </dev/null 2>/dev/null | openssl x509 -noout -subject -issuer -dates",
         ],
-        remedy: "Self-managed API server: `kubeadm certs check-expiration`, `kubeadm certs renew all`, then restart the control plane. Certificate of a proxy or filter: have its owner renew it. Managed control planes and CAST AI renew their certificates in time: if one of theirs is about to expire, something in between presents it.",
+        remedy: "Self-managed API server: renew its certificates, then restart the control \
+            plane:\n\
+            $ kubeadm certs check-expiration\n\
+            $ kubeadm certs renew all\n\
+            Certificate of a proxy or filter: have its owner renew it. Managed control planes and \
+            CAST AI renew their certificates in time: if one of theirs is about to expire, \
+            something in between presents it.",
     }
     /// Many clusters have the same root cause.
     SameRootInManyClusters {

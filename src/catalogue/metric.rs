@@ -206,6 +206,10 @@ metrics! {
         "Whether the last configuration reload succeeded.";
     RELOAD_SUCCESS_TIME = Gauge "config_last_reload_success_timestamp_seconds" [] SECONDS,
         "Unix time of the last successful configuration reload.";
+    KUBE_EVENTS = Counter "kube_events_total" [
+        Label { name: "result", values: LabelValues::Words(KUBE_EVENT_RESULTS) }
+    ] None,
+        "Number of Kubernetes Events for changes of root causes, written or dropped.";
     PROCESS_CPU = Counter "process_cpu_seconds_total" [] SECONDS,
         "Total user and system CPU time spent in seconds.";
     PROCESS_RESIDENT = Gauge "process_resident_memory_bytes" [] BYTES,
@@ -300,6 +304,9 @@ pub const COMPONENTS: &[&str] = &[
     "gpu-metrics-exporter",
     "omni-agent",
 ];
+
+/// What became of Kubernetes Events.
+pub const KUBE_EVENT_RESULTS: &[&str] = &["written", "dropped"];
 
 /// Containers that the log is read from.
 pub const LOG_SOURCES: &[&str] = &["agent", "monitor"];

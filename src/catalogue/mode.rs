@@ -7,6 +7,7 @@ use std::fmt;
 use crate::catalogue::check::CheckId;
 use crate::catalogue::mode::category::{Category, Property};
 use crate::catalogue::phase::Phase;
+use crate::catalogue::remedy::{Remedy, RemedyValues};
 
 mod agent;
 mod aws_credentials;
@@ -58,7 +59,7 @@ pub struct ModeEntry {
     pub meaning: &'static str,
     /// The difference to modes that look like it.
     pub distinguishing: &'static str,
-    /// Remediation, most likely fix first.
+    /// Remediation, most likely fix first; marked text of a [`Remedy`].
     pub remedy: &'static str,
 }
 
@@ -111,6 +112,11 @@ impl FailureMode {
     /// Returns the value of the label `mode`.
     pub const fn label(self) -> &'static str {
         self.entry().label
+    }
+
+    /// Returns the remedy that fits every check that shows this mode.
+    pub fn remedy(self) -> Remedy {
+        Remedy::new(self.entry().remedy, &RemedyValues::default())
     }
 
     /// Returns the system that the failure belongs to.

@@ -14,7 +14,8 @@ pub enum RoleScope {
     Namespace(&'static str),
 }
 
-/// One rule of the service account's roles. All of them are read-only.
+/// One rule of the service account's roles. All of them are read-only, except for the opt-in
+/// [`WRITTEN_EVENTS`].
 #[derive(Debug)]
 pub struct Permission {
     /// The API group; empty is the core group.
@@ -109,6 +110,8 @@ permissions! {
         "The EC2 instance of this pod's node, where instance metadata is unreachable.";
     LEADER = "coordination.k8s.io" "leases" &["get"], RoleScope::AgentNamespace, &["agent-leader-election-lock", "cluster-controller"], &[CheckId::AgentHealth, CheckId::ClusterController],
         "The current leader and the time of its last renewal.";
+    WRITTEN_EVENTS = "" "events" &["create", "patch"], RoleScope::AgentNamespace, &[], &[],
+        "Events on the agent's Deployment, if events.enabled is set.";
     LEASES = "coordination.k8s.io" "leases" LIST_AND_WATCH, RoleScope::AgentNamespace, &[], &[],
         "The current leader and the time of its last renewal.";
     CLUSTER_ID = "" "configmaps" &["get"], RoleScope::AgentNamespace, &["castai-agent-metadata"], &[CheckId::ClusterStatus],

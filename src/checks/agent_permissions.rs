@@ -64,7 +64,7 @@ impl AgentPermissions {
     pub fn new(config: &Config, context: &CheckContext) -> Self {
         Self {
             client: Arc::clone(&context.store.client),
-            tokens: context.agent.clone(),
+            tokens: context.agent.tokens().cloned(),
             lease: config.agent.lease.clone(),
             version: Mutex::new(config.aws.agent),
         }

@@ -18,14 +18,14 @@ use response::{accept, ok_evidence, reachable_evidence, version};
 use service_history::ServiceHistory;
 use verdict::judge;
 
-use crate::catalogue::{CheckId, FailureMode, Timeouts};
+use crate::catalogue::{Category, CheckId, FailureMode, Situation, Timeouts};
 use crate::checks::error_verdict::endpoint_verdict;
-use crate::checks::{Attempt, Check, CheckContext};
+use crate::checks::{AgentIdentity, Attempt, Check, CheckContext};
 use crate::config::{ApiserverLocation, CheckSettings, InCluster};
 use crate::kube::caller::CallerOwner;
 use crate::kube::{ApiEndpoint, Caller, TokenError};
 use crate::net::{Connection, Response, Target, agent_timeouts};
-use crate::report::{DateSample, Evidence, Finding, PhaseTimer, Report, TargetReport, Verdict};
+use crate::report::{DateSample, Finding, PhaseTimer, Report, TargetReport, Verdict};
 
 /// The first object that old agents read.
 const KUBE_SYSTEM: &str = "/api/v1/namespaces/kube-system";
@@ -179,11 +179,12 @@ impl Apiserver {
         let target = self.own_target(endpoint);
         let name = target.authority();
         let timer = attempt.start_target(&name, true);
+        let own_view = matches!(self.context.agent, AgentIdentity::NotRequested);
         let (mut date, mut addresses, mut not_as_agent) = (None, None, None);
         let outcome = async {
             let mut connection = target.open(&self.context.network.resolver, &timer).await?;
             let agent = match self.agent_credentials(&mut connection, endpoint).await {
-                Ok(agent) => Some(agent),
+                Ok(agent) => agent,
                 Err(TokenError::Request(finding)) => return Err(finding),
                 Err(error @ TokenError::AccountNotFound { .. }) => {
                     let why = error.into();
@@ -206,9 +207,9 @@ impl Apiserver {
                 && self
                     .context
                     .agent
-                    .as_ref()
+                    .tokens()
                     .is_some_and(|account| account.discard())
-                && let Ok(renewed) = self.agent_credentials(&mut connection, endpoint).await
+                && let Ok(Some(renewed)) = self.agent_credentials(&mut connection, endpoint).await
             {
                 agent = renewed;
                 response = self
@@ -217,9 +218,17 @@ impl Apiserver {
             }
             date = response.date_sample(CheckId::Apiserver.label());
             let caller = self.caller(is_agent, &agent);
-            let version = version(&response, &agent, &caller)?;
+            let version = match version(&response, &agent, &caller) {
+                // It rejects the exporter's account, which says nothing about the agent's.
+                Err(finding) if own_view && finding.mode.category() == Category::Denied => {
+                    let rejected = reachable_evidence(&name, &finding.evidence);
+                    not_as_agent = Some(Verdict::Unknown(rejected.clone()));
+                    return Ok(rejected);
+                }
+                version => version.map_err(|finding| self.with_origin(finding, is_agent))?,
+            };
             agent_timeouts::check(&self.timeouts, &timer, FailureMode::K8sSlow)?;
-            if not_as_agent.is_none() {
+            if is_agent {
                 let response = self.get(&mut connection, KUBE_SYSTEM, &agent, &timer).await;
                 let response = match response {
                     Err(finding) if finding.mode == FailureMode::HttpTimeout => {
@@ -234,19 +243,20 @@ impl Apiserver {
             if list {
                 addresses = self.list_backends(&mut connection, endpoint).await;
             }
-            let note = if list && addresses.is_none() {
-                let own = self.own_caller(endpoint);
-                format!(
-                    "; the addresses behind it cannot be listed as {own}, so a single failed API \
+            let mut evidence = ok_evidence(&name, &version, &connection);
+            let own = self.own_caller(endpoint);
+            if own_view {
+                evidence = evidence.with_remark(&format!(
+                    "tested as {own}, because no tokens of the agent's are requested"
+                ));
+            }
+            if list && addresses.is_none() {
+                evidence = evidence.with_remark(&format!(
+                    "the addresses behind it cannot be listed as {own}, so a single failed API \
                      server would go unnoticed"
-                )
-            } else {
-                String::new()
-            };
-            Ok(Evidence::from(format!(
-                "{}{note}",
-                ok_evidence(&name, &version, &connection)
-            )))
+                ));
+            }
+            Ok(evidence)
         };
         let outcome = outcome.await;
 
@@ -258,24 +268,39 @@ impl Apiserver {
         }
     }
 
-    /// Returns the agent's credentials: mounted in its own pod, requested as a token elsewhere.
+    /// Returns the agent's credentials: mounted in its own pod, requested as a token elsewhere, or
+    /// `None` if they may not be requested.
     async fn agent_credentials(
         &self,
         connection: &mut Connection,
         endpoint: &ApiEndpoint,
-    ) -> Result<ApiEndpoint, TokenError> {
+    ) -> Result<Option<ApiEndpoint>, TokenError> {
         match &self.context.agent {
-            None => Ok(endpoint.clone()),
-            Some(account) => {
+            AgentIdentity::Own => Ok(Some(endpoint.clone())),
+            AgentIdentity::NotRequested => Ok(None),
+            AgentIdentity::Requested(account) => {
                 let token = account
                     .token(connection, &self.context.network.resolver, endpoint, None)
                     .await?;
-                Ok(ApiEndpoint {
+                Ok(Some(ApiEndpoint {
                     credentials: token.credentials(),
                     ..endpoint.clone()
-                })
+                }))
             }
         }
+    }
+
+    /// Adds where rejected credentials come from, which decides the fix.
+    fn with_origin(&self, finding: Finding, is_agent: bool) -> Finding {
+        let situation = match &self.context.agent {
+            _ if finding.mode != FailureMode::K8sUnauthorized => finding.situation,
+            AgentIdentity::Requested(_) if is_agent => Some(Situation::FreshToken),
+            _ if self.context.store.client.owner() == CallerOwner::Kubeconfig => {
+                Some(Situation::KubeconfigUser)
+            }
+            _ => None,
+        };
+        finding.in_situation(situation)
     }
 
     /// Returns the caller with the credentials of this process.
@@ -285,7 +310,7 @@ impl Apiserver {
 
     /// Returns the caller with the credentials of an endpoint: the agent, or this process.
     fn caller(&self, is_agent: bool, endpoint: &ApiEndpoint) -> Caller {
-        if is_agent && self.context.agent.is_some() {
+        if is_agent && self.context.agent.tokens().is_some() {
             Caller::new(CallerOwner::Agent, &endpoint.credentials)
         } else {
             self.own_caller(endpoint)

@@ -10,11 +10,20 @@ use crate::report::{Evidence, Verdict};
 const SIDECAR_ONLY: &str =
     "which only exists in the agent's pods; run the exporter as a sidecar to check it";
 
+/// Why there is no token of the agent's service account.
+const NO_TOKENS: &str = "this companion requests none (agent.token_requests is false)";
+
 /// Added for a check of cluster scope, which a sidecar does not run by default.
 const SIDECAR_SCOPE: &str = "either without a companion or with --scope=all";
 
 /// Returns the verdict of a check that cannot run outside the agent's pod, or `None` if it can.
 pub fn fixed_verdict(check: CheckId, config: &Config) -> Option<Verdict> {
+    if check == CheckId::AgentPermissions && config.rules_out_token_requests() {
+        return Some(Verdict::NotApplicable(Evidence::from(format!(
+            "the permissions of the agent's service account are reviewed with its token, but \
+             {NO_TOKENS}; run the exporter as a sidecar to check it"
+        ))));
+    }
     if !reads_the_environment(check) {
         return None;
     }
@@ -110,6 +119,15 @@ fn aws_credentials(config: &Config, agent: &DiscoveredAgent) -> Option<Verdict> 
     } else if aws.asked.is_some() {
         // An equivalent token is requested through the API server.
         None
+    } else if let Some(path) = token_file
+        && agent.token(path).is_some()
+        && config.rules_out_token_requests()
+    {
+        Some(Verdict::NotApplicable(Evidence::from(format!(
+            "the agent's credentials are issued for the token {}, but {NO_TOKENS}; run the \
+             exporter as a sidecar to check it",
+            path.display()
+        ))))
     } else if let Some(path) = token_file {
         Some(needs_sidecar(&format!(
             "the agent's AWS_WEB_IDENTITY_TOKEN_FILE points to the token {}",

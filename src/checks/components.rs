@@ -199,9 +199,13 @@ fn report(
         let evidence = format!("{component}: {}", finding.evidence);
         match findings.iter_mut().find(|known| known.mode == finding.mode) {
             Some(known) => {
-                *known = Finding::new(known.mode, format!("{}; {evidence}", known.evidence));
+                // Each component has a remedy of its own.
+                let remedies = [known.own_remedy.take(), finding.own_remedy.clone()];
+                let remedies: Vec<String> = remedies.into_iter().flatten().collect();
+                known.own_remedy = (!remedies.is_empty()).then(|| remedies.join("\n"));
+                known.evidence = format!("{}; {evidence}", known.evidence).into();
             }
-            None => findings.push(Finding::new(finding.mode, evidence)),
+            None => findings.push(finding.clone().with_evidence(evidence)),
         }
     }
     skipped.append_to(&mut findings);

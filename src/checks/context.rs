@@ -17,8 +17,19 @@ pub struct CheckContext {
     pub aws: Arc<AwsSession>,
     /// The watched Kubernetes objects.
     pub store: Arc<Store>,
-    /// Requests tokens of the agent's service account if this process runs outside the agent's pod.
-    pub agent: Option<Arc<ServiceAccountTokens>>,
+    /// How checks authenticate as the agent.
+    pub agent: AgentIdentity,
+}
+
+/// How checks authenticate to the API server as the agent.
+#[derive(Clone, Debug)]
+pub enum AgentIdentity {
+    /// With the credentials of this process, which are the agent's.
+    Own,
+    /// With tokens that the API server issues for the agent's service account.
+    Requested(Arc<ServiceAccountTokens>),
+    /// Not at all, because the configuration rules out requests for tokens.
+    NotRequested,
 }
 
 impl CheckContext {
@@ -39,13 +50,29 @@ impl CheckContext {
                 discovered.unwrap_or(&location.service_account),
             ))
         };
-        let agent = config.agent_location.as_ref().map(account);
-        let requester = TokenRequester::new(Arc::clone(&store.client), agent.clone());
+        let agent = match &config.agent_location {
+            None => AgentIdentity::Own,
+            Some(location) if location.token_requests => {
+                AgentIdentity::Requested(account(location))
+            }
+            Some(_) => AgentIdentity::NotRequested,
+        };
+        let requester = TokenRequester::new(Arc::clone(&store.client), agent.tokens().cloned());
         Self {
             aws: Arc::new(AwsSession::new(config, &network, requester)),
             network,
             store,
             agent,
+        }
+    }
+}
+
+impl AgentIdentity {
+    /// Returns what requests tokens, if anything does.
+    pub fn tokens(&self) -> Option<&Arc<ServiceAccountTokens>> {
+        match self {
+            Self::Requested(tokens) => Some(tokens),
+            Self::Own | Self::NotRequested => None,
         }
     }
 }

@@ -145,10 +145,8 @@ impl ControlPlaneAccess {
                 )));
             }
             let instructions = remedy.instructions(plane.authorized_networks.as_ref(), &blocked);
-            return Verdict::failing(Finding::new(
-                M::CpfwBlocked,
-                format!("{evidence}{note}. {instructions}{age}"),
-            ));
+            let finding = Finding::new(M::CpfwBlocked, format!("{evidence}{note}{age}"));
+            return Verdict::failing(finding.with_own_remedy(Some(instructions)));
         }
         let unknown = entries.iter().find_map(|(address, entry)| match entry {
             AddressAccess::Undetermined(why) => {

@@ -161,8 +161,10 @@ impl Ec2Api {
             "DescribeInstances in {} as {}: {message}",
             request.region, request.caller
         );
-        let remedy = remedy::for_error(mode, &request.caller, request.region, request.accepted);
-        Ec2ApiError::Failing(Finding::new(mode, format!("{about}{remedy}")))
+        let remark = remedy::remark(mode, request.region, request.accepted);
+        let finding = Finding::new(mode, format!("{about}{remark}"));
+        let own_remedy = remedy::for_error(mode, &request.caller, request.region);
+        Ec2ApiError::Failing(finding.with_own_remedy(own_remedy))
     }
 }
 
@@ -234,10 +236,10 @@ impl Check for Ec2Api {
         let set_by = service_target.endpoint.set_by;
         let with_endpoint_source =
             |finding: Finding| match set_by.filter(|_| finding.mode.family() == Family::Network) {
-                Some(by) => Finding::new(
-                    finding.mode,
-                    format!("{} (endpoint set by {by})", finding.evidence),
-                ),
+                Some(by) => {
+                    let evidence = format!("{} (endpoint set by {by})", finding.evidence);
+                    finding.with_evidence(evidence)
+                }
                 None => finding,
             };
         let (verdict, outcome) = match result {

@@ -206,27 +206,21 @@ impl PullFailures<'_> {
             .take(MAX_NAMED_PODS)
             .map(example)
             .collect();
-        // Placed before the kubelets' messages, which may be long and truncated.
-        let remedy = cluster
+        let own_remedy = cluster
             .on_aks
             .then(|| self.acr_failures(cluster).remedy(mode, cluster.aks))
             .flatten();
-        let remedy = remedy
-            .map(|remedy| format!(". {remedy}. Pods"))
-            .unwrap_or_default();
         let subject = if count == 1 {
             "container cannot pull its image"
         } else {
             "containers cannot pull their images"
         };
-        Finding::new(
-            mode,
-            format!(
-                "{count} {subject} (registry {}){new}{remedy}: {}",
-                registries.join(", "),
-                named.join("; ")
-            ),
-        )
+        let evidence = format!(
+            "{count} {subject} (registry {}){new}: {}",
+            registries.join(", "),
+            named.join("; ")
+        );
+        Finding::new(mode, evidence).with_own_remedy(own_remedy)
     }
 
     /// Returns the failed pulls from Azure Container Registry.

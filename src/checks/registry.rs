@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalogue::relation::RELATIONS;
-use crate::catalogue::{CheckId, Need, Relation};
+use crate::catalogue::{CheckId, Need, Relation, RemedyValues};
 use crate::checks::agent_health::AgentHealth;
 use crate::checks::agent_log::AgentLog;
 use crate::checks::agent_permissions::AgentPermissions;
@@ -28,6 +28,7 @@ use crate::checks::fixed_verdict::FixedVerdict;
 use crate::checks::gce_metadata::GceMetadata;
 use crate::checks::image_pull::ImagePull;
 use crate::checks::imds::Imds;
+use crate::checks::known_values::known_values;
 use crate::checks::node_lifecycle::NodeLifecycle;
 use crate::checks::sts_identity::StsIdentity;
 use crate::checks::{Attempt, Check, CheckContext, WatchedCheck, companion};
@@ -45,6 +46,8 @@ pub struct CheckSet<E = WatchedCheck<AnyCheck>> {
     pub relations: &'static [Relation],
     /// The watches that fill the store for these checks.
     pub watch_tasks: Vec<WatchTask>,
+    /// What is known of this installation; completes remedies.
+    pub remedy_values: RemedyValues,
 }
 
 /// A check with its schedule.
@@ -153,9 +156,12 @@ impl CheckSet {
             checks,
             relations: RELATIONS,
             watch_tasks,
+            remedy_values: known_values(config),
         }
     }
+}
 
+impl<E> CheckSet<E> {
     /// Keeps only these checks and their prerequisites.
     #[must_use]
     pub fn only(mut self, checks: &[CheckId]) -> Self {
@@ -170,6 +176,14 @@ impl CheckSet {
             .retain(|scheduled| wanted.contains(&scheduled.check));
         self.watch_tasks.retain(|task| task.serves(&wanted));
         self
+    }
+
+    /// Keeps only the checks that are selected, without their prerequisites.
+    pub fn retain(&mut self, is_selected: impl Fn(CheckId) -> bool) {
+        self.checks
+            .retain(|scheduled| is_selected(scheduled.check));
+        let kept: Vec<_> = self.checks.iter().map(|row| row.check).collect();
+        self.watch_tasks.retain(|task| task.serves(&kept));
     }
 }
 
@@ -269,6 +283,7 @@ fn subject(check: CheckId, config: &Config) -> u64 {
     let Config {
         agent,
         agent_discovery,
+        agent_location,
         apiserver,
         castai,
         installation,
@@ -282,7 +297,7 @@ fn subject(check: CheckId, config: &Config) -> u64 {
     } = config;
     let parts: &[&dyn fmt::Debug] = match check {
         CheckId::Clock => &[],
-        CheckId::Apiserver => &[apiserver, dns, proxy],
+        CheckId::Apiserver => &[agent_location, apiserver, dns, proxy],
         CheckId::CastaiApi => &[castai, dns, proxy],
         CheckId::ClusterStatus => &[agent, apiserver, castai, dns, proxy],
         CheckId::Imds => &[provider_variables, aws, proxy],
@@ -299,8 +314,9 @@ fn subject(check: CheckId, config: &Config) -> u64 {
         }
         CheckId::AgentWorkload | CheckId::ImagePull => &[installation, apiserver, dns, proxy],
         CheckId::NodeLifecycle => &[apiserver, provider_variables, aws, dns, proxy],
-        CheckId::AgentHealth | CheckId::AgentPermissions => {
-            &[agent, agent_discovery, apiserver, dns, proxy]
+        CheckId::AgentHealth => &[agent, agent_discovery, apiserver, dns, proxy],
+        CheckId::AgentPermissions => {
+            &[agent, agent_discovery, agent_location, apiserver, dns, proxy]
         }
         CheckId::AgentLog => &[apiserver, dns, installation, proxy],
         CheckId::Dns => &[apiserver, castai, aws, dns, proxy],

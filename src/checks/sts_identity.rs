@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use crate::aws::credentials::{CachePolicy, CachedCredentials, CredentialsError, StsExchange};
 use crate::aws::{AwsError, CallError, CallerIdentity, PhasedConnector, Sts};
 use crate::catalogue::alert::modes_of;
-use crate::catalogue::{Category, CheckId, FailureMode as M, Family, Timeouts};
+use crate::catalogue::{Category, CheckId, FailureMode as M, Family, Situation, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::CheckSettings;
 use crate::config::agent::aws::cluster_identity::Account;
@@ -24,6 +24,10 @@ use crate::report::{
 
 /// The `source` label of the clock reading.
 const CLOCK_SOURCE: &str = "sts";
+
+/// Checks that fail if the agent gets no credentials. A sidecar that does not read the agent's log
+/// learns it from them.
+const AFFECTED_BY_CREDENTIALS: &[CheckId] = &[CheckId::AgentHealth, CheckId::Ec2Api];
 
 /// The check `sts_identity`.
 #[derive(Debug)]
@@ -145,16 +149,19 @@ impl StsIdentity {
         let sts_unavailable = mode.family() == Family::Network
             || matches!(mode.category(), Category::Throttled | Category::Error);
         let tolerated = mode == M::AwsStsDenied || sts_unavailable && !needed;
-        let remedy_text = if tolerated {
+        let (remark, own_remedy) = if tolerated {
             let source = cached.source.label();
-            format!(
+            let remark = format!(
                 "; the agent itself does not make this call, as its credentials come from {source}"
-            )
+            );
+            (remark, None)
         } else {
-            remedy::explain_caller_error(mode, cached)
+            (String::new(), remedy::explain_caller_error(mode, cached))
         };
+        let finding = Finding::new(mode, format!("GetCallerIdentity: {message}{remark}"))
+            .in_situation(situation(error));
         StsIdentityError::Found {
-            finding: Finding::new(mode, format!("GetCallerIdentity: {message}{remedy_text}")),
+            finding: finding.with_own_remedy(own_remedy),
             tolerated,
         }
     }
@@ -274,10 +281,10 @@ impl Check for StsIdentity {
                     .set_by
                     .filter(|_| finding.mode.family() == Family::Network);
                 let finding = match named {
-                    Some(by) => Finding::new(
-                        finding.mode,
-                        format!("{} (endpoint set by {by})", finding.evidence),
-                    ),
+                    Some(by) => {
+                        let evidence = format!("{} (endpoint set by {by})", finding.evidence);
+                        finding.with_evidence(evidence)
+                    }
                     None => finding,
                 };
                 let verdict = if tolerated {
@@ -303,12 +310,21 @@ impl Check for StsIdentity {
     }
 }
 
-/// Returns which cached credentials are good enough: none that the agent has complained about since
-/// they were obtained, because they would hide that STS issues no new ones.
+/// Returns which cached credentials are good enough: none that were obtained before the last sign
+/// that the agent has trouble with its own, because they would hide that STS issues no new ones.
 fn cache_policy(reports: &LatestReports) -> CachePolicy {
-    reports
+    let complaint = reports
         .report(CheckId::AgentLog)
-        .and_then(|report| report.credentials_complaint)
+        .and_then(|report| report.credentials_complaint);
+    let failing = AFFECTED_BY_CREDENTIALS
+        .iter()
+        .filter_map(|check| reports.report(*check))
+        .filter(|report| matches!(report.verdict, Verdict::Failing(_)))
+        .map(|report| report.at);
+    complaint
+        .into_iter()
+        .chain(failing)
+        .max()
         .map_or(CachePolicy::Revalidate, CachePolicy::NewerThan)
 }
 
@@ -329,11 +345,23 @@ fn explain_assume_role_error(
     let Some(mode) = mode else {
         return StsIdentityError::Unknown(Evidence::from(format!("{call}: {message}")));
     };
-    let remedy_text = remedy::explain_assume_role_error(mode, exchange);
-    let finding = Finding::new(mode, format!("{call}: {message}{remedy_text}"));
+    let own_remedy = remedy::explain_assume_role_error(mode, exchange);
+    let facts = own_remedy
+        .as_ref()
+        .map_or_else(String::new, |_| remedy::token_facts(exchange));
+    let finding =
+        Finding::new(mode, format!("{call}: {message}{facts}")).in_situation(situation(error));
     StsIdentityError::Found {
-        finding,
+        finding: finding.with_own_remedy(own_remedy),
         tolerated: false,
+    }
+}
+
+/// Returns what the connection shows beside its failure.
+const fn situation(error: &CallError) -> Option<Situation> {
+    match error {
+        CallError::Transport(finding) => finding.situation,
+        CallError::NotSent(_) | CallError::Response(_) => None,
     }
 }
 

@@ -9,7 +9,8 @@ use crate::catalogue::metric::METRICS;
 use crate::catalogue::permission::{PERMISSIONS, RoleScope};
 use crate::catalogue::relation::RELATIONS;
 use crate::catalogue::{CheckId, Effect, ExporterAlert, FailureMode, Relation};
-use crate::cli::args::CatalogueArgs;
+use crate::cli::args::catalogue::CatalogueArgs;
+use crate::cli::args::output::OutputFormat;
 use crate::cli::exit::Exit;
 use crate::cli::output::print;
 
@@ -17,10 +18,9 @@ use crate::cli::output::print;
 const SCHEMA_VERSION: u32 = 1;
 
 pub(super) fn run(options: &CatalogueArgs) -> Exit {
-    print(&if options.json {
-        format!("{:#}\n", as_json())
-    } else {
-        as_text()
+    print(&match options.output {
+        OutputFormat::Text => as_text(),
+        OutputFormat::Json => format!("{:#}\n", as_json()),
     });
     Exit::Success
 }
@@ -120,11 +120,11 @@ pub(super) fn exporter_alert_json(alert: ExporterAlert) -> Value {
         "meaning": entry.meaning,
         "impact": entry.impact,
         "diagnosis": entry.diagnosis,
-        "remedy": entry.remedy,
+        "remedy": alert.remedy().as_str(),
     })
 }
 
-fn check_json(check: CheckId) -> Value {
+pub(super) fn check_json(check: CheckId) -> Value {
     let entry = check.entry();
     let mut modes = labels(&modes_of(check).collect::<Vec<_>>());
     modes.sort_unstable();
@@ -143,7 +143,8 @@ fn check_json(check: CheckId) -> Value {
 fn mode_json(mode: FailureMode) -> Value {
     let entry = mode.entry();
     json!({
-        "mode": entry.label, "meaning": entry.meaning, "distinguishing": entry.distinguishing, "remedy": entry.remedy,
+        "mode": entry.label, "meaning": entry.meaning, "distinguishing": entry.distinguishing,
+        "remedy": mode.remedy().as_str(),
     })
 }
 

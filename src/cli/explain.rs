@@ -1,25 +1,33 @@
-//! `explain`: explains failure modes and alerts, and names the root cause of pasted text.
+//! `explain`: explains checks, failure modes and alerts, and names the root cause of pasted text.
 
+mod alert;
+mod check;
 mod mode;
 mod paste;
 
 use std::io;
 use std::io::BufReader;
 
-use serde_json::{Value, json};
-
-use crate::alerting::runbooks;
 use crate::catalogue::alert::ALERTS;
-use crate::catalogue::{Alert, ExporterAlert, FailureMode, alert};
-use crate::cli::args::{ExplainArgs, ExplainFormat};
-use crate::cli::catalogue;
+use crate::catalogue::{CheckId, ExporterAlert, FailureMode, alert as alerts};
+use crate::cli::args::explain::ExplainArgs;
+use crate::cli::args::output::OutputFormat;
 use crate::cli::exit::Exit;
+use crate::cli::explain::alert::{
+    alert_json, alert_text, exporter_alert_json, exporter_alert_text,
+};
+use crate::cli::explain::check::{check_json, check_text};
 use crate::cli::explain::mode::{mode_json, mode_text, pretty};
 use crate::cli::output::print;
 use crate::config::did_you_mean::did_you_mean;
 
+/// Explains a log; `None` if no failure is recognised in it.
+pub(super) fn explain_log(text: &str) -> Option<String> {
+    paste::explain_text(text, false)
+}
+
 pub(super) fn run(options: &ExplainArgs) -> Exit {
-    let json = options.output == ExplainFormat::Json;
+    let json = options.output == OutputFormat::Json;
     if options.subject == "-" {
         let lines = paste::explain_lines(
             BufReader::new(io::stdin().lock()),
@@ -39,17 +47,23 @@ pub(super) fn run(options: &ExplainArgs) -> Exit {
         } else {
             mode_text(mode)
         }
-    } else if let Some(alert) = alert::by_name(&options.subject) {
+    } else if let Some(alert) = alerts::by_name(&options.subject) {
         if json {
             pretty(&alert_json(alert))
         } else {
-            runbooks::alert_page(alert)
+            alert_text(alert)
         }
     } else if let Some(alert) = ExporterAlert::by_name(&options.subject) {
         if json {
             pretty(&exporter_alert_json(alert))
         } else {
-            runbooks::exporter_alert_page(alert)
+            exporter_alert_text(alert)
+        }
+    } else if let Some(check) = CheckId::from_label(&options.subject) {
+        if json {
+            pretty(&check_json(check))
+        } else {
+            check_text(check)
         }
     } else if let Some(text) = paste::explain_text(&options.subject, json) {
         text
@@ -60,29 +74,12 @@ pub(super) fn run(options: &ExplainArgs) -> Exit {
     Exit::Success
 }
 
-fn alert_json(alert: &Alert) -> Value {
-    let modes: Vec<&str> = alert.modes.iter().map(|mode| mode.label()).collect();
-    json!({
-        "alert": alert.name,
-        "check": alert.check.label(),
-        "modes": modes,
-        "summary": alert.summary,
-        "impact": alert.impact,
-        "diagnosis": alert.diagnosis,
-        "runbook": runbooks::alert_page(alert),
-    })
-}
-
-fn exporter_alert_json(alert: ExporterAlert) -> Value {
-    let mut json = catalogue::exporter_alert_json(alert);
-    json["runbook"] = runbooks::exporter_alert_page(alert).into();
-    json
-}
-
 fn unknown(what: &str) -> String {
     let modes = FailureMode::ALL.iter().map(|mode| mode.label());
     let own = ExporterAlert::ALL.iter().map(|alert| alert.entry().name);
+    let checks = CheckId::ALL.iter().map(|check| check.label());
     let known: Vec<&str> = modes
+        .chain(checks)
         .chain(ALERTS.iter().map(|alert| alert.name))
         .chain(own)
         .collect();
@@ -90,5 +87,5 @@ fn unknown(what: &str) -> String {
         || "run `castai-health-exporter catalogue` for a list".to_owned(),
         |near| format!("did you mean {near}?"),
     );
-    format!("unknown failure mode or alert {what}: {hint}")
+    format!("unknown check, failure mode or alert {what}: {hint}")
 }

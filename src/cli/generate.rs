@@ -3,7 +3,7 @@
 use crate::alerting;
 use crate::alerting::directory::{self, DirectoryError, FileChange};
 use crate::alerting::generator_options::GeneratorOptions;
-use crate::cli::args::GenerateArgs;
+use crate::cli::args::generate::GenerateArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::print;
 
@@ -11,7 +11,7 @@ pub(super) fn run(options: &GenerateArgs) -> Exit {
     match generate(options) {
         Err(error) => Exit::usage(&error.to_string()),
         Ok(changes) => {
-            for change in &changes {
+            for change in changes.iter().filter(|_| !options.quiet) {
                 print(&format!("{change}\n"));
             }
             if options.check && !changes.is_empty() {

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
+use crate::alerting::dashboards::failure_texts::{PROBLEM, with_problem};
 use crate::alerting::dashboards::layout::{Dashboard, INFO, Row, choice, render, variable};
 use crate::alerting::dashboards::panel::Panel;
 use crate::alerting::dashboards::root_causes::{
-    SEVERITY_WORDS, alerts, roots, roots_at_end, severity_code,
+    SEVERITY_WORDS, alerts, root_starts_by_cluster, roots, roots_at_end, severity_code,
 };
 use crate::alerting::generator_options::GeneratorOptions;
 use crate::catalogue::Severity;
@@ -152,14 +153,16 @@ fn shared_causes() -> Panel {
     Panel::table(
         "Same root cause in several clusters",
         "Number of clusters with each root cause. Many clusters at once point to a shared cause: CAST AI, a proxy, a region.",
-        clusters(Severity::Critical),
-        &["check", "mode", "critical", "warning"],
+        with_problem(&clusters(Severity::Critical)),
+        &[PROBLEM, "check", "mode", "critical", "warning"],
     )
     .value_column("critical")
     .joined_column("warning", clusters(Severity::Warning))
     .column_threshold("critical", ("text", 1.0, "red"))
     .column_threshold("warning", ("text", 1.0, "orange"))
-    .column_width("mode", 240)
+    .problem_column()
+    .column_width("check", 110)
+    .column_width("mode", 150)
     .column_width("critical", 90)
     .column_width("warning", 90)
     .sorted_by(&["critical", "warning"])
@@ -175,14 +178,18 @@ fn causes(runbook_base: &str) -> Row {
         panels: vec![
             Panel::table(
                 "Root causes",
-                "What is wrong in which cluster now. Click a cluster to open its dashboard.",
+                "What is wrong in which cluster, and since when. Click a cluster to open its dashboard.",
                 roots("cluster, check, mode", SELECTED),
-                &["severity", "cluster", "check", "mode"],
+                &["severity", "cluster", "check", "mode", "since"],
             )
             .value_column("severity")
+            .joined_column("since", root_starts_by_cluster(SELECTED, CLUSTER))
             .column_words("severity", SEVERITY_WORDS)
             .column_width("severity", 80)
-            .column_width("mode", 200)
+            .column_width("mode", 180)
+            .column_unit("since", "dateTimeFromNow")
+            .empty_cells("since", "unknown")
+            .column_width("since", 120)
             .column_link("cluster", "Cluster", CLUSTER_DASHBOARD)
             .sorted_by(&["severity"])
             .paged()

@@ -42,6 +42,8 @@ pub(super) struct Panel {
     sorted_by: &'static [&'static str],
     /// Whether a table has pages instead of a scroll bar.
     paged: bool,
+    /// Units of table columns that differ from that of the panel.
+    units: Vec<(&'static str, &'static str)>,
     /// Overrides for single columns or series.
     overrides: Vec<Value>,
     stacked: bool,
@@ -80,6 +82,7 @@ impl Panel {
             columns: &[],
             sorted_by: &[],
             paged: false,
+            units: Vec::new(),
             overrides: Vec::new(),
             stacked: false,
             show_name: false,

@@ -46,6 +46,44 @@ pub(super) fn roots_and_consequences(by: &str, selected: &str) -> String {
     )
 }
 
+/// Returns the query for the start of each root cause, in Unix milliseconds.
+pub(super) fn root_starts(selected: &str) -> String {
+    starts_of("check", selected, selected)
+}
+
+/// The same for every cluster. Only failures have the label `severity`, so `exporters` selects
+/// without it.
+pub(super) fn root_starts_by_cluster(selected: &str, exporters: &str) -> String {
+    starts_of("cluster, check", selected, exporters)
+}
+
+fn starts_of(of_check: &str, selected: &str, exporters: &str) -> String {
+    let starts = format!(
+        "min by ({of_check}) (1000 * castai_health_check_episode_start_timestamp_seconds{{{exporters}}})"
+    );
+    for_each_root(of_check, selected, &starts)
+}
+
+/// Returns the query for the number of other checks that each root cause affects.
+pub(super) fn affected_checks(selected: &str) -> String {
+    let caused = ["castai_health_failure", "castai_health_check_unknown"].map(|metric| {
+        format!("group by (caused_by, check) ({metric}{{{selected},caused_by!=\"\"}})")
+    });
+    let count = format!("count by (caused_by) ({})", caused.join(" or "));
+    let of_each = for_each_root(
+        "check",
+        selected,
+        &format!("label_replace({count}, \"check\", \"$1\", \"caused_by\", \"(.+)\")"),
+    );
+    format!("{of_each} or 0 * {}", roots("check, mode", selected))
+}
+
+/// Returns a query with the value of its check for each root cause.
+fn for_each_root(of_check: &str, selected: &str, value: &str) -> String {
+    let each = roots(&format!("{of_check}, mode"), selected);
+    format!("0 * {each} + on ({of_check}) group_left () sum by ({of_check}) ({value})")
+}
+
 /// Returns the query for the severity of each firing alert.
 pub(super) fn alerts(by: &str, selected: &str) -> String {
     let firing = format!("alertname=~\"Castai.+\",alertstate=\"firing\",{selected}");

@@ -30,9 +30,8 @@ pub fn description(alert: &Alert, selector: &Selector) -> String {
     if alert.check == CheckId::Components {
         lines.push(COMPONENTS.to_owned());
     }
-    lines.push(format!("{PLACE}{seen_by}"));
-    let command = vantages::check_command(by_vantage);
-    lines.push(format!("Evidence and fix: {command}"));
+    lines.push(format!("{PLACE}{seen_by} Evidence and fix:"));
+    lines.push(vantages::check_command(by_vantage));
     lines.join("\n")
 }
 

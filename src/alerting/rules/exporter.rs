@@ -167,10 +167,10 @@ fn description(alert: ExporterAlert, label: &dyn Fn(&str) -> String) -> String {
     let impact = escape_template(entry.impact);
     if alert.is_optional() {
         let command = escape_template(entry.diagnosis[0]);
-        return format!("{meaning}\n{impact}\nEvidence: {command}");
+        return format!("{meaning}\n{impact} Evidence:\n{command}");
     }
     let command = evidence_command(entry.diagnosis[0]);
-    format!("{meaning}\n{impact} {PLACE}\nEvidence: {command}")
+    format!("{meaning}\n{impact} {PLACE} Evidence:\n{command}")
 }
 
 /// Returns a command of the runbook with the labels of the alert filled in.

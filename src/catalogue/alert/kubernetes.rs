@@ -31,7 +31,7 @@ pub(super) const ALERTS: &[Alert] = &[
         summary: "The CAST AI agent cannot reach the Kubernetes API server.",
         impact: "The agent loses its lease within 10 to 22 seconds, exits with code 0 (Completed) and restarts in a loop. No snapshots are delivered.",
         diagnosis: &[
-            "kubectl get --raw /readyz?verbose",
+            "kubectl get --raw '/readyz?verbose'",
             "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes",
             "kubectl -n castai-agent get pods -o wide",
         ],
@@ -45,7 +45,7 @@ pub(super) const ALERTS: &[Alert] = &[
         diagnosis: &[
             "kubectl -n castai-agent get pods -o wide",
             "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes",
-            "kubectl get --raw /readyz?verbose",
+            "kubectl get --raw '/readyz?verbose'",
         ],
     },
     Alert {
@@ -97,7 +97,7 @@ pub(super) const ALERTS: &[Alert] = &[
         summary: "The Kubernetes API server returns errors to the CAST AI agent, responds late, or fails on some addresses.",
         impact: "Some of the agent's connections fail: watches break, the lease may be lost, snapshots are late.",
         diagnosis: &[
-            "kubectl get --raw /readyz?verbose",
+            "kubectl get --raw '/readyz?verbose'",
             "kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes",
             "kubectl get flowschemas,prioritylevelconfigurations",
         ],

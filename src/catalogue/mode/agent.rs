@@ -11,8 +11,8 @@ macro_rules! agent {
             distinguishing: "It fails immediately, without any network access. Missing settings \
                 are `castai_key_missing` or `agent_config_env_missing`.",
             remedy: "Correct the setting named in the evidence in the chart's values (`apiURL`, \
-                `provider`, `trustedCACert`, `additionalEnv`) and upgrade. List all settings: \
-                `kubectl -n castai-agent set env deploy/castai-agent --list`.",
+                `provider`, `trustedCACert`, `additionalEnv`) and upgrade. List all settings:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} --list",
         }
         Unclassified = "unclassified" {
             category: Error,
@@ -31,10 +31,11 @@ macro_rules! agent {
             distinguishing: "The agent's log names the port; everything after that line is a \
                 consequence. Or the health port responds, but not as an agent does: with 404 for \
                 `/healthz` and `/`, or with a page.",
-            remedy: "Find the other listener: `kubectl -n castai-agent get pod -l \
-                app.kubernetes.io/name=castai-agent -o yaml | grep -iE \
-                'hostNetwork|containerPort'`. Give the agent another port (`HEALTHZ_PORT`, \
-                `METRICS_PORT`), or move the other process away from 9876 and 9877.",
+            remedy: "Find the other listener:\n\
+                $ kubectl -n {namespace} get pod -l app.kubernetes.io/name=castai-agent -o yaml | \
+                grep -iE 'hostNetwork|containerPort'\n\
+                Give the agent another port (`HEALTHZ_PORT`, `METRICS_PORT`), or move the other \
+                process away from 9876 and 9877.",
         }
         AgentNoLeader = "agent_no_leader" {
             category: Leaderless,
@@ -43,10 +44,11 @@ macro_rules! agent {
             distinguishing: "The agent reports itself healthy and says that it is not the leader; \
                 a lease that is held but not renewed is `agent_lease_stale`.",
             remedy: "Check that the lease's namespace exists and that the agent may write leases \
-                there: `kubectl auth can-i update leases \
-                --as=system:serviceaccount:castai-agent:castai-agent -n castai-agent`, `kubectl \
-                -n castai-agent get lease`. A release in another namespace must set \
-                `LEADER_ELECTION_NAMESPACE`.",
+                there:\n\
+                $ kubectl auth can-i update leases \
+                --as=system:serviceaccount:{namespace}:{service_account} -n {namespace}\n\
+                $ kubectl -n {namespace} get lease\n\
+                A release in another namespace must set `LEADER_ELECTION_NAMESPACE`.",
         }
         AgentLeaseStale = "agent_lease_stale" {
             category: Leaderless,
@@ -56,10 +58,11 @@ macro_rules! agent {
             distinguishing: "A leader renews its lease every 2 s and loses it after 15 s. Without \
                 a lease, or without a holder, the mode is `agent_no_leader`. A killed leader is \
                 replaced after 16 s.",
-            remedy: "Find the holder and the last renewal: `kubectl -n castai-agent get lease \
-                agent-leader-election-lock -o yaml`. Check that the agent's pods are running: \
-                `kubectl -n castai-agent get pods -l app.kubernetes.io/name=castai-agent`. If \
-                they are running, delete them, and look at the `apiserver` check.",
+            remedy: "Find the holder and the last renewal:\n\
+                $ kubectl -n {namespace} get lease agent-leader-election-lock -o yaml\n\
+                Check that the agent's pods are running:\n\
+                $ kubectl -n {namespace} get pods -l app.kubernetes.io/name=castai-agent\n\
+                If they are running, delete them, and look at the `apiserver` check.",
         }
         AgentLeaseStolen = "agent_lease_stolen" {
             category: Leaderless,
@@ -68,12 +71,14 @@ macro_rules! agent {
                 the agent delivers nothing.",
             distinguishing: "The lease is fresh, but its holder is not this agent, and the agent \
                 has no other replica. A lease that is not renewed is `agent_lease_stale`.",
-            remedy: "Find the holder in the evidence, and the other writer of the lease: `kubectl \
-                -n castai-agent get lease agent-leader-election-lock -o yaml --show-managed-fields`. \
-                It is usually a second installation of the agent: `kubectl get deploy -A -l \
-                app.kubernetes.io/name=castai-agent`. Remove it, or give it its own lease \
-                (`LEADER_ELECTION_NAMESPACE`). If no process is behind the holder, delete the \
-                lease: `kubectl -n castai-agent delete lease agent-leader-election-lock`.",
+            remedy: "Find the holder in the evidence, and the other writer of the lease:\n\
+                $ kubectl -n {namespace} get lease agent-leader-election-lock -o yaml \
+                --show-managed-fields\n\
+                It is usually a second installation of the agent:\n\
+                $ kubectl get deploy -A -l app.kubernetes.io/name=castai-agent\n\
+                Remove it, or give it its own lease (`LEADER_ELECTION_NAMESPACE`). If no process \
+                is behind the holder, delete the lease:\n\
+                $ kubectl -n {namespace} delete lease agent-leader-election-lock",
         }
         AgentNotReadyInitialising = "agent_not_ready_initialising" {
             category: Unhealthy,
@@ -82,9 +87,9 @@ macro_rules! agent {
             meaning: "The agent is running but has not collected its first snapshot yet.",
             distinguishing: "Its readiness endpoint says so. A delta that is overdue later on is \
                 `agent_unhealthy`.",
-            remedy: "Wait two minutes. Then find what its watches are missing, usually a role: \
-                `kubectl -n castai-agent logs deploy/castai-agent -c agent | grep -E 'has not \
-                been synced|Failed to watch'`.",
+            remedy: "Wait two minutes. Then find what its watches are missing, usually a role:\n\
+                $ kubectl -n {namespace} logs deploy/{deployment} -c agent | grep -E 'has not been \
+                synced|Failed to watch'",
         }
         AgentUnhealthy = "agent_unhealthy" {
             category: Unhealthy,
@@ -93,9 +98,11 @@ macro_rules! agent {
                 or it never finished starting.",
             distinguishing: "It responds; if it does not, the mode is `agent_health_unreachable` \
                 or `agent_unresponsive`. The cause is in its log or in another check.",
-            remedy: "Read its own report: `kubectl -n castai-agent get --raw \
-                /api/v1/namespaces/castai-agent/pods/POD:9876/proxy/healthz`, and the first error \
-                in `kubectl -n castai-agent logs deploy/castai-agent -c agent`.",
+            remedy: "Read its own report:\n\
+                $ kubectl get --raw /api/v1/namespaces/{namespace}/pods/{pod}:9876/proxy/healthz\n\
+                Then find the first error in its log:\n\
+                $ kubectl -n {namespace} logs deploy/{deployment} -c agent | \
+                castai-health-exporter explain -",
         }
         AgentHealthUnreachable = "agent_health_unreachable" {
             category: Unhealthy,
@@ -105,9 +112,9 @@ macro_rules! agent {
             distinguishing: "Connections are refused. After a fatal error the port is closed for \
                 15 s while the agent tries to send its log; at startup it is not open yet. A port \
                 that accepts connections and stays silent is `agent_unresponsive`.",
-            remedy: "Check the pods and find the cause in the log: `kubectl -n castai-agent get \
-                pods -l app.kubernetes.io/name=castai-agent` and `kubectl -n castai-agent logs \
-                deploy/castai-agent -c agent --previous`.",
+            remedy: "Check the pods and find the cause in the log:\n\
+                $ kubectl -n {namespace} get pods -l app.kubernetes.io/name=castai-agent\n\
+                $ kubectl -n {namespace} logs deploy/{deployment} -c agent --previous",
         }
         AgentUnresponsive = "agent_unresponsive" {
             category: Unhealthy,
@@ -117,12 +124,14 @@ macro_rules! agent {
             distinguishing: "The process exists, because the port is open; a closed port is \
                 `agent_health_unreachable`. The log usually stops without an error.",
             remedy: "Wait for the liveness probe, which restarts a hanging agent after about 30 s. \
-                If it hangs again, check for CPU throttling and a node under pressure: `kubectl \
-                -n castai-agent top pod --containers` and `kubectl top node`. Raise or remove the \
-                CPU limit: `helm upgrade castai-agent castai-helm/castai-agent -n castai-agent \
-                --reuse-values --set resources.limits.cpu=null`. If no probe restarts it, delete \
-                the pod: `kubectl -n castai-agent delete pod -l \
-                app.kubernetes.io/name=castai-agent`.",
+                If it hangs again, check for CPU throttling and a node under pressure:\n\
+                $ kubectl -n {namespace} top pod --containers\n\
+                $ kubectl top node\n\
+                Raise or remove the CPU limit:\n\
+                $ helm upgrade {release} castai-helm/castai-agent -n {namespace} --reuse-values \
+                --set resources.limits.cpu=null\n\
+                If no probe restarts it, delete the pod:\n\
+                $ kubectl -n {namespace} delete pod -l app.kubernetes.io/name=castai-agent",
         }
     } };
 }

@@ -11,10 +11,11 @@ macro_rules! aws_credentials {
             distinguishing: "A source that exists and fails has its own mode (`aws_irsa_*`, \
                 `aws_pod_identity_*`, `aws_imds_*`); here there was none, or the text does not \
                 say which one failed.",
-            remedy: "Give the agent a role: `kubectl annotate serviceaccount -n castai-agent \
-                castai-agent eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE`, then \
-                `kubectl -n castai-agent rollout restart deploy/castai-agent`. Alternatively, \
-                store `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` in the Secret \
+            remedy: "Give the agent a role:\n\
+                $ kubectl annotate serviceaccount -n {namespace} {service_account} \
+                eks.amazonaws.com/role-arn=arn:aws:iam::{account}:role/{role}\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}\n\
+                Alternatively, store `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` in the Secret \
                 `castai-agent`. With `EKS_ACCOUNT_ID`, `EKS_REGION` and `EKS_CLUSTER_NAME` set, \
                 the agent starts without credentials.",
         }
@@ -26,10 +27,13 @@ macro_rules! aws_credentials {
             distinguishing: "The agent logs nothing and uses its next credential source; only its \
                 environment shows it. A complete but wrong key is `aws_key_invalid` or \
                 `aws_key_secret_wrong`.",
-            remedy: "Store both in the Secret, or neither: `kubectl -n castai-agent create secret \
-                generic castai-agent --from-literal=API_KEY=… --from-literal=AWS_ACCESS_KEY_ID=… \
-                --from-literal=AWS_SECRET_ACCESS_KEY=… --dry-run=client -o yaml | kubectl apply \
-                -f -`, then `kubectl -n castai-agent rollout restart deploy/castai-agent`.",
+            remedy: "Store both in the Secret, or neither, then restart the agent:\n\
+                $ kubectl -n {namespace} create secret generic castai-agent \
+                --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\" \
+                --from-literal=AWS_ACCESS_KEY_ID=\"${AWS_ACCESS_KEY_ID:?set it first}\" \
+                --from-literal=AWS_SECRET_ACCESS_KEY=\"${AWS_SECRET_ACCESS_KEY:?set it first}\" \
+                --dry-run=client -o yaml | kubectl apply -f -\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}",
         }
         AwsProfileInvalid = "aws_profile_invalid" {
             category: Misconfigured,
@@ -38,8 +42,8 @@ macro_rules! aws_credentials {
                 agent does not start.",
             distinguishing: "Only possible where `AWS_PROFILE` or a credentials file is set; keys \
                 in the environment take precedence over it.",
-            remedy: "Remove the profile: `kubectl -n castai-agent set env deploy/castai-agent \
-                AWS_PROFILE-`, or mount the file that contains it.",
+            remedy: "Remove the profile, or mount the file that contains it:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} AWS_PROFILE-",
         }
         AwsCaBundleInvalid = "aws_ca_bundle_invalid" {
             category: Misconfigured,
@@ -48,8 +52,8 @@ macro_rules! aws_credentials {
                 agent does not start.",
             distinguishing: "The file is read before any request is sent; a certificate that the \
                 bundle does not cover is `tls_unknown_authority`.",
-            remedy: "Mount the file at that path, or remove the variable: `kubectl -n \
-                castai-agent set env deploy/castai-agent AWS_CA_BUNDLE-`.",
+            remedy: "Mount the file at that path, or remove the variable:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} AWS_CA_BUNDLE-",
         }
         AwsIrsaNotInjected = "aws_irsa_not_injected" {
             category: Degraded,
@@ -60,10 +64,11 @@ macro_rules! aws_credentials {
                 not called. An injected role that differs from the annotation is \
                 `aws_role_mismatch`.",
             remedy: "Restart the agent, because the EKS webhook injects the role only into new \
-                pods: `kubectl -n castai-agent rollout restart deploy/castai-agent`. If it \
-                happens again, check the pod for an annotation \
-                `eks.amazonaws.com/skip-containers`, and check that the webhook works: `kubectl \
-                get mutatingwebhookconfiguration pod-identity-webhook`.",
+                pods:\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}\n\
+                If it happens again, check the pod for an annotation \
+                `eks.amazonaws.com/skip-containers`, and check that the webhook works:\n\
+                $ kubectl get mutatingwebhookconfiguration pod-identity-webhook",
         }
         AwsIrsaRoleArnMissing = "aws_irsa_role_arn_missing" {
             category: Misconfigured,
@@ -71,11 +76,11 @@ macro_rules! aws_credentials {
             meaning: "The pod has a web-identity token, but `AWS_ROLE_ARN` is not set; the agent \
                 does not start.",
             distinguishing: "The variables were set by hand; the EKS webhook always sets both.",
-            remedy: "Remove the hand-written variables and annotate the service account: `kubectl \
-                annotate serviceaccount -n castai-agent castai-agent \
-                eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE`, then `kubectl -n \
-                castai-agent rollout restart deploy/castai-agent`. Otherwise set both variables \
-                or neither.",
+            remedy: "Remove the hand-written variables and annotate the service account:\n\
+                $ kubectl annotate serviceaccount -n {namespace} {service_account} \
+                eks.amazonaws.com/role-arn=arn:aws:iam::{account}:role/{role}\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}\n\
+                Otherwise set both variables or neither.",
         }
         AwsIrsaTokenFileMissing = "aws_irsa_token_file_missing" {
             category: Misconfigured,
@@ -83,9 +88,10 @@ macro_rules! aws_credentials {
             meaning: "The web-identity token file is missing or cannot be read.",
             distinguishing: "STS was not called yet. A token that STS rejects is \
                 `aws_irsa_token_expired` or `aws_irsa_token_invalid`.",
-            remedy: "Recreate the pod: `kubectl -n castai-agent delete pod -l \
-                app.kubernetes.io/name=castai-agent`. If the file exists but is not readable, \
-                keep `fsGroup: 65532` in the pod's security context.",
+            remedy: "Recreate the pod:\n\
+                $ kubectl -n {namespace} delete pod -l app.kubernetes.io/name=castai-agent\n\
+                If the file exists but is not readable, keep `fsGroup: 65532` in the pod's \
+                security context.",
         }
         AwsIrsaTokenExpired = "aws_irsa_token_expired" {
             category: Denied,
@@ -93,9 +99,10 @@ macro_rules! aws_credentials {
             meaning: "The web-identity token has expired or is about to; STS rejects it.",
             distinguishing: "The token is old, not wrong; expired temporary keys are \
                 `aws_session_expired`.",
-            remedy: "Recreate the pod: `kubectl -n castai-agent delete pod -l \
-                app.kubernetes.io/name=castai-agent`. If it happens again, the kubelet does not \
-                renew the token, or the node's clock is wrong. Never copy a token into a Secret.",
+            remedy: "Recreate the pod:\n\
+                $ kubectl -n {namespace} delete pod -l app.kubernetes.io/name=castai-agent\n\
+                If it happens again, the kubelet does not renew the token, or the node's clock is \
+                wrong. Never copy a token into a Secret.",
         }
         AwsIrsaWrongAudience = "aws_irsa_wrong_audience" {
             category: Denied,
@@ -104,9 +111,9 @@ macro_rules! aws_credentials {
             distinguishing: "The token itself shows it, or STS says so after it found the \
                 provider; so it is not `aws_irsa_oidc_provider_missing`.",
             remedy: "Set the token's audience to `sts.amazonaws.com`, and make sure that the IAM \
-                OIDC provider lists it: `aws iam get-open-id-connect-provider \
-                --open-id-connect-provider-arn ARN`. Check the service account for a stray \
-                annotation `eks.amazonaws.com/audience`.",
+                OIDC provider lists it:\n\
+                $ aws iam get-open-id-connect-provider --open-id-connect-provider-arn ARN\n\
+                Check the service account for a stray annotation `eks.amazonaws.com/audience`.",
         }
         AwsIrsaOidcProviderMissing = "aws_irsa_oidc_provider_missing" {
             category: Denied,
@@ -114,18 +121,20 @@ macro_rules! aws_credentials {
             meaning: "The role's AWS account has no IAM OIDC provider for this cluster.",
             distinguishing: "STS names the issuer that it does not know. If STS knows the issuer \
                 but denies the request, it is `aws_irsa_trust_denied`.",
-            remedy: "Create the provider in the role's account: `eksctl utils \
-                associate-iam-oidc-provider --cluster CLUSTER --approve`. A recreated cluster has \
-                a new issuer; update the trust policies of roles that name the old one.",
+            remedy: "Create the provider in the role's account:\n\
+                $ eksctl utils associate-iam-oidc-provider --cluster CLUSTER --approve\n\
+                A recreated cluster has a new issuer; update the trust policies of roles that name \
+                the old one.",
         }
         AwsIrsaTokenInvalid = "aws_irsa_token_invalid" {
             category: Denied,
             checks: [AwsCredentials, StsIdentity, AgentLog],
             meaning: "The web-identity token is empty or malformed, or STS cannot verify it.",
             distinguishing: "The reason is neither its age, nor its audience, nor the provider.",
-            remedy: "Compare the issuer with that of the OIDC provider and check that its keys \
-                are public: `aws eks describe-cluster --name CLUSTER --query \
-                cluster.identity.oidc.issuer`, then open ISSUER/.well-known/openid-configuration. \
+            remedy: "Compare the issuer with that of the OIDC provider:\n\
+                $ aws eks describe-cluster --name CLUSTER --query cluster.identity.oidc.issuer\n\
+                Check that its keys are public, with ISSUER from the output:\n\
+                $ curl -s ISSUER/.well-known/openid-configuration\n\
                 After a rotation of the signing keys, recreate the pod.",
         }
         AwsIrsaTrustDenied = "aws_irsa_trust_denied" {
@@ -136,10 +145,10 @@ macro_rules! aws_credentials {
                 denies the request. A role that can be assumed but lacks EC2 permissions is \
                 `ec2_denied_identity_policy`.",
             remedy: "Correct the role's trust policy: it must name the cluster's OIDC provider, \
-                `sub` = `system:serviceaccount:castai-agent:castai-agent` and `aud` = \
-                `sts.amazonaws.com`. Show it: `aws iam get-role --role-name ROLE --query \
-                Role.AssumeRolePolicyDocument`. A deleted role, an organisation policy and an \
-                endpoint policy give the same error.",
+                `sub` = `system:serviceaccount:{namespace}:{service_account}` and `aud` = \
+                `sts.amazonaws.com`. Show it:\n\
+                $ aws iam get-role --role-name {role} --query Role.AssumeRolePolicyDocument\n\
+                A deleted role, an organisation policy and an endpoint policy give the same error.",
         }
         AwsIrsaIdpUnreachable = "aws_irsa_idp_unreachable" {
             category: Denied,
@@ -157,11 +166,13 @@ macro_rules! aws_credentials {
             meaning: "The EKS Pod Identity agent on this node does not respond.",
             distinguishing: "Nothing listens on its link-local address, or the path to it is \
                 blocked. If it responds with a refusal, it is `aws_pod_identity_denied`.",
-            remedy: "Check that it is installed and running on this node: `kubectl -n kube-system \
-                get pods -l app.kubernetes.io/name=eks-pod-identity-agent -o wide`. Install it: \
-                `aws eks create-addon --cluster-name CLUSTER --addon-name \
-                eks-pod-identity-agent`. Allow egress to 169.254.170.23:80, and add \
-                `169.254.170.23` to `NO_PROXY`.",
+            remedy: "Check that it is installed and running on this node:\n\
+                $ kubectl -n kube-system get pods -l app.kubernetes.io/name=eks-pod-identity-agent \
+                -o wide\n\
+                Install it:\n\
+                $ aws eks create-addon --cluster-name CLUSTER --addon-name \
+                eks-pod-identity-agent\n\
+                Allow egress to 169.254.170.23:80, and add `169.254.170.23` to `NO_PROXY`.",
         }
         AwsPodIdentityDenied = "aws_pod_identity_denied" {
             category: Denied,
@@ -170,8 +181,8 @@ macro_rules! aws_credentials {
             distinguishing: "The association exists; the role's trust policy does not allow \
                 `pods.eks.amazonaws.com`.",
             remedy: "Allow `sts:AssumeRole` and `sts:TagSession` for the principal \
-                `pods.eks.amazonaws.com` in the role's trust policy. Show it: `aws iam get-role \
-                --role-name ROLE --query Role.AssumeRolePolicyDocument`.",
+                `pods.eks.amazonaws.com` in the role's trust policy. Show it:\n\
+                $ aws iam get-role --role-name {role} --query Role.AssumeRolePolicyDocument",
         }
         AwsPodIdentityTokenInvalid = "aws_pod_identity_token_invalid" {
             category: Denied,
@@ -179,18 +190,19 @@ macro_rules! aws_credentials {
             meaning: "The Pod Identity agent rejected the pod's token.",
             distinguishing: "The token is missing, stale or malformed; the role was not evaluated \
                 yet.",
-            remedy: "Recreate the pod: `kubectl -n castai-agent delete pod -l \
-                app.kubernetes.io/name=castai-agent`. The token's audience must be \
-                `pods.eks.amazonaws.com`.",
+            remedy: "Recreate the pod:\n\
+                $ kubectl -n {namespace} delete pod -l app.kubernetes.io/name=castai-agent\n\
+                The token's audience must be `pods.eks.amazonaws.com`.",
         }
         AwsPodIdentityNoAssociation = "aws_pod_identity_no_association" {
             category: Misconfigured,
             checks: [AwsCredentials, AgentLog],
             meaning: "EKS has no Pod Identity association for this service account.",
             distinguishing: "The node's Pod Identity agent and the token work.",
-            remedy: "Create the association: `aws eks create-pod-identity-association \
-                --cluster-name CLUSTER --namespace castai-agent --service-account castai-agent \
-                --role-arn ROLE_ARN`, then restart the agent.",
+            remedy: "Create the association, then restart the agent:\n\
+                $ aws eks create-pod-identity-association --cluster-name CLUSTER --namespace \
+                {namespace} --service-account {service_account} --role-arn ROLE_ARN\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}",
         }
         AwsPodIdentityThrottled = "aws_pod_identity_throttled" {
             category: Throttled,
@@ -207,8 +219,8 @@ macro_rules! aws_credentials {
             meaning: "The Pod Identity agent responds, but cannot reach the EKS Auth service.",
             distinguishing: "The egress path of the node is blocked, not that of the pod.",
             remedy: "Allow the node to reach `eks-auth.REGION.api.aws` on port 443, or create a \
-                VPC endpoint for `eks-auth`. Read the log: `kubectl -n kube-system logs -l \
-                app.kubernetes.io/name=eks-pod-identity-agent`.",
+                VPC endpoint for `eks-auth`. Read the log:\n\
+                $ kubectl -n kube-system logs -l app.kubernetes.io/name=eks-pod-identity-agent",
         }
         AwsPodIdentityUnsupportedByAgentSdk = "aws_pod_identity_unsupported_by_agent_sdk" {
             category: Misconfigured,
@@ -217,9 +229,10 @@ macro_rules! aws_credentials {
                 of the credentials.",
             distinguishing: "Detected before any request is sent. Agents v0.94.0 and later accept \
                 it.",
-            remedy: "Upgrade the agent: `helm repo update && helm upgrade castai-agent \
-                castai-helm/castai-agent -n castai-agent --reuse-values`. Until then, use a \
-                service-account role (IRSA).",
+            remedy: "Upgrade the agent:\n\
+                $ helm repo update\n\
+                $ helm upgrade {release} castai-helm/castai-agent -n {namespace} --reuse-values\n\
+                Until then, use a service-account role (IRSA).",
         }
     } };
 }

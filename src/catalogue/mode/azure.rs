@@ -12,13 +12,14 @@ macro_rules! azure {
                 document without the values that the agent needs. Silence may be AKS' IMDS \
                 restriction, which drops packets from pods without host networking; a 403 \
                 response is `azure_imds_restricted`.",
-            remedy: "Set the values on the agent, all three together: `kubectl -n castai-agent \
-                set env deploy/castai-agent AKS_LOCATION=LOCATION \
-                AKS_SUBSCRIPTION_ID=SUBSCRIPTION AKS_NODE_RESOURCE_GROUP=MC_GROUP_NAME_LOCATION`. \
+            remedy: "Set the values on the agent, all three together:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} AKS_LOCATION=LOCATION \
+                AKS_SUBSCRIPTION_ID=SUBSCRIPTION AKS_NODE_RESOURCE_GROUP=MC_GROUP_NAME_LOCATION\n\
                 Alternatively, allow egress to 169.254.169.254:80 and add that address to \
-                `NO_PROXY`. Check network policies (`kubectl -n castai-agent get networkpolicy`) \
-                and IMDS restriction (`az aks show -g GROUP -n CLUSTER --query \
-                networkProfile.podLinkLocalAccess` returns `None` when it is enabled).",
+                `NO_PROXY`. Check network policies:\n\
+                $ kubectl -n {namespace} get networkpolicy\n\
+                Check IMDS restriction, which is enabled if this prints `None`:\n\
+                $ az aks show -g GROUP -n CLUSTER --query networkProfile.podLinkLocalAccess",
         }
         AzureImdsRestricted = "azure_imds_restricted" {
             category: Denied,
@@ -27,9 +28,9 @@ macro_rules! azure {
             distinguishing: "The response is 401 or 403, as from a proxy on the node that guards \
                 the service. AKS' IMDS restriction drops packets instead, which is \
                 `azure_imds_unreachable`.",
-            remedy: "Set the values on the agent, all three together: `kubectl -n castai-agent \
-                set env deploy/castai-agent AKS_LOCATION=LOCATION \
-                AKS_SUBSCRIPTION_ID=SUBSCRIPTION AKS_NODE_RESOURCE_GROUP=MC_GROUP_NAME_LOCATION`. \
+            remedy: "Set the values on the agent, all three together:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} AKS_LOCATION=LOCATION \
+                AKS_SUBSCRIPTION_ID=SUBSCRIPTION AKS_NODE_RESOURCE_GROUP=MC_GROUP_NAME_LOCATION\n\
                 Then the agent does not need the service.",
         }
         AzureImdsBadRequest = "azure_imds_bad_request" {

@@ -9,10 +9,11 @@ macro_rules! castai {
             meaning: "The agent has no API key and exits at startup.",
             distinguishing: "No request was sent. A key that CAST AI rejects is \
                 `castai_token_invalid`.",
-            remedy: "Store the key in the agent's Secret and restart the agent: `kubectl -n \
-                castai-agent create secret generic castai-agent \
-                --from-literal=API_KEY=$CASTAI_API_TOKEN --dry-run=client -o yaml | kubectl apply \
-                -f -`, then `kubectl -n castai-agent rollout restart deploy/castai-agent`.",
+            remedy: "Store the key in the agent's Secret and restart the agent:\n\
+                $ kubectl -n {namespace} create secret generic castai-agent \
+                --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\" --dry-run=client -o \
+                yaml | kubectl apply -f -\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}",
         }
         CastaiKeyMalformed = "castai_key_malformed" {
             category: Misconfigured,
@@ -21,10 +22,11 @@ macro_rules! castai {
                 a trailing newline.",
             distinguishing: "The request was never sent. A well-formed key that is rejected is \
                 `castai_token_invalid`.",
-            remedy: "Store the key again without a trailing newline (`echo` adds one): `kubectl \
-                -n castai-agent create secret generic castai-agent \
-                --from-literal=API_KEY=$CASTAI_API_TOKEN --dry-run=client -o yaml | kubectl apply \
-                -f -`, then `kubectl -n castai-agent rollout restart deploy/castai-agent`.",
+            remedy: "Store the key again without a trailing newline (`echo` adds one):\n\
+                $ kubectl -n {namespace} create secret generic castai-agent \
+                --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\" --dry-run=client -o \
+                yaml | kubectl apply -f -\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}",
         }
         CastaiTokenInvalid = "castai_token_invalid" {
             category: Denied,
@@ -33,9 +35,11 @@ macro_rules! castai {
             distinguishing: "CAST AI itself responded, so network, proxy and TLS work. A 403 is \
                 `castai_forbidden`: a valid key without permission.",
             remedy: "Create a key in the console (API access keys), then store it and restart the \
-                agent: `kubectl -n castai-agent create secret generic castai-agent \
-                --from-literal=API_KEY=$CASTAI_API_TOKEN --dry-run=client -o yaml | kubectl apply \
-                -f -`, then `kubectl -n castai-agent rollout restart deploy/castai-agent`.",
+                agent:\n\
+                $ kubectl -n {namespace} create secret generic castai-agent \
+                --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\" --dry-run=client -o \
+                yaml | kubectl apply -f -\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}",
         }
         CastaiForbidden = "castai_forbidden" {
             category: Denied,
@@ -44,12 +48,18 @@ macro_rules! castai {
                 (403).",
             distinguishing: "The response is CAST AI's own JSON; an HTML page with 403 comes from \
                 its edge (`castai_waf_blocked`) or from a proxy (`proxy_block_page`).",
-            remedy: "Store a key from the right organisation in the agent's Secret and restart \
-                the agent: either another onboarding revoked the cluster's token, or the key \
-                belongs to another organisation. For the cluster controller: `helm repo update && \
-                helm upgrade -i cluster-controller castai-helm/castai-cluster-controller -n \
-                castai-agent --set castai.apiKey=$CASTAI_API_TOKEN --set \
-                castai.clusterID=$CLUSTER_ID`.",
+            remedy: "Store a key from the right organisation in the agent's Secret and restart the \
+                agent: either another onboarding revoked the cluster's token, or the key belongs \
+                to another organisation:\n\
+                $ kubectl -n {namespace} create secret generic castai-agent \
+                --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\" --dry-run=client -o \
+                yaml | kubectl apply -f -\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}\n\
+                For the cluster controller:\n\
+                $ helm repo update\n\
+                $ helm upgrade -i cluster-controller castai-helm/castai-cluster-controller -n \
+                {namespace} --reuse-values --set castai.apiKey=\"${CASTAI_API_TOKEN:?set it \
+                first}\" --set castai.clusterID=\"{cluster_id}\"",
         }
         CastaiWafBlocked = "castai_waf_blocked" {
             category: Unreachable,
@@ -60,9 +70,9 @@ macro_rules! castai {
                 without marks of a corporate filter, which would be `proxy_block_page`. JSON with \
                 403 is `castai_forbidden`.",
             remedy: "Contact CAST AI support; this cannot be fixed in the cluster. Send the time, \
-                the egress address (`kubectl run ip --rm -it --restart=Never \
-                --image=curlimages/curl -- -s https://ifconfig.me`) and the reference on the page \
-                (`cf-ray`, incident ID).",
+                the reference on the page (`cf-ray`, incident ID) and the egress address:\n\
+                $ kubectl run ip --rm -it --restart=Never --image=curlimages/curl -- -s \
+                https://ifconfig.me",
         }
         CastaiClusterNotFound = "castai_cluster_not_found" {
             category: Denied,
@@ -73,7 +83,8 @@ macro_rules! castai {
                 of another organisation gets 403.",
             remedy: "Reconnect the cluster, which was deleted in the console: run the script of \
                 the Connect cluster screen again. If it is meant to stay deleted, uninstall the \
-                agent: `helm uninstall castai-agent -n castai-agent`.",
+                agent:\n\
+                $ helm uninstall {release} -n {namespace}",
         }
         CastaiRateLimited = "castai_rate_limited" {
             category: Throttled,
@@ -82,10 +93,10 @@ macro_rules! castai {
             meaning: "CAST AI is rate limiting requests (429).",
             distinguishing: "The response is JSON from the application; an HTML page with 429 \
                 comes from the edge (`castai_waf_blocked`).",
-            remedy: "Wait: the agent retries on its own. If it persists, check for several agents \
-                of one cluster (`kubectl get deploy -A -l app.kubernetes.io/name=castai-agent`) \
-                and for other tools that use the same key. Otherwise request a higher quota from \
-                CAST AI.",
+            remedy: "Wait: the agent retries on its own. If it persists, check for other tools \
+                that use the same key and for several agents of one cluster:\n\
+                $ kubectl get deploy -A -l app.kubernetes.io/name=castai-agent\n\
+                Otherwise request a higher quota from CAST AI.",
         }
         CastaiClientError = "castai_client_error" {
             category: Error,
@@ -93,10 +104,10 @@ macro_rules! castai {
             meaning: "CAST AI rejected the request itself (a 4xx status without a dedicated mode).",
             distinguishing: "401, 403, 404 and 429 have their own modes; here CAST AI rejected \
                 the request itself.",
-            remedy: "Upgrade the agent, which is probably too old for the API: `helm repo update \
-                && helm upgrade castai-agent castai-helm/castai-agent -n castai-agent \
-                --reuse-values`. Otherwise check `API_URL` for a wrong path. The evidence shows \
-                CAST AI's message.",
+            remedy: "Upgrade the agent, which is probably too old for the API:\n\
+                $ helm repo update\n\
+                $ helm upgrade {release} castai-helm/castai-agent -n {namespace} --reuse-values\n\
+                Otherwise check `API_URL` for a wrong path. The evidence shows CAST AI's message.",
         }
         CastaiSlow = "castai_slow" {
             category: Slow,
@@ -129,9 +140,9 @@ macro_rules! castai {
             distinguishing: "This includes status 200: the agent treats a portal's page as \
                 success and reports itself healthy. With marks of a filter it is \
                 `proxy_block_page`.",
-            remedy: "Compare `API_URL` with `https://api.cast.ai` and check the page title in the \
-                evidence: a captive portal, a wrong host, or incompatible versions of agent and \
-                API.",
+            remedy: "Compare `API_URL` with `https://api.cast.ai` (`https://api.eu.cast.ai` for \
+                organisations in the EU), and check the page title in the evidence: a captive \
+                portal, a wrong host, or incompatible versions of agent and API.",
         }
         CastaiContinuityToken = "castai_continuity_token" {
             category: Error,
@@ -141,9 +152,10 @@ macro_rules! castai {
             distinguishing: "Harmless once. If it repeats, two agents report for one cluster, or \
                 deltas are lost in transit.",
             remedy: "Check for a second agent with this cluster ID, in another namespace or \
-                cluster: `kubectl get deploy -A -l app.kubernetes.io/name=castai-agent`. Scale \
-                the wrong one to 0. A copy of a cluster (a restored backup) must be connected as \
-                a new cluster.",
+                cluster:\n\
+                $ kubectl get deploy -A -l app.kubernetes.io/name=castai-agent\n\
+                Scale the wrong one to 0. A copy of a cluster (a restored backup) must be \
+                connected as a new cluster.",
         }
         CastaiDeliveryFailed = "castai_delivery_failed" {
             category: Error,
@@ -152,9 +164,9 @@ macro_rules! castai {
             meaning: "A delta did not reach CAST AI, and the log line does not say why.",
             distinguishing: "The cause is in an earlier line (`failed sending delta request: …`) \
                 or in the `castai_api` check; follow that mode.",
-            remedy: "Find the first cause: `kubectl -n castai-agent logs deploy/castai-agent -c \
-                agent --since=10m | grep -E 'RESTY|failed sending'`. Pipe it to \
-                `castai-health-exporter explain -`.",
+            remedy: "Find the first cause:\n\
+                $ kubectl -n {namespace} logs deploy/{deployment} -c agent --since=10m | \
+                castai-health-exporter explain -",
         }
         CastaiNotResponding = "castai_not_responding" {
             category: Disconnected,
@@ -162,9 +174,10 @@ macro_rules! castai {
             meaning: "CAST AI has not received a snapshot of this cluster for several minutes.",
             distinguishing: "This is CAST AI's view; after a while it becomes \
                 `castai_disconnected`.",
-            remedy: "Check that the agent exists: `kubectl -n castai-agent get deploy \
-                castai-agent`. If it does not, choose Reconnect in the console and run the \
-                script. If it does, the other checks say why it cannot deliver data.",
+            remedy: "Check that the agent exists:\n\
+                $ kubectl -n {namespace} get deploy {deployment}\n\
+                If it does not, choose Reconnect in the console and run the script. If it does, \
+                the other checks say why it cannot deliver data.",
         }
         CastaiDisconnected = "castai_disconnected" {
             category: Disconnected,
@@ -195,11 +208,12 @@ macro_rules! castai {
                 between responds instead of CAST AI (the agent treats a page with status 200 as \
                 success), or the agent idles as a follower without a leader. Once CAST AI \
                 notices, the mode becomes `castai_not_responding`.",
-            remedy: "Check that a leader is sending data: `kubectl -n castai-agent logs \
-                deploy/castai-agent -c agent --since=5m | grep -E 'delta upload finished|Not a \
-                leader'`. A healthy upload logs `response_code=204`; `200` comes from a proxy or \
-                filter in between, which must let `api.cast.ai` through. If only `Not a leader` \
-                appears, see `agent_no_leader`.",
+            remedy: "Check that a leader is sending data:\n\
+                $ kubectl -n {namespace} logs deploy/{deployment} -c agent --since=5m | grep -E \
+                'delta upload finished|Not a leader'\n\
+                A healthy upload logs `response_code=204`; `200` comes from a proxy or filter in \
+                between, which must let `{api_host}` through. If only `Not a leader` appears, see \
+                `agent_no_leader`.",
         }
     } };
 }

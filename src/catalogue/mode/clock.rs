@@ -9,7 +9,9 @@ macro_rules! clock {
             meaning: "The clock of this node differs from the clocks of several servers.",
             distinguishing: "At least two servers agree with each other and not with this node. \
                 If only one server differs, its own clock is wrong.",
-            remedy: "Fix time synchronisation on the node: `chronyc tracking`, `timedatectl`. \
+            remedy: "Fix time synchronisation on the node:\n\
+                $ chronyc tracking\n\
+                $ timedatectl\n\
                 Until then, TLS certificates, AWS signatures and tokens may be rejected for \
                 reasons that look different.",
         }

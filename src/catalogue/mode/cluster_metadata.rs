@@ -10,14 +10,14 @@ macro_rules! cluster_metadata {
                 the agent exits at startup.",
             distinguishing: "The agent panics before it sends any request. With the whole group \
                 unset it would use discovery.",
-            remedy: "Set all variables of the group, or none. EKS: `kubectl -n castai-agent set \
-                env deploy/castai-agent EKS_ACCOUNT_ID=000000000000 EKS_REGION=eu-central-1 \
-                EKS_CLUSTER_NAME=NAME`. AKS: `AKS_LOCATION`, `AKS_SUBSCRIPTION_ID`, \
-                `AKS_NODE_RESOURCE_GROUP`. kOps: `KOPS_CSP`, `KOPS_REGION`, `KOPS_CLUSTER_NAME`, \
-                `KOPS_STATE_STORE`. OpenShift: `OPENSHIFT_CSP`, `OPENSHIFT_REGION`, \
-                `OPENSHIFT_CLUSTER_NAME`, `OPENSHIFT_INTERNAL_ID`. A variable of a provider other \
-                than `PROVIDER` takes precedence: remove it with `NAME-` appended to the same \
-                command.",
+            remedy: "Set all variables of the group, or none. EKS:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} EKS_ACCOUNT_ID={account} \
+                EKS_REGION={region} EKS_CLUSTER_NAME=NAME\n\
+                AKS: `AKS_LOCATION`, `AKS_SUBSCRIPTION_ID`, `AKS_NODE_RESOURCE_GROUP`. kOps: \
+                `KOPS_CSP`, `KOPS_REGION`, `KOPS_CLUSTER_NAME`, `KOPS_STATE_STORE`. OpenShift: \
+                `OPENSHIFT_CSP`, `OPENSHIFT_REGION`, `OPENSHIFT_CLUSTER_NAME`, \
+                `OPENSHIFT_INTERNAL_ID`. A variable of a provider other than `PROVIDER` takes \
+                precedence: remove it with `NAME-` appended to the same command.",
         }
         MetadataUnresolvable = "metadata_unresolvable" {
             category: Incomplete,
@@ -38,8 +38,10 @@ macro_rules! cluster_metadata {
             distinguishing: "Instance metadata reports the node's region. EC2's empty response \
                 alone cannot separate a wrong region from a wrong account \
                 (`ec2_instance_not_visible`).",
-            remedy: "Set the region that `kubectl get nodes -L topology.kubernetes.io/region` \
-                shows: `kubectl -n castai-agent set env deploy/castai-agent EKS_REGION=REGION`. \
+            remedy: "Find the region of the nodes:\n\
+                $ kubectl get nodes -L topology.kubernetes.io/region\n\
+                Set it on the agent:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} EKS_REGION={region}\n\
                 The cluster then registers again under that region.",
         }
         MetadataClusterNameMismatch = "metadata_cluster_name_mismatch" {
@@ -48,9 +50,11 @@ macro_rules! cluster_metadata {
             meaning: "`EKS_CLUSTER_NAME` differs from the name in the tag of this node's instance.",
             distinguishing: "The tag `kubernetes.io/cluster/NAME` with the value `owned` was read \
                 from EC2. The agent itself does not compare the two.",
-            remedy: "Compare with `aws eks list-clusters` and set the right name: `kubectl -n \
-                castai-agent set env deploy/castai-agent EKS_CLUSTER_NAME=NAME`. If the tag is \
-                wrong, correct the tag.",
+            remedy: "Find the right name:\n\
+                $ aws eks list-clusters\n\
+                Set it on the agent:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} EKS_CLUSTER_NAME=NAME\n\
+                If the tag is wrong, correct the tag.",
         }
         MetadataAccountMalformed = "metadata_account_malformed" {
             category: Misconfigured,
@@ -58,9 +62,9 @@ macro_rules! cluster_metadata {
             meaning: "`EKS_ACCOUNT_ID` was written as a number, so digits may be lost.",
             distinguishing: "The value is `5.892517896e+11` instead of twelve digits. Newer \
                 agents convert it back, but lost digits stay lost.",
-            remedy: "Quote the value: `helm upgrade castai-agent castai-helm/castai-agent -n \
-                castai-agent --reuse-values --set-string \
-                additionalEnv.EKS_ACCOUNT_ID=589251789600`.",
+            remedy: "Quote the value, so that it stays a text:\n\
+                $ helm upgrade {release} castai-helm/castai-agent -n {namespace} --reuse-values \
+                --set-string additionalEnv.EKS_ACCOUNT_ID={account}",
         }
         LifecycleUnresolved = "lifecycle_unresolved" {
             category: Incomplete,
@@ -71,11 +75,12 @@ macro_rules! cluster_metadata {
                 request, the agent marks no node in that delta as spot, not even those with spot \
                 labels.",
             remedy: "Allow the agent to call `ec2:DescribeInstances`: attach the managed policy \
-                `AmazonEC2ReadOnlyAccess` to the role of its service account (`kubectl -n \
-                castai-agent annotate serviceaccount castai-agent \
-                eks.amazonaws.com/role-arn=ROLE`), or store `AWS_ACCESS_KEY_ID` and \
-                `AWS_SECRET_ACCESS_KEY` in its Secret. The `aws_credentials` and `ec2_api` checks \
-                show what is wrong.",
+                `AmazonEC2ReadOnlyAccess` to the role of its service account, or store \
+                `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` in its Secret. Annotate the \
+                account with the role:\n\
+                $ kubectl -n {namespace} annotate serviceaccount {service_account} \
+                eks.amazonaws.com/role-arn=arn:aws:iam::{account}:role/{role}\n\
+                The `aws_credentials` and `ec2_api` checks show what is wrong.",
         }
     } };
 }

@@ -13,14 +13,17 @@ macro_rules! control_plane_access {
                 be allowed without being listed. A list that could not be read never gives this \
                 mode.",
             remedy: "Add `35.221.40.21/32` to the control plane's allowed networks. The commands \
-                replace the whole list, so repeat its current entries (OLD); the evidence of \
-                `control_plane_access` contains the complete command: `aws eks \
-                update-cluster-config --name CLUSTER --resources-vpc-config \
-                publicAccessCidrs=OLD,35.221.40.21/32`, `gcloud container clusters update CLUSTER \
-                --enable-master-authorized-networks --master-authorized-networks \
-                OLD,35.221.40.21/32`, `az aks update -g GROUP -n CLUSTER \
-                --api-server-authorized-ip-ranges OLD,35.221.40.21/32`. Then enable optimisation \
-                again.",
+                replace the whole list, so repeat its current entries (OLD); `check \
+                control_plane_access` prints the complete command. EKS:\n\
+                $ aws eks update-cluster-config --name CLUSTER --resources-vpc-config \
+                publicAccessCidrs=OLD,35.221.40.21/32\n\
+                GKE:\n\
+                $ gcloud container clusters update CLUSTER --enable-master-authorized-networks \
+                --master-authorized-networks OLD,35.221.40.21/32\n\
+                AKS:\n\
+                $ az aks update -g GROUP -n CLUSTER --api-server-authorized-ip-ranges \
+                OLD,35.221.40.21/32\n\
+                Then enable optimisation again.",
         }
         CpfwPrivateOnly = "cpfw_private_only" {
             category: Denied,
@@ -30,10 +33,10 @@ macro_rules! control_plane_access {
                 reachable from outside. The agent itself works, because it makes only outbound \
                 connections.",
             remedy: "Do nothing if CAST AI only monitors the cluster. For optimisation from \
-                outside, give the control plane a public address with an allow list (`aws eks \
-                update-cluster-config --name CLUSTER --resources-vpc-config \
-                endpointPublicAccess=true,publicAccessCidrs=35.221.40.21/32`), or use CAST AI's \
-                cluster controller, which makes only outbound connections.",
+                outside, use CAST AI's cluster controller, which makes only outbound connections, \
+                or give the control plane a public address with an allow list:\n\
+                $ aws eks update-cluster-config --name CLUSTER --resources-vpc-config \
+                endpointPublicAccess=true,publicAccessCidrs=35.221.40.21/32",
         }
     } };
 }

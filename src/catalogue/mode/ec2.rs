@@ -10,9 +10,10 @@ macro_rules! ec2 {
                 policy allows it.",
             distinguishing: "AWS names the kind of policy that is missing; without it the mode is \
                 `ec2_denied_unspecified`.",
-            remedy: "Attach a policy: `aws iam attach-role-policy --role-name ROLE --policy-arn \
-                arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess`; `ec2:DescribeInstances` on `*` \
-                is enough. Until then, spot nodes may appear as on-demand.",
+            remedy: "Attach a policy; `ec2:DescribeInstances` on `*` is enough:\n\
+                $ aws iam attach-role-policy --role-name {role} --policy-arn \
+                arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess\n\
+                Until then, spot nodes may appear as on-demand.",
         }
         Ec2DeniedExplicitIdentity = "ec2_denied_explicit_identity" {
             category: Denied,
@@ -43,8 +44,8 @@ macro_rules! ec2 {
             checks: [Ec2Api, AgentLog],
             meaning: "The role's permissions boundary does not allow `ec2:DescribeInstances`.",
             distinguishing: "The policy may allow it; the boundary limits it.",
-            remedy: "Add `ec2:DescribeInstances` to the boundary. To view it: `aws iam get-role \
-                --role-name ROLE --query Role.PermissionsBoundary`.",
+            remedy: "Add `ec2:DescribeInstances` to the boundary. To view it:\n\
+                $ aws iam get-role --role-name {role} --query Role.PermissionsBoundary",
         }
         Ec2DeniedSessionPolicy = "ec2_denied_session_policy" {
             category: Denied,
@@ -68,20 +69,21 @@ macro_rules! ec2 {
             meaning: "The policy of the VPC endpoint for EC2 does not allow the request.",
             distinguishing: "From outside this VPC the same role succeeds.",
             remedy: "Allow the role and `ec2:DescribeInstances` in the endpoint policy. To view \
-                it: `aws ec2 describe-vpc-endpoints --filters \
-                Name=service-name,Values=com.amazonaws.REGION.ec2 --query \
-                'VpcEndpoints[].PolicyDocument'`.",
+                it:\n\
+                $ aws ec2 describe-vpc-endpoints --filters \
+                Name=service-name,Values=com.amazonaws.{region}.ec2 --query \
+                'VpcEndpoints[].PolicyDocument'",
         }
         Ec2DeniedUnspecified = "ec2_denied_unspecified" {
             category: Denied,
             checks: [Ec2Api, AgentLog],
             meaning: "EC2 denied the request and does not say which policy is responsible.",
             distinguishing: "The response names no kind of policy; the message may be encoded.",
-            remedy: "Attach `AmazonEC2ReadOnlyAccess` to the agent's role or user: `aws iam \
-                attach-role-policy --role-name ROLE --policy-arn \
-                arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess`. If it is already attached, \
-                decode the message: `aws sts decode-authorization-message --encoded-message \
-                MESSAGE`.",
+            remedy: "Attach `AmazonEC2ReadOnlyAccess` to the agent's role or user:\n\
+                $ aws iam attach-role-policy --role-name {role} --policy-arn \
+                arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess\n\
+                If it is already attached, decode the message:\n\
+                $ aws sts decode-authorization-message --encoded-message MESSAGE",
         }
         Ec2Throttled = "ec2_throttled" {
             category: Throttled,
@@ -110,8 +112,8 @@ macro_rules! ec2 {
             distinguishing: "The instance is known to be in another region, or its ID does not \
                 exist in this one. If its region is unknown, an empty response is \
                 `ec2_instance_not_visible`.",
-            remedy: "Set `EKS_REGION` to the region of the nodes: `kubectl get nodes -L \
-                topology.kubernetes.io/region`.",
+            remedy: "Set `EKS_REGION` to the region of the nodes:\n\
+                $ kubectl get nodes -L topology.kubernetes.io/region",
         }
         Ec2InstanceNotVisible = "ec2_instance_not_visible" {
             category: Incomplete,
@@ -119,9 +121,10 @@ macro_rules! ec2 {
             meaning: "EC2 responds, but returns none of this cluster's instances.",
             distinguishing: "There is no error: a wrong region and a wrong account both give an \
                 empty response.",
-            remedy: "Compare `EKS_REGION` and `EKS_ACCOUNT_ID` with the nodes (`kubectl get nodes \
-                -L topology.kubernetes.io/region`) and with `aws sts get-caller-identity` for the \
-                agent's role.",
+            remedy: "Compare `EKS_REGION` with the region of the nodes:\n\
+                $ kubectl get nodes -L topology.kubernetes.io/region\n\
+                Compare `EKS_ACCOUNT_ID` with the account of the agent's role:\n\
+                $ aws sts get-caller-identity",
         }
         Ec2UnexpectedBody = "ec2_unexpected_body" {
             category: Unreachable,

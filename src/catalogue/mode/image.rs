@@ -8,15 +8,19 @@ macro_rules! image {
             checks: [AgentWorkload, ClusterController, Components, ImagePull],
             meaning: "The registry rejected the credentials for the image, or none were sent.",
             distinguishing: "401; a known identity without permission is `image_forbidden`.",
-            remedy: "Azure: on AKS the evidence contains these commands, filled in. Check access \
-                from the cluster: `az aks check-acr -n CLUSTER -g GROUP --acr \
-                REGISTRY.azurecr.io`. Grant the AcrPull role to its kubelet identity or service \
-                principal: `az aks update -n CLUSTER -g GROUP --attach-acr REGISTRY`. After \
-                onboarding to CAST AI, new nodes may use a different service principal that lacks \
-                the role: `az role assignment create --role AcrPull --assignee CLIENT_ID --scope \
-                REGISTRY_ID`. The secret of a service principal may have expired: `az ad app \
-                credential list --id CLIENT_ID`. Other registries: renew the pull secret: \
-                `kubectl -n NAMESPACE get pod POD -o jsonpath='{.spec.imagePullSecrets}'`.",
+            remedy: "Azure: check access from the cluster; on AKS, `check image_pull` prints these \
+                commands filled in:\n\
+                $ az aks check-acr -n CLUSTER -g GROUP --acr REGISTRY.azurecr.io\n\
+                Grant the AcrPull role to its kubelet identity or service principal:\n\
+                $ az aks update -n CLUSTER -g GROUP --attach-acr REGISTRY\n\
+                After onboarding to CAST AI, new nodes may use a different service principal that \
+                lacks the role:\n\
+                $ az role assignment create --role AcrPull --assignee CLIENT_ID --scope \
+                REGISTRY_ID\n\
+                The secret of a service principal may have expired:\n\
+                $ az ad app credential list --id CLIENT_ID\n\
+                Other registries: renew the pull secret that the pod names:\n\
+                $ kubectl -n NAMESPACE get pod {pod} -o jsonpath='{.spec.imagePullSecrets}'",
         }
         ImageAuthOrMissing = "image_auth_or_missing" {
             category: NotStarting,
@@ -32,10 +36,11 @@ macro_rules! image {
             meaning: "The registry recognises the identity but denies access.",
             distinguishing: "403; without credentials it would be `image_auth_failed`. On Azure, \
                 often the registry's network rules.",
-            remedy: "Azure: compare the nodes' outbound address with `az acr network-rule list -n \
-                REGISTRY`, and check that the registry's name resolves to its private endpoint \
-                from the nodes (`privatelink.azurecr.io`). Other registries: allow this cluster's \
-                egress in the registry's rules, or grant the identity permission to pull.",
+            remedy: "Azure: compare the nodes' outbound address with the registry's rules:\n\
+                $ az acr network-rule list -n REGISTRY\n\
+                Check that the registry's name resolves to its private endpoint from the nodes \
+                (`privatelink.azurecr.io`). Other registries: allow this cluster's egress in the \
+                registry's rules, or grant the identity permission to pull.",
         }
         ImageNotFound = "image_not_found" {
             category: NotStarting,
@@ -69,8 +74,8 @@ macro_rules! image {
             meaning: "The node cannot resolve the registry's name.",
             distinguishing: "Nodes use their own resolver, not CoreDNS.",
             remedy: "Check the node's resolver, and whether the private DNS zone is linked to the \
-                nodes' network; for ACR: `az network private-dns link vnet list -g GROUP -z \
-                privatelink.azurecr.io`.",
+                nodes' network; for ACR:\n\
+                $ az network private-dns link vnet list -g GROUP -z privatelink.azurecr.io",
         }
         ImageTimeout = "image_timeout" {
             category: NotStarting,
@@ -78,8 +83,8 @@ macro_rules! image {
             meaning: "The registry does not respond in time.",
             distinguishing: "No response; a refused connection is `image_refused`.",
             remedy: "Allow the nodes' egress to the registry on port 443, or give them a private \
-                endpoint. An ACR has two names: REGISTRY.azurecr.io and the data endpoint (`az \
-                acr show-endpoints -n REGISTRY`).",
+                endpoint. An ACR has two names: REGISTRY.azurecr.io and the data endpoint:\n\
+                $ az acr show-endpoints -n REGISTRY",
         }
         ImageRefused = "image_refused" {
             category: NotStarting,
@@ -134,8 +139,9 @@ macro_rules! image {
             checks: [AgentWorkload, ClusterController, Components, ImagePull],
             meaning: "The node's disk is full, so the image cannot be stored.",
             distinguishing: "The registry delivered the image.",
-            remedy: "Check `kubectl describe node NODE | grep -i pressure`. Enlarge the disk, or \
-                let the kubelet remove unused images earlier.",
+            remedy: "Check the node's conditions:\n\
+                $ kubectl describe node {node} | grep -i pressure\n\
+                Enlarge the disk, or let the kubelet remove unused images earlier.",
         }
         ImageSignature = "image_signature" {
             category: NotStarting,

@@ -12,11 +12,12 @@ macro_rules! imds {
             distinguishing: "The request without a token is answered and the request for a token \
                 is not: its response is limited to fewer hops. If neither is answered, it is \
                 `aws_imds_unreachable`.",
-            remedy: "Raise the hop limit: `aws ec2 modify-instance-metadata-options --instance-id \
-                i-… --http-put-response-hop-limit 2`, and set the same in the launch template or \
-                node class. Alternatively, set `EKS_ACCOUNT_ID`, `EKS_REGION` and \
-                `EKS_CLUSTER_NAME` and give the service account a role (IRSA), so that instance \
-                metadata is not needed.",
+            remedy: "Raise the hop limit:\n\
+                $ aws ec2 modify-instance-metadata-options --instance-id {instance} \
+                --http-put-response-hop-limit 2\n\
+                Set the same in the launch template or node class. Alternatively, set \
+                `EKS_ACCOUNT_ID`, `EKS_REGION` and `EKS_CLUSTER_NAME` and give the service account \
+                a role (IRSA), so that instance metadata is not needed.",
         }
         AwsImdsTokenRequired = "aws_imds_token_required" {
             category: Denied,
@@ -24,10 +25,11 @@ macro_rules! imds {
             meaning: "The instance metadata service requires a token, and the agent sent none.",
             distinguishing: "The service responds, so it is not `aws_imds_unreachable`. Usually \
                 the response with the token was dropped by the hop limit.",
-            remedy: "Raise the hop limit: `aws ec2 modify-instance-metadata-options --instance-id \
-                i-… --http-tokens required --http-put-response-hop-limit 2`. Alternatively, \
-                upgrade the agent, or set `EKS_ACCOUNT_ID`, `EKS_REGION` and `EKS_CLUSTER_NAME` \
-                and use IRSA.",
+            remedy: "Raise the hop limit:\n\
+                $ aws ec2 modify-instance-metadata-options --instance-id {instance} --http-tokens \
+                required --http-put-response-hop-limit 2\n\
+                Alternatively, upgrade the agent, or set `EKS_ACCOUNT_ID`, `EKS_REGION` and \
+                `EKS_CLUSTER_NAME` and use IRSA.",
         }
         AwsImdsDisabled = "aws_imds_disabled" {
             category: Misconfigured,
@@ -38,8 +40,10 @@ macro_rules! imds {
                 (`AWS_EC2_METADATA_DISABLED`) disables it; if there is no response, the mode is \
                 `aws_imds_unreachable`.",
             remedy: "Set `EKS_ACCOUNT_ID`, `EKS_REGION` and `EKS_CLUSTER_NAME` and use IRSA, or \
-                enable the service: `aws ec2 modify-instance-metadata-options --instance-id i-… \
-                --http-endpoint enabled`. Check for kube2iam or a similar proxy in front of it.",
+                enable the service:\n\
+                $ aws ec2 modify-instance-metadata-options --instance-id {instance} \
+                --http-endpoint enabled\n\
+                Check for kube2iam or a similar proxy in front of it.",
         }
         AwsImdsUnreachable = "aws_imds_unreachable" {
             category: Unreachable,
@@ -50,19 +54,20 @@ macro_rules! imds {
                 overloaded service look alike; the `imds` check separates them.",
             remedy: "Set `EKS_ACCOUNT_ID`, `EKS_REGION` and `EKS_CLUSTER_NAME` and use IRSA, so \
                 that instance metadata is not needed. Alternatively, allow egress to \
-                169.254.169.254 and raise the hop limit: `aws ec2 \
-                modify-instance-metadata-options --instance-id i-… --http-put-response-hop-limit \
-                2`. Add `169.254.169.254` to `NO_PROXY`.",
+                169.254.169.254 and raise the hop limit:\n\
+                $ aws ec2 modify-instance-metadata-options --instance-id {instance} \
+                --http-put-response-hop-limit 2\n\
+                Add `169.254.169.254` to `NO_PROXY`.",
         }
         AwsImdsNoRole = "aws_imds_no_role" {
             category: Misconfigured,
             checks: [Imds, AwsCredentials, AgentLog],
             meaning: "The metadata service works, but the node has no role.",
             distinguishing: "The response is 404, so nothing is blocked.",
-            remedy: "Give the service account a role (IRSA): `kubectl annotate serviceaccount -n \
-                castai-agent castai-agent \
-                eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE`. Alternatively, attach \
-                an instance profile to the node.",
+            remedy: "Give the service account a role (IRSA):\n\
+                $ kubectl annotate serviceaccount -n {namespace} {service_account} \
+                eks.amazonaws.com/role-arn=arn:aws:iam::{account}:role/{role}\n\
+                Alternatively, attach an instance profile to the node.",
         }
         AwsImdsRoleTrust = "aws_imds_role_trust" {
             category: Denied,

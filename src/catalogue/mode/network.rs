@@ -11,12 +11,14 @@ macro_rules! network {
                 respond is `net_dns_timeout`; one that fails is `net_dns_servfail`. Go also logs \
                 `no such host` for a name without addresses, so a log line cannot separate this \
                 mode from `net_dns_no_address`; the `dns` check can.",
-            remedy: "Compare the name in the evidence with the agent's settings: `kubectl -n \
-                castai-agent set env deploy/castai-agent --list | grep -E 'URL|PROXY|REGION'`. \
-                Resolve it from inside the cluster, with NAME from the evidence: `kubectl run \
-                dns-test --rm -it --restart=Never --image=busybox:1.36 -- nslookup NAME.`. If \
-                only that fails, check the upstream zone and the forwarders in `kubectl -n \
-                kube-system get configmap coredns -o yaml`.",
+            remedy: "Compare the name in the evidence with the agent's settings:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} --list | grep -E \
+                'URL|PROXY|REGION'\n\
+                Resolve it from inside the cluster:\n\
+                $ kubectl run dns-test --rm -it --restart=Never --image=busybox:1.36 -- nslookup \
+                {host}.\n\
+                If only that fails, check the upstream zone and the forwarders of CoreDNS:\n\
+                $ kubectl -n kube-system get configmap coredns -o yaml",
         }
         NetDnsServfail = "net_dns_servfail" {
             category: Dns,
@@ -26,10 +28,12 @@ macro_rules! network {
             distinguishing: "The resolver is alive, unlike in `net_dns_timeout`, and it does not \
                 deny that the name exists, unlike in `net_dns_nxdomain`. Logs show `server \
                 misbehaving` for both codes.",
-            remedy: "Check CoreDNS, whose upstream is usually the cause. Read its log: `kubectl \
-                -n kube-system logs -l k8s-app=kube-dns --tail=50`. Check the forwarders in \
-                `kubectl -n kube-system get configmap coredns -o yaml`, then run `kubectl -n \
-                kube-system rollout restart deploy/coredns`.",
+            remedy: "Check CoreDNS, whose upstream is usually the cause. Read its log and its \
+                forwarders:\n\
+                $ kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50\n\
+                $ kubectl -n kube-system get configmap coredns -o yaml\n\
+                Then restart it:\n\
+                $ kubectl -n kube-system rollout restart deploy/coredns",
         }
         NetDnsTimeout = "net_dns_timeout" {
             category: Dns,
@@ -39,11 +43,12 @@ macro_rules! network {
             distinguishing: "No response arrived at all; `net_dns_nxdomain` and \
                 `net_dns_servfail` are responses. In logs, `i/o timeout` after `lookup` means \
                 this mode; after `dial tcp` and an address it means `net_connect_timeout`.",
-            remedy: "Check that the DNS pods are running: `kubectl -n kube-system get pods -l \
-                k8s-app=kube-dns -o wide`. Check that no network policy blocks UDP and TCP port \
-                53: `kubectl -n castai-agent get networkpolicy`. If only this node is affected, \
-                move the agent: `kubectl -n castai-agent delete pod -l \
-                app.kubernetes.io/name=castai-agent`.",
+            remedy: "Check that the DNS pods are running:\n\
+                $ kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide\n\
+                Check that no network policy blocks UDP and TCP port 53:\n\
+                $ kubectl -n {namespace} get networkpolicy\n\
+                If only this node is affected, move the agent:\n\
+                $ kubectl -n {namespace} delete pod -l app.kubernetes.io/name=castai-agent",
         }
         NetDnsNoAddress = "net_dns_no_address" {
             category: Dns,
@@ -52,10 +57,10 @@ macro_rules! network {
             distinguishing: "The response is empty, not negative: `net_dns_nxdomain` denies the \
                 name itself. Typical for an IPv6-only name resolved from an IPv4 pod, or the \
                 reverse.",
-            remedy: "Look up both families, with NAME from the evidence: `kubectl run dns-test \
-                --rm -it --restart=Never --image=busybox:1.36 -- sh -c 'nslookup -type=a NAME.; \
-                nslookup -type=aaaa NAME.'`. Add the missing record, or NAT64/DNS64 for an \
-                IPv6-only cluster.",
+            remedy: "Look up both families of the name in the evidence:\n\
+                $ kubectl run dns-test --rm -it --restart=Never --image=busybox:1.36 -- sh -c \
+                'nslookup -type=a {host}.; nslookup -type=aaaa {host}.'\n\
+                Add the missing record, or NAT64/DNS64 for an IPv6-only cluster.",
         }
         NetConnectTimeout = "net_connect_timeout" {
             category: Unreachable,
@@ -66,12 +71,13 @@ macro_rules! network {
                 (`net_unreachable`) fail immediately. Silence means that a firewall, security \
                 group or network policy drops the packets. Once TCP is established, the mode is \
                 `tls_handshake_timeout` or `http_timeout`.",
-            remedy: "Allow egress to the address and port in the evidence. Check network policies \
-                (`kubectl -n castai-agent get networkpolicy`), the egress rules of the node's \
-                security group or firewall, and the NAT gateway. If the cluster reaches the \
-                internet only through a proxy, set `HTTPS_PROXY` and `NO_PROXY` on the agent. \
-                Test from the cluster with HOST and PORT from the evidence: `kubectl run net-test \
-                --rm -it --restart=Never --image=busybox:1.36 -- nc -zvw5 HOST PORT`.",
+            remedy: "Allow egress to the address and port in the evidence. Check network policies, \
+                the egress rules of the node's security group or firewall, and the NAT gateway:\n\
+                $ kubectl -n {namespace} get networkpolicy\n\
+                If the cluster reaches the internet only through a proxy, set `HTTPS_PROXY` and \
+                `NO_PROXY` on the agent. Test the address in the evidence from the cluster:\n\
+                $ kubectl run net-test --rm -it --restart=Never --image=busybox:1.36 -- nc -zvw5 \
+                {host} {port}",
         }
         NetRefused = "net_refused" {
             category: Unreachable,
@@ -81,9 +87,8 @@ macro_rules! network {
                 reply is `net_connect_timeout`; a connection closed later is `net_reset`.",
             remedy: "Compare the address and port in the evidence with the intended target. If \
                 they are right, the service or load balancer behind the address is down: restore \
-                it. If they are wrong, correct the URL or proxy port in the agent's settings: \
-                `kubectl -n castai-agent set env deploy/castai-agent --list | grep -E \
-                'URL|PROXY'`.",
+                it. If they are wrong, correct the URL or proxy port in the agent's settings:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} --list | grep -E 'URL|PROXY'",
         }
         NetUnreachable = "net_unreachable" {
             category: Unreachable,
@@ -108,8 +113,8 @@ macro_rules! network {
                 `http_timeout` or `tls_handshake_timeout`.",
             remedy: "Ignore a single reset: the peer probably restarted. If it persists, look for \
                 a firewall that filters by server name (SNI) and allow the host in the evidence \
-                there. If only one node is affected: `kubectl -n castai-agent delete pod -l \
-                app.kubernetes.io/name=castai-agent`.",
+                there. If only one node is affected:\n\
+                $ kubectl -n {namespace} delete pod -l app.kubernetes.io/name=castai-agent",
         }
         ProxyUnreachable = "proxy_unreachable" {
             category: Unreachable,
@@ -118,10 +123,11 @@ macro_rules! network {
                 not respond.",
             distinguishing: "The proxy was never reached; its refusals are `proxy_auth_required` \
                 and `proxy_denied`. Go marks it with `proxyconnect`.",
-            remedy: "Check the proxy settings: `kubectl -n castai-agent set env \
-                deploy/castai-agent --list | grep -i proxy`. Correct the host and port of \
-                `HTTPS_PROXY`, and allow the pods to reach the proxy. If no proxy is wanted: \
-                `kubectl -n castai-agent set env deploy/castai-agent HTTPS_PROXY- HTTP_PROXY-`.",
+            remedy: "Check the proxy settings:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} --list | grep -i proxy\n\
+                Correct the host and port of `HTTPS_PROXY`, and allow the pods to reach the proxy. \
+                If no proxy is wanted:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} HTTPS_PROXY- HTTP_PROXY-",
         }
         ProxyAuthRequired = "proxy_auth_required" {
             category: Unreachable,
@@ -137,12 +143,25 @@ macro_rules! network {
             category: Unreachable,
             checks: [Apiserver, CastaiApi, StsIdentity, Ec2Api, AgentLog],
             meaning: "The proxy refused to connect to the target.",
-            distinguishing: "The response to CONNECT is an error other than 407. Logs show only \
+            distinguishing: "The response to CONNECT is an error other than 407 and other than a \
+                gateway error (`proxy_bad_gateway`). Logs show only \
                 the reason phrase after the address, as in `Get \"https://10.96.0.1:443/…\": \
                 Forbidden`, without `status_code=` and without `is forbidden: User`: this is \
                 neither RBAC nor CAST AI.",
             remedy: "Allow the host in the evidence on the proxy, or add it to the agent's \
                 `NO_PROXY` if the agent can reach it directly.",
+        }
+        ProxyBadGateway = "proxy_bad_gateway" {
+            category: Unreachable,
+            checks: [Apiserver, CastaiApi, StsIdentity, Ec2Api, AgentLog],
+            meaning: "The proxy responds but cannot reach the target itself (502, 503 or 504).",
+            distinguishing: "The response to CONNECT is a gateway error: the proxy allows the \
+                target and failed to connect to it. A refusal, such as 403, is `proxy_denied`; a \
+                502 from behind an open tunnel is an error of the target.",
+            remedy: "Repair the proxy's own path to the host in the evidence: its name resolution, \
+                its egress or its upstream proxy. Test on the proxy's host:\n\
+                $ curl -sv https://{host}/\n\
+                If the agent can reach the host directly, add it to the agent's `NO_PROXY`.",
         }
         ProxyBlockPage = "proxy_block_page" {
             category: Unreachable,
@@ -165,11 +184,11 @@ macro_rules! network {
                 behind a live address is overloaded or dead. If some bytes were received and then \
                 none, large packets are lost (MTU). If only one of several API-server addresses \
                 is affected, the mode is `k8s_endpoint_down`.",
-            remedy: "Delete the agent's pod to give it a new network path: `kubectl -n \
-                castai-agent delete pod -l app.kubernetes.io/name=castai-agent`. If it happens \
-                again, check that the host in the evidence is healthy and that no firewall or \
-                proxy in front of it filters TLS, then check the MTU of the pod network and the \
-                node's conntrack table.",
+            remedy: "Delete the agent's pod to give it a new network path:\n\
+                $ kubectl -n {namespace} delete pod -l app.kubernetes.io/name=castai-agent\n\
+                If it happens again, check that the host in the evidence is healthy and that no \
+                firewall or proxy in front of it filters TLS, then check the MTU of the pod \
+                network and the node's conntrack table.",
         }
         TlsUnknownAuthority = "tls_unknown_authority" {
             category: Certificate,
@@ -210,9 +229,10 @@ macro_rules! network {
             meaning: "The server's certificate is not valid yet, or the local clock is behind.",
             distinguishing: "The start date is in the future. A clock that is behind is the usual \
                 reason, so check `clock_skew` first.",
-            remedy: "Check the node's time: `kubectl debug node/NODE -it --image=busybox:1.36 -- \
-                date -u`. If it is wrong, repair chrony or NTP on that node. If it is right, the \
-                certificate was issued with a wrong start date: reissue it.",
+            remedy: "Check the node's time:\n\
+                $ kubectl debug node/{node} -it --image=busybox:1.36 -- date -u\n\
+                If it is wrong, repair chrony or NTP on that node. If it is right, the certificate \
+                was issued with a wrong start date: reissue it.",
         }
         TlsHostnameMismatch = "tls_hostname_mismatch" {
             category: Certificate,
@@ -233,10 +253,11 @@ macro_rules! network {
             distinguishing: "There was a response (an alert, plain HTTP, noise), so it is not a \
                 timeout; and the certificate was not the problem, which would be another `tls_` \
                 mode.",
-            remedy: "See what responds: `openssl s_client -connect HOST:PORT -servername HOST \
-                </dev/null`. Plain HTTP means a wrong port, or a missing `http://` in the proxy's \
-                address. An alert means a filter on server names, a required client certificate, \
-                or TLS below 1.2.",
+            remedy: "See what responds at the address in the evidence:\n\
+                $ openssl s_client -connect {host}:{port} -servername {host} </dev/null\n\
+                Plain HTTP means a wrong port, or a missing `http://` in the proxy's address. An \
+                alert means a filter on server names, a required client certificate, or TLS below \
+                1.2.",
         }
         HttpTimeout = "http_timeout" {
             category: Unreachable,
@@ -261,9 +282,10 @@ macro_rules! network {
                 or HTTP hung. For the API server the mode is `k8s_no_answer`. The check of that \
                 server names the phase; rely on that instead.",
             remedy: "Check `dns` and the check of the server in the evidence, and follow the mode \
-                that they name. If they are ok, the request was slow only then: `kubectl -n \
-                castai-agent logs deploy/castai-agent -c agent --since=10m | \
-                castai-health-exporter explain -`.",
+                that they name. If they are ok, the request was slow only then. Name the cause in \
+                the agent's log:\n\
+                $ kubectl -n {namespace} logs deploy/{deployment} -c agent --since=10m | \
+                castai-health-exporter explain -",
         }
         HttpProtocol = "http_protocol" {
             category: Unreachable,
@@ -272,8 +294,10 @@ macro_rules! network {
             distinguishing: "Bytes arrived, so it is not a timeout; a proper HTTP response of the \
                 wrong kind is `castai_unexpected_body` or `k8s_unexpected_body`.",
             remedy: "Compare the URL and proxy settings with the port in the evidence: another \
-                service listens on that port, or a middlebox tampers with the stream. Run `curl \
-                -v` against the same address from the cluster.",
+                service listens on that port, or a middlebox tampers with the stream. Test the \
+                same address from the cluster:\n\
+                $ kubectl run http-test --rm -it --restart=Never --image=curlimages/curl -- -sv \
+                https://{host}/",
         }
     } };
 }

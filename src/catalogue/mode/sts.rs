@@ -10,8 +10,9 @@ macro_rules! sts {
             distinguishing: "The key ID is wrong, deleted or disabled, or belongs to another \
                 partition; if only its secret is wrong, it is `aws_key_secret_wrong`.",
             remedy: "Store a valid key, without a trailing newline, in the Secret `castai-agent` \
-                (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), then `kubectl -n castai-agent \
-                rollout restart deploy/castai-agent`. Better: remove both and use IRSA.",
+                (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), then restart the agent:\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}\n\
+                Better: remove both and use IRSA.",
         }
         AwsKeySecretWrong = "aws_key_secret_wrong" {
             category: Denied,
@@ -19,8 +20,14 @@ macro_rules! sts {
             meaning: "AWS recognises the access key, but the signature made with its secret is \
                 wrong.",
             distinguishing: "The time was not the problem, which would be `aws_clock_skew`.",
-            remedy: "Store the secret again with `kubectl create secret generic … \
-                --from-literal`: a trailing newline or double base64 encoding corrupts it. \
+            remedy: "Store the secret again; a trailing newline or double base64 encoding corrupts \
+                it:\n\
+                $ kubectl -n {namespace} create secret generic castai-agent \
+                --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\" \
+                --from-literal=AWS_ACCESS_KEY_ID=\"${AWS_ACCESS_KEY_ID:?set it first}\" \
+                --from-literal=AWS_SECRET_ACCESS_KEY=\"${AWS_SECRET_ACCESS_KEY:?set it first}\" \
+                --dry-run=client -o yaml | kubectl apply -f -\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}\n\
                 Otherwise find the proxy that rewrites headers.",
         }
         AwsClockSkew = "aws_clock_skew" {
@@ -30,8 +37,8 @@ macro_rules! sts {
             distinguishing: "AWS names the time as the reason, or the `Date` of its response \
                 differs by more than five minutes. `RequestExpired` alone does not say whether \
                 the clock or the session is at fault.",
-            remedy: "Fix time synchronisation on the node: `chronyc tracking`. Compare with the \
-                `clock` check.",
+            remedy: "Fix time synchronisation on the node, and compare with the `clock` check:\n\
+                $ chronyc tracking",
         }
         AwsSessionExpired = "aws_session_expired" {
             category: Denied,
@@ -58,9 +65,10 @@ macro_rules! sts {
             distinguishing: "A wrong clock, a deleted key, an expired session and a region that \
                 is not enabled all give this response; the `sts_identity` and `clock` checks \
                 separate them.",
-            remedy: "Look at the `sts_identity` and `clock` checks first. Then list the \
-                credential sources in use: `kubectl -n castai-agent set env deploy/castai-agent \
-                --list --resolve | grep -o '^AWS_[A-Z_]*'`.",
+            remedy: "Look at the `sts_identity` and `clock` checks first. Then list the credential \
+                sources in use:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} --list --resolve | grep -o \
+                '^AWS_[A-Z_]*'",
         }
         AwsAccountMismatch = "aws_account_mismatch" {
             category: Mismatch,
@@ -69,10 +77,10 @@ macro_rules! sts {
             distinguishing: "The credentials are accepted. `EKS_ACCOUNT_ID`, or else the node's \
                 own account, is compared with the account that AWS reports, after a number such \
                 as `5.892517896e+11` is converted back to digits.",
-            remedy: "If `EKS_ACCOUNT_ID` is wrong, set it: `kubectl -n castai-agent set env \
-                deploy/castai-agent EKS_ACCOUNT_ID=000000000000`. If the credentials are wrong, \
-                give the agent a role or key from the cluster's account: those of another account \
-                see none of its instances.",
+            remedy: "If `EKS_ACCOUNT_ID` is wrong, set it:\n\
+                $ kubectl -n {namespace} set env deploy/{deployment} EKS_ACCOUNT_ID={account}\n\
+                If the credentials are wrong, give the agent a role or key from the cluster's \
+                account: those of another account see none of its instances.",
         }
         AwsRoleMismatch = "aws_role_mismatch" {
             category: Mismatch,
@@ -81,9 +89,11 @@ macro_rules! sts {
                 role.",
             distinguishing: "The credentials are accepted, so it is not `aws_irsa_*`: another \
                 source, usually static keys, takes precedence over the role's token.",
-            remedy: "Remove the static keys. List them: `kubectl -n castai-agent get secret \
-                castai-agent -o yaml | grep -oE '^ AWS_[A-Z_]+'`. Delete them from the Secret, \
-                then `kubectl -n castai-agent rollout restart deploy/castai-agent`.",
+            remedy: "Remove the static keys. List them:\n\
+                $ kubectl -n {namespace} get secret castai-agent -o yaml | grep -oE '^ \
+                +AWS_[A-Z_]+'\n\
+                Delete them from the Secret, then restart the agent:\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}",
         }
         AwsSlow = "aws_slow" {
             category: Slow,
@@ -104,9 +114,10 @@ macro_rules! sts {
                 unreachable; the text does not name a phase.",
             distinguishing: "The `sts_identity` check names the phase; rely on that instead.",
             remedy: "Create a VPC endpoint for `sts` if the cluster is private. List the existing \
-                ones: `aws ec2 describe-vpc-endpoints --filters \
-                Name=service-name,Values=com.amazonaws.REGION.sts`. Agents up to v0.95 also need \
-                `AWS_STS_REGIONAL_ENDPOINTS=regional`.",
+                ones:\n\
+                $ aws ec2 describe-vpc-endpoints --filters \
+                Name=service-name,Values=com.amazonaws.{region}.sts\n\
+                Agents up to v0.95 also need `AWS_STS_REGIONAL_ENDPOINTS=regional`.",
         }
         AwsStsDenied = "aws_sts_denied" {
             category: Denied,
@@ -114,9 +125,11 @@ macro_rules! sts {
             meaning: "STS denied a request that every identity is allowed to make.",
             distinguishing: "Only a VPC endpoint policy, an organisation policy or a proxy can do \
                 that; the role's own policy cannot.",
-            remedy: "Check the endpoint policy: `aws ec2 describe-vpc-endpoints --filters \
-                Name=service-name,Values=com.amazonaws.REGION.sts --query \
-                'VpcEndpoints[].PolicyDocument'`. Then check the organisation's policies.",
+            remedy: "Check the endpoint policy:\n\
+                $ aws ec2 describe-vpc-endpoints --filters \
+                Name=service-name,Values=com.amazonaws.{region}.sts --query \
+                'VpcEndpoints[].PolicyDocument'\n\
+                Then check the organisation's policies.",
         }
         AwsStsThrottled = "aws_sts_throttled" {
             category: Throttled,

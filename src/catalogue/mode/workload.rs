@@ -10,10 +10,11 @@ macro_rules! workload {
                 (CrashLoopBackOff).",
             distinguishing: "This is only the symptom. The cause is in the log of the previous \
                 container; for the agent, the `agent_log` check names it.",
-            remedy: "Find the cause in the previous log: `kubectl -n castai-agent logs \
-                deploy/castai-agent --all-containers --ignore-errors --previous | \
-                castai-health-exporter explain -`. Then check `kubectl -n castai-agent describe \
-                pod -l app.kubernetes.io/name=castai-agent`.",
+            remedy: "Find the cause in the previous log:\n\
+                $ kubectl -n {namespace} logs deploy/{deployment} --all-containers --ignore-errors \
+                --previous | castai-health-exporter explain -\n\
+                Then check the pod's events:\n\
+                $ kubectl -n {namespace} describe pod -l app.kubernetes.io/name=castai-agent",
         }
         AgentCompleted = "agent_completed" {
             category: Restarting,
@@ -26,35 +27,40 @@ macro_rules! workload {
                 that delivered nothing for 12 minutes also exits like this, killed by the kubelet \
                 (`agent_liveness_killed`); the kubelet does not emit an event for every kill.",
             remedy: "Look at the `apiserver` check first, and at `castai_api` if the agent runs \
-                for 12 to 17 minutes each time. Then read the line `shutdown triggered by` in \
-                `kubectl -n castai-agent logs deploy/castai-agent -c agent --previous`; its \
-                `error=` field names the cause. A single restart after a control-plane \
-                interruption needs no action.",
+                for 12 to 17 minutes each time. Then read the line `shutdown triggered by`, whose \
+                `error=` field names the cause:\n\
+                $ kubectl -n {namespace} logs deploy/{deployment} -c agent --previous | grep \
+                'shutdown triggered by'\n\
+                A single restart after a control-plane interruption needs no action.",
         }
         AgentOomkilled = "agent_oomkilled" {
             category: Restarting,
             checks: [AgentWorkload, ClusterController, Components, AgentLog],
             meaning: "The container was killed because it exceeded its memory limit.",
             distinguishing: "The reason is `OOMKilled`; exit code 137 alone may be any kill.",
-            remedy: "Raise the limit: `helm upgrade castai-agent castai-helm/castai-agent -n \
-                castai-agent --reuse-values --set resources.limits.memory=4Gi`.",
+            remedy: "Raise the limit:\n\
+                $ helm upgrade {release} castai-helm/castai-agent -n {namespace} --reuse-values \
+                --set resources.limits.memory=4Gi",
         }
         AgentLivenessKilled = "agent_liveness_killed" {
             category: Restarting,
             checks: [AgentWorkload, ClusterController, Components, AgentLog],
             meaning: "Kubernetes killed the container because its liveness probe failed.",
             distinguishing: "The kubelet reports it; the container did not exit on its own.",
-            remedy: "Read the first error in `kubectl -n castai-agent logs deploy/castai-agent -c \
-                agent --previous`. At startup, a dependency hangs for 30 s or more. Later, no \
-                delta was delivered for 12 minutes: look at the `castai_api` check.",
+            remedy: "Read the first error of the previous container:\n\
+                $ kubectl -n {namespace} logs deploy/{deployment} -c agent --previous | \
+                castai-health-exporter explain -\n\
+                At startup, a dependency hangs for 30 s or more. Later, no delta was delivered for \
+                12 minutes: look at the `castai_api` check.",
         }
         AgentEvicted = "agent_evicted" {
             category: Unscheduled,
             checks: [AgentWorkload, ClusterController, Components],
             meaning: "The pod was evicted because its node ran low on a resource.",
             distinguishing: "The pod failed with reason `Evicted`; its containers did not crash.",
-            remedy: "Find the resource: `kubectl describe node NODE | grep -A8 Conditions`. Give \
-                the pod requests that match its usage, and a priority class.",
+            remedy: "Find the resource:\n\
+                $ kubectl describe node {node} | grep -A8 Conditions\n\
+                Give the pod requests that match its usage, and a priority class.",
         }
         AgentUnschedulableResources = "agent_unschedulable_resources" {
             category: Unscheduled,
@@ -63,8 +69,9 @@ macro_rules! workload {
             distinguishing: "The scheduler reports nodes with insufficient CPU, memory or pod \
                 slots.",
             remedy: "Add a node, lower the requests, or give the agent a priority class. See the \
-                scheduler's message: `kubectl -n castai-agent describe pod -l \
-                app.kubernetes.io/name=castai-agent | tail`.",
+                scheduler's message:\n\
+                $ kubectl -n {namespace} describe pod -l app.kubernetes.io/name=castai-agent | \
+                tail",
         }
         AgentUnschedulableTaint = "agent_unschedulable_taint" {
             category: Unscheduled,
@@ -72,25 +79,29 @@ macro_rules! workload {
             properties: [NewNode],
             meaning: "Every node has a taint that the pod does not tolerate.",
             distinguishing: "The scheduler names the taint.",
-            remedy: "Add a toleration to the chart's values (`tolerations`), or remove the taint: \
-                `kubectl taint node NODE KEY-`.",
+            remedy: "Add a toleration to the chart's values (`tolerations`), or remove the \
+                taint:\n\
+                $ kubectl taint node {node} KEY-",
         }
         AgentUnschedulableSelector = "agent_unschedulable_selector" {
             category: Unscheduled,
             checks: [AgentWorkload, ClusterController, Components],
             meaning: "No node matches the pod's node selector or affinity.",
             distinguishing: "A label is missing, not capacity.",
-            remedy: "Compare `kubectl -n castai-agent get deploy castai-agent -o yaml | grep -A12 \
-                -E 'nodeSelector|nodeAffinity'` with `kubectl get nodes --show-labels`. Use \
-                `kubernetes.io/os`, not `beta.kubernetes.io/os`.",
+            remedy: "Compare the pod's node selector and affinity with the labels of the nodes:\n\
+                $ kubectl -n {namespace} get deploy {deployment} -o yaml | grep -A12 -E \
+                'nodeSelector|nodeAffinity'\n\
+                $ kubectl get nodes --show-labels\n\
+                Use `kubernetes.io/os`, not `beta.kubernetes.io/os`.",
         }
         AgentUnschedulableVolume = "agent_unschedulable_volume" {
             category: Unscheduled,
             checks: [AgentWorkload, ClusterController, Components],
             meaning: "A volume of the pod cannot be attached to any eligible node.",
             distinguishing: "The scheduler's message mentions volumes or claims.",
-            remedy: "Check `kubectl -n castai-agent get pvc` and the zone of the volume. The \
-                agent itself needs no persistent volume.",
+            remedy: "Check the claim and the zone of its volume:\n\
+                $ kubectl -n {namespace} get pvc\n\
+                The agent itself needs no persistent volume.",
         }
         AgentFailedMount = "agent_failed_mount" {
             category: NotStarting,
@@ -100,8 +111,9 @@ macro_rules! workload {
             distinguishing: "The container has not started; a missing key of an environment \
                 variable is `agent_config_missing`.",
             remedy: "Restore the missing Secret or ConfigMap by applying the chart again. The \
-                event names the volume: `kubectl -n castai-agent describe pod -l \
-                app.kubernetes.io/name=castai-agent | tail`.",
+                event names the volume:\n\
+                $ kubectl -n {namespace} describe pod -l app.kubernetes.io/name=castai-agent | \
+                tail",
         }
         AgentConfigMissing = "agent_config_missing" {
             category: NotStarting,
@@ -110,44 +122,50 @@ macro_rules! workload {
                 missing, or lacks the key.",
             distinguishing: "The container is waiting with `CreateContainerConfigError`, so it \
                 has not started.",
-            remedy: "Check the Secret: `kubectl -n castai-agent get secret castai-agent`. Create \
-                it again: `kubectl -n castai-agent create secret generic castai-agent \
-                --from-literal=API_KEY=$CASTAI_API_TOKEN`.",
+            remedy: "Check the Secret:\n\
+                $ kubectl -n {namespace} get secret castai-agent\n\
+                Create it again:\n\
+                $ kubectl -n {namespace} create secret generic castai-agent \
+                --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\"",
         }
         AgentFailedCreateQuota = "agent_failed_create_quota" {
             category: NotCreated,
             checks: [AgentWorkload, ClusterController, Components],
-            meaning: "A resource quota prevents the pod from being created.",
-            distinguishing: "The ReplicaSet's event names the quota.",
-            remedy: "Raise the quota: `kubectl -n castai-agent describe resourcequota`. On GKE, \
-                allow the priority class `system-cluster-critical` in this namespace with a \
-                dedicated quota.",
+            meaning: "A resource quota or limit range prevents the pod from being created.",
+            distinguishing: "The ReplicaSet's event names the quota, or the usage that a limit range \
+                allows.",
+            remedy: "Raise the quota or the limit range:\n\
+                $ kubectl -n {namespace} describe resourcequota,limitrange\n\
+                On GKE, allow the priority class `system-cluster-critical` in this namespace with \
+                a dedicated quota.",
         }
         AgentFailedCreatePsa = "agent_failed_create_psa" {
             category: NotCreated,
             checks: [AgentWorkload, ClusterController, Components],
             meaning: "Pod Security admission rejects the pod.",
             distinguishing: "The event says `violates PodSecurity` and gives the reason.",
-            remedy: "Relax the namespace's label: `kubectl label namespace castai-agent \
-                pod-security.kubernetes.io/enforce=baseline --overwrite`, or upgrade the chart.",
+            remedy: "Relax the namespace's label, or upgrade the chart:\n\
+                $ kubectl label namespace {namespace} pod-security.kubernetes.io/enforce=baseline \
+                --overwrite",
         }
         AgentFailedCreateWebhook = "agent_failed_create_webhook" {
             category: NotCreated,
             checks: [AgentWorkload, ClusterController, Components],
-            meaning: "An admission webhook fails or rejects the pod.",
-            distinguishing: "The event names the webhook: it is unreachable, or it denies the \
-                request.",
-            remedy: "Fix the service behind the webhook, or exempt the namespace `castai-agent`. \
-                List the webhooks: `kubectl get \
-                validatingwebhookconfigurations,mutatingwebhookconfigurations`.",
+            meaning: "An admission webhook or policy rejects the pod, or the webhook fails.",
+            distinguishing: "The event names the webhook or the policy: it denies the request, or the \
+                webhook is unreachable.",
+            remedy: "Exempt the namespace `castai-agent` from the webhook or policy, or fix the \
+                service behind the webhook. List them:\n\
+                $ kubectl get \
+                validatingwebhookconfigurations,mutatingwebhookconfigurations,validatingadmissionpolicies",
         }
         AgentFailedCreateSa = "agent_failed_create_sa" {
             category: NotCreated,
             checks: [AgentWorkload, ClusterController, Components],
             meaning: "The pod's service account does not exist.",
             distinguishing: "The event says that the service account was not found.",
-            remedy: "Apply the chart again: `helm upgrade castai-agent castai-helm/castai-agent \
-                -n castai-agent --reuse-values`.",
+            remedy: "Apply the chart again:\n\
+                $ helm upgrade {release} castai-helm/castai-agent -n {namespace} --reuse-values",
         }
         AgentSandboxFailed = "agent_sandbox_failed" {
             category: NotStarting,
@@ -156,9 +174,11 @@ macro_rules! workload {
             meaning: "The node cannot set up the pod's network or sandbox.",
             distinguishing: "No container has started; the message comes from the network plugin \
                 or the container runtime.",
-            remedy: "Read the message: `kubectl -n castai-agent describe pod -l \
-                app.kubernetes.io/name=castai-agent | tail`. Usually the node has no free pod \
-                addresses, or its CNI pod is broken. Delete the pod to try another node.",
+            remedy: "Read the message:\n\
+                $ kubectl -n {namespace} describe pod -l app.kubernetes.io/name=castai-agent | \
+                tail\n\
+                Usually the node has no free pod addresses, or its CNI pod is broken. Delete the \
+                pod to try another node.",
         }
         AgentProgressDeadline = "agent_progress_deadline" {
             category: NotStarting,
@@ -167,9 +187,11 @@ macro_rules! workload {
             meaning: "A rollout did not make its pods available within the progress deadline.",
             distinguishing: "Set only during rollouts; the reason why the pods do not start is in \
                 their own events.",
-            remedy: "Check `kubectl -n castai-agent rollout status deploy/castai-agent` and the \
-                events of the new pods. Roll back: `kubectl -n castai-agent rollout undo \
-                deploy/castai-agent`.",
+            remedy: "Check the rollout and the events of the new pods:\n\
+                $ kubectl -n {namespace} rollout status deploy/{deployment} --timeout=10s\n\
+                $ kubectl -n {namespace} get events --sort-by=.lastTimestamp | tail\n\
+                Roll back:\n\
+                $ kubectl -n {namespace} rollout undo deploy/{deployment}",
         }
         AgentScaledToZero = "agent_scaled_to_zero" {
             category: Absent,
@@ -177,9 +199,10 @@ macro_rules! workload {
             meaning: "The Deployment exists but is scaled to zero.",
             distinguishing: "Its `spec.replicas` is 0; pods that are wanted but cannot be created \
                 have other modes.",
-            remedy: "Scale it up: `kubectl -n castai-agent scale deployment castai-agent \
-                --replicas=1`. If it returns to 0, find what scales it down: an autoscaler, a \
-                hibernation schedule, or GitOps.",
+            remedy: "Scale it up:\n\
+                $ kubectl -n {namespace} scale deployment {deployment} --replicas=1\n\
+                If it returns to 0, find what scales it down: an autoscaler, a hibernation \
+                schedule, or GitOps.",
         }
         AgentUnavailable = "agent_unavailable" {
             category: NotStarting,
@@ -188,10 +211,11 @@ macro_rules! workload {
             meaning: "Fewer pods are available than desired, without a more specific reason.",
             distinguishing: "No specific mode applies: the pods are scheduled, have their images \
                 and do not crash.",
-            remedy: "Check `kubectl -n castai-agent describe pod -l \
-                app.kubernetes.io/name=castai-agent | tail -30` and `kubectl -n castai-agent get \
-                events --sort-by=.lastTimestamp | tail`. The log of a pod that runs but is not \
-                ready shows the reason.",
+            remedy: "Check the pod and the events:\n\
+                $ kubectl -n {namespace} describe pod -l app.kubernetes.io/name=castai-agent | \
+                tail -30\n\
+                $ kubectl -n {namespace} get events --sort-by=.lastTimestamp | tail\n\
+                The log of a pod that runs but is not ready shows the reason.",
         }
         AgentVersionOutdated = "agent_version_outdated" {
             category: Upgrade,
@@ -199,9 +223,9 @@ macro_rules! workload {
             meaning: "A newer version of the agent is available.",
             distinguishing: "Advice: the tag of the agent's image is compared with the latest \
                 known version.",
-            remedy: "Upgrade the agent: `helm repo update castai-helm`, then `helm upgrade \
-                castai-agent castai-helm/castai-agent -n castai-agent --reuse-values`, or run the \
-                script of the Connect cluster screen again.",
+            remedy: "Upgrade the agent, or run the script of the Connect cluster screen again:\n\
+                $ helm repo update castai-helm\n\
+                $ helm upgrade {release} castai-helm/castai-agent -n {namespace} --reuse-values",
         }
         AgentUpgradeSelectorImmutable = "agent_upgrade_selector_immutable" {
             category: Upgrade,
@@ -211,10 +235,11 @@ macro_rules! workload {
             distinguishing: "The release name or the labels differ from those the Deployment was \
                 created with. Helm checks its own annotations first, and then reports `invalid \
                 ownership metadata`.",
-            remedy: "Delete the Deployment, then run the script or the helm command again: \
-                `kubectl delete deployment -n castai-agent castai-agent`. If Helm reports \
-                `invalid ownership metadata`, find the release with `helm list -n castai-agent` \
-                and upgrade that one.",
+            remedy: "Delete the Deployment, then run the script or the helm command again:\n\
+                $ kubectl -n {namespace} delete deployment {deployment}\n\
+                If Helm reports `invalid ownership metadata`, find the release and upgrade that \
+                one:\n\
+                $ helm list -n {namespace}",
         }
         AgentDeploymentMissing = "agent_deployment_missing" {
             category: Absent,
@@ -222,11 +247,12 @@ macro_rules! workload {
             meaning: "The agent's Deployment does not exist.",
             distinguishing: "Traces of the agent exist, or its Deployment is configured, but the \
                 API server has no such object; a Deployment scaled to zero would exist.",
-            remedy: "Restore the Deployment. While `helm -n castai-agent status castai-agent` \
-                still shows the release, run `helm repo update && helm upgrade castai-agent \
-                castai-helm/castai-agent -n castai-agent --reuse-values`, which recreates it with \
-                its previous values; `--set` alone would replace them. Otherwise run the script \
-                of the Connect cluster screen again.",
+            remedy: "Restore the Deployment with its previous values, while Helm still has the \
+                release; `--set` alone would replace them:\n\
+                $ helm -n {namespace} status {release}\n\
+                $ helm repo update\n\
+                $ helm upgrade {release} castai-helm/castai-agent -n {namespace} --reuse-values\n\
+                Otherwise run the script of the Connect cluster screen again.",
         }
         AgentKilled = "agent_killed" {
             category: Restarting,
@@ -235,12 +261,13 @@ macro_rules! workload {
                 limit, and not for a failed liveness probe.",
             distinguishing: "The exit code is 137, the reason is not `OOMKilled`, and no event \
                 reports a failed liveness probe. The container's log ends without a cause.",
-            remedy: "Look at the node, with POD from the evidence: `kubectl -n castai-agent get \
-                pod POD -o wide`, then `kubectl describe node NODE | tail -30`. After `SystemOOM`, \
-                lower the memory usage of the node, or give the container a memory request that \
-                matches its usage. After a reboot or a restart of the container runtime, no \
-                action is needed. Otherwise find what kills the process: `kubectl exec`, a \
-                security agent, or a script on the node.",
+            remedy: "Look at the node of the pod in the evidence:\n\
+                $ kubectl -n {namespace} get pod {pod} -o wide\n\
+                $ kubectl describe node {node} | tail -30\n\
+                After `SystemOOM`, lower the memory usage of the node, or give the container a \
+                memory request that matches its usage. After a reboot or a restart of the \
+                container runtime, no action is needed. Otherwise find what kills the process: \
+                `kubectl exec`, a security agent, or a script on the node.",
         }
     } };
 }

@@ -1,7 +1,7 @@
 //! The verdict on an agent that responds.
 
 use crate::agent::leader_lease::LeaderLease;
-use crate::catalogue::FailureMode as M;
+use crate::catalogue::{FailureMode as M, Situation};
 use crate::checks::agent_health::metrics::{AgentMetrics, Counters};
 use crate::classify::{TextKind, classify};
 use crate::report::evidence::quote;
@@ -21,7 +21,13 @@ pub(super) fn judge(
 ) -> Verdict {
     if let Some(finding) = lease.finding() {
         let evidence = format!("{health}, but {}", finding.evidence);
-        return Verdict::failing(finding.with_evidence(evidence));
+        let leads = metrics.and_then(|metrics| metrics.leads);
+        let situation = match (finding.mode, leads) {
+            (M::AgentLeaseStale, Some(true)) => Some(Situation::SilentLeader),
+            (M::AgentLeaseStale, Some(false)) => Some(Situation::WaitingFollower),
+            _ => finding.situation,
+        };
+        return Verdict::failing(finding.with_evidence(evidence).in_situation(situation));
     }
     if let Some(finding) = increase.and_then(Counters::finding).or(refused) {
         let evidence = format!("{health}, but {}", finding.evidence);

@@ -84,7 +84,9 @@ fn with_backends(
     others: &[(SocketAddr, TargetReport)],
     failing: &[&TargetReport],
 ) -> Finding {
-    let is_decided = finding.situation.is_some();
+    // The other addresses show more than the bytes of a single handshake.
+    let is_decided =
+        finding.situation.is_some() && finding.mode != FailureMode::TlsHandshakeTimeout;
     if others.is_empty() || is_decided || finding.mode.family() != Family::Network {
         return finding.clone();
     }

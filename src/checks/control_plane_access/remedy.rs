@@ -70,7 +70,7 @@ impl Remedy {
         }
     }
 
-    /// Returns the instructions that add the missing addresses to the current list.
+    /// Returns the steps that add the missing addresses to the current list.
     pub(super) fn instructions(
         &self,
         networks: Option<&AuthorizedNetworks>,
@@ -82,18 +82,20 @@ impl Remedy {
             .filter(|list| list.len() <= MAX_LIST_BYTES);
         if let Some(list) = merged {
             return format!(
-                "Run `{replace}{list}`, which replaces the list and keeps its current entries. \
-                 Then enable optimisation again"
+                "Replace the list of allowed networks; this keeps its current entries:\n\
+                 $ {replace}{list}\n\
+                 Then enable optimisation again."
             );
         }
         let missing_list = AuthorizedNetworks::default()
             .merged_with(missing)
             .unwrap_or_default();
-        let replace = replace.trim_end();
         format!(
-            "Add {missing_list} to the whole list from `{show}`, then set it with `{replace} …`, \
-             which replaces the list. It is too long to print here or contains an unreadable \
-             entry. Then enable optimisation again"
+            "Add {missing_list} to the whole list, which is too long to print here or contains an \
+             unreadable entry:\n\
+             $ {show}\n\
+             Set the complete list as LIST, then enable optimisation again:\n\
+             $ {replace}LIST"
         )
     }
 }
@@ -119,7 +121,7 @@ mod tests {
         let few = ["203.0.113.0/24".to_owned()];
         assert!(
             instructions(&few)
-                .contains("--api-server-authorized-ip-ranges 203.0.113.0/24,35.221.40.21/32`")
+                .contains("--api-server-authorized-ip-ranges 203.0.113.0/24,35.221.40.21/32\n")
         );
         let many: Vec<_> = (0..150)
             .map(|last| format!("198.51.100.{last}/32"))

@@ -2,42 +2,37 @@
 
 use crate::catalogue::FailureMode as M;
 
-/// Returns the remedy for an EC2 error; `caller` is the quoted ARN.
-pub(super) fn for_error(mode: M, caller: &str, region: &str, accepted: bool) -> String {
-    let attach = attach_policy_command(caller);
-    match mode {
-        M::Ec2DeniedIdentityPolicy => format!(": {attach}"),
+/// Returns the remedy for an EC2 error; `caller` is the quoted ARN. `None` if the catalogue's fits.
+pub(super) fn for_error(mode: M, caller: &str, region: &str) -> Option<String> {
+    let attach = attach_policy_step(caller);
+    Some(match mode {
+        M::Ec2DeniedIdentityPolicy => attach,
         M::Ec2DeniedUnspecified => format!(
-            ": {attach}; if the policy is already attached, decode EC2's message, which names \
-             the denying policy: aws sts decode-authorization-message --encoded-message MESSAGE"
+            "{attach}\n\
+             If it is already attached, decode EC2's message, which names the denying policy:\n\
+             $ aws sts decode-authorization-message --encoded-message MESSAGE"
         ),
-        M::Ec2DeniedExplicitIdentity => {
-            ": remove ec2:DescribeInstances from the statement with Effect Deny in the caller's \
-             policies"
-                .to_owned()
-        }
         M::Ec2DeniedScp => format!(
-            ": exempt this role in {region} from the organisation's service control policy that \
-             denies the call, often a region restriction"
+            "Exempt this role in {region} from the organisation's service control policy that \
+             denies the call, often a region restriction."
         ),
-        M::Ec2DeniedRcp => ": exempt this role from the organisation's resource control policy \
-                            that denies the call"
-            .to_owned(),
-        M::Ec2DeniedBoundary => {
-            ": add ec2:DescribeInstances to the permissions boundary of this role or user"
-                .to_owned()
+        M::Ec2DeniedVpcePolicy => format!(
+            "Allow ec2:DescribeInstances for this caller in the policy of the VPC endpoint \
+             com.amazonaws.{region}.ec2. To view it:\n\
+             $ aws ec2 describe-vpc-endpoints --filters \
+             Name=service-name,Values=com.amazonaws.{region}.ec2 --query \
+             'VpcEndpoints[].PolicyDocument'"
+        ),
+        M::AwsRegionNotEnabled => {
+            format!("Enable the region {region} for this account, or correct EKS_REGION.")
         }
-        M::Ec2DeniedSessionPolicy => {
-            ": add ec2:DescribeInstances to the session policy that was passed when this session \
-             was created"
-                .to_owned()
-        }
-        M::Ec2DeniedVpcePolicy => {
-            format!(
-                ": allow ec2:DescribeInstances for this caller in the policy of the VPC \
-                     endpoint com.amazonaws.{region}.ec2"
-            )
-        }
+        _ => return None,
+    })
+}
+
+/// Returns what the evidence adds to EC2's message.
+pub(super) fn remark(mode: M, region: &str, accepted: bool) -> String {
+    match mode {
         M::AwsAuthFailureAmbiguous => {
             let other = if accepted {
                 "STS accepts the same credentials, so the key is probably valid"
@@ -50,30 +45,15 @@ pub(super) fn for_error(mode: M, caller: &str, region: &str, accepted: bool) -> 
                  the global STS endpoint"
             )
         }
-        M::AwsSessionExpired => {
-            ": use a service-account role; temporary keys in a secret expire".to_owned()
-        }
-        M::AwsClockSkew => ": synchronise this node's clock (chrony, NTP)".to_owned(),
-        M::AwsRegionNotEnabled => {
-            format!(": enable the region {region} for this account, or correct EKS_REGION")
-        }
-        M::Ec2Throttled => {
-            ": find the caller that exceeds the account's shared request quota in CloudTrail or \
-             Service Quotas"
-                .to_owned()
-        }
-        M::Ec2UnexpectedBody => {
-            ": exempt EC2's host name from the proxy, or use a VPC endpoint; an intermediary \
-             answers in EC2's place, and the agent reads such a page as an empty list if its \
-             status is 200"
-                .to_owned()
-        }
+        M::Ec2UnexpectedBody => "; an intermediary answers in EC2's place, and the agent reads \
+                                 such a page as an empty list if its status is 200"
+            .to_owned(),
         _ => String::new(),
     }
 }
 
-/// Returns the command that grants the caller read access to EC2.
-fn attach_policy_command(caller: &str) -> String {
+/// Returns the step that grants the caller read access to EC2.
+fn attach_policy_step(caller: &str) -> String {
     let policy = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess";
     let principal = caller
         .trim_matches('"')
@@ -88,11 +68,17 @@ fn attach_policy_command(caller: &str) -> String {
     };
     if let Some(role) = principal.strip_prefix("assumed-role/") {
         let role = name(role.split('/').next().unwrap_or_default());
-        return format!("aws iam attach-role-policy --role-name {role} --policy-arn {policy}");
+        return format!(
+            "Attach AmazonEC2ReadOnlyAccess to the agent's role:\n\
+             $ aws iam attach-role-policy --role-name {role} --policy-arn {policy}"
+        );
     }
     if let Some(user) = principal.strip_prefix("user/") {
         let user = name(user.rsplit('/').next().unwrap_or_default());
-        return format!("aws iam attach-user-policy --user-name {user} --policy-arn {policy}");
+        return format!(
+            "Attach AmazonEC2ReadOnlyAccess to the agent's user:\n\
+             $ aws iam attach-user-policy --user-name {user} --policy-arn {policy}"
+        );
     }
-    format!("attach {policy} to the agent's role or user")
+    format!("Attach {policy} to the agent's role or user.")
 }

@@ -60,43 +60,44 @@ impl<'a> AcrFailures<'a> {
         } = pull;
         let options = aks.map_or("-g GROUP -n CLUSTER", |aks| aks.options.as_str());
         let verification =
-            format!("test from a node with `az aks check-acr {options} --acr {host}`");
+            format!("\nTest from a node:\n$ az aks check-acr {options} --acr {host}");
         let text = match mode {
             M::ImageAuthFailed => {
-                let who = self.pull_identity(
-                    pull,
-                    options,
-                    aks.and_then(|aks| aks.pull_identity.as_ref()),
-                );
-                format!("{who}; {verification}")
+                let identity = aks.and_then(|aks| aks.pull_identity.as_ref());
+                format!("{}{verification}", self.grant(pull, options, identity))
             }
             M::ImageForbidden => format!(
                 "Allow the nodes' network in the registry, which rejects networks, not \
-                 identities, this way: see `az acr show -n {registry} --query \
-                 \"{{public:publicNetworkAccess,others:networkRuleSet.defaultAction}}\"` and `az \
-                 acr network-rule list -n {registry}`; a registry with a private endpoint must \
-                 be reached through it; {verification}"
+                 identities, this way:\n\
+                 $ az acr show -n {registry} --query \
+                 \"{{public:publicNetworkAccess,others:networkRuleSet.defaultAction}}\"\n\
+                 $ az acr network-rule list -n {registry}\n\
+                 A registry with a private endpoint must be reached through it.{verification}"
             ),
             M::ImageDns => format!(
-                "If `az acr private-endpoint-connection list -r {registry}` shows a private \
-                 endpoint, link the zone privatelink.azurecr.io to the nodes' network: `az \
-                 network private-dns link vnet list -g GROUP -z privatelink.azurecr.io` lists \
-                 the links; {verification}"
+                "List the registry's private endpoints:\n\
+                 $ az acr private-endpoint-connection list -r {registry}\n\
+                 If there is one, link the zone privatelink.azurecr.io to the nodes' network:\n\
+                 $ az network private-dns link vnet list -g GROUP -z privatelink.azurecr.io\
+                 {verification}"
             ),
             M::ImageTimeout => format!(
-                "Allow egress from the nodes to all endpoints that `az acr show-endpoints -n \
-                 {registry}` lists; if `az acr private-endpoint-connection list -r {registry}` \
-                 shows a private endpoint, peer the nodes' network with its network and link it \
-                 to the zone privatelink.azurecr.io; {verification}"
+                "Allow egress from the nodes to all endpoints of the registry:\n\
+                 $ az acr show-endpoints -n {registry}\n\
+                 If it has a private endpoint, peer the nodes' network with its network and link \
+                 it to the zone privatelink.azurecr.io:\n\
+                 $ az acr private-endpoint-connection list -r {registry}{verification}"
             ),
             M::ImageNotFound => format!(
-                "List the existing tags with `az acr repository show-tags -n {registry} \
-                 --repository {repository} --orderby time_desc --top 20`"
+                "List the existing tags:\n\
+                 $ az acr repository show-tags -n {registry} --repository {repository} --orderby \
+                 time_desc --top 20"
             ),
             M::ImagePlatformMismatch => format!(
-                "Show the image's platforms with `az acr manifest list-metadata -r {registry} -n \
-                 {repository} --query \"[].{{tags:tags,arch:architecture,os:os}}\"`, and the \
-                 node's with `kubectl get node {node} -L kubernetes.io/arch`"
+                "Compare the image's platforms with the node's:\n\
+                 $ az acr manifest list-metadata -r {registry} -n {repository} --query \
+                 \"[].{{tags:tags,arch:architecture,os:os}}\"\n\
+                 $ kubectl get node {node} -L kubernetes.io/arch"
             ),
             _ => return None,
         };
@@ -104,57 +105,57 @@ impl<'a> AcrFailures<'a> {
         let others = if others.is_empty() {
             String::new()
         } else {
-            format!("; likewise for {}", others.join(", "))
+            format!("\nDo the same for {}.", others.join(", "))
         };
         Some(format!("{text}{others}"))
     }
 
-    /// Names the identity that the nodes pull with, and the commands that grant it access.
-    fn pull_identity(
+    /// Returns the steps that grant the nodes' identity access to the registry.
+    fn grant(
         &self,
         pull: FailedPull<'_>,
         options: &str,
         pull_identity: Option<&ImagePullIdentity>,
     ) -> String {
         let FailedPull { node, registry, .. } = pull;
-        let (who, id, more) = match pull_identity {
-            Some(ImagePullIdentity::ManagedIdentity(id)) => (
-                format!("the kubelets' managed identity, client id {id}"),
-                id.as_str(),
-                String::new(),
-            ),
-            Some(ImagePullIdentity::ServicePrincipal(id)) => (
-                format!("the cluster's service principal {id}"),
-                id.as_str(),
-                format!("; check its secret's expiry with `az ad app credential list --id {id}`"),
-            ),
-            None => (
-                format!(
-                    "the kubelets' managed identity (`az aks show {options} --query \
-                     identityProfile.kubeletidentity.clientId -o tsv`), or without one as a \
-                     service principal (`az aks show {options} --query \
-                     servicePrincipalProfile.clientId -o tsv`)"
-                ),
-                "CLIENT_ID",
-                String::new(),
-            ),
-        };
-        let new = if self.only_new {
+        let grant = |id: &str| {
             format!(
-                "; only new nodes are affected: after onboarding to CAST AI they may use another \
-                 identity, which needs the same role: `kubectl debug node/{node} -it \
-                 --image=busybox -- grep -E \"aadClientId|userAssignedIdentityID\" \
-                 /host/etc/kubernetes/azure.json`"
+                "$ az role assignment create --role AcrPull --assignee {id} --scope \
+                 \"$(az acr show -n {registry} --query id -o tsv)\"\n\
+                 Or attach the registry to the cluster:\n\
+                 $ az aks update {options} --attach-acr {registry}"
             )
-        } else {
-            String::new()
         };
-        format!(
-            "Grant the role AcrPull to {who}, which the nodes of this AKS cluster pull with: `az \
-             role assignment create --role AcrPull --assignee {id} --scope \"$(az acr show -n \
-             {registry} --query id -o tsv)\"`, or `az aks update {options} --attach-acr \
-             {registry}`{more}{new}"
-        )
+        let mut steps = match pull_identity {
+            Some(ImagePullIdentity::ManagedIdentity(id)) => format!(
+                "Grant the role AcrPull to the kubelets' managed identity, client id {id}:\n{}",
+                grant(id)
+            ),
+            Some(ImagePullIdentity::ServicePrincipal(id)) => format!(
+                "Grant the role AcrPull to the cluster's service principal {id}:\n{}\n\
+                 Check its secret's expiry:\n\
+                 $ az ad app credential list --id {id}",
+                grant(id)
+            ),
+            None => format!(
+                "Find the identity that the nodes pull with: the kubelets' managed identity, or \
+                 without one the service principal:\n\
+                 $ az aks show {options} --query identityProfile.kubeletidentity.clientId -o tsv\n\
+                 $ az aks show {options} --query servicePrincipalProfile.clientId -o tsv\n\
+                 Grant it the role AcrPull, with its ID as CLIENT_ID:\n{}",
+                grant("CLIENT_ID")
+            ),
+        };
+        if self.only_new {
+            let new = format!(
+                "\nOnly new nodes are affected: after onboarding to CAST AI they may use another \
+                 identity, which needs the same role. Find it:\n\
+                 $ kubectl debug node/{node} -it --image=busybox -- grep -E \
+                 \"aadClientId|userAssignedIdentityID\" /host/etc/kubernetes/azure.json"
+            );
+            steps.push_str(&new);
+        }
+        steps
     }
 }
 
@@ -222,15 +223,15 @@ mod tests {
             ),
         ] {
             let text = remedy(M::ImageAuthFailed, false, Some(&aks_cluster(pull_identity)));
-            let attach = "`az aks update --subscription 0 --resource-group group --name lab \
-                          --attach-acr shop`";
+            let attach = "\n$ az aks update --subscription 0 --resource-group group --name lab \
+                          --attach-acr shop\n";
             for part in words
                 .into_iter()
-                .chain([attach, "likewise for toys-a1b2.azurecr.io"])
+                .chain([attach, "Do the same for toys-a1b2.azurecr.io"])
             {
                 assert!(text.contains(part), "{part}: {text}");
             }
-            assert!(!text.contains("only new nodes"), "{text}");
+            assert!(!text.contains("Only new nodes"), "{text}");
         }
         let text = remedy(M::ImageAuthFailed, true, None);
         assert!(
@@ -238,7 +239,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("only new nodes are affected")
+            text.contains("Only new nodes are affected")
                 && text.contains("kubectl debug node/node-1"),
             "{text}"
         );
@@ -247,19 +248,19 @@ mod tests {
     #[test]
     fn each_acr_failure_mode_has_its_command() {
         for (mode, command) in [
-            (M::ImageForbidden, "`az acr network-rule list -n shop`"),
+            (M::ImageForbidden, "\n$ az acr network-rule list -n shop"),
             (
                 M::ImageDns,
-                "`az acr private-endpoint-connection list -r shop`",
+                "\n$ az acr private-endpoint-connection list -r shop",
             ),
-            (M::ImageTimeout, "`az acr show-endpoints -n shop`"),
+            (M::ImageTimeout, "\n$ az acr show-endpoints -n shop"),
             (
                 M::ImageNotFound,
-                "`az acr repository show-tags -n shop --repository team/web ",
+                "\n$ az acr repository show-tags -n shop --repository team/web ",
             ),
             (
                 M::ImagePlatformMismatch,
-                "`az acr manifest list-metadata -r shop -n team/web ",
+                "\n$ az acr manifest list-metadata -r shop -n team/web ",
             ),
         ] {
             let text = remedy(mode, false, Some(&aks_cluster(None)));

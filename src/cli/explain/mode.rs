@@ -1,11 +1,14 @@
 //! The explanation of a failure mode, as text and as JSON.
 
+use std::fmt;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
 use crate::catalogue::situation::situations;
 use crate::catalogue::{Alert, CheckId, FailureMode, RUNBOOK_BASE, alert, remedy, runbook_url};
+use crate::cli::prose;
+use crate::cli::prose::paragraph;
 
 /// Returns the explanation of a failure mode.
 pub(super) fn mode_text(mode: FailureMode) -> String {
@@ -14,26 +17,33 @@ pub(super) fn mode_text(mode: FailureMode) -> String {
 
 /// Returns meaning, remedy and checks of a failure mode.
 pub(super) fn mode_details(mode: FailureMode) -> String {
+    let mut text = String::new();
+    write_details(&mut text, mode).expect("writing to a string succeeds");
+    text
+}
+
+fn write_details(text: &mut String, mode: FailureMode) -> fmt::Result {
     let entry = mode.entry();
-    let mut text = format!(
-        "Meaning: {}\n\nHow to distinguish it: {}\n\nFix: {}\n",
-        entry.meaning, entry.distinguishing, entry.remedy
-    );
+    let general = mode.remedy();
+    paragraph(text, "", &format!("Meaning: {}", entry.meaning))?;
+    writeln!(text)?;
+    let distinguishing = format!("How to distinguish it: {}", entry.distinguishing);
+    paragraph(text, "", &distinguishing)?;
+    writeln!(text)?;
+    prose::remedy(text, "", "Fix", &general)?;
     for (check, alert, runbook) in pairs_of(mode) {
         let runbook = runbook.map_or_else(String::new, |runbook| format!(", runbook {runbook}"));
-        writeln!(text, "\nCheck {check}: alert {}{runbook}", alert.name)
-            .expect("writing to a string succeeds");
+        writeln!(text, "\nCheck {check}: alert {}{runbook}", alert.name)?;
         let here = remedy(check, mode);
-        if here != entry.remedy {
-            writeln!(text, "Fix for this check: {here}").expect("writing to a string succeeds");
+        if here != general {
+            prose::remedy(text, "", "Fix for this check", &here)?;
         }
         for row in situations(check, mode) {
-            let condition = row.situation.condition();
-            writeln!(text, "Fix if {condition}: {}", row.text)
-                .expect("writing to a string succeeds");
+            let title = format!("Fix if {}", row.situation.condition());
+            prose::remedy(text, "", &title, &row.remedy())?;
         }
     }
-    text
+    Ok(())
 }
 
 /// Returns the explanation of a failure mode as JSON.
@@ -42,14 +52,14 @@ pub(super) fn mode_json(mode: FailureMode) -> Value {
     let pairs: Vec<Value> = pairs_of(mode)
         .map(|(check, alert, runbook)| {
             let remedy = remedy(check, mode);
-            json!({"check": check.label(), "alert": alert.name, "runbook": runbook, "remedy": remedy})
+            json!({"check": check.label(), "alert": alert.name, "runbook": runbook, "remedy": remedy.as_str()})
         })
         .collect();
     json!({
         "mode": entry.label,
         "meaning": entry.meaning,
         "distinguishing": entry.distinguishing,
-        "remedy": entry.remedy,
+        "remedy": mode.remedy().as_str(),
         "checks": pairs,
     })
 }

@@ -1,5 +1,6 @@
 //! `lab demo`: fake servers, the exporter, and commands that inject faults by name.
 
+pub(crate) mod check_script;
 pub(crate) mod clouds;
 pub(crate) mod commands;
 pub(crate) mod exporter;
@@ -8,6 +9,7 @@ pub(crate) mod test_bed;
 
 use std::ffi::OsString;
 use std::io;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -90,7 +92,17 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
 
     println!("{}", test_bed.description());
     println!("exporter      {}", exporter.description());
+    println!(
+        "log           tail -f {}",
+        exporter::log_file(&test_bed).display()
+    );
     println!("\n{}\n", commands::HELP);
+    let check = check_script::path(&test_bed);
+    println!("Run the checks from another terminal:\n");
+    for flags in ["", " -o short", " castai_api"] {
+        println!("  {}{flags}", check.display());
+    }
+    println!();
     let mut listening = std::pin::pin!(listens(listen));
     let mut waiting = true;
 
@@ -99,6 +111,7 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
             up = &mut listening, if waiting => {
                 waiting = false;
                 println!("{}", if up { "exporter is listening" } else { "exporter is not listening yet" });
+                prompt();
             }
             line = lines.recv() => {
                 let Some(line) = line else { break ExitCode::SUCCESS };
@@ -111,9 +124,10 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
                         println!("{text}");
                     }
                 }
+                prompt();
             }
             status = exporter.exited() => {
-                eprintln!("lab: exporter exited: {status}");
+                eprintln!("lab: exporter exited: {status}; the end of its log:\n{}", exporter::end_of_log(&test_bed));
                 break ExitCode::FAILURE;
             }
             _ = interrupt.recv() => break ExitCode::SUCCESS,
@@ -123,6 +137,15 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
     };
     exporter.stop().await;
     Ok(code)
+}
+
+/// Shows on a terminal that a command can be typed.
+fn prompt() {
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        print!("demo> ");
+        // A terminal that is gone also ends the input.
+        let _ = io::stdout().flush();
+    }
 }
 
 /// Reads lines of stdin on a thread, which does not delay the exit of the process.

@@ -40,9 +40,12 @@ impl Panel {
         if self.kind == "table" {
             // A unit on all columns would format account ids as numbers.
             overrides.extend(self.queries.iter().filter_map(|query| {
+                let header = query.header?;
+                let own = self.units.iter().find(|(column, _)| *column == header);
+                let unit = own.map_or(self.unit, |(_, unit)| unit);
                 Some(override_for(
-                    query.header?,
-                    &[json!({"id": "unit", "value": self.unit})],
+                    header,
+                    &[json!({"id": "unit", "value": unit})],
                 ))
             }));
         } else {

@@ -78,6 +78,53 @@ impl Panel {
         self
     }
 
+    /// Replaces the values of a table column with texts, which may be long.
+    pub(in crate::alerting::dashboards) fn column_texts(
+        mut self,
+        column: &str,
+        texts: impl Iterator<Item = (String, String)>,
+    ) -> Self {
+        let options: Map<String, Value> = texts
+            .map(|(value, text)| (value, json!({"text": text})))
+            .collect();
+        self.overrides.push(override_for(
+            column,
+            &[
+                json!({"id": "custom.cellOptions", "value": {"type": "auto", "wrapText": true}}),
+                json!({"id": "mappings", "value": [{"options": options, "type": "value"}]}),
+            ],
+        ));
+        self
+    }
+
+    /// Hides a table column, to which links may still refer.
+    pub(in crate::alerting::dashboards) fn hidden_column(mut self, column: &str) -> Self {
+        self.overrides.push(override_for(
+            column,
+            &[json!({"id": "custom.hidden", "value": true})],
+        ));
+        self
+    }
+
+    /// Sets the text of empty cells in a table column; otherwise it is that of an empty table.
+    pub(in crate::alerting::dashboards) fn empty_cells(mut self, column: &str, text: &str) -> Self {
+        self.overrides.push(override_for(
+            column,
+            &[json!({"id": "noValue", "value": text})],
+        ));
+        self
+    }
+
+    /// Sets the unit of a table column.
+    pub(in crate::alerting::dashboards) fn column_unit(
+        mut self,
+        column: &'static str,
+        unit: &'static str,
+    ) -> Self {
+        self.units.push((column, unit));
+        self
+    }
+
     /// Colours the numbers of a table column: the first colour below the limit, the second from it
     /// on.
     pub(in crate::alerting::dashboards) fn column_threshold(

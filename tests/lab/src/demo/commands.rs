@@ -8,6 +8,8 @@ use lab::{
     Fault, GceFault, ImdsFault, ProxyFault, StsFault,
 };
 
+use super::check_script;
+use super::exporter::end_of_log;
 use super::test_bed::TestBed;
 
 /// Result of a command.
@@ -40,7 +42,9 @@ Type a command to inject a fault:
   azure FAULT, aks FAULT            with --provider aks, for example: azure restricted, aks private
   proxy FAULT                       for example: proxy 407 (CAST AI is then reached through the proxy)
   proxy use|bypass                  reach CAST AI through the proxy, or directly
-  heal                              remove all faults
+  heal                              remove all faults, the proxy and what the agent logged
+  check [FLAG]                      run all checks once, for example: check -o short
+  log                               print the end of the exporter's log
   list [SERVER]                     list the faults of all servers, or of one: agent, apiserver,
                                     castai, dns, imds, sts, ec2, eks, gce, gke, azure, aks, proxy
   help, quit";
@@ -62,7 +66,11 @@ async fn dispatch(words: &[&str], test_bed: &mut TestBed) -> Result<Outcome, Str
         ["quit" | "exit"] => return Ok(Outcome::Quit),
         ["help"] => return Ok(Outcome::Print(HELP.to_owned())),
         ["list", ref servers @ ..] => return list(servers).map(Outcome::Print),
-        ["heal"] => test_bed.heal().await,
+        ["heal"] => return Ok(heal(test_bed).await),
+        ["log"] => return Ok(Outcome::Print(end_of_log(test_bed))),
+        ["check", ref flags @ ..] => {
+            return check_script::run(flags, test_bed).await.map(Outcome::Print);
+        }
         ["castai", "agent-status", status] => {
             test_bed.castai.set_field("agentStatus", status.into());
         }
@@ -92,6 +100,7 @@ async fn dispatch(words: &[&str], test_bed: &mut TestBed) -> Result<Outcome, Str
                 "agent",
                 &line.join(" "),
             );
+            test_bed.agent_logged = true;
         }
         ["agent", fault] => test_bed.agent.set(parse::<AgentFault>(fault)?).await,
         ["imds", fault] => test_bed.clouds.imds.set(parse::<ImdsFault>(fault)?).await,
@@ -131,6 +140,22 @@ async fn dispatch(words: &[&str], test_bed: &mut TestBed) -> Result<Outcome, Str
         _ => return Err(format!("unknown command {:?}", words.join(" "))),
     }
     Ok(Outcome::Print(format!("done: {}", words.join(" "))))
+}
+
+/// Removes all faults. What only lives in the exporter, the proxy in its environment and its memory
+/// of the agent's log, goes with a restart.
+async fn heal(test_bed: &mut TestBed) -> Outcome {
+    test_bed.heal().await;
+    let restart = test_bed.behind_proxy || test_bed.agent_logged;
+    (test_bed.behind_proxy, test_bed.agent_logged) = (false, false);
+    if restart {
+        Outcome::Restart(
+            "done: heal; exporter restarted without the proxy and without what the agent logged"
+                .to_owned(),
+        )
+    } else {
+        Outcome::Print("done: heal".to_owned())
+    }
 }
 
 fn use_proxy(test_bed: &mut TestBed, behind_proxy: bool) -> Outcome {
@@ -209,6 +234,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn heal_forgets_the_agents_log_and_the_proxy() {
+        let mut test_bed = TestBed::start().unwrap();
+        for command in ["agent log level=error msg=x", "proxy use"] {
+            execute(command, &mut test_bed).await;
+            let outcome = execute("heal", &mut test_bed).await;
+            assert!(
+                matches!(outcome, Outcome::Restart(_)),
+                "{command}: {outcome:?}"
+            );
+            assert!(!test_bed.behind_proxy);
+        }
+    }
+
+    #[tokio::test]
     async fn every_listed_fault_can_be_injected_and_unknown_commands_are_rejected() {
         let mut test_bed = TestBed::start().unwrap();
         for server in [
@@ -251,6 +290,8 @@ mod tests {
             };
             assert!(text.ends_with("try: help"), "{line}: {text}");
         }
+        let restarts = execute("heal", &mut test_bed).await;
+        assert!(matches!(restarts, Outcome::Restart(_)), "{restarts:?}");
         assert_eq!(
             execute("heal", &mut test_bed).await,
             Outcome::Print("done: heal".to_owned())

@@ -1,17 +1,18 @@
 //! Runs the exporter for the demo, with a pod's environment and a configuration file.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time;
 
-use super::supervisor;
 use super::test_bed::{self, TestBed};
+use super::{check_script, supervisor};
 
 /// A running exporter.
 pub(crate) struct Exporter {
@@ -64,6 +65,12 @@ impl Exporter {
             .args(flags);
         command.env_clear().envs(environment(test_bed));
         // A separate process group: Ctrl-C reaches the demo only, which then stops the exporter.
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(log_file(test_bed))?;
+        command.stdout(log.try_clone()?).stderr(log);
+        check_script::write(program, &file, test_bed)?;
         let mut supervisor = command.stdin(Stdio::piped()).process_group(0).spawn()?;
         let stdin = supervisor.stdin.take();
         Ok(Self {
@@ -96,6 +103,19 @@ impl Exporter {
             eprintln!("lab: exporter did not exit within 5 s");
         }
     }
+}
+
+/// Returns the file that the exporter logs to.
+pub(crate) fn log_file(test_bed: &TestBed) -> PathBuf {
+    test_bed.directory().join("exporter.log")
+}
+
+/// Returns the last lines of the exporter's log.
+pub(crate) fn end_of_log(test_bed: &TestBed) -> String {
+    const LINES: usize = 20;
+    let log = std::fs::read_to_string(log_file(test_bed)).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
 /// Returns the environment of an agent pod.

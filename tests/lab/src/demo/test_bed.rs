@@ -28,6 +28,8 @@ pub(crate) struct TestBed {
     lease_renewal: AbortHandle,
     /// Whether the exporter uses the proxy.
     pub(crate) behind_proxy: bool,
+    /// Whether a line was appended to the agent's log, which the exporter remembers.
+    pub(crate) agent_logged: bool,
     files: TempDir,
 }
 
@@ -106,6 +108,7 @@ impl TestBed {
             agent,
             lease_renewal,
             behind_proxy: false,
+            agent_logged: false,
             files,
         })
     }

@@ -1,0 +1,10 @@
+//! Arguments of `version`.
+
+use crate::cli::args::output::OutputFormat;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct VersionArgs {
+    /// Output format.
+    #[arg(long, short, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(in crate::cli) output: OutputFormat,
+}
