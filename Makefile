@@ -57,8 +57,10 @@ test-pages: install ## Inject each failure under a real Prometheus and Alertmana
 test-latency: install ## Measure the time from a fault to its alert at production intervals (15 minutes)
 	cargo test --locked --test real -- --ignored --nocapture latency::
 
-test-sequences: ## Measure how long faults in a row take to be named and to heal, at production intervals (40 minutes)
+test-sequences: install ## Play faults in a row: in the lab, at production intervals (40 minutes), and on real API servers (15 minutes)
 	cargo test --locked --test it -- --ignored --nocapture sequences::measured
+	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" \
+	cargo test --locked --test real -- --ignored --nocapture cluster::sequences
 
 test-fleet: install ## Measure what the rules of 300 clusters cost one Prometheus
 	cargo test --locked --test real -- --ignored --nocapture fleet::
@@ -116,5 +118,5 @@ soak: install ## Run a healthy hour with restarts, during which no alert may fir
 generate: ## Write all generated files
 	cargo xtask generate
 
-pictures: ## Render the dashboard screenshots in docs/ (15 minutes)
+pictures: ## Render the screenshots in docs/ (30 minutes)
 	scripts/pictures

@@ -4,7 +4,6 @@
 //! The order is random but seeded. Single faults from a fresh start, as in `scenarios`, show none of
 //! what the exporter remembers.
 
-mod faults;
 mod measured;
 mod simulated_agent;
 
@@ -13,10 +12,11 @@ use castai_health_exporter::classify::classify_line;
 use castai_health_exporter::config::Vantage;
 use castai_health_exporter::diagnosis::Diagnosis;
 use castai_health_exporter::state::CheckState;
-use faults::{Credentials, Reaction, SequenceFault, faults};
 use simulated_agent::SimulatedAgent;
 use test_support::lab_cluster::{LabCluster, evidence, state_of};
 use test_support::scenarios::heal_servers;
+use test_support::sequence::faults::faults;
+use test_support::sequence::{Credentials, Random, Reaction, SequenceFault};
 
 /// Faults in one sequence.
 const FAULTS: usize = 26;
@@ -44,46 +44,13 @@ async fn third_order_of_faults_is_told_apart() {
     play(3, Credentials::WebIdentity).await;
 }
 
-/// A seeded generator of random numbers (`SplitMix64`).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).unwrap()
-    }
-
-    /// Returns some of the faults in random order.
-    fn order(&mut self, mut faults: Vec<SequenceFault>) -> Vec<SequenceFault> {
-        for at in (1..faults.len()).rev() {
-            faults.swap(at, self.below(at + 1));
-        }
-        assert!(faults.len() >= FAULTS);
-        faults.truncate(FAULTS);
-        faults
-    }
-}
-
-fn cluster(credentials: Credentials) -> LabCluster {
-    match credentials {
-        Credentials::WebIdentity => LabCluster::with_web_identity_role(),
-        Credentials::Node => LabCluster::start(),
-    }
-}
-
 async fn play(seed: u64, credentials: Credentials) {
-    let mut world = cluster(credentials);
+    let mut world = credentials.start_lab();
     let mut agent = SimulatedAgent::new(world.api.objects(), world.api.logs());
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     world.assert_healthy().await;
     let mut before = "the start";
-    for fault in random.order(faults(credentials)) {
+    for fault in random.order(faults(credentials), FAULTS) {
         let name = fault.scenario.name;
         let after = format!("{name} after {before}, seed {seed}");
         fault.inject(&mut world).await;

@@ -3,8 +3,7 @@
 use lab::apiserver::workload::{self, POD};
 use lab::apiserver::{ContainerLogs, ObjectStore};
 use serde_json::json;
-
-const UPLOADED: &str = r#"time="2026-11-22T13:04:54Z" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
+use test_support::sequence::faults::UPLOADED;
 
 /// Run time of the agent before each restart, in seconds: too long for a crash loop.
 const RUN_SECONDS: i64 = 2 * 3600;

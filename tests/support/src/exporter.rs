@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -24,12 +25,16 @@ pub fn program() -> PathBuf {
 }
 
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Capacity of a pipe on Linux.
+const PIPE_BYTES: usize = 64 * 1024;
 
 /// A running daemon. Dropping it kills it.
 pub struct Exporter {
     process: Child,
     address: String,
     log: watch::Receiver<String>,
+    /// The other end of a log that nobody reads.
+    _unread: Option<std::io::PipeReader>,
 }
 
 impl Exporter {
@@ -41,6 +46,34 @@ impl Exporter {
     /// Starts this build of the daemon.
     pub async fn start_build(build: &Path, env: &BTreeMap<String, String>, file: &Path) -> Self {
         Self::run(Command::new(build), env, file).await
+    }
+
+    /// Starts this build of the daemon with a log that nobody reads and that is full already.
+    pub async fn start_with_unread_log(
+        build: &Path,
+        env: &BTreeMap<String, String>,
+        file: &Path,
+    ) -> Self {
+        let (unread, mut pipe) = std::io::pipe().unwrap();
+        pipe.write_all(&[b'x'; PIPE_BYTES]).unwrap();
+        // Without its log, the address that the kernel chose would be unknown.
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let process = command(Command::new(build), &address, env, file)
+            .stderr(Stdio::from(pipe))
+            .spawn()
+            .unwrap();
+        while TcpStream::connect(&address).await.is_err() {
+            sleep(POLL_INTERVAL).await;
+        }
+        let (_, log) = watch::channel(String::new());
+        Self {
+            process,
+            address,
+            log,
+            _unread: Some(unread),
+        }
     }
 
     /// Starts the daemon in the network namespace of a process; see [`Exporter::with_address`].
@@ -60,16 +93,9 @@ impl Exporter {
         Self { address, ..self }
     }
 
-    async fn run(mut command: Command, env: &BTreeMap<String, String>, file: &Path) -> Self {
-        let mut process = command
-            .args(["--web.listen-address", "127.0.0.1:0", "--config.file"])
-            .arg(file)
-            .env_clear()
-            .envs(env)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
+    async fn run(program: Command, env: &BTreeMap<String, String>, file: &Path) -> Self {
+        let mut process = command(program, "127.0.0.1:0", env, file)
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
@@ -90,6 +116,7 @@ impl Exporter {
             process,
             address,
             log,
+            _unread: None,
         }
     }
 
@@ -137,6 +164,24 @@ impl Exporter {
             sleep(POLL_INTERVAL).await;
         }
     }
+}
+
+/// Returns the command that starts the daemon on an address with exactly this environment.
+fn command(
+    mut program: Command,
+    address: &str,
+    env: &BTreeMap<String, String>,
+    file: &Path,
+) -> Command {
+    program
+        .args(["--web.listen-address", address, "--config.file"])
+        .arg(file)
+        .env_clear()
+        .envs(env)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
+    program
 }
 
 /// Returns the body of an HTTP response.

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode, Need, Phase};
 use castai_health_exporter::config::{AgentEnvironment, Vantage};
-use castai_health_exporter::exporter::{Exporter, Reload};
+use castai_health_exporter::exporter::{EventCounts, Exporter, Reload};
 use castai_health_exporter::report::{
     DateSample, Finding, PhaseOutcome, PhaseTiming, Report, TargetReport, Verdict,
 };
@@ -31,6 +31,13 @@ fn of(checks: &[CheckId]) -> HealthState {
         subject: 0,
     };
     HealthState::new(&checks.iter().map(entry).collect::<Vec<_>>())
+}
+
+/// Returns a state in which one check has this report.
+pub fn single(check: CheckId, report: Report) -> HealthState {
+    let health = of(&[check]);
+    post(&health, check, report);
+    health
 }
 
 pub fn post(health: &HealthState, check: CheckId, report: Report) {
@@ -182,10 +189,15 @@ pub fn exporter() -> Exporter {
         runbook_base: "https://example.org/runbooks".to_owned(),
         environment_problems: Vec::new(),
         skipped: Vec::new(),
+        agent_timeouts: Vec::new(),
         reload: Reload {
             successful: true,
             succeeded: at(0),
         },
+        kube_events: Some(EventCounts {
+            written: 3,
+            dropped: 1,
+        }),
     }
 }
 

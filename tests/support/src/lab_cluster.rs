@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use castai_health_exporter::catalogue::CheckId;
+use castai_health_exporter::catalogue::{CheckId, Remedy, RemedyValues};
 use castai_health_exporter::checks::CheckSet;
 use castai_health_exporter::config::{AgentDiscovery, Config, Flags};
 use castai_health_exporter::scheduler;
@@ -193,6 +193,7 @@ impl LabCluster {
                 checks: Vec::new(),
                 relations: &[],
                 watch_tasks: Vec::new(),
+                remedy_values: RemedyValues::default(),
             },
             Arc::new(HealthState::new(&[])),
         );
@@ -331,6 +332,17 @@ pub fn evidence(check_state: &CheckState) -> String {
         .as_ref()
         .map(|report| report.verdict.evidence().to_string())
         .unwrap_or_default()
+}
+
+/// Returns the remedy of a check's first finding.
+pub fn remedy(check_state: &CheckState) -> Remedy {
+    let report = check_state.latest.as_ref().unwrap();
+    report.verdict.findings()[0].remedy(check_state.check)
+}
+
+/// Returns the commands of a check's first finding.
+pub fn commands(check_state: &CheckState) -> Vec<String> {
+    remedy(check_state).commands().map(str::to_owned).collect()
 }
 
 /// Returns the state of a check.

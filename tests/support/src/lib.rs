@@ -8,14 +8,18 @@
     reason = "test code fails by panicking; field names need no comments"
 )]
 
+pub mod agent_log_lines;
 pub mod committed;
 pub mod dashboards;
 pub mod exporter;
 pub mod failures;
 pub mod fixture;
 pub mod lab_cluster;
+pub mod planted_secrets;
 pub mod pods;
 pub mod scenarios;
+pub mod unpacked;
+pub mod sequence;
 
 mod assertions;
 mod faults;

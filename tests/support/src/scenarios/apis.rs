@@ -28,6 +28,7 @@ scenarios! {
     apiserver_closes_before_response: InjectedFault::Apiserver("http-close") => Apiserver NetReset Failing;
     apiserver_proxy_is_unreachable: InjectedFault::ProxyToApiserver("refused") => Apiserver ProxyUnreachable Failing;
     apiserver_proxy_responds_407: InjectedFault::ProxyToApiserver("407") => Apiserver ProxyAuthRequired Failing;
+    apiserver_proxy_responds_502: InjectedFault::ProxyToApiserver("502") => Apiserver ProxyBadGateway Failing;
     apiserver_proxy_responds_403: InjectedFault::ProxyToApiserver("403") => Apiserver ProxyDenied Failing;
     apiserver_hangs_in_tls_handshake: InjectedFault::Apiserver("tls-hang") => Apiserver TlsHandshakeTimeout Failing;
     apiserver_loses_large_packets_mtu: InjectedFault::Apiserver("tls-hang-partial") => Apiserver TlsHandshakeTimeout Failing;
@@ -88,6 +89,7 @@ scenarios! {
     castai_proxy_does_not_respond: InjectedFault::Proxy("hang") => CastaiApi ProxyUnreachable Failing;
     castai_proxy_sends_garbage: InjectedFault::Proxy("noise") => CastaiApi ProxyUnreachable Failing;
     castai_proxy_responds_407: InjectedFault::Proxy("407") => CastaiApi ProxyAuthRequired Failing;
+    castai_proxy_responds_502: InjectedFault::Proxy("502") => CastaiApi ProxyBadGateway Failing;
     castai_proxy_responds_403: InjectedFault::Proxy("403") => CastaiApi ProxyDenied Failing;
     castai_proxy_responds_403_with_squid_page: InjectedFault::Proxy("squid") => CastaiApi ProxyDenied Failing;
     castai_proxy_sends_block_page: InjectedFault::Proxy("block-page-via") => CastaiApi ProxyBlockPage Failing;

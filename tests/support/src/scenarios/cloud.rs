@@ -151,9 +151,11 @@ scenarios! {
     ec2_truncates_response: InjectedFault::Ec2("truncated") => Ec2Api HttpProtocol Failing;
     sts_proxy_refuses_connections: InjectedFault::ProxyToAws(STS, "refused") => StsIdentity ProxyUnreachable Failing;
     sts_proxy_responds_407: InjectedFault::ProxyToAws(STS, "407") => StsIdentity ProxyAuthRequired Failing;
+    sts_proxy_responds_502: InjectedFault::ProxyToAws(STS, "502") => StsIdentity ProxyBadGateway Failing;
     sts_proxy_responds_403: InjectedFault::ProxyToAws(STS, "403") => StsIdentity ProxyDenied Failing;
     ec2_proxy_refuses_connections: InjectedFault::ProxyToAws(EC2, "refused") => Ec2Api ProxyUnreachable Failing;
     ec2_proxy_responds_407: InjectedFault::ProxyToAws(EC2, "407") => Ec2Api ProxyAuthRequired Failing;
+    ec2_proxy_responds_502: InjectedFault::ProxyToAws(EC2, "502") => Ec2Api ProxyBadGateway Failing;
     ec2_proxy_responds_403: InjectedFault::ProxyToAws(EC2, "403") => Ec2Api ProxyDenied Failing;
     sts_endpoint_url_is_invalid: InjectedFault::Env("AWS_ENDPOINT_URL_STS", "sts.lab") => StsIdentity AgentConfigInvalid Failing;
     ec2_endpoint_url_has_unsupported_scheme: InjectedFault::Env("AWS_ENDPOINT_URL_EC2", "ftp://ec2.lab") => Ec2Api AgentConfigInvalid Failing;

@@ -5,7 +5,7 @@ use castai_health_exporter::catalogue::FailureMode;
 macro_rules! lines {
     ($($mode:ident: $line:literal;)+) => {
         /// Modes with a line that names them.
-        pub(crate) const LINES: &[(FailureMode, &str)] = &[$((FailureMode::$mode, $line),)+];
+        pub const LINES: &[(FailureMode, &str)] = &[$((FailureMode::$mode, $line),)+];
     };
 }
 
@@ -20,6 +20,7 @@ lines! {
     NetUnreachable: r#"2026/11/22 13:04:54.148702 WARN RESTY Post "https://api.cast.ai/v1/kubernetes/external-clusters": dial tcp 203.0.113.7:443: connect: no route to host, Attempt 4"#;
     ProxyAuthRequired: r#"2026/11/22 13:04:54.148702 WARN RESTY Post "https://api.cast.ai/v1/kubernetes/external-clusters": Proxy Authentication Required, Attempt 1"#;
     ProxyBlockPage: r#"time="2026-11-22T13:04:54Z" level=error msg="failed getting agent configuration: request error status_code=403 body=<!DOCTYPE html><html><head><title>Zscaler</title></head></html>""#;
+    ProxyBadGateway: r#"2026/11/22 13:04:54.148702 WARN RESTY Post "https://api.cast.ai/v1/kubernetes/external-clusters": Bad Gateway, Attempt 1"#;
     ProxyDenied: r#"2026/11/22 13:04:54.148702 WARN RESTY Post "https://api.cast.ai/v1/kubernetes/external-clusters": Forbidden, Attempt 1"#;
     ProxyUnreachable: r#"2026/11/22 13:04:54.148702 WARN RESTY Post "https://api.cast.ai/v1/kubernetes/external-clusters": proxyconnect tcp: dial tcp 10.0.0.9:3128: connect: connection refused, Attempt 1"#;
     TlsExpired: r#"time="2026-11-22T13:04:54Z" level=error msg="registering cluster: requesting castai api: Post \"https://api.cast.ai/v1/kubernetes/external-clusters\": tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-11-22T13:04:54Z is after 2026-11-01T00:00:00Z""#;

@@ -1,22 +1,22 @@
-//! The faults of a sequence, and what the agent logs meanwhile.
+//! The faults of a sequence in the lab, and what the agent logs meanwhile.
 
 use castai_health_exporter::catalogue::FailureMode as M;
-use test_support::lab_cluster::LabCluster;
-use test_support::scenarios::{InjectedFault, Scenario, inject_fault, scenario};
 
 use crate::agent_log_lines::LINES;
+use crate::lab_cluster::LabCluster;
+use crate::scenarios::{InjectedFault, Scenario, inject_fault, scenario};
 
 /// A fault of a sequence.
 #[derive(Clone, Copy)]
-pub(super) struct SequenceFault {
+pub struct SequenceFault {
     /// The fault and the root cause to expect.
-    pub(super) scenario: &'static Scenario,
-    pub(super) agent: Reaction,
+    pub scenario: &'static Scenario,
+    pub agent: Reaction,
 }
 
 /// The agent's reaction to a fault.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Reaction {
+pub enum Reaction {
     /// It notices nothing.
     Unaware,
     /// It logs this line repeatedly.
@@ -29,7 +29,7 @@ pub(super) enum Reaction {
 
 /// Clusters that differ in the agent's AWS credentials.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Credentials {
+pub enum Credentials {
     /// A role by web identity.
     WebIdentity,
     /// The role of the node.
@@ -74,11 +74,15 @@ const EC2_THROTTLED: &str = lookup!(
 const EC2_REFUSED: &str = lookup!(
     r#"https response error StatusCode: 0, RequestID: , request send failed, Post \"https://ec2.eu-central-1.amazonaws.com/\": dial tcp 10.0.0.1:443: connect: connection refused"#
 );
-const LEASE_REFUSED: &str = "E1122 13:04:55.148702       1 leaderelection.go:448] error retrieving resource lock castai-agent/agent-leader-election-lock: Get \"https://10.96.0.1:443/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases/agent-leader-election-lock?timeout=3s\": dial tcp 10.96.0.1:443: connect: connection refused";
-const LEASE_TLS_TIMEOUT: &str = "E1122 13:04:55.148702       1 leaderelection.go:448] error retrieving resource lock castai-agent/agent-leader-election-lock: Get \"https://10.96.0.1:443/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases/agent-leader-election-lock?timeout=3s\": net/http: TLS handshake timeout";
+/// The agent has delivered a delta.
+pub const UPLOADED: &str = r#"time="2026-11-22T13:04:54Z" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
+/// The agent cannot connect to the API server.
+pub const LEASE_REFUSED: &str = "E1122 13:04:55.148702       1 leaderelection.go:448] error retrieving resource lock castai-agent/agent-leader-election-lock: Get \"https://10.96.0.1:443/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases/agent-leader-election-lock?timeout=3s\": dial tcp 10.96.0.1:443: connect: connection refused";
+/// The API server hangs in the TLS handshake.
+pub const LEASE_TLS_TIMEOUT: &str = "E1122 13:04:55.148702       1 leaderelection.go:448] error retrieving resource lock castai-agent/agent-leader-election-lock: Get \"https://10.96.0.1:443/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases/agent-leader-election-lock?timeout=3s\": net/http: TLS handshake timeout";
 
 /// Returns the faults that a cluster with these credentials can have.
-pub(super) fn faults(credentials: Credentials) -> Vec<SequenceFault> {
+pub fn faults(credentials: Credentials) -> Vec<SequenceFault> {
     use Reaction::{Exits, Logs, LogsOnce, Unaware};
     let mut faults = vec![
         ("dns_name_is_nxdomain", Logs(line(M::NetDnsNxdomain))),
@@ -147,9 +151,19 @@ pub(super) fn faults(credentials: Credentials) -> Vec<SequenceFault> {
     faults.into_iter().map(fault).collect()
 }
 
+impl Credentials {
+    /// Starts a lab cluster whose agent has these credentials.
+    pub fn start_lab(self) -> LabCluster {
+        match self {
+            Self::WebIdentity => LabCluster::with_web_identity_role(),
+            Self::Node => LabCluster::start(),
+        }
+    }
+}
+
 impl SequenceFault {
     /// Injects the fault. The exporter keeps its memory, such as cached credentials.
-    pub(super) async fn inject(self, world: &mut LabCluster) {
+    pub async fn inject(self, world: &mut LabCluster) {
         let fault = match self.scenario.fault {
             InjectedFault::StsForRole(fault) => InjectedFault::Sts(fault),
             fault => fault,
@@ -159,7 +173,8 @@ impl SequenceFault {
 }
 
 impl Reaction {
-    pub(super) fn line(self) -> Option<&'static str> {
+    /// Returns the line that the agent logs.
+    pub fn line(self) -> Option<&'static str> {
         match self {
             Self::Unaware => None,
             Self::Logs(line) | Self::Exits(line) | Self::LogsOnce(line) => Some(line),
@@ -168,7 +183,7 @@ impl Reaction {
 }
 
 /// Returns a line of this mode.
-fn line(mode: M) -> &'static str {
+pub fn line(mode: M) -> &'static str {
     let known = LINES.iter().find(|(of, _)| *of == mode);
     known.unwrap_or_else(|| panic!("no line of {mode}")).1
 }

@@ -1,0 +1,144 @@
+//! Faults in a row on a real control plane, with recovery and restarts between them: each is named,
+//! and nothing of an earlier one is reported again.
+//!
+//! Two API servers and etcd are real, and fail for real. Everything else that the agent depends on is
+//! the lab's, which fails in `tests/it/sequences.rs` in the same way.
+
+mod admin;
+mod agent;
+mod bed;
+mod faults;
+mod injection;
+mod node;
+
+use std::time::Duration;
+
+use bed::SequenceBed;
+use castai_health_exporter::catalogue::{CheckId, FailureMode};
+use castai_health_exporter::classify::classify_line;
+use faults::{RealFault, cluster_faults, lab_faults};
+use test_support::sequence::figures::print_and_assert;
+use test_support::sequence::observed::{Settled, settle};
+use test_support::sequence::{Credentials, Figures, Random};
+
+/// Time after which a fault counts as not named, or as still reported: much more than it takes on a
+/// busy machine.
+const GIVE_UP: Duration = Duration::from_secs(180);
+/// Attempts of each check during which nothing may be reported after a recovery.
+const QUIET_ATTEMPTS: u64 = 2;
+/// Faults of the control plane and the agent's objects, and of the lab, in the short sequence.
+const SHORT: (usize, usize) = (5, 3);
+/// The same in the long ones.
+const LONG: (usize, usize) = (25, 8);
+
+#[tokio::test]
+async fn short_sequence_of_faults_is_told_apart() {
+    let figures = play(1, Credentials::WebIdentity, SHORT).await;
+    print_and_assert(&figures, ["", ""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it takes 15 minutes; `make test-sequences` runs it"]
+async fn three_orders_of_all_faults_are_told_apart() {
+    let (one, two, three) = tokio::join!(
+        play(1, Credentials::WebIdentity, LONG),
+        play(2, Credentials::Node, LONG),
+        play(3, Credentials::WebIdentity, LONG),
+    );
+    let figures: Vec<Figures> = [one, two, three].into_iter().flatten().collect();
+    print_and_assert(&figures, ["", ""]);
+}
+
+async fn play(seed: u64, credentials: Credentials, count: (usize, usize)) -> Vec<Figures> {
+    let mut bed = SequenceBed::start(credentials).await;
+    let mut random = Random::new(seed);
+    let mut faults = random.order(cluster_faults(), count.0);
+    faults.extend(random.order(lab_faults(credentials), count.1));
+    let all = faults.len();
+    let sequence = format!("seed {seed}");
+    assert_eq!(recover(&mut bed).await.err(), None, "at the start");
+    let mut figures = Vec::new();
+    for fault in random.order(faults, all) {
+        bed.inject(fault).await;
+        let named = settle(GIVE_UP, async || {
+            bed.live().await;
+            misnamed(&bed, fault).await
+        })
+        .await;
+        bed.heal().await;
+        let mut recovered = recover(&mut bed).await;
+        // A restart for another reason brings nothing back.
+        let restarts = random.below(2) == 0;
+        if recovered.is_ok() && restarts {
+            bed.restart_agent().await;
+        }
+        // Each check has seen the healthy cluster before the next fault.
+        if recovered.is_ok()
+            && let Err(reported) = stay_quiet(&mut bed).await
+        {
+            recovered = Err(reported);
+        }
+        figures.push(Figures::new(&sequence, fault.name, named, recovered));
+    }
+    figures
+}
+
+/// Waits until everything is ok.
+async fn recover(bed: &mut SequenceBed) -> Result<Settled, Vec<String>> {
+    settle(GIVE_UP, async || {
+        bed.live().await;
+        bed.exporter.unhealthy().await
+    })
+    .await
+}
+
+/// Returns what is wrong while a fault lasts: its root cause is not the only one, or the agent's log
+/// is said to contain something else.
+async fn misnamed(bed: &SequenceBed, fault: RealFault) -> Vec<String> {
+    let mut wrong = bed.exporter.roots_unless((fault.check, fault.mode)).await;
+    let line = fault.agent.line();
+    let logged = line.and_then(|line| classify_line(line).mode());
+    for (check, mode) in bed.exporter.failures().await {
+        if check == CheckId::AgentLog && Some(mode) != logged {
+            let evidence = bed.exporter.evidence(check).await;
+            wrong.push(format!("the agent's log: {mode}: {evidence}"));
+        }
+    }
+    wrong
+}
+
+/// Waits for further attempts of every check, during which nothing may be reported but the closed
+/// port of an agent that restarts.
+async fn stay_quiet(bed: &mut SequenceBed) -> Result<(), Vec<String>> {
+    let mut before = bed.exporter.attempts().await;
+    // Checks that do not apply make no attempts.
+    before.retain(|(_, count)| *count > 0);
+    let mut reported = Vec::new();
+    let waited = settle(GIVE_UP, async || {
+        bed.live().await;
+        for (check, mode) in bed.exporter.failures().await {
+            if mode == FailureMode::AgentHealthUnreachable {
+                continue;
+            }
+            let evidence = bed.exporter.evidence(check).await;
+            reported.push(format!("after recovery: {check} {mode}: {evidence}"));
+        }
+        let now = bed.exporter.attempts().await;
+        let behind = |(check, count): &&(CheckId, u64)| {
+            let reached = now.iter().find(|(other, _)| other == check);
+            reached.is_none_or(|(_, now)| *now < count + QUIET_ATTEMPTS)
+        };
+        let behind = before.iter().filter(behind);
+        behind
+            .map(|(check, _)| format!("{check} made no attempt"))
+            .collect()
+    })
+    .await;
+    waited?;
+    reported.dedup();
+    if reported.is_empty() {
+        Ok(())
+    } else {
+        Err(reported)
+    }
+}
