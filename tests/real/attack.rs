@@ -6,13 +6,14 @@
 
 mod attacks;
 mod clients;
+mod exporter;
 mod figures;
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use test_support::exporter::{Exporter, fetch, program};
+use test_support::exporter::program;
 use test_support::lab_cluster::LabCluster;
 use tokio::time::{Instant, sleep};
 
@@ -55,7 +56,8 @@ async fn attacks_stop_no_other_check_and_show_no_secret() {
     let usual = run(first, None, &build, duration).await;
     println!("{usual}");
     let mut broken = usual.problems();
-    for attack in others.iter().filter(|attack| attack.name.contains(&only)) {
+    let is_selected = |attack: &&Attack| only.split(',').any(|word| attack.name.contains(word));
+    for attack in others.iter().filter(is_selected) {
         let figures = run(attack, Some(&usual), &build, duration).await;
         println!("{figures}");
         broken.extend(figures.problems());
@@ -79,14 +81,15 @@ async fn run(
     let mut world = LabCluster::behind_a_proxy();
     world.file = with_intervals(&world.file);
     (attack.prepare)(&mut world);
+    attack.setup.prepare(&mut world).await;
     world.config();
-    let exporter = Exporter::start_build(build, &world.env, &world.mounted("exporter.yaml")).await;
+    let exporter = attack.setup.start(build, &world).await;
     let renewal = tokio::spawn(lab::apiserver::workload::renew_leases(
         world.api.objects().clone(),
     ));
     let began = Instant::now();
     let mut slowest_health = Duration::ZERO;
-    while fetch(exporter.address(), "/-/ready").await.unwrap().trim() != "ready" {
+    while exporter.fetch("/-/ready").await.unwrap().trim() != "ready" {
         assert!(
             began.elapsed() < START_TIMEOUT,
             "{}: {}",
@@ -105,7 +108,7 @@ async fn run(
             before = Some((Sample::take(&exporter).await, Instant::now()));
         }
         let asked = Instant::now();
-        let answer = fetch(exporter.address(), "/-/healthy").await;
+        let answer = exporter.fetch("/-/healthy").await;
         slowest_health = slowest_health.max(asked.elapsed());
         if let Err(error) = answer {
             panic!("{}: health does not respond: {error}", attack.name);

@@ -111,7 +111,7 @@ annotations: {{- . | nindent 2 }}
 {{- define "castai-health-exporter.rules" -}}
 {{- $names := dict "deployment" .root.Values.agent.deployment "serviceAccount" .root.Values.agent.serviceAccount -}}
 {{- range (.root.Files.Get "files/permissions.yaml" | fromYaml | dig .account list) -}}
-{{- if eq .place $.place }}
+{{- if and (eq .place $.place) (or $.root.Values.agent.tokenRequests (ne .resource "serviceaccounts/token")) }}
 - apiGroups: [{{ .apiGroup | quote }}]
   resources: [{{ .resource }}]
   {{- with .name }}
@@ -120,4 +120,10 @@ annotations: {{- . | nindent 2 }}
   verbs: [{{ join ", " .verbs }}]
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{- /* Not empty if there is a NetworkPolicy: the values enable it, or say who connects. */ -}}
+{{- define "castai-health-exporter.networkPolicyEnabled" -}}
+{{- $policy := .Values.networkPolicy -}}
+{{- if kindIs "bool" $policy.enabled | ternary $policy.enabled (not (empty $policy.from)) -}}true{{- end -}}
 {{- end -}}

@@ -68,6 +68,15 @@ volumes: {{- trim . | nindent 2 }}
 {{- toYaml $affinity -}}
 {{- end -}}
 
+{{- /* The agent's Secrets as JSON: each with its name, and its keys if not all are mounted. */ -}}
+{{- define "castai-health-exporter.agentSecrets" -}}
+{{- $secrets := list -}}
+{{- range .Values.agent.secrets -}}
+{{- $secrets = append $secrets (kindIs "map" . | ternary . (dict "name" .)) -}}
+{{- end -}}
+{{- toJson $secrets -}}
+{{- end -}}
+
 {{- define "castai-health-exporter.volumes" -}}
 {{- if .Values.companion.config }}
 - name: config
@@ -79,13 +88,21 @@ volumes: {{- trim . | nindent 2 }}
 {{- end }}
 {{- with .Values.web.tls.secretName }}
 - name: web-tls
-  secret: {secretName: {{ . }}}
+  secret: {secretName: {{ . }}, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}
 {{- end }}
 {{- if eq (include "castai-health-exporter.namespace" .) (include "castai-health-exporter.agentNamespace" .) }}
 {{- /* Optional: the pod starts without them, and the kubelet mounts them once they exist. */}}
-{{- range .Values.agent.secrets }}
-- name: {{ printf "secret-%s" . | replace "." "-" | trunc 63 | trimSuffix "-" }}
-  secret: {secretName: {{ . }}, optional: true}
+{{- range include "castai-health-exporter.agentSecrets" . | fromJsonArray }}
+- name: {{ printf "secret-%s" .name | replace "." "-" | trunc 63 | trimSuffix "-" }}
+  secret:
+    secretName: {{ .name }}
+    optional: true
+    {{- with .keys }}
+    items:
+      {{- range . }}
+      - {key: {{ . }}, path: {{ . }}}
+      {{- end }}
+    {{- end }}
 {{- end }}
 {{- range .Values.agent.configMaps }}
 - name: {{ printf "configmap-%s" . | replace "." "-" | trunc 63 | trimSuffix "-" }}
@@ -108,8 +125,8 @@ volumes: {{- trim . | nindent 2 }}
 - {name: web-tls, mountPath: /etc/castai-health-exporter-tls, readOnly: true}
 {{- end }}
 {{- if eq (include "castai-health-exporter.namespace" .) (include "castai-health-exporter.agentNamespace" .) }}
-{{- range .Values.agent.secrets }}
-- {name: {{ printf "secret-%s" . | replace "." "-" | trunc 63 | trimSuffix "-" }}, mountPath: /etc/castai-agent/secrets/{{ . }}, readOnly: true}
+{{- range include "castai-health-exporter.agentSecrets" . | fromJsonArray }}
+- {name: {{ printf "secret-%s" .name | replace "." "-" | trunc 63 | trimSuffix "-" }}, mountPath: /etc/castai-agent/{{ hasKey . "keys" | ternary "secret-keys" "secrets" }}/{{ .name }}, readOnly: true}
 {{- end }}
 {{- range .Values.agent.configMaps }}
 - {name: {{ printf "configmap-%s" . | replace "." "-" | trunc 63 | trimSuffix "-" }}, mountPath: /etc/castai-agent/configmaps/{{ . }}, readOnly: true}

@@ -151,6 +151,9 @@
 {{- if ne .Values.agent.serviceAccount "castai-agent" -}}
 {{- $arguments = append $arguments (printf "--agent.service-account=%s" .Values.agent.serviceAccount) -}}
 {{- end -}}
+{{- if not .Values.agent.tokenRequests -}}
+{{- $arguments = append $arguments "--agent.no-token-requests" -}}
+{{- end -}}
 {{- with include "castai-health-exporter.configFlag" . -}}
 {{- $arguments = append $arguments (trim .) -}}
 {{- end -}}

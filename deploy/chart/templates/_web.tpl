@@ -39,13 +39,20 @@
 {{- ternary "https" "http" .Values.web.tls.enabled -}}
 {{- end -}}
 
+{{- /* Not empty if /metrics requires a password. */ -}}
+{{- define "castai-health-exporter.metricsNeedPassword" -}}
+{{- with .Values.web.basicAuth -}}
+{{- if and .enabled (not (has "metrics" .openRoutes)) -}}true{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* A probe with the handler that the web configuration permits. */ -}}
 {{- define "castai-health-exporter.probe" -}}
 {{- $probe := deepCopy .probe -}}
 {{- $web := .root.Values.web -}}
 {{- if not (or $probe.httpGet $probe.tcpSocket $probe.exec $probe.grpc) -}}
-{{- if or $web.basicAuth.enabled $web.configSecret.name -}}
-{{- /* The kubelet has no password, and may need a client certificate. */ -}}
+{{- if or $web.configSecret.name (and $web.basicAuth.enabled (not (has "health" $web.basicAuth.openRoutes))) -}}
+{{- /* The kubelet has no password, and with your own file it may need a client certificate. */ -}}
 {{- $_ := set $probe "tcpSocket" (dict "port" "health-metrics") -}}
 {{- else -}}
 {{- $get := dict "path" (printf "%s/-/healthy" (include "castai-health-exporter.routePrefix" .root)) "port" "health-metrics" -}}
@@ -63,13 +70,13 @@
 {{- define "castai-health-exporter.checkWeb" -}}
 {{- $values := .Values -}}
 {{- $web := $values.web -}}
-{{- $flags := dict "web.listen-address" "port" "web.config.file" "web.configSecret" "web.external-url" "web.externalUrl" "web.route-prefix" "web.routePrefix" "config.file" "companion.config" -}}
+{{- $flags := dict "web.listen-address" "port" "web.config.file" "web.configSecret" "web.external-url" "web.externalUrl" "web.route-prefix" "web.routePrefix" "config.file" "companion.config" "web.open-route" "web.basicAuth.openRoutes" "agent.no-token-requests" "agent.tokenRequests" "events.enabled" "events.enabled" -}}
 {{- range $values.extraArgs -}}
 {{- with get $flags (regexFind "^--[a-z.-]+" . | trimPrefix "--") -}}
-{{- fail (printf "extraArgs: set %s instead, because probes and monitors rely on it" .) -}}
+{{- fail (printf "extraArgs: set %s instead, because other objects of the chart rely on it" .) -}}
 {{- end -}}
 {{- end -}}
-{{- range $key, $value := dict "listen_address" "port" "config_file" "web.configSecret" "external_url" "web.externalUrl" "route_prefix" "web.routePrefix" -}}
+{{- range $key, $value := dict "listen_address" "port" "config_file" "web.configSecret" "external_url" "web.externalUrl" "route_prefix" "web.routePrefix" "open_routes" "web.basicAuth.openRoutes" -}}
 {{- if hasKey (dig "web" dict $values.companion.config) $key -}}
 {{- fail (printf "companion.config.web.%s: set %s instead, because probes and monitors rely on it" $key $value) -}}
 {{- end -}}
@@ -92,7 +99,7 @@
 {{- if and $web.tls.enabled (not (get $settings $tls)) -}}
 {{- fail (printf "%s.%s: set the CA and the server name, or insecureSkipVerify, because web.tls is enabled and pods are scraped by address" $monitor $tls) -}}
 {{- end -}}
-{{- if and $web.basicAuth.enabled (not (or $settings.basicAuth (get $settings "authorization"))) -}}
+{{- if and (include "castai-health-exporter.metricsNeedPassword" $) (not (or $settings.basicAuth (get $settings "authorization"))) -}}
 {{- fail (printf "%s.basicAuth: set user and password, because web.basicAuth is enabled" $monitor) -}}
 {{- end -}}
 {{- if and $web.tls.enabled (eq (get $settings "scheme" | default "https") "http") -}}

@@ -9,10 +9,12 @@ use test_support::lab_cluster::LabCluster;
 use tokio::task::JoinSet;
 
 use super::clients;
+use super::exporter::Setup;
 
 /// One attack.
 pub(super) struct Attack {
     pub(super) name: &'static str,
+    pub(super) setup: Setup,
     /// Changes the lab before the exporter starts.
     pub(super) prepare: fn(&mut LabCluster),
     /// Starts the attack on a healthy exporter, and returns the clients that it needs.
@@ -59,6 +61,20 @@ macro_rules! attack {
     (at_start, $name:literal, $prepare:expr) => {
         attack!(@ $name, $prepare, |_, _| async { JoinSet::new() }.boxed())
     };
+    (setup, $name:literal, $setup:expr, $clients:expr) => {
+        Attack {
+            setup: $setup,
+            ..attack!(clients, $name, $clients)
+        }
+    };
+    (unread_log, $name:literal, ) => {
+        Attack {
+            setup: Setup::UnreadLog,
+            ..attack!(at_start, $name, |world: &mut LabCluster| {
+                world.file.push_str("log: { level: debug }\n");
+            })
+        }
+    };
     (running, $name:literal, $change:expr) => {
         attack!(@ $name, |_| (), |world, _| {
             $change(world);
@@ -72,7 +88,7 @@ macro_rules! attack {
         })
     };
     (@ $name:literal, $prepare:expr, $begin:expr) => {
-        Attack { name: $name, prepare: $prepare, begin: $begin }
+        Attack { name: $name, setup: Setup::Plain, prepare: $prepare, begin: $begin }
     };
 }
 
@@ -112,6 +128,10 @@ attacks! {
     "400 dripping connections": clients(clients::dripping);
     "clients that send garbage": clients(clients::garbage);
     "clients that scrape without a pause": clients(clients::requests);
+    "400 idle connections from the address that asks for health": clients(clients::idle_from_here);
+    "clients that send passwords and hang up": setup(Setup::Passwords, clients::passwords);
+    "clients that begin TLS handshakes with an RSA-4096 key": setup(Setup::Rsa4096, clients::handshakes);
+    "log pipe without a reader": unread_log();
 }
 
 fn huge_pods(world: &mut LabCluster) {

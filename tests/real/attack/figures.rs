@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use test_support::exporter::{Exporter, fetch};
 
 use super::INTERVAL;
+use super::exporter::Target;
 
 /// Smallest share of the attempts of checks that the attack does not break.
 const MIN_ATTEMPTS: f64 = 0.95;
@@ -40,11 +40,11 @@ pub(super) struct Figures {
 }
 
 impl Sample {
-    pub(super) async fn take(exporter: &Exporter) -> Self {
-        let metrics = exporter.metrics().await;
+    pub(super) async fn take(exporter: &Target) -> Self {
+        let metrics = exporter.fetch("/metrics").await.unwrap();
         let mut shown = vec![exporter.log(), metrics.clone()];
         for path in ["/", "/api/v1/status"] {
-            shown.push(fetch(exporter.address(), path).await.unwrap());
+            shown.push(exporter.fetch(path).await.unwrap());
         }
         let plain = [lab::TOKEN, lab::API_KEY];
         let secrets = plain.into_iter().flat_map(|secret| {
