@@ -6,6 +6,7 @@ pub mod dashboards;
 pub mod directory;
 pub mod file;
 pub mod generator_options;
+mod markdown;
 pub mod prometheus_rule;
 pub mod rules;
 pub mod runbooks;

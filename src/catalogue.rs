@@ -6,6 +6,7 @@
 pub mod agent_permission;
 pub mod alert;
 pub mod check;
+pub mod check_group;
 pub mod exporter_alert;
 pub mod metric;
 pub mod mode;
@@ -13,6 +14,7 @@ pub mod mode_set;
 pub mod permission;
 pub mod phase;
 pub mod relation;
+pub mod remedy;
 pub mod remedy_overrides;
 mod sentence;
 pub mod severity;
@@ -22,16 +24,18 @@ pub mod timeouts;
 pub use agent_permission::AgentPermission;
 pub use alert::Alert;
 pub use check::{CheckId, Need, Scope, Status};
+pub use check_group::CheckGroup;
 pub use exporter_alert::ExporterAlert;
 pub use mode::category::{Category, Property};
 pub use mode::{FailureMode, Family};
 pub use permission::Permission;
 pub use phase::Phase;
 pub use relation::{Effect, Relation};
+pub use remedy::{Placeholder, Remedy, RemedyValues, Step};
 pub use remedy_overrides::remedy;
 pub use sentence::first_sentence;
 pub use severity::Severity;
-pub use situation::{Situation, remedy_in};
+pub use situation::{Situation, remedy_in, remedy_templates};
 pub use timeouts::Timeouts;
 
 /// Default base of runbook links: the published repository that `Cargo.toml` names; empty if it

@@ -32,7 +32,7 @@ pub use exporter::dns::DnsSettings;
 pub use exporter::flags::Flags;
 pub use exporter::log::{LogFormat, LogSettings};
 pub use exporter::named_file::{NamedFile, Purpose};
-pub use exporter::server::WebSettings;
+pub use exporter::server::{OpenRoutes, WebSettings};
 pub use exporter::web::WebConfig;
 pub use secret::Secret;
 pub use settings::Config;

@@ -3,8 +3,8 @@
 
 mod discovery_loop;
 mod live_state;
-pub mod preflight;
 mod signals;
+pub mod startup_checks;
 
 use std::io;
 use std::sync::Arc;
@@ -79,6 +79,12 @@ async fn serve(
     let bound = server::bind(&config.web)?;
     let signals = Signals::new()?;
     greet(&config, &bound);
+    if config.has_nothing_to_check() {
+        tracing::warn!(
+            "nothing to check: this is no pod, and neither a kubeconfig nor the agent's \
+             environment is known; set KUBECONFIG or --kubeconfig"
+        );
+    }
     let check_set = CheckSet::new(&config);
     let live = Arc::new(LiveState::new(&config, &check_specs(&check_set)));
     let (ask, asked) = mpsc::channel(1);

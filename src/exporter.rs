@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::catalogue::{CheckId, Scope};
+use crate::catalogue::{CheckId, Scope, Timeouts};
 use crate::config::{AgentEnvironment, Config, Vantage};
 
 /// The version of the exporter.
@@ -27,8 +27,21 @@ pub struct Exporter {
     pub environment_problems: Vec<String>,
     /// The checks that do not run, with the reason.
     pub skipped: Vec<Skipped>,
+    /// The agent's timeouts where they differ from the catalogue.
+    pub agent_timeouts: Vec<(CheckId, Timeouts)>,
     /// Result of the latest configuration reload.
     pub reload: Reload,
+    /// Number of Kubernetes Events; `None` if they are not enabled.
+    pub kube_events: Option<EventCounts>,
+}
+
+/// Number of Kubernetes Events since they were enabled.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct EventCounts {
+    /// Written.
+    pub written: u64,
+    /// Not written: over the limit, or the API server did not take them.
+    pub dropped: u64,
 }
 
 /// A check that does not run.
@@ -63,6 +76,11 @@ impl Exporter {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            agent_timeouts: CheckId::ALL
+                .iter()
+                .map(|check| (*check, config.check(*check).timeouts))
+                .filter(|(check, timeouts)| check.entry().timeouts != *timeouts)
+                .collect(),
             skipped: CheckId::ALL
                 .iter()
                 .filter(|check| !entered.contains(check))
@@ -75,7 +93,16 @@ impl Exporter {
                 successful: true,
                 succeeded: SystemTime::now(),
             },
+            kube_events: None,
         }
+    }
+
+    /// Returns the agent's timeouts for the targets of a check.
+    pub fn timeouts_of(&self, check: CheckId) -> &Timeouts {
+        let mut configured = self.agent_timeouts.iter();
+        configured
+            .find(|(of, _)| *of == check)
+            .map_or(&check.entry().timeouts, |(_, timeouts)| timeouts)
     }
 
     /// Returns the value of the label `scope`.

@@ -3,7 +3,7 @@
 //! Data flows one way, and the modules are listed in that order:
 //!
 //! ```text
-//! agent's environment + flags + file ─► config ─► checks ─► scheduler ─► state ─► diagnosis ─► metrics · status · log · page
+//! agent's environment + flags + file ─► config ─► checks ─► scheduler ─► state ─► diagnosis ─► metrics · status · log · pages
 //! catalogue ─► rules · runbooks · dashboards · docs · explain · HELP texts
 //! ```
 //!
@@ -28,16 +28,24 @@ pub mod checks;
 pub mod cloud;
 pub mod kube;
 pub mod net;
+pub mod preflight;
 
 // Scheduling, state, and what the state means.
 pub mod diagnosis;
+pub mod history;
 pub mod scheduler;
 pub mod state;
 
+// What a person outside the cluster learns through the API server, and takes along for support.
+pub mod bundle;
+pub mod doctor;
+
 // Views of the state.
 pub mod exporter;
+pub mod kube_events;
 pub mod log;
 pub mod metrics;
+pub mod pages;
 pub mod server;
 pub mod status;
 

@@ -76,7 +76,7 @@ pub fn change(change: &VerdictChange, diagnosis: &Diagnosis, runbook_base: &str)
         },
         evidence: verdict.evidence().to_string(),
         cause: first.map(|finding| first_sentence(finding.mode.entry().meaning)),
-        hint: first.map(|finding| finding.remedy(change.check)),
+        hint: first.map(|finding| finding.remedy(change.check).to_line()),
         runbook: first.and_then(|finding| runbook_url(runbook_base, change.check, finding.mode)),
     };
     match status {
@@ -97,7 +97,7 @@ struct Line {
     also_affected: Option<String>,
     cause: Option<&'static str>,
     evidence: String,
-    hint: Option<&'static str>,
+    hint: Option<String>,
     runbook: Option<String>,
 }
 

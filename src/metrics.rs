@@ -269,12 +269,19 @@ fn of_cluster(check_states: &[CheckState]) -> [MetricFamily; 7] {
     ]
 }
 
-fn of_exporter(exporter: &Exporter) -> [MetricFamily; 4] {
+fn of_exporter(exporter: &Exporter) -> [MetricFamily; 5] {
     let stands = [
         exporter.vantage.label(),
         exporter.scope_label(),
         exporter.agent_environment.label(),
     ];
+    let events = exporter.kube_events.into_iter().flat_map(|events| {
+        let counts = [events.written, events.dropped].map(count);
+        names::KUBE_EVENT_RESULTS
+            .iter()
+            .zip(counts)
+            .map(|(result, count)| ([*result], count))
+    });
     let built = [VERSION, REVISION, RUSTVERSION, std::env::consts::ARCH];
     [
         family(names::EXPORTER_INFO, [(stands, 1.0)]),
@@ -287,6 +294,7 @@ fn of_exporter(exporter: &Exporter) -> [MetricFamily; 4] {
             names::RELOAD_SUCCESS_TIME,
             [([], since_1970(exporter.reload.succeeded))],
         ),
+        family(names::KUBE_EVENTS, events),
     ]
 }
 

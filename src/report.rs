@@ -18,7 +18,7 @@ pub use observation::Observation;
 pub use phase_timer::{PhaseOutcome, PhaseTimer, PhaseTiming};
 pub use verdict::{Finding, Verdict};
 
-use crate::catalogue::CheckId;
+use crate::catalogue::{CheckId, Placeholder, RemedyValues};
 
 /// The result for one target of a check.
 #[derive(Clone, Debug)]
@@ -96,7 +96,48 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Completes the remedies with what is known of the installation and of the failing target.
+    pub fn complete_remedies(&mut self, known: &RemedyValues) {
+        let failing = self.targets.iter().find(|target| target.outcome.is_err());
+        let mut values = RemedyValues::default();
+        if let Some(TargetReport { target, .. }) = failing {
+            let (host, port) = target.rsplit_once(':').unwrap_or((target, ""));
+            values = values
+                .with(Placeholder::Host, host)
+                .with(Placeholder::Port, port);
+        }
+        self.verdict.complete_remedies(&values.or(known));
+    }
+
+    /// Adds the identity and the instance that this check discovered.
+    fn discovered(&self, mut values: RemedyValues) -> RemedyValues {
+        if let Some(identity) = &self.identity {
+            values = values.with(Placeholder::Account, &identity.account);
+            // Users have no role.
+            if identity.arn.contains("role/") {
+                values = values.with(Placeholder::Role, &identity.role);
+            }
+        }
+        if let Some(instance) = &self.instance {
+            values = values.with(Placeholder::Region, &instance.region);
+            if let Some(id) = &instance.id {
+                values = values.with(Placeholder::Instance, id);
+            }
+        }
+        values
+    }
+}
+
 impl LatestReports {
+    /// Returns what the checks discovered that completes remedies.
+    pub fn remedy_values(&self) -> RemedyValues {
+        let reports = self.0.iter().map(|(_, report)| report);
+        reports.fold(RemedyValues::default(), |values, report| {
+            report.discovered(values)
+        })
+    }
+
     /// Collects the latest reports.
     pub fn new(latest: Vec<(CheckId, Arc<Report>)>) -> Self {
         Self(latest)

@@ -2,7 +2,7 @@
 //! or of related ones, contained panics.
 //!
 //! Invariant: nothing else creates intervals, deadlines or tasks, except the server for its
-//! connections.
+//! connections and `kube_events` for its writer.
 
 pub mod jitter;
 pub mod self_throttling;
@@ -12,7 +12,7 @@ mod pacing;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use neighbours::NeighbourChanges;
 use pacing::Pacing;
@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::catalogue::{CheckId, Effect, FailureMode, Relation, timeouts};
+use crate::catalogue::{CheckId, Effect, FailureMode, Relation, RemedyValues, timeouts};
 use crate::checks::{Attempt, Check, CheckSet, ScheduledCheck, WatchTask};
 use crate::report::{Evidence, Finding, LatestReports, Report, Verdict};
 use crate::state::{AttemptResult, CheckSpec, HealthState, RecordedAttempt, VerdictChange};
@@ -49,6 +49,7 @@ struct SchedulerContext {
     health: Arc<HealthState>,
     on_change: OnChange,
     relations: &'static [Relation],
+    remedy_values: Arc<RemedyValues>,
     /// The checks with a verdict so far, for checks that wait for a prerequisite.
     completed: Arc<watch::Sender<Vec<CheckId>>>,
     /// The changes of verdict that concern other checks.
@@ -117,16 +118,19 @@ impl RunningChecks {
                     let (began, known) = (Instant::now(), context.changes_for(row.check));
                     let recorded = context.attempt(&row).await;
                     context.mark_completed(row.check);
-                    let pause = pacing.pause_after(&recorded, began.elapsed());
+                    let pause = jitter::around(pacing.pause_after(&recorded, began.elapsed()));
+                    context.plan_next_attempt(row.check, pause);
                     tokio::select! {
                         // One change may resolve both: a check that was blocked runs at once.
                         biased;
                         // The check was unknown only because another check blocked it.
                         () = context.unblocked(row.check) => {}
-                        () = sleep(jitter::around(pause)) => {}
+                        () = sleep(pause) => {}
                         // A related check changed, which often concerns this one too.
                         () = context.neighbour_changed(row.check, known) => {
-                            sleep(pacing.pause_after_neighbour(began.elapsed())).await;
+                            let pause = pacing.pause_after_neighbour(began.elapsed());
+                            context.plan_next_attempt(row.check, pause);
+                            sleep(pause).await;
                         }
                     }
                 }
@@ -185,6 +189,7 @@ impl SchedulerContext {
             health,
             on_change,
             relations: check_set.relations,
+            remedy_values: Arc::new(check_set.remedy_values.clone()),
             completed: Arc::default(),
             changes: Arc::default(),
         }
@@ -212,6 +217,12 @@ impl SchedulerContext {
             .wait_for(free)
             .await
             .expect("this context holds the sender");
+    }
+
+    /// Tells the views when the next attempt of a check follows.
+    fn plan_next_attempt(&self, check: CheckId, pause: Duration) {
+        self.health
+            .plan_next_attempt(check, SystemTime::now() + pause);
     }
 
     /// Returns the number of changes so far that concern a check.
@@ -251,7 +262,12 @@ impl SchedulerContext {
                 self_throttled: false,
                 panicked: false,
             },
-            None => attempt(row, peers).await,
+            None => {
+                let known = RemedyValues::clone(&self.remedy_values).or(&peers.remedy_values());
+                let mut result = attempt(row, peers).await;
+                result.report.complete_remedies(&known);
+                result
+            }
         };
         let recorded = self.health.record(check, result);
         if let Some(change) = &recorded.change {

@@ -3,7 +3,9 @@
 //! * `GET /` — the status page.
 //! * `GET /metrics` — Prometheus text format 0.0.4.
 //! * `GET /api/v1/status` — the same data as JSON.
-//! * `GET /runbooks/<AlertName>` — a runbook in Markdown; `.md` may follow the name.
+//! * `GET /api/v1/history` — the changes of the last 24 hours as JSON.
+//! * `GET /runbooks/`, `GET /runbooks/<AlertName>` — the runbooks as pages. With `.md` after the
+//!   name, a client that does not accept HTML gets the Markdown.
 //! * `GET /-/healthy` — 200 while the process responds.
 //! * `GET /-/ready` — 200 once every check has a verdict; before that, 503 and the reason.
 //! * `POST /-/reload`, `PUT /-/reload` — reloads the configuration; 403 unless enabled, 500 and the
@@ -11,7 +13,7 @@
 //!
 //! `HEAD` works wherever `GET` does. All routes are below the route prefix. With users in the web
 //! configuration, every route requires authentication, including `/-/healthy`, as in the
-//! exporter-toolkit.
+//! exporter-toolkit, except for `web.open_routes`.
 //!
 //! Invariant: it serves [`Handlers`] and knows neither state nor scheduler. A connection carries
 //! one request, is bounded in time and size, and cannot block another. Clients that are not
@@ -24,7 +26,6 @@ mod cpu_share;
 mod handlers;
 mod handshake_queue;
 mod open_connections;
-pub mod page;
 mod password_checks;
 mod rate_limiter;
 mod response;
@@ -45,12 +46,17 @@ use tokio::net::TcpSocket;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::config::{ConfigErrors, WebSettings};
+use crate::config::{ConfigErrors, OpenRoutes, WebSettings};
 
 /// Length of the kernel's queue of connections to accept; the kernel caps it at `somaxconn`.
 const BACKLOG: u32 = 4096;
 /// Time that requests in progress may take after shutdown was requested.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(700);
+/// Number of connections that are closed for newer ones before the server looks at what the newer
+/// ones have sent. It is far below the limits, so that none is closed whose request is on its way.
+const EVICTIONS_WITHOUT_PAUSE: usize = 16;
+/// Pause in which the runtime learns which connections have sent something.
+const EVICTION_PAUSE: Duration = Duration::from_millis(1);
 /// Pause after a failed accept, usually for lack of file descriptors.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
@@ -60,6 +66,7 @@ pub struct Bound {
     listeners: Vec<tokio::net::TcpListener>,
     access: Access,
     prefix: String,
+    open_routes: OpenRoutes,
 }
 
 /// Why the server cannot start.
@@ -92,6 +99,7 @@ pub fn bind(web: &WebSettings) -> Result<Bound, BindError> {
         listeners: listeners.collect::<Result<_, _>>()?,
         access,
         prefix: web.route_prefix.clone(),
+        open_routes: web.open_routes,
     })
 }
 
@@ -134,6 +142,7 @@ impl Bound {
             handlers,
             access: self.access,
             prefix: self.prefix,
+            open_routes: self.open_routes,
             handshakes: HandshakeQueue::default(),
         });
         let open = Arc::new(OpenConnections::default());
@@ -163,7 +172,7 @@ async fn accept(
 ) {
     let mut connections = JoinSet::new();
     let watching = ending.clone();
-    let mut accept_failed = false;
+    let (mut accept_failed, mut evictions) = (false, 0);
     loop {
         tokio::select! {
             () = connection::ended(&mut ending) => break,
@@ -172,15 +181,21 @@ async fn accept(
                 Ok((stream, peer)) => {
                     accept_failed = false;
                     let (shared, ending) = (Arc::clone(&shared), watching.clone());
-                    let (slot, evicted) = open.add(peer.ip());
+                    let admission = open.add(peer.ip());
+                    evictions += usize::from(admission.has_evicted);
                     connections.spawn(async move {
-                        let served = connection::serve(stream, &slot, evicted, &shared, ending);
+                        let served = connection::serve(stream, admission, &shared, ending);
                         if let Err(why) = served.await {
                             tracing::debug!(%peer, why, "connection ended early");
                         }
                     });
                     // A request that has arrived is read before newer connections are accepted.
-                    tokio::task::yield_now().await;
+                    if evictions < EVICTIONS_WITHOUT_PAUSE {
+                        tokio::task::yield_now().await;
+                    } else {
+                        evictions = 0;
+                        tokio::time::sleep(EVICTION_PAUSE).await;
+                    }
                 }
                 Err(error) => {
                     if !accept_failed {

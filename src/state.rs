@@ -35,6 +35,8 @@ pub struct CheckState {
     pub last_attempt: Option<SystemTime>,
     /// When the verdict was last `ok` or `warning`.
     pub last_success: Option<SystemTime>,
+    /// When the next attempt is due; in the past while it runs, `None` if none is planned.
+    pub next_attempt: Option<SystemTime>,
 }
 
 /// Identity and settings of a check to be tracked.
@@ -116,6 +118,7 @@ impl HealthState {
                     Some(check_state) if check_state.subject == entry.subject => CheckState {
                         need: entry.need,
                         interval: entry.interval,
+                        next_attempt: None,
                         ..check_state.clone()
                     },
                     Some(check_state) => CheckState {
@@ -137,6 +140,14 @@ impl HealthState {
         check_state
             .map(|check_state| check_state.record(result))
             .unwrap_or_default()
+    }
+
+    /// Records when the next attempt of a check is due.
+    pub fn plan_next_attempt(&self, check: CheckId, due: SystemTime) {
+        let mut check_states = self.lock();
+        if let Some(state) = check_states.iter_mut().find(|state| state.check == check) {
+            state.next_attempt = Some(due);
+        }
     }
 
     /// Returns a snapshot for the views.
@@ -183,6 +194,7 @@ impl CheckState {
             counts: Counts::new(entry.check),
             last_attempt: None,
             last_success: None,
+            next_attempt: None,
         }
     }
 

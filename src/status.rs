@@ -1,4 +1,4 @@
-//! The state as one JSON document: `/api/v1/status` and `check --output json`.
+//! The state as one JSON document: `/api/v1/status` and `check --output json`; and its history.
 //!
 //! The schema is stable: within one `schema_version`, keys are only added. Every key is always
 //! present; an unknown value is `null`. Times are RFC 3339 in UTC, durations are seconds. Checks
@@ -13,6 +13,7 @@
 //! | `root_causes[]` | what is wrong now, most urgent first: `check`, `mode`, `severity` (`critical`, `warning`, `info`), `since`, `also_affected` (checks that fail or are unknown because of it) |
 //! | `checks[].id` | the check's label, which never changes |
 //! | `.question` | the question that the check answers |
+//! | `.group` | the system that it is about: `network`, `aws`, `google_cloud`, `azure`, `kubernetes`, `cast_ai`, `agent` |
 //! | `.scope` | `pod` or `cluster` |
 //! | `.status` | `ok`, `warning`, `failing`, `unknown` (also before the first verdict), `not_applicable`; `skipped` if it does not run |
 //! | `.need` | `start`, `feature` or `none`; `null` if skipped |
@@ -26,17 +27,20 @@
 //! | `.at` | when the last attempt finished |
 //! | `.seconds` | its duration: the longest target, since targets are tested in parallel |
 //! | `.last_attempt`, `.last_success` | when it last tested something, and when it was last `ok` or `warning` |
+//! | `.next_attempt` | when the next attempt is due; `null` if none is planned |
 //! | `.interval_seconds` | time between two attempts |
 
+mod history;
 mod target;
 
 use std::time::SystemTime;
 
+pub use history::HistoryDocument;
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use target::Target;
 
-use crate::catalogue::{CheckId, Severity, Status, remedy, runbook_url};
+use crate::catalogue::{CheckId, Severity, Status, runbook_url};
 use crate::diagnosis::{Diagnosis, Failure};
 use crate::exporter::{Exporter, REVISION, Skipped, VERSION};
 use crate::report::Finding;
@@ -92,6 +96,7 @@ struct Summary {
 struct CheckStatus {
     id: &'static str,
     question: &'static str,
+    group: &'static str,
     scope: &'static str,
     status: &'static str,
     need: Option<&'static str>,
@@ -106,6 +111,7 @@ struct CheckStatus {
     seconds: Option<f64>,
     last_attempt: Option<Timestamp>,
     last_success: Option<Timestamp>,
+    next_attempt: Option<Timestamp>,
     interval_seconds: Option<f64>,
 }
 
@@ -115,7 +121,7 @@ struct Mode {
     label: &'static str,
     evidence: String,
     meaning: &'static str,
-    remedy: &'static str,
+    remedy: String,
     runbook: Option<String>,
 }
 
@@ -240,6 +246,7 @@ impl CheckStatus {
             at: latest.and_then(|report| timestamp(report.at)),
             last_attempt: check_state.last_attempt.and_then(timestamp),
             last_success: check_state.last_success.and_then(timestamp),
+            next_attempt: check_state.next_attempt.and_then(timestamp),
             interval_seconds: Some(check_state.interval.as_secs_f64()),
             ..Self::skipped(&Skipped {
                 check: check_state.check,
@@ -253,6 +260,7 @@ impl CheckStatus {
         Self {
             id: entry.label,
             question: entry.question,
+            group: skipped.check.group().label(),
             scope: entry.scope.label(),
             status: SKIPPED,
             need: None,
@@ -267,6 +275,7 @@ impl CheckStatus {
             seconds: None,
             last_attempt: None,
             last_success: None,
+            next_attempt: None,
             interval_seconds: None,
         }
     }
@@ -279,7 +288,7 @@ impl Mode {
             label: entry.label,
             evidence: finding.evidence.to_string(),
             meaning: entry.meaning,
-            remedy: remedy(check, finding.mode),
+            remedy: finding.remedy(check).to_string(),
             runbook: runbook_url(&exporter.runbook_base, check, finding.mode),
         }
     }

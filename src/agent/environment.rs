@@ -84,15 +84,20 @@ impl Environment {
                 }
                 Some(from) => match referenced_key(from) {
                     None => self.set(name, pod_field(from, pod)),
-                    Some((kind, object, key)) if mounts.keys(kind, object).is_some() => {
-                        self.set(name, mounts.value(kind, object, key));
-                    }
-                    Some((kind, object, _)) => {
-                        self.set(name.clone(), None);
-                        self.unresolved.push(UnresolvedVariable {
-                            variable: Some(name),
-                            place: kind.place(object),
-                        });
+                    Some((kind, object, key)) => {
+                        let value = mounts.value(kind, object, key);
+                        let is_visible = value.is_some() || mounts.has_all_keys(kind, object);
+                        self.set(name.clone(), value);
+                        if !is_visible {
+                            let place = match mounts.keys(kind, object) {
+                                Some(_) => format!("the key {key} of {}", kind.place(object)),
+                                None => kind.place(object),
+                            };
+                            self.unresolved.push(UnresolvedVariable {
+                                variable: Some(name),
+                                place,
+                            });
+                        }
                     }
                 },
             }
@@ -145,15 +150,24 @@ impl MountedObjects {
         }
     }
 
-    /// Returns the keys of an object; `None` if it is not mounted. An optional object that does not
-    /// exist has no keys.
+    /// Returns where an object may be mounted: with all its keys, or only with some.
+    fn directories(&self, kind: ObjectKind, name: &str) -> impl Iterator<Item = PathBuf> {
+        let name = path_component(name).map(str::to_owned);
+        let parents = kind
+            .directories()
+            .iter()
+            .map(|parent| self.directory.join(parent));
+        parents
+            .zip(std::iter::repeat(name))
+            .filter_map(|(parent, name)| Some(parent.join(name?)))
+    }
+
+    /// Returns the keys of an object that the agent may use; `None` if it is not mounted. An optional
+    /// object that does not exist has no keys.
     fn keys(&self, kind: ObjectKind, name: &str) -> Option<Vec<String>> {
-        let entries = fs::read_dir(
-            self.directory
-                .join(kind.directory())
-                .join(path_component(name)?),
-        )
-        .ok()?;
+        let entries = self
+            .directories(kind, name)
+            .find_map(|directory| fs::read_dir(directory).ok())?;
         let names = entries
             .flatten()
             .map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -163,27 +177,31 @@ impl MountedObjects {
         Some(keys)
     }
 
+    /// Returns whether an object is mounted with every key that it has.
+    fn has_all_keys(&self, kind: ObjectKind, name: &str) -> bool {
+        self.directories(kind, name)
+            .next()
+            .is_some_and(|directory| directory.is_dir())
+    }
+
     fn value(&self, kind: ObjectKind, name: &str, key: &str) -> Option<String> {
-        let path = self
-            .directory
-            .join(kind.directory())
-            .join(path_component(name)?)
-            .join(path_component(key)?);
+        let key = path_component(key)?;
+        let file = self
+            .directories(kind, name)
+            .find_map(|directory| regular_file::open(&directory.join(key)).ok())?;
         let mut value = Vec::new();
-        regular_file::open(&path)
-            .ok()?
-            .take(MAX_VALUE_BYTES)
-            .read_to_end(&mut value)
-            .ok()?;
+        file.take(MAX_VALUE_BYTES).read_to_end(&mut value).ok()?;
         Some(String::from_utf8_lossy(&value).into_owned())
     }
 }
 
 impl ObjectKind {
-    const fn directory(self) -> &'static str {
+    /// Returns the directories of objects that are mounted with all their keys, and of those that
+    /// are not.
+    const fn directories(self) -> &'static [&'static str] {
         match self {
-            Self::Secret => "secrets",
-            Self::ConfigMap => "configmaps",
+            Self::Secret => &["secrets", "secret-keys"],
+            Self::ConfigMap => &["configmaps"],
         }
     }
 
@@ -304,6 +322,31 @@ mod tests {
                 (None, "the Secret hidden"),
                 (Some("TLS_CA_CERT_FILE"), "the Secret elsewhere")
             ]
+        );
+    }
+
+    #[test]
+    fn secret_with_selected_keys_hides_only_the_others() {
+        let (_dir, mounts) = mounted(&[
+            ("secret-keys/castai-agent/API_KEY", "key"),
+            ("secret-keys/elsewhere/other", "value"),
+            ("secrets/hidden/PROVIDER", "gke"),
+            ("configmaps/more/REGION", "eu"),
+        ]);
+        let environment = environment(POD, &mounts);
+        assert_eq!(value(&environment, "API_KEY"), Some("key"));
+        assert_eq!(value(&environment, "PROVIDER"), Some("gke"));
+        let unresolved: Vec<_> = environment
+            .unresolved
+            .iter()
+            .map(|one| (one.variable.as_deref(), one.place.as_str()))
+            .collect();
+        assert_eq!(
+            unresolved,
+            [(
+                Some("TLS_CA_CERT_FILE"),
+                "the key ca of the Secret elsewhere"
+            )]
         );
     }
 

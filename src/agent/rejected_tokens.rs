@@ -8,8 +8,9 @@ use tokio::sync::Mutex;
 use crate::agent::logs::{LogContainer, LogError, LogTail, LogTails, SkippedLogs, excerpt};
 use crate::agent::workload::NamespaceSnapshot;
 use crate::castai::cluster_id;
-use crate::catalogue::FailureMode;
 use crate::catalogue::mode_set::TOKEN_REJECTED;
+use crate::catalogue::remedy::is_plain;
+use crate::catalogue::{FailureMode, Placeholder};
 use crate::config::{Agent, Config};
 use crate::kube::Store;
 use crate::kube::types::object::Map;
@@ -21,8 +22,6 @@ use crate::report::Finding;
 const AGENT_DEPLOYMENT: &str = "castai-agent";
 /// The label with the name and version of a chart.
 const CHART_LABEL: &str = "helm.sh/chart";
-/// Placeholder in a command for an unknown cluster ID.
-const CLUSTER_ID_PLACEHOLDER: &str = "$CLUSTER_ID";
 
 /// Scans component logs for rejected tokens.
 #[derive(Debug)]
@@ -126,8 +125,14 @@ impl RejectedTokens {
         let id = cluster_id::find(self.cluster_id.as_deref(), &self.agent, &self.store.client)
             .await
             .ok();
-        let remedy = remedy(snapshot, &self.store.namespace, component, id.as_deref());
-        Finding::new(rejection.mode, format!("{}; {remedy}", rejection.evidence))
+        let remedy = remedy(snapshot, component);
+        let mut finding = Finding::new(rejection.mode, rejection.evidence.clone())
+            .with_own_remedy(Some(remedy))
+            .with_value(Placeholder::Namespace, &self.store.namespace);
+        if let Some(id) = &id {
+            finding = finding.with_value(Placeholder::ClusterId, id);
+        }
+        finding
     }
 }
 
@@ -166,13 +171,8 @@ pub fn containers_to_scan<'a>(
     LogContainer::of_pods(namespace, pods.into_iter().take(limit), &[name])
 }
 
-/// Returns the command that renews a component's token.
-fn remedy(
-    snapshot: &NamespaceSnapshot,
-    namespace: &str,
-    component: InstalledComponent<'_>,
-    cluster_id: Option<&str>,
-) -> String {
+/// Returns the steps that renew a component's token.
+fn remedy(snapshot: &NamespaceSnapshot, component: InstalledComponent<'_>) -> String {
     let InstalledComponent {
         name,
         labels,
@@ -188,20 +188,25 @@ fn remedy(
                 && deployment.helm_release.as_deref() == helm_release
         })
     };
+    let create_key = "Create a key in the console (API access keys)";
     // An umbrella release has another chart, which the command below would replace by the
     // component's chart.
     if let Some(release) =
         helm_release.filter(|_| name != AGENT_DEPLOYMENT && shares_release_with_agent())
     {
         return format!(
-            "its token was invalidated: set a new key for {chart} (castai.apiKey) in Helm release {release}, which it \
-             shares with the agent"
+            "{create_key} and set it for {chart} (castai.apiKey) in the Helm release {release}, \
+             which the component shares with the agent."
         );
     }
-    let release = helm_release.unwrap_or(chart.trim_start_matches("castai-"));
-    let id = cluster_id.unwrap_or(CLUSTER_ID_PLACEHOLDER);
+    let release = helm_release
+        .filter(|release| is_plain(release))
+        .unwrap_or(chart.trim_start_matches("castai-"));
     format!(
-        "its token was invalidated: helm repo update && helm upgrade -i {release} castai-helm/{chart} -n {namespace} \
-         --set castai.apiKey=$CASTAI_API_TOKEN --set castai.clusterID={id}"
+        "{create_key}, export it as CASTAI_API_TOKEN, and renew the component's token:\n\
+         $ helm repo update\n\
+         $ helm upgrade -i {release} castai-helm/{chart} -n {{namespace}} --reuse-values --set \
+         castai.apiKey=\"${{CASTAI_API_TOKEN:?set it first}}\" --set \
+         castai.clusterID=\"{{cluster_id}}\""
     )
 }

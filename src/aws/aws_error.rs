@@ -6,6 +6,7 @@ use crate::catalogue::FailureMode as M;
 use crate::classify;
 use crate::config::agent::aws::AwsService;
 use crate::net::Response;
+use crate::redaction::scrubbed;
 use crate::report::DateSample;
 use crate::report::evidence::quote;
 
@@ -142,9 +143,9 @@ impl fmt::Display for AwsError<'_> {
     }
 }
 
-/// Returns a code or ID with only the characters that are safe without quotes.
+/// Returns a code or ID without secrets and with only the characters that are safe without quotes.
 fn sanitized(word: &str) -> String {
-    let clean: String = word
+    let clean: String = scrubbed(word)
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c))
         .take(64)

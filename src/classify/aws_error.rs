@@ -43,8 +43,9 @@ pub(super) fn log_text(text: Text<'_>) -> Option<Reading> {
     }
     // Without a status, AWS did not answer; the reason phrase may look like a code.
     if text.contains("StatusCode: 0,")
-        && let Some(Cause::Mode(mode @ (M::ProxyDenied | M::ProxyAuthRequired))) =
-            go_error::cause_in(text)
+        && let Some(Cause::Mode(
+            mode @ (M::ProxyDenied | M::ProxyBadGateway | M::ProxyAuthRequired),
+        )) = go_error::cause_in(text)
     {
         return Some(mode.into());
     }

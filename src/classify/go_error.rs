@@ -64,17 +64,20 @@ fn proxy(text: Text<'_>) -> Option<FailureMode> {
     if text.contains("proxyconnect ") {
         return Some(M::ProxyUnreachable);
     }
-    refused_connect(text).then_some(M::ProxyDenied)
+    connect_response(text)
 }
 
-/// Returns whether an `https` request ends with only a status text: the response to CONNECT.
-fn refused_connect(text: Text<'_>) -> bool {
-    const STATUS: &[&str] = &[
-        "Forbidden",
+/// Returns the mode of an `https` request that ends with only a status text: the response to
+/// CONNECT.
+fn connect_response(text: Text<'_>) -> Option<FailureMode> {
+    const GATEWAY: &[&str] = &[
         "Bad Gateway",
         "Service Unavailable",
         "Gateway Timeout",
         "Gateway Time-out",
+    ];
+    const STATUS: &[&str] = &[
+        "Forbidden",
         "Method Not Allowed",
         "Not Found",
         "Bad Request",
@@ -89,16 +92,20 @@ fn refused_connect(text: Text<'_>) -> bool {
         "Not Acceptable",
     ];
     if !text.contains("https://") {
-        return false;
+        return None;
     }
-    STATUS.iter().any(|status| {
+    let ends_with = |status: &&str| {
         text.match_indices(status).any(|(at, _)| {
             let before = &text.as_str()[..at];
             ends_here(&text.as_str()[at + status.len()..])
                 && before.ends_with("\": ")
                 && quoted_before_is_https(before)
         })
-    }) || own_reason_phrase(text)
+    };
+    if GATEWAY.iter().any(ends_with) {
+        return Some(M::ProxyBadGateway);
+    }
+    (STATUS.iter().any(ends_with) || own_reason_phrase(text)).then_some(M::ProxyDenied)
 }
 
 /// Returns whether an error ends before this text.

@@ -44,6 +44,11 @@ const RULES: &[Rule] = &[
         M::AgentFailedCreateWebhook,
     ),
     (
+        &["ValidatingAdmissionPolicy '", "denied request"],
+        M::AgentFailedCreateWebhook,
+    ),
+    (&[" usage per ", ", but "], M::AgentFailedCreateQuota),
+    (
         &["unable to validate against any security context constraint"],
         M::AgentFailedCreatePsa,
     ),

@@ -13,8 +13,8 @@ pub enum ApiserverLocation {
     InCluster(InCluster),
     /// From a kubeconfig, outside a cluster.
     Kubeconfig {
-        /// Path of the kubeconfig.
-        path: PathBuf,
+        /// The files, merged as kubectl does: the first one that sets a value decides.
+        files: Vec<PathBuf>,
         /// A context other than the current one.
         context: Option<String>,
     },

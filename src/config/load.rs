@@ -129,6 +129,9 @@ impl Sources<'_> {
     fn config(&mut self) -> Config {
         let installation = self.installation();
         let agent_location = self.agent_location(&installation);
+        let token_requests = agent_location
+            .as_ref()
+            .is_some_and(|location| location.token_requests);
         let own = self.env.known && agent_location.is_none();
         let vantage = self.setting(
             "--vantage",
@@ -169,11 +172,12 @@ impl Sources<'_> {
             castai: self.castai(),
             provider_variables: self.env.provider_variables.clone(),
             installation,
-            aws: self.aws(),
+            aws: self.aws(token_requests),
             agent: self.env.agent.clone(),
             clouds: self.clouds(),
             control_plane: self.control_plane(),
             dns: self.dns(),
+            kube_events: self.kube_events(),
             proxy: self.env.proxy.clone(),
             checks: self.checks(),
             named_files: std::mem::take(&mut self.named_files),
@@ -236,11 +240,12 @@ impl Sources<'_> {
         }
     }
 
-    fn aws(&mut self) -> Aws {
+    fn aws(&mut self, token_requests: bool) -> Aws {
         let agent = self.key("agent.version", Version::read);
         let (aws, seen) = (self.env.aws.clone(), self.seen.found());
         let file = aws.variables.token_file.as_ref();
         let asked = seen
+            .filter(|_| token_requests)
             .zip(file)
             .and_then(|(elsewhere, file)| elsewhere.token(file).cloned());
         Aws {
@@ -261,6 +266,11 @@ impl Sources<'_> {
             azure: azure.unwrap_or(clouds.azure),
             ..clouds
         }
+    }
+
+    fn kube_events(&mut self) -> bool {
+        let written = self.key("events.enabled", |text| Ok(text == "true"));
+        self.flags.events_enabled.or(written).unwrap_or(false)
     }
 
     fn dns(&mut self) -> DnsSettings {

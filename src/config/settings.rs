@@ -57,6 +57,8 @@ pub struct Config {
     pub control_plane: ControlPlaneAccessSettings,
     /// Settings of name resolution.
     pub dns: DnsSettings,
+    /// Whether changes of root causes become Kubernetes Events on the agent's Deployment.
+    pub kube_events: bool,
     /// Proxy selection by Go's rules.
     pub proxy: ProxyRules,
     /// Settings of every check, in catalogue order.
@@ -74,5 +76,21 @@ impl Config {
             .iter()
             .find(|settings| settings.check == check)
             .expect("every check of the catalogue has settings")
+    }
+
+    /// Returns whether nothing is configured that could be checked: this is no pod, and neither a
+    /// kubeconfig nor the agent's environment is known.
+    pub fn has_nothing_to_check(&self) -> bool {
+        matches!(self.apiserver, ApiserverLocation::Absent)
+            && self.agent_environment == AgentEnvironment::None
+            && self.castai.url.is_none()
+    }
+
+    /// Returns whether this process runs outside the agent's pod and may not request tokens of the
+    /// agent's service account.
+    pub fn rules_out_token_requests(&self) -> bool {
+        self.agent_location
+            .as_ref()
+            .is_some_and(|location| !location.token_requests)
     }
 }

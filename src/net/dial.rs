@@ -48,7 +48,14 @@ impl Target {
         let name = self.server_name.as_deref().unwrap_or(&self.host);
         let (counting, received) = transport.counting();
         let act = tls::handshake(counting, received.clone(), trust, name, timer);
-        let on_timeout = |limit| tls::timed_out(&self.authority(), received.count(), limit);
+        let on_timeout = |limit| {
+            tls::timed_out(
+                &self.authority(),
+                self.proxy.as_ref(),
+                received.count(),
+                limit,
+            )
+        };
         let (transport, certificate) = self.run_phase(Phase::Tls, timer, act, on_timeout).await?;
         Connection::open(transport, self.clone(), peer, certificate, None, timer).await
     }

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::catalogue::FailureMode;
+use crate::catalogue::{Category, FailureMode};
 use crate::config::Secret;
 use crate::config::agent::proxy::Proxy;
 use crate::net::http::USER_AGENT;
@@ -55,8 +55,8 @@ pub async fn secured(
 /// Opens a tunnel. The caller enforces `limit`, which only bounds the time for an error page here.
 ///
 /// # Errors
-/// `proxy_auth_required`, `proxy_denied`, or `proxy_unreachable` if the proxy does not respond with
-/// HTTP.
+/// `proxy_auth_required`, `proxy_denied`, `proxy_bad_gateway`, or `proxy_unreachable` if the proxy
+/// does not respond with HTTP.
 pub async fn tunnel(
     transport: Transport,
     proxy: &Proxy,
@@ -157,6 +157,7 @@ pub fn diagnose(head: &[u8]) -> Option<FailureMode> {
     match words.next().and_then(|code| code.parse::<u16>().ok()) {
         Some(200) if http => None,
         Some(407) if http => Some(FailureMode::ProxyAuthRequired),
+        Some(502..=504) if http => Some(FailureMode::ProxyBadGateway),
         Some(_) if http => Some(FailureMode::ProxyDenied),
         _ => Some(FailureMode::ProxyUnreachable),
     }
@@ -187,13 +188,15 @@ fn request(proxy: &Proxy, host: &str, port: u16) -> String {
     )
 }
 
-/// Returns the finding of a proxy that could not be resolved or connected to.
+/// Returns the finding of a proxy that could not be resolved or connected to. A name that does not
+/// resolve is a fault of name resolution, like any other name.
 pub fn unreachable(proxy: &Proxy, finding: &Finding) -> Finding {
     let name = authority(&proxy.host, proxy.port);
-    Finding::new(
-        FailureMode::ProxyUnreachable,
-        format!("proxy {name}: {}", finding.evidence),
-    )
+    let mode = match finding.mode.category() {
+        Category::Dns => finding.mode,
+        _ => FailureMode::ProxyUnreachable,
+    };
+    Finding::new(mode, format!("proxy {name}: {}", finding.evidence))
 }
 
 /// Returns the finding of a proxy that did not respond in time.
@@ -233,6 +236,14 @@ mod tests {
                 Some(FailureMode::ProxyDenied),
             ),
             ("HTTP/1.1 302 Found\r\n\r\n", Some(FailureMode::ProxyDenied)),
+            (
+                "HTTP/1.1 502 Bad Gateway\r\n\r\n",
+                Some(FailureMode::ProxyBadGateway),
+            ),
+            (
+                "HTTP/1.1 504 Gateway Timeout\r\n\r\n",
+                Some(FailureMode::ProxyBadGateway),
+            ),
             (
                 "SSH-2.0-OpenSSH\r\n\r\n",
                 Some(FailureMode::ProxyUnreachable),

@@ -14,9 +14,10 @@ use tokio_rustls::{TlsConnector, rustls};
 use trust::{PkiScope, Trust};
 use verifier::{RecordingVerifier, certificate_mode};
 
-use crate::catalogue::FailureMode;
+use crate::catalogue::{FailureMode, Situation};
+use crate::config::agent::proxy::Proxy;
 use crate::net::transport::{CountingStream, ReceivedBytes};
-use crate::net::{Certificate, PhaseError, Transport};
+use crate::net::{Certificate, PhaseError, Transport, authority};
 use crate::report::evidence::quote;
 use crate::report::{Finding, PhaseTimer};
 
@@ -159,18 +160,28 @@ fn first_line(bytes: &[u8]) -> &[u8] {
         .unwrap_or(bytes)
 }
 
-/// Returns the finding of a handshake that timed out.
-pub fn timed_out(target: &str, received: u64, limit: Duration) -> Finding {
-    let hint = if received == 0 {
-        "no bytes were received: the server is overloaded or hung, or a middlebox accepts connections for it"
-            .to_owned()
-    } else {
-        format!("only {received} bytes were received, as on a path that drops large packets (MTU)")
-    };
-    Finding::new(
-        FailureMode::TlsHandshakeTimeout,
-        format!(
-            "{target} accepted the connection but the TLS handshake did not complete within {limit:?}; {hint}"
+/// Returns the finding of a handshake that timed out, perhaps through the tunnel of a proxy.
+pub fn timed_out(target: &str, proxy: Option<&Proxy>, received: u64, limit: Duration) -> Finding {
+    let (hint, situation) = match (received, proxy) {
+        (0, Some(proxy)) => (
+            format!(
+                "no bytes were received through the proxy {}",
+                authority(&proxy.host, proxy.port)
+            ),
+            Situation::ThroughProxy,
         ),
-    )
+        (0, None) => (
+            "no bytes were received: the server is overloaded or hung, or a middlebox accepts connections for it"
+                .to_owned(),
+            Situation::NothingReceived,
+        ),
+        (received, _) => (
+            format!("only {received} bytes were received, as on a path that drops large packets (MTU)"),
+            Situation::PartOfHandshake,
+        ),
+    };
+    let evidence = format!(
+        "{target} accepted the connection but the TLS handshake did not complete within {limit:?}; {hint}"
+    );
+    Finding::new(FailureMode::TlsHandshakeTimeout, evidence).in_situation(Some(situation))
 }

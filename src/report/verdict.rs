@@ -1,6 +1,9 @@
 //! The verdict of a check, and the findings behind it.
 
-use crate::catalogue::{CheckId, FailureMode, Situation, Status, remedy_in};
+use crate::catalogue::{
+    CheckId, FailureMode, Placeholder, Remedy, RemedyValues, Situation, Status, remedy_in,
+};
+use crate::redaction::known_secrets_hidden;
 use crate::report::evidence::Evidence;
 
 /// A failure mode with its evidence.
@@ -12,6 +15,10 @@ pub struct Finding {
     pub evidence: Evidence,
     /// The evidence beside the failure that decides its fix.
     pub situation: Option<Situation>,
+    /// A remedy for exactly this failure, which replaces that of the catalogue.
+    pub own_remedy: Option<String>,
+    /// What is known of the installation and of the failure; completes the remedy.
+    pub remedy_values: RemedyValues,
 }
 
 /// The verdict of one attempt. A probe finds one mode; a check of watched objects finds all that
@@ -73,6 +80,16 @@ impl Verdict {
         }
     }
 
+    /// Adds what is known to complete the remedies; what the findings know themselves prevails.
+    pub fn complete_remedies(&mut self, known: &RemedyValues) {
+        if let Self::Warning(findings) | Self::Failing(findings) = self {
+            for finding in findings {
+                let own = std::mem::take(&mut finding.remedy_values);
+                finding.remedy_values = own.or(known);
+            }
+        }
+    }
+
     /// Returns the failure modes; empty unless warning or failing.
     pub fn modes(&self) -> Vec<FailureMode> {
         self.findings().iter().map(|finding| finding.mode).collect()
@@ -98,6 +115,8 @@ impl Finding {
             mode,
             evidence: evidence.into(),
             situation: None,
+            own_remedy: None,
+            remedy_values: RemedyValues::default(),
         }
     }
 
@@ -116,8 +135,30 @@ impl Finding {
         }
     }
 
+    /// Sets the remedy for exactly this failure, as marked text; `None` if that of the catalogue
+    /// fits.
+    #[must_use]
+    pub fn with_own_remedy(self, text: Option<String>) -> Self {
+        Self {
+            own_remedy: text.map(|text| known_secrets_hidden(&text).into_owned()),
+            ..self
+        }
+    }
+
+    /// Adds a value that completes the remedy.
+    #[must_use]
+    pub fn with_value(self, placeholder: Placeholder, value: &str) -> Self {
+        Self {
+            remedy_values: self.remedy_values.with(placeholder, value),
+            ..self
+        }
+    }
+
     /// Returns the remedy that fits the evidence.
-    pub fn remedy(&self, check: CheckId) -> &'static str {
-        remedy_in(check, self.mode, self.situation)
+    pub fn remedy(&self, check: CheckId) -> Remedy {
+        match &self.own_remedy {
+            Some(text) => Remedy::new(text.clone(), &self.remedy_values),
+            None => remedy_in(check, self.mode, self.situation, &self.remedy_values),
+        }
     }
 }

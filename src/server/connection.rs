@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::server::auth_policy::AuthPolicy;
-use crate::server::open_connections::{ConnectionSlot, Evicted};
+use crate::server::open_connections::{Admission, ConnectionSlot, Progress};
 use crate::server::response::respond;
 use crate::server::shared_state::Shared;
 
@@ -28,25 +28,31 @@ const MAX_HEADERS: usize = 16 * 1024;
 /// Serves a connection until it closes; returns why it closed early.
 pub(super) async fn serve(
     stream: TcpStream,
-    slot: &ConnectionSlot,
-    evicted: Evicted,
+    Admission { slot, evicted, .. }: Admission,
     shared: &Shared,
     ending: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let _ = stream.set_nodelay(true);
     let policy = shared.access.policy();
     let served = async {
+        // Until its first byte arrives, a connection needs no buffers.
+        tokio::time::timeout(HANDSHAKE_TIMEOUT, stream.readable())
+            .await
+            .map_err(|_| "no request in time".to_owned())?
+            .map_err(|error| error.to_string())?;
+        slot.record(Progress::Started);
         match &policy.config.tls {
-            None => exchange(stream, slot, shared, &policy, ending).await,
+            None => exchange(stream, &slot, shared, &policy, ending).await,
             Some(tls) => {
-                let handshake = shared
-                    .handshakes
-                    .handshake(stream, slot, Arc::clone(tls.config()));
+                let handshake =
+                    shared
+                        .handshakes
+                        .handshake(stream, &slot, Arc::clone(tls.config()));
                 let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake)
                     .await
                     .map_err(|_| "no TLS handshake in time".to_owned())?
                     .map_err(|error| format!("TLS: {error}"))?;
-                exchange(stream, slot, shared, &policy, ending).await
+                exchange(stream, &slot, shared, &policy, ending).await
             }
         }
     };
@@ -71,7 +77,7 @@ async fn exchange(
     mut ending: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let service = service_fn(async |request| {
-        slot.set_busy();
+        slot.record(Progress::Requested);
         Ok::<_, Infallible>(respond(shared, policy, slot.source(), &request).await)
     });
     let connection = http1::Builder::new()

@@ -4,19 +4,25 @@ use std::fmt;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::server::page::Page;
-
 /// The functions that produce the responses.
 pub struct Handlers {
     /// Renders the Prometheus exposition.
     pub metrics: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
     /// Renders the JSON document.
     pub status_json: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
-    /// Collects the content of the status page.
-    pub page: Box<dyn Fn() -> Page + Send + Sync>,
+    /// Renders the changes of the last 24 hours as JSON.
+    pub history_json: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
+    /// Renders the status page.
+    pub page: Box<dyn Fn() -> String + Send + Sync>,
+    /// Renders the list of all runbooks.
+    pub runbook_index: Box<dyn Fn() -> String + Send + Sync>,
+    /// Renders the runbook of an alert as a page.
+    pub runbook_page: Runbooks,
+    /// The value of `Content-Security-Policy` for every page.
+    pub content_security_policy: &'static str,
     /// Returns an error that names the missing checks until every check has a verdict.
     pub ready: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
-    /// Finds the runbook of an alert.
+    /// Finds the Markdown of an alert's runbook.
     pub runbook: Runbooks,
     /// Requests a reload; the result comes back on the inner channel. `None` if reloading is
     /// disabled.

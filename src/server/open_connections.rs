@@ -1,18 +1,18 @@
-//! The open connections: when there are too many, the oldest idle one is closed.
+//! The open connections: when there are too many, the oldest one that has sent nothing is closed.
 //!
 //! New connections are always accepted, because the newest may be the kubelet's probe.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
 
 /// Concurrent connections of all clients.
-const MAX_CONNECTIONS: usize = 128;
+const MAX_CONNECTIONS: usize = 256;
 /// Concurrent connections of one IP address.
-const MAX_CONNECTIONS_PER_SOURCE: usize = 64;
+const MAX_CONNECTIONS_PER_SOURCE: usize = 128;
 
 /// The open connections of all listeners.
 #[derive(Debug, Default)]
@@ -32,10 +32,33 @@ struct State {
 struct Connection {
     id: u64,
     source: IpAddr,
-    /// Whether its request has arrived.
-    busy: Arc<AtomicBool>,
+    /// Its [`Progress`].
+    progress: Arc<AtomicU8>,
     /// Dropping it closes the connection.
     _close: oneshot::Sender<()>,
+}
+
+/// How far a client has got; a connection that has got less far is closed first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[repr(u8)]
+pub(super) enum Progress {
+    /// It has sent nothing.
+    Idle,
+    /// Part of a handshake or of a request has arrived.
+    Started,
+    /// Its request has arrived.
+    Requested,
+}
+
+/// A connection that was added.
+#[derive(Debug)]
+pub(super) struct Admission {
+    /// Its place.
+    pub(super) slot: ConnectionSlot,
+    /// Resolves when it must close to make room for a newer one.
+    pub(super) evicted: Evicted,
+    /// Whether another one was closed to make room for it.
+    pub(super) has_evicted: bool,
 }
 
 #[derive(Debug)]
@@ -50,7 +73,7 @@ pub(super) struct ConnectionSlot {
     open: Arc<OpenConnections>,
     id: u64,
     source: IpAddr,
-    busy: Arc<AtomicBool>,
+    progress: Arc<AtomicU8>,
     handshake_turn: Arc<Semaphore>,
 }
 
@@ -59,18 +82,20 @@ pub(super) type Evicted = oneshot::Receiver<()>;
 
 impl OpenConnections {
     /// Adds a connection, and closes another one if there are too many.
-    pub(super) fn add(self: &Arc<Self>, source: IpAddr) -> (ConnectionSlot, Evicted) {
+    pub(super) fn add(self: &Arc<Self>, source: IpAddr) -> Admission {
         let source = source.to_canonical();
         let (close, evicted) = oneshot::channel();
-        let busy = Arc::new(AtomicBool::new(false));
+        let progress = Arc::new(AtomicU8::new(Progress::Idle as u8));
         let mut state = self.state();
         let of_source = state
             .sources
             .get(&source)
             .map_or(0, |source| source.connections);
-        if of_source >= MAX_CONNECTIONS_PER_SOURCE {
+        let source_is_full = of_source >= MAX_CONNECTIONS_PER_SOURCE;
+        let has_evicted = source_is_full || state.connections.len() >= MAX_CONNECTIONS;
+        if source_is_full {
             state.evict(source);
-        } else if state.connections.len() >= MAX_CONNECTIONS {
+        } else if has_evicted {
             state.evict_from_largest_source();
         }
         state.last_id += 1;
@@ -78,7 +103,7 @@ impl OpenConnections {
         state.connections.push(Connection {
             id,
             source,
-            busy: Arc::clone(&busy),
+            progress: Arc::clone(&progress),
             _close: close,
         });
         let entry = state.sources.entry(source).or_insert_with(|| Source {
@@ -90,10 +115,14 @@ impl OpenConnections {
             open: Arc::clone(self),
             id,
             source,
-            busy,
+            progress,
             handshake_turn: Arc::clone(&entry.handshake_turn),
         };
-        (slot, evicted)
+        Admission {
+            slot,
+            evicted,
+            has_evicted,
+        }
     }
 
     /// Closes one connection, to free its file descriptor.
@@ -118,18 +147,16 @@ impl State {
         }
     }
 
-    /// Closes the oldest idle connection of a source, or its oldest if all are busy.
+    /// Closes the oldest of the connections of a source that have got least far.
     fn evict(&mut self, source: IpAddr) {
-        let of_source = |connection: &Connection| connection.source == source;
-        let idle = |connection: &Connection| {
-            of_source(connection) && !connection.busy.load(Ordering::Relaxed)
-        };
-        let victim = self
+        let of_source = self
             .connections
             .iter()
-            .position(idle)
-            .or_else(|| self.connections.iter().position(of_source));
-        if let Some(victim) = victim {
+            .enumerate()
+            .filter(|(_, connection)| connection.source == source);
+        let victim =
+            of_source.min_by_key(|(_, connection)| connection.progress.load(Ordering::Relaxed));
+        if let Some((victim, _)) = victim {
             self.remove(victim);
         }
     }
@@ -151,9 +178,9 @@ impl ConnectionSlot {
         self.source
     }
 
-    /// Marks that the request has arrived: the connection is no longer idle.
-    pub(super) fn set_busy(&self) {
-        self.busy.store(true, Ordering::Relaxed);
+    /// Records how far the client has got.
+    pub(super) fn record(&self, progress: Progress) {
+        self.progress.store(progress as u8, Ordering::Relaxed);
     }
 
     /// Returns the semaphore that orders the handshakes of this client's address.
@@ -179,8 +206,9 @@ impl Drop for ConnectionSlot {
 mod tests {
     use super::*;
 
-    fn evicted(evicted: &mut Evicted) -> bool {
-        !matches!(evicted.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+    fn evicted(admission: &mut Admission) -> bool {
+        let received = admission.evicted.try_recv();
+        !matches!(received, Err(oneshot::error::TryRecvError::Empty))
     }
 
     fn address(last: u8) -> IpAddr {
@@ -190,25 +218,44 @@ mod tests {
     #[test]
     fn full_source_loses_its_oldest_idle_connection() {
         let open = Arc::new(OpenConnections::default());
-        let (_other, mut other) = open.add(address(1));
-        let (busy_slot, mut busy) = open.add(address(2));
-        busy_slot.set_busy();
-        let (_idle_slot, mut idle) = open.add(address(2));
+        let mut other = open.add(address(1));
+        let mut requested = open.add(address(2));
+        requested.slot.record(Progress::Requested);
+        let mut started = open.add(address(2));
+        started.slot.record(Progress::Started);
+        let mut idle = open.add(address(2));
         let mut newer = Vec::new();
-        for _ in 0..MAX_CONNECTIONS_PER_SOURCE - 2 {
+        for _ in 0..MAX_CONNECTIONS_PER_SOURCE - 3 {
             newer.push(open.add(address(2)));
         }
-        assert!(!evicted(&mut idle));
+        assert!(!evicted(&mut idle) && newer.iter().all(|newer| !newer.has_evicted));
         newer.push(open.add(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x0a00, 2])));
-        assert!(evicted(&mut idle));
-        assert!(!evicted(&mut busy) && !evicted(&mut other));
-        assert!(newer.iter_mut().all(|(_, newer)| !evicted(newer)));
+        assert!(evicted(&mut idle) && newer.iter().any(|newer| newer.has_evicted));
+        for kept in newer
+            .iter_mut()
+            .chain([&mut requested, &mut started, &mut other])
+        {
+            assert!(!evicted(kept));
+        }
+    }
+
+    #[test]
+    fn request_that_has_begun_outlives_any_number_of_idle_connections() {
+        let open = Arc::new(OpenConnections::default());
+        let mut probe = open.add(address(1));
+        probe.slot.record(Progress::Started);
+        let flood: Vec<_> = (0..MAX_CONNECTIONS_PER_SOURCE * 4)
+            .map(|_| open.add(address(1)))
+            .collect();
+        assert!(!evicted(&mut probe));
+        assert_eq!(open.state().connections.len(), MAX_CONNECTIONS_PER_SOURCE);
+        drop(flood);
     }
 
     #[test]
     fn full_server_closes_a_connection_of_the_largest_source() {
         let open = Arc::new(OpenConnections::default());
-        let (_probe, mut probe) = open.add(address(1));
+        let mut probe = open.add(address(1));
         let mut floods = Vec::new();
         for i in 0..MAX_CONNECTIONS * 2 {
             let source = 2 + u8::try_from(i % 100).unwrap();
@@ -222,16 +269,16 @@ mod tests {
     }
 
     #[test]
-    fn full_source_of_busy_connections_loses_the_oldest() {
+    fn full_source_of_requests_loses_the_oldest() {
         let open = Arc::new(OpenConnections::default());
-        let mut busy: Vec<_> = (0..MAX_CONNECTIONS_PER_SOURCE)
+        let mut requested: Vec<_> = (0..MAX_CONNECTIONS_PER_SOURCE)
             .map(|_| open.add(address(1)))
             .collect();
-        for (slot, _) in &busy {
-            slot.set_busy();
+        for admission in &requested {
+            admission.slot.record(Progress::Requested);
         }
-        let (_newest, mut newest) = open.add(address(1));
-        let closed: Vec<_> = busy.iter_mut().map(|(_, busy)| evicted(busy)).collect();
+        let mut newest = open.add(address(1));
+        let closed: Vec<_> = requested.iter_mut().map(evicted).collect();
         assert_eq!(closed.iter().filter(|closed| **closed).count(), 1);
         assert!(closed[0] && !evicted(&mut newest));
     }

@@ -14,7 +14,6 @@ use hyper::{Request, Response, StatusCode, header};
 use tokio::sync::oneshot;
 
 use crate::server::auth_policy::AuthPolicy;
-use crate::server::page;
 use crate::server::password_checks::Busy;
 use crate::server::route::Route;
 use crate::server::shared_state::Shared;
@@ -23,9 +22,6 @@ const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
-/// The page runs no scripts, loads and submits nothing, and must not be framed.
-const CONTENT_SECURITY_POLICY: &str =
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// `Retry-After` while too many passwords are waiting to be verified.
 const AUTH_RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -65,7 +61,7 @@ pub(super) async fn respond(
     if answer.kind == HTML {
         headers.insert(
             header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(CONTENT_SECURITY_POLICY),
+            HeaderValue::from_static(shared.handlers.content_security_policy),
         );
     }
     if answer.compressible {
@@ -95,9 +91,13 @@ async fn answer(
         let sentence = "rate_limit of the web configuration exceeded";
         return PendingResponse::retry_later(StatusCode::TOO_MANY_REQUESTS, sentence, wait);
     }
+    let route = Route::of(request.uri().path(), &shared.prefix);
+    if route.is_open(shared.open_routes) {
+        return routed(shared, request, route).await;
+    }
     let authorization = request.headers().get(header::AUTHORIZATION);
     match policy.auth.allows(source, authorization).await {
-        Ok(true) => routed(shared, request).await,
+        Ok(true) => routed(shared, request, route).await,
         Ok(false) => PendingResponse::unauthorized(),
         Err(Busy::Source) => PendingResponse::retry_later(
             StatusCode::TOO_MANY_REQUESTS,
@@ -112,29 +112,39 @@ async fn answer(
     }
 }
 
-async fn routed(shared: &Shared, request: &Request<Incoming>) -> PendingResponse {
+async fn routed(shared: &Shared, request: &Request<Incoming>, route: Route<'_>) -> PendingResponse {
     let views = &shared.handlers;
-    let route = Route::of(request.uri().path(), &shared.prefix);
     if route != Route::Unknown && !route.methods().contains(&request.method().as_str()) {
         return PendingResponse::wrong_method(route.methods());
     }
     match route {
-        Route::Page => PendingResponse::compressible(
-            HTML,
-            page::html(&(views.page)(), &shared.prefix).into_bytes(),
-        ),
+        Route::Page => PendingResponse::html((views.page)()),
         Route::Metrics => PendingResponse::compressible(METRICS, (views.metrics)()),
         Route::Status => PendingResponse::compressible(JSON, (views.status_json)()),
+        Route::History => PendingResponse::compressible(JSON, (views.history_json)()),
         Route::Healthy => PendingResponse::text(StatusCode::OK, "healthy"),
         Route::Ready => match (views.ready)() {
             Ok(()) => PendingResponse::text(StatusCode::OK, "ready"),
             Err(why) => PendingResponse::text(StatusCode::SERVICE_UNAVAILABLE, &why),
         },
         Route::Reload => reload(shared).await,
-        Route::Runbook(name) => match (views.runbook)(name) {
-            Some(text) => PendingResponse::compressible(TEXT, text.into_bytes()),
-            None => PendingResponse::text(StatusCode::NOT_FOUND, "no such runbook"),
-        },
+        Route::Runbooks => PendingResponse::html((views.runbook_index)()),
+        Route::Runbook(name) => PendingResponse::runbook((views.runbook_page)(name)),
+        Route::RunbookFile(name) => {
+            // People follow links in alerts to here; programs get the file.
+            let found = if accepts_html(request.headers()) {
+                PendingResponse::runbook((views.runbook_page)(name))
+            } else {
+                match (views.runbook)(name) {
+                    Some(text) => PendingResponse::compressible(TEXT, text.into_bytes()),
+                    None => PendingResponse::no_runbook(),
+                }
+            };
+            found.with(header::VARY, "Accept, Accept-Encoding")
+        }
+        Route::RedirectToRunbooks => {
+            PendingResponse::moved(&format!("{}/runbooks/", shared.prefix))
+        }
         Route::RedirectToPage => PendingResponse::moved(&format!("{}/", shared.prefix)),
         Route::Unknown => PendingResponse::text(StatusCode::NOT_FOUND, "not found"),
     }
@@ -180,6 +190,18 @@ impl PendingResponse {
         }
     }
 
+    fn html(page: String) -> Self {
+        Self::compressible(HTML, page.into_bytes())
+    }
+
+    fn runbook(page: Option<String>) -> Self {
+        page.map_or_else(Self::no_runbook, Self::html)
+    }
+
+    fn no_runbook() -> Self {
+        Self::text(StatusCode::NOT_FOUND, "no such runbook")
+    }
+
     fn with(mut self, name: HeaderName, value: &str) -> Self {
         self.more
             .extend(HeaderValue::try_from(value).map(|value| (name, value)));
@@ -221,6 +243,16 @@ fn accepts_gzip(headers: &hyper::HeaderMap) -> bool {
         name.trim().eq_ignore_ascii_case("gzip")
             && weight.is_none_or(|weight| weight.is_ok_and(|weight| weight > 0.0))
     })
+}
+
+/// Returns whether `Accept` lists HTML by its name, as every browser does.
+fn accepts_html(headers: &hyper::HeaderMap) -> bool {
+    let listed = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut types = listed.flat_map(|value| value.split([',', ';']));
+    types.any(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
 }
 
 fn zipped(body: &[u8]) -> Vec<u8> {

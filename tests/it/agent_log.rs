@@ -11,9 +11,9 @@ use castai_health_exporter::state::CheckState;
 use lab::apiserver::workload;
 use lab::apiserver::workload::POD;
 use serde_json::json;
+use test_support::agent_log_lines::LINES;
 use test_support::lab_cluster::{LabCluster, evidence};
 
-use crate::agent_log_lines::LINES;
 
 const UPLOADED: &str = r#"time="2026-11-22T13:04:54Z" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
 

@@ -243,7 +243,7 @@ async fn remedy_follows_from_which_addresses_fail() {
             "{}",
             finding.evidence
         );
-        finding.remedy(CheckId::Apiserver)
+        finding.remedy(CheckId::Apiserver).to_string()
     };
     world.api.service().set(fault()).await;
     let pod_path = remedy().await;
@@ -259,7 +259,7 @@ async fn remedy_follows_from_which_addresses_fail() {
         FailureMode::TlsHandshakeTimeout,
     );
     assert!(
-        unknown.starts_with("Check whether other clients"),
+        unknown.as_str().starts_with("Check whether other clients"),
         "{unknown}"
     );
 }

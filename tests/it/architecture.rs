@@ -88,17 +88,79 @@ const LAYERS: &[(&str, &[&str])] = &[
             "report",
         ],
     ),
+    (
+        "preflight",
+        &[
+            "aws",
+            "catalogue",
+            "checks",
+            "classify",
+            "config",
+            "kube",
+            "net",
+            "redaction",
+            "report",
+        ],
+    ),
     ("state", &["catalogue", "report"]),
+    ("history", &["catalogue", "report", "state"]),
     ("scheduler", &["catalogue", "checks", "report", "state"]),
+    ("doctor", &["agent", "catalogue", "config", "kube", "report"]),
     ("exporter", &["catalogue", "config"]),
+    (
+        "bundle",
+        &[
+            "catalogue",
+            "config",
+            "doctor",
+            "exporter",
+            "kube",
+            "net",
+            "redaction",
+            "report",
+        ],
+    ),
     ("diagnosis", &["catalogue", "config", "report", "state"]),
+    (
+        "kube_events",
+        &[
+            "catalogue",
+            "config",
+            "diagnosis",
+            "exporter",
+            "kube",
+            "net",
+            "redaction",
+            "report",
+            "state",
+        ],
+    ),
     (
         "metrics",
         &["catalogue", "diagnosis", "exporter", "report", "state"],
     ),
     (
         "status",
-        &["catalogue", "diagnosis", "exporter", "report", "state"],
+        &[
+            "catalogue",
+            "diagnosis",
+            "exporter",
+            "history",
+            "report",
+            "state",
+        ],
+    ),
+    (
+        "pages",
+        &[
+            "catalogue",
+            "config",
+            "diagnosis",
+            "exporter",
+            "history",
+            "report",
+            "state",
+        ],
     ),
     (
         "log",
@@ -123,10 +185,13 @@ const LAYERS: &[(&str, &[&str])] = &[
             "config",
             "diagnosis",
             "exporter",
+            "history",
             "kube",
+            "kube_events",
             "log",
             "metrics",
             "net",
+            "pages",
             "scheduler",
             "server",
             "state",
@@ -137,14 +202,19 @@ const LAYERS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "alerting",
+            "bundle",
             "catalogue",
             "checks",
             "classify",
             "config",
             "daemon",
             "diagnosis",
+            "doctor",
             "exporter",
+            "kube",
             "log",
+            "net",
+            "preflight",
             "redaction",
             "report",
             "scheduler",
@@ -155,7 +225,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that use no crate but the standard library.
-const STD_ONLY: [&str; 3] = ["catalogue", "report", "state"];
+const STD_ONLY: [&str; 4] = ["catalogue", "history", "report", "state"];
 
 /// The only module that writes to the terminal.
 const PRINTS: &str = "cli";

@@ -7,11 +7,11 @@ use castai_health_exporter::catalogue::alert::modes_of;
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use castai_health_exporter::state::CheckState;
 use lab::pki::CertificateKind;
-use lab::{Ec2Fault, Pki, RogueServer, StsFault};
+use lab::{AgentFault, Ec2Fault, Pki, RogueServer, StsFault};
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config as Cases, TestRunner};
-use test_support::lab_cluster::{LabCluster, evidence};
+use test_support::lab_cluster::{LabCluster, commands, evidence, remedy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -92,15 +92,15 @@ async fn identity_arn_is_in_evidence_and_report() {
 async fn denied_ec2_names_the_caller_and_the_policy_command() {
     let world = LabCluster::with_web_identity_role();
     world.ec2.set(Ec2Fault::DeniedIdentityPolicy).await;
-    let text = evidence(of(&world.run_checks().await, CheckId::Ec2Api));
-    for part in [
-        ROLE,
-        "eu-central-1",
-        "UnauthorizedOperation",
-        "attach-role-policy --role-name castai-agent",
-    ] {
+    let check_states = world.run_checks().await;
+    let ec2 = of(&check_states, CheckId::Ec2Api);
+    let text = evidence(ec2);
+    for part in [ROLE, "eu-central-1", "UnauthorizedOperation"] {
         assert!(text.contains(part), "{part}: {text}");
     }
+    let attach = "aws iam attach-role-policy --role-name castai-agent --policy-arn \
+                  arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess";
+    assert_eq!(commands(ec2), [attach]);
 }
 
 #[tokio::test]
@@ -109,13 +109,19 @@ async fn trust_policy_denial_names_the_token_claims() {
     world.sts.set(StsFault::TrustDenied).await;
     world.configure();
     let check_states = world.run_checks().await;
-    let text = evidence(of(&check_states, CheckId::StsIdentity));
+    let sts = of(&check_states, CheckId::StsIdentity);
+    let fix = remedy(sts);
+    let provider =
+        "arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-central-1.amazonaws.com/id/LAB";
+    assert!(fix.as_str().contains(provider), "{fix}");
+    let show = "aws iam get-role --role-name castai-agent --query Role.AssumeRolePolicyDocument";
+    assert_eq!(commands(sts), [show]);
+    let text = evidence(sts);
     for part in [
         "arn:aws:iam::123456789012:role/castai-agent",
         "https://oidc.eks.eu-central-1.amazonaws.com/id/LAB",
         "system:serviceaccount:castai-agent:castai-agent",
         "sts.amazonaws.com",
-        "arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-central-1.amazonaws.com/id/LAB",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -139,6 +145,38 @@ async fn cached_role_credentials_are_used_while_sts_is_unreachable() {
         [M::NetRefused]
     );
     assert_eq!(of(&check_states, CheckId::Ec2Api).status(), Status::Ok);
+}
+
+#[tokio::test]
+async fn new_credentials_are_requested_while_the_agent_or_ec2_fails() {
+    for agent_fails in [true, false] {
+        let mut world = LabCluster::with_web_identity_role();
+        // A sidecar beside a companion does not read the agent's log.
+        world.file.insert_str(0, "scope: pod\n");
+        world.configure();
+        world.assert_healthy().await;
+        world.sts.set(StsFault::TrustDenied).await;
+        let modes = async || {
+            let check_states = world.run_checks().await;
+            of(&check_states, CheckId::StsIdentity)
+                .stable_modes
+                .modes()
+                .to_vec()
+        };
+        assert_eq!(
+            modes().await,
+            [],
+            "nothing shows that cached credentials are outdated"
+        );
+        if agent_fails {
+            world.agent.set(AgentFault::Overdue).await;
+        } else {
+            world.ec2.set(Ec2Fault::AuthFailure).await;
+        }
+        // The first round shows the failure, the second one what STS says about it.
+        modes().await;
+        assert_eq!(modes().await, [M::AwsIrsaTrustDenied], "{agent_fails}");
+    }
 }
 
 #[tokio::test]

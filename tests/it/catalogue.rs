@@ -1,6 +1,7 @@
 //! Consistency of the catalogue: unique names, complete texts, and a scenario for every (check, mode).
 
 mod relations;
+mod remedies;
 
 use std::collections::BTreeSet;
 
@@ -9,10 +10,12 @@ use castai_health_exporter::catalogue::alert::{ALERTS, documented_as, for_mode, 
 use castai_health_exporter::catalogue::relation::explaining;
 use castai_health_exporter::catalogue::remedy_overrides::REMEDY_OVERRIDES;
 use castai_health_exporter::catalogue::situation::SITUATION_REMEDIES;
-use castai_health_exporter::catalogue::{CheckId, FailureMode, anchor, remedy, remedy_in};
+use castai_health_exporter::catalogue::{
+    CheckId, FailureMode, Remedy, RemedyValues, anchor, remedy, remedy_in,
+};
+use test_support::agent_log_lines::LINES;
 use test_support::scenarios::scenarios;
 
-use crate::agent_log_lines::LINES;
 use crate::workloads;
 
 /// Modes that are agreed on but not implemented yet; the list only shrinks.
@@ -153,7 +156,7 @@ fn every_specific_remedy_belongs_to_one_published_pair() {
             assert!(pairs().contains(&(check, mode)), "{check} {mode}");
             assert_eq!(
                 remedy(check, mode),
-                row.text,
+                Remedy::new(row.text, &RemedyValues::default()),
                 "{check} {mode} has two rows, or shares the section of its cause"
             );
         }
@@ -188,7 +191,7 @@ fn remedies_mention_only_the_target_of_their_check() {
     for (check, words) in OTHER_TARGETS {
         for mode in modes_of(*check).filter(|mode| documented_as(*check, *mode).0 == *check) {
             let remedy = remedy(*check, mode);
-            let found = words.iter().find(|word| remedy.contains(**word));
+            let found = words.iter().find(|word| remedy.as_str().contains(**word));
             assert_eq!(found, None, "{check} {mode}: {remedy}");
         }
     }
@@ -197,16 +200,17 @@ fn remedies_mention_only_the_target_of_their_check() {
 #[test]
 fn every_remedy_of_a_situation_belongs_to_one_published_pair() {
     for row in SITUATION_REMEDIES {
-        for mode in row.modes {
-            assert!(
-                pairs().contains(&(row.check, *mode)),
-                "{} {mode}",
-                row.check
-            );
-            let text = remedy_in(row.check, *mode, Some(row.situation));
-            assert_eq!(text, row.text, "{} {mode} has two rows", row.check);
-            assert_ne!(text, remedy(row.check, *mode));
-            assert_eq!(remedy_in(row.check, *mode, None), remedy(row.check, *mode));
+        for (check, mode) in row
+            .checks
+            .iter()
+            .flat_map(|check| row.modes.iter().map(move |mode| (*check, *mode)))
+        {
+            assert!(pairs().contains(&(check, mode)), "{check} {mode}");
+            let none = RemedyValues::default();
+            let text = remedy_in(check, mode, Some(row.situation), &none);
+            assert_eq!(text, row.remedy(), "{check} {mode} has two rows");
+            assert_ne!(text, remedy(check, mode));
+            assert_eq!(remedy_in(check, mode, None, &none), remedy(check, mode));
         }
     }
 }

@@ -1,14 +1,20 @@
 //! Output of `check` as text and `JUnit` XML.
 
-use castai_health_exporter::catalogue::CheckId;
-use castai_health_exporter::cli::check::junit;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use castai_health_exporter::catalogue::{CheckId, FailureMode, remedy};
+use castai_health_exporter::cli::check::short::ShortReport;
 use castai_health_exporter::cli::check::text::TextReport;
+use castai_health_exporter::cli::check::{certificates, junit};
 use castai_health_exporter::exporter::{Exporter, Skipped};
+use castai_health_exporter::report::{Report, TargetReport, Verdict};
+use castai_health_exporter::state::CheckState;
 use test_support::fixture;
 
 fn text(exporter: &Exporter, colours: bool, list_skipped: bool) -> String {
     TextReport {
         check_states: &fixture::eventful().check_states(),
+        expiring: &[],
         exporter,
         colours,
         list_skipped,
@@ -20,6 +26,7 @@ fn text(exporter: &Exporter, colours: bool, list_skipped: bool) -> String {
 fn root_cause_comes_first_and_in_the_last_line_with_its_consequences_beneath() {
     let text = TextReport {
         check_states: &fixture::dns_outage().check_states(),
+        expiring: &[],
         exporter: &fixture::exporter(),
         colours: false,
         list_skipped: true,
@@ -90,8 +97,17 @@ fn failure_has_evidence_fix_and_runbook() {
             "{start} in {details}"
         );
     }
-    for line in lines.iter().filter(|line| !line.starts_with(runbook)) {
+    let is_command = |line: &&str| line.starts_with("      ");
+    let prose = lines.iter().filter(|line| !line.starts_with(runbook));
+    for line in prose.filter(|line| !is_command(line)) {
         assert!(line.chars().count() <= 100, "{line}");
+    }
+    let remedy = remedy(CheckId::Apiserver, FailureMode::TlsHandshakeTimeout);
+    for command in remedy.commands() {
+        assert!(
+            lines.contains(&format!("      {command}").as_str()),
+            "{command} in {details}"
+        );
     }
 }
 
@@ -137,14 +153,77 @@ fn skipped_checks_are_listed_unless_checks_were_selected() {
 }
 
 #[test]
+fn short_report_lists_root_causes_before_their_consequences() {
+    let report = |strict| {
+        ShortReport {
+            check_states: &fixture::dns_outage().check_states(),
+            expiring: &[],
+            exporter: &fixture::exporter(),
+            strict,
+        }
+        .to_string()
+    };
+    let text = report(false);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("dns (net_dns_timeout): "), "{text}");
+    assert!(
+        lines[1].starts_with("castai_api (net_dns_timeout), caused by dns: "),
+        "{text}"
+    );
+    assert!(!text.contains("cluster_status"), "{text}");
+    assert!(report(true).contains("cluster_status (unknown), caused by dns: "));
+}
+
+/// A healthy check whose target presents a certificate that expires after this many days.
+fn presented_certificate(days: u64) -> Vec<CheckState> {
+    let expiry = UNIX_EPOCH.elapsed().unwrap().as_secs() + days * 86_400 + 60;
+    let target = TargetReport {
+        target: "10.0.0.1:443".to_owned(),
+        in_use: true,
+        outcome: Ok("reachable".into()),
+        phases: Vec::new(),
+        not_after: Some(i64::try_from(expiry).unwrap()),
+    };
+    let report = Report {
+        targets: vec![target],
+        ..Report::from_verdict(Verdict::Ok("reachable".into()))
+    };
+    fixture::single(CheckId::Apiserver, report).check_states()
+}
+
+#[test]
+fn certificate_that_expires_within_14_days_is_a_warning() {
+    assert_eq!(
+        certificates::expiring(&presented_certificate(14), SystemTime::now()),
+        []
+    );
+    let check_states = presented_certificate(13);
+    let expiring = certificates::expiring(&check_states, SystemTime::now());
+    let text = TextReport {
+        check_states: &check_states,
+        expiring: &expiring,
+        exporter: &fixture::exporter(),
+        colours: false,
+        list_skipped: false,
+    }
+    .to_string();
+    let line = "‼ apiserver: the certificate of 10.0.0.1:443 expires in 13 days, on ";
+    assert!(text.contains(line), "{text}");
+    for (strict, failures) in [(false, 0), (true, 1)] {
+        let xml = junit::report(&check_states, &expiring, &fixture::exporter(), strict);
+        assert!(xml.contains(&format!(r#"failures="{failures}""#)), "{xml}");
+    }
+}
+
+#[test]
 fn junit_failures_match_the_exit_code() {
     let check_states = fixture::eventful().check_states();
-    let lax = junit::report(&check_states, &fixture::exporter(), false);
+    let lax = junit::report(&check_states, &[], &fixture::exporter(), false);
     assert!(
         lax.contains(r#"tests="4" failures="1" errors="0" skipped="1""#),
         "{lax}"
     );
-    let strict = junit::report(&check_states, &fixture::exporter(), true);
+    let strict = junit::report(&check_states, &[], &fixture::exporter(), true);
     assert!(
         strict.contains(r#"tests="4" failures="3" errors="0" skipped="0""#),
         "{strict}"
@@ -153,7 +232,7 @@ fn junit_failures_match_the_exit_code() {
 
 #[test]
 fn junit_escapes_evidence() {
-    let xml = junit::report(&fixture::eventful().check_states(), &skipping(), true);
+    let xml = junit::report(&fixture::eventful().check_states(), &[], &skipping(), true);
     assert!(
         xml.contains(r#"message="answered &lt;b&gt;&quot;late&quot;&lt;/b&gt; &amp; after 11 s""#),
         "{xml}"

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use castai_health_exporter::alerting::dashboards::files;
 use castai_health_exporter::alerting::generator_options::GeneratorOptions;
+use castai_health_exporter::alerting::runbooks;
+use castai_health_exporter::catalogue::CheckId;
+use castai_health_exporter::catalogue::alert::modes_of;
 use serde_json::Value;
 use test_support::dashboards::{dashboards, expressions, panels};
 
@@ -180,7 +183,8 @@ fn root_causes_and_consequences_have_tables_of_their_own() {
             panels(&dashboard)
                 .into_iter()
                 .find(|panel| panel["title"] == title)
-                .map(|panel| expressions(panel).concat())
+                // Further queries add columns.
+                .map(|panel| expressions(panel).swap_remove(0))
         };
         let roots = table("Root causes").unwrap_or_else(|| panic!("{path}"));
         assert!(
@@ -258,6 +262,113 @@ fn readme_shows_a_healthy_and_a_broken_cluster() {
             (50_000..400_000).contains(&picture.len()),
             "{path}: {} bytes",
             picture.len()
+        );
+    }
+}
+
+/// Returns the value mappings of a table column.
+fn texts<'a>(panel: &'a Value, column: &str) -> &'a serde_json::Map<String, Value> {
+    let overrides = panel["fieldConfig"]["overrides"].as_array().unwrap();
+    let properties = overrides
+        .iter()
+        .filter(|one| one["matcher"]["options"] == column)
+        .flat_map(|one| one["properties"].as_array().unwrap());
+    let mappings = properties
+        .into_iter()
+        .find(|property| property["id"] == "mappings")
+        .unwrap_or_else(|| panic!("{column} has no mappings"));
+    mappings["value"][0]["options"].as_object().unwrap()
+}
+
+#[test]
+fn every_root_cause_has_a_problem_a_fix_and_a_section_of_the_runbooks() {
+    let options = GeneratorOptions {
+        runbook_base: "https://example.org/runbooks",
+        ..GeneratorOptions::DEFAULT
+    };
+    let pages = runbooks::files();
+    let [agent_health, _] = files(&options);
+    let dashboard: Value = serde_json::from_str(&agent_health.contents).unwrap();
+    let table = panels(&dashboard)
+        .into_iter()
+        .find(|panel| panel["title"] == "Root causes")
+        .unwrap();
+    let (problems, fixes, sections) = (
+        texts(table, "problem"),
+        texts(table, "fix"),
+        texts(table, "page"),
+    );
+    let text = |texts: &serde_json::Map<String, Value>, key: &str| -> String {
+        let text = texts
+            .get(key)
+            .unwrap_or_else(|| panic!("{key} has no text"));
+        text["text"].as_str().unwrap().to_owned()
+    };
+    for check in CheckId::ALL {
+        for mode in modes_of(*check) {
+            let pair = format!("{check} {mode}");
+            for sentence in [text(problems, mode.label()), text(fixes, &pair)] {
+                assert!(sentence.len() > 4, "{pair}: {sentence}");
+                assert!(!sentence.contains(['`', '\n', '{']), "{pair}: {sentence}");
+            }
+            let section = text(sections, &pair);
+            let (page, anchor) = section.split_once('#').unwrap();
+            let page = pages
+                .iter()
+                .find(|file| file.path.ends_with(&format!("/{page}")))
+                .unwrap_or_else(|| panic!("{page} is no runbook"));
+            let target = format!("<a id=\"{anchor}\"></a>");
+            assert!(page.contents.contains(&target), "{pair}: {section}");
+        }
+    }
+    // The labels of the series become these keys.
+    let queries = expressions(table);
+    assert!(
+        queries[0].contains("\"problem\", \"\", \"mode\")")
+            && queries[0].contains("\"fix\", \" \", \"check\", \"mode\")")
+            && queries[0].contains("\"page\", \" \", \"check\", \"mode\")"),
+        "{queries:?}"
+    );
+    assert!(queries[0].contains("absent("), "no exporter is not healthy");
+    assert_eq!(queries.len(), 3, "severity, since, affects");
+}
+
+#[test]
+fn every_check_has_a_timeline_in_one_group() {
+    let all = dashboards();
+    let (_, dashboard) = all
+        .iter()
+        .find(|(path, _)| path.contains("agent-health"))
+        .unwrap();
+    let groups: Vec<String> = panels(dashboard)
+        .into_iter()
+        .filter(|panel| panel["title"].as_str().unwrap().starts_with("Checks: "))
+        .map(|panel| expressions(panel).concat())
+        .collect();
+    for check in CheckId::ALL {
+        let listed = |group: &&String| {
+            let (_, from) = group.split_once("check=~\"").unwrap();
+            let (checks, _) = from.split_once('"').unwrap();
+            checks.split('|').any(|listed| listed == check.label())
+        };
+        assert_eq!(groups.iter().filter(listed).count(), 1, "{check}");
+    }
+}
+
+#[test]
+fn dashboards_fit_into_an_annotation() {
+    // `kubectl apply` keeps a copy of a ConfigMap in an annotation of at most 256 KiB.
+    let options = GeneratorOptions {
+        runbook_base: "https://example.org/runbooks",
+        ..GeneratorOptions::DEFAULT
+    };
+    for file in files(&options) {
+        let quoted = Value::from(file.contents).to_string();
+        assert!(
+            quoted.len() < 258_000,
+            "{}: {} bytes",
+            file.path,
+            quoted.len()
         );
     }
 }

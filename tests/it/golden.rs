@@ -30,6 +30,7 @@ fn assert_golden(name: &str, actual: &str) {
 fn golden_check_text() {
     let report = TextReport {
         check_states: &fixture::eventful().check_states(),
+        expiring: &[],
         exporter: &fixture::exporter(),
         colours: false,
         list_skipped: true,
@@ -41,6 +42,7 @@ fn golden_check_text() {
 fn golden_check_text_of_a_root_cause_with_consequences() {
     let report = TextReport {
         check_states: &fixture::dns_outage().check_states(),
+        expiring: &[],
         exporter: &fixture::exporter(),
         colours: false,
         list_skipped: true,
@@ -51,7 +53,7 @@ fn golden_check_text_of_a_root_cause_with_consequences() {
 #[test]
 fn golden_check_junit() {
     let check_states = fixture::eventful().check_states();
-    let report = junit::report(&check_states, &fixture::exporter(), false);
+    let report = junit::report(&check_states, &[], &fixture::exporter(), false);
     assert_golden("check.junit.xml", &report);
 }
 
@@ -62,14 +64,32 @@ fn golden_explain() {
 }
 
 #[test]
+fn golden_explain_alert() {
+    let alert = run(&mut program(&[
+        "explain",
+        "CastaiApiserverTlsHandshakeTimeout",
+    ]));
+    assert_golden("explain_alert.txt", &alert.stdout);
+}
+
+#[test]
+fn golden_explain_check() {
+    let check = run(&mut program(&["explain", "castai_api"]));
+    assert_golden("explain_check.txt", &check.stdout);
+}
+
+#[test]
 fn golden_help() {
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 9] = [
         &["--help"],
         &["run", "--help"],
         &["check", "--help"],
         &["explain", "--help"],
         &["generate", "--help"],
         &["catalogue", "--help"],
+        &["completion", "--help"],
+        &["man", "--help"],
+        &["version", "--help"],
     ];
     let help = commands.map(|args| {
         let output = run(&mut program(args));

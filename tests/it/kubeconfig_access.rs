@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use castai_health_exporter::catalogue::{CheckId, FailureMode, Status};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, Situation, Status};
 use castai_health_exporter::config::InCluster;
 use castai_health_exporter::kube::{ApiEndpoint, AuthError};
 use castai_health_exporter::state::CheckState;
@@ -48,6 +48,25 @@ fn write(world: &LabCluster, cluster: &str, user: &str) {
          users: [{{ name: agent, user: {{ {user} }} }}]\n"
     );
     fs::write(world.mounted("kubeconfig"), text).unwrap();
+}
+
+#[tokio::test]
+async fn rejected_credentials_of_a_kubeconfig_have_their_own_fix() {
+    let world = kubeconfig(server, BY_TOKEN);
+    world.api.set(ApiFault::Unauthorized).await;
+    let check_states = world.run_checks().await;
+    let report = check_states
+        .iter()
+        .find_map(|check_state| check_state.latest.clone())
+        .unwrap();
+    let finding = &report.verdict.findings()[0];
+    assert_eq!(
+        (finding.mode, finding.situation),
+        (
+            FailureMode::K8sUnauthorized,
+            Some(Situation::KubeconfigUser)
+        )
+    );
 }
 
 /// Returns a `cluster` entry with the CA as a file.

@@ -20,7 +20,6 @@ mod remote_write;
 mod rules;
 
 // Pure functions: configuration, classification, parsers.
-mod agent_log_lines;
 mod authorized_networks;
 mod classify;
 mod config;
@@ -34,23 +33,30 @@ mod aws_credentials;
 mod aws_requests;
 mod cluster_status;
 mod control_plane;
+mod doctor;
 mod gke_and_aks;
 mod kubeconfig_access;
 mod pod_identity;
+mod preflight;
 mod proxy;
 mod resolver;
 mod scenarios;
 mod secrets;
 mod sequences;
+mod situations;
 mod untrusted_input;
 mod watched_objects;
 mod watches;
 mod workloads;
 
 // State, scheduler and output formats.
+mod bundle;
 mod check_output;
 mod diagnosis;
+mod history;
+mod kube_events;
 mod metrics;
+mod pages;
 mod scheduler;
 mod status;
 

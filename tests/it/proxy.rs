@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode};
+use castai_health_exporter::config::Vantage;
+use castai_health_exporter::diagnosis::Diagnosis;
 use lab::{Pki, RogueServer};
 use test_support::exporter::Exporter;
-use test_support::lab_cluster::{LabCluster, evidence};
+use test_support::lab_cluster::{LabCluster, evidence, state_of};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -98,6 +100,38 @@ async fn proxy_response_may_end_with_bare_line_feeds() {
 async fn only_status_200_opens_a_tunnel() {
     let (modes, evidence) = castai_behind("HTTP/1.1 204 No Content\r\n\r\n").await;
     assert_eq!(modes, [FailureMode::ProxyDenied], "{evidence}");
+}
+
+#[tokio::test]
+async fn gateway_error_of_the_proxy_is_no_refusal() {
+    for answer in [
+        "HTTP/1.1 502 Bad Gateway\r\n\r\n",
+        "HTTP/1.1 503 Service Unavailable\r\n\r\n",
+    ] {
+        let (modes, evidence) = castai_behind(answer).await;
+        assert_eq!(modes, [FailureMode::ProxyBadGateway], "{evidence}");
+    }
+}
+
+#[tokio::test]
+async fn unresolvable_proxy_name_is_a_failure_of_dns() {
+    let mut world = LabCluster::start();
+    world.set_env("HTTPS_PROXY", "http://nowhere.lab:3128");
+    let check_states = world.run_checks().await;
+    let castai = state_of(&check_states, CheckId::CastaiApi);
+    assert_eq!(
+        castai.stable_modes.modes(),
+        [FailureMode::NetDnsNxdomain],
+        "{}",
+        evidence(castai)
+    );
+    assert!(
+        evidence(castai).contains("proxy nowhere.lab:3128"),
+        "{}",
+        evidence(castai)
+    );
+    let diagnosis = Diagnosis::new(&check_states, Vantage::Sidecar);
+    assert_eq!(diagnosis.root_of(CheckId::CastaiApi), Some(CheckId::Dns));
 }
 
 #[tokio::test]

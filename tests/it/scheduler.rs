@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use castai_health_exporter::catalogue::{
+    RemedyValues,
     CheckId, Effect, FailureMode, Need, Phase, Relation, Status,
 };
 use castai_health_exporter::checks::{Attempt, Check, CheckSet, ScheduledCheck};
@@ -147,6 +148,7 @@ impl TestScheduler {
             checks: rows,
             relations,
             watch_tasks: Vec::new(),
+            remedy_values: RemedyValues::default(),
         };
         let health = Arc::new(HealthState::new(&scheduler::check_specs(&check_set)));
         let (sender, changes) = mpsc::unbounded_channel();

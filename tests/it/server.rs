@@ -13,10 +13,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use castai_health_exporter::config::WebSettings;
+use castai_health_exporter::config::{OpenRoutes, WebSettings};
 use castai_health_exporter::server;
 use castai_health_exporter::server::Handlers;
-use castai_health_exporter::server::page::{Fact, Page};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -140,6 +139,7 @@ fn web() -> WebSettings {
         external_url: None,
         route_prefix: String::new(),
         enable_lifecycle: false,
+        open_routes: OpenRoutes::default(),
     }
 }
 
@@ -155,17 +155,13 @@ fn fixed_handlers() -> Handlers {
     Handlers {
         metrics: Box::new(|| b"# HELP up Up.\n# TYPE up gauge\nup 1\n".repeat(50)),
         status_json: Box::new(|| br#"{"schema_version":1}"#.to_vec()),
-        page: Box::new(|| Page {
-            version: "1.2.3".to_owned(),
-            facts: vec![Fact {
-                word: "dns".to_owned(),
-                sentence: "<script>alert('x')</script> & \"more\"".to_owned(),
-                remedies: vec![(
-                    "<b>wait</b>".to_owned(),
-                    "/runbooks/CastaiDown#dns".to_owned(),
-                )],
-            }],
+        history_json: Box::new(|| br#"{"begins":null}"#.to_vec()),
+        page: Box::new(|| "<!DOCTYPE html><title>Status</title>".to_owned()),
+        runbook_index: Box::new(|| "<!DOCTYPE html><title>Runbooks</title>".to_owned()),
+        runbook_page: Box::new(|alert| {
+            (alert == "CastaiDown").then(|| "<!DOCTYPE html><title>Castai ⬇</title>".to_owned())
         }),
+        content_security_policy: "default-src 'none'",
         ready: Box::new(|| Ok(())),
         runbook: Box::new(|alert| (alert == "CastaiDown").then(|| "# Castai ⬇\n".to_owned())),
         reload: None,

@@ -28,6 +28,7 @@ fn failing_check_has_documented_fields() {
     let expected = json!({
         "id": "apiserver",
         "question": CheckId::Apiserver.entry().question,
+        "group": "kubernetes",
         "scope": "pod",
         "status": "failing",
         "need": "start",
@@ -36,7 +37,7 @@ fn failing_check_has_documented_fields() {
             "mode": "tls_handshake_timeout",
             "evidence": evidence,
             "meaning": mode.meaning,
-            "remedy": remedy(CheckId::Apiserver, FailureMode::TlsHandshakeTimeout),
+            "remedy": remedy(CheckId::Apiserver, FailureMode::TlsHandshakeTimeout).as_str(),
             "runbook": runbook,
         }],
         "stable_modes": ["tls_handshake_timeout"],
@@ -72,6 +73,7 @@ fn failing_check_has_documented_fields() {
         "seconds": 15.004,
         "last_attempt": "2025-01-01T00:00:30Z",
         "last_success": null,
+        "next_attempt": null,
         "interval_seconds": 15.0,
     });
     assert_eq!(

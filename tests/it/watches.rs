@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use castai_health_exporter::catalogue::timeouts::WATCH_STALE_AFTER;
 use castai_health_exporter::config::Config;
 use castai_health_exporter::kube::store::WatchTask;
 use castai_health_exporter::kube::types::pod::Pod;
@@ -12,7 +13,7 @@ use lab::apiserver::workload;
 use serde_json::{Value, json};
 use test_support::lab_cluster::LabCluster;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{self, Instant, sleep};
 
 /// A store that watches the lab's API server.
 pub(crate) struct WatchedStore {
@@ -141,6 +142,33 @@ async fn resumes_from_resource_version_after_broken_watch() {
         .put(another_pod("castai-agent-6d8f9c7b5-while-cut"));
     watched.pods(|pods| pods.len() == 5).await;
     assert_eq!(lists(), 1, "the watch resumes without a list request");
+}
+
+#[tokio::test]
+async fn resumed_watch_makes_the_cache_current_before_its_first_event() {
+    let mut watched = WatchedStore::start();
+    watched.pods(|pods| pods.len() == 4).await;
+    watched.tasks.abort_all();
+    while watched.tasks.join_next().await.is_some() {}
+    time::pause();
+    time::advance(WATCH_STALE_AFTER + Duration::from_secs(1)).await;
+    let stale = watched.store.pods.read().await;
+    assert!(matches!(stale, Err(ClientError::Stale { .. })), "{stale:?}");
+    time::resume();
+    watched.world.api.service().request_log().clear();
+    for watch_task in watched.store.all_watch_tasks() {
+        watched.tasks.spawn(run_watch_task(watch_task));
+    }
+    // Without a list, an event or a bookmark.
+    watched.pods(|pods| pods.len() == 4).await;
+    let requests = watched.world.api.service().request_log().requests();
+    let mut of_pods = requests
+        .iter()
+        .filter(|request| request.target.contains("castai-agent/pods?"));
+    assert!(
+        of_pods.all(|request| request.target.contains("watch=true")),
+        "{requests:?}"
+    );
 }
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 // faults after some minutes, and renders the dashboards from that Prometheus.
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Browser } from './browser.mjs';
+import { MINUTE, atEnd, freePort, log, startDemo, stop, until, withCleanup } from './processes.mjs';
 
 // Clusters and the demo commands that inject their faults.
 const CLUSTERS = {
@@ -19,37 +19,19 @@ const PICTURES = [
   { file: 'broken', dashboard: 'agent-health', cluster: 'prod-us', rows: 2 },
   { file: 'fleet', dashboard: 'fleet', rows: 3 },
 ];
-const MINUTE = 60_000;
 // Duration of the healthy phase, minimum duration of the faults, and timeout for checks and alerts.
 const [HEALTHY, BROKEN, TIMEOUT] = [6 * MINUTE, 6 * MINUTE, 15 * MINUTE];
 const SCRAPE = 5;
 const WIDTH = 1280;
 
 const [bundle, lab, exporter, folder] = process.argv.slice(2);
-const cleanups = [];
 
-try {
-  await Promise.race([take(), new Promise((_, fail) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-      process.once(signal, () => fail(new Error(signal)));
-    }
-    // For example a missing program: still stop what was started.
-    process.once('uncaughtException', fail);
-  })]);
-} catch (error) {
-  log(error.message);
-  process.exitCode = 1;
-} finally {
-  for (const cleanup of cleanups.reverse()) {
-    await cleanup();
-  }
-}
-process.exit();
+await withCleanup(take);
 
 async function take() {
   const demos = {};
   for (const cluster of Object.keys(CLUSTERS)) {
-    demos[cluster] = await startDemo(cluster);
+    demos[cluster] = await startDemo(cluster, lab, exporter);
   }
   const prometheus = await startPrometheus(demos);
   const number = async (query) => {
@@ -79,7 +61,7 @@ async function take() {
   }
 
   const browser = await Browser.start(bundle);
-  cleanups.push(() => browser.close());
+  atEnd(() => browser.close());
   for (const picture of PICTURES) {
     const dashboard = JSON.parse(await readFile(`dashboards/${picture.dashboard}.json`, 'utf8'));
     const all = dashboard.templating.list.filter(({ allValue }) => allValue).map(({ name, allValue }) => [name, allValue]);
@@ -94,26 +76,10 @@ async function take() {
   }
 }
 
-/** Starts a demo, which executes commands on stdin and stops when this process exits. */
-async function startDemo(cluster) {
-  const address = `127.0.0.1:${await freePort()}`;
-  const demo = spawn(lab, ['demo', '--exporter', exporter, '--listen', address], { stdio: ['pipe', 'pipe', 'ignore'] });
-  cleanups.push(() => stop(demo, () => demo.stdin.end()));
-  let output = '';
-  demo.stdout.setEncoding('utf8').on('data', (text) => (output += text));
-  const prints = (what) => until(`${cluster}: ${what}`, MINUTE, async () => output.includes(what));
-  await prints('exporter is listening\n');
-  const send = (line) => {
-    demo.stdin.write(`${line}\n`);
-    return prints(`done: ${line}\n`);
-  };
-  return { address, send };
-}
-
 /** Starts a Prometheus that scrapes all exporters. Returns its URL. */
 async function startPrometheus(demos) {
   const directory = await mkdtemp(join(tmpdir(), 'pictures-'));
-  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  atEnd(() => rm(directory, { recursive: true, force: true }));
   const interval = `${SCRAPE}s`;
   const configuration = {
     global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
@@ -131,39 +97,8 @@ async function startPrometheus(demos) {
   const data = join(directory, 'data');
   const flags = [`--config.file=${file}`, `--storage.tsdb.path=${data}`, `--web.listen-address=${address}`];
   const program = spawn('prometheus', flags, { stdio: 'ignore' });
-  cleanups.push(() => stop(program, () => program.kill()));
+  atEnd(() => stop(program, () => program.kill()));
   const url = `http://${address}`;
   await until('Prometheus is ready', MINUTE, async () => (await fetch(`${url}/-/ready`)).ok);
   return url;
-}
-
-function log(text) {
-  console.error(`pictures: ${text}`);
-}
-
-/** Stops a child process and waits until it has exited. */
-async function stop(child, terminate) {
-  if (child.pid && child.exitCode === null && child.signalCode === null) {
-    const exited = new Promise((done) => child.once('exit', done));
-    terminate();
-    await exited;
-  }
-}
-
-async function until(what, timeout, condition) {
-  for (const deadline = Date.now() + timeout; !(await condition().catch(() => false)); await sleep(500)) {
-    if (Date.now() > deadline) {
-      throw new Error(`timed out after ${timeout / MINUTE} minutes: ${what}`);
-    }
-  }
-}
-
-/** Returns a port that was free a moment ago. */
-function freePort() {
-  return new Promise((done, fail) => {
-    const server = createServer().once('error', fail).listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
-  });
 }

@@ -2,12 +2,17 @@
 //! misbehaves.
 
 mod agent_permissions;
+mod bundle;
 mod chart;
 mod companion;
+mod doctor;
 mod faults;
+mod kube_events;
 mod operator;
+mod preflight;
 mod role;
 mod scale;
+mod sequences;
 mod sidecar_manifests;
 
 use std::fs;

@@ -40,4 +40,7 @@ mod arm64;
 // Commands and configurations of the documentation, with all of the programs above.
 mod pages;
 
+// Chromium and axe-core, driven by Node.js.
+mod status_page;
+
 mod support;

@@ -1,5 +1,6 @@
 //! Control of the real programs.
 
+pub(crate) mod browser;
 pub(crate) mod cluster;
 pub(crate) mod crds;
 pub(crate) mod exposition_server;

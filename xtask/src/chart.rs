@@ -17,6 +17,8 @@ pub(crate) const VALUES: &str = "deploy/chart/values.yaml";
 pub(crate) const CHART_RULES: &str = "deploy/chart/files/rules";
 /// Folder of the dashboards that the chart installs.
 const CHART_DASHBOARDS: &str = "deploy/chart/files/dashboards";
+/// Base URL of the runbooks in the chart's dashboards. The chart replaces it, or removes the links.
+pub(crate) const RUNBOOK_BASE: &str = "https://runbooks.invalid";
 /// Prefix of a comment that documents a value, as in helm-docs.
 const MARK: &str = "-- ";
 

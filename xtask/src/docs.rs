@@ -5,6 +5,7 @@ mod symptoms;
 use std::fmt::Write;
 
 use castai_health_exporter::alerting::file::GeneratedFile;
+use castai_health_exporter::bundle::allowed_values::ALLOWED_VARIABLES;
 use castai_health_exporter::catalogue::alert::covering;
 use castai_health_exporter::catalogue::metric::METRICS;
 use castai_health_exporter::catalogue::{CheckId, FailureMode};
@@ -14,7 +15,8 @@ use castai_health_exporter::config::exporter::web;
 use crate::markdown::escape_cell;
 
 /// The pages with tables.
-pub(crate) const PAGES: [&str; 4] = [
+pub(crate) const PAGES: [&str; 5] = [
+    "docs/bundle.md",
     "docs/checks.md",
     "docs/metrics.md",
     "docs/configuration.md",
@@ -60,7 +62,8 @@ fn filled(page: &str) -> String {
 type Render = fn() -> String;
 
 /// The tables by name.
-pub(crate) const TABLES: [(&str, Render); 6] = [
+pub(crate) const TABLES: [(&str, Render); 7] = [
+    ("allowed variables", allowed_variables),
     ("checks", checks),
     ("modes", modes),
     ("metrics", metrics),
@@ -72,6 +75,20 @@ pub(crate) const TABLES: [(&str, Render); 6] = [
 fn table(name: &str) -> Option<String> {
     let (_, table) = TABLES.iter().find(|(known, _)| *known == name)?;
     Some(table())
+}
+
+fn allowed_variables() -> String {
+    rows(
+        &["Variable", "Shown", "Why"],
+        ALLOWED_VARIABLES,
+        |allowed| {
+            vec![
+                format!("`{}`", allowed.name),
+                allowed.form.meaning().to_owned(),
+                allowed.why.to_owned(),
+            ]
+        },
+    )
 }
 
 fn symptom_sections() -> String {

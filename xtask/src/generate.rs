@@ -6,7 +6,7 @@ use castai_health_exporter::alerting;
 use castai_health_exporter::alerting::directory::{
     DirectoryError, FileChange, {self},
 };
-use castai_health_exporter::alerting::file::GeneratedFile;
+use castai_health_exporter::alerting::file::{DASHBOARDS, GeneratedFile};
 use castai_health_exporter::alerting::generator_options::GeneratorOptions;
 
 use crate::chart::{CHART_RULES, known_values};
@@ -32,8 +32,17 @@ pub(crate) fn changes(repository: &Path) -> Result<Vec<FileChange>, DirectoryErr
 /// Returns every generated file of the repository.
 fn files(repository: &Path) -> Result<Vec<GeneratedFile>, DirectoryError> {
     let mut files = alerting::files(&GeneratorOptions::DEFAULT);
-    // Helm reads no file outside its chart.
-    let copies: Vec<GeneratedFile> = files.iter().filter_map(chart::copy).collect();
+    // Helm reads no file outside its chart. Its dashboards have links, which the template completes.
+    let linked = GeneratorOptions {
+        runbook_base: chart::RUNBOOK_BASE,
+        ..GeneratorOptions::DEFAULT
+    };
+    let dashboards = alerting::dashboards::files(&linked);
+    let copied = files
+        .iter()
+        .filter(|file| !file.path.starts_with(DASHBOARDS))
+        .chain(&dashboards);
+    let copies: Vec<GeneratedFile> = copied.filter_map(chart::copy).collect();
     files.extend(copies);
     for path in docs::PAGES {
         files.push(docs::file(path, &directory::read(repository, path)?));

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use castai_health_exporter::alerting::file::GeneratedFile;
 use castai_health_exporter::catalogue::Permission;
-use castai_health_exporter::catalogue::permission::{ENDPOINT_SLICES, PERMISSIONS, RoleScope};
+use castai_health_exporter::catalogue::permission::{
+    ENDPOINT_SLICES, PERMISSIONS, RoleScope, WRITTEN_EVENTS,
+};
 
 use crate::header::YAML_HEADER;
 
@@ -22,6 +24,7 @@ const TEXT: &str = "\
 # Permissions that each service account needs in addition to its own; `reads` names what they are for.
 # place: cluster, agent (the agent's namespace) or the name of a namespace.
 # The chart replaces the names deployment and serviceAccount with its values.
+# With events.enabled, every account also gets the permissions under events.
 ";
 
 const ROLES: &str = "\
@@ -72,6 +75,8 @@ pub(crate) fn files() -> [GeneratedFile; 2] {
     chart.extend(needed().map(rule));
     chart.push_str("sidecar:\n");
     chart.extend(sidecar.iter().map(|permission| rule(permission)));
+    chart.push_str("events:\n");
+    chart.push_str(&rule(WRITTEN_EVENTS));
     let file = |path: &str, contents: String| GeneratedFile {
         path: path.to_owned(),
         contents,
@@ -178,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn permissions_are_read_only_except_tokens_and_never_include_secrets() {
+    fn permissions_are_read_only_except_tokens_and_events_and_never_include_secrets() {
         let [GeneratedFile { contents, .. }, _] = files();
         assert!(!contents.contains("secrets"), "{contents}");
         for rule in contents.lines().filter(|line| line.starts_with("  - ")) {
@@ -191,7 +196,8 @@ mod tests {
                 reads
                     || rule.contains(
                         "resource: serviceaccounts/token, name: serviceAccount, verbs: [create]"
-                    ),
+                    )
+                    || rule.contains("resource: events, verbs: [create, patch]"),
                 "{rule}"
             );
         }

@@ -20,9 +20,12 @@ pub struct AgentLocation {
     pub deployment: String,
     /// The agent's service account, used until a running pod reports one.
     pub service_account: String,
-    /// Directory in which Secrets and `ConfigMap`s of the agent are mounted, as `secrets/NAME/KEY`
-    /// and `configmaps/NAME/KEY`.
+    /// Directory in which Secrets and `ConfigMap`s of the agent are mounted, as `secrets/NAME/KEY`,
+    /// `secret-keys/NAME/KEY` if a Secret is not mounted with all its keys, and
+    /// `configmaps/NAME/KEY`.
     pub mounts: PathBuf,
+    /// Whether tokens of the agent's service account may be requested.
+    pub token_requests: bool,
 }
 
 /// Result of discovery.

@@ -9,6 +9,8 @@ pub struct Flags {
     pub config_file: Option<PathBuf>,
     /// `--kubeconfig`.
     pub kubeconfig: Option<PathBuf>,
+    /// The user's own kubeconfig, if it exists: used outside a cluster if nothing names another.
+    pub default_kubeconfig: Option<PathBuf>,
     /// `--context`.
     pub context: Option<String>,
     /// `--web.listen-address`, repeatable.
@@ -19,6 +21,8 @@ pub struct Flags {
     pub web_external_url: Option<String>,
     /// `--web.route-prefix`.
     pub web_route_prefix: Option<String>,
+    /// `--web.open-route`, repeatable.
+    pub web_open_route: Vec<String>,
     /// `--web.enable-lifecycle`.
     pub web_enable_lifecycle: Option<bool>,
     /// `--log.level`.
@@ -35,8 +39,12 @@ pub struct Flags {
     pub agent_deployment: Option<String>,
     /// `--agent.service-account`.
     pub agent_service_account: Option<String>,
+    /// `--agent.no-token-requests`.
+    pub agent_token_requests: Option<bool>,
     /// `--agent.sidecar-expected`.
     pub agent_sidecar_expected: Option<bool>,
+    /// `--events.enabled`.
+    pub events_enabled: Option<bool>,
     /// `--runbook.base-url`.
     pub runbook_base_url: Option<String>,
 }

@@ -99,6 +99,12 @@ pub const KEYS: &[Key] = &[
         "Prefix of all routes.",
     ),
     key(
+        "web.open_routes",
+        Kind::Texts,
+        "none",
+        "Routes that require no password although the web configuration file has users: health (/-/healthy and /-/ready), metrics, or both.",
+    ),
+    key(
         "web.enable_lifecycle",
         Kind::Switch,
         "false",
@@ -165,10 +171,16 @@ pub const KEYS: &[Key] = &[
         "The agent's service account, used by a companion until a running pod reports one.",
     ),
     key(
+        "agent.token_requests",
+        Kind::Switch,
+        "true",
+        "Whether a companion requests tokens of the agent's service account, to see what the agent sees. Without them, checks that need the agent's identity are not_applicable, and the others use the companion's own account.",
+    ),
+    key(
         "agent.mounts",
         Kind::Text,
         "/etc/castai-agent",
-        "Directory in which a companion has the agent's Secrets and ConfigMaps mounted: secrets/NAME/KEY, configmaps/NAME/KEY.",
+        "Directory in which a companion has the agent's Secrets and ConfigMaps mounted: secrets/NAME/KEY (secret-keys/NAME/KEY if not all keys are mounted), configmaps/NAME/KEY.",
     ),
     key(
         "agent.version",
@@ -247,6 +259,12 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         "derived from the name of the node resource group",
         "Resource ID of the AKS cluster: /subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.ContainerService/managedClusters/NAME.",
+    ),
+    key(
+        "events.enabled",
+        Kind::Switch,
+        "false",
+        "Whether a change of a root cause becomes a Kubernetes Event on the agent's Deployment. The account needs the permission to create and patch events in the agent's namespace.",
     ),
     key(
         "dns.nameservers",

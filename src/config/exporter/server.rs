@@ -16,4 +16,37 @@ pub struct WebSettings {
     pub route_prefix: String,
     /// Whether `POST /-/reload` is enabled.
     pub enable_lifecycle: bool,
+    /// Routes that require no password.
+    pub open_routes: OpenRoutes,
+}
+
+/// Routes that require no password although the web configuration has users.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct OpenRoutes {
+    /// `/-/healthy` and `/-/ready`.
+    pub health: bool,
+    /// `/metrics`.
+    pub metrics: bool,
+}
+
+/// A value of `web.open_routes`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OpenRoute {
+    /// `/-/healthy` and `/-/ready`.
+    Health,
+    /// `/metrics`.
+    Metrics,
+}
+
+impl FromIterator<OpenRoute> for OpenRoutes {
+    fn from_iter<I: IntoIterator<Item = OpenRoute>>(routes: I) -> Self {
+        let mut open = Self::default();
+        for route in routes {
+            match route {
+                OpenRoute::Health => open.health = true,
+                OpenRoute::Metrics => open.metrics = true,
+            }
+        }
+        open
+    }
 }

@@ -69,11 +69,13 @@ impl Sources<'_> {
             object_name,
         );
         let mounts = self.path("agent.mounts");
+        let token_requests = self.key("agent.token_requests", |text| Ok(text == "true"));
         looked_for(flags, &self.file).then(|| AgentLocation {
             namespace: installation.namespace.clone(),
             deployment: installation.deployment.clone(),
             service_account: service_account.unwrap_or_else(|| AGENT.to_owned()),
             mounts: mounts.unwrap_or_else(|| PathBuf::from(MOUNTS)),
+            token_requests: flags.agent_token_requests.or(token_requests).unwrap_or(true),
         })
     }
 }

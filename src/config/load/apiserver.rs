@@ -37,11 +37,11 @@ impl Sources<'_> {
                     .ok_or_else(empty)
             },
         );
-        if let Some(path) = kubeconfig {
+        if let Some(files) = kubeconfig {
             self.contradiction(
                 "remove the key: it applies only in a pod, and the kubeconfig names its server",
             );
-            return ApiserverLocation::Kubeconfig { path, context };
+            return ApiserverLocation::Kubeconfig { files, context };
         }
         if context.is_some() {
             let written = match &self.flags.context {
@@ -74,12 +74,12 @@ impl Sources<'_> {
         }
     }
 
-    /// Returns the kubeconfig to use: from flag or file; from the environment where the agent would
-    /// use it.
+    /// Returns the kubeconfig files to use: from flag or file; from the environment where the agent
+    /// would use it; else the user's own, outside a cluster.
     ///
     /// The agent prefers `KUBECONFIG` over its pod's service account. Where nothing identifies the
     /// agent, the variable is meant for `kubectl`, and a pod's service account takes precedence.
-    fn kubeconfig(&mut self) -> Option<PathBuf> {
+    fn kubeconfig(&mut self) -> Option<Vec<PathBuf>> {
         if let Some(path) = &self.flags.kubeconfig {
             let written = SourcedValue::flag("--kubeconfig", &path.display().to_string());
             self.named_files.push(NamedFile {
@@ -89,20 +89,26 @@ impl Sources<'_> {
             });
             // Read in any case, so that errors in the file are reported.
             self.path("kubeconfig");
-            return Some(path.clone());
+            return Some(vec![path.clone()]);
         }
         let written = self.named_file("kubeconfig", Purpose::Kubeconfig);
-        let named =
-            self.env.kubeconfig.as_deref().filter(|_| {
-                self.env.known || self.env.service == KubernetesServiceVariable::Absent
-            });
-        // kubectl allows a list.
-        written.or_else(|| {
-            named?
-                .split(':')
-                .find(|path| !path.is_empty())
-                .map(PathBuf::from)
-        })
+        let is_outside = self.env.service == KubernetesServiceVariable::Absent;
+        let named = self.env.kubeconfig.as_deref();
+        let named: Vec<PathBuf> = named
+            .filter(|_| self.env.known || is_outside)
+            .unwrap_or_default()
+            .split(':')
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+            .collect();
+        let default = self.flags.default_kubeconfig.clone();
+        match written {
+            Some(path) => Some(vec![path]),
+            None if !named.is_empty() => Some(named),
+            None => default
+                .filter(|_| is_outside && !self.env.known)
+                .map(|path| vec![path]),
+        }
     }
 
     /// Reports keys of the file that have no effect with a kubeconfig.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::config::exporter::server::WebSettings;
+use crate::config::exporter::server::{OpenRoute, OpenRoutes, WebSettings};
 use crate::config::exporter::web::WebConfig;
 use crate::config::load::sources::Sources;
 use crate::config::sourced_value::{InvalidValue, SourcedValue};
@@ -11,6 +11,10 @@ use crate::config::values;
 
 const LISTEN: &str = ":9878";
 const MOST_ADDRESSES: usize = 8;
+const OPEN_ROUTES: &[(&str, OpenRoute)] = &[
+    ("health", OpenRoute::Health),
+    ("metrics", OpenRoute::Metrics),
+];
 
 impl Sources<'_> {
     pub(super) fn web(&mut self) -> WebSettings {
@@ -39,6 +43,7 @@ impl Sources<'_> {
                 .unwrap_or_default(),
             external_url,
             config_file,
+            open_routes: self.open_routes(),
             enable_lifecycle: self
                 .flags
                 .web_enable_lifecycle
@@ -88,6 +93,21 @@ impl Sources<'_> {
             }
         }
         addresses
+    }
+
+    fn open_routes(&mut self) -> OpenRoutes {
+        let meaning = |text: &str| values::word(text, OPEN_ROUTES);
+        let written = self.keys("web.open_routes", OPEN_ROUTES.len(), meaning);
+        let typed = &self.flags.web_open_route;
+        if typed.is_empty() {
+            return written.unwrap_or_default().into_iter().collect();
+        }
+        let typed = typed
+            .iter()
+            .map(|text| SourcedValue::flag("--web.open-route", text));
+        typed
+            .filter_map(|route| route.noting(&mut self.problems, meaning))
+            .collect()
     }
 
     /// Returns the path of the web configuration file, which must be valid.

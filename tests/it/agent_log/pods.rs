@@ -5,10 +5,10 @@ use lab::ApiFault;
 use lab::apiserver::workload::POD;
 use lab::apiserver::{LogFault, workload};
 use serde_json::json;
+use test_support::agent_log_lines::LINES;
 use test_support::lab_cluster::{LabCluster, evidence};
 
 use super::{TOKEN_INVALID, agent_log, agent_log_only, restart_agent};
-use crate::agent_log_lines::LINES;
 use crate::golden_entries::assert_evidence;
 
 #[tokio::test]

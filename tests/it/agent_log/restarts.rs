@@ -5,10 +5,10 @@ use lab::apiserver::workload;
 use lab::apiserver::workload::POD;
 use lab::{Ec2Fault, StsFault};
 use serde_json::json;
+use test_support::agent_log_lines::LINES;
 use test_support::lab_cluster::{LabCluster, evidence, state_of};
 
 use super::{UPLOADED, agent_log, agent_log_only, restart_agent};
-use crate::agent_log_lines::LINES;
 
 /// STS issues no credentials for the agent's role.
 const TRUST_DENIED: &str = r#"time="2026-11-22T13:04:54Z" level=warning msg="failed to determine node lifecycle, some functionality might be limited: getting instances by instance IDs: describing instances: operation error EC2: DescribeInstances, get identity: get credentials: failed to refresh cached credentials, failed to retrieve credentials, operation error STS: AssumeRoleWithWebIdentity, https response error StatusCode: 403, RequestID: a, api error AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity""#;

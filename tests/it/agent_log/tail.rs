@@ -2,11 +2,11 @@
 
 use castai_health_exporter::catalogue::{FailureMode as M, Status};
 use lab::apiserver::workload::POD;
+use test_support::agent_log_lines::LINES;
 use test_support::lab_cluster::{LabCluster, evidence};
 
 use super::pods::{SECOND_POD, add_second_pod};
 use super::{TOKEN_INVALID, UPLOADED, agent_log, agent_log_only, restart_agent};
-use crate::agent_log_lines::LINES;
 
 #[tokio::test]
 async fn log_is_followed_across_rotation_and_restart() {

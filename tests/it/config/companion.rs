@@ -11,7 +11,7 @@ use castai_health_exporter::config::agent::mounted_token::MountedToken;
 use castai_health_exporter::config::{
     AgentDiscovery, AgentEnvironment, ApiKey, Config, DiscoveredAgent, Flags, Secret, Vantage,
 };
-use test_support::lab_cluster::LabCluster;
+use test_support::lab_cluster::{LabCluster, evidence, state_of};
 
 use crate::golden_entries::assert_evidence;
 
@@ -272,4 +272,82 @@ async fn companion_checks_control_plane_access_of_gke_and_aks() {
             "{provider}: {evidence}"
         );
     }
+}
+
+fn without_token_requests(seen: &AgentDiscovery) -> Config {
+    let flags = Flags {
+        vantage: Some("companion".to_owned()),
+        agent_token_requests: Some(false),
+        ..Flags::default()
+    };
+    let own: BTreeMap<_, _> = OWN.into();
+    Config::load_beside(&flags, &|name| own.get(name).map(OsString::from), seen).unwrap()
+}
+
+#[tokio::test]
+async fn checks_with_the_agents_identity_are_not_applicable_without_token_requests() {
+    let irsa = [
+        ("PROVIDER", "eks"),
+        (
+            "AWS_ROLE_ARN",
+            "arn:aws:iam::123456789012:role/castai-agent",
+        ),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"),
+    ];
+    let AgentDiscovery::Found(mut agent) = discovered_agent(&irsa, &[]) else {
+        panic!("the agent is discovered")
+    };
+    agent.tokens.push(MountedToken {
+        file: "/var/run/token".into(),
+        audience: Some("sts.amazonaws.com".to_owned()),
+    });
+    let config = without_token_requests(&AgentDiscovery::Found(agent));
+    for check in [
+        CheckId::AgentPermissions,
+        CheckId::AwsCredentials,
+        CheckId::StsIdentity,
+        CheckId::Ec2Api,
+        CheckId::ControlPlaneAccess,
+    ] {
+        let (status, evidence) = verdict(&config, check).await;
+        assert_eq!(status, Status::NotApplicable, "{check}: {evidence}");
+        for part in ["agent.token_requests", "sidecar"] {
+            assert!(evidence.contains(part), "{check}: {evidence}");
+        }
+        assert_evidence(&format!("{check}_without_token_requests"), &evidence);
+    }
+}
+
+#[tokio::test]
+async fn companion_without_token_requests_tests_the_api_server_as_itself() {
+    let mut world = LabCluster::start();
+    world.only = Some(&[CheckId::Apiserver, CheckId::AgentPermissions]);
+    world.seen = Some(discovered_agent(&[], &[]));
+    world.file = format!("vantage: companion\n{}", world.file).replacen(
+        "agent:\n",
+        "agent:\n  token_requests: false\n",
+        1,
+    );
+    world.configure();
+    let check_states = world.run_checks().await;
+    let apiserver = state_of(&check_states, CheckId::Apiserver);
+    let text = evidence(apiserver);
+    assert_eq!(apiserver.status(), Status::Ok, "{text}");
+    assert!(
+        text.contains("tested as the exporter's service account"),
+        "{text}"
+    );
+    let requests = world.api.service().request_log().requests();
+    assert!(
+        requests.iter().all(|request| request.method == "GET"),
+        "{requests:?}"
+    );
+    // A rejected token of the exporter says nothing about the agent's.
+    world.api.set_tokens(vec!["another".to_owned()]);
+    world.restart_exporter();
+    let check_states = world.run_checks().await;
+    let apiserver = state_of(&check_states, CheckId::Apiserver);
+    let text = evidence(apiserver);
+    assert_eq!(apiserver.status(), Status::Unknown, "{text}");
+    assert!(text.contains("the exporter's service account"), "{text}");
 }

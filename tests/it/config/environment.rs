@@ -237,14 +237,15 @@ fn invalid_api_server_address_is_reported() {
 #[test]
 fn kubeconfig_is_used_where_the_agent_uses_it() {
     let path = |config: &Config| match &config.apiserver {
-        ApiserverLocation::Kubeconfig { path, .. } => path.display().to_string(),
+        ApiserverLocation::Kubeconfig { files, .. } => {
+            let files: Vec<_> = files.iter().map(|path| path.to_string_lossy()).collect();
+            files.join(":")
+        }
         other => format!("{other:?}").split('(').next().unwrap().to_owned(),
     };
     let kubeconfig = ("KUBECONFIG", "/home/me/.kube/config:/other");
-    assert_eq!(
-        path(&of_environment(&[kubeconfig])),
-        "/home/me/.kube/config"
-    );
+    let both = "/home/me/.kube/config:/other";
+    assert_eq!(path(&of_environment(&[kubeconfig])), both);
     // A companion's own service account takes precedence; in the agent's pod the variable does.
     assert_eq!(
         path(&of_environment(&[kubeconfig, POD[0], POD[1]])),
@@ -257,7 +258,7 @@ fn kubeconfig_is_used_where_the_agent_uses_it() {
             POD[1],
             ("API_KEY", "key")
         ])),
-        "/home/me/.kube/config"
+        both
     );
     let flags = Flags {
         kubeconfig: Some("/flag".into()),

@@ -43,8 +43,10 @@ fn every_alert_has_a_summary_a_description_and_a_runbook() {
             );
             let static_labels = rule.labels.iter().all(|(_, value)| !value.contains("{{"));
             assert!(static_labels, "{}", rule.name);
-            let last = annotation(&rule, "description").lines().last().unwrap();
-            assert!(last.starts_with("Evidence"), "{}: {last}", rule.name);
+            // The command stands on a line of its own.
+            let title = annotation(&rule, "description").lines().rev().nth(1).unwrap();
+            let is_title = title.contains("Evidence") && title.ends_with(':');
+            assert!(is_title, "{}: {title}", rule.name);
         }
     }
 }
@@ -151,7 +153,7 @@ fn generate_uses_runbook_base_url() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
     let base = "https://example.org/books/";
-    let output = program(&["generate", folder, "--runbook-base-url", base])
+    let output = program(&["generate", folder, "--runbook.base-url", base])
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");

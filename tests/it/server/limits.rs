@@ -1,5 +1,6 @@
 //! Tests of connection limits: slow, silent, greedy and malformed clients, and shutdown.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -73,6 +74,46 @@ async fn health_and_readiness_respond_under_idle_and_dripping_connections() {
     healthy.await.expect("health under idle connections");
 }
 
+/// Threads of a flood, and the connections that each opens and keeps open.
+const FLOODING_THREADS: usize = 2;
+const CONNECTIONS_PER_THREAD: usize = 2500;
+const OPEN_PER_THREAD: usize = 200;
+
+/// Opens connections from one address as fast as possible and sends nothing on them.
+fn flood_with_idle_connections(to: SocketAddr) -> Vec<std::thread::JoinHandle<()>> {
+    let flood = move || {
+        let mut open = VecDeque::new();
+        for _ in 0..CONNECTIONS_PER_THREAD {
+            // The kernel may run out of ports for a while.
+            open.extend(std::net::TcpStream::connect(to));
+            if open.len() > OPEN_PER_THREAD {
+                open.pop_front();
+            }
+        }
+    };
+    (0..FLOODING_THREADS)
+        .map(|_| std::thread::spawn(flood))
+        .collect()
+}
+
+#[tokio::test]
+async fn health_responds_to_the_address_that_floods_with_idle_connections() {
+    let server = RunningServer::start(&web(), fixed_handlers());
+    let flood = flood_with_idle_connections(server.address);
+    let mut requests = 0;
+    while requests < 20 || !flood.iter().all(std::thread::JoinHandle::is_finished) {
+        for path in ["/-/healthy", "/-/ready"] {
+            let response = tokio::time::timeout(HEALTH_TIMEOUT, server.get(path));
+            let response = response.await.expect("a response in time");
+            assert_eq!(response.status, 200, "request {requests}");
+        }
+        requests += 1;
+    }
+    for thread in flood {
+        thread.join().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn clients_that_do_not_read_their_response_are_closed_for_newer_ones() {
     let server = RunningServer::start(
@@ -104,7 +145,7 @@ async fn flood_from_one_address_closes_only_its_own_connections() {
         .await
         .unwrap();
     let mut clients = JoinSet::new();
-    for _ in 0..300 {
+    for _ in 0..400 {
         clients.spawn(hold_connection([127, 0, 0, 2], server.address, b""));
     }
     for _ in 0..200 {

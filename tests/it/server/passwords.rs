@@ -5,6 +5,8 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use castai_health_exporter::config::exporter::server::OpenRoute;
+use castai_health_exporter::config::{OpenRoutes, WebSettings};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 
@@ -56,6 +58,46 @@ async fn every_route_requires_basic_auth() {
             if path == "/nowhere" { 404 } else { 200 },
             "{path}"
         );
+    }
+}
+
+#[tokio::test]
+async fn open_routes_require_no_password() {
+    let (health, metrics) = (["/-/healthy", "/-/ready"], ["/metrics"]);
+    let guarded = ["/", "/api/v1/status", "/runbooks/CastaiDown", "/nowhere"];
+    for (open_routes, open) in [
+        (OpenRoutes::from_iter([OpenRoute::Health]), health.to_vec()),
+        (
+            OpenRoutes::from_iter([OpenRoute::Metrics]),
+            metrics.to_vec(),
+        ),
+        (
+            OpenRoutes::from_iter([OpenRoute::Health, OpenRoute::Metrics]),
+            [&health[..], &metrics].concat(),
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "right");
+        let web = WebSettings {
+            open_routes,
+            route_prefix: "/castai".to_owned(),
+            ..with_file(folder.path().join("web.yaml"))
+        };
+        let server = RunningServer::start(&web, fixed_handlers());
+        for path in [&health[..], &metrics, &guarded].concat() {
+            let reply = server.get(&format!("/castai{path}")).await;
+            let wanted = if open.contains(&path) { 200 } else { 401 };
+            assert_eq!(reply.status, wanted, "{path} with {open_routes:?}");
+        }
+        // Other spellings of an open route are guarded.
+        for path in [
+            "/castai/metrics/",
+            "/castai//metrics",
+            "/metrics",
+            "/castai/%6detrics",
+        ] {
+            assert_eq!(server.get(path).await.status, 401, "{path}");
+        }
     }
 }
 

@@ -70,15 +70,17 @@ async fn response_is_gzipped_on_accept_encoding() {
 async fn each_route_has_its_content_type() {
     let server = RunningServer::start(&web(), fixed_handlers());
     for (path, status, kind, holds) in [
-        ("/", 200, "text/html; charset=utf-8", "href=\"/metrics\""),
+        ("/", 200, "text/html; charset=utf-8", "Status"),
         ("/api/v1/status", 200, "application/json", "schema_version"),
+        ("/api/v1/history", 200, "application/json", "begins"),
+        ("/runbooks/", 200, "text/html; charset=utf-8", "Runbooks"),
         ("/-/healthy", 200, "text/plain; charset=utf-8", "healthy"),
         ("/-/ready", 200, "text/plain; charset=utf-8", "ready"),
         (
             "/runbooks/CastaiDown",
             200,
-            "text/plain; charset=utf-8",
-            "# Castai ⬇",
+            "text/html; charset=utf-8",
+            "<title>Castai ⬇",
         ),
         (
             "/runbooks/CastaiDown.md",
@@ -113,19 +115,39 @@ async fn each_route_has_its_content_type() {
 }
 
 #[tokio::test]
-async fn page_escapes_html_and_has_content_security_policy() {
+async fn only_pages_have_a_content_security_policy() {
     let server = RunningServer::start(&web(), fixed_handlers());
-    let reply = server.get("/").await;
-    assert!(
-        reply
-            .header("content-security-policy")
-            .starts_with("default-src 'none'")
-    );
-    assert!(!reply.text().contains("<script"), "{}", reply.text());
-    let escaped = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;more&quot;";
-    assert!(reply.text().contains(escaped), "{}", reply.text());
-    let remedy = "Fix: &lt;b&gt;wait&lt;/b&gt; <a href=\"/runbooks/CastaiDown#dns\">Runbook</a>";
-    assert!(reply.text().contains(remedy), "{}", reply.text());
+    for path in ["/", "/runbooks/", "/runbooks/CastaiDown"] {
+        let policy = server.get(path).await;
+        assert_eq!(
+            policy.header("content-security-policy"),
+            "default-src 'none'",
+            "{path}"
+        );
+    }
+    let metrics = server.get("/metrics").await;
+    assert_eq!(metrics.header("content-security-policy"), "");
+}
+
+#[tokio::test]
+async fn runbook_file_is_a_page_for_browsers_and_markdown_for_programs() {
+    let server = RunningServer::start(&web(), fixed_handlers());
+    for (accept, start) in [
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "<!DOCTYPE"),
+        ("*/*", "# Castai ⬇"),
+        ("text/markdown", "# Castai ⬇"),
+    ] {
+        let header = format!("Accept: {accept}\r\n");
+        let reply = server
+            .request("GET", "/runbooks/CastaiDown.md", &header)
+            .await;
+        assert!(
+            reply.text().starts_with(start),
+            "{accept}: {}",
+            reply.text()
+        );
+        assert_eq!(reply.header("vary"), "Accept, Accept-Encoding");
+    }
 }
 
 #[tokio::test]
@@ -260,12 +282,11 @@ async fn all_routes_are_below_the_route_prefix() {
             "{path}"
         );
     }
-    assert!(
-        server
-            .get("/castai/")
-            .await
-            .text()
-            .contains("href=\"/castai/metrics\"")
+    assert_eq!(server.get("/castai/").await.status, 200);
+    let runbooks = server.get("/castai/runbooks").await;
+    assert_eq!(
+        (runbooks.status, runbooks.header("location")),
+        (302, "/castai/runbooks/")
     );
 }
 

@@ -4,7 +4,7 @@ use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use lab::apiserver::workload::AGENT;
 use lab::apiserver::{ObjectStore, workload};
 use serde_json::{Value, json};
-use test_support::lab_cluster::{LabCluster, evidence};
+use test_support::lab_cluster::{LabCluster, evidence, remedy};
 use test_support::pods::{not_ready, wait_for};
 
 use super::WORKLOADS;
@@ -83,11 +83,9 @@ async fn daemonset_with_invalid_token_is_reported() {
     let root = world
         .assert_root(CheckId::Components, M::CastaiTokenInvalid, Status::Failing)
         .await;
-    let evidence = evidence(&root);
-    assert!(
-        evidence.contains("helm upgrade -i castai-spot-handler castai-helm/castai-spot-handler"),
-        "{evidence}"
-    );
+    let fix = remedy(&root);
+    let upgrade = "helm upgrade -i castai-spot-handler castai-helm/castai-spot-handler";
+    assert!(fix.as_str().contains(upgrade), "{fix}");
 }
 
 #[tokio::test]

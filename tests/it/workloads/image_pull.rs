@@ -5,7 +5,7 @@ use lab::CloudApiFault;
 use lab::apiserver::workload;
 use lab::cloud_api::{KUBELET_CLIENT_ID, SERVICE_PRINCIPAL_CLIENT_ID};
 use serde_json::json;
-use test_support::lab_cluster::{LabCluster, evidence};
+use test_support::lab_cluster::{LabCluster, evidence, remedy};
 use test_support::pods::wait_for;
 
 use super::WORKLOADS;
@@ -88,7 +88,7 @@ async fn acr_pull_remedy_names_registry_and_kubelet_identity() {
     }
     let of =
         "--subscription 00000000-1111-2222-3333-444444444444 --resource-group lab-group --name lab";
-    let assign = "`az role assignment create --role AcrPull --assignee";
+    let assign = "az role assignment create --role AcrPull --assignee";
     for (fault, words) in [
         (
             None,
@@ -108,7 +108,7 @@ async fn acr_pull_remedy_names_registry_and_kubelet_identity() {
         (
             Some(CloudApiFault::Forbidden),
             [
-                format!("`az aks show {of} --query identityProfile"),
+                format!("az aks show {of} --query identityProfile"),
                 assign.to_owned(),
             ],
         ),
@@ -120,11 +120,12 @@ async fn acr_pull_remedy_names_registry_and_kubelet_identity() {
         let root = world
             .assert_root(CheckId::ImagePull, M::ImageAuthFailed, Status::Failing)
             .await;
-        let text = evidence(&root);
-        let attach = format!("`az aks update {of} --attach-acr shop`");
+        let fix = remedy(&root);
+        let attach = format!("$ az aks update {of} --attach-acr shop\n");
         for part in words.iter().chain([&attach]) {
-            assert!(text.contains(part), "{part}: {text}");
+            assert!(fix.as_str().contains(part), "{part}: {fix}");
         }
+        let text = evidence(&root);
         assert!(
             text.contains("shop.azurecr.io/web:1") && !text.ends_with('…'),
             "{text}"

@@ -8,11 +8,13 @@ mod handler;
 mod list_watch;
 mod logs;
 mod object_store;
+mod pods;
 mod resource;
 mod responses;
 pub mod workload;
+mod writes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -22,6 +24,7 @@ use handler::Handler;
 pub use logs::{ContainerLogs, LogFault};
 pub use object_store::ObjectStore;
 use serde_json::Value;
+pub use writes::Refusal;
 
 use crate::fault::Fault;
 use crate::fault_enum::fault_enum;
@@ -35,6 +38,8 @@ fault_enum! {
     ApiFault {
         /// 401: the token is invalid, as after its service account was recreated.
         Unauthorized = "unauthorized",
+        /// 401 to tokens that it has issued itself.
+        IssuedTokensUnauthorized = "issued-tokens-unauthorized",
         /// 401: the token has expired. The response is the same as `unauthorized`.
         TokenExpired = "token-expired",
         /// 403 by RBAC: the service account has no permissions.
@@ -108,6 +113,12 @@ struct State {
     objects: BTreeMap<String, Value>,
     /// Permissions of the service account.
     roles: Roles,
+    /// Where the proxy reaches pods, by name.
+    pod_addresses: BTreeMap<String, SocketAddr>,
+    /// Namespaces that do not exist.
+    missing_namespaces: BTreeSet<String>,
+    /// What admission refuses.
+    refusals: Vec<Refusal>,
 }
 
 /// DNS names in every API server's certificate.
@@ -246,8 +257,14 @@ impl ApiServer {
         }
     }
 
-    /// Denies the service account access to these resources only, such as `configmaps` or
-    /// `pods/log`.
+    /// Forwards requests to `pods/proxy` of a pod to this address, whatever their port.
+    pub fn forward_to(&self, pod: &str, address: SocketAddr) {
+        let addresses = &mut lock(&self.state).pod_addresses;
+        addresses.insert(pod.to_owned(), address);
+    }
+
+    /// Denies the service account access to these resources only, such as `configmaps`, `pods/log`
+    /// or `create pods`.
     pub fn deny(&self, resources: &[&str]) {
         lock(&self.state).roles.denied = resources.iter().map(ToString::to_string).collect();
     }
@@ -262,6 +279,17 @@ impl ApiServer {
     /// list.
     pub fn set_rules_incomplete(&self, incomplete: bool) {
         lock(&self.state).roles.incomplete = incomplete;
+    }
+
+    /// Replaces what admission refuses when an object is created.
+    pub fn set_refusals(&self, refusals: &[Refusal]) {
+        lock(&self.state).refusals = refusals.to_vec();
+    }
+
+    /// Lets these namespaces not exist.
+    pub fn set_missing_namespaces(&self, namespaces: &[&str]) {
+        let missing = namespaces.iter().map(ToString::to_string).collect();
+        lock(&self.state).missing_namespaces = missing;
     }
 
     /// Replaces the addresses in the endpoint slices.

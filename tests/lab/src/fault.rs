@@ -97,7 +97,7 @@ fault_enum! {
         Html(u16) = "html" like "502",
         /// This status without a body.
         Status(u16) = "status" like "503",
-        /// 400 with the request's credentials in this encoding.
+        /// A response with the request's credentials in this form.
         EchoAs(String) = "echo-as" like "base64",
         /// A redirect to another URL.
         RedirectTo(String) = "redirect-to" like "https://elsewhere.example/",

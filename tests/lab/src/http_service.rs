@@ -1,6 +1,7 @@
 //! HTTP and HTTPS servers with generic faults at every phase.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -28,11 +29,23 @@ pub(crate) trait HttpHandler: Send + Sync + 'static {
     fn generic_fault(fault: &Self::Fault) -> Option<&Fault>;
     fn respond(&self, request: &Request, fault: Option<&Self::Fault>) -> Response;
 
+    /// Returns a response that takes time, such as that of another server.
+    fn respond_later(
+        &self,
+        _request: &Request,
+        _fault: Option<&Self::Fault>,
+    ) -> Option<LaterResponse> {
+        None
+    }
+
     /// Whether this request is read and never answered.
     fn hangs(&self, _request: &Request, _fault: Option<&Self::Fault>) -> bool {
         false
     }
 }
+
+/// A response that is on its way.
+pub(crate) type LaterResponse = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// Serves an [`HttpHandler`] over TLS, or over plain HTTP.
 pub(crate) struct HttpService<H> {
@@ -162,7 +175,10 @@ impl<H: HttpHandler> HttpService<H> {
             };
             recorder.request_received(request.clone());
             let fault = fault.borrow().clone();
-            let response = self.handler.respond(&request, fault.as_ref());
+            let response = match self.handler.respond_later(&request, fault.as_ref()) {
+                Some(later) => later.await,
+                None => self.handler.respond(&request, fault.as_ref()),
+            };
             let generic = if self.handler.hangs(&request, fault.as_ref()) {
                 Some(&Fault::HttpHang)
             } else {

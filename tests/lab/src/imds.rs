@@ -17,7 +17,7 @@ use crate::request::{Request, RequestReader};
 use crate::response::{Response, rfc3339};
 use crate::response_writer::{self, ConnectionAction};
 use crate::server::{AcceptedConnection, ConnectionHandler, Server};
-use crate::{HOSTILE_TEXT, shutdown};
+use crate::{HOSTILE_TEXT, echo, shutdown};
 
 fault_enum! {
     /// Faults of the instance metadata service.
@@ -65,6 +65,8 @@ fault_enum! {
         /// Responses with escape sequences, line feeds and markup.
         Hostile = "hostile",
     } with {
+        /// A response with the request's credentials in this form.
+        EchoAs(String) = "echo-as" like "base64",
     }
 }
 
@@ -194,6 +196,9 @@ impl Handler {
         Some(match fault {
             Some(ImdsFault::Hang) => return None,
             Some(ImdsFault::HopLimit | ImdsFault::HopLimitRequired) if wants_token => return None,
+            Some(ImdsFault::EchoAs(form)) if echo::has_credentials(request) => {
+                echo::response(request, form)
+            }
             Some(ImdsFault::Disabled) => error(403, "Forbidden"),
             Some(ImdsFault::ServerError) => error(500, "Internal Server Error"),
             Some(ImdsFault::Throttled) => error(429, "Too Many Requests"),

@@ -13,8 +13,10 @@ pub mod cloud_api;
 pub mod dns;
 pub mod gce;
 pub mod imds;
+pub mod kubelet;
 pub mod pki;
 pub mod proxy;
+pub mod registry;
 pub mod rogue_server;
 
 #[cfg(test)]
@@ -47,8 +49,10 @@ pub use fault_enum::{ClockSkew, UnknownFaultError};
 pub use gce::{Gce, GceFault};
 pub use imds::{Imds, ImdsFault};
 pub use jwt::{jwt_with_claims, service_account_token};
+pub use kubelet::Kubelet;
 pub use pki::{CertificateKind, Pki};
 pub use proxy::{Proxy, ProxyFault};
+pub use registry::{Registry, RegistryFault};
 pub use request::Request;
 pub use request_log::{Connection, Exchange, RequestLog};
 pub use rogue_server::RogueServer;

@@ -73,8 +73,8 @@ pub(crate) async fn send_with_fault(
         Some(Fault::Echo) => {
             response = Response::text(400, &format!("bad request: {:?}", request.headers));
         }
-        Some(Fault::EchoAs(encoding)) => {
-            response = Response::text(400, &echo::credentials(request, encoding));
+        Some(Fault::EchoAs(form)) => {
+            response = echo::response(request, form);
         }
         Some(Fault::Empty) => response.body.clear(),
         Some(Fault::RedirectLoop) => {

@@ -1,6 +1,7 @@
 //! Tests of the chart: validation, rendered objects on a real API server, and the sidecar admission
 //! policy.
 
+mod events;
 mod matrix;
 mod monitors;
 mod network_policy;

@@ -7,7 +7,7 @@ mod upgrades;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lab::aws::{Endpoint, ROLE};
@@ -38,7 +38,7 @@ pub(super) struct CompanionBed {
 }
 
 impl CompanionBed {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::of(Cluster::start(1).await.unwrap(), ApiServer::PORT).await
     }
 
@@ -173,6 +173,21 @@ impl CompanionBed {
         let folder = self.dir.path().join("mounts/secrets/castai-agent");
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("API_KEY"), lab::API_KEY).unwrap();
+    }
+
+    /// Enables Kubernetes Events for exporters that start later.
+    pub(super) fn enable_events(&self) {
+        let file = fs::read_to_string(&self.file).unwrap();
+        fs::write(&self.file, format!("{file}events: {{ enabled: true }}\n")).unwrap();
+    }
+
+    /// Returns the folder of the companion's files.
+    pub(super) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(super) fn castai(&self) -> &CastAi {
+        &self.castai
     }
 
     pub(super) async fn exporter(&self) -> Exporter {

@@ -240,8 +240,10 @@ async fn container_exits(bed: &NodeFaultBed) {
         ],
     )
     .await;
-    let (_, command) = root.1.entry().remedy.split_once("`kubectl ").unwrap();
-    let command: Vec<&str> = command.split(" | ").next().unwrap().split(' ').collect();
+    let remedy = root.1.remedy();
+    let command = remedy.commands().next().unwrap().strip_prefix("kubectl ");
+    let command = command.unwrap().split(" | ").next().unwrap();
+    let command: Vec<&str> = command.split(' ').collect();
     // Between two starts the kubelet may have removed the container.
     bed.wait_until("what both said is read", async || {
         let evidence = bed.cluster.kubectl(&command).await;

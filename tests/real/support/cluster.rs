@@ -110,11 +110,20 @@ impl Cluster {
 
     /// Starts one API server with these arguments for components, each as `NAME=--flag=value`.
     pub(crate) async fn start_with(arguments: &[&str]) -> Result<Self, ClusterError> {
-        let arguments: Vec<&str> = arguments
-            .iter()
-            .flat_map(|argument| ["--arg", argument])
-            .collect();
-        Self::up(&arguments).await
+        Self::start_servers_with(1, arguments).await
+    }
+
+    /// Starts API servers with these arguments for components.
+    pub(crate) async fn start_servers_with(
+        api_servers: usize,
+        arguments: &[&str],
+    ) -> Result<Self, ClusterError> {
+        let count = api_servers.to_string();
+        let mut all = vec!["--apiservers", &count];
+        for argument in arguments {
+            all.extend(["--arg", argument]);
+        }
+        Self::up(&all).await
     }
 
     /// Starts an API server and a real node and waits until pods run and names resolve, about nine

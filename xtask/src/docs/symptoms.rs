@@ -191,7 +191,7 @@ fn section(text: &mut String, symptom: &Symptom, runbooks: &str) -> std::fmt::Re
             alert.name,
             anchor(of, documented),
             mode.entry().meaning,
-            remedy(*check, *mode),
+            remedy(*check, *mode).to_line(),
         )?;
     }
     Ok(())

@@ -52,7 +52,7 @@ pub(super) fn of_failure(
     if check == CheckId::Components {
         lines.push("Components: evictor");
     }
-    let command = format!("Evidence and fix: {command} {check}");
+    let command = format!("Evidence and fix:\n{command} {check}");
     lines.extend([place.as_str(), &command]);
     let mut labels = place_labels(cluster);
     labels.extend([
@@ -114,7 +114,7 @@ pub(super) fn of_exporter_alert(
             ("summary", entry.summary.to_owned()),
             (
                 "description",
-                format!("{meaning}\n{}{place}\nEvidence: {command}", entry.impact),
+                format!("{meaning}\n{}{place}\nEvidence:\n{command}", entry.impact),
             ),
             runbook,
         ],

@@ -97,7 +97,7 @@ const CASTAI_CONNECTION: &[Row] = &[
     ),
     (
         r#"time="2026-11-22T13:04:54Z" level=error msg="registering cluster: requesting castai api: Post \"https://api.cast.ai/v1/kubernetes/external-clusters\": Bad Gateway""#,
-        "proxy_denied",
+        "proxy_bad_gateway",
     ),
     (
         r#"time="2026-11-22T13:04:54Z" level=error msg="registering cluster: requesting castai api: Post \"https://api.cast.ai/v1/kubernetes/external-clusters\": Proxy Authentication Required""#,

@@ -71,6 +71,19 @@ pub(super) struct Roles {
 }
 
 impl Roles {
+    /// Returns whether the account may do this. A verb of a resource can be denied by itself, as
+    /// `create pods`.
+    pub(super) fn allow_verb(
+        &self,
+        verb: &str,
+        resource: &str,
+        namespace: &str,
+        fault: Option<&ApiFault>,
+    ) -> bool {
+        !self.denied.contains(&format!("{verb} {resource}"))
+            && self.allow(resource, namespace, fault)
+    }
+
     /// Returns whether the account may access a resource.
     pub(super) fn allow(&self, resource: &str, namespace: &str, fault: Option<&ApiFault>) -> bool {
         let denied = match fault {
@@ -141,9 +154,13 @@ pub(super) fn access(request: &Request, state: &State, fault: Option<&ApiFault>)
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let attributes = &body["spec"]["resourceAttributes"];
     let text = |field: &str| attributes[field].as_str().unwrap_or_default();
+    let resource = match text("subresource") {
+        "" => text("resource").to_owned(),
+        subresource => format!("{}/{subresource}", text("resource")),
+    };
     let allowed = state
         .roles
-        .allow(text("resource"), text("namespace"), fault);
+        .allow_verb(text("verb"), &resource, text("namespace"), fault);
     let review = if allowed {
         json!({
             "allowed": true,

@@ -11,9 +11,9 @@ use super::logs::ContainerLogs;
 use super::object_store::ObjectStore;
 use super::resource::Resource;
 use super::responses::{namespace, slice, status};
-use super::{ApiFault, State, access_review};
+use super::{ApiFault, State, access_review, pods, writes};
 use crate::fault::Fault;
-use crate::http_service::HttpHandler;
+use crate::http_service::{HttpHandler, LaterResponse};
 use crate::mutex::lock;
 use crate::request::Request;
 use crate::response::{Response, rfc3339};
@@ -61,6 +61,27 @@ impl HttpHandler for Handler {
         is_stored && matches!(fault, Some(ApiFault::EtcdHang | ApiFault::StorageHang))
     }
 
+    fn respond_later(
+        &self,
+        request: &Request,
+        fault: Option<&ApiFault>,
+    ) -> Option<LaterResponse> {
+        let resource = Resource::parse(request)?;
+        if resource.rbac_name() != "pods/proxy" {
+            return None;
+        }
+        let checked = self.handle(request, fault);
+        if checked.status != 200 {
+            return Some(Box::pin(async { checked }));
+        }
+        let pod = resource.name.to_owned();
+        let addresses = lock(&self.state).pod_addresses.clone();
+        let request = request.clone();
+        Some(Box::pin(async move {
+            pods::forward(&addresses, &pod, &request).await
+        }))
+    }
+
     fn respond(&self, request: &Request, fault: Option<&ApiFault>) -> Response {
         self.handle(request, fault)
             .with_header("Audit-Id", "1b1d5a6c-30c0-4e6c-8e1d-4c4f3f2e9a10")
@@ -95,7 +116,9 @@ impl Handler {
             Some(authorization) => {
                 let token = authorization.strip_prefix("Bearer ").unwrap_or_default();
                 let rejected =
-                    matches!(fault, Some(ApiFault::Unauthorized | ApiFault::TokenExpired));
+                    matches!(fault, Some(ApiFault::Unauthorized | ApiFault::TokenExpired))
+                        || fault == Some(&ApiFault::IssuedTokensUnauthorized)
+                            && token == ISSUED_TOKEN;
                 if rejected
                     || !lock(&self.state)
                         .tokens
@@ -135,7 +158,7 @@ impl Handler {
             {
                 return self.review(path, request, user, fault);
             }
-            _ if request.method != "GET" => {
+            _ if !matches!(&*request.method, "GET" | "POST" | "PATCH" | "DELETE") => {
                 return status(
                     405,
                     Some("MethodNotAllowed"),
@@ -167,7 +190,8 @@ impl Handler {
             Some(ApiFault::Denied(denied)) => resource.rbac_name() == *denied,
             _ => {
                 let roles = &lock(&self.state).roles;
-                user != USER || !roles.allow(&resource.rbac_name(), resource.namespace, fault)
+                let (verb, name) = (resource.verb, resource.rbac_name());
+                user != USER || !roles.allow_verb(verb, &name, resource.namespace, fault)
             }
         };
         if denied {
@@ -194,13 +218,24 @@ impl Handler {
                 &json!({ "metadata": { "resourceVersion": "1", "continue": "more" }, "items": [] }),
             ),
             Some(ApiFault::Hostile) => status(403, Some("Forbidden"), HOSTILE_TEXT, &json!({})),
+            _ if resource.verb == "delete" => pods::delete(&self.objects, &resource),
+            _ if resource.rbac_name() == "pods/proxy" => pods::permitted(),
+            _ if request.method != "GET" => {
+                writes::respond(&resource, request, &lock(&self.state), &self.objects)
+            }
             _ if resource.rbac_name() == "pods/log" => self.container_log(&resource, request),
             _ if lock(&self.state).objects.contains_key(request.path()) => {
                 self.extra_object(request.path(), &resource)
             }
             _ if resource.stored.is_some() => self.stored_objects(&resource, request),
             _ if resource.kind == "endpointslices" => self.endpoint_slices(request),
-            _ if resource.kind == "namespaces" => namespace(resource.name),
+            _ if resource.kind == "namespaces" => {
+                namespace(resource.name, &lock(&self.state).missing_namespaces)
+            }
+            _ if resource.kind == "resourcequotas" && resource.verb == "list" => Response::json(
+                200,
+                &json!({ "kind": "ResourceQuotaList", "apiVersion": "v1", "items": [] }),
+            ),
             _ => self.extra_object(request.path(), &resource),
         }
     }
@@ -252,7 +287,9 @@ impl Handler {
         if self.objects.get("Pod", namespace, name).is_none() {
             return self.extra_object(request.path(), resource);
         }
-        self.logs.respond(request, name)
+        let container = request.query("container");
+        let container = container.as_deref().unwrap_or("agent");
+        self.logs.respond(request, name, container)
     }
 
     /// Lists, watches or gets stored objects.

@@ -24,13 +24,15 @@ pub(super) struct Selector {
     name: Option<String>,
     phase: Option<String>,
     labels: Vec<(String, String)>,
+    /// Labels that must be absent.
+    absent: Vec<String>,
 }
 
 // === impl Selector ===
 
 impl Selector {
     /// Parses the path and the selectors. Supported are the fields `metadata.name` and
-    /// `status.phase`, and label equality.
+    /// `status.phase`, equality of labels and their absence (`!label`).
     pub(super) fn parse(request: &Request, namespace: &str) -> Result<Self, Response> {
         let mut selector = Self {
             namespace: namespace.to_owned(),
@@ -57,6 +59,10 @@ impl Selector {
             .split(',')
             .filter(|text| !text.is_empty())
         {
+            if let Some(label) = requirement.strip_prefix('!') {
+                selector.absent.push(label.to_owned());
+                continue;
+            }
             let Some((label, value)) = requirement.split_once('=') else {
                 let text = format!("unable to parse requirement: {requirement}");
                 return Err(status(400, Some("BadRequest"), &text, &Value::Null));
@@ -72,6 +78,10 @@ impl Selector {
                 .labels
                 .iter()
                 .all(|(label, value)| stored.labels[label] == **value)
+            && self
+                .absent
+                .iter()
+                .all(|label| stored.labels[label].is_null())
             && self.name.as_ref().is_none_or(|name| *name == stored.name)
             && self
                 .phase

@@ -101,18 +101,16 @@ impl ContainerLogs {
     }
 
     /// Returns the requested lines, oldest first.
-    pub(super) fn respond(&self, request: &Request, pod: &str) -> Response {
+    pub(crate) fn respond(&self, request: &Request, pod: &str, container: &str) -> Response {
         let query = |name: &str| request.query(name);
         let truth = |name: &str| query(name).as_deref() == Some("true");
         let number = |name: &str| query(name).and_then(|text| text.parse::<usize>().ok());
-        let container = query("container").unwrap_or_else(|| "agent".to_owned());
-        if let Some(response) =
-            self.faulty_response(&(pod.to_owned(), container.clone(), truth("previous")))
-        {
+        let key = (pod.to_owned(), container.to_owned(), truth("previous"));
+        if let Some(response) = self.faulty_response(&key) {
             return response;
         }
         let logs = lock(&self.lines);
-        let Some(log) = logs.get(&(pod.to_owned(), container.clone(), truth("previous"))) else {
+        let Some(log) = logs.get(&key) else {
             if truth("previous") {
                 let text = format!(
                     "previous terminated container \"{container}\" in pod \"{pod}\" not found"

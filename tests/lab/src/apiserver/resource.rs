@@ -55,6 +55,9 @@ impl<'a> Resource<'a> {
             segments.next().unwrap_or_default(),
         );
         let verb = match (name.is_empty(), request.query("watch").as_deref()) {
+            _ if request.method == "DELETE" => "delete",
+            _ if request.method == "POST" => "create",
+            _ if request.method == "PATCH" => "patch",
             (false, _) => "get",
             (true, Some("true" | "1")) => "watch",
             (true, _) => "list",

@@ -1,5 +1,6 @@
 //! Responses with Kubernetes objects.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
@@ -25,9 +26,12 @@ pub(super) fn status(code: u16, reason: Option<&str>, message: &str, details: &V
     Response::json(code, &status)
 }
 
-/// Returns a namespace; only `kube-system` exists.
-pub(super) fn namespace(name: &str) -> Response {
-    if name != "kube-system" {
+/// Namespaces of a healthy cluster.
+const NAMESPACES: [&str; 3] = ["kube-system", "default", "castai-agent"];
+
+/// Returns a namespace, unless it is missing.
+pub(super) fn namespace(name: &str, missing: &BTreeSet<String>) -> Response {
+    if !NAMESPACES.contains(&name) || missing.contains(name) {
         let text = format!("namespaces \"{name}\" not found");
         return status(
             404,

@@ -243,6 +243,13 @@ impl Account {
         issued
     }
 
+    /// Returns the secret access keys and session tokens of all users and sessions.
+    pub fn secrets(&self) -> Vec<String> {
+        let state = lock(&self.state);
+        let of_key = |key: &Key| [Some(key.secret.clone()), key.token.clone()];
+        state.keys.values().flat_map(of_key).flatten().collect()
+    }
+
     /// Expires all sessions.
     pub fn end_sessions(&self) {
         let now = OffsetDateTime::now_utc();

@@ -5,8 +5,8 @@ use std::fs;
 use castai_health_exporter::catalogue::permission;
 use serde_json::{Value, json};
 
-use super::CompanionBed;
-use crate::support::helm::Helm;
+use super::{CompanionBed, NAMESPACE};
+use crate::support::helm::{CHART, Helm};
 
 /// Role, resource and verb; the check that fails without it, and a word of its evidence.
 const PERMISSIONS: &[(&str, &str, &str, &str, &str)] = &[
@@ -162,4 +162,95 @@ async fn chart_grants_exactly_the_needed_permissions() {
         ),
         (&"ok".into(), &"ok".into())
     );
+}
+
+#[tokio::test]
+async fn tokens_are_issued_for_the_agents_account_only() {
+    const OWN: &str = "--as=system:serviceaccount:castai-agent:castai-health-exporter";
+    let bed = CompanionBed::start().await;
+    let may = async |verb: &str, object: &str, namespace: &str| {
+        let arguments = [
+            "auth",
+            "can-i",
+            verb,
+            object,
+            "--subresource=token",
+            "--namespace",
+            namespace,
+            OWN,
+        ];
+        // `can-i` exits with 1 and prints no.
+        let answer = bed.cluster.kubectl(&arguments).await;
+        answer.is_ok_and(|answer| answer.trim() == "yes")
+    };
+    assert!(may("create", "serviceaccounts/castai-agent", NAMESPACE).await);
+    for (verb, object, namespace) in [
+        ("create", "serviceaccounts/default", NAMESPACE),
+        (
+            "create",
+            "serviceaccounts/castai-health-exporter",
+            NAMESPACE,
+        ),
+        ("create", "serviceaccounts", NAMESPACE),
+        ("create", "serviceaccounts/castai-agent", "default"),
+        ("get", "serviceaccounts/castai-agent", NAMESPACE),
+        ("update", "serviceaccounts/castai-agent", NAMESPACE),
+    ] {
+        assert!(
+            !may(verb, object, namespace).await,
+            "{verb} {object} in {namespace}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn companion_without_token_requests_uses_its_own_view() {
+    let bed = CompanionBed::start().await;
+    bed.agent(&Helm::latest(), &bed.url()).await;
+    bed.mount_secret();
+    let upgrade = [
+        "upgrade",
+        "castai-health-exporter",
+        CHART,
+        "--namespace",
+        NAMESPACE,
+        "--reuse-values",
+        "--set",
+        "agent.tokenRequests=false",
+    ];
+    Helm::latest().on(&bed.cluster, &upgrade).await.unwrap();
+    let role = [
+        "get",
+        "role",
+        "castai-health-exporter",
+        "-n",
+        NAMESPACE,
+        "-ojson",
+    ];
+    let role = bed.cluster.kubectl(&role).await.unwrap();
+    assert!(!role.contains("serviceaccounts/token"), "{role}");
+
+    let file = fs::read_to_string(&bed.file).unwrap();
+    let file = file.replacen("agent: {", "agent: { token_requests: false,", 1);
+    fs::write(&bed.file, file).unwrap();
+    let checks = bed.check().await;
+    let verdict = |check: &str| {
+        let text = |field: &str| checks[check][field].as_str().unwrap().to_owned();
+        (text("status"), text("evidence"))
+    };
+    let (status, evidence) = verdict("apiserver");
+    assert_eq!(status, "ok", "{evidence}");
+    assert!(
+        evidence.contains("tested as the exporter's service account"),
+        "{evidence}"
+    );
+    let (status, evidence) = verdict("agent_permissions");
+    assert_eq!(status, "not_applicable", "{evidence}");
+    assert!(evidence.contains("agent.token_requests"), "{evidence}");
+    let (status, evidence) = verdict("castai_api");
+    assert_eq!(status, "ok", "{evidence}");
+    // What it sees with its own account: this cluster has no node for the agent.
+    let (status, evidence) = verdict("agent_workload");
+    assert_eq!(status, "failing", "{evidence}");
+    assert!(evidence.contains("is not scheduled"), "{evidence}");
 }

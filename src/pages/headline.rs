@@ -1,0 +1,143 @@
+//! The headline: one sentence that says whether the agent can work, what is broken, and since when.
+
+use std::time::SystemTime;
+
+use crate::catalogue::{Family, Severity, Status, alert, first_sentence};
+use crate::diagnosis::Failure;
+use crate::pages::text::{clause, counted};
+use crate::pages::tone::Tone;
+use crate::pages::view::View;
+
+/// The headline of the status page.
+#[derive(Debug)]
+pub(super) struct Headline {
+    pub(super) tone: Tone,
+    /// The verdict on the agent.
+    pub(super) verdict: &'static str,
+    /// The root cause, or what is known; code stands in backticks.
+    pub(super) because: String,
+    /// A second sentence about the root cause.
+    pub(super) lead: Option<&'static str>,
+    /// Since when it holds.
+    pub(super) since: Option<SystemTime>,
+}
+
+/// First words of a sentence that are lower case after a colon; names keep their capitals.
+const ORDINARY_FIRST_WORDS: &[&str] = &[
+    "A",
+    "An",
+    "Another",
+    "Every",
+    "Fewer",
+    "No",
+    "Nothing",
+    "Some",
+    "Something",
+    "The",
+    "This",
+];
+
+/// Returns the headline.
+pub(super) fn headline(view: &View<'_>) -> Headline {
+    let roots = view.diagnosis.roots();
+    match roots.first() {
+        Some(root) if root.severity > Severity::Info => of_root(root),
+        _ => without_failure(view, roots.len()),
+    }
+}
+
+fn of_root(root: &Failure) -> Headline {
+    let verdict = if root.severity == Severity::Critical {
+        "The agent cannot work"
+    } else {
+        "The agent is degraded"
+    };
+    let meaning = first_sentence(root.mode.entry().meaning);
+    let summary = alert::covering(root.check, root.mode).map_or(meaning, |alert| alert.summary);
+    // The meaning of a network failure does not name the server; the alert does.
+    let (because, lead) = if root.mode.family() == Family::Network {
+        (summary, meaning)
+    } else {
+        (meaning, summary)
+    };
+    Headline {
+        tone: Tone::of_severity(root.severity),
+        verdict,
+        because: after_colon(clause(because)),
+        lead: Some(lead).filter(|lead| *lead != because),
+        since: Some(root.since),
+    }
+}
+
+/// Returns the headline if nothing fails that the agent needs.
+fn without_failure(view: &View<'_>, findings: usize) -> Headline {
+    let states = view.check_states;
+    let waiting = states.iter().filter(|state| state.latest.is_none()).count();
+    let unknown = view.diagnosis.unknown_checks.len();
+    let passed = view.count(Status::Ok);
+    let of_tone = |tone, verdict, because| Headline {
+        tone,
+        verdict,
+        because,
+        lead: None,
+        since: None,
+    };
+    if waiting > 0 {
+        let because = format!(
+            "{} of {} have a result",
+            states.len() - waiting,
+            counted(states.len(), "check")
+        );
+        return of_tone(Tone::Unknown, "Starting", because);
+    }
+    if unknown > 0 {
+        let because = format!("{} without a result", counted(unknown, "check"));
+        return of_tone(Tone::Unknown, "No failure found so far", because);
+    }
+    if passed == 0 {
+        let because = "no check applies here".to_owned();
+        return of_tone(Tone::Unknown, "Nothing to check", because);
+    }
+    let mut because = format!("{} passed", counted(passed, "check"));
+    if findings > 0 {
+        because = format!("{because}; what fails does not concern it");
+    }
+    Headline {
+        since: passing_since(view),
+        ..of_tone(Tone::Ok, "The agent can work", because)
+    }
+}
+
+/// Returns since when every check that passes has done so.
+fn passing_since(view: &View<'_>) -> Option<SystemTime> {
+    let last_changes = view.history.checks.iter().filter_map(|of| {
+        let last = of.changes().next_back()?;
+        (last.status == Some(Status::Ok)).then_some(last.at)
+    });
+    last_changes.max()
+}
+
+/// Returns a sentence as it reads after a colon.
+fn after_colon(sentence: &str) -> String {
+    let (first, rest) = sentence.split_once(' ').unwrap_or((sentence, ""));
+    if ORDINARY_FIRST_WORDS.contains(&first) {
+        format!("{} {rest}", first.to_lowercase())
+    } else {
+        sentence.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_their_capitals_after_a_colon() {
+        assert_eq!(after_colon("The role is gone"), "the role is gone");
+        assert_eq!(after_colon("EC2 denies it"), "EC2 denies it");
+        assert_eq!(
+            after_colon("`EKS_REGION` is wrong"),
+            "`EKS_REGION` is wrong"
+        );
+    }
+}

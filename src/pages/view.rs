@@ -1,0 +1,54 @@
+//! The snapshots that the status page shows, and what is looked up in them more than once.
+
+use std::time::{Duration, SystemTime};
+
+use crate::catalogue::{CheckId, Status};
+use crate::diagnosis::{Diagnosis, Failure};
+use crate::exporter::Exporter;
+use crate::history::HistorySnapshot;
+use crate::report::{Finding, Report};
+use crate::state::CheckState;
+
+/// The snapshots behind the status page.
+pub(super) struct View<'a> {
+    pub(super) check_states: &'a [CheckState],
+    pub(super) exporter: &'a Exporter,
+    pub(super) history: &'a HistorySnapshot,
+    pub(super) diagnosis: Diagnosis,
+    pub(super) now: SystemTime,
+}
+
+impl View<'_> {
+    /// Returns the state of a check that runs.
+    pub(super) fn state(&self, check: CheckId) -> Option<&CheckState> {
+        self.check_states.iter().find(|state| state.check == check)
+    }
+
+    /// Returns the number of checks with this status; before the first verdict a check has none.
+    pub(super) fn count(&self, status: Status) -> usize {
+        let with_verdict = self
+            .check_states
+            .iter()
+            .filter(|state| state.latest.is_some());
+        with_verdict
+            .filter(|state| state.status() == status)
+            .count()
+    }
+
+    /// Returns the finding of the last attempt that shows a failure.
+    pub(super) fn finding(&self, failure: &Failure) -> Option<&Finding> {
+        let report = self.state(failure.check)?.latest.as_deref()?;
+        let mut findings = report.verdict.findings().iter();
+        findings.find(|finding| finding.mode == failure.mode)
+    }
+}
+
+/// Returns the duration of an attempt: that of the slowest target that the agent uses, because
+/// targets are tested in parallel.
+pub(super) fn latency(report: &Report) -> Option<Duration> {
+    let used = report.targets.iter().filter(|target| target.in_use);
+    let measured = used.filter(|target| !target.phases.is_empty());
+    measured
+        .map(|target| target.phases.iter().map(|phase| phase.duration).sum())
+        .max()
+}
