@@ -20,6 +20,7 @@ pub mod token_claims;
 pub mod token_request;
 pub mod types;
 
+pub use ::kube::api::LogParams;
 pub use access_review::{AccessRules, ReviewedAccess};
 pub use caller::Caller;
 pub use client::{Client, ObjectRequest};

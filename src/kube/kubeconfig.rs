@@ -1,19 +1,19 @@
 //! The endpoint and credentials of a kubeconfig, with the precedence rules of client-go.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError as FileError};
 use secrecy::ExposeSecret;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 use crate::config::agent::proxy::Proxy;
-use crate::config::exporter::yaml;
-use crate::kube::credentials::{Credentials, read_file, read_token};
+use crate::config::regular_file;
+use crate::kube::credentials::{Credentials, MAX_FILE_BYTES, read_file, read_token};
 use crate::kube::endpoint::{ApiEndpoint, AuthError};
 use crate::kube::exec_plugin::ExecPlugin;
 use crate::net::Trust;
@@ -121,68 +121,25 @@ async fn load_context(path: &Path, context: Option<&str>) -> Result<kube::Config
     Ok(config)
 }
 
-/// Reads a kubeconfig. Errors omit its text, because any line may contain a token.
+/// Reads a kubeconfig; paths in it are relative to its directory. Errors omit its text, because any
+/// line may contain a token.
 fn read_kubeconfig(path: &Path) -> Result<Kubeconfig, KubeconfigError> {
-    let bytes = read_file(path).map_err(|error| KubeconfigError(error.to_string()))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_error| KubeconfigError("the file is not UTF-8".to_owned()))?;
-    let value =
-        yaml::parse(text.trim_start_matches('\u{feff}')).map_err(|(line, _fault)| match line {
-            Some(line) => KubeconfigError(format!("not a kubeconfig: invalid YAML at line {line}")),
-            None => KubeconfigError("not a kubeconfig: invalid YAML".to_owned()),
-        })?;
-    let mut file =
-        serde_json::from_value(value.value.to_json()).map_err(|error| without_content(&error))?;
-    resolve_paths(&mut file, path.parent().unwrap_or(Path::new("")));
-    Ok(file)
-}
-
-/// Resolves paths relative to the file's directory. A command without a slash stays, for lookup in
-/// `PATH`.
-fn resolve_paths(file: &mut Kubeconfig, folder: &Path) {
-    let clusters = file
-        .clusters
-        .iter_mut()
-        .filter_map(|named| named.cluster.as_mut());
-    let authorities = clusters.filter_map(|cluster| cluster.certificate_authority.as_mut());
-    let users = file
-        .auth_infos
-        .iter_mut()
-        .filter_map(|named| named.auth_info.as_mut());
-    let files = users.flat_map(|user| {
-        let AuthInfo {
-            client_certificate,
-            client_key,
-            token_file,
-            exec,
-            ..
-        } = user;
-        let command = exec
-            .as_mut()
-            .and_then(|exec| exec.command.as_mut())
-            .filter(|command| command.contains('/'));
-        [
-            client_certificate.as_mut(),
-            client_key.as_mut(),
-            token_file.as_mut(),
-            command,
-        ]
-    });
-    for path in authorities.chain(files.flatten()) {
-        // join keeps absolute paths.
-        *path = folder.join(&*path).to_string_lossy().into_owned();
+    let unreadable = |error: &io::Error| KubeconfigError(error.to_string());
+    // kube reads whatever the path names, as a whole.
+    let file = regular_file::open(path).map_err(|error| unreadable(&error))?;
+    let size = file.metadata().map_err(|error| unreadable(&error))?.len();
+    if size > MAX_FILE_BYTES {
+        return Err(KubeconfigError(format!(
+            "it is larger than {MAX_FILE_BYTES} bytes"
+        )));
     }
-}
-
-/// Describes the expected value and omits the actual one.
-fn without_content(error: &serde_json::Error) -> KubeconfigError {
-    let text = error.to_string();
-    KubeconfigError(match text.rsplit_once(", expected ") {
-        Some((_content, expected)) => {
-            format!("not a kubeconfig: expected {expected}")
-        }
-        None if text.starts_with("missing field") => format!("not a kubeconfig: {text}"),
-        None => "not a kubeconfig".to_owned(),
+    Kubeconfig::read_from(path).map_err(|error| match error {
+        FileError::ReadConfig(error, _) => unreadable(&error),
+        FileError::Parse(error) => KubeconfigError(match error.location() {
+            Some(at) => format!("not a kubeconfig: invalid YAML at line {}", at.line()),
+            None => "not a kubeconfig: invalid YAML".to_owned(),
+        }),
+        error => KubeconfigError(error.to_string()),
     })
 }
 
@@ -338,41 +295,5 @@ mod tests {
             "{removed}"
         );
         assert!(authorization("Bearer a\nb").is_err());
-    }
-
-    #[test]
-    fn paths_are_relative_to_the_kubeconfig_and_bare_commands_use_path() {
-        let user = json!({ "name": "u", "user": {
-            "client-certificate": "c.crt", "client-key": "/keys/c.key", "tokenFile": "t", "exec": { "command": "bin/x" },
-        }});
-        let bare = json!({ "name": "b", "user": { "exec": { "command": "aws" } } });
-        let cluster = json!({ "name": "c", "cluster": { "certificate-authority": "ca.crt" } });
-        let file = json!({ "clusters": [cluster], "users": [user, bare] });
-        let mut file: Kubeconfig = serde_json::from_value(file).unwrap();
-        resolve_paths(&mut file, Path::new("/home"));
-        let ca = file.clusters[0]
-            .cluster
-            .as_ref()
-            .unwrap()
-            .certificate_authority
-            .as_deref();
-        assert_eq!(ca, Some("/home/ca.crt"));
-        let users: Vec<_> = file
-            .auth_infos
-            .iter()
-            .map(|named| named.auth_info.as_ref().unwrap())
-            .collect();
-        let paths = [
-            &users[0].client_certificate,
-            &users[0].client_key,
-            &users[0].token_file,
-        ];
-        assert_eq!(
-            paths.map(Option::as_deref),
-            [Some("/home/c.crt"), Some("/keys/c.key"), Some("/home/t")]
-        );
-        let commands =
-            [users[0], users[1]].map(|user| user.exec.as_ref().unwrap().command.as_deref());
-        assert_eq!(commands, [Some("/home/bin/x"), Some("aws")]);
     }
 }
