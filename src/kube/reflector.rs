@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use http::StatusCode;
-use kube::runtime::watcher::{self, Event, watcher};
 use kube::Api;
+use kube::runtime::watcher::{self, Event, watcher};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 

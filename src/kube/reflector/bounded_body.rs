@@ -1,6 +1,7 @@
 //! Responses to kube's watcher, bounded before it collects them: texts are cut, and objects that
 //! are too large are replaced.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -14,6 +15,7 @@ use futures_util::stream::{BoxStream, try_unfold};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
 use serde_json::json;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::catalogue::timeouts::WATCH_IDLE_TIMEOUT;
@@ -33,6 +35,8 @@ pub(super) const TOO_LARGE_ITEM: &str = r#"{"tooLarge":true}"#;
 const TOO_LARGE_EVENT: &[u8] = b"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"reason\":\"RequestEntityTooLarge\",\"code\":413}}\n";
 /// The code of the event that stands for one that is too large.
 pub(super) const TOO_LARGE_CODE: u16 = 413;
+/// Turns of the runtime that the connection's task may take to read what has arrived.
+const READ_TURNS: u32 = 3;
 /// Time during which the events of a burst arrive before they are read.
 const BURST: Duration = Duration::from_millis(250);
 /// Largest page of a list after its texts were cut, in bytes. kube holds it twice.
@@ -43,6 +47,12 @@ struct Page {
     stream: Stream,
     /// `None` after the end.
     items: Option<ItemSplitter>,
+    text: PageText,
+}
+
+/// The bounded text of a page.
+struct PageText {
+    /// What has not been passed on yet.
     text: Vec<u8>,
     /// Bytes of all items so far.
     bytes: usize,
@@ -57,9 +67,7 @@ pub(super) fn list(
     let page = Page {
         stream,
         items: Some(ItemSplitter::new(MAX_TEXT_BYTES)),
-        text: br#"{"apiVersion":"v1","kind":"List","items":["#.to_vec(),
-        bytes: 0,
-        is_first: true,
+        text: PageText::begin(),
     };
     let malformed = Arc::new(malformed);
     let frames = try_unfold(page, move |mut page| {
@@ -71,16 +79,16 @@ pub(super) fn list(
             let bytes = page.stream.next(WATCH_IDLE_TIMEOUT).await;
             if let Some(bytes) = bytes.map_err(ClientError::Request)? {
                 items
-                    .feed(&bytes, |item| page.add(item))
+                    .feed(&bytes, |item| page.text.add(item))
                     .map_err(|error| malformed(&error))?;
                 page.items = Some(items);
             } else {
                 let envelope = items.envelope().map_err(|error| malformed(&error))?;
                 let envelope: ListEnvelope =
                     serde_json::from_slice(&envelope).map_err(|error| malformed(&error))?;
-                page.end(&envelope);
+                page.text.end(&envelope);
             }
-            let text = std::mem::take(&mut page.text);
+            let text = std::mem::take(&mut page.text.text);
             Ok(Some((Frame::data(Bytes::from(text)), page)))
         }
     });
@@ -101,7 +109,7 @@ pub(super) fn watch(stream: Stream, health: Arc<WatchHealth>) -> BoundedBody {
             let mut text = Vec::with_capacity(bytes.len() + 1);
             lines.feed(&bytes, |line| match line {
                 Ok(line) => {
-                    text.extend_from_slice(line);
+                    text.extend_from_slice(valid(line).as_bytes());
                     text.push(b'\n');
                 }
                 Err(_) => text.extend_from_slice(TOO_LARGE_EVENT),
@@ -120,14 +128,30 @@ pub(super) fn watch(stream: Stream, health: Arc<WatchHealth>) -> BoundedBody {
 /// than parsing them.
 async fn next_burst(stream: &mut Stream) -> Result<Option<Bytes>, Finding> {
     let mut next = pin!(stream.next(WATCH_IDLE_TIMEOUT));
-    if let Poll::Ready(bytes) = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
-        return bytes;
+    for _ in 0..READ_TURNS {
+        if let Poll::Ready(bytes) = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
+            return bytes;
+        }
+        yield_now().await;
     }
     sleep(BURST).await;
     next.await
 }
 
-impl Page {
+/// Replaces bytes that are not UTF-8, with which kube would reject the whole response.
+fn valid(json: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(json)
+}
+
+impl PageText {
+    fn begin() -> Self {
+        Self {
+            text: br#"{"apiVersion":"v1","kind":"List","items":["#.to_vec(),
+            bytes: 0,
+            is_first: true,
+        }
+    }
+
     fn add(&mut self, item: Result<&[u8], SplitError>) {
         let fits = |item: &&[u8]| self.bytes + item.len() <= MAX_PAGE_BYTES;
         let item = item.ok().filter(fits).unwrap_or(TOO_LARGE_ITEM.as_bytes());
@@ -136,7 +160,7 @@ impl Page {
         }
         self.is_first = false;
         self.bytes += item.len();
-        self.text.extend_from_slice(item);
+        self.text.extend_from_slice(valid(item).as_bytes());
     }
 
     fn end(&mut self, envelope: &ListEnvelope) {
@@ -146,5 +170,58 @@ impl Page {
         });
         let end = format!("],\"metadata\":{metadata}}}");
         self.text.extend_from_slice(end.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::ObjectList;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn page(items: &[Result<&[u8], SplitError>]) -> ObjectList<Value> {
+        let mut page = PageText::begin();
+        for item in items {
+            page.add(*item);
+        }
+        let envelope = r#"{"metadata":{"resourceVersion":"7","continue":"a\"b"}}"#;
+        page.end(&serde_json::from_str(envelope).unwrap());
+        serde_json::from_slice(&page.text).unwrap()
+    }
+
+    #[test]
+    fn page_keeps_its_items_version_and_continue_token() {
+        for items in [&[][..], &[Ok(&b"1"[..])], &[Ok(b"1"), Ok(b"2"), Ok(b"3")]] {
+            let page = page(items);
+            assert_eq!(page.items.len(), items.len());
+            assert_eq!(page.metadata.resource_version.as_deref(), Some("7"));
+            assert_eq!(page.metadata.continue_.as_deref(), Some("a\"b"));
+        }
+    }
+
+    #[test]
+    fn items_that_are_too_large_or_exceed_the_page_are_replaced() {
+        let half = format!("\"{}\"", "x".repeat(MAX_PAGE_BYTES / 2));
+        let half = half.as_bytes();
+        let page = page(&[Err(SplitError::TooLarge), Ok(half), Ok(half), Ok(b"1")]);
+        let replaced: Value = serde_json::from_str(TOO_LARGE_ITEM).unwrap();
+        let is_replaced: Vec<_> = page.items.iter().map(|item| *item == replaced).collect();
+        assert_eq!(is_replaced, [true, false, true, false]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_replaced() {
+        let page = page(&[Ok(b"\"a\xffb\""), Ok(b"1")]);
+        assert_eq!(page.items, [Value::from("a\u{fffd}b"), Value::from(1)]);
+    }
+
+    #[test]
+    fn too_large_event_is_an_error_with_its_code() {
+        let event: kube::api::WatchEvent<Value> = serde_json::from_slice(TOO_LARGE_EVENT).unwrap();
+        assert!(
+            matches!(&event, kube::api::WatchEvent::Error(status) if status.code == TOO_LARGE_CODE),
+            "{event:?}"
+        );
     }
 }

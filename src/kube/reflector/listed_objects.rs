@@ -30,7 +30,7 @@ impl<K: CachedObject> ListedObjects<K> {
             }
             Err(unreadable) => {
                 self.objects.leave_out(&uid, unreadable.reason);
-                self.error = Some(unreadable.cause).filter(|cause| !cause.is_empty());
+                self.error = unreadable.cause.or(self.error.take());
             }
         }
     }

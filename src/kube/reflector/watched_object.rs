@@ -26,8 +26,8 @@ pub(super) struct WatchedObject<K: CachedObject> {
 #[derive(Clone, Debug)]
 pub(super) struct Unreadable {
     pub(super) reason: LeftOutReason,
-    /// The parser's error.
-    pub(super) cause: String,
+    /// The parser's error, if it was parsed.
+    pub(super) cause: Option<String>,
 }
 
 impl<K: CachedObject> WatchedObject<K> {
@@ -45,7 +45,7 @@ impl<K: CachedObject> WatchedObject<K> {
         Self { metadata, content }
     }
 
-    fn left_out(json: &str, reason: LeftOutReason, cause: String) -> Self {
+    fn left_out(json: &str, reason: LeftOutReason, cause: Option<String>) -> Self {
         let unreadable = Err(Unreadable { reason, cause });
         match serde_json::from_str::<Object>(json) {
             Ok(Object { metadata, .. }) => {
@@ -60,7 +60,7 @@ impl<'de, K: CachedObject> Deserialize<'de> for WatchedObject<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = <&RawValue>::deserialize(deserializer)?.get();
         if json == TOO_LARGE_ITEM {
-            return Ok(Self::left_out(json, LeftOutReason::TooLarge, String::new()));
+            return Ok(Self::left_out(json, LeftOutReason::TooLarge, None));
         }
         Ok(match serde_json::from_str::<K::Raw>(json) {
             Ok(raw) => Self::new(
@@ -68,7 +68,7 @@ impl<'de, K: CachedObject> Deserialize<'de> for WatchedObject<K> {
                 &raw.resource_version().to_owned(),
                 Ok(raw),
             ),
-            Err(error) => Self::left_out(json, LeftOutReason::Unreadable, error.to_string()),
+            Err(error) => Self::left_out(json, LeftOutReason::Unreadable, Some(error.to_string())),
         })
     }
 }
