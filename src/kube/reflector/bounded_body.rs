@@ -52,7 +52,7 @@ struct Page {
 
 /// The bounded text of a page.
 struct PageText {
-    /// What has not been passed on yet.
+    /// The part that has not been passed on yet.
     text: Vec<u8>,
     /// Bytes of all items so far.
     bytes: usize,

@@ -15,7 +15,7 @@ struct State {
     error: Option<ClientError>,
 }
 
-/// What is known about a watch.
+/// The state of a watch.
 pub(super) enum WatchState {
     /// Its objects are current.
     Current,

@@ -46,7 +46,7 @@ enum Verb {
 }
 
 impl WatchTransport {
-    /// Returns kube's client on a transport of its own.
+    /// Returns kube's client on a new transport.
     pub(super) fn client(
         client: &Client,
         permission: &'static Permission,
