@@ -36,23 +36,23 @@ impl<K: CachedObject> WatchedObject<K> {
         self.metadata.uid.as_deref().unwrap_or_default()
     }
 
-    fn new(uid: &str, resource_version: &str, content: Result<K::Raw, Unreadable>) -> Self {
-        let metadata = ObjectMeta {
-            uid: Some(uid.to_owned()),
-            resource_version: Some(resource_version.to_owned()),
-            ..ObjectMeta::default()
-        };
-        Self { metadata, content }
-    }
-
     fn left_out(json: &str, reason: LeftOutReason, cause: Option<String>) -> Self {
-        let unreadable = Err(Unreadable { reason, cause });
-        match serde_json::from_str::<Object>(json) {
-            Ok(Object { metadata, .. }) => {
-                Self::new(&metadata.uid, &metadata.resource_version, unreadable)
-            }
-            Err(_) => Self::new("", "", unreadable),
+        let found = serde_json::from_str::<Object>(json).map(|object| object.metadata);
+        Self {
+            metadata: found.map_or_else(
+                |_| ObjectMeta::default(),
+                |found| metadata(&found.uid, &found.resource_version),
+            ),
+            content: Err(Unreadable { reason, cause }),
         }
+    }
+}
+
+fn metadata(uid: &str, resource_version: &str) -> ObjectMeta {
+    ObjectMeta {
+        uid: Some(uid.to_owned()),
+        resource_version: Some(resource_version.to_owned()),
+        ..ObjectMeta::default()
     }
 }
 
@@ -63,11 +63,10 @@ impl<'de, K: CachedObject> Deserialize<'de> for WatchedObject<K> {
             return Ok(Self::left_out(json, LeftOutReason::TooLarge, None));
         }
         Ok(match serde_json::from_str::<K::Raw>(json) {
-            Ok(raw) => Self::new(
-                &raw.uid().to_owned(),
-                &raw.resource_version().to_owned(),
-                Ok(raw),
-            ),
+            Ok(raw) => Self {
+                metadata: metadata(raw.uid(), raw.resource_version()),
+                content: Ok(raw),
+            },
             Err(error) => Self::left_out(json, LeftOutReason::Unreadable, Some(error.to_string())),
         })
     }
