@@ -21,6 +21,7 @@ pub mod token_claims;
 pub mod token_request;
 pub mod types;
 
+pub use ::kube::api::LogParams;
 pub use access_review::{AccessRules, ReviewedAccess};
 pub use api_request::{ApiReply, ListQuery, PodPort};
 pub use caller::Caller;

@@ -28,7 +28,12 @@ use crate::state::VerdictChange;
 pub fn install(level: Level, format: LogFormat) -> LogFlush {
     let ours = Targets::new()
         .with_default(LevelFilter::from_level(level.min(Level::WARN)))
-        .with_target(env!("CARGO_CRATE_NAME"), level);
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        // They log each failure, some with the text of the response; checks report it instead.
+        .with_targets([
+            ("kube_client", LevelFilter::OFF),
+            ("kube_runtime", LevelFilter::OFF),
+        ]);
     let dropped = move |count| format::dropped_lines(format, count);
     let queue = LineQueue::start(io::stderr(), dropped).ok();
     let writer = match queue.clone() {

@@ -4,7 +4,6 @@
 //! resolves, connects and handshakes again; nothing is cached or pooled.
 
 pub mod agent_timeouts;
-pub mod batching_socket;
 pub mod certificate;
 pub mod connect;
 pub mod dial;

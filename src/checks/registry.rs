@@ -180,8 +180,7 @@ impl<E> CheckSet<E> {
 
     /// Keeps only the checks that are selected, without their prerequisites.
     pub fn retain(&mut self, is_selected: impl Fn(CheckId) -> bool) {
-        self.checks
-            .retain(|scheduled| is_selected(scheduled.check));
+        self.checks.retain(|scheduled| is_selected(scheduled.check));
         let kept: Vec<_> = self.checks.iter().map(|row| row.check).collect();
         self.watch_tasks.retain(|task| task.serves(&kept));
     }
@@ -315,9 +314,14 @@ fn subject(check: CheckId, config: &Config) -> u64 {
         CheckId::AgentWorkload | CheckId::ImagePull => &[installation, apiserver, dns, proxy],
         CheckId::NodeLifecycle => &[apiserver, provider_variables, aws, dns, proxy],
         CheckId::AgentHealth => &[agent, agent_discovery, apiserver, dns, proxy],
-        CheckId::AgentPermissions => {
-            &[agent, agent_discovery, agent_location, apiserver, dns, proxy]
-        }
+        CheckId::AgentPermissions => &[
+            agent,
+            agent_discovery,
+            agent_location,
+            apiserver,
+            dns,
+            proxy,
+        ],
         CheckId::AgentLog => &[apiserver, dns, installation, proxy],
         CheckId::Dns => &[apiserver, castai, aws, dns, proxy],
     };

@@ -3,8 +3,8 @@
 pub mod certificates;
 pub(super) mod doctor;
 pub mod junit;
-mod progress;
 pub(super) mod preflight;
+mod progress;
 pub mod short;
 pub mod text;
 

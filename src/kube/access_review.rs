@@ -1,18 +1,21 @@
 //! Permissions of the caller, as the API server itself evaluates them: `SelfSubjectRulesReview` and
 //! `SelfSubjectAccessReview`.
 
+use std::fmt;
+
 use http::StatusCode;
-use serde::Deserialize;
-use serde_json::json;
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, ResourceRule, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+    SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
+};
+use kube::Resource;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::classify::kube_status;
 use crate::kube::connection::ApiConnection;
 use crate::kube::error::ClientError;
 use crate::net::Response;
-
-const RULES_REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
-const ACCESS_REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-const API_VERSION: &str = "authorization.k8s.io/v1";
 
 /// One permission to be reviewed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,43 +40,6 @@ pub struct AccessRules {
     pub incomplete: bool,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ResourceRule {
-    verbs: Vec<String>,
-    #[serde(default)]
-    api_groups: Vec<String>,
-    #[serde(default)]
-    resources: Vec<String>,
-    #[serde(default)]
-    resource_names: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct RulesReview {
-    status: RulesStatus,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RulesStatus {
-    #[serde(default)]
-    resource_rules: Vec<ResourceRule>,
-    #[serde(default)]
-    incomplete: bool,
-}
-
-#[derive(Deserialize)]
-struct AccessReview {
-    status: AccessStatus,
-}
-
-#[derive(Deserialize)]
-struct AccessStatus {
-    #[serde(default)]
-    allowed: bool,
-}
-
 impl AccessRules {
     /// Reads the rules that apply to the caller in a namespace, which need not exist. They include
     /// those that apply in all namespaces.
@@ -81,12 +47,13 @@ impl AccessRules {
     /// # Errors
     /// If the API server returns no rules.
     pub async fn read(api: &mut ApiConnection, namespace: &str) -> Result<Self, ClientError> {
-        let body = json!({
-            "kind": "SelfSubjectRulesReview", "apiVersion": API_VERSION,
-            "spec": { "namespace": namespace },
-        });
-        let response = api.post(RULES_REVIEWS, &body).await?;
-        accepted(api, RULES_REVIEWS, &response)?;
+        let review = SelfSubjectRulesReview {
+            spec: SelfSubjectRulesReviewSpec {
+                namespace: Some(namespace.to_owned()),
+            },
+            ..SelfSubjectRulesReview::default()
+        };
+        let response = send(api, &review).await?;
         if response.truncated {
             // Each permission is reviewed by itself then.
             return Ok(Self {
@@ -94,33 +61,36 @@ impl AccessRules {
                 ..Self::default()
             });
         }
-        let review: RulesReview = parse(&response)?;
+        let review: SelfSubjectRulesReview = parse(&response)?;
+        let status = review.status.ok_or_else(|| malformed("it has no status"))?;
         Ok(Self {
-            rules: review.status.resource_rules,
-            incomplete: review.status.incomplete,
+            rules: status.resource_rules,
+            incomplete: status.incomplete,
         })
     }
 
     /// Returns whether a rule grants the access.
     pub fn allow(&self, access: &ReviewedAccess<'_>) -> bool {
-        self.rules.iter().any(|rule| rule.allows(access))
+        self.rules.iter().any(|rule| allows(rule, access))
     }
 }
 
-impl ResourceRule {
-    fn allows(&self, access: &ReviewedAccess<'_>) -> bool {
-        let names = |list: &[String], value: &str| {
-            list.iter()
-                .any(|entry| entry.as_str() == "*" || entry.as_str() == value)
-        };
-        names(&self.verbs, access.verb)
-            && names(&self.api_groups, access.group)
-            && names(&self.resources, access.resource)
-            && (self.resource_names.is_empty()
-                || access
-                    .name
-                    .is_some_and(|name| self.resource_names.iter().any(|one| one == name)))
-    }
+fn allows(rule: &ResourceRule, access: &ReviewedAccess<'_>) -> bool {
+    let names = |list: &[String], value: &str| {
+        list.iter()
+            .any(|entry| entry.as_str() == "*" || entry.as_str() == value)
+    };
+    let listed = |list: &Option<Vec<String>>, value: &str| {
+        list.as_ref().is_some_and(|list| names(list, value))
+    };
+    let names_only = rule.resource_names.as_deref().unwrap_or_default();
+    names(&rule.verbs, access.verb)
+        && listed(&rule.api_groups, access.group)
+        && listed(&rule.resources, access.resource)
+        && (names_only.is_empty()
+            || access
+                .name
+                .is_some_and(|name| names_only.iter().any(|one| one == name)))
 }
 
 /// Returns whether the caller may do this.
@@ -131,22 +101,42 @@ pub async fn is_allowed(
     api: &mut ApiConnection,
     access: &ReviewedAccess<'_>,
 ) -> Result<bool, ClientError> {
-    let (resource, subresource) = access
-        .resource
-        .split_once('/')
-        .unwrap_or((access.resource, ""));
-    let body = json!({
-        "kind": "SelfSubjectAccessReview", "apiVersion": API_VERSION,
-        "spec": { "resourceAttributes": {
-            "verb": access.verb, "group": access.group,
-            "resource": resource, "subresource": subresource,
-            "namespace": access.namespace, "name": access.name,
-        } },
-    });
-    let response = api.post(ACCESS_REVIEWS, &body).await?;
-    accepted(api, ACCESS_REVIEWS, &response)?;
-    let review: AccessReview = parse(&response)?;
-    Ok(review.status.allowed)
+    let text = |text: &str| Some(text.to_owned());
+    let (resource, subresource) = match access.resource.split_once('/') {
+        Some((resource, subresource)) => (resource, Some(subresource)),
+        None => (access.resource, None),
+    };
+    let attributes = ResourceAttributes {
+        verb: text(access.verb),
+        group: text(access.group),
+        resource: text(resource),
+        subresource: subresource.and_then(text),
+        namespace: access.namespace.and_then(text),
+        name: access.name.and_then(text),
+        ..ResourceAttributes::default()
+    };
+    let review = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(attributes),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
+        ..SelfSubjectAccessReview::default()
+    };
+    let review: SelfSubjectAccessReview = parse(&send(api, &review).await?)?;
+    let status = review.status.ok_or_else(|| malformed("it has no status"))?;
+    Ok(status.allowed)
+}
+
+/// Creates a review and returns the response with its result.
+async fn send<T>(api: &mut ApiConnection, review: &T) -> Result<Response, ClientError>
+where
+    T: Resource<DynamicType = ()> + Serialize,
+{
+    let path = T::url_path(&(), None);
+    let review = serde_json::to_value(review).map_err(malformed)?;
+    let response = api.post(&path, &review).await?;
+    accepted(api, &path, &response)?;
+    Ok(response)
 }
 
 fn accepted(api: &ApiConnection, path: &str, response: &Response) -> Result<(), ClientError> {
@@ -168,15 +158,21 @@ fn accepted(api: &ApiConnection, path: &str, response: &Response) -> Result<(), 
     }
 }
 
-fn parse<T: for<'a> Deserialize<'a>>(response: &Response) -> Result<T, ClientError> {
-    serde_json::from_slice(&response.body).map_err(|error| ClientError::Malformed {
+fn parse<T: DeserializeOwned>(response: &Response) -> Result<T, ClientError> {
+    serde_json::from_slice(&response.body).map_err(malformed)
+}
+
+fn malformed(cause: impl fmt::Display) -> ClientError {
+    ClientError::Malformed {
         subject: "the access review".to_owned(),
-        cause: error.to_string(),
-    })
+        cause: cause.to_string(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn rules(json: serde_json::Value) -> AccessRules {

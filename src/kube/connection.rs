@@ -5,6 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Resource;
+use kube::api::LogParams;
 use serde_json::Value;
 
 use crate::kube::caller::{Caller, CallerOwner};
@@ -49,6 +52,26 @@ impl ApiConnection {
             .get(&self.resolver, &path, headers, &PhaseTimer::default())
             .await
             .map_err(ClientError::Request)
+    }
+
+    /// Reads the log of a container.
+    ///
+    /// # Errors
+    /// If no response arrives.
+    pub async fn container_log(
+        &mut self,
+        namespace: &str,
+        pod: &str,
+        params: &LogParams,
+    ) -> Result<Response, ClientError> {
+        let pods = kube::core::Request::new(Pod::url_path(&(), Some(namespace)));
+        let request = pods
+            .logs(pod, params)
+            .map_err(|error| ClientError::Malformed {
+                subject: format!("pod {pod}"),
+                cause: error.to_string(),
+            })?;
+        self.get(&request.uri().to_string()).await
     }
 
     /// Sends an object with a POST request and reads the bounded response.

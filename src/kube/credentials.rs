@@ -12,7 +12,7 @@ use crate::kube::token_claims::{self, TokenClaims};
 use crate::redaction;
 
 /// Largest token, CA bundle or key file that is read, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+pub(super) const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The headers that authenticate a request. Empty for anonymous requests and client certificates.
 #[derive(Clone, Debug, Default)]

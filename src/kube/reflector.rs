@@ -1,71 +1,80 @@
-//! Caches the objects of one resource with a list and a watch.
+//! Caches the objects of one resource, which kube's watcher lists and watches.
 
-mod cache;
+mod bounded_body;
 mod listed_objects;
 mod object_set;
-mod watch_event;
+mod watch_health;
+mod watch_transport;
+mod watched_object;
 
-use std::convert::Infallible;
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use http::StatusCode;
+use kube::Api;
+use kube::runtime::watcher::{self, Event, watcher};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use self::cache::Cache;
+use self::bounded_body::TOO_LARGE_CODE;
 use self::listed_objects::ListedObjects;
 use self::object_set::ObjectSet;
-use self::watch_event::{WatchEvent, metadata};
-use crate::catalogue::timeouts::{
-    FIRST_LIST_WAIT, LIST_TIMEOUT, WATCH_IDLE_TIMEOUT, WATCH_STALE_AFTER,
-};
+use self::watch_health::{WatchHealth, WatchState};
+use self::watch_transport::{WatchTransport, malformed};
+use self::watched_object::WatchedObject;
+use crate::catalogue::timeouts::{FIRST_LIST_WAIT, LIST_TIMEOUT, WATCH_STALE_AFTER};
 use crate::catalogue::{FailureMode, Permission};
 use crate::kube::client::Client;
-use crate::kube::connection::ApiConnection;
 use crate::kube::error::ClientError;
-use crate::kube::json_stream::{ItemSplitter, LineSplitter, MAX_TEXT_BYTES};
-use crate::kube::types::cached_object::{CachedObject, RawObject};
+use crate::kube::types::cached_object::CachedObject;
 use crate::kube::types::left_out::{LeftOut, LeftOutReason};
-use crate::kube::types::object::{ListEnvelope, ListMeta};
-use crate::net::{Response, StreamResponse};
 
-/// Objects per page of a list.
-const PAGE_SIZE: usize = 500;
-/// Most pages of a list, which are enough for a million objects.
-const MAX_PAGES: u32 = 2000;
-/// Shortest requested duration of a watch, and the range of its jitter, in seconds.
-const WATCH_SECONDS: (u32, u32) = (300, 120);
-/// A watch that closes sooner counts as failed, which prevents a busy loop.
-const MIN_WATCH_DURATION: Duration = Duration::from_secs(1);
-/// Time during which the events of a burst are collected before they are parsed.
-const BATCH_WINDOW: Duration = Duration::from_millis(250);
+/// Objects per page of a list. kube holds a page as a whole.
+const PAGE_SIZE: u32 = 100;
+/// Shortest requested duration of a watch, and the range of its jitter, in seconds. kube allows
+/// less than 295.
+const WATCH_SECONDS: (u32, u32) = (200, 90);
 
 /// A cache of one resource.
-#[derive(Debug)]
-pub struct Reflector<K> {
+pub struct Reflector<K: CachedObject> {
     permission: &'static Permission,
-    path: String,
+    namespace: Option<String>,
     field_selector: Option<&'static str>,
-    cache: Mutex<Cache<K>>,
+    objects: Mutex<ObjectSet<K>>,
+    health: Arc<WatchHealth>,
     /// Whether the first list succeeded or failed.
     initialized: watch::Sender<bool>,
+    /// The watch after an error from which it can resume.
+    interrupted: Mutex<Option<Events<K>>>,
+}
+
+type Events<K> = BoxStream<'static, watcher::Result<Event<WatchedObject<K>>>>;
+
+/// The end of a watch.
+struct WatchEnd {
+    error: ClientError,
+    /// Whether the watch can resume without a new list.
+    resumes: bool,
 }
 
 impl<K: CachedObject> Reflector<K> {
-    /// Returns an empty reflector for the resource at a path.
+    /// Returns an empty reflector for the objects in a namespace, or in all.
     pub(super) fn new(
         permission: &'static Permission,
-        path: String,
+        namespace: Option<&str>,
         field_selector: Option<&'static str>,
     ) -> Self {
         Self {
             permission,
-            path,
+            namespace: namespace.map(str::to_owned),
             field_selector,
-            cache: Mutex::default(),
+            objects: Mutex::default(),
+            health: Arc::default(),
             initialized: watch::Sender::new(false),
+            interrupted: Mutex::default(),
         }
     }
 
@@ -86,290 +95,182 @@ impl<K: CachedObject> Reflector<K> {
                 self.malformed(&format!("the list has not ended after {FIRST_LIST_WAIT:?}"))
             );
         }
-        let cache = self.lock();
-        match (cache.last_contact, &cache.error) {
-            (Some(last_contact), _) if last_contact.elapsed() <= WATCH_STALE_AFTER => {
-                Ok(cache.objects.all())
-            }
-            (None, Some(error)) => Err(error.clone()),
-            (last_contact, error) => Err(ClientError::Stale {
+        match self.health.state(WATCH_STALE_AFTER) {
+            WatchState::Current => Ok(lock(&self.objects).all()),
+            WatchState::Failed(error) => Err(error),
+            WatchState::Stale(silence, error) => Err(ClientError::Stale {
                 resource: self.permission.resource,
-                seconds: last_contact.map_or(0, |at| at.elapsed().as_secs()),
-                cause: error.clone().map(Box::new),
+                seconds: silence.as_secs(),
+                cause: error.map(Box::new),
             }),
         }
     }
 
     /// Returns the number of objects that are left out of the cache.
     pub fn left_out(&self) -> LeftOut {
-        self.lock().objects.left_out()
+        lock(&self.objects).left_out()
     }
 
     /// Empties the cache, so that readers wait for the next list.
     pub(super) fn reset(&self) {
-        *self.lock() = Cache::default();
+        *lock(&self.interrupted) = None;
+        *lock(&self.objects) = ObjectSet::default();
+        self.health.reset();
         self.initialized.send_replace(false);
     }
 
-    /// Lists and watches until an error occurs, which is then stored for readers.
+    /// Lists and watches until an error occurs, which is then stored for readers. Resumes the watch
+    /// of the previous run where that is possible.
     pub(super) async fn run(&self, client: &Client) {
-        let Err(error) = self.list_and_watch(client).await;
+        let interrupted = lock(&self.interrupted).take();
+        let mut events = interrupted.unwrap_or_else(|| self.events(client));
+        let WatchEnd { error, resumes } = self.follow(&mut events).await;
         tracing::debug!(resource = self.permission.resource, %error, "watch failed");
-        self.lock().error = Some(error);
+        if let ClientError::Forbidden { .. } = error {
+            // A missing permission invalidates the cache at once.
+            self.health.reset();
+            *lock(&self.objects) = ObjectSet::default();
+        }
+        *lock(&self.interrupted) = resumes.then_some(events);
+        self.health.failed(error);
         self.initialized.send_replace(true);
     }
 
-    async fn list_and_watch(&self, client: &Client) -> Result<Infallible, ClientError> {
-        let mut api = client.connect().await?;
+    /// Returns the events of a new watch, which begins with a list.
+    fn events(&self, client: &Client) -> Events<K> {
+        let client = WatchTransport::client(client, self.permission, &self.health);
+        let api: Api<WatchedObject<K>> = match &self.namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &self.permission),
+            None => Api::all_with(client, &self.permission),
+        };
+        let config = watcher::Config {
+            field_selector: self.field_selector.map(str::to_owned),
+            timeout: Some(WATCH_SECONDS.0 + jitter() % WATCH_SECONDS.1),
+            page_size: Some(PAGE_SIZE),
+            ..watcher::Config::default()
+        };
+        watcher(api, config).boxed()
+    }
+
+    /// Applies events until the watch ends.
+    async fn follow(&self, events: &mut Events<K>) -> WatchEnd {
+        let mut listed: Option<(ListedObjects<K>, Instant)> = None;
         loop {
-            let version = self.lock().resource_version.clone();
-            match version {
-                None => timeout(LIST_TIMEOUT, self.list(client, &mut api))
-                    .await
-                    .map_err(|_| {
-                        self.malformed(&format!("the list did not end within {LIST_TIMEOUT:?}"))
-                    })??,
-                Some(version) => self.watch(client, &mut api, &version).await?,
-            }
-        }
-    }
-
-    /// Reads all pages and replaces the cache.
-    async fn list(&self, client: &Client, api: &mut ApiConnection) -> Result<(), ClientError> {
-        let expired = self.lock().version_expired;
-        let mut listed = ListedObjects::default();
-        let mut page = if expired {
-            String::new()
-        } else {
-            "&resourceVersion=0".to_owned()
-        };
-        let mut pages = 1..=MAX_PAGES;
-        let meta = loop {
-            if pages.next().is_none() {
-                return Err(self.malformed(&format!("it has more than {MAX_PAGES} pages")));
-            }
-            let path = format!("{}?limit={PAGE_SIZE}{page}{}", self.path, self.selector());
-            let meta = self.list_page(client, api, &path, &mut listed).await?;
-            if meta.r#continue.is_empty() {
-                break meta;
-            }
-            let token: String =
-                url::form_urlencoded::byte_serialize(meta.r#continue.as_bytes()).collect();
-            page = format!("&continue={token}");
-        };
-        let objects = listed.finish().map_err(|error| self.malformed(&error))?;
-        *self.lock() = Cache {
-            objects,
-            resource_version: Some(meta.resource_version),
-            last_contact: Some(Instant::now()),
-            ..Cache::default()
-        };
-        self.initialized.send_replace(true);
-        Ok(())
-    }
-
-    async fn list_page(
-        &self,
-        client: &Client,
-        api: &mut ApiConnection,
-        path: &str,
-        listed: &mut ListedObjects<K>,
-    ) -> Result<ListMeta, ClientError> {
-        let mut stream = match api.stream(path).await? {
-            StreamResponse::Stream(stream) => stream,
-            StreamResponse::Rejected(response) => {
-                return Err(self.rejected(client, api, &response, "list"));
-            }
-        };
-        let mut items = ItemSplitter::new(MAX_TEXT_BYTES);
-        while let Some(bytes) = stream
-            .next(WATCH_IDLE_TIMEOUT)
-            .await
-            .map_err(ClientError::Request)?
-        {
-            listed
-                .count_bytes(bytes.len())
-                .map_err(|error| self.malformed(&error))?;
-            items
-                .feed(&bytes, |item| listed.add(item, &self.lock().objects))
-                .map_err(|error| self.malformed(&error))?;
-        }
-        let envelope = items.envelope().map_err(|error| self.malformed(&error))?;
-        let envelope: ListEnvelope =
-            serde_json::from_slice(&envelope).map_err(|error| self.malformed(&error))?;
-        Ok(envelope.metadata)
-    }
-
-    /// Watches from a resource version until the API server closes the watch or requires a new
-    /// list.
-    async fn watch(
-        &self,
-        client: &Client,
-        api: &mut ApiConnection,
-        version: &str,
-    ) -> Result<(), ClientError> {
-        let began = Instant::now();
-        let seconds = WATCH_SECONDS.0 + jitter() % WATCH_SECONDS.1;
-        let path = format!(
-            "{}?watch=true&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={seconds}{}",
-            self.path,
-            self.selector()
-        );
-        let mut stream = match api.stream(&path).await? {
-            StreamResponse::Stream(stream) => stream,
-            StreamResponse::Rejected(response) if response.status == StatusCode::GONE => {
-                self.lock().expire_version();
-                return Ok(());
-            }
-            StreamResponse::Rejected(response) => {
-                return Err(self.rejected(client, api, &response, "watch"));
-            }
-        };
-        // The API server sends all later events from here, so the cache is current even without one.
-        self.lock().last_contact = Some(Instant::now());
-        stream.batch_reads(BATCH_WINDOW);
-        let mut lines = LineSplitter::new(MAX_TEXT_BYTES);
-        let mut end = None;
-        loop {
-            let bytes = match stream.next(WATCH_IDLE_TIMEOUT).await {
-                Ok(Some(bytes)) => bytes,
-                Ok(None) if began.elapsed() < MIN_WATCH_DURATION => {
-                    return Err(self.malformed(&"the API server closed the watch immediately"));
-                }
-                Ok(None) => return Ok(()),
-                Err(finding) => {
-                    // Events may have been lost without bookmarks, so a new list is needed.
-                    if finding.mode == FailureMode::HttpTimeout {
-                        self.lock().resource_version = None;
-                    }
-                    return Err(ClientError::Request(finding));
+            let list_deadline = listed.as_ref().map(|(_, deadline)| *deadline);
+            let event = tokio::select! {
+                event = events.next() => event.expect("kube's watcher does not end"),
+                () = sleep_until_some(list_deadline) => {
+                    return self.lists_anew(&format!("the list did not end within {LIST_TIMEOUT:?}"));
                 }
             };
-            lines.feed(&bytes, |line| match line {
-                Ok(line) if end.is_none() && !line.trim_ascii().is_empty() => {
-                    end = self.apply(line).err();
+            match (event, &mut listed) {
+                (Ok(Event::Init), _) => {
+                    listed = Some((ListedObjects::default(), Instant::now() + LIST_TIMEOUT));
                 }
-                Ok(_) => {}
-                // Its previous form stays until the next list.
-                Err(_) => self.lock().objects.leave_out("", LeftOutReason::TooLarge),
-            });
-            match end {
-                None => {}
-                Some(WatchEnd::VersionExpired) => return Ok(()),
-                Some(WatchEnd::Failed(error)) => return Err(error),
+                (Ok(Event::InitApply(object)), Some((listed, _))) => {
+                    listed.add(object, &lock(&self.objects));
+                }
+                (Ok(Event::InitDone), _) => {
+                    let Some((list, _)) = listed.take() else {
+                        continue;
+                    };
+                    match list.finish() {
+                        Ok(objects) => *lock(&self.objects) = objects,
+                        Err(error) => return self.lists_anew(&error),
+                    }
+                    self.health.heard();
+                    self.initialized.send_replace(true);
+                }
+                (Ok(Event::Apply(object) | Event::InitApply(object)), _) => self.apply(object),
+                (Ok(Event::Delete(object)), _) => lock(&self.objects).remove(object.uid()),
+                (Err(error), _) => {
+                    if let Some(end) = self.end(&error) {
+                        return end;
+                    }
+                }
             }
         }
     }
 
-    /// Applies one line of a watch to the cache.
-    fn apply(&self, line: &[u8]) -> Result<(), WatchEnd> {
-        let event = serde_json::from_slice::<WatchEvent<K::Raw>>(line);
-        let mut cache = self.lock();
-        let event = match event {
-            Ok(event) => event,
-            Err(error) => {
-                // Only the object is unreadable if the line is an event with metadata.
-                if let Some(metadata) = metadata(line).filter(|_| error.is_data()) {
-                    cache.advance(&metadata.resource_version);
-                    let unreadable = LeftOutReason::Unreadable;
-                    cache.objects.leave_out(&metadata.uid, unreadable);
-                    return Ok(());
+    fn apply(&self, object: WatchedObject<K>) {
+        let uid = object.uid().to_owned();
+        let mut objects = lock(&self.objects);
+        match object.content {
+            Ok(raw) => match K::from_raw(raw, objects.get(&uid)) {
+                Some(object) => objects.insert(&uid, object),
+                None => objects.remove(&uid),
+            },
+            Err(unreadable) => objects.leave_out(&uid, unreadable.reason),
+        }
+    }
+
+    /// Returns the end of the watch, or `None` if the watcher recovers by itself.
+    fn end(&self, error: &watcher::Error) -> Option<WatchEnd> {
+        if let watcher::Error::WatchError(status) = error {
+            match status.code {
+                // The watcher lists again.
+                code if code == StatusCode::GONE.as_u16() => return None,
+                TOO_LARGE_CODE => {
+                    // Its previous form stays until the next list.
+                    lock(&self.objects).leave_out("", LeftOutReason::TooLarge);
+                    return None;
                 }
-                cache.resource_version = None;
-                return Err(WatchEnd::Failed(self.malformed(&error)));
+                _ => return Some(self.lists_anew(&status.message)),
             }
+        }
+        let Some(cause) = client_error(error) else {
+            return Some(self.lists_anew(&error));
         };
-        match event {
-            WatchEvent::Added(raw) | WatchEvent::Modified(raw) => {
-                cache.advance(raw.resource_version());
-                let uid: Box<str> = raw.uid().into();
-                match K::from_raw(raw, cache.objects.get(&uid)) {
-                    Some(object) => cache.objects.insert(&uid, object),
-                    None => cache.objects.remove(&uid),
-                }
-            }
-            WatchEvent::Deleted(raw) => {
-                cache.advance(raw.resource_version());
-                cache.objects.remove(raw.uid());
-            }
-            WatchEvent::Bookmark(bookmark) => cache.advance(&bookmark.metadata.resource_version),
-            WatchEvent::Error(status) if status.code == StatusCode::GONE.as_u16() => {
-                cache.expire_version();
-                return Err(WatchEnd::VersionExpired);
-            }
-            WatchEvent::Error(status) => {
-                cache.resource_version = None;
-                return Err(WatchEnd::Failed(self.malformed(&status.message)));
-            }
-        }
-        cache.last_contact = Some(Instant::now());
-        cache.error = None;
-        Ok(())
+        let resumes = match cause {
+            ClientError::Forbidden { .. } | ClientError::Rejected { .. } => false,
+            // Events may have been lost without bookmarks.
+            ClientError::Request(finding) => finding.mode != FailureMode::HttpTimeout,
+            _ => true,
+        };
+        Some(WatchEnd {
+            error: cause.clone(),
+            resumes,
+        })
     }
 
-    /// Returns the error for a rejected request. A missing permission invalidates the cache at
-    /// once.
-    fn rejected(
-        &self,
-        client: &Client,
-        api: &ApiConnection,
-        response: &Response,
-        verb: &str,
-    ) -> ClientError {
-        let Permission {
-            group, resource, ..
-        } = self.permission;
-        let mut cache = self.lock();
-        cache.resource_version = None;
-        match response.status {
-            StatusCode::FORBIDDEN => {
-                cache.last_contact = None;
-                cache.objects = ObjectSet::default();
-                let group = if group.is_empty() {
-                    String::new()
-                } else {
-                    format!(".{group}")
-                };
-                api.forbidden(format!(
-                    "{verb} {resource}{group} ({}): {}",
-                    self.path,
-                    response.quoted()
-                ))
-            }
-            status => {
-                if status == StatusCode::UNAUTHORIZED {
-                    client.discard_credential();
-                }
-                cache.version_expired |= status == StatusCode::GONE;
-                ClientError::rejected(&format!("GET {} ({verb})", self.path), response, None)
-            }
+    fn lists_anew(&self, cause: &dyn fmt::Display) -> WatchEnd {
+        WatchEnd {
+            error: self.malformed(cause),
+            resumes: false,
         }
     }
 
     fn malformed(&self, cause: &dyn fmt::Display) -> ClientError {
-        ClientError::Malformed {
-            subject: self.permission.resource.to_owned(),
-            cause: cause.to_string(),
-        }
-    }
-
-    fn selector(&self) -> String {
-        self.field_selector
-            .map(|selector| format!("&fieldSelector={selector}"))
-            .unwrap_or_default()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Cache<K>> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+        malformed(self.permission, cause)
     }
 }
 
-/// The reason for the early end of a watch.
-#[derive(Debug)]
-enum WatchEnd {
-    /// The API server no longer has the resource version: 410 Gone.
-    VersionExpired,
-    Failed(ClientError),
+impl<K: CachedObject> fmt::Debug for Reflector<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reflector")
+            .field("resource", &self.permission.resource)
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Returns the error of our transport that kube wraps.
+fn client_error(error: &watcher::Error) -> Option<&ClientError> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+async fn sleep_until_some(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Returns a number that differs between watches, so that they do not all end at the same time.
@@ -377,4 +278,8 @@ fn jitter() -> u32 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| since.subsec_micros())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

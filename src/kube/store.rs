@@ -75,32 +75,20 @@ impl<K: CachedObject> AnyReflector for Reflector<K> {
 impl Store {
     /// Returns a store with empty reflectors.
     pub fn new(client: Client, namespace: &str) -> Self {
-        let path = |api: &str, resource: &str| format!("{api}/namespaces/{namespace}/{resource}");
+        let here = Some(namespace);
         Self {
             namespace: namespace.to_owned(),
             client: Arc::new(client),
-            deployments: reflector(
-                permission::DEPLOYMENTS,
-                path("/apis/apps/v1", "deployments"),
-                None,
-            ),
-            replica_sets: reflector(
-                permission::REPLICA_SETS,
-                path("/apis/apps/v1", "replicasets"),
-                None,
-            ),
-            daemon_sets: reflector(
-                permission::DAEMON_SETS,
-                path("/apis/apps/v1", "daemonsets"),
-                None,
-            ),
-            pods: reflector(permission::PODS, path("/api/v1", "pods"), None),
-            events: reflector(permission::EVENTS, path("/api/v1", "events"), None),
-            nodes: reflector(permission::NODES, "/api/v1/nodes".to_owned(), None),
+            deployments: reflector(permission::DEPLOYMENTS, here, None),
+            replica_sets: reflector(permission::REPLICA_SETS, here, None),
+            daemon_sets: reflector(permission::DAEMON_SETS, here, None),
+            pods: reflector(permission::PODS, here, None),
+            events: reflector(permission::EVENTS, here, None),
+            nodes: reflector(permission::NODES, None, None),
             pending_image_pods: reflector(
                 permission::WAITING_PODS,
-                "/api/v1/pods".to_owned(),
-                Some("status.phase%3DPending"),
+                None,
+                Some("status.phase=Pending"),
             ),
         }
     }
@@ -178,8 +166,8 @@ impl fmt::Debug for WatchTask {
 
 fn reflector<K: CachedObject>(
     permission: &'static Permission,
-    path: String,
+    namespace: Option<&str>,
     field_selector: Option<&'static str>,
 ) -> Arc<Reflector<K>> {
-    Arc::new(Reflector::new(permission, path, field_selector))
+    Arc::new(Reflector::new(permission, namespace, field_selector))
 }

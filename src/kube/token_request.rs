@@ -7,7 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
-use serde_json::json;
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::Resource;
 
 use crate::config::Secret;
 use crate::kube::credentials::Credentials;
@@ -111,17 +113,18 @@ impl ServiceAccountTokens {
         {
             return Ok(token.clone());
         }
-        let path = endpoint.request_path(&format!(
-            "/api/v1/namespaces/{}/serviceaccounts/{}/token",
-            self.namespace, self.name
-        ));
-        let audiences: Vec<&str> = audience.into_iter().collect();
-        let body = json!({
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": { "audiences": audiences, "expirationSeconds": LIFETIME_SECONDS },
-        });
-        let body = Bytes::from(body.to_string());
+        let accounts = ServiceAccount::url_path(&(), Some(&self.namespace));
+        let path = endpoint.request_path(&format!("{accounts}/{}/token", self.name));
+        let wanted = TokenRequest {
+            spec: TokenRequestSpec {
+                audiences: audience.into_iter().map(str::to_owned).collect(),
+                expiration_seconds: Some(LIFETIME_SECONDS),
+                ..TokenRequestSpec::default()
+            },
+            ..TokenRequest::default()
+        };
+        let body = serde_json::to_vec(&wanted).expect("all values are JSON");
+        let body = Bytes::from(body);
         let mut headers = endpoint.credentials.headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let request = HttpRequest {
@@ -161,10 +164,9 @@ impl ServiceAccountTokens {
             }
         }
         // A successful response is never quoted: it contains the token.
-        let json = response.json();
-        let value = json
-            .as_ref()
-            .and_then(|json| json.get("status")?.get("token")?.as_str());
+        let issued = serde_json::from_slice::<TokenRequest>(&response.body).ok();
+        let status = issued.and_then(|issued| issued.status);
+        let value = status.as_ref().map(|status| status.token.as_str());
         let valid = value.filter(|value| !value.is_empty() && HeaderValue::from_str(value).is_ok());
         let Some(value) = valid else {
             return Err(TokenError::Malformed { account });

@@ -9,8 +9,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use crate::net::batching_socket::{BatchWindow, BatchingSocket};
-
 /// Number of leading bytes that are kept for evidence.
 const PREFIX_BYTES: usize = 64;
 
@@ -18,7 +16,7 @@ const PREFIX_BYTES: usize = 64;
 #[derive(Debug)]
 pub enum Transport {
     /// TCP.
-    Plain(Box<BatchingSocket>),
+    Plain(TcpStream),
     /// TLS over any transport, including TLS to a proxy.
     Tls(Box<TlsStream<CountingStream<Transport>>>),
 }
@@ -45,15 +43,7 @@ struct Received {
 impl Transport {
     /// Wraps a TCP connection.
     pub fn plain(stream: TcpStream) -> Self {
-        Self::Plain(Box::new(BatchingSocket::new(stream)))
-    }
-
-    /// Returns the handle that sets the batch window of the underlying socket.
-    pub fn batch_window(&self) -> BatchWindow {
-        match self {
-            Self::Plain(socket) => socket.batch_window(),
-            Self::Tls(stream) => stream.get_ref().0.stream.batch_window(),
-        }
+        Self::Plain(stream)
     }
 
     /// Counts the bytes that are received from now on.

@@ -14,7 +14,6 @@ use serde_json::json;
 use test_support::agent_log_lines::LINES;
 use test_support::lab_cluster::{LabCluster, evidence};
 
-
 const UPLOADED: &str = r#"time="2026-11-22T13:04:54Z" level=info msg="delta upload finished" full_snapshot=false items=3 response_code=204"#;
 
 const TOKEN_INVALID: &str = r#"time="2026-11-22T13:04:54Z" level=error msg="failed getting agent configuration: request error status_code=401 body={\"message\":\"Unauthorized\"}""#;

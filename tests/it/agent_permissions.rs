@@ -160,10 +160,7 @@ async fn optional_permission_is_advice_for_agents_that_use_it() {
         evidence(&check_state)
     );
     let remedy = finding(&check_state).remedy(CheckId::AgentPermissions);
-    assert!(
-        remedy.as_str().starts_with("Upgrade the chart"),
-        "{remedy}"
-    );
+    assert!(remedy.as_str().starts_with("Upgrade the chart"), "{remedy}");
     for kind in ["Deployment", "Pod"] {
         let name = if kind == "Pod" { POD } else { "castai-agent" };
         world

@@ -105,7 +105,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("state", &["catalogue", "report"]),
     ("history", &["catalogue", "report", "state"]),
     ("scheduler", &["catalogue", "checks", "report", "state"]),
-    ("doctor", &["agent", "catalogue", "config", "kube", "report"]),
+    (
+        "doctor",
+        &["agent", "catalogue", "config", "kube", "report"],
+    ),
     ("exporter", &["catalogue", "config"]),
     (
         "bundle",

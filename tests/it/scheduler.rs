@@ -11,8 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use castai_health_exporter::catalogue::{
-    RemedyValues,
-    CheckId, Effect, FailureMode, Need, Phase, Relation, Status,
+    CheckId, Effect, FailureMode, Need, Phase, Relation, RemedyValues, Status,
 };
 use castai_health_exporter::checks::{Attempt, Check, CheckSet, ScheduledCheck};
 use castai_health_exporter::report::{Finding, Report, Verdict};

@@ -146,19 +146,21 @@ async fn resumes_from_resource_version_after_broken_watch() {
 
 #[tokio::test]
 async fn resumed_watch_makes_the_cache_current_before_its_first_event() {
-    let mut watched = WatchedStore::start();
+    let watched = WatchedStore::start();
     watched.pods(|pods| pods.len() == 4).await;
-    watched.tasks.abort_all();
-    while watched.tasks.join_next().await.is_some() {}
+    watched
+        .world
+        .api
+        .set("refused".parse::<lab::ApiFault>().unwrap())
+        .await;
+    watched.world.api.objects().close_watches();
     time::pause();
     time::advance(WATCH_STALE_AFTER + Duration::from_secs(1)).await;
     let stale = watched.store.pods.read().await;
     assert!(matches!(stale, Err(ClientError::Stale { .. })), "{stale:?}");
     time::resume();
     watched.world.api.service().request_log().clear();
-    for watch_task in watched.store.all_watch_tasks() {
-        watched.tasks.spawn(run_watch_task(watch_task));
-    }
+    watched.world.api.heal().await;
     // Without a list, an event or a bookmark.
     watched.pods(|pods| pods.len() == 4).await;
     let requests = watched.world.api.service().request_log().requests();

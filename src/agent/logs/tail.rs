@@ -9,7 +9,7 @@ use crate::agent::logs::read_budget::ReadBudget;
 use crate::agent::logs::tracker::IncidentTracker;
 use crate::catalogue::FailureMode;
 use crate::classify::log_line;
-use crate::kube::{ApiConnection, ClientError};
+use crate::kube::{ApiConnection, ClientError, LogParams};
 
 /// Longest part of a line that is classified, in bytes.
 const MAX_LINE_BYTES: usize = 8 * 1024;
@@ -291,11 +291,15 @@ impl LogTail {
         } = &self.container;
         // sinceTime has a resolution of seconds, so lines up to `after` are filtered out below.
         let since = Timestamp::from_second(from.as_second()).unwrap_or(from);
-        let previous = if previous { "&previous=true" } else { "" };
-        let path = format!(
-            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={name}&timestamps=true&sinceTime={since}&limitBytes={limit}{previous}"
-        );
-        let response = api.get(&path).await?;
+        let wanted = LogParams {
+            container: Some(name.clone()),
+            limit_bytes: i64::try_from(limit).ok(),
+            previous,
+            since_time: Some(since),
+            timestamps: true,
+            ..LogParams::default()
+        };
+        let response = api.container_log(namespace, pod, &wanted).await?;
         match response.status.as_u16() {
             200 => {}
             // The container is waiting for its start, or the pod was deleted.

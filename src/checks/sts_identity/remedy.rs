@@ -162,11 +162,20 @@ mod tests {
     fn fix_of_a_rejected_key_fits_its_source() {
         let fix = |origin| access_key_remedy(M::AwsKeyInvalid, "…KEY", origin).unwrap();
         let stored = fix(KeyOrigin::Secret);
-        assert!(stored.contains("$ kubectl -n {namespace} create secret"), "{stored}");
+        assert!(
+            stored.contains("$ kubectl -n {namespace} create secret"),
+            "{stored}"
+        );
         assert!(fix(KeyOrigin::Profile).contains("in the profile"));
         let issued = fix(KeyOrigin::Issued("instance metadata"));
         assert!(issued.contains("is in no Secret"), "{issued}");
-        assert!(issued.contains(RECREATE_POD) && !issued.contains("create secret"), "{issued}");
-        assert_eq!(access_key_remedy(M::AwsClockSkew, "…KEY", KeyOrigin::Secret), None);
+        assert!(
+            issued.contains(RECREATE_POD) && !issued.contains("create secret"),
+            "{issued}"
+        );
+        assert_eq!(
+            access_key_remedy(M::AwsClockSkew, "…KEY", KeyOrigin::Secret),
+            None
+        );
     }
 }

@@ -50,13 +50,19 @@ mod tests {
         let mut labels: Vec<&str> = CheckId::ALL.iter().map(|check| check.label()).collect();
         labels.sort_by_key(|label| std::cmp::Reverse(label.len()));
         let line = line(&labels, labels.len(), 0, false);
-        assert!(line.starts_with("0 of ") && line.chars().count() <= 80, "{line}");
+        assert!(
+            line.starts_with("0 of ") && line.chars().count() <= 80,
+            "{line}"
+        );
     }
 
     #[test]
     fn failing_checks_are_retried_only_with_wait() {
         assert_eq!(line(&[], 4, 2, true), "2 failing, retrying …");
         assert_eq!(line(&[], 4, 2, false), "");
-        assert_eq!(line(&["dns"], 4, 2, false), "3 of 4 checks done, running dns …");
+        assert_eq!(
+            line(&["dns"], 4, 2, false),
+            "3 of 4 checks done, running dns …"
+        );
     }
 }

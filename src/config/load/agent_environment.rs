@@ -75,7 +75,10 @@ impl Sources<'_> {
             deployment: installation.deployment.clone(),
             service_account: service_account.unwrap_or_else(|| AGENT.to_owned()),
             mounts: mounts.unwrap_or_else(|| PathBuf::from(MOUNTS)),
-            token_requests: flags.agent_token_requests.or(token_requests).unwrap_or(true),
+            token_requests: flags
+                .agent_token_requests
+                .or(token_requests)
+                .unwrap_or(true),
         })
     }
 }

@@ -3,108 +3,72 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use kube::config::{AuthInfo, Kubeconfig};
+use kube::config::Kubeconfig;
 
-use crate::config::exporter::yaml;
-use crate::kube::credentials::read_file;
+use crate::config::regular_file;
+use crate::kube::credentials::MAX_FILE_BYTES;
 use crate::kube::kubeconfig::error::KubeconfigError;
+
+/// An error of one file.
+#[derive(Debug, thiserror::Error)]
+enum FileError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Unusable(String),
+}
 
 /// Reads and merges kubeconfigs. Of several files, those that do not exist are skipped.
 pub(super) fn read_merged(files: &[PathBuf]) -> Result<Kubeconfig, KubeconfigError> {
     let mut merged: Option<Kubeconfig> = None;
     let mut missing = None;
     for path in files {
-        let in_file = |error: KubeconfigError| match files {
-            [_only] => error,
+        let in_file = |error: String| match files {
+            [_only] => KubeconfigError(error),
             _several => KubeconfigError(format!("{}: {error}", path.display())),
         };
-        let bytes = match read_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let next = match read(path) {
+            Err(FileError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
                 missing = Some(KubeconfigError(error.to_string()));
                 continue;
             }
-            bytes => bytes.map_err(|error| in_file(KubeconfigError(error.to_string())))?,
+            next => next.map_err(|error| in_file(error.to_string()))?,
         };
-        let next = parse_kubeconfig(path, bytes).map_err(in_file)?;
         merged = Some(match merged {
             None => next,
             Some(merged) => merged
                 .merge(next)
-                .map_err(|error| in_file(KubeconfigError(error.to_string())))?,
+                .map_err(|error| in_file(error.to_string()))?,
         });
     }
     merged.ok_or_else(|| missing.unwrap_or_else(|| KubeconfigError("no file is named".to_owned())))
 }
 
-/// Parses a kubeconfig. Errors omit its text, because any line may contain a token.
-fn parse_kubeconfig(path: &Path, bytes: Vec<u8>) -> Result<Kubeconfig, KubeconfigError> {
-    let text = String::from_utf8(bytes)
-        .map_err(|_error| KubeconfigError("the file is not UTF-8".to_owned()))?;
-    let value =
-        yaml::parse(text.trim_start_matches('\u{feff}')).map_err(|(line, _fault)| match line {
-            Some(line) => KubeconfigError(format!("not a kubeconfig: invalid YAML at line {line}")),
-            None => KubeconfigError("not a kubeconfig: invalid YAML".to_owned()),
-        })?;
-    let mut file =
-        serde_json::from_value(value.value.to_json()).map_err(|error| without_content(&error))?;
-    resolve_paths(&mut file, path.parent().unwrap_or(Path::new("")));
-    Ok(file)
-}
-
-/// Resolves paths relative to the file's directory. A command without a slash stays, for lookup in
-/// `PATH`.
-fn resolve_paths(file: &mut Kubeconfig, folder: &Path) {
-    let clusters = file
-        .clusters
-        .iter_mut()
-        .filter_map(|named| named.cluster.as_mut());
-    let authorities = clusters.filter_map(|cluster| cluster.certificate_authority.as_mut());
-    let users = file
-        .auth_infos
-        .iter_mut()
-        .filter_map(|named| named.auth_info.as_mut());
-    let files = users.flat_map(|user| {
-        let AuthInfo {
-            client_certificate,
-            client_key,
-            token_file,
-            exec,
-            ..
-        } = user;
-        let command = exec
-            .as_mut()
-            .and_then(|exec| exec.command.as_mut())
-            .filter(|command| command.contains('/'));
-        [
-            client_certificate.as_mut(),
-            client_key.as_mut(),
-            token_file.as_mut(),
-            command,
-        ]
-    });
-    for path in authorities.chain(files.flatten()) {
-        // join keeps absolute paths.
-        *path = folder.join(&*path).to_string_lossy().into_owned();
+/// Reads a kubeconfig; paths in it are relative to its directory. Errors omit its text, because any
+/// line may contain a token.
+fn read(path: &Path) -> Result<Kubeconfig, FileError> {
+    // kube reads whatever the path names, as a whole.
+    let file = regular_file::open(path)?;
+    if file.metadata()?.len() > MAX_FILE_BYTES {
+        return Err(FileError::Unusable(format!(
+            "it is larger than {MAX_FILE_BYTES} bytes"
+        )));
     }
-}
-
-/// Describes the expected value and omits the actual one.
-fn without_content(error: &serde_json::Error) -> KubeconfigError {
-    let text = error.to_string();
-    KubeconfigError(match text.rsplit_once(", expected ") {
-        Some((_content, expected)) => {
-            format!("not a kubeconfig: expected {expected}")
+    Kubeconfig::read_from(path).map_err(|error| match error {
+        kube::config::KubeconfigError::ReadConfig(error, _) => FileError::Io(error),
+        kube::config::KubeconfigError::Parse(error) => {
+            FileError::Unusable(match error.location() {
+                Some(at) => format!("not a kubeconfig: invalid YAML at line {}", at.line()),
+                None => "not a kubeconfig: invalid YAML".to_owned(),
+            })
         }
-        None if text.starts_with("missing field") => format!("not a kubeconfig: {text}"),
-        None => "not a kubeconfig".to_owned(),
+        error => FileError::Unusable(error.to_string()),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
-
-    use serde_json::json;
 
     use super::*;
 
@@ -168,41 +132,5 @@ mod tests {
         assert!(error.contains("/broken: not a kubeconfig"), "{error}");
         let missing = [dir.path().join("a"), dir.path().join("b")];
         assert!(read_merged(&missing).is_err());
-    }
-
-    #[test]
-    fn paths_are_relative_to_the_kubeconfig_and_bare_commands_use_path() {
-        let user = json!({ "name": "u", "user": {
-            "client-certificate": "c.crt", "client-key": "/keys/c.key", "tokenFile": "t", "exec": { "command": "bin/x" },
-        }});
-        let bare = json!({ "name": "b", "user": { "exec": { "command": "aws" } } });
-        let cluster = json!({ "name": "c", "cluster": { "certificate-authority": "ca.crt" } });
-        let file = json!({ "clusters": [cluster], "users": [user, bare] });
-        let mut file: Kubeconfig = serde_json::from_value(file).unwrap();
-        resolve_paths(&mut file, Path::new("/home"));
-        let ca = file.clusters[0]
-            .cluster
-            .as_ref()
-            .unwrap()
-            .certificate_authority
-            .as_deref();
-        assert_eq!(ca, Some("/home/ca.crt"));
-        let users: Vec<_> = file
-            .auth_infos
-            .iter()
-            .map(|named| named.auth_info.as_ref().unwrap())
-            .collect();
-        let paths = [
-            &users[0].client_certificate,
-            &users[0].client_key,
-            &users[0].token_file,
-        ];
-        assert_eq!(
-            paths.map(Option::as_deref),
-            [Some("/home/c.crt"), Some("/keys/c.key"), Some("/home/t")]
-        );
-        let commands =
-            [users[0], users[1]].map(|user| user.exec.as_ref().unwrap().command.as_deref());
-        assert_eq!(commands, [Some("/home/bin/x"), Some("aws")]);
     }
 }

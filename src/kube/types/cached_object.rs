@@ -30,7 +30,7 @@ pub trait CachedObject: Sized + Send + Sync + 'static {
 }
 
 /// An object as the API server sends it.
-pub trait RawObject: DeserializeOwned + Send {
+pub trait RawObject: Clone + DeserializeOwned + Send + 'static {
     /// Returns the unique ID.
     fn uid(&self) -> &str;
     /// Returns the resource version.
@@ -39,7 +39,7 @@ pub trait RawObject: DeserializeOwned + Send {
 
 impl<S, T, L, A> RawObject for Object<S, T, L, A>
 where
-    Self: DeserializeOwned + Send,
+    Self: Clone + DeserializeOwned + Send + 'static,
 {
     fn uid(&self) -> &str {
         &self.metadata.uid

@@ -23,7 +23,7 @@ pub struct Event {
 }
 
 /// An event as the API server sends it.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RawEvent {
     metadata: ObjectMeta,
@@ -44,13 +44,13 @@ pub struct RawEvent {
     series: Option<EventSeries>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct ObjectReference {
     uid: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct EventSeries {
     #[serde(default, deserialize_with = "lenient::time")]

@@ -118,7 +118,7 @@ const LABELS: &[(&str, &str, PurchaseLabel)] = &[
 ];
 
 /// The spec of a node.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct NodeSpec {
     #[serde(rename = "providerID")]
@@ -126,7 +126,7 @@ pub struct NodeSpec {
 }
 
 /// The status of a node.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct NodeStatus {
     #[serde(deserialize_with = "lenient::list")]
@@ -134,7 +134,7 @@ pub struct NodeStatus {
 }
 
 /// A condition without its texts: most updates of nodes are heartbeats, so parsing must be cheap.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct NodeCondition {
     #[serde(rename = "type")]
     kind: String,

@@ -102,7 +102,7 @@ pub struct Condition {
 }
 
 /// A list, without its items.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct ListEnvelope {
     /// The metadata.
     #[serde(default)]
@@ -110,7 +110,7 @@ pub struct ListEnvelope {
 }
 
 /// The metadata of a list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ListMeta {
     /// The resource version to start a watch from.
@@ -120,7 +120,7 @@ pub struct ListMeta {
 }
 
 /// A list that is small enough to be read as a whole.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct List<T> {
     /// The objects.
     pub items: Vec<T>,

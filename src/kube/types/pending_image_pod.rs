@@ -35,7 +35,7 @@ pub struct PendingImage {
 }
 
 /// The spec of a pending pod.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PendingPodSpec {
     #[serde(deserialize_with = "lenient::or_default")]
@@ -43,7 +43,7 @@ pub struct PendingPodSpec {
 }
 
 /// The status of a pending pod.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PendingPodStatus {
     #[serde(deserialize_with = "lenient::list")]
@@ -52,7 +52,7 @@ pub struct PendingPodStatus {
     container_statuses: Vec<PendingContainerStatus>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct PendingContainerStatus {
     name: String,
     #[serde(default)]
@@ -61,7 +61,7 @@ struct PendingContainerStatus {
     state: PendingContainerState,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 struct PendingContainerState {
     waiting: Option<ContainerWaiting>,
 }

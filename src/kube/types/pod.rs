@@ -129,27 +129,27 @@ pub struct ContainerTerminated {
 }
 
 /// The labels of a pod that the exporter reads.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct InjectionLabel {
     #[serde(rename = "castai-health-exporter/inject")]
     inject: Option<String>,
 }
 
 /// A pod spec of which only the containers' names are kept.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ContainerNames {
     #[serde(deserialize_with = "lenient::list")]
     containers: Vec<ContainerName>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct ContainerName {
     name: String,
 }
 
 /// The status of a pod.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodStatus {
     phase: String,

@@ -18,7 +18,6 @@ use super::request::HttpRequest;
 use super::response::{Response, ResponseProgress};
 use super::stream::{Stream, StreamResponse};
 use crate::catalogue::{FailureMode, Phase};
-use crate::net::batching_socket::BatchWindow;
 use crate::net::transport::ReceivedBytes;
 use crate::net::{Certificate, PhaseError, Target, Transport, proxy};
 use crate::report::{Finding, PhaseOutcome, PhaseTimer};
@@ -37,7 +36,6 @@ pub struct Connection {
     /// Makes request targets absolute, for a proxy that forwards plain HTTP.
     base: Option<Uri>,
     received: ReceivedBytes,
-    batch_window: BatchWindow,
     used: bool,
     /// Address of the server or proxy.
     pub peer: SocketAddr,
@@ -56,7 +54,6 @@ impl Connection {
         base: Option<Uri>,
         timer: &PhaseTimer,
     ) -> Result<Self, Finding> {
-        let batch_window = transport.batch_window();
         let (counting, received) = transport.counting();
         let handshake = http1::Builder::new()
             .max_buf_size(MAX_HEADER_BYTES)
@@ -79,7 +76,6 @@ impl Connection {
             target,
             base,
             received,
-            batch_window,
             used: false,
             peer,
             certificate,
@@ -169,8 +165,7 @@ impl Connection {
             let began = Instant::now();
             let response = self.head(request, &name).await?;
             if response.status().is_success() {
-                let window = self.batch_window.clone();
-                let stream = Stream::new(response.into_body(), name.clone(), window);
+                let stream = Stream::new(response.into_body(), name.clone());
                 return Ok(StreamResponse::Stream(stream));
             }
             let response = Response::collect(response, began, &progress).await?;

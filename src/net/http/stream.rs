@@ -10,7 +10,6 @@ use tokio::time::timeout;
 use super::pace::Pace;
 use super::response::Response;
 use crate::catalogue::FailureMode;
-use crate::net::batching_socket::BatchWindow;
 use crate::report::Finding;
 
 /// The response to a request for a stream.
@@ -27,23 +26,16 @@ pub enum StreamResponse {
 pub struct Stream {
     body: Incoming,
     request: String,
-    batch_window: BatchWindow,
     pace: Pace,
 }
 
 impl Stream {
-    pub(super) fn new(body: Incoming, request: String, batch_window: BatchWindow) -> Self {
+    pub(super) fn new(body: Incoming, request: String) -> Self {
         Self {
             body,
             request,
-            batch_window,
             pace: Pace::start(),
         }
-    }
-
-    /// Collects data for this long before each read, for the rest of the response.
-    pub fn batch_reads(&self, window: Duration) {
-        self.batch_window.set(window);
     }
 
     /// Returns the next chunk, or `None` at the end.
@@ -76,11 +68,5 @@ impl Stream {
                 }
             }
         }
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.batch_window.set(Duration::ZERO);
     }
 }

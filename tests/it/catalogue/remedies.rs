@@ -12,9 +12,7 @@ use super::pairs;
 
 fn all() -> Vec<Remedy> {
     let modes = FailureMode::ALL.iter().map(|mode| mode.remedy());
-    let pairs = pairs()
-        .into_iter()
-        .map(|(check, mode)| remedy(check, mode));
+    let pairs = pairs().into_iter().map(|(check, mode)| remedy(check, mode));
     let situations = SITUATION_REMEDIES.iter().map(|row| row.remedy());
     let alerts = ExporterAlert::ALL.iter().map(|alert| alert.remedy());
     modes.chain(pairs).chain(situations).chain(alerts).collect()
@@ -29,14 +27,19 @@ fn commands() -> Vec<String> {
 
 #[test]
 fn prose_names_programs_but_contains_no_commands() {
-    const PROGRAMS: &[&str] = &["aws", "az", "gcloud", "helm", "kubeadm", "kubectl", "openssl"];
+    const PROGRAMS: &[&str] = &[
+        "aws", "az", "gcloud", "helm", "kubeadm", "kubectl", "openssl",
+    ];
     for remedy in all() {
         for step in remedy.steps() {
             let Step::Prose(text) = step else { continue };
             for code in text.split('`').skip(1).step_by(2) {
                 let words: Vec<&str> = code.split(' ').collect();
                 let is_command = PROGRAMS.contains(&words[0]) && words.len() > 2;
-                assert!(!is_command, "`{code}` belongs on a line of its own: {remedy}");
+                assert!(
+                    !is_command,
+                    "`{code}` belongs on a line of its own: {remedy}"
+                );
             }
             assert!(!text.contains("$ "), "a command within prose: {remedy}");
         }

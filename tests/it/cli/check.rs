@@ -26,7 +26,12 @@ fn check_exits_0_on_unknown_and_1_with_strict() {
     let kubeconfig = dir.path().join("config");
     fs::write(&kubeconfig, WITHOUT_CREDENTIAL).unwrap();
     let check = |flags: &[&str]| {
-        let companion = ["check", "castai_api", "--vantage=companion", "--log.level=error"];
+        let companion = [
+            "check",
+            "castai_api",
+            "--vantage=companion",
+            "--log.level=error",
+        ];
         let mut command = program(&companion);
         command.args(flags).arg("--kubeconfig").arg(&kubeconfig);
         run(command.env("PATH", "/usr/bin:/bin"))

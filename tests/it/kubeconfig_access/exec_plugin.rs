@@ -97,7 +97,11 @@ async fn hanging_exec_plugin_is_killed_and_blocks_no_other_check() {
     let world = kubeconfig(server, "exec: { command: sleep, args: ['600'] }");
     let path = world.mounted("kubeconfig");
     let plugin = ExecPlugin::with_timeout(Duration::from_millis(200));
-    let mut access = std::pin::pin!(ApiEndpoint::from_kubeconfig(std::slice::from_ref(&path), None, &plugin));
+    let mut access = std::pin::pin!(ApiEndpoint::from_kubeconfig(
+        std::slice::from_ref(&path),
+        None,
+        &plugin
+    ));
     tokio::select! {
         biased;
         _ = &mut access => panic!("no other check ran while the plugin hung"),

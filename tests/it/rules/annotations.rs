@@ -44,7 +44,11 @@ fn every_alert_has_a_summary_a_description_and_a_runbook() {
             let static_labels = rule.labels.iter().all(|(_, value)| !value.contains("{{"));
             assert!(static_labels, "{}", rule.name);
             // The command stands on a line of its own.
-            let title = annotation(&rule, "description").lines().rev().nth(1).unwrap();
+            let title = annotation(&rule, "description")
+                .lines()
+                .rev()
+                .nth(1)
+                .unwrap();
             let is_title = title.contains("Evidence") && title.ends_with(':');
             assert!(is_title, "{}: {title}", rule.name);
         }

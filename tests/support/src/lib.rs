@@ -18,8 +18,8 @@ pub mod lab_cluster;
 pub mod planted_secrets;
 pub mod pods;
 pub mod scenarios;
-pub mod unpacked;
 pub mod sequence;
+pub mod unpacked;
 
 mod assertions;
 mod faults;

@@ -58,10 +58,7 @@ impl Examination {
         }
         let findings = Findings::merge(&views);
         Ok(Self {
-            agent: (
-                namespace.to_owned(),
-                config.installation.deployment.clone(),
-            ),
+            agent: (namespace.to_owned(), config.installation.deployment.clone()),
             agent_problem: match &config.agent_discovery {
                 AgentDiscovery::Absent(why) | AgentDiscovery::Unreadable(why) => Some(why.clone()),
                 AgentDiscovery::Found(_) | AgentDiscovery::NotLookedFor => None,
@@ -91,11 +88,11 @@ impl Examination {
 }
 
 async fn own_view(doctor: &Doctor<'_>) -> View {
-        let document = doctor.own_document().await;
-        View::of_this_machine(
-            VerdictDocument::parse(document.as_bytes()).expect("this program reads its own format"),
-        )
-    }
+    let document = doctor.own_document().await;
+    View::of_this_machine(
+        VerdictDocument::parse(document.as_bytes()).expect("this program reads its own format"),
+    )
+}
 
 /// Returns the checks that the agent needs and that no vantage has run.
 fn only_in_a_pod(doctor: &Doctor<'_>, findings: &Findings) -> Vec<CheckId> {
@@ -107,8 +104,8 @@ fn only_in_a_pod(doctor: &Doctor<'_>, findings: &Findings) -> Vec<CheckId> {
     };
     let check_set = CheckSet::new(doctor.config());
     let needed = check_set.checks.iter().filter(|row| row.need != Need::None);
-    let not_run = needed.map(|row| row.check).filter(|check| {
-        !needs_only_the_api(*check) && doctor.is_selected(*check) && !ran(*check)
-    });
+    let not_run = needed
+        .map(|row| row.check)
+        .filter(|check| !needs_only_the_api(*check) && doctor.is_selected(*check) && !ran(*check));
     not_run.collect()
 }

@@ -61,11 +61,7 @@ impl HttpHandler for Handler {
         is_stored && matches!(fault, Some(ApiFault::EtcdHang | ApiFault::StorageHang))
     }
 
-    fn respond_later(
-        &self,
-        request: &Request,
-        fault: Option<&ApiFault>,
-    ) -> Option<LaterResponse> {
+    fn respond_later(&self, request: &Request, fault: Option<&ApiFault>) -> Option<LaterResponse> {
         let resource = Resource::parse(request)?;
         if resource.rbac_name() != "pods/proxy" {
             return None;
