@@ -30,7 +30,8 @@ use crate::daemon::{StartError, startup_checks};
 
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
-    let command = Args::command().bin_name(args::spelling_of(std::env::args_os().next()));
+    let command =
+        Args::command().bin_name(args::spelling_of(std::env::args_os().next().as_deref()));
     let parsed = command
         .try_get_matches()
         .and_then(|matches| Args::from_arg_matches(&matches));

@@ -81,7 +81,7 @@ async fn serve(
     greet(&config, &bound);
     if config.has_nothing_to_check() {
         tracing::warn!(
-            "nothing to check: this is no pod, and neither a kubeconfig nor the agent's \
+            "nothing to check: not running in a pod, and neither a kubeconfig nor the agent's \
              environment is known; set KUBECONFIG or --kubeconfig"
         );
     }

@@ -36,7 +36,7 @@ pub mod history;
 pub mod scheduler;
 pub mod state;
 
-// What a person outside the cluster learns through the API server, and takes along for support.
+// For a person outside the cluster, through the API server, and for support.
 pub mod bundle;
 pub mod doctor;
 

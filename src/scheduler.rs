@@ -256,18 +256,17 @@ impl SchedulerContext {
         let mut modes = peers
             .report(check)
             .map_or_else(Vec::new, |report| report.verdict.modes());
-        let result = match blocked(check, self.relations, &peers) {
-            Some(why) => AttemptResult {
+        let result = if let Some(why) = blocked(check, self.relations, &peers) {
+            AttemptResult {
                 report: Report::from_verdict(Verdict::Unknown(why)),
                 self_throttled: false,
                 panicked: false,
-            },
-            None => {
-                let known = RemedyValues::clone(&self.remedy_values).or(&peers.remedy_values());
-                let mut result = attempt(row, peers).await;
-                result.report.complete_remedies(&known);
-                result
             }
+        } else {
+            let known = RemedyValues::clone(&self.remedy_values).or(&peers.remedy_values());
+            let mut result = attempt(row, peers).await;
+            result.report.complete_remedies(&known);
+            result
         };
         let recorded = self.health.record(check, result);
         if let Some(change) = &recorded.change {

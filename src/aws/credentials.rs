@@ -61,7 +61,7 @@ pub enum CachePolicy {
 #[derive(Debug)]
 pub enum CredentialsError {
     /// STS did not issue them.
-    Sts(StsExchange, CallError),
+    Sts(Box<StsExchange>, CallError),
     /// Another check reports the cause.
     Unavailable(Evidence),
 }
@@ -198,7 +198,7 @@ impl CredentialProvider {
             (CredentialSource::Profile, ProfileCredentials::Role(role)) => {
                 let sts = sts.map_err(CredentialsError::Unavailable)?;
                 sts.assume_role(role).await.map_err(|error| {
-                    CredentialsError::Sts(StsExchange::AccessKey(role.clone()), error)
+                    CredentialsError::Sts(Box::new(StsExchange::AccessKey(role.clone())), error)
                 })
             }
             (CredentialSource::WebIdentity, _)
@@ -217,7 +217,10 @@ impl CredentialProvider {
                     .assume_role_with_web_identity(&role, session.as_deref(), &token)
                     .await;
                 assumed.map_err(|error| {
-                    CredentialsError::Sts(StsExchange::WebIdentity { role, claims }, error)
+                    CredentialsError::Sts(
+                        Box::new(StsExchange::WebIdentity { role, claims }),
+                        error,
+                    )
                 })
             }
             (CredentialSource::Profile, ProfileCredentials::Unprobed(way)) => Err(unavailable(

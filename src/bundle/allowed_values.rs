@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use url::Url;
 
-/// What a value must look like to be shown. A value of another form is redacted: it may be a
+/// The form that a value must have to be shown. A value of another form is redacted: it may be a
 /// password in the wrong place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Form {
@@ -36,9 +36,9 @@ pub enum Form {
 pub struct AllowedVariable {
     /// Its name.
     pub name: &'static str,
-    /// What its value must look like.
+    /// The form that its value must have.
     pub form: Form,
-    /// Why people who help need it, and why it is no secret.
+    /// Why people who help need it, and why it is not secret.
     pub why: &'static str,
 }
 

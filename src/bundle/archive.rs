@@ -38,7 +38,7 @@ pub struct CollectedFile {
     pub what: String,
     /// The content.
     pub content: Content,
-    /// What is missing of it.
+    /// The part that is missing.
     pub truncated: Option<String>,
 }
 
@@ -59,7 +59,7 @@ pub struct Archive {
     paths: BTreeSet<String>,
     /// The files so far.
     pub files: Vec<ManifestFile>,
-    /// What did not fit.
+    /// Files that did not fit.
     pub left_out: Vec<LeftOut>,
 }
 
@@ -117,7 +117,7 @@ impl Archive {
             self.leave_out(&file.path, &file.what, detail);
             return Ok(());
         }
-        let path = self.unused(file.path);
+        let path = self.unused(&file.path);
         self.write(&path, &text)?;
         let truncated = file.truncated.into_iter().chain(cut).collect::<Vec<_>>();
         self.files.push(ManifestFile {
@@ -156,7 +156,7 @@ impl Archive {
         Ok(())
     }
 
-    fn unused(&mut self, path: ArchivePath) -> ArchivePath {
+    fn unused(&mut self, path: &ArchivePath) -> ArchivePath {
         let mut candidate = path.clone();
         let mut number = 2;
         while !self.paths.insert(candidate.as_str().to_ascii_lowercase()) {
@@ -335,7 +335,10 @@ mod tests {
                 "{name}: {text}"
             );
             assert!(name.starts_with("bundle/"), "{name}");
-            if name.ends_with(".json") {
+            if std::path::Path::new(&name)
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
                 serde_json::from_str::<Value>(&text).unwrap();
             }
         }

@@ -27,7 +27,7 @@ use crate::redaction::shareable;
 /// The file that people open after the index.
 const REPORT: &str = "report.txt";
 
-/// What to collect, and with what.
+/// The request: what to collect, and with which access.
 pub struct BundleRequest<'a> {
     /// The client for the API server; `None` if there is none.
     pub client: Option<&'a Client>,
@@ -39,7 +39,7 @@ pub struct BundleRequest<'a> {
     pub at: Timestamp,
     /// The limits.
     pub limits: Limits,
-    /// What this process reports itself.
+    /// The report of this process.
     pub own: Vec<OwnReport>,
     /// The configuration file of this process.
     pub own_configuration: Option<String>,
@@ -62,7 +62,7 @@ pub struct CollectedBundle {
     pub bytes: Vec<u8>,
     /// Number of files, without index and manifest.
     pub files: usize,
-    /// What was left out, without what is never collected.
+    /// Parts that were left out, without those that are never collected.
     pub left_out: Vec<LeftOut>,
 }
 

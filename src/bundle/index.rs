@@ -15,7 +15,7 @@ const TIME: &str = "%Y-%m-%d %H:%M:%S UTC";
 /// Renders the page.
 pub fn page(manifest: &Manifest, findings: &Findings, vantages: &[String]) -> String {
     let seen_by = if vantages.is_empty() {
-        "nobody".to_owned()
+        "no vantage".to_owned()
     } else {
         vantages.join(", ")
     };
@@ -67,7 +67,7 @@ fn root_cause(root: &SharedRoot) -> Markup {
     let affected: Vec<&str> = root
         .also_affected
         .iter()
-        .map(|check| check.as_str())
+        .map(super::super::doctor::verdict_document::Label::as_str)
         .collect();
     html! {
         section class={ "cause " (severity) } {

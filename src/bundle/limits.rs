@@ -10,7 +10,7 @@ pub const MAX_LOG_BYTES: usize = 512 << 10;
 pub const MAX_CONTENT_BYTES: usize = 24 << 20;
 /// Largest number of logs.
 pub const MAX_LOGS: usize = 60;
-/// Largest number of pods of one DaemonSet whose logs are collected.
+/// Largest number of pods of one `DaemonSet` whose logs are collected.
 pub const MAX_PODS_OF_DAEMON_SET: usize = 2;
 /// Largest number of objects of one kind.
 pub const MAX_OBJECTS: usize = 500;

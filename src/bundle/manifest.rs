@@ -11,7 +11,7 @@ use crate::kube::ClientError;
 /// Version of the schema; incremented by every change that is not an addition.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// What is in the archive, and what is not.
+/// The content of the archive, and what is missing.
 #[derive(Debug, Serialize)]
 pub struct Manifest {
     /// Version of the schema.
@@ -24,7 +24,7 @@ pub struct Manifest {
     pub namespace: String,
     /// The files, in the order of the index.
     pub files: Vec<ManifestFile>,
-    /// What was left out.
+    /// Parts that were left out.
     pub left_out: Vec<LeftOut>,
 }
 
@@ -39,14 +39,14 @@ pub struct ManifestFile {
     pub bytes: usize,
     /// Number of values that were replaced in it.
     pub redactions: usize,
-    /// What is missing of it.
+    /// The part that is missing.
     pub truncated: Option<String>,
 }
 
 /// Something that the archive does not contain.
 #[derive(Clone, Debug, Serialize)]
 pub struct LeftOut {
-    /// What it is.
+    /// Its name.
     pub what: String,
     /// Why it is left out.
     pub reason: Reason,

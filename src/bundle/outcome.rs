@@ -1,4 +1,4 @@
-//! What a source of the bundle finds, and the task that reads it.
+//! The result of a source of the bundle, and the task that reads it.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use crate::bundle::archive::CollectedFile;
 use crate::bundle::manifest::LeftOut;
 use crate::doctor::View;
 
-/// What a source found.
+/// The result of a source.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// The files.
     pub files: Vec<CollectedFile>,
-    /// What could not be collected.
+    /// Parts that could not be collected.
     pub left_out: Vec<LeftOut>,
     /// The verdicts of exporters.
     pub views: Vec<View>,

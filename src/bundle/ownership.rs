@@ -1,4 +1,4 @@
-//! Which objects of a namespace belong to CAST AI. The agent may share its namespace with other
+//! Decides which objects of a namespace belong to CAST AI. The agent may share its namespace with other
 //! applications, whose objects and logs are none of this bundle's business.
 
 use serde_json::Value;

@@ -305,7 +305,7 @@ pub const COMPONENTS: &[&str] = &[
     "omni-agent",
 ];
 
-/// What became of Kubernetes Events.
+/// The outcome of Kubernetes Events.
 pub const KUBE_EVENT_RESULTS: &[&str] = &["written", "dropped"];
 
 /// Containers that the log is read from.

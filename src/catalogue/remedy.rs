@@ -1,4 +1,4 @@
-//! A remedy: prose, and commands that can be pasted, each on a line of its own.
+//! A remedy: prose, and commands that can be pasted, each on a separate line.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 /// Mark at the start of a line that is a command.
 const COMMAND_MARK: &str = "$ ";
 
-/// How to fix a failure, most likely fix first.
+/// The fix of a failure, most likely step first.
 ///
 /// Each line is prose, or a command if it starts with `$ `. Backticks in prose mark names. A view
 /// shows [`Remedy::steps`] and never wraps a command.
@@ -120,7 +120,7 @@ impl Placeholder {
 }
 
 /// Returns whether a value can stand in a command as it is: no shell interprets any of its
-/// characters, and it is no flag.
+/// characters, and it is not a flag.
 pub fn is_plain(value: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:/@+=".contains(c);
     !value.is_empty() && !value.starts_with('-') && value.chars().all(plain)

@@ -199,7 +199,7 @@ fn report(
         let evidence = format!("{component}: {}", finding.evidence);
         match findings.iter_mut().find(|known| known.mode == finding.mode) {
             Some(known) => {
-                // Each component has a remedy of its own.
+                // The remedies of several components follow each other.
                 let remedies = [known.own_remedy.take(), finding.own_remedy.clone()];
                 let remedies: Vec<String> = remedies.into_iter().flatten().collect();
                 known.own_remedy = (!remedies.is_empty()).then(|| remedies.join("\n"));

@@ -17,11 +17,11 @@ pub struct CheckContext {
     pub aws: Arc<AwsSession>,
     /// The watched Kubernetes objects.
     pub store: Arc<Store>,
-    /// How checks authenticate as the agent.
+    /// The way in which checks authenticate as the agent.
     pub agent: AgentIdentity,
 }
 
-/// How checks authenticate to the API server as the agent.
+/// The way in which checks authenticate to the API server as the agent.
 #[derive(Clone, Debug)]
 pub enum AgentIdentity {
     /// With the credentials of this process, which are the agent's.

@@ -1,4 +1,4 @@
-//! What the configuration knows that completes the commands of remedies.
+//! Values of the configuration that complete the commands of remedies.
 
 use crate::catalogue::{Placeholder, RemedyValues};
 use crate::config::Config;

@@ -46,7 +46,7 @@ pub struct CheckSet<E = WatchedCheck<AnyCheck>> {
     pub relations: &'static [Relation],
     /// The watches that fill the store for these checks.
     pub watch_tasks: Vec<WatchTask>,
-    /// What is known of this installation; completes remedies.
+    /// Known values of this installation; they complete remedies.
     pub remedy_values: RemedyValues,
 }
 

@@ -13,7 +13,7 @@ pub(super) mod preflight;
 pub(super) mod run;
 pub(super) mod version;
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use clap::{Parser, Subcommand};
@@ -35,9 +35,9 @@ pub(super) const PROGRAM: &str = "castai-health-exporter";
 const PLUGIN: (&str, &str) = ("kubectl-castai_health", "kubectl castai-health");
 
 /// Returns how a person types the program that was started as this file.
-pub(super) fn spelling_of(program: Option<OsString>) -> &'static str {
+pub(super) fn spelling_of(program: Option<&OsStr>) -> &'static str {
     let (file, spelling) = PLUGIN;
-    match program.as_deref().map(Path::new).and_then(Path::file_stem) {
+    match program.map(Path::new).and_then(Path::file_stem) {
         Some(name) if name == file => spelling,
         _ => PROGRAM,
     }
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn plugin_of_kubectl_is_spelled_as_it_is_typed() {
-        let spelling = |path: &str| spelling_of(Some(path.into()));
+        let spelling = |path: &str| spelling_of(Some(path.as_ref()));
         assert_eq!(
             spelling("/home/me/.krew/bin/kubectl-castai_health"),
             "kubectl castai-health"

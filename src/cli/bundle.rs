@@ -32,7 +32,7 @@ use crate::state::HealthState;
 use crate::status::Document;
 use crate::{daemon, log, scheduler};
 
-/// What was learned before the collection starts.
+/// Facts that are known before the collection starts.
 struct Situation {
     /// The configuration with the agent's environment.
     config: Config,
@@ -59,18 +59,18 @@ pub(super) fn run(
     let _flush = log::install(own.log.level, own.log.format);
     log::install_panic_hook();
     let runtime = daemon::runtime();
-    let exit = runtime.block_on(async {
+    let exit = runtime.block_on(Box::pin(async {
         show("examining");
         let situation = if doctor::applies(&own) {
-            outside(options, flags, own).await
+            Box::pin(outside(options, flags, own)).await
         } else {
-            Ok(in_a_pod(options, own, load).await)
+            Ok(Box::pin(in_a_pod(options, own, load)).await)
         };
         match situation {
-            Ok(situation) => write(options, situation, to_stdout).await,
+            Ok(situation) => Box::pin(write(options, situation, to_stdout)).await,
             Err(exit) => exit,
         }
-    });
+    }));
     // A blocking task that hangs must not delay the exit.
     runtime.shutdown_background();
     exit
@@ -107,15 +107,16 @@ async fn in_a_pod(
     let has_api = !matches!(own.apiserver, ApiserverLocation::Absent);
     let client = has_api.then(|| Client::new(&own, &resolver));
     let mut config = own;
-    let report = match own_state::of_loopback(&config.web, &resolver, place).await {
-        Some(report) => Some(report),
-        None => {
-            config = daemon::beside_the_agent(config, load).await;
-            let status = timeout(options.timeout / 2, run_checks(&config)).await;
-            status
-                .ok()
-                .map(|status| OwnReport::of_checks(place, status))
-        }
+    let report = if let Some(report) =
+        Box::pin(own_state::of_loopback(&config.web, &resolver, place)).await
+    {
+        Some(report)
+    } else {
+        config = Box::pin(daemon::beside_the_agent(config, load)).await;
+        let status = timeout(options.timeout / 2, run_checks(&config)).await;
+        status
+            .ok()
+            .map(|status| OwnReport::of_checks(place, status))
     };
     Situation {
         config,

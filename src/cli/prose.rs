@@ -28,7 +28,7 @@ pub(super) fn paragraph(out: &mut dyn Write, indent: &str, text: &str) -> fmt::R
     writeln!(out, "{indent}{line}")
 }
 
-/// Writes a remedy after its title. Each command has a line of its own, however long it is.
+/// Writes a remedy after its title. Each command has a separate line, however long it is.
 pub(super) fn remedy(
     out: &mut dyn Write,
     indent: &str,
@@ -45,7 +45,7 @@ pub(super) fn remedy(
     Ok(())
 }
 
-/// Writes a command on a line of its own.
+/// Writes a command on a separate line.
 pub(super) fn command_line(out: &mut dyn Write, indent: &str, command: &str) -> fmt::Result {
     writeln!(out, "{indent}{COMMAND_INDENT}{command}")
 }

@@ -78,7 +78,7 @@ impl Config {
             .expect("every check of the catalogue has settings")
     }
 
-    /// Returns whether nothing is configured that could be checked: this is no pod, and neither a
+    /// Returns whether nothing is configured that could be checked: it does not run in a pod, and neither a
     /// kubeconfig nor the agent's environment is known.
     pub fn has_nothing_to_check(&self) -> bool {
         matches!(self.apiserver, ApiserverLocation::Absent)

@@ -19,7 +19,7 @@ pub struct AgentSearch {
     pub location: AgentLocation,
     /// Its environment.
     pub discovery: AgentDiscovery,
-    /// What the reader should know about the search.
+    /// A remark about the search.
     pub remark: Option<String>,
 }
 

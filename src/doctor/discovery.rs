@@ -16,7 +16,7 @@ const MAX_EXPORTERS: usize = 32;
 pub struct DiscoveredExporters {
     /// Their pods: sidecars first, by name.
     pub pods: Vec<ExporterPod>,
-    /// What could not be searched, as sentences.
+    /// Problems of the search, as sentences.
     pub problems: Vec<String>,
 }
 

@@ -21,7 +21,7 @@ const STATUSES: &[&str] = &[
     "skipped",
 ];
 
-/// What all vantages see together.
+/// The merged views of all vantages.
 #[derive(Debug)]
 pub struct Findings {
     /// The root causes, most urgent first; of those alike, the one closest to the agent.
@@ -43,9 +43,9 @@ pub struct SharedRoot {
     pub since: Option<Timestamp>,
     /// The words of the vantage that is closest to the agent.
     pub text: ModeText,
-    /// How to fix it, in words that are safe to paste.
+    /// The fix, in words that are safe to paste.
     pub remedy: Remedy,
-    /// Who sees it, the agent's own pod first.
+    /// The places that see it, the agent's own pod first.
     pub seen_by: Vec<Sighting>,
     /// The checks that fail or are unknown because of it, at any vantage.
     pub also_affected: Vec<Label>,
@@ -53,7 +53,7 @@ pub struct SharedRoot {
     pub fails: bool,
 }
 
-/// How many views of a place see something.
+/// The number of views of a place that see something.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sighting {
     /// The place.

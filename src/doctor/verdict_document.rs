@@ -30,7 +30,7 @@ pub struct VerdictDocument {
     /// The exporter that wrote it.
     #[serde(default, deserialize_with = "or_default")]
     pub exporter: ExporterFacts,
-    /// What is wrong, most urgent first.
+    /// Root causes, most urgent first.
     #[serde(default, deserialize_with = "entries")]
     pub root_causes: Vec<RootCause>,
     /// The result of each check.
@@ -79,7 +79,7 @@ pub struct CheckVerdict {
     /// The sentence for people.
     #[serde(default, deserialize_with = "evidence")]
     pub evidence: Evidence,
-    /// What the last attempt found.
+    /// Findings of the last attempt.
     #[serde(default, deserialize_with = "entries")]
     pub modes: Vec<ModeText>,
 }
@@ -89,13 +89,13 @@ pub struct CheckVerdict {
 pub struct ModeText {
     /// Its label.
     pub mode: Label,
-    /// What was seen.
+    /// The evidence.
     #[serde(default, deserialize_with = "evidence")]
     pub evidence: Evidence,
-    /// What the mode means.
+    /// The meaning of the mode.
     #[serde(default, deserialize_with = "evidence")]
     pub meaning: Evidence,
-    /// How to fix it, line by line.
+    /// The fix, line by line.
     #[serde(default, deserialize_with = "lines")]
     pub(super) remedy: Vec<String>,
     /// The URL of its runbook.
@@ -110,7 +110,7 @@ pub struct Label(String);
 /// An error in a verdict.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum DocumentError {
-    /// It is no JSON document of an exporter.
+    /// It is not a JSON document of an exporter.
     #[error("its response is not a status document: is another program listening on that port?")]
     NotAStatus,
     /// Its schema is newer, and has nothing that this version can read.

@@ -1,4 +1,4 @@
-//! What one vantage sees: an exporter in the cluster, a short-lived pod, or this machine.
+//! The view of one vantage: an exporter in the cluster, a short-lived pod, or this machine.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ pub enum Place {
     ThisMachine,
 }
 
-/// What one vantage sees.
+/// The view of one vantage.
 #[derive(Debug)]
 pub struct View {
     /// Where its checks ran.

@@ -1,4 +1,4 @@
-//! Which checks need nothing but the API server, and which only a pod can run.
+//! Tells checks that need nothing but the API server from those that only a pod can run.
 
 use crate::catalogue::CheckId;
 use crate::config::AgentLocation;

@@ -96,13 +96,13 @@ impl ApiConnection {
     ///
     /// # Errors
     /// If no response arrives.
-    pub async fn patch(&mut self, path: &str, patch: &Value) -> Result<Response, ClientError> {
+    pub async fn patch(&mut self, path: &str, change: &Value) -> Result<Response, ClientError> {
         let path = self.endpoint.request_path(path);
         let mut headers = self.endpoint.credentials.headers.clone();
         let merge_patch = HeaderValue::from_static("application/merge-patch+json");
         headers.insert(CONTENT_TYPE, merge_patch);
         let request = HttpRequest {
-            body: Bytes::from(patch.to_string()),
+            body: Bytes::from(change.to_string()),
             ..HttpRequest::new(Method::PATCH, &path, headers)
         };
         self.connection

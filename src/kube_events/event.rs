@@ -44,7 +44,7 @@ pub struct EventText {
     pub reason: String,
     /// Sentence and fix, at most 1024 bytes.
     pub message: String,
-    /// What distinguishes it from other Events with this reason.
+    /// A key that distinguishes it from other Events with this reason.
     subject: String,
     /// Since when it holds.
     since: SystemTime,
@@ -189,7 +189,7 @@ mod tests {
             mode: FailureMode::Ec2DeniedScp,
             evidence: Evidence::from(evidence),
             remedy: "Allow ec2:DescribeInstances.".to_owned(),
-            since: SystemTime::UNIX_EPOCH + Duration::from_secs(1_735_689_600),
+            since: SystemTime::UNIX_EPOCH + Duration::from_hours(482_136),
         }
     }
 

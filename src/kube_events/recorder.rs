@@ -1,5 +1,5 @@
 //! The recorder: takes the root causes after each change of a verdict, and writes Events in a task
-//! of its own.
+//! that does nothing else.
 
 use std::fmt;
 use std::sync::Arc;

@@ -26,7 +26,7 @@ pub struct RootCause {
     /// The evidence of the latest attempt that showed it; empty if the check shows another mode
     /// now.
     pub evidence: Evidence,
-    /// How to fix it.
+    /// The fix.
     pub remedy: String,
     /// Since when it holds.
     pub since: SystemTime,

@@ -1,4 +1,4 @@
-//! Which changes of root causes deserve an Event. Pure; the caller has the clock.
+//! Decides which changes of root causes deserve an Event. Pure; the caller has the clock.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -49,7 +49,7 @@ pub struct RootTracker {
     written: BTreeMap<CheckId, WrittenCheck>,
 }
 
-/// What was written about a check.
+/// The last Event about a check.
 #[derive(Debug)]
 struct WrittenCheck {
     /// The root causes that still hold, with the time at which they are written again.
@@ -198,7 +198,10 @@ mod tests {
         assert_eq!(tracker.next_due(), Some(start + TIMING.settle));
         let settled = start + TIMING.settle;
         let holds = RootChange::Holds(root(SCP));
-        assert_eq!(tracker.update(&broken, settled), [holds.clone()]);
+        assert_eq!(
+            tracker.update(&broken, settled),
+            std::slice::from_ref(&holds)
+        );
         assert_eq!(tracker.update(&broken, settled), []);
         assert_eq!(tracker.next_due(), Some(settled + TIMING.repeat));
         assert_eq!(tracker.update(&broken, settled + TIMING.repeat), [holds]);

@@ -84,9 +84,10 @@ fn fact(name: &str, value: &Markup) -> Markup {
 }
 
 fn last_success(view: &View<'_>, state: &CheckState) -> Markup {
-    match state.last_success {
-        Some(at) => time(at, &format!("{} ago", short(between(at, view.now)))),
-        None => html! { "none since this process started" },
+    if let Some(at) = state.last_success {
+        time(at, &format!("{} ago", short(between(at, view.now))))
+    } else {
+        html! { "none since this process started" }
     }
 }
 

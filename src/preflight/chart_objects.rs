@@ -113,7 +113,7 @@ impl Names<'_> {
         });
         let volumes = json!([{ "name": "shared-metadata", "emptyDir": {} }]);
         let name = &self.installation.deployment;
-        self.deployment(name, REPLICAS, json!([agent, monitor]), volumes)
+        self.deployment(name, REPLICAS, &json!([agent, monitor]), &volumes)
     }
 
     fn autoscaler(&self) -> Value {
@@ -125,10 +125,10 @@ impl Names<'_> {
         });
         let map = format!("{}-autoscaler", self.installation.deployment);
         let volumes = json!([{ "name": "autoscaler-config", "configMap": { "name": map } }]);
-        self.deployment(&name, 1, json!([container]), volumes)
+        self.deployment(&name, 1, &json!([container]), &volumes)
     }
 
-    fn deployment(&self, name: &str, replicas: u32, containers: Value, volumes: Value) -> Value {
+    fn deployment(&self, name: &str, replicas: u32, containers: &Value, volumes: &Value) -> Value {
         let labels = self.labels(name);
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment",

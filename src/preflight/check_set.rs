@@ -161,7 +161,7 @@ fn skip_reason(check: CheckId, config: &Config, planned: &PlannedAgent) -> Optio
 impl Check for PreflightCheck {
     async fn run(&self, attempt: &Attempt) -> Report {
         match self {
-            Self::Installed(row) => row.runner.run(attempt).await,
+            Self::Installed(row) => Box::pin(row.runner.run(attempt)).await,
             Self::PodAdmission(check) => check.run(attempt).await,
             Self::InstallerPermissions(check) => check.run(attempt).await,
             Self::ImageRegistry(check) => check.run(attempt).await,

@@ -13,7 +13,7 @@ use crate::preflight::dry_run::DryRun;
 use crate::preflight::manifest::Manifest;
 use crate::report::{Evidence, Finding, Report, Verdict};
 
-/// What Helm does with the Secrets in which it stores a release.
+/// Verbs of Helm on the Secrets in which it stores a release.
 const HELM_VERBS: [&str; 4] = ["create", "get", "list", "update"];
 
 /// The check `agent_permissions` before the agent is installed.

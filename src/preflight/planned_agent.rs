@@ -84,7 +84,7 @@ impl PlannedAgent {
     }
 
     /// Returns the configuration for the checks of AWS if the planned role is assumed with a token
-    /// that the API server issues, because this is no pod with that role.
+    /// that the API server issues, because this pod does not have that role.
     pub fn config_with_requested_token(&self, config: &Config) -> Option<Config> {
         self.role_arn.as_ref()?;
         let file = config.aws.variables.token_file.clone()?;

@@ -30,7 +30,7 @@ pub struct PodAdmission {
     namespace: String,
 }
 
-/// What the dry runs have shown so far.
+/// Results of the dry runs so far.
 #[derive(Debug, Default)]
 struct Trial {
     /// The namespace that was tried instead, if the agent's does not exist.
@@ -38,7 +38,7 @@ struct Trial {
     refusals: BTreeMap<FailureMode, Vec<String>>,
     /// Why something could not be tried.
     unknown: Vec<String>,
-    /// What people should know although it is no failure.
+    /// Remarks that are not failures.
     remarks: Vec<String>,
     /// The pods that were admitted.
     demands: Vec<PodDemand>,

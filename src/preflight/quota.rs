@@ -11,7 +11,7 @@ use crate::preflight::quantity::Quantity;
 pub struct PodDemand {
     /// The pod.
     pub pod: Value,
-    /// How many of them the workload creates.
+    /// The number of them that the workload creates.
     pub replicas: u32,
 }
 

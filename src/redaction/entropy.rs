@@ -39,7 +39,7 @@ pub(super) fn is_password(word: &str) -> bool {
 
 /// Returns whether a long word looks random without any context.
 pub(super) fn is_random_word(word: &[u8]) -> bool {
-    let slashes = word.iter().filter(|byte| **byte == b'/').count();
+    let slashes = word.split(|byte| *byte == b'/').count() - 1;
     has_letters_and_digits(word)
         && slashes <= 1 + word.len() / BYTES_PER_SLASH
         && shannon(word) >= WORD_BITS
@@ -59,10 +59,7 @@ fn classes(bytes: &[u8]) -> usize {
         u8::is_ascii_digit,
         |byte| !byte.is_ascii_alphanumeric() && !b"-_./".contains(byte),
     ];
-    kinds
-        .iter()
-        .filter(|kind| bytes.iter().any(|byte| kind(byte)))
-        .count()
+    kinds.iter().filter(|kind| bytes.iter().any(kind)).count()
 }
 
 fn is_number_byte(byte: u8) -> bool {

@@ -17,7 +17,7 @@ pub struct Finding {
     pub situation: Option<Situation>,
     /// A remedy for exactly this failure, which replaces that of the catalogue.
     pub own_remedy: Option<String>,
-    /// What is known of the installation and of the failure; completes the remedy.
+    /// Known values of the installation and of the failure; they complete the remedy.
     pub remedy_values: RemedyValues,
 }
 

@@ -10,7 +10,7 @@ const REPROBE_INTERVAL: Duration = Duration::from_secs(5);
 /// Time between the starts of two attempts of a check that began to fail, so that a failure which
 /// heals before its alert fires (`Alert::for_duration`) is seen to heal in time.
 const EARLY_FAILING_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a check counts as one that began to fail: the shortest `for`, and a minute more.
+/// Time for which a check counts as one that began to fail: the shortest `for`, and a minute more.
 const EARLY_FAILING_PERIOD: Duration = Duration::from_mins(3);
 /// Time between the starts of two attempts afterwards: recovery shows soon, without more load on the
 /// target than in good times.

@@ -38,7 +38,7 @@ struct Connection {
     _close: oneshot::Sender<()>,
 }
 
-/// How far a client has got; a connection that has got less far is closed first.
+/// The progress of a client; a connection that has got less far is closed first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[repr(u8)]
 pub(super) enum Progress {

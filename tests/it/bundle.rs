@@ -251,10 +251,12 @@ async fn bundle_in_a_pod_asks_the_exporter_there() {
     let mut world = LabCluster::start();
     world.config();
     let exporter = Exporter::start(&world.env, &world.mounted("exporter.yaml")).await;
-    world.file.push_str(&format!(
-        "web: {{ listen_address: '{}' }}\n",
+    let file = format!(
+        "{}web: {{ listen_address: '{}' }}\n",
+        world.file,
         exporter.address()
-    ));
+    );
+    world.file = file;
     world.config();
     let unpacked = bundle_in_the_pod(&world).await;
     let metrics = unpacked.text("vantages/sidecar-of-this-pod/metrics.txt");

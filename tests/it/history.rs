@@ -96,7 +96,9 @@ fn a_flapping_check_keeps_a_bounded_number_of_changes() {
         Some(&(count.cast_signed() - 1, Some(Status::Failing)))
     );
     let snapshot = history.snapshot(fixture::at(count));
-    let begins = snapshot.of(CheckId::Dns).and_then(|of| of.begins());
+    let begins = snapshot
+        .of(CheckId::Dns)
+        .and_then(castai_health_exporter::history::CheckHistory::begins);
     assert_eq!(begins, Some(fixture::at(count - MAX_CHANGES as u64)));
 }
 

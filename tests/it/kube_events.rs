@@ -55,7 +55,7 @@ fn events(world: &LabCluster) -> Vec<Value> {
     events
 }
 
-/// Waits until so many Events were written or dropped.
+/// Waits until this number of Events was written or dropped.
 async fn counted(recorder: &EventRecorder, wanted: EventCounts) {
     while recorder.counts() != wanted {
         sleep(POLL_INTERVAL).await;

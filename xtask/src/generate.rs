@@ -38,11 +38,11 @@ fn files(repository: &Path) -> Result<Vec<GeneratedFile>, DirectoryError> {
         ..GeneratorOptions::DEFAULT
     };
     let dashboards = alerting::dashboards::files(&linked);
-    let copied = files
+    let originals = files
         .iter()
         .filter(|file| !file.path.starts_with(DASHBOARDS))
         .chain(&dashboards);
-    let copies: Vec<GeneratedFile> = copied.filter_map(chart::copy).collect();
+    let copies: Vec<GeneratedFile> = originals.filter_map(chart::copy).collect();
     files.extend(copies);
     for path in docs::PAGES {
         files.push(docs::file(path, &directory::read(repository, path)?));

@@ -230,7 +230,7 @@ fn root_causes(runbook_base: &str) -> Panel {
     .section_link(runbook_base)
 }
 
-/// What the root causes affect.
+/// Panels of what the root causes affect.
 fn consequences() -> Panel {
     let failing = format!(
         "max by (caused_by, check, mode) (castai_health_failure{{{SELECTED},caused_by!=\"\"}})"

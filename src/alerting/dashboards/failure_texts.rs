@@ -1,7 +1,7 @@
-//! What a table says about a failure: the problem, the first step of the fix, and its section of the
+//! Texts of a table about a failure: the problem, the first step of the fix, and its section of the
 //! runbooks.
 //!
-//! Metrics have no texts, so a table copies the labels of a failure into columns of their own and
+//! Metrics have no texts, so a table copies the labels of a failure into separate columns and
 //! replaces their values with the texts.
 
 use crate::alerting::dashboards::panel::Panel;

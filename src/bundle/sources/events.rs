@@ -17,7 +17,7 @@ pub(in crate::bundle) fn table(lists: &ObjectLists) -> Option<CollectedFile> {
     events.sort_by_key(|event| time(event));
     let mut table = String::new();
     for event in events {
-        let text = |value: &Value| single_line(value.as_str().unwrap_or_default()).to_owned();
+        let text = |value: &Value| single_line(value.as_str().unwrap_or_default()).clone();
         let object = &event["involvedObject"];
         writeln!(
             table,

@@ -1,4 +1,4 @@
-//! What the exporters in the cluster report, read through the API server's pod proxy.
+//! Reports of the exporters in the cluster, read through the API server's pod proxy.
 
 use crate::bundle::limits::MAX_FILE_BYTES;
 use crate::bundle::manifest::{LeftOut, Reason};

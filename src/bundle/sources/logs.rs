@@ -36,7 +36,7 @@ pub struct LogSource {
 pub struct LogPlan {
     /// The logs.
     pub logs: Vec<LogSource>,
-    /// What is not read.
+    /// Logs that are not read.
     pub left_out: Vec<LeftOut>,
 }
 

@@ -48,7 +48,7 @@ const KINDS: &[Kind] = &[
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 /// The kind that is written as a table, too.
 pub(in crate::bundle) const EVENTS: &str = "events";
-/// The name of this exporter in the names of its ConfigMaps.
+/// The name of this exporter in the names of its `ConfigMaps`.
 const EXPORTER: &str = "castai-health-exporter";
 
 /// The objects in the agent's namespace.
@@ -67,7 +67,7 @@ struct ObjectList {
     left_out: Vec<LeftOut>,
 }
 
-/// What arrives while a list is read.
+/// The parts of a list in the order of arrival.
 #[derive(Default)]
 struct Arrived {
     objects: Vec<Value>,
@@ -345,7 +345,7 @@ pub(in crate::bundle) fn is_in_trouble(pod: &Value) -> bool {
     })
 }
 
-/// Returns the name of the DaemonSet that a pod belongs to.
+/// Returns the name of the `DaemonSet` that a pod belongs to.
 pub(in crate::bundle) fn daemon_set(object: &Value) -> Option<&str> {
     let owners = object["metadata"]["ownerReferences"].as_array()?;
     let owner = owners.iter().find(|owner| owner["kind"] == "DaemonSet")?;

@@ -1,4 +1,4 @@
-//! What this process, or the exporter in the same pod, reports.
+//! The report of this process or of the exporter in the same pod.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;

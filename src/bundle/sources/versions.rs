@@ -15,7 +15,7 @@ use crate::kube::{Client, ListQuery};
 const MAX_TEXT_BYTES: usize = 1024;
 /// Largest number of distinct values that are counted of a property.
 const MAX_VALUES: usize = 50;
-/// What is counted of nodes: a name, and where it is in the object.
+/// A property by which nodes are counted: a name, and where it is in the object.
 const PROPERTIES: &[(&str, &str)] = &[
     ("kubelet", "/status/nodeInfo/kubeletVersion"),
     (

@@ -1,5 +1,5 @@
 //! Certificates that expire soon, as `check` reports them: it runs once, so an alert would come too
-//! late for whoever runs it before a release.
+//! late for a person who runs it before a release.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -31,7 +31,7 @@ use crate::{daemon, log};
 
 /// Pause between two rounds of `--wait`.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
-/// What to do without a usable kubeconfig.
+/// The fix of an unusable kubeconfig.
 const SET_KUBECONFIG: &str = "set KUBECONFIG or --kubeconfig to a file that kubectl can use";
 
 /// Returns whether this process runs on a person's machine: it has a kubeconfig, and nothing says
@@ -48,7 +48,7 @@ pub(in crate::cli) fn has_nothing_to_check(config: &Config) -> bool {
 /// Reports that there is nothing to check.
 pub(in crate::cli) fn nothing_to_check() -> Exit {
     Exit::usage(&format!(
-        "nothing to check: this is no pod, and there is no kubeconfig; {SET_KUBECONFIG}"
+        "nothing to check: not running in a pod, and there is no kubeconfig; {SET_KUBECONFIG}"
     ))
 }
 
@@ -72,7 +72,7 @@ pub(in crate::cli) fn run(options: &CheckArgs, flags: Flags, own: Config) -> Exi
     let runtime = daemon::runtime();
     let exit = runtime.block_on(async {
         match Doctor::new(options, flags, own) {
-            Ok(doctor) => examine(options, doctor).await,
+            Ok(doctor) => Box::pin(examine(options, doctor)).await,
             Err(problems) => Exit::invalid(&problems),
         }
     });
@@ -84,7 +84,7 @@ pub(in crate::cli) fn run(options: &CheckArgs, flags: Flags, own: Config) -> Exi
 async fn examine(options: &CheckArgs, mut doctor: Doctor<'_>) -> Exit {
     let until = options.wait.map(|wait| Instant::now() + wait);
     let examination = loop {
-        // What could not be looked for when the API server did not respond.
+        // Not looked for yet, or the API server did not respond.
         if doctor.needs_search()
             && let Err(exit) = find_agent(&mut doctor).await
         {

@@ -150,7 +150,7 @@ fn case(cases: &mut String, check_state: &CheckState, outcome: &Outcome, root: O
     line(cases, "    </testcase>");
 }
 
-/// Returns meaning and fix of a failure; each command is on a line of its own.
+/// Returns meaning and fix of a failure; each command is on a separate line.
 fn remedy_of(check: CheckId, finding: &Finding) -> String {
     let mut text = format!("{}: {}\n", finding.mode, finding.mode.entry().meaning);
     prose::remedy(&mut text, "", "fix", &finding.remedy(check))

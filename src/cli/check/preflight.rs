@@ -35,7 +35,7 @@ pub(in crate::cli) fn run(options: &CheckArgs, flags: &Flags) -> Exit {
     };
     if matches!(config.apiserver, ApiserverLocation::Absent) {
         return Exit::usage(
-            "nothing to check: this is no pod, and there is no kubeconfig; set KUBECONFIG or \
+            "nothing to check: not running in a pod, and there is no kubeconfig; set KUBECONFIG or \
              --kubeconfig to a file that kubectl can use",
         );
     }

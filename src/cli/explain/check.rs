@@ -57,7 +57,7 @@ fn probes(check: CheckId) -> String {
         .map(|phase| Phase::label(*phase))
         .collect();
     let phases = if phases.is_empty() {
-        "It reads what is known and opens no connection of its own.".to_owned()
+        "It reads what is known and opens no connection.".to_owned()
     } else {
         format!(
             "Each attempt goes through these phases: {}.",

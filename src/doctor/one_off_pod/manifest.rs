@@ -34,7 +34,7 @@ const COPIED_FIELDS: &[&str] = &[
     "tolerations",
 ];
 
-/// What to run in the pod, and for how long at most.
+/// The command of the pod, and its longest duration.
 #[derive(Clone, Debug)]
 pub struct PodRequest {
     /// The name of the pod.

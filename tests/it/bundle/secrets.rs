@@ -120,7 +120,7 @@ async fn no_planted_secret_is_in_the_archive() {
         found.join("\n")
     );
 
-    // What people who help need is still there.
+    // The facts that people who help need are still there.
     let log = unpacked.text(&format!("logs/{}/agent.log", workload::POD));
     for part in [
         "rejected",

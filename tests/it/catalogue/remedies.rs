@@ -13,7 +13,9 @@ use super::pairs;
 fn all() -> Vec<Remedy> {
     let modes = FailureMode::ALL.iter().map(|mode| mode.remedy());
     let pairs = pairs().into_iter().map(|(check, mode)| remedy(check, mode));
-    let situations = SITUATION_REMEDIES.iter().map(|row| row.remedy());
+    let situations = SITUATION_REMEDIES
+        .iter()
+        .map(castai_health_exporter::catalogue::situation::SituationRemedy::remedy);
     let alerts = ExporterAlert::ALL.iter().map(|alert| alert.remedy());
     modes.chain(pairs).chain(situations).chain(alerts).collect()
 }

@@ -118,7 +118,10 @@ fn explanation_of_an_alert_has_each_command_on_a_line_of_its_own() {
     let fixes: Vec<_> = modes
         .map(|mode| castai_health_exporter::catalogue::remedy(alert.check, *mode))
         .collect();
-    let commands: Vec<&str> = fixes.iter().flat_map(|fix| fix.commands()).collect();
+    let commands: Vec<&str> = fixes
+        .iter()
+        .flat_map(castai_health_exporter::catalogue::Remedy::commands)
+        .collect();
     assert!(commands.len() > 1, "{commands:?}");
     let diagnosis = runbooks::diagnosis_commands(alert);
     let diagnosis = diagnosis.iter().flat_map(|command| command.lines());

@@ -138,7 +138,7 @@ fn completed(words: &[&str]) -> String {
 fn bash_completes_commands_flags_and_values() {
     let name = "castai-health-exporter";
     for (words, completion) in [
-        (&[name, "chec"][..], "check"),
+        (&[name, "expla"][..], "explain"),
         (&[name, "check", "--stri"], "--strict"),
         (&[name, "check", "--output", "sho"], "short"),
         (&[name, "completion", "zs"], "zsh"),

@@ -1,4 +1,4 @@
-//! How a person's machine finds the cluster and the agent in it.
+//! Tests of how a person's machine finds the cluster and the agent in it.
 
 use std::fs;
 use std::process::{Output, Stdio};
@@ -70,7 +70,7 @@ async fn kubeconfig_variable_list_and_home_directory_are_used() {
 async fn nothing_to_check_and_unusable_kubeconfigs_exit_2() {
     assert_usage(
         &check(&[], &[]).await,
-        "nothing to check: this is no pod, and there is no kubeconfig; set KUBECONFIG",
+        "nothing to check: not running in a pod, and there is no kubeconfig; set KUBECONFIG",
     );
     assert_usage(
         &check(&[("KUBECONFIG", "/nowhere/config")], &[]).await,

@@ -181,7 +181,7 @@ async fn missing_permission_for_the_pod_proxy_is_named() {
         shown.contains("you are not allowed to get pods/proxy in namespace castai-agent"),
         "{shown}"
     );
-    // What needs nothing but the API is checked all the same.
+    // Checks that need nothing but the API run all the same.
     assert!(shown.contains("\nagent_workload"), "{shown}");
     assert!(
         shown.contains("only a pod can see dns, castai_api, "),

@@ -18,7 +18,7 @@ struct CommandBed {
     registry: Registry,
 }
 
-/// What the program printed.
+/// The output of the program.
 struct Output {
     code: Option<i32>,
     stdout: String,

@@ -1,4 +1,4 @@
-//! What the person who installs the agent may do, seen with their kubeconfig.
+//! Permissions of the person who installs the agent, seen with their kubeconfig.
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Situation, Status};
 use castai_health_exporter::preflight::skipped_checks;

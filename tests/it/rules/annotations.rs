@@ -43,7 +43,7 @@ fn every_alert_has_a_summary_a_description_and_a_runbook() {
             );
             let static_labels = rule.labels.iter().all(|(_, value)| !value.contains("{{"));
             assert!(static_labels, "{}", rule.name);
-            // The command stands on a line of its own.
+            // The command stands on a separate line.
             let title = annotation(&rule, "description")
                 .lines()
                 .rev()

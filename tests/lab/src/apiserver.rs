@@ -117,7 +117,7 @@ struct State {
     pod_addresses: BTreeMap<String, SocketAddr>,
     /// Namespaces that do not exist.
     missing_namespaces: BTreeSet<String>,
-    /// What admission refuses.
+    /// Objects that admission refuses.
     refusals: Vec<Refusal>,
 }
 

@@ -18,16 +18,16 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// How the exporter runs.
+/// The way in which the exporter runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Setup {
-    /// Plain HTTP, and somebody reads the log.
+    /// Plain HTTP, and the log is read.
     Plain,
     /// Every route but health and metrics requires a password.
     Passwords,
     /// HTTPS with the key that is most expensive to sign with.
     Rsa4096,
-    /// Nobody reads the log.
+    /// The log is not read.
     UnreadLog,
 }
 

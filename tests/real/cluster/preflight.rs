@@ -255,7 +255,7 @@ async fn person_without_permissions_is_told_which_ones_are_missing() {
         "{evidence}"
     );
 
-    // Who may create roles but holds none of the agent's permissions cannot grant them.
+    // A person who may create roles but holds none of the agent's permissions cannot grant them.
     let all = [
         "namespaces",
         "serviceaccounts",

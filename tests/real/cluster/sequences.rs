@@ -23,7 +23,7 @@ use test_support::sequence::{Credentials, Figures, Random};
 
 /// Time after which a fault counts as not named, or as still reported: much more than it takes on a
 /// busy machine.
-const GIVE_UP: Duration = Duration::from_secs(180);
+const GIVE_UP: Duration = Duration::from_mins(3);
 /// Attempts of each check during which nothing may be reported after a recovery.
 const QUIET_ATTEMPTS: u64 = 2;
 /// Faults of the control plane and the agent's objects, and of the lab, in the short sequence.

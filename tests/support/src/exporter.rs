@@ -33,7 +33,7 @@ pub struct Exporter {
     process: Child,
     address: String,
     log: watch::Receiver<String>,
-    /// The other end of a log that nobody reads.
+    /// The other end of a log that is not read.
     _unread: Option<std::io::PipeReader>,
 }
 
@@ -48,14 +48,14 @@ impl Exporter {
         Self::run(Command::new(build), env, file).await
     }
 
-    /// Starts this build of the daemon with a log that nobody reads and that is full already.
+    /// Starts this build of the daemon with a log that is not read and is full already.
     pub async fn start_with_unread_log(
         build: &Path,
         env: &BTreeMap<String, String>,
         file: &Path,
     ) -> Self {
         let (unread, mut pipe) = std::io::pipe().unwrap();
-        pipe.write_all(&[b'x'; PIPE_BYTES]).unwrap();
+        pipe.write_all(&vec![b'x'; PIPE_BYTES]).unwrap();
         // Without its log, the address that the kernel chose would be unknown.
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = free.local_addr().unwrap().to_string();

@@ -18,13 +18,13 @@ use serde_json::{Value, json};
 pub struct PlantedSecret {
     /// Its kind and place, for the message of a failed test and for the documentation.
     pub place: &'static str,
-    /// What contains it.
+    /// The place that contains it.
     pub source: Source,
     /// The value that must not appear anywhere.
     pub value: String,
 }
 
-/// What contains a secret.
+/// A place that contains a secret.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Source {
     /// An object of the API server.

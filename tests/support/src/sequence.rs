@@ -1,4 +1,4 @@
-//! What the sequence tests share: faults in random order, the agent's reactions to them, and the
+//! Shared parts of the sequence tests: faults in random order, the agent's reactions to them, and the
 //! figures.
 
 pub mod faults;

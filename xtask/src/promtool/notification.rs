@@ -52,7 +52,10 @@ pub(super) fn of_failure(
     if check == CheckId::Components {
         lines.push("Components: evictor");
     }
-    let command = format!("Evidence and fix:\n{command} {check}");
+    let (place, command) = (
+        format!("{place} Evidence and fix:"),
+        format!("{command} {check}"),
+    );
     lines.extend([place.as_str(), &command]);
     let mut labels = place_labels(cluster);
     labels.extend([
@@ -114,7 +117,7 @@ pub(super) fn of_exporter_alert(
             ("summary", entry.summary.to_owned()),
             (
                 "description",
-                format!("{meaning}\n{}{place}\nEvidence:\n{command}", entry.impact),
+                format!("{meaning}\n{}{place} Evidence:\n{command}", entry.impact),
             ),
             runbook,
         ],

@@ -11,7 +11,7 @@ use crate::doctor::verdict_document::VerdictDocument;
 use crate::doctor::visibility::needs_only_the_api;
 use crate::doctor::{Findings, Place, View};
 
-/// What all vantages see.
+/// The merged views of all vantages.
 pub(super) struct Examination {
     /// Namespace and Deployment of the agent.
     pub(super) agent: (String, String),
@@ -23,7 +23,7 @@ pub(super) struct Examination {
     pub(super) findings: Findings,
     /// Checks that no vantage has run, because only a pod can.
     pub(super) only_in_a_pod: Vec<CheckId>,
-    /// What the reader should know about the search.
+    /// Remarks about the search for the agent.
     pub(super) remarks: Vec<String>,
     /// Base URL of the runbooks.
     pub(super) runbook_base: String,

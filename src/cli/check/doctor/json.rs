@@ -130,7 +130,7 @@ impl<'a> RootCause<'a> {
             also_affected: root
                 .also_affected
                 .iter()
-                .map(|check| check.as_str())
+                .map(crate::doctor::verdict_document::Label::as_str)
                 .collect(),
             fails: root.fails,
             evidence: root.text.evidence.as_str(),

@@ -127,9 +127,9 @@ async fn send(
     let dropped = ["authorization", "host", "connection", "content-length"];
     let headers = request.headers.iter();
     let headers = headers.filter(|(name, _)| !dropped.contains(&name.to_lowercase().as_str()));
-    let headers: String = headers
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
+    let headers = headers.fold(String::new(), |head, (name, value)| {
+        head + name + ": " + value + "\r\n"
+    });
     let head = format!(
         "{} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n",
         request.method
@@ -138,7 +138,7 @@ async fn send(
     let mut response = Vec::new();
     // A server that does not close TLS properly has still sent everything.
     match stream.read_to_end(&mut response).await {
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
         _ => parse(&response),
     }
 }

@@ -11,7 +11,7 @@ use super::responses::status;
 use crate::request::Request;
 use crate::response::Response;
 
-/// What the admission chain refuses.
+/// Objects that the admission chain refuses.
 #[derive(Clone, Debug)]
 pub struct Refusal {
     /// The resource, such as `pods`.

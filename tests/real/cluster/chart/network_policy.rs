@@ -188,7 +188,7 @@ async fn policy_is_on_where_the_values_say_who_scrapes() {
     let spec = &rendered.one("NetworkPolicy")["spec"];
     let from = &spec["ingress"][0]["from"][0]["namespaceSelector"]["matchLabels"];
     assert_eq!(from["name"], "monitoring");
-    // Nobody who says who scrapes expects that a proxy on another port is cut off.
+    // A user who says who scrapes does not expect that a proxy on another port is cut off.
     assert_eq!(spec["policyTypes"], serde_json::json!(["Ingress"]));
     assert_eq!(spec.get("egress"), None);
     let off = [scraper, "networkPolicy.enabled=false"];

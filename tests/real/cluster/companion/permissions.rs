@@ -249,7 +249,7 @@ async fn companion_without_token_requests_uses_its_own_view() {
     assert!(evidence.contains("agent.token_requests"), "{evidence}");
     let (status, evidence) = verdict("castai_api");
     assert_eq!(status, "ok", "{evidence}");
-    // What it sees with its own account: this cluster has no node for the agent.
+    // Its own account sees this: the cluster has no node for the agent.
     let (status, evidence) = verdict("agent_workload");
     assert_eq!(status, "failing", "{evidence}");
     assert!(evidence.contains("is not scheduled"), "{evidence}");

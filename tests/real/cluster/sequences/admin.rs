@@ -68,7 +68,7 @@ impl Admin {
     ) -> Result<Value, String> {
         let (method, kind, body) = match change {
             Change::Create(object) => ("POST", JSON, Some(object)),
-            Change::Patch(patch) => ("PATCH", "application/merge-patch+json", Some(patch)),
+            Change::Patch(change) => ("PATCH", "application/merge-patch+json", Some(change)),
             Change::Delete => ("DELETE", JSON, None),
         };
         let path = match change {

@@ -26,7 +26,7 @@ const AGENT_INTERVAL: Duration = Duration::from_secs(3);
 pub(super) struct Agent {
     /// The name of the pod whose agent runs.
     pod: Option<String>,
-    /// The identity in the lease, which each process chooses anew.
+    /// The identity in the lease, which each process chooses for itself.
     holder: String,
     pub(super) container: AgentContainer,
     acted: Instant,
@@ -141,7 +141,7 @@ impl SequenceBed {
         );
     }
 
-    /// The process of a new pod leads as somebody new.
+    /// The process of a new pod leads with a new identity.
     async fn start_agent(&mut self, server: usize, pod: &str) {
         self.agent.pod = Some(pod.to_owned());
         self.agent.holder = format!("{pod}_{}", self.agent.container.restarts);
@@ -171,10 +171,12 @@ impl SequenceBed {
         };
         let mut lease = workload::lease(LEASE, holder);
         lease["spec"]["renewTime"] = json!(workload::ago(seconds).replace('Z', ".000000Z"));
-        let patch = json!({ "spec": lease["spec"] });
+        let renewal = json!({ "spec": lease["spec"] });
         let path = format!("{LEASES}/{LEASE}");
-        let patched = self.admin.try_change(server, &path, Change::Patch(&patch));
-        if patched.await.is_err() {
+        let outcome = self
+            .admin
+            .try_change(server, &path, Change::Patch(&renewal));
+        if outcome.await.is_err() {
             // It does not exist; or the API server does not answer, and the next renewal follows.
             drop(
                 self.admin

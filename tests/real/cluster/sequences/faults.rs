@@ -19,7 +19,7 @@ pub(super) struct RealFault {
     pub(super) agent: Reaction,
 }
 
-/// What is broken.
+/// The broken part.
 #[derive(Clone, Copy)]
 pub(super) enum Broken {
     /// Something of the lab.
@@ -51,9 +51,9 @@ pub(super) enum Broken {
 /// A fault of the agent's lease.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum LeaseFault {
-    /// Nobody renews it.
+    /// It is not renewed.
     Stale,
-    /// Somebody else renews it.
+    /// Another identity renews it.
     Stolen,
     Deleted,
 }

@@ -18,11 +18,11 @@ use crate::support::cluster::{Account, Certificate, Token};
 const QUOTAS: &str = "/api/v1/namespaces/castai-agent/resourcequotas";
 const SERVICE_ACCOUNT: &str = "/api/v1/namespaces/castai-agent/serviceaccounts/castai-agent";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/castai-agent/deployments";
-/// The age of a lease that nobody renews any more, in seconds.
+/// The age of a lease that is not renewed any more, in seconds.
 const STALE_SECONDS: i64 = 40;
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Time that a controller on a busy machine takes at most.
-const CONTROLLER_TIMEOUT: Duration = Duration::from_secs(60);
+const CONTROLLER_TIMEOUT: Duration = Duration::from_mins(1);
 
 impl SequenceBed {
     /// Injects a fault. The exporter keeps its memory.
@@ -44,7 +44,7 @@ impl SequenceBed {
             Broken::Certified(servers, certificate) => self.certify(servers, certificate).await,
             Broken::Link(fault) => self.link(fault).await,
             Broken::ServiceAccountDeleted => {
-                self.admin.change(SERVICE_ACCOUNT, Change::Delete).await
+                self.admin.change(SERVICE_ACCOUNT, Change::Delete).await;
             }
             Broken::TokenExpired => {
                 let expired = Account {

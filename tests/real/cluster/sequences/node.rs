@@ -1,4 +1,4 @@
-//! What a kubelet would write: a node, and the status of the agent's pod.
+//! Objects that a kubelet would write: a node, and the status of the agent's pod.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ pub(super) struct AgentContainer {
     pub(super) last_exit: Value,
 }
 
-/// What the agent's container does.
+/// The state of the agent's container.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Container {
     /// It runs.

@@ -1,4 +1,4 @@
-//! What a running exporter reports that it should not.
+//! Reports of a running exporter that it should not make.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub struct Settled {
 /// Waits until nothing is wrong.
 ///
 /// # Errors
-/// What is still wrong after this time.
+/// Problems that last after this time.
 pub async fn settle(
     within: Duration,
     mut wrong: impl AsyncFnMut() -> Vec<String>,
