@@ -12,11 +12,16 @@ pub(in crate::cli) struct CompletionArgs {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(in crate::cli) enum CompletionShell {
-    /// source <(castai-health-exporter completion bash).
+    /// bash, with the package bash-completion.
+    #[value(help = "source <(castai-health-exporter completion bash)")]
     Bash,
-    /// castai-health-exporter completion zsh > "${fpath[1]}/_castai-health-exporter".
+    /// zsh, with compinit.
+    #[value(
+        help = "castai-health-exporter completion zsh > \"${fpath[1]}/_castai-health-exporter\""
+    )]
     Zsh,
-    /// castai-health-exporter completion fish | source.
+    /// fish.
+    #[value(help = "castai-health-exporter completion fish | source")]
     Fish,
 }
 

@@ -23,7 +23,7 @@ pub(in crate::cli) struct PreflightFlags {
     /// File that contains only the API key of the agent; `-` is standard input.
     #[arg(long, value_name = "FILE", requires = "enabled")]
     pub(in crate::cli) api_key_file: Option<PathBuf>,
-    /// URL of CAST AI's API [default: `API_URL`, else <https://api.cast.ai>].
+    /// URL of the CAST AI API [default: that of the environment, else the public one].
     #[arg(long, value_name = "URL", value_parser = api_url, requires = "enabled")]
     pub(in crate::cli) api_url: Option<String>,
     /// ARN of the IAM role that the agent's service account will have.
