@@ -1,10 +1,11 @@
 //! A TCP port that can be open, closed or black-holed without losing its number.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// A TCP port owned by this process.
@@ -20,7 +21,7 @@ enum State {
     Closed,
     /// A listener that never accepts, and the connection that fills its queue.
     BlackHoled(
-        #[expect(dead_code, reason = "kept open")] TcpListener,
+        TcpListener,
         #[expect(dead_code, reason = "kept open")] TcpStream,
     ),
 }
@@ -55,7 +56,7 @@ impl Port {
     /// Listens again after `close` or `black_hole`.
     pub(crate) fn reopen(&mut self) -> io::Result<()> {
         if !matches!(self.state, State::Open(_)) {
-            self.state = State::Closed;
+            self.close();
             self.state = State::Open(bind(self.addr)?.listen(1024)?);
         }
         Ok(())
@@ -63,12 +64,17 @@ impl Port {
 
     /// Stops listening: the kernel answers SYN with RST.
     pub(crate) fn close(&mut self) {
+        if let State::Open(listener) | State::BlackHoled(listener, _) = &self.state {
+            // A process that is being started has a copy of the socket until it executes its
+            // program, so closing this one may not stop it. Fails only if it does not listen.
+            let _ = SockRef::from(listener).shutdown(Shutdown::Both);
+        }
         self.state = State::Closed;
     }
 
     /// Leaves SYN unanswered: the accept queue has length one and is full.
     pub(crate) async fn black_hole(&mut self) -> io::Result<()> {
-        self.state = State::Closed;
+        self.close();
         let listener = bind(self.addr)?.listen(0)?;
         let filler = TcpStream::connect(self.addr).await?;
         self.state = State::BlackHoled(listener, filler);
@@ -130,6 +136,20 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+
+    #[tokio::test]
+    async fn port_reopens_while_another_process_has_a_copy_of_its_socket() {
+        let mut port = Port::open("127.0.0.1:0".parse().unwrap()).unwrap();
+        let State::Open(listener) = &port.state else {
+            panic!("it was opened")
+        };
+        let _copy = SockRef::from(listener).try_clone().unwrap();
+        port.close();
+        let refused = TcpStream::connect(port.addr).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        port.reopen().unwrap();
+        TcpStream::connect(port.addr).await.unwrap();
+    }
 
     #[tokio::test]
     async fn port_closes_black_holes_and_reopens() {
