@@ -99,7 +99,7 @@ fn normalised(text: &str) -> String {
             let (token, after) = rest.split_at(length);
             let trimmed = token.trim_end_matches(['.', ':', '-']);
             rest = &rest[trimmed.len()..];
-            let unit = [" s", " ms", " bytes exceeds"]
+            let unit = [" s", " ms", " days ago", " bytes exceeds"]
                 .iter()
                 .any(|unit| after.starts_with(unit));
             let before_seconds = unit && trimmed == token;
