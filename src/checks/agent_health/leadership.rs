@@ -1,7 +1,8 @@
 //! Whether the agent's lease is held by the agent.
 //!
-//! The holder of the lease is a random UUID that the agent chooses at its start, so only the past
-//! shows whose it is: the holder that was seen while this agent was the leader is the agent.
+//! The holder of the lease is a random UUID that the agent chooses at its start, and neither its pod
+//! nor its metrics contain it. So only the past identifies it: the holder that was seen while this
+//! agent was the leader is the agent, unless that holder outlives the agent's process.
 
 use crate::agent::leader_lease::LeaderLease;
 use crate::catalogue::metric::EXPORTER_IN_POD;
@@ -43,6 +44,12 @@ impl Leadership {
         }
         let metrics = metrics?;
         let started = metrics.counters.started();
+        let is_overdue = metrics.age().is_some_and(|age| age > ELECTED_AFTER_SECONDS);
+        if metrics.leads == Some(false) && only_agent && is_overdue {
+            // An identity is lost with its process, so this was another holder from the beginning.
+            self.own
+                .retain(|(start, own)| *start == started || own != holder);
+        }
         let led = self.own.iter().any(|(start, _)| *start == started);
         let is_own = self.own.iter().any(|(_, own)| own == holder);
         match metrics.leads {
@@ -59,9 +66,7 @@ impl Leadership {
             Some(false) if only_agent && !is_own => {
                 let was_seen = suspect.as_deref() == Some(holder);
                 self.suspect = Some(holder.to_owned());
-                let is_due = led
-                    || !self.own.is_empty()
-                    || metrics.age().is_some_and(|age| age > ELECTED_AFTER_SECONDS);
+                let is_due = led || !self.own.is_empty() || is_overdue;
                 // An agent that has just been elected reports it in the next attempt.
                 (was_seen && is_due).then(|| self.finding(name, holder))
             }
@@ -102,6 +107,9 @@ pub(super) fn is_only_agent(reports: &LatestReports) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+    use std::time::{SystemTime, UNIX_EPOCH};
+
     use super::*;
     use crate::checks::agent_health::metrics::MetricsParser;
 
@@ -116,8 +124,13 @@ mod tests {
         }
     }
 
-    /// Returns the metrics of an agent process.
-    fn agent(started: u32, leads: u8) -> AgentMetrics {
+    /// Returns the metrics of an agent process that started this many seconds ago.
+    fn agent(age: u64, leads: u8) -> AgentMetrics {
+        static NOW: LazyLock<u64> = LazyLock::new(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+            since.as_secs()
+        });
+        let started = *NOW - age;
         let text = format!(
             "process_start_time_seconds {started}\nleader_election_master_status{{name=\"\"}} {leads}\n"
         );
@@ -130,8 +143,8 @@ mod tests {
     fn foreign_holder_is_named_while_the_agent_still_believes_to_lead() {
         let mut leadership = Leadership::default();
         let mut stolen = |holder, agent| leadership.stolen(&lease(holder), Some(&agent), true);
-        assert_eq!(stolen("uuid-1", agent(1, 1)), None);
-        let finding = stolen("thief", agent(1, 1)).unwrap();
+        assert_eq!(stolen("uuid-1", agent(600, 1)), None);
+        let finding = stolen("thief", agent(600, 1)).unwrap();
         assert_eq!(finding.mode, M::AgentLeaseStolen);
         let evidence = finding.evidence.to_string();
         assert!(
@@ -144,10 +157,30 @@ mod tests {
     fn restarted_agent_that_cannot_lead_is_seen_in_the_second_attempt() {
         let mut leadership = Leadership::default();
         let mut stolen = |holder, agent| leadership.stolen(&lease(holder), Some(&agent), true);
-        assert_eq!(stolen("uuid-1", agent(1, 1)), None);
-        assert_eq!(stolen("thief", agent(2, 0)), None);
-        assert!(stolen("thief", agent(2, 0)).is_some());
-        assert_eq!(stolen("uuid-2", agent(2, 1)), None, "the agent leads again");
+        assert_eq!(stolen("uuid-1", agent(600, 1)), None);
+        assert_eq!(stolen("thief", agent(20, 0)), None);
+        assert!(stolen("thief", agent(20, 0)).is_some());
+        assert_eq!(
+            stolen("uuid-2", agent(20, 1)),
+            None,
+            "the agent leads again"
+        );
+    }
+
+    #[test]
+    fn theft_before_the_first_attempt_is_named_once_the_holder_outlives_the_agent() {
+        let mut leadership = Leadership::default();
+        let mut stolen = |holder, agent| leadership.stolen(&lease(holder), Some(&agent), true);
+        // For up to 10 s after it lost the lease, an agent still reports that it leads.
+        assert_eq!(stolen("thief", agent(600, 1)), None);
+        for _ in 0..2 {
+            let restarted = stolen("thief", agent(20, 0));
+            assert_eq!(restarted, None, "the old process may have renewed it");
+        }
+        assert_eq!(stolen("thief", agent(120, 0)), None);
+        let finding = stolen("thief", agent(120, 0)).unwrap();
+        let evidence = finding.evidence.to_string();
+        assert!(!evidence.contains("it held the lease as"), "{evidence}");
     }
 
     #[test]
@@ -155,11 +188,11 @@ mod tests {
         let mut leadership = Leadership::default();
         let mut stolen = |holder, agent| leadership.stolen(&lease(holder), Some(&agent), true);
         for (holder, agent) in [
-            ("uuid-1", agent(1, 1)),
-            ("uuid-1", agent(2, 0)),
-            ("uuid-1", agent(2, 0)),
-            ("uuid-2", agent(2, 0)),
-            ("uuid-2", agent(2, 1)),
+            ("uuid-1", agent(600, 1)),
+            ("uuid-1", agent(20, 0)),
+            ("uuid-1", agent(20, 0)),
+            ("uuid-2", agent(20, 0)),
+            ("uuid-2", agent(20, 1)),
         ] {
             assert_eq!(stolen(holder, agent), None, "{holder}");
         }
@@ -169,7 +202,7 @@ mod tests {
     fn another_replica_may_hold_the_lease() {
         let mut leadership = Leadership::default();
         for _ in 0..3 {
-            let stolen = leadership.stolen(&lease("uuid-1"), Some(&agent(1, 0)), false);
+            let stolen = leadership.stolen(&lease("uuid-1"), Some(&agent(600, 0)), false);
             assert_eq!(stolen, None);
         }
     }
