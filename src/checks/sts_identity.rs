@@ -4,18 +4,18 @@
 //! therefore fails the check only if the agent has a role to assume, whereas rejected credentials
 //! are rejected by every AWS service.
 
+mod expected_identity;
 mod remedy;
 
 use std::time::SystemTime;
 
 use crate::aws::credentials::{CachePolicy, CachedCredentials, CredentialsError, StsExchange};
-use crate::aws::{AwsError, CallError, CallerIdentity, PhasedConnector, Sts};
+use crate::aws::{AwsError, CallError, PhasedConnector, Sts};
 use crate::catalogue::alert::modes_of;
 use crate::catalogue::{Category, CheckId, FailureMode as M, Family, Situation, Timeouts};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::CheckSettings;
-use crate::config::agent::aws::cluster_identity::Account;
-use crate::config::agent::aws::{AwsService, AwsUsage, ClusterIdentity, cluster_identity};
+use crate::config::agent::aws::{AwsService, AwsUsage};
 use crate::net::{Response, agent_timeouts};
 use crate::report::evidence::quote;
 use crate::report::{
@@ -112,8 +112,7 @@ impl StsIdentity {
         self.compare(&caller, &cached, reports)?;
         if let Some(exceeded) = agent_timeouts::first_exceeded(&self.timeouts, timer) {
             let evidence = format!(
-                "{} took {:.1} s; every agent operation that needs STS is delayed by as \
-                 much",
+                "{} took {:.1} s; every agent operation that needs STS is delayed by as much",
                 exceeded.what,
                 exceeded.duration.as_secs_f64()
             );
@@ -138,10 +137,8 @@ impl StsIdentity {
     ) -> StsIdentityError {
         let (mode, message) = describe_error(error, cached.are_temporary(), partial);
         let Some(mode) = mode else {
-            return StsIdentityError::Unknown(Evidence::from(format!(
-                "GetCallerIdentity: \
-                                                                     {message}"
-            )));
+            let why = format!("GetCallerIdentity: {message}");
+            return StsIdentityError::Unknown(Evidence::from(why));
         };
         if mode == M::AwsSessionExpired {
             self.context.aws.forget_credentials().await;
@@ -165,80 +162,6 @@ impl StsIdentity {
             tolerated,
         }
     }
-
-    /// Compares the caller with the account and role that the agent is configured with.
-    fn compare(
-        &self,
-        caller: &CallerIdentity,
-        cached: &CachedCredentials,
-        reports: &LatestReports,
-    ) -> Result<(), StsIdentityError> {
-        let aws = self.context.aws.settings();
-        let arn = quote(caller.arn.as_bytes());
-        let failure = |mode, evidence: String, tolerated| {
-            Err(StsIdentityError::Found {
-                finding: Finding::new(mode, evidence),
-                tolerated,
-            })
-        };
-        let expected = match &aws.given {
-            ClusterIdentity::Complete { account, .. } => match cluster_identity::account(account) {
-                Account::Digits => Some((account.clone(), "EKS_ACCOUNT_ID is")),
-                Account::Scientific(digits) => Some((digits, "EKS_ACCOUNT_ID means")),
-                Account::Malformed => None,
-            },
-            _ => reports
-                .report(CheckId::Imds)
-                .and_then(|report| report.instance.as_ref())
-                .and_then(|instance| Some((instance.account.clone()?, "the node belongs to"))),
-        };
-        if let Some((account, expected_from)) =
-            expected.filter(|(account, _)| *account != caller.account)
-        {
-            let evidence = format!(
-                "the agent authenticates to AWS as {arn} in account {}, but {expected_from} \
-                 {account}: give the agent a role or key of the cluster's account, or correct \
-                 EKS_ACCOUNT_ID; credentials of another account cannot see the cluster's \
-                 instances",
-                caller.account
-            );
-            return failure(M::AwsAccountMismatch, evidence, false);
-        }
-        let annotated = self
-            .context
-            .aws
-            .annotated_role()
-            .filter(|_| aws.variables.token_file.is_some());
-        if let (Some(annotated), Some(role)) = (&annotated, &aws.variables.role_arn)
-            && annotated != role
-        {
-            let evidence = format!(
-                "the agent authenticates to AWS as {arn} from AWS_ROLE_ARN ({}), but its service \
-                 account's annotation specifies {}: the pod was created before the annotation \
-                 changed; run kubectl -n castai-agent rollout restart deploy/castai-agent",
-                quote(role.as_bytes()),
-                quote(annotated.as_bytes())
-            );
-            return failure(M::AwsRoleMismatch, evidence, true);
-        }
-        if let Some(role) = aws
-            .variables
-            .role_arn
-            .as_ref()
-            .filter(|role| !caller.has_role(role))
-        {
-            let evidence = format!(
-                "the agent authenticates to AWS as {arn} with credentials from {}, but \
-                 AWS_ROLE_ARN specifies {}: a source with higher precedence overrides it; remove \
-                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the secret castai-agent, then \
-                 run kubectl -n castai-agent rollout restart deploy/castai-agent",
-                cached.source.label(),
-                quote(role.as_bytes())
-            );
-            return failure(M::AwsRoleMismatch, evidence, true);
-        }
-        Ok(())
-    }
 }
 
 impl Check for StsIdentity {
@@ -251,15 +174,10 @@ impl Check for StsIdentity {
             Ok(region) => region,
             Err(why) => return Report::from_verdict(Verdict::Unknown(why)),
         };
-        let service_target =
-            match self
-                .context
-                .aws
-                .service_target(AwsService::Sts, &region, self.timeouts)
-            {
-                Ok(service_target) => service_target,
-                Err(verdict) => return Report::from_verdict(verdict),
-            };
+        let service_target = match aws.service_target(AwsService::Sts, &region, self.timeouts) {
+            Ok(service_target) => service_target,
+            Err(verdict) => return Report::from_verdict(verdict),
+        };
         let name = service_target.target.authority();
         let timer = attempt.start_target(&name, aws.uses_sts());
         let connector = PhasedConnector::new(

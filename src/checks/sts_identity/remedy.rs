@@ -8,12 +8,11 @@ use crate::kube::token_claims::TokenClaims;
 use crate::net::certificate::date;
 use crate::report::evidence::quote;
 
-/// Commands that store AWS keys in the agent's Secret; the key of CAST AI is stored with them.
-const STORE_KEYS: &str = "$ kubectl -n {namespace} create secret generic castai-agent \
-    --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\" \
-    --from-literal=AWS_ACCESS_KEY_ID=\"${AWS_ACCESS_KEY_ID:?set it first}\" \
-    --from-literal=AWS_SECRET_ACCESS_KEY=\"${AWS_SECRET_ACCESS_KEY:?set it first}\" \
-    --dry-run=client -o yaml | kubectl apply -f -\n\
+/// Commands that store AWS keys in the agent's Secret and keep its other keys.
+const STORE_KEYS: &str = "$ kubectl -n {namespace} patch secret castai-agent -p \
+    \"{\\\"stringData\\\":{\
+    \\\"AWS_ACCESS_KEY_ID\\\":\\\"${AWS_ACCESS_KEY_ID:?set it first}\\\",\
+    \\\"AWS_SECRET_ACCESS_KEY\\\":\\\"${AWS_SECRET_ACCESS_KEY:?set it first}\\\"}}\"\n\
     $ kubectl -n {namespace} rollout restart deploy/{deployment}";
 /// Commands that make the agent request new credentials.
 const RECREATE_POD: &str =
@@ -163,14 +162,14 @@ mod tests {
         let fix = |origin| access_key_remedy(M::AwsKeyInvalid, "…KEY", origin).unwrap();
         let stored = fix(KeyOrigin::Secret);
         assert!(
-            stored.contains("$ kubectl -n {namespace} create secret"),
+            stored.contains("$ kubectl -n {namespace} patch secret"),
             "{stored}"
         );
         assert!(fix(KeyOrigin::Profile).contains("in the profile"));
         let issued = fix(KeyOrigin::Issued("instance metadata"));
         assert!(issued.contains("is in no Secret"), "{issued}");
         assert!(
-            issued.contains(RECREATE_POD) && !issued.contains("create secret"),
+            issued.contains(RECREATE_POD) && !issued.contains("patch secret"),
             "{issued}"
         );
         assert_eq!(
