@@ -1,11 +1,12 @@
 //! `bundle`: collects what people who help need to see into one archive without secrets.
 
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, Permissions};
 use std::io;
 use std::io::{IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, Unit};
 use tokio::time::timeout;
@@ -32,6 +33,9 @@ use crate::state::HealthState;
 use crate::status::Document;
 use crate::{daemon, log, scheduler};
 
+/// Mode of the archive: only its owner may read it.
+const MODE: u32 = 0o600;
+
 /// Facts that are known before the collection starts.
 struct Situation {
     /// The configuration with the agent's environment.
@@ -49,7 +53,7 @@ pub(super) fn run(
         Ok(config) => config,
         Err(problems) => return Exit::invalid(&problems),
     };
-    if doctor::has_nothing_to_check(&own) {
+    if own.has_nothing_to_check() {
         return doctor::nothing_to_check();
     }
     let to_stdout = options.output.as_deref() == Some(Path::new("-"));
@@ -59,15 +63,21 @@ pub(super) fn run(
     let _flush = log::install(own.log.level, own.log.format);
     log::install_panic_hook();
     let runtime = daemon::runtime();
+    let started = Instant::now();
     let exit = runtime.block_on(Box::pin(async {
-        show("examining");
+        show("checking");
         let situation = if doctor::applies(&own) {
             Box::pin(outside(options, flags, own)).await
         } else {
             Ok(Box::pin(in_a_pod(options, own, load)).await)
         };
         match situation {
-            Ok(situation) => Box::pin(write(options, situation, to_stdout)).await,
+            Ok(situation) => {
+                let left = options.timeout.saturating_sub(started.elapsed());
+                // A slow discovery must not cost the whole collection.
+                let left = left.max(options.timeout / 2);
+                Box::pin(write(options, situation, left, to_stdout)).await
+            }
             Err(exit) => exit,
         }
     }));
@@ -135,7 +145,12 @@ async fn run_checks(config: &Config) -> String {
     Document::new(&check_states, &Exporter::new(config, &ran)).json()
 }
 
-async fn write(options: &BundleArgs, situation: Situation, to_stdout: bool) -> Exit {
+async fn write(
+    options: &BundleArgs,
+    situation: Situation,
+    time: Duration,
+    to_stdout: bool,
+) -> Exit {
     let Situation {
         config,
         client,
@@ -159,7 +174,7 @@ async fn write(options: &BundleArgs, situation: Situation, to_stdout: bool) -> E
         deployment: &agent.1,
         at,
         limits: Limits {
-            time: options.timeout,
+            time,
             log_lines: options.log_lines,
         },
         own,
@@ -206,17 +221,20 @@ async fn write(options: &BundleArgs, situation: Situation, to_stdout: bool) -> E
 /// Writes a file that only its owner may read.
 fn save(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(file)?.write_all(bytes)
+    options.write(true).create(true).truncate(true).mode(MODE);
+    let mut opened = options.open(file)?;
+    // A file that exists keeps its mode when it is opened.
+    if opened.metadata()?.is_file() {
+        opened.set_permissions(Permissions::from_mode(MODE))?;
+    }
+    opened.write_all(bytes)
 }
 
 fn summary(place: &str, bundle: &CollectedBundle) -> String {
     let size = bundle.bytes.len().div_ceil(1024);
     let files = bundle.files;
     match bundle.left_out.len() {
-        0 => format!(
-            "{place}: {files} files, {size} KiB; nothing secret is inside, and nothing was left out"
-        ),
+        0 => format!("{place}: {files} files, {size} KiB; nothing was left out"),
         left_out => format!(
             "{place}: {files} files, {size} KiB; {left_out} left out: index.html in it says what and why"
         ),

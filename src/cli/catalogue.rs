@@ -1,7 +1,5 @@
 //! `catalogue`: lists checks, failure modes, alerts and metrics as text or JSON.
 
-use std::fmt::Write;
-
 use serde_json::{Value, json};
 
 use crate::catalogue::alert::{ALERTS, modes_of};
@@ -26,29 +24,32 @@ pub(super) fn run(options: &CatalogueArgs) -> Exit {
 }
 
 fn as_text() -> String {
-    let mut text = String::from("CHECKS\n");
-    let mut row = |name: &str, description: &str| {
-        writeln!(text, "  {name:<40} {description}").expect("writing to a string succeeds");
-    };
-    for check in CheckId::ALL {
-        row(check.label(), check.entry().question);
-    }
-    row("", "");
-    for mode in FailureMode::ALL {
-        row(mode.label(), mode.entry().meaning);
-    }
-    row("", "");
-    for alert in ALERTS {
-        row(alert.name, alert.summary);
-    }
-    for alert in ExporterAlert::ALL.iter().map(|alert| alert.entry()) {
-        row(alert.name, alert.summary);
-    }
-    row("", "");
-    for metric in METRICS {
-        row(&metric.full_name(), metric.help);
-    }
-    text
+    let checks = CheckId::ALL.iter();
+    let checks = checks.map(|check| row(check.label(), check.entry().question));
+    let modes = FailureMode::ALL.iter();
+    let modes = modes.map(|mode| row(mode.label(), mode.entry().meaning));
+    let own = ExporterAlert::ALL.iter().map(|alert| alert.entry());
+    let alerts = ALERTS
+        .iter()
+        .map(|alert| row(alert.name, alert.summary))
+        .chain(own.map(|alert| row(alert.name, alert.summary)));
+    let metrics = METRICS.iter();
+    let metrics = metrics.map(|metric| row(&metric.full_name(), metric.help));
+    [
+        section("CHECKS", checks),
+        section("FAILURE MODES", modes),
+        section("ALERTS", alerts),
+        section("METRICS", metrics),
+    ]
+    .join("\n")
+}
+
+fn section(title: &str, rows: impl Iterator<Item = String>) -> String {
+    std::iter::once(format!("{title}\n")).chain(rows).collect()
+}
+
+fn row(name: &str, description: &str) -> String {
+    format!("  {name:<40} {description}\n")
 }
 
 fn as_json() -> Value {

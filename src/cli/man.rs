@@ -2,8 +2,8 @@
 
 use clap::{Command, CommandFactory as _};
 
-use crate::cli::args::Args;
 use crate::cli::args::man::ManArgs;
+use crate::cli::args::{Args, LONG_VERSION, PROGRAM};
 use crate::cli::exit::Exit;
 use crate::cli::output::print;
 use crate::config::did_you_mean::did_you_mean;
@@ -34,7 +34,7 @@ fn page_of(program: &Command, name: Option<&str>) -> Option<clap_mangen::Man> {
     };
     // `castai-health-exporter-check`, as man pages of subcommands are named.
     let title = command.get_display_name().map(str::to_owned);
-    let page = clap_mangen::Man::new(command);
+    let page = clap_mangen::Man::new(command).source(format!("{PROGRAM} {LONG_VERSION}"));
     Some(match title {
         Some(title) => page.title(title),
         None => page,

@@ -9,7 +9,7 @@ use crate::config::{AgentDiscovery, AgentLocation};
 use crate::kube::Client;
 use crate::kube::types::object::Object;
 
-/// Namespace in which the chart installs the agent unless told otherwise.
+/// Namespace in which the chart installs the agent by default.
 const DEFAULT_NAMESPACE: &str = "castai-agent";
 
 /// The agent, and where it was found.
@@ -97,7 +97,7 @@ async fn labelled_deployments(client: &Client) -> Vec<(String, String)> {
         )
         .await;
     match listed {
-        Ok(()) => found,
+        Ok(_) => found,
         Err(_not_permitted) => Vec::new(),
     }
 }

@@ -4,11 +4,11 @@ use crate::config::Vantage;
 use crate::doctor::exporter_pod::ExporterPod;
 use crate::kube::{Client, ClientError};
 
-/// Selects the companion, wherever it is installed.
+/// Selects the companion in any namespace.
 const COMPANION_SELECTOR: &str = "app.kubernetes.io/name=castai-health-exporter";
 /// Leaves out the pods of `DaemonSet`s: there is one on every node, and no exporter among them.
 const NO_DAEMON_SETS: &str = "!controller-revision-hash";
-/// Largest number of exporters that are asked.
+/// Largest number of exporters that are read.
 const MAX_EXPORTERS: usize = 32;
 
 /// The exporters that were found.
@@ -43,11 +43,14 @@ pub async fn exporters(client: &Client, agent_namespace: &str) -> DiscoveredExpo
         (is_companion, pod.namespace.clone(), pod.name.clone())
     };
     found.pods.sort_by_cached_key(order);
-    found.pods.dedup();
+    // Both searches find a companion in the agent's namespace, perhaps in different states.
+    found
+        .pods
+        .dedup_by(|a, b| (&a.namespace, &a.name) == (&b.namespace, &b.name));
     if found.pods.len() > MAX_EXPORTERS {
         let left_out = found.pods.len() - MAX_EXPORTERS;
         found.problems.push(format!(
-            "{left_out} more exporters were found and not asked; at most {MAX_EXPORTERS} are"
+            "{left_out} more exporters were found and not read; the limit is {MAX_EXPORTERS}"
         ));
         found.pods.truncate(MAX_EXPORTERS);
     }
@@ -59,7 +62,10 @@ impl DiscoveredExporters {
         let pods = &mut self.pods;
         let each = |item: &[u8]| pods.extend(ExporterPod::parse(item));
         match client.list(path, selector, permission, each).await {
-            Ok(()) => {}
+            Ok(true) => {}
+            Ok(false) => self.problems.push(format!(
+                "not all pods were searched for exporters: the list at {path} is too long"
+            )),
             Err(error @ ClientError::Forbidden { .. }) => self.problems.push(error.to_string()),
             Err(error) => self
                 .problems

@@ -7,6 +7,7 @@ use url::Url;
 use crate::config::Vantage;
 use crate::kube::PodPort;
 use crate::kube::types::object::{Map, ObjectMeta};
+use crate::report::Evidence;
 
 /// The name of the exporter's port, by which monitors select it too.
 const PORT_NAME: &str = "health-metrics";
@@ -35,7 +36,7 @@ pub struct ExporterPod {
     /// Whether it has a web configuration file, which may require TLS or a password.
     pub has_web_config: bool,
     /// Why its container does not run.
-    pub not_running: Option<String>,
+    pub not_running: Option<Evidence>,
 }
 
 #[derive(Deserialize)]
@@ -148,7 +149,8 @@ impl ExporterPod {
 }
 
 impl RawStatus {
-    fn not_running(&self, container: &str) -> Option<String> {
+    /// Returns why the container does not run, in words of the kubelet, a registry or a webhook.
+    fn not_running(&self, container: &str) -> Option<Evidence> {
         let status = self
             .container_statuses
             .iter()
@@ -156,16 +158,16 @@ impl RawStatus {
         let Some(status) = status else {
             return match (self.phase.as_str(), self.reason.as_str()) {
                 ("Running" | "", _) => None,
-                (phase, "") => Some(format!("the pod is {phase}")),
-                (phase, reason) => Some(format!("the pod is {phase}: {reason}")),
+                (phase, "") => Some(format!("the pod is {phase}").into()),
+                (phase, reason) => Some(format!("the pod is {phase}: {reason}").into()),
             };
         };
         let why = status.state.waiting.as_ref();
         let why = why.or(status.state.terminated.as_ref())?;
         Some(match (why.reason.as_str(), why.message.as_str()) {
-            ("", _) => "the container does not run".to_owned(),
-            (reason, "") => reason.to_owned(),
-            (reason, message) => format!("{reason}: {message}"),
+            ("", _) => "the container does not run".into(),
+            (reason, "") => reason.into(),
+            (reason, message) => format!("{reason}: {message}").into(),
         })
     }
 }
@@ -262,14 +264,13 @@ mod tests {
     fn container_that_does_not_run_says_why_and_finished_pods_are_left_out() {
         let waiting = json!({ "phase": "Pending", "containerStatuses": [{
             "name": "castai-health-exporter",
-            "state": { "waiting": { "reason": "ImagePullBackOff", "message": "back-off" } },
+            "state": { "waiting": { "reason": "ImagePullBackOff", "message": "back\u{1b}[31m-off" } },
         }] });
         let containers = json!([exporter(&json!([]))]);
         let found = pod(&containers, &waiting).unwrap();
-        assert_eq!(
-            found.not_running.as_deref(),
-            Some("ImagePullBackOff: back-off")
-        );
+        // The message may quote a registry, so it must not control a terminal.
+        let why = found.not_running.unwrap();
+        assert_eq!(why.as_str(), "ImagePullBackOff: back[31m-off");
         assert_eq!(pod(&containers, &json!({ "phase": "Failed" })), None);
     }
 }

@@ -49,7 +49,7 @@ fn matches_from(template: &str, text: &str) -> bool {
     {
         return true;
     }
-    // A value has no white space, so it ends in its word.
+    // A value contains no white space, so it does not extend beyond this word.
     let word = text.find(char::is_whitespace).unwrap_or(text.len());
     let ends = (1..=word).filter(|end| text.is_char_boundary(*end));
     ends.filter(|end| is_plain(&text[..*end]))

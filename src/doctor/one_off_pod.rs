@@ -97,6 +97,9 @@ pub enum OneOffPodError {
         /// Its last state.
         state: String,
     },
+    /// The API server rejects reads of the pod.
+    #[error("the state of the pod cannot be read: {0}")]
+    Unreadable(String),
     /// Something deleted or evicted the pod.
     #[error("the pod was stopped: {0}")]
     Stopped(String),
@@ -235,23 +238,19 @@ impl OneOffPod {
         let deadline = Instant::now() + DEADLINE;
         let mut failed_polls = 0;
         loop {
-            let reply = match self.client.get_bytes(&self.path(), MAX_OBJECT_BYTES).await {
-                Ok(reply) => reply,
+            let state = match self.state().await {
+                Err(error @ OneOffPodError::Stopped(_)) => return Err(error),
                 Err(error) => {
                     failed_polls += 1;
                     if failed_polls > MAX_FAILED_POLLS {
-                        return Err(error.into());
+                        return Err(error);
                     }
                     sleep(POLL_INTERVAL).await;
                     continue;
                 }
+                Ok(state) => state,
             };
             failed_polls = 0;
-            if reply.status == StatusCode::NOT_FOUND {
-                let deleted = "something else deleted it".to_owned();
-                return Err(OneOffPodError::Stopped(deleted));
-            }
-            let state = PodState::parse(&reply.body);
             match &state {
                 PodState::Finished => return Ok(()),
                 PodState::ImagePull(reason) => {
@@ -272,6 +271,23 @@ impl OneOffPod {
                 });
             }
             sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    async fn state(&self) -> Result<PodState, OneOffPodError> {
+        let reply = self
+            .client
+            .get_bytes(&self.path(), MAX_OBJECT_BYTES)
+            .await?;
+        match reply.status {
+            StatusCode::NOT_FOUND => Err(OneOffPodError::Stopped(
+                "something else deleted it".to_owned(),
+            )),
+            status if status.is_success() => Ok(PodState::parse(&reply.body)),
+            status => Err(OneOffPodError::Unreadable(format!(
+                "{status} {}",
+                reply.reason()
+            ))),
         }
     }
 

@@ -5,13 +5,14 @@ use http::StatusCode;
 
 use crate::doctor::exporter_pod::ExporterPod;
 use crate::kube::{ApiReply, Client, ClientError};
+use crate::report::Evidence;
 
 /// An error while reading from an exporter, as a sentence that says what to do.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PodProxyError {
     /// The container does not run.
     #[error("it does not run: {0}")]
-    NotRunning(String),
+    NotRunning(Evidence),
     /// RBAC denies the pod proxy.
     #[error(
         "you are not allowed to get pods/proxy in namespace {namespace}: ask for that permission, \

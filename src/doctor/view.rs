@@ -23,7 +23,7 @@ pub enum Place {
     ShortLivedPod,
     /// In the companion's pod.
     Companion,
-    /// On the machine of the person who asks.
+    /// On the machine of the person who runs `check`.
     ThisMachine,
 }
 
@@ -53,7 +53,7 @@ pub enum ViewError {
 }
 
 impl View {
-    /// Asks an exporter for its verdict.
+    /// Reads the verdict of an exporter.
     pub async fn ask(client: &Client, pod: &ExporterPod) -> Self {
         Self {
             place: match pod.vantage {
@@ -65,7 +65,7 @@ impl View {
         }
     }
 
-    /// Asks all exporters at the same time.
+    /// Reads the verdicts of all exporters at the same time.
     pub async fn ask_all(client: &Client, pods: &[ExporterPod]) -> Vec<Self> {
         futures_util::future::join_all(pods.iter().map(|pod| Self::ask(client, pod))).await
     }

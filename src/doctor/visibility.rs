@@ -1,4 +1,4 @@
-//! Tells checks that need nothing but the API server from those that only a pod can run.
+//! Distinguishes checks that need nothing but the API server from those that only a pod can run.
 
 use crate::catalogue::CheckId;
 use crate::config::AgentLocation;

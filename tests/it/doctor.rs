@@ -1,4 +1,4 @@
-//! `check` on a person's machine: it asks the exporters in the cluster through the API server, and
+//! `check` on a person's machine: it reads from the exporters in the cluster through the API server, and
 //! checks itself what needs nothing but the API.
 
 mod access;
@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 /// Allowance for the first attempts of all checks on a busy machine.
 const READY_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// A lab cluster whose agent has the exporter as a sidecar, and a person with a kubeconfig.
+/// A lab cluster in which the agent has the exporter as a sidecar, and a person with a kubeconfig.
 struct Bed {
     lab: LabCluster,
     leases: JoinHandle<()>,

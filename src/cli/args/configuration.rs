@@ -24,7 +24,7 @@ pub(in crate::cli) struct ConfigurationFlags {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Cluster")]
 struct ClusterFlags {
-    /// Kubeconfig for the API server [default: the pod's service account, then KUBECONFIG].
+    /// Kubeconfig [default: the pod's service account, KUBECONFIG, or ~/.kube/config for `check`].
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// Kubeconfig context [default: the current context].

@@ -1,5 +1,5 @@
-//! `check` outside the cluster: asks the exporters in it, checks what the API server shows, and
-//! prints one report.
+//! `check` outside the cluster: reads the verdicts of the exporters in it, checks what the API
+//! server shows, and prints one report.
 
 mod examination;
 mod json;
@@ -84,8 +84,8 @@ pub(in crate::cli) fn run(options: &CheckArgs, flags: Flags, own: Config) -> Exi
 async fn examine(options: &CheckArgs, mut doctor: Doctor<'_>) -> Exit {
     let until = options.wait.map(|wait| Instant::now() + wait);
     let examination = loop {
-        // Not looked for yet, or the API server did not respond.
-        if doctor.needs_search()
+        // With --wait, an API server that did not respond may respond now.
+        if !doctor.api_responds()
             && let Err(exit) = find_agent(&mut doctor).await
         {
             return exit;
@@ -95,7 +95,9 @@ async fn examine(options: &CheckArgs, mut doctor: Doctor<'_>) -> Exit {
             Err(exit) => return exit,
         };
         let again = until.is_some_and(|until| Instant::now() + RETRY_PAUSE < until);
-        if !again || examination.exit(options.strict) == Exit::Success {
+        let succeeds = || examination.exit(options.strict) == Exit::Success;
+        // Without the API server, the agent and the exporters have not been seen yet.
+        if !again || doctor.api_responds() && succeeds() {
             break examination;
         }
         doctor.show("retrying");
@@ -115,9 +117,9 @@ pub(in crate::cli) async fn find_agent(doctor: &mut Doctor<'_>) -> Result<(), Ex
         return Err(Exit::invalid(&problems));
     }
     doctor.show("connecting to the API server");
-    let cut_off = validate_access(doctor.client()).await?;
+    let unreachable = validate_access(doctor.client()).await?;
     doctor.show("looking for the agent");
-    let found = doctor.find_agent(cut_off).await;
+    let found = doctor.find_agent(unreachable).await;
     found.map_err(|problems| Exit::invalid(&problems))
 }
 
@@ -130,6 +132,7 @@ pub(in crate::cli) fn report(agent: (String, String), views: Vec<View>, config: 
         views,
         only_in_a_pod: Vec::new(),
         remarks: Vec::new(),
+        named_but_not_run: false,
         runbook_base: config.runbook_base.clone(),
     };
     let report = DoctorReport {
@@ -157,9 +160,8 @@ fn rendered(options: &CheckArgs, examination: &Examination) -> String {
 }
 
 /// Reports a kubeconfig or credentials that cannot be used. Returns why the API server does not
-/// respond, which is a result of the check `apiserver`: whatever else needs it would only wait for
-/// the same timeout.
-async fn validate_access(client: &Client) -> Result<Option<String>, Exit> {
+/// respond: that is a result of the check `apiserver`, not wrong usage.
+async fn validate_access(client: &Client) -> Result<Option<ClientError>, Exit> {
     match client.get_bytes("/version", 64 << 10).await {
         Err(error @ (ClientError::Auth(_) | ClientError::NotConfigured)) => {
             Err(Exit::usage(&format!("{error}; {SET_KUBECONFIG}")))
@@ -168,9 +170,7 @@ async fn validate_access(client: &Client) -> Result<Option<String>, Exit> {
             "the API server rejects the credentials in the kubeconfig (401 Unauthorized): log in \
              again",
         )),
-        Err(error @ (ClientError::Connect(_) | ClientError::Request(_))) => {
-            Ok(Some(error.to_string()))
-        }
+        Err(error @ (ClientError::Connect(_) | ClientError::Request(_))) => Ok(Some(error)),
         Ok(_) | Err(_) => Ok(None),
     }
 }

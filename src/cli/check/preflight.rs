@@ -18,7 +18,7 @@ use crate::{daemon, log, scheduler};
 
 /// Largest key or manifest that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 4 << 20;
-/// Stands for standard input.
+/// The file name that means standard input.
 const STANDARD_INPUT: &str = "-";
 /// Why a check is not part of this report.
 const NOT_NEEDED: &str = "it needs an installed agent, or this provider does not need it";

@@ -31,7 +31,7 @@ fn write_check(text: &mut String, check: CheckId) -> fmt::Result {
         paragraph(text, "", &causes)?;
     }
     writeln!(text, "\nFailure modes, with their alerts:")?;
-    for mode in modes(check) {
+    for mode in modes_of(check) {
         let alert = covering(check, mode).map_or("none", |alert| alert.name);
         writeln!(text, "  {mode} ({alert})")?;
         paragraph(text, "    ", first_sentence(mode.entry().meaning))?;
@@ -39,7 +39,7 @@ fn write_check(text: &mut String, check: CheckId) -> fmt::Result {
     writeln!(text, "\nRun it once:")?;
     command_line(text, "", &format!("{PROGRAM} check {check}"))?;
     writeln!(text, "Read the fix of a failure mode:")?;
-    let mode = modes(check).next();
+    let mode = modes_of(check).next();
     let mode = mode.map_or("MODE", FailureMode::label);
     command_line(text, "", &format!("{PROGRAM} explain {mode}"))
 }
@@ -65,14 +65,14 @@ fn probes(check: CheckId) -> String {
         )
     };
     format!(
-        "{phases} The result applies to {scope}. It runs every {} s.",
+        "{phases} The result applies to {scope}. The check runs every {} s.",
         entry.interval.as_secs()
     )
 }
 
-/// Returns the checks whose failures explain or block this one.
+/// Returns the checks that explain or block this one when they fail.
 fn causes_of(check: CheckId) -> String {
-    let explained = modes(check).flat_map(|mode| explaining(check, mode));
+    let explained = modes_of(check).flat_map(|mode| explaining(check, mode));
     let mut causes: Vec<CheckId> = explained
         .chain(blocking(check))
         .map(|relation| relation.cause)
@@ -81,10 +81,6 @@ fn causes_of(check: CheckId) -> String {
     causes.dedup();
     let labels: Vec<&str> = causes.into_iter().map(CheckId::label).collect();
     labels.join(", ")
-}
-
-fn modes(check: CheckId) -> impl Iterator<Item = FailureMode> {
-    modes_of(check)
 }
 
 /// Returns the explanation of a check as JSON.

@@ -11,7 +11,7 @@ pub const OWNER_LABEL: (&str, &str) = ("castai-health-exporter/short-lived", "ch
 const AGENT_CONTAINER: &str = "agent";
 /// Excludes the pod from the injection of a sidecar.
 const NO_SIDECAR: (&str, &str) = ("castai-health-exporter/inject", "false");
-/// Set by the Deployment controller, whose `ReplicaSet` selects by it.
+/// Set by the Deployment controller; the `ReplicaSet` selects by it.
 const TEMPLATE_HASH: &str = "pod-template-hash";
 /// The user without privileges in the exporter's image.
 const NON_ROOT_USER: u64 = 65532;
@@ -52,7 +52,7 @@ pub struct PodRequest {
 /// An error in the agent's Deployment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ManifestError {
-    /// There is no container of the agent.
+    /// The agent's container is missing.
     #[error("the agent's Deployment has no container named {AGENT_CONTAINER}")]
     NoAgentContainer,
 }

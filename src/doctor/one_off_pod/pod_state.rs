@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::report::Evidence;
+
 /// The state of the short-lived pod.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum PodState {
@@ -84,7 +86,7 @@ impl PodState {
             Some(State {
                 waiting: Some(why), ..
             }) => Self::waiting(why),
-            _ => Self::Waiting(status.unscheduled().unwrap_or("scheduling").to_owned()),
+            _ => Self::Waiting(joined(status.unscheduled().unwrap_or("scheduling"), "")),
         }
     }
 
@@ -117,12 +119,14 @@ impl Status {
     }
 }
 
+/// Returns a reason that is safe to print: the message may quote a registry or a webhook.
 fn joined(reason: &str, message: &str) -> String {
-    if message.is_empty() {
+    let text = if message.is_empty() {
         reason.to_owned()
     } else {
         format!("{reason}: {message}")
-    }
+    };
+    Evidence::from(text).to_string()
 }
 
 impl fmt::Display for PodState {
@@ -176,6 +180,13 @@ mod tests {
             waiting("CreateContainerConfigError"),
             PodState::NotCreated(_)
         ));
+    }
+
+    #[test]
+    fn message_that_quotes_a_registry_cannot_control_the_terminal() {
+        let why = json!({ "reason": "ImagePullBackOff", "message": "a\u{1b}[2Jb\r\nc" });
+        let pull = PodState::ImagePull("ImagePullBackOff: a[2Jb c".to_owned());
+        assert_eq!(container(&json!({ "waiting": why })), pull);
     }
 
     #[test]

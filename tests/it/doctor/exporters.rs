@@ -1,8 +1,12 @@
-//! Exporters that are asked through the pod proxy: side by side, behind TLS or a password, or not
+//! Exporters that are read through the pod proxy: side by side, behind TLS or a password, or not
 //! permitted.
 
 use std::fs;
+use std::sync::Arc;
 
+use castai_health_exporter::doctor::discovery;
+use castai_health_exporter::kube::Client;
+use castai_health_exporter::net::Resolver;
 use lab::apiserver::workload;
 use serde_json::{Value, json};
 use test_support::exporter::Exporter;
@@ -88,7 +92,7 @@ async fn sidecar_and_this_machine_are_shown_side_by_side() {
 async fn pods_that_see_a_failure_are_counted() {
     let bed = Bed::new(LabCluster::start());
     let healthy = bed.start_sidecar().await;
-    // A second pod whose exporter reports a failure that the first one does not.
+    // The exporter in a second pod reports a failure that the first one does not.
     let other = "castai-agent-6d8f9c7b5-second";
     let objects = bed.lab.api.objects();
     let mut pod = objects.get("Pod", workload::AGENT, workload::POD).unwrap();
@@ -230,6 +234,35 @@ async fn without_an_exporter_checks_of_pods_are_named_and_not_counted_as_results
     );
     let report = bed.report(&[]).await;
     assert_eq!(roots(&report), []);
+}
+
+#[tokio::test]
+async fn named_check_that_no_vantage_runs_does_not_pass_for_success() {
+    let bed = Bed::new(LabCluster::start());
+    let output = bed.check(&["castai_api"]).output().await.unwrap();
+    let shown = text(&output);
+    assert_eq!(output.status.code(), Some(2), "{shown}");
+    assert!(
+        shown.contains("- only a pod can see castai_api: run check --in-cluster"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn endless_pages_of_pods_are_cut_and_reported() {
+    let bed = Bed::new(LabCluster::start());
+    let endless = "endless-pages".parse::<lab::ApiFault>().unwrap();
+    bed.lab.api.set(endless).await;
+    let config = bed.lab.config();
+    let client = Client::new(&config, &Arc::new(Resolver::new(&config.dns)));
+    let found = discovery::exporters(&client, workload::AGENT).await;
+    assert_eq!(found.pods, []);
+    let incomplete = |problem: &String| problem.starts_with("not all pods were searched ");
+    assert!(
+        found.problems.len() == 2 && found.problems.iter().all(incomplete),
+        "{:?}",
+        found.problems
+    );
 }
 
 #[tokio::test]

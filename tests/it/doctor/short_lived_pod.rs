@@ -17,7 +17,7 @@ use crate::doctor::{Bed, READY_TIMEOUT, complaint, json_of, text};
 const IMAGE: &str = "--image=local.test/exporter:1";
 const OWNER: &str = "castai-health-exporter/short-lived";
 
-/// Returns a bed whose agent has an environment, as its chart writes it.
+/// Returns a bed with an environment in the agent's Deployment, as its chart writes it.
 fn bed() -> Bed {
     let bed = Bed::new(LabCluster::start());
     let env: Vec<Value> = bed
@@ -153,6 +153,51 @@ async fn pod_is_removed_after_an_interrupt() {
         );
         assert_eq!(pods(&bed), [] as [Value; 0], "{signal}");
     }
+}
+
+#[tokio::test]
+async fn interrupt_between_two_rounds_stops_the_program() {
+    let bed = bed();
+    bed.lab
+        .castai
+        .set("token-invalid".parse::<lab::CastAiFault>().unwrap())
+        .await;
+    let arguments = ["--in-cluster", IMAGE, "--wait=10m"];
+    let check = bed.check(&arguments).spawn().unwrap();
+    let pid = check.id().unwrap().to_string();
+    let pod = created(&bed).await;
+    run_container(&bed, &pod).await;
+    let deadline = Instant::now() + READY_TIMEOUT;
+    while !pods(&bed).is_empty() {
+        assert!(Instant::now() < deadline, "the pod is still there");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let sent = Command::new("kill").args(["-INT", &pid]).status().await;
+    assert!(sent.unwrap().success());
+    tokio::select! {
+        output = check.wait_with_output() => {
+            let output = output.unwrap();
+            assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+            assert!(complaint(&output).contains("interrupted"), "{}", complaint(&output));
+        }
+        pod = created(&bed) => panic!("the signal was ignored, the next round created {pod}"),
+    }
+}
+
+#[tokio::test]
+async fn pod_with_an_unreadable_state_is_removed() {
+    let bed = bed();
+    let check = bed.check(&["--in-cluster", IMAGE]).spawn().unwrap();
+    created(&bed).await;
+    bed.lab.api.deny(&["get pods"]);
+    let output = check.wait_with_output().await.unwrap();
+    let shown = text(&output);
+    assert_eq!(output.status.code(), Some(2), "{shown}");
+    assert!(
+        shown.contains("the state of the pod cannot be read: 403 Forbidden"),
+        "{shown}"
+    );
+    assert_eq!(pods(&bed), [] as [Value; 0]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 //! | `schema_version` | 1, as in `/api/v1/status` |
 //! | `at` | when the document was written |
 //! | `agent` | `namespace`, `deployment`, `problem` (why its environment is not known, or `null`) |
-//! | `root_causes[]` | as in `/api/v1/status`, and `fails`, `evidence`, `meaning`, `remedy`, `runbook`, `seen_by[]` (`place`, `pods`, `of`: the number of pods asked) |
+//! | `root_causes[]` | as in `/api/v1/status`, and `fails`, `evidence`, `meaning`, `remedy`, `runbook`, `seen_by[]` (`place`, `pods`, `of`: the number of pods that were read) |
 //! | `vantages[]` | `place` (`sidecar`, `in-cluster pod`, `companion`, `this machine`), `pod`, `at`, `version`, `error` |
 //! | `checks[]` | `id`, `status` (the worst), `evidence`, `results[]` (`place`, `status`, `count`, `of`) |
 //! | `only_in_a_pod` | the checks that no vantage has run, because only a pod can |
@@ -146,7 +146,7 @@ impl<'a> SeenBy<'a> {
     fn new(seen: &'a Sighting) -> Self {
         Self {
             place: seen.place.label(),
-            // This machine is no pod.
+            // This machine is not a pod.
             pods: seen
                 .pods
                 .iter()

@@ -1,5 +1,4 @@
-//! An examination's access to the cluster: its configuration, its client, and what it found out about
-//! the agent.
+//! Access to the cluster from outside: configuration, client, and the agent once it is found.
 
 use std::sync::Arc;
 
@@ -11,14 +10,14 @@ use crate::config::{AgentDiscovery, Config, ConfigErrors, Flags, Vantage};
 use crate::doctor::AgentSearch;
 use crate::doctor::visibility::{may_request_tokens, needs_only_the_api};
 use crate::exporter::Exporter;
-use crate::kube::Client;
+use crate::kube::{Client, ClientError};
 use crate::net::Resolver;
 use crate::scheduler;
 use crate::scheduler::OnChange;
 use crate::state::HealthState;
 use crate::status::Document;
 
-/// Examines a cluster from outside.
+/// A person's access to a cluster.
 pub(in crate::cli) struct Doctor<'a> {
     options: &'a CheckArgs,
     flags: Flags,
@@ -27,17 +26,15 @@ pub(in crate::cli) struct Doctor<'a> {
     /// The configuration with the agent's environment.
     config: Config,
     client: Client,
+    /// The named checks and those that can block them; empty if none is named.
+    selected: Vec<CheckId>,
     remarks: Vec<String>,
-    cut_off: CutOff,
+    /// Whether the API server has responded, and the agent was looked for.
+    api_responds: bool,
 }
 
-/// Whether the API server responds, as far as it is known.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum CutOff {
-    NotTested,
-    Yes,
-    No,
-}
+/// Longest progress text in characters, so that the line fits a terminal of 80 columns.
+const MAX_PROGRESS_CHARS: usize = 76;
 
 impl<'a> Doctor<'a> {
     pub(in crate::cli) fn new(
@@ -51,14 +48,17 @@ impl<'a> Doctor<'a> {
         };
         let config = load(&flags, &AgentDiscovery::default(), &own)?;
         let client = Client::new(&own, &Arc::new(Resolver::new(&own.dns)));
+        let runnable = CheckSet::new(&config).only(&options.checks);
+        let runnable = runnable.checks.iter().map(|row| row.check);
         Ok(Self {
             options,
             flags,
             own,
             config,
             client,
+            selected: options.checks.iter().copied().chain(runnable).collect(),
             remarks: Vec::new(),
-            cut_off: CutOff::NotTested,
+            api_responds: false,
         })
     }
 
@@ -70,12 +70,12 @@ impl<'a> Doctor<'a> {
         &self.client
     }
 
-    /// Returns whether the API server does not respond.
-    pub(super) fn is_cut_off(&self) -> bool {
-        self.cut_off == CutOff::Yes
+    /// Returns whether the API server has responded, and the agent was looked for.
+    pub(super) fn api_responds(&self) -> bool {
+        self.api_responds
     }
 
-    /// Returns what the reader should know about the search for the agent.
+    /// Returns remarks about the search for the agent.
     pub(super) fn remarks(&self) -> &[String] {
         &self.remarks
     }
@@ -92,26 +92,28 @@ impl<'a> Doctor<'a> {
     pub(super) fn show(&self, text: &str) {
         if output::supports_progress() && !self.options.quiet {
             let ellipsis = if text.is_empty() { "" } else { " …" };
+            let text: String = text.chars().take(MAX_PROGRESS_CHARS).collect();
             output::progress(&format!("{text}{ellipsis}"));
         }
     }
 
-    /// Returns whether the agent has not been looked for, because the API server did not respond.
-    pub(super) fn needs_search(&self) -> bool {
-        self.cut_off != CutOff::No
-    }
-
-    /// Finds the agent and completes the configuration with its environment, unless the API server
-    /// does not respond for this reason.
-    pub(super) async fn find_agent(&mut self, cut_off: Option<String>) -> Result<(), ConfigErrors> {
+    /// Finds the agent and completes the configuration with its environment. `unreachable` is why
+    /// the API server does not respond; the search would only wait for the same timeout.
+    pub(super) async fn find_agent(
+        &mut self,
+        unreachable: Option<ClientError>,
+    ) -> Result<(), ConfigErrors> {
         self.remarks.clear();
-        if let Some(why) = cut_off {
-            self.cut_off = CutOff::Yes;
-            self.remarks
-                .push(format!("no exporter could be asked: {why}"));
+        if let Some(error) = unreachable {
+            let remark = "no exporter was looked for: the API server does not respond";
+            self.remarks.push(remark.to_owned());
+            let seen = AgentDiscovery::Unreadable(format!(
+                "failed to read the agent's environment: {error}"
+            ));
+            self.config = load(&self.flags, &seen, &self.own)?;
             return Ok(());
         }
-        self.cut_off = CutOff::No;
+        self.api_responds = true;
         let location = self.config.agent_location.clone();
         let location = location.expect("a companion's configuration has a location");
         let search = AgentSearch::run(&self.client, location).await;
@@ -139,8 +141,13 @@ impl<'a> Doctor<'a> {
         Document::new(&check_states, &Exporter::new(&self.config, &ran)).json()
     }
 
+    /// Returns the named checks and those that can block them; empty if none is named.
+    pub(super) fn selected(&self) -> &[CheckId] {
+        &self.selected
+    }
+
     pub(super) fn is_selected(&self, check: CheckId) -> bool {
-        self.options.checks.is_empty() || self.options.checks.contains(&check)
+        self.selected.is_empty() || self.selected.contains(&check)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `check --in-cluster`: runs the checks in a short-lived pod and removes it, whatever happens.
 
-use std::io;
 use std::time::Duration;
+use std::{io, process};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
@@ -17,6 +17,8 @@ use crate::doctor::{ExporterPod, OneOffPod, OneOffPodError, Place, View};
 
 /// Deadline for the removal of the pod.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(15);
+/// Exit code after a signal, as while the pod runs.
+const INTERRUPTED_CODE: i32 = 2;
 
 /// Runs the pod and returns what it sees, or why it does not.
 ///
@@ -43,6 +45,9 @@ pub(super) async fn run(doctor: &Doctor<'_>, exporters: &[ExporterPod]) -> Resul
     doctor.show("removing the pod");
     remove(&pod).await;
     doctor.show("");
+    if ran.is_some() {
+        interrupts.exit_on_next();
+    }
     match ran {
         None => Err(Exit::usage(
             "interrupted; nothing was checked in the cluster",
@@ -132,7 +137,7 @@ async fn remove(pod: &OneOffPod) {
     );
 }
 
-/// The signals that end this program.
+/// The signals that stop this program.
 struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
@@ -146,6 +151,20 @@ impl Interrupts {
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
         })
+    }
+
+    /// Exits on the next signal. tokio has replaced the default action for the rest of this process,
+    /// so that without this Ctrl-C has no effect once the pod is removed.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the rest of the program does not listen"
+    )]
+    fn exit_on_next(mut self) {
+        tokio::spawn(async move {
+            self.next().await;
+            diagnostic("error", "interrupted");
+            process::exit(INTERRUPTED_CODE);
+        });
     }
 
     async fn next(&mut self) {

@@ -117,7 +117,7 @@ impl DoctorReport<'_> {
         writeln!(f)
     }
 
-    /// Writes the checks whose result is unknown everywhere, with the reason.
+    /// Writes the checks with an unknown result everywhere, with the reason.
     fn unknown(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let findings = &self.examination.findings;
         let unknown = findings
@@ -181,7 +181,7 @@ impl DoctorReport<'_> {
         plain.replacen(symbol(status_of(cell.status), false).as_str(), &mark, 1)
     }
 
-    /// Writes what could not be asked, and what only a pod can see.
+    /// Writes what could not be read, and what only a pod can see.
     fn notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let examination = self.examination;
         let mut notes: Vec<String> = examination.agent_problem.iter().cloned().collect();
