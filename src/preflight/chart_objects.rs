@@ -98,7 +98,8 @@ impl Names<'_> {
         let shared = json!([{ "name": "shared-metadata", "mountPath": "/agent-metadata" }]);
         let agent = json!({
             "name": "agent", "image": self.image,
-            // The autoscaler sets memory from 2Gi upwards, by the size of the cluster.
+            // The autoscaler sets memory from 2Gi upwards, by the size of the cluster: see
+            // `pod_admission::ASSUMED_MEMORY`.
             "resources": {
                 "requests": { "cpu": "100m", "memory": "2Gi" },
                 "limits": { "cpu": "1000m", "memory": "2Gi" },

@@ -25,7 +25,7 @@ pub(super) enum DryRun {
     NoNamespace,
     /// RBAC denies the caller the permission.
     NotAllowed,
-    /// An admission webhook cannot tell, because it has side effects.
+    /// An admission webhook cannot take part, because it has side effects.
     Unsupported(String),
 }
 

@@ -17,7 +17,7 @@ use crate::report::{Evidence, Finding, Report, TargetReport, Verdict};
 const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
 /// The path at which every registry responds.
 const API_ROOT: &str = "/v2/";
-/// Largest number of registries that are asked.
+/// Largest number of registries that are queried.
 const MAX_REGISTRIES: usize = 5;
 /// Why a failure is a warning.
 const REMARK: &str =
@@ -148,7 +148,7 @@ fn registry_of(image: &str) -> (String, u16) {
     (host.to_owned(), port)
 }
 
-/// A registry responds with 200, or asks for credentials.
+/// A registry responds with 200, or with 401 and the way to authenticate.
 fn judge(name: &str, response: &Response) -> Result<Evidence, Finding> {
     let challenge = response.header("www-authenticate").is_some();
     let is_page = response.content_type() == "text/html";
@@ -161,7 +161,7 @@ fn judge(name: &str, response: &Response) -> Result<Evidence, Finding> {
         _ => M::ImageUnknown,
     };
     let evidence = format!(
-        "{name} responded to GET {API_ROOT} with {} {}, as no registry does",
+        "{name} responded to GET {API_ROOT} with {} {} instead of 200 or 401",
         response.status,
         response.quoted()
     );

@@ -133,7 +133,7 @@ const RESOURCES: &[Resource] = &[
     ),
 ];
 
-/// The kinds whose pods are tried.
+/// The kinds with pods that are tried.
 const WORKLOADS: &[&str] = &["Deployment", "DaemonSet", "StatefulSet"];
 
 impl Manifest {

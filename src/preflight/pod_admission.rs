@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use crate::catalogue::FailureMode;
 use crate::checks::{Attempt, Check};
-use crate::classify::{TextKind, classify};
 use crate::kube::{ApiConnection, Client, ClientError};
 use crate::preflight::dry_run;
 use crate::preflight::dry_run::DryRun;
@@ -17,10 +16,14 @@ use crate::preflight::manifest::{Manifest, PlannedObject, Resource};
 use crate::preflight::quantity::Quantity;
 use crate::preflight::quota;
 use crate::preflight::quota::PodDemand;
+use crate::preflight::refusal;
 use crate::report::{Evidence, Finding, Report, Verdict};
 
-/// The namespace that stands in for one that does not exist yet.
+/// The namespace that is used instead of one that does not exist yet.
 const STAND_IN: &str = "default";
+/// The assumption behind the amounts if the chart is not rendered.
+const ASSUMED_MEMORY: &str = "2Gi of memory is assumed for each pod of the agent; the chart's \
+                              autoscaler sets more in a large cluster";
 
 /// The check `agent_workload` before the agent is installed.
 #[derive(Debug)]
@@ -73,7 +76,7 @@ impl PodAdmission {
         Ok(self.judge(trial))
     }
 
-    /// Creates an object as a dry run, in the stand-in if the namespace does not exist.
+    /// Creates an object as a dry run, in another namespace if its own does not exist.
     async fn create(
         &self,
         api: &mut ApiConnection,
@@ -128,19 +131,22 @@ impl PodAdmission {
                 namespace: workload.namespace,
             };
             let outcome = self.create(api, planned, trial).await?;
-            match &outcome {
+            let counted = match &outcome {
                 // The chart creates it together with the Deployment.
                 DryRun::Refused(message)
-                    if with_account && mode(message) == FailureMode::AgentFailedCreateSa =>
+                    if with_account
+                        && refusal::mode(message) == FailureMode::AgentFailedCreateSa =>
                 {
                     continue;
                 }
-                DryRun::Admitted(pod) => trial.demands.push(PodDemand {
-                    pod: pod.clone(),
-                    replicas,
-                }),
-                _ => {}
-            }
+                DryRun::Refused(message) if self.lacks_only_a_quota(message, trial) => Some(&pod),
+                DryRun::Admitted(admitted) => Some(admitted),
+                _ => None,
+            };
+            trial.demands.extend(counted.map(|pod| PodDemand {
+                pod: pod.clone(),
+                replicas,
+            }));
             self.note(api, &what, Resource::PODS, outcome, trial);
             break;
         }
@@ -200,11 +206,21 @@ impl PodAdmission {
         }
     }
 
+    /// Returns whether a cluster limits the priority class to namespaces with a quota for it, and
+    /// the manifest creates that quota.
+    fn brings_its_quota(&self, message: &str) -> bool {
+        refusal::lacks_matching_quota(message) && self.manifest.has_priority_class_quota()
+    }
+
+    /// Returns whether everything admits the pod but a quota that does not apply to the agent.
+    fn lacks_only_a_quota(&self, message: &str, trial: &Trial) -> bool {
+        self.brings_its_quota(message)
+            || trial.stand_in.is_some() && refusal::is_resource_quota(message)
+    }
+
     fn note_refusal(&self, what: &str, message: &str, trial: &mut Trial) {
-        let mode = mode(message);
-        if message.contains("insufficient quota to match")
-            && self.manifest.has_priority_class_quota()
-        {
+        let mode = refusal::mode(message);
+        if self.brings_its_quota(message) {
             trial.remarks.push(
                 "this cluster limits the agent's priority class to namespaces with a quota for \
                  it, which the chart creates"
@@ -213,8 +229,7 @@ impl PodAdmission {
             return;
         }
         match trial.stand_in {
-            // Quotas come last: everything else has admitted the pod.
-            Some(_) if mode == FailureMode::AgentFailedCreateQuota => {}
+            Some(_) if refusal::is_resource_quota(message) => {}
             Some(stand_in) if mode != FailureMode::AgentFailedCreateWebhook => {
                 trial.unknown.push(format!(
                     "{what} is refused in namespace {stand_in}, whose settings may differ: {message}"
@@ -265,8 +280,15 @@ impl PodAdmission {
         Ok(())
     }
 
-    fn judge(&self, trial: Trial) -> Verdict {
+    fn judge(&self, mut trial: Trial) -> Verdict {
         let Self { namespace, .. } = self;
+        let by_amount = trial
+            .refusals
+            .keys()
+            .all(|mode| *mode == FailureMode::AgentFailedCreateQuota);
+        if self.manifest.is_default && by_amount && trial.unknown.is_empty() {
+            trial.remarks.push(ASSUMED_MEMORY.to_owned());
+        }
         let remarks = match trial.stand_in {
             None => trial.remarks.join("; "),
             Some(stand_in) => [
@@ -292,7 +314,7 @@ impl PodAdmission {
                 .into_iter()
                 .map(|(mode, sentences)| Finding::new(mode, noted(sentences.join("; "))));
             let findings = findings.collect();
-            // Policies may tell namespaces apart, so a refusal in another one is a hint.
+            // Policies may depend on the namespace, so a refusal in another one is only a hint.
             return if trial.stand_in.is_some() && !trial.is_namespace_refused {
                 Verdict::Warning(findings)
             } else {
@@ -331,23 +353,6 @@ impl Check for PodAdmission {
         // Boxed, so that it does not enlarge the attempts of other checks.
         let verdict = Box::pin(self.review()).await;
         Report::from_verdict(verdict.unwrap_or_else(Verdict::from))
-    }
-}
-
-/// Returns the failure mode of a refusal.
-fn mode(message: &str) -> FailureMode {
-    let recognised = classify(
-        Some(TextKind::K8sEvent),
-        &format!("Error creating: {message}"),
-    );
-    match recognised.mode() {
-        Some(
-            mode @ (FailureMode::AgentFailedCreateQuota
-            | FailureMode::AgentFailedCreatePsa
-            | FailureMode::AgentFailedCreateSa),
-        ) => mode,
-        // Whatever else refuses an object is a webhook, a policy or a plug-in of the API server.
-        _ => FailureMode::AgentFailedCreateWebhook,
     }
 }
 

@@ -24,7 +24,7 @@ const SUFFIXES: &[(&str, i128)] = &[
     ("E", NANO * 1_000_000_000_000_000_000),
     ("", NANO),
 ];
-/// Digits of a number that are read; more are no quantity.
+/// Digits of a number that are read; a longer one is rejected.
 const MAX_DIGITS: usize = 18;
 
 /// An amount of a resource, in billionths of its unit.

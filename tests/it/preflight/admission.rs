@@ -126,6 +126,8 @@ async fn quota_for_the_priority_class_comes_with_the_chart() {
     bed.world.api.set_refusals(&[refusal("pods", 403, message)]);
     let state = bed.state(CheckId::AgentWorkload).await;
     assert_eq!(state.status(), Status::Ok, "{}", evidence(&state));
+    let wanted = "admits the agent's 3 pods";
+    assert!(evidence(&state).contains(wanted), "{}", evidence(&state));
     let text = "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: castai-agent}\nspec: {template: {spec: {containers: [{name: a, image: b}]}}}\n";
     let states = bed.run_with(Manifest::parse(text).unwrap()).await;
     let state = state_of(&states, CheckId::AgentWorkload);
@@ -169,6 +171,28 @@ async fn pods_are_tried_elsewhere_if_the_namespace_does_not_exist() {
         state.status(),
         Status::Unknown,
         "the label is that of default: {}",
+        evidence(&state)
+    );
+}
+
+#[tokio::test]
+async fn quota_of_the_other_namespace_is_ignored_and_its_limit_range_is_unknown() {
+    let bed = Bed::start();
+    bed.world.api.set_missing_namespaces(&["castai-agent"]);
+    let quota = "pods \"{name}\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=10, limited: pods=10";
+    bed.world.api.set_refusals(&[refusal("pods", 403, quota)]);
+    let state = bed.state(CheckId::AgentWorkload).await;
+    assert_eq!(state.status(), Status::Ok, "{}", evidence(&state));
+    let wanted = "admits the agent's 3 pods";
+    assert!(evidence(&state).contains(wanted), "{}", evidence(&state));
+    // It comes before webhooks and policies, which have not seen the pod.
+    let limit = "pods \"{name}\" is forbidden: [maximum memory usage per Container is 1Gi, but limit is 2Gi]";
+    bed.world.api.set_refusals(&[refusal("pods", 403, limit)]);
+    let state = bed.state(CheckId::AgentWorkload).await;
+    assert_eq!(state.status(), Status::Unknown, "{}", evidence(&state));
+    assert!(
+        evidence(&state).contains("1Gi, but limit is 2Gi"),
+        "{}",
         evidence(&state)
     );
 }

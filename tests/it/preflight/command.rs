@@ -29,8 +29,8 @@ impl CommandBed {
     fn start() -> Self {
         let bed = Bed::start();
         let pki = Pki::new("Registry Root");
-        let registry = Registry::start(&pki, lab::registry::Options::default()).unwrap();
-        bed.world.dns.add("registry.lab", registry.addr().ip());
+        let registry = Registry::start(&pki).unwrap();
+        bed.world.dns.add(lab::registry::NAME, registry.addr().ip());
         fs::write(bed.world.mounted("roots.pem"), pki.ca_pem()).unwrap();
         Self { bed, registry }
     }
@@ -38,7 +38,8 @@ impl CommandBed {
     fn command(&self, arguments: &[&str]) -> Command {
         let world = &self.bed.world;
         let image = format!(
-            "registry.lab:{}/castai/agent:v1",
+            "{}:{}/castai/agent:v1",
+            lab::registry::NAME,
             self.registry.addr().port()
         );
         let manifest = format!(
@@ -168,7 +169,7 @@ async fn registry_that_nodes_may_not_reach_is_a_warning_with_its_cause() {
     bed.bed
         .world
         .dns
-        .set_for("registry.lab", lab::DnsFault::Nxdomain);
+        .set_for(lab::registry::NAME, lab::DnsFault::Nxdomain);
     let output = bed.run_with_manifest(&["image_pull"]).await;
     assert!(output.stdout.contains("(image_dns)"), "{}", output.stdout);
 }
