@@ -66,8 +66,8 @@ pub struct Shareable {
     pub replacements: usize,
 }
 
-/// Replaces in addition what may be a secret to readers without access to the cluster: values whose
-/// name hints at one, credentials in the formats of their issuers, encoded secrets, long random
+/// Replaces in addition what may be a secret to readers without access to the cluster: values with a
+/// name that hints at one, credentials in the formats of their issuers, encoded secrets, long random
 /// words, and identifiers of AWS accounts and keys except for their last four characters.
 pub fn shareable(text: &str) -> Shareable {
     let mut ranges = credentials(text);
@@ -83,8 +83,8 @@ pub fn shareable(text: &str) -> Shareable {
     }
 }
 
-/// Returns the replacement for a value whose name says that it is secret, or the value as it may
-/// leave the cluster.
+/// Returns the replacement for a value with a name that says that it is secret, or the value as it
+/// may leave the cluster.
 pub fn shareable_value(name: &str, value: &str) -> Shareable {
     if value == REDACTED || !names::is_secret_value(name, value) {
         return shareable(value);
@@ -95,8 +95,7 @@ pub fn shareable_value(name: &str, value: &str) -> Shareable {
     }
 }
 
-/// Returns the parts of a value that are secret wherever else they appear; all of it if it looks
-/// random.
+/// Returns the parts of a value that are secret everywhere else, too; all of it if it looks random.
 pub fn secret_parts<'a>(name: &str, value: &'a str) -> Vec<&'a str> {
     let is_secret = names::is_secret_value(name, value) && entropy::is_random_value(value);
     if !value.contains(char::is_whitespace) && (is_secret || entropy::is_password(value)) {

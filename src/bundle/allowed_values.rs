@@ -1,9 +1,11 @@
-//! The closed list of environment variables whose values may leave the cluster. The value of every
-//! other variable is replaced by its length.
+//! The closed list of environment variables with values that may leave the cluster. The value of
+//! every other variable is replaced by its length.
 
 use std::net::IpAddr;
 
 use url::Url;
+
+use self::Form::{Account, Hosts, Name, Origin, Path, RoleArn, Scalar, Uuid, Word};
 
 /// The form that a value must have to be shown. A value of another form is redacted: it may be a
 /// password in the wrong place.
@@ -17,9 +19,9 @@ pub enum Form {
     Name,
     /// A UUID.
     Uuid,
-    /// Twelve digits, of which the last four are shown.
+    /// Twelve digits. The archive shows the last four.
     Account,
-    /// The ARN of a role. Of the account, the last four digits are shown.
+    /// The ARN of a role. Of the account, the archive shows the last four digits.
     RoleArn,
     /// An absolute path.
     Path,
@@ -27,11 +29,9 @@ pub enum Form {
     Origin,
     /// Hosts, domains and networks, separated by commas.
     Hosts,
-    /// A version, such as `v1.2.3`.
-    Version,
 }
 
-/// A variable whose value may be shown.
+/// A variable with a value that may be shown.
 #[derive(Clone, Copy, Debug)]
 pub struct AllowedVariable {
     /// Its name.
@@ -53,96 +53,65 @@ const TOKEN_FILE: &str = "where a token is mounted; not the token";
 const CLUSTER: &str = "which cluster the agent reports; CAST AI knows it";
 const PLACE: &str = "the region; wrong ones are a common fault";
 const SETTING: &str = "a setting of the agent without secrets";
+const AWS_TRUST: &str = "which certificates the AWS SDK trusts; not the certificates";
+const AWS_METADATA: &str = "whether the AWS SDK uses instance metadata";
+const AWS_ENDPOINTS: &str = "which endpoints the AWS SDK uses";
+const STS_REGION: &str = "whether STS is called in the region";
+const NO_PROXY: &str = "which destinations bypass the proxy; wrong ones are a common fault";
 
-/// The variables whose values may be shown, by name.
+/// The variables with values that may be shown, by name.
 pub const ALLOWED_VARIABLES: &[AllowedVariable] = &[
-    allow("AKS_LOCATION", Form::Name, PLACE),
-    allow("AKS_NODE_RESOURCE_GROUP", Form::Name, CLUSTER),
-    allow("API_DELTA_READ_TIMEOUT", Form::Scalar, SETTING),
-    allow("API_TIMEOUT", Form::Scalar, SETTING),
-    allow("API_TOTAL_SEND_DELTA_TIMEOUT", Form::Scalar, SETTING),
-    allow("API_URL", Form::Origin, DESTINATION),
-    allow(
-        "AWS_CA_BUNDLE",
-        Form::Path,
-        "which certificates the AWS SDK trusts; not the certificates",
-    ),
-    allow(
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-        Form::Path,
-        TOKEN_FILE,
-    ),
-    allow(
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        Form::Origin,
-        DESTINATION,
-    ),
-    allow("AWS_DEFAULT_REGION", Form::Name, PLACE),
-    allow(
-        "AWS_EC2_METADATA_DISABLED",
-        Form::Scalar,
-        "whether the AWS SDK uses instance metadata",
-    ),
-    allow(
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-        Form::Origin,
-        DESTINATION,
-    ),
-    allow("AWS_ENDPOINT_URL", Form::Origin, DESTINATION),
-    allow("AWS_ENDPOINT_URL_EC2", Form::Origin, DESTINATION),
-    allow("AWS_ENDPOINT_URL_EKS", Form::Origin, DESTINATION),
-    allow("AWS_ENDPOINT_URL_STS", Form::Origin, DESTINATION),
-    allow("AWS_REGION", Form::Name, PLACE),
-    allow("AWS_ROLE_ARN", Form::RoleArn, IDENTITY),
-    allow(
-        "AWS_STS_REGIONAL_ENDPOINTS",
-        Form::Word,
-        "whether STS is called in the region",
-    ),
-    allow(
-        "AWS_USE_DUALSTACK_ENDPOINT",
-        Form::Scalar,
-        "which endpoints the AWS SDK uses",
-    ),
-    allow(
-        "AWS_USE_FIPS_ENDPOINT",
-        Form::Scalar,
-        "which endpoints the AWS SDK uses",
-    ),
-    allow("AWS_WEB_IDENTITY_TOKEN_FILE", Form::Path, TOKEN_FILE),
-    allow("AZURE_AUTHORITY_HOST", Form::Origin, DESTINATION),
-    allow("AZURE_FEDERATED_TOKEN_FILE", Form::Path, TOKEN_FILE),
-    allow("CONTROLLER_INTERVAL", Form::Scalar, SETTING),
-    allow("CONTROLLER_PREP_TIMEOUT", Form::Scalar, SETTING),
-    allow("EKS_ACCOUNT_ID", Form::Account, CLUSTER),
-    allow("EKS_CLUSTER_NAME", Form::Name, CLUSTER),
-    allow("EKS_REGION", Form::Name, PLACE),
-    allow("GKE_CLUSTER_NAME", Form::Name, CLUSTER),
-    allow("GKE_LOCATION", Form::Name, PLACE),
-    allow("GKE_REGION", Form::Name, PLACE),
-    allow("GOMAXPROCS", Form::Scalar, SETTING),
-    allow("GOMEMLIMIT", Form::Name, SETTING),
-    allow("GOOGLE_APPLICATION_CREDENTIALS", Form::Path, TOKEN_FILE),
-    allow("HEALTHZ_PORT", Form::Scalar, SETTING),
-    allow("HTTPS_PROXY", Form::Origin, PROXY),
-    allow("HTTP_PROXY", Form::Origin, PROXY),
-    allow("KUBERNETES_SERVICE_HOST", Form::Hosts, DESTINATION),
-    allow("KUBERNETES_SERVICE_PORT", Form::Scalar, DESTINATION),
-    allow("LEADER_ELECTION_ENABLED", Form::Scalar, SETTING),
-    allow("LOG_LEVEL", Form::Name, SETTING),
-    allow("METADATA_STORE_ENABLED", Form::Scalar, SETTING),
-    allow("METRICS_PORT", Form::Scalar, SETTING),
-    allow(
-        "NO_PROXY",
-        Form::Hosts,
-        "which destinations bypass the proxy; wrong ones are a common fault",
-    ),
-    allow("PPROF_PORT", Form::Scalar, SETTING),
-    allow("PROVIDER", Form::Word, "the cloud provider"),
-    allow("SELFHOSTEDEC2_ACCOUNT_ID", Form::Account, CLUSTER),
-    allow("SELFHOSTEDEC2_CLUSTER_NAME", Form::Name, CLUSTER),
-    allow("SELFHOSTEDEC2_REGION", Form::Name, PLACE),
-    allow("STATIC_CLUSTER_ID", Form::Uuid, CLUSTER),
+    allow("AKS_LOCATION", Name, PLACE),
+    allow("AKS_NODE_RESOURCE_GROUP", Name, CLUSTER),
+    allow("API_DELTA_READ_TIMEOUT", Scalar, SETTING),
+    allow("API_TIMEOUT", Scalar, SETTING),
+    allow("API_TOTAL_SEND_DELTA_TIMEOUT", Scalar, SETTING),
+    allow("API_URL", Origin, DESTINATION),
+    allow("AWS_CA_BUNDLE", Path, AWS_TRUST),
+    allow("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", Path, TOKEN_FILE),
+    allow("AWS_CONTAINER_CREDENTIALS_FULL_URI", Origin, DESTINATION),
+    allow("AWS_DEFAULT_REGION", Name, PLACE),
+    allow("AWS_EC2_METADATA_DISABLED", Scalar, AWS_METADATA),
+    allow("AWS_EC2_METADATA_SERVICE_ENDPOINT", Origin, DESTINATION),
+    allow("AWS_ENDPOINT_URL", Origin, DESTINATION),
+    allow("AWS_ENDPOINT_URL_EC2", Origin, DESTINATION),
+    allow("AWS_ENDPOINT_URL_EKS", Origin, DESTINATION),
+    allow("AWS_ENDPOINT_URL_STS", Origin, DESTINATION),
+    allow("AWS_REGION", Name, PLACE),
+    allow("AWS_ROLE_ARN", RoleArn, IDENTITY),
+    allow("AWS_STS_REGIONAL_ENDPOINTS", Word, STS_REGION),
+    allow("AWS_USE_DUALSTACK_ENDPOINT", Scalar, AWS_ENDPOINTS),
+    allow("AWS_USE_FIPS_ENDPOINT", Scalar, AWS_ENDPOINTS),
+    allow("AWS_WEB_IDENTITY_TOKEN_FILE", Path, TOKEN_FILE),
+    allow("AZURE_AUTHORITY_HOST", Origin, DESTINATION),
+    allow("AZURE_FEDERATED_TOKEN_FILE", Path, TOKEN_FILE),
+    allow("CONTROLLER_INTERVAL", Scalar, SETTING),
+    allow("CONTROLLER_PREP_TIMEOUT", Scalar, SETTING),
+    allow("EKS_ACCOUNT_ID", Account, CLUSTER),
+    allow("EKS_CLUSTER_NAME", Name, CLUSTER),
+    allow("EKS_REGION", Name, PLACE),
+    allow("GKE_CLUSTER_NAME", Name, CLUSTER),
+    allow("GKE_LOCATION", Name, PLACE),
+    allow("GKE_REGION", Name, PLACE),
+    allow("GOMAXPROCS", Scalar, SETTING),
+    allow("GOMEMLIMIT", Name, SETTING),
+    allow("GOOGLE_APPLICATION_CREDENTIALS", Path, TOKEN_FILE),
+    allow("HEALTHZ_PORT", Scalar, SETTING),
+    allow("HTTPS_PROXY", Origin, PROXY),
+    allow("HTTP_PROXY", Origin, PROXY),
+    allow("KUBERNETES_SERVICE_HOST", Hosts, DESTINATION),
+    allow("KUBERNETES_SERVICE_PORT", Scalar, DESTINATION),
+    allow("LEADER_ELECTION_ENABLED", Scalar, SETTING),
+    allow("LOG_LEVEL", Name, SETTING),
+    allow("METADATA_STORE_ENABLED", Scalar, SETTING),
+    allow("METRICS_PORT", Scalar, SETTING),
+    allow("NO_PROXY", Hosts, NO_PROXY),
+    allow("PPROF_PORT", Scalar, SETTING),
+    allow("PROVIDER", Word, "the cloud provider"),
+    allow("SELFHOSTEDEC2_ACCOUNT_ID", Account, CLUSTER),
+    allow("SELFHOSTEDEC2_CLUSTER_NAME", Name, CLUSTER),
+    allow("SELFHOSTEDEC2_REGION", Name, PLACE),
+    allow("STATIC_CLUSTER_ID", Uuid, CLUSTER),
 ];
 
 /// Longest name, path or word, in bytes.
@@ -192,7 +161,6 @@ impl Form {
             Self::Path => "an absolute path",
             Self::Origin => "scheme, host and port",
             Self::Hosts => "hosts, domains and networks",
-            Self::Version => "a version",
         }
     }
 
@@ -210,7 +178,6 @@ impl Form {
             Self::Path => is_path(value),
             Self::Origin => return origin(value),
             Self::Hosts => is_hosts(value),
-            Self::Version => is_version(value),
         };
         valid.then(|| value.to_owned())
     }
@@ -315,14 +282,6 @@ fn is_host(item: &str) -> bool {
         && (bare.parse::<IpAddr>().is_ok()
             || is_domain
             || matches!(host, "localhost" | "kubernetes" | ".svc" | ".local"))
-}
-
-fn is_version(value: &str) -> bool {
-    value.len() <= 40
-        && value
-            .trim_start_matches('v')
-            .starts_with(|c: char| c.is_ascii_digit())
-        && is_name(value, 40)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use crate::bundle::archive_path::ArchivePath;
-use crate::bundle::limits::{MAX_CONTENT_BYTES, MAX_FILE_BYTES};
+use crate::bundle::limits::{MAX_CONTENT_BYTES, MAX_FILE_BYTES, TOO_DEEP};
 use crate::bundle::manifest::{LeftOut, ManifestFile, Reason};
 use crate::redaction::{Shareable, shareable, shareable_value};
 
@@ -22,7 +22,7 @@ const MAX_DEPTH: usize = 64;
 pub enum Content {
     /// Plain text or HTML.
     Text(String),
-    /// A JSON document, whose texts are redacted one by one, also by their names.
+    /// A JSON document. Its texts and numbers are redacted one by one, also by their names.
     Json(Value),
     /// Objects that are reduced already. Their fields do not say what their texts are: the `key` of
     /// a reference is a name.
@@ -88,7 +88,7 @@ impl CollectedFile {
 }
 
 impl Archive {
-    /// Starts an archive whose files are in one folder.
+    /// Starts an archive with all files in one folder.
     pub fn new(root: &str, at: jiff::Timestamp) -> Self {
         Self {
             zip: ZipWriter::new(Cursor::new(Vec::new())),
@@ -167,7 +167,7 @@ impl Archive {
     }
 
     fn leave_out(&mut self, path: &ArchivePath, what: &str, detail: String) {
-        let what = shareable(&format!("{path} ({what})")).text;
+        let what = format!("{path} ({what})");
         self.left_out
             .push(LeftOut::new(what, Reason::OverLimit, detail));
     }
@@ -176,7 +176,7 @@ impl Archive {
 /// Content without secrets.
 struct Redacted {
     text: String,
-    /// JSON that is cut is no JSON any more.
+    /// JSON that is cut is not JSON any more.
     is_json: bool,
     replacements: usize,
 }
@@ -224,7 +224,7 @@ impl Redacted {
 /// Redacts a text with a name.
 type Redact<'a> = &'a dyn Fn(&str, &str) -> Shareable;
 
-/// Redacts every text of a document, and numbers that are identifiers.
+/// Redacts every text of a document, and numbers that are identifiers or named like a secret.
 fn redacted_json(
     name: &str,
     value: Value,
@@ -233,20 +233,17 @@ fn redacted_json(
     replacements: &mut usize,
 ) -> Value {
     if depth > MAX_DEPTH {
-        return Value::Null;
+        return TOO_DEEP.into();
     }
     match value {
         Value::Null | Value::Bool(_) => value,
         Value::Number(number) => {
-            let Shareable {
-                text,
-                replacements: found,
-            } = shareable(&number.to_string());
-            *replacements += found;
-            if found == 0 {
+            let clean = redact(name, &number.to_string());
+            *replacements += clean.replacements;
+            if clean.replacements == 0 {
                 number.into()
             } else {
-                text.into()
+                clean.text.into()
             }
         }
         Value::String(text) => {
@@ -317,7 +314,7 @@ mod tests {
         archive.add(text(&["a.txt"], "password=hunter2\n")).unwrap();
         let json = json!({
             "password": "hunter2", "account": 123_456_789_012_u64,
-            "line": "password=hunter2", "token=hunter22": 1,
+            "line": "password=hunter2", "token=hunter22": 1, "token": 12_345_678,
         });
         archive
             .add(CollectedFile::new(
@@ -327,7 +324,7 @@ mod tests {
             ))
             .unwrap();
         assert_eq!(archive.files[0].redactions, 1);
-        assert!(archive.files[1].redactions >= 3);
+        assert!(archive.files[1].redactions >= 4);
         let page = Content::Text("token=hunter2".to_owned());
         for (name, text) in unpacked(archive.finish(vec![("index.html", page)]).unwrap()) {
             assert!(

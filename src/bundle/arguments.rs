@@ -9,7 +9,7 @@ const MAX_FLAG_BYTES: usize = 60;
 const COMMANDS: &[&str] = &["run", "check", "monitor", "serve", "start", "proxy"];
 /// Forms of values that are shown.
 const HARMLESS: &[Form] = &[Form::Scalar, Form::Path];
-/// Flags of this program whose value is a name or an address.
+/// Flags of this program with a name or an address as value.
 const NAMED: &[&str] = &[
     "--agent.deployment",
     "--agent.namespace",

@@ -81,15 +81,16 @@ pub async fn collect(request: BundleRequest<'_>) -> Result<CollectedBundle, Arch
         deadline,
         time: request.limits.time,
     };
+    // First: what is secret in it is hidden in everything that follows.
+    if let Some(file) = &request.own_configuration {
+        let read = configuration::of_this_process(file, &mut collection.learned);
+        collection.archive.add(read)?;
+    }
     if let Some(client) = request.client {
         collection.cluster(&request, client).await?;
     }
     for own in &request.own {
         collection.accept(own_state::outcome(own))?;
-    }
-    if let Some(file) = &request.own_configuration {
-        let read = configuration::of_this_process(file, &mut collection.learned);
-        collection.archive.add(read)?;
     }
     collection.finish(&request)
 }

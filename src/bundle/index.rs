@@ -5,7 +5,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::bundle::manifest::{LeftOut, Manifest, ManifestFile, Reason};
 use crate::catalogue::{Severity, Step};
+use crate::doctor::verdict_document::Label;
 use crate::doctor::{Findings, SharedRoot};
+use crate::redaction::shareable;
 
 const STYLE: &str = include_str!("index.css");
 /// Nothing is loaded, whatever the text of another program contains.
@@ -53,7 +55,7 @@ fn headline(findings: &Findings, vantages: &[String]) -> String {
         .iter()
         .any(|root| root.severity == Severity::Critical);
     match (findings.roots.len(), vantages.is_empty()) {
-        (0, true) => "No exporter could be asked".to_owned(),
+        (0, true) => "No exporter could be reached".to_owned(),
         (0, false) => "Nothing is failing".to_owned(),
         (1, _) if critical => "The agent cannot work: 1 root cause".to_owned(),
         (number, _) if critical => format!("The agent cannot work: {number} root causes"),
@@ -64,11 +66,7 @@ fn headline(findings: &Findings, vantages: &[String]) -> String {
 
 fn root_cause(root: &SharedRoot) -> Markup {
     let severity = root.severity.label();
-    let affected: Vec<&str> = root
-        .also_affected
-        .iter()
-        .map(super::super::doctor::verdict_document::Label::as_str)
-        .collect();
+    let affected: Vec<&str> = root.also_affected.iter().map(Label::as_str).collect();
     html! {
         section class={ "cause " (severity) } {
             h2 { (root.text.meaning.as_str()) }
@@ -76,7 +74,8 @@ fn root_cause(root: &SharedRoot) -> Markup {
                 (severity) " · " (root.check.as_str()) " · " (root.mode.as_str())
                 @if let Some(since) = root.since { " · since " (since.strftime(TIME)) }
             }
-            @let evidence = root.text.evidence.as_str();
+            // Before it is escaped: the redactor does not know HTML.
+            @let evidence = shareable(root.text.evidence.as_str()).text;
             @if !evidence.is_empty() { p { b { "Evidence" } " " (evidence) } }
             p { b { "Fix" } }
             @for step in root.remedy.steps() {
@@ -143,7 +142,6 @@ fn size(bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::redaction::shareable;
 
     fn manifest() -> Manifest {
         Manifest {

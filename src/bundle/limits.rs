@@ -10,12 +10,14 @@ pub const MAX_LOG_BYTES: usize = 512 << 10;
 pub const MAX_CONTENT_BYTES: usize = 24 << 20;
 /// Largest number of logs.
 pub const MAX_LOGS: usize = 60;
-/// Largest number of pods of one `DaemonSet` whose logs are collected.
+/// Largest number of pods of one `DaemonSet` that the logs are collected from.
 pub const MAX_PODS_OF_DAEMON_SET: usize = 2;
 /// Largest number of objects of one kind.
 pub const MAX_OBJECTS: usize = 500;
 /// Longest text in an object that is read, in bytes.
 pub const MAX_TEXT_BYTES: usize = 64 << 10;
+/// Replacement for what is nested too deeply.
+pub const TOO_DEEP: &str = "(nested too deeply)";
 /// Number of requests at the same time.
 pub const CONCURRENCY: usize = 4;
 

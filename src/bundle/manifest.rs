@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::kube::ClientError;
+use crate::redaction::shareable;
 
 /// Version of the schema; incremented by every change that is not an addition.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -83,18 +84,28 @@ impl LeftOut {
         Self::new(what, reason, error.to_string())
     }
 
-    /// Returns what is left out for a reason.
+    /// Returns what is left out for a reason. Errors may quote other programs: secrets are removed
+    /// here, before the index escapes the text.
     pub fn new(what: impl Into<String>, reason: Reason, detail: impl Into<String>) -> Self {
         Self {
-            what: what.into(),
+            what: shareable(&what.into()).text,
             reason,
-            detail: detail.into(),
+            detail: shareable(&detail.into()).text,
         }
+    }
+
+    /// Returns the rest of a list that is too long.
+    pub fn rest_of(list: &str) -> Self {
+        Self::new(
+            list,
+            Reason::OverLimit,
+            "the rest of a list that is too long",
+        )
     }
 
     /// Returns what could not be collected in time.
     pub fn timed_out(what: impl Into<String>, limit: Duration) -> Self {
-        let detail = format!("the collection ended after {} s", limit.as_secs());
+        let detail = format!("the collection stopped after {} s", limit.as_secs());
         Self::new(what, Reason::TimedOut, detail)
     }
 }

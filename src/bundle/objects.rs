@@ -9,6 +9,7 @@ use shown_fields::{is_shown_annotation, is_shown_field, is_shown_label, is_shown
 use crate::bundle::allowed_values::{redacted, variable};
 use crate::bundle::arguments;
 use crate::bundle::learned_secrets::LearnedSecrets;
+use crate::bundle::limits::TOO_DEEP;
 use crate::redaction::shareable;
 
 /// Fields that are left out: they repeat the object, with its values.
@@ -34,7 +35,7 @@ struct Reducer<'a> {
 impl Reducer<'_> {
     fn value(&mut self, field: &str, value: &Value, depth: usize) -> Value {
         if depth > MAX_DEPTH {
-            return Value::Null;
+            return TOO_DEEP.into();
         }
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
@@ -62,8 +63,14 @@ impl Reducer<'_> {
             let words: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
             let mut flag = "";
             for word in &words {
-                let (name, value) = word.split_once('=').unwrap_or((flag, word));
-                self.learned.learn(name, value);
+                let pair = word.split_once('=');
+                if let Some((name, value)) = pair {
+                    self.learned.learn(name, value);
+                }
+                // The value after a flag may contain `=`, too: base64 often does.
+                if pair.is_none() || !word.starts_with("--") {
+                    self.learned.learn(flag, word);
+                }
                 flag = word;
             }
             return arguments::shown(words.into_iter()).into();
@@ -259,11 +266,26 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_ends() {
+    fn base64_after_a_flag_is_learned() {
+        let line = "login with k9J2hGq8ZxW4vT1m== refused";
+        assert_eq!(shareable(line).text, line);
+        let container = json!({ "args": ["run", "--token", "k9J2hGq8ZxW4vT1m=="] });
+        let mut learned = LearnedSecrets::default();
+        reduced(&container, &mut learned);
+        assert_eq!(shareable(line).text, "login with [redacted] refused");
+    }
+
+    #[test]
+    fn nesting_is_cut_at_its_limit() {
         let mut object = json!("x");
         for _ in 0..100 {
             object = json!([object]);
         }
-        reduce(&object);
+        let (mut reduced, mut depth) = (reduce(&object), 0);
+        while let Value::Array(mut values) = reduced {
+            reduced = values.remove(0);
+            depth += 1;
+        }
+        assert_eq!((depth, reduced), (MAX_DEPTH + 1, json!(TOO_DEEP)));
     }
 }

@@ -1,5 +1,5 @@
-//! Decides which objects of a namespace belong to CAST AI. The agent may share its namespace with other
-//! applications, whose objects and logs are none of this bundle's business.
+//! Decides which objects of a namespace belong to CAST AI. The agent may share its namespace with
+//! other applications; their objects and logs do not belong into the bundle.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub struct Ownership {
 
 /// The beginning of the names of CAST AI's objects.
 const PREFIX: &str = "castai";
-/// Labels whose value names the application.
+/// Labels that name the application.
 const LABELS: &[&str] = &[
     "app.kubernetes.io/name",
     "app.kubernetes.io/instance",

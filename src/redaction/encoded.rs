@@ -11,7 +11,8 @@ const MIN_WORD_BYTES: usize = 16;
 /// Longest encoded word that is decoded, in bytes.
 const MAX_WORD_BYTES: usize = 256 * 1024;
 
-/// Returns the encoded words of a text in whose decoded form `contains_secret` finds one.
+/// Returns the encoded words of a text with a secret in their decoded form, which `contains_secret`
+/// searches.
 pub(super) fn words(text: &str, contains_secret: &dyn Fn(&str) -> bool) -> Vec<Range> {
     let mut found = Vec::new();
     words_of(text, is_base64, |from, to| {

@@ -1,11 +1,10 @@
-//! Tells random values from words and names.
+//! Distinguishes random values from words and names.
 
-/// Shortest value that can look random, in bytes.
-const MIN_RANDOM_BYTES: usize = 8;
 /// Lengths of a generated password, in bytes.
 const MIN_PASSWORD_BYTES: usize = 12;
 const MAX_PASSWORD_BYTES: usize = 128;
-/// Entropy of a random value, in bits per byte, by its length. Words of any language have less.
+/// Entropy of a random value, in bits per byte, by its least length. Words of any language have
+/// less, and shorter values cannot look random.
 const VALUE_BITS: &[(usize, f64)] = &[(8, 2.5), (12, 2.8), (20, 3.2), (32, 3.5)];
 /// The same for a word without any context.
 const WORD_BITS: f64 = 4.5;
@@ -18,7 +17,6 @@ pub(super) fn is_random_value(value: &str) -> bool {
     let Some((_, bits)) = VALUE_BITS.iter().rev().find(|(min, _)| bytes.len() >= *min) else {
         return false;
     };
-    debug_assert!(bytes.len() >= MIN_RANDOM_BYTES);
     let is_number = bytes.iter().all(|byte| is_number_byte(*byte));
     classes(bytes) >= 2 && !is_number && !is_object_name(bytes) && shannon(bytes) >= *bits
 }
@@ -92,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn random_values_are_told_from_names_and_numbers() {
+    fn random_values_are_distinguished_from_names_and_numbers() {
         for value in [
             "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
             "Tr0ub4dor&3",
@@ -114,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn random_words_are_told_from_paths_and_identifiers() {
+    fn random_words_are_distinguished_from_paths_and_identifiers() {
         for word in [
             "FwoGZXIvYXdzEJr2XkPqLmN7aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789",
             "wJalrXUtnFEMI/K7MDENG/bPxRfiCYz1AMPLEKEY",

@@ -57,7 +57,7 @@ const HASH_PREFIXES: &[&str] = &[
 /// Shortest password hash, in bytes.
 const MIN_HASH_BYTES: usize = 20;
 
-/// Beginnings of URLs whose path is a credential.
+/// Beginnings of URLs with a credential as path.
 const WEBHOOKS: &[&str] = &[
     "hooks.slack.com/services/",
     "hooks.slack.com/workflows/",

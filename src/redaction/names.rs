@@ -1,11 +1,11 @@
-//! Finds values whose name says that they may be secret, in all the ways in which programs write a
-//! name and its value: `NAME=value`, `name: value`, `--name value`, `<name>value</name>` and headers.
+//! Finds values with a name that hints at a secret, in all the ways in which programs write a name
+//! and its value: `NAME=value`, `name: value`, `--name value`, `<name>value</name>` and headers.
 
 use crate::redaction::entropy;
 
 type Range = (usize, usize);
 
-/// Names whose value is a secret everywhere, in lower case without separators.
+/// Names with a value that is a secret everywhere, in lower case without separators.
 const SECRET_NAMES: &[&str] = &[
     "accesskey",
     "accesstoken",
@@ -37,7 +37,7 @@ const SECRET_NAMES: &[&str] = &[
     "xapikey",
     "xawsec2metadatatoken",
 ];
-/// Ends of names whose value does not leave the cluster.
+/// Suffixes of names with a value that does not leave the cluster.
 const SECRET_SUFFIXES: &[&str] = &[
     "accesskey",
     "accountkey",
@@ -68,14 +68,14 @@ const SECRET_SUFFIXES: &[&str] = &[
     "webhook",
     "webhookurl",
 ];
-/// Parts of names whose value is a secret only if it looks random.
+/// Parts of names with a value that is a secret only if it looks random.
 const SUSPICIOUS_PARTS: &[&str] = &[
     "auth", "cert", "cookie", "cred", "hash", "key", "license", "nonce", "pass", "salt", "secret",
     "session", "sig", "token",
 ];
-/// Headers whose value is a secret up to the end of the line.
+/// Headers with a value that is a secret up to the end of the line.
 const SECRET_HEADERS: &[&str] = &["authorization", "cookie", "proxyauthorization", "setcookie"];
-/// Words that stand for a missing or a hidden value.
+/// Words that replace a missing or a hidden value.
 const NO_VALUES: &[&str] = &["null", "none", "nil", "true", "false", "<nil>", "redacted"];
 /// Authorization schemes before a credential.
 pub(super) const SCHEMES: &[&str] = &["Bearer ", "Basic ", "bearer ", "basic "];
@@ -101,8 +101,8 @@ pub(super) fn is_secret_value(name: &str, value: &str) -> bool {
     Audience::Outside.hides(&normalised(name), value)
 }
 
-/// Returns the ranges of values in a text whose name says that they are secret: of `name=value` and
-/// `name: value`, and for readers outside of every other notation.
+/// Returns the ranges of values in a text with a name that says that they are secret: of `name=value`
+/// and `name: value`, and for readers outside of every other notation.
 pub(super) fn values(text: &str, audience: Audience) -> Vec<Range> {
     let mut found = Vec::new();
     for (at, separator) in text.match_indices(['=', ':']) {
@@ -165,7 +165,7 @@ fn normalised(name: &str) -> String {
         .collect()
 }
 
-/// Returns the name that a text ends with, without quotes.
+/// Returns the name at the end of a text, without quotes.
 fn name_before(text: &str) -> &str {
     let text = text.trim_end_matches(['"', '\'', '\\', ' ', '[']);
     let from = text.floor_char_boundary(text.len().saturating_sub(MAX_NAME_BYTES));

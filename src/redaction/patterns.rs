@@ -75,7 +75,7 @@ fn user_info(text: &str, from: usize) -> Option<Range> {
     let authority = url.split(['/', '?', '#']).next()?;
     let at = match authority.rfind('@') {
         Some(at) => at,
-        // A password with a slash ends the authority too early. A port is a number.
+        // A password with a slash cuts the authority too early. A port is a number.
         None if authority
             .split_once(':')
             .is_some_and(|(_, port)| !is_number(port)) =>
@@ -118,7 +118,7 @@ fn private_keys(text: &str) -> impl Iterator<Item = Range> {
     })
 }
 
-/// Returns the private key whose first line is missing, because a log was cut.
+/// Returns the private key without its first line, because a log was cut.
 pub(super) fn cut_private_key(text: &str) -> Option<Range> {
     const BEGIN: &str = "-----BEGIN ";
     const END: &str = "-----END ";

@@ -4,6 +4,8 @@ mod canned_exporter;
 mod secrets;
 
 use std::fs;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use canned_exporter::CannedExporter;
@@ -40,6 +42,9 @@ fn outside(world: &LabCluster, file: &Path) -> Vec<String> {
 async fn bundle(world: &LabCluster, more: &[&str]) -> (Output, Unpacked) {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("bundle.zip");
+    // Everyone may read an older archive.
+    fs::write(&file, "").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
     let mut arguments = outside(world, &file);
     arguments.extend(more.iter().map(ToString::to_string));
     let output = tokio::task::spawn_blocking(move || {
@@ -48,6 +53,12 @@ async fn bundle(world: &LabCluster, more: &[&str]) -> (Output, Unpacked) {
     });
     let output = output.await.unwrap();
     assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    let permissions = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(
+        permissions & 0o777,
+        0o600,
+        "only the owner may read the archive"
+    );
     (output, Unpacked::read(&fs::read(&file).unwrap()))
 }
 

@@ -1,6 +1,6 @@
-//! The closed lists of fields, labels and annotations whose texts may leave the cluster.
+//! The closed lists of fields, labels and annotations with texts that may leave the cluster.
 
-/// Fields whose text is shown: names, kinds, states and times. Free text among them passes the
+/// Fields with a text that is shown: names, kinds, states and times. Free text among them passes the
 /// redactor like everything else.
 const FIELDS: &[&str] = &[
     "accessModes",

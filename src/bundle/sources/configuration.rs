@@ -1,4 +1,5 @@
-//! The exporter's configuration file, reduced to the keys it knows, with values of harmless forms.
+//! The exporter's configuration file. Only values of known keys are shown, if their form is
+//! harmless.
 
 use serde_json::{Map, Value};
 
@@ -9,13 +10,7 @@ use crate::bundle::sources::objects::ObjectLists;
 use crate::config::exporter::keys::KEYS;
 
 /// Forms of values that are shown.
-const FORMS: &[Form] = &[
-    Form::Scalar,
-    Form::Path,
-    Form::Name,
-    Form::Hosts,
-    Form::Version,
-];
+const FORMS: &[Form] = &[Form::Scalar, Form::Path, Form::Name, Form::Hosts];
 
 /// Returns the configuration files in the `ConfigMaps` of exporters.
 pub(in crate::bundle) fn of_config_maps(
@@ -43,7 +38,7 @@ fn file(name: &str, text: &str, learned: &mut LearnedSecrets) -> CollectedFile {
     };
     CollectedFile::new(
         &["configuration", name],
-        "configuration of the exporter, known keys only",
+        "configuration of the exporter, values of known keys only",
         content,
     )
 }
@@ -63,6 +58,8 @@ fn reduced(path: &[&str], value: &Value, learned: &mut LearnedSecrets) -> Value 
             .map(|value| reduced(path, value, learned))
             .collect(),
         Value::String(text) => shown(path, text, learned).into(),
+        // A PIN or a password of digits, for example.
+        Value::Number(number) if !is_known(path) => redacted(&number.to_string()).into(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
@@ -73,15 +70,18 @@ fn shown(path: &[&str], text: &str, learned: &mut LearnedSecrets) -> String {
     } else {
         FORMS
     };
-    let shown = KEYS
-        .iter()
-        .any(|key| key.paths().iter().any(|known| known == path))
+    let shown = is_known(path)
         .then(|| form.iter().find_map(|form| form.shown(text)))
         .flatten();
     shown.unwrap_or_else(|| {
         learned.learn(path.last().unwrap_or(&""), text);
         redacted(text)
     })
+}
+
+fn is_known(path: &[&str]) -> bool {
+    KEYS.iter()
+        .any(|key| key.paths().iter().any(|known| known == path))
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
     fn only_known_keys_with_harmless_values_are_shown() {
         let text = "scope: cluster\nlog: { level: debug }\ncastai:\n  api_url: https://u:hunter2@api.cast.ai/x\n\
                     dns: { nameservers: ['10.0.0.10:53'] }\nchecks: { dns: { interval: 15s } }\n\
-                    password: hunter2\nagent: { namespace: 'Tr0ub4dor And 3' }\n";
+                    password: hunter2\npin: 12345678\nagent: { namespace: 'Tr0ub4dor And 3' }\n";
         let mut learned = LearnedSecrets::default();
         let Content::Objects(values) = file("x", text, &mut learned).content else {
             panic!("it is YAML")
@@ -106,7 +106,7 @@ mod tests {
                 "castai": { "api_url": "https://api.cast.ai" },
                 "dns": { "nameservers": ["10.0.0.10:53"] },
                 "checks": { "dns": { "interval": "15s" } },
-                "password": "(redacted, 7 characters)",
+                "password": "(redacted, 7 characters)", "pin": "(redacted, 8 characters)",
                 "agent": { "namespace": "(redacted, 15 characters)" },
             })]
         );

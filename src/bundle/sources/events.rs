@@ -8,7 +8,7 @@ use crate::bundle::archive::{CollectedFile, Content};
 use crate::bundle::sources::objects::{EVENTS, ObjectLists};
 use crate::report::evidence::single_line;
 
-/// Returns the table, unless there are no events.
+/// Returns the table; `None` without events.
 pub(in crate::bundle) fn table(lists: &ObjectLists) -> Option<CollectedFile> {
     let mut events: Vec<&Value> = lists.of_kind(EVENTS).iter().collect();
     if events.is_empty() {
@@ -17,7 +17,7 @@ pub(in crate::bundle) fn table(lists: &ObjectLists) -> Option<CollectedFile> {
     events.sort_by_key(|event| time(event));
     let mut table = String::new();
     for event in events {
-        let text = |value: &Value| single_line(value.as_str().unwrap_or_default()).clone();
+        let text = |value: &Value| single_line(value.as_str().unwrap_or_default());
         let object = &event["involvedObject"];
         writeln!(
             table,

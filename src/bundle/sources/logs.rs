@@ -12,15 +12,15 @@ use crate::bundle::limits::{MAX_LOG_BYTES, MAX_LOGS, MAX_PODS_OF_DAEMON_SET};
 use crate::bundle::log_tail::LogTail;
 use crate::bundle::manifest::{LeftOut, Reason};
 use crate::bundle::outcome::{Outcome, Task};
-use crate::bundle::sources::objects::{ObjectLists, daemon_set, is_in_trouble};
+use crate::bundle::sources::objects::{
+    EXPORTER, ObjectLists, daemon_set, is_in_trouble, path_part,
+};
 use crate::doctor::ExporterPod;
 use crate::kube::{ApiReply, Client, ClientError};
 use crate::net::StreamResponse;
 
 /// Timeout for each chunk of a log.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(15);
-/// The exporter's container in a companion's pod.
-const EXPORTER: &str = "castai-health-exporter";
 
 /// A log to read.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,7 +31,7 @@ pub struct LogSource {
     previous: bool,
 }
 
-/// The logs to read, most telling first, and what is not read.
+/// The logs to read, those of pods in trouble first, and what is not read.
 #[derive(Debug, Default)]
 pub struct LogPlan {
     /// The logs.
@@ -153,12 +153,10 @@ impl LogSource {
             .append_pair("tailLines", &lines.to_string())
             .append_pair("timestamps", "true")
             .finish();
-        let part =
-            |name: &str| form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>();
         let path = format!(
             "/api/v1/namespaces/{}/pods/{}/log?{query}",
-            part(&self.namespace),
-            part(&self.pod)
+            path_part(&self.namespace),
+            path_part(&self.pod)
         );
         let mut api = client.connect().await.map_err(|error| failed(&error))?;
         let mut stream = match api.stream(&path).await.map_err(|error| failed(&error))? {

@@ -48,8 +48,8 @@ const KINDS: &[Kind] = &[
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 /// The kind that is written as a table, too.
 pub(in crate::bundle) const EVENTS: &str = "events";
-/// The name of this exporter in the names of its `ConfigMaps`.
-const EXPORTER: &str = "castai-health-exporter";
+/// The name of an exporter's container, which the names of its `ConfigMaps` contain.
+pub(in crate::bundle) const EXPORTER: &str = "castai-health-exporter";
 
 /// The objects in the agent's namespace.
 #[derive(Debug)]
@@ -163,11 +163,18 @@ async fn cluster_roles(client: &Client, namespace: &str) -> Outcome {
             subjects.is_some_and(|of| of.iter().any(|of| of["namespace"] == namespace))
         }));
     });
-    if let Err(error) = read.await {
+    let is_complete = match read.await {
+        Ok(is_complete) => is_complete,
+        Err(error) => {
+            let left_out = LeftOut::error("clusterrolebindings", &error);
+            outcome.left_out.push(left_out);
+            return outcome;
+        }
+    };
+    if !is_complete || bindings.len() > MAX_OBJECTS {
         outcome
             .left_out
-            .push(LeftOut::error("clusterrolebindings", &error));
-        return outcome;
+            .push(LeftOut::rest_of("clusterrolebindings"));
     }
     bindings.truncate(MAX_OBJECTS);
     let mut names: Vec<String> = bindings
@@ -214,7 +221,7 @@ async fn cluster_roles(client: &Client, namespace: &str) -> Outcome {
 }
 
 /// Returns a name as one part of a URL path.
-fn path_part(name: &str) -> String {
+pub(in crate::bundle) fn path_part(name: &str) -> String {
     url::form_urlencoded::byte_serialize(name.as_bytes()).collect()
 }
 
@@ -248,11 +255,7 @@ impl Kind {
         let mut left_out = arrived.left_out(resource);
         match read {
             Ok(true) => {}
-            Ok(false) => left_out.push(LeftOut::new(
-                *resource,
-                Reason::OverLimit,
-                "the rest of a list that is too long",
-            )),
+            Ok(false) => left_out.push(LeftOut::rest_of(resource)),
             Err(ClientError::Rejected { status, .. }) if status.as_u16() == 404 => {}
             Err(error) => left_out.push(LeftOut::error(*resource, &error)),
         }

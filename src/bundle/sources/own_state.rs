@@ -46,7 +46,8 @@ impl OwnReport {
     }
 }
 
-/// Asks the exporter in the same pod; `None` if there is none, or if it requires TLS or a password.
+/// Reads the report of the exporter in the same pod; `None` without one, or if it requires TLS or a
+/// password.
 pub async fn of_loopback(
     web: &WebSettings,
     resolver: &Resolver,

@@ -15,6 +15,8 @@ use crate::kube::{Client, ListQuery};
 const MAX_TEXT_BYTES: usize = 1024;
 /// Largest number of distinct values that are counted of a property.
 const MAX_VALUES: usize = 50;
+/// Counts the nodes with other values than these.
+const OTHER: &str = "other";
 /// A property by which nodes are counted: a name, and where it is in the object.
 const PROPERTIES: &[(&str, &str)] = &[
     ("kubelet", "/status/nodeInfo/kubeletVersion"),
@@ -101,11 +103,16 @@ async fn nodes(client: &Client) -> Outcome {
     });
     match read.await {
         Err(error) => outcome.left_out.push(LeftOut::error(what, &error)),
-        Ok(_) => outcome.files.push(CollectedFile::new(
-            &["versions", "nodes.json"],
-            "nodes, counted by version, type and zone",
-            Content::Json(summary.json()),
-        )),
+        Ok(is_complete) => {
+            if !is_complete {
+                outcome.left_out.push(LeftOut::rest_of(what));
+            }
+            outcome.files.push(CollectedFile::new(
+                &["versions", "nodes.json"],
+                "nodes, counted by version, type and zone",
+                Content::Json(summary.json()),
+            ));
+        }
     }
     outcome
 }
@@ -133,9 +140,9 @@ impl NodeSummary {
                 continue;
             };
             let values = self.properties.entry(name).or_default();
-            if values.len() < MAX_VALUES || values.contains_key(value) {
-                *values.entry(value.to_owned()).or_default() += 1;
-            }
+            let is_counted = values.len() < MAX_VALUES || values.contains_key(value);
+            let value = if is_counted { value } else { OTHER };
+            *values.entry(value.to_owned()).or_default() += 1;
         }
     }
 
@@ -167,5 +174,17 @@ mod tests {
                 "count_by": { "kubelet": { "v1.32.0": 1, "v1.33.1": 2 }, "zone": { "eu-1a": 3 } },
             })
         );
+    }
+
+    #[test]
+    fn nodes_beyond_the_limit_of_values_are_counted_together() {
+        let mut summary = NodeSummary::default();
+        for number in 0..MAX_VALUES + 3 {
+            let kernel = format!("6.1.{number}");
+            summary.count(&json!({ "status": { "nodeInfo": { "kernelVersion": kernel } } }));
+        }
+        let kernels = &summary.json()["count_by"]["kernel"];
+        assert_eq!(kernels[OTHER], 3);
+        assert_eq!(kernels.as_object().unwrap().len(), MAX_VALUES + 1);
     }
 }

@@ -32,14 +32,7 @@ fn plant(world: &LabCluster, planted: &PlantedSecrets) -> String {
     }] });
     let mut objects = vec![deployment, with_exporter(planted.pod())];
     objects.extend(planted.config_maps.clone());
-    for (at, message) in planted.event_messages.iter().enumerate() {
-        objects.push(workload::event(
-            "Pod",
-            workload::POD,
-            &format!("Hook{at}"),
-            message,
-        ));
-    }
+    objects.extend(planted.events());
     let raw: Vec<String> = objects
         .iter()
         .chain([&accounts])

@@ -31,6 +31,16 @@ impl PlantedSecrets {
         pod
     }
 
+    /// Returns the events about the agent's pod.
+    pub fn events(&self) -> Vec<Value> {
+        let messages = self.event_messages.iter().enumerate();
+        messages
+            .map(|(at, message)| {
+                workload::event("Pod", workload::POD, &format!("Hook{at}"), message)
+            })
+            .collect()
+    }
+
     /// Returns the document of `/api/v1/status` of an exporter.
     pub fn status(&self) -> Value {
         json!({
