@@ -27,7 +27,7 @@ use crate::state::CheckState;
 /// The content type of [`exposition`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Lifecycle label of nodes whose purchase option only EC2 knows.
+/// Lifecycle label of nodes with a purchase option that only EC2 knows.
 const UNRESOLVED: &str = "unresolved";
 
 /// Renders all metrics in text format 0.0.4.

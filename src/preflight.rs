@@ -3,7 +3,7 @@
 //!
 //! Most checks are those of an installed agent. Three of them read its objects, which do not exist
 //! yet, and are replaced: `agent_workload` lets the API server try them without storing anything,
-//! `agent_permissions` reviews what the installing account may create, and `image_pull` asks the
+//! `agent_permissions` reviews what the installing account may create, and `image_pull` queries the
 //! registries of their images.
 
 mod chart_objects;
@@ -16,6 +16,7 @@ pub mod planned_agent;
 pub mod pod_admission;
 pub mod quantity;
 pub mod quota;
+mod refusal;
 
 pub use check_set::{PreflightCheck, check_set, skipped_checks};
 pub use manifest::{Manifest, ManifestError};

@@ -219,7 +219,7 @@ impl SchedulerContext {
             .expect("this context holds the sender");
     }
 
-    /// Tells the views when the next attempt of a check follows.
+    /// Records when the next attempt of a check follows, for the views.
     fn plan_next_attempt(&self, check: CheckId, pause: Duration) {
         self.health
             .plan_next_attempt(check, SystemTime::now() + pause);

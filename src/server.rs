@@ -53,7 +53,7 @@ const BACKLOG: u32 = 4096;
 /// Time that requests in progress may take after shutdown was requested.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(700);
 /// Number of connections that are closed for newer ones before the server looks at what the newer
-/// ones have sent. It is far below the limits, so that none is closed whose request is on its way.
+/// ones have sent. It is far below the limits, so that none is closed while its request arrives.
 const EVICTIONS_WITHOUT_PAUSE: usize = 16;
 /// Pause in which the runtime learns which connections have sent something.
 const EVICTION_PAUSE: Duration = Duration::from_millis(1);

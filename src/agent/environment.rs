@@ -287,6 +287,14 @@ mod tests {
              ]}
         ]}}"#;
 
+    /// Returns the unresolved variables and where they come from.
+    fn unresolved(environment: &Environment) -> Vec<(Option<&str>, &str)> {
+        let unresolved = environment.unresolved.iter();
+        unresolved
+            .map(|one| (one.variable.as_deref(), one.place.as_str()))
+            .collect()
+    }
+
     #[test]
     fn environment_is_resolved_by_the_kubelets_rules() {
         let (_dir, mounts) = mounted(&[
@@ -311,13 +319,8 @@ mod tests {
             "{:?}",
             environment.variables.keys()
         );
-        let unresolved: Vec<_> = environment
-            .unresolved
-            .iter()
-            .map(|one| (one.variable.as_deref(), one.place.as_str()))
-            .collect();
         assert_eq!(
-            unresolved,
+            unresolved(&environment),
             [
                 (None, "the Secret hidden"),
                 (Some("TLS_CA_CERT_FILE"), "the Secret elsewhere")
@@ -336,13 +339,8 @@ mod tests {
         let environment = environment(POD, &mounts);
         assert_eq!(value(&environment, "API_KEY"), Some("key"));
         assert_eq!(value(&environment, "PROVIDER"), Some("gke"));
-        let unresolved: Vec<_> = environment
-            .unresolved
-            .iter()
-            .map(|one| (one.variable.as_deref(), one.place.as_str()))
-            .collect();
         assert_eq!(
-            unresolved,
+            unresolved(&environment),
             [(
                 Some("TLS_CA_CERT_FILE"),
                 "the key ca of the Secret elsewhere"

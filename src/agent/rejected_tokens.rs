@@ -1,4 +1,4 @@
-//! Components whose CAST AI token was invalidated, according to their own logs.
+//! Components with an invalidated CAST AI token, according to their own logs.
 
 use std::sync::Arc;
 
@@ -181,7 +181,9 @@ fn remedy(snapshot: &NamespaceSnapshot, component: InstalledComponent<'_>) -> St
     let chart = labels
         .get(CHART_LABEL)
         .and_then(|chart| chart.rsplit_once('-'))
-        .map_or(name, |(chart, _)| chart);
+        .map(|(chart, _)| chart)
+        .filter(|chart| is_plain(chart))
+        .unwrap_or(name);
     let shares_release_with_agent = || {
         snapshot.deployments.iter().any(|deployment| {
             deployment.name == AGENT_DEPLOYMENT
@@ -189,19 +191,18 @@ fn remedy(snapshot: &NamespaceSnapshot, component: InstalledComponent<'_>) -> St
         })
     };
     let create_key = "Create a key in the console (API access keys)";
+    // An annotation may hold anything, also a line that looks like a command.
+    let plain_release = helm_release.filter(|release| is_plain(release));
     // An umbrella release has another chart, which the command below would replace by the
     // component's chart.
-    if let Some(release) =
-        helm_release.filter(|_| name != AGENT_DEPLOYMENT && shares_release_with_agent())
-    {
+    if helm_release.is_some() && name != AGENT_DEPLOYMENT && shares_release_with_agent() {
+        let release = plain_release.map_or_else(String::new, |release| format!(" {release}"));
         return format!(
-            "{create_key} and set it for {chart} (castai.apiKey) in the Helm release {release}, \
+            "{create_key} and set it for {chart} (castai.apiKey) in the Helm release{release}, \
              which the component shares with the agent."
         );
     }
-    let release = helm_release
-        .filter(|release| is_plain(release))
-        .unwrap_or(chart.trim_start_matches("castai-"));
+    let release = plain_release.unwrap_or(chart.trim_start_matches("castai-"));
     format!(
         "{create_key}, export it as CASTAI_API_TOKEN, and renew the component's token:\n\
          $ helm repo update\n\

@@ -51,7 +51,7 @@ const READ: &[&str] = &["get", "list", "watch"];
 /// `get`, by the agent itself.
 const LIST_AND_WATCH: &[&str] = &["list", "watch"];
 
-/// The agent whose optional informers are listed.
+/// The version of the agent that has the listed optional informers.
 const VERIFIED: (u32, u32, u32) = (0, 123, 0);
 
 macro_rules! permissions {

@@ -52,9 +52,9 @@ pub struct CheckEntry {
     pub scope: Scope,
     /// Default time between two attempts.
     pub interval: Duration,
-    /// Checks whose result it reads or that can block it; they run first.
+    /// Checks that run first, because it reads their result or they can block it.
     pub prerequisites: &'static [CheckId],
-    /// The phases whose durations it publishes.
+    /// The phases with published durations.
     pub phases: &'static [Phase],
     /// The agent's timeouts for this target.
     pub timeouts: Timeouts,

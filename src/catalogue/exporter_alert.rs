@@ -194,6 +194,7 @@ exporter_alerts! {
         impact: "Failures that this check covers go unnoticed.",
         diagnosis: &[
             "castai-health-exporter check",
+            "kubectl auth can-i --list --as system:serviceaccount:castai-agent:castai-health-exporter -n castai-agent",
             "kubectl auth can-i --list --as system:serviceaccount:castai-agent:castai-agent -n castai-agent",
         ],
         remedy: "Open the exporter's status page: it shows the reason and names the missing permission. Grant it, or disable the check in the exporter's configuration file (`checks.<check>.enabled: false`).",

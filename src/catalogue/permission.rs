@@ -26,7 +26,7 @@ pub struct Permission {
     pub verbs: &'static [&'static str],
     /// The scope of the role.
     pub scope: RoleScope,
-    /// The only objects that may be read, if they are known by name; `serviceAccount` stands for
+    /// The only objects that may be read, if they are known by name; `serviceAccount` is
     /// the agent's account.
     pub names: &'static [&'static str],
     /// The checks that are `unknown` without it.
@@ -35,7 +35,7 @@ pub struct Permission {
     pub purpose: &'static str,
 }
 
-/// Resources whose objects are watched.
+/// Resources with watched objects.
 pub const WATCHED_RESOURCES: &[&str] = &[
     "deployments",
     "replicasets",

@@ -119,7 +119,7 @@ impl Placeholder {
     }
 }
 
-/// Returns whether a value can stand in a command as it is: no shell interprets any of its
+/// Returns whether a value can be part of a command as it is: no shell interprets any of its
 /// characters, and it is not a flag.
 pub fn is_plain(value: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:/@+=".contains(c);

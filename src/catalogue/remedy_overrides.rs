@@ -35,7 +35,7 @@ pub const REMEDY_OVERRIDES: &[RemedyOverride] = &[
             or 6443. Check network policies, and the security groups or firewall between the nodes \
             and the control plane:\n\
             $ kubectl -n {namespace} get networkpolicy\n\
-            Compare the address with the API servers that report themselves alive:\n\
+            Compare the address with the registered API servers:\n\
             $ kubectl -n default get endpointslices -l kubernetes.io/service-name=kubernetes",
     },
     RemedyOverride {

@@ -30,7 +30,7 @@ pub enum Situation {
     FreshToken,
     /// The credentials are those of a kubeconfig.
     KubeconfigUser,
-    /// This agent believes to be the leader, but does not renew the lease.
+    /// This agent believes that it is the leader, but does not renew the lease.
     SilentLeader,
     /// This agent is not the leader, and does not take over.
     WaitingFollower,
@@ -90,9 +90,10 @@ pub const SITUATION_REMEDIES: &[SituationRemedy] = &[
             open a ticket. Self-managed: check the load of the control-plane nodes and the \
             kube-apiserver containers there:\n\
             $ crictl ps -a --name kube-apiserver\n\
-            If the API server responds from elsewhere, check what this node's packets pass: \
-            firewall, TLS inspection, MTU:\n\
-            $ kubectl get --raw /readyz",
+            Test the API server from elsewhere:\n\
+            $ kubectl get --raw /readyz\n\
+            If it responds there, check the network path from this node: firewall, TLS inspection, \
+            MTU.",
     },
     SituationRemedy {
         situation: Situation::AllApiservers,
@@ -113,7 +114,7 @@ pub const SITUATION_REMEDIES: &[SituationRemedy] = &[
         modes: &[M::K8sEndpointDown],
         text: "Remove the failing API server from the load balancer in front of the service's \
             address, or repair it: connections are still routed to it. Compare its backends with \
-            the API servers that report themselves alive:\n\
+            the registered API servers:\n\
             $ kubectl get endpointslices -n default -l kubernetes.io/service-name=kubernetes\n\
             Managed: open a ticket with the provider.",
     },
@@ -152,7 +153,7 @@ pub const SITUATION_REMEDIES: &[SituationRemedy] = &[
         situation: Situation::SilentLeader,
         checks: &[CheckId::AgentHealth],
         modes: &[M::AgentLeaseStale],
-        text: "Restart the agent, which runs and believes to lead, but no longer renews the lease:\n\
+        text: "Restart the agent, which considers itself the leader but no longer renews the lease:\n\
             $ kubectl -n {namespace} delete pod -l app.kubernetes.io/name=castai-agent\n\
             If it happens again, check that it may update the lease, and look at the `apiserver` \
             check:\n\
@@ -185,8 +186,8 @@ pub const SITUATION_REMEDIES: &[SituationRemedy] = &[
         situation: Situation::KubeconfigUser,
         checks: &[CheckId::Apiserver],
         modes: &[M::K8sUnauthorized],
-        text: "Log in again, or renew the credentials in the kubeconfig; the agent's own are not \
-            tested here. Check which user it names:\n\
+        text: "Log in again, or renew the credentials in the kubeconfig; the agent's own \
+            credentials are not tested here. Check which user it names:\n\
             $ kubectl config view --minify\n\
             $ kubectl auth whoami",
     },
@@ -206,9 +207,9 @@ pub const SITUATION_REMEDIES: &[SituationRemedy] = &[
         situation: Situation::PartOfHandshake,
         checks: &[CheckId::CastaiApi, CheckId::StsIdentity, CheckId::Ec2Api],
         modes: &[M::TlsHandshakeTimeout],
-        text: "Lower the MTU of the pod network to that of the smallest link on the way (VPN, \
-            tunnel, transit gateway), or let the router clamp the MSS: the start of the \
-            certificate arrives, and large packets do not. Let ICMP `fragmentation needed` pass \
+        text: "Lower the MTU of the pod network to the smallest MTU on the path (VPN, tunnel, \
+            transit gateway), or clamp the MSS on the router: the start of the certificate \
+            arrives, but large packets do not. Let ICMP `fragmentation needed` pass \
             the firewalls. Compare the MTU in the agent's pod with that of the path:\n\
             $ kubectl -n {namespace} run mtu-test --rm -it --restart=Never --image=busybox -- \
             cat /sys/class/net/eth0/mtu",
@@ -217,8 +218,8 @@ pub const SITUATION_REMEDIES: &[SituationRemedy] = &[
         situation: Situation::ThroughProxy,
         checks: &[CheckId::CastaiApi, CheckId::StsIdentity, CheckId::Ec2Api],
         modes: &[M::TlsHandshakeTimeout],
-        text: "Have the owner of the proxy in the evidence allow the host, and look at its log: the \
-            proxy opens the tunnel, and nothing comes back through it. If the proxy inspects \
+        text: "Have the owner of the proxy in the evidence allow the host and check the proxy's \
+            log: the proxy opens the tunnel, but nothing comes back through it. If the proxy inspects \
             TLS, exempt the host. If the host is reachable without the proxy, add it to \
             `NO_PROXY` in the agent's values.",
     },
@@ -271,7 +272,7 @@ impl Situation {
             Self::LeaseReleased => "the lease has no holder",
             Self::FreshToken => "the token was issued for the exporter a moment ago",
             Self::KubeconfigUser => "the credentials are those of a kubeconfig",
-            Self::SilentLeader => "this agent runs and believes to be the leader",
+            Self::SilentLeader => "this agent runs and considers itself the leader",
             Self::WaitingFollower => "this agent runs and is not the leader",
             Self::NothingReceived => "nothing was received",
             Self::PartOfHandshake => "only part of the handshake was received",

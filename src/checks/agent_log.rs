@@ -138,7 +138,7 @@ impl AgentLog {
         let claimed = endpoint
             .and_then(|endpoint| endpoint.credentials.claims())
             .and_then(|claims| claims.pod);
-        // Outside the agent's pod there is no own pod, whatever the token says.
+        // Outside the agent's pod this pod is not the agent's, whatever the token claims.
         let pod = self
             .own_pod
             .as_ref()

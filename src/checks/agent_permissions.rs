@@ -21,7 +21,7 @@ use crate::kube::{
 };
 use crate::report::{Evidence, Finding, LatestReports, Observation, Report, Verdict};
 
-/// The namespace whose rules are those of all namespaces: it does not exist, so no role of a
+/// A namespace with only the rules of all namespaces: it does not exist, so no role of a
 /// namespace adds to them.
 const NO_NAMESPACE: &str = "castai-health-exporter-no-such-namespace";
 

@@ -219,7 +219,7 @@ impl Apiserver {
             date = response.date_sample(CheckId::Apiserver.label());
             let caller = self.caller(is_agent, &agent);
             let version = match version(&response, &agent, &caller) {
-                // It rejects the exporter's account, which says nothing about the agent's.
+                // It rejects the exporter's account, which proves nothing about the agent's.
                 Err(finding) if own_view && finding.mode.category() == Category::Denied => {
                     let rejected = reachable_evidence(&name, &finding.evidence);
                     not_as_agent = Some(Verdict::Unknown(rejected.clone()));
@@ -247,7 +247,7 @@ impl Apiserver {
             let own = self.own_caller(endpoint);
             if own_view {
                 evidence = evidence.with_remark(&format!(
-                    "tested as {own}, because no tokens of the agent's are requested"
+                    "tested as {own}, because this companion requests no tokens of the agent's account"
                 ));
             }
             if list && addresses.is_none() {

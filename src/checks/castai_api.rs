@@ -139,7 +139,7 @@ fn reachable(response: &Response, connection: &Connection, path: &str) -> Result
     }
 }
 
-/// Returns whether a response is a web page; the failure mode says whose.
+/// Returns whether a response is a web page; the failure mode names its sender.
 fn is_page(response: &Response) -> bool {
     response
         .header("content-type")

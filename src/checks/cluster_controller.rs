@@ -17,7 +17,7 @@ use crate::report::{Evidence, Finding, Report, Verdict};
 const DEPLOYMENT: &str = "castai-cluster-controller";
 /// The name of its container and its Lease.
 const CONTAINER: &str = "cluster-controller";
-/// The number of pods whose logs are read. There are two replicas, and only the leader calls CAST
+/// Maximum number of pods to read logs from. There are two replicas, and only the leader calls CAST
 /// AI.
 const MAX_LOG_PODS: usize = 4;
 

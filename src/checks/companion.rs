@@ -10,7 +10,7 @@ use crate::report::{Evidence, Verdict};
 const SIDECAR_ONLY: &str =
     "which only exists in the agent's pods; run the exporter as a sidecar to check it";
 
-/// Why there is no token of the agent's service account.
+/// The reason for a missing token of the agent's service account.
 const NO_TOKENS: &str = "this companion requests none (agent.token_requests is false)";
 
 /// Added for a check of cluster scope, which a sidecar does not run by default.

@@ -1,4 +1,4 @@
-//! A check whose report states what it could not see: watched objects that are left out, and a
+//! A check with a report that states what it could not see: watched objects that are left out, and a
 //! shortage of this process itself.
 
 use std::sync::Arc;

@@ -283,7 +283,7 @@ const UNREADABLE: &[&str] = &[
     "unexpected end of JSON input",
 ];
 
-/// Failed operations whose line does not give the cause.
+/// Failed operations that are logged without the cause.
 const CAUSE_UNTOLD: &[Rule] = &[
     (&["failed sending delta:"], M::CastaiDeliveryFailed),
     (

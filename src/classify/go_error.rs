@@ -67,8 +67,8 @@ fn proxy(text: Text<'_>) -> Option<FailureMode> {
     connect_response(text)
 }
 
-/// Returns the mode of an `https` request that ends with only a status text: the response to
-/// CONNECT.
+/// Returns the mode of a failed `https` request that is followed by a status text only: the response
+/// to CONNECT.
 fn connect_response(text: Text<'_>) -> Option<FailureMode> {
     const GATEWAY: &[&str] = &[
         "Bad Gateway",
@@ -108,12 +108,12 @@ fn connect_response(text: Text<'_>) -> Option<FailureMode> {
     (STATUS.iter().any(ends_with) || own_reason_phrase(text)).then_some(M::ProxyDenied)
 }
 
-/// Returns whether an error ends before this text.
+/// Returns whether this text is no longer part of the error before it.
 fn ends_here(after: &str) -> bool {
     after.is_empty() || after.starts_with([',', '"', '\n', ')']) || after.starts_with(" provider=")
 }
 
-/// Returns whether an `https` request ends with the proxy's own reason phrase, such as
+/// Returns whether an `https` request is followed by the proxy's own reason phrase, such as
 /// `Blocked by policy` or `URLBlocked`: Go's errors begin with a lower-case word, or are `EOF`.
 fn own_reason_phrase(text: Text<'_>) -> bool {
     const MAX_PHRASE_BYTES: usize = 60;
@@ -140,8 +140,7 @@ fn own_reason_phrase(text: Text<'_>) -> bool {
     })
 }
 
-/// Returns whether the quoted text that ends three bytes before the end of `before` is an `https`
-/// URL.
+/// Returns whether the quoted text before the final `": "` of `before` is an `https` URL.
 fn quoted_before_is_https(before: &str) -> bool {
     let Some(quoted) = before.strip_suffix("\": ") else {
         return false;
@@ -305,7 +304,7 @@ fn vague(text: Text<'_>) -> Option<Cause> {
     contains_any(text, GIVEN_UP).then_some(Cause::GivenUp)
 }
 
-/// Returns whether the error ends with `EOF`: the other side closed the connection.
+/// Returns whether `EOF` is the last word of the error: the other side closed the connection.
 fn ends_with_eof(text: Text<'_>) -> bool {
     if text.contains("JSON") || text.contains("parsing json") {
         return false;

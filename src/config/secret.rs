@@ -18,7 +18,7 @@ enum Value {
 }
 
 impl Secret {
-    /// Wraps a value, and redacts it wherever it appears.
+    /// Wraps a value, and redacts it everywhere.
     pub fn new(value: impl Into<String>) -> Self {
         Self::with_parts(value, Vec::new())
     }

@@ -78,8 +78,8 @@ impl Config {
             .expect("every check of the catalogue has settings")
     }
 
-    /// Returns whether nothing is configured that could be checked: it does not run in a pod, and neither a
-    /// kubeconfig nor the agent's environment is known.
+    /// Returns whether nothing is configured that could be checked: it does not run in a pod, and
+    /// neither a kubeconfig nor the agent's environment is known.
     pub fn has_nothing_to_check(&self) -> bool {
         matches!(self.apiserver, ApiserverLocation::Absent)
             && self.agent_environment == AgentEnvironment::None

@@ -111,11 +111,18 @@ impl LiveState {
     /// Applies a new configuration and its checks.
     pub(super) fn replace(&self, config: &Config, check_specs: &[CheckSpec]) {
         self.health.replace_checks(check_specs);
+        let check_states = self.health.check_states();
         self.history
-            .replace_checks(&self.health.check_states(), SystemTime::now());
-        *self.exporter() = Exporter::new(config, &checks(check_specs));
+            .replace_checks(&check_states, SystemTime::now());
+        let exporter = Exporter::new(config, &checks(check_specs));
+        let diagnosis = Diagnosis::new(&check_states, exporter.vantage);
+        *self.exporter() = exporter;
         let mut events = self.events();
         *events = EventRecorder::for_config(events.take(), config);
+        // A new recorder would not see the root causes that already hold until one of them changes.
+        if let Some(events) = &*events {
+            events.observe(RootCauses::new(&check_states, &diagnosis));
+        }
     }
 
     /// Keeps the previous configuration and returns what is wrong with the new one.
@@ -149,8 +156,10 @@ impl LiveState {
     }
 
     fn exporter_with_counts(&self) -> Exporter {
+        // Unlocked before the exporter is locked: `on_change` locks them in the other order.
+        let kube_events = self.events().as_ref().map(EventRecorder::counts);
         Exporter {
-            kube_events: self.events().as_ref().map(EventRecorder::counts),
+            kube_events,
             ..self.exporter().clone()
         }
     }

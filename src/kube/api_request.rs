@@ -15,6 +15,7 @@ use crate::kube::error::ClientError;
 use crate::kube::json_stream::{ItemSplitter, MAX_TEXT_BYTES, SplitError};
 use crate::kube::types::object::ListEnvelope;
 use crate::net::{Response, StreamResponse};
+use crate::report::Evidence;
 use crate::report::evidence::quote_body;
 
 /// Deadline for a body.
@@ -23,6 +24,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const PAGE_SIZE: usize = 100;
 /// Largest list that is read, in bytes.
 const MAX_LIST_BYTES: usize = 32 << 20;
+/// Most pages of a list. A server that always names a next page must not keep a person waiting.
+const MAX_PAGES: usize = 400;
 
 /// A response with any status.
 #[derive(Clone, Debug)]
@@ -84,11 +87,11 @@ impl PodPort {
 }
 
 impl ApiReply {
-    /// Returns the message of the API server's `Status`; `None` for any other body, such as the
-    /// error page of a pod.
+    /// Returns the message of the API server's `Status`, safe to print; `None` for any other body,
+    /// such as the error page of a pod. A pod or a webhook may have written the message.
     pub fn status_message(&self) -> Option<String> {
         let status: StatusObject = serde_json::from_slice(&self.body).ok()?;
-        (status.kind == "Status").then_some(status.message)
+        (status.kind == "Status").then(|| Evidence::from(status.message).to_string())
     }
 
     /// Returns the message of the API server, or the beginning of the body in quotes.
@@ -145,7 +148,8 @@ impl Client {
     }
 
     /// Lists the objects of a collection that match a label selector, and passes the JSON of each
-    /// on. Long texts in them are cut; what is larger than the limit is left out.
+    /// on. Long texts in them are cut; what is larger than the limit is left out. Returns whether
+    /// the list is complete.
     ///
     /// # Errors
     /// If the list cannot be read; `permission` names what is missing, as in `list pods`.
@@ -155,7 +159,7 @@ impl Client {
         selector: &str,
         permission: &str,
         mut each: impl FnMut(&[u8]),
-    ) -> Result<(), ClientError> {
+    ) -> Result<bool, ClientError> {
         let query = ListQuery {
             collection,
             selector,
@@ -167,7 +171,7 @@ impl Client {
                 each(item);
             }
         });
-        list.await.map(drop)
+        list.await
     }
 
     /// Lists the objects that match a query, and passes the JSON of each on, or that it is too
@@ -192,7 +196,7 @@ impl Client {
         };
         let mut api = self.connect().await?;
         let (mut next, mut bytes_read) = (String::new(), 0);
-        loop {
+        for _ in 0..MAX_PAGES {
             let query = form_urlencoded::Serializer::new(String::new())
                 .append_pair("labelSelector", selector)
                 .append_pair("limit", &PAGE_SIZE.to_string())
@@ -227,9 +231,10 @@ impl Client {
                 .map_err(|error| malformed(format!("invalid JSON at column {}", error.column())))?;
             next = envelope.metadata.r#continue;
             if next.is_empty() || bytes_read > MAX_LIST_BYTES {
-                return Ok(next.is_empty());
+                break;
             }
         }
+        Ok(next.is_empty())
     }
 
     /// Reads up to `limit` bytes from a port of a pod.
@@ -302,6 +307,8 @@ mod tests {
             refused.status_message().as_deref(),
             Some("pods is forbidden")
         );
+        let hostile = reply(r#"{"kind":"Status","message":"a\u001b[31mb\nc"}"#);
+        assert_eq!(hostile.status_message().as_deref(), Some("a[31mb c"));
         assert_eq!(reply(r#"{"kind":"Other"}"#).status_message(), None);
         assert_eq!(reply("<html>").status_message(), None);
         assert_eq!(reply("no entry").reason(), "\"no entry\"");

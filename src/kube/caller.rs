@@ -1,4 +1,4 @@
-//! The account whose credentials a request to the API server uses.
+//! The account that a request to the API server is sent as.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::config::{ApiserverLocation, Config, Vantage};
 use crate::kube::credentials::Credentials;
 use crate::kube::self_pod::SelfPod;
 
-/// The account whose credentials a request to the API server uses. Evidence names it, because a
+/// The account that a request to the API server is sent as. Evidence names it, because a
 /// missing permission of the agent is a failure, and one of the exporter is not.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Caller {

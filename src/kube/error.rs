@@ -39,7 +39,7 @@ pub enum ClientError {
     /// RBAC denies a permission.
     #[error("{caller} is not allowed to {permission}")]
     Forbidden {
-        /// The account whose credentials were used.
+        /// The account that the request was sent as.
         caller: Caller,
         /// The permission, such as `list pods`.
         permission: String,

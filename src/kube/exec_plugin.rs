@@ -191,7 +191,7 @@ async fn run(name: &str, exec: &ExecConfig) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Returns the values of variables and options whose name says that they are secret. A plugin may
+/// Returns the values of variables and options with a name that marks them as secret. A plugin may
 /// print them.
 fn configured_secrets(exec: &ExecConfig) -> Vec<&str> {
     let is_secret = |name: &str| {

@@ -218,7 +218,7 @@ impl Buffer {
     }
 }
 
-/// Returns whether the envelope so far ends at the start of the `items` array.
+/// Returns whether the last byte of the envelope so far opens the `items` array.
 fn ends_at_items(envelope: &[u8]) -> bool {
     let before = envelope
         .strip_suffix(b"[")

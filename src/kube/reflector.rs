@@ -152,7 +152,7 @@ impl<K: CachedObject> Reflector<K> {
         watcher(api, config).boxed()
     }
 
-    /// Applies events until the watch ends.
+    /// Applies events until the watch fails.
     async fn follow(&self, events: &mut Events<K>) -> WatchEnd {
         let mut listed: Option<(ListedObjects<K>, Instant)> = None;
         loop {
@@ -273,7 +273,7 @@ async fn sleep_until_some(deadline: Option<Instant>) {
     }
 }
 
-/// Returns a number that differs between watches, so that they do not all end at the same time.
+/// Returns a number that differs between watches, so that they do not all expire at the same time.
 fn jitter() -> u32 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

@@ -35,7 +35,7 @@ pub struct Store {
     pub events: Arc<Reflector<Event>>,
     /// The nodes of the cluster.
     pub nodes: Arc<Reflector<Node>>,
-    /// The pods of all namespaces whose image cannot be pulled.
+    /// The pods of all namespaces with an image that cannot be pulled.
     pub pending_image_pods: Arc<Reflector<PendingImagePod>>,
 }
 

@@ -13,7 +13,7 @@ use crate::kube::{ApiConnection, Client, ClientError};
 use crate::kube_events::event::{DeploymentReference, EventText};
 use crate::net::{Resolver, Response};
 
-/// Largest number of Events whose count is remembered.
+/// Largest number of Events with a remembered count.
 const MAX_REMEMBERED: usize = 256;
 
 /// Writes Events about one Deployment.
@@ -32,7 +32,7 @@ pub(super) enum EventError {
     /// The API server cannot be reached or denies a permission.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// There is no object that the Event could be about.
+    /// The Deployment that the Event would be about does not exist.
     #[error("Deployment {namespace}/{name} does not exist")]
     NoDeployment { namespace: String, name: String },
     /// The limit of the rate is reached.

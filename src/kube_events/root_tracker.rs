@@ -45,7 +45,7 @@ pub struct RootTracker {
     timing: EventTiming,
     /// Root causes that do not hold for long enough yet, with the time they were first seen.
     settling: BTreeMap<(CheckId, FailureMode), Instant>,
-    /// Checks whose root causes were written.
+    /// Checks with root causes that were written.
     written: BTreeMap<CheckId, WrittenCheck>,
 }
 

@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// An output whose every write waits for the test.
+    /// An output that blocks each write until the test continues.
     struct StalledOutput {
         permits: mpsc::Receiver<()>,
         written: mpsc::Sender<String>,

@@ -17,7 +17,7 @@ use crate::state::CheckState;
 /// Maximum number of changes on the page; the JSON has all of them.
 const MAX_CHANGES: usize = 10;
 
-/// Renders what stands below a check once it is opened.
+/// Renders what is below a check once it is opened.
 pub(super) fn details(view: &View<'_>, state: &CheckState) -> Markup {
     let report = state.latest.as_deref();
     html! {

@@ -14,7 +14,7 @@ pub(super) struct Headline {
     pub(super) tone: Tone,
     /// The verdict on the agent.
     pub(super) verdict: &'static str,
-    /// The root cause, or what is known; code stands in backticks.
+    /// The root cause, or what is known; code is in backticks.
     pub(super) because: String,
     /// A second sentence about the root cause.
     pub(super) lead: Option<&'static str>,

@@ -19,6 +19,8 @@
       // Browsers offer the clipboard to https and localhost only.
       getSelection().selectAllChildren(code);
       document.execCommand('copy');
+      // A selection pauses updates.
+      getSelection().removeAllRanges();
     }
     target.textContent = 'Copied';
     setTimeout(() => (target.textContent = 'Copy'), 2000);
@@ -58,17 +60,18 @@
   const refresh = async () => {
     const selecting = !getSelection().isCollapsed;
     if (paused || selecting || document.hidden) return;
-    let text;
+    let next;
     try {
       const response = await fetch(location.pathname, { cache: 'no-store' });
       if (!response.ok) throw new Error(response.status);
-      text = await response.text();
+      next = new DOMParser().parseFromString(await response.text(), 'text/html');
+      // A proxy may respond with a page of its own, such as a login.
+      if (!next.getElementById('headline')) throw new Error('not the status page');
     } catch {
       page.classList.add('lost');
       live.textContent = 'No answer from the exporter: this page is out of date.';
       return;
     }
-    const next = new DOMParser().parseFromString(text, 'text/html');
     if (version(next) !== version(document)) return location.reload();
     const before = headline(document);
     page.classList.remove('lost');

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-/// Renders text; what stands in backticks is code.
+/// Renders text; what is in backticks is code.
 pub(super) fn prose(text: &str) -> Markup {
     let pieces: Vec<&str> = text.split('`').collect();
     // A backtick without a partner is a character like any other.

@@ -1,4 +1,4 @@
-//! The tone of a status or severity: a colour, a shape and a word, so that none stands alone.
+//! The tone of a status or severity: a colour, a shape and a word, so that none is the only sign.
 
 use maud::{Markup, html};
 

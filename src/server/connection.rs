@@ -30,16 +30,19 @@ pub(super) async fn serve(
     stream: TcpStream,
     Admission { slot, evicted, .. }: Admission,
     shared: &Shared,
-    ending: watch::Receiver<bool>,
+    mut ending: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let _ = stream.set_nodelay(true);
     let policy = shared.access.policy();
     let served = async {
         // Until its first byte arrives, a connection needs no buffers.
-        tokio::time::timeout(HANDSHAKE_TIMEOUT, stream.readable())
-            .await
-            .map_err(|_| "no request in time".to_owned())?
-            .map_err(|error| error.to_string())?;
+        tokio::select! {
+            biased;
+            readable = tokio::time::timeout(HANDSHAKE_TIMEOUT, stream.readable()) => readable
+                .map_err(|_| "no request in time".to_owned())?
+                .map_err(|error| error.to_string())?,
+            () = ended(&mut ending) => return Ok(()),
+        }
         slot.record(Progress::Started);
         match &policy.config.tls {
             None => exchange(stream, &slot, shared, &policy, ending).await,

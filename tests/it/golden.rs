@@ -80,10 +80,11 @@ fn golden_explain_check() {
 
 #[test]
 fn golden_help() {
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &["--help"],
         &["run", "--help"],
         &["check", "--help"],
+        &["bundle", "--help"],
         &["explain", "--help"],
         &["generate", "--help"],
         &["catalogue", "--help"],

@@ -78,7 +78,7 @@ fn assert_hidden(shown: &str, secrets: &[String], place: &str) {
     }
 }
 
-/// Returns a lab cluster whose every connection to CAST AI passes a proxy with a password.
+/// Returns a lab cluster in which every connection to CAST AI passes a proxy with a password.
 fn behind_proxy() -> LabCluster {
     let mut world = LabCluster::behind_a_proxy();
     let password: String =

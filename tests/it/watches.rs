@@ -164,11 +164,13 @@ async fn resumed_watch_makes_the_cache_current_before_its_first_event() {
     // Without a list, an event or a bookmark.
     watched.pods(|pods| pods.len() == 4).await;
     let requests = watched.world.api.service().request_log().requests();
-    let mut of_pods = requests
+    let of_pods: Vec<_> = requests
         .iter()
-        .filter(|request| request.target.contains("castai-agent/pods?"));
+        .filter(|request| request.target.contains("castai-agent/pods?"))
+        .collect();
+    let is_watch = |request: &&lab::Request| request.target.contains("watch=true");
     assert!(
-        of_pods.all(|request| request.target.contains("watch=true")),
+        !of_pods.is_empty() && of_pods.iter().all(is_watch),
         "{requests:?}"
     );
 }

@@ -28,7 +28,7 @@ const DEFAULT_SECONDS: u64 = 40;
 const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
 /// Time until every check has a verdict.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
-/// Checks whose interval the lab's file does not set.
+/// Checks without an interval in the lab's file.
 const OTHER_CHECKS: &[&str] = &[
     "agent_workload",
     "agent_upgrade",

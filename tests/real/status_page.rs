@@ -16,7 +16,7 @@ use crate::support::browser::{follow, inspect};
 /// Time to name a failure on a busy machine.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Starts an exporter whose checks run often.
+/// Starts an exporter with checks that run often.
 async fn exporter_of(cluster: &LabCluster) -> Exporter {
     let mut file: Value = serde_saphyr::from_str(&cluster.file).unwrap();
     for check in CheckId::ALL {
@@ -27,7 +27,7 @@ async fn exporter_of(cluster: &LabCluster) -> Exporter {
     Exporter::start(&cluster.env, &path).await
 }
 
-/// Starts a lab cluster whose agent renews its lease.
+/// Starts a lab cluster with an agent that renews its lease.
 fn lab_cluster(leaders: &mut JoinSet<()>) -> LabCluster {
     let cluster = LabCluster::start();
     leaders.spawn(workload::renew_leases(cluster.api.objects().clone()));

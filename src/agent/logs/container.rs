@@ -1,10 +1,10 @@
-//! A container whose log is followed.
+//! A container with a log that is followed.
 
 use jiff::Timestamp;
 
 use crate::kube::types::pod::{ContainerStatus, Pod};
 
-/// A container whose log is followed, as the kubelet last reported it.
+/// A container with a log that is followed, as the kubelet last reported it.
 #[derive(Clone, Debug)]
 pub struct LogContainer {
     /// The namespace of the pod.

@@ -170,7 +170,7 @@ pub(super) fn lacks_only_a_separate_node(pod: &Pod) -> bool {
     })
 }
 
-/// Returns the fault of a pod whose phase is `Failed`.
+/// Returns the fault of a pod in phase `Failed`.
 pub(super) fn finished_pod_fault(pod: &Pod) -> Option<WorkloadFault> {
     let mode = match pod.reason.as_str() {
         "Evicted" | "Terminated" | "Shutdown" | "NodeShutdown" | "Preempting" => M::AgentEvicted,

@@ -1,4 +1,4 @@
-//! Starts of pods: new ones, and those whose container was restarted.
+//! Starts of pods: new ones, and those with a restarted container.
 
 use jiff::Timestamp;
 

@@ -53,8 +53,8 @@ impl Panel {
         self.column_texts(FIX, fixes.chain([absent]))
     }
 
-    /// Links the problem of each failure to its section of the runbooks. Without a base URL there
-    /// is no link, because a relative one would lead into Grafana.
+    /// Links the problem of each failure to its section of the runbooks. Without a base URL the
+    /// link is left out, because a relative one would lead into Grafana.
     pub(super) fn section_link(self, base: &str) -> Self {
         if base.is_empty() {
             return self.hidden_column(PAGE);

@@ -49,7 +49,7 @@ fn roots_with(severity: Severity, by: &str) -> String {
     format!("{} == {}", roots(by, SELECTED), severity_code(severity))
 }
 
-/// Returns the query for the number of clusters whose worst root cause has this severity.
+/// Returns the query for the number of clusters with this severity as their worst.
 fn clusters_with(severity: Severity) -> String {
     format!("count({}) or vector(0)", roots_with(severity, "cluster"))
 }
@@ -59,7 +59,7 @@ fn scraped_within(window: &str) -> String {
     format!("group by (cluster) (present_over_time({INFO}{{{CLUSTER}}}[{window}]))")
 }
 
-/// Returns the query for the clusters whose exporters are gone, as the alert about them defines it.
+/// Returns the query for the clusters without exporters, as the alert about them defines it.
 fn absent() -> String {
     format!("{} unless {}", scraped_within("1d"), scraped_within("10m"))
 }

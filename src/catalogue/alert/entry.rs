@@ -48,7 +48,7 @@ impl Alert {
         )
     }
 
-    /// Returns the checks whose failure explains this alert, where the exporter that reports the
+    /// Returns the checks that explain this alert when they fail, where the exporter that reports the
     /// alert may not see the cause (it has the other vantage) or where the failure outlasts it (it
     /// is observed, not probed).
     pub fn explained_by(&self) -> Vec<CheckId> {

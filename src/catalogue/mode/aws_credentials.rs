@@ -28,11 +28,10 @@ macro_rules! aws_credentials {
                 environment shows it. A complete but wrong key is `aws_key_invalid` or \
                 `aws_key_secret_wrong`.",
             remedy: "Store both in the Secret, or neither, then restart the agent:\n\
-                $ kubectl -n {namespace} create secret generic castai-agent \
-                --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\" \
-                --from-literal=AWS_ACCESS_KEY_ID=\"${AWS_ACCESS_KEY_ID:?set it first}\" \
-                --from-literal=AWS_SECRET_ACCESS_KEY=\"${AWS_SECRET_ACCESS_KEY:?set it first}\" \
-                --dry-run=client -o yaml | kubectl apply -f -\n\
+                $ kubectl -n {namespace} patch secret castai-agent -p \
+                \"{\\\"stringData\\\":{\
+                \\\"AWS_ACCESS_KEY_ID\\\":\\\"${AWS_ACCESS_KEY_ID:?set it first}\\\",\
+                \\\"AWS_SECRET_ACCESS_KEY\\\":\\\"${AWS_SECRET_ACCESS_KEY:?set it first}\\\"}}\"\n\
                 $ kubectl -n {namespace} rollout restart deploy/{deployment}",
         }
         AwsProfileInvalid = "aws_profile_invalid" {

@@ -23,9 +23,8 @@ macro_rules! castai {
             distinguishing: "The request was never sent. A well-formed key that is rejected is \
                 `castai_token_invalid`.",
             remedy: "Store the key again without a trailing newline (`echo` adds one):\n\
-                $ kubectl -n {namespace} create secret generic castai-agent \
-                --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\" --dry-run=client -o \
-                yaml | kubectl apply -f -\n\
+                $ kubectl -n {namespace} patch secret castai-agent -p \
+                \"{\\\"stringData\\\":{\\\"API_KEY\\\":\\\"${CASTAI_API_TOKEN:?set it first}\\\"}}\"\n\
                 $ kubectl -n {namespace} rollout restart deploy/{deployment}",
         }
         CastaiTokenInvalid = "castai_token_invalid" {
@@ -36,9 +35,8 @@ macro_rules! castai {
                 `castai_forbidden`: a valid key without permission.",
             remedy: "Create a key in the console (API access keys), then store it and restart the \
                 agent:\n\
-                $ kubectl -n {namespace} create secret generic castai-agent \
-                --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\" --dry-run=client -o \
-                yaml | kubectl apply -f -\n\
+                $ kubectl -n {namespace} patch secret castai-agent -p \
+                \"{\\\"stringData\\\":{\\\"API_KEY\\\":\\\"${CASTAI_API_TOKEN:?set it first}\\\"}}\"\n\
                 $ kubectl -n {namespace} rollout restart deploy/{deployment}",
         }
         CastaiForbidden = "castai_forbidden" {
@@ -51,9 +49,8 @@ macro_rules! castai {
             remedy: "Store a key from the right organisation in the agent's Secret and restart the \
                 agent: either another onboarding revoked the cluster's token, or the key belongs \
                 to another organisation:\n\
-                $ kubectl -n {namespace} create secret generic castai-agent \
-                --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\" --dry-run=client -o \
-                yaml | kubectl apply -f -\n\
+                $ kubectl -n {namespace} patch secret castai-agent -p \
+                \"{\\\"stringData\\\":{\\\"API_KEY\\\":\\\"${CASTAI_API_TOKEN:?set it first}\\\"}}\"\n\
                 $ kubectl -n {namespace} rollout restart deploy/{deployment}\n\
                 For the cluster controller:\n\
                 $ helm repo update\n\

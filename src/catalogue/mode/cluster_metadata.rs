@@ -62,7 +62,7 @@ macro_rules! cluster_metadata {
             meaning: "`EKS_ACCOUNT_ID` was written as a number, so digits may be lost.",
             distinguishing: "The value is `5.892517896e+11` instead of twelve digits. Newer \
                 agents convert it back, but lost digits stay lost.",
-            remedy: "Quote the value, so that it stays a text:\n\
+            remedy: "Quote the value, so that it stays a string:\n\
                 $ helm upgrade {release} castai-helm/castai-agent -n {namespace} --reuse-values \
                 --set-string additionalEnv.EKS_ACCOUNT_ID={account}",
         }

@@ -12,7 +12,7 @@ macro_rules! kubernetes {
                 (`tls_handshake_timeout`, `net_refused`, …). Meanwhile, connections through the \
                 service address succeed or fail at random.",
             remedy: "Find the failing address in the evidence, which lists each one, and compare \
-                it with the API servers that report themselves alive:\n\
+                it with the registered API servers:\n\
                 $ kubectl get endpointslices -n default -l kubernetes.io/service-name=kubernetes\n\
                 Self-managed: repair that control-plane node, or remove its stale address. \
                 Managed: open a ticket with the provider and give the address.",

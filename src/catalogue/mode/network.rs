@@ -282,8 +282,8 @@ macro_rules! network {
                 or HTTP hung. For the API server the mode is `k8s_no_answer`. The check of that \
                 server names the phase; rely on that instead.",
             remedy: "Check `dns` and the check of the server in the evidence, and follow the mode \
-                that they name. If they are ok, the request was slow only then. Name the cause in \
-                the agent's log:\n\
+                that they name. If they are ok, the request was slow only at that time. Find the \
+                cause in the agent's log:\n\
                 $ kubectl -n {namespace} logs deploy/{deployment} -c agent --since=10m | \
                 castai-health-exporter explain -",
         }

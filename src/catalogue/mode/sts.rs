@@ -22,11 +22,10 @@ macro_rules! sts {
             distinguishing: "The time was not the problem, which would be `aws_clock_skew`.",
             remedy: "Store the secret again; a trailing newline or double base64 encoding corrupts \
                 it:\n\
-                $ kubectl -n {namespace} create secret generic castai-agent \
-                --from-literal=API_KEY=\"${CASTAI_API_TOKEN:?set it first}\" \
-                --from-literal=AWS_ACCESS_KEY_ID=\"${AWS_ACCESS_KEY_ID:?set it first}\" \
-                --from-literal=AWS_SECRET_ACCESS_KEY=\"${AWS_SECRET_ACCESS_KEY:?set it first}\" \
-                --dry-run=client -o yaml | kubectl apply -f -\n\
+                $ kubectl -n {namespace} patch secret castai-agent -p \
+                \"{\\\"stringData\\\":{\
+                \\\"AWS_ACCESS_KEY_ID\\\":\\\"${AWS_ACCESS_KEY_ID:?set it first}\\\",\
+                \\\"AWS_SECRET_ACCESS_KEY\\\":\\\"${AWS_SECRET_ACCESS_KEY:?set it first}\\\"}}\"\n\
                 $ kubectl -n {namespace} rollout restart deploy/{deployment}\n\
                 Otherwise find the proxy that rewrites headers.",
         }

@@ -87,7 +87,7 @@ fn unexpected(response: &Response, path: &str) -> Finding {
     Finding::new(FailureMode::K8sUnexpectedBody, evidence)
 }
 
-/// Describes a reachable server whose treatment of the agent's account is unknown.
+/// Describes a reachable server that has not shown how it treats the agent's account.
 pub(super) fn reachable_evidence(name: &str, why: &Evidence) -> Evidence {
     Evidence::from(format!("{name} responds; {why}"))
 }

@@ -109,7 +109,7 @@ fn json_level(name: &str) -> Level {
     }
 }
 
-/// Parses a plain line whose header has a level; fields in a JSON object at its end belong to the
+/// Parses a plain line with a level in its header; fields in a JSON object at its end belong to the
 /// error.
 fn headed(line: &str, dated: bool) -> Option<Entry> {
     let (level, message) = level_and_message(line, dated)?;

@@ -55,7 +55,7 @@ pub struct DiscoveredAgent {
     pub service_account: String,
     /// Variables with known values.
     pub variables: BTreeMap<String, Secret>,
-    /// Variables and sources whose values are not visible.
+    /// Variables and sources without visible values.
     pub unseen: Vec<UnresolvedVariable>,
     /// Service-account tokens mounted into its container.
     pub tokens: Vec<MountedToken>,
@@ -65,7 +65,7 @@ pub struct DiscoveredAgent {
     pub skips_agent: bool,
 }
 
-/// A variable, or a whole source of variables, whose value is not visible.
+/// A variable, or a whole source of variables, without a visible value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UnresolvedVariable {
     /// The variable; `None` means everything that the source may contain.
@@ -111,7 +111,7 @@ impl DiscoveredAgent {
             .or_else(|| whole().map(|unseen| not_mounted(variable, "may be stored", &unseen.place)))
     }
 
-    /// The same, for a variable whose source is certain.
+    /// The same, for a variable with a certain source.
     pub fn referred(&self, variable: &str) -> Option<String> {
         let unseen = self
             .unseen

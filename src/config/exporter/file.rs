@@ -21,7 +21,7 @@ const MAX_SIZE: u64 = 1 << 20;
 /// Structural errors that are listed; further ones are counted.
 const MAX_LISTED_ERRORS: usize = 100;
 
-/// Stands for a key in errors about the whole file.
+/// Replaces the key in errors about the whole file.
 const WHOLE_FILE: &str = "(file)";
 
 /// The values of a file, with known keys and correct types.

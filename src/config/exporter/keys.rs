@@ -318,7 +318,7 @@ pub const KEYS: &[Key] = &[
 ];
 
 impl Key {
-    /// Returns the path once for every check it stands for.
+    /// Returns the path once for every check that it applies to.
     pub fn paths(&self) -> Vec<Vec<&'static str>> {
         let path: Vec<_> = self.path.split('.').collect();
         if !path.contains(&"<check>") {

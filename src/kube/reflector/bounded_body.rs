@@ -29,11 +29,11 @@ use crate::report::Finding;
 /// A response body that kube reads.
 pub(super) type BoundedBody = StreamBody<BoxStream<'static, Result<Frame<Bytes>, ClientError>>>;
 
-/// Stands for an item of a list that is too large.
+/// Replaces an item of a list that is too large.
 pub(super) const TOO_LARGE_ITEM: &str = r#"{"tooLarge":true}"#;
-/// Stands for an event of a watch that is too large, with the code [`TOO_LARGE_CODE`].
+/// Replaces an event of a watch that is too large, with the code [`TOO_LARGE_CODE`].
 const TOO_LARGE_EVENT: &[u8] = b"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"reason\":\"RequestEntityTooLarge\",\"code\":413}}\n";
-/// The code of the event that stands for one that is too large.
+/// The code of the event that replaces one that is too large.
 pub(super) const TOO_LARGE_CODE: u16 = 413;
 /// Turns of the runtime that the connection's task may take to read what has arrived.
 const READ_TURNS: u32 = 3;

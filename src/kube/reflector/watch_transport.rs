@@ -100,7 +100,7 @@ impl WatchTransport {
         Ok(Response::new(body))
     }
 
-    /// Counts a request, and ends lists and watches without end.
+    /// Counts a request, and rejects endless lists and watches that close immediately.
     fn limit(&self, session: &mut Session, verb: Verb, query: &str) -> Result<(), ClientError> {
         let is_next_page = query.contains("&continue=");
         session.pages = if is_next_page { session.pages + 1 } else { 1 };

@@ -1,4 +1,4 @@
-//! Pods of any namespace whose image cannot be pulled. Other pods are not cached.
+//! Pods of any namespace with an image that cannot be pulled. Other pods are not cached.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use crate::kube::types::lenient;
 use crate::kube::types::object::Object;
 use crate::kube::types::pod::ContainerWaiting;
 
-/// A pod whose image cannot be pulled.
+/// A pod with an image that cannot be pulled.
 #[derive(Clone, Debug)]
 pub struct PendingImagePod {
     /// `NAMESPACE/NAME`.

@@ -51,7 +51,7 @@ pub struct Container {
     /// The environment variables.
     #[serde(default, deserialize_with = "lenient::list")]
     pub env: Vec<EnvVar>,
-    /// The objects whose keys become environment variables.
+    /// The objects with keys that become environment variables.
     #[serde(default, deserialize_with = "lenient::list")]
     pub env_from: Vec<EnvFromSource>,
     /// The mounted volumes.
@@ -106,7 +106,7 @@ pub struct KeySelector {
     pub key: String,
 }
 
-/// An object whose keys become environment variables.
+/// An object with keys that become environment variables.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvFromSource {

@@ -60,7 +60,7 @@ impl ResponseProgress {
 }
 
 impl Response {
-    /// Reads the body of a response whose headers have just arrived.
+    /// Reads the body of a response after its headers have arrived.
     pub(super) async fn collect(
         response: http::Response<Incoming>,
         began: Instant,

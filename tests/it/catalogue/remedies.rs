@@ -38,10 +38,7 @@ fn prose_names_programs_but_contains_no_commands() {
             for code in text.split('`').skip(1).step_by(2) {
                 let words: Vec<&str> = code.split(' ').collect();
                 let is_command = PROGRAMS.contains(&words[0]) && words.len() > 2;
-                assert!(
-                    !is_command,
-                    "`{code}` belongs on a line of its own: {remedy}"
-                );
+                assert!(!is_command, "`{code}` belongs on a separate line: {remedy}");
             }
             assert!(!text.contains("$ "), "a command within prose: {remedy}");
         }

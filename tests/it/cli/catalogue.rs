@@ -20,11 +20,13 @@ fn catalogue_lists_metrics_with_label_values() {
         status["labels"][1]["values"],
         json!(["ok", "warning", "failing", "unknown", "not_applicable"])
     );
-    assert!(
-        run(&mut program(&["catalogue"]))
-            .stdout
-            .contains("castai_health_check_status")
-    );
+    let text = run(&mut program(&["catalogue"])).stdout;
+    assert!(text.contains("castai_health_check_status"), "{text}");
+    let titles: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with(' '))
+        .collect();
+    assert_eq!(titles, ["CHECKS", "FAILURE MODES", "ALERTS", "METRICS"]);
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn with_pod_identity() -> LabCluster {
     world
 }
 
-/// Returns an agent whose credentials come from an endpoint with a token in the environment.
+/// Returns an agent with credentials from an endpoint, and a token for it in the environment.
 fn with_container_credentials() -> LabCluster {
     let mut world = LabCluster::start();
     let uri = world.pod_identity.uri();

@@ -1,4 +1,4 @@
-//! Tests of a daemon whose log pipe is full or whose CA bundle has no end.
+//! Tests of a daemon with a full log pipe or an endless CA bundle.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};

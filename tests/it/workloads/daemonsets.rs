@@ -89,6 +89,33 @@ async fn daemonset_with_invalid_token_is_reported() {
 }
 
 #[tokio::test]
+async fn rejected_tokens_of_two_components_have_a_helm_upgrade_each() {
+    let world = LabCluster::start();
+    let objects = world.api.objects();
+    installed(objects, 1, 1);
+    pod(objects, "castai-spot-handler-a", 7200, |_| {});
+    world.assert_healthy().await;
+    for (pod, container) in [
+        ("castai-spot-handler-a", "spot-handler"),
+        ("castai-evictor-5c4d3b2a1-ccccc", "castai-evictor"),
+    ] {
+        let logs = world.api.logs();
+        logs.write(pod, container, TOKEN_REJECTED_LINES[0].1);
+    }
+    let root = world
+        .assert_root(CheckId::Components, M::CastaiTokenInvalid, Status::Failing)
+        .await;
+    let fix = remedy(&root);
+    for release in ["castai-evictor", "castai-spot-handler"] {
+        let upgrade = format!("helm upgrade -i {release} castai-helm/{release}");
+        assert!(
+            fix.commands().any(|command| command.starts_with(&upgrade)),
+            "{fix}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn daemonset_pods_on_new_and_lost_nodes_have_a_grace_period() {
     let world = LabCluster::start();
     let objects = world.api.objects();

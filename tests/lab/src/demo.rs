@@ -143,7 +143,7 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<ExitCode> {
 fn prompt() {
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         print!("demo> ");
-        // A terminal that is gone also ends the input.
+        // If the terminal is gone, stdin is closed too.
         let _ = io::stdout().flush();
     }
 }

@@ -36,14 +36,10 @@ fault_enum! {
     } or Generic(Fault)
 }
 
-/// Settings of a registry.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Address to listen on.
-    pub addr: SocketAddr,
-    /// DNS name in the certificate.
-    pub name: String,
-}
+/// DNS name in the certificate.
+pub const NAME: &str = "registry.lab";
+/// Address to listen on, without a port.
+const ADDRESS: [u8; 4] = [127, 0, 90, 1];
 
 /// A running registry.
 #[derive(Debug)]
@@ -51,31 +47,17 @@ pub struct Registry {
     server: Server<RegistryFault>,
 }
 
-struct Handler {
-    name: String,
-}
-
-// === impl Options ===
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            addr: SocketAddr::from(([127, 0, 90, 1], 0)),
-            name: "registry.lab".to_owned(),
-        }
-    }
-}
+struct Handler;
 
 // === impl Registry ===
 
 impl Registry {
     /// Starts listening. Requires a tokio runtime.
-    pub fn start(pki: &Pki, options: Options) -> io::Result<Self> {
-        let Options { addr, name } = options;
-        let names = vec![name.clone()];
-        let service = HttpService::tls(Handler { name }, pki, names);
+    pub fn start(pki: &Pki) -> io::Result<Self> {
+        let service = HttpService::tls(Handler, pki, vec![NAME.to_owned()]);
+        let address = SocketAddr::from((ADDRESS, 0));
         Ok(Self {
-            server: Server::start(addr, Arc::new(service))?,
+            server: Server::start(address, Arc::new(service))?,
         })
     }
 }
@@ -117,10 +99,7 @@ impl HttpHandler for Handler {
             ),
             Some(RegistryFault::Hostile) => Response::text(404, HOSTILE_TEXT),
             _ if request.path() == "/v2/" => {
-                let challenge = format!(
-                    "Bearer realm=\"https://{0}/token\",service=\"{0}\"",
-                    self.name
-                );
+                let challenge = format!("Bearer realm=\"https://{NAME}/token\",service=\"{NAME}\"");
                 error(401, "UNAUTHORIZED", "authentication required")
                     .with_header("WWW-Authenticate", &challenge)
                     .with_header("Docker-Distribution-Api-Version", "registry/2.0")

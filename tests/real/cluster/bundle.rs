@@ -57,14 +57,7 @@ fn objects(planted: &PlantedSecrets) -> Vec<Value> {
         pod,
     ];
     items.extend(planted.config_maps.clone());
-    for (at, message) in planted.event_messages.iter().enumerate() {
-        items.push(workload::event(
-            "Pod",
-            workload::POD,
-            &format!("Hook{at}"),
-            message,
-        ));
-    }
+    items.extend(planted.events());
     items
 }
 
@@ -92,7 +85,7 @@ async fn no_planted_secret_of_a_real_cluster_is_in_the_archive() {
     cluster.kubectl(&patch).await.unwrap();
     let get = ["get", STORED, "-n", workload::AGENT, "-o", "json"];
     let stored = cluster.kubectl(&get).await.unwrap();
-    // Without a kubelet there are no logs, and without a pod there is no exporter.
+    // Without a kubelet and a pod, there is neither a log nor an exporter.
     planted
         .secrets
         .retain(|secret| secret.source == Source::Object);

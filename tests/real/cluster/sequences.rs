@@ -59,6 +59,7 @@ async fn play(seed: u64, credentials: Credentials, count: (usize, usize)) -> Vec
     assert_eq!(recover(&mut bed).await.err(), None, "at the start");
     let mut figures = Vec::new();
     for fault in random.order(faults, all) {
+        let closed_before = bed.agent.times_closed;
         bed.inject(fault).await;
         let named = settle(GIVE_UP, async || {
             bed.live().await;
@@ -74,7 +75,7 @@ async fn play(seed: u64, credentials: Credentials, count: (usize, usize)) -> Vec
         }
         // Each check has seen the healthy cluster before the next fault.
         if recovered.is_ok()
-            && let Err(reported) = stay_quiet(&mut bed).await
+            && let Err(reported) = stay_quiet(&mut bed, closed_before).await
         {
             recovered = Err(reported);
         }
@@ -107,21 +108,25 @@ async fn misnamed(bed: &SequenceBed, fault: RealFault) -> Vec<String> {
     wrong
 }
 
-/// Waits for further attempts of every check, during which nothing may be reported but the closed
-/// port of an agent that restarts.
-async fn stay_quiet(bed: &mut SequenceBed) -> Result<(), Vec<String>> {
+/// Waits for further attempts of every check, during which nothing may be reported. An attempt may
+/// have seen the ports of the agent closed if they were since the fault; later ones must not.
+async fn stay_quiet(bed: &mut SequenceBed, closed_before: u32) -> Result<(), Vec<String>> {
     let mut before = bed.exporter.attempts().await;
     // Checks that do not apply make no attempts.
     before.retain(|(_, count)| *count > 0);
     let mut reported = Vec::new();
     let waited = settle(GIVE_UP, async || {
         bed.live().await;
+        let mut unfinished = Vec::new();
         for (check, mode) in bed.exporter.failures().await {
-            if mode == FailureMode::AgentHealthUnreachable {
-                continue;
-            }
             let evidence = bed.exporter.evidence(check).await;
-            reported.push(format!("after recovery: {check} {mode}: {evidence}"));
+            let failure = format!("after recovery: {check} {mode}: {evidence}");
+            let was_closed = bed.agent.times_closed > closed_before;
+            if mode == FailureMode::AgentHealthUnreachable && was_closed {
+                unfinished.push(failure);
+            } else {
+                reported.push(failure);
+            }
         }
         let now = bed.exporter.attempts().await;
         let behind = |(check, count): &&(CheckId, u64)| {
@@ -129,9 +134,8 @@ async fn stay_quiet(bed: &mut SequenceBed) -> Result<(), Vec<String>> {
             reached.is_none_or(|(_, now)| *now < count + QUIET_ATTEMPTS)
         };
         let behind = before.iter().filter(behind);
-        behind
-            .map(|(check, _)| format!("{check} made no attempt"))
-            .collect()
+        unfinished.extend(behind.map(|(check, _)| format!("{check} made no attempt")));
+        unfinished
     })
     .await;
     waited?;

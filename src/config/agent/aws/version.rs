@@ -10,7 +10,7 @@ use crate::config::values;
 pub struct Version(pub u32, pub u32, pub u32);
 
 impl Version {
-    /// The first version whose SDK accepts EKS Pod Identity.
+    /// The first version with an SDK that accepts EKS Pod Identity.
     pub const POD_IDENTITY: Self = Self(0, 94, 0);
     /// The first version with the second-generation SDK: regional STS, endpoints from the
     /// environment.

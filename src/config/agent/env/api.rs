@@ -19,7 +19,7 @@ pub(crate) fn url(text: &str) -> Result<url::Url, InvalidValue> {
         ));
     }
     let shown = |text: &str| {
-        // A password may contain anything, so its end cannot be told.
+        // A password may contain anything, so its end is unknown.
         if text.contains('@') {
             "a URL with a user name or password".to_owned()
         } else {

@@ -140,7 +140,7 @@ fn roots(text: &str) -> Result<RootCertStore, InvalidValue> {
     }
 }
 
-/// Accepts any certificate whose key the client holds.
+/// Accepts any certificate if the client holds its key.
 #[derive(Debug)]
 struct Unverified {
     mandatory: bool,

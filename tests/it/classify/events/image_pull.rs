@@ -192,7 +192,7 @@ const IMAGES: &[Row] = &[
         r#"Failed to pull image "x": rpc error: code = Unknown desc = Error response from daemon: no matching manifest for linux/arm64/v8 in the manifest list entries"#,
         "image_platform_mismatch",
     ),
-    // An image whose name contains words of other rules.
+    // An image with words of other rules in its name.
     (
         r#"Failed to pull image "signature-service": rpc error: code = Unknown desc = unauthorized: authentication required"#,
         "image_auth_failed",

@@ -17,7 +17,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::crypto::{
+    WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
+};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
@@ -36,13 +38,7 @@ pub(super) fn delete(objects: &ObjectStore, resource: &Resource<'_>) -> Response
         namespace, name, ..
     } = resource;
     let Some(pod) = objects.get("Pod", namespace, name) else {
-        let text = format!("pods \"{name}\" not found");
-        return status(
-            404,
-            Some("NotFound"),
-            &text,
-            &json!({ "name": name, "kind": "pods" }),
-        );
+        return not_found(name);
     };
     objects.remove("Pod", namespace, name);
     Response::json(200, &pod)
@@ -65,13 +61,7 @@ pub(super) async fn forward(
     };
     let pod = target.split(':').next().unwrap_or_default();
     let Some(address) = addresses.get(pod) else {
-        let text = format!("pods \"{pod}\" not found");
-        return status(
-            404,
-            Some("NotFound"),
-            &text,
-            &json!({ "name": pod, "kind": "pods" }),
-        );
+        return not_found(pod);
     };
     let (_, path) = request.target.split_once("/proxy").unwrap_or_default();
     let path = if path.is_empty() { "/" } else { path };
@@ -81,6 +71,12 @@ pub(super) async fn forward(
         Ok(response) => response,
         Err(error) => unreachable(*address, &error),
     }
+}
+
+fn not_found(pod: &str) -> Response {
+    let text = format!("pods \"{pod}\" not found");
+    let details = json!({ "name": pod, "kind": "pods" });
+    status(404, Some("NotFound"), &text, &details)
 }
 
 fn unreachable(address: SocketAddr, error: &io::Error) -> Response {
@@ -109,7 +105,7 @@ async fn exchange(
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate))
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(algorithms())))
         .with_no_client_auth();
     let name = ServerName::IpAddress(address.ip().into());
     let stream = TlsConnector::from(Arc::new(config))
@@ -169,9 +165,13 @@ fn parse(response: &[u8]) -> io::Result<Response> {
     ))
 }
 
-/// Accepts any certificate, as the API server does for pods.
+fn algorithms() -> WebPkiSupportedAlgorithms {
+    ring::default_provider().signature_verification_algorithms
+}
+
+/// Accepts any certificate if the pod has its key, as Go's `InsecureSkipVerify` does.
 #[derive(Debug)]
-struct AnyCertificate;
+struct AnyCertificate(WebPkiSupportedAlgorithms);
 
 impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
@@ -187,25 +187,23 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn verify_tls12_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
+        verify_tls12_signature(message, cert, dss, &self.0)
     }
 
     fn verify_tls13_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
+        verify_tls13_signature(message, cert, dss, &self.0)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        ring::default_provider()
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.0.supported_schemes()
     }
 }

@@ -18,7 +18,7 @@ pub struct Refusal {
     pub resource: &'static str,
     /// The status code.
     pub code: u16,
-    /// The message; `{name}` stands for the name of the object.
+    /// The message; `{name}` is replaced by the name of the object.
     pub message: String,
 }
 

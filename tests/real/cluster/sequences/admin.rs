@@ -18,7 +18,7 @@ use crate::support::cluster::{ApiServer, Cluster};
 /// Time that a healthy API server on a busy machine takes at most.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const JSON: &str = "application/json";
-/// Runs a program until the standard input ends, so that a test leaves nothing behind however it dies.
+/// Runs a program until standard input closes, so that a test that is killed leaves nothing behind.
 const UNTIL_EOF: &str = r#""$@" & read _; kill $!"#;
 const STARTED: &str = "Starting to serve on ";
 

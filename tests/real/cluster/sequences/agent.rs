@@ -24,11 +24,13 @@ const AGENT_INTERVAL: Duration = Duration::from_secs(3);
 
 /// The agent's pod, and what its process does.
 pub(super) struct Agent {
-    /// The name of the pod whose agent runs.
+    /// The name of the pod in which the agent runs.
     pod: Option<String>,
     /// The identity in the lease, which each process chooses for itself.
     holder: String,
     pub(super) container: AgentContainer,
+    /// Number of times that its ports closed.
+    pub(super) times_closed: u32,
     acted: Instant,
 }
 
@@ -38,6 +40,7 @@ impl Agent {
             pod: None,
             holder: String::new(),
             container: AgentContainer::new(),
+            times_closed: 0,
             acted: Instant::now(),
         }
     }
@@ -153,6 +156,7 @@ impl SequenceBed {
     /// The agent's ports close.
     async fn stop_agent(&mut self) {
         if self.agent.pod.take().is_some() {
+            self.agent.times_closed += 1;
             self.lab.agent.set(AgentFault::Refused).await;
         }
     }

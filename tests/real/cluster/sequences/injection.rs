@@ -1,4 +1,4 @@
-//! Injects faults into a real control plane and into the agent's objects, and ends them.
+//! Injects faults into a real control plane and into the agent's objects, and heals them.
 
 use std::fs;
 use std::time::Duration;
@@ -86,7 +86,7 @@ impl SequenceBed {
         self.live().await;
     }
 
-    /// Ends the fault. An agent that lost the API server has exited, and runs again.
+    /// Heals the fault. An agent that lost the API server has exited, and runs again.
     pub(super) async fn heal(&mut self) {
         let Some(fault) = self.fault.take() else {
             return;

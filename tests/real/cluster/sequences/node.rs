@@ -27,7 +27,7 @@ pub(super) enum Container {
     CannotBePulled,
 }
 
-/// Returns a ready node whose kubelet serves logs at this address, without taints.
+/// Returns a ready node without taints; its kubelet serves logs at this address.
 pub(super) fn node(kubelet: SocketAddr) -> Value {
     let room = json!({ "cpu": "4", "memory": "8Gi", "pods": "110", "ephemeral-storage": "10Gi" });
     json!({

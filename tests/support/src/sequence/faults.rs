@@ -152,7 +152,7 @@ pub fn faults(credentials: Credentials) -> Vec<SequenceFault> {
 }
 
 impl Credentials {
-    /// Starts a lab cluster whose agent has these credentials.
+    /// Starts a lab cluster in which the agent has these credentials.
     pub fn start_lab(self) -> LabCluster {
         match self {
             Self::WebIdentity => LabCluster::with_web_identity_role(),
