@@ -9,7 +9,7 @@ use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedCipherSuite};
 
 use crate::own_resources;
 
@@ -128,7 +128,7 @@ impl Trust {
         identity: Option<Identity>,
         scope: PkiScope,
     ) -> Result<Self, TrustError> {
-        let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
+        let provider = Arc::new(provider());
         let root_subjects = roots
             .roots
             .iter()
@@ -158,6 +158,20 @@ impl Trust {
     }
 }
 
+/// Returns the cryptography with the cipher suites in the order of the agent, a Go program: AES-128
+/// first (Go, `crypto/tls`, `defaultCipherSuitesTLS13`). Its SHA-256 costs less than SHA-384.
+fn provider() -> CryptoProvider {
+    let mut provider = ring::default_provider();
+    let is_aes_128 = |suite: &SupportedCipherSuite| {
+        let name = suite.suite().as_str();
+        name.is_some_and(|name| name.contains("AES_128"))
+    };
+    provider
+        .cipher_suites
+        .sort_by_key(|suite| !is_aes_128(suite));
+    provider
+}
+
 /// Reads the system's root certificates, which may be none.
 pub(super) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
@@ -179,4 +193,23 @@ fn is_ca_bundle(path: &Path) -> bool {
     fs::metadata(path).map_or(true, |file| {
         file.is_file() && file.len() <= MAX_BUNDLE_BYTES
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_rustls::rustls::CipherSuite;
+
+    use super::*;
+
+    #[test]
+    fn cipher_suites_are_offered_in_the_order_of_the_agent() {
+        let suites = provider().cipher_suites;
+        let at = |suite| suites.iter().position(|of| of.suite() == suite).unwrap();
+        assert_eq!(at(CipherSuite::TLS13_AES_128_GCM_SHA256), 0);
+        assert!(
+            at(CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)
+                < at(CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384)
+        );
+        assert_eq!(suites.len(), ring::default_provider().cipher_suites.len());
+    }
 }
