@@ -16,6 +16,7 @@ help: ## List the targets
 fetch: ## Download the Rust dependencies
 	cargo fetch --locked
 
+check: export RUST_TEST_THREADS = $(shell echo $$((16 * $$(nproc))))
 check: ## Format, clippy, unit and lab tests: the inner loop; needs Rust only
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
