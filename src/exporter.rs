@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use crate::catalogue::{CheckId, Scope, Timeouts};
 use crate::config::{AgentEnvironment, Config, Vantage};
+use crate::report::Evidence;
 
 /// The version of the exporter.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -21,6 +22,8 @@ pub struct Exporter {
     pub scope: Option<Scope>,
     /// Where the agent's environment was read from.
     pub agent_environment: AgentEnvironment,
+    /// Name of the cluster, else its ID at CAST AI, as far as the agent's environment contains them.
+    pub cluster: Option<String>,
     /// Base URL of the published runbooks.
     pub runbook_base: String,
     /// Invalid values in the agent's environment.
@@ -69,6 +72,7 @@ impl Exporter {
             vantage: config.vantage,
             scope: config.scope,
             agent_environment: config.agent_environment,
+            cluster: cluster(config),
             runbook_base: config.runbook_base.clone(),
             environment_problems: config
                 .environment_problems
@@ -109,6 +113,13 @@ impl Exporter {
     pub fn scope_label(&self) -> &'static str {
         self.scope.map_or("all", Scope::label)
     }
+}
+
+fn cluster(config: &Config) -> Option<String> {
+    let name = config.provider_variables.cluster_name();
+    let name = name.or(config.castai.cluster_id.as_deref())?;
+    // Bounded and redacted, as every text that this process did not write.
+    Some(Evidence::from(name.to_owned()).to_string())
 }
 
 fn why_skipped(config: &Config, check: CheckId) -> String {

@@ -85,22 +85,21 @@ pub const SITUATION_REMEDIES: &[SituationRemedy] = &[
             M::TlsHandshakeTimeout,
             M::HttpTimeout,
         ],
-        text: "Repair the control plane: no API server responds, neither directly nor through the \
-            service, so a new pod would not help. Managed: check the provider's status page and \
-            open a ticket. Self-managed: check the load of the control-plane nodes and the \
-            kube-apiserver containers there:\n\
-            $ crictl ps -a --name kube-apiserver\n\
-            Test the API server from elsewhere:\n\
-            $ kubectl get --raw /readyz\n\
-            If it responds there, check the network path from this node: firewall, TLS inspection, \
-            MTU.",
+        text: "Repair the control plane: no API server responds to this pod, neither directly nor \
+            through the service. Confirm it from your machine:\n\
+            $ kubectl get --raw /readyz --request-timeout=10s\n\
+            If it responds there, check the network path from this node instead: firewall, TLS \
+            inspection, MTU. On a managed control plane, check the provider's status page and open \
+            a ticket. On your own, check the load of the control-plane nodes, and on each of them \
+            the API server's container:\n\
+            $ crictl ps -a --name kube-apiserver",
     },
     SituationRemedy {
         situation: Situation::AllApiservers,
         checks: &[CheckId::Apiserver],
         modes: &[M::NetConnectTimeout, M::NetUnreachable],
-        text: "Test the API server from elsewhere:\n\
-            $ kubectl get --raw /readyz\n\
+        text: "Test the API server from your machine:\n\
+            $ kubectl get --raw /readyz --request-timeout=10s\n\
             If that works, allow egress from the agent's pods to the addresses in the evidence, \
             usually port 443 or 6443. Check network policies, and the security groups or firewall \
             between the nodes and the control plane:\n\

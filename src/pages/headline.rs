@@ -39,11 +39,16 @@ const ORDINARY_FIRST_WORDS: &[&str] = &[
 
 /// Returns the headline.
 pub(super) fn headline(view: &View<'_>) -> Headline {
-    let roots = view.diagnosis.roots();
-    match roots.first() {
-        Some(root) if root.severity > Severity::Info => of_root(root),
-        _ => without_failure(view, roots.len()),
+    match headline_root(view) {
+        Some(root) => of_root(root),
+        None => without_failure(view, view.diagnosis.roots().len()),
     }
+}
+
+/// Returns the root cause that the headline is about.
+pub(super) fn headline_root<'a>(view: &'a View<'_>) -> Option<&'a Failure> {
+    let most_urgent = view.diagnosis.roots().into_iter().next();
+    most_urgent.filter(|root| root.severity > Severity::Info)
 }
 
 fn of_root(root: &Failure) -> Headline {

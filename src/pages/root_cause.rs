@@ -1,8 +1,8 @@
-//! One card per root cause: severity, since when, evidence, fix, and what it also affects.
+//! One card per root cause: severity, since when, fix, evidence, and what it also affects.
 
 use maud::{Markup, html};
 
-use crate::catalogue::{CheckId, Remedy, Severity, alert, anchor, first_sentence, remedy};
+use crate::catalogue::{CheckId, Remedy, Severity, Step, alert, anchor, first_sentence, remedy};
 use crate::diagnosis::Failure;
 use crate::pages::fix::fix;
 use crate::pages::text::{clause, counted, prose};
@@ -36,6 +36,27 @@ pub(super) fn section(view: &View<'_>) -> Markup {
     }
 }
 
+/// Renders the first sentence of the fix, with a link to its commands.
+pub(super) fn first_step(view: &View<'_>, root: &Failure) -> Markup {
+    let remedy = remedy_of(view, root);
+    let first = remedy.steps().find_map(|step| match step {
+        Step::Prose(text) => Some(first_sentence(text).trim_end_matches([':', '.'])),
+        Step::Command(_) => None,
+    });
+    html! {
+        @if let Some(first) = first {
+            p.first-step {
+                strong { "Fix: " } (prose(first)) ". "
+                a href={ "#" (card_id(root)) } { "Show all steps" }
+            }
+        }
+    }
+}
+
+fn card_id(root: &Failure) -> String {
+    format!("root-{}", anchor(root.check, root.mode))
+}
+
 fn card(view: &View<'_>, root: &Failure, shows_affected: bool) -> Markup {
     let tone = Tone::of_severity(root.severity);
     let affected = if shows_affected {
@@ -43,7 +64,7 @@ fn card(view: &View<'_>, root: &Failure, shows_affected: bool) -> Markup {
     } else {
         Vec::new()
     };
-    let id = format!("root-{}", anchor(root.check, root.mode));
+    let id = card_id(root);
     html! {
         article class={ "card " (tone.class()) } aria-labelledby=(id) {
             p.kicker {
@@ -59,9 +80,9 @@ fn card(view: &View<'_>, root: &Failure, shows_affected: bool) -> Markup {
             @if let Some(alert) = alert::covering(root.check, root.mode) {
                 p.impact { (prose(alert.impact)) }
             }
-            (evidence(view, root))
             h4 { "Fix" }
             (fix(&remedy_of(view, root)))
+            (evidence(view, root))
             @if let Some(route) = runbook(root) {
                 p { a.runbook href=(route) { "Open the runbook" } }
             }

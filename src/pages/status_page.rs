@@ -9,7 +9,7 @@ use crate::config::Vantage;
 use crate::diagnosis::Diagnosis;
 use crate::exporter::Exporter;
 use crate::history::HistorySnapshot;
-use crate::pages::headline::headline;
+use crate::pages::headline::{headline, headline_root};
 use crate::pages::layout::Page;
 use crate::pages::text::{counted, prose};
 use crate::pages::time_text::{between, long, moment, time};
@@ -52,7 +52,11 @@ pub fn html(
                     }
                 }
                 (counts(&view))
-                p.note { (seen_from(exporter.vantage)) ". Updated " (time(now, &moment(now))) "." }
+                @if let Some(root) = headline_root(&view) { (root_cause::first_step(&view, root)) }
+                p.note {
+                    @if let Some(cluster) = &exporter.cluster { "Cluster " strong { (cluster) } ". " }
+                    (seen_from(exporter.vantage)) ". Updated " (time(now, &moment(now))) "."
+                }
             }
         }
         (notices(&view))

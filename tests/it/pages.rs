@@ -97,6 +97,22 @@ fn headline_names_the_root_cause_and_since_when() {
 }
 
 #[test]
+fn first_screen_has_the_cluster_and_the_first_step_of_the_fix() {
+    let page = page(&fixture::dns_outage());
+    let top = between(&page, "<section class=\"headline", "</section>");
+    for part in [
+        "Cluster <strong>lab</strong>",
+        "<strong>Fix: </strong>Check that the DNS pods are running.",
+        "<a href=\"#root-dns-net-dns-timeout\">Show all steps</a>",
+    ] {
+        assert!(top.contains(part), "no {part} in\n{top}");
+    }
+    assert!(page.contains("id=\"root-dns-net-dns-timeout\""));
+    let unneeded = self::page(&denied(Need::None));
+    assert!(!unneeded.contains("Fix: "), "the agent can work");
+}
+
+#[test]
 fn headline_without_failures_says_what_is_known() {
     let fine = |check| (check, Need::Start, Verdict::Ok("fine".into()));
     let off = |check| {

@@ -135,9 +135,11 @@ macro_rules! network {
             meaning: "The proxy requires credentials and received none or wrong ones (407).",
             distinguishing: "The proxy itself responds, before any TLS with the target. A 401 \
                 from behind the proxy is `castai_token_invalid` or `k8s_unauthorized`.",
-            remedy: "Add the percent-encoded credentials to the agent's proxy address, preferably \
-                from a Secret: `HTTPS_PROXY=http://user:password@proxy:3128`. Alternatively, \
-                exempt the agent's targets from authentication on the proxy.",
+            remedy: "Set or renew the user and password in the agent's `HTTPS_PROXY`, preferably \
+                from a Secret: `http://USER:PASSWORD@HOST:PORT`, with special characters \
+                percent-encoded (`@` as `%40`). Then restart the agent:\n\
+                $ kubectl -n {namespace} rollout restart deploy/{deployment}\n\
+                Alternatively, exempt the agent's targets from authentication on the proxy.",
         }
         ProxyDenied = "proxy_denied" {
             category: Unreachable,

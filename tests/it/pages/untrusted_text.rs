@@ -34,6 +34,7 @@ fn hostile_evidence_and_names_are_escaped() {
     };
     fixture::post(&health, CheckId::CastaiApi, report);
     let exporter = Exporter {
+        cluster: Some(attack.to_owned()),
         environment_problems: vec![attack.to_owned()],
         skipped: vec![Skipped {
             check: CheckId::Components,

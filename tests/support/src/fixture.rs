@@ -186,6 +186,7 @@ pub fn exporter() -> Exporter {
         vantage: Vantage::Sidecar,
         scope: None,
         agent_environment: AgentEnvironment::Own,
+        cluster: Some("lab".to_owned()),
         runbook_base: "https://example.org/runbooks".to_owned(),
         environment_problems: Vec::new(),
         skipped: Vec::new(),

@@ -68,6 +68,13 @@ impl ProviderVariables {
         }
     }
 
+    /// Returns the name of the cluster, if the environment contains it.
+    pub fn cluster_name(&self) -> Option<&str> {
+        let mut values = self.values.iter();
+        let name = values.find(|(variable, _)| variable.ends_with("_CLUSTER_NAME"));
+        name.map(|(_, name)| name.as_str())
+    }
+
     /// Returns the value of a variable of the group.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.values
