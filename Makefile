@@ -8,10 +8,10 @@ REGISTRY := $(shell sed -n 's/^registry = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
 ARCHITECTURE := $(shell dpkg --print-architecture 2>/dev/null)
 IMAGE ?= $(or $(REGISTRY),local.test)/castai-health-exporter:$(VERSION)
 .PHONY: help fetch check install lint deny advisories prose test test-pages test-latency test-sequences test-fleet test-scale test-node demo \
-	image test-arm64 package sbom attack fuzz bench bench-scale soak generate pictures
+	image test-arm64 package release-metadata release-notes sbom attack fuzz bench bench-scale soak generate pictures
 
 help: ## List the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
 fetch: ## Download the Rust dependencies
 	cargo fetch --locked
@@ -71,9 +71,11 @@ test-scale: ## Watch 5,000 nodes and 50,000 pods of a real API server, simulated
 	KUBE_TEST_BINARY="$$kube" KWOK_TEST_BINARY="$$kwok" EXPORTER_TEST_BINARY="$$release" \
 	cargo test --locked --test real -- --ignored --nocapture cluster::scale
 
-test-node: install ## Test image, chart and the commands of the documentation on a real node; needs root
-	kube="$$(scripts/build-node)" && helm="$$(scripts/build-helm)" && release="$$(scripts/build-release)" && \
-	image="$$(scripts/build-image "local.test/castai-health-exporter:$(VERSION)" "$(ARCHITECTURE)=$$release")" && \
+ARCHIVE ?=
+test-node: install ## Test image, chart and the commands of the documentation on a real node; needs root; ARCHIVE=$(make -s image)
+	kube="$$(scripts/build-node)" && helm="$$(scripts/build-helm)" && image="$(ARCHIVE)" && \
+	if [[ -z $$image ]]; then release="$$(scripts/build-release)" && \
+	image="$$(scripts/build-image "local.test/castai-health-exporter:$(VERSION)" "$(ARCHITECTURE)=$$release")"; fi && \
 	KUBE_TEST_BINARY="$$kube" HELM_TEST_BINARIES="$$helm" IMAGE_TEST_ARCHIVE="$$image" \
 	cargo test --locked --test real -- --ignored --nocapture --test-threads 1 node::
 
@@ -87,10 +89,16 @@ test-arm64: ## Run the program for arm64 in an emulator against the lab (15 minu
 	program="$$(PROFILE=test TARGET=aarch64-unknown-linux-gnu scripts/build-release)" && \
 	ARM64_TEST_BINARY="$$program" cargo test --locked --test real -- --ignored --nocapture arm64::
 
+release-metadata: ## Print version, registry and repository; with TAG=vX.Y.Z, fail unless it can be released
+	@scripts/release-metadata $(TAG)
+
+release-notes: ## Print the entries of CHANGELOG.md that are not released, or those of VERSION
+	@scripts/release-notes $(if $(filter command line,$(origin VERSION)),$(VERSION))
+
 sbom: ## Write the bill of materials of the release binary, as CycloneDX, to target/sbom.json
 	scripts/build-sbom
 
-package: install ## Package the chart, the CLI of this machine and their checksums into target/package
+package: install ## Package the chart, the CLI of this machine, krew manifest, SBOM and checksums into target/package
 	folder="$$(mktemp -d)" && ln -s "$$(scripts/build-helm)/helm4" "$$folder/helm" && \
 	PATH="$$folder:$$PATH" scripts/build-package && rm -r "$$folder"
 

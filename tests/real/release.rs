@@ -85,6 +85,7 @@ fn package_has_chart_archives_krew_manifest_and_checksums() {
         archive("aarch64-apple-darwin"),
         archive("x86_64-unknown-linux-gnu"),
         "castai-health.yaml".to_owned(),
+        "sbom.cyclonedx.json".to_owned(),
     ];
     wanted.sort();
     assert_eq!(names(&folders[0]), wanted);
