@@ -1,8 +1,8 @@
 //! Tests of the container image as it is pushed to the registry.
 
-use std::env;
 use std::path::PathBuf;
 use std::process::Command;
+use std::{env, fs};
 
 use serde_json::Value;
 
@@ -20,36 +20,75 @@ pub(super) fn archive() -> PathBuf {
     path.unwrap_or_else(|| panic!("{ARCHIVE_VARIABLE} is not an image; run `make test-node`"))
 }
 
-/// Reads a file of the archive.
-fn member(path: &str) -> Vec<u8> {
-    let output = Command::new("tar")
-        .arg("-xOf")
-        .arg(archive())
-        .arg(path)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{path}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output.stdout
+/// An OCI archive with an image, or with an index of images for several architectures.
+struct Archive(PathBuf);
+
+impl Archive {
+    /// Reads a file of the archive.
+    fn member(&self, path: &str) -> Vec<u8> {
+        let mut tar = Command::new("tar");
+        let output = tar.arg("-xOf").arg(&self.0).arg(path).output().unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{path}: {complaint}");
+        output.stdout
+    }
+
+    fn blob(&self, reference: &Value) -> Vec<u8> {
+        let digest = reference["digest"].as_str().unwrap();
+        self.member(&format!("blobs/{}", digest.replace(':', "/")))
+    }
+
+    fn json(&self, reference: &Value) -> Value {
+        serde_json::from_slice(&self.blob(reference)).unwrap()
+    }
+
+    /// Returns the manifest and the configuration of each image, sorted by architecture.
+    fn images(&self) -> Vec<(Value, Value)> {
+        let index: Value = serde_json::from_slice(&self.member("index.json")).unwrap();
+        let first = self.json(&index["manifests"][0]);
+        let manifests = if let Some(references) = first["manifests"].as_array() {
+            let read = |reference: &Value| {
+                let manifest = self.json(reference);
+                let architecture = &self.json(&manifest["config"])["architecture"];
+                assert_eq!(architecture, &reference["platform"]["architecture"]);
+                manifest
+            };
+            references.iter().map(read).collect()
+        } else {
+            vec![first]
+        };
+        let manifests = manifests.into_iter();
+        let mut images: Vec<(Value, Value)> = manifests
+            .map(|manifest| (manifest.clone(), self.json(&manifest["config"])))
+            .collect();
+        images.sort_by_key(|(_, config)| config["architecture"].as_str().map(str::to_owned));
+        images
+    }
+
+    /// Returns the files in the layers of an image, with the total of their sizes.
+    fn files(&self, manifest: &Value) -> (Vec<String>, u64) {
+        let mut files = Vec::new();
+        let mut size = 0;
+        for layer in manifest["layers"].as_array().unwrap() {
+            let path = tempfile::NamedTempFile::new().unwrap();
+            fs::write(path.path(), self.blob(layer)).unwrap();
+            let mut tar = Command::new("tar");
+            let listed = tar.arg("-tvf").arg(path.path()).output().unwrap();
+            let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+            for line in listed.lines().filter(|line| line.starts_with('-')) {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                size += words[2].parse::<u64>().unwrap();
+                files.push((*words.last().unwrap()).to_owned());
+            }
+        }
+        files.sort();
+        (files, size)
+    }
 }
 
-fn blob(reference: &Value) -> Vec<u8> {
-    member(&format!(
-        "blobs/{}",
-        reference["digest"].as_str().unwrap().replace(':', "/")
-    ))
-}
-
-#[test]
-#[ignore = "needs the image: make test-node"]
-fn image_contains_only_the_binary_and_ca_certificates() {
-    let json = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).unwrap();
-    let index = json(member("index.json"));
-    let manifest = json(blob(&index["manifests"][0]));
-    let image = json(blob(&manifest["config"]));
+/// Asserts what every image of ours has, whatever its architecture.
+fn assert_common(image: &Value) {
+    assert_eq!(image["os"], "linux");
     let config = &image["config"];
     assert_eq!(config["User"], "65532:65532");
     assert_eq!(
@@ -66,43 +105,31 @@ fn image_contains_only_the_binary_and_ca_certificates() {
             "{label} is {value}"
         );
     }
-    let layers = manifest["layers"].as_array().unwrap();
-    let compressed: u64 = layers
-        .iter()
-        .map(|layer| layer["size"].as_u64().unwrap())
-        .sum();
-    let mut files = Vec::new();
-    let mut size = 0;
-    for layer in layers {
-        let path = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(path.path(), blob(layer)).unwrap();
-        let listed = Command::new("tar")
-            .arg("-tvf")
-            .arg(path.path())
-            .output()
-            .unwrap();
-        for line in String::from_utf8_lossy(&listed.stdout)
-            .lines()
-            .filter(|line| line.starts_with('-'))
-        {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            size += words[2].parse::<u64>().unwrap();
-            files.push((*words.last().unwrap()).to_owned());
-        }
-    }
-    files.sort();
-    assert_eq!(
-        files,
-        [
+}
+
+#[test]
+#[ignore = "needs the image: make test-node"]
+fn image_contains_only_the_binary_and_ca_certificates() {
+    let archive = Archive(archive());
+    let images = archive.images();
+    assert!(!images.is_empty());
+    for (manifest, image) in images {
+        assert_common(&image);
+        let (files, size) = archive.files(&manifest);
+        let wanted = [
             "castai-health-exporter",
-            "etc/ssl/certs/ca-certificates.crt"
-        ]
-    );
-    println!("the image holds {size} bytes, {compressed} compressed");
-    assert!(
-        size <= MAX_IMAGE_BYTES,
-        "the image has {size} bytes, more than {MAX_IMAGE_BYTES}"
-    );
+            "etc/ssl/certs/ca-certificates.crt",
+        ];
+        assert_eq!(files, wanted);
+        let layers = manifest["layers"].as_array().unwrap().iter();
+        let compressed: u64 = layers.map(|layer| layer["size"].as_u64().unwrap()).sum();
+        let architecture = &image["architecture"];
+        println!("the image for {architecture} holds {size} bytes, {compressed} compressed");
+        assert!(
+            size <= MAX_IMAGE_BYTES,
+            "{architecture}: {size} bytes are more than {MAX_IMAGE_BYTES}"
+        );
+    }
 }
 
 #[test]
@@ -111,41 +138,28 @@ fn archive_for_several_architectures_has_an_image_for_each() {
     let dir = tempfile::TempDir::new().unwrap();
     let programs = ["amd64", "arm64"].map(|architecture| {
         let path = dir.path().join(architecture);
-        std::fs::write(&path, architecture).unwrap();
+        fs::write(&path, architecture).unwrap();
         format!("{architecture}={}", path.display())
     });
-    let built = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/build-image"))
-        .arg("local.test/several:1")
-        .args(&programs)
-        .env("XDG_CACHE_HOME", dir.path())
-        .output()
-        .unwrap();
-    assert!(
-        built.status.success(),
-        "{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
-    let archive = PathBuf::from(String::from_utf8(built.stdout).unwrap().trim());
-    let member = |path: &str| -> Value {
-        let read = Command::new("tar")
-            .arg("-xOf")
-            .arg(&archive)
-            .arg(path)
-            .output();
-        serde_json::from_slice(&read.unwrap().stdout).unwrap()
+    let build = || {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/build-image");
+        let cache = tempfile::TempDir::new_in(dir.path()).unwrap().keep();
+        let built = Command::new(script)
+            .arg("local.test/several:1")
+            .args(&programs)
+            .env("XDG_CACHE_HOME", cache)
+            .output()
+            .unwrap();
+        let complaint = String::from_utf8_lossy(&built.stderr);
+        assert!(built.status.success(), "{complaint}");
+        let path = String::from_utf8(built.stdout).unwrap();
+        Archive(PathBuf::from(path.trim()))
     };
-    let blob = |reference: &Value| {
-        let digest = reference["digest"].as_str().unwrap().replace(':', "/");
-        member(&format!("blobs/{digest}"))
-    };
-    let index = blob(&member("index.json")["manifests"][0]);
-    let mut platforms = Vec::new();
-    for manifest in index["manifests"].as_array().unwrap() {
-        let image = blob(&blob(manifest)["config"]);
-        assert_eq!(image["architecture"], manifest["platform"]["architecture"]);
-        assert_eq!(image["config"]["User"], "65532:65532");
-        platforms.push(image["architecture"].as_str().unwrap().to_owned());
-    }
-    platforms.sort();
-    assert_eq!(platforms, ["amd64", "arm64"]);
+    let [one, other] = [build(), build()];
+    let images = one.images();
+    let architectures = images.iter().map(|(_, image)| &image["architecture"]);
+    assert!(architectures.eq(["amd64", "arm64"]), "{images:?}");
+    images.iter().for_each(|(_, image)| assert_common(image));
+    // The digests of manifests cover all their bytes.
+    assert_eq!(one.member("index.json"), other.member("index.json"));
 }
