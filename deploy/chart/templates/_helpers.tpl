@@ -44,6 +44,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- mergeOverwrite $own (.root.Values.commonLabels | default dict) (.labels | default dict) $selector | toYaml -}}
 {{- end -}}
 
+{{- /* The labels of a monitor or of rules, from both names that charts have for them. */ -}}
+{{- define "castai-health-exporter.selectionLabels" -}}
+{{- mergeOverwrite dict (.labels | default dict) (.additionalLabels | default dict) | toYaml -}}
+{{- end -}}
+
 {{- /* Annotations in addition to the common ones, as YAML; empty if there are none. */ -}}
 {{- define "castai-health-exporter.annotations" -}}
 {{- with mergeOverwrite dict (.root.Values.commonAnnotations | default dict) (.annotations | default dict) -}}
@@ -64,11 +69,18 @@ annotations: {{- . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
+{{- /* `global.image` of some umbrella charts, if it is a map. */ -}}
+{{- define "castai-health-exporter.globalImage" -}}
+{{- $global := .Values.global | default dict -}}
+{{- kindIs "map" $global.image | ternary $global.image dict | toJson -}}
+{{- end -}}
+
 {{- define "castai-health-exporter.image" -}}
 {{- $global := .Values.global | default dict -}}
+{{- $globalImage := include "castai-health-exporter.globalImage" . | fromJson -}}
 {{- $image := .Values.image -}}
 {{- $name := $image.repository -}}
-{{- with $global.imageRegistry | default $global.registry | default $image.registry -}}
+{{- with $global.imageRegistry | default $global.registry | default $globalImage.registry | default $image.registry -}}
 {{- $name = printf "%s/%s" (toString . | trimSuffix "/") $name -}}
 {{- end -}}
 {{- if $image.digest -}}
@@ -99,8 +111,8 @@ annotations: {{- . | nindent 2 }}
 {{- /* The API server rejects requests above limits. For the sidecar, that would block the agent's pod. */ -}}
 {{- define "castai-health-exporter.checkResources" -}}
 {{- range $what := list "cpu" "memory" -}}
-{{- $request := dig "requests" $what "" $.resources | include "castai-health-exporter.milli" -}}
-{{- $limit := dig "limits" $what "" $.resources | include "castai-health-exporter.milli" -}}
+{{- $request := dig "requests" $what "" ($.resources | default dict) | include "castai-health-exporter.milli" -}}
+{{- $limit := dig "limits" $what "" ($.resources | default dict) | include "castai-health-exporter.milli" -}}
 {{- if and $request $limit (gt (int64 $request) (int64 $limit)) -}}
 {{- fail (printf "%s: the %s request is above its limit, so the API server would reject the pod" $.path $what) -}}
 {{- end -}}

@@ -7,7 +7,8 @@ serviceAccountName: {{ include "castai-health-exporter.serviceAccount" . }}
 automountServiceAccountToken: false
 {{- end }}
 enableServiceLinks: false
-{{- with concat (list) ($values.imagePullSecrets | default list) ($global.imagePullSecrets | default list) }}
+{{- $globalImage := include "castai-health-exporter.globalImage" . | fromJson }}
+{{- with concat (list) ($values.imagePullSecrets | default list) ($global.imagePullSecrets | default list) ($globalImage.pullSecrets | default list) }}
 imagePullSecrets:
   {{- range . }}
   - name: {{ ternary (get (ternary . dict (kindIs "map" .)) "name") . (kindIs "map" .) }}

@@ -5,7 +5,7 @@
 {{- if and (not $path) $web.externalUrl -}}
 {{- $path = get (urlParse $web.externalUrl) "path" -}}
 {{- end -}}
-{{- trimSuffix "/" $path -}}
+{{- $path | default "" | trimSuffix "/" -}}
 {{- end -}}
 
 {{- /* Flags of the server that companion and sidecar share, as JSON. */ -}}
@@ -77,7 +77,7 @@
 {{- end -}}
 {{- end -}}
 {{- range $key, $value := dict "listen_address" "port" "config_file" "web.configSecret" "external_url" "web.externalUrl" "route_prefix" "web.routePrefix" "open_routes" "web.basicAuth.openRoutes" -}}
-{{- if hasKey (dig "web" dict $values.companion.config) $key -}}
+{{- if hasKey (dig "web" dict ($values.companion.config | default dict)) $key -}}
 {{- fail (printf "companion.config.web.%s: set %s instead, because probes and monitors rely on it" $key $value) -}}
 {{- end -}}
 {{- end -}}
@@ -99,7 +99,7 @@
 {{- if and $web.tls.enabled (not (get $settings $tls)) -}}
 {{- fail (printf "%s.%s: set the CA and the server name, or insecureSkipVerify, because web.tls is enabled and pods are scraped by address" $monitor $tls) -}}
 {{- end -}}
-{{- if and (include "castai-health-exporter.metricsNeedPassword" $) (not (or $settings.basicAuth (get $settings "authorization"))) -}}
+{{- if and (include "castai-health-exporter.metricsNeedPassword" $) (not (or $settings.basicAuth $settings.authorization $settings.oauth2 $settings.bearerTokenSecret)) -}}
 {{- fail (printf "%s.basicAuth: set user and password, because web.basicAuth is enabled" $monitor) -}}
 {{- end -}}
 {{- if and $web.tls.enabled (eq (get $settings "scheme" | default "https") "http") -}}

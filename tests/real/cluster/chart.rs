@@ -6,6 +6,7 @@ mod matrix;
 mod monitors;
 mod network_policy;
 mod notes;
+mod null_values;
 mod pod;
 mod policy;
 mod rendered;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::chart::values::VALUE_SETS;
+use super::chart::values::{POD_MONITOR_VALUES, VALUE_SETS};
 use super::chart::{template, without_tests};
 use crate::support::cluster::Cluster;
 use crate::support::crds::operator_crd;
@@ -30,6 +30,7 @@ const OPERATOR_VALUES: &[&[&str]] = &[
         "podMonitor.labels.release=prometheus",
         "agent.namespace=elsewhere",
     ],
+    POD_MONITOR_VALUES,
     &["prometheusRule.enabled=true"],
     &[
         "prometheusRule.enabled=true",

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::rendered::Rendered;
+use super::values::POD_MONITOR_VALUES;
 use crate::support::helm::Helm;
 
 const SECURE: [&str; 7] = [
@@ -21,37 +22,49 @@ fn endpoints(monitor: &Value) -> &Vec<Value> {
 
 #[tokio::test]
 async fn pod_monitor_has_the_values_of_other_charts() {
-    let values = [
-        "podMonitor.enabled=true",
-        "podMonitor.namespace=monitoring",
-        "podMonitor.jobLabel=app",
-        "podMonitor.podTargetLabels={team}",
-        "podMonitor.sampleLimit=1000",
-        "podMonitor.attachMetadata.node=true",
-        "podMonitor.relabelings[0].targetLabel=node",
-        "podMonitor.metricRelabelings[0].action=drop",
-        "podMonitor.scheme=https",
-        "podMonitor.proxyUrl=http://proxy",
-        "podMonitor.honorLabels=true",
-        "podMonitor.authorization.credentials.key=token",
-    ];
-    let rendered = Rendered::with(&Helm::latest(), &values).await;
+    let rendered = Rendered::with(&Helm::latest(), POD_MONITOR_VALUES).await;
     let monitor = rendered.one("PodMonitor");
+    assert_eq!(monitor["apiVersion"], "monitoring.coreos.com/v1");
     assert_eq!(monitor["metadata"]["namespace"], "monitoring");
     let spec = &monitor["spec"];
     assert_eq!(spec["jobLabel"], "app");
     assert_eq!(spec["podTargetLabels"], json!(["team"]));
     assert_eq!(spec["sampleLimit"], 1000);
+    assert_eq!(spec["labelNameLengthLimit"], 100);
+    assert_eq!(spec["labelValueLengthLimit"], 1000);
     assert_eq!(spec["attachMetadata"], json!({"node": true}));
     assert_eq!(
         endpoints(monitor),
         &[json!({
-            "port": "health-metrics", "path": "/metrics", "interval": "15s", "scrapeTimeout": "10s",
+            "port": "health-metrics", "path": "/metrics", "interval": "1m30s",
             "scheme": "https", "honorLabels": true, "proxyUrl": "http://proxy",
+            "honorTimestamps": false, "followRedirects": false, "enableHttp2": true,
+            "filterRunning": false, "params": {"verbose": ["yes"]},
             "authorization": {"credentials": {"key": "token"}},
+            "oauth2": {
+                "clientId": {"secret": {"key": "id"}}, "clientSecret": {"key": "secret"},
+                "tokenUrl": "https://example.com",
+            },
+            "bearerTokenSecret": {"key": "token"},
             "relabelings": [{"targetLabel": "node"}], "metricRelabelings": [{"action": "drop"}],
         })]
     );
+}
+
+#[tokio::test]
+async fn additional_labels_of_other_charts_select_the_objects() {
+    let values = [
+        "podMonitor.enabled=true",
+        "podMonitor.additionalLabels.release=prometheus",
+        "prometheusRule.enabled=true",
+        "prometheusRule.additionalLabels.release=prometheus",
+    ];
+    let rendered = Rendered::with(&Helm::latest(), &values).await;
+    let rules = rendered.of_kind("PrometheusRule");
+    assert!(!rules.is_empty());
+    for object in rules.into_iter().chain([rendered.one("PodMonitor")]) {
+        assert_eq!(object["metadata"]["labels"]["release"], "prometheus");
+    }
 }
 
 #[tokio::test]

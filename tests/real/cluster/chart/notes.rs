@@ -42,6 +42,21 @@ async fn notes_say_whether_rules_are_installed() {
 }
 
 #[tokio::test]
+async fn notes_know_the_label_of_other_charts() {
+    let values = [
+        "podMonitor.enabled=true",
+        "podMonitor.labels.release=null",
+        "podMonitor.additionalLabels.release=prometheus",
+    ];
+    let notes = notes(&values).await;
+    assert!(
+        notes.contains("podMonitor has the label release=prometheus."),
+        "{notes}"
+    );
+    assert!(!notes.contains(WARNING), "{notes}");
+}
+
+#[tokio::test]
 async fn notes_warn_about_a_missing_release_label() {
     let rules = [
         "prometheusRule.enabled=true",

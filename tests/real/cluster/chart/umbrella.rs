@@ -27,6 +27,20 @@ commonLabels: {}
 prometheus: {prometheusSpec: {podMonitorSelectorNilUsesHelmValues: false}}
 ";
 
+/// Globals of Grafana's charts.
+const GRAFANA: &str = r"
+global:
+  image: {registry: mirror.example.com, pullSecrets: [{name: registry-credentials}]}
+  podSecurityContext: {}
+";
+/// Defaults of CAST AI's agent chart, as a person copies them.
+const AGENT_DEFAULTS: &str = r"
+castai-health-exporter:
+  image: {registry: mirror.example.com}
+  tolerations: {}
+  imagePullSecrets: {}
+";
+
 /// Renders an umbrella chart with ours as a dependency that has a condition.
 async fn umbrella(helm: &Helm, values: &str, set: &[&str]) -> String {
     let dir = TempDir::new().unwrap();
@@ -55,10 +69,17 @@ async fn usual_globals_of_umbrella_charts_work_unmodified() {
         let keys: Vec<_> = tolerations.iter().map(|one| one["key"].as_str()).collect();
         assert_eq!(keys, [Some("CriticalAddonsOnly"), Some("castai")]);
 
-        let rendered = Rendered::parse(&umbrella(&helm, STACK, &[]).await);
+        for values in [STACK, GRAFANA] {
+            let rendered = Rendered::parse(&umbrella(&helm, values, &[]).await);
+            assert_eq!(rendered.container()["image"], image);
+            let secret = &rendered.pod()["imagePullSecrets"][0]["name"];
+            assert_eq!(secret, "registry-credentials");
+        }
+        let rendered = Rendered::parse(&umbrella(&helm, AGENT_DEFAULTS, &[]).await);
         assert_eq!(rendered.container()["image"], image);
-        let secret = &rendered.pod()["imagePullSecrets"][0]["name"];
-        assert_eq!(secret, "registry-credentials");
+        for list in ["tolerations", "imagePullSecrets"] {
+            assert_eq!(rendered.pod().get(list), None, "{list}");
+        }
     }
 }
 

@@ -61,6 +61,36 @@ pub(in crate::cluster) const VALUE_SETS: &[&[&str]] = &[
     ],
 ];
 
+/// All values of a `PodMonitor` that change its specification.
+pub(in crate::cluster) const POD_MONITOR_VALUES: &[&str] = &[
+    "podMonitor.enabled=true",
+    "podMonitor.apiVersion=",
+    "podMonitor.namespace=monitoring",
+    "podMonitor.jobLabel=app",
+    "podMonitor.podTargetLabels={team}",
+    "podMonitor.sampleLimit=1000",
+    "podMonitor.labelNameLengthLimit=100",
+    "podMonitor.labelValueLengthLimit=1000",
+    "podMonitor.attachMetadata.node=true",
+    "podMonitor.interval=1m30s",
+    "podMonitor.scrapeTimeout=",
+    "podMonitor.relabelings[0].targetLabel=node",
+    "podMonitor.metricRelabelings[0].action=drop",
+    "podMonitor.scheme=https",
+    "podMonitor.proxyUrl=http://proxy",
+    "podMonitor.honorLabels=true",
+    "podMonitor.honorTimestamps=false",
+    "podMonitor.followRedirects=false",
+    "podMonitor.enableHttp2=true",
+    "podMonitor.filterRunning=false",
+    "podMonitor.params.verbose={yes}",
+    "podMonitor.authorization.credentials.key=token",
+    "podMonitor.oauth2.clientId.secret.key=id",
+    "podMonitor.oauth2.clientSecret.key=secret",
+    "podMonitor.oauth2.tokenUrl=https://example.com",
+    "podMonitor.bearerTokenSecret.key=token",
+];
+
 /// Values that the chart must reject, and a word of the error.
 pub(super) const INVALID_VALUES: &[(&[&str], &str)] = &[
     (&["image.repository="], "repository"),
@@ -174,5 +204,7 @@ pub(super) const FREE_VALUES: &[&str] = &[
     "service.annotations.a=b",
     "companion.config.checks.dns.interval=1m",
     "podMonitor.tlsConfig.insecureSkipVerify=true",
+    "podMonitor.params.a={b}",
+    "podMonitor.oauth2.a=b",
     "dashboards.annotations.a=b",
 ];
