@@ -1,6 +1,7 @@
 //! Tests of the commands and configurations in README.md and docs: each block is run, rendered or
 //! parsed by the program that it is for, or says why not.
 
+mod collectors;
 mod commands;
 mod configurations;
 

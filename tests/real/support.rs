@@ -9,5 +9,6 @@ pub(crate) mod monitoring;
 pub(crate) mod moto;
 pub(crate) mod pages;
 pub(crate) mod promtool;
+pub(crate) mod python;
 pub(crate) mod shell;
 pub(crate) mod webhook;

@@ -55,16 +55,19 @@ async fn values_of_the_pages_render() {
     assert!(count >= 7, "{count}");
 }
 
-#[tokio::test]
-async fn datadog_annotation_is_json_about_our_container_and_port() {
-    let rendered = render(&Helm::latest(), &block("values datadog"))
-        .await
-        .unwrap();
-    let documents = rendered.split("\n---\n");
-    let deployment = documents
-        .map(|document| serde_saphyr::from_str::<Value>(document).unwrap())
+/// Returns the companion's Deployment with these values.
+pub(super) async fn deployment(values: &str) -> Value {
+    let rendered = render(&Helm::latest(), values).await.unwrap();
+    let objects = rendered.split("\n---\n");
+    objects
+        .map(|object| serde_saphyr::from_str::<Value>(object).unwrap())
         .find(|object| object["kind"] == "Deployment")
-        .unwrap();
+        .unwrap()
+}
+
+#[tokio::test]
+async fn datadog_annotation_names_our_container_and_port() {
+    let deployment = deployment(&block("values datadog")).await;
     let template = &deployment["spec"]["template"];
     let container = &template["spec"]["containers"][0];
     let name = container["name"].as_str().unwrap();
@@ -123,15 +126,19 @@ async fn umbrella_chart_builds_with_the_chart_as_a_dependency() {
     }
 }
 
+/// Returns a promtool with the discovery in Kubernetes, which Debian's lacks.
+pub(super) fn kubernetes_promtool() -> Command {
+    let folder = std::env::var_os("PROMETHEUS_TEST_BINARIES").expect("`make test` sets it");
+    Command::new(Path::new(&folder).join("promtool"))
+}
+
 /// Asserts that promtool accepts a configuration, which may name rules of the repository.
 fn assert_prometheus_accepts(config: &str) {
     let dir = TempDir::new().unwrap();
     std::os::unix::fs::symlink(Path::new(ROOT).join("alerts"), dir.path().join("alerts")).unwrap();
     let path = dir.path().join("prometheus.yml");
     fs::write(&path, config).unwrap();
-    // Debian's lacks the discovery in Kubernetes.
-    let folder = std::env::var_os("PROMETHEUS_TEST_BINARIES").expect("`make test` sets it");
-    let ran = Command::new(Path::new(&folder).join("promtool"))
+    let ran = kubernetes_promtool()
         .args(["check", "config"])
         .arg(&path)
         .output()

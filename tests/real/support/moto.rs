@@ -13,7 +13,6 @@
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
@@ -25,8 +24,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-/// Script that prints the program's path, and installs it if needed.
-const INSTALL_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/install-moto");
+use crate::support::python::{self, NotInstalledError};
+
 /// A GET without a body signs no content headers.
 const PATCHED_START: &str = "
 import sys
@@ -75,8 +74,8 @@ pub(crate) struct MotoResponse {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MotoError {
     /// The program is not installed.
-    #[error("moto is not installed; run `make test`, or: scripts/install-moto")]
-    NotInstalled,
+    #[error("moto: {0}")]
+    NotInstalled(#[from] NotInstalledError),
     /// It rejected a request of the test setup.
     #[error("moto: {0}")]
     Refused(String),
@@ -88,14 +87,10 @@ pub(crate) enum MotoError {
 impl Moto {
     /// Starts moto on a free port with an administrator, and enforces IAM from then on.
     pub(crate) async fn start() -> Result<Self, MotoError> {
-        let place = Command::new(INSTALL_SCRIPT).arg("--where").output().await?;
-        let program = PathBuf::from(String::from_utf8_lossy(&place.stdout).trim());
-        if !program.is_file() {
-            return Err(MotoError::NotInstalled);
-        }
+        let python = python::installed("moto").await?;
         let dir = TempDir::new()?;
         let log = dir.path().join("moto.log");
-        let process = Command::new(program.with_file_name("python"))
+        let process = Command::new(python)
             .args(["-c", PATCHED_START, "-H", "127.0.0.1", "-p", "0"])
             .env_remove("INITIAL_NO_AUTH_ACTION_COUNT")
             .stdin(Stdio::null())
