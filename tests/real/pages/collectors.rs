@@ -48,7 +48,7 @@ ADDRESS
       - {source_labels: [__meta_kubernetes_pod_annotation_newrelic_io_scrape], regex: "true", action: keep}
 ADDRESS
 "#;
-/// What the annotations of a pod change in both jobs.
+/// Relabelings by the annotations of a pod, in both jobs.
 const ADDRESS: &str = r#"
       - {source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_path], regex: (.+), target_label: __metrics_path__}
       - {source_labels: [__address__, __meta_kubernetes_pod_annotation_prometheus_io_port], regex: "(.+?)(?::[0-9]+)?;([0-9]+)", replacement: "$1:$2", target_label: __address__}
