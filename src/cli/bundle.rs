@@ -23,6 +23,7 @@ use crate::cli::exit::Exit;
 use crate::cli::explain::explain_log;
 use crate::cli::output;
 use crate::cli::output::{diagnostic, print};
+use crate::config::exporter::file::read_text;
 use crate::config::{AgentDiscovery, ApiserverLocation, Config, ConfigErrors, Flags, Vantage};
 use crate::doctor::Place;
 use crate::exporter::Exporter;
@@ -163,10 +164,10 @@ async fn write(
     );
     let at = Timestamp::now();
     let at = at.round(Unit::Second).unwrap_or(at);
-    let own_configuration = options.configuration.config_file().and_then(|file| {
-        // It was read a moment ago; the configuration loader bounds its size.
-        std::fs::read_to_string(file).ok()
-    });
+    let own_configuration = options
+        .configuration
+        .config_file()
+        .and_then(|file| read_text(file).ok());
     show("collecting");
     let collected = collect(BundleRequest {
         client: client.as_ref(),

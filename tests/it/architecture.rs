@@ -233,6 +233,25 @@ const STD_ONLY: [&str; 4] = ["catalogue", "history", "report", "state"];
 /// The only module that writes to the terminal.
 const PRINTS: &str = "cli";
 
+/// Functions that open a file, whatever it is.
+const OPENING_FUNCTIONS: [(&str, &str); 4] = [
+    ("File", "open"),
+    ("fs", "read"),
+    ("fs", "read_to_string"),
+    ("OpenOptions", "new"),
+];
+
+/// The only modules that may call them: for regular files, files of the kernel, and output.
+const OPENING_MODULES: [&str; 7] = [
+    "config::regular_file",
+    "net::resolve",
+    "agent::pod_uptime",
+    "scheduler::self_throttling",
+    "metrics::process",
+    "alerting::directory",
+    "cli::bundle",
+];
+
 static EXPORTER: LazyLock<SourceTree> = LazyLock::new(|| parse("src/lib.rs"));
 
 fn parse(root: &str) -> SourceTree {
@@ -340,4 +359,18 @@ fn only_the_command_line_prints() {
             module.file
         );
     }
+}
+
+#[test]
+fn only_regular_files_are_opened() {
+    let opening = EXPORTER.modules.iter().filter(|(_, module)| {
+        let names = |(owner, function): &(&str, &str)| {
+            let references = &module.references;
+            references.names_function(owner, function)
+        };
+        OPENING_FUNCTIONS.iter().any(names)
+    });
+    let opening: BTreeSet<String> = opening.map(|(path, _)| path.to_string()).collect();
+    let allowed = OPENING_MODULES.map(str::to_owned);
+    assert_eq!(opening, BTreeSet::from(allowed), "use config::regular_file");
 }

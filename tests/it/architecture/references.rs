@@ -86,6 +86,13 @@ impl References {
         outside.map(|path| path[0].as_str())
     }
 
+    /// Returns whether the file names a function of the standard library in this way, for example
+    /// as `fs::read` or `std::fs::read`.
+    pub(crate) fn names_function(&self, module: &str, function: &str) -> bool {
+        let suffix = [module.to_owned(), function.to_owned()];
+        self.written.iter().any(|path| path.ends_with(&suffix))
+    }
+
     /// Resolves a path as written to one below the crate.
     fn absolute(&self, path: &[String]) -> Option<Vec<String>> {
         let (first, rest) = path.split_first()?;
