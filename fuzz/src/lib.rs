@@ -38,6 +38,10 @@ pub const TARGETS: &[Target] = &[
         run: targets::watch_stream,
     },
     Target {
+        name: "kube_object",
+        run: targets::kube_object,
+    },
+    Target {
         name: "web_config",
         run: targets::web_config,
     },
@@ -48,6 +52,14 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "certificate",
         run: targets::certificate,
+    },
+    Target {
+        name: "verdict_document",
+        run: targets::verdict_document,
+    },
+    Target {
+        name: "manifest",
+        run: targets::manifest,
     },
 ];
 

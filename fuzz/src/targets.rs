@@ -8,11 +8,19 @@ use castai_health_exporter::classify::{
     pod_identity,
 };
 use castai_health_exporter::config::WebConfig;
+use castai_health_exporter::doctor::VerdictDocument;
 use castai_health_exporter::kube::endpoint_slices;
 use castai_health_exporter::kube::json_stream::{ItemSplitter, LineSplitter};
+use castai_health_exporter::kube::types::cached_object::CachedObject;
+use castai_health_exporter::kube::types::event::Event;
+use castai_health_exporter::kube::types::node::Node;
+use castai_health_exporter::kube::types::pending_image_pod::PendingImagePod;
+use castai_health_exporter::kube::types::pod::Pod;
+use castai_health_exporter::kube::types::workload::{DaemonSet, Deployment, ReplicaSet};
 use castai_health_exporter::net::resolve::ResolvConf;
 use castai_health_exporter::net::tls::trust::PkiScope;
 use castai_health_exporter::net::{Certificate, Trust};
+use castai_health_exporter::preflight::Manifest;
 use castai_health_exporter::report::evidence::quote_body;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
@@ -92,6 +100,26 @@ pub(super) fn watch_stream(input: &[u8]) {
     }
 }
 
+/// A watched object as JSON, read as each type.
+pub(super) fn kube_object(input: &[u8]) {
+    fn read<K: CachedObject>(input: &[u8]) {
+        if let Ok(raw) = serde_json::from_slice::<K::Raw>(input) {
+            let previous = K::from_raw(raw.clone(), None);
+            if let Some(object) = K::from_raw(raw, previous.as_ref()) {
+                object.retention_rank();
+                object.allocated_bytes();
+            }
+        }
+    }
+    read::<Deployment>(input);
+    read::<ReplicaSet>(input);
+    read::<DaemonSet>(input);
+    read::<Pod>(input);
+    read::<PendingImagePod>(input);
+    read::<Event>(input);
+    read::<Node>(input);
+}
+
 /// The YAML of the web configuration; the files that it names do not exist.
 pub(super) fn web_config(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
@@ -113,4 +141,25 @@ pub(super) fn certificate(input: &[u8]) {
     drop(Trust::pem(input, PkiScope::Public));
     let leaf = CertificateDer::from(input);
     Certificate::parse(&leaf, std::slice::from_ref(&leaf));
+}
+
+/// The verdict of another exporter, as JSON.
+pub(super) fn verdict_document(input: &[u8]) {
+    if let Ok(document) = VerdictDocument::parse(input) {
+        for check in &document.checks {
+            assert!(document.check(&check.id).is_some(), "a check is not found");
+        }
+    }
+}
+
+/// The output of `helm template`, as YAML.
+pub(super) fn manifest(input: &[u8]) {
+    if let Ok(manifest) = Manifest::parse(&String::from_utf8_lossy(input)) {
+        let workloads = manifest.workloads("castai-agent").count();
+        let objects = manifest.objects("castai-agent").count();
+        assert!(
+            (1..=objects).contains(&workloads),
+            "a manifest has workloads"
+        );
+    }
 }
