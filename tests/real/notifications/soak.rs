@@ -1,4 +1,5 @@
-//! A healthy cluster sends no notification for an hour, whatever restarts.
+//! A healthy cluster sends no notification for an hour, whatever restarts, and an exporter that is
+//! not restarted needs no more memory at the end than at the beginning.
 
 use std::env;
 use std::time::Duration;
@@ -17,6 +18,10 @@ const SOAK_MINUTES: &str = "SOAK_MINUTES";
 const SOAK_SPEEDUP: u32 = 6;
 /// Pause between two restarts.
 const RESTART_INTERVAL: Duration = Duration::from_secs(20);
+/// Largest growth of the resident memory, as a factor.
+const MAX_MEMORY_GROWTH: f64 = 1.05;
+/// Fewest samples of the memory that show growth.
+const MIN_MEMORY_SAMPLES: usize = 20;
 
 #[tokio::test]
 #[ignore = "it takes minutes; `make soak` runs it for an hour"]
@@ -31,6 +36,8 @@ async fn healthy_soak_sends_no_notification() {
     let mut monitoring = Monitoring::start(&settings, Duration::from_secs(2)).await;
     let mut monitored = MonitoredLab::start(LabCluster::start()).await;
     monitoring.scrape("healthy", &[monitored.exporter.address()]);
+    let steady = monitored.companion().await;
+    let mut memory = Vec::new();
     let began = Instant::now();
     let mut restarts = 0;
     while began.elapsed() < Duration::from_mins(minutes) {
@@ -42,6 +49,7 @@ async fn healthy_soak_sends_no_notification() {
         sleep(RESTART_INTERVAL).await;
         monitoring.restart_prometheus().await;
         restarts += 1;
+        memory.push(resident_mib(&steady.metrics().await));
     }
     let seconds = began.elapsed().as_secs_f64();
     println!(
@@ -54,4 +62,24 @@ async fn healthy_soak_sends_no_notification() {
         .collect();
     assert!(notifications.is_empty(), "{notifications:#?}");
     assert!(monitoring.watchdog_notified());
+    if memory.len() >= MIN_MEMORY_SAMPLES {
+        assert_memory_is_flat(&memory);
+    }
+}
+
+/// Returns the resident memory that an exporter reports.
+fn resident_mib(metrics: &str) -> f64 {
+    let mut lines = metrics.lines();
+    let value = lines.find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+    value.unwrap().parse::<f64>().unwrap() / f64::from(1 << 20)
+}
+
+/// Compares the last quarter of the samples with the second one; in the first, caches fill.
+fn assert_memory_is_flat(samples: &[f64]) {
+    let quarter = samples.len() / 4;
+    let largest = |samples: &[f64]| samples.iter().copied().fold(0.0, f64::max);
+    let before = largest(&samples[quarter..2 * quarter]);
+    let after = largest(&samples[samples.len() - quarter..]);
+    println!("resident memory: {before:.1} MiB, at the end {after:.1} MiB");
+    assert!(after <= before * MAX_MEMORY_GROWTH, "{samples:.1?}");
 }
