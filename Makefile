@@ -7,7 +7,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
 REGISTRY := $(shell sed -n 's/^registry = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
 ARCHITECTURE := $(shell dpkg --print-architecture 2>/dev/null)
 IMAGE ?= $(or $(REGISTRY),local.test)/castai-health-exporter:$(VERSION)
-.PHONY: help fetch check install lint deny advisories prose test test-pages test-latency test-sequences test-fleet test-scale test-node demo \
+.PHONY: help fetch check install lint deny advisories prose test test-pages test-latency test-sequences test-fleet test-scale test-node test-node-attack demo \
 	image test-arm64 package release-metadata release-notes sbom attack fuzz bench bench-scale soak generate pictures
 
 help: ## List the targets
@@ -72,12 +72,17 @@ test-scale: ## Watch 5,000 nodes and 50,000 pods of a real API server, simulated
 	cargo test --locked --test real -- --ignored --nocapture cluster::scale
 
 ARCHIVE ?=
-test-node: install ## Test image, chart and the commands of the documentation on a real node; needs root; ARCHIVE=$(make -s image)
-	kube="$$(scripts/build-node)" && helm="$$(scripts/build-helm)" && image="$(ARCHIVE)" && \
+# What the tests on a real node need, as variables of the next command.
+NODE_PARTS = kube="$$(scripts/build-node)" && helm="$$(scripts/build-helm)" && image="$(ARCHIVE)" && \
 	if [[ -z $$image ]]; then release="$$(scripts/build-release)" && \
 	image="$$(scripts/build-image "local.test/castai-health-exporter:$(VERSION)" "$(ARCHITECTURE)=$$release")"; fi && \
-	KUBE_TEST_BINARY="$$kube" HELM_TEST_BINARIES="$$helm" IMAGE_TEST_ARCHIVE="$$image" \
-	cargo test --locked --test real -- --ignored --nocapture --test-threads 1 node::
+	KUBE_TEST_BINARY="$$kube" HELM_TEST_BINARIES="$$helm" IMAGE_TEST_ARCHIVE="$$image"
+
+test-node: install ## Test image, chart and the commands of the documentation on a real node; needs root; ARCHIVE=$(make -s image)
+	$(NODE_PARTS) cargo test --locked --test real -- --ignored --nocapture --test-threads 1 node::
+
+test-node-attack: install ## Attack the companion on a real node for MINUTES=1; needs root
+	$(NODE_PARTS) MINUTES=$(MINUTES) cargo test --locked --test real -- --ignored --nocapture node::attack::
 
 image: ## Build the image for amd64 and arm64 and print the path of the OCI archive (15 minutes)
 	@amd64="$$(TARGET=x86_64-unknown-linux-gnu scripts/build-release)" && \

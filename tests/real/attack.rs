@@ -7,7 +7,8 @@
 mod attacks;
 mod clients;
 mod exporter;
-mod figures;
+pub(crate) mod figures;
+pub(crate) mod measurement;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -18,14 +19,13 @@ use test_support::lab_cluster::LabCluster;
 use tokio::time::{Instant, sleep};
 
 use self::attacks::{ATTACKS, Attack};
-use self::figures::{Figures, Sample};
+use self::figures::{AttackedExporter, Figures, Sample};
+use self::measurement::{HEALTH_INTERVAL, Measurement};
 
 /// Interval of every check.
 const INTERVAL: Duration = Duration::from_secs(2);
 /// Duration of an attack, unless `ATTACK_SECONDS` says otherwise.
 const DEFAULT_SECONDS: u64 = 40;
-/// Pause between two requests for health.
-const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
 /// Time until every check has a verdict.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
 /// Checks without an interval in the lab's file.
@@ -66,7 +66,7 @@ async fn attacks_stop_no_other_check_and_show_no_secret() {
 }
 
 /// Returns an environment variable, or an empty text.
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     env::var_os(name)
         .and_then(|value| value.into_string().ok())
         .unwrap_or_default()
@@ -88,47 +88,24 @@ async fn run(
         world.api.objects().clone(),
     ));
     let began = Instant::now();
-    let mut slowest_health = Duration::ZERO;
     while exporter.fetch("/-/ready").await.unwrap().trim() != "ready" {
-        assert!(
-            began.elapsed() < START_TIMEOUT,
-            "{}: {}",
-            attack.name,
-            exporter.log()
-        );
+        let waited = began.elapsed();
+        let log = exporter.log();
+        assert!(waited < START_TIMEOUT, "{}: {log}", attack.name);
         sleep(HEALTH_INTERVAL).await;
     }
     let healthy = Sample::take(&exporter).await;
     let clients = (attack.begin)(&world, exporter.address().to_owned()).await;
-    // Once every check has run again, its status shows whether the attack affects it.
-    let settling = INTERVAL * 5;
-    let (mut before, began) = (None, Instant::now());
-    while began.elapsed() < settling + duration {
-        if before.is_none() && began.elapsed() >= settling {
-            before = Some((Sample::take(&exporter).await, Instant::now()));
-        }
-        let asked = Instant::now();
-        let answer = exporter.fetch("/-/healthy").await;
-        slowest_health = slowest_health.max(asked.elapsed());
-        if let Err(error) = answer {
-            panic!("{}: health does not respond: {error}", attack.name);
-        }
-        sleep(HEALTH_INTERVAL).await;
-    }
-    let (before, since) = before.expect("the attack is longer than it takes to settle");
-    let after = Sample::take(&exporter).await;
-    let window = since.elapsed();
+    let measurement = Measurement {
+        attack: attack.name,
+        usual,
+        interval: INTERVAL,
+        duration,
+    };
+    let figures = measurement.run(&exporter, &healthy).await;
     drop(clients);
     renewal.abort();
-    Figures::new(
-        attack.name,
-        usual,
-        &healthy,
-        &before,
-        &after,
-        window,
-        slowest_health,
-    )
+    figures
 }
 
 /// Returns the lab's configuration with a short interval for every check.

@@ -3,6 +3,7 @@
 //!
 //! These tests need root and a kubelet: `make test-node` runs them.
 
+mod attack;
 mod faults;
 mod image;
 mod node_cluster;

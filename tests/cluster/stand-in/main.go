@@ -7,6 +7,8 @@
 //	serve STATUS   respond with this status on the health port, and with an empty page on /metrics
 //	not-found      respond with 404 on the health port, as another server would
 //	registry       reject image pulls with 401 on port 5000
+//	idle ADDRESS N keep N connections open that send nothing
+//	drip ADDRESS N keep N connections open that send one byte of a request per second
 //	sleep SECONDS
 //	allocate       allocate memory until killed
 //	exit CODE
@@ -56,6 +58,10 @@ func main() {
 			go listen(registryPort, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusUnauthorized)
 			})
+		case "idle":
+			keepOpen(argument(), number(argument()), "")
+		case "drip":
+			keepOpen(argument(), number(argument()), slowRequest)
 		case "sleep":
 			time.Sleep(time.Duration(number(argument())) * time.Second)
 		case "allocate":

@@ -18,6 +18,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::figures::AttackedExporter;
+
 /// The way in which the exporter runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Setup {
@@ -74,16 +76,13 @@ impl Target {
         self.exporter.address()
     }
 
-    pub(super) fn pid(&self) -> u32 {
-        self.exporter.pid()
-    }
-
     pub(super) fn log(&self) -> String {
         self.exporter.log()
     }
+}
 
-    /// Returns the body of a response.
-    pub(super) async fn fetch(&self, path: &str) -> Result<String, Box<dyn Error>> {
+impl AttackedExporter for Target {
+    async fn fetch(&self, path: &str) -> Result<String, Box<dyn Error>> {
         let stream = TcpStream::connect(self.address()).await?;
         match &self.tls {
             None => fetch_on(stream, self.address(), path).await,
@@ -92,6 +91,14 @@ impl Target {
                 fetch_on(connector.connect(name, stream).await?, self.address(), path).await
             }
         }
+    }
+
+    async fn read_log(&self) -> String {
+        self.log()
+    }
+
+    fn pid(&self) -> u32 {
+        self.exporter.pid()
     }
 }
 

@@ -1,14 +1,14 @@
 //! The cost of an attack, from the exporter's metrics and its outputs.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::INTERVAL;
-use super::exporter::Target;
+use super::measurement::Measurement;
 
 /// Smallest share of the attempts of checks that the attack does not break.
 const MIN_ATTEMPTS: f64 = 0.95;
@@ -17,15 +17,25 @@ const MAX_RESIDENT_MIB: f64 = 24.0;
 /// Longest response time of `/-/healthy`.
 const MAX_HEALTH: Duration = Duration::from_secs(1);
 
+/// An exporter that is attacked.
+pub(crate) trait AttackedExporter {
+    /// Returns the body of a response.
+    async fn fetch(&self, path: &str) -> Result<String, Box<dyn Error>>;
+    /// Returns the log so far.
+    async fn read_log(&self) -> String;
+    /// Returns the process ID on this machine.
+    fn pid(&self) -> u32;
+}
+
 /// The exporter at one moment.
-pub(super) struct Sample {
+pub(crate) struct Sample {
     metrics: String,
     secrets_shown: usize,
     peak_mib: f64,
 }
 
 /// The cost of an attack.
-pub(super) struct Figures {
+pub(crate) struct Figures {
     attack: &'static str,
     checks: usize,
     attempts: f64,
@@ -40,9 +50,9 @@ pub(super) struct Figures {
 }
 
 impl Sample {
-    pub(super) async fn take(exporter: &Target) -> Self {
+    pub(crate) async fn take(exporter: &impl AttackedExporter) -> Self {
         let metrics = exporter.fetch("/metrics").await.unwrap();
-        let mut shown = vec![exporter.log(), metrics.clone()];
+        let mut shown = vec![exporter.read_log().await, metrics.clone()];
         for path in ["/", "/api/v1/status"] {
             shown.push(exporter.fetch(path).await.unwrap());
         }
@@ -105,15 +115,12 @@ impl Sample {
 }
 
 impl Figures {
-    pub(super) const HEADING: &str = "| attack | checks it leaves alone | attempts of expected | peak RSS MiB | slowest health | descriptors | panics | secrets shown |\n|---|---|---|---|---|---|---|---|";
+    pub(crate) const HEADING: &str = "| attack | checks it leaves alone | attempts of expected | peak RSS MiB | slowest health | descriptors | panics | secrets shown |\n|---|---|---|---|---|---|---|---|";
 
-    /// Compares two moments of an attack. `usual` has the rates without an attack.
-    pub(super) fn new(
-        attack: &'static str,
-        usual: Option<&Self>,
-        healthy: &Sample,
-        before: &Sample,
-        after: &Sample,
+    /// Compares the samples before an attack, and at the beginning and end of its measurement.
+    pub(crate) fn new(
+        measurement: &Measurement<'_>,
+        [healthy, before, after]: [&Sample; 3],
         window: Duration,
         slowest_health: Duration,
     ) -> Self {
@@ -127,14 +134,15 @@ impl Figures {
         let made = |check: &String| last[check] - first[check];
         let intervals = after.series("check_interval_seconds", "");
         let seconds = window.as_secs_f64();
-        let expected = |check: &String| match usual {
+        let expected = |check: &String| match measurement.usual {
             Some(usual) => usual.rates.get(check).map_or(0.0, |rate| rate * seconds),
             None => made(check),
         };
         // Derived and disabled checks have other intervals.
-        unbroken.retain(|check| (intervals[check] - INTERVAL.as_secs_f64()).abs() < 0.1);
+        unbroken
+            .retain(|check| (intervals[check] - measurement.interval.as_secs_f64()).abs() < 0.1);
         Self {
-            attack,
+            attack: measurement.attack,
             checks: unbroken.len(),
             attempts: unbroken.iter().map(made).sum(),
             expected: unbroken.iter().map(expected).sum(),
@@ -152,7 +160,7 @@ impl Figures {
     }
 
     /// Returns the limits that the attack exceeds.
-    pub(super) fn problems(&self) -> Vec<String> {
+    pub(crate) fn problems(&self) -> Vec<String> {
         let attack = self.attack;
         let exceeded = [
             (self.checks == 0, "no check is left alone".to_owned()),

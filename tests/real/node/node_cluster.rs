@@ -20,7 +20,7 @@ use crate::support::helm::{AGENT_CHART, CHART, Helm};
 use crate::support::pages;
 use crate::support::shell::Shell;
 
-const NAMESPACE: &str = "castai-agent";
+pub(super) const NAMESPACE: &str = "castai-agent";
 /// Image of the stand-in for CAST AI's programs.
 pub(super) const STAND_IN_IMAGE: &str = "local.test/stand-in:1";
 const AGENT_POD_SELECTOR: &str = "app.kubernetes.io/name=castai-agent";
@@ -31,6 +31,8 @@ const TIMEOUT: Duration = Duration::from_mins(2);
 /// Speed-up of the rules: the fastest alert fires after 4 s.
 const RULE_SPEEDUP: u32 = 30;
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
+/// Longest line in the message of a failed test; hostile objects have longer ones.
+const MAX_LINE_CHARACTERS: usize = 400;
 /// Short intervals for the checks that the faults affect, so that a test takes minutes.
 const SHORT_INTERVALS: [&str; 6] = [
     "agent_workload",
@@ -278,12 +280,23 @@ impl NodeCluster {
     }
 
     pub(super) async fn apply(&self, object: &Value) {
-        let path = self.dir.path().join("object.json");
-        fs::write(&path, object.to_string()).unwrap();
-        self.cluster
-            .kubectl(&["apply", "-f", path.to_str().unwrap()])
-            .await
-            .unwrap();
+        let path = self.write("object.json", object);
+        self.cluster.kubectl(&["apply", "-f", &path]).await.unwrap();
+    }
+
+    /// Creates objects, which may be too large for the annotation that `apply` adds.
+    pub(super) async fn create(&self, objects: Vec<Value>) {
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+        let path = self.write("objects.json", &list);
+        let create = ["create", "--validate=false", "-oname", "-f", &path];
+        self.cluster.kubectl(&create).await.unwrap();
+    }
+
+    /// Writes a file in the folder of this test, and returns its path.
+    pub(super) fn write(&self, name: &str, content: &Value) -> String {
+        let path = self.dir.path().join(name);
+        fs::write(&path, content.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
     }
 
     pub(super) async fn get(&self, what: &[&str]) -> Value {
@@ -317,7 +330,8 @@ impl NodeCluster {
                 .await
                 .unwrap_or_else(|error| error.to_string()),
         );
-        text
+        let cut = |line: &str| line.chars().take(MAX_LINE_CHARACTERS).collect::<String>();
+        text.lines().map(cut).collect::<Vec<_>>().join("\n")
     }
 
     /// Returns the agent's Deployment without the counters that controllers write.
