@@ -79,7 +79,7 @@ NODE_PARTS = kube="$$(scripts/build-node)" && helm="$$(scripts/build-helm)" && i
 	KUBE_TEST_BINARY="$$kube" HELM_TEST_BINARIES="$$helm" IMAGE_TEST_ARCHIVE="$$image"
 
 test-node: install ## Test image, chart and the commands of the documentation on a real node; needs root; ARCHIVE=$(make -s image)
-	$(NODE_PARTS) cargo test --locked --test real -- --ignored --nocapture --test-threads 1 node::
+	$(NODE_PARTS) cargo test --locked --test real -- --ignored --nocapture --test-threads 1 node:: --skip node::attack::
 
 test-node-attack: install ## Attack the companion on a real node for MINUTES=1; needs root
 	$(NODE_PARTS) MINUTES=$(MINUTES) cargo test --locked --test real -- --ignored --nocapture node::attack::

@@ -1,7 +1,7 @@
 //! Attacks on the companion of the chart, on a real node and all at once: thousands of connections to
 //! its port, huge objects, and odd objects.
 //!
-//! `make test-node` attacks for a minute, `make test-node-attack` for `MINUTES`.
+//! `make test-node-attack` attacks for `MINUTES`, on a machine without other work.
 
 mod companion;
 mod objects;
@@ -30,7 +30,7 @@ const CHANGE_INTERVAL: Duration = Duration::from_secs(10);
 const CONNECTIONS_PER_POD: u32 = 2500;
 
 #[tokio::test]
-#[ignore = "needs root and a kubelet: make test-node, make test-node-attack"]
+#[ignore = "needs root, a kubelet and an idle machine: make test-node-attack"]
 async fn companion_survives_connections_and_hostile_objects() {
     let minutes = variable("MINUTES").parse().unwrap_or(1);
     let cluster = NodeCluster::start().await;
