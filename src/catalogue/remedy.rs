@@ -39,6 +39,8 @@ pub enum Placeholder {
     Pod,
     /// The node in the evidence.
     Node,
+    /// The node of the process that met the failure.
+    LocalNode,
     /// ID of the AWS account.
     Account,
     /// Name of the IAM role.
@@ -69,6 +71,7 @@ impl Placeholder {
         Self::ClusterId,
         Self::Pod,
         Self::Node,
+        Self::LocalNode,
         Self::Account,
         Self::Role,
         Self::Region,
@@ -88,6 +91,7 @@ impl Placeholder {
             Self::ClusterId => "{cluster_id}",
             Self::Pod => "{pod}",
             Self::Node => "{node}",
+            Self::LocalNode => "{local_node}",
             Self::Account => "{account}",
             Self::Role => "{role}",
             Self::Region => "{region}",
@@ -108,7 +112,7 @@ impl Placeholder {
             Self::ApiHost => "api.cast.ai",
             Self::ClusterId => "${CLUSTER_ID:?set it first}",
             Self::Pod => "POD",
-            Self::Node => "NODE",
+            Self::Node | Self::LocalNode => "NODE",
             Self::Account => "ACCOUNT",
             Self::Role => "ROLE",
             Self::Region => "REGION",

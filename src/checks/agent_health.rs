@@ -19,7 +19,10 @@ use refusals::Refusals;
 use verdict::{STARTUP_SECONDS, judge, port_taken, unhealthy};
 
 use crate::agent::leader_lease::LeaderLease;
-use crate::catalogue::{CheckId, FailureMode as M, Phase, Property, Timeouts};
+use crate::catalogue::{
+    CheckId, FailureMode as M, Phase, Placeholder, Property, RemedyValues, Timeouts,
+};
+use crate::checks::known_values::own_pod;
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{
     Agent, AgentEnvironment, CheckSettings, Config, ConfigError, DiscoveredAgent, Vantage,
@@ -39,6 +42,8 @@ pub struct AgentHealth {
     timeouts: Timeouts,
     context: CheckContext,
     kube_client: Arc<Client>,
+    /// The agent's pod.
+    remedy_values: RemedyValues,
     /// The agent's counters at the previous attempt. Only their increase matters.
     last_counters: Mutex<Option<Counters>>,
     refusals: Mutex<Refusals>,
@@ -70,6 +75,7 @@ impl AgentHealth {
     pub fn new(config: &Config, check: &CheckSettings, context: &CheckContext) -> Self {
         Self {
             agent: config.agent.clone(),
+            remedy_values: remedy_values(config),
             endpoint: AgentEndpoint::from_config(config),
             timeouts: check.timeouts,
             context: context.clone(),
@@ -315,7 +321,7 @@ impl Check for AgentHealth {
         if let AgentEndpoint::Unavailable(why) = &self.endpoint {
             return Report::from_verdict(why.clone());
         }
-        Report::from_verdict(match self.evaluate(attempt.reports()).await {
+        let mut verdict = match self.evaluate(attempt.reports()).await {
             Ok(Verdict::Failing(why)) if why[0].mode == M::AgentHealthUnreachable => {
                 match why_not_running(attempt.reports()) {
                     Some(mode) => Verdict::NotApplicable(Evidence::from(format!(
@@ -329,7 +335,26 @@ impl Check for AgentHealth {
             Err(problem) => {
                 Verdict::failing(Finding::new(M::AgentConfigInvalid, problem.to_string()))
             }
-        })
+        };
+        verdict.complete_remedies(&self.remedy_values);
+        Report::from_verdict(verdict)
+    }
+}
+
+/// Returns the name of the agent's pod, if it is known.
+fn remedy_values(config: &Config) -> RemedyValues {
+    let pod = match AgentEndpoint::from_config(config) {
+        // On the host network, the host name is that of the node.
+        AgentEndpoint::Local => own_pod(config)
+            .and_then(|own| own.pod)
+            .or_else(|| config.agent.pod.clone()),
+        AgentEndpoint::Remote { pod, .. } => Some(pod),
+        AgentEndpoint::Unavailable(_) => None,
+    };
+    let values = RemedyValues::default();
+    match pod {
+        Some(pod) => values.with(Placeholder::Pod, &pod),
+        None => values,
     }
 }
 

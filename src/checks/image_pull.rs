@@ -8,7 +8,7 @@ use std::sync::Arc;
 use acr::AcrFailures;
 use jiff::Timestamp;
 
-use crate::catalogue::{CheckId, FailureMode, Family, Property};
+use crate::catalogue::{CheckId, FailureMode, Family, Placeholder, Property};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::classify::{TextKind, classify, registry};
 use crate::config::{Config, Provider};
@@ -220,7 +220,15 @@ impl PullFailures<'_> {
             registries.join(", "),
             named.join("; ")
         );
-        Finding::new(mode, evidence).with_own_remedy(own_remedy)
+        let finding = Finding::new(mode, evidence).with_own_remedy(own_remedy);
+        let first = self.examples.first();
+        match first.and_then(|(pod, _)| Some((pod, pod.name.split_once('/')?))) {
+            Some((pod, (namespace, name))) => finding
+                .with_value(Placeholder::Namespace, namespace)
+                .with_value(Placeholder::Pod, name)
+                .with_value(Placeholder::Node, &pod.node),
+            None => finding,
+        }
     }
 
     /// Returns the failed pulls from Azure Container Registry.

@@ -1,7 +1,8 @@
-//! Values of the configuration that complete the commands of remedies.
+//! Values of the configuration and of this pod that complete the commands of remedies.
 
 use crate::catalogue::{Placeholder, RemedyValues};
-use crate::config::Config;
+use crate::config::{ApiserverLocation, Config};
+use crate::kube::self_pod::SelfPod;
 
 /// Returns the values of this installation.
 pub fn known_values(config: &Config) -> RemedyValues {
@@ -31,9 +32,20 @@ pub fn known_values(config: &Config) -> RemedyValues {
     if let Some(id) = &config.castai.cluster_id {
         values = values.with(Placeholder::ClusterId, id);
     }
+    if let Some(node) = own_pod(config).and_then(|own| own.node) {
+        values = values.with(Placeholder::LocalNode, &node);
+    }
     match &config.aws.variables.role_arn {
         Some(arn) => with_role(values, arn),
         None => values,
+    }
+}
+
+/// Returns this pod, as its service-account token names it.
+pub(super) fn own_pod(config: &Config) -> Option<SelfPod> {
+    match &config.apiserver {
+        ApiserverLocation::InCluster(pod) => SelfPod::of_service_account(&pod.service_account_dir),
+        _ => None,
     }
 }
 

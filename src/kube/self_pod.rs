@@ -1,6 +1,9 @@
 //! The identity of this pod, as its service-account token states it.
 
-use crate::kube::token_claims::TokenClaims;
+use std::path::Path;
+
+use crate::kube::credentials::read_token;
+use crate::kube::token_claims::{TokenClaims, claims};
 
 /// This pod and its service account.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,6 +19,13 @@ pub struct SelfPod {
 }
 
 impl SelfPod {
+    /// Returns the identity in the token of a mounted service account; `None` if the token cannot
+    /// be read.
+    pub fn of_service_account(directory: &Path) -> Option<Self> {
+        let token = read_token(&directory.join("token")).ok()?;
+        Self::from_claims(&claims(&token)?)
+    }
+
     /// Returns the identity in the claims; `None` if the token does not belong to a service
     /// account.
     pub fn from_claims(claims: &TokenClaims) -> Option<Self> {

@@ -39,6 +39,7 @@ mod kubeconfig_access;
 mod pod_identity;
 mod preflight;
 mod proxy;
+mod remedy_values;
 mod resolver;
 mod scenarios;
 mod secrets;

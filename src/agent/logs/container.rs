@@ -11,6 +11,8 @@ pub struct LogContainer {
     pub namespace: String,
     /// The name of the pod.
     pub pod: String,
+    /// The node of the pod; empty if it is not known.
+    pub node: String,
     /// The unique ID of the pod.
     pub uid: String,
     /// The name of the container.
@@ -44,6 +46,7 @@ impl LogContainer {
         Self {
             namespace: namespace.to_owned(),
             pod: pod.to_owned(),
+            node: String::new(),
             uid: String::new(),
             name: name.to_owned(),
             restarts: 0,
@@ -58,6 +61,7 @@ impl LogContainer {
         Self {
             namespace: namespace.to_owned(),
             pod: pod.name.clone(),
+            node: pod.node.clone(),
             uid: pod.uid.clone(),
             name: container.name.clone(),
             restarts: container.restart_count,

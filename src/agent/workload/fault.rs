@@ -3,6 +3,7 @@
 use crate::catalogue::mode_set::WORKLOAD;
 use crate::catalogue::{FailureMode, Family};
 use crate::classify::{TextKind, classify};
+use crate::kube::types::pod::Pod;
 
 /// A fault of one pod, or of the creation of pods.
 #[derive(Debug)]
@@ -12,6 +13,16 @@ pub(super) struct WorkloadFault {
     pub(super) evidence: String,
     /// Whether the pod works despite the fault.
     pub(super) is_minor: bool,
+    /// The affected pod, if it is one.
+    pub(super) pod: Option<PodLocation>,
+}
+
+/// The name of a pod and its node.
+#[derive(Clone, Debug)]
+pub(super) struct PodLocation {
+    pub(super) name: String,
+    /// Empty before the pod is scheduled.
+    pub(super) node: String,
 }
 
 impl WorkloadFault {
@@ -20,6 +31,16 @@ impl WorkloadFault {
             mode,
             evidence,
             is_minor: false,
+            pod: None,
+        }
+    }
+
+    /// Adds the affected pod.
+    pub(super) fn of_pod(self, pod: &Pod) -> Self {
+        let (name, node) = (pod.name.clone(), pod.node.clone());
+        Self {
+            pod: Some(PodLocation { name, node }),
+            ..self
         }
     }
 

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::agent::workload::fault::{WorkloadFault, classify_reason};
+use crate::agent::workload::fault::{PodLocation, WorkloadFault, classify_reason};
 use crate::agent::workload::pod_health::{finished_pod_fault, lacks_only_a_separate_node};
 use crate::agent::workload::snapshot::NamespaceSnapshot;
-use crate::catalogue::{FailureMode, Property};
+use crate::catalogue::{FailureMode, Placeholder, Property};
 use crate::kube::types::object::condition;
 use crate::kube::types::pod::Pod;
 use crate::kube::types::workload::{DaemonSet, Deployment};
@@ -177,7 +177,7 @@ impl NamespaceSnapshot {
         tally.starting = tally.has_shortage()
             && working + tally.tolerated + count(tally.starts.iter()) >= desired
             && tally.faults.iter().all(|fault| fault.is_minor);
-        match finished.and_then(|pod| finished_pod_fault(pod)) {
+        match finished.and_then(|pod| Some(finished_pod_fault(pod)?.of_pod(pod))) {
             Some(fault)
                 if explains_shortage
                     && tally.has_shortage()
@@ -194,7 +194,7 @@ impl NamespaceSnapshot {
     }
 
     fn live_pod<'a>(&self, pod: &'a Pod, main: &str) -> LivePod<'a> {
-        let fault = self.pod_fault(pod, main);
+        let fault = self.pod_fault(pod, main).map(|fault| fault.of_pod(pod));
         let is_faultless = fault
             .as_ref()
             .is_none_or(|fault| fault.is_unspecific() || fault.is_minor);
@@ -299,7 +299,13 @@ impl PodTally {
             .chain((unnamed > 0).then(|| format!("and {unnamed} more")))
             .chain(self.remarks.iter().cloned());
         let evidence = parts.collect::<Vec<_>>().join("; ");
-        Finding::new(mode, evidence)
+        let mut pods = self.faults.iter().filter(|fault| fault.mode == mode);
+        match pods.find_map(|fault| fault.pod.as_ref()) {
+            Some(PodLocation { name, node }) => Finding::new(mode, evidence)
+                .with_value(Placeholder::Pod, name)
+                .with_value(Placeholder::Node, node),
+            None => Finding::new(mode, evidence),
+        }
     }
 }
 

@@ -67,7 +67,7 @@ macro_rules! gcp {
             distinguishing: "The response is 429 or 503, and transient; no response is \
                 `gcp_metadata_unreachable`.",
             remedy: "Wait. Look for a pod on this node that queries the server in a loop:\n\
-                $ kubectl get pods -A -o wide --field-selector spec.nodeName={node}",
+                $ kubectl get pods -A -o wide --field-selector spec.nodeName={local_node}",
         }
     } };
 }

@@ -232,7 +232,7 @@ macro_rules! network {
             distinguishing: "The start date is in the future. A clock that is behind is the usual \
                 reason, so check `clock_skew` first.",
             remedy: "Check the node's time:\n\
-                $ kubectl debug node/{node} -it --image=busybox:1.36 -- date -u\n\
+                $ kubectl debug node/{local_node} -it --image=busybox:1.36 -- date -u\n\
                 If it is wrong, repair chrony or NTP on that node. If it is right, the certificate \
                 was issued with a wrong start date: reissue it.",
         }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::agent::logs::{Incident, IncidentTracker, LogContainer, LogTail, LogTails, excerpt};
 use crate::catalogue::mode_set::RESTARTING;
-use crate::catalogue::{CheckId, FailureMode as M, alert};
+use crate::catalogue::{CheckId, FailureMode as M, Placeholder, alert};
 use crate::classify::Peer;
 use crate::report::{Evidence, Finding, LatestReports, Verdict};
 
@@ -179,6 +179,7 @@ impl<'a> ReportedIncident<'a> {
         let LogContainer {
             pod,
             name,
+            node,
             last_exit,
             ..
         } = &self.log_tail.container;
@@ -200,5 +201,8 @@ impl<'a> ReportedIncident<'a> {
                 excerpt(words)
             ),
         )
+        .with_value(Placeholder::Pod, pod)
+        .with_value(Placeholder::Node, node)
+        .with_value(Placeholder::LocalNode, node)
     }
 }

@@ -17,6 +17,8 @@ pub struct Pod {
     pub uid: String,
     /// The name.
     pub name: String,
+    /// The node that it is assigned to; empty before it is scheduled.
+    pub node: String,
     /// The unique ID of the managing controller.
     pub owner: Option<String>,
     /// The kind of the managing controller.
@@ -135,10 +137,12 @@ pub struct InjectionLabel {
     inject: Option<String>,
 }
 
-/// A pod spec of which only the containers' names are kept.
+/// A pod spec of which only the node and the containers' names are kept.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct ContainerNames {
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeAndContainerNames {
+    #[serde(deserialize_with = "lenient::or_default")]
+    node_name: String,
     #[serde(deserialize_with = "lenient::list")]
     containers: Vec<ContainerName>,
 }
@@ -165,7 +169,7 @@ pub struct PodStatus {
 }
 
 impl CachedObject for Pod {
-    type Raw = Object<ContainerNames, PodStatus, InjectionLabel>;
+    type Raw = Object<NodeAndContainerNames, PodStatus, InjectionLabel>;
     const MAX_CACHED: usize = 2000;
     const MAX_CACHED_BYTES: usize = 4 << 20;
 
@@ -194,6 +198,7 @@ impl CachedObject for Pod {
             owner: owner.map(|owner| owner.uid.clone()),
             uid: metadata.uid,
             name: metadata.name,
+            node: spec.node_name,
             created: metadata.creation_timestamp,
             terminating: metadata.deletion_timestamp.is_some(),
             phase: status.phase,
@@ -213,6 +218,7 @@ impl CachedObject for Pod {
         let Self {
             uid,
             name,
+            node,
             owner,
             phase,
             reason,
@@ -220,7 +226,7 @@ impl CachedObject for Pod {
             ..
         } = self;
         let owner = owner.as_deref().unwrap_or_default();
-        text_bytes([uid.as_str(), name, owner, phase, reason, message])
+        text_bytes([uid.as_str(), name, node, owner, phase, reason, message])
             + condition_bytes(&self.conditions)
             + slice_bytes(&self.containers, ContainerStatus::allocated_bytes)
     }
