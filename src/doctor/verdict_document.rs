@@ -82,6 +82,20 @@ pub struct CheckVerdict {
     /// Findings of the last attempt.
     #[serde(default, deserialize_with = "entries")]
     pub modes: Vec<ModeText>,
+    /// Its targets.
+    #[serde(default, deserialize_with = "entries")]
+    pub targets: Vec<TargetVerdict>,
+}
+
+/// The result for one target of a check.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TargetVerdict {
+    /// Its address.
+    #[serde(default, deserialize_with = "evidence")]
+    pub target: Evidence,
+    /// When the presented certificate expires.
+    #[serde(default, deserialize_with = "time")]
+    pub certificate_not_after: Option<Timestamp>,
 }
 
 /// A failure mode in the words of the exporter.

@@ -1,6 +1,5 @@
 //! The support bundle: what is inside, what is not, and that nothing secret is.
 
-mod canned_exporter;
 mod secrets;
 
 use std::fs;
@@ -8,7 +7,6 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use canned_exporter::CannedExporter;
 use lab::ApiFault;
 use lab::apiserver::{LogFault, workload};
 use serde_json::{Value, json};
@@ -17,6 +15,7 @@ use test_support::exporter::Exporter;
 use test_support::lab_cluster::LabCluster;
 use test_support::unpacked::Unpacked;
 
+use crate::canned_exporter::CannedExporter;
 use crate::cli::{Output, program, run};
 
 /// Returns the arguments of `bundle` on a person's machine with the lab's kubeconfig.

@@ -52,6 +52,7 @@ mod workloads;
 
 // State, scheduler and output formats.
 mod bundle;
+mod canned_exporter;
 mod check_output;
 mod diagnosis;
 mod history;

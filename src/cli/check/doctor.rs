@@ -9,7 +9,7 @@ mod short;
 mod short_lived_pod;
 mod text;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use examination::Examination;
 use http::StatusCode;
@@ -20,6 +20,7 @@ use text::DoctorReport;
 use tokio::time::{Instant, sleep};
 
 use crate::cli::args::check::{CheckArgs, CheckFormat};
+use crate::cli::check::certificates;
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::output::print;
@@ -129,6 +130,7 @@ pub(in crate::cli) fn report(agent: (String, String), views: Vec<View>, config: 
         agent,
         agent_problem: None,
         findings: Findings::merge(&views),
+        expiring: certificates::expiring_in_views(&views, SystemTime::now()),
         views,
         only_in_a_pod: Vec::new(),
         remarks: Vec::new(),

@@ -74,7 +74,8 @@ enum Outcome {
     Skipped,
 }
 
-fn certificate_case(cases: &mut String, certificate: &ExpiringCertificate, fails: bool) {
+/// Writes the test case of a certificate that expires soon.
+pub(super) fn certificate_case(cases: &mut String, certificate: &ExpiringCertificate, fails: bool) {
     let (check, evidence) = (certificate.check, escaped(&certificate.evidence));
     line(
         cases,

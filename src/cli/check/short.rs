@@ -41,15 +41,24 @@ impl fmt::Display for ShortReport<'_> {
                 None => writeln!(f, ": no result yet")?,
             }
         }
-        for certificate in self.expiring.iter().filter(|_| self.strict) {
-            writeln!(
-                f,
-                "{} (certificate): {}",
-                certificate.check, certificate.evidence
-            )?;
-        }
-        Ok(())
+        expiring_certificates(f, self.expiring, self.strict)
     }
+}
+
+/// Writes the certificates that set exit code 1.
+pub(super) fn expiring_certificates(
+    f: &mut fmt::Formatter<'_>,
+    expiring: &[ExpiringCertificate],
+    strict: bool,
+) -> fmt::Result {
+    let mut expiring = expiring.iter().filter(|_| strict);
+    expiring.try_for_each(|certificate| {
+        writeln!(
+            f,
+            "{} (certificate): {}",
+            certificate.check, certificate.evidence
+        )
+    })
 }
 
 /// Returns the failure modes of a check, or its status if it has none.

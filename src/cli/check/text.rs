@@ -61,13 +61,7 @@ impl fmt::Display for TextReport<'_> {
             }
         }
         for certificate in self.expiring {
-            let (symbol, check) = (self.symbol(Status::Warning), certificate.check);
-            writeln!(f, "{symbol} {check}: {}", certificate.evidence)?;
-            writeln!(
-                f,
-                "{INDENT}details: castai-health-exporter explain {}",
-                ExporterAlert::CertificateExpiring.entry().name
-            )?;
+            expiring_certificate(f, certificate, self.colours)?;
         }
         writeln!(f, "\n{}", self.summary())?;
         match self.root_causes(&diagnosis).as_slice() {
@@ -225,6 +219,21 @@ impl TextReport<'_> {
             parts.join(", ")
         }
     }
+}
+
+/// Writes a certificate that expires soon.
+pub(super) fn expiring_certificate(
+    f: &mut fmt::Formatter<'_>,
+    certificate: &ExpiringCertificate,
+    colours: bool,
+) -> fmt::Result {
+    let (symbol, check) = (symbol(Status::Warning, colours), certificate.check);
+    writeln!(f, "{symbol} {check}: {}", certificate.evidence)?;
+    writeln!(
+        f,
+        "{INDENT}details: castai-health-exporter explain {}",
+        ExporterAlert::CertificateExpiring.entry().name
+    )
 }
 
 /// Returns the symbol of a status, on a terminal in its colour.

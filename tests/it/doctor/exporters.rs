@@ -1,17 +1,20 @@
 //! Exporters that are read through the pod proxy: side by side, behind TLS or a password, or not
 //! permitted.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
 use castai_health_exporter::doctor::discovery;
 use castai_health_exporter::kube::Client;
 use castai_health_exporter::net::Resolver;
+use jiff::{SignedDuration, Timestamp};
 use lab::apiserver::workload;
 use serde_json::{Value, json};
 use test_support::exporter::Exporter;
 use test_support::lab_cluster::LabCluster;
 
+use crate::canned_exporter::CannedExporter;
 use crate::doctor::{Bed, complaint, roots, text};
 
 /// Writes a certificate, and a web configuration that uses it.
@@ -275,4 +278,56 @@ async fn missing_agent_is_the_root_cause() {
     let report = bed.report(&[]).await;
     let (check, _mode) = &roots(&report)[0];
     assert_eq!(check, "agent_workload", "{report:#}");
+}
+
+#[tokio::test]
+async fn certificate_that_expires_soon_at_any_vantage_is_a_warning() {
+    let bed = Bed::new(LabCluster::start());
+    let at = |days: i64| {
+        let expiry = Timestamp::now() + SignedDuration::from_hours(24 * days + 1);
+        json!(expiry.to_string())
+    };
+    let document = json!({
+        "schema_version": 1,
+        "checks": [{ "id": "castai_api", "status": "ok", "targets": [
+            { "target": "api.cast.ai:443", "certificate_not_after": at(13) },
+            { "target": "proxy.example.com:443", "certificate_not_after": at(15) },
+        ] }],
+    });
+    let canned = CannedExporter::start(BTreeMap::from([("/api/v1/status", document.to_string())]));
+    let canned = canned.await;
+    let exporter = bed.start_sidecar().await;
+    bed.lab.api.forward_to(workload::POD, canned.address);
+    let output = bed.check(&[]).output().await.unwrap();
+    let shown = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let line = "‼ castai_api: the certificate of api.cast.ai:443 expires in 13 days, on ";
+    assert!(
+        shown.contains(line) && !shown.contains("proxy.example.com"),
+        "{shown}"
+    );
+    let strict = async |format: &str| {
+        let output = bed
+            .check(&["--strict", "-o", format])
+            .output()
+            .await
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{format}");
+        text(&output)
+    };
+    let short = strict("short").await;
+    assert!(
+        short.starts_with("castai_api (certificate): the certificate of api.cast.ai:443 expires"),
+        "{short}"
+    );
+    let junit = strict("junit").await;
+    assert!(
+        junit.contains(r#"<failure type="certificate""#) && junit.contains(r#"failures="1""#),
+        "{junit}"
+    );
+    let json: Value = serde_json::from_str(&strict("json").await).unwrap();
+    let certificates = json["expiring_certificates"].as_array().unwrap();
+    assert_eq!(certificates.len(), 1, "{certificates:?}");
+    assert_eq!(certificates[0]["check"], "castai_api");
+    drop(exporter);
 }

@@ -1,7 +1,10 @@
 //! One round of `check`: reads the verdict of every vantage and merges them.
 
+use std::time::SystemTime;
+
 use crate::catalogue::{CheckId, Need};
 use crate::checks::CheckSet;
+use crate::cli::check::certificates::{ExpiringCertificate, expiring_in_views};
 use crate::cli::check::doctor::session::Doctor;
 use crate::cli::check::doctor::short_lived_pod;
 use crate::cli::exit::Exit;
@@ -23,6 +26,8 @@ pub(super) struct Examination {
     pub(super) findings: Findings,
     /// Checks that no vantage has run, because only a pod can.
     pub(super) only_in_a_pod: Vec<CheckId>,
+    /// Certificates that expire soon.
+    pub(super) expiring: Vec<ExpiringCertificate>,
     /// Remarks about the search for the agent.
     pub(super) remarks: Vec<String>,
     /// Whether no vantage has run a check that the caller named, or the pod of `--in-cluster`.
@@ -70,6 +75,7 @@ impl Examination {
                 AgentDiscovery::Found(_) | AgentDiscovery::NotLookedFor => None,
             },
             only_in_a_pod,
+            expiring: expiring_in_views(&views, SystemTime::now()),
             views,
             findings,
             remarks: doctor.remarks().iter().cloned().chain(problems).collect(),
@@ -82,7 +88,8 @@ impl Examination {
     /// or a short-lived pod that did not run is an error: it must not pass for success.
     pub(super) fn exit(&self, strict: bool) -> Exit {
         let fails = self.findings.any("failing");
-        let strictly = strict && (self.findings.any("warning") || self.findings.any("unknown"));
+        let warns = self.findings.any("warning") || !self.expiring.is_empty();
+        let strictly = strict && (warns || self.findings.any("unknown"));
         let pod_failed = |view: &View| view.place == Place::ShortLivedPod && view.verdict.is_err();
         if fails || strictly {
             Exit::Failing

@@ -8,12 +8,14 @@
 //! | `root_causes[]` | as in `/api/v1/status`, and `fails`, `evidence`, `meaning`, `remedy`, `runbook`, `seen_by[]` (`place`, `pods`, `of`: the number of pods that were read) |
 //! | `vantages[]` | `place` (`sidecar`, `in-cluster pod`, `companion`, `this machine`), `pod`, `at`, `version`, `error` |
 //! | `checks[]` | `id`, `status` (the worst), `evidence`, `results[]` (`place`, `status`, `count`, `of`) |
+//! | `expiring_certificates[]` | certificates that expire within 14 days, which `--strict` counts as failures: `check`, `evidence` |
 //! | `only_in_a_pod` | the checks that no vantage has run, because only a pod can |
 //! | `remarks` | what could not be searched, as sentences |
 
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
+use crate::cli::check::certificates::ExpiringCertificate;
 use crate::cli::check::doctor::examination::Examination;
 use crate::doctor::findings::{Cell, SharedCheck, Sighting};
 use crate::doctor::{SharedRoot, View};
@@ -28,6 +30,7 @@ pub(super) struct Document<'a> {
     root_causes: Vec<RootCause<'a>>,
     vantages: Vec<Vantage<'a>>,
     checks: Vec<Check<'a>>,
+    expiring_certificates: Vec<Certificate<'a>>,
     only_in_a_pod: Vec<&'static str>,
     remarks: &'a [String],
 }
@@ -79,6 +82,12 @@ struct Check<'a> {
 }
 
 #[derive(Serialize)]
+struct Certificate<'a> {
+    check: &'static str,
+    evidence: &'a str,
+}
+
+#[derive(Serialize)]
 struct CheckResult {
     place: &'static str,
     status: &'static str,
@@ -101,6 +110,7 @@ impl<'a> Document<'a> {
             root_causes: findings.roots.iter().map(RootCause::new).collect(),
             vantages: examination.views.iter().map(Vantage::new).collect(),
             checks: findings.checks.iter().map(Check::new).collect(),
+            expiring_certificates: examination.expiring.iter().map(Certificate::new).collect(),
             only_in_a_pod: examination
                 .only_in_a_pod
                 .iter()
@@ -169,6 +179,15 @@ impl<'a> Vantage<'a> {
                 .ok()
                 .map(|document| document.exporter.version.as_str()),
             error: verdict.err().map(ToString::to_string),
+        }
+    }
+}
+
+impl<'a> Certificate<'a> {
+    fn new(certificate: &'a ExpiringCertificate) -> Self {
+        Self {
+            check: certificate.check.label(),
+            evidence: &certificate.evidence,
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::cli::check::doctor::examination::Examination;
 use crate::cli::check::doctor::short::sets_exit_code;
-use crate::cli::check::junit::escaped;
+use crate::cli::check::junit::{certificate_case, escaped};
 
 /// Returns a test suite.
 pub(super) fn report(examination: &Examination, strict: bool) -> String {
     let findings = &examination.findings;
-    let (mut failures, mut skipped) = (0, 0);
+    let (mut failures, mut skipped) = (0_usize, 0);
     let mut cases = String::new();
     for check in &findings.checks {
         let evidence = escaped(check.evidence.as_str());
@@ -36,7 +36,12 @@ pub(super) fn report(examination: &Examination, strict: bool) -> String {
             r#"<skipped message="only a pod can see it"/>"#,
         ));
     }
-    let tests = findings.checks.len() + examination.only_in_a_pod.len();
+    for certificate in &examination.expiring {
+        failures += usize::from(strict);
+        certificate_case(&mut cases, certificate, strict);
+    }
+    let tests =
+        findings.checks.len() + examination.expiring.len() + examination.only_in_a_pod.len();
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <testsuites>

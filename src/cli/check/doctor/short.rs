@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::cli::check::doctor::examination::Examination;
+use crate::cli::check::short::expiring_certificates;
 use crate::doctor::findings::SharedCheck;
 
 /// The report, displayed as one line per check that sets exit code 1.
@@ -40,7 +41,7 @@ impl fmt::Display for ShortReport<'_> {
             }
             writeln!(f, ": {}", check.evidence)?;
         }
-        Ok(())
+        expiring_certificates(f, &self.examination.expiring, self.strict)
     }
 }
 

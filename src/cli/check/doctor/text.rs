@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::catalogue::{RUNBOOK_BASE, Status, alert, first_sentence};
 use crate::cli::check::doctor::examination::Examination;
-use crate::cli::check::text::{INDENT, paragraph, symbol};
+use crate::cli::check::text::{INDENT, expiring_certificate, paragraph, symbol};
 use crate::cli::prose;
 use crate::doctor::findings::{Cell, SharedCheck, Sighting};
 use crate::doctor::{Place, SharedRoot, View};
@@ -33,6 +33,12 @@ impl fmt::Display for DoctorReport<'_> {
             self.root(f, root)?;
         }
         self.unknown(f)?;
+        for certificate in &self.examination.expiring {
+            expiring_certificate(f, certificate, self.colours)?;
+        }
+        if !self.examination.expiring.is_empty() {
+            writeln!(f)?;
+        }
         self.table(f)?;
         self.notes(f)?;
         writeln!(f, "\n{}", self.summary())?;
