@@ -165,6 +165,10 @@ impl ApiServer {
             .collect();
         let state = Arc::new(Mutex::new(State {
             tokens: options.tokens,
+            objects: BTreeMap::from([(
+                workload::SERVICE_ACCOUNT_PATH.to_owned(),
+                workload::service_account(),
+            )]),
             ..State::default()
         }));
         let (objects, logs) = (ObjectStore::default(), ContainerLogs::default());
@@ -333,6 +337,8 @@ mod tests {
                 .await
                 .contains(r#""kind":"Namespace""#)
         );
+        let account = get_path(workload::SERVICE_ACCOUNT_PATH, BEARER).await;
+        assert!(account.contains(r#""kind":"ServiceAccount""#), "{account}");
         let slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices\
                       ?labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes";
         let listed = get_path(slices, BEARER).await;

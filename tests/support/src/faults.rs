@@ -344,10 +344,8 @@ impl LabCluster {
         let annotations =
             role.map(|role| serde_json::json!({ "eks.amazonaws.com/role-arn": role }));
         let account = serde_json::json!({ "metadata": { "name": "castai-agent", "annotations": annotations } });
-        self.api.set_object(
-            "/api/v1/namespaces/castai-agent/serviceaccounts/castai-agent",
-            Some(account),
-        );
+        let path = lab::apiserver::workload::SERVICE_ACCOUNT_PATH;
+        self.api.set_object(path, Some(account));
     }
 }
 

@@ -56,6 +56,18 @@ pub fn healthy() -> Vec<Value> {
     objects
 }
 
+/// Path of the agent's service account.
+pub const SERVICE_ACCOUNT_PATH: &str =
+    "/api/v1/namespaces/castai-agent/serviceaccounts/castai-agent";
+
+/// Returns the agent's service account, without a role.
+pub fn service_account() -> Value {
+    json!({
+        "kind": "ServiceAccount", "apiVersion": "v1",
+        "metadata": { "name": AGENT, "namespace": AGENT, "uid": uid("castai-agent-account") },
+    })
+}
+
 /// Leases of the agent and the cluster controller, with their holders.
 pub const LEASES: [(&str, &str); 2] = [
     ("agent-leader-election-lock", POD),
