@@ -3,6 +3,7 @@
 
 mod discovery_loop;
 mod live_state;
+mod own_access;
 mod signals;
 pub mod startup_checks;
 

@@ -11,6 +11,7 @@ mod headline;
 mod layout;
 mod root_cause;
 pub mod runbook;
+mod sidecars;
 pub mod status_page;
 mod strip;
 mod text;

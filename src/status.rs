@@ -11,6 +11,7 @@
 //! | `exporter` | `version`, `revision`, `vantage` (`sidecar`, `companion`), `scope` (`all`, `pod`, `cluster`), `agent_environment` (`own`, `pod`, `deployment`, `none`), `config_reload_successful`, `environment_problems` (sentences) |
 //! | `summary` | number of checks per status: `ok`, `warning`, `failing`, `unknown`, `not_applicable`, `skipped` |
 //! | `root_causes[]` | what is wrong now, most urgent first: `check`, `mode`, `severity` (`critical`, `warning`, `info`), `since`, `also_affected` (checks that fail or are unknown because of it) |
+//! | `sidecars` | what the sidecars see, if this is a companion: `read_at`, `problems` (sentences), `pods[]`: `pod`, `node`, `error` (why it cannot be read), `version`, `at`, `summary` and `root_causes[]` (`check`, `mode`, `severity`, `since`, `evidence`) |
 //! | `checks[].id` | the check's label, which never changes |
 //! | `.question` | the question that the check answers |
 //! | `.group` | the system that it is about: `network`, `aws`, `google_cloud`, `azure`, `kubernetes`, `cast_ai`, `agent` |
@@ -31,6 +32,7 @@
 //! | `.interval_seconds` | time between two attempts |
 
 mod history;
+mod sidecar;
 mod target;
 
 use std::time::SystemTime;
@@ -38,10 +40,12 @@ use std::time::SystemTime;
 pub use history::HistoryDocument;
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
+use sidecar::SidecarList;
 use target::Target;
 
 use crate::catalogue::{CheckId, Severity, Status, runbook_url};
 use crate::diagnosis::{Diagnosis, Failure};
+use crate::doctor::Sidecars;
 use crate::exporter::{Exporter, REVISION, Skipped, VERSION};
 use crate::report::Finding;
 use crate::state::CheckState;
@@ -59,6 +63,7 @@ pub struct Document {
     exporter: VantagePeer,
     summary: Summary,
     root_causes: Vec<RootCause>,
+    sidecars: Option<SidecarList>,
     checks: Vec<CheckStatus>,
 }
 
@@ -164,7 +169,17 @@ impl Document {
                 .into_iter()
                 .map(|root| RootCause::new(root, &diagnosis))
                 .collect(),
+            sidecars: None,
             checks: checks.into_iter().map(|(_, check)| check).collect(),
+        }
+    }
+
+    /// Adds what the sidecars see.
+    #[must_use]
+    pub fn with_sidecars(self, sidecars: Option<&Sidecars>) -> Self {
+        Self {
+            sidecars: sidecars.map(SidecarList::new),
+            ..self
         }
     }
 

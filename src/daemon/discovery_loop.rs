@@ -1,15 +1,13 @@
 //! Repeats the discovery of the agent from another pod, so that its upgrade needs no restart of the
 //! exporter.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
 use crate::agent::discovery;
-use crate::config::{AgentDiscovery, AgentLocation, Config, ProxyRules};
-use crate::kube::Client;
-use crate::net::Resolver;
+use crate::config::{AgentDiscovery, Config};
+use crate::daemon::own_access::OwnAccess;
 
 /// Time between two discoveries.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(15);
@@ -21,7 +19,7 @@ const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Discovers the agent repeatedly; does nothing without a configured location.
 #[derive(Debug)]
 pub(super) struct DiscoveryLoop {
-    location_and_client: Option<(AgentLocation, Client)>,
+    access: Option<OwnAccess>,
     discovered: AgentDiscovery,
     /// Whether the last discovery failed and an earlier result is in use.
     stale: bool,
@@ -30,7 +28,7 @@ pub(super) struct DiscoveryLoop {
 impl DiscoveryLoop {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            location_and_client: location_and_client(config),
+            access: OwnAccess::new(config),
             discovered: AgentDiscovery::default(),
             stale: false,
         }
@@ -38,7 +36,7 @@ impl DiscoveryLoop {
 
     /// Changes the location for later discoveries.
     pub(super) fn set_location(&mut self, config: &Config) {
-        self.location_and_client = location_and_client(config);
+        self.access = OwnAccess::new(config);
     }
 
     /// Logs the latest result.
@@ -64,13 +62,13 @@ impl DiscoveryLoop {
 
     /// Runs one discovery; returns whether the result changed, or `None` without a location.
     pub(super) async fn discover(&mut self) -> Option<bool> {
-        let (place, kube_client) = self.location_and_client.as_ref()?;
+        let access = self.access.as_ref()?;
         let limit = if self.discovered == AgentDiscovery::NotLookedFor {
             FIRST_DISCOVERY_TIMEOUT
         } else {
             DISCOVERY_TIMEOUT
         };
-        let discovered = timeout(limit, discovery::discover(kube_client, place)).await.unwrap_or_else(|_| {
+        let discovered = timeout(limit, discovery::discover(&access.client, &access.location)).await.unwrap_or_else(|_| {
             let why = format!("the agent's environment cannot be read: the API server took longer than {limit:?}");
             AgentDiscovery::Unreadable(why)
         });
@@ -103,17 +101,4 @@ impl DiscoveryLoop {
             }
         }
     }
-}
-
-fn location_and_client(config: &Config) -> Option<(AgentLocation, Client)> {
-    let place = config.agent_location.clone()?;
-    // The agent's proxies do not apply to the exporter, and may be what is broken.
-    let own = Config {
-        proxy: ProxyRules::default(),
-        ..config.clone()
-    };
-    Some((
-        place,
-        Client::new(&own, &Arc::new(Resolver::new(&config.dns))),
-    ))
 }

@@ -8,7 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::alerting::runbooks;
 use crate::catalogue::CheckId;
 use crate::config::{Config, ConfigErrors};
+use crate::daemon::own_access::OwnAccess;
 use crate::diagnosis::Diagnosis;
+use crate::doctor::{SidecarReader, Sidecars};
 use crate::exporter::{Exporter, Reload};
 use crate::history::History;
 use crate::kube_events::{EventRecorder, RootCauses};
@@ -33,6 +35,8 @@ pub(super) struct LiveState {
     exporter: Mutex<Exporter>,
     /// Writes Kubernetes Events, if they are enabled.
     events: Mutex<Option<EventRecorder>>,
+    /// Reads the sidecars, if this is a companion.
+    sidecars: Mutex<Option<Arc<SidecarReader>>>,
 }
 
 impl LiveState {
@@ -46,6 +50,7 @@ impl LiveState {
             history,
             exporter: Mutex::new(Exporter::new(config, &checks(check_specs))),
             events: Mutex::default(),
+            sidecars: Mutex::new(sidecar_reader(config)),
         }
     }
 
@@ -63,18 +68,14 @@ impl LiveState {
                 )
                 .into_bytes()
             }),
-            status_json: Box::new(move || {
-                Document::new(&status.health.check_states(), &status.exporter())
-                    .json()
-                    .into_bytes()
-            }),
+            status_json: Box::new(move || Box::pin(Arc::clone(&status).status_json())),
             history_json: Box::new(move || {
                 let now = SystemTime::now();
                 HistoryDocument::new(&history.history.snapshot(now), now)
                     .json()
                     .into_bytes()
             }),
-            page: Box::new(move || page.status_page()),
+            page: Box::new(move || Box::pin(Arc::clone(&page).status_page())),
             runbook_index: Box::new(|| runbook::html("Runbooks", &runbooks::index())),
             runbook_page: Box::new(|alert| Some(runbook::html(alert, &runbooks::find(alert)?))),
             content_security_policy: content_security_policy(),
@@ -84,14 +85,32 @@ impl LiveState {
         }
     }
 
-    fn status_page(&self) -> String {
+    async fn status_json(self: Arc<Self>) -> Vec<u8> {
+        let sidecars = self.read_sidecars().await;
+        Document::new(&self.health.check_states(), &self.exporter())
+            .with_sidecars(sidecars.as_deref())
+            .json()
+            .into_bytes()
+    }
+
+    async fn status_page(self: Arc<Self>) -> Vec<u8> {
+        let sidecars = self.read_sidecars().await;
         let now = SystemTime::now();
         status_page::html(
             &self.health.check_states(),
             &self.exporter(),
             &self.history.snapshot(now),
+            sidecars.as_deref(),
             now,
         )
+        .into_bytes()
+    }
+
+    /// Returns what the sidecars see; `None` if this is one.
+    async fn read_sidecars(&self) -> Option<Arc<Sidecars>> {
+        let reader = self.sidecars().clone()?;
+        // A client that disconnects does not interrupt it, so that none can make it start again.
+        tokio::spawn(async move { reader.read().await }).await.ok()
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -117,6 +136,7 @@ impl LiveState {
         let exporter = Exporter::new(config, &checks(check_specs));
         let diagnosis = Diagnosis::new(&check_states, exporter.vantage);
         *self.exporter() = exporter;
+        *self.sidecars() = sidecar_reader(config);
         let mut events = self.events();
         *events = EventRecorder::for_config(events.take(), config);
         // A new recorder would not see the root causes that already hold until one of them changes.
@@ -168,9 +188,27 @@ impl LiveState {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn sidecars(&self) -> MutexGuard<'_, Option<Arc<SidecarReader>>> {
+        self.sidecars.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn exporter(&self) -> MutexGuard<'_, Exporter> {
         self.exporter.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns a reader of the sidecars for a companion.
+fn sidecar_reader(config: &Config) -> Option<Arc<SidecarReader>> {
+    let OwnAccess {
+        location,
+        client,
+        resolver,
+    } = OwnAccess::new(config)?;
+    Some(Arc::new(SidecarReader::new(
+        client,
+        resolver,
+        &location.namespace,
+    )))
 }
 
 fn checks(check_specs: &[CheckSpec]) -> Vec<CheckId> {

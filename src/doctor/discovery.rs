@@ -20,14 +20,19 @@ pub struct DiscoveredExporters {
     pub problems: Vec<String>,
 }
 
+/// Finds the sidecars of the agent in a namespace.
+pub async fn sidecars(client: &Client, agent_namespace: &str) -> DiscoveredExporters {
+    let mut found = DiscoveredExporters::default();
+    found.search_beside_the_agent(client, agent_namespace).await;
+    found.pods.retain(|pod| pod.vantage == Vantage::Sidecar);
+    found.pods.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
 /// Finds the exporters of the agent in a namespace.
 pub async fn exporters(client: &Client, agent_namespace: &str) -> DiscoveredExporters {
     let mut found = DiscoveredExporters::default();
-    let beside_the_agent = format!("/api/v1/namespaces/{agent_namespace}/pods");
-    let permission = format!("list pods in namespace {agent_namespace}");
-    found
-        .search(client, &beside_the_agent, NO_DAEMON_SETS, &permission)
-        .await;
+    found.search_beside_the_agent(client, agent_namespace).await;
     // Without the permission in all namespaces, only a companion elsewhere is missed.
     let everywhere = "list pods in all namespaces, which finds a companion in another namespace";
     found
@@ -58,6 +63,13 @@ pub async fn exporters(client: &Client, agent_namespace: &str) -> DiscoveredExpo
 }
 
 impl DiscoveredExporters {
+    async fn search_beside_the_agent(&mut self, client: &Client, namespace: &str) {
+        let path = format!("/api/v1/namespaces/{namespace}/pods");
+        let permission = format!("list pods in namespace {namespace}");
+        self.search(client, &path, NO_DAEMON_SETS, &permission)
+            .await;
+    }
+
     async fn search(&mut self, client: &Client, path: &str, selector: &str, permission: &str) {
         let pods = &mut self.pods;
         let each = |item: &[u8]| pods.extend(ExporterPod::parse(item));

@@ -1,5 +1,7 @@
 //! A pod that contains the exporter, as the API server describes it.
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use url::Url;
@@ -29,6 +31,8 @@ pub struct ExporterPod {
     pub vantage: Vantage,
     /// The namespace of the agent that a companion watches, if its arguments name it.
     pub agent_namespace: Option<String>,
+    /// The IP address of the pod, once it has one.
+    pub address: Option<IpAddr>,
     /// The port of the exporter.
     pub port: u16,
     /// The prefix of all routes: empty, or `/…` without a trailing slash.
@@ -75,6 +79,8 @@ struct RawPort {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct RawStatus {
+    #[serde(rename = "podIP")]
+    pod_ip: String,
     phase: String,
     reason: String,
     container_statuses: Vec<RawContainerStatus>,
@@ -126,6 +132,7 @@ impl ExporterPod {
                 _ => Vantage::Companion,
             },
             agent_namespace: arguments.value("--agent.namespace").map(str::to_owned),
+            address: pod.status.pod_ip.parse().ok(),
             port: port.container_port,
             route_prefix: arguments.route_prefix(),
             has_web_config: arguments.value("--web.config.file").is_some(),

@@ -12,7 +12,7 @@ use crate::doctor::view::{Place, View};
 use crate::report::Evidence;
 
 /// Statuses of a check, worst first; any other word of a newer version counts as unknown.
-const STATUSES: &[&str] = &[
+pub(super) const STATUSES: [&str; 6] = [
     "failing",
     "warning",
     "unknown",
@@ -327,7 +327,7 @@ fn shared_checks(views: &[View]) -> Vec<SharedCheck> {
 }
 
 /// Returns a known status; a word of a newer version counts as unknown.
-fn status(word: &str) -> &'static str {
+pub(super) fn status(word: &str) -> &'static str {
     let known = STATUSES.iter().find(|known| **known == word);
     known.copied().unwrap_or("unknown")
 }

@@ -12,7 +12,7 @@ use crate::doctor::verdict_document::{DocumentError, Label, MAX_DOCUMENT_BYTES, 
 use crate::kube::Client;
 
 /// The route of an exporter's verdict.
-const STATUS_ROUTE: &str = "/api/v1/status";
+pub(super) const STATUS_ROUTE: &str = "/api/v1/status";
 
 /// Where checks run.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -4,6 +4,8 @@ use std::time::SystemTime;
 
 use crate::catalogue::{Family, Severity, Status, alert, first_sentence};
 use crate::diagnosis::Failure;
+use crate::doctor::SidecarRootCause;
+use crate::pages::sidecars;
 use crate::pages::text::{clause, counted};
 use crate::pages::tone::Tone;
 use crate::pages::view::View;
@@ -39,9 +41,30 @@ const ORDINARY_FIRST_WORDS: &[&str] = &[
 
 /// Returns the headline.
 pub(super) fn headline(view: &View<'_>) -> Headline {
-    match headline_root(view) {
-        Some(root) => of_root(root),
+    if let Some(root) = headline_root(view) {
+        return of_root(root);
+    }
+    match sidecars::worst(view.sidecars) {
+        Some(root) => of_sidecar(root),
         None => without_failure(view, view.diagnosis.roots().len()),
+    }
+}
+
+/// Returns the headline of a failure that only a sidecar reports.
+fn of_sidecar(root: &SidecarRootCause) -> Headline {
+    Headline {
+        tone: Tone::of_severity(root.severity),
+        verdict: verdict(root.severity),
+        because: after_colon(&sidecars::cause(root)),
+        lead: Some("Only the agent's own pod sees this; nothing fails from here."),
+        since: root.since.map(SystemTime::from),
+    }
+}
+
+const fn verdict(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "The agent cannot work",
+        Severity::Warning | Severity::Info | Severity::None => "The agent is degraded",
     }
 }
 
@@ -52,11 +75,6 @@ pub(super) fn headline_root<'a>(view: &'a View<'_>) -> Option<&'a Failure> {
 }
 
 fn of_root(root: &Failure) -> Headline {
-    let verdict = if root.severity == Severity::Critical {
-        "The agent cannot work"
-    } else {
-        "The agent is degraded"
-    };
     let meaning = first_sentence(root.mode.entry().meaning);
     let summary = alert::covering(root.check, root.mode).map_or(meaning, |alert| alert.summary);
     // The meaning of a network failure does not name the server; the alert does.
@@ -67,7 +85,7 @@ fn of_root(root: &Failure) -> Headline {
     };
     Headline {
         tone: Tone::of_severity(root.severity),
-        verdict,
+        verdict: verdict(root.severity),
         because: after_colon(clause(because)),
         lead: Some(lead).filter(|lead| *lead != because),
         since: Some(root.since),

@@ -4,9 +4,10 @@ use std::time::SystemTime;
 
 use maud::{Markup, html};
 
-use crate::catalogue::{CheckId, Status};
+use crate::catalogue::{CheckId, Scope, Status};
 use crate::config::Vantage;
 use crate::diagnosis::Diagnosis;
+use crate::doctor::Sidecars;
 use crate::exporter::Exporter;
 use crate::history::HistorySnapshot;
 use crate::pages::headline::{headline, headline_root};
@@ -15,7 +16,7 @@ use crate::pages::text::{counted, prose};
 use crate::pages::time_text::{between, long, moment, time};
 use crate::pages::tone::{Tone, status_word};
 use crate::pages::view::View;
-use crate::pages::{check_list, root_cause};
+use crate::pages::{check_list, root_cause, sidecars};
 use crate::state::CheckState;
 
 /// Renders the status page from snapshots of the state.
@@ -23,12 +24,14 @@ pub fn html(
     check_states: &[CheckState],
     exporter: &Exporter,
     history: &HistorySnapshot,
+    sidecars: Option<&Sidecars>,
     now: SystemTime,
 ) -> String {
     let view = View {
         check_states,
         exporter,
         history,
+        sidecars,
         diagnosis: Diagnosis::new(check_states, exporter.vantage),
         now,
     };
@@ -55,12 +58,13 @@ pub fn html(
                 @if let Some(root) = headline_root(&view) { (root_cause::first_step(&view, root)) }
                 p.note {
                     @if let Some(cluster) = &exporter.cluster { "Cluster " strong { (cluster) } ". " }
-                    (seen_from(exporter.vantage)) ". Updated " (time(now, &moment(now))) "."
+                    (seen_from(exporter)) ". Updated " (time(now, &moment(now))) "."
                 }
             }
         }
         (notices(&view))
         (root_cause::section(&view))
+        (sidecars::section(&view))
         (check_list::section(&view))
     };
     Page {
@@ -73,10 +77,13 @@ pub fn html(
     .html()
 }
 
-const fn seen_from(vantage: Vantage) -> &'static str {
-    match vantage {
-        Vantage::Sidecar => "Seen from the agent's own pod (sidecar)",
-        Vantage::Companion => "Seen from the companion's pod, beside the agent",
+const fn seen_from(exporter: &Exporter) -> &'static str {
+    match (exporter.vantage, exporter.scope) {
+        (Vantage::Sidecar, Some(Scope::Pod)) => {
+            "Seen from the agent's own pod (sidecar); the companion's page shows the cluster"
+        }
+        (Vantage::Sidecar, _) => "Seen from the agent's own pod (sidecar)",
+        (Vantage::Companion, _) => "Seen from the companion's pod, beside the agent",
     }
 }
 

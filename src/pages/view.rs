@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::catalogue::{CheckId, Status};
 use crate::diagnosis::{Diagnosis, Failure};
+use crate::doctor::Sidecars;
 use crate::exporter::Exporter;
 use crate::history::HistorySnapshot;
 use crate::report::{Finding, Report};
@@ -14,6 +15,8 @@ pub(super) struct View<'a> {
     pub(super) check_states: &'a [CheckState],
     pub(super) exporter: &'a Exporter,
     pub(super) history: &'a HistorySnapshot,
+    /// What the sidecars see, on the page of a companion.
+    pub(super) sidecars: Option<&'a Sidecars>,
     pub(super) diagnosis: Diagnosis,
     pub(super) now: SystemTime,
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 /// The functions that produce the responses.
@@ -9,11 +10,11 @@ pub struct Handlers {
     /// Renders the Prometheus exposition.
     pub metrics: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
     /// Renders the JSON document.
-    pub status_json: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
+    pub status_json: LaterDocument,
     /// Renders the changes of the last 24 hours as JSON.
     pub history_json: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
     /// Renders the status page.
-    pub page: Box<dyn Fn() -> String + Send + Sync>,
+    pub page: LaterDocument,
     /// Renders the list of all runbooks.
     pub runbook_index: Box<dyn Fn() -> String + Send + Sync>,
     /// Renders the runbook of an alert as a page.
@@ -28,6 +29,9 @@ pub struct Handlers {
     /// disabled.
     pub reload: Option<Reload>,
 }
+
+/// Renders a document that needs something from elsewhere first.
+pub(super) type LaterDocument = Box<dyn Fn() -> BoxFuture<'static, Vec<u8>> + Send + Sync>;
 
 /// Maps an alert name to the text of its runbook.
 pub type Runbooks = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;

@@ -118,9 +118,9 @@ async fn routed(shared: &Shared, request: &Request<Incoming>, route: Route<'_>) 
         return PendingResponse::wrong_method(route.methods());
     }
     match route {
-        Route::Page => PendingResponse::html((views.page)()),
+        Route::Page => PendingResponse::compressible(HTML, (views.page)().await),
         Route::Metrics => PendingResponse::compressible(METRICS, (views.metrics)()),
-        Route::Status => PendingResponse::compressible(JSON, (views.status_json)()),
+        Route::Status => PendingResponse::compressible(JSON, (views.status_json)().await),
         Route::History => PendingResponse::compressible(JSON, (views.history_json)()),
         Route::Healthy => PendingResponse::text(StatusCode::OK, "healthy"),
         Route::Ready => match (views.ready)() {

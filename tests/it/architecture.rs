@@ -107,7 +107,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("scheduler", &["catalogue", "checks", "report", "state"]),
     (
         "doctor",
-        &["agent", "catalogue", "config", "kube", "report"],
+        &[
+            "agent",
+            "catalogue",
+            "config",
+            "kube",
+            "net",
+            "redaction",
+            "report",
+        ],
     ),
     ("exporter", &["catalogue", "config"]),
     (
@@ -147,6 +155,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "catalogue",
             "diagnosis",
+            "doctor",
             "exporter",
             "history",
             "report",
@@ -159,6 +168,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "catalogue",
             "config",
             "diagnosis",
+            "doctor",
             "exporter",
             "history",
             "report",
@@ -187,6 +197,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "checks",
             "config",
             "diagnosis",
+            "doctor",
             "exporter",
             "history",
             "kube",

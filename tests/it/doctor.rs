@@ -5,6 +5,7 @@ mod access;
 mod exporters;
 mod same_root;
 mod short_lived_pod;
+mod sidecars;
 
 use std::fs;
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 //! browser.
 
 mod runbook;
+mod sidecars;
 mod untrusted_text;
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode, Need};
@@ -17,7 +18,7 @@ fn page_of(check_states: &[CheckState], exporter: &Exporter) -> String {
     let history = History::new(fixture::at(0));
     history.replace_checks(check_states, fixture::at(30));
     let now = fixture::at(30 + 14 * 60);
-    status_page::html(check_states, exporter, &history.snapshot(now), now)
+    status_page::html(check_states, exporter, &history.snapshot(now), None, now)
 }
 
 fn page(health: &HealthState) -> String {
@@ -258,6 +259,7 @@ fn changes_are_listed_newest_first_and_begin_with_the_history() {
         &health.check_states(),
         &fixture::exporter(),
         &history.snapshot(now),
+        None,
         now,
     );
     assert!(page.contains("the history begins <time datetime=\"2025-01-01T00:00:00Z\""));

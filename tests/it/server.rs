@@ -154,9 +154,9 @@ fn with_file(path: PathBuf) -> WebSettings {
 fn fixed_handlers() -> Handlers {
     Handlers {
         metrics: Box::new(|| b"# HELP up Up.\n# TYPE up gauge\nup 1\n".repeat(50)),
-        status_json: Box::new(|| br#"{"schema_version":1}"#.to_vec()),
+        status_json: Box::new(|| Box::pin(async { br#"{"schema_version":1}"#.to_vec() })),
         history_json: Box::new(|| br#"{"begins":null}"#.to_vec()),
-        page: Box::new(|| "<!DOCTYPE html><title>Status</title>".to_owned()),
+        page: Box::new(|| Box::pin(async { b"<!DOCTYPE html><title>Status</title>".to_vec() })),
         runbook_index: Box::new(|| "<!DOCTYPE html><title>Runbooks</title>".to_owned()),
         runbook_page: Box::new(|alert| {
             (alert == "CastaiDown").then(|| "<!DOCTYPE html><title>Castai ⬇</title>".to_owned())

@@ -1,6 +1,8 @@
 //! Tests of the JSON of `/api/v1/status` and `check --output json`, which scripts read.
 
 use castai_health_exporter::catalogue::{CheckId, FailureMode, remedy};
+use castai_health_exporter::doctor::sidecar::SidecarError;
+use castai_health_exporter::doctor::{SidecarVerdict, SidecarView, Sidecars, VerdictDocument};
 use castai_health_exporter::exporter::{Exporter, Skipped};
 use castai_health_exporter::status::Document;
 use serde_json::{Value, json};
@@ -178,4 +180,54 @@ fn warning_has_modes_but_no_episode() {
     assert_eq!(castai["stable_modes"], json!(["castai_slow"]));
     assert_eq!(castai["episode_start"], Value::Null);
     assert_eq!(castai["last_success"], "2025-01-01T00:00:20Z");
+}
+
+#[test]
+fn sidecars_are_null_unless_a_companion_reads_them() {
+    assert_eq!(document(&fixture::exporter())["sidecars"], Value::Null);
+    let json = json!({
+        "schema_version": 1, "at": "2025-01-01T00:00:31Z", "exporter": { "version": "0.1.0" },
+        "root_causes": [{ "check": "dns", "mode": "net_dns_timeout", "since": "2025-01-01T00:00:30Z" }],
+        "checks": [{ "id": "dns", "status": "failing", "evidence": "no answer" }],
+    });
+    let verdict = VerdictDocument::parse(json.to_string().as_bytes()).expect("a document");
+    let view = |pod: &str, verdict| SidecarView {
+        namespace: "castai-agent".to_owned(),
+        pod: pod.to_owned(),
+        node: None,
+        port: 9878,
+        verdict,
+    };
+    let sidecars = Sidecars {
+        read_at: fixture::at(32),
+        views: vec![
+            view("a", Ok(SidecarVerdict::new(&verdict))),
+            view("b", Err(SidecarError::PasswordRequired)),
+        ],
+        problems: Vec::new(),
+    };
+    let states = fixture::eventful().check_states();
+    let document = Document::new(&states, &fixture::exporter()).with_sidecars(Some(&sidecars));
+    let document: Value = serde_json::from_str(&document.json()).expect("JSON");
+    let expected = json!({
+        "read_at": "2025-01-01T00:00:32Z",
+        "problems": [],
+        "pods": [
+            {
+                "pod": "a", "node": null, "error": null, "version": "0.1.0",
+                "at": "2025-01-01T00:00:31Z",
+                "summary": { "ok": 0, "warning": 0, "failing": 1, "unknown": 0, "not_applicable": 0, "skipped": 0 },
+                "root_causes": [{
+                    "check": "dns", "mode": "net_dns_timeout", "severity": "warning",
+                    "since": "2025-01-01T00:00:30Z", "evidence": "no answer",
+                }],
+            },
+            {
+                "pod": "b", "node": null,
+                "error": "it requires a password, which this companion does not have",
+                "version": null, "at": null, "summary": null, "root_causes": [],
+            },
+        ],
+    });
+    assert_eq!(document["sidecars"], expected);
 }

@@ -134,7 +134,13 @@ fn page_stays_small_with_the_largest_evidence_and_history() {
         }
     }
     let now = fixture::at(86_400);
-    let page = status_page::html(&states, &fixture::exporter(), &history.snapshot(now), now);
+    let page = status_page::html(
+        &states,
+        &fixture::exporter(),
+        &history.snapshot(now),
+        None,
+        now,
+    );
     assert!(page.len() < 2 * 1024 * 1024, "{} bytes", page.len());
     let ordinary = super::page(&fixture::eventful());
     assert!(ordinary.len() < 64 * 1024, "{} bytes", ordinary.len());

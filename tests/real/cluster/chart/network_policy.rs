@@ -111,6 +111,7 @@ async fn every_target_of_the_checks_is_allowed() {
             988,
         ),
         ("agent's health port", AGENT, "TCP", 9876),
+        ("sidecar", AGENT, "TCP", 9878),
     ] {
         assert!(allows(policy, &peer, protocol, port), "{what}");
     }
