@@ -1,7 +1,14 @@
 //! Tests of `agent_permissions`: which lost permission is whose fault, and that it is one root cause.
 
+use std::time::SystemTime;
+
 use castai_health_exporter::catalogue::{CheckId, FailureMode as M, Status};
 use castai_health_exporter::config::{AgentDiscovery, AgentEnvironment, DiscoveredAgent, Secret};
+use castai_health_exporter::exporter::Exporter;
+use castai_health_exporter::history::History;
+use castai_health_exporter::metrics::exposition;
+use castai_health_exporter::metrics::process::Process;
+use castai_health_exporter::pages::status_page;
 use castai_health_exporter::report::Finding;
 use castai_health_exporter::state::CheckState;
 use lab::apiserver::workload::POD;
@@ -81,6 +88,47 @@ async fn lost_permission_is_the_agents_and_one_root_cause() {
     let workload = state_of(&check_states, CheckId::AgentWorkload);
     assert_eq!(workload.status(), Status::Unknown);
     assert_evidence("agent_workload_without_pods", &evidence(workload));
+}
+
+#[tokio::test]
+async fn sidecar_that_may_not_list_nodes_reports_a_failing_agent() {
+    let mut world = LabCluster::start();
+    world.set_env("POD_NAME", POD);
+    world.api.deny(&["nodes"]);
+    world
+        .assert_root(
+            CheckId::AgentPermissions,
+            M::K8sRbacForbidden,
+            Status::Failing,
+        )
+        .await;
+    let check_states = world.run_checks().await;
+    for check in [CheckId::NodeLifecycle, CheckId::ImagePull] {
+        let state = state_of(&check_states, check);
+        assert_eq!(state.status(), Status::Unknown, "{}", evidence(state));
+        assert!(
+            evidence(state).starts_with("the agent's service account is not allowed to list nodes"),
+            "{}",
+            evidence(state)
+        );
+    }
+    let exporter = Exporter::new(&world.config(), CheckId::ALL);
+    let metrics = exposition(&check_states, &exporter, &Process::default());
+    let line = "castai_health_failure{check=\"agent_permissions\",mode=\"k8s_rbac_forbidden\",\
+                severity=\"critical\",caused_by=\"\"} 1\n";
+    assert!(metrics.contains(line), "{metrics}");
+    let now = SystemTime::now();
+    let history = History::new(now).snapshot(now);
+    let page = status_page::html(&check_states, &exporter, &history, None, now);
+    assert!(page.contains("The agent cannot work: "), "{page}");
+    assert!(
+        page.contains("list, watch nodes; the agent needs this"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("the exporter&#39;s service account")
+            && !page.contains("the exporter's service account")
+    );
 }
 
 #[tokio::test]
