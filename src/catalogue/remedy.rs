@@ -37,6 +37,8 @@ pub enum Placeholder {
     ClusterId,
     /// The pod in the evidence.
     Pod,
+    /// The namespace of that pod.
+    PodNamespace,
     /// The node in the evidence.
     Node,
     /// The node of the process that met the failure.
@@ -70,6 +72,7 @@ impl Placeholder {
         Self::ApiHost,
         Self::ClusterId,
         Self::Pod,
+        Self::PodNamespace,
         Self::Node,
         Self::LocalNode,
         Self::Account,
@@ -90,6 +93,7 @@ impl Placeholder {
             Self::ApiHost => "{api_host}",
             Self::ClusterId => "{cluster_id}",
             Self::Pod => "{pod}",
+            Self::PodNamespace => "{pod_namespace}",
             Self::Node => "{node}",
             Self::LocalNode => "{local_node}",
             Self::Account => "{account}",
@@ -112,6 +116,7 @@ impl Placeholder {
             Self::ApiHost => "api.cast.ai",
             Self::ClusterId => "${CLUSTER_ID:?set it first}",
             Self::Pod => "POD",
+            Self::PodNamespace => "NAMESPACE",
             Self::Node | Self::LocalNode => "NODE",
             Self::Account => "ACCOUNT",
             Self::Role => "ROLE",

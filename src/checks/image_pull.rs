@@ -224,7 +224,7 @@ impl PullFailures<'_> {
         let first = self.examples.first();
         match first.and_then(|(pod, _)| Some((pod, pod.name.split_once('/')?))) {
             Some((pod, (namespace, name))) => finding
-                .with_value(Placeholder::Namespace, namespace)
+                .with_value(Placeholder::PodNamespace, namespace)
                 .with_value(Placeholder::Pod, name)
                 .with_value(Placeholder::Node, &pod.node),
             None => finding,

@@ -9,6 +9,7 @@ pub fn known_values(config: &Config) -> RemedyValues {
     let installation = &config.installation;
     let mut values = RemedyValues::default()
         .with(Placeholder::Namespace, &installation.namespace)
+        .with(Placeholder::PodNamespace, &installation.namespace)
         .with(Placeholder::Deployment, &installation.deployment);
     if let Some(release) = &installation.release {
         values = values.with(Placeholder::Release, release);

@@ -20,7 +20,7 @@ macro_rules! image {
                 The secret of a service principal may have expired:\n\
                 $ az ad app credential list --id CLIENT_ID\n\
                 Other registries: renew the pull secret that the pod names:\n\
-                $ kubectl -n {namespace} get pod {pod} -o jsonpath='{.spec.imagePullSecrets}'",
+                $ kubectl -n {pod_namespace} get pod {pod} -o jsonpath='{.spec.imagePullSecrets}'",
         }
         ImageAuthOrMissing = "image_auth_or_missing" {
             category: NotStarting,
