@@ -71,7 +71,7 @@ fn format(entries: &BTreeMap<String, String>) -> String {
 }
 
 /// Replaces loopback addresses, ports, durations, times, key IDs, request IDs and temporary folders.
-fn normalised(text: &str) -> String {
+pub(crate) fn normalised(text: &str) -> String {
     let mut result = String::new();
     let mut rest = text;
     while let Some(next) = rest.chars().next() {

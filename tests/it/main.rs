@@ -61,6 +61,7 @@ mod metrics;
 mod pages;
 mod scheduler;
 mod status;
+mod transcript;
 
 // Our binary and its server.
 mod cli;

@@ -8,7 +8,8 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::Bed;
+use super::{Bed, refusal};
+use crate::transcript::assert_shown;
 
 const PROVIDER: &[&str] = &["--provider", "eks"];
 
@@ -269,5 +270,44 @@ async fn without_a_cluster_there_is_nothing_to_check() {
         output.stderr.contains("set KUBECONFIG"),
         "{}",
         output.stderr
+    );
+}
+
+#[tokio::test]
+async fn documentation_shows_what_the_command_prints() {
+    let bed = CommandBed::start();
+    let world = &bed.bed.world;
+    let message = "admission webhook \"registries.example.com\" denied the request: images must \
+                   come from registry.example.com";
+    world.api.set_refusals(&[refusal("pods", 400, message)]);
+    world.ec2.set(lab::Ec2Fault::DeniedScp).await;
+    let output = bed.run_with_manifest(&[]).await;
+    assert_eq!(output.code, Some(1), "{}{}", output.stdout, output.stderr);
+    let ip = |address: std::net::SocketAddr| address.ip().to_string();
+    let registry = format!("{}:{}", lab::registry::NAME, bed.registry.addr().port());
+    let names = [
+        (world.api.addr().to_string(), "172.20.0.1:443"),
+        (ip(world.api.addr()), "172.20.0.1"),
+        (world.imds.addr().to_string(), "169.254.169.254:80"),
+        (ip(world.castai.addr()), "203.0.113.10"),
+        (ip(world.sts.addr()), "203.0.113.20"),
+        (ip(world.ec2.addr()), "203.0.113.30"),
+        (
+            format!("api.cast.lab:{}", world.castai.addr().port()),
+            "api.cast.ai:443",
+        ),
+        ("api.cast.lab".to_owned(), "api.cast.ai"),
+        ("sts.lab".to_owned(), "sts.eu-central-1.amazonaws.com"),
+        ("ec2.lab".to_owned(), "ec2.eu-central-1.amazonaws.com"),
+        ("lab-node".to_owned(), "eks-node"),
+        (registry, "us-docker.pkg.dev:443"),
+        ("name \"lab\"".to_owned(), "name \"production\""),
+        ("plane of lab ".to_owned(), "plane of production "),
+    ];
+    assert_shown(
+        "docs/preflight.md",
+        "ec2_denied_scp",
+        &output.stdout,
+        &names,
     );
 }
