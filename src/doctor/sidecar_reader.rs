@@ -1,4 +1,4 @@
-//! Reads the sidecars for a companion when somebody looks, and keeps the result for half a minute.
+//! Reads the sidecars for a companion on demand, and keeps the result for half a minute.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

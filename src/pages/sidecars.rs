@@ -1,4 +1,4 @@
-//! What the sidecars see, on the page of a companion.
+//! The sidecars and their root causes, on the page of a companion.
 
 use maud::{Markup, html};
 
@@ -10,7 +10,7 @@ use crate::pages::time_text::{between, long, short, time};
 use crate::pages::tone::{Tone, status_word};
 use crate::pages::view::View;
 
-/// How to open the page of a sidecar.
+/// The steps that open the page of a sidecar.
 const OPEN_ITS_PAGE: &str = "Its own page has the fix. Forward its port, then open \
     `http://127.0.0.1:{port}/`:\n\
     $ kubectl -n {namespace} port-forward pod/{pod} {port}";

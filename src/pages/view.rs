@@ -15,7 +15,7 @@ pub(super) struct View<'a> {
     pub(super) check_states: &'a [CheckState],
     pub(super) exporter: &'a Exporter,
     pub(super) history: &'a HistorySnapshot,
-    /// What the sidecars see, on the page of a companion.
+    /// The sidecars, on the page of a companion.
     pub(super) sidecars: Option<&'a Sidecars>,
     pub(super) diagnosis: Diagnosis,
     pub(super) now: SystemTime,

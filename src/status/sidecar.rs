@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::doctor::{SidecarRootCause, SidecarVerdict, SidecarView, Sidecars};
 
-/// What the sidecars see.
+/// The sidecars, and when they were read.
 #[derive(Debug, Serialize)]
 pub(super) struct SidecarList {
     read_at: Option<Timestamp>,

@@ -1,4 +1,4 @@
-//! What a companion reads from the sidecars when somebody opens its page.
+//! Tests of a companion that reads the sidecars when its page is opened.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -132,7 +132,7 @@ async fn verdict_is_reduced_to_known_fields_without_secrets() {
     let view = read(&lab).await;
     let verdict = view.verdict.unwrap();
     let [root] = verdict.root_causes.as_slice() else {
-        panic!("what is no label is left out: {:?}", verdict.root_causes);
+        panic!("invalid labels are left out: {:?}", verdict.root_causes);
     };
     assert_eq!(root.mode.as_str(), "castai_token_invalid");
     let shown = root.evidence.as_str();

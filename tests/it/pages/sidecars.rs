@@ -108,7 +108,7 @@ fn failure_that_only_a_sidecar_sees_is_in_the_headline() {
     // A mode of a newer version has no words here.
     let newer = headline(&page(&healthy(), &failing("castai_telepathy")));
     assert!(newer.contains("castai_telepathy of castai_api"), "{newer}");
-    // What fails here comes first.
+    // A failure seen from here comes first.
     let own = page(&denied(Need::Start), &failing("castai_token_invalid"));
     assert!(headline(&own).contains("service control policy"), "{own}");
 }
