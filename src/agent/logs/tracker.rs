@@ -191,12 +191,16 @@ impl IncidentTracker {
         incident.refuted || self.is_resolved(incident)
     }
 
-    /// Returns whether a delivery has succeeded since an incident prevented one, or so long after
-    /// a failed request to CAST AI that the agent has repeated the request.
+    /// Returns whether a delivery has succeeded since an incident prevented one, or since the API
+    /// key was rejected, or so long after another failed request to CAST AI that the agent has
+    /// repeated the request.
     fn is_resolved(&self, incident: &Incident) -> bool {
+        // All requests to CAST AI use the same key.
+        let concerns_delivery =
+            incident.delivery_failed_at.is_some() || incident.mode == M::CastaiTokenInvalid;
         let resolves = |delivery: Timestamp| {
             let after = delivery.duration_since(incident.last);
-            incident.delivery_failed_at.is_some() && after > SignedDuration::ZERO
+            concerns_delivery && after > SignedDuration::ZERO
                 || incident.peer == Peer::Castai && after >= CASTAI_RETRIED_AFTER
         };
         !incident.sticky && self.last_delivery.is_some_and(resolves)

@@ -312,6 +312,18 @@ fn delivery_resolves_castai_incident_that_was_retried_meanwhile() {
 }
 
 #[test]
+fn delivery_resolves_a_rejected_key_but_not_a_forbidden_request() {
+    let forbidden = CONFIG_401.replace("401", "403");
+    let after = |line| active(&[(15, line), (16, UPLOADED)], 17);
+    assert_eq!(after(CONFIG_401), []);
+    assert_eq!(
+        after(&forbidden),
+        [M::CastaiForbidden],
+        "the key may lack the permission for this request only"
+    );
+}
+
+#[test]
 fn rarely_retried_request_lasts_longer() {
     // A watch backs off up to a minute.
     let watch = "E1122 13:00:10.148702       1 reflector.go:205] \"Failed to watch\" err=\"failed to list *v1.Pod: the server is currently unable to handle the request (get pods)\"";
