@@ -7,7 +7,7 @@
 mod expected_identity;
 mod remedy;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::aws::credentials::{CachePolicy, CachedCredentials, CredentialsError, StsExchange};
 use crate::aws::{AwsError, CallError, PhasedConnector, Sts};
@@ -28,6 +28,10 @@ const CLOCK_SOURCE: &str = "sts";
 /// Checks that fail if the agent gets no credentials. A sidecar that does not read the agent's log
 /// learns it from them.
 const AFFECTED_BY_CREDENTIALS: &[CheckId] = &[CheckId::AgentHealth, CheckId::Ec2Api];
+
+/// Age at which credentials are obtained again if nothing reads the agent's log. The agent obtains
+/// its own once an hour, and no complaint would show here that STS refused.
+const UNPROMPTED_RENEWAL_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The check `sts_identity`.
 #[derive(Debug)]
@@ -230,16 +234,19 @@ impl Check for StsIdentity {
 
 /// Returns which cached credentials are good enough: none that were obtained before the last sign
 /// that the agent has trouble with its own, because they would hide that STS issues no new ones.
+/// Without the agent's log, which a sidecar beside a companion does not read, there may be no sign.
 fn cache_policy(reports: &LatestReports) -> CachePolicy {
-    let complaint = reports
-        .report(CheckId::AgentLog)
-        .and_then(|report| report.credentials_complaint);
+    let log = reports.report(CheckId::AgentLog);
+    let newest_to_replace = match log {
+        Some(report) => report.credentials_complaint,
+        None => SystemTime::now().checked_sub(UNPROMPTED_RENEWAL_INTERVAL),
+    };
     let failing = AFFECTED_BY_CREDENTIALS
         .iter()
         .filter_map(|check| reports.report(*check))
         .filter(|report| matches!(report.verdict, Verdict::Failing(_)))
         .map(|report| report.at);
-    complaint
+    newest_to_replace
         .into_iter()
         .chain(failing)
         .max()
@@ -319,4 +326,31 @@ fn validate_key(cached: &CachedCredentials) -> Result<(), StsIdentityError> {
         finding: Finding::new(M::AwsKeyInvalid, evidence),
         tolerated: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn credentials_are_renewed_unprompted_only_where_the_log_is_not_read() {
+        let before = SystemTime::now();
+        let CachePolicy::NewerThan(time) = cache_policy(&LatestReports::default()) else {
+            panic!("no report of the log");
+        };
+        let age = UNPROMPTED_RENEWAL_INTERVAL;
+        assert!((before - age..=SystemTime::now() - age).contains(&time));
+        let log = |complaint| {
+            let report = Report {
+                credentials_complaint: complaint,
+                ..Report::from_verdict(Verdict::Ok(Evidence::from("read")))
+            };
+            LatestReports::new(vec![(CheckId::AgentLog, Arc::new(report))])
+        };
+        assert_eq!(cache_policy(&log(None)), CachePolicy::Revalidate);
+        let complaint = cache_policy(&log(Some(before)));
+        assert_eq!(complaint, CachePolicy::NewerThan(before));
+    }
 }
