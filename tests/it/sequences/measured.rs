@@ -37,8 +37,6 @@ const DELIVERY_INTERVAL: Duration = Duration::from_secs(15);
 const FIRST_DELIVERY: Duration = Duration::from_secs(34);
 /// Time after which the agent exits without the API server.
 const EXITS_AFTER: Duration = Duration::from_secs(12);
-/// Limits of median and worst, for the table.
-const LIMITS: [&str; 2] = [" (limit 15 s)", " (limits 45 s and 60 s)"];
 
 /// The fault that the simulated agent meets.
 struct Situation {
@@ -55,7 +53,7 @@ async fn time_to_name_faults_and_recovery() {
         measure(3, Credentials::WebIdentity),
     );
     let figures: Vec<Figures> = [one, two, three].into_iter().flatten().collect();
-    print_and_assert(&figures, LIMITS);
+    print_and_assert(&figures);
 }
 
 async fn measure(seed: u64, credentials: Credentials) -> Vec<Figures> {

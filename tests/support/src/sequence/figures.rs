@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use super::observed::Settled;
 
+/// The rows below the faults, with their limits. They are printed and not asserted, because a busy
+/// machine stretches the figures.
+const SUMMARY: [&str; 2] = ["median (limit 15 s)", "worst (limits 45 s and 60 s)"];
+
 /// The figures of one fault; `None` if it took too long.
 pub struct Figures {
     name: &'static str,
@@ -49,9 +53,8 @@ impl Figures {
     }
 }
 
-/// Prints the figures as a table, with the limits of median and worst if there are any. Fails if a
-/// fault was not named or was still reported.
-pub fn print_and_assert(figures: &[Figures], limits: [&str; 2]) {
+/// Prints the figures as a table. Fails if a fault was not named or was still reported.
+pub fn print_and_assert(figures: &[Figures]) {
     let heads = ["fault", "break to mode", "heal to ok"];
     println!("{:<45} {:>14} {:>14}", heads[0], heads[1], heads[2]);
     let row = |name: &str, named, recovered, problem: &str| {
@@ -69,9 +72,8 @@ pub fn print_and_assert(figures: &[Figures], limits: [&str; 2]) {
         [times.get(times.len() / 2).copied(), times.last().copied()]
     };
     let (named, recovered) = (column(|one| one.named), column(|one| one.recovered));
-    for (at, name) in ["median", "worst"].into_iter().enumerate() {
-        let name = format!("{name}{}", limits[at]);
-        row(&name, named[at], recovered[at], "");
+    for (at, name) in SUMMARY.into_iter().enumerate() {
+        row(name, named[at], recovered[at], "");
     }
     let missed = figures.iter().filter(|one| !one.problem.is_empty()).count();
     assert_eq!(missed, 0, "faults were not named, or were still reported");
