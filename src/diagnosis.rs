@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::catalogue::relation::{blocking, explaining};
-use crate::catalogue::{CheckId, FailureMode, Need, Relation, Scope, Severity, Status};
+use crate::catalogue::{CheckId, FailureMode, Need, Property, Relation, Scope, Severity, Status};
 use crate::config::Vantage;
 use crate::report::Observation;
 use crate::state::CheckState;
@@ -153,11 +153,10 @@ fn failures_without_cause(check_states: &[CheckState], vantage: Vantage) -> Vec<
     let states = check_states.iter();
     let failures = states.flat_map(|check_state| {
         let stable = &check_state.stable_modes;
-        let severity = severity(check_state, stands_in);
         stable.modes().iter().map(move |mode| Failure {
             check: check_state.check,
             mode: *mode,
-            severity,
+            severity: severity(check_state, *mode, stands_in),
             caused_by: None,
             since: stable.since().unwrap_or(SystemTime::UNIX_EPOCH),
         })
@@ -165,10 +164,12 @@ fn failures_without_cause(check_states: &[CheckState], vantage: Vantage) -> Vec<
     failures.collect()
 }
 
-fn severity(check_state: &CheckState, stands_in: bool) -> Severity {
+fn severity(check_state: &CheckState, mode: FailureMode, stands_in: bool) -> Severity {
+    // Agent pods with a sidecar report what they meet themselves.
+    let is_reported_there =
+        check_state.check.entry().scope == Scope::Pod && !mode.has(Property::AcrossPods);
     match check_state.need {
-        // Agent pods with a sidecar report what they meet themselves.
-        _ if stands_in && check_state.check.entry().scope == Scope::Pod => Severity::Info,
+        _ if stands_in && is_reported_there => Severity::Info,
         Need::None => Severity::Info,
         Need::Start if check_state.stable_modes.is_failing() => Severity::Critical,
         Need::Start | Need::Feature => Severity::Warning,

@@ -7,20 +7,21 @@
 mod leadership;
 mod metrics;
 mod refusals;
+mod replicas;
+mod requests;
 mod verdict;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use http::HeaderMap;
-use leadership::{Leadership, is_only_agent};
-use metrics::{AgentMetrics, Counters, MetricsParser};
+use leadership::Leadership;
+use metrics::{AgentMetrics, Counters};
 use refusals::Refusals;
 use verdict::{STARTUP_SECONDS, judge, port_taken, unhealthy};
 
 use crate::agent::leader_lease::LeaderLease;
 use crate::catalogue::{
-    CheckId, FailureMode as M, Phase, Placeholder, Property, RemedyValues, Timeouts,
+    CheckId, FailureMode as M, Placeholder, Property, RemedyValues, Timeouts,
 };
 use crate::checks::known_values::own_pod;
 use crate::checks::{Attempt, Check, CheckContext};
@@ -28,16 +29,14 @@ use crate::config::{
     Agent, AgentEnvironment, CheckSettings, Config, ConfigError, DiscoveredAgent, Vantage,
 };
 use crate::kube::Client;
-use crate::net::{Connection, Response, StreamResponse, Target};
-use crate::report::{Evidence, Finding, LatestReports, PhaseTimer, Report, Verdict};
-
-/// The agent's address inside its own pod.
-const LOCALHOST: &str = "127.0.0.1";
+use crate::report::{Evidence, Finding, LatestReports, Report, Verdict};
 
 /// The check `agent_health`.
 #[derive(Debug)]
 pub struct AgentHealth {
     agent: Agent,
+    /// The name of the agent's Deployment.
+    deployment: String,
     endpoint: AgentEndpoint,
     timeouts: Timeouts,
     context: CheckContext,
@@ -61,20 +60,12 @@ enum AgentEndpoint {
     Unavailable(Verdict),
 }
 
-/// The agent's response to one request.
-#[derive(Debug)]
-enum HealthResponse {
-    /// The status and body.
-    Response(u16, String),
-    /// The port is closed, does not respond, or belongs to another server.
-    Unavailable(Finding),
-}
-
 impl AgentHealth {
     /// Creates the check.
     pub fn new(config: &Config, check: &CheckSettings, context: &CheckContext) -> Self {
         Self {
             agent: config.agent.clone(),
+            deployment: config.installation.deployment.clone(),
             remedy_values: remedy_values(config),
             endpoint: AgentEndpoint::from_config(config),
             timeouts: check.timeouts,
@@ -87,15 +78,15 @@ impl AgentHealth {
     }
 
     async fn evaluate(&self, reports: &LatestReports) -> Result<Verdict, ConfigError> {
-        let (health, metrics) = (
+        let (health, metrics_port) = (
             self.agent.health_port.clone()?,
             self.agent.metrics_port.clone()?,
         );
-        let metrics = self.read_metrics(metrics).await;
+        let metrics = self.read_metrics(self.host(), metrics_port).await;
         let increase = metrics.as_ref().and_then(|metrics| self.increase(metrics));
         let refused = self.refused(increase.as_ref(), reports);
         let health_response = match self.query(health, "/healthz").await {
-            HealthResponse::Response(404, _) => {
+            Ok((404, _)) => {
                 let increase = increase.as_ref();
                 return Ok(self.judge_old_agent(health, increase, refused).await);
             }
@@ -106,19 +97,17 @@ impl AgentHealth {
             .and_then(AgentMetrics::age)
             .is_some_and(|age| age < STARTUP_SECONDS);
         match health_response {
-            HealthResponse::Unavailable(why) => return Ok(self.unreachable(&why)),
-            HealthResponse::Response(200, _) => {}
-            HealthResponse::Response(status, body) => {
+            Err(why) => return Ok(self.unreachable(&why)),
+            Ok((200, _)) => {}
+            Ok((status, body)) => {
                 return Ok(unhealthy("/healthz", status, &body, starting));
             }
         }
         let readiness = self.query(health, "/readyz").await;
         let unready = match readiness {
-            HealthResponse::Unavailable(why) => return Ok(self.unreachable(&why)),
-            HealthResponse::Response(200, _) => None,
-            HealthResponse::Response(status, body) => {
-                Some(unhealthy("/readyz", status, &body, starting))
-            }
+            Err(why) => return Ok(self.unreachable(&why)),
+            Ok((200, _)) => None,
+            Ok((status, body)) => Some(unhealthy("/readyz", status, &body, starting)),
         };
         if let Some(verdict) = &unready
             && apiserver_fails(reports)
@@ -127,8 +116,9 @@ impl AgentHealth {
         }
         let lease = LeaderLease::read(&self.kube_client, self.agent.lease.as_ref()).await;
         // An agent that lost its lease to another holder restarts, and is not ready for a while.
-        let stolen =
-            lock(&self.leadership).stolen(&lease, metrics.as_ref(), is_only_agent(reports));
+        let follows = metrics.as_ref().and_then(|metrics| metrics.leads) == Some(false);
+        let no_other_leads = follows && self.no_other_pod_leads(reports, metrics_port).await;
+        let stolen = lock(&self.leadership).stolen(&lease, metrics.as_ref(), no_other_leads);
         if let Some(verdict) = stolen.map(Verdict::failing).or(unready) {
             return Ok(verdict);
         }
@@ -149,17 +139,17 @@ impl AgentHealth {
         refused: Option<Finding>,
     ) -> Verdict {
         match self.query(port, "/").await {
-            HealthResponse::Response(200, _) => {
+            Ok((200, _)) => {
                 let lease = LeaderLease::read(&self.kube_client, self.agent.lease.as_ref()).await;
                 let health =
                     "/ returns ok, which agents before v0.104 do unconditionally from the start";
                 judge(health, None, increase, refused, &lease)
             }
-            HealthResponse::Response(status @ 300..500, body) => {
+            Ok((status @ 300..500, body)) => {
                 self.unreachable(&port_taken(port, "/healthz returned 404, /", status, &body))
             }
-            HealthResponse::Response(status, body) => unhealthy("/", status, &body, false),
-            HealthResponse::Unavailable(why) => self.unreachable(&why),
+            Ok((status, body)) => unhealthy("/", status, &body, false),
+            Err(why) => self.unreachable(&why),
         }
     }
 
@@ -202,79 +192,6 @@ impl AgentHealth {
                 format!("{evidence}; the agent closed the connection, as when it is shutting down"),
             )),
         }
-    }
-
-    async fn query(&self, port: u16, path: &str) -> HealthResponse {
-        match self.get(port, path).await {
-            Ok(response) => {
-                let (status, body) = (
-                    response.status.as_u16(),
-                    String::from_utf8_lossy(&response.body).into_owned(),
-                );
-                if body.trim_start().starts_with('<') {
-                    return HealthResponse::Unavailable(port_taken(
-                        port,
-                        &format!("{path} returned"),
-                        status,
-                        &body,
-                    ));
-                }
-                HealthResponse::Response(status, body)
-            }
-            Err(finding) => HealthResponse::Unavailable(finding),
-        }
-    }
-
-    async fn get(&self, port: u16, path: &str) -> Result<Response, Finding> {
-        let mut connection = self.open(port).await?;
-        connection
-            .get(
-                &self.context.network.resolver,
-                path,
-                HeaderMap::new(),
-                &PhaseTimer::default(),
-            )
-            .await
-    }
-
-    async fn open(&self, port: u16) -> Result<Connection, Finding> {
-        let host = match &self.endpoint {
-            AgentEndpoint::Remote { address, .. } => address.clone(),
-            AgentEndpoint::Local | AgentEndpoint::Unavailable(_) => LOCALHOST.to_owned(),
-        };
-        let target = Target {
-            host,
-            port,
-            trust: None,
-            server_name: None,
-            proxy: None,
-            timeouts: self.timeouts,
-        };
-        target
-            .open(&self.context.network.resolver, &PhaseTimer::default())
-            .await
-    }
-
-    /// Streams the agent's metrics line by line. Agents before v0.85 have none.
-    async fn read_metrics(&self, port: u16) -> Option<AgentMetrics> {
-        let (began, limit) = (Instant::now(), self.timeouts.of_probe(Phase::Request));
-        let mut connection = self.open(port).await.ok()?;
-        let opened = connection
-            .stream(&self.context.network.resolver, "/metrics", HeaderMap::new())
-            .await
-            .ok()?;
-        let StreamResponse::Stream(mut stream) = opened else {
-            return None;
-        };
-        let mut parser = MetricsParser::default();
-        while let Some(bytes) = stream
-            .next(limit.saturating_sub(began.elapsed()))
-            .await
-            .ok()?
-        {
-            parser.feed(&bytes)?;
-        }
-        Some(parser.finish())
     }
 
     /// Returns the increase of the agent's counters since the last attempt, unless it restarted.

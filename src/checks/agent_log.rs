@@ -99,9 +99,8 @@ impl AgentLog {
 
     /// Returns the containers of the agent's pods.
     async fn containers(&self) -> Result<Vec<LogContainer>, ContainersError> {
-        let deployments = self.store.deployments.read().await?;
-        let agent = agent_workload::find_deployment(&deployments, &self.deployment);
-        let agent = agent.ok_or_else(|| {
+        let pods = agent_workload::running_pods(&self.store, &self.deployment).await?;
+        let pods = pods.ok_or_else(|| {
             let Self {
                 deployment, store, ..
             } = self;
@@ -111,17 +110,7 @@ impl AgentLog {
                 store.namespace
             ))
         })?;
-        let sets = self.store.replica_sets.read().await?;
-        let owns = |owner: &str| {
-            sets.iter()
-                .any(|set| set.uid == owner && set.owner.as_deref() == Some(agent.uid.as_str()))
-        };
-        let pods = self.store.pods.read().await?;
-        // Evicted pods remain in the API but have no logs.
-        let owned = pods
-            .iter()
-            .map(AsRef::as_ref)
-            .filter(|pod| !pod.is_finished() && pod.owner.as_deref().is_some_and(owns));
+        let owned = pods.iter().map(AsRef::as_ref);
         let containers = LogContainer::of_pods(&self.store.namespace, owned, LOG_SOURCES);
         if containers.is_empty() {
             return Err(ContainersError::None(

@@ -8,9 +8,9 @@ use crate::catalogue::metric::EXPORTER_IN_POD;
 use crate::catalogue::{FailureMode, Family};
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{Config, Installation};
-use crate::kube::Store;
 use crate::kube::types::pod::{ContainerWaiting, Pod};
 use crate::kube::types::workload::Deployment;
+use crate::kube::{ClientError, Store};
 use crate::report::{Evidence, Finding, Observation, Report, Verdict};
 
 /// The name of the agent's container.
@@ -180,6 +180,30 @@ pub(super) fn find_deployment<'a>(
     all()
         .find(|one| one.name == name)
         .or_else(|| all().find(labelled))
+}
+
+/// Returns the agent's pods that have not finished, by owner; `None` if its Deployment does not
+/// exist.
+///
+/// # Errors
+/// If the objects cannot be read.
+pub(super) async fn running_pods(
+    store: &Store,
+    deployment: &str,
+) -> Result<Option<Vec<Arc<Pod>>>, ClientError> {
+    let deployments = store.deployments.read().await?;
+    let Some(agent) = find_deployment(&deployments, deployment) else {
+        return Ok(None);
+    };
+    let sets = store.replica_sets.read().await?;
+    let owns = |owner: &str| {
+        sets.iter()
+            .any(|set| set.uid == owner && set.owner.as_deref() == Some(agent.uid.as_str()))
+    };
+    let mut pods = store.pods.read().await?;
+    // Evicted pods remain in the API.
+    pods.retain(|pod| !pod.is_finished() && pod.owner.as_deref().is_some_and(owns));
+    Ok(Some(pods))
 }
 
 /// Returns the tag of the agent's image.

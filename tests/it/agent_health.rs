@@ -1,11 +1,15 @@
 //! Tests of `agent_health`: the agent's probes, its lease, and what each of them cannot prove.
 
+use std::net::IpAddr;
+
 use castai_health_exporter::catalogue::{CheckId, FailureMode, Status};
 use castai_health_exporter::config::{AgentDiscovery, AgentEnvironment, DiscoveredAgent, Secret};
 use castai_health_exporter::state::CheckState;
+use lab::apiserver::workload::POD;
 use lab::{AgentFault, ApiFault};
 use test_support::lab_cluster::{LabCluster, evidence};
 
+use crate::agent_log::pods::{SECOND_POD, add_second_pod};
 use crate::golden_entries::assert_evidence;
 
 const LEASE: &str = "agent-leader-election-lock";
@@ -288,4 +292,37 @@ async fn rare_refusals_add_up_over_attempts_until_the_permission_is_back() {
         "{}",
         evidence(&check_state)
     );
+}
+
+#[tokio::test]
+async fn stolen_lease_of_several_replicas_is_named_once_all_of_them_follow() {
+    let mut world = LabCluster::start();
+    world.only = Some(&[CheckId::AgentHealth]);
+    world.configure();
+    add_second_pod(&world);
+    let addresses = [(POD, [127, 0, 0, 1]), (SECOND_POD, [127, 0, 0, 2])];
+    for (pod, address) in addresses {
+        let address = IpAddr::from(address).to_string();
+        let objects = world.api.objects();
+        objects.change("Pod", "castai-agent", pod, |pod| {
+            pod["status"]["podIP"] = address.into();
+        });
+    }
+    let replica = world.agent.start_replica([127, 0, 0, 2].into()).unwrap();
+    world.agent.set_leader(false);
+    // Another holder is named in the second attempt that sees it.
+    let modes = async |world: &mut LabCluster| {
+        world.with_lease(LEASE, Some((Some("thief"), 1)));
+        agent_health(world).await;
+        let check_state = agent_health(world).await;
+        check_state.stable_modes.modes().to_vec()
+    };
+    assert_eq!(modes(&mut world).await, [], "the other replica leads");
+    replica.set(AgentFault::Refused).await;
+    assert_eq!(modes(&mut world).await, [], "the other replica may lead");
+    replica.heal().await;
+    replica.set_leader(false);
+    assert_eq!(modes(&mut world).await, [FailureMode::AgentLeaseStolen]);
+    replica.set_leader(true);
+    assert_eq!(modes(&mut world).await, []);
 }

@@ -1,6 +1,6 @@
 //! Tests of `agent_log`: every mode, root causes, expiry and missing permissions.
 
-mod pods;
+pub(super) mod pods;
 mod restarts;
 mod tail;
 mod unclassified;

@@ -307,6 +307,30 @@ fn companion_reports_pod_scope_as_info_while_every_agent_pod_has_a_sidecar() {
 }
 
 #[test]
+fn companion_reports_what_needs_all_pods_of_the_agent_beside_sidecars() {
+    let specs = [CheckId::AgentHealth, CheckId::AgentWorkload].map(|check| CheckSpec {
+        check,
+        need: Need::Feature,
+        interval: check.entry().interval,
+        subject: 0,
+    });
+    let severity = |mode| {
+        let health = HealthState::new(&specs);
+        let workload = Report {
+            observations: vec![Observation::AgentPods("present", 2)],
+            ..Report::from_verdict(verdict(Status::Ok, &[]))
+        };
+        post(&health, CheckId::AgentWorkload, workload);
+        let failing = Report::from_verdict(verdict(Status::Failing, &[mode]));
+        post(&health, CheckId::AgentHealth, failing);
+        let diagnosis = Diagnosis::new(&health.check_states(), Vantage::Companion);
+        diagnosis.severity_of(CheckId::AgentHealth)
+    };
+    assert_eq!(severity(M::AgentLeaseStale), Some(Severity::Info));
+    assert_eq!(severity(M::AgentLeaseStolen), Some(Severity::Warning));
+}
+
+#[test]
 fn check_with_an_old_result_is_stalled_unless_it_is_unknown() {
     let old = fixture::at(0);
     let report = |seconds, status, modes: &[FailureMode]| Report {

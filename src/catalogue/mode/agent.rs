@@ -67,10 +67,12 @@ macro_rules! agent {
         AgentLeaseStolen = "agent_lease_stolen" {
             category: Leaderless,
             checks: [AgentHealth],
+            properties: [AcrossPods],
             meaning: "Another process holds the agent's leader election lease and renews it, so \
                 the agent delivers nothing.",
-            distinguishing: "The lease is fresh, but its holder is not this agent, and the agent \
-                has no other replica. A lease that is not renewed is `agent_lease_stale`.",
+            distinguishing: "The lease is fresh, but no replica of the agent is its holder: each \
+                says that it is not the leader. A lease that is not renewed is \
+                `agent_lease_stale`.",
             remedy: "Find the holder in the evidence, and the other writer of the lease:\n\
                 $ kubectl -n {namespace} get lease agent-leader-election-lock -o yaml \
                 --show-managed-fields\n\

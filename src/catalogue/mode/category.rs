@@ -60,4 +60,6 @@ pub enum Property {
     Symptom,
     /// Usually a mistake in the spec of one pod, not a fault of the cluster or the registry.
     PodSpec,
+    /// Only an exporter that knows all pods of the agent can recognise it.
+    AcrossPods,
 }

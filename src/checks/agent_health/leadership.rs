@@ -5,12 +5,11 @@
 //! agent was the leader is the agent, unless that holder outlives the agent's process.
 
 use crate::agent::leader_lease::LeaderLease;
-use crate::catalogue::metric::EXPORTER_IN_POD;
-use crate::catalogue::{CheckId, FailureMode as M};
+use crate::catalogue::FailureMode as M;
 use crate::checks::agent_health::metrics::AgentMetrics;
 use crate::config::ObjectName;
+use crate::report::Finding;
 use crate::report::evidence::quote;
-use crate::report::{Finding, LatestReports, Observation};
 
 /// The agent's own identities that are remembered: one for each start.
 const MAX_IDENTITIES: usize = 4;
@@ -29,13 +28,13 @@ pub(super) struct Leadership {
 }
 
 impl Leadership {
-    /// Returns the finding if another holder has the lease. `only_agent` says whether this agent's
-    /// pod is the only one, so that no other replica can be the holder.
+    /// Returns the finding if another holder has the lease. `no_other_leads` says whether the agent
+    /// has no other pod that could be the holder.
     pub(super) fn stolen(
         &mut self,
         lease: &LeaderLease,
         metrics: Option<&AgentMetrics>,
-        only_agent: bool,
+        no_other_leads: bool,
     ) -> Option<Finding> {
         let suspect = self.suspect.take();
         let (name, holder, renewal_age) = lease.holder()?;
@@ -45,7 +44,7 @@ impl Leadership {
         let metrics = metrics?;
         let started = metrics.counters.started();
         let is_overdue = metrics.age().is_some_and(|age| age > ELECTED_AFTER_SECONDS);
-        if metrics.leads == Some(false) && only_agent && is_overdue {
+        if metrics.leads == Some(false) && no_other_leads && is_overdue {
             // An identity is lost with its process, so this was another holder from the beginning.
             self.own
                 .retain(|(start, own)| *start == started || own != holder);
@@ -63,7 +62,7 @@ impl Leadership {
                 }
                 None
             }
-            Some(false) if only_agent && !is_own => {
+            Some(false) if no_other_leads && !is_own => {
                 let was_seen = suspect.as_deref() == Some(holder);
                 self.suspect = Some(holder.to_owned());
                 let is_due = led || !self.own.is_empty() || is_overdue;
@@ -86,23 +85,6 @@ impl Leadership {
         );
         Finding::new(M::AgentLeaseStolen, evidence)
     }
-}
-
-/// Returns whether the agent has a single pod, as far as is known.
-pub(super) fn is_only_agent(reports: &LatestReports) -> bool {
-    let observations = reports
-        .report(CheckId::AgentWorkload)
-        .map(|report| report.observations.as_slice())
-        .unwrap_or_default();
-    let pods = observations
-        .iter()
-        .filter_map(|observation| match observation {
-            Observation::AgentPods(exporter, count) if EXPORTER_IN_POD.contains(exporter) => {
-                Some(*count)
-            }
-            _ => None,
-        });
-    pods.sum::<u32>() == 1
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Pods of the agent's namespace (`v1`).
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -27,6 +29,8 @@ pub struct Pod {
     pub created: Option<Timestamp>,
     /// Whether the pod is being deleted.
     pub terminating: bool,
+    /// The IP address.
+    pub address: Option<IpAddr>,
     /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
     pub phase: String,
     /// The reason for the failure of the whole pod, such as `Evicted`.
@@ -157,6 +161,8 @@ struct ContainerName {
 #[serde(rename_all = "camelCase", default)]
 pub struct PodStatus {
     phase: String,
+    #[serde(rename = "podIP")]
+    pod_ip: Option<String>,
     reason: String,
     #[serde(deserialize_with = "bounded_text")]
     message: String,
@@ -201,6 +207,7 @@ impl CachedObject for Pod {
             node: spec.node_name,
             created: metadata.creation_timestamp,
             terminating: metadata.deletion_timestamp.is_some(),
+            address: status.pod_ip.and_then(|address| address.parse().ok()),
             phase: status.phase,
             reason: status.reason,
             message: status.message,

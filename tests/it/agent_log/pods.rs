@@ -21,10 +21,10 @@ async fn missing_log_permission_is_unknown_and_named() {
 }
 
 /// A second pod of the agent, on another node.
-pub(super) const SECOND_POD: &str = "castai-agent-6d8f9c7b5-a1b2c";
+pub(crate) const SECOND_POD: &str = "castai-agent-6d8f9c7b5-a1b2c";
 
 /// Adds a second agent pod; each pod has a monitor container.
-pub(super) fn add_second_pod(world: &LabCluster) {
+pub(crate) fn add_second_pod(world: &LabCluster) {
     let labels = json!({ "app.kubernetes.io/name": "castai-agent", "app.kubernetes.io/instance": "castai-agent" });
     let pods = [POD, SECOND_POD].map(|name| {
         let mut pod = workload::pod(

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -69,6 +69,16 @@ struct Handler {
 impl Agent {
     /// Starts listening on two ports of `addr`. Requires a tokio runtime.
     pub fn start(addr: SocketAddr) -> io::Result<Self> {
+        Self::with_addresses(addr, addr)
+    }
+
+    /// Starts another replica, with the same ports at another address.
+    pub fn start_replica(&self, ip: IpAddr) -> io::Result<Self> {
+        let at = |port| SocketAddr::new(ip, port);
+        Self::with_addresses(at(self.health_port()), at(self.metrics_port()))
+    }
+
+    fn with_addresses(health: SocketAddr, metrics: SocketAddr) -> io::Result<Self> {
         let started = SystemTime::now() - Duration::from_hours(1);
         let requests = [
             ("200", 4_711),
@@ -85,18 +95,18 @@ impl Agent {
             is_leader: true,
             requests,
         }));
-        let server = |metrics| {
+        let server = |addr, is_metrics| {
             Server::start(
                 addr,
                 Arc::new(Handler {
-                    metrics,
+                    metrics: is_metrics,
                     state: state.clone(),
                 }),
             )
         };
         Ok(Self {
-            health: server(false)?,
-            metrics: server(true)?,
+            health: server(health, false)?,
+            metrics: server(metrics, true)?,
             state,
         })
     }
