@@ -55,7 +55,8 @@ impl Leadership {
             // This process became the leader as another holder, and still believes to lead.
             Some(true) if led && !is_own => Some(self.finding(name, holder)),
             Some(true) => {
-                if !is_own {
+                // Also an identity that outlives its process, so that its loss is seen.
+                if !led {
                     self.own.push((started, holder.to_owned()));
                     let surplus = self.own.len().saturating_sub(MAX_IDENTITIES);
                     self.own.drain(..surplus);
@@ -133,6 +134,16 @@ mod tests {
             evidence.contains("\"thief\"") && evidence.contains("\"uuid-1\""),
             "{evidence}"
         );
+    }
+
+    #[test]
+    fn theft_is_named_after_a_restart_with_the_same_identity() {
+        let mut leadership = Leadership::default();
+        let mut stolen = |holder, agent| leadership.stolen(&lease(holder), Some(&agent), true);
+        assert_eq!(stolen("uuid-1", agent(600, 1)), None);
+        assert_eq!(stolen("uuid-1", agent(500, 1)), None);
+        assert!(stolen("thief", agent(500, 1)).is_some());
+        assert!(stolen("thief", agent(500, 1)).is_some());
     }
 
     #[test]
