@@ -20,9 +20,7 @@ use refusals::Refusals;
 use verdict::{STARTUP_SECONDS, judge, port_taken, unhealthy};
 
 use crate::agent::leader_lease::LeaderLease;
-use crate::catalogue::{
-    CheckId, FailureMode as M, Placeholder, Property, RemedyValues, Timeouts,
-};
+use crate::catalogue::{CheckId, FailureMode as M, Placeholder, Property, RemedyValues, Timeouts};
 use crate::checks::known_values::own_pod;
 use crate::checks::{Attempt, Check, CheckContext};
 use crate::config::{

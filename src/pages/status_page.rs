@@ -17,6 +17,7 @@ use crate::pages::time_text::{between, long, moment, time};
 use crate::pages::tone::{Tone, status_word};
 use crate::pages::view::View;
 use crate::pages::{check_list, root_cause, sidecars};
+use crate::report::Evidence;
 use crate::state::CheckState;
 
 /// Renders the status page from snapshots of the state.
@@ -57,7 +58,10 @@ pub fn html(
                 (counts(&view))
                 @if let Some(root) = headline_root(&view) { (root_cause::first_step(&view, root)) }
                 p.note {
-                    @if let Some(cluster) = &exporter.cluster { "Cluster " strong { (cluster) } ". " }
+                    @if let Some(cluster) = &exporter.cluster {
+                        // Bounded and redacted, as every text that this process did not write.
+                        "Cluster " strong { (Evidence::from(cluster.clone()).as_str()) } ". "
+                    }
                     (seen_from(exporter)) ". Updated " (time(now, &moment(now))) "."
                 }
             }
