@@ -15,7 +15,7 @@ use test_support::lab_cluster::CASTAI;
 use tokio::process::Command;
 
 use crate::node::image;
-use crate::support::cluster::{Account, Cluster, Token};
+use crate::support::cluster::{Account, Cluster, ClusterError, Token};
 use crate::support::helm::{AGENT_CHART, CHART, Helm};
 use crate::support::pages;
 use crate::support::shell::Shell;
@@ -272,11 +272,15 @@ impl NodeCluster {
     }
 
     pub(super) async fn kubectl(&self, arguments: &[&str]) -> String {
-        let namespaced = [["--namespace", NAMESPACE].as_slice(), arguments].concat();
-        match self.cluster.kubectl(&namespaced).await {
+        match self.try_kubectl(arguments).await {
             Ok(evidence) => evidence,
             Err(error) => panic!("{error}\n{}", self.state().await),
         }
+    }
+
+    pub(super) async fn try_kubectl(&self, arguments: &[&str]) -> Result<String, ClusterError> {
+        let namespaced = [["--namespace", NAMESPACE].as_slice(), arguments].concat();
+        self.cluster.kubectl(&namespaced).await
     }
 
     pub(super) async fn apply(&self, object: &Value) {

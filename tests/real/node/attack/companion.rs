@@ -9,6 +9,7 @@ use test_support::exporter::fetch;
 
 use crate::attack::figures::AttackedExporter;
 use crate::node::node_cluster::NodeCluster;
+use crate::support::cluster::ClusterError;
 
 const SELECTOR: &str = "app.kubernetes.io/name=castai-health-exporter";
 const DEPLOYMENT: &str = "deployment/castai-health-exporter";
@@ -66,13 +67,18 @@ impl<'a> Companion<'a> {
     }
 
     /// Fails if the container was restarted or killed, or is not ready.
-    pub(super) async fn assert_ready(&self) {
-        let pod = self.cluster.get(&["pod", &self.name]).await;
+    ///
+    /// # Errors
+    /// If the API server does not respond, as on a busy machine.
+    pub(super) async fn assert_ready(&self) -> Result<(), ClusterError> {
+        let pod = ["get", "pod", &self.name, "-ojson"];
+        let pod: Value = serde_json::from_str(&self.cluster.try_kubectl(&pod).await?).unwrap();
         let status = &pod["status"]["containerStatuses"][0];
         assert_eq!(status["restartCount"], 0, "{status}");
         assert_eq!(status["ready"], true, "{status}");
         let terminated = status["lastState"].get("terminated");
         assert!(terminated.is_none(), "{status}");
+        Ok(())
     }
 
     /// Returns the number of probes of the kubelet that failed.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::node::node_cluster::{NAMESPACE as AGENT_NAMESPACE, NodeCluster};
+use crate::support::cluster::ClusterError;
 
 /// Namespace of the hostile pods.
 pub(super) const NAMESPACE: &str = "shop";
@@ -47,34 +48,35 @@ impl<'a> HostileObjects<'a> {
             cluster,
             agent_pod: agent_pod.clone(),
         };
-        hostile.set_status(&pods, "x").await;
+        hostile.set_status(&pods, "x").await.unwrap();
         hostile
     }
 
     /// Changes a few objects, so that the companion receives them again.
-    pub(super) async fn change(&self) {
-        self.set_status(&[pod_name(0), pod_name(1)], "y").await;
-        self.set_status(&[pod_name(0), pod_name(1)], "x").await;
+    ///
+    /// # Errors
+    /// If the API server does not take a change, as on a busy machine, where etcd times out.
+    pub(super) async fn change(&self) -> Result<(), ClusterError> {
+        let pods = [pod_name(0), pod_name(1)];
+        self.set_status(&pods, "y").await?;
+        self.set_status(&pods, "x").await?;
         let negative = json!([{
             "op": "replace", "path": "/status/containerStatuses/0/restartCount", "value": -1,
         }]);
         // The kubelet restores it.
-        self.patch(
-            "pod",
-            &self.agent_pod,
-            "json",
-            &negative,
-            &["--subresource=status"],
-        )
-        .await;
+        let status = ["--subresource=status"];
+        self.patch("pod", &self.agent_pod, "json", &negative, &status)
+            .await?;
         for count in [-2, -1] {
             let change = json!({ "count": count, "lastTimestamp": FAR_FUTURE });
-            self.patch("event", ODD_EVENT, "merge", &change, &[]).await;
+            self.patch("event", ODD_EVENT, "merge", &change, &[])
+                .await?;
         }
+        Ok(())
     }
 
     /// Sets the status of pods to one that waits for an image, with huge texts.
-    async fn set_status(&self, pods: &[String], letter: &str) {
+    async fn set_status(&self, pods: &[String], letter: &str) -> Result<(), ClusterError> {
         let text = letter.repeat(STATUS_TEXT_BYTES);
         let past = json!({ "exitCode": 1, "finishedAt": FAR_FUTURE, "startedAt": FAR_FUTURE });
         let status = json!({ "status": { "containerStatuses": [{
@@ -87,13 +89,21 @@ impl<'a> HostileObjects<'a> {
         let mut arguments = vec!["patch", "pods", "--type=merge", &patch_file];
         arguments.extend(["--subresource=status", "--namespace", NAMESPACE, "-oname"]);
         arguments.extend(pods.iter().map(String::as_str));
-        self.cluster.kubectl(&arguments).await;
+        self.cluster.try_kubectl(&arguments).await.map(drop)
     }
 
-    async fn patch(&self, kind: &str, name: &str, form: &str, patch: &Value, more: &[&str]) {
+    async fn patch(
+        &self,
+        kind: &str,
+        name: &str,
+        form: &str,
+        patch: &Value,
+        more: &[&str],
+    ) -> Result<(), ClusterError> {
         let (form, patch) = (format!("--type={form}"), format!("--patch={patch}"));
         let arguments = ["patch", kind, name, &form, &patch, "-oname"];
-        self.cluster.kubectl(&[&arguments, more].concat()).await;
+        let arguments = [&arguments, more].concat();
+        self.cluster.try_kubectl(&arguments).await.map(drop)
     }
 }
 
