@@ -279,9 +279,10 @@ impl Apiserver {
             AgentIdentity::Own => Ok(Some(endpoint.clone())),
             AgentIdentity::NotRequested => Ok(None),
             AgentIdentity::Requested(account) => {
-                let token = account
-                    .token(connection, &self.context.network.resolver, endpoint, None)
-                    .await?;
+                let resolver = &self.context.network.resolver;
+                let token = account.token(connection, resolver, endpoint, None).await?;
+                let reopened = connection.drop_client_certificate(resolver);
+                reopened.await.map_err(TokenError::Request)?;
                 Ok(Some(ApiEndpoint {
                     credentials: token.credentials(),
                     ..endpoint.clone()

@@ -131,6 +131,8 @@ impl ApiConnection {
     /// If the API server issues no token.
     pub async fn act_as_agent(&mut self, tokens: &ServiceAccountTokens) -> Result<(), TokenError> {
         let token = self.token(tokens, None).await?;
+        let reopened = self.connection.drop_client_certificate(&self.resolver);
+        reopened.await.map_err(TokenError::Request)?;
         self.endpoint.credentials = token.credentials();
         self.owner = CallerOwner::Agent;
         Ok(())

@@ -1,9 +1,11 @@
 //! Sends requests and, like Go's client, opens a new connection if the server closed the idle one.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method};
 
 use crate::catalogue::FailureMode;
-use crate::net::{Connection, HttpRequest, Resolver, Response, StreamResponse};
+use crate::net::{Connection, HttpRequest, Resolver, Response, StreamResponse, Target};
 use crate::report::{Finding, PhaseTimer};
 
 impl Connection {
@@ -63,6 +65,27 @@ impl Connection {
         self.reopen_if_used(resolver, &PhaseTimer::default())
             .await?;
         self.send_for_stream(path, headers).await
+    }
+
+    /// Opens the connection again without a client certificate, if it presents one. The API server
+    /// prefers a certificate to a token, so requests with another account's token need this.
+    ///
+    /// # Errors
+    /// The finding of the phase that fails.
+    pub async fn drop_client_certificate(&mut self, resolver: &Resolver) -> Result<(), Finding> {
+        let trust = self.target().trust.as_ref();
+        let without = trust.and_then(|trust| trust.without_identity().transpose());
+        let Some(without) = without else {
+            return Ok(());
+        };
+        let trust =
+            without.map_err(|error| Finding::new(FailureMode::TlsProtocol, error.to_string()))?;
+        let target = Target {
+            trust: Some(Arc::new(trust)),
+            ..self.target().clone()
+        };
+        *self = target.open(resolver, &PhaseTimer::default()).await?;
+        Ok(())
     }
 
     async fn reopen_if_used(

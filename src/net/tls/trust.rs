@@ -29,6 +29,7 @@ pub struct Trust {
     /// The configured certificates, one of which a self-signed server may present itself.
     pub(super) pinned: Arc<[CertificateDer<'static>]>,
     pub(super) scope: PkiScope,
+    roots: Arc<RootCertStore>,
 }
 
 /// The kind of CA that is expected at a target.
@@ -87,7 +88,21 @@ impl Trust {
         if roots.is_empty() {
             return Err(TrustError::NoRoots);
         }
-        Self::new(roots, None, scope)
+        Self::new(Arc::new(roots), None, scope)
+    }
+
+    /// Returns the same trust without a client certificate, or `None` if it has none.
+    ///
+    /// # Errors
+    /// If rustls rejects the settings.
+    pub fn without_identity(&self) -> Result<Option<Self>, TrustError> {
+        if !self.config.client_auth_cert_resolver.has_certs() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            pinned: Arc::clone(&self.pinned),
+            ..Self::new(Arc::clone(&self.roots), None, self.scope)?
+        }))
     }
 
     /// Trusts only the certificates of a PEM bundle.
@@ -119,12 +134,12 @@ impl Trust {
         }
         Ok(Self {
             pinned: certificates.into(),
-            ..Self::new(roots, identity, scope)?
+            ..Self::new(Arc::new(roots), identity, scope)?
         })
     }
 
     fn new(
-        roots: RootCertStore,
+        roots: Arc<RootCertStore>,
         identity: Option<Identity>,
         scope: PkiScope,
     ) -> Result<Self, TrustError> {
@@ -134,14 +149,13 @@ impl Trust {
             .iter()
             .map(|root| root.subject.to_vec())
             .collect();
-        let roots = Arc::new(roots);
         let verifier =
             WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
                 .build()
                 .map_err(|error| TrustError::Pem(error.to_string()))?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots);
+            .with_root_certificates(Arc::clone(&roots));
         let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some(Identity { chain, key }) => builder.with_client_auth_cert(chain, key)?,
@@ -154,6 +168,7 @@ impl Trust {
             root_subjects,
             pinned: Arc::default(),
             scope,
+            roots,
         })
     }
 }
