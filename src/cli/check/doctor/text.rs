@@ -197,10 +197,18 @@ impl DoctorReport<'_> {
         notes.extend(examination.remarks.clone());
         if !examination.only_in_a_pod.is_empty() {
             let checks = examination.only_in_a_pod.iter().map(|check| check.label());
-            notes.push(format!(
-                "only a pod can see {}: run check --in-cluster, or install the exporter",
-                checks.collect::<Vec<_>>().join(", ")
-            ));
+            let checks = checks.collect::<Vec<_>>().join(", ");
+            let views = &examination.views;
+            let had_a_pod = views
+                .iter()
+                .any(|view| view.place == Place::ShortLivedPod && view.verdict.is_ok());
+            notes.push(if had_a_pod {
+                format!("only the agent's pod can see {checks}: install the exporter as a sidecar")
+            } else {
+                format!(
+                    "only a pod can see {checks}: run check --in-cluster, or install the exporter"
+                )
+            });
         }
         if !notes.is_empty() {
             writeln!(f)?;
