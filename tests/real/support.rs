@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod cluster;
 pub(crate) mod crds;
+pub(crate) mod doctor;
 pub(crate) mod exposition_server;
 pub(crate) mod helm;
 pub(crate) mod monitoring;

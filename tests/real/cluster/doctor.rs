@@ -1,13 +1,15 @@
 //! `check` on a person's machine against a real API server: its own pod proxy, authorizer and
 //! validation.
 
+mod faults;
+mod same_root;
+
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use test_support::exporter::{Exporter, fetch, program};
+use test_support::exporter::{Exporter, fetch};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
@@ -15,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::companion::{CompanionBed, NAMESPACE};
+use crate::support::doctor::{check, complaint, report};
 use crate::support::helm::Helm;
 
 const COMPANION_POD: &str = "castai-health-exporter-7c9f";
@@ -96,34 +99,6 @@ async fn companion_pod(bed: &CompanionBed, address: SocketAddr) {
         .unwrap();
 }
 
-fn check(kubeconfig: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program());
-    command
-        .arg("check")
-        .args(arguments)
-        .arg("--kubeconfig")
-        .arg(kubeconfig)
-        .env_clear()
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    command
-}
-
-async fn report(bed: &CompanionBed) -> Value {
-    let output = check(bed.cluster.kubeconfig(), &["-o", "json"])
-        .output()
-        .await
-        .unwrap();
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", complaint(&output)))
-}
-
-fn complaint(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 /// Returns check and mode of the first root cause.
 fn root(document: &Value) -> (Value, Value) {
     let root = &document["root_causes"][0];
@@ -153,7 +128,7 @@ async fn doctor_names_the_companions_root_through_the_real_pod_proxy() {
         loop {
             let status = fetch(exporter.address(), "/api/v1/status").await.unwrap();
             let seen = root(&serde_json::from_str(&status).unwrap());
-            let document = report(&bed).await;
+            let document = report(bed.cluster.kubeconfig(), &[]).await;
             let expected = (json!("castai_api"), json!(mode));
             if seen == expected && root(&document) == expected {
                 let seen_by = &document["root_causes"][0]["seen_by"][0];
@@ -170,7 +145,7 @@ async fn doctor_names_the_companions_root_through_the_real_pod_proxy() {
     // Nothing listens any more: the message is that of the real API server.
     forwarder.abort();
     let _ = forwarder.await;
-    let document = report(&bed).await;
+    let document = report(bed.cluster.kubeconfig(), &[]).await;
     let vantages = document["vantages"].as_array().unwrap();
     let pod = format!("{NAMESPACE}/{COMPANION_POD}");
     let companion = vantages

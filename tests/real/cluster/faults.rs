@@ -280,7 +280,7 @@ async fn admission_rejections_have_their_modes() {
 }
 
 /// Returns a webhook configuration for new pods whose service does not exist.
-fn webhook() -> Value {
+pub(super) fn webhook() -> Value {
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
         "metadata": { "name": "missing" },

@@ -4,12 +4,12 @@
 //! Two API servers and etcd are real, and fail for real. Everything else that the agent depends on is
 //! the lab's, which fails in `tests/it/sequences.rs` in the same way.
 
-mod admin;
-mod agent;
-mod bed;
-mod faults;
+pub(super) mod admin;
+pub(super) mod agent;
+pub(super) mod bed;
+pub(super) mod faults;
 mod injection;
-mod node;
+pub(super) mod node;
 
 use std::time::Duration;
 

@@ -34,6 +34,8 @@ pub const EKS: &str = "eks.lab";
 const GOOGLE_API: &str = "container.lab";
 const AZURE_API: &str = "management.lab";
 const AZURE_LOGIN: &str = "login.lab";
+/// Host name of the proxy in the lab.
+pub const PROXY: &str = "proxy.lab";
 /// Host name of the API server.
 pub const KUBERNETES: &str = "kubernetes.default.svc";
 
@@ -96,7 +98,7 @@ impl LabCluster {
             (EC2, ec2.addr().ip()),
             (EKS, eks.addr().ip()),
             (KUBERNETES, api.addr().ip()),
-            ("proxy.lab", proxy.addr().ip()),
+            (PROXY, proxy.addr().ip()),
         ];
         for (name, address) in &names[..4] {
             proxy.add_host(name, *address);
@@ -229,15 +231,20 @@ impl LabCluster {
     /// Starts a lab cluster with CAST AI behind the proxy.
     pub fn behind_a_proxy() -> Self {
         let mut world = Self::start();
-        world.set_env(
-            "HTTPS_PROXY",
-            &format!("http://proxy.lab:{}", world.proxy.addr().port()),
-        );
-        world.set_env(
-            "NO_PROXY",
-            &format!("127.0.0.0/8,kubernetes.default.svc,{STS},{EC2},{EKS}"),
-        );
+        world.use_proxy();
         world
+    }
+
+    /// Puts CAST AI behind the proxy.
+    pub fn use_proxy(&mut self) {
+        self.set_env(
+            "HTTPS_PROXY",
+            &format!("http://{PROXY}:{}", self.proxy.addr().port()),
+        );
+        self.set_env(
+            "NO_PROXY",
+            &format!("127.0.0.0/8,kubernetes.default,{KUBERNETES},{STS},{EC2},{EKS}"),
+        );
     }
 
     /// Starts a lab cluster whose agent has to discover its cluster.

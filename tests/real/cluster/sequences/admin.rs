@@ -23,7 +23,7 @@ const UNTIL_EOF: &str = r#""$@" & read _; kill $!"#;
 const STARTED: &str = "Starting to serve on ";
 
 /// Access to each API server.
-pub(super) struct Admin {
+pub(in crate::cluster) struct Admin {
     proxies: Vec<Proxy>,
 }
 
@@ -34,7 +34,7 @@ struct Proxy {
 
 /// A request that changes an object.
 #[derive(Clone, Copy)]
-pub(super) enum Change<'a> {
+pub(in crate::cluster) enum Change<'a> {
     Create(&'a Value),
     /// A merge patch.
     Patch(&'a Value),
@@ -43,7 +43,7 @@ pub(super) enum Change<'a> {
 }
 
 impl Admin {
-    pub(super) async fn start(cluster: &Cluster) -> Self {
+    pub(in crate::cluster) async fn start(cluster: &Cluster) -> Self {
         let mut proxies = Vec::new();
         for server in cluster.api_servers() {
             proxies.push(Proxy::start(cluster, server).await);
@@ -52,7 +52,7 @@ impl Admin {
     }
 
     /// Reads an object; `None` if it does not exist, or if the API server does not answer.
-    pub(super) async fn get(&self, server: usize, path: &str) -> Option<Value> {
+    pub(in crate::cluster) async fn get(&self, server: usize, path: &str) -> Option<Value> {
         self.send(server, "GET", path, JSON, None).await.ok()
     }
 
@@ -60,7 +60,7 @@ impl Admin {
     ///
     /// # Errors
     /// The API server's answer.
-    pub(super) async fn try_change(
+    pub(in crate::cluster) async fn try_change(
         &self,
         server: usize,
         path: &str,
@@ -79,7 +79,7 @@ impl Admin {
     }
 
     /// Changes an object through the first API server.
-    pub(super) async fn change(&self, path: &str, change: Change<'_>) {
+    pub(in crate::cluster) async fn change(&self, path: &str, change: Change<'_>) {
         let changed = self.try_change(0, path, change).await;
         changed.unwrap_or_else(|error| panic!("{path}: {error}"));
     }

@@ -1,5 +1,6 @@
 //! The agent of a sequence: its pod as a kubelet reports it, its lease and its log.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use lab::AgentFault;
@@ -14,30 +15,34 @@ use super::bed::SequenceBed;
 use super::faults::{Broken, LeaseFault};
 use super::node::{AgentContainer, Container, pod_status};
 
-pub(super) const PODS: &str = "/api/v1/namespaces/castai-agent/pods";
-pub(super) const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases";
-pub(super) const LEASE: &str = "agent-leader-election-lock";
+pub(in crate::cluster) const PODS: &str = "/api/v1/namespaces/castai-agent/pods";
+pub(in crate::cluster) const LEASES: &str =
+    "/apis/coordination.k8s.io/v1/namespaces/castai-agent/leases";
+pub(in crate::cluster) const LEASE: &str = "agent-leader-election-lock";
 /// Another holder of the lease.
 const THIEF: &str = "7d1f0a52-5d3f-4a3c-9a53-1f5d7c0e2b11";
 /// Pause between two lines of the agent, two deliveries and two renewals of its lease.
 const AGENT_INTERVAL: Duration = Duration::from_secs(3);
 
 /// The agent's pod, and what its process does.
-pub(super) struct Agent {
+pub(in crate::cluster) struct Agent {
     /// The name of the pod in which the agent runs.
     pod: Option<String>,
+    /// The address that the kubelet reports of each pod.
+    pub(in crate::cluster) pod_ip: IpAddr,
     /// The identity in the lease, which each process chooses for itself.
     holder: String,
-    pub(super) container: AgentContainer,
+    pub(in crate::cluster) container: AgentContainer,
     /// Number of times that its ports closed.
-    pub(super) times_closed: u32,
+    pub(in crate::cluster) times_closed: u32,
     acted: Instant,
 }
 
 impl Agent {
-    pub(super) fn new() -> Self {
+    pub(in crate::cluster) fn new() -> Self {
         Self {
             pod: None,
+            pod_ip: [10, 0, 3, 7].into(),
             holder: String::new(),
             container: AgentContainer::new(),
             times_closed: 0,
@@ -48,7 +53,7 @@ impl Agent {
 
 impl SequenceBed {
     /// Restarts the agent's container once.
-    pub(super) async fn restart_agent(&mut self) {
+    pub(in crate::cluster) async fn restart_agent(&mut self) {
         if let Some(name) = self.agent.pod.clone() {
             self.stop_agent().await;
             self.agent.container.restart();
@@ -60,7 +65,7 @@ impl SequenceBed {
     }
 
     /// Acts as the kubelet, and as the agent's process.
-    pub(super) async fn live(&mut self) {
+    pub(in crate::cluster) async fn live(&mut self) {
         let server = self
             .fault
             .map_or(Some(0), |fault| fault.broken.answering_server());
@@ -121,7 +126,7 @@ impl SequenceBed {
             match self.agent.container.does {
                 Container::Runs => self.agent.container.restarts += u32::from(waits),
                 Container::CrashLoops => self.agent.container.crash(),
-                Container::CannotBePulled => {}
+                Container::CannotBePulled | Container::LacksSecret => {}
             }
             self.report(server, &pod).await;
         }
@@ -134,7 +139,7 @@ impl SequenceBed {
 
     async fn report(&self, server: usize, pod: &Value) {
         let name = pod["metadata"]["name"].as_str().unwrap();
-        let status = json!({ "status": pod_status(pod, &self.agent.container) });
+        let status = json!({ "status": pod_status(pod, &self.agent.container, self.agent.pod_ip) });
         let path = format!("{PODS}/{name}/status");
         // The pod may be gone already.
         drop(
@@ -167,7 +172,7 @@ impl SequenceBed {
     }
 
     /// Writes that the lease was renewed some seconds ago.
-    pub(super) async fn renew(&self, server: usize, seconds: i64) {
+    pub(in crate::cluster) async fn renew(&self, server: usize, seconds: i64) {
         let holder = if self.has(LeaseFault::Stolen) {
             THIEF
         } else {
@@ -190,14 +195,14 @@ impl SequenceBed {
         }
     }
 
-    pub(super) fn logs_about_fault(&self) {
+    pub(in crate::cluster) fn logs_about_fault(&self) {
         let line = self.fault.and_then(|fault| fault.agent.line());
         if let (Some(pod), Some(line)) = (&self.agent.pod, line) {
             self.lab.api.logs().write(pod, "agent", line);
         }
     }
 
-    pub(super) fn deliver(&self) {
+    pub(in crate::cluster) fn deliver(&self) {
         if let Some(pod) = &self.agent.pod {
             self.lab.api.logs().write(pod, "agent", UPLOADED);
         }

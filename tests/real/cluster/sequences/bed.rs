@@ -22,40 +22,47 @@ use crate::cluster::faults::NODE_LIFECYCLE_OFF;
 use crate::support::cluster::{Account, ApiServer, Cluster};
 use crate::support::helm::{AGENT_CHART, Helm};
 
-pub(super) const NODE: &str = "/api/v1/nodes/node-1";
-pub(super) const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/castai-agent";
-pub(super) const DEPLOYMENT: &str =
+pub(in crate::cluster) const NODE: &str = "/api/v1/nodes/node-1";
+pub(in crate::cluster) const ROLE: &str =
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles/castai-agent";
+pub(in crate::cluster) const DEPLOYMENT: &str =
     "/apis/apps/v1/namespaces/castai-agent/deployments/castai-agent";
+pub(in crate::cluster) const SECRET: &str = "/api/v1/namespaces/castai-agent/secrets/castai-agent";
 /// Permissions of a sidecar in addition to those of the agent.
 const SIDECAR_ROLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize/rbac.yaml");
 /// Name of the API server, at the address of its service.
 const SERVICE_NAME: &str = "kubernetes.default";
 /// The agent's account. Its permissions come from the chart.
-pub(super) const ACCOUNT_OF_AGENT: Account<'_> = Account {
+pub(in crate::cluster) const ACCOUNT_OF_AGENT: Account<'_> = Account {
     grants: &[],
     ..AGENT
 };
 
-pub(super) struct SequenceBed {
-    pub(super) exporter: Exporter,
-    pub(super) lab: LabCluster,
-    pub(super) cluster: Cluster,
-    pub(super) admin: Admin,
+pub(in crate::cluster) struct SequenceBed {
+    pub(in crate::cluster) exporter: Exporter,
+    pub(in crate::cluster) lab: LabCluster,
+    pub(in crate::cluster) cluster: Cluster,
+    pub(in crate::cluster) admin: Admin,
     _kubelet: Kubelet,
-    pub(super) mount: PathBuf,
-    /// The agent's Deployment and the rules of its `ClusterRole`, as installed.
-    pub(super) deployment: Value,
-    pub(super) rules: Value,
-    pub(super) agent: Agent,
-    pub(super) fault: Option<RealFault>,
+    pub(in crate::cluster) mount: PathBuf,
+    /// The agent's Deployment, its Secret and the rules of its `ClusterRole`, as installed.
+    pub(in crate::cluster) deployment: Value,
+    pub(in crate::cluster) secret: Value,
+    pub(in crate::cluster) rules: Value,
+    pub(in crate::cluster) agent: Agent,
+    pub(in crate::cluster) fault: Option<RealFault>,
 }
 
 impl SequenceBed {
-    pub(super) async fn start(credentials: Credentials) -> Self {
+    pub(in crate::cluster) async fn start(credentials: Credentials) -> Self {
+        Self::of(credentials.start_lab()).await
+    }
+
+    /// Starts the test bed with this lab.
+    pub(in crate::cluster) async fn of(lab: LabCluster) -> Self {
         let cluster = Cluster::start_servers_with(2, &[NODE_LIFECYCLE_OFF])
             .await
             .unwrap();
-        let lab = credentials.start_lab();
         let admin = Admin::start(&cluster).await;
         let kubelet = Kubelet::start(
             &Pki::new("kubelet"),
@@ -67,6 +74,7 @@ impl SequenceBed {
         register_node(&admin, &node(kubelet.addr())).await;
         let mount = cluster.mount(&ACCOUNT_OF_AGENT).await.unwrap();
         let deployment = as_created(admin.get(0, DEPLOYMENT).await.unwrap());
+        let secret = as_created(admin.get(0, SECRET).await.unwrap());
         let rules = admin.get(0, ROLE).await.unwrap()["rules"].clone();
         let exporter = start_exporter(&lab, &cluster, &mount).await;
         Self {
@@ -77,6 +85,7 @@ impl SequenceBed {
             _kubelet: kubelet,
             mount,
             deployment,
+            secret,
             rules,
             agent: Agent::new(),
             fault: None,
@@ -123,7 +132,7 @@ async fn register_node(admin: &Admin, node: &Value) {
 }
 
 /// Returns an object as it can be created again.
-fn as_created(mut object: Value) -> Value {
+pub(in crate::cluster) fn as_created(mut object: Value) -> Value {
     object.as_object_mut().unwrap().remove("status");
     let metadata = object["metadata"].as_object_mut().unwrap();
     metadata.retain(|field, _| ["name", "namespace", "labels", "annotations"].contains(&&**field));

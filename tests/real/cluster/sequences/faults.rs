@@ -11,19 +11,19 @@ use crate::support::cluster::Certificate;
 
 /// A fault of a sequence, and the root cause to expect.
 #[derive(Clone, Copy)]
-pub(super) struct RealFault {
-    pub(super) name: &'static str,
-    pub(super) broken: Broken,
-    pub(super) check: CheckId,
-    pub(super) mode: M,
-    pub(super) agent: Reaction,
+pub(in crate::cluster) struct RealFault {
+    pub(in crate::cluster) name: &'static str,
+    pub(in crate::cluster) broken: Broken,
+    pub(in crate::cluster) check: CheckId,
+    pub(in crate::cluster) mode: M,
+    pub(in crate::cluster) agent: Reaction,
 }
 
 /// The broken part.
 #[derive(Clone, Copy)]
-pub(super) enum Broken {
+pub(in crate::cluster) enum Broken {
     /// Something of the lab.
-    Lab(SequenceFault),
+    Lab(InjectedFault),
     /// These components are stopped with SIGSTOP.
     Paused(&'static [&'static str]),
     /// These components are killed.
@@ -44,13 +44,21 @@ pub(super) enum Broken {
     NodeTainted,
     /// The namespace may have no pods, and the agent's is recreated.
     QuotaExhausted,
+    /// A webhook for new pods does not respond, and the agent's is recreated.
+    WebhookUnreachable,
+    /// Pod Security rejects the pods of a changed Deployment.
+    PodSecurityRejects,
+    /// No node has a label that the Deployment selects by.
+    NoNodeSelected,
+    /// The agent's Secret is deleted, and its container is created again.
+    SecretDeleted,
     Container(Container),
     Lease(LeaseFault),
 }
 
 /// A fault of the agent's lease.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum LeaseFault {
+pub(in crate::cluster) enum LeaseFault {
     /// It is not renewed.
     Stale,
     /// Another identity renews it.
@@ -63,7 +71,7 @@ const SECOND: &str = "kube-apiserver-2";
 const BOTH: &[&str] = &[FIRST, SECOND];
 
 /// Returns the faults of the control plane and of the agent's objects.
-pub(super) fn cluster_faults() -> Vec<RealFault> {
+pub(in crate::cluster) fn cluster_faults() -> Vec<RealFault> {
     use Broken as B;
     use CheckId::{AgentHealth, AgentPermissions, AgentWorkload, Apiserver};
     use Reaction::{Exits, Logs, Unaware};
@@ -111,7 +119,7 @@ pub(super) fn cluster_faults() -> Vec<RealFault> {
 }
 
 /// Returns the faults of the lab beside its API server.
-pub(super) fn lab_faults(credentials: Credentials) -> Vec<RealFault> {
+pub(in crate::cluster) fn lab_faults(credentials: Credentials) -> Vec<RealFault> {
     let real = |fault: &SequenceFault| {
         let of_api_server = matches!(
             fault.scenario.fault,
@@ -121,7 +129,7 @@ pub(super) fn lab_faults(credentials: Credentials) -> Vec<RealFault> {
     };
     let fault = |fault: SequenceFault| RealFault {
         name: fault.scenario.name,
-        broken: Broken::Lab(fault),
+        broken: Broken::Lab(fault.injected()),
         check: fault.scenario.check,
         mode: fault.scenario.mode,
         agent: fault.agent,
@@ -132,7 +140,7 @@ pub(super) fn lab_faults(credentials: Credentials) -> Vec<RealFault> {
 
 impl Broken {
     /// Returns an API server that still answers the administrator.
-    pub(super) fn answering_server(self) -> Option<usize> {
+    pub(in crate::cluster) fn answering_server(self) -> Option<usize> {
         match self {
             Self::Paused(components) | Self::Killed(components) => {
                 if components.contains(&"etcd") || components == BOTH {
@@ -148,7 +156,7 @@ impl Broken {
 }
 
 /// Returns the rules of a `ClusterRole` without this resource.
-pub(super) fn without(rules: &Value, resource: &str) -> Value {
+pub(in crate::cluster) fn without(rules: &Value, resource: &str) -> Value {
     let mut rules = rules.clone();
     for rule in rules.as_array_mut().unwrap() {
         if let Some(resources) = rule["resources"].as_array_mut() {

@@ -4,20 +4,25 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use test_support::scenarios::heal_servers;
+use test_support::scenarios::{heal_servers, inject_fault};
 use test_support::sequence::Reaction;
 use tokio::time::{Instant, sleep};
 
 use super::admin::Change;
 use super::agent::{LEASE, LEASES, PODS};
-use super::bed::{ACCOUNT_OF_AGENT, DEPLOYMENT, NODE, ROLE, SequenceBed};
+use super::bed::{ACCOUNT_OF_AGENT, DEPLOYMENT, NODE, ROLE, SECRET, SequenceBed};
 use super::faults::{Broken, LeaseFault, RealFault, without};
 use super::node::Container;
+use crate::cluster::faults::webhook;
 use crate::support::cluster::{Account, Certificate, Token};
 
 const QUOTAS: &str = "/api/v1/namespaces/castai-agent/resourcequotas";
 const SERVICE_ACCOUNT: &str = "/api/v1/namespaces/castai-agent/serviceaccounts/castai-agent";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/castai-agent/deployments";
+const NAMESPACE: &str = "/api/v1/namespaces/castai-agent";
+const POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
+const SECRETS: &str = "/api/v1/namespaces/castai-agent/secrets";
+const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 /// The age of a lease that is not renewed any more, in seconds.
 const STALE_SECONDS: i64 = 40;
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -26,11 +31,11 @@ const CONTROLLER_TIMEOUT: Duration = Duration::from_mins(1);
 
 impl SequenceBed {
     /// Injects a fault. The exporter keeps its memory.
-    pub(super) async fn inject(&mut self, fault: RealFault) {
+    pub(in crate::cluster) async fn inject(&mut self, fault: RealFault) {
         self.fault = Some(fault);
         self.logs_about_fault();
         match fault.broken {
-            Broken::Lab(fault) => fault.inject(&mut self.lab).await,
+            Broken::Lab(fault) => inject_fault(&mut self.lab, fault).await,
             Broken::Paused(components) => {
                 for component in components {
                     self.cluster.pause(component).await.unwrap();
@@ -75,6 +80,28 @@ impl SequenceBed {
                     .await;
                 self.admin.change(PODS, Change::Delete).await;
             }
+            Broken::WebhookUnreachable => {
+                self.admin
+                    .change(WEBHOOKS, Change::Create(&webhook()))
+                    .await;
+                self.wait_until_pods_are_rejected("failed calling webhook")
+                    .await;
+                self.admin.change(PODS, Change::Delete).await;
+            }
+            Broken::PodSecurityRejects => {
+                let label = json!({ "metadata": { "labels": { (POD_SECURITY): "baseline" } } });
+                self.admin.change(NAMESPACE, Change::Patch(&label)).await;
+                self.patch_pods(&json!({ "hostNetwork": true })).await;
+            }
+            Broken::NoNodeSelected => {
+                self.patch_pods(&json!({ "nodeSelector": { "pool": "x" } }))
+                    .await;
+            }
+            Broken::SecretDeleted => {
+                self.admin.change(SECRET, Change::Delete).await;
+                self.agent.container.does = Container::LacksSecret;
+                self.admin.change(PODS, Change::Delete).await;
+            }
             Broken::Container(does) => self.agent.container.does = does,
             Broken::Lease(LeaseFault::Stale) => self.renew(0, STALE_SECONDS).await,
             Broken::Lease(LeaseFault::Stolen) => self.renew(0, 1).await,
@@ -87,7 +114,7 @@ impl SequenceBed {
     }
 
     /// Heals the fault. An agent that lost the API server has exited, and runs again.
-    pub(super) async fn heal(&mut self) {
+    pub(in crate::cluster) async fn heal(&mut self) {
         let Some(fault) = self.fault.take() else {
             return;
         };
@@ -118,6 +145,24 @@ impl SequenceBed {
             Broken::QuotaExhausted => {
                 let quota = format!("{QUOTAS}/full");
                 self.admin.change(&quota, Change::Delete).await;
+            }
+            Broken::WebhookUnreachable => {
+                let webhook = format!("{WEBHOOKS}/missing");
+                self.admin.change(&webhook, Change::Delete).await;
+            }
+            Broken::PodSecurityRejects => {
+                let label = json!({ "metadata": { "labels": { (POD_SECURITY): null } } });
+                self.admin.change(NAMESPACE, Change::Patch(&label)).await;
+                self.patch_pods(&json!({ "hostNetwork": null })).await;
+            }
+            Broken::NoNodeSelected => {
+                self.patch_pods(&json!({ "nodeSelector": null })).await;
+            }
+            Broken::SecretDeleted => {
+                self.admin
+                    .change(SECRETS, Change::Create(&self.secret))
+                    .await;
+                self.agent.container.does = Container::Runs;
             }
             Broken::Container(_) => self.agent.container.does = Container::Runs,
             Broken::Lease(_)
@@ -155,6 +200,30 @@ impl SequenceBed {
     async fn scale(&self, replicas: u32) {
         let patch = json!({ "spec": { "replicas": replicas } });
         self.admin.change(DEPLOYMENT, Change::Patch(&patch)).await;
+    }
+
+    /// Changes the template of the agent's pods.
+    async fn patch_pods(&self, spec: &Value) {
+        let patch = json!({ "spec": { "template": { "spec": spec } } });
+        self.admin.change(DEPLOYMENT, Change::Patch(&patch)).await;
+    }
+
+    /// Waits until the API server rejects new pods with this message.
+    async fn wait_until_pods_are_rejected(&self, message: &str) {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "rejected" },
+            "spec": { "containers": [{ "name": "none", "image": "none" }] },
+        });
+        let path = format!("{PODS}?dryRun=All");
+        let began = Instant::now();
+        loop {
+            let created = self.admin.try_change(0, &path, Change::Create(&pod)).await;
+            if created.is_err_and(|error| error.contains(message)) {
+                return;
+            }
+            assert!(began.elapsed() < CONTROLLER_TIMEOUT, "pods are accepted");
+            sleep(POLL_INTERVAL).await;
+        }
     }
 
     async fn taint(&self, taints: &Value) {

@@ -1,6 +1,6 @@
 //! Objects that a kubelet would write: a node, and the status of the agent's pod.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use lab::apiserver::workload::{ago, condition, terminated};
 use serde_json::{Value, json};
@@ -10,25 +10,27 @@ const RUN_SECONDS: i64 = 2 * 3600;
 
 /// The container of the agent.
 #[derive(Clone, Debug)]
-pub(super) struct AgentContainer {
-    pub(super) does: Container,
-    pub(super) restarts: u32,
-    pub(super) last_exit: Value,
+pub(in crate::cluster) struct AgentContainer {
+    pub(in crate::cluster) does: Container,
+    pub(in crate::cluster) restarts: u32,
+    pub(in crate::cluster) last_exit: Value,
 }
 
 /// The state of the agent's container.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Container {
+pub(in crate::cluster) enum Container {
     /// It runs.
     Runs,
     /// It exits with code 1 a few seconds after each start.
     CrashLoops,
     /// Its image cannot be pulled again.
     CannotBePulled,
+    /// The Secret of its environment does not exist.
+    LacksSecret,
 }
 
 /// Returns a ready node without taints; its kubelet serves logs at this address.
-pub(super) fn node(kubelet: SocketAddr) -> Value {
+pub(in crate::cluster) fn node(kubelet: SocketAddr) -> Value {
     let room = json!({ "cpu": "4", "memory": "8Gi", "pods": "110", "ephemeral-storage": "10Gi" });
     json!({
         "apiVersion": "v1", "kind": "Node",
@@ -48,7 +50,7 @@ pub(super) fn node(kubelet: SocketAddr) -> Value {
 
 impl AgentContainer {
     /// Returns the container of a new pod.
-    pub(super) fn new() -> Self {
+    pub(in crate::cluster) fn new() -> Self {
         Self {
             does: Container::Runs,
             restarts: 0,
@@ -57,20 +59,20 @@ impl AgentContainer {
     }
 
     /// Exits with code 0 after hours, and runs again.
-    pub(super) fn restart(&mut self) {
+    pub(in crate::cluster) fn restart(&mut self) {
         self.restarts += 1;
         self.last_exit = terminated(0, "Completed", RUN_SECONDS, 0);
     }
 
     /// Exits several times in a row.
-    pub(super) fn crash(&mut self) {
+    pub(in crate::cluster) fn crash(&mut self) {
         self.restarts += 4;
         self.last_exit = terminated(1, "Error", 20, 10);
     }
 }
 
 /// Returns the status of the agent's pod.
-pub(super) fn pod_status(pod: &Value, agent: &AgentContainer) -> Value {
+pub(in crate::cluster) fn pod_status(pod: &Value, agent: &AgentContainer, ip: IpAddr) -> Value {
     let containers = pod["spec"]["containers"].as_array().unwrap();
     let statuses: Vec<Value> = containers
         .iter()
@@ -88,11 +90,11 @@ pub(super) fn pod_status(pod: &Value, agent: &AgentContainer) -> Value {
         condition("Ready", ready, "", ""),
     ];
     let phase = match agent.does {
-        Container::CannotBePulled => "Pending",
+        Container::CannotBePulled | Container::LacksSecret => "Pending",
         Container::Runs | Container::CrashLoops => "Running",
     };
     json!({
-        "phase": phase, "podIP": "10.0.3.7", "podIPs": [{ "ip": "10.0.3.7" }],
+        "phase": phase, "podIP": ip, "podIPs": [{ "ip": ip }],
         "conditions": conditions, "containerStatuses": statuses,
     })
 }
@@ -113,6 +115,10 @@ fn container_status(spec: &Value, container: &AgentContainer) -> Value {
             );
             waiting("ImagePullBackOff", &text)
         }
+        Container::LacksSecret => waiting(
+            "CreateContainerConfigError",
+            "secret \"castai-agent\" not found",
+        ),
     };
     json!({
         "name": spec["name"], "image": image, "imageID": "",

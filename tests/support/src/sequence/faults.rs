@@ -162,13 +162,17 @@ impl Credentials {
 }
 
 impl SequenceFault {
-    /// Injects the fault. The exporter keeps its memory, such as cached credentials.
+    /// Injects the fault.
     pub async fn inject(self, world: &mut LabCluster) {
-        let fault = match self.scenario.fault {
+        inject_fault(world, self.injected()).await;
+    }
+
+    /// Returns the fault in a form that leaves the exporter its memory, such as cached credentials.
+    pub fn injected(self) -> InjectedFault {
+        match self.scenario.fault {
             InjectedFault::StsForRole(fault) => InjectedFault::Sts(fault),
             fault => fault,
-        };
-        inject_fault(world, fault).await;
+        }
     }
 }
 
