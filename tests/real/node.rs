@@ -4,6 +4,7 @@
 //! These tests need root and a kubelet: `make test-node` runs them.
 
 mod attack;
+mod doctor;
 mod faults;
 mod image;
 mod node_cluster;

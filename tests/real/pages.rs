@@ -10,9 +10,12 @@ use std::collections::BTreeSet;
 use crate::support::pages::{Test, blocks};
 
 /// Blocks that `node` runs on a real node.
-const ON_A_NODE: [&str; 6] = [
+const ON_A_NODE: [&str; 9] = [
+    "bundle in the companion",
+    "bundle in the sidecar",
     "install",
     "check",
+    "check in the cluster",
     "check unknown",
     "explain",
     "helm test",

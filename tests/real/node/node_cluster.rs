@@ -1,10 +1,12 @@
 //! A cluster with a real node, a stand-in for the agent, and a simulated CAST AI that pods can
 //! reach.
 
+mod network;
 mod prometheus;
 mod sidecars;
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use lab::{CastAi, Pki};
@@ -30,7 +32,7 @@ const NODE: &str = "10.77.0.1";
 const TIMEOUT: Duration = Duration::from_mins(2);
 /// Speed-up of the rules: the fastest alert fires after 4 s.
 const RULE_SPEEDUP: u32 = 30;
-const POLL_INTERVAL: Duration = Duration::from_millis(300);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(300);
 /// Longest line in the message of a failed test; hostile objects have longer ones.
 const MAX_LINE_CHARACTERS: usize = 400;
 /// Short intervals for the checks that the faults affect, so that a test takes minutes.
@@ -86,7 +88,6 @@ impl NodeCluster {
             .control(&format!("publish {port} {}", castai.addr()))
             .await
             .unwrap();
-        fs::write(cluster.path().join("hosts"), format!("{NODE} {CASTAI}\n")).unwrap();
         let shell = Shell::new(&cluster);
         let cluster = Self {
             castai,
@@ -95,6 +96,7 @@ impl NodeCluster {
             shell,
             dir: TempDir::new().unwrap(),
         };
+        cluster.resolve_castai(true);
         cluster.cluster.load_stand_in(STAND_IN_IMAGE).await.unwrap();
         let restricted = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": {
             "name": NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" },
@@ -135,6 +137,16 @@ impl NodeCluster {
             Ok(printed) => printed,
             Err(error) => panic!("{name}: {error}\n{}", self.state().await),
         }
+    }
+
+    /// Runs commands in the documentation's shell and returns their output, or their error output.
+    pub(super) async fn run(&self, commands: &str) -> Result<String, String> {
+        self.shell.run(commands).await
+    }
+
+    /// Returns the administrator's kubeconfig.
+    pub(super) fn kubeconfig(&self) -> &Path {
+        self.cluster.kubeconfig()
     }
 
     /// Installs or upgrades the agent's stand-in, without AWS calls, and waits for its pods.
@@ -235,25 +247,6 @@ impl NodeCluster {
         let exporter = Exporter::start_in_network_of(&self.init(), &env.into(), &file).await;
         let address = self.control(&format!("open {}", exporter.address())).await;
         exporter.with_address(address)
-    }
-
-    /// Returns the PID of the node's first process, which holds its namespaces.
-    fn init(&self) -> String {
-        fs::read_to_string(self.cluster.path().join("pids/init.pid"))
-            .unwrap()
-            .trim()
-            .to_owned()
-    }
-
-    /// Runs curl in the node's network and returns its output.
-    pub(super) async fn curl(&self, arguments: &[&str]) -> String {
-        let ran = Command::new("nsenter")
-            .args(["--target", &self.init(), "--net", "curl"])
-            .args(arguments)
-            .output()
-            .await
-            .unwrap();
-        String::from_utf8_lossy(&ran.stdout).into_owned()
     }
 
     /// Sends a control request to the cluster.
@@ -374,10 +367,5 @@ impl NodeCluster {
         containers
             .map(|container| container["restartCount"].as_u64().unwrap())
             .sum()
-    }
-
-    /// Returns a local address that forwards to one in the node's network.
-    async fn open(&self, host: &str, port: u16) -> String {
-        self.control(&format!("open {host}:{port}")).await
     }
 }

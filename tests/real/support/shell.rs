@@ -1,4 +1,5 @@
-//! Runs the commands of the documentation in a shell, with `helm` and `kubectl` for a cluster.
+//! Runs the commands of the documentation in a shell, with our program, and with `helm` and
+//! `kubectl` for a cluster.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -23,6 +24,8 @@ impl Shell {
     pub(crate) fn new(cluster: &Cluster) -> Self {
         let bin = TempDir::new().unwrap();
         symlink(Helm::latest().program(), bin.path().join("helm")).unwrap();
+        let own = bin.path().join("castai-health-exporter");
+        symlink(test_support::exporter::program(), own).unwrap();
         let kubectl = bin.path().join("kubectl");
         let program = cluster.program().display();
         fs::write(

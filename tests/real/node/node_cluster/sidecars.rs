@@ -52,10 +52,7 @@ impl NodeCluster {
         environment: &str,
         checks: &[(&str, &str)],
     ) {
-        let object = self.get(&["pod", pod]).await;
-        let address = self
-            .open(object["status"]["podIP"].as_str().unwrap(), 9878)
-            .await;
+        let address = self.exporter_in(pod).await;
         let scope = if vantage == "sidecar" { "pod" } else { "all" };
         let mut wanted = vec![format!(
             r#"castai_health_exporter_info{{vantage="{vantage}",scope="{scope}",agent_environment="{environment}"}} 1"#

@@ -1,0 +1,74 @@
+//! The network of a node cluster: connections into it, and its faults.
+
+use std::fs;
+
+use test_support::lab_cluster::CASTAI;
+use tokio::process::Command;
+
+use super::{NODE, NodeCluster};
+
+/// The exporter's port.
+const EXPORTER_PORT: u16 = 9878;
+
+impl NodeCluster {
+    /// Returns the PID of the node's first process, which holds its namespaces.
+    pub(super) fn init(&self) -> String {
+        fs::read_to_string(self.cluster.path().join("pids/init.pid"))
+            .unwrap()
+            .trim()
+            .to_owned()
+    }
+
+    /// Runs curl in the node's network and returns its output.
+    pub(in crate::node) async fn curl(&self, arguments: &[&str]) -> String {
+        let (printed, _) = self.run_in_network(&[&["curl"], arguments].concat()).await;
+        printed
+    }
+
+    /// Returns a local address that forwards to one in the node's network.
+    pub(super) async fn open(&self, host: &str, port: u16) -> String {
+        self.control(&format!("open {host}:{port}")).await
+    }
+
+    /// Returns a local address that forwards to the exporter in this pod.
+    pub(in crate::node) async fn exporter_in(&self, pod: &str) -> String {
+        let pod = self.get(&["pod", pod]).await;
+        let address = pod["status"]["podIP"].as_str().unwrap();
+        self.open(address, EXPORTER_PORT).await
+    }
+
+    /// Adds the name of CAST AI to the DNS of the cluster, or removes it.
+    pub(in crate::node) fn resolve_castai(&self, exists: bool) {
+        let hosts = if exists {
+            format!("{NODE} {CASTAI}\n")
+        } else {
+            String::new()
+        };
+        fs::write(self.cluster.path().join("hosts"), hosts).unwrap();
+    }
+
+    /// Rejects connections of pods to the API server, or allows them again.
+    pub(in crate::node) async fn reject_apiserver(&self, rejects: bool) {
+        let action = if rejects { "--insert" } else { "--delete" };
+        let rule = "INPUT --source 10.88.0.0/24 --protocol tcp --dport 6443 --jump REJECT \
+                    --reject-with tcp-reset";
+        let mut words = vec!["iptables", "--wait", action];
+        words.extend(rule.split_whitespace());
+        let (printed, succeeded) = self.run_in_network(&words).await;
+        assert!(succeeded, "{printed}");
+    }
+
+    /// Runs a program of this machine in the node's network; returns its output and whether it
+    /// succeeded.
+    async fn run_in_network(&self, words: &[&str]) -> (String, bool) {
+        let ran = Command::new("nsenter")
+            .args(["--target", &self.init(), "--net"])
+            .args(words)
+            .output()
+            .await
+            .unwrap();
+        let printed = [ran.stdout, ran.stderr].concat();
+        let printed = String::from_utf8_lossy(&printed).into_owned();
+        (printed, ran.status.success())
+    }
+}
