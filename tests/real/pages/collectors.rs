@@ -187,14 +187,14 @@ async fn run_pod(cluster: &Cluster, folder: &Path, deployment: &Value) {
         },
     });
     pod["spec"]["containers"][0]["volumeMounts"] = json!([]);
-    let path = folder.join("pod.json");
-    fs::write(&path, pod.to_string()).unwrap();
+    let manifest = folder.join("pod.json");
+    fs::write(&manifest, pod.to_string()).unwrap();
     let replace = [
         "replace",
         "--force",
         "--grace-period=0",
         "-f",
-        path.to_str().unwrap(),
+        manifest.to_str().unwrap(),
     ];
     cluster.kubectl(&replace).await.unwrap();
     let status = json!({"status": {"phase": "Running", "podIP": "10.1.2.3", "podIPs": [{"ip": "10.1.2.3"}]}});

@@ -122,7 +122,7 @@ pub(super) fn visible_in_a_pod() -> Vec<RealFault> {
 /// Returns the faults with these names, in their order.
 fn named(faults: Vec<RealFault>, names: &'static [&str]) -> impl Iterator<Item = RealFault> {
     names.iter().map(move |name| {
-        let named = faults.iter().find(|fault| fault.name == *name);
-        *named.unwrap_or_else(|| panic!("unknown fault {name}"))
+        let fault = faults.iter().find(|fault| fault.name == *name);
+        *fault.unwrap_or_else(|| panic!("unknown fault {name}"))
     })
 }
