@@ -19,8 +19,8 @@ const LEFT_OUT: &str = "…";
 pub(crate) fn assert_shown(page: &str, contains: &str, output: &str, names: &[(String, &str)]) {
     let text = committed_file(page);
     let blocks = text.split("\n```").skip(1).step_by(2);
-    let block = blocks.map(|block| block.split_once('\n').unwrap().1);
-    let block = block.filter(|block| block.contains(contains)).next();
+    let mut blocks = blocks.map(|block| block.split_once('\n').unwrap().1);
+    let block = blocks.find(|block| block.contains(contains));
     let block = block.unwrap_or_else(|| panic!("{page} has no block with {contains}"));
     let output = names
         .iter()
