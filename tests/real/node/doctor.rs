@@ -34,7 +34,7 @@ enum Broken {
     Name,
     /// The API server refuses connections from pods.
     Apiserver,
-    /// The agent's `ClusterRole` is not bound to its account.
+    /// The agent's `ClusterRole` lacks pods.
     Permissions,
 }
 
@@ -53,7 +53,7 @@ const FAULTS: [(&str, Broken, Failure, bool); 4] = [
         true,
     ),
     (
-        "the ClusterRole is not bound",
+        "the ClusterRole lacks pods",
         Broken::Permissions,
         (CheckId::AgentPermissions, M::K8sRbacForbidden),
         false,
@@ -221,22 +221,22 @@ async fn same_root_as_the_pods(cluster: &NodeCluster, [agent, companion]: &[Stri
 
 /// Breaks something, or heals it.
 async fn set(cluster: &NodeCluster, broken: Broken, breaks: bool) {
-    const BINDING: [&str; 2] = ["clusterrolebinding", "castai-agent"];
     match (broken, breaks) {
         (Broken::Key, true) => cluster.castai.set(CastAiFault::TokenInvalid).await,
         (Broken::Key, false) => cluster.castai.heal().await,
         (Broken::Name, breaks) => cluster.resolve_castai(!breaks),
         (Broken::Apiserver, breaks) => cluster.reject_apiserver(breaks).await,
-        (Broken::Permissions, true) => {
-            cluster.kubectl(&[&["delete"], &BINDING[..]].concat()).await;
-        }
-        (Broken::Permissions, false) => {
-            let grants = [
-                "--clusterrole=castai-agent",
-                "--serviceaccount=castai-agent:castai-agent",
-            ];
-            let create = [&["create"], &BINDING[..], &grants].concat();
-            cluster.kubectl(&create).await;
+        (Broken::Permissions, breaks) => {
+            // The first rule of the agent's chart begins with pods.
+            let (operation, value) = if breaks {
+                ("remove", json!(null))
+            } else {
+                ("add", json!("pods"))
+            };
+            let path = "/rules/0/resources/0";
+            let patch = json!([{ "op": operation, "path": path, "value": value }]).to_string();
+            let role = ["patch", "clusterrole", "castai-agent", "--type=json", "-p"];
+            cluster.kubectl(&[&role[..], &[&patch]].concat()).await;
         }
     }
 }
