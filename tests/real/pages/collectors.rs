@@ -97,6 +97,8 @@ async fn datadog_gets_every_root_cause_and_no_consequence() {
     fs::write(&script, DATADOG_CHECK).unwrap();
     let run = |instance: &Value| {
         let mut command = Command::new(&python);
+        // A rule for Datadog's own integrations: no tag may be called `version`.
+        command.env("DDEV_SKIP_GENERIC_TAGS_CHECK", "true");
         output(command.arg(&script).arg(instance.to_string()))
     };
     let sent = run(&instance).unwrap_or_else(|error| panic!("{instance}: {error}"));
