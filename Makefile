@@ -7,7 +7,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
 REGISTRY := $(shell sed -n 's/^registry = "\(.*\)"$$/\1/p' Cargo.toml | head -1)
 ARCHITECTURE := $(shell dpkg --print-architecture 2>/dev/null)
 IMAGE ?= $(or $(REGISTRY),local.test)/castai-health-exporter:$(VERSION)
-.PHONY: help fetch check install lint deny advisories prose test test-pages test-latency test-sequences test-fleet test-scale test-node test-node-attack demo \
+.PHONY: help fetch check install lint deny advisories prose test test-pages test-latency test-sequences test-doctor test-fleet test-scale test-node test-node-attack demo \
 	image test-arm64 package release-metadata release-notes sbom attack fuzz bench bench-scale soak generate pictures
 
 help: ## List the targets
@@ -62,6 +62,10 @@ test-sequences: install ## Play faults in a row: in the lab, at production inter
 	cargo test --locked --test it -- --ignored --nocapture sequences::measured
 	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" \
 	cargo test --locked --test real -- --ignored --nocapture cluster::sequences
+
+test-doctor: install ## Compare the doctor with the exporter in 36 faults of a real cluster (5 minutes)
+	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" \
+	cargo test --locked --test real -- --ignored --nocapture cluster::doctor::same_root
 
 test-fleet: install ## Measure what the rules of 300 clusters cost one Prometheus
 	cargo test --locked --test real -- --ignored --nocapture fleet::

@@ -25,6 +25,7 @@ const GIVE_UP: Duration = Duration::from_mins(2);
 const MIN_ROOTS: usize = 20;
 
 #[tokio::test]
+#[ignore = "plays 36 faults: make test-doctor"]
 async fn doctor_names_the_same_root_as_the_exporter() {
     let mut bed = SequenceBed::of(lab()).await;
     let laptop = laptop_file(&bed);
