@@ -4,6 +4,7 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
 use crate::doctor::{SidecarRootCause, SidecarVerdict, SidecarView, Sidecars};
+use crate::status::Summary;
 
 /// The sidecars, and when they were read.
 #[derive(Debug, Serialize)]
@@ -22,16 +23,6 @@ struct Sidecar {
     at: Option<Timestamp>,
     summary: Option<Summary>,
     root_causes: Vec<RootCause>,
-}
-
-#[derive(Debug, Serialize)]
-struct Summary {
-    ok: usize,
-    warning: usize,
-    failing: usize,
-    unknown: usize,
-    not_applicable: usize,
-    skipped: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,7 +55,7 @@ impl Sidecar {
             error: verdict.err().map(ToString::to_string),
             version: known.map(|verdict| verdict.version.to_string()),
             at: known.and_then(|verdict| verdict.at),
-            summary: known.map(Summary::new),
+            summary: known.map(summary),
             root_causes: known
                 .map_or(&[][..], |verdict| &verdict.root_causes)
                 .iter()
@@ -74,16 +65,14 @@ impl Sidecar {
     }
 }
 
-impl Summary {
-    fn new(verdict: &SidecarVerdict) -> Self {
-        Self {
-            ok: verdict.count("ok"),
-            warning: verdict.count("warning"),
-            failing: verdict.count("failing"),
-            unknown: verdict.count("unknown"),
-            not_applicable: verdict.count("not_applicable"),
-            skipped: verdict.count("skipped"),
-        }
+fn summary(verdict: &SidecarVerdict) -> Summary {
+    Summary {
+        ok: verdict.count("ok"),
+        warning: verdict.count("warning"),
+        failing: verdict.count("failing"),
+        unknown: verdict.count("unknown"),
+        not_applicable: verdict.count("not_applicable"),
+        skipped: verdict.count("skipped"),
     }
 }
 

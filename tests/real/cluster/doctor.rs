@@ -12,12 +12,11 @@ use serde_json::{Value, json};
 use test_support::exporter::{Exporter, fetch};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::companion::{CompanionBed, NAMESPACE};
-use crate::support::doctor::{check, complaint, report};
+use crate::support::doctor::{check, complaint, interrupt, report};
 use crate::support::helm::Helm;
 
 const COMPANION_POD: &str = "castai-health-exporter-7c9f";
@@ -197,16 +196,7 @@ async fn real_api_server_accepts_the_short_lived_pod_and_an_interrupt_removes_it
         assert!(Instant::now() < deadline, "no pod was created");
         sleep(POLL_INTERVAL).await;
     }
-    let pid = child.id().unwrap().to_string();
-    let sent = Command::new("kill").args(["-INT", &pid]).status().await;
-    assert!(sent.unwrap().success());
-    let output = child.wait_with_output().await.unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", complaint(&output));
-    assert!(
-        complaint(&output).contains("interrupted"),
-        "{}",
-        complaint(&output)
-    );
+    interrupt(child).await;
     assert_eq!(bed.cluster.kubectl(&pods).await.unwrap(), "");
 }
 

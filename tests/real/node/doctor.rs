@@ -10,13 +10,12 @@ use serde_json::json;
 use tempfile::TempDir;
 use test_support::failures::Failure;
 use test_support::unpacked::Unpacked;
-use tokio::process::Command;
 use tokio::time::sleep;
 
 use super::ROLLOUT_TIMEOUT;
 use super::image::IMAGE_NAME;
 use super::node_cluster::{NodeCluster, POLL_INTERVAL};
-use crate::support::doctor::{Comparison, check, complaint, print_and_assert};
+use crate::support::doctor::{Comparison, check, interrupt, print_and_assert};
 use crate::support::helm::Helm;
 use crate::support::pages::block;
 
@@ -116,16 +115,7 @@ async fn interrupted_pod_is_removed(cluster: &NodeCluster) {
         assert!(began.elapsed() < ROLLOUT_TIMEOUT, "the pod does not run");
         sleep(POLL_INTERVAL).await;
     }
-    let pid = child.id().unwrap().to_string();
-    let sent = Command::new("kill").args(["-INT", &pid]).status().await;
-    assert!(sent.unwrap().success());
-    let output = child.wait_with_output().await.unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", complaint(&output));
-    assert!(
-        complaint(&output).contains("interrupted"),
-        "{}",
-        complaint(&output)
-    );
+    interrupt(child).await;
     wait_until_removed(cluster).await;
     cluster.castai.heal().await;
 }
@@ -233,8 +223,8 @@ async fn set(cluster: &NodeCluster, broken: Broken, breaks: bool) {
             } else {
                 ("add", json!("pods"))
             };
-            let path = "/rules/0/resources/0";
-            let patch = json!([{ "op": operation, "path": path, "value": value }]).to_string();
+            let pointer = "/rules/0/resources/0";
+            let patch = json!([{ "op": operation, "path": pointer, "value": value }]).to_string();
             let role = ["patch", "clusterrole", "castai-agent", "--type=json", "-p"];
             cluster.kubectl(&[&role[..], &[&patch]].concat()).await;
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use test_support::exporter::{fetch, program};
 use test_support::failures::Failure;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 /// Much more than it takes until both name a fault, on a busy machine.
@@ -38,6 +38,17 @@ pub(crate) async fn report(kubeconfig: &Path, arguments: &[&str]) -> Value {
     let output = check(kubeconfig, &arguments).output().await.unwrap();
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", complaint(&output)))
+}
+
+/// Sends Ctrl-C to a running `check`, and asserts that it says so and exits as documented.
+pub(crate) async fn interrupt(child: Child) {
+    let pid = child.id().unwrap().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status().await;
+    assert!(sent.unwrap().success());
+    let output = child.wait_with_output().await.unwrap();
+    let complaint = complaint(&output);
+    assert_eq!(output.status.code(), Some(2), "{complaint}");
+    assert!(complaint.contains("interrupted"), "{complaint}");
 }
 
 /// Returns the error output.
