@@ -33,6 +33,7 @@
 
 mod history;
 mod sidecar;
+mod summary;
 mod target;
 
 use std::time::SystemTime;
@@ -41,6 +42,7 @@ pub use history::HistoryDocument;
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 use sidecar::SidecarList;
+use summary::Summary;
 use target::Target;
 
 use crate::catalogue::{CheckId, Severity, Status, runbook_url};
@@ -85,16 +87,6 @@ struct VantagePeer {
     agent_environment: &'static str,
     config_reload_successful: bool,
     environment_problems: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Summary {
-    ok: usize,
-    warning: usize,
-    failing: usize,
-    unknown: usize,
-    not_applicable: usize,
-    skipped: usize,
 }
 
 #[derive(Debug, Serialize)]

@@ -4,7 +4,7 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
 use crate::doctor::{SidecarRootCause, SidecarVerdict, SidecarView, Sidecars};
-use crate::status::Summary;
+use crate::status::summary::Summary;
 
 /// The sidecars, and when they were read.
 #[derive(Debug, Serialize)]
