@@ -31,14 +31,12 @@ enum Broken {
     Key,
     /// The name of CAST AI does not resolve.
     Name,
-    /// The API server refuses connections from pods.
-    Apiserver,
     /// The agent's `ClusterRole` lacks pods.
     Permissions,
 }
 
 /// Each fault, the root cause, and whether the sidecar or only the companion checks it.
-const FAULTS: [(&str, Broken, Failure, bool); 4] = [
+const FAULTS: [(&str, Broken, Failure, bool); 3] = [
     (
         "CAST AI rejects the key",
         Broken::Key,
@@ -56,12 +54,6 @@ const FAULTS: [(&str, Broken, Failure, bool); 4] = [
         Broken::Permissions,
         (CheckId::AgentPermissions, M::K8sRbacForbidden),
         false,
-    ),
-    (
-        "the API server refuses pods",
-        Broken::Apiserver,
-        (CheckId::Apiserver, M::NetRefused),
-        true,
     ),
 ];
 
@@ -215,7 +207,6 @@ async fn set(cluster: &NodeCluster, broken: Broken, breaks: bool) {
         (Broken::Key, true) => cluster.castai.set(CastAiFault::TokenInvalid).await,
         (Broken::Key, false) => cluster.castai.heal().await,
         (Broken::Name, breaks) => cluster.resolve_castai(!breaks),
-        (Broken::Apiserver, breaks) => cluster.reject_apiserver(breaks).await,
         (Broken::Permissions, breaks) => {
             // The first rule of the agent's chart begins with pods.
             let (operation, value) = if breaks {

@@ -21,8 +21,13 @@ impl NodeCluster {
 
     /// Runs curl in the node's network and returns its output.
     pub(in crate::node) async fn curl(&self, arguments: &[&str]) -> String {
-        let (printed, _) = self.run_in_network(&[&["curl"], arguments].concat()).await;
-        printed
+        let ran = Command::new("nsenter")
+            .args(["--target", &self.init(), "--net", "curl"])
+            .args(arguments)
+            .output()
+            .await
+            .unwrap();
+        String::from_utf8_lossy(&ran.stdout).into_owned()
     }
 
     /// Returns a local address that forwards to one in the node's network.
@@ -45,30 +50,5 @@ impl NodeCluster {
             String::new()
         };
         fs::write(self.cluster.path().join("hosts"), hosts).unwrap();
-    }
-
-    /// Rejects connections of pods to the API server, or allows them again.
-    pub(in crate::node) async fn reject_apiserver(&self, rejects: bool) {
-        let action = if rejects { "--insert" } else { "--delete" };
-        let rule = "INPUT --source 10.88.0.0/24 --protocol tcp --dport 6443 --jump REJECT \
-                    --reject-with tcp-reset";
-        let mut words = vec!["iptables", "--wait", action];
-        words.extend(rule.split_whitespace());
-        let (printed, succeeded) = self.run_in_network(&words).await;
-        assert!(succeeded, "{printed}");
-    }
-
-    /// Runs a program of this machine in the node's network; returns its output and whether it
-    /// succeeded.
-    async fn run_in_network(&self, words: &[&str]) -> (String, bool) {
-        let ran = Command::new("nsenter")
-            .args(["--target", &self.init(), "--net"])
-            .args(words)
-            .output()
-            .await
-            .unwrap();
-        let printed = [ran.stdout, ran.stderr].concat();
-        let printed = String::from_utf8_lossy(&printed).into_owned();
-        (printed, ran.status.success())
     }
 }
