@@ -1,6 +1,6 @@
 // Opens a live page, opens a check in it, and waits until the headline changes:
 //   follow.mjs URL
-// Prints what the page looked like before and after, as JSON.
+// Prints `ready` once it has looked at the page, then what the page looked like before and after, as JSON.
 import { Chromium } from './chromium.mjs';
 
 const TIMEOUT = 120_000;
@@ -25,6 +25,7 @@ try {
     document.getElementById('check-dns').open = true;
     document.querySelector('#check-dns summary').focus();`);
   const before = await browser.evaluate(LOOK);
+  console.log('ready');
   const changed = `${LOOK}.headline !== ${JSON.stringify(before.headline)}`;
   for (const deadline = Date.now() + TIMEOUT; !await browser.evaluate(changed);) {
     if (Date.now() > deadline) {

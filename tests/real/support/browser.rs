@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 /// Script that prints the path of axe-core's script.
@@ -21,12 +22,23 @@ pub(crate) async fn inspect(folder: &Path, pages: &[(&str, String)]) -> Vec<Valu
     serde_json::from_str(&output(command).await).unwrap()
 }
 
-/// Opens a live page and returns what `follow.mjs` observed while `change` took effect.
+/// Opens a live page, lets `change` take effect once it is shown, and returns what `follow.mjs`
+/// observed.
 pub(crate) async fn follow(url: &str, change: impl Future<Output = ()>) -> Value {
-    let mut command = Command::new("node");
-    command.args([FOLLOW, url]);
-    let (report, ()) = tokio::join!(output(command), change);
-    serde_json::from_str(&report).unwrap()
+    let mut node = Command::new("node")
+        .args([FOLLOW, url])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("a program is missing: run make install");
+    let mut printed = BufReader::new(node.stdout.take().unwrap()).lines();
+    let first = printed.next_line().await.unwrap();
+    assert_eq!(first.as_deref(), Some("ready"), "its error is above");
+    change.await;
+    let report = printed.next_line().await.unwrap();
+    assert!(node.wait().await.unwrap().success(), "its error is above");
+    serde_json::from_str(&report.unwrap()).unwrap()
 }
 
 async fn axe() -> String {
