@@ -11,6 +11,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub const REVISION: &str = env!("BUILD_REVISION");
 /// The compiler it was built with.
 pub const RUSTVERSION: &str = env!("BUILD_RUSTVERSION");
+/// The platform it was built for, such as `linux/arm64`.
+pub const PLATFORM: &str = env!("BUILD_PLATFORM");
 
 /// Settings and state of this process.
 #[derive(Clone, Debug)]

@@ -49,6 +49,8 @@ pub(super) const LONG_VERSION: &str = concat!(
     env!("BUILD_REVISION"),
     ", rustc ",
     env!("BUILD_RUSTVERSION"),
+    ", ",
+    env!("BUILD_PLATFORM"),
     ")"
 );
 

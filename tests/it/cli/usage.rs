@@ -58,6 +58,19 @@ fn version_is_printed_as_text_and_json() {
     let json = run(&mut program(&["version", "-o", "json"]));
     let json: Value = serde_json::from_str(&json.stdout).expect("output is JSON");
     assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
+    let platform = json["platform"].as_str().unwrap();
+    let (_, architecture) = platform.split_once('/').expect("system and architecture");
+    assert_eq!(architecture, image_architecture());
+    assert!(text.stdout.contains(platform), "{}", text.stdout);
+}
+
+/// Returns the architecture of this machine in the words of container images.
+fn image_architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }
 
 #[test]
