@@ -111,6 +111,7 @@ async fn every_target_of_the_checks_is_allowed() {
             988,
         ),
         ("agent's health port", AGENT, "TCP", 9876),
+        ("agent's metrics port", AGENT, "TCP", 9877),
         ("sidecar", AGENT, "TCP", 9878),
     ] {
         assert!(allows(policy, &peer, protocol, port), "{what}");
@@ -154,6 +155,7 @@ async fn egress_can_be_narrowed_extended_or_left_open() {
         "networkPolicy.egress.ports={443}",
         "networkPolicy.egress.to[0].ipBlock.cidr=198.51.100.7/32",
         "networkPolicy.egress.agentPort=1234",
+        "networkPolicy.egress.agentMetricsPort=1235",
         "networkPolicy.egress.extra[0].ports[0].protocol=TCP",
         "networkPolicy.egress.extra[0].ports[0].port=3128",
     ];
@@ -169,6 +171,7 @@ async fn egress_can_be_narrowed_extended_or_left_open() {
         assert_eq!(allowed, wanted, "{address}:{port}");
     }
     assert!(allows(policy, &AGENT, "TCP", 1234));
+    assert!(allows(policy, &AGENT, "TCP", 1235));
     let open = [
         "networkPolicy.enabled=true",
         "networkPolicy.egress.enabled=false",
