@@ -6,6 +6,7 @@ use castai_health_exporter::catalogue::{
 use castai_health_exporter::config::{AgentDiscovery, AgentEnvironment, DiscoveredAgent};
 use lab::{ApiFault, CastAiFault, Ec2Fault, StsFault};
 use test_support::lab_cluster::{LabCluster, state_of};
+use test_support::scenarios::{inject_fault, lab_cluster_for, scenario};
 
 /// Runs the checks and returns the only finding of a check.
 async fn situation(world: &LabCluster, check: CheckId) -> (M, Option<Situation>) {
@@ -62,6 +63,29 @@ async fn silent_api_server_is_explained_by_its_other_addresses() {
     assert_eq!(mode, M::TlsHandshakeTimeout);
     let by_addresses = [Some(Situation::ServicePath), Some(Situation::AllApiservers)];
     assert!(by_addresses.contains(&found), "{found:?}");
+}
+
+#[tokio::test]
+async fn changed_role_needs_a_new_pod_and_a_shadowed_one_other_keys() {
+    for (name, wanted) in [
+        (
+            "role_changed_after_pod_creation",
+            "Restart the agent, so that its new pod",
+        ),
+        ("access_keys_shadow_a_role", "Remove the static keys"),
+    ] {
+        let scenario = scenario(name);
+        let mut world = lab_cluster_for(scenario.fault);
+        inject_fault(&mut world, scenario.fault).await;
+        let root = world
+            .assert_root(scenario.check, scenario.mode, scenario.status)
+            .await;
+        let report = root.latest.unwrap();
+        let finding = &report.verdict.findings()[0];
+        let remedy = finding.remedy(scenario.check);
+        assert!(remedy.as_str().starts_with(wanted), "{remedy:?}");
+        assert!(!finding.evidence.as_str().contains("kubectl"));
+    }
 }
 
 #[tokio::test]

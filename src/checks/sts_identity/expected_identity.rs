@@ -10,6 +10,10 @@ use crate::config::agent::aws::{ClusterIdentity, cluster_identity};
 use crate::report::evidence::quote;
 use crate::report::{Finding, LatestReports};
 
+/// The remedy for a pod that has the role of an earlier annotation.
+const NEW_POD: &str = "Restart the agent, so that its new pod gets the role in the annotation:\n\
+    $ kubectl -n {namespace} rollout restart deploy/{deployment}";
+
 impl StsIdentity {
     /// Compares the caller with the account and role that the agent is configured with.
     pub(super) fn compare(
@@ -20,12 +24,7 @@ impl StsIdentity {
     ) -> Result<(), StsIdentityError> {
         let aws = self.context.aws.settings();
         let arn = quote(caller.arn.as_bytes());
-        let failure = |mode, evidence: String, tolerated| {
-            Err(StsIdentityError::Found {
-                finding: Finding::new(mode, evidence),
-                tolerated,
-            })
-        };
+        let failure = |finding, tolerated| Err(StsIdentityError::Found { finding, tolerated });
         let expected = match &aws.given {
             ClusterIdentity::Complete { account, .. } => match cluster_identity::account(account) {
                 Account::Digits => Some((account.clone(), "EKS_ACCOUNT_ID is")),
@@ -47,7 +46,7 @@ impl StsIdentity {
                  instances",
                 caller.account
             );
-            return failure(M::AwsAccountMismatch, evidence, false);
+            return failure(Finding::new(M::AwsAccountMismatch, evidence), false);
         }
         let annotated = self
             .context
@@ -60,11 +59,12 @@ impl StsIdentity {
             let evidence = format!(
                 "the agent authenticates to AWS as {arn} from AWS_ROLE_ARN ({}), but its service \
                  account's annotation specifies {}: the pod was created before the annotation \
-                 changed; run kubectl -n castai-agent rollout restart deploy/castai-agent",
+                 changed",
                 quote(role.as_bytes()),
                 quote(annotated.as_bytes())
             );
-            return failure(M::AwsRoleMismatch, evidence, true);
+            let finding = Finding::new(M::AwsRoleMismatch, evidence);
+            return failure(finding.with_own_remedy(Some(NEW_POD.to_owned())), true);
         }
         if let Some(role) = aws
             .variables
@@ -74,13 +74,11 @@ impl StsIdentity {
         {
             let evidence = format!(
                 "the agent authenticates to AWS as {arn} with credentials from {}, but \
-                 AWS_ROLE_ARN specifies {}: a source with higher precedence overrides it; remove \
-                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the secret castai-agent, then \
-                 run kubectl -n castai-agent rollout restart deploy/castai-agent",
+                 AWS_ROLE_ARN specifies {}: a source with higher precedence overrides it",
                 cached.source.label(),
                 quote(role.as_bytes())
             );
-            return failure(M::AwsRoleMismatch, evidence, true);
+            return failure(Finding::new(M::AwsRoleMismatch, evidence), true);
         }
         Ok(())
     }
