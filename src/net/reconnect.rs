@@ -99,3 +99,90 @@ impl Connection {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+    use tokio_rustls::rustls::server::WebPkiClientVerifier;
+    use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+    use super::*;
+    use crate::catalogue::Timeouts;
+    use crate::config::DnsSettings;
+    use crate::net::Trust;
+    use crate::net::tls::trust::{Identity, PkiScope};
+
+    const NAME: &str = "apiserver.test";
+
+    /// Starts a server that accepts a client's certificate, and sends for each connection whether
+    /// one was presented.
+    async fn server(
+        own: &CertifiedKey<rcgen::KeyPair>,
+        person: &CertifiedKey<rcgen::KeyPair>,
+    ) -> (u16, mpsc::UnboundedReceiver<bool>) {
+        let provider = Arc::new(ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        roots.add(person.cert.der().clone()).unwrap();
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(verifier.allow_unauthenticated().build().unwrap())
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, presented) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let stream = acceptor.accept(stream).await.unwrap();
+                let certificates = stream.get_ref().1.peer_certificates();
+                sender.send(certificates.is_some()).unwrap();
+                open.push(stream);
+            }
+        });
+        (port, presented)
+    }
+
+    #[tokio::test]
+    async fn connection_presents_no_client_certificate_once_it_is_dropped() {
+        let [own, person] =
+            [NAME, "person"].map(|name| generate_simple_self_signed([name.to_owned()]).unwrap());
+        let (port, mut presented) = server(&own, &person).await;
+        let key = person.signing_key.serialize_pem();
+        let identity = Identity::pem(person.cert.pem().as_bytes(), key.as_bytes()).unwrap();
+        let roots = vec![own.cert.der().clone()];
+        let trust = Trust::authorities(roots, Some(identity), PkiScope::Cluster).unwrap();
+        let target = Target {
+            host: "127.0.0.1".to_owned(),
+            port,
+            trust: Some(Arc::new(trust)),
+            server_name: Some(NAME.to_owned()),
+            proxy: None,
+            timeouts: Timeouts::AGENT,
+        };
+        // The target is an address, so nothing is resolved.
+        let resolver = Resolver::new(&DnsSettings {
+            nameservers: None,
+            resolv_conf: "/etc/resolv.conf".into(),
+            hosts: "/etc/hosts".into(),
+        });
+        let opened = target.open(&resolver, &PhaseTimer::default()).await;
+        let mut connection = opened.unwrap();
+        assert_eq!(presented.recv().await, Some(true));
+        connection.drop_client_certificate(&resolver).await.unwrap();
+        assert_eq!(presented.recv().await, Some(false));
+        // Without one, the connection stays.
+        connection.drop_client_certificate(&resolver).await.unwrap();
+        assert!(presented.is_empty());
+    }
+}

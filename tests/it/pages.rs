@@ -12,6 +12,7 @@ use castai_health_exporter::pages::status_page;
 use castai_health_exporter::report::{Finding, Report, Verdict};
 use castai_health_exporter::state::{CheckSpec, CheckState, HealthState, VerdictChange};
 use test_support::fixture;
+use test_support::lab_cluster::LabCluster;
 
 /// Renders the page ten minutes after the fixtures' last report, with a history since the start.
 fn page_of(check_states: &[CheckState], exporter: &Exporter) -> String {
@@ -309,4 +310,18 @@ fn page_works_without_scripts_and_refreshes_itself() {
     let main = between(&page, "<main", "</main>");
     assert!(!main.contains(" hidden"), "nothing waits for a script");
     assert!(page.contains("<html lang=\"en\">") && page.contains("width=device-width"));
+}
+
+#[tokio::test]
+async fn cluster_has_the_name_of_the_agents_environment_else_its_id() {
+    let mut world = LabCluster::start();
+    let shown = |world: &LabCluster| {
+        let exporter = Exporter::new(&world.config(), CheckId::ALL);
+        let page = page_of(&fixture::blank().check_states(), &exporter);
+        between(&page, "Cluster <strong>", "</strong>").to_owned()
+    };
+    world.set_env("EKS_CLUSTER_NAME", "production");
+    assert_eq!(shown(&world), "production");
+    world.unset_env("EKS_CLUSTER_NAME");
+    assert_eq!(shown(&world), lab::CLUSTER_ID);
 }
