@@ -89,9 +89,9 @@ pub const SITUATION_REMEDIES: &[SituationRemedy] = &[
             through the service. Confirm it from your machine:\n\
             $ kubectl get --raw /readyz --request-timeout=10s\n\
             If it responds there, check the network path from this node instead: firewall, TLS \
-            inspection, MTU. On a managed control plane, check the provider's status page and open \
-            a ticket. On your own, check the load of the control-plane nodes, and on each of them \
-            the API server's container:\n\
+            inspection, MTU. If the provider manages the control plane, check its status page and \
+            open a ticket. If you do, check the load of the control-plane nodes, and on each of \
+            them the API server's container:\n\
             $ crictl ps -a --name kube-apiserver",
     },
     SituationRemedy {

@@ -10,11 +10,11 @@ pub struct Handlers {
     /// Renders the Prometheus exposition.
     pub metrics: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
     /// Renders the JSON document.
-    pub status_json: LaterDocument,
+    pub status_json: AsyncRenderer,
     /// Renders the changes of the last 24 hours as JSON.
     pub history_json: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
     /// Renders the status page.
-    pub page: LaterDocument,
+    pub page: AsyncRenderer,
     /// Renders the list of all runbooks.
     pub runbook_index: Box<dyn Fn() -> String + Send + Sync>,
     /// Renders the runbook of an alert as a page.
@@ -30,8 +30,8 @@ pub struct Handlers {
     pub reload: Option<Reload>,
 }
 
-/// Renders a document that needs something from elsewhere first.
-pub(super) type LaterDocument = Box<dyn Fn() -> BoxFuture<'static, Vec<u8>> + Send + Sync>;
+/// Renders a document after it has read what it needs from elsewhere.
+pub(super) type AsyncRenderer = Box<dyn Fn() -> BoxFuture<'static, Vec<u8>> + Send + Sync>;
 
 /// Maps an alert name to the text of its runbook.
 pub type Runbooks = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;

@@ -55,7 +55,7 @@ impl Leadership {
             // This process became the leader as another holder, and still believes to lead.
             Some(true) if led && !is_own => Some(self.finding(name, holder)),
             Some(true) => {
-                // Also an identity that outlives its process, so that its loss is seen.
+                // Also a holder that an earlier process was seen as: this process leads as it now.
                 if !led {
                     self.own.push((started, holder.to_owned()));
                     let surplus = self.own.len().saturating_sub(MAX_IDENTITIES);

@@ -9,7 +9,7 @@ use crate::checks::agent_workload;
 use crate::kube::types::pod::Pod;
 use crate::report::{LatestReports, Observation};
 
-/// The number of pods that are asked at most; with more, the leader is unknown.
+/// Maximum number of pods to read metrics from; with more, the leader is unknown.
 const MAX_PODS: usize = 4;
 
 impl AgentHealth {
