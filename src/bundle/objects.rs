@@ -256,13 +256,13 @@ mod tests {
 
     #[test]
     fn secrets_of_the_last_applied_configuration_are_learned() {
-        let applied = json!({ "env": [{ "name": "DB_PASSWORD", "value": "zu7Gahngoh4eiK" }] });
+        let applied = json!({ "env": [{ "name": "DB_PASSWORD", "value": "vie3Oopahch7Ahx" }] });
         let object = json!({ "metadata": { "annotations": {
             "kubectl.kubernetes.io/last-applied-configuration": applied.to_string(),
         } } });
         let mut learned = LearnedSecrets::default();
         reduced(&object, &mut learned);
-        assert_eq!(shareable("with zu7Gahngoh4eiK").text, "with [redacted]");
+        assert_eq!(shareable("with vie3Oopahch7Ahx").text, "with [redacted]");
     }
 
     #[test]
