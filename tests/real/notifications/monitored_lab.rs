@@ -92,6 +92,14 @@ impl MonitoredLab {
     /// Starts a second exporter as a companion, which reads the agent's environment through the
     /// API.
     pub(super) async fn companion(&self) -> Exporter {
+        self.companion_with_intervals(self.interval).await
+    }
+
+    /// The same with other intervals of the checks.
+    pub(super) async fn companion_with_intervals(
+        &self,
+        interval: Option<&'static str>,
+    ) -> Exporter {
         let Self { world, .. } = self;
         let (own, agents): (BTreeMap<_, _>, BTreeMap<_, _>) = world
             .env
@@ -109,13 +117,7 @@ impl MonitoredLab {
                 pod["spec"]["containers"][0]["env"] = json!(variables);
                 pod["status"]["podIP"] = json!("127.0.0.1");
             });
-        Self::exporter(
-            world,
-            &own,
-            json!({ "vantage": "companion" }),
-            self.interval,
-        )
-        .await
+        Self::exporter(world, &own, json!({ "vantage": "companion" }), interval).await
     }
 
     async fn exporter(
