@@ -288,21 +288,21 @@ checks! {
         phases: NO_PHASES,
         timeouts: AGENT,
     }
-    /// The agent's log.
-    AgentLog = "agent_log" {
-        question: "Which failures does the agent's own log report?",
-        scope: Cluster,
-        interval: Duration::from_secs(15),
-        prerequisites: [Apiserver, AgentWorkload],
-        phases: NO_PHASES,
-        timeouts: NONE,
-    }
     /// The permissions of the agent's service account.
     AgentPermissions = "agent_permissions" {
         question: "Does the agent's service account have the permissions that the agent needs?",
         scope: Cluster,
         interval: Duration::from_secs(30),
-        prerequisites: [Apiserver, AgentWorkload, AgentHealth, AgentLog],
+        prerequisites: [Apiserver, AgentWorkload, AgentHealth],
+        phases: NO_PHASES,
+        timeouts: NONE,
+    }
+    /// The agent's log.
+    AgentLog = "agent_log" {
+        question: "Which failures does the agent's own log report?",
+        scope: Cluster,
+        interval: Duration::from_secs(15),
+        prerequisites: [Apiserver, AgentWorkload, AgentPermissions],
         phases: NO_PHASES,
         timeouts: NONE,
     }

@@ -8,7 +8,9 @@ use crate::doctor::exporter_pod::ExporterPod;
 use crate::doctor::one_off_pod::OneOffPodError;
 use crate::doctor::pod_proxy;
 use crate::doctor::pod_proxy::PodProxyError;
-use crate::doctor::verdict_document::{DocumentError, Label, MAX_DOCUMENT_BYTES, VerdictDocument};
+use crate::doctor::verdict_document::{
+    DocumentError, Label, MAX_DOCUMENT_BYTES, RootCause, VerdictDocument,
+};
 use crate::kube::Client;
 
 /// The route of an exporter's verdict.
@@ -80,6 +82,38 @@ impl View {
                 |label: &Label| checks.iter().any(|check| check.label() == label.as_str());
             document.root_causes.retain(|root| is_kept(&root.check));
             document.checks.retain(|check| is_kept(&check.id));
+        }
+    }
+
+    /// Leaves this machine's reading of the agent's log out where an exporter follows the log: only
+    /// the exporter knows which lines newer evidence disproves. What explains another failure stays.
+    pub fn prefer_followed_log(views: &mut [Self]) {
+        let log = CheckId::AgentLog.label();
+        let result = |view: &Self| {
+            let check = view.verdict.as_ref().ok()?;
+            let mut checks = check.checks.iter();
+            checks.find(|check| check.id.as_str() == log).cloned()
+        };
+        let is_followed = views
+            .iter()
+            .filter(|view| matches!(view.place, Place::Sidecar | Place::Companion))
+            .filter_map(result)
+            .any(|check| matches!(check.status.as_str(), "ok" | "warning" | "failing"));
+        if !is_followed {
+            return;
+        }
+        let own = views
+            .iter_mut()
+            .filter(|view| view.place == Place::ThisMachine);
+        for document in own.filter_map(|view| view.verdict.as_mut().ok()) {
+            let explains = |root: &RootCause| !root.also_affected.is_empty();
+            document
+                .root_causes
+                .retain(|root| root.check.as_str() != log || explains(root));
+            let is_root = |root: &RootCause| root.check.as_str() == log;
+            if !document.root_causes.iter().any(is_root) {
+                document.checks.retain(|check| check.id.as_str() != log);
+            }
         }
     }
 

@@ -51,3 +51,27 @@ fn concerns(
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::relation::RELATIONS;
+
+    #[test]
+    fn refusals_elsewhere_repeat_agent_permissions() {
+        for (check, mode) in [
+            (CheckId::AgentLog, FailureMode::K8sRbacForbidden),
+            (CheckId::AgentHealth, FailureMode::K8sRbacForbidden),
+            (CheckId::AgentWorkload, FailureMode::AgentCrashloop),
+        ] {
+            let concerned = concerns(check, &[mode], CheckId::AgentPermissions, RELATIONS);
+            assert!(concerned, "{check} {mode}");
+        }
+    }
+
+    #[test]
+    fn granted_permissions_repeat_agent_log() {
+        let granted = CheckId::AgentPermissions;
+        assert!(concerns(granted, &[], CheckId::AgentLog, RELATIONS));
+    }
+}

@@ -342,16 +342,3 @@ async fn companion_reviews_with_the_agents_token() {
         );
     }
 }
-
-#[test]
-fn refusals_elsewhere_repeat_the_check_at_once() {
-    let entry = CheckId::AgentPermissions.entry();
-    assert!(entry.is_derived());
-    for check in [
-        CheckId::AgentLog,
-        CheckId::AgentHealth,
-        CheckId::AgentWorkload,
-    ] {
-        assert!(entry.prerequisites.contains(&check), "{check}");
-    }
-}

@@ -157,3 +157,41 @@ fn views_without_a_verdict_are_left_out() {
     let findings = Findings::merge(&[failed]);
     assert!(findings.roots.is_empty() && findings.checks.is_empty());
 }
+
+const LOGGED: Failing = ("agent_log", "aws_irsa_token_expired", "warning", "failing");
+
+#[test]
+fn log_that_an_exporter_follows_is_not_judged_by_one_look() {
+    let looked = || view(Place::ThisMachine, "", &[LOGGED, DENIED]);
+    let follows = |status: &str| {
+        let mut sidecar = view(Place::Sidecar, "a", &[]);
+        let log = json!({ "id": "agent_log", "status": status });
+        let log = serde_json::from_value(log).unwrap();
+        sidecar.verdict.as_mut().unwrap().checks.push(log);
+        sidecar
+    };
+    for (status, kept) in [("ok", false), ("unknown", true)] {
+        let mut views = [follows(status), looked()];
+        View::prefer_followed_log(&mut views);
+        let findings = Findings::merge(&views);
+        let is_kept = roots(&findings).contains(&LOGGED.1);
+        assert_eq!(is_kept, kept, "{status}");
+        assert!(roots(&findings).contains(&DENIED.1));
+        let mut checks = findings.checks.iter();
+        let log = checks.find(|check| check.id.as_str() == LOGGED.0).unwrap();
+        assert_eq!(log.status() == "failing", kept);
+    }
+}
+
+#[test]
+fn log_line_that_explains_a_failure_is_kept() {
+    let mut own = view(Place::ThisMachine, "", &[LOGGED]);
+    let root = &mut own.verdict.as_mut().unwrap().root_causes[0];
+    root.also_affected = serde_json::from_value(json!(["agent_workload"])).unwrap();
+    let mut followed = view(Place::Companion, "c", &[]);
+    let log = serde_json::from_value(json!({ "id": "agent_log", "status": "ok" })).unwrap();
+    followed.verdict.as_mut().unwrap().checks.push(log);
+    let mut views = [followed, own];
+    View::prefer_followed_log(&mut views);
+    assert_eq!(roots(&Findings::merge(&views)), [LOGGED.1]);
+}

@@ -63,6 +63,7 @@ impl Examination {
         for view in &mut views {
             view.keep(doctor.selected());
         }
+        View::prefer_followed_log(&mut views);
         let findings = Findings::merge(&views);
         let only_in_a_pod = only_in_a_pod(doctor, &findings);
         let mut named = doctor.options().checks.iter();
