@@ -33,7 +33,7 @@ lint: ## Run all static checks: Rust, licences, prose, spelling, shell, Go, Dock
 	shellcheck $$(grep -l '^#!' scripts/*) .ci/run
 	scripts/check-dashboards
 	PATH="$$(scripts/install-linters):$$PATH"; hadolint Dockerfile; actionlint
-	unformatted="$$(gofmt -l tests/cluster)"; echo "$$unformatted"; [[ -z $$unformatted ]]
+	unformatted="$$(gofmt -l tests/cluster tests/collector)"; echo "$$unformatted"; [[ -z $$unformatted ]]
 
 deny: ## Check dependencies against deny.toml: bans, licences, sources
 	PATH="$$(scripts/install-linters):$$PATH"; cargo-deny --locked check bans licenses sources
@@ -50,6 +50,7 @@ prose: ## Check prose and spelling
 test: install lint ## Install, lint and run all tests that need no root
 	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" \
 	CRD_TEST_FOLDER="$$(scripts/install-crds)" PROMETHEUS_TEST_BINARIES="$$(scripts/build-prometheus)" \
+	COLLECTOR_TEST_BINARY="$$(scripts/build-collector)" \
 	cargo test --locked --workspace
 
 test-pages: install ## Inject each failure under a real Prometheus and Alertmanager; check every notification
@@ -130,7 +131,7 @@ MINUTES ?= 1
 fuzz: ## Run each fuzz target for MINUTES=1; the parsers must survive any input
 	MINUTES=$(MINUTES) scripts/fuzz
 
-soak: install ## Run a healthy hour with restarts, during which no alert may fire
+soak: install ## Run a healthy hour, a day for the exporter, with restarts, during which no alert may fire
 	SOAK_MINUTES=60 cargo test --locked --test real -- --ignored --nocapture healthy_soak_sends_no_notification
 
 generate: ## Write all generated files

@@ -4,6 +4,7 @@
 mod collectors;
 mod commands;
 mod configurations;
+mod opentelemetry;
 
 use std::collections::BTreeSet;
 

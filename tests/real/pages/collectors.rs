@@ -154,7 +154,8 @@ async fn new_relic_scrapes_the_annotated_pod_once() {
         // Without the annotation of New Relic, its filter drops the pod.
         ("{}", &[]),
     ] {
-        run_pod(&cluster, dir.path(), &deployment(values).await).await;
+        let deployment = deployment(values).await;
+        run_pod(&cluster, dir.path(), &deployment, ("10.1.2.3", 9878)).await;
         let config = config.as_path();
         let jobs = ["default-pod", "newrelic-pod"];
         let targets = thread::scope(|scope| {
@@ -174,8 +175,15 @@ async fn new_relic_scrapes_the_annotated_pod_once() {
     }
 }
 
-/// Replaces the only pod of the cluster with one that a Deployment would run, with an address.
-async fn run_pod(cluster: &Cluster, folder: &Path, deployment: &Value) {
+/// Replaces the only pod of the cluster with one that a Deployment would run, with an address and the
+/// number of its port.
+pub(super) async fn run_pod(
+    cluster: &Cluster,
+    folder: &Path,
+    deployment: &Value,
+    address: (&str, u16),
+) {
+    let (ip, port) = address;
     let template = &deployment["spec"]["template"];
     let mut pod = json!({
         "apiVersion": "v1", "kind": "Pod",
@@ -189,6 +197,7 @@ async fn run_pod(cluster: &Cluster, folder: &Path, deployment: &Value) {
         },
     });
     pod["spec"]["containers"][0]["volumeMounts"] = json!([]);
+    pod["spec"]["containers"][0]["ports"][0]["containerPort"] = json!(port);
     let manifest = folder.join("pod.json");
     fs::write(&manifest, pod.to_string()).unwrap();
     let replace = [
@@ -199,7 +208,7 @@ async fn run_pod(cluster: &Cluster, folder: &Path, deployment: &Value) {
         manifest.to_str().unwrap(),
     ];
     cluster.kubectl(&replace).await.unwrap();
-    let status = json!({"status": {"phase": "Running", "podIP": "10.1.2.3", "podIPs": [{"ip": "10.1.2.3"}]}});
+    let status = json!({"status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}});
     let patch = [
         "patch",
         "pod",

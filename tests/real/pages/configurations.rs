@@ -152,12 +152,3 @@ fn prometheus_accepts_the_scrape_configuration_with_the_rules() {
     assert_prometheus_accepts(&block("scrape"));
     assert_prometheus_accepts(&block("remote write"));
 }
-
-#[test]
-fn receiver_of_the_opentelemetry_collector_has_a_valid_prometheus_configuration() {
-    let collector: Value = serde_saphyr::from_str(&block("opentelemetry")).unwrap();
-    let receiver = &collector["receivers"]["prometheus/castai"];
-    assert_prometheus_accepts(&receiver["config"].to_string());
-    let pipeline = &collector["service"]["pipelines"]["metrics"]["receivers"];
-    assert_eq!(pipeline, &serde_json::json!(["prometheus/castai"]));
-}

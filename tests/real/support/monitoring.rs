@@ -41,7 +41,7 @@ pub(crate) struct Monitoring {
 }
 
 /// A child process that is killed on drop.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Monitoring {
     /// Starts everything with the rules and the grouping at this time scale.
@@ -94,6 +94,11 @@ impl Monitoring {
             program,
             _alertmanager: alertmanager,
         }
+    }
+
+    /// Returns the URL that receives samples by remote write.
+    pub(crate) fn remote_write_url(&self) -> String {
+        format!("http://{}/api/v1/write", self.prometheus)
     }
 
     /// Kills Prometheus and starts it again.
@@ -257,6 +262,7 @@ fn start_prometheus(path: &Path, address: &str) -> Process {
         "--storage.tsdb.path=prometheus",
         // Resend sooner than the default minute alerts that no Alertmanager received.
         "--rules.alert.resend-delay=2s",
+        "--web.enable-remote-write-receiver",
         &listen,
     ];
     let program = env::var_os(PROMETHEUS_VARIABLE).unwrap_or_else(|| "prometheus".into());
@@ -324,7 +330,8 @@ fn kube_prometheus_stack(webhook: &str, time_scale: TimeScale) -> Value {
 }
 
 impl Process {
-    fn start(directory: &Path, program: &Path, arguments: &[&str]) -> Self {
+    /// Starts a program in a folder, which gets its log.
+    pub(crate) fn start(directory: &Path, program: &Path, arguments: &[&str]) -> Self {
         let name = program.file_name().unwrap().display();
         let log = fs::File::create(directory.join(format!("{name}.log"))).unwrap();
         let child = Command::new(program)
