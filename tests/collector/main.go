@@ -30,6 +30,7 @@ func factories() (otelcol.Factories, error) {
 
 func main() {
 	resolver := confmap.ResolverSettings{
+		DefaultScheme:     "file",
 		ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory()},
 	}
 	command := otelcol.NewCommand(otelcol.CollectorSettings{
