@@ -36,46 +36,40 @@ struct Pattern {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Gram {
     bytes: [u8; GRAM_BYTES],
-    pattern: usize,
-    at: usize,
+    /// Index of the pattern. There are thousands of grams, so indices are small.
+    pattern: u32,
+    /// Position in the pattern.
+    at: u32,
 }
 
 impl Matcher {
     /// Builds a matcher for secrets in all encodings.
     pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a [u8]>) -> Self {
-        let mut matcher = Self {
-            filter: vec![false; 1 << FILTER_BITS],
-            ..Self::default()
-        };
-        for secret in secrets.filter(|secret| secret.len() >= MIN_SECRET_BYTES) {
-            for bytes in encodings::all(secret) {
-                matcher.add(bytes);
+        let forms = secrets
+            .filter(|secret| secret.len() >= MIN_SECRET_BYTES)
+            .flat_map(encodings::all);
+        let (short, long): (Vec<_>, Vec<_>) = forms.partition(|form| form.len() < GRAM_BYTES);
+        let patterns: Vec<Pattern> = long.into_iter().map(Pattern::new).collect();
+        let mut grams = Vec::with_capacity(patterns.iter().map(|one| one.grams().len()).sum());
+        let mut filter = vec![false; 1 << FILTER_BITS];
+        for (pattern, index) in patterns.iter().zip(0..) {
+            for (at, bytes) in pattern.grams() {
+                filter[filter_bit(bytes)] = true;
+                let at = u32::try_from(at).expect("secrets are read from bounded files");
+                grams.push(Gram {
+                    bytes,
+                    pattern: index,
+                    at,
+                });
             }
         }
-        matcher.grams.sort_unstable();
-        matcher
-    }
-
-    fn add(&mut self, bytes: Vec<u8>) {
-        if bytes.len() < GRAM_BYTES {
-            self.short.push(bytes);
-            return;
+        grams.sort_unstable();
+        Self {
+            patterns,
+            grams,
+            filter,
+            short,
         }
-        let min_part = match bytes.len() / 2 {
-            half if half < MIN_PART_BYTES => bytes.len(),
-            half => half.min(MAX_PART_BYTES),
-        };
-        let pattern = self.patterns.len();
-        for (at, gram) in bytes
-            .windows(GRAM_BYTES)
-            .enumerate()
-            .step_by(min_part - GRAM_BYTES + 1)
-        {
-            let bytes = gram.try_into().expect("a window has the length of a gram");
-            self.filter[filter_bit(bytes)] = true;
-            self.grams.push(Gram { bytes, pattern, at });
-        }
-        self.patterns.push(Pattern { bytes, min_part });
     }
 
     /// Returns the ranges of a text that are secret.
@@ -113,12 +107,33 @@ impl Matcher {
             .iter()
             .take_while(|known| known.bytes == gram)
             .filter_map(|known| {
-                let Pattern { bytes, min_part } = &self.patterns[known.pattern];
-                let before = common(text[..at].iter().rev(), bytes[..known.at].iter().rev());
-                let after = common(text[at..].iter(), bytes[known.at..].iter());
+                let Pattern { bytes, min_part } = &self.patterns[known.pattern as usize];
+                let known_at = known.at as usize;
+                let before = common(text[..at].iter().rev(), bytes[..known_at].iter().rev());
+                let after = common(text[at..].iter(), bytes[known_at..].iter());
                 (before + after >= *min_part).then_some((at - before, at + after))
             })
             .max_by_key(|(from, to)| to - from)
+    }
+}
+
+impl Pattern {
+    fn new(bytes: Vec<u8>) -> Self {
+        let min_part = match bytes.len() / 2 {
+            half if half < MIN_PART_BYTES => bytes.len(),
+            half => half.min(MAX_PART_BYTES),
+        };
+        Self { bytes, min_part }
+    }
+
+    /// Returns the grams at some positions: every part of the shortest length contains one.
+    fn grams(&self) -> impl ExactSizeIterator<Item = (usize, [u8; GRAM_BYTES])> {
+        let windows = self.bytes.windows(GRAM_BYTES).enumerate();
+        let spaced = windows.step_by(self.min_part - GRAM_BYTES + 1);
+        spaced.map(|(at, gram)| {
+            let bytes = gram.try_into().expect("a window has the length of a gram");
+            (at, bytes)
+        })
     }
 }
 
