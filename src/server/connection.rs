@@ -44,20 +44,11 @@ pub(super) async fn serve(
             () = ended(&mut ending) => return Ok(()),
         }
         slot.record(Progress::Started);
-        match &policy.config.tls {
-            None => exchange(stream, &slot, shared, &policy, ending).await,
-            Some(tls) => {
-                let handshake =
-                    shared
-                        .handshakes
-                        .handshake(stream, &slot, Arc::clone(tls.config()));
-                let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake)
-                    .await
-                    .map_err(|_| "no TLS handshake in time".to_owned())?
-                    .map_err(|error| format!("TLS: {error}"))?;
-                exchange(stream, &slot, shared, &policy, ending).await
-            }
-        }
+        // Most of the memory of a connection, which one that sends nothing must not need.
+        Box::pin(served_from_first_byte(
+            stream, &slot, shared, &policy, ending,
+        ))
+        .await
     };
     tokio::select! {
         _ = evicted => Err("closed to make room for a newer connection".to_owned()),
@@ -65,6 +56,25 @@ pub(super) async fn serve(
             served.map_err(|_| "not done in time".to_owned())?
         }
     }
+}
+
+async fn served_from_first_byte(
+    stream: TcpStream,
+    slot: &ConnectionSlot,
+    shared: &Shared,
+    policy: &AuthPolicy,
+    ending: watch::Receiver<bool>,
+) -> Result<(), String> {
+    let Some(tls) = &policy.config.tls else {
+        return exchange(stream, slot, shared, policy, ending).await;
+    };
+    let config = Arc::clone(tls.config());
+    let handshake = shared.handshakes.handshake(stream, slot, config);
+    let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake)
+        .await
+        .map_err(|_| "no TLS handshake in time".to_owned())?
+        .map_err(|error| format!("TLS: {error}"))?;
+    exchange(stream, slot, shared, policy, ending).await
 }
 
 /// Resolves once shutdown was requested, or its sender is gone.

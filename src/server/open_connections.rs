@@ -1,18 +1,25 @@
 //! The open connections: when there are too many, the oldest one that has sent nothing is closed.
 //!
-//! New connections are always accepted, because the newest may be the kubelet's probe.
+//! New connections are always accepted, because the newest may be the kubelet's probe. One that has
+//! sent nothing costs little, so more of those are kept: a client has time to send its request even
+//! if others from its address open connections all the time.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
 
-/// Concurrent connections of all clients.
-const MAX_CONNECTIONS: usize = 256;
-/// Concurrent connections of one IP address.
-const MAX_CONNECTIONS_PER_SOURCE: usize = 128;
+/// Concurrent connections that have sent nothing, of all clients and of one IP address.
+const MAX_IDLE: Limits = Limits {
+    total: 512,
+    per_source: 448,
+};
+/// The same for those that have sent something, which have buffers.
+const MAX_STARTED: Limits = Limits {
+    total: 256,
+    per_source: 128,
+};
 
 /// The open connections of all listeners.
 #[derive(Debug, Default)]
@@ -25,22 +32,28 @@ struct State {
     last_id: u64,
     /// The oldest first.
     connections: Vec<Connection>,
-    sources: HashMap<IpAddr, Source>,
+    /// One turn for the handshakes of each client's address.
+    handshake_turns: HashMap<IpAddr, Arc<Semaphore>>,
 }
 
 #[derive(Debug)]
 struct Connection {
     id: u64,
     source: IpAddr,
-    /// Its [`Progress`].
-    progress: Arc<AtomicU8>,
+    progress: Progress,
     /// Dropping it closes the connection.
     _close: oneshot::Sender<()>,
 }
 
+/// Largest numbers of connections.
+#[derive(Clone, Copy)]
+struct Limits {
+    total: usize,
+    per_source: usize,
+}
+
 /// The progress of a client; a connection that has got less far is closed first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[repr(u8)]
 pub(super) enum Progress {
     /// It has sent nothing.
     Idle,
@@ -61,19 +74,12 @@ pub(super) struct Admission {
     pub(super) has_evicted: bool,
 }
 
-#[derive(Debug)]
-struct Source {
-    connections: usize,
-    handshake_turn: Arc<Semaphore>,
-}
-
 /// The place of a connection among the open ones, freed on drop.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
     open: Arc<OpenConnections>,
     id: u64,
     source: IpAddr,
-    progress: Arc<AtomicU8>,
     handshake_turn: Arc<Semaphore>,
 }
 
@@ -85,38 +91,26 @@ impl OpenConnections {
     pub(super) fn add(self: &Arc<Self>, source: IpAddr) -> Admission {
         let source = source.to_canonical();
         let (close, evicted) = oneshot::channel();
-        let progress = Arc::new(AtomicU8::new(Progress::Idle as u8));
         let mut state = self.state();
-        let of_source = state
-            .sources
-            .get(&source)
-            .map_or(0, |source| source.connections);
-        let source_is_full = of_source >= MAX_CONNECTIONS_PER_SOURCE;
-        let has_evicted = source_is_full || state.connections.len() >= MAX_CONNECTIONS;
-        if source_is_full {
-            state.evict(source);
-        } else if has_evicted {
-            state.evict_from_largest_source();
-        }
+        let is_idle = |connection: &Connection| connection.progress == Progress::Idle;
+        let has_evicted = state.make_room(source, MAX_IDLE, is_idle);
         state.last_id += 1;
         let id = state.last_id;
         state.connections.push(Connection {
             id,
             source,
-            progress: Arc::clone(&progress),
+            progress: Progress::Idle,
             _close: close,
         });
-        let entry = state.sources.entry(source).or_insert_with(|| Source {
-            connections: 0,
-            handshake_turn: Arc::new(Semaphore::new(1)),
-        });
-        entry.connections += 1;
+        let turn = state
+            .handshake_turns
+            .entry(source)
+            .or_insert_with(|| Arc::new(Semaphore::new(1)));
         let slot = ConnectionSlot {
             open: Arc::clone(self),
             id,
             source,
-            progress,
-            handshake_turn: Arc::clone(&entry.handshake_turn),
+            handshake_turn: Arc::clone(turn),
         };
         Admission {
             slot,
@@ -127,7 +121,7 @@ impl OpenConnections {
 
     /// Closes one connection, to free its file descriptor.
     pub(super) fn evict(&self) {
-        self.state().evict_from_largest_source();
+        self.state().evict_from_largest_source(|_| true);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -136,38 +130,60 @@ impl OpenConnections {
 }
 
 impl State {
-    fn evict_from_largest_source(&mut self) {
-        let largest = self
-            .sources
-            .iter()
-            .max_by_key(|(_, source)| source.connections)
-            .map(|(source, _)| *source);
-        if let Some(largest) = largest {
-            self.evict(largest);
+    /// Closes a connection of a kind if there are too many of it, and returns whether it did.
+    fn make_room(
+        &mut self,
+        source: IpAddr,
+        limits: Limits,
+        is_kind: fn(&Connection) -> bool,
+    ) -> bool {
+        let of_kind = self.connections.iter().filter(|one| is_kind(one));
+        let total = of_kind.clone().count();
+        if of_kind.filter(|one| one.source == source).count() >= limits.per_source {
+            self.evict(source, is_kind);
+        } else if total >= limits.total {
+            self.evict_from_largest_source(is_kind);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn evict_from_largest_source(&mut self, is_kind: fn(&Connection) -> bool) {
+        let mut sources: HashMap<IpAddr, usize> = HashMap::new();
+        for connection in self.connections.iter().filter(|one| is_kind(one)) {
+            *sources.entry(connection.source).or_default() += 1;
+        }
+        if let Some((largest, _)) = sources.into_iter().max_by_key(|(_, count)| *count) {
+            self.evict(largest, is_kind);
         }
     }
 
-    /// Closes the oldest of the connections of a source that have got least far.
-    fn evict(&mut self, source: IpAddr) {
-        let of_source = self
+    /// Closes the oldest of the connections of a kind and source that have got least far.
+    fn evict(&mut self, source: IpAddr, is_kind: fn(&Connection) -> bool) {
+        let candidates = self
             .connections
             .iter()
             .enumerate()
-            .filter(|(_, connection)| connection.source == source);
-        let victim =
-            of_source.min_by_key(|(_, connection)| connection.progress.load(Ordering::Relaxed));
+            .filter(|(_, connection)| connection.source == source && is_kind(connection));
+        let victim = candidates.min_by_key(|(_, connection)| connection.progress);
         if let Some((victim, _)) = victim {
             self.remove(victim);
         }
     }
 
+    /// Returns the index of a connection; `None` if it was closed to make room.
+    fn position(&self, id: u64) -> Option<usize> {
+        let found = self
+            .connections
+            .binary_search_by_key(&id, |connection| connection.id);
+        found.ok()
+    }
+
     fn remove(&mut self, index: usize) {
-        let connection = self.connections.remove(index);
-        if let Some(source) = self.sources.get_mut(&connection.source) {
-            source.connections -= 1;
-            if source.connections == 0 {
-                self.sources.remove(&connection.source);
-            }
+        let source = self.connections.remove(index).source;
+        if self.connections.iter().all(|one| one.source != source) {
+            self.handshake_turns.remove(&source);
         }
     }
 }
@@ -178,9 +194,19 @@ impl ConnectionSlot {
         self.source
     }
 
-    /// Records how far the client has got.
+    /// Records that the client has got further, and closes another connection if too many have.
     pub(super) fn record(&self, progress: Progress) {
-        self.progress.store(progress as u8, Ordering::Relaxed);
+        let mut state = self.open.state();
+        let Some(index) = state.position(self.id) else {
+            return;
+        };
+        if state.connections[index].progress == Progress::Idle {
+            let has_started = |connection: &Connection| connection.progress != Progress::Idle;
+            state.make_room(self.source, MAX_STARTED, has_started);
+        }
+        if let Some(index) = state.position(self.id) {
+            state.connections[index].progress = progress;
+        }
     }
 
     /// Returns the semaphore that orders the handshakes of this client's address.
@@ -193,10 +219,7 @@ impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut state = self.open.state();
         // An evicted connection is no longer listed.
-        if let Ok(index) = state
-            .connections
-            .binary_search_by_key(&self.id, |connection| connection.id)
-        {
+        if let Some(index) = state.position(self.id) {
             state.remove(index);
         }
     }
@@ -225,7 +248,7 @@ mod tests {
         started.slot.record(Progress::Started);
         let mut idle = open.add(address(2));
         let mut newer = Vec::new();
-        for _ in 0..MAX_CONNECTIONS_PER_SOURCE - 3 {
+        for _ in 0..MAX_IDLE.per_source - 1 {
             newer.push(open.add(address(2)));
         }
         assert!(!evicted(&mut idle) && newer.iter().all(|newer| !newer.has_evicted));
@@ -244,11 +267,11 @@ mod tests {
         let open = Arc::new(OpenConnections::default());
         let mut probe = open.add(address(1));
         probe.slot.record(Progress::Started);
-        let flood: Vec<_> = (0..MAX_CONNECTIONS_PER_SOURCE * 4)
+        let flood: Vec<_> = (0..MAX_IDLE.per_source * 4)
             .map(|_| open.add(address(1)))
             .collect();
         assert!(!evicted(&mut probe));
-        assert_eq!(open.state().connections.len(), MAX_CONNECTIONS_PER_SOURCE);
+        assert_eq!(open.state().connections.len(), MAX_IDLE.per_source + 1);
         drop(flood);
     }
 
@@ -257,27 +280,29 @@ mod tests {
         let open = Arc::new(OpenConnections::default());
         let mut probe = open.add(address(1));
         let mut floods = Vec::new();
-        for i in 0..MAX_CONNECTIONS * 2 {
+        for i in 0..MAX_IDLE.total * 2 {
             let source = 2 + u8::try_from(i % 100).unwrap();
             floods.push(open.add(address(source)));
         }
         assert!(!evicted(&mut probe));
-        assert_eq!(open.state().connections.len(), MAX_CONNECTIONS);
+        assert_eq!(open.state().connections.len(), MAX_IDLE.total);
         drop(floods);
         assert_eq!(open.state().connections.len(), 1);
-        assert_eq!(open.state().sources.len(), 1);
+        assert_eq!(open.state().handshake_turns.len(), 1);
     }
 
     #[test]
     fn full_source_of_requests_loses_the_oldest() {
         let open = Arc::new(OpenConnections::default());
-        let mut requested: Vec<_> = (0..MAX_CONNECTIONS_PER_SOURCE)
+        let mut requested: Vec<_> = (0..MAX_STARTED.per_source)
             .map(|_| open.add(address(1)))
             .collect();
         for admission in &requested {
             admission.slot.record(Progress::Requested);
         }
         let mut newest = open.add(address(1));
+        assert!(!requested.iter_mut().any(evicted), "it has sent nothing");
+        newest.slot.record(Progress::Started);
         let closed: Vec<_> = requested.iter_mut().map(evicted).collect();
         assert_eq!(closed.iter().filter(|closed| **closed).count(), 1);
         assert!(closed[0] && !evicted(&mut newest));
