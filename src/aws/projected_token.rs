@@ -1,7 +1,6 @@
 //! Service account tokens for AWS: read from a projected volume or requested from the API server.
 
 use std::io;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -253,10 +252,7 @@ fn describe_read_error(file: &Path, error: &io::Error) -> String {
 }
 
 fn read(file: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    regular_file::open(file)?
-        .take(MAX_TOKEN_BYTES)
-        .read_to_end(&mut bytes)?;
+    let bytes = regular_file::read_start(file, MAX_TOKEN_BYTES)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

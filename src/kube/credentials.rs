@@ -1,7 +1,6 @@
 //! Credentials for requests to the API server.
 
 use std::io;
-use std::io::Read;
 use std::path::Path;
 
 use http::header::AUTHORIZATION;
@@ -58,9 +57,5 @@ pub(super) fn read_token(path: &Path) -> io::Result<String> {
 }
 
 pub(super) fn read_file(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    regular_file::open(path.as_ref())?
-        .take(MAX_FILE_BYTES)
-        .read_to_end(&mut content)?;
-    Ok(content)
+    regular_file::read_start(path.as_ref(), MAX_FILE_BYTES)
 }

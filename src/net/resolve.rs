@@ -10,7 +10,6 @@ mod routable;
 mod runtime;
 mod search_list;
 
-use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -282,9 +281,5 @@ pub fn timed_out(host: &str, resolver: &Resolver, limit: Duration) -> Finding {
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    regular_file::open(path)?
-        .take(MAX_FILE_BYTES)
-        .read_to_end(&mut text)?;
-    Ok(text)
+    regular_file::read_start(path, MAX_FILE_BYTES)
 }

@@ -35,12 +35,17 @@ pub(super) async fn serve(
     let _ = stream.set_nodelay(true);
     let policy = shared.access.policy();
     let served = async {
-        // Until its first byte arrives, a connection needs no buffers.
+        // Until its first byte arrives, a connection needs no buffers. `readable` would resolve at
+        // once: a new socket counts as readable until a read proves otherwise.
+        let mut first = [0];
+        let arrived = tokio::time::timeout(HANDSHAKE_TIMEOUT, stream.peek(&mut first));
         tokio::select! {
             biased;
-            readable = tokio::time::timeout(HANDSHAKE_TIMEOUT, stream.readable()) => readable
-                .map_err(|_| "no request in time".to_owned())?
-                .map_err(|error| error.to_string())?,
+            arrived = arrived => {
+                arrived
+                    .map_err(|_| "no request in time".to_owned())?
+                    .map_err(|error| error.to_string())?;
+            }
             () = ended(&mut ending) => return Ok(()),
         }
         slot.record(Progress::Started);

@@ -74,10 +74,27 @@ async fn health_and_readiness_respond_under_idle_and_dripping_connections() {
     healthy.await.expect("health under idle connections");
 }
 
+#[tokio::test]
+async fn connection_that_sends_nothing_counts_as_idle() {
+    let server = RunningServer::start(&web(), fixed_handlers());
+    let mut idle = Vec::new();
+    // More than the connections of an address that may have sent something.
+    for _ in 0..300 {
+        idle.push(server.connect().await);
+    }
+    // By now all others were accepted.
+    assert_eq!(server.get("/-/healthy").await.status, 200);
+    let open = |stream: &&TcpStream| {
+        let read = stream.try_read(&mut [0]);
+        read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    assert_eq!(idle.iter().filter(open).count(), idle.len());
+}
+
 /// Threads of a flood, and the connections that each opens and keeps open.
 const FLOODING_THREADS: usize = 2;
 const CONNECTIONS_PER_THREAD: usize = 2500;
-const OPEN_PER_THREAD: usize = 200;
+const OPEN_PER_THREAD: usize = 300;
 
 /// Opens connections from one address as fast as possible and sends nothing on them.
 fn flood_with_idle_connections(to: SocketAddr) -> Vec<std::thread::JoinHandle<()>> {
@@ -145,7 +162,7 @@ async fn flood_from_one_address_closes_only_its_own_connections() {
         .await
         .unwrap();
     let mut clients = JoinSet::new();
-    for _ in 0..400 {
+    for _ in 0..600 {
         clients.spawn(hold_connection([127, 0, 0, 2], server.address, b""));
     }
     for _ in 0..200 {

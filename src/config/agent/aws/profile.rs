@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::config::agent::aws::credential_variables::{AccessKey, CredentialVariables};
@@ -243,9 +242,6 @@ fn parse(text: &str, sections: &mut Sections) {
 }
 
 fn bounded(path: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    regular_file::open(path)?
-        .take(MAX_FILE)
-        .read_to_end(&mut bytes)?;
+    let bytes = regular_file::read_start(path, MAX_FILE)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
