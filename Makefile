@@ -131,8 +131,8 @@ MINUTES ?= 1
 fuzz: ## Run each fuzz target for MINUTES=1; the parsers must survive any input
 	MINUTES=$(MINUTES) scripts/fuzz
 
-soak: install ## Run a healthy hour, a day for the exporter, with restarts, during which no alert may fire
-	SOAK_MINUTES=60 cargo test --locked --test real -- --ignored --nocapture healthy_soak_sends_no_notification
+soak: install ## Run a healthy day, in two hours, with restarts, during which no alert may fire
+	SOAK_MINUTES=110 cargo test --locked --test real -- --ignored --nocapture healthy_soak_sends_no_notification
 
 generate: ## Write all generated files
 	cargo xtask generate
