@@ -64,6 +64,8 @@ pub(crate) struct Comparison {
     doctor: Vec<String>,
     /// The vantages at which the doctor has seen the first root.
     seen_by: String,
+    /// What the exporter says of the checks that fail.
+    evidence: Vec<String>,
     duration: Duration,
 }
 
@@ -84,6 +86,7 @@ impl Comparison {
             exporter: Vec::new(),
             doctor: Vec::new(),
             seen_by: String::new(),
+            evidence: Vec::new(),
             duration: Duration::ZERO,
         };
         let (kubeconfig, arguments) = doctor;
@@ -91,7 +94,9 @@ impl Comparison {
             sleep(POLL_INTERVAL).await;
             live().await;
             let status = fetch(exporter, "/api/v1/status").await.unwrap();
-            compared.exporter = roots(&serde_json::from_str(&status).unwrap());
+            let status = serde_json::from_str(&status).unwrap();
+            compared.exporter = roots(&status);
+            compared.evidence = evidence(&status);
             // Without a fault that both can see, there is nothing to compare yet.
             if compared.exporter == [compared.expected.as_str()] {
                 let document = report(kubeconfig, arguments).await;
@@ -131,7 +136,9 @@ pub(crate) fn print_and_assert(compared: &[Comparison]) -> usize {
     );
     println!("{table}");
     let differ = compared.iter().filter(|row| !row.agree());
-    let differ: Vec<_> = differ.map(|row| (&row.scenario, &row.expected)).collect();
+    let differ: Vec<_> = differ
+        .map(|row| (&row.scenario, &row.expected, &row.evidence))
+        .collect();
     assert!(differ.is_empty(), "they do not agree: {differ:#?}");
     let roots: BTreeSet<&String> = compared.iter().map(|row| &row.expected).collect();
     roots.len()
@@ -144,6 +151,16 @@ fn roots(document: &Value) -> Vec<String> {
     roots
         .iter()
         .map(|root| format!("{} {}", text(&root["check"]), text(&root["mode"])))
+        .collect()
+}
+
+/// Returns what a document says of each check that fails.
+fn evidence(document: &Value) -> Vec<String> {
+    let checks = document["checks"].as_array().unwrap();
+    checks
+        .iter()
+        .filter(|check| check["status"] == "failing")
+        .map(|check| format!("{}: {}", check["id"], check["evidence"]))
         .collect()
 }
 

@@ -110,9 +110,10 @@ pub(super) fn visible_in_a_pod() -> Vec<RealFault> {
     });
     let mut all = cluster_faults();
     all.extend(lab_faults(Credentials::WebIdentity));
-    // The doctor looks once: it cannot know that a line is outdated that the agent logged once.
+    // Where the exporter cannot read the log, the doctor reports outdated lines. Only the check of STS
+    // needs the agent's complaint, because it trusts cached credentials.
     for fault in &mut all {
-        if matches!(fault.agent, Reaction::LogsOnce(_)) {
+        if matches!(fault.agent, Reaction::LogsOnce(_)) && fault.check != CheckId::StsIdentity {
             fault.agent = Reaction::Unaware;
         }
     }
