@@ -64,7 +64,7 @@ pub(crate) struct Comparison {
     doctor: Vec<String>,
     /// The vantages at which the doctor has seen the first root.
     seen_by: String,
-    /// What the exporter says of the checks that fail.
+    /// The exporter's words on the checks that fail.
     evidence: Vec<String>,
     duration: Duration,
 }
