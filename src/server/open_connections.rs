@@ -17,8 +17,8 @@ const MAX_IDLE: Limits = Limits {
 };
 /// The same for those that have sent something, which have buffers.
 const MAX_STARTED: Limits = Limits {
-    total: 256,
-    per_source: 128,
+    total: 128,
+    per_source: 64,
 };
 
 /// The open connections of all listeners.
