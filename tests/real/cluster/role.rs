@@ -143,7 +143,7 @@ async fn role_annotation_changes_are_detected_on_a_real_service_account() {
         (Status::Warning, vec![M::AwsRoleMismatch]),
         "{evidence}"
     );
-    assert!(evidence.contains("rollout restart"), "{evidence}");
+    assert!(evidence.contains("changed"), "{evidence}");
 }
 
 #[tokio::test]
