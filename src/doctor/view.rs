@@ -89,29 +89,24 @@ impl View {
     /// the exporter knows which lines newer evidence disproves. What explains another failure stays.
     pub fn prefer_followed_log(views: &mut [Self]) {
         let log = CheckId::AgentLog.label();
-        let result = |view: &Self| {
-            let check = view.verdict.as_ref().ok()?;
-            let mut checks = check.checks.iter();
-            checks.find(|check| check.id.as_str() == log).cloned()
+        let follows = |view: &Self| {
+            let exporter = matches!(view.place, Place::Sidecar | Place::Companion);
+            let checks = view.verdict.iter().flat_map(|document| &document.checks);
+            let mut logs = checks.filter(|check| check.id.as_str() == log);
+            exporter
+                && logs.any(|check| matches!(check.status.as_str(), "ok" | "warning" | "failing"))
         };
-        let is_followed = views
-            .iter()
-            .filter(|view| matches!(view.place, Place::Sidecar | Place::Companion))
-            .filter_map(result)
-            .any(|check| matches!(check.status.as_str(), "ok" | "warning" | "failing"));
-        if !is_followed {
+        if !views.iter().any(follows) {
             return;
         }
         let own = views
             .iter_mut()
             .filter(|view| view.place == Place::ThisMachine);
         for document in own.filter_map(|view| view.verdict.as_mut().ok()) {
-            let explains = |root: &RootCause| !root.also_affected.is_empty();
-            document
-                .root_causes
-                .retain(|root| root.check.as_str() != log || explains(root));
-            let is_root = |root: &RootCause| root.check.as_str() == log;
-            if !document.root_causes.iter().any(is_root) {
+            let is_log = |root: &RootCause| root.check.as_str() == log;
+            let roots = &mut document.root_causes;
+            roots.retain(|root| !is_log(root) || !root.also_affected.is_empty());
+            if !roots.iter().any(is_log) {
                 document.checks.retain(|check| check.id.as_str() != log);
             }
         }

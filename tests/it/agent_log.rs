@@ -210,7 +210,16 @@ async fn logged_ec2_denial_ends_when_ec2_api_is_ok() {
         .1;
     world.only = Some(&[CheckId::AgentLog, CheckId::Ec2Api]);
     world.configure();
+    world.ec2.set(Ec2Fault::DeniedIdentityPolicy).await;
     world.api.logs().write_ago(POD, "agent", 60, denied);
+    let check_state = agent_log(&world).await;
+    assert_eq!(
+        check_state.stable_modes.modes(),
+        [M::Ec2DeniedIdentityPolicy],
+        "{}",
+        evidence(&check_state)
+    );
+    world.ec2.heal().await;
     // By the end of this round, EC2 has answered a call.
     let _ = agent_log(&world).await;
     let check_state = agent_log(&world).await;
@@ -227,6 +236,25 @@ async fn logged_ec2_denial_ends_when_ec2_api_is_ok() {
         check_state.stable_modes.modes(),
         [M::Ec2DeniedIdentityPolicy],
         "a later denial is reported: {}",
+        evidence(&check_state)
+    );
+}
+
+#[tokio::test]
+async fn logged_refusal_is_over_in_one_round_when_the_permission_is_granted() {
+    let world = LabCluster::start();
+    let refused = LINES
+        .iter()
+        .find(|(mode, _)| *mode == M::K8sRbacForbidden)
+        .unwrap()
+        .1;
+    // A refusal ends by itself after 75 s, and after 40 s if the permissions are known to be granted.
+    world.api.logs().write_ago(POD, "agent", 50, refused);
+    let check_state = agent_log(&world).await;
+    assert_eq!(
+        check_state.status(),
+        Status::Ok,
+        "{}",
         evidence(&check_state)
     );
 }
