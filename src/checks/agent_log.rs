@@ -3,7 +3,8 @@
 //! Follows the logs by time and classifies each line. The first cause since the container's start
 //! is reported; its consequences, and lines that healthy agents also log, are not. After a restart,
 //! the previous container's last lines explain it until the new container has shown that it works.
-//! Incidents that newer evidence of the same kind disproves are over, and stay over.
+//! Incidents that newer evidence of the same kind disproves are over, and stay over. Those of a deleted
+//! container are over, too: without a container, the check does not apply.
 
 mod refutation;
 mod reported_incident;
@@ -164,7 +165,8 @@ impl From<ContainersError> for Verdict {
     fn from(error: ContainersError) -> Self {
         match error {
             ContainersError::Client(error) => error.into(),
-            ContainersError::None(why) => Self::Unknown(Evidence::from(why)),
+            // What deleted containers logged is over: the new ones have logged nothing yet.
+            ContainersError::None(why) => Self::NotApplicable(Evidence::from(why)),
         }
     }
 }

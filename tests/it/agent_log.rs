@@ -258,3 +258,22 @@ async fn logged_refusal_is_over_in_one_round_when_the_permission_is_granted() {
         evidence(&check_state)
     );
 }
+
+#[tokio::test]
+async fn logged_failure_is_over_when_the_pod_is_deleted_and_not_created_again() {
+    let world = LabCluster::start();
+    world.api.logs().write(POD, "agent", TOKEN_INVALID);
+    let check_state = agent_log(&world).await;
+    assert_eq!(check_state.stable_modes.modes(), [M::CastaiTokenInvalid]);
+    world
+        .api
+        .objects()
+        .remove("Pod", workload::AGENT, workload::POD);
+    let check_state = agent_log(&world).await;
+    assert!(
+        check_state.stable_modes.modes().is_empty(),
+        "{}",
+        evidence(&check_state)
+    );
+    assert_eq!(check_state.status(), Status::NotApplicable);
+}
