@@ -2,6 +2,7 @@
 
 pub mod trust;
 
+mod chain_signatures;
 mod verifier;
 
 use std::io;

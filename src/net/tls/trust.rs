@@ -11,6 +11,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedCipherSuite};
 
+use crate::net::tls::chain_signatures;
 use crate::own_resources;
 
 /// Number of certificates that are read of one PEM bundle.
@@ -174,7 +175,8 @@ impl Trust {
 }
 
 /// Returns the cryptography with the cipher suites in the order of the agent, a Go program: AES-128
-/// first (Go, `crypto/tls`, `defaultCipherSuitesTLS13`). Its SHA-256 costs less than SHA-384.
+/// first (Go, `crypto/tls`, `defaultCipherSuitesTLS13`). Its SHA-256 costs less than SHA-384. Each
+/// signature of a certificate chain is verified once.
 fn provider() -> CryptoProvider {
     let mut provider = ring::default_provider();
     let is_aes_128 = |suite: &SupportedCipherSuite| {
@@ -184,6 +186,7 @@ fn provider() -> CryptoProvider {
     provider
         .cipher_suites
         .sort_by_key(|suite| !is_aes_128(suite));
+    provider.signature_verification_algorithms.all = chain_signatures::algorithms();
     provider
 }
 
