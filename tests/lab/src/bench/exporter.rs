@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
+use serde_json::Value;
 use tokio::process::Command;
 use tokio::time;
 
@@ -79,7 +80,7 @@ impl Exporter {
             .directory()
             .join(format!("exporter-{}.yaml", addr.port()));
         fs::write(test_bed.directory().join("resolv.conf"), RESOLV_CONF)?;
-        fs::write(&file, settings.config_file(test_bed))?;
+        fs::write(&file, settings.config_file(program, test_bed)?)?;
         let mut command = Command::new(program);
         command.arg("--config.file").arg(file).args([
             "--log.level",
@@ -133,7 +134,7 @@ impl Exporter {
 // === impl ExporterSettings ===
 
 impl ExporterSettings {
-    fn config_file(self, test_bed: &TestBed) -> String {
+    fn config_file(self, program: &Path, test_bed: &TestBed) -> io::Result<String> {
         let directory = test_bed.directory().display();
         let mut file = format!(
             "dns:\n  nameservers: [\"{dns}\"]\n  hosts_file: {directory}/hosts\n  resolv_conf: {directory}/resolv.conf\n\
@@ -154,9 +155,13 @@ impl ExporterSettings {
         // Without a latest version, one check could not be ok.
         file.push_str("agent:\n  latest_version: v0.123.1\n");
         file.push_str("checks:\n");
-        for check in CHECKS {
+        let checks = match self.only {
+            None => CHECKS.map(str::to_owned).to_vec(),
+            Some(_) => all_checks(program)?,
+        };
+        for check in checks {
             let enabled = self.only.is_none_or(|only| only == check);
-            let interval = if self.every_second {
+            let interval = if self.every_second && enabled {
                 ", interval: 1s"
             } else {
                 ""
@@ -164,8 +169,25 @@ impl ExporterSettings {
             writeln!(file, "  {check}: {{ enabled: {enabled}{interval} }}")
                 .expect("writing to a String never fails");
         }
-        file
+        Ok(file)
     }
+}
+
+/// Returns the names of all checks of the exporter.
+fn all_checks(program: &Path) -> io::Result<Vec<String>> {
+    let output = std::process::Command::new(program)
+        .args(["catalogue", "-o", "json"])
+        .env_clear()
+        .output()?;
+    let catalogue: Value = serde_json::from_slice(&output.stdout)?;
+    let checks = catalogue["checks"].as_array().into_iter().flatten();
+    let names: Vec<_> = checks
+        .filter_map(|check| check["check"].as_str().map(str::to_owned))
+        .collect();
+    if names.is_empty() {
+        return Err(super::error("the catalogue lists no checks"));
+    }
+    Ok(names)
 }
 
 /// Writes a bundle of the system's CAs and the test bed's, so that checks succeed with either.
