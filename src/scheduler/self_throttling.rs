@@ -1,7 +1,9 @@
 //! Detects when this process itself is slow: a CPU-throttled container or a delayed event loop
 //! makes every target look slow.
 
-use std::fs;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,13 @@ const SAMPLE_INTERVAL: Duration = Duration::from_millis(250);
 /// Delay of a sample above which the event loop counts as late.
 const MAX_DELAY: Duration = Duration::from_millis(100);
 /// Where the kernel counts CPU throttling of this container: cgroup v2, then v1.
-const CPU_STAT: [&str; 2] = ["/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat"];
+const CPU_STAT_PATHS: [&str; 2] = ["/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat"];
+/// Size of a `cpu.stat`, which has a dozen numbers.
+const MAX_CPU_STAT_BYTES: usize = 1024;
+
+/// The open `cpu.stat`: it is read twice per attempt, and to open it costs more than to read it.
+static CPU_STAT: LazyLock<Option<File>> =
+    LazyLock::new(|| CPU_STAT_PATHS.iter().find_map(|path| File::open(path).ok()));
 
 /// Throttling and delays of this process during one attempt.
 #[derive(Debug)]
@@ -55,9 +63,9 @@ impl SelfThrottling {
 
 /// Returns how often this container was throttled; `None` if the kernel does not report it.
 fn throttled() -> Option<u64> {
-    CPU_STAT
-        .iter()
-        .find_map(|path| nr_throttled(&fs::read_to_string(path).ok()?))
+    let mut stat = [0; MAX_CPU_STAT_BYTES];
+    let length = CPU_STAT.as_ref()?.read_at(&mut stat, 0).ok()?;
+    nr_throttled(str::from_utf8(&stat[..length]).ok()?)
 }
 
 fn nr_throttled(stat: &str) -> Option<u64> {
@@ -67,6 +75,9 @@ fn nr_throttled(stat: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -76,6 +87,20 @@ mod tests {
             Some(7)
         );
         assert_eq!(nr_throttled("usage_usec 5\n"), None);
+    }
+
+    #[test]
+    fn cpu_stat_is_read_anew_each_time() {
+        let Some(path) = CPU_STAT_PATHS.iter().find(|path| Path::new(path).exists()) else {
+            assert_eq!(throttled(), None);
+            return;
+        };
+        let expected = || nr_throttled(&fs::read_to_string(path).unwrap());
+        for _ in 0..2 {
+            let before = expected();
+            let read = throttled();
+            assert!((before..=expected()).contains(&read), "{read:?}");
+        }
     }
 
     #[tokio::test]
