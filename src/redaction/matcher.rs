@@ -35,7 +35,8 @@ struct Pattern {
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Gram {
-    bytes: [u8; GRAM_BYTES],
+    /// The bytes as a number, which is compared in one instruction.
+    bytes: u64,
     /// Index of the pattern. There are thousands of grams, so indices are small.
     pattern: u32,
     /// Position in the pattern.
@@ -85,8 +86,7 @@ impl Matcher {
         }
         let mut at = 0;
         while let Some(gram) = text.get(at..at + GRAM_BYTES) {
-            let gram = gram.try_into().expect("the slice has the length of a gram");
-            match self.longest(text, at, gram) {
+            match self.longest(text, at, number(gram)) {
                 Some((from, to)) => {
                     found.push((from, to));
                     at = to;
@@ -98,7 +98,7 @@ impl Matcher {
     }
 
     /// Returns the longest part of a secret around a position.
-    fn longest(&self, text: &[u8], at: usize, gram: [u8; GRAM_BYTES]) -> Option<(usize, usize)> {
+    fn longest(&self, text: &[u8], at: usize, gram: u64) -> Option<(usize, usize)> {
         if !self.filter[filter_bit(gram)] {
             return None;
         }
@@ -127,13 +127,10 @@ impl Pattern {
     }
 
     /// Returns the grams at some positions: every part of the shortest length contains one.
-    fn grams(&self) -> impl ExactSizeIterator<Item = (usize, [u8; GRAM_BYTES])> {
+    fn grams(&self) -> impl ExactSizeIterator<Item = (usize, u64)> {
         let windows = self.bytes.windows(GRAM_BYTES).enumerate();
         let spaced = windows.step_by(self.min_part - GRAM_BYTES + 1);
-        spaced.map(|(at, gram)| {
-            let bytes = gram.try_into().expect("a window has the length of a gram");
-            (at, bytes)
-        })
+        spaced.map(|(at, gram)| (at, number(gram)))
     }
 }
 
@@ -144,9 +141,13 @@ fn common<'a>(one: impl Iterator<Item = &'a u8>, other: impl Iterator<Item = &'a
         .count()
 }
 
-fn filter_bit(gram: [u8; GRAM_BYTES]) -> usize {
+fn number(gram: &[u8]) -> u64 {
+    u64::from_le_bytes(gram.try_into().expect("the slice has the length of a gram"))
+}
+
+fn filter_bit(gram: u64) -> usize {
     // Fibonacci hashing.
-    let hash = u64::from_le_bytes(gram).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let hash = gram.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     usize::try_from(hash >> (u64::BITS - FILTER_BITS)).expect("the filter fits into memory")
 }
 
