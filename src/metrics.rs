@@ -8,11 +8,11 @@ mod failures;
 mod left_out;
 pub mod process;
 mod series;
+mod text_writer;
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::TextEncoder;
 use prometheus::proto::MetricFamily;
 
 use crate::catalogue::metric::MAX_TARGETS;
@@ -21,6 +21,7 @@ use crate::diagnosis::Diagnosis;
 use crate::exporter::{Exporter, REVISION, RUSTVERSION, VERSION};
 use crate::metrics::process::Process;
 use crate::metrics::series::{family, histograms};
+use crate::metrics::text_writer::TextWriter;
 use crate::report::{AwsIdentity, Observation, Report, TargetReport};
 use crate::state::CheckState;
 
@@ -33,23 +34,19 @@ const UNRESOLVED: &str = "unresolved";
 /// Renders all metrics in text format 0.0.4.
 pub fn exposition(check_states: &[CheckState], exporter: &Exporter, process: &Process) -> String {
     let diagnosis = Diagnosis::new(check_states, exporter.vantage);
-    let mut families = of_checks(check_states);
-    families.extend(failures::families(&diagnosis));
-    families.extend(of_targets(check_states));
-    families.extend(of_facts(check_states));
-    families.extend(of_cluster(check_states));
-    families.push(left_out::family(check_states));
-    families.extend(of_exporter(exporter));
-    families.extend(of_process(process));
-    families.retain(|family| !family.get_metric().is_empty());
-    let mut text = String::with_capacity(32 * 1024);
-    TextEncoder::new()
-        .encode_utf8(&families, &mut text)
-        .expect("every family has a name, a series and a valid type");
-    text
+    let mut writer = TextWriter::new();
+    write_checks(&mut writer, check_states);
+    writer.write_all(failures::families(&diagnosis));
+    write_targets(&mut writer, check_states);
+    writer.write_all(of_facts(check_states));
+    writer.write_all(of_cluster(check_states));
+    writer.write(left_out::family(check_states));
+    writer.write_all(of_exporter(exporter));
+    writer.write_all(of_process(process));
+    writer.finish()
 }
 
-fn of_checks(check_states: &[CheckState]) -> Vec<MetricFamily> {
+fn write_checks(writer: &mut TextWriter, check_states: &[CheckState]) {
     let one = |value: fn(&CheckState) -> Option<f64>| {
         check_states
             .iter()
@@ -67,50 +64,48 @@ fn of_checks(check_states: &[CheckState]) -> Vec<MetricFamily> {
             .iter()
             .map(|count| ([of.check.label(), count.phase.label()], count))
     });
-    vec![
-        family(names::CHECK_STATUS, statuses),
-        family(
-            names::CHECK_ATTEMPTS,
-            one(|of| Some(count(of.counts.attempts))),
-        ),
-        family(
-            names::CHECK_FAILURES,
-            one(|of| Some(count(of.counts.failures))),
-        ),
-        // Zeros are left out: they would be most of what the rules of a fleet read.
-        family(
-            names::CHECK_PANICS,
-            one(|of| Some(count(of.counts.panics)).filter(|panics| *panics > 0.0)),
-        ),
-        family(
-            names::CHECK_THROTTLED,
-            one(|of| Some(count(of.counts.self_throttled)).filter(|count| *count > 0.0)),
-        ),
-        histograms(names::PHASE_DURATION, phases),
-        family(
-            names::LAST_ATTEMPT,
-            one(|of| of.last_attempt.map(since_1970)),
-        ),
-        family(
-            names::LAST_SUCCESS,
-            one(|of| of.last_success.map(since_1970)),
-        ),
-        family(
-            names::EPISODE_START,
-            one(|of| {
-                of.stable_modes
-                    .episode()
-                    .map(|episode| since_1970(episode.began))
-            }),
-        ),
-        family(
-            names::CHECK_INTERVAL,
-            one(|of| Some(of.interval.as_secs_f64())),
-        ),
-    ]
+    writer.write(family(names::CHECK_STATUS, statuses));
+    writer.write(family(
+        names::CHECK_ATTEMPTS,
+        one(|of| Some(count(of.counts.attempts))),
+    ));
+    writer.write(family(
+        names::CHECK_FAILURES,
+        one(|of| Some(count(of.counts.failures))),
+    ));
+    // Zeros are left out: they would be most of what the rules of a fleet read.
+    writer.write(family(
+        names::CHECK_PANICS,
+        one(|of| Some(count(of.counts.panics)).filter(|panics| *panics > 0.0)),
+    ));
+    writer.write(family(
+        names::CHECK_THROTTLED,
+        one(|of| Some(count(of.counts.self_throttled)).filter(|count| *count > 0.0)),
+    ));
+    writer.write(histograms(names::PHASE_DURATION, phases));
+    writer.write(family(
+        names::LAST_ATTEMPT,
+        one(|of| of.last_attempt.map(since_1970)),
+    ));
+    writer.write(family(
+        names::LAST_SUCCESS,
+        one(|of| of.last_success.map(since_1970)),
+    ));
+    writer.write(family(
+        names::EPISODE_START,
+        one(|of| {
+            of.stable_modes
+                .episode()
+                .map(|episode| since_1970(episode.began))
+        }),
+    ));
+    writer.write(family(
+        names::CHECK_INTERVAL,
+        one(|of| Some(of.interval.as_secs_f64())),
+    ));
 }
 
-fn of_targets(check_states: &[CheckState]) -> Vec<MetricFamily> {
+fn write_targets(writer: &mut TextWriter, check_states: &[CheckState]) {
     let targets: Vec<(&str, &TargetReport)> = check_states
         .iter()
         .filter_map(|of| of.latest.as_ref().map(|latest| (of.check.label(), latest)))
@@ -128,25 +123,23 @@ fn of_targets(check_states: &[CheckState]) -> Vec<MetricFamily> {
         of.not_after
             .map(|at| ([*check, of.target.as_str()], whole_seconds(at)))
     });
-    vec![
-        family(names::TARGET_PHASE, phases),
-        family(names::TARGET_UP, up),
-        family(names::CERTIFICATE_NOT_AFTER, not_after),
-        family(
-            names::CLOCK_SKEW,
-            skews(check_states)
-                .into_iter()
-                .map(|(source, skew)| ([source], skew)),
-        ),
-        family(
-            names::AWS_CREDENTIALS_EXPIRY,
-            credentials_end(check_states).map(|at| ([], whole_seconds(at))),
-        ),
-        family(
-            names::AWS_IDENTITY_INFO,
-            identity(check_states).map(|of| ([of.account.as_str(), &of.role, of.source], 1.0)),
-        ),
-    ]
+    writer.write(family(names::TARGET_PHASE, phases));
+    writer.write(family(names::TARGET_UP, up));
+    writer.write(family(names::CERTIFICATE_NOT_AFTER, not_after));
+    writer.write(family(
+        names::CLOCK_SKEW,
+        skews(check_states)
+            .into_iter()
+            .map(|(source, skew)| ([source], skew)),
+    ));
+    writer.write(family(
+        names::AWS_CREDENTIALS_EXPIRY,
+        credentials_end(check_states).map(|at| ([], whole_seconds(at))),
+    ));
+    writer.write(family(
+        names::AWS_IDENTITY_INFO,
+        identity(check_states).map(|of| ([of.account.as_str(), &of.role, of.source], 1.0)),
+    ));
 }
 
 /// Metrics of what the latest reports observed beside their verdicts.
