@@ -19,7 +19,7 @@ use test_support::sequence::faults::faults;
 use test_support::sequence::{Credentials, Random, Reaction, SequenceFault};
 
 /// Faults in one sequence.
-const FAULTS: usize = 26;
+const FAULTS: usize = 13;
 /// Rounds of checks after which a fault must be named, or everything `ok`. A round stands for one
 /// attempt of every check, so a check that follows from another needs a second one.
 const ROUNDS: usize = 3;
@@ -42,6 +42,21 @@ async fn second_order_of_faults_is_told_apart() {
 #[tokio::test]
 async fn third_order_of_faults_is_told_apart() {
     play(3, Credentials::WebIdentity).await;
+}
+
+#[tokio::test]
+async fn fourth_order_of_faults_is_told_apart() {
+    play(4, Credentials::Node).await;
+}
+
+#[tokio::test]
+async fn fifth_order_of_faults_is_told_apart() {
+    play(5, Credentials::WebIdentity).await;
+}
+
+#[tokio::test]
+async fn sixth_order_of_faults_is_told_apart() {
+    play(6, Credentials::Node).await;
 }
 
 async fn play(seed: u64, credentials: Credentials) {
