@@ -165,7 +165,7 @@ impl From<ContainersError> for Verdict {
     fn from(error: ContainersError) -> Self {
         match error {
             ContainersError::Client(error) => error.into(),
-            // What deleted containers logged is over: the new ones have logged nothing yet.
+            // Failures of deleted containers are over: the new ones have logged nothing yet.
             ContainersError::None(why) => Self::NotApplicable(Evidence::from(why)),
         }
     }
