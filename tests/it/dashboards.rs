@@ -1,6 +1,6 @@
 //! Grafana dashboards: queries, variables, layout and options.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use castai_health_exporter::alerting::runbooks;
 use castai_health_exporter::catalogue::CheckId;
 use castai_health_exporter::catalogue::alert::modes_of;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use test_support::dashboards::{dashboards, expressions, panels};
 
 use crate::rules::assert_published;
@@ -264,6 +265,49 @@ fn readme_shows_a_healthy_and_a_broken_cluster() {
             picture.len()
         );
     }
+}
+
+#[test]
+fn pictures_show_the_current_panels() {
+    let shown = include_str!("../pictures/shown.json");
+    let shown: BTreeMap<String, Value> = serde_json::from_str(shown).unwrap();
+    assert_eq!(
+        shown.keys().collect::<Vec<_>>(),
+        ["broken", "fleet", "healthy"]
+    );
+    for (picture, shown) in shown {
+        let path = format!("dashboards/{}.json", shown["dashboard"].as_str().unwrap());
+        let (_, dashboard) = dashboards()
+            .into_iter()
+            .find(|(of, _)| *of == path)
+            .unwrap_or_else(|| panic!("{path} does not exist"));
+        let current: Vec<String> = panels(&dashboard)
+            .into_iter()
+            .filter(|panel| panel["type"] != "row")
+            .map(described)
+            .collect();
+        let pictured: Vec<&str> = shown["panels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|panel| panel.as_str().unwrap())
+            .collect();
+        assert!(pictured.len() > 5, "{picture}");
+        assert_eq!(
+            pictured,
+            current[..pictured.len()],
+            "docs/{picture}.png is outdated; run `make pictures`"
+        );
+    }
+}
+
+/// Returns type, title and a digest of the queries of a panel, as `make pictures` records them.
+fn described(panel: &Value) -> String {
+    let digest = Sha256::digest(expressions(panel).join("\n"));
+    let start = digest.iter().take(6);
+    let start = start.fold(0, |number, byte| (number << 8) | u64::from(*byte));
+    let text = |key: &str| panel[key].as_str().unwrap();
+    format!("{} {} {start:012x}", text("type"), text("title"))
 }
 
 /// Returns the value mappings of a table column.

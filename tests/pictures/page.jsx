@@ -11,6 +11,7 @@ import { BigValue, GlobalStyles, Icon, PanelChrome, TimeSeries } from '@grafana/
 import { TableNG } from '@grafana/ui/unstable';
 import { Heatmap, Timeline } from './unpublished_panels.jsx';
 import { queryPanel, timeRange } from './query.js';
+import { rows } from './rows.mjs';
 
 // Grafana's grid: height of a cell, gap between cells, number of columns.
 const [CELL, GAP, COLUMNS] = [30, 8, 24];
@@ -124,17 +125,10 @@ function Panel({ panel, place, loaded }) {
   );
 }
 
-/** Returns the rows with their panels: the first `view.rows`, all open, or all rows as saved. */
+/** Returns the rows: the first `view.rows`, all open, or all rows as saved. */
 function sections() {
-  const found = [];
-  for (const panel of dashboard.panels) {
-    if (panel.type === 'row') {
-      found.push({ row: panel, panels: [...panel.panels], open: view.rows !== undefined || !panel.collapsed });
-    } else {
-      found.at(-1).panels.push(panel);
-    }
-  }
-  return found.slice(0, view.rows);
+  return rows(dashboard, view.rows)
+    .map(({ row, panels }) => ({ row, panels, open: view.rows !== undefined || !row.collapsed }));
 }
 
 function Dashboard({ loaded }) {

@@ -1,12 +1,14 @@
 // Takes the dashboard screenshots in docs/. Runs a demo per cluster and a Prometheus with the committed rules, injects
 // faults after some minutes, and renders the dashboards from that Prometheus.
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Browser } from './browser.mjs';
 import { MINUTE, atEnd, freePort, log, startDemo, stop, until, withCleanup } from './processes.mjs';
+import { rows } from './rows.mjs';
 
 // Clusters and the demo commands that inject their faults.
 const CLUSTERS = {
@@ -23,6 +25,8 @@ const PICTURES = [
 const [HEALTHY, BROKEN, TIMEOUT] = [6 * MINUTE, 6 * MINUTE, 15 * MINUTE];
 const SCRAPE = 5;
 const WIDTH = 1280;
+// The panels that each picture shows, which a test compares with the dashboards.
+const SHOWN = 'tests/pictures/shown.json';
 
 const [bundle, lab, exporter, folder] = process.argv.slice(2);
 
@@ -62,6 +66,7 @@ async function take() {
 
   const browser = await Browser.start(bundle);
   atEnd(() => browser.close());
+  const shown = {};
   for (const picture of PICTURES) {
     const dashboard = JSON.parse(await readFile(`dashboards/${picture.dashboard}.json`, 'utf8'));
     const all = dashboard.templating.list.filter(({ allValue }) => allValue).map(({ name, allValue }) => [name, allValue]);
@@ -73,7 +78,17 @@ async function take() {
     });
     await writeFile(join(folder, `${picture.file}.png`), png);
     log(`${join(folder, picture.file)}.png: ${Math.ceil(png.length / 1000)} kB`);
+    shown[picture.file] = { dashboard: picture.dashboard, panels: panels(dashboard, picture.rows) };
   }
+  await writeFile(SHOWN, `${JSON.stringify(shown, null, 2)}\n`);
+}
+
+/** Returns type, title and a digest of the queries of each panel in the first rows. */
+function panels(dashboard, count) {
+  return rows(dashboard, count).flatMap((row) => row.panels).map(({ type, title, targets = [] }) => {
+    const queries = targets.map(({ expr }) => expr).join('\n');
+    return `${type} ${title} ${createHash('sha256').update(queries).digest('hex').slice(0, 12)}`;
+  });
 }
 
 /** Starts a Prometheus that scrapes all exporters. Returns its URL. */
