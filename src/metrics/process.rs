@@ -11,6 +11,9 @@ const USER_HZ: f64 = 100.0;
 static BOOT: LazyLock<Option<f64>> =
     LazyLock::new(|| boot_time(&fs::read_to_string("/proc/uptime").ok()?));
 
+/// Limits of the process, which are set before it starts.
+static LIMITS: LazyLock<String> = LazyLock::new(|| read("/proc/self/limits"));
+
 /// The `process_*` values; a value that cannot be read is absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Process {
@@ -33,14 +36,13 @@ pub struct Process {
 impl Process {
     /// Reads `/proc`.
     pub fn read() -> Self {
-        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let open_fds = fs::read_dir("/proc/self/fd")
             .ok()
             .map(|fds| fds.count().saturating_sub(1));
         Self::parse(
             &read("/proc/self/stat"),
             &read("/proc/self/status"),
-            &read("/proc/self/limits"),
+            &LIMITS,
             *BOOT,
         )
         .with_open_fds(open_fds)
@@ -74,6 +76,10 @@ impl Process {
             .map(f64::from);
         self
     }
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
 }
 
 fn boot_time(uptime: &str) -> Option<f64> {
