@@ -91,6 +91,8 @@ impl Panel {
             column,
             &[
                 json!({"id": "custom.cellOptions", "value": {"type": "auto", "wrapText": true}}),
+                // Its name in newer versions of Grafana.
+                json!({"id": "custom.wrapText", "value": true}),
                 json!({"id": "mappings", "value": [{"options": options, "type": "value"}]}),
             ],
         ));
@@ -101,7 +103,11 @@ impl Panel {
     pub(in crate::alerting::dashboards) fn hidden_column(mut self, column: &str) -> Self {
         self.overrides.push(override_for(
             column,
-            &[json!({"id": "custom.hidden", "value": true})],
+            &[
+                json!({"id": "custom.hidden", "value": true}),
+                // Its name in newer versions of Grafana.
+                json!({"id": "custom.hideFrom", "value": {"legend": true, "tooltip": true, "viz": true}}),
+            ],
         ));
         self
     }
