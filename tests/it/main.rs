@@ -16,6 +16,7 @@ mod dashboards;
 mod generated;
 mod golden;
 mod golden_entries;
+mod pictures;
 mod remote_write;
 mod rules;
 
