@@ -13,10 +13,10 @@ use tokio_rustls::rustls::pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm,
 };
 
-/// Number of signatures that are remembered; the oldest is dropped first.
+/// Number of signatures that an algorithm remembers; the oldest is dropped first.
 const MAX_VERIFIED: usize = 64;
 
-/// SHA-256 of algorithm, key, message and signature.
+/// SHA-256 of key, message and signature.
 type Digest = [u8; 32];
 
 /// The signatures that have been verified.
@@ -108,6 +108,7 @@ fn digest(parts: &[&[u8]]) -> Digest {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use rcgen::{KeyPair, PublicKeyData, SigningKey};
     use tokio_rustls::rustls::pki_types::alg_id;
 
     use super::*;
@@ -153,6 +154,30 @@ mod tests {
         assert_eq!(counting.0.load(Ordering::Relaxed), 3);
         // The same bytes with another boundary.
         algorithm.verify_signature(b"ke", b"ya", b"a").unwrap_err();
+    }
+
+    #[test]
+    fn forged_signature_is_rejected_after_a_valid_one() {
+        let [ca, other] = [(); 2].map(|()| KeyPair::generate().unwrap());
+        let signature = ca.sign(b"certificate").unwrap();
+        let algorithm = algorithms()
+            .iter()
+            .find(|one| {
+                (one.public_key_alg_id(), one.signature_alg_id())
+                    == (alg_id::ECDSA_P256, alg_id::ECDSA_SHA256)
+            })
+            .unwrap();
+        let verify = |key: &KeyPair, message: &[u8], signature: &[u8]| {
+            algorithm.verify_signature(key.der_bytes(), message, signature)
+        };
+        let mut forged = signature.clone();
+        *forged.last_mut().unwrap() ^= 1;
+        for _ in 0..2 {
+            verify(&ca, b"certificate", &signature).unwrap();
+            verify(&ca, b"certificatf", &signature).unwrap_err();
+            verify(&ca, b"certificate", &forged).unwrap_err();
+            verify(&other, b"certificate", &signature).unwrap_err();
+        }
     }
 
     #[test]

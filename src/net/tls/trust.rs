@@ -216,8 +216,22 @@ fn is_ca_bundle(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use tokio_rustls::rustls::CipherSuite;
+    use tokio_rustls::rustls::pki_types::SignatureVerificationAlgorithm;
 
     use super::*;
+
+    #[test]
+    fn chain_signatures_are_verified_once_and_handshake_signatures_always() {
+        let algorithms = provider().signature_verification_algorithms;
+        let once = |one: &&dyn SignatureVerificationAlgorithm| {
+            format!("{one:?}").starts_with("VerifyOnce")
+        };
+        assert!(algorithms.all.iter().all(once));
+        let of_ring = ring::default_provider().signature_verification_algorithms;
+        assert_eq!(algorithms.all.len(), of_ring.all.len());
+        let mut of_handshakes = algorithms.mapping.iter().flat_map(|(_, all)| *all);
+        assert!(!of_handshakes.any(once));
+    }
 
     #[test]
     fn cipher_suites_are_offered_in_the_order_of_the_agent() {
