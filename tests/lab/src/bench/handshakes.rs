@@ -86,12 +86,13 @@ pub(crate) async fn measure(program: &Path, duration: Duration) -> io::Result<[R
             "the request logs do not identify the clients: {counts:?}"
         )));
     }
-    if exporter
-        .metrics()
-        .await?
-        .contains("\ncastai_health_failure{")
-    {
+    let metrics = exporter.metrics().await?;
+    if metrics.contains("\ncastai_health_failure{") {
         return Err(error("a target fails although the test bed is healthy"));
+    }
+    let checks = metrics.matches("\ncastai_health_check_attempts_total{");
+    if checks.count() > 1 {
+        return Err(error("other checks run too, and would count as probes"));
     }
     let (memory, peak) = blackbox.process.memory()?;
     Ok([
