@@ -58,6 +58,7 @@ pub fn html(
                 (counts(&view))
                 @if let Some(root) = headline_root(&view) { (root_cause::first_step(&view, root)) }
                 p.note {
+                    @if let Some(since) = headline.since { "Since " (time(since, &moment(since))) ". " }
                     @if let Some(cluster) = &exporter.cluster {
                         // Bounded and redacted, as every text that this process did not write.
                         "Cluster " strong { (Evidence::from(cluster.clone()).as_str()) } ". "
