@@ -60,7 +60,7 @@ test-latency: install ## Measure the time from a fault to its alert at productio
 	cargo test --locked --test real -- --ignored --nocapture latency::
 
 test-sequences: install ## Play faults in a row: in the lab, at production intervals (40 minutes), and on real API servers (15 minutes)
-	cargo test --locked --test it -- --ignored --nocapture sequences::measured
+	cargo test --locked --test it -- --ignored --nocapture fault_sequences::measured
 	KUBE_TEST_BINARY="$$(scripts/build-kube)" HELM_TEST_BINARIES="$$(scripts/build-helm)" \
 	cargo test --locked --test real -- --ignored --nocapture cluster::sequences
 

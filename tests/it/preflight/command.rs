@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::{Bed, refusal};
-use crate::transcript::assert_shown;
+use crate::documented_output::assert_shown;
 
 const PROVIDER: &[&str] = &["--provider", "eks"];
 
